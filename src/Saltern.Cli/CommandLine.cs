@@ -1,0 +1,39 @@
+using System.CommandLine;
+using Saltern.Cli.Commands;
+using Saltern.Cli.Demo;
+
+namespace Saltern.Cli;
+
+/// <summary>The command line: all verbs, and what their endings mean.</summary>
+public static class CommandLine
+{
+    /// <summary>Runs one command.</summary>
+    /// <returns>0 done, 1 failed, 2 wrong usage or recipe, 130 interrupted.</returns>
+    public static int Run(string[] args)
+    {
+        var root = new RootCommand("Trains a large language model with the help of a small one (SALT, arXiv:2410.18779).")
+        {
+            DemoCommand.Create(),
+            TokenizerCommand.Create(),
+            PrepareCommand.Create(),
+            TrainCommand.Create(),
+            EvalCommand.Create(),
+            GenerateCommand.Create(),
+            CompareCommand.Create(),
+        };
+        ParseResult parsed = root.Parse(args);
+        if (parsed.Errors.Count > 0)
+        {
+            foreach (var error in parsed.Errors)
+            {
+                Console.Error.WriteLine(error.Message);
+            }
+
+            Console.Error.WriteLine($"See 'saltern {parsed.CommandResult.Command.Name} --help'.".Replace("saltern saltern", "saltern", StringComparison.Ordinal));
+            return ExitCode.WrongUsage;
+        }
+
+        // Signals are ours (Interruption): a checkpoint may take longer than the library's grace period.
+        return parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
+    }
+}

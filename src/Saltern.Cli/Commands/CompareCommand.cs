@@ -1,0 +1,58 @@
+using System.CommandLine;
+using Saltern.Cli.Terminal;
+using Saltern.Reporting;
+
+namespace Saltern.Cli.Commands;
+
+/// <summary><c>saltern compare RUN…</c>: the paired verdict, and a report.</summary>
+public static class CompareCommand
+{
+    /// <summary>The verb.</summary>
+    public static Command Create()
+    {
+        var runs = new Argument<string[]>("RUN") { Description = "Run folders; the baseline may be among them.", Arity = ArgumentArity.OneOrMore };
+        var baseline = new Option<string[]>("--baseline") { Description = "Run folder of the baseline; by default the runs without distillation." };
+        var metric = new Option<VerdictMetric>("--metric") { Description = "Measure that has to be reached.", DefaultValueFactory = _ => VerdictMetric.Loss };
+        var report = new Option<string?>("--report") { Description = "HTML report to write; report.html in the last run folder by default." };
+        var served = new Option<int>("--students-served") { Description = "K: the teacher's cost counts by its K-th part.", DefaultValueFactory = _ => 1 };
+        Option<bool> json = CommonOptions.Json();
+        var command = new Command("compare", "Say what runs saved against a baseline.") { runs, baseline, metric, report, served, json };
+        command.SetAction(parsed => CommandRunner.Run(parsed.GetValue(json), (console, _) =>
+        {
+            if (parsed.GetValue(served) < 1)
+            {
+                throw new ConfigurationException($"--students-served = {parsed.GetValue(served)} must be at least 1.");
+            }
+
+            string[] paths = parsed.GetValue(runs)!, baselinePaths = parsed.GetValue(baseline) ?? [];
+            List<RunRecord> others = [.. paths.Except(baselinePaths).Select(RunRecord.Load)];
+            List<RunRecord> baselines = [.. baselinePaths.Select(RunRecord.Load)];
+            if (baselines.Count == 0)
+            {
+                baselines = [.. others.Where(run => !run.IsDistilled)];
+                others = [.. others.Where(run => run.IsDistilled)];
+            }
+
+            if (baselines.Count == 0 || others.Count == 0)
+            {
+                throw new ConfigurationException($"There are {baselines.Count} runs without distillation and {others.Count} others; at least one of each is needed. Name the baseline with --baseline.");
+            }
+
+            Verdict verdict = Verdict.Compute(baselines, others, parsed.GetValue(metric), parsed.GetValue(served));
+            string path = parsed.GetValue(report) ?? Path.Combine(paths[^1], "report.html");
+            ReportPage.Write(path, verdict, baselines, others);
+            if (console.IsJson)
+            {
+                Output.Json(verdict.ToJson());
+            }
+            else
+            {
+                console.Lines.Write(VerdictText.Write(verdict));
+            }
+
+            console.Line($"report: {path}");
+            return ExitCode.Done;
+        }));
+        return command;
+    }
+}

@@ -1,0 +1,87 @@
+using System.CommandLine;
+using System.Globalization;
+using Saltern.Cli.Terminal;
+using Saltern.Data;
+using Saltern.Tokenization;
+
+namespace Saltern.Cli.Commands;
+
+/// <summary><c>saltern prepare</c>: text → token shards.</summary>
+public static class PrepareCommand
+{
+    /// <summary>The verb.</summary>
+    public static Command Create()
+    {
+        Option<string[]> input = CommonOptions.Input("Text: .jsonl, .jsonl.gz, .txt, .md files, folders or globs.");
+        var valid = new Option<string[]>("--valid") { Description = "Validation text of its own; then nothing is split off the input.", AllowMultipleArgumentsPerToken = true };
+        var tokenizerFile = new Option<string>("--tokenizer") { Description = "tokenizer.json to encode with.", Required = true };
+        var output = new Option<string>("--out") { Description = "Data set folder to write.", Required = true };
+        var percent = new Option<double>("--valid-percent") { Description = "Percentage of the documents, by hash, that is kept for validation.", DefaultValueFactory = _ => 1.0 };
+        var textField = new Option<string>("--text-field") { Description = "JSON field of the text; dots go deeper.", DefaultValueFactory = _ => "text" };
+        var domainField = new Option<string[]>("--domain-field") { Description = "JSON fields that may name the domain.", DefaultValueFactory = _ => ["domain", "meta.pile_set_name"], AllowMultipleArgumentsPerToken = true };
+        var overwrite = new Option<bool>("--overwrite") { Description = "Replace a finished data set in the folder." };
+        var command = new Command("prepare", "Turn text into token shards with domain labels and a train/validation split by document.") { input, valid, tokenizerFile, output, percent, textField, domainField, overwrite };
+        command.SetAction(parsed => CommandRunner.Run(json: false, (console, cancellation) =>
+        {
+            var options = new CorpusReaderOptions { TextField = parsed.GetValue(textField)!, DomainFields = parsed.GetValue(domainField)! };
+            BpeTokenizer tokenizer = BpeTokenizer.Load(parsed.GetRequiredValue(tokenizerFile));
+            var reader = new CorpusReader(parsed.GetRequiredValue(input), options);
+            CorpusReader? validReader = parsed.GetValue(valid) is { Length: > 0 } paths ? new CorpusReader(paths, options) : null;
+            PrepareSummary summary;
+            using (var status = new StatusLine(console))
+            {
+                var progress = new Progress(p => status.Show(() => Describe(p, reader)));
+                summary = DatasetBuilder.Build(
+                    reader.ReadDocuments(cancellation),
+                    validReader?.ReadDocuments(cancellation),
+                    tokenizer,
+                    parsed.GetRequiredValue(output),
+                    new DatasetBuilderOptions { ValidPercent = parsed.GetValue(percent), Overwrite = parsed.GetValue(overwrite) },
+                    progress,
+                    cancellation);
+            }
+
+            Report(console, summary, parsed.GetRequiredValue(output));
+            CommonOptions.ReportProblems(console, reader.Report);
+            return ExitCode.Done;
+        }));
+        return command;
+    }
+
+    /// <summary>Tells what a data set holds.</summary>
+    internal static void Report(Output console, PrepareSummary summary, string folder)
+    {
+        foreach (DomainManifest domain in summary.Manifest.Domains)
+        {
+            console.Line(string.Create(CultureInfo.InvariantCulture, $"  {domain.Name,-16} train {domain.Train?.Documents ?? 0,8} documents {(domain.Train?.Tokens ?? 0) / 1e6,9:0.00}M tokens   valid {domain.Valid?.Documents ?? 0,6} documents {(domain.Valid?.Tokens ?? 0) / 1e6,8:0.000}M tokens"));
+        }
+
+        console.Line(string.Create(CultureInfo.InvariantCulture, $"{folder}: {summary.Total.Documents} documents, {summary.Total.Bytes / 1e6:0.0} MB, {summary.Total.Tokens / 1e6:0.00}M tokens in {summary.Total.Elapsed.TotalSeconds:0.0} s ({summary.Total.MegabytesPerSecond:0.0} MB/s)"));
+        if (summary.DuplicateDocuments + summary.TrainDocumentsInValid + summary.EmptyDocuments > 0)
+        {
+            console.Line($"Left out: {summary.DuplicateDocuments} duplicates, {summary.TrainDocumentsInValid} that are also validation text, {summary.EmptyDocuments} empty.");
+        }
+
+        foreach (string domain in summary.DomainsWithoutValid)
+        {
+            console.Line($"The domain '{domain}' has no validation text: its loss will not be reported. A larger --valid-percent gives it some.");
+        }
+
+        foreach (string domain in summary.DomainsWithoutTrain)
+        {
+            console.Line($"The domain '{domain}' has no training text.");
+        }
+    }
+
+    private static string Describe(PrepareProgress progress, CorpusReader reader)
+    {
+        double share = reader.TotalFileBytes == 0 ? 0 : reader.FileBytesRead / (double)reader.TotalFileBytes;
+        string left = share > 0.01 ? $", {TimeSpan.FromSeconds(progress.Elapsed.TotalSeconds * (1 - share) / share):mm\\:ss} left" : "";
+        return string.Create(CultureInfo.InvariantCulture, $"{progress.Documents} documents, {progress.Bytes / 1e6:0.0} MB, {progress.Tokens / 1e6:0.00}M tokens, {progress.MegabytesPerSecond:0.0} MB/s, {share * 100:0} %{left}");
+    }
+
+    private sealed class Progress(Action<PrepareProgress> report) : IProgress<PrepareProgress>
+    {
+        public void Report(PrepareProgress value) => report(value);
+    }
+}

@@ -1,0 +1,96 @@
+using System.CommandLine;
+using System.Globalization;
+using Saltern.Cli.Terminal;
+using Saltern.Data;
+using Saltern.Tokenization;
+
+namespace Saltern.Cli.Commands;
+
+/// <summary><c>saltern tokenizer train</c> and <c>show</c>.</summary>
+public static class TokenizerCommand
+{
+    /// <summary>The verb.</summary>
+    public static Command Create() => new("tokenizer", "Train a byte-level BPE tokenizer, or look at one.") { Train(), Show() };
+
+    private static Command Train()
+    {
+        Option<string[]> input = CommonOptions.Input("Text to learn from: .jsonl, .jsonl.gz, .txt, .md files, folders or globs.");
+        var vocabulary = new Option<int>("--vocab") { Description = "Number of token ids, special tokens included.", Required = true };
+        var output = new Option<string>("--out") { Description = "tokenizer.json to write.", Required = true };
+        var frequency = new Option<int>("--min-frequency") { Description = "A pair must occur this often to become a token.", DefaultValueFactory = _ => 2 };
+        var pattern = new Option<SplitPattern>("--pattern") { Description = "How text is split into words before merging.", DefaultValueFactory = _ => SplitPattern.Llama3 };
+        var special = new Option<string[]>("--special") { Description = "Special tokens; the first ends a text.", DefaultValueFactory = _ => ["<|endoftext|>"], AllowMultipleArgumentsPerToken = true };
+        var command = new Command("train", "Learn a byte-level BPE tokenizer from text.") { input, vocabulary, output, frequency, pattern, special };
+        command.SetAction(parsed => CommandRunner.Run(json: false, (console, cancellation) =>
+        {
+            string path = parsed.GetRequiredValue(output);
+            var reader = new CorpusReader(parsed.GetRequiredValue(input));
+            var options = new BpeTrainerOptions
+            {
+                VocabularySize = parsed.GetRequiredValue(vocabulary),
+                MinimumFrequency = parsed.GetValue(frequency),
+                Pattern = parsed.GetValue(pattern),
+                SpecialTokens = parsed.GetValue(special)!,
+            };
+            BpeTokenizer tokenizer;
+            using (var status = new StatusLine(console))
+            {
+                var progress = new Progress(p => status.Show(() => p.VocabularySize == 0
+                    ? string.Create(CultureInfo.InvariantCulture, $"reading: {p.Documents} documents, {p.TextBytes / 1e6:0.0} MB, {p.DistinctWords} distinct words")
+                    : $"merging: {p.VocabularySize} of {p.TargetVocabularySize} tokens"));
+                tokenizer = Guard(() => BpeTrainer.Train(reader.ReadDocuments(cancellation).Select(document => document.Text), options, progress, cancellation));
+            }
+
+            tokenizer.Save(path);
+            console.Line($"{path}: {tokenizer.VocabularySize} tokens, {tokenizer.Fingerprint}");
+            if (tokenizer.VocabularySize < options.VocabularySize)
+            {
+                console.Line($"The text has pairs for {tokenizer.VocabularySize} tokens only, {options.VocabularySize} were asked for.");
+            }
+
+            CommonOptions.ReportProblems(console, reader.Report);
+            return ExitCode.Done;
+        }));
+        return command;
+    }
+
+    private static Command Show()
+    {
+        var file = new Argument<string>("FILE") { Description = "tokenizer.json" };
+        var text = new Option<string?>("--text") { Description = "Text to encode." };
+        var command = new Command("show", "Describe a tokenizer, and how it splits a text.") { file, text };
+        command.SetAction(parsed => CommandRunner.Run(json: false, (console, _) =>
+        {
+            BpeTokenizer tokenizer = BpeTokenizer.Load(parsed.GetRequiredValue(file));
+            console.Line($"tokens: {tokenizer.VocabularySize}");
+            console.Line($"end of text: {tokenizer.EndOfTextId} ({tokenizer.Decode([tokenizer.EndOfTextId])})");
+            console.Line($"fingerprint: {tokenizer.Fingerprint}");
+            if (parsed.GetValue(text) is string sample)
+            {
+                int[] ids = tokenizer.Encode(sample);
+                console.Line($"{ids.Length} tokens: {string.Join(' ', ids.Select(id => $"{id}:'{tokenizer.Decode([id])}'"))}");
+            }
+
+            return ExitCode.Done;
+        }));
+        return command;
+    }
+
+    private static BpeTokenizer Guard(Func<BpeTokenizer> train)
+    {
+        try
+        {
+            return train();
+        }
+        catch (ArgumentException e)
+        {
+            throw new ConfigurationException(e.Message);
+        }
+    }
+
+    // System.Progress posts to another thread; here the line is drawn where the work is.
+    private sealed class Progress(Action<BpeTrainingProgress> report) : IProgress<BpeTrainingProgress>
+    {
+        public void Report(BpeTrainingProgress value) => report(value);
+    }
+}

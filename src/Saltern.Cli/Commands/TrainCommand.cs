@@ -1,0 +1,62 @@
+using System.CommandLine;
+using System.Globalization;
+using Saltern.Cli.Terminal;
+using Saltern.Configuration;
+using Saltern.Reporting;
+using Saltern.Training;
+
+namespace Saltern.Cli.Commands;
+
+/// <summary><c>saltern train RECIPE</c>: one run, baseline, RKD or SALT.</summary>
+public static class TrainCommand
+{
+    /// <summary>The verb.</summary>
+    public static Command Create()
+    {
+        var recipe = new Argument<string>("RECIPE") { Description = "YAML recipe." };
+        var output = new Option<string?>("--out") { Description = "Run folder; runs/<name> by default." };
+        var set = new Option<string[]>("--set") { Description = "key=value that wins over the recipe, e.g. distillation.weight=0.3.", DefaultValueFactory = _ => [] };
+        var resume = new Option<bool>("--resume") { Description = "Go on from the newest whole checkpoint of the run folder." };
+        var device = new Option<string?>("--device") { Description = "Where to compute." };
+        device.AcceptOnlyFromAmong("cpu", "cuda");
+        var command = new Command("train", "Train one model by a recipe.") { recipe, output, set, resume, device };
+        command.SetAction(parsed => CommandRunner.Run(json: false, (console, cancellation) =>
+        {
+            List<string> overrides = [.. parsed.GetValue(set)!];
+            if (parsed.GetValue(device) is string chosen)
+            {
+                overrides.Add("device=" + chosen);
+            }
+
+            RunConfig config = RecipeReader.Read<RunConfig>(parsed.GetRequiredValue(recipe), overrides);
+            string folder = parsed.GetValue(output) ?? Path.Combine("runs", config.Name);
+            return Run(console, config, folder, parsed.GetValue(resume), [.. overrides.Select(RecipeOverride.Parse)], cancellation);
+        }));
+        return command;
+    }
+
+    private static int Run(Output console, RunConfig config, string folder, bool resume, IReadOnlyList<RecipeOverride> overrides, CancellationToken cancellation)
+    {
+        console.Line("runtime: " + EngineSetup.Prepare());
+        using var status = new StatusLine(console);
+        var progress = new TrainingProgress(status, config.Training.Steps);
+        var options = new TrainingRunOptions { Resume = resume, Overrides = overrides, Log = status.Keep, Sinks = [progress], OnStep = progress.Step };
+        using TrainingRun run = TrainingRun.Open(config, folder, options);
+        foreach (string line in run.Description())
+        {
+            console.Line(line);
+        }
+
+        progress.Start(run.State.Step);
+        if (run.Continue(config.Training.Steps, cancellation) == RunStatus.Interrupted)
+        {
+            status.Keep($"Interrupted after step {run.State.Step}; the checkpoint is written. Go on with --resume.");
+            return ExitCode.Interrupted;
+        }
+
+        RunResult result = run.Finish();
+        status.Keep(string.Create(CultureInfo.InvariantCulture, $"{folder}: {result.Steps} steps, {result.Seconds:0} s in steps, final loss {result.Final!.Loss:0.0000} nats per token, {result.Final.BitsPerByte:0.0000} bits per byte, accuracy {result.Final.Accuracy:0.0000}"));
+        status.Keep(string.Create(CultureInfo.InvariantCulture, $"apart from the steps: evaluation {run.State.EvaluationSeconds:0.0} s, checkpoints {run.State.CheckpointSeconds:0.0} s, logging {run.State.LoggingSeconds:0.00} s"));
+        return ExitCode.Done;
+    }
+}

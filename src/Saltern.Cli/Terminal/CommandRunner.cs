@@ -1,0 +1,42 @@
+namespace Saltern.Cli.Terminal;
+
+/// <summary>Runs a command's work and turns its end into messages and an exit code.</summary>
+public static class CommandRunner
+{
+    /// <summary>Runs; errors that a user can put right are shown without a stack trace.</summary>
+    /// <param name="json">Whether standard output is for JSON alone.</param>
+    /// <param name="work">The command.</param>
+    public static int Run(bool json, Func<Output, CancellationToken, int> work)
+    {
+        using var interruption = new Interruption();
+        var output = new Output(json);
+        try
+        {
+            return work(output, interruption.Token);
+        }
+        catch (ConfigurationException e)
+        {
+            foreach (string problem in e.Problems)
+            {
+                Console.Error.WriteLine(problem);
+            }
+
+            return ExitCode.WrongUsage;
+        }
+        catch (SalternException e)
+        {
+            Console.Error.WriteLine(e.Message);
+            return ExitCode.Failed;
+        }
+        catch (OperationCanceledException)
+        {
+            Console.Error.WriteLine("Interrupted.");
+            return ExitCode.Interrupted;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or InsufficientMemoryException)
+        {
+            Console.Error.WriteLine(e.Message);
+            return ExitCode.Failed;
+        }
+    }
+}

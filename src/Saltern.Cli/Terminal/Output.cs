@@ -1,0 +1,34 @@
+using Spectre.Console;
+
+namespace Saltern.Cli.Terminal;
+
+/// <summary>Where a command's words go: results to standard output, or to standard error where that is kept for JSON.</summary>
+public sealed class Output
+{
+    /// <summary>Decides by whether the command was asked for JSON.</summary>
+    public Output(bool json)
+    {
+        IsJson = json;
+        Lines = json ? Console.Error : Console.Out;
+        IsInteractive = !(json ? Console.IsErrorRedirected : Console.IsOutputRedirected);
+        Screen = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Lines), Interactive = IsInteractive ? InteractionSupport.Yes : InteractionSupport.No });
+    }
+
+    /// <summary>Whether standard output is for JSON alone.</summary>
+    public bool IsJson { get; }
+
+    /// <summary>Whether a person watches: progress may be redrawn in place.</summary>
+    public bool IsInteractive { get; }
+
+    /// <summary>Plain lines.</summary>
+    public TextWriter Lines { get; }
+
+    /// <summary>For tables and progress on a terminal.</summary>
+    public IAnsiConsole Screen { get; }
+
+    /// <summary>Writes one line.</summary>
+    public void Line(string text = "") => Lines.WriteLine(text);
+
+    /// <summary>Writes the command's JSON result.</summary>
+    public static void Json(string text) => Console.Out.WriteLine(text);
+}

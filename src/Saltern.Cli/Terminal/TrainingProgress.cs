@@ -1,0 +1,50 @@
+using System.Diagnostics;
+using System.Globalization;
+using Saltern.Metrics;
+using Saltern.Training;
+
+namespace Saltern.Cli.Terminal;
+
+/// <summary>A run's progress for a person: a status line between evaluations, a line that stays for each.</summary>
+public sealed class TrainingProgress : IMetricsSink
+{
+    private readonly StatusLine _status;
+    private readonly int _steps;
+    private MetricsLine? _train;
+    private long _start = Stopwatch.GetTimestamp();
+    private int _firstStep;
+
+    /// <summary>Shows a run of some steps.</summary>
+    public TrainingProgress(StatusLine status, int steps) => (_status, _steps) = (status, steps);
+
+    /// <summary>Starts the clock for the time that is left.</summary>
+    public void Start(int step) => (_start, _firstStep) = (Stopwatch.GetTimestamp(), step);
+
+    /// <summary>Takes a step.</summary>
+    public void Step(StepReport report) => _status.Show(() =>
+    {
+        double each = Stopwatch.GetElapsedTime(_start).TotalSeconds / Math.Max(1, report.Step - _firstStep);
+        string weight = report.Weights.TeacherRuns ? $" ω {report.Weights.Global:0.000}" : "";
+        string speed = _train?["perf/tokens_per_second"] is double tokens ? $" {tokens:0} tokens/s" : "";
+        return string.Create(CultureInfo.InvariantCulture, $"step {report.Step}/{_steps} loss {report.Sums.StudentNll / report.Sums.Positions:0.000}{weight}{speed}, {TimeSpan.FromSeconds(each * (_steps - report.Step)):h\\:mm\\:ss} left");
+    });
+
+    /// <inheritdoc/>
+    public void Write(MetricsLine line)
+    {
+        if (line["valid/loss"] is not double loss)
+        {
+            _train = line;
+            return;
+        }
+
+        string train = _train is null ? "" : string.Create(CultureInfo.InvariantCulture, $"  train {_train["train/student_nll"]:0.0000}  rate {_train["train/learning_rate"]:0.00000}  {_train["perf/tokens_per_second"]:0} tokens/s  {_train["perf/mfu"] * 100:0} % of peak");
+        string teacher = _train?["train/teacher_nll"] is double nll ? string.Create(CultureInfo.InvariantCulture, $"  teacher {nll:0.0000}  ω {_train["train/weight"]:0.000}") : "";
+        _status.Keep(string.Create(CultureInfo.InvariantCulture, $"step {line.Step,6}  valid {loss:0.0000}{train}{teacher}"));
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+    }
+}

@@ -1,0 +1,87 @@
+using System.Security.Cryptography;
+using System.Text.Json;
+
+namespace Saltern.Checkpoints;
+
+/// <summary>One file of a checkpoint.</summary>
+/// <param name="Bytes">Length.</param>
+/// <param name="Sha256">Checksum, lower-case hexadecimal.</param>
+public sealed record ManifestFile(long Bytes, string Sha256);
+
+/// <summary><c>manifest.json</c>: what a whole checkpoint consists of; written last.</summary>
+/// <param name="Schema">Always <see cref="CurrentSchema"/>.</param>
+/// <param name="Files">Every other file, by name.</param>
+public sealed record CheckpointManifest(string Schema, IReadOnlyDictionary<string, ManifestFile> Files)
+{
+    /// <summary>The schema that this version writes and reads.</summary>
+    public const string CurrentSchema = "saltern.checkpoint/1";
+
+    /// <summary>Name of the file.</summary>
+    public const string FileName = "manifest.json";
+
+    private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, WriteIndented = true };
+
+    /// <summary>Lists and hashes the files of a folder and writes the manifest beside them.</summary>
+    public static void Write(string folder)
+    {
+        var files = new SortedDictionary<string, ManifestFile>(StringComparer.Ordinal);
+        foreach (string path in Directory.EnumerateFiles(folder))
+        {
+            files[Path.GetFileName(path)] = Describe(path);
+        }
+
+        DurableFolder.WriteText(Path.Combine(folder, FileName), JsonSerializer.Serialize(new CheckpointManifest(CurrentSchema, files), Json));
+    }
+
+    /// <summary>What is wrong with a checkpoint; null where everything is there and has its checksum.</summary>
+    public static string? Problem(string folder)
+    {
+        string path = Path.Combine(folder, FileName);
+        if (!File.Exists(path))
+        {
+            return $"it has no {FileName}: it was never finished";
+        }
+
+        CheckpointManifest? manifest;
+        try
+        {
+            manifest = JsonSerializer.Deserialize<CheckpointManifest>(File.ReadAllText(path), Json);
+        }
+        catch (JsonException e)
+        {
+            return $"its {FileName} is damaged ({e.Message})";
+        }
+
+        if (manifest?.Files is null || manifest.Schema != CurrentSchema)
+        {
+            return $"its {FileName} has the schema '{manifest?.Schema}', expected '{CurrentSchema}'";
+        }
+
+        foreach ((string name, ManifestFile expected) in manifest.Files)
+        {
+            string file = Path.Combine(folder, name);
+            if (name != Path.GetFileName(name) || !File.Exists(file))
+            {
+                return $"{name} is missing";
+            }
+
+            if (new FileInfo(file).Length is var length && length != expected.Bytes)
+            {
+                return $"{name} has {length} bytes, expected {expected.Bytes}";
+            }
+
+            if (Describe(file).Sha256 != expected.Sha256)
+            {
+                return $"{name} does not have the checksum that {FileName} says";
+            }
+        }
+
+        return null;
+    }
+
+    private static ManifestFile Describe(string path)
+    {
+        using FileStream file = File.OpenRead(path);
+        return new ManifestFile(file.Length, Convert.ToHexStringLower(SHA256.HashData(file)));
+    }
+}

@@ -1,0 +1,84 @@
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace Saltern.Checkpoints;
+
+/// <summary>Makes folders appear whole or not at all, also when the power fails.</summary>
+public static partial class DurableFolder
+{
+    private const int ReadOnly = 0, Directory = 0x10000;
+
+    /// <summary>Marks folders that are still being written; a reader passes them over.</summary>
+    public const string TemporaryPrefix = ".writing-";
+
+    /// <summary>Writes a folder under a temporary name, flushes it and renames it; the caller flushes its files.</summary>
+    /// <param name="path">Final path; a folder there is replaced.</param>
+    /// <param name="write">Fills the temporary folder whose path it is given.</param>
+    public static void Write(string path, Action<string> write)
+    {
+        string parent = Path.GetDirectoryName(Path.GetFullPath(path))!;
+        System.IO.Directory.CreateDirectory(parent);
+        string temporary = Path.Combine(parent, TemporaryPrefix + Path.GetFileName(path));
+        RemoveIfPresent(temporary);
+        System.IO.Directory.CreateDirectory(temporary);
+        try
+        {
+            write(temporary);
+            Flush(temporary);
+            RemoveIfPresent(path);
+            System.IO.Directory.Move(temporary, path);
+            Flush(parent);
+        }
+        catch
+        {
+            RemoveIfPresent(temporary);
+            throw;
+        }
+    }
+
+    /// <summary>Removes what an interrupted write left in a folder.</summary>
+    public static void RemoveLeftovers(string parent)
+    {
+        foreach (string folder in System.IO.Directory.EnumerateDirectories(parent, TemporaryPrefix + "*"))
+        {
+            System.IO.Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    /// <summary>Writes a text file under a temporary name, flushes it and renames it.</summary>
+    public static void WriteText(string path, string text)
+    {
+        string temporary = path + ".writing";
+        using (var file = new FileStream(temporary, FileMode.Create, FileAccess.Write))
+        {
+            file.Write(System.Text.Encoding.UTF8.GetBytes(text));
+            file.Flush(flushToDisk: true);
+        }
+
+        File.Move(temporary, path, overwrite: true);
+    }
+
+    private static void RemoveIfPresent(string path)
+    {
+        if (System.IO.Directory.Exists(path))
+        {
+            System.IO.Directory.Delete(path, recursive: true);
+        }
+    }
+
+    // .NET does not open folders; without this the rename itself may be lost.
+    private static void Flush(string folder)
+    {
+        using SafeFileHandle handle = Open(folder, ReadOnly | Directory);
+        if (handle.IsInvalid || Synchronize(handle) != 0)
+        {
+            throw new IOException($"{folder} cannot be flushed to the disk: {Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError())}");
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial SafeFileHandle Open(string path, int flags);
+
+    [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
+    private static partial int Synchronize(SafeFileHandle file);
+}

@@ -1,0 +1,147 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Saltern.Engine;
+using Saltern.Models;
+
+namespace Saltern.Checkpoints;
+
+/// <summary>A model as a Hugging Face folder: <c>config.json</c>, <c>model.safetensors</c> and, beside them, <c>tokenizer.json</c>.</summary>
+public static class ModelFolder
+{
+    /// <summary>Weights.</summary>
+    public const string WeightsFile = "model.safetensors";
+
+    /// <summary>Shape.</summary>
+    public const string ConfigFile = "config.json";
+
+    /// <summary>Tokenizer.</summary>
+    public const string TokenizerFile = "tokenizer.json";
+
+    /// <summary>Writes shape and weights; every file is flushed to the disk.</summary>
+    public static void Save(string folder, Transformer model)
+    {
+        TransformerConfig c = model.Config;
+        var config = new JsonObject
+        {
+            ["architectures"] = new JsonArray("LlamaForCausalLM"),
+            ["model_type"] = "llama",
+            ["hidden_act"] = "silu",
+            ["vocab_size"] = c.VocabSize,
+            ["hidden_size"] = c.HiddenSize,
+            ["num_hidden_layers"] = c.NumHiddenLayers,
+            ["num_attention_heads"] = c.NumAttentionHeads,
+            ["num_key_value_heads"] = c.NumKeyValueHeads,
+            ["head_dim"] = c.HeadDim,
+            ["intermediate_size"] = c.IntermediateSize,
+            ["max_position_embeddings"] = c.MaxPositionEmbeddings,
+            ["rms_norm_eps"] = c.RmsNormEps,
+            ["rope_theta"] = c.RopeTheta,
+            ["initializer_range"] = c.InitializerRange,
+            ["tie_word_embeddings"] = c.IsTied,
+            ["attention_bias"] = c.AttentionBias,
+            ["mlp_bias"] = c.MlpBias,
+            ["torch_dtype"] = "float32",
+        };
+        DurableFolder.WriteText(Path.Combine(folder, ConfigFile), config.ToJsonString(new JsonSerializerOptions { WriteIndented = true }));
+        IReadOnlyList<(string, long[], Func<ReadOnlyMemory<byte>>)> tensors = [.. model.Parameters.Layout.Slices.Select(slice => (slice.Name, slice.Shape, (Func<ReadOnlyMemory<byte>>)(() => Bytes(model, slice))))];
+        SafeTensorsFile.WriteFloat32(Path.Combine(folder, WeightsFile), tensors, new Dictionary<string, string> { ["format"] = "pt" });
+    }
+
+    /// <summary>Reads the shape.</summary>
+    /// <exception cref="DataFormatException">The file is missing, damaged or of another architecture.</exception>
+    public static TransformerConfig LoadConfig(string folder)
+    {
+        string path = Path.Combine(folder, ConfigFile);
+        if (!File.Exists(path))
+        {
+            throw new DataFormatException($"{folder} has no {ConfigFile}, so it is not a model folder.");
+        }
+
+        try
+        {
+            JsonNode json = JsonNode.Parse(File.ReadAllText(path)) ?? throw new JsonException("the file says null");
+            if (json["model_type"]?.GetValue<string>() is not "llama" and var type)
+            {
+                throw new DataFormatException($"{path}: model_type is '{type}'. Only 'llama' can be loaded so far.");
+            }
+
+            var config = new TransformerConfig
+            {
+                VocabSize = Required<int>(json, "vocab_size"),
+                HiddenSize = Required<int>(json, "hidden_size"),
+                NumHiddenLayers = Required<int>(json, "num_hidden_layers"),
+                NumAttentionHeads = Required<int>(json, "num_attention_heads"),
+                NumKeyValueHeads = json["num_key_value_heads"]?.GetValue<int>() ?? 0,
+                HeadDim = json["head_dim"]?.GetValue<int>() ?? 0,
+                IntermediateSize = Required<int>(json, "intermediate_size"),
+                MaxPositionEmbeddings = Required<int>(json, "max_position_embeddings"),
+                RmsNormEps = json["rms_norm_eps"]?.GetValue<double>() ?? 1e-6,
+                RopeTheta = json["rope_theta"]?.GetValue<double>() ?? 10_000.0,
+                InitializerRange = json["initializer_range"]?.GetValue<double>() ?? 0.02,
+                TieWordEmbeddings = json["tie_word_embeddings"]?.GetValue<bool>() ?? false,
+                AttentionBias = json["attention_bias"]?.GetValue<bool>() ?? false,
+                MlpBias = json["mlp_bias"]?.GetValue<bool>() ?? false,
+            };
+            return config.Resolve(config.VocabSize, config.MaxPositionEmbeddings);
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException)
+        {
+            throw new DataFormatException($"{path} is damaged: {e.Message}", e);
+        }
+    }
+
+    /// <summary>Loads shape and weights; the caller owns the model.</summary>
+    /// <param name="folder">Folder with config.json and model.safetensors.</param>
+    /// <param name="trainable">Whether gradients are kept.</param>
+    public static Transformer Load(string folder, bool trainable)
+    {
+        var model = new Transformer(LoadConfig(folder), trainable);
+        try
+        {
+            LoadWeights(folder, model);
+            return model;
+        }
+        catch
+        {
+            model.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Fills an existing model with a folder's weights.</summary>
+    /// <exception cref="DataFormatException">A tensor is missing, superfluous or of another shape or type.</exception>
+    public static void LoadWeights(string folder, Transformer model)
+    {
+        string path = Path.Combine(folder, WeightsFile);
+        var entries = SafeTensorsFile.ReadHeader(path).ToDictionary(entry => entry.Name);
+        foreach (ParameterSlice slice in model.Parameters.Layout.Slices)
+        {
+            if (!entries.Remove(slice.Name, out SafeTensorsEntry? entry))
+            {
+                throw new DataFormatException($"{path} has no tensor '{slice.Name}', which its config.json asks for.");
+            }
+
+            if (entry.Type != "F32" || !entry.Shape.SequenceEqual(slice.Shape))
+            {
+                throw new DataFormatException($"{path}: {slice.Name} is {entry.Type} [{string.Join(", ", entry.Shape)}], expected F32 [{string.Join(", ", slice.Shape)}].");
+            }
+
+            SafeTensorsFile.ReadBytes(path, entry, Writable(model, slice));
+        }
+
+        if (entries.Count > 0)
+        {
+            throw new DataFormatException($"{path} has tensors that the model does not know: {string.Join(", ", entries.Keys.Take(5))}.");
+        }
+    }
+
+    private static ReadOnlyMemory<byte> Bytes(Transformer model, ParameterSlice slice) => Writable(model, slice).ToArray();
+
+    private static unsafe Span<byte> Writable(Transformer model, ParameterSlice slice)
+    {
+        var start = (float*)TensorAddress.Of(model.Parameters.FlatWeights);
+        return new Span<byte>(start + slice.Offset, checked((int)(slice.Count * sizeof(float))));
+    }
+
+    private static T Required<T>(JsonNode json, string key) => (json[key] ?? throw new JsonException($"the key '{key}' is missing")).GetValue<T>();
+}

@@ -1,0 +1,244 @@
+namespace Saltern.Configuration;
+
+/// <summary>Nodes → records. Goes on after a mistake, so that all of them are found in one reading.</summary>
+internal sealed class RecipeBinder
+{
+    private readonly ProblemList _problems;
+    private readonly RecordShape _root;
+
+    public RecipeBinder(RecordShape root, ProblemList problems)
+    {
+        _root = root;
+        _problems = problems;
+    }
+
+    /// <summary>The whole configuration, or null when there were problems.</summary>
+    public object? Bind(RecipeMap root) => BindRecord(_root, root, "", start: null);
+
+    /// <summary>Reads a map into a record.</summary>
+    /// <param name="shape">The record's shape.</param>
+    /// <param name="map">What the recipe says.</param>
+    /// <param name="path">Key path of the record, empty at the root.</param>
+    /// <param name="start">The record that holds where the recipe is silent; null for the type's own defaults.</param>
+    private object? BindRecord(RecordShape shape, RecipeMap map, string path, object? start)
+    {
+        object record = start is null ? shape.Create() : shape.CopyOf(start);
+        bool isGood = RefuseUnknownKeys(shape, map, path);
+        foreach ((string name, KeyShape key) in shape.Keys)
+        {
+            string keyPath = MessageText.JoinPath(path, name);
+            RecipeEntry? entry = map.Entries.GetValueOrDefault(name);
+            if (entry is null || entry.Value.IsRemoval)
+            {
+                isGood &= MayBeSilent(key, entry?.KeyPlace ?? map.Place, keyPath, start);
+                isGood &= entry is null || RefuseUnknownBelow(key.Shape, entry.Value, keyPath);
+            }
+            else if (entry.Value is RecipeScalar scalar && ScalarText.IsNull(scalar) && key.IsNullable)
+            {
+                key.Set(record, null);
+            }
+            else if (BindKey(key, entry.Value, keyPath, key.Get(record)) is { } value)
+            {
+                key.Set(record, value);
+            }
+            else
+            {
+                isGood = false;
+            }
+        }
+
+        if (!isGood)
+        {
+            return null;
+        }
+
+        AddContradictions(record, map, path);
+        return record;
+    }
+
+    private object? BindKey(KeyShape key, RecipeNode node, string path, object? start)
+    {
+        object? value = BindValue(key, key.Shape, node, path, start);
+        if (value is not null && ValueChecks.RefusalOfWhole(key, value) is { } refusal)
+        {
+            Refuse(node, $"{path} {refusal}", key);
+            return null;
+        }
+
+        return value;
+    }
+
+    private object? BindValue(KeyShape key, ValueShape shape, RecipeNode node, string path, object? start)
+    {
+        switch (shape, node)
+        {
+            case (RecordShape record, RecipeMap map):
+                return BindRecord(record, map, path, start);
+            case (DictionaryShape dictionary, RecipeMap map):
+                return BindDictionary(key, dictionary, map, path);
+            case (ListShape list, RecipeList items):
+                return BindList(key, list, items, path);
+            case (_, RecipeScalar scalar) when ScalarText.IsEmpty(scalar) || ScalarText.IsNull(scalar):
+                string found = ScalarText.IsEmpty(scalar) ? "has no value" : "= null is not allowed";
+                Refuse(node, $"{path} {found}. Expected: {shape.Expected}", key);
+                return null;
+            case (ScalarShape or EnumShape, RecipeScalar scalar):
+                return BindScalar(key, shape, scalar, path);
+            case (_, RecipeScalar scalar):
+                Refuse(node, $"{path} = {MessageText.OfScalar(scalar)} is not {shape.Expected}", key);
+                return null;
+            default:
+                Refuse(node, $"{path} is {node.Kind}, not {shape.Expected}", key);
+                return null;
+        }
+    }
+
+    private object? BindScalar(KeyShape key, ValueShape shape, RecipeScalar scalar, string path)
+    {
+        string shown = $"{path} = {MessageText.OfScalar(scalar)}";
+        if (shape is ScalarShape && !scalar.IsPlain && shape.Type != typeof(string))
+        {
+            Refuse(scalar, $"{shown} is text, not {shape.Expected}. Remove the quotes", key);
+            return null;
+        }
+
+        object? value;
+        string refusal;
+        if (shape is EnumShape words)
+        {
+            value = words.Values.GetValueOrDefault(scalar.Text);
+            refusal = $"is not {shape.Expected}" + (WordSuggestion.For(scalar.Text, words.Values.Keys) is { } meant ? $". Did you mean {meant}?" : "");
+        }
+        else
+        {
+            value = ScalarText.Read(shape.Type, scalar.Text, out refusal);
+        }
+
+        if (value is not null)
+        {
+            refusal = ValueChecks.RefusalOfSingle(key, value)!;
+        }
+
+        if (refusal is null)
+        {
+            return value;
+        }
+
+        Refuse(scalar, $"{shown} {refusal}", key);
+        return null;
+    }
+
+    private Array? BindList(KeyShape key, ListShape shape, RecipeList list, string path)
+    {
+        var values = Array.CreateInstance(shape.ElementType, list.Items.Count);
+        bool isGood = true;
+        for (int index = 0; index < list.Items.Count; index++)
+        {
+            object? value = BindValue(key, shape.Element, list.Items[index], $"{path}[{index}]", start: null);
+            values.SetValue(value, index);
+            isGood &= value is not null;
+        }
+
+        return isGood ? values : null;
+    }
+
+    private object? BindDictionary(KeyShape key, DictionaryShape shape, RecipeMap map, string path)
+    {
+        var values = (System.Collections.IDictionary)Activator.CreateInstance(typeof(OrderedDictionary<,>).MakeGenericType(typeof(string), shape.ElementType))!;
+        bool isGood = true;
+        foreach ((string name, RecipeEntry entry) in map.Entries.Where(entry => !entry.Value.Value.IsRemoval))
+        {
+            object? value = BindValue(key, shape.Element, entry.Value, MessageText.JoinPath(path, name), start: null);
+            if (value is null)
+            {
+                isGood = false;
+                continue;
+            }
+
+            values[name] = value;
+        }
+
+        return isGood ? values : null;
+    }
+
+    private bool MayBeSilent(KeyShape key, RecipePlace place, string path, object? start)
+    {
+        if (!key.IsRequired || start is not null)
+        {
+            return true;
+        }
+
+        string advice = key.Advice is null ? "" : " " + key.Advice;
+        _problems.Add(place, $"{path} is missing. Expected: {key.Shape.Expected}.{advice}");
+        return false;
+    }
+
+    private bool RefuseUnknownKeys(RecordShape shape, RecipeMap map, string path)
+    {
+        bool isGood = true;
+        foreach ((string name, RecipeEntry entry) in map.Entries.Where(entry => !shape.Keys.ContainsKey(entry.Key)))
+        {
+            isGood = false;
+            string keyPath = MessageText.JoinPath(path, name);
+            _problems.Add(entry.KeyPlace, $"{keyPath} is not a known key.{UnknownKeyAdvice.For(name, shape, _root)}");
+        }
+
+        return isGood;
+    }
+
+    /// <summary>What <c>--set section.key=null</c> names must exist too, even where it leaves nothing behind.</summary>
+    private bool RefuseUnknownBelow(ValueShape shape, RecipeNode removal, string path)
+    {
+        if (removal is not RecipeMap map || shape is not RecordShape record)
+        {
+            return true;
+        }
+
+        bool isGood = RefuseUnknownKeys(record, map, path);
+        foreach ((string name, KeyShape key) in record.Keys)
+        {
+            isGood &= !map.Entries.TryGetValue(name, out RecipeEntry? entry)
+                || RefuseUnknownBelow(key.Shape, entry.Value, MessageText.JoinPath(path, name));
+        }
+
+        return isGood;
+    }
+
+    private void AddContradictions(object record, RecipeMap map, string path)
+    {
+        if (record is not IValidated validated)
+        {
+            return;
+        }
+
+        foreach (ConfigurationProblem problem in validated.Validate())
+        {
+            string keyPath = problem.Key.Length == 0 ? path : path.Length == 0 ? problem.Key : $"{path}.{problem.Key}";
+            _problems.Add(PlaceOf(map, problem.Key), $"{keyPath} {problem.Message}".TrimStart());
+        }
+    }
+
+    /// <summary>Where the key stands, or the innermost section around it that the recipe gives.</summary>
+    private static RecipePlace PlaceOf(RecipeMap map, string key)
+    {
+        RecipeNode node = map;
+        foreach (string name in key.Split('.'))
+        {
+            if (node is not RecipeMap section || !section.Entries.TryGetValue(name, out RecipeEntry? entry))
+            {
+                break;
+            }
+
+            node = entry.Value;
+        }
+
+        return node.Place;
+    }
+
+    private void Refuse(RecipeNode node, string sentence, KeyShape key)
+    {
+        string end = sentence[^1] is '.' or '?' or '!' ? "" : ".";
+        string advice = key.Advice is null ? "" : " " + key.Advice;
+        _problems.Add(node.Place, sentence + end + advice);
+    }
+}

@@ -1,0 +1,111 @@
+using System.Collections;
+
+namespace Saltern.Configuration;
+
+/// <summary>What changed between two configurations, for the checks before a run is resumed.</summary>
+public static class RecipeDiff
+{
+    /// <summary>Compares two configurations key by key, defaults included.</summary>
+    /// <typeparam name="T">The root record.</typeparam>
+    /// <param name="before">The one the run began with.</param>
+    /// <param name="after">The one it is to go on with.</param>
+    /// <returns>The keys whose values differ or that are gone, in the order of declaration, then the new ones; none when the two are alike.</returns>
+    /// <exception cref="ArgumentException">A number is infinite or NaN, which no recipe can say.</exception>
+    /// <exception cref="InvalidOperationException"><typeparamref name="T"/> is no record that a recipe can hold.</exception>
+    public static IReadOnlyList<RecipeChange> Compare<T>(T before, T after)
+        where T : class
+    {
+        ArgumentNullException.ThrowIfNull(before);
+        ArgumentNullException.ThrowIfNull(after);
+        OrderedDictionary<string, Leaf> old = LeavesOf(before);
+        OrderedDictionary<string, Leaf> now = LeavesOf(after);
+        var changes = new List<RecipeChange>();
+        foreach ((string path, Leaf leaf) in old)
+        {
+            Leaf? other = now.TryGetValue(path, out Leaf found) ? found : null;
+            if (other?.Text != leaf.Text)
+            {
+                changes.Add(new RecipeChange(path, leaf.Text, other?.Text, leaf.AltersNumbers));
+            }
+        }
+
+        changes.AddRange(now.Where(pair => !old.ContainsKey(pair.Key))
+            .Select(pair => new RecipeChange(pair.Key, null, pair.Value.Text, pair.Value.AltersNumbers)));
+        return changes;
+    }
+
+    private static OrderedDictionary<string, Leaf> LeavesOf(object config)
+    {
+        var leaves = new OrderedDictionary<string, Leaf>();
+        Collect(leaves, config, ValueShape.Of(config.GetType()), "", altersNumbers: true);
+        return leaves;
+    }
+
+    private static void Collect(OrderedDictionary<string, Leaf> leaves, object value, ValueShape shape, string path, bool altersNumbers)
+    {
+        int before = leaves.Count;
+        switch (shape)
+        {
+            case RecordShape record:
+                foreach ((string name, KeyShape key) in record.Keys)
+                {
+                    if (key.Get(value) is { } inner)
+                    {
+                        Collect(leaves, inner, key.Shape, Join(path, name), altersNumbers && key.AltersNumbers);
+                    }
+                }
+
+                break;
+            case DictionaryShape dictionary:
+                foreach ((string name, object inner) in RecipeWriter.Entries(value))
+                {
+                    Collect(leaves, inner, dictionary.Element, Join(path, NameText(name)), altersNumbers);
+                }
+
+                break;
+            case ListShape { Element: ScalarShape or EnumShape } list:
+                leaves.Add(path, new Leaf(ListText((IEnumerable)value, list.Element), altersNumbers));
+                return;
+            case ListShape list:
+                int index = 0;
+                foreach (object inner in (IEnumerable)value)
+                {
+                    Collect(leaves, inner, list.Element, $"{path}[{index++}]", altersNumbers);
+                }
+
+                break;
+            default:
+                leaves.Add(path, new Leaf(Single(value, shape), altersNumbers));
+                return;
+        }
+
+        // A section without a single value still differs from one that is not there.
+        if (leaves.Count == before && path.Length > 0)
+        {
+            leaves.Add(path, new Leaf(shape is ListShape ? "[]" : "{}", altersNumbers));
+        }
+    }
+
+    private static string ListText(IEnumerable values, ValueShape element) =>
+        $"[{string.Join(", ", values.Cast<object>().Select(value => Single(value, element)))}]";
+
+    private static string Single(object value, ValueShape shape)
+    {
+        string text = RecipeWriter.SingleText(value, shape);
+        return value is string ? ScalarText.Quote(text) : text;
+    }
+
+    /// <summary>A free name with a dot in it must not look like two keys.</summary>
+    private static string NameText(string name) => name.Contains('.', StringComparison.Ordinal) ? $"\"{name}\"" : ScalarText.Quote(name);
+
+    private static string Join(string path, string name) => path.Length == 0 ? name : $"{path}.{name}";
+
+    private readonly record struct Leaf(string Text, bool AltersNumbers);
+}
+
+/// <summary>One key whose value differs between two configurations.</summary>
+/// <param name="Path">Key path, such as <c>distillation.weight</c> or <c>data.mixture[1].share</c>.</param>
+/// <param name="Before">The value as a recipe writes it, a list of single values in brackets; null where there was none.</param>
+/// <param name="After">The same afterwards.</param>
+/// <param name="AltersNumbers">False where the key or a section around it is marked <see cref="DoesNotAlterNumbersAttribute"/>.</param>
+public sealed record RecipeChange(string Path, string? Before, string? After, bool AltersNumbers);

@@ -1,0 +1,43 @@
+namespace Saltern.Configuration;
+
+/// <summary>What to do about a key that does not exist: the likely spelling, the section it belongs to, or the keys there are.</summary>
+internal static class UnknownKeyAdvice
+{
+    /// <summary>Sections in sections; more would only follow a record that holds its own kind.</summary>
+    private const int MaxDepth = 4;
+
+    public static string For(string name, RecordShape here, RecordShape root)
+    {
+        if (WordSuggestion.For(name, here.Keys.Keys) is { } meant)
+        {
+            return $" Did you mean {meant}?";
+        }
+
+        string[] elsewhere = [.. Paths(root, "", 1).Where(path => path == name || path.EndsWith("." + name, StringComparison.Ordinal))];
+        if (elsewhere.Contains(name))
+        {
+            int lastDot = name.LastIndexOf('.');
+            return lastDot < 0 ? " It belongs at the top level." : $" Write {name[(lastDot + 1)..]} inside the section {name[..lastDot]}.";
+        }
+
+        return elsewhere.Length > 0
+            ? $" Did you mean {string.Join(" or ", elsewhere.Take(3))}?"
+            : $" Known here: {MessageText.OfNames(here.Keys.Keys)}.";
+    }
+
+    private static IEnumerable<string> Paths(RecordShape record, string path, int depth)
+    {
+        foreach ((string name, KeyShape key) in record.Keys)
+        {
+            string keyPath = path.Length == 0 ? name : $"{path}.{name}";
+            yield return keyPath;
+            if (depth < MaxDepth && key.Shape is RecordShape below)
+            {
+                foreach (string inner in Paths(below, keyPath, depth + 1))
+                {
+                    yield return inner;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,17 @@
+using System.ComponentModel.DataAnnotations;
+using Saltern.Configuration;
+
+namespace Saltern.Data;
+
+/// <summary>What a run reads.</summary>
+public sealed record DataConfig
+{
+    /// <summary>Data set folder, as <c>saltern prepare</c> writes it.</summary>
+    [Advice("Make one with 'saltern prepare'.")]
+    [MinLength(1)]
+    public required string Path { get; init; }
+
+    /// <summary>T, tokens of a training sequence; a sample is one token longer, because every token but the first is a target.</summary>
+    [Range(8, 1_048_576)]
+    public int SequenceLength { get; init; } = 256;
+}

@@ -1,0 +1,90 @@
+using Saltern.Tokenization;
+
+namespace Saltern.Data;
+
+/// <summary>Some documents and their tokens, one after the other.</summary>
+/// <param name="Documents">The documents, in reading order.</param>
+/// <param name="Tokens">Their tokens, each document's ended by end-of-text.</param>
+/// <param name="Ends">Where in <paramref name="Tokens"/> each document ends.</param>
+internal sealed record EncodedDocuments(IReadOnlyList<SplitDocument> Documents, List<int> Tokens, IReadOnlyList<int> Ends);
+
+/// <summary>Encodes documents on several threads and gives them back in their order.</summary>
+/// <remarks>
+/// Reading goes on while earlier chunks are encoded. At most <c>threads + 1</c> chunks exist at a time, so memory does not grow with the corpus:
+/// a chunk is about <see cref="ChunkBytes"/> of text, or one larger document.
+/// </remarks>
+internal sealed class DocumentEncoder(BpeTokenizer tokenizer, int threads)
+{
+    /// <summary>Text of one chunk: large enough that handing it over costs nothing, small enough to keep all threads busy at the end.</summary>
+    public const int ChunkBytes = 1 << 18;
+
+    /// <summary>Encodes every document.</summary>
+    public IEnumerable<EncodedDocuments> Encode(IEnumerable<SplitDocument> documents, CancellationToken cancellation)
+    {
+        TaskFactory factory = new(new ConcurrentExclusiveSchedulerPair(TaskScheduler.Default, threads).ConcurrentScheduler);
+        Queue<Task<EncodedDocuments>> running = new();
+        try
+        {
+            foreach (List<SplitDocument> chunk in Chunks(documents))
+            {
+                cancellation.ThrowIfCancellationRequested();
+                running.Enqueue(factory.StartNew(() => EncodeChunk(chunk, cancellation)));
+                if (running.Count > threads)
+                {
+                    yield return running.Dequeue().GetAwaiter().GetResult();
+                }
+            }
+
+            while (running.Count > 0)
+            {
+                yield return running.Dequeue().GetAwaiter().GetResult();
+            }
+        }
+        finally
+        {
+            // Nothing may still use the tokenizer when the caller goes on; a failure here is second to the one that led here.
+            foreach (Task<EncodedDocuments> task in running)
+            {
+                ((IAsyncResult)task).AsyncWaitHandle.WaitOne();
+            }
+        }
+    }
+
+    private static IEnumerable<List<SplitDocument>> Chunks(IEnumerable<SplitDocument> documents)
+    {
+        List<SplitDocument> chunk = [];
+        long bytes = 0;
+        foreach (SplitDocument document in documents)
+        {
+            chunk.Add(document);
+            bytes += document.Utf8.Length;
+            if (bytes >= ChunkBytes)
+            {
+                yield return chunk;
+                chunk = [];
+                bytes = 0;
+            }
+        }
+
+        if (chunk.Count > 0)
+        {
+            yield return chunk;
+        }
+    }
+
+    private EncodedDocuments EncodeChunk(List<SplitDocument> documents, CancellationToken cancellation)
+    {
+        // About three bytes a token; growing once is cheaper than reserving for the worst case.
+        List<int> tokens = new((ChunkBytes / 3) + documents.Count);
+        int[] ends = new int[documents.Count];
+        for (int i = 0; i < documents.Count; i++)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            tokenizer.Encode(documents[i].Utf8.Span, tokens);
+            tokens.Add(tokenizer.EndOfTextId);
+            ends[i] = tokens.Count;
+        }
+
+        return new EncodedDocuments(documents, tokens, ends);
+    }
+}

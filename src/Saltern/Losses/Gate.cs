@@ -1,0 +1,34 @@
+namespace Saltern.Losses;
+
+/// <summary>h_t in [0, 1], the share of ω that a position gets: ω_t = ω_j·h_t, so that the target stays a distribution.</summary>
+/// <remarks>
+/// top_probability: [max q ≥ θ]; entropy: [H(q) ≤ θ]; observed: min(1, q(y)/θ); bucket: by the teacher's loss. All at τ = 1.
+/// The last two look at the label and so lift unlikely tokens in expectation (docs/method.md, "Gates"). The domain gate is a
+/// matter of whole samples and is applied where ω is made.
+/// </remarks>
+/// <param name="Kind">Which rule.</param>
+/// <param name="Threshold">θ: a probability, or nats for the entropy.</param>
+/// <param name="Factors">Easy, medium, hard (bucket).</param>
+/// <param name="Bounds">Between easy and medium, medium and hard, nats (bucket).</param>
+public sealed record Gate(GateKind Kind, double Threshold, IReadOnlyList<double> Factors, IReadOnlyList<double> Bounds)
+{
+    /// <summary>No position is treated differently.</summary>
+    public static Gate Open { get; } = new(GateKind.None, 0, [], []);
+
+    /// <summary>The gate that a configuration describes.</summary>
+    public static Gate Create(DistillationConfig config) =>
+        new(config.Gate, config.GateThreshold ?? 0, config.GateBuckets ?? [], config.GateBucketBounds ?? []);
+
+    /// <summary>h_t.</summary>
+    /// <param name="topProbability">max q.</param>
+    /// <param name="entropy">H(q), nats.</param>
+    /// <param name="nll">−ln q(y), nats.</param>
+    public double Factor(double topProbability, double entropy, double nll) => Kind switch
+    {
+        GateKind.TopProbability => topProbability >= Threshold ? 1.0 : 0.0,
+        GateKind.Entropy => entropy <= Threshold ? 1.0 : 0.0,
+        GateKind.Observed => Math.Min(1.0, Math.Exp(-nll) / Threshold),
+        GateKind.Bucket => Factors[nll <= Bounds[0] ? 0 : nll <= Bounds[1] ? 1 : 2],
+        _ => 1.0,
+    };
+}

@@ -1,0 +1,102 @@
+namespace Saltern.Losses;
+
+/// <summary>Sums over counted positions, in float64: what is divided, once, by the number of positions of the global batch.</summary>
+public sealed record LossSums
+{
+    /// <summary>n = |C|.</summary>
+    public long Positions { get; private set; }
+
+    /// <summary>Positions of C for which the teacher ran.</summary>
+    public long TeacherPositions { get; private set; }
+
+    /// <summary>Σ CE(m, p), nats.</summary>
+    public double Loss { get; private set; }
+
+    /// <summary>Σ −ln p(y), nats.</summary>
+    public double StudentNll { get; private set; }
+
+    /// <summary>Positions whose label the student finds most likely.</summary>
+    public long Correct { get; private set; }
+
+    /// <summary>Σ ω_t.</summary>
+    public double Weight { get; private set; }
+
+    /// <summary>Σ −ln q(y) at τ = 1, over teacher positions.</summary>
+    public double TeacherNll { get; private set; }
+
+    /// <summary>Σ −ln q_τ(y), over teacher positions.</summary>
+    public double TeacherNllTempered { get; private set; }
+
+    /// <summary>Σ −Σ q_τ ln p, over teacher positions.</summary>
+    public double CrossEntropyToTeacher { get; private set; }
+
+    /// <summary>Σ H(q_τ), over teacher positions.</summary>
+    public double TeacherEntropy { get; private set; }
+
+    /// <summary>Teacher positions where both find the same token most likely.</summary>
+    public long Agreements { get; private set; }
+
+    /// <summary>Σ student NLL − reference over teacher positions; the reference is −ln((1 − ω)·q(y) + ω·q_τ(y)), what a student that knows just what the teacher knows would pay.</summary>
+    public double Gap { get; private set; }
+
+    /// <summary>Σ h_t over teacher positions.</summary>
+    public double Gate { get; private set; }
+
+    /// <summary>Adds the counted positions of a range of rows.</summary>
+    public void Add(PositionLosses losses, int firstRow, int rowCount)
+    {
+        for (int row = firstRow; row < firstRow + rowCount; row++)
+        {
+            if (!losses.Counted[row])
+            {
+                continue;
+            }
+
+            Positions++;
+            Loss += losses.Loss[row];
+            StudentNll += losses.StudentNll[row];
+            Correct += losses.Correct[row] ? 1 : 0;
+            if (!losses.HasTeacher[row])
+            {
+                continue;
+            }
+
+            double weight = losses.Weight[row];
+            TeacherPositions++;
+            Weight += weight;
+            TeacherNll += losses.TeacherNll[row];
+            TeacherNllTempered += losses.TeacherNllTempered[row];
+            CrossEntropyToTeacher += losses.CrossEntropyToTeacher[row];
+            TeacherEntropy += losses.TeacherEntropy[row];
+            Agreements += losses.Agrees[row] ? 1 : 0;
+            Gate += losses.Gate[row];
+            Gap += losses.StudentNll[row] - Reference(losses.TeacherNll[row], losses.TeacherNllTempered[row], weight);
+        }
+    }
+
+    /// <summary>Adds another sum: of a micro-batch, a domain, a rank or a step.</summary>
+    public void Add(LossSums other)
+    {
+        Positions += other.Positions;
+        TeacherPositions += other.TeacherPositions;
+        Loss += other.Loss;
+        StudentNll += other.StudentNll;
+        Correct += other.Correct;
+        Weight += other.Weight;
+        TeacherNll += other.TeacherNll;
+        TeacherNllTempered += other.TeacherNllTempered;
+        CrossEntropyToTeacher += other.CrossEntropyToTeacher;
+        TeacherEntropy += other.TeacherEntropy;
+        Agreements += other.Agreements;
+        Gap += other.Gap;
+        Gate += other.Gate;
+    }
+
+    /// <summary>−ln((1 − ω)·q(y) + ω·q_τ(y)) from the two losses, nats.</summary>
+    public static double Reference(double teacherNll, double teacherNllTempered, double weight)
+    {
+        // Factored by the larger probability, so that neither underflows.
+        double least = Math.Min(teacherNll, teacherNllTempered);
+        return least - Math.Log(((1.0 - weight) * Math.Exp(least - teacherNll)) + (weight * Math.Exp(least - teacherNllTempered)));
+    }
+}

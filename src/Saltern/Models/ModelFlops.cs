@@ -1,0 +1,21 @@
+namespace Saltern.Models;
+
+/// <summary>Floating-point operations of a model by the rule of docs/method.md: products only, causal pairs only.</summary>
+public static class ModelFlops
+{
+    /// <summary>N: weights that take part in matrix products, the output head included whether tied or not; embedding look-up, norms and biases excluded.</summary>
+    public static long ProductWeights(TransformerConfig c)
+    {
+        long queries = (long)c.NumAttentionHeads * c.HeadDim, keys = (long)c.NumKeyValueHeads * c.HeadDim;
+        long attention = (c.HiddenSize * (queries + (2 * keys))) + (queries * c.HiddenSize);
+        long feedForward = 3L * c.HiddenSize * c.IntermediateSize;
+        return (c.NumHiddenLayers * (attention + feedForward)) + ((long)c.HiddenSize * c.VocabSize);
+    }
+
+    /// <summary>f = 2·N + 2·L·A·(T + 1): forward operations per token of a sequence of T tokens, A = heads × head size.</summary>
+    public static double ForwardPerToken(TransformerConfig c, int sequenceLength) =>
+        (2.0 * ProductWeights(c)) + (2.0 * c.NumHiddenLayers * c.NumAttentionHeads * c.HeadDim * (sequenceLength + 1.0));
+
+    /// <summary>3f: forward and backward operations per token; recomputation is not counted.</summary>
+    public static double TrainingPerToken(TransformerConfig c, int sequenceLength) => 3.0 * ForwardPerToken(c, sequenceLength);
+}

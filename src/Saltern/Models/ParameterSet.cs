@@ -1,0 +1,156 @@
+using Saltern.Engine;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Saltern.Models;
+
+/// <summary>A named weight as checkpoints know it: a row range of one fused block.</summary>
+/// <param name="Name">Hugging Face's key, e.g. <c>model.layers.0.self_attn.q_proj.weight</c>.</param>
+/// <param name="Shape">Its shape.</param>
+/// <param name="Offset">First element in the flat buffer.</param>
+public sealed record ParameterSlice(string Name, long[] Shape, long Offset)
+{
+    /// <summary>Number of elements.</summary>
+    public long Count => Shape.Aggregate(1L, (product, size) => product * size);
+}
+
+/// <summary>One leaf tensor of the model, made of one or more named weights that lie next to each other (q, k and v; gate and up).</summary>
+/// <param name="Shape">Shape of the whole block.</param>
+/// <param name="Offset">First element in the flat buffer.</param>
+/// <param name="Decays">Whether weight decay applies: matrices yes, norm weights and biases no.</param>
+/// <param name="Slices">The named weights, in order of their rows.</param>
+public sealed record ParameterBlock(long[] Shape, long Offset, bool Decays, IReadOnlyList<ParameterSlice> Slices)
+{
+    /// <summary>Number of elements.</summary>
+    public long Count => Shape.Aggregate(1L, (product, size) => product * size);
+}
+
+/// <summary>Plans where each weight of a model lies in one flat buffer, before the buffer exists.</summary>
+public sealed class ParameterLayout
+{
+    // 64 bytes, the alignment libtorch gives its own tensors: products take the same path, and give the same bits, wherever a block starts.
+    private const long AlignmentElements = 16;
+    private readonly List<ParameterBlock> _blocks = [];
+
+    /// <summary>The blocks in the order of the flat buffer.</summary>
+    public IReadOnlyList<ParameterBlock> Blocks => _blocks;
+
+    /// <summary>Elements of the flat buffer, padding between blocks included.</summary>
+    public long Length { get; private set; }
+
+    /// <summary>Number of parameters, padding left out.</summary>
+    public long ParameterCount => _blocks.Sum(block => block.Count);
+
+    /// <summary>Every named weight, in order.</summary>
+    public IEnumerable<ParameterSlice> Slices => _blocks.SelectMany(block => block.Slices);
+
+    /// <summary>Adds a block of weights that share their columns and lie row under row.</summary>
+    /// <param name="columns">Columns of each weight; null for vectors.</param>
+    /// <param name="weights">Name and rows (or length, for vectors) of each.</param>
+    /// <returns>Index of the block.</returns>
+    public int Add(int? columns, params ReadOnlySpan<(string Name, int Rows)> weights)
+    {
+        long offset = Length, at = offset;
+        var slices = new List<ParameterSlice>();
+        long rows = 0;
+        foreach ((string name, int count) in weights)
+        {
+            var slice = new ParameterSlice(name, columns is int c ? [count, c] : [count], at);
+            slices.Add(slice);
+            at += slice.Count;
+            rows += count;
+        }
+
+        _blocks.Add(new ParameterBlock(columns is int width ? [rows, width] : [rows], offset, Decays: columns is not null, slices));
+        Length = (at + AlignmentElements - 1) / AlignmentElements * AlignmentElements;
+        return _blocks.Count - 1;
+    }
+}
+
+/// <summary>A model's weights in one flat buffer, and its gradients in a second one of the same layout.</summary>
+/// <remarks>
+/// The flat buffers are what the optimizer, the checkpoint and (later) the other ranks see; the blocks are views of them, so
+/// automatic differentiation accumulates straight into the flat gradient.
+/// </remarks>
+public sealed class ParameterSet : IDisposable
+{
+    private readonly Tensor[] _blocks;
+    private MappedMemory? _weights;
+    private MappedMemory? _gradients;
+    private readonly Tensor _flatWeights;
+    private Tensor? _flatGradients;
+
+    /// <summary>Allocates zeroed weights, float32 on the CPU unless told otherwise, and gradients where the model is to be trained.</summary>
+    public ParameterSet(ParameterLayout layout, bool trainable, ScalarType type = ScalarType.Float32, Device? device = null)
+    {
+        Layout = layout;
+        Device = device ?? CPU;
+        bool mapped = type == ScalarType.Float32 && Device.type == DeviceType.CPU;
+        using (NewDisposeScope())
+        {
+            _weights = mapped ? new MappedMemory(layout.Length) : null;
+            _flatWeights = (_weights?.AsTensor() ?? zeros(layout.Length, type, Device)).DetachFromDisposeScope();
+            if (trainable)
+            {
+                _gradients = mapped ? new MappedMemory(layout.Length) : null;
+                _flatGradients = (_gradients?.AsTensor() ?? zeros(layout.Length, type, Device)).DetachFromDisposeScope();
+            }
+
+            _blocks = [.. layout.Blocks.Select(block => View(_flatWeights, block).detach().requires_grad_(trainable).DetachFromDisposeScope())];
+            if (_flatGradients is not null)
+            {
+                for (int i = 0; i < _blocks.Length; i++)
+                {
+                    _blocks[i].grad = View(_flatGradients, layout.Blocks[i]);
+                }
+            }
+        }
+    }
+
+    /// <summary>Where each weight lies.</summary>
+    public ParameterLayout Layout { get; }
+
+    /// <summary>Where the weights live.</summary>
+    public Device Device { get; }
+
+    /// <summary>All weights, [length]; owned by this set.</summary>
+    public Tensor FlatWeights => _flatWeights;
+
+    /// <summary>All gradients, [length]; owned by this set.</summary>
+    /// <exception cref="InvalidOperationException">The model is not trainable.</exception>
+    public Tensor FlatGradients => _flatGradients ?? throw new InvalidOperationException("These weights were made without gradients.");
+
+    /// <summary>Leaf tensor of a block; owned by this set.</summary>
+    public Tensor this[int block] => _blocks[block];
+
+    /// <summary>View of one named weight, of its own shape; the caller owns the view.</summary>
+    public Tensor Weight(ParameterSlice slice) => _flatWeights.narrow(0, slice.Offset, slice.Count).view(slice.Shape);
+
+    /// <summary>View of a block's gradient, of the block's shape; the caller owns the view.</summary>
+    public Tensor Gradient(int block) => View(FlatGradients, Layout.Blocks[block]);
+
+    /// <summary>Sets every gradient to zero.</summary>
+    public void ZeroGradients()
+    {
+        using IDisposable _ = no_grad();
+        using Tensor same = FlatGradients.zero_();
+    }
+
+    /// <summary>Gives weights and gradients back to the system at once.</summary>
+    public void Dispose()
+    {
+        foreach (Tensor block in _blocks)
+        {
+            block.Dispose();
+        }
+
+        _flatGradients?.Dispose();
+        _flatWeights.Dispose();
+        _gradients?.Dispose();
+        _weights?.Dispose();
+        _flatGradients = null;
+        _gradients = _weights = null;
+    }
+
+    private static Tensor View(Tensor flat, ParameterBlock block) => flat.narrow(0, block.Offset, block.Count).view(block.Shape);
+}

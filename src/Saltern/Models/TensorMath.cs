@@ -1,0 +1,44 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Saltern.Models;
+
+/// <summary>The decoder's element-wise layers, written with libtorch's operations.</summary>
+public static class TensorMath
+{
+    /// <summary>x / √(mean(x²) + ε) · weight over the last dimension (arXiv:1910.07467).</summary>
+    /// <param name="x">[N, D].</param>
+    /// <param name="weight">[D].</param>
+    /// <param name="epsilon">ε.</param>
+    /// <returns>[N, D]; the caller owns it.</returns>
+    public static Tensor RmsNorm(Tensor x, Tensor weight, double epsilon)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Tensor scale = x.square().mean([-1L], keepdim: true).add(epsilon).rsqrt(); // [N, 1]
+        return (x * scale * weight).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Turns each pair (i, i + A/2) of every head by its position's angle.</summary>
+    /// <param name="x">[B, T, heads, A].</param>
+    /// <param name="cosines">[1, T, 1, A].</param>
+    /// <param name="sines">[1, T, 1, A].</param>
+    /// <returns>As x; the caller owns it.</returns>
+    public static Tensor Rotate(Tensor x, Tensor cosines, Tensor sines)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        long half = x.shape[^1] / 2;
+        Tensor turned = cat([x.narrow(-1, half, half).neg(), x.narrow(-1, 0, half)], dim: -1);
+        return ((x * cosines) + (turned * sines)).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>silu(gate) · up, with gate and up side by side (arXiv:2002.05202).</summary>
+    /// <param name="gateUp">[N, 2F].</param>
+    /// <returns>[N, F]; the caller owns it.</returns>
+    public static Tensor SwiGlu(Tensor gateUp)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        long size = gateUp.shape[1] / 2;
+        Tensor gate = nn.functional.silu(gateUp.narrow(1, 0, size));
+        return (gate * gateUp.narrow(1, size, size)).MoveToOuterDisposeScope();
+    }
+}

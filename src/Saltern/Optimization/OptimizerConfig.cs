@@ -1,0 +1,46 @@
+using System.ComponentModel.DataAnnotations;
+using Saltern.Configuration;
+
+namespace Saltern.Optimization;
+
+/// <summary>Update rules there are.</summary>
+public enum OptimizerKind
+{
+    /// <summary>Adam with decoupled weight decay (arXiv:1711.05101).</summary>
+    Adamw,
+}
+
+/// <summary>How a gradient becomes a change of the weights.</summary>
+public sealed record OptimizerConfig : IValidated
+{
+    /// <summary>Update rule.</summary>
+    public OptimizerKind Kind { get; init; } = OptimizerKind.Adamw;
+
+    /// <summary>η, highest learning rate; the schedule scales it.</summary>
+    [Range(1e-12, 10.0)]
+    public double LearningRate { get; init; } = 1e-3;
+
+    /// <summary>Decoupled weight decay, applied to matrices only, scaled by the learning rate.</summary>
+    [Range(0.0, 10.0)]
+    public double WeightDecay { get; init; } = 0.1;
+
+    /// <summary>Decay of the first and second moment, each in [0, 1).</summary>
+    public IReadOnlyList<double> Betas { get; init; } = [0.9, 0.95];
+
+    /// <summary>ε added to the root of the second moment.</summary>
+    [Range(0.0, 1.0)]
+    public double Epsilon { get; init; } = 1e-8;
+
+    /// <summary>Largest L2 norm of the whole gradient; longer ones are scaled down to it; 0 never clips.</summary>
+    [Range(0.0, 1e9)]
+    public double MaxGradientNorm { get; init; } = 1.0;
+
+    /// <inheritdoc/>
+    public IEnumerable<ConfigurationProblem> Validate()
+    {
+        if (Betas.Count != 2 || Betas.Any(beta => beta is < 0 or >= 1))
+        {
+            yield return new ConfigurationProblem("betas", $"= [{string.Join(", ", Betas)}] must be two numbers in [0, 1), e.g. [0.9, 0.95].");
+        }
+    }
+}

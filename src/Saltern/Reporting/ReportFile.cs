@@ -1,0 +1,30 @@
+using System.Text;
+using System.Xml;
+using System.Xml.Linq;
+
+namespace Saltern.Reporting;
+
+/// <summary>Writes a finished text to its place, never half of it.</summary>
+internal static class ReportFile
+{
+    public static string Serialise(XElement root)
+    {
+        StringBuilder text = new();
+        XmlWriterSettings settings = new() { OmitXmlDeclaration = true, Indent = false, NewLineHandling = NewLineHandling.None };
+        using (XmlWriter writer = XmlWriter.Create(text, settings))
+        {
+            root.Save(writer);
+        }
+
+        return text.Append('\n').ToString();
+    }
+
+    public static void Replace(string path, string text)
+    {
+        string full = Path.GetFullPath(path);
+        Directory.CreateDirectory(Path.GetDirectoryName(full)!);
+        string aside = full + ".tmp";
+        File.WriteAllText(aside, text, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false));
+        File.Move(aside, full, overwrite: true);
+    }
+}

@@ -1,0 +1,108 @@
+using System.Text.Json;
+
+namespace Saltern.Reporting;
+
+/// <summary>Reads the files that a run leaves behind. They may be damaged, cut short, or of another program.</summary>
+internal static class RunFolderReader
+{
+    // A resolved recipe and a result are a few kB; metrics of a year of steps stay below a gigabyte.
+    private const long LargestDocument = 64L << 20;
+    private const long LargestLog = 2L << 30;
+
+    public static RunRecord Read(string folder)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(folder);
+        string metricsPath = Path.Combine(folder, "metrics.jsonl");
+        if (!File.Exists(metricsPath))
+        {
+            string found = Directory.Exists(folder) ? "the folder has no metrics.jsonl" : "there is no such folder";
+            throw new DataFormatException($"{folder}: not a run folder, {found}. Name a folder that `saltern train` has written.");
+        }
+
+        CheckSize(metricsPath, LargestLog);
+        MetricsTable metrics = MetricsTable.Parse(File.ReadLines(metricsPath), metricsPath);
+        string? recipe = ReadIfThere(Path.Combine(folder, "recipe.yaml"));
+        string resultPath = Path.Combine(folder, "result.json");
+        string? result = ReadIfThere(resultPath);
+        return new RunRecord
+        {
+            Result = result is null ? Unfinished(folder, recipe, metrics) : RunResult.Parse(result, resultPath),
+            Finished = result is not null,
+            Metrics = metrics,
+            Documents = ReadDocuments(Path.Combine(folder, "eval", "documents.jsonl")),
+            RecipeText = recipe,
+        };
+    }
+
+    private static List<DocumentScore> ReadDocuments(string path)
+    {
+        List<DocumentScore> documents = [];
+        if (!File.Exists(path))
+        {
+            return documents;
+        }
+
+        CheckSize(path, LargestLog);
+        int number = 0;
+        foreach (string line in File.ReadLines(path))
+        {
+            number++;
+            if (string.IsNullOrWhiteSpace(line))
+            {
+                continue;
+            }
+
+            try
+            {
+                DocumentScore? score = JsonSerializer.Deserialize<DocumentScore>(line, ReportJson.Options);
+                documents.Add(score is { Domain: not null, Tokens: >= 0 } ? score : throw new JsonException("domain or tokens missing"));
+            }
+            catch (JsonException problem)
+            {
+                throw new DataFormatException(
+                    $"{path}:{number}: {{ \"domain\", \"document\", \"tokens\", \"nll\" }} was expected: {problem.Message} Evaluate the run again.", problem);
+            }
+        }
+
+        return documents;
+    }
+
+    /// <summary>What is known of a run without a result: enough to draw its curve and to pair it.</summary>
+    private static RunResult Unfinished(string folder, string? recipe, MetricsTable metrics)
+    {
+        string name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)));
+        IReadOnlyDictionary<string, string> keys = recipe is null ? new Dictionary<string, string>() : RecipeKeys.Flatten(recipe);
+        int steps = metrics.Steps.Count > 0 ? metrics.Steps[^1] : 0;
+        return new RunResult
+        {
+            Name = keys.GetValueOrDefault("name", name),
+            Arm = keys.GetValueOrDefault("name", name),
+            Seed = int.TryParse(keys.GetValueOrDefault("seed"), out int seed) ? seed : 0,
+            Steps = steps,
+            PlannedSteps = int.TryParse(keys.GetValueOrDefault("training.steps"), out int planned) ? planned : steps,
+            Truncated = true,
+            Seconds = metrics.Series("seconds") is [.., var seconds] ? seconds.Value : 0,
+            Flops = metrics.Series("cost/flops") is [.., var flops] ? flops.Value : 0,
+        };
+    }
+
+    private static string? ReadIfThere(string path)
+    {
+        if (!File.Exists(path))
+        {
+            return null;
+        }
+
+        CheckSize(path, LargestDocument);
+        return File.ReadAllText(path);
+    }
+
+    private static void CheckSize(string path, long largest)
+    {
+        long length = new FileInfo(path).Length;
+        if (length > largest)
+        {
+            throw new DataFormatException($"{path}: {length:N0} bytes, at most {largest:N0} are read. This is not a file of a run; leave it out.");
+        }
+    }
+}

@@ -1,0 +1,32 @@
+using Saltern.Losses;
+using Saltern.Models;
+using static TorchSharp.torch;
+
+namespace Saltern.Teachers;
+
+/// <summary>A teacher in memory: frozen weights in a mapping of their own, run on the student's tokens.</summary>
+public sealed class LiveTeacher : IDisposable
+{
+    private readonly Transformer _model;
+    private readonly double _temperature;
+
+    /// <summary>Takes over a model that was loaded without gradients.</summary>
+    public LiveTeacher(Transformer model, double temperature) => (_model, _temperature) = (model, temperature);
+
+    /// <summary>The teacher's shape.</summary>
+    public TransformerConfig Config => _model.Config;
+
+    /// <summary>Bytes of its weights.</summary>
+    public long WeightBytes => _model.Parameters.Layout.Length * sizeof(float);
+
+    /// <summary>Soft labels for the given sequences; the caller owns the hidden states.</summary>
+    /// <param name="tokens">[B, T], the same ids as the student's.</param>
+    public SoftLabels Run(Tensor tokens)
+    {
+        using IDisposable _ = no_grad();
+        return new SoftLabels(_model.HiddenStates(tokens), _model.Head, _temperature);
+    }
+
+    /// <summary>Gives the weights back to the system.</summary>
+    public void Dispose() => _model.Dispose();
+}

@@ -1,0 +1,199 @@
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace Saltern.Tokenization;
+
+/// <summary>Reads tokenizer.json strictly: what would change ids and is not understood is an error that names it.</summary>
+internal static class TokenizerJsonReader
+{
+    /// <summary>The largest files in use are about 35 MB; parsing takes some ten times a file's size.</summary>
+    private const long MaximumFileBytes = 256L << 20;
+
+    /// <summary>Far above any vocabulary in use; keeps a damaged id from asking for gigabytes.</summary>
+    public const int MaximumVocabularySize = 1 << 22;
+
+    private static readonly JsonDocumentOptions Options = new() { AllowDuplicateProperties = false };
+
+    /// <summary>Reads the file and builds from it; every failure carries the file's name.</summary>
+    /// <exception cref="DataFormatException">The file is missing, too large, damaged or of another kind.</exception>
+    public static T Read<T>(string path, Func<BpeDefinition, T> build)
+    {
+        try
+        {
+            using var stream = File.OpenRead(path);
+            if (stream.Length > MaximumFileBytes)
+            {
+                throw new DataFormatException($"the file has {stream.Length} bytes; at most {MaximumFileBytes} are read");
+            }
+
+            using var document = Parse(stream);
+            return build(Read(new JsonPlace(document.RootElement, "")));
+        }
+        catch (DataFormatException error)
+        {
+            throw new DataFormatException($"{path}: {error.Message}", error);
+        }
+        catch (JsonException error)
+        {
+            throw new DataFormatException($"{path}: no valid JSON, so no tokenizer.json: {error.Message}", error);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new DataFormatException($"{path}: the tokenizer cannot be read: {error.Message}", error);
+        }
+    }
+
+    private static JsonDocument Parse(FileStream stream)
+    {
+        try
+        {
+            return JsonDocument.Parse(stream, Options);
+        }
+        catch (InvalidOperationException error)
+        {
+            // The search for names that occur twice reads every name, and half a surrogate pair is none.
+            throw new DataFormatException($"a name in it is no valid Unicode: {error.Message}", error);
+        }
+    }
+
+    private static BpeDefinition Read(JsonPlace root)
+    {
+        foreach (var name in (string[])["truncation", "padding"])
+        {
+            root.Optional(name)?.Fail("null: texts are encoded whole; remove it");
+        }
+
+        var model = root.Required("model");
+        CheckModel(model);
+        var composesText = TokenizerJsonPipeline.ReadNormalizer(root.Optional("normalizer"));
+        var added = ReadAddedTokens(root.Optional("added_tokens"));
+        var ids = ReadVocabulary(model.Required("vocab"));
+        var tokens = PlaceTokens(ids, added, root.Optional("added_tokens"));
+        TokenizerJsonPipeline.CheckDecoder(root.Optional("decoder"), root);
+
+        return new BpeDefinition
+        {
+            Tokens = tokens,
+            Merges = ReadMerges(model.Required("merges"), ids),
+            AddedTokens = [.. added.OrderBy(token => token.Id)],
+            PreTokenizer = TokenizerJsonPipeline.ReadPreTokenizer(root.Required("pre_tokenizer")),
+            IgnoresMergesOfWholeWords = model.Optional("ignore_merges")?.Boolean() ?? false,
+            ComposesText = composesText,
+            PostProcessor = root.Optional("post_processor") is { } place ? JsonNode.Parse(place.Element.GetRawText()) : null,
+        };
+    }
+
+    private static void CheckModel(JsonPlace model)
+    {
+        // "unk_token", "fuse_unk" and "byte_fallback" stand for characters outside the vocabulary. With all 256 bytes in it,
+        // which BpeDefinition.SingleByteIds makes sure of, there are none, and whatever they say has no effect.
+        // Files before 2020 leave the type out; vocabulary and merges then say it.
+        if (model.Optional("type") is { } type && type.Text() != "BPE")
+        {
+            type.Fail("\"BPE\"");
+        }
+
+        if (model.Optional("dropout") is { } dropout && dropout.Number() != 0)
+        {
+            dropout.Fail("null: merging must not depend on chance");
+        }
+
+        foreach (var name in (string[])["continuing_subword_prefix", "end_of_word_suffix"])
+        {
+            if (model.Optional(name) is { } affix && affix.Text().Length > 0)
+            {
+                affix.Fail("null: a byte-level vocabulary has none");
+            }
+        }
+    }
+
+    private static List<AddedToken> ReadAddedTokens(JsonPlace? place)
+    {
+        var tokens = new List<AddedToken>();
+        var contents = new HashSet<string>();
+        foreach (var item in place?.Items() ?? [])
+        {
+            var id = item.Required("id");
+            var content = item.Required("content");
+            foreach (var name in (string[])["single_word", "lstrip", "rstrip"])
+            {
+                if (item.Optional(name) is { } flag && flag.Boolean())
+                {
+                    flag.Fail("false: added tokens are found as they are spelled, wherever they stand");
+                }
+            }
+
+            if (content.Text().Length == 0 || !contents.Add(content.Text()))
+            {
+                content.Fail("text that no other added token has");
+            }
+
+            tokens.Add(new AddedToken(
+                id.Index(MaximumVocabularySize),
+                content.Text(),
+                item.Required("special").Boolean(),
+                item.Optional("normalized")?.Boolean() ?? !item.Required("special").Boolean()));
+        }
+
+        return tokens;
+    }
+
+    private static Dictionary<string, int> ReadVocabulary(JsonPlace place)
+    {
+        var ids = new Dictionary<string, int>();
+        foreach (var (spelling, id) in place.Properties())
+        {
+            ids.Add(spelling, id.Index(MaximumVocabularySize));
+        }
+
+        return ids;
+    }
+
+    private static BpeToken?[] PlaceTokens(Dictionary<string, int> ids, List<AddedToken> added, JsonPlace? addedPlace)
+    {
+        var contents = added.ToDictionary(token => token.Content, token => token.Id);
+        var size = Math.Max(ids.Values.DefaultIfEmpty(-1).Max(), contents.Values.DefaultIfEmpty(-1).Max()) + 1;
+        var tokens = new BpeToken?[size];
+        foreach (var (spelling, id) in ids.Concat(contents.Where(content => !ids.ContainsKey(content.Key))))
+        {
+            if (tokens[id] is { } other)
+            {
+                throw new DataFormatException($"id {id} belongs to both \"{other.Spelling}\" and \"{spelling}\"; each token needs its own");
+            }
+
+            if (contents.TryGetValue(spelling, out var addedId) && addedId != id)
+            {
+                addedPlace!.Value.Fail($"\"{spelling}\" with the id {id} that it has in model.vocab", $"id {addedId}");
+            }
+
+            var bytes = contents.ContainsKey(spelling) ? null : ByteAlphabet.Read(spelling);
+            tokens[id] = new BpeToken(bytes ?? Encoding.UTF8.GetBytes(spelling), IsLiteral: bytes is null);
+        }
+
+        return tokens;
+    }
+
+    private static List<Merge> ReadMerges(JsonPlace place, Dictionary<string, int> ids)
+    {
+        var merges = new List<Merge>();
+        foreach (var item in place.Items())
+        {
+            // "a b" up to 2024, ["a", "b"] since.
+            string[] pair = item.Element.ValueKind == JsonValueKind.Array
+                ? [.. item.Items().Select(part => part.Text())]
+                : item.Text().Split(' ');
+            if (pair.Length != 2)
+            {
+                item.Fail("two tokens, as \"a b\" or [\"a\", \"b\"]");
+            }
+
+            merges.Add(new Merge(Id(pair[0], item), Id(pair[1], item), Id(pair[0] + pair[1], item)));
+        }
+
+        return merges;
+
+        int Id(string spelling, JsonPlace item) =>
+            ids.TryGetValue(spelling, out var id) ? id : item.Fail<int>($"tokens of model.vocab; \"{spelling}\" is not there");
+    }
+}

@@ -1,0 +1,161 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
+
+namespace Saltern.Tokenization;
+
+/// <summary>Writes tokenizer.json as Hugging Face's library reads it.</summary>
+internal static class TokenizerJsonWriter
+{
+    private static readonly JsonWriterOptions Options = new()
+    {
+        Indented = true,
+        NewLine = "\n",
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,   // the file is no web page; "Ġ" should read as itself
+    };
+
+    /// <summary>Writes beside the target and renames, so that a file is there whole or not at all.</summary>
+    public static void Write(BpeDefinition definition, string path)
+    {
+        var temporary = path + ".tmp";
+        using (var stream = File.Create(temporary))
+        using (var json = new Utf8JsonWriter(stream, Options))
+        {
+            Write(definition, json);
+            json.Flush();
+            stream.WriteByte((byte)'\n');
+            stream.Flush(flushToDisk: true);
+        }
+
+        File.Move(temporary, path, overwrite: true);
+    }
+
+    private static void Write(BpeDefinition definition, Utf8JsonWriter json)
+    {
+        json.WriteStartObject();
+        json.WriteString("version", "1.0");
+        json.WriteNull("truncation");
+        json.WriteNull("padding");
+        WriteAddedTokens(definition, json);
+        json.WritePropertyName("normalizer");
+        if (definition.ComposesText)
+        {
+            json.WriteStartObject();
+            json.WriteString("type", "NFC");
+            json.WriteEndObject();
+        }
+        else
+        {
+            json.WriteNullValue();
+        }
+
+        json.WritePropertyName("pre_tokenizer");
+        WritePreTokenizer(definition.PreTokenizer, json);
+        json.WritePropertyName("post_processor");
+        if (definition.PostProcessor is { } postProcessor)
+        {
+            postProcessor.WriteTo(json);
+        }
+        else
+        {
+            json.WriteNullValue();
+        }
+
+        json.WritePropertyName("decoder");
+        WriteByteLevel(json, usesPattern: true);
+        WriteModel(definition, json);
+        json.WriteEndObject();
+    }
+
+    private static void WriteAddedTokens(BpeDefinition definition, Utf8JsonWriter json)
+    {
+        json.WriteStartArray("added_tokens");
+        foreach (var token in definition.AddedTokens)
+        {
+            json.WriteStartObject();
+            json.WriteNumber("id", token.Id);
+            json.WriteString("content", token.Content);
+            json.WriteBoolean("single_word", false);
+            json.WriteBoolean("lstrip", false);
+            json.WriteBoolean("rstrip", false);
+            json.WriteBoolean("normalized", token.IsNormalized);
+            json.WriteBoolean("special", token.IsSpecial);
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
+    }
+
+    private static void WritePreTokenizer(PreTokenizer preTokenizer, Utf8JsonWriter json)
+    {
+        if (preTokenizer.Rules is [{ Known: SplitPattern.Gpt2 }])
+        {
+            WriteByteLevel(json, usesPattern: true);
+            return;
+        }
+
+        json.WriteStartObject();
+        json.WriteString("type", "Sequence");
+        json.WriteStartArray("pretokenizers");
+        foreach (var rule in preTokenizer.Rules)
+        {
+            json.WriteStartObject();
+            json.WriteString("type", "Split");
+            json.WriteStartObject("pattern");
+            json.WriteString("Regex", rule.Regex);
+            json.WriteEndObject();
+            json.WriteString("behavior", "Isolated");
+            json.WriteBoolean("invert", false);
+            json.WriteEndObject();
+        }
+
+        WriteByteLevel(json, usesPattern: false);
+        json.WriteEndArray();
+        json.WriteEndObject();
+    }
+
+    private static void WriteByteLevel(Utf8JsonWriter json, bool usesPattern)
+    {
+        json.WriteStartObject();
+        json.WriteString("type", "ByteLevel");
+        json.WriteBoolean("add_prefix_space", false);
+        json.WriteBoolean("trim_offsets", true);
+        json.WriteBoolean("use_regex", usesPattern);
+        json.WriteEndObject();
+    }
+
+    private static void WriteModel(BpeDefinition definition, Utf8JsonWriter json)
+    {
+        var spellings = definition.Tokens.Select(token => token?.Spelling).ToArray();
+        json.WriteStartObject("model");
+        json.WriteString("type", "BPE");
+        json.WriteNull("dropout");
+        json.WriteNull("unk_token");
+        json.WriteNull("continuing_subword_prefix");
+        json.WriteNull("end_of_word_suffix");
+        json.WriteBoolean("fuse_unk", false);
+        json.WriteBoolean("byte_fallback", false);
+        json.WriteBoolean("ignore_merges", definition.IgnoresMergesOfWholeWords);
+
+        // Added tokens stand here too: their ids then do not depend on the order in which a reader appends them.
+        json.WriteStartObject("vocab");
+        for (var id = 0; id < spellings.Length; id++)
+        {
+            if (spellings[id] is { } spelling)
+            {
+                json.WriteNumber(spelling, id);
+            }
+        }
+
+        json.WriteEndObject();
+
+        // "a b" is the spelling that every version of the library reads; spelled tokens hold no blanks.
+        json.WriteStartArray("merges");
+        foreach (var merge in definition.Merges)
+        {
+            json.WriteStringValue($"{spellings[merge.Left]} {spellings[merge.Right]}");
+        }
+
+        json.WriteEndArray();
+        json.WriteEndObject();
+    }
+}

@@ -1,0 +1,138 @@
+using System.Runtime.InteropServices;
+
+namespace Saltern.Tokenization;
+
+/// <summary>Turns pre-tokens into ids and remembers the frequent ones. Used by one thread at a time.</summary>
+/// <remarks>
+/// The memory is bounded: when it holds <see cref="MaximumWords"/> words or <see cref="MaximumBytes"/> bytes it starts afresh.
+/// </remarks>
+internal sealed class WordEncoder
+{
+    private const int MaximumWords = 1 << 17;
+    private const int MaximumBytes = 1 << 22;
+
+    /// <summary>Longer words are rare and would fill the memory with strings that never return.</summary>
+    private const int LongestRememberedWord = 64;
+
+    /// <summary>Below this many bytes a scan for the lowest rank beats a queue.</summary>
+    private const int LongestScannedWord = 128;
+
+    private readonly MergeTable _merges;
+    private readonly int[] _byteIds;
+    private readonly ByteWordIndex? _wholeWords;
+    private readonly int[] _wholeWordIds;
+
+    private readonly ByteWordIndex _words = new();
+    private readonly List<int> _wordEnds = [];
+    private readonly List<int> _wordIds = [];
+    private readonly int[] _ids = new int[LongestScannedWord];
+    private readonly int[] _ranks = new int[LongestScannedWord];
+    private readonly int[] _results = new int[LongestScannedWord];
+
+    /// <summary>Creates an encoder over tables that it only reads.</summary>
+    /// <param name="merges">The merge rules.</param>
+    /// <param name="byteIds">Ids of the 256 bytes.</param>
+    /// <param name="wholeWords">Entries that a word becomes without merging; null if there are none.</param>
+    /// <param name="wholeWordIds">Their ids, by index in <paramref name="wholeWords"/>.</param>
+    public WordEncoder(MergeTable merges, int[] byteIds, ByteWordIndex? wholeWords, int[] wholeWordIds)
+    {
+        _merges = merges;
+        _byteIds = byteIds;
+        _wholeWords = wholeWords;
+        _wholeWordIds = wholeWordIds;
+    }
+
+    /// <summary>Appends the ids of one pre-token.</summary>
+    public void Encode(ReadOnlySpan<byte> word, List<int> ids)
+    {
+        if (word.Length > LongestRememberedWord)
+        {
+            Merge(word, ids);
+            return;
+        }
+
+        var known = _words.Count;
+        if (known == MaximumWords || _words.StoredBytes > MaximumBytes)
+        {
+            _words.Clear();
+            _wordEnds.Clear();
+            _wordIds.Clear();
+            known = 0;
+        }
+
+        var index = _words.Add(word);
+        if (index == known)
+        {
+            Merge(word, _wordIds);
+            _wordEnds.Add(_wordIds.Count);
+        }
+
+        var start = index == 0 ? 0 : _wordEnds[index - 1];
+        ids.AddRange(CollectionsMarshal.AsSpan(_wordIds)[start.._wordEnds[index]]);
+    }
+
+    private void Merge(ReadOnlySpan<byte> word, List<int> ids)
+    {
+        if (_wholeWords?.IndexOf(word) is >= 0 and var index)
+        {
+            ids.Add(_wholeWordIds[index]);
+        }
+        else if (word.Length <= LongestScannedWord)
+        {
+            MergeByScan(word, ids);
+        }
+        else
+        {
+            LongWordMerger.Merge(word, _byteIds, _merges, ids);
+        }
+    }
+
+    private void MergeByScan(ReadOnlySpan<byte> word, List<int> ids)
+    {
+        var count = word.Length;
+        for (var i = 0; i < count; i++)
+        {
+            _ids[i] = _byteIds[word[i]];
+        }
+
+        for (var i = 0; i < count - 1; i++)
+        {
+            UpdateRank(i);
+        }
+
+        while (count > 1)
+        {
+            // The lowest rank, and of equal ones the leftmost.
+            var best = 0;
+            for (var i = 1; i < count - 1; i++)
+            {
+                best = _ranks[i] < _ranks[best] ? i : best;
+            }
+
+            if (_ranks[best] == MergeTable.NoMerge)
+            {
+                break;
+            }
+
+            _ids[best] = _results[best];
+            var tail = count - best - 2;
+            Array.Copy(_ids, best + 2, _ids, best + 1, tail);
+            Array.Copy(_ranks, best + 2, _ranks, best + 1, tail);
+            Array.Copy(_results, best + 2, _results, best + 1, tail);
+            count--;
+            if (best > 0)
+            {
+                UpdateRank(best - 1);
+            }
+
+            if (best < count - 1)
+            {
+                UpdateRank(best);
+            }
+        }
+
+        ids.AddRange(_ids.AsSpan(0, count));
+    }
+
+    private void UpdateRank(int index) => _ranks[index] = _merges.Rank(_ids[index], _ids[index + 1], out _results[index]);
+}

@@ -1,0 +1,67 @@
+using System.Diagnostics;
+using System.Globalization;
+
+namespace Saltern.Training;
+
+/// <summary>How much of the processor others took while steps ran, from Linux's <c>/proc/stat</c>; says nothing elsewhere.</summary>
+public sealed class OtherLoad
+{
+    private const double TicksPerSecond = 100; // USER_HZ, fixed in Linux's interface
+    private const double ShortestWindow = 1.0; // seconds; the counters tick every 10 ms
+    private const double Threshold = 0.10;
+    private readonly int _threads;
+    private readonly Process _process = Process.GetCurrentProcess();
+    private double _busy;
+    private double _own;
+    private long _start;
+    private bool _open;
+
+    /// <summary>Watches for load beside a computation on some threads.</summary>
+    public OtherLoad(int threads) => _threads = threads;
+
+    /// <summary>Share of the used cores that others took in the last window.</summary>
+    public double LastShare { get; private set; }
+
+    /// <summary>Called before and after steps; closes a window once it is long enough.</summary>
+    /// <returns>Seconds watched, and those of them with more than 10 % of the used cores taken by others; zero while a window is open.</returns>
+    public (double Watched, double Loaded) Sample()
+    {
+        if (!_open)
+        {
+            Open();
+            return (0, 0);
+        }
+
+        double seconds = Stopwatch.GetElapsedTime(_start).TotalSeconds;
+        if (seconds < ShortestWindow)
+        {
+            return (0, 0);
+        }
+
+        double others = Math.Max(0, (BusySeconds() - _busy) - (OwnSeconds() - _own));
+        LastShare = others / (seconds * _threads);
+        Open();
+        return (seconds, LastShare > Threshold ? seconds : 0);
+    }
+
+    private void Open() => (_busy, _own, _start, _open) = (BusySeconds(), OwnSeconds(), Stopwatch.GetTimestamp(), true);
+
+    private double OwnSeconds()
+    {
+        _process.Refresh();
+        return _process.TotalProcessorTime.TotalSeconds;
+    }
+
+    // user + nice + system + irq + softirq + steal of the first line; idle and iowait left out. Steal is another machine's load on our cores.
+    private static double BusySeconds()
+    {
+        if (!File.Exists("/proc/stat"))
+        {
+            return 0;
+        }
+
+        using StreamReader file = File.OpenText("/proc/stat");
+        double[] ticks = [.. (file.ReadLine() ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries).Skip(1).Select(text => double.Parse(text, CultureInfo.InvariantCulture))];
+        return ticks.Length < 8 ? 0 : (ticks[0] + ticks[1] + ticks[2] + ticks[5] + ticks[6] + ticks[7]) / TicksPerSecond;
+    }
+}

@@ -1,0 +1,114 @@
+using Saltern.Evaluation;
+using Saltern.Losses;
+using Saltern.Metrics;
+
+namespace Saltern.Training;
+
+/// <summary>Turns steps into lines of figures: means over all counted positions since the last line, never means of means.</summary>
+public sealed class RunLog
+{
+    private readonly Trainer _trainer;
+    private readonly double _peak;
+    private LossSums _sums = new();
+    private StepReport? _last;
+    private double _seconds;
+    private double _flopsAtLastLine;
+    private long _tokensAtLastLine;
+
+    /// <summary>Starts from the trainer's present state.</summary>
+    /// <param name="trainer">Source of cumulative figures.</param>
+    /// <param name="peak">Speed of matrix products, FLOP/s.</param>
+    public RunLog(Trainer trainer, double peak)
+    {
+        (_trainer, _peak) = (trainer, peak);
+        (_flopsAtLastLine, _tokensAtLastLine) = (trainer.State.Flops, trainer.State.Tokens);
+    }
+
+    /// <summary>ω_j of the last step.</summary>
+    public double LastWeight => _last?.Weights.Global ?? 0;
+
+    /// <summary>Takes a step's figures; a skipped step's non-finite ones are left out.</summary>
+    public void Add(StepReport report)
+    {
+        _last = report;
+        _seconds += report.Seconds;
+        if (report.SkippedBecause is null)
+        {
+            _sums.Add(report.Sums);
+        }
+    }
+
+    /// <summary>The line of the steps since the last one.</summary>
+    public MetricsLine Line()
+    {
+        TrainState state = _trainer.State;
+        List<KeyValuePair<string, double>> values = Progress(state);
+        double n = _sums.Positions, taught = _sums.TeacherPositions;
+        Add(values, "train/loss", _sums.Loss / n);
+        Add(values, "train/student_nll", _sums.StudentNll / n);
+        Add(values, "train/accuracy", _sums.Correct / n);
+        if (taught > 0)
+        {
+            Add(values, "train/teacher_nll", _sums.TeacherNll / taught);
+            Add(values, "train/teacher_nll_tempered", _sums.TeacherNllTempered / taught);
+            Add(values, "train/ce_teacher_student", _sums.CrossEntropyToTeacher / taught);
+            Add(values, "train/kl_teacher_student", (_sums.CrossEntropyToTeacher - _sums.TeacherEntropy) / taught);
+            Add(values, "train/teacher_entropy", _sums.TeacherEntropy / taught);
+            Add(values, "train/agreement", _sums.Agreements / taught);
+            Add(values, "train/gap", _trainer.Transition!.Gap);
+            if (_trainer.Transition is AutoTransition auto)
+            {
+                Add(values, "train/gap_share", auto.GapShare);
+                Add(values, "train/gap_factor", auto.Factors.Gap);
+                Add(values, "train/rate_factor", auto.Factors.LearningRate);
+                Add(values, "train/ceiling_factor", auto.Factors.Ceiling);
+            }
+        }
+
+        Add(values, "train/weight", _sums.Weight / n);
+        Add(values, "train/gradient_norm", _last!.GradientNorm);
+        Add(values, "train/learning_rate", _last.LearningRate);
+        Add(values, "perf/tokens_per_second", (state.Tokens - _tokensAtLastLine) / _seconds);
+        Add(values, "perf/mfu", (state.Flops - _flopsAtLastLine) / _seconds / _peak);
+        Add(values, "perf/resident_mib", Environment.WorkingSet / 1048576.0);
+        (_sums, _seconds, _flopsAtLastLine, _tokensAtLastLine) = (new LossSums(), 0, state.Flops, state.Tokens);
+        return new MetricsLine(state.Step, values);
+    }
+
+    /// <summary>The line of an evaluation on the curve set.</summary>
+    /// <param name="scores">What it found.</param>
+    /// <param name="domains">Names of the domains.</param>
+    /// <param name="gap">The smoothed gap's statistic on validation text; null without a teacher.</param>
+    public MetricsLine ValidationLine(EvaluationResult scores, IReadOnlyList<string> domains, double? gap)
+    {
+        List<KeyValuePair<string, double>> values = Progress(_trainer.State);
+        Add(values, "valid/loss", scores.Total.Loss);
+        Add(values, "valid/bits_per_byte", scores.Total.BitsPerByte);
+        Add(values, "valid/accuracy", scores.Total.Accuracy);
+        if (gap is double value)
+        {
+            Add(values, "valid/gap", value);
+        }
+
+        for (int i = 0; i < domains.Count; i++)
+        {
+            if (scores.Domains[i] is EvaluationPart part)
+            {
+                Add(values, $"valid/{domains[i]}/loss", part.Loss);
+            }
+        }
+
+        return new MetricsLine(_trainer.State.Step, values);
+    }
+
+    private static List<KeyValuePair<string, double>> Progress(TrainState state) =>
+    [
+        new("samples", state.Samples),
+        new("tokens", state.Tokens),
+        new("seconds", state.Seconds),
+        new("cost/flops", state.Flops),
+        new("cost/teacher_flops", state.TeacherFlops),
+    ];
+
+    private static void Add(List<KeyValuePair<string, double>> values, string name, double value) => values.Add(new(name, value));
+}

@@ -1,0 +1,62 @@
+using Saltern.Data;
+using Saltern.Evaluation;
+using Saltern.Losses;
+using Saltern.Teachers;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Saltern.Training;
+
+/// <summary>The teacher's losses on the curve set, computed once: the gap's statistic on text that neither model was trained on.</summary>
+public sealed class TeacherValidation
+{
+    /// <summary>A teacher that is this much further ahead on training than on validation text, nats, looks too good.</summary>
+    public const double SuspiciousDifference = 0.05;
+
+    private readonly float[] _nll;
+    private readonly float[] _tempered;
+    private readonly long[] _labels;
+
+    private TeacherValidation(float[] nll, float[] tempered, long[] labels) => (_nll, _tempered, _labels) = (nll, tempered, labels);
+
+    /// <summary>Runs the teacher over the set.</summary>
+    public static TeacherValidation Run(LiveTeacher teacher, ValidationSet set, int vocabulary, int threads)
+    {
+        int length = set.SequenceLength, windows = set.WindowDomains.Count, perBatch = Math.Max(1, 4_096 / length);
+        float[] nll = new float[set.Labels.Length], tempered = new float[set.Labels.Length];
+        using var head = new LossHead(vocabulary, teacher.Config.VocabSize, threads);
+        var losses = new PositionLosses(perBatch * length);
+        for (int first = 0; first < windows; first += perBatch)
+        {
+            using DisposeScope scope = NewDisposeScope();
+            int count = Math.Min(perBatch, windows - first) * length, at = first * length;
+            SoftLabels labels = teacher.Run(tensor(set.Inputs.AsSpan(at, count).ToArray(), count / length, length));
+
+            // The teacher in both roles: as a student it gives the plain loss, as a teacher the tempered one.
+            head.Evaluate(new LossRequest { HiddenStates = labels.HiddenStates, Head = labels.Head, Labels = set.Labels[at..(at + count)], Teacher = labels, Weights = new float[count] }, losses);
+            losses.TeacherNll.AsSpan(0, count).CopyTo(nll.AsSpan(at));
+            losses.TeacherNllTempered.AsSpan(0, count).CopyTo(tempered.AsSpan(at));
+        }
+
+        return new TeacherValidation(nll, tempered, set.Labels);
+    }
+
+    /// <summary>Mean of student NLL − reference over the set, nats.</summary>
+    /// <param name="student">The student's evaluation on the same set.</param>
+    /// <param name="weight">ω that the reference stands for.</param>
+    public double Gap(EvaluationResult student, double weight)
+    {
+        double sum = 0;
+        long count = 0;
+        for (int i = 0; i < _labels.Length; i++)
+        {
+            if (_labels[i] >= 0)
+            {
+                sum += student.PositionNll[i] - LossSums.Reference(_nll[i], _tempered[i], weight);
+                count++;
+            }
+        }
+
+        return sum / count;
+    }
+}

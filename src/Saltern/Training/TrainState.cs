@@ -1,0 +1,67 @@
+using Saltern.Losses;
+
+namespace Saltern.Training;
+
+/// <summary>Where a run stands, weights and moments apart: saved and restored as a whole.</summary>
+public sealed record TrainState
+{
+    /// <summary>Steps done, skipped ones included.</summary>
+    public int Step { get; init; }
+
+    /// <summary>Updates made: steps without the skipped ones.</summary>
+    public long Updates { get; init; }
+
+    /// <summary>Samples drawn: the position in the stream.</summary>
+    public long Samples { get; init; }
+
+    /// <summary>Tokens processed.</summary>
+    public long Tokens { get; init; }
+
+    /// <summary>Seconds in steps, from asking for the batch to the finished update.</summary>
+    public double Seconds { get; init; }
+
+    /// <summary>Seconds in evaluation along the run.</summary>
+    public double EvaluationSeconds { get; init; }
+
+    /// <summary>Seconds in writing checkpoints.</summary>
+    public double CheckpointSeconds { get; init; }
+
+    /// <summary>Seconds in logging.</summary>
+    public double LoggingSeconds { get; init; }
+
+    /// <summary>Floating-point operations of the steps, the live teacher's included.</summary>
+    public double Flops { get; init; }
+
+    /// <summary>The live teacher's part of them.</summary>
+    public double TeacherFlops { get; init; }
+
+    /// <summary>Steps in a row that were not applied.</summary>
+    public int SkippedInARow { get; init; }
+
+    /// <summary>First step without the teacher; null while it runs, or without one.</summary>
+    public int? Stage1EndStep { get; init; }
+
+    /// <summary>ω, smoothed gap and their past; null without distillation.</summary>
+    public TransitionState? Transition { get; init; }
+
+    /// <summary>Σ h and number of positions so far, for gates that are scaled to keep their mean.</summary>
+    public double GateSum { get; init; }
+
+    /// <summary>Positions behind <see cref="GateSum"/>.</summary>
+    public long GateCount { get; init; }
+
+    /// <summary>Seconds of steps that were watched for other load, and those of them with more than 10 % of the used cores taken.</summary>
+    public double WatchedSeconds { get; init; }
+
+    /// <summary>Part of <see cref="WatchedSeconds"/> with other load.</summary>
+    public double LoadedSeconds { get; init; }
+
+    /// <summary>Threads that the run computes with; another number changes the last bits.</summary>
+    public int Threads { get; init; }
+
+    /// <summary>libtorch's random state, Base64.</summary>
+    public string RandomState { get; init; } = "";
+
+    /// <summary>Fingerprint of the weights before the first step.</summary>
+    public string InitialWeights { get; init; } = "";
+}

@@ -1,0 +1,250 @@
+// One optimizer step: batch → student forward → teacher forward → soft-label loss and gradients → backward → update.
+// B = sequences of a micro-batch, T = tokens of a sequence, N = B·T, D = hidden size.
+using System.Diagnostics;
+using Saltern.Configuration;
+using Saltern.Data;
+using Saltern.Losses;
+using Saltern.Models;
+using Saltern.Optimization;
+using Saltern.Teachers;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Saltern.Training;
+
+/// <summary>What one step did.</summary>
+/// <param name="Step">j.</param>
+/// <param name="Sums">Sums over the global batch.</param>
+/// <param name="Weights">ω_j.</param>
+/// <param name="GradientNorm">‖g‖₂ before clipping.</param>
+/// <param name="LearningRate">η_j.</param>
+/// <param name="Seconds">From asking for the batch to the finished update.</param>
+/// <param name="SkippedBecause">Why the update was not made; null where it was.</param>
+public sealed record StepReport(int Step, LossSums Sums, StageWeights Weights, double GradientNorm, double LearningRate, double Seconds, string? SkippedBecause);
+
+/// <summary>Trains a student, with a teacher as long as ω says so; owns the optimizer and the state, is given the rest.</summary>
+public sealed class Trainer : IDisposable
+{
+    private readonly RunConfig _config;
+    private readonly BatchLoader _batches;
+    private readonly LearningRateSchedule _schedule;
+    private readonly Transition? _transition;
+    private readonly Gate _gate;
+    private readonly double[] _domainFactors;
+    private readonly LossHead _head;
+    private readonly PositionLosses _losses;
+    private readonly int _domainCount;
+
+    /// <summary>Puts the parts of a run together.</summary>
+    /// <param name="config">Validated recipe.</param>
+    /// <param name="student">Trainable model; owned by the caller.</param>
+    /// <param name="teacher">Live teacher, taken over; null without distillation.</param>
+    /// <param name="batches">Training text.</param>
+    /// <param name="vocabulary">Real token ids.</param>
+    /// <param name="domains">Names of the domains, in the order of the samples' domain index.</param>
+    /// <param name="threads">Threads for our own kernels.</param>
+    public Trainer(RunConfig config, Transformer student, LiveTeacher? teacher, BatchLoader batches, int vocabulary, IReadOnlyList<string> domains, int threads)
+    {
+        _config = config;
+        Student = student;
+        Teacher = teacher;
+        _batches = batches;
+        _domainCount = domains.Count;
+        Optimizer = new AdamW(student.Parameters, config.Optimizer, threads);
+        _schedule = new LearningRateSchedule(config.Schedule, config.Optimizer.LearningRate, config.Training.Steps);
+        _transition = config.Distils ? Transition.Create(config.Distillation!, config.Training.Steps, config.Schedule.WarmupSteps, domains.Count) : null;
+
+        // The domain gate concerns whole samples: it is part of their ω, and the kernel's gate stays open.
+        bool byDomain = config.Distillation?.Gate == GateKind.Domain;
+        _gate = config.Distillation is null || byDomain ? Gate.Open : Gate.Create(config.Distillation);
+        _domainFactors = [.. domains.Select(name => byDomain ? config.Distillation!.GateDomains!.GetValueOrDefault(name, 1.0) : 1.0)];
+        _head = new LossHead(vocabulary, student.Config.VocabSize, threads);
+        _losses = new PositionLosses(config.Training.MicroBatch * config.Data.SequenceLength);
+        State = new TrainState { Threads = threads };
+    }
+
+    /// <summary>The model that is trained.</summary>
+    public Transformer Student { get; }
+
+    /// <summary>The teacher; null once it is gone.</summary>
+    public LiveTeacher? Teacher { get; private set; }
+
+    /// <summary>The optimizer and its moments.</summary>
+    public AdamW Optimizer { get; }
+
+    /// <summary>Loss head of the student's vocabulary, also for evaluation between steps.</summary>
+    public LossHead Head => _head;
+
+    /// <summary>ω's state; null without distillation.</summary>
+    public Transition? Transition => _transition;
+
+    /// <summary>Where the run stands.</summary>
+    public TrainState State { get; private set; }
+
+    /// <summary>Adds what happened between steps (evaluation, saving, logging) to the state.</summary>
+    public void Note(Func<TrainState, TrainState> change) => State = change(State);
+
+    /// <summary>Goes on from a saved state; weights and moments are restored by the caller.</summary>
+    public void Restore(TrainState state)
+    {
+        State = state;
+        _batches.Position = state.Samples;
+        if (state.Transition is not null)
+        {
+            _transition?.Restore(state.Transition);
+        }
+
+        if (state.Stage1EndStep is not null)
+        {
+            ReleaseTeacher();
+        }
+    }
+
+    /// <summary>The state with all that changes inside a step, for a checkpoint.</summary>
+    public TrainState Snapshot() => State with { Updates = Optimizer.UpdateCount, Transition = _transition?.Save() };
+
+    /// <summary>Makes one step.</summary>
+    public StepReport Step()
+    {
+        int step = State.Step + 1;
+        double learningRate = _schedule.At(step);
+        StageWeights weights = _transition?.Next(step, learningRate) ?? new StageWeights(0, new double[_domainCount]);
+        if (!weights.TeacherRuns && Teacher is not null)
+        {
+            ReleaseTeacher();
+            State = State with { Stage1EndStep = step };
+        }
+
+        long start = Stopwatch.GetTimestamp();
+        Batch batch = _batches.Next(_config.Training.BatchSequences);
+        if (batch.CountedPositions == 0)
+        {
+            throw new TrainingException($"Step {step}: no position of the batch at samples {batch.FirstPosition} … {batch.FirstPosition + batch.Samples.Count - 1} counts.");
+        }
+
+        Student.Parameters.ZeroGradients();
+        LossSums[] byDomain = [.. Enumerable.Range(0, _domainCount).Select(_ => new LossSums())];
+        int taught = 0;
+        for (int first = 0; first < batch.Samples.Count; first += _config.Training.MicroBatch)
+        {
+            taught += RunMicroBatch(batch, first, weights, byDomain);
+        }
+
+        var sums = new LossSums();
+        Array.ForEach(byDomain, sums.Add);
+        double norm = Optimizer.GradientNorm();
+        string? skipped = null;
+        if (double.IsFinite(sums.Loss) && double.IsFinite(norm))
+        {
+            Optimizer.Update(learningRate, norm);
+            _transition?.Observe([.. byDomain.Select(domain => (domain.Gap, domain.TeacherPositions))]);
+        }
+        else
+        {
+            skipped = $"Step {step} is not applied: loss {sums.Loss / sums.Positions}, gradient norm {norm}, batch of samples {batch.FirstPosition} … {batch.FirstPosition + batch.Samples.Count - 1}.";
+        }
+
+        double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
+        Count(step, batch, taught, sums, seconds, skipped is not null);
+        return new StepReport(step, sums, weights, norm, learningRate, seconds, skipped);
+    }
+
+    /// <summary>Frees optimizer, teacher and buffers; the student stays with its owner.</summary>
+    public void Dispose()
+    {
+        Teacher?.Dispose();
+        Optimizer.Dispose();
+        _head.Dispose();
+    }
+
+    // Forward, loss and backward of some samples; gradients are added up. Returns how many of them the teacher saw.
+    private int RunMicroBatch(Batch batch, int first, StageWeights weights, LossSums[] byDomain)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        int length = batch.SequenceLength;
+
+        // Samples that still have a teacher first, so that it runs on those alone.
+        int[] rows = [.. Enumerable.Range(first, _config.Training.MicroBatch).OrderBy(row => weights.ByDomain[batch.Samples[row].Domain] > 0 ? 0 : 1)];
+        int taught = Teacher is null ? 0 : rows.Count(row => weights.ByDomain[batch.Samples[row].Domain] > 0);
+        Tensor inputs = batch.Inputs(rows);                         // [B, T]
+        Tensor hidden = Student.HiddenStates(inputs);               // [N, D]
+        SoftLabels? softLabels = taught > 0 ? Teacher!.Run(inputs.narrow(0, 0, taught)) : null;
+        Tensor hiddenGradient = empty_like(hidden);                 // [N, D]
+        var request = new LossRequest
+        {
+            HiddenStates = hidden,
+            Head = Student.Head,
+            Labels = batch.Labels(rows),
+            Teacher = softLabels,
+            Weights = PositionWeights(batch, rows, weights, length),
+            Gate = _gate,
+            GateScale = GateScale(),
+        };
+        using (Tensor headGradient = Student.HeadGradient())
+        {
+            _head.Train(request, batch.CountedPositions, _losses, hiddenGradient, headGradient);
+        }
+
+        hidden.backward([hiddenGradient]);
+        for (int i = 0; i < rows.Length; i++)
+        {
+            byDomain[batch.Samples[rows[i]].Domain].Add(_losses, i * length, length);
+        }
+
+        return taught;
+    }
+
+    // ω_j of each sample's domain, times the domain gate's factor, spread over its positions.
+    private float[] PositionWeights(Batch batch, int[] rows, StageWeights weights, int length)
+    {
+        float[] spread = new float[rows.Length * length];
+        for (int i = 0; i < rows.Length; i++)
+        {
+            int domain = batch.Samples[rows[i]].Domain;
+            spread.AsSpan(i * length, length).Fill((float)(weights.ByDomain[domain] * _domainFactors[domain]));
+        }
+
+        return spread;
+    }
+
+    // renormalise: 1 / running mean of h, the domain gate's factor included.
+    private double? GateScale() =>
+        _config.Distillation is not { Renormalise: true } ? null : State.GateCount == 0 || State.GateSum == 0 ? 1.0 : State.GateCount / State.GateSum;
+
+    private void Count(int step, Batch batch, int taught, LossSums sums, double seconds, bool skipped)
+    {
+        double perSequence = _config.Data.SequenceLength;
+        double teacherFlops = Teacher is null ? 0 : taught * perSequence * ModelFlops.ForwardPerToken(Teacher.Config, _config.Data.SequenceLength);
+        double studentFlops = batch.Samples.Count * perSequence * ModelFlops.TrainingPerToken(Student.Config, _config.Data.SequenceLength);
+
+        // Σ ω_t = Σ ω_j·h_t, the domain gate's part of h included, so its mean is that of ω_t over ω_j.
+        State = State with
+        {
+            Step = step,
+            Samples = _batches.Position,
+            Tokens = State.Tokens + batch.CountedPositions,
+            Seconds = State.Seconds + seconds,
+            Flops = State.Flops + studentFlops + teacherFlops,
+            TeacherFlops = State.TeacherFlops + teacherFlops,
+            SkippedInARow = skipped ? State.SkippedInARow + 1 : 0,
+            GateSum = State.GateSum + (skipped ? 0 : GateSum(batch, sums)),
+            GateCount = State.GateCount + (skipped ? 0 : sums.TeacherPositions),
+        };
+    }
+
+    private double GateSum(Batch batch, LossSums sums)
+    {
+        if (_config.Distillation?.Gate != GateKind.Domain)
+        {
+            return sums.Gate;
+        }
+
+        return sums.TeacherPositions == 0 ? 0 : batch.Samples.Average(sample => _domainFactors[sample.Domain]) * sums.TeacherPositions;
+    }
+
+    private void ReleaseTeacher()
+    {
+        Teacher?.Dispose();
+        Teacher = null;
+    }
+}

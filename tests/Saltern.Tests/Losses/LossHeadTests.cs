@@ -1,0 +1,238 @@
+using Saltern.Losses;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Saltern.Tests.Losses;
+
+// The fused head against the equation: hand-worked values, the float64 twin with automatic differentiation, and finite differences.
+public class LossHeadTests
+{
+    private static readonly double[] Half = [Math.Log(0.5), Math.Log(0.25), Math.Log(0.25)];
+    private static readonly double[] Teacher = [Math.Log(0.25), Math.Log(0.5), Math.Log(0.25)];
+
+    [Fact]
+    public void HandWorkedExample_GivesLossAndGradient()
+    {
+        // p = (½, ¼, ¼), q = (¼, ½, ¼), y = 0, ω = ⅔: m = (½, ⅓, ⅙), L = −½ ln ½ − ½ ln ¼ = 1.039721, p − m = (0, −1/12, +1/12).
+        Result result = Run(Rows(Half), Rows(Teacher), [0], [2f / 3f], temperature: 1);
+        Assert.Equal(1.039721, result.Losses.Loss[0], 6);
+        AssertClose([0, -1 / 12.0, 1 / 12.0], result.LogitGradient, 1e-7);
+    }
+
+    [Fact]
+    public void EveryLoggedQuantity_HasItsHandWorkedValue()
+    {
+        // As above at τ = 0.5: q_τ ∝ q² = (1/16, ¼, 1/16) / (3/8) = (1/6, 2/3, 1/6).
+        Result result = Run(Rows(Half), Rows(Teacher), [0], [0.5f], temperature: 0.5);
+        Assert.Equal(Math.Log(2), result.Losses.StudentNll[0], 6);
+        Assert.Equal(Math.Log(4), result.Losses.TeacherNll[0], 6);
+        Assert.Equal(Math.Log(6), result.Losses.TeacherNllTempered[0], 6);
+        Assert.Equal((Math.Log(2) / 6) + (5 * Math.Log(4) / 6), result.Losses.CrossEntropyToTeacher[0], 6);
+        Assert.Equal((2 * Math.Log(6) / 6) + (2 * Math.Log(1.5) / 3), result.Losses.TeacherEntropy[0], 6);
+        Assert.False(result.Losses.Agrees[0]);
+        Assert.True(result.Losses.Correct[0]);
+    }
+
+    [Theory]
+    [InlineData(0.0, 1.0)]
+    [InlineData(0.667, 1.0)]
+    [InlineData(0.667, 0.25)]
+    [InlineData(1.0, 1.0)]
+    [InlineData(0.3, 2.5)]
+    public void LossAndGradients_EqualTheFloat64Twin(double weight, double temperature)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        manual_seed(7);
+        const int N = 700, D = 24, Dt = 16, V = 301; // more than one chunk of rows, and a vocabulary that no vector width divides
+        Tensor hidden = randn(N, D), head = randn(V, D), teacherHidden = randn(N, Dt), teacherHead = randn(V, Dt) * 0.7;
+        long[] labels = [.. Enumerable.Range(0, N).Select(i => i % 11 == 3 ? -1L : i * 37 % V)];
+        long n = labels.Count(label => label >= 0);
+        float[] weights = [.. Enumerable.Repeat((float)weight, N)];
+
+        using var fused = new LossHead(V, V, threads: 2);
+        var losses = new PositionLosses(N);
+        Tensor hiddenGradient = zeros(N, D), headGradient = zeros(V, D);
+        fused.Train(new LossRequest { HiddenStates = hidden, Head = head, Labels = labels, Weights = weights, Teacher = new SoftLabels(teacherHidden, teacherHead, temperature) }, n, losses, hiddenGradient, headGradient);
+
+        Tensor exactHidden = hidden.to(ScalarType.Float64).requires_grad_(true), exactHead = head.to(ScalarType.Float64).requires_grad_(true);
+        Tensor teacherLogits = teacherHidden.to(ScalarType.Float64).mm(teacherHead.to(ScalarType.Float64).t());
+        Tensor exact = SoftLabelLoss.Compute(exactHidden.mm(exactHead.t()), tensor(labels), teacherLogits, full(N, (double)(float)weight, ScalarType.Float64), temperature, n);
+        exact.backward();
+
+        var sums = new LossSums();
+        sums.Add(losses, 0, N);
+        double expected = exact.item<double>();
+        Assert.Equal(n, sums.Positions);
+        Assert.True(Math.Abs((sums.Loss / n) - expected) <= 1e-6 * expected, $"loss {sums.Loss / n}, exact {expected}");
+        AssertSmallDifference(hiddenGradient, exactHidden.grad!, 1e-5);
+        AssertSmallDifference(headGradient, exactHead.grad!, 1e-5);
+    }
+
+    [Fact]
+    public void Gradient_EqualsFiniteDifferences()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        manual_seed(3);
+        Tensor student = randn(4, 5, ScalarType.Float64), teacher = randn(4, 5, ScalarType.Float64);
+        long[] labels = [1, 4, -1, 0];
+        float[] weights = [0.2f, 0.667f, 0.5f, 1f];
+        Tensor exactWeights = tensor(weights).to(ScalarType.Float64);
+        Result fused = Run(student.to(ScalarType.Float32), teacher.to(ScalarType.Float32), labels, weights, temperature: 0.7);
+        const double Step = 1e-5;
+        for (int i = 0; i < 20; i++)
+        {
+            double Loss(double by)
+            {
+                using DisposeScope inner = NewDisposeScope();
+                Tensor moved = student.clone();
+                moved.view(-1)[i] += by;
+                return SoftLabelLoss.Compute(moved, tensor(labels), teacher, exactWeights, 0.7, 3).item<double>();
+            }
+
+            Assert.Equal((Loss(Step) - Loss(-Step)) / (2 * Step), fused.LogitGradient[i], 6);
+        }
+    }
+
+    [Fact]
+    public void WeightZero_IsPlainTrainingToTheLastBit()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        manual_seed(5);
+        Tensor logits = randn(40, 67);
+        long[] labels = [.. Enumerable.Range(0, 40).Select(i => (long)i)];
+        Result plain = Run(logits, null, labels, [], 1), withTeacher = Run(logits, randn(40, 67), labels, new float[40], 1);
+        Assert.Equal(plain.LogitGradient, withTeacher.LogitGradient);
+        Assert.Equal(plain.Losses.StudentNll, withTeacher.Losses.StudentNll);
+    }
+
+    [Fact]
+    public void TeacherForSomeRows_LeavesTheOthersPlain()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        manual_seed(6);
+        Tensor logits = randn(6, 9), teacher = randn(4, 9);
+        long[] labels = [0, 1, 2, 3, 4, 5];
+        float[] weights = [0.5f, 0.5f, 0.5f, 0.5f, 0.5f, 0.5f];
+        Result mixed = Run(logits, teacher, labels, weights, 1), plain = Run(logits, null, labels, [], 1);
+        Assert.Equal([true, true, true, true, false, false], mixed.Losses.HasTeacher);
+        Assert.Equal(plain.LogitGradient[36..], mixed.LogitGradient[36..]);
+        Assert.NotEqual(plain.LogitGradient[..36], mixed.LogitGradient[..36]);
+    }
+
+    [Fact]
+    public void SameLogits_GiveTheTeachersEntropyAndNoDivergence()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        manual_seed(8);
+        Tensor logits = randn(5, 33) * 3;
+        Result result = Run(logits, logits.clone(), [1, 2, 3, 4, 5], [1, 1, 1, 1, 1], 1);
+        for (int row = 0; row < 5; row++)
+        {
+            Assert.Equal(result.Losses.TeacherEntropy[row], result.Losses.CrossEntropyToTeacher[row], 5);
+            Assert.True(result.Losses.Agrees[row]);
+        }
+
+        Assert.All(result.LogitGradient, g => Assert.True(Math.Abs(g) < 1e-7));
+    }
+
+    [Fact]
+    public void ShiftedLogits_ChangeNothing()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        manual_seed(9);
+        Tensor student = randn(3, 20), teacher = randn(3, 20);
+        Result before = Run(student, teacher, [0, 1, 2], [0.6f, 0.6f, 0.6f], 0.5);
+        Result after = Run(student + 3, teacher - 5, [0, 1, 2], [0.6f, 0.6f, 0.6f], 0.5);
+        AssertClose([.. before.LogitGradient.Select(g => (double)g)], after.LogitGradient, 2e-7);
+    }
+
+    [Fact]
+    public void NotCountedPositions_HaveNoLossAndNoGradient()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Result result = Run(randn(2, 8), randn(2, 8), [-1, 3], [0.5f, 0.5f], 1);
+        Assert.All(result.LogitGradient[..8], g => Assert.Equal(0f, g));
+        Assert.False(result.Losses.Counted[0]);
+        var sums = new LossSums();
+        sums.Add(result.Losses, 0, 2);
+        Assert.Equal(1, sums.Positions);
+    }
+
+    [Fact]
+    public void PaddedVocabularyRows_GetNoProbabilityAndNoGradient()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        manual_seed(10);
+        Tensor logits = randn(3, 12);
+        Tensor padded = cat([logits, full(3, 4, 50f)], dim: 1); // four rows beyond the vocabulary with huge logits
+        Result plain = Run(logits, null, [0, 5, 11], [], 1), withPadding = Run(padded, null, [0, 5, 11], [], 1, vocabulary: 12);
+        Assert.Equal(plain.Losses.Loss, withPadding.Losses.Loss);
+        for (int row = 0; row < 3; row++)
+        {
+            Assert.Equal(plain.LogitGradient[(row * 12)..((row * 12) + 12)], withPadding.LogitGradient[(row * 16)..((row * 16) + 12)]);
+            Assert.All(withPadding.LogitGradient[((row * 16) + 12)..((row * 16) + 16)], g => Assert.Equal(0f, g));
+        }
+    }
+
+    [Fact]
+    public void AnyNumberOfThreads_GivesTheSameBits()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        manual_seed(11);
+        Tensor student = randn(90, 50), teacher = randn(90, 50);
+        long[] labels = [.. Enumerable.Range(0, 90).Select(i => (long)(i % 50))];
+        float[] weights = [.. Enumerable.Repeat(0.4f, 90)];
+        Assert.Equal(Run(student, teacher, labels, weights, 0.5, threads: 1).LogitGradient, Run(student, teacher, labels, weights, 0.5, threads: 3).LogitGradient);
+    }
+
+    [Fact]
+    public void DisagreeingShapes_AreNamed()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using var head = new LossHead(5, 5, 1);
+        var losses = new PositionLosses(4);
+        var request = new LossRequest { HiddenStates = zeros(4, 3), Head = zeros(5, 3), Labels = [1, 2, 3] };
+        Assert.Contains("4 hidden states but 3 labels", Assert.Throws<ArgumentException>(() => head.Evaluate(request, losses)).Message, StringComparison.Ordinal);
+        request = request with { Labels = [1, 2, 3, 4], Head = zeros(6, 3) };
+        Assert.Contains("The head has 6 rows", Assert.Throws<ArgumentException>(() => head.Evaluate(request, losses)).Message, StringComparison.Ordinal);
+        Assert.Throws<ArgumentOutOfRangeException>(() => head.Train(request with { Head = zeros(5, 3) }, 0, losses, zeros(4, 3), zeros(5, 3)));
+    }
+
+    private static Tensor Rows(params double[] row) => tensor(row, 1, row.Length).to(ScalarType.Float32);
+
+    // With the identity as head, hidden states are the logits, and their gradient is the gradient at the logits.
+    private static Result Run(Tensor studentLogits, Tensor? teacherLogits, long[] labels, float[] weights, double temperature, int threads = 1, int? vocabulary = null)
+    {
+        int columns = (int)studentLogits.shape[1];
+        using var head = new LossHead(vocabulary ?? columns, columns, threads);
+        var losses = new PositionLosses(labels.Length);
+        using Tensor identity = eye(columns), gradient = zeros_like(studentLogits), headGradient = zeros(columns, columns);
+        var request = new LossRequest
+        {
+            HiddenStates = studentLogits,
+            Head = identity,
+            Labels = labels,
+            Weights = weights,
+            Teacher = teacherLogits is null ? null : new SoftLabels(teacherLogits, identity, temperature),
+        };
+        head.Train(request, labels.Count(label => label >= 0), losses, gradient, headGradient);
+        return new Result(losses, gradient.data<float>().ToArray());
+    }
+
+    private static void AssertClose(double[] expected, float[] actual, double tolerance)
+    {
+        Assert.Equal(expected.Length, actual.Length);
+        for (int i = 0; i < expected.Length; i++)
+        {
+            Assert.True(Math.Abs(expected[i] - actual[i]) <= tolerance, $"element {i}: {actual[i]}, expected {expected[i]}");
+        }
+    }
+
+    private static void AssertSmallDifference(Tensor actual, Tensor expected, double relative)
+    {
+        double difference = (actual.to(ScalarType.Float64) - expected).norm().item<double>(), size = expected.norm().item<double>();
+        Assert.True(difference <= relative * size, $"gradient differs by {difference / size:e2} of its norm, allowed {relative:e0}");
+    }
+
+    private sealed record Result(PositionLosses Losses, float[] LogitGradient);
+}

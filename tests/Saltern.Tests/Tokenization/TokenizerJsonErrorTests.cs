@@ -1,0 +1,109 @@
+using Saltern.Tokenization;
+
+namespace Saltern.Tests.Tokenization;
+
+public sealed class TokenizerJsonErrorTests : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Theory]
+    [InlineData("truncation", """{"max_length":512}""", "\"truncation\"")]
+    [InlineData("normalizer", """{"type":"Lowercase"}""", "\"normalizer.type\" is \"Lowercase\"")]
+    [InlineData("normalizer", """{"type":"Sequence","normalizers":[{"type":"NFC"},{"type":"NFKC"}]}""", "\"normalizer.normalizers[1].type\" is \"NFKC\"")]
+    [InlineData("pre_tokenizer", "null", "\"pre_tokenizer\" is missing")]
+    [InlineData("pre_tokenizer", """{"type":"Metaspace"}""", "\"pre_tokenizer.type\" is \"Metaspace\"")]
+    [InlineData("pre_tokenizer", """{"type":"ByteLevel","add_prefix_space":true}""", "\"pre_tokenizer.add_prefix_space\" is true")]
+    [InlineData("pre_tokenizer", """{"type":"ByteLevel"}""", "\"add_prefix_space\": false")]
+    [InlineData("pre_tokenizer", """{"type":"Digits","individual_digits":true}""", "ends in \"ByteLevel\"")]
+    [InlineData("pre_tokenizer", """{"type":"Split","pattern":{"Regex":"("},"behavior":"Isolated","invert":false}""", "\"pre_tokenizer.pattern.Regex\" is \"(\"")]
+    [InlineData("pre_tokenizer", """{"type":"Split","pattern":{"Regex":"a"},"behavior":"Removed","invert":true}""", "\"behavior\": \"Isolated\"")]
+    [InlineData("pre_tokenizer", """{"type":"Split","pattern":{"String":" "},"behavior":"Isolated","invert":false}""", "a \"Regex\"")]
+    [InlineData("decoder", """{"type":"WordPiece"}""", "\"decoder.type\" is \"WordPiece\"")]
+    [InlineData("decoder", "null", "\"decoder\" is missing")]
+    [InlineData("added_tokens", "[]", "no added token marks the end of a text")]
+    [InlineData("added_tokens", """[{"id":-1,"content":"<x>","special":true}]""", "\"added_tokens[0].id\" is -1")]
+    [InlineData("added_tokens", """[{"id":2000000000,"content":"<x>","special":true}]""", "\"added_tokens[0].id\" is 2000000000")]
+    [InlineData("added_tokens", """[{"id":65,"content":"<x>","special":true}]""", "id 65 belongs to both \"A\" and \"<x>\"")]
+    [InlineData("added_tokens", """[{"id":300,"content":"<|endoftext|>","special":true}]""", "id 256 that it has in model.vocab")]
+    [InlineData("added_tokens", """[{"id":300,"content":"","special":true}]""", "\"added_tokens[0].content\"")]
+    [InlineData("added_tokens", """[{"id":300,"content":"<m>","special":true,"lstrip":true}]""", "\"added_tokens[0].lstrip\" is true")]
+    [InlineData("added_tokens", """[{"id":300,"content":"\ud800","special":true}]""", "valid Unicode")]
+    [InlineData("model", "[]", "\"model\" is []; allowed is an object")]
+    [InlineData("model.type", "\"Unigram\"", "\"model.type\" is \"Unigram\"; allowed is \"BPE\"")]
+    [InlineData("model.dropout", "0.1", "\"model.dropout\" is 0.1")]
+    [InlineData("model.end_of_word_suffix", "\"</w>\"", "\"model.end_of_word_suffix\"")]
+    [InlineData("model.vocab", """{"a":0,"<|endoftext|>":256}""", "no entry for byte 0x00")]
+    [InlineData("model.vocab", """{"a":0,"b":0}""", "id 0 belongs to both \"a\" and \"b\"")]
+    [InlineData("model.vocab", """{"a":0,"a":1}""", "no valid JSON")]
+    [InlineData("model.vocab", """{"\ud800":0}""", "a name in it is no valid Unicode")]
+    [InlineData("model.vocab", """{"a":0.5}""", "is 0.5; allowed is a whole number")]
+    [InlineData("model.merges", """["a b c"]""", "\"model.merges[0]\" is \"a b c\"; allowed is two tokens")]
+    [InlineData("model.merges", """[["a"]]""", "\"model.merges[0]\"")]
+    [InlineData("model.merges", """["a b"]""", "\"ab\" is not there")]
+    [InlineData("model.merges", """{}""", "\"model.merges\" is {}; allowed is a list")]
+    public void Load_NamesWhatIsWrong(string place, string value, string expected)
+    {
+        // Put in as text, so that values no JSON library would write can be tried too.
+        var root = TokenizerJsonTests.Minimal();
+        var names = place.Split('.');
+        var parent = names.Length == 1 ? root : root[names[0]]!.AsObject();
+        parent[names[^1]] = "@here@";
+        File.WriteAllText(_folder.File("bad.json"), root.ToJsonString().Replace("\"@here@\"", value, StringComparison.Ordinal));
+
+        AssertNamed("bad.json", expected);
+    }
+
+    [Theory]
+    [InlineData("", "no valid JSON")]
+    [InlineData("{", "no valid JSON")]
+    [InlineData("[]", "allowed is an object")]
+    [InlineData("{}", "\"model\" is missing")]
+    [InlineData("\u0000\u0001binary", "no valid JSON")]
+    public void Load_OfSomethingElse_SaysSo(string content, string expected)
+    {
+        File.WriteAllText(_folder.File("other.json"), content);
+
+        AssertNamed("other.json", expected);
+    }
+
+    [Fact]
+    public void Load_OfACutFile_SaysSo()
+    {
+        var text = TokenizerJsonTests.Minimal().ToJsonString();
+        File.WriteAllText(_folder.File("cut.json"), text[..(text.Length / 2)]);
+
+        AssertNamed("cut.json", "no valid JSON");
+    }
+
+    [Fact]
+    public void Load_OfAMissingFile_SaysSo() => AssertNamed("absent.json", "cannot be read");
+
+    [Fact]
+    public void Load_OfAnEnormousFile_ReadsNothing()
+    {
+        using (var file = File.Create(_folder.File("huge.json")))
+        {
+            file.SetLength(1L << 40);   // sparse: takes no room
+        }
+
+        AssertNamed("huge.json", "at most 268435456 are read");
+    }
+
+    [Fact]
+    public void Load_OfDeeplyNestedJson_SaysSo()
+    {
+        File.WriteAllText(_folder.File("deep.json"), string.Concat(Enumerable.Repeat("{\"model\":", 10_000)));
+
+        AssertNamed("deep.json", "no valid JSON");
+    }
+
+    private void AssertNamed(string file, string expected)
+    {
+        var error = Assert.Throws<DataFormatException>(() => BpeTokenizer.Load(_folder.File(file)));
+
+        Assert.StartsWith(_folder.File(file) + ": ", error.Message, StringComparison.Ordinal);
+        Assert.Contains(expected, error.Message, StringComparison.Ordinal);
+    }
+}
