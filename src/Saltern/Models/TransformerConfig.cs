@@ -58,9 +58,10 @@ public sealed record TransformerConfig : IValidated
     [Range(0, 10_000_000)]
     public int MaxPositionEmbeddings { get; init; }
 
-    /// <summary>Standard deviation of the initial weights; projections into the residual stream get it divided by √(2L) (GPT-2).</summary>
+    /// <summary>Standard deviation of the initial weights; projections into the residual stream get it divided by √(2L) (GPT-2).
+    /// 0 takes √(2/(5D)) (arXiv:1910.05895): GPT-2's 0.02 fits its width of 768, narrow models learn nothing for hundreds of steps with it.</summary>
     [Range(0.0, 1.0)]
-    public double InitializerRange { get; init; } = 0.02;
+    public double InitializerRange { get; init; }
 
     /// <summary>Whether the output head is the embedding; what is open counts as false.</summary>
     public bool IsTied => TieWordEmbeddings ?? false;
@@ -84,6 +85,7 @@ public sealed record TransformerConfig : IValidated
             IntermediateSize = Given(IntermediateSize, Given(shape.IntermediateSize, ((hidden * 8 / 3) + 31) / 32 * 32)),
             TieWordEmbeddings = TieWordEmbeddings ?? shape.TieWordEmbeddings ?? false,
             MaxPositionEmbeddings = Given(MaxPositionEmbeddings, sequenceLength),
+            InitializerRange = InitializerRange == 0 && hidden > 0 ? Math.Sqrt(2.0 / (5.0 * hidden)) : InitializerRange,
         };
     }
 

@@ -1,0 +1,121 @@
+using Saltern.Configuration;
+using Saltern.Data;
+using Saltern.Losses;
+using Saltern.Models;
+using Saltern.Optimization;
+using Saltern.Teachers;
+using Saltern.Training;
+
+namespace Saltern.Cli.Demo;
+
+/// <summary>Sizes and steps of a demonstration: a pure function of the minutes it may take, so that the same seed gives the same figures anywhere.</summary>
+public sealed record DemoPlan
+{
+    /// <summary>Shortest and longest demonstration, minutes.</summary>
+    public const double ShortestMinutes = 1, LongestMinutes = 600;
+
+    // What two quiet cores of the reference machine (Zen 3, AVX2) do end to end at these sizes, with the teacher's and the evaluations' share;
+    // only the planned number of steps depends on it, never a result.
+    private const double PlannedFlopsPerSecond = 62e9;
+
+    // Corpus, tokenizer, shards, start of the engine, final evaluation and report, seconds.
+    private const double SecondsAroundTraining = 25;
+
+    // A busy machine may take this much longer before the students are stopped early.
+    private const double LimitFactor = 1.5;
+
+    private DemoPlan(double minutes, string student, string teacher, int vocabulary, int sequenceLength)
+    {
+        (Minutes, StudentPreset, TeacherPreset, Vocabulary, SequenceLength) = (minutes, student, teacher, vocabulary, sequenceLength);
+        double tokens = BatchSequences * SequenceLength;
+        double studentStep = tokens * ModelFlops.TrainingPerToken(Shape(student), sequenceLength);
+        double teacherForward = tokens * ModelFlops.ForwardPerToken(Shape(teacher), sequenceLength);
+        double perStep = (2 * studentStep) + (3 * teacherForward) + (DistillationEnd * teacherForward);
+        int steps = (int)(((minutes * 60) - SecondsAroundTraining) * PlannedFlopsPerSecond / perStep);
+        Steps = Math.Max(50, steps / 50 * 50);
+    }
+
+    /// <summary>Minutes it is planned for.</summary>
+    public double Minutes { get; }
+
+    /// <summary>Time after which the students are stopped, both at the same step.</summary>
+    public TimeSpan Limit => TimeSpan.FromMinutes(Minutes * LimitFactor);
+
+    /// <summary>Shape of the students.</summary>
+    public string StudentPreset { get; }
+
+    /// <summary>Shape of the teacher.</summary>
+    public string TeacherPreset { get; }
+
+    /// <summary>Token ids.</summary>
+    public int Vocabulary { get; }
+
+    /// <summary>T, tokens.</summary>
+    public int SequenceLength { get; }
+
+    /// <summary>Sequences of a step.</summary>
+    public static int BatchSequences => 16;
+
+    /// <summary>Steps of each of the three models.</summary>
+    public int Steps { get; }
+
+    /// <summary>Steps between evaluations: twenty along a run.</summary>
+    public int EvaluateEvery => Math.Max(1, Steps / 20);
+
+    /// <summary>Shares of the run between which SALT's ω falls to 0.</summary>
+    public static double DistillationStart => 0.15;
+
+    /// <summary>Share of the run from which SALT trains alone.</summary>
+    public static double DistillationEnd => 0.65;
+
+    /// <summary>The plan for a number of minutes.</summary>
+    /// <exception cref="ConfigurationException">The minutes are out of range.</exception>
+    public static DemoPlan ForMinutes(double minutes) => minutes switch
+    {
+        >= ShortestMinutes and < 20 => new DemoPlan(minutes, "1m", "0.3m", 2_048, 128),
+        >= 20 and <= LongestMinutes => new DemoPlan(minutes, "3.5m", "1.3m", 4_096, 256),
+        _ => throw new ConfigurationException($"--minutes = {minutes} is outside [{ShortestMinutes}, {LongestMinutes}]."),
+    };
+
+    /// <summary>Recipe of the teacher: plain training of the small shape, on another order of the samples than the students'.</summary>
+    public RunConfig Teacher(string dataFolder, int seed) => Run("teacher", dataFolder, seed + 1_000, TeacherPreset);
+
+    /// <summary>Recipe of BASELINE: the student on its own.</summary>
+    public RunConfig Baseline(string dataFolder, int seed) => Run("baseline", dataFolder, seed, StudentPreset);
+
+    /// <summary>Recipe of SALT: the same student, same weights, same batches, with the teacher in stage 1.</summary>
+    public RunConfig Salt(string dataFolder, string teacherFolder, int seed) => Run("salt", dataFolder, seed, StudentPreset) with
+    {
+        Teacher = new TeacherConfig { Path = teacherFolder, Temperature = 1.0 },
+        Distillation = new DistillationConfig
+        {
+            Weight = 0.667,
+            Transition = TransitionKind.LinearRatio,
+            Start = StepPoint.FromShare(DistillationStart),
+            End = StepPoint.FromShare(DistillationEnd),
+        },
+    };
+
+    private RunConfig Run(string name, string dataFolder, int seed, string preset) => new()
+    {
+        Name = name,
+        Seed = seed,
+        Data = new DataConfig { Path = dataFolder, SequenceLength = SequenceLength },
+        Model = new TransformerConfig { Preset = preset },
+        Optimizer = new OptimizerConfig { LearningRate = LearningRate },
+        Schedule = new ScheduleConfig { WarmupSteps = Math.Min(60, Steps / 10), FinalShare = 0.1 },
+        Training = new TrainingConfig
+        {
+            Steps = Steps,
+            BatchSequences = BatchSequences,
+            EvaluateEvery = EvaluateEvery,
+            CheckpointEvery = Steps,
+            EvaluationTokens = 16_384,
+            FinalEvaluationTokens = 65_536,
+        },
+    };
+
+    private const double LearningRate = 4e-3;
+
+    private TransformerConfig Shape(string preset) => ModelPresets.Get(preset).Resolve(Vocabulary, SequenceLength);
+}
