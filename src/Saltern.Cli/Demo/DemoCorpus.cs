@@ -21,7 +21,7 @@ public sealed record DemoCorpus(string Description, IReadOnlyList<TextDocument> 
     public double ValidPercent(long tokens)
     {
         const double BytesPerToken = 3.5;
-        return Math.Clamp(100.0 * 1.25 * tokens * BytesPerToken / Bytes, 1.0, 20.0);
+        return Math.Clamp(100.0 * 2 * tokens * BytesPerToken / Bytes, 1.0, 20.0);
     }
 
     /// <summary>Reads the user's text, or the .NET reference documentation, or, without it, generates text and says so.</summary>

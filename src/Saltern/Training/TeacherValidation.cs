@@ -13,9 +13,14 @@ public sealed class TeacherValidation
     /// <summary>A teacher that is this much further ahead on training than on validation text, nats, looks too good.</summary>
     public const double SuspiciousDifference = 0.05;
 
+    // Before this share of the run the smoothed gap lags too far behind a student that still learns fast.
+    private const double FirstShare = 0.1;
+
     private readonly float[] _nll;
     private readonly float[] _tempered;
     private readonly long[] _labels;
+    private bool _suspiciousBefore;
+    private bool _told;
 
     private TeacherValidation(float[] nll, float[] tempered, long[] labels) => (_nll, _tempered, _labels) = (nll, tempered, labels);
 
@@ -39,6 +44,19 @@ public sealed class TeacherValidation
         }
 
         return new TeacherValidation(nll, tempered, set.Labels);
+    }
+
+    /// <summary>Whether the teacher has looked too good in two evaluations in a row; true once at most.</summary>
+    /// <param name="trainingGap">Smoothed gap on training text, nats.</param>
+    /// <param name="validationGap">Gap on validation text, nats.</param>
+    /// <param name="shareOfRun">How far the run is.</param>
+    public bool BeginsToLookTooGood(double trainingGap, double validationGap, double shareOfRun)
+    {
+        bool suspicious = shareOfRun >= FirstShare && validationGap < trainingGap - SuspiciousDifference;
+        bool tell = suspicious && _suspiciousBefore && !_told;
+        _suspiciousBefore = suspicious;
+        _told |= tell;
+        return tell;
     }
 
     /// <summary>Mean of student NLL − reference over the set, nats.</summary>

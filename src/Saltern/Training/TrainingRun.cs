@@ -292,9 +292,9 @@ public sealed class TrainingRun : IDisposable
     {
         EvaluationResult scores = ModelEvaluation.Run(Student, _trainer.Head, _curveSet, _tokenBytes, DomainNames.Count);
         double? gap = _trainer.Teacher is null ? null : _teacherValidation?.Gap(scores, _log.LastWeight);
-        if (gap is double valid && _trainer.Transition!.Gap is var training && valid < training - TeacherValidation.SuspiciousDifference)
+        if (gap is double valid && _teacherValidation!.BeginsToLookTooGood(_trainer.Transition!.Gap, valid, State.Step / (double)Config.Training.Steps))
         {
-            _options.Log($"Step {State.Step}: the teacher is {training:0.000} nats ahead on the training text but only {valid:0.000} on the validation text. It has probably been trained on these tokens more than once and looks too good.");
+            _options.Log($"Step {State.Step}: the teacher is {_trainer.Transition.Gap:0.000} nats ahead on the training text but only {valid:0.000} on the validation text. If it was trained on these tokens more than once, it looks better than it is.");
         }
 
         Write(_log.ValidationLine(scores, DomainNames, gap));

@@ -1,0 +1,89 @@
+using CsCheck;
+using Saltern.Data;
+
+namespace Saltern.Tests.Data;
+
+public class SampleStreamTests
+{
+    [Fact]
+    public void KeyedPermutation_HitsEveryElementOnce() => Gen.Select(Gen.Long[1, 3_000], Gen.ULong).Sample((count, key) =>
+    {
+        var permutation = new KeyedPermutation(count, key);
+        return Enumerable.Range(0, (int)count).Select(i => permutation[i]).Distinct().Count(value => value >= 0 && value < count) == count;
+    }, iter: 200);
+
+    [Fact]
+    public void KeyedPermutation_DependsOnTheKey()
+    {
+        var first = new KeyedPermutation(1_000, 1);
+        var second = new KeyedPermutation(1_000, 2);
+        int same = Enumerable.Range(0, 1_000).Count(i => first[i] == second[i]);
+        Assert.InRange(same, 0, 10); // one expected
+    }
+
+    [Fact]
+    public void KeyedPermutation_SpreadsNeighbours()
+    {
+        var permutation = new KeyedPermutation(100_000, 42);
+        double meanDistance = Enumerable.Range(0, 10_000).Average(i => Math.Abs((double)permutation[i] - permutation[i + 1]));
+        Assert.InRange(meanDistance, 30_000, 37_000); // a third of the range for independent draws
+    }
+
+    [Fact]
+    public void AnEpoch_TakesEverySampleOfEveryDomainOnce()
+    {
+        long[] sizes = [700, 90, 1, 0, 209];
+        var stream = new SampleStream(sizes, seed: 5);
+        SampleKey[] epoch = [.. Enumerable.Range(0, 1_000).Select(_ => stream.Next())];
+        Assert.Equal(1_000, epoch.Distinct().Count());
+        Assert.All(epoch, sample => Assert.Equal(0, sample.Epoch));
+        Assert.Equal(sizes, Enumerable.Range(0, 5).Select(domain => (long)epoch.Count(sample => sample.Domain == domain)));
+    }
+
+    [Fact]
+    public void TheNextEpoch_HasAnotherOrder()
+    {
+        var stream = new SampleStream([50], seed: 5);
+        long[] first = [.. Enumerable.Range(0, 50).Select(_ => stream.Next().Index)], second = [.. Enumerable.Range(0, 50).Select(_ => stream.Next().Index)];
+        Assert.NotEqual(first, second);
+        Assert.Equal(first.Order(), second.Order());
+    }
+
+    [Fact]
+    public void EveryStretch_HasEveryDomainInItsShare()
+    {
+        var stream = new SampleStream([600, 300, 100], seed: 1);
+        for (int batch = 0; batch < 30; batch++)
+        {
+            int[] domains = [.. Enumerable.Range(0, 20).Select(_ => stream.Next().Domain)];
+            Assert.InRange(domains.Count(d => d == 0), 11, 13);
+            Assert.InRange(domains.Count(d => d == 1), 5, 7);
+            Assert.InRange(domains.Count(d => d == 2), 1, 3);
+        }
+    }
+
+    [Fact]
+    public void Seek_GoesOnAsIfNeverInterrupted() => Gen.Select(Gen.Int[0, 900], Gen.Int[0, 100]).Sample((position, seed) =>
+    {
+        var whole = new SampleStream([31, 7, 120], seed);
+        for (int i = 0; i < position; i++)
+        {
+            whole.Next();
+        }
+
+        var sought = new SampleStream([31, 7, 120], seed);
+        sought.Seek(position);
+        return Enumerable.Range(0, 40).All(_ => whole.Next() == sought.Next()) && whole.Position == sought.Position;
+    }, iter: 100);
+
+    [Fact]
+    public void NoSamples_AreNamed() => Assert.Contains("No domain", Assert.Throws<DataFormatException>(() => new SampleStream([0, 0], 1)).Message, StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData(0, 0)]
+    [InlineData(16, 0)]
+    [InlineData(17, 1)]
+    [InlineData(32, 1)]
+    [InlineData(33, 2)]
+    public void SamplesIn_DropsTheShortTail(long tokens, long expected) => Assert.Equal(expected, SampleStream.SamplesIn(tokens, 16));
+}

@@ -1,0 +1,56 @@
+using Saltern.Configuration;
+using Saltern.Losses;
+using Saltern.Models;
+using Saltern.Teachers;
+using Saltern.Tests.Data;
+using Saltern.Training;
+using TorchSharp;
+
+namespace Saltern.Tests.Training;
+
+public class MemoryTests
+{
+    [Fact]
+    public void LiveTensorsAndResidentMemory_AreFlatOver500Steps()
+    {
+        using var folder = new TemporaryFolder();
+        RunConfig config = TinyRun.Shared.Salt("flat", 600, new DistillationConfig { Transition = TransitionKind.Constant });
+        config = config with { Training = config.Training with { EvaluateEvery = 50, CheckpointEvery = 100 } };
+        using TrainingRun run = TrainingRun.Open(config, folder["flat"], TinyRun.Quick);
+        run.Continue(100, CancellationToken.None);
+        long tensors = torch.Tensor.TotalCount, resident = ResidentBytes();
+        run.Continue(600, CancellationToken.None);
+        Assert.Equal(tensors, torch.Tensor.TotalCount);
+
+        // 500 steps that kept one activation each (8 × 32 × 24 floats) would add 12 MB.
+        long growth = ResidentBytes() - resident;
+        Assert.True(growth < 8 << 20, $"resident memory grew by {growth / 1048576.0:0.0} MiB");
+    }
+
+    [Fact]
+    public void TheTeachersBytes_LeaveMemoryWhenItIsReleased()
+    {
+        // Large enough to tell from the noise of everything else: 64 MB of weights.
+        var config = new TransformerConfig { HiddenSize = 512, NumHiddenLayers = 5, NumAttentionHeads = 8, IntermediateSize = 1_408, TieWordEmbeddings = true }.Resolve(300, 32);
+        var model = new Transformer(config, trainable: false);
+        model.Initialize(1);
+        var teacher = new LiveTeacher(model, 1.0);
+        using (torch.Tensor tokens = torch.zeros(8, 32, torch.ScalarType.Int64))
+        using (torch.Tensor hidden = teacher.Run(tokens).HiddenStates)
+        {
+            Assert.Equal(512, hidden.shape[1]);
+        }
+
+        long bytes = teacher.WeightBytes, before = ResidentBytes();
+        teacher.Dispose();
+        long left = before - ResidentBytes();
+        Assert.True(left >= 0.95 * bytes, $"{left / 1048576.0:0.0} of {bytes / 1048576.0:0.0} MiB left resident memory");
+    }
+
+    // VmRSS, not a cached figure of the process class.
+    private static long ResidentBytes()
+    {
+        string line = File.ReadLines("/proc/self/status").First(text => text.StartsWith("VmRSS:", StringComparison.Ordinal));
+        return long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], System.Globalization.CultureInfo.InvariantCulture) * 1024;
+    }
+}

@@ -1,0 +1,233 @@
+using System.Text.Json;
+using Saltern.Checkpoints;
+using Saltern.Configuration;
+using Saltern.Losses;
+using Saltern.Reporting;
+using Saltern.Tests.Data;
+using Saltern.Training;
+using TorchSharp;
+
+namespace Saltern.Tests.Training;
+
+public class TrainingRunTests
+{
+    public static TheoryData<string> Arms => new("baseline", "step", "linear_ratio", "auto", "gated");
+
+    [Theory]
+    [MemberData(nameof(Arms))]
+    public void ResumedRun_IsBitForBitTheUninterruptedOne(string arm)
+    {
+        using var folder = new TemporaryFolder();
+        RunConfig config = Arm(arm, 60);
+        float[] whole = Train(config, folder["whole"], 60);
+        Train(config, folder["cut"], 34); // the newest checkpoint is that of step 30: four steps are lost and made again
+        float[] resumed = Train(config, folder["cut"], 60, resume: true);
+        Assert.Equal(whole, resumed);
+
+        // Same figures too, but for the clock.
+        Assert.Equal(Figures(folder["whole"]), Figures(folder["cut"]));
+    }
+
+    [Theory]
+    [InlineData(8)]
+    [InlineData(4)]
+    [InlineData(1)]
+    public void MicroBatches_GiveTheSameStep(int microBatch)
+    {
+        using var folder = new TemporaryFolder();
+        RunConfig config = Arm("linear_ratio", 3);
+        float[] whole = Train(config, folder["whole"], 3);
+        float[] split = Train(config with { Training = config.Training with { MicroBatchSequences = microBatch } }, folder["split"], 3);
+        double difference = Math.Sqrt(whole.Zip(split, (a, b) => Math.Pow(a - b, 2)).Sum()), size = Math.Sqrt(whole.Sum(w => (double)w * w));
+        Assert.True(difference <= 1e-5 * size, $"weights differ by {difference / size:e2}");
+        double[] losses = [.. new[] { "whole", "split" }.Select(name => RunRecord.Load(folder[name]).Metrics.Series("train/loss")[^1].Value)];
+        Assert.True(Math.Abs(losses[0] - losses[1]) <= 1e-6 * losses[0]);
+    }
+
+    [Fact]
+    public void TeacherWithWeightZero_ChangesNothing()
+    {
+        using var folder = new TemporaryFolder();
+        float[] plain = Train(TinyRun.Shared.Plain("plain", 12), folder["plain"], 12);
+        float[] silent = Train(TinyRun.Shared.Salt("silent", 12, new DistillationConfig { Weight = 0, Transition = TransitionKind.Constant }), folder["silent"], 12);
+        Assert.Equal(plain, silent);
+    }
+
+    [Fact]
+    public void MixedLoss_IsItsTwoPartsInTheirShares()
+    {
+        using var folder = new TemporaryFolder();
+        Train(TinyRun.Shared.Salt("rkd", 10, new DistillationConfig { Weight = 0.6, Transition = TransitionKind.Constant }), folder["rkd"], 10);
+        RunRecord run = RunRecord.Load(folder["rkd"]);
+        double Last(string name) => run.Metrics.Series(name)[^1].Value;
+        Assert.Equal((0.4 * Last("train/student_nll")) + (0.6 * Last("train/ce_teacher_student")), Last("train/loss"), 5);
+        Assert.Equal(Last("train/ce_teacher_student") - Last("train/teacher_entropy"), Last("train/kl_teacher_student"), 5);
+        Assert.Equal(0.6, Last("train/weight"), 5);
+        Assert.True(Last("train/kl_teacher_student") > 0);
+    }
+
+    [Fact]
+    public void AfterStageOne_TeacherFiguresAreAbsentAndTheTeacherIsGone()
+    {
+        using var folder = new TemporaryFolder();
+        RunConfig config = TinyRun.Shared.Salt("step", 20, new DistillationConfig { Transition = TransitionKind.Step, Start = StepPoint.FromSteps(10) });
+        using TrainingRun run = TrainingRun.Open(config, folder["step"], TinyRun.Quick);
+        run.Continue(10, CancellationToken.None);
+        Assert.NotNull(run.Teacher);
+        double flops = run.State.TeacherFlops;
+        run.Continue(20, CancellationToken.None);
+        Assert.Null(run.Teacher);
+        Assert.Equal(11, run.State.Stage1EndStep);
+        Assert.Equal(flops, run.State.TeacherFlops);
+        RunResult result = run.Finish();
+        Assert.Equal(10, result.Stage1EndStep);
+        RunRecord record = RunRecord.Load(folder["step"]);
+        Assert.Equal([5, 10], record.Metrics.Series("train/teacher_nll").Select(point => point.Step));
+        Assert.Equal([5, 10, 15, 20], record.Metrics.Series("train/student_nll").Select(point => point.Step));
+    }
+
+    [Fact]
+    public void Interruption_WritesACheckpointAndGoesOn()
+    {
+        using var folder = new TemporaryFolder();
+        RunConfig config = Arm("baseline", 30);
+        using (var interruption = new CancellationTokenSource())
+        {
+            int steps = 0;
+            TrainingRunOptions options = TinyRun.Quick with
+            {
+                OnStep = _ =>
+                {
+                    if (++steps == 7)
+                    {
+                        interruption.Cancel();
+                    }
+                },
+            };
+            using TrainingRun run = TrainingRun.Open(config, folder["run"], options);
+            Assert.Equal(RunStatus.Interrupted, run.Continue(30, interruption.Token));
+        }
+
+        Assert.Equal([7], new CheckpointStore(folder["run"]).Steps());
+        Assert.Equal(Train(config, folder["whole"], 30), Train(config, folder["run"], 30, resume: true));
+    }
+
+    [Fact]
+    public void NonFiniteSteps_AreNotApplied_AndEndTheRunWithTheCheckpointIntact()
+    {
+        using var folder = new TemporaryFolder();
+        RunConfig config = Arm("baseline", 30);
+        config = config with { Training = config.Training with { MaxSkippedSteps = 2 } };
+        var log = new List<string>();
+        using TrainingRun run = TrainingRun.Open(config, folder["run"], TinyRun.Quick with { Log = log.Add });
+        run.Continue(10, CancellationToken.None);
+        float[] before = run.Student.Parameters.FlatWeights.data<float>().ToArray();
+        using (torch.no_grad())
+        {
+            run.Student.Parameters.FlatWeights[0] = float.NaN;
+        }
+
+        TrainingException e = Assert.Throws<TrainingException>(() => run.Continue(30, CancellationToken.None));
+        Assert.Contains("Step 13 is not applied: loss NaN, gradient norm NaN, batch of samples 96 … 103.", e.Message, StringComparison.Ordinal);
+        Assert.Contains("3 steps in a row were not applied (training.max_skipped_steps = 2)", e.Message, StringComparison.Ordinal);
+        Assert.Contains("step-00000010", e.Message, StringComparison.Ordinal);
+        Assert.Equal(3, log.Count(line => line.Contains("is not applied", StringComparison.Ordinal)));
+        float[] after = run.Student.Parameters.FlatWeights.data<float>().ToArray();
+        Assert.Equal(before[1..], after[1..]);
+        Assert.Null(CheckpointManifest.Problem(run.Folder.Checkpoints.PathOf(10)));
+    }
+
+    [Fact]
+    public void DamagedCheckpoint_IsPassedOverAndSaid()
+    {
+        using var folder = new TemporaryFolder();
+        RunConfig config = Arm("baseline", 30);
+        Train(config, folder["run"], 20);
+        string weights = Path.Combine(new CheckpointStore(folder["run"]).PathOf(20), ModelFolder.WeightsFile);
+        byte[] bytes = File.ReadAllBytes(weights);
+        bytes[^9] ^= 1;
+        File.WriteAllBytes(weights, bytes);
+        var log = new List<string>();
+        using TrainingRun run = TrainingRun.Open(config, folder["run"], TinyRun.Quick with { Resume = true, Log = log.Add });
+        Assert.Equal(10, run.State.Step);
+        Assert.Contains(log, line => line.Contains("step-00000020 is passed over: model.safetensors does not have the checksum", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Retention_KeepsTheNewestTwoAndWhatWasAskedFor()
+    {
+        using var folder = new TemporaryFolder();
+        RunConfig config = Arm("baseline", 60);
+        Train(config with { Training = config.Training with { KeepSteps = [10], KeepEvery = 30 } }, folder["run"], 60);
+        Assert.Equal([10, 30, 50, 60], new CheckpointStore(folder["run"]).Steps());
+    }
+
+    [Fact]
+    public void ChangedRecipe_IsRefusedOnResumeUnlessSet()
+    {
+        using var folder = new TemporaryFolder();
+        RunConfig config = Arm("auto", 30);
+        Train(config, folder["run"], 10);
+        RunConfig faster = config with { Optimizer = config.Optimizer with { LearningRate = 1e-2 } };
+        TrainingRunOptions resume = TinyRun.Quick with { Resume = true };
+        ConfigurationException e = Assert.Throws<ConfigurationException>(() => TrainingRun.Open(faster, folder["run"], resume));
+        Assert.Contains("optimizer.learning_rate was 0.003", e.Message, StringComparison.Ordinal);
+        var log = new List<string>();
+        using (TrainingRun allowed = TrainingRun.Open(faster, folder["run"], resume with { Overrides = [RecipeOverride.Parse("optimizer.learning_rate=0.01")], Log = log.Add }))
+        {
+            Assert.Contains(log, line => line.StartsWith("Changed on resume: optimizer.learning_rate", StringComparison.Ordinal));
+        }
+
+        RunConfig longer = faster with { Training = config.Training with { Steps = 40 }, Distillation = config.Distillation! with { GapLow = 0.2 } };
+        e = Assert.Throws<ConfigurationException>(() => TrainingRun.Open(longer, folder["run"], resume with { Overrides = [RecipeOverride.Parse("distillation.gap_low=0.2"), RecipeOverride.Parse("training.steps=40")] }));
+        Assert.Contains("training.steps was 30 and is now 40", e.Message, StringComparison.Ordinal);
+        Assert.Contains("the constants of 'auto' may not change on resume", e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void AFilledFolder_IsRefusedWithoutResume_AndAnEmptyOneResumesAtStepOne()
+    {
+        using var folder = new TemporaryFolder();
+        RunConfig config = Arm("baseline", 10);
+        folder.Write("run/notes.txt", "mine");
+        Assert.Contains("already holds something", Assert.Throws<ConfigurationException>(() => TrainingRun.Open(config, folder["run"], TinyRun.Quick)).Message, StringComparison.Ordinal);
+        var log = new List<string>();
+        using TrainingRun run = TrainingRun.Open(config, folder["new"], TinyRun.Quick with { Resume = true, Log = log.Add });
+        Assert.Equal(0, run.State.Step);
+        Assert.Contains(log, line => line.Contains("nothing to resume", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void AnotherThreadCount_IsSaidOnResume()
+    {
+        using var folder = new TemporaryFolder();
+        RunConfig config = Arm("baseline", 20);
+        Train(config, folder["run"], 10);
+        var log = new List<string>();
+        using TrainingRun run = TrainingRun.Open(config with { Threads = 1 }, folder["run"], TinyRun.Quick with { Resume = true, Log = log.Add });
+        Assert.Contains(log, line => line.Contains("2 threads so far and goes on with 1", StringComparison.Ordinal));
+    }
+
+    private static RunConfig Arm(string arm, int steps) => arm switch
+    {
+        "baseline" => TinyRun.Shared.Plain(arm, steps),
+        "step" => TinyRun.Shared.Salt(arm, steps, new DistillationConfig { Transition = TransitionKind.Step, Start = StepPoint.FromSteps(15) }),
+        "linear_ratio" => TinyRun.Shared.Salt(arm, steps, new DistillationConfig { Transition = TransitionKind.LinearRatio, Start = StepPoint.FromShare(0.2), End = StepPoint.FromShare(0.9) }, temperature: 0.5),
+        "auto" => TinyRun.Shared.Salt(arm, steps, new DistillationConfig { Transition = TransitionKind.Auto, PerDomain = true, Maximum = StepPoint.FromShare(0.9), Smoothing = 0.1 }),
+        _ => TinyRun.Shared.Salt(arm, steps, new DistillationConfig { Transition = TransitionKind.Constant, Gate = GateKind.TopProbability, GateThreshold = 0.1, Renormalise = true }),
+    };
+
+    // Trains up to a step and returns the weights.
+    private static float[] Train(RunConfig config, string folder, int until, bool resume = false)
+    {
+        using TrainingRun run = TrainingRun.Open(config, folder, TinyRun.Quick with { Resume = resume });
+        run.Continue(until, CancellationToken.None);
+        return run.Student.Parameters.FlatWeights.data<float>().ToArray();
+    }
+
+    private static string[] Figures(string folder) => [.. File.ReadLines(Path.Combine(folder, RunFolder.MetricsFile)).Select(line =>
+    {
+        using var json = JsonDocument.Parse(line);
+        return string.Join(' ', json.RootElement.EnumerateObject().Where(p => p.Name is not "seconds" && !p.Name.StartsWith("perf/", StringComparison.Ordinal)).Select(p => p.ToString()));
+    })];
+}
