@@ -18,11 +18,17 @@ public sealed record DemoPlan
     // only the planned number of steps depends on it, never a result.
     private const double PlannedFlopsPerSecond = 62e9;
 
+    // `auto` ends stage 1 by itself, at half of the run at the latest.
+    private const double PlannedStage1Share = 0.5;
+
     // Corpus, tokenizer, shards, start of the engine, final evaluation and report, seconds.
     private const double SecondsAroundTraining = 25;
 
     // A busy machine may take this much longer before the students are stopped early.
     private const double LimitFactor = 1.5;
+
+    // The best of 4e-3, 8e-3 and 1.4e-2 for BASELINE (experiments/2026-11-23-demo-settings); both students have it.
+    private const double LearningRate = 8e-3;
 
     private DemoPlan(double minutes, string student, string teacher, int vocabulary, int sequenceLength)
     {
@@ -30,7 +36,7 @@ public sealed record DemoPlan
         double tokens = BatchSequences * SequenceLength;
         double studentStep = tokens * ModelFlops.TrainingPerToken(Shape(student), sequenceLength);
         double teacherForward = tokens * ModelFlops.ForwardPerToken(Shape(teacher), sequenceLength);
-        double perStep = (2 * studentStep) + (3 * teacherForward) + (DistillationEnd * teacherForward);
+        double perStep = (2 * studentStep) + (3 * teacherForward) + (PlannedStage1Share * teacherForward);
         int steps = (int)(((minutes * 60) - SecondsAroundTraining) * PlannedFlopsPerSecond / perStep);
         Steps = Math.Max(50, steps / 50 * 50);
     }
@@ -62,12 +68,6 @@ public sealed record DemoPlan
     /// <summary>Steps between evaluations: twenty along a run.</summary>
     public int EvaluateEvery => Math.Max(1, Steps / 20);
 
-    /// <summary>Shares of the run between which SALT's ω falls to 0.</summary>
-    public static double DistillationStart => 0.15;
-
-    /// <summary>Share of the run from which SALT trains alone.</summary>
-    public static double DistillationEnd => 0.65;
-
     /// <summary>The plan for a number of minutes.</summary>
     /// <exception cref="ConfigurationException">The minutes are out of range.</exception>
     public static DemoPlan ForMinutes(double minutes) => minutes switch
@@ -87,13 +87,7 @@ public sealed record DemoPlan
     public RunConfig Salt(string dataFolder, string teacherFolder, int seed) => Run("salt", dataFolder, seed, StudentPreset) with
     {
         Teacher = new TeacherConfig { Path = teacherFolder, Temperature = 1.0 },
-        Distillation = new DistillationConfig
-        {
-            Weight = 0.667,
-            Transition = TransitionKind.LinearRatio,
-            Start = StepPoint.FromShare(DistillationStart),
-            End = StepPoint.FromShare(DistillationEnd),
-        },
+        Distillation = new DistillationConfig { Weight = 0.667, Transition = TransitionKind.Auto },
     };
 
     private RunConfig Run(string name, string dataFolder, int seed, string preset) => new()
@@ -114,8 +108,6 @@ public sealed record DemoPlan
             FinalEvaluationTokens = 65_536,
         },
     };
-
-    private const double LearningRate = 4e-3;
 
     private TransformerConfig Shape(string preset) => ModelPresets.Get(preset).Resolve(Vocabulary, SequenceLength);
 }

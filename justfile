@@ -1,0 +1,37 @@
+saltern := "dotnet run -c Release --project src/Saltern.Cli --"
+
+# Build everything.
+build:
+    dotnet build -c Release
+
+# Run all tests.
+test:
+    dotnet test -c Release
+
+# Format the code.
+format:
+    dotnet format
+
+# Fail where the code is not formatted.
+format-check:
+    dotnet format --verify-no-changes
+
+# The whole road in minutes, e.g. `just demo --minutes 10`.
+demo *args:
+    {{saltern}} demo {{args}}
+
+# The small model; all core recipes read data/core unless given --set data.path=FOLDER.
+train-core-teacher *args:
+    {{saltern}} train recipes/core-teacher.yaml {{args}}
+
+# The student on its own.
+train-core-baseline *args:
+    {{saltern}} train recipes/core-baseline.yaml {{args}}
+
+# The student with the teacher in stage 1.
+train-core-salt *args:
+    {{saltern}} train recipes/core-salt.yaml {{args}}
+
+# The student with the teacher to the end.
+train-core-rkd *args:
+    {{saltern}} train recipes/core-rkd.yaml {{args}}

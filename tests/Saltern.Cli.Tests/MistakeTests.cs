@@ -1,0 +1,121 @@
+namespace Saltern.Cli.Tests;
+
+// What a user gets wrong ends before any training, with every problem listed, and nothing lost.
+public class MistakeTests(Workspace workspace) : IClassFixture<Workspace>
+{
+    [Fact]
+    public void ARecipeFullOfMistakes_ListsThemAll()
+    {
+        string recipe = workspace["wrong.yaml"];
+        File.WriteAllText(recipe, $$"""
+            name: wrong
+            data: { path: {{workspace["data"]}}, sequence_lenght: 32 }
+            model: { hidden_size: 24, num_hidden_layers: 2, num_attention_heads: 5 }
+            optimizer: { learning_rate: fast }
+            distillation: { weight: 1.3 }
+            training: { batch_sequences: 8 }
+            """);
+        (int code, string output, string error) = SalternProcess.Run("train", recipe, "--out", workspace["never"]);
+        Assert.Equal(2, code);
+        Assert.Equal("", output);
+        foreach (string expected in new[]
+        {
+            "wrong.yaml:2:", "data.sequence_lenght", "sequence_length",
+            "model.num_attention_heads = 5 does not divide hidden_size = 24",
+            "optimizer.learning_rate", "fast",
+            "distillation.weight = 1.3", "[0, 1]", "Use 0 to turn distillation off.",
+            "training.steps",
+        })
+        {
+            Assert.Contains(expected, error, StringComparison.Ordinal);
+        }
+
+        Assert.False(Directory.Exists(workspace["never"]));
+    }
+
+    [Fact]
+    public void ATeacherWithAnotherTokenizer_IsRefused()
+    {
+        SalternProcess.Run("tokenizer", "train", "--input", workspace["text"], "--vocab", "300", "--out", workspace["other.json"]);
+        SalternProcess.Run("prepare", "--input", workspace["text"], "--tokenizer", workspace["other.json"], "--out", workspace["other"], "--valid-percent", "15");
+        (int code, _, string error) = SalternProcess.Run("train", workspace["salt.yaml"], "--set", $"data.path={workspace["other"]}", "--out", workspace["refused"]);
+        Assert.Equal(2, code);
+        Assert.Contains("has another tokenizer than the data set", error, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(workspace["refused"]));
+    }
+
+    [Fact]
+    public void ATeacherWithAPaddedVocabulary_IsRefused()
+    {
+        string padded = workspace["padded"];
+        (int code, _, string error) = SalternProcess.Run("train", workspace["teacher.yaml"], "--set", "model.vocab_size=384", "--set", "training.steps=2", "--set", "schedule.warmup_steps=1", "--out", padded);
+        Assert.True(code == 0, error);
+        (code, _, error) = SalternProcess.Run("train", workspace["salt.yaml"], "--set", $"teacher.path={padded}", "--out", workspace["refused2"]);
+        Assert.Equal(2, code);
+        Assert.Contains("has 384 rows in its vocabulary, the tokenizer 320 ids", error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("truncated")]
+    [InlineData("missing")]
+    [InlineData("flipped")]
+    public void ADamagedShard_IsNamed(string damage)
+    {
+        string copy = workspace["damaged-" + damage], shard = Path.Combine(copy, "train", "north.bin");
+        foreach (string file in Directory.EnumerateFiles(workspace["data"], "*", SearchOption.AllDirectories))
+        {
+            string target = Path.Combine(copy, Path.GetRelativePath(workspace["data"], file));
+            Directory.CreateDirectory(Path.GetDirectoryName(target)!);
+            File.Copy(file, target);
+        }
+
+        byte[] bytes = File.ReadAllBytes(shard);
+        switch (damage)
+        {
+            case "truncated":
+                File.WriteAllBytes(shard, bytes[..^10]);
+                break;
+            case "missing":
+                File.Delete(shard);
+                break;
+            default:
+                bytes[100] ^= 1;
+                File.WriteAllBytes(shard, bytes);
+                break;
+        }
+
+        (int code, _, string error) = SalternProcess.Run("train", workspace["baseline.yaml"], "--set", $"data.path={copy}", "--out", workspace["never-" + damage]);
+        Assert.Equal(2, code);
+        Assert.Contains("north.", error, StringComparison.Ordinal);
+        Assert.Contains(damage == "flipped" ? "SHA-256" : damage == "missing" ? "missing" : "bytes", error, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(workspace["never-" + damage]));
+    }
+
+    [Fact]
+    public void MissingFilesAndFolders_AreNamed()
+    {
+        AssertFails(2, ["train", workspace["nowhere.yaml"]], "nowhere.yaml");
+        AssertFails(1, ["eval", workspace["nowhere"]], "does not exist");
+        AssertFails(1, ["generate", workspace["text"]], "neither a config.json nor a whole checkpoint");
+        AssertFails(2, ["prepare", "--input", workspace["nowhere"], "--tokenizer", workspace["tokenizer.json"], "--out", workspace["x"]], "nowhere");
+        AssertFails(1, ["tokenizer", "show", workspace["salt.yaml"]], "salt.yaml");
+        AssertFails(2, ["train"], "RECIPE");
+        AssertFails(2, ["trian"], "trian");
+        AssertFails(2, ["demo", "--minutes", "0.1"], "--minutes = 0.1 is outside [1, 600]");
+    }
+
+    [Fact]
+    public void AWarmUpThatDoesNotFit_IsNamedWithItsPlace()
+    {
+        (int code, _, string error) = SalternProcess.Run("train", workspace["baseline.yaml"], "--set", "schedule.warmup_steps=100");
+        Assert.Equal(2, code);
+        Assert.Contains("schedule.warmup_steps = 100 and a decay of 0 steps do not fit into training.steps = 60", error, StringComparison.Ordinal);
+    }
+
+    private static void AssertFails(int expectedCode, string[] arguments, string expected)
+    {
+        (int code, _, string error) = SalternProcess.Run(arguments);
+        Assert.True(code == expectedCode, $"'{string.Join(' ', arguments)}' exited with {code}: {error}");
+        Assert.Contains(expected, error, StringComparison.Ordinal);
+    }
+}

@@ -1,0 +1,28 @@
+using System.Diagnostics;
+
+namespace Saltern.Cli.Tests;
+
+/// <summary>The program as a user starts it: a process of its own.</summary>
+internal static class SalternProcess
+{
+    private static readonly string Program = Path.Combine(AppContext.BaseDirectory, "saltern.dll");
+
+    /// <summary>Runs to the end.</summary>
+    public static (int ExitCode, string Output, string Error) Run(params string[] arguments)
+    {
+        using Process process = Start(arguments);
+        Task<string> error = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        string output = process.StandardOutput.ReadToEnd();
+        Assert.True(process.WaitForExit(TimeSpan.FromMinutes(5)), "the program did not end");
+        return (process.ExitCode, output, error.Result);
+    }
+
+    /// <summary>Starts and returns the process.</summary>
+    public static Process Start(params string[] arguments)
+    {
+        var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true };
+        start.ArgumentList.Add(Program);
+        Array.ForEach(arguments, start.ArgumentList.Add);
+        return Process.Start(start)!;
+    }
+}

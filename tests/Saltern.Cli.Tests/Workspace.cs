@@ -1,0 +1,65 @@
+using System.Text;
+
+namespace Saltern.Cli.Tests;
+
+/// <summary>A folder with a small corpus, a tokenizer, a data set, a teacher and recipes, made by the commands themselves.</summary>
+public sealed class Workspace : IDisposable
+{
+    private static readonly string[] Subjects = ["The cat", "A small boat", "My neighbour", "The old teacher", "Every student", "The wind"];
+    private static readonly string[] Verbs = ["sees", "follows", "paints", "forgets", "repairs", "likes"];
+    private static readonly string[] Objects = ["the harbour", "a yellow bird", "three letters", "the long road", "an open window", "some bread"];
+
+    public Workspace()
+    {
+        Directory.CreateDirectory(this["text"]);
+        foreach (string domain in new[] { "north", "south" })
+        {
+            File.WriteAllText(this[$"text/{domain}.jsonl"], Corpus(domain));
+        }
+
+        File.WriteAllText(this["teacher.yaml"], Recipe("teacher", 16, 40, ""));
+        File.WriteAllText(this["baseline.yaml"], Recipe("baseline", 24, 60, ""));
+        File.WriteAllText(this["salt.yaml"], Recipe("salt", 24, 60, $"teacher: {{ path: {this["teacher"]} }}\ndistillation: {{ transition: linear_ratio, start: 0.2, end: 0.6 }}\n"));
+        Require(SalternProcess.Run("tokenizer", "train", "--input", this["text"], "--vocab", "320", "--out", this["tokenizer.json"]));
+        Require(SalternProcess.Run("prepare", "--input", this["text"], "--tokenizer", this["tokenizer.json"], "--out", this["data"], "--valid-percent", "15"));
+        Require(SalternProcess.Run("train", this["teacher.yaml"], "--out", this["teacher"]));
+    }
+
+    public string Folder { get; } = Directory.CreateTempSubdirectory("saltern-cli-").FullName;
+
+    public string this[string name] => Path.Combine(Folder, name);
+
+    public void Dispose() => Directory.Delete(Folder, recursive: true);
+
+    private string Recipe(string name, int hidden, int steps, string more) => $$"""
+        name: {{name}}
+        seed: 3
+        threads: 1
+        data: { path: {{this["data"]}}, sequence_length: 32 }
+        model: { hidden_size: {{hidden}}, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 32, tie_word_embeddings: true }
+        optimizer: { learning_rate: 3.0e-3 }
+        schedule: { warmup_steps: 5 }
+        training: { steps: {{steps}}, batch_sequences: 8, evaluate_every: 10, checkpoint_every: 10, evaluation_tokens: 2000, final_evaluation_tokens: 4000 }
+        {{more}}
+        """;
+
+    private static string Corpus(string domain)
+    {
+        var random = new Random(domain.Length + domain[0]);
+        var text = new StringBuilder();
+        for (int document = 0; document < 300; document++)
+        {
+            text.Append("{\"text\": \"");
+            for (int sentence = 0; sentence < 8; sentence++)
+            {
+                text.Append($"{Subjects[random.Next(6)]} {Verbs[random.Next(6)]} {Objects[random.Next(6)]} in the {domain}. ");
+            }
+
+            text.Append($"{document}\"}}\n");
+        }
+
+        return text.ToString();
+    }
+
+    private static void Require((int ExitCode, string Output, string Error) result) => Assert.True(result.ExitCode == 0, result.Output + result.Error);
+}
