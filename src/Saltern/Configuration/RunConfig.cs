@@ -14,7 +14,7 @@ public enum ComputeDevice
     /// <summary>The processor.</summary>
     Cpu,
 
-    /// <summary>The first CUDA device.</summary>
+    /// <summary>The first CUDA device; not built yet.</summary>
     Cuda,
 }
 
@@ -53,7 +53,7 @@ public sealed record RunConfig : IValidated
     /// <summary>Model whose weights the run starts from; null for fresh ones.</summary>
     public string? InitFrom { get; init; }
 
-    /// <summary>Threads to compute with; null takes the free cores.</summary>
+    /// <summary>Threads to compute with; null takes all cores.</summary>
     [Range(1, 4_096)]
     [DoesNotAlterNumbers]
     public int? Threads { get; init; }

@@ -5,7 +5,7 @@ namespace Saltern.Configuration;
 /// <summary>A point in a run: a number of steps, or a share of them.</summary>
 /// <remarks>
 /// In a recipe a number with a decimal point or an exponent is a share in [0, 1] and an integer is steps:
-/// <c>1.0</c> is the whole run, <c>1</c> is one step. The default value is 0 steps. METHOD §2.
+/// <c>1.0</c> is the whole run, <c>1</c> is one step. The default value is 0 steps. docs/method.md.
 /// </remarks>
 public readonly record struct StepPoint
 {

@@ -65,8 +65,8 @@ public sealed class BatchLoader
     /// <summary>Samples of one pass over the data.</summary>
     public long EpochLength => _stream.EpochLength;
 
-    /// <summary>Fingerprint of the order of samples.</summary>
-    public string Fingerprint(string dataFingerprint) => _stream.Fingerprint(dataFingerprint, _sequenceLength);
+    /// <summary>Fingerprint of the batches that a run of this batch size sees.</summary>
+    public string Fingerprint(string dataFingerprint, int batchSequences) => _stream.Fingerprint(dataFingerprint, _sequenceLength, batchSequences);
 
     /// <summary>The next samples of the stream.</summary>
     public Batch Next(int count)

@@ -70,10 +70,10 @@ public sealed class SampleStream
         }
     }
 
-    /// <summary>Fingerprint of the order: equal for two runs exactly when they see the same samples at the same positions.</summary>
-    public string Fingerprint(string dataFingerprint, int sequenceLength)
+    /// <summary>Fingerprint of the batches: equal for two runs exactly when they see the same samples at the same steps.</summary>
+    public string Fingerprint(string dataFingerprint, int sequenceLength, int batchSequences)
     {
-        byte[] text = Encoding.UTF8.GetBytes($"saltern.order/1|{dataFingerprint}|{sequenceLength}|{_seed}");
+        byte[] text = Encoding.UTF8.GetBytes($"saltern.order/1|{dataFingerprint}|{sequenceLength}|{_seed}|{batchSequences}");
         return "sha256:" + Convert.ToHexStringLower(SHA256.HashData(text));
     }
 

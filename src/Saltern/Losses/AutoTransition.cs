@@ -56,8 +56,15 @@ public sealed class AutoTransition : Transition
     /// <summary>φ, λ and κ of the last step.</summary>
     public (double Gap, double LearningRate, double Ceiling) Factors { get; private set; } = (1, 1, 1);
 
-    /// <summary>First step without the teacher, and why; null while it runs.</summary>
-    public (int Step, string Reason)? End => _global.EndStep is int step ? (step, _global.EndReason!) : null;
+    /// <summary>First step without the teacher in any domain, and why; null while it runs.</summary>
+    public (int Step, string Reason)? End
+    {
+        get
+        {
+            Track[] tracks = _domains.Length == 0 ? [_global] : _domains;
+            return tracks.All(track => track.EndStep is not null) && tracks.MaxBy(track => track.EndStep) is Track last ? (last.EndStep!.Value, last.EndReason!) : null;
+        }
+    }
 
     /// <inheritdoc/>
     public override StageWeights Next(int step, double learningRate)
@@ -125,11 +132,6 @@ public sealed class AutoTransition : Transition
             }
 
             DistillationConfig config = owner._config;
-            if (global is not null && AnchorGap is null && step > owner.Anchor)
-            {
-                _followsGlobal = true;
-            }
-
             Track measure = _followsGlobal ? global! : this;
             double phi = 1.0;
             if (step > owner.Anchor && measure.AnchorGap is double anchorGap)
@@ -143,7 +145,10 @@ public sealed class AutoTransition : Transition
             _ratio = Math.Min(byGap, byCeiling);
             Factors = (phi, lambda, kappa);
             double weight = _ratio / (1.0 + _ratio);
-            if (step > owner.Minimum && measure.Gap.Value <= 0)
+
+            // Too few positions say nothing about a domain's sign yet: the overall gap decides.
+            Track sign = global is not null && Gap.Count < FewestPositionsOfADomain ? global : measure;
+            if (step > owner.Minimum && sign.Gap.Value <= 0)
             {
                 return Finish(step, "gap");
             }
@@ -154,9 +159,12 @@ public sealed class AutoTransition : Transition
         public void Observe(double sum, long count)
         {
             Gap.Add(sum, count);
-            if (_step == owner.Anchor && (owner._domains.Length == 0 || this == owner._global || Gap.Count >= FewestPositionsOfADomain))
+
+            // At the anchor, or at the first step after it that was applied.
+            if (_step >= owner.Anchor && AnchorGap is null && !_followsGlobal)
             {
-                AnchorGap = Gap.Value;
+                _followsGlobal = this != owner._global && Gap.Count < FewestPositionsOfADomain;
+                AnchorGap = _followsGlobal ? null : Gap.Value;
             }
         }
 

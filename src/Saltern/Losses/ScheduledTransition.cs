@@ -39,7 +39,8 @@ public sealed class ScheduledTransition : Transition
 
         int start = config.Start!.Value.Resolve(totalSteps);
         int end = config.Transition == TransitionKind.Step ? start + 1 : config.End!.Value.Resolve(totalSteps);
-        if (end < start || start > totalSteps || (end > totalSteps && config.Transition != TransitionKind.Step))
+        bool isStep = config.Transition == TransitionKind.Step;
+        if (end < start || start > totalSteps || (!isStep && Math.Max(end, start + 1) > totalSteps))
         {
             throw new ConfigurationException($"distillation.start = {config.Start} and distillation.end = {config.End?.ToString() ?? "(none)"} are steps {start} and {end} of {totalSteps}. The window must run forward and end inside the run.");
         }

@@ -1,6 +1,6 @@
 namespace Saltern.Reporting;
 
-/// <summary>Where a curve first reaches a target, and what the run had cost by then (METHOD §9).</summary>
+/// <summary>Where a curve first reaches a target, and what the run had cost by then (docs/method.md).</summary>
 /// <param name="Steps">Steps, interpolated between the two evaluations around the target.</param>
 /// <param name="Seconds">Step time; null where it was not logged.</param>
 /// <param name="Flops">Arithmetic, a live teacher's included; null where it was not logged.</param>

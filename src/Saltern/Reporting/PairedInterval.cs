@@ -1,6 +1,6 @@
 namespace Saltern.Reporting;
 
-/// <summary>A mean over paired seeds with its 95 % interval by Student's t (METHOD §9).</summary>
+/// <summary>A mean over paired seeds with its 95 % interval by Student's t (docs/method.md).</summary>
 /// <param name="Mean">The mean; geometric for ratios.</param>
 /// <param name="Lower">Lower end; null with fewer than two pairs.</param>
 /// <param name="Upper">Upper end; null with fewer than two pairs.</param>

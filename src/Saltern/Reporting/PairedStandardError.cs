@@ -1,6 +1,6 @@
 namespace Saltern.Reporting;
 
-/// <summary>The mean difference of two models' losses on the same documents, with its standard error (METHOD §9).</summary>
+/// <summary>The mean difference of two models' losses on the same documents, with its standard error (docs/method.md).</summary>
 /// <param name="MeanDifference">First minus second, nats per token.</param>
 /// <param name="StandardError">√(D/(D−1)·Σ(X_i − x̄n_i)²)/Σn_i over the D documents, nats; null with one document.</param>
 /// <param name="Documents">D.</param>

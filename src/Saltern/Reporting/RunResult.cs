@@ -35,8 +35,11 @@ public sealed record RunResult
     /// <summary>Training tokens seen.</summary>
     public long Tokens { get; init; }
 
-    /// <summary>Sum of step times, seconds (METHOD §9).</summary>
+    /// <summary>Sum of step times, seconds (docs/method.md).</summary>
     public double Seconds { get; init; }
+
+    /// <summary>What is not in <see cref="Seconds"/>.</summary>
+    public SecondsApart? SecondsApart { get; init; }
 
     /// <summary>Arithmetic of all steps, FLOPs, a live teacher's included.</summary>
     public double Flops { get; init; }
@@ -62,7 +65,7 @@ public sealed record RunResult
     /// <summary>Identity of the weights before step 1.</summary>
     public string? InitialWeightsFingerprint { get; init; }
 
-    /// <summary>Whether the clock of this run means anything beside another's (METHOD §9).</summary>
+    /// <summary>Whether the clock of this run means anything beside another's (docs/method.md).</summary>
     public bool SecondsComparable { get; init; }
 
     /// <summary>Names of the runs that advanced in turns with this one in the same process.</summary>
@@ -119,6 +122,13 @@ public sealed record RunResult
     public string ToJson() => JsonSerializer.Serialize(this, ReportJson.Options);
 }
 
+/// <summary>Time of a run that is not step time, seconds.</summary>
+/// <param name="Evaluation">Evaluation along the run.</param>
+/// <param name="Checkpoints">Writing checkpoints.</param>
+/// <param name="Logging">Writing figures.</param>
+/// <param name="Teacher">Loading and releasing the teacher.</param>
+public sealed record SecondsApart(double Evaluation, double Checkpoints, double Logging, double Teacher);
+
 /// <summary>The small model that taught a run.</summary>
 public sealed record RunTeacher
 {
@@ -153,7 +163,7 @@ public record DomainScores
     /// <summary>Nats per token.</summary>
     public required double Loss { get; init; }
 
-    /// <summary>Bits per byte of text (METHOD §11).</summary>
+    /// <summary>Bits per byte of text (docs/method.md).</summary>
     public double? BitsPerByte { get; init; }
 
     /// <summary>Share of next tokens that were the most likely one, in [0, 1].</summary>

@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace Saltern.Reporting;
 
-/// <summary>What a set of runs shows against the baseline: time to the baseline's final quality, paired by seed, free and charged (METHOD §9).</summary>
+/// <summary>What a set of runs shows against the baseline: time to the baseline's final quality, paired by seed, free and charged (docs/method.md).</summary>
 public sealed record Verdict
 {
     /// <summary>Name and version of the JSON layout.</summary>

@@ -3,7 +3,7 @@ namespace Saltern.Reporting;
 /// <summary>One run beside the baseline of the same seed. Ratios are the run's cost to reach the baseline's final quality over the baseline's own cost to it.</summary>
 /// <remarks>
 /// Free: what the run itself executed up to the crossing, a live teacher included. Passes: with passes made for a cache or scores, over K students.
-/// Charged: with the teacher's training too, over K (METHOD §9). Null where the quality is not reached or a cost is not known.
+/// Charged: with the teacher's training too, over K (docs/method.md). Null where the quality is not reached or a cost is not known.
 /// </remarks>
 public sealed record VerdictPair
 {

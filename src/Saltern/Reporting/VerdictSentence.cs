@@ -1,6 +1,6 @@
 namespace Saltern.Reporting;
 
-/// <summary>The verdict on one arm in plain English, once with the teacher's training left out and once with it charged (METHOD §9).</summary>
+/// <summary>The verdict on one arm in plain English, once with the teacher's training left out and once with it charged (docs/method.md).</summary>
 internal static class VerdictSentence
 {
     public static VerdictRun Complete(VerdictRun arm, RunGroup baseline, bool distilled, VerdictMetric metric, int studentsServed)

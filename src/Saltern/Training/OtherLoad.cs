@@ -3,9 +3,10 @@ using System.Globalization;
 
 namespace Saltern.Training;
 
-/// <summary>How much of the processor others took while steps ran, from Linux's <c>/proc/stat</c>; says nothing elsewhere.</summary>
+/// <summary>How much of the processor others took while steps ran, from Linux's <c>/proc/stat</c>; elsewhere nothing is watched, and no clock counts as comparable.</summary>
 public sealed class OtherLoad
 {
+    private const string StatFile = "/proc/stat";
     private const double TicksPerSecond = 100; // USER_HZ, fixed in Linux's interface
     private const double ShortestWindow = 1.0; // seconds; the counters tick every 10 ms
     private const double Threshold = 0.10;
@@ -26,6 +27,11 @@ public sealed class OtherLoad
     /// <returns>Seconds watched, and those of them with more than 10 % of the used cores taken by others; zero while a window is open.</returns>
     public (double Watched, double Loaded) Sample()
     {
+        if (!File.Exists(StatFile))
+        {
+            return (0, 0);
+        }
+
         if (!_open)
         {
             Open();
@@ -55,12 +61,7 @@ public sealed class OtherLoad
     // user + nice + system + irq + softirq + steal of the first line; idle and iowait left out. Steal is another machine's load on our cores.
     private static double BusySeconds()
     {
-        if (!File.Exists("/proc/stat"))
-        {
-            return 0;
-        }
-
-        using StreamReader file = File.OpenText("/proc/stat");
+        using StreamReader file = File.OpenText(StatFile);
         double[] ticks = [.. (file.ReadLine() ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries).Skip(1).Select(text => double.Parse(text, CultureInfo.InvariantCulture))];
         return ticks.Length < 8 ? 0 : (ticks[0] + ticks[1] + ticks[2] + ticks[5] + ticks[6] + ticks[7]) / TicksPerSecond;
     }

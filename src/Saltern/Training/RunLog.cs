@@ -24,7 +24,10 @@ public sealed class RunLog
         (_flopsAtLastLine, _tokensAtLastLine) = (trainer.State.Flops, trainer.State.Tokens);
     }
 
-    /// <summary>ω_j of the last step.</summary>
+    /// <summary>Whether there were steps since the last line.</summary>
+    public bool HasSteps => _seconds > 0;
+
+    /// <summary>ω_j of the last step; the largest where domains have their own.</summary>
     public double LastWeight => _last?.Weights.Global ?? 0;
 
     /// <summary>Takes a step's figures; a skipped step's non-finite ones are left out.</summary>

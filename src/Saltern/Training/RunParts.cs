@@ -62,9 +62,9 @@ public sealed class RunParts : IDisposable
             });
         }
 
-        if (config.Device == ComputeDevice.Cuda && !TorchSharp.torch.cuda.is_available())
+        if (config.Device == ComputeDevice.Cuda)
         {
-            problems.Add("device = cuda, but no CUDA device or CUDA build of libtorch was found. Use device: cpu.");
+            problems.Add("device = cuda is not built yet: this version computes on the CPU alone. Use device: cpu.");
         }
 
         TransformerConfig model = config.Model.Resolve(tokenizer?.VocabularySize ?? 1, config.Data.SequenceLength);

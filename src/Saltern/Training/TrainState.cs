@@ -26,6 +26,9 @@ public sealed record TrainState
     /// <summary>Seconds in writing checkpoints.</summary>
     public double CheckpointSeconds { get; init; }
 
+    /// <summary>Seconds in loading and releasing the teacher.</summary>
+    public double TeacherSeconds { get; init; }
+
     /// <summary>Seconds in logging.</summary>
     public double LoggingSeconds { get; init; }
 
@@ -61,6 +64,9 @@ public sealed record TrainState
 
     /// <summary>libtorch's random state, Base64.</summary>
     public string RandomState { get; init; } = "";
+
+    /// <summary>Fingerprint of the data set; a run does not go on with another one.</summary>
+    public string DataFingerprint { get; init; } = "";
 
     /// <summary>Fingerprint of the weights before the first step.</summary>
     public string InitialWeights { get; init; } = "";

@@ -111,8 +111,9 @@ public sealed class Trainer : IDisposable
         StageWeights weights = _transition?.Next(step, learningRate) ?? new StageWeights(0, new double[_domainCount]);
         if (!weights.TeacherRuns && Teacher is not null)
         {
+            long release = Stopwatch.GetTimestamp();
             ReleaseTeacher();
-            State = State with { Stage1EndStep = step };
+            State = State with { Stage1EndStep = step, TeacherSeconds = State.TeacherSeconds + Stopwatch.GetElapsedTime(release).TotalSeconds };
         }
 
         long start = Stopwatch.GetTimestamp();
@@ -145,7 +146,7 @@ public sealed class Trainer : IDisposable
         }
 
         double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
-        Count(step, batch, taught, sums, seconds, skipped is not null);
+        Count(step, batch, taught, weights, sums, seconds, skipped is not null);
         return new StepReport(step, sums, weights, norm, learningRate, seconds, skipped);
     }
 
@@ -211,13 +212,11 @@ public sealed class Trainer : IDisposable
     private double? GateScale() =>
         _config.Distillation is not { Renormalise: true } ? null : State.GateCount == 0 || State.GateSum == 0 ? 1.0 : State.GateCount / State.GateSum;
 
-    private void Count(int step, Batch batch, int taught, LossSums sums, double seconds, bool skipped)
+    private void Count(int step, Batch batch, int taught, StageWeights weights, LossSums sums, double seconds, bool skipped)
     {
         double perSequence = _config.Data.SequenceLength;
         double teacherFlops = Teacher is null ? 0 : taught * perSequence * ModelFlops.ForwardPerToken(Teacher.Config, _config.Data.SequenceLength);
         double studentFlops = batch.Samples.Count * perSequence * ModelFlops.TrainingPerToken(Student.Config, _config.Data.SequenceLength);
-
-        // Σ ω_t = Σ ω_j·h_t, the domain gate's part of h included, so its mean is that of ω_t over ω_j.
         State = State with
         {
             Step = step,
@@ -227,20 +226,15 @@ public sealed class Trainer : IDisposable
             Flops = State.Flops + studentFlops + teacherFlops,
             TeacherFlops = State.TeacherFlops + teacherFlops,
             SkippedInARow = skipped ? State.SkippedInARow + 1 : 0,
-            GateSum = State.GateSum + (skipped ? 0 : GateSum(batch, sums)),
+            GateSum = State.GateSum + (skipped ? 0 : GateSum(batch, weights, sums)),
             GateCount = State.GateCount + (skipped ? 0 : sums.TeacherPositions),
         };
     }
 
-    private double GateSum(Batch batch, LossSums sums)
-    {
-        if (_config.Distillation?.Gate != GateKind.Domain)
-        {
-            return sums.Gate;
-        }
-
-        return sums.TeacherPositions == 0 ? 0 : batch.Samples.Average(sample => _domainFactors[sample.Domain]) * sums.TeacherPositions;
-    }
+    // Σ h_t over the positions with a teacher; the domain gate's h is a matter of whole samples.
+    private double GateSum(Batch batch, StageWeights weights, LossSums sums) => _config.Distillation?.Gate == GateKind.Domain
+        ? batch.Samples.Where(sample => weights.ByDomain[sample.Domain] > 0).Sum(sample => _domainFactors[sample.Domain]) * batch.SequenceLength
+        : sums.Gate;
 
     private void ReleaseTeacher()
     {

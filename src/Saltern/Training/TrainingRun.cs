@@ -53,6 +53,9 @@ public enum RunStatus
 /// <summary>One run from recipe to result, in a folder of its own.</summary>
 public sealed class TrainingRun : IDisposable
 {
+    // Evaluation along a run should not cost more than this share of its steps' time.
+    private const double HighestEvaluationShare = 0.06;
+
     private readonly TrainingRunOptions _options;
     private readonly RunParts _parts;
     private readonly Trainer _trainer;
@@ -74,16 +77,19 @@ public sealed class TrainingRun : IDisposable
         _peak = options.MatmulPeak ?? MatmulPeak.Measure();
         Transformer student = parts.CreateStudent(config);
         string initialWeights = RunParts.WeightsFingerprint(student);
+        long loading = Stopwatch.GetTimestamp();
         LiveTeacher? teacher = parts.CreateTeacher(config);
+        double teacherSeconds = Stopwatch.GetElapsedTime(loading).TotalSeconds;
         IReadOnlyList<TokenShard?> training = [.. parts.Data.Domains.Select(domain => domain.Train)], validation = [.. parts.Data.Domains.Select(domain => domain.Valid)];
         _batches = new BatchLoader(training, config.Data.SequenceLength, config.Seed);
         _curveSet = ValidationSet.Create(validation, config.Data.SequenceLength, config.Training.EvaluationTokens, wholeDocuments: false, parts.Tokenizer.EndOfTextId);
         _tokenBytes = [.. Enumerable.Range(0, parts.Tokenizer.VocabularySize).Select(parts.Tokenizer.ByteLength)];
         DomainNames = [.. parts.Data.Domains.Select(domain => domain.Name)];
         _trainer = new Trainer(config, student, teacher, _batches, parts.Tokenizer.VocabularySize, DomainNames, threads);
-        _trainer.Note(state => state with { InitialWeights = initialWeights });
+        _trainer.Note(state => state with { InitialWeights = initialWeights, DataFingerprint = parts.Data.Fingerprint });
         if (folder.ResumeStep is int resumeStep)
         {
+            CheckData(resumed!, parts.Data, folder);
             _trainer.Restore(Checkpoint.Load(folder.Checkpoints.PathOf(resumeStep), student, _trainer.Optimizer) with { Threads = threads });
             torch.set_rng_state(torch.tensor(Convert.FromBase64String(State.RandomState)));
         }
@@ -92,6 +98,7 @@ public sealed class TrainingRun : IDisposable
             torch.manual_seed(config.Seed);
         }
 
+        _trainer.Note(state => state with { TeacherSeconds = state.TeacherSeconds + teacherSeconds });
         _teacherValidation = _trainer.Teacher is null ? null : TeacherValidation.Run(_trainer.Teacher, _curveSet, parts.Tokenizer.VocabularySize, threads);
         _otherLoad = new OtherLoad(threads);
         _log = new RunLog(_trainer, _peak);
@@ -145,6 +152,11 @@ public sealed class TrainingRun : IDisposable
         RunParts parts = RunParts.Open(config);
         try
         {
+            if (config.Distillation is { Start: StepPoint start, End: StepPoint end } && start.Resolve(config.Training.Steps) == end.Resolve(config.Training.Steps))
+            {
+                options.Log($"distillation.start = {start} and distillation.end = {end} are the same step of {config.Training.Steps}: ω falls to 0 within one step.");
+            }
+
             return new TrainingRun(config, RunFolder.Open(folder, config, options.Resume, options.Overrides, options.Log), options, parts);
         }
         catch
@@ -166,11 +178,22 @@ public sealed class TrainingRun : IDisposable
         {
             if (cancellation.IsCancellationRequested)
             {
+                if (_log.HasSteps)
+                {
+                    Write(_log.Line());
+                }
+
                 Save();
                 return RunStatus.Interrupted;
             }
 
+            bool hadTeacher = _trainer.Teacher is not null;
             StepReport report = _trainer.Step();
+            if (hadTeacher && _trainer.Teacher is null)
+            {
+                SayStage1IsOver(report.Step);
+            }
+
             WatchLoad();
             HandleSkipped(report);
             _log.Add(report);
@@ -212,6 +235,11 @@ public sealed class TrainingRun : IDisposable
             Save();
         }
 
+        if (State.EvaluationSeconds > HighestEvaluationShare * State.Seconds && State.Step >= 100)
+        {
+            _options.Log($"Evaluation took {State.EvaluationSeconds / State.Seconds:0 %} of the steps' time. A larger training.evaluate_every or a smaller training.evaluation_tokens makes it cheaper.");
+        }
+
         ValidationSet whole = ValidationSet.Create([.. _parts.Data.Domains.Select(domain => domain.Valid)], Config.Data.SequenceLength, Config.Training.FinalEvaluationTokens, wholeDocuments: true, _parts.Tokenizer.EndOfTextId);
         EvaluationResult scores = ModelEvaluation.Run(Student, _trainer.Head, whole, _tokenBytes, DomainNames.Count);
         WriteDocuments(scores);
@@ -229,10 +257,11 @@ public sealed class TrainingRun : IDisposable
             Flops = State.Flops,
             TeacherFlops = State.TeacherFlops,
             Stage1EndStep = Config.Distils ? (State.Stage1EndStep - 1) ?? State.Step : null,
-            Stage1EndReason = !Config.Distils ? null : (_trainer.Transition as AutoTransition)?.End?.Reason ?? "schedule",
+            Stage1EndReason = State.Stage1EndStep is null ? null : Stage1EndReason,
+            SecondsApart = new SecondsApart(State.EvaluationSeconds, State.CheckpointSeconds, State.LoggingSeconds, State.TeacherSeconds),
             StudentParameters = Student.Parameters.Layout.ParameterCount,
             DataFingerprint = _parts.Data.Fingerprint,
-            OrderFingerprint = _batches.Fingerprint(_parts.Data.Fingerprint),
+            OrderFingerprint = _batches.Fingerprint(_parts.Data.Fingerprint, Config.Training.BatchSequences),
             InitialWeightsFingerprint = State.InitialWeights,
             SecondsComparable = State.WatchedSeconds > 0 && State.LoadedSeconds <= 0.05 * State.WatchedSeconds,
             InterleavedWith = _options.InterleavedWith,
@@ -269,6 +298,22 @@ public sealed class TrainingRun : IDisposable
         }
 
         return threads;
+    }
+
+    private static void CheckData(TrainState resumed, TokenDataset data, RunFolder folder)
+    {
+        if (resumed.DataFingerprint.Length > 0 && resumed.DataFingerprint != data.Fingerprint)
+        {
+            throw new ConfigurationException($"The run {folder.Path} was trained on the data set {resumed.DataFingerprint}, but {data.Folder} is now {data.Fingerprint}. Put the old data set back, or start a new run.");
+        }
+    }
+
+    private string Stage1EndReason => (_trainer.Transition as AutoTransition)?.End?.Reason ?? "schedule";
+
+    private void SayStage1IsOver(int step)
+    {
+        _options.Log($"Stage 1 ended after step {step - 1} ({Stage1EndReason}); the student goes on alone.");
+        Write(new MetricsLine(step, [new("event/stage1_end", step - 1)]));
     }
 
     private void HandleSkipped(StepReport report)

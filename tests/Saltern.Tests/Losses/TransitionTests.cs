@@ -168,6 +168,57 @@ public class TransitionTests
     }
 
     [Fact]
+    public void Auto_TakesTheAnchorLaterWhereItsStepWasNotApplied()
+    {
+        AutoTransition auto = Auto();
+        for (int step = 1; step <= 12; step++)
+        {
+            auto.Next(step, 1.0);
+            if (step != 10)
+            {
+                auto.Observe([(step < 12 ? 2_000 : 500, 1_000)]);
+            }
+        }
+
+        // g₁₁ = 2 became the measure; g₁₂/G = ¼ → φ = ½ → r = 1 → ω = ½.
+        Assert.Equal(0.5, auto.Next(13, 1.0).Global, 12);
+    }
+
+    [Fact]
+    public void Auto_PerDomain_ATinyDomainsNoiseDoesNotEndIt()
+    {
+        var config = new DistillationConfig { Weight = TwoThirds, Transition = TransitionKind.Auto, PerDomain = true, Smoothing = 0.001 };
+        var auto = new AutoTransition(config, 100, 0, domainCount: 2);
+        StageWeights weights = auto.Next(1, 1.0);
+        for (int step = 2; step <= 9; step++)
+        {
+            auto.Observe([(20_000, 10_000), (-1, 10)]);
+            weights = auto.Next(step, 1.0);
+        }
+
+        Assert.True(weights.ByDomain[1] > 0);
+    }
+
+    [Fact]
+    public void ALabelGate_LiftsUnlikelyTokensInExpectation()
+    {
+        // q = data = (0.8, 0.2), h = (1, 0) by the label, ω = ½: E m_v = q_v·(1 − ω·h_v + ω·E h) = (0.72, 0.28).
+        double[] q = [0.8, 0.2], h = [1, 0], expected = [0, 0];
+        for (int y = 0; y < 2; y++)
+        {
+            double weight = 0.5 * h[y];
+            for (int v = 0; v < 2; v++)
+            {
+                expected[v] += q[y] * (((1 - weight) * (v == y ? 1 : 0)) + (weight * q[v]));
+            }
+        }
+
+        double meanGate = (q[0] * h[0]) + (q[1] * h[1]);
+        Assert.Equal([0.72, 0.28], expected, (a, b) => Math.Abs(a - b) < 1e-12);
+        Assert.Equal(expected[0], q[0] * (1 - (0.5 * h[0]) + (0.5 * meanGate)), 12);
+    }
+
+    [Fact]
     public void Auto_MaximumBeforeTheAnchor_IsNamed()
     {
         var config = new DistillationConfig { Transition = TransitionKind.Auto, Maximum = StepPoint.FromSteps(5) };

@@ -7,7 +7,7 @@ public class CrossingTests
     [Fact]
     public void BetweenTwoPoints_CostsAreInterpolated()
     {
-        // METHOD §9: 750 + 50·(3.7413 − 3.7150)/(3.7413 − 3.7121) = 750 + 50·0.0263/0.0292 = 795.03.
+        // docs/method.md: 750 + 50·(3.7413 − 3.7150)/(3.7413 − 3.7121) = 750 + 50·0.0263/0.0292 = 795.03.
         Crossing crossing = Crossing.Find([Point(750, 3.7413), Point(800, 3.7121)], 3.7150)!;
 
         Assert.Equal(795.034, crossing.Steps, 3);

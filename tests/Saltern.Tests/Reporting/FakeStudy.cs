@@ -66,7 +66,7 @@ internal static class FakeStudy
         return run with { Metrics = metrics };
     }
 
-    /// <summary>METHOD §9's worked study: the target 3.7150 is crossed between 3.7413 at 750 and 3.7121 at 800, after 250 steps with a live teacher.</summary>
+    /// <summary>docs/method.md's worked study: the target 3.7150 is crossed between 3.7413 at 750 and 3.7121 at 800, after 250 steps with a live teacher.</summary>
     public static (RunRecord Baseline, RunRecord Salt) Worked()
     {
         RunRecord baseline = WithCurve("baseline", 1, (500, 4.0), (1000, 3.7150));

@@ -7,7 +7,7 @@ public class PairedIntervalTests
     [Fact]
     public void OfRatios_IsTheWorkedExample()
     {
-        // METHOD §9: 0.80, 0.85, 0.78 → 0.809 [0.725, 0.903].
+        // docs/method.md: 0.80, 0.85, 0.78 → 0.809 [0.725, 0.903].
         PairedInterval interval = PairedInterval.OfRatios([0.80, 0.85, 0.78]);
 
         Assert.Equal(0.809, interval.Mean, 3);
