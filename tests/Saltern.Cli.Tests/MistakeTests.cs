@@ -33,6 +33,33 @@ public class MistakeTests(Workspace workspace) : IClassFixture<Workspace>
         Assert.False(Directory.Exists(workspace["never"]));
     }
 
+    [Theory]
+    [InlineData("{ weight: 0.5 }", "distillation.start is missing")]
+    [InlineData("{ transition: step }", "distillation.start is missing")]
+    [InlineData("{ transition: linear, start: 0.2, end: 0.1 }", "must run forward and end inside the run")]
+    [InlineData("{ transition: step, start: 0.2, per_domain: true }", "distillation.per_domain is used by the transition 'auto' only")]
+    [InlineData("{ transition: auto, maximum: 0.05 }", "must lie after the anchor")]
+    [InlineData("{ transition: auto, gate: top_probability, gate_threshold: 3 }", "distillation.gate_threshold = 3 is a probability")]
+    [InlineData("{ transition: auto, gate: domain, gate_domains: { east: 0.5 } }", "the data set has no domain 'east'. It has north, south.")]
+    [InlineData("{ transition: auto, renormalise: true }", "has nothing to scale without a gate")]
+    public void EveryMistakeInTheTwoStages_IsNamed(string distillation, string expected)
+    {
+        (int code, string output, string error) = SalternProcess.Run("train", workspace["salt.yaml"], "--set", "distillation=" + distillation, "--out", workspace["never-staged"]);
+        Assert.Equal(2, code);
+        Assert.Equal("", output);
+        Assert.Contains(expected, error, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(workspace["never-staged"]));
+    }
+
+    [Fact]
+    public void AMissingTeacher_AndACudaDevice_AreNamedTogether()
+    {
+        (int code, _, string error) = SalternProcess.Run("train", workspace["salt.yaml"], "--set", $"teacher.path={workspace["gone"]}", "--device", "cuda");
+        Assert.Equal(2, code);
+        Assert.Contains($"{workspace["gone"]} does not exist", error, StringComparison.Ordinal);
+        Assert.Contains("device = cuda is not built yet", error, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void ATeacherWithAnotherTokenizer_IsRefused()
     {

@@ -49,34 +49,75 @@ public class RoadTests(Workspace workspace) : IClassFixture<Workspace>
         Assert.Equal(2, SalternProcess.Run("generate", folder, "--top-p", "2").ExitCode);
     }
 
-    [Fact]
-    public void KilledRun_ResumesBitForBit()
+    [Theory]
+    [InlineData("baseline")]
+    [InlineData("salt")]
+    [InlineData("auto")]
+    public void KilledRun_ResumesBitForBit(string recipe)
     {
-        string whole = Train("salt", "kill-whole");
-        string folder = workspace["kill-cut"];
-        using (Process process = SalternProcess.Start("train", workspace["salt.yaml"], "--out", folder))
+        string whole = Train(recipe, "kill-whole-" + recipe), folder = workspace["kill-cut-" + recipe];
+
+        // Long enough apart to be killed at a step that nobody chose, somewhere after the first checkpoint: in the window of 'salt', around the end of stage 1 of 'auto'.
+        int after = Random.Shared.Next(11, 45);
+        using (Process process = SalternProcess.StartQuietly("train", workspace[recipe + ".yaml"], "--out", folder, "--set", "training.log_every=1"))
         {
-            // Somewhere after the first checkpoint; the steps take a few milliseconds, so where exactly differs from run to run.
-            string first = Path.Combine(folder, "checkpoints", "step-00000010");
-            Assert.True(SpinWait.SpinUntil(() => Directory.Exists(first) || process.HasExited, TimeSpan.FromMinutes(1)));
+            string metrics = Path.Combine(folder, "metrics.jsonl");
+            Assert.True(SpinWait.SpinUntil(() => process.HasExited || (File.Exists(metrics) && CountLines(metrics) >= after), TimeSpan.FromMinutes(1)));
             process.Kill();
             process.WaitForExit();
         }
 
-        (int code, _, string error) = SalternProcess.Run("train", workspace["salt.yaml"], "--out", folder, "--resume");
+        Assert.False(File.Exists(Path.Combine(folder, "result.json")), "the run was over before it was killed");
+        (int code, string output, string error) = SalternProcess.Run("train", workspace[recipe + ".yaml"], "--out", folder, "--resume");
         Assert.True(code == 0, error);
+        Assert.Contains("Resuming", output, StringComparison.Ordinal);
         foreach (string file in new[] { "model.safetensors", "optimizer.safetensors" })
         {
             string path = Path.Combine("checkpoints", "step-00000060", file);
-            Assert.Equal(File.ReadAllBytes(Path.Combine(whole, path)), File.ReadAllBytes(Path.Combine(folder, path)));
+            Assert.True(File.ReadAllBytes(Path.Combine(whole, path)).AsSpan().SequenceEqual(File.ReadAllBytes(Path.Combine(folder, path))), $"{file} differs; killed after line {after}");
         }
+    }
+
+    [Fact]
+    public void Demo_EndsInAVerdict_WithOnlyJsonOnStandardOutput()
+    {
+        string folder = workspace["demo with blanks"];
+        (int code, string output, string error) = SalternProcess.Run("demo", "--minutes", "1", "--text", workspace["text"], "--out", folder, "--json");
+        Assert.True(code == 0, error);
+        using var verdict = JsonDocument.Parse(output);
+        Assert.Equal("saltern.verdict/1", verdict.RootElement.GetProperty("schema").GetString());
+        Assert.True(File.Exists(Path.Combine(folder, "report.html")));
+        foreach (string expected in new[] { "your text, 2 files", "teacher:", "validation loss  BASELINE", "teacher goes on after", "baseline goes on after", "salt goes on after", "report: " })
+        {
+            Assert.Contains(expected, error, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void Demo_Interrupted_EndsWithWhatThereIs()
+    {
+        string folder = workspace["demo-interrupted"];
+        using Process process = SalternProcess.StartQuietly("demo", "--minutes", "1", "--text", workspace["text"], "--out", folder);
+        string metrics = Path.Combine(folder, "salt", "metrics.jsonl");
+        Assert.True(SpinWait.SpinUntil(() => process.HasExited || (File.Exists(metrics) && CountLines(metrics) >= 2), TimeSpan.FromMinutes(3)));
+        using (Process kill = Process.Start("kill", ["-INT", $"{process.Id}"]))
+        {
+            kill.WaitForExit();
+        }
+
+        string output = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        Assert.Equal(130, process.ExitCode);
+        Assert.Contains("Ended early after step", output, StringComparison.Ordinal);
+        using var verdict = JsonDocument.Parse(File.ReadAllText(Path.Combine(folder, "verdict.json")));
+        Assert.True(verdict.RootElement.GetProperty("truncated").GetBoolean());
     }
 
     [Fact]
     public void Termination_WritesACheckpointAndExitsWith130()
     {
         string folder = workspace["term"];
-        using Process process = SalternProcess.Start("train", workspace["baseline.yaml"], "--out", folder, "--set", "training.steps=100000");
+        using Process process = SalternProcess.StartQuietly("train", workspace["baseline.yaml"], "--out", folder, "--set", "training.steps=100000");
         Assert.True(SpinWait.SpinUntil(() => Directory.Exists(Path.Combine(folder, "checkpoints")), TimeSpan.FromMinutes(1)));
         using (Process kill = Process.Start("kill", ["-TERM", $"{process.Id}"]))
         {
@@ -95,6 +136,14 @@ public class RoadTests(Workspace workspace) : IClassFixture<Workspace>
         (_, string output, string error) = SalternProcess.Run("train", workspace["baseline.yaml"], "--out", workspace["pipe"]);
         Assert.DoesNotContain('\x1b', output + error);
         Assert.DoesNotContain('\r', output + error);
+    }
+
+    // The file is being written: a torn last line counts or not, as it comes.
+    private static int CountLines(string path)
+    {
+        using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        using var reader = new StreamReader(file);
+        return reader.ReadToEnd().Count(character => character == '\n');
     }
 
     private string Train(string recipe, string name)

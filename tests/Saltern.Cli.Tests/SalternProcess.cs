@@ -25,4 +25,12 @@ internal static class SalternProcess
         Array.ForEach(arguments, start.ArgumentList.Add);
         return Process.Start(start)!;
     }
+
+    /// <summary>Starts a process whose errors nobody waits for.</summary>
+    public static Process StartQuietly(params string[] arguments)
+    {
+        Process process = Start(arguments);
+        process.BeginErrorReadLine();
+        return process;
+    }
 }

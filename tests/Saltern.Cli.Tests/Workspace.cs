@@ -20,6 +20,7 @@ public sealed class Workspace : IDisposable
         File.WriteAllText(this["teacher.yaml"], Recipe("teacher", 16, 40, ""));
         File.WriteAllText(this["baseline.yaml"], Recipe("baseline", 24, 60, ""));
         File.WriteAllText(this["salt.yaml"], Recipe("salt", 24, 60, $"teacher: {{ path: {this["teacher"]} }}\ndistillation: {{ transition: linear_ratio, start: 0.2, end: 0.6 }}\n"));
+        File.WriteAllText(this["auto.yaml"], Recipe("auto", 24, 60, $"teacher: {{ path: {this["teacher"]} }}\ndistillation: {{ transition: auto, maximum: 0.6, smoothing: 0.05 }}\n"));
         Require(SalternProcess.Run("tokenizer", "train", "--input", this["text"], "--vocab", "320", "--out", this["tokenizer.json"]));
         Require(SalternProcess.Run("prepare", "--input", this["text"], "--tokenizer", this["tokenizer.json"], "--out", this["data"], "--valid-percent", "15"));
         Require(SalternProcess.Run("train", this["teacher.yaml"], "--out", this["teacher"]));

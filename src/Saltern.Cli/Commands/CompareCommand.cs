@@ -14,9 +14,10 @@ public static class CompareCommand
         var baseline = new Option<string[]>("--baseline") { Description = "Run folder of the baseline; by default the runs without distillation." };
         var metric = new Option<VerdictMetric>("--metric") { Description = "Measure that has to be reached.", DefaultValueFactory = _ => VerdictMetric.Loss };
         var report = new Option<string?>("--report") { Description = "HTML report to write; report.html in the last run folder by default." };
+        var picture = new Option<string?>("--picture") { Description = "SVG of the loss curves to write." };
         var served = new Option<int>("--students-served") { Description = "K: the teacher's cost counts by its K-th part.", DefaultValueFactory = _ => 1 };
         Option<bool> json = CommonOptions.Json();
-        var command = new Command("compare", "Say what runs saved against a baseline.") { runs, baseline, metric, report, served, json };
+        var command = new Command("compare", "Say what runs saved against a baseline.") { runs, baseline, metric, report, picture, served, json };
         command.SetAction(parsed => CommandRunner.Run(parsed.GetValue(json), (console, _) =>
         {
             if (parsed.GetValue(served) < 1)
@@ -41,6 +42,11 @@ public static class CompareCommand
             Verdict verdict = Verdict.Compute(baselines, others, parsed.GetValue(metric), parsed.GetValue(served));
             string path = parsed.GetValue(report) ?? Path.Combine(paths[^1], "report.html");
             ReportPage.Write(path, verdict, baselines, others);
+            if (parsed.GetValue(picture) is string svg)
+            {
+                CurvePicture.Write(svg, verdict, baselines, others);
+            }
+
             if (console.IsJson)
             {
                 Output.Json(verdict.ToJson());

@@ -17,6 +17,9 @@ namespace Saltern.Cli.Commands;
 /// <summary><c>saltern eval MODEL</c>: loss, perplexity, bits per byte and accuracy, by domain.</summary>
 public static class EvalCommand
 {
+    // Models may know far more positions than fit into a forward pass here.
+    private const int LongestDefaultWindow = 1_024;
+
     private static readonly JsonSerializerOptions JsonFormat = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, WriteIndented = true };
 
     /// <summary>The verb.</summary>
@@ -27,18 +30,22 @@ public static class EvalCommand
         var split = new Option<string>("--split") { Description = "Which text.", DefaultValueFactory = _ => "valid" };
         split.AcceptOnlyFromAmong("valid", "train", "all");
         var tokens = new Option<int>("--tokens") { Description = "About how many tokens; all there is where there is less.", DefaultValueFactory = _ => 262_144 };
+        var length = new Option<int?>("--sequence-length") { Description = "Tokens of a window; the run's own by default, else at most 1,024." };
         var teacher = new Option<string?>("--teacher") { Description = "A second model to show on the same tokens." };
         var output = new Option<string?>("--out") { Description = "Folder for the result as JSON." };
         Option<bool> json = CommonOptions.Json();
-        var command = new Command("eval", "Measure a model on a data set.") { model, data, split, tokens, teacher, output, json };
+        var command = new Command("eval", "Measure a model on a data set.") { model, data, split, tokens, length, teacher, output, json };
         command.SetAction(parsed => CommandRunner.Run(parsed.GetValue(json), (console, cancellation) =>
         {
             EngineSetup.Prepare();
             string path = parsed.GetRequiredValue(model), folder = ModelLocation.Resolve(path);
-            string dataFolder = parsed.GetValue(data) ?? DataOfRun(path) ?? throw new ConfigurationException($"{path} is not a run folder, so its data set is not known. Give --data.");
-            using TokenDataset dataset = TokenDataset.Open(dataFolder, cancellation: cancellation);
-            ModelScores scores = Evaluate(path, folder, dataset, parsed.GetValue(split)!, parsed.GetValue(tokens));
-            ModelScores? teacherScores = parsed.GetValue(teacher) is string second ? Evaluate(second, ModelLocation.Resolve(second), dataset, parsed.GetValue(split)!, parsed.GetValue(tokens)) : null;
+            RunConfig? run = RecipeOfRun(path);
+            string dataFolder = parsed.GetValue(data) ?? run?.Data.Path ?? throw new ConfigurationException($"{path} is not a run folder, so its data set is not known. Give --data.");
+            using TokenDataset dataset = TokenDataset.Open(dataFolder, verify: true, cancellation);
+            int window = parsed.GetValue(length) ?? run?.Data.SequenceLength ?? Math.Min(ModelFolder.LoadConfig(folder).MaxPositionEmbeddings, LongestDefaultWindow);
+            var request = new Request(dataset, parsed.GetValue(split)!, parsed.GetValue(tokens), window);
+            ModelScores scores = Evaluate(path, folder, request);
+            ModelScores? teacherScores = parsed.GetValue(teacher) is string second ? Evaluate(second, ModelLocation.Resolve(second), request) : null;
             string result = JsonSerializer.Serialize(new { Schema = "saltern.eval/1", Data = dataset.Fingerprint, Split = parsed.GetValue(split), Student = scores, Teacher = teacherScores }, JsonFormat);
             if (parsed.GetValue(output) is string target)
             {
@@ -64,8 +71,10 @@ public static class EvalCommand
         return command;
     }
 
-    private static ModelScores Evaluate(string name, string folder, TokenDataset dataset, string split, int tokens)
+    // Both models see the same windows.
+    private static ModelScores Evaluate(string name, string folder, Request request)
     {
+        (TokenDataset dataset, string split, int tokens, int window) = request;
         using Transformer model = ModelFolder.Load(folder, trainable: false);
         BpeTokenizer tokenizer = BpeTokenizer.Load(Path.Combine(folder, ModelFolder.TokenizerFile));
         if (tokenizer.Fingerprint != dataset.Manifest.TokenizerFingerprint)
@@ -73,24 +82,29 @@ public static class EvalCommand
             throw new ConfigurationException($"{name} has the tokenizer {tokenizer.Fingerprint}, the data set {dataset.Folder} was made with {dataset.Manifest.TokenizerFingerprint}. Prepare the text again with the model's tokenizer.");
         }
 
+        if (model.Config.VocabSize < tokenizer.VocabularySize || window < 1 || window > model.Config.MaxPositionEmbeddings)
+        {
+            throw new ConfigurationException($"{name} has {model.Config.VocabSize} rows for {tokenizer.VocabularySize} token ids and knows {model.Config.MaxPositionEmbeddings} positions; windows of {window} tokens were asked for. Give another --sequence-length, or a model that fits its tokenizer.");
+        }
+
         string[] domains = [.. dataset.Domains.Select(domain => domain.Name)];
-        int[] bytes = [.. Enumerable.Range(0, tokenizer.VocabularySize).Select(tokenizer.ByteLength)];
+        int[] bytes = ModelEvaluation.TokenBytes(tokenizer);
         using var head = new LossHead(tokenizer.VocabularySize, model.Config.VocabSize, Environment.ProcessorCount);
         var parts = new List<(string Name, FinalScores Scores)>();
         foreach (string part in split == "all" ? ["valid", "train"] : new[] { split })
         {
             IReadOnlyList<TokenShard?> shards = [.. dataset.Domains.Select(domain => part == "valid" ? domain.Valid : domain.Train)];
-            ValidationSet set = ValidationSet.Create(shards, model.Config.MaxPositionEmbeddings, tokens, wholeDocuments: true, tokenizer.EndOfTextId);
+            ValidationSet set = ValidationSet.Create(shards, window, tokens, wholeDocuments: true, tokenizer.EndOfTextId);
             parts.Add((part, RunScores.Of(ModelEvaluation.Run(model, head, set, bytes, domains.Length), domains)));
         }
 
         return new ModelScores(name, parts.ToDictionary(part => part.Name, part => part.Scores));
     }
 
-    private static string? DataOfRun(string path)
+    private static RunConfig? RecipeOfRun(string path)
     {
         string recipe = Path.Combine(path, RunFolder.RecipeFile);
-        return File.Exists(recipe) ? RecipeReader.Read<RunConfig>(recipe, []).Data.Path : null;
+        return File.Exists(recipe) ? RecipeReader.Read<RunConfig>(recipe, []) : null;
     }
 
     private static void Print(Output console, ModelScores scores)
@@ -105,6 +119,8 @@ public static class EvalCommand
             }
         }
     }
+
+    private sealed record Request(TokenDataset Data, string Split, int Tokens, int Window);
 
     private sealed record ModelScores(string Model, IReadOnlyDictionary<string, FinalScores> Splits);
 }

@@ -37,6 +37,11 @@ public static class GenerateCommand
             string folder = ModelLocation.Resolve(parsed.GetRequiredValue(model)), text = parsed.GetValue(prompt)!;
             using Transformer transformer = ModelFolder.Load(folder, trainable: false);
             BpeTokenizer tokenizer = BpeTokenizer.Load(Path.Combine(folder, ModelFolder.TokenizerFile));
+            if (transformer.Config.VocabSize < tokenizer.VocabularySize)
+            {
+                throw new DataFormatException($"{folder} has {transformer.Config.VocabSize} rows for the {tokenizer.VocabularySize} ids of its tokenizer, so they do not belong together.");
+            }
+
             console.Lines.Write(text);
 
             // Tokens may end inside a character: the decoder holds its first bytes back until the rest has come.
@@ -54,6 +59,7 @@ public static class GenerateCommand
                 console.Lines.Flush();
             }
 
+            console.Lines.Write(characters, 0, decoder.GetChars([], characters, flush: true));
             console.Line();
             return cancellation.IsCancellationRequested ? ExitCode.Interrupted : ExitCode.Done;
         }));

@@ -30,7 +30,7 @@ public static class PrepareCommand
             PrepareSummary summary;
             using (var status = new StatusLine(console))
             {
-                var progress = new Progress(p => status.Show(() => Describe(p, reader)));
+                var progress = new ImmediateProgress<PrepareProgress>(p => status.Show(() => Describe(p, reader)));
                 summary = DatasetBuilder.Build(
                     reader.ReadDocuments(cancellation),
                     validReader?.ReadDocuments(cancellation),
@@ -76,12 +76,7 @@ public static class PrepareCommand
     private static string Describe(PrepareProgress progress, CorpusReader reader)
     {
         double share = reader.TotalFileBytes == 0 ? 0 : reader.FileBytesRead / (double)reader.TotalFileBytes;
-        string left = share > 0.01 ? $", {TimeSpan.FromSeconds(progress.Elapsed.TotalSeconds * (1 - share) / share):mm\\:ss} left" : "";
-        return string.Create(CultureInfo.InvariantCulture, $"{progress.Documents} documents, {progress.Bytes / 1e6:0.0} MB, {progress.Tokens / 1e6:0.00}M tokens, {progress.MegabytesPerSecond:0.0} MB/s, {share * 100:0} %{left}");
-    }
-
-    private sealed class Progress(Action<PrepareProgress> report) : IProgress<PrepareProgress>
-    {
-        public void Report(PrepareProgress value) => report(value);
+        string left = share > 0.01 ? $", {Duration.Text(progress.Elapsed.TotalSeconds * (1 - share) / share)} left" : "";
+        return string.Create(CultureInfo.InvariantCulture, $"{Duration.Bar(share)} {progress.Documents} documents, {progress.Bytes / 1e6:0.0} MB, {progress.Tokens / 1e6:0.00}M tokens, {progress.MegabytesPerSecond:0.0} MB/s, {share * 100:0} %{left}");
     }
 }

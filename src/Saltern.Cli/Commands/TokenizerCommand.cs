@@ -35,7 +35,7 @@ public static class TokenizerCommand
             BpeTokenizer tokenizer;
             using (var status = new StatusLine(console))
             {
-                var progress = new Progress(p => status.Show(() => p.VocabularySize == 0
+                var progress = new ImmediateProgress<BpeTrainingProgress>(p => status.Show(() => p.VocabularySize == 0
                     ? string.Create(CultureInfo.InvariantCulture, $"reading: {p.Documents} documents, {p.TextBytes / 1e6:0.0} MB, {p.DistinctWords} distinct words")
                     : $"merging: {p.VocabularySize} of {p.TargetVocabularySize} tokens"));
                 tokenizer = Guard(() => BpeTrainer.Train(reader.ReadDocuments(cancellation).Select(document => document.Text), options, progress, cancellation));
@@ -86,11 +86,5 @@ public static class TokenizerCommand
         {
             throw new ConfigurationException(e.Message);
         }
-    }
-
-    // System.Progress posts to another thread; here the line is drawn where the work is.
-    private sealed class Progress(Action<BpeTrainingProgress> report) : IProgress<BpeTrainingProgress>
-    {
-        public void Report(BpeTrainingProgress value) => report(value);
     }
 }

@@ -15,7 +15,7 @@ public static class TrainCommand
     {
         var recipe = new Argument<string>("RECIPE") { Description = "YAML recipe." };
         var output = new Option<string?>("--out") { Description = "Run folder; runs/<name> by default." };
-        var set = new Option<string[]>("--set") { Description = "key=value that wins over the recipe, e.g. distillation.weight=0.3.", DefaultValueFactory = _ => [] };
+        var set = new Option<string[]>("--set") { Description = "key=value that wins over the recipe, e.g. distillation.weight=0.3.", DefaultValueFactory = _ => [], AllowMultipleArgumentsPerToken = true };
         var resume = new Option<bool>("--resume") { Description = "Go on from the newest whole checkpoint of the run folder." };
         var device = new Option<string?>("--device") { Description = "Where to compute." };
         device.AcceptOnlyFromAmong("cpu", "cuda");
@@ -37,11 +37,12 @@ public static class TrainCommand
 
     private static int Run(Output console, RunConfig config, string folder, bool resume, IReadOnlyList<RecipeOverride> overrides, CancellationToken cancellation)
     {
-        console.Line("runtime: " + EngineSetup.Prepare());
+        string runtime = EngineSetup.Prepare();
         using var status = new StatusLine(console);
         var progress = new TrainingProgress(status, config.Training.Steps);
         var options = new TrainingRunOptions { Resume = resume, Overrides = overrides, Log = status.Keep, Sinks = [progress], OnStep = progress.Step };
         using TrainingRun run = TrainingRun.Open(config, folder, options);
+        console.Line("runtime: " + runtime);
         foreach (string line in run.Description())
         {
             console.Line(line);

@@ -47,6 +47,9 @@ public sealed record DemoPlan
     /// <summary>Time after which the students are stopped, both at the same step.</summary>
     public TimeSpan Limit => TimeSpan.FromMinutes(Minutes * LimitFactor);
 
+    /// <summary>Time after which the teacher is taken as it is.</summary>
+    public TimeSpan TeacherLimit => 0.35 * Limit;
+
     /// <summary>Shape of the students.</summary>
     public string StudentPreset { get; }
 

@@ -26,9 +26,9 @@ public sealed class DemoProgress
     public IMetricsSink Salt => new Sink(this, _salt);
 
     /// <summary>Takes a step of either.</summary>
-    public void Step(StepReport report) => _status.Show(() => $"students: step {report.Step}/{_steps}, {TimeLeft(report.Step)} left");
+    public void Step(StepReport report) => _status.Show(() => $"{Duration.Bar(report.Step / (double)_steps)} students: step {report.Step}/{_steps}, {TimeLeft(report.Step)} left");
 
-    private string TimeLeft(int step) => TimeSpan.FromSeconds(Stopwatch.GetElapsedTime(_start).TotalSeconds / step * (_steps - step)).ToString("m\\:ss", CultureInfo.InvariantCulture);
+    private string TimeLeft(int step) => Duration.Text(Stopwatch.GetElapsedTime(_start).TotalSeconds / step * (_steps - step));
 
     private void Take(SortedDictionary<int, double> curve, MetricsLine line)
     {

@@ -1,6 +1,7 @@
 // The whole road in one place: text → tokenizer → shards → teacher → BASELINE and SALT in turns → verdict → report.
 using System.Diagnostics;
 using System.Globalization;
+using Saltern.Checkpoints;
 using Saltern.Cli.Commands;
 using Saltern.Cli.Terminal;
 using Saltern.Configuration;
@@ -20,6 +21,9 @@ public sealed class DemoRun
 
     // Below this, too little is left to train on once some text is kept for validation.
     private const long FewestBytes = 200_000;
+
+    // A teacher of fewer steps knows nothing worth passing on.
+    private const int FewestTeacherSteps = 50;
 
     private readonly Output _console;
     private readonly DemoPlan _plan;
@@ -46,14 +50,17 @@ public sealed class DemoRun
             return ExitCode.Interrupted;
         }
 
-        bool whole = TrainStudents(data, teacherFolder, peak, cancellation);
-        if (whole || Directory.Exists(Path.Combine(_folder, "salt", "eval")))
+        if (!TrainStudents(data, teacherFolder, peak, cancellation))
         {
-            Conclude();
+            _console.Line("Ended before the students' first step, so there is nothing to compare.");
+            return cancellation.IsCancellationRequested ? ExitCode.Interrupted : ExitCode.Failed;
         }
 
+        Conclude();
         return cancellation.IsCancellationRequested ? ExitCode.Interrupted : ExitCode.Done;
     }
+
+    private TimeSpan Elapsed => Stopwatch.GetElapsedTime(_start);
 
     private string PrepareData(IReadOnlyList<string> textPaths, CancellationToken cancellation)
     {
@@ -76,17 +83,26 @@ public sealed class DemoRun
         Say("teacher:");
         Describe(run);
         progress.Start(0);
-        if (run.Continue(config.Training.Steps, cancellation) == RunStatus.Interrupted)
+        while (run.State.Step < config.Training.Steps && (Elapsed < _plan.TeacherLimit || run.State.Step < FewestTeacherSteps))
         {
-            return false;
+            if (run.Continue(run.State.Step + StepsPerTurn, cancellation) == RunStatus.Interrupted)
+            {
+                return false;
+            }
         }
 
-        RunResult result = run.Finish();
+        bool truncated = run.State.Step < config.Training.Steps;
+        if (truncated)
+        {
+            status.Keep($"  This machine is slow or busy: the teacher ends after step {run.State.Step} of {config.Training.Steps}.");
+        }
+
+        RunResult result = run.Finish(truncated);
         status.Keep(string.Create(CultureInfo.InvariantCulture, $"  final loss {result.Final!.Loss:0.0000} after {result.Seconds:0} s"));
         return true;
     }
 
-    // BASELINE and SALT from the same weights over the same batches. False where interrupted before any evaluation.
+    // BASELINE and SALT from the same weights over the same batches. False where there was no time for a single step.
     private bool TrainStudents(string data, string teacherFolder, double peak, CancellationToken cancellation)
     {
         using var status = new StatusLine(_console);
@@ -97,7 +113,7 @@ public sealed class DemoRun
         Say("students, in turns of a few steps, from the same weights over the same batches:");
         Describe(salt);
         bool baselineFirst = true;
-        while (baseline.State.Step < _plan.Steps && !cancellation.IsCancellationRequested && Stopwatch.GetElapsedTime(_start) < _plan.Limit)
+        while (baseline.State.Step < _plan.Steps && !cancellation.IsCancellationRequested && Elapsed < _plan.Limit)
         {
             int until = baseline.State.Step + StepsPerTurn;
             (TrainingRun first, TrainingRun second) = baselineFirst ? (baseline, salt) : (salt, baseline);
@@ -128,9 +144,9 @@ public sealed class DemoRun
         Verdict verdict = Verdict.Compute([baseline], [salt]);
         string report = Path.Combine(_folder, "report.html");
         ReportPage.Write(report, verdict, [baseline], [salt]);
-        File.WriteAllText(Path.Combine(_folder, "verdict.json"), verdict.ToJson());
+        DurableFolder.WriteText(Path.Combine(_folder, "verdict.json"), verdict.ToJson());
         _console.Line();
-        foreach (RunRecord run in new[] { baseline, salt })
+        foreach (RunRecord run in new[] { RunRecord.Load(Path.Combine(_folder, "teacher")), baseline, salt })
         {
             if (run.Result.TextSamples is [TextSample sample, ..])
             {
@@ -157,7 +173,7 @@ public sealed class DemoRun
         }
     }
 
-    private void Say(string text) => _console.Line(string.Create(CultureInfo.InvariantCulture, $"[{Stopwatch.GetElapsedTime(_start):m\\:ss}] {text}"));
+    private void Say(string text) => _console.Line($"[{Duration.Text(Elapsed.TotalSeconds)}] {text}");
 
     private static string OneLine(string text) => string.Join(' ', text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
 }

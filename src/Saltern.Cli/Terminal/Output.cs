@@ -1,5 +1,3 @@
-using Spectre.Console;
-
 namespace Saltern.Cli.Terminal;
 
 /// <summary>Where a command's words go: results to standard output, or to standard error where that is kept for JSON.</summary>
@@ -11,7 +9,6 @@ public sealed class Output
         IsJson = json;
         Lines = json ? Console.Error : Console.Out;
         IsInteractive = !(json ? Console.IsErrorRedirected : Console.IsOutputRedirected);
-        Screen = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Lines), Interactive = IsInteractive ? InteractionSupport.Yes : InteractionSupport.No });
     }
 
     /// <summary>Whether standard output is for JSON alone.</summary>
@@ -22,9 +19,6 @@ public sealed class Output
 
     /// <summary>Plain lines.</summary>
     public TextWriter Lines { get; }
-
-    /// <summary>For tables and progress on a terminal.</summary>
-    public IAnsiConsole Screen { get; }
 
     /// <summary>Writes one line.</summary>
     public void Line(string text = "") => Lines.WriteLine(text);

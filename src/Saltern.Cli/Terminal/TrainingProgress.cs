@@ -26,7 +26,7 @@ public sealed class TrainingProgress : IMetricsSink
         double each = Stopwatch.GetElapsedTime(_start).TotalSeconds / Math.Max(1, report.Step - _firstStep);
         string weight = report.Weights.TeacherRuns ? $" ω {report.Weights.Global:0.000}" : "";
         string speed = _train?["perf/tokens_per_second"] is double tokens ? $" {tokens:0} tokens/s" : "";
-        return string.Create(CultureInfo.InvariantCulture, $"step {report.Step}/{_steps} loss {report.Sums.StudentNll / report.Sums.Positions:0.000}{weight}{speed}, {TimeSpan.FromSeconds(each * (_steps - report.Step)):h\\:mm\\:ss} left");
+        return string.Create(CultureInfo.InvariantCulture, $"{Duration.Bar(report.Step / (double)_steps)} step {report.Step}/{_steps} loss {report.Sums.StudentNll / report.Sums.Positions:0.000}{weight}{speed}, {Duration.Text(each * (_steps - report.Step))} left");
     });
 
     /// <inheritdoc/>

@@ -35,8 +35,8 @@ public static class Checkpoint
         List<(string, long[], Func<ReadOnlyMemory<byte>>)> moments = [];
         foreach (ParameterSlice slice in model.Parameters.Layout.Slices)
         {
-            moments.Add((FirstMoment(slice), slice.Shape, () => Bytes(optimizer.FirstMoments, slice).ToArray()));
-            moments.Add((SecondMoment(slice), slice.Shape, () => Bytes(optimizer.SecondMoments, slice).ToArray()));
+            moments.Add((FirstMoment(slice), slice.Shape, () => MemoryMarshal.AsBytes(optimizer.FirstMoments(slice)).ToArray()));
+            moments.Add((SecondMoment(slice), slice.Shape, () => MemoryMarshal.AsBytes(optimizer.SecondMoments(slice)).ToArray()));
         }
 
         SafeTensorsFile.WriteFloat32(Path.Combine(temporary, OptimizerFile), moments, new Dictionary<string, string> { ["updates"] = $"{optimizer.UpdateCount}" });
@@ -60,13 +60,38 @@ public static class Checkpoint
                     throw new CheckpointException($"{path}: '{name}' is missing or of the wrong size.");
                 }
 
-                SafeTensorsFile.ReadBytes(path, entry, Bytes(first ? optimizer.FirstMoments : optimizer.SecondMoments, slice));
+                SafeTensorsFile.ReadBytes(path, entry, MemoryMarshal.AsBytes(first ? optimizer.FirstMoments(slice) : optimizer.SecondMoments(slice)));
             }
         }
 
         TrainState state = LoadState(folder);
         optimizer.UpdateCount = state.Updates;
         return state;
+    }
+
+    /// <summary>What is wrong with a checkpoint; null where it is whole and can be gone on from.</summary>
+    public static string? Problem(string folder)
+    {
+        string[] needed = [ModelFolder.ConfigFile, ModelFolder.WeightsFile, ModelFolder.TokenizerFile, OptimizerFile, StateFile];
+        if (CheckpointManifest.Problem(folder) is string problem)
+        {
+            return problem;
+        }
+
+        if (needed.FirstOrDefault(name => !File.Exists(Path.Combine(folder, name))) is string missing)
+        {
+            return $"{missing} is missing";
+        }
+
+        try
+        {
+            LoadState(folder);
+            return null;
+        }
+        catch (CheckpointException e)
+        {
+            return e.Message;
+        }
     }
 
     /// <summary>Reads the trainer state alone.</summary>
@@ -87,6 +112,4 @@ public static class Checkpoint
     private static string FirstMoment(ParameterSlice slice) => "exp_avg." + slice.Name;
 
     private static string SecondMoment(ParameterSlice slice) => "exp_avg_sq." + slice.Name;
-
-    private static Span<byte> Bytes(Span<float> flat, ParameterSlice slice) => MemoryMarshal.AsBytes(flat.Slice((int)slice.Offset, (int)slice.Count));
 }

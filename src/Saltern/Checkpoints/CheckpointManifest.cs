@@ -45,6 +45,7 @@ public sealed record CheckpointManifest(string Schema, IReadOnlyDictionary<strin
         CheckpointManifest? manifest;
         try
         {
+            // Only what it says is trusted, and only once it is known to be whole.
             manifest = JsonSerializer.Deserialize<CheckpointManifest>(File.ReadAllText(path), Json);
         }
         catch (JsonException e)
@@ -52,13 +53,30 @@ public sealed record CheckpointManifest(string Schema, IReadOnlyDictionary<strin
             return $"its {FileName} is damaged ({e.Message})";
         }
 
-        if (manifest?.Files is null || manifest.Schema != CurrentSchema)
+        if (manifest?.Files is not { Count: > 0 } || manifest.Schema != CurrentSchema)
         {
-            return $"its {FileName} has the schema '{manifest?.Schema}', expected '{CurrentSchema}'";
+            return $"its {FileName} has the schema '{manifest?.Schema}' and {manifest?.Files?.Count ?? 0} files, expected '{CurrentSchema}' and at least one";
         }
 
-        foreach ((string name, ManifestFile expected) in manifest.Files)
+        try
         {
+            return FirstProblem(folder, manifest.Files);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return $"it cannot be read ({e.Message})";
+        }
+    }
+
+    private static string? FirstProblem(string folder, IReadOnlyDictionary<string, ManifestFile> files)
+    {
+        foreach ((string name, ManifestFile? expected) in files)
+        {
+            if (expected is null)
+            {
+                return $"its {FileName} says nothing of {name}";
+            }
+
             string file = Path.Combine(folder, name);
             if (name != Path.GetFileName(name) || !File.Exists(file))
             {

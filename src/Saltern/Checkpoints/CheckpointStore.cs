@@ -35,7 +35,7 @@ public sealed class CheckpointStore
         var skipped = new List<string>();
         foreach (int step in Steps().Reverse())
         {
-            string? problem = CheckpointManifest.Problem(PathOf(step));
+            string? problem = Checkpoint.Problem(PathOf(step));
             if (problem is null)
             {
                 return (step, skipped);
@@ -45,6 +45,18 @@ public sealed class CheckpointStore
         }
 
         return (null, skipped);
+    }
+
+    /// <summary>Renames a damaged checkpoint, so that it neither counts nor is lost.</summary>
+    public void SetAside(int step)
+    {
+        string aside = Path.Combine(Folder, $"damaged-{Path.GetFileName(PathOf(step))}");
+        if (Directory.Exists(aside))
+        {
+            Directory.Delete(aside, recursive: true);
+        }
+
+        Directory.Move(PathOf(step), aside);
     }
 
     /// <summary>Removes what need not be kept: all but the newest two, the steps asked for and the multiples asked for.</summary>

@@ -12,12 +12,17 @@ public static partial class DurableFolder
     public const string TemporaryPrefix = ".writing-";
 
     /// <summary>Writes a folder under a temporary name, flushes it and renames it; the caller flushes its files.</summary>
-    /// <param name="path">Final path; a folder there is replaced.</param>
+    /// <param name="path">Final path, where nothing may be yet: replacing a folder could not be done in one step.</param>
     /// <param name="write">Fills the temporary folder whose path it is given.</param>
     public static void Write(string path, Action<string> write)
     {
         string parent = Path.GetDirectoryName(Path.GetFullPath(path))!;
-        System.IO.Directory.CreateDirectory(parent);
+        if (!System.IO.Directory.Exists(parent))
+        {
+            System.IO.Directory.CreateDirectory(parent);
+            Flush(Path.GetDirectoryName(parent)!);
+        }
+
         string temporary = Path.Combine(parent, TemporaryPrefix + Path.GetFileName(path));
         RemoveIfPresent(temporary);
         System.IO.Directory.CreateDirectory(temporary);
@@ -25,7 +30,6 @@ public static partial class DurableFolder
         {
             write(temporary);
             Flush(temporary);
-            RemoveIfPresent(path);
             System.IO.Directory.Move(temporary, path);
             Flush(parent);
         }
@@ -36,26 +40,35 @@ public static partial class DurableFolder
         }
     }
 
-    /// <summary>Removes what an interrupted write left in a folder.</summary>
-    public static void RemoveLeftovers(string parent)
+    /// <summary>Removes what an interrupted write left in a folder, and names it.</summary>
+    public static IReadOnlyList<string> RemoveLeftovers(string parent)
     {
-        foreach (string folder in System.IO.Directory.EnumerateDirectories(parent, TemporaryPrefix + "*"))
-        {
-            System.IO.Directory.Delete(folder, recursive: true);
-        }
+        string[] leftovers = System.IO.Directory.Exists(parent) ? System.IO.Directory.GetDirectories(parent, TemporaryPrefix + "*") : [];
+        Array.ForEach(leftovers, RemoveIfPresent);
+        return leftovers;
     }
 
     /// <summary>Writes a text file under a temporary name, flushes it and renames it.</summary>
     public static void WriteText(string path, string text)
     {
         string temporary = path + ".writing";
-        using (var file = new FileStream(temporary, FileMode.Create, FileAccess.Write))
+        try
         {
-            file.Write(System.Text.Encoding.UTF8.GetBytes(text));
-            file.Flush(flushToDisk: true);
+            using (var file = new FileStream(temporary, FileMode.Create, FileAccess.Write))
+            {
+                file.Write(System.Text.Encoding.UTF8.GetBytes(text));
+                file.Flush(flushToDisk: true);
+            }
+
+            File.Move(temporary, path, overwrite: true);
+        }
+        catch
+        {
+            File.Delete(temporary);
+            throw;
         }
 
-        File.Move(temporary, path, overwrite: true);
+        Flush(Path.GetDirectoryName(Path.GetFullPath(path))!);
     }
 
     private static void RemoveIfPresent(string path)

@@ -65,6 +65,19 @@ public static class ModelFolder
                 throw new DataFormatException($"{path}: model_type is '{type}'. Only 'llama' can be loaded so far.");
             }
 
+            if (json["hidden_act"]?.GetValue<string>() is not (null or "silu") and var activation)
+            {
+                throw new DataFormatException($"{path}: hidden_act is '{activation}'. Only 'silu' can be computed so far.");
+            }
+
+            foreach (string scaling in new[] { "rope_scaling", "rope_parameters" })
+            {
+                if (json[scaling] is not null)
+                {
+                    throw new DataFormatException($"{path}: {scaling} is set, and rotary positions are computed without scaling so far. The model would be wrong, so it is not loaded.");
+                }
+            }
+
             var config = new TransformerConfig
             {
                 VocabSize = Required<int>(json, "vocab_size"),
@@ -82,6 +95,12 @@ public static class ModelFolder
                 AttentionBias = json["attention_bias"]?.GetValue<bool>() ?? false,
                 MlpBias = json["mlp_bias"]?.GetValue<bool>() ?? false,
             };
+            string[] contradictions = [.. config.Validate().Select(problem => $"{problem.Key} {problem.Message}")];
+            if (contradictions.Length > 0 || config.VocabSize <= 0 || config.MaxPositionEmbeddings <= 0 || config.HiddenSize < 0 || config.NumHiddenLayers < 0 || config.IntermediateSize <= 0)
+            {
+                throw new DataFormatException($"{path} describes no model that can exist: {string.Join(" ", contradictions.DefaultIfEmpty("a size is not positive."))}");
+            }
+
             return config.Resolve(config.VocabSize, config.MaxPositionEmbeddings);
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException)

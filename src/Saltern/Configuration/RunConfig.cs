@@ -91,19 +91,26 @@ public sealed record RunConfig : IValidated
     private List<string> ScheduleProblems()
     {
         var problems = new List<string>();
+        Collect(problems, () => _ = new LearningRateSchedule(Schedule, Optimizer.LearningRate, Training.Steps));
+
+        // A section that contradicts itself has said so already.
+        if (Distils && !Distillation!.Validate().Any())
+        {
+            Collect(problems, () => _ = Transition.Create(Distillation, Training.Steps, Schedule.WarmupSteps, 1));
+        }
+
+        return problems;
+    }
+
+    private static void Collect(List<string> problems, Action check)
+    {
         try
         {
-            _ = new LearningRateSchedule(Schedule, Optimizer.LearningRate, Training.Steps);
-            if (Distils)
-            {
-                _ = Transition.Create(Distillation!, Training.Steps, Schedule.WarmupSteps, 1);
-            }
+            check();
         }
         catch (ConfigurationException e)
         {
             problems.AddRange(e.Problems);
         }
-
-        return problems;
     }
 }

@@ -1,6 +1,7 @@
 using Saltern.Data;
 using Saltern.Losses;
 using Saltern.Models;
+using Saltern.Tokenization;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -11,6 +12,9 @@ public static class ModelEvaluation
 {
     // Positions of one forward pass: enough for full speed, little enough to stay below a training step's memory.
     private const int PositionsPerBatch = 4_096;
+
+    /// <summary>UTF-8 bytes that each token id stands for; 0 for special tokens.</summary>
+    public static int[] TokenBytes(BpeTokenizer tokenizer) => [.. Enumerable.Range(0, tokenizer.VocabularySize).Select(tokenizer.ByteLength)];
 
     /// <summary>Runs the model over every window of a set.</summary>
     /// <param name="model">Any decoder whose vocabulary is the set's.</param>

@@ -140,7 +140,7 @@ public sealed class AutoTransition : Transition
             }
 
             double lambda = config.FollowLearningRate && _maximumLearningRate > 0 ? learningRate / _maximumLearningRate : 1.0;
-            double kappa = Math.Clamp((owner.Maximum - step) / (double)(owner.Maximum - owner.CeilingStart), 0.0, 1.0);
+            double kappa = step >= owner.Maximum ? 0.0 : Math.Min(1.0, (owner.Maximum - step) / (double)(owner.Maximum - owner.CeilingStart));
             double byGap = Math.Min(_ratio, _firstRatio * lambda * phi), byCeiling = _firstRatio * kappa;
             _ratio = Math.Min(byGap, byCeiling);
             Factors = (phi, lambda, kappa);

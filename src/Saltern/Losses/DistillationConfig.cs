@@ -148,14 +148,49 @@ public sealed record DistillationConfig : IValidated
             yield return new ConfigurationProblem("gap_low", $"= {GapLow} is not below gap_high = {GapHigh}.");
         }
 
+        if (Transition != TransitionKind.Auto)
+        {
+            foreach (string key in AutoKeysThatWereChanged())
+            {
+                yield return new ConfigurationProblem(key, $"is used by the transition 'auto' only, not by '{Name(Transition)}'. Remove it.");
+            }
+        }
+
         foreach (ConfigurationProblem problem in ValidateGate())
         {
             yield return problem;
         }
     }
 
+    private IEnumerable<string> AutoKeysThatWereChanged()
+    {
+        var defaults = new DistillationConfig();
+        (string Key, bool Changed)[] keys =
+        [
+            ("anchor", Anchor != defaults.Anchor),
+            ("gap_high", GapHigh != defaults.GapHigh),
+            ("gap_low", GapLow != defaults.GapLow),
+            ("minimum", Minimum != defaults.Minimum),
+            ("maximum", Maximum != defaults.Maximum),
+            ("end_weight", EndWeight != defaults.EndWeight),
+            ("follow_learning_rate", FollowLearningRate != defaults.FollowLearningRate),
+            ("per_domain", PerDomain != defaults.PerDomain),
+        ];
+        return keys.Where(key => key.Changed).Select(key => key.Key);
+    }
+
     private IEnumerable<ConfigurationProblem> ValidateGate()
     {
+        if (Renormalise && Gate == GateKind.None)
+        {
+            yield return new ConfigurationProblem("renormalise", "has nothing to scale without a gate. Remove it, or name a gate.");
+        }
+
+        if (Gate is GateKind.TopProbability or GateKind.Observed && GateThreshold > 1)
+        {
+            yield return new ConfigurationProblem("gate_threshold", $"= {GateThreshold} is a probability for this gate, so it must be in (0, 1].");
+        }
+
         bool threshold = Gate is GateKind.TopProbability or GateKind.Entropy or GateKind.Observed;
         if (threshold && GateThreshold is null or 0.0)
         {

@@ -63,6 +63,11 @@ public sealed class LossHead : IDisposable
     /// <param name="threads">Threads for the passes over the logits.</param>
     public LossHead(int vocabulary, int headRows, int threads)
     {
+        if (vocabulary > headRows)
+        {
+            throw new ArgumentOutOfRangeException(nameof(vocabulary), vocabulary, $"The head has {headRows} rows only.");
+        }
+
         _vocabulary = vocabulary;
         _columns = headRows;
         _rows = Math.Clamp(ChunkElements / headRows, 64, 512);
@@ -239,6 +244,11 @@ public sealed class LossHead : IDisposable
         if (rows != request.Labels.Length)
         {
             throw new ArgumentException($"There are {rows} hidden states but {request.Labels.Length} labels.", nameof(request));
+        }
+
+        if (request.Labels.AsSpan().ContainsAnyInRange(_vocabulary, long.MaxValue))
+        {
+            throw new ArgumentException($"A label is outside the vocabulary of {_vocabulary}.", nameof(request));
         }
 
         if (request.Head.shape[0] != _columns)

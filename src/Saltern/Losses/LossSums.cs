@@ -95,8 +95,9 @@ public sealed record LossSums
     /// <summary>−ln((1 − ω)·q(y) + ω·q_τ(y)) from the two losses, nats.</summary>
     public static double Reference(double teacherNll, double teacherNllTempered, double weight)
     {
-        // Factored by the larger probability, so that neither underflows.
+        // Factored by the larger probability; where ω = 1 leaves only one that underflows, it is that one's loss.
         double least = Math.Min(teacherNll, teacherNllTempered);
-        return least - Math.Log(((1.0 - weight) * Math.Exp(least - teacherNll)) + (weight * Math.Exp(least - teacherNllTempered)));
+        double mixed = ((1.0 - weight) * Math.Exp(least - teacherNll)) + (weight * Math.Exp(least - teacherNllTempered));
+        return mixed > 0 ? least - Math.Log(mixed) : teacherNllTempered;
     }
 }

@@ -14,7 +14,7 @@ public sealed class TensorBoardLog : IMetricsSink
     /// <inheritdoc/>
     public void Write(MetricsLine line)
     {
-        foreach ((string name, double value) in line.Values)
+        foreach ((string name, double value) in line.Values.Where(figure => double.IsFinite(figure.Value)))
         {
             _writer.add_scalar(name, (float)value, line.Step);
         }

@@ -12,6 +12,16 @@ public static class ModelFlops
         return (c.NumHiddenLayers * (attention + feedForward)) + ((long)c.HiddenSize * c.VocabSize);
     }
 
+    /// <summary>All weights, biases and norms, each once.</summary>
+    public static long Parameters(TransformerConfig c)
+    {
+        long queries = (long)c.NumAttentionHeads * c.HeadDim, keys = (long)c.NumKeyValueHeads * c.HeadDim;
+        long norms = ((2L * c.NumHiddenLayers) + 1) * c.HiddenSize;
+        long attentionBiases = c.AttentionBias ? queries + (2 * keys) + c.HiddenSize : 0, mlpBiases = c.MlpBias ? (2L * c.IntermediateSize) + c.HiddenSize : 0;
+        long secondEmbedding = c.IsTied ? 0 : (long)c.VocabSize * c.HiddenSize;
+        return ProductWeights(c) + secondEmbedding + norms + (c.NumHiddenLayers * (attentionBiases + mlpBiases));
+    }
+
     /// <summary>f = 2·N + 2·L·A·(T + 1): forward operations per token of a sequence of T tokens, A = heads × head size.</summary>
     public static double ForwardPerToken(TransformerConfig c, int sequenceLength) =>
         (2.0 * ProductWeights(c)) + (2.0 * c.NumHiddenLayers * c.NumAttentionHeads * c.HeadDim * (sequenceLength + 1.0));

@@ -1,4 +1,3 @@
-using Saltern.Tokenization;
 using static TorchSharp.torch;
 
 namespace Saltern.Models;
@@ -156,13 +155,6 @@ public static class TextGenerator
         }
 
         return ids[kept - 1];
-    }
-
-    /// <summary>Goes on with a prompt and returns what was added as text.</summary>
-    public static string Continue(Transformer model, BpeTokenizer tokenizer, string prompt, SamplingOptions options)
-    {
-        int[] added = [.. Generate(model, tokenizer.Encode(prompt), tokenizer.EndOfTextId, tokenizer.VocabularySize, options)];
-        return tokenizer.Decode(added);
     }
 
     private static KeyValueCache NewCache(Transformer model, int window) => new(model.Config, 1, window, model.Head.dtype, model.Parameters.Device);

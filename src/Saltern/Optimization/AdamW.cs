@@ -32,11 +32,11 @@ public sealed unsafe class AdamW : IDisposable
     /// <summary>Updates made.</summary>
     public long UpdateCount { get; set; }
 
-    /// <summary>m, first moments, in the layout of the weights.</summary>
-    public Span<float> FirstMoments => new(_first.Start, checked((int)_first.Count));
+    /// <summary>m, first moments of one named weight.</summary>
+    public Span<float> FirstMoments(ParameterSlice slice) => new(_first.Start + slice.Offset, checked((int)slice.Count));
 
-    /// <summary>v, second moments, in the layout of the weights.</summary>
-    public Span<float> SecondMoments => new(_second.Start, checked((int)_second.Count));
+    /// <summary>v, second moments of one named weight.</summary>
+    public Span<float> SecondMoments(ParameterSlice slice) => new(_second.Start + slice.Offset, checked((int)slice.Count));
 
     /// <summary>‖g‖₂ over all parameters, before clipping; the same for any number of threads.</summary>
     public double GradientNorm()
@@ -45,6 +45,13 @@ public sealed unsafe class AdamW : IDisposable
         double[] sums = new double[_ranges.Length];
         Parallel.For(0, _ranges.Length, _parallel, i => sums[i] = SquareSum(gradients + _ranges[i].Start, _ranges[i].Length));
         return Math.Sqrt(sums.Sum());
+    }
+
+    /// <summary>Whether every weight is a number.</summary>
+    public bool WeightsAreFinite()
+    {
+        float* weights = (float*)TensorAddress.Of(_parameters.FlatWeights);
+        return _ranges.All(range => double.IsFinite(SquareSum(weights + range.Start, range.Length)));
     }
 
     /// <summary>One update of every weight.</summary>

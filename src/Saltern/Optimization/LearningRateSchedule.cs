@@ -25,9 +25,6 @@ public sealed class LearningRateSchedule
         }
     }
 
-    /// <summary>End of warm-up, steps.</summary>
-    public int WarmupSteps => _config.WarmupSteps;
-
     /// <summary>η_j.</summary>
     /// <param name="step">j in 1 … T; step j of a warm-up over W steps has η·j/(W + 1).</param>
     public double At(int step)

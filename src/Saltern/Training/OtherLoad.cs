@@ -20,9 +20,6 @@ public sealed class OtherLoad
     /// <summary>Watches for load beside a computation on some threads.</summary>
     public OtherLoad(int threads) => _threads = threads;
 
-    /// <summary>Share of the used cores that others took in the last window.</summary>
-    public double LastShare { get; private set; }
-
     /// <summary>Called before and after steps; closes a window once it is long enough.</summary>
     /// <returns>Seconds watched, and those of them with more than 10 % of the used cores taken by others; zero while a window is open.</returns>
     public (double Watched, double Loaded) Sample()
@@ -45,9 +42,8 @@ public sealed class OtherLoad
         }
 
         double others = Math.Max(0, (BusySeconds() - _busy) - (OwnSeconds() - _own));
-        LastShare = others / (seconds * _threads);
         Open();
-        return (seconds, LastShare > Threshold ? seconds : 0);
+        return (seconds, others > Threshold * seconds * _threads ? seconds : 0);
     }
 
     private void Open() => (_busy, _own, _start, _open) = (BusySeconds(), OwnSeconds(), Stopwatch.GetTimestamp(), true);

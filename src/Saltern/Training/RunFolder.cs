@@ -4,7 +4,8 @@ using Saltern.Configuration;
 namespace Saltern.Training;
 
 /// <summary>Everything a run leaves behind: recipe, metrics, events, checkpoints, evaluation, result.</summary>
-public sealed class RunFolder
+/// <remarks><see cref="Inspect"/> only looks; <see cref="Claim"/> takes the folder once everything else is known to be right.</remarks>
+public sealed class RunFolder : IDisposable
 {
     /// <summary>The resolved recipe.</summary>
     public const string RecipeFile = "recipe.yaml";
@@ -15,11 +16,23 @@ public sealed class RunFolder
     /// <summary>What a finished run wrote about itself.</summary>
     public const string ResultFile = "result.json";
 
-    private RunFolder(string path, int? resumeStep)
+    /// <summary>Losses of each document of the whole validation set.</summary>
+    public const string DocumentsFile = "eval/documents.jsonl";
+
+    /// <summary>What was changed on resume, a line each.</summary>
+    public const string ChangesFile = "changes.log";
+
+    // Held open while a run writes into the folder, so that a second one finds out.
+    private const string LockFile = "run.lock";
+    private readonly IReadOnlyList<string> _changes;
+    private readonly IReadOnlyList<int> _damaged;
+    private FileStream? _lock;
+
+    private RunFolder(string path, int? resumeStep, TrainState? resumeState, IReadOnlyList<string> changes, IReadOnlyList<int> damaged)
     {
         Path = path;
         Checkpoints = new CheckpointStore(path);
-        ResumeStep = resumeStep;
+        (ResumeStep, ResumeState, _changes, _damaged) = (resumeStep, resumeState, changes, damaged);
     }
 
     /// <summary>The folder.</summary>
@@ -31,42 +44,47 @@ public sealed class RunFolder
     /// <summary>Step of the checkpoint to go on from; null to start at step 1.</summary>
     public int? ResumeStep { get; }
 
-    /// <summary>Whether the run has ended.</summary>
-    public bool IsFinished => File.Exists(PathOf(ResultFile));
+    /// <summary>State at that step; null to start at step 1.</summary>
+    public TrainState? ResumeState { get; }
 
-    /// <summary>Opens a folder for a run, new or to be resumed, and writes the resolved recipe into it.</summary>
+    /// <summary>Looks whether a run can start or go on in a folder; changes nothing.</summary>
     /// <param name="path">Run folder.</param>
     /// <param name="config">The recipe, with overrides.</param>
     /// <param name="resume">Whether to go on from the newest good checkpoint.</param>
     /// <param name="overrides">What <c>--set</c> gave: these keys may differ from the folder's recipe.</param>
-    /// <param name="log">Told what was passed over or changed.</param>
+    /// <param name="log">Told what is passed over or changed.</param>
     /// <exception cref="ConfigurationException">The folder holds something and nothing says to resume, or the recipe changed.</exception>
-    public static RunFolder Open(string path, RunConfig config, bool resume, IReadOnlyCollection<RecipeOverride> overrides, Action<string> log)
+    public static RunFolder Inspect(string path, RunConfig config, bool resume, IReadOnlyCollection<RecipeOverride> overrides, Action<string> log)
     {
-        if (!resume)
+        bool filled = Directory.Exists(path) && Directory.EnumerateFileSystemEntries(path).Any(entry => System.IO.Path.GetFileName(entry) != LockFile);
+        string recipe = System.IO.Path.Combine(path, RecipeFile);
+        if (filled && !resume)
         {
-            if (Directory.Exists(path) && Directory.EnumerateFileSystemEntries(path).Any())
+            throw new ConfigurationException($"The run folder {path} already holds something. Go on with --resume, or choose another folder with --out.");
+        }
+
+        if (filled && !File.Exists(recipe))
+        {
+            throw new ConfigurationException($"{path} holds something but no {RecipeFile}, so it is not a run folder to resume. Choose another folder with --out.");
+        }
+
+        if (!filled)
+        {
+            if (resume)
             {
-                throw new ConfigurationException($"The run folder {path} already holds something. Go on with --resume, or choose another folder with --out.");
+                log($"{path} has nothing to resume; the run starts at step 1.");
             }
 
-            return Create(path, config, null);
+            return new RunFolder(path, null, null, [], []);
         }
 
-        string recipe = System.IO.Path.Combine(path, RecipeFile);
-        if (!File.Exists(recipe))
+        IReadOnlyList<string> changes = CheckChanges(recipe, config, overrides);
+        foreach (string change in changes)
         {
-            log($"{path} has nothing to resume; the run starts at step 1.");
-            return Create(path, config, null);
+            log("Changed on resume: " + change);
         }
 
-        CheckChanges(recipe, config, overrides, log);
         var store = new CheckpointStore(path);
-        if (Directory.Exists(store.Folder))
-        {
-            DurableFolder.RemoveLeftovers(store.Folder);
-        }
-
         (int? step, IReadOnlyList<string> skipped) = store.NewestGood();
         foreach (string line in skipped)
         {
@@ -74,24 +92,72 @@ public sealed class RunFolder
         }
 
         log(step is null ? $"{path} has no whole checkpoint; the run starts at step 1." : $"Resuming {path} after step {step}.");
-        return Create(path, config, step);
+        TrainState? state = step is int found ? Checkpoint.LoadState(store.PathOf(found)) : null;
+        return new RunFolder(path, step, state, changes, [.. store.Steps().Where(damaged => damaged > (step ?? -1))]);
+    }
+
+    /// <summary>Takes the folder for this run: creates and locks it, sets damaged checkpoints aside, writes the resolved recipe.</summary>
+    /// <param name="config">The recipe, with overrides.</param>
+    /// <param name="log">Told what is removed.</param>
+    /// <exception cref="ConfigurationException">Another run is writing into the folder.</exception>
+    public void Claim(RunConfig config, Action<string> log)
+    {
+        Directory.CreateDirectory(Path);
+        try
+        {
+            _lock = new FileStream(PathOf(LockFile), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        }
+        catch (IOException e)
+        {
+            throw new ConfigurationException($"Another run is writing into {Path} ({e.Message}). Wait for it, or choose another folder with --out.");
+        }
+
+        foreach (string leftover in DurableFolder.RemoveLeftovers(Checkpoints.Folder))
+        {
+            log($"Removed {leftover}, which was never finished.");
+        }
+
+        foreach (int step in _damaged)
+        {
+            Checkpoints.SetAside(step);
+        }
+
+        if (ResumeState is null || ResumeState.Step < config.Training.Steps)
+        {
+            // What an earlier, shorter life of this run concluded holds no longer.
+            File.Delete(PathOf(ResultFile));
+            if (Directory.Exists(PathOf("eval")))
+            {
+                File.Delete(PathOf(DocumentsFile));
+            }
+        }
+
+        if (_changes.Count > 0)
+        {
+            File.AppendAllLines(PathOf(ChangesFile), _changes.Select(change => $"after step {ResumeStep ?? 0}: {change}"));
+        }
+
+        DurableFolder.WriteText(PathOf(RecipeFile), RecipeWriter.Write(config));
     }
 
     /// <summary>Path of a file in the folder.</summary>
     public string PathOf(string name) => System.IO.Path.Combine(Path, name);
 
-    private static RunFolder Create(string path, RunConfig config, int? resumeStep)
+    /// <summary>Lets another run have the folder.</summary>
+    public void Dispose()
     {
-        Directory.CreateDirectory(path);
-        var folder = new RunFolder(path, resumeStep);
-        DurableFolder.WriteText(folder.PathOf(RecipeFile), RecipeWriter.Write(config));
-        return folder;
+        if (_lock is not null)
+        {
+            _lock.Dispose();
+            File.Delete(PathOf(LockFile));
+            _lock = null;
+        }
     }
 
-    private static void CheckChanges(string recipe, RunConfig config, IReadOnlyCollection<RecipeOverride> overrides, Action<string> log)
+    private static List<string> CheckChanges(string recipe, RunConfig config, IReadOnlyCollection<RecipeOverride> overrides)
     {
         RunConfig before = RecipeReader.Read<RunConfig>(recipe, []);
-        var problems = new List<string>();
+        List<string> problems = [], allowed = [];
         if (before.Training.Steps != config.Training.Steps)
         {
             problems.Add($"training.steps was {before.Training.Steps} and is now {config.Training.Steps}: schedules depend on it, so it may not change on resume. Start a new run, with init_from to keep the weights.");
@@ -99,25 +165,21 @@ public sealed class RunFolder
 
         foreach (RecipeChange change in RecipeDiff.Compare(before, config).Where(change => change.Path != "training.steps"))
         {
-            bool overridden = overrides.Any(given => given.Covers(change.Path));
             bool isAutoConstant = before.Distillation?.Transition == Losses.TransitionKind.Auto && change.Path.StartsWith("distillation.", StringComparison.Ordinal);
             if (change.AltersNumbers && isAutoConstant)
             {
                 problems.Add($"{change.Path} was {change.Before} and is now {change.After}: the constants of 'auto' may not change on resume.");
             }
-            else if (change.AltersNumbers && !overridden)
+            else if (change.AltersNumbers && !overrides.Any(given => given.Covers(change.Path)))
             {
                 problems.Add($"{change.Path} was {change.Before} in {recipe} and is now {change.After}. Give it by --set {change.Path}=… if the run is to go on with the new value.");
             }
             else
             {
-                log($"Changed on resume: {change.Path} from {change.Before} to {change.After}.");
+                allowed.Add($"{change.Path} from {change.Before} to {change.After}.");
             }
         }
 
-        if (problems.Count > 0)
-        {
-            throw new ConfigurationException(problems);
-        }
+        return problems.Count > 0 ? throw new ConfigurationException(problems) : allowed;
     }
 }

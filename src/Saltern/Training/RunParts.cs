@@ -10,12 +10,13 @@ using Saltern.Tokenization;
 
 namespace Saltern.Training;
 
-/// <summary>Opens everything that a recipe names and checks that it fits together, before any training.</summary>
+/// <summary>Opens everything that a recipe names and checks that it fits together, before any training and before anything is written.</summary>
 public sealed class RunParts : IDisposable
 {
-    private RunParts(TokenDataset data, BpeTokenizer tokenizer, TransformerConfig model, string? teacherFolder, RunTeacher? teacherRecord)
+    private RunParts(TokenDataset data, BpeTokenizer tokenizer, TransformerConfig model, BatchLoader batches, ValidationSet curveSet, TeacherParts? teacher)
     {
-        (Data, Tokenizer, Model, TeacherFolder, TeacherRecord) = (data, tokenizer, model, teacherFolder, teacherRecord);
+        (Data, Tokenizer, Model, Batches, CurveSet) = (data, tokenizer, model, batches, curveSet);
+        (TeacherFolder, TeacherWeights, TeacherRecord) = (teacher?.Folder, teacher?.Weights ?? "", teacher?.Record);
     }
 
     /// <summary>The data set.</summary>
@@ -27,39 +28,49 @@ public sealed class RunParts : IDisposable
     /// <summary>The student's resolved shape.</summary>
     public TransformerConfig Model { get; }
 
-    /// <summary>Model folder of the teacher; null for none.</summary>
+    /// <summary>Training text in the run's order.</summary>
+    public BatchLoader Batches { get; }
+
+    /// <summary>Validation text that is evaluated along the run.</summary>
+    public ValidationSet CurveSet { get; }
+
+    /// <summary>Model folder of the teacher; null where none is needed.</summary>
     public string? TeacherFolder { get; }
 
-    /// <summary>What is known of the teacher and its own training; null for none.</summary>
+    /// <summary>Fingerprint of its weights file; empty where none is needed.</summary>
+    public string TeacherWeights { get; }
+
+    /// <summary>What is known of the teacher and its own training; null where none is needed.</summary>
     public RunTeacher? TeacherRecord { get; }
 
-    /// <summary>Opens data set and tokenizer, and looks at the teacher.</summary>
+    /// <summary>Opens data set, tokenizer and texts, and looks at the teacher and the initial weights as far as they are needed.</summary>
+    /// <param name="config">Validated recipe.</param>
+    /// <param name="resumed">State that the run goes on from; null where it starts.</param>
     /// <exception cref="ConfigurationException">Something does not fit; every problem is listed.</exception>
-    public static RunParts Open(RunConfig config)
+    public static RunParts Open(RunConfig config, TrainState? resumed)
     {
         var problems = new List<string>();
         TokenDataset? data = null;
         BpeTokenizer? tokenizer = null;
-        string? teacherFolder = null;
-        RunTeacher? teacherRecord = null;
+        BatchLoader? batches = null;
+        ValidationSet? curveSet = null;
+        TeacherParts? teacher = null;
         Collect(problems, () =>
         {
             data = TokenDataset.Open(config.Data.Path, verify: true);
             tokenizer = BpeTokenizer.Load(data.TokenizerPath);
-            if (tokenizer.Fingerprint != data.Manifest.TokenizerFingerprint)
-            {
-                throw new DataFormatException($"{data.TokenizerPath} has the fingerprint {tokenizer.Fingerprint}, but the data set was made with {data.Manifest.TokenizerFingerprint}. Prepare the data set again.");
-            }
         });
-        if (config.Teacher is not null)
+        if (data is not null && tokenizer is not null)
         {
-            Collect(problems, () =>
-            {
-                teacherFolder = ModelLocation.Resolve(config.Teacher.Path);
-                TransformerConfig teacher = ModelFolder.LoadConfig(teacherFolder);
-                teacherRecord = Describe(config.Teacher, teacherFolder, teacher);
-                CheckTeacher(config.Teacher.Path, teacherFolder, teacher, tokenizer);
-            });
+            Collect(problems, () => CheckData(config, resumed, data));
+            Collect(problems, () => batches = new BatchLoader([.. data.Domains.Select(domain => domain.Train)], config.Data.SequenceLength, config.Seed));
+            Collect(problems, () => curveSet = ValidationSet.Create([.. data.Domains.Select(domain => domain.Valid)], config.Data.SequenceLength, config.Training.EvaluationTokens, wholeDocuments: false, tokenizer.EndOfTextId));
+        }
+
+        // Once stage 1 is over the teacher is needed no more, wherever it may be by then.
+        if (config.Teacher is not null && resumed?.Stage1EndStep is null)
+        {
+            Collect(problems, () => teacher = TeacherParts.Open(config, tokenizer, resumed));
         }
 
         if (config.Device == ComputeDevice.Cuda)
@@ -70,13 +81,7 @@ public sealed class RunParts : IDisposable
         TransformerConfig model = config.Model.Resolve(tokenizer?.VocabularySize ?? 1, config.Data.SequenceLength);
         if (tokenizer is not null)
         {
-            CheckModel(config, model, tokenizer, problems);
-        }
-
-        if (config.Distillation?.GateDomains is { } factors && data is not null)
-        {
-            string[] known = [.. data.Domains.Select(domain => domain.Name)];
-            problems.AddRange(factors.Keys.Except(known).Select(name => $"distillation.gate_domains: the data set has no domain '{name}'. It has {string.Join(", ", known)}."));
+            CheckModel(config, model, tokenizer, resumed, problems);
         }
 
         if (problems.Count > 0)
@@ -85,40 +90,63 @@ public sealed class RunParts : IDisposable
             throw new ConfigurationException(problems);
         }
 
-        return new RunParts(data!, tokenizer!, model, teacherFolder, teacherRecord);
+        return new RunParts(data!, tokenizer!, model, batches!, curveSet!, teacher);
     }
 
-    /// <summary>A fresh student, or one that starts from <c>init_from</c>; the caller owns it.</summary>
-    public Transformer CreateStudent(RunConfig config)
+    /// <summary>The student: fresh, from <c>init_from</c>, or, where a checkpoint is about to fill it, empty. The caller owns it.</summary>
+    /// <param name="config">Validated recipe.</param>
+    /// <param name="resumes">Whether a checkpoint fills it.</param>
+    public Transformer CreateStudent(RunConfig config, bool resumes)
     {
         var student = new Transformer(Model, trainable: true);
-        if (config.InitFrom is null)
+        if (!resumes && config.InitFrom is null)
         {
             student.Initialize(config.Seed);
         }
-        else
+        else if (!resumes)
         {
-            ModelFolder.LoadWeights(ModelLocation.Resolve(config.InitFrom), student);
+            ModelFolder.LoadWeights(ModelLocation.Resolve(config.InitFrom!), student);
         }
 
         return student;
     }
 
-    /// <summary>The teacher in memory; null without one. The caller owns it.</summary>
+    /// <summary>The teacher in memory; null where none is needed. The caller owns it.</summary>
     public LiveTeacher? CreateTeacher(RunConfig config) =>
         TeacherFolder is null || !config.Distils ? null : new LiveTeacher(ModelFolder.Load(TeacherFolder, trainable: false), config.Teacher!.Temperature);
 
     /// <summary>Fingerprint of a model's weights.</summary>
     public static unsafe string WeightsFingerprint(Transformer model)
     {
-        var weights = new ReadOnlySpan<byte>((void*)TensorAddress.Of(model.Parameters.FlatWeights), checked((int)(model.Parameters.Layout.Length * sizeof(float))));
-        return "sha256:" + Convert.ToHexStringLower(SHA256.HashData(weights));
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        var weights = (float*)TensorAddress.Of(model.Parameters.FlatWeights);
+        foreach (ParameterSlice slice in model.Parameters.Layout.Slices)
+        {
+            hash.AppendData(new ReadOnlySpan<byte>(weights + slice.Offset, checked((int)(slice.Count * sizeof(float)))));
+        }
+
+        return "sha256:" + Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 
     /// <inheritdoc/>
     public void Dispose() => Data.Dispose();
 
-    private static void CheckModel(RunConfig config, TransformerConfig model, BpeTokenizer tokenizer, List<string> problems)
+    private static void CheckData(RunConfig config, TrainState? resumed, TokenDataset data)
+    {
+        if (resumed is { DataFingerprint.Length: > 0 } && resumed.DataFingerprint != data.Fingerprint)
+        {
+            throw new ConfigurationException($"data.path = {config.Data.Path}: the run was trained on the data set {resumed.DataFingerprint}, but this is {data.Fingerprint}. Put the old data set back, or start a new run.");
+        }
+
+        string[] known = [.. data.Domains.Select(domain => domain.Name)];
+        string[] unknown = [.. (config.Distillation?.GateDomains?.Keys ?? []).Except(known)];
+        if (unknown.Length > 0)
+        {
+            throw new ConfigurationException([.. unknown.Select(name => $"distillation.gate_domains: the data set has no domain '{name}'. It has {string.Join(", ", known)}.")]);
+        }
+    }
+
+    private static void CheckModel(RunConfig config, TransformerConfig model, BpeTokenizer tokenizer, TrainState? resumed, List<string> problems)
     {
         if (model.VocabSize < tokenizer.VocabularySize)
         {
@@ -127,10 +155,10 @@ public sealed class RunParts : IDisposable
 
         if (model.MaxPositionEmbeddings < config.Data.SequenceLength)
         {
-            problems.Add($"model.max_position_embeddings = {model.MaxPositionEmbeddings} is shorter than data.sequence_length = {config.Data.SequenceLength}.");
+            problems.Add($"model.max_position_embeddings = {model.MaxPositionEmbeddings} is shorter than data.sequence_length = {config.Data.SequenceLength}. Leave it out, or give at least {config.Data.SequenceLength}.");
         }
 
-        if (config.InitFrom is not null)
+        if (config.InitFrom is not null && resumed is null)
         {
             Collect(problems, () =>
             {
@@ -141,58 +169,6 @@ public sealed class RunParts : IDisposable
                 }
             });
         }
-    }
-
-    private static void CheckTeacher(string path, string folder, TransformerConfig teacher, BpeTokenizer? tokenizer)
-    {
-        if (tokenizer is null)
-        {
-            return;
-        }
-
-        string file = System.IO.Path.Combine(folder, ModelFolder.TokenizerFile);
-        if (!File.Exists(file))
-        {
-            throw new DataFormatException($"teacher.path = {path}: {folder} has no {ModelFolder.TokenizerFile}, so it cannot be shown to use the data set's tokenizer.");
-        }
-
-        string fingerprint = BpeTokenizer.Load(file).Fingerprint;
-        if (fingerprint != tokenizer.Fingerprint)
-        {
-            throw new ConfigurationException($"teacher.path = {path} has another tokenizer than the data set ({fingerprint} against {tokenizer.Fingerprint}). Soft labels need the same token ids: train the teacher on data of the same tokenizer.");
-        }
-
-        if (teacher.VocabSize != tokenizer.VocabularySize)
-        {
-            throw new ConfigurationException($"teacher.path = {path} has {teacher.VocabSize} rows in its vocabulary, the tokenizer {tokenizer.VocabularySize} ids. Teachers with a padded vocabulary are not supported yet.");
-        }
-    }
-
-    // What the teacher's own run says about its cost and quality, where its folder is one.
-    private static RunTeacher Describe(TeacherConfig config, string folder, TransformerConfig shape)
-    {
-        string? run = new[] { config.Path, System.IO.Path.Combine(folder, "..", "..") }.FirstOrDefault(path => File.Exists(System.IO.Path.Combine(path, RunFolder.ResultFile)));
-        var record = new RunTeacher
-        {
-            Name = System.IO.Path.GetFileName(System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(run ?? config.Path))),
-            Temperature = config.Temperature,
-            Parameters = CountParameters(shape),
-        };
-        if (run is null)
-        {
-            return record;
-        }
-
-        string file = System.IO.Path.Combine(run, RunFolder.ResultFile);
-        RunResult result = RunResult.Parse(File.ReadAllText(file), file);
-        return record with { Name = result.Name, TrainingFlops = result.Flops, TrainingSeconds = result.Seconds, FinalLoss = result.Final?.Loss };
-    }
-
-    private static long CountParameters(TransformerConfig c)
-    {
-        long norms = ((2L * c.NumHiddenLayers) + 1) * c.HiddenSize;
-        long embedding = c.IsTied ? 0 : (long)c.VocabSize * c.HiddenSize;
-        return ModelFlops.ProductWeights(c) + embedding + norms;
     }
 
     private static void Collect(List<string> problems, Action check)

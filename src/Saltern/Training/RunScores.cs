@@ -10,15 +10,18 @@ public static class RunScores
     public static FinalScores Of(EvaluationResult scores, IReadOnlyList<string> domains) => new()
     {
         Loss = scores.Total.Loss,
-        BitsPerByte = scores.Total.BitsPerByte,
+        BitsPerByte = BitsPerByte(scores.Total),
         Accuracy = scores.Total.Accuracy,
         Tokens = scores.Total.Sums.Positions,
         Domains = Enumerable.Range(0, domains.Count).Where(i => scores.Domains[i] is not null).ToDictionary(i => domains[i], i => new DomainScores
         {
             Loss = scores.Domains[i]!.Loss,
-            BitsPerByte = scores.Domains[i]!.BitsPerByte,
+            BitsPerByte = BitsPerByte(scores.Domains[i]!),
             Accuracy = scores.Domains[i]!.Accuracy,
             Tokens = scores.Domains[i]!.Sums.Positions,
         }),
     };
+
+    // A domain whose documents are all empty has targets but no bytes.
+    private static double? BitsPerByte(EvaluationPart part) => part.TextBytes > 0 ? part.BitsPerByte : null;
 }

@@ -1,4 +1,5 @@
 using Saltern.Losses;
+using Saltern.Reporting;
 
 namespace Saltern.Training;
 
@@ -67,6 +68,12 @@ public sealed record TrainState
 
     /// <summary>Fingerprint of the data set; a run does not go on with another one.</summary>
     public string DataFingerprint { get; init; } = "";
+
+    /// <summary>Fingerprint of the teacher's weights file; a run does not go on with another teacher while stage 1 lasts.</summary>
+    public string TeacherWeights { get; init; } = "";
+
+    /// <summary>What is known of the teacher; null without one.</summary>
+    public RunTeacher? Teacher { get; init; }
 
     /// <summary>Fingerprint of the weights before the first step.</summary>
     public string InitialWeights { get; init; } = "";

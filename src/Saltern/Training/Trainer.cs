@@ -78,6 +78,9 @@ public sealed class Trainer : IDisposable
     /// <summary>ω's state; null without distillation.</summary>
     public Transition? Transition => _transition;
 
+    /// <summary>Why stage 1 ended: the schedule, or what the rule of <c>auto</c> found.</summary>
+    public string Stage1EndReason => (_transition as AutoTransition)?.End?.Reason ?? "schedule";
+
     /// <summary>Where the run stands.</summary>
     public TrainState State { get; private set; }
 

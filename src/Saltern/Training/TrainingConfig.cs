@@ -41,7 +41,7 @@ public sealed record TrainingConfig : IValidated
     public int FinalEvaluationTokens { get; init; } = 262_144;
 
     /// <summary>Steps in a row with a non-finite loss or gradient after which the run stops; they are never applied.</summary>
-    [Range(0, int.MaxValue)]
+    [Range(1, int.MaxValue)]
     [DoesNotAlterNumbers]
     public int MaxSkippedSteps { get; init; } = 5;
 

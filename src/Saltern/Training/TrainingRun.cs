@@ -1,12 +1,9 @@
-// The road of one run, top to bottom: open → (step, log, evaluate, save)* → final evaluation → result.
+// The road of one run, top to bottom: open → (step, log, evaluate, save)* → conclusion (RunConclusion.cs).
 using System.Diagnostics;
-using System.Text.Json;
 using Saltern.Checkpoints;
 using Saltern.Configuration;
-using Saltern.Data;
 using Saltern.Engine;
 using Saltern.Evaluation;
-using Saltern.Losses;
 using Saltern.Metrics;
 using Saltern.Models;
 using Saltern.Reporting;
@@ -53,56 +50,62 @@ public enum RunStatus
 /// <summary>One run from recipe to result, in a folder of its own.</summary>
 public sealed class TrainingRun : IDisposable
 {
-    // Evaluation along a run should not cost more than this share of its steps' time.
-    private const double HighestEvaluationShare = 0.06;
-
     private readonly TrainingRunOptions _options;
     private readonly RunParts _parts;
     private readonly Trainer _trainer;
-    private readonly BatchLoader _batches;
-    private readonly ValidationSet _curveSet;
     private readonly int[] _tokenBytes;
-    private readonly List<IMetricsSink> _sinks;
+    private readonly MetricsLog _metrics;
+    private readonly TensorBoardLog _events;
     private readonly OtherLoad _otherLoad;
     private readonly RunLog _log;
     private readonly double _peak;
     private readonly TeacherValidation? _teacherValidation;
+    private int _savedStep;
 
     private TrainingRun(RunConfig config, RunFolder folder, TrainingRunOptions options, RunParts parts)
     {
         (Config, Folder, _options, _parts) = (config, folder, options, parts);
-        TrainState? resumed = folder.ResumeStep is int step ? Checkpoint.LoadState(folder.Checkpoints.PathOf(step)) : null;
-        int threads = ChooseThreads(config, resumed, options.Log);
+        int threads = ChooseThreads(config, folder.ResumeState, options.Log);
         torch.set_num_threads(threads);
         _peak = options.MatmulPeak ?? MatmulPeak.Measure();
-        Transformer student = parts.CreateStudent(config);
-        string initialWeights = RunParts.WeightsFingerprint(student);
-        long loading = Stopwatch.GetTimestamp();
-        LiveTeacher? teacher = parts.CreateTeacher(config);
-        double teacherSeconds = Stopwatch.GetElapsedTime(loading).TotalSeconds;
-        IReadOnlyList<TokenShard?> training = [.. parts.Data.Domains.Select(domain => domain.Train)], validation = [.. parts.Data.Domains.Select(domain => domain.Valid)];
-        _batches = new BatchLoader(training, config.Data.SequenceLength, config.Seed);
-        _curveSet = ValidationSet.Create(validation, config.Data.SequenceLength, config.Training.EvaluationTokens, wholeDocuments: false, parts.Tokenizer.EndOfTextId);
-        _tokenBytes = [.. Enumerable.Range(0, parts.Tokenizer.VocabularySize).Select(parts.Tokenizer.ByteLength)];
         DomainNames = [.. parts.Data.Domains.Select(domain => domain.Name)];
-        _trainer = new Trainer(config, student, teacher, _batches, parts.Tokenizer.VocabularySize, DomainNames, threads);
-        _trainer.Note(state => state with { InitialWeights = initialWeights, DataFingerprint = parts.Data.Fingerprint });
-        if (folder.ResumeStep is int resumeStep)
+        _tokenBytes = ModelEvaluation.TokenBytes(parts.Tokenizer);
+        Transformer student = parts.CreateStudent(config, folder.ResumeStep is not null);
+        LiveTeacher? teacher = null;
+        try
         {
-            CheckData(resumed!, parts.Data, folder);
-            _trainer.Restore(Checkpoint.Load(folder.Checkpoints.PathOf(resumeStep), student, _trainer.Optimizer) with { Threads = threads });
-            torch.set_rng_state(torch.tensor(Convert.FromBase64String(State.RandomState)));
-        }
-        else
-        {
-            torch.manual_seed(config.Seed);
-        }
+            long loading = Stopwatch.GetTimestamp();
+            teacher = parts.CreateTeacher(config);
+            double teacherSeconds = Stopwatch.GetElapsedTime(loading).TotalSeconds;
+            _trainer = new Trainer(config, student, teacher, parts.Batches, parts.Tokenizer.VocabularySize, DomainNames, threads);
+            if (folder.ResumeStep is int resumeStep)
+            {
+                _trainer.Restore(Checkpoint.Load(folder.Checkpoints.PathOf(resumeStep), student, _trainer.Optimizer) with { Threads = threads });
+                using torch.Tensor random = torch.tensor(Convert.FromBase64String(State.RandomState));
+                torch.set_rng_state(random);
+                _savedStep = resumeStep;
+            }
+            else
+            {
+                string initialWeights = RunParts.WeightsFingerprint(student);
+                _trainer.Note(state => state with { InitialWeights = initialWeights, DataFingerprint = parts.Data.Fingerprint, TeacherWeights = parts.TeacherWeights, Teacher = parts.TeacherRecord });
+                torch.manual_seed(config.Seed);
+            }
 
-        _trainer.Note(state => state with { TeacherSeconds = state.TeacherSeconds + teacherSeconds });
-        _teacherValidation = _trainer.Teacher is null ? null : TeacherValidation.Run(_trainer.Teacher, _curveSet, parts.Tokenizer.VocabularySize, threads);
-        _otherLoad = new OtherLoad(threads);
-        _log = new RunLog(_trainer, _peak);
-        _sinks = [new MetricsLog(folder.PathOf(RunFolder.MetricsFile), State.Step), new TensorBoardLog(folder.Path), .. options.Sinks];
+            _teacherValidation = _trainer.Teacher is null ? null : TeacherValidation.Run(_trainer.Teacher, parts.CurveSet, parts.Tokenizer.VocabularySize, threads);
+            _trainer.Note(state => state with { TeacherSeconds = state.TeacherSeconds + teacherSeconds });
+            _otherLoad = new OtherLoad(threads);
+            _log = new RunLog(_trainer, _peak);
+            folder.Claim(config, options.Log);
+            _metrics = new MetricsLog(folder.PathOf(RunFolder.MetricsFile), State.Step);
+            _events = new TensorBoardLog(folder.Path);
+        }
+        catch
+        {
+            teacher?.Dispose();
+            student.Dispose();
+            throw;
+        }
     }
 
     /// <summary>The recipe.</summary>
@@ -124,44 +127,28 @@ public sealed class TrainingRun : IDisposable
     public LiveTeacher? Teacher => _trainer.Teacher;
 
     /// <summary>Lines that describe what was derived, for the start of a log.</summary>
-    public IReadOnlyList<string> Description()
-    {
-        TransformerConfig m = Student.Config;
-        long batchTokens = (long)Config.Training.BatchSequences * Config.Data.SequenceLength;
-        double perToken = ModelFlops.TrainingPerToken(m, Config.Data.SequenceLength);
-        var lines = new List<string>
-        {
-            $"student: {Student.Parameters.Layout.ParameterCount / 1e6:0.00}M parameters ({m.NumHiddenLayers} layers, hidden {m.HiddenSize}, {m.NumAttentionHeads} heads, feed-forward {m.IntermediateSize}, vocabulary {m.VocabSize})",
-            $"batch: {Config.Training.BatchSequences} x {Config.Data.SequenceLength} = {batchTokens} tokens in {Config.Training.BatchSequences / Config.Training.MicroBatch} micro-batches; {Config.Training.Steps} steps = {batchTokens * Config.Training.Steps / 1e6:0.0}M tokens = {(double)Config.Training.BatchSequences * Config.Training.Steps / _batches.EpochLength:0.00} epochs",
-            $"compute: {perToken * batchTokens / 1e9:0.0} GFLOP a step; {State.Threads} threads; matrix products reach {_peak / 1e9:0} GFLOP/s",
-            $"validation: {_curveSet.TargetCount} tokens every {Config.Training.EvaluateEvery} steps",
-        };
-        if (Config.Distils)
-        {
-            string teacher = _trainer.Teacher is null ? "already gone" : $"{_parts.TeacherRecord!.Parameters / 1e6:0.00}M parameters, temperature {Config.Teacher!.Temperature}";
-            lines.Add($"teacher: {teacher}; ω₀ = {Config.Distillation!.Weight}, transition {Config.Distillation.Transition}");
-        }
+    public IReadOnlyList<string> Description() => RunDescription.Of(Config, Student, State, _parts, _peak, _trainer.Teacher is not null);
 
-        return lines;
-    }
-
-    /// <summary>Opens a run; all mistakes in recipe and data end here, before any training.</summary>
+    /// <summary>Opens a run; all mistakes in recipe and data end here, before any training and before anything is written.</summary>
     /// <exception cref="ConfigurationException">Something does not fit; every problem is listed.</exception>
     public static TrainingRun Open(RunConfig config, string folder, TrainingRunOptions options)
     {
-        RunParts parts = RunParts.Open(config);
+        RunFolder run = RunFolder.Inspect(folder, config, options.Resume, options.Overrides, options.Log);
+        RunParts? parts = null;
         try
         {
+            parts = RunParts.Open(config, run.ResumeState);
             if (config.Distillation is { Start: StepPoint start, End: StepPoint end } && start.Resolve(config.Training.Steps) == end.Resolve(config.Training.Steps))
             {
                 options.Log($"distillation.start = {start} and distillation.end = {end} are the same step of {config.Training.Steps}: ω falls to 0 within one step.");
             }
 
-            return new TrainingRun(config, RunFolder.Open(folder, config, options.Resume, options.Overrides, options.Log), options, parts);
+            return new TrainingRun(config, run, options, parts);
         }
         catch
         {
-            parts.Dispose();
+            parts?.Dispose();
+            run.Dispose();
             throw;
         }
     }
@@ -170,6 +157,7 @@ public sealed class TrainingRun : IDisposable
     /// <param name="untilStep">Last step to make; not beyond the run's steps.</param>
     /// <param name="cancellation">Ends the run between two steps, after a checkpoint.</param>
     /// <exception cref="TrainingException">Too many steps in a row had a non-finite loss or gradient.</exception>
+    /// <exception cref="CheckpointException">A checkpoint cannot be written; the one before it is intact.</exception>
     public RunStatus Continue(int untilStep, CancellationToken cancellation)
     {
         int last = Math.Min(untilStep, Config.Training.Steps);
@@ -189,16 +177,15 @@ public sealed class TrainingRun : IDisposable
 
             bool hadTeacher = _trainer.Teacher is not null;
             StepReport report = _trainer.Step();
+            WatchLoad();
+            _log.Add(report);
+            _options.OnStep?.Invoke(report);
             if (hadTeacher && _trainer.Teacher is null)
             {
                 SayStage1IsOver(report.Step);
             }
 
-            WatchLoad();
             HandleSkipped(report);
-            _log.Add(report);
-            _options.OnStep?.Invoke(report);
-
             bool isLast = report.Step == Config.Training.Steps, saves = isLast || report.Step % Config.Training.CheckpointEvery == 0;
 
             // A line before every checkpoint: its means then never reach across a resume.
@@ -209,7 +196,7 @@ public sealed class TrainingRun : IDisposable
 
             if (isLast || report.Step % Config.Training.EvaluateEvery == 0)
             {
-                Timed((state, seconds) => state with { EvaluationSeconds = state.EvaluationSeconds + seconds }, EvaluateCurve);
+                EvaluateCurve();
             }
 
             if (saves)
@@ -225,68 +212,29 @@ public sealed class TrainingRun : IDisposable
     /// <param name="truncated">Whether the run ends before its planned steps.</param>
     public RunResult Finish(bool truncated = false)
     {
-        if (truncated && State.Step % Config.Training.EvaluateEvery != 0)
-        {
-            EvaluateCurve();
-        }
-
         if (truncated)
         {
+            if (State.Step % Config.Training.EvaluateEvery != 0)
+            {
+                EvaluateCurve();
+            }
+
             Save();
         }
 
-        if (State.EvaluationSeconds > HighestEvaluationShare * State.Seconds && State.Step >= 100)
-        {
-            _options.Log($"Evaluation took {State.EvaluationSeconds / State.Seconds:0 %} of the steps' time. A larger training.evaluate_every or a smaller training.evaluation_tokens makes it cheaper.");
-        }
-
-        ValidationSet whole = ValidationSet.Create([.. _parts.Data.Domains.Select(domain => domain.Valid)], Config.Data.SequenceLength, Config.Training.FinalEvaluationTokens, wholeDocuments: true, _parts.Tokenizer.EndOfTextId);
-        EvaluationResult scores = ModelEvaluation.Run(Student, _trainer.Head, whole, _tokenBytes, DomainNames.Count);
-        WriteDocuments(scores);
-        var result = new RunResult
-        {
-            Name = Config.Name,
-            Arm = Config.Arm,
-            Seed = Config.Seed,
-            Steps = State.Step,
-            PlannedSteps = Config.Training.Steps,
-            Truncated = truncated,
-            Samples = State.Samples,
-            Tokens = State.Tokens,
-            Seconds = State.Seconds,
-            Flops = State.Flops,
-            TeacherFlops = State.TeacherFlops,
-            Stage1EndStep = Config.Distils ? (State.Stage1EndStep - 1) ?? State.Step : null,
-            Stage1EndReason = State.Stage1EndStep is null ? null : Stage1EndReason,
-            SecondsApart = new SecondsApart(State.EvaluationSeconds, State.CheckpointSeconds, State.LoggingSeconds, State.TeacherSeconds),
-            StudentParameters = Student.Parameters.Layout.ParameterCount,
-            DataFingerprint = _parts.Data.Fingerprint,
-            OrderFingerprint = _batches.Fingerprint(_parts.Data.Fingerprint, Config.Training.BatchSequences),
-            InitialWeightsFingerprint = State.InitialWeights,
-            SecondsComparable = State.WatchedSeconds > 0 && State.LoadedSeconds <= 0.05 * State.WatchedSeconds,
-            InterleavedWith = _options.InterleavedWith,
-            Teacher = Config.Distils ? _parts.TeacherRecord : null,
-            Final = RunScores.Of(scores, DomainNames),
-            Machine = new RunMachine { Processor = MachineDescription.Processor(), Cores = Environment.ProcessorCount, Threads = State.Threads, MatmulPeakGflops = _peak / 1e9 },
-            Versions = MachineDescription.Versions(),
-            TextSamples = TextSamples(),
-        };
-        DurableFolder.WriteText(Folder.PathOf(RunFolder.ResultFile), result.ToJson());
-        return result;
+        return new RunConclusion(_parts, _trainer, Folder, _tokenBytes, DomainNames).Write(Config, truncated, _peak, _options);
     }
 
     /// <inheritdoc/>
     public void Dispose()
     {
         // Sinks that were given belong to who gave them.
-        foreach (IMetricsSink sink in _sinks.Take(2))
-        {
-            sink.Dispose();
-        }
-
+        _metrics.Dispose();
+        _events.Dispose();
         _trainer.Student.Dispose();
         _trainer.Dispose();
         _parts.Dispose();
+        Folder.Dispose();
     }
 
     private static int ChooseThreads(RunConfig config, TrainState? resumed, Action<string> log)
@@ -300,19 +248,9 @@ public sealed class TrainingRun : IDisposable
         return threads;
     }
 
-    private static void CheckData(TrainState resumed, TokenDataset data, RunFolder folder)
-    {
-        if (resumed.DataFingerprint.Length > 0 && resumed.DataFingerprint != data.Fingerprint)
-        {
-            throw new ConfigurationException($"The run {folder.Path} was trained on the data set {resumed.DataFingerprint}, but {data.Folder} is now {data.Fingerprint}. Put the old data set back, or start a new run.");
-        }
-    }
-
-    private string Stage1EndReason => (_trainer.Transition as AutoTransition)?.End?.Reason ?? "schedule";
-
     private void SayStage1IsOver(int step)
     {
-        _options.Log($"Stage 1 ended after step {step - 1} ({Stage1EndReason}); the student goes on alone.");
+        _options.Log($"Stage 1 ended after step {step - 1} ({_trainer.Stage1EndReason}); the student goes on alone.");
         Write(new MetricsLine(step, [new("event/stage1_end", step - 1)]));
     }
 
@@ -324,18 +262,21 @@ public sealed class TrainingRun : IDisposable
         }
 
         _options.Log(report.SkippedBecause);
-        if (State.SkippedInARow > Config.Training.MaxSkippedSteps)
+        Write(new MetricsLine(report.Step, [new("event/skipped", State.SkippedInARow)]));
+        if (State.SkippedInARow >= Config.Training.MaxSkippedSteps)
         {
-            (int? good, _) = Folder.Checkpoints.NewestGood();
             throw new TrainingException(
                 $"{report.SkippedBecause} {State.SkippedInARow} steps in a row were not applied (training.max_skipped_steps = {Config.Training.MaxSkippedSteps}), so the run stops. "
-                + (good is int step ? $"The last good checkpoint is {Folder.Checkpoints.PathOf(step)}." : "There is no checkpoint yet.") + " A lower learning rate or a longer warm-up usually helps.");
+                + $"{LastGoodCheckpoint()} A lower learning rate or a longer warm-up usually helps.");
         }
     }
 
-    private void EvaluateCurve()
+    private string LastGoodCheckpoint() =>
+        Folder.Checkpoints.NewestGood().Step is int step ? $"The last good checkpoint is {Folder.Checkpoints.PathOf(step)}." : "There is no checkpoint yet.";
+
+    private void EvaluateCurve() => Timed((state, seconds) => state with { EvaluationSeconds = state.EvaluationSeconds + seconds }, () =>
     {
-        EvaluationResult scores = ModelEvaluation.Run(Student, _trainer.Head, _curveSet, _tokenBytes, DomainNames.Count);
+        EvaluationResult scores = ModelEvaluation.Run(Student, _trainer.Head, _parts.CurveSet, _tokenBytes, DomainNames.Count);
         double? gap = _trainer.Teacher is null ? null : _teacherValidation?.Gap(scores, _log.LastWeight);
         if (gap is double valid && _teacherValidation!.BeginsToLookTooGood(_trainer.Transition!.Gap, valid, State.Step / (double)Config.Training.Steps))
         {
@@ -343,20 +284,51 @@ public sealed class TrainingRun : IDisposable
         }
 
         Write(_log.ValidationLine(scores, DomainNames, gap));
-    }
+    });
 
+    // Nothing is saved twice, before the first step, or once the weights are beyond use: the checkpoints before stay.
     private void Save()
     {
+        if (State.Step == _savedStep)
+        {
+            return;
+        }
+
+        if (!_trainer.Optimizer.WeightsAreFinite())
+        {
+            _options.Log($"Step {State.Step} is not saved: some weights are not finite.");
+            return;
+        }
+
         Timed((state, seconds) => state with { CheckpointSeconds = state.CheckpointSeconds + seconds }, () =>
         {
             using torch.Tensor random = torch.get_rng_state();
             TrainState state = _trainer.Snapshot() with { RandomState = Convert.ToBase64String(random.data<byte>().ToArray()) };
-            Checkpoint.Save(Folder.Checkpoints.PathOf(State.Step), Student, _trainer.Optimizer, state, _parts.Data.TokenizerPath);
+            string path = Folder.Checkpoints.PathOf(State.Step);
+            try
+            {
+                _metrics.Flush();
+                Checkpoint.Save(path, Student, _trainer.Optimizer, state, _parts.Data.TokenizerPath);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                throw new CheckpointException($"The checkpoint {path} cannot be written: {e.Message} {LastGoodCheckpoint()} Make room or change the permissions, then go on with --resume.", e);
+            }
+
+            _savedStep = State.Step;
             Folder.Checkpoints.Retain(Config.Training.KeepSteps?.ToHashSet() ?? [], Config.Training.KeepEvery);
         });
     }
 
-    private void Write(MetricsLine line) => _sinks.ForEach(sink => sink.Write(line));
+    private void Write(MetricsLine line)
+    {
+        _metrics.Write(line);
+        _events.Write(line);
+        foreach (IMetricsSink sink in _options.Sinks)
+        {
+            sink.Write(line);
+        }
+    }
 
     private void Timed(Func<TrainState, double, TrainState> note, Action action)
     {
@@ -374,21 +346,4 @@ public sealed class TrainingRun : IDisposable
             _trainer.Note(state => state with { WatchedSeconds = state.WatchedSeconds + watched, LoadedSeconds = state.LoadedSeconds + loaded });
         }
     }
-
-    private void WriteDocuments(EvaluationResult scores)
-    {
-        string folder = Folder.PathOf("eval");
-        Directory.CreateDirectory(folder);
-        DurableFolder.WriteText(Path.Combine(folder, "documents.jsonl"), string.Concat(scores.Documents.Select(d =>
-            JsonSerializer.Serialize(new { domain = DomainNames[d.Document.Domain], document = d.Document.Document, tokens = d.Document.TargetCount, nll = d.Nll }) + "\n")));
-    }
-
-    // The beginnings of two validation documents, and how the model goes on.
-    private IReadOnlyList<TextSample> TextSamples() => [.. _curveSet.Documents.Where(document => document.TargetCount > 48).Take(2).Select(document =>
-    {
-        int[] prompt = [.. _curveSet.Inputs.AsSpan((int)document.FirstTarget + 1, 24).ToArray().Select(id => (int)id)];
-        var options = new SamplingOptions { MaxTokens = 96, Temperature = 0.7, TopP = 0.95, Seed = Config.Seed };
-        int[] added = [.. TextGenerator.Generate(Student, prompt, _parts.Tokenizer.EndOfTextId, _parts.Tokenizer.VocabularySize, options)];
-        return new TextSample(_parts.Tokenizer.Decode(prompt), _parts.Tokenizer.Decode(added));
-    })];
 }

@@ -32,7 +32,14 @@ public class CheckpointTests
         File.WriteAllText(config, File.ReadAllText(config).Replace("\"intermediate_size\": 8", "\"intermediate_size\": 12", StringComparison.Ordinal));
         string message = Assert.Throws<DataFormatException>(() => ModelFolder.Load(folder["m"], trainable: false)).Message;
         Assert.Contains("mlp.gate_proj.weight is F32 [8, 8], expected F32 [12, 8]", message, StringComparison.Ordinal);
-        File.WriteAllText(config, File.ReadAllText(config).Replace("llama", "gpt2", StringComparison.Ordinal));
+        string text = File.ReadAllText(config);
+        File.WriteAllText(config, text.Replace("\"hidden_act\"", "\"rope_scaling\": {\"factor\": 8}, \"hidden_act\"", StringComparison.Ordinal));
+        Assert.Contains("rope_scaling is set", Assert.Throws<DataFormatException>(() => ModelFolder.LoadConfig(folder["m"])).Message, StringComparison.Ordinal);
+        File.WriteAllText(config, text.Replace("silu", "gelu", StringComparison.Ordinal));
+        Assert.Contains("hidden_act is 'gelu'", Assert.Throws<DataFormatException>(() => ModelFolder.LoadConfig(folder["m"])).Message, StringComparison.Ordinal);
+        File.WriteAllText(config, text.Replace("\"num_key_value_heads\": 1", "\"num_key_value_heads\": 3", StringComparison.Ordinal));
+        Assert.Contains("describes no model that can exist", Assert.Throws<DataFormatException>(() => ModelFolder.LoadConfig(folder["m"])).Message, StringComparison.Ordinal);
+        File.WriteAllText(config, text.Replace("llama", "gpt2", StringComparison.Ordinal));
         Assert.Contains("model_type is 'gpt2'", Assert.Throws<DataFormatException>(() => ModelFolder.LoadConfig(folder["m"])).Message, StringComparison.Ordinal);
     }
 
@@ -62,6 +69,10 @@ public class CheckpointTests
         Assert.Contains("2 bytes, expected 3", CheckpointManifest.Problem(folder["c"]), StringComparison.Ordinal);
         File.Delete(folder["c/a.bin"]);
         Assert.Contains("a.bin is missing", CheckpointManifest.Problem(folder["c"]), StringComparison.Ordinal);
+        folder.Write("c/manifest.json", "{\"schema\": \"saltern.checkpoint/1\", \"files\": {}}");
+        Assert.Contains("0 files", CheckpointManifest.Problem(folder["c"]), StringComparison.Ordinal);
+        folder.Write("c/manifest.json", "{\"schema\": \"saltern.checkpoint/1\", \"files\": {\"a.bin\": null}}");
+        Assert.Contains("says nothing of a.bin", CheckpointManifest.Problem(folder["c"]), StringComparison.Ordinal);
         folder.Write("c/manifest.json", "{\"schema\": ");
         Assert.Contains("damaged", CheckpointManifest.Problem(folder["c"]), StringComparison.Ordinal);
         folder.Write("c/manifest.json", "{\"schema\": \"saltern.checkpoint/1\", \"files\": {\"../../etc/hostname\": {\"bytes\": 1, \"sha256\": \"\"}}}");
@@ -77,8 +88,10 @@ public class CheckpointTests
         var store = new CheckpointStore(folder["run"]);
         CheckpointManifest.Write(store.PathOf(10));
         Assert.Equal([10], store.Steps());
-        Assert.Equal(10, store.NewestGood().Step);
-        DurableFolder.RemoveLeftovers(store.Folder);
+        (int? step, IReadOnlyList<string> skipped) = store.NewestGood();
+        Assert.Null(step); // whole by its manifest, but no checkpoint
+        Assert.Contains("config.json is missing", Assert.Single(skipped), StringComparison.Ordinal);
+        Assert.Contains(".writing-step-00000020", Assert.Single(DurableFolder.RemoveLeftovers(store.Folder)), StringComparison.Ordinal);
         Assert.Equal(["step-00000010"], Directory.EnumerateDirectories(store.Folder).Select(path => Path.GetFileName(path)));
     }
 }

@@ -195,6 +195,8 @@ public class LossHeadTests
         Assert.Contains("4 hidden states but 3 labels", Assert.Throws<ArgumentException>(() => head.Evaluate(request, losses)).Message, StringComparison.Ordinal);
         request = request with { Labels = [1, 2, 3, 4], Head = zeros(6, 3) };
         Assert.Contains("The head has 6 rows", Assert.Throws<ArgumentException>(() => head.Evaluate(request, losses)).Message, StringComparison.Ordinal);
+        Assert.Contains("outside the vocabulary of 5", Assert.Throws<ArgumentException>(() => head.Evaluate(request with { Head = zeros(5, 3), Labels = [1, 2, 3, 5] }, losses)).Message, StringComparison.Ordinal);
+        Assert.Throws<ArgumentOutOfRangeException>(() => new LossHead(6, 5, 1));
         Assert.Throws<ArgumentOutOfRangeException>(() => head.Train(request with { Head = zeros(5, 3) }, 0, losses, zeros(4, 3), zeros(5, 3)));
     }
 

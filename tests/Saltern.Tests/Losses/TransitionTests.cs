@@ -219,6 +219,37 @@ public class TransitionTests
     }
 
     [Fact]
+    public void Auto_OfAVeryShortRun_Ends()
+    {
+        var auto = new AutoTransition(new DistillationConfig { Weight = 0.5, Transition = TransitionKind.Auto }, totalSteps: 4, warmupSteps: 0, domainCount: 1);
+        double[] weights = Replay(auto, [2, 2, 2, 2], _ => 1.0);
+        Assert.Equal([0.5, 0, 0, 0], weights);
+        Assert.Equal((2, "maximum"), auto.End);
+    }
+
+    [Fact]
+    public void Auto_PerDomain_ResumedAnywhere_GoesOnAlike()
+    {
+        var config = new DistillationConfig { Weight = TwoThirds, Transition = TransitionKind.Auto, PerDomain = true, Smoothing = 0.02 };
+        AutoTransition Create() => new(config, 100, 0, domainCount: 2);
+        IReadOnlyList<double>[] Run(AutoTransition auto, int first, int last) => [.. Enumerable.Range(first, last - first + 1).Select(step =>
+        {
+            StageWeights weights = auto.Next(step, 1.0);
+            auto.Observe([((2 - (0.05 * step)) * 10_000, 10_000), ((1 - (0.015 * step)) * 10_000, 10_000)]);
+            return weights.ByDomain;
+        })];
+        IReadOnlyList<double>[] whole = Run(Create(), 1, 60);
+        Assert.NotEqual(whole.Select(w => w[0]), whole.Select(w => w[1]));
+        for (int cut = 3; cut < 55; cut += 5)
+        {
+            AutoTransition before = Create(), after = Create();
+            Run(before, 1, cut);
+            after.Restore(before.Save());
+            Assert.Equal(whole[cut..].SelectMany(w => w), Run(after, cut + 1, 60).SelectMany(w => w));
+        }
+    }
+
+    [Fact]
     public void Auto_MaximumBeforeTheAnchor_IsNamed()
     {
         var config = new DistillationConfig { Transition = TransitionKind.Auto, Maximum = StepPoint.FromSteps(5) };

@@ -1,7 +1,7 @@
+using Saltern.Checkpoints;
 using Saltern.Configuration;
 using Saltern.Losses;
 using Saltern.Models;
-using Saltern.Teachers;
 using Saltern.Tests.Data;
 using Saltern.Training;
 using TorchSharp;
@@ -28,21 +28,26 @@ public class MemoryTests
     }
 
     [Fact]
-    public void TheTeachersBytes_LeaveMemoryWhenItIsReleased()
+    public void TheTeachersBytes_HaveLeftMemoryAfterTheSwitch()
     {
-        // Large enough to tell from the noise of everything else: 64 MB of weights.
-        var config = new TransformerConfig { HiddenSize = 512, NumHiddenLayers = 5, NumAttentionHeads = 8, IntermediateSize = 1_408, TieWordEmbeddings = true }.Resolve(300, 32);
-        var model = new Transformer(config, trainable: false);
-        model.Initialize(1);
-        var teacher = new LiveTeacher(model, 1.0);
-        using (torch.Tensor tokens = torch.zeros(8, 32, torch.ScalarType.Int64))
-        using (torch.Tensor hidden = teacher.Run(tokens).HiddenStates)
+        // A teacher large enough to tell from the noise of everything else: 64 MB of weights, never trained.
+        using var folder = new TemporaryFolder();
+        var shape = new TransformerConfig { HiddenSize = 512, NumHiddenLayers = 5, NumAttentionHeads = 8, IntermediateSize = 1_408, TieWordEmbeddings = true }.Resolve(300, 32);
+        Directory.CreateDirectory(folder["teacher"]);
+        using (var model = new Transformer(shape, trainable: false))
         {
-            Assert.Equal(512, hidden.shape[1]);
+            model.Initialize(1);
+            ModelFolder.Save(folder["teacher"], model);
         }
 
-        long bytes = teacher.WeightBytes, before = ResidentBytes();
-        teacher.Dispose();
+        File.Copy(Path.Combine(TinyRun.Shared.DataFolder, "tokenizer.json"), folder["teacher/tokenizer.json"]);
+        RunConfig config = TinyRun.Shared.Salt("switch", 8, new DistillationConfig { Transition = TransitionKind.Step, Start = StepPoint.FromSteps(4) });
+        config = config with { Teacher = config.Teacher! with { Path = folder["teacher"] } };
+        using TrainingRun run = TrainingRun.Open(config, folder["run"], TinyRun.Quick);
+        run.Continue(4, CancellationToken.None);
+        long bytes = run.Teacher!.WeightBytes, before = ResidentBytes();
+        run.Continue(5, CancellationToken.None);
+        Assert.Null(run.Teacher);
         long left = before - ResidentBytes();
         Assert.True(left >= 0.95 * bytes, $"{left / 1048576.0:0.0} of {bytes / 1048576.0:0.0} MiB left resident memory");
     }

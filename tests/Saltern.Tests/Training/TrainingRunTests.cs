@@ -49,8 +49,14 @@ public class TrainingRunTests
     {
         using var folder = new TemporaryFolder();
         float[] plain = Train(TinyRun.Shared.Plain("plain", 12), folder["plain"], 12);
-        float[] silent = Train(TinyRun.Shared.Salt("silent", 12, new DistillationConfig { Weight = 0, Transition = TransitionKind.Constant }), folder["silent"], 12);
+        float[] unused = Train(TinyRun.Shared.Salt("unused", 12, new DistillationConfig { Weight = 0, Transition = TransitionKind.Constant }), folder["unused"], 12);
+        Assert.Equal(plain, unused);
+
+        // Here the teacher runs at every position, and every position's ω is 0.
+        var shut = new DistillationConfig { Transition = TransitionKind.Constant, Gate = GateKind.Domain, GateDomains = new Dictionary<string, double> { ["first"] = 0, ["second"] = 0 } };
+        float[] silent = Train(TinyRun.Shared.Salt("silent", 12, shut), folder["silent"], 12);
         Assert.Equal(plain, silent);
+        Assert.NotEmpty(RunRecord.Load(folder["silent"]).Metrics.Series("train/teacher_nll"));
     }
 
     [Fact]
@@ -128,13 +134,97 @@ public class TrainingRunTests
         }
 
         TrainingException e = Assert.Throws<TrainingException>(() => run.Continue(30, CancellationToken.None));
-        Assert.Contains("Step 13 is not applied: loss NaN, gradient norm NaN, batch of samples 96 … 103.", e.Message, StringComparison.Ordinal);
-        Assert.Contains("3 steps in a row were not applied (training.max_skipped_steps = 2)", e.Message, StringComparison.Ordinal);
+        Assert.Contains("Step 12 is not applied: loss NaN, gradient norm NaN, batch of samples 88 … 95.", e.Message, StringComparison.Ordinal);
+        Assert.Contains("2 steps in a row were not applied (training.max_skipped_steps = 2)", e.Message, StringComparison.Ordinal);
         Assert.Contains("step-00000010", e.Message, StringComparison.Ordinal);
-        Assert.Equal(3, log.Count(line => line.Contains("is not applied", StringComparison.Ordinal)));
+        Assert.Equal(2, log.Count(line => line.Contains("is not applied", StringComparison.Ordinal)));
+        Assert.Equal([11, 12], RunRecord.Load(folder["run"]).Metrics.Series("event/skipped").Select(point => point.Step));
         float[] after = run.Student.Parameters.FlatWeights.data<float>().ToArray();
         Assert.Equal(before[1..], after[1..]);
         Assert.Null(CheckpointManifest.Problem(run.Folder.Checkpoints.PathOf(10)));
+    }
+
+    [Fact]
+    public void WeightsBeyondUse_AreNeverSaved()
+    {
+        using var folder = new TemporaryFolder();
+        RunConfig config = Arm("baseline", 30);
+        config = config with { Training = config.Training with { CheckpointEvery = 1, MaxSkippedSteps = 9 } };
+        using TrainingRun run = TrainingRun.Open(config, folder["run"], TinyRun.Quick);
+        run.Continue(10, CancellationToken.None);
+        using (torch.no_grad())
+        {
+            run.Student.Parameters.FlatWeights[0] = float.NaN;
+        }
+
+        run.Continue(16, CancellationToken.None);
+        Assert.Equal([9, 10], run.Folder.Checkpoints.Steps());
+    }
+
+    [Fact]
+    public void DamagedCheckpoints_AreSetAsideAndNeverOutlastGoodOnes()
+    {
+        using var folder = new TemporaryFolder();
+        RunConfig config = Arm("baseline", 60);
+        config = config with { Training = config.Training with { KeepEvery = 10 } };
+        Train(config, folder["run"], 30);
+        var store = new CheckpointStore(folder["run"]);
+        foreach (int step in new[] { 20, 30 })
+        {
+            File.AppendAllText(Path.Combine(store.PathOf(step), Checkpoint.StateFile), " ");
+        }
+
+        config = config with { Training = config.Training with { KeepEvery = null } };
+        using (var interruption = new CancellationTokenSource())
+        using (TrainingRun run = TrainingRun.Open(config, folder["run"], TinyRun.Quick with { Resume = true, OnStep = report => interruption.CancelAfter(report.Step == 12 ? 0 : -1) }))
+        {
+            run.Continue(60, interruption.Token);
+        }
+
+        Assert.Contains(10, store.Steps());
+        Assert.DoesNotContain(30, store.Steps());
+        Assert.True(store.NewestGood().Step > 10);
+        Assert.True(Directory.Exists(Path.Combine(store.Folder, "damaged-step-00000030")));
+    }
+
+    [Fact]
+    public void TwoRunsInOneFolder_AreRefused()
+    {
+        using var folder = new TemporaryFolder();
+        RunConfig config = Arm("baseline", 20);
+        Train(config, folder["run"], 10);
+        using TrainingRun first = TrainingRun.Open(config, folder["run"], TinyRun.Quick with { Resume = true });
+        Assert.Contains("Another run is writing", Assert.Throws<ConfigurationException>(() => TrainingRun.Open(config, folder["run"], TinyRun.Quick with { Resume = true })).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void AnotherTeacher_IsRefusedOnResumeWhileStageOneLasts_AndNotNeededAfter()
+    {
+        using var folder = new TemporaryFolder();
+        RunConfig config = Arm("step", 40); // stage 1 ends after step 15
+        config = config with { Teacher = config.Teacher! with { Path = folder["teacher"] } };
+        CopyFolder(TinyRun.Shared.TeacherFolder, folder["teacher"]);
+        Train(config, folder["early"], 10);
+        Train(config, folder["late"], 20);
+        RunConfig other = TinyRun.Shared.Plain("other", 5) with { Model = config.Model with { HiddenSize = 16 }, Seed = 9 };
+        Directory.Delete(folder["teacher"], recursive: true);
+        Train(other, folder["teacher"], 5);
+        TrainingRunOptions resume = TinyRun.Quick with { Resume = true };
+        Assert.Contains("the run was taught by the weights", Assert.Throws<ConfigurationException>(() => TrainingRun.Open(config, folder["early"], resume)).Message, StringComparison.Ordinal);
+        Directory.Delete(folder["teacher"], recursive: true);
+        using TrainingRun late = TrainingRun.Open(config, folder["late"], resume);
+        late.Continue(40, CancellationToken.None);
+        Assert.NotNull(late.Finish().Teacher);
+    }
+
+    [Fact]
+    public void MistakesInTheData_LeaveNoRunFolder()
+    {
+        using var folder = new TemporaryFolder();
+        RunConfig config = Arm("baseline", 10);
+        config = config with { Data = config.Data with { SequenceLength = 500_000 } };
+        Assert.Contains("No domain of the data set has one whole sequence", Assert.Throws<ConfigurationException>(() => TrainingRun.Open(config, folder["run"], TinyRun.Quick)).Message, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(folder["run"]));
     }
 
     [Fact]
@@ -223,6 +313,16 @@ public class TrainingRunTests
         using TrainingRun run = TrainingRun.Open(config, folder, TinyRun.Quick with { Resume = resume });
         run.Continue(until, CancellationToken.None);
         return run.Student.Parameters.FlatWeights.data<float>().ToArray();
+    }
+
+    private static void CopyFolder(string from, string to)
+    {
+        foreach (string file in Directory.EnumerateFiles(from, "*", SearchOption.AllDirectories))
+        {
+            string target = Path.Combine(to, Path.GetRelativePath(from, file));
+            Directory.CreateDirectory(Path.GetDirectoryName(target)!);
+            File.Copy(file, target);
+        }
     }
 
     private static string[] Figures(string folder) => [.. File.ReadLines(Path.Combine(folder, RunFolder.MetricsFile)).Select(line =>

@@ -1,0 +1,38 @@
+using System.Globalization;
+using Saltern.Configuration;
+using Saltern.Models;
+
+namespace Saltern.Training;
+
+/// <summary>What a run derived from its recipe, in words: sizes, tokens, arithmetic.</summary>
+internal static class RunDescription
+{
+    /// <summary>One line each for student, batch, compute, validation and teacher.</summary>
+    public static IReadOnlyList<string> Of(RunConfig config, Transformer student, TrainState state, RunParts parts, double peak, bool teacherRuns)
+    {
+        TransformerConfig m = student.Config;
+        long batchTokens = (long)config.Training.BatchSequences * config.Data.SequenceLength;
+        double perToken = ModelFlops.TrainingPerToken(m, config.Data.SequenceLength);
+        double epochs = (double)config.Training.BatchSequences * config.Training.Steps / parts.Batches.EpochLength;
+        List<string> lines =
+        [
+            Text($"student: {student.Parameters.Layout.ParameterCount / 1e6:0.00}M parameters ({m.NumHiddenLayers} layers, hidden {m.HiddenSize}, {m.NumAttentionHeads} heads, feed-forward {m.IntermediateSize}, vocabulary {m.VocabSize})"),
+            Text($"batch: {config.Training.BatchSequences} x {config.Data.SequenceLength} = {batchTokens} tokens in {config.Training.BatchSequences / config.Training.MicroBatch} micro-batches; {config.Training.Steps} steps = {batchTokens * config.Training.Steps / 1e6:0.0}M tokens = {epochs:0.00} epochs"),
+            Text($"compute: {perToken * batchTokens / 1e9:0.0} GFLOP a step; {state.Threads} threads; matrix products reach {peak / 1e9:0} GFLOP/s"),
+            Text($"validation: {parts.CurveSet.TargetCount} tokens every {config.Training.EvaluateEvery} steps"),
+        ];
+        if (config.Distils)
+        {
+            string teacher = teacherRuns ? Text($"{parts.TeacherRecord!.Parameters / 1e6:0.00}M parameters, temperature {config.Teacher!.Temperature}") : "already gone";
+            lines.Add(Text($"teacher: {teacher}; ω₀ = {config.Distillation!.Weight}, transition {config.Distillation.Transition}"));
+        }
+        else if (config.Teacher is not null)
+        {
+            lines.Add("teacher: not loaded, because distillation.weight is 0");
+        }
+
+        return lines;
+    }
+
+    private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
+}
