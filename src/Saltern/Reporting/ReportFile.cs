@@ -1,6 +1,7 @@
 using System.Text;
 using System.Xml;
 using System.Xml.Linq;
+using Saltern.Checkpoints;
 
 namespace Saltern.Reporting;
 
@@ -23,8 +24,6 @@ internal static class ReportFile
     {
         string full = Path.GetFullPath(path);
         Directory.CreateDirectory(Path.GetDirectoryName(full)!);
-        string aside = full + ".tmp";
-        File.WriteAllText(aside, text, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false));
-        File.Move(aside, full, overwrite: true);
+        DurableFolder.WriteText(full, text);
     }
 }
