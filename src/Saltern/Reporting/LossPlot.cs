@@ -104,20 +104,24 @@ internal static class LossPlot
             return;
         }
 
-        double[] losses = [.. arms.SelectMany(arm => arm.Runs).Select(run => run.Result.Teacher?.FinalLoss).OfType<double>().Distinct()];
-        foreach (double loss in losses)
+        // On the tokens of the curves; of several teachers (one a seed) the mean.
+        double[] losses = [.. arms.SelectMany(arm => arm.Runs).Select(run => run.Result.Teacher?.CurveLoss).OfType<double>().Distinct()];
+        if (losses.Length == 0)
         {
-            LineSeries line = new()
-            {
-                Title = size.IsNarrow ? $"teacher {Figures.Loss(loss)}" : $"teacher's final loss {Figures.Loss(loss)}",
-                Color = PlotPalette.Muted,
-                StrokeThickness = 1.6,
-                Dashes = [1, 3],
-            };
-            line.Points.Add(new DataPoint(0, loss));
-            line.Points.Add(new DataPoint(right, loss));
-            model.Series.Add(line);
+            return;
         }
+
+        double loss = losses.Average();
+        LineSeries line = new()
+        {
+            Title = size.IsNarrow ? $"teacher {Figures.Loss(loss)}" : $"teacher's loss {Figures.Loss(loss)}",
+            Color = PlotPalette.Muted,
+            StrokeThickness = 1.6,
+            Dashes = [1, 3],
+        };
+        line.Points.Add(new DataPoint(0, loss));
+        line.Points.Add(new DataPoint(right, loss));
+        model.Series.Add(line);
     }
 
     /// <summary>A mark at the arm's crossing with a line down to the axis. With several seeds it stands at their mean cost.</summary>

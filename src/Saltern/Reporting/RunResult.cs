@@ -153,8 +153,11 @@ public sealed record RunTeacher
     /// <summary>Seconds of passes made before the run, for a cache or for scores; null where there was none.</summary>
     public double? PassSeconds { get; init; }
 
-    /// <summary>Its validation loss after its own training, nats per token.</summary>
+    /// <summary>Its loss on the whole validation set after its own training, nats per token.</summary>
     public double? FinalLoss { get; init; }
+
+    /// <summary>Its loss on the curve set, the tokens that the student is evaluated on along the run, nats per token.</summary>
+    public double? CurveLoss { get; init; }
 }
 
 /// <summary>Scores on one set of validation text.</summary>

@@ -24,6 +24,9 @@ public sealed class TeacherValidation
 
     private TeacherValidation(float[] nll, float[] tempered, long[] labels) => (_nll, _tempered, _labels) = (nll, tempered, labels);
 
+    /// <summary>The teacher's mean loss over the set at τ = 1, nats per token.</summary>
+    public double MeanNll => _nll.Where((_, i) => _labels[i] >= 0).Average(nll => (double)nll);
+
     /// <summary>Runs the teacher over the set.</summary>
     public static TeacherValidation Run(LiveTeacher teacher, ValidationSet set, int vocabulary, int threads)
     {

@@ -93,7 +93,11 @@ public sealed class TrainingRun : IDisposable
             }
 
             _teacherValidation = _trainer.Teacher is null ? null : TeacherValidation.Run(_trainer.Teacher, parts.CurveSet, parts.Tokenizer.VocabularySize, threads);
-            _trainer.Note(state => state with { TeacherSeconds = state.TeacherSeconds + teacherSeconds });
+            _trainer.Note(state => state with
+            {
+                TeacherSeconds = state.TeacherSeconds + teacherSeconds,
+                Teacher = _teacherValidation is null || state.Teacher is null ? state.Teacher : state.Teacher with { CurveLoss = _teacherValidation.MeanNll },
+            });
             _otherLoad = new OtherLoad(threads);
             _log = new RunLog(_trainer, _peak);
             folder.Claim(config, options.Log);

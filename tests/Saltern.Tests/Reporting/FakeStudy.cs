@@ -36,7 +36,7 @@ internal static class FakeStudy
                 Seconds = 0.5 * Steps, Flops = 1e9 * Steps, StudentParameters = 1_300_000, DataFingerprint = "data-a1", OrderFingerprint = $"order-{seed}",
                 InitialWeightsFingerprint = $"weights-{seed}", SecondsComparable = true,
                 Stage1EndStep = taughtAtAll ? stage1End : null, Stage1EndReason = taughtAtAll ? "schedule" : null,
-                Teacher = taughtAtAll ? new RunTeacher { Name = "small", Parameters = 300_000, TrainingFlops = 361.26e9, TrainingSeconds = 180.6, FinalLoss = 3.9 } : null,
+                Teacher = taughtAtAll ? new RunTeacher { Name = "small", Parameters = 300_000, TrainingFlops = 361.26e9, TrainingSeconds = 180.6, FinalLoss = 3.9, CurveLoss = 3.88 } : null,
                 Final = new FinalScores
                 {
                     Loss = finalLoss, BitsPerByte = finalLoss / 2.7, Accuracy = 0.6 - 0.07 * finalLoss, Tokens = 20_000,
@@ -78,7 +78,7 @@ internal static class FakeStudy
             metrics.Add(step, Values(("valid/loss", loss), ("seconds", cost), ("cost/flops", cost)));
         }
 
-        RunTeacher teacher = new() { Name = "small", TrainingFlops = 361.26, TrainingSeconds = 361.26, FinalLoss = 3.9 };
+        RunTeacher teacher = new() { Name = "small", TrainingFlops = 361.26, TrainingSeconds = 361.26, FinalLoss = 3.9, CurveLoss = 3.88 };
         return (baseline, salt with { Metrics = metrics, Result = salt.Result with { Teacher = teacher, Stage1EndStep = 250 } });
     }
 

@@ -87,6 +87,9 @@ public class TrainingRunTests
         Assert.Equal(flops, run.State.TeacherFlops);
         RunResult result = run.Finish();
         Assert.Equal(10, result.Stage1EndStep);
+
+        // The teacher's loss on the curve set is what its own run found there at its end.
+        Assert.Equal(RunRecord.Load(TinyRun.Shared.TeacherFolder).Metrics.Series("valid/loss")[^1].Value, result.Teacher!.CurveLoss!.Value, 5);
         RunRecord record = RunRecord.Load(folder["step"]);
         Assert.Equal([5, 10], record.Metrics.Series("train/teacher_nll").Select(point => point.Step));
         Assert.Equal([5, 10, 15, 20], record.Metrics.Series("train/student_nll").Select(point => point.Step));
