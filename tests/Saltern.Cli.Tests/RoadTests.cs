@@ -100,7 +100,9 @@ public class RoadTests(Workspace workspace) : IClassFixture<Workspace>
         using Process process = SalternProcess.StartQuietly("demo", "--minutes", "1", "--text", workspace["text"], "--out", folder);
         string metrics = Path.Combine(folder, "salt", "metrics.jsonl");
         Assert.True(SpinWait.SpinUntil(() => process.HasExited || (File.Exists(metrics) && CountLines(metrics) >= 2), TimeSpan.FromMinutes(3)));
-        using (Process kill = Process.Start("kill", ["-INT", $"{process.Id}"]))
+
+        // SIGTERM, which is handled like Ctrl-C: a shell in the background starts its children with SIGINT ignored.
+        using (Process kill = Process.Start("kill", ["-TERM", $"{process.Id}"]))
         {
             kill.WaitForExit();
         }
