@@ -10,8 +10,14 @@ public class TransformerTests
 {
     private static TransformerConfig Tiny(bool tied = true, int groups = 2, bool biases = false) => new TransformerConfig
     {
-        HiddenSize = 16, NumHiddenLayers = 2, NumAttentionHeads = 4, NumKeyValueHeads = groups, IntermediateSize = 24,
-        TieWordEmbeddings = tied, AttentionBias = biases, MlpBias = biases,
+        HiddenSize = 16,
+        NumHiddenLayers = 2,
+        NumAttentionHeads = 4,
+        NumKeyValueHeads = groups,
+        IntermediateSize = 24,
+        TieWordEmbeddings = tied,
+        AttentionBias = biases,
+        MlpBias = biases,
     }.Resolve(tokenizerVocabulary: 37, sequenceLength: 12);
 
     [Theory]

@@ -32,14 +32,29 @@ internal static class FakeStudy
             Documents = [.. Enumerable.Range(0, 20).Select(i => new DocumentScore(i % 2 == 0 ? "stories" : "wiki", i, 1000, 1000 * finalLoss + 30 * Math.Sin(i + 50 * finalLoss)))],
             Result = new RunResult
             {
-                Name = name ?? $"{arm}-{seed}", Arm = arm, Seed = seed, Steps = Steps, PlannedSteps = Steps, Tokens = 4_096_000, Samples = 16_000,
-                Seconds = 0.5 * Steps, Flops = 1e9 * Steps, StudentParameters = 1_300_000, DataFingerprint = "data-a1", OrderFingerprint = $"order-{seed}",
-                InitialWeightsFingerprint = $"weights-{seed}", SecondsComparable = true,
-                Stage1EndStep = taughtAtAll ? stage1End : null, Stage1EndReason = taughtAtAll ? "schedule" : null,
+                Name = name ?? $"{arm}-{seed}",
+                Arm = arm,
+                Seed = seed,
+                Steps = Steps,
+                PlannedSteps = Steps,
+                Tokens = 4_096_000,
+                Samples = 16_000,
+                Seconds = 0.5 * Steps,
+                Flops = 1e9 * Steps,
+                StudentParameters = 1_300_000,
+                DataFingerprint = "data-a1",
+                OrderFingerprint = $"order-{seed}",
+                InitialWeightsFingerprint = $"weights-{seed}",
+                SecondsComparable = true,
+                Stage1EndStep = taughtAtAll ? stage1End : null,
+                Stage1EndReason = taughtAtAll ? "schedule" : null,
                 Teacher = taughtAtAll ? new RunTeacher { Name = "small", Parameters = 300_000, TrainingFlops = 361.26e9, TrainingSeconds = 180.6, FinalLoss = 3.9, CurveLoss = 3.88 } : null,
                 Final = new FinalScores
                 {
-                    Loss = finalLoss, BitsPerByte = finalLoss / 2.7, Accuracy = 0.6 - 0.07 * finalLoss, Tokens = 20_000,
+                    Loss = finalLoss,
+                    BitsPerByte = finalLoss / 2.7,
+                    Accuracy = 0.6 - 0.07 * finalLoss,
+                    Tokens = 20_000,
                     Domains = new Dictionary<string, DomainScores>
                     {
                         ["stories"] = new() { Loss = finalLoss - 0.4, Tokens = 10_000 },
