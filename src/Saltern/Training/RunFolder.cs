@@ -148,8 +148,9 @@ public sealed class RunFolder : IDisposable
     {
         if (_lock is not null)
         {
-            _lock.Dispose();
+            // Removed while still held: afterwards it could be the next run's.
             File.Delete(PathOf(LockFile));
+            _lock.Dispose();
             _lock = null;
         }
     }
