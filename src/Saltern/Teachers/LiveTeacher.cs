@@ -21,10 +21,10 @@ public sealed class LiveTeacher : IDisposable
 
     /// <summary>Soft labels for the given sequences; the caller owns the hidden states.</summary>
     /// <param name="tokens">[B, T], the same ids as the student's.</param>
-    public SoftLabels Run(Tensor tokens)
+    public LiveSoftLabels Run(Tensor tokens)
     {
         using IDisposable _ = no_grad();
-        return new SoftLabels(_model.HiddenStates(tokens), _model.Head, _temperature);
+        return new LiveSoftLabels(_model.HiddenStates(tokens), _model.Head, _temperature);
     }
 
     /// <summary>Gives the weights back to the system.</summary>

@@ -32,13 +32,13 @@ public sealed class TeacherValidation
     {
         int length = set.SequenceLength, windows = set.WindowDomains.Count, perBatch = Math.Max(1, 4_096 / length);
         float[] nll = new float[set.Labels.Length], tempered = new float[set.Labels.Length];
-        using var head = new LossHead(vocabulary, teacher.Config.VocabSize, threads);
+        using var head = new FusedLossHead(vocabulary, teacher.Config.VocabSize, threads);
         var losses = new PositionLosses(perBatch * length);
         for (int first = 0; first < windows; first += perBatch)
         {
             using DisposeScope scope = NewDisposeScope();
             int count = Math.Min(perBatch, windows - first) * length, at = first * length;
-            SoftLabels labels = teacher.Run(tensor(set.Inputs.AsSpan(at, count).ToArray(), count / length, length));
+            LiveSoftLabels labels = teacher.Run(tensor(set.Inputs.AsSpan(at, count).ToArray(), count / length, length));
 
             // The teacher in both roles: as a student it gives the plain loss, as a teacher the tempered one.
             head.Evaluate(new LossRequest { HiddenStates = labels.HiddenStates, Head = labels.Head, Labels = set.Labels[at..(at + count)], Teacher = labels, Weights = new float[count] }, losses);

@@ -58,7 +58,7 @@ public sealed class Trainer : IDisposable
         bool byDomain = config.Distillation?.Gate == GateKind.Domain;
         _gate = config.Distillation is null || byDomain ? Gate.Open : Gate.Create(config.Distillation);
         _domainFactors = [.. domains.Select(name => byDomain ? config.Distillation!.GateDomains!.GetValueOrDefault(name, 1.0) : 1.0)];
-        _head = new LossHead(vocabulary, student.Config.VocabSize, threads);
+        _head = new FusedLossHead(vocabulary, student.Config.VocabSize, threads);
         _losses = new PositionLosses(config.Training.MicroBatch * config.Data.SequenceLength);
         State = new TrainState { Threads = threads };
     }

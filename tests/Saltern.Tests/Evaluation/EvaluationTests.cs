@@ -25,7 +25,7 @@ public class EvaluationTests
         using TokenShard shard = Shard(folder, [3, 1, 4, 9], [1, 5, 9]);
         ValidationSet set = ValidationSet.Create([null, shard], 4, 100, wholeDocuments: true, endOfText: 9);
         using var model = new Transformer(Shape(), trainable: false);
-        using var head = new LossHead(10, 10, 1);
+        using var head = new FusedLossHead(10, 10, 1);
         EvaluationResult result = ModelEvaluation.Run(model, head, set, [2, 2, 2, 2, 2, 2, 2, 2, 2, 0], domainCount: 2);
         Assert.Equal(Math.Log(10), result.Total.Loss, 6);
         Assert.Equal(10.0, result.Total.Perplexity, 4);
@@ -46,7 +46,7 @@ public class EvaluationTests
         ValidationSet set = ValidationSet.Create([shard], 8, 1_000, wholeDocuments: true, endOfText: 9);
         using var model = new Transformer(Shape(), trainable: false);
         model.Initialize(2);
-        using var head = new LossHead(10, 10, 2);
+        using var head = new FusedLossHead(10, 10, 2);
         EvaluationResult result = ModelEvaluation.Run(model, head, set, new int[10], domainCount: 1);
         Tensor logits = model.Logits(tensor(set.Inputs, set.WindowDomains.Count, 8));
         double expected = SoftLabelLoss.Compute(logits, tensor(set.Labels), null, null, 1, set.TargetCount).item<float>();

@@ -67,7 +67,7 @@ public class AccumulationTests
     {
         using DisposeScope scope = NewDisposeScope();
         using Transformer student = Model(ScalarType.Float32, 1), teacher = Model(ScalarType.Float32, 2);
-        using var head = new LossHead(Vocabulary, Vocabulary, 2);
+        using var head = new FusedLossHead(Vocabulary, Vocabulary, 2);
         var sums = new LossSums();
         for (int split = 0; split < splits; split++)
         {
@@ -79,7 +79,7 @@ public class AccumulationTests
             }
 
             var losses = new PositionLosses(Sequences * Length);
-            var request = new LossRequest { HiddenStates = hidden, Head = student.Head, Labels = Labels[rows], Weights = Weights[rows], Teacher = new SoftLabels(teacherHidden, teacher.Head, 0.5) };
+            var request = new LossRequest { HiddenStates = hidden, Head = student.Head, Labels = Labels[rows], Weights = Weights[rows], Teacher = new LiveSoftLabels(teacherHidden, teacher.Head, 0.5) };
             head.Train(request, Count, losses, gradient, student.HeadGradient());
             hidden.backward([gradient]);
             sums.Add(losses, 0, request.Labels.Length);

@@ -34,12 +34,15 @@ public class LossHeadTests
     }
 
     [Theory]
-    [InlineData(0.0, 1.0)]
-    [InlineData(0.667, 1.0)]
-    [InlineData(0.667, 0.25)]
-    [InlineData(1.0, 1.0)]
-    [InlineData(0.3, 2.5)]
-    public void LossAndGradients_EqualTheFloat64Twin(double weight, double temperature)
+    [InlineData("fused", "live", 0.0, 1.0)]
+    [InlineData("fused", "live", 0.667, 1.0)]
+    [InlineData("fused", "live", 0.667, 0.25)]
+    [InlineData("fused", "live", 1.0, 1.0)]
+    [InlineData("fused", "live", 0.3, 2.5)]
+    [InlineData("fused", "dense", 0.667, 0.25)]
+    [InlineData("tensor", "live", 0.667, 0.25)]
+    [InlineData("tensor", "dense", 0.667, 1.0)]
+    public void LossAndGradients_EqualTheFloat64Twin(string kind, string source, double weight, double temperature)
     {
         using DisposeScope scope = NewDisposeScope();
         manual_seed(7);
@@ -49,10 +52,11 @@ public class LossHeadTests
         long n = labels.Count(label => label >= 0);
         float[] weights = [.. Enumerable.Repeat((float)weight, N)];
 
-        using var fused = new LossHead(V, V, threads: 2);
+        using LossHead tested = kind == "fused" ? new FusedLossHead(V, V, threads: 2) : new TensorLossHead(V, V);
         var losses = new PositionLosses(N);
         Tensor hiddenGradient = zeros(N, D), headGradient = zeros(V, D);
-        fused.Train(new LossRequest { HiddenStates = hidden, Head = head, Labels = labels, Weights = weights, Teacher = new SoftLabels(teacherHidden, teacherHead, temperature) }, n, losses, hiddenGradient, headGradient);
+        SoftLabels softLabels = source == "live" ? new LiveSoftLabels(teacherHidden, teacherHead, temperature) : new DenseSoftLabels(teacherHidden.mm(teacherHead.t()), temperature);
+        tested.Train(new LossRequest { HiddenStates = hidden, Head = head, Labels = labels, Weights = weights, Teacher = softLabels }, n, losses, hiddenGradient, headGradient);
 
         Tensor exactHidden = hidden.to(ScalarType.Float64).requires_grad_(true), exactHead = head.to(ScalarType.Float64).requires_grad_(true);
         Tensor teacherLogits = teacherHidden.to(ScalarType.Float64).mm(teacherHead.to(ScalarType.Float64).t());
@@ -66,6 +70,61 @@ public class LossHeadTests
         Assert.True(Math.Abs((sums.Loss / n) - expected) <= 1e-6 * expected, $"loss {sums.Loss / n}, exact {expected}");
         AssertSmallDifference(hiddenGradient, exactHidden.grad!, 1e-5);
         AssertSmallDifference(headGradient, exactHead.grad!, 1e-5);
+    }
+
+    [Theory]
+    [InlineData(GateKind.TopProbability, 0.05)]
+    [InlineData(GateKind.Entropy, 3.0)]
+    [InlineData(GateKind.Observed, 0.2)]
+    public void PlainTwin_LogsAndGatesAsTheFusedHead(GateKind kind, double threshold)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        manual_seed(12);
+        const int N = 80, V = 45;
+        Tensor student = randn(N, V) * 2, teacher = randn(60, V) * 2;
+        var request = new LossRequest
+        {
+            HiddenStates = student,
+            Head = eye(V),
+            Labels = [.. Enumerable.Range(0, N).Select(i => i % 9 == 4 ? -1L : i * 7 % V)],
+            Teacher = new DenseSoftLabels(teacher, 0.5),
+            Weights = [.. Enumerable.Range(0, N).Select(i => i % 10 / 10f)],
+            Gate = new Gate(kind, threshold, [], []),
+            GateScale = 1.7,
+        };
+        using var fused = new FusedLossHead(V, V, 2);
+        using var plain = new TensorLossHead(V, V);
+        PositionLosses expected = new(N), actual = new(N);
+        Tensor gradient = zeros(N, V), plainGradient = zeros(N, V), headGradient = zeros(V, V), plainHeadGradient = zeros(V, V);
+        fused.Train(request, 71, expected, gradient, headGradient);
+        plain.Train(request, 71, actual, plainGradient, plainHeadGradient);
+        Assert.Equal(expected.Counted, actual.Counted);
+        for (int row = 0; row < N; row++)
+        {
+            Assert.Equal(expected.HasTeacher[row], actual.HasTeacher[row]);
+            if (!expected.Counted[row])
+            {
+                continue;
+            }
+
+            Assert.Equal(expected.Correct[row], actual.Correct[row]);
+            Assert.Equal(expected.Weight[row], actual.Weight[row], 1e-5f);
+            Assert.Equal(expected.Loss[row], actual.Loss[row], 1e-5f);
+            Assert.Equal(expected.StudentNll[row], actual.StudentNll[row], 1e-5f);
+            if (expected.HasTeacher[row])
+            {
+                Assert.Equal(expected.Gate[row], actual.Gate[row], 1e-5f);
+                Assert.Equal(expected.TeacherNll[row], actual.TeacherNll[row], 1e-5f);
+                Assert.Equal(expected.TeacherNllTempered[row], actual.TeacherNllTempered[row], 1e-5f);
+                Assert.Equal(expected.CrossEntropyToTeacher[row], actual.CrossEntropyToTeacher[row], 1e-5f);
+                Assert.Equal(expected.TeacherEntropy[row], actual.TeacherEntropy[row], 1e-5f);
+                Assert.Equal(expected.Agrees[row], actual.Agrees[row]);
+            }
+        }
+
+        // float32 sums over 45 terms in another order
+        AssertSmallDifference(plainGradient, gradient.to(ScalarType.Float64), 1e-5);
+        AssertSmallDifference(plainHeadGradient, headGradient.to(ScalarType.Float64), 1e-5);
     }
 
     [Fact]
@@ -189,14 +248,14 @@ public class LossHeadTests
     public void DisagreeingShapes_AreNamed()
     {
         using DisposeScope scope = NewDisposeScope();
-        using var head = new LossHead(5, 5, 1);
+        using var head = new FusedLossHead(5, 5, 1);
         var losses = new PositionLosses(4);
         var request = new LossRequest { HiddenStates = zeros(4, 3), Head = zeros(5, 3), Labels = [1, 2, 3] };
         Assert.Contains("4 hidden states but 3 labels", Assert.Throws<ArgumentException>(() => head.Evaluate(request, losses)).Message, StringComparison.Ordinal);
         request = request with { Labels = [1, 2, 3, 4], Head = zeros(6, 3) };
         Assert.Contains("The head has 6 rows", Assert.Throws<ArgumentException>(() => head.Evaluate(request, losses)).Message, StringComparison.Ordinal);
         Assert.Contains("outside the vocabulary of 5", Assert.Throws<ArgumentException>(() => head.Evaluate(request with { Head = zeros(5, 3), Labels = [1, 2, 3, 5] }, losses)).Message, StringComparison.Ordinal);
-        Assert.Throws<ArgumentOutOfRangeException>(() => new LossHead(6, 5, 1));
+        Assert.Throws<ArgumentOutOfRangeException>(() => new FusedLossHead(6, 5, 1));
         Assert.Throws<ArgumentOutOfRangeException>(() => head.Train(request with { Head = zeros(5, 3) }, 0, losses, zeros(4, 3), zeros(5, 3)));
     }
 
@@ -206,7 +265,7 @@ public class LossHeadTests
     private static Result Run(Tensor studentLogits, Tensor? teacherLogits, long[] labels, float[] weights, double temperature, int threads = 1, int? vocabulary = null)
     {
         int columns = (int)studentLogits.shape[1];
-        using var head = new LossHead(vocabulary ?? columns, columns, threads);
+        using var head = new FusedLossHead(vocabulary ?? columns, columns, threads);
         var losses = new PositionLosses(labels.Length);
         using Tensor identity = eye(columns), gradient = zeros_like(studentLogits), headGradient = zeros(columns, columns);
         var request = new LossRequest
@@ -215,7 +274,7 @@ public class LossHeadTests
             Head = identity,
             Labels = labels,
             Weights = weights,
-            Teacher = teacherLogits is null ? null : new SoftLabels(teacherLogits, identity, temperature),
+            Teacher = teacherLogits is null ? null : new LiveSoftLabels(teacherLogits, identity, temperature),
         };
         head.Train(request, labels.Count(label => label >= 0), losses, gradient, headGradient);
         return new Result(losses, gradient.data<float>().ToArray());

@@ -113,7 +113,7 @@ public class TransformerTests
         Tensor tokens = randint(0, 37, [3, 12], ScalarType.Int64);
         long[] labels = [.. Enumerable.Range(0, 36).Select(i => (long)(i * 7 % 37))];
         Tensor hidden = fast.HiddenStates(tokens), hiddenGradient = empty_like(hidden);
-        using var head = new LossHead(37, 37, 1);
+        using var head = new FusedLossHead(37, 37, 1);
         head.Train(new LossRequest { HiddenStates = hidden, Head = fast.Head, Labels = labels }, 36, new PositionLosses(36), hiddenGradient, fast.HeadGradient());
         hidden.backward([hiddenGradient]);
         SoftLabelLoss.Compute(exact.Logits(tokens), tensor(labels), null, null, 1, 36).backward();
@@ -129,7 +129,7 @@ public class TransformerTests
         using var model = new Transformer(Tiny(), trainable: true);
         model.Initialize(1);
         using var optimizer = new AdamW(model.Parameters, new OptimizerConfig { LearningRate = 1e-2, WeightDecay = 0 }, 1);
-        using var head = new LossHead(37, 37, 1);
+        using var head = new FusedLossHead(37, 37, 1);
         using Tensor tokens = tensor([.. Enumerable.Range(0, 12).Select(i => (long)(i * 11 % 37))], 1, 12);
         long[] labels = [.. Enumerable.Range(1, 12).Select(i => (long)(i * 11 % 37))];
         var losses = new PositionLosses(12);

@@ -1,0 +1,159 @@
+// The loss head for float32 on the CPU: libtorch's products around vectorised passes over the logits in place (SoftLabelKernel.cs).
+using Saltern.Engine;
+using static TorchSharp.torch;
+
+namespace Saltern.Losses;
+
+/// <summary>Loss head with own vectorised passes: CPU, float32. The chunks' buffers are made once and reused.</summary>
+/// <remarks>Its twins are <see cref="TensorLossHead"/>, made of libtorch's operations, and <see cref="SoftLabelLoss"/>, the equation itself. The bits do not depend on the number of threads, but for libtorch's products.</remarks>
+public sealed class FusedLossHead : LossHead
+{
+    private readonly ParallelOptions _parallel;
+    private readonly Tensor _studentLogits;
+    private Tensor? _teacherLogits;
+
+    /// <summary>Reserves the student's buffer; a live teacher's follows when there is one.</summary>
+    /// <param name="vocabulary">Real token ids; rows of a head beyond them get neither probability nor gradient.</param>
+    /// <param name="headRows">Rows of the student's head, V or more.</param>
+    /// <param name="threads">Threads for the passes over the logits.</param>
+    public FusedLossHead(int vocabulary, int headRows, int threads)
+        : base(vocabulary, headRows)
+    {
+        _parallel = new ParallelOptions { MaxDegreeOfParallelism = threads };
+        _studentLogits = zeros(ChunkRows, headRows).DetachFromDisposeScope();
+    }
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        _studentLogits.Dispose();
+        _teacherLogits?.Dispose();
+    }
+
+    /// <inheritdoc/>
+    protected override void RunChunk(LossRequest request, PositionLosses losses, LossChunk chunk, float scale, Tensor? hiddenGradient, Tensor? headGradient)
+    {
+        Tensor head = request.Head.detach(), hidden = request.HiddenStates.detach().narrow(0, chunk.First, chunk.Rows); // [M, D]
+        Tensor logits = _studentLogits.narrow(0, 0, chunk.Rows);                                                         // [M, V]
+        logits.addmm_(hidden, head.t(), 0, 1);
+        Tensor? teacherLogits = chunk.Taught > 0 ? TeacherLogits(request.Teacher!, chunk) : null;
+        RunRows(request, losses, chunk, logits, teacherLogits, scale);
+        if (hiddenGradient is not null)
+        {
+            hiddenGradient.addmm_(logits, head, 0, 1);       // [M, D]
+            headGradient!.addmm_(logits.t(), hidden, 1, 1);  // [V, D]
+        }
+    }
+
+    // s of the chunk's taught rows, in a buffer that the passes may overwrite; null where the soft labels are sparse.
+    private Tensor? TeacherLogits(SoftLabels teacher, LossChunk chunk)
+    {
+        switch (teacher)
+        {
+            case LiveSoftLabels live:
+                Tensor logits = TeacherBuffer(live.Head.shape[0], chunk.Taught);
+                logits.addmm_(live.HiddenStates.narrow(0, chunk.First, chunk.Taught), live.Head.detach().t(), 0, 1);
+                return logits;
+            case DenseSoftLabels dense:
+                return TeacherBuffer(dense.Logits.shape[1], chunk.Taught).copy_(dense.Logits.narrow(0, chunk.First, chunk.Taught));
+            default:
+                return null;
+        }
+    }
+
+    private Tensor TeacherBuffer(long columns, int rows) => (_teacherLogits ??= zeros(ChunkRows, columns).DetachFromDisposeScope()).narrow(0, 0, rows);
+
+    private unsafe void RunRows(LossRequest request, PositionLosses losses, LossChunk chunk, Tensor logits, Tensor? teacherLogits, float scale)
+    {
+        nint student = TensorAddress.Of(logits), teacher = teacherLogits is null ? 0 : TensorAddress.Of(teacherLogits);
+        int teacherColumns = teacherLogits is null ? 0 : (int)teacherLogits.shape[1];
+
+        // A few ranges per thread: rows cost the same, but a thread may start late.
+        int ranges = Math.Min(chunk.Rows, _parallel.MaxDegreeOfParallelism * 4);
+        ParallelRanges.Run(ranges, _parallel, range =>
+        {
+            for (int row = (int)((long)chunk.Rows * range / ranges); row < (int)((long)chunk.Rows * (range + 1) / ranges); row++)
+            {
+                float* z = (float*)student + ((long)row * Columns);
+                bool taught = row < chunk.Taught;
+                float* s = taught && teacher != 0 ? (float*)teacher + ((long)row * teacherColumns) : null;
+                RunRow(request, losses, chunk.First + row, z, s, taught ? request.Teacher as SparseSoftLabels : null, scale);
+            }
+        });
+    }
+
+    private unsafe void RunRow(LossRequest request, PositionLosses losses, int row, float* z, float* s, SparseSoftLabels? sparse, float scale)
+    {
+        int label = (int)request.Labels[row];
+        losses.Counted[row] = label >= 0;
+        losses.HasTeacher[row] = label >= 0 && (s is not null || sparse is not null);
+        losses.Weight[row] = 0f;
+        if (label < 0)
+        {
+            new Span<float>(z, Columns).Clear();
+            return;
+        }
+
+        RowSums p = SoftLabelKernel.Maximum(z, Vocabulary);
+        losses.Correct[row] = p.MaximumIndex == label;
+        double labelScore = (double)z[label] - p.Maximum;
+        if (s is not null)
+        {
+            RunTeacherRow(request, losses, row, label, z, s, p, labelScore, scale);
+        }
+        else if (sparse is not null)
+        {
+            SparseLabelKernel.Run(request, sparse, losses, row, z, Vocabulary, p, scale);
+        }
+        else
+        {
+            p.ExpSum = scale == 0 ? SoftLabelKernel.ExponentialSum(z, Vocabulary, p.Maximum) : SoftLabelKernel.Exponentials(z, Vocabulary, p.Maximum);
+            losses.StudentNll[row] = losses.Loss[row] = (float)(Math.Log(p.ExpSum) - labelScore);
+            if (scale != 0)
+            {
+                SoftLabelKernel.Scale(z, Vocabulary, scale / p.ExpSum);
+            }
+        }
+
+        if (scale != 0)
+        {
+            z[label] -= scale * (1f - losses.Weight[row]);
+            new Span<float>(z + Vocabulary, Columns - Vocabulary).Clear();
+        }
+    }
+
+    private unsafe void RunTeacherRow(LossRequest request, PositionLosses losses, int row, int label, float* z, float* s, RowSums p, double labelScore, float scale)
+    {
+        RowSums q = SoftLabelKernel.Maximum(s, Vocabulary);
+        double temperature = request.Teacher!.Temperature, teacherScore = (double)s[label] - q.Maximum;
+        TeacherSums sums = SoftLabelKernel.ExponentialsOfBoth(z, s, Vocabulary, p.Maximum, q.Maximum, (float)temperature, out p.ExpSum);
+        double lse = Math.Log(p.ExpSum), teacherLse = Math.Log(sums.ExpSum), plainLse = Math.Log(sums.PlainExpSum);
+        double nll = lse - labelScore, teacherNll = plainLse - teacherScore;
+        double crossEntropy = lse - (sums.StudentSum / (double)sums.ExpSum);
+        double gate = request.Gate.Factor(1.0 / sums.PlainExpSum, plainLse - (sums.PlainLogSum / (double)sums.PlainExpSum), teacherNll);
+        double weight = request.WeightOf(row, gate);
+        losses.Weight[row] = (float)weight;
+        losses.Gate[row] = (float)gate;
+        losses.StudentNll[row] = (float)nll;
+        losses.CrossEntropyToTeacher[row] = (float)crossEntropy;
+        losses.Loss[row] = (float)(((1.0 - weight) * nll) + (weight * crossEntropy));
+        losses.TeacherNll[row] = (float)teacherNll;
+        losses.TeacherNllTempered[row] = (float)(teacherLse - (teacherScore / temperature));
+        losses.TeacherEntropy[row] = (float)(teacherLse - (sums.LogSum / (double)sums.ExpSum));
+        losses.Agrees[row] = p.MaximumIndex == q.MaximumIndex;
+        if (scale == 0)
+        {
+            return;
+        }
+
+        if (weight == 0)
+        {
+            // The same operations as without a teacher, so that ω = 0 is plain training to the last bit.
+            SoftLabelKernel.Scale(z, Vocabulary, scale / p.ExpSum);
+        }
+        else
+        {
+            SoftLabelKernel.Difference(z, s, Vocabulary, scale / p.ExpSum, (float)(scale * weight / sums.ExpSum));
+        }
+    }
+}

@@ -1,0 +1,115 @@
+// One row whose soft labels are a few token ids (docs/method.md, "Sparse soft labels"). z = student logits, K = the ids, q̂ = their shares, ω = weight;
+// P = Σ of p outside K, s = 1 − Σ q̂, the tail's share.
+namespace Saltern.Losses;
+
+/// <summary>Loss and gradient of one position against sparse soft labels; the label's own part of the gradient is left to the caller.</summary>
+internal static unsafe class SparseLabelKernel
+{
+    /// <summary>Fills the row's losses and, where asked for, replaces z by scale·(p − ω·q̂), the tail spread as the student spreads it.</summary>
+    /// <param name="request">The micro-batch.</param>
+    /// <param name="sparse">Its soft labels.</param>
+    /// <param name="losses">Receives the losses.</param>
+    /// <param name="row">Row of the micro-batch.</param>
+    /// <param name="z">Student's logits, [vocabulary].</param>
+    /// <param name="vocabulary">V.</param>
+    /// <param name="p">Maximum of z and where it is.</param>
+    /// <param name="scale">1/n; 0 without gradients.</param>
+    public static void Run(LossRequest request, SparseSoftLabels sparse, PositionLosses losses, int row, float* z, int vocabulary, RowSums p, float scale)
+    {
+        int first = sparse.Starts[row], count = sparse.Starts[row + 1] - first;
+        ReadOnlySpan<int> ids = sparse.Ids.AsSpan(first, count);
+        ReadOnlySpan<float> shares = sparse.Probabilities.AsSpan(first, count);
+        float[]? rented = count > 256 ? new float[count] : null;
+        Span<float> scores = rented ?? stackalloc float[count]; // z_i of K, before the exponentials overwrite them
+        for (int i = 0; i < count; i++)
+        {
+            scores[i] = z[ids[i]];
+        }
+
+        double nll, crossEntropy, lse;
+        float labelLogit = z[(int)request.Labels[row]];
+        double gate = request.Gate.Factor(sparse.TopProbability?[row] ?? 0, sparse.Entropy[row], sparse.Nll[row]);
+        double weight = request.WeightOf(row, gate);
+        if (sparse.HasTail)
+        {
+            lse = RunWithTail(z, vocabulary, ids, shares, scores, p.Maximum, weight, scale, out crossEntropy);
+        }
+        else
+        {
+            float sum = scale == 0 ? SoftLabelKernel.ExponentialSum(z, vocabulary, p.Maximum) : SoftLabelKernel.Exponentials(z, vocabulary, p.Maximum);
+            lse = p.Maximum + Math.Log(sum);
+            double inner = 0, mass = 0;
+            for (int i = 0; i < count; i++)
+            {
+                inner += (double)shares[i] * scores[i];
+                mass += shares[i];
+            }
+
+            crossEntropy = (mass * lse) - inner;
+            if (scale != 0)
+            {
+                SoftLabelKernel.Scale(z, vocabulary, scale / sum);
+                if (weight != 0)
+                {
+                    Subtract(z, ids, shares, (float)(scale * weight));
+                }
+            }
+        }
+
+        nll = lse - labelLogit;
+        losses.Weight[row] = (float)weight;
+        losses.Gate[row] = (float)gate;
+        losses.StudentNll[row] = (float)nll;
+        losses.CrossEntropyToTeacher[row] = (float)crossEntropy;
+        losses.Loss[row] = (float)(((1.0 - weight) * nll) + (weight * crossEntropy));
+        losses.TeacherNll[row] = sparse.Nll[row];
+        losses.TeacherNllTempered[row] = sparse.NllTempered[row];
+        losses.TeacherEntropy[row] = sparse.Entropy[row];
+        losses.Agrees[row] = count > 0 && p.MaximumIndex == ids[0];
+    }
+
+    // KD loss −Σ_K q̂_i ln p_i − s·ln P with P by its own log-sum-exp, since 1 − Σ_K p_i would cancel. Returns the log-sum-exp of all logits.
+    private static double RunWithTail(float* z, int vocabulary, ReadOnlySpan<int> ids, ReadOnlySpan<float> shares, ReadOnlySpan<float> scores, float maximum, double weight, float scale, out double crossEntropy)
+    {
+        double kept = 0, inner = 0, mass = 0;
+        for (int i = 0; i < ids.Length; i++)
+        {
+            z[ids[i]] = float.NegativeInfinity; // out of the passes below, and 0 after them
+            kept += Math.Exp((double)scores[i] - maximum);
+            inner += (double)shares[i] * scores[i];
+            mass += shares[i];
+        }
+
+        float restMaximum = SoftLabelKernel.Maximum(z, vocabulary).Maximum;
+        bool hasRest = ids.Length < vocabulary && !float.IsNegativeInfinity(restMaximum);
+        float restSum = !hasRest ? 0 : scale == 0 ? SoftLabelKernel.ExponentialSum(z, vocabulary, restMaximum) : SoftLabelKernel.Exponentials(z, vocabulary, restMaximum);
+        double tail = Math.Max(0.0, 1.0 - mass);
+        double lse = maximum + Math.Log(kept + (restSum * Math.Exp((double)restMaximum - maximum)));
+        double restLse = restMaximum + Math.Log(restSum);
+        crossEntropy = (mass * lse) - inner + (hasRest ? tail * (lse - restLse) : 0.0);
+        if (scale != 0)
+        {
+            // Outside K: p_v − ω·s·p_v/P, one factor for all of them.
+            SoftLabelKernel.Scale(z, vocabulary, hasRest ? (float)(scale * (Math.Exp(restMaximum - lse) - (weight * tail / restSum))) : 0f);
+            for (int i = 0; i < ids.Length; i++)
+            {
+                z[ids[i]] = (float)(scale * Math.Exp(scores[i] - lse));
+            }
+
+            if (weight != 0)
+            {
+                Subtract(z, ids, shares, (float)(scale * weight));
+            }
+        }
+
+        return lse;
+    }
+
+    private static void Subtract(float* z, ReadOnlySpan<int> ids, ReadOnlySpan<float> shares, float factor)
+    {
+        for (int i = 0; i < ids.Length; i++)
+        {
+            z[ids[i]] -= factor * shares[i];
+        }
+    }
+}

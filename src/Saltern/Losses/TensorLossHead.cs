@@ -1,0 +1,77 @@
+// The loss head in libtorch's operations: what a CUDA device, another type or a sceptic uses. Same chunks, same p − m, more passes over memory.
+using static TorchSharp.torch;
+
+namespace Saltern.Losses;
+
+/// <summary>Loss head made of libtorch's operations: any device and floating type; losses are computed in float32 or better.</summary>
+/// <remarks>The plain twin of <see cref="FusedLossHead"/>, and the one that runs where weights are not float32 on the CPU. It never ran on a GPU.</remarks>
+public sealed class TensorLossHead : LossHead
+{
+    /// <summary>Plans the chunks; their memory comes from libtorch's allocator.</summary>
+    /// <param name="vocabulary">Real token ids; rows of a head beyond them get neither probability nor gradient.</param>
+    /// <param name="headRows">Rows of the student's head, V or more.</param>
+    public TensorLossHead(int vocabulary, int headRows)
+        : base(vocabulary, headRows)
+    {
+    }
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        // Nothing outlives a chunk.
+    }
+
+    /// <inheritdoc/>
+    protected override void RunChunk(LossRequest request, PositionLosses losses, LossChunk chunk, float scale, Tensor? hiddenGradient, Tensor? headGradient)
+    {
+        Tensor head = request.Head.detach(), hidden = request.HiddenStates.detach().narrow(0, chunk.First, chunk.Rows); // [M, D]
+        ScalarType type = hidden.dtype == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32;
+        Tensor labels = tensor(request.Labels.AsSpan(chunk.First, chunk.Rows).ToArray()).to(hidden.device);              // [M]
+        Tensor counted = labels.ge(0), targets = labels.clamp_min(0).unsqueeze(1);                                       // [M], [M, 1]
+        Tensor logProbs = nn.functional.log_softmax(hidden.mm(head.t()).to(type).narrow(1, 0, Vocabulary), 1);           // [M, V]
+        Tensor nll = logProbs.gather(1, targets).squeeze(1).neg();
+        Tensor best = logProbs.argmax(1);
+        Copy(counted, losses.Counted, chunk.First);
+        Copy(nll, losses.StudentNll, chunk.First);
+        Copy(nll, losses.Loss, chunk.First);
+        Copy(best.eq(labels), losses.Correct, chunk.First);
+        Array.Clear(losses.Weight, chunk.First, chunk.Rows);
+        Array.Clear(losses.HasTeacher, chunk.First, chunk.Rows);
+        TensorTargets? taught = chunk.Taught > 0 ? TensorTargets.Of(request, chunk, logProbs.narrow(0, 0, chunk.Taught), targets.narrow(0, 0, chunk.Taught), Vocabulary) : null;
+        if (taught is not null)
+        {
+            taught.Record(losses, chunk, best.narrow(0, 0, chunk.Taught));
+        }
+
+        if (hiddenGradient is null)
+        {
+            return;
+        }
+
+        // p − m, zero where a position is not counted and beyond the real vocabulary.
+        Tensor weights = tensor(losses.Weight.AsSpan(chunk.First, chunk.Rows).ToArray()).to(type).to(hidden.device).unsqueeze(1); // [M, 1]
+        Tensor gradient = logProbs.exp();
+        gradient.scatter_add_(1, targets, weights - 1);
+        if (taught is not null)
+        {
+            gradient.narrow(0, 0, chunk.Taught).sub_(weights.narrow(0, 0, chunk.Taught) * taught.Target);
+        }
+
+        gradient = (gradient * (counted.to(type).unsqueeze(1) * scale)).to(hidden.dtype);
+        Tensor rows = head.narrow(0, 0, Vocabulary);
+        hiddenGradient.copy_(gradient.mm(rows));                                                                                   // [M, D]
+        headGradient!.narrow(0, 0, Vocabulary).add_(gradient.t().mm(hidden));                                                      // [V, D]
+    }
+
+    private static void Copy(Tensor values, float[] to, int first)
+    {
+        using Tensor host = values.to(ScalarType.Float32).cpu();
+        host.data<float>().CopyTo(to.AsSpan(first));
+    }
+
+    private static void Copy(Tensor values, bool[] to, int first)
+    {
+        using Tensor host = values.cpu();
+        host.data<bool>().CopyTo(to.AsSpan(first));
+    }
+}

@@ -1,0 +1,42 @@
+namespace Saltern.Models;
+
+/// <summary>Which positions of its own sequence each query position attends to: one contiguous range a query. Null instead of an instance means causal attention.</summary>
+/// <remarks>
+/// Causal: [0, t + 1). Within documents only: [start of t's document, t + 1). A free prefix of s tokens: [0, max(s, t + 1)). One range covers every objective of
+/// docs/method.md, so that no [T, T] mask need exist.
+/// </remarks>
+public sealed record AttentionRanges
+{
+    /// <summary>Takes the ranges of whole sequences.</summary>
+    /// <param name="first">First key of each query, [B·T], counted within its sequence.</param>
+    /// <param name="end">One past its last key, [B·T]; above the query's own position everywhere, so that no row is empty.</param>
+    /// <param name="sequenceLength">T.</param>
+    /// <exception cref="ArgumentException">A range leaves its sequence or does not hold its own query.</exception>
+    public AttentionRanges(int[] first, int[] end, int sequenceLength)
+    {
+        if (first.Length != end.Length || sequenceLength < 1 || first.Length % sequenceLength != 0)
+        {
+            throw new ArgumentException($"{first.Length} and {end.Length} ranges are not those of whole sequences of {sequenceLength} tokens.", nameof(first));
+        }
+
+        for (int i = 0; i < first.Length; i++)
+        {
+            int position = i % sequenceLength;
+            if (first[i] < 0 || first[i] > position || end[i] <= position || end[i] > sequenceLength)
+            {
+                throw new ArgumentException($"Query {position} of sequence {i / sequenceLength} has the range [{first[i]}, {end[i]}), which leaves the {sequenceLength} positions or misses its own.", nameof(first));
+            }
+        }
+
+        (First, End, SequenceLength) = (first, end, sequenceLength);
+    }
+
+    /// <summary>First key of each query, [B·T].</summary>
+    public int[] First { get; }
+
+    /// <summary>One past the last key of each query, [B·T].</summary>
+    public int[] End { get; }
+
+    /// <summary>T.</summary>
+    public int SequenceLength { get; }
+}
