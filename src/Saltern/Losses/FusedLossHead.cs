@@ -35,13 +35,13 @@ public sealed class FusedLossHead : LossHead
     {
         Tensor head = request.Head.detach(), hidden = request.HiddenStates.detach().narrow(0, chunk.First, chunk.Rows); // [M, D]
         Tensor logits = _studentLogits.narrow(0, 0, chunk.Rows);                                                         // [M, V]
-        logits.addmm_(hidden, head.t(), 0, 1);
+        MatrixProduct.Into(logits, hidden, head.t(), 0);
         Tensor? teacherLogits = chunk.Taught > 0 ? TeacherLogits(request.Teacher!, chunk) : null;
         RunRows(request, losses, chunk, logits, teacherLogits, scale);
         if (hiddenGradient is not null)
         {
-            hiddenGradient.addmm_(logits, head, 0, 1);       // [M, D]
-            headGradient!.addmm_(logits.t(), hidden, 1, 1);  // [V, D]
+            MatrixProduct.Into(hiddenGradient, logits, head, 0);      // [M, D]
+            MatrixProduct.Into(headGradient!, logits.t(), hidden, 1); // [V, D]
         }
     }
 
@@ -52,7 +52,7 @@ public sealed class FusedLossHead : LossHead
         {
             case LiveSoftLabels live:
                 Tensor logits = TeacherBuffer(live.Head.shape[0], chunk.Taught);
-                logits.addmm_(live.HiddenStates.narrow(0, chunk.First, chunk.Taught), live.Head.detach().t(), 0, 1);
+                MatrixProduct.Into(logits, live.HiddenStates.narrow(0, chunk.First, chunk.Taught), live.Head.detach().t(), 0);
                 return logits;
             case DenseSoftLabels dense:
                 return TeacherBuffer(dense.Logits.shape[1], chunk.Taught).copy_(dense.Logits.narrow(0, chunk.First, chunk.Taught));

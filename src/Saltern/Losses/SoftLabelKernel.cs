@@ -1,7 +1,7 @@
 // The arithmetic of one position, over rows of logits in place: one pass for maxima, one for exponentials and sums, one for the gradient.
 // z = student logits, s = teacher logits, e_i = exp(z_i − max z), t_i = exp((s_i − max s)/τ); lse = log-sum-exp.
 using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics;
+using Saltern.Kernels;
 
 namespace Saltern.Losses;
 
@@ -40,79 +40,21 @@ internal struct TeacherSums
 /// <summary>Vectorised passes over one row of logits.</summary>
 internal static unsafe class SoftLabelKernel
 {
-    private static readonly int Lanes = Vector256<float>.Count;
-
     /// <summary>Largest value and its lowest index. A row with a NaN gives NaN.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static RowSums Maximum(float* row, int count)
     {
-        int i = 0;
-        float maximum = float.NegativeInfinity;
-        if (count >= Lanes)
-        {
-            Vector256<float> largest = Vector256.Load(row);
-            for (i = Lanes; i <= count - Lanes; i += Lanes)
-            {
-                largest = Vector256.Max(largest, Vector256.Load(row + i));
-            }
-
-            for (int lane = 0; lane < Lanes; lane++)
-            {
-                maximum = MathF.Max(maximum, largest[lane]);
-            }
-        }
-
-        for (; i < count; i++)
-        {
-            maximum = MathF.Max(maximum, row[i]);
-        }
-
+        float maximum = Lanes512.AreFast ? Maximum<Lanes512>(row, count) : Maximum<Lanes256>(row, count);
         int index = new ReadOnlySpan<float>(row, count).IndexOf(maximum);
         return new RowSums { Maximum = maximum, MaximumIndex = Math.Max(index, 0) };
     }
 
     /// <summary>Replaces z_i by e_i and returns Σ e_i.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static float Exponentials(float* row, int count, float maximum)
-    {
-        int i = 0;
-        Vector256<float> shift = Vector256.Create(maximum), sum = Vector256<float>.Zero;
-        for (; i <= count - Lanes; i += Lanes)
-        {
-            Vector256<float> e = Vector256.Exp(Vector256.Load(row + i) - shift);
-            e.Store(row + i);
-            sum += e;
-        }
-
-        float total = Vector256.Sum(sum);
-        for (; i < count; i++)
-        {
-            row[i] = MathF.Exp(row[i] - maximum);
-            total += row[i];
-        }
-
-        return total;
-    }
+    public static float Exponentials(float* row, int count, float maximum) =>
+        Lanes512.AreFast ? Exponentials<Lanes512>(row, count, maximum, store: true) : Exponentials<Lanes256>(row, count, maximum, store: true);
 
     /// <summary>Σ e_i without a write: evaluation needs no gradient.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static float ExponentialSum(float* row, int count, float maximum)
-    {
-        int i = 0;
-        Vector256<float> shift = Vector256.Create(maximum), sum = Vector256<float>.Zero;
-        for (; i <= count - Lanes; i += Lanes)
-        {
-            sum += Vector256.Exp(Vector256.Load(row + i) - shift);
-        }
-
-        float total = Vector256.Sum(sum);
-        for (; i < count; i++)
-        {
-            total += MathF.Exp(row[i] - maximum);
-        }
-
-        return total;
-    }
+    public static float ExponentialSum(float* row, int count, float maximum) =>
+        Lanes512.AreFast ? Exponentials<Lanes512>(row, count, maximum, store: false) : Exponentials<Lanes256>(row, count, maximum, store: false);
 
     /// <summary>Replaces z_i by e_i and s_i by t_i, and sums all that the loss, its gradient and the log need.</summary>
     /// <param name="student">z, [count].</param>
@@ -122,55 +64,143 @@ internal static unsafe class SoftLabelKernel
     /// <param name="teacherMaximum">max s.</param>
     /// <param name="temperature">τ.</param>
     /// <param name="studentExpSum">Σ e_i.</param>
+    public static TeacherSums ExponentialsOfBoth(float* student, float* teacher, int count, float studentMaximum, float teacherMaximum, float temperature, out float studentExpSum) => Lanes512.AreFast
+        ? ExponentialsOfBoth<Lanes512>(student, teacher, count, studentMaximum, teacherMaximum, temperature, out studentExpSum)
+        : ExponentialsOfBoth<Lanes256>(student, teacher, count, studentMaximum, teacherMaximum, temperature, out studentExpSum);
+
+    /// <summary>Replaces e_i by factor·e_i: the part of p in the gradient p − m.</summary>
+    public static void Scale(float* row, int count, float factor)
+    {
+        if (Lanes512.AreFast)
+        {
+            Scale<Lanes512>(row, count, factor);
+        }
+        else
+        {
+            Scale<Lanes256>(row, count, factor);
+        }
+    }
+
+    /// <summary>Replaces e_i by a·e_i − b·t_i: p and the teacher's part of m in the gradient p − m.</summary>
+    public static void Difference(float* student, float* teacher, int count, float studentFactor, float teacherFactor)
+    {
+        if (Lanes512.AreFast)
+        {
+            Difference<Lanes512>(student, teacher, count, studentFactor, teacherFactor);
+        }
+        else
+        {
+            Difference<Lanes256>(student, teacher, count, studentFactor, teacherFactor);
+        }
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static TeacherSums ExponentialsOfBoth(float* student, float* teacher, int count, float studentMaximum, float teacherMaximum, float temperature, out float studentExpSum)
+    private static float Maximum<TLanes>(float* row, int count)
+        where TLanes : struct, IFloatLanes<TLanes>
+    {
+        int i = 0;
+        float maximum = float.NegativeInfinity;
+        if (count >= 2 * TLanes.Count)
+        {
+            // Two chains: one maximum waits for the one before it.
+            TLanes even = TLanes.Load(row), odd = TLanes.Load(row + TLanes.Count);
+            for (i = 2 * TLanes.Count; i <= count - (2 * TLanes.Count); i += 2 * TLanes.Count)
+            {
+                even = TLanes.Max(even, TLanes.Load(row + i));
+                odd = TLanes.Max(odd, TLanes.Load(row + i + TLanes.Count));
+            }
+
+            maximum = TLanes.Max(TLanes.Max(even, odd));
+        }
+
+        for (; i < count; i++)
+        {
+            maximum = MathF.Max(maximum, row[i]);
+        }
+
+        return maximum;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static float Exponentials<TLanes>(float* row, int count, float maximum, bool store)
+        where TLanes : struct, IFloatLanes<TLanes>
+    {
+        int i = 0;
+        TLanes shift = TLanes.Create(maximum), sum = TLanes.Create(0);
+        for (; i <= count - TLanes.Count; i += TLanes.Count)
+        {
+            TLanes e = TLanes.Exp(TLanes.Load(row + i) - shift);
+            if (store)
+            {
+                e.Store(row + i);
+            }
+
+            sum += e;
+        }
+
+        float total = TLanes.Sum(sum);
+        for (; i < count; i++)
+        {
+            float e = LaneMath.Exp(row[i] - maximum);
+            if (store)
+            {
+                row[i] = e;
+            }
+
+            total += e;
+        }
+
+        return total;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static TeacherSums ExponentialsOfBoth<TLanes>(float* student, float* teacher, int count, float studentMaximum, float teacherMaximum, float temperature, out float studentExpSum)
+        where TLanes : struct, IFloatLanes<TLanes>
     {
         bool tempered = temperature != 1f;
         float sharpness = 1f / temperature;
-        Vector256<float> zShift = Vector256.Create(studentMaximum), sShift = Vector256.Create(teacherMaximum), factor = Vector256.Create(sharpness);
-        Vector256<float> eSum = Vector256<float>.Zero, tSum = eSum, cross = eSum, log = eSum, plain = eSum, plainLog = eSum;
+        TLanes zShift = TLanes.Create(studentMaximum), sShift = TLanes.Create(teacherMaximum), factor = TLanes.Create(sharpness);
+        TLanes eSum = TLanes.Create(0), tSum = eSum, cross = eSum, log = eSum, plain = eSum, plainLog = eSum;
         int i = 0;
-        for (; i <= count - Lanes; i += Lanes)
+        for (; i <= count - TLanes.Count; i += TLanes.Count)
         {
-            Vector256<float> z = Vector256.Load(student + i) - zShift, s = Vector256.Load(teacher + i) - sShift;
-            Vector256<float> e = Vector256.Exp(z);
-            Vector256<float> u = s * factor;
-            Vector256<float> t = Vector256.Exp(u);
+            TLanes z = TLanes.Load(student + i) - zShift, s = TLanes.Load(teacher + i) - sShift;
+            TLanes e = TLanes.Exp(z), u = s * factor, t = TLanes.Exp(u);
             e.Store(student + i);
             t.Store(teacher + i);
             eSum += e;
             tSum += t;
-            cross += t * z;
-            log += t * u;
+            cross = TLanes.MultiplyAdd(t, z, cross);
+            log = TLanes.MultiplyAdd(t, u, log);
             if (tempered)
             {
-                Vector256<float> q = Vector256.Exp(s);
+                TLanes q = TLanes.Exp(s);
                 plain += q;
-                plainLog += q * s;
+                plainLog = TLanes.MultiplyAdd(q, s, plainLog);
             }
         }
 
         var sums = new TeacherSums
         {
-            ExpSum = Vector256.Sum(tSum),
-            StudentSum = Vector256.Sum(cross),
-            LogSum = Vector256.Sum(log),
-            PlainExpSum = Vector256.Sum(plain),
-            PlainLogSum = Vector256.Sum(plainLog),
+            ExpSum = TLanes.Sum(tSum),
+            StudentSum = TLanes.Sum(cross),
+            LogSum = TLanes.Sum(log),
+            PlainExpSum = TLanes.Sum(plain),
+            PlainLogSum = TLanes.Sum(plainLog),
         };
-        studentExpSum = Vector256.Sum(eSum);
+        studentExpSum = TLanes.Sum(eSum);
         for (; i < count; i++)
         {
             float z = student[i] - studentMaximum, s = teacher[i] - teacherMaximum, u = s * sharpness;
-            student[i] = MathF.Exp(z);
-            teacher[i] = MathF.Exp(u);
+            student[i] = LaneMath.Exp(z);
+            teacher[i] = LaneMath.Exp(u);
             studentExpSum += student[i];
             sums.ExpSum += teacher[i];
             sums.StudentSum += teacher[i] * z;
             sums.LogSum += teacher[i] * u;
             if (tempered)
             {
-                float q = MathF.Exp(s);
+                float q = LaneMath.Exp(s);
                 sums.PlainExpSum += q;
                 sums.PlainLogSum += q * s;
             }
@@ -184,15 +214,15 @@ internal static unsafe class SoftLabelKernel
         return sums;
     }
 
-    /// <summary>Replaces e_i by factor·e_i: the part of p in the gradient p − m.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Scale(float* row, int count, float factor)
+    private static void Scale<TLanes>(float* row, int count, float factor)
+        where TLanes : struct, IFloatLanes<TLanes>
     {
-        Vector256<float> a = Vector256.Create(factor);
+        TLanes a = TLanes.Create(factor);
         int i = 0;
-        for (; i <= count - Lanes; i += Lanes)
+        for (; i <= count - TLanes.Count; i += TLanes.Count)
         {
-            (Vector256.Load(row + i) * a).Store(row + i);
+            (TLanes.Load(row + i) * a).Store(row + i);
         }
 
         for (; i < count; i++)
@@ -201,15 +231,15 @@ internal static unsafe class SoftLabelKernel
         }
     }
 
-    /// <summary>Replaces e_i by a·e_i − b·t_i: p and the teacher's part of m in the gradient p − m.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Difference(float* student, float* teacher, int count, float studentFactor, float teacherFactor)
+    private static void Difference<TLanes>(float* student, float* teacher, int count, float studentFactor, float teacherFactor)
+        where TLanes : struct, IFloatLanes<TLanes>
     {
-        Vector256<float> a = Vector256.Create(studentFactor), b = Vector256.Create(teacherFactor);
+        TLanes a = TLanes.Create(studentFactor), b = TLanes.Create(teacherFactor);
         int i = 0;
-        for (; i <= count - Lanes; i += Lanes)
+        for (; i <= count - TLanes.Count; i += TLanes.Count)
         {
-            ((Vector256.Load(student + i) * a) - (Vector256.Load(teacher + i) * b)).Store(student + i);
+            ((TLanes.Load(student + i) * a) - (TLanes.Load(teacher + i) * b)).Store(student + i);
         }
 
         for (; i < count; i++)

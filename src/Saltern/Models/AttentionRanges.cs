@@ -1,3 +1,6 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
 namespace Saltern.Models;
 
 /// <summary>Which positions of its own sequence each query position attends to: one contiguous range a query. Null instead of an instance means causal attention.</summary>
@@ -39,4 +42,14 @@ public sealed record AttentionRanges
 
     /// <summary>T.</summary>
     public int SequenceLength { get; }
+
+    /// <summary>The same as a matrix: true where a query attends to a key, [B, 1, T, T], on the CPU; the caller owns it.</summary>
+    public Tensor Mask()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        long batch = First.Length / SequenceLength;
+        Tensor keys = arange(SequenceLength).view(1, 1, 1, SequenceLength);
+        Tensor first = tensor(First).view(batch, 1, SequenceLength, 1), end = tensor(End).view(batch, 1, SequenceLength, 1);
+        return keys.ge(first).logical_and(keys.lt(end)).MoveToOuterDisposeScope();
+    }
 }

@@ -12,11 +12,10 @@ namespace Saltern.Models;
 /// <remarks>Weights are named and laid out as in Hugging Face's Llama; q, k, v and gate, up are adjacent, so that each triple or pair is one product.</remarks>
 public sealed class Transformer : IDisposable
 {
-    private readonly int _embedding;
     private readonly int _head;
-    private readonly int _finalNorm;
-    private readonly Layer[] _layers;
+    private readonly DecoderLayer[] _layers;
     private RotaryTable? _rotary;
+    private FusedDecoder? _fused;
 
     /// <summary>Allocates the model with all weights zero; see <see cref="Initialize"/>.</summary>
     /// <param name="config">A resolved shape (<see cref="TransformerConfig.Resolve"/>).</param>
@@ -28,12 +27,12 @@ public sealed class Transformer : IDisposable
         Config = config;
         int queryRows = config.NumAttentionHeads * config.HeadDim, keyRows = config.NumKeyValueHeads * config.HeadDim;
         var layout = new ParameterLayout();
-        _embedding = layout.Add(config.HiddenSize, ("model.embed_tokens.weight", config.VocabSize));
-        _layers = new Layer[config.NumHiddenLayers];
+        Embedding = layout.Add(config.HiddenSize, ("model.embed_tokens.weight", config.VocabSize));
+        _layers = new DecoderLayer[config.NumHiddenLayers];
         for (int i = 0; i < _layers.Length; i++)
         {
             string at = $"model.layers.{i}.", attention = at + "self_attn.", mlp = at + "mlp.";
-            _layers[i] = new Layer
+            _layers[i] = new DecoderLayer
             {
                 AttentionNorm = layout.Add(null, (at + "input_layernorm.weight", config.HiddenSize)),
                 Qkv = layout.Add(config.HiddenSize, (attention + "q_proj.weight", queryRows), (attention + "k_proj.weight", keyRows), (attention + "v_proj.weight", keyRows)),
@@ -48,13 +47,22 @@ public sealed class Transformer : IDisposable
             };
         }
 
-        _finalNorm = layout.Add(null, ("model.norm.weight", config.HiddenSize));
-        _head = config.IsTied ? _embedding : layout.Add(config.HiddenSize, ("lm_head.weight", config.VocabSize));
+        FinalNorm = layout.Add(null, ("model.norm.weight", config.HiddenSize));
+        _head = config.IsTied ? Embedding : layout.Add(config.HiddenSize, ("lm_head.weight", config.VocabSize));
         Parameters = new ParameterSet(layout, trainable, type, device);
+        UsesKernels = type == ScalarType.Float32 && Parameters.Device.type == DeviceType.CPU;
     }
 
     /// <summary>The resolved shape.</summary>
     public TransformerConfig Config { get; }
+
+    /// <summary>Block of the embedding, [V, D].</summary>
+    internal int Embedding { get; }
+
+    /// <summary>Block of the last norm's weight, [D].</summary>
+    internal int FinalNorm { get; }
+
+    private FusedDecoder Fused => _fused ??= new FusedDecoder(this);
 
     /// <summary>Weights and gradients.</summary>
     public ParameterSet Parameters { get; }
@@ -89,31 +97,49 @@ public sealed class Transformer : IDisposable
         }
     }
 
+    /// <summary>Whether passes may go through own kernels: float32 on the CPU. The switch turns them off.</summary>
+    public bool UsesKernels { get; set; }
+
+    /// <summary>Whether a training pass keeps only each layer's input and makes the rest again on the way back: less memory for about a third more arithmetic.</summary>
+    public bool Recomputes { get; set; }
+
     /// <summary>Final hidden states of whole sequences, normalised, ready for the head.</summary>
     /// <param name="tokens">Token ids, [B, T], int64, on the model's device.</param>
-    /// <returns>[N, D] with N = B·T, in the order of the tokens; the caller owns it.</returns>
-    public Tensor HiddenStates(Tensor tokens) => HiddenStates(tokens, cache: null);
+    /// <param name="ranges">Keys each query sees; null for causal attention.</param>
+    /// <returns>[N, D] with N = B·T, in the order of the tokens; the caller owns it. Without <see cref="no_grad"/> it carries a graph for automatic differentiation.</returns>
+    public Tensor HiddenStates(Tensor tokens, AttentionRanges? ranges = null) =>
+        UsesKernels && !is_grad_enabled() ? Fused.Forward(tokens, ranges, keep: false, recompute: false) : HiddenStates(tokens, ranges, cache: null);
 
-    /// <summary>As <see cref="HiddenStates(Tensor)"/>, going on from the sequences that the cache holds, and adding to it.</summary>
+    /// <summary>The forward pass of a training step.</summary>
+    /// <param name="tokens">Token ids, [B, T], int64, on the model's device.</param>
+    /// <param name="ranges">Keys each query sees; null for causal attention.</param>
+    /// <returns>Hidden states and the way back; the caller disposes of it before the next pass.</returns>
+    public TrainingPass Train(Tensor tokens, AttentionRanges? ranges = null) =>
+        UsesKernels ? new FusedPass(Fused, Fused.Forward(tokens, ranges, keep: true, Recomputes)) : new AutogradPass(HiddenStates(tokens, ranges, cache: null));
+
+    /// <summary>As <see cref="HiddenStates(Tensor, AttentionRanges?)"/>, going on from the sequences that the cache holds, and adding to it.</summary>
     /// <param name="tokens">The next ids of each sequence, [B, T].</param>
-    /// <param name="cache">Keys and values of the tokens before; null for none. Several tokens at once only into an empty cache.</param>
-    public Tensor HiddenStates(Tensor tokens, KeyValueCache? cache)
+    /// <param name="cache">Keys and values of the tokens before. Several tokens at once only into an empty cache.</param>
+    public Tensor HiddenStates(Tensor tokens, KeyValueCache cache) => HiddenStates(tokens, ranges: null, cache);
+
+    private Tensor HiddenStates(Tensor tokens, AttentionRanges? ranges, KeyValueCache? cache)
     {
         using DisposeScope scope = NewDisposeScope();
         long batch = tokens.shape[0], length = tokens.shape[1], start = cache?.Length ?? 0;
         (Tensor cosines, Tensor sines) = RotaryRows(start, length);
-        Tensor x = Parameters[_embedding].index_select(0, tokens.reshape(-1)); // [N, D]
+        Tensor? mask = ranges?.Mask().to(Parameters.Device);
+        Tensor x = Parameters[Embedding].index_select(0, tokens.reshape(-1)); // [N, D]
         for (int i = 0; i < _layers.Length; i++)
         {
-            Layer layer = _layers[i];
+            DecoderLayer layer = _layers[i];
             Tensor normed = TensorMath.RmsNorm(x, Parameters[layer.AttentionNorm], Config.RmsNormEps);
-            x = x + Attention(layer, normed, batch, length, cosines, sines, cache, i);
+            x = x + Attention(layer, normed, batch, length, cosines, sines, mask, cache, i);
             normed = TensorMath.RmsNorm(x, Parameters[layer.FeedForwardNorm], Config.RmsNormEps);
             x = x + FeedForward(layer, normed);
         }
 
         cache?.Advance(length);
-        return TensorMath.RmsNorm(x, Parameters[_finalNorm], Config.RmsNormEps).MoveToOuterDisposeScope();
+        return TensorMath.RmsNorm(x, Parameters[FinalNorm], Config.RmsNormEps).MoveToOuterDisposeScope();
     }
 
     /// <summary>Next-token scores of whole sequences; training never calls it, because [N, V] is the largest tensor there is.</summary>
@@ -127,12 +153,16 @@ public sealed class Transformer : IDisposable
     /// <summary>Frees weights and gradients.</summary>
     public void Dispose()
     {
+        _fused?.Dispose();
         _rotary?.Dispose();
         Parameters.Dispose();
     }
 
+    /// <summary>Blocks of a layer.</summary>
+    internal DecoderLayer Layer(int index) => _layers[index];
+
     // Causal grouped-query attention. [N, D] → [N, D]
-    private Tensor Attention(Layer layer, Tensor x, long batch, long length, Tensor cosines, Tensor sines, KeyValueCache? cache, int index)
+    private Tensor Attention(DecoderLayer layer, Tensor x, long batch, long length, Tensor cosines, Tensor sines, Tensor? mask, KeyValueCache? cache, int index)
     {
         int heads = Config.NumAttentionHeads, groups = Config.NumKeyValueHeads, size = Config.HeadDim;
         Tensor qkv = Linear(x, layer.Qkv, layer.QkvBias).view(batch, length, heads + (2 * groups), size); // [B, T, H+2G, A]
@@ -150,13 +180,13 @@ public sealed class Transformer : IDisposable
             v = v.repeat_interleave(heads / groups, dim: 1);
         }
 
-        // A single new token sees everything before it; whole sequences are masked causally.
-        Tensor mixed = nn.functional.scaled_dot_product_attention(q, k, v, is_casual: length > 1);        // [B, H, T, A]
+        // A single new token sees everything before it; whole sequences are masked, causally unless told otherwise.
+        Tensor mixed = nn.functional.scaled_dot_product_attention(q, k, v, attn_mask: mask, is_casual: mask is null && length > 1); // [B, H, T, A]
         return Linear(mixed.transpose(1, 2).reshape(batch * length, heads * size), layer.Output, layer.OutputBias);
     }
 
     // SwiGLU: down(silu(gate(x)) · up(x)). [N, D] → [N, D]
-    private Tensor FeedForward(Layer layer, Tensor x)
+    private Tensor FeedForward(DecoderLayer layer, Tensor x)
     {
         Tensor gateUp = Linear(x, layer.GateUp, layer.GateUpBias); // [N, 2F]
         return Linear(TensorMath.SwiGlu(gateUp), layer.Down, layer.DownBias);
@@ -164,7 +194,8 @@ public sealed class Transformer : IDisposable
 
     private Tensor Linear(Tensor x, int weight, int? bias) => nn.functional.linear(x, Parameters[weight], bias is int b ? Parameters[b] : null);
 
-    private (Tensor Cosines, Tensor Sines) RotaryRows(long start, long length)
+    /// <summary>Cosines and sines of some positions, each [1, length, 1, A]; the caller owns the views.</summary>
+    internal (Tensor Cosines, Tensor Sines) RotaryRows(long start, long length)
     {
         if (_rotary is null || _rotary.Length < start + length)
         {
@@ -173,29 +204,5 @@ public sealed class Transformer : IDisposable
         }
 
         return _rotary.Rows(start, length);
-    }
-
-    // Block indices of one layer in the parameter set.
-    private sealed class Layer
-    {
-        public required int AttentionNorm { get; init; }
-
-        public required int Qkv { get; init; }
-
-        public required int? QkvBias { get; init; }
-
-        public required int Output { get; init; }
-
-        public required int? OutputBias { get; init; }
-
-        public required int FeedForwardNorm { get; init; }
-
-        public required int GateUp { get; init; }
-
-        public required int? GateUpBias { get; init; }
-
-        public required int Down { get; init; }
-
-        public required int? DownBias { get; init; }
     }
 }

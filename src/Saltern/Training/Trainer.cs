@@ -171,12 +171,12 @@ public sealed class Trainer : IDisposable
         int[] rows = [.. Enumerable.Range(first, _config.Training.MicroBatch).OrderBy(row => weights.ByDomain[batch.Samples[row].Domain] > 0 ? 0 : 1)];
         int taught = Teacher is null ? 0 : rows.Count(row => weights.ByDomain[batch.Samples[row].Domain] > 0);
         Tensor inputs = batch.Inputs(rows);                         // [B, T]
-        Tensor hidden = Student.HiddenStates(inputs);               // [N, D]
+        using TrainingPass pass = Student.Train(inputs);
         SoftLabels? softLabels = taught > 0 ? Teacher!.Run(inputs.narrow(0, 0, taught)) : null;
-        Tensor hiddenGradient = empty_like(hidden);                 // [N, D]
+        Tensor hiddenGradient = empty_like(pass.Hidden);            // [N, D]
         var request = new LossRequest
         {
-            HiddenStates = hidden,
+            HiddenStates = pass.Hidden,
             Head = Student.Head,
             Labels = batch.Labels(rows),
             Teacher = softLabels,
@@ -189,7 +189,7 @@ public sealed class Trainer : IDisposable
             _head.Train(request, batch.CountedPositions, _losses, hiddenGradient, headGradient);
         }
 
-        hidden.backward([hiddenGradient]);
+        pass.Backward(hiddenGradient);
         for (int i = 0; i < rows.Length; i++)
         {
             byDomain[batch.Samples[rows[i]].Domain].Add(_losses, i * length, length);

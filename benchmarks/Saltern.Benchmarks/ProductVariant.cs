@@ -1,0 +1,64 @@
+using Saltern.Losses;
+using Saltern.Models;
+using Saltern.Optimization;
+using Saltern.Teachers;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Saltern.Benchmarks;
+
+/// <summary>The step as Saltern's trainer makes it, with single paths switched off by the variant's name: <c>fused</c> (all), <c>layers-off</c>, <c>loss-off</c>.</summary>
+internal sealed class ProductVariant : IStepVariant
+{
+    private readonly Transformer _student;
+    private readonly LiveTeacher? _teacher;
+    private readonly LossHead _head;
+    private readonly AdamW _optimizer;
+    private readonly PositionLosses _losses;
+    private readonly float[] _weights;
+
+    public ProductVariant(Shape shape, bool distils, double weight, double temperature, string variant, int threads, bool recompute)
+    {
+        int positions = shape.Sequences * shape.Length, vocabulary = shape.Student.VocabSize;
+        _student = new Transformer(shape.Student, trainable: true) { Recomputes = recompute };
+        _student.Initialize(1);
+        if (distils)
+        {
+            var teacher = new Transformer(shape.Teacher, trainable: false);
+            teacher.Initialize(2);
+            teacher.UsesKernels = variant != "layers-off";
+            _teacher = new LiveTeacher(teacher, temperature);
+        }
+
+        _student.UsesKernels = variant != "layers-off";
+        _head = variant == "loss-off" ? new TensorLossHead(vocabulary, vocabulary) : new FusedLossHead(vocabulary, vocabulary, threads);
+        _optimizer = new AdamW(_student.Parameters, new OptimizerConfig { LearningRate = 1e-3 }, threads);
+        _losses = new PositionLosses(positions);
+        _weights = [.. Enumerable.Repeat((float)weight, positions)];
+    }
+
+    public double Step(Tensor tokens, long[] labels)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        _student.Parameters.ZeroGradients();
+        using TrainingPass pass = _student.Train(tokens);
+        Tensor hiddenGradient = empty_like(pass.Hidden);
+        var request = new LossRequest { HiddenStates = pass.Hidden, Head = _student.Head, Labels = labels, Teacher = _teacher?.Run(tokens), Weights = _weights };
+        using (Tensor headGradient = _student.HeadGradient())
+        {
+            _head.Train(request, labels.Length, _losses, hiddenGradient, headGradient);
+        }
+
+        pass.Backward(hiddenGradient);
+        _optimizer.Update(1e-3, _optimizer.GradientNorm());
+        return _losses.Loss.Average(loss => (double)loss);
+    }
+
+    public void Dispose()
+    {
+        _optimizer.Dispose();
+        _head.Dispose();
+        _teacher?.Dispose();
+        _student.Dispose();
+    }
+}

@@ -1,0 +1,91 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json;
+using Saltern.Engine;
+using static TorchSharp.torch;
+
+namespace Saltern.Benchmarks;
+
+/// <summary>Times whole training steps of one variant in this process and prints one line of JSON.</summary>
+internal static class StepWorker
+{
+    private const int Warmup = 2;
+    private const double Weight = 0.667, Temperature = 1.0;
+
+    /// <summary>Runs the steps.</summary>
+    public static int Run(Options options)
+    {
+        string variant = options.Text("variant", "fused");
+        string runtime = NativeRuntime.Configure(tuneAllocator: !options.Has("default-malloc"));
+        int threads = options.Number("threads", 1), steps = options.Number("steps", 6);
+        set_num_threads(threads);
+        Shape shape = Shape.Get(options);
+        bool distils = options.Has("kd");
+        MatrixProduct.Use(options.Text("library", "fastest") switch { "blas" => ProductLibrary.Blas, "onednn" => ProductLibrary.OneDnn, _ => MatrixProduct.Fastest() });
+        if (variant is not "fused" and not "kernels")
+        {
+            MatrixProduct.Use(ProductLibrary.Blas);
+        }
+
+        using IStepVariant trained = variant switch
+        {
+            "naive" => new NaiveVariant(shape, distils, Weight, Temperature),
+            _ => new ProductVariant(shape, distils, Weight, Temperature, variant, threads, options.Has("recompute")),
+        };
+        var (cpu, wall) = (new List<double>(), new List<double>());
+        double loss = 0;
+        using Process process = Process.GetCurrentProcess();
+        for (int step = 0; step < Warmup + steps; step++)
+        {
+            (Tensor tokens, long[] labels) = Batch(shape, step);
+            process.Refresh();
+            double before = process.TotalProcessorTime.TotalMilliseconds;
+            long start = Stopwatch.GetTimestamp();
+            loss = trained.Step(tokens, labels);
+            double elapsed = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
+            process.Refresh();
+            tokens.Dispose();
+            if (step >= Warmup)
+            {
+                cpu.Add(process.TotalProcessorTime.TotalMilliseconds - before);
+                wall.Add(elapsed);
+            }
+        }
+
+        Console.WriteLine(JsonSerializer.Serialize(new
+        {
+            variant,
+            shape = shape.Name,
+            distils,
+            threads,
+            library = MatrixProduct.Library.ToString(),
+            cpu_ms = Median(cpu),
+            wall_ms = Median(wall),
+            wall_min_ms = wall.Min(),
+            peak_rss_mb = PeakMebibytes(),
+            loss,
+            runtime,
+        }));
+        return 0;
+    }
+
+    /// <summary>High-water mark of this process's resident memory, MiB.</summary>
+    public static double PeakMebibytes() => double.Parse(
+        File.ReadLines("/proc/self/status").First(line => line.StartsWith("VmHWM", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) / 1024;
+
+    /// <summary>Middle value.</summary>
+    public static double Median(IReadOnlyList<double> values)
+    {
+        double[] sorted = [.. values.Order()];
+        return sorted.Length % 2 == 1 ? sorted[sorted.Length / 2] : (sorted[(sorted.Length / 2) - 1] + sorted[sorted.Length / 2]) / 2;
+    }
+
+    private static (Tensor Tokens, long[] Labels) Batch(Shape shape, int step)
+    {
+        var random = new Random(step);
+        int count = shape.Sequences * shape.Length;
+        long[] ids = [.. Enumerable.Range(0, count).Select(_ => (long)random.Next(shape.Student.VocabSize))];
+        long[] labels = [.. Enumerable.Range(0, count).Select(_ => (long)random.Next(shape.Student.VocabSize))];
+        return (tensor(ids, shape.Sequences, shape.Length), labels);
+    }
+}
