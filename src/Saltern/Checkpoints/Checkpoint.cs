@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using System.Text.Json;
 using Saltern.Models;
 using Saltern.Optimization;
@@ -9,7 +8,7 @@ namespace Saltern.Checkpoints;
 /// <summary>All that a run needs to go on bit for bit, all of it or none of it: a Hugging Face folder plus optimizer, trainer state and manifest.</summary>
 public static class Checkpoint
 {
-    /// <summary>Optimizer moments, by the names of the weights.</summary>
+    /// <summary>State of the optimizer, by the names of the weights.</summary>
     public const string OptimizerFile = "optimizer.safetensors";
 
     /// <summary>Step, data position, random state, transition.</summary>
@@ -25,45 +24,25 @@ public static class Checkpoint
     /// <summary>Writes a checkpoint aside, flushes it and renames it.</summary>
     /// <param name="folder">Final path.</param>
     /// <param name="model">Weights.</param>
-    /// <param name="optimizer">Moments.</param>
+    /// <param name="optimizer">Its state.</param>
     /// <param name="state">The rest.</param>
     /// <param name="tokenizerPath">tokenizer.json to put beside the model.</param>
-    public static void Save(string folder, Transformer model, AdamW optimizer, TrainState state, string tokenizerPath) => DurableFolder.Write(folder, temporary =>
+    public static void Save(string folder, Transformer model, Optimizer optimizer, TrainState state, string tokenizerPath) => DurableFolder.Write(folder, temporary =>
     {
         ModelFolder.Save(temporary, model);
         DurableFolder.WriteText(Path.Combine(temporary, ModelFolder.TokenizerFile), File.ReadAllText(tokenizerPath));
-        List<(string, long[], Func<ReadOnlyMemory<byte>>)> moments = [];
-        foreach (ParameterSlice slice in model.Parameters.Layout.Slices)
-        {
-            moments.Add((FirstMoment(slice), slice.Shape, () => MemoryMarshal.AsBytes(optimizer.FirstMoments(slice)).ToArray()));
-            moments.Add((SecondMoment(slice), slice.Shape, () => MemoryMarshal.AsBytes(optimizer.SecondMoments(slice)).ToArray()));
-        }
-
-        SafeTensorsFile.WriteFloat32(Path.Combine(temporary, OptimizerFile), moments, new Dictionary<string, string> { ["updates"] = $"{optimizer.UpdateCount}" });
+        IReadOnlyList<(string, long[], Func<ReadOnlyMemory<byte>>)> tensors = [.. optimizer.State.Select(tensor => (tensor.Name, tensor.Shape, (Func<ReadOnlyMemory<byte>>)(() => tensor.ToBytes())))];
+        SafeTensorsFile.WriteFloat32(Path.Combine(temporary, OptimizerFile), tensors, new Dictionary<string, string> { ["updates"] = $"{optimizer.UpdateCount}" });
         DurableFolder.WriteText(Path.Combine(temporary, StateFile), JsonSerializer.Serialize(state, Json));
         CheckpointManifest.Write(temporary);
     });
 
     /// <summary>Fills model and optimizer and returns the rest.</summary>
     /// <exception cref="CheckpointException">Optimizer or state do not fit the model.</exception>
-    public static TrainState Load(string folder, Transformer model, AdamW optimizer)
+    public static TrainState Load(string folder, Transformer model, Optimizer optimizer)
     {
         ModelFolder.LoadWeights(folder, model);
-        string path = Path.Combine(folder, OptimizerFile);
-        var entries = SafeTensorsFile.ReadHeader(path).ToDictionary(entry => entry.Name);
-        foreach (ParameterSlice slice in model.Parameters.Layout.Slices)
-        {
-            foreach ((string name, bool first) in new[] { (FirstMoment(slice), true), (SecondMoment(slice), false) })
-            {
-                if (!entries.TryGetValue(name, out SafeTensorsEntry? entry) || entry.Length != slice.Count * sizeof(float))
-                {
-                    throw new CheckpointException($"{path}: '{name}' is missing or of the wrong size.");
-                }
-
-                SafeTensorsFile.ReadBytes(path, entry, MemoryMarshal.AsBytes(first ? optimizer.FirstMoments(slice) : optimizer.SecondMoments(slice)));
-            }
-        }
-
+        OptimizerStateReader.Read(Path.Combine(folder, OptimizerFile), optimizer);
         TrainState state = LoadState(folder);
         optimizer.UpdateCount = state.Updates;
         return state;
@@ -108,8 +87,4 @@ public static class Checkpoint
             throw new CheckpointException($"{path} cannot be read: {e.Message}", e);
         }
     }
-
-    private static string FirstMoment(ParameterSlice slice) => "exp_avg." + slice.Name;
-
-    private static string SecondMoment(ParameterSlice slice) => "exp_avg_sq." + slice.Name;
 }

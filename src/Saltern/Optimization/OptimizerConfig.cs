@@ -35,6 +35,9 @@ public sealed record OptimizerConfig : IValidated
     [Range(0.0, 1e9)]
     public double MaxGradientNorm { get; init; } = 1.0;
 
+    /// <summary>A kind's word in a recipe.</summary>
+    public static string Name(OptimizerKind kind) => kind.ToString().ToLowerInvariant();
+
     /// <inheritdoc/>
     public IEnumerable<ConfigurationProblem> Validate()
     {

@@ -50,7 +50,7 @@ public sealed class Trainer : IDisposable
         Teacher = teacher;
         _batches = batches;
         _domainCount = domains.Count;
-        Optimizer = new AdamW(student.Parameters, config.Optimizer, threads);
+        Optimizer = Optimizer.Create(student.Parameters, config.Optimizer, threads);
         _schedule = new LearningRateSchedule(config.Schedule, config.Optimizer.LearningRate, config.Training.Steps);
         _transition = config.Distils ? Transition.Create(config.Distillation!, config.Training.Steps, config.Schedule.WarmupSteps, domains.Count) : null;
 
@@ -69,8 +69,8 @@ public sealed class Trainer : IDisposable
     /// <summary>The teacher; null once it is gone.</summary>
     public LiveTeacher? Teacher { get; private set; }
 
-    /// <summary>The optimizer and its moments.</summary>
-    public AdamW Optimizer { get; }
+    /// <summary>The optimizer and its state.</summary>
+    public Optimizer Optimizer { get; }
 
     /// <summary>Loss head of the student's vocabulary, also for evaluation between steps.</summary>
     public LossHead Head => _head;

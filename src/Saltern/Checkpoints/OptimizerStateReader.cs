@@ -1,0 +1,33 @@
+using Saltern.Optimization;
+
+namespace Saltern.Checkpoints;
+
+/// <summary>Fills an optimizer from <c>optimizer.safetensors</c>, all of it or nothing.</summary>
+internal static class OptimizerStateReader
+{
+    /// <summary>Reads the whole state.</summary>
+    /// <exception cref="CheckpointException">The file does not fit the model.</exception>
+    public static void Read(string path, Optimizer optimizer)
+    {
+        IReadOnlyList<SafeTensorsEntry> entries = SafeTensorsFile.ReadHeader(path);
+        Dictionary<string, SafeTensorsEntry> byName = entries.ToDictionary(entry => entry.Name);
+        foreach (OptimizerTensor tensor in optimizer.State)
+        {
+            if (!byName.TryGetValue(tensor.Name, out SafeTensorsEntry? entry) || entry.Type != "F32" || !entry.Shape.AsSpan().SequenceEqual(tensor.Shape))
+            {
+                string there = entry is null ? "is missing" : $"is {entry.Type} [{string.Join(", ", entry.Shape)}]";
+                throw new CheckpointException($"{path}: '{tensor.Name}' {there}, expected F32 [{string.Join(", ", tensor.Shape)}].");
+            }
+        }
+
+        if (byName.Keys.Except(optimizer.State.Select(tensor => tensor.Name)).FirstOrDefault() is string extra)
+        {
+            throw new CheckpointException($"{path}: '{extra}' belongs to nothing that the recipe's optimizer keeps. Go on with the recipe that wrote it.");
+        }
+
+        foreach (OptimizerTensor tensor in optimizer.State)
+        {
+            tensor.Fill(bytes => SafeTensorsFile.ReadBytes(path, byName[tensor.Name], bytes));
+        }
+    }
+}

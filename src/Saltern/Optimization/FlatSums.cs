@@ -1,0 +1,75 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using Saltern.Engine;
+using Saltern.Models;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Saltern.Optimization;
+
+/// <summary>Sums of squares over a model's flat buffers, in float64: the gradient's norm, and whether all weights are numbers.</summary>
+internal static unsafe class FlatSums
+{
+    // Fixed, so that the sum does not depend on the number of threads. A multiple of every vector width.
+    private const int RangeLength = 1 << 16;
+
+    /// <summary>Whether our own kernels can work on a flat buffer: float32 on the CPU.</summary>
+    public static bool CanRead(Tensor flat) => flat.dtype == ScalarType.Float32 && flat.device_type == DeviceType.CPU;
+
+    /// <summary>Σ x² over all blocks; not a number or infinite as soon as one element is.</summary>
+    /// <param name="flat">[length], of any type and on any device.</param>
+    /// <param name="layout">Its blocks.</param>
+    /// <param name="parallel">Threads for float32 on the CPU; the result does not depend on them.</param>
+    public static double SquareSum(Tensor flat, ParameterLayout layout, ParallelOptions parallel)
+    {
+        if (!CanRead(flat))
+        {
+            return layout.Blocks.Sum(block => BlockSquareSum(flat, block));
+        }
+
+        float* values = (float*)TensorAddress.Of(flat);
+        (long Start, long Length)[] ranges = [.. layout.Blocks.SelectMany(Ranges)];
+        double[] sums = new double[ranges.Length];
+        Parallel.For(0, ranges.Length, parallel, i => sums[i] = SquareSum(values + ranges[i].Start, ranges[i].Length));
+        return sums.Sum();
+    }
+
+    /// <summary>Cuts a run of elements into ranges that do not depend on the number of threads.</summary>
+    public static IEnumerable<(long Start, long Length)> Ranges(long offset, long count)
+    {
+        for (long start = 0; start < count; start += RangeLength)
+        {
+            yield return (offset + start, Math.Min(RangeLength, count - start));
+        }
+    }
+
+    private static IEnumerable<(long Start, long Length)> Ranges(ParameterBlock block) => Ranges(block.Offset, block.Count);
+
+    // One block at a time: the float64 copy stays small beside the weights.
+    private static double BlockSquareSum(Tensor flat, ParameterBlock block)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using IDisposable _ = no_grad();
+        return flat.narrow(0, block.Offset, block.Count).to(ScalarType.Float64).square().sum().item<double>();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static double SquareSum(float* values, long count)
+    {
+        Vector<double> sum = Vector<double>.Zero;
+        long i = 0;
+        for (; i <= count - Vector<float>.Count; i += Vector<float>.Count)
+        {
+            Vector.Widen(Vector.Load(values + i), out Vector<double> low, out Vector<double> high);
+            sum += (low * low) + (high * high);
+        }
+
+        double total = Vector.Sum(sum);
+        for (; i < count; i++)
+        {
+            total += (double)values[i] * values[i];
+        }
+
+        return total;
+    }
+}

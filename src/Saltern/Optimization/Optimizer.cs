@@ -1,0 +1,62 @@
+// What the update rules have in common: which weights, which gradient norm, clipping, and state that a checkpoint can keep.
+using Saltern.Models;
+
+namespace Saltern.Optimization;
+
+/// <summary>Turns a gradient into a change of the weights; owns what it has to remember between updates.</summary>
+/// <remarks>Made by <see cref="Create"/> from a recipe. Gradients are read, never changed: clipping is folded into the update.</remarks>
+public abstract class Optimizer : IDisposable
+{
+    private protected Optimizer(ParameterSet parameters, OptimizerConfig config, int threads)
+    {
+        (Parameters, Config) = (parameters, config);
+        Workers = new ParallelOptions { MaxDegreeOfParallelism = threads };
+    }
+
+    /// <summary>Updates made; a resumed run sets it.</summary>
+    public long UpdateCount { get; set; }
+
+    /// <summary>All that is remembered between updates besides <see cref="UpdateCount"/>, in a fixed order; owned by this optimizer.</summary>
+    public abstract IReadOnlyList<OptimizerTensor> State { get; }
+
+    /// <summary>Weights and gradients; owned by the model.</summary>
+    private protected ParameterSet Parameters { get; }
+
+    /// <summary>The recipe's section.</summary>
+    private protected OptimizerConfig Config { get; }
+
+    /// <summary>How many threads our own kernels may use.</summary>
+    private protected ParallelOptions Workers { get; }
+
+    /// <summary>Makes the optimizer that a recipe asks for, with its state zero.</summary>
+    /// <param name="parameters">Weights of a trainable model.</param>
+    /// <param name="config">Validated section of the recipe.</param>
+    /// <param name="threads">Threads for our own kernels.</param>
+    public static Optimizer Create(ParameterSet parameters, OptimizerConfig config, int threads) => FlatSums.CanRead(parameters.FlatWeights)
+        ? new AdamW(parameters, config, threads)
+        : new PlainAdamW(parameters, config, threads);
+
+    /// <summary>‖g‖₂ over all parameters, before clipping; for float32 on the CPU the same bits for any number of threads.</summary>
+    public double GradientNorm() => Math.Sqrt(FlatSums.SquareSum(Parameters.FlatGradients, Parameters.Layout, Workers));
+
+    /// <summary>Whether every weight is a number.</summary>
+    public bool WeightsAreFinite() => double.IsFinite(FlatSums.SquareSum(Parameters.FlatWeights, Parameters.Layout, Workers));
+
+    /// <summary>One update of every weight.</summary>
+    /// <param name="learningRate">η_j.</param>
+    /// <param name="gradientNorm">‖g‖₂ as <see cref="GradientNorm"/> found it.</param>
+    public void Update(double learningRate, double gradientNorm)
+    {
+        UpdateCount++;
+        double clip = Config.MaxGradientNorm > 0 && gradientNorm > Config.MaxGradientNorm ? Config.MaxGradientNorm / gradientNorm : 1.0;
+        Apply(learningRate, clip);
+    }
+
+    /// <summary>Gives the state back to the system.</summary>
+    public abstract void Dispose();
+
+    /// <summary>The update rule itself; <see cref="UpdateCount"/> already counts this update.</summary>
+    /// <param name="learningRate">η_j.</param>
+    /// <param name="clip">What every gradient is multiplied with: 1, or less where the norm is too large.</param>
+    private protected abstract void Apply(double learningRate, double clip);
+}

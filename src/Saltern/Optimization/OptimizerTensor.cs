@@ -1,0 +1,44 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Saltern.Optimization;
+
+/// <summary>One named tensor of an optimizer's state, as a checkpoint keeps it.</summary>
+/// <param name="Name">Key: what it is, then the weight it belongs to, e.g. <c>exp_avg.model.norm.weight</c>.</param>
+/// <param name="Values">Float32, contiguous, on the optimizer's device; owned by the optimizer.</param>
+public sealed record OptimizerTensor(string Name, Tensor Values)
+{
+    /// <summary>m, AdamW's first moment, of the weight's shape.</summary>
+    public const string FirstMoment = "exp_avg.";
+
+    /// <summary>v, the full second moment, of the weight's shape.</summary>
+    public const string SecondMoment = "exp_avg_sq.";
+
+    /// <summary>Shape of the tensor.</summary>
+    public long[] Shape => Values.shape;
+
+    /// <summary>Number of bytes.</summary>
+    public long ByteCount => Values.numel() * sizeof(float);
+
+    /// <summary>A copy of the values, little-endian.</summary>
+    public byte[] ToBytes()
+    {
+        using Tensor here = Values.cpu();
+        return here.bytes.ToArray();
+    }
+
+    /// <summary>Sets the values.</summary>
+    /// <param name="read">Fills memory of <see cref="ByteCount"/> bytes, little-endian.</param>
+    public void Fill(Action<Span<byte>> read)
+    {
+        if (Values.device_type == DeviceType.CPU)
+        {
+            read(Values.bytes);
+            return;
+        }
+
+        using Tensor here = empty(Shape, ScalarType.Float32, CPU);
+        read(here.bytes);
+        using Tensor same = Values.copy_(here);
+    }
+}
