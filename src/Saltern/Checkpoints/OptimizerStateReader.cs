@@ -5,11 +5,21 @@ namespace Saltern.Checkpoints;
 /// <summary>Fills an optimizer from <c>optimizer.safetensors</c>, all of it or nothing.</summary>
 internal static class OptimizerStateReader
 {
+    // What only one kind's state has; AdamW's names appear in the others' too, so it is what is left.
+    private static readonly (string Prefix, OptimizerKind Kind)[] Signs =
+        [(OptimizerTensor.Momentum, OptimizerKind.Muon)];
+
     /// <summary>Reads the whole state.</summary>
-    /// <exception cref="CheckpointException">The file does not fit the model.</exception>
+    /// <exception cref="CheckpointException">The file holds another kind's state, or does not fit the model.</exception>
     public static void Read(string path, Optimizer optimizer)
     {
         IReadOnlyList<SafeTensorsEntry> entries = SafeTensorsFile.ReadHeader(path);
+        OptimizerKind found = KindOf(entries.Select(entry => entry.Name)), expected = KindOf(optimizer.State.Select(tensor => tensor.Name));
+        if (found != expected)
+        {
+            throw new CheckpointException($"{path} holds the state of 'optimizer.kind: {OptimizerConfig.Name(found)}', but the recipe says '{OptimizerConfig.Name(expected)}'. Go on with '{OptimizerConfig.Name(found)}', or start a new run.");
+        }
+
         Dictionary<string, SafeTensorsEntry> byName = entries.ToDictionary(entry => entry.Name);
         foreach (OptimizerTensor tensor in optimizer.State)
         {
@@ -30,4 +40,7 @@ internal static class OptimizerStateReader
             tensor.Fill(bytes => SafeTensorsFile.ReadBytes(path, byName[tensor.Name], bytes));
         }
     }
+
+    private static OptimizerKind KindOf(IEnumerable<string> names) =>
+        Signs.Where(sign => names.Any(name => name.StartsWith(sign.Prefix, StringComparison.Ordinal))).Select(sign => sign.Kind).FirstOrDefault(OptimizerKind.Adamw);
 }

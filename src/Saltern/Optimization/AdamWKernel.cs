@@ -6,7 +6,7 @@ using Saltern.Models;
 
 namespace Saltern.Optimization;
 
-/// <summary>The fused update of some weights, float32 on the CPU.</summary>
+/// <summary>The fused update of some weights, float32 on the CPU: all of them for <see cref="AdamW"/>, some for <see cref="Muon"/>.</summary>
 internal sealed unsafe class AdamWKernel
 {
     private readonly ParameterSet _parameters;

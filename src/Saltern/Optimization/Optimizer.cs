@@ -1,5 +1,6 @@
 // What the update rules have in common: which weights, which gradient norm, clipping, and state that a checkpoint can keep.
 using Saltern.Models;
+using static TorchSharp.torch;
 
 namespace Saltern.Optimization;
 
@@ -32,9 +33,19 @@ public abstract class Optimizer : IDisposable
     /// <param name="parameters">Weights of a trainable model.</param>
     /// <param name="config">Validated section of the recipe.</param>
     /// <param name="threads">Threads for our own kernels.</param>
-    public static Optimizer Create(ParameterSet parameters, OptimizerConfig config, int threads) => FlatSums.CanRead(parameters.FlatWeights)
-        ? new AdamW(parameters, config, threads)
-        : new PlainAdamW(parameters, config, threads);
+    /// <exception cref="ConfigurationException">The kind does not work on weights of this type or device.</exception>
+    public static Optimizer Create(ParameterSet parameters, OptimizerConfig config, int threads)
+    {
+        ScalarType type = parameters.FlatWeights.dtype;
+        bool flat = FlatSums.CanRead(parameters.FlatWeights);
+        return config.Kind switch
+        {
+            OptimizerKind.Adamw when flat => new AdamW(parameters, config, threads),
+            OptimizerKind.Adamw => new PlainAdamW(parameters, config, threads),
+            _ when !flat => throw new ConfigurationException($"optimizer.kind: {OptimizerConfig.Name(config.Kind)} updates float32 weights on the CPU only, and these are {type} on {parameters.Device.type}. Use 'kind: adamw'."),
+            _ => new Muon(parameters, config, threads),
+        };
+    }
 
     /// <summary>‖g‖₂ over all parameters, before clipping; for float32 on the CPU the same bits for any number of threads.</summary>
     public double GradientNorm() => Math.Sqrt(FlatSums.SquareSum(Parameters.FlatGradients, Parameters.Layout, Workers));

@@ -8,6 +8,9 @@ public enum OptimizerKind
 {
     /// <summary>Adam with decoupled weight decay (arXiv:1711.05101).</summary>
     Adamw,
+
+    /// <summary>Orthogonalised momentum for the matrices inside the layers, AdamW for the rest (Keller Jordan 2024, arXiv:2502.16982).</summary>
+    Muon,
 }
 
 /// <summary>How a gradient becomes a change of the weights.</summary>
@@ -20,6 +23,10 @@ public sealed record OptimizerConfig : IValidated
     [Range(1e-12, 10.0)]
     public double LearningRate { get; init; } = 1e-3;
 
+    /// <summary><c>muon</c>: highest learning rate of the weights that AdamW updates (embedding, output head, norms, biases); null means <see cref="LearningRate"/>.</summary>
+    [Range(1e-12, 10.0)]
+    public double? AdamwLearningRate { get; init; }
+
     /// <summary>Decoupled weight decay, applied to matrices only, scaled by the learning rate.</summary>
     [Range(0.0, 10.0)]
     public double WeightDecay { get; init; } = 0.1;
@@ -30,6 +37,10 @@ public sealed record OptimizerConfig : IValidated
     /// <summary>ε added to the root of the second moment.</summary>
     [Range(0.0, 1.0)]
     public double Epsilon { get; init; } = 1e-8;
+
+    /// <summary><c>muon</c>: μ, decay of the momentum, in [0, 1); null means 0.95.</summary>
+    [Range(0.0, 1.0, MaximumIsExclusive = true)]
+    public double? Momentum { get; init; }
 
     /// <summary>Largest L2 norm of the whole gradient; longer ones are scaled down to it; 0 never clips.</summary>
     [Range(0.0, 1e9)]
@@ -44,6 +55,16 @@ public sealed record OptimizerConfig : IValidated
         if (Betas.Count != 2 || Betas.Any(beta => beta is < 0 or >= 1))
         {
             yield return new ConfigurationProblem("betas", $"= [{string.Join(", ", Betas)}] must be two numbers in [0, 1), e.g. [0.9, 0.95].");
+        }
+
+        (string Key, bool Ignored, string Users)[] keys =
+        [
+            ("adamw_learning_rate", AdamwLearningRate is not null && Kind != OptimizerKind.Muon, "'kind: muon'"),
+            ("momentum", Momentum is not null && Kind != OptimizerKind.Muon, "'kind: muon'"),
+        ];
+        foreach ((string key, _, string users) in keys.Where(key => key.Ignored))
+        {
+            yield return new ConfigurationProblem(key, $"is used by {users} only, not by '{Name(Kind)}'. Remove it.");
         }
     }
 }

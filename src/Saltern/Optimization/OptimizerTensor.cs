@@ -14,6 +14,9 @@ public sealed record OptimizerTensor(string Name, Tensor Values)
     /// <summary>v, the full second moment, of the weight's shape.</summary>
     public const string SecondMoment = "exp_avg_sq.";
 
+    /// <summary>Muon's momentum, of the weight's shape.</summary>
+    public const string Momentum = "momentum.";
+
     /// <summary>Shape of the tensor.</summary>
     public long[] Shape => Values.shape;
 

@@ -1,6 +1,5 @@
 using System.Runtime.InteropServices;
 using Saltern.Checkpoints;
-using Saltern.Configuration;
 using Saltern.Models;
 using Saltern.Optimization;
 using Saltern.Tests.Data;
@@ -14,7 +13,7 @@ public class OptimizerStateTests
 {
     private static readonly TransformerConfig Shape = new TransformerConfig { HiddenSize = 8, NumHiddenLayers = 1, NumAttentionHeads = 2, NumKeyValueHeads = 1, IntermediateSize = 8, AttentionBias = true }.Resolve(11, 16);
 
-    public static TheoryData<string> Kinds => ["adamw"];
+    public static TheoryData<string> Kinds => ["adamw", "muon"];
 
     [Theory]
     [MemberData(nameof(Kinds))]
@@ -41,6 +40,15 @@ public class OptimizerStateTests
         Run(second, resumed, 4, 6);
         Assert.Equal(straight.Parameters.FlatWeights.data<float>().ToArray(), resumed.Parameters.FlatWeights.data<float>().ToArray());
         Assert.Equal(through.State.Select(tensor => Convert.ToHexString(tensor.ToBytes())), second.State.Select(tensor => Convert.ToHexString(tensor.ToBytes())));
+    }
+
+    [Theory]
+    [InlineData("muon", "adamw")]
+    [InlineData("adamw", "muon")]
+    public void AnotherKindsState_IsNamed(string written, string read)
+    {
+        string message = Refusal(written, read);
+        Assert.Contains($"holds the state of 'optimizer.kind: {written}', but the recipe says '{read}'. Go on with '{written}', or start a new run.", message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -82,7 +90,21 @@ public class OptimizerStateTests
 
     private static Func<ReadOnlyMemory<byte>> Zeros(OptimizerTensor tensor) => () => new byte[tensor.ByteCount];
 
-    private static OptimizerConfig Config(string kind) => RecipeReader.Parse<OptimizerConfig>($"kind: {kind}", "test", []);
+    private static OptimizerConfig Config(string kind) => kind switch
+    {
+        "muon" => new() { Kind = OptimizerKind.Muon },
+        _ => new(),
+    };
+
+    private static string Refusal(string written, string read)
+    {
+        using var folder = new TemporaryFolder();
+        folder.Write("tokenizer.json", "{}");
+        using Transformer model = Model();
+        using Optimizer writer = Optimizer.Create(model.Parameters, Config(written), 1), reader = Optimizer.Create(model.Parameters, Config(read), 1);
+        Checkpoint.Save(folder["c"], model, writer, new TrainState(), folder["tokenizer.json"]);
+        return Assert.Throws<CheckpointException>(() => Checkpoint.Load(folder["c"], model, reader)).Message;
+    }
 
     private static Transformer Model()
     {

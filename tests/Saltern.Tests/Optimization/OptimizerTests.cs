@@ -8,7 +8,7 @@ namespace Saltern.Tests.Optimization;
 /// <summary>What holds for every kind.</summary>
 public class OptimizerTests
 {
-    public static TheoryData<OptimizerKind> Kinds => [OptimizerKind.Adamw];
+    public static TheoryData<OptimizerKind> Kinds => [OptimizerKind.Adamw, OptimizerKind.Muon];
 
     [Theory]
     [MemberData(nameof(Kinds))]
@@ -53,7 +53,7 @@ public class OptimizerTests
             second.Update(1e-2, second.GradientNorm());
         }
 
-        // Scaling before or inside differs by one rounding of the gradient, 6e-8 of an update of some 1e-2.
+        // Scaling before or inside differs by one rounding of the gradient, 6e-8 of an update of some 1e-2; the orthogonalisation may enlarge it by 500.
         Assert.Equal(SampleWeights.All(scaled), SampleWeights.All(clipped), (a, b) => Math.Abs(a - b) < 1e-6f);
     }
 
@@ -90,6 +90,7 @@ public class OptimizerTests
 
     [Theory]
     [InlineData(OptimizerKind.Adamw, 8.0)]
+    [InlineData(OptimizerKind.Muon, 5.582)] // 4 for the 60 % of the parameters in the layers' matrices, 8 for the rest
     public void StateBytesPerParameter_OfTheCoreStudent(OptimizerKind kind, double expected)
     {
         using var model = new Transformer(ModelPresets.Get("1.3m").Resolve(4_096, 256), trainable: true);
@@ -99,6 +100,7 @@ public class OptimizerTests
 
     [Theory]
     [InlineData(OptimizerKind.Adamw, "exp_avg.model.layers.0.self_attn.q_proj.weight [9, 7]", "exp_avg_sq.model.norm.weight [7]", 10)]
+    [InlineData(OptimizerKind.Muon, "momentum.model.layers.0.self_attn.q_proj.weight [9, 7]", "exp_avg_sq.model.norm.weight [7]", 7)]
     public void State_IsNamedByWeight(OptimizerKind kind, string matrix, string vector, int count)
     {
         using ParameterSet parameters = SampleWeights.Create();
@@ -107,6 +109,15 @@ public class OptimizerTests
         Assert.Contains(matrix, state);
         Assert.Contains(vector, state);
         Assert.Equal(count, state.Length);
+    }
+
+    [Theory]
+    [InlineData(OptimizerKind.Muon)]
+    public void OtherTypes_AreRefusedByName(OptimizerKind kind)
+    {
+        using ParameterSet parameters = SampleWeights.Create(ScalarType.Float64);
+        string message = Assert.Throws<ConfigurationException>(() => Optimizer.Create(parameters, new OptimizerConfig { Kind = kind }, 1)).Message;
+        Assert.Contains($"optimizer.kind: {OptimizerConfig.Name(kind)} updates float32 weights on the CPU only, and these are Float64 on CPU", message, StringComparison.Ordinal);
     }
 
     [Theory]
