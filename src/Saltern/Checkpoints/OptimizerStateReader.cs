@@ -7,7 +7,7 @@ internal static class OptimizerStateReader
 {
     // What only one kind's state has; AdamW's names appear in the others' too, so it is what is left.
     private static readonly (string Prefix, OptimizerKind Kind)[] Signs =
-        [(OptimizerTensor.Momentum, OptimizerKind.Muon)];
+        [(OptimizerTensor.Momentum, OptimizerKind.Muon), (OptimizerTensor.Row, OptimizerKind.Adafactor)];
 
     /// <summary>Reads the whole state.</summary>
     /// <exception cref="CheckpointException">The file holds another kind's state, or does not fit the model.</exception>

@@ -11,6 +11,9 @@ public enum OptimizerKind
 
     /// <summary>Orthogonalised momentum for the matrices inside the layers, AdamW for the rest (Keller Jordan 2024, arXiv:2502.16982).</summary>
     Muon,
+
+    /// <summary>Second moments by row and column, almost no state (arXiv:1804.04235).</summary>
+    Adafactor,
 }
 
 /// <summary>How a gradient becomes a change of the weights.</summary>
@@ -31,16 +34,23 @@ public sealed record OptimizerConfig : IValidated
     [Range(0.0, 10.0)]
     public double WeightDecay { get; init; } = 0.1;
 
-    /// <summary>Decay of the first and second moment, each in [0, 1).</summary>
+    /// <summary>Decay of the first and second moment, each in [0, 1); <c>adamw</c>, and <c>muon</c>'s AdamW part.</summary>
     public IReadOnlyList<double> Betas { get; init; } = [0.9, 0.95];
 
-    /// <summary>ε added to the root of the second moment.</summary>
+    /// <summary>ε added to the root of the second moment; <c>adamw</c>, and <c>muon</c>'s AdamW part.</summary>
     [Range(0.0, 1.0)]
     public double Epsilon { get; init; } = 1e-8;
 
     /// <summary><c>muon</c>: μ, decay of the momentum, in [0, 1); null means 0.95.</summary>
     [Range(0.0, 1.0, MaximumIsExclusive = true)]
     public double? Momentum { get; init; }
+
+    /// <summary><c>adafactor</c>: β₁, decay of a first moment of the update, in (0, 1); null keeps none, which saves 4 bytes per parameter.</summary>
+    [Range(0.0, 1.0, MinimumIsExclusive = true, MaximumIsExclusive = true)]
+    public double? Beta1 { get; init; }
+
+    /// <summary><c>adafactor</c>: whether the learning rate is relative to each weight's root mean square (at least 0.001), as in the paper; null means false, so that it is what it is for the other kinds.</summary>
+    public bool? ScaleParameter { get; init; }
 
     /// <summary>Largest L2 norm of the whole gradient; longer ones are scaled down to it; 0 never clips.</summary>
     [Range(0.0, 1e9)]
@@ -57,10 +67,16 @@ public sealed record OptimizerConfig : IValidated
             yield return new ConfigurationProblem("betas", $"= [{string.Join(", ", Betas)}] must be two numbers in [0, 1), e.g. [0.9, 0.95].");
         }
 
+        var defaults = new OptimizerConfig();
+        bool muon = Kind == OptimizerKind.Muon, adafactor = Kind == OptimizerKind.Adafactor;
         (string Key, bool Ignored, string Users)[] keys =
         [
-            ("adamw_learning_rate", AdamwLearningRate is not null && Kind != OptimizerKind.Muon, "'kind: muon'"),
-            ("momentum", Momentum is not null && Kind != OptimizerKind.Muon, "'kind: muon'"),
+            ("adamw_learning_rate", AdamwLearningRate is not null && !muon, "'kind: muon'"),
+            ("momentum", Momentum is not null && !muon, "'kind: muon'"),
+            ("beta1", Beta1 is not null && !adafactor, "'kind: adafactor'"),
+            ("scale_parameter", ScaleParameter is not null && !adafactor, "'kind: adafactor'"),
+            ("betas", !Betas.SequenceEqual(defaults.Betas) && adafactor, "'kind: adamw' and 'kind: muon'"),
+            ("epsilon", Epsilon != defaults.Epsilon && adafactor, "'kind: adamw' and 'kind: muon'"),
         ];
         foreach ((string key, _, string users) in keys.Where(key => key.Ignored))
         {

@@ -13,7 +13,7 @@ public class OptimizerStateTests
 {
     private static readonly TransformerConfig Shape = new TransformerConfig { HiddenSize = 8, NumHiddenLayers = 1, NumAttentionHeads = 2, NumKeyValueHeads = 1, IntermediateSize = 8, AttentionBias = true }.Resolve(11, 16);
 
-    public static TheoryData<string> Kinds => ["adamw", "muon"];
+    public static TheoryData<string> Kinds => ["adamw", "muon", "adafactor", "adafactor with beta1"];
 
     [Theory]
     [MemberData(nameof(Kinds))]
@@ -44,11 +44,21 @@ public class OptimizerStateTests
 
     [Theory]
     [InlineData("muon", "adamw")]
+    [InlineData("adafactor", "adamw")]
     [InlineData("adamw", "muon")]
+    [InlineData("adafactor", "muon")]
+    [InlineData("adamw", "adafactor")]
     public void AnotherKindsState_IsNamed(string written, string read)
     {
         string message = Refusal(written, read);
         Assert.Contains($"holds the state of 'optimizer.kind: {written}', but the recipe says '{read}'. Go on with '{written}', or start a new run.", message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void StateThatTheRecipeDoesNotKeepOrLacks_IsNamed()
+    {
+        Assert.Contains("'exp_avg.model.embed_tokens.weight' belongs to nothing that the recipe's optimizer keeps", Refusal("adafactor with beta1", "adafactor"), StringComparison.Ordinal);
+        Assert.Contains("'exp_avg.model.embed_tokens.weight' is missing, expected F32 [11, 8]", Refusal("adafactor", "adafactor with beta1"), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -93,6 +103,8 @@ public class OptimizerStateTests
     private static OptimizerConfig Config(string kind) => kind switch
     {
         "muon" => new() { Kind = OptimizerKind.Muon },
+        "adafactor" => new() { Kind = OptimizerKind.Adafactor },
+        "adafactor with beta1" => new() { Kind = OptimizerKind.Adafactor, Beta1 = 0.9 },
         _ => new(),
     };
 

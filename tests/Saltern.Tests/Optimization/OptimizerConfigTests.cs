@@ -7,8 +7,14 @@ public class OptimizerConfigTests
 {
     [Theory]
     [InlineData("kind: adamw, momentum: 0.95", "momentum is used by 'kind: muon' only, not by 'adamw'. Remove it.")]
-    [InlineData("kind: adam", "kind = adam is not one of adamw, muon. Did you mean adamw?")]
+    [InlineData("kind: adafactor, adamw_learning_rate: 0.1", "adamw_learning_rate is used by 'kind: muon' only, not by 'adafactor'. Remove it.")]
+    [InlineData("kind: muon, beta1: 0.9", "beta1 is used by 'kind: adafactor' only, not by 'muon'. Remove it.")]
+    [InlineData("kind: adamw, scale_parameter: false", "scale_parameter is used by 'kind: adafactor' only, not by 'adamw'. Remove it.")]
+    [InlineData("kind: adafactor, betas: [0.9, 0.99]", "betas is used by 'kind: adamw' and 'kind: muon' only, not by 'adafactor'. Remove it.")]
+    [InlineData("kind: adafactor, epsilon: 1e-6", "epsilon is used by 'kind: adamw' and 'kind: muon' only, not by 'adafactor'. Remove it.")]
+    [InlineData("kind: adam", "kind = adam is not one of adamw, muon, adafactor. Did you mean adamw?")]
     [InlineData("kind: muon, momentum: 1", "momentum = 1 is outside [0, 1).")]
+    [InlineData("kind: adafactor, beta1: 0", "beta1 = 0 is outside (0, 1).")]
     public void KeysThatWouldBeIgnored_AndValuesThatCannotBe_AreErrors(string keys, string problem) =>
         Assert.EndsWith(": " + problem, Assert.Single(Assert.Throws<ConfigurationException>(() => Read(keys)).Problems), StringComparison.Ordinal);
 
@@ -18,9 +24,11 @@ public class OptimizerConfigTests
         Assert.Equal(OptimizerKind.Adamw, Read("learning_rate: 1e-3").Kind);
         OptimizerConfig muon = Read("kind: muon, momentum: 0.9, adamw_learning_rate: 2e-3, betas: [0.8, 0.9]");
         Assert.Equal((OptimizerKind.Muon, 0.9, 2e-3), (muon.Kind, muon.Momentum, muon.AdamwLearningRate));
+        OptimizerConfig adafactor = Read("kind: adafactor, beta1: 0.9, scale_parameter: true");
+        Assert.Equal((OptimizerKind.Adafactor, 0.9, true), (adafactor.Kind, adafactor.Beta1, adafactor.ScaleParameter));
 
         // What a run folder keeps reads back as the same.
-        Assert.Equal(muon, RecipeReader.Parse<OptimizerConfig>(RecipeWriter.Write(muon), "written", []) with { Betas = muon.Betas });
+        Assert.Equal(adafactor with { Betas = muon.Betas }, RecipeReader.Parse<OptimizerConfig>(RecipeWriter.Write(adafactor), "written", []) with { Betas = muon.Betas });
     }
 
     private static OptimizerConfig Read(string keys) => RecipeReader.Parse<OptimizerConfig>($"{{ {keys} }}", "recipe.yaml", []);

@@ -11,6 +11,7 @@ public class OptimizerRunTests
 {
     [Theory]
     [InlineData(OptimizerKind.Muon)]
+    [InlineData(OptimizerKind.Adafactor)]
     public void InterruptedRun_EndsWithTheSameWeightsAndALowerLossThanItBeganWith(OptimizerKind kind)
     {
         using var folder = new TemporaryFolder();

@@ -8,7 +8,7 @@ namespace Saltern.Tests.Optimization;
 /// <summary>What holds for every kind.</summary>
 public class OptimizerTests
 {
-    public static TheoryData<OptimizerKind> Kinds => [OptimizerKind.Adamw, OptimizerKind.Muon];
+    public static TheoryData<OptimizerKind> Kinds => [OptimizerKind.Adamw, OptimizerKind.Muon, OptimizerKind.Adafactor];
 
     [Theory]
     [MemberData(nameof(Kinds))]
@@ -91,6 +91,7 @@ public class OptimizerTests
     [Theory]
     [InlineData(OptimizerKind.Adamw, 8.0)]
     [InlineData(OptimizerKind.Muon, 5.582)] // 4 for the 60 % of the parameters in the layers' matrices, 8 for the rest
+    [InlineData(OptimizerKind.Adafactor, 0.046)] // two vectors for each matrix
     public void StateBytesPerParameter_OfTheCoreStudent(OptimizerKind kind, double expected)
     {
         using var model = new Transformer(ModelPresets.Get("1.3m").Resolve(4_096, 256), trainable: true);
@@ -101,6 +102,7 @@ public class OptimizerTests
     [Theory]
     [InlineData(OptimizerKind.Adamw, "exp_avg.model.layers.0.self_attn.q_proj.weight [9, 7]", "exp_avg_sq.model.norm.weight [7]", 10)]
     [InlineData(OptimizerKind.Muon, "momentum.model.layers.0.self_attn.q_proj.weight [9, 7]", "exp_avg_sq.model.norm.weight [7]", 7)]
+    [InlineData(OptimizerKind.Adafactor, "row.model.layers.0.self_attn.q_proj.weight [9]", "exp_avg_sq.model.norm.weight [7]", 9)]
     public void State_IsNamedByWeight(OptimizerKind kind, string matrix, string vector, int count)
     {
         using ParameterSet parameters = SampleWeights.Create();
@@ -113,6 +115,7 @@ public class OptimizerTests
 
     [Theory]
     [InlineData(OptimizerKind.Muon)]
+    [InlineData(OptimizerKind.Adafactor)]
     public void OtherTypes_AreRefusedByName(OptimizerKind kind)
     {
         using ParameterSet parameters = SampleWeights.Create(ScalarType.Float64);

@@ -1,0 +1,86 @@
+using Saltern.Engine;
+using Saltern.Models;
+
+namespace Saltern.Optimization;
+
+/// <summary>Adafactor: second moments as one number per row and one per column (arXiv:1804.04235, Algorithms 4 to 6), float32 on the CPU.</summary>
+/// <remarks>
+/// With β₂ = 1 − t^(−0.8), ε₁ = 1e-30, ε₂ = 1e-3 and d = 1, for every weight under its checkpoint name:
+/// R ← β₂R + (1 − β₂)·mean over columns of (g² + ε₁), C ← the same over rows, V̂ = R·C/mean(R), U = g/√V̂ / max(1, RMS(g/√V̂)/d),
+/// W ← (1 − ηλ)W − ηU. Vectors keep a whole V. Where <c>beta1</c> is set, M ← β₁M + (1 − β₁)ηU takes the place of ηU, as in the authors'
+/// program; where <c>scale_parameter</c> is true, η·max(ε₂, RMS(W)) that of η. There is no relative step: the schedule gives η. Weight decay is decoupled, as for AdamW.
+/// State: about 4·(1/rows + 1/columns) bytes per parameter of a matrix; 4 more with <c>beta1</c>. The same bits for any number of threads.
+/// </remarks>
+public sealed unsafe class Adafactor : Optimizer
+{
+    private const double DecayExponent = 0.8; // arXiv:1804.04235, Algorithm 6
+    private readonly OptimizerState _state;
+    private readonly AdafactorKernel _kernel;
+    private readonly Weight[] _weights;
+
+    /// <summary>Makes zeroed moments for a trainable model.</summary>
+    public Adafactor(ParameterSet parameters, OptimizerConfig config, int threads)
+        : base(parameters, config, threads)
+    {
+        _state = new OptimizerState(parameters.Layout.Slices.SelectMany(slice => StateOf(slice, config.Beta1 is not null)));
+        _weights = [.. parameters.Layout.Blocks.SelectMany(block => block.Slices.Select(slice => new Weight(slice, block.Decays)))];
+        _kernel = new AdafactorKernel(_weights.Select(weight => (weight.Rows, weight.Columns)), Workers);
+    }
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<OptimizerTensor> State => _state.Tensors;
+
+    /// <inheritdoc/>
+    public override void Dispose() => _state.Dispose();
+
+    private protected override void Apply(double learningRate, double clip)
+    {
+        float* weights = (float*)TensorAddress.Of(Parameters.FlatWeights), gradients = (float*)TensorAddress.Of(Parameters.FlatGradients);
+        var step = new AdafactorStep(clip, 1.0 - Math.Pow(UpdateCount, -DecayExponent), learningRate, Config.ScaleParameter ?? false, Config.Beta1 ?? 0.0);
+        double keep = 1.0 - (learningRate * Config.WeightDecay);
+        foreach (Weight weight in _weights)
+        {
+            string name = weight.Slice.Name;
+            bool isMatrix = weight.Slice.Shape.Length == 2;
+            _kernel.Update(
+                new AdafactorWeight
+                {
+                    Values = weights + weight.Slice.Offset,
+                    Gradients = gradients + weight.Slice.Offset,
+                    RowMoments = isMatrix ? _state.AddressOf(OptimizerTensor.Row + name) : null,
+                    ColumnMoments = _state.AddressOf((isMatrix ? OptimizerTensor.Column : OptimizerTensor.SecondMoment) + name),
+                    FirstMoments = Config.Beta1 is null ? null : _state.AddressOf(OptimizerTensor.FirstMoment + name),
+                    Rows = weight.Rows,
+                    Columns = weight.Columns,
+                    Keep = weight.Decays ? keep : 1.0,
+                },
+                step);
+        }
+    }
+
+    private static IEnumerable<(string Name, long[] Shape)> StateOf(ParameterSlice slice, bool keepsFirstMoment)
+    {
+        if (slice.Shape is [long rows, long columns])
+        {
+            yield return (OptimizerTensor.Row + slice.Name, [rows]);
+            yield return (OptimizerTensor.Column + slice.Name, [columns]);
+        }
+        else
+        {
+            yield return (OptimizerTensor.SecondMoment + slice.Name, slice.Shape);
+        }
+
+        if (keepsFirstMoment)
+        {
+            yield return (OptimizerTensor.FirstMoment + slice.Name, slice.Shape);
+        }
+    }
+
+    // A vector is a matrix of one row: its column moments are then its whole second moment.
+    private sealed record Weight(ParameterSlice Slice, bool Decays)
+    {
+        public int Rows => Slice.Shape.Length == 2 ? checked((int)Slice.Shape[0]) : 1;
+
+        public int Columns => checked((int)Slice.Shape[^1]);
+    }
+}
