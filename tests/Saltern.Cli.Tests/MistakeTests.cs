@@ -57,7 +57,7 @@ public class MistakeTests(Workspace workspace) : IClassFixture<Workspace>
         (int code, _, string error) = SalternProcess.Run("train", workspace["salt.yaml"], "--set", $"teacher.path={workspace["gone"]}", "--device", "cuda");
         Assert.Equal(2, code);
         Assert.Contains($"{workspace["gone"]} does not exist", error, StringComparison.Ordinal);
-        Assert.Contains("device = cuda is not built yet", error, StringComparison.Ordinal);
+        Assert.Contains("device = cuda, but the libtorch in use", error, StringComparison.Ordinal);
     }
 
     [Fact]

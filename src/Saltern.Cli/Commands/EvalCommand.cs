@@ -89,7 +89,7 @@ public static class EvalCommand
 
         string[] domains = [.. dataset.Domains.Select(domain => domain.Name)];
         int[] bytes = ModelEvaluation.TokenBytes(tokenizer);
-        using var head = new FusedLossHead(tokenizer.VocabularySize, model.Config.VocabSize, Environment.ProcessorCount);
+        using var head = new FusedLossHead(tokenizer.VocabularySize, model.Config.VocabSize, TorchSharp.torch.get_num_threads());
         var parts = new List<(string Name, FinalScores Scores)>();
         foreach (string part in split == "all" ? ["valid", "train"] : new[] { split })
         {

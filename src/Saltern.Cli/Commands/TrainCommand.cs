@@ -37,12 +37,12 @@ public static class TrainCommand
 
     private static int Run(Output console, RunConfig config, string folder, bool resume, IReadOnlyList<RecipeOverride> overrides, CancellationToken cancellation)
     {
-        string runtime = EngineSetup.Prepare();
+        EngineSetup engine = EngineSetup.Prepare();
         using var status = new StatusLine(console);
         var progress = new TrainingProgress(status, config.Training.Steps);
-        var options = new TrainingRunOptions { Resume = resume, Overrides = overrides, Log = status.Keep, Sinks = [progress], OnStep = progress.Step };
+        var options = new TrainingRunOptions { DefaultThreads = engine.Threads, Resume = resume, Overrides = overrides, Log = status.Keep, Sinks = [progress], OnStep = progress.Step };
         using TrainingRun run = TrainingRun.Open(config, folder, options);
-        console.Line("runtime: " + runtime);
+        console.Line("runtime: " + engine.Description);
         foreach (string line in run.Description())
         {
             console.Line(line);

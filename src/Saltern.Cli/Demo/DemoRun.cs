@@ -30,6 +30,7 @@ public sealed class DemoRun
     private readonly string _folder;
     private readonly int _seed;
     private readonly long _start = Stopwatch.GetTimestamp();
+    private int? _threads;
 
     /// <summary>Prepares a demonstration in a new folder.</summary>
     public DemoRun(Output console, DemoPlan plan, string folder, int seed) => (_console, _plan, _folder, _seed) = (console, plan, folder, seed);
@@ -40,7 +41,9 @@ public sealed class DemoRun
     /// <returns>Exit code.</returns>
     public int Run(IReadOnlyList<string> textPaths, CancellationToken cancellation)
     {
-        _console.Line("runtime: " + EngineSetup.Prepare());
+        EngineSetup engine = EngineSetup.Prepare();
+        _threads = engine.Threads;
+        _console.Line("runtime: " + engine.Description);
         string data = PrepareData(textPaths, cancellation);
         double peak = MatmulPeak.Measure();
         string teacherFolder = Path.Combine(_folder, "teacher");
@@ -79,7 +82,7 @@ public sealed class DemoRun
         RunConfig config = _plan.Teacher(data, _seed);
         using var status = new StatusLine(_console);
         var progress = new TrainingProgress(status, config.Training.Steps);
-        using TrainingRun run = TrainingRun.Open(config, folder, new TrainingRunOptions { Log = status.Keep, OnStep = progress.Step, MatmulPeak = peak });
+        using TrainingRun run = TrainingRun.Open(config, folder, new TrainingRunOptions { DefaultThreads = _threads, Log = status.Keep, OnStep = progress.Step, MatmulPeak = peak });
         Say("teacher:");
         Describe(run);
         progress.Start(0);
@@ -107,7 +110,7 @@ public sealed class DemoRun
     {
         using var status = new StatusLine(_console);
         var progress = new DemoProgress(_console, status, _plan.Steps);
-        var options = new TrainingRunOptions { Log = status.Keep, OnStep = progress.Step, MatmulPeak = peak };
+        var options = new TrainingRunOptions { DefaultThreads = _threads, Log = status.Keep, OnStep = progress.Step, MatmulPeak = peak };
         using TrainingRun baseline = TrainingRun.Open(_plan.Baseline(data, _seed), Path.Combine(_folder, "baseline"), options with { Sinks = [progress.Baseline], InterleavedWith = ["salt"] });
         using TrainingRun salt = TrainingRun.Open(_plan.Salt(data, teacherFolder, _seed), Path.Combine(_folder, "salt"), options with { Sinks = [progress.Salt], InterleavedWith = ["baseline"] });
         Say("students, in turns of a few steps, from the same weights over the same batches:");

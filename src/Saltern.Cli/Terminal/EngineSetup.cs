@@ -1,14 +1,26 @@
+using System.Globalization;
 using Saltern.Engine;
 
 namespace Saltern.Cli.Terminal;
 
 /// <summary>Makes libtorch ready for use; to be called before anything touches a tensor.</summary>
-public static class EngineSetup
+/// <param name="Threads">Threads to compute with unless a recipe says otherwise.</param>
+/// <param name="Description">What was set, in one line for the start of a log.</param>
+public sealed record EngineSetup(int Threads, string Description)
 {
-    /// <summary>Sets up the C runtime unless the user has, and returns one line that says so.</summary>
-    public static string Prepare()
+    // What libgomp and MKL read; a user who sets one wants it.
+    private static readonly string[] ThreadVariables = ["OMP_NUM_THREADS", "MKL_NUM_THREADS"];
+
+    /// <summary>Sets up the C runtime, threads and products unless the user has.</summary>
+    public static EngineSetup Prepare()
     {
         bool userTuned = NativeRuntime.AllocatorVariables.Any(name => Environment.GetEnvironmentVariable(name) is not null);
-        return NativeRuntime.Configure(tuneAllocator: !userTuned);
+        string runtime = NativeRuntime.Configure(tuneAllocator: !userTuned);
+        string? variable = ThreadVariables.FirstOrDefault(name => int.TryParse(Environment.GetEnvironmentVariable(name), CultureInfo.InvariantCulture, out int count) && count > 0);
+        int threads = variable is null ? FreeCores.Count() : int.Parse(Environment.GetEnvironmentVariable(variable)!, CultureInfo.InvariantCulture);
+        string why = variable ?? string.Create(CultureInfo.InvariantCulture, $"free of {Environment.ProcessorCount} cores");
+        TorchSharp.torch.set_num_threads(threads);
+        MatrixProduct.Use(MatrixProduct.Fastest());
+        return new EngineSetup(threads, $"{runtime}; {threads} threads ({why}); products: {(MatrixProduct.Library == ProductLibrary.OneDnn ? "oneDNN" : "MKL")}");
     }
 }

@@ -23,17 +23,14 @@ public static class Checkpoint
 
     /// <summary>Writes a checkpoint aside, flushes it and renames it.</summary>
     /// <param name="folder">Final path.</param>
-    /// <param name="model">Weights.</param>
-    /// <param name="optimizer">Its state.</param>
-    /// <param name="state">The rest.</param>
+    /// <param name="content">Weights, optimizer and state.</param>
     /// <param name="tokenizerPath">tokenizer.json to put beside the model.</param>
-    public static void Save(string folder, Transformer model, Optimizer optimizer, TrainState state, string tokenizerPath) => DurableFolder.Write(folder, temporary =>
+    public static void Save(string folder, CheckpointContent content, string tokenizerPath) => DurableFolder.Write(folder, temporary =>
     {
-        ModelFolder.Save(temporary, model);
+        ModelFolder.Save(temporary, content.Config, content.Weights);
         DurableFolder.WriteText(Path.Combine(temporary, ModelFolder.TokenizerFile), File.ReadAllText(tokenizerPath));
-        IReadOnlyList<(string, long[], Func<ReadOnlyMemory<byte>>)> tensors = [.. optimizer.State.Select(tensor => (tensor.Name, tensor.Shape, (Func<ReadOnlyMemory<byte>>)(() => tensor.ToBytes())))];
-        SafeTensorsFile.WriteFloat32(Path.Combine(temporary, OptimizerFile), tensors, new Dictionary<string, string> { ["updates"] = $"{optimizer.UpdateCount}" });
-        DurableFolder.WriteText(Path.Combine(temporary, StateFile), JsonSerializer.Serialize(state, Json));
+        SafeTensorsFile.WriteFloat32(Path.Combine(temporary, OptimizerFile), content.OptimizerTensors, new Dictionary<string, string> { ["updates"] = $"{content.Updates}" });
+        DurableFolder.WriteText(Path.Combine(temporary, StateFile), JsonSerializer.Serialize(content.State, Json));
         CheckpointManifest.Write(temporary);
     });
 

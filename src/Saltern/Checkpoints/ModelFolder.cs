@@ -1,7 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Saltern.Engine;
 using Saltern.Models;
+using TorchSharp;
 
 namespace Saltern.Checkpoints;
 
@@ -18,9 +18,15 @@ public static class ModelFolder
     public const string TokenizerFile = "tokenizer.json";
 
     /// <summary>Writes shape and weights; every file is flushed to the disk.</summary>
-    public static void Save(string folder, Transformer model)
+    public static void Save(string folder, Transformer model) => Save(folder, model.Config, Tensors(model));
+
+    /// <summary>Name, shape and bytes of each weight, read when asked for.</summary>
+    internal static IReadOnlyList<(string Name, long[] Shape, Func<ReadOnlyMemory<byte>> Bytes)> Tensors(Transformer model) =>
+        [.. model.Parameters.Layout.Slices.Select(slice => (slice.Name, slice.Shape, (Func<ReadOnlyMemory<byte>>)(() => Bytes(model, slice))))];
+
+    /// <summary>Writes a shape and weights that are given tensor by tensor.</summary>
+    internal static void Save(string folder, TransformerConfig c, IReadOnlyList<(string Name, long[] Shape, Func<ReadOnlyMemory<byte>> Bytes)> tensors)
     {
-        TransformerConfig c = model.Config;
         var config = new JsonObject
         {
             ["architectures"] = new JsonArray("LlamaForCausalLM"),
@@ -43,7 +49,6 @@ public static class ModelFolder
             ["torch_dtype"] = "float32",
         };
         DurableFolder.WriteText(Path.Combine(folder, ConfigFile), config.ToJsonString(new JsonSerializerOptions { WriteIndented = true }));
-        IReadOnlyList<(string, long[], Func<ReadOnlyMemory<byte>>)> tensors = [.. model.Parameters.Layout.Slices.Select(slice => (slice.Name, slice.Shape, (Func<ReadOnlyMemory<byte>>)(() => Bytes(model, slice))))];
         SafeTensorsFile.WriteFloat32(Path.Combine(folder, WeightsFile), tensors, new Dictionary<string, string> { ["format"] = "pt" });
     }
 
@@ -112,9 +117,10 @@ public static class ModelFolder
     /// <summary>Loads shape and weights; the caller owns the model.</summary>
     /// <param name="folder">Folder with config.json and model.safetensors.</param>
     /// <param name="trainable">Whether gradients are kept.</param>
-    public static Transformer Load(string folder, bool trainable)
+    /// <param name="device">Where the weights are to live; the CPU by default.</param>
+    public static Transformer Load(string folder, bool trainable, torch.Device? device = null)
     {
-        var model = new Transformer(LoadConfig(folder), trainable);
+        var model = new Transformer(LoadConfig(folder), trainable, device: device);
         try
         {
             LoadWeights(folder, model);
@@ -145,7 +151,7 @@ public static class ModelFolder
                 throw new DataFormatException($"{path}: {slice.Name} is {entry.Type} [{string.Join(", ", entry.Shape)}], expected F32 [{string.Join(", ", slice.Shape)}].");
             }
 
-            SafeTensorsFile.ReadBytes(path, entry, Writable(model, slice));
+            Fill(model, slice, bytes => SafeTensorsFile.ReadBytes(path, entry, bytes));
         }
 
         if (entries.Count > 0)
@@ -154,12 +160,26 @@ public static class ModelFolder
         }
     }
 
-    private static ReadOnlyMemory<byte> Bytes(Transformer model, ParameterSlice slice) => Writable(model, slice).ToArray();
-
-    private static unsafe Span<byte> Writable(Transformer model, ParameterSlice slice)
+    private static ReadOnlyMemory<byte> Bytes(Transformer model, ParameterSlice slice)
     {
-        var start = (float*)TensorAddress.Of(model.Parameters.FlatWeights);
-        return new Span<byte>(start + slice.Offset, checked((int)(slice.Count * sizeof(float))));
+        using torch.Tensor weight = model.Parameters.Weight(slice), here = weight.detach().cpu();
+        return here.bytes.ToArray();
+    }
+
+    private static void Fill(Transformer model, ParameterSlice slice, Action<Span<byte>> read)
+    {
+        using DisposeScope scope = torch.NewDisposeScope();
+        using IDisposable _ = torch.no_grad();
+        torch.Tensor weight = model.Parameters.Weight(slice);
+        if (weight.device_type == DeviceType.CPU)
+        {
+            read(weight.bytes);
+            return;
+        }
+
+        torch.Tensor here = torch.empty(slice.Shape, torch.ScalarType.Float32, torch.CPU);
+        read(here.bytes);
+        weight.copy_(here);
     }
 
     private static T Required<T>(JsonNode json, string key) => (json[key] ?? throw new JsonException($"the key '{key}' is missing")).GetValue<T>();

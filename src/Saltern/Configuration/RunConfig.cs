@@ -1,5 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using Saltern.Data;
+using Saltern.Engine;
 using Saltern.Losses;
 using Saltern.Models;
 using Saltern.Optimization;
@@ -14,8 +15,41 @@ public enum ComputeDevice
     /// <summary>The processor.</summary>
     Cpu,
 
-    /// <summary>The first CUDA device; not built yet.</summary>
+    /// <summary>The first CUDA device; needs a CUDA build of libtorch. Never run by Saltern's own tests.</summary>
     Cuda,
+}
+
+/// <summary>Type of matrix products and attention.</summary>
+public enum ComputePrecision
+{
+    /// <summary>float32 throughout.</summary>
+    Fp32,
+
+    /// <summary>bfloat16 products over float32 weights, gradients of weights, norms, residual stream and losses. Meant for GPUs and processors with bfloat16 instructions.</summary>
+    Bf16,
+}
+
+/// <summary>Who computes what lies between the products.</summary>
+public enum KernelChoice
+{
+    /// <summary>Saltern's own kernels where they work (float32 on the CPU), libtorch's operations elsewhere.</summary>
+    Fused,
+
+    /// <summary>libtorch's operations everywhere: the plain twin, equal to rounding and slower.</summary>
+    Plain,
+}
+
+/// <summary>Library for large float32 products on the CPU.</summary>
+public enum ProductChoice
+{
+    /// <summary>The faster one, measured at the start of a run and kept for its life.</summary>
+    Fastest,
+
+    /// <summary>libtorch's BLAS (MKL).</summary>
+    Blas,
+
+    /// <summary>oneDNN; needs AVX-512.</summary>
+    Onednn,
 }
 
 /// <summary>A whole run as one tree: what <c>saltern train</c> reads from a recipe.</summary>
@@ -53,7 +87,17 @@ public sealed record RunConfig : IValidated
     /// <summary>Model whose weights the run starts from; null for fresh ones.</summary>
     public string? InitFrom { get; init; }
 
-    /// <summary>Threads to compute with; null takes all cores.</summary>
+    /// <summary>Type of products and attention.</summary>
+    public ComputePrecision Precision { get; init; }
+
+    /// <summary>Own kernels, or libtorch's operations; equal to rounding.</summary>
+    public KernelChoice Kernels { get; init; }
+
+    /// <summary>Library for large products; equal to rounding.</summary>
+    [DoesNotAlterNumbers]
+    public ProductChoice Products { get; init; }
+
+    /// <summary>Threads to compute with; null takes the cores that are free at the start of the run.</summary>
     [Range(1, 4_096)]
     [DoesNotAlterNumbers]
     public int? Threads { get; init; }
@@ -79,6 +123,11 @@ public sealed record RunConfig : IValidated
         if (Teacher is not null && Distillation is null)
         {
             yield return new ConfigurationProblem("distillation", "is missing, so the teacher would be ignored. Add the section, or remove the section teacher.");
+        }
+
+        if (Products == ProductChoice.Onednn && !MatrixProduct.OneDnnIsThere)
+        {
+            yield return new ConfigurationProblem("products", "= onednn needs a processor with AVX-512 (BW, DQ, VL), which this one is not. Use 'fastest' or 'blas'.");
         }
 
         foreach (string problem in ScheduleProblems())

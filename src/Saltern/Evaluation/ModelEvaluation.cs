@@ -34,7 +34,7 @@ public static class ModelEvaluation
         {
             using DisposeScope scope = NewDisposeScope();
             int count = Math.Min(perBatch, windows - first);
-            Tensor tokens = tensor(set.Inputs.AsSpan(first * length, count * length).ToArray(), count, length);
+            Tensor tokens = tensor(set.Inputs.AsSpan(first * length, count * length).ToArray(), count, length).to(model.Parameters.Device);
             long[] labels = set.Labels[(first * length)..((first + count) * length)];
             head.Evaluate(new LossRequest { HiddenStates = model.HiddenStates(tokens), Head = model.Head, Labels = labels }, losses);
             for (int window = 0; window < count; window++)

@@ -7,13 +7,14 @@ namespace Saltern.Losses;
 /// <remarks>The plain twin of <see cref="FusedLossHead"/>, and the one that runs where weights are not float32 on the CPU. It never ran on a GPU.</remarks>
 public sealed class TensorLossHead : LossHead
 {
+    private readonly ScalarType? _productType;
+
     /// <summary>Plans the chunks; their memory comes from libtorch's allocator.</summary>
     /// <param name="vocabulary">Real token ids; rows of a head beyond them get neither probability nor gradient.</param>
     /// <param name="headRows">Rows of the student's head, V or more.</param>
-    public TensorLossHead(int vocabulary, int headRows)
-        : base(vocabulary, headRows)
-    {
-    }
+    /// <param name="productType">Type of the products with the head; null for that of the hidden states.</param>
+    public TensorLossHead(int vocabulary, int headRows, ScalarType? productType = null)
+        : base(vocabulary, headRows) => _productType = productType;
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
@@ -24,8 +25,8 @@ public sealed class TensorLossHead : LossHead
     /// <inheritdoc/>
     protected override void RunChunk(LossRequest request, PositionLosses losses, LossChunk chunk, float scale, Tensor? hiddenGradient, Tensor? headGradient)
     {
-        Tensor head = request.Head.detach(), hidden = request.HiddenStates.detach().narrow(0, chunk.First, chunk.Rows); // [M, D]
-        ScalarType type = hidden.dtype == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32;
+        ScalarType products = _productType ?? request.HiddenStates.dtype, type = products == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32;
+        Tensor head = request.Head.detach().to(products), hidden = request.HiddenStates.detach().narrow(0, chunk.First, chunk.Rows).to(products); // [M, D]
         Tensor labels = tensor(request.Labels.AsSpan(chunk.First, chunk.Rows).ToArray()).to(hidden.device);              // [M]
         Tensor counted = labels.ge(0), targets = labels.clamp_min(0).unsqueeze(1);                                       // [M], [M, 1]
         Tensor logProbs = nn.functional.log_softmax(hidden.mm(head.t()).to(type).narrow(1, 0, Vocabulary), 1);           // [M, V]
@@ -37,7 +38,7 @@ public sealed class TensorLossHead : LossHead
         Copy(best.eq(labels), losses.Correct, chunk.First);
         Array.Clear(losses.Weight, chunk.First, chunk.Rows);
         Array.Clear(losses.HasTeacher, chunk.First, chunk.Rows);
-        TensorTargets? taught = chunk.Taught > 0 ? TensorTargets.Of(request, chunk, logProbs.narrow(0, 0, chunk.Taught), targets.narrow(0, 0, chunk.Taught), Vocabulary) : null;
+        TensorTargets? taught = chunk.Taught > 0 ? TensorTargets.Of(request, chunk, logProbs.narrow(0, 0, chunk.Taught), targets.narrow(0, 0, chunk.Taught), Vocabulary, products) : null;
         if (taught is not null)
         {
             taught.Record(losses, chunk, best.narrow(0, 0, chunk.Taught));
@@ -57,7 +58,7 @@ public sealed class TensorLossHead : LossHead
             gradient.narrow(0, 0, chunk.Taught).sub_(weights.narrow(0, 0, chunk.Taught) * taught.Target);
         }
 
-        gradient = (gradient * (counted.to(type).unsqueeze(1) * scale)).to(hidden.dtype);
+        gradient = (gradient * (counted.to(type).unsqueeze(1) * scale)).to(products);
         Tensor rows = head.narrow(0, 0, Vocabulary);
         hiddenGradient.copy_(gradient.mm(rows));                                                                                   // [M, D]
         headGradient!.narrow(0, 0, Vocabulary).add_(gradient.t().mm(hidden));                                                      // [V, D]

@@ -18,7 +18,8 @@ internal sealed record TensorTargets(Tensor Target, Tensor CrossEntropy, Tensor 
     /// <param name="logProbs">ln p of the taught rows, [rows, V].</param>
     /// <param name="targets">y, [rows, 1]; 0 where not counted.</param>
     /// <param name="vocabulary">V.</param>
-    public static TensorTargets Of(LossRequest request, LossChunk chunk, Tensor logProbs, Tensor targets, int vocabulary)
+    /// <param name="products">Type of the product with a live teacher's head.</param>
+    public static TensorTargets Of(LossRequest request, LossChunk chunk, Tensor logProbs, Tensor targets, int vocabulary, ScalarType products)
     {
         if (request.Teacher is SparseSoftLabels sparse)
         {
@@ -26,7 +27,7 @@ internal sealed record TensorTargets(Tensor Target, Tensor CrossEntropy, Tensor 
         }
 
         Tensor logits = request.Teacher is LiveSoftLabels live
-            ? live.HiddenStates.detach().narrow(0, chunk.First, chunk.Taught).mm(live.Head.detach().t())
+            ? live.HiddenStates.detach().narrow(0, chunk.First, chunk.Taught).to(products).mm(live.Head.detach().to(products).t())
             : ((DenseSoftLabels)request.Teacher!).Logits.detach().narrow(0, chunk.First, chunk.Taught);
         logits = logits.narrow(1, 0, vocabulary).to(logProbs.dtype).to(logProbs.device);
         Tensor plain = nn.functional.log_softmax(logits, 1), tempered = nn.functional.log_softmax(logits / request.Teacher.Temperature, 1); // [rows, V]

@@ -1,3 +1,4 @@
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Saltern.Models;
@@ -12,11 +13,17 @@ public abstract class TrainingPass : IDisposable
     /// <param name="hiddenGradient">∂L/∂<see cref="Hidden"/>, [N, D], contiguous.</param>
     public abstract void Backward(Tensor hiddenGradient);
 
-    /// <summary>Frees the hidden states.</summary>
+    /// <summary>Frees the hidden states and what else the pass kept.</summary>
     public void Dispose()
     {
         Hidden.Dispose();
+        Release();
         GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Frees what a way back that was never taken has left.</summary>
+    protected virtual void Release()
+    {
     }
 }
 
@@ -34,4 +41,62 @@ internal sealed class FusedPass(FusedDecoder decoder, Tensor hidden) : TrainingP
     public override Tensor Hidden => hidden;
 
     public override void Backward(Tensor hiddenGradient) => decoder.Backward(hiddenGradient);
+}
+
+/// <summary>A pass through libtorch's operations that keeps each layer's input and runs the layer again, with a graph, on the way back.</summary>
+internal sealed class RecomputingPass : TrainingPass
+{
+    private readonly Transformer _model;
+    private readonly AttentionRanges? _ranges;
+    private readonly Tensor _tokens;
+    private readonly Tensor[] _inputs;
+
+    public RecomputingPass(Transformer model, Tensor tokens, AttentionRanges? ranges)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using IDisposable _ = no_grad();
+        (_model, _ranges, _tokens) = (model, ranges, tokens.alias().DetachFromDisposeScope());
+        PlainPass pass = model.Pass(tokens, ranges, cache: null);
+        _inputs = new Tensor[model.Config.NumHiddenLayers + 1];
+        _inputs[0] = model.Embed(tokens).DetachFromDisposeScope();
+        for (int i = 1; i < _inputs.Length; i++)
+        {
+            _inputs[i] = model.RunLayer(i - 1, _inputs[i - 1], pass).DetachFromDisposeScope();
+        }
+
+        Hidden = model.Finish(_inputs[^1]).MoveToOuterDisposeScope();
+    }
+
+    public override Tensor Hidden { get; }
+
+    public override void Backward(Tensor hiddenGradient)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using IDisposable _ = enable_grad();
+        PlainPass pass = _model.Pass(_tokens, _ranges, cache: null);
+        Tensor gradient = Again(_inputs.Length - 1, _model.Finish, hiddenGradient);
+        for (int i = _inputs.Length - 2; i >= 0; i--)
+        {
+            int layer = i;
+            gradient = Again(layer, x => _model.RunLayer(layer, x, pass), gradient);
+        }
+
+        _model.Embed(_tokens).backward([gradient]);
+    }
+
+    protected override void Release()
+    {
+        _tokens.Dispose();
+        Array.ForEach(_inputs, input => input.Dispose());
+    }
+
+    // Runs one part again from its kept input; its graph is gone when this returns ∂L/∂input.
+    private Tensor Again(int index, Func<Tensor, Tensor> part, Tensor gradient)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using Tensor kept = _inputs[index];
+        Tensor input = kept.detach().requires_grad_(true);
+        part(input).backward([gradient]);
+        return input.grad!.MoveToOuterDisposeScope();
+    }
 }

@@ -50,6 +50,7 @@ public sealed class Transformer : IDisposable
         FinalNorm = layout.Add(null, ("model.norm.weight", config.HiddenSize));
         _head = config.IsTied ? Embedding : layout.Add(config.HiddenSize, ("lm_head.weight", config.VocabSize));
         Parameters = new ParameterSet(layout, trainable, type, device);
+        ProductType = type;
         UsesKernels = type == ScalarType.Float32 && Parameters.Device.type == DeviceType.CPU;
     }
 
@@ -97,8 +98,11 @@ public sealed class Transformer : IDisposable
         }
     }
 
-    /// <summary>Whether passes may go through own kernels: float32 on the CPU. The switch turns them off.</summary>
+    /// <summary>Whether passes go through own kernels; possible for float32 on the CPU, and on there unless switched off.</summary>
     public bool UsesKernels { get; set; }
+
+    /// <summary>Type of matrix products and attention: the weights' own, or a narrower one (bfloat16), with weights, norms, residual stream and gradients of weights as they are.</summary>
+    public ScalarType ProductType { get; set; }
 
     /// <summary>Whether a training pass keeps only each layer's input and makes the rest again on the way back: less memory for about a third more arithmetic.</summary>
     public bool Recomputes { get; set; }
@@ -115,7 +119,9 @@ public sealed class Transformer : IDisposable
     /// <param name="ranges">Keys each query sees; null for causal attention.</param>
     /// <returns>Hidden states and the way back; the caller disposes of it before the next pass.</returns>
     public TrainingPass Train(Tensor tokens, AttentionRanges? ranges = null) =>
-        UsesKernels ? new FusedPass(Fused, Fused.Forward(tokens, ranges, keep: true, Recomputes)) : new AutogradPass(HiddenStates(tokens, ranges, cache: null));
+        UsesKernels ? new FusedPass(Fused, Fused.Forward(tokens, ranges, keep: true, Recomputes))
+        : Recomputes ? new RecomputingPass(this, tokens, ranges)
+        : new AutogradPass(HiddenStates(tokens, ranges, cache: null));
 
     /// <summary>As <see cref="HiddenStates(Tensor, AttentionRanges?)"/>, going on from the sequences that the cache holds, and adding to it.</summary>
     /// <param name="tokens">The next ids of each sequence, [B, T].</param>
@@ -125,22 +131,39 @@ public sealed class Transformer : IDisposable
     private Tensor HiddenStates(Tensor tokens, AttentionRanges? ranges, KeyValueCache? cache)
     {
         using DisposeScope scope = NewDisposeScope();
-        long batch = tokens.shape[0], length = tokens.shape[1], start = cache?.Length ?? 0;
-        (Tensor cosines, Tensor sines) = RotaryRows(start, length);
-        Tensor? mask = ranges?.Mask().to(Parameters.Device);
-        Tensor x = Parameters[Embedding].index_select(0, tokens.reshape(-1)); // [N, D]
+        PlainPass pass = Pass(tokens, ranges, cache);
+        Tensor x = Embed(tokens); // [N, D]
         for (int i = 0; i < _layers.Length; i++)
         {
-            DecoderLayer layer = _layers[i];
-            Tensor normed = TensorMath.RmsNorm(x, Parameters[layer.AttentionNorm], Config.RmsNormEps);
-            x = x + Attention(layer, normed, batch, length, cosines, sines, mask, cache, i);
-            normed = TensorMath.RmsNorm(x, Parameters[layer.FeedForwardNorm], Config.RmsNormEps);
-            x = x + FeedForward(layer, normed);
+            x = RunLayer(i, x, pass);
         }
 
-        cache?.Advance(length);
-        return TensorMath.RmsNorm(x, Parameters[FinalNorm], Config.RmsNormEps).MoveToOuterDisposeScope();
+        cache?.Advance(pass.Length);
+        return Finish(x).MoveToOuterDisposeScope();
     }
+
+    /// <summary>What the layers of one plain pass share: angles and mask. The caller's scope owns the tensors.</summary>
+    internal PlainPass Pass(Tensor tokens, AttentionRanges? ranges, KeyValueCache? cache)
+    {
+        long length = tokens.shape[1];
+        (Tensor cosines, Tensor sines) = RotaryRows(cache?.Length ?? 0, length);
+        return new PlainPass(tokens.shape[0], length, cosines, sines, ranges?.Mask().to(Parameters.Device), cache);
+    }
+
+    /// <summary>Embedding of every token, [N, D].</summary>
+    internal Tensor Embed(Tensor tokens) => Parameters[Embedding].index_select(0, tokens.reshape(-1));
+
+    /// <summary>One layer by libtorch's operations, [N, D] → [N, D]; the caller owns the result.</summary>
+    internal Tensor RunLayer(int index, Tensor x, PlainPass pass)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        DecoderLayer layer = _layers[index];
+        x = x + Attention(layer, TensorMath.RmsNorm(x, Parameters[layer.AttentionNorm], Config.RmsNormEps), pass, index);
+        return (x + FeedForward(layer, TensorMath.RmsNorm(x, Parameters[layer.FeedForwardNorm], Config.RmsNormEps))).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The last norm, [N, D] → [N, D].</summary>
+    internal Tensor Finish(Tensor x) => TensorMath.RmsNorm(x, Parameters[FinalNorm], Config.RmsNormEps);
 
     /// <summary>Next-token scores of whole sequences; training never calls it, because [N, V] is the largest tensor there is.</summary>
     /// <returns>[N, V]; the caller owns it.</returns>
@@ -161,17 +184,17 @@ public sealed class Transformer : IDisposable
     /// <summary>Blocks of a layer.</summary>
     internal DecoderLayer Layer(int index) => _layers[index];
 
-    // Causal grouped-query attention. [N, D] → [N, D]
-    private Tensor Attention(DecoderLayer layer, Tensor x, long batch, long length, Tensor cosines, Tensor sines, Tensor? mask, KeyValueCache? cache, int index)
+    // Grouped-query attention. [N, D] → [N, D]
+    private Tensor Attention(DecoderLayer layer, Tensor x, PlainPass pass, int index)
     {
         int heads = Config.NumAttentionHeads, groups = Config.NumKeyValueHeads, size = Config.HeadDim;
-        Tensor qkv = Linear(x, layer.Qkv, layer.QkvBias).view(batch, length, heads + (2 * groups), size); // [B, T, H+2G, A]
-        Tensor q = TensorMath.Rotate(qkv.narrow(2, 0, heads), cosines, sines).transpose(1, 2);            // [B, H, T, A]
-        Tensor k = TensorMath.Rotate(qkv.narrow(2, heads, groups), cosines, sines).transpose(1, 2);       // [B, G, T, A]
-        Tensor v = qkv.narrow(2, heads + groups, groups).transpose(1, 2);                                 // [B, G, T, A]
-        if (cache is not null)
+        Tensor qkv = Linear(x, layer.Qkv, layer.QkvBias).view(pass.Batch, pass.Length, heads + (2 * groups), size); // [B, T, H+2G, A]
+        Tensor q = TensorMath.Rotate(qkv.narrow(2, 0, heads), pass.Cosines, pass.Sines).transpose(1, 2);            // [B, H, T, A]
+        Tensor k = TensorMath.Rotate(qkv.narrow(2, heads, groups), pass.Cosines, pass.Sines).transpose(1, 2);       // [B, G, T, A]
+        Tensor v = qkv.narrow(2, heads + groups, groups).transpose(1, 2);                                           // [B, G, T, A]
+        if (pass.Cache is not null)
         {
-            (k, v) = cache.Append(index, k, v); // [B, G, T so far, A]
+            (k, v) = pass.Cache.Append(index, k, v); // [B, G, T so far, A]
         }
 
         if (groups != heads)
@@ -181,8 +204,9 @@ public sealed class Transformer : IDisposable
         }
 
         // A single new token sees everything before it; whole sequences are masked, causally unless told otherwise.
-        Tensor mixed = nn.functional.scaled_dot_product_attention(q, k, v, attn_mask: mask, is_casual: mask is null && length > 1); // [B, H, T, A]
-        return Linear(mixed.transpose(1, 2).reshape(batch * length, heads * size), layer.Output, layer.OutputBias);
+        Tensor mixed = nn.functional.scaled_dot_product_attention(
+            q.to(ProductType), k.to(ProductType), v.to(ProductType), attn_mask: pass.Mask, is_casual: pass.Mask is null && pass.Length > 1); // [B, H, T, A]
+        return Linear(mixed.transpose(1, 2).reshape(pass.Batch * pass.Length, heads * size), layer.Output, layer.OutputBias);
     }
 
     // SwiGLU: down(silu(gate(x)) · up(x)). [N, D] → [N, D]
@@ -192,7 +216,9 @@ public sealed class Transformer : IDisposable
         return Linear(TensorMath.SwiGlu(gateUp), layer.Down, layer.DownBias);
     }
 
-    private Tensor Linear(Tensor x, int weight, int? bias) => nn.functional.linear(x, Parameters[weight], bias is int b ? Parameters[b] : null);
+    // Weights of a wider type than the products' are rounded for this use; their gradients come back in the weights' own type.
+    private Tensor Linear(Tensor x, int weight, int? bias) =>
+        nn.functional.linear(x.to(ProductType), Parameters[weight].to(ProductType), bias is int b ? Parameters[b].to(ProductType) : null);
 
     /// <summary>Cosines and sines of some positions, each [1, length, 1, A]; the caller owns the views.</summary>
     internal (Tensor Cosines, Tensor Sines) RotaryRows(long start, long length)

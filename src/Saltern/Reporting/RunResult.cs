@@ -195,6 +195,9 @@ public sealed record RunMachine
     /// <summary>Threads the run used.</summary>
     public int? Threads { get; init; }
 
+    /// <summary>Library of the large matrix products; null where that was not recorded.</summary>
+    public string? Products { get; init; }
+
     /// <summary>Peak of a matrix product measured at the start, GFLOP/s.</summary>
     public double? MatmulPeakGflops { get; init; }
 }

@@ -136,7 +136,8 @@ public sealed record VerdictPair
     {
         bool alone = a.InterleavedWith.Count == 0 && b.InterleavedWith.Count == 0;
         bool inTurns = a.InterleavedWith.Contains(b.Name) || b.InterleavedWith.Contains(a.Name);
-        bool sameMachine = a.Machine.Processor == b.Machine.Processor && a.Machine.Cores == b.Machine.Cores && a.Machine.Threads == b.Machine.Threads;
+        bool sameMachine = a.Machine.Processor == b.Machine.Processor && a.Machine.Cores == b.Machine.Cores && a.Machine.Threads == b.Machine.Threads
+            && a.Machine.Products == b.Machine.Products;
         return a.SecondsComparable && b.SecondsComparable && (alone || inTurns) && sameMachine;
     }
 }

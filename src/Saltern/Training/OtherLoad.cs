@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using System.Globalization;
+using Saltern.Engine;
 
 namespace Saltern.Training;
 
@@ -7,7 +7,6 @@ namespace Saltern.Training;
 public sealed class OtherLoad
 {
     private const string StatFile = "/proc/stat";
-    private const double TicksPerSecond = 100; // USER_HZ, fixed in Linux's interface
     private const double ShortestWindow = 1.0; // seconds; the counters tick every 10 ms
     private const double Threshold = 0.10;
     private readonly int _threads;
@@ -41,24 +40,16 @@ public sealed class OtherLoad
             return (0, 0);
         }
 
-        double others = Math.Max(0, (BusySeconds() - _busy) - (OwnSeconds() - _own));
+        double others = Math.Max(0, (FreeCores.BusySeconds() - _busy) - (OwnSeconds() - _own));
         Open();
         return (seconds, others > Threshold * seconds * _threads ? seconds : 0);
     }
 
-    private void Open() => (_busy, _own, _start, _open) = (BusySeconds(), OwnSeconds(), Stopwatch.GetTimestamp(), true);
+    private void Open() => (_busy, _own, _start, _open) = (FreeCores.BusySeconds(), OwnSeconds(), Stopwatch.GetTimestamp(), true);
 
     private double OwnSeconds()
     {
         _process.Refresh();
         return _process.TotalProcessorTime.TotalSeconds;
-    }
-
-    // user + nice + system + irq + softirq + steal of the first line; idle and iowait left out. Steal is another machine's load on our cores.
-    private static double BusySeconds()
-    {
-        using StreamReader file = File.OpenText(StatFile);
-        double[] ticks = [.. (file.ReadLine() ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries).Skip(1).Select(text => double.Parse(text, CultureInfo.InvariantCulture))];
-        return ticks.Length < 8 ? 0 : (ticks[0] + ticks[1] + ticks[2] + ticks[5] + ticks[6] + ticks[7]) / TicksPerSecond;
     }
 }

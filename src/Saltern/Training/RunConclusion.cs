@@ -55,7 +55,7 @@ internal sealed class RunConclusion(RunParts parts, Trainer trainer, RunFolder f
             InterleavedWith = options.InterleavedWith,
             Teacher = config.Distils ? state.Teacher : null,
             Final = RunScores.Of(scores, domainNames),
-            Machine = new RunMachine { Processor = MachineDescription.Processor(), Cores = Environment.ProcessorCount, Threads = state.Threads, MatmulPeakGflops = peak / 1e9 },
+            Machine = new RunMachine { Processor = MachineDescription.Processor(), Cores = Environment.ProcessorCount, Threads = state.Threads, Products = state.Products.ToString(), MatmulPeakGflops = peak / 1e9 },
             Versions = MachineDescription.Versions(),
             TextSamples = TextSamples(config.Seed),
         };

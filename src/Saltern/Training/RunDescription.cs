@@ -1,5 +1,6 @@
 using System.Globalization;
 using Saltern.Configuration;
+using Saltern.Engine;
 using Saltern.Models;
 
 namespace Saltern.Training;
@@ -18,9 +19,10 @@ internal static class RunDescription
         [
             Text($"student: {student.Parameters.Layout.ParameterCount / 1e6:0.00}M parameters ({m.NumHiddenLayers} layers, hidden {m.HiddenSize}, {m.NumAttentionHeads} heads, feed-forward {m.IntermediateSize}, vocabulary {m.VocabSize})"),
             Text($"batch: {config.Training.BatchSequences} x {config.Data.SequenceLength} = {batchTokens} tokens in {config.Training.BatchSequences / config.Training.MicroBatch} micro-batches; {config.Training.Steps} steps = {batchTokens * config.Training.Steps / 1e6:0.0}M tokens = {epochs:0.00} epochs"),
-            Text($"compute: {perToken * batchTokens / 1e9:0.0} GFLOP a step; {state.Threads} threads; matrix products reach {peak / 1e9:0} GFLOP/s"),
+            Text($"compute: {perToken * batchTokens / 1e9:0.0} GFLOP a step; {state.Threads} threads; matrix products ({(state.Products == ProductLibrary.OneDnn ? "oneDNN" : "MKL")}) reach {peak / 1e9:0} GFLOP/s"),
             Text($"validation: {parts.CurveSet.TargetCount} tokens every {config.Training.EvaluateEvery} steps"),
         ];
+        lines.AddRange(parts.Compute.Remarks());
         if (config.Distils)
         {
             string teacher = teacherRuns ? Text($"{parts.TeacherRecord!.Parameters / 1e6:0.00}M parameters, temperature {config.Teacher!.Temperature}") : "already gone";

@@ -7,15 +7,16 @@ using Saltern.Models;
 using Saltern.Reporting;
 using Saltern.Teachers;
 using Saltern.Tokenization;
+using static TorchSharp.torch;
 
 namespace Saltern.Training;
 
 /// <summary>Opens everything that a recipe names and checks that it fits together, before any training and before anything is written.</summary>
 public sealed class RunParts : IDisposable
 {
-    private RunParts(TokenDataset data, BpeTokenizer tokenizer, TransformerConfig model, BatchLoader batches, ValidationSet curveSet, TeacherParts? teacher)
+    private RunParts(TokenDataset data, BpeTokenizer tokenizer, TransformerConfig model, BatchLoader batches, ValidationSet curveSet, TeacherParts? teacher, ComputePlan compute)
     {
-        (Data, Tokenizer, Model, Batches, CurveSet) = (data, tokenizer, model, batches, curveSet);
+        (Data, Tokenizer, Model, Batches, CurveSet, Compute) = (data, tokenizer, model, batches, curveSet, compute);
         (TeacherFolder, TeacherWeights, TeacherRecord) = (teacher?.Folder, teacher?.Weights ?? "", teacher?.Record);
     }
 
@@ -33,6 +34,9 @@ public sealed class RunParts : IDisposable
 
     /// <summary>Validation text that is evaluated along the run.</summary>
     public ValidationSet CurveSet { get; }
+
+    /// <summary>Where and how the run computes.</summary>
+    public ComputePlan Compute { get; }
 
     /// <summary>Model folder of the teacher; null where none is needed.</summary>
     public string? TeacherFolder { get; }
@@ -73,10 +77,8 @@ public sealed class RunParts : IDisposable
             Collect(problems, () => teacher = TeacherParts.Open(config, tokenizer, resumed));
         }
 
-        if (config.Device == ComputeDevice.Cuda)
-        {
-            problems.Add("device = cuda is not built yet: this version computes on the CPU alone. Use device: cpu.");
-        }
+        ComputePlan? compute = null;
+        Collect(problems, () => compute = ComputePlan.Of(config));
 
         TransformerConfig model = config.Model.Resolve(tokenizer?.VocabularySize ?? 1, config.Data.SequenceLength);
         if (tokenizer is not null)
@@ -90,7 +92,7 @@ public sealed class RunParts : IDisposable
             throw new ConfigurationException(problems);
         }
 
-        return new RunParts(data!, tokenizer!, model, batches!, curveSet!, teacher);
+        return new RunParts(data!, tokenizer!, model, batches!, curveSet!, teacher, compute!);
     }
 
     /// <summary>The student: fresh, from <c>init_from</c>, or, where a checkpoint is about to fill it, empty. The caller owns it.</summary>
@@ -98,7 +100,7 @@ public sealed class RunParts : IDisposable
     /// <param name="resumes">Whether a checkpoint fills it.</param>
     public Transformer CreateStudent(RunConfig config, bool resumes)
     {
-        var student = new Transformer(Model, trainable: true);
+        Transformer student = Compute.Apply(new Transformer(Model, trainable: true, device: Compute.Device));
         if (!resumes && config.InitFrom is null)
         {
             student.Initialize(config.Seed);
@@ -113,13 +115,14 @@ public sealed class RunParts : IDisposable
 
     /// <summary>The teacher in memory; null where none is needed. The caller owns it.</summary>
     public LiveTeacher? CreateTeacher(RunConfig config) =>
-        TeacherFolder is null || !config.Distils ? null : new LiveTeacher(ModelFolder.Load(TeacherFolder, trainable: false), config.Teacher!.Temperature);
+        TeacherFolder is null || !config.Distils ? null : new LiveTeacher(Compute.Apply(ModelFolder.Load(TeacherFolder, trainable: false, Compute.Device)), config.Teacher!.Temperature);
 
     /// <summary>Fingerprint of a model's weights.</summary>
     public static unsafe string WeightsFingerprint(Transformer model)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        var weights = (float*)TensorAddress.Of(model.Parameters.FlatWeights);
+        using Tensor here = model.Parameters.FlatWeights.cpu();
+        var weights = (float*)TensorAddress.Of(here);
         foreach (ParameterSlice slice in model.Parameters.Layout.Slices)
         {
             hash.AppendData(new ReadOnlySpan<byte>(weights + slice.Offset, checked((int)(slice.Count * sizeof(float)))));

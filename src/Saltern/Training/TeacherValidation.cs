@@ -28,17 +28,17 @@ public sealed class TeacherValidation
     public double MeanNll => _nll.Where((_, i) => _labels[i] >= 0).Average(nll => (double)nll);
 
     /// <summary>Runs the teacher over the set.</summary>
-    public static TeacherValidation Run(LiveTeacher teacher, ValidationSet set, int vocabulary, int threads)
+    public static TeacherValidation Run(LiveTeacher teacher, ComputePlan compute, ValidationSet set, int vocabulary, int threads)
     {
         int length = set.SequenceLength, windows = set.WindowDomains.Count, perBatch = Math.Max(1, 4_096 / length);
         float[] nll = new float[set.Labels.Length], tempered = new float[set.Labels.Length];
-        using var head = new FusedLossHead(vocabulary, teacher.Config.VocabSize, threads);
+        using LossHead head = compute.CreateHead(vocabulary, teacher.Config.VocabSize, threads);
         var losses = new PositionLosses(perBatch * length);
         for (int first = 0; first < windows; first += perBatch)
         {
             using DisposeScope scope = NewDisposeScope();
             int count = Math.Min(perBatch, windows - first) * length, at = first * length;
-            LiveSoftLabels labels = teacher.Run(tensor(set.Inputs.AsSpan(at, count).ToArray(), count / length, length));
+            LiveSoftLabels labels = teacher.Run(tensor(set.Inputs.AsSpan(at, count).ToArray(), count / length, length).to(compute.Device));
 
             // The teacher in both roles: as a student it gives the plain loss, as a teacher the tempered one.
             head.Evaluate(new LossRequest { HiddenStates = labels.HiddenStates, Head = labels.Head, Labels = set.Labels[at..(at + count)], Teacher = labels, Weights = new float[count] }, losses);

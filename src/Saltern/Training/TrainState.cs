@@ -1,3 +1,4 @@
+using Saltern.Engine;
 using Saltern.Losses;
 using Saltern.Reporting;
 
@@ -62,6 +63,9 @@ public sealed record TrainState
 
     /// <summary>Threads that the run computes with; another number changes the last bits.</summary>
     public int Threads { get; init; }
+
+    /// <summary>Library of the large products; the other one changes the last bits.</summary>
+    public ProductLibrary Products { get; init; }
 
     /// <summary>libtorch's random state, Base64.</summary>
     public string RandomState { get; init; } = "";

@@ -42,8 +42,9 @@ public sealed class Trainer : IDisposable
     /// <param name="batches">Training text.</param>
     /// <param name="vocabulary">Real token ids.</param>
     /// <param name="domains">Names of the domains, in the order of the samples' domain index.</param>
+    /// <param name="compute">Where and how to compute.</param>
     /// <param name="threads">Threads for our own kernels.</param>
-    public Trainer(RunConfig config, Transformer student, LiveTeacher? teacher, BatchLoader batches, int vocabulary, IReadOnlyList<string> domains, int threads)
+    public Trainer(RunConfig config, Transformer student, LiveTeacher? teacher, BatchLoader batches, int vocabulary, IReadOnlyList<string> domains, ComputePlan compute, int threads)
     {
         _config = config;
         Student = student;
@@ -58,7 +59,7 @@ public sealed class Trainer : IDisposable
         bool byDomain = config.Distillation?.Gate == GateKind.Domain;
         _gate = config.Distillation is null || byDomain ? Gate.Open : Gate.Create(config.Distillation);
         _domainFactors = [.. domains.Select(name => byDomain ? config.Distillation!.GateDomains!.GetValueOrDefault(name, 1.0) : 1.0)];
-        _head = new FusedLossHead(vocabulary, student.Config.VocabSize, threads);
+        _head = compute.CreateHead(vocabulary, student.Config.VocabSize, threads);
         _losses = new PositionLosses(config.Training.MicroBatch * config.Data.SequenceLength);
         State = new TrainState { Threads = threads };
     }
@@ -170,7 +171,7 @@ public sealed class Trainer : IDisposable
         // Samples that still have a teacher first, so that it runs on those alone.
         int[] rows = [.. Enumerable.Range(first, _config.Training.MicroBatch).OrderBy(row => weights.ByDomain[batch.Samples[row].Domain] > 0 ? 0 : 1)];
         int taught = Teacher is null ? 0 : rows.Count(row => weights.ByDomain[batch.Samples[row].Domain] > 0);
-        Tensor inputs = batch.Inputs(rows);                         // [B, T]
+        Tensor inputs = batch.Inputs(rows).to(Student.Parameters.Device); // [B, T]
         using TrainingPass pass = Student.Train(inputs);
         SoftLabels? softLabels = taught > 0 ? Teacher!.Run(inputs.narrow(0, 0, taught)) : null;
         Tensor hiddenGradient = empty_like(pass.Hidden);            // [N, D]

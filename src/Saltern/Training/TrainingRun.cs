@@ -30,6 +30,9 @@ public sealed record TrainingRunOptions
     /// <summary>Told of every step.</summary>
     public Action<StepReport>? OnStep { get; init; }
 
+    /// <summary>Threads where neither recipe nor resumed run says; null takes all cores.</summary>
+    public int? DefaultThreads { get; init; }
+
     /// <summary>Speed of matrix products, FLOP/s; null measures it at the start.</summary>
     public double? MatmulPeak { get; init; }
 
@@ -60,13 +63,15 @@ public sealed class TrainingRun : IDisposable
     private readonly RunLog _log;
     private readonly double _peak;
     private readonly TeacherValidation? _teacherValidation;
+    private readonly BackgroundSaver _saver = new();
     private int _savedStep;
 
     private TrainingRun(RunConfig config, RunFolder folder, TrainingRunOptions options, RunParts parts)
     {
         (Config, Folder, _options, _parts) = (config, folder, options, parts);
-        int threads = ChooseThreads(config, folder.ResumeState, options.Log);
+        int threads = ChooseThreads(config, folder.ResumeState, options);
         torch.set_num_threads(threads);
+        MatrixProduct.Use(ChooseProducts(config, folder.ResumeState, options.Log));
         _peak = options.MatmulPeak ?? MatmulPeak.Measure();
         DomainNames = [.. parts.Data.Domains.Select(domain => domain.Name)];
         _tokenBytes = ModelEvaluation.TokenBytes(parts.Tokenizer);
@@ -77,10 +82,10 @@ public sealed class TrainingRun : IDisposable
             long loading = Stopwatch.GetTimestamp();
             teacher = parts.CreateTeacher(config);
             double teacherSeconds = Stopwatch.GetElapsedTime(loading).TotalSeconds;
-            _trainer = new Trainer(config, student, teacher, parts.Batches, parts.Tokenizer.VocabularySize, DomainNames, threads);
+            _trainer = new Trainer(config, student, teacher, parts.Batches, parts.Tokenizer.VocabularySize, DomainNames, parts.Compute, threads);
             if (folder.ResumeStep is int resumeStep)
             {
-                _trainer.Restore(Checkpoint.Load(folder.Checkpoints.PathOf(resumeStep), student, _trainer.Optimizer) with { Threads = threads });
+                _trainer.Restore(Checkpoint.Load(folder.Checkpoints.PathOf(resumeStep), student, _trainer.Optimizer) with { Threads = threads, Products = MatrixProduct.Library });
                 using torch.Tensor random = torch.tensor(Convert.FromBase64String(State.RandomState));
                 torch.set_rng_state(random);
                 _savedStep = resumeStep;
@@ -88,11 +93,11 @@ public sealed class TrainingRun : IDisposable
             else
             {
                 string initialWeights = RunParts.WeightsFingerprint(student);
-                _trainer.Note(state => state with { InitialWeights = initialWeights, DataFingerprint = parts.Data.Fingerprint, TeacherWeights = parts.TeacherWeights, Teacher = parts.TeacherRecord });
+                _trainer.Note(state => state with { Products = MatrixProduct.Library, InitialWeights = initialWeights, DataFingerprint = parts.Data.Fingerprint, TeacherWeights = parts.TeacherWeights, Teacher = parts.TeacherRecord });
                 torch.manual_seed(config.Seed);
             }
 
-            _teacherValidation = _trainer.Teacher is null ? null : TeacherValidation.Run(_trainer.Teacher, parts.CurveSet, parts.Tokenizer.VocabularySize, threads);
+            _teacherValidation = _trainer.Teacher is null ? null : TeacherValidation.Run(_trainer.Teacher, parts.Compute, parts.CurveSet, parts.Tokenizer.VocabularySize, threads);
             _trainer.Note(state => state with
             {
                 TeacherSeconds = state.TeacherSeconds + teacherSeconds,
@@ -157,12 +162,19 @@ public sealed class TrainingRun : IDisposable
         }
     }
 
-    /// <summary>Trains up to a step.</summary>
+    /// <summary>Trains up to a step; when it returns, no checkpoint is still being written.</summary>
     /// <param name="untilStep">Last step to make; not beyond the run's steps.</param>
     /// <param name="cancellation">Ends the run between two steps, after a checkpoint.</param>
     /// <exception cref="TrainingException">Too many steps in a row had a non-finite loss or gradient.</exception>
     /// <exception cref="CheckpointException">A checkpoint cannot be written; the one before it is intact.</exception>
     public RunStatus Continue(int untilStep, CancellationToken cancellation)
+    {
+        RunStatus status = RunSteps(untilStep, cancellation);
+        WaitForSaver();
+        return status;
+    }
+
+    private RunStatus RunSteps(int untilStep, CancellationToken cancellation)
     {
         int last = Math.Min(untilStep, Config.Training.Steps);
         _otherLoad.Sample();
@@ -224,6 +236,7 @@ public sealed class TrainingRun : IDisposable
             }
 
             Save();
+            WaitForSaver();
         }
 
         return new RunConclusion(_parts, _trainer, Folder, _tokenBytes, DomainNames).Write(Config, truncated, _peak, _options);
@@ -232,6 +245,8 @@ public sealed class TrainingRun : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        _saver.Dispose();
+
         // Sinks that were given belong to who gave them.
         _metrics.Dispose();
         _events.Dispose();
@@ -241,15 +256,34 @@ public sealed class TrainingRun : IDisposable
         Folder.Dispose();
     }
 
-    private static int ChooseThreads(RunConfig config, TrainState? resumed, Action<string> log)
+    private static int ChooseThreads(RunConfig config, TrainState? resumed, TrainingRunOptions options)
     {
-        int threads = config.Threads ?? resumed?.Threads ?? Environment.ProcessorCount;
+        Action<string> log = options.Log;
+        int threads = config.Threads ?? resumed?.Threads ?? options.DefaultThreads ?? Environment.ProcessorCount;
         if (resumed is not null && threads != resumed.Threads)
         {
             log($"The run computed with {resumed.Threads} threads so far and goes on with {threads}: sums are rounded otherwise, so the result is no longer bit-exact.");
         }
 
         return threads;
+    }
+
+    // The library of a run's first life is kept, because the two round differently.
+    private static ProductLibrary ChooseProducts(RunConfig config, TrainState? resumed, Action<string> log)
+    {
+        ProductLibrary wanted = config.Products switch
+        {
+            ProductChoice.Blas => ProductLibrary.Blas,
+            ProductChoice.Onednn => ProductLibrary.OneDnn,
+            _ => resumed?.Products ?? MatrixProduct.Fastest(),
+        };
+        ProductLibrary chosen = wanted == ProductLibrary.OneDnn && !MatrixProduct.OneDnnIsThere ? ProductLibrary.Blas : wanted;
+        if (resumed is not null && chosen != resumed.Products)
+        {
+            log($"The run's products came from {resumed.Products} so far and come from {chosen} now: sums are rounded otherwise, so the result is no longer bit-exact.");
+        }
+
+        return chosen;
     }
 
     private void SayStage1IsOver(int step)
@@ -308,21 +342,39 @@ public sealed class TrainingRun : IDisposable
         {
             using torch.Tensor random = torch.get_rng_state();
             TrainState state = _trainer.Snapshot() with { RandomState = Convert.ToBase64String(random.data<byte>().ToArray()) };
-            string path = Folder.Checkpoints.PathOf(State.Step);
-            try
-            {
-                _metrics.Flush();
-                Checkpoint.Save(path, Student, _trainer.Optimizer, state, _parts.Data.TokenizerPath);
-            }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-            {
-                throw new CheckpointException($"The checkpoint {path} cannot be written: {e.Message} {LastGoodCheckpoint()} Make room or change the permissions, then go on with --resume.", e);
-            }
-
+            _metrics.Flush();
             _savedStep = State.Step;
-            Folder.Checkpoints.Retain(Config.Training.KeepSteps?.ToHashSet() ?? [], Config.Training.KeepEvery);
+            if (Config.Training.CheckpointInBackground)
+            {
+                // Before the copy is made: there is never more than one.
+                _saver.Wait();
+                CheckpointContent copy = CheckpointContent.CopyOf(Student, _trainer.Optimizer, state);
+                _saver.Start(() => WriteCheckpoint(copy));
+            }
+            else
+            {
+                WriteCheckpoint(CheckpointContent.Of(Student, _trainer.Optimizer, state));
+            }
         });
     }
+
+    // On the background thread or on the run's own; uses no tensor where the content is a copy.
+    private void WriteCheckpoint(CheckpointContent content)
+    {
+        using CheckpointContent disposed = content;
+        string path = Folder.Checkpoints.PathOf(content.State.Step);
+        try
+        {
+            Checkpoint.Save(path, content, _parts.Data.TokenizerPath);
+            Folder.Checkpoints.Retain(Config.Training.KeepSteps?.ToHashSet() ?? [], Config.Training.KeepEvery);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new CheckpointException($"The checkpoint {path} cannot be written: {e.Message} {LastGoodCheckpoint()} Make room or change the permissions, then go on with --resume.", e);
+        }
+    }
+
+    private void WaitForSaver() => Timed((state, seconds) => state with { CheckpointSeconds = state.CheckpointSeconds + seconds }, _saver.Wait);
 
     private void Write(MetricsLine line)
     {

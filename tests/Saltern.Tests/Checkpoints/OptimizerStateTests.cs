@@ -30,7 +30,7 @@ public class OptimizerStateTests
         {
             using Optimizer optimizer = Optimizer.Create(first.Parameters, config, 1);
             Run(optimizer, first, 1, 3);
-            Checkpoint.Save(folder["c"], first, optimizer, new TrainState { Updates = optimizer.UpdateCount }, folder["tokenizer.json"]);
+            Checkpoint.Save(folder["c"], CheckpointContent.Of(first, optimizer, new TrainState { Updates = optimizer.UpdateCount }), folder["tokenizer.json"]);
         }
 
         using Transformer resumed = Model();
@@ -114,7 +114,7 @@ public class OptimizerStateTests
         folder.Write("tokenizer.json", "{}");
         using Transformer model = Model();
         using Optimizer writer = Optimizer.Create(model.Parameters, Config(written), 1), reader = Optimizer.Create(model.Parameters, Config(read), 1);
-        Checkpoint.Save(folder["c"], model, writer, new TrainState(), folder["tokenizer.json"]);
+        Checkpoint.Save(folder["c"], CheckpointContent.Of(model, writer, new TrainState()), folder["tokenizer.json"]);
         return Assert.Throws<CheckpointException>(() => Checkpoint.Load(folder["c"], model, reader)).Message;
     }
 

@@ -1,0 +1,68 @@
+using Saltern.Engine;
+using Saltern.Models;
+using Saltern.Optimization;
+using Saltern.Training;
+using TorchSharp;
+
+namespace Saltern.Checkpoints;
+
+/// <summary>What a checkpoint is written from: either the run's own memory, or a copy of it that a background thread may read while training goes on.</summary>
+public sealed unsafe class CheckpointContent : IDisposable
+{
+    private readonly MappedMemory? _copy;
+
+    private CheckpointContent(Transformer model, Optimizer optimizer, TrainState state, bool copies)
+    {
+        (Config, Updates, State) = (model.Config, optimizer.UpdateCount, state);
+        IReadOnlyList<ParameterSlice> slices = [.. model.Parameters.Layout.Slices];
+        if (!copies)
+        {
+            Weights = ModelFolder.Tensors(model);
+            OptimizerTensors = [.. optimizer.State.Select(tensor => (tensor.Name, tensor.Shape, (Func<ReadOnlyMemory<byte>>)(() => tensor.ToBytes())))];
+            return;
+        }
+
+        _copy = new MappedMemory(slices.Sum(slice => slice.Count) + optimizer.State.Sum(tensor => tensor.ByteCount / sizeof(float)));
+        long at = 0;
+        Weights = [.. slices.Select(slice =>
+        {
+            using torch.Tensor weight = model.Parameters.Weight(slice);
+            return Copy(slice.Name, slice.Shape, weight, slice.Count, ref at);
+        })];
+        OptimizerTensors = [.. optimizer.State.Select(tensor => Copy(tensor.Name, tensor.Shape, tensor.Values, tensor.ByteCount / sizeof(float), ref at))];
+    }
+
+    /// <summary>The model's shape.</summary>
+    internal TransformerConfig Config { get; }
+
+    /// <summary>Name, shape and bytes of each weight.</summary>
+    internal IReadOnlyList<(string Name, long[] Shape, Func<ReadOnlyMemory<byte>> Bytes)> Weights { get; }
+
+    /// <summary>The same of the optimizer's state.</summary>
+    internal IReadOnlyList<(string Name, long[] Shape, Func<ReadOnlyMemory<byte>> Bytes)> OptimizerTensors { get; }
+
+    /// <summary>Updates made.</summary>
+    internal long Updates { get; }
+
+    /// <summary>Everything else.</summary>
+    internal TrainState State { get; }
+
+    /// <summary>Reads the run's memory when it is written: nothing may change until then.</summary>
+    public static CheckpointContent Of(Transformer model, Optimizer optimizer, TrainState state) => new(model, optimizer, state, copies: false);
+
+    /// <summary>Copies weights and optimizer state now; takes as much memory as they do until it is disposed.</summary>
+    public static CheckpointContent CopyOf(Transformer model, Optimizer optimizer, TrainState state) => new(model, optimizer, state, copies: true);
+
+    /// <summary>Gives a copy's memory back to the system.</summary>
+    public void Dispose() => _copy?.Dispose();
+
+    private (string Name, long[] Shape, Func<ReadOnlyMemory<byte>> Bytes) Copy(string name, long[] shape, torch.Tensor values, long count, ref long at)
+    {
+        using torch.Tensor here = values.detach().to(torch.ScalarType.Float32).cpu().contiguous();
+        float* to = _copy!.Start + at;
+        Buffer.MemoryCopy((void*)TensorAddress.Of(here), to, count * sizeof(float), count * sizeof(float));
+        at += count;
+        nint address = (nint)to;
+        return (name, shape, () => new ReadOnlySpan<byte>((void*)address, checked((int)(count * sizeof(float)))).ToArray());
+    }
+}

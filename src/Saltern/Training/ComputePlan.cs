@@ -1,0 +1,106 @@
+using System.Diagnostics;
+using System.Globalization;
+using Saltern.Configuration;
+using Saltern.Engine;
+using Saltern.Losses;
+using Saltern.Models;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Saltern.Training;
+
+/// <summary>Where and how a run computes: device, type of products, own kernels or not. One place decides, for student, teacher, loss and evaluation alike.</summary>
+public sealed record ComputePlan
+{
+    private ComputePlan(RunConfig config)
+    {
+        Device = config.Device == ComputeDevice.Cuda ? CUDA : CPU;
+        ProductType = config.Precision == ComputePrecision.Bf16 ? ScalarType.BFloat16 : ScalarType.Float32;
+        UsesKernels = config.Kernels == KernelChoice.Fused && ProductType == ScalarType.Float32 && Device.type == DeviceType.CPU;
+        Recomputes = config.Training.Recompute;
+    }
+
+    /// <summary>Where weights and activations live.</summary>
+    public Device Device { get; }
+
+    /// <summary>Type of products and attention.</summary>
+    public ScalarType ProductType { get; }
+
+    /// <summary>Whether own kernels compute what lies between the products.</summary>
+    public bool UsesKernels { get; }
+
+    /// <summary>Whether the student's layers run again in the backward pass.</summary>
+    public bool Recomputes { get; }
+
+    /// <summary>What a recipe asks for.</summary>
+    /// <exception cref="ConfigurationException">There is no such device here.</exception>
+    public static ComputePlan Of(RunConfig config)
+    {
+        if (config.Device == ComputeDevice.Cuda && !cuda.is_available())
+        {
+            throw new ConfigurationException(
+                $"device = cuda, but the libtorch in use ({__version__}) finds no CUDA device. Saltern is built with libtorch for the CPU; build it with -p:SalternLibtorch=cuda on a machine with an NVIDIA driver (docs/speed.md), or use device: cpu.");
+        }
+
+        return new ComputePlan(config);
+    }
+
+    /// <summary>Tells a model how to compute.</summary>
+    public Transformer Apply(Transformer model)
+    {
+        (model.UsesKernels, model.ProductType, model.Recomputes) = (UsesKernels, ProductType, Recomputes);
+        return model;
+    }
+
+    /// <summary>A loss head for this plan; the caller owns it.</summary>
+    /// <param name="vocabulary">Real token ids.</param>
+    /// <param name="headRows">Rows of the student's head.</param>
+    /// <param name="threads">Threads of own kernels.</param>
+    public LossHead CreateHead(int vocabulary, int headRows, int threads) =>
+        UsesKernels ? new FusedLossHead(vocabulary, headRows, threads) : new TensorLossHead(vocabulary, headRows, ProductType);
+
+    /// <summary>What a person should know of the plan; empty for float32 with own kernels on the CPU.</summary>
+    public IReadOnlyList<string> Remarks()
+    {
+        var lines = new List<string>();
+        if (Device.type == DeviceType.CUDA)
+        {
+            lines.Add("device: cuda. The same algorithm with libtorch's operations; this path is built but was never run by Saltern's own tests.");
+        }
+        else if (ProductType == ScalarType.BFloat16)
+        {
+            double factor = ProductSeconds(ScalarType.BFloat16) / ProductSeconds(ScalarType.Float32);
+            lines.Add(string.Create(CultureInfo.InvariantCulture, $"precision: bf16. On this processor bfloat16 products take {factor:0.00} times as long as float32's{(factor > 1 ? "; precision: fp32 is faster here" : "")}. Own kernels are for float32, so libtorch's operations do the rest."));
+        }
+        else if (!UsesKernels)
+        {
+            lines.Add("kernels: plain. libtorch's operations instead of own kernels: the same to rounding, slower.");
+        }
+
+        return lines;
+    }
+
+    private static double ProductSeconds(ScalarType type)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using IDisposable _ = no_grad();
+        Tensor a = ones(512, 512, type), b = ones(512, 512, type), product = zeros(512, 512, type);
+        double best = double.PositiveInfinity;
+        for (int turn = 0; turn < 5; turn++)
+        {
+            long start = Stopwatch.GetTimestamp();
+            if (type == ScalarType.Float32)
+            {
+                MatrixProduct.Into(product, a, b, 0);
+            }
+            else
+            {
+                product.addmm_(a, b, 0, 1);
+            }
+
+            best = Math.Min(best, Stopwatch.GetElapsedTime(start).TotalSeconds);
+        }
+
+        return best;
+    }
+}
