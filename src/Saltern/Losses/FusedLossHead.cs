@@ -35,11 +35,21 @@ public sealed class FusedLossHead : LossHead
     {
         Tensor head = request.Head.detach(), hidden = request.HiddenStates.detach().narrow(0, chunk.First, chunk.Rows); // [M, D]
         Tensor logits = _studentLogits.narrow(0, 0, chunk.Rows);                                                         // [M, V]
-        MatrixProduct.Into(logits, hidden, head.t(), 0);
-        Tensor? teacherLogits = chunk.Taught > 0 ? TeacherLogits(request.Teacher!, chunk) : null;
-        RunRows(request, losses, chunk, logits, teacherLogits, scale);
+        Tensor? teacherLogits;
+        using (StepProfile.Of(StepPart.HeadProducts))
+        {
+            MatrixProduct.Into(logits, hidden, head.t(), 0);
+            teacherLogits = chunk.Taught > 0 ? TeacherLogits(request.Teacher!, chunk) : null;
+        }
+
+        using (StepProfile.Of(StepPart.Loss))
+        {
+            RunRows(request, losses, chunk, logits, teacherLogits, scale);
+        }
+
         if (hiddenGradient is not null)
         {
+            using StepProfile.Mark mark = StepProfile.Of(StepPart.HeadProducts);
             MatrixProduct.Into(hiddenGradient, logits, head, 0);      // [M, D]
             MatrixProduct.Into(headGradient!, logits.t(), hidden, 1); // [V, D]
         }

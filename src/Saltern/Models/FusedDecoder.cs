@@ -82,9 +82,9 @@ internal sealed unsafe class FusedDecoder : IDisposable
         using IDisposable _ = no_grad();
         using DisposeScope scope = NewDisposeScope();
         using Tensor disposed = tokens;
-        int rows = (int)(tokens.shape[0] * tokens.shape[1]), width = _config.HiddenSize;
+        int rows = (int)(tokens.shape[0] * tokens.shape[1]);
         Tensor dx = _gradient.Rows(rows), branch = _branch.Rows(rows);
-        RmsNormKernel.Backward(Start(_residual.Rows(rows)), Weight(_model.FinalNorm), _finalScales.Start, Start(hiddenGradient), Start(dx), Gradient(_model.FinalNorm), overwrite: true, rows, width, _parallel);
+        NormBackward(_residual.Rows(rows), _model.FinalNorm, _finalScales, hiddenGradient, dx, overwrite: true);
         for (int i = _kept.Length - 1; i >= 0; i--)
         {
             Kept kept = _kept[recompute ? 0 : i];
@@ -131,7 +131,7 @@ internal sealed unsafe class FusedDecoder : IDisposable
         Norm(input, addBranch: true, middle, layer.FeedForwardNorm, kept.FeedForwardScales);
         Tensor gateUp = kept.GateUp.Rows(rows), hidden = _hidden.Rows(rows);
         Project(_normed.Rows(rows), layer.GateUp, layer.GateUpBias, gateUp);
-        SwiGluKernel.Forward(Start(gateUp), Start(hidden), rows, _config.IntermediateSize, _parallel);
+        SwiGlu(gateUp, hidden);
         Project(hidden, layer.Down, layer.DownBias, branch);
         return middle.Rows(rows);
     }
@@ -140,12 +140,12 @@ internal sealed unsafe class FusedDecoder : IDisposable
     private void FeedForwardBackward(DecoderLayer layer, Kept kept, Tensor dx, Tensor branch, int rows)
     {
         Tensor gateUp = kept.GateUp.Rows(rows), hidden = _hidden.Rows(rows), middle = kept.Middle.Rows(rows);
-        MatrixProduct.Into(hidden, dx, _model.Parameters[layer.Down].detach(), 0);                                    // [N, F]
-        SwiGluKernel.Backward(Start(gateUp), Start(hidden), rows, _config.IntermediateSize, _parallel);
+        ProjectBack(dx, layer.Down, hidden);      // [N, F]
+        SwiGluBackward(gateUp, hidden);
         AddWeightGradient(layer.Down, layer.DownBias, dx, hidden);
         Renorm(middle, layer.FeedForwardNorm, kept.FeedForwardScales);
         AddWeightGradient(layer.GateUp, layer.GateUpBias, gateUp, _normed.Rows(rows));
-        MatrixProduct.Into(branch, gateUp, _model.Parameters[layer.GateUp].detach(), 0);                              // [N, D]
+        ProjectBack(gateUp, layer.GateUp, branch); // [N, D]
         NormBackward(middle, layer.FeedForwardNorm, kept.FeedForwardScales, branch, dx);
     }
 
@@ -154,18 +154,19 @@ internal sealed unsafe class FusedDecoder : IDisposable
     {
         int rows = (int)input.shape[0];
         Tensor mixed = kept.Mixed.Rows(rows), dMixed = _mixedGradient.Rows(rows), dQkv = _qkvGradient.Rows(rows);
-        MatrixProduct.Into(dMixed, dx, _model.Parameters[layer.Output].detach(), 0);                                  // [N, H·A]
+        ProjectBack(dx, layer.Output, dMixed);     // [N, H·A]
         AddWeightGradient(layer.Output, layer.OutputBias, dx, mixed);
         Attend(tokens, ranges, (shape, cosines, sines, first, end) =>
             AttentionKernel.Backward(shape, kept.Qkv.Start, cosines, sines, first, end, Start(mixed), kept.LogSums.Start, Start(dMixed), Start(dQkv), _parallel));
         Renorm(input, layer.AttentionNorm, kept.AttentionScales);
         AddWeightGradient(layer.Qkv, layer.QkvBias, dQkv, _normed.Rows(rows));
-        MatrixProduct.Into(branch, dQkv, _model.Parameters[layer.Qkv].detach(), 0);                                   // [N, D]
+        ProjectBack(dQkv, layer.Qkv, branch);      // [N, D]
         NormBackward(input, layer.AttentionNorm, kept.AttentionScales, branch, dx);
     }
 
     private Tensor Embed(Tensor tokens, ActivationBuffer to, int rows)
     {
+        using StepProfile.Mark mark = StepProfile.Of(StepPart.ElementWise);
         Tensor x = to.Rows(rows), flat = tokens.contiguous();
         int width = _config.HiddenSize;
         var ids = (long*)TensorAddress.Of(flat);
@@ -186,6 +187,7 @@ internal sealed unsafe class FusedDecoder : IDisposable
     // Rows in order, shared out by columns: each sum is made by one thread in one order.
     private void AddToEmbedding(Tensor tokens, Tensor dx)
     {
+        using StepProfile.Mark mark = StepProfile.Of(StepPart.ElementWise);
         Tensor flat = tokens.contiguous();
         int width = _config.HiddenSize, rows = (int)dx.shape[0], parts = Math.Min(_parallel.MaxDegreeOfParallelism, width);
         nint ids = TensorAddress.Of(flat), from = (nint)Start(dx), to = (nint)Gradient(_model.Embedding);
@@ -205,19 +207,46 @@ internal sealed unsafe class FusedDecoder : IDisposable
 
     private void Norm(Tensor x, bool addBranch, ActivationBuffer sum, int weight, ActivationBuffer scales)
     {
+        using StepProfile.Mark mark = StepProfile.Of(StepPart.ElementWise);
         int rows = (int)x.shape[0];
         RmsNormKernel.Forward(Start(x), addBranch ? _branch.Start : null, Start(sum.Rows(rows)), Weight(weight), Start(_normed.Rows(rows)), Start(scales.Rows(rows)), rows, _config.HiddenSize, _config.RmsNormEps, _parallel);
     }
 
-    private void Renorm(Tensor x, int weight, ActivationBuffer scales) =>
+    private void Renorm(Tensor x, int weight, ActivationBuffer scales)
+    {
+        using StepProfile.Mark mark = StepProfile.Of(StepPart.ElementWise);
         RmsNormKernel.Repeat(Start(x), Weight(weight), _normed.Start, scales.Start, (int)x.shape[0], _config.HiddenSize, _parallel);
+    }
 
-    private void NormBackward(Tensor x, int weight, ActivationBuffer scales, Tensor gradient, Tensor dx) =>
-        RmsNormKernel.Backward(Start(x), Weight(weight), scales.Start, Start(gradient), Start(dx), Gradient(weight), overwrite: false, (int)x.shape[0], _config.HiddenSize, _parallel);
+    private void NormBackward(Tensor x, int weight, ActivationBuffer scales, Tensor gradient, Tensor dx, bool overwrite = false)
+    {
+        using StepProfile.Mark mark = StepProfile.Of(StepPart.ElementWise);
+        RmsNormKernel.Backward(Start(x), Weight(weight), scales.Start, Start(gradient), Start(dx), Gradient(weight), overwrite, (int)x.shape[0], _config.HiddenSize, _parallel);
+    }
+
+    private void SwiGlu(Tensor gateUp, Tensor hidden)
+    {
+        using StepProfile.Mark mark = StepProfile.Of(StepPart.ElementWise);
+        SwiGluKernel.Forward(Start(gateUp), Start(hidden), (int)hidden.shape[0], _config.IntermediateSize, _parallel);
+    }
+
+    private void SwiGluBackward(Tensor gateUp, Tensor hidden)
+    {
+        using StepProfile.Mark mark = StepProfile.Of(StepPart.ElementWise);
+        SwiGluKernel.Backward(Start(gateUp), Start(hidden), (int)hidden.shape[0], _config.IntermediateSize, _parallel);
+    }
+
+    // ∂x = g·W
+    private void ProjectBack(Tensor g, int weight, Tensor to)
+    {
+        using StepProfile.Mark mark = StepProfile.Of(StepPart.LayerProducts);
+        MatrixProduct.Into(to, g, _model.Parameters[weight].detach(), 0);
+    }
 
     // y = x·Wᵀ + b
     private void Project(Tensor x, int weight, int? bias, Tensor y)
     {
+        using StepProfile.Mark mark = StepProfile.Of(StepPart.LayerProducts);
         using Tensor transposed = _model.Parameters[weight].detach().t();
         MatrixProduct.Into(y, x, transposed, 0);
         if (bias is int b)
@@ -229,6 +258,7 @@ internal sealed unsafe class FusedDecoder : IDisposable
     // ∂W += gᵀ·x, ∂b += Σ g
     private void AddWeightGradient(int weight, int? bias, Tensor g, Tensor x)
     {
+        using StepProfile.Mark mark = StepProfile.Of(StepPart.LayerProducts);
         using Tensor gradient = _model.Parameters.Gradient(weight), transposed = g.t();
         MatrixProduct.Into(gradient, transposed, x, 1);
         if (bias is int b)
@@ -240,6 +270,7 @@ internal sealed unsafe class FusedDecoder : IDisposable
 
     private void Attend(Tensor tokens, AttentionRanges? ranges, Attention attention)
     {
+        using StepProfile.Mark mark = StepProfile.Of(StepPart.Attention);
         int length = (int)tokens.shape[1];
         AttentionShape shape = _shape with { Batch = (int)tokens.shape[0], Length = length };
         (Tensor cosines, Tensor sines) = _model.RotaryRows(0, length);

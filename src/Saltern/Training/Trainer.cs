@@ -3,6 +3,7 @@
 using System.Diagnostics;
 using Saltern.Configuration;
 using Saltern.Data;
+using Saltern.Engine;
 using Saltern.Losses;
 using Saltern.Models;
 using Saltern.Optimization;
@@ -121,7 +122,7 @@ public sealed class Trainer : IDisposable
         }
 
         long start = Stopwatch.GetTimestamp();
-        Batch batch = _batches.Next(_config.Training.BatchSequences);
+        Batch batch = NextBatch();
         if (batch.CountedPositions == 0)
         {
             throw new TrainingException($"Step {step}: no position of the batch at samples {batch.FirstPosition} … {batch.FirstPosition + batch.Samples.Count - 1} counts.");
@@ -137,11 +138,10 @@ public sealed class Trainer : IDisposable
 
         var sums = new LossSums();
         Array.ForEach(byDomain, sums.Add);
-        double norm = Optimizer.GradientNorm();
+        (double norm, bool applied) = Update(learningRate, sums);
         string? skipped = null;
-        if (double.IsFinite(sums.Loss) && double.IsFinite(norm))
+        if (applied)
         {
-            Optimizer.Update(learningRate, norm);
             _transition?.Observe([.. byDomain.Select(domain => (domain.Gap, domain.TeacherPositions))]);
         }
         else
@@ -162,6 +162,32 @@ public sealed class Trainer : IDisposable
         _head.Dispose();
     }
 
+    private Batch NextBatch()
+    {
+        using StepProfile.Mark mark = StepProfile.Of(StepPart.Batch);
+        return _batches.Next(_config.Training.BatchSequences);
+    }
+
+    private LiveSoftLabels RunTeacher(Tensor tokens)
+    {
+        using StepProfile.Mark mark = StepProfile.Of(StepPart.Teacher);
+        return Teacher!.Run(tokens);
+    }
+
+    // Gradient norm and, where it and the loss are numbers, the update.
+    private (double Norm, bool Applied) Update(double learningRate, LossSums sums)
+    {
+        using StepProfile.Mark mark = StepProfile.Of(StepPart.Optimizer);
+        double norm = Optimizer.GradientNorm();
+        bool applied = double.IsFinite(sums.Loss) && double.IsFinite(norm);
+        if (applied)
+        {
+            Optimizer.Update(learningRate, norm);
+        }
+
+        return (norm, applied);
+    }
+
     // Forward, loss and backward of some samples; gradients are added up. Returns how many of them the teacher saw.
     private int RunMicroBatch(Batch batch, int first, StageWeights weights, LossSums[] byDomain)
     {
@@ -173,7 +199,7 @@ public sealed class Trainer : IDisposable
         int taught = Teacher is null ? 0 : rows.Count(row => weights.ByDomain[batch.Samples[row].Domain] > 0);
         Tensor inputs = batch.Inputs(rows).to(Student.Parameters.Device); // [B, T]
         using TrainingPass pass = Student.Train(inputs);
-        SoftLabels? softLabels = taught > 0 ? Teacher!.Run(inputs.narrow(0, 0, taught)) : null;
+        SoftLabels? softLabels = taught > 0 ? RunTeacher(inputs.narrow(0, 0, taught)) : null;
         Tensor hiddenGradient = empty_like(pass.Hidden);            // [N, D]
         var request = new LossRequest
         {
