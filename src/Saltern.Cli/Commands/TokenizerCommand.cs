@@ -20,7 +20,8 @@ public static class TokenizerCommand
         var frequency = new Option<int>("--min-frequency") { Description = "A pair must occur this often to become a token.", DefaultValueFactory = _ => 2 };
         var pattern = new Option<SplitPattern>("--pattern") { Description = "How text is split into words before merging.", DefaultValueFactory = _ => SplitPattern.Llama3 };
         var special = new Option<string[]>("--special") { Description = "Special tokens; the first ends a text.", DefaultValueFactory = _ => ["<|endoftext|>"], AllowMultipleArgumentsPerToken = true };
-        var command = new Command("train", "Learn a byte-level BPE tokenizer from text.") { input, vocabulary, output, frequency, pattern, special };
+        var sentinels = new Option<int>("--sentinels") { Description = "Sentinel tokens <extra_id_0> … for span corruption, after the special ones.", DefaultValueFactory = _ => 0 };
+        var command = new Command("train", "Learn a byte-level BPE tokenizer from text.") { input, vocabulary, output, frequency, pattern, special, sentinels };
         command.SetAction(parsed => CommandRunner.Run(json: false, (console, cancellation) =>
         {
             string path = parsed.GetRequiredValue(output);
@@ -30,7 +31,7 @@ public static class TokenizerCommand
                 VocabularySize = parsed.GetRequiredValue(vocabulary),
                 MinimumFrequency = parsed.GetValue(frequency),
                 Pattern = parsed.GetValue(pattern),
-                SpecialTokens = parsed.GetValue(special)!,
+                SpecialTokens = [.. parsed.GetValue(special)!, .. Enumerable.Range(0, Math.Max(0, parsed.GetValue(sentinels))).Select(SentinelTokens.Name)],
             };
             BpeTokenizer tokenizer;
             using (var status = new StatusLine(console))

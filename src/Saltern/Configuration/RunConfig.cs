@@ -66,6 +66,9 @@ public sealed record RunConfig : IValidated
     /// <summary>What is read.</summary>
     public required DataConfig Data { get; init; }
 
+    /// <summary>Mix of causal, prefix and span training; null for causal alone.</summary>
+    public ObjectiveConfig? Objective { get; init; }
+
     /// <summary>Shape of the model that is trained, the student.</summary>
     public required TransformerConfig Model { get; init; }
 

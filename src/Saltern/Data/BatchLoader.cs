@@ -1,85 +1,90 @@
-using static TorchSharp.torch;
-
 namespace Saltern.Data;
 
-/// <summary>The samples of one optimizer step, in stream order.</summary>
-/// <param name="Samples">Which samples.</param>
-/// <param name="Tokens">Their tokens, row after row, T + 1 each.</param>
-/// <param name="SequenceLength">T.</param>
-/// <param name="FirstPosition">Stream position of the first sample.</param>
-public sealed record Batch(IReadOnlyList<SampleKey> Samples, long[] Tokens, int SequenceLength, long FirstPosition)
-{
-    /// <summary>Counted positions: all targets, for a causal model without masks.</summary>
-    public long CountedPositions => (long)Samples.Count * SequenceLength;
-
-    /// <summary>Inputs of some samples, [count, T], int64; the caller owns the tensor.</summary>
-    public Tensor Inputs(IReadOnlyList<int> rows)
-    {
-        long[] inputs = new long[rows.Count * SequenceLength];
-        for (int i = 0; i < rows.Count; i++)
-        {
-            Tokens.AsSpan(rows[i] * (SequenceLength + 1), SequenceLength).CopyTo(inputs.AsSpan(i * SequenceLength));
-        }
-
-        return tensor(inputs, rows.Count, SequenceLength);
-    }
-
-    /// <summary>Labels of some samples: the token after each input, [count · T].</summary>
-    public long[] Labels(IReadOnlyList<int> rows)
-    {
-        long[] labels = new long[rows.Count * SequenceLength];
-        for (int i = 0; i < rows.Count; i++)
-        {
-            Tokens.AsSpan((rows[i] * (SequenceLength + 1)) + 1, SequenceLength).CopyTo(labels.AsSpan(i * SequenceLength));
-        }
-
-        return labels;
-    }
-}
-
-/// <summary>Deterministic, resumable batches from the shards of a data set.</summary>
+/// <summary>Deterministic, resumable batches from the shards of a data set, or, in stage 1, from a selected part of them.</summary>
 public sealed class BatchLoader
 {
-    private readonly IReadOnlyList<TokenShard?> _shards;
+    private readonly SampleReader _reader;
     private readonly SampleStream _stream;
-    private readonly int _sequenceLength;
+    private readonly SampleSubset? _subset;
+    private readonly SampleStream? _subsetStream;
 
     /// <summary>Plans the batches.</summary>
-    /// <param name="shards">Training shard of each domain; null where a domain has none.</param>
-    /// <param name="sequenceLength">T.</param>
+    /// <param name="reader">Reads a sample.</param>
+    /// <param name="shares">Share of each domain (<see cref="DomainShares"/>).</param>
     /// <param name="seed">Decides the order.</param>
-    public BatchLoader(IReadOnlyList<TokenShard?> shards, int sequenceLength, long seed)
+    /// <param name="subset">Samples that stage 1 draws from; null for all.</param>
+    public BatchLoader(SampleReader reader, IReadOnlyList<double> shares, long seed, SampleSubset? subset = null)
     {
-        _shards = shards;
-        _sequenceLength = sequenceLength;
-        _stream = new SampleStream([.. shards.Select(shard => SampleStream.SamplesIn(shard?.TokenCount ?? 0, sequenceLength))], seed);
+        (_reader, _subset) = (reader, subset);
+        _stream = new SampleStream(reader.Sizes, shares, seed);
+        _subsetStream = subset is null ? null : new SampleStream(subset.Sizes, subset.Shares(shares), seed);
     }
 
-    /// <summary>Samples drawn so far; setting it goes there.</summary>
+    /// <summary>Samples drawn so far, from the subset or not; setting it goes there.</summary>
     public long Position
     {
         get => _stream.Position;
         set => _stream.Seek(value);
     }
 
+    /// <summary>Samples drawn from the subset so far; setting it goes there.</summary>
+    public long SubsetPosition
+    {
+        get => _subsetStream?.Position ?? 0;
+        set => _subsetStream?.Seek(value);
+    }
+
+    /// <summary>The order of all samples.</summary>
+    public SampleStream Stream => _stream;
+
+    /// <summary>The order of the subset's samples; null without one.</summary>
+    public SampleStream? SubsetStream => _subsetStream;
+
     /// <summary>Samples of one pass over the data.</summary>
     public long EpochLength => _stream.EpochLength;
 
-    /// <summary>Fingerprint of the batches that a run of this batch size sees.</summary>
-    public string Fingerprint(string dataFingerprint, int batchSequences) => _stream.Fingerprint(dataFingerprint, _sequenceLength, batchSequences);
+    /// <summary>Reads a sample.</summary>
+    public SampleReader Reader => _reader;
+
+    /// <summary>Fingerprint of the batches that a run of this batch size sees, a stage 1 on a subset apart.</summary>
+    public string Fingerprint(SampleSpace space, int batchSequences) => _stream.Fingerprint(space, batchSequences);
 
     /// <summary>The next samples of the stream.</summary>
-    public Batch Next(int count)
+    /// <param name="count">How many.</param>
+    /// <param name="fromSubset">Whether the subset gives them; the stream of all samples moves on all the same, so that stage 2 goes on where it would have been.</param>
+    public Batch Next(int count, bool fromSubset = false)
     {
         long first = _stream.Position;
         var samples = new SampleKey[count];
-        long[] tokens = new long[count * (_sequenceLength + 1)];
         for (int i = 0; i < count; i++)
         {
             samples[i] = _stream.Next();
-            _shards[samples[i].Domain]!.Read(samples[i].Index * _sequenceLength, tokens.AsSpan(i * (_sequenceLength + 1), _sequenceLength + 1));
+            if (fromSubset && _subset is not null)
+            {
+                samples[i] = _subset.Resolve(_subsetStream!.Next());
+            }
         }
 
-        return new Batch(samples, tokens, _sequenceLength, first);
+        return new Batch(samples, _reader, first);
+    }
+
+    /// <summary>The distinct samples that the first steps of a run draw, by domain and index.</summary>
+    /// <param name="count">Samples of those steps.</param>
+    /// <param name="fromSubset">Whether the subset gives them.</param>
+    public IReadOnlyList<(int Domain, long Index)> FirstSamples(long count, bool fromSubset)
+    {
+        SampleStream source = fromSubset && _subsetStream is not null ? _subsetStream : _stream;
+        long here = source.Position;
+        source.Seek(0);
+        var samples = new SortedSet<(int, long)>();
+        for (long i = 0; i < count; i++)
+        {
+            SampleKey key = source.Next();
+            key = source == _subsetStream ? _subset!.Resolve(key) : key;
+            samples.Add((key.Domain, key.Index));
+        }
+
+        source.Seek(here);
+        return [.. samples];
     }
 }

@@ -14,4 +14,10 @@ public sealed record DataConfig
     /// <summary>T, tokens of a training sequence; a sample is one token longer, because every token but the first is a target.</summary>
     [Range(8, 1_048_576)]
     public int SequenceLength { get; init; } = 256;
+
+    /// <summary>Shares of the domains, and a cap on repetition; null for natural size without a cap.</summary>
+    public MixtureConfig? Mixture { get; init; }
+
+    /// <summary>Whether attention stays inside documents; the first target of a document, predicted from the one before it, then does not count.</summary>
+    public bool MaskDocuments { get; init; }
 }

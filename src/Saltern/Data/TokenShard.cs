@@ -83,6 +83,26 @@ public sealed unsafe class TokenShard : IDisposable
         return (int)(_index.Starts[document + 1] - _index.Starts[document]);
     }
 
+    /// <summary>Number of the document that holds a position of the stream; of several that begin there, the last.</summary>
+    /// <param name="position">Position of a token.</param>
+    public int DocumentAt(long position)
+    {
+        CheckRange(Type, position, 1);
+        int found = Array.BinarySearch(_index.Starts, position);
+        if (found < 0)
+        {
+            return ~found - 1;
+        }
+
+        // Empty documents begin where the next one does.
+        while (found + 1 < DocumentCount && _index.Starts[found + 1] == position)
+        {
+            found++;
+        }
+
+        return found;
+    }
+
     /// <summary>Copies tokens out of the stream, across document borders.</summary>
     /// <param name="position">Position of the first one.</param>
     /// <param name="destination">Receives the token ids.</param>

@@ -112,16 +112,16 @@ public sealed class Transformer : IDisposable
     /// <param name="ranges">Keys each query sees; null for causal attention.</param>
     /// <returns>[N, D] with N = B·T, in the order of the tokens; the caller owns it. Without <see cref="no_grad"/> it carries a graph for automatic differentiation.</returns>
     public Tensor HiddenStates(Tensor tokens, AttentionRanges? ranges = null) =>
-        UsesKernels && !is_grad_enabled() ? Fused.Forward(tokens, ranges, keep: false, recompute: false) : HiddenStates(tokens, ranges, cache: null);
+        UsesKernels && !is_grad_enabled() ? Fused.Forward(tokens, Checked(ranges, tokens), keep: false, recompute: false) : HiddenStates(tokens, Checked(ranges, tokens), cache: null);
 
     /// <summary>The forward pass of a training step.</summary>
     /// <param name="tokens">Token ids, [B, T], int64, on the model's device.</param>
     /// <param name="ranges">Keys each query sees; null for causal attention.</param>
     /// <returns>Hidden states and the way back; the caller disposes of it before the next pass.</returns>
     public TrainingPass Train(Tensor tokens, AttentionRanges? ranges = null) =>
-        UsesKernels ? new FusedPass(Fused, Fused.Forward(tokens, ranges, keep: true, Recomputes))
-        : Recomputes ? new RecomputingPass(this, tokens, ranges)
-        : new AutogradPass(HiddenStates(tokens, ranges, cache: null));
+        UsesKernels ? new FusedPass(Fused, Fused.Forward(tokens, Checked(ranges, tokens), keep: true, Recomputes))
+        : Recomputes ? new RecomputingPass(this, tokens, Checked(ranges, tokens))
+        : new AutogradPass(HiddenStates(tokens, Checked(ranges, tokens), cache: null));
 
     /// <summary>As <see cref="HiddenStates(Tensor, AttentionRanges?)"/>, going on from the sequences that the cache holds, and adding to it.</summary>
     /// <param name="tokens">The next ids of each sequence, [B, T].</param>
@@ -180,6 +180,11 @@ public sealed class Transformer : IDisposable
         _rotary?.Dispose();
         Parameters.Dispose();
     }
+
+    private static AttentionRanges? Checked(AttentionRanges? ranges, Tensor tokens) =>
+        ranges is null || (ranges.SequenceLength == tokens.shape[1] && ranges.First.Length == tokens.shape[0] * tokens.shape[1])
+            ? ranges
+            : throw new ArgumentException($"There are {ranges.First.Length} ranges over {ranges.SequenceLength} positions for tokens of shape [{tokens.shape[0]}, {tokens.shape[1]}].", nameof(ranges));
 
     /// <summary>Blocks of a layer.</summary>
     internal DecoderLayer Layer(int index) => _layers[index];

@@ -21,10 +21,11 @@ public sealed class LiveTeacher : IDisposable
 
     /// <summary>Soft labels for the given sequences; the caller owns the hidden states.</summary>
     /// <param name="tokens">[B, T], the same ids as the student's.</param>
-    public LiveSoftLabels Run(Tensor tokens)
+    /// <param name="ranges">What each position attends to, as for the student; null for causal attention.</param>
+    public LiveSoftLabels Run(Tensor tokens, AttentionRanges? ranges = null)
     {
         using IDisposable _ = no_grad();
-        return new LiveSoftLabels(_model.HiddenStates(tokens), _model.Head, _temperature);
+        return new LiveSoftLabels(_model.HiddenStates(tokens, ranges), _model.Head, _temperature);
     }
 
     /// <summary>Gives the weights back to the system.</summary>

@@ -121,6 +121,9 @@ public sealed class BpeTokenizer
     /// <exception cref="ArgumentOutOfRangeException">An id is outside the vocabulary.</exception>
     public string Decode(ReadOnlySpan<int> ids) => Encoding.UTF8.GetString(DecodeToBytes(ids));
 
+    /// <summary>Id of a special token by its name; null where the tokenizer has none of that name.</summary>
+    public int? SpecialTokenId(string name) => _definition.AddedTokens.FirstOrDefault(token => token.IsSpecial && token.Content == name)?.Id;
+
     /// <summary>Bytes of text that the id stands for, the divisor of bits per byte; 0 for special tokens and for ids that nothing uses.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The id is outside the vocabulary.</exception>
     public int ByteLength(int id) => Token(id) is { } token && !_specialIds.Contains(id) ? token.Bytes.Length : 0;

@@ -49,7 +49,7 @@ internal sealed class RunConclusion(RunParts parts, Trainer trainer, RunFolder f
             Stage1EndReason = state.Stage1EndStep is null ? null : trainer.Stage1EndReason,
             StudentParameters = trainer.Student.Parameters.Layout.ParameterCount,
             DataFingerprint = parts.Data.Fingerprint,
-            OrderFingerprint = parts.Batches.Fingerprint(parts.Data.Fingerprint, config.Training.BatchSequences),
+            OrderFingerprint = parts.Batches.Fingerprint(SampleSpace.Of(parts.Data.Fingerprint, config.Data, config.Objective), config.Training.BatchSequences),
             InitialWeightsFingerprint = state.InitialWeights,
             SecondsComparable = state.WatchedSeconds > 0 && state.LoadedSeconds <= HighestLoadedShare * state.WatchedSeconds,
             InterleavedWith = options.InterleavedWith,

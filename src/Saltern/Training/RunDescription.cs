@@ -1,5 +1,6 @@
 using System.Globalization;
 using Saltern.Configuration;
+using Saltern.Data;
 using Saltern.Engine;
 using Saltern.Models;
 
@@ -23,6 +24,12 @@ internal static class RunDescription
             Text($"validation: {parts.CurveSet.TargetCount} tokens every {config.Training.EvaluateEvery} steps"),
         ];
         lines.AddRange(parts.Compute.Remarks());
+        if (config.Objective is { IsMixed: true } objective)
+        {
+            lines.Add("objective: " + objective.Description);
+        }
+
+        lines.AddRange(DomainPlan(config, state, parts));
         if (config.Distils)
         {
             string teacher = teacherRuns ? Text($"{parts.TeacherRecord!.Parameters / 1e6:0.00}M parameters, temperature {config.Teacher!.Temperature}") : "already gone";
@@ -34,6 +41,28 @@ internal static class RunDescription
         }
 
         return lines;
+    }
+
+    // Share and planned epochs of each domain, before the start; one line where every domain has its natural share.
+    private static IEnumerable<string> DomainPlan(RunConfig config, TrainState state, RunParts parts)
+    {
+        SampleStream stream = parts.Batches.Stream;
+        if (config.Data.MaskDocuments)
+        {
+            yield return "documents: attention does not cross their borders";
+        }
+
+        if (config.Data.Mixture is null)
+        {
+            yield break;
+        }
+
+        long[] drawn = stream.CountByDomain(state.Samples + ((long)(config.Training.Steps - state.Step) * config.Training.BatchSequences));
+        for (int i = 0; i < drawn.Length; i++)
+        {
+            string epochs = stream.Sizes[i] == 0 ? "no whole sequence" : Text($"{drawn[i] / (double)stream.Sizes[i]:0.00} epochs of {stream.Sizes[i]} samples");
+            yield return Text($"domain {parts.Data.Domains[i].Name}: {100 * stream.Shares[i]:0.0} % of the samples, {epochs}");
+        }
     }
 
     private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);

@@ -67,7 +67,7 @@ public sealed class RunParts : IDisposable
         if (data is not null && tokenizer is not null)
         {
             Collect(problems, () => CheckData(config, resumed, data));
-            Collect(problems, () => batches = new BatchLoader([.. data.Domains.Select(domain => domain.Train)], config.Data.SequenceLength, config.Seed));
+            Collect(problems, () => batches = OpenBatches(config, data, tokenizer, resumed));
             Collect(problems, () => curveSet = ValidationSet.Create([.. data.Domains.Select(domain => domain.Valid)], config.Data.SequenceLength, config.Training.EvaluationTokens, wholeDocuments: false, tokenizer.EndOfTextId));
         }
 
@@ -117,6 +117,10 @@ public sealed class RunParts : IDisposable
     public LiveTeacher? CreateTeacher(RunConfig config) =>
         TeacherFolder is null || !config.Distils ? null : new LiveTeacher(Compute.Apply(ModelFolder.Load(TeacherFolder, trainable: false, Compute.Device)), config.Teacher!.Temperature);
 
+    /// <summary>Samples that a run was planned to draw when it started: what the cap on repetition is reckoned from.</summary>
+    public static long PlannedSamples(RunConfig config, TrainState? resumed) =>
+        resumed is { PlannedSamples: > 0 } ? resumed.PlannedSamples : (long)config.Training.Steps * config.Training.BatchSequences;
+
     /// <summary>Fingerprint of a model's weights.</summary>
     public static unsafe string WeightsFingerprint(Transformer model)
     {
@@ -147,6 +151,14 @@ public sealed class RunParts : IDisposable
         {
             throw new ConfigurationException([.. unknown.Select(name => $"distillation.gate_domains: the data set has no domain '{name}'. It has {string.Join(", ", known)}.")]);
         }
+    }
+
+    // A resumed run keeps the plan that its shares were made for, so that its stream stays the same whatever the batch size is now.
+    private static BatchLoader OpenBatches(RunConfig config, TokenDataset data, BpeTokenizer tokenizer, TrainState? resumed)
+    {
+        SampleReader reader = SampleReader.Create([.. data.Domains.Select(domain => domain.Train)], config.Data, config.Objective, tokenizer);
+        double[] shares = DomainShares.Of(config.Data.Mixture, [.. data.Domains.Select(domain => domain.Name)], reader.Sizes, PlannedSamples(config, resumed));
+        return new BatchLoader(reader, shares, config.Seed);
     }
 
     private static void CheckModel(RunConfig config, TransformerConfig model, BpeTokenizer tokenizer, TrainState? resumed, List<string> problems)

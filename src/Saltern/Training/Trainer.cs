@@ -168,10 +168,10 @@ public sealed class Trainer : IDisposable
         return _batches.Next(_config.Training.BatchSequences);
     }
 
-    private LiveSoftLabels RunTeacher(Tensor tokens)
+    private LiveSoftLabels RunTeacher(Tensor tokens, AttentionRanges? ranges)
     {
         using StepProfile.Mark mark = StepProfile.Of(StepPart.Teacher);
-        return Teacher!.Run(tokens);
+        return Teacher!.Run(tokens, ranges);
     }
 
     // Gradient norm and, where it and the loss are numbers, the update.
@@ -198,8 +198,8 @@ public sealed class Trainer : IDisposable
         int[] rows = [.. Enumerable.Range(first, _config.Training.MicroBatch).OrderBy(row => weights.ByDomain[batch.Samples[row].Domain] > 0 ? 0 : 1)];
         int taught = Teacher is null ? 0 : rows.Count(row => weights.ByDomain[batch.Samples[row].Domain] > 0);
         Tensor inputs = batch.Inputs(rows).to(Student.Parameters.Device); // [B, T]
-        using TrainingPass pass = Student.Train(inputs);
-        SoftLabels? softLabels = taught > 0 ? RunTeacher(inputs.narrow(0, 0, taught)) : null;
+        using TrainingPass pass = Student.Train(inputs, Ranges(batch, rows));
+        SoftLabels? softLabels = taught > 0 ? RunTeacher(inputs.narrow(0, 0, taught), Ranges(batch, rows.AsSpan(0, taught).ToArray())) : null;
         Tensor hiddenGradient = empty_like(pass.Hidden);            // [N, D]
         var request = new LossRequest
         {
@@ -223,6 +223,12 @@ public sealed class Trainer : IDisposable
         }
 
         return taught;
+    }
+
+    private static AttentionRanges? Ranges(Batch batch, int[] rows)
+    {
+        (int[] first, int[] end) = batch.Ranges(rows);
+        return batch.HasRanges ? new AttentionRanges(first, end, batch.SequenceLength) : null;
     }
 
     // ω_j of each sample's domain, times the domain gate's factor, spread over its positions.

@@ -77,6 +77,43 @@ public class SampleStreamTests
     }, iter: 100);
 
     [Fact]
+    public void DueTimes_DecideTheOrder()
+    {
+        // Shares ⅔ and ⅓: due at 0.75, 2.25 and 1.5, so first, second, first, and again.
+        var stream = new SampleStream([2, 1], seed: 1);
+        Assert.Equal([0, 1, 0, 0, 1, 0], Enumerable.Range(0, 6).Select(_ => stream.Next().Domain));
+    }
+
+    [Fact]
+    public void Seek_TakesNoTimeFarOut()
+    {
+        var stream = new SampleStream([1_000_003, 77, 0, 12_345_678], [0.3, 0.1, 0, 0.6], seed: 1);
+        const long Far = 3_000_000_000_000;
+        var clock = System.Diagnostics.Stopwatch.StartNew();
+        stream.Seek(Far);
+        Assert.True(clock.ElapsedMilliseconds < 1_000, $"{clock.ElapsedMilliseconds} ms"); // one step a position would take hours
+        Assert.Equal(Far, stream.Position);
+        long[] counts = stream.CountByDomain(Far);
+        Assert.Equal(Far, counts.Sum());
+        Assert.All(Enumerable.Range(0, 4), i => Assert.InRange(counts[i] - (Far * stream.Shares[i]), -2, 2));
+    }
+
+    [Fact]
+    public void Seek_WithAnyShares_GoesOnAsIfNeverInterrupted() => Gen.Select(Gen.Double[0.001, 1].Array[1, 9], Gen.Int[0, 2_000]).Sample((weights, position) =>
+    {
+        double[] shares = [.. weights.Select(weight => weight / weights.Sum())];
+        long[] sizes = [.. shares.Select((_, i) => 3L + (i * 5))];
+        SampleStream whole = new(sizes, shares, 4), sought = new(sizes, shares, 4);
+        for (int i = 0; i < position; i++)
+        {
+            whole.Next();
+        }
+
+        sought.Seek(position);
+        return Enumerable.Range(0, 30).All(_ => whole.Next() == sought.Next());
+    }, iter: 300);
+
+    [Fact]
     public void NoSamples_AreNamed() => Assert.Contains("No domain", Assert.Throws<DataFormatException>(() => new SampleStream([0, 0], 1)).Message, StringComparison.Ordinal);
 
     [Theory]

@@ -20,7 +20,7 @@ internal sealed class TinyRun : IDisposable
     private TinyRun()
     {
         TextDocument[] documents = [.. GeneratedText.Generate(3, 300_000).Select((document, i) => document with { Domain = i % 3 == 0 ? "first" : "second" })];
-        BpeTokenizer tokenizer = BpeTrainer.Train(documents.Select(document => document.Text), new BpeTrainerOptions { VocabularySize = 300 });
+        BpeTokenizer tokenizer = BpeTrainer.Train(documents.Select(document => document.Text), new BpeTrainerOptions { VocabularySize = 300, SpecialTokens = ["<|endoftext|>", .. Enumerable.Range(0, 4).Select(SentinelTokens.Name)] });
         DatasetBuilder.Build(documents, null, tokenizer, DataFolder, new DatasetBuilderOptions { ValidPercent = 10 });
         RunConfig teacher = Plain("teacher", steps: 40) with { Model = Shape(16), Seed = 77 };
         using TrainingRun run = TrainingRun.Open(teacher, TeacherFolder, Quick);

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Saltern.Checkpoints;
 using Saltern.Configuration;
+using Saltern.Data;
 using Saltern.Losses;
 using Saltern.Reporting;
 using Saltern.Tests.Data;
@@ -11,7 +12,7 @@ namespace Saltern.Tests.Training;
 
 public class TrainingRunTests
 {
-    public static TheoryData<string> Arms => new("baseline", "step", "linear_ratio", "auto", "gated");
+    public static TheoryData<string> Arms => new("baseline", "step", "linear_ratio", "auto", "gated", "mixed");
 
     [Theory]
     [MemberData(nameof(Arms))]
@@ -29,19 +30,48 @@ public class TrainingRunTests
     }
 
     [Theory]
-    [InlineData(8)]
-    [InlineData(4)]
-    [InlineData(1)]
-    public void MicroBatches_GiveTheSameStep(int microBatch)
+    [InlineData("linear_ratio", 8)]
+    [InlineData("linear_ratio", 4)]
+    [InlineData("linear_ratio", 1)]
+    [InlineData("masked", 2)]
+    public void MicroBatches_GiveTheSameStep(string arm, int microBatch)
     {
         using var folder = new TemporaryFolder();
-        RunConfig config = Arm("linear_ratio", 3);
+        RunConfig config = Arm(arm, 3);
         float[] whole = Train(config, folder["whole"], 3);
         float[] split = Train(config with { Training = config.Training with { MicroBatchSequences = microBatch } }, folder["split"], 3);
         double difference = Math.Sqrt(whole.Zip(split, (a, b) => Math.Pow(a - b, 2)).Sum()), size = Math.Sqrt(whole.Sum(w => (double)w * w));
         Assert.True(difference <= 1e-5 * size, $"weights differ by {difference / size:e2}");
         double[] losses = [.. new[] { "whole", "split" }.Select(name => RunRecord.Load(folder[name]).Metrics.Series("train/loss")[^1].Value)];
         Assert.True(Math.Abs(losses[0] - losses[1]) <= 1e-6 * losses[0]);
+    }
+
+    [Fact]
+    public void AnotherBatchSizeOnResume_GoesOnInTheSameStream()
+    {
+        using var folder = new TemporaryFolder();
+        RunConfig config = Arm("mixed", 20), smaller = config with { Training = config.Training with { BatchSequences = 5 } };
+        using (TrainingRun first = TrainingRun.Open(config, folder["run"], TinyRun.Quick))
+        {
+            first.Continue(10, CancellationToken.None);
+        }
+
+        using TrainingRun run = TrainingRun.Open(smaller, folder["run"], TinyRun.Quick with { Resume = true, Overrides = [RecipeOverride.Parse("training.batch_sequences=5")] });
+        Assert.Equal((80, 160), (run.State.Samples, run.State.PlannedSamples));
+        run.Continue(11, CancellationToken.None);
+        Assert.Equal(85, run.State.Samples);
+        using RunParts before = RunParts.Open(config, null), after = RunParts.Open(smaller, run.State);
+        (before.Batches.Position, after.Batches.Position) = (85, run.State.Samples);
+        Assert.Equal(before.Batches.Next(9).Samples, after.Batches.Next(9).Samples); // the cap was reckoned from 20 steps of 8
+    }
+
+    [Fact]
+    public void DescriptionPlansTheEpochsOfEachDomain()
+    {
+        using var folder = new TemporaryFolder();
+        using TrainingRun run = TrainingRun.Open(Arm("mixed", 20), folder["run"], TinyRun.Quick);
+        Assert.Contains(run.Description(), line => line.StartsWith("domain first: ", StringComparison.Ordinal) && line.Contains(" epochs of ", StringComparison.Ordinal));
+        Assert.Contains(run.Description(), line => line.StartsWith("objective: causal 0.5 prefix 0.3 span 0.2", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -307,6 +337,12 @@ public class TrainingRunTests
         "step" => TinyRun.Shared.Salt(arm, steps, new DistillationConfig { Transition = TransitionKind.Step, Start = StepPoint.FromSteps(15) }),
         "linear_ratio" => TinyRun.Shared.Salt(arm, steps, new DistillationConfig { Transition = TransitionKind.LinearRatio, Start = StepPoint.FromShare(0.2), End = StepPoint.FromShare(0.9) }, temperature: 0.5),
         "auto" => TinyRun.Shared.Salt(arm, steps, new DistillationConfig { Transition = TransitionKind.Auto, PerDomain = true, Maximum = StepPoint.FromShare(0.9), Smoothing = 0.1 }),
+        "mixed" => TinyRun.Shared.Salt(arm, steps, new DistillationConfig { Transition = TransitionKind.Step, Start = StepPoint.FromShare(0.7) }) with
+        {
+            Objective = new ObjectiveConfig { Causal = 0.5, Prefix = 0.3, Span = 0.2, Sentinels = 4 },
+            Data = TinyRun.Shared.Plain(arm, steps).Data with { Mixture = new MixtureConfig { Temperature = 2, MaxEpochs = 0.5 } },
+        },
+        "masked" => TinyRun.Shared.Plain(arm, steps) with { Data = TinyRun.Shared.Plain(arm, steps).Data with { MaskDocuments = true } },
         _ => TinyRun.Shared.Salt(arm, steps, new DistillationConfig { Transition = TransitionKind.Constant, Gate = GateKind.TopProbability, GateThreshold = 0.1, Renormalise = true }),
     };
 
