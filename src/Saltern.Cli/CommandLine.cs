@@ -16,6 +16,8 @@ public static class CommandLine
             DemoCommand.Create(),
             TokenizerCommand.Create(),
             PrepareCommand.Create(),
+            TeachCommand.Create(),
+            SelectCommand.Create(),
             TrainCommand.Create(),
             EvalCommand.Create(),
             GenerateCommand.Create(),

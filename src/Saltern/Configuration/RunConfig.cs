@@ -4,6 +4,7 @@ using Saltern.Engine;
 using Saltern.Losses;
 using Saltern.Models;
 using Saltern.Optimization;
+using Saltern.Selection;
 using Saltern.Teachers;
 using Saltern.Training;
 
@@ -78,6 +79,9 @@ public sealed record RunConfig : IValidated
     /// <summary>The two stages; null for plain next-token training (BASELINE).</summary>
     public DistillationConfig? Distillation { get; init; }
 
+    /// <summary>Selected samples for stage 1; null for all.</summary>
+    public SelectionConfig? Selection { get; init; }
+
     /// <summary>Update rule.</summary>
     public OptimizerConfig Optimizer { get; init; } = new();
 
@@ -112,8 +116,14 @@ public sealed record RunConfig : IValidated
     /// <summary>Whether the run distils at all.</summary>
     public bool Distils => Distillation is { Weight: > 0 };
 
-    /// <summary>Name of the method: <c>baseline</c>, <c>rkd</c> or <c>salt</c>.</summary>
-    public string Arm => !Distils ? "baseline" : Distillation!.Transition == TransitionKind.Constant ? "rkd" : "salt";
+    /// <summary>Name of the method: <c>baseline</c>, <c>rkd</c> or <c>salt</c>; on selected data <c>selected</c> (without a teacher) or <c>salt_ds</c>.</summary>
+    public string Arm => (Selection is not null, Distils) switch
+    {
+        (true, true) => "salt_ds",
+        (true, false) => "selected",
+        (false, false) => "baseline",
+        _ => Distillation!.Transition == TransitionKind.Constant ? "rkd" : "salt",
+    };
 
     /// <inheritdoc/>
     public IEnumerable<ConfigurationProblem> Validate()
@@ -131,6 +141,21 @@ public sealed record RunConfig : IValidated
         if (Products == ProductChoice.Onednn && !MatrixProduct.OneDnnIsThere)
         {
             yield return new ConfigurationProblem("products", "= onednn needs a processor with AVX-512 (BW, DQ, VL), which this one is not. Use 'fastest' or 'blas'.");
+        }
+
+        if (Distillation is { Gate: GateKind.Bucket, GateBucketBounds: null } && Teacher?.Cache is null)
+        {
+            yield return new ConfigurationProblem("distillation.gate_bucket_bounds", "is missing. Give two ascending bounds of the teacher's loss, in nats, or a teacher.cache, which knows them.");
+        }
+
+        if (Selection is { Until: not null } && Distils)
+        {
+            yield return new ConfigurationProblem("selection.until", "is not used with distillation: selected samples are drawn as long as ω is above 0. Remove it.");
+        }
+
+        if (Selection is { Until: null } && !Distils)
+        {
+            yield return new ConfigurationProblem("selection.until", "is missing. Without distillation it says how long selected samples are drawn, as a share of the run (0.25) or a step (250).");
         }
 
         foreach (string problem in ScheduleProblems())

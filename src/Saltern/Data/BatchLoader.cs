@@ -46,6 +46,11 @@ public sealed class BatchLoader
     /// <summary>Reads a sample.</summary>
     public SampleReader Reader => _reader;
 
+    /// <summary>Fingerprint of the order in which stage 1 draws, whatever the batch size.</summary>
+    public string Stage1Order(SampleSpace space) => _subsetStream is null
+        ? _stream.Fingerprint(space, 0)
+        : _subsetStream.Fingerprint(space, 0) + "+" + SampleKeys.Fingerprint([.. _subset!.Sizes.SelectMany((_, domain) => _subset.Indices(domain).Select(index => (domain, index)))]);
+
     /// <summary>Fingerprint of the batches that a run of this batch size sees, a stage 1 on a subset apart.</summary>
     public string Fingerprint(SampleSpace space, int batchSequences) => _stream.Fingerprint(space, batchSequences);
 
@@ -55,17 +60,16 @@ public sealed class BatchLoader
     public Batch Next(int count, bool fromSubset = false)
     {
         long first = _stream.Position;
-        var samples = new SampleKey[count];
-        for (int i = 0; i < count; i++)
-        {
-            samples[i] = _stream.Next();
-            if (fromSubset && _subset is not null)
-            {
-                samples[i] = _subset.Resolve(_subsetStream!.Next());
-            }
-        }
+        return new Batch(Draw(count, fromSubset), _reader, first);
+    }
 
-        return new Batch(samples, _reader, first);
+    /// <summary>The samples that <see cref="Next"/> would give; the positions stay.</summary>
+    public IReadOnlyList<SampleKey> Peek(int count, bool fromSubset = false)
+    {
+        (long position, long subsetPosition) = (Position, SubsetPosition);
+        SampleKey[] samples = Draw(count, fromSubset);
+        (Position, SubsetPosition) = (position, subsetPosition);
+        return samples;
     }
 
     /// <summary>The distinct samples that the first steps of a run draw, by domain and index.</summary>
@@ -86,5 +90,20 @@ public sealed class BatchLoader
 
         source.Seek(here);
         return [.. samples];
+    }
+
+    private SampleKey[] Draw(int count, bool fromSubset)
+    {
+        var samples = new SampleKey[count];
+        for (int i = 0; i < count; i++)
+        {
+            samples[i] = _stream.Next();
+            if (fromSubset && _subset is not null)
+            {
+                samples[i] = _subset.Resolve(_subsetStream!.Next());
+            }
+        }
+
+        return samples;
     }
 }

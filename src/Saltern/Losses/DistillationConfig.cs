@@ -105,7 +105,7 @@ public sealed record DistillationConfig : IValidated
     /// <summary>Factors for easy, medium and hard positions (<c>bucket</c>), each in [0, 1].</summary>
     public IReadOnlyList<double>? GateBuckets { get; init; }
 
-    /// <summary>Bounds between easy and medium, medium and hard (<c>bucket</c>): teacher's loss in nats, ascending.</summary>
+    /// <summary>Bounds between easy and medium, medium and hard (<c>bucket</c>): teacher's loss in nats, ascending; null takes those of the teacher's cache.</summary>
     public IReadOnlyList<double>? GateBucketBounds { get; init; }
 
     /// <summary>Factor per domain (<c>domain</c>), each in [0, 1]; a domain not named has 1.</summary>
@@ -209,7 +209,7 @@ public sealed record DistillationConfig : IValidated
                 yield return new ConfigurationProblem("gate_buckets", "must be three factors in [0, 1], for easy, medium and hard positions.");
             }
 
-            if (GateBucketBounds is not { Count: 2 } bounds || !(bounds[0] <= bounds[1]))
+            if (GateBucketBounds is { } bounds && (bounds.Count != 2 || !(bounds[0] <= bounds[1])))
             {
                 yield return new ConfigurationProblem("gate_bucket_bounds", "must be two ascending bounds of the teacher's loss, in nats.");
             }

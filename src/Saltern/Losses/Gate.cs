@@ -16,8 +16,10 @@ public sealed record Gate(GateKind Kind, double Threshold, IReadOnlyList<double>
     public static Gate Open { get; } = new(GateKind.None, 0, [], []);
 
     /// <summary>The gate that a configuration describes.</summary>
-    public static Gate Create(DistillationConfig config) =>
-        new(config.Gate, config.GateThreshold ?? 0, config.GateBuckets ?? [], config.GateBucketBounds ?? []);
+    /// <param name="config">Validated.</param>
+    /// <param name="bounds">Bounds of the buckets where the configuration has none; those of the teacher's pass.</param>
+    public static Gate Create(DistillationConfig config, IReadOnlyList<double>? bounds = null) =>
+        new(config.Gate, config.GateThreshold ?? 0, config.GateBuckets ?? [], config.GateBucketBounds ?? bounds ?? []);
 
     /// <summary>h_t.</summary>
     /// <param name="topProbability">max q.</param>

@@ -23,6 +23,12 @@ public abstract class Transition
     /// <summary>Goes on from a saved state.</summary>
     public abstract void Restore(TransitionState state);
 
+    /// <summary>The last step in which ω can be above 0: what stage 1 reads at most.</summary>
+    /// <param name="config">Validated.</param>
+    /// <param name="totalSteps">T.</param>
+    public static int LastTeacherStep(DistillationConfig config, int totalSteps) =>
+        config.Transition == TransitionKind.Auto ? config.Maximum.Resolve(totalSteps) - 1 : Math.Min(totalSteps, ScheduledTransition.Window(config, totalSteps).FirstZero - 1);
+
     /// <summary>The transition that a configuration describes.</summary>
     /// <param name="config">Validated.</param>
     /// <param name="totalSteps">T.</param>

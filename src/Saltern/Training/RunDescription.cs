@@ -3,6 +3,8 @@ using Saltern.Configuration;
 using Saltern.Data;
 using Saltern.Engine;
 using Saltern.Models;
+using Saltern.Selection;
+using Saltern.Teachers;
 
 namespace Saltern.Training;
 
@@ -32,7 +34,8 @@ internal static class RunDescription
         lines.AddRange(DomainPlan(config, state, parts));
         if (config.Distils)
         {
-            string teacher = teacherRuns ? Text($"{parts.TeacherRecord!.Parameters / 1e6:0.00}M parameters, temperature {config.Teacher!.Temperature}") : "already gone";
+            string from = parts.TeacherCache is null ? "" : Text($" from {parts.TeacherCache.Folder}, {CacheWords(parts.TeacherCache.Manifest)}");
+            string teacher = teacherRuns ? Text($"{parts.TeacherRecord!.Parameters / 1e6:0.00}M parameters, temperature {config.Teacher!.Temperature}{from}") : "already gone";
             lines.Add(Text($"teacher: {teacher}; ω₀ = {config.Distillation!.Weight}, transition {config.Distillation.Transition}"));
         }
         else if (config.Teacher is not null)
@@ -40,8 +43,17 @@ internal static class RunDescription
             lines.Add("teacher: not loaded, because distillation.weight is 0");
         }
 
+        if (parts.Selection is SelectionManifest selection)
+        {
+            lines.Add(Text($"selection: stage 1 draws from {selection.Chosen} of {selection.Scored + selection.Unscored} samples, scored by {selection.Teacher.Name}"));
+        }
+
         return lines;
     }
+
+    private static string CacheWords(TeachManifest cache) => cache.Plan.Mode == CacheMode.Sampled
+        ? Text($"{cache.Plan.Draws} draws, {cache.BytesPerPosition:0.0} bytes a position")
+        : Text($"{cache.Plan.Kept} tokens and a tail, {cache.BytesPerPosition:0.0} bytes a position");
 
     // Share and planned epochs of each domain, before the start; one line where every domain has its natural share.
     private static IEnumerable<string> DomainPlan(RunConfig config, TrainState state, RunParts parts)

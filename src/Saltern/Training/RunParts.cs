@@ -3,8 +3,10 @@ using Saltern.Checkpoints;
 using Saltern.Configuration;
 using Saltern.Data;
 using Saltern.Engine;
+using Saltern.Losses;
 using Saltern.Models;
 using Saltern.Reporting;
+using Saltern.Selection;
 using Saltern.Teachers;
 using Saltern.Tokenization;
 using static TorchSharp.torch;
@@ -14,10 +16,13 @@ namespace Saltern.Training;
 /// <summary>Opens everything that a recipe names and checks that it fits together, before any training and before anything is written.</summary>
 public sealed class RunParts : IDisposable
 {
-    private RunParts(TokenDataset data, BpeTokenizer tokenizer, TransformerConfig model, BatchLoader batches, ValidationSet curveSet, TeacherParts? teacher, ComputePlan compute)
+    private readonly TeacherParts? _teacher;
+
+    private RunParts(TokenDataset data, BpeTokenizer tokenizer, TransformerConfig model, BatchLoader batches, ValidationSet curveSet, TeacherParts? teacher, SelectionManifest? selection, ComputePlan compute)
     {
         (Data, Tokenizer, Model, Batches, CurveSet, Compute) = (data, tokenizer, model, batches, curveSet, compute);
-        (TeacherFolder, TeacherWeights, TeacherRecord) = (teacher?.Folder, teacher?.Weights ?? "", teacher?.Record);
+        (TeacherFolder, TeacherCache, TeacherWeights, TeacherRecord) = (teacher?.Folder, teacher?.Cache, teacher?.Weights ?? "", TeacherParts.WithScoring(teacher, selection));
+        (Selection, _teacher) = (selection, teacher);
     }
 
     /// <summary>The data set.</summary>
@@ -38,13 +43,19 @@ public sealed class RunParts : IDisposable
     /// <summary>Where and how the run computes.</summary>
     public ComputePlan Compute { get; }
 
-    /// <summary>Model folder of the teacher; null where none is needed.</summary>
+    /// <summary>What stage 1 draws from; null for all samples.</summary>
+    public SelectionManifest? Selection { get; }
+
+    /// <summary>The teacher's soft labels on disk; null where it runs live or none is needed. <see cref="CreateTeacher"/> hands it over.</summary>
+    public TeacherCache? TeacherCache { get; }
+
+    /// <summary>Model folder of the teacher; null where none is needed or a cache stands for it.</summary>
     public string? TeacherFolder { get; }
 
     /// <summary>Fingerprint of its weights file; empty where none is needed.</summary>
     public string TeacherWeights { get; }
 
-    /// <summary>What is known of the teacher and its own training; null where none is needed.</summary>
+    /// <summary>What is known of the teacher, or of the model that selected the data, its own training and its passes; null where there is none.</summary>
     public RunTeacher? TeacherRecord { get; }
 
     /// <summary>Opens data set, tokenizer and texts, and looks at the teacher and the initial weights as far as they are needed.</summary>
@@ -59,6 +70,7 @@ public sealed class RunParts : IDisposable
         BatchLoader? batches = null;
         ValidationSet? curveSet = null;
         TeacherParts? teacher = null;
+        SelectionManifest? selection = null;
         Collect(problems, () =>
         {
             data = TokenDataset.Open(config.Data.Path, verify: true);
@@ -67,14 +79,14 @@ public sealed class RunParts : IDisposable
         if (data is not null && tokenizer is not null)
         {
             Collect(problems, () => CheckData(config, resumed, data));
-            Collect(problems, () => batches = OpenBatches(config, data, tokenizer, resumed));
+            Collect(problems, () => (batches, selection) = OpenBatches(config, data, tokenizer, resumed));
             Collect(problems, () => curveSet = ValidationSet.Create([.. data.Domains.Select(domain => domain.Valid)], config.Data.SequenceLength, config.Training.EvaluationTokens, wholeDocuments: false, tokenizer.EndOfTextId));
         }
 
         // Once stage 1 is over the teacher is needed no more, wherever it may be by then.
         if (config.Teacher is not null && resumed?.Stage1EndStep is null)
         {
-            Collect(problems, () => teacher = TeacherParts.Open(config, tokenizer, resumed));
+            Collect(problems, () => teacher = config.Teacher.Cache is null ? TeacherParts.Open(config.Teacher, config.Objective, config.Data.SequenceLength, tokenizer, resumed) : TeacherParts.OpenCache(config, data, tokenizer, batches, resumed));
         }
 
         ComputePlan? compute = null;
@@ -89,10 +101,11 @@ public sealed class RunParts : IDisposable
         if (problems.Count > 0)
         {
             data?.Dispose();
+            teacher?.Cache?.Dispose();
             throw new ConfigurationException(problems);
         }
 
-        return new RunParts(data!, tokenizer!, model, batches!, curveSet!, teacher, compute!);
+        return new RunParts(data!, tokenizer!, model, batches!, curveSet!, teacher, selection, compute!);
     }
 
     /// <summary>The student: fresh, from <c>init_from</c>, or, where a checkpoint is about to fill it, empty. The caller owns it.</summary>
@@ -113,9 +126,35 @@ public sealed class RunParts : IDisposable
         return student;
     }
 
-    /// <summary>The teacher in memory; null where none is needed. The caller owns it.</summary>
-    public LiveTeacher? CreateTeacher(RunConfig config) =>
-        TeacherFolder is null || !config.Distils ? null : new LiveTeacher(Compute.Apply(ModelFolder.Load(TeacherFolder, trainable: false, Compute.Device)), config.Teacher!.Temperature);
+    /// <summary>The teacher, in memory or on disk; null where none is needed. The caller owns it.</summary>
+    public Teacher? CreateTeacher(RunConfig config) => !config.Distils ? null
+        : TeacherCache is not null ? new CachedTeacher(TeacherCache)
+        : TeacherFolder is not null ? new LiveTeacher(Compute.Apply(ModelFolder.Load(TeacherFolder, trainable: false, Compute.Device)), config.Teacher!.Temperature)
+        : null;
+
+    /// <summary>Says what is allowed but likely not meant.</summary>
+    public void Warn(Action<string> log) => _teacher?.Warn(log);
+
+    /// <summary>The teacher's losses on the curve set: computed once, or as its pass left them; null without a teacher.</summary>
+    /// <param name="teacher">The run's.</param>
+    /// <param name="threads">Threads for our own kernels.</param>
+    /// <param name="log">Told where a pass has them not.</param>
+    public TeacherValidation? ValidateTeacher(Teacher? teacher, int threads, Action<string> log)
+    {
+        using LossHead? head = teacher is LiveTeacher inMemory ? Compute.CreateHead(Tokenizer.VocabularySize, inMemory.Config.VocabSize, threads) : null;
+        TeacherLosses? losses = teacher switch
+        {
+            LiveTeacher live => TeacherLosses.Run(live, head!, CurveSet),
+            CachedTeacher => TeacherLosses.Load(TeacherCache!.Folder, CurveSet),
+            _ => null,
+        };
+        if (teacher is not null && losses is null)
+        {
+            log("The teacher's pass has no losses for this run's validation text, so valid/gap is not logged. It was made for another training.evaluation_tokens.");
+        }
+
+        return losses is null ? null : new TeacherValidation(losses, CurveSet);
+    }
 
     /// <summary>Samples that a run was planned to draw when it started: what the cap on repetition is reckoned from.</summary>
     public static long PlannedSamples(RunConfig config, TrainState? resumed) =>
@@ -154,11 +193,18 @@ public sealed class RunParts : IDisposable
     }
 
     // A resumed run keeps the plan that its shares were made for, so that its stream stays the same whatever the batch size is now.
-    private static BatchLoader OpenBatches(RunConfig config, TokenDataset data, BpeTokenizer tokenizer, TrainState? resumed)
+    internal static (BatchLoader Batches, SelectionManifest? Selection) OpenBatches(RunConfig config, TokenDataset data, BpeTokenizer tokenizer, TrainState? resumed)
     {
         SampleReader reader = SampleReader.Create([.. data.Domains.Select(domain => domain.Train)], config.Data, config.Objective, tokenizer);
         double[] shares = DomainShares.Of(config.Data.Mixture, [.. data.Domains.Select(domain => domain.Name)], reader.Sizes, PlannedSamples(config, resumed));
-        return new BatchLoader(reader, shares, config.Seed);
+        if (config.Selection is null)
+        {
+            return (new BatchLoader(reader, shares, config.Seed), null);
+        }
+
+        (SelectionManifest selection, SampleSubset samples) = SelectionFolder.Read(config.Selection.Path);
+        string[] differences = [.. selection.Samples.DifferencesFrom(SampleSpace.Of(data.Fingerprint, config.Data, config.Objective), $"selection.path = {config.Selection.Path}")];
+        return differences.Length > 0 ? throw new ConfigurationException(differences) : (new BatchLoader(reader, shares, config.Seed, samples), selection);
     }
 
     private static void CheckModel(RunConfig config, TransformerConfig model, BpeTokenizer tokenizer, TrainState? resumed, List<string> problems)

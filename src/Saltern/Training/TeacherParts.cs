@@ -1,49 +1,115 @@
 using System.Security.Cryptography;
 using Saltern.Checkpoints;
 using Saltern.Configuration;
+using Saltern.Data;
 using Saltern.Models;
 using Saltern.Reporting;
+using Saltern.Selection;
+using Saltern.Teachers;
 using Saltern.Tokenization;
 
 namespace Saltern.Training;
 
 /// <summary>A teacher on disk, checked against the data set and the run.</summary>
-/// <param name="Folder">Model folder.</param>
+/// <param name="Folder">Model folder; null where a cache stands for the model.</param>
+/// <param name="Cache">Its soft labels on disk; null for a teacher that runs live.</param>
 /// <param name="Weights">Fingerprint of its weights file.</param>
-/// <param name="Record">What is known of it and its own training.</param>
-internal sealed record TeacherParts(string Folder, string Weights, RunTeacher Record)
+/// <param name="Record">What is known of it, its own training and its passes.</param>
+internal sealed record TeacherParts(string? Folder, TeacherCache? Cache, string Weights, RunTeacher Record)
 {
+    /// <summary>What is allowed but likely not meant; null where nothing is.</summary>
+    public string? Warning { get; private init; }
+
     /// <summary>Finds and checks the teacher that a recipe names.</summary>
-    /// <param name="config">Recipe with a teacher.</param>
+    /// <param name="teacher">Section with a path.</param>
+    /// <param name="objective">The run's objective mix; null for causal.</param>
+    /// <param name="sequenceLength">T.</param>
     /// <param name="tokenizer">The data set's; null where that is not known, which is a problem of its own.</param>
     /// <param name="resumed">State that the run goes on from; null where it starts.</param>
     /// <exception cref="ConfigurationException">Tokenizer, vocabulary, length or, on resume, the weights do not fit.</exception>
-    public static TeacherParts Open(RunConfig config, BpeTokenizer? tokenizer, TrainState? resumed)
+    public static TeacherParts Open(TeacherConfig teacher, ObjectiveConfig? objective, int sequenceLength, BpeTokenizer? tokenizer, TrainState? resumed = null)
     {
-        string path = config.Teacher!.Path, folder = ModelLocation.Resolve(path);
+        string path = teacher.Path!, folder = ModelLocation.Resolve(path);
         TransformerConfig shape = ModelFolder.LoadConfig(folder);
         if (tokenizer is not null)
         {
             CheckTokenizer(path, folder, shape, tokenizer);
         }
 
-        if (shape.MaxPositionEmbeddings < config.Data.SequenceLength)
+        if (shape.MaxPositionEmbeddings < sequenceLength)
         {
-            throw new ConfigurationException($"teacher.path = {path} knows {shape.MaxPositionEmbeddings} positions, but data.sequence_length = {config.Data.SequenceLength}. Train the teacher on sequences as long, or shorten them.");
+            throw new ConfigurationException($"teacher.path = {path} knows {shape.MaxPositionEmbeddings} positions, but data.sequence_length = {sequenceLength}. Train the teacher on sequences as long, or shorten them.");
         }
 
-        string weights;
-        using (FileStream file = File.OpenRead(Path.Combine(folder, ModelFolder.WeightsFile)))
-        {
-            weights = "sha256:" + Convert.ToHexStringLower(SHA256.HashData(file));
-        }
-
+        string weights = HashWeights(folder);
         if (resumed is { TeacherWeights.Length: > 0 } && resumed.TeacherWeights != weights)
         {
             throw new ConfigurationException($"teacher.path = {path}: the run was taught by the weights {resumed.TeacherWeights}, but {folder} now has {weights}. Name the old checkpoint as teacher.path, or start a new run.");
         }
 
-        return new TeacherParts(folder, weights, Describe(config, folder, shape));
+        return new TeacherParts(folder, null, weights, Describe(path, teacher.Temperature, folder, shape)) { Warning = ObjectiveWarning(path, RunOf(path, folder), objective) };
+    }
+
+    /// <summary>Says the warning, if there is one.</summary>
+    public void Warn(Action<string> log)
+    {
+        if (Warning is not null)
+        {
+            log(Warning);
+        }
+    }
+
+    /// <summary>Opens the cache that a recipe names and checks that it was made by this teacher, for these samples.</summary>
+    /// <param name="config">Recipe with a cache.</param>
+    /// <param name="data">The data set; null where it could not be opened, which is a problem of its own.</param>
+    /// <param name="tokenizer">Its tokenizer; null likewise.</param>
+    /// <param name="batches">The run's samples; null likewise.</param>
+    /// <param name="resumed">State that the run goes on from; null where it starts.</param>
+    /// <exception cref="ConfigurationException">Cache and run do not fit; every difference is named with both sides.</exception>
+    public static TeacherParts OpenCache(RunConfig config, TokenDataset? data, BpeTokenizer? tokenizer, BatchLoader? batches, TrainState? resumed)
+    {
+        TeacherCache cache = TeacherCache.Open(config.Teacher!.Cache!);
+        List<string> problems = [.. CacheProblems.Of(cache, config, data, tokenizer, batches)];
+        if (config.Teacher.Path is string path && HashWeights(ModelLocation.Resolve(path)) is string found && found != cache.Plan.TeacherWeights)
+        {
+            problems.Add($"teacher.cache = {cache.Folder} was made by the weights {cache.Plan.TeacherWeights}, but teacher.path = {path} has {found}. Make a pass of this teacher, or remove teacher.path.");
+        }
+
+        if (resumed is { TeacherWeights.Length: > 0 } && resumed.TeacherWeights != cache.Plan.TeacherWeights)
+        {
+            problems.Add($"teacher.cache = {cache.Folder} was made by the weights {cache.Plan.TeacherWeights}, but the run was taught by {resumed.TeacherWeights}. Name the old cache, or start a new run.");
+        }
+
+        if (problems.Count > 0)
+        {
+            cache.Dispose();
+            throw new ConfigurationException(problems);
+        }
+
+        return new TeacherParts(null, cache, cache.Plan.TeacherWeights, cache.Manifest.Teacher);
+    }
+
+    /// <summary>The teacher's record with what the pass cost that scored the selected data; a pass that served for both counts once.</summary>
+    /// <param name="teacher">The teacher; null without one.</param>
+    /// <param name="selection">The selection; null without one.</param>
+    public static RunTeacher? WithScoring(TeacherParts? teacher, SelectionManifest? selection)
+    {
+        if (selection is null || teacher?.Cache?.Manifest.Fingerprint() == selection.Scores)
+        {
+            return teacher?.Record;
+        }
+
+        return teacher is null ? selection.Teacher : teacher.Record with
+        {
+            PassFlops = (teacher.Record.PassFlops ?? 0) + selection.Teacher.PassFlops,
+            PassSeconds = (teacher.Record.PassSeconds ?? 0) + selection.Teacher.PassSeconds,
+        };
+    }
+
+    private static string HashWeights(string folder)
+    {
+        using FileStream file = File.OpenRead(Path.Combine(folder, ModelFolder.WeightsFile));
+        return "sha256:" + Convert.ToHexStringLower(SHA256.HashData(file));
     }
 
     private static void CheckTokenizer(string path, string folder, TransformerConfig shape, BpeTokenizer tokenizer)
@@ -66,17 +132,26 @@ internal sealed record TeacherParts(string Folder, string Weights, RunTeacher Re
         }
     }
 
-    // What the teacher's own run says: its cost up to this very checkpoint, and its final loss where this is the final one.
-    private static RunTeacher Describe(RunConfig config, string folder, TransformerConfig shape)
+    private static string? RunOf(string path, string folder) => new[] { path, Path.Combine(folder, "..", "..") }.FirstOrDefault(at => File.Exists(Path.Combine(at, RunFolder.RecipeFile)));
+
+    private static string? ObjectiveWarning(string path, string? run, ObjectiveConfig? objective)
     {
-        string? run = new[] { config.Teacher!.Path, Path.Combine(folder, "..", "..") }.FirstOrDefault(path => File.Exists(Path.Combine(path, RunFolder.RecipeFile)));
+        string wanted = objective?.Description ?? ObjectiveConfig.CausalDescription;
+        string? trained = run is null ? null : RecipeReader.Read<RunConfig>(Path.Combine(run, RunFolder.RecipeFile), []).Objective?.Description ?? ObjectiveConfig.CausalDescription;
+        return trained is null || trained == wanted ? null : $"teacher.path = {path} was trained on the objective '{trained}', but teaches '{wanted}': its soft labels are poor where it never learned the task.";
+    }
+
+    // What the teacher's own run says: its cost up to this very checkpoint, and its final loss where this is the final one.
+    private static RunTeacher Describe(string teacherPath, double temperature, string folder, TransformerConfig shape)
+    {
+        string? run = RunOf(teacherPath, folder);
         TrainState? state = File.Exists(Path.Combine(folder, Checkpoint.StateFile)) ? Checkpoint.LoadState(folder) : null;
         string? file = run is null ? null : Path.Combine(run, RunFolder.ResultFile);
         RunResult? result = file is not null && File.Exists(file) ? RunResult.Parse(File.ReadAllText(file), file) : null;
         return new RunTeacher
         {
-            Name = result?.Name ?? Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(run ?? config.Teacher.Path))),
-            Temperature = config.Teacher.Temperature,
+            Name = result?.Name ?? Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(run ?? teacherPath))),
+            Temperature = temperature,
             Parameters = ModelFlops.Parameters(shape),
             TrainingFlops = state?.Flops,
             TrainingSeconds = state?.Seconds,

@@ -16,6 +16,9 @@ public sealed record TrainState
     /// <summary>Samples drawn: the position in the stream.</summary>
     public long Samples { get; init; }
 
+    /// <summary>Samples drawn from the selected ones: the position in their own stream.</summary>
+    public long SubsetSamples { get; init; }
+
     /// <summary>Samples that the run was planned to draw when it started; the shares of capped domains follow from it.</summary>
     public long PlannedSamples { get; init; }
 

@@ -39,13 +39,13 @@ public sealed class Trainer : IDisposable
     /// <summary>Puts the parts of a run together.</summary>
     /// <param name="config">Validated recipe.</param>
     /// <param name="student">Trainable model; owned by the caller.</param>
-    /// <param name="teacher">Live teacher, taken over; null without distillation.</param>
+    /// <param name="teacher">Teacher, taken over; null without distillation.</param>
     /// <param name="batches">Training text.</param>
     /// <param name="vocabulary">Real token ids.</param>
     /// <param name="domains">Names of the domains, in the order of the samples' domain index.</param>
     /// <param name="compute">Where and how to compute.</param>
     /// <param name="threads">Threads for our own kernels.</param>
-    public Trainer(RunConfig config, Transformer student, LiveTeacher? teacher, BatchLoader batches, int vocabulary, IReadOnlyList<string> domains, ComputePlan compute, int threads)
+    public Trainer(RunConfig config, Transformer student, Teacher? teacher, BatchLoader batches, int vocabulary, IReadOnlyList<string> domains, ComputePlan compute, int threads)
     {
         _config = config;
         Student = student;
@@ -58,7 +58,7 @@ public sealed class Trainer : IDisposable
 
         // The domain gate concerns whole samples: it is part of their ω, and the kernel's gate stays open.
         bool byDomain = config.Distillation?.Gate == GateKind.Domain;
-        _gate = config.Distillation is null || byDomain ? Gate.Open : Gate.Create(config.Distillation);
+        _gate = config.Distillation is null || byDomain ? Gate.Open : Gate.Create(config.Distillation, (teacher as CachedTeacher)?.Manifest.Buckets.TokenBounds);
         _domainFactors = [.. domains.Select(name => byDomain ? config.Distillation!.GateDomains!.GetValueOrDefault(name, 1.0) : 1.0)];
         _head = compute.CreateHead(vocabulary, student.Config.VocabSize, threads);
         _losses = new PositionLosses(config.Training.MicroBatch * config.Data.SequenceLength);
@@ -69,7 +69,7 @@ public sealed class Trainer : IDisposable
     public Transformer Student { get; }
 
     /// <summary>The teacher; null once it is gone.</summary>
-    public LiveTeacher? Teacher { get; private set; }
+    public Teacher? Teacher { get; private set; }
 
     /// <summary>The optimizer and its state.</summary>
     public Optimizer Optimizer { get; }
@@ -93,7 +93,7 @@ public sealed class Trainer : IDisposable
     public void Restore(TrainState state)
     {
         State = state;
-        _batches.Position = state.Samples;
+        (_batches.Position, _batches.SubsetPosition) = (state.Samples, state.SubsetSamples);
         if (state.Transition is not null)
         {
             _transition?.Restore(state.Transition);
@@ -122,7 +122,8 @@ public sealed class Trainer : IDisposable
         }
 
         long start = Stopwatch.GetTimestamp();
-        Batch batch = NextBatch();
+        bool fromSubset = DrawsSelected(step, weights);
+        Batch batch = NextBatch(fromSubset);
         if (batch.CountedPositions == 0)
         {
             throw new TrainingException($"Step {step}: no position of the batch at samples {batch.FirstPosition} … {batch.FirstPosition + batch.Samples.Count - 1} counts.");
@@ -162,16 +163,18 @@ public sealed class Trainer : IDisposable
         _head.Dispose();
     }
 
-    private Batch NextBatch()
+    private Batch NextBatch(bool fromSubset)
     {
         using StepProfile.Mark mark = StepProfile.Of(StepPart.Batch);
-        return _batches.Next(_config.Training.BatchSequences);
+        Batch batch = _batches.Next(_config.Training.BatchSequences, fromSubset);
+        Teacher?.ReadAhead(_batches.Peek(_config.Training.BatchSequences, fromSubset));
+        return batch;
     }
 
-    private LiveSoftLabels RunTeacher(Tensor tokens, AttentionRanges? ranges)
+    private SoftLabels RunTeacher(Batch batch, int[] rows, Tensor tokens)
     {
         using StepProfile.Mark mark = StepProfile.Of(StepPart.Teacher);
-        return Teacher!.Run(tokens, ranges);
+        return Teacher!.Label(batch, rows, tokens, Ranges(batch, rows));
     }
 
     // Gradient norm and, where it and the loss are numbers, the update.
@@ -199,7 +202,7 @@ public sealed class Trainer : IDisposable
         int taught = Teacher is null ? 0 : rows.Count(row => weights.ByDomain[batch.Samples[row].Domain] > 0);
         Tensor inputs = batch.Inputs(rows).to(Student.Parameters.Device); // [B, T]
         using TrainingPass pass = Student.Train(inputs, Ranges(batch, rows));
-        SoftLabels? softLabels = taught > 0 ? RunTeacher(inputs.narrow(0, 0, taught), Ranges(batch, rows.AsSpan(0, taught).ToArray())) : null;
+        SoftLabels? softLabels = taught > 0 ? RunTeacher(batch, rows[..taught], inputs.narrow(0, 0, taught)) : null;
         Tensor hiddenGradient = empty_like(pass.Hidden);            // [N, D]
         var request = new LossRequest
         {
@@ -224,6 +227,10 @@ public sealed class Trainer : IDisposable
 
         return taught;
     }
+
+    // Selected samples are for stage 1: while ω is above 0, or, without distillation, up to the step that the recipe names.
+    private bool DrawsSelected(int step, StageWeights weights) => _config.Selection is not null
+        && (_config.Distils ? weights.TeacherRuns : step <= _config.Selection.Until!.Value.Resolve(_config.Training.Steps));
 
     private static AttentionRanges? Ranges(Batch batch, int[] rows)
     {
@@ -251,12 +258,13 @@ public sealed class Trainer : IDisposable
     private void Count(int step, Batch batch, int taught, StageWeights weights, LossSums sums, double seconds, bool skipped)
     {
         double perSequence = _config.Data.SequenceLength;
-        double teacherFlops = Teacher is null ? 0 : taught * perSequence * ModelFlops.ForwardPerToken(Teacher.Config, _config.Data.SequenceLength);
+        double teacherFlops = Teacher is null ? 0 : taught * perSequence * Teacher.FlopsPerToken(_config.Data.SequenceLength);
         double studentFlops = batch.Samples.Count * perSequence * ModelFlops.TrainingPerToken(Student.Config, _config.Data.SequenceLength);
         State = State with
         {
             Step = step,
             Samples = _batches.Position,
+            SubsetSamples = _batches.SubsetPosition,
             Tokens = State.Tokens + batch.CountedPositions,
             Seconds = State.Seconds + seconds,
             Flops = State.Flops + studentFlops + teacherFlops,

@@ -76,7 +76,7 @@ public sealed class TrainingRun : IDisposable
         DomainNames = [.. parts.Data.Domains.Select(domain => domain.Name)];
         _tokenBytes = ModelEvaluation.TokenBytes(parts.Tokenizer);
         Transformer student = parts.CreateStudent(config, folder.ResumeStep is not null);
-        LiveTeacher? teacher = null;
+        Teacher? teacher = null;
         try
         {
             long loading = Stopwatch.GetTimestamp();
@@ -97,7 +97,7 @@ public sealed class TrainingRun : IDisposable
                 torch.manual_seed(config.Seed);
             }
 
-            _teacherValidation = _trainer.Teacher is null ? null : TeacherValidation.Run(_trainer.Teacher, parts.Compute, parts.CurveSet, parts.Tokenizer.VocabularySize, threads);
+            _teacherValidation = parts.ValidateTeacher(_trainer.Teacher, threads, options.Log);
             _trainer.Note(state => state with
             {
                 TeacherSeconds = state.TeacherSeconds + teacherSeconds,
@@ -133,7 +133,7 @@ public sealed class TrainingRun : IDisposable
     public IReadOnlyList<string> DomainNames { get; }
 
     /// <summary>The teacher while it is in memory.</summary>
-    public LiveTeacher? Teacher => _trainer.Teacher;
+    public Teacher? Teacher => _trainer.Teacher;
 
     /// <summary>Lines that describe what was derived, for the start of a log.</summary>
     public IReadOnlyList<string> Description() => RunDescription.Of(Config, Student, State, _parts, _peak, _trainer.Teacher is not null);
@@ -152,6 +152,7 @@ public sealed class TrainingRun : IDisposable
                 options.Log($"distillation.start = {start} and distillation.end = {end} are the same step of {config.Training.Steps}: ω falls to 0 within one step.");
             }
 
+            parts.Warn(options.Log);
             return new TrainingRun(config, run, options, parts);
         }
         catch

@@ -2,6 +2,7 @@ using Saltern.Checkpoints;
 using Saltern.Configuration;
 using Saltern.Losses;
 using Saltern.Models;
+using Saltern.Teachers;
 using Saltern.Tests.Data;
 using Saltern.Training;
 using TorchSharp;
@@ -47,7 +48,7 @@ public class MemoryTests
         config = config with { Teacher = config.Teacher! with { Path = folder["teacher"] } };
         using TrainingRun run = TrainingRun.Open(config, folder["run"], TinyRun.Quick);
         run.Continue(4, CancellationToken.None);
-        long bytes = run.Teacher!.WeightBytes, before = ResidentBytes();
+        long bytes = ((LiveTeacher)run.Teacher!).WeightBytes, before = ResidentBytes();
         run.Continue(5, CancellationToken.None);
         Assert.Null(run.Teacher);
         long left = before - ResidentBytes();

@@ -57,5 +57,7 @@ internal sealed class TinyRun : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
+    public static TransformerConfig TeacherShape => Shape(16);
+
     private static TransformerConfig Shape(int hidden) => new() { HiddenSize = hidden, NumHiddenLayers = 2, NumAttentionHeads = 2, NumKeyValueHeads = 1, IntermediateSize = 32, TieWordEmbeddings = true };
 }

@@ -1,0 +1,92 @@
+using System.Buffers.Binary;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using Saltern.Data;
+using Saltern.Losses;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Saltern.Teachers;
+
+/// <summary>The teacher's losses at every position of a validation set, nats: for the gap on validation text, and for difficulty.</summary>
+/// <param name="Nll">−ln q(y) at τ = 1; unset where a position does not count.</param>
+/// <param name="NllTempered">−ln q_τ(y).</param>
+public sealed record TeacherLosses(float[] Nll, float[] NllTempered)
+{
+    /// <summary>Name of the file in a pass's folder that holds them for the curve set.</summary>
+    public const string FileName = "validation.bin";
+
+    private const int HashBytes = 32;
+
+    private static ReadOnlySpan<byte> Magic => "SALTVAL1"u8;
+
+    /// <summary>Runs the teacher over the set.</summary>
+    /// <param name="teacher">At any temperature.</param>
+    /// <param name="head">Loss head made for the teacher's vocabulary.</param>
+    /// <param name="set">Windows.</param>
+    public static TeacherLosses Run(LiveTeacher teacher, LossHead head, ValidationSet set)
+    {
+        int length = set.SequenceLength, windows = set.WindowDomains.Count, perBatch = Math.Max(1, 4_096 / length);
+        float[] nll = new float[set.Labels.Length], tempered = new float[set.Labels.Length];
+        var losses = new PositionLosses(perBatch * length);
+        for (int first = 0; first < windows; first += perBatch)
+        {
+            using DisposeScope scope = NewDisposeScope();
+            int count = Math.Min(perBatch, windows - first) * length, at = first * length;
+            LiveSoftLabels labels = teacher.Run(tensor(set.Inputs.AsSpan(at, count).ToArray(), count / length, length).to(teacher.Device));
+
+            // The teacher in both roles: as a student it gives the plain loss, as a teacher the tempered one.
+            head.Evaluate(new LossRequest { HiddenStates = labels.HiddenStates, Head = labels.Head, Labels = set.Labels[at..(at + count)], Teacher = labels, Weights = new float[count] }, losses);
+            losses.TeacherNll.AsSpan(0, count).CopyTo(nll.AsSpan(at));
+            losses.TeacherNllTempered.AsSpan(0, count).CopyTo(tempered.AsSpan(at));
+        }
+
+        return new TeacherLosses(nll, tempered);
+    }
+
+    /// <summary>Keeps the losses in a pass's folder: magic, SHA-256 of the set, SHA-256 of the values, then both arrays as f32, little-endian.</summary>
+    public void Save(string folder, ValidationSet set)
+    {
+        byte[] values = [.. MemoryMarshal.AsBytes(Nll.AsSpan()), .. MemoryMarshal.AsBytes(NllTempered.AsSpan())];
+        string path = Path.Combine(folder, FileName), temporary = path + ".writing";
+        File.WriteAllBytes(temporary, [.. Magic, .. Hash(set), .. SHA256.HashData(values), .. values]);
+        File.Move(temporary, path, overwrite: true);
+    }
+
+    /// <summary>Reads them back; null where there are none, or those of other validation text.</summary>
+    /// <exception cref="DataFormatException">The file is damaged.</exception>
+    public static TeacherLosses? Load(string folder, ValidationSet set)
+    {
+        string path = Path.Combine(folder, FileName);
+        int count = set.Labels.Length, values = Magic.Length + (2 * HashBytes);
+        if (!File.Exists(path) || new FileInfo(path).Length != values + (8L * count))
+        {
+            return null;
+        }
+
+        byte[] bytes = File.ReadAllBytes(path);
+        if (!bytes.AsSpan().StartsWith(Magic) || !bytes.AsSpan(Magic.Length, HashBytes).SequenceEqual(Hash(set)))
+        {
+            return null;
+        }
+
+        if (!bytes.AsSpan(Magic.Length + HashBytes, HashBytes).SequenceEqual(SHA256.HashData(bytes.AsSpan(values))))
+        {
+            throw new DataFormatException($"'{path}' is damaged: its values do not have their checksum. Remove it and run the same 'saltern teach' again, which makes it anew.");
+        }
+
+        float[] read = MemoryMarshal.Cast<byte, float>(bytes.AsSpan(values)).ToArray();
+        return new TeacherLosses(read[..count], read[count..]);
+    }
+
+    private static byte[] Hash(ValidationSet set)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        Span<byte> length = stackalloc byte[4];
+        BinaryPrimitives.WriteInt32LittleEndian(length, set.SequenceLength);
+        hash.AppendData(length);
+        hash.AppendData(MemoryMarshal.AsBytes(set.Inputs.AsSpan()));
+        hash.AppendData(MemoryMarshal.AsBytes(set.Labels.AsSpan()));
+        return hash.GetHashAndReset();
+    }
+}
