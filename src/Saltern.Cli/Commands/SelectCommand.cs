@@ -1,0 +1,55 @@
+using System.CommandLine;
+using Saltern.Cli.Terminal;
+using Saltern.Configuration;
+using Saltern.Selection;
+
+namespace Saltern.Cli.Commands;
+
+/// <summary><c>saltern select</c>: scores of a teacher's pass → the samples that stage 1 draws from (SALT_DS).</summary>
+public static class SelectCommand
+{
+    /// <summary>The verb.</summary>
+    public static Command Create()
+    {
+        var defaults = new ScoreRule();
+        var scores = new Option<string>("--scores") { Description = "Folder of 'saltern teach'.", Required = true };
+        var recipe = new Option<string?>("--recipe") { Description = "Recipe that names the data set (and the objective that the scores were made for)." };
+        var set = new Option<string[]>("--set") { Description = "key=value that wins over the recipe.", DefaultValueFactory = _ => [], AllowMultipleArgumentsPerToken = true };
+        var data = new Option<string?>("--data") { Description = "Data set folder, instead of a recipe." };
+        var share = new Option<double?>("--share") { Description = "Share of the scored samples to choose, in (0, 1]." };
+        var count = new Option<long?>("--count") { Description = "Number of samples to choose, instead of a share." };
+        var k = new Option<int>("--k") { Description = "A token counts where the teacher has it among its k most likely.", DefaultValueFactory = _ => defaults.K };
+        var statistic = new Option<ScoreStatistic>("--statistic") { Description = "What is taken of a sample's values.", DefaultValueFactory = _ => defaults.Statistic };
+        var zeros = new Option<string>("--zeros") { Description = "Whether tokens out of sight stay in as zeros.", DefaultValueFactory = _ => "in" };
+        zeros.AcceptOnlyFromAmong("in", "out");
+        var minimum = new Option<int>("--min-tokens") { Description = "Samples with fewer counted tokens are not scored.", DefaultValueFactory = _ => defaults.MinTokens };
+        var balance = new Option<string?>("--balance") { Description = "'domain': choose within each domain, so that the mixture stays." };
+        balance.AcceptOnlyFromAmong("domain");
+        var output = new Option<string>("--out") { Description = "Folder to write.", Required = true };
+        var command = new Command("select", "Choose the samples of stage 1 by a teacher's scores.") { scores, recipe, set, data, share, count, k, statistic, zeros, minimum, balance, output };
+        command.SetAction(parsed => CommandRunner.Run(json: false, (console, _) =>
+        {
+            string? path = parsed.GetValue(recipe), folder = parsed.GetValue(data);
+            if (path is null == folder is null)
+            {
+                throw new ConfigurationException("Give either --data DATA, the data set that the scores were made for, or --recipe RECIPE, which names it.");
+            }
+
+            RunConfig? config = path is null ? null : RecipeReader.Read<RunConfig>(path, parsed.GetValue(set)!);
+            var rule = new SelectionRule
+            {
+                Share = parsed.GetValue(share),
+                Count = parsed.GetValue(count),
+                BalanceDomains = parsed.GetValue(balance) is not null,
+                Score = new ScoreRule { K = parsed.GetValue(k), Statistic = parsed.GetValue(statistic), Zeros = parsed.GetValue(zeros) == "in", MinTokens = parsed.GetValue(minimum) },
+            };
+            EngineSetup.Prepare();
+            string target = parsed.GetRequiredValue(output);
+            SelectionReport report = SelectionRun.Run(parsed.GetRequiredValue(scores), folder ?? config!.Data.Path, config, rule, target);
+            console.Lines.Write(SelectionReportWriter.Text(report));
+            console.Line($"report: {Path.Combine(target, SelectionRun.ReportFile)}");
+            return ExitCode.Done;
+        }));
+        return command;
+    }
+}

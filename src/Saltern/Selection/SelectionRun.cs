@@ -1,0 +1,42 @@
+using Saltern.Checkpoints;
+using Saltern.Configuration;
+using Saltern.Data;
+using Saltern.Teachers;
+using Saltern.Tokenization;
+
+namespace Saltern.Selection;
+
+/// <summary>From scores to a selection and its report.</summary>
+public static class SelectionRun
+{
+    /// <summary>Name of the page in the selection's folder.</summary>
+    public const string ReportFile = "report.html";
+
+    /// <summary>Scores, chooses, writes the list and the report.</summary>
+    /// <param name="scores">Folder of a finished pass.</param>
+    /// <param name="dataPath">Data set folder that the pass was made for.</param>
+    /// <param name="config">Recipe whose objective the pass was made for; null for causal samples.</param>
+    /// <param name="rule">How to choose.</param>
+    /// <param name="output">Folder to write.</param>
+    /// <exception cref="ConfigurationException">The rule is out of range, or the data set is another one.</exception>
+    public static SelectionReport Run(string scores, string dataPath, RunConfig? config, SelectionRule rule, string output)
+    {
+        using TeacherCache pass = TeacherCache.Open(scores);
+        rule.Validate(pass.Plan.VocabularySize);
+        using TokenDataset data = TokenDataset.Open(dataPath);
+        BpeTokenizer tokenizer = BpeTokenizer.Load(data.TokenizerPath);
+        DataConfig samples = new() { Path = dataPath, SequenceLength = pass.Plan.Samples.SequenceLength, MaskDocuments = pass.Plan.Samples.MaskDocuments };
+        string[] problems = [.. pass.Plan.Samples.DifferencesFrom(SampleSpace.Of(data.Fingerprint, samples, config?.Objective), $"--scores = {scores}")];
+        if (problems.Length > 0)
+        {
+            throw new ConfigurationException(problems);
+        }
+
+        SampleReader reader = SampleReader.Create([.. data.Domains.Select(domain => domain.Train)], samples, config?.Objective, tokenizer);
+        var selection = SampleSelection.Choose(pass, rule);
+        SelectionManifest manifest = SelectionFolder.Write(output, selection, pass, rule, [.. data.Domains.Select(domain => domain.Name)]);
+        var report = SelectionReport.Of(selection, manifest, pass.Manifest.Buckets, reader, tokenizer);
+        DurableFolder.WriteText(Path.Combine(output, ReportFile), SelectionReportWriter.Html(report));
+        return report;
+    }
+}
