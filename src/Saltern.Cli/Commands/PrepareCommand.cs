@@ -12,20 +12,19 @@ public static class PrepareCommand
     /// <summary>The verb.</summary>
     public static Command Create()
     {
-        Option<string[]> input = CommonOptions.Input("Text: .jsonl, .jsonl.gz, .txt, .md files, folders or globs.");
+        var corpus = new CorpusOptions();
         var valid = new Option<string[]>("--valid") { Description = "Validation text of its own; then nothing is split off the input.", AllowMultipleArgumentsPerToken = true };
         var tokenizerFile = new Option<string>("--tokenizer") { Description = "tokenizer.json to encode with.", Required = true };
         var output = new Option<string>("--out") { Description = "Data set folder to write.", Required = true };
         var percent = new Option<double>("--valid-percent") { Description = "Percentage of the documents, by hash, that is kept for validation.", DefaultValueFactory = _ => 1.0 };
-        var textField = new Option<string>("--text-field") { Description = "JSON field of the text; dots go deeper.", DefaultValueFactory = _ => "text" };
-        var domainField = new Option<string[]>("--domain-field") { Description = "JSON fields that may name the domain.", DefaultValueFactory = _ => ["domain", "meta.pile_set_name"], AllowMultipleArgumentsPerToken = true };
         var overwrite = new Option<bool>("--overwrite") { Description = "Replace a finished data set in the folder." };
-        var command = new Command("prepare", "Turn text into token shards with domain labels and a train/validation split by document.") { input, valid, tokenizerFile, output, percent, textField, domainField, overwrite };
+        var command = new Command("prepare", "Turn text into token shards with domain labels and a train/validation split by document.") { valid, tokenizerFile, output, percent, overwrite };
+        corpus.AddTo(command);
         command.SetAction(parsed => CommandRunner.Run(json: false, (console, cancellation) =>
         {
-            var options = new CorpusReaderOptions { TextField = parsed.GetValue(textField)!, DomainFields = parsed.GetValue(domainField)! };
+            CorpusReaderOptions options = corpus.Read(parsed);
             BpeTokenizer tokenizer = BpeTokenizer.Load(parsed.GetRequiredValue(tokenizerFile));
-            var reader = new CorpusReader(parsed.GetRequiredValue(input), options);
+            var reader = new CorpusReader(parsed.GetRequiredValue(corpus.Input), options);
             CorpusReader? validReader = parsed.GetValue(valid) is { Length: > 0 } paths ? new CorpusReader(paths, options) : null;
             PrepareSummary summary;
             using (var status = new StatusLine(console))

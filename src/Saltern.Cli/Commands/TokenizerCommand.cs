@@ -14,18 +14,19 @@ public static class TokenizerCommand
 
     private static Command Train()
     {
-        Option<string[]> input = CommonOptions.Input("Text to learn from: .jsonl, .jsonl.gz, .txt, .md files, folders or globs.");
+        var corpus = new CorpusOptions();
         var vocabulary = new Option<int>("--vocab") { Description = "Number of token ids, special tokens included.", Required = true };
         var output = new Option<string>("--out") { Description = "tokenizer.json to write.", Required = true };
         var frequency = new Option<int>("--min-frequency") { Description = "A pair must occur this often to become a token.", DefaultValueFactory = _ => 2 };
         var pattern = new Option<SplitPattern>("--pattern") { Description = "How text is split into words before merging.", DefaultValueFactory = _ => SplitPattern.Llama3 };
         var special = new Option<string[]>("--special") { Description = "Special tokens; the first ends a text.", DefaultValueFactory = _ => ["<|endoftext|>"], AllowMultipleArgumentsPerToken = true };
         var sentinels = new Option<int>("--sentinels") { Description = "Sentinel tokens <extra_id_0> … for span corruption, after the special ones.", DefaultValueFactory = _ => 0 };
-        var command = new Command("train", "Learn a byte-level BPE tokenizer from text.") { input, vocabulary, output, frequency, pattern, special, sentinels };
+        var command = new Command("train", "Learn a byte-level BPE tokenizer from text.") { vocabulary, output, frequency, pattern, special, sentinels };
+        corpus.AddTo(command);
         command.SetAction(parsed => CommandRunner.Run(json: false, (console, cancellation) =>
         {
             string path = parsed.GetRequiredValue(output);
-            var reader = new CorpusReader(parsed.GetRequiredValue(input));
+            var reader = new CorpusReader(parsed.GetRequiredValue(corpus.Input), corpus.Read(parsed));
             var options = new BpeTrainerOptions
             {
                 VocabularySize = parsed.GetRequiredValue(vocabulary),

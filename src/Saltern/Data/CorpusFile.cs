@@ -9,6 +9,12 @@ public enum CorpusFormat
     /// <summary><c>.jsonl.gz</c>: the same, compressed with gzip.</summary>
     JsonLinesGzip,
 
+    /// <summary><c>.jsonl.zst</c>: the same, compressed with Zstandard.</summary>
+    JsonLinesZstandard,
+
+    /// <summary><c>.parquet</c>: one row is one document.</summary>
+    Parquet,
+
     /// <summary><c>.txt</c> and <c>.md</c>: one file is one document.</summary>
     Text,
 }
@@ -21,14 +27,15 @@ public enum CorpusFormat
 public sealed record CorpusFile(string Path, CorpusFormat Format, string Domain, long Bytes)
 {
     /// <summary>The supported endings, as messages name them.</summary>
-    internal const string SupportedEndings = ".jsonl, .jsonl.gz, .txt, .md";
+    internal const string SupportedEndings = ".jsonl, .jsonl.gz, .jsonl.zst, .parquet, .txt, .md";
 
     /// <summary>Domain of text files that lie directly in the folder they were found from.</summary>
     internal const string PlainTextDomain = "text";
 
     private static readonly (string Ending, CorpusFormat Format)[] Formats =
     [
-        (".jsonl", CorpusFormat.JsonLines), (".jsonl.gz", CorpusFormat.JsonLinesGzip), (".txt", CorpusFormat.Text), (".md", CorpusFormat.Text),
+        (".jsonl", CorpusFormat.JsonLines), (".jsonl.gz", CorpusFormat.JsonLinesGzip), (".jsonl.zst", CorpusFormat.JsonLinesZstandard),
+        (".parquet", CorpusFormat.Parquet), (".txt", CorpusFormat.Text), (".md", CorpusFormat.Text),
     ];
 
     /// <summary>The format that a file's name stands for, or null where it is not a supported one.</summary>

@@ -2,9 +2,9 @@ using System.Globalization;
 
 namespace Saltern.Data;
 
-/// <summary>A broken line or file.</summary>
+/// <summary>A broken record or file.</summary>
 /// <param name="File">The file.</param>
-/// <param name="Line">The line, from 1, or the last line read before the file broke off; <see langword="null"/> for whole files.</param>
+/// <param name="Line">The line or row, from 1, or the last one read before the file broke off; <see langword="null"/> for whole files.</param>
 /// <param name="Reason">What is wrong with it.</param>
 public sealed record CorpusProblem(string File, long? Line, string Reason)
 {
@@ -19,18 +19,21 @@ public sealed class CorpusReadReport
     public const int NamedProblemLimit = 10;
 
     // A corpus with a wrong field name should not be read to its end before anyone hears of it.
-    private const long HopelessLines = 1000;
+    private const long HopelessRecords = 1000;
 
     private readonly List<CorpusProblem> _problems = [];
 
     /// <summary>Documents given out.</summary>
     public long Documents { get; private set; }
 
-    /// <summary>JSON lines read, broken ones included and empty ones not.</summary>
-    public long Lines { get; private set; }
+    /// <summary>JSON lines and Parquet rows read, broken ones included and empty lines not.</summary>
+    public long Records { get; private set; }
 
-    /// <summary>Lines that gave no document.</summary>
-    public long BrokenLines { get; private set; }
+    /// <summary>Records that gave no document.</summary>
+    public long BrokenRecords { get; private set; }
+
+    /// <summary>Records that name their domain themselves.</summary>
+    public long RecordsWithDomain { get; private set; }
 
     /// <summary>Files opened.</summary>
     public int Files { get; private set; }
@@ -43,17 +46,21 @@ public sealed class CorpusReadReport
 
     internal void CountFile() => Files++;
 
-    internal void CountLine() => Lines++;
+    internal void CountRecord(bool namesDomain)
+    {
+        Records++;
+        RecordsWithDomain += namesDomain ? 1 : 0;
+    }
 
     internal void CountDocument() => Documents++;
 
-    internal void AddBrokenLine(string file, long line, string reason, double maxShare)
+    internal void AddBrokenRecord(string file, long number, string reason, double maxShare)
     {
-        BrokenLines++;
-        Name(new CorpusProblem(file, line, reason));
-        if (BrokenLines == HopelessLines && Documents == 0 && maxShare < 1)
+        BrokenRecords++;
+        Name(new CorpusProblem(file, number, reason));
+        if (BrokenRecords == HopelessRecords && Documents == 0 && maxShare < 1)
         {
-            throw Failure($"The first {HopelessLines} lines are all broken");
+            throw Failure($"The first {HopelessRecords} records are all broken");
         }
     }
 
@@ -63,23 +70,29 @@ public sealed class CorpusReadReport
         Name(new CorpusProblem(file, line, reason));
     }
 
-    /// <summary>Ends the pass: fails where more than the allowed share of lines or files was broken.</summary>
-    /// <exception cref="DataFormatException">The share was exceeded; the message names the first problems.</exception>
-    internal void Finish(double maxShare)
+    /// <summary>Ends the pass: fails where more than the allowed share of records or files was broken, or no record had a domain field that was asked for.</summary>
+    /// <exception cref="DataFormatException">The share was exceeded, or the fields are missing; the message names the first problems.</exception>
+    internal void Finish(CorpusReaderOptions options)
     {
-        bool linesFail = BrokenLines > maxShare * Lines;
-        bool filesFail = BrokenFiles > maxShare * Files;
-        if (linesFail || filesFail)
+        bool recordsFail = BrokenRecords > options.MaxBrokenShare * Records;
+        bool filesFail = BrokenFiles > options.MaxBrokenShare * Files;
+        if (recordsFail || filesFail)
         {
-            string lines = linesFail ? $"{BrokenLines} of {Lines} lines are broken" : "";
+            string records = recordsFail ? $"{BrokenRecords} of {Records} records are broken" : "";
             string files = filesFail ? $"{BrokenFiles} of {Files} files cannot be read to the end" : "";
-            throw Failure($"{lines}{(linesFail && filesFail ? " and " : "")}{files}, more than the allowed {maxShare * 100:0.##} %");
+            throw Failure($"{records}{(recordsFail && filesFail ? " and " : "")}{files}, more than the allowed {options.MaxBrokenShare * 100:0.##} %");
+        }
+
+        if (options.DomainFields is { Count: > 0 } fields && Records > BrokenRecords && RecordsWithDomain == 0)
+        {
+            throw new DataFormatException(
+                $"None of {Records} records has a domain in {string.Join(" or ", fields.Select(field => $"'{field}'"))}. Name a field that is there, or leave the domain field out to take the files' names.");
         }
     }
 
     private DataFormatException Failure(string finding)
     {
-        string more = BrokenLines + BrokenFiles > _problems.Count ? $"{Environment.NewLine}  …" : "";
+        string more = BrokenRecords + BrokenFiles > _problems.Count ? $"{Environment.NewLine}  …" : "";
         string named = string.Concat(_problems.Select(problem => $"{Environment.NewLine}  {problem}"));
         return new DataFormatException($"{finding}:{named}{more}{Environment.NewLine}Repair the files, name other fields, or allow a larger share.");
     }

@@ -9,8 +9,12 @@ internal sealed class JsonRecordParser(CorpusReaderOptions options)
 {
     private const int MaxDomainBytes = 256;
 
-    private readonly byte[][] _textPath = Split(options.TextField);
-    private readonly byte[][][] _domainPaths = [.. options.DomainFields.Select(Split)];
+    // Enough to recognise the right field by, for a message that is read in a terminal.
+    private const int FieldsNamed = 8;
+
+    private readonly byte[][][] _textPaths = [.. options.TextFields.Select(Split)];
+    private readonly IReadOnlyList<string> _domainFields = options.DomainFields ?? CorpusReaderOptions.UsualDomainFields;
+    private readonly byte[][][] _domainPaths = [.. (options.DomainFields ?? CorpusReaderOptions.UsualDomainFields).Select(Split)];
 
     private enum Found
     {
@@ -31,12 +35,22 @@ internal sealed class JsonRecordParser(CorpusReaderOptions options)
         domain = null;
         try
         {
-            Found found = Find(line, _textPath, out text);
+            Found found = Found.Nothing;
+            int field = 0;
+            for (; field < _textPaths.Length; field++)
+            {
+                found = Find(line, _textPaths[field], out text);
+                if (found != Found.Nothing)
+                {
+                    break;
+                }
+            }
+
             if (found != Found.Text)
             {
                 return found == Found.Nothing
-                    ? $"has no field '{options.TextField}'"
-                    : $"field '{options.TextField}' is {(found == Found.Null ? "null" : "not a string")}";
+                    ? $"has no field {string.Join(" or ", options.TextFields.Select(name => $"'{name}'"))}, but {FieldNames(line)}"
+                    : $"field '{options.TextFields[field]}' is {(found == Found.Null ? "null" : "not a string")}";
             }
 
             for (int i = 0; i < _domainPaths.Length && domain is null; i++)
@@ -44,7 +58,7 @@ internal sealed class JsonRecordParser(CorpusReaderOptions options)
                 found = Find(line, _domainPaths[i], out ReadOnlyMemory<byte> name);
                 if (found == Found.NotText || name.Length > MaxDomainBytes)
                 {
-                    return $"field '{options.DomainFields[i]}' is not a string of at most {MaxDomainBytes} bytes";
+                    return $"field '{_domainFields[i]}' is not a string of at most {MaxDomainBytes} bytes";
                 }
 
                 domain = name.Length > 0 ? Encoding.UTF8.GetString(name.Span) : null;
@@ -63,6 +77,20 @@ internal sealed class JsonRecordParser(CorpusReaderOptions options)
     }
 
     private static byte[][] Split(string path) => [.. path.Split('.').Select(Encoding.UTF8.GetBytes)];
+
+    private static string FieldNames(ReadOnlySpan<byte> line)
+    {
+        List<string> names = [];
+        Utf8JsonReader reader = new(line);
+        reader.Read();
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            names.Add($"'{reader.GetString()}'");
+            reader.Skip();
+        }
+
+        return names.Count == 0 ? "is empty" : string.Join(", ", names.Take(FieldsNamed)) + (names.Count > FieldsNamed ? ", …" : "");
+    }
 
     // Reads the record to its end even after a hit: the whole line must be JSON, and the last of doubled names counts, as in most readers.
     private static Found Find(ReadOnlySpan<byte> line, byte[][] path, out ReadOnlyMemory<byte> value)

@@ -1,21 +1,42 @@
 namespace Saltern.Data;
 
-/// <summary>Cuts the bytes of a text file into documents.</summary>
+/// <summary>Cuts the bytes of a text file into documents, holding no more than one of them.</summary>
 internal static class TextPieces
 {
     /// <summary>The whole text without a byte order mark, or pieces of about <paramref name="pieceBytes"/> bytes that together are the whole text.</summary>
     /// <remarks>A piece ends after a blank line in its second half, else after a line, else between two characters.</remarks>
-    public static IEnumerable<ReadOnlyMemory<byte>> Cut(byte[] bytes, int? pieceBytes)
+    /// <param name="text">The file.</param>
+    /// <param name="pieceBytes">Bytes of a piece; <see langword="null"/> for the whole file, which the caller has found small enough.</param>
+    public static IEnumerable<ReadOnlyMemory<byte>> Cut(Stream text, int? pieceBytes)
     {
-        ReadOnlyMemory<byte> rest = bytes.AsSpan().StartsWith("\uFEFF"u8) ? bytes.AsMemory(3) : bytes;
-        while (pieceBytes is { } limit && rest.Length > limit)
+        // One byte more than a piece: it tells whether a cut falls inside a character.
+        byte[] window = new byte[(pieceBytes ?? checked((int)text.Length)) + 1];
+        int filled = 0;
+        bool isFirst = true;
+        while (true)
         {
-            int length = PieceLength(rest.Span[..limit], rest.Span[limit]);
-            yield return rest[..length];
-            rest = rest[length..];
-        }
+            int read = text.ReadAtLeast(window.AsSpan(filled), window.Length - filled, throwOnEndOfStream: false);
+            filled += read;
+            int mark = isFirst && window.AsSpan(0, filled).StartsWith("\uFEFF"u8) ? 3 : 0;
+            if (mark > 0)
+            {
+                filled -= mark;
+                window.AsSpan(mark, filled).CopyTo(window);
+                filled += text.ReadAtLeast(window.AsSpan(filled), mark, throwOnEndOfStream: false);
+            }
 
-        yield return rest;
+            isFirst = false;
+            if (filled < window.Length)
+            {
+                yield return window.AsMemory(0, filled).ToArray();
+                yield break;
+            }
+
+            int length = PieceLength(window.AsSpan(0, window.Length - 1), window[^1]);
+            yield return window.AsMemory(0, length).ToArray();
+            window.AsSpan(length).CopyTo(window);
+            filled -= length;
+        }
     }
 
     private static int PieceLength(ReadOnlySpan<byte> window, byte next)

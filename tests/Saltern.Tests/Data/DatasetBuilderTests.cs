@@ -212,7 +212,7 @@ public sealed class DatasetBuilderTests : IDisposable
     {
         CorpusReader reader = new([_folder.Write("a.jsonl", "{\"text\":\"x\"}\nbroken\n")]);
 
-        Assert.Contains("1 of 2 lines", Assert.Throws<DataFormatException>(() => Build(reader.ReadDocuments(Cancel))).Message, StringComparison.Ordinal);
+        Assert.Contains("1 of 2 records", Assert.Throws<DataFormatException>(() => Build(reader.ReadDocuments(Cancel))).Message, StringComparison.Ordinal);
         Assert.Empty(Directory.GetFiles(Out, "*", SearchOption.AllDirectories));
     }
 

@@ -46,7 +46,7 @@ public class JsonRecordParserTests
     [Fact]
     public void Parse_FollowsDottedPaths()
     {
-        CorpusReaderOptions options = new() { TextField = "content.body", DomainFields = ["a.b.c"] };
+        CorpusReaderOptions options = new() { TextFields = ["content.body"], DomainFields = ["a.b.c"] };
         const string line = """{"body":"no","content":{"x":{"body":"no"},"body":"yes"},"a":{"b":{"c":"deep"},"c":"no"},"b":{"c":"no"}}""";
 
         Assert.Null(new JsonRecordParser(options).Parse(Encoding.UTF8.GetBytes(line), out ReadOnlyMemory<byte> text, out string? domain));

@@ -21,14 +21,20 @@ internal sealed class TemporaryFolder : IDisposable
 
     public void Dispose() => Directory.Delete(Path, recursive: true);
 
-    public static byte[] Gzip(string text)
+    public static byte[] Gzip(string text, CompressionLevel level = CompressionLevel.Fastest)
     {
         using MemoryStream stored = new();
-        using (GZipStream gzip = new(stored, CompressionLevel.Fastest))
+        using (GZipStream gzip = new(stored, level))
         {
             gzip.Write(Encoding.UTF8.GetBytes(text));
         }
 
         return stored.ToArray();
+    }
+
+    public static byte[] Zstandard(string text)
+    {
+        using ZstdSharp.Compressor compressor = new();
+        return compressor.Wrap(Encoding.UTF8.GetBytes(text)).ToArray();
     }
 }
