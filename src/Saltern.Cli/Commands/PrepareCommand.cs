@@ -17,7 +17,7 @@ public static class PrepareCommand
         var tokenizerFile = new Option<string>("--tokenizer") { Description = "tokenizer.json to encode with.", Required = true };
         var output = new Option<string>("--out") { Description = "Data set folder to write.", Required = true };
         var percent = new Option<double>("--valid-percent") { Description = "Percentage of the documents, by hash, that is kept for validation.", DefaultValueFactory = _ => 1.0 };
-        var overwrite = new Option<bool>("--overwrite") { Description = "Replace a finished data set in the folder." };
+        var overwrite = new Option<bool>("--overwrite") { Description = "Replace a finished data set in the folder, or begin an unfinished one anew." };
         var command = new Command("prepare", "Turn text into token shards with domain labels and a train/validation split by document.") { valid, tokenizerFile, output, percent, overwrite };
         corpus.AddTo(command);
         command.SetAction(parsed => CommandRunner.Run(json: false, (console, cancellation) =>
@@ -26,22 +26,28 @@ public static class PrepareCommand
             BpeTokenizer tokenizer = BpeTokenizer.Load(parsed.GetRequiredValue(tokenizerFile));
             var reader = new CorpusReader(parsed.GetRequiredValue(corpus.Input), options);
             CorpusReader? validReader = parsed.GetValue(valid) is { Length: > 0 } paths ? new CorpusReader(paths, options) : null;
+            string folder = parsed.GetRequiredValue(output);
             PrepareSummary summary;
             using (var status = new StatusLine(console))
             {
-                var progress = new ImmediateProgress<PrepareProgress>(p => status.Show(() => Describe(p, reader)));
-                summary = DatasetBuilder.Build(
-                    reader.ReadDocuments(cancellation),
-                    validReader?.ReadDocuments(cancellation),
-                    tokenizer,
-                    parsed.GetRequiredValue(output),
-                    new DatasetBuilderOptions { ValidPercent = parsed.GetValue(percent), Overwrite = parsed.GetValue(overwrite) },
-                    progress,
-                    cancellation);
+                var progress = new ImmediateProgress<PrepareProgress>(p => status.Show(() => Describe(p, reader, validReader)));
+                try
+                {
+                    summary = DatasetBuilder.Build(reader, validReader, tokenizer, folder, new DatasetBuilderOptions { ValidPercent = parsed.GetValue(percent), Overwrite = parsed.GetValue(overwrite) }, progress, cancellation);
+                }
+                catch (OperationCanceledException)
+                {
+                    status.Keep($"Interrupted. What was written to {folder} is kept: the same command goes on with it.");
+                    return ExitCode.Interrupted;
+                }
             }
 
-            Report(console, summary, parsed.GetRequiredValue(output));
-            CommonOptions.ReportProblems(console, reader.Report);
+            Report(console, summary, folder);
+            foreach (CorpusReader read in new[] { reader, validReader }.OfType<CorpusReader>())
+            {
+                CommonOptions.ReportProblems(console, read.Report);
+            }
+
             return ExitCode.Done;
         }));
         return command;
@@ -56,6 +62,11 @@ public static class PrepareCommand
         }
 
         console.Line(string.Create(CultureInfo.InvariantCulture, $"{folder}: {summary.Total.Documents} documents, {summary.Total.Bytes / 1e6:0.0} MB, {summary.Total.Tokens / 1e6:0.00}M tokens in {summary.Total.Elapsed.TotalSeconds:0.0} s ({summary.Total.MegabytesPerSecond:0.0} MB/s)"));
+        if (summary.ResumedDocuments > 0)
+        {
+            console.Line($"Went on with an interrupted run that had written {summary.ResumedDocuments} documents.");
+        }
+
         if (summary.DuplicateDocuments + summary.TrainDocumentsInValid + summary.EmptyDocuments > 0)
         {
             console.Line($"Left out: {summary.DuplicateDocuments} duplicates, {summary.TrainDocumentsInValid} that are also validation text, {summary.EmptyDocuments} empty.");
@@ -72,9 +83,10 @@ public static class PrepareCommand
         }
     }
 
-    private static string Describe(PrepareProgress progress, CorpusReader reader)
+    private static string Describe(PrepareProgress progress, CorpusReader reader, CorpusReader? valid)
     {
-        double share = reader.TotalFileBytes == 0 ? 0 : reader.FileBytesRead / (double)reader.TotalFileBytes;
+        long total = reader.TotalFileBytes + (valid?.TotalFileBytes ?? 0), read = reader.FileBytesRead + (valid?.FileBytesRead ?? 0);
+        double share = total == 0 ? 0 : read / (double)total;
         string left = share > 0.01 ? $", {Duration.Text(progress.Elapsed.TotalSeconds * (1 - share) / share)} left" : "";
         return string.Create(CultureInfo.InvariantCulture, $"{Duration.Bar(share)} {progress.Documents} documents, {progress.Bytes / 1e6:0.0} MB, {progress.Tokens / 1e6:0.00}M tokens, {progress.MegabytesPerSecond:0.0} MB/s, {share * 100:0} %{left}");
     }

@@ -12,6 +12,10 @@ public sealed record CorpusProblem(string File, long? Line, string Reason)
     public override string ToString() => Line is null ? $"{File}: {Reason}" : string.Create(CultureInfo.InvariantCulture, $"{File}:{Line}: {Reason}");
 }
 
+/// <summary>The figures of a <see cref="CorpusReadReport"/> at one moment.</summary>
+internal sealed record ReportCounts(
+    long Documents, long Records, long BrokenRecords, long RecordsWithDomain, int Files, int BrokenFiles, IReadOnlyList<CorpusProblem> FirstProblems);
+
 /// <summary>What one pass of a <see cref="CorpusReader"/> found so far.</summary>
 public sealed class CorpusReadReport
 {
@@ -22,6 +26,19 @@ public sealed class CorpusReadReport
     private const long HopelessRecords = 1000;
 
     private readonly List<CorpusProblem> _problems = [];
+
+    /// <summary>Starts with nothing counted.</summary>
+    public CorpusReadReport()
+    {
+    }
+
+    /// <summary>Starts with what an earlier pass had counted.</summary>
+    internal CorpusReadReport(ReportCounts counts)
+    {
+        (Documents, Records, BrokenRecords, RecordsWithDomain) = (counts.Documents, counts.Records, counts.BrokenRecords, counts.RecordsWithDomain);
+        (Files, BrokenFiles) = (counts.Files, counts.BrokenFiles);
+        _problems.AddRange(counts.FirstProblems);
+    }
 
     /// <summary>Documents given out.</summary>
     public long Documents { get; private set; }
@@ -43,6 +60,9 @@ public sealed class CorpusReadReport
 
     /// <summary>The first problems found, at most <see cref="NamedProblemLimit"/>.</summary>
     public IReadOnlyList<CorpusProblem> FirstProblems => _problems;
+
+    /// <summary>The figures as they are now.</summary>
+    internal ReportCounts Counts => new(Documents, Records, BrokenRecords, RecordsWithDomain, Files, BrokenFiles, [.. _problems]);
 
     internal void CountFile() => Files++;
 

@@ -43,6 +43,9 @@ public sealed class CorpusReader
     /// <summary>The place behind the document that was given out last.</summary>
     internal CorpusPosition Position { get; private set; }
 
+    /// <summary>The place, and what was counted up to it.</summary>
+    internal ReaderState State => new(Position, Report.Counts);
+
     /// <summary>Reads every document once; can be called again for another pass, one pass at a time.</summary>
     /// <param name="cancellation">Ends the pass with an <see cref="OperationCanceledException"/>.</param>
     /// <exception cref="DataFormatException">At the end of the pass: more than the allowed share was broken.</exception>
@@ -54,8 +57,21 @@ public sealed class CorpusReader
     /// <param name="cancellation">Ends the pass.</param>
     internal IEnumerable<TextDocument> ReadDocuments(CorpusPosition from, CorpusReadReport report, CancellationToken cancellation)
     {
-        Report = report;
-        Position = from;
+        // At once, not with the first document: the state may be asked for before.
+        (Report, Position) = (report, from);
+        return Pass(from, report, cancellation);
+    }
+
+    private static IEnumerable<TextDocument> Read(CorpusFile file, long skip, CorpusPass pass) => file.Format switch
+    {
+        CorpusFormat.Text => new TextFileReader(pass).Read(file, skip),
+        CorpusFormat.Parquet => new ParquetFileReader(pass).Read(file, skip),
+        _ => new JsonLinesReader(pass).Read(file, skip),
+    };
+
+    private IEnumerable<TextDocument> Pass(CorpusPosition from, CorpusReadReport report, CancellationToken cancellation)
+    {
+        (Report, Position) = (report, from);
         var pass = new CorpusPass(Options, report);
         Volatile.Write(ref _pass, pass);
         Interlocked.Exchange(ref _finishedFileBytes, Files.Take(from.File).Sum(file => file.Bytes));
@@ -81,13 +97,8 @@ public sealed class CorpusReader
             Interlocked.Add(ref _finishedFileBytes, file.Bytes);
         }
 
+        // The end has a place of its own: what follows the last document must not be counted twice.
+        Position = new CorpusPosition(Files.Count, 0);
         report.Finish(Options);
     }
-
-    private static IEnumerable<TextDocument> Read(CorpusFile file, long skip, CorpusPass pass) => file.Format switch
-    {
-        CorpusFormat.Text => new TextFileReader(pass).Read(file, skip),
-        CorpusFormat.Parquet => new ParquetFileReader(pass).Read(file, skip),
-        _ => new JsonLinesReader(pass).Read(file, skip),
-    };
 }

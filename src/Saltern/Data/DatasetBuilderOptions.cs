@@ -9,7 +9,10 @@ public sealed record DatasetBuilderOptions
     /// </summary>
     public double ValidPercent { get; init; } = 1.0;
 
-    /// <summary>Whether a finished data set in the output folder may be replaced. Default: no, it is an error.</summary>
+    /// <summary>
+    /// Whether a finished data set in the output folder may be replaced, and an unfinished one begun anew. Default: no; a finished one is an error, an
+    /// unfinished one is gone on with.
+    /// </summary>
     public bool Overwrite { get; init; }
 
     /// <summary>Most domains that a data set may have, at least 1; more is taken for a field that does not hold domains. Default: 256.</summary>
@@ -17,6 +20,12 @@ public sealed record DatasetBuilderOptions
 
     /// <summary>Documents are encoded on this many threads, at least 1; the result does not depend on it. Default: one per processor.</summary>
     public int Threads { get; init; } = Environment.ProcessorCount;
+
+    /// <summary>
+    /// Text, in bytes, after which everything is flushed to disk and the journal moves on: the most work that a kill can cost. At least 1; used where
+    /// the text comes from a <see cref="CorpusReader"/>. Default: 64 MiB.
+    /// </summary>
+    public long CheckpointBytes { get; init; } = 64 << 20;
 
     /// <summary>Checks every option.</summary>
     /// <exception cref="ConfigurationException">An option is out of range; the message lists every one.</exception>
@@ -36,6 +45,11 @@ public sealed record DatasetBuilderOptions
         if (Threads < 1)
         {
             problems.Add($"Threads = {Threads} is below 1.");
+        }
+
+        if (CheckpointBytes < 1)
+        {
+            problems.Add($"CheckpointBytes = {CheckpointBytes} is below 1.");
         }
 
         if (problems.Count > 0)

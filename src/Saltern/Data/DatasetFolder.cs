@@ -6,7 +6,8 @@ namespace Saltern.Data;
 /// <summary>The folder that a data set is written to, from the claim until it is whole.</summary>
 /// <remarks>
 /// A marker file lies in the folder, locked, as long as the data set is being written; <c>dataset.json</c> comes last. So a run that was killed
-/// leaves the marker and never a manifest, and the next run knows that what it finds in the two shard folders may be removed.
+/// leaves the marker and never a manifest, and the next run knows that what it finds in the two shard folders may be gone on with (where there is a
+/// journal) or removed.
 /// </remarks>
 internal sealed class DatasetFolder : IDisposable
 {
@@ -21,12 +22,16 @@ internal sealed class DatasetFolder : IDisposable
     private readonly string _path;
     private readonly FileStream _marker;
     private bool _finished;
+    private bool _keeps;
 
     private DatasetFolder(string path, FileStream marker)
     {
         _path = path;
         _marker = marker;
     }
+
+    /// <summary>The journal of the interrupted run that is gone on with; null where the work begins anew.</summary>
+    public PrepareJournal? Resumed { get; private set; }
 
     private string ManifestPath => System.IO.Path.Combine(_path, DatasetManifest.FileName);
 
@@ -36,9 +41,15 @@ internal sealed class DatasetFolder : IDisposable
     public static bool IsUnfinished(string path) =>
         File.Exists(System.IO.Path.Combine(path, MarkerName)) && !File.Exists(System.IO.Path.Combine(path, DatasetManifest.FileName));
 
-    /// <summary>Takes the folder for a new data set: creates it, or clears what an unfinished (or, if asked, a finished) one left.</summary>
-    /// <exception cref="DataFormatException">The folder holds something that is not to be replaced, or another run is writing to it.</exception>
-    public static DatasetFolder Claim(string path, BpeTokenizer tokenizer, bool overwrite)
+    /// <summary>Takes the folder for a new data set: creates it, goes on with an interrupted one, or clears what an unfinished (or, if asked, a finished) one left.</summary>
+    /// <param name="path">The folder.</param>
+    /// <param name="tokenizer">Makes the tokens.</param>
+    /// <param name="overwrite">Whether to replace what is there.</param>
+    /// <param name="job">What the data set is to hold; null where the documents come from something that cannot be gone on with.</param>
+    /// <exception cref="DataFormatException">
+    /// The folder holds something that is not to be replaced, another run is writing to it, or an interrupted run had another job.
+    /// </exception>
+    public static DatasetFolder Claim(string path, BpeTokenizer tokenizer, bool overwrite, PrepareJob? job)
     {
         bool finished = File.Exists(System.IO.Path.Combine(path, DatasetManifest.FileName));
         bool own = finished || IsUnfinished(path);
@@ -63,11 +74,17 @@ internal sealed class DatasetFolder : IDisposable
         }
 
         Directory.CreateDirectory(path);
+        bool resumes = job is not null && !overwrite && IsUnfinished(path);
         DatasetFolder claimed = new(path, Lock(System.IO.Path.Combine(path, MarkerName)));
+        if (resumes && claimed.TryResume(job!))
+        {
+            return claimed;
+        }
 
         // The manifest goes first: from here on the old data set does not look whole.
         File.Delete(claimed.ManifestPath);
-        claimed.RemoveShards();
+        claimed.RemoveShards(_ => true);
+        claimed.RemoveJournal();
         Directory.CreateDirectory(System.IO.Path.Combine(path, Train));
         Directory.CreateDirectory(System.IO.Path.Combine(path, Valid));
         return claimed;
@@ -76,35 +93,53 @@ internal sealed class DatasetFolder : IDisposable
     /// <summary>Full path of a file named as in the manifest.</summary>
     public string FullPath(string file) => System.IO.Path.Combine(_path, file);
 
+    /// <summary>Writes a file of the folder under a temporary name, flushes it and renames it.</summary>
+    public void WriteWhole(string file, Action<Stream> write)
+    {
+        string partial = FullPath(file) + TokenShardWriter.PartialEnding;
+        using (FileStream stream = new(partial, FileMode.Create, FileAccess.Write, FileShare.None))
+        {
+            write(stream);
+            stream.Flush(flushToDisk: true);
+        }
+
+        File.Move(partial, FullPath(file), overwrite: true);
+    }
+
     /// <summary>Makes the data set whole: the tokenizer's copy, then the manifest, each by rename; then the marker goes.</summary>
     public void Finish(DatasetManifest manifest, BpeTokenizer tokenizer)
     {
         string partial = TokenizerPath + TokenShardWriter.PartialEnding;
         tokenizer.Save(partial);
         File.Move(partial, TokenizerPath, overwrite: true);
-
-        partial = ManifestPath + TokenShardWriter.PartialEnding;
-        using (FileStream file = new(partial, FileMode.Create, FileAccess.Write, FileShare.None))
+        WriteWhole(DatasetManifest.FileName, stream =>
         {
-            JsonSerializer.Serialize(file, manifest, DatasetManifestJson.Default.DatasetManifest);
-            file.WriteByte((byte)'\n');
-            file.Flush(flushToDisk: true);
-        }
-
-        File.Move(partial, ManifestPath, overwrite: true);
+            JsonSerializer.Serialize(stream, manifest, DatasetManifestJson.Default.DatasetManifest);
+            stream.WriteByte((byte)'\n');
+        });
         _finished = true;
     }
 
-    /// <summary>Gives the folder up; if it was not finished, removes what was written to it.</summary>
+    /// <summary>Leaves what was written for a later run to go on with.</summary>
+    public void Keep() => _keeps = true;
+
+    /// <summary>Gives the folder up; unless it was finished or kept, removes what was written to it.</summary>
     public void Dispose()
     {
+        if (_keeps)
+        {
+            _marker.Dispose();
+            return;
+        }
+
         if (!_finished)
         {
-            RemoveShards();
+            RemoveShards(_ => true);
             File.Delete(TokenizerPath + TokenShardWriter.PartialEnding);
             File.Delete(ManifestPath + TokenShardWriter.PartialEnding);
         }
 
+        RemoveJournal();
         _marker.Dispose();
         File.Delete(_marker.Name);
     }
@@ -121,12 +156,52 @@ internal sealed class DatasetFolder : IDisposable
         }
     }
 
+    // True where a journal of the same job is there; shards that it does not know are removed.
+    private bool TryResume(PrepareJob job)
+    {
+        try
+        {
+            if (PrepareJournal.TryLoad(_path) is not { } journal)
+            {
+                return false;
+            }
+
+            string[] differences = [.. job.DifferencesFrom(journal.Job)];
+            if (differences.Length > 0)
+            {
+                throw new DataFormatException(
+                    $"'{_path}' holds an unfinished data set of another job:{string.Concat(differences.Select(text => Environment.NewLine + "  " + text))}{Environment.NewLine}Put it back as it was, name another folder, or begin anew with --overwrite.");
+            }
+
+            HashSet<string> known = [.. journal.Shards.Select(shard => FullPath(shard.File))];
+            RemoveShards(file => !known.Any(shard => file.StartsWith(shard, StringComparison.Ordinal) || file == TokenShard.IndexPath(shard)));
+            Directory.CreateDirectory(FullPath(Train));
+            Directory.CreateDirectory(FullPath(Valid));
+            Resumed = journal;
+            return true;
+        }
+        catch
+        {
+            Keep();
+            Dispose();
+            throw;
+        }
+    }
+
+    private void RemoveJournal()
+    {
+        foreach (string name in (string[])[PrepareJournal.FileName, PrepareJournal.FileName + TokenShardWriter.PartialEnding, PrepareJournal.SeenFileName])
+        {
+            File.Delete(FullPath(name));
+        }
+    }
+
     // Only files with a shard's endings in the two folders of the layout; anything else there is not ours and stays.
-    private void RemoveShards()
+    private void RemoveShards(Func<string, bool> isUnwanted)
     {
         foreach (string split in (string[])[Train, Valid])
         {
-            string folder = System.IO.Path.Combine(_path, split);
+            string folder = FullPath(split);
             if (!Directory.Exists(folder))
             {
                 continue;
@@ -134,7 +209,7 @@ internal sealed class DatasetFolder : IDisposable
 
             foreach (string file in Directory.GetFiles(folder))
             {
-                if (System.IO.Path.GetExtension(file) is ".bin" or ".idx" or TokenShardWriter.PartialEnding)
+                if (System.IO.Path.GetExtension(file) is ".bin" or ".idx" or TokenShardWriter.PartialEnding && isUnwanted(file))
                 {
                     File.Delete(file);
                 }

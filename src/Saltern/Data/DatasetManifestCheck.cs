@@ -49,7 +49,8 @@ internal static class DatasetManifestCheck
             : $"fingerprint is '{manifest.Fingerprint}', expected '{fingerprint}' from the checksums it lists; the file was changed.";
     }
 
-    private static bool IsInside(string file) =>
+    /// <summary>Whether a path names a file below the folder it is relative to.</summary>
+    public static bool IsInside(string file) =>
         file.Length > 0 && !Path.IsPathRooted(file) && !file.Contains('\\', StringComparison.Ordinal) && !file.Contains(':', StringComparison.Ordinal)
         && file.Split('/').All(part => part is not ("" or "." or ".."));
 }

@@ -6,7 +6,8 @@ namespace Saltern.Data;
 /// <param name="Documents">The documents, in reading order.</param>
 /// <param name="Tokens">Their tokens, each document's ended by end-of-text.</param>
 /// <param name="Ends">Where in <paramref name="Tokens"/> each document ends.</param>
-internal sealed record EncodedDocuments(IReadOnlyList<SplitDocument> Documents, List<int> Tokens, IReadOnlyList<int> Ends);
+/// <param name="After">How far reading had come behind them; null where that is not asked for.</param>
+internal sealed record EncodedDocuments(IReadOnlyList<SplitDocument> Documents, List<int> Tokens, IReadOnlyList<int> Ends, ReadingState? After);
 
 /// <summary>Encodes documents on several threads and gives them back in their order.</summary>
 /// <remarks>
@@ -19,7 +20,10 @@ internal sealed class DocumentEncoder(BpeTokenizer tokenizer, int threads)
     public const int ChunkBytes = 1 << 18;
 
     /// <summary>Encodes every document.</summary>
-    public IEnumerable<EncodedDocuments> Encode(IEnumerable<SplitDocument> documents, CancellationToken cancellation)
+    /// <param name="documents">The documents.</param>
+    /// <param name="reading">Asked after the last document of each chunk how far reading has come; may be null.</param>
+    /// <param name="cancellation">Ends the work.</param>
+    public IEnumerable<EncodedDocuments> Encode(IEnumerable<SplitDocument> documents, Func<ReadingState>? reading, CancellationToken cancellation)
     {
         TaskFactory factory = new(new ConcurrentExclusiveSchedulerPair(TaskScheduler.Default, threads).ConcurrentScheduler);
         Queue<Task<EncodedDocuments>> running = new();
@@ -28,7 +32,8 @@ internal sealed class DocumentEncoder(BpeTokenizer tokenizer, int threads)
             foreach (List<SplitDocument> chunk in Chunks(documents))
             {
                 cancellation.ThrowIfCancellationRequested();
-                running.Enqueue(factory.StartNew(() => EncodeChunk(chunk, cancellation)));
+                ReadingState? after = reading?.Invoke();
+                running.Enqueue(factory.StartNew(() => EncodeChunk(chunk, after, cancellation)));
                 if (running.Count > threads)
                 {
                     yield return running.Dequeue().GetAwaiter().GetResult();
@@ -72,7 +77,7 @@ internal sealed class DocumentEncoder(BpeTokenizer tokenizer, int threads)
         }
     }
 
-    private EncodedDocuments EncodeChunk(List<SplitDocument> documents, CancellationToken cancellation)
+    private EncodedDocuments EncodeChunk(List<SplitDocument> documents, ReadingState? after, CancellationToken cancellation)
     {
         // About three bytes a token; growing once is cheaper than reserving for the worst case.
         List<int> tokens = new((ChunkBytes / 3) + documents.Count);
@@ -85,6 +90,6 @@ internal sealed class DocumentEncoder(BpeTokenizer tokenizer, int threads)
             ends[i] = tokens.Count;
         }
 
-        return new EncodedDocuments(documents, tokens, ends);
+        return new EncodedDocuments(documents, tokens, ends, after);
     }
 }

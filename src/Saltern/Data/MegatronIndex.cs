@@ -25,33 +25,34 @@ internal sealed record MegatronIndex(TokenType Type, long[] Starts)
     /// <summary>Writes an index in which every sequence is one document.</summary>
     /// <param name="stream">Where to; not flushed.</param>
     /// <param name="type">The token type of the <c>.bin</c> file.</param>
-    /// <param name="lengths">Length of each document in tokens, in the order of the <c>.bin</c> file.</param>
-    public static void Write(Stream stream, TokenType type, ReadOnlySpan<int> lengths)
+    /// <param name="documents">Number of documents.</param>
+    /// <param name="lengths">Gives, as often as it is called, the length of each document in tokens, in the order of the <c>.bin</c> file.</param>
+    public static void Write(Stream stream, TokenType type, long documents, Func<IEnumerable<int>> lengths)
     {
         byte[] header = new byte[HeaderBytes];
         Magic.CopyTo(header);
         BinaryPrimitives.WriteUInt64LittleEndian(header.AsSpan(9), Version);
         header[17] = (byte)type;
-        BinaryPrimitives.WriteUInt64LittleEndian(header.AsSpan(18), (ulong)lengths.Length);
-        BinaryPrimitives.WriteUInt64LittleEndian(header.AsSpan(26), (ulong)lengths.Length + 1);
+        BinaryPrimitives.WriteUInt64LittleEndian(header.AsSpan(18), (ulong)documents);
+        BinaryPrimitives.WriteUInt64LittleEndian(header.AsSpan(26), (ulong)documents + 1);
         stream.Write(header);
 
         Span<byte> number = stackalloc byte[8];
-        foreach (int length in lengths)
+        foreach (int length in lengths())
         {
             BinaryPrimitives.WriteInt32LittleEndian(number, length);
             stream.Write(number[..4]);
         }
 
         long offset = 0;
-        foreach (int length in lengths)
+        foreach (int length in lengths())
         {
             BinaryPrimitives.WriteInt64LittleEndian(number, offset);
             stream.Write(number);
             offset += (long)length * type.Size();
         }
 
-        for (long document = 0; document <= lengths.Length; document++)
+        for (long document = 0; document <= documents; document++)
         {
             BinaryPrimitives.WriteInt64LittleEndian(number, document);
             stream.Write(number);

@@ -10,6 +10,10 @@ internal sealed class ShardSet(DatasetFolder folder, TokenType type, int maxDoma
     private readonly SortedDictionary<string, Domain> _domains = new(StringComparer.Ordinal);
     private readonly HashSet<string> _slugs = new(StringComparer.OrdinalIgnoreCase);
 
+    private IEnumerable<(string Domain, string Split, Shard Shard)> All =>
+        _domains.SelectMany(pair => new[] { (pair.Key, DatasetFolder.Train, pair.Value.Train), (pair.Key, DatasetFolder.Valid, pair.Value.Valid) })
+            .Where(shard => shard.Item3 is not null).Select(shard => (shard.Key, shard.Item2, shard.Item3!));
+
     /// <summary>Appends one document to the shard it belongs to.</summary>
     /// <exception cref="DataFormatException">There are more domains than allowed.</exception>
     public void Write(SplitDocument document, ReadOnlySpan<int> tokens)
@@ -28,23 +32,69 @@ internal sealed class ShardSet(DatasetFolder folder, TokenType type, int maxDoma
         }
 
         string split = document.IsValid ? DatasetFolder.Valid : DatasetFolder.Train;
-        ref Shard? shard = ref document.IsValid ? ref domain.Valid : ref domain.Train;
+        ref Shard? shard = ref domain.Of(split);
         shard ??= Open($"{split}/{domain.Slug}.bin");
         shard.Writer.WriteDocument(tokens);
         shard.Bytes += document.Utf8.Length;
+    }
+
+    /// <summary>Brings every shard to the disk and says how far each has come.</summary>
+    public List<ShardState> Flush()
+    {
+        List<ShardState> states = [];
+        foreach ((string domain, string split, Shard shard) in All)
+        {
+            shard.Writer.Flush();
+            states.Add(new ShardState(domain, split, shard.File, shard.Writer.DocumentCount, shard.Writer.TokenCount, shard.Bytes));
+        }
+
+        return states;
+    }
+
+    /// <summary>Goes on with the shards of an interrupted run, cut back to the states given.</summary>
+    public void Restore(IEnumerable<ShardState> states)
+    {
+        foreach (ShardState state in states)
+        {
+            if (!_domains.TryGetValue(state.Domain, out Domain? domain))
+            {
+                domain = new Domain(Path.GetFileNameWithoutExtension(state.File));
+                _domains.Add(state.Domain, domain);
+                _slugs.Add(domain.Slug);
+            }
+
+            domain.Of(state.Split) = new Shard(state.File, TokenShardWriter.Reopen(folder.FullPath(state.File), type, state.Documents, state.Tokens)) { Bytes = state.Bytes };
+        }
     }
 
     /// <summary>Completes every shard and describes them.</summary>
     public List<DomainManifest> Complete() =>
         [.. _domains.Select(pair => new DomainManifest { Name = pair.Key, Train = Complete(pair.Value.Train), Valid = Complete(pair.Value.Valid) })];
 
-    /// <summary>Closes every shard; those not completed are removed.</summary>
+    /// <summary>Removes what only an interrupted run would have wanted.</summary>
+    public void RemoveLengths()
+    {
+        foreach ((_, _, Shard shard) in All)
+        {
+            shard.Writer.RemoveLengths();
+        }
+    }
+
+    /// <summary>Closes every shard and leaves its files, for a later run to go on with.</summary>
+    public void Suspend()
+    {
+        foreach ((_, _, Shard shard) in All)
+        {
+            shard.Writer.Suspend();
+        }
+    }
+
+    /// <summary>Closes every shard; those neither completed nor suspended are removed.</summary>
     public void Dispose()
     {
-        foreach (Domain domain in _domains.Values)
+        foreach ((_, _, Shard shard) in All)
         {
-            domain.Train?.Writer.Dispose();
-            domain.Valid?.Writer.Dispose();
+            shard.Writer.Dispose();
         }
     }
 
@@ -96,10 +146,16 @@ internal sealed class ShardSet(DatasetFolder folder, TokenType type, int maxDoma
 
     private sealed class Domain(string slug)
     {
-        public Shard? Train;
-        public Shard? Valid;
+        private Shard? _train;
+        private Shard? _valid;
 
         public string Slug { get; } = slug;
+
+        public Shard? Train => _train;
+
+        public Shard? Valid => _valid;
+
+        public ref Shard? Of(string split) => ref split == DatasetFolder.Valid ? ref _valid : ref _train;
     }
 
     private sealed class Shard(string file, TokenShardWriter writer)

@@ -13,12 +13,16 @@ public sealed record WrittenShard(long Documents, long Tokens, string BinSha256,
 /// <summary>Writes a token shard document by document.</summary>
 /// <remarks>
 /// Both files are written under <c>.partial</c> names, flushed to disk and renamed by <see cref="Complete"/>; without that call nothing under
-/// the final names changes and <see cref="Dispose"/> removes what was written. Memory: four bytes a document.
+/// the final names changes and <see cref="Dispose"/> removes what was written. Lengths of documents wait in a third file until the index is written,
+/// so memory does not grow with the shard.
 /// </remarks>
 public sealed class TokenShardWriter : IDisposable
 {
     /// <summary>Ending of files that are not finished.</summary>
     internal const string PartialEnding = ".partial";
+
+    // 1 MiB of lengths; more are written out.
+    private const int LengthsHeld = 1 << 18;
 
     private readonly string _binPath;
     private readonly string _idxPath;
@@ -27,25 +31,67 @@ public sealed class TokenShardWriter : IDisposable
     private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
     private readonly List<int> _lengths = [];
     private byte[] _encoded = new byte[1 << 16];
-    private bool _completed;
+    private bool _keeps;
 
     /// <summary>Begins a shard.</summary>
     /// <param name="binPath">Path that ends in <c>.bin</c>; the index gets the same name with <c>.idx</c>. The folder must exist.</param>
     /// <param name="type">How ids are stored.</param>
     public TokenShardWriter(string binPath, TokenType type)
+        : this(binPath, type, FileMode.Create)
+    {
+        File.Delete(LengthsPath);
+    }
+
+    private TokenShardWriter(string binPath, TokenType type, FileMode mode)
     {
         ArgumentNullException.ThrowIfNull(binPath);
         _binPath = binPath;
         _idxPath = TokenShard.IndexPath(binPath);
         _type = type;
-        _bin = Create(binPath + PartialEnding);
+        _bin = new FileStream(binPath + PartialEnding, mode, FileAccess.ReadWrite, FileShare.None, 1 << 16);
     }
 
     /// <summary>Tokens written so far.</summary>
     public long TokenCount { get; private set; }
 
     /// <summary>Documents written so far.</summary>
-    public int DocumentCount => _lengths.Count;
+    public long DocumentCount { get; private set; }
+
+    private string LengthsPath => _binPath + ".lengths" + PartialEnding;
+
+    /// <summary>Goes on with a shard that <see cref="Suspend"/> or a kill left, cut back to what is known to be on disk.</summary>
+    /// <param name="binPath">As it was given at first.</param>
+    /// <param name="type">As it was given at first.</param>
+    /// <param name="documents">Documents to keep.</param>
+    /// <param name="tokens">Tokens to keep.</param>
+    /// <exception cref="DataFormatException">The files hold less than that.</exception>
+    internal static TokenShardWriter Reopen(string binPath, TokenType type, long documents, long tokens)
+    {
+        // A run that was killed while it finished has renamed the file already.
+        if (!File.Exists(binPath + PartialEnding) && File.Exists(binPath))
+        {
+            File.Move(binPath, binPath + PartialEnding);
+        }
+
+        TokenShardWriter writer = new(binPath, type, FileMode.OpenOrCreate) { TokenCount = tokens, DocumentCount = documents };
+        using FileStream lengths = new(writer.LengthsPath, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        long found = writer._bin.Length, expected = tokens * type.Size();
+        if (found < expected || lengths.Length < documents * sizeof(int))
+        {
+            writer.Dispose();
+            throw new DataFormatException($"'{binPath + PartialEnding}' has {found} bytes, expected at least {expected} of the interrupted run (or its lengths are missing). What is left of it is removed; run the command again to begin anew.");
+        }
+
+        lengths.SetLength(documents * sizeof(int));
+        writer._bin.SetLength(tokens * type.Size());
+        byte[] buffer = new byte[1 << 20];
+        for (int read = writer._bin.Read(buffer); read > 0; read = writer._bin.Read(buffer))
+        {
+            writer._hash.AppendData(buffer, 0, read);
+        }
+
+        return writer;
+    }
 
     /// <summary>Appends one document.</summary>
     /// <param name="tokens">Its token ids, the end-of-text token included.</param>
@@ -80,23 +126,35 @@ public sealed class TokenShardWriter : IDisposable
         _bin.Write(_encoded, 0, bytes);
         _hash.AppendData(_encoded, 0, bytes);
         _lengths.Add(tokens.Length);
+        DocumentCount++;
         TokenCount += tokens.Length;
+        if (_lengths.Count == LengthsHeld)
+        {
+            WriteLengths(toDisk: false);
+        }
+    }
+
+    /// <summary>Brings everything written so far to the disk.</summary>
+    public void Flush()
+    {
+        _bin.Flush(flushToDisk: true);
+        WriteLengths(toDisk: true);
     }
 
     /// <summary>Writes the index, flushes both files to disk and gives them their names; the index comes last.</summary>
     /// <returns>Counts and checksums.</returns>
     public WrittenShard Complete()
     {
-        ObjectDisposedException.ThrowIf(_completed, this);
+        ObjectDisposedException.ThrowIf(_keeps, this);
+        Flush();
+        _bin.Dispose();
         string idxPartial = _idxPath + PartialEnding;
-        using (FileStream idx = Create(idxPartial))
+        using (FileStream idx = new(idxPartial, FileMode.Create, FileAccess.Write, FileShare.None, 1 << 16))
         {
-            MegatronIndex.Write(idx, _type, CollectionsMarshal.AsSpan(_lengths));
+            MegatronIndex.Write(idx, _type, DocumentCount, ReadLengths);
             idx.Flush(flushToDisk: true);
         }
 
-        _bin.Flush(flushToDisk: true);
-        _bin.Dispose();
         string idxHash;
         using (FileStream idx = File.OpenRead(idxPartial))
         {
@@ -105,8 +163,18 @@ public sealed class TokenShardWriter : IDisposable
 
         File.Move(_binPath + PartialEnding, _binPath, overwrite: true);
         File.Move(idxPartial, _idxPath, overwrite: true);
-        _completed = true;
-        return new WrittenShard(_lengths.Count, TokenCount, Convert.ToHexStringLower(_hash.GetHashAndReset()), idxHash);
+        _keeps = true;
+        return new WrittenShard(DocumentCount, TokenCount, Convert.ToHexStringLower(_hash.GetHashAndReset()), idxHash);
+    }
+
+    /// <summary>Removes the file of lengths, once no interrupted run can want it any more.</summary>
+    internal void RemoveLengths() => File.Delete(LengthsPath);
+
+    /// <summary>Closes the shard and leaves its files for <see cref="Reopen"/>.</summary>
+    internal void Suspend()
+    {
+        _keeps = true;
+        Dispose();
     }
 
     /// <summary>Closes the shard; if it was not completed, removes its files.</summary>
@@ -114,10 +182,11 @@ public sealed class TokenShardWriter : IDisposable
     {
         _bin.Dispose();
         _hash.Dispose();
-        if (!_completed)
+        if (!_keeps)
         {
             File.Delete(_binPath + PartialEnding);
             File.Delete(_idxPath + PartialEnding);
+            RemoveLengths();
         }
     }
 
@@ -129,5 +198,22 @@ public sealed class TokenShardWriter : IDisposable
         }
     }
 
-    private static FileStream Create(string path) => new(path, FileMode.Create, FileAccess.Write, FileShare.None, 1 << 16);
+    // Opened for each part: a data set of many domains would otherwise hold twice as many files open.
+    private void WriteLengths(bool toDisk)
+    {
+        using FileStream file = new(LengthsPath, FileMode.Append, FileAccess.Write, FileShare.None, 1);
+        file.Write(MemoryMarshal.AsBytes(CollectionsMarshal.AsSpan(_lengths)));
+        _lengths.Clear();
+        file.Flush(toDisk);
+    }
+
+    private IEnumerable<int> ReadLengths()
+    {
+        using FileStream file = new(LengthsPath, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 16, FileOptions.SequentialScan);
+        byte[] number = new byte[sizeof(int)];
+        while (file.ReadAtLeast(number, sizeof(int), throwOnEndOfStream: false) == sizeof(int))
+        {
+            yield return BitConverter.ToInt32(number);
+        }
+    }
 }

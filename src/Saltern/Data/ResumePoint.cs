@@ -1,0 +1,72 @@
+using System.Runtime.InteropServices;
+
+namespace Saltern.Data;
+
+/// <summary>Keeps the journal of a run that can be gone on with, and the hashes of the documents it has seen.</summary>
+internal sealed class ResumePoint
+{
+    private readonly DatasetFolder _folder;
+    private readonly PrepareJob _job;
+    private readonly List<UInt128> _newHashes = [];
+    private long _savedHashes;
+
+    /// <summary>Begins a journal, or goes on with the folder's.</summary>
+    public ResumePoint(DatasetFolder folder, PrepareJob job)
+    {
+        (_folder, _job) = (folder, job);
+        Exists = folder.Resumed is not null;
+        _savedHashes = folder.Resumed is { } journal ? Count(journal.Reading.Split) : 0;
+    }
+
+    /// <summary>Whether there is a journal on disk.</summary>
+    public bool Exists { get; private set; }
+
+    /// <summary>Notes a new document.</summary>
+    public void Remember(UInt128 hash) => _newHashes.Add(hash);
+
+    /// <summary>The hashes of the interrupted run; the file is cut back to them.</summary>
+    /// <exception cref="DataFormatException">There are fewer than the journal says.</exception>
+    public IEnumerable<UInt128> LoadHashes()
+    {
+        string path = _folder.FullPath(PrepareJournal.SeenFileName);
+        using FileStream file = new(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, 1 << 16);
+        long bytes = _savedHashes * 16;
+        if (file.Length < bytes)
+        {
+            throw new DataFormatException($"'{path}' has {file.Length} bytes, expected at least {bytes} of the interrupted run. What is left of it is removed; run the command again to begin anew.");
+        }
+
+        file.SetLength(bytes);
+        byte[] hash = new byte[16];
+        for (long i = 0; i < _savedHashes; i++)
+        {
+            file.ReadExactly(hash);
+            yield return MemoryMarshal.Read<UInt128>(hash);
+        }
+    }
+
+    /// <summary>Brings all to the disk, the journal last.</summary>
+    /// <param name="reading">How far reading had come behind the documents that were written last.</param>
+    /// <param name="done">What was written.</param>
+    /// <param name="shards">The shards.</param>
+    public void Save(ReadingState reading, PrepareProgress done, ShardSet shards)
+    {
+        List<ShardState> states = shards.Flush();
+
+        // Reading is ahead of writing: hashes of documents that are not written yet wait for the next time.
+        int ready = (int)(Count(reading.Split) - _savedHashes);
+        using (FileStream seen = new(_folder.FullPath(PrepareJournal.SeenFileName), FileMode.Append, FileAccess.Write, FileShare.None, 1))
+        {
+            seen.Write(MemoryMarshal.AsBytes(CollectionsMarshal.AsSpan(_newHashes)[..ready]));
+            seen.Flush(flushToDisk: true);
+        }
+
+        _newHashes.RemoveRange(0, ready);
+        _savedHashes += ready;
+        var journal = new PrepareJournal { Job = _job, Reading = reading, Done = done, Shards = states };
+        _folder.WriteWhole(PrepareJournal.FileName, stream => stream.Write(journal.ToJson()));
+        Exists = true;
+    }
+
+    private static long Count(SplitCounts counts) => counts.ValidSeen + counts.TrainSeen;
+}
