@@ -33,15 +33,15 @@ public static class EvalCommand
         var length = new Option<int?>("--sequence-length") { Description = "Tokens of a window; the run's own by default, else at most 1,024." };
         var teacher = new Option<string?>("--teacher") { Description = "A second model to show on the same tokens." };
         var output = new Option<string?>("--out") { Description = "Folder for the result as JSON." };
-        Option<bool> json = CommonOptions.Json();
-        var command = new Command("eval", "Measure a model on a data set.") { model, data, split, tokens, length, teacher, output, json };
+        Option<bool> verify = CommonOptions.Verify(), json = CommonOptions.Json();
+        var command = new Command("eval", "Measure a model on a data set.") { model, data, split, tokens, length, teacher, output, verify, json };
         command.SetAction(parsed => CommandRunner.Run(parsed.GetValue(json), (console, cancellation) =>
         {
             EngineSetup.Prepare();
             string path = parsed.GetRequiredValue(model), folder = ModelLocation.Resolve(path);
             RunConfig? run = RecipeOfRun(path);
             string dataFolder = parsed.GetValue(data) ?? run?.Data.Path ?? throw new ConfigurationException($"{path} is not a run folder, so its data set is not known. Give --data.");
-            using TokenDataset dataset = TokenDataset.Open(dataFolder, verify: true, cancellation);
+            using TokenDataset dataset = TokenDataset.Open(Config(dataFolder, folder), parsed.GetValue(verify), cancellation);
             int window = parsed.GetValue(length) ?? run?.Data.SequenceLength ?? Math.Min(ModelFolder.LoadConfig(folder).MaxPositionEmbeddings, LongestDefaultWindow);
             var request = new Request(dataset, parsed.GetValue(split)!, parsed.GetValue(tokens), window);
             ModelScores scores = Evaluate(path, folder, request);
@@ -70,6 +70,13 @@ public static class EvalCommand
         }));
         return command;
     }
+
+    // Token data of other programs names no tokenizer: it is taken to be the model's, as its ids must be.
+    private static DataConfig Config(string data, string model) => new()
+    {
+        Path = data,
+        Tokenizer = File.Exists(Path.Combine(data, DatasetManifest.FileName)) ? null : Path.Combine(model, ModelFolder.TokenizerFile),
+    };
 
     // Both models see the same windows.
     private static ModelScores Evaluate(string name, string folder, Request request)

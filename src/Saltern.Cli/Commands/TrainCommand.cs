@@ -19,7 +19,8 @@ public static class TrainCommand
         var resume = new Option<bool>("--resume") { Description = "Go on from the newest whole checkpoint of the run folder." };
         var device = new Option<string?>("--device") { Description = "Where to compute." };
         device.AcceptOnlyFromAmong("cpu", "cuda");
-        var command = new Command("train", "Train one model by a recipe.") { recipe, output, set, resume, device };
+        Option<bool> verify = CommonOptions.Verify();
+        var command = new Command("train", "Train one model by a recipe.") { recipe, output, set, resume, device, verify };
         command.SetAction(parsed => CommandRunner.Run(json: false, (console, cancellation) =>
         {
             List<string> overrides = [.. parsed.GetValue(set)!];
@@ -30,17 +31,17 @@ public static class TrainCommand
 
             RunConfig config = RecipeReader.Read<RunConfig>(parsed.GetRequiredValue(recipe), overrides);
             string folder = parsed.GetValue(output) ?? Path.Combine("runs", config.Name);
-            return Run(console, config, folder, parsed.GetValue(resume), [.. overrides.Select(RecipeOverride.Parse)], cancellation);
+            return Run(console, config, folder, parsed.GetValue(resume), parsed.GetValue(verify), [.. overrides.Select(RecipeOverride.Parse)], cancellation);
         }));
         return command;
     }
 
-    private static int Run(Output console, RunConfig config, string folder, bool resume, IReadOnlyList<RecipeOverride> overrides, CancellationToken cancellation)
+    private static int Run(Output console, RunConfig config, string folder, bool resume, bool verify, IReadOnlyList<RecipeOverride> overrides, CancellationToken cancellation)
     {
         EngineSetup engine = EngineSetup.Prepare();
         using var status = new StatusLine(console);
         var progress = new TrainingProgress(status, config.Training.Steps);
-        var options = new TrainingRunOptions { DefaultThreads = engine.Threads, Resume = resume, Overrides = overrides, Log = status.Keep, Sinks = [progress], OnStep = progress.Step };
+        var options = new TrainingRunOptions { DefaultThreads = engine.Threads, Resume = resume, VerifyData = verify, Overrides = overrides, Log = status.Keep, Sinks = [progress], OnStep = progress.Step };
         using TrainingRun run = TrainingRun.Open(config, folder, options);
         console.Line("runtime: " + engine.Description);
         foreach (string line in run.Description())

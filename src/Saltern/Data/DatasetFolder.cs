@@ -190,7 +190,7 @@ internal sealed class DatasetFolder : IDisposable
 
     private void RemoveJournal()
     {
-        foreach (string name in (string[])[PrepareJournal.FileName, PrepareJournal.FileName + TokenShardWriter.PartialEnding, PrepareJournal.SeenFileName])
+        foreach (string name in (string[])[PrepareJournal.FileName, PrepareJournal.FileName + TokenShardWriter.PartialEnding, PrepareJournal.SeenFileName, VerifiedFiles.FileName])
         {
             File.Delete(FullPath(name));
         }

@@ -9,7 +9,7 @@ namespace Saltern.Data;
 /// S × i32 lengths in tokens, S × i64 byte offsets, D × i64 sequence numbers at which documents begin, the last one S.
 /// </remarks>
 /// <param name="Type">The token type.</param>
-/// <param name="Starts">Position of each sequence's first token, and at the end the number of tokens; S + 1 values.</param>
+/// <param name="Starts">Position of the first token of each sequence (or document), and at the end the number of tokens.</param>
 internal sealed record MegatronIndex(TokenType Type, long[] Starts)
 {
     /// <summary>Bytes before the arrays.</summary>
@@ -62,8 +62,9 @@ internal sealed record MegatronIndex(TokenType Type, long[] Starts)
     /// <summary>Reads an index and checks every number in it against the sizes of both files, before anything is allocated by it.</summary>
     /// <param name="path">The <c>.idx</c> file.</param>
     /// <param name="tokenBytes">Size of the <c>.bin</c> file.</param>
+    /// <param name="wholeDocuments">Whether <see cref="Starts"/> gives documents rather than sequences.</param>
     /// <exception cref="DataFormatException">The file is not such an index, or does not belong to a <c>.bin</c> file of that size.</exception>
-    public static MegatronIndex Read(string path, long tokenBytes)
+    public static MegatronIndex Read(string path, long tokenBytes, bool wholeDocuments = false)
     {
         using FileStream file = new(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 16, FileOptions.SequentialScan);
         if (file.Length < HeaderBytes)
@@ -103,8 +104,9 @@ internal sealed record MegatronIndex(TokenType Type, long[] Starts)
             }
         }
 
-        CheckBorders(path, file, (long)borders, lengths.Length);
-        return new MegatronIndex(type, starts);
+        List<long> documents = [];
+        CheckBorders(path, file, (long)borders, lengths.Length, wholeDocuments ? border => documents.Add(starts[border]) : null);
+        return new MegatronIndex(type, wholeDocuments ? [.. documents] : starts);
     }
 
     private static (TokenType Type, ulong Sequences, ulong Borders) CheckHeader(string path, ReadOnlySpan<byte> header, long fileBytes)
@@ -135,8 +137,8 @@ internal sealed record MegatronIndex(TokenType Type, long[] Starts)
             : ((TokenType)header[17], sequences, borders);
     }
 
-    // Not kept: a sequence is what the road works with. Checked all the same, since a wrong border is a damaged file.
-    private static void CheckBorders(string path, FileStream file, long borders, int sequences)
+    // Checked where they are not wanted too, since a wrong border is a damaged file.
+    private static void CheckBorders(string path, FileStream file, long borders, int sequences, Action<long>? receive)
     {
         long previous = 0;
         long[] buffer = new long[(int)Math.Min(borders, 1 << 13)];
@@ -151,6 +153,7 @@ internal sealed record MegatronIndex(TokenType Type, long[] Starts)
                     throw Damaged(path, $"document border {done} is {border}, expected {(done == 0 ? "0" : $"a number from {previous} to {sequences}")}");
                 }
 
+                receive?.Invoke(border);
                 previous = border;
                 done++;
             }

@@ -16,24 +16,30 @@ public sealed record DatasetDomain(DomainManifest Manifest, TokenShard? Train, T
 /// <summary>A prepared data set, opened for reading; it owns its shards.</summary>
 public sealed class TokenDataset : IDisposable
 {
-    private TokenDataset(string folder, DatasetManifest manifest, IReadOnlyList<DatasetDomain> domains)
+    internal TokenDataset(string folder, DatasetManifest manifest, IReadOnlyList<DatasetDomain> domains)
     {
         Folder = folder;
         Manifest = manifest;
         Domains = domains;
+        TokenizerPath = Path.Combine(folder, DatasetManifest.TokenizerFileName);
     }
 
-    /// <summary>The data set's folder.</summary>
+    /// <summary>The data set's folder; of token data that other programs wrote, the path that was given.</summary>
     public string Folder { get; }
 
-    /// <summary>What the data set says of itself.</summary>
+    /// <summary>What the data set says of itself; of token data that other programs wrote, what was found: its domains then have no counts.</summary>
     public DatasetManifest Manifest { get; }
 
     /// <summary>Stands for the data as a whole; see <see cref="DatasetManifest.Fingerprint"/>.</summary>
     public string Fingerprint => Manifest.Fingerprint;
 
-    /// <summary>The data set's copy of its tokenizer.</summary>
-    public string TokenizerPath => Path.Combine(Folder, DatasetManifest.TokenizerFileName);
+    /// <summary>The data set's copy of its tokenizer, or the tokenizer that was named for it.</summary>
+    public string TokenizerPath { get; init; }
+
+    /// <summary>
+    /// Whether other programs wrote the tokens: nothing then proves that the tokenizer belongs to them, and the fingerprint is that of sampled blocks.
+    /// </summary>
+    public bool IsUnverified { get; init; }
 
     /// <summary>The domains, in ordinal order of their names.</summary>
     public IReadOnlyList<DatasetDomain> Domains { get; }
@@ -45,34 +51,32 @@ public sealed class TokenDataset : IDisposable
     /// <param name="cancellation">Ends the check.</param>
     /// <exception cref="DataFormatException">The folder is not a finished data set, or its manifest is damaged.</exception>
     /// <exception cref="ConfigurationException">Files are missing, cut short, or not those of the manifest; all are listed.</exception>
-    public static TokenDataset Open(string folder, bool verify = false, CancellationToken cancellation = default)
-    {
-        ArgumentException.ThrowIfNullOrEmpty(folder);
-        DatasetManifest manifest = DatasetManifest.Load(folder);
-        List<string> problems = [];
-        List<DatasetDomain> domains = [];
-        TokenDataset dataset = new(folder, manifest, domains);
-        bool whole = false;
-        try
-        {
-            dataset.CheckTokenizer(verify, problems);
-            foreach (DomainManifest domain in manifest.Domains)
-            {
-                TokenShard? train = dataset.OpenShard(domain.Train, verify, problems, cancellation);
-                domains.Add(new DatasetDomain(domain, train, null));
-                domains[^1] = domains[^1] with { Valid = dataset.OpenShard(domain.Valid, verify, problems, cancellation) };
-            }
+    public static TokenDataset Open(string folder, bool verify = false, CancellationToken cancellation = default) =>
+        Open(folder, verify ? VerifiedFiles.None : null, cancellation);
 
-            whole = problems.Count == 0;
-            return whole ? dataset : throw new ConfigurationException(problems);
-        }
-        finally
+    /// <summary>Opens what a recipe names: a data set, or token data that other programs wrote. Each file is read whole once, and its outcome remembered.</summary>
+    /// <param name="config">Path, and the tokenizer of token data that other programs wrote.</param>
+    /// <param name="verifyAgain">Whether to read every file whole even where that was done before.</param>
+    /// <param name="cancellation">Ends the check.</param>
+    /// <exception cref="DataFormatException">The path leads to no token data, or a manifest or tokenizer is damaged.</exception>
+    /// <exception cref="ConfigurationException">Files are missing, cut short, or not what they should be, or the tokenizer is named where it may not or not where it must; all are listed.</exception>
+    public static TokenDataset Open(DataConfig config, bool verifyAgain = false, CancellationToken cancellation = default) => Open(config, verifyAgain, VerifiedFiles.UserFolder, cancellation);
+
+    /// <summary>As the other, with another folder for what is remembered where it cannot lie beside the data.</summary>
+    internal static TokenDataset Open(DataConfig config, bool verifyAgain, string? userFolder, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        VerifiedFiles verified = VerifiedFiles.Of(config.Path, verifyAgain, userFolder);
+        bool isPrepared = File.Exists(Path.Combine(config.Path, DatasetManifest.FileName));
+        IReadOnlyList<string> files = isPrepared || DatasetFolder.IsUnfinished(config.Path) ? [] : ForeignTokenData.Find(config.Path);
+        if (files.Count == 0)
         {
-            if (!whole)
-            {
-                dataset.Dispose();
-            }
+            return config.Tokenizer is null || !isPrepared ? Open(config.Path, verified, cancellation)
+                : throw new ConfigurationException($"data.tokenizer = {config.Tokenizer} would be ignored: the data set {config.Path} has its own tokenizer. Leave the key out.");
         }
+
+        return config.Tokenizer is { } tokenizer ? ForeignTokenData.Open(config.Path, files, tokenizer, verified, cancellation)
+            : throw new ConfigurationException($"data.path = {config.Path} has tokens ('{Path.GetFileName(files[0])}'{(files.Count > 1 ? " and others" : "")}) without a {DatasetManifest.FileName} that says what made them. Name the tokenizer: data.tokenizer: PATH of its tokenizer.json.");
     }
 
     /// <summary>Closes every shard.</summary>
@@ -82,6 +86,37 @@ public sealed class TokenDataset : IDisposable
         {
             domain.Train?.Dispose();
             domain.Valid?.Dispose();
+        }
+    }
+
+    private static TokenDataset Open(string folder, VerifiedFiles? verified, CancellationToken cancellation)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(folder);
+        DatasetManifest manifest = DatasetManifest.Load(folder);
+        List<string> problems = [];
+        List<DatasetDomain> domains = [];
+        TokenDataset dataset = new(folder, manifest, domains);
+        bool whole = false;
+        try
+        {
+            dataset.CheckTokenizer(verified is not null, problems);
+            foreach (DomainManifest domain in manifest.Domains)
+            {
+                TokenShard? train = dataset.OpenShard(domain.Train, verified, problems, cancellation);
+                domains.Add(new DatasetDomain(domain, train, null));
+                domains[^1] = domains[^1] with { Valid = dataset.OpenShard(domain.Valid, verified, problems, cancellation) };
+            }
+
+            whole = problems.Count == 0;
+            verified?.Save();
+            return whole ? dataset : throw new ConfigurationException(problems);
+        }
+        finally
+        {
+            if (!whole)
+            {
+                dataset.Dispose();
+            }
         }
     }
 
@@ -108,7 +143,7 @@ public sealed class TokenDataset : IDisposable
         }
     }
 
-    private TokenShard? OpenShard(SplitManifest? expected, bool verify, List<string> problems, CancellationToken cancellation)
+    private TokenShard? OpenShard(SplitManifest? expected, VerifiedFiles? verified, List<string> problems, CancellationToken cancellation)
     {
         if (expected is null)
         {
@@ -121,15 +156,9 @@ public sealed class TokenDataset : IDisposable
             string path = Path.Combine(Folder, expected.File);
             shard = TokenShard.Open(path);
             CheckCounts(shard, expected, problems);
-            if (verify)
+            if (verified is not null)
             {
-                CheckHash(path, expected.BinSha256, problems, cancellation);
-                CheckHash(TokenShard.IndexPath(path), expected.IdxSha256, problems, cancellation);
-                long outside = shard.FindTokenOutside(Manifest.VocabularySize);
-                if (outside >= 0)
-                {
-                    problems.Add($"'{path}' has a token outside the vocabulary of {Manifest.VocabularySize} at position {outside}. Run `saltern prepare` again.");
-                }
+                Verify(verified, shard, expected, problems, cancellation);
             }
 
             return shard;
@@ -157,7 +186,30 @@ public sealed class TokenDataset : IDisposable
         }
     }
 
-    private static void CheckHash(string path, string expected, List<string> problems, CancellationToken cancellation)
+    private void Verify(VerifiedFiles verified, TokenShard shard, SplitManifest expected, List<string> problems, CancellationToken cancellation)
+    {
+        string index = TokenShard.IndexPath(shard.Path), claim = $"{expected.BinSha256}, ids below {Manifest.VocabularySize}";
+        if (!verified.IsKnown(shard.Path, claim))
+        {
+            bool isSame = CheckHash(shard.Path, expected.BinSha256, problems, cancellation);
+            long outside = shard.FindTokenOutside(Manifest.VocabularySize);
+            if (outside >= 0)
+            {
+                problems.Add($"'{shard.Path}' has a token outside the vocabulary of {Manifest.VocabularySize} at position {outside}. Run `saltern prepare` again.");
+            }
+            else if (isSame)
+            {
+                verified.Remember(shard.Path, claim);
+            }
+        }
+
+        if (!verified.IsKnown(index, expected.IdxSha256) && CheckHash(index, expected.IdxSha256, problems, cancellation))
+        {
+            verified.Remember(index, expected.IdxSha256);
+        }
+    }
+
+    private static bool CheckHash(string path, string expected, List<string> problems, CancellationToken cancellation)
     {
         using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         using FileStream file = new(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1, FileOptions.SequentialScan);
@@ -173,5 +225,7 @@ public sealed class TokenDataset : IDisposable
         {
             problems.Add($"'{path}' has SHA-256 {found}, expected {expected} as in {DatasetManifest.FileName}. Restore the file or run `saltern prepare` again.");
         }
+
+        return found == expected;
     }
 }

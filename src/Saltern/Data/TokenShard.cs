@@ -2,29 +2,33 @@ using System.IO.MemoryMappedFiles;
 
 namespace Saltern.Data;
 
-/// <summary>A memory-mapped token shard: Megatron <c>.bin</c> and <c>.idx</c>, opened for reading.</summary>
+/// <summary>A memory-mapped token shard, opened for reading: Megatron <c>.bin</c> and <c>.idx</c>, or a file of bare tokens.</summary>
 /// <remarks>
 /// The documents in stored order form one stream of tokens, positions 0 … <see cref="TokenCount"/> − 1. Sizes and every number of the index are
 /// checked when the shard is opened; the token ids themselves are not, see <see cref="FindTokenOutside"/>. Safe to read from several threads.
 /// </remarks>
 public sealed unsafe class TokenShard : IDisposable
 {
-    private readonly MegatronIndex _index;
+    private readonly ShardIndex _index;
+    private readonly long _firstByte;
+    private readonly int? _endOfText;
     private readonly MemoryMappedFile? _file;
     private readonly MemoryMappedViewAccessor? _view;
     private byte* _tokens;
     private bool _disposed;
 
-    private TokenShard(string path, MegatronIndex index)
+    private TokenShard(string path, TokenType type, long firstByte, long tokenCount, int? endOfText, Func<TokenShard, long[]> starts)
     {
         Path = path;
-        _index = index;
+        _firstByte = firstByte;
+        _endOfText = endOfText;
+        _index = new ShardIndex(type, tokenCount, () => starts(this));
 
         // An empty file cannot be mapped, and needs not be.
         if (TokenCount > 0)
         {
             _file = MemoryMappedFile.CreateFromFile(path, FileMode.Open, null, 0, MemoryMappedFileAccess.Read);
-            _view = _file.CreateViewAccessor(0, TokenCount * Type.Size(), MemoryMappedFileAccess.Read);
+            _view = _file.CreateViewAccessor(firstByte, TokenCount * Type.Size(), MemoryMappedFileAccess.Read);
             _view.SafeMemoryMappedViewHandle.AcquirePointer(ref _tokens);
             _tokens += _view.PointerOffset;
         }
@@ -37,9 +41,9 @@ public sealed unsafe class TokenShard : IDisposable
     public TokenType Type => _index.Type;
 
     /// <summary>Number of tokens, end-of-text included.</summary>
-    public long TokenCount => _index.Starts[^1];
+    public long TokenCount => _index.TokenCount;
 
-    /// <summary>Number of sequences; in shards that `prepare` wrote, each is one document.</summary>
+    /// <summary>Number of documents; in shards that `prepare` wrote, each is one sequence. Of bare tokens every one is read to find it.</summary>
     public int DocumentCount => _index.Starts.Length - 1;
 
     /// <summary>Opens a shard and checks its index against the size of its tokens.</summary>
@@ -57,14 +61,48 @@ public sealed unsafe class TokenShard : IDisposable
             }
         }
 
-        try
+        return OpenMegatron(binPath, wholeDocuments: false);
+    }
+
+    /// <summary>Opens a shard that another program wrote: sequences of one document are taken together.</summary>
+    /// <param name="binPath">The <c>.bin</c> file; the <c>.idx</c> file lies beside it.</param>
+    /// <exception cref="DataFormatException">A file is cut short or not what it should be.</exception>
+    internal static TokenShard OpenForeign(string binPath) => OpenMegatron(binPath, wholeDocuments: true);
+
+    /// <summary>Opens a file of bare tokens, whose documents are told by the end-of-text token that ends each.</summary>
+    /// <param name="file">Where its tokens lie.</param>
+    /// <param name="endOfText">The token.</param>
+    /// <exception cref="DataFormatException">The file cannot be read.</exception>
+    internal static TokenShard OpenBare(BareTokenFile file, int endOfText) =>
+        Guarded(file.Path, () => new TokenShard(file.Path, file.Type, file.FirstByte, file.TokenCount, endOfText, shard => shard.FindDocuments(endOfText)));
+
+    /// <summary>A stretch of whole documents as a shard of its own.</summary>
+    /// <param name="begin">Position of the first token, the beginning of a document.</param>
+    /// <param name="end">Position behind the last token, the end of a document.</param>
+    internal TokenShard Part(long begin, long end) => new(
+        Path,
+        Type,
+        _firstByte + (begin * Type.Size()),
+        end - begin,
+        _endOfText,
+        part => _endOfText is { } endOfText ? part.FindDocuments(endOfText) : [.. _index.Starts.Where(start => start >= begin && start <= end).Select(start => start - begin)]);
+
+    /// <summary>Position of the first document that begins at a position or behind it; the number of tokens where there is none.</summary>
+    internal long FirstDocumentFrom(long position)
+    {
+        if (position == 0)
         {
-            return new TokenShard(binPath, MegatronIndex.Read(idxPath, new FileInfo(binPath).Length));
+            return 0;
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+
+        if (_endOfText is not { } endOfText)
         {
-            throw new DataFormatException($"Shard '{binPath}' cannot be read: {e.Message}", e);
+            int found = Array.BinarySearch(_index.Starts, position);
+            return _index.Starts[found < 0 ? ~found : found];
         }
+
+        long end = FindToken(endOfText, position - 1);
+        return end < 0 ? TokenCount : end + 1;
     }
 
     /// <summary>Position of a document's first token in the stream.</summary>
@@ -171,6 +209,35 @@ public sealed unsafe class TokenShard : IDisposable
         return -1;
     }
 
+    /// <summary>Position of the first occurrence of a token, or −1.</summary>
+    private long FindToken(int id, long from)
+    {
+        const int Stretch = 1 << 20;
+        for (long position = from; position < TokenCount; position += Stretch)
+        {
+            int count = (int)Math.Min(Stretch, TokenCount - position);
+            int found = Type == TokenType.I32 ? Int32Tokens(position, count).IndexOf(id) : id > ushort.MaxValue ? -1 : UInt16Tokens(position, count).IndexOf((ushort)id);
+            if (found >= 0)
+            {
+                return position + found;
+            }
+        }
+
+        return -1;
+    }
+
+    private long[] FindDocuments(int endOfText)
+    {
+        List<long> starts = [0];
+        while (starts[^1] < TokenCount)
+        {
+            long end = FindToken(endOfText, starts[^1]);
+            starts.Add(end < 0 ? TokenCount : end + 1);
+        }
+
+        return [.. starts];
+    }
+
     /// <summary>Unmaps the file; spans handed out become invalid.</summary>
     public void Dispose()
     {
@@ -190,6 +257,24 @@ public sealed unsafe class TokenShard : IDisposable
 
     /// <summary>The index that belongs to a <c>.bin</c> file.</summary>
     internal static string IndexPath(string binPath) => System.IO.Path.ChangeExtension(binPath, ".idx");
+
+    private static TokenShard OpenMegatron(string binPath, bool wholeDocuments) => Guarded(binPath, () =>
+    {
+        MegatronIndex index = MegatronIndex.Read(IndexPath(binPath), new FileInfo(binPath).Length, wholeDocuments);
+        return new TokenShard(binPath, index.Type, 0, index.Starts[^1], null, _ => index.Starts);
+    });
+
+    private static TokenShard Guarded(string path, Func<TokenShard> open)
+    {
+        try
+        {
+            return open();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new DataFormatException($"Shard '{path}' cannot be read: {e.Message}", e);
+        }
+    }
 
     private void CheckDocument(int document)
     {
@@ -211,5 +296,18 @@ public sealed unsafe class TokenShard : IDisposable
         {
             throw new ArgumentOutOfRangeException(nameof(position), position, $"{count} tokens from {position} on leave the {TokenCount} tokens of '{Path}'.");
         }
+    }
+
+    // Documents of bare tokens are looked for when they are first asked for: training without masks never does.
+    private sealed class ShardIndex(TokenType type, long tokenCount, Func<long[]> starts)
+    {
+        private readonly Lazy<long[]> _starts = new(starts);
+
+        public TokenType Type { get; } = type;
+
+        public long TokenCount { get; } = tokenCount;
+
+        // Position of each document's first token, and at the end the number of tokens.
+        public long[] Starts => _starts.Value;
     }
 }

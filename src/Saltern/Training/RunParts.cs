@@ -61,8 +61,9 @@ public sealed class RunParts : IDisposable
     /// <summary>Opens data set, tokenizer and texts, and looks at the teacher and the initial weights as far as they are needed.</summary>
     /// <param name="config">Validated recipe.</param>
     /// <param name="resumed">State that the run goes on from; null where it starts.</param>
+    /// <param name="verifyData">Whether to read every file of the data whole even where that was done before.</param>
     /// <exception cref="ConfigurationException">Something does not fit; every problem is listed.</exception>
-    public static RunParts Open(RunConfig config, TrainState? resumed)
+    public static RunParts Open(RunConfig config, TrainState? resumed, bool verifyData = false)
     {
         var problems = new List<string>();
         TokenDataset? data = null;
@@ -73,7 +74,7 @@ public sealed class RunParts : IDisposable
         SelectionManifest? selection = null;
         Collect(problems, () =>
         {
-            data = TokenDataset.Open(config.Data.Path, verify: true);
+            data = TokenDataset.Open(config.Data, verifyData);
             tokenizer = BpeTokenizer.Load(data.TokenizerPath);
         });
         if (data is not null && tokenizer is not null)

@@ -21,6 +21,9 @@ public sealed record TrainingRunOptions
     /// <summary>What <c>--set</c> gave; these keys may differ from a resumed run's recipe.</summary>
     public IReadOnlyCollection<RecipeOverride> Overrides { get; init; } = [];
 
+    /// <summary>Whether to read every file of the data whole and compare checksums, even where that was done at an earlier start.</summary>
+    public bool VerifyData { get; init; }
+
     /// <summary>Told what a person should know: one line each.</summary>
     public Action<string> Log { get; init; } = _ => { };
 
@@ -146,7 +149,12 @@ public sealed class TrainingRun : IDisposable
         RunParts? parts = null;
         try
         {
-            parts = RunParts.Open(config, run.ResumeState);
+            parts = RunParts.Open(config, run.ResumeState, options.VerifyData);
+            if (parts.Data.IsUnverified)
+            {
+                options.Log($"data: {config.Data.Path} was written by another program; nothing proves that {config.Data.Tokenizer} made its tokens. Unverified, all ids within the vocabulary.");
+            }
+
             if (config.Distillation is { Start: StepPoint start, End: StepPoint end } && start.Resolve(config.Training.Steps) == end.Resolve(config.Training.Steps))
             {
                 options.Log($"distillation.start = {start} and distillation.end = {end} are the same step of {config.Training.Steps}: ω falls to 0 within one step.");

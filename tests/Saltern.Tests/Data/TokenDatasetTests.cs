@@ -80,6 +80,69 @@ public sealed class TokenDatasetTests : IDisposable
     }
 
     [Fact]
+    public void Open_ReadsEveryFileOnceAndSizesEveryTime()
+    {
+        Open().Dispose();
+
+        // Changed behind its back with size and time as they were: only --verify sees it.
+        DateTime time = File.GetLastWriteTimeUtc(_folder["train/x.bin"]);
+        byte[] tokens = File.ReadAllBytes(_folder["train/x.bin"]);
+        tokens[0] ^= 1;
+        _folder.Write("train/x.bin", tokens);
+        File.SetLastWriteTimeUtc(_folder["train/x.bin"], time);
+        Open().Dispose();
+        Assert.Contains("SHA-256", Assert.Single(Assert.Throws<ConfigurationException>(() => Open(again: true)).Problems), StringComparison.Ordinal);
+
+        // Another time: read again. Another size: seen without reading.
+        File.SetLastWriteTimeUtc(_folder["train/x.bin"], time.AddSeconds(1));
+        Assert.Contains("SHA-256", Assert.Single(Assert.Throws<ConfigurationException>(() => Open()).Problems), StringComparison.Ordinal);
+        Truncate("train/x.bin", 2);
+        Assert.Contains("x.idx' describes", Assert.Single(Assert.Throws<ConfigurationException>(() => Open()).Problems), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Open_DoesNotTakeADataSetForAnotherInTheSamePlace()
+    {
+        Open().Dispose();
+        DatasetManifest manifest = DatasetManifest.Load(_folder.Path);
+        string text = File.ReadAllText(_folder["dataset.json"]);
+        string other = new('0', 64);
+        DatasetManifest forged = manifest with { Domains = [.. manifest.Domains.Select(domain => domain with { Train = domain.Train! with { BinSha256 = other } })] };
+        _folder.Write("dataset.json", text.Replace(manifest.Domains[0].Train!.BinSha256, other, StringComparison.Ordinal).Replace(manifest.Domains[1].Train!.BinSha256, other, StringComparison.Ordinal)
+            .Replace(manifest.Fingerprint, forged.ComputeFingerprint(), StringComparison.Ordinal));
+
+        Assert.Equal(2, Assert.Throws<ConfigurationException>(() => Open()).Problems.Count);
+    }
+
+    [Fact]
+    public void Open_RemembersElsewhereWhereTheFolderCannotBeWritten()
+    {
+        Directory.CreateDirectory(_folder[VerifiedFiles.FileName]);
+
+        Open().Dispose();
+
+        Assert.Single(Directory.GetFiles(_folder["memory"], "*.json"));
+        File.Delete(_folder["train/x.bin"]);
+        Assert.Contains("is missing", Assert.Single(Assert.Throws<ConfigurationException>(() => Open()).Problems), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Open_VerifiesEverythingWhereNothingCanBeRemembered()
+    {
+        // Neither place can be written: a folder lies where the one file, a file where the other folder should be.
+        Directory.CreateDirectory(_folder[VerifiedFiles.FileName]);
+        _folder.Write("memory", "a file where a folder should be");
+        Open().Dispose();
+        DateTime time = File.GetLastWriteTimeUtc(_folder["train/x.bin"]);
+        byte[] tokens = File.ReadAllBytes(_folder["train/x.bin"]);
+        tokens[0] ^= 1;
+        _folder.Write("train/x.bin", tokens);
+        File.SetLastWriteTimeUtc(_folder["train/x.bin"], time);
+
+        Assert.Single(Assert.Throws<ConfigurationException>(() => Open()).Problems);
+    }
+
+    [Fact]
     public void Open_VerifyFindsAnotherTokenizer()
     {
         BpeTrainer.Train(["zz zz zz"], new BpeTrainerOptions { VocabularySize = 258 }, null, Cancel).Save(_folder["tokenizer.json"]);
@@ -116,6 +179,8 @@ public sealed class TokenDatasetTests : IDisposable
     [Fact]
     public void Open_SaysThatAFolderIsNotThere() =>
         Assert.Contains("nowhere' does not exist", Assert.Throws<DataFormatException>(() => TokenDataset.Open(_folder["nowhere"], verify: false, Cancel)).Message, StringComparison.Ordinal);
+
+    private TokenDataset Open(bool again = false) => TokenDataset.Open(new DataConfig { Path = _folder.Path }, again, _folder["memory"], Cancel);
 
     private void Truncate(string name, int bytes)
     {
