@@ -1,0 +1,112 @@
+// What this machine gives a recipe: the recipe's own steps, on its own data, timed and taken apart. Nothing is written.
+using System.Diagnostics;
+using Saltern.Configuration;
+using Saltern.Engine;
+using Saltern.Evaluation;
+using Saltern.Losses;
+using Saltern.Models;
+using Saltern.Reporting;
+using Saltern.Teachers;
+using TorchSharp;
+
+namespace Saltern.Training;
+
+/// <summary>Times a recipe's steps with and without its teacher.</summary>
+public static class RecipeBenchmark
+{
+    private const int WarmupSteps = 2, FewestSteps = 5, MostSteps = 400;
+
+    /// <summary>Runs the benchmark.</summary>
+    /// <param name="config">Validated recipe; data set and teacher must be there.</param>
+    /// <param name="threads">Threads where the recipe gives none.</param>
+    /// <param name="budget">Time for the steps; at least five of each kind are made whatever they take.</param>
+    /// <param name="log">Told what is being measured.</param>
+    /// <param name="cancellation">Ends it between two steps.</param>
+    /// <exception cref="ConfigurationException">Something does not fit; every problem is listed.</exception>
+    public static BenchmarkResult Run(RunConfig config, int threads, TimeSpan budget, Action<string> log, CancellationToken cancellation)
+    {
+        using RunParts parts = RunParts.Open(config, resumed: null);
+        int used = config.Threads ?? threads;
+        torch.set_num_threads(used);
+        MatrixProduct.Use(config.Products switch { ProductChoice.Blas => ProductLibrary.Blas, ProductChoice.Onednn => ProductLibrary.OneDnn, _ => MatrixProduct.Fastest() });
+        var load = new OtherLoad(used);
+        load.Sample();
+        double peak = MatmulPeak.Measure();
+        RunConfig plain = config with { Teacher = null, Distillation = null, Selection = null };
+        TimeSpan share = config.Distils ? budget / 2 : budget;
+        log("plain steps");
+        Measurement plainSteps = Measure(plain, parts, teacher: null, used, share, cancellation);
+        peak = Math.Max(peak, MatmulPeak.Measure());
+        Measurement? distilling = null;
+        double? teacherFlops = null;
+        if (config.Distils)
+        {
+            log("distilling steps");
+            Teacher teacher = parts.CreateTeacher(config)!;
+            teacherFlops = teacher.FlopsPerToken(config.Data.SequenceLength) / ModelFlops.TrainingPerToken(parts.Model, config.Data.SequenceLength);
+            distilling = Measure(config with { Distillation = config.Distillation! with { Transition = TransitionKind.Constant, Start = null, End = null } }, parts, teacher, used, share, cancellation);
+            peak = Math.Max(peak, MatmulPeak.Measure());
+        }
+
+        (double watched, double loaded) = load.Sample();
+        return new BenchmarkResult
+        {
+            Name = config.Name,
+            Machine = new RunMachine { Processor = MachineDescription.Processor(), Cores = Environment.ProcessorCount, Threads = used, Products = MatrixProduct.Library.ToString(), MatmulPeakGflops = peak / 1e9 },
+            Versions = MachineDescription.Versions(),
+            LoadedShare = watched > 0 ? loaded / watched : null,
+            BatchTokens = plainSteps.Tokens,
+            Plain = plainSteps.Phase(peak),
+            Distilling = distilling?.Phase(peak),
+            TeacherFlopsShare = teacherFlops,
+            EvaluationSeconds = plainSteps.EvaluationSeconds,
+            EvaluationShare = plainSteps.EvaluationSeconds / (config.Training.EvaluateEvery * plainSteps.Median),
+        };
+    }
+
+    private static Measurement Measure(RunConfig config, RunParts parts, Teacher? teacher, int threads, TimeSpan budget, CancellationToken cancellation)
+    {
+        ProcessMemory.ResetPeak();
+        using Transformer student = parts.CreateStudent(config, resumes: false);
+        parts.Batches.Position = 0;
+        using var trainer = new Trainer(config, student, teacher, parts.Batches, parts.Tokenizer.VocabularySize, [.. parts.Data.Domains.Select(domain => domain.Name)], parts.Compute, threads);
+        for (int i = 0; i < WarmupSteps; i++)
+        {
+            trainer.Step();
+        }
+
+        double flopsBefore = trainer.State.Flops;
+        long start = Stopwatch.GetTimestamp();
+        var seconds = new List<double>();
+        StepProfile.Start();
+        while ((seconds.Count < FewestSteps || Stopwatch.GetElapsedTime(start) < budget) && seconds.Count < Math.Min(MostSteps, config.Training.Steps - WarmupSteps))
+        {
+            cancellation.ThrowIfCancellationRequested();
+            seconds.Add(trainer.Step().Seconds);
+        }
+
+        IReadOnlyDictionary<StepPart, double> profile = StepProfile.Stop();
+        double flops = (trainer.State.Flops - flopsBefore) / seconds.Count;
+        long evaluation = Stopwatch.GetTimestamp();
+        if (teacher is null)
+        {
+            ModelEvaluation.Run(student, trainer.Head, parts.CurveSet, ModelEvaluation.TokenBytes(parts.Tokenizer), parts.Data.Domains.Count);
+        }
+
+        double evaluationSeconds = Stopwatch.GetElapsedTime(evaluation).TotalSeconds;
+        return new Measurement(seconds, flops, (long)config.Training.BatchSequences * config.Data.SequenceLength, ProcessMemory.Peak(), profile, evaluationSeconds);
+    }
+
+    private sealed record Measurement(List<double> Seconds, double Flops, long Tokens, long? PeakBytes, IReadOnlyDictionary<StepPart, double> Profile, double EvaluationSeconds)
+    {
+        public double Median { get; } = Middle([.. Seconds.Order()]);
+
+        public BenchmarkPhase Phase(double peak)
+        {
+            var parts = Profile.ToDictionary(part => part.Key, part => part.Value / Seconds.Count);
+            return new BenchmarkPhase(Seconds.Count, Median, Seconds.Min(), Tokens / Median, Flops / Median / peak, PeakBytes, parts, Math.Max(0, Seconds.Average() - parts.Values.Sum()));
+        }
+
+        private static double Middle(double[] sorted) => (sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2;
+    }
+}
