@@ -1,3 +1,4 @@
+using Saltern.Engine;
 using Saltern.Losses;
 using Saltern.Models;
 using Saltern.Optimization;
@@ -43,15 +44,25 @@ internal sealed class ProductVariant : IStepVariant
         _student.Parameters.ZeroGradients();
         using TrainingPass pass = _student.Train(tokens);
         Tensor hiddenGradient = empty_like(pass.Hidden);
-        var request = new LossRequest { HiddenStates = pass.Hidden, Head = _student.Head, Labels = labels, Teacher = _teacher?.Run(tokens), Weights = _weights };
+        var request = new LossRequest { HiddenStates = pass.Hidden, Head = _student.Head, Labels = labels, Teacher = Teach(tokens), Weights = _weights };
         using (Tensor headGradient = _student.HeadGradient())
         {
             _head.Train(request, labels.Length, _losses, hiddenGradient, headGradient);
         }
 
         pass.Backward(hiddenGradient);
-        _optimizer.Update(1e-3, _optimizer.GradientNorm());
+        using (StepProfile.Of(StepPart.Optimizer))
+        {
+            _optimizer.Update(1e-3, _optimizer.GradientNorm());
+        }
+
         return _losses.Loss.Average(loss => (double)loss);
+    }
+
+    private LiveSoftLabels? Teach(Tensor tokens)
+    {
+        using StepProfile.Mark mark = StepProfile.Of(StepPart.Teacher);
+        return _teacher?.Run(tokens);
     }
 
     public void Dispose()

@@ -45,6 +45,11 @@ internal static class StepWorker
             double elapsed = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
             process.Refresh();
             tokens.Dispose();
+            if (step == Warmup - 1)
+            {
+                StepProfile.Start();
+            }
+
             if (step >= Warmup)
             {
                 cpu.Add(process.TotalProcessorTime.TotalMilliseconds - before);
@@ -52,6 +57,7 @@ internal static class StepWorker
             }
         }
 
+        var parts = StepProfile.Stop().ToDictionary(part => part.Key.ToString(), part => Math.Round(1e3 * part.Value / steps, 1));
         Console.WriteLine(JsonSerializer.Serialize(new
         {
             variant,
@@ -64,6 +70,7 @@ internal static class StepWorker
             wall_min_ms = wall.Min(),
             peak_rss_mb = PeakMebibytes(),
             loss,
+            parts,
             runtime,
         }));
         return 0;

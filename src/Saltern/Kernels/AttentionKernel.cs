@@ -23,8 +23,8 @@ internal readonly record struct AttentionShape(int Batch, int Length, int Heads,
 /// <summary>Rotary positions, attention and their gradients, float32.</summary>
 internal static unsafe class AttentionKernel
 {
-    // Queries of one block: 64 × T scores stay in the second-level cache up to T = 2,048.
-    private const int BlockRows = 64;
+    /// <summary>Queries of one block: 64 × T scores stay in the second-level cache up to T = 2,048.</summary>
+    public const int BlockRows = 64;
 
     /// <summary>Turns the query and key heads of qkv by their positions' angles, in place, and attends.</summary>
     /// <param name="shape">Sizes.</param>
@@ -37,12 +37,14 @@ internal static unsafe class AttentionKernel
     /// <param name="logSums">Log-sum-exp of each query's scores, [B·T, H]; null where no backward pass follows.</param>
     /// <param name="parallel">Threads.</param>
     public static void Forward(AttentionShape shape, float* qkv, float* cosines, float* sines, int* first, int* end, float* mixed, float* logSums, ParallelOptions parallel) =>
-        Run(shape, parallel, (batch, group, scores, _) =>
+        Run(shape, parallel, (batch, group, scratch) =>
         {
             int stride = shape.RowStride, outStride = shape.Heads * shape.Size, perGroup = shape.Heads / shape.Groups;
             long origin = (long)batch * shape.Length;
             float* keys = qkv + (origin * stride) + ((shape.Heads + group) * shape.Size), values = keys + (shape.Groups * shape.Size);
             Turn(shape, keys, cosines, sines, 1f);
+            BlockProducts products = new(shape, scratch);
+            products.Transpose(keys, scratch.KeysTransposed);
             for (int head = group * perGroup; head < (group + 1) * perGroup; head++)
             {
                 float* queries = qkv + (origin * stride) + (head * shape.Size);
@@ -50,18 +52,18 @@ internal static unsafe class AttentionKernel
                 for (int row = 0; row < shape.Length; row += BlockRows)
                 {
                     Block block = Block.At(shape, origin, row, first, end);
-                    Score(shape, block, queries, keys, scores);
+                    products.Scores(block, queries, stride, keys, scratch.KeysTransposed, scratch.Scores);
                     for (int i = 0; i < block.Rows; i++)
                     {
                         (int from, int to) = block.Keys(row + i, first, end);
-                        float logSum = SoftmaxRow(scores + (i * block.Width), block.Width, from - block.First, to - block.First);
+                        float logSum = SoftmaxRow(scratch.Scores + ((long)i * scratch.Stride), block.Width, from - block.First, to - block.First, products.Scale);
                         if (logSums is not null)
                         {
                             logSums[((origin + row + i) * shape.Heads) + head] = logSum;
                         }
                     }
 
-                    Blas.Multiply(block.Rows, shape.Size, block.Width, 1f, scores, block.Width, values + ((long)block.First * stride), stride, 0f, mixed + ((origin + row) * outStride) + (head * shape.Size), outStride);
+                    products.Mix(block, scratch.Scores, values, mixed + ((origin + row) * outStride) + (head * shape.Size), outStride);
                 }
             }
         });
@@ -80,7 +82,7 @@ internal static unsafe class AttentionKernel
     /// <param name="parallel">Threads.</param>
     public static void Backward(
         AttentionShape shape, float* qkv, float* cosines, float* sines, int* first, int* end, float* mixed, float* logSums, float* mixedGradient, float* gradient, ParallelOptions parallel) =>
-        Run(shape, parallel, (batch, group, scores, scoreGradients) =>
+        Run(shape, parallel, (batch, group, scratch) =>
         {
             int size = shape.Size, stride = shape.RowStride, outStride = shape.Heads * size, perGroup = shape.Heads / shape.Groups;
             long origin = (long)batch * shape.Length, keyAt = (origin * stride) + ((shape.Heads + group) * size), valueAt = keyAt + (shape.Groups * size);
@@ -91,7 +93,9 @@ internal static unsafe class AttentionKernel
                 new Span<float>(valueGradients + ((long)row * stride), size).Clear();
             }
 
-            float scale = 1f / MathF.Sqrt(size);
+            BlockProducts products = new(shape, scratch);
+            products.Transpose(keys, scratch.KeysTransposed);
+            products.Transpose(values, scratch.ValuesTransposed);
             for (int head = group * perGroup; head < (group + 1) * perGroup; head++)
             {
                 float* queries = qkv + (origin * stride) + (head * size), queryGradients = gradient + (origin * stride) + (head * size);
@@ -99,19 +103,19 @@ internal static unsafe class AttentionKernel
                 {
                     Block block = Block.At(shape, origin, row, first, end);
                     float* outputs = mixed + ((origin + row) * outStride) + (head * size), outputGradients = mixedGradient + ((origin + row) * outStride) + (head * size);
-                    long keyRow = (long)block.First * stride;
-                    Score(shape, block, queries, keys, scores);
-                    Blas.MultiplyTransposed(block.Rows, block.Width, size, 1f, outputGradients, outStride, values + keyRow, stride, 0f, scoreGradients, block.Width);
+                    products.Scores(block, queries, stride, keys, scratch.KeysTransposed, scratch.Scores);
+                    products.Scores(block with { Row = 0 }, outputGradients, outStride, values, scratch.ValuesTransposed, scratch.ScoreGradients);
                     for (int i = 0; i < block.Rows; i++)
                     {
                         (int from, int to) = block.Keys(row + i, first, end);
                         float inner = Dot(outputs + ((long)i * outStride), outputGradients + ((long)i * outStride), size); // Σ_k P_k·∂L/∂P_k
-                        GradientRow(scores + (i * block.Width), scoreGradients + (i * block.Width), block.Width, from - block.First, to - block.First, logSums[((origin + row + i) * shape.Heads) + head], inner, scale);
+                        float* scores = scratch.Scores + ((long)i * scratch.Stride), scoreGradients = scratch.ScoreGradients + ((long)i * scratch.Stride);
+                        GradientRow(scores, scoreGradients, block.Width, from - block.First, to - block.First, logSums[((origin + row + i) * shape.Heads) + head], inner, products.Scale);
                     }
 
-                    Blas.TransposedMultiply(block.Width, size, block.Rows, 1f, scores, block.Width, outputGradients, outStride, 1f, valueGradients + keyRow, stride);
-                    Blas.TransposedMultiply(block.Width, size, block.Rows, 1f, scoreGradients, block.Width, queries + ((long)row * stride), stride, 1f, keyGradients + keyRow, stride);
-                    Blas.Multiply(block.Rows, size, block.Width, 1f, scoreGradients, block.Width, keys + keyRow, stride, 0f, queryGradients + ((long)row * stride), stride);
+                    products.AddToKeys(block, scratch.Scores, outputGradients, outStride, valueGradients);
+                    products.AddToKeys(block, scratch.ScoreGradients, queries + ((long)row * stride), stride, keyGradients);
+                    products.Mix(block, scratch.ScoreGradients, keys, queryGradients + ((long)row * stride), stride);
                 }
 
                 Turn(shape, queryGradients, cosines, sines, -1f);
@@ -124,20 +128,16 @@ internal static unsafe class AttentionKernel
     private static void Run(AttentionShape shape, ParallelOptions parallel, HeadGroup work) =>
         ParallelRanges.Run(shape.Batch * shape.Groups, parallel, piece => Blas.OneThread(() =>
         {
-            nuint bytes = (nuint)(BlockRows * (long)shape.Length * sizeof(float));
-            float* buffer = (float*)System.Runtime.InteropServices.NativeMemory.AlignedAlloc(2 * bytes, 64);
+            BlockScratch scratch = BlockScratch.Reserve(shape);
             try
             {
-                work(piece / shape.Groups, piece % shape.Groups, buffer, buffer + (BlockRows * (long)shape.Length));
+                work(piece / shape.Groups, piece % shape.Groups, scratch);
             }
             finally
             {
-                System.Runtime.InteropServices.NativeMemory.AlignedFree(buffer);
+                scratch.Free();
             }
         }));
-
-    private static void Score(AttentionShape shape, Block block, float* queries, float* keys, float* scores) => Blas.MultiplyTransposed(
-        block.Rows, block.Width, shape.Size, 1f / MathF.Sqrt(shape.Size), queries + ((long)block.Row * shape.RowStride), shape.RowStride, keys + ((long)block.First * shape.RowStride), shape.RowStride, 0f, scores, block.Width);
 
     // Each pair (i, i + A/2) of every row of one head by its position's angle; direction −1 turns back.
     private static void Turn(AttentionShape shape, float* rows, float* cosines, float* sines, float direction)
@@ -177,12 +177,12 @@ internal static unsafe class AttentionKernel
         }
     }
 
-    private static float SoftmaxRow(float* row, int width, int from, int to) =>
-        Lanes512.AreFast ? SoftmaxRow<Lanes512>(row, width, from, to) : SoftmaxRow<Lanes256>(row, width, from, to);
+    private static float SoftmaxRow(float* row, int width, int from, int to, float scale) =>
+        Lanes512.AreFast ? SoftmaxRow<Lanes512>(row, width, from, to, scale) : SoftmaxRow<Lanes256>(row, width, from, to, scale);
 
-    // Shares over [from, to), zero elsewhere; returns the log-sum-exp.
+    // Shares exp(scale·score) over [from, to), zero elsewhere; returns the log-sum-exp.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static float SoftmaxRow<TLanes>(float* row, int width, int from, int to)
+    private static float SoftmaxRow<TLanes>(float* row, int width, int from, int to, float scale)
         where TLanes : struct, IFloatLanes<TLanes>
     {
         float maximum = row[from];
@@ -203,10 +203,10 @@ internal static unsafe class AttentionKernel
             maximum = MathF.Max(maximum, row[i]);
         }
 
-        TLanes shift = TLanes.Create(maximum), sums = TLanes.Create(0);
+        TLanes shift = TLanes.Create(maximum), sums = TLanes.Create(0), scales = TLanes.Create(scale);
         for (i = from; i <= to - TLanes.Count; i += TLanes.Count)
         {
-            TLanes e = TLanes.Exp(TLanes.Load(row + i) - shift);
+            TLanes e = TLanes.Exp((TLanes.Load(row + i) - shift) * scales);
             e.Store(row + i);
             sums += e;
         }
@@ -214,7 +214,7 @@ internal static unsafe class AttentionKernel
         float sum = TLanes.Sum(sums);
         for (; i < to; i++)
         {
-            row[i] = LaneMath.Exp(row[i] - maximum);
+            row[i] = LaneMath.Exp((row[i] - maximum) * scale);
             sum += row[i];
         }
 
@@ -232,7 +232,7 @@ internal static unsafe class AttentionKernel
 
         new Span<float>(row, from).Clear();
         new Span<float>(row + to, width - to).Clear();
-        return maximum + MathF.Log(sum);
+        return (maximum * scale) + MathF.Log(sum);
     }
 
     private static void GradientRow(float* scores, float* gradients, int width, int from, int to, float logSum, float inner, float scale)
@@ -247,7 +247,7 @@ internal static unsafe class AttentionKernel
         }
     }
 
-    // P = exp(score − log-sum-exp) in place of the scores, P·(∂L/∂P − Σ P·∂L/∂P)·scale in place of ∂L/∂P; zero outside [from, to).
+    // P = exp(scale·score − log-sum-exp) in place of the scores, P·(∂L/∂P − Σ P·∂L/∂P)·scale in place of ∂L/∂P; zero outside [from, to).
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void GradientRow<TLanes>(float* scores, float* gradients, int width, int from, int to, float logSum, float inner, float scale)
         where TLanes : struct, IFloatLanes<TLanes>
@@ -256,14 +256,14 @@ internal static unsafe class AttentionKernel
         int i = from;
         for (; i <= to - TLanes.Count; i += TLanes.Count)
         {
-            TLanes p = TLanes.Exp(TLanes.Load(scores + i) - shift);
+            TLanes p = TLanes.Exp((TLanes.Load(scores + i) * factor) - shift);
             p.Store(scores + i);
             (p * (TLanes.Load(gradients + i) - mean) * factor).Store(gradients + i);
         }
 
         for (; i < to; i++)
         {
-            scores[i] = LaneMath.Exp(scores[i] - logSum);
+            scores[i] = LaneMath.Exp((scores[i] * scale) - logSum);
             gradients[i] = scores[i] * (gradients[i] - inner) * scale;
         }
 
@@ -296,29 +296,5 @@ internal static unsafe class AttentionKernel
         return sum;
     }
 
-    private delegate void HeadGroup(int batch, int group, float* scores, float* scoreGradients);
-
-    // Some queries and the keys that any of them sees: [First, First + Width).
-    private readonly record struct Block(int Row, int Rows, int First, int Width, long Origin)
-    {
-        public static Block At(AttentionShape shape, long origin, int row, int* first, int* end)
-        {
-            int rows = Math.Min(BlockRows, shape.Length - row);
-            if (end is null)
-            {
-                return new Block(row, rows, 0, row + rows, origin);
-            }
-
-            int from = int.MaxValue, to = 0;
-            for (int i = row; i < row + rows; i++)
-            {
-                from = Math.Min(from, first[origin + i]);
-                to = Math.Max(to, end[origin + i]);
-            }
-
-            return new Block(row, rows, from, to - from, origin);
-        }
-
-        public (int From, int To) Keys(int row, int* first, int* end) => end is null ? (0, row + 1) : (first[Origin + row], end[Origin + row]);
-    }
+    private delegate void HeadGroup(int batch, int group, BlockScratch scratch);
 }

@@ -8,23 +8,30 @@ namespace Saltern.Tests.Models;
 // Own kernels against the naive decoder in float64, weight by weight, and against the model's own path through libtorch's operations.
 public class FusedDecoderTests
 {
-    public static TheoryData<string, int, bool, bool, int> Shapes => new()
+    public static TheoryData<string, int, bool, bool, int, int> Shapes => new()
     {
-        // mask, key/value heads, biases, recompute, tokens of a sequence (70: more than one block of queries; 37: no multiple of a vector)
-        { "causal", 4, false, false, 70 },
-        { "causal", 2, true, false, 37 },
-        { "causal", 1, false, true, 70 },
-        { "documents", 2, false, false, 70 },
-        { "prefix", 4, false, false, 70 },
-        { "prefix", 1, true, true, 37 },
+        // mask, key/value heads, biases, recompute, tokens of a sequence (70: more than one block of queries; 37: no multiple of a vector),
+        // head size (10: pairs that no vector divides; 32 with 72 or 200 tokens: attention's own products)
+        { "causal", 4, false, false, 70, 10 },
+        { "causal", 2, true, false, 37, 10 },
+        { "causal", 1, false, true, 70, 10 },
+        { "documents", 2, false, false, 70, 10 },
+        { "prefix", 4, false, false, 70, 10 },
+        { "prefix", 1, true, true, 37, 10 },
+        { "causal", 4, false, false, 200, 32 },
+        { "causal", 1, false, true, 72, 32 },
+        { "documents", 2, false, false, 200, 32 },
+        { "documents", 4, true, false, 72, 32 },
+        { "prefix", 1, false, false, 200, 32 },
+        { "prefix", 2, false, true, 72, 64 },
     };
 
     [Theory]
     [MemberData(nameof(Shapes))]
-    public void HiddenStatesAndEveryGradient_EqualTheNaiveDecoderInFloat64(string mask, int groups, bool biases, bool recompute, int length)
+    public void HiddenStatesAndEveryGradient_EqualTheNaiveDecoderInFloat64(string mask, int groups, bool biases, bool recompute, int length, int headSize)
     {
         using DisposeScope scope = NewDisposeScope();
-        using Transformer model = Model(groups, biases, length);
+        using Transformer model = Model(groups, biases, length, headSize);
         using var exact = new PlainDecoder(model, trainable: true, ScalarType.Float64);
         Tensor tokens = randint(0, 53, [3, length], ScalarType.Int64);
         AttentionRanges? ranges = Ranges(mask, 3, length);
@@ -171,7 +178,7 @@ public class FusedDecoderTests
         }
     }
 
-    private static Transformer Model(int groups, bool biases, int length)
+    private static Transformer Model(int groups, bool biases, int length, int headSize = 10)
     {
         var model = new Transformer(new TransformerConfig
         {
@@ -179,7 +186,7 @@ public class FusedDecoderTests
             NumHiddenLayers = 3,
             NumAttentionHeads = 4,
             NumKeyValueHeads = groups,
-            HeadDim = 10, // pairs that no vector width divides
+            HeadDim = headSize,
             IntermediateSize = 44,
             TieWordEmbeddings = groups == 4,
             AttentionBias = biases,
