@@ -9,6 +9,7 @@ using Saltern.Evaluation;
 using Saltern.Losses;
 using Saltern.Models;
 using Saltern.Reporting;
+using Saltern.Teachers;
 using Saltern.Tokenization;
 using Saltern.Training;
 
@@ -32,9 +33,10 @@ public static class EvalCommand
         var tokens = new Option<int>("--tokens") { Description = "About how many tokens; all there is where there is less.", DefaultValueFactory = _ => 262_144 };
         var length = new Option<int?>("--sequence-length") { Description = "Tokens of a window; the run's own by default, else at most 1,024." };
         var teacher = new Option<string?>("--teacher") { Description = "A second model to show on the same tokens." };
+        var buckets = new Option<string?>("--buckets") { Description = "Folder of 'saltern teach': also by easy, medium and hard; needs --teacher, the model of that pass." };
         var output = new Option<string?>("--out") { Description = "Folder for the result as JSON." };
         Option<bool> verify = CommonOptions.Verify(), json = CommonOptions.Json();
-        var command = new Command("eval", "Measure a model on a data set.") { model, data, split, tokens, length, teacher, output, verify, json };
+        var command = new Command("eval", "Measure a model on a data set.") { model, data, split, tokens, length, teacher, buckets, output, verify, json };
         command.SetAction(parsed => CommandRunner.Run(parsed.GetValue(json), (console, cancellation) =>
         {
             EngineSetup.Prepare();
@@ -44,8 +46,11 @@ public static class EvalCommand
             using TokenDataset dataset = TokenDataset.Open(Config(dataFolder, folder), parsed.GetValue(verify), cancellation);
             int window = parsed.GetValue(length) ?? run?.Data.SequenceLength ?? Math.Min(ModelFolder.LoadConfig(folder).MaxPositionEmbeddings, LongestDefaultWindow);
             var request = new Request(dataset, parsed.GetValue(split)!, parsed.GetValue(tokens), window);
-            ModelScores scores = Evaluate(path, folder, request);
-            ModelScores? teacherScores = parsed.GetValue(teacher) is string second ? Evaluate(second, ModelLocation.Resolve(second), request) : null;
+            DifficultyBuckets? bounds = Bounds(parsed.GetValue(buckets), parsed.GetValue(teacher), request);
+            Evaluated student = Evaluate(path, folder, request);
+            Evaluated? second = parsed.GetValue(teacher) is string name ? Evaluate(name, ModelLocation.Resolve(name), request) : null;
+            ModelScores scores = student.Scores with { Buckets = bounds is null ? null : ByBucket(student, second!, bounds) };
+            ModelScores? teacherScores = second?.Scores;
             string result = JsonSerializer.Serialize(new { Schema = "saltern.eval/1", Data = dataset.Fingerprint, Split = parsed.GetValue(split), Student = scores, Teacher = teacherScores }, JsonFormat);
             if (parsed.GetValue(output) is string target)
             {
@@ -79,7 +84,7 @@ public static class EvalCommand
     };
 
     // Both models see the same windows.
-    private static ModelScores Evaluate(string name, string folder, Request request)
+    private static Evaluated Evaluate(string name, string folder, Request request)
     {
         (TokenDataset dataset, string split, int tokens, int window) = request;
         using Transformer model = ModelFolder.Load(folder, trainable: false);
@@ -97,16 +102,38 @@ public static class EvalCommand
         string[] domains = [.. dataset.Domains.Select(domain => domain.Name)];
         int[] bytes = ModelEvaluation.TokenBytes(tokenizer);
         using var head = new FusedLossHead(tokenizer.VocabularySize, model.Config.VocabSize, TorchSharp.torch.get_num_threads());
-        var parts = new List<(string Name, FinalScores Scores)>();
+        var parts = new List<(string Name, ValidationSet Set, EvaluationResult Result)>();
         foreach (string part in split == "all" ? ["valid", "train"] : new[] { split })
         {
             IReadOnlyList<TokenShard?> shards = [.. dataset.Domains.Select(domain => part == "valid" ? domain.Valid : domain.Train)];
             ValidationSet set = ValidationSet.Create(shards, window, tokens, wholeDocuments: true, tokenizer.EndOfTextId);
-            parts.Add((part, RunScores.Of(ModelEvaluation.Run(model, head, set, bytes, domains.Length), domains)));
+            parts.Add((part, set, ModelEvaluation.Run(model, head, set, bytes, domains.Length)));
         }
 
-        return new ModelScores(name, parts.ToDictionary(part => part.Name, part => part.Scores));
+        return new Evaluated(new ModelScores(name, parts.ToDictionary(part => part.Name, part => RunScores.Of(part.Result, domains)), null), parts);
     }
+
+    // The bounds are those of one teacher, on one data set.
+    private static DifficultyBuckets? Bounds(string? folder, string? teacher, Request request)
+    {
+        if (folder is null)
+        {
+            return null;
+        }
+
+        TeachPlan plan = TeachManifest.Load(folder).Plan;
+        string model = ModelLocation.Resolve(teacher ?? throw new ConfigurationException("--buckets needs --teacher: the model of that pass, whose losses sort the text."));
+        string weights = TeacherWeights.Fingerprint(model);
+        if (weights != plan.TeacherWeights || plan.Samples.Data != request.Data.Fingerprint)
+        {
+            throw new ConfigurationException($"--buckets = {folder} was made by the weights {plan.TeacherWeights} on the data set {plan.Samples.Data}, but --teacher = {teacher} has {weights} and the data set is {request.Data.Fingerprint}.");
+        }
+
+        return TeachManifest.Load(folder).Buckets;
+    }
+
+    private static Dictionary<string, IReadOnlyList<BucketScores>> ByBucket(Evaluated model, Evaluated teacher, DifficultyBuckets bounds) =>
+        model.Parts.Zip(teacher.Parts).ToDictionary(pair => pair.First.Split, pair => BucketScores.Of(pair.First.Set, pair.First.Result, pair.Second.Result, bounds));
 
     private static RunConfig? RecipeOfRun(string path)
     {
@@ -124,10 +151,17 @@ public static class EvalCommand
             {
                 console.Line(string.Create(CultureInfo.InvariantCulture, $"  {name,-16} {part.Tokens,8}  {part.Loss,8:0.0000}  {Math.Exp(part.Loss),10:0.00}  {part.BitsPerByte,9:0.0000}  {part.Accuracy,8:0.0000}"));
             }
+
+            foreach (BucketScores part in scores.Buckets?[split] ?? [])
+            {
+                console.Line(string.Create(CultureInfo.InvariantCulture, $"  {part.Bucket + " " + part.Unit,-16} {part.Tokens,8}  {part.Loss,8:0.0000}  teacher {part.TeacherLoss:0.0000}"));
+            }
         }
     }
 
     private sealed record Request(TokenDataset Data, string Split, int Tokens, int Window);
 
-    private sealed record ModelScores(string Model, IReadOnlyDictionary<string, FinalScores> Splits);
+    private sealed record ModelScores(string Model, IReadOnlyDictionary<string, FinalScores> Splits, Dictionary<string, IReadOnlyList<BucketScores>>? Buckets);
+
+    private sealed record Evaluated(ModelScores Scores, IReadOnlyList<(string Split, ValidationSet Set, EvaluationResult Result)> Parts);
 }

@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using Saltern.Checkpoints;
 using Saltern.Configuration;
 using Saltern.Data;
@@ -41,7 +40,7 @@ internal sealed record TeacherParts(string? Folder, TeacherCache? Cache, string 
             throw new ConfigurationException($"teacher.path = {path} knows {shape.MaxPositionEmbeddings} positions, but data.sequence_length = {sequenceLength}. Train the teacher on sequences as long, or shorten them.");
         }
 
-        string weights = HashWeights(folder);
+        string weights = TeacherWeights.Fingerprint(folder);
         if (resumed is { TeacherWeights.Length: > 0 } && resumed.TeacherWeights != weights)
         {
             throw new ConfigurationException($"teacher.path = {path}: the run was taught by the weights {resumed.TeacherWeights}, but {folder} now has {weights}. Name the old checkpoint as teacher.path, or start a new run.");
@@ -70,7 +69,7 @@ internal sealed record TeacherParts(string? Folder, TeacherCache? Cache, string 
     {
         TeacherCache cache = TeacherCache.Open(config.Teacher!.Cache!);
         List<string> problems = [.. CacheProblems.Of(cache, config, data, tokenizer, batches)];
-        if (config.Teacher.Path is string path && HashWeights(ModelLocation.Resolve(path)) is string found && found != cache.Plan.TeacherWeights)
+        if (config.Teacher.Path is string path && TeacherWeights.Fingerprint(ModelLocation.Resolve(path)) is string found && found != cache.Plan.TeacherWeights)
         {
             problems.Add($"teacher.cache = {cache.Folder} was made by the weights {cache.Plan.TeacherWeights}, but teacher.path = {path} has {found}. Make a pass of this teacher, or remove teacher.path.");
         }
@@ -104,12 +103,6 @@ internal sealed record TeacherParts(string? Folder, TeacherCache? Cache, string 
             PassFlops = (teacher.Record.PassFlops ?? 0) + selection.Teacher.PassFlops,
             PassSeconds = (teacher.Record.PassSeconds ?? 0) + selection.Teacher.PassSeconds,
         };
-    }
-
-    private static string HashWeights(string folder)
-    {
-        using FileStream file = File.OpenRead(Path.Combine(folder, ModelFolder.WeightsFile));
-        return "sha256:" + Convert.ToHexStringLower(SHA256.HashData(file));
     }
 
     private static void CheckTokenizer(string path, string folder, TransformerConfig shape, BpeTokenizer tokenizer)

@@ -1,0 +1,49 @@
+using Saltern.Data;
+using Saltern.Teachers;
+
+namespace Saltern.Evaluation;
+
+/// <summary>A model's loss on the easy, medium or hard part of a validation set.</summary>
+/// <param name="Unit"><c>tokens</c> or <c>windows</c>: what was sorted into buckets.</param>
+/// <param name="Bucket"><c>easy</c>, <c>medium</c> or <c>hard</c>, by the teacher's loss.</param>
+/// <param name="Tokens">Targets in it.</param>
+/// <param name="Loss">The model's, nats per token.</param>
+/// <param name="TeacherLoss">The teacher's, which chose the bucket and so looks too good in easy and too bad in hard.</param>
+public sealed record BucketScores(string Unit, string Bucket, long Tokens, double? Loss, double? TeacherLoss)
+{
+    /// <summary>Splits an evaluation by difficulty.</summary>
+    /// <param name="set">The windows that both models saw.</param>
+    /// <param name="model">The model's losses.</param>
+    /// <param name="teacher">The teacher's losses; of the model that the bounds are of.</param>
+    /// <param name="buckets">Bounds of the teacher's pass.</param>
+    public static IReadOnlyList<BucketScores> Of(ValidationSet set, EvaluationResult model, EvaluationResult teacher, DifficultyBuckets buckets)
+    {
+        var tokens = new (long Count, double Model, double Teacher)[3];
+        var windows = new (long Count, double Model, double Teacher)[3];
+        for (int start = 0; start < set.Labels.Length; start += set.SequenceLength)
+        {
+            (long Count, double Model, double Teacher) window = default;
+            for (int i = start; i < start + set.SequenceLength; i++)
+            {
+                if (set.Labels[i] >= 0)
+                {
+                    Add(ref window, 1, model.PositionNll[i], teacher.PositionNll[i]);
+                    Add(ref tokens[DifficultyBuckets.Of(teacher.PositionNll[i], buckets.TokenBounds)], 1, model.PositionNll[i], teacher.PositionNll[i]);
+                }
+            }
+
+            if (window.Count > 0)
+            {
+                Add(ref windows[DifficultyBuckets.Of(window.Teacher / window.Count, buckets.SequenceBounds)], window.Count, window.Model, window.Teacher);
+            }
+        }
+
+        return [.. Parts("tokens", tokens), .. Parts("windows", windows)];
+    }
+
+    private static void Add(ref (long Count, double Model, double Teacher) part, long count, double model, double teacher) =>
+        part = (part.Count + count, part.Model + model, part.Teacher + teacher);
+
+    private static IEnumerable<BucketScores> Parts(string unit, (long Count, double Model, double Teacher)[] parts) => parts.Select((part, bucket) =>
+        new BucketScores(unit, DifficultyBuckets.Names[bucket], part.Count, part.Count == 0 ? null : part.Model / part.Count, part.Count == 0 ? null : part.Teacher / part.Count));
+}
