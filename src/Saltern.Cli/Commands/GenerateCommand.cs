@@ -47,7 +47,7 @@ public static class GenerateCommand
             // Tokens may end inside a character: the decoder holds its first bytes back until the rest has come.
             Decoder decoder = Encoding.UTF8.GetDecoder();
             char[] characters = new char[256];
-            foreach (int token in TextGenerator.Generate(transformer, tokenizer.Encode(text), tokenizer.EndOfTextId, tokenizer.VocabularySize, options, cancellation))
+            foreach (int token in TextGenerator.Generate(transformer, [.. tokenizer.BeginOfText, .. tokenizer.Encode(text)], tokenizer.EndOfTextId, tokenizer.VocabularySize, options, cancellation))
             {
                 byte[] bytes = tokenizer.DecodeToBytes([token]);
                 if (bytes.Length >= characters.Length)

@@ -19,7 +19,7 @@ public static class TokenizerCommand
         var output = new Option<string>("--out") { Description = "tokenizer.json to write.", Required = true };
         var frequency = new Option<int>("--min-frequency") { Description = "A pair must occur this often to become a token.", DefaultValueFactory = _ => 2 };
         var pattern = new Option<SplitPattern>("--pattern") { Description = "How text is split into words before merging.", DefaultValueFactory = _ => SplitPattern.Llama3 };
-        var special = new Option<string[]>("--special") { Description = "Special tokens; the first ends a text.", DefaultValueFactory = _ => ["<|endoftext|>"], AllowMultipleArgumentsPerToken = true };
+        var special = new Option<string[]>("--special") { Description = "Special tokens; one must be a name that ends a text, such as <|endoftext|> or </s>.", DefaultValueFactory = _ => ["<|endoftext|>"], AllowMultipleArgumentsPerToken = true };
         var sentinels = new Option<int>("--sentinels") { Description = "Sentinel tokens <extra_id_0> … for span corruption, after the special ones.", DefaultValueFactory = _ => 0 };
         var command = new Command("train", "Learn a byte-level BPE tokenizer from text.") { vocabulary, output, frequency, pattern, special, sentinels };
         corpus.AddTo(command);
@@ -66,6 +66,11 @@ public static class TokenizerCommand
             BpeTokenizer tokenizer = BpeTokenizer.Load(parsed.GetRequiredValue(file));
             console.Line($"tokens: {tokenizer.VocabularySize}");
             console.Line($"end of text: {tokenizer.EndOfTextId} ({tokenizer.Decode([tokenizer.EndOfTextId])})");
+            if (tokenizer.BeginOfText.Count > 0)
+            {
+                console.Line($"begins a text: {string.Join(' ', tokenizer.BeginOfText)} ({tokenizer.Decode([.. tokenizer.BeginOfText])})");
+            }
+
             console.Line($"fingerprint: {tokenizer.Fingerprint}");
             if (parsed.GetValue(text) is string sample)
             {

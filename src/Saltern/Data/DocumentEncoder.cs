@@ -85,6 +85,7 @@ internal sealed class DocumentEncoder(BpeTokenizer tokenizer, int threads)
         for (int i = 0; i < documents.Count; i++)
         {
             cancellation.ThrowIfCancellationRequested();
+            tokens.AddRange(tokenizer.BeginOfText);
             tokenizer.Encode(documents[i].Utf8.Span, tokens);
             tokens.Add(tokenizer.EndOfTextId);
             ends[i] = tokens.Count;

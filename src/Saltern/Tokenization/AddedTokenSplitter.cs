@@ -10,14 +10,15 @@ internal sealed class AddedTokenSplitter(IReadOnlyList<AddedToken> tokens, bool 
     /// <summary>Hands stretches of text and ids of tokens to their receivers, in order.</summary>
     public void Split<TState>(ReadOnlySpan<byte> text, PreTokenizer.Receiver<TState> receiveText, Action<int, TState> receiveToken, TState state)
     {
-        while (_raw.Find(text, out var length, out var id) is >= 0 and var start)
+        var from = 0;
+        while (_raw.Find(text, from, out var end, out var id) is >= 0 and var start)
         {
-            SplitNormalized(text[..start], receiveText, receiveToken, state);
+            SplitNormalized(text[from..start], receiveText, receiveToken, state);
             receiveToken(id, state);
-            text = text[(start + length)..];
+            from = end;
         }
 
-        SplitNormalized(text, receiveText, receiveToken, state);
+        SplitNormalized(text[from..], receiveText, receiveToken, state);
     }
 
     private void SplitNormalized<TState>(
@@ -28,13 +29,14 @@ internal sealed class AddedTokenSplitter(IReadOnlyList<AddedToken> tokens, bool 
             text = CanonicalComposition.Compose(text);
         }
 
-        while (_normalized.Find(text, out var length, out var id) is >= 0 and var start)
+        var from = 0;
+        while (_normalized.Find(text, from, out var end, out var id) is >= 0 and var start)
         {
-            receiveText(text[..start], state);
+            receiveText(text[from..start], state);
             receiveToken(id, state);
-            text = text[(start + length)..];
+            from = end;
         }
 
-        receiveText(text, state);
+        receiveText(text[from..], state);
     }
 }

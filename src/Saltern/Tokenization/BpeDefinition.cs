@@ -33,7 +33,13 @@ internal sealed record BpeDefinition
     /// <summary>Whether text is brought to Unicode's composed form (NFC) first.</summary>
     public bool ComposesText { get; init; }
 
-    /// <summary>The file's "post_processor", kept so that <see cref="BpeTokenizer.Save"/> does not lose it; ids here come without it.</summary>
+    /// <summary>Ids that the file puts before each text; empty for none.</summary>
+    public IReadOnlyList<int> BeforeText { get; init; } = [];
+
+    /// <summary>Ids that the file puts behind each text: nothing, or the end of text, which a document gets anyway.</summary>
+    public IReadOnlyList<int> BehindText { get; init; } = [];
+
+    /// <summary>The file's "post_processor", kept so that <see cref="BpeTokenizer.Save"/> does not lose it.</summary>
     public JsonNode? PostProcessor { get; init; }
 
     /// <summary>Ids of the 256 single bytes.</summary>

@@ -6,7 +6,7 @@ namespace Saltern.Tokenization;
 /// <summary>Byte-level BPE: text to token ids and back, exactly, for any bytes. Reads and writes Hugging Face's tokenizer.json.</summary>
 /// <remarks>
 /// Immutable and safe for any number of threads at once; each thread at work holds a small cache of words it has met.
-/// Ids are those of the file's model alone: what a "post_processor" would put around a text (a BOS token) is not added.
+/// Encoding gives the ids of the text alone; what a "post_processor" puts before a text stands in <see cref="BeginOfText"/>, for whoever makes documents of texts.
 /// </remarks>
 public sealed class BpeTokenizer
 {
@@ -38,6 +38,11 @@ public sealed class BpeTokenizer
             .Select(name => definition.AddedTokens.FirstOrDefault(token => token.Content == name)?.Id)
             .FirstOrDefault(id => id is not null)
             ?? throw new DataFormatException($"no added token marks the end of a text; one of {string.Join(", ", EndOfTextNames)} is needed");
+        if (definition.BehindText.Any(id => id != EndOfTextId))
+        {
+            throw new DataFormatException($"\"post_processor\" puts the ids {string.Join(", ", definition.BehindText)} behind each text; allowed is nothing, or the end-of-text token {EndOfTextId}");
+        }
+
         Fingerprint = TokenizerFingerprint.Of(definition);
 
         if (definition.IgnoresMergesOfWholeWords)
@@ -61,6 +66,9 @@ public sealed class BpeTokenizer
 
     /// <summary>Id of the token that ends a document: "&lt;|endoftext|&gt;" or the file's equivalent.</summary>
     public int EndOfTextId { get; }
+
+    /// <summary>Ids that begin a document, because the file puts them before each text (a BOS token); empty for most files.</summary>
+    public IReadOnlyList<int> BeginOfText => _definition.BeforeText;
 
     /// <summary>"sha256:" and 64 hexadecimal digits over all that decides ids: equal content gives an equal fingerprint, however the file is laid out.</summary>
     public string Fingerprint { get; }

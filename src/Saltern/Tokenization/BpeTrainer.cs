@@ -29,7 +29,7 @@ public static class BpeTrainer
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
 
-        var preTokenizer = new PreTokenizer([new SplitRule(options.Pattern, null)]);
+        var preTokenizer = new PreTokenizer([SplitRule.Of(options.Pattern)]);
         var counter = new WordCounter(preTokenizer, options.MaximumDistinctWords);
         var read = CountWords(documents, counter, options, progress, cancellationToken);
         var (vocabulary, merges) = LearnMerges(counter, options, read, progress, cancellationToken);

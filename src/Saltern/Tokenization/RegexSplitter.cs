@@ -5,9 +5,28 @@ using System.Text.RegularExpressions;
 
 namespace Saltern.Tokenization;
 
+/// <summary>What becomes of the matches of a Split, under the names of tokenizer.json.</summary>
+internal enum SplitBehavior
+{
+    /// <summary>Each match is a piece, and each stretch between matches.</summary>
+    Isolated,
+
+    /// <summary>Matches are dropped.</summary>
+    Removed,
+
+    /// <summary>A match ends the piece before it.</summary>
+    MergedWithPrevious,
+
+    /// <summary>A match begins the piece behind it.</summary>
+    MergedWithNext,
+
+    /// <summary>As isolated, but matches that touch are one piece.</summary>
+    Contiguous,
+}
+
 /// <summary>Cuts text by a regular expression that <see cref="SplitPattern"/> does not know: the slow, general way.</summary>
 /// <remarks>
-/// Matches and the stretches between them are the pieces ("Isolated"). Regex reads UTF-16; it is given one char for each code
+/// Matches and the stretches between them are the pieces, joined as the behaviour says. Regex reads UTF-16; it is given one char for each code
 /// point instead (beyond U+FFFF a stand-in of the same general category, for a stray byte U+FFFD), so that \p{L} means what
 /// it means in the file's own library.
 /// </remarks>
@@ -24,23 +43,35 @@ internal sealed class RegexSplitter
 
     /// <summary>Compiles the expression.</summary>
     /// <exception cref="ArgumentException">The expression is too long, or .NET does not understand it.</exception>
-    public RegexSplitter(string pattern)
+    public RegexSplitter(string pattern, SplitBehavior behavior = SplitBehavior.Isolated, bool isInverted = false, bool isLiteral = false)
     {
         if (pattern.Length > LongestPattern)
         {
             throw new ArgumentException($"it has {pattern.Length} characters, more than {LongestPattern}", nameof(pattern));
         }
 
-        Pattern = pattern;
-        _regex = new Regex(pattern, RegexOptions.Compiled | RegexOptions.CultureInvariant, LongestSearch);
+        (Pattern, Behavior, IsInverted, IsLiteral) = (pattern, behavior, isInverted, isLiteral);
+        _regex = new Regex(isLiteral ? Regex.Escape(pattern) : pattern, RegexOptions.Compiled | RegexOptions.CultureInvariant, LongestSearch);
     }
 
     /// <summary>The expression as the file spells it.</summary>
     public string Pattern { get; }
 
-    /// <summary>Appends the end, in bytes, of each piece of the text.</summary>
+    /// <summary>What becomes of the matches.</summary>
+    public SplitBehavior Behavior { get; }
+
+    /// <summary>Whether matches and what lies between them change places.</summary>
+    public bool IsInverted { get; }
+
+    /// <summary>Whether the pattern is plain text rather than an expression.</summary>
+    public bool IsLiteral { get; }
+
+    /// <summary>A text that two splitters share exactly if they cut alike: the bare pattern for the usual kind.</summary>
+    public string Identity => Behavior == SplitBehavior.Isolated && !IsLiteral ? Pattern : $"{Pattern}\n{Behavior}{(IsInverted ? " inverted" : "")}{(IsLiteral ? " literal" : "")}";
+
+    /// <summary>Appends begin and end, in bytes, of each piece of the text.</summary>
     /// <exception cref="DataFormatException">The expression takes too long to find its next match.</exception>
-    public void Split(ReadOnlySpan<byte> text, List<int> ends)
+    public void Split(ReadOnlySpan<byte> text, List<(int Start, int End)> pieces)
     {
         var units = ArrayPool<char>.Shared.Rent(text.Length);
         var offsets = ArrayPool<int>.Shared.Rent(text.Length + 1);
@@ -48,25 +79,15 @@ internal sealed class RegexSplitter
         {
             var count = Decode(text, units, offsets);
             var end = 0;
+            var joiner = new Joiner(Behavior, pieces);
             foreach (var match in _regex.EnumerateMatches(units.AsSpan(0, count)))
             {
-                if (match.Index > end)
-                {
-                    ends.Add(offsets[match.Index]);
-                }
-
-                if (match.Length > 0)
-                {
-                    ends.Add(offsets[match.Index + match.Length]);
-                }
-
+                joiner.Add(offsets[end], offsets[match.Index], IsInverted);
+                joiner.Add(offsets[match.Index], offsets[match.Index + match.Length], !IsInverted);
                 end = match.Index + match.Length;
             }
 
-            if (end < count)
-            {
-                ends.Add(text.Length);
-            }
+            joiner.Add(offsets[end], text.Length, IsInverted);
         }
         catch (RegexMatchTimeoutException error)
         {
@@ -108,5 +129,38 @@ internal sealed class RegexSplitter
         }
 
         return standIns;
+    }
+
+    /// <summary>Joins matches and the stretches between them to pieces.</summary>
+    private struct Joiner(SplitBehavior behavior, List<(int Start, int End)> pieces)
+    {
+        private bool _wasMatch;
+
+        public void Add(int start, int end, bool isMatch)
+        {
+            if (start == end)
+            {
+                return;
+            }
+
+            // A run of matches is not merged into one: each beyond the first stands alone, as in Hugging Face's library.
+            var joins = behavior switch
+            {
+                SplitBehavior.MergedWithPrevious => isMatch && !_wasMatch && pieces.Count > 0,
+                SplitBehavior.MergedWithNext => !isMatch && _wasMatch,
+                SplitBehavior.Contiguous => pieces.Count > 0 && isMatch == _wasMatch,
+                _ => false,
+            };
+            if (joins)
+            {
+                pieces[^1] = (pieces[^1].Start, end);
+            }
+            else if (!isMatch || behavior != SplitBehavior.Removed)
+            {
+                pieces.Add((start, end));
+            }
+
+            _wasMatch = isMatch;
+        }
     }
 }

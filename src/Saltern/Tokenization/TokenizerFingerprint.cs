@@ -20,7 +20,7 @@ internal static class TokenizerFingerprint
         Append(hash, definition.PreTokenizer.Rules.Count);
         foreach (var rule in definition.PreTokenizer.Rules)
         {
-            Append(hash, Encoding.UTF8.GetBytes(rule.Regex));
+            Append(hash, Encoding.UTF8.GetBytes(rule.Identity));
         }
 
         Append(hash, definition.Tokens.Count);
@@ -44,6 +44,20 @@ internal static class TokenizerFingerprint
             Append(hash, token.Id);
             Append(hash, token.IsSpecial ? 1 : 0);
             Append(hash, token.IsNormalized ? 1 : 0);
+        }
+
+        // What came to be honoured later is hashed only where a file uses it: fingerprints in old data sets and checkpoints stay good.
+        foreach (var token in definition.AddedTokens.Where(token => !token.IsPlain))
+        {
+            Append(hash, "flags"u8);
+            Append(hash, token.Id);
+            Append(hash, (token.IsSingleWord ? 1 : 0) + (token.TakesBlanksBefore ? 2 : 0) + (token.TakesBlanksAfter ? 4 : 0));
+        }
+
+        foreach (var id in definition.BeforeText)
+        {
+            Append(hash, "before"u8);
+            Append(hash, id);
         }
 
         return "sha256:" + Convert.ToHexStringLower(hash.GetHashAndReset());

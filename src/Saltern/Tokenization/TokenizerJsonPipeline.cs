@@ -31,6 +31,69 @@ internal static class TokenizerJsonPipeline
         }
     }
 
+    /// <summary>Reads what is put before and behind each text: by a template, or by the two fixed forms of BERT and RoBERTa.</summary>
+    public static (List<int> Before, List<int> Behind) ReadPostProcessor(JsonPlace? place, int vocabularySize)
+    {
+        List<int> before = [], behind = [];
+        foreach (var item in place is { } processor ? Flatten(processor, "processors") : [])
+        {
+            var type = item.Required("type");
+            switch (type.Text())
+            {
+                case "ByteLevel":   // about offsets alone
+                    break;
+                case "TemplateProcessing":
+                    ReadTemplate(item, vocabularySize, before, behind);
+                    break;
+                case "RobertaProcessing" or "BertProcessing":
+                    before.Add(PairId(item.Required("cls"), vocabularySize));
+                    behind.Add(PairId(item.Required("sep"), vocabularySize));
+                    break;
+                default:
+                    type.Fail("\"ByteLevel\", \"TemplateProcessing\", \"RobertaProcessing\" or \"BertProcessing\"");
+                    break;
+            }
+        }
+
+        return (before, behind);
+    }
+
+    private static void ReadTemplate(JsonPlace item, int vocabularySize, List<int> before, List<int> behind)
+    {
+        var ids = item.Required("special_tokens").Properties().ToDictionary(token => token.Name, token => token.Value.Required("ids"));
+        var isBehind = false;
+        foreach (var piece in item.Required("single").Items())
+        {
+            if (piece.Optional("SpecialToken") is { } special)
+            {
+                var name = special.Required("id");
+                if (!ids.TryGetValue(name.Text(), out var list))
+                {
+                    name.Fail("a name of \"special_tokens\"");
+                }
+
+                (isBehind ? behind : before).AddRange(list.Items().Select(id => id.Index(vocabularySize)));
+            }
+            else
+            {
+                piece.Required("Sequence");
+                isBehind = !isBehind || piece.Fail<bool>("a template with one \"Sequence\"");
+            }
+        }
+
+        if (!isBehind)
+        {
+            item.Required("single").Fail("a template with a \"Sequence\", the text itself");
+        }
+    }
+
+    // ["</s>", 2]
+    private static int PairId(JsonPlace place, int vocabularySize)
+    {
+        JsonPlace[] pair = [.. place.Items()];
+        return pair.Length == 2 ? pair[1].Index(vocabularySize) : place.Fail<int>("a token and its id");
+    }
+
     /// <summary>Reads a ByteLevel, or a Sequence of Split and Digits that ends in one.</summary>
     public static PreTokenizer ReadPreTokenizer(JsonPlace place)
     {
@@ -50,7 +113,7 @@ internal static class TokenizerJsonPipeline
                     rules.Add(ReadSplit(item));
                     break;
                 case "Digits":
-                    rules.Add(SplitRule.FromRegex(item.Required("individual_digits").Boolean() ? @"\p{N}" : @"\p{N}+"));
+                    rules.Add(SplitRule.Of(item.Required("individual_digits").Boolean() ? @"\p{N}" : @"\p{N}+"));
                     break;
                 case "ByteLevel":
                     isByteLevel = true;
@@ -70,45 +133,40 @@ internal static class TokenizerJsonPipeline
 
     private static void ReadByteLevel(JsonPlace item, List<SplitRule> rules)
     {
-        // Absent means true in the library that defined the format, for both settings.
-        if (item.Optional("add_prefix_space") is not { } prefix)
+        // Readers disagree on what its absence means, and it decides ids.
+        if (item.Required("add_prefix_space").Boolean())
         {
-            item.Fail("one with \"add_prefix_space\": false; a blank put in front would not come back out");
-        }
-        else if (prefix.Boolean())
-        {
-            prefix.Fail("false; a blank put in front would not come back out");
+            rules.Add(SplitRule.PrefixBlank);
         }
 
         if (item.Optional("use_regex")?.Boolean() ?? true)
         {
-            rules.Add(new SplitRule(SplitPattern.Gpt2, null));
+            rules.Add(SplitRule.Of(SplitPattern.Gpt2));
         }
     }
 
     private static SplitRule ReadSplit(JsonPlace item)
     {
         var pattern = item.Required("pattern");
-        if (pattern.Optional("Regex") is not { } regex)
+        var regex = pattern.Optional("Regex");
+        if ((regex ?? pattern.Optional("String")) is not { } text)
         {
-            return pattern.Fail<SplitRule>("a \"Regex\"");
+            return pattern.Fail<SplitRule>("a \"Regex\" or a \"String\"");
         }
 
-        SplitRule rule;
+        var behavior = item.Required("behavior");
+        if (!Enum.TryParse(behavior.Text(), out SplitBehavior known) || known.ToString() != behavior.Text())
+        {
+            behavior.Fail(string.Join(", ", Enum.GetNames<SplitBehavior>().Select(name => $"\"{name}\"")));
+        }
+
         try
         {
-            rule = SplitRule.FromRegex(regex.Text());
+            return SplitRule.Of(text.Text(), known, item.Optional("invert")?.Boolean() ?? false, isLiteral: regex is null);
         }
         catch (ArgumentException error)
         {
-            return regex.Fail<SplitRule>($"a regular expression of .NET ({error.Message})");
+            return text.Fail<SplitRule>($"a regular expression of .NET ({error.Message})");
         }
-
-        // "Isolated" keeps matches and what lies between them apart, inverted or not. "Removed", inverted, drops what lies
-        // between: nothing, as the known patterns match every character.
-        var isInverted = item.Optional("invert")?.Boolean() ?? false;
-        var behavior = item.Required("behavior").Text();
-        var isHonoured = behavior == "Isolated" || (behavior == "Removed" && isInverted && rule.Known is not null);
-        return isHonoured ? rule : item.Fail<SplitRule>("a Split with \"behavior\": \"Isolated\"");
     }
 }

@@ -71,6 +71,7 @@ internal static class TokenizerJsonReader
         var ids = ReadVocabulary(model.Required("vocab"));
         var tokens = PlaceTokens(ids, added, root.Optional("added_tokens"));
         TokenizerJsonPipeline.CheckDecoder(root.Optional("decoder"), root);
+        var (before, behind) = TokenizerJsonPipeline.ReadPostProcessor(root.Optional("post_processor"), tokens.Length);
 
         return new BpeDefinition
         {
@@ -80,6 +81,8 @@ internal static class TokenizerJsonReader
             PreTokenizer = TokenizerJsonPipeline.ReadPreTokenizer(root.Required("pre_tokenizer")),
             IgnoresMergesOfWholeWords = model.Optional("ignore_merges")?.Boolean() ?? false,
             ComposesText = composesText,
+            BeforeText = before,
+            BehindText = behind,
             PostProcessor = root.Optional("post_processor") is { } place ? JsonNode.Parse(place.Element.GetRawText()) : null,
         };
     }
@@ -116,14 +119,6 @@ internal static class TokenizerJsonReader
         {
             var id = item.Required("id");
             var content = item.Required("content");
-            foreach (var name in (string[])["single_word", "lstrip", "rstrip"])
-            {
-                if (item.Optional(name) is { } flag && flag.Boolean())
-                {
-                    flag.Fail("false: added tokens are found as they are spelled, wherever they stand");
-                }
-            }
-
             if (content.Text().Length == 0 || !contents.Add(content.Text()))
             {
                 content.Fail("text that no other added token has");
@@ -133,7 +128,12 @@ internal static class TokenizerJsonReader
                 id.Index(MaximumVocabularySize),
                 content.Text(),
                 item.Required("special").Boolean(),
-                item.Optional("normalized")?.Boolean() ?? !item.Required("special").Boolean()));
+                item.Optional("normalized")?.Boolean() ?? !item.Required("special").Boolean())
+            {
+                IsSingleWord = item.Optional("single_word")?.Boolean() ?? false,
+                TakesBlanksBefore = item.Optional("lstrip")?.Boolean() ?? false,
+                TakesBlanksAfter = item.Optional("rstrip")?.Boolean() ?? false,
+            });
         }
 
         return tokens;

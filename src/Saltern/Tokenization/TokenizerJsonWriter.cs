@@ -61,7 +61,7 @@ internal static class TokenizerJsonWriter
         }
 
         json.WritePropertyName("decoder");
-        WriteByteLevel(json, usesPattern: true);
+        WriteByteLevel(json, prefixesBlank: false, usesPattern: true);
         WriteModel(definition, json);
         json.WriteEndObject();
     }
@@ -74,9 +74,9 @@ internal static class TokenizerJsonWriter
             json.WriteStartObject();
             json.WriteNumber("id", token.Id);
             json.WriteString("content", token.Content);
-            json.WriteBoolean("single_word", false);
-            json.WriteBoolean("lstrip", false);
-            json.WriteBoolean("rstrip", false);
+            json.WriteBoolean("single_word", token.IsSingleWord);
+            json.WriteBoolean("lstrip", token.TakesBlanksBefore);
+            json.WriteBoolean("rstrip", token.TakesBlanksAfter);
             json.WriteBoolean("normalized", token.IsNormalized);
             json.WriteBoolean("special", token.IsSpecial);
             json.WriteEndObject();
@@ -87,37 +87,43 @@ internal static class TokenizerJsonWriter
 
     private static void WritePreTokenizer(PreTokenizer preTokenizer, Utf8JsonWriter json)
     {
-        if (preTokenizer.Rules is [{ Known: SplitPattern.Gpt2 }])
+        // The file's ByteLevel stands for the last rules: a blank put in front, GPT-2's pattern, both or neither.
+        List<SplitRule> splits = [.. preTokenizer.Rules];
+        var isPatternAlone = splits is [{ Known: SplitPattern.Gpt2 }];
+        var prefixesBlank = splits.Exists(rule => rule.IsPrefixBlank);
+        var usesPattern = isPatternAlone || (prefixesBlank && splits[^1].Known == SplitPattern.Gpt2);
+        splits.RemoveRange(splits.Count - (prefixesBlank ? 1 : 0) - (usesPattern ? 1 : 0), (prefixesBlank ? 1 : 0) + (usesPattern ? 1 : 0));
+        if (splits.Count == 0)
         {
-            WriteByteLevel(json, usesPattern: true);
+            WriteByteLevel(json, prefixesBlank, usesPattern);
             return;
         }
 
         json.WriteStartObject();
         json.WriteString("type", "Sequence");
         json.WriteStartArray("pretokenizers");
-        foreach (var rule in preTokenizer.Rules)
+        foreach (var rule in splits)
         {
             json.WriteStartObject();
             json.WriteString("type", "Split");
             json.WriteStartObject("pattern");
-            json.WriteString("Regex", rule.Regex);
+            json.WriteString(rule.Foreign is { IsLiteral: true } ? "String" : "Regex", rule.Foreign?.Pattern ?? SplitPatterns.Regex(rule.Known!.Value));
             json.WriteEndObject();
-            json.WriteString("behavior", "Isolated");
-            json.WriteBoolean("invert", false);
+            json.WriteString("behavior", (rule.Foreign?.Behavior ?? SplitBehavior.Isolated).ToString());
+            json.WriteBoolean("invert", rule.Foreign?.IsInverted ?? false);
             json.WriteEndObject();
         }
 
-        WriteByteLevel(json, usesPattern: false);
+        WriteByteLevel(json, prefixesBlank, usesPattern);
         json.WriteEndArray();
         json.WriteEndObject();
     }
 
-    private static void WriteByteLevel(Utf8JsonWriter json, bool usesPattern)
+    private static void WriteByteLevel(Utf8JsonWriter json, bool prefixesBlank, bool usesPattern)
     {
         json.WriteStartObject();
         json.WriteString("type", "ByteLevel");
-        json.WriteBoolean("add_prefix_space", false);
+        json.WriteBoolean("add_prefix_space", prefixesBlank);
         json.WriteBoolean("trim_offsets", true);
         json.WriteBoolean("use_regex", usesPattern);
         json.WriteEndObject();

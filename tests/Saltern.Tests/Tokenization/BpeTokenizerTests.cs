@@ -167,7 +167,7 @@ public class BpeTokenizerTests
             Tokens = [.. entries, new BpeToken(Encoding.ASCII.GetBytes(end.Content), IsLiteral: true)],
             Merges = [.. merges.Select((pair, i) => new Merge(pair.Left, pair.Right, 256 + i))],
             AddedTokens = [end],
-            PreTokenizer = new PreTokenizer([new SplitRule(SplitPattern.Llama3, null)]),
+            PreTokenizer = new PreTokenizer([SplitRule.Of(SplitPattern.Llama3)]),
         });
     }
 

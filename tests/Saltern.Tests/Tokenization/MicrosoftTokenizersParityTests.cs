@@ -65,7 +65,7 @@ public class MicrosoftTokenizersParityTests
         var definition = ours.Definition;
         var special = definition.AddedTokens.ToDictionary(token => token.Content, token => token.Id);
         var spellings = definition.Tokens.Select(token => token!.Value.Spelling).ToArray();
-        var regex = new Regex(definition.PreTokenizer.Rules[0].Regex, RegexOptions.Compiled);
+        var regex = new Regex(definition.PreTokenizer.Rules[0].Identity, RegexOptions.Compiled);
         return Microsoft.ML.Tokenizers.BpeTokenizer.Create(new BpeOptions(
             spellings.Select((spelling, id) => KeyValuePair.Create(spelling, id)).Where(entry => !special.ContainsKey(entry.Key)))
         {

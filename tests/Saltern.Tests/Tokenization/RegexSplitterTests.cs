@@ -29,15 +29,38 @@ public class RegexSplitterTests
     [Fact]
     public void Split_SkipsEmptyMatches() => Assert.Equal([1, 2, 3], Ends(new RegexSplitter("b*"), "abc"u8.ToArray()));
 
+    // The examples of Hugging Face's own documentation of the five behaviours.
+    [Theory]
+    [InlineData("Removed", false, "the|final|countdown")]
+    [InlineData("Isolated", false, "the|-|final|-|-|countdown")]
+    [InlineData("MergedWithPrevious", false, "the-|final-|-|countdown")]
+    [InlineData("MergedWithNext", false, "the|-final|-|-countdown")]
+    [InlineData("Contiguous", false, "the|-|final|--|countdown")]
+    [InlineData("Removed", true, "-|-|-")]
+    [InlineData("Isolated", true, "the|-|final|-|-|countdown")]
+    public void Split_TreatsMatchesAsTheBehaviourSays(string behavior, bool isInverted, string expected)
+    {
+        foreach (var isLiteral in (bool[])[false, true])
+        {
+            var splitter = new RegexSplitter("-", Enum.Parse<SplitBehavior>(behavior), isInverted, isLiteral);
+            var pieces = new List<(int Start, int End)>();
+            splitter.Split("the-final--countdown"u8, pieces);
+            Assert.Equal(expected, string.Join('|', pieces.Select(piece => "the-final--countdown"[piece.Start..piece.End])));
+        }
+    }
+
+    [Fact]
+    public void Split_TakesALiteralForWhatItIs() => Assert.Equal([1, 3, 4], Ends(new RegexSplitter(".*", isLiteral: true), "a.*b"u8.ToArray()));
+
     [Fact]
     public void Constructor_RefusesAnExpressionThatIsTooLong() =>
         Assert.Contains("10001 characters", Assert.Throws<ArgumentException>(() => new RegexSplitter(new string('(', 10_001))).Message, StringComparison.Ordinal);
 
     private static List<int> Ends(RegexSplitter splitter, byte[] text)
     {
-        var ends = new List<int>();
-        splitter.Split(text, ends);
-        return ends;
+        var pieces = new List<(int Start, int End)>();
+        splitter.Split(text, pieces);
+        return [.. pieces.Select(piece => piece.End)];
     }
 
     private static List<int> Scan(SplitPattern pattern, byte[] text)

@@ -131,6 +131,86 @@ public sealed class TokenizerJsonTests : IDisposable
         Assert.Equal("😀x𝟙𝟚", tokenizer.Decode(tokenizer.Encode("😀x𝟙𝟚")));
     }
 
+    [Theory]
+    [InlineData("""{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"<s>","type_id":0}},{"Sequence":{"id":"A","type_id":0}}],"pair":[],"special_tokens":{"<s>":{"id":"<s>","ids":[257],"tokens":["<s>"]}}}""")]
+    [InlineData("""{"type":"Sequence","processors":[{"type":"ByteLevel"},{"type":"RobertaProcessing","cls":["<s>",257],"sep":["<|endoftext|>",256],"trim_offsets":true,"add_prefix_space":false}]}""")]
+    public void Load_HonoursTheTokenThatBeginsAText(string postProcessor)
+    {
+        var root = Minimal();
+        root["added_tokens"]!.AsArray().Add(JsonNode.Parse("""{"id":257,"content":"<s>","special":true}"""));
+        var without = Load(root);
+        root["post_processor"] = JsonNode.Parse(postProcessor);
+
+        var tokenizer = Load(root);
+
+        Assert.Equal([257], tokenizer.BeginOfText);
+        Assert.Empty(without.BeginOfText);
+        Assert.Equal(['a'], tokenizer.Encode("a"));
+        Assert.NotEqual(without.Fingerprint, tokenizer.Fingerprint);
+        tokenizer.Save(_folder.File("kept.json"));
+        Assert.Equal(tokenizer.Fingerprint, BpeTokenizer.Load(_folder.File("kept.json")).Fingerprint);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Load_HonoursABlankPutInFront(bool usesPattern)
+    {
+        // "Ġa" is one token; with GPT-2's pattern the second word keeps its own blank either way.
+        var root = Minimal();
+        root["model"]!["vocab"]!["Ġa"] = 257;
+        root["model"]!["merges"] = new JsonArray("Ġ a");
+        root["added_tokens"]!.AsArray().Add(JsonNode.Parse("""{"id":258,"content":"<x>","special":false,"normalized":false}"""));
+        root["pre_tokenizer"] = JsonNode.Parse($$"""{"type":"ByteLevel","add_prefix_space":true,"use_regex":{{(usesPattern ? "true" : "false")}}}""");
+
+        var tokenizer = Load(root);
+
+        Assert.Equal([257, 257], tokenizer.Encode("a a"));
+        Assert.Equal([257], tokenizer.Encode(" a"));
+        Assert.Equal([257, 258, 257], tokenizer.Encode("a<x>a"));
+        Assert.Empty(tokenizer.Encode(""));
+        tokenizer.Save(_folder.File("prefix.json"));
+        Assert.Equal(tokenizer.Fingerprint, BpeTokenizer.Load(_folder.File("prefix.json")).Fingerprint);
+        Assert.True(JsonNode.DeepEquals(
+            JsonNode.Parse($$"""{"type":"ByteLevel","add_prefix_space":true,"trim_offsets":true,"use_regex":{{(usesPattern ? "true" : "false")}}}"""),
+            JsonNode.Parse(File.ReadAllText(_folder.File("prefix.json")))!["pre_tokenizer"]));
+    }
+
+    [Theory]
+    [InlineData("\"String\":\"b\"", "Removed", false)]
+    [InlineData("\"Regex\":\"b+\"", "MergedWithNext", true)]
+    [InlineData("\"Regex\":\"b\"", "Contiguous", false)]
+    public void Save_KeepsSplitsOfEveryKind(string pattern, string behavior, bool isInverted)
+    {
+        var split = $$"""{"type":"Split","pattern":{ {{pattern}} },"behavior":"{{behavior}}","invert":{{(isInverted ? "true" : "false")}}}""";
+        var root = Minimal();
+        root["pre_tokenizer"] = JsonNode.Parse($$"""{"type":"Sequence","pretokenizers":[{{split}},{"type":"ByteLevel","add_prefix_space":true,"use_regex":true}]}""");
+        var tokenizer = Load(root);
+
+        tokenizer.Save(_folder.File("split.json"));
+
+        Assert.True(JsonNode.DeepEquals(JsonNode.Parse(split), JsonNode.Parse(File.ReadAllText(_folder.File("split.json")))!["pre_tokenizer"]!["pretokenizers"]![0]));
+        Assert.Equal(tokenizer.Fingerprint, BpeTokenizer.Load(_folder.File("split.json")).Fingerprint);
+        Assert.NotEqual(Load(Minimal()).Fingerprint, tokenizer.Fingerprint);
+    }
+
+    [Theory]
+    [InlineData("single_word", "a<m>b <m>, <m>", "a < m > b _ X , _ X")]
+    [InlineData("lstrip", "a \t<m> b", "a X _ b")]
+    [InlineData("rstrip", "a <m>\n\u3000b", "a _ X b")]
+    public void Load_HonoursTheFlagsOfAddedTokens(string flag, string text, string expected)
+    {
+        // By hand: X is the added token, _ a blank, the rest bytes.
+        var root = Minimal();
+        root["added_tokens"]!.AsArray().Add(JsonNode.Parse($$"""{"id":257,"content":"<m>","special":false,"normalized":false,"{{flag}}":true}"""));
+
+        var tokenizer = Load(root);
+
+        Assert.Equal(expected, string.Join(' ', tokenizer.Encode(text).Select(id => id == 257 ? "X" : id == ' ' ? "_" : ((char)id).ToString())));
+        tokenizer.Save(_folder.File("flags.json"));
+        Assert.Equal(tokenizer.Fingerprint, BpeTokenizer.Load(_folder.File("flags.json")).Fingerprint);
+    }
+
     [Fact]
     public void Save_KeepsThePostProcessor()
     {
