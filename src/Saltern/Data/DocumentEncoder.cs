@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Saltern.Tokenization;
 
 namespace Saltern.Data;
@@ -12,12 +13,18 @@ internal sealed record EncodedDocuments(IReadOnlyList<SplitDocument> Documents, 
 /// <summary>Encodes documents on several threads and gives them back in their order.</summary>
 /// <remarks>
 /// Reading goes on while earlier chunks are encoded. At most <c>threads + 1</c> chunks exist at a time, so memory does not grow with the corpus:
-/// a chunk is about <see cref="ChunkBytes"/> of text, or one larger document.
+/// a chunk is about <see cref="ChunkBytes"/> of text, or one larger document. The lists of tokens are used again, once the caller asks for the next chunk:
+/// fresh ones would be large objects, which pile up until a full collection.
 /// </remarks>
 internal sealed class DocumentEncoder(BpeTokenizer tokenizer, int threads)
 {
     /// <summary>Text of one chunk: large enough that handing it over costs nothing, small enough to keep all threads busy at the end.</summary>
     public const int ChunkBytes = 1 << 18;
+
+    // Beyond this a list, grown by one huge document, is let go.
+    private const int LargestKeptList = 1 << 20;
+
+    private readonly ConcurrentBag<List<int>> _lists = [];
 
     /// <summary>Encodes every document.</summary>
     /// <param name="documents">The documents.</param>
@@ -36,7 +43,9 @@ internal sealed class DocumentEncoder(BpeTokenizer tokenizer, int threads)
                 running.Enqueue(factory.StartNew(() => EncodeChunk(chunk, after, cancellation)));
                 if (running.Count > threads)
                 {
-                    yield return running.Dequeue().GetAwaiter().GetResult();
+                    EncodedDocuments encoded = running.Dequeue().GetAwaiter().GetResult();
+                    yield return encoded;
+                    Recycle(encoded.Tokens);
                 }
             }
 
@@ -77,10 +86,19 @@ internal sealed class DocumentEncoder(BpeTokenizer tokenizer, int threads)
         }
     }
 
+    private void Recycle(List<int> tokens)
+    {
+        if (tokens.Capacity <= LargestKeptList)
+        {
+            tokens.Clear();
+            _lists.Add(tokens);
+        }
+    }
+
     private EncodedDocuments EncodeChunk(List<SplitDocument> documents, ReadingState? after, CancellationToken cancellation)
     {
         // About three bytes a token; growing once is cheaper than reserving for the worst case.
-        List<int> tokens = new((ChunkBytes / 3) + documents.Count);
+        List<int> tokens = _lists.TryTake(out List<int>? list) ? list : new((ChunkBytes / 3) + documents.Count);
         int[] ends = new int[documents.Count];
         for (int i = 0; i < documents.Count; i++)
         {
