@@ -23,9 +23,9 @@ public sealed record DatasetBuilderOptions
 
     /// <summary>
     /// Text, in bytes, after which everything is flushed to disk and the journal moves on: the most work that a kill can cost. At least 1; used where
-    /// the text comes from a <see cref="CorpusReader"/>. Default: 64 MiB.
+    /// the text comes from a <see cref="CorpusReader"/>. Default: 256 MiB, some seconds of work; at 64 MiB flushing took a seventh of the time (1 GB in 12.2 s against 10.5 s without).
     /// </summary>
-    public long CheckpointBytes { get; init; } = 64 << 20;
+    public long CheckpointBytes { get; init; } = 256 << 20;
 
     /// <summary>Checks every option.</summary>
     /// <exception cref="ConfigurationException">An option is out of range; the message lists every one.</exception>
