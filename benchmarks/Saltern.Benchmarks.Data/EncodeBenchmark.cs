@@ -59,7 +59,7 @@ internal static class EncodeBenchmark
 
         table.Add("");
         table.Add("Documents may differ where they have characters beyond U+FFFF, which .NET's regular expressions read as two. Line by line the cuts differ from those of whole texts: it shows what the package reaches when it is fed in small pieces. Both keep words they have met; in every pass but the first they meet the same ones.");
-        ResultFile.Write("tokenizer", "dotnet run -c Release --project benchmarks/Saltern.Benchmarks.Data -- encode TEXT…", load, table);
+        ResultFile.Write("tokenizer", "dotnet run -c Release --project benchmarks/Saltern.Benchmarks.Data -- encode TEXT…", load, table, "Microsoft.ML.Tokenizers", "Saltern.Core");
         return 0;
     }
 

@@ -45,7 +45,7 @@ internal static class PrepareBenchmark
 
             table.Add("");
             table.Add("Memory: the runtime and code take about 70 MB; words that the encoders keep fill up within the first 100 MB of text; a table of document hashes takes 8 MB at 300,000 documents and 128 MiB at most.");
-            ResultFile.Write("prepare", "dotnet run -c Release --project benchmarks/Saltern.Benchmarks.Data -- prepare TEXT…", load, table);
+            ResultFile.Write("prepare", "dotnet run -c Release --project benchmarks/Saltern.Benchmarks.Data -- prepare TEXT…", load, table, "Saltern.Core");
             return 0;
         }
         finally

@@ -12,19 +12,33 @@ internal static class ResultFile
         File.ReadLines("/proc/cpuinfo").FirstOrDefault(line => line.StartsWith("model name", StringComparison.Ordinal))?.Split(':')[1].Trim() ?? "unknown";
 
     /// <summary>Writes a result, with its heading, below the current folder.</summary>
-    public static void Write(string name, string command, OtherLoad load, IEnumerable<string> lines)
+    public static void Write(string name, string command, OtherLoad load, IEnumerable<string> lines, params ReadOnlySpan<string> assemblies)
     {
-        string slug = string.Concat(Processor.ToLowerInvariant().Select(c => char.IsAsciiLetterOrDigit(c) ? c : '-'));
-        string path = Path.Combine("benchmarks", "results", string.Join('-', slug.Split('-', StringSplitOptions.RemoveEmptyEntries)), name + ".md");
-        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        string path = PathOf(name + ".md");
+        var versionList = new List<string>();
+        foreach (string assembly in assemblies)
+        {
+            versionList.Add($"{assembly} {Version(assembly)}");
+        }
+
+        string versions = string.Join("; ", versionList);
         var text = new StringBuilder();
-        text.AppendLine(CultureInfo.InvariantCulture, $"{Processor}, {Environment.ProcessorCount} cores; {System.Runtime.InteropServices.RuntimeInformation.OSDescription}; .NET {Environment.Version}; Microsoft.ML.Tokenizers {Version("Microsoft.ML.Tokenizers")}; Saltern {Version("Saltern.Core")}.");
+        text.AppendLine(CultureInfo.InvariantCulture, $"{Processor}, {Environment.ProcessorCount} cores; {System.Runtime.InteropServices.RuntimeInformation.OSDescription}; .NET {Environment.Version}; {versions}.");
         text.AppendLine(CultureInfo.InvariantCulture, $"Other load on the machine while it ran: {load.Cores:0.00} cores on average.");
         text.AppendLine().AppendLine("    " + command).AppendLine();
         text.AppendJoin('\n', lines).AppendLine();
         File.WriteAllText(path, text.ToString());
         Console.WriteLine(text);
         Console.WriteLine(path);
+    }
+
+    /// <summary>Path of a result's file below the current folder; its folder is made.</summary>
+    public static string PathOf(string file)
+    {
+        string slug = string.Concat(Processor.ToLowerInvariant().Select(c => char.IsAsciiLetterOrDigit(c) ? c : '-'));
+        string folder = Path.Combine("benchmarks", "results", string.Join('-', slug.Split('-', StringSplitOptions.RemoveEmptyEntries)));
+        Directory.CreateDirectory(folder);
+        return Path.Combine(folder, file);
     }
 
     /// <summary>The middle of some values.</summary>

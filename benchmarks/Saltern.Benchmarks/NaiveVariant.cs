@@ -22,13 +22,13 @@ internal sealed class NaiveVariant : IStepVariant
         _optimizer = optim.AdamW(_student.Weights, lr: 1e-3, beta1: 0.9, beta2: 0.95, eps: 1e-8, weight_decay: 0.1);
     }
 
-    public double Step(Tensor tokens, long[] labels)
+    public double Step(Tensor tokens, long[] labels, bool distils)
     {
         using DisposeScope scope = NewDisposeScope();
         _optimizer.zero_grad();
         Tensor logits = _student.Logits(tokens), targets = tensor(labels);
         Tensor loss = nn.functional.cross_entropy(logits, targets);
-        if (_teacher is not null)
+        if (distils && _teacher is not null)
         {
             Tensor q;
             using (no_grad())

@@ -38,13 +38,13 @@ internal sealed class ProductVariant : IStepVariant
         _weights = [.. Enumerable.Repeat((float)weight, positions)];
     }
 
-    public double Step(Tensor tokens, long[] labels)
+    public double Step(Tensor tokens, long[] labels, bool distils)
     {
         using DisposeScope scope = NewDisposeScope();
         _student.Parameters.ZeroGradients();
         using TrainingPass pass = _student.Train(tokens);
         Tensor hiddenGradient = empty_like(pass.Hidden);
-        var request = new LossRequest { HiddenStates = pass.Hidden, Head = _student.Head, Labels = labels, Teacher = Teach(tokens), Weights = _weights };
+        var request = new LossRequest { HiddenStates = pass.Hidden, Head = _student.Head, Labels = labels, Teacher = distils ? Teach(tokens) : null, Weights = _weights };
         using (Tensor headGradient = _student.HeadGradient())
         {
             _head.Train(request, labels.Length, _losses, hiddenGradient, headGradient);

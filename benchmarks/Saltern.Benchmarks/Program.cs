@@ -1,14 +1,23 @@
 using Saltern.Benchmarks;
 
-// One measurement a process: allocator, threads and memory marks are then nobody else's. Drivers start these and pair them (see README.md).
+// Drivers (steps, parts, threads, scaling) start workers (the rest) in processes of their own and pair them; see ../README.md.
 return args switch
 {
+    ["steps", .. string[] rest] => StepComparison.Run(new Options(rest)),
+    ["parts", .. string[] rest] => PartComparison.Parts(new Options(rest)),
+    ["threads", .. string[] rest] => PartComparison.Threads(new Options(rest)),
+    ["scaling", .. string[] rest] => Scaling.Run(new Options(rest)),
     ["step", .. string[] rest] => StepWorker.Run(new Options(rest)),
+    ["peak", .. string[] rest] => PartWorkers.Peak(new Options(rest)),
+    ["head", .. string[] rest] => PartWorkers.Head(new Options(rest)),
+    ["attention", .. string[] rest] => PartWorkers.Attention(new Options(rest)),
+    ["optimizer", .. string[] rest] => PartWorkers.Optimizer(new Options(rest)),
+    ["spin"] => PartWorkers.Spin(),
     _ => Usage(),
 };
 
 static int Usage()
 {
-    Console.Error.WriteLine("usage: step --shape NAME --variant NAME [--kd] [--threads N] [--steps N] [--library blas|onednn|fastest]");
+    Console.Error.WriteLine("usage: steps | parts | threads | scaling [--name value …]; benchmarks/README.md says what each does.");
     return 2;
 }

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 using System.Text.Json;
 using Saltern.Engine;
 using static TorchSharp.torch;
@@ -17,10 +16,10 @@ internal static class StepWorker
     {
         string variant = options.Text("variant", "fused");
         string runtime = NativeRuntime.Configure(tuneAllocator: !options.Has("default-malloc"));
-        int threads = options.Number("threads", 1), steps = options.Number("steps", 6);
+        int threads = options.Number("threads", 1), steps = options.Number("steps", 6), taught = options.Number("taught", 0);
         set_num_threads(threads);
         Shape shape = Shape.Get(options);
-        bool distils = options.Has("kd");
+        bool distils = options.Has("kd") || taught > 0;
         MatrixProduct.Use(options.Text("library", "fastest") switch { "blas" => ProductLibrary.Blas, "onednn" => ProductLibrary.OneDnn, _ => MatrixProduct.Fastest() });
         if (variant is not "fused" and not "kernels")
         {
@@ -33,15 +32,15 @@ internal static class StepWorker
             _ => new ProductVariant(shape, distils, Weight, Temperature, variant, threads, options.Has("recompute")),
         };
         var (cpu, wall) = (new List<double>(), new List<double>());
-        double loss = 0;
+        double loss = 0, runCpu = 0;
         using Process process = Process.GetCurrentProcess();
-        for (int step = 0; step < Warmup + steps; step++)
+        for (int step = 0; step < Warmup + taught + steps; step++)
         {
             (Tensor tokens, long[] labels) = Batch(shape, step);
             process.Refresh();
             double before = process.TotalProcessorTime.TotalMilliseconds;
             long start = Stopwatch.GetTimestamp();
-            loss = trained.Step(tokens, labels);
+            loss = trained.Step(tokens, labels, distils && (taught == 0 || step < Warmup + taught));
             double elapsed = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
             process.Refresh();
             tokens.Dispose();
@@ -53,11 +52,12 @@ internal static class StepWorker
             if (step >= Warmup)
             {
                 cpu.Add(process.TotalProcessorTime.TotalMilliseconds - before);
+                runCpu += cpu[^1];
                 wall.Add(elapsed);
             }
         }
 
-        var parts = StepProfile.Stop().ToDictionary(part => part.Key.ToString(), part => Math.Round(1e3 * part.Value / steps, 1));
+        var parts = StepProfile.Stop().ToDictionary(part => part.Key.ToString(), part => Math.Round(1e3 * part.Value / (taught + steps), 1));
         Console.WriteLine(JsonSerializer.Serialize(new
         {
             variant,
@@ -68,17 +68,16 @@ internal static class StepWorker
             cpu_ms = Median(cpu),
             wall_ms = Median(wall),
             wall_min_ms = wall.Min(),
-            peak_rss_mb = PeakMebibytes(),
+            run_cpu_ms = runCpu,
+            tokens_per_second = 1e3 * shape.Sequences * shape.Length / Median(wall),
+            gflops = shape.Sequences * shape.Length * Models.ModelFlops.TrainingPerToken(shape.Student, shape.Length) / Median(wall) / 1e6,
+            peak_rss_mb = ProcessMemory.Peak() / 1048576.0,
             loss,
             parts,
             runtime,
         }));
         return 0;
     }
-
-    /// <summary>High-water mark of this process's resident memory, MiB.</summary>
-    public static double PeakMebibytes() => double.Parse(
-        File.ReadLines("/proc/self/status").First(line => line.StartsWith("VmHWM", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) / 1024;
 
     /// <summary>Middle value.</summary>
     public static double Median(IReadOnlyList<double> values)

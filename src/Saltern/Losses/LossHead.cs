@@ -16,8 +16,10 @@ public abstract class LossHead : IDisposable
     /// <summary>Largest ω_t that a scaled gate may give.</summary>
     public const double HighestGatedWeight = 0.95;
 
-    // About 16 MiB of logits: large enough for the products, small enough to stay near the cache (benchmarks: flat from 256 to 1,024 rows at V = 8,192).
-    private const int ChunkElements = 4 << 20;
+    // About 16 MiB of logits for small vocabularies, 32 for large ones: near the cache, yet with enough rows for fast products. Measured at V = 32,768, distilling, with
+    // 64, 128, 256 and 512 rows: 1,933, 1,637, 1,501 and 1,417 ms; at V = 8,192 with 128 to 1,024 rows: 409, 375, 350, 384 ms (docs/speed.md).
+    private const int ChunkElements = 4 << 20, LargestChunkElements = 8 << 20;
+    private const int FewestRows = 64, FastRows = 256, MostRows = 512;
 
     /// <summary>Plans the chunks.</summary>
     /// <param name="vocabulary">Real token ids; rows of a head beyond them get neither probability nor gradient.</param>
@@ -30,7 +32,7 @@ public abstract class LossHead : IDisposable
         }
 
         (Vocabulary, Columns) = (vocabulary, headRows);
-        ChunkRows = Math.Clamp(ChunkElements / headRows, 64, 512);
+        ChunkRows = Math.Clamp(ChunkElements / headRows, Math.Clamp(LargestChunkElements / headRows, FewestRows, FastRows), MostRows);
     }
 
     /// <summary>V: real token ids.</summary>
