@@ -45,6 +45,9 @@ public sealed class Batch
     /// <summary>Whether positions see other keys than all those before them.</summary>
     public bool HasRanges => _first.Length > 0;
 
+    /// <summary>Positions with a label of one sample.</summary>
+    public int CountedOf(int row) => _labels.AsSpan(row * SequenceLength, SequenceLength).Length - _labels.AsSpan(row * SequenceLength, SequenceLength).Count(SampleReader.NotCounted);
+
     /// <summary>Inputs of some samples, [count, T], int64; the caller owns the tensor.</summary>
     public Tensor Inputs(IReadOnlyList<int> rows) => tensor(Gather(_inputs, rows), rows.Count, SequenceLength);
 

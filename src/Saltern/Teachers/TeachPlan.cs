@@ -137,9 +137,29 @@ public sealed record TeachManifest
         }
 
         TeachManifest manifest = TeachJson.Read<TeachManifest>(path);
-        return manifest.Plan.Schema == TeachPlan.CurrentSchema
-            ? manifest
-            : throw new DataFormatException($"'{path}' has the schema '{manifest.Plan.Schema}', expected {TeachPlan.CurrentSchema}. Make the pass again with this version.");
+        return manifest.Problem() is string problem ? throw new DataFormatException($"'{path}' {problem}. Restore it, or make the pass again with this version.") : manifest;
+    }
+
+    // What a damaged or foreign manifest could say that the reader relies on.
+    private string? Problem()
+    {
+        if (Plan.Schema != TeachPlan.CurrentSchema)
+        {
+            return $"has the schema '{Plan.Schema}', expected {TeachPlan.CurrentSchema}";
+        }
+
+        if (Plan.VocabularySize < 1 || Plan.ShardSamples < 1 || (Plan.Mode == CacheMode.Sampled && Plan.Draws is < 1 or > TargetDraws.Most) || (Plan.Mode == CacheMode.TopK && Plan.Kept < 1))
+        {
+            return $"has a vocabulary of {Plan.VocabularySize}, {Plan.ShardSamples} samples a file, {Plan.Draws} draws, {Plan.Kept} kept tokens";
+        }
+
+        if (Buckets.TokenBounds.Count != 2 || Buckets.SequenceBounds.Count != 2)
+        {
+            return $"has {Buckets.TokenBounds.Count} and {Buckets.SequenceBounds.Count} bounds of difficulty, expected 2 and 2";
+        }
+
+        bool ascending = Shards.Zip(Shards.Skip(1)).All(pair => (pair.First.FirstDomain, pair.First.FirstIndex).CompareTo((pair.Second.FirstDomain, pair.Second.FirstIndex)) < 0);
+        return Shards.Count == 0 || !ascending ? $"has {Shards.Count} files that are not in the order of their samples" : null;
     }
 }
 

@@ -41,9 +41,9 @@ internal sealed unsafe class TeacherRows : IDisposable
         int length = batch.SequenceLength, rows = batch.Samples.Count * length;
         long[] targets = batch.Labels([.. Enumerable.Range(0, batch.Samples.Count)]);
         int[] bytes = new int[rows];
-        if (_slots.Length < rows * _recordBytes)
+        if (_slots.Length < (long)rows * _recordBytes)
         {
-            _slots = new byte[rows * _recordBytes];
+            _slots = new byte[(long)rows * _recordBytes <= Array.MaxLength ? rows * _recordBytes : throw new ConfigurationException($"Records of {rows} positions with up to {_recordBytes} bytes do not fit. Use fewer --draws or a smaller --keep.")];
         }
 
         Visit(labels, (row, logits) =>

@@ -1,6 +1,5 @@
 using Saltern.Configuration;
 using Saltern.Data;
-using Saltern.Losses;
 using Saltern.Teachers;
 using Saltern.Tokenization;
 
@@ -66,12 +65,4 @@ internal static class CacheProblems
         return missing == 0 ? null
             : $"holds {coverage.Count} of {coverage.OfAll} samples, those of the first {coverage.Drawn} draws of another order, or of a shorter stage 1: {missing} of the {needed.Count} samples that this run's stage 1 may draw are missing. Make the pass for this recipe, or over all samples (without --stage1-only).";
     }
-}
-
-/// <summary>What stage 1 of a recipe can read.</summary>
-internal static class StageOne
-{
-    /// <summary>Draws of the steps in which ω can be above 0.</summary>
-    public static long Samples(RunConfig config) =>
-        !config.Distils ? 0 : (long)Transition.LastTeacherStep(config.Distillation!, config.Training.Steps) * config.Training.BatchSequences;
 }

@@ -45,7 +45,7 @@ internal static class RunDescription
 
         if (parts.Selection is SelectionManifest selection)
         {
-            lines.Add(Text($"selection: stage 1 draws from {selection.Chosen} of {selection.Scored + selection.Unscored} samples, scored by {selection.Teacher.Name}"));
+            lines.Add(Text($"selection: stage 1 draws from {selection.Chosen} of {selection.Scored + selection.Unscored} samples, scored by {selection.Teacher.Name}; at most {StageOne.Samples(config) / (double)selection.Chosen:0.00} epochs of them"));
         }
 
         return lines;

@@ -198,14 +198,19 @@ public sealed class RunParts : IDisposable
     {
         SampleReader reader = SampleReader.Create([.. data.Domains.Select(domain => domain.Train)], config.Data, config.Objective, tokenizer);
         double[] shares = DomainShares.Of(config.Data.Mixture, [.. data.Domains.Select(domain => domain.Name)], reader.Sizes, PlannedSamples(config, resumed));
-        if (config.Selection is null)
+        if (config.Selection is null || StageOne.IsOver(config, resumed))
         {
             return (new BatchLoader(reader, shares, config.Seed), null);
         }
 
         (SelectionManifest selection, SampleSubset samples) = SelectionFolder.Read(config.Selection.Path);
-        string[] differences = [.. selection.Samples.DifferencesFrom(SampleSpace.Of(data.Fingerprint, config.Data, config.Objective), $"selection.path = {config.Selection.Path}")];
-        return differences.Length > 0 ? throw new ConfigurationException(differences) : (new BatchLoader(reader, shares, config.Seed, samples), selection);
+        List<string> differences = [.. selection.Samples.DifferencesFrom(SampleSpace.Of(data.Fingerprint, config.Data, config.Objective), $"selection.path = {config.Selection.Path}")];
+        if (resumed is { Selection.Length: > 0 } && resumed.Selection != selection.Sha256)
+        {
+            differences.Add($"selection.path = {config.Selection.Path}: the run drew from the list {resumed.Selection}, but this is {selection.Sha256}. Put the old list back, or start a new run.");
+        }
+
+        return differences.Count > 0 ? throw new ConfigurationException(differences) : (new BatchLoader(reader, shares, config.Seed, samples), selection);
     }
 
     private static void CheckModel(RunConfig config, TransformerConfig model, BpeTokenizer tokenizer, TrainState? resumed, List<string> problems)

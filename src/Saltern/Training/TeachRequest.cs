@@ -6,6 +6,9 @@ namespace Saltern.Training;
 /// <summary>What a pass of a teacher is asked for.</summary>
 public sealed record TeachRequest
 {
+    /// <summary>Most tokens that a position keeps: beyond that whole distributions would be smaller.</summary>
+    public const int MostKept = 4_096;
+
     /// <summary>The teacher: run folder, checkpoint folder or Hugging Face folder.</summary>
     public required string Teacher { get; init; }
 
@@ -83,9 +86,9 @@ public sealed record TeachRequest
             problems.Add($"--draws = {Draws} must be 1 to {TargetDraws.Most}, and goes with --mode sampled.");
         }
 
-        if (Kept is not (null or (>= 1 and <= ushort.MaxValue)) || (Kept is not null && Mode != CacheMode.TopK))
+        if (Kept is not (null or (>= 1 and <= MostKept)) || (Kept is not null && Mode != CacheMode.TopK))
         {
-            problems.Add($"--keep = {Kept} must be 1 to {ushort.MaxValue}, and goes with --mode top_k.");
+            problems.Add($"--keep = {Kept} must be 1 to {MostKept}, and goes with --mode top_k.");
         }
 
         if (BytesPerPosition is not (null or (>= 12 and <= 10_000)))

@@ -19,6 +19,9 @@ public sealed record TrainState
     /// <summary>Samples drawn from the selected ones: the position in their own stream.</summary>
     public long SubsetSamples { get; init; }
 
+    /// <summary>SHA-256 of the list of selected samples; a run does not go on with another one while they are drawn.</summary>
+    public string Selection { get; init; } = "";
+
     /// <summary>Samples that the run was planned to draw when it started; the shares of capped domains follow from it.</summary>
     public long PlannedSamples { get; init; }
 

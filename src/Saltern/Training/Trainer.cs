@@ -277,7 +277,7 @@ public sealed class Trainer : IDisposable
 
     // Σ h_t over the positions with a teacher; the domain gate's h is a matter of whole samples.
     private double GateSum(Batch batch, StageWeights weights, LossSums sums) => _config.Distillation?.Gate == GateKind.Domain
-        ? batch.Samples.Where(sample => weights.ByDomain[sample.Domain] > 0).Sum(sample => _domainFactors[sample.Domain]) * batch.SequenceLength
+        ? Enumerable.Range(0, batch.Samples.Count).Where(row => weights.ByDomain[batch.Samples[row].Domain] > 0).Sum(row => _domainFactors[batch.Samples[row].Domain] * batch.CountedOf(row))
         : sums.Gate;
 
     private void ReleaseTeacher()

@@ -96,7 +96,7 @@ public sealed class TrainingRun : IDisposable
             else
             {
                 string initialWeights = RunParts.WeightsFingerprint(student);
-                _trainer.Note(state => state with { PlannedSamples = RunParts.PlannedSamples(config, null), Products = MatrixProduct.Library, InitialWeights = initialWeights, DataFingerprint = parts.Data.Fingerprint, TeacherWeights = parts.TeacherWeights, Teacher = parts.TeacherRecord });
+                _trainer.Note(state => state with { PlannedSamples = RunParts.PlannedSamples(config, null), Selection = parts.Selection?.Sha256 ?? "", Products = MatrixProduct.Library, InitialWeights = initialWeights, DataFingerprint = parts.Data.Fingerprint, TeacherWeights = parts.TeacherWeights, Teacher = parts.TeacherRecord });
                 torch.manual_seed(config.Seed);
             }
 

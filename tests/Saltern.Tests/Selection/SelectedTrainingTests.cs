@@ -47,6 +47,12 @@ public sealed class SelectedTrainingTests : IDisposable
         RunConfig config = Salt() with { Selection = new SelectionConfig { Path = _folder["selection"] } };
         float[] whole = Train(config, "whole", 30);
         Train(config, "cut", 10); // inside stage 1
+        Select(0.1, "other");
+        RunConfig other = config with { Selection = new SelectionConfig { Path = _folder["other"] } };
+        TrainingRunOptions resume = TinyRun.Quick with { Resume = true, Overrides = [RecipeOverride.Parse("selection.path=other")] };
+        Assert.Contains("the run drew from the list", Assert.Throws<ConfigurationException>(() => TrainingRun.Open(other, _folder["cut"], resume)).Message, StringComparison.Ordinal);
+        Train(config, "cut", 20, resume: true);
+        Directory.Move(_folder["selection"], _folder["moved"]); // needed no more: stage 1 is over
         Assert.Equal(whole, Train(config, "cut", 30, resume: true));
     }
 
@@ -99,10 +105,10 @@ public sealed class SelectedTrainingTests : IDisposable
         Assert.Contains("by domain", SelectionReportWriter.Text(report).Replace("domain  ", "by domain", StringComparison.Ordinal), StringComparison.Ordinal);
     }
 
-    private SelectionReport Select(double share)
+    private SelectionReport Select(double share, string name = "selection")
     {
         Teach("scores", null, CacheMode.Scores, stage1Only: false);
-        return SelectionRun.Run(_folder["scores"], TinyRun.Shared.DataFolder, null, new SelectionRule { Share = share, Score = new ScoreRule { MinTokens = 8 } }, _folder["selection"]);
+        return SelectionRun.Run(_folder["scores"], TinyRun.Shared.DataFolder, null, new SelectionRule { Share = share, Score = new ScoreRule { MinTokens = 8 } }, _folder[name]);
     }
 
     private TeachManifest Teach(string name, RunConfig? config, CacheMode mode, bool stage1Only) => TeachRun.Run(
