@@ -49,7 +49,7 @@ public class TeachTests(Workspace workspace) : IClassFixture<Workspace>
         Assert.True(clock.Elapsed < TimeSpan.FromSeconds(5) && !Directory.Exists(workspace["wrong"]));
 
         Require("teach", "--teacher", workspace["teacher"], "--step", "30", "--data", workspace["data"], "--sequence-length", "32", "--mode", "scores", "--out", workspace["scores"]);
-        string report = Require("select", "--scores", workspace["scores"], "--data", workspace["data"], "--share", "0.2", "--min-tokens", "8", "--out", workspace["selection"]);
+        string report = Require("select", "--scores", workspace["scores"], "--share", "0.2", "--min-tokens", "8", "--out", workspace["selection"]);
         Assert.Contains("scored samples chosen", report, StringComparison.Ordinal);
         Assert.True(File.Exists(Path.Combine(workspace["selection"], "report.html")));
         Require("train", workspace["salt.yaml"], "--out", workspace["salt-ds"], "--set", "selection.path=" + workspace["selection"]);

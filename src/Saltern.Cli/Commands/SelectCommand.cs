@@ -1,6 +1,5 @@
 using System.CommandLine;
 using Saltern.Cli.Terminal;
-using Saltern.Configuration;
 using Saltern.Selection;
 
 namespace Saltern.Cli.Commands;
@@ -13,9 +12,7 @@ public static class SelectCommand
     {
         var defaults = new ScoreRule();
         var scores = new Option<string>("--scores") { Description = "Folder of 'saltern teach'.", Required = true };
-        var recipe = new Option<string?>("--recipe") { Description = "Recipe that names the data set (and the objective that the scores were made for)." };
-        var set = new Option<string[]>("--set") { Description = "key=value that wins over the recipe.", DefaultValueFactory = _ => [], AllowMultipleArgumentsPerToken = true };
-        var data = new Option<string?>("--data") { Description = "Data set folder, instead of a recipe." };
+        var data = new Option<string?>("--data") { Description = "Data set folder, if it is not where it was when the scores were made." };
         var share = new Option<double?>("--share") { Description = "Share of the scored samples to choose, in (0, 1]." };
         var count = new Option<long?>("--count") { Description = "Number of samples to choose, instead of a share." };
         var k = new Option<int>("--k") { Description = "A token counts where the teacher has it among its k most likely.", DefaultValueFactory = _ => defaults.K };
@@ -26,16 +23,9 @@ public static class SelectCommand
         var balance = new Option<string?>("--balance") { Description = "'domain': choose within each domain, so that the mixture stays." };
         balance.AcceptOnlyFromAmong("domain");
         var output = new Option<string>("--out") { Description = "Folder to write.", Required = true };
-        var command = new Command("select", "Choose the samples of stage 1 by a teacher's scores.") { scores, recipe, set, data, share, count, k, statistic, zeros, minimum, balance, output };
+        var command = new Command("select", "Choose the samples of stage 1 by a teacher's scores.") { scores, data, share, count, k, statistic, zeros, minimum, balance, output };
         command.SetAction(parsed => CommandRunner.Run(json: false, (console, _) =>
         {
-            string? path = parsed.GetValue(recipe), folder = parsed.GetValue(data);
-            if (path is null == folder is null)
-            {
-                throw new ConfigurationException("Give either --data DATA, the data set that the scores were made for, or --recipe RECIPE, which names it.");
-            }
-
-            RunConfig? config = path is null ? null : RecipeReader.Read<RunConfig>(path, parsed.GetValue(set)!);
             var rule = new SelectionRule
             {
                 Share = parsed.GetValue(share),
@@ -45,7 +35,7 @@ public static class SelectCommand
             };
             EngineSetup.Prepare();
             string target = parsed.GetRequiredValue(output);
-            SelectionReport report = SelectionRun.Run(parsed.GetRequiredValue(scores), folder ?? config!.Data.Path, config, rule, target);
+            SelectionReport report = SelectionRun.Run(parsed.GetRequiredValue(scores), parsed.GetValue(data), rule, target);
             console.Lines.Write(SelectionReportWriter.Text(report));
             console.Line($"report: {Path.Combine(target, SelectionRun.ReportFile)}");
             return ExitCode.Done;

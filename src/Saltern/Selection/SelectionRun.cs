@@ -1,5 +1,4 @@
 using Saltern.Checkpoints;
-using Saltern.Configuration;
 using Saltern.Data;
 using Saltern.Teachers;
 using Saltern.Tokenization;
@@ -14,25 +13,30 @@ public static class SelectionRun
 
     /// <summary>Scores, chooses, writes the list and the report.</summary>
     /// <param name="scores">Folder of a finished pass.</param>
-    /// <param name="dataPath">Data set folder that the pass was made for.</param>
-    /// <param name="config">Recipe whose objective the pass was made for; null for causal samples.</param>
+    /// <param name="dataPath">Data set folder that the pass was made for; null for where it was then.</param>
     /// <param name="rule">How to choose.</param>
     /// <param name="output">Folder to write.</param>
     /// <exception cref="ConfigurationException">The rule is out of range, or the data set is another one.</exception>
-    public static SelectionReport Run(string scores, string dataPath, RunConfig? config, SelectionRule rule, string output)
+    public static SelectionReport Run(string scores, string? dataPath, SelectionRule rule, string output)
     {
         using TeacherCache pass = TeacherCache.Open(scores);
         rule.Validate(pass.Plan.VocabularySize);
-        using TokenDataset data = TokenDataset.Open(dataPath);
+        string path = dataPath ?? pass.Manifest.DataPath;
+        if (!Directory.Exists(path))
+        {
+            throw new ConfigurationException($"The data set of --scores = {scores} was at {path}, which is not there. Name it with --data.");
+        }
+
+        using TokenDataset data = TokenDataset.Open(path);
         BpeTokenizer tokenizer = BpeTokenizer.Load(data.TokenizerPath);
-        DataConfig samples = new() { Path = dataPath, SequenceLength = pass.Plan.Samples.SequenceLength, MaskDocuments = pass.Plan.Samples.MaskDocuments };
-        string[] problems = [.. pass.Plan.Samples.DifferencesFrom(SampleSpace.Of(data.Fingerprint, samples, config?.Objective), $"--scores = {scores}")];
+        DataConfig samples = new() { Path = path, SequenceLength = pass.Plan.Samples.SequenceLength, MaskDocuments = pass.Plan.Samples.MaskDocuments };
+        string[] problems = [.. pass.Plan.Samples.DifferencesFrom(SampleSpace.Of(data.Fingerprint, samples, pass.Manifest.Objective), $"--scores = {scores}")];
         if (problems.Length > 0)
         {
             throw new ConfigurationException(problems);
         }
 
-        SampleReader reader = SampleReader.Create([.. data.Domains.Select(domain => domain.Train)], samples, config?.Objective, tokenizer);
+        SampleReader reader = SampleReader.Create([.. data.Domains.Select(domain => domain.Train)], samples, pass.Manifest.Objective, tokenizer);
         var selection = SampleSelection.Choose(pass, rule);
         SelectionManifest manifest = SelectionFolder.Write(output, selection, pass, rule, [.. data.Domains.Select(domain => domain.Name)]);
         var report = SelectionReport.Of(selection, manifest, pass.Manifest.Buckets, reader, tokenizer);

@@ -105,6 +105,12 @@ public sealed record TeachManifest
     /// <summary>The teacher, with what this pass cost.</summary>
     public required RunTeacher Teacher { get; init; }
 
+    /// <summary>Where the data set was when the pass was made; the plan has its fingerprint.</summary>
+    public required string DataPath { get; init; }
+
+    /// <summary>The objective mix; null for causal samples.</summary>
+    public ObjectiveConfig? Objective { get; init; }
+
     /// <summary>Bounds of easy, medium and hard.</summary>
     public required DifficultyBuckets Buckets { get; init; }
 

@@ -9,7 +9,7 @@ namespace Saltern.Training;
 internal static class CacheProblems
 {
     /// <summary>Every difference; none where the run may be taught from the cache.</summary>
-    public static IEnumerable<string> Of(TeacherCache cache, RunConfig config, TokenDataset? data, BpeTokenizer? tokenizer, BatchLoader? batches)
+    public static IEnumerable<string> Of(TeacherCache cache, RunConfig config, TokenDataset? data, BpeTokenizer? tokenizer, BatchLoader? batches, TrainState? resumed)
     {
         TeachPlan plan = cache.Plan;
         string owner = $"teacher.cache = {cache.Folder}";
@@ -39,14 +39,14 @@ internal static class CacheProblems
             yield return gate;
         }
 
-        if (batches is not null && data is not null && differences.Length == 0 && MissingSamples(cache, config, data, batches) is string missing)
+        if (batches is not null && data is not null && differences.Length == 0 && MissingSamples(cache, config, data, batches, resumed) is string missing)
         {
             yield return $"{owner} {missing}";
         }
     }
 
     // A pass over stage 1 of the same order covers every shorter one; for another order each sample is looked for.
-    private static string? MissingSamples(TeacherCache cache, RunConfig config, TokenDataset data, BatchLoader batches)
+    private static string? MissingSamples(TeacherCache cache, RunConfig config, TokenDataset data, BatchLoader batches, TrainState? resumed)
     {
         TeachCoverage coverage = cache.Plan.Coverage;
         if (coverage.IsWhole || !config.Distils)
@@ -54,7 +54,7 @@ internal static class CacheProblems
             return null;
         }
 
-        long drawn = StageOne.Samples(config);
+        long drawn = StageOne.Samples(config, resumed);
         if (coverage.Order == batches.Stage1Order(SampleSpace.Of(data.Fingerprint, config.Data, config.Objective)) && coverage.Drawn >= drawn)
         {
             return null;

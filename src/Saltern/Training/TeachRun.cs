@@ -60,7 +60,7 @@ public static class TeachRun
             TeacherLosses.Run(teacher, head, set).Save(request.Out, set);
         }
 
-        return pass.Finish(parts.Record, teacher.Config);
+        return pass.Finish(parts.Record, teacher.Config, Path.GetFullPath(dataConfig.Path), request.Recipe?.Objective);
     }
 
     private static (IReadOnlyList<(int Domain, long Index)> Samples, TeachCoverage Coverage) Samples(TeachRequest request, TokenDataset data, BpeTokenizer tokenizer, SampleReader reader)

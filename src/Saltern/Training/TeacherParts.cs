@@ -68,7 +68,7 @@ internal sealed record TeacherParts(string? Folder, TeacherCache? Cache, string 
     public static TeacherParts OpenCache(RunConfig config, TokenDataset? data, BpeTokenizer? tokenizer, BatchLoader? batches, TrainState? resumed)
     {
         TeacherCache cache = TeacherCache.Open(config.Teacher!.Cache!);
-        List<string> problems = [.. CacheProblems.Of(cache, config, data, tokenizer, batches)];
+        List<string> problems = [.. CacheProblems.Of(cache, config, data, tokenizer, batches, resumed)];
         if (config.Teacher.Path is string path && TeacherWeights.Fingerprint(ModelLocation.Resolve(path)) is string found && found != cache.Plan.TeacherWeights)
         {
             problems.Add($"teacher.cache = {cache.Folder} was made by the weights {cache.Plan.TeacherWeights}, but teacher.path = {path} has {found}. Make a pass of this teacher, or remove teacher.path.");

@@ -108,7 +108,7 @@ public sealed class SelectedTrainingTests : IDisposable
     private SelectionReport Select(double share, string name = "selection")
     {
         Teach("scores", null, CacheMode.Scores, stage1Only: false);
-        return SelectionRun.Run(_folder["scores"], TinyRun.Shared.DataFolder, null, new SelectionRule { Share = share, Score = new ScoreRule { MinTokens = 8 } }, _folder[name]);
+        return SelectionRun.Run(_folder["scores"], null, new SelectionRule { Share = share, Score = new ScoreRule { MinTokens = 8 } }, _folder[name]);
     }
 
     private TeachManifest Teach(string name, RunConfig? config, CacheMode mode, bool stage1Only) => TeachRun.Run(
