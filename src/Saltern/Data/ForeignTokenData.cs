@@ -55,6 +55,7 @@ internal static class ForeignTokenData
                 if ((isValid ? valid : train) is { } other)
                 {
                     problems.Add($"'{file}' and '{other.Path}' are both {(isValid ? "validation" : "training")} text of '{domain}'. Rename one of them.");
+                    other.Dispose();
                 }
 
                 domains[domain] = isValid ? (train, shard) : (shard, valid);

@@ -2,7 +2,7 @@ namespace Saltern.Data;
 
 /// <summary>A set of document hashes, without an object for each; beyond its bound it forgets all and starts afresh.</summary>
 /// <remarks>
-/// Open addressing at no more than ¾ full: 21 to 43 bytes a document while it grows, 128 MiB at the bound. Forgetting depends on the order of documents alone,
+/// Open addressing at no more than ¾ full: 21 to 43 bytes a document, 128 MiB at the bound, and half as much again while it grows. Forgetting depends on the order of documents alone,
 /// so equal corpora still give equal data sets. Duplicates more than <see cref="Capacity"/> documents apart may both be kept.
 /// </remarks>
 internal sealed class SeenDocuments

@@ -8,7 +8,7 @@ public sealed class CorpusPathsTests : IDisposable
 
     public CorpusPathsTests()
     {
-        foreach (string name in (string[])["b.jsonl", "a.jsonl", "A.txt", "x/c.jsonl", "x/y/d.jsonl", "x/y/e.txt", ".hidden/f.jsonl", "g.parquet"])
+        foreach (string name in (string[])["b.jsonl", "a.jsonl", "A.txt", "x/c.jsonl", "x/y/d.jsonl", "x/y/e.txt", ".hidden/f.jsonl", "g.csv"])
         {
             _folder.Write(name, "");
         }
@@ -44,14 +44,14 @@ public sealed class CorpusPathsTests : IDisposable
         string empty = Directory.CreateDirectory(_folder["empty"]).FullName;
 
         ConfigurationException error = Assert.Throws<ConfigurationException>(
-            () => CorpusPaths.Resolve([_folder["none.txt"], _folder["*.xml"], _folder["g.parquet"], _folder["*.parquet"], empty, _folder["no/*.txt"]]));
+            () => CorpusPaths.Resolve([_folder["none.txt"], _folder["*.xml"], _folder["g.csv"], _folder["*.csv"], empty, _folder["no/*.txt"]]));
 
         Assert.Collection(
             error.Problems,
             problem => Assert.Contains("none.txt' does not exist", problem, StringComparison.Ordinal),
             problem => Assert.Contains("*.xml' matches no file", problem, StringComparison.Ordinal),
-            problem => Assert.Contains("g.parquet' has an ending that is not supported. Allowed: .jsonl, .jsonl.gz, .txt, .md", problem, StringComparison.Ordinal),
-            problem => Assert.Contains("leads to 1 file(s), none of a supported kind (the first is 'g.parquet')", problem, StringComparison.Ordinal),
+            problem => Assert.Contains("g.csv' has an ending that is not supported. Allowed: .jsonl, .jsonl.gz, .jsonl.zst, .parquet, .txt, .md", problem, StringComparison.Ordinal),
+            problem => Assert.Contains("leads to 1 file(s), none of a supported kind (the first is 'g.csv')", problem, StringComparison.Ordinal),
             problem => Assert.Contains("empty' is a folder without files", problem, StringComparison.Ordinal),
             problem => Assert.Contains("matches no file", problem, StringComparison.Ordinal));
         Assert.Contains("No input", Assert.Throws<ConfigurationException>(() => CorpusPaths.Resolve([])).Message, StringComparison.Ordinal);
