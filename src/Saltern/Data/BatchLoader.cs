@@ -1,12 +1,14 @@
 namespace Saltern.Data;
 
 /// <summary>Deterministic, resumable batches from the shards of a data set, or, in stage 1, from a selected part of them.</summary>
-public sealed class BatchLoader
+/// <remarks>One batch may be read ahead on a background thread; it is used only if it holds just the samples that are asked for, so that what is drawn never depends on it.</remarks>
+public sealed class BatchLoader : IDisposable
 {
     private readonly SampleReader _reader;
     private readonly SampleStream _stream;
     private readonly SampleSubset? _subset;
     private readonly SampleStream? _subsetStream;
+    private Task<Batch>? _ahead;
 
     /// <summary>Plans the batches.</summary>
     /// <param name="reader">Reads a sample.</param>
@@ -60,7 +62,34 @@ public sealed class BatchLoader
     public Batch Next(int count, bool fromSubset = false)
     {
         long first = _stream.Position;
-        return new Batch(Draw(count, fromSubset), _reader, first);
+        SampleKey[] samples = Draw(count, fromSubset);
+        Batch? ahead = _ahead?.GetAwaiter().GetResult();
+        _ahead = null;
+        return ahead is not null && ahead.FirstPosition == first && ahead.Samples.SequenceEqual(samples) ? ahead : new Batch(samples, _reader, first);
+    }
+
+    /// <summary>Reads what <see cref="Next"/> would give on a background thread; the positions stay.</summary>
+    public void ReadAhead(int count, bool fromSubset = false)
+    {
+        _ahead?.GetAwaiter().GetResult();
+        long first = _stream.Position;
+        IReadOnlyList<SampleKey> samples = Peek(count, fromSubset);
+        _ahead = Task.Run(() => new Batch(samples, _reader, first));
+    }
+
+    /// <summary>Waits for what is being read: the shards may be closed afterwards.</summary>
+    public void Dispose()
+    {
+        try
+        {
+            _ahead?.Wait();
+        }
+        catch (AggregateException)
+        {
+            // Nobody asks for that batch any more.
+        }
+
+        _ahead = null;
     }
 
     /// <summary>The samples that <see cref="Next"/> would give; the positions stay.</summary>

@@ -176,7 +176,11 @@ public sealed class RunParts : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => Data.Dispose();
+    public void Dispose()
+    {
+        Batches.Dispose();
+        Data.Dispose();
+    }
 
     private static void CheckData(RunConfig config, TrainState? resumed, TokenDataset data)
     {

@@ -167,6 +167,7 @@ public sealed class Trainer : IDisposable
     {
         using StepProfile.Mark mark = StepProfile.Of(StepPart.Batch);
         Batch batch = _batches.Next(_config.Training.BatchSequences, fromSubset);
+        _batches.ReadAhead(_config.Training.BatchSequences, fromSubset);
         Teacher?.ReadAhead(_batches.Peek(_config.Training.BatchSequences, fromSubset));
         return batch;
     }

@@ -165,6 +165,24 @@ public sealed class SampleReaderTests : IDisposable
     }
 
     [Fact]
+    public void ReadingAhead_ChangesNoBatch()
+    {
+        SampleReader reader = _text.Reader(Data(8));
+        using BatchLoader plain = new(reader, [1], 5, new SampleSubset([[2, 7, 11]])), ahead = new(reader, [1], 5, new SampleSubset([[2, 7, 11]]));
+        foreach (bool fromSubset in new[] { true, true, false, false })
+        {
+            Batch expected = plain.Next(4, fromSubset), actual = ahead.Next(4, fromSubset);
+            Assert.Equal(expected.Samples, actual.Samples);
+            Assert.Equal(expected.FirstPosition, actual.FirstPosition);
+            Assert.Equal(expected.Labels([0, 1, 2, 3]), actual.Labels([0, 1, 2, 3]));
+
+            // As the trainer does: the next step is taken to be like this one, which is wrong once.
+            ahead.ReadAhead(4, fromSubset);
+            Assert.Equal((plain.Position, plain.SubsetPosition), (ahead.Position, ahead.SubsetPosition));
+        }
+    }
+
+    [Fact]
     public void ASubset_LeavesTheOtherStreamWhereItWouldHaveBeen()
     {
         SampleReader reader = _text.Reader(Data(8));
