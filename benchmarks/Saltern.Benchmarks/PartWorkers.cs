@@ -197,7 +197,7 @@ internal static class PartWorkers
 
     private static void Prepare(Options options)
     {
-        NativeRuntime.Configure(tuneAllocator: true);
+        NativeRuntime.Configure(tuneAllocator: !options.Has("default-malloc"));
         set_num_threads(options.Number("threads", 1));
         MatrixProduct.Use(options.Text("library", "fastest") switch { "blas" => ProductLibrary.Blas, "onednn" => ProductLibrary.OneDnn, _ => MatrixProduct.Fastest() });
     }

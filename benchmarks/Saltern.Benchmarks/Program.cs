@@ -1,11 +1,12 @@
 using Saltern.Benchmarks;
 
-// Drivers (steps, parts, threads, scaling) start workers (the rest) in processes of their own and pair them; see ../README.md.
+// Drivers (steps, parts, threads, salt, scaling) start workers (the rest) in processes of their own and pair them; see ../README.md.
 return args switch
 {
     ["steps", .. string[] rest] => StepComparison.Run(new Options(rest)),
     ["parts", .. string[] rest] => PartComparison.Parts(new Options(rest)),
     ["threads", .. string[] rest] => PartComparison.Threads(new Options(rest)),
+    ["salt", .. string[] rest] => PartComparison.Salt(new Options(rest)),
     ["scaling", .. string[] rest] => Scaling.Run(new Options(rest)),
     ["step", .. string[] rest] => StepWorker.Run(new Options(rest)),
     ["peak", .. string[] rest] => PartWorkers.Peak(new Options(rest)),
@@ -18,6 +19,6 @@ return args switch
 
 static int Usage()
 {
-    Console.Error.WriteLine("usage: steps | parts | threads | scaling [--name value …]; benchmarks/README.md says what each does.");
+    Console.Error.WriteLine("usage: steps | parts | threads | salt | scaling [--name value …]; benchmarks/README.md says what each does.");
     return 2;
 }

@@ -38,9 +38,11 @@ internal sealed class AutogradPass(Tensor hidden) : TrainingPass
 /// <summary>A pass through own kernels.</summary>
 internal sealed class FusedPass(FusedDecoder decoder, Tensor hidden) : TrainingPass
 {
+    private readonly long _pass = decoder.LastPass;
+
     public override Tensor Hidden => hidden;
 
-    public override void Backward(Tensor hiddenGradient) => decoder.Backward(hiddenGradient);
+    public override void Backward(Tensor hiddenGradient) => decoder.Backward(_pass, hiddenGradient);
 }
 
 /// <summary>A pass through libtorch's operations that keeps each layer's input and runs the layer again, with a graph, on the way back.</summary>

@@ -141,8 +141,16 @@ public class FusedDecoderTests
         using Transformer model = Model(4, biases: false, 20);
         Tensor gradient = randn(40, 32);
         using TrainingPass first = model.Train(randint(0, 53, [2, 20], ScalarType.Int64)), second = model.Train(randint(0, 53, [2, 20], ScalarType.Int64));
+        Assert.Throws<InvalidOperationException>(() => first.Backward(gradient));
         second.Backward(gradient);
         Assert.Throws<InvalidOperationException>(() => second.Backward(gradient));
+        using TrainingPass third = model.Train(randint(0, 53, [2, 20], ScalarType.Int64));
+        using (no_grad())
+        {
+            model.HiddenStates(randint(0, 53, [1, 20], ScalarType.Int64));
+        }
+
+        Assert.Throws<InvalidOperationException>(() => third.Backward(gradient));
     }
 
     [Fact]
