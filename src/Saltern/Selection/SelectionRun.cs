@@ -19,7 +19,7 @@ public static class SelectionRun
     /// <exception cref="ConfigurationException">The rule is out of range, or the data set is another one.</exception>
     public static SelectionReport Run(string scores, string? dataPath, SelectionRule rule, string output)
     {
-        using TeacherCache pass = TeacherCache.Open(scores);
+        using TeacherCache pass = TeacherCache.Open(scores, verify: true); // all of it is read anyway
         rule.Validate(pass.Plan.VocabularySize);
         string path = dataPath ?? pass.Manifest.DataPath;
         if (!Directory.Exists(path))

@@ -65,6 +65,11 @@ public sealed class RunParts : IDisposable
     /// <exception cref="ConfigurationException">Something does not fit; every problem is listed.</exception>
     public static RunParts Open(RunConfig config, TrainState? resumed, bool verifyData = false)
     {
+        if (config.Teacher?.Cache is not null && !StageOne.IsOver(config, resumed))
+        {
+            CacheProblems.RefuseWrongPair(config);
+        }
+
         var problems = new List<string>();
         TokenDataset? data = null;
         BpeTokenizer? tokenizer = null;

@@ -10,7 +10,7 @@ namespace Saltern.Training;
 /// <summary>A pass of a teacher from request to manifest: opens what it needs, plans, makes the missing files, finds the difficulty bounds.</summary>
 public static class TeachRun
 {
-    // Average bytes of a position: METHOD's promise, for ids of two and of four bytes.
+    // Average bytes of a position, for ids of two and of four bytes (docs/method.md, "Soft labels on disk").
     private const double SmallVocabularyBytes = 40, LargeVocabularyBytes = 64;
     private const int CurveTokens = 65_536;
     private const string LockFile = "teach.lock";
