@@ -45,7 +45,7 @@ internal static class Scaling
                 Console.Error.WriteLine($"{sweep.Name} {point.Label}");
             }
 
-            List<string> lines = [sweep.Title + Text($"; {threads} threads, medians of 3 steps after 2."), "",
+            List<string> lines = [sweep.Title + Text($"; {threads} threads, the fastest of 3 steps after 2 (on a virtual machine the host takes a core now and then, which doubles a step)."), "",
                 $"| {sweep.XTitle} | plain, tokens/s | distilling, tokens/s | GFLOP/s, plain | plain, MiB | distilling, MiB | plain with recompute: tokens/s | MiB |", "| --- | --- | --- | --- | --- | --- | --- | --- |"];
             foreach ((Point point, JsonElement plain, JsonElement distilling, JsonElement recomputing) in rows)
             {
@@ -71,9 +71,9 @@ internal static class Scaling
     private static string Picture(Sweep sweep, IReadOnlyList<(double X, JsonElement Line)> points)
     {
         var plot = new PlotModel { Title = sweep.Title, TitleFontSize = 13 };
-        plot.Axes.Add(new LogarithmicAxis { Position = AxisPosition.Bottom, Title = sweep.XTitle, MajorGridlineStyle = LineStyle.Dot });
+        plot.Axes.Add(new LogarithmicAxis { Position = AxisPosition.Bottom, Title = sweep.XTitle, AxisTitleDistance = 8, MajorGridlineStyle = LineStyle.Dot });
         plot.Axes.Add(new LogarithmicAxis { Position = AxisPosition.Left, Title = "tokens/s", Key = "speed", MajorGridlineStyle = LineStyle.Dot });
-        plot.Axes.Add(new LogarithmicAxis { Position = AxisPosition.Right, Title = "peak memory, MiB (dashed)", Key = "memory" });
+        plot.Axes.Add(new LogarithmicAxis { Position = AxisPosition.Right, Title = "peak memory, MiB (dashed)", AxisTitleDistance = 24, Key = "memory" });
         var speed = new LineSeries { YAxisKey = "speed", MarkerType = MarkerType.Circle, Color = OxyColors.SteelBlue };
         var memory = new LineSeries { YAxisKey = "memory", MarkerType = MarkerType.Square, LineStyle = LineStyle.Dash, Color = OxyColors.IndianRed };
         foreach ((double x, JsonElement line) in points)
