@@ -22,14 +22,14 @@ public static class SelectionRun
         using TeacherCache pass = TeacherCache.Open(scores, verify: true); // all of it is read anyway
         rule.Validate(pass.Plan.VocabularySize);
         string path = dataPath ?? pass.Manifest.DataPath;
-        if (!Directory.Exists(path))
+        if (!Path.Exists(path) && !Directory.Exists(Path.GetDirectoryName(Path.GetFullPath(path))))
         {
             throw new ConfigurationException($"The data set of --scores = {scores} was at {path}, which is not there. Name it with --data.");
         }
 
-        using TokenDataset data = TokenDataset.Open(path);
+        DataConfig samples = new() { Path = path, Tokenizer = pass.Manifest.DataTokenizer, SequenceLength = pass.Plan.Samples.SequenceLength, MaskDocuments = pass.Plan.Samples.MaskDocuments };
+        using TokenDataset data = TokenDataset.Open(samples);
         BpeTokenizer tokenizer = BpeTokenizer.Load(data.TokenizerPath);
-        DataConfig samples = new() { Path = path, SequenceLength = pass.Plan.Samples.SequenceLength, MaskDocuments = pass.Plan.Samples.MaskDocuments };
         string[] problems = [.. pass.Plan.Samples.DifferencesFrom(SampleSpace.Of(data.Fingerprint, samples, pass.Manifest.Objective), $"--scores = {scores}")];
         if (problems.Length > 0)
         {

@@ -108,6 +108,9 @@ public sealed record TeachManifest
     /// <summary>Where the data set was when the pass was made; the plan has its fingerprint.</summary>
     public required string DataPath { get; init; }
 
+    /// <summary>Tokenizer of the recipe, where the tokens are another program's; null for a prepared data set.</summary>
+    public string? DataTokenizer { get; init; }
+
     /// <summary>The objective mix; null for causal samples.</summary>
     public ObjectiveConfig? Objective { get; init; }
 

@@ -112,9 +112,9 @@ public sealed class TeacherPass
     /// <summary>Reads all files once, finds the bounds of easy, medium and hard, and writes the manifest.</summary>
     /// <param name="teacher">What is known of the teacher; the pass's cost is added.</param>
     /// <param name="shape">Its shape.</param>
-    /// <param name="dataPath">Where the data set is.</param>
+    /// <param name="data">Where the data set is, and its tokenizer where another program wrote it.</param>
     /// <param name="objective">The objective mix; null for causal samples.</param>
-    public TeachManifest Finish(RunTeacher teacher, TransformerConfig shape, string dataPath, ObjectiveConfig? objective)
+    public TeachManifest Finish(RunTeacher teacher, TransformerConfig shape, DataConfig data, ObjectiveConfig? objective)
     {
         var shards = new List<TeachShard>();
         long[] counts = new long[1 << 15];
@@ -143,7 +143,8 @@ public sealed class TeacherPass
         var manifest = new TeachManifest
         {
             Plan = _plan,
-            DataPath = dataPath,
+            DataPath = Path.GetFullPath(data.Path),
+            DataTokenizer = data.Tokenizer is { } tokenizer ? Path.GetFullPath(tokenizer) : null,
             Objective = objective,
             Teacher = teacher with { PassFlops = flops, PassSeconds = seconds },
             Buckets = new DifficultyBuckets { TokenBounds = DifficultyBuckets.Terciles(counts), SequenceBounds = DifficultyBuckets.Terciles(means), Tokens = positions, Sequences = means.Length },

@@ -25,7 +25,7 @@ public static class TeachRun
     {
         request.Validate();
         DataConfig dataConfig = request.Recipe?.Data ?? new DataConfig { Path = request.DataPath!, SequenceLength = request.SequenceLength!.Value };
-        using TokenDataset data = TokenDataset.Open(dataConfig.Path, verify: true, cancellation);
+        using TokenDataset data = TokenDataset.Open(dataConfig, verifyAgain: false, cancellation);
         BpeTokenizer tokenizer = BpeTokenizer.Load(data.TokenizerPath);
         double temperature = request.Temperature ?? request.Recipe?.Teacher?.Temperature ?? 1.0;
         TeacherParts parts = TeacherParts.Open(new TeacherConfig { Path = request.Teacher, Temperature = temperature }, request.Recipe?.Objective, dataConfig.SequenceLength, tokenizer);
@@ -60,7 +60,7 @@ public static class TeachRun
             TeacherLosses.Run(teacher, head, set).Save(request.Out, set);
         }
 
-        return pass.Finish(parts.Record, teacher.Config, Path.GetFullPath(dataConfig.Path), request.Recipe?.Objective);
+        return pass.Finish(parts.Record, teacher.Config, dataConfig, request.Recipe?.Objective);
     }
 
     private static (IReadOnlyList<(int Domain, long Index)> Samples, TeachCoverage Coverage) Samples(TeachRequest request, TokenDataset data, BpeTokenizer tokenizer, SampleReader reader)
