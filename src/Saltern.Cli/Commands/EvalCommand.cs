@@ -15,7 +15,7 @@ using Saltern.Training;
 
 namespace Saltern.Cli.Commands;
 
-/// <summary><c>saltern eval MODEL</c>: loss, perplexity, bits per byte and accuracy, by domain.</summary>
+/// <summary><c>saltern eval MODEL</c>: loss, perplexity, bits per byte and accuracy, by domain; or tasks.</summary>
 public static class EvalCommand
 {
     // Models may know far more positions than fit into a forward pass here.
@@ -32,23 +32,35 @@ public static class EvalCommand
         split.AcceptOnlyFromAmong("valid", "train", "all");
         var tokens = new Option<int>("--tokens") { Description = "About how many tokens; all there is where there is less.", DefaultValueFactory = _ => 262_144 };
         var length = new Option<int?>("--sequence-length") { Description = "Tokens of a window; the run's own by default, else at most 1,024." };
-        var teacher = new Option<string?>("--teacher") { Description = "A second model to show on the same tokens." };
+        var teacher = new Option<string?>("--teacher") { Description = "A second model to show on the same tokens or items." };
         var buckets = new Option<string?>("--buckets") { Description = "Folder of 'saltern teach': also by easy, medium and hard; needs --teacher, the model of that pass." };
         var output = new Option<string?>("--out") { Description = "Folder for the result as JSON." };
         Option<bool> verify = CommonOptions.Verify(), json = CommonOptions.Json();
-        var command = new Command("eval", "Measure a model on a data set.") { model, data, split, tokens, length, teacher, buckets, output, verify, json };
+        var tasks = new TaskOptions();
+        var command = new Command("eval", "Measure a model on a data set, or on tasks.") { model, data, split, tokens, length, teacher, buckets, tasks.Tasks, tasks.DataFolder, tasks.Shots, tasks.Limit, output, verify, json };
         command.SetAction(parsed => CommandRunner.Run(parsed.GetValue(json), (console, cancellation) =>
         {
             EngineSetup.Prepare();
             string path = parsed.GetRequiredValue(model), folder = ModelLocation.Resolve(path);
             RunConfig? run = RecipeOfRun(path);
+            if (tasks.Of(parsed) is TaskRequest request)
+            {
+                if (parsed.GetValue(data) is not null || parsed.GetValue(buckets) is not null)
+                {
+                    throw new ConfigurationException("--tasks measures tasks instead of a data set. Leave --data and --buckets out, or run eval twice.");
+                }
+
+                (string, string)? other = parsed.GetValue(teacher) is string secondName ? (secondName, ModelLocation.Resolve(secondName)) : null;
+                return TaskEvaluation.Run(console, request, (path, folder), other, (of, at) => Window(parsed.GetValue(length), RecipeOfRun(of), at), parsed.GetValue(output), cancellation);
+            }
+
             string dataFolder = parsed.GetValue(data) ?? run?.Data.Path ?? throw new ConfigurationException($"{path} is not a run folder, so its data set is not known. Give --data.");
             using TokenDataset dataset = TokenDataset.Open(Config(dataFolder, folder), parsed.GetValue(verify), cancellation);
-            int window = parsed.GetValue(length) ?? run?.Data.SequenceLength ?? Math.Min(ModelFolder.LoadConfig(folder).MaxPositionEmbeddings, LongestDefaultWindow);
-            var request = new Request(dataset, parsed.GetValue(split)!, parsed.GetValue(tokens), window);
-            DifficultyBuckets? bounds = Bounds(parsed.GetValue(buckets), parsed.GetValue(teacher), request);
-            Evaluated student = Evaluate(path, folder, request);
-            Evaluated? second = parsed.GetValue(teacher) is string name ? Evaluate(name, ModelLocation.Resolve(name), request) : null;
+            int window = Window(parsed.GetValue(length), run, folder);
+            var set = new Request(dataset, parsed.GetValue(split)!, parsed.GetValue(tokens), window);
+            DifficultyBuckets? bounds = Bounds(parsed.GetValue(buckets), parsed.GetValue(teacher), set);
+            Evaluated student = Evaluate(path, folder, set);
+            Evaluated? second = parsed.GetValue(teacher) is string name ? Evaluate(name, ModelLocation.Resolve(name), set) : null;
             ModelScores scores = student.Scores with { Buckets = bounds is null ? null : ByBucket(student, second!, bounds) };
             ModelScores? teacherScores = second?.Scores;
             string result = JsonSerializer.Serialize(new { Schema = "saltern.eval/1", Data = dataset.Fingerprint, Split = parsed.GetValue(split), Student = scores, Teacher = teacherScores }, JsonFormat);
@@ -75,6 +87,9 @@ public static class EvalCommand
         }));
         return command;
     }
+
+    private static int Window(int? length, RunConfig? run, string folder) =>
+        length ?? run?.Data.SequenceLength ?? Math.Min(ModelFolder.LoadConfig(folder).MaxPositionEmbeddings, LongestDefaultWindow);
 
     // Token data of other programs names no tokenizer: it is taken to be the model's, as its ids must be.
     private static DataConfig Config(string data, string model) => new()

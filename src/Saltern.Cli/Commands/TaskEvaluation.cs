@@ -1,0 +1,99 @@
+using System.Globalization;
+using Saltern.Checkpoints;
+using Saltern.Cli.Terminal;
+using Saltern.Evaluation;
+
+namespace Saltern.Cli.Commands;
+
+/// <summary>The part of <c>saltern eval</c> that runs tasks: one model, or two on the same items.</summary>
+internal static class TaskEvaluation
+{
+    /// <summary>Runs the tasks, prints the table, writes the files.</summary>
+    /// <param name="console">Where words go.</param>
+    /// <param name="request">The tasks.</param>
+    /// <param name="model">Name and folder of the model.</param>
+    /// <param name="second">Name and folder of a second model, or null.</param>
+    /// <param name="window">Most tokens a model reads at once, by its name and folder.</param>
+    /// <param name="output">Folder for results.json and samples, or null.</param>
+    /// <param name="cancellation">Ends the work early.</param>
+    public static int Run(Output console, TaskRequest request, (string Name, string Folder) model, (string Name, string Folder)? second, Func<string, string, int> window, string? output, CancellationToken cancellation)
+    {
+        TaskPlan plan = TaskPlan.Read(request.Files, request.DataFolder, request.Shots);
+        Measured first = Measure(console, request, plan, model, window, cancellation);
+        Measured? other = second is { } named ? Measure(console, request, plan, named, window, cancellation) : null;
+        Dictionary<string, IReadOnlyList<PairedTest>>? paired = other is null ? null : first.Results.Zip(other.Results).ToDictionary(
+            pair => pair.First.Definition.Task,
+            pair => (IReadOnlyList<PairedTest>)[.. pair.First.Scores.Select(score => PairedTest.Of(score.Metric, pair.First.Items, pair.Second.Items))]);
+        foreach (Measured measured in new[] { first, other }.OfType<Measured>())
+        {
+            TaskTable.Print(console, measured.Name, measured.Results, measured.Groups);
+        }
+
+        if (plan.Missing.Count > 0)
+        {
+            console.Line($"Left out, because --data-dir has no data for them: {string.Join(", ", plan.Missing)}.");
+        }
+
+        if (paired is not null)
+        {
+            TaskTable.PrintPaired(console, first.Name, other!.Name, paired);
+        }
+
+        string result = first.Json(request.Limit, plan.Missing, paired);
+        if (output is not null)
+        {
+            first.Write(output, result);
+            other?.Write(Path.Combine(output, "second"), other.Json(request.Limit, plan.Missing, null));
+        }
+
+        if (console.IsJson)
+        {
+            Output.Json(result);
+        }
+
+        return ExitCode.Done;
+    }
+
+    private static Measured Measure(Output console, TaskRequest request, TaskPlan plan, (string Name, string Folder) named, Func<string, string, int> window, CancellationToken cancellation)
+    {
+        using TaskModel model = TaskModel.Load(named.Name, named.Folder, window(named.Name, named.Folder));
+        using var status = new StatusLine(console);
+        var results = new List<TaskResult>();
+        foreach (TaskFile task in plan.Tasks)
+        {
+            TaskResult result = TaskResult.Of(model, task, request.Limit, done => status.Show(() => $"{task.Definition.Task}: {done} done"), cancellation);
+            results.Add(result);
+            status.Keep(string.Create(CultureInfo.InvariantCulture, $"{task.Definition.Task}: {result.Items.Count} items in {result.Time.TotalSeconds:0.0} s, {result.ItemsPerSecond:0.0} items/s"));
+            if (result.CutItems.Count > 0)
+            {
+                status.Keep($"  {result.CutItems.Count} of them longer than the {model.Window} tokens that {named.Name} reads, cut from the left: {string.Join(", ", result.CutItems.Take(5))}{(result.CutItems.Count > 5 ? ", …" : "")}");
+            }
+
+            int lost = result.Items.Count(item => item.LosesTargets);
+            if (lost > 0)
+            {
+                status.Keep($"  Of {lost} even a part of the answer did not fit: their log probabilities are of the rest.");
+            }
+        }
+
+        var main = results.ToDictionary(result => result.Definition.Task, result => result.Scores[0].Value);
+        return new Measured(named.Name, model.Window, results, [.. plan.Groups.Select(group => group.Score(main))]);
+    }
+
+    private sealed record Measured(string Name, int Window, IReadOnlyList<TaskResult> Results, IReadOnlyList<GroupScores> Groups)
+    {
+        public string Json(int? limit, IReadOnlyList<string> missing, IReadOnlyDictionary<string, IReadOnlyList<PairedTest>>? paired) =>
+            TaskResultJson.Results(Name, Window, limit, Results, Groups, missing, paired);
+
+        public void Write(string folder, string json)
+        {
+            Directory.CreateDirectory(folder);
+            foreach (TaskResult result in Results)
+            {
+                DurableFolder.WriteText(Path.Combine(folder, $"samples_{result.Definition.Task}.jsonl"), string.Concat(TaskResultJson.Samples(result).Select(line => line + "\n")));
+            }
+
+            DurableFolder.WriteText(Path.Combine(folder, "results.json"), json);
+        }
+    }
+}

@@ -1,0 +1,42 @@
+using System.CommandLine;
+
+namespace Saltern.Cli.Commands;
+
+/// <summary>Options of <c>saltern eval</c> that belong to tasks.</summary>
+internal sealed record TaskOptions
+{
+    /// <summary><c>--tasks</c>.</summary>
+    public Option<string[]> Tasks { get; } = new("--tasks") { Description = "Task and group files (tasks/*.yaml): measure these instead of a data set.", AllowMultipleArgumentsPerToken = true };
+
+    /// <summary><c>--data-dir</c>.</summary>
+    public Option<string?> DataFolder { get; } = new("--data-dir") { Description = "Folder with the tasks' JSON lines." };
+
+    /// <summary><c>--shots</c>.</summary>
+    public Option<int?> Shots { get; } = new("--shots") { Description = "Examples before each item; the task's own number by default." };
+
+    /// <summary><c>--limit</c>.</summary>
+    public Option<int?> Limit { get; } = new("--limit") { Description = "Only the first items of each task." };
+
+    /// <summary>What was given; null without tasks.</summary>
+    public TaskRequest? Of(ParseResult parsed)
+    {
+        string[] tasks = parsed.GetValue(Tasks) ?? [];
+        string? folder = parsed.GetValue(DataFolder);
+        int? shots = parsed.GetValue(Shots), limit = parsed.GetValue(Limit);
+        if (tasks.Length == 0)
+        {
+            return folder is null && shots is null && limit is null ? null : throw new ConfigurationException("--data-dir, --shots and --limit belong to --tasks. Name task files, as --tasks tasks/arc_easy.yaml.");
+        }
+
+        return shots is < 0 or > 100 || limit < 1
+            ? throw new ConfigurationException($"--shots = {shots} must be in [0, 100], and --limit = {limit} at least 1.")
+            : new TaskRequest(tasks, folder, shots, limit);
+    }
+}
+
+/// <summary>Tasks to run.</summary>
+/// <param name="Files">Task and group files.</param>
+/// <param name="DataFolder">Where their data is.</param>
+/// <param name="Shots">Examples before each item; null for the tasks' own.</param>
+/// <param name="Limit">Most items of each; null for all.</param>
+internal sealed record TaskRequest(IReadOnlyList<string> Files, string? DataFolder, int? Shots, int? Limit);

@@ -1,0 +1,64 @@
+namespace Saltern.Evaluation;
+
+/// <summary>A metric over the items of a task.</summary>
+/// <param name="Metric">Which.</param>
+/// <param name="Value">The metric.</param>
+/// <param name="StandardError">Of a mean s/√n with n − 1 in s, as in lm-evaluation-harness; of the others the spread of the bootstrap. Null for a single item.</param>
+/// <param name="Low">Lower end of the 95 % interval, by bootstrap over items.</param>
+/// <param name="High">Upper end.</param>
+/// <param name="Chance">What guessing gives: the mean of 1/choices, 0 for free answers; null where guessing has no value, as for a perplexity.</param>
+/// <param name="Majority">Share of the most frequent right answer where all items have the same choices: what an answer without looking can reach. Null elsewhere.</param>
+public sealed record MetricScore(TaskMetric Metric, double Value, double? StandardError, double Low, double High, double? Chance, double? Majority)
+{
+    /// <summary>Whether the interval lies above all that needs no understanding; null where there is no chance level.</summary>
+    public bool? IsAboveChance => Chance is double chance ? Low > Math.Max(chance, Majority ?? 0) : null;
+
+    /// <summary>The metric over items.</summary>
+    /// <param name="metric">Which.</param>
+    /// <param name="kind">Kind of the task.</param>
+    /// <param name="items">Results, at least one.</param>
+    public static MetricScore Of(TaskMetric metric, TaskKind kind, IReadOnlyList<ItemResult> items)
+    {
+        ItemScore[] scores = [.. items.Select(item => item.Metrics[metric])];
+        double value = Over(metric, scores, null);
+        double[] spread = ItemBootstrap.Values(scores.Length, indices => Over(metric, scores, indices));
+        (double low, double high) = ItemBootstrap.Middle95(spread);
+        bool isMean = TaskMetrics.IsHigherBetter(metric);
+        double? error = scores.Length < 2 ? null : isMean ? Deviation([.. scores.Select(score => score.Value)]) / Math.Sqrt(scores.Length) : Deviation(spread);
+        return new MetricScore(metric, value, error, low, high, isMean ? ChanceOf(kind, items) : null, isMean ? MajorityOf(kind, items) : null);
+    }
+
+    /// <summary>The metric over some items.</summary>
+    /// <param name="metric">Which.</param>
+    /// <param name="scores">All items.</param>
+    /// <param name="indices">Which count, with repetition; null for all once.</param>
+    internal static double Over(TaskMetric metric, ItemScore[] scores, int[]? indices)
+    {
+        double value = 0, weight = 0;
+        for (int i = 0; i < scores.Length; i++)
+        {
+            ItemScore score = scores[indices is null ? i : indices[i]];
+            value += score.Value;
+            weight += score.Weight;
+        }
+
+        return TaskMetrics.Aggregate(metric, value / weight);
+    }
+
+    private static double Deviation(double[] values)
+    {
+        double mean = values.Average();
+        return Math.Sqrt(values.Sum(value => (value - mean) * (value - mean)) / (values.Length - 1));
+    }
+
+    private static int Options(TaskKind kind, TaskItem item) => kind == TaskKind.ContextChoice ? item.Contexts.Count : item.Choices.Count;
+
+    private static bool IsClosed(TaskKind kind) => kind is TaskKind.Choice or TaskKind.ContextChoice or TaskKind.Pair;
+
+    private static double ChanceOf(TaskKind kind, IReadOnlyList<ItemResult> items) => IsClosed(kind) ? items.Average(result => 1.0 / Options(kind, result.Item)) : 0;
+
+    private static double? MajorityOf(TaskKind kind, IReadOnlyList<ItemResult> items) =>
+        kind == TaskKind.Choice && items.All(result => result.Item.Choices.SequenceEqual(items[0].Item.Choices))
+            ? items.CountBy(result => result.Item.Gold).Max(pair => pair.Value) / (double)items.Count
+            : null;
+}

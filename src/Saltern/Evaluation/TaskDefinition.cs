@@ -1,0 +1,118 @@
+using System.ComponentModel.DataAnnotations;
+using Saltern.Configuration;
+
+namespace Saltern.Evaluation;
+
+/// <summary>How an item is put to the model.</summary>
+public enum TaskKind
+{
+    /// <summary>log p(choice | prompt) of each choice; the largest is the answer.</summary>
+    Choice,
+
+    /// <summary>log p(answer | context) of each context; the largest is the answer.</summary>
+    ContextChoice,
+
+    /// <summary>log p of each whole text, without a prompt; the largest is the answer.</summary>
+    Pair,
+
+    /// <summary>log p(answer | prompt), and whether it is what greedy decoding gives.</summary>
+    [RecipeKey("lastword")]
+    LastWord,
+
+    /// <summary>Text that greedy decoding adds to the prompt, compared with reference answers.</summary>
+    Generate,
+
+    /// <summary>log p of a whole text in disjoint windows.</summary>
+    Perplexity,
+}
+
+/// <summary>A task: which file, how its fields become prompts, what is measured. One YAML file each; the field names are lm-evaluation-harness's where it has them.</summary>
+public sealed record TaskDefinition : IValidated
+{
+    /// <summary>Name in results; lm-evaluation-harness's where the task is there.</summary>
+    [RegularExpression("[A-Za-z0-9_.-]+")]
+    [Advice("Use letters, digits, '_', '-' and '.': it names files.")]
+    public required string Task { get; init; }
+
+    /// <summary>Counts up when the prompt or the metric changes: scores of different versions do not compare.</summary>
+    [Range(0, 1_000_000)]
+    public int Version { get; init; } = 1;
+
+    /// <summary>How an item is put to the model.</summary>
+    public required TaskKind Kind { get; init; }
+
+    /// <summary>JSON lines of the items: a path, or a name inside <c>--data-dir</c>, the endings .jsonl, .jsonl.gz and .jsonl.zst being tried; the task's name by default.</summary>
+    public string? Data { get; init; }
+
+    /// <summary>Where examples for n-shot prompts come from, found like <see cref="Data"/>; null for the items themselves, an item never being its own example.</summary>
+    public string? ExampleData { get; init; }
+
+    /// <summary>How records are read: the first one whose fields a record has is used, so that several releases of a benchmark can share a file.</summary>
+    [MinLength(1)]
+    public required IReadOnlyList<TaskReading> Readings { get; init; }
+
+    /// <summary>Stands between prompt and choice or answer.</summary>
+    public string TargetDelimiter { get; init; } = " ";
+
+    /// <summary>What is measured, the main one first; null for the usual ones of the kind.</summary>
+    [MinLength(1)]
+    public IReadOnlyList<TaskMetric>? Metrics { get; init; }
+
+    /// <summary>Examples before each item.</summary>
+    [Range(0, 100)]
+    public int Shots { get; init; }
+
+    /// <summary>Decides which examples an item gets.</summary>
+    public long Seed { get; init; } = 1234;
+
+    /// <summary>Stands between examples.</summary>
+    public string ExampleDelimiter { get; init; } = "\n\n";
+
+    /// <summary>Most tokens of a generated answer.</summary>
+    [Range(1, 100_000)]
+    public int MaxTokens { get; init; } = 64;
+
+    /// <summary>Texts that end a generated answer; they do not belong to it.</summary>
+    public IReadOnlyList<string> Until { get; init; } = [];
+
+    /// <summary>How a generated answer is taken out of the text and compared.</summary>
+    public AnswerRules Answer { get; init; } = new();
+
+    /// <summary>The metrics, filled in.</summary>
+    internal IReadOnlyList<TaskMetric> Measured => Metrics ?? Kind switch
+    {
+        TaskKind.Choice => [TaskMetric.Acc, TaskMetric.AccNorm],
+        TaskKind.ContextChoice or TaskKind.Pair => [TaskMetric.Acc],
+        TaskKind.LastWord => [TaskMetric.Acc, TaskMetric.Perplexity],
+        TaskKind.Generate => [TaskMetric.ExactMatch],
+        _ => [TaskMetric.BitsPerByte, TaskMetric.BytePerplexity, TaskMetric.WordPerplexity],
+    };
+
+    /// <inheritdoc/>
+    public IEnumerable<ConfigurationProblem> Validate()
+    {
+        IReadOnlyList<TaskMetric> allowed = TaskMetrics.Of(Kind);
+        foreach (TaskMetric metric in Measured.Except(allowed))
+        {
+            yield return new ConfigurationProblem("metrics", $"has {TaskMetrics.NameOf(metric)}, which {KindName} does not give. Use {string.Join(", ", allowed.Select(TaskMetrics.NameOf))}.");
+        }
+
+        if (Shots > 0 && !TakesExamples)
+        {
+            yield return new ConfigurationProblem("shots", $"= {Shots}, but {KindName} has no prompt to put examples into. Use 0.");
+        }
+
+        for (int i = 0; i < Readings.Count; i++)
+        {
+            if (Readings[i].ProblemFor(Kind) is string problem)
+            {
+                yield return new ConfigurationProblem("readings", $"[{i}] {problem}");
+            }
+        }
+    }
+
+    /// <summary>Whether items have a prompt that examples can stand before.</summary>
+    internal bool TakesExamples => Kind is TaskKind.Choice or TaskKind.ContextChoice or TaskKind.LastWord or TaskKind.Generate;
+
+    private string KindName => "kind " + (Kind == TaskKind.LastWord ? "lastword" : System.Text.Json.JsonNamingPolicy.SnakeCaseLower.ConvertName(Kind.ToString()));
+}

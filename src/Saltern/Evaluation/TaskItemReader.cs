@@ -1,0 +1,154 @@
+using System.Globalization;
+using System.Text.Json;
+using Saltern.Data;
+
+namespace Saltern.Evaluation;
+
+/// <summary>Reads the items of a task from JSON lines, plain or compressed. A broken record is an error: a score over the rest would be of another task.</summary>
+public static class TaskItemReader
+{
+    private const int MaxLineBytes = 16 << 20, MaxExpansion = 1_000;
+    private static readonly string[] Endings = ["", ".jsonl", ".jsonl.gz", ".jsonl.zst"];
+
+    /// <summary>Finds a task's file.</summary>
+    /// <param name="data">What the task file says: a path or a name.</param>
+    /// <param name="dataFolder"><c>--data-dir</c>; null where none was given.</param>
+    /// <param name="taskFolder">Folder of the task file, from which its paths count.</param>
+    /// <returns>The path; null where there is no such file.</returns>
+    public static string? Find(string data, string? dataFolder, string taskFolder) =>
+        new[] { dataFolder, taskFolder }.OfType<string>()
+            .SelectMany(folder => Endings.Select(ending => Path.Combine(folder, data + ending)))
+            .FirstOrDefault(path => File.Exists(path) && CorpusFile.FormatOf(path) is CorpusFormat.JsonLines or CorpusFormat.JsonLinesGzip or CorpusFormat.JsonLinesZstandard);
+
+    /// <summary>Reads items.</summary>
+    /// <param name="definition">The task.</param>
+    /// <param name="path">Its file.</param>
+    /// <param name="limit">Most items, from the first on; null for all.</param>
+    /// <exception cref="DataFormatException">The file is damaged, or a record does not fit the task; the message names file and line.</exception>
+    public static IReadOnlyList<TaskItem> Read(TaskDefinition definition, string path, int? limit = null)
+    {
+        var items = new List<TaskItem>();
+        try
+        {
+            var stored = new FileStream(path, FileMode.Open, FileAccess.Read);
+            using Stream stream = ArchiveStream.Open(stored, CorpusFile.FormatOf(path)!.Value, MaxExpansion, out byte[]? endLine);
+            var lines = new BoundedLineReader(stream, MaxLineBytes);
+            for (LineResult result = lines.Read(out ReadOnlySpan<byte> line); items.Count < (limit ?? int.MaxValue); result = lines.Read(out line))
+            {
+                string place = string.Create(CultureInfo.InvariantCulture, $"{path}, line {lines.LineNumber}");
+                if (result == LineResult.TooLong)
+                {
+                    throw new DataFormatException($"{place} is longer than {MaxLineBytes} bytes.");
+                }
+
+                if (result == LineResult.End)
+                {
+                    // A whole gzip archive ends with this line, so without it something is missing.
+                    return endLine is null ? NotEmpty(items, path) : throw new DataFormatException($"{path} is cut short after line {lines.LineNumber}. Copy it again.");
+                }
+
+                if (endLine is not null && line.SequenceEqual(endLine))
+                {
+                    break;
+                }
+
+                if (lines.LineNumber == 1 && line.StartsWith("\uFEFF"u8))
+                {
+                    line = line[3..];
+                }
+
+                if (!line.Trim(" \t\r"u8).IsEmpty)
+                {
+                    items.Add(Parse(definition, line, place, items.Count));
+                }
+            }
+        }
+        catch (Exception e) when (e is InvalidDataException or EndOfStreamException)
+        {
+            throw new DataFormatException($"{path} is damaged: {e.Message}", e);
+        }
+
+        return NotEmpty(items, path);
+    }
+
+    private static List<TaskItem> NotEmpty(List<TaskItem> items, string path) =>
+        items.Count > 0 ? items : throw new DataFormatException($"{path} holds no item.");
+
+    private static TaskItem Parse(TaskDefinition definition, ReadOnlySpan<byte> line, string place, int index)
+    {
+        try
+        {
+            using JsonDocument document = JsonDocument.Parse(line.ToArray());
+            JsonElement record = document.RootElement.Clone();
+            TaskReading reading = definition.Readings.FirstOrDefault(reading => reading.Fits(record)) ?? throw NoReading(definition, record);
+            return Fill(definition.Kind, reading, record, index);
+        }
+        catch (JsonException)
+        {
+            throw new DataFormatException($"{place} is not JSON.");
+        }
+        catch (InvalidOperationException)
+        {
+            throw new DataFormatException($"{place} holds text that is not valid Unicode.");
+        }
+        catch (DataFormatException e)
+        {
+            throw new DataFormatException($"{place} ({definition.Task}): {e.Message}.", e);
+        }
+    }
+
+    private static DataFormatException NoReading(TaskDefinition definition, JsonElement record)
+    {
+        string found = record.ValueKind == JsonValueKind.Object ? string.Join(", ", record.EnumerateObject().Select(field => field.Name)) : $"no object but {record.ValueKind}";
+        return new DataFormatException($"no reading of the task fits the record, which has {found}. Add one under readings");
+    }
+
+    private static TaskItem Fill(TaskKind kind, TaskReading reading, JsonElement record, int index)
+    {
+        string Text(string template) => PromptTemplate.Parse(template).Fill(record);
+        IReadOnlyList<string> List(IReadOnlyList<string> templates, string? field) => field is null ? [.. templates.Select(Text)] : FieldPath.Parse(field).All(record);
+
+        IReadOnlyList<string> choices = List(reading.Choices, reading.ChoicesFrom), contexts = List(reading.Contexts, reading.ContextsFrom);
+        IReadOnlyList<string> options = kind == TaskKind.ContextChoice ? contexts : choices;
+        string answer = reading.Answer is null ? "" : Text(reading.Answer);
+        string[] answers = [.. reading.Answers.Select(FieldPath.Parse).SelectMany(field => field.All(record)).Distinct()];
+        if (answers.Length == 0 && kind == TaskKind.Generate)
+        {
+            answers = [reading.NoAnswer ?? throw new DataFormatException("has no reference answer, and the reading no no_answer")];
+        }
+
+        int gold = reading.Gold is null ? 0 : GoldIndex(reading, record, options.Count);
+        if (kind is TaskKind.Choice or TaskKind.Pair or TaskKind.ContextChoice && (options.Count < 2 || options.Any(string.IsNullOrWhiteSpace)))
+        {
+            throw new DataFormatException($"has {options.Count} choices, of which {options.Count(string.IsNullOrWhiteSpace)} are empty; at least two with text are needed");
+        }
+
+        if ((kind is TaskKind.ContextChoice or TaskKind.LastWord && string.IsNullOrWhiteSpace(answer)) || (kind == TaskKind.Perplexity && string.IsNullOrWhiteSpace(Text(reading.Prompt))))
+        {
+            throw new DataFormatException("has an empty text where something must be predicted");
+        }
+
+        return new TaskItem
+        {
+            Id = record.TryGetProperty("id", out JsonElement id) ? id.ToString() : index.ToString(CultureInfo.InvariantCulture),
+            Index = index,
+            Record = record,
+            Prompt = Text(reading.Prompt),
+            Choices = choices,
+            Contexts = contexts,
+            Gold = gold,
+            Answer = answer,
+            Answers = answers,
+            Example = reading.Example is not null ? Text(reading.Example) : kind switch { TaskKind.Choice => choices[gold], TaskKind.Generate => answers[0], _ => answer },
+        };
+    }
+
+    private static int GoldIndex(TaskReading reading, JsonElement record, int count)
+    {
+        string text = FieldPath.Parse(reading.Gold!).One(record);
+        string[] labels = reading.GoldLabelsFrom is string from ? [.. FieldPath.Parse(from).All(record)] : [.. reading.GoldLabels];
+        int gold = labels.Length > 0 ? Array.IndexOf(labels, text) : int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number) ? number : -1;
+        string allowed = labels.Length > 0 ? string.Join(", ", labels) : $"0 to {count - 1}";
+        return gold >= 0 && gold < count ? gold : throw new DataFormatException($"field '{reading.Gold}' is '{text}'; of {count} choices allowed are {allowed}. Test sets without answers cannot be scored");
+    }
+}

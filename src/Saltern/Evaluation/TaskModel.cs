@@ -1,0 +1,64 @@
+using Saltern.Checkpoints;
+using Saltern.Losses;
+using Saltern.Models;
+using Saltern.Tokenization;
+using TorchSharp;
+
+namespace Saltern.Evaluation;
+
+/// <summary>A model made ready for tasks: weights, tokenizer and loss head.</summary>
+public sealed class TaskModel : IDisposable
+{
+    private readonly LossHead _head;
+
+    /// <summary>Takes a model over.</summary>
+    /// <param name="name">What results call it.</param>
+    /// <param name="model">Disposed of with this.</param>
+    /// <param name="tokenizer">The model's.</param>
+    /// <param name="window">Most tokens that it reads at once.</param>
+    /// <exception cref="ConfigurationException">Model, tokenizer and window do not belong together.</exception>
+    public TaskModel(string name, Transformer model, BpeTokenizer tokenizer, int window)
+    {
+        if (model.Config.VocabSize < tokenizer.VocabularySize || window < 2 || window > model.Config.MaxPositionEmbeddings)
+        {
+            throw new ConfigurationException($"{name} has {model.Config.VocabSize} rows for {tokenizer.VocabularySize} token ids and knows {model.Config.MaxPositionEmbeddings} positions; windows of {window} tokens were asked for. Give another --sequence-length, or a model that fits its tokenizer.");
+        }
+
+        (Name, Model, Tokenizer, Window) = (name, model, tokenizer, window);
+        Encoder = new RequestEncoder(tokenizer, window);
+        _head = model.UsesKernels ? new FusedLossHead(tokenizer.VocabularySize, model.Config.VocabSize, torch.get_num_threads()) : new TensorLossHead(tokenizer.VocabularySize, model.Config.VocabSize);
+    }
+
+    /// <summary>What results call it.</summary>
+    public string Name { get; }
+
+    /// <summary>The decoder.</summary>
+    public Transformer Model { get; }
+
+    /// <summary>Its tokenizer.</summary>
+    public BpeTokenizer Tokenizer { get; }
+
+    /// <summary>Most tokens that it reads at once.</summary>
+    public int Window { get; }
+
+    /// <summary>Texts to requests.</summary>
+    public RequestEncoder Encoder { get; }
+
+    /// <summary>Reads a model folder.</summary>
+    /// <param name="name">What results call it.</param>
+    /// <param name="folder">Folder with config.json, weights and tokenizer.json.</param>
+    /// <param name="window">Most tokens at once.</param>
+    public static TaskModel Load(string name, string folder, int window) =>
+        new(name, ModelFolder.Load(folder, trainable: false), BpeTokenizer.Load(Path.Combine(folder, ModelFolder.TokenizerFile)), window);
+
+    /// <summary>Scores requests; see <see cref="RequestScorer"/>.</summary>
+    public RequestScore[] Score(IReadOnlyList<ScoreRequest> requests, Action<int>? progress = null, CancellationToken cancellation = default) =>
+        RequestScorer.Score(Model, _head, requests, progress, cancellation);
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _head.Dispose();
+        Model.Dispose();
+    }
+}

@@ -1,0 +1,84 @@
+using System.Text.Json;
+
+namespace Saltern.Evaluation;
+
+/// <summary>How one release's records are read. Texts are templates with <c>{field}</c>; see <see cref="PromptTemplate"/>.</summary>
+public sealed record TaskReading
+{
+    /// <summary>What stands before the choice or answer; of kind <c>perplexity</c> the text itself.</summary>
+    public string Prompt { get; init; } = "";
+
+    /// <summary>The choices (or whole texts of a pair), each a template.</summary>
+    public IReadOnlyList<string> Choices { get; init; } = [];
+
+    /// <summary>A field that lists the choices, as <c>choices.text[]</c>.</summary>
+    public string? ChoicesFrom { get; init; }
+
+    /// <summary>The contexts of a context choice, each a template.</summary>
+    public IReadOnlyList<string> Contexts { get; init; } = [];
+
+    /// <summary>A field that lists the contexts.</summary>
+    public string? ContextsFrom { get; init; }
+
+    /// <summary>The field that says which choice is right: its index from 0, or one of <see cref="GoldLabels"/>; null only for pairs, whose first text is the good one.</summary>
+    public string? Gold { get; init; }
+
+    /// <summary>What the gold field may hold, in the order of the choices.</summary>
+    public IReadOnlyList<string> GoldLabels { get; init; } = [];
+
+    /// <summary>A field that lists the labels of the item's choices.</summary>
+    public string? GoldLabelsFrom { get; init; }
+
+    /// <summary>The answer of a context choice or the last word, a template.</summary>
+    public string? Answer { get; init; }
+
+    /// <summary>Fields with reference answers of a generated text, each a text or a list; only the first must be there.</summary>
+    public IReadOnlyList<string> Answers { get; init; } = [];
+
+    /// <summary>What counts as the answer where the record lists none.</summary>
+    public string? NoAnswer { get; init; }
+
+    /// <summary>What an example shows as the answer, a template; the right choice, the answer or the first reference by default.</summary>
+    public string? Example { get; init; }
+
+    /// <summary>What is missing for a kind of task; null where all is well.</summary>
+    internal string? ProblemFor(TaskKind kind)
+    {
+        bool hasChoices = Choices.Count > 0 || ChoicesFrom is not null, hasContexts = Contexts.Count > 0 || ContextsFrom is not null;
+        string? missing = kind switch
+        {
+            TaskKind.Choice when !hasChoices || Gold is null => "needs choices or choices_from, and gold",
+            TaskKind.ContextChoice when !hasContexts || Gold is null || Answer is null => "needs contexts or contexts_from, answer and gold",
+            TaskKind.Pair when !hasChoices => "needs choices or choices_from",
+            TaskKind.LastWord when Prompt.Length == 0 || Answer is null => "needs prompt and answer",
+            TaskKind.Generate when Prompt.Length == 0 || Answers.Count == 0 => "needs prompt and answers",
+            TaskKind.Perplexity when Prompt.Length == 0 => "needs prompt: the text",
+            _ => null,
+        };
+        if (missing is not null)
+        {
+            return missing + ".";
+        }
+
+        try
+        {
+            _ = RequiredFields();
+            return null;
+        }
+        catch (FormatException e)
+        {
+            return e.Message;
+        }
+    }
+
+    /// <summary>Fields that a record must have to be read this way.</summary>
+    /// <exception cref="FormatException">A template or field is malformed.</exception>
+    internal IReadOnlyList<FieldPath> RequiredFields() =>
+    [
+        .. new[] { Prompt, Answer, Example }.OfType<string>().Concat(Choices).Concat(Contexts).SelectMany(text => PromptTemplate.Parse(text).Fields),
+        .. new[] { ChoicesFrom, ContextsFrom, Gold, GoldLabelsFrom }.OfType<string>().Concat(Answers.Take(1)).Select(FieldPath.Parse),
+    ];
+
+    /// <summary>Whether a record has the fields.</summary>
+    internal bool Fits(JsonElement record) => RequiredFields().All(field => field.Exists(record));
+}

@@ -1,0 +1,179 @@
+using System.Diagnostics;
+using System.Text;
+using System.Text.RegularExpressions;
+using Saltern.Models;
+
+namespace Saltern.Evaluation;
+
+/// <summary>Puts the items of a task to a model and scores what comes back.</summary>
+public static partial class TaskRunner
+{
+    /// <summary>Runs a task.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="definition">The task.</param>
+    /// <param name="items">Its items.</param>
+    /// <param name="examples">What stands before each item.</param>
+    /// <param name="progress">Told how many requests or answers are done.</param>
+    /// <param name="cancellation">Ends the work early, with an exception.</param>
+    public static IReadOnlyList<ItemResult> Run(TaskModel model, TaskDefinition definition, IReadOnlyList<TaskItem> items, FewShotPrompt examples, Action<int>? progress = null, CancellationToken cancellation = default)
+    {
+        if (definition.Kind == TaskKind.Generate)
+        {
+            return [.. items.Select((item, i) => Generated(model, definition, item, examples, () => progress?.Invoke(i + 1), cancellation))];
+        }
+
+        Planned[] plans = [.. items.Select(item => Plan(model, definition, item, examples))];
+        RequestScore[] scores = model.Score([.. plans.SelectMany(plan => plan.Requests)], progress, cancellation);
+        var results = new ItemResult[items.Count];
+        for (int i = 0, at = 0; i < items.Count; at += plans[i++].Requests.Count)
+        {
+            RequestScore[] own = scores[at..(at + plans[i].Requests.Count)];
+            results[i] = new ItemResult
+            {
+                Item = items[i],
+                Arguments = plans[i].Arguments,
+                Scores = own,
+                Metrics = Measure(definition.Kind, items[i], own),
+                IsCut = plans[i].Requests.Any(request => request.IsCut),
+                LosesTargets = plans[i].Requests.Any(request => request.LosesTargets),
+            };
+        }
+
+        return results;
+    }
+
+    /// <summary>Metrics of one item from its log probabilities.</summary>
+    /// <param name="kind">Kind of the task, not <c>generate</c>.</param>
+    /// <param name="item">The item.</param>
+    /// <param name="scores">One a choice or context; the windows of a text.</param>
+    internal static Dictionary<TaskMetric, ItemScore> Measure(TaskKind kind, TaskItem item, IReadOnlyList<RequestScore> scores)
+    {
+        double sum = scores.Sum(score => score.LogProb);
+        ItemScore Right(Func<int, double> value) => new(Largest(scores.Count, value) == item.Gold ? 1 : 0);
+        return kind switch
+        {
+            TaskKind.Choice or TaskKind.Pair => new()
+            {
+                [TaskMetric.Acc] = Right(i => scores[i].LogProb),
+                [TaskMetric.AccNorm] = Right(i => scores[i].LogProb / item.Choices[i].EnumerateRunes().Count()),
+                [TaskMetric.AccBytes] = Right(i => scores[i].LogProb / Encoding.UTF8.GetByteCount(item.Choices[i])),
+            },
+            TaskKind.ContextChoice => new() { [TaskMetric.Acc] = Right(i => scores[i].LogProb) },
+            TaskKind.LastWord => new() { [TaskMetric.Acc] = new(scores[0].IsGreedy ? 1 : 0), [TaskMetric.Perplexity] = new(sum) },
+            TaskKind.Perplexity => new()
+            {
+                [TaskMetric.BitsPerByte] = new(sum, Encoding.UTF8.GetByteCount(item.Prompt)),
+                [TaskMetric.BytePerplexity] = new(sum, Encoding.UTF8.GetByteCount(item.Prompt)),
+                [TaskMetric.WordPerplexity] = new(sum, WhiteSpace().Split(item.Prompt).Length),
+            },
+            _ => throw new UnreachableException(),
+        };
+    }
+
+    // The first of equal ones, as numpy's argmax.
+    private static int Largest(int count, Func<int, double> value)
+    {
+        int best = 0;
+        for (int i = 1; i < count; i++)
+        {
+            best = value(i) > value(best) ? i : best;
+        }
+
+        return best;
+    }
+
+    private static Planned Plan(TaskModel model, TaskDefinition definition, TaskItem item, FewShotPrompt examples)
+    {
+        if (definition.Kind == TaskKind.Perplexity)
+        {
+            return new Planned([("", item.Prompt)], model.Encoder.Rolling(item.Prompt));
+        }
+
+        string before = definition.TakesExamples ? examples.Before(item) : "", delimiter = definition.TargetDelimiter;
+        (string, string)[] arguments = definition.Kind switch
+        {
+            TaskKind.Choice => [.. item.Choices.Select(choice => (before + item.Prompt, delimiter + choice))],
+            TaskKind.ContextChoice => [.. item.Contexts.Select(context => (before + context, delimiter + item.Answer))],
+            TaskKind.Pair => [.. item.Choices.Select(text => ("", text))],
+            _ => [(before + item.Prompt, delimiter + item.Answer)],
+        };
+        return new Planned(arguments, [.. arguments.Select(pair => model.Encoder.Pair(pair.Item1, pair.Item2))]);
+    }
+
+    private static ItemResult Generated(TaskModel model, TaskDefinition definition, TaskItem item, FewShotPrompt examples, Action done, CancellationToken cancellation)
+    {
+        // A window that the answer alone would fill leaves no room to ask: then half of it is for the prompt.
+        int most = Math.Min(definition.MaxTokens, model.Window / 2);
+        string prompt = examples.Before(item) + item.Prompt;
+        (int[] tokens, bool isCut) = model.Encoder.Prompt(prompt, most);
+        var ids = new List<int>();
+        string text = "";
+        foreach (int token in TextGenerator.Generate(model.Model, tokens, model.Tokenizer.EndOfTextId, model.Tokenizer.VocabularySize, new SamplingOptions { MaxTokens = most, Temperature = 0 }, cancellation))
+        {
+            ids.Add(token);
+            text = model.Tokenizer.Decode([.. ids]);
+            if (End(text, definition.Until) is int end)
+            {
+                text = text[..end];
+                break;
+            }
+        }
+
+        cancellation.ThrowIfCancellationRequested();
+        done();
+        string answer = definition.Answer.Extract(text);
+        return new ItemResult
+        {
+            Item = item,
+            Arguments = [(prompt, "")],
+            Text = text,
+            Answer = answer,
+            Metrics = new Dictionary<TaskMetric, ItemScore>
+            {
+                [TaskMetric.ExactMatch] = new(item.Answers.Any(reference => definition.Answer.AreEqual(answer, reference)) ? 1 : 0),
+                [TaskMetric.F1] = new(item.Answers.Max(reference => AnswerText.F1(answer, reference))),
+                [TaskMetric.Rouge2] = new(item.Answers.Max(reference => AnswerText.Rouge2(answer, reference))),
+            },
+            IsCut = isCut,
+        };
+    }
+
+    private static int? End(string text, IReadOnlyList<string> marks)
+    {
+        int[] found = [.. marks.Select(mark => text.IndexOf(mark, StringComparison.Ordinal)).Where(at => at >= 0)];
+        return found.Length == 0 ? null : found.Min();
+    }
+
+    [GeneratedRegex(@"\s+")]
+    private static partial Regex WhiteSpace();
+
+    private sealed record Planned(IReadOnlyList<(string Context, string Continuation)> Arguments, IReadOnlyList<ScoreRequest> Requests);
+}
+
+/// <summary>What a model made of one item.</summary>
+public sealed record ItemResult
+{
+    /// <summary>The item.</summary>
+    public required TaskItem Item { get; init; }
+
+    /// <summary>What was put to the model: context and continuation of each request.</summary>
+    public required IReadOnlyList<(string Context, string Continuation)> Arguments { get; init; }
+
+    /// <summary>Log probabilities; empty of a generated answer.</summary>
+    public IReadOnlyList<RequestScore> Scores { get; init; } = [];
+
+    /// <summary>The generated text; null of the other kinds.</summary>
+    public string? Text { get; init; }
+
+    /// <summary>The answer taken out of it.</summary>
+    public string? Answer { get; init; }
+
+    /// <summary>The item's share in each metric.</summary>
+    public required IReadOnlyDictionary<TaskMetric, ItemScore> Metrics { get; init; }
+
+    /// <summary>Whether the beginning was left out because the model knows fewer positions.</summary>
+    public bool IsCut { get; init; }
+
+    /// <summary>Whether even a part of what is scored was left out.</summary>
+    public bool LosesTargets { get; init; }
+}
