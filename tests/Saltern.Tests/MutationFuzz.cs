@@ -1,0 +1,124 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text;
+
+namespace Saltern.Tests;
+
+/// <summary>Changes good files at random and holds a reader to its word: a <see cref="SalternException"/> or a result, soon and in little memory.</summary>
+/// <remarks><c>SALTERN_FUZZ_CASES</c> (a million for the long form) and <c>SALTERN_FUZZ_SEED</c> set what the suite keeps short and repeatable.</remarks>
+internal sealed class MutationFuzz
+{
+    private const int CasesInTheSuite = 5_000;
+    private static readonly TimeSpan LongestCase = TimeSpan.FromSeconds(5), LongestRun = TimeSpan.FromMinutes(8);
+
+    // What JSON and its numbers go wrong with.
+    private static readonly byte[][] Words =
+    [
+        .. new[]
+        {
+            "{", "}", "[", "]", "\"", ":", ",", "null", "true", "0", "-1", "1e999", "1.5", "9223372036854775807", "18446744073709551616", "4294967296", "2147483648", "[[[[[[[[[[", "{\"a\":{\"a\":{\"a\":", "\"\\ud800\"",
+            "\"\\u0000\"", "\\", "../", "/etc/passwd", "__metadata__", "\"F32\"", "\"dtype\":\"F16\"", "{}", "[]", "\"\"", "NaN",
+        }.Select(Encoding.UTF8.GetBytes),
+        [0], [0xFF], [0xC0, 0x80], [0xED, 0xA0, 0x80], [0, 0, 0, 0, 0, 0, 0, 0], [0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F],
+    ];
+
+    private readonly byte[][] _samples;
+    private readonly Random _random;
+    private readonly int _cases, _seed;
+
+    /// <summary>Takes the good files.</summary>
+    public MutationFuzz(params byte[][] samples)
+    {
+        _samples = samples;
+        _cases = Setting("SALTERN_FUZZ_CASES", CasesInTheSuite);
+        _seed = Setting("SALTERN_FUZZ_SEED", 20_261_125);
+        _random = new Random(_seed);
+    }
+
+    /// <summary>Reads changed files until the cases or the time are used up, and prints what came of it.</summary>
+    /// <param name="read">The reader.</param>
+    /// <param name="mend">Makes a changed file whole again on its surface (a length, say), so that half of the cases get further in; null for nothing.</param>
+    /// <param name="mostBytes">Memory that a case may ask for besides 64 times its file's size.</param>
+    /// <param name="share">Share of the cases, for readers that are slow.</param>
+    public void Run(Action<byte[]> read, Action<byte[]>? mend = null, long mostBytes = 1 << 20, double share = 1)
+    {
+        int refused = 0, done = 0, cases = (int)(_cases * share);
+        long mostAllocated = 0, start = Stopwatch.GetTimestamp();
+        for (; done < cases && Stopwatch.GetElapsedTime(start) < LongestRun; done++)
+        {
+            byte[] file = Change(_samples[_random.Next(_samples.Length)]);
+            if (mend is not null && _random.Next(2) == 0)
+            {
+                mend(file);
+            }
+
+            long before = GC.GetAllocatedBytesForCurrentThread(), begun = Stopwatch.GetTimestamp();
+            try
+            {
+                read(file);
+            }
+            catch (SalternException)
+            {
+                refused++;
+            }
+            catch (Exception e)
+            {
+                Assert.Fail($"Seed {_seed}, case {done}: {e.GetType()} instead of an error of our own.{Environment.NewLine}{Convert.ToBase64String(file)}{Environment.NewLine}{e}");
+            }
+
+            long allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+            mostAllocated = Math.Max(mostAllocated, allocated);
+            Assert.True(allocated <= mostBytes + (64L * file.Length), $"Seed {_seed}, case {done}: {allocated} bytes of memory for a file of {file.Length}.{Environment.NewLine}{Convert.ToBase64String(file)}");
+            Assert.True(Stopwatch.GetElapsedTime(begun) < LongestCase, $"Seed {_seed}, case {done} took {Stopwatch.GetElapsedTime(begun)}.{Environment.NewLine}{Convert.ToBase64String(file)}");
+        }
+
+        TestContext.Current.TestOutputHelper?.WriteLine(string.Create(CultureInfo.InvariantCulture,
+            $"{done} cases with seed {_seed} in {Stopwatch.GetElapsedTime(start).TotalSeconds:0.0} s: {refused} refused by name, {done - refused} still whole; at most {mostAllocated / 1024} KiB for a case"));
+        Assert.True(refused > done / 10, "The changes break too little to say anything."); // a fuzz that everything passes would prove nothing
+    }
+
+    private static int Setting(string name, int otherwise) =>
+        Environment.GetEnvironmentVariable(name) is { Length: > 0 } text ? int.Parse(text, CultureInfo.InvariantCulture) : otherwise;
+
+    private byte[] Change(byte[] sample)
+    {
+        List<byte> file = [.. sample];
+        for (int changes = 1 + _random.Next(4); changes > 0; changes--)
+        {
+            int at = _random.Next(file.Count + 1), length = Math.Min(file.Count - at, 1 + _random.Next(1 << _random.Next(9)));
+            switch (_random.Next(8))
+            {
+                case 0 when at < file.Count:
+                    file[at] ^= (byte)(1 << _random.Next(8));
+                    break;
+                case 1 when at < file.Count:
+                    file[at] = (byte)_random.Next(256);
+                    break;
+                case 2:
+                    file.RemoveRange(at, length);
+                    break;
+                case 3:
+                    file.InsertRange(_random.Next(file.Count + 1), file.GetRange(at, length));
+                    break;
+                case 4:
+                    file.InsertRange(at, Words[_random.Next(Words.Length)]);
+                    break;
+                case 5:
+                    byte[] word = Words[_random.Next(Words.Length)];
+                    file.RemoveRange(at, Math.Min(word.Length, file.Count - at));
+                    file.InsertRange(at, word);
+                    break;
+                case 6 when _random.Next(4) == 0:
+                    file.RemoveRange(at, file.Count - at);
+                    break;
+                case 7 when file.FindIndex(at, b => b is >= (byte)'0' and <= (byte)'9') is var digit and >= 0:
+                    file[digit] = (byte)('0' + _random.Next(10));
+                    break;
+                default:
+                    break;
+            }
+        }
+
+        return [.. file];
+    }
+}
