@@ -13,6 +13,9 @@ internal static class TokenizerJsonReader
     /// <summary>Far above any vocabulary in use; keeps a damaged id from asking for gigabytes.</summary>
     public const int MaximumVocabularySize = 1 << 22;
 
+    /// <summary>Ids that a vocabulary may leave out besides as many as it has: holes cost memory that no byte of the file stands for.</summary>
+    private const int MaximumHoles = 1 << 16;
+
     private static readonly JsonDocumentOptions Options = new() { AllowDuplicateProperties = false };
 
     /// <summary>Reads the file and builds from it; every failure carries the file's name.</summary>
@@ -154,6 +157,11 @@ internal static class TokenizerJsonReader
     {
         var contents = added.ToDictionary(token => token.Content, token => token.Id);
         var size = Math.Max(ids.Values.DefaultIfEmpty(-1).Max(), contents.Values.DefaultIfEmpty(-1).Max()) + 1;
+        if (size > MaximumHoles + (2L * (ids.Count + contents.Count)))
+        {
+            throw new DataFormatException($"the largest id is {size - 1}, but there are {ids.Count + contents.Count} tokens; ids are expected to follow one another");
+        }
+
         var tokens = new BpeToken?[size];
         foreach (var (spelling, id) in ids.Concat(contents.Where(content => !ids.ContainsKey(content.Key))))
         {
