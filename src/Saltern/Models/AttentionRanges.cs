@@ -34,6 +34,27 @@ public sealed record AttentionRanges
         (First, End, SequenceLength) = (first, end, sequenceLength);
     }
 
+    /// <summary>Causal attention that looks back over the last tokens only.</summary>
+    /// <param name="batch">B.</param>
+    /// <param name="sequenceLength">T.</param>
+    /// <param name="window">Keys each query sees at most, its own included.</param>
+    public static AttentionRanges Window(int batch, int sequenceLength, int window)
+    {
+        int[] positions = [.. Enumerable.Range(0, batch * sequenceLength).Select(i => i % sequenceLength)];
+        return new AttentionRanges([.. positions.Select(t => Math.Max(0, t + 1 - window))], [.. positions.Select(t => t + 1)], sequenceLength);
+    }
+
+    /// <summary>These ranges without the keys that a window has left behind.</summary>
+    /// <param name="window">Keys each query sees at most, its own included.</param>
+    /// <exception cref="ConfigurationException">A query sees later keys: a window is defined for causal attention alone.</exception>
+    public AttentionRanges Within(int window)
+    {
+        int[] first = [.. First.Select((start, i) => Math.Max(start, (i % SequenceLength) + 1 - window))];
+        return End.Where((end, i) => end > (i % SequenceLength) + 1).Any()
+            ? throw new ConfigurationException($"model.sliding_window = {window} is shorter than the sequences of {SequenceLength} tokens, and it is not defined for a prefix that sees itself. Use causal sequences, or sequences of at most {window} tokens.")
+            : new AttentionRanges(first, End, SequenceLength);
+    }
+
     /// <summary>First key of each query, [B·T].</summary>
     public int[] First { get; }
 

@@ -12,6 +12,12 @@ internal sealed record DecoderLayer
     /// <summary>Their biases; null for none.</summary>
     public required int? QkvBias { get; init; }
 
+    /// <summary>Norm of each query head, [A]; null for none.</summary>
+    public required int? QueryNorm { get; init; }
+
+    /// <summary>Norm of each key head, [A]; null for none.</summary>
+    public required int? KeyNorm { get; init; }
+
     /// <summary>Attention's output projection, [D, H·A].</summary>
     public required int Output { get; init; }
 

@@ -17,14 +17,19 @@ public static class ModelFlops
     {
         long queries = (long)c.NumAttentionHeads * c.HeadDim, keys = (long)c.NumKeyValueHeads * c.HeadDim;
         long norms = ((2L * c.NumHiddenLayers) + 1) * c.HiddenSize;
-        long attentionBiases = c.AttentionBias ? queries + (2 * keys) + c.HiddenSize : 0, mlpBiases = c.MlpBias ? (2L * c.IntermediateSize) + c.HiddenSize : 0;
+        long attentionBiases = c.AttentionBias ? queries + (2 * keys) + c.HiddenSize : c.QkvBias ? queries + (2 * keys) : 0, mlpBiases = c.MlpBias ? (2L * c.IntermediateSize) + c.HiddenSize : 0;
+        long headNorms = c.QkNorm ? 2L * c.HeadDim : 0;
         long secondEmbedding = c.IsTied ? 0 : (long)c.VocabSize * c.HiddenSize;
-        return ProductWeights(c) + secondEmbedding + norms + (c.NumHiddenLayers * (attentionBiases + mlpBiases));
+        return ProductWeights(c) + secondEmbedding + norms + (c.NumHiddenLayers * (attentionBiases + mlpBiases + headNorms));
     }
 
-    /// <summary>f = 2·N + 2·L·A·(T + 1): forward operations per token of a sequence of T tokens, A = heads × head size.</summary>
-    public static double ForwardPerToken(TransformerConfig c, int sequenceLength) =>
-        (2.0 * ProductWeights(c)) + (2.0 * c.NumHiddenLayers * c.NumAttentionHeads * c.HeadDim * (sequenceLength + 1.0));
+    /// <summary>f = 2·N + 2·L·A·(T + 1): forward operations per token of a sequence of T tokens, A = heads × head size. A sliding window W below T leaves W·(2T + 1 − W)/T in place of T + 1.</summary>
+    public static double ForwardPerToken(TransformerConfig c, int sequenceLength)
+    {
+        double window = c.SlidingWindow > 0 && c.SlidingWindow < sequenceLength ? c.SlidingWindow : sequenceLength;
+        double twicePairs = window * ((2.0 * sequenceLength) + 1 - window) / sequenceLength; // twice the mean number of keys a query sees
+        return (2.0 * ProductWeights(c)) + (2.0 * c.NumHiddenLayers * c.NumAttentionHeads * c.HeadDim * twicePairs);
+    }
 
     /// <summary>3f: forward and backward operations per token; recomputation is not counted.</summary>
     public static double TrainingPerToken(TransformerConfig c, int sequenceLength) => 3.0 * ForwardPerToken(c, sequenceLength);

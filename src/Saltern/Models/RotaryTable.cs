@@ -4,19 +4,24 @@ using static TorchSharp.torch;
 namespace Saltern.Models;
 
 /// <summary>Cosines and sines of the rotary position angles, in Hugging Face's half-split layout (RoFormer, arXiv:2104.09864).</summary>
-/// <remarks>Angle of pair i at position t: t·θ^(−2i/A). Pair i is made of the elements i and i + A/2 of a head.</remarks>
+/// <remarks>Angle of pair i at position t: t·f with f = θ^(−2i/A), or as <see cref="RopeScalingConfig"/> changes it. Pair i is made of the elements i and i + A/2 of a head.</remarks>
 public sealed class RotaryTable : IDisposable
 {
     private readonly Tensor _cosines;
     private readonly Tensor _sines;
 
     /// <summary>Computes the table in float64 for positions 0 … length − 1 and keeps it in the model's type.</summary>
-    public RotaryTable(long length, int headSize, double theta, ScalarType type, Device device)
+    public RotaryTable(long length, TransformerConfig config, ScalarType type, Device device)
     {
         Length = length;
         using DisposeScope scope = NewDisposeScope();
         using IDisposable _ = no_grad();
-        Tensor frequencies = pow(theta, arange(0, headSize, 2, ScalarType.Float64).div(-headSize)); // [A/2]
+        Tensor frequencies = pow(config.RopeTheta, arange(0, config.HeadDim, 2, ScalarType.Float64).div(-config.HeadDim)); // [A/2]
+        if (config.RopeScaling is RopeScalingConfig scaling)
+        {
+            frequencies = tensor(frequencies.data<double>().Select(scaling.Scale).ToArray());
+        }
+
         Tensor angles = outer(arange(length, ScalarType.Float64), frequencies);                     // [length, A/2]
         angles = cat([angles, angles], dim: 1);                                                     // [length, A]
         _cosines = angles.cos().to(type).to(device).DetachFromDisposeScope();

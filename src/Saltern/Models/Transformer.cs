@@ -1,5 +1,5 @@
 // The whole decoder, top to bottom: embedding → L × (attention, gated feed-forward) → norm; the output head is the loss's business.
-// Llama-style: RMS norms before each layer, rotary positions, grouped-query attention, SwiGLU, optional biases, optional tied head.
+// Llama-style: RMS norms before each layer, rotary positions, grouped-query attention, SwiGLU, optional biases, norms of queries and keys, attention window, tied head.
 //
 // B = sequences, T = tokens of a sequence, N = B·T, D = hidden size, H = query heads, G = key/value heads, A = head size,
 // F = feed-forward size, V = vocabulary.
@@ -9,11 +9,11 @@ using static TorchSharp.torch;
 namespace Saltern.Models;
 
 /// <summary>A Llama-style decoder over one flat parameter buffer.</summary>
-/// <remarks>Weights are named and laid out as in Hugging Face's Llama; q, k, v and gate, up are adjacent, so that each triple or pair is one product.</remarks>
+/// <remarks>Weights are named as in Hugging Face's Llama and its kin (DecoderLayout.cs); q, k, v and gate, up are adjacent, so that each triple or pair is one product.</remarks>
 public sealed class Transformer : IDisposable
 {
-    private readonly int _head;
-    private readonly DecoderLayer[] _layers;
+    private const long FirstPositions = 4096;
+    private readonly DecoderLayout _layout;
     private RotaryTable? _rotary;
     private FusedDecoder? _fused;
 
@@ -25,31 +25,8 @@ public sealed class Transformer : IDisposable
     public Transformer(TransformerConfig config, bool trainable, ScalarType type = ScalarType.Float32, Device? device = null)
     {
         Config = config;
-        int queryRows = config.NumAttentionHeads * config.HeadDim, keyRows = config.NumKeyValueHeads * config.HeadDim;
-        var layout = new ParameterLayout();
-        Embedding = layout.Add(config.HiddenSize, ("model.embed_tokens.weight", config.VocabSize));
-        _layers = new DecoderLayer[config.NumHiddenLayers];
-        for (int i = 0; i < _layers.Length; i++)
-        {
-            string at = $"model.layers.{i}.", attention = at + "self_attn.", mlp = at + "mlp.";
-            _layers[i] = new DecoderLayer
-            {
-                AttentionNorm = layout.Add(null, (at + "input_layernorm.weight", config.HiddenSize)),
-                Qkv = layout.Add(config.HiddenSize, (attention + "q_proj.weight", queryRows), (attention + "k_proj.weight", keyRows), (attention + "v_proj.weight", keyRows)),
-                QkvBias = config.AttentionBias ? layout.Add(null, (attention + "q_proj.bias", queryRows), (attention + "k_proj.bias", keyRows), (attention + "v_proj.bias", keyRows)) : null,
-                Output = layout.Add(queryRows, (attention + "o_proj.weight", config.HiddenSize)),
-                OutputBias = config.AttentionBias ? layout.Add(null, (attention + "o_proj.bias", config.HiddenSize)) : null,
-                FeedForwardNorm = layout.Add(null, (at + "post_attention_layernorm.weight", config.HiddenSize)),
-                GateUp = layout.Add(config.HiddenSize, (mlp + "gate_proj.weight", config.IntermediateSize), (mlp + "up_proj.weight", config.IntermediateSize)),
-                GateUpBias = config.MlpBias ? layout.Add(null, (mlp + "gate_proj.bias", config.IntermediateSize), (mlp + "up_proj.bias", config.IntermediateSize)) : null,
-                Down = layout.Add(config.IntermediateSize, (mlp + "down_proj.weight", config.HiddenSize)),
-                DownBias = config.MlpBias ? layout.Add(null, (mlp + "down_proj.bias", config.HiddenSize)) : null,
-            };
-        }
-
-        FinalNorm = layout.Add(null, ("model.norm.weight", config.HiddenSize));
-        _head = config.IsTied ? Embedding : layout.Add(config.HiddenSize, ("lm_head.weight", config.VocabSize));
-        Parameters = new ParameterSet(layout, trainable, type, device);
+        _layout = new DecoderLayout(config);
+        Parameters = new ParameterSet(_layout.Parameters, trainable, type, device);
         ProductType = type;
         UsesKernels = type == ScalarType.Float32 && Parameters.Device.type == DeviceType.CPU;
     }
@@ -58,10 +35,10 @@ public sealed class Transformer : IDisposable
     public TransformerConfig Config { get; }
 
     /// <summary>Block of the embedding, [V, D].</summary>
-    internal int Embedding { get; }
+    internal int Embedding => _layout.Embedding;
 
     /// <summary>Block of the last norm's weight, [D].</summary>
-    internal int FinalNorm { get; }
+    internal int FinalNorm => _layout.FinalNorm;
 
     private FusedDecoder Fused => _fused ??= new FusedDecoder(this);
 
@@ -69,10 +46,10 @@ public sealed class Transformer : IDisposable
     public ParameterSet Parameters { get; }
 
     /// <summary>Output head, [V, D]: the embedding itself where tied. Owned by the model.</summary>
-    public Tensor Head => Parameters[_head];
+    public Tensor Head => Parameters[_layout.Head];
 
     /// <summary>View of the head's gradient, [V, D]; the caller owns the view.</summary>
-    public Tensor HeadGradient() => Parameters.Gradient(_head);
+    public Tensor HeadGradient() => Parameters.Gradient(_layout.Head);
 
     /// <summary>Fills the weights: normal with <see cref="TransformerConfig.InitializerRange"/>, divided by √(2L) for the projections into the residual stream; norms one, biases zero.</summary>
     /// <param name="seed">The same seed and shape give the same weights, bit for bit, whatever was drawn before.</param>
@@ -98,8 +75,8 @@ public sealed class Transformer : IDisposable
         }
     }
 
-    /// <summary>Whether passes go through own kernels; possible for float32 on the CPU, and on there unless switched off.</summary>
-    public bool UsesKernels { get; set; }
+    /// <summary>Whether passes go through own kernels; possible for float32 on the CPU, and on there unless switched off. Stays off for shapes without a fused path.</summary>
+    public bool UsesKernels { get; set => field = value && Config.HasFusedPath; }
 
     /// <summary>Type of matrix products and attention: the weights' own, or a narrower one (bfloat16), with weights, norms, residual stream and gradients of weights as they are.</summary>
     public ScalarType ProductType { get; set; }
@@ -112,28 +89,28 @@ public sealed class Transformer : IDisposable
     /// <param name="ranges">Keys each query sees; null for causal attention.</param>
     /// <returns>[N, D] with N = B·T, in the order of the tokens; the caller owns it. Without <see cref="no_grad"/> it carries a graph for automatic differentiation.</returns>
     public Tensor HiddenStates(Tensor tokens, AttentionRanges? ranges = null) =>
-        UsesKernels && !is_grad_enabled() ? Fused.Forward(tokens, Checked(ranges, tokens), keep: false, recompute: false) : HiddenStates(tokens, Checked(ranges, tokens), cache: null);
+        UsesKernels && !is_grad_enabled() ? Fused.Forward(tokens, Ranges(ranges, tokens), keep: false, recompute: false) : HiddenStates(tokens, Ranges(ranges, tokens), cache: null);
 
     /// <summary>The forward pass of a training step.</summary>
     /// <param name="tokens">Token ids, [B, T], int64, on the model's device.</param>
     /// <param name="ranges">Keys each query sees; null for causal attention.</param>
     /// <returns>Hidden states and the way back; the caller disposes of it before the next pass.</returns>
     public TrainingPass Train(Tensor tokens, AttentionRanges? ranges = null) =>
-        UsesKernels ? new FusedPass(Fused, Fused.Forward(tokens, Checked(ranges, tokens), keep: true, Recomputes))
-        : Recomputes ? new RecomputingPass(this, tokens, Checked(ranges, tokens))
-        : new AutogradPass(HiddenStates(tokens, Checked(ranges, tokens), cache: null));
+        UsesKernels ? new FusedPass(Fused, Fused.Forward(tokens, Ranges(ranges, tokens), keep: true, Recomputes))
+        : Recomputes ? new RecomputingPass(this, tokens, Ranges(ranges, tokens))
+        : new AutogradPass(HiddenStates(tokens, Ranges(ranges, tokens), cache: null));
 
     /// <summary>As <see cref="HiddenStates(Tensor, AttentionRanges?)"/>, going on from the sequences that the cache holds, and adding to it.</summary>
     /// <param name="tokens">The next ids of each sequence, [B, T].</param>
     /// <param name="cache">Keys and values of the tokens before. Several tokens at once only into an empty cache.</param>
-    public Tensor HiddenStates(Tensor tokens, KeyValueCache cache) => HiddenStates(tokens, ranges: null, cache);
+    public Tensor HiddenStates(Tensor tokens, KeyValueCache cache) => HiddenStates(tokens, Ranges(null, tokens), cache);
 
     private Tensor HiddenStates(Tensor tokens, AttentionRanges? ranges, KeyValueCache? cache)
     {
         using DisposeScope scope = NewDisposeScope();
         PlainPass pass = Pass(tokens, ranges, cache);
         Tensor x = Embed(tokens); // [N, D]
-        for (int i = 0; i < _layers.Length; i++)
+        for (int i = 0; i < _layout.Layers.Length; i++)
         {
             x = RunLayer(i, x, pass);
         }
@@ -157,7 +134,7 @@ public sealed class Transformer : IDisposable
     internal Tensor RunLayer(int index, Tensor x, PlainPass pass)
     {
         using DisposeScope scope = NewDisposeScope();
-        DecoderLayer layer = _layers[index];
+        DecoderLayer layer = _layout.Layers[index];
         x = x + Attention(layer, TensorMath.RmsNorm(x, Parameters[layer.AttentionNorm], Config.RmsNormEps), pass, index);
         return (x + FeedForward(layer, TensorMath.RmsNorm(x, Parameters[layer.FeedForwardNorm], Config.RmsNormEps))).MoveToOuterDisposeScope();
     }
@@ -181,25 +158,35 @@ public sealed class Transformer : IDisposable
         Parameters.Dispose();
     }
 
-    private static AttentionRanges? Checked(AttentionRanges? ranges, Tensor tokens) =>
-        ranges is null || (ranges.SequenceLength == tokens.shape[1] && ranges.First.Length == tokens.shape[0] * tokens.shape[1])
-            ? ranges
-            : throw new ArgumentException($"There are {ranges.First.Length} ranges over {ranges.SequenceLength} positions for tokens of shape [{tokens.shape[0]}, {tokens.shape[1]}].", nameof(ranges));
+    // What was asked for, cut to the model's window where sequences are longer than it.
+    private AttentionRanges? Ranges(AttentionRanges? ranges, Tensor tokens)
+    {
+        bool fits = ranges is null || (ranges.SequenceLength == tokens.shape[1] && ranges.First.Length == tokens.shape[0] * tokens.shape[1]);
+        return !fits
+            ? throw new ArgumentException($"There are {ranges!.First.Length} ranges over {ranges.SequenceLength} positions for tokens of shape [{tokens.shape[0]}, {tokens.shape[1]}].", nameof(ranges))
+            : Config.SlidingWindow == 0 || tokens.shape[1] <= Config.SlidingWindow ? ranges
+            : ranges?.Within(Config.SlidingWindow) ?? AttentionRanges.Window((int)tokens.shape[0], (int)tokens.shape[1], Config.SlidingWindow);
+    }
 
     /// <summary>Blocks of a layer.</summary>
-    internal DecoderLayer Layer(int index) => _layers[index];
+    internal DecoderLayer Layer(int index) => _layout.Layers[index];
 
     // Grouped-query attention. [N, D] → [N, D]
     private Tensor Attention(DecoderLayer layer, Tensor x, PlainPass pass, int index)
     {
         int heads = Config.NumAttentionHeads, groups = Config.NumKeyValueHeads, size = Config.HeadDim;
         Tensor qkv = Linear(x, layer.Qkv, layer.QkvBias).view(pass.Batch, pass.Length, heads + (2 * groups), size); // [B, T, H+2G, A]
-        Tensor q = TensorMath.Rotate(qkv.narrow(2, 0, heads), pass.Cosines, pass.Sines).transpose(1, 2);            // [B, H, T, A]
-        Tensor k = TensorMath.Rotate(qkv.narrow(2, heads, groups), pass.Cosines, pass.Sines).transpose(1, 2);       // [B, G, T, A]
+        Tensor q = TensorMath.Rotate(HeadNorm(qkv.narrow(2, 0, heads), layer.QueryNorm), pass.Cosines, pass.Sines).transpose(1, 2);      // [B, H, T, A]
+        Tensor k = TensorMath.Rotate(HeadNorm(qkv.narrow(2, heads, groups), layer.KeyNorm), pass.Cosines, pass.Sines).transpose(1, 2); // [B, G, T, A]
         Tensor v = qkv.narrow(2, heads + groups, groups).transpose(1, 2);                                           // [B, G, T, A]
         if (pass.Cache is not null)
         {
             (k, v) = pass.Cache.Append(index, k, v); // [B, G, T so far, A]
+            if (pass.Length == 1 && Config.SlidingWindow > 0 && k.shape[2] > Config.SlidingWindow)
+            {
+                long left = k.shape[2] - Config.SlidingWindow;
+                (k, v) = (k.narrow(2, left, Config.SlidingWindow), v.narrow(2, left, Config.SlidingWindow));
+            }
         }
 
         if (groups != heads)
@@ -208,11 +195,14 @@ public sealed class Transformer : IDisposable
             v = v.repeat_interleave(heads / groups, dim: 1);
         }
 
-        // A single new token sees everything before it; whole sequences are masked, causally unless told otherwise.
+        // A single new token sees everything that is left; whole sequences are masked, causally unless told otherwise.
         Tensor mixed = nn.functional.scaled_dot_product_attention(
             q.to(ProductType), k.to(ProductType), v.to(ProductType), attn_mask: pass.Mask, is_casual: pass.Mask is null && pass.Length > 1); // [B, H, T, A]
         return Linear(mixed.transpose(1, 2).reshape(pass.Batch * pass.Length, heads * size), layer.Output, layer.OutputBias);
     }
+
+    // RMS norm over each head, where the family has one. [B, T, heads, A]
+    private Tensor HeadNorm(Tensor x, int? weight) => weight is int w ? TensorMath.RmsNorm(x, Parameters[w], Config.RmsNormEps) : x;
 
     // SwiGLU: down(silu(gate(x)) · up(x)). [N, D] → [N, D]
     private Tensor FeedForward(DecoderLayer layer, Tensor x)
@@ -230,8 +220,10 @@ public sealed class Transformer : IDisposable
     {
         if (_rotary is null || _rotary.Length < start + length)
         {
+            // Not the whole of what the model is meant for at once: a hundred thousand positions would take more memory than a small model's weights.
+            long room = Math.Min(Config.MaxPositionEmbeddings, Math.Max(FirstPositions, 2 * (_rotary?.Length ?? 0)));
             _rotary?.Dispose();
-            _rotary = new RotaryTable(Math.Max(start + length, Config.MaxPositionEmbeddings), Config.HeadDim, Config.RopeTheta, Head.dtype, Parameters.Device);
+            _rotary = new RotaryTable(Math.Max(start + length, room), Config, Head.dtype, Parameters.Device);
         }
 
         return _rotary.Rows(start, length);

@@ -45,11 +45,24 @@ public sealed record TransformerConfig : IValidated
     [Range(1.0, 1e12)]
     public double RopeTheta { get; init; } = 10_000.0;
 
+    /// <summary>Scaling of those frequencies; null for none.</summary>
+    public RopeScalingConfig? RopeScaling { get; init; }
+
+    /// <summary>Keys each query sees at most, its own included, tokens; 0 for all before it.</summary>
+    [Range(0, 10_000_000)]
+    public int SlidingWindow { get; init; }
+
     /// <summary>Whether the output head is the embedding matrix itself; null takes the preset's, else false.</summary>
     public bool? TieWordEmbeddings { get; init; }
 
     /// <summary>Whether the four attention projections have biases.</summary>
     public bool AttentionBias { get; init; }
+
+    /// <summary>Whether the query, key and value projections alone have biases (Qwen2).</summary>
+    public bool QkvBias { get; init; }
+
+    /// <summary>Whether each query and key head has an RMS norm before it is rotated (Qwen3).</summary>
+    public bool QkNorm { get; init; }
 
     /// <summary>Whether the three feed-forward projections have biases.</summary>
     public bool MlpBias { get; init; }
@@ -65,6 +78,9 @@ public sealed record TransformerConfig : IValidated
 
     /// <summary>Whether the output head is the embedding; what is open counts as false.</summary>
     public bool IsTied => TieWordEmbeddings ?? false;
+
+    /// <summary>Whether own kernels exist for every part of the shape.</summary>
+    public bool HasFusedPath => !QkNorm;
 
     /// <summary>Fills what is open: the preset's values, then the derived ones.</summary>
     /// <param name="tokenizerVocabulary">Number of token ids, used where <see cref="VocabSize"/> is 0.</param>
@@ -122,6 +138,22 @@ public sealed record TransformerConfig : IValidated
         else if (c.HeadDim % 2 != 0)
         {
             yield return new ConfigurationProblem("head_dim", $"= {c.HeadDim} is odd. Rotary positions turn pairs, so it must be even.");
+        }
+
+        // Each pair below would be a model that no program but this one could read.
+        if (QkvBias && (AttentionBias || QkNorm))
+        {
+            yield return new ConfigurationProblem("qkv_bias", "goes with neither attention_bias nor qk_norm: no family of models has both.");
+        }
+
+        if (MlpBias && (QkvBias || QkNorm || SlidingWindow > 0))
+        {
+            yield return new ConfigurationProblem("mlp_bias", "goes with none of qkv_bias, qk_norm and sliding_window: no family of models has both.");
+        }
+
+        if (SlidingWindow > 0 && AttentionBias && !QkNorm)
+        {
+            yield return new ConfigurationProblem("sliding_window", "does not go with attention_bias, unless there is qk_norm: no family of models has both.");
         }
 
         if (c.NumAttentionHeads % c.NumKeyValueHeads != 0)

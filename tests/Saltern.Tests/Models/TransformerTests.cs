@@ -151,7 +151,7 @@ public class TransformerTests
     {
         // Head size 4, θ = 100: pair 0 turns by t, pair 1 by t/10. A unit vector in element 0 becomes (cos t, ·, sin t, ·).
         using DisposeScope scope = NewDisposeScope();
-        using var table = new RotaryTable(8, 4, 100, ScalarType.Float64, CPU);
+        using var table = new RotaryTable(8, new TransformerConfig { HeadDim = 4, RopeTheta = 100 }, ScalarType.Float64, CPU);
         (Tensor cosines, Tensor sines) = table.Rows(3, 1);
         double[] turned = TensorMath.Rotate(tensor(new double[] { 1, 1, 0, 0 }, 1, 1, 1, 4), cosines, sines).data<double>().ToArray();
         Assert.Equal([Math.Cos(3), Math.Cos(0.3), Math.Sin(3), Math.Sin(0.3)], turned, (a, b) => Math.Abs(a - b) < 1e-12);

@@ -1,0 +1,66 @@
+using System.Runtime.InteropServices;
+using Saltern.Checkpoints;
+using Saltern.Models;
+using Saltern.Tokenization;
+
+namespace Saltern.Interop;
+
+/// <summary>How far an import is.</summary>
+/// <param name="Tensor">Being written.</param>
+/// <param name="Values">Values written so far.</param>
+/// <param name="TotalValues">Values of the model.</param>
+public readonly record struct ImportProgress(string Tensor, long Values, long TotalValues);
+
+/// <summary>Turns a Hugging Face folder into one of ours: float32 weights in one file, a checked config and tokenizer.</summary>
+public static class ModelImport
+{
+    /// <summary>Converts piece by piece: memory does not grow with the model.</summary>
+    /// <param name="source">Folder with <c>config.json</c>, safetensors weights and <c>tokenizer.json</c>.</param>
+    /// <param name="target">Folder to create; it appears whole or not at all.</param>
+    /// <param name="progress">Is told of every piece; null for nobody.</param>
+    /// <param name="cancellation">Ends the import and leaves nothing behind.</param>
+    /// <returns>The model's shape.</returns>
+    /// <exception cref="DataFormatException">Something in the folder is damaged, unknown or left over; the message names it.</exception>
+    /// <exception cref="ConfigurationException">There is something at the target.</exception>
+    public static TransformerConfig Run(string source, string target, IProgress<ImportProgress>? progress = null, CancellationToken cancellation = default)
+    {
+        if (Path.Exists(target))
+        {
+            throw new ConfigurationException($"--out {target}: there is something already. Name a folder that does not exist.");
+        }
+
+        TransformerConfig config = ModelFolder.LoadConfig(source);
+        using WeightFiles files = WeightFiles.Open(source);
+        ParameterLayout layout = new DecoderLayout(config).Parameters;
+        WeightMatch.Check(files, layout, config.IsTied);
+        string tokenizer = FolderFile.Find(source, ModelFolder.TokenizerFile);
+        int ids = BpeTokenizer.Load(tokenizer).VocabularySize;
+        if (ids > config.VocabSize)
+        {
+            throw new DataFormatException($"{source}: the tokenizer has {ids} ids, but vocab_size = {config.VocabSize}. They do not belong together.");
+        }
+
+        long written = 0;
+        DurableFolder.Write(target, temporary =>
+        {
+            ModelFolder.Save(temporary, config, [.. layout.Slices.Select(slice => (slice.Name, slice.Shape, Pieces(slice.Name)))]);
+            DurableFolder.WriteText(Path.Combine(temporary, ModelFolder.TokenizerFile), File.ReadAllText(tokenizer));
+        });
+        return config;
+
+        IEnumerable<ReadOnlyMemory<byte>> Pieces(string name)
+        {
+            byte[] bytes = [];
+            foreach (Memory<float> piece in files.Pieces(name))
+            {
+                cancellation.ThrowIfCancellationRequested();
+                Span<byte> values = MemoryMarshal.AsBytes(piece.Span);
+                bytes = bytes.Length == values.Length ? bytes : new byte[values.Length];
+                values.CopyTo(bytes);
+                yield return bytes;
+                written += piece.Length;
+                progress?.Report(new ImportProgress(name, written, layout.ParameterCount));
+            }
+        }
+    }
+}
