@@ -69,7 +69,7 @@ public sealed record DemoPlan
     public int Steps { get; }
 
     /// <summary>Steps between evaluations: a dozen along a run, which cost 6 % of its time.</summary>
-    public int EvaluateEvery => Math.Max(1, Steps / 12);
+    public int EvaluateEvery => Math.Max(1, Steps / 10);
 
     /// <summary>The plan for a number of minutes.</summary>
     /// <exception cref="ConfigurationException">The minutes are out of range.</exception>
