@@ -25,7 +25,7 @@ public static partial class MatrixProduct
     // oneDNN is taken only where it is clearly faster: a choice that flips with noise would flip the last bits too.
     private const double ClearlyFaster = 1.15;
     private const int ProbeSize = 768;
-    private static double? _advantage;
+    private static double? Advantage;
 
     /// <summary>The library in use.</summary>
     public static ProductLibrary Library { get; private set; } = ProductLibrary.Blas;
@@ -53,8 +53,8 @@ public static partial class MatrixProduct
             return ProductLibrary.Blas;
         }
 
-        _advantage ??= Measure();
-        return _advantage > ClearlyFaster ? ProductLibrary.OneDnn : ProductLibrary.Blas;
+        Advantage ??= Measure();
+        return Advantage > ClearlyFaster ? ProductLibrary.OneDnn : ProductLibrary.Blas;
     }
 
     /// <summary>result = beta·result + a·b.</summary>

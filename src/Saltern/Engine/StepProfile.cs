@@ -34,31 +34,31 @@ public enum StepPart
 public static class StepProfile
 {
     [ThreadStatic]
-    private static long[]? _ticks;
+    private static long[]? Ticks;
 
     [ThreadStatic]
-    private static bool _inside;
+    private static bool Inside;
 
     /// <summary>Starts adding up on this thread, from zero.</summary>
-    public static void Start() => _ticks = new long[Enum.GetValues<StepPart>().Length];
+    public static void Start() => Ticks = new long[Enum.GetValues<StepPart>().Length];
 
     /// <summary>Stops and returns the seconds of each part.</summary>
     public static IReadOnlyDictionary<StepPart, double> Stop()
     {
-        long[] ticks = _ticks ?? throw new InvalidOperationException("Nobody started the profile on this thread.");
-        _ticks = null;
+        long[] ticks = Ticks ?? throw new InvalidOperationException("Nobody started the profile on this thread.");
+        Ticks = null;
         return Enum.GetValues<StepPart>().ToDictionary(part => part, part => ticks[(int)part] / (double)Stopwatch.Frequency);
     }
 
     /// <summary>Marks a part until disposed; what is marked inside another mark counts for the outer one.</summary>
     internal static Mark Of(StepPart part)
     {
-        if (_ticks is null || _inside)
+        if (Ticks is null || Inside)
         {
             return default;
         }
 
-        _inside = true;
+        Inside = true;
         return new Mark(part, Stopwatch.GetTimestamp());
     }
 
@@ -70,8 +70,8 @@ public static class StepProfile
         {
             if (start != 0)
             {
-                _ticks![(int)part] += Stopwatch.GetTimestamp() - start;
-                _inside = false;
+                Ticks![(int)part] += Stopwatch.GetTimestamp() - start;
+                Inside = false;
             }
         }
     }

@@ -2,8 +2,8 @@
 // B = sequences, T = tokens, N = B·T, D = hidden size, H = heads, G = key/value heads, A = head size, F = feed-forward size, V = vocabulary.
 using Saltern.Models;
 using TorchSharp;
-using Parameter = TorchSharp.Modules.Parameter;
 using static TorchSharp.torch;
+using Parameter = TorchSharp.Modules.Parameter;
 
 namespace Saltern.Tests.Models;
 
