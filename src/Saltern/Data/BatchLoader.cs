@@ -69,12 +69,14 @@ public sealed class BatchLoader : IDisposable
     }
 
     /// <summary>Reads what <see cref="Next"/> would give on a background thread; the positions stay.</summary>
-    public void ReadAhead(int count, bool fromSubset = false)
+    /// <returns>The samples that are being read.</returns>
+    public IReadOnlyList<SampleKey> ReadAhead(int count, bool fromSubset = false)
     {
         _ahead?.GetAwaiter().GetResult();
         long first = _stream.Position;
         IReadOnlyList<SampleKey> samples = Peek(count, fromSubset);
         _ahead = Task.Run(() => new Batch(samples, _reader, first));
+        return samples;
     }
 
     /// <summary>Waits for what is being read: the shards may be closed afterwards.</summary>

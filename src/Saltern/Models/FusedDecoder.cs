@@ -22,7 +22,6 @@ internal sealed unsafe class FusedDecoder : IDisposable
     private readonly ActivationBuffer _gradient, _mixedGradient, _qkvGradient;
     private ParallelOptions _parallel = new();
     private (Tensor Tokens, AttentionRanges? Ranges, bool Recompute)? _pending;
-    private long _passes;
 
     /// <summary>Plans the buffers; none is mapped before the first pass.</summary>
     /// <param name="model">Float32 on the CPU; owned by the caller, who disposes of this first.</param>
@@ -51,7 +50,7 @@ internal sealed unsafe class FusedDecoder : IDisposable
         // Every pass writes over what the one before has kept, whose way back is closed from here on.
         _pending?.Tokens.Dispose();
         _pending = null;
-        _passes++;
+        LastPass++;
         int rows = (int)(tokens.shape[0] * tokens.shape[1]);
         _parallel = new ParallelOptions { MaxDegreeOfParallelism = get_num_threads() };
         Tensor x = Embed(tokens, keep ? _kept[0].Input : _residual, rows);
@@ -67,8 +66,12 @@ internal sealed unsafe class FusedDecoder : IDisposable
         }
 
         Tensor hidden = empty(rows, _config.HiddenSize);
-        Tensor last = (keep ? _residual : null)?.Rows(rows) ?? x;
-        RmsNormKernel.Forward(Start(x), _branch.Start, Start(last), Weight(_model.FinalNorm), Start(hidden), Start(_finalScales.Rows(rows)), rows, _config.HiddenSize, _config.RmsNormEps, _parallel);
+        Tensor last = keep ? _residual.Rows(rows) : x;
+        using (StepProfile.Of(StepPart.ElementWise))
+        {
+            RmsNormKernel.Forward(Start(x), _branch.Start, Start(last), Weight(_model.FinalNorm), Start(hidden), Start(_finalScales.Rows(rows)), rows, _config.HiddenSize, _config.RmsNormEps, _parallel);
+        }
+
         if (keep)
         {
             _pending = (tokens.alias().DetachFromDisposeScope(), ranges, recompute);
@@ -78,7 +81,7 @@ internal sealed unsafe class FusedDecoder : IDisposable
     }
 
     /// <summary>Number of the last forward pass, by which its way back is asked for.</summary>
-    public long LastPass => _passes;
+    public long LastPass { get; private set; }
 
     /// <summary>Adds the gradients of all weights but the output head's to the flat gradient; a tied head's share is the caller's, as an untied one's is.</summary>
     /// <param name="pass">Number of the forward pass.</param>
@@ -86,7 +89,7 @@ internal sealed unsafe class FusedDecoder : IDisposable
     /// <exception cref="InvalidOperationException">It kept nothing, another pass has followed it, or it has been gone back already.</exception>
     public void Backward(long pass, Tensor hiddenGradient)
     {
-        (Tensor tokens, AttentionRanges? ranges, bool recompute) = pass == _passes && _pending is not null
+        (Tensor tokens, AttentionRanges? ranges, bool recompute) = pass == LastPass && _pending is not null
             ? _pending.Value
             : throw new InvalidOperationException("The activations of this pass are gone: each is gone back once, before the model's next pass.");
         _pending = null;

@@ -45,6 +45,20 @@ public sealed record ComputePlan
         return new ComputePlan(config);
     }
 
+    /// <summary>Library of large products for a run: the recipe's, else that of the run's first life, else the faster one; MKL where the processor lacks what oneDNN needs.</summary>
+    /// <param name="config">Recipe.</param>
+    /// <param name="resumed">Library that a resumed run computed with; null where it starts.</param>
+    public static ProductLibrary ChooseProducts(RunConfig config, ProductLibrary? resumed)
+    {
+        ProductLibrary wanted = config.Products switch
+        {
+            ProductChoice.Blas => ProductLibrary.Blas,
+            ProductChoice.Onednn => ProductLibrary.OneDnn,
+            _ => resumed ?? MatrixProduct.Fastest(),
+        };
+        return wanted == ProductLibrary.OneDnn && !MatrixProduct.OneDnnIsThere ? ProductLibrary.Blas : wanted;
+    }
+
     /// <summary>Tells a model how to compute.</summary>
     public Transformer Apply(Transformer model)
     {

@@ -28,7 +28,7 @@ public static class RecipeBenchmark
         using RunParts parts = RunParts.Open(config, resumed: null);
         int used = config.Threads ?? threads;
         torch.set_num_threads(used);
-        MatrixProduct.Use(config.Products switch { ProductChoice.Blas => ProductLibrary.Blas, ProductChoice.Onednn => ProductLibrary.OneDnn, _ => MatrixProduct.Fastest() });
+        MatrixProduct.Use(ComputePlan.ChooseProducts(config, resumed: null));
         var load = new OtherLoad(used);
         load.Sample();
         double peak = MatmulPeak.Measure();

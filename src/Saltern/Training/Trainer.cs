@@ -167,8 +167,8 @@ public sealed class Trainer : IDisposable
     {
         using StepProfile.Mark mark = StepProfile.Of(StepPart.Batch);
         Batch batch = _batches.Next(_config.Training.BatchSequences, fromSubset);
-        _batches.ReadAhead(_config.Training.BatchSequences, fromSubset);
-        Teacher?.ReadAhead(_batches.Peek(_config.Training.BatchSequences, fromSubset));
+        IReadOnlyList<SampleKey> ahead = _batches.ReadAhead(_config.Training.BatchSequences, fromSubset);
+        Teacher?.ReadAhead(ahead);
         return batch;
     }
 

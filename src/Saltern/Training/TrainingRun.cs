@@ -280,13 +280,7 @@ public sealed class TrainingRun : IDisposable
     // The library of a run's first life is kept, because the two round differently.
     private static ProductLibrary ChooseProducts(RunConfig config, TrainState? resumed, Action<string> log)
     {
-        ProductLibrary wanted = config.Products switch
-        {
-            ProductChoice.Blas => ProductLibrary.Blas,
-            ProductChoice.Onednn => ProductLibrary.OneDnn,
-            _ => resumed?.Products ?? MatrixProduct.Fastest(),
-        };
-        ProductLibrary chosen = wanted == ProductLibrary.OneDnn && !MatrixProduct.OneDnnIsThere ? ProductLibrary.Blas : wanted;
+        ProductLibrary chosen = ComputePlan.ChooseProducts(config, resumed?.Products);
         if (resumed is not null && chosen != resumed.Products)
         {
             log($"The run's products came from {resumed.Products} so far and come from {chosen} now: sums are rounded otherwise, so the result is no longer bit-exact.");

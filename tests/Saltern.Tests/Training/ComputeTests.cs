@@ -77,6 +77,20 @@ public class ComputeTests
     }
 
     [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void ACheckpointThatCannotBeWritten_EndsTheRunWithItsName(bool inBackground)
+    {
+        using var folder = new TemporaryFolder();
+        RunConfig config = TinyRun.Shared.Plain("unwritable", 20);
+        using TrainingRun run = TrainingRun.Open(config with { Training = config.Training with { CheckpointInBackground = inBackground } }, folder["run"], TinyRun.Quick);
+        File.WriteAllText(Path.Combine(run.Folder.Path, "checkpoints"), "a file where a folder has to be");
+        CheckpointException problem = Assert.Throws<CheckpointException>(() => run.Continue(20, CancellationToken.None));
+        Assert.Contains("step-00000010 cannot be written", problem.Message, StringComparison.Ordinal);
+        Assert.Contains("go on with --resume", problem.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData(2, 0.0, 2)]
     [InlineData(2, 0.4, 2)]
     [InlineData(2, 0.6, 1)]
