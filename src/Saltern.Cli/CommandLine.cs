@@ -23,6 +23,7 @@ public static class CommandLine
             EvalCommand.Create(),
             GenerateCommand.Create(),
             CompareCommand.Create(),
+            StudyCommand.Create(),
         };
         ParseResult parsed = root.Parse(args);
         if (parsed.Errors.Count > 0)

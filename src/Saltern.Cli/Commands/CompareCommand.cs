@@ -12,7 +12,7 @@ public static class CompareCommand
     {
         var runs = new Argument<string[]>("RUN") { Description = "Run folders; the baseline may be among them.", Arity = ArgumentArity.OneOrMore };
         var baseline = new Option<string[]>("--baseline") { Description = "Run folder of the baseline; by default the runs without distillation." };
-        var metric = new Option<VerdictMetric>("--metric") { Description = "Measure that has to be reached.", DefaultValueFactory = _ => VerdictMetric.Loss };
+        var metric = new Option<string>("--metric") { Description = "Measure that has to be reached: loss, accuracy, or a task run along the runs, such as lastword/acc.", DefaultValueFactory = _ => VerdictMetric.Loss.Name };
         var report = new Option<string?>("--report") { Description = "HTML report to write; report.html in the last run folder by default." };
         var picture = new Option<string?>("--picture") { Description = "SVG of the loss curves to write." };
         var served = new Option<int>("--students-served") { Description = "K: the teacher's cost counts by its K-th part.", DefaultValueFactory = _ => 1 };
@@ -25,6 +25,7 @@ public static class CompareCommand
                 throw new ConfigurationException($"--students-served = {parsed.GetValue(served)} must be at least 1.");
             }
 
+            VerdictMetric measure = VerdictMetric.Parse(parsed.GetValue(metric)!);
             string[] paths = parsed.GetValue(runs)!, baselinePaths = parsed.GetValue(baseline) ?? [];
             List<RunRecord> others = [.. paths.Except(baselinePaths).Select(RunRecord.Load)];
             List<RunRecord> baselines = [.. baselinePaths.Select(RunRecord.Load)];
@@ -39,7 +40,7 @@ public static class CompareCommand
                 throw new ConfigurationException($"There are {baselines.Count} runs without distillation and {others.Count} others; at least one of each is needed. Name the baseline with --baseline.");
             }
 
-            Verdict verdict = Verdict.Compute(baselines, others, parsed.GetValue(metric), parsed.GetValue(served));
+            Verdict verdict = Verdict.Compute(baselines, others, measure, parsed.GetValue(served));
             string path = parsed.GetValue(report) ?? Path.Combine(paths[^1], "report.html");
             ReportPage.Write(path, verdict, baselines, others);
             if (parsed.GetValue(picture) is string svg)

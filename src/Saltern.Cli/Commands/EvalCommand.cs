@@ -148,7 +148,7 @@ public static class EvalCommand
     }
 
     private static Dictionary<string, IReadOnlyList<BucketScores>> ByBucket(Evaluated model, Evaluated teacher, DifficultyBuckets bounds) =>
-        model.Parts.Zip(teacher.Parts).ToDictionary(pair => pair.First.Split, pair => BucketScores.Of(pair.First.Set, pair.First.Result, pair.Second.Result, bounds));
+        model.Parts.Zip(teacher.Parts).ToDictionary(pair => pair.First.Split, pair => BucketScores.Of(pair.First.Set, pair.First.Result, pair.Second.Result.PositionNll, bounds));
 
     private static RunConfig? RecipeOfRun(string path)
     {

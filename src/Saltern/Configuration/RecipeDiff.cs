@@ -25,23 +25,23 @@ public static class RecipeDiff
             Leaf? other = now.TryGetValue(path, out Leaf found) ? found : null;
             if (other?.Text != leaf.Text)
             {
-                changes.Add(new RecipeChange(path, leaf.Text, other?.Text, leaf.AltersNumbers));
+                changes.Add(new RecipeChange(path, leaf.Text, other?.Text, leaf.AltersNumbers, leaf.NamesInput));
             }
         }
 
         changes.AddRange(now.Where(pair => !old.ContainsKey(pair.Key))
-            .Select(pair => new RecipeChange(pair.Key, null, pair.Value.Text, pair.Value.AltersNumbers)));
+            .Select(pair => new RecipeChange(pair.Key, null, pair.Value.Text, pair.Value.AltersNumbers, pair.Value.NamesInput)));
         return changes;
     }
 
     private static OrderedDictionary<string, Leaf> LeavesOf(object config)
     {
         var leaves = new OrderedDictionary<string, Leaf>();
-        Collect(leaves, config, ValueShape.Of(config.GetType()), "", altersNumbers: true);
+        Collect(leaves, config, ValueShape.Of(config.GetType()), "", new Leaf("", AltersNumbers: true, NamesInput: false));
         return leaves;
     }
 
-    private static void Collect(OrderedDictionary<string, Leaf> leaves, object value, ValueShape shape, string path, bool altersNumbers)
+    private static void Collect(OrderedDictionary<string, Leaf> leaves, object value, ValueShape shape, string path, Leaf marks)
     {
         int before = leaves.Count;
         switch (shape)
@@ -51,7 +51,7 @@ public static class RecipeDiff
                 {
                     if (key.Get(value) is { } inner)
                     {
-                        Collect(leaves, inner, key.Shape, Join(path, name), altersNumbers && key.AltersNumbers);
+                        Collect(leaves, inner, key.Shape, Join(path, name), marks with { AltersNumbers = marks.AltersNumbers && key.AltersNumbers, NamesInput = marks.NamesInput || key.NamesInput });
                     }
                 }
 
@@ -59,30 +59,30 @@ public static class RecipeDiff
             case DictionaryShape dictionary:
                 foreach ((string name, object inner) in RecipeWriter.Entries(value))
                 {
-                    Collect(leaves, inner, dictionary.Element, Join(path, NameText(name)), altersNumbers);
+                    Collect(leaves, inner, dictionary.Element, Join(path, NameText(name)), marks);
                 }
 
                 break;
             case ListShape { Element: ScalarShape or EnumShape } list:
-                leaves.Add(path, new Leaf(ListText((IEnumerable)value, list.Element), altersNumbers));
+                leaves.Add(path, marks with { Text = ListText((IEnumerable)value, list.Element) });
                 return;
             case ListShape list:
                 int index = 0;
                 foreach (object inner in (IEnumerable)value)
                 {
-                    Collect(leaves, inner, list.Element, $"{path}[{index++}]", altersNumbers);
+                    Collect(leaves, inner, list.Element, $"{path}[{index++}]", marks);
                 }
 
                 break;
             default:
-                leaves.Add(path, new Leaf(Single(value, shape), altersNumbers));
+                leaves.Add(path, marks with { Text = Single(value, shape) });
                 return;
         }
 
         // A section without a single value still differs from one that is not there.
         if (leaves.Count == before && path.Length > 0)
         {
-            leaves.Add(path, new Leaf(shape is ListShape ? "[]" : "{}", altersNumbers));
+            leaves.Add(path, marks with { Text = shape is ListShape ? "[]" : "{}" });
         }
     }
 
@@ -100,7 +100,7 @@ public static class RecipeDiff
 
     private static string Join(string path, string name) => path.Length == 0 ? name : $"{path}.{name}";
 
-    private readonly record struct Leaf(string Text, bool AltersNumbers);
+    private readonly record struct Leaf(string Text, bool AltersNumbers, bool NamesInput);
 }
 
 /// <summary>One key whose value differs between two configurations.</summary>
@@ -108,4 +108,5 @@ public static class RecipeDiff
 /// <param name="Before">The value as a recipe writes it, a list of single values in brackets; null where there was none.</param>
 /// <param name="After">The same afterwards.</param>
 /// <param name="AltersNumbers">False where the key or a section around it is marked <see cref="DoesNotAlterNumbersAttribute"/>.</param>
-public sealed record RecipeChange(string Path, string? Before, string? After, bool AltersNumbers);
+/// <param name="NamesInput">True where the key or a section around it is marked <see cref="NamesInputAttribute"/>.</param>
+public sealed record RecipeChange(string Path, string? Before, string? After, bool AltersNumbers, bool NamesInput = false);

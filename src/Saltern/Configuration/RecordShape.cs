@@ -84,6 +84,7 @@ internal sealed class KeyShape
         IsNullable = nullability.Create(property).WriteState == NullabilityState.Nullable;
         IsRequired = property.IsDefined(typeof(RequiredMemberAttribute));
         AltersNumbers = !property.IsDefined(typeof(DoesNotAlterNumbersAttribute));
+        NamesInput = property.IsDefined(typeof(NamesInputAttribute));
         Advice = property.GetCustomAttribute<AdviceAttribute>()?.Text;
         Checks = [.. property.GetCustomAttributes<ValidationAttribute>()];
         ValueChecks.RefuseMisplaced(property, Checks);
@@ -99,6 +100,8 @@ internal sealed class KeyShape
     public bool IsRequired { get; }
 
     public bool AltersNumbers { get; }
+
+    public bool NamesInput { get; }
 
     public string? Advice { get; }
 

@@ -1,6 +1,7 @@
 using System.ComponentModel.DataAnnotations;
 using Saltern.Data;
 using Saltern.Engine;
+using Saltern.Evaluation;
 using Saltern.Losses;
 using Saltern.Models;
 using Saltern.Optimization;
@@ -91,7 +92,12 @@ public sealed record RunConfig : IValidated
     /// <summary>Length of the run, and what happens along it.</summary>
     public required TrainingConfig Training { get; init; }
 
+    /// <summary>What else is measured along the run; null for loss and accuracy alone.</summary>
+    [DoesNotAlterNumbers]
+    public EvaluationConfig? Evaluation { get; init; }
+
     /// <summary>Model whose weights the run starts from; null for fresh ones.</summary>
+    [NamesInput]
     public string? InitFrom { get; init; }
 
     /// <summary>Type of products and attention.</summary>

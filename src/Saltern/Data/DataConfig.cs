@@ -9,6 +9,7 @@ public sealed record DataConfig
     /// <summary>Data set folder, as <c>saltern prepare</c> writes it; or token data that another program wrote: Megatron shards, nanoGPT's or llm.c's files.</summary>
     [Advice("Make one with 'saltern prepare'.")]
     [MinLength(1)]
+    [NamesInput]
     public required string Path { get; init; }
 
     /// <summary>The <c>tokenizer.json</c> that made the tokens, where another program wrote them; a prepared data set has its own and allows none here.</summary>

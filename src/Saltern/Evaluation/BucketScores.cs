@@ -11,12 +11,15 @@ namespace Saltern.Evaluation;
 /// <param name="TeacherLoss">The teacher's, which chose the bucket and so looks too good in easy and too bad in hard.</param>
 public sealed record BucketScores(string Unit, string Bucket, long Tokens, double? Loss, double? TeacherLoss)
 {
+    /// <summary>Unit of buckets of single tokens.</summary>
+    public const string TokenUnit = "tokens";
+
     /// <summary>Splits an evaluation by difficulty.</summary>
     /// <param name="set">The windows that both models saw.</param>
     /// <param name="model">The model's losses.</param>
-    /// <param name="teacher">The teacher's losses; of the model that the bounds are of.</param>
+    /// <param name="teacherNll">Loss at each position of the set, nats, of the teacher that the bounds are of.</param>
     /// <param name="buckets">Bounds of the teacher's pass.</param>
-    public static IReadOnlyList<BucketScores> Of(ValidationSet set, EvaluationResult model, EvaluationResult teacher, DifficultyBuckets buckets)
+    public static IReadOnlyList<BucketScores> Of(ValidationSet set, EvaluationResult model, float[] teacherNll, DifficultyBuckets buckets)
     {
         var tokens = new (long Count, double Model, double Teacher)[3];
         var windows = new (long Count, double Model, double Teacher)[3];
@@ -27,8 +30,8 @@ public sealed record BucketScores(string Unit, string Bucket, long Tokens, doubl
             {
                 if (set.Labels[i] >= 0)
                 {
-                    Add(ref window, 1, model.PositionNll[i], teacher.PositionNll[i]);
-                    Add(ref tokens[DifficultyBuckets.Of(teacher.PositionNll[i], buckets.TokenBounds)], 1, model.PositionNll[i], teacher.PositionNll[i]);
+                    Add(ref window, 1, model.PositionNll[i], teacherNll[i]);
+                    Add(ref tokens[DifficultyBuckets.Of(teacherNll[i], buckets.TokenBounds)], 1, model.PositionNll[i], teacherNll[i]);
                 }
             }
 
@@ -38,7 +41,7 @@ public sealed record BucketScores(string Unit, string Bucket, long Tokens, doubl
             }
         }
 
-        return [.. Parts("tokens", tokens), .. Parts("windows", windows)];
+        return [.. Parts(TokenUnit, tokens), .. Parts("windows", windows)];
     }
 
     private static void Add(ref (long Count, double Model, double Teacher) part, long count, double model, double teacher) =>

@@ -15,6 +15,9 @@ public sealed record EvaluationPart
     /// <summary>UTF-8 bytes of the text tokens.</summary>
     public long TextBytes { get; set; }
 
+    /// <summary>How sure the model is of its most likely token, beside how often it is right.</summary>
+    public Calibration Calibration { get; } = new();
+
     /// <summary>Mean loss over all targets, nats per token.</summary>
     public double Loss => Sums.StudentNll / Sums.Positions;
 

@@ -55,7 +55,13 @@ public static class ModelEvaluation
         part.Sums.Add(losses, firstRow, rowCount);
         for (int row = firstRow; row < firstRow + rowCount; row++)
         {
-            if (losses.Counted[row] && tokenBytes[(int)labels[row]] is > 0 and int bytes)
+            if (!losses.Counted[row])
+            {
+                continue;
+            }
+
+            part.Calibration.Add(losses.Confidence[row], losses.Correct[row]);
+            if (tokenBytes[(int)labels[row]] is > 0 and int bytes)
             {
                 part.TextNll += losses.StudentNll[row];
                 part.TextBytes += bytes;

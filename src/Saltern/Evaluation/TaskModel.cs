@@ -10,21 +10,23 @@ namespace Saltern.Evaluation;
 public sealed class TaskModel : IDisposable
 {
     private readonly LossHead _head;
+    private readonly bool _ownsModel;
 
-    /// <summary>Takes a model over.</summary>
+    /// <summary>Makes a model ready.</summary>
     /// <param name="name">What results call it.</param>
-    /// <param name="model">Disposed of with this.</param>
+    /// <param name="model">The decoder.</param>
     /// <param name="tokenizer">The model's.</param>
     /// <param name="window">Most tokens that it reads at once.</param>
+    /// <param name="ownsModel">Whether the model is disposed of with this; false for one that is being trained.</param>
     /// <exception cref="ConfigurationException">Model, tokenizer and window do not belong together.</exception>
-    public TaskModel(string name, Transformer model, BpeTokenizer tokenizer, int window)
+    public TaskModel(string name, Transformer model, BpeTokenizer tokenizer, int window, bool ownsModel = true)
     {
         if (model.Config.VocabSize < tokenizer.VocabularySize || window < 2 || window > model.Config.MaxPositionEmbeddings)
         {
             throw new ConfigurationException($"{name} has {model.Config.VocabSize} rows for {tokenizer.VocabularySize} token ids and knows {model.Config.MaxPositionEmbeddings} positions; windows of {window} tokens were asked for. Give another --sequence-length, or a model that fits its tokenizer.");
         }
 
-        (Name, Model, Tokenizer, Window) = (name, model, tokenizer, window);
+        (Name, Model, Tokenizer, Window, _ownsModel) = (name, model, tokenizer, window, ownsModel);
         Encoder = new RequestEncoder(tokenizer, window);
         _head = model.UsesKernels ? new FusedLossHead(tokenizer.VocabularySize, model.Config.VocabSize, torch.get_num_threads()) : new TensorLossHead(tokenizer.VocabularySize, model.Config.VocabSize);
     }
@@ -59,6 +61,9 @@ public sealed class TaskModel : IDisposable
     public void Dispose()
     {
         _head.Dispose();
-        Model.Dispose();
+        if (_ownsModel)
+        {
+            Model.Dispose();
+        }
     }
 }

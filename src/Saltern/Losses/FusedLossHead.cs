@@ -119,6 +119,7 @@ public sealed class FusedLossHead : LossHead
         {
             p.ExpSum = scale == 0 ? SoftLabelKernel.ExponentialSum(z, Vocabulary, p.Maximum) : SoftLabelKernel.Exponentials(z, Vocabulary, p.Maximum);
             losses.StudentNll[row] = losses.Loss[row] = (float)(Math.Log(p.ExpSum) - labelScore);
+            losses.Confidence[row] = 1f / p.ExpSum;
             if (scale != 0)
             {
                 SoftLabelKernel.Scale(z, Vocabulary, scale / p.ExpSum);
@@ -145,6 +146,7 @@ public sealed class FusedLossHead : LossHead
         losses.Weight[row] = (float)weight;
         losses.Gate[row] = (float)gate;
         losses.StudentNll[row] = (float)nll;
+        losses.Confidence[row] = 1f / p.ExpSum;
         losses.CrossEntropyToTeacher[row] = (float)crossEntropy;
         losses.Loss[row] = (float)(((1.0 - weight) * nll) + (weight * crossEntropy));
         losses.TeacherNll[row] = (float)teacherNll;

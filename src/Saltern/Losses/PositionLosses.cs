@@ -13,6 +13,7 @@ public sealed class PositionLosses
         Loss = new float[rows];
         StudentNll = new float[rows];
         Correct = new bool[rows];
+        Confidence = new float[rows];
         TeacherNll = new float[rows];
         TeacherNllTempered = new float[rows];
         CrossEntropyToTeacher = new float[rows];
@@ -38,6 +39,9 @@ public sealed class PositionLosses
 
     /// <summary>[argmax p = y], ties to the lowest id.</summary>
     public bool[] Correct { get; }
+
+    /// <summary>max_v p(v): how sure the student is of its most likely token.</summary>
+    public float[] Confidence { get; }
 
     /// <summary>−ln q(y) at τ = 1.</summary>
     public float[] TeacherNll { get; }

@@ -60,6 +60,7 @@ internal static unsafe class SparseLabelKernel
         losses.Weight[row] = (float)weight;
         losses.Gate[row] = (float)gate;
         losses.StudentNll[row] = (float)nll;
+        losses.Confidence[row] = (float)Math.Exp(p.Maximum - lse);
         losses.CrossEntropyToTeacher[row] = (float)crossEntropy;
         losses.Loss[row] = (float)(((1.0 - weight) * nll) + (weight * crossEntropy));
         losses.TeacherNll[row] = sparse.Nll[row];

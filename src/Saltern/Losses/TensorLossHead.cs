@@ -31,11 +31,12 @@ public sealed class TensorLossHead : LossHead
         Tensor counted = labels.ge(0), targets = labels.clamp_min(0).unsqueeze(1);                                       // [M], [M, 1]
         Tensor logProbs = nn.functional.log_softmax(hidden.mm(head.t()).to(type).narrow(1, 0, Vocabulary), 1);           // [M, V]
         Tensor nll = logProbs.gather(1, targets).squeeze(1).neg();
-        Tensor best = logProbs.argmax(1);
+        (Tensor highest, Tensor best) = logProbs.max(1);
         Copy(counted, losses.Counted, chunk.First);
         Copy(nll, losses.StudentNll, chunk.First);
         Copy(nll, losses.Loss, chunk.First);
         Copy(best.eq(labels), losses.Correct, chunk.First);
+        Copy(highest.exp(), losses.Confidence, chunk.First);
         Array.Clear(losses.Weight, chunk.First, chunk.Rows);
         Array.Clear(losses.HasTeacher, chunk.First, chunk.Rows);
         TensorTargets? taught = chunk.Taught > 0 ? TensorTargets.Of(request, chunk, logProbs.narrow(0, 0, chunk.Taught), targets.narrow(0, 0, chunk.Taught), Vocabulary, products) : null;

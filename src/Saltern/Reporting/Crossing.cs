@@ -13,13 +13,13 @@ public sealed record Crossing(double Steps, double? Seconds, double? Flops, bool
     /// <summary>Finds the first evaluation at the target or better; no smoothing.</summary>
     /// <param name="curve">Evaluations in order of steps, all values finite.</param>
     /// <param name="target">Loss in nats per token, or accuracy.</param>
-    /// <param name="metric">Decides whether lower or higher is better.</param>
+    /// <param name="metric">Decides whether lower or higher is better; null for the loss.</param>
     /// <returns>Costs c_{i−1} + (c_i − c_{i−1})(L_{i−1} − L*)/(L_{i−1} − L_i); the first point's own cost if it is that one; null where the target is not reached.</returns>
-    public static Crossing? Find(IReadOnlyList<CurvePoint> curve, double target, VerdictMetric metric = VerdictMetric.Loss)
+    public static Crossing? Find(IReadOnlyList<CurvePoint> curve, double target, VerdictMetric? metric = null)
     {
         ArgumentNullException.ThrowIfNull(curve);
         // A loss and a negated accuracy both fall towards the target.
-        double sign = metric == VerdictMetric.Loss ? 1.0 : -1.0;
+        double sign = (metric ?? VerdictMetric.Loss).Sign;
         for (int i = 0; i < curve.Count; i++)
         {
             if (sign * curve[i].Value > sign * target)

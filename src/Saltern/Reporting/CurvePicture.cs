@@ -29,7 +29,7 @@ public static class CurvePicture
         PlotSize size = PlotSize.Wide;
         XElement svg = PlotCanvas.Draw(
             LossPlot.Build(verdict, arms, PlotCost.Steps, size), size, "curves",
-            verdict.Metric == VerdictMetric.Loss ? "Validation loss against steps" : "Next-token accuracy against steps",
+            $"{verdict.Metric.Title} against steps",
             string.Join(" ", verdict.Runs.Select(run => run.SentenceFree)));
         return ReportFile.Serialise(PlotCanvas.StandAlone(svg, size));
     }

@@ -32,12 +32,12 @@ internal static class LossPlot
         };
         (double low, double high) = Range(verdict, arms);
         string costName = cost switch { PlotCost.Seconds => $"training time, {unit}", PlotCost.Flops => $"arithmetic, {unit}", _ => unit };
-        bool isLoss = verdict.Metric == VerdictMetric.Loss;
+        bool falls = verdict.Metric.LowerIsBetter;
         model.Axes.Add(PlotCanvas.Axis(AxisPosition.Bottom, costName, 0, largest / divisor));
-        model.Axes.Add(PlotCanvas.Axis(AxisPosition.Left, isLoss ? "validation loss, nats per token" : "next-token accuracy", low, high));
-        model.Legends.Add(PlotCanvas.Legend(size, isLoss ? LegendPosition.RightTop : LegendPosition.RightBottom));
+        model.Axes.Add(PlotCanvas.Axis(AxisPosition.Left, verdict.Metric.Axis, low, high));
+        model.Legends.Add(PlotCanvas.Legend(size, falls ? LegendPosition.RightTop : LegendPosition.RightBottom));
 
-        AddTarget(model, verdict, largest / divisor, isLoss, size);
+        AddTarget(model, verdict, largest / divisor, size);
         foreach (ReportArm arm in arms)
         {
             AddArm(model, arm, verdict.Metric, cost, divisor, size);
@@ -73,7 +73,7 @@ internal static class LossPlot
         }
     }
 
-    private static void AddTarget(PlotModel model, Verdict verdict, double right, bool isLoss, PlotSize size)
+    private static void AddTarget(PlotModel model, Verdict verdict, double right, PlotSize size)
     {
         model.Annotations.Add(new LineAnnotation
         {
@@ -87,7 +87,7 @@ internal static class LossPlot
         model.Annotations.Add(new TextAnnotation
         {
             Text = size.IsNarrow ? $"target {Figures.Loss(verdict.Baseline.Target)}"
-                : $"{verdict.Baseline.Label}'s final {(isLoss ? "loss" : "accuracy")} {Figures.Loss(verdict.Baseline.Target)}",
+                : $"{verdict.Baseline.Label}'s final {(verdict.Metric == VerdictMetric.Loss ? "loss" : verdict.Metric.Noun)} {Figures.Loss(verdict.Baseline.Target)}",
             TextPosition = new DataPoint(right * 0.012, verdict.Baseline.Target),
             TextHorizontalAlignment = HorizontalAlignment.Left,
             TextVerticalAlignment = VerticalAlignment.Middle,

@@ -72,6 +72,10 @@ public sealed class MetricsTable
         }
     }
 
+    /// <summary>All values of a step.</summary>
+    /// <param name="step">One of <see cref="Steps"/>.</param>
+    public IEnumerable<KeyValuePair<string, double>> Row(int step) => _rows[step];
+
     /// <summary>All logged values of one name, by step; values that are not finite are left out.</summary>
     /// <param name="name">A name of docs/notation.md, such as <c>train/weight</c>.</param>
     public IReadOnlyList<(int Step, double Value)> Series(string name) =>

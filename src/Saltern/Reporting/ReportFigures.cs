@@ -10,7 +10,6 @@ internal static class ReportFigures
 
     public static XElement Curves(Verdict verdict, IReadOnlyList<ReportArm> arms, PlotCost cost)
     {
-        string measure = verdict.Metric == VerdictMetric.Loss ? "Validation loss" : "Next-token accuracy";
         (string against, string id) = cost switch
         {
             PlotCost.Seconds => ("training time", "time"),
@@ -18,7 +17,7 @@ internal static class ReportFigures
             _ => ("steps", "steps"),
         };
         string description = string.Join(" ", verdict.Runs.Select(run => run.SentenceFree));
-        return Figure(id, $"{measure} against {against}", description,
+        return Figure(id, $"{verdict.Metric.Title} against {against}", description,
             size => LossPlot.Build(verdict, arms, cost, size), PlotSize.Wide, PlotSize.Narrow,
             $"The vertical axis is cut to what comes after the first {Figures.Format(100 * LossPlot.ShareBeforeAxis, "0")} % of the steps, where differences can be seen.",
             CurveTable(verdict.Metric, arms, cost));
@@ -37,7 +36,7 @@ internal static class ReportFigures
         return "Lines as above; the learning rate is dotted, on the right axis." + (list.Length > 0 ? $" The teacher leaves {list}." : "");
     }
 
-    private static XElement Figure(
+    internal static XElement Figure(
         string id, string title, string description, Func<PlotSize, PlotModel> build, PlotSize wide, PlotSize narrow, string? note, XElement data)
     {
         XElement Draw(PlotSize size, string kind) =>
@@ -64,7 +63,7 @@ internal static class ReportFigures
             _ => Figures.Loss(point.Value),
         };
         return Html.Table(
-            metric == VerdictMetric.Loss ? "Validation loss, nats per token" : "Next-token accuracy",
+            char.ToUpperInvariant(metric.Axis[0]) + metric.Axis[1..],
             ["step", .. columns.Select(column => column.Title)],
             Thinning.Keep(steps, MostRows).Select(step =>
                 new[] { Figures.Count(step) }.Concat(columns.Select(column => Cell(column.Points.GetValueOrDefault(step))))));

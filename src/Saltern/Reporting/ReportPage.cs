@@ -47,6 +47,8 @@ public static class ReportPage
             ReportFigures.Schedules(verdict.Metric, arms),
             Html.Section("The figures", ReportTables.Finals(verdict, arms), ReportTables.Ratios(verdict), Explanation(verdict), ReportTables.Seeds(verdict)),
             ReportTables.Domains(arms) is { } domains ? Html.Section("By domain", domains) : null,
+            ReportDifficulty.Section(arms),
+            ReportSwitch.Section(arms),
             Html.Section("Against what it cost",
                 verdict.SecondsComparable ? ReportFigures.Curves(verdict, arms, PlotCost.Seconds) : null,
                 ReportFigures.Curves(verdict, arms, PlotCost.Flops)),

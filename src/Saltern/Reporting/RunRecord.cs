@@ -34,27 +34,20 @@ public sealed record RunRecord
     /// <exception cref="DataFormatException">No run folder, or a damaged file; the message names file and line.</exception>
     public static RunRecord Load(string runFolder) => RunFolderReader.Read(runFolder);
 
+    /// <summary>Final value of a measure: of the whole validation set where that was measured, or else of the last evaluation.</summary>
+    /// <exception cref="DataFormatException">The run has no such evaluation.</exception>
+    public double FinalOf(VerdictMetric metric) => (metric == VerdictMetric.Loss ? FinalLoss : metric == VerdictMetric.Accuracy ? FinalAccuracy : null) ?? Curve(metric)[^1].Value;
+
     /// <summary>Evaluations along the run on the curve set, in order of steps.</summary>
     /// <param name="metric">Which measure.</param>
     /// <exception cref="DataFormatException">The run has no evaluation.</exception>
     public IReadOnlyList<CurvePoint> Curve(VerdictMetric metric)
     {
-        string name = metric == VerdictMetric.Loss ? "valid/loss" : "valid/accuracy";
-        IReadOnlyList<CurvePoint> curve = Metrics.Curve(name);
+        IReadOnlyList<CurvePoint> curve = Metrics.Curve(metric.Series);
         return curve.Count > 0
             ? curve
-            : throw new DataFormatException($"Run '{Result.Name}' has no finite {name} in its metrics.jsonl. Train with training.evaluate_every set, or leave it out.");
+            : throw new DataFormatException($"Run '{Result.Name}' has no finite {metric.Series} in its metrics.jsonl. Train with training.evaluate_every set, for a task with evaluation.tasks, or leave it out.");
     }
-}
-
-/// <summary>The measure that decides when a run has reached the baseline's quality.</summary>
-public enum VerdictMetric
-{
-    /// <summary>Validation loss, nats per token; lower is better.</summary>
-    Loss,
-
-    /// <summary>Next-token accuracy; higher is better.</summary>
-    Accuracy,
 }
 
 /// <summary>The final model's score on one validation document.</summary>

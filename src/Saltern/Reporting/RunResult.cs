@@ -65,6 +65,9 @@ public sealed record RunResult
     /// <summary>Identity of the weights before step 1.</summary>
     public string? InitialWeightsFingerprint { get; init; }
 
+    /// <summary>Identity of the list of selected samples; null where all were drawn.</summary>
+    public string? SelectionFingerprint { get; init; }
+
     /// <summary>Whether the clock of this run means anything beside another's (docs/method.md).</summary>
     public bool SecondsComparable { get; init; }
 
@@ -76,6 +79,9 @@ public sealed record RunResult
 
     /// <summary>Scores on the whole validation set after the last step; null if it was not evaluated.</summary>
     public FinalScores? Final { get; init; }
+
+    /// <summary>Tasks after the last step; empty where none were asked for.</summary>
+    public IReadOnlyList<TaskScore> Tasks { get; init; } = [];
 
     /// <summary>Where it ran.</summary>
     public RunMachine Machine { get; init; } = new();
@@ -138,6 +144,9 @@ public sealed record RunTeacher
     /// <summary>Number of its parameters.</summary>
     public long Parameters { get; init; }
 
+    /// <summary>Fingerprint of its weights; null where that was not recorded.</summary>
+    public string? Weights { get; init; }
+
     /// <summary>τ that divided its logits.</summary>
     public double Temperature { get; init; } = 1.0;
 
@@ -179,9 +188,34 @@ public record DomainScores
 /// <summary>Scores on the whole validation set, and on each of its domains.</summary>
 public sealed record FinalScores : DomainScores
 {
+    /// <summary>Mean probability of the most likely token, in (0, 1]; null where it was not measured.</summary>
+    public double? Confidence { get; init; }
+
+    /// <summary>Expected calibration error, in [0, 1] (arXiv:1706.04599); null where it was not measured.</summary>
+    public double? CalibrationError { get; init; }
+
+    /// <summary>By difficulty: the teacher's loss sorts tokens and windows; empty where that was not asked for.</summary>
+    public IReadOnlyList<BucketLoss> Buckets { get; init; } = [];
+
     /// <summary>The same by domain.</summary>
     public IReadOnlyDictionary<string, DomainScores> Domains { get; init; } = new Dictionary<string, DomainScores>();
 }
+
+/// <summary>Loss on the easy, medium or hard part of validation text.</summary>
+/// <param name="Unit"><c>tokens</c> or <c>windows</c>: what was sorted.</param>
+/// <param name="Bucket"><c>easy</c>, <c>medium</c> or <c>hard</c>, by the teacher's loss.</param>
+/// <param name="Tokens">Targets in it.</param>
+/// <param name="Loss">Nats per token; null of none.</param>
+public sealed record BucketLoss(string Unit, string Bucket, long Tokens, double? Loss);
+
+/// <summary>A task's score after the last step.</summary>
+/// <param name="Task">Name of the task.</param>
+/// <param name="Metric">Name of the metric, lm-evaluation-harness's.</param>
+/// <param name="Value">The score.</param>
+/// <param name="StandardError">Over items; null of a single one.</param>
+/// <param name="Chance">What guessing gives; null where guessing has no value.</param>
+/// <param name="Items">Items scored.</param>
+public sealed record TaskScore(string Task, string Metric, double Value, double? StandardError, double? Chance, int Items);
 
 /// <summary>The machine of a run.</summary>
 public sealed record RunMachine

@@ -38,15 +38,16 @@ public sealed record Verdict
     /// <summary>Compares runs with baselines of the same seeds.</summary>
     /// <param name="baselines">The baseline, one run a seed.</param>
     /// <param name="others">All other runs; those of one arm are paired by seed.</param>
-    /// <param name="metric">The measure that has to be reached.</param>
+    /// <param name="metric">The measure that has to be reached; null for the loss.</param>
     /// <param name="studentsServed">K, at least 1: the teacher's cost counts by its K-th part.</param>
     /// <exception cref="DataFormatException">No runs, no common seed, a seed twice, different data, or a run without evaluations.</exception>
     public static Verdict Compute(
-        IReadOnlyList<RunRecord> baselines, IReadOnlyList<RunRecord> others, VerdictMetric metric = VerdictMetric.Loss, int studentsServed = 1)
+        IReadOnlyList<RunRecord> baselines, IReadOnlyList<RunRecord> others, VerdictMetric? metric = null, int studentsServed = 1)
     {
         ArgumentNullException.ThrowIfNull(baselines);
         ArgumentNullException.ThrowIfNull(others);
         ArgumentOutOfRangeException.ThrowIfLessThan(studentsServed, 1);
+        metric ??= VerdictMetric.Loss;
         IReadOnlyList<RunGroup> baselineGroups = RunGroup.Split(baselines);
         if (baselineGroups.Count != 1 || others.Count == 0)
         {

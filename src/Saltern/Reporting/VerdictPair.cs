@@ -73,6 +73,9 @@ public sealed record VerdictPair
     /// <summary>Final accuracy minus the baseline's; above 0 is better; null where not measured.</summary>
     public double? FinalAccuracyDifference { get; init; }
 
+    /// <summary>Final value of the measure that had to be reached, minus the baseline's.</summary>
+    public double FinalMetricDifference { get; init; }
+
     /// <summary>Compares two runs of one seed.</summary>
     /// <exception cref="DataFormatException">Different data, different validation documents, or no evaluations.</exception>
     internal static VerdictPair Of(RunRecord baseline, RunRecord run, VerdictMetric metric, int studentsServed)
@@ -110,6 +113,7 @@ public sealed record VerdictPair
             SecondsRatioTeacherCharged = Ratio(reached?.Seconds + secondCharge, own.Seconds),
             FlopsRatioTeacherCharged = Ratio(reached?.Flops + flopCharge, own.Flops),
             FinalLossDifference = run.FinalLoss - baseline.FinalLoss,
+            FinalMetricDifference = run.FinalOf(metric) - baseline.FinalOf(metric),
             FinalLossDifferenceSe = error?.StandardError,
             TokensNeeded = error?.TokensNeeded,
             FinalAccuracyDifference = run.FinalAccuracy - baseline.FinalAccuracy,

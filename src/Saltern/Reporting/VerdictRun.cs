@@ -65,6 +65,12 @@ public sealed record VerdictRun
     /// <summary>Its interval over seeds.</summary>
     public IReadOnlyList<double>? FinalAccuracyDifferenceInterval { get; init; }
 
+    /// <summary>Final value of the measure that had to be reached, minus the baseline's.</summary>
+    public double FinalMetricDifference { get; init; }
+
+    /// <summary>Its interval over seeds.</summary>
+    public IReadOnlyList<double>? FinalMetricDifferenceInterval { get; init; }
+
     /// <summary>Whether every pair reached the target.</summary>
     public required bool Reached { get; init; }
 
@@ -162,6 +168,7 @@ public sealed record VerdictRun
     {
         bool reached = pairs.All(pair => pair.Reached);
         PairedInterval difference = PairedInterval.OfDifferences([.. pairs.Select(pair => pair.FinalLossDifference)]);
+        PairedInterval measure = PairedInterval.OfDifferences([.. pairs.Select(pair => pair.FinalMetricDifference)]);
         PairedInterval? accuracy = pairs.All(pair => pair.FinalAccuracyDifference is not null)
             ? PairedInterval.OfDifferences([.. pairs.Select(pair => pair.FinalAccuracyDifference!.Value)]) : null;
 
@@ -192,6 +199,8 @@ public sealed record VerdictRun
             FinalLossDifferenceSe = pairs.Max(pair => pair.FinalLossDifferenceSe),
             FinalAccuracyDifference = accuracy?.Mean,
             FinalAccuracyDifferenceInterval = Ends(accuracy),
+            FinalMetricDifference = measure.Mean,
+            FinalMetricDifferenceInterval = Ends(measure),
             Reached = reached,
             Held = reached ? pairs.All(pair => pair.Held == true) : null,
             StepsToBaseline = MeanOf(pair => pair.StepsToBaseline),

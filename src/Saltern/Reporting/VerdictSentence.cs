@@ -35,9 +35,7 @@ internal static class VerdictSentence
             return VerdictOutcome.Reading;
         }
 
-        bool endedWorse = metric == VerdictMetric.Loss
-            ? arm.FinalLossDifferenceInterval is [> 0, _]
-            : arm.FinalAccuracyDifferenceInterval is [_, < 0];
+        bool endedWorse = metric.LowerIsBetter ? arm.FinalMetricDifferenceInterval is [> 0, _] : arm.FinalMetricDifferenceInterval is [_, < 0];
         // A run that touched the target early and still ended worse beyond its interval has not helped, however cheap the touch was.
         return (arm.Reached && ratioInterval is [> 1, _]) || endedWorse ? VerdictOutcome.Harmed
             : arm.Reached && ratioInterval is [_, < 1] ? VerdictOutcome.Helped
@@ -59,7 +57,7 @@ internal static class VerdictSentence
         double target = arm.Pairs.Average(pair => pair.Target);
         string goal = metric == VerdictMetric.Loss
             ? $"{baseline.Label}'s final validation loss ({Figures.Loss(target)} nats per token)"
-            : $"{baseline.Label}'s final accuracy ({Figures.Percent(target)})";
+            : $"{baseline.Label}'s final {metric.Noun} ({metric.Text(target)})";
         return $"{head} {Reach(arm, goal, ratio, interval, bySeconds)}{charge}; {Ending(arm, metric)}.{Early(arm)}";
     }
 
@@ -107,14 +105,14 @@ internal static class VerdictSentence
 
     private static string Ending(VerdictRun arm, VerdictMetric metric)
     {
-        if (metric == VerdictMetric.Accuracy && arm.FinalAccuracyDifference is { } accuracy)
+        double difference = arm.FinalMetricDifference;
+        if (metric.IsShare)
         {
-            return $"it ended {Figures.Format(100 * Math.Abs(accuracy), "0.0")} points {(accuracy < 0 ? "lower" : "higher")}";
+            return $"it ended {Figures.Format(100 * Math.Abs(difference), "0.0")} points {(difference < 0 ? "lower" : "higher")}";
         }
 
-        double difference = arm.FinalLossDifference;
-        string amount = Figures.Loss(Math.Abs(difference));
-        return amount == "0.000" ? "it ended at the same loss" : $"it ended {amount} nats {(difference < 0 ? "lower" : "higher")}";
+        string amount = Figures.Loss(Math.Abs(difference)), unit = metric == VerdictMetric.Loss ? " nats" : "";
+        return amount == "0.000" ? $"it ended at the same {(metric == VerdictMetric.Loss ? "loss" : "value")}" : $"it ended {amount}{unit} {(difference < 0 ? "lower" : "higher")}";
     }
 
     private static string Early(VerdictRun arm) =>

@@ -58,7 +58,7 @@ public static class VerdictText
         }
 
         text.Append("Cost to reach the baseline's final ")
-            .Append(verdict.Metric == VerdictMetric.Loss ? "loss" : "accuracy")
+            .Append(verdict.Metric == VerdictMetric.Loss ? "loss" : verdict.Metric.Noun)
             .Append(", over its own; below 1 is a saving.\n");
     }
 

@@ -9,6 +9,7 @@ public sealed record SelectionConfig
     /// <summary>Folder that <c>saltern select</c> wrote.</summary>
     [Advice("Make one with 'saltern select'.")]
     [MinLength(1)]
+    [NamesInput]
     public required string Path { get; init; }
 
     /// <summary>Last step on selected samples, a share of the run or a step; only without distillation, where no ω ends stage 1.</summary>

@@ -8,10 +8,12 @@ public sealed record TeacherConfig : IValidated
 {
     /// <summary>Run folder (its newest good checkpoint), checkpoint folder or Hugging Face folder. Beside <see cref="Cache"/> it is not loaded: its weights must be those that made the cache.</summary>
     [MinLength(1)]
+    [NamesInput]
     public string? Path { get; init; }
 
     /// <summary>Folder of <c>saltern teach</c> with the teacher's soft labels; null runs the teacher live.</summary>
     [MinLength(1)]
+    [NamesInput]
     public string? Cache { get; init; }
 
     /// <summary>τ, divides the teacher's logits only: below 1 sharpens its distribution.</summary>

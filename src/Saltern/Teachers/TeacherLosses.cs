@@ -13,9 +13,6 @@ namespace Saltern.Teachers;
 /// <param name="NllTempered">−ln q_τ(y).</param>
 public sealed record TeacherLosses(float[] Nll, float[] NllTempered)
 {
-    /// <summary>Name of the file in a pass's folder that holds them for the curve set.</summary>
-    public const string FileName = "validation.bin";
-
     private const int HashBytes = 32;
 
     private static ReadOnlySpan<byte> Magic => "SALTVAL1"u8;
@@ -48,7 +45,7 @@ public sealed record TeacherLosses(float[] Nll, float[] NllTempered)
     public void Save(string folder, ValidationSet set)
     {
         byte[] values = [.. MemoryMarshal.AsBytes(Nll.AsSpan()), .. MemoryMarshal.AsBytes(NllTempered.AsSpan())];
-        string path = Path.Combine(folder, FileName), temporary = path + ".writing";
+        string path = PathIn(folder, set), temporary = path + ".writing";
         File.WriteAllBytes(temporary, [.. Magic, .. Hash(set), .. SHA256.HashData(values), .. values]);
         File.Move(temporary, path, overwrite: true);
     }
@@ -57,7 +54,7 @@ public sealed record TeacherLosses(float[] Nll, float[] NllTempered)
     /// <exception cref="DataFormatException">The file is damaged.</exception>
     public static TeacherLosses? Load(string folder, ValidationSet set)
     {
-        string path = Path.Combine(folder, FileName);
+        string path = PathIn(folder, set);
         int count = set.Labels.Length, values = Magic.Length + (2 * HashBytes);
         if (!File.Exists(path) || new FileInfo(path).Length != values + (8L * count))
         {
@@ -78,6 +75,9 @@ public sealed record TeacherLosses(float[] Nll, float[] NllTempered)
         float[] read = MemoryMarshal.Cast<byte, float>(bytes.AsSpan(values)).ToArray();
         return new TeacherLosses(read[..count], read[count..]);
     }
+
+    /// <summary>Where a pass's folder holds them: a file for each set, named by the set's hash.</summary>
+    public static string PathIn(string folder, ValidationSet set) => Path.Combine(folder, $"validation-{Convert.ToHexStringLower(Hash(set).AsSpan(0, 4))}.bin");
 
     private static byte[] Hash(ValidationSet set)
     {

@@ -28,7 +28,7 @@ internal sealed class RunConclusion(RunParts parts, Trainer trainer, RunFolder f
             options.Log($"Evaluation took {100 * state.EvaluationSeconds / state.Seconds:0} % of the steps' time. A larger training.evaluate_every or a smaller training.evaluation_tokens makes it cheaper.");
         }
 
-        ValidationSet whole = ValidationSet.Create([.. parts.Data.Domains.Select(domain => domain.Valid)], config.Data.SequenceLength, config.Training.FinalEvaluationTokens, wholeDocuments: true, parts.Tokenizer.EndOfTextId);
+        ValidationSet whole = parts.WholeSet;
         EvaluationResult scores = ModelEvaluation.Run(trainer.Student, trainer.Head, whole, tokenBytes, domainNames.Count);
         WriteDocuments(scores);
         var result = new RunResult
@@ -51,10 +51,12 @@ internal sealed class RunConclusion(RunParts parts, Trainer trainer, RunFolder f
             DataFingerprint = parts.Data.Fingerprint,
             OrderFingerprint = parts.Batches.Fingerprint(SampleSpace.Of(parts.Data.Fingerprint, config.Data, config.Objective), config.Training.BatchSequences),
             InitialWeightsFingerprint = state.InitialWeights,
+            SelectionFingerprint = state.Selection.Length > 0 ? state.Selection : null,
             SecondsComparable = state.WatchedSeconds > 0 && state.LoadedSeconds <= HighestLoadedShare * state.WatchedSeconds,
             InterleavedWith = options.InterleavedWith,
-            Teacher = config.Distils || config.Selection is not null ? state.Teacher : null,
-            Final = RunScores.Of(scores, domainNames),
+            Teacher = config.Distils || config.Selection is not null ? state.Teacher is null ? null : state.Teacher with { Weights = state.TeacherWeights.Length > 0 ? state.TeacherWeights : state.Teacher.Weights } : null,
+            Final = RunScores.Of(scores, domainNames, parts.Instruments?.Buckets(whole, scores)),
+            Tasks = parts.Instruments is { Tasks: not null } instruments ? RunScores.Of(instruments.RunTasks(config.Name, trainer.Student, parts.Tokenizer, config.Data.SequenceLength)) : [],
             Machine = new RunMachine { Processor = MachineDescription.Processor(), Cores = Environment.ProcessorCount, Threads = state.Threads, Products = state.Products.ToString(), MatmulPeakGflops = peak / 1e9 },
             Versions = MachineDescription.Versions(),
             TextSamples = TextSamples(config.Seed),

@@ -140,6 +140,21 @@ public sealed class RunFolder : IDisposable
         DurableFolder.WriteText(PathOf(RecipeFile), RecipeWriter.Write(config));
     }
 
+    /// <summary>Whether a run is writing into a folder, in this process or another.</summary>
+    public static bool IsTaken(string path)
+    {
+        try
+        {
+            string file = System.IO.Path.Combine(path, LockFile);
+            using FileStream? held = File.Exists(file) ? new FileStream(file, FileMode.Open, FileAccess.ReadWrite, FileShare.None) : null;
+            return false;
+        }
+        catch (IOException)
+        {
+            return true;
+        }
+    }
+
     /// <summary>Path of a file in the folder.</summary>
     public string PathOf(string name) => System.IO.Path.Combine(Path, name);
 

@@ -82,12 +82,15 @@ public sealed class RunLog
     /// <param name="scores">What it found.</param>
     /// <param name="domains">Names of the domains.</param>
     /// <param name="gap">The smoothed gap's statistic on validation text; null without a teacher.</param>
-    public MetricsLine ValidationLine(EvaluationResult scores, IReadOnlyList<string> domains, double? gap)
+    /// <param name="buckets">Losses by difficulty; empty where they are not asked for.</param>
+    public MetricsLine ValidationLine(EvaluationResult scores, IReadOnlyList<string> domains, double? gap, IReadOnlyList<BucketScores> buckets)
     {
         List<KeyValuePair<string, double>> values = Progress(_trainer.State);
         Add(values, "valid/loss", scores.Total.Loss);
         Add(values, "valid/bits_per_byte", scores.Total.BitsPerByte);
         Add(values, "valid/accuracy", scores.Total.Accuracy);
+        Add(values, "valid/confidence", scores.Total.Calibration.Confidence);
+        Add(values, "valid/calibration_error", scores.Total.Calibration.Error);
         if (gap is double value)
         {
             Add(values, "valid/gap", value);
@@ -98,6 +101,26 @@ public sealed class RunLog
             if (scores.Domains[i] is EvaluationPart part)
             {
                 Add(values, $"valid/{domains[i]}/loss", part.Loss);
+            }
+        }
+
+        foreach (BucketScores bucket in buckets.Where(bucket => bucket.Unit == BucketScores.TokenUnit))
+        {
+            Add(values, $"valid/bucket/{bucket.Bucket}/loss", bucket.Loss ?? double.NaN);
+        }
+
+        return new MetricsLine(_trainer.State.Step, values);
+    }
+
+    /// <summary>The line of tasks run along the run: every metric of every task.</summary>
+    public MetricsLine TaskLine(IReadOnlyList<TaskResult> tasks)
+    {
+        List<KeyValuePair<string, double>> values = Progress(_trainer.State);
+        foreach (TaskResult task in tasks)
+        {
+            foreach (MetricScore score in task.Scores)
+            {
+                Add(values, $"valid/task/{task.Definition.Task}/{TaskMetrics.NameOf(score.Metric)}", score.Value);
             }
         }
 

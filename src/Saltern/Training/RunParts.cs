@@ -18,11 +18,12 @@ public sealed class RunParts : IDisposable
 {
     private readonly TeacherParts? _teacher;
 
-    private RunParts(TokenDataset data, BpeTokenizer tokenizer, TransformerConfig model, BatchLoader batches, ValidationSet curveSet, TeacherParts? teacher, SelectionManifest? selection, ComputePlan compute)
+    private RunParts(TokenDataset data, BpeTokenizer tokenizer, TransformerConfig model, BatchLoader batches, (ValidationSet Curve, ValidationSet Whole) validation, TeacherParts? teacher, SelectionManifest? selection, ComputePlan compute, RunInstruments? instruments)
     {
-        (Data, Tokenizer, Model, Batches, CurveSet, Compute) = (data, tokenizer, model, batches, curveSet, compute);
+        (Data, Tokenizer, Model, Batches, Compute) = (data, tokenizer, model, batches, compute);
+        (CurveSet, WholeSet) = validation;
         (TeacherFolder, TeacherCache, TeacherWeights, TeacherRecord) = (teacher?.Folder, teacher?.Cache, teacher?.Weights ?? "", TeacherParts.WithScoring(teacher, selection));
-        (Selection, _teacher) = (selection, teacher);
+        (Selection, Instruments, _teacher) = (selection, instruments, teacher);
     }
 
     /// <summary>The data set.</summary>
@@ -40,11 +41,17 @@ public sealed class RunParts : IDisposable
     /// <summary>Validation text that is evaluated along the run.</summary>
     public ValidationSet CurveSet { get; }
 
+    /// <summary>Validation text that is evaluated after the last step.</summary>
+    public ValidationSet WholeSet { get; }
+
     /// <summary>Where and how the run computes.</summary>
     public ComputePlan Compute { get; }
 
     /// <summary>What stage 1 draws from; null for all samples.</summary>
     public SelectionManifest? Selection { get; }
+
+    /// <summary>What is measured along the run besides loss and accuracy; null for nothing.</summary>
+    internal RunInstruments? Instruments { get; }
 
     /// <summary>The teacher's soft labels on disk; null where it runs live or none is needed. <see cref="CreateTeacher"/> hands it over.</summary>
     public TeacherCache? TeacherCache { get; }
@@ -74,9 +81,10 @@ public sealed class RunParts : IDisposable
         TokenDataset? data = null;
         BpeTokenizer? tokenizer = null;
         BatchLoader? batches = null;
-        ValidationSet? curveSet = null;
+        (ValidationSet Curve, ValidationSet Whole)? validation = null;
         TeacherParts? teacher = null;
         SelectionManifest? selection = null;
+        RunInstruments? instruments = null;
         Collect(problems, () =>
         {
             data = TokenDataset.Open(config.Data, verifyData);
@@ -86,7 +94,16 @@ public sealed class RunParts : IDisposable
         {
             Collect(problems, () => CheckData(config, resumed, data));
             Collect(problems, () => (batches, selection) = OpenBatches(config, data, tokenizer, resumed));
-            Collect(problems, () => curveSet = ValidationSet.Create([.. data.Domains.Select(domain => domain.Valid)], config.Data.SequenceLength, config.Training.EvaluationTokens, wholeDocuments: false, tokenizer.EndOfTextId));
+            Collect(problems, () => validation = OpenValidation(config, data, tokenizer));
+            Collect(problems, () =>
+            {
+                instruments = RunInstruments.Open(config.Evaluation, data.Fingerprint);
+                if (validation is var (curve, whole))
+                {
+                    instruments?.Prepare(curve);
+                    instruments?.Prepare(whole);
+                }
+            });
         }
 
         // Once stage 1 is over the teacher is needed no more, wherever it may be by then.
@@ -111,7 +128,7 @@ public sealed class RunParts : IDisposable
             throw new ConfigurationException(problems);
         }
 
-        return new RunParts(data!, tokenizer!, model, batches!, curveSet!, teacher, selection, compute!);
+        return new RunParts(data!, tokenizer!, model, batches!, validation!.Value, teacher, selection, compute!, instruments);
     }
 
     /// <summary>The student: fresh, from <c>init_from</c>, or, where a checkpoint is about to fill it, empty. The caller owns it.</summary>
@@ -185,6 +202,13 @@ public sealed class RunParts : IDisposable
     {
         Batches.Dispose();
         Data.Dispose();
+    }
+
+    private static (ValidationSet Curve, ValidationSet Whole) OpenValidation(RunConfig config, TokenDataset data, BpeTokenizer tokenizer)
+    {
+        TokenShard?[] shards = [.. data.Domains.Select(domain => domain.Valid)];
+        return (ValidationSet.Create(shards, config.Data.SequenceLength, config.Training.EvaluationTokens, wholeDocuments: false, tokenizer.EndOfTextId),
+            ValidationSet.Create(shards, config.Data.SequenceLength, config.Training.FinalEvaluationTokens, wholeDocuments: true, tokenizer.EndOfTextId));
     }
 
     private static void CheckData(RunConfig config, TrainState? resumed, TokenDataset data)

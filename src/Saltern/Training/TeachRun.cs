@@ -12,7 +12,6 @@ public static class TeachRun
 {
     // Average bytes of a position, for ids of two and of four bytes (docs/method.md, "Soft labels on disk").
     private const double SmallVocabularyBytes = 40, LargeVocabularyBytes = 64;
-    private const int CurveTokens = 65_536;
     private const string LockFile = "teach.lock";
 
     /// <summary>Makes the pass, or goes on with an interrupted one.</summary>
@@ -55,9 +54,14 @@ public static class TeachRun
         pass.Run(teacher, request.Threads, log, progress, cancellation);
         if (data.Domains.Any(domain => domain.Valid is { TokenCount: > 0 }))
         {
-            ValidationSet set = ValidationSet.Create([.. data.Domains.Select(domain => domain.Valid)], dataConfig.SequenceLength, request.Recipe?.Training.EvaluationTokens ?? CurveTokens, wholeDocuments: false, tokenizer.EndOfTextId);
+            // For the curve along a run and for its end.
+            TrainingConfig training = request.Recipe?.Training ?? new TrainingConfig { Steps = 1 };
             using var head = new FusedLossHead(tokenizer.VocabularySize, teacher.Config.VocabSize, request.Threads);
-            TeacherLosses.Run(teacher, head, set).Save(request.Out, set);
+            foreach ((int tokens, bool whole) in new[] { (training.EvaluationTokens, false), (training.FinalEvaluationTokens, true) })
+            {
+                ValidationSet set = ValidationSet.Create([.. data.Domains.Select(domain => domain.Valid)], dataConfig.SequenceLength, tokens, whole, tokenizer.EndOfTextId);
+                TeacherLosses.Run(teacher, head, set).Save(request.Out, set);
+            }
         }
 
         return pass.Finish(parts.Record, teacher.Config, dataConfig, request.Recipe?.Objective);

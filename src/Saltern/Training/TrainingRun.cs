@@ -224,6 +224,11 @@ public sealed class TrainingRun : IDisposable
                 EvaluateCurve();
             }
 
+            if (_parts.Instruments?.RunsTasksAfter(report.Step, Config.Training) == true)
+            {
+                EvaluateTasks();
+            }
+
             if (saves)
             {
                 Save();
@@ -324,8 +329,11 @@ public sealed class TrainingRun : IDisposable
             _options.Log($"Step {State.Step}: the teacher is {_trainer.Transition.Gap:0.000} nats ahead on the training text but only {valid:0.000} on the validation text. If it was trained on these tokens more than once, it looks better than it is.");
         }
 
-        Write(_log.ValidationLine(scores, DomainNames, gap));
+        Write(_log.ValidationLine(scores, DomainNames, gap, _parts.Instruments?.Buckets(_parts.CurveSet, scores) ?? []));
     });
+
+    private void EvaluateTasks() => Timed((state, seconds) => state with { EvaluationSeconds = state.EvaluationSeconds + seconds }, () =>
+        Write(_log.TaskLine(_parts.Instruments!.RunTasks(Config.Name, Student, _parts.Tokenizer, Config.Data.SequenceLength))));
 
     // Nothing is saved twice, before the first step, or once the weights are beyond use: the checkpoints before stay.
     private void Save()

@@ -1,0 +1,141 @@
+using System.CommandLine;
+using System.Globalization;
+using Saltern.Cli.Terminal;
+using Saltern.Reporting;
+using Saltern.Studies;
+using Saltern.Training;
+
+namespace Saltern.Cli.Commands;
+
+/// <summary><c>saltern study STUDY</c>: a grid of runs, resumable, with one verdict.</summary>
+public static class StudyCommand
+{
+    // Enough for a median that a busy moment does not move.
+    private const int StepTimeRounds = 12;
+
+    /// <summary>The verb.</summary>
+    public static Command Create()
+    {
+        var study = new Argument<string>("STUDY") { Description = "YAML study: base recipe, arms, seeds." };
+        var output = new Option<string?>("--out") { Description = "Folder of results, report and verdict; studies/<name> by default." };
+        var runs = new Option<string?>("--runs") { Description = "Folder of the runs with their weights; runs/<name> by default." };
+        var set = new Option<string[]>("--set") { Description = "key=value that wins over the base recipe; an arm's own keys win over it.", DefaultValueFactory = _ => [], AllowMultipleArgumentsPerToken = true };
+        var arms = new Option<string[]>("--arms") { Description = "Train these arms only; the verdict takes all that is finished.", DefaultValueFactory = _ => [], AllowMultipleArgumentsPerToken = true };
+        var seeds = new Option<int[]>("--seeds") { Description = "Train these seeds only.", DefaultValueFactory = _ => [], AllowMultipleArgumentsPerToken = true };
+        var times = new Option<string>("--step-times") { Description = "Measure what a step of each arm costs, in turns: 'auto' once all runs are finished, 'now' in any case, 'never'.", DefaultValueFactory = _ => "auto" };
+        times.AcceptOnlyFromAmong("auto", "now", "never");
+        var resume = new Option<bool>("--resume") { Description = "Go on with a study that has begun; finished runs are never repeated." };
+        Option<bool> json = CommonOptions.Json();
+        var command = new Command("study", "Train a grid of runs and say what each arm saved.") { study, output, runs, set, arms, seeds, times, resume, json };
+        command.SetAction(parsed => CommandRunner.Run(parsed.GetValue(json), (console, cancellation) =>
+        {
+            string file = parsed.GetRequiredValue(study);
+            StudyPlan plan = StudyPlan.Read(file, parsed.GetValue(set)!);
+            string folder = parsed.GetValue(output) ?? Path.Combine("studies", plan.Config.Name);
+            if (Directory.Exists(folder) && Directory.EnumerateFileSystemEntries(folder).Any() && !parsed.GetValue(resume))
+            {
+                throw new ConfigurationException($"The study's folder {folder} already holds something. Go on with --resume, or choose another folder with --out.");
+            }
+
+            return Run(console, plan, Chosen(plan, parsed.GetValue(arms)!, parsed.GetValue(seeds)!), new StudyResults(folder), parsed.GetValue(runs) ?? Path.Combine("runs", plan.Config.Name), parsed.GetValue(times)!, cancellation);
+        }));
+        return command;
+    }
+
+    private static StudyRun[] Chosen(StudyPlan plan, string[] arms, int[] seeds)
+    {
+        string[] unknown = [.. arms.Except(plan.Config.Arms.Keys)];
+        StudyRun[] chosen = [.. plan.Runs.Where(run => (arms.Length == 0 || arms.Contains(run.Arm)) && (seeds.Length == 0 || seeds.Contains(run.Seed)))];
+        return unknown.Length > 0 ? throw new ConfigurationException($"--arms names {string.Join(", ", unknown)}; the study has {string.Join(", ", plan.Config.Arms.Keys)}.")
+            : chosen.Length == 0 ? throw new ConfigurationException($"--seeds leaves no run; the study has the seeds {string.Join(", ", plan.Runs.Select(run => run.Seed).Distinct().Order())}.")
+            : chosen;
+    }
+
+    private static int Run(Output console, StudyPlan plan, StudyRun[] chosen, StudyResults results, string runsFolder, string stepTimes, CancellationToken cancellation)
+    {
+        EngineSetup engine = EngineSetup.Prepare();
+        console.Line("runtime: " + engine.Description);
+        console.Line($"study {plan.Config.Name}: {plan.Config.Arms.Count} arms, {plan.Runs.Count} runs, {chosen.Length} of them asked for; results in {results.Folder}, weights in {runsFolder}");
+        int done = 0;
+        using var status = new StatusLine(console);
+        var runner = new StudyRunner(results, runsFolder);
+        IReadOnlyList<StudyOutcome> outcomes = runner.Run(chosen,
+            (run, folder) =>
+            {
+                status.Keep($"[{done + 1}/{chosen.Length}] {run.Arm}, seed {run.Seed}");
+                return Train(status, run, folder, engine.Threads, cancellation);
+            },
+            outcome =>
+            {
+                done++;
+                status.Keep($"[{done}/{chosen.Length}] {Describe(outcome)}");
+            });
+        if (outcomes.Count == chosen.Length)
+        {
+            MeasureSteps(status, plan, results, stepTimes, engine.Threads, cancellation);
+        }
+
+        Verdict? verdict = StudyVerdict.Write(plan, results, status.Keep);
+        Conclude(console, verdict, results);
+        StudyOutcome[] failed = [.. outcomes.Where(outcome => outcome.State == StudyRunState.Failed)];
+        foreach (StudyOutcome outcome in failed)
+        {
+            Console.Error.WriteLine($"{outcome.Run.Arm}, seed {outcome.Run.Seed} failed: {outcome.Problem}");
+        }
+
+        return outcomes.Count < chosen.Length ? ExitCode.Interrupted : failed.Length > 0 ? ExitCode.Failed : ExitCode.Done;
+    }
+
+    private static void MeasureSteps(StatusLine status, StudyPlan plan, StudyResults results, string when, int threads, CancellationToken cancellation)
+    {
+        bool missing = StepTimes.Load(results.Folder) is not StepTimes there || plan.Config.Arms.Keys.Except(there.Arms.Keys).Any();
+        bool inputsAreThere = plan.Runs.All(run => Directory.Exists(run.Recipe.Data.Path));
+        if (when == "now" || (when == "auto" && missing && inputsAreThere && plan.Runs.All(results.Has)))
+        {
+            StepTimes.Measure(plan.Runs.GroupBy(run => run.Arm).ToDictionary(arm => arm.Key, arm => arm.First().Recipe), threads, StepTimeRounds, status.Keep, cancellation).Save(results.Folder);
+        }
+    }
+
+    private static void Conclude(Output console, Verdict? verdict, StudyResults results)
+    {
+        if (verdict is null)
+        {
+            return;
+        }
+
+        console.Line();
+        console.Lines.Write(VerdictText.Write(verdict));
+        if (console.IsJson)
+        {
+            Output.Json(verdict.ToJson());
+        }
+
+        console.Line($"report: {Path.GetFullPath(Path.Combine(results.Folder, "report.html"))}");
+    }
+
+    // False where it was interrupted; the checkpoint is written.
+    private static bool Train(StatusLine status, StudyRun run, string folder, int? threads, CancellationToken cancellation)
+    {
+        var progress = new TrainingProgress(status, run.Recipe.Training.Steps);
+        var options = new TrainingRunOptions { DefaultThreads = threads, Resume = Directory.Exists(folder), Log = status.Keep, Sinks = [progress], OnStep = progress.Step };
+        using TrainingRun training = TrainingRun.Open(run.Recipe, folder, options);
+        progress.Start(training.State.Step);
+        if (training.Continue(run.Recipe.Training.Steps, cancellation) == RunStatus.Interrupted)
+        {
+            status.Keep($"Interrupted after step {training.State.Step}; the checkpoint is written. Go on with --resume.");
+            return false;
+        }
+
+        RunResult result = training.Finish();
+        status.Keep(string.Create(CultureInfo.InvariantCulture, $"{folder}: final loss {result.Final!.Loss:0.0000} nats per token, {result.Seconds:0} s in steps"));
+        return true;
+    }
+
+    private static string Describe(StudyOutcome outcome) => $"{outcome.Run.Arm}, seed {outcome.Run.Seed}: " + outcome.State switch
+    {
+        StudyRunState.Kept => "was finished before",
+        StudyRunState.Finished => "finished",
+        StudyRunState.Elsewhere => "is being trained by another process",
+        _ => "failed: " + outcome.Problem,
+    };
+}

@@ -1,0 +1,230 @@
+// What a step of each arm costs in seconds, measured in turns, so that whatever else the machine does meets all arms alike (docs/method.md, "Seconds").
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Saltern.Checkpoints;
+using Saltern.Configuration;
+using Saltern.Engine;
+using Saltern.Losses;
+using Saltern.Models;
+using Saltern.Reporting;
+using Saltern.Training;
+using TorchSharp;
+
+namespace Saltern.Studies;
+
+/// <summary>Median seconds of an arm's steps.</summary>
+/// <param name="Plain">A step of the student alone.</param>
+/// <param name="Taught">A step with the teacher; null without one.</param>
+/// <param name="TeacherTraining">A step of the teacher's own training; null where its run is not there.</param>
+/// <param name="TeacherSteps">Steps that the teacher's training took.</param>
+public sealed record ArmStepTimes(double Plain, double? Taught, double? TeacherTraining, int? TeacherSteps);
+
+/// <summary>Step times of a study's arms, of one measurement.</summary>
+public sealed record StepTimes
+{
+    /// <summary>Name of the file in a study's folder.</summary>
+    public const string FileName = "step-times.json";
+
+    // A turn is long enough for the caches to be the step's own, short enough for every kind to meet the same moments.
+    private const int WarmupSteps = 2, StepsPerTurn = 3;
+
+    /// <summary>Where it was measured.</summary>
+    public required RunMachine Machine { get; init; }
+
+    /// <summary>Turns that every kind of step had.</summary>
+    public required int Rounds { get; init; }
+
+    /// <summary>Share of the time in which others took more than a tenth of the used cores; null where nothing was watched.</summary>
+    public required double? LoadedShare { get; init; }
+
+    /// <summary>By arm.</summary>
+    public required IReadOnlyDictionary<string, ArmStepTimes> Arms { get; init; }
+
+    /// <summary>What a reader has to know about seconds that come from here.</summary>
+    [JsonIgnore]
+    public string Note => string.Create(CultureInfo.InvariantCulture, $"Seconds are each arm's steps times the median of their kind, measured in {Rounds} turns on {Machine.Threads} thread(s) of {Machine.Processor}{(LoadedShare is double loaded ? $", with other load in {100 * loaded:0} % of the time" : "")}.");
+
+    /// <summary>Reads the file of a study's folder; null where there is none.</summary>
+    /// <exception cref="DataFormatException">The file is damaged.</exception>
+    public static StepTimes? Load(string folder)
+    {
+        string path = Path.Combine(folder, FileName);
+        try
+        {
+            return File.Exists(path) ? JsonSerializer.Deserialize<StepTimes>(File.ReadAllText(path), ReportJson.Options) : null;
+        }
+        catch (JsonException e)
+        {
+            throw new DataFormatException($"'{path}' is damaged: {e.Message} Remove it; the study measures its steps again.", e);
+        }
+    }
+
+    /// <summary>Writes the file into a study's folder.</summary>
+    public void Save(string folder) => DurableFolder.WriteText(Path.Combine(folder, FileName), JsonSerializer.Serialize(this, ReportJson.Options) + "\n");
+
+    /// <summary>Measures every kind of step that the arms take, in turns.</summary>
+    /// <param name="arms">A recipe for each arm; data sets and teachers must be there.</param>
+    /// <param name="threads">Threads where recipes give none.</param>
+    /// <param name="rounds">Turns of a few steps for each kind.</param>
+    /// <param name="log">Told what is measured.</param>
+    /// <param name="cancellation">Ends it between two turns.</param>
+    public static StepTimes Measure(IReadOnlyDictionary<string, RunConfig> arms, int threads, int rounds, Action<string> log, CancellationToken cancellation)
+    {
+        int used = arms.Values.First().Threads ?? threads;
+        torch.set_num_threads(used);
+        MatrixProduct.Use(ComputePlan.ChooseProducts(arms.Values.First(), resumed: null));
+        var load = new OtherLoad(used);
+        load.Sample();
+        var kinds = new Dictionary<string, TimedSteps>(StringComparer.Ordinal);
+        try
+        {
+            Dictionary<string, (string Plain, string? Taught, string? Teacher, int? TeacherSteps)> wanted = arms.ToDictionary(arm => arm.Key, arm => Kinds(kinds, arm.Value, used));
+            log($"{kinds.Count} kinds of step, {rounds} turns each");
+            for (int round = 0; round < rounds; round++)
+            {
+                foreach (TimedSteps kind in kinds.Values)
+                {
+                    cancellation.ThrowIfCancellationRequested();
+                    kind.Turn(StepsPerTurn);
+                }
+            }
+
+            double peak = MatmulPeak.Measure();
+            (double watched, double loaded) = load.Sample();
+            return new StepTimes
+            {
+                Machine = new RunMachine { Processor = MachineDescription.Processor(), Cores = Environment.ProcessorCount, Threads = used, Products = MatrixProduct.Library.ToString(), MatmulPeakGflops = peak / 1e9 },
+                Rounds = rounds,
+                LoadedShare = watched > 0 ? loaded / watched : null,
+                Arms = wanted.ToDictionary(arm => arm.Key, arm => new ArmStepTimes(kinds[arm.Value.Plain].Median, arm.Value.Taught is string taught ? kinds[taught].Median : null, arm.Value.Teacher is string teacher ? kinds[teacher].Median : null, arm.Value.TeacherSteps)),
+            };
+        }
+        finally
+        {
+            foreach (TimedSteps kind in kinds.Values)
+            {
+                kind.Dispose();
+            }
+        }
+    }
+
+    /// <summary>A run with its seconds reckoned from these times: its steps with and without a teacher, each at the median of its kind.</summary>
+    /// <param name="run">A run of one of the arms.</param>
+    /// <returns>The same run where its arm was not measured.</returns>
+    public RunRecord Apply(RunRecord run)
+    {
+        if (!Arms.TryGetValue(run.Result.Arm, out ArmStepTimes? times))
+        {
+            return run;
+        }
+
+        int taughtSteps = run.Result.Teacher is not null && times.Taught is not null ? run.Result.Stage1EndStep ?? 0 : 0;
+        double SecondsAt(int step) => (times.Taught * Math.Min(step, taughtSteps) ?? 0) + (times.Plain * Math.Max(0, step - taughtSteps));
+        var metrics = new MetricsTable();
+        foreach (int step in run.Metrics.Steps)
+        {
+            metrics.Add(step, run.Metrics.Row(step).Append(new("seconds", SecondsAt(step))));
+        }
+
+        RunTeacher? teacher = run.Result.Teacher is { } known && times.TeacherTraining * times.TeacherSteps is double cost ? known with { TrainingSeconds = cost } : run.Result.Teacher;
+        return run with { Metrics = metrics, Result = run.Result with { Seconds = SecondsAt(run.Result.Steps), SecondsComparable = true, InterleavedWith = [], Machine = Machine, Teacher = teacher } };
+    }
+
+    private static (string Plain, string? Taught, string? Teacher, int? TeacherSteps) Kinds(Dictionary<string, TimedSteps> kinds, RunConfig recipe, int threads)
+    {
+        RunConfig plain = Shorn(recipe with { Teacher = null, Distillation = null, Selection = null });
+        string? taught = null, teacher = null;
+        int? teacherSteps = null;
+        if (recipe.Distils)
+        {
+            // ω stays where it begins: the teacher's cost does not depend on it.
+            taught = Add(kinds, Shorn(recipe.Teacher!.Cache is not null ? recipe : recipe with { Selection = null, Distillation = recipe.Distillation! with { Transition = TransitionKind.Constant, Start = null, End = null } }), threads);
+            if (recipe.Teacher!.Path is string path && File.Exists(Path.Combine(path, RunFolder.RecipeFile)))
+            {
+                RunConfig own = RecipeReader.Read<RunConfig>(Path.Combine(path, RunFolder.RecipeFile), []);
+                teacher = Add(kinds, Shorn(own with { Teacher = null, Distillation = null, Selection = null }), threads);
+                string state = Path.Combine(ModelLocation.Resolve(path), Checkpoint.StateFile);
+                teacherSteps = File.Exists(state) ? Checkpoint.LoadState(ModelLocation.Resolve(path)).Step : own.Training.Steps;
+            }
+        }
+
+        return (Add(kinds, plain, threads), taught, teacher, teacherSteps);
+    }
+
+    // What decides a step's time, and nothing else: arms that differ in schedule or seed share a kind. A cache fits one order of samples and one stage 1 alone.
+    private static RunConfig Shorn(RunConfig recipe) => recipe.Teacher?.Cache is not null ? recipe with { Name = "step", Evaluation = null } : recipe with
+    {
+        Name = "step",
+        Seed = 1,
+        Evaluation = null,
+        Schedule = new(),
+        Optimizer = recipe.Optimizer with { LearningRate = 1e-4 },
+        Training = new TrainingConfig { Steps = 1_000_000, BatchSequences = recipe.Training.BatchSequences, MicroBatchSequences = recipe.Training.MicroBatchSequences, Recompute = recipe.Training.Recompute },
+    };
+
+    private static string Add(Dictionary<string, TimedSteps> kinds, RunConfig recipe, int threads)
+    {
+        string key = RecipeWriter.Write(recipe);
+        if (!kinds.ContainsKey(key))
+        {
+            kinds.Add(key, new TimedSteps(recipe, threads));
+        }
+
+        return key;
+    }
+
+    /// <summary>A trainer that makes some steps at a time and remembers how long each took.</summary>
+    private sealed class TimedSteps : IDisposable
+    {
+        private readonly RunParts _parts;
+        private readonly Transformer _student;
+        private readonly Trainer _trainer;
+        private readonly List<double> _seconds = [];
+        private readonly bool _hadTeacher;
+
+        public TimedSteps(RunConfig recipe, int threads)
+        {
+            _parts = RunParts.Open(recipe, resumed: null);
+            _student = _parts.CreateStudent(recipe, resumes: false);
+            _trainer = new Trainer(recipe, _student, _parts.CreateTeacher(recipe), _parts.Batches, _parts.Tokenizer.VocabularySize, [.. _parts.Data.Domains.Select(domain => domain.Name)], _parts.Compute, threads);
+            _hadTeacher = _trainer.Teacher is not null;
+            for (int i = 0; i < WarmupSteps; i++)
+            {
+                _trainer.Step();
+            }
+        }
+
+        public double Median
+        {
+            get
+            {
+                double[] sorted = [.. _seconds.Order()];
+                return (sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2;
+            }
+        }
+
+        public void Turn(int steps)
+        {
+            if (_hadTeacher && _trainer.Teacher is null)
+            {
+                // Stage 1 of a cached run is over: what follows would be steps of another kind.
+                return;
+            }
+
+            // The first step of a turn finds the caches full of another kind's data.
+            _trainer.Step();
+            for (int i = 0; i < steps; i++)
+            {
+                _seconds.Add(_trainer.Step().Seconds);
+            }
+        }
+
+        public void Dispose()
+        {
+            _trainer.Dispose();
+            _student.Dispose();
+            _parts.Dispose();
+        }
+    }
+}

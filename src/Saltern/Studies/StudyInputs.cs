@@ -1,0 +1,62 @@
+using Saltern.Checkpoints;
+using Saltern.Configuration;
+using Saltern.Data;
+using Saltern.Reporting;
+using Saltern.Selection;
+using Saltern.Teachers;
+
+namespace Saltern.Studies;
+
+/// <summary>What a recipe's inputs hold, by fingerprint; null where there is none or it is not on this machine.</summary>
+/// <param name="Data">The data set.</param>
+/// <param name="Teacher">The teacher's weights.</param>
+/// <param name="Selection">The list of selected samples.</param>
+public sealed record StudyInputs(string? Data, string? Teacher, string? Selection)
+{
+    /// <summary>Looks at the inputs that a recipe names.</summary>
+    public static StudyInputs Of(RunConfig recipe)
+    {
+        string manifest = Path.Combine(recipe.Data.Path, DatasetManifest.FileName);
+        return new StudyInputs(
+            File.Exists(manifest) ? DatasetManifest.Load(recipe.Data.Path).Fingerprint : null,
+            recipe.Distils ? TeacherOf(recipe.Teacher!) : null,
+            recipe.Selection is { } selection && Directory.Exists(selection.Path) ? SelectionFolder.Read(selection.Path).Manifest.Sha256 : null);
+    }
+
+    /// <summary>Ways in which a finished run differs from what is planned now; empty where its result stands for the plan.</summary>
+    /// <param name="planned">The recipe.</param>
+    /// <param name="finished">The finished run's recipe.</param>
+    /// <param name="result">Its result.</param>
+    /// <remarks>Every key that alters numbers must agree; of inputs the content counts, not the path, and only where both sides know it.</remarks>
+    public static IReadOnlyList<string> Differences(RunConfig planned, RunConfig finished, RunResult result)
+    {
+        StudyInputs now = Of(planned);
+        List<string> differences = [.. RecipeDiff.Compare(finished, planned).Where(change => change.AltersNumbers && !change.NamesInput)
+            .Select(change => $"{change.Path} was {change.Before ?? "not given"} and is now {change.After ?? "not given"}")];
+        Compare(differences, "data.path", result.DataFingerprint, now.Data);
+        if (planned.Distils)
+        {
+            Compare(differences, "teacher", result.Teacher?.Weights, now.Teacher);
+        }
+
+        Compare(differences, "selection.path", result.SelectionFingerprint, now.Selection);
+        if (result.Truncated || result.Steps != planned.Training.Steps)
+        {
+            differences.Add($"it ended after {result.Steps} of {planned.Training.Steps} steps");
+        }
+
+        return differences;
+    }
+
+    private static string? TeacherOf(TeacherConfig teacher) =>
+        teacher.Cache is string cache ? (Directory.Exists(cache) ? TeachManifest.Load(cache).Plan.TeacherWeights : null)
+        : Directory.Exists(teacher.Path) ? TeacherWeights.Fingerprint(ModelLocation.Resolve(teacher.Path!)) : null;
+
+    private static void Compare(List<string> differences, string what, string? finished, string? now)
+    {
+        if (finished is not null && now is not null && finished != now)
+        {
+            differences.Add($"{what}: its content was {finished} and is now {now}");
+        }
+    }
+}

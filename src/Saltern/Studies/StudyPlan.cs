@@ -1,0 +1,65 @@
+using Saltern.Configuration;
+
+namespace Saltern.Studies;
+
+/// <summary>One run of a study.</summary>
+/// <param name="Arm">Its arm.</param>
+/// <param name="Seed">Its seed.</param>
+/// <param name="Recipe">Its whole recipe.</param>
+public sealed record StudyRun(string Arm, int Seed, RunConfig Recipe)
+{
+    /// <summary>Where it lies below a folder of runs or of results.</summary>
+    public string RelativePath => Path.Combine(Arm, $"seed-{Seed}");
+}
+
+/// <summary>A study with every recipe resolved.</summary>
+/// <param name="Config">The study file.</param>
+/// <param name="Runs">Arm by arm within a seed, so that every seed can be judged as soon as it is whole.</param>
+public sealed record StudyPlan(StudyConfig Config, IReadOnlyList<StudyRun> Runs)
+{
+    /// <summary>Reads a study and the recipe that it is based on.</summary>
+    /// <param name="path">Study file.</param>
+    /// <param name="overrides">Texts of <c>--set</c>: they win over the base recipe and what is common to all arms; an arm's own keys win over them.</param>
+    /// <exception cref="ConfigurationException">Study, recipe or an arm's keys are wrong; the problems of all arms are listed.</exception>
+    public static StudyPlan Read(string path, IReadOnlyList<string> overrides)
+    {
+        StudyConfig config = RecipeReader.Read<StudyConfig>(path, []);
+        string recipe = Locate(path, config.Base);
+        var runs = new List<StudyRun>();
+        var problems = new List<string>();
+        foreach (int seed in config.Arms.Keys.SelectMany(config.SeedsOf).Distinct().Order())
+        {
+            foreach ((string arm, IReadOnlyDictionary<string, string> keys) in config.Arms)
+            {
+                if (!config.SeedsOf(arm).Contains(seed))
+                {
+                    continue;
+                }
+
+                try
+                {
+                    string[] set = [.. Pairs(config.Common), .. overrides, .. Pairs(keys), $"seed={seed}", $"name={arm}-seed-{seed}"];
+                    runs.Add(new StudyRun(arm, seed, RecipeReader.Read<RunConfig>(recipe, set)));
+                }
+                catch (ConfigurationException e)
+                {
+                    problems.AddRange(e.Problems.Select(problem => $"{path}, arm {arm}: {problem}"));
+                }
+            }
+        }
+
+        // An arm's mistake would come once for each seed.
+        return problems.Count > 0 ? throw new ConfigurationException([.. problems.Distinct()]) : new StudyPlan(config, runs);
+    }
+
+    private static IEnumerable<string> Pairs(IReadOnlyDictionary<string, string>? keys) => (keys ?? new Dictionary<string, string>()).Select(key => $"{key.Key}={key.Value}");
+
+    /// <summary>Finds a file that a study names: beside the study, or from the working folder.</summary>
+    /// <exception cref="ConfigurationException">It is at neither place.</exception>
+    public static string Locate(string study, string file)
+    {
+        string beside = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(study))!, file);
+        return File.Exists(beside) ? beside : File.Exists(file) ? file
+            : throw new ConfigurationException($"{study} names {file}, which is neither beside it nor in {Directory.GetCurrentDirectory()}.");
+    }
+}

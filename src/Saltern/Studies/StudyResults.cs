@@ -1,0 +1,66 @@
+using Saltern.Checkpoints;
+using Saltern.Configuration;
+using Saltern.Metrics;
+using Saltern.Reporting;
+using Saltern.Training;
+
+namespace Saltern.Studies;
+
+/// <summary>A study's folder of results: of each run its recipe, thinned figures and result, small enough to keep under version control.</summary>
+/// <param name="Folder">The study's folder.</param>
+public sealed record StudyResults(string Folder)
+{
+    /// <summary>Most bytes of a run's kept metrics.</summary>
+    public const int MostMetricsBytes = 200_000;
+
+    private static readonly string[] Whole = [RunFolder.RecipeFile, RunFolder.DocumentsFile];
+
+    /// <summary>Folder of a run's result.</summary>
+    public string PathOf(StudyRun run) => Path.Combine(Folder, "results", run.RelativePath);
+
+    /// <summary>Whether a run is finished and its result is that of the plan.</summary>
+    /// <exception cref="ConfigurationException">There is a result of another recipe, data set or teacher; every difference is named.</exception>
+    public bool Has(StudyRun run) => IsResultOf(PathOf(run), run);
+
+    /// <summary>Whether a run folder, or what was kept of one, holds the finished result of a plan.</summary>
+    /// <param name="folder">Folder with result.json and recipe.yaml.</param>
+    /// <param name="run">What is planned.</param>
+    /// <exception cref="ConfigurationException">There is a result of something else; every difference is named.</exception>
+    public static bool IsResultOf(string folder, StudyRun run)
+    {
+        string result = Path.Combine(folder, RunFolder.ResultFile), recipe = Path.Combine(folder, RunFolder.RecipeFile);
+        if (!File.Exists(result) || !File.Exists(recipe))
+        {
+            return false;
+        }
+
+        IReadOnlyList<string> differences = StudyInputs.Differences(run.Recipe, RecipeReader.Read<RunConfig>(recipe, []), RunResult.Parse(File.ReadAllText(result), result));
+        return differences.Count == 0 ? true
+            : throw new ConfigurationException([$"{folder} holds the result of another run than the study plans for arm {run.Arm}, seed {run.Seed}. Remove the folder to run it again, or give the study another --out:", .. differences.Select(difference => "  " + difference)]);
+    }
+
+    /// <summary>Keeps what matters of a finished run; a result that is already there is replaced.</summary>
+    /// <param name="run">Which.</param>
+    /// <param name="runFolder">The run's own folder, with its weights.</param>
+    public void Keep(StudyRun run, string runFolder)
+    {
+        string target = PathOf(run);
+        foreach (string name in Whole.Where(name => File.Exists(Path.Combine(runFolder, name))))
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(Path.Combine(target, name))!);
+            DurableFolder.WriteText(Path.Combine(target, name), File.ReadAllText(Path.Combine(runFolder, name)));
+        }
+
+        DurableFolder.WriteText(Path.Combine(target, RunFolder.MetricsFile), ThinnedMetrics.Of(File.ReadLines(Path.Combine(runFolder, RunFolder.MetricsFile)), MostMetricsBytes));
+
+        // The result last: a folder without it is not taken for a finished run.
+        DurableFolder.WriteText(Path.Combine(target, RunFolder.ResultFile), File.ReadAllText(Path.Combine(runFolder, RunFolder.ResultFile)));
+    }
+
+    /// <summary>The finished run as reports read it, under its arm's name.</summary>
+    public RunRecord Load(StudyRun run)
+    {
+        RunRecord record = RunRecord.Load(PathOf(run));
+        return record with { Result = record.Result with { Arm = run.Arm, Name = $"{run.Arm}-seed-{run.Seed}" } };
+    }
+}

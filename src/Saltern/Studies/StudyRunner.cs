@@ -1,0 +1,89 @@
+using Saltern.Training;
+
+namespace Saltern.Studies;
+
+/// <summary>What became of a study's run.</summary>
+public enum StudyRunState
+{
+    /// <summary>It was finished before.</summary>
+    Kept,
+
+    /// <summary>It was trained to its end now.</summary>
+    Finished,
+
+    /// <summary>Another process is training it.</summary>
+    Elsewhere,
+
+    /// <summary>It could not be trained.</summary>
+    Failed,
+}
+
+/// <summary>A run and what became of it.</summary>
+/// <param name="Run">Which.</param>
+/// <param name="State">What became of it.</param>
+/// <param name="Problem">Why it failed; null elsewhere.</param>
+public sealed record StudyOutcome(StudyRun Run, StudyRunState State, string? Problem = null);
+
+/// <summary>Trains the missing runs of a study, one after the other; what is finished is never trained again.</summary>
+/// <remarks>
+/// Two programs on libtorch slow each other more than twofold, so that one run at a time is the fast way on a small machine. On a larger one several
+/// processes may share a study: each passes over the runs that another one has taken.
+/// </remarks>
+/// <param name="results">Where results are kept.</param>
+/// <param name="runsFolder">Where runs lie with their weights.</param>
+public sealed class StudyRunner(StudyResults results, string runsFolder)
+{
+    /// <summary>Folder of a run with its weights.</summary>
+    public string FolderOf(StudyRun run) => Path.Combine(runsFolder, run.RelativePath);
+
+    /// <summary>Trains what is missing.</summary>
+    /// <param name="runs">Runs in the order they are wanted.</param>
+    /// <param name="train">Trains one run in a folder to its end, going on where it stopped; false where it was interrupted.</param>
+    /// <param name="say">Told of every run.</param>
+    /// <returns>What became of each; fewer than were wanted where it was interrupted.</returns>
+    /// <exception cref="ConfigurationException">A result on disk is not that of the plan.</exception>
+    public IReadOnlyList<StudyOutcome> Run(IReadOnlyList<StudyRun> runs, Func<StudyRun, string, bool> train, Action<StudyOutcome> say)
+    {
+        // All of the disk is looked at before anything is trained.
+        StudyRun[] finished = [.. runs.Where(results.Has)];
+        var outcomes = new List<StudyOutcome>();
+        foreach (StudyRun run in runs)
+        {
+            StudyOutcome? outcome = finished.Contains(run) ? new StudyOutcome(run, StudyRunState.Kept) : Attempt(run, train);
+            if (outcome is null)
+            {
+                break;
+            }
+
+            outcomes.Add(outcome);
+            say(outcome);
+        }
+
+        return outcomes;
+    }
+
+    // Null where it was interrupted.
+    private StudyOutcome? Attempt(StudyRun run, Func<StudyRun, string, bool> train)
+    {
+        string folder = FolderOf(run);
+        try
+        {
+            bool there = StudyResults.IsResultOf(folder, run);
+            if (!there && !train(run, folder))
+            {
+                return null;
+            }
+
+            results.Keep(run, folder);
+            return new StudyOutcome(run, there ? StudyRunState.Kept : StudyRunState.Finished);
+        }
+        catch (SalternException) when (RunFolder.IsTaken(folder))
+        {
+            return new StudyOutcome(run, StudyRunState.Elsewhere);
+        }
+        catch (Exception e) when (e is SalternException or IOException or UnauthorizedAccessException)
+        {
+            return new StudyOutcome(run, StudyRunState.Failed, e.Message);
+        }
+    }
+}
