@@ -1,0 +1,89 @@
+using System.Diagnostics;
+using System.Text.Json;
+
+namespace Saltern.Cli.Tests;
+
+// A study as a user meets it: whole, killed and resumed, changed, asked for another measure.
+public class StudyTests(Workspace workspace) : IClassFixture<Workspace>
+{
+    private const string Result = "result.json";
+
+    [Fact]
+    public void KilledStudy_GoesOn_AndSaysTheSame()
+    {
+        string study = Write("killed");
+        string whole = workspace["study-whole"], cut = workspace["study-cut"];
+        string told = Require(study, whole, "whole-runs");
+        Assert.Contains("[4/4] SALT, seed 2: finished", told, StringComparison.Ordinal);
+
+        using (Process process = SalternProcess.StartQuietly(Arguments(study, cut, "cut-runs")))
+        {
+            Assert.True(SpinWait.SpinUntil(() => process.HasExited || File.Exists(Path.Combine(cut, "results", "PLAIN", "seed-1", Result)), TimeSpan.FromMinutes(2)));
+            process.Kill();
+            process.WaitForExit();
+        }
+
+        (int code, _, string error) = SalternProcess.Run(Arguments(study, cut, "cut-runs"));
+        Assert.Equal(2, code);
+        Assert.Contains("Go on with --resume", error, StringComparison.Ordinal);
+        told = Require(study, cut, "cut-runs", "--resume");
+        Assert.Contains("PLAIN, seed 1: was finished before", told, StringComparison.Ordinal);
+        using JsonDocument a = Verdict(whole), b = Verdict(cut);
+        foreach (string name in new[] { "final_loss", "final_loss_difference", "steps_ratio", "flops_ratio", "flops_ratio_teacher_charged" })
+        {
+            Assert.Equal(a.RootElement.GetProperty("runs")[0].GetProperty(name).ToString(), b.RootElement.GetProperty("runs")[0].GetProperty(name).ToString());
+        }
+
+        Assert.Equal("[1,2]", a.RootElement.GetProperty("runs")[0].GetProperty("seeds").GetRawText().Replace("\n", "", StringComparison.Ordinal).Replace(" ", "", StringComparison.Ordinal));
+        Assert.True(File.Exists(Path.Combine(cut, "report.html")) && File.Exists(Path.Combine(cut, "curves.svg")) && File.Exists(Path.Combine(cut, "step-times.json")));
+
+        // The weights are gone, the results are not: nothing is trained again, and the same is said.
+        Directory.Delete(workspace["cut-runs"], recursive: true);
+        told = Require(study, cut, "cut-runs", "--resume");
+        Assert.Contains("[4/4] SALT, seed 2: was finished before", told, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(workspace["cut-runs"]));
+
+        // Another recipe under the same results is no resumption.
+        (code, _, error) = SalternProcess.Run(Arguments(study, cut, "cut-runs", "--resume", "--set", "optimizer.learning_rate=0.001"));
+        Assert.Equal(2, code);
+        Assert.Contains("optimizer.learning_rate was 0.003 and is now 0.001", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void FailedRuns_AreNamed_AndEndInAnExitCode()
+    {
+        string study = Write("failed", "  GONE: { teacher.path: nowhere, distillation.transition: constant }\n");
+        (int code, string output, string error) = SalternProcess.Run(Arguments(study, workspace["study-failed"], "failed-runs", "--seeds", "1"));
+        Assert.Equal(1, code);
+        Assert.Contains("GONE, seed 1 failed: ", error, StringComparison.Ordinal);
+        Assert.Contains("SALT, seed 1: finished", output, StringComparison.Ordinal);
+        Assert.Contains("Not finished yet: ", output, StringComparison.Ordinal);
+    }
+
+    private static JsonDocument Verdict(string folder) => JsonDocument.Parse(File.ReadAllText(Path.Combine(folder, "verdict.json")));
+
+    private string Write(string name, string more = "")
+    {
+        string path = workspace[$"study-{name}.yaml"];
+        File.WriteAllText(path, $$"""
+            name: {{name}}
+            base: baseline.yaml
+            seeds: [1, 2]
+            baseline: PLAIN
+            arms:
+              PLAIN: {}
+              SALT: { teacher.path: {{workspace["teacher"]}}, distillation.transition: step, distillation.start: 0.5 }
+
+            """ + more);
+        return path;
+    }
+
+    private string[] Arguments(string study, string output, string runs, params string[] more) => ["study", study, "--out", output, "--runs", workspace[runs], .. more];
+
+    private string Require(string study, string output, string runs, params string[] more)
+    {
+        (int code, string told, string error) = SalternProcess.Run(Arguments(study, output, runs, more));
+        Assert.True(code == 0, told + error);
+        return told;
+    }
+}
