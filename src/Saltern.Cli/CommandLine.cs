@@ -24,6 +24,7 @@ public static class CommandLine
             GenerateCommand.Create(),
             CompareCommand.Create(),
             StudyCommand.Create(),
+            RecipeCommand.Create(),
         };
         ParseResult parsed = root.Parse(args);
         if (parsed.Errors.Count > 0)

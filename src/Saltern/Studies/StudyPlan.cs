@@ -54,6 +54,9 @@ public sealed record StudyPlan(StudyConfig Config, IReadOnlyList<StudyRun> Runs)
 
     private static IEnumerable<string> Pairs(IReadOnlyDictionary<string, string>? keys) => (keys ?? new Dictionary<string, string>()).Select(key => $"{key.Key}={key.Value}");
 
+    /// <summary>Whether a file is a study rather than a recipe: it has arms.</summary>
+    public static bool IsStudy(string path) => RecipeFile.Read(path).Split('\n').Any(line => line.StartsWith("arms:", StringComparison.Ordinal));
+
     /// <summary>Finds a file that a study names: beside the study, or from the working folder.</summary>
     /// <exception cref="ConfigurationException">It is at neither place.</exception>
     public static string Locate(string study, string file)
