@@ -25,6 +25,7 @@ public static class CommandLine
             CompareCommand.Create(),
             StudyCommand.Create(),
             RecipeCommand.Create(),
+            PlanCommand.Create(),
         };
         ParseResult parsed = root.Parse(args);
         if (parsed.Errors.Count > 0)

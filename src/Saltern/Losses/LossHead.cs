@@ -32,8 +32,12 @@ public abstract class LossHead : IDisposable
         }
 
         (Vocabulary, Columns) = (vocabulary, headRows);
-        ChunkRows = Math.Clamp(ChunkElements / headRows, Math.Clamp(LargestChunkElements / headRows, FewestRows, FastRows), MostRows);
+        ChunkRows = RowsOfChunk(headRows);
     }
+
+    /// <summary>M, rows whose logits are held at once.</summary>
+    /// <param name="headRows">Rows of the student's head.</param>
+    public static int RowsOfChunk(int headRows) => Math.Clamp(ChunkElements / headRows, Math.Clamp(LargestChunkElements / headRows, FewestRows, FastRows), MostRows);
 
     /// <summary>V: real token ids.</summary>
     protected int Vocabulary { get; }

@@ -1,0 +1,94 @@
+// FLOPs of a run, its baseline and its teacher by the rule of docs/method.md, "Cost and verdict", and what follows from them before anything is trained.
+using Saltern.Configuration;
+using Saltern.Losses;
+using Saltern.Models;
+
+namespace Saltern.Planning;
+
+/// <summary>Arithmetic of a planned run, FLOPs.</summary>
+public sealed record CostPlan
+{
+    /// <summary>One step of the student alone.</summary>
+    public required double StudentStep { get; init; }
+
+    /// <summary>The teacher's forward pass of one step; 0 without a live one.</summary>
+    public required double TeacherStep { get; init; }
+
+    /// <summary>Optimizer steps.</summary>
+    public required int Steps { get; init; }
+
+    /// <summary>Steps with the teacher; of <c>auto</c> the most it may take.</summary>
+    public required int TaughtSteps { get; init; }
+
+    /// <summary>Whether stage 1 may end earlier by itself.</summary>
+    public required bool MayEndEarlier { get; init; }
+
+    /// <summary>Evaluations along the run and after it.</summary>
+    public required double Evaluation { get; init; }
+
+    /// <summary>The teacher's own training; null without a teacher.</summary>
+    public required double? TeacherTraining { get; init; }
+
+    /// <summary>A pass of the teacher that fills a cache; 0 where it runs live.</summary>
+    public required double CachePass { get; init; }
+
+    /// <summary>The student's and the live teacher's part, all steps.</summary>
+    public double Run => (Steps * StudentStep) + (TaughtSteps * TeacherStep);
+
+    /// <summary>BASELINE with as many steps.</summary>
+    public double Baseline => Steps * StudentStep;
+
+    /// <summary>Reckons a run.</summary>
+    /// <param name="recipe">Validated recipe.</param>
+    /// <param name="student">Resolved shape.</param>
+    /// <param name="teacher">The teacher's shape; null without one.</param>
+    /// <param name="teacherSteps">Steps of its own training, of as many tokens each.</param>
+    public static CostPlan Of(RunConfig recipe, TransformerConfig student, TransformerConfig? teacher, int teacherSteps)
+    {
+        int length = recipe.Data.SequenceLength, steps = recipe.Training.Steps;
+        double tokens = (double)recipe.Training.BatchSequences * length;
+        int taught = recipe.Distils ? TaughtStepsOf(recipe) : 0;
+        double forward = teacher is null ? 0 : tokens * ModelFlops.ForwardPerToken(teacher, length);
+        bool cached = recipe.Teacher?.Cache is not null;
+        return new CostPlan
+        {
+            StudentStep = tokens * ModelFlops.TrainingPerToken(student, length),
+            TeacherStep = cached ? 0 : forward,
+            Steps = steps,
+            TaughtSteps = taught,
+            MayEndEarlier = recipe.Distillation?.Transition == TransitionKind.Auto,
+            Evaluation = ModelFlops.ForwardPerToken(student, length) * (((double)steps / recipe.Training.EvaluateEvery * recipe.Training.EvaluationTokens) + recipe.Training.FinalEvaluationTokens),
+            TeacherTraining = teacher is null ? null : tokens * ModelFlops.TrainingPerToken(teacher, length) * teacherSteps,
+            CachePass = cached ? taught * forward : 0,
+        };
+    }
+
+    /// <summary>Cost of a run that reaches BASELINE's quality after a share of the steps, over BASELINE's own: free, what it executes itself.</summary>
+    /// <param name="share">s, the share of the steps.</param>
+    public double FreeRatio(double share) => share + (Math.Min(TaughtSteps, share * Steps) * TeacherStep / Baseline);
+
+    /// <summary>The same with the teacher's training and passes, shared by K students.</summary>
+    /// <param name="share">s, the share of the steps.</param>
+    /// <param name="students">K.</param>
+    public double ChargedRatio(double share, int students) => FreeRatio(share) + (((TeacherTraining ?? 0) + CachePass) / students / Baseline);
+
+    /// <summary>The largest share of the steps at which the free cost is BASELINE's.</summary>
+    public double FreeBreakEven => 1 - (TaughtSteps * TeacherStep / Baseline);
+
+    /// <summary>Students over which the teacher's training has to be shared to cost as much as BASELINE; null where no number is enough.</summary>
+    /// <param name="share">s, the share of the steps.</param>
+    public double? StudentsToBreakEven(double share) => FreeRatio(share) < 1 ? ((TeacherTraining ?? 0) + CachePass) / Baseline / (1 - FreeRatio(share)) : null;
+
+    private static int TaughtStepsOf(RunConfig recipe)
+    {
+        DistillationConfig stage = recipe.Distillation!;
+        int steps = recipe.Training.Steps;
+        return stage.Transition switch
+        {
+            TransitionKind.Constant => steps,
+            TransitionKind.Auto => stage.Maximum.Resolve(steps) - 1,
+            TransitionKind.Step => stage.Start!.Value.Resolve(steps),
+            _ => stage.End!.Value.Resolve(steps) - 1,
+        };
+    }
+}

@@ -1,0 +1,92 @@
+// What lives in memory at the fullest moment of a step on the CPU in float32; each part names the class whose buffers it counts.
+using Saltern.Configuration;
+using Saltern.Losses;
+using Saltern.Models;
+using Saltern.Optimization;
+
+namespace Saltern.Planning;
+
+/// <summary>A part of a run's memory.</summary>
+/// <param name="Name">What it is.</param>
+/// <param name="Bytes">How much.</param>
+public sealed record MemoryPart(string Name, long Bytes);
+
+/// <summary>Peak memory of a run, by part: float32, own kernels, one process.</summary>
+/// <param name="Parts">Largest first.</param>
+public sealed record MemoryPlan(IReadOnlyList<MemoryPart> Parts)
+{
+    private const int Float = 4, EvaluationRows = 4_096;
+
+    // The runtime with libtorch loaded and its first products made, before a model is there: resident size of 'saltern bench' less all other parts, over three recipes
+    // of 0.5M to 6.9M parameters (docs/planning.md).
+    private const long ProgramBytes = 205L << 20;
+
+    /// <summary>Sum of the parts.</summary>
+    public long Bytes => Parts.Sum(part => part.Bytes);
+
+    /// <summary>Reckons a run.</summary>
+    /// <param name="recipe">Validated recipe.</param>
+    /// <param name="student">Resolved shape.</param>
+    /// <param name="teacher">Shape of a teacher in memory; null without one, or where a cache stands for it.</param>
+    public static MemoryPlan Of(RunConfig recipe, TransformerConfig student, TransformerConfig? teacher)
+    {
+        long parameters = ModelFlops.Parameters(student);
+        long rows = Math.Max((long)recipe.Training.MicroBatch * recipe.Data.SequenceLength, EvaluationRows / recipe.Data.SequenceLength * recipe.Data.SequenceLength);
+        long training = (long)recipe.Training.MicroBatch * recipe.Data.SequenceLength;
+        List<MemoryPart> parts =
+        [
+            new("program and libtorch", ProgramBytes),
+            new("student's weights", parameters * Float),
+            new("gradients", parameters * Float),
+            new("optimizer state", OptimizerBytes(recipe.Optimizer, student)),
+            new("activations kept for the backward pass", KeptBytes(student, training, recipe.Training.Recompute)),
+            new("buffers of a pass", PassBytes(student, rows, trains: true)),
+            new("logits of a chunk", ChunkBytes(student, teacher)),
+            new("token batches", 2L * recipe.Training.BatchSequences * (recipe.Data.SequenceLength + 1) * 3 * sizeof(long)),
+        ];
+        if (recipe.Training.CheckpointInBackground)
+        {
+            parts.Add(new("copy for a checkpoint", (parameters * Float) + OptimizerBytes(recipe.Optimizer, student)));
+        }
+
+        if (teacher is not null)
+        {
+            parts.Add(new("teacher's weights", ModelFlops.Parameters(teacher) * Float));
+            parts.Add(new("teacher's pass", KeptBytes(teacher, rows, recompute: false) / teacher.NumHiddenLayers + PassBytes(teacher, rows, trains: false)));
+        }
+
+        return new MemoryPlan([.. parts.OrderByDescending(part => part.Bytes)]);
+    }
+
+    // Models/FusedDecoder.cs, Kept: input, middle, factors of the norms, rotated q, k, v, log sums, mixed values, gate and up of each layer.
+    private static long KeptBytes(TransformerConfig c, long rows, bool recompute)
+    {
+        long heads = (long)c.NumAttentionHeads * c.HeadDim, qkv = heads + (2L * c.NumKeyValueHeads * c.HeadDim);
+        long rest = c.HiddenSize + 2 + qkv + c.NumAttentionHeads + heads + (2L * c.IntermediateSize);
+        return rows * Float * (recompute ? ((long)c.NumHiddenLayers * c.HiddenSize) + rest : c.NumHiddenLayers * (c.HiddenSize + rest));
+    }
+
+    // Models/FusedDecoder.cs, the buffers all layers share: residual, normed, branch, hidden; for training the gradients of the stream, the mixed values and q, k, v; beside
+    // them the final hidden states, and in training their gradient.
+    private static long PassBytes(TransformerConfig c, long rows, bool trains)
+    {
+        long heads = (long)c.NumAttentionHeads * c.HeadDim, qkv = heads + (2L * c.NumKeyValueHeads * c.HeadDim);
+        long width = (3L * c.HiddenSize) + c.IntermediateSize + 1 + c.HiddenSize;
+        return rows * Float * (trains ? width + (2L * c.HiddenSize) + heads + qkv : width);
+    }
+
+    // Losses/LossHead.cs: one chunk of logits for the student, one for a live teacher.
+    private static long ChunkBytes(TransformerConfig student, TransformerConfig? teacher) =>
+        Float * LossHead.RowsOfChunk(student.VocabSize) * ((long)student.VocabSize + (teacher?.VocabSize ?? 0));
+
+    private static long OptimizerBytes(OptimizerConfig optimizer, TransformerConfig c)
+    {
+        long parameters = ModelFlops.Parameters(c), matrices = ModelFlops.ProductWeights(c) - ((long)c.HiddenSize * c.VocabSize);
+        return optimizer.Kind switch
+        {
+            OptimizerKind.Muon => (Float * matrices) + (2 * Float * (parameters - matrices)),
+            OptimizerKind.Adafactor => optimizer.Beta1 is null ? parameters / 20 : (parameters / 20) + (Float * parameters),
+            _ => 2 * Float * parameters,
+        };
+    }
+}

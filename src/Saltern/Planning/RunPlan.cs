@@ -1,0 +1,106 @@
+using Saltern.Checkpoints;
+using Saltern.Configuration;
+using Saltern.Data;
+using Saltern.Models;
+using Saltern.Tokenization;
+using Saltern.Training;
+
+namespace Saltern.Planning;
+
+/// <summary>What a run will need and cost, before anything is trained.</summary>
+public sealed record RunPlan
+{
+    /// <summary>Schema of the JSON form.</summary>
+    public string Schema { get; init; } = "saltern.plan/1";
+
+    /// <summary>Name of the recipe.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>Number of the student's parameters.</summary>
+    public required long StudentParameters { get; init; }
+
+    /// <summary>Number of the teacher's; null without one.</summary>
+    public required long? TeacherParameters { get; init; }
+
+    /// <summary>Tokens of the run.</summary>
+    public required long Tokens { get; init; }
+
+    /// <summary>Arithmetic.</summary>
+    public required CostPlan Cost { get; init; }
+
+    /// <summary>Memory of one process, float32 on the CPU.</summary>
+    public required MemoryPlan Memory { get; init; }
+
+    /// <summary>Files that the run leaves or needs.</summary>
+    public required DiskPlan Disk { get; init; }
+
+    /// <summary>Time, energy and money; null where nothing says how fast the machine is.</summary>
+    public TimePlan? Time { get; init; }
+
+    /// <summary>Reckons a recipe.</summary>
+    /// <param name="recipe">Validated recipe.</param>
+    /// <param name="teacherPreset">Shape of a teacher that does not exist yet; null to read the one the recipe names.</param>
+    /// <param name="teacherSteps">Steps of the teacher's own training; null for as many as the run's, or what its own run says.</param>
+    /// <exception cref="ConfigurationException">Neither data nor recipe say the vocabulary, or nothing says the teacher's shape.</exception>
+    public static RunPlan Of(RunConfig recipe, string? teacherPreset, int? teacherSteps)
+    {
+        int vocabulary = VocabularyOf(recipe);
+        TransformerConfig student = recipe.Model.Resolve(vocabulary, recipe.Data.SequenceLength);
+        TransformerConfig? teacher = recipe.Distils ? TeacherShape(recipe, teacherPreset, vocabulary) : null;
+        CostPlan cost = CostPlan.Of(recipe, student, teacher, teacherSteps ?? StepsOfTeacher(recipe) ?? recipe.Training.Steps);
+        return new RunPlan
+        {
+            Name = recipe.Name,
+            StudentParameters = ModelFlops.Parameters(student),
+            TeacherParameters = teacher is null ? null : ModelFlops.Parameters(teacher),
+            Tokens = (long)recipe.Training.Steps * recipe.Training.BatchSequences * recipe.Data.SequenceLength,
+            Cost = cost,
+            Memory = MemoryPlan.Of(recipe, student, recipe.Teacher?.Cache is null ? teacher : null),
+            Disk = DiskPlan.Of(recipe, student, cost),
+        };
+    }
+
+    private static int VocabularyOf(RunConfig recipe)
+    {
+        string? tokenizer = recipe.Data.Tokenizer ?? (File.Exists(Path.Combine(recipe.Data.Path, DatasetManifest.FileName)) ? Path.Combine(recipe.Data.Path, ModelFolder.TokenizerFile) : null);
+        return tokenizer is not null && File.Exists(tokenizer) ? BpeTokenizer.Load(tokenizer).VocabularySize
+            : recipe.Model.VocabSize > 0 ? recipe.Model.VocabSize
+            : throw new ConfigurationException($"There is no data set at data.path = {recipe.Data.Path} yet, so nothing says how large the vocabulary is. Give it by --set model.vocab_size=N.");
+    }
+
+    private static TransformerConfig TeacherShape(RunConfig recipe, string? preset, int vocabulary)
+    {
+        if (preset is not null)
+        {
+            return ModelPresets.Get(preset).Resolve(vocabulary, recipe.Data.SequenceLength);
+        }
+
+        return recipe.Teacher!.Path is string path && Directory.Exists(path) ? ModelFolder.LoadConfig(ModelLocation.Resolve(path))
+            : throw new ConfigurationException($"teacher.path = {recipe.Teacher.Path ?? "(a cache)"} is not there, so nothing says how large the teacher is. Name its shape by --teacher PRESET ({string.Join(", ", ModelPresets.Names)}).");
+    }
+
+    private static int? StepsOfTeacher(RunConfig recipe)
+    {
+        string? own = recipe.Teacher?.Path is string path ? Path.Combine(path, RunFolder.RecipeFile) : null;
+        return own is not null && File.Exists(own) ? RecipeReader.Read<RunConfig>(own, []).Training.Steps : null;
+    }
+}
+
+/// <summary>Files of a run, bytes.</summary>
+/// <param name="Checkpoints">The newest two and those that are kept: weights and optimizer state.</param>
+/// <param name="TokensRead">Token shards that its samples are read from, two or four bytes a token, at most once each.</param>
+/// <param name="Cache">Soft labels of stage 1 on disk; 0 where the teacher runs live.</param>
+public sealed record DiskPlan(long Checkpoints, long TokensRead, long Cache)
+{
+    // Budget of a record of soft labels (docs/cache-format.md), small and large vocabularies.
+    private const int SmallRecord = 40, LargeRecord = 64, LargestSmallVocabulary = 65_536;
+
+    internal static DiskPlan Of(RunConfig recipe, TransformerConfig student, CostPlan cost)
+    {
+        TrainingConfig training = recipe.Training;
+        long batchTokens = (long)training.BatchSequences * recipe.Data.SequenceLength, parameters = ModelFlops.Parameters(student);
+        long kept = Math.Min(2, ((training.Steps - 1) / training.CheckpointEvery) + 1) + (training.KeepSteps?.Count ?? 0) + (training.KeepEvery is int every ? training.Steps / every : 0);
+        int record = student.VocabSize <= LargestSmallVocabulary ? SmallRecord : LargeRecord;
+        return new DiskPlan(kept * 12 * parameters, batchTokens * training.Steps * (student.VocabSize < 65_500 ? 2 : 4), recipe.Teacher?.Cache is null ? 0 : cost.TaughtSteps * batchTokens * record);
+    }
+}

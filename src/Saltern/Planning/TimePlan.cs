@@ -1,0 +1,106 @@
+// Seconds of a planned run: from steps measured on this machine, or from a described one by peak, utilisation and the α–β model of a ring all-reduce.
+using Saltern.Configuration;
+using Saltern.Training;
+
+namespace Saltern.Planning;
+
+/// <summary>Time, energy and money of a run.</summary>
+public sealed record TimePlan
+{
+    /// <summary>Where the speed comes from.</summary>
+    public required string Source { get; init; }
+
+    /// <summary>A step of the student alone, seconds.</summary>
+    public required double PlainStep { get; init; }
+
+    /// <summary>A step with the teacher, seconds; null without one.</summary>
+    public required double? TaughtStep { get; init; }
+
+    /// <summary>The whole run with its evaluations, seconds.</summary>
+    public required double Run { get; init; }
+
+    /// <summary>BASELINE with as many steps, seconds.</summary>
+    public required double Baseline { get; init; }
+
+    /// <summary>Part of a plain step that waits for the network; null on one rank.</summary>
+    public double? NetworkShare { get; init; }
+
+    /// <summary>Processor time of the run, seconds: its steps and evaluations times the threads; null for a described machine.</summary>
+    public double? ProcessorSeconds { get; init; }
+
+    /// <summary>Whether the memory of one rank is enough; null where that is not known.</summary>
+    public bool? Fits { get; init; }
+
+    /// <summary>Energy of the run, kWh; null where no power is given.</summary>
+    public double? EnergyKwh { get; init; }
+
+    /// <summary>Price of energy and rent; null where no price is given.</summary>
+    public double? Price { get; init; }
+
+    /// <summary>Its unit.</summary>
+    public string? Currency { get; init; }
+
+    /// <summary>From a measurement of the recipe's own steps here.</summary>
+    /// <param name="recipe">The recipe.</param>
+    /// <param name="cost">Its steps.</param>
+    /// <param name="memory">Its memory.</param>
+    /// <param name="measured">What <see cref="RecipeBenchmark"/> found.</param>
+    /// <param name="prices">Power and prices; null for none.</param>
+    public static TimePlan Measured(RunConfig recipe, CostPlan cost, MemoryPlan memory, BenchmarkResult measured, ClusterConfig? prices)
+    {
+        double plain = measured.Plain.StepSeconds, taught = measured.Distilling?.StepSeconds ?? plain;
+        double evaluations = measured.EvaluationSeconds * (((double)recipe.Training.Steps / recipe.Training.EvaluateEvery) + ((double)recipe.Training.FinalEvaluationTokens / recipe.Training.EvaluationTokens));
+        double run = (cost.TaughtSteps * taught) + ((cost.Steps - cost.TaughtSteps) * plain) + evaluations;
+        var plan = new TimePlan
+        {
+            Source = $"measured here: {measured.Machine.Threads} of {measured.Machine.Cores} threads of {measured.Machine.Processor}",
+            PlainStep = plain,
+            TaughtStep = measured.Distilling?.StepSeconds,
+            Run = run,
+            Baseline = (cost.Steps * plain) + evaluations,
+            ProcessorSeconds = run * measured.Machine.Threads,
+            Fits = memory.Bytes < GC.GetGCMemoryInfo().TotalAvailableMemoryBytes,
+        };
+        return prices is null ? plan : plan.Priced(prices);
+    }
+
+    /// <summary>From a described machine.</summary>
+    /// <param name="cost">The run's arithmetic.</param>
+    /// <param name="memory">Its memory, without ZeRO.</param>
+    /// <param name="parameters">Of the student: its gradients are what ranks exchange.</param>
+    /// <param name="cluster">The machine.</param>
+    public static TimePlan Described(CostPlan cost, MemoryPlan memory, long parameters, ClusterConfig cluster)
+    {
+        double speed = cluster.Ranks * cluster.PeakFlops * cluster.Utilisation;
+        double compute = cost.StudentStep / speed, exchange = AllReduce(parameters, cluster) * (1 - cluster.NetworkOverlap);
+        double plain = compute + exchange, taught = plain + (cost.TeacherStep / speed), evaluations = cost.Evaluation / speed;
+        return new TimePlan
+        {
+            Source = $"described: {cluster.Name}, {cluster.Ranks} x {cluster.PeakFlops:g3} FLOP/s at {100 * cluster.Utilisation:0} %",
+            PlainStep = plain,
+            TaughtStep = cost.TeacherTraining is null ? null : taught,
+            Run = (cost.TaughtSteps * taught) + ((cost.Steps - cost.TaughtSteps) * plain) + evaluations,
+            Baseline = (cost.Steps * plain) + evaluations,
+            NetworkShare = cluster.Ranks > 1 ? exchange / plain : null,
+            Fits = cluster.MemoryGib is double gib ? memory.Bytes <= gib * (1L << 30) : null,
+        }.Priced(cluster);
+    }
+
+    /// <summary>Seconds of a ring all-reduce of float32 gradients: 2(p − 1)·α + 2(p − 1)/p · bytes/β (Thakur, Rabenseifner and Gropp 2005, section 4).</summary>
+    /// <param name="parameters">Gradients, four bytes each.</param>
+    /// <param name="cluster">p, α and β; 0 where there is one rank or no network is given.</param>
+    public static double AllReduce(long parameters, ClusterConfig cluster)
+    {
+        double p = cluster.Ranks;
+        return cluster.Ranks == 1 || cluster.NetworkGbit is not double gbit ? 0 : (2 * (p - 1) * cluster.NetworkLatencyUs * 1e-6) + (2 * (p - 1) / p * 4 * parameters / (gbit * 1e9 / 8));
+    }
+
+    private TimePlan Priced(ClusterConfig prices)
+    {
+        double hours = Run / 3_600;
+        double? energy = prices.Watts is double watts ? watts * prices.Ranks * hours / 1_000 : null;
+        double? price = prices.PricePerKwh is null && prices.PricePerRankHour is null ? null
+            : ((energy * prices.PricePerKwh) ?? 0) + ((prices.PricePerRankHour * prices.Ranks * hours) ?? 0);
+        return this with { EnergyKwh = energy, Price = price, Currency = price is null ? null : prices.Currency };
+    }
+}
