@@ -19,7 +19,7 @@ public static partial class TaskRunner
     {
         if (definition.Kind == TaskKind.Generate)
         {
-            return [.. items.Select((item, i) => Generated(model, definition, item, examples, () => progress?.Invoke(i + 1), cancellation))];
+            return Generated(model, definition, items, examples, progress, cancellation);
         }
 
         Planned[] plans = [.. items.Select(item => Plan(model, definition, item, examples))];
@@ -100,27 +100,21 @@ public static partial class TaskRunner
         return new Planned(arguments, [.. arguments.Select(pair => model.Encoder.Pair(pair.Item1, pair.Item2))]);
     }
 
-    private static ItemResult Generated(TaskModel model, TaskDefinition definition, TaskItem item, FewShotPrompt examples, Action done, CancellationToken cancellation)
+    private static ItemResult[] Generated(TaskModel model, TaskDefinition definition, IReadOnlyList<TaskItem> items, FewShotPrompt examples, Action<int>? progress, CancellationToken cancellation)
     {
         // A window that the answer alone would fill leaves no room to ask: then half of it is for the prompt.
         int most = Math.Min(definition.MaxTokens, model.Window / 2);
-        string prompt = examples.Before(item) + item.Prompt;
-        (int[] tokens, bool isCut) = model.Encoder.Prompt(prompt, most);
-        var ids = new List<int>();
-        string text = "";
-        foreach (int token in TextGenerator.Generate(model.Model, tokens, model.Tokenizer.EndOfTextId, model.Tokenizer.VocabularySize, new SamplingOptions { MaxTokens = most, Temperature = 0 }, cancellation))
-        {
-            ids.Add(token);
-            text = model.Tokenizer.Decode([.. ids]);
-            if (End(text, definition.Until) is int end)
-            {
-                text = text[..end];
-                break;
-            }
-        }
+        string[] prompts = [.. items.Select(item => examples.Before(item) + item.Prompt)];
+        (int[] Tokens, bool IsCut)[] encoded = [.. prompts.Select(prompt => model.Encoder.Prompt(prompt, most))];
+        bool IsOver(int _, IReadOnlyList<int> tokens) => End(model.Tokenizer.Decode([.. tokens]), definition.Until) is not null;
+        int[][] added = GreedyBatch.Generate(
+            model.Model, [.. encoded.Select(prompt => prompt.Tokens)], most, model.Tokenizer.EndOfTextId, model.Tokenizer.VocabularySize, definition.Until.Count == 0 ? null : IsOver, progress, cancellation);
+        return [.. items.Select((item, i) => Answered(definition, item, prompts[i], model.Tokenizer.Decode(added[i]), encoded[i].IsCut))];
+    }
 
-        cancellation.ThrowIfCancellationRequested();
-        done();
+    private static ItemResult Answered(TaskDefinition definition, TaskItem item, string prompt, string text, bool isCut)
+    {
+        text = End(text, definition.Until) is int end ? text[..end] : text;
         string answer = definition.Answer.Extract(text);
         return new ItemResult
         {

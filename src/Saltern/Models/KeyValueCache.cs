@@ -1,3 +1,4 @@
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Saltern.Models;
@@ -7,11 +8,29 @@ public sealed class KeyValueCache : IDisposable
 {
     private readonly Tensor[] _keys;
     private readonly Tensor[] _values;
+    private Tensor? _visible; // [B, 1, 1, Capacity], true but for padding; null where there is none
+    private int[] _padding;
 
     /// <summary>Reserves room for <paramref name="capacity"/> tokens of <paramref name="batch"/> sequences.</summary>
-    public KeyValueCache(TransformerConfig config, long batch, long capacity, ScalarType type, Device device)
+    /// <param name="config">The model's shape.</param>
+    /// <param name="batch">B.</param>
+    /// <param name="capacity">Tokens per sequence, padding included.</param>
+    /// <param name="type">Type of keys and values.</param>
+    /// <param name="device">Where they live.</param>
+    /// <param name="padding">
+    /// Tokens at the beginning of each sequence that nothing behind them sees, so that sequences of different length end together; null for none. Rotary positions are
+    /// relative, so padding shifts a sequence without changing it, but for rounding.
+    /// </param>
+    public KeyValueCache(TransformerConfig config, long batch, long capacity, ScalarType type, Device device, int[]? padding = null)
     {
         Capacity = capacity;
+        _padding = padding?.Any(count => count > 0) == true ? padding : [];
+        if (_padding.Length > 0)
+        {
+            using DisposeScope scope = NewDisposeScope();
+            _visible = arange(capacity, device: device).view(1, 1, 1, capacity).ge(tensor(_padding, device: device).view(batch, 1, 1, 1)).DetachFromDisposeScope();
+        }
+
         long[] shape = [batch, config.NumKeyValueHeads, capacity, config.HeadDim];
         _keys = [.. Enumerable.Range(0, config.NumHiddenLayers).Select(_ => zeros(shape, type, device).DetachFromDisposeScope())];
         _values = [.. Enumerable.Range(0, config.NumHiddenLayers).Select(_ => zeros(shape, type, device).DetachFromDisposeScope())];
@@ -50,12 +69,58 @@ public sealed class KeyValueCache : IDisposable
     /// <summary>Counts the tokens that every layer has stored.</summary>
     public void Advance(long count) => Length += count;
 
+    /// <summary>Drops all sequences but some: those that are over need no more arithmetic.</summary>
+    /// <param name="rows">Those that stay, in their new order.</param>
+    public void Keep(IReadOnlyList<int> rows)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using IDisposable _ = no_grad();
+        Tensor indices = tensor(rows.Select(row => (long)row).ToArray()).to(_keys[0].device);
+        foreach (Tensor[] layers in new[] { _keys, _values })
+        {
+            for (int layer = 0; layer < layers.Length; layer++)
+            {
+                layers[layer] = Selected(layers[layer], indices);
+            }
+        }
+
+        if (_visible is not null)
+        {
+            _padding = [.. rows.Select(row => _padding[row])];
+            _visible = Selected(_visible, indices);
+        }
+    }
+
+    /// <summary>What the first tokens see: within each sequence everything before, padding left out; null for causal attention.</summary>
+    internal AttentionRanges? FirstRanges(int length)
+    {
+        if (_padding.Length == 0)
+        {
+            return null;
+        }
+
+        // A place of padding sees itself, because no row of attention may be empty.
+        int[] first = [.. _padding.SelectMany(padding => Enumerable.Range(0, length).Select(t => Math.Min(t, padding)))];
+        return new AttentionRanges(first, [.. _padding.SelectMany(_ => Enumerable.Range(1, length))], length);
+    }
+
+    /// <summary>What one more token sees, [B, 1, 1, Length + 1]; null for everything. The caller owns the view.</summary>
+    internal Tensor? NextMask() => _visible?.narrow(3, 0, Length + 1);
+
     /// <inheritdoc/>
     public void Dispose()
     {
+        _visible?.Dispose();
         foreach (Tensor tensor in _keys.Concat(_values))
         {
             tensor.Dispose();
         }
+    }
+
+    private static Tensor Selected(Tensor tensor, Tensor rows)
+    {
+        Tensor selected = tensor.index_select(0, rows).DetachFromDisposeScope();
+        tensor.Dispose();
+        return selected;
     }
 }

@@ -104,12 +104,7 @@ public static class TextGenerator
     /// <param name="random">Source of the draw.</param>
     public static int Draw(ReadOnlySpan<float> logits, SamplingOptions options, Random random)
     {
-        int best = 0;
-        for (int i = 1; i < logits.Length; i++)
-        {
-            best = logits[i] > logits[best] ? i : best;
-        }
-
+        int best = MostLikely(logits);
         if (options.Temperature == 0)
         {
             return best;
@@ -155,6 +150,18 @@ public static class TextGenerator
         }
 
         return ids[kept - 1];
+    }
+
+    /// <summary>Id of the largest logit; the lowest of equal ones.</summary>
+    internal static int MostLikely(ReadOnlySpan<float> logits)
+    {
+        int best = 0;
+        for (int i = 1; i < logits.Length; i++)
+        {
+            best = logits[i] > logits[best] ? i : best;
+        }
+
+        return best;
     }
 
     private static KeyValueCache NewCache(Transformer model, int window) => new(model.Config, 1, window, model.Head.dtype, model.Parameters.Device);

@@ -103,7 +103,7 @@ public sealed class Transformer : IDisposable
     /// <summary>As <see cref="HiddenStates(Tensor, AttentionRanges?)"/>, going on from the sequences that the cache holds, and adding to it.</summary>
     /// <param name="tokens">The next ids of each sequence, [B, T].</param>
     /// <param name="cache">Keys and values of the tokens before. Several tokens at once only into an empty cache.</param>
-    public Tensor HiddenStates(Tensor tokens, KeyValueCache cache) => HiddenStates(tokens, Ranges(null, tokens), cache);
+    public Tensor HiddenStates(Tensor tokens, KeyValueCache cache) => HiddenStates(tokens, Ranges(cache.Length == 0 ? cache.FirstRanges((int)tokens.shape[1]) : null, tokens), cache);
 
     private Tensor HiddenStates(Tensor tokens, AttentionRanges? ranges, KeyValueCache? cache)
     {
@@ -124,7 +124,8 @@ public sealed class Transformer : IDisposable
     {
         long length = tokens.shape[1];
         (Tensor cosines, Tensor sines) = RotaryRows(cache?.Length ?? 0, length);
-        return new PlainPass(tokens.shape[0], length, cosines, sines, ranges?.Mask().to(Parameters.Device), cache);
+        Tensor? mask = cache is { Length: > 0 } ? cache.NextMask() : ranges?.Mask().to(Parameters.Device);
+        return new PlainPass(tokens.shape[0], length, cosines, sines, mask, cache);
     }
 
     /// <summary>Embedding of every token, [N, D].</summary>
@@ -186,6 +187,7 @@ public sealed class Transformer : IDisposable
             {
                 long left = k.shape[2] - Config.SlidingWindow;
                 (k, v) = (k.narrow(2, left, Config.SlidingWindow), v.narrow(2, left, Config.SlidingWindow));
+                pass = pass with { Mask = pass.Mask?.narrow(3, left, Config.SlidingWindow) };
             }
         }
 

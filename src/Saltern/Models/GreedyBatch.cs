@@ -1,0 +1,107 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Saltern.Models;
+
+/// <summary>Lets a model go on with many texts at once, always by the most likely token: what <see cref="TextGenerator"/> gives at temperature 0, in far fewer passes.</summary>
+/// <remarks>
+/// Prompts of like length share a batch, padded on the left so that they end together; texts that are over leave it. Sums of a larger product may be rounded
+/// otherwise, so a text can differ from the one generated alone where two tokens are equally likely to the last bits.
+/// </remarks>
+public static class GreedyBatch
+{
+    // Positions of a batch, padding and answers included, and sequences of one: a cache of some ten megabytes for a model of a million parameters.
+    private const int PositionsPerBatch = 16_384, MostRows = 128;
+
+    /// <summary>The tokens that the model adds to each prompt, end-of-text left out.</summary>
+    /// <param name="model">Any decoder.</param>
+    /// <param name="prompts">Ids to go on from; an empty prompt starts from the end-of-text token.</param>
+    /// <param name="maxTokens">Most tokens to add to each.</param>
+    /// <param name="endOfText">Id that ends a text.</param>
+    /// <param name="vocabulary">Real token ids; rows of the head beyond them are never taken.</param>
+    /// <param name="isOver">Told a prompt's index and its tokens so far, after each: whether the text ends there, before the limit; null for the end-of-text token alone.</param>
+    /// <param name="progress">Told how many prompts are done.</param>
+    /// <param name="cancellation">Ends the work early, with an exception.</param>
+    /// <returns>In the order of the prompts.</returns>
+    /// <exception cref="ArgumentException">A prompt and its answer would not fit into the positions that the model knows.</exception>
+    public static int[][] Generate(Transformer model, IReadOnlyList<int[]> prompts, int maxTokens, int endOfText, int vocabulary, Func<int, IReadOnlyList<int>, bool>? isOver = null, Action<int>? progress = null, CancellationToken cancellation = default)
+    {
+        int longest = prompts.Select(prompt => prompt.Length).DefaultIfEmpty().Max();
+        if (longest + maxTokens > model.Config.MaxPositionEmbeddings)
+        {
+            throw new ArgumentException($"A prompt of {longest} tokens and an answer of {maxTokens} do not fit into {model.Config.MaxPositionEmbeddings} positions.", nameof(prompts));
+        }
+
+        int[] order = [.. Enumerable.Range(0, prompts.Count).OrderByDescending(index => prompts[index].Length)];
+        List<int>[] texts = [.. prompts.Select(_ => new List<int>())];
+        for (int first = 0; first < order.Length;)
+        {
+            int positions = prompts[order[first]].Length + maxTokens, count = Math.Min(Math.Clamp(PositionsPerBatch / positions, 1, MostRows), order.Length - first);
+            int done = first;
+            RunBatch(model, prompts, order[first..(first + count)], texts, maxTokens, endOfText, vocabulary, isOver, ended => progress?.Invoke(done += ended), cancellation);
+            first += count;
+        }
+
+        return [.. texts.Select(text => text.ToArray())];
+    }
+
+    private static void RunBatch(Transformer model, IReadOnlyList<int[]> prompts, int[] batch, List<int>[] texts, int maxTokens, int endOfText, int vocabulary, Func<int, IReadOnlyList<int>, bool>? isOver, Action<int> ended, CancellationToken cancellation)
+    {
+        int[][] starts = [.. batch.Select(index => prompts[index].Length > 0 ? prompts[index] : [endOfText])];
+        int length = starts.Max(start => start.Length);
+        int[] padding = [.. starts.Select(start => length - start.Length)];
+        using var cache = new KeyValueCache(model.Config, batch.Length, length + maxTokens, model.Head.dtype, model.Parameters.Device, padding);
+        long[] next = [.. starts.Zip(padding).SelectMany(row => Enumerable.Repeat(0L, row.Second).Concat(row.First.Select(id => (long)id)))]; // [B, T]
+        int[] live = [.. batch]; // prompt of each row of the cache
+        var over = new HashSet<int>();
+        while (over.Count < batch.Length)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            int[] drawn = Step(model, cache, next, live.Length, vocabulary);
+            int before = over.Count;
+            for (int row = 0; row < live.Length; row++)
+            {
+                int prompt = live[row];
+                if (!over.Contains(prompt) && Ends(prompt, drawn[row], texts[prompt], maxTokens, endOfText, isOver))
+                {
+                    over.Add(prompt);
+                }
+            }
+
+            ended(over.Count - before);
+            int[] rows = [.. Enumerable.Range(0, live.Length)];
+            if (over.Count < batch.Length && 2 * live.Count(over.Contains) >= live.Length)
+            {
+                rows = [.. rows.Where(row => !over.Contains(live[row]))];
+                cache.Keep(rows);
+                live = [.. rows.Select(row => live[row])];
+            }
+
+            next = [.. rows.Select(row => (long)drawn[row])];
+        }
+    }
+
+    private static bool Ends(int prompt, int token, List<int> text, int maxTokens, int endOfText, Func<int, IReadOnlyList<int>, bool>? isOver)
+    {
+        if (token == endOfText)
+        {
+            return true;
+        }
+
+        text.Add(token);
+        return isOver?.Invoke(prompt, text) == true || text.Count == maxTokens;
+    }
+
+    // The most likely token after each row.
+    private static int[] Step(Transformer model, KeyValueCache cache, long[] tokens, int rows, int vocabulary)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using IDisposable _ = no_grad();
+        int length = tokens.Length / rows;
+        Tensor hidden = model.HiddenStates(tensor(tokens, rows, length).to(model.Parameters.Device), cache);                // [N, D]
+        Tensor last = hidden.view(rows, length, -1).select(1, length - 1);                                                  // [B, D]
+        Tensor logits = nn.functional.linear(last, model.Head).narrow(1, 0, vocabulary).to(ScalarType.Float32).cpu().contiguous(); // [B, V]
+        float[] scores = logits.data<float>().ToArray();
+        return [.. Enumerable.Range(0, rows).Select(row => TextGenerator.MostLikely(scores.AsSpan(row * vocabulary, vocabulary)))];
+    }
+}
