@@ -24,11 +24,11 @@ public static class Checkpoint
     /// <summary>Writes a checkpoint aside, flushes it and renames it.</summary>
     /// <param name="folder">Final path.</param>
     /// <param name="content">Weights, optimizer and state.</param>
-    /// <param name="tokenizerPath">tokenizer.json to put beside the model.</param>
-    public static void Save(string folder, CheckpointContent content, string tokenizerPath) => DurableFolder.Write(folder, temporary =>
+    /// <param name="tokenizerJson">Text of the tokenizer.json to put beside the model.</param>
+    public static void Save(string folder, CheckpointContent content, string tokenizerJson) => DurableFolder.Write(folder, temporary =>
     {
         ModelFolder.Save(temporary, content.Config, content.Weights);
-        DurableFolder.WriteText(Path.Combine(temporary, ModelFolder.TokenizerFile), File.ReadAllText(tokenizerPath));
+        DurableFolder.WriteText(Path.Combine(temporary, ModelFolder.TokenizerFile), tokenizerJson);
         SafeTensorsFile.WriteFloat32(Path.Combine(temporary, OptimizerFile), content.OptimizerTensors, new Dictionary<string, string> { ["updates"] = $"{content.Updates}" });
         DurableFolder.WriteText(Path.Combine(temporary, StateFile), JsonSerializer.Serialize(content.State, Json));
         CheckpointManifest.Write(temporary);

@@ -55,7 +55,7 @@ public enum ProductChoice
 }
 
 /// <summary>A whole run as one tree: what <c>saltern train</c> reads from a recipe.</summary>
-public sealed record RunConfig : IValidated
+public sealed record RunConfig : IValidated, IRunRecipe
 {
     /// <summary>Name of the run; its folder is <c>runs/&lt;name&gt;</c> unless told otherwise.</summary>
     [MinLength(1)]
@@ -129,6 +129,14 @@ public sealed record RunConfig : IValidated
         (true, false) => "selected",
         (false, false) => "baseline",
         _ => Distillation!.Transition == TransitionKind.Constant ? "rkd" : "salt",
+    };
+
+    /// <inheritdoc/>
+    public string? FixedBecause(string key) => key switch
+    {
+        "training.steps" => "schedules depend on it, so it may not change on resume. Start a new run, with init_from to keep the weights.",
+        _ when Distillation?.Transition == TransitionKind.Auto && key.StartsWith("distillation.", StringComparison.Ordinal) => "the constants of 'auto' may not change on resume.",
+        _ => null,
     };
 
     /// <inheritdoc/>

@@ -14,7 +14,7 @@ public sealed class Batch
     /// <param name="samples">Which ones, in order.</param>
     /// <param name="reader">Reads them.</param>
     /// <param name="firstPosition">Stream position of the first one.</param>
-    public Batch(IReadOnlyList<SampleKey> samples, SampleReader reader, long firstPosition)
+    public Batch(IReadOnlyList<SampleKey> samples, ISampleReader reader, long firstPosition)
     {
         (Samples, SequenceLength, FirstPosition) = (samples, reader.SequenceLength, firstPosition);
         int length = SequenceLength, ranges = reader.HasRanges ? samples.Count * length : 0;

@@ -4,7 +4,7 @@ namespace Saltern.Data;
 /// <remarks>One batch may be read ahead on a background thread; it is used only if it holds just the samples that are asked for, so that what is drawn never depends on it.</remarks>
 public sealed class BatchLoader : IDisposable
 {
-    private readonly SampleReader _reader;
+    private readonly ISampleReader _reader;
     private readonly SampleStream _stream;
     private readonly SampleSubset? _subset;
     private readonly SampleStream? _subsetStream;
@@ -15,7 +15,7 @@ public sealed class BatchLoader : IDisposable
     /// <param name="shares">Share of each domain (<see cref="DomainShares"/>).</param>
     /// <param name="seed">Decides the order.</param>
     /// <param name="subset">Samples that stage 1 draws from; null for all.</param>
-    public BatchLoader(SampleReader reader, IReadOnlyList<double> shares, long seed, SampleSubset? subset = null)
+    public BatchLoader(ISampleReader reader, IReadOnlyList<double> shares, long seed, SampleSubset? subset = null)
     {
         (_reader, _subset) = (reader, subset);
         _stream = new SampleStream(reader.Sizes, shares, seed);
@@ -46,7 +46,7 @@ public sealed class BatchLoader : IDisposable
     public long EpochLength => _stream.EpochLength;
 
     /// <summary>Reads a sample.</summary>
-    public SampleReader Reader => _reader;
+    public ISampleReader Reader => _reader;
 
     /// <summary>Fingerprint of the order in which stage 1 draws, whatever the batch size.</summary>
     public string Stage1Order(SampleSpace space) => _subsetStream is null

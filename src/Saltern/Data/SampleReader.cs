@@ -3,8 +3,8 @@ using Saltern.Tokenization;
 
 namespace Saltern.Data;
 
-/// <summary>Reads samples: causal text, or the objective that falls to the sample, with or without masks between documents. Immutable; safe for several threads.</summary>
-public sealed class SampleReader
+/// <summary>Reads samples of text: causal, or the objective that falls to the sample, with or without masks between documents. Immutable; safe for several threads.</summary>
+public sealed class SampleReader : ISampleReader
 {
     /// <summary>Label of a position that does not count.</summary>
     public const long NotCounted = -1;
@@ -21,13 +21,13 @@ public sealed class SampleReader
         (_objective, _corruption, _endOfText) = (objective is { IsMixed: true } ? objective : null, corruption, endOfText);
     }
 
-    /// <summary>T.</summary>
+    /// <inheritdoc/>
     public int SequenceLength { get; }
 
-    /// <summary>Whether any position may see other keys than all those before it, so that attention ranges are made.</summary>
+    /// <inheritdoc/>
     public bool HasRanges => _maskDocuments || _objective is not null;
 
-    /// <summary>Samples of each domain.</summary>
+    /// <inheritdoc/>
     public IReadOnlyList<long> Sizes => [.. _shards.Select(shard => SampleStream.SamplesIn(shard?.TokenCount ?? 0, SequenceLength))];
 
     /// <summary>Plans the reading of a recipe's samples.</summary>
@@ -65,13 +65,7 @@ public sealed class SampleReader
     /// <summary>What falls to a sample: by a hash of (objective seed, sample) in the shares of the mix; the epoch does not enter.</summary>
     public ObjectiveKind KindOf(int domain, long index) => _objective is null ? ObjectiveKind.Causal : KindOf(new SampleRandom(_objective.Seed, domain, index).NextUniform());
 
-    /// <summary>Reads a sample.</summary>
-    /// <param name="domain">Its domain.</param>
-    /// <param name="index">Its index there.</param>
-    /// <param name="inputs">Receives the T input ids.</param>
-    /// <param name="labels">Receives the T targets; <see cref="NotCounted"/> where a position does not count.</param>
-    /// <param name="first">Receives the first key that each position sees; empty where <see cref="HasRanges"/> is false.</param>
-    /// <param name="end">Receives one past the last key; empty likewise.</param>
+    /// <inheritdoc/>
     public void Read(int domain, long index, Span<long> inputs, Span<long> labels, Span<int> first, Span<int> end)
     {
         TokenShard shard = _shards[domain]!;

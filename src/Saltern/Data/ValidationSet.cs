@@ -5,7 +5,8 @@ namespace Saltern.Data;
 /// <param name="Document">Index of the document in its shard.</param>
 /// <param name="FirstTarget">Its first target in <see cref="ValidationSet.Labels"/>, counted over all windows.</param>
 /// <param name="TargetCount">Its targets in the set, end-of-text included.</param>
-public sealed record ValidationDocument(int Domain, int Document, long FirstTarget, int TargetCount);
+/// <param name="Positions">Positions from its first target to its last: more than its targets where some between do not count, as in a conversation.</param>
+public sealed record ValidationDocument(int Domain, int Document, long FirstTarget, int TargetCount, int Positions);
 
 /// <summary>Fixed validation text: the same tokens in the same windows for every run.</summary>
 /// <remarks>
@@ -22,6 +23,24 @@ public sealed class ValidationSet
         (SequenceLength, WindowDomains, Inputs, Labels, Documents) = (sequenceLength, domains, inputs, labels, documents);
     }
 
+    /// <summary>Samples of a reader, all of them, as windows: fine-tuning is validated on packed examples.</summary>
+    /// <param name="reader">Its samples, domain after domain, are the windows.</param>
+    /// <param name="documents">Where the documents lie, counted over all windows, in the order of their targets.</param>
+    internal static ValidationSet Of(ISampleReader reader, IReadOnlyList<ValidationDocument> documents)
+    {
+        int length = reader.SequenceLength;
+        (int Domain, long Index)[] samples = [.. new SampleKeys(reader.Sizes)];
+        long[] inputs = new long[samples.Length * length], labels = new long[samples.Length * length];
+        int[] first = new int[inputs.Length], end = new int[inputs.Length];
+        for (int i = 0; i < samples.Length; i++)
+        {
+            int at = i * length;
+            reader.Read(samples[i].Domain, samples[i].Index, inputs.AsSpan(at, length), labels.AsSpan(at, length), first.AsSpan(at, length), end.AsSpan(at, length));
+        }
+
+        return new ValidationSet(length, [.. samples.Select(sample => sample.Domain)], inputs, labels, documents) { Ranges = reader.HasRanges ? (first, end) : null };
+    }
+
     /// <summary>T.</summary>
     public int SequenceLength { get; }
 
@@ -33,6 +52,9 @@ public sealed class ValidationSet
 
     /// <summary>Target ids, [windows · T]; negative where a position does not count.</summary>
     public long[] Labels { get; }
+
+    /// <summary>First key that each position sees and one past the last, [windows · T] each; null for causal windows.</summary>
+    public (int[] First, int[] End)? Ranges { get; private init; }
 
     /// <summary>The documents, in the order of their targets.</summary>
     public IReadOnlyList<ValidationDocument> Documents { get; }
@@ -95,7 +117,7 @@ public sealed class ValidationSet
             int length = wholeDocuments ? shard.DocumentLength(document) : (int)Math.Min(left, shard.DocumentLength(document));
             long[] text = new long[length];
             shard.Read(shard.DocumentStart(document), text);
-            documents.Add(new ValidationDocument(domain, document, firstTarget + stream.Count - 1, length));
+            documents.Add(new ValidationDocument(domain, document, firstTarget + stream.Count - 1, length, length));
             stream.AddRange(text);
         }
 

@@ -36,7 +36,7 @@ public static class ModelEvaluation
             int count = Math.Min(perBatch, windows - first);
             Tensor tokens = tensor(set.Inputs.AsSpan(first * length, count * length).ToArray(), count, length).to(model.Parameters.Device);
             long[] labels = set.Labels[(first * length)..((first + count) * length)];
-            head.Evaluate(new LossRequest { HiddenStates = model.HiddenStates(tokens), Head = model.Head, Labels = labels }, losses);
+            head.Evaluate(new LossRequest { HiddenStates = model.HiddenStates(tokens, Ranges(set, first, count)), Head = model.Head, Labels = labels }, losses);
             for (int window = 0; window < count; window++)
             {
                 EvaluationPart domain = domains[set.WindowDomains[first + window]] ??= new EvaluationPart();
@@ -44,10 +44,19 @@ public static class ModelEvaluation
                 Add(total, losses, labels, tokenBytes, window * length, length);
             }
 
-            losses.StudentNll.AsSpan(0, count * length).CopyTo(nll.AsSpan(first * length));
+            for (int i = 0; i < count * length; i++)
+            {
+                nll[(first * length) + i] = losses.Counted[i] ? losses.StudentNll[i] : 0;
+            }
         }
 
         return new EvaluationResult(total, domains, [.. set.Documents.Select(document => (document, DocumentNll(document, nll)))], nll);
+    }
+
+    private static AttentionRanges? Ranges(ValidationSet set, int first, int count)
+    {
+        int from = first * set.SequenceLength, to = (first + count) * set.SequenceLength;
+        return set.Ranges is ({ } start, { } end) ? new AttentionRanges(start[from..to], end[from..to], set.SequenceLength) : null;
     }
 
     private static void Add(EvaluationPart part, PositionLosses losses, long[] labels, ReadOnlySpan<int> tokenBytes, int firstRow, int rowCount)
@@ -72,7 +81,7 @@ public static class ModelEvaluation
     private static double DocumentNll(ValidationDocument document, float[] nll)
     {
         double sum = 0;
-        foreach (float value in nll.AsSpan((int)document.FirstTarget, document.TargetCount))
+        foreach (float value in nll.AsSpan((int)document.FirstTarget, document.Positions))
         {
             sum += value;
         }

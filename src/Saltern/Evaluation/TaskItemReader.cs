@@ -7,7 +7,6 @@ namespace Saltern.Evaluation;
 /// <summary>Reads the items of a task from JSON lines, plain or compressed. A broken record is an error: a score over the rest would be of another task.</summary>
 public static class TaskItemReader
 {
-    private const int MaxLineBytes = 16 << 20, MaxExpansion = 1_000;
     private static readonly string[] Endings = ["", ".jsonl", ".jsonl.gz", ".jsonl.zst"];
 
     /// <summary>Finds a task's file.</summary>
@@ -18,7 +17,7 @@ public static class TaskItemReader
     public static string? Find(string data, string? dataFolder, string taskFolder) =>
         new[] { dataFolder, taskFolder }.OfType<string>()
             .SelectMany(folder => Endings.Select(ending => Path.Combine(folder, data + ending)))
-            .FirstOrDefault(path => File.Exists(path) && CorpusFile.FormatOf(path) is CorpusFormat.JsonLines or CorpusFormat.JsonLinesGzip or CorpusFormat.JsonLinesZstandard);
+            .FirstOrDefault(path => File.Exists(path) && JsonRecordFile.IsOne(path));
 
     /// <summary>Reads items.</summary>
     /// <param name="definition">The task.</param>
@@ -28,73 +27,13 @@ public static class TaskItemReader
     public static IReadOnlyList<TaskItem> Read(TaskDefinition definition, string path, int? limit = null)
     {
         var items = new List<TaskItem>();
-        try
+        JsonRecordFile.Read(path, $" ({definition.Task})", (record, _) =>
         {
-            var stored = new FileStream(path, FileMode.Open, FileAccess.Read);
-            using Stream stream = ArchiveStream.Open(stored, CorpusFile.FormatOf(path)!.Value, MaxExpansion, out byte[]? endLine);
-            var lines = new BoundedLineReader(stream, MaxLineBytes);
-            for (LineResult result = lines.Read(out ReadOnlySpan<byte> line); items.Count < (limit ?? int.MaxValue); result = lines.Read(out line))
-            {
-                string place = string.Create(CultureInfo.InvariantCulture, $"{path}, line {lines.LineNumber}");
-                if (result == LineResult.TooLong)
-                {
-                    throw new DataFormatException($"{place} is longer than {MaxLineBytes} bytes.");
-                }
-
-                if (result == LineResult.End)
-                {
-                    // A whole gzip archive ends with this line, so without it something is missing.
-                    return endLine is null ? NotEmpty(items, path) : throw new DataFormatException($"{path} is cut short after line {lines.LineNumber}. Copy it again.");
-                }
-
-                if (endLine is not null && line.SequenceEqual(endLine))
-                {
-                    break;
-                }
-
-                if (lines.LineNumber == 1 && line.StartsWith("\uFEFF"u8))
-                {
-                    line = line[3..];
-                }
-
-                if (!line.Trim(" \t\r"u8).IsEmpty)
-                {
-                    items.Add(Parse(definition, line, place, items.Count));
-                }
-            }
-        }
-        catch (Exception e) when (e is InvalidDataException or EndOfStreamException)
-        {
-            throw new DataFormatException($"{path} is damaged: {e.Message}", e);
-        }
-
-        return NotEmpty(items, path);
-    }
-
-    private static List<TaskItem> NotEmpty(List<TaskItem> items, string path) =>
-        items.Count > 0 ? items : throw new DataFormatException($"{path} holds no item.");
-
-    private static TaskItem Parse(TaskDefinition definition, ReadOnlySpan<byte> line, string place, int index)
-    {
-        try
-        {
-            using JsonDocument document = JsonDocument.Parse(line.ToArray());
-            JsonElement record = document.RootElement.Clone();
             TaskReading reading = definition.Readings.FirstOrDefault(reading => reading.Fits(record)) ?? throw NoReading(definition, record);
-            return Fill(definition.Kind, reading, record, index);
-        }
-        catch (JsonException)
-        {
-            throw new DataFormatException($"{place} is not JSON.");
-        }
-        catch (InvalidOperationException)
-        {
-            throw new DataFormatException($"{place} holds text that is not valid Unicode.");
-        }
-        catch (DataFormatException e)
-        {
-            throw new DataFormatException($"{place} ({definition.Task}): {e.Message}.", e);
-        }
+            items.Add(Fill(definition.Kind, reading, record, items.Count));
+            return items.Count < (limit ?? int.MaxValue);
+        });
+        return items.Count > 0 ? items : throw new DataFormatException($"{path} holds no item.");
     }
 
     private static DataFormatException NoReading(TaskDefinition definition, JsonElement record)

@@ -77,6 +77,15 @@ public sealed record RunResult
     /// <summary>The teacher; null for plain training.</summary>
     public RunTeacher? Teacher { get; init; }
 
+    /// <summary>Step with the lowest validation loss along the run, where its checkpoint was kept for that; else null.</summary>
+    public int? BestStep { get; init; }
+
+    /// <summary>That loss on the curve set, nats per token.</summary>
+    public double? BestLoss { get; init; }
+
+    /// <summary>What fine-tuning started from, was given and changed; null for other runs.</summary>
+    public FineTuningOutcome? FineTuning { get; init; }
+
     /// <summary>Scores on the whole validation set after the last step; null if it was not evaluated.</summary>
     public FinalScores? Final { get; init; }
 

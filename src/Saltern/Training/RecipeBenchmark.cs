@@ -69,7 +69,7 @@ public static class RecipeBenchmark
         ProcessMemory.ResetPeak();
         using Transformer student = parts.CreateStudent(config, resumes: false);
         parts.Batches.Position = 0;
-        using var trainer = new Trainer(config, student, teacher, parts.Batches, parts.Tokenizer.VocabularySize, [.. parts.Data.Domains.Select(domain => domain.Name)], parts.Compute, threads);
+        using var trainer = new Trainer(config, student, teacher, parts.Batches, parts.Tokenizer.VocabularySize, parts.Text.Domains, parts.Compute, threads);
         for (int i = 0; i < WarmupSteps; i++)
         {
             trainer.Step();
@@ -90,7 +90,7 @@ public static class RecipeBenchmark
         long evaluation = Stopwatch.GetTimestamp();
         if (teacher is null)
         {
-            ModelEvaluation.Run(student, trainer.Head, parts.CurveSet, ModelEvaluation.TokenBytes(parts.Tokenizer), parts.Data.Domains.Count);
+            ModelEvaluation.Run(student, trainer.Head, parts.Text.CurveSet, ModelEvaluation.TokenBytes(parts.Tokenizer), parts.Text.Domains.Count);
         }
 
         double evaluationSeconds = Stopwatch.GetElapsedTime(evaluation).TotalSeconds;

@@ -17,24 +17,27 @@ internal sealed class RunConclusion(RunParts parts, Trainer trainer, RunFolder f
     // Seconds of two runs compare only where at most this share of them had other load.
     private const double HighestLoadedShare = 0.05;
 
-    private const int PromptTokens = 24;
-
     /// <summary>Evaluates, writes <c>result.json</c> and <c>eval/documents.jsonl</c>, and returns the result.</summary>
-    public RunResult Write(RunConfig config, bool truncated, double peak, TrainingRunOptions options)
+    /// <param name="config">The recipe.</param>
+    /// <param name="truncated">Whether the run ends before its planned steps.</param>
+    /// <param name="peak">Speed of matrix products, FLOP/s.</param>
+    /// <param name="options">Where words go, and what ran beside.</param>
+    /// <param name="fineTuning">What fine-tuning adds; null for other runs.</param>
+    public RunResult Write(RunConfig config, bool truncated, double peak, TrainingRunOptions options, FineTuningOutcome? fineTuning)
     {
         TrainState state = trainer.State;
         if (state.EvaluationSeconds > HighestEvaluationShare * state.Seconds && state.Step >= 100)
         {
-            options.Log($"Evaluation took {100 * state.EvaluationSeconds / state.Seconds:0} % of the steps' time. A larger training.evaluate_every or a smaller training.evaluation_tokens makes it cheaper.");
+            options.Log($"Evaluation took {100 * state.EvaluationSeconds / state.Seconds:0} % of the steps' time. A larger training.evaluate_every makes it cheaper, and so does less validation text.");
         }
 
-        ValidationSet whole = parts.WholeSet;
+        ValidationSet whole = parts.Text.WholeSet;
         EvaluationResult scores = ModelEvaluation.Run(trainer.Student, trainer.Head, whole, tokenBytes, domainNames.Count);
         WriteDocuments(scores);
         var result = new RunResult
         {
             Name = config.Name,
-            Arm = config.Arm,
+            Arm = parts.Text.Arm ?? config.Arm,
             Seed = config.Seed,
             Steps = state.Step,
             PlannedSteps = config.Training.Steps,
@@ -48,13 +51,16 @@ internal sealed class RunConclusion(RunParts parts, Trainer trainer, RunFolder f
             Stage1EndStep = config.Distils ? (state.Stage1EndStep - 1) ?? state.Step : config.Selection?.Until?.Resolve(config.Training.Steps),
             Stage1EndReason = state.Stage1EndStep is null ? null : trainer.Stage1EndReason,
             StudentParameters = trainer.Student.Parameters.Layout.ParameterCount,
-            DataFingerprint = parts.Data.Fingerprint,
-            OrderFingerprint = parts.Batches.Fingerprint(SampleSpace.Of(parts.Data.Fingerprint, config.Data, config.Objective), config.Training.BatchSequences),
+            DataFingerprint = parts.Text.Fingerprint,
+            OrderFingerprint = parts.Batches.Fingerprint(SampleSpace.Of(parts.Text.Fingerprint, config.Data, config.Objective), config.Training.BatchSequences),
             InitialWeightsFingerprint = state.InitialWeights,
             SelectionFingerprint = state.Selection.Length > 0 ? state.Selection : null,
             SecondsComparable = state.WatchedSeconds > 0 && state.LoadedSeconds <= HighestLoadedShare * state.WatchedSeconds,
             InterleavedWith = options.InterleavedWith,
             Teacher = config.Distils || config.Selection is not null ? state.Teacher is null ? null : state.Teacher with { Weights = state.TeacherWeights.Length > 0 ? state.TeacherWeights : state.Teacher.Weights } : null,
+            BestStep = state.BestStep,
+            BestLoss = state.BestLoss,
+            FineTuning = fineTuning,
             Final = RunScores.Of(scores, domainNames, parts.Instruments?.Buckets(whole, scores)),
             Tasks = parts.Instruments is { Tasks: not null } instruments ? RunScores.Of(instruments.RunTasks(config.Name, trainer.Student, parts.Tokenizer, config.Data.SequenceLength)) : [],
             Machine = new RunMachine { Processor = MachineDescription.Processor(), Cores = Environment.ProcessorCount, Threads = state.Threads, Products = state.Products.ToString(), MatmulPeakGflops = peak / 1e9 },
@@ -73,10 +79,8 @@ internal sealed class RunConclusion(RunParts parts, Trainer trainer, RunFolder f
             JsonSerializer.Serialize(new { domain = domainNames[d.Document.Domain], document = d.Document.Document, tokens = d.Document.TargetCount, nll = d.Nll }) + "\n")));
     }
 
-    // The beginnings of two validation documents, and how the model goes on.
-    private IReadOnlyList<TextSample> TextSamples(int seed) => [.. parts.CurveSet.Documents.Where(document => document.TargetCount > 2 * PromptTokens).Take(2).Select(document =>
+    private IReadOnlyList<TextSample> TextSamples(int seed) => [.. parts.Text.Prompts.Select(prompt =>
     {
-        int[] prompt = [.. parts.CurveSet.Labels.AsSpan((int)document.FirstTarget, PromptTokens).ToArray().Select(id => (int)id)];
         var options = new SamplingOptions { MaxTokens = 96, Temperature = 0.7, TopP = 0.95, Seed = seed };
         int[] added = [.. TextGenerator.Generate(trainer.Student, prompt, parts.Tokenizer.EndOfTextId, parts.Tokenizer.VocabularySize, options)];
         return new TextSample(parts.Tokenizer.Decode(prompt), parts.Tokenizer.Decode(added));

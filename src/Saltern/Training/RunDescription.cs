@@ -23,7 +23,7 @@ internal static class RunDescription
             Text($"student: {student.Parameters.Layout.ParameterCount / 1e6:0.00}M parameters ({m.NumHiddenLayers} layers, hidden {m.HiddenSize}, {m.NumAttentionHeads} heads, feed-forward {m.IntermediateSize}, vocabulary {m.VocabSize})"),
             Text($"batch: {config.Training.BatchSequences} x {config.Data.SequenceLength} = {batchTokens} tokens in {config.Training.BatchSequences / config.Training.MicroBatch} micro-batches; {config.Training.Steps} steps = {batchTokens * config.Training.Steps / 1e6:0.0}M tokens = {epochs:0.00} epochs"),
             Text($"compute: {perToken * batchTokens / 1e9:0.0} GFLOP a step; {state.Threads} threads; matrix products ({(state.Products == ProductLibrary.OneDnn ? "oneDNN" : "MKL")}) reach {peak / 1e9:0} GFLOP/s"),
-            Text($"validation: {parts.CurveSet.TargetCount} tokens every {config.Training.EvaluateEvery} steps"),
+            Text($"validation: {parts.Text.CurveSet.TargetCount} tokens every {config.Training.EvaluateEvery} steps"),
         ];
         lines.AddRange(parts.Compute.Remarks());
         if (config.Objective is { IsMixed: true } objective)
@@ -73,7 +73,7 @@ internal static class RunDescription
         for (int i = 0; i < drawn.Length; i++)
         {
             string epochs = stream.Sizes[i] == 0 ? "no whole sequence" : Text($"{drawn[i] / (double)stream.Sizes[i]:0.00} epochs of {stream.Sizes[i]} samples");
-            yield return Text($"domain {parts.Data.Domains[i].Name}: {100 * stream.Shares[i]:0.0} % of the samples, {epochs}");
+            yield return Text($"domain {parts.Text.Domains[i]}: {100 * stream.Shares[i]:0.0} % of the samples, {epochs}");
         }
     }
 

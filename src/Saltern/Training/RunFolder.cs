@@ -24,13 +24,15 @@ public sealed class RunFolder : IDisposable
 
     // Held open while a run writes into the folder, so that a second one finds out.
     private const string LockFile = "run.lock";
+    private readonly string _recipe;
     private readonly IReadOnlyList<string> _changes;
     private readonly IReadOnlyList<int> _damaged;
     private FileStream? _lock;
 
-    private RunFolder(string path, int? resumeStep, TrainState? resumeState, IReadOnlyList<string> changes, IReadOnlyList<int> damaged)
+    private RunFolder(string path, string recipe, int? resumeStep, TrainState? resumeState, IReadOnlyList<string> changes, IReadOnlyList<int> damaged)
     {
         Path = path;
+        _recipe = recipe;
         Checkpoints = new CheckpointStore(path);
         (ResumeStep, ResumeState, _changes, _damaged) = (resumeStep, resumeState, changes, damaged);
     }
@@ -48,13 +50,15 @@ public sealed class RunFolder : IDisposable
     public TrainState? ResumeState { get; }
 
     /// <summary>Looks whether a run can start or go on in a folder; changes nothing.</summary>
+    /// <typeparam name="T">Root of the recipe.</typeparam>
     /// <param name="path">Run folder.</param>
     /// <param name="config">The recipe, with overrides.</param>
     /// <param name="resume">Whether to go on from the newest good checkpoint.</param>
     /// <param name="overrides">What <c>--set</c> gave: these keys may differ from the folder's recipe.</param>
     /// <param name="log">Told what is passed over or changed.</param>
     /// <exception cref="ConfigurationException">The folder holds something and nothing says to resume, or the recipe changed.</exception>
-    public static RunFolder Inspect(string path, RunConfig config, bool resume, IReadOnlyCollection<RecipeOverride> overrides, Action<string> log)
+    public static RunFolder Inspect<T>(string path, T config, bool resume, IReadOnlyCollection<RecipeOverride> overrides, Action<string> log)
+        where T : class, IRunRecipe
     {
         bool filled = Directory.Exists(path) && Directory.EnumerateFileSystemEntries(path).Any(entry => System.IO.Path.GetFileName(entry) != LockFile);
         string recipe = System.IO.Path.Combine(path, RecipeFile);
@@ -75,7 +79,7 @@ public sealed class RunFolder : IDisposable
                 log($"{path} has nothing to resume; the run starts at step 1.");
             }
 
-            return new RunFolder(path, null, null, [], []);
+            return new RunFolder(path, RecipeWriter.Write(config), null, null, [], []);
         }
 
         IReadOnlyList<string> changes = CheckChanges(recipe, config, overrides);
@@ -93,14 +97,14 @@ public sealed class RunFolder : IDisposable
 
         log(step is null ? $"{path} has no whole checkpoint; the run starts at step 1." : $"Resuming {path} after step {step}.");
         TrainState? state = step is int found ? Checkpoint.LoadState(store.PathOf(found)) : null;
-        return new RunFolder(path, step, state, changes, [.. store.Steps().Where(damaged => damaged > (step ?? -1))]);
+        return new RunFolder(path, RecipeWriter.Write(config), step, state, changes, [.. store.Steps().Where(damaged => damaged > (step ?? -1))]);
     }
 
     /// <summary>Takes the folder for this run: creates and locks it, sets damaged checkpoints aside, writes the resolved recipe.</summary>
-    /// <param name="config">The recipe, with overrides.</param>
+    /// <param name="steps">Steps that the run is planned for.</param>
     /// <param name="log">Told what is removed.</param>
     /// <exception cref="ConfigurationException">Another run is writing into the folder.</exception>
-    public void Claim(RunConfig config, Action<string> log)
+    public void Claim(int steps, Action<string> log)
     {
         Directory.CreateDirectory(Path);
         try
@@ -122,7 +126,7 @@ public sealed class RunFolder : IDisposable
             Checkpoints.SetAside(step);
         }
 
-        if (ResumeState is null || ResumeState.Step < config.Training.Steps)
+        if (ResumeState is null || ResumeState.Step < steps)
         {
             // What an earlier, shorter life of this run concluded holds no longer.
             File.Delete(PathOf(ResultFile));
@@ -137,7 +141,7 @@ public sealed class RunFolder : IDisposable
             File.AppendAllLines(PathOf(ChangesFile), _changes.Select(change => $"after step {ResumeStep ?? 0}: {change}"));
         }
 
-        DurableFolder.WriteText(PathOf(RecipeFile), RecipeWriter.Write(config));
+        DurableFolder.WriteText(PathOf(RecipeFile), _recipe);
     }
 
     /// <summary>Whether a run is writing into a folder, in this process or another.</summary>
@@ -170,21 +174,16 @@ public sealed class RunFolder : IDisposable
         }
     }
 
-    private static List<string> CheckChanges(string recipe, RunConfig config, IReadOnlyCollection<RecipeOverride> overrides)
+    private static List<string> CheckChanges<T>(string recipe, T config, IReadOnlyCollection<RecipeOverride> overrides)
+        where T : class, IRunRecipe
     {
-        RunConfig before = RecipeReader.Read<RunConfig>(recipe, []);
+        T before = RecipeReader.Read<T>(recipe, []);
         List<string> problems = [], allowed = [];
-        if (before.Training.Steps != config.Training.Steps)
+        foreach (RecipeChange change in RecipeDiff.Compare(before, config))
         {
-            problems.Add($"training.steps was {before.Training.Steps} and is now {config.Training.Steps}: schedules depend on it, so it may not change on resume. Start a new run, with init_from to keep the weights.");
-        }
-
-        foreach (RecipeChange change in RecipeDiff.Compare(before, config).Where(change => change.Path != "training.steps"))
-        {
-            bool isAutoConstant = before.Distillation?.Transition == Losses.TransitionKind.Auto && change.Path.StartsWith("distillation.", StringComparison.Ordinal);
-            if (change.AltersNumbers && isAutoConstant)
+            if (change.AltersNumbers && before.FixedBecause(change.Path) is string reason)
             {
-                problems.Add($"{change.Path} was {change.Before} and is now {change.After}: the constants of 'auto' may not change on resume.");
+                problems.Add($"{change.Path} was {change.Before} and is now {change.After}: {reason}");
             }
             else if (change.AltersNumbers && !overrides.Any(given => given.Covers(change.Path)))
             {

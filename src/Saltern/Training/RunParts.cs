@@ -16,18 +16,18 @@ namespace Saltern.Training;
 /// <summary>Opens everything that a recipe names and checks that it fits together, before any training and before anything is written.</summary>
 public sealed class RunParts : IDisposable
 {
+    private readonly IDisposable? _files;
     private readonly TeacherParts? _teacher;
 
-    private RunParts(TokenDataset data, BpeTokenizer tokenizer, TransformerConfig model, BatchLoader batches, (ValidationSet Curve, ValidationSet Whole) validation, TeacherParts? teacher, SelectionManifest? selection, ComputePlan compute, RunInstruments? instruments)
+    private RunParts(RunText text, IDisposable? files, BpeTokenizer tokenizer, TransformerConfig model, BatchLoader batches, TeacherParts? teacher, SelectionManifest? selection, ComputePlan compute, RunInstruments? instruments)
     {
-        (Data, Tokenizer, Model, Batches, Compute) = (data, tokenizer, model, batches, compute);
-        (CurveSet, WholeSet) = validation;
+        (Text, _files, Tokenizer, Model, Batches, Compute) = (text, files, tokenizer, model, batches, compute);
         (TeacherFolder, TeacherCache, TeacherWeights, TeacherRecord) = (teacher?.Folder, teacher?.Cache, teacher?.Weights ?? "", TeacherParts.WithScoring(teacher, selection));
         (Selection, Instruments, _teacher) = (selection, instruments, teacher);
     }
 
-    /// <summary>The data set.</summary>
-    public TokenDataset Data { get; }
+    /// <summary>What the run is trained and measured on.</summary>
+    public RunText Text { get; }
 
     /// <summary>Its tokenizer.</summary>
     public BpeTokenizer Tokenizer { get; }
@@ -37,12 +37,6 @@ public sealed class RunParts : IDisposable
 
     /// <summary>Training text in the run's order.</summary>
     public BatchLoader Batches { get; }
-
-    /// <summary>Validation text that is evaluated along the run.</summary>
-    public ValidationSet CurveSet { get; }
-
-    /// <summary>Validation text that is evaluated after the last step.</summary>
-    public ValidationSet WholeSet { get; }
 
     /// <summary>Where and how the run computes.</summary>
     public ComputePlan Compute { get; }
@@ -81,7 +75,7 @@ public sealed class RunParts : IDisposable
         TokenDataset? data = null;
         BpeTokenizer? tokenizer = null;
         BatchLoader? batches = null;
-        (ValidationSet Curve, ValidationSet Whole)? validation = null;
+        RunText? text = null;
         TeacherParts? teacher = null;
         SelectionManifest? selection = null;
         RunInstruments? instruments = null;
@@ -94,14 +88,14 @@ public sealed class RunParts : IDisposable
         {
             Collect(problems, () => CheckData(config, resumed, data));
             Collect(problems, () => (batches, selection) = OpenBatches(config, data, tokenizer, resumed));
-            Collect(problems, () => validation = OpenValidation(config, data, tokenizer));
+            Collect(problems, () => text = RunText.Of(data, config, tokenizer));
             Collect(problems, () =>
             {
                 instruments = RunInstruments.Open(config.Evaluation, data.Fingerprint);
-                if (validation is var (curve, whole))
+                if (text is not null)
                 {
-                    instruments?.Prepare(curve);
-                    instruments?.Prepare(whole);
+                    instruments?.Prepare(text.CurveSet);
+                    instruments?.Prepare(text.WholeSet);
                 }
             });
         }
@@ -128,7 +122,23 @@ public sealed class RunParts : IDisposable
             throw new ConfigurationException(problems);
         }
 
-        return new RunParts(data!, tokenizer!, model, batches!, validation!.Value, teacher, selection, compute!, instruments);
+        return new RunParts(text!, data, tokenizer!, model, batches!, teacher, selection, compute!, instruments);
+    }
+
+    /// <summary>Parts of a run without a teacher on text that is held in memory.</summary>
+    /// <param name="config">Validated recipe.</param>
+    /// <param name="text">What it is trained and measured on.</param>
+    /// <param name="tokenizer">Made the tokens.</param>
+    /// <param name="batches">Training text in the run's order.</param>
+    /// <exception cref="ConfigurationException">Model, tokenizer and length do not fit together, or there is no such device; every problem is listed.</exception>
+    internal static RunParts Of(RunConfig config, RunText text, BpeTokenizer tokenizer, BatchLoader batches)
+    {
+        var problems = new List<string>();
+        ComputePlan? compute = null;
+        Collect(problems, () => compute = ComputePlan.Of(config));
+        TransformerConfig model = config.Model.Resolve(tokenizer.VocabularySize, config.Data.SequenceLength);
+        CheckModel(config, model, tokenizer, null, problems);
+        return problems.Count > 0 ? throw new ConfigurationException(problems) : new RunParts(text, null, tokenizer, model, batches, null, null, compute!, null);
     }
 
     /// <summary>The student: fresh, from <c>init_from</c>, or, where a checkpoint is about to fill it, empty. The caller owns it.</summary>
@@ -167,8 +177,8 @@ public sealed class RunParts : IDisposable
         using LossHead? head = teacher is LiveTeacher inMemory ? Compute.CreateHead(Tokenizer.VocabularySize, inMemory.Config.VocabSize, threads) : null;
         TeacherLosses? losses = teacher switch
         {
-            LiveTeacher live => TeacherLosses.Run(live, head!, CurveSet),
-            CachedTeacher => TeacherLosses.Load(TeacherCache!.Folder, CurveSet),
+            LiveTeacher live => TeacherLosses.Run(live, head!, Text.CurveSet),
+            CachedTeacher => TeacherLosses.Load(TeacherCache!.Folder, Text.CurveSet),
             _ => null,
         };
         if (teacher is not null && losses is null)
@@ -176,7 +186,7 @@ public sealed class RunParts : IDisposable
             log("The teacher's pass has no losses for this run's validation text, so valid/gap is not logged. It was made for another training.evaluation_tokens.");
         }
 
-        return losses is null ? null : new TeacherValidation(losses, CurveSet);
+        return losses is null ? null : new TeacherValidation(losses, Text.CurveSet);
     }
 
     /// <summary>Samples that a run was planned to draw when it started: what the cap on repetition is reckoned from.</summary>
@@ -201,14 +211,7 @@ public sealed class RunParts : IDisposable
     public void Dispose()
     {
         Batches.Dispose();
-        Data.Dispose();
-    }
-
-    private static (ValidationSet Curve, ValidationSet Whole) OpenValidation(RunConfig config, TokenDataset data, BpeTokenizer tokenizer)
-    {
-        TokenShard?[] shards = [.. data.Domains.Select(domain => domain.Valid)];
-        return (ValidationSet.Create(shards, config.Data.SequenceLength, config.Training.EvaluationTokens, wholeDocuments: false, tokenizer.EndOfTextId),
-            ValidationSet.Create(shards, config.Data.SequenceLength, config.Training.FinalEvaluationTokens, wholeDocuments: true, tokenizer.EndOfTextId));
+        _files?.Dispose();
     }
 
     private static void CheckData(RunConfig config, TrainState? resumed, TokenDataset data)

@@ -49,6 +49,12 @@ public sealed record TrainState
     /// <summary>The live teacher's part of them.</summary>
     public double TeacherFlops { get; init; }
 
+    /// <summary>Step with the lowest loss on the curve set so far, where the recipe keeps it (<c>training.keep_best</c>); null before the first evaluation.</summary>
+    public int? BestStep { get; init; }
+
+    /// <summary>That loss, nats per token.</summary>
+    public double? BestLoss { get; init; }
+
     /// <summary>Steps in a row that were not applied.</summary>
     public int SkippedInARow { get; init; }
 

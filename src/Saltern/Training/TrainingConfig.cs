@@ -62,6 +62,10 @@ public sealed record TrainingConfig : IValidated
     [DoesNotAlterNumbers]
     public int? KeepEvery { get; init; }
 
+    /// <summary>Whether the checkpoint with the lowest loss on the curve set is kept too. Every evaluation that finds a lower one then writes a checkpoint.</summary>
+    [DoesNotAlterNumbers]
+    public bool KeepBest { get; init; }
+
     /// <summary>Sequences of a micro-batch.</summary>
     public int MicroBatch => MicroBatchSequences ?? BatchSequences;
 

@@ -76,7 +76,7 @@ public sealed class TrainingRun : IDisposable
         torch.set_num_threads(threads);
         MatrixProduct.Use(ChooseProducts(config, folder.ResumeState, options.Log));
         _peak = options.MatmulPeak ?? MatmulPeak.Measure();
-        DomainNames = [.. parts.Data.Domains.Select(domain => domain.Name)];
+        DomainNames = parts.Text.Domains;
         _tokenBytes = ModelEvaluation.TokenBytes(parts.Tokenizer);
         Transformer student = parts.CreateStudent(config, folder.ResumeStep is not null);
         Teacher? teacher = null;
@@ -96,7 +96,7 @@ public sealed class TrainingRun : IDisposable
             else
             {
                 string initialWeights = RunParts.WeightsFingerprint(student);
-                _trainer.Note(state => state with { PlannedSamples = RunParts.PlannedSamples(config, null), Selection = parts.Selection?.Sha256 ?? "", Products = MatrixProduct.Library, InitialWeights = initialWeights, DataFingerprint = parts.Data.Fingerprint, TeacherWeights = parts.TeacherWeights, Teacher = parts.TeacherRecord });
+                _trainer.Note(state => state with { PlannedSamples = RunParts.PlannedSamples(config, null), Selection = parts.Selection?.Sha256 ?? "", Products = MatrixProduct.Library, InitialWeights = initialWeights, DataFingerprint = parts.Text.Fingerprint, TeacherWeights = parts.TeacherWeights, Teacher = parts.TeacherRecord });
                 torch.manual_seed(config.Seed);
             }
 
@@ -108,7 +108,7 @@ public sealed class TrainingRun : IDisposable
             });
             _otherLoad = new OtherLoad(threads);
             _log = new RunLog(_trainer, _peak);
-            folder.Claim(config, options.Log);
+            folder.Claim(config.Training.Steps, options.Log);
             _metrics = new MetricsLog(folder.PathOf(RunFolder.MetricsFile), State.Step);
             _events = new TensorBoardLog(folder.Path);
         }
@@ -146,11 +146,17 @@ public sealed class TrainingRun : IDisposable
     public static TrainingRun Open(RunConfig config, string folder, TrainingRunOptions options)
     {
         RunFolder run = RunFolder.Inspect(folder, config, options.Resume, options.Overrides, options.Log);
+        return Open(config, run, options, () => RunParts.Open(config, run.ResumeState, options.VerifyData));
+    }
+
+    /// <summary>Opens a run in a folder that was inspected; takes the folder over.</summary>
+    internal static TrainingRun Open(RunConfig config, RunFolder run, TrainingRunOptions options, Func<RunParts> open)
+    {
         RunParts? parts = null;
         try
         {
-            parts = RunParts.Open(config, run.ResumeState, options.VerifyData);
-            if (parts.Data.IsUnverified)
+            parts = open();
+            if (parts.Text.IsUnverified)
             {
                 options.Log($"data: {config.Data.Path} was written by another program; nothing proves that {config.Data.Tokenizer} made its tokens. Unverified, all ids within the vocabulary.");
             }
@@ -212,16 +218,18 @@ public sealed class TrainingRun : IDisposable
 
             HandleSkipped(report);
             bool isLast = report.Step == Config.Training.Steps, saves = isLast || report.Step % Config.Training.CheckpointEvery == 0;
+            bool evaluates = isLast || report.Step % Config.Training.EvaluateEvery == 0;
 
             // A line before every checkpoint: its means then never reach across a resume.
-            if (saves || report.Step % Config.Training.LogEvery == 0)
+            if (saves || (evaluates && Config.Training.KeepBest) || report.Step % Config.Training.LogEvery == 0)
             {
                 Timed((state, seconds) => state with { LoggingSeconds = state.LoggingSeconds + seconds }, () => Write(_log.Line()));
             }
 
-            if (isLast || report.Step % Config.Training.EvaluateEvery == 0)
+            if (evaluates)
             {
-                EvaluateCurve();
+                double loss = EvaluateCurve();
+                saves |= Config.Training.KeepBest && IsBest(loss);
             }
 
             if (_parts.Instruments?.RunsTasksAfter(report.Step, Config.Training) == true)
@@ -240,7 +248,10 @@ public sealed class TrainingRun : IDisposable
 
     /// <summary>Evaluates on the whole set and writes result and per-document losses.</summary>
     /// <param name="truncated">Whether the run ends before its planned steps.</param>
-    public RunResult Finish(bool truncated = false)
+    public RunResult Finish(bool truncated = false) => Finish(truncated, fineTuning: null);
+
+    /// <summary>As the other, with what fine-tuning adds to the result.</summary>
+    internal RunResult Finish(bool truncated, FineTuningOutcome? fineTuning)
     {
         if (truncated)
         {
@@ -253,7 +264,7 @@ public sealed class TrainingRun : IDisposable
             WaitForSaver();
         }
 
-        return new RunConclusion(_parts, _trainer, Folder, _tokenBytes, DomainNames).Write(Config, truncated, _peak, _options);
+        return new RunConclusion(_parts, _trainer, Folder, _tokenBytes, DomainNames).Write(Config, truncated, _peak, _options, fineTuning);
     }
 
     /// <inheritdoc/>
@@ -320,17 +331,35 @@ public sealed class TrainingRun : IDisposable
     private string LastGoodCheckpoint() =>
         Folder.Checkpoints.NewestGood().Step is int step ? $"The last good checkpoint is {Folder.Checkpoints.PathOf(step)}." : "There is no checkpoint yet.";
 
-    private void EvaluateCurve() => Timed((state, seconds) => state with { EvaluationSeconds = state.EvaluationSeconds + seconds }, () =>
+    private double EvaluateCurve()
     {
-        EvaluationResult scores = ModelEvaluation.Run(Student, _trainer.Head, _parts.CurveSet, _tokenBytes, DomainNames.Count);
-        double? gap = _trainer.Teacher is null ? null : _teacherValidation?.Gap(scores, _log.LastWeight);
-        if (gap is double valid && _teacherValidation!.BeginsToLookTooGood(_trainer.Transition!.Gap, valid, State.Step / (double)Config.Training.Steps))
+        double loss = double.NaN;
+        Timed((state, seconds) => state with { EvaluationSeconds = state.EvaluationSeconds + seconds }, () =>
         {
-            _options.Log($"Step {State.Step}: the teacher is {_trainer.Transition.Gap:0.000} nats ahead on the training text but only {valid:0.000} on the validation text. If it was trained on these tokens more than once, it looks better than it is.");
+            EvaluationResult scores = ModelEvaluation.Run(Student, _trainer.Head, _parts.Text.CurveSet, _tokenBytes, DomainNames.Count);
+            loss = scores.Total.Loss;
+            double? gap = _trainer.Teacher is null ? null : _teacherValidation?.Gap(scores, _log.LastWeight);
+            if (gap is double valid && _teacherValidation!.BeginsToLookTooGood(_trainer.Transition!.Gap, valid, State.Step / (double)Config.Training.Steps))
+            {
+                _options.Log($"Step {State.Step}: the teacher is {_trainer.Transition.Gap:0.000} nats ahead on the training text but only {valid:0.000} on the validation text. If it was trained on these tokens more than once, it looks better than it is.");
+            }
+
+            Write(_log.ValidationLine(scores, DomainNames, gap, _parts.Instruments?.Buckets(_parts.Text.CurveSet, scores) ?? []));
+        });
+        return loss;
+    }
+
+    // The first of equal losses is kept; one that is no number never is.
+    private bool IsBest(double loss)
+    {
+        bool isBest = double.IsFinite(loss) && !(State.BestLoss <= loss);
+        if (isBest)
+        {
+            _trainer.Note(state => state with { BestStep = state.Step, BestLoss = loss });
         }
 
-        Write(_log.ValidationLine(scores, DomainNames, gap, _parts.Instruments?.Buckets(_parts.CurveSet, scores) ?? []));
-    });
+        return isBest;
+    }
 
     private void EvaluateTasks() => Timed((state, seconds) => state with { EvaluationSeconds = state.EvaluationSeconds + seconds }, () =>
         Write(_log.TaskLine(_parts.Instruments!.RunTasks(Config.Name, Student, _parts.Tokenizer, Config.Data.SequenceLength))));
@@ -376,8 +405,8 @@ public sealed class TrainingRun : IDisposable
         string path = Folder.Checkpoints.PathOf(content.State.Step);
         try
         {
-            Checkpoint.Save(path, content, _parts.Data.TokenizerPath);
-            Folder.Checkpoints.Retain(Config.Training.KeepSteps?.ToHashSet() ?? [], Config.Training.KeepEvery);
+            Checkpoint.Save(path, content, _parts.Text.TokenizerJson);
+            Folder.Checkpoints.Retain([.. Config.Training.KeepSteps ?? [], content.State.BestStep ?? 0], Config.Training.KeepEvery);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
