@@ -51,6 +51,7 @@ internal static class TaskTable
         { IsAboveChance: null } => "",
         { Majority: double majority } when majority > score.Chance => string.Create(CultureInfo.InvariantCulture, $"  not above the most frequent answer, {majority:0.0000}"),
         { Chance: 0 } => "  not above 0",
+        { Chance: double chance } when score.High < chance => "  below chance",
         _ => "  at chance",
     };
 
