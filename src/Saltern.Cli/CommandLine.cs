@@ -19,6 +19,7 @@ public static class CommandLine
             TeachCommand.Create(),
             SelectCommand.Create(),
             TrainCommand.Create(),
+            FinetuneCommand.Create(),
             BenchCommand.Create(),
             EvalCommand.Create(),
             GenerateCommand.Create(),

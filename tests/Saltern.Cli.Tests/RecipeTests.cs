@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Saltern.Configuration;
+using Saltern.FineTuning;
 using Saltern.Studies;
 
 namespace Saltern.Cli.Tests;
@@ -13,8 +14,11 @@ public class RecipeTests
     public void EveryRecipe_LoadsAndOpensWithPurposeCostAndExpectation(string file)
     {
         string path = Path.Combine(Root(), "recipes", file);
-        string name = StudyPlan.IsStudy(path) ? StudyPlan.Read(path, []).Config.Name : RecipeReader.Read<RunConfig>(path, []).Name;
+        string name = StudyPlan.IsStudy(path) ? StudyPlan.Read(path, []).Config.Name
+            : FineTuneConfig.IsRecipe(path) ? RecipeReader.Read<FineTuneConfig>(path, []).Name
+            : RecipeReader.Read<RunConfig>(path, []).Name;
         Assert.Equal(Path.GetFileNameWithoutExtension(file), name);
+        Assert.Equal(file.StartsWith("finetune-", StringComparison.Ordinal), FineTuneConfig.IsRecipe(path));
         string[] head = [.. File.ReadLines(path).TakeWhile(line => line.StartsWith('#'))];
         Assert.StartsWith("# Purpose: ", head[0], StringComparison.Ordinal);
         Assert.Contains(head, line => line.StartsWith("# Cost: ", StringComparison.Ordinal) && line.Contains("Expected: ", StringComparison.Ordinal));

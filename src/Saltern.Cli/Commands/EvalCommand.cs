@@ -6,6 +6,7 @@ using Saltern.Cli.Terminal;
 using Saltern.Configuration;
 using Saltern.Data;
 using Saltern.Evaluation;
+using Saltern.FineTuning;
 using Saltern.Losses;
 using Saltern.Models;
 using Saltern.Reporting;
@@ -51,12 +52,12 @@ public static class EvalCommand
                 }
 
                 (string, string)? other = parsed.GetValue(teacher) is string secondName ? (secondName, ModelLocation.Resolve(secondName)) : null;
-                return TaskEvaluation.Run(console, request, (path, folder), other, (of, at) => Window(parsed.GetValue(length), RecipeOfRun(of), at), parsed.GetValue(output), cancellation);
+                return TaskEvaluation.Run(console, request, (path, folder), other, (of, at) => Window(parsed.GetValue(length), SequenceLengthOfRun(of), at), parsed.GetValue(output), cancellation);
             }
 
-            string dataFolder = parsed.GetValue(data) ?? run?.Data.Path ?? throw new ConfigurationException($"{path} is not a run folder, so its data set is not known. Give --data.");
+            string dataFolder = parsed.GetValue(data) ?? run?.Data.Path ?? throw new ConfigurationException($"{path} is not the folder of a run with a data set. Give --data.");
             using TokenDataset dataset = TokenDataset.Open(Config(dataFolder, folder), parsed.GetValue(verify), cancellation);
-            int window = Window(parsed.GetValue(length), run, folder);
+            int window = Window(parsed.GetValue(length), SequenceLengthOfRun(path), folder);
             var set = new Request(dataset, parsed.GetValue(split)!, parsed.GetValue(tokens), window);
             DifficultyBuckets? bounds = Bounds(parsed.GetValue(buckets), parsed.GetValue(teacher), set);
             Evaluated student = Evaluate(path, folder, set);
@@ -88,8 +89,8 @@ public static class EvalCommand
         return command;
     }
 
-    private static int Window(int? length, RunConfig? run, string folder) =>
-        length ?? run?.Data.SequenceLength ?? Math.Min(ModelFolder.LoadConfig(folder).MaxPositionEmbeddings, LongestDefaultWindow);
+    private static int Window(int? length, int? trained, string folder) =>
+        length ?? trained ?? Math.Min(ModelFolder.LoadConfig(folder).MaxPositionEmbeddings, LongestDefaultWindow);
 
     // Token data of other programs names no tokenizer: it is taken to be the model's, as its ids must be.
     private static DataConfig Config(string data, string model) => new()
@@ -150,10 +151,19 @@ public static class EvalCommand
     private static Dictionary<string, IReadOnlyList<BucketScores>> ByBucket(Evaluated model, Evaluated teacher, DifficultyBuckets bounds) =>
         model.Parts.Zip(teacher.Parts).ToDictionary(pair => pair.First.Split, pair => BucketScores.Of(pair.First.Set, pair.First.Result, pair.Second.Result.PositionNll, bounds));
 
+    // Null where the path is no run, or one of fine-tuning, which has no data set.
     private static RunConfig? RecipeOfRun(string path)
     {
         string recipe = Path.Combine(path, RunFolder.RecipeFile);
-        return File.Exists(recipe) ? RecipeReader.Read<RunConfig>(recipe, []) : null;
+        return File.Exists(recipe) && !FineTuneConfig.IsRecipe(recipe) ? RecipeReader.Read<RunConfig>(recipe, []) : null;
+    }
+
+    private static int? SequenceLengthOfRun(string path)
+    {
+        string recipe = Path.Combine(path, RunFolder.RecipeFile);
+        return !File.Exists(recipe) ? null
+            : FineTuneConfig.IsRecipe(recipe) ? RecipeReader.Read<FineTuneConfig>(recipe, []).Data.SequenceLength
+            : RecipeReader.Read<RunConfig>(recipe, []).Data.SequenceLength;
     }
 
     private static void Print(Output console, ModelScores scores)

@@ -116,10 +116,10 @@ public static class StudyCommand
     // False where it was interrupted; the checkpoint is written.
     private static bool Train(StatusLine status, StudyRun run, string folder, int? threads, CancellationToken cancellation)
     {
-        var progress = new TrainingProgress(status, run.Recipe.Training.Steps);
+        var progress = new TrainingProgress(status);
         var options = new TrainingRunOptions { DefaultThreads = threads, Resume = Directory.Exists(folder), Log = status.Keep, Sinks = [progress], OnStep = progress.Step };
         using TrainingRun training = TrainingRun.Open(run.Recipe, folder, options);
-        progress.Start(training.State.Step);
+        progress.Start(training.State.Step, run.Recipe.Training.Steps);
         if (training.Continue(run.Recipe.Training.Steps, cancellation) == RunStatus.Interrupted)
         {
             status.Keep($"Interrupted after step {training.State.Step}; the checkpoint is written. Go on with --resume.");

@@ -1,5 +1,4 @@
 using System.Globalization;
-using Saltern.Checkpoints;
 using Saltern.Cli.Terminal;
 using Saltern.Evaluation;
 
@@ -85,15 +84,6 @@ internal static class TaskEvaluation
         public string Json(int? limit, IReadOnlyList<string> missing, IReadOnlyDictionary<string, IReadOnlyList<PairedTest>>? paired) =>
             TaskResultJson.Results(Name, Window, limit, Results, Groups, missing, paired);
 
-        public void Write(string folder, string json)
-        {
-            Directory.CreateDirectory(folder);
-            foreach (TaskResult result in Results)
-            {
-                DurableFolder.WriteText(Path.Combine(folder, $"samples_{result.Definition.Task}.jsonl"), string.Concat(TaskResultJson.Samples(result).Select(line => line + "\n")));
-            }
-
-            DurableFolder.WriteText(Path.Combine(folder, "results.json"), json);
-        }
+        public void Write(string folder, string json) => TaskResultFolder.Write(folder, Results, json);
     }
 }

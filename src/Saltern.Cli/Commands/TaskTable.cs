@@ -1,6 +1,7 @@
 using System.Globalization;
 using Saltern.Cli.Terminal;
 using Saltern.Evaluation;
+using Saltern.Reporting;
 
 namespace Saltern.Cli.Commands;
 
@@ -41,6 +42,24 @@ internal static class TaskTable
             {
                 string counts = test.OnlyFirst is null ? "" : $", only one right: {test.OnlyFirst} and {test.OnlySecond}";
                 console.Line(string.Create(CultureInfo.InvariantCulture, $"  {task,-16} {TaskMetrics.NameOf(test.Metric),-15}  {test.Difference,12:+0.0000;-0.0000;0.0000} {Number(test.Low)} –{Number(test.High)}  {test.PValue,9:0.0000}  {test.Test}{counts}"));
+            }
+        }
+    }
+
+    /// <summary>Prints scores before and after fine-tuning.</summary>
+    public static void PrintChanges(Output console, IReadOnlyDictionary<string, TaskChange> tasks)
+    {
+        if (tasks.Count == 0)
+        {
+            return;
+        }
+
+        console.Line("  task             metric          items     before      after   after less before, 95 % interval          p  too long");
+        foreach ((string task, TaskChange change) in tasks)
+        {
+            foreach ((string metric, MetricChange scores) in change.Metrics)
+            {
+                console.Line(string.Create(CultureInfo.InvariantCulture, $"  {task,-16} {metric,-15} {change.Items,5}  {Number(scores.Before)}  {Number(scores.After)}      {scores.Difference:+0.0000;-0.0000;0.0000}  {Number(scores.DifferenceCi95[0])} –{Number(scores.DifferenceCi95[1])}  {scores.PValue,9:0.0000}  {change.TooLong.Count,8}"));
             }
         }
     }

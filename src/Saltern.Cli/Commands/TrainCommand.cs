@@ -40,7 +40,7 @@ public static class TrainCommand
     {
         EngineSetup engine = EngineSetup.Prepare();
         using var status = new StatusLine(console);
-        var progress = new TrainingProgress(status, config.Training.Steps);
+        var progress = new TrainingProgress(status);
         var options = new TrainingRunOptions { DefaultThreads = engine.Threads, Resume = resume, VerifyData = verify, Overrides = overrides, Log = status.Keep, Sinks = [progress], OnStep = progress.Step };
         using TrainingRun run = TrainingRun.Open(config, folder, options);
         console.Line("runtime: " + engine.Description);
@@ -49,7 +49,7 @@ public static class TrainCommand
             console.Line(line);
         }
 
-        progress.Start(run.State.Step);
+        progress.Start(run.State.Step, config.Training.Steps);
         if (run.Continue(config.Training.Steps, cancellation) == RunStatus.Interrupted)
         {
             status.Keep($"Interrupted after step {run.State.Step}; the checkpoint is written. Go on with --resume.");

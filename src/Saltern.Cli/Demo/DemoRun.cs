@@ -81,11 +81,11 @@ public sealed class DemoRun
     {
         RunConfig config = _plan.Teacher(data, _seed);
         using var status = new StatusLine(_console);
-        var progress = new TrainingProgress(status, config.Training.Steps);
+        var progress = new TrainingProgress(status);
         using TrainingRun run = TrainingRun.Open(config, folder, new TrainingRunOptions { DefaultThreads = _threads, Log = status.Keep, OnStep = progress.Step, MatmulPeak = peak });
         Say("teacher:");
         Describe(run);
-        progress.Start(0);
+        progress.Start(0, config.Training.Steps);
         while (run.State.Step < config.Training.Steps && (Elapsed < _plan.TeacherLimit || run.State.Step < FewestTeacherSteps))
         {
             if (run.Continue(run.State.Step + StepsPerTurn, cancellation) == RunStatus.Interrupted)

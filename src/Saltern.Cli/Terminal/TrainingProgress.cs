@@ -9,16 +9,18 @@ namespace Saltern.Cli.Terminal;
 public sealed class TrainingProgress : IMetricsSink
 {
     private readonly StatusLine _status;
-    private readonly int _steps;
     private MetricsLine? _train;
     private long _start = Stopwatch.GetTimestamp();
     private int _firstStep;
+    private int _steps;
 
-    /// <summary>Shows a run of some steps.</summary>
-    public TrainingProgress(StatusLine status, int steps) => (_status, _steps) = (status, steps);
+    /// <summary>Shows a run.</summary>
+    public TrainingProgress(StatusLine status) => _status = status;
 
     /// <summary>Starts the clock for the time that is left.</summary>
-    public void Start(int step) => (_start, _firstStep) = (Stopwatch.GetTimestamp(), step);
+    /// <param name="step">Steps done.</param>
+    /// <param name="steps">Steps of the whole run.</param>
+    public void Start(int step, int steps) => (_start, _firstStep, _steps) = (Stopwatch.GetTimestamp(), step, steps);
 
     /// <summary>Takes a step.</summary>
     public void Step(StepReport report) => _status.Show(() =>

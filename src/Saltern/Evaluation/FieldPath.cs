@@ -23,6 +23,9 @@ internal sealed record FieldPath
             : new FieldPath(text, steps, [.. parts[1..].Select(TextFilter.Parse)]);
     }
 
+    /// <summary>The field as it was written.</summary>
+    public string Notation => _text;
+
     /// <summary>Whether the record has the field, whatever it holds.</summary>
     public bool Exists(JsonElement record)
     {

@@ -187,7 +187,7 @@ public sealed record StepTimes
         {
             _parts = RunParts.Open(recipe, resumed: null);
             _student = _parts.CreateStudent(recipe, resumes: false);
-            _trainer = new Trainer(recipe, _student, _parts.CreateTeacher(recipe), _parts.Batches, _parts.Tokenizer.VocabularySize, [.. _parts.Data.Domains.Select(domain => domain.Name)], _parts.Compute, threads);
+            _trainer = new Trainer(recipe, _student, _parts.CreateTeacher(recipe), _parts.Batches, _parts.Tokenizer.VocabularySize, _parts.Text.Domains, _parts.Compute, threads);
             _hadTeacher = _trainer.Teacher is not null;
             for (int i = 0; i < WarmupSteps; i++)
             {

@@ -1,6 +1,7 @@
 using Saltern.Checkpoints;
 using Saltern.Configuration;
 using Saltern.Data;
+using Saltern.FineTuning;
 using Saltern.Models;
 using Saltern.Reporting;
 using Saltern.Selection;
@@ -130,7 +131,10 @@ internal sealed record TeacherParts(string? Folder, TeacherCache? Cache, string 
     private static string? ObjectiveWarning(string path, string? run, ObjectiveConfig? objective)
     {
         string wanted = objective?.Description ?? ObjectiveConfig.CausalDescription;
-        string? trained = run is null ? null : RecipeReader.Read<RunConfig>(Path.Combine(run, RunFolder.RecipeFile), []).Objective?.Description ?? ObjectiveConfig.CausalDescription;
+        string? recipe = run is null ? null : Path.Combine(run, RunFolder.RecipeFile);
+
+        // Of a fine-tuned teacher nothing is known: its own recipe does not say what it was trained on before.
+        string? trained = recipe is null || FineTuneConfig.IsRecipe(recipe) ? null : RecipeReader.Read<RunConfig>(recipe, []).Objective?.Description ?? ObjectiveConfig.CausalDescription;
         return trained is null || trained == wanted ? null : $"teacher.path = {path} was trained on the objective '{trained}', but teaches '{wanted}': its soft labels are poor where it never learned the task.";
     }
 
@@ -148,7 +152,7 @@ internal sealed record TeacherParts(string? Folder, TeacherCache? Cache, string 
             Parameters = ModelFlops.Parameters(shape),
             TrainingFlops = state?.Flops,
             TrainingSeconds = state?.Seconds,
-            FinalLoss = state is not null && state.Step == result?.Steps ? result.Final?.Loss : null,
+            FinalLoss = state is not null && state.Step == result?.Steps && result.FineTuning is null ? result.Final?.Loss : null,
         };
     }
 }

@@ -1,0 +1,100 @@
+using System.Text;
+using Saltern.Tokenization;
+
+namespace Saltern.FineTuning;
+
+/// <summary>One example as tokens.</summary>
+/// <param name="Id">The record's <c>id</c>, or its line.</param>
+/// <param name="Tokens">All of it, end-of-text included.</param>
+/// <param name="Counts">Whether each token is a target; the first never is.</param>
+public sealed record Example(string Id, int[] Tokens, bool[] Counts)
+{
+    /// <summary>Places it takes in a row: every token but the last is an input.</summary>
+    public int Positions => Tokens.Length - 1;
+
+    /// <summary>Targets.</summary>
+    public int TargetCount => Counts.Count(counts => counts);
+
+    /// <summary>The tokens before the first target: what the model is given where it answers by itself.</summary>
+    public int[] Prompt => Tokens[..Array.IndexOf(Counts, true)];
+
+    /// <summary>Encodes an example.</summary>
+    /// <param name="id">Its id.</param>
+    /// <param name="pieces">Its text.</param>
+    /// <param name="tokenizer">The model's.</param>
+    /// <remarks>
+    /// What the file's tokenizer puts before each text comes first. Neighbouring pieces that count alike are encoded as one text, and a response apart from its prompt:
+    /// just so the prompt is encoded, alone, where the model answers.
+    /// </remarks>
+    public static Example Encode(string id, IReadOnlyList<TextPiece> pieces, BpeTokenizer tokenizer)
+    {
+        List<int> tokens = [.. tokenizer.BeginOfText];
+        List<bool> counts = [.. tokens.Select(_ => false)];
+        var text = new StringBuilder();
+        void Add(IReadOnlyList<int> ids, bool counting)
+        {
+            tokens.AddRange(ids);
+            counts.AddRange(Enumerable.Repeat(counting, ids.Count));
+        }
+
+        void Flush(bool counting)
+        {
+            Add(tokenizer.Encode(text.ToString()), counting);
+            text.Clear();
+        }
+
+        for (int i = 0; i < pieces.Count; i++)
+        {
+            TextPiece piece = pieces[i];
+            foreach ((string part, int? special) in Parts(piece, tokenizer))
+            {
+                text.Append(part);
+                if (special is int token)
+                {
+                    Flush(piece.Counts);
+                    Add([token], piece.Counts);
+                }
+            }
+
+            if (i + 1 == pieces.Count || pieces[i + 1].Counts != piece.Counts)
+            {
+                Flush(piece.Counts);
+            }
+        }
+
+        if (counts.Count > 0)
+        {
+            counts[0] = false;
+        }
+
+        return new Example(id, [.. tokens], [.. counts]);
+    }
+
+    // The piece cut behind each special token of a template; text that a record holds is never cut.
+    private static IEnumerable<(string Text, int? Special)> Parts(TextPiece piece, BpeTokenizer tokenizer)
+    {
+        if (piece.Text is null)
+        {
+            yield return ("", tokenizer.EndOfTextId);
+            yield break;
+        }
+
+        string left = piece.Text;
+        while (piece.IsMarkup)
+        {
+            (int at, AddedToken? token) = tokenizer.Definition.AddedTokens.Where(token => token.IsSpecial)
+                .Select(token => (At: left.IndexOf(token.Content, StringComparison.Ordinal), Token: (AddedToken?)token))
+                .Where(found => found.At >= 0).OrderBy(found => found.At).ThenByDescending(found => found.Token!.Content.Length)
+                .FirstOrDefault((-1, null));
+            if (token is null)
+            {
+                break;
+            }
+
+            yield return (left[..at], token.Id);
+            left = left[(at + token.Content.Length)..];
+        }
+
+        yield return (left, null);
+    }
+}

@@ -1,0 +1,133 @@
+using System.ComponentModel.DataAnnotations;
+using Saltern.Configuration;
+using Saltern.Evaluation;
+
+namespace Saltern.FineTuning;
+
+/// <summary>How a record of examples is laid out.</summary>
+public enum ExampleFormat
+{
+    /// <summary>A prompt and a response, each a text template over the record's fields.</summary>
+    PromptResponse,
+
+    /// <summary>A conversation: a list of messages with role and content.</summary>
+    Messages,
+
+    /// <summary>Stanford Alpaca's <c>instruction</c>, <c>input</c> and <c>output</c>, with its wording around them.</summary>
+    Alpaca,
+}
+
+/// <summary>What a fine-tuning run reads: the section <c>data</c> of its recipe.</summary>
+public sealed record ExampleConfig : IValidated
+{
+    private static readonly Dictionary<ExampleFormat, string[]> FieldNames = new()
+    {
+        [ExampleFormat.PromptResponse] = [],
+        [ExampleFormat.Messages] = ["messages", "role", "content"],
+        [ExampleFormat.Alpaca] = ["instruction", "input", "output"],
+    };
+
+    /// <summary>Examples as JSON lines: .jsonl, .jsonl.gz or .jsonl.zst.</summary>
+    [MinLength(1)]
+    public required string Path { get; init; }
+
+    /// <summary>Validation examples of the same layout; null splits a share off.</summary>
+    public string? ValidPath { get; init; }
+
+    /// <summary>Percent of the examples that are split off for validation where no file of their own is named; null means 2.</summary>
+    [Range(0.01, 50.0)]
+    public double? ValidPercent { get; init; }
+
+    /// <summary>A text template over the record's fields: examples for which it gives the same text fall on the same side of the split. Null takes the whole prompt.</summary>
+    public string? SplitBy { get; init; }
+
+    /// <summary>How records are laid out.</summary>
+    public ExampleFormat Format { get; init; }
+
+    /// <summary><c>prompt_response</c>: template of the prompt; null means <c>{prompt}</c>.</summary>
+    public string? Prompt { get; init; }
+
+    /// <summary><c>prompt_response</c>: template of the response; null means <c>{response}</c>.</summary>
+    public string? Response { get; init; }
+
+    /// <summary>Other names of the fields of <c>messages</c> (messages, role, content) and <c>alpaca</c> (instruction, input, output); null for none.</summary>
+    public IReadOnlyDictionary<string, string>? Fields { get; init; }
+
+    /// <summary><c>messages</c>: other names of the roles system, user and assistant, as <c>{ human: user, gpt: assistant }</c>; null for none.</summary>
+    public IReadOnlyDictionary<string, string>? Roles { get; init; }
+
+    /// <summary><c>messages</c>: the text around messages.</summary>
+    public ChatTemplateConfig? Template { get; init; }
+
+    /// <summary>T, tokens of a packed row; an example that is longer is left out.</summary>
+    [Range(8, 1_048_576)]
+    public int SequenceLength { get; init; } = 512;
+
+    /// <summary>A field's name in the records.</summary>
+    internal string Field(string name) => Fields?.GetValueOrDefault(name) ?? name;
+
+    /// <inheritdoc/>
+    public IEnumerable<ConfigurationProblem> Validate()
+    {
+        if (ValidPath is not null && (ValidPercent ?? 0) > 0)
+        {
+            yield return new ConfigurationProblem("valid_percent", "is not used where valid_path names validation examples. Remove one of them.");
+        }
+
+        if (ValidPath is not null && SplitBy is not null)
+        {
+            yield return new ConfigurationProblem("split_by", "is not used where valid_path names validation examples. Remove one of them.");
+        }
+
+        bool isChat = Format == ExampleFormat.Messages, isPlain = Format == ExampleFormat.PromptResponse;
+        foreach ((string key, bool given, bool used, string user) in new[]
+        {
+            ("prompt", Prompt is not null, isPlain, "prompt_response"), ("response", Response is not null, isPlain, "prompt_response"),
+            ("roles", Roles is not null, isChat, "messages"), ("template", Template is not null, isChat, "messages"),
+        })
+        {
+            if (given && !used)
+            {
+                yield return new ConfigurationProblem(key, $"is used by 'format: {user}' only. Remove it.");
+            }
+        }
+
+        if (isChat && Template is null)
+        {
+            yield return new ConfigurationProblem("template", $"is missing: a conversation needs text around its messages. Name one of {string.Join(", ", ChatTemplate.Names)} (template: {{ name: turns }}), or give texts of your own.");
+        }
+
+        foreach (string unknown in (Fields?.Keys ?? []).Except(FieldNames[Format]))
+        {
+            string allowed = FieldNames[Format].Length > 0 ? $"Allowed are {string.Join(", ", FieldNames[Format])}." : "Name fields in the templates: prompt: \"{question}\".";
+            yield return new ConfigurationProblem("fields", $"has '{unknown}', which 'format: {Word(Format)}' does not use. {allowed}");
+        }
+
+        foreach (string role in (Roles?.Values ?? []).Except(ChatTemplate.Roles))
+        {
+            yield return new ConfigurationProblem("roles", $"has the role '{role}'. Allowed are {string.Join(", ", ChatTemplate.Roles)}.");
+        }
+
+        foreach ((string key, string? template) in new[] { ("prompt", Prompt), ("response", Response), ("split_by", SplitBy) })
+        {
+            if (template is not null && ProblemOf(template) is string problem)
+            {
+                yield return new ConfigurationProblem(key, problem);
+            }
+        }
+    }
+
+    private static string Word(ExampleFormat format) => System.Text.Json.JsonNamingPolicy.SnakeCaseLower.ConvertName(format.ToString());
+
+    private static string? ProblemOf(string template)
+    {
+        try
+        {
+            return PromptTemplate.Parse(template).Fields.Any() ? null : "names no field. Write {field} where a field's text belongs.";
+        }
+        catch (FormatException e)
+        {
+            return e.Message;
+        }
+    }
+}

@@ -1,0 +1,99 @@
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using System.Text;
+using Saltern.Data;
+using Saltern.Reporting;
+using Saltern.Tokenization;
+
+namespace Saltern.FineTuning;
+
+/// <summary>The examples of a fine-tuning run: read, split, encoded, packed.</summary>
+public sealed record ExampleSet
+{
+    private const double DefaultValidPercent = 2;
+
+    /// <summary>Rows that are trained on.</summary>
+    public required ExampleRows Train { get; init; }
+
+    /// <summary>Rows that are validated on.</summary>
+    public required ExampleRows Valid { get; init; }
+
+    /// <summary>What became of the examples.</summary>
+    public required ExampleCounts Counts { get; init; }
+
+    /// <summary>SHA-256 over all tokens and what counts of them.</summary>
+    public required string Fingerprint { get; init; }
+
+    /// <summary>Prompts of two validation examples, for samples of text.</summary>
+    public required IReadOnlyList<int[]> Prompts { get; init; }
+
+    /// <summary>What a person should know of them; may be empty.</summary>
+    public IReadOnlyList<string> Remarks { get; init; } = [];
+
+    /// <summary>Reads what a recipe names.</summary>
+    /// <param name="config">Section <c>data</c>.</param>
+    /// <param name="tokenizer">The model's.</param>
+    /// <exception cref="ConfigurationException">A file is missing, or no example is left to train or validate on.</exception>
+    /// <exception cref="DataFormatException">A file is damaged or a record broken.</exception>
+    public static ExampleSet Open(ExampleConfig config, BpeTokenizer tokenizer)
+    {
+        var reader = new ExampleReader(config, tokenizer);
+        IReadOnlyList<(Example Example, string SplitKey)> read = reader.Read(config.Path, "data.path");
+        List<(Example Example, string SplitKey)> train, valid;
+        if (config.ValidPath is string path)
+        {
+            (train, valid) = ([.. read], [.. reader.Read(path, "data.valid_path")]);
+        }
+        else
+        {
+            ILookup<bool, (Example, string)> sides = read.ToLookup(entry => IsValid(entry.SplitKey, config.ValidPercent ?? DefaultValidPercent));
+            (train, valid) = ([.. sides[false]], [.. sides[true]]);
+        }
+
+        bool Fits((Example Example, string SplitKey) entry) => entry.Example.Positions <= config.SequenceLength;
+        string[] tooLong = [.. train.Concat(valid).Where(entry => !Fits(entry)).Select(entry => entry.Example.Id)];
+        Example[] trained = [.. train.Where(Fits).Select(entry => entry.Example)], validated = [.. valid.Where(Fits).Select(entry => entry.Example)];
+        if (trained.Length == 0 || validated.Length == 0)
+        {
+            throw new ConfigurationException(
+                $"data: of {train.Count + valid.Count} examples {trained.Length} are left to train on and {validated.Length} to validate on; {tooLong.Length} are longer than data.sequence_length = {config.SequenceLength} tokens. Raise data.sequence_length or data.valid_percent, or name data.valid_path.");
+        }
+
+        var rows = new ExampleRows(trained, config.SequenceLength, tokenizer.EndOfTextId);
+        var validRows = new ExampleRows(validated, config.SequenceLength, tokenizer.EndOfTextId);
+        return new ExampleSet
+        {
+            Train = rows,
+            Valid = validRows,
+            Counts = new ExampleCounts { Train = trained.Length, Valid = validated.Length, Rows = rows.Sizes[0], Targets = rows.TargetCount, TooLong = tooLong },
+            Fingerprint = Hash(trained, validated),
+            Prompts = [.. validated.Take(2).Select(example => example.Prompt)],
+            Remarks = [.. Overlap(train, valid)],
+        };
+    }
+
+    /// <summary>Whether an example is split off, by the SHA-256 of the SHA-256 of its key: the same whatever else the file holds, as documents are split.</summary>
+    internal static bool IsValid(string key, double percent) => DocumentSplit.IsBelowPercent(SHA256.HashData(SHA256.HashData(Encoding.UTF8.GetBytes(key))), percent);
+
+    private static IEnumerable<string> Overlap(List<(Example Example, string SplitKey)> train, List<(Example Example, string SplitKey)> valid)
+    {
+        HashSet<string> known = [.. train.Select(entry => entry.SplitKey)];
+        int shared = valid.Count(entry => known.Contains(entry.SplitKey));
+        if (shared > 0)
+        {
+            yield return $"{shared} of {valid.Count} validation examples have a prompt that is trained on too, so the validation loss looks too good.";
+        }
+    }
+
+    private static string Hash(Example[] train, Example[] valid)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (Example example in train.Append(new Example("", [-1], [false])).Concat(valid))
+        {
+            hash.AppendData(MemoryMarshal.AsBytes(example.Tokens.AsSpan()));
+            hash.AppendData(MemoryMarshal.AsBytes(example.Counts.AsSpan()));
+        }
+
+        return "sha256:" + Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
+}

@@ -1,0 +1,115 @@
+using System.ComponentModel.DataAnnotations;
+using Saltern.Configuration;
+using Saltern.Data;
+using Saltern.Engine;
+using Saltern.Models;
+using Saltern.Optimization;
+
+namespace Saltern.FineTuning;
+
+/// <summary>A whole fine-tuning run as one tree: what <c>saltern finetune</c> reads from a recipe.</summary>
+public sealed record FineTuneConfig : IValidated, IRunRecipe
+{
+    /// <summary>Name of the run; its folder is <c>runs/&lt;name&gt;</c> unless told otherwise.</summary>
+    [MinLength(1)]
+    [DoesNotAlterNumbers]
+    public required string Name { get; init; }
+
+    /// <summary>Decides the order of the rows.</summary>
+    public int Seed { get; init; } = 1;
+
+    /// <summary>The model to start from: a run folder (its newest good checkpoint), a checkpoint folder or a Hugging Face folder.</summary>
+    [MinLength(1)]
+    public required string InitFrom { get; init; }
+
+    /// <summary>The examples.</summary>
+    public required ExampleConfig Data { get; init; }
+
+    /// <summary>Tasks to measure before and after; null for none.</summary>
+    [DoesNotAlterNumbers]
+    public FineTuneEvaluationConfig? Evaluation { get; init; }
+
+    /// <summary>Update rule.</summary>
+    public OptimizerConfig Optimizer { get; init; } = new();
+
+    /// <summary>Learning rate over the steps.</summary>
+    public ScheduleConfig Schedule { get; init; } = new();
+
+    /// <summary>Length of the run, and what happens along it.</summary>
+    public required FineTuneTrainingConfig Training { get; init; }
+
+    /// <summary>Type of products and attention.</summary>
+    public ComputePrecision Precision { get; init; }
+
+    /// <summary>Own kernels, or libtorch's operations; equal to rounding.</summary>
+    public KernelChoice Kernels { get; init; }
+
+    /// <summary>Library for large products; equal to rounding.</summary>
+    [DoesNotAlterNumbers]
+    public ProductChoice Products { get; init; }
+
+    /// <summary>Threads to compute with; null takes the cores that are free at the start of the run.</summary>
+    [Range(1, 4_096)]
+    [DoesNotAlterNumbers]
+    public int? Threads { get; init; }
+
+    /// <summary>Where to compute.</summary>
+    [DoesNotAlterNumbers]
+    public ComputeDevice Device { get; init; }
+
+    /// <summary>Whether a recipe file is one of fine-tuning: it alone says how examples become steps.</summary>
+    /// <param name="path">An existing recipe.</param>
+    public static bool IsRecipe(string path)
+    {
+        try
+        {
+            RecipeReader.Read<FineTuneConfig>(path, []);
+            return true;
+        }
+        catch (ConfigurationException)
+        {
+            return false;
+        }
+    }
+
+    /// <inheritdoc/>
+    public string? FixedBecause(string key) => key is "training.steps" or "training.epochs"
+        ? "the schedule depends on it, so it may not change on resume. Start a new run."
+        : null;
+
+    /// <inheritdoc/>
+    public IEnumerable<ConfigurationProblem> Validate()
+    {
+        if (Products == ProductChoice.Onednn && !MatrixProduct.OneDnnIsThere)
+        {
+            yield return new ConfigurationProblem("products", "= onednn needs a processor with AVX-512 (BW, DQ, VL), which this one is not. Use 'fastest' or 'blas'.");
+        }
+    }
+
+    /// <summary>The same as the training loop takes it.</summary>
+    /// <param name="model">Shape of the model to start from.</param>
+    /// <param name="initFrom">Its folder; null where a checkpoint fills the model.</param>
+    /// <param name="rows">Packed rows of one epoch.</param>
+    /// <exception cref="ConfigurationException">Warm-up and decay do not fit into the steps.</exception>
+    internal RunConfig ToRun(TransformerConfig model, string? initFrom, long rows)
+    {
+        var run = new RunConfig
+        {
+            Name = Name,
+            Seed = Seed,
+            Data = new DataConfig { Path = Data.Path, SequenceLength = Data.SequenceLength, MaskDocuments = true },
+            Model = model,
+            InitFrom = initFrom,
+            Optimizer = Optimizer,
+            Schedule = Schedule,
+            Training = Training.ToTraining(rows),
+            Precision = Precision,
+            Kernels = Kernels,
+            Products = Products,
+            Threads = Threads,
+            Device = Device,
+        };
+        string[] problems = [.. run.Validate().Select(problem => $"{problem.Key} {problem.Message}".Trim())];
+        return problems.Length == 0 ? run : throw new ConfigurationException(problems);
+    }
+}

@@ -1,0 +1,139 @@
+// A fine-tuning run, top to bottom: open → tasks before → train (TrainingRun) → tasks on the best checkpoint → result.
+using System.Globalization;
+using Saltern.Checkpoints;
+using Saltern.Configuration;
+using Saltern.Data;
+using Saltern.Models;
+using Saltern.Reporting;
+using Saltern.Tokenization;
+using Saltern.Training;
+
+namespace Saltern.FineTuning;
+
+/// <summary>Supervised fine-tuning: the training loop of all runs on packed examples, between two evaluations on tasks.</summary>
+public sealed class FineTuneRun : IDisposable
+{
+    private readonly FineTuneConfig _config;
+    private readonly ExampleSet _examples;
+    private readonly TaskComparison? _tasks;
+
+    private FineTuneRun(FineTuneConfig config, ExampleSet examples, TaskComparison? tasks, TrainingRun training) =>
+        (_config, _examples, _tasks, Training) = (config, examples, tasks, training);
+
+    /// <summary>The training itself.</summary>
+    public TrainingRun Training { get; }
+
+    /// <summary>Lines that describe what was derived, for the start of a log.</summary>
+    public IReadOnlyList<string> Description()
+    {
+        ExampleCounts counts = _examples.Counts;
+        List<string> lines =
+        [
+            Text($"examples: {counts.Train} to train on ({counts.Targets} targets), {counts.Valid} to validate on; {counts.Rows} rows, {100 * _examples.Train.Fill:0.0} % filled"),
+            .. _examples.Remarks,
+            .. Training.Description(),
+        ];
+        if (counts.TooLong.Count > 0)
+        {
+            lines.Insert(1, Text($"left out: {counts.TooLong.Count} examples longer than {_config.Data.SequenceLength} tokens: {string.Join(", ", counts.TooLong.Take(5))}{(counts.TooLong.Count > 5 ? ", … (result.json has all)" : "")}"));
+        }
+
+        return lines;
+    }
+
+    /// <summary>Opens a run; all mistakes in recipe, examples and task files end here, before anything is written.</summary>
+    /// <param name="config">Validated recipe.</param>
+    /// <param name="folder">Run folder.</param>
+    /// <param name="options">What the run is given besides.</param>
+    /// <exception cref="ConfigurationException">Something does not fit.</exception>
+    /// <exception cref="DataFormatException">Examples or model are damaged.</exception>
+    public static FineTuneRun Open(FineTuneConfig config, string folder, TrainingRunOptions options)
+    {
+        RunFolder run = RunFolder.Inspect(folder, config, options.Resume, options.Overrides, options.Log);
+        try
+        {
+            // A checkpoint has all that the training needs, wherever the first model is by now.
+            string model = run.ResumeStep is int step ? run.Checkpoints.PathOf(step) : ModelLocation.Resolve(config.InitFrom);
+            TransformerConfig shape = ModelFolder.LoadConfig(model);
+            if (shape.MaxPositionEmbeddings < config.Data.SequenceLength)
+            {
+                throw new ConfigurationException($"data.sequence_length = {config.Data.SequenceLength}, but init_from = {config.InitFrom} reads at most {shape.MaxPositionEmbeddings} tokens at once. Use --set data.sequence_length={shape.MaxPositionEmbeddings}, or a model that was trained on longer sequences.");
+            }
+
+            BpeTokenizer tokenizer = BpeTokenizer.Load(Path.Combine(model, ModelFolder.TokenizerFile));
+            ExampleSet examples = ExampleSet.Open(config.Data, tokenizer);
+            RefuseOtherExamples(config, run.ResumeState, examples);
+            RunConfig training = config.ToRun(shape, run.ResumeStep is null ? model : null, examples.Counts.Rows);
+            TaskComparison? tasks = config.Evaluation is null ? null : TaskComparison.Plan(config.Evaluation, ModelLocation.Resolve(config.InitFrom), config.Data.SequenceLength, options.Log);
+            return new FineTuneRun(config, examples, tasks, TrainingRun.Open(training, run, options, () => Parts(training, examples, tokenizer, model)));
+        }
+        catch
+        {
+            run.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Measures the tasks before, then trains to the end.</summary>
+    /// <param name="cancellation">Ends the training between two steps, after a checkpoint.</param>
+    public RunStatus Continue(CancellationToken cancellation)
+    {
+        try
+        {
+            // On resume too: it takes little beside the training, and the comparison needs every item.
+            _tasks?.Before(Training.Folder.PathOf(TaskComparison.BeforeFolder), _config.InitFrom, Training.State.InitialWeights, cancellation);
+        }
+        catch (OperationCanceledException)
+        {
+            return RunStatus.Interrupted;
+        }
+
+        return Training.Continue(Training.Config.Training.Steps, cancellation);
+    }
+
+    /// <summary>Goes back to the best checkpoint, measures the tasks on it, and writes the result.</summary>
+    /// <param name="cancellation">Ends the evaluation early, with an exception.</param>
+    /// <exception cref="TrainingException">No evaluation along the run gave a finite loss.</exception>
+    public RunResult Finish(CancellationToken cancellation)
+    {
+        int best = Training.State.BestStep ?? throw new TrainingException("No evaluation along the run gave a finite loss, so there is no best checkpoint. A lower optimizer.learning_rate or a longer schedule.warmup_steps usually helps.");
+        string checkpoint = ModelLocation.Resolve(Training.Folder.Checkpoints.PathOf(best));
+        ModelFolder.LoadWeights(checkpoint, Training.Student);
+        IReadOnlyDictionary<string, TaskChange>? changes = _tasks?.After(Training.Folder.PathOf(TaskComparison.AfterFolder), checkpoint, cancellation);
+        return Training.Finish(truncated: false, new FineTuningOutcome
+        {
+            InitFrom = _config.InitFrom,
+            Checkpoint = Path.GetRelativePath(Training.Folder.Path, checkpoint).Replace('\\', '/'),
+            Examples = _examples.Counts,
+            Tasks = changes ?? new Dictionary<string, TaskChange>(),
+        });
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => Training.Dispose();
+
+    private static RunParts Parts(RunConfig config, ExampleSet examples, BpeTokenizer tokenizer, string model)
+    {
+        ValidationSet valid = examples.Valid.ToValidationSet();
+        return RunParts.Of(config, new RunText
+        {
+            Domains = ["examples"],
+            Fingerprint = examples.Fingerprint,
+            TokenizerJson = File.ReadAllText(Path.Combine(model, ModelFolder.TokenizerFile)),
+            CurveSet = valid,
+            WholeSet = valid,
+            Prompts = examples.Prompts,
+            Arm = "finetune",
+        }, tokenizer, new BatchLoader(examples.Train, [1.0], config.Seed));
+    }
+
+    private static void RefuseOtherExamples(FineTuneConfig config, TrainState? resumed, ExampleSet examples)
+    {
+        if (resumed is not null && resumed.DataFingerprint != examples.Fingerprint)
+        {
+            throw new ConfigurationException($"data.path = {config.Data.Path}: the run was trained on the examples {resumed.DataFingerprint}, but these are {examples.Fingerprint}. Put the old file and layout back, or start a new run.");
+        }
+    }
+
+    private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
+}

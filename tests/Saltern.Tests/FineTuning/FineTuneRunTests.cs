@@ -1,0 +1,159 @@
+using System.Text.Json;
+using Saltern.Checkpoints;
+using Saltern.Configuration;
+using Saltern.FineTuning;
+using Saltern.Reporting;
+using Saltern.Tests.Data;
+using Saltern.Tests.Training;
+using Saltern.Training;
+
+namespace Saltern.Tests.FineTuning;
+
+public sealed class FineTuneRunTests : IDisposable
+{
+    private const string Task = """
+        task: parity
+        kind: generate
+        max_tokens: 8
+        readings: [{ prompt: "{q}", answers: [a] }]
+        """;
+
+    private readonly TemporaryFolder _folder = new();
+    private readonly FineTuneConfig _recipe;
+
+    public FineTuneRunTests()
+    {
+        _folder.Write("parity.yaml", Task);
+        _folder.Write("parity.jsonl", string.Concat(Enumerable.Range(0, 20).Select(i => $$"""{"id": "t{{i}}", "q": "q {{i}}:", "a": "{{(i % 2 == 0 ? "even" : "odd")}}"}""" + "\n")));
+        _recipe = TinyExamples.Recipe(TinyExamples.Write(_folder)) with { Evaluation = new FineTuneEvaluationConfig { Tasks = [_folder["parity.yaml"]] } };
+    }
+
+    [Fact]
+    public void ResumedRun_IsBitForBitTheUninterruptedOne()
+    {
+        float[] whole = Train(_recipe, "whole", 24);
+        Train(_recipe, "cut", 15); // the newest checkpoint is that of step 10 or of a best evaluation after it
+        int newest = new CheckpointStore(_folder["cut"]).NewestGood().Step!.Value;
+        Assert.InRange(newest, 10, 14);
+        Assert.Equal(whole, Train(_recipe, "cut", 24, resume: true));
+        Assert.Equal(Figures("whole"), Figures("cut"));
+    }
+
+    [Fact]
+    public void BestCheckpoint_IsKeptReportedAndMeasured()
+    {
+        // A rate that is far too high from half of the run on makes later evaluations worse.
+        FineTuneConfig recipe = _recipe with { Optimizer = _recipe.Optimizer with { LearningRate = 0.3 }, Schedule = new() { Kind = Saltern.Optimization.ScheduleKind.Constant, WarmupSteps = 23 }, Training = _recipe.Training with { CheckpointEvery = 2 } };
+        using FineTuneRun run = FineTuneRun.Open(recipe, _folder["best"], TinyRun.Quick);
+        Assert.Equal(RunStatus.Reached, run.Continue(TestContext.Current.CancellationToken));
+        RunResult result = run.Finish(TestContext.Current.CancellationToken);
+        IReadOnlyList<CurvePoint> curve = RunRecord.Load(_folder["best"]).Curve(VerdictMetric.Loss);
+        CurvePoint best = curve.MinBy(point => point.Value)!;
+        Assert.NotEqual(curve[^1].Step, best.Step); // otherwise this shows nothing
+        Assert.Equal((best.Step, best.Value), (result.BestStep!.Value, result.BestLoss!.Value));
+        Assert.Equal(best.Value, result.Final!.Loss, 1e-9); // the whole set is the curve set here, and the weights are those of the best step
+        Assert.Equal($"checkpoints/step-{best.Step:00000000}", result.FineTuning!.Checkpoint);
+        Assert.Null(Checkpoint.Problem(_folder[$"best/{result.FineTuning.Checkpoint}"]));
+        Assert.Contains(best.Step, run.Training.Folder.Checkpoints.Steps());
+        Assert.True(run.Training.Folder.Checkpoints.Steps().Count <= 3);
+    }
+
+    [Fact]
+    public void Result_HasExamplesAndTasksBeforeAndAfter()
+    {
+        RunResult result = Finish(_recipe, "run");
+        Assert.Equal("finetune", result.Arm);
+        FineTuningOutcome outcome = result.FineTuning!;
+        Assert.Equal(120, outcome.Examples.Train + outcome.Examples.Valid);
+        TaskChange change = outcome.Tasks["parity"];
+        MetricChange score = change.Metrics[change.MainMetric];
+        Assert.Equal(("exact_match", 20), (change.MainMetric, change.Items));
+        Assert.Equal(score.After - score.Before, score.Difference, 1e-12);
+        Assert.Equal("mcnemar_exact", score.Test);
+
+        // What is on the disk says the same, and reads back.
+        Assert.Equal(result.ToJson(), RunResult.Parse(File.ReadAllText(_folder["run/result.json"]), "x").ToJson());
+        using JsonDocument after = JsonDocument.Parse(File.ReadAllText(_folder["run/eval/after/results.json"]));
+        Assert.Equal(score.After, after.RootElement.GetProperty("results").GetProperty("parity").GetProperty("exact_match,none").GetDouble());
+        Assert.Equal(score.Difference, after.RootElement.GetProperty("paired").GetProperty("parity").GetProperty("exact_match").GetProperty("difference").GetDouble());
+        foreach (string when in new[] { "before", "after" })
+        {
+            Assert.Equal(20, File.ReadLines(_folder[$"run/eval/{when}/samples_parity.jsonl"]).Count());
+        }
+    }
+
+    [Fact]
+    public void Training_TeachesTheAnswers()
+    {
+        // All that is asked was trained on: after enough steps at least the two words are learned, and most answers with them.
+        RunResult result = Finish(_recipe with { Training = _recipe.Training with { Steps = 300, EvaluateEvery = 50, CheckpointEvery = 100 }, Data = _recipe.Data with { ValidPercent = 5 } }, "long");
+        MetricChange score = result.FineTuning!.Tasks["parity"].Metrics["exact_match"];
+        Assert.Equal(0, score.Before);
+        Assert.True(score.After >= 0.5, $"{score.After}");
+        Assert.True(score.DifferenceCi95[0] > 0);
+    }
+
+    [Fact]
+    public void Epochs_AreWholePassesOverTheRows()
+    {
+        using FineTuneRun run = FineTuneRun.Open(_recipe with { Training = _recipe.Training with { Steps = null, Epochs = 3 } }, _folder["epochs"], TinyRun.Quick);
+        using FineTuneRun shorter = FineTuneRun.Open(_recipe with { Training = _recipe.Training with { Steps = 2, Epochs = 3 } }, _folder["shorter"], TinyRun.Quick);
+        Assert.Equal(2, shorter.Training.Config.Training.Steps);
+        long rows = ExampleSet.Open(_recipe.Data, TinyExamples.Tokenizer).Counts.Rows;
+        Assert.Equal((int)Math.Ceiling(3 * rows / 4.0), run.Training.Config.Training.Steps);
+    }
+
+    [Fact]
+    public void ResumeNeedsTheSameExamples_AndTheSameLength()
+    {
+        Train(_recipe, "run", 12);
+        TrainingRunOptions resume = TinyRun.Quick with { Resume = true };
+        Assert.Contains("training.steps was 24 and is now 30: the schedule depends on it", Assert.Throws<ConfigurationException>(() => FineTuneRun.Open(_recipe with { Training = _recipe.Training with { Steps = 30 } }, _folder["run"], resume)).Message, StringComparison.Ordinal);
+        File.AppendAllText(_recipe.Data.Path, """{"prompt": "new", "response": "x"}""");
+        Assert.Contains("the run was trained on the examples sha256:", Assert.Throws<ConfigurationException>(() => FineTuneRun.Open(_recipe, _folder["run"], resume)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void AnotherFirstModelOnResume_IsRefusedWhereTasksAreCompared()
+    {
+        Train(_recipe, "run", 12);
+        Train(_recipe with { Seed = 9, Evaluation = null }, "other", 24);
+        FineTuneConfig moved = _recipe with { InitFrom = _folder["other"] };
+        using FineTuneRun run = FineTuneRun.Open(moved, _folder["run"], TinyRun.Quick with { Resume = true, Overrides = [RecipeOverride.Parse($"init_from={_folder["other"]}")] });
+        Assert.Contains("tasks before and after would not compare", Assert.Throws<ConfigurationException>(() => run.Continue(TestContext.Current.CancellationToken)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void MistakesAreFoundBeforeAnythingIsWritten()
+    {
+        FineTuneConfig noTask = _recipe with { Evaluation = new FineTuneEvaluationConfig { Tasks = [_folder["absent.yaml"]] } };
+        Assert.Throws<ConfigurationException>(() => FineTuneRun.Open(noTask, _folder["x"], TinyRun.Quick));
+        FineTuneConfig tooLong = _recipe with { Data = _recipe.Data with { SequenceLength = 64 } };
+        Assert.Contains("reads at most 32 tokens at once. Use --set data.sequence_length=32", Assert.Throws<ConfigurationException>(() => FineTuneRun.Open(tooLong, _folder["x"], TinyRun.Quick)).Message, StringComparison.Ordinal);
+        Assert.Throws<CheckpointException>(() => FineTuneRun.Open(_recipe with { InitFrom = _folder["absent"] }, _folder["x"], TinyRun.Quick));
+        Assert.False(Directory.Exists(_folder["x"]));
+    }
+
+    public void Dispose() => _folder.Dispose();
+
+    private RunResult Finish(FineTuneConfig recipe, string name)
+    {
+        using FineTuneRun run = FineTuneRun.Open(recipe, _folder[name], TinyRun.Quick);
+        run.Continue(TestContext.Current.CancellationToken);
+        return run.Finish(TestContext.Current.CancellationToken);
+    }
+
+    // Trains up to a step, as a killed run does, and returns the weights.
+    private float[] Train(FineTuneConfig recipe, string name, int until, bool resume = false)
+    {
+        using FineTuneRun run = FineTuneRun.Open(recipe, _folder[name], TinyRun.Quick with { Resume = resume });
+        run.Training.Continue(until, TestContext.Current.CancellationToken);
+        return run.Training.Student.Parameters.FlatWeights.data<float>().ToArray();
+    }
+
+    private string[] Figures(string name) => [.. File.ReadLines(_folder[$"{name}/{RunFolder.MetricsFile}"]).Select(line =>
+    {
+        using var json = JsonDocument.Parse(line);
+        return string.Join(' ', json.RootElement.EnumerateObject().Where(p => p.Name is not "seconds" && !p.Name.StartsWith("perf/", StringComparison.Ordinal)).Select(p => p.ToString()));
+    })];
+}
