@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using Saltern.Cli.Terminal;
+using Saltern.FineTuning;
 using Saltern.Reporting;
 using Saltern.Studies;
 using Saltern.Training;
@@ -70,7 +71,17 @@ public static class StudyCommand
                 done++;
                 status.Keep($"[{done}/{chosen.Length}] {Describe(outcome)}");
             });
-        if (outcomes.Count == chosen.Length)
+        bool whole = outcomes.Count == chosen.Length;
+        StudyFineTune[] tunes = [.. plan.FineTunes.Where(tune => chosen.Contains(tune.Run) && results.Has(tune.Run))];
+        if (whole && tunes.Length > 0)
+        {
+            status.Keep($"{tunes.Length} fine-tunings");
+            IReadOnlyList<StudyOutcome> tuned = runner.Run(tunes, (tune, folder) => FineTune(status, runner, tune, folder, engine.Threads, cancellation), outcome => status.Keep(Describe(outcome)));
+            whole = tuned.Count == tunes.Length;
+            outcomes = [.. outcomes, .. tuned];
+        }
+
+        if (whole)
         {
             MeasureSteps(status, plan, results, stepTimes, engine.Threads, cancellation);
         }
@@ -80,10 +91,10 @@ public static class StudyCommand
         StudyOutcome[] failed = [.. outcomes.Where(outcome => outcome.State == StudyRunState.Failed)];
         foreach (StudyOutcome outcome in failed)
         {
-            Console.Error.WriteLine($"{outcome.Run.Arm}, seed {outcome.Run.Seed} failed: {outcome.Problem}");
+            Console.Error.WriteLine($"{outcome.Job.Title} failed: {outcome.Problem}");
         }
 
-        return outcomes.Count < chosen.Length ? ExitCode.Interrupted : failed.Length > 0 ? ExitCode.Failed : ExitCode.Done;
+        return !whole ? ExitCode.Interrupted : failed.Length > 0 ? ExitCode.Failed : ExitCode.Done;
     }
 
     private static void MeasureSteps(StatusLine status, StudyPlan plan, StudyResults results, string when, int threads, CancellationToken cancellation)
@@ -131,7 +142,23 @@ public static class StudyCommand
         return true;
     }
 
-    private static string Describe(StudyOutcome outcome) => $"{outcome.Run.Arm}, seed {outcome.Run.Seed}: " + outcome.State switch
+    // The run's weights are the model to start from, so they must still be there.
+    private static bool FineTune(StatusLine status, StudyRunner runner, StudyFineTune tune, string folder, int? threads, CancellationToken cancellation)
+    {
+        var progress = new TrainingProgress(status);
+        var options = new TrainingRunOptions { DefaultThreads = threads, Resume = Directory.Exists(folder), Log = _ => { }, Sinks = [progress], OnStep = progress.Step };
+        using FineTuneRun run = FineTuneRun.Open(tune.Recipe with { InitFrom = runner.FolderOf(tune.Run) }, folder, options);
+        progress.Start(run.Training.State.Step, run.Training.Config.Training.Steps);
+        if (run.Continue(cancellation) == RunStatus.Interrupted)
+        {
+            return false;
+        }
+
+        run.Finish(cancellation);
+        return true;
+    }
+
+    private static string Describe(StudyOutcome outcome) => $"{outcome.Job.Title}: " + outcome.State switch
     {
         StudyRunState.Kept => "was finished before",
         StudyRunState.Finished => "finished",

@@ -29,6 +29,7 @@ public sealed record ExampleConfig : IValidated
 
     /// <summary>Examples as JSON lines: .jsonl, .jsonl.gz or .jsonl.zst.</summary>
     [MinLength(1)]
+    [NamesInput]
     public required string Path { get; init; }
 
     /// <summary>Validation examples of the same layout; null splits a share off.</summary>

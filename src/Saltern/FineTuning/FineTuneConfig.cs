@@ -20,6 +20,7 @@ public sealed record FineTuneConfig : IValidated, IRunRecipe
 
     /// <summary>The model to start from: a run folder (its newest good checkpoint), a checkpoint folder or a Hugging Face folder.</summary>
     [MinLength(1)]
+    [NamesInput]
     public required string InitFrom { get; init; }
 
     /// <summary>The examples.</summary>

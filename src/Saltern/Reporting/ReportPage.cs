@@ -10,17 +10,18 @@ public static class ReportPage
     /// <param name="verdict">What was found.</param>
     /// <param name="baselines">The baseline's runs, as given to <see cref="Verdict.Compute"/>.</param>
     /// <param name="others">The other runs, as given to <see cref="Verdict.Compute"/>.</param>
+    /// <param name="fineTuning">Scores after fine-tuning the runs, arms named as the runs' are; null for none.</param>
     /// <exception cref="DataFormatException">The runs are not those of the verdict.</exception>
     /// <exception cref="IOException">The file cannot be written.</exception>
-    public static void Write(string path, Verdict verdict, IReadOnlyList<RunRecord> baselines, IReadOnlyList<RunRecord> others)
+    public static void Write(string path, Verdict verdict, IReadOnlyList<RunRecord> baselines, IReadOnlyList<RunRecord> others, IReadOnlyList<FineTuneScore>? fineTuning = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        ReportFile.Replace(path, ToHtml(verdict, baselines, others));
+        ReportFile.Replace(path, ToHtml(verdict, baselines, others, fineTuning));
     }
 
     /// <summary>The page as text.</summary>
     /// <inheritdoc cref="Write"/>
-    public static string ToHtml(Verdict verdict, IReadOnlyList<RunRecord> baselines, IReadOnlyList<RunRecord> others)
+    public static string ToHtml(Verdict verdict, IReadOnlyList<RunRecord> baselines, IReadOnlyList<RunRecord> others, IReadOnlyList<FineTuneScore>? fineTuning = null)
     {
         ArgumentNullException.ThrowIfNull(verdict);
         ArgumentNullException.ThrowIfNull(baselines);
@@ -34,11 +35,11 @@ public static class ReportPage
                 new XElement("meta", new XAttribute("name", "color-scheme"), new XAttribute("content", "light dark")),
                 Html.Element("title", "", title),
                 new XElement("style", ReportStyle.Css)),
-            new XElement("body", Body(verdict, arms, title)));
+            new XElement("body", Body(verdict, arms, title, ReportFineTuning.Section(baselines[0].Result.Arm, fineTuning ?? []))));
         return "<!DOCTYPE html>\n" + ReportFile.Serialise(page);
     }
 
-    private static XElement Body(Verdict verdict, IReadOnlyList<ReportArm> arms, string title) =>
+    private static XElement Body(Verdict verdict, IReadOnlyList<ReportArm> arms, string title, XElement? fineTuning) =>
         Html.Element("main", "",
             Html.Element("h1", "", title),
             Html.Element("div", verdict.Runs.Count == 1 ? "verdict" : "verdict several", [.. verdict.Runs.SelectMany(Sentences)]),
@@ -49,6 +50,7 @@ public static class ReportPage
             ReportTables.Domains(arms) is { } domains ? Html.Section("By domain", domains) : null,
             ReportDifficulty.Section(arms),
             ReportSwitch.Section(arms),
+            fineTuning,
             Html.Section("Against what it cost",
                 verdict.SecondsComparable ? ReportFigures.Curves(verdict, arms, PlotCost.Seconds) : null,
                 ReportFigures.Curves(verdict, arms, PlotCost.Flops)),

@@ -1,6 +1,7 @@
 using Saltern.Checkpoints;
 using Saltern.Configuration;
 using Saltern.Data;
+using Saltern.FineTuning;
 using Saltern.Reporting;
 using Saltern.Selection;
 using Saltern.Teachers;
@@ -47,6 +48,12 @@ public sealed record StudyInputs(string? Data, string? Teacher, string? Selectio
 
         return differences;
     }
+
+    /// <summary>Ways in which a finished fine-tuning differs from what is planned now; empty where its result stands for the plan.</summary>
+    /// <param name="planned">The recipe.</param>
+    /// <param name="finished">The finished one's recipe.</param>
+    public static IReadOnlyList<string> Differences(FineTuneConfig planned, FineTuneConfig finished) =>
+        [.. RecipeDiff.Compare(finished, planned).Where(change => change.AltersNumbers && !change.NamesInput).Select(change => $"{change.Path} was {change.Before ?? "not given"} and is now {change.After ?? "not given"}")];
 
     private static string? TeacherOf(TeacherConfig teacher) =>
         teacher.Cache is string cache ? (Directory.Exists(cache) ? TeachManifest.Load(cache).Plan.TeacherWeights : null)

@@ -1,21 +1,51 @@
 using Saltern.Configuration;
+using Saltern.FineTuning;
 
 namespace Saltern.Studies;
+
+/// <summary>One piece of a study's work: a run, or the fine-tuning of one.</summary>
+/// <param name="Arm">Its arm.</param>
+/// <param name="Seed">Its seed.</param>
+public abstract record StudyJob(string Arm, int Seed)
+{
+    /// <summary>Where it lies below a folder of runs or of results.</summary>
+    public abstract string RelativePath { get; }
+
+    /// <summary>What messages call it.</summary>
+    public abstract string Title { get; }
+}
 
 /// <summary>One run of a study.</summary>
 /// <param name="Arm">Its arm.</param>
 /// <param name="Seed">Its seed.</param>
 /// <param name="Recipe">Its whole recipe.</param>
-public sealed record StudyRun(string Arm, int Seed, RunConfig Recipe)
+public sealed record StudyRun(string Arm, int Seed, RunConfig Recipe) : StudyJob(Arm, Seed)
 {
-    /// <summary>Where it lies below a folder of runs or of results.</summary>
-    public string RelativePath => Path.Combine(Arm, $"seed-{Seed}");
+    /// <inheritdoc/>
+    public override string RelativePath => Path.Combine(Arm, $"seed-{Seed}");
+
+    /// <inheritdoc/>
+    public override string Title => $"{Arm}, seed {Seed}";
+}
+
+/// <summary>The fine-tuning of a run's final model.</summary>
+/// <param name="Run">The run.</param>
+/// <param name="TuningSeed">Seed of the fine-tuning.</param>
+/// <param name="Recipe">Its whole recipe, but for the model to start from, which is the run's.</param>
+public sealed record StudyFineTune(StudyRun Run, int TuningSeed, FineTuneConfig Recipe) : StudyJob(Run.Arm, Run.Seed)
+{
+    /// <inheritdoc/>
+    public override string RelativePath => Path.Combine(Run.RelativePath, "finetune", Recipe.Name, $"seed-{TuningSeed}");
+
+    /// <inheritdoc/>
+    public override string Title => $"{Run.Title}, {Recipe.Name}, seed {TuningSeed}";
 }
 
 /// <summary>A study with every recipe resolved.</summary>
 /// <param name="Config">The study file.</param>
 /// <param name="Runs">Arm by arm within a seed, so that every seed can be judged as soon as it is whole.</param>
-public sealed record StudyPlan(StudyConfig Config, IReadOnlyList<StudyRun> Runs)
+/// <param name="FineTunes">What follows on finished runs.</param>
+public sealed record StudyPlan(StudyConfig Config, IReadOnlyList<StudyRun> Runs, IReadOnlyList<StudyFineTune> FineTunes)
 {
     /// <summary>Reads a study and the recipe that it is based on.</summary>
     /// <param name="path">Study file.</param>
@@ -48,8 +78,26 @@ public sealed record StudyPlan(StudyConfig Config, IReadOnlyList<StudyRun> Runs)
             }
         }
 
+        var tunes = new List<StudyFineTune>();
+        foreach (string tuning in config.Finetune ?? [])
+        {
+            try
+            {
+                string file = Locate(path, tuning);
+                tunes.AddRange(
+                    from run in runs
+                    where config.FinetuneArms?.Contains(run.Arm) ?? true
+                    from seed in Enumerable.Range(1, config.FinetuneSeeds)
+                    select new StudyFineTune(run, seed, RecipeReader.Read<FineTuneConfig>(file, [$"seed={seed}", .. run.Recipe.Threads is int threads ? [$"threads={threads}"] : Array.Empty<string>()])));
+            }
+            catch (ConfigurationException e)
+            {
+                problems.AddRange(e.Problems.Select(problem => $"{path}, finetune: {problem}"));
+            }
+        }
+
         // An arm's mistake would come once for each seed.
-        return problems.Count > 0 ? throw new ConfigurationException([.. problems.Distinct()]) : new StudyPlan(config, runs);
+        return problems.Count > 0 ? throw new ConfigurationException([.. problems.Distinct()]) : new StudyPlan(config, runs, tunes);
     }
 
     private static IEnumerable<string> Pairs(IReadOnlyDictionary<string, string>? keys) => (keys ?? new Dictionary<string, string>()).Select(key => $"{key.Key}={key.Value}");

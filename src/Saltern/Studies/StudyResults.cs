@@ -1,5 +1,6 @@
 using Saltern.Checkpoints;
 using Saltern.Configuration;
+using Saltern.FineTuning;
 using Saltern.Metrics;
 using Saltern.Reporting;
 using Saltern.Training;
@@ -16,17 +17,17 @@ public sealed record StudyResults(string Folder)
     private static readonly string[] Whole = [RunFolder.RecipeFile, RunFolder.DocumentsFile];
 
     /// <summary>Folder of a run's result.</summary>
-    public string PathOf(StudyRun run) => Path.Combine(Folder, "results", run.RelativePath);
+    public string PathOf(StudyJob job) => Path.Combine(Folder, "results", job.RelativePath);
 
     /// <summary>Whether a run is finished and its result is that of the plan.</summary>
     /// <exception cref="ConfigurationException">There is a result of another recipe, data set or teacher; every difference is named.</exception>
-    public bool Has(StudyRun run) => IsResultOf(PathOf(run), run);
+    public bool Has(StudyJob job) => IsResultOf(PathOf(job), job);
 
     /// <summary>Whether a run folder, or what was kept of one, holds the finished result of a plan.</summary>
     /// <param name="folder">Folder with result.json and recipe.yaml.</param>
-    /// <param name="run">What is planned.</param>
+    /// <param name="job">What is planned.</param>
     /// <exception cref="ConfigurationException">There is a result of something else; every difference is named.</exception>
-    public static bool IsResultOf(string folder, StudyRun run)
+    public static bool IsResultOf(string folder, StudyJob job)
     {
         string result = Path.Combine(folder, RunFolder.ResultFile), recipe = Path.Combine(folder, RunFolder.RecipeFile);
         if (!File.Exists(result) || !File.Exists(recipe))
@@ -34,17 +35,22 @@ public sealed record StudyResults(string Folder)
             return false;
         }
 
-        IReadOnlyList<string> differences = StudyInputs.Differences(run.Recipe, RecipeReader.Read<RunConfig>(recipe, []), RunResult.Parse(File.ReadAllText(result), result));
+        IReadOnlyList<string> differences = job switch
+        {
+            StudyRun run => StudyInputs.Differences(run.Recipe, RecipeReader.Read<RunConfig>(recipe, []), RunResult.Parse(File.ReadAllText(result), result)),
+            StudyFineTune tune => StudyInputs.Differences(tune.Recipe, RecipeReader.Read<FineTuneConfig>(recipe, [])),
+            _ => throw new ArgumentException($"{job.GetType()} is no work of a study.", nameof(job)),
+        };
         return differences.Count == 0 ? true
-            : throw new ConfigurationException([$"{folder} holds the result of another run than the study plans for arm {run.Arm}, seed {run.Seed}. Remove the folder to run it again, or give the study another --out:", .. differences.Select(difference => "  " + difference)]);
+            : throw new ConfigurationException([$"{folder} holds the result of another run than the study plans for {job.Title}. Remove the folder to run it again, or give the study another --out:", .. differences.Select(difference => "  " + difference)]);
     }
 
     /// <summary>Keeps what matters of a finished run; a result that is already there is replaced.</summary>
-    /// <param name="run">Which.</param>
+    /// <param name="job">Which.</param>
     /// <param name="runFolder">The run's own folder, with its weights.</param>
-    public void Keep(StudyRun run, string runFolder)
+    public void Keep(StudyJob job, string runFolder)
     {
-        string target = PathOf(run);
+        string target = PathOf(job);
         foreach (string name in Whole.Where(name => File.Exists(Path.Combine(runFolder, name))))
         {
             Directory.CreateDirectory(Path.GetDirectoryName(Path.Combine(target, name))!);
@@ -56,6 +62,17 @@ public sealed record StudyResults(string Folder)
         // The result last: a folder without it is not taken for a finished run.
         DurableFolder.WriteText(Path.Combine(target, RunFolder.ResultFile), File.ReadAllText(Path.Combine(runFolder, RunFolder.ResultFile)));
     }
+
+    /// <summary>What the finished fine-tunings of a plan scored: every metric of every task.</summary>
+    public IReadOnlyList<FineTuneScore> FineTuneScores(StudyPlan plan) =>
+    [
+        .. from tune in plan.FineTunes
+           where Has(tune)
+           let result = RunResult.Parse(File.ReadAllText(Path.Combine(PathOf(tune), RunFolder.ResultFile)), PathOf(tune))
+           from task in result.FineTuning?.Tasks ?? new Dictionary<string, TaskChange>()
+           from metric in task.Value.Metrics
+           select new FineTuneScore(tune.Arm, tune.Seed, tune.TuningSeed, task.Key, metric.Key, task.Value.MainMetric == metric.Key, task.Value.Items, task.Value.TooLong.Count, metric.Value.Before, metric.Value.After),
+    ];
 
     /// <summary>The finished run as reports read it, under its arm's name.</summary>
     public RunRecord Load(StudyRun run)

@@ -19,10 +19,10 @@ public enum StudyRunState
 }
 
 /// <summary>A run and what became of it.</summary>
-/// <param name="Run">Which.</param>
+/// <param name="Job">Which.</param>
 /// <param name="State">What became of it.</param>
 /// <param name="Problem">Why it failed; null elsewhere.</param>
-public sealed record StudyOutcome(StudyRun Run, StudyRunState State, string? Problem = null);
+public sealed record StudyOutcome(StudyJob Job, StudyRunState State, string? Problem = null);
 
 /// <summary>Trains the missing runs of a study, one after the other; what is finished is never trained again.</summary>
 /// <remarks>
@@ -33,23 +33,24 @@ public sealed record StudyOutcome(StudyRun Run, StudyRunState State, string? Pro
 /// <param name="runsFolder">Where runs lie with their weights.</param>
 public sealed class StudyRunner(StudyResults results, string runsFolder)
 {
-    /// <summary>Folder of a run with its weights.</summary>
-    public string FolderOf(StudyRun run) => Path.Combine(runsFolder, run.RelativePath);
+    /// <summary>Folder of a run, or of its fine-tuning, with the weights.</summary>
+    public string FolderOf(StudyJob job) => Path.Combine(runsFolder, job.RelativePath);
 
     /// <summary>Trains what is missing.</summary>
-    /// <param name="runs">Runs in the order they are wanted.</param>
-    /// <param name="train">Trains one run in a folder to its end, going on where it stopped; false where it was interrupted.</param>
+    /// <param name="jobs">Work in the order it is wanted.</param>
+    /// <param name="train">Trains one of them in a folder to its end, going on where it stopped; false where it was interrupted.</param>
     /// <param name="say">Told of every run.</param>
-    /// <returns>What became of each; fewer than were wanted where it was interrupted.</returns>
+    /// <returns>What became of each; fewer than were asked for where it was interrupted.</returns>
     /// <exception cref="ConfigurationException">A result on disk is not that of the plan.</exception>
-    public IReadOnlyList<StudyOutcome> Run(IReadOnlyList<StudyRun> runs, Func<StudyRun, string, bool> train, Action<StudyOutcome> say)
+    public IReadOnlyList<StudyOutcome> Run<T>(IReadOnlyList<T> jobs, Func<T, string, bool> train, Action<StudyOutcome> say)
+        where T : StudyJob
     {
         // All of the disk is looked at before anything is trained.
-        StudyRun[] finished = [.. runs.Where(results.Has)];
+        T[] finished = [.. jobs.Where(results.Has)];
         var outcomes = new List<StudyOutcome>();
-        foreach (StudyRun run in runs)
+        foreach (T job in jobs)
         {
-            StudyOutcome? outcome = finished.Contains(run) ? new StudyOutcome(run, StudyRunState.Kept) : Attempt(run, train);
+            StudyOutcome? outcome = finished.Contains(job) ? new StudyOutcome(job, StudyRunState.Kept) : Attempt(job, train);
             if (outcome is null)
             {
                 break;
@@ -63,27 +64,28 @@ public sealed class StudyRunner(StudyResults results, string runsFolder)
     }
 
     // Null where it was interrupted.
-    private StudyOutcome? Attempt(StudyRun run, Func<StudyRun, string, bool> train)
+    private StudyOutcome? Attempt<T>(T job, Func<T, string, bool> train)
+        where T : StudyJob
     {
-        string folder = FolderOf(run);
+        string folder = FolderOf(job);
         try
         {
-            bool there = StudyResults.IsResultOf(folder, run);
-            if (!there && !train(run, folder))
+            bool there = StudyResults.IsResultOf(folder, job);
+            if (!there && !train(job, folder))
             {
                 return null;
             }
 
-            results.Keep(run, folder);
-            return new StudyOutcome(run, there ? StudyRunState.Kept : StudyRunState.Finished);
+            results.Keep(job, folder);
+            return new StudyOutcome(job, there ? StudyRunState.Kept : StudyRunState.Finished);
         }
         catch (SalternException) when (RunFolder.IsTaken(folder))
         {
-            return new StudyOutcome(run, StudyRunState.Elsewhere);
+            return new StudyOutcome(job, StudyRunState.Elsewhere);
         }
         catch (Exception e) when (e is SalternException or IOException or UnauthorizedAccessException)
         {
-            return new StudyOutcome(run, StudyRunState.Failed, e.Message);
+            return new StudyOutcome(job, StudyRunState.Failed, e.Message);
         }
     }
 }

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Saltern.Checkpoints;
 using Saltern.Reporting;
 
@@ -37,7 +38,13 @@ public static class StudyVerdict
         }
 
         DurableFolder.WriteText(Path.Combine(results.Folder, "verdict.json"), verdict.ToJson());
-        ReportPage.Write(Path.Combine(results.Folder, "report.html"), verdict, baseline, others);
+        IReadOnlyList<FineTuneScore> tuned = results.FineTuneScores(plan);
+        ReportPage.Write(Path.Combine(results.Folder, "report.html"), verdict, baseline, others, tuned);
+        if (tuned.Count > 0)
+        {
+            DurableFolder.WriteText(Path.Combine(results.Folder, "finetune.json"), JsonSerializer.Serialize(ReportFineTuning.Compare(plan.Config.Baseline, tuned), ReportJson.Options) + "\n");
+        }
+
         CurvePicture.Write(Path.Combine(results.Folder, "curves.svg"), verdict, baseline, others);
         return verdict;
     }
