@@ -22,6 +22,7 @@ public static class CommandLine
             BenchCommand.Create(),
             EvalCommand.Create(),
             GenerateCommand.Create(),
+            ImportCommand.Create(),
             CompareCommand.Create(),
         };
         ParseResult parsed = root.Parse(args);

@@ -1,0 +1,39 @@
+using System.CommandLine;
+using System.Globalization;
+using Saltern.Cli.Terminal;
+using Saltern.Interop;
+using Saltern.Models;
+
+namespace Saltern.Cli.Commands;
+
+/// <summary><c>saltern import FOLDER --out MODEL</c>: a Hugging Face model, checked and converted to float32.</summary>
+public static class ImportCommand
+{
+    /// <summary>The verb.</summary>
+    public static Command Create()
+    {
+        var folder = new Argument<string>("FOLDER") { Description = "Hugging Face folder: config.json, safetensors weights and tokenizer.json of a Llama, Mistral, Qwen2 or Qwen3 model." };
+        var output = new Option<string>("--out") { Description = "Folder to create.", Required = true };
+        var command = new Command("import", "Check a Hugging Face model and convert it to float32.") { folder, output };
+        command.SetAction(parsed => CommandRunner.Run(json: false, (console, cancellation) =>
+        {
+            string source = parsed.GetRequiredValue(folder), target = parsed.GetRequiredValue(output);
+            if (!Directory.Exists(source))
+            {
+                throw new ConfigurationException($"{source} is no folder. Give one with config.json, safetensors weights and tokenizer.json.");
+            }
+
+            TransformerConfig config;
+            using (var status = new StatusLine(console))
+            {
+                var progress = new ImmediateProgress<ImportProgress>(p => status.Show(() =>
+                    string.Create(CultureInfo.InvariantCulture, $"{100.0 * p.Values / p.TotalValues,5:0.0} %  {p.Tensor}")));
+                config = ModelImport.Run(source, target, progress, cancellation);
+            }
+
+            console.Line(string.Create(CultureInfo.InvariantCulture, $"{target}: {HuggingFaceConfig.FamilyOf(config)}, {ModelFlops.Parameters(config):N0} parameters in float32, {config.MaxPositionEmbeddings} positions"));
+            return ExitCode.Done;
+        }));
+        return command;
+    }
+}
