@@ -34,7 +34,7 @@ internal readonly record struct JsonPlace(JsonElement Element, string Path)
     {
         RequireKind(JsonValueKind.Object, "an object");
         var path = Path;
-        return Element.EnumerateObject().Select(property => (NameOf(property, path), new JsonPlace(property.Value, path)));
+        return Element.EnumerateObject().Select(property => (property.Name, new JsonPlace(property.Value, path)));
     }
 
     /// <summary>The value as text.</summary>
@@ -47,7 +47,7 @@ internal readonly record struct JsonPlace(JsonElement Element, string Path)
         }
         catch (InvalidOperationException)
         {
-            // Half a surrogate pair or bytes that are not UTF-8: valid JSON, but no text.
+            // Half a surrogate pair: valid JSON, but no text.
             return Fail<string>("text in valid Unicode");
         }
     }
@@ -92,18 +92,6 @@ internal readonly record struct JsonPlace(JsonElement Element, string Path)
     }
 
     private string Child(string name) => Path.Length == 0 ? name : $"{Path}.{name}";
-
-    private static string NameOf(JsonProperty property, string path)
-    {
-        try
-        {
-            return property.Name;
-        }
-        catch (InvalidOperationException)
-        {
-            throw new DataFormatException($"\"{path}\" has a name that is no valid Unicode");
-        }
-    }
 
     private void RequireKind(JsonValueKind kind, string description)
     {

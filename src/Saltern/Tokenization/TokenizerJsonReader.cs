@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.Unicode;
 
 namespace Saltern.Tokenization;
 
@@ -51,7 +52,12 @@ internal static class TokenizerJsonReader
     {
         try
         {
-            return JsonDocument.Parse(stream, Options);
+            byte[] bytes = new byte[stream.Length];
+            stream.ReadExactly(bytes);
+            ReadOnlyMemory<byte> text = bytes.AsMemory(bytes.AsSpan().StartsWith(Encoding.UTF8.Preamble) ? Encoding.UTF8.Preamble.Length : 0);
+
+            // The parser looks at bytes of names and texts only when they are asked for: once here instead of at every place that shows one.
+            return Utf8.IsValid(text.Span) ? JsonDocument.Parse(text, Options) : throw new DataFormatException("it is no valid UTF-8");
         }
         catch (InvalidOperationException error)
         {
