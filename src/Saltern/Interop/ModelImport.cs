@@ -36,7 +36,7 @@ public static class ModelImport
         long written = 0, total = stored.Sum(tensor => tensor.Count);
         DurableFolder.Write(target, temporary =>
         {
-            ModelFolder.Save(temporary, config, [.. stored.Zip(found, (tensor, source) => (tensor.Name, tensor.Shape, Pieces(source.Name)))]);
+            ModelFolder.Save(temporary, config, [.. stored.Zip(found, (tensor, there) => (tensor.Name, tensor.Shape, Pieces(there.Name)))]);
             DurableFolder.WriteText(Path.Combine(temporary, ModelFolder.TokenizerFile), File.ReadAllText(tokenizer));
         });
         return config;
