@@ -1,3 +1,5 @@
+using System.Text.Json;
+
 namespace Saltern.Cli.Tests;
 
 public class ImportTests(Workspace workspace) : IClassFixture<Workspace>
@@ -25,5 +27,47 @@ public class ImportTests(Workspace workspace) : IClassFixture<Workspace>
         (code, _, error) = SalternProcess.Run("import", workspace["hf"], "--out", workspace["other"]);
         Assert.Equal(1, code);
         Assert.Contains("has neither model.safetensors nor", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void AHuggingFaceFolderOfAnotherFamily_TeachesALlama()
+    {
+        // A GPT-NeoX model with the data's tokenizer, as a bare folder: nothing in it says that it was trained here.
+        string recipe = File.ReadAllText(workspace["teacher.yaml"]).Replace(
+            "model: { hidden_size: 16, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 32, tie_word_embeddings: true }",
+            "model: { hidden_size: 16, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 64, layer_norm_eps: 1.0e-5, hidden_act: gelu, attention_bias: true, mlp_bias: true, use_parallel_residual: true, partial_rotary_factor: 0.25 }",
+            StringComparison.Ordinal).Replace("name: teacher", "name: neox", StringComparison.Ordinal);
+        File.WriteAllText(workspace["neox.yaml"], recipe);
+        Require("train", workspace["neox.yaml"], "--out", workspace["neox"]);
+        string checkpoint = Directory.GetDirectories(Path.Combine(workspace["neox"], "checkpoints")).Order().Last(), folder = workspace["neox-hf"];
+        Directory.CreateDirectory(folder);
+        foreach (string file in new[] { "config.json", "model.safetensors", "tokenizer.json" })
+        {
+            File.Copy(Path.Combine(checkpoint, file), Path.Combine(folder, file));
+        }
+
+        Assert.Contains("\"gpt_neox\"", File.ReadAllText(Path.Combine(folder, "config.json")), StringComparison.Ordinal);
+        Assert.Contains("gpt_neox,", Require("import", folder, "--out", workspace["neox-imported"]), StringComparison.Ordinal);
+        Assert.Equal(File.ReadAllBytes(Path.Combine(folder, "model.safetensors")), File.ReadAllBytes(Path.Combine(workspace["neox-imported"], "model.safetensors")));
+
+        Require("train", workspace["salt.yaml"], "--out", workspace["taught"], "--set", "teacher.path=" + folder, "name=taught");
+        using (var result = JsonDocument.Parse(File.ReadAllText(Path.Combine(workspace["taught"], "result.json"))))
+        {
+            Assert.True(result.RootElement.GetProperty("teacher_flops").GetDouble() > 0);
+            Assert.Equal("neox-hf", result.RootElement.GetProperty("teacher").GetProperty("name").GetString());
+        }
+
+        // The student is a Llama; the teacher is measured and continued as it is.
+        Assert.Contains("\"llama\"", File.ReadAllText(Path.Combine(Directory.GetDirectories(Path.Combine(workspace["taught"], "checkpoints")).Order().Last(), "config.json")), StringComparison.Ordinal);
+        Assert.Contains("perplexity", Require("eval", workspace["taught"], "--teacher", folder, "--tokens", "2000"), StringComparison.Ordinal);
+        Assert.Equal(Require("generate", folder, "--prompt", "The cat", "--max-tokens", "40", "--temperature", "0"), Require("generate", workspace["neox-imported"], "--prompt", "The cat", "--max-tokens", "40", "--temperature", "0"));
+        Require("train", workspace["neox.yaml"], "--out", workspace["neox-more"], "--set", "init_from=" + folder, "name=neox-more");
+    }
+
+    private static string Require(params string[] arguments)
+    {
+        (int code, string output, string error) = SalternProcess.Run(arguments);
+        Assert.True(code == 0, output + error);
+        return output;
     }
 }

@@ -60,8 +60,8 @@ public static class EvalCommand
             int window = Window(parsed.GetValue(length), SequenceLengthOfRun(path), folder);
             var set = new Request(dataset, parsed.GetValue(split)!, parsed.GetValue(tokens), window);
             DifficultyBuckets? bounds = Bounds(parsed.GetValue(buckets), parsed.GetValue(teacher), set);
-            Evaluated student = Evaluate(path, folder, set);
-            Evaluated? second = parsed.GetValue(teacher) is string name ? Evaluate(name, ModelLocation.Resolve(name), set) : null;
+            Evaluated student = Evaluate(console, path, folder, set);
+            Evaluated? second = parsed.GetValue(teacher) is string name ? Evaluate(console, name, ModelLocation.Resolve(name), set) : null;
             ModelScores scores = student.Scores with { Buckets = bounds is null ? null : ByBucket(student, second!, bounds) };
             ModelScores? teacherScores = second?.Scores;
             string result = JsonSerializer.Serialize(new { Schema = "saltern.eval/1", Data = dataset.Fingerprint, Split = parsed.GetValue(split), Student = scores, Teacher = teacherScores }, JsonFormat);
@@ -100,11 +100,11 @@ public static class EvalCommand
     };
 
     // Both models see the same windows.
-    private static Evaluated Evaluate(string name, string folder, Request request)
+    private static Evaluated Evaluate(Output console, string name, string folder, Request request)
     {
         (TokenDataset dataset, string split, int tokens, int window) = request;
-        using Transformer model = ModelFolder.Load(folder, trainable: false);
-        BpeTokenizer tokenizer = BpeTokenizer.Load(Path.Combine(folder, ModelFolder.TokenizerFile));
+        using Transformer model = Load(console, folder);
+        BpeTokenizer tokenizer = BpeTokenizer.Load(ModelFolder.TokenizerPath(folder));
         if (tokenizer.Fingerprint != dataset.Manifest.TokenizerFingerprint)
         {
             throw new ConfigurationException($"{name} has the tokenizer {tokenizer.Fingerprint}, the data set {dataset.Folder} was made with {dataset.Manifest.TokenizerFingerprint}. Prepare the text again with the model's tokenizer.");
@@ -127,6 +127,12 @@ public static class EvalCommand
         }
 
         return new Evaluated(new ModelScores(name, parts.ToDictionary(part => part.Name, part => RunScores.Of(part.Result, domains)), null), parts);
+    }
+
+    private static Transformer Load(Output console, string folder)
+    {
+        using var status = new StatusLine(console);
+        return ModelFolder.Load(folder, trainable: false, progress: WeightsLine.On(status, "loading"));
     }
 
     // The bounds are those of one teacher, on one data set.

@@ -35,8 +35,8 @@ public static class GenerateCommand
             options.Validate();
             EngineSetup.Prepare();
             string folder = ModelLocation.Resolve(parsed.GetRequiredValue(model)), text = parsed.GetValue(prompt)!;
-            using Transformer transformer = ModelFolder.Load(folder, trainable: false);
-            BpeTokenizer tokenizer = BpeTokenizer.Load(Path.Combine(folder, ModelFolder.TokenizerFile));
+            using Transformer transformer = Load(console, folder);
+            BpeTokenizer tokenizer = BpeTokenizer.Load(ModelFolder.TokenizerPath(folder));
             if (transformer.Config.VocabSize < tokenizer.VocabularySize)
             {
                 throw new DataFormatException($"{folder} has {transformer.Config.VocabSize} rows for the {tokenizer.VocabularySize} ids of its tokenizer, so they do not belong together.");
@@ -64,5 +64,11 @@ public static class GenerateCommand
             return cancellation.IsCancellationRequested ? ExitCode.Interrupted : ExitCode.Done;
         }));
         return command;
+    }
+
+    private static Transformer Load(Output console, string folder)
+    {
+        using var status = new StatusLine(console);
+        return ModelFolder.Load(folder, trainable: false, progress: WeightsLine.On(status, "loading"));
     }
 }

@@ -12,7 +12,7 @@ public static class ImportCommand
     /// <summary>The verb.</summary>
     public static Command Create()
     {
-        var folder = new Argument<string>("FOLDER") { Description = "Hugging Face folder: config.json, safetensors weights and tokenizer.json of a Llama, Mistral, Qwen2 or Qwen3 model." };
+        var folder = new Argument<string>("FOLDER") { Description = "Hugging Face folder: config.json, safetensors weights and tokenizer.json of a Llama, Mistral, Qwen2, Qwen3, GPT-NeoX or GPT-2 model." };
         var output = new Option<string>("--out") { Description = "Folder to create.", Required = true };
         var command = new Command("import", "Check a Hugging Face model and convert it to float32.") { folder, output };
         command.SetAction(parsed => CommandRunner.Run(json: false, (console, cancellation) =>
@@ -26,9 +26,7 @@ public static class ImportCommand
             TransformerConfig config;
             using (var status = new StatusLine(console))
             {
-                var progress = new ImmediateProgress<ImportProgress>(p => status.Show(() =>
-                    string.Create(CultureInfo.InvariantCulture, $"{100.0 * p.Values / p.TotalValues,5:0.0} %  {p.Tensor}")));
-                config = ModelImport.Run(source, target, progress, cancellation);
+                config = ModelImport.Run(source, target, WeightsLine.On(status, "importing"), cancellation);
             }
 
             console.Line(string.Create(CultureInfo.InvariantCulture, $"{target}: {HuggingFaceConfig.FamilyOf(config)}, {ModelFlops.Parameters(config):N0} parameters in float32, {config.MaxPositionEmbeddings} positions"));

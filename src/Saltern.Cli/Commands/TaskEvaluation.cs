@@ -55,8 +55,8 @@ internal static class TaskEvaluation
 
     private static Measured Measure(Output console, TaskRequest request, TaskPlan plan, (string Name, string Folder) named, Func<string, string, int> window, CancellationToken cancellation)
     {
-        using TaskModel model = TaskModel.Load(named.Name, named.Folder, window(named.Name, named.Folder));
         using var status = new StatusLine(console);
+        using TaskModel model = TaskModel.Load(named.Name, named.Folder, window(named.Name, named.Folder), WeightsLine.On(status, "loading"));
         var results = new List<TaskResult>();
         foreach (TaskFile task in plan.Tasks)
         {

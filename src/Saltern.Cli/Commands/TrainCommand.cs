@@ -41,7 +41,7 @@ public static class TrainCommand
         EngineSetup engine = EngineSetup.Prepare();
         using var status = new StatusLine(console);
         var progress = new TrainingProgress(status);
-        var options = new TrainingRunOptions { DefaultThreads = engine.Threads, Resume = resume, VerifyData = verify, Overrides = overrides, Log = status.Keep, Sinks = [progress], OnStep = progress.Step };
+        var options = new TrainingRunOptions { DefaultThreads = engine.Threads, Resume = resume, VerifyData = verify, Overrides = overrides, Log = status.Keep, Loading = WeightsLine.On(status, "loading"), Sinks = [progress], OnStep = progress.Step };
         using TrainingRun run = TrainingRun.Open(config, folder, options);
         console.Line("runtime: " + engine.Description);
         foreach (string line in run.Description())

@@ -36,9 +36,9 @@ public static class Checkpoint
 
     /// <summary>Fills model and optimizer and returns the rest.</summary>
     /// <exception cref="CheckpointException">Optimizer or state do not fit the model.</exception>
-    public static TrainState Load(string folder, Transformer model, Optimizer optimizer)
+    public static TrainState Load(string folder, Transformer model, Optimizer optimizer, IProgress<WeightProgress>? progress = null)
     {
-        ModelFolder.LoadWeights(folder, model);
+        ModelFolder.LoadWeights(folder, model, progress);
         OptimizerStateReader.Read(Path.Combine(folder, OptimizerFile), optimizer);
         TrainState state = LoadState(folder);
         optimizer.UpdateCount = state.Updates;

@@ -1,4 +1,5 @@
 using Saltern.Engine;
+using Saltern.Interop;
 using Saltern.Models;
 using Saltern.Optimization;
 using Saltern.Training;
@@ -14,7 +15,6 @@ public sealed unsafe class CheckpointContent : IDisposable
     private CheckpointContent(Transformer model, Optimizer optimizer, TrainState state, bool copies)
     {
         (Config, Updates, State) = (model.Config, optimizer.UpdateCount, state);
-        IReadOnlyList<ParameterSlice> slices = [.. model.Parameters.Layout.Slices];
         if (!copies)
         {
             Weights = ModelFolder.Tensors(model);
@@ -22,12 +22,14 @@ public sealed unsafe class CheckpointContent : IDisposable
             return;
         }
 
-        _copy = new MappedMemory(slices.Sum(slice => slice.Count) + optimizer.State.Sum(tensor => tensor.ByteCount / sizeof(float)));
+        IReadOnlyList<StoredTensor> tensors = StoredWeights.Of(model.Config, model.Parameters.Layout);
+        _copy = new MappedMemory(tensors.Sum(tensor => tensor.Count) + optimizer.State.Sum(tensor => tensor.ByteCount / sizeof(float)));
         long at = 0;
-        Weights = [.. slices.Select(slice =>
+        Weights = [.. tensors.Select(tensor =>
         {
-            using torch.Tensor weight = model.Parameters.Weight(slice);
-            return Copy(slice.Name, slice.Shape, weight, slice.Count, ref at);
+            // Arranged here, on the thread that owns the tensors: the writer has memory alone.
+            using torch.Tensor weight = tensor.InFileOrder(model.Parameters.FlatWeights);
+            return Copy(tensor.Name, tensor.Shape, weight, tensor.Count, ref at);
         })];
         OptimizerTensors = [.. optimizer.State.Select(tensor => Copy(tensor.Name, tensor.Shape, tensor.Values, tensor.ByteCount / sizeof(float), ref at))];
     }

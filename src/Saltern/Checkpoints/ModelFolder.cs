@@ -26,7 +26,7 @@ public static class ModelFolder
 
     /// <summary>Name, shape and bytes of each weight, read when asked for.</summary>
     internal static IReadOnlyList<(string Name, long[] Shape, Func<ReadOnlyMemory<byte>> Bytes)> Tensors(Transformer model) =>
-        [.. model.Parameters.Layout.Slices.Select(slice => (slice.Name, slice.Shape, (Func<ReadOnlyMemory<byte>>)(() => Bytes(model, slice))))];
+        [.. StoredWeights.Of(model.Config, model.Parameters.Layout).Select(tensor => (tensor.Name, tensor.Shape, (Func<ReadOnlyMemory<byte>>)(() => Bytes(model, tensor))))];
 
     /// <summary>Writes a shape and weights that are given tensor by tensor.</summary>
     internal static void Save(string folder, TransformerConfig config, IReadOnlyList<(string Name, long[] Shape, Func<ReadOnlyMemory<byte>> Bytes)> tensors)
@@ -48,22 +48,27 @@ public static class ModelFolder
         ? HuggingFaceConfig.Read(FolderFile.Find(folder, ConfigFile))
         : throw new DataFormatException($"{folder} has no {ConfigFile}, so it is not a model folder.");
 
+    /// <summary>Path of the tokenizer.</summary>
+    /// <exception cref="DataFormatException">It is missing, or a link.</exception>
+    public static string TokenizerPath(string folder) => FolderFile.Find(folder, TokenizerFile);
+
     /// <summary>Loads shape and weights; the caller owns the model.</summary>
     /// <param name="folder">Folder with config.json and model.safetensors, or its parts and their index.</param>
     /// <param name="trainable">Whether gradients are kept.</param>
     /// <param name="device">Where the weights are to live; the CPU by default.</param>
     /// <param name="type">Type of weights and activations.</param>
-    public static Transformer Load(string folder, bool trainable, torch.Device? device = null, torch.ScalarType type = torch.ScalarType.Float32)
+    /// <param name="progress">Is told of every piece; null for nobody.</param>
+    public static Transformer Load(string folder, bool trainable, torch.Device? device = null, torch.ScalarType type = torch.ScalarType.Float32, IProgress<WeightProgress>? progress = null)
     {
         TransformerConfig config = LoadConfig(folder);
         using WeightFiles files = WeightFiles.Open(folder);
 
         // Before memory is taken for what the config claims.
-        WeightMatch.Check(files, new DecoderLayout(config).Parameters, config.IsTied);
+        IReadOnlyList<StoredTensor> tensors = WeightMatch.Check(files, config);
         var model = new Transformer(config, trainable, type, device);
         try
         {
-            Fill(files, model);
+            Fill(files, tensors, model, progress);
             return model;
         }
         catch
@@ -75,31 +80,36 @@ public static class ModelFolder
 
     /// <summary>Fills an existing model with a folder's weights, piece by piece; float16 and bfloat16 are widened.</summary>
     /// <exception cref="DataFormatException">A tensor is missing, superfluous or of another shape or type.</exception>
-    public static void LoadWeights(string folder, Transformer model)
+    public static void LoadWeights(string folder, Transformer model, IProgress<WeightProgress>? progress = null)
     {
         using WeightFiles files = WeightFiles.Open(folder);
-        WeightMatch.Check(files, model.Parameters.Layout, model.Config.IsTied);
-        Fill(files, model);
+        Fill(files, WeightMatch.Check(files, model.Config), model, progress);
     }
 
-    private static void Fill(WeightFiles files, Transformer model)
+    private static void Fill(WeightFiles files, IReadOnlyList<StoredTensor> tensors, Transformer model, IProgress<WeightProgress>? progress)
     {
         using IDisposable _ = torch.no_grad();
-        foreach (ParameterSlice slice in model.Parameters.Layout.Slices)
+        long done = 0, total = tensors.Sum(tensor => tensor.Count);
+        foreach (StoredTensor tensor in tensors)
         {
-            files.Read(slice.Name, (at, values) =>
-            {
-                using DisposeScope scope = torch.NewDisposeScope();
-                torch.Tensor piece = torch.empty(values.Length, torch.ScalarType.Float32, torch.CPU);
-                MemoryMarshal.AsBytes(values.Span).CopyTo(piece.bytes);
-                model.Parameters.FlatWeights.narrow(0, slice.Offset + at, values.Length).copy_(piece);
-            });
+            files.Read(
+                tensor.Name,
+                (at, values) =>
+                {
+                    using DisposeScope scope = torch.NewDisposeScope();
+                    torch.Tensor piece = torch.empty(values.Length, torch.ScalarType.Float32, torch.CPU);
+                    MemoryMarshal.AsBytes(values.Span).CopyTo(piece.bytes);
+                    tensor.Fill(model.Parameters.FlatWeights, at, piece);
+                    progress?.Report(new WeightProgress(tensor.Name, done + values.Length, total, IsFirst: done == 0));
+                    done += values.Length;
+                },
+                tensor.RowLength);
         }
     }
 
-    private static ReadOnlyMemory<byte> Bytes(Transformer model, ParameterSlice slice)
+    private static ReadOnlyMemory<byte> Bytes(Transformer model, StoredTensor tensor)
     {
-        using torch.Tensor weight = model.Parameters.Weight(slice), here = weight.detach().cpu();
+        using torch.Tensor weight = tensor.InFileOrder(model.Parameters.FlatWeights), here = weight.cpu();
         return here.bytes.ToArray();
     }
 

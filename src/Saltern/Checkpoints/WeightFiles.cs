@@ -52,11 +52,12 @@ public sealed class WeightFiles : IDisposable
     /// <summary>Reads a tensor's values as float32, which holds float16 and bfloat16 exactly, piece by piece.</summary>
     /// <param name="name">A float32, float16 or bfloat16 tensor.</param>
     /// <param name="take">Is given the index of the piece's first element and the values; they are overwritten afterwards.</param>
+    /// <param name="rowLength">Every piece is a multiple of it, elements.</param>
     /// <exception cref="DataFormatException">The tensor is of another type, or the file has become shorter.</exception>
-    public void Read(string name, Action<long, Memory<float>> take)
+    public void Read(string name, Action<long, Memory<float>> take, int rowLength = 1)
     {
         long at = 0;
-        foreach (Memory<float> piece in Pieces(name))
+        foreach (Memory<float> piece in Pieces(name, rowLength))
         {
             take(at, piece);
             at += piece.Length;
@@ -64,7 +65,7 @@ public sealed class WeightFiles : IDisposable
     }
 
     /// <summary>As <see cref="Read"/>, as a sequence whose pieces share one buffer.</summary>
-    internal IEnumerable<Memory<float>> Pieces(string name)
+    internal IEnumerable<Memory<float>> Pieces(string name, int rowLength = 1)
     {
         (FileStream file, SafeTensorsEntry entry) = (_places[name], _entries[name]);
         Action<ReadOnlySpan<byte>, Span<float>> widen = entry.Type switch
@@ -81,7 +82,7 @@ public sealed class WeightFiles : IDisposable
         }
 
         int width = (int)(entry.Length / count);
-        var values = new float[Math.Min(count, PieceElements)];
+        var values = new float[Math.Min(count, Math.Max(rowLength, PieceElements / rowLength * rowLength))];
         var bytes = new byte[values.Length * width];
         for (long at = 0; at < count; at += values.Length)
         {

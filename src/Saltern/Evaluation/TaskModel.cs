@@ -50,8 +50,9 @@ public sealed class TaskModel : IDisposable
     /// <param name="name">What results call it.</param>
     /// <param name="folder">Folder with config.json, weights and tokenizer.json.</param>
     /// <param name="window">Most tokens at once.</param>
-    public static TaskModel Load(string name, string folder, int window) =>
-        new(name, ModelFolder.Load(folder, trainable: false), BpeTokenizer.Load(Path.Combine(folder, ModelFolder.TokenizerFile)), window);
+    /// <param name="progress">Is told of the loading; null for nobody.</param>
+    public static TaskModel Load(string name, string folder, int window, IProgress<WeightProgress>? progress = null) =>
+        new(name, ModelFolder.Load(folder, trainable: false, progress: progress), BpeTokenizer.Load(ModelFolder.TokenizerPath(folder)), window);
 
     /// <summary>Scores requests; see <see cref="RequestScorer"/>.</summary>
     public RequestScore[] Score(IReadOnlyList<ScoreRequest> requests, Action<int>? progress = null, CancellationToken cancellation = default) =>

@@ -19,6 +19,10 @@ internal sealed class ConfigJson(string path, string place, JsonElement element)
         : value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int number) ? number
         : throw Wrong(key, value, "a whole number");
 
+    /// <summary>A whole number.</summary>
+    /// <exception cref="DataFormatException">It is absent.</exception>
+    public int RequiredInteger(string key) => Integer(key) ?? throw Missing(key);
+
     /// <summary>A number; null where absent.</summary>
     public double? Number(string key) => Take(key) is not JsonElement value ? null
         : value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out double number) && double.IsFinite(number) ? number
@@ -43,6 +47,19 @@ internal sealed class ConfigJson(string path, string place, JsonElement element)
     public ConfigJson? Object(string key) => Take(key) is not JsonElement value ? null
         : value.ValueKind == JsonValueKind.Object ? new ConfigJson(path, $"{place}{key}.", value)
         : throw Wrong(key, value, "an object");
+
+    /// <summary>Holds dropouts to 0: they would be left out of training silently.</summary>
+    /// <exception cref="DataFormatException">One is not.</exception>
+    public void RefuseDropout(params ReadOnlySpan<string> keys)
+    {
+        foreach (string key in keys)
+        {
+            if (Number(key) is double dropout and not 0)
+            {
+                throw Wrong(key, $"{dropout}", "0: training knows no dropout");
+            }
+        }
+    }
 
     /// <summary>Counts keys as understood: they say nothing about the numbers that the model computes.</summary>
     public void Ignore(params ReadOnlySpan<string> keys)

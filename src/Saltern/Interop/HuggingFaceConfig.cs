@@ -6,13 +6,13 @@ using Saltern.Models;
 
 namespace Saltern.Interop;
 
-/// <summary>Reads and writes the <c>config.json</c> of Llama, Mistral, Qwen2 and Qwen3 models.</summary>
+/// <summary>Reads and writes the <c>config.json</c> of all families; what is peculiar to GPT-NeoX and GPT-2 is in files of their own.</summary>
 public static class HuggingFaceConfig
 {
     private const int LargestFile = 4 << 20; // bytes; those in use have a few kilobytes
-    private const string Llama = "llama", Mistral = "mistral", Qwen2 = "qwen2", Qwen3 = "qwen3";
+    private const string Llama = "llama", Mistral = "mistral", Qwen2 = "qwen2", Qwen3 = "qwen3", GptNeox = "gpt_neox", Gpt2 = "gpt2";
     private const string FullAttention = "full_attention", SlidingAttention = "sliding_attention";
-    private static readonly string[] Families = [Llama, Mistral, Qwen2, Qwen3];
+    private static readonly string[] Families = [Llama, Mistral, Qwen2, Qwen3, GptNeox, Gpt2];
 
     // How the model was made, stored or is prompted; none of them changes a logit.
     private static readonly string[] WithoutEffect =
@@ -52,9 +52,18 @@ public static class HuggingFaceConfig
 
     /// <summary>A shape as the file of the family that it belongs to.</summary>
     /// <param name="c">A resolved shape.</param>
-    public static JsonObject Write(TransformerConfig c)
+    public static JsonObject Write(TransformerConfig c) => FamilyOf(c) switch
     {
-        string family = FamilyOf(c);
+        Gpt2 => Gpt2Config.Write(c),
+        GptNeox => GptNeoxConfig.Write(c),
+        string family => WriteLlamaKin(c, family),
+    };
+
+    /// <summary>The family whose mathematics a shape is; a Mistral without a window is a Llama.</summary>
+    public static string FamilyOf(TransformerConfig c) => c.LearnedPositions ? Gpt2 : c.LayerNormEps is not null ? GptNeox : c.QkNorm ? Qwen3 : c.QkvBias ? Qwen2 : c.SlidingWindow > 0 ? Mistral : Llama;
+
+    private static JsonObject WriteLlamaKin(TransformerConfig c, string family)
+    {
         var json = new JsonObject
         {
             ["architectures"] = new JsonArray(family switch { Llama => "LlamaForCausalLM", Mistral => "MistralForCausalLM", Qwen2 => "Qwen2ForCausalLM", _ => "Qwen3ForCausalLM" }),
@@ -92,54 +101,49 @@ public static class HuggingFaceConfig
             (json["use_sliding_window"], json["sliding_window"], json["max_window_layers"]) = (true, c.SlidingWindow, 0);
         }
 
-        if (c.RopeScaling is RopeScalingConfig scaling)
-        {
-            json["rope_scaling"] = new JsonObject
-            {
-                ["rope_type"] = "llama3",
-                ["factor"] = scaling.Factor,
-                ["low_freq_factor"] = scaling.LowFreqFactor,
-                ["high_freq_factor"] = scaling.HighFreqFactor,
-                ["original_max_position_embeddings"] = scaling.OriginalMaxPositionEmbeddings,
-            };
-        }
-
+        RotaryConfig.WriteScaling(json, c);
         return json;
     }
-
-    /// <summary>The family whose mathematics a shape is; a Mistral without a window is a Llama.</summary>
-    public static string FamilyOf(TransformerConfig c) => c.QkNorm ? Qwen3 : c.QkvBias ? Qwen2 : c.SlidingWindow > 0 ? Mistral : Llama;
 
     private static TransformerConfig Read(ConfigJson json)
     {
         string family = json.Text("model_type") is string type && Families.Contains(type) ? type : throw json.Wrong("model_type", json.Text("model_type") ?? "", string.Join(", ", Families));
+        TransformerConfig config = family switch
+        {
+            Gpt2 => Gpt2Config.Read(json),
+            GptNeox => GptNeoxConfig.Read(json),
+            _ => ReadLlamaKin(json, family),
+        };
+        json.Ignore(WithoutEffect);
+        json.RefuseTheRest();
+        return config;
+    }
+
+    private static TransformerConfig ReadLlamaKin(ConfigJson json, string family)
+    {
         if (json.Text("hidden_act") is not (null or "silu" or "swish") and var activation)
         {
             throw json.Wrong("hidden_act", activation, "silu");
         }
 
-        if (json.Number("attention_dropout") is double dropout and not 0)
+        json.RefuseDropout("attention_dropout");
+        int layers = json.RequiredInteger("num_hidden_layers");
+        RotaryConfig rotary = RotaryConfig.Read(json);
+        return new TransformerConfig
         {
-            throw json.Wrong("attention_dropout", $"{dropout}", "0: training knows no dropout");
-        }
-
-        int layers = Required(json.Integer("num_hidden_layers"), json, "num_hidden_layers");
-        (double theta, RopeScalingConfig? scaling) = RotaryConfig.Read(json);
-        var config = new TransformerConfig
-        {
-            VocabSize = Required(json.Integer("vocab_size"), json, "vocab_size"),
-            HiddenSize = Required(json.Integer("hidden_size"), json, "hidden_size"),
+            VocabSize = json.RequiredInteger("vocab_size"),
+            HiddenSize = json.RequiredInteger("hidden_size"),
             NumHiddenLayers = layers,
-            NumAttentionHeads = Required(json.Integer("num_attention_heads"), json, "num_attention_heads"),
+            NumAttentionHeads = json.RequiredInteger("num_attention_heads"),
 
             // The families differ in what absence means; files written by their own library have the keys.
-            NumKeyValueHeads = family is Llama ? json.Integer("num_key_value_heads") ?? 0 : Required(json.Integer("num_key_value_heads"), json, "num_key_value_heads"),
-            HeadDim = family is Qwen3 ? Required(json.Integer("head_dim"), json, "head_dim") : json.Integer("head_dim") ?? 0,
-            IntermediateSize = Required(json.Integer("intermediate_size"), json, "intermediate_size"),
-            MaxPositionEmbeddings = Required(json.Integer("max_position_embeddings"), json, "max_position_embeddings"),
+            NumKeyValueHeads = family is Llama ? json.Integer("num_key_value_heads") ?? 0 : json.RequiredInteger("num_key_value_heads"),
+            HeadDim = family is Qwen3 ? json.RequiredInteger("head_dim") : json.Integer("head_dim") ?? 0,
+            IntermediateSize = json.RequiredInteger("intermediate_size"),
+            MaxPositionEmbeddings = json.RequiredInteger("max_position_embeddings"),
             RmsNormEps = json.Number("rms_norm_eps") ?? 1e-6,
-            RopeTheta = theta,
-            RopeScaling = scaling,
+            RopeTheta = rotary.Theta,
+            RopeScaling = rotary.Scaling,
             InitializerRange = json.Number("initializer_range") ?? 0.02,
             TieWordEmbeddings = json.Flag("tie_word_embeddings") ?? false,
             AttentionBias = family is Llama or Qwen3 && (json.Flag("attention_bias") ?? false),
@@ -148,9 +152,6 @@ public static class HuggingFaceConfig
             QkNorm = family is Qwen3,
             SlidingWindow = family is Llama ? 0 : Window(json, family, layers),
         };
-        json.Ignore(WithoutEffect);
-        json.RefuseTheRest();
-        return config;
     }
 
     // Mistral: sliding_window for all layers, null for none. Qwen: only with use_sliding_window, and then from layer max_window_layers on.
@@ -183,6 +184,4 @@ public static class HuggingFaceConfig
             : windowed == layers ? window!.Value
             : throw json.Wrong("sliding_window", $"{window} in {windowed} of {layers} layers", "a window in all layers or in none; layers of two kinds are not computed");
     }
-
-    private static int Required(int? value, ConfigJson json, string key) => value ?? throw json.Missing(key);
 }

@@ -5,13 +5,7 @@ using Saltern.Tokenization;
 
 namespace Saltern.Interop;
 
-/// <summary>How far an import is.</summary>
-/// <param name="Tensor">Being written.</param>
-/// <param name="Values">Values written so far.</param>
-/// <param name="TotalValues">Values of the model.</param>
-public readonly record struct ImportProgress(string Tensor, long Values, long TotalValues);
-
-/// <summary>Turns a Hugging Face folder into one of ours: float32 weights in one file, a checked config and tokenizer.</summary>
+/// <summary>Turns a Hugging Face folder into one of ours: float32 weights in one file, in the naming and arrangement of their family, a checked config and tokenizer.</summary>
 public static class ModelImport
 {
     /// <summary>Converts piece by piece: memory does not grow with the model.</summary>
@@ -22,7 +16,7 @@ public static class ModelImport
     /// <returns>The model's shape.</returns>
     /// <exception cref="DataFormatException">Something in the folder is damaged, unknown or left over; the message names it.</exception>
     /// <exception cref="ConfigurationException">There is something at the target.</exception>
-    public static TransformerConfig Run(string source, string target, IProgress<ImportProgress>? progress = null, CancellationToken cancellation = default)
+    public static TransformerConfig Run(string source, string target, IProgress<WeightProgress>? progress = null, CancellationToken cancellation = default)
     {
         if (Path.Exists(target))
         {
@@ -31,19 +25,18 @@ public static class ModelImport
 
         TransformerConfig config = ModelFolder.LoadConfig(source);
         using WeightFiles files = WeightFiles.Open(source);
-        ParameterLayout layout = new DecoderLayout(config).Parameters;
-        WeightMatch.Check(files, layout, config.IsTied);
-        string tokenizer = FolderFile.Find(source, ModelFolder.TokenizerFile);
+        IReadOnlyList<StoredTensor> found = WeightMatch.Check(files, config), stored = StoredWeights.Of(config);
+        string tokenizer = ModelFolder.TokenizerPath(source);
         int ids = BpeTokenizer.Load(tokenizer).VocabularySize;
         if (ids > config.VocabSize)
         {
             throw new DataFormatException($"{source}: the tokenizer has {ids} ids, but vocab_size = {config.VocabSize}. They do not belong together.");
         }
 
-        long written = 0;
+        long written = 0, total = stored.Sum(tensor => tensor.Count);
         DurableFolder.Write(target, temporary =>
         {
-            ModelFolder.Save(temporary, config, [.. layout.Slices.Select(slice => (slice.Name, slice.Shape, Pieces(slice.Name)))]);
+            ModelFolder.Save(temporary, config, [.. stored.Zip(found, (tensor, there) => (tensor.Name, tensor.Shape, Pieces(there.Name)))]);
             DurableFolder.WriteText(Path.Combine(temporary, ModelFolder.TokenizerFile), File.ReadAllText(tokenizer));
         });
         return config;
@@ -58,8 +51,8 @@ public static class ModelImport
                 bytes = bytes.Length == values.Length ? bytes : new byte[values.Length];
                 values.CopyTo(bytes);
                 yield return bytes;
+                progress?.Report(new WeightProgress(name, written + piece.Length, total, IsFirst: written == 0));
                 written += piece.Length;
-                progress?.Report(new ImportProgress(name, written, layout.ParameterCount));
             }
         }
     }

@@ -1,17 +1,24 @@
+using System.Text.Json.Nodes;
 using Saltern.Models;
 
 namespace Saltern.Interop;
 
-/// <summary>Reads a config's rotary positions in both spellings: <c>rope_theta</c> with <c>rope_scaling</c>, and <c>rope_parameters</c>, which holds all.</summary>
-internal static class RotaryConfig
+/// <summary>A config's rotary positions.</summary>
+/// <param name="Theta">Base of the frequencies.</param>
+/// <param name="Scaling">Their scaling; null for none.</param>
+/// <param name="Share">Share of a head that is turned; null where nothing is said.</param>
+internal sealed record RotaryConfig(double Theta, RopeScalingConfig? Scaling, double? Share)
 {
-    private const double DefaultTheta = 10_000.0;
-
-    /// <summary>Base and scaling; null for no scaling.</summary>
-    /// <exception cref="DataFormatException">The two spellings disagree, or the kind of scaling is not computed here.</exception>
-    public static (double Theta, RopeScalingConfig? Scaling) Read(ConfigJson json)
+    /// <summary>Reads both spellings: the base beside <c>rope_scaling</c>, and <c>rope_parameters</c>, which holds all.</summary>
+    /// <param name="json">The config.</param>
+    /// <param name="baseKey">Its older word for the base, beside <c>rope_theta</c>; null for none.</param>
+    /// <param name="shareKey">Its older word for the share, beside <c>partial_rotary_factor</c>; null where the family turns whole heads.</param>
+    /// <exception cref="DataFormatException">The spellings disagree, or the kind of scaling is not computed here.</exception>
+    public static RotaryConfig Read(ConfigJson json, string? baseKey = null, string? shareKey = null)
     {
         double? theta = json.Number("rope_theta");
+        theta = baseKey is null ? theta : One(json, baseKey, json.Number(baseKey), theta, "rope_theta");
+        double? share = shareKey is null ? null : One(json, shareKey, json.Number(shareKey), json.Number("partial_rotary_factor"), "partial_rotary_factor");
         ConfigJson? old = json.Object("rope_scaling"), parameters = json.Object("rope_parameters");
         if (old is not null && parameters is not null)
         {
@@ -20,13 +27,11 @@ internal static class RotaryConfig
 
         if ((parameters ?? old) is not ConfigJson rope)
         {
-            return (theta ?? DefaultTheta, null);
+            return new RotaryConfig(theta ?? TransformerConfig.DefaultRopeTheta, null, share);
         }
 
-        if (rope.Number("rope_theta") is double inner)
-        {
-            theta = theta is null || theta == inner ? inner : throw rope.Wrong("rope_theta", $"{inner}", $"{theta}, as rope_theta outside says");
-        }
+        theta = One(rope, "rope_theta", rope.Number("rope_theta"), theta, "rope_theta outside");
+        share = shareKey is null ? null : One(rope, "partial_rotary_factor", rope.Number("partial_rotary_factor"), share, $"{shareKey} outside");
 
         string? kind = rope.Text("rope_type"), older = rope.Text("type");
         if (kind is not null && older is not null && kind != older)
@@ -48,6 +53,26 @@ internal static class RotaryConfig
             string other => throw rope.Wrong(kind is null ? "type" : "rope_type", other, "default, llama3"),
         };
         rope.RefuseTheRest();
-        return (theta ?? DefaultTheta, scaling);
+        return new RotaryConfig(theta ?? TransformerConfig.DefaultRopeTheta, scaling, share);
     }
+
+    /// <summary>Writes <c>rope_scaling</c> where a shape has one.</summary>
+    public static void WriteScaling(JsonObject json, TransformerConfig c)
+    {
+        if (c.RopeScaling is RopeScalingConfig scaling)
+        {
+            json["rope_scaling"] = new JsonObject
+            {
+                ["rope_type"] = "llama3",
+                ["factor"] = scaling.Factor,
+                ["low_freq_factor"] = scaling.LowFreqFactor,
+                ["high_freq_factor"] = scaling.HighFreqFactor,
+                ["original_max_position_embeddings"] = scaling.OriginalMaxPositionEmbeddings,
+            };
+        }
+    }
+
+    // The value that two keys give, where not both are silent.
+    private static double? One(ConfigJson json, string key, double? value, double? other, string otherKey) =>
+        value is null || other is null || value == other ? value ?? other : throw json.Wrong(key, $"{value}", $"{other}, as {otherKey} says");
 }

@@ -6,6 +6,9 @@ internal sealed record DecoderLayer
     /// <summary>Norm before attention, [D].</summary>
     public required int AttentionNorm { get; init; }
 
+    /// <summary>Its bias, [D]; null for an RMS norm.</summary>
+    public required int? AttentionNormBias { get; init; }
+
     /// <summary>Query, key and value projections, [(H + 2G)·A, D].</summary>
     public required int Qkv { get; init; }
 
@@ -27,7 +30,10 @@ internal sealed record DecoderLayer
     /// <summary>Norm before the feed-forward layer, [D].</summary>
     public required int FeedForwardNorm { get; init; }
 
-    /// <summary>Gate and up projections, [2F, D].</summary>
+    /// <summary>Its bias, [D]; null for an RMS norm.</summary>
+    public required int? FeedForwardNormBias { get; init; }
+
+    /// <summary>Gate and up projections, [2F, D]; the up projection alone, [F, D], where there is no gate.</summary>
     public required int GateUp { get; init; }
 
     /// <summary>Their biases; null for none.</summary>

@@ -1,37 +1,45 @@
 namespace Saltern.Models;
 
 /// <summary>Names, shapes and places of a decoder's weights; known from its shape alone, before any memory is taken.</summary>
+/// <remarks>Names and order are Llama's for every family, with Llama-like names for what Llama lacks; how a family's files name and arrange them is StoredWeights.cs.</remarks>
 internal sealed class DecoderLayout
 {
+    private readonly HashSet<int> _norms = [], _intoResidual = [];
+
     /// <summary>Plans the weights.</summary>
     /// <param name="config">A resolved shape.</param>
     public DecoderLayout(TransformerConfig config)
     {
         int width = config.HiddenSize, inner = config.IntermediateSize;
         int queryRows = config.NumAttentionHeads * config.HeadDim, keyRows = config.NumKeyValueHeads * config.HeadDim;
+        bool normBias = config.LayerNormEps is not null;
         Embedding = Parameters.Add(width, ("model.embed_tokens.weight", config.VocabSize));
+        Positions = config.LearnedPositions ? Parameters.Add(width, ("model.embed_positions.weight", config.MaxPositionEmbeddings)) : null;
         Layers = new DecoderLayer[config.NumHiddenLayers];
         for (int i = 0; i < Layers.Length; i++)
         {
             string at = $"model.layers.{i}.", attention = at + "self_attn.", mlp = at + "mlp.";
             Layers[i] = new DecoderLayer
             {
-                AttentionNorm = Parameters.Add(null, (at + "input_layernorm.weight", width)),
+                AttentionNorm = Norm(at + "input_layernorm.weight", width),
+                AttentionNormBias = normBias ? Parameters.Add(null, (at + "input_layernorm.bias", width)) : null,
                 Qkv = Parameters.Add(width, (attention + "q_proj.weight", queryRows), (attention + "k_proj.weight", keyRows), (attention + "v_proj.weight", keyRows)),
                 QkvBias = config.AttentionBias || config.QkvBias ? Parameters.Add(null, (attention + "q_proj.bias", queryRows), (attention + "k_proj.bias", keyRows), (attention + "v_proj.bias", keyRows)) : null,
-                QueryNorm = config.QkNorm ? Parameters.Add(null, (attention + "q_norm.weight", config.HeadDim)) : null,
-                KeyNorm = config.QkNorm ? Parameters.Add(null, (attention + "k_norm.weight", config.HeadDim)) : null,
-                Output = Parameters.Add(queryRows, (attention + "o_proj.weight", width)),
+                QueryNorm = config.QkNorm ? Norm(attention + "q_norm.weight", config.HeadDim) : null,
+                KeyNorm = config.QkNorm ? Norm(attention + "k_norm.weight", config.HeadDim) : null,
+                Output = IntoResidual(queryRows, attention + "o_proj.weight", width),
                 OutputBias = config.AttentionBias ? Parameters.Add(null, (attention + "o_proj.bias", width)) : null,
-                FeedForwardNorm = Parameters.Add(null, (at + "post_attention_layernorm.weight", width)),
-                GateUp = Parameters.Add(width, (mlp + "gate_proj.weight", inner), (mlp + "up_proj.weight", inner)),
-                GateUpBias = config.MlpBias ? Parameters.Add(null, (mlp + "gate_proj.bias", inner), (mlp + "up_proj.bias", inner)) : null,
-                Down = Parameters.Add(inner, (mlp + "down_proj.weight", width)),
+                FeedForwardNorm = Norm(at + "post_attention_layernorm.weight", width),
+                FeedForwardNormBias = normBias ? Parameters.Add(null, (at + "post_attention_layernorm.bias", width)) : null,
+                GateUp = AddGateUp(width, mlp, "weight", inner, config.IsGated),
+                GateUpBias = config.MlpBias ? AddGateUp(null, mlp, "bias", inner, config.IsGated) : null,
+                Down = IntoResidual(inner, mlp + "down_proj.weight", width),
                 DownBias = config.MlpBias ? Parameters.Add(null, (mlp + "down_proj.bias", width)) : null,
             };
         }
 
-        FinalNorm = Parameters.Add(null, ("model.norm.weight", width));
+        FinalNorm = Norm("model.norm.weight", width);
+        FinalNormBias = normBias ? Parameters.Add(null, ("model.norm.bias", width)) : null;
         Head = config.IsTied ? Embedding : Parameters.Add(width, ("lm_head.weight", config.VocabSize));
     }
 
@@ -41,12 +49,42 @@ internal sealed class DecoderLayout
     /// <summary>Block of the embedding, [V, D].</summary>
     public int Embedding { get; }
 
+    /// <summary>Block of the learned positions, [positions, D]; null for rotary ones.</summary>
+    public int? Positions { get; }
+
     /// <summary>Blocks of each layer.</summary>
     public DecoderLayer[] Layers { get; }
 
     /// <summary>Block of the last norm's weight, [D].</summary>
     public int FinalNorm { get; }
 
+    /// <summary>Block of its bias, [D]; null for an RMS norm.</summary>
+    public int? FinalNormBias { get; }
+
     /// <summary>Block of the output head, [V, D]: the embedding's where tied.</summary>
     public int Head { get; }
+
+    /// <summary>Whether a block is a norm's weight, which starts at one.</summary>
+    public bool IsNorm(int block) => _norms.Contains(block);
+
+    /// <summary>Whether a block projects into the residual stream, and starts smaller for it.</summary>
+    public bool IsIntoResidual(int block) => _intoResidual.Contains(block);
+
+    private int Norm(string name, int length)
+    {
+        int block = Parameters.Add(null, (name, length));
+        _norms.Add(block);
+        return block;
+    }
+
+    private int IntoResidual(int columns, string name, int rows)
+    {
+        int block = Parameters.Add(columns, (name, rows));
+        _intoResidual.Add(block);
+        return block;
+    }
+
+    private int AddGateUp(int? columns, string mlp, string kind, int inner, bool gated) => gated
+        ? Parameters.Add(columns, ($"{mlp}gate_proj.{kind}", inner), ($"{mlp}up_proj.{kind}", inner))
+        : Parameters.Add(columns, ($"{mlp}up_proj.{kind}", inner));
 }

@@ -37,6 +37,12 @@ public static class GreedyBatch
         for (int first = 0; first < order.Length;)
         {
             int positions = prompts[order[first]].Length + maxTokens, count = Math.Min(Math.Clamp(PositionsPerBatch / positions, 1, MostRows), order.Length - first);
+            if (model.Config.LearnedPositions)
+            {
+                // Padding shifts a text, which only relative positions do not notice.
+                count = order.Skip(first).Take(count).TakeWhile(index => prompts[index].Length == prompts[order[first]].Length).Count();
+            }
+
             int done = first;
             RunBatch(model, prompts, order[first..(first + count)], texts, maxTokens, endOfText, vocabulary, isOver, ended => progress?.Invoke(done += ended), cancellation);
             first += count;

@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 namespace Saltern.Models;
 
 /// <summary>Cosines and sines of the rotary position angles, in Hugging Face's half-split layout (RoFormer, arXiv:2104.09864).</summary>
-/// <remarks>Angle of pair i at position t: t·f with f = θ^(−2i/A), or as <see cref="RopeScalingConfig"/> changes it. Pair i is made of the elements i and i + A/2 of a head.</remarks>
+/// <remarks>Angle of pair i at position t: t·f with f = θ^(−2i/R), or as <see cref="RopeScalingConfig"/> changes it; R = A, or the part of a head that is turned. Pair i is made of the elements i and i + R/2 of a head.</remarks>
 public sealed class RotaryTable : IDisposable
 {
     private readonly Tensor _cosines;
@@ -16,22 +16,24 @@ public sealed class RotaryTable : IDisposable
         Length = length;
         using DisposeScope scope = NewDisposeScope();
         using IDisposable _ = no_grad();
-        Tensor frequencies = pow(config.RopeTheta, arange(0, config.HeadDim, 2, ScalarType.Float64).div(-config.HeadDim)); // [A/2]
-        if (config.RopeScaling is RopeScalingConfig scaling)
-        {
-            frequencies = tensor(frequencies.data<double>().Select(scaling.Scale).ToArray());
-        }
-
-        Tensor angles = outer(arange(length, ScalarType.Float64), frequencies);                     // [length, A/2]
-        angles = cat([angles, angles], dim: 1);                                                     // [length, A]
+        Tensor angles = outer(arange(length, ScalarType.Float64), tensor(Frequencies(config)));                     // [length, R/2]
+        angles = cat([angles, angles], dim: 1);                                                     // [length, R]
         _cosines = angles.cos().to(type).to(device).DetachFromDisposeScope();
         _sines = angles.sin().to(type).to(device).DetachFromDisposeScope();
+    }
+
+    /// <summary>Radians a token of each pair, [R/2], float64.</summary>
+    public static double[] Frequencies(TransformerConfig config)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        double[] plain = pow(config.RopeTheta, arange(0, config.RotaryDim, 2, ScalarType.Float64).div(-config.RotaryDim)).data<double>().ToArray();
+        return config.RopeScaling is RopeScalingConfig scaling ? [.. plain.Select(scaling.Scale)] : plain;
     }
 
     /// <summary>Number of positions.</summary>
     public long Length { get; }
 
-    /// <summary>Rows for positions start … start + length − 1, each [1, length, 1, A]; views that the caller owns.</summary>
+    /// <summary>Rows for positions start … start + length − 1, each [1, length, 1, R]; views that the caller owns.</summary>
     public (Tensor Cosines, Tensor Sines) Rows(long start, long length) =>
         (_cosines.narrow(0, start, length).unsqueeze(0).unsqueeze(2), _sines.narrow(0, start, length).unsqueeze(0).unsqueeze(2));
 

@@ -18,6 +18,14 @@ public static class TensorMath
         return (x * scale * weight).MoveToOuterDisposeScope();
     }
 
+    /// <summary>(x − mean(x)) / √(variance(x) + ε) · weight + bias over the last dimension (arXiv:1607.06450).</summary>
+    /// <param name="x">[N, D].</param>
+    /// <param name="weight">[D].</param>
+    /// <param name="bias">[D].</param>
+    /// <param name="epsilon">ε.</param>
+    /// <returns>[N, D]; the caller owns it.</returns>
+    public static Tensor LayerNorm(Tensor x, Tensor weight, Tensor bias, double epsilon) => nn.functional.layer_norm(x, [x.shape[^1]], weight, bias, epsilon);
+
     /// <summary>Turns each pair (i, i + A/2) of every head by its position's angle.</summary>
     /// <param name="x">[B, T, heads, A].</param>
     /// <param name="cosines">[1, T, 1, A].</param>
@@ -40,5 +48,21 @@ public static class TensorMath
         long size = gateUp.shape[1] / 2;
         Tensor gate = nn.functional.silu(gateUp.narrow(1, 0, size));
         return (gate * gateUp.narrow(1, size, size)).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>x·Φ(x), exactly or with tanh in Φ's place (arXiv:1606.08415).</summary>
+    /// <param name="x">Any shape.</param>
+    /// <param name="activation">A GELU; <see cref="Activation.Silu"/> belongs to <see cref="SwiGlu"/>.</param>
+    /// <returns>As x; the caller owns it.</returns>
+    public static Tensor Gelu(Tensor x, Activation activation)
+    {
+        if (activation == Activation.Gelu)
+        {
+            return nn.functional.gelu(x);
+        }
+
+        using DisposeScope scope = NewDisposeScope();
+        Tensor inner = (x * (1 + (0.044715 * x.square()))).mul(Math.Sqrt(2 / Math.PI));
+        return (0.5 * x * (1 + inner.tanh())).MoveToOuterDisposeScope();
     }
 }

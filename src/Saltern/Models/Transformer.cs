@@ -1,15 +1,16 @@
-// The whole decoder, top to bottom: embedding → L × (attention, gated feed-forward) → norm; the output head is the loss's business.
-// Llama-style: RMS norms before each layer, rotary positions, grouped-query attention, SwiGLU, optional biases, norms of queries and keys, attention window, tied head.
+// The whole decoder, top to bottom: embedding → L × (attention, feed-forward) → norm; the output head is the loss's business.
+// Llama-style unless told otherwise: RMS norms before each layer, rotary positions, grouped-query attention, SwiGLU. Options: biases, norms of queries and keys, attention window,
+// tied head, and what GPT-NeoX and GPT-2 do otherwise: LayerNorm, GELU without a gate, rotary positions for part of a head, learned positions, both branches in parallel.
 //
-// B = sequences, T = tokens of a sequence, N = B·T, D = hidden size, H = query heads, G = key/value heads, A = head size,
+// B = sequences, T = tokens of a sequence, N = B·T, D = hidden size, H = query heads, G = key/value heads, A = head size, R = elements of a head that are turned,
 // F = feed-forward size, V = vocabulary.
 using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Saltern.Models;
 
-/// <summary>A Llama-style decoder over one flat parameter buffer.</summary>
-/// <remarks>Weights are named as in Hugging Face's Llama and its kin (DecoderLayout.cs); q, k, v and gate, up are adjacent, so that each triple or pair is one product.</remarks>
+/// <summary>A decoder over one flat parameter buffer.</summary>
+/// <remarks>Weights are named as in Hugging Face's Llama (DecoderLayout.cs); q, k, v and gate, up are adjacent, so that each triple or pair is one product.</remarks>
 public sealed class Transformer : IDisposable
 {
     private const long FirstPositions = 4096;
@@ -59,18 +60,19 @@ public sealed class Transformer : IDisposable
         using IDisposable _ = no_grad();
         using var generator = new Generator((ulong)seed, CPU);
         double deviation = Config.InitializerRange, residual = deviation / Math.Sqrt(2.0 * Config.NumHiddenLayers);
-        foreach (ParameterSlice slice in Parameters.Layout.Slices)
+        foreach ((int index, ParameterBlock block) in Parameters.Layout.Blocks.Index())
         {
-            Tensor weight = Parameters.Weight(slice);
-            if (slice.Name.EndsWith("norm.weight", StringComparison.Ordinal))
+            if (_layout.IsNorm(index))
             {
-                weight.fill_(1.0);
+                Parameters[index].fill_(1.0);
             }
-            else if (slice.Shape.Length == 2)
+            else if (block.Shape.Length == 2)
             {
-                bool intoResidual = slice.Name.EndsWith("o_proj.weight", StringComparison.Ordinal) || slice.Name.EndsWith("down_proj.weight", StringComparison.Ordinal);
-                Tensor values = randn(slice.Shape, ScalarType.Float32, CPU, generator: generator).mul_(intoResidual ? residual : deviation);
-                weight.copy_(values);
+                foreach (ParameterSlice slice in block.Slices)
+                {
+                    Tensor values = randn(slice.Shape, ScalarType.Float32, CPU, generator: generator).mul_(_layout.IsIntoResidual(index) ? residual : deviation);
+                    Parameters.Weight(slice).copy_(values);
+                }
             }
         }
     }
@@ -109,7 +111,7 @@ public sealed class Transformer : IDisposable
     {
         using DisposeScope scope = NewDisposeScope();
         PlainPass pass = Pass(tokens, ranges, cache);
-        Tensor x = Embed(tokens); // [N, D]
+        Tensor x = Embed(tokens, cache?.Length ?? 0); // [N, D]
         for (int i = 0; i < _layout.Layers.Length; i++)
         {
             x = RunLayer(i, x, pass);
@@ -123,25 +125,43 @@ public sealed class Transformer : IDisposable
     internal PlainPass Pass(Tensor tokens, AttentionRanges? ranges, KeyValueCache? cache)
     {
         long length = tokens.shape[1];
-        (Tensor cosines, Tensor sines) = RotaryRows(cache?.Length ?? 0, length);
         Tensor? mask = cache is { Length: > 0 } ? cache.NextMask() : ranges?.Mask().to(Parameters.Device);
-        return new PlainPass(tokens.shape[0], length, cosines, sines, mask, cache);
+        return new PlainPass(tokens.shape[0], length, Config.LearnedPositions ? null : RotaryRows(cache?.Length ?? 0, length), mask, cache);
     }
 
-    /// <summary>Embedding of every token, [N, D].</summary>
-    internal Tensor Embed(Tensor tokens) => Parameters[Embedding].index_select(0, tokens.reshape(-1));
+    /// <summary>Embedding of every token, with its position's where positions are learned, [N, D].</summary>
+    /// <param name="tokens">[B, T].</param>
+    /// <param name="start">Position of the first token of each sequence.</param>
+    internal Tensor Embed(Tensor tokens, long start = 0)
+    {
+        Tensor embedded = Parameters[Embedding].index_select(0, tokens.reshape(-1));
+        if (_layout.Positions is not int positions)
+        {
+            return embedded;
+        }
+
+        if (start + tokens.shape[1] > Config.MaxPositionEmbeddings)
+        {
+            throw new ArgumentException($"The model has learned {Config.MaxPositionEmbeddings} positions; {start} + {tokens.shape[1]} do not fit.", nameof(tokens));
+        }
+
+        using DisposeScope scope = NewDisposeScope();
+        Tensor rows = Parameters[positions].narrow(0, start, tokens.shape[1]); // [T, D]
+        return (embedded.view(tokens.shape[0], tokens.shape[1], Config.HiddenSize) + rows).view(embedded.shape).MoveToOuterDisposeScope();
+    }
 
     /// <summary>One layer by libtorch's operations, [N, D] → [N, D]; the caller owns the result.</summary>
     internal Tensor RunLayer(int index, Tensor x, PlainPass pass)
     {
         using DisposeScope scope = NewDisposeScope();
         DecoderLayer layer = _layout.Layers[index];
-        x = x + Attention(layer, TensorMath.RmsNorm(x, Parameters[layer.AttentionNorm], Config.RmsNormEps), pass, index);
-        return (x + FeedForward(layer, TensorMath.RmsNorm(x, Parameters[layer.FeedForwardNorm], Config.RmsNormEps))).MoveToOuterDisposeScope();
+        Tensor attended = x + Attention(layer, Norm(x, layer.AttentionNorm, layer.AttentionNormBias), pass, index);
+        Tensor read = Config.UseParallelResidual ? x : attended;
+        return (attended + FeedForward(layer, Norm(read, layer.FeedForwardNorm, layer.FeedForwardNormBias))).MoveToOuterDisposeScope();
     }
 
     /// <summary>The last norm, [N, D] → [N, D].</summary>
-    internal Tensor Finish(Tensor x) => TensorMath.RmsNorm(x, Parameters[FinalNorm], Config.RmsNormEps);
+    internal Tensor Finish(Tensor x) => Norm(x, FinalNorm, _layout.FinalNormBias);
 
     /// <summary>Next-token scores of whole sequences; training never calls it, because [N, V] is the largest tensor there is.</summary>
     /// <returns>[N, V]; the caller owns it.</returns>
@@ -177,8 +197,8 @@ public sealed class Transformer : IDisposable
     {
         int heads = Config.NumAttentionHeads, groups = Config.NumKeyValueHeads, size = Config.HeadDim;
         Tensor qkv = Linear(x, layer.Qkv, layer.QkvBias).view(pass.Batch, pass.Length, heads + (2 * groups), size); // [B, T, H+2G, A]
-        Tensor q = TensorMath.Rotate(HeadNorm(qkv.narrow(2, 0, heads), layer.QueryNorm), pass.Cosines, pass.Sines).transpose(1, 2);      // [B, H, T, A]
-        Tensor k = TensorMath.Rotate(HeadNorm(qkv.narrow(2, heads, groups), layer.KeyNorm), pass.Cosines, pass.Sines).transpose(1, 2); // [B, G, T, A]
+        Tensor q = Rotate(HeadNorm(qkv.narrow(2, 0, heads), layer.QueryNorm), pass).transpose(1, 2);                // [B, H, T, A]
+        Tensor k = Rotate(HeadNorm(qkv.narrow(2, heads, groups), layer.KeyNorm), pass).transpose(1, 2);             // [B, G, T, A]
         Tensor v = qkv.narrow(2, heads + groups, groups).transpose(1, 2);                                           // [B, G, T, A]
         if (pass.Cache is not null)
         {
@@ -203,21 +223,38 @@ public sealed class Transformer : IDisposable
         return Linear(mixed.transpose(1, 2).reshape(pass.Batch * pass.Length, heads * size), layer.Output, layer.OutputBias);
     }
 
+    // LayerNorm where there is a bias, otherwise an RMS norm. [N, D] → [N, D]
+    private Tensor Norm(Tensor x, int weight, int? bias) => bias is int b
+        ? TensorMath.LayerNorm(x, Parameters[weight], Parameters[b], Config.LayerNormEps!.Value)
+        : TensorMath.RmsNorm(x, Parameters[weight], Config.RmsNormEps);
+
     // RMS norm over each head, where the family has one. [B, T, heads, A]
     private Tensor HeadNorm(Tensor x, int? weight) => weight is int w ? TensorMath.RmsNorm(x, Parameters[w], Config.RmsNormEps) : x;
 
-    // SwiGLU: down(silu(gate(x)) · up(x)). [N, D] → [N, D]
+    // The first R elements of each head turned, the others as they are. [B, T, heads, A]
+    private Tensor Rotate(Tensor x, PlainPass pass)
+    {
+        if (pass.Angles is not (Tensor cosines, Tensor sines))
+        {
+            return x;
+        }
+
+        int turned = Config.RotaryDim, kept = Config.HeadDim - turned;
+        return kept == 0 ? TensorMath.Rotate(x, cosines, sines) : cat([TensorMath.Rotate(x.narrow(-1, 0, turned), cosines, sines), x.narrow(-1, turned, kept)], dim: -1);
+    }
+
+    // SwiGLU, down(silu(gate(x)) · up(x)), or down(gelu(up(x))). [N, D] → [N, D]
     private Tensor FeedForward(DecoderLayer layer, Tensor x)
     {
-        Tensor gateUp = Linear(x, layer.GateUp, layer.GateUpBias); // [N, 2F]
-        return Linear(TensorMath.SwiGlu(gateUp), layer.Down, layer.DownBias);
+        Tensor inner = Linear(x, layer.GateUp, layer.GateUpBias); // [N, 2F], without a gate [N, F]
+        return Linear(Config.IsGated ? TensorMath.SwiGlu(inner) : TensorMath.Gelu(inner, Config.HiddenAct), layer.Down, layer.DownBias);
     }
 
     // Weights of a wider type than the products' are rounded for this use; their gradients come back in the weights' own type.
     private Tensor Linear(Tensor x, int weight, int? bias) =>
         nn.functional.linear(x.to(ProductType), Parameters[weight].to(ProductType), bias is int b ? Parameters[b].to(ProductType) : null);
 
-    /// <summary>Cosines and sines of some positions, each [1, length, 1, A]; the caller owns the views.</summary>
+    /// <summary>Cosines and sines of some positions, each [1, length, 1, R]; the caller owns the views.</summary>
     internal (Tensor Cosines, Tensor Sines) RotaryRows(long start, long length)
     {
         if (_rotary is null || _rotary.Length < start + length)

@@ -3,9 +3,34 @@ using Saltern.Configuration;
 
 namespace Saltern.Models;
 
-/// <summary>Shape of a Llama-style decoder; the keys are those of Hugging Face's <c>config.json</c>.</summary>
+/// <summary>What the feed-forward layer does between its projections; the words are Hugging Face's.</summary>
+public enum Activation
+{
+    /// <summary>Gated: silu(gate(x)) · up(x) (SwiGLU, arXiv:2002.05202).</summary>
+    Silu,
+
+    /// <summary>Not gated: x·Φ(x), the exact form (arXiv:1606.08415).</summary>
+    Gelu,
+
+    /// <summary>Not gated: the same with tanh, x/2·(1 + tanh(√(2/π)·(x + 0.044715·x³))).</summary>
+    GeluNew,
+
+    /// <summary>As <see cref="GeluNew"/>: another library's word for it.</summary>
+    GeluFast,
+
+    /// <summary>As <see cref="GeluNew"/>: another library's word for it.</summary>
+    GeluPytorchTanh,
+}
+
+/// <summary>Shape of a decoder; the keys are those of Hugging Face's <c>config.json</c>. Which options go together: <see cref="OptionRules"/>.</summary>
 public sealed record TransformerConfig : IValidated
 {
+    /// <summary>ε of the RMS norms where nothing is given.</summary>
+    internal const double DefaultRmsNormEps = 1e-5;
+
+    /// <summary>Base of the rotary frequencies where nothing is given.</summary>
+    internal const double DefaultRopeTheta = 10_000.0;
+
     /// <summary>A named shape whose values stand where this section gives none; null for none. See <see cref="ModelPresets"/>.</summary>
     public string? Preset { get; init; }
 
@@ -29,21 +54,38 @@ public sealed record TransformerConfig : IValidated
     [Range(0, 1_024)]
     public int NumKeyValueHeads { get; init; }
 
-    /// <summary>Width of one head, even; 0 takes hidden_size / num_attention_heads.</summary>
+    /// <summary>Width of one head, even with rotary positions; 0 takes hidden_size / num_attention_heads.</summary>
     [Range(0, 4_096)]
     public int HeadDim { get; init; }
 
-    /// <summary>F, width inside the gated feed-forward layer; 0 takes the preset's, or 8/3 of the hidden size rounded up to a multiple of 32.</summary>
+    /// <summary>F, width inside the feed-forward layer; 0 takes the preset's, or 8/3 of the hidden size rounded up to a multiple of 32.</summary>
     [Range(0, 262_144)]
     public int IntermediateSize { get; init; }
 
+    /// <summary>What the feed-forward layer does between its projections; <see cref="Activation.Silu"/> is gated, the others are not.</summary>
+    public Activation HiddenAct { get; init; }
+
     /// <summary>ε of the RMS normalisation.</summary>
     [Range(1e-12, 1e-1)]
-    public double RmsNormEps { get; init; } = 1e-5;
+    public double RmsNormEps { get; init; } = DefaultRmsNormEps;
+
+    /// <summary>ε of LayerNorm, with weight and bias, in place of the RMS norms (GPT-NeoX, GPT-2); null for RMS norms.</summary>
+    [Range(1e-12, 1e-1)]
+    public double? LayerNormEps { get; init; }
+
+    /// <summary>Whether attention and feed-forward layer both read the block's input and are added together (GPT-NeoX), instead of one after the other.</summary>
+    public bool UseParallelResidual { get; init; }
+
+    /// <summary>Whether each position adds a learned vector to the embedding (GPT-2), instead of turning queries and keys.</summary>
+    public bool LearnedPositions { get; init; }
+
+    /// <summary>Share of each head, from its first element on, that rotary positions turn; in (0, 1], an even number of elements.</summary>
+    [Range(0.0, 1.0)]
+    public double PartialRotaryFactor { get; init; } = 1.0;
 
     /// <summary>θ, base of the rotary position frequencies.</summary>
     [Range(1.0, 1e12)]
-    public double RopeTheta { get; init; } = 10_000.0;
+    public double RopeTheta { get; init; } = DefaultRopeTheta;
 
     /// <summary>Scaling of those frequencies; null for none.</summary>
     public RopeScalingConfig? RopeScaling { get; init; }
@@ -64,7 +106,7 @@ public sealed record TransformerConfig : IValidated
     /// <summary>Whether each query and key head has an RMS norm before it is rotated (Qwen3).</summary>
     public bool QkNorm { get; init; }
 
-    /// <summary>Whether the three feed-forward projections have biases.</summary>
+    /// <summary>Whether the feed-forward projections have biases.</summary>
     public bool MlpBias { get; init; }
 
     /// <summary>Longest sequence the model is meant for, tokens; 0 takes the data's sequence length.</summary>
@@ -80,7 +122,13 @@ public sealed record TransformerConfig : IValidated
     public bool IsTied => TieWordEmbeddings ?? false;
 
     /// <summary>Whether own kernels exist for every part of the shape.</summary>
-    public bool HasFusedPath => !QkNorm;
+    public bool HasFusedPath => !QkNorm && LayerNormEps is null;
+
+    /// <summary>Whether the feed-forward layer has a gate.</summary>
+    public bool IsGated => HiddenAct == Activation.Silu;
+
+    /// <summary>Elements of a head that rotary positions turn.</summary>
+    public int RotaryDim => LearnedPositions ? 0 : (int)(HeadDim * PartialRotaryFactor);
 
     /// <summary>Fills what is open: the preset's values, then the derived ones.</summary>
     /// <param name="tokenizerVocabulary">Number of token ids, used where <see cref="VocabSize"/> is 0.</param>
@@ -135,30 +183,23 @@ public sealed record TransformerConfig : IValidated
         {
             yield return new ConfigurationProblem("num_attention_heads", $"= {c.NumAttentionHeads} does not divide hidden_size = {c.HiddenSize}. Change one of them, or give head_dim.");
         }
-        else if (c.HeadDim % 2 != 0)
+        else if (!LearnedPositions && c.HeadDim % 2 != 0)
         {
             yield return new ConfigurationProblem("head_dim", $"= {c.HeadDim} is odd. Rotary positions turn pairs, so it must be even.");
         }
-
-        // Each pair below would be a model that no program but this one could read.
-        if (QkvBias && (AttentionBias || QkNorm))
+        else if (!LearnedPositions && (c.RotaryDim < 2 || c.RotaryDim % 2 != 0))
         {
-            yield return new ConfigurationProblem("qkv_bias", "goes with neither attention_bias nor qk_norm: no family of models has both.");
-        }
-
-        if (MlpBias && (QkvBias || QkNorm || SlidingWindow > 0))
-        {
-            yield return new ConfigurationProblem("mlp_bias", "goes with none of qkv_bias, qk_norm and sliding_window: no family of models has both.");
-        }
-
-        if (SlidingWindow > 0 && AttentionBias && !QkNorm)
-        {
-            yield return new ConfigurationProblem("sliding_window", "does not go with attention_bias, unless there is qk_norm: no family of models has both.");
+            yield return new ConfigurationProblem("partial_rotary_factor", $"= {PartialRotaryFactor} turns {c.RotaryDim} of a head's {c.HeadDim} elements. Rotary positions turn pairs, so it must be even, and at least 2.");
         }
 
         if (c.NumAttentionHeads % c.NumKeyValueHeads != 0)
         {
             yield return new ConfigurationProblem("num_key_value_heads", $"= {c.NumKeyValueHeads} does not divide num_attention_heads = {c.NumAttentionHeads}.");
+        }
+
+        foreach (ConfigurationProblem problem in OptionRules.Problems(c))
+        {
+            yield return problem;
         }
     }
 

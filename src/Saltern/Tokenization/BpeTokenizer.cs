@@ -84,6 +84,9 @@ public sealed class BpeTokenizer
         return TokenizerJsonReader.Read(path, definition => new BpeTokenizer(definition));
     }
 
+    /// <summary>As <see cref="Load"/>, from what the file holds.</summary>
+    internal static BpeTokenizer Parse(string path, byte[] content) => TokenizerJsonReader.Read(path, content, definition => new BpeTokenizer(definition));
+
     /// <summary>Writes a tokenizer.json that Hugging Face's library and this one read; equal tokenizers give equal files, byte for byte.</summary>
     /// <exception cref="IOException">The file cannot be written; an existing one is then left as it was.</exception>
     public void Save(string path)

@@ -21,17 +21,16 @@ internal static class TokenizerJsonReader
 
     /// <summary>Reads the file and builds from it; every failure carries the file's name.</summary>
     /// <exception cref="DataFormatException">The file is missing, too large, damaged or of another kind.</exception>
-    public static T Read<T>(string path, Func<BpeDefinition, T> build)
+    public static T Read<T>(string path, Func<BpeDefinition, T> build) => Read(path, () => ReadWhole(path), build);
+
+    /// <summary>As <see cref="Read{T}(string, Func{BpeDefinition, T})"/>, from what the file holds.</summary>
+    internal static T Read<T>(string path, byte[] content, Func<BpeDefinition, T> build) => Read(path, () => content, build);
+
+    private static T Read<T>(string path, Func<byte[]> content, Func<BpeDefinition, T> build)
     {
         try
         {
-            using var stream = File.OpenRead(path);
-            if (stream.Length > MaximumFileBytes)
-            {
-                throw new DataFormatException($"the file has {stream.Length} bytes; at most {MaximumFileBytes} are read");
-            }
-
-            using var document = Parse(stream);
+            using var document = Parse(content());
             return build(Read(new JsonPlace(document.RootElement, "")));
         }
         catch (DataFormatException error)
@@ -48,12 +47,22 @@ internal static class TokenizerJsonReader
         }
     }
 
-    private static JsonDocument Parse(FileStream stream)
+    private static byte[] ReadWhole(string path)
+    {
+        // The length first: a pipe, which would wait for ever, has none.
+        long? length = new FileInfo(path) is { Exists: true } file ? file.Length : null;
+        return length switch
+        {
+            0 => throw new DataFormatException("no valid JSON, so no tokenizer.json: the file is empty"),
+            > MaximumFileBytes => throw new DataFormatException($"the file has {length} bytes; at most {MaximumFileBytes} are read"),
+            _ => File.ReadAllBytes(path),
+        };
+    }
+
+    private static JsonDocument Parse(byte[] bytes)
     {
         try
         {
-            byte[] bytes = new byte[stream.Length];
-            stream.ReadExactly(bytes);
             ReadOnlyMemory<byte> text = bytes.AsMemory(bytes.AsSpan().StartsWith(Encoding.UTF8.Preamble) ? Encoding.UTF8.Preamble.Length : 0);
 
             // The parser looks at bytes of names and texts only when they are asked for: once here instead of at every place that shows one.

@@ -144,7 +144,8 @@ public sealed class RunParts : IDisposable
     /// <summary>The student: fresh, from <c>init_from</c>, or, where a checkpoint is about to fill it, empty. The caller owns it.</summary>
     /// <param name="config">Validated recipe.</param>
     /// <param name="resumes">Whether a checkpoint fills it.</param>
-    public Transformer CreateStudent(RunConfig config, bool resumes)
+    /// <param name="loading">Is told of the loading; null for nobody.</param>
+    public Transformer CreateStudent(RunConfig config, bool resumes, IProgress<WeightProgress>? loading = null)
     {
         Transformer student = Compute.Apply(new Transformer(Model, trainable: true, device: Compute.Device));
         if (!resumes && config.InitFrom is null)
@@ -153,16 +154,18 @@ public sealed class RunParts : IDisposable
         }
         else if (!resumes)
         {
-            ModelFolder.LoadWeights(ModelLocation.Resolve(config.InitFrom!), student);
+            ModelFolder.LoadWeights(ModelLocation.Resolve(config.InitFrom!), student, loading);
         }
 
         return student;
     }
 
     /// <summary>The teacher, in memory or on disk; null where none is needed. The caller owns it.</summary>
-    public Teacher? CreateTeacher(RunConfig config) => !config.Distils ? null
+    /// <param name="config">Validated recipe.</param>
+    /// <param name="loading">Is told of the loading; null for nobody.</param>
+    public Teacher? CreateTeacher(RunConfig config, IProgress<WeightProgress>? loading = null) => !config.Distils ? null
         : TeacherCache is not null ? new CachedTeacher(TeacherCache)
-        : TeacherFolder is not null ? new LiveTeacher(Compute.Apply(ModelFolder.Load(TeacherFolder, trainable: false, Compute.Device)), config.Teacher!.Temperature)
+        : TeacherFolder is not null ? new LiveTeacher(Compute.Apply(ModelFolder.Load(TeacherFolder, trainable: false, Compute.Device, progress: loading)), config.Teacher!.Temperature)
         : null;
 
     /// <summary>Says what is allowed but likely not meant.</summary>
@@ -266,7 +269,10 @@ public sealed class RunParts : IDisposable
             Collect(problems, () =>
             {
                 TransformerConfig given = ModelFolder.LoadConfig(ModelLocation.Resolve(config.InitFrom));
-                if (given with { MaxPositionEmbeddings = 0, InitializerRange = 0 } != model with { MaxPositionEmbeddings = 0, InitializerRange = 0, Preset = null })
+
+                // Rotary positions have no weights: their number may be another.
+                int positions = model.LearnedPositions ? model.MaxPositionEmbeddings : given.MaxPositionEmbeddings;
+                if (given with { InitializerRange = 0 } != model with { MaxPositionEmbeddings = positions, InitializerRange = 0, Preset = null })
                 {
                     throw new ConfigurationException($"init_from = {config.InitFrom} has another shape than the section model: {given} against {model}.");
                 }

@@ -27,6 +27,9 @@ public sealed record TrainingRunOptions
     /// <summary>Told what a person should know: one line each.</summary>
     public Action<string> Log { get; init; } = _ => { };
 
+    /// <summary>Told how far the loading of weights is: initial ones, a teacher's, a checkpoint's.</summary>
+    public IProgress<WeightProgress>? Loading { get; init; }
+
     /// <summary>Takes the figures beside the run folder's own files.</summary>
     public IReadOnlyList<IMetricsSink> Sinks { get; init; } = [];
 
@@ -78,17 +81,17 @@ public sealed class TrainingRun : IDisposable
         _peak = options.MatmulPeak ?? MatmulPeak.Measure();
         DomainNames = parts.Text.Domains;
         _tokenBytes = ModelEvaluation.TokenBytes(parts.Tokenizer);
-        Transformer student = parts.CreateStudent(config, folder.ResumeStep is not null);
+        Transformer student = parts.CreateStudent(config, folder.ResumeStep is not null, options.Loading);
         Teacher? teacher = null;
         try
         {
             long loading = Stopwatch.GetTimestamp();
-            teacher = parts.CreateTeacher(config);
+            teacher = parts.CreateTeacher(config, options.Loading);
             double teacherSeconds = Stopwatch.GetElapsedTime(loading).TotalSeconds;
             _trainer = new Trainer(config, student, teacher, parts.Batches, parts.Tokenizer.VocabularySize, DomainNames, parts.Compute, threads);
             if (folder.ResumeStep is int resumeStep)
             {
-                _trainer.Restore(Checkpoint.Load(folder.Checkpoints.PathOf(resumeStep), student, _trainer.Optimizer) with { Threads = threads, Products = MatrixProduct.Library });
+                _trainer.Restore(Checkpoint.Load(folder.Checkpoints.PathOf(resumeStep), student, _trainer.Optimizer, options.Loading) with { Threads = threads, Products = MatrixProduct.Library });
                 using torch.Tensor random = torch.tensor(Convert.FromBase64String(State.RandomState));
                 torch.set_rng_state(random);
                 _savedStep = resumeStep;

@@ -58,6 +58,19 @@ public class SafeTensorsFileTests
         Assert.Contains(expected, message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(new byte[0], "too few")]                                                     // HeaderTooSmall
+    [InlineData(new byte[] { 0x3C, 0, 0, 0, 0, 0, 0, 0 }, "claims 60 bytes")]                 // InvalidHeaderLength: '<' and nothing behind
+    [InlineData(new byte[] { 0x3C, 0, 0, 0, 0, 0xFF, 0xFF, 0xFF }, "the format allows")]      // HeaderTooLarge
+    [InlineData(new byte[] { 1, 0, 0, 0, 0, 0, 0, 0, 0xFF }, "does not begin with '{'")]      // InvalidHeader: no UTF-8
+    [InlineData(new byte[] { 1, 0, 0, 0, 0, 0, 0, 0, (byte)'{' }, "damaged")]                 // InvalidHeaderDeserialization
+    public void FilesOfTheFormatsOwnTests_AreRefused(byte[] file, string expected)
+    {
+        using var folder = new TemporaryFolder();
+        string path = folder.Write("hostile.safetensors", file);
+        Assert.Contains(expected, Assert.Throws<DataFormatException>(() => SafeTensorsFile.ReadHeader(path)).Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void TensorsThatShareTheirBytes_AreRefused()
     {

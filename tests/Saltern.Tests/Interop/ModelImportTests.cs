@@ -45,7 +45,7 @@ public class ModelImportTests
         using var folder = new TemporaryFolder();
         using var source = new TemporaryFolder();
         FamilyModel.Write(source, "qwen2");
-        var seen = new List<ImportProgress>();
+        var seen = new List<WeightProgress>();
         TransformerConfig config = ModelImport.Run(source.Path, folder["model"], new Collector(seen), Cancellation);
         Assert.Equal(ModelFlops.Parameters(config), seen[^1].Values);
         Assert.Equal(seen[^1].Values, seen[^1].TotalValues);
@@ -84,6 +84,27 @@ public class ModelImportTests
     }
 
     [Fact]
+    public void TablesOfOlderFiles_MustSayWhatTheConfigSays()
+    {
+        using var folder = new TemporaryFolder();
+        FamilyModel.Write(folder, "pythia");
+        string config = File.ReadAllText(folder["config.json"]);
+        using (Transformer model = ModelFolder.Load(folder.Path, trainable: false))
+        {
+            Assert.Equal(4, model.Config.RotaryDim);
+        }
+
+        folder.Write("config.json", config.Replace("\"rotary_emb_base\":10000", "\"rotary_emb_base\":5000", StringComparison.Ordinal));
+        Assert.Contains("inv_freq has the frequency 0.01", Refusal(), StringComparison.Ordinal);
+        folder.Write("config.json", config.Replace("\"max_position_embeddings\":64", "\"max_position_embeddings\":32", StringComparison.Ordinal));
+        Assert.Contains("attention.bias is [1, 1, 64, 64], expected [1, 1, 32, 32]", Refusal(), StringComparison.Ordinal);
+        folder.Write("config.json", config.Replace("\"num_hidden_layers\":2", "\"num_hidden_layers\":1", StringComparison.Ordinal));
+        Assert.Contains("tensors that the model does not know: gpt_neox.layers.1.", Refusal(), StringComparison.Ordinal); // a layer that is not there has no masks either
+
+        string Refusal() => Assert.Throws<DataFormatException>(() => ModelFolder.Load(folder.Path, trainable: false)).Message;
+    }
+
+    [Fact]
     public void ASecondCopyOfATiedHead_MustBeACopy()
     {
         using var folder = new TemporaryFolder();
@@ -103,6 +124,9 @@ public class ModelImportTests
     [Theory]
     [InlineData("mistral")]
     [InlineData("qwen3")]
+    [InlineData("pythia")]
+    [InlineData("neox-sequential")]
+    [InlineData("gpt2")]
     public void Cache_GivesTheSameAsWholeSequences(string family)
     {
         using var folder = new TemporaryFolder();
@@ -135,15 +159,18 @@ public class ModelImportTests
         Assert.Equal([0, 0, 1, 2, 3, 4], AttentionRanges.Window(1, 6, 2).First);
     }
 
-    [Fact]
-    public void AFolderOfAnotherFamily_TeachesAndIsGoneOnFrom()
+    public static TheoryData<string> OtherFamilies => new("qwen3", "gpt_neox", "gpt2");
+
+    [Theory]
+    [MemberData(nameof(OtherFamilies))]
+    public void AFolderOfAnotherFamily_TeachesAndIsGoneOnFrom(string family)
     {
         using var folder = new TemporaryFolder();
-        TransformerConfig shape = TinyRun.TeacherShape with { QkNorm = true };
+        TransformerConfig shape = family switch { "gpt_neox" => TinyRun.GptNeoxShape, "gpt2" => TinyRun.Gpt2Shape, _ => TinyRun.TeacherShape with { QkNorm = true } };
         RunConfig first = TinyRun.Shared.Plain("first", 5) with { Model = shape };
         Train(first, folder["first"]);
         string teacher = new CheckpointStore(folder["first"]).PathOf(5), config = File.ReadAllText(Path.Combine(teacher, ModelFolder.ConfigFile));
-        Assert.Contains("\"qwen3\"", config, StringComparison.Ordinal);
+        Assert.Contains($"\"{family}\"", config, StringComparison.Ordinal);
 
         ModelImport.Run(teacher, folder["hf"], cancellation: Cancellation); // a bare Hugging Face folder, without anything of a run
         RunConfig salt = TinyRun.Shared.Plain("salt", 5);
@@ -170,8 +197,8 @@ public class ModelImportTests
         run.Finish();
     }
 
-    private sealed class Collector(List<ImportProgress> seen) : IProgress<ImportProgress>
+    private sealed class Collector(List<WeightProgress> seen) : IProgress<WeightProgress>
     {
-        public void Report(ImportProgress value) => seen.Add(value);
+        public void Report(WeightProgress value) => seen.Add(value);
     }
 }

@@ -171,4 +171,35 @@ public class TransformerTests
         using Tensor x = tensor(new double[] { 1, 3 }, 1, 2), y = TensorMath.SwiGlu(x);
         Assert.Equal(3 / (1 + Math.Exp(-1)), y.item<double>(), 12);
     }
+
+    [Fact]
+    public void LayerNorm_HandWorked()
+    {
+        // Mean 3, variance 4: (1 − 3)/2 = −1 and 1, times the weight, plus the bias.
+        using Tensor x = tensor(new double[] { 1, 5 }, 1, 2), weight = tensor(new double[] { 1, 2 }), bias = tensor(new double[] { 10, 20 }), y = TensorMath.LayerNorm(x, weight, bias, 0);
+        Assert.Equal([9, 22], y.data<double>().ToArray(), (a, b) => Math.Abs(a - b) < 1e-12);
+    }
+
+    [Fact]
+    public void Gelu_HasTheValuesOfTheNormalDistribution()
+    {
+        // Φ(1) = 0.8413447460685429; with tanh 0.8411919906082768 (arXiv:1606.08415's approximation at 1).
+        using Tensor one = tensor(new double[] { 1 }), exact = TensorMath.Gelu(one, Activation.Gelu);
+        Assert.Equal(0.8413447460685429, exact.item<double>(), 12);
+        foreach (Activation word in new[] { Activation.GeluNew, Activation.GeluFast, Activation.GeluPytorchTanh })
+        {
+            using Tensor approximate = TensorMath.Gelu(one, word);
+            Assert.Equal(0.8411919906082768, approximate.item<double>(), 12);
+        }
+    }
+
+    [Fact]
+    public void LearnedPositions_EndWhereTheTableEnds()
+    {
+        TransformerConfig shape = (Tiny(groups: 4) with { LayerNormEps = 1e-5, HiddenAct = Activation.Gelu, AttentionBias = true, MlpBias = true, LearnedPositions = true }).Resolve(37, 12);
+        using var model = new Transformer(shape, trainable: false);
+        using Tensor tokens = zeros([1, 13], ScalarType.Int64);
+        Assert.Contains("learned 12 positions", Assert.Throws<ArgumentException>(() => model.HiddenStates(tokens)).Message, StringComparison.Ordinal);
+        Assert.Equal(ModelFlops.Parameters(shape), model.Parameters.Layout.ParameterCount);
+    }
 }

@@ -95,6 +95,17 @@ public sealed class TokenizerJsonErrorTests : IDisposable
     }
 
     [Fact]
+    public void Load_OfAPipe_DoesNotWait()
+    {
+        using (var mkfifo = System.Diagnostics.Process.Start("mkfifo", _folder.File("pipe.json")))
+        {
+            mkfifo.WaitForExit();
+        }
+
+        AssertNamed("pipe.json", "the file is empty");
+    }
+
+    [Fact]
     public void Load_OfDeeplyNestedJson_SaysSo()
     {
         File.WriteAllText(_folder.File("deep.json"), string.Concat(Enumerable.Repeat("{\"model\":", 10_000)));

@@ -59,5 +59,22 @@ internal sealed class TinyRun : IDisposable
 
     public static TransformerConfig TeacherShape => Shape(16);
 
+    /// <summary>GPT-NeoX: parallel branches, half of each head turned.</summary>
+    public static TransformerConfig GptNeoxShape => Gpt2Shape with { LearnedPositions = false, UseParallelResidual = true, PartialRotaryFactor = 0.5, HiddenAct = Activation.Gelu, TieWordEmbeddings = false };
+
+    public static TransformerConfig Gpt2Shape => new()
+    {
+        HiddenSize = 24,
+        NumHiddenLayers = 2,
+        NumAttentionHeads = 3,
+        IntermediateSize = 48,
+        LayerNormEps = 1e-5,
+        HiddenAct = Activation.GeluNew,
+        LearnedPositions = true,
+        AttentionBias = true,
+        MlpBias = true,
+        TieWordEmbeddings = true,
+    };
+
     private static TransformerConfig Shape(int hidden) => new() { HiddenSize = hidden, NumHiddenLayers = 2, NumAttentionHeads = 2, NumKeyValueHeads = 1, IntermediateSize = 32, TieWordEmbeddings = true };
 }

@@ -12,7 +12,7 @@ namespace Saltern.Tests.Training;
 
 public class TrainingRunTests
 {
-    public static TheoryData<string> Arms => new("baseline", "step", "linear_ratio", "auto", "gated", "mixed");
+    public static TheoryData<string> Arms => new("baseline", "step", "linear_ratio", "auto", "gated", "mixed", "gpt_neox", "gpt2");
 
     [Theory]
     [MemberData(nameof(Arms))]
@@ -342,6 +342,8 @@ public class TrainingRunTests
             Objective = new ObjectiveConfig { Causal = 0.5, Prefix = 0.3, Span = 0.2, Sentinels = 4 },
             Data = TinyRun.Shared.Plain(arm, steps).Data with { Mixture = new MixtureConfig { Temperature = 2, MaxEpochs = 0.5 } },
         },
+        "gpt_neox" => TinyRun.Shared.Salt(arm, steps, new DistillationConfig { Transition = TransitionKind.Step, Start = StepPoint.FromShare(0.5) }) with { Model = TinyRun.GptNeoxShape },
+        "gpt2" => TinyRun.Shared.Plain(arm, steps) with { Model = TinyRun.Gpt2Shape },
         "masked" => TinyRun.Shared.Plain(arm, steps) with { Data = TinyRun.Shared.Plain(arm, steps).Data with { MaskDocuments = true } },
         _ => TinyRun.Shared.Salt(arm, steps, new DistillationConfig { Transition = TransitionKind.Constant, Gate = GateKind.TopProbability, GateThreshold = 0.1, Renormalise = true }),
     };
