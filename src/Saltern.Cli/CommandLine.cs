@@ -23,6 +23,7 @@ public static class CommandLine
             EvalCommand.Create(),
             GenerateCommand.Create(),
             ImportCommand.Create(),
+            ExportCommand.Create(),
             CompareCommand.Create(),
         };
         ParseResult parsed = root.Parse(args);
