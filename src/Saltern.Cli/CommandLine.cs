@@ -24,6 +24,7 @@ public static class CommandLine
             EvalCommand.Create(),
             GenerateCommand.Create(),
             ImportCommand.Create(),
+            ExportCommand.Create(),
             CompareCommand.Create(),
             StudyCommand.Create(),
             RecipeCommand.Create(),

@@ -49,14 +49,19 @@ public static partial class DurableFolder
     }
 
     /// <summary>Writes a text file under a temporary name, flushes it and renames it.</summary>
-    public static void WriteText(string path, string text)
+    public static void WriteText(string path, string text) => WriteFile(path, file => file.Write(System.Text.Encoding.UTF8.GetBytes(text)));
+
+    /// <summary>Writes a file under a temporary name, flushes it and renames it.</summary>
+    /// <param name="path">Final path; a file that is there is replaced.</param>
+    /// <param name="write">Fills the file.</param>
+    public static void WriteFile(string path, Action<Stream> write)
     {
         string temporary = path + ".writing";
         try
         {
             using (var file = new FileStream(temporary, FileMode.Create, FileAccess.Write))
             {
-                file.Write(System.Text.Encoding.UTF8.GetBytes(text));
+                write(file);
                 file.Flush(flushToDisk: true);
             }
 

@@ -30,7 +30,14 @@ public static class SafeTensorsFile
     /// <param name="path">File to create.</param>
     /// <param name="tensors">Name, shape and the pieces of each; read while writing, one after the other.</param>
     /// <param name="metadata">Free text to keep beside them.</param>
-    internal static void WriteFloat32(string path, IReadOnlyList<(string Name, long[] Shape, IEnumerable<ReadOnlyMemory<byte>> Pieces)> tensors, IReadOnlyDictionary<string, string> metadata)
+    internal static void WriteFloat32(string path, IReadOnlyList<(string Name, long[] Shape, IEnumerable<ReadOnlyMemory<byte>> Pieces)> tensors, IReadOnlyDictionary<string, string> metadata) =>
+        Write(path, [.. tensors.Select(tensor => new OutgoingTensor(tensor.Name, tensor.Shape, WeightType.F32, tensor.Pieces))], metadata);
+
+    /// <summary>Writes tensors of types that the format has; the stream is flushed to the disk before this returns.</summary>
+    /// <param name="path">File to create.</param>
+    /// <param name="tensors">Written in this order.</param>
+    /// <param name="metadata">Free text to keep beside them.</param>
+    internal static void Write(string path, IReadOnlyList<OutgoingTensor> tensors, IReadOnlyDictionary<string, string> metadata)
     {
         using var header = new MemoryStream();
         using (var json = new Utf8JsonWriter(header))
@@ -44,17 +51,16 @@ public static class SafeTensorsFile
 
             json.WriteEndObject();
             long at = 0;
-            foreach ((string name, long[] shape, _) in tensors)
+            foreach (OutgoingTensor tensor in tensors)
             {
-                long bytes = shape.Aggregate(4L, (product, size) => product * size);
-                json.WriteStartObject(name);
-                json.WriteString("dtype", "F32");
+                json.WriteStartObject(tensor.Name);
+                json.WriteString("dtype", TypeName(tensor.Type));
                 json.WriteStartArray("shape");
-                Array.ForEach(shape, json.WriteNumberValue);
+                Array.ForEach(tensor.Shape, json.WriteNumberValue);
                 json.WriteEndArray();
                 json.WriteStartArray("data_offsets");
                 json.WriteNumberValue(at);
-                json.WriteNumberValue(at += bytes);
+                json.WriteNumberValue(at += tensor.Bytes);
                 json.WriteEndArray();
                 json.WriteEndObject();
             }
@@ -73,23 +79,21 @@ public static class SafeTensorsFile
         BinaryPrimitives.WriteInt64LittleEndian(length, header.Length);
         file.Write(length);
         header.WriteTo(file);
-        foreach ((string name, long[] shape, IEnumerable<ReadOnlyMemory<byte>> pieces) in tensors)
+        foreach (OutgoingTensor tensor in tensors)
         {
-            long written = 0, expected = shape.Aggregate(4L, (product, size) => product * size);
-            foreach (ReadOnlyMemory<byte> piece in pieces)
-            {
-                file.Write(piece.Span);
-                written += piece.Length;
-            }
-
-            if (written != expected)
-            {
-                throw new ArgumentException($"{name} has {written} bytes, but its shape needs {expected}.", nameof(tensors));
-            }
+            tensor.WriteTo(file);
         }
 
         file.Flush(flushToDisk: true);
     }
+
+    private static string TypeName(WeightType type) => type switch
+    {
+        WeightType.F32 => "F32",
+        WeightType.BF16 => "BF16",
+        WeightType.F16 => "F16",
+        _ => throw new ArgumentOutOfRangeException(nameof(type), type, "safetensors has no such type."),
+    };
 
     private static IEnumerable<ReadOnlyMemory<byte>> Whole(Func<ReadOnlyMemory<byte>> bytes)
     {

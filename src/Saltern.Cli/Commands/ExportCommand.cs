@@ -1,0 +1,67 @@
+using System.CommandLine;
+using System.Diagnostics;
+using System.Globalization;
+using Saltern.Checkpoints;
+using Saltern.Cli.Terminal;
+using Saltern.Interop;
+using Saltern.Models;
+
+namespace Saltern.Cli.Commands;
+
+/// <summary><c>saltern export MODEL</c>: a model for other programs, as a Hugging Face folder or a GGUF file.</summary>
+public static class ExportCommand
+{
+    private const double Gigabyte = 1e9;
+    private const string HuggingFace = "hf", Gguf = "gguf";
+
+    /// <summary>The verb.</summary>
+    public static Command Create()
+    {
+        var model = new Argument<string>("MODEL") { Description = "Run folder, checkpoint folder or Hugging Face folder." };
+        var format = new Option<string>("--format") { Description = "hf: a folder that Hugging Face's libraries load. gguf: one file for llama.cpp and what is built on it.", Required = true };
+        format.AcceptOnlyFromAmong(HuggingFace, Gguf);
+        var output = new Option<string>("--out") { Description = "Folder (hf) or file (gguf) to create.", Required = true };
+        var type = new Option<string>("--dtype") { Description = "Type of the weights; q8_0 is for gguf. f32 loses nothing.", DefaultValueFactory = _ => WeightTypes.NameOf(WeightType.F32) };
+        type.AcceptOnlyFromAmong([.. WeightTypes.Names]);
+        var shard = new Option<double?>("--shard-gb") { Description = "hf: gigabytes (10⁹ bytes) of weights a file; more make several files with an index. 5 by default." };
+        var command = new Command("export", "Write a model for other programs: a Hugging Face folder or a GGUF file.") { model, format, output, type, shard };
+        command.SetAction(parsed => CommandRunner.Run(json: false, (console, cancellation) =>
+        {
+            string target = parsed.GetRequiredValue(output);
+            ExportOptions options = Options(parsed.GetRequiredValue(format), parsed.GetValue(type)!, parsed.GetValue(shard));
+            string source = ModelLocation.Resolve(parsed.GetRequiredValue(model));
+            long start = Stopwatch.GetTimestamp();
+            ExportResult result;
+            using (var status = new StatusLine(console))
+            {
+                result = ModelExport.Run(source, target, options, WeightsLine.On(status, "exporting"), cancellation);
+            }
+
+            foreach (string warning in result.Warnings)
+            {
+                console.Line($"Note: {warning}");
+            }
+
+            console.Line(string.Create(CultureInfo.InvariantCulture,
+                $"{target}: {ModelFlops.Parameters(result.Config):N0} parameters in {WeightTypes.NameOf(options.Type)}, {result.Files.Count} weight file{(result.Files.Count == 1 ? "" : "s")}, {result.Bytes / Gigabyte:0.000} GB, {Stopwatch.GetElapsedTime(start).TotalSeconds:0.0} s"));
+            return ExitCode.Done;
+        }));
+        return command;
+    }
+
+    private static ExportOptions Options(string format, string type, double? shard)
+    {
+        if (shard is not null && format == Gguf)
+        {
+            throw new ConfigurationException("--shard-gb is for --format hf; a GGUF file is one file.");
+        }
+
+        if (shard is <= 0 or > 1e6 or double.NaN)
+        {
+            throw new ConfigurationException($"--shard-gb = {shard} is outside (0, 1000000].");
+        }
+
+        var options = new ExportOptions { Format = format == Gguf ? ExportFormat.Gguf : ExportFormat.HuggingFace, Type = WeightTypes.Parse(type) };
+        return shard is double size ? options with { ShardBytes = Math.Max(1, (long)(size * Gigabyte)) } : options;
+    }
+}
