@@ -119,9 +119,10 @@ internal sealed record TeacherParts(string? Folder, TeacherCache? Cache, string 
             throw new ConfigurationException($"teacher.path = {path} has another tokenizer than the data set ({fingerprint} against {tokenizer.Fingerprint}). Soft labels need the same token ids: train the teacher on data of the same tokenizer.");
         }
 
-        if (shape.VocabSize != tokenizer.VocabularySize)
+        // More rows than ids are padding, which gets no probability anywhere.
+        if (shape.VocabSize < tokenizer.VocabularySize)
         {
-            throw new ConfigurationException($"teacher.path = {path} has {shape.VocabSize} rows in its vocabulary, the tokenizer {tokenizer.VocabularySize} ids. Teachers with a padded vocabulary are not supported yet.");
+            throw new ConfigurationException($"teacher.path = {path} has {shape.VocabSize} rows in its vocabulary, fewer than the {tokenizer.VocabularySize} ids of its tokenizer, so they do not belong together.");
         }
     }
 
