@@ -27,7 +27,7 @@ public abstract class Transition
     /// <param name="config">Validated.</param>
     /// <param name="totalSteps">T.</param>
     public static int LastTeacherStep(DistillationConfig config, int totalSteps) =>
-        config.Transition == TransitionKind.Auto ? config.Maximum.Resolve(totalSteps) - 1 : Math.Min(totalSteps, ScheduledTransition.Window(config, totalSteps).FirstZero - 1);
+        config.Transition == TransitionKind.Auto ? config.Maximum.Resolve(totalSteps) - 1 : Math.Min(totalSteps, config.Schedule.Window(totalSteps).FirstZero - 1);
 
     /// <summary>The transition that a configuration describes.</summary>
     /// <param name="config">Validated.</param>
