@@ -68,6 +68,7 @@ public class MistakeTests(Workspace workspace) : IClassFixture<Workspace>
         (int code, _, string error) = SalternProcess.Run("train", workspace["salt.yaml"], "--set", $"data.path={workspace["other"]}", "--out", workspace["refused"]);
         Assert.Equal(2, code);
         Assert.Contains("has another tokenizer than the data set", error, StringComparison.Ordinal);
+        Assert.Contains("replace the section distillation by 'alignment: { weight: 0.1, start: 0, end: 0.5 }'", error, StringComparison.Ordinal);
         Assert.False(Directory.Exists(workspace["refused"]));
     }
 

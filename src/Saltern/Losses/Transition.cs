@@ -38,6 +38,12 @@ public abstract class Transition
         config.Transition == TransitionKind.Auto
             ? new AutoTransition(config, totalSteps, warmupSteps, domainCount)
             : new ScheduledTransition(config, totalSteps, domainCount);
+
+    /// <summary>The transition of an alignment's λ.</summary>
+    /// <param name="config">Validated.</param>
+    /// <param name="totalSteps">T.</param>
+    /// <param name="domainCount">Domains of the data.</param>
+    public static Transition Create(AlignmentConfig config, int totalSteps, int domainCount) => new ScheduledTransition(config.Schedule, smoothing: 0, totalSteps, domainCount);
 }
 
 /// <summary>ω of one step.</summary>
