@@ -68,18 +68,29 @@ public class MistakeTests(Workspace workspace) : IClassFixture<Workspace>
         (int code, _, string error) = SalternProcess.Run("train", workspace["salt.yaml"], "--set", $"data.path={workspace["other"]}", "--out", workspace["refused"]);
         Assert.Equal(2, code);
         Assert.Contains("has another tokenizer than the data set", error, StringComparison.Ordinal);
+        Assert.Contains("replace the section distillation by 'alignment: { weight: 0.1, start: 0, end: 0.5 }'", error, StringComparison.Ordinal);
         Assert.False(Directory.Exists(workspace["refused"]));
     }
 
     [Fact]
-    public void ATeacherWithAPaddedVocabulary_IsRefused()
+    public void ATeacherWithAPaddedVocabulary_Teaches_AndOneWithFewerRowsThanIdsIsRefused()
     {
         string padded = workspace["padded"];
         (int code, _, string error) = SalternProcess.Run("train", workspace["teacher.yaml"], "--set", "model.vocab_size=384", "--set", "training.steps=2", "--set", "schedule.warmup_steps=1", "--out", padded);
         Assert.True(code == 0, error);
-        (code, _, error) = SalternProcess.Run("train", workspace["salt.yaml"], "--set", $"teacher.path={padded}", "--out", workspace["refused2"]);
+        (code, _, error) = SalternProcess.Run("train", workspace["salt.yaml"], "--set", $"teacher.path={padded}", "--set", "training.steps=10", "--set", "schedule.warmup_steps=1", "--out", workspace["taught"]);
+        Assert.True(code == 0, error);
+        string config = Directory.EnumerateFiles(Path.Combine(padded, "checkpoints"), "config.json", SearchOption.AllDirectories).Last(), folder = workspace["narrow"];
+        Directory.CreateDirectory(folder);
+        foreach (string name in new[] { "config.json", "model.safetensors", "tokenizer.json" })
+        {
+            File.Copy(Path.Combine(Path.GetDirectoryName(config)!, name), Path.Combine(folder, name));
+        }
+
+        File.WriteAllText(Path.Combine(folder, "config.json"), File.ReadAllText(config).Replace("384", "319", StringComparison.Ordinal));
+        (code, _, error) = SalternProcess.Run("train", workspace["salt.yaml"], "--set", $"teacher.path={folder}", "--out", workspace["refused2"]);
         Assert.Equal(2, code);
-        Assert.Contains("has 384 rows in its vocabulary, the tokenizer 320 ids", error, StringComparison.Ordinal);
+        Assert.Contains("has 319 rows in its vocabulary, fewer than the 320 ids of its tokenizer", error, StringComparison.Ordinal);
     }
 
     [Theory]

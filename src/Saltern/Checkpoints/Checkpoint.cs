@@ -11,6 +11,9 @@ public static class Checkpoint
     /// <summary>State of the optimizer, by the names of the weights.</summary>
     public const string OptimizerFile = "optimizer.safetensors";
 
+    /// <summary>Projection of an alignment and the state of its optimizer; only while stage 1 lasts, and no part of the model.</summary>
+    public const string AlignmentFile = "alignment.safetensors";
+
     /// <summary>Step, data position, random state, transition.</summary>
     public const string StateFile = "trainer_state.json";
 
@@ -30,6 +33,11 @@ public static class Checkpoint
         ModelFolder.Save(temporary, content.Config, content.Weights);
         DurableFolder.WriteText(Path.Combine(temporary, ModelFolder.TokenizerFile), tokenizerJson);
         SafeTensorsFile.WriteFloat32(Path.Combine(temporary, OptimizerFile), content.OptimizerTensors, new Dictionary<string, string> { ["updates"] = $"{content.Updates}" });
+        if (content.AlignmentTensors.Count > 0)
+        {
+            SafeTensorsFile.WriteFloat32(Path.Combine(temporary, AlignmentFile), content.AlignmentTensors, new Dictionary<string, string> { ["updates"] = $"{content.Updates}" });
+        }
+
         DurableFolder.WriteText(Path.Combine(temporary, StateFile), JsonSerializer.Serialize(content.State, Json));
         CheckpointManifest.Write(temporary);
     });
@@ -43,6 +51,25 @@ public static class Checkpoint
         TrainState state = LoadState(folder);
         optimizer.UpdateCount = state.Updates;
         return state;
+    }
+
+    /// <summary>Fills an alignment that is not over; nothing without one.</summary>
+    /// <exception cref="CheckpointException">The checkpoint has none, or another teacher's.</exception>
+    public static void LoadAlignment(string folder, AlignmentStage? alignment)
+    {
+        if (alignment is null)
+        {
+            return;
+        }
+
+        string path = Path.Combine(folder, AlignmentFile);
+        if (!File.Exists(path))
+        {
+            throw new CheckpointException($"{folder} has no {AlignmentFile}, but the recipe's alignment is not over. Go on with the recipe that wrote it.");
+        }
+
+        OptimizerStateReader.Fill(path, SafeTensorsFile.ReadHeader(path), alignment.State);
+        alignment.UpdateCount = LoadState(folder).Updates;
     }
 
     /// <summary>What is wrong with a checkpoint; null where it is whole and can be gone on from.</summary>

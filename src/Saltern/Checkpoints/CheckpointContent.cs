@@ -12,18 +12,20 @@ public sealed unsafe class CheckpointContent : IDisposable
 {
     private readonly MappedMemory? _copy;
 
-    private CheckpointContent(Transformer model, Optimizer optimizer, TrainState state, bool copies)
+    private CheckpointContent(Transformer model, Optimizer optimizer, TrainState state, AlignmentStage? alignment, bool copies)
     {
         (Config, Updates, State) = (model.Config, optimizer.UpdateCount, state);
         if (!copies)
         {
             Weights = ModelFolder.Tensors(model);
-            OptimizerTensors = [.. optimizer.State.Select(tensor => (tensor.Name, tensor.Shape, (Func<ReadOnlyMemory<byte>>)(() => tensor.ToBytes())))];
+            OptimizerTensors = [.. optimizer.State.Select(Live)];
+            AlignmentTensors = [.. (alignment?.State ?? []).Select(Live)];
             return;
         }
 
         IReadOnlyList<StoredTensor> tensors = StoredWeights.Of(model.Config, model.Parameters.Layout);
-        _copy = new MappedMemory(tensors.Sum(tensor => tensor.Count) + optimizer.State.Sum(tensor => tensor.ByteCount / sizeof(float)));
+        IReadOnlyList<OptimizerTensor> aligned = alignment?.State ?? [];
+            _copy = new MappedMemory(tensors.Sum(tensor => tensor.Count) + optimizer.State.Concat(aligned).Sum(tensor => tensor.ByteCount / sizeof(float)));
         long at = 0;
         Weights = [.. tensors.Select(tensor =>
         {
@@ -32,6 +34,7 @@ public sealed unsafe class CheckpointContent : IDisposable
             return Copy(tensor.Name, tensor.Shape, weight, tensor.Count, ref at);
         })];
         OptimizerTensors = [.. optimizer.State.Select(tensor => Copy(tensor.Name, tensor.Shape, tensor.Values, tensor.ByteCount / sizeof(float), ref at))];
+        AlignmentTensors = [.. aligned.Select(tensor => Copy(tensor.Name, tensor.Shape, tensor.Values, tensor.ByteCount / sizeof(float), ref at))];
     }
 
     /// <summary>The model's shape.</summary>
@@ -43,6 +46,9 @@ public sealed unsafe class CheckpointContent : IDisposable
     /// <summary>The same of the optimizer's state.</summary>
     internal IReadOnlyList<(string Name, long[] Shape, Func<ReadOnlyMemory<byte>> Bytes)> OptimizerTensors { get; }
 
+    /// <summary>The same of an alignment's projection and its optimizer; empty without one.</summary>
+    internal IReadOnlyList<(string Name, long[] Shape, Func<ReadOnlyMemory<byte>> Bytes)> AlignmentTensors { get; }
+
     /// <summary>Updates made.</summary>
     internal long Updates { get; }
 
@@ -50,13 +56,15 @@ public sealed unsafe class CheckpointContent : IDisposable
     internal TrainState State { get; }
 
     /// <summary>Reads the run's memory when it is written: nothing may change until then.</summary>
-    public static CheckpointContent Of(Transformer model, Optimizer optimizer, TrainState state) => new(model, optimizer, state, copies: false);
+    public static CheckpointContent Of(Transformer model, Optimizer optimizer, TrainState state, AlignmentStage? alignment = null) => new(model, optimizer, state, alignment, copies: false);
 
     /// <summary>Copies weights and optimizer state now; takes as much memory as they do until it is disposed.</summary>
-    public static CheckpointContent CopyOf(Transformer model, Optimizer optimizer, TrainState state) => new(model, optimizer, state, copies: true);
+    public static CheckpointContent CopyOf(Transformer model, Optimizer optimizer, TrainState state, AlignmentStage? alignment = null) => new(model, optimizer, state, alignment, copies: true);
 
     /// <summary>Gives a copy's memory back to the system.</summary>
     public void Dispose() => _copy?.Dispose();
+
+    private static (string Name, long[] Shape, Func<ReadOnlyMemory<byte>> Bytes) Live(OptimizerTensor tensor) => (tensor.Name, tensor.Shape, () => tensor.ToBytes());
 
     private (string Name, long[] Shape, Func<ReadOnlyMemory<byte>> Bytes) Copy(string name, long[] shape, torch.Tensor values, long count, ref long at)
     {

@@ -20,8 +20,15 @@ internal static class OptimizerStateReader
             throw new CheckpointException($"{path} holds the state of 'optimizer.kind: {OptimizerConfig.Name(found)}', but the recipe says '{OptimizerConfig.Name(expected)}'. Go on with '{OptimizerConfig.Name(found)}', or start a new run.");
         }
 
+        Fill(path, entries, optimizer.State);
+    }
+
+    /// <summary>Reads tensors by name: all that the file has, and all that are asked for.</summary>
+    /// <exception cref="CheckpointException">One is missing, superfluous or of another shape or type.</exception>
+    public static void Fill(string path, IReadOnlyList<SafeTensorsEntry> entries, IReadOnlyList<OptimizerTensor> tensors)
+    {
         Dictionary<string, SafeTensorsEntry> byName = entries.ToDictionary(entry => entry.Name);
-        foreach (OptimizerTensor tensor in optimizer.State)
+        foreach (OptimizerTensor tensor in tensors)
         {
             if (!byName.TryGetValue(tensor.Name, out SafeTensorsEntry? entry) || entry.Type != "F32" || !entry.Shape.AsSpan().SequenceEqual(tensor.Shape))
             {
@@ -30,12 +37,12 @@ internal static class OptimizerStateReader
             }
         }
 
-        if (byName.Keys.Except(optimizer.State.Select(tensor => tensor.Name)).FirstOrDefault() is string extra)
+        if (byName.Keys.Except(tensors.Select(tensor => tensor.Name)).FirstOrDefault() is string extra)
         {
             throw new CheckpointException($"{path}: '{extra}' belongs to nothing that the recipe's optimizer keeps. Go on with the recipe that wrote it.");
         }
 
-        foreach (OptimizerTensor tensor in optimizer.State)
+        foreach (OptimizerTensor tensor in tensors)
         {
             tensor.Fill(bytes => SafeTensorsFile.ReadBytes(path, byName[tensor.Name], bytes));
         }

@@ -80,6 +80,9 @@ public sealed record RunConfig : IValidated, IRunRecipe
     /// <summary>The two stages; null for plain next-token training (BASELINE).</summary>
     public DistillationConfig? Distillation { get; init; }
 
+    /// <summary>Hidden-state alignment instead of soft labels, for a teacher with any tokenizer; null for none.</summary>
+    public AlignmentConfig? Alignment { get; init; }
+
     /// <summary>Selected samples for stage 1; null for all.</summary>
     public SelectionConfig? Selection { get; init; }
 
@@ -122,12 +125,15 @@ public sealed record RunConfig : IValidated, IRunRecipe
     /// <summary>Whether the run distils at all.</summary>
     public bool Distils => Distillation is { Weight: > 0 };
 
-    /// <summary>Name of the method: <c>baseline</c>, <c>rkd</c> or <c>salt</c>; on selected data <c>selected</c> (without a teacher) or <c>salt_ds</c>.</summary>
+    /// <summary>Whether the run aligns hidden states.</summary>
+    public bool Aligns => Alignment is { Weight: > 0 };
+
+    /// <summary>Name of the method: <c>baseline</c>, <c>rkd</c>, <c>salt</c> or <c>aligned</c>; on selected data <c>selected</c> (without a teacher) or <c>salt_ds</c>.</summary>
     public string Arm => (Selection is not null, Distils) switch
     {
         (true, true) => "salt_ds",
         (true, false) => "selected",
-        (false, false) => "baseline",
+        (false, false) => Aligns ? "aligned" : "baseline",
         _ => Distillation!.Transition == TransitionKind.Constant ? "rkd" : "salt",
     };
 
@@ -147,9 +153,14 @@ public sealed record RunConfig : IValidated, IRunRecipe
             yield return new ConfigurationProblem("teacher", "is missing, but distillation.weight is above 0. Name a teacher, or remove the section distillation.");
         }
 
-        if (Teacher is not null && Distillation is null)
+        if (Teacher is not null && Distillation is null && Alignment is null)
         {
-            yield return new ConfigurationProblem("distillation", "is missing, so the teacher would be ignored. Add the section, or remove the section teacher.");
+            yield return new ConfigurationProblem("distillation", "is missing, so the teacher would be ignored. Add the section (or alignment, for a teacher with another tokenizer), or remove the section teacher.");
+        }
+
+        foreach (ConfigurationProblem problem in AlignmentProblems())
+        {
+            yield return problem;
         }
 
         if (Products == ProductChoice.Onednn && !MatrixProduct.OneDnnIsThere)
@@ -178,6 +189,45 @@ public sealed record RunConfig : IValidated, IRunRecipe
         }
     }
 
+    // What alignment has no use for, or cannot do.
+    private IEnumerable<ConfigurationProblem> AlignmentProblems()
+    {
+        if (Alignment is null)
+        {
+            yield break;
+        }
+
+        if (Distillation is not null)
+        {
+            yield return new ConfigurationProblem("alignment", "and distillation do not go together: one teacher helps by soft labels or by hidden states. Remove one of the sections.");
+        }
+
+        if (Teacher is null && Aligns)
+        {
+            yield return new ConfigurationProblem("teacher", "is missing, but alignment.weight is above 0. Name a teacher, or remove the section alignment.");
+        }
+
+        if (Teacher is { Cache: not null })
+        {
+            yield return new ConfigurationProblem("teacher.cache", "holds soft labels, which alignment does not use. Name the model as teacher.path.");
+        }
+
+        if (Teacher is { Temperature: not 1.0 })
+        {
+            yield return new ConfigurationProblem("teacher.temperature", "divides logits, which alignment does not use. Remove it.");
+        }
+
+        if (Objective is { IsMixed: true })
+        {
+            yield return new ConfigurationProblem("objective", "mixes in inputs that are not running text, which a teacher with another tokenizer cannot read. Remove it, or the section alignment.");
+        }
+
+        if (Selection is not null)
+        {
+            yield return new ConfigurationProblem("selection", "is not used together with alignment. Remove one of the sections.");
+        }
+    }
+
     // What only the number of steps decides: windows and warm-up that do not fit into the run.
     private List<string> ScheduleProblems()
     {
@@ -188,6 +238,11 @@ public sealed record RunConfig : IValidated, IRunRecipe
         if (Distils && !Distillation!.Validate().Any())
         {
             Collect(problems, () => _ = Transition.Create(Distillation, Training.Steps, Schedule.WarmupSteps, 1));
+        }
+
+        if (Aligns && !Alignment!.Validate().Any())
+        {
+            Collect(problems, () => _ = Transition.Create(Alignment, Training.Steps, 1));
         }
 
         return problems;

@@ -51,6 +51,9 @@ public sealed class Batch
     /// <summary>Inputs of some samples, [count, T], int64; the caller owns the tensor.</summary>
     public Tensor Inputs(IReadOnlyList<int> rows) => tensor(Gather(_inputs, rows), rows.Count, SequenceLength);
 
+    /// <summary>Input ids of one sample, [T].</summary>
+    public ReadOnlySpan<long> InputIds(int row) => _inputs.AsSpan(row * SequenceLength, SequenceLength);
+
     /// <summary>Labels of some samples: the token after each input, [count · T]; negative where a position does not count.</summary>
     public long[] Labels(IReadOnlyList<int> rows) => Gather(_labels, rows);
 

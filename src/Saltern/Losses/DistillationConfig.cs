@@ -114,33 +114,20 @@ public sealed record DistillationConfig : IValidated
     /// <summary>Whether the gated weights are scaled up so that their mean stays near ω, each at most 0.95.</summary>
     public bool Renormalise { get; init; }
 
+    /// <summary>ω over the steps, but for <c>auto</c>, which finds its own.</summary>
+    public WeightSchedule Schedule => new("distillation", Transition, Weight, Start, End);
+
     /// <inheritdoc/>
     public IEnumerable<ConfigurationProblem> Validate()
     {
-        bool window = Transition is TransitionKind.Linear or TransitionKind.LinearRatio or TransitionKind.Cosine;
-        if (window && (Start is null || End is null))
+        foreach (ConfigurationProblem problem in Schedule.Validate())
         {
-            yield return new ConfigurationProblem(Start is null ? "start" : "end", $"is missing. The transition '{Name(Transition)}' runs from start to end: give both, as shares of the run (0.15) or steps (150).");
-        }
-
-        if (Transition == TransitionKind.Step && Start is null)
-        {
-            yield return new ConfigurationProblem("start", "is missing. The transition 'step' needs the last step with the teacher, as a share of the run (0.25) or a step (250).");
-        }
-
-        if (!window && End is not null)
-        {
-            yield return new ConfigurationProblem("end", $"is not used by the transition '{Name(Transition)}'. Remove it.");
-        }
-
-        if (Transition is TransitionKind.Auto or TransitionKind.Constant && Start is not null)
-        {
-            yield return new ConfigurationProblem("start", $"is not used by the transition '{Name(Transition)}'. Remove it.");
+            yield return problem;
         }
 
         if (Transition is TransitionKind.Auto or TransitionKind.LinearRatio && Weight >= 1.0)
         {
-            yield return new ConfigurationProblem("weight", $"= 1 has no finite ratio ω/(1 − ω), which the transition '{Name(Transition)}' lowers. Use a weight below 1, or another transition.");
+            yield return new ConfigurationProblem("weight", $"= 1 has no finite ratio ω/(1 − ω), which the transition '{Schedule.KindName}' lowers. Use a weight below 1, or another transition.");
         }
 
         if (GapLow >= GapHigh)
@@ -152,7 +139,7 @@ public sealed record DistillationConfig : IValidated
         {
             foreach (string key in AutoKeysThatWereChanged())
             {
-                yield return new ConfigurationProblem(key, $"is used by the transition 'auto' only, not by '{Name(Transition)}'. Remove it.");
+                yield return new ConfigurationProblem(key, $"is used by the transition 'auto' only, not by '{Schedule.KindName}'. Remove it.");
             }
         }
 
@@ -231,6 +218,4 @@ public sealed record DistillationConfig : IValidated
             yield return new ConfigurationProblem("gate_domains", "is used by 'gate: domain' only. Remove it.");
         }
     }
-
-    private static string Name(TransitionKind kind) => kind == TransitionKind.LinearRatio ? "linear_ratio" : kind.ToString().ToLowerInvariant();
 }

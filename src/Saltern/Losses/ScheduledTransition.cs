@@ -11,12 +11,21 @@ public sealed class ScheduledTransition : Transition
     /// <summary>Resolves the window for a run of <paramref name="totalSteps"/> steps.</summary>
     /// <exception cref="ConfigurationException">The window is empty, reversed or outside the run.</exception>
     public ScheduledTransition(DistillationConfig config, int totalSteps, int domainCount)
+        : this(config.Schedule, config.Smoothing, totalSteps, domainCount)
     {
-        _kind = config.Transition;
-        _domainCount = domainCount;
-        _weight = config.Weight;
-        _gap = new SmoothedGap(config.Smoothing * totalSteps);
-        (LastFullStep, FirstZeroStep) = Window(config, totalSteps);
+    }
+
+    /// <summary>Resolves the window of any weight; where a teacher has no losses, as in alignment, nothing is observed and the gap stays unknown.</summary>
+    /// <param name="schedule">Validated.</param>
+    /// <param name="smoothing">Time constant of the smoothed gap, share of the run.</param>
+    /// <param name="totalSteps">T.</param>
+    /// <param name="domainCount">Domains of the data.</param>
+    /// <exception cref="ConfigurationException">The window is empty, reversed or outside the run.</exception>
+    public ScheduledTransition(WeightSchedule schedule, double smoothing, int totalSteps, int domainCount)
+    {
+        (_kind, _weight, _domainCount) = (schedule.Kind, schedule.Weight, domainCount);
+        _gap = new SmoothedGap(smoothing * totalSteps);
+        (LastFullStep, FirstZeroStep) = schedule.Window(totalSteps);
     }
 
     /// <summary>n₁, the last step with ω₀.</summary>
@@ -27,26 +36,6 @@ public sealed class ScheduledTransition : Transition
 
     /// <inheritdoc/>
     public override double Gap => _gap.Value;
-
-    /// <summary>n₁ and n₂ in steps.</summary>
-    /// <exception cref="ConfigurationException">The window is reversed or outside the run.</exception>
-    public static (int LastFull, int FirstZero) Window(DistillationConfig config, int totalSteps)
-    {
-        if (config.Transition == TransitionKind.Constant || config.Weight == 0)
-        {
-            return config.Weight == 0 ? (0, 1) : (totalSteps, totalSteps + 1);
-        }
-
-        int start = config.Start!.Value.Resolve(totalSteps);
-        int end = config.Transition == TransitionKind.Step ? start + 1 : config.End!.Value.Resolve(totalSteps);
-        bool isStep = config.Transition == TransitionKind.Step;
-        if (end < start || start > totalSteps || (!isStep && Math.Max(end, start + 1) > totalSteps))
-        {
-            throw new ConfigurationException($"distillation.start = {config.Start} and distillation.end = {config.End?.ToString() ?? "(none)"} are steps {start} and {end} of {totalSteps}. The window must run forward and end inside the run.");
-        }
-
-        return (start, Math.Max(end, start + 1));
-    }
 
     /// <summary>ω_j by the closed form.</summary>
     public double WeightAt(int step)

@@ -27,7 +27,7 @@ public abstract class Transition
     /// <param name="config">Validated.</param>
     /// <param name="totalSteps">T.</param>
     public static int LastTeacherStep(DistillationConfig config, int totalSteps) =>
-        config.Transition == TransitionKind.Auto ? config.Maximum.Resolve(totalSteps) - 1 : Math.Min(totalSteps, ScheduledTransition.Window(config, totalSteps).FirstZero - 1);
+        config.Transition == TransitionKind.Auto ? config.Maximum.Resolve(totalSteps) - 1 : Math.Min(totalSteps, config.Schedule.Window(totalSteps).FirstZero - 1);
 
     /// <summary>The transition that a configuration describes.</summary>
     /// <param name="config">Validated.</param>
@@ -38,6 +38,12 @@ public abstract class Transition
         config.Transition == TransitionKind.Auto
             ? new AutoTransition(config, totalSteps, warmupSteps, domainCount)
             : new ScheduledTransition(config, totalSteps, domainCount);
+
+    /// <summary>The transition of an alignment's λ.</summary>
+    /// <param name="config">Validated.</param>
+    /// <param name="totalSteps">T.</param>
+    /// <param name="domainCount">Domains of the data.</param>
+    public static Transition Create(AlignmentConfig config, int totalSteps, int domainCount) => new ScheduledTransition(config.Schedule, smoothing: 0, totalSteps, domainCount);
 }
 
 /// <summary>ω of one step.</summary>

@@ -41,8 +41,9 @@ internal sealed unsafe class FusedDecoder : IDisposable
     /// <param name="ranges">Keys each query sees; null for causal attention.</param>
     /// <param name="keep">Whether <see cref="Backward"/> follows.</param>
     /// <param name="recompute">Whether only each layer's input is kept, and the rest made again in the backward pass.</param>
+    /// <param name="layers">Layers to run, without the last norm where there are more; null for all.</param>
     /// <returns>[N, D]; the caller owns it.</returns>
-    public Tensor Forward(Tensor tokens, AttentionRanges? ranges, bool keep, bool recompute)
+    public Tensor Forward(Tensor tokens, AttentionRanges? ranges, bool keep, bool recompute, int? layers = null)
     {
         using IDisposable _ = no_grad();
         using DisposeScope scope = NewDisposeScope();
@@ -55,7 +56,7 @@ internal sealed unsafe class FusedDecoder : IDisposable
         _parallel = new ParallelOptions { MaxDegreeOfParallelism = get_num_threads() };
         Tensor x = Embed(tokens, keep ? _kept[0].Input : _residual, rows);
         bool addBranch = false;
-        for (int i = 0; i < _kept.Length; i++)
+        for (int i = 0; i < (layers ?? _kept.Length); i++)
         {
             // A pass that keeps nothing uses the first layer's buffers for all layers, and adds to the residual stream in place.
             Kept kept = _kept[keep && !recompute ? i : 0];
@@ -63,6 +64,12 @@ internal sealed unsafe class FusedDecoder : IDisposable
             Norm(x, addBranch, input, _model.Layer(i).AttentionNorm, kept.AttentionScales);
             x = RunLayer(i, input.Rows(rows), kept, keep ? kept.Middle : _residual, tokens, ranges, keep);
             addBranch = true;
+        }
+
+        if (layers < _kept.Length)
+        {
+            // The residual stream between two layers, with the branch that the next norm would have added.
+            return x.add(_branch.Rows(rows)).MoveToOuterDisposeScope();
         }
 
         Tensor hidden = empty(rows, _config.HiddenSize);
@@ -83,15 +90,23 @@ internal sealed unsafe class FusedDecoder : IDisposable
     /// <summary>Number of the last forward pass, by which its way back is asked for.</summary>
     public long LastPass { get; private set; }
 
+    /// <summary>Residual stream after some layers of a pass that kept its activations, [N, D]; owned by this, to be read before the way back.</summary>
+    /// <param name="pass">Number of the forward pass.</param>
+    /// <param name="layers">From 1 to L − 1.</param>
+    public Tensor KeptAfter(long pass, int layers) => pass == LastPass && _pending is not null
+        ? _kept[layers].Input.Rows((int)_pending.Value.Tokens.numel())
+        : throw Gone();
+
     /// <summary>Adds the gradients of all weights but the output head's to the flat gradient; a tied head's share is the caller's, as an untied one's is.</summary>
     /// <param name="pass">Number of the forward pass.</param>
     /// <param name="hiddenGradient">∂L/∂(final hidden states), [N, D], contiguous.</param>
+    /// <param name="innerGradient">What a loss on the residual stream after some layers adds to the gradient there; null for none.</param>
     /// <exception cref="InvalidOperationException">It kept nothing, another pass has followed it, or it has been gone back already.</exception>
-    public void Backward(long pass, Tensor hiddenGradient)
+    public void Backward(long pass, Tensor hiddenGradient, (int Layers, Tensor Values)? innerGradient = null)
     {
         (Tensor tokens, AttentionRanges? ranges, bool recompute) = pass == LastPass && _pending is not null
             ? _pending.Value
-            : throw new InvalidOperationException("The activations of this pass are gone: each is gone back once, before the model's next pass.");
+            : throw Gone();
         _pending = null;
         using IDisposable _ = no_grad();
         using DisposeScope scope = NewDisposeScope();
@@ -111,6 +126,10 @@ internal sealed unsafe class FusedDecoder : IDisposable
 
             FeedForwardBackward(_model.Layer(i), kept, dx, branch, rows);
             AttentionBackward(_model.Layer(i), kept, input, dx, branch, tokens, ranges);
+            if (i == innerGradient?.Layers)
+            {
+                dx.add_(innerGradient.Value.Values);
+            }
         }
 
         AddToEmbedding(tokens, dx);
@@ -131,6 +150,8 @@ internal sealed unsafe class FusedDecoder : IDisposable
             kept.Dispose();
         }
     }
+
+    private static InvalidOperationException Gone() => new("The activations of this pass are gone: each is gone back once, before the model's next pass.");
 
     // From the layer's normalised input on: attention, then the feed-forward layer whose result stays in _branch. Returns the residual stream between the two.
     private Tensor RunLayer(int index, Tensor input, Kept kept, ActivationBuffer middle, Tensor tokens, AttentionRanges? ranges, bool keep)

@@ -9,9 +9,13 @@ public abstract class TrainingPass : IDisposable
     /// <summary>Final hidden states, normalised, [N, D]; owned by the pass.</summary>
     public abstract Tensor Hidden { get; }
 
+    /// <summary>Residual stream after the inner layer that was asked for, [N, D]; null where none was. Owned by the pass; only to be read, and before the way back.</summary>
+    public abstract Tensor? Inner { get; }
+
     /// <summary>Adds the gradients of all weights but the output head's own share to the model's gradients; once.</summary>
     /// <param name="hiddenGradient">∂L/∂<see cref="Hidden"/>, [N, D], contiguous.</param>
-    public abstract void Backward(Tensor hiddenGradient);
+    /// <param name="innerGradient">What a loss on <see cref="Inner"/> adds, ∂L/∂<see cref="Inner"/> without the way through the layers above, [N, D]; null for none.</param>
+    public abstract void Backward(Tensor hiddenGradient, Tensor? innerGradient = null);
 
     /// <summary>Frees the hidden states and what else the pass kept.</summary>
     public void Dispose()
@@ -28,21 +32,47 @@ public abstract class TrainingPass : IDisposable
 }
 
 /// <summary>A pass through libtorch's operations and automatic differentiation.</summary>
-internal sealed class AutogradPass(Tensor hidden) : TrainingPass
+internal sealed class AutogradPass : TrainingPass
 {
-    public override Tensor Hidden => hidden;
+    public AutogradPass(Transformer model, Tensor tokens, AttentionRanges? ranges, int? innerLayer)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        PlainPass pass = model.Pass(tokens, ranges, cache: null);
+        Tensor x = model.RunLayers(model.Embed(tokens), pass, 0, innerLayer ?? 0);
+        Inner = innerLayer is null ? null : x.DetachFromDisposeScope();
+        Hidden = model.Finish(model.RunLayers(x, pass, innerLayer ?? 0, model.Config.NumHiddenLayers)).DetachFromDisposeScope();
+    }
 
-    public override void Backward(Tensor hiddenGradient) => hidden.backward([hiddenGradient]);
+    public override Tensor Hidden { get; }
+
+    public override Tensor? Inner { get; }
+
+    public override void Backward(Tensor hiddenGradient, Tensor? innerGradient = null)
+    {
+        if (innerGradient is null)
+        {
+            Hidden.backward([hiddenGradient]);
+        }
+        else
+        {
+            autograd.backward([Hidden, Inner!], [hiddenGradient, innerGradient]);
+        }
+    }
+
+    protected override void Release() => Inner?.Dispose();
 }
 
 /// <summary>A pass through own kernels.</summary>
-internal sealed class FusedPass(FusedDecoder decoder, Tensor hidden) : TrainingPass
+internal sealed class FusedPass(FusedDecoder decoder, Tensor hidden, int? innerLayer) : TrainingPass
 {
     private readonly long _pass = decoder.LastPass;
 
     public override Tensor Hidden => hidden;
 
-    public override void Backward(Tensor hiddenGradient) => decoder.Backward(_pass, hiddenGradient);
+    public override Tensor? Inner => innerLayer is int layer ? decoder.KeptAfter(_pass, layer) : null;
+
+    public override void Backward(Tensor hiddenGradient, Tensor? innerGradient = null) =>
+        decoder.Backward(_pass, hiddenGradient, innerGradient is null ? null : (innerLayer!.Value, innerGradient));
 }
 
 /// <summary>A pass through libtorch's operations that keeps each layer's input and runs the layer again, with a graph, on the way back.</summary>
@@ -53,11 +83,13 @@ internal sealed class RecomputingPass : TrainingPass
     private readonly Tensor _tokens;
     private readonly Tensor[] _inputs;
 
-    public RecomputingPass(Transformer model, Tensor tokens, AttentionRanges? ranges)
+    private readonly int? _innerLayer;
+
+    public RecomputingPass(Transformer model, Tensor tokens, AttentionRanges? ranges, int? innerLayer)
     {
         using DisposeScope scope = NewDisposeScope();
         using IDisposable _ = no_grad();
-        (_model, _ranges, _tokens) = (model, ranges, tokens.alias().DetachFromDisposeScope());
+        (_model, _ranges, _innerLayer, _tokens) = (model, ranges, innerLayer, tokens.alias().DetachFromDisposeScope());
         PlainPass pass = model.Pass(tokens, ranges, cache: null);
         _inputs = new Tensor[model.Config.NumHiddenLayers + 1];
         _inputs[0] = model.Embed(tokens).DetachFromDisposeScope();
@@ -71,7 +103,9 @@ internal sealed class RecomputingPass : TrainingPass
 
     public override Tensor Hidden { get; }
 
-    public override void Backward(Tensor hiddenGradient)
+    public override Tensor? Inner => _innerLayer is int layer ? _inputs[layer] : null;
+
+    public override void Backward(Tensor hiddenGradient, Tensor? innerGradient = null)
     {
         using DisposeScope scope = NewDisposeScope();
         using IDisposable _ = enable_grad();
@@ -81,6 +115,7 @@ internal sealed class RecomputingPass : TrainingPass
         {
             int layer = i;
             gradient = Again(layer, x => _model.RunLayer(layer, x, pass), gradient);
+            gradient = innerGradient is not null && layer == _innerLayer ? gradient + innerGradient : gradient;
         }
 
         _model.Embed(_tokens).backward([gradient]);

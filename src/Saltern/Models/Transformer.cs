@@ -93,14 +93,32 @@ public sealed class Transformer : IDisposable
     public Tensor HiddenStates(Tensor tokens, AttentionRanges? ranges = null) =>
         UsesKernels && !is_grad_enabled() ? Fused.Forward(tokens, Ranges(ranges, tokens), keep: false, recompute: false) : HiddenStates(tokens, Ranges(ranges, tokens), cache: null);
 
+    /// <summary>Hidden states after some layers, as Hugging Face numbers them: the residual stream after layer k for k below L, the final hidden states for k = L. The layers above are not computed.</summary>
+    /// <param name="layers">k, from 1 to L.</param>
+    /// <param name="tokens">Token ids, [B, T], int64, on the model's device.</param>
+    /// <param name="ranges">Keys each query sees; null for causal attention.</param>
+    /// <returns>[N, D]; the caller owns it. Carries no graph.</returns>
+    public Tensor HiddenStatesAfter(int layers, Tensor tokens, AttentionRanges? ranges = null)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(layers, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(layers, Config.NumHiddenLayers);
+        using IDisposable _ = no_grad();
+        using DisposeScope scope = NewDisposeScope();
+        return (UsesKernels ? Fused.Forward(tokens, Ranges(ranges, tokens), keep: false, recompute: false, layers)
+            : layers == Config.NumHiddenLayers ? HiddenStates(tokens, Ranges(ranges, tokens), cache: null)
+            : RunLayers(Embed(tokens), Pass(tokens, Ranges(ranges, tokens), cache: null), 0, layers)).MoveToOuterDisposeScope();
+    }
+
     /// <summary>The forward pass of a training step.</summary>
     /// <param name="tokens">Token ids, [B, T], int64, on the model's device.</param>
     /// <param name="ranges">Keys each query sees; null for causal attention.</param>
+    /// <param name="innerLayer">Layer, from 1 to L − 1, whose output is asked for too; null for none.</param>
     /// <returns>Hidden states and the way back; the caller disposes of it before the next pass.</returns>
-    public TrainingPass Train(Tensor tokens, AttentionRanges? ranges = null) =>
-        UsesKernels ? new FusedPass(Fused, Fused.Forward(tokens, Ranges(ranges, tokens), keep: true, Recomputes))
-        : Recomputes ? new RecomputingPass(this, tokens, Ranges(ranges, tokens))
-        : new AutogradPass(HiddenStates(tokens, Ranges(ranges, tokens), cache: null));
+    public TrainingPass Train(Tensor tokens, AttentionRanges? ranges = null, int? innerLayer = null) =>
+        innerLayer < 1 || innerLayer >= Config.NumHiddenLayers ? throw new ArgumentOutOfRangeException(nameof(innerLayer), innerLayer, $"Inner layers go from 1 to {Config.NumHiddenLayers - 1}.")
+        : UsesKernels ? new FusedPass(Fused, Fused.Forward(tokens, Ranges(ranges, tokens), keep: true, Recomputes), innerLayer)
+        : Recomputes ? new RecomputingPass(this, tokens, Ranges(ranges, tokens), innerLayer)
+        : new AutogradPass(this, tokens, Ranges(ranges, tokens), innerLayer);
 
     /// <summary>As <see cref="HiddenStates(Tensor, AttentionRanges?)"/>, going on from the sequences that the cache holds, and adding to it.</summary>
     /// <param name="tokens">The next ids of each sequence, [B, T].</param>
@@ -111,12 +129,7 @@ public sealed class Transformer : IDisposable
     {
         using DisposeScope scope = NewDisposeScope();
         PlainPass pass = Pass(tokens, ranges, cache);
-        Tensor x = Embed(tokens, cache?.Length ?? 0); // [N, D]
-        for (int i = 0; i < _layout.Layers.Length; i++)
-        {
-            x = RunLayer(i, x, pass);
-        }
-
+        Tensor x = RunLayers(Embed(tokens, cache?.Length ?? 0), pass, 0, _layout.Layers.Length); // [N, D]
         cache?.Advance(pass.Length);
         return Finish(x).MoveToOuterDisposeScope();
     }
@@ -148,6 +161,17 @@ public sealed class Transformer : IDisposable
         using DisposeScope scope = NewDisposeScope();
         Tensor rows = Parameters[positions].narrow(0, start, tokens.shape[1]); // [T, D]
         return (embedded.view(tokens.shape[0], tokens.shape[1], Config.HiddenSize) + rows).view(embedded.shape).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Some layers by libtorch's operations, [N, D] → [N, D]; the caller's scope owns the result.</summary>
+    internal Tensor RunLayers(Tensor x, PlainPass pass, int first, int end)
+    {
+        for (int i = first; i < end; i++)
+        {
+            x = RunLayer(i, x, pass);
+        }
+
+        return x;
     }
 
     /// <summary>One layer by libtorch's operations, [N, D] → [N, D]; the caller owns the result.</summary>

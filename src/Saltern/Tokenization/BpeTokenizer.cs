@@ -104,6 +104,21 @@ public sealed class BpeTokenizer
         Encode(utf8, allowSpecial: false, ids);
     }
 
+    /// <summary>As <see cref="Encode(ReadOnlySpan{byte}, List{int})"/>, with the place where each token ends in the text.</summary>
+    /// <param name="utf8">Any bytes.</param>
+    /// <param name="ids">Where the ids go.</param>
+    /// <param name="ends">Where the ends go: offsets into <paramref name="utf8"/>, one past the token's last byte. Where the tokenizer changes bytes (NFC), a token may be said to end later than it does, never earlier.</param>
+    public void EncodeWithEnds(ReadOnlySpan<byte> utf8, List<int> ids, List<int> ends)
+    {
+        ArgumentNullException.ThrowIfNull(ids);
+        ArgumentNullException.ThrowIfNull(ends);
+        int first = ids.Count;
+        Encode(utf8, allowSpecial: false, ids);
+        int[] added = [.. ids.Skip(first)];
+        int[] lengths = [.. added.Select(id => Token(id)?.Bytes.Length ?? 0)];
+        TokenEnds.Append(utf8, DecodeToBytes(added), lengths, ends);
+    }
+
     /// <summary>The ids of a text.</summary>
     /// <param name="text">Any text; a lone surrogate becomes U+FFFD, since it has no UTF-8.</param>
     /// <param name="allowSpecial">Whether "&lt;|endoftext|&gt;" and its like, spelled out in the text, become their ids.</param>

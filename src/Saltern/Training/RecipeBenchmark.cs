@@ -32,10 +32,10 @@ public static class RecipeBenchmark
         var load = new OtherLoad(used);
         load.Sample();
         double peak = MatmulPeak.Measure();
-        RunConfig plain = config with { Teacher = null, Distillation = null, Selection = null };
-        TimeSpan share = config.Distils ? budget / 2 : budget;
+        RunConfig plain = config with { Teacher = null, Distillation = null, Alignment = null, Selection = null };
+        TimeSpan share = config.Distils || config.Aligns ? budget / 2 : budget;
         log("plain steps");
-        Measurement plainSteps = Measure(plain, parts, teacher: null, used, share, cancellation);
+        Measurement plainSteps = Measure(plain, parts, teacher: null, alignment: null, used, share, cancellation);
         peak = Math.Max(peak, MatmulPeak.Measure());
         Measurement? distilling = null;
         double? teacherFlops = null;
@@ -44,7 +44,15 @@ public static class RecipeBenchmark
             log("distilling steps");
             Teacher teacher = parts.CreateTeacher(config)!;
             teacherFlops = teacher.FlopsPerToken(config.Data.SequenceLength) / ModelFlops.TrainingPerToken(parts.Model, config.Data.SequenceLength);
-            distilling = Measure(config with { Distillation = config.Distillation! with { Transition = TransitionKind.Constant, Start = null, End = null } }, parts, teacher, used, share, cancellation);
+            distilling = Measure(config with { Distillation = config.Distillation! with { Transition = TransitionKind.Constant, Start = null, End = null } }, parts, teacher, alignment: null, used, share, cancellation);
+            peak = Math.Max(peak, MatmulPeak.Measure());
+        }
+        else if (config.Aligns)
+        {
+            log("aligning steps");
+            AlignmentStage alignment = parts.CreateAlignment(config, used)!;
+            distilling = Measure(config with { Alignment = config.Alignment! with { Transition = TransitionKind.Constant, Start = null, End = null } }, parts, teacher: null, alignment, used, share, cancellation);
+            teacherFlops = distilling.TeacherFlops / (distilling.Flops - distilling.TeacherFlops);
             peak = Math.Max(peak, MatmulPeak.Measure());
         }
 
@@ -64,18 +72,18 @@ public static class RecipeBenchmark
         };
     }
 
-    private static Measurement Measure(RunConfig config, RunParts parts, Teacher? teacher, int threads, TimeSpan budget, CancellationToken cancellation)
+    private static Measurement Measure(RunConfig config, RunParts parts, Teacher? teacher, AlignmentStage? alignment, int threads, TimeSpan budget, CancellationToken cancellation)
     {
         ProcessMemory.ResetPeak();
         using Transformer student = parts.CreateStudent(config, resumes: false);
         parts.Batches.Position = 0;
-        using var trainer = new Trainer(config, student, teacher, parts.Batches, parts.Tokenizer.VocabularySize, parts.Text.Domains, parts.Compute, threads);
+        using var trainer = new Trainer(config, student, teacher, parts.Batches, parts.Tokenizer.VocabularySize, parts.Text.Domains, parts.Compute, threads, alignment);
         for (int i = 0; i < WarmupSteps; i++)
         {
             trainer.Step();
         }
 
-        double flopsBefore = trainer.State.Flops;
+        (double flopsBefore, double teacherFlopsBefore) = (trainer.State.Flops, trainer.State.TeacherFlops);
         long start = Stopwatch.GetTimestamp();
         var seconds = new List<double>();
         StepProfile.Start();
@@ -86,18 +94,18 @@ public static class RecipeBenchmark
         }
 
         IReadOnlyDictionary<StepPart, double> profile = StepProfile.Stop();
-        double flops = (trainer.State.Flops - flopsBefore) / seconds.Count;
+        double flops = (trainer.State.Flops - flopsBefore) / seconds.Count, teacherFlops = (trainer.State.TeacherFlops - teacherFlopsBefore) / seconds.Count;
         long evaluation = Stopwatch.GetTimestamp();
-        if (teacher is null)
+        if (!trainer.HasTeacher)
         {
             ModelEvaluation.Run(student, trainer.Head, parts.Text.CurveSet, ModelEvaluation.TokenBytes(parts.Tokenizer), parts.Text.Domains.Count);
         }
 
         double evaluationSeconds = Stopwatch.GetElapsedTime(evaluation).TotalSeconds;
-        return new Measurement(seconds, flops, (long)config.Training.BatchSequences * config.Data.SequenceLength, ProcessMemory.Peak(), profile, evaluationSeconds);
+        return new Measurement(seconds, flops, teacherFlops, (long)config.Training.BatchSequences * config.Data.SequenceLength, ProcessMemory.Peak(), profile, evaluationSeconds);
     }
 
-    private sealed record Measurement(List<double> Seconds, double Flops, long Tokens, long? PeakBytes, IReadOnlyDictionary<StepPart, double> Profile, double EvaluationSeconds)
+    private sealed record Measurement(List<double> Seconds, double Flops, double TeacherFlops, long Tokens, long? PeakBytes, IReadOnlyDictionary<StepPart, double> Profile, double EvaluationSeconds)
     {
         public double Median { get; } = Middle([.. Seconds.Order()]);
 

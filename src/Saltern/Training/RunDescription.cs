@@ -38,9 +38,15 @@ internal static class RunDescription
             string teacher = teacherRuns ? Text($"{parts.TeacherRecord!.Parameters / 1e6:0.00}M parameters, temperature {config.Teacher!.Temperature}{from}") : "already gone";
             lines.Add(Text($"teacher: {teacher}; ω₀ = {config.Distillation!.Weight}, transition {config.Distillation.Transition}"));
         }
+        else if (config.Aligns)
+        {
+            string teacher = teacherRuns ? Text($"{parts.TeacherRecord!.Parameters / 1e6:0.00}M parameters, its own tokens of the same text") : "already gone";
+            string layer = config.Alignment!.TeacherLayer is int given ? Text($"layer {given}") : "last layer";
+            lines.Add(Text($"teacher: {teacher}; its {layer} guides layer {config.Alignment.ResolveStudentLayer(m.NumHiddenLayers)} of {m.NumHiddenLayers}; λ₀ = {config.Alignment.Weight}, transition {config.Alignment.Transition}"));
+        }
         else if (config.Teacher is not null)
         {
-            lines.Add("teacher: not loaded, because distillation.weight is 0");
+            lines.Add(Text($"teacher: not loaded, because {(config.Alignment is null ? "distillation" : "alignment")}.weight is 0"));
         }
 
         if (parts.Selection is SelectionManifest selection)

@@ -11,6 +11,7 @@ public sealed class RunLog
     private readonly double _peak;
     private LossSums _sums = new();
     private StepReport? _last;
+    private AlignmentTotals _alignment = new();
     private double _seconds;
     private double _flopsAtLastLine;
     private long _tokensAtLastLine;
@@ -38,6 +39,7 @@ public sealed class RunLog
         if (report.SkippedBecause is null)
         {
             _sums.Add(report.Sums);
+            _alignment.Add(report);
         }
     }
 
@@ -47,7 +49,7 @@ public sealed class RunLog
         TrainState state = _trainer.State;
         List<KeyValuePair<string, double>> values = Progress(state);
         double n = _sums.Positions, taught = _sums.TeacherPositions;
-        Add(values, "train/loss", _sums.Loss / n);
+        Add(values, "train/loss", (_sums.Loss + _alignment.Term) / n);
         Add(values, "train/student_nll", _sums.StudentNll / n);
         Add(values, "train/accuracy", _sums.Correct / n);
         if (taught > 0)
@@ -68,13 +70,19 @@ public sealed class RunLog
             }
         }
 
-        Add(values, "train/weight", _sums.Weight / n);
+        if (_alignment.Positions > 0)
+        {
+            Add(values, "train/alignment_distance", _alignment.Distance / _alignment.Positions);
+            Add(values, "train/aligned", _alignment.Positions / (double)_alignment.Counted);
+        }
+
+        Add(values, "train/weight", (_sums.Weight + _alignment.Weight) / n);
         Add(values, "train/gradient_norm", _last!.GradientNorm);
         Add(values, "train/learning_rate", _last.LearningRate);
         Add(values, "perf/tokens_per_second", (state.Tokens - _tokensAtLastLine) / _seconds);
         Add(values, "perf/mfu", (state.Flops - _flopsAtLastLine) / _seconds / _peak);
         Add(values, "perf/resident_mib", Environment.WorkingSet / 1048576.0);
-        (_sums, _seconds, _flopsAtLastLine, _tokensAtLastLine) = (new LossSums(), 0, state.Flops, state.Tokens);
+        (_sums, _alignment, _seconds, _flopsAtLastLine, _tokensAtLastLine) = (new LossSums(), new AlignmentTotals(), 0, state.Flops, state.Tokens);
         return new MetricsLine(state.Step, values);
     }
 
@@ -137,4 +145,30 @@ public sealed class RunLog
     ];
 
     private static void Add(List<KeyValuePair<string, double>> values, string name, double value) => values.Add(new(name, value));
+
+    // Alignment over some steps. A step's λ and term count once for each of its counted positions, as ω and the loss do.
+    private sealed class AlignmentTotals
+    {
+        public long Counted { get; private set; }
+
+        public long Positions { get; private set; }
+
+        public double Distance { get; private set; }
+
+        public double Weight { get; private set; }
+
+        public double Term { get; private set; }
+
+        public void Add(StepReport report)
+        {
+            if (report.Alignment is AlignmentReport alignment)
+            {
+                Counted += report.Sums.Positions;
+                Positions += alignment.Positions;
+                Distance += alignment.Distance;
+                Weight += alignment.Weight * report.Sums.Positions;
+                Term += alignment.Term * report.Sums.Positions;
+            }
+        }
+    }
 }

@@ -103,7 +103,8 @@ public sealed class RunParts : IDisposable
         // Once stage 1 is over the teacher is needed no more, wherever it may be by then.
         if (config.Teacher is not null && resumed?.Stage1EndStep is null)
         {
-            Collect(problems, () => teacher = config.Teacher.Cache is null ? TeacherParts.Open(config.Teacher, config.Objective, config.Data.SequenceLength, tokenizer, resumed) : TeacherParts.OpenCache(config, data, tokenizer, batches, resumed));
+            Collect(problems, () => teacher = config.Alignment is not null ? TeacherParts.OpenForAlignment(config, resumed)
+                : config.Teacher.Cache is null ? TeacherParts.Open(config.Teacher, config.Objective, config.Data.SequenceLength, tokenizer, resumed) : TeacherParts.OpenCache(config, data, tokenizer, batches, resumed));
         }
 
         ComputePlan? compute = null;
@@ -113,6 +114,11 @@ public sealed class RunParts : IDisposable
         if (tokenizer is not null)
         {
             CheckModel(config, model, tokenizer, resumed, problems);
+        }
+
+        if (config.Alignment is not null)
+        {
+            Collect(problems, () => config.Alignment.ResolveStudentLayer(model.NumHiddenLayers));
         }
 
         if (problems.Count > 0)
@@ -167,6 +173,22 @@ public sealed class RunParts : IDisposable
         : TeacherCache is not null ? new CachedTeacher(TeacherCache)
         : TeacherFolder is not null ? new LiveTeacher(Compute.Apply(ModelFolder.Load(TeacherFolder, trainable: false, Compute.Device, progress: loading)), config.Teacher!.Temperature)
         : null;
+
+    /// <summary>The alignment with the teacher's hidden states; null where none is needed. The caller owns it.</summary>
+    /// <param name="config">Validated recipe.</param>
+    /// <param name="threads">Threads for our own kernels.</param>
+    public AlignmentStage? CreateAlignment(RunConfig config, int threads)
+    {
+        if (!config.Aligns || TeacherFolder is null)
+        {
+            return null;
+        }
+
+        Transformer model = Compute.Apply(ModelFolder.Load(TeacherFolder, trainable: false, Compute.Device));
+        int layer = config.Alignment!.ResolveTeacherLayer(model.Config.NumHiddenLayers);
+        var teacher = new AlignmentTeacher(model, _teacher!.Tokenizer!, layer, Tokenizer, config.Data.MaskDocuments);
+        return new AlignmentStage(teacher, Model, config.Alignment.ResolveStudentLayer(Model.NumHiddenLayers), config.Optimizer, config.Seed, Compute.Device, threads);
+    }
 
     /// <summary>Says what is allowed but likely not meant.</summary>
     public void Warn(Action<string> log) => _teacher?.Warn(log);

@@ -20,6 +20,9 @@ internal sealed record TeacherParts(string? Folder, TeacherCache? Cache, string 
     /// <summary>What is allowed but likely not meant; null where nothing is.</summary>
     public string? Warning { get; private init; }
 
+    /// <summary>The teacher's tokenizer where it may be another than the data set's: for alignment; else null.</summary>
+    public BpeTokenizer? Tokenizer { get; private init; }
+
     /// <summary>Finds and checks the teacher that a recipe names.</summary>
     /// <param name="teacher">Section with a path.</param>
     /// <param name="objective">The run's objective mix; null for causal.</param>
@@ -41,13 +44,27 @@ internal sealed record TeacherParts(string? Folder, TeacherCache? Cache, string 
             throw new ConfigurationException($"teacher.path = {path} knows {shape.MaxPositionEmbeddings} positions, but data.sequence_length = {sequenceLength}. Train the teacher on sequences as long, or shorten them.");
         }
 
-        string weights = TeacherWeights.Fingerprint(folder);
-        if (resumed is { TeacherWeights.Length: > 0 } && resumed.TeacherWeights != weights)
-        {
-            throw new ConfigurationException($"teacher.path = {path}: the run was taught by the weights {resumed.TeacherWeights}, but {folder} now has {weights}. Name the old checkpoint as teacher.path, or start a new run.");
-        }
+        return new TeacherParts(folder, null, CheckedWeights(path, folder, resumed), Describe(path, teacher.Temperature, folder, shape)) { Warning = ObjectiveWarning(path, RunOf(path, folder), objective) };
+    }
 
-        return new TeacherParts(folder, null, weights, Describe(path, teacher.Temperature, folder, shape)) { Warning = ObjectiveWarning(path, RunOf(path, folder), objective) };
+    /// <summary>Finds and checks a teacher whose hidden states are aligned with: any tokenizer that can be read will do.</summary>
+    /// <param name="config">Recipe with an alignment.</param>
+    /// <param name="resumed">State that the run goes on from; null where it starts.</param>
+    /// <exception cref="ConfigurationException">Vocabulary, layer or, on resume, the weights do not fit.</exception>
+    public static TeacherParts OpenForAlignment(RunConfig config, TrainState? resumed)
+    {
+        string path = config.Teacher!.Path!, folder = ModelLocation.Resolve(path);
+        TransformerConfig shape = ModelFolder.LoadConfig(folder);
+        BpeTokenizer tokenizer = LoadTokenizer(path, folder, "the sample's text cannot be put into its tokens");
+        CheckRows(path, shape, tokenizer);
+        config.Alignment!.ResolveTeacherLayer(shape.NumHiddenLayers);
+        return new TeacherParts(folder, null, CheckedWeights(path, folder, resumed), Describe(path, config.Teacher.Temperature, folder, shape))
+        {
+            Tokenizer = tokenizer,
+            Warning = shape.MaxPositionEmbeddings < config.Data.SequenceLength
+                ? $"teacher.path = {path} knows {shape.MaxPositionEmbeddings} positions, fewer than the sequences of {config.Data.SequenceLength} tokens: what lies beyond is not aligned."
+                : null,
+        };
     }
 
     /// <summary>Says the warning, if there is one.</summary>
@@ -106,23 +123,38 @@ internal sealed record TeacherParts(string? Folder, TeacherCache? Cache, string 
         };
     }
 
+    private static string CheckedWeights(string path, string folder, TrainState? resumed)
+    {
+        string weights = TeacherWeights.Fingerprint(folder);
+        return resumed is { TeacherWeights.Length: > 0 } && resumed.TeacherWeights != weights
+            ? throw new ConfigurationException($"teacher.path = {path}: the run was taught by the weights {resumed.TeacherWeights}, but {folder} now has {weights}. Name the old checkpoint as teacher.path, or start a new run.")
+            : weights;
+    }
+
     private static void CheckTokenizer(string path, string folder, TransformerConfig shape, BpeTokenizer tokenizer)
     {
-        string file = Path.Combine(folder, ModelFolder.TokenizerFile);
-        if (!File.Exists(file))
-        {
-            throw new DataFormatException($"teacher.path = {path}: {folder} has no {ModelFolder.TokenizerFile}, so it cannot be shown to use the data set's tokenizer. Put it there.");
-        }
-
-        string fingerprint = BpeTokenizer.Load(file).Fingerprint;
+        string fingerprint = LoadTokenizer(path, folder, "it cannot be shown to use the data set's tokenizer").Fingerprint;
         if (fingerprint != tokenizer.Fingerprint)
         {
-            throw new ConfigurationException($"teacher.path = {path} has another tokenizer than the data set ({fingerprint} against {tokenizer.Fingerprint}). Soft labels need the same token ids: train the teacher on data of the same tokenizer.");
+            throw new ConfigurationException($"teacher.path = {path} has another tokenizer than the data set ({fingerprint} against {tokenizer.Fingerprint}). Soft labels are probabilities of the same token ids: "
+                + "take a teacher with the data set's tokenizer, or replace the section distillation by 'alignment: { weight: 0.1, start: 0, end: 0.5 }', which compares hidden states and works with any tokenizer (docs/alignment.md).");
         }
 
-        if (shape.VocabSize != tokenizer.VocabularySize)
+        CheckRows(path, shape, tokenizer);
+    }
+
+    private static BpeTokenizer LoadTokenizer(string path, string folder, string otherwise)
+    {
+        string file = Path.Combine(folder, ModelFolder.TokenizerFile);
+        return File.Exists(file) ? BpeTokenizer.Load(file) : throw new DataFormatException($"teacher.path = {path}: {folder} has no {ModelFolder.TokenizerFile}, so {otherwise}. Put it there.");
+    }
+
+    // More rows than ids are padding, which gets no probability anywhere.
+    private static void CheckRows(string path, TransformerConfig shape, BpeTokenizer tokenizer)
+    {
+        if (shape.VocabSize < tokenizer.VocabularySize)
         {
-            throw new ConfigurationException($"teacher.path = {path} has {shape.VocabSize} rows in its vocabulary, the tokenizer {tokenizer.VocabularySize} ids. Teachers with a padded vocabulary are not supported yet.");
+            throw new ConfigurationException($"teacher.path = {path} has {shape.VocabSize} rows in its vocabulary, fewer than the {tokenizer.VocabularySize} ids of its tokenizer, so they do not belong together.");
         }
     }
 

@@ -1,4 +1,4 @@
-// One optimizer step: batch → student forward → teacher forward → soft-label loss and gradients → backward → update.
+// One optimizer step: batch → student forward → teacher forward → soft-label loss and gradients (or hidden states aligned) → backward → update.
 // B = sequences of a micro-batch, T = tokens of a sequence, N = B·T, D = hidden size.
 using System.Diagnostics;
 using Saltern.Configuration;
@@ -16,12 +16,16 @@ namespace Saltern.Training;
 /// <summary>What one step did.</summary>
 /// <param name="Step">j.</param>
 /// <param name="Sums">Sums over the global batch.</param>
-/// <param name="Weights">ω_j.</param>
+/// <param name="Weights">ω_j, or λ_j of an alignment.</param>
 /// <param name="GradientNorm">‖g‖₂ before clipping.</param>
 /// <param name="LearningRate">η_j.</param>
 /// <param name="Seconds">From asking for the batch to the finished update.</param>
 /// <param name="SkippedBecause">Why the update was not made; null where it was.</param>
-public sealed record StepReport(int Step, LossSums Sums, StageWeights Weights, double GradientNorm, double LearningRate, double Seconds, string? SkippedBecause);
+public sealed record StepReport(int Step, LossSums Sums, StageWeights Weights, double GradientNorm, double LearningRate, double Seconds, string? SkippedBecause)
+{
+    /// <summary>What alignment did; null in a step without it, whose weights are then λ_j.</summary>
+    public AlignmentReport? Alignment { get; init; }
+}
 
 /// <summary>Trains a student, with a teacher as long as ω says so; owns the optimizer and the state, is given the rest.</summary>
 public sealed class Trainer : IDisposable
@@ -45,16 +49,20 @@ public sealed class Trainer : IDisposable
     /// <param name="domains">Names of the domains, in the order of the samples' domain index.</param>
     /// <param name="compute">Where and how to compute.</param>
     /// <param name="threads">Threads for our own kernels.</param>
-    public Trainer(RunConfig config, Transformer student, Teacher? teacher, BatchLoader batches, int vocabulary, IReadOnlyList<string> domains, ComputePlan compute, int threads)
+    /// <param name="alignment">Alignment of hidden states, taken over; null without one.</param>
+    public Trainer(RunConfig config, Transformer student, Teacher? teacher, BatchLoader batches, int vocabulary, IReadOnlyList<string> domains, ComputePlan compute, int threads, AlignmentStage? alignment = null)
     {
         _config = config;
         Student = student;
         Teacher = teacher;
+        Alignment = alignment;
         _batches = batches;
         _domainCount = domains.Count;
         Optimizer = Optimizer.Create(student.Parameters, config.Optimizer, threads);
         _schedule = new LearningRateSchedule(config.Schedule, config.Optimizer.LearningRate, config.Training.Steps);
-        _transition = config.Distils ? Transition.Create(config.Distillation!, config.Training.Steps, config.Schedule.WarmupSteps, domains.Count) : null;
+        _transition = config.Distils ? Transition.Create(config.Distillation!, config.Training.Steps, config.Schedule.WarmupSteps, domains.Count)
+            : config.Aligns ? Transition.Create(config.Alignment!, config.Training.Steps, domains.Count)
+            : null;
 
         // The domain gate concerns whole samples: it is part of their ω, and the kernel's gate stays open.
         bool byDomain = config.Distillation?.Gate == GateKind.Domain;
@@ -68,8 +76,14 @@ public sealed class Trainer : IDisposable
     /// <summary>The model that is trained.</summary>
     public Transformer Student { get; }
 
-    /// <summary>The teacher; null once it is gone.</summary>
+    /// <summary>The teacher that gives soft labels; null once it is gone.</summary>
     public Teacher? Teacher { get; private set; }
+
+    /// <summary>The alignment with a teacher's hidden states; null once it is over.</summary>
+    public AlignmentStage? Alignment { get; private set; }
+
+    /// <summary>Whether a teacher of either kind is still there.</summary>
+    public bool HasTeacher => Teacher is not null || Alignment is not null;
 
     /// <summary>The optimizer and its state.</summary>
     public Optimizer Optimizer { get; }
@@ -77,7 +91,7 @@ public sealed class Trainer : IDisposable
     /// <summary>Loss head of the student's vocabulary, also for evaluation between steps.</summary>
     public LossHead Head => _head;
 
-    /// <summary>ω's state; null without distillation.</summary>
+    /// <summary>State of ω, or of an alignment's λ; null without a teacher.</summary>
     public Transition? Transition => _transition;
 
     /// <summary>Why stage 1 ended: the schedule, or what the rule of <c>auto</c> found.</summary>
@@ -114,7 +128,7 @@ public sealed class Trainer : IDisposable
         int step = State.Step + 1;
         double learningRate = _schedule.At(step);
         StageWeights weights = _transition?.Next(step, learningRate) ?? new StageWeights(0, new double[_domainCount]);
-        if (!weights.TeacherRuns && Teacher is not null)
+        if (!weights.TeacherRuns && HasTeacher)
         {
             long release = Stopwatch.GetTimestamp();
             ReleaseTeacher();
@@ -130,6 +144,7 @@ public sealed class Trainer : IDisposable
         }
 
         Student.Parameters.ZeroGradients();
+        Alignment?.Begin(batch);
         LossSums[] byDomain = [.. Enumerable.Range(0, _domainCount).Select(_ => new LossSums())];
         int taught = 0;
         for (int first = 0; first < batch.Samples.Count; first += _config.Training.MicroBatch)
@@ -139,7 +154,8 @@ public sealed class Trainer : IDisposable
 
         var sums = new LossSums();
         Array.ForEach(byDomain, sums.Add);
-        (double norm, bool applied) = Update(learningRate, sums);
+        AlignmentReport? alignment = Alignment?.Report(weights.Global);
+        (double norm, bool applied) = Update(learningRate, sums.Loss + (alignment?.Term ?? 0));
         string? skipped = null;
         if (applied)
         {
@@ -152,13 +168,13 @@ public sealed class Trainer : IDisposable
 
         double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
         Count(step, batch, taught, weights, sums, seconds, skipped is not null);
-        return new StepReport(step, sums, weights, norm, learningRate, seconds, skipped);
+        return new StepReport(step, sums, weights, norm, learningRate, seconds, skipped) { Alignment = alignment };
     }
 
     /// <summary>Frees optimizer, teacher and buffers; the student stays with its owner.</summary>
     public void Dispose()
     {
-        Teacher?.Dispose();
+        ReleaseTeacher();
         Optimizer.Dispose();
         _head.Dispose();
     }
@@ -179,14 +195,15 @@ public sealed class Trainer : IDisposable
     }
 
     // Gradient norm and, where it and the loss are numbers, the update.
-    private (double Norm, bool Applied) Update(double learningRate, LossSums sums)
+    private (double Norm, bool Applied) Update(double learningRate, double loss)
     {
         using StepProfile.Mark mark = StepProfile.Of(StepPart.Optimizer);
-        double norm = Optimizer.GradientNorm();
-        bool applied = double.IsFinite(sums.Loss) && double.IsFinite(norm);
+        double norm = Optimizer.GradientNorm(), projectionNorm = Alignment?.GradientNorm() ?? 0;
+        bool applied = double.IsFinite(loss) && double.IsFinite(norm) && double.IsFinite(projectionNorm);
         if (applied)
         {
             Optimizer.Update(learningRate, norm);
+            Alignment?.Update(learningRate, projectionNorm);
         }
 
         return (norm, applied);
@@ -202,7 +219,7 @@ public sealed class Trainer : IDisposable
         int[] rows = [.. Enumerable.Range(first, _config.Training.MicroBatch).OrderBy(row => weights.ByDomain[batch.Samples[row].Domain] > 0 ? 0 : 1)];
         int taught = Teacher is null ? 0 : rows.Count(row => weights.ByDomain[batch.Samples[row].Domain] > 0);
         Tensor inputs = batch.Inputs(rows).to(Student.Parameters.Device); // [B, T]
-        using TrainingPass pass = Student.Train(inputs, Ranges(batch, rows));
+        using TrainingPass pass = Student.Train(inputs, Ranges(batch, rows), Alignment?.StudentLayer);
         SoftLabels? softLabels = taught > 0 ? RunTeacher(batch, rows[..taught], inputs.narrow(0, 0, taught)) : null;
         Tensor hiddenGradient = empty_like(pass.Hidden);            // [N, D]
         var request = new LossRequest
@@ -220,7 +237,7 @@ public sealed class Trainer : IDisposable
             _head.Train(request, batch.CountedPositions, _losses, hiddenGradient, headGradient);
         }
 
-        pass.Backward(hiddenGradient);
+        pass.Backward(hiddenGradient, Alignment?.Train(rows, pass.Inner!, weights.Global));
         for (int i = 0; i < rows.Length; i++)
         {
             byDomain[batch.Samples[rows[i]].Domain].Add(_losses, i * length, length);
@@ -259,7 +276,7 @@ public sealed class Trainer : IDisposable
     private void Count(int step, Batch batch, int taught, StageWeights weights, LossSums sums, double seconds, bool skipped)
     {
         double perSequence = _config.Data.SequenceLength;
-        double teacherFlops = Teacher is null ? 0 : taught * perSequence * Teacher.FlopsPerToken(_config.Data.SequenceLength);
+        double teacherFlops = Alignment?.Flops ?? (Teacher is null ? 0 : taught * perSequence * Teacher.FlopsPerToken(_config.Data.SequenceLength));
         double studentFlops = batch.Samples.Count * perSequence * ModelFlops.TrainingPerToken(Student.Config, _config.Data.SequenceLength);
         State = State with
         {
@@ -284,6 +301,7 @@ public sealed class Trainer : IDisposable
     private void ReleaseTeacher()
     {
         Teacher?.Dispose();
-        Teacher = null;
+        Alignment?.Dispose();
+        (Teacher, Alignment) = (null, null);
     }
 }

@@ -83,15 +83,19 @@ public sealed class TrainingRun : IDisposable
         _tokenBytes = ModelEvaluation.TokenBytes(parts.Tokenizer);
         Transformer student = parts.CreateStudent(config, folder.ResumeStep is not null, options.Loading);
         Teacher? teacher = null;
+        AlignmentStage? alignment = null;
         try
         {
             long loading = Stopwatch.GetTimestamp();
             teacher = parts.CreateTeacher(config, options.Loading);
+            alignment = parts.CreateAlignment(config, threads);
             double teacherSeconds = Stopwatch.GetElapsedTime(loading).TotalSeconds;
-            _trainer = new Trainer(config, student, teacher, parts.Batches, parts.Tokenizer.VocabularySize, DomainNames, parts.Compute, threads);
+            _trainer = new Trainer(config, student, teacher, parts.Batches, parts.Tokenizer.VocabularySize, DomainNames, parts.Compute, threads, alignment);
             if (folder.ResumeStep is int resumeStep)
             {
-                _trainer.Restore(Checkpoint.Load(folder.Checkpoints.PathOf(resumeStep), student, _trainer.Optimizer, options.Loading) with { Threads = threads, Products = MatrixProduct.Library });
+                string checkpoint = folder.Checkpoints.PathOf(resumeStep);
+                _trainer.Restore(Checkpoint.Load(checkpoint, student, _trainer.Optimizer, options.Loading) with { Threads = threads, Products = MatrixProduct.Library });
+                Checkpoint.LoadAlignment(checkpoint, _trainer.Alignment);
                 using torch.Tensor random = torch.tensor(Convert.FromBase64String(State.RandomState));
                 torch.set_rng_state(random);
                 _savedStep = resumeStep;
@@ -118,6 +122,7 @@ public sealed class TrainingRun : IDisposable
         catch
         {
             teacher?.Dispose();
+            alignment?.Dispose();
             student.Dispose();
             throw;
         }
@@ -138,11 +143,14 @@ public sealed class TrainingRun : IDisposable
     /// <summary>Domains of the data set.</summary>
     public IReadOnlyList<string> DomainNames { get; }
 
-    /// <summary>The teacher while it is in memory.</summary>
+    /// <summary>The teacher that gives soft labels, while it is in memory.</summary>
     public Teacher? Teacher => _trainer.Teacher;
 
+    /// <summary>The alignment with a teacher's hidden states, while it lasts.</summary>
+    public AlignmentStage? Alignment => _trainer.Alignment;
+
     /// <summary>Lines that describe what was derived, for the start of a log.</summary>
-    public IReadOnlyList<string> Description() => RunDescription.Of(Config, Student, State, _parts, _peak, _trainer.Teacher is not null);
+    public IReadOnlyList<string> Description() => RunDescription.Of(Config, Student, State, _parts, _peak, _trainer.HasTeacher);
 
     /// <summary>Opens a run; all mistakes in recipe and data end here, before any training and before anything is written.</summary>
     /// <exception cref="ConfigurationException">Something does not fit; every problem is listed.</exception>
@@ -164,9 +172,9 @@ public sealed class TrainingRun : IDisposable
                 options.Log($"data: {config.Data.Path} was written by another program; nothing proves that {config.Data.Tokenizer} made its tokens. Unverified, all ids within the vocabulary.");
             }
 
-            if (config.Distillation is { Start: StepPoint start, End: StepPoint end } && start.Resolve(config.Training.Steps) == end.Resolve(config.Training.Steps))
+            if ((config.Distillation?.Schedule ?? config.Alignment?.Schedule) is { Start: StepPoint start, End: StepPoint end } schedule && start.Resolve(config.Training.Steps) == end.Resolve(config.Training.Steps))
             {
-                options.Log($"distillation.start = {start} and distillation.end = {end} are the same step of {config.Training.Steps}: ω falls to 0 within one step.");
+                options.Log($"{schedule.Section}.start = {start} and {schedule.Section}.end = {end} are the same step of {config.Training.Steps}: {(config.Aligns ? "λ" : "ω")} falls to 0 within one step.");
             }
 
             parts.Warn(options.Log);
@@ -209,12 +217,12 @@ public sealed class TrainingRun : IDisposable
                 return RunStatus.Interrupted;
             }
 
-            bool hadTeacher = _trainer.Teacher is not null;
+            bool hadTeacher = _trainer.HasTeacher;
             StepReport report = _trainer.Step();
             WatchLoad();
             _log.Add(report);
             _options.OnStep?.Invoke(report);
-            if (hadTeacher && _trainer.Teacher is null)
+            if (hadTeacher && !_trainer.HasTeacher)
             {
                 SayStage1IsOver(report.Step);
             }
@@ -391,12 +399,12 @@ public sealed class TrainingRun : IDisposable
             {
                 // Before the copy is made: there is never more than one.
                 _saver.Wait();
-                CheckpointContent copy = CheckpointContent.CopyOf(Student, _trainer.Optimizer, state);
+                CheckpointContent copy = CheckpointContent.CopyOf(Student, _trainer.Optimizer, state, _trainer.Alignment);
                 _saver.Start(() => WriteCheckpoint(copy));
             }
             else
             {
-                WriteCheckpoint(CheckpointContent.Of(Student, _trainer.Optimizer, state));
+                WriteCheckpoint(CheckpointContent.Of(Student, _trainer.Optimizer, state, _trainer.Alignment));
             }
         });
     }

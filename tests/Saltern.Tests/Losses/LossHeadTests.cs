@@ -233,6 +233,35 @@ public class LossHeadTests
         }
     }
 
+    [Theory]
+    [InlineData("fused")]
+    [InlineData("tensor")]
+    public void PaddingOnBothSides_GivesTheHandWorkedExampleAndExactlyZeroBeyondTheRealIds(string kind)
+    {
+        // The hand-worked example above, with two more rows in the student and one in the teacher that would win every softmax.
+        using DisposeScope scope = NewDisposeScope();
+        Tensor student = Rows([.. Half, 50, 60]), teacher = Rows([.. Teacher, 70]);
+        foreach (SoftLabels labels in new SoftLabels[]
+        {
+            new LiveSoftLabels(teacher, eye(4), 1),
+            new DenseSoftLabels(teacher, 1),
+            new SparseSoftLabels([0, 3], [1, 0, 2], [0.5f, 0.25f, 0.25f], HasTail: false, [(float)Math.Log(4)], [(float)Math.Log(4)], [1.0397208f], null, 1),
+        })
+        {
+            using LossHead head = kind == "fused" ? new FusedLossHead(3, 5, threads: 1) : new TensorLossHead(3, 5);
+            var losses = new PositionLosses(1);
+            Tensor gradient = zeros(1, 5), headGradient = zeros(5, 5);
+            head.Train(new LossRequest { HiddenStates = student, Head = eye(5), Labels = [0], Weights = [2f / 3f], Teacher = labels }, 1, losses, gradient, headGradient);
+            Assert.Equal(1.039721, losses.Loss[0], 5);
+            Assert.Equal(Math.Log(4), losses.TeacherNll[0], 5);
+            Assert.False(losses.Agrees[0]);
+            Assert.True(losses.Correct[0]);
+            AssertClose([0, -1 / 12.0, 1 / 12.0, 0, 0], gradient.data<float>().ToArray(), 1e-6);
+            Assert.Equal(0, gradient.narrow(1, 3, 2).abs().max().item<float>());
+            Assert.Equal(0, headGradient.narrow(0, 3, 2).abs().max().item<float>());
+        }
+    }
+
     [Fact]
     public void AnyNumberOfThreads_GivesTheSameBits()
     {

@@ -60,6 +60,93 @@ public class FusedDecoderTests
     }
 
     [Theory]
+    [InlineData("kernels", false)]
+    [InlineData("kernels", true)]
+    [InlineData("operations", false)]
+    [InlineData("operations", true)]
+    public void InnerStateAndEveryGradientOfALossOnIt_EqualTheModelInFloat64(string path, bool recompute)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using Transformer model = Model(2, biases: true, 37);
+        using var exact = new Transformer(model.Config, trainable: true, ScalarType.Float64);
+        using (no_grad())
+        {
+            exact.Parameters.FlatWeights.copy_(model.Parameters.FlatWeights);
+        }
+
+        (model.UsesKernels, model.Recomputes) = (path == "kernels", recompute);
+        Tensor tokens = randint(0, 53, [3, 37], ScalarType.Int64), hiddenGradient = randn(111, 32), innerGradient = randn(111, 32);
+        for (int layer = 1; layer <= 2; layer++)
+        {
+            model.Parameters.ZeroGradients();
+            exact.Parameters.ZeroGradients();
+            using TrainingPass pass = model.Train(tokens, innerLayer: layer), exactPass = exact.Train(tokens, innerLayer: layer);
+            AssertSmallDifference(pass.Inner!, exactPass.Inner!.detach(), 1e-6, $"state after layer {layer}");
+            Assert.True((exact.HiddenStatesAfter(layer, tokens) - exactPass.Inner!.detach()).abs().max().item<double>() == 0);
+            exactPass.Backward(hiddenGradient.to(ScalarType.Float64), innerGradient.to(ScalarType.Float64));
+            pass.Backward(hiddenGradient, innerGradient);
+
+            // float32 through three layers; without the inner gradient the difference is above a tenth
+            AssertSmallDifference(model.Parameters.FlatGradients, exact.Parameters.FlatGradients, 1e-5, $"gradients with layer {layer}");
+        }
+    }
+
+    [Fact]
+    public void ALossOnAnInnerState_HasItsFiniteDifferencesAsGradient()
+    {
+        // Float64 through libtorch's operations; L = Σ a·hidden + Σ b·inner.
+        using DisposeScope scope = NewDisposeScope();
+        using Transformer small = Model(4, biases: false, 12);
+        using var model = new Transformer(small.Config, trainable: true, ScalarType.Float64);
+        using (no_grad())
+        {
+            model.Parameters.FlatWeights.copy_(small.Parameters.FlatWeights);
+        }
+
+        Tensor tokens = randint(0, 53, [1, 12], ScalarType.Int64), a = randn(12, 32, ScalarType.Float64), b = randn(12, 32, ScalarType.Float64);
+        using (TrainingPass pass = model.Train(tokens, innerLayer: 1))
+        {
+            pass.Backward(a, b);
+        }
+
+        const double Step = 1e-5;
+        double Loss() => ((model.HiddenStatesAfter(3, tokens) * a).sum() + (model.HiddenStatesAfter(1, tokens) * b).sum()).item<double>();
+        using IDisposable _ = no_grad();
+        foreach (ParameterSlice slice in model.Parameters.Layout.Slices)
+        {
+            // The weight of each tensor whose gradient is largest.
+            long at = slice.Offset + model.Parameters.FlatGradients.narrow(0, slice.Offset, slice.Count).abs().argmax().item<long>();
+            double expected = model.Parameters.FlatGradients[at].item<double>(), before = model.Parameters.FlatWeights[at].item<double>();
+            model.Parameters.FlatWeights[at] = before + Step;
+            double above = Loss();
+            model.Parameters.FlatWeights[at] = before - Step;
+            double below = Loss();
+            model.Parameters.FlatWeights[at] = before;
+            Assert.True(Math.Abs(((above - below) / (2 * Step)) - expected) <= 1e-6 * Math.Abs(expected), slice.Name); // central differences are off by Step²
+        }
+    }
+
+    [Theory]
+    [InlineData("causal")]
+    [InlineData("documents")]
+    public void StatesOfAnyLayer_WithoutGradients_EqualTheTrainingPass(string mask)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using Transformer model = Model(2, biases: false, 70);
+        Tensor tokens = randint(0, 53, [2, 70], ScalarType.Int64);
+        AttentionRanges? ranges = Ranges(mask, 2, 70);
+        for (int layer = 1; layer <= 3; layer++)
+        {
+            using TrainingPass pass = model.Train(tokens, ranges, layer < 3 ? layer : null);
+            Tensor expected = (pass.Inner ?? pass.Hidden).clone();
+            Assert.True(model.HiddenStatesAfter(layer, tokens, ranges).equal(expected).all().item<bool>(), $"layer {layer}");
+        }
+
+        Assert.Throws<ArgumentOutOfRangeException>(() => model.HiddenStatesAfter(4, tokens));
+        Assert.Throws<ArgumentOutOfRangeException>(() => model.Train(tokens, innerLayer: 3));
+    }
+
+    [Theory]
     [InlineData("causal")]
     [InlineData("documents")]
     [InlineData("prefix")]
