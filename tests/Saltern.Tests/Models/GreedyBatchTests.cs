@@ -31,6 +31,18 @@ public class GreedyBatchTests
     }
 
     [Fact]
+    public void LearnedPositions_AreThoseOfATextAlone()
+    {
+        // GPT-2's positions are absolute: padding would shift a text to other ones.
+        var config = new TransformerConfig { HiddenSize = 16, NumHiddenLayers = 2, NumAttentionHeads = 2, IntermediateSize = 24, InitializerRange = 0.7, LayerNormEps = 1e-5, HiddenAct = Activation.GeluNew, LearnedPositions = true, AttentionBias = true, MlpBias = true }.Resolve(Vocabulary, 64);
+        using var model = new Transformer(config, trainable: false);
+        model.Initialize(4);
+        int[][] prompts = [[1, 2, 3], [4, 5], [6], [7, 8, 9, 10], [11, 12], [13, 14, 15]];
+        int[][] alone = [.. prompts.Select(prompt => TextGenerator.Generate(model, prompt, Vocabulary - 1, Vocabulary, new SamplingOptions { Temperature = 0, MaxTokens = MaxTokens }, TestContext.Current.CancellationToken).ToArray())];
+        Assert.Equal(alone, GreedyBatch.Generate(model, prompts, MaxTokens, Vocabulary - 1, Vocabulary, cancellation: TestContext.Current.CancellationToken));
+    }
+
+    [Fact]
     public void TextThatIsOver_LeavesTheOthersAlone()
     {
         using Transformer model = Model(0, 2);
