@@ -8,7 +8,7 @@ public class FinetuneTests(Workspace workspace) : IClassFixture<Workspace>
     [Fact]
     public void Finetune_WritesResultTableAndFiles_AndItsRunIsAModel()
     {
-        string recipe = Recipe("table");
+        string recipe = workspace.FineTuneRecipe("table");
         (int code, string output, string error) = SalternProcess.Run("finetune", recipe, "--out", workspace["table"], "--set", "training.steps=20");
         Assert.True(code == 0, output + error);
         string text = output + error;
@@ -31,7 +31,7 @@ public class FinetuneTests(Workspace workspace) : IClassFixture<Workspace>
     [Fact]
     public void KilledRun_GoesOn_ToTheSameWeights()
     {
-        string recipe = Recipe("killed");
+        string recipe = workspace.FineTuneRecipe("killed");
         string[] Arguments(string name, params string[] more) => ["finetune", recipe, "--out", workspace[name], "--set", "training.steps=300", .. more];
         Assert.Equal(0, SalternProcess.Run(Arguments("whole")).ExitCode);
         using (Process process = SalternProcess.StartQuietly(Arguments("killed")))
@@ -55,7 +55,7 @@ public class FinetuneTests(Workspace workspace) : IClassFixture<Workspace>
     [Fact]
     public void Mistakes_EndWithTwo()
     {
-        (int code, _, string error) = SalternProcess.Run("finetune", Recipe("mistake"), "--out", workspace["mistake"], "--set", "data.path=" + workspace["absent.jsonl"]);
+        (int code, _, string error) = SalternProcess.Run("finetune", workspace.FineTuneRecipe("mistake"), "--out", workspace["mistake"], "--set", "data.path=" + workspace["absent.jsonl"]);
         Assert.Equal(2, code);
         Assert.Contains("does not exist", error, StringComparison.Ordinal);
         Assert.Equal(2, SalternProcess.Run("finetune", workspace["teacher.yaml"], "--out", workspace["mistake"]).ExitCode);
@@ -68,25 +68,5 @@ public class FinetuneTests(Workspace workspace) : IClassFixture<Workspace>
     {
         using JsonDocument result = JsonDocument.Parse(File.ReadAllText(workspace[run + "/result.json"]));
         return result.RootElement.GetProperty("fine_tuning").GetProperty("tasks").ToString();
-    }
-
-    private string Recipe(string name)
-    {
-        string[] colours = ["red", "blue", "green"];
-        string Line(int i) => $$"""{"id": "{{i}}", "prompt": "box {{i}}:", "response": " {{colours[i % 3]}}"}""";
-        File.WriteAllLines(workspace["boxes.jsonl"], [.. Enumerable.Range(0, 90).Select(Line), $$"""{"id": "far", "prompt": "box:", "response": "{{new string('z', 200)}}"}"""]);
-        File.WriteAllLines(workspace["colour.jsonl"], Enumerable.Range(0, 6).Select(i => $$"""{"id": "{{i}}", "q": "box {{i}}:", "a": "{{colours[i % 3]}}"}"""));
-        File.WriteAllText(workspace["colour.yaml"], "task: colour\nkind: generate\nmax_tokens: 8\nreadings: [{ prompt: \"{q}\", answers: [a] }]\n");
-        File.WriteAllText(workspace[name + "-ft.yaml"], $$"""
-            name: {{name}}
-            threads: 1
-            products: blas
-            init_from: {{workspace["teacher"]}}
-            data: { path: {{workspace["boxes.jsonl"]}}, sequence_length: 32, valid_percent: 20 }
-            evaluation: { tasks: [{{workspace["colour.yaml"]}}], data_dir: {{workspace.Folder}} }
-            optimizer: { learning_rate: 3.0e-3 }
-            training: { steps: 300, batch_sequences: 4, evaluate_every: 20, checkpoint_every: 20 }
-            """);
-        return workspace[name + "-ft.yaml"];
     }
 }

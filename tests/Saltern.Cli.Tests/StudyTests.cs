@@ -60,6 +60,19 @@ public class StudyTests(Workspace workspace) : IClassFixture<Workspace>
         Assert.Contains("Not finished yet: ", output, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void FinishedRuns_AreFineTuned_AndComparedInPairs()
+    {
+        string study = Write("tuned", $"finetune: [{workspace.FineTuneRecipe("boxes")}]\nfinetune_seeds: 2\n"), folder = workspace["study-tuned"];
+        string told = Require(study, folder, "tuned-runs", "--seeds", "1", "--set", "training.steps=20");
+        Assert.Contains("SALT, seed 1, boxes, seed 2: finished", told, StringComparison.Ordinal);
+        using var compared = JsonDocument.Parse(File.ReadAllText(Path.Combine(folder, "finetune.json")));
+        JsonElement salt = compared.RootElement.EnumerateArray().Single(line => line.GetProperty("arm").GetString() == "SALT" && line.GetProperty("metric").GetString() == "exact_match");
+        Assert.Equal((2, 6), (salt.GetProperty("pairs").GetInt32(), salt.GetProperty("items").GetInt32()));
+        Assert.Contains("After fine-tuning", File.ReadAllText(Path.Combine(folder, "report.html")), StringComparison.Ordinal);
+        Assert.Contains("PLAIN, seed 1, boxes, seed 1: was finished before", Require(study, folder, "tuned-runs", "--seeds", "1", "--set", "training.steps=20", "--resume"), StringComparison.Ordinal);
+    }
+
     private static JsonDocument Verdict(string folder) => JsonDocument.Parse(File.ReadAllText(Path.Combine(folder, "verdict.json")));
 
     private string Write(string name, string more = "")

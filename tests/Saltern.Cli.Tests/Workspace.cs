@@ -32,6 +32,27 @@ public sealed class Workspace : IDisposable
 
     public void Dispose() => Directory.Delete(Folder, recursive: true);
 
+    /// <summary>Writes a recipe of fine-tuning with its examples and task, and returns its path.</summary>
+    public string FineTuneRecipe(string name)
+    {
+        string[] colours = ["red", "blue", "green"];
+        string Line(int i) => $$"""{"id": "{{i}}", "prompt": "box {{i}}:", "response": " {{colours[i % 3]}}"}""";
+        File.WriteAllLines(this["boxes.jsonl"], [.. Enumerable.Range(0, 90).Select(Line), $$"""{"id": "far", "prompt": "box:", "response": "{{new string('z', 200)}}"}"""]);
+        File.WriteAllLines(this["colour.jsonl"], Enumerable.Range(0, 6).Select(i => $$"""{"id": "{{i}}", "q": "box {{i}}:", "a": "{{colours[i % 3]}}"}"""));
+        File.WriteAllText(this["colour.yaml"], "task: colour\nkind: generate\nmax_tokens: 8\nreadings: [{ prompt: \"{q}\", answers: [a] }]\n");
+        File.WriteAllText(this[name + "-ft.yaml"], $$"""
+            name: {{name}}
+            threads: 1
+            products: blas
+            init_from: {{this["teacher"]}}
+            data: { path: {{this["boxes.jsonl"]}}, sequence_length: 32, valid_percent: 20 }
+            evaluation: { tasks: [{{this["colour.yaml"]}}], data_dir: {{Folder}} }
+            optimizer: { learning_rate: 3.0e-3 }
+            training: { steps: 300, batch_sequences: 4, evaluate_every: 20, checkpoint_every: 20 }
+            """);
+        return this[name + "-ft.yaml"];
+    }
+
     private string Recipe(string name, int hidden, int steps, string more) => $$"""
         name: {{name}}
         seed: 3
