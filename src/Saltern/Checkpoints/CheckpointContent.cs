@@ -25,7 +25,7 @@ public sealed unsafe class CheckpointContent : IDisposable
 
         IReadOnlyList<StoredTensor> tensors = StoredWeights.Of(model.Config, model.Parameters.Layout);
         IReadOnlyList<OptimizerTensor> aligned = alignment?.State ?? [];
-            _copy = new MappedMemory(tensors.Sum(tensor => tensor.Count) + optimizer.State.Concat(aligned).Sum(tensor => tensor.ByteCount / sizeof(float)));
+        _copy = new MappedMemory(tensors.Sum(tensor => tensor.Count) + optimizer.State.Concat(aligned).Sum(tensor => tensor.ByteCount / sizeof(float)));
         long at = 0;
         Weights = [.. tensors.Select(tensor =>
         {
