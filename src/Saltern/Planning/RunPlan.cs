@@ -55,9 +55,18 @@ public sealed record RunPlan
             TeacherParameters = teacher is null ? null : ModelFlops.Parameters(teacher),
             Tokens = (long)recipe.Training.Steps * recipe.Training.BatchSequences * recipe.Data.SequenceLength,
             Cost = cost,
-            Memory = MemoryPlan.Of(recipe, student, recipe.Teacher?.Cache is null ? teacher : null),
+            Memory = MemoryPlan.Of(recipe, student, recipe.Teacher?.Cache is null ? teacher : null, ShardBytes(recipe, student)),
             Disk = DiskPlan.Of(recipe, student, cost),
         };
+    }
+
+    // Pages come in whole and with their neighbours, so a run that reads a good part of a shard soon holds all of it.
+    private static long ShardBytes(RunConfig recipe, TransformerConfig student)
+    {
+        long read = (long)recipe.Training.Steps * recipe.Training.BatchSequences * recipe.Data.SequenceLength * (student.VocabSize < 65_500 ? 2 : 4);
+        return File.Exists(Path.Combine(recipe.Data.Path, DatasetManifest.FileName))
+            ? Math.Min(4 * read, new DirectoryInfo(recipe.Data.Path).EnumerateFiles("*.bin", SearchOption.AllDirectories).Sum(file => file.Length))
+            : 0;
     }
 
     private static int VocabularyOf(RunConfig recipe)

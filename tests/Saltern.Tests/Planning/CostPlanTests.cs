@@ -49,7 +49,7 @@ public class CostPlanTests
     {
         TransformerConfig shape = new TransformerConfig { HiddenSize = 256, NumHiddenLayers = 6, NumAttentionHeads = 4, IntermediateSize = 704 }.Resolve(8_192, 256);
         CostPlan cost = CostPlan.Of(Recipe(1_000, TransitionKind.Step, 0.25), shape, shape, 1_000);
-        MemoryPlan memory = MemoryPlan.Of(Recipe(1_000, TransitionKind.Step, 0.25), shape, shape);
+        MemoryPlan memory = MemoryPlan.Of(Recipe(1_000, TransitionKind.Step, 0.25), shape, shape, 0);
         var cluster = new ClusterConfig { Name = "four", Ranks = 4, PeakFlops = 1e12, Utilisation = 0.5, NetworkGbit = 8, NetworkLatencyUs = 10, Watts = 250, PricePerKwh = 0.4, PricePerRankHour = 1.5, MemoryGib = 4 };
         TimePlan time = TimePlan.Described(cost, memory, parameters: 7_000_000, cluster);
 
