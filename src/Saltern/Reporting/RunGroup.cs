@@ -17,7 +17,7 @@ internal sealed record RunGroup(string Label, string Name, IReadOnlyList<RunReco
         {
             if (arm.Select(run => run.Result.Seed).Distinct().Count() == arm.Count())
             {
-                groups.Add(Of(arm.Key.ToUpperInvariant(), arm));
+                groups.Add(Of(LabelOf(arm.Key), arm));
             }
             else
             {
@@ -27,6 +27,9 @@ internal sealed record RunGroup(string Label, string Name, IReadOnlyList<RunReco
 
         return groups;
     }
+
+    // The methods' own names are capitals in sentences; a study's arms are called what its file calls them.
+    private static string LabelOf(string arm) => arm.Any(char.IsUpper) ? arm : arm.ToUpperInvariant();
 
     private static RunGroup Of(string label, IEnumerable<RunRecord> members)
     {
