@@ -11,7 +11,7 @@ using TorchSharp;
 
 namespace Saltern.Benchmarks;
 
-/// <summary>The parts of <see cref="ImportComparison"/>, each in a process of its own: writing a random model, importing it, loading it.</summary>
+/// <summary>The parts of <see cref="ImportComparison"/>, each in a process of its own: writing a random model, importing it, loading it, exporting it.</summary>
 internal static class ImportWorkers
 {
     private const int TableBytes = 1 << 24;
@@ -84,6 +84,18 @@ internal static class ImportWorkers
         torch.set_num_threads(1);
         long start = Stopwatch.GetTimestamp();
         using Transformer model = ModelFolder.Load(options.Text("from", ""), trainable: false);
+        return Say(("seconds", Stopwatch.GetElapsedTime(start).TotalSeconds), ("cpu", Environment.CpuUsage.TotalTime.TotalSeconds), ("peak", ProcessMemory.Peak() ?? 0));
+    }
+
+    /// <summary>Exports a folder.</summary>
+    public static int Export(Options options)
+    {
+        long start = Stopwatch.GetTimestamp();
+        ModelExport.Run(options.Text("from", ""), options.Text("out", ""), new ExportOptions
+        {
+            Format = options.Text("form", "hf") == "hf" ? ExportFormat.HuggingFace : ExportFormat.Gguf,
+            Type = options.Text("type", "bf16") == "bf16" ? WeightType.BF16 : WeightType.Q8,
+        });
         return Say(("seconds", Stopwatch.GetElapsedTime(start).TotalSeconds), ("cpu", Environment.CpuUsage.TotalTime.TotalSeconds), ("peak", ProcessMemory.Peak() ?? 0));
     }
 

@@ -16,6 +16,7 @@ return args switch
     ["optimizer", .. string[] rest] => PartWorkers.Optimizer(new Options(rest)),
     ["random-model", .. string[] rest] => ImportWorkers.RandomModel(new Options(rest)),
     ["import-model", .. string[] rest] => ImportWorkers.Import(new Options(rest)),
+    ["export-model", .. string[] rest] => ImportWorkers.Export(new Options(rest)),
     ["load-model", .. string[] rest] => ImportWorkers.Load(new Options(rest)),
     ["spin"] => PartWorkers.Spin(),
     _ => Usage(),
