@@ -35,7 +35,7 @@ internal sealed class AccessGuard(RequestDelegate next, WatchOptions options)
 
         if (IPAddress.IsLoopback(options.Address) && !IsLoopbackName(request.Host.Host))
         {
-            return Refuse(context, StatusCodes.Status403Forbidden, $"Open http://{options.Address}:{request.Host.Port} instead: other names of this machine are not served.");
+            return Refuse(context, StatusCodes.Status403Forbidden, $"Open http://{options.Address}:{context.Connection.LocalPort} instead: other names of this machine are not served.");
         }
 
         if (request.Headers.Origin is [{ } origin] && !(Uri.TryCreate(origin, UriKind.Absolute, out Uri? from) && from.Authority == request.Host.Value))

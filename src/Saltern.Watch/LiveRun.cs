@@ -15,7 +15,7 @@ internal sealed class LiveRun(string folder)
     private const int PaceLines = 20;
     private readonly MetricsTail _tail = new(Path.Combine(folder, "metrics.jsonl"));
     private IReadOnlyDictionary<string, string> _recipe = new Dictionary<string, string>();
-    private IReadOnlyDictionary<string, IReadOnlyList<(int Step, double Value)>> _series = new Dictionary<string, IReadOnlyList<(int Step, double Value)>>();
+    private Dictionary<string, IReadOnlyList<(int Step, double Value)>> _series = [];
     private IReadOnlyList<CurvePoint> _curve = [];
     private RunResult? _result;
     private (DateTime Recipe, DateTime Result) _read;

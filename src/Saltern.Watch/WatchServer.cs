@@ -73,17 +73,6 @@ public sealed class WatchServer : IAsyncDisposable
         return new WatchServer(application, address.Uri);
     }
 
-    /// <summary>Serves until it is told to end.</summary>
-    /// <param name="cancellationToken">Ends it.</param>
-    public async Task WaitAsync(CancellationToken cancellationToken)
-    {
-        var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        await using (cancellationToken.Register(ended.SetResult).ConfigureAwait(false))
-        {
-            await ended.Task.ConfigureAwait(false);
-        }
-    }
-
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {

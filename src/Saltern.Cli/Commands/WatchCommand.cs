@@ -64,7 +64,8 @@ public static class WatchCommand
             }
 
             console.Line("Ctrl-C ends.");
-            await server.WaitAsync(interrupted);
+            // The pages are served by other threads until the reader has seen enough.
+            interrupted.WaitHandle.WaitOne();
         }
 
         return ExitCode.Done;
