@@ -26,14 +26,21 @@ internal sealed class RunBoard(WatchOptions options) : BackgroundService
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(options.Interval);
-        while (await timer.WaitForNextTickAsync(stoppingToken).ConfigureAwait(false))
+        try
         {
-            // Nobody looks: a disk that a run needs is left alone.
-            if (Changed is { } tell)
+            while (await timer.WaitForNextTickAsync(stoppingToken).ConfigureAwait(false))
             {
-                Read();
-                tell();
+                // Nobody looks: a disk that a run needs is left alone.
+                if (Changed is { } tell)
+                {
+                    Read();
+                    tell();
+                }
             }
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            // The server ends.
         }
     }
 
