@@ -27,6 +27,7 @@ public static class CommandLine
             ExportCommand.Create(),
             CompareCommand.Create(),
             StudyCommand.Create(),
+            WatchCommand.Create(),
             RecipeCommand.Create(),
             PlanCommand.Create(),
         };

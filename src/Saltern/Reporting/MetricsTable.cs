@@ -37,15 +37,44 @@ public sealed class MetricsTable
             {
                 table.AddLine(line);
             }
-            catch (Exception problem) when (problem is JsonException or FormatException or InvalidOperationException)
+            catch (DataFormatException problem)
             {
                 // Only a line with another one after it is damage; the last one may have been cut by a crash.
-                doubtful = new DataFormatException(
-                    $"{sourceName}:{number}: a JSON object with an integer \"step\" was expected, found: {Shorten(line)}. Mend or remove that line.", problem);
+                doubtful = new DataFormatException($"{sourceName}:{number}: {problem.Message}. Mend or remove that line.", problem);
             }
         }
 
         return table;
+    }
+
+    /// <summary>Adds what one line of a metrics file says.</summary>
+    /// <param name="line">A JSON object.</param>
+    /// <exception cref="DataFormatException">Not an object with an integer <c>step</c>; the message shows the line, not the file.</exception>
+    public void AddLine(string line)
+    {
+        ArgumentNullException.ThrowIfNull(line);
+        try
+        {
+            using JsonDocument document = JsonDocument.Parse(line);
+            if (document.RootElement.ValueKind != JsonValueKind.Object || !document.RootElement.TryGetProperty("step", out JsonElement element))
+            {
+                throw new FormatException("no step");
+            }
+
+            int step = element.GetInt32();
+            if (step < 0)
+            {
+                throw new FormatException("negative step");
+            }
+
+            Add(step, document.RootElement.EnumerateObject()
+                .Where(member => member.Value.ValueKind == JsonValueKind.Number && member.Name != "step")
+                .Select(member => KeyValuePair.Create(member.Name, member.Value.GetDouble())));
+        }
+        catch (Exception problem) when (problem is JsonException or FormatException or InvalidOperationException)
+        {
+            throw new DataFormatException($"a JSON object with an integer \"step\" was expected, found: {Shorten(line)}", problem);
+        }
     }
 
     /// <summary>Adds values of a step; going back to an earlier step drops all later ones, as a resumed run will write them again.</summary>
@@ -121,23 +150,4 @@ public sealed class MetricsTable
     }
 
     private static string Shorten(string line) => line.Length <= 80 ? line : line[..80] + "…";
-
-    private void AddLine(string line)
-    {
-        using JsonDocument document = JsonDocument.Parse(line);
-        if (document.RootElement.ValueKind != JsonValueKind.Object || !document.RootElement.TryGetProperty("step", out JsonElement element))
-        {
-            throw new FormatException("no step");
-        }
-
-        int step = element.GetInt32();
-        if (step < 0)
-        {
-            throw new FormatException("negative step");
-        }
-
-        Add(step, document.RootElement.EnumerateObject()
-            .Where(member => member.Value.ValueKind == JsonValueKind.Number && member.Name != "step")
-            .Select(member => KeyValuePair.Create(member.Name, member.Value.GetDouble())));
-    }
 }

@@ -1,0 +1,141 @@
+using System.Globalization;
+using Saltern.Checkpoints;
+using Saltern.Reporting;
+
+namespace Saltern.Watch;
+
+/// <summary>Reads one run's folder again and again; nothing in it is changed, created or locked.</summary>
+/// <param name="folder">The run folder.</param>
+internal sealed class LiveRun(string folder)
+{
+    // A recipe and a result are a few kB.
+    private const long LargestDocument = 64L << 20;
+
+    // Steps over which the pace is measured, in log lines.
+    private const int PaceLines = 20;
+    private readonly MetricsTail _tail = new(Path.Combine(folder, "metrics.jsonl"));
+    private IReadOnlyDictionary<string, string> _recipe = new Dictionary<string, string>();
+    private Dictionary<string, IReadOnlyList<(int Step, double Value)>> _series = [];
+    private IReadOnlyList<CurvePoint> _curve = [];
+    private RunResult? _result;
+    private (DateTime Recipe, DateTime Result) _read;
+
+    /// <summary>Looks at the folder.</summary>
+    /// <param name="now">The time, UTC.</param>
+    /// <returns>The run as it stands; what cannot be read is named in it and the last good state kept.</returns>
+    public RunView Look(DateTime now)
+    {
+        string? problem = null;
+        IReadOnlyList<CheckpointView> checkpoints = [];
+        try
+        {
+            ReadDocuments();
+            if (_tail.Poll())
+            {
+                _series = _tail.Table.Steps.SelectMany(step => _tail.Table.Row(step).Select(value => value.Key)).Distinct()
+                    .ToDictionary(name => name, _tail.Table.Series);
+                _curve = _tail.Table.Curve(VerdictMetric.Loss.Series);
+            }
+
+            checkpoints = Checkpoints();
+        }
+        catch (Exception e) when (e is SalternException or IOException or UnauthorizedAccessException)
+        {
+            problem = e.Message;
+        }
+
+        if (problem is null && _tail.BrokenLines > 0)
+        {
+            problem = $"{_tail.BrokenLines} lines of metrics.jsonl are damaged and left out.";
+        }
+
+        return View(now, checkpoints, problem);
+    }
+
+    private RunView View(DateTime now, IReadOnlyList<CheckpointView> checkpoints, string? problem)
+    {
+        IReadOnlyList<int> steps = _tail.Table.Steps;
+        int step = _result?.Steps ?? (steps.Count > 0 ? steps[^1] : 0);
+        int planned = _result?.PlannedSteps ?? Number("training.steps");
+        DateTime? written = steps.Count > 0 ? File.GetLastWriteTimeUtc(Path.Combine(folder, "metrics.jsonl")) : null;
+        double? secondsPerStep = SecondsPerStep();
+        RunState state = _result is not null ? RunState.Finished
+            : written is not { } last ? RunState.Waiting
+            : now - last < PatienceAfter(secondsPerStep) ? RunState.Running : RunState.Quiet;
+        return new RunView
+        {
+            Folder = folder,
+            Name = _result?.Name ?? _recipe.GetValueOrDefault("name") ?? Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder))),
+            Seed = _result?.Seed ?? Number("seed"),
+            IsDistilled = _result?.Teacher is not null || _recipe.ContainsKey("teacher.path") || Any("train/weight", value => value > 0),
+            State = state,
+            Silence = now - written,
+            Step = step,
+            PlannedSteps = planned,
+            TimeLeft = state == RunState.Finished || secondsPerStep is not { } pace || planned <= step ? null : TimeSpan.FromSeconds(pace * (planned - step)),
+            SwitchStep = _result?.Stage1EndStep ?? (_series.GetValueOrDefault("event/stage1_end") is [.., var end] ? (int)end.Value : null),
+            Series = _series,
+            Curve = _curve,
+            Checkpoints = checkpoints,
+            Result = _result,
+            Problem = problem,
+        };
+    }
+
+    /// <summary>Twice the time between two log lines or evaluations, and never less than what an evaluation may take.</summary>
+    private TimeSpan PatienceAfter(double? secondsPerStep) =>
+        TimeSpan.FromSeconds(Math.Max(180, 2 * (secondsPerStep ?? 0) * Math.Max(1, Number("training.log_every"))));
+
+    private double? SecondsPerStep()
+    {
+        IReadOnlyList<(int Step, double Value)> seconds = _series.GetValueOrDefault("seconds") ?? [];
+        if (seconds.Count < 2)
+        {
+            return null;
+        }
+
+        (int Step, double Value) from = seconds[Math.Max(0, seconds.Count - 1 - PaceLines)];
+        return (seconds[^1].Value - from.Value) / (seconds[^1].Step - from.Step);
+    }
+
+    private void ReadDocuments()
+    {
+        string recipe = Path.Combine(folder, "recipe.yaml"), result = Path.Combine(folder, "result.json");
+        (DateTime Recipe, DateTime Result) written = (File.GetLastWriteTimeUtc(recipe), File.GetLastWriteTimeUtc(result));
+        if (written.Recipe != _read.Recipe)
+        {
+            _recipe = Text(recipe) is { } yaml ? RecipeKeys.Flatten(yaml) : new Dictionary<string, string>();
+        }
+
+        if (written.Result != _read.Result)
+        {
+            _result = Text(result) is { } json ? RunResult.Parse(json, result) : null;
+        }
+
+        _read = written;
+    }
+
+    private static string? Text(string path)
+    {
+        var file = new FileInfo(path);
+        return !file.Exists ? null
+            : file.Length <= LargestDocument ? File.ReadAllText(path)
+            : throw new DataFormatException($"{path}: {file.Length:N0} bytes, at most {LargestDocument:N0} are read. This is not a file of a run; leave it out.");
+    }
+
+    private CheckpointView[] Checkpoints()
+    {
+        var store = new CheckpointStore(folder);
+        return [.. store.Steps().Select(step =>
+        {
+            var checkpoint = new DirectoryInfo(store.PathOf(step));
+            // The manifest is written last: with it the checkpoint is whole. One may be removed while it is looked at.
+            var manifest = new FileInfo(Path.Combine(checkpoint.FullName, "manifest.json"));
+            return new CheckpointView(step, checkpoint.Exists ? checkpoint.EnumerateFiles().Sum(file => file.Length) : 0, manifest.Exists ? manifest.LastWriteTimeUtc : null);
+        })];
+    }
+
+    private bool Any(string name, Func<double, bool> holds) => _series.TryGetValue(name, out var points) && points.Any(point => holds(point.Value));
+
+    private int Number(string key) => int.TryParse(_recipe.GetValueOrDefault(key), NumberStyles.None, CultureInfo.InvariantCulture, out int number) ? number : 0;
+}
