@@ -111,12 +111,13 @@ public sealed record StepTimes
 
     /// <summary>A run with its seconds reckoned from these times: its steps with and without a teacher, each at the median of its kind.</summary>
     /// <param name="run">A run of one of the arms.</param>
-    /// <returns>The same run where its arm was not measured.</returns>
+    /// <returns>Where its arm was not measured, the run as it is, its seconds marked as not comparable.</returns>
     public RunRecord Apply(RunRecord run)
     {
         if (!Arms.TryGetValue(run.Result.Arm, out ArmStepTimes? times))
         {
-            return run;
+            // Its own clock means nothing beside seconds that were reckoned.
+            return run with { Result = run.Result with { SecondsComparable = false } };
         }
 
         int taughtSteps = run.Result.Teacher is not null && times.Taught is not null ? run.Result.Stage1EndStep ?? 0 : 0;

@@ -35,6 +35,15 @@ public class StepTimesTests
     }
 
     [Fact]
+    public void AnArmThatWasNotMeasured_HasNoSecondsToCompare()
+    {
+        var times = new StepTimes { Machine = new RunMachine(), Rounds = 1, LoadedShare = null, Arms = new Dictionary<string, ArmStepTimes> { ["baseline"] = new(2.0, null, null, null) } };
+        RunRecord salt = FakeStudy.Run("salt", 1, 3.6, 250);
+        Assert.True(salt.Result.SecondsComparable);
+        Assert.False(times.Apply(salt).Result.SecondsComparable);
+    }
+
+    [Fact]
     public void Measured_ShareKinds_AndCountTheTeacher()
     {
         var salt = TinyRun.Shared.Salt("salt", 40, new DistillationConfig { Transition = TransitionKind.Step, Start = StepPoint.FromShare(0.5) });
