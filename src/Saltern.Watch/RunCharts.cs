@@ -28,7 +28,7 @@ internal static class RunCharts
     /// <param name="colours">As from <see cref="Colours"/>, of all runs.</param>
     public static IEnumerable<Chart> Main(IReadOnlyList<RunView> runs, IReadOnlyList<Comparison> comparisons, IReadOnlyDictionary<string, string> colours)
     {
-        ChartMark[] switches = [.. runs.Where(run => run.SwitchStep is not null).Select(run => new ChartMark(run.SwitchStep!.Value, colours[run.Arm], $"{run.Name}: the teacher left"))];
+        ChartMark[] switches = [.. runs.Where(run => run.SwitchStep < run.PlannedSteps).Select(run => new ChartMark(run.SwitchStep!.Value, colours[run.Arm], $"{run.Name}: the teacher left"))];
         return WithContent(
         [
             new Chart

@@ -8,7 +8,7 @@ public sealed class WatchPageTests : IAsyncLifetime, IDisposable
     private static readonly string[] Browsers = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 
     // A loaded machine takes seconds for what takes milliseconds.
-    private const float Patience = 60_000;
+    private const float Patience = 180_000;
     private readonly RunOnDisk _disk = new();
     private readonly List<string> _consoleErrors = [];
     private IPlaywright? _playwright;
