@@ -39,7 +39,8 @@ public sealed class WatchServer : IAsyncDisposable
             kestrel.AddServerHeader = false;
             kestrel.Listen(options.Address, options.Port);
         });
-        builder.Logging.SetMinimumLevel(LogLevel.Error).AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
+        // A port in use is told by the caller, in a sentence.
+        builder.Logging.SetMinimumLevel(LogLevel.Error).AddFilter("Microsoft.Extensions.Hosting", LogLevel.Critical).AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
         builder.Services.AddRoutingCore();
         // Keys that protect the page's own state live as long as the server: nothing is written to the user's folder.
         builder.Services.AddDataProtection().UseEphemeralDataProtectionProvider();
