@@ -28,7 +28,7 @@ const sequence = context.getSequence();
 const probabilities = [], continuations = [];
 for (const prompt of job.prompts) {
     await sequence.clearHistory();
-    const all = { temperature: 1, topK: 0, topP: 1, minP: 0 };
+    const all = { temperature: 1, topK: 0, topP: 1, minP: 0, yieldEogToken: true }; // a drawn end of text must not end the reading
     const { value } = await sequence.evaluateWithMetadata(prompt, { probabilities: true }, all).next();
     probabilities.push(Array.from({ length: header.tokens }, (_, id) => value.probabilities.get(id) ?? 0));
     await sequence.clearHistory();
