@@ -14,8 +14,6 @@ public sealed record StudyResults(string Folder)
     /// <summary>Most bytes of a run's kept metrics.</summary>
     public const int MostMetricsBytes = 200_000;
 
-    private static readonly string[] Whole = [RunFolder.RecipeFile, RunFolder.DocumentsFile];
-
     /// <summary>Folder of a run's result.</summary>
     public string PathOf(StudyJob job) => Path.Combine(Folder, "results", job.RelativePath);
 
@@ -51,10 +49,12 @@ public sealed record StudyResults(string Folder)
     public void Keep(StudyJob job, string runFolder)
     {
         string target = PathOf(job);
-        foreach (string name in Whole.Where(name => File.Exists(Path.Combine(runFolder, name))))
+        string documents = Path.Combine(target, RunFolder.DocumentsFile);
+        Directory.CreateDirectory(Path.GetDirectoryName(documents)!);
+        DurableFolder.WriteText(Path.Combine(target, RunFolder.RecipeFile), KeptRecipe.Of(File.ReadAllText(Path.Combine(runFolder, RunFolder.RecipeFile)), Environment.CurrentDirectory));
+        if (File.Exists(Path.Combine(runFolder, RunFolder.DocumentsFile)))
         {
-            Directory.CreateDirectory(Path.GetDirectoryName(Path.Combine(target, name))!);
-            DurableFolder.WriteText(Path.Combine(target, name), File.ReadAllText(Path.Combine(runFolder, name)));
+            DurableFolder.WriteText(documents, File.ReadAllText(Path.Combine(runFolder, RunFolder.DocumentsFile)));
         }
 
         DurableFolder.WriteText(Path.Combine(target, RunFolder.MetricsFile), ThinnedMetrics.Of(File.ReadLines(Path.Combine(runFolder, RunFolder.MetricsFile)), MostMetricsBytes));
