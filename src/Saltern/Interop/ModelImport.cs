@@ -1,7 +1,6 @@
 using System.Runtime.InteropServices;
 using Saltern.Checkpoints;
 using Saltern.Models;
-using Saltern.Tokenization;
 
 namespace Saltern.Interop;
 
@@ -23,28 +22,19 @@ public static class ModelImport
             throw new ConfigurationException($"--out {target}: there is something already. Name a folder that does not exist.");
         }
 
-        TransformerConfig config = ModelFolder.LoadConfig(source);
-        using WeightFiles files = WeightFiles.Open(source);
-        IReadOnlyList<StoredTensor> found = WeightMatch.Check(files, config), stored = StoredWeights.Of(config);
-        string tokenizer = ModelFolder.TokenizerPath(source);
-        int ids = BpeTokenizer.Load(tokenizer).VocabularySize;
-        if (ids > config.VocabSize)
-        {
-            throw new DataFormatException($"{source}: the tokenizer has {ids} ids, but vocab_size = {config.VocabSize}. They do not belong together.");
-        }
-
-        long written = 0, total = stored.Sum(tensor => tensor.Count);
+        using SourceModel model = SourceModel.Open(source);
+        long written = 0, total = model.Tensors.Sum(pair => pair.Tensor.Count);
         DurableFolder.Write(target, temporary =>
         {
-            ModelFolder.Save(temporary, config, [.. stored.Zip(found, (tensor, there) => (tensor.Name, tensor.Shape, Pieces(there.Name)))]);
-            DurableFolder.WriteText(Path.Combine(temporary, ModelFolder.TokenizerFile), File.ReadAllText(tokenizer));
+            ModelFolder.Save(temporary, model.Config, [.. model.Tensors.Select(pair => (pair.Tensor.Name, pair.Tensor.Shape, Pieces(pair.Source)))]);
+            DurableFolder.WriteText(Path.Combine(temporary, ModelFolder.TokenizerFile), File.ReadAllText(model.TokenizerPath));
         });
-        return config;
+        return model.Config;
 
         IEnumerable<ReadOnlyMemory<byte>> Pieces(string name)
         {
             byte[] bytes = [];
-            foreach (Memory<float> piece in files.Pieces(name))
+            foreach (Memory<float> piece in model.Weights.Pieces(name))
             {
                 cancellation.ThrowIfCancellationRequested();
                 Span<byte> values = MemoryMarshal.AsBytes(piece.Span);

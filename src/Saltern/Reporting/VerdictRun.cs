@@ -44,6 +44,9 @@ public sealed record VerdictRun
     /// <summary>Whether a run ended before its planned steps.</summary>
     public required bool Truncated { get; init; }
 
+    /// <summary>Steps planned over the baseline's: below 1 for a run that was meant to be shorter.</summary>
+    public required double PlannedStepsRatio { get; init; }
+
     /// <summary>Loss after the last step on the whole validation set, nats per token.</summary>
     public required double FinalLoss { get; init; }
 
@@ -159,12 +162,12 @@ public sealed record VerdictRun
         }
 
         List<VerdictPair> pairs = [.. runs.Select(run => VerdictPair.Of(bySeed[run.Result.Seed], run, metric, studentsServed))];
-        VerdictRun result = Summarise(arm, runs, pairs);
+        VerdictRun result = Summarise(baseline, arm, runs, pairs);
         warnings.AddRange(VerdictWarnings.Of(result, runs));
         return VerdictSentence.Complete(result, baseline, runs.Any(run => run.IsDistilled), metric, studentsServed);
     }
 
-    private static VerdictRun Summarise(RunGroup arm, List<RunRecord> runs, List<VerdictPair> pairs)
+    private static VerdictRun Summarise(RunGroup baseline, RunGroup arm, List<RunRecord> runs, List<VerdictPair> pairs)
     {
         bool reached = pairs.All(pair => pair.Reached);
         PairedInterval difference = PairedInterval.OfDifferences([.. pairs.Select(pair => pair.FinalLossDifference)]);
@@ -192,6 +195,7 @@ public sealed record VerdictRun
             Paired = pairs.All(pair => pair.Paired),
             SecondsComparable = pairs.All(pair => pair.SecondsComparable),
             Truncated = runs.Any(run => run.Result.Truncated),
+            PlannedStepsRatio = runs.Average(run => run.Result.PlannedSteps) / baseline.Runs.Average(run => run.Result.PlannedSteps),
             FinalLoss = runs.Average(run => run.FinalLoss),
             FinalAccuracy = runs.Average(run => run.FinalAccuracy),
             FinalLossDifference = difference.Mean,

@@ -46,13 +46,15 @@ internal static class VerdictSentence
         VerdictRun arm, RunGroup baseline, VerdictMetric metric, VerdictOutcome outcome,
         double? ratio, IReadOnlyList<double>? interval, bool bySeconds, string charge)
     {
-        string seeds = Seeds(arm);
+        // Who plans for fewer steps asks whether the method makes up for them: to end worse is then to fall short, not to be harmed.
+        bool isShorter = arm.PlannedStepsRatio < 1;
+        string seeds = Seeds(arm), who = isShorter ? $"{arm.Label}, planned for {Figures.Percent(arm.PlannedStepsRatio)} of the steps," : arm.Label;
         string head = outcome switch
         {
-            VerdictOutcome.Helped => $"{arm.Label} helped ({seeds}): it",
-            VerdictOutcome.Harmed => $"{arm.Label} harmed ({seeds}): it",
-            VerdictOutcome.NoDifference => $"No difference shown between {arm.Label} and {baseline.Label} ({seeds}): {arm.Label}",
-            _ => $"A reading from {seeds}, not a finding: {arm.Label}",
+            VerdictOutcome.Helped => $"{who} helped ({seeds}): it",
+            VerdictOutcome.Harmed => $"{who} {(isShorter ? "fell short" : "harmed")} ({seeds}): it",
+            VerdictOutcome.NoDifference => $"No difference shown between {arm.Label} and {baseline.Label} ({seeds}): {who}",
+            _ => $"A reading from {seeds}, not a finding: {who}",
         };
         double target = arm.Pairs.Average(pair => pair.Target);
         string goal = metric == VerdictMetric.Loss

@@ -50,6 +50,15 @@ public class VerdictSentenceTests
     }
 
     [Fact]
+    public void AShorterPlanThatEndsWorse_FallsShort()
+    {
+        RunRecord[] salt = [.. Seeds.Select(seed => FakeStudy.Run("salt", seed, 3.80 + 0.012 * seed, 250)).Select(run => run with { Result = run.Result with { PlannedSteps = run.Result.PlannedSteps * 7 / 10 } })];
+        VerdictRun run = Verdict.Compute([.. Seeds.Select(seed => FakeStudy.Run("baseline", seed, 3.715 + 0.01 * seed))], salt).Runs[0];
+        Assert.Equal((0.7, VerdictOutcome.Harmed), (run.PlannedStepsRatio, run.OutcomeFree));
+        Assert.StartsWith("SALT, planned for 70.0 % of the steps, fell short (3 seeds): it did not reach", Plain(run.SentenceFree), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void HelpedFree_CanCostMoreCharged()
     {
         VerdictRun run = VerdictTests.Study(3.62, 250).Runs[0];
