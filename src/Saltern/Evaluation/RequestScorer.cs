@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Saltern.Losses;
 using Saltern.Models;
 using TorchSharp;
@@ -8,13 +7,19 @@ namespace Saltern.Evaluation;
 
 /// <summary>Log probabilities of many requests, in few passes.</summary>
 /// <remarks>
-/// Requests whose input is the beginning of another's ride along in its row: the model is causal, so later tokens change nothing before them. Rows are sorted by
-/// length, padded on the right and run in batches; logits are made for the targets alone, a chunk at a time.
+/// Requests whose input is the beginning of another's ride along in its row: the model is causal, so later tokens change nothing before them. Rows that begin alike
+/// share the keys and values of their beginning, computed once. Rows are sorted by length, padded and run in batches; logits are made for the targets alone, a chunk at a time.
 /// </remarks>
 public static class RequestScorer
 {
     // Positions of one forward pass, padding included: enough for full speed, little enough for memory.
     private const int PositionsPerBatch = 4_096;
+
+    // Positions of the keys and values of rows that share their beginnings.
+    private const int CachedPositions = 16_384;
+
+    // Passes over cached keys do not go through the kernels of whole rows, which do more tokens a second (measured in docs/evaluation.md).
+    private const double LeastSavingOverKernels = 3;
 
     /// <summary>Scores requests.</summary>
     /// <param name="model">Any decoder.</param>
@@ -27,94 +32,130 @@ public static class RequestScorer
     {
         using IDisposable _ = no_grad();
         var scores = new RequestScore[requests.Count];
-        List<Row> rows = Rows(requests);
-        rows.Sort((a, b) => b.Length.CompareTo(a.Length));
+        ILookup<bool, RowGroup> groups = RequestRows.Groups(requests, RequestRows.Of(requests), model.UsesKernels ? LeastSavingOverKernels : 1).ToLookup(group => group.Shared > 0);
         int done = 0;
-        for (int first = 0; first < rows.Count;)
+        RowGroup[] single = [.. groups[false].OrderByDescending(group => group.Length)];
+        for (int first = 0; first < single.Length;)
         {
-            cancellation.ThrowIfCancellationRequested();
-            int count = Math.Min(Math.Max(1, PositionsPerBatch / rows[first].Length), rows.Count - first);
-            ScoreBatch(model, head, requests, CollectionsMarshal.AsSpan(rows).Slice(first, count), scores);
-            done += rows.GetRange(first, count).Sum(row => row.Requests.Count);
-            progress?.Invoke(done);
+            int count = Math.Min(Math.Max(1, PositionsPerBatch / single[first].Length), single.Length - first);
+            Run([.. single.Skip(first).Take(count).Select(group => group.Rows[0])], ScoreWhole);
+            first += count;
+        }
+
+        RowGroup[] shared = [.. groups[true].OrderByDescending(RestClass).ThenByDescending(group => group.Shared)];
+        for (int first = 0; first < shared.Length;)
+        {
+            int count = CountShared(model, shared.AsSpan(first));
+            RowGroup[] batch = shared[first..(first + count)];
+            Run([.. batch.SelectMany(group => group.Rows)], rows => ScoreShared(model, head, requests, batch, rows, scores));
             first += count;
         }
 
         return scores;
-    }
 
-    /// <summary>Rows to compute: how many distinct inputs there are that begin no other.</summary>
-    internal static int CountRows(IReadOnlyList<ScoreRequest> requests) => Rows(requests).Count;
-
-    private static List<Row> Rows(IReadOnlyList<ScoreRequest> requests)
-    {
-        // In lexicographic order an input comes right before those that it begins, so that each needs comparing with its neighbour only.
-        int[] order = [.. Enumerable.Range(0, requests.Count)];
-        Array.Sort(order, (a, b) => requests[a].Input.SequenceCompareTo(requests[b].Input) is not 0 and int by ? by : a.CompareTo(b));
-        var rows = new List<Row>();
-        for (int i = order.Length - 1; i >= 0; i--)
+        void ScoreWhole(RequestRow[] rows)
         {
-            ScoreRequest request = requests[order[i]];
-            if (i == order.Length - 1 || !requests[order[i + 1]].Input.StartsWith(request.Input))
-            {
-                rows.Add(new Row(request, []));
-            }
-
-            rows[^1].Requests.Add(order[i]);
+            using DisposeScope scope = NewDisposeScope();
+            int length = rows[0].Length;
+            Tensor hidden = model.HiddenStates(Padded(model, [.. rows.Select(row => row.Longest.Tokens.AsMemory(0, row.Length))], length)); // [N, D]
+            Read(head, model, requests, rows, hidden, length, _ => 0, scores);
         }
 
-        return rows;
+        void Run(RequestRow[] rows, Action<RequestRow[]> score)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            score(rows);
+            progress?.Invoke(done += rows.Sum(row => row.Requests.Count));
+        }
     }
 
-    private static void ScoreBatch(Transformer model, LossHead head, IReadOnlyList<ScoreRequest> requests, ReadOnlySpan<Row> rows, RequestScore[] scores)
+    /// <summary>Tokens that are computed, padding left out.</summary>
+    internal static int CountTokens(IReadOnlyList<ScoreRequest> requests) => RequestRows.Groups(requests, RequestRows.Of(requests)).Sum(group => group.Tokens);
+
+    // Groups that fit into one cache. Padding before a beginning shifts it, which only relative positions do not notice.
+    private static int CountShared(Transformer model, ReadOnlySpan<RowGroup> groups)
+    {
+        int count = 0, rows = 0, longest = 0;
+        foreach (RowGroup group in groups)
+        {
+            rows += group.Rows.Count;
+            longest = Math.Max(longest, group.Length - group.Shared);
+            if (count > 0 && (RestClass(group) != RestClass(groups[0]) || rows * (groups[0].Shared + longest) > CachedPositions || (count + 1) * groups[0].Shared > PositionsPerBatch || rows * longest > PositionsPerBatch
+                || (model.Config.LearnedPositions && group.Shared < groups[0].Shared) || groups[0].Shared + longest > model.Config.MaxPositionEmbeddings))
+            {
+                break;
+            }
+
+            count++;
+        }
+
+        return count;
+    }
+
+    // Rests of a batch are padded to one length, so only like ones go together.
+    private static int RestClass(RowGroup group) => (int)Math.Round(4 * Math.Log2(group.Length - group.Shared));
+
+    private static void ScoreShared(Transformer model, LossHead head, IReadOnlyList<ScoreRequest> requests, RowGroup[] groups, RequestRow[] rows, RequestScore[] scores)
     {
         using DisposeScope scope = NewDisposeScope();
-        int length = rows[0].Length;
-        long[] tokens = new long[rows.Length * length]; // [B, T], padded with id 0, which nothing before it sees
+        int shared = groups[0].Shared, rest = groups.Max(group => group.Length - group.Shared);
+        using var cache = new KeyValueCache(model.Config, groups.Length, shared + rest, model.Head.dtype, model.Parameters.Device, [.. groups.Select(group => shared - group.Shared)]);
+        model.HiddenStates(Padded(model, [.. groups.Select(group => group.Rows[0].Longest.Tokens.AsMemory(0, group.Shared))], shared, left: true), cache);
+
+        int[] groupOf = [.. groups.SelectMany((group, index) => Enumerable.Repeat(index, group.Rows.Count))];
+        cache.Keep(groupOf);
+        ReadOnlyMemory<int>[] ends = [.. rows.Select((row, index) => (ReadOnlyMemory<int>)row.Longest.Tokens.AsMemory(groups[groupOf[index]].Shared..row.Length))];
+        Tensor hidden = model.HiddenStates(Padded(model, ends, rest), cache); // [N, D]
+        Read(head, model, requests, rows, hidden, rest, row => groups[groupOf[row]].Shared, scores);
+    }
+
+    // [B, T], padded with id 0; behind a row nothing before it sees the padding, in front of one the cache hides it.
+    private static Tensor Padded(Transformer model, ReadOnlyMemory<int>[] rows, int length, bool left = false)
+    {
+        long[] tokens = new long[rows.Length * length];
+        foreach ((int row, ReadOnlyMemory<int> ids) in rows.Index())
+        {
+            int start = (row * length) + (left ? length - ids.Length : 0);
+            for (int i = 0; i < ids.Length; i++)
+            {
+                tokens[start + i] = ids.Span[i];
+            }
+        }
+
+        return tensor(tokens, rows.Length, length).to(model.Parameters.Device);
+    }
+
+    // Scores of the requests of some rows, from hidden states that begin at a place of each row.
+    private static void Read(LossHead head, Transformer model, IReadOnlyList<ScoreRequest> requests, RequestRow[] rows, Tensor hidden, int length, Func<int, int> beginning, RequestScore[] scores)
+    {
         List<long> positions = [], labels = [];
         for (int row = 0; row < rows.Length; row++)
         {
-            ReadOnlySpan<int> input = rows[row].Longest.Input;
-            for (int i = 0; i < input.Length; i++)
+            foreach (ScoreRequest request in rows[row].Requests.Select(index => requests[index]))
             {
-                tokens[(row * length) + i] = input[i];
-            }
-
-            foreach (int index in rows[row].Requests)
-            {
-                ScoreRequest request = requests[index];
                 for (int i = 0; i < request.TargetCount; i++)
                 {
-                    positions.Add((row * length) + request.Input.Length - request.TargetCount + i);
+                    positions.Add((row * length) + request.Input.Length - beginning(row) - request.TargetCount + i);
                     labels.Add(request.Targets[i]);
                 }
             }
         }
 
-        Tensor hidden = model.HiddenStates(tensor(tokens, rows.Length, length).to(model.Parameters.Device)); // [N, D]
-        Tensor targets = hidden.index_select(0, tensor(positions.ToArray()).to(hidden.device));              // [targets, D]
+        Tensor targets = hidden.index_select(0, tensor(positions.ToArray()).to(hidden.device)); // [targets, D]
         var losses = new PositionLosses(labels.Count);
         head.Evaluate(new LossRequest { HiddenStates = targets, Head = model.Head, Labels = [.. labels] }, losses);
         int at = 0;
-        foreach (Row row in rows)
+        foreach (int index in rows.SelectMany(row => row.Requests))
         {
-            foreach (int index in row.Requests)
+            double sum = 0;
+            bool greedy = true;
+            for (int i = 0; i < requests[index].TargetCount; i++, at++)
             {
-                double sum = 0;
-                bool greedy = true;
-                for (int i = 0; i < requests[index].TargetCount; i++, at++)
-                {
-                    sum -= losses.StudentNll[at];
-                    greedy &= losses.Correct[at];
-                }
-
-                scores[index] = new RequestScore(sum, greedy);
+                sum -= losses.StudentNll[at];
+                greedy &= losses.Correct[at];
             }
-        }
-    }
 
-    private sealed record Row(ScoreRequest Longest, List<int> Requests)
-    {
-        public int Length => Longest.Tokens.Length - 1;
+            scores[index] = new RequestScore(sum, greedy);
+        }
     }
 }

@@ -47,18 +47,13 @@ public sealed class KeyValueCache : IDisposable
     /// <param name="keys">[B, G, T, A], rotated.</param>
     /// <param name="values">[B, G, T, A].</param>
     /// <returns>Views, [B, G, Length + T, A]; the caller owns the views.</returns>
-    /// <exception cref="InvalidOperationException">The cache is full, or several tokens follow others.</exception>
+    /// <exception cref="InvalidOperationException">The cache is full.</exception>
     public (Tensor Keys, Tensor Values) Append(int layer, Tensor keys, Tensor values)
     {
         long count = keys.shape[2];
         if (Length + count > Capacity)
         {
             throw new InvalidOperationException($"The cache holds {Capacity} tokens; {Length} + {count} do not fit.");
-        }
-
-        if (Length > 0 && count > 1)
-        {
-            throw new InvalidOperationException("Several tokens at once go only into an empty cache.");
         }
 
         _keys[layer].narrow(2, Length, count).copy_(keys);
@@ -69,8 +64,8 @@ public sealed class KeyValueCache : IDisposable
     /// <summary>Counts the tokens that every layer has stored.</summary>
     public void Advance(long count) => Length += count;
 
-    /// <summary>Drops all sequences but some: those that are over need no more arithmetic.</summary>
-    /// <param name="rows">Those that stay, in their new order.</param>
+    /// <summary>Drops all sequences but some, which need no more arithmetic; or goes on from one in several ways.</summary>
+    /// <param name="rows">Those that stay, in their new order; any as often as it is named.</param>
     public void Keep(IReadOnlyList<int> rows)
     {
         using DisposeScope scope = NewDisposeScope();
@@ -104,8 +99,27 @@ public sealed class KeyValueCache : IDisposable
         return new AttentionRanges(first, [.. _padding.SelectMany(_ => Enumerable.Range(1, length))], length);
     }
 
-    /// <summary>What one more token sees, [B, 1, 1, Length + 1]; null for everything. The caller owns the view.</summary>
-    internal Tensor? NextMask() => _visible?.narrow(3, 0, Length + 1);
+    /// <summary>What the next tokens see; null for everything. The caller owns it.</summary>
+    /// <param name="count">T, tokens that come at once.</param>
+    /// <param name="window">Tokens each sees at most, itself included; 0 for all. One token's window is left to who cuts the keys.</param>
+    /// <returns>[B, 1, 1, Length + 1] for one token, [B or 1, 1, T, Length + T] for several.</returns>
+    internal Tensor? NextMask(long count, int window)
+    {
+        if (count == 1)
+        {
+            return _visible?.narrow(3, 0, Length + 1);
+        }
+
+        using DisposeScope scope = NewDisposeScope();
+        Tensor keys = arange(Length + count, device: _keys[0].device).view(1, 1, 1, -1), queries = arange(Length, Length + count, device: _keys[0].device).view(1, 1, -1, 1);
+        Tensor mask = keys.le(queries); // [1, 1, T, Length + T]
+        if (window > 0)
+        {
+            mask = mask.logical_and(keys.gt(queries - window));
+        }
+
+        return (_visible is null ? mask : mask.logical_and(_visible.narrow(3, 0, Length + count))).MoveToOuterDisposeScope();
+    }
 
     /// <inheritdoc/>
     public void Dispose()

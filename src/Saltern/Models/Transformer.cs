@@ -122,8 +122,8 @@ public sealed class Transformer : IDisposable
 
     /// <summary>As <see cref="HiddenStates(Tensor, AttentionRanges?)"/>, going on from the sequences that the cache holds, and adding to it.</summary>
     /// <param name="tokens">The next ids of each sequence, [B, T].</param>
-    /// <param name="cache">Keys and values of the tokens before. Several tokens at once only into an empty cache.</param>
-    public Tensor HiddenStates(Tensor tokens, KeyValueCache cache) => HiddenStates(tokens, Ranges(cache.Length == 0 ? cache.FirstRanges((int)tokens.shape[1]) : null, tokens), cache);
+    /// <param name="cache">Keys and values of the tokens before.</param>
+    public Tensor HiddenStates(Tensor tokens, KeyValueCache cache) => HiddenStates(tokens, cache.Length == 0 ? Ranges(cache.FirstRanges((int)tokens.shape[1]), tokens) : null, cache);
 
     private Tensor HiddenStates(Tensor tokens, AttentionRanges? ranges, KeyValueCache? cache)
     {
@@ -138,7 +138,7 @@ public sealed class Transformer : IDisposable
     internal PlainPass Pass(Tensor tokens, AttentionRanges? ranges, KeyValueCache? cache)
     {
         long length = tokens.shape[1];
-        Tensor? mask = cache is { Length: > 0 } ? cache.NextMask() : ranges?.Mask().to(Parameters.Device);
+        Tensor? mask = cache is { Length: > 0 } ? cache.NextMask(length, Config.SlidingWindow) : ranges?.Mask().to(Parameters.Device);
         return new PlainPass(tokens.shape[0], length, Config.LearnedPositions ? null : RotaryRows(cache?.Length ?? 0, length), mask, cache);
     }
 
