@@ -1,6 +1,8 @@
 using System.CommandLine;
 using Saltern.Cli.Commands;
 using Saltern.Cli.Demo;
+using Saltern.Cli.Terminal;
+using Saltern.Distributed;
 
 namespace Saltern.Cli;
 
@@ -40,6 +42,14 @@ public static class CommandLine
             }
 
             Console.Error.WriteLine($"See 'saltern {parsed.CommandResult.Command.Name} --help'.".Replace("saltern saltern", "saltern", StringComparison.Ordinal));
+            return ExitCode.WrongUsage;
+        }
+
+        LaunchedProcess launch = RankProcess.Launch;
+        if (launch.Size > 1 && parsed.CommandResult.Command.Name != TrainCommand.Name)
+        {
+            // Otherwise N processes would do the same work, into the same files.
+            Console.Error.WriteLine($"{launch.LauncherName} started {launch.Size} processes, but '{parsed.CommandResult.Command.Name}' runs in one. Only 'saltern {TrainCommand.Name}' works across ranks.");
             return ExitCode.WrongUsage;
         }
 

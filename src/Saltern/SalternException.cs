@@ -77,3 +77,13 @@ public sealed class TrainingException : SalternException
     {
     }
 }
+
+/// <summary>The ranks of a run cannot go on together: one is gone, hangs, or sees something else than the others.</summary>
+public sealed class DistributedException : SalternException
+{
+    /// <summary>Creates the exception; name the rank and what it was doing.</summary>
+    public DistributedException(string message)
+        : base(message)
+    {
+    }
+}

@@ -5,7 +5,7 @@ namespace Saltern.Cli.Tests;
 /// <summary>The program as a user starts it: a process of its own.</summary>
 internal static class SalternProcess
 {
-    private static readonly string Program = Path.Combine(AppContext.BaseDirectory, "saltern.dll");
+    internal static readonly string Program = Path.Combine(AppContext.BaseDirectory, "saltern.dll");
 
     /// <summary>Runs to the end.</summary>
     public static (int ExitCode, string Output, string Error) Run(params string[] arguments)

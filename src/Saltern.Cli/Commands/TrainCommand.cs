@@ -10,6 +10,9 @@ namespace Saltern.Cli.Commands;
 /// <summary><c>saltern train RECIPE</c>: one run, baseline, RKD or SALT.</summary>
 public static class TrainCommand
 {
+    /// <summary>The verb's name.</summary>
+    public const string Name = "train";
+
     /// <summary>The verb.</summary>
     public static Command Create()
     {
@@ -20,8 +23,8 @@ public static class TrainCommand
         var device = new Option<string?>("--device") { Description = "Where to compute." };
         device.AcceptOnlyFromAmong("cpu", "cuda");
         Option<bool> verify = CommonOptions.Verify();
-        var command = new Command("train", "Train one model by a recipe.") { recipe, output, set, resume, device, verify };
-        command.SetAction(parsed => CommandRunner.Run(json: false, (console, cancellation) =>
+        var command = new Command(Name, "Train one model by a recipe.") { recipe, output, set, resume, device, verify };
+        command.SetAction(parsed => RankProcess.Run((rank, console, cancellation) =>
         {
             List<string> overrides = [.. parsed.GetValue(set)!];
             if (parsed.GetValue(device) is string chosen)
@@ -31,19 +34,29 @@ public static class TrainCommand
 
             RunConfig config = RecipeReader.Read<RunConfig>(parsed.GetRequiredValue(recipe), overrides);
             string folder = parsed.GetValue(output) ?? Path.Combine("runs", config.Name);
-            return Run(console, config, folder, parsed.GetValue(resume), parsed.GetValue(verify), [.. overrides.Select(RecipeOverride.Parse)], cancellation);
+            return Run(rank, console, config, folder, parsed.GetValue(resume), parsed.GetValue(verify), [.. overrides.Select(RecipeOverride.Parse)], cancellation);
         }));
         return command;
     }
 
-    private static int Run(Output console, RunConfig config, string folder, bool resume, bool verify, IReadOnlyList<RecipeOverride> overrides, CancellationToken cancellation)
+    private static int Run(RankProcess rank, Output console, RunConfig config, string folder, bool resume, bool verify, IReadOnlyList<RecipeOverride> overrides, CancellationToken cancellation)
     {
-        EngineSetup engine = EngineSetup.Prepare();
+        EngineSetup engine = EngineSetup.Prepare(rank.Cores);
         using var status = new StatusLine(console);
         var progress = new TrainingProgress(status);
-        var options = new TrainingRunOptions { DefaultThreads = engine.Threads, Resume = resume, VerifyData = verify, Overrides = overrides, Log = status.Keep, Loading = WeightsLine.On(status, "loading"), Sinks = [progress], OnStep = progress.Step };
+        var options = new TrainingRunOptions { DefaultThreads = engine.Threads, Resume = resume, VerifyData = verify, Overrides = overrides, Log = status.Keep, Loading = WeightsLine.On(status, "loading"), Sinks = [progress], OnStep = progress.Step, Ranks = rank.Ranks };
         using TrainingRun run = TrainingRun.Open(config, folder, options);
         console.Line("runtime: " + engine.Description);
+        if (rank.Description is string ranks)
+        {
+            console.Line("ranks: " + ranks);
+        }
+
+        if (rank.Cores?.Remark is string remark)
+        {
+            console.Line(remark);
+        }
+
         foreach (string line in run.Description())
         {
             console.Line(line);
@@ -54,6 +67,11 @@ public static class TrainCommand
         {
             status.Keep($"Interrupted after step {run.State.Step}; the checkpoint is written. Go on with --resume.");
             return ExitCode.Interrupted;
+        }
+
+        if (!run.Leads)
+        {
+            return ExitCode.Done;
         }
 
         RunResult result = run.Finish();

@@ -6,10 +6,15 @@ public static class CommandRunner
     /// <summary>Runs; errors that a user can put right are shown without a stack trace.</summary>
     /// <param name="json">Whether standard output is for JSON alone.</param>
     /// <param name="work">The command.</param>
-    public static int Run(bool json, Func<Output, CancellationToken, int> work)
+    public static int Run(bool json, Func<Output, CancellationToken, int> work) => Run(new Output(json), work);
+
+    /// <summary>As the other.</summary>
+    /// <param name="output">Where words go.</param>
+    /// <param name="work">The command.</param>
+    /// <param name="doing">What one of several ranks is doing; null for a process that runs alone.</param>
+    public static int Run(Output output, Func<Output, CancellationToken, int> work, Func<string>? doing = null)
     {
-        using var interruption = new Interruption();
-        var output = new Output(json);
+        using var interruption = new Interruption(doing);
         try
         {
             return work(output, interruption.Token);

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Saltern.Distributed;
 using Saltern.Engine;
 
 namespace Saltern.Cli.Terminal;
@@ -12,13 +13,14 @@ public sealed record EngineSetup(int Threads, string Description)
     private static readonly string[] ThreadVariables = ["OMP_NUM_THREADS", "MKL_NUM_THREADS"];
 
     /// <summary>Sets up the C runtime, threads and products unless the user has.</summary>
-    public static EngineSetup Prepare()
+    /// <param name="cores">Threads of one of several ranks; null for a process that runs alone, which takes the cores that are free.</param>
+    public static EngineSetup Prepare(RankCores? cores = null)
     {
         bool userTuned = NativeRuntime.AllocatorVariables.Any(name => Environment.GetEnvironmentVariable(name) is not null);
         string runtime = NativeRuntime.Configure(tuneAllocator: !userTuned);
         string? variable = ThreadVariables.FirstOrDefault(name => int.TryParse(Environment.GetEnvironmentVariable(name), CultureInfo.InvariantCulture, out int count) && count > 0);
-        int threads = variable is null ? FreeCores.Count() : int.Parse(Environment.GetEnvironmentVariable(variable)!, CultureInfo.InvariantCulture);
-        string why = variable ?? string.Create(CultureInfo.InvariantCulture, $"free of {Environment.ProcessorCount} cores");
+        int threads = variable is null ? cores?.Threads ?? FreeCores.Count() : int.Parse(Environment.GetEnvironmentVariable(variable)!, CultureInfo.InvariantCulture);
+        string why = variable ?? string.Create(CultureInfo.InvariantCulture, $"{(cores is null ? "free" : "this rank's")} of {Environment.ProcessorCount} cores");
         TorchSharp.torch.set_num_threads(threads);
         MatrixProduct.Use(MatrixProduct.Fastest());
         return new EngineSetup(threads, $"{runtime}; {threads} threads ({why}); products: {(MatrixProduct.Library == ProductLibrary.OneDnn ? "oneDNN" : "MKL")}");

@@ -8,8 +8,19 @@ public sealed class Interruption : IDisposable
     private readonly CancellationTokenSource _source = new();
     private readonly PosixSignalRegistration[] _registrations;
 
+    private readonly Func<string>? _doing;
+
     /// <summary>Starts to listen.</summary>
-    public Interruption() => _registrations = [PosixSignalRegistration.Create(PosixSignal.SIGINT, Handle), PosixSignalRegistration.Create(PosixSignal.SIGTERM, Handle)];
+    /// <param name="doing">What one of several ranks is doing: a launcher that lost another rank sends this signal too. Null for a process that runs alone.</param>
+    public Interruption(Func<string>? doing = null)
+    {
+        _doing = doing;
+        _registrations =
+        [
+            PosixSignalRegistration.Create(PosixSignal.SIGINT, Handle),
+            PosixSignalRegistration.Create(PosixSignal.SIGTERM, Handle),
+        ];
+    }
 
     /// <summary>Cancelled by the first signal.</summary>
     public CancellationToken Token => _source.Token;
@@ -29,7 +40,7 @@ public sealed class Interruption : IDisposable
         }
 
         context.Cancel = true;
-        Console.Error.WriteLine("Ending after this step; once more ends at once.");
+        Console.Error.WriteLine("Ending after this step; once more ends at once." + (_doing is null ? "" : " " + _doing()));
         _source.Cancel();
     }
 }

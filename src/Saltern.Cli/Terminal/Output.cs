@@ -11,6 +11,11 @@ public sealed class Output
         IsInteractive = !(json ? Console.IsErrorRedirected : Console.IsOutputRedirected);
     }
 
+    private Output(TextWriter lines) => Lines = lines;
+
+    /// <summary>For a process that has nothing to say: a rank other than the first.</summary>
+    public static Output Silent { get; } = new(TextWriter.Null);
+
     /// <summary>Whether standard output is for JSON alone.</summary>
     public bool IsJson { get; }
 

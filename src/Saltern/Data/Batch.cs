@@ -13,7 +13,7 @@ public sealed class Batch
     /// <summary>Reads samples.</summary>
     /// <param name="samples">Which ones, in order.</param>
     /// <param name="reader">Reads them.</param>
-    /// <param name="firstPosition">Stream position of the first one.</param>
+    /// <param name="firstPosition">Stream position of the step's first one.</param>
     public Batch(IReadOnlyList<SampleKey> samples, ISampleReader reader, long firstPosition)
     {
         (Samples, SequenceLength, FirstPosition) = (samples, reader.SequenceLength, firstPosition);
@@ -36,10 +36,10 @@ public sealed class Batch
     /// <summary>T.</summary>
     public int SequenceLength { get; }
 
-    /// <summary>Stream position of the first sample.</summary>
+    /// <summary>Stream position of the step's first sample, of all ranks.</summary>
     public long FirstPosition { get; }
 
-    /// <summary>n, positions with a label.</summary>
+    /// <summary>Positions with a label; the sum over the ranks is n.</summary>
     public long CountedPositions { get; }
 
     /// <summary>Whether positions see other keys than all those before them.</summary>

@@ -36,6 +36,9 @@ public sealed class BatchLoader : IDisposable
         set => _subsetStream?.Seek(value);
     }
 
+    /// <summary>Part of each batch that this process reads; the positions count whole batches all the same.</summary>
+    public RankShare Share { get; set; } = RankShare.Whole;
+
     /// <summary>The order of all samples.</summary>
     public SampleStream Stream => _stream;
 
@@ -56,25 +59,25 @@ public sealed class BatchLoader : IDisposable
     /// <summary>Fingerprint of the batches that a run of this batch size sees, a stage 1 on a subset apart.</summary>
     public string Fingerprint(SampleSpace space, int batchSequences) => _stream.Fingerprint(space, batchSequences);
 
-    /// <summary>The next samples of the stream.</summary>
-    /// <param name="count">How many.</param>
+    /// <summary>The next samples of the stream: of a whole batch, or this process's share of it.</summary>
+    /// <param name="count">How many the whole batch has.</param>
     /// <param name="fromSubset">Whether the subset gives them; the stream of all samples moves on all the same, so that stage 2 goes on where it would have been.</param>
     public Batch Next(int count, bool fromSubset = false)
     {
         long first = _stream.Position;
-        SampleKey[] samples = Draw(count, fromSubset);
+        SampleKey[] samples = Draw(count, fromSubset)[Share.Of(count)];
         Batch? ahead = _ahead?.GetAwaiter().GetResult();
         _ahead = null;
         return ahead is not null && ahead.FirstPosition == first && ahead.Samples.SequenceEqual(samples) ? ahead : new Batch(samples, _reader, first);
     }
 
     /// <summary>Reads what <see cref="Next"/> would give on a background thread; the positions stay.</summary>
-    /// <returns>The samples that are being read.</returns>
+    /// <returns>The samples that are being read, of the share alone.</returns>
     public IReadOnlyList<SampleKey> ReadAhead(int count, bool fromSubset = false)
     {
         _ahead?.GetAwaiter().GetResult();
         long first = _stream.Position;
-        IReadOnlyList<SampleKey> samples = Peek(count, fromSubset);
+        SampleKey[] samples = Peek(count, fromSubset)[Share.Of(count)];
         _ahead = Task.Run(() => new Batch(samples, _reader, first));
         return samples;
     }
@@ -94,8 +97,8 @@ public sealed class BatchLoader : IDisposable
         _ahead = null;
     }
 
-    /// <summary>The samples that <see cref="Next"/> would give; the positions stay.</summary>
-    public IReadOnlyList<SampleKey> Peek(int count, bool fromSubset = false)
+    /// <summary>The samples of the next whole batch; the positions stay.</summary>
+    public SampleKey[] Peek(int count, bool fromSubset = false)
     {
         (long position, long subsetPosition) = (Position, SubsetPosition);
         SampleKey[] samples = Draw(count, fromSubset);

@@ -92,6 +92,27 @@ public sealed record LossSums
         Gate += other.Gate;
     }
 
+    /// <summary>All sums as float64 in a fixed order, for other ranks; counts are exact below 2⁵³.</summary>
+    internal double[] ToValues() => [Positions, TeacherPositions, Loss, StudentNll, Correct, Weight, TeacherNll, TeacherNllTempered, CrossEntropyToTeacher, TeacherEntropy, Agreements, Gap, Gate];
+
+    /// <summary>Sums from <see cref="ToValues"/>'s order.</summary>
+    internal static LossSums FromValues(ReadOnlySpan<double> values) => new()
+    {
+        Positions = (long)values[0],
+        TeacherPositions = (long)values[1],
+        Loss = values[2],
+        StudentNll = values[3],
+        Correct = (long)values[4],
+        Weight = values[5],
+        TeacherNll = values[6],
+        TeacherNllTempered = values[7],
+        CrossEntropyToTeacher = values[8],
+        TeacherEntropy = values[9],
+        Agreements = (long)values[10],
+        Gap = values[11],
+        Gate = values[12],
+    };
+
     /// <summary>−ln((1 − ω)·q(y) + ω·q_τ(y)) from the two losses, nats.</summary>
     public static double Reference(double teacherNll, double teacherNllTempered, double weight)
     {

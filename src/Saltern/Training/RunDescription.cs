@@ -25,6 +25,11 @@ internal static class RunDescription
             Text($"compute: {perToken * batchTokens / 1e9:0.0} GFLOP a step; {state.Threads} threads; matrix products ({(state.Products == ProductLibrary.OneDnn ? "oneDNN" : "MKL")}) reach {peak / 1e9:0} GFLOP/s"),
             Text($"validation: {parts.Text.CurveSet.TargetCount} tokens every {config.Training.EvaluateEvery} steps"),
         ];
+        if (state.Ranks > 1)
+        {
+            lines.Add(Text($"ranks: {state.Ranks}, each with {config.Training.BatchSequences / (double)state.Ranks:0.##} of the batch's {config.Training.BatchSequences} sequences; rank 0 evaluates and writes"));
+        }
+
         lines.AddRange(parts.Compute.Remarks());
         if (config.Objective is { IsMixed: true } objective)
         {

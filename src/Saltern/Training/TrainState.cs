@@ -76,7 +76,10 @@ public sealed record TrainState
     /// <summary>Part of <see cref="WatchedSeconds"/> with other load.</summary>
     public double LoadedSeconds { get; init; }
 
-    /// <summary>Threads that the run computes with; another number changes the last bits.</summary>
+    /// <summary>Ranks that share each batch; another number changes the last bits.</summary>
+    public int Ranks { get; init; } = 1;
+
+    /// <summary>Threads that each rank computes with; another number changes the last bits.</summary>
     public int Threads { get; init; }
 
     /// <summary>Library of the large products; the other one changes the last bits.</summary>

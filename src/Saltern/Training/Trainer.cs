@@ -1,8 +1,9 @@
-// One optimizer step: batch → student forward → teacher forward → soft-label loss and gradients (or hidden states aligned) → backward → update.
+// One optimizer step: batch → student forward → teacher forward → soft-label loss and gradients (or hidden states aligned) → backward → (sum over ranks) → update.
 // B = sequences of a micro-batch, T = tokens of a sequence, N = B·T, D = hidden size.
 using System.Diagnostics;
 using Saltern.Configuration;
 using Saltern.Data;
+using Saltern.Distributed;
 using Saltern.Engine;
 using Saltern.Losses;
 using Saltern.Models;
@@ -39,6 +40,7 @@ public sealed class Trainer : IDisposable
     private readonly LossHead _head;
     private readonly PositionLosses _losses;
     private readonly int _domainCount;
+    private readonly ICommunicator _ranks;
 
     /// <summary>Puts the parts of a run together.</summary>
     /// <param name="config">Validated recipe.</param>
@@ -50,8 +52,11 @@ public sealed class Trainer : IDisposable
     /// <param name="compute">Where and how to compute.</param>
     /// <param name="threads">Threads for our own kernels.</param>
     /// <param name="alignment">Alignment of hidden states, taken over; null without one.</param>
-    public Trainer(RunConfig config, Transformer student, Teacher? teacher, BatchLoader batches, int vocabulary, IReadOnlyList<string> domains, ComputePlan compute, int threads, AlignmentStage? alignment = null)
+    /// <param name="ranks">The ranks that share each batch; owned by the caller, null for one process.</param>
+    public Trainer(RunConfig config, Transformer student, Teacher? teacher, BatchLoader batches, int vocabulary, IReadOnlyList<string> domains, ComputePlan compute, int threads, AlignmentStage? alignment = null, ICommunicator? ranks = null)
     {
+        _ranks = ranks ?? new SingleProcess();
+        batches.Share = new RankShare(_ranks.Rank, _ranks.Size);
         _config = config;
         Student = student;
         Teacher = teacher;
@@ -137,10 +142,15 @@ public sealed class Trainer : IDisposable
 
         long start = Stopwatch.GetTimestamp();
         bool fromSubset = DrawsSelected(step, weights);
+        _ranks.Activity = $"step {step}: batch and gradients";
         Batch batch = NextBatch(fromSubset);
-        if (batch.CountedPositions == 0)
+        string samples = $"samples {batch.FirstPosition} … {batch.FirstPosition + _config.Training.BatchSequences - 1}";
+
+        // n of the global batch, known before the first backward pass: the divisor of every rank.
+        long counted = (long)_ranks.Sum(batch.CountedPositions)[0];
+        if (counted == 0)
         {
-            throw new TrainingException($"Step {step}: no position of the batch at samples {batch.FirstPosition} … {batch.FirstPosition + batch.Samples.Count - 1} counts.");
+            throw new TrainingException($"Step {step}: no position of the batch at {samples} counts.");
         }
 
         Student.Parameters.ZeroGradients();
@@ -149,7 +159,16 @@ public sealed class Trainer : IDisposable
         int taught = 0;
         for (int first = 0; first < batch.Samples.Count; first += _config.Training.MicroBatch)
         {
-            taught += RunMicroBatch(batch, first, weights, byDomain);
+            taught += RunMicroBatch(batch, first, counted, weights, byDomain);
+        }
+
+        double gate = DomainGateSum(batch, weights);
+        if (_ranks.Size > 1)
+        {
+            (byDomain, taught, gate) = AddUp(byDomain, taught, gate);
+            _ranks.Activity = $"step {step}: sum of the gradients";
+            GradientReduction.SumOverRanks(Student.Parameters.FlatGradients, _ranks);
+            _ranks.Activity = $"step {step}: update";
         }
 
         var sums = new LossSums();
@@ -163,11 +182,12 @@ public sealed class Trainer : IDisposable
         }
         else
         {
-            skipped = $"Step {step} is not applied: loss {sums.Loss / sums.Positions}, gradient norm {norm}, batch of samples {batch.FirstPosition} … {batch.FirstPosition + batch.Samples.Count - 1}.";
+            skipped = $"Step {step} is not applied: loss {sums.Loss / sums.Positions}, gradient norm {norm}, batch of {samples}.";
         }
 
-        double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
-        Count(step, batch, taught, weights, sums, seconds, skipped is not null);
+        // The slowest rank's: a step is over when all have made it.
+        double seconds = _ranks.Max(Stopwatch.GetElapsedTime(start).TotalSeconds);
+        Count(step, counted, taught, sums, gate, seconds, skipped is not null);
         return new StepReport(step, sums, weights, norm, learningRate, seconds, skipped) { Alignment = alignment };
     }
 
@@ -210,13 +230,13 @@ public sealed class Trainer : IDisposable
     }
 
     // Forward, loss and backward of some samples; gradients are added up. Returns how many of them the teacher saw.
-    private int RunMicroBatch(Batch batch, int first, StageWeights weights, LossSums[] byDomain)
+    private int RunMicroBatch(Batch batch, int first, long counted, StageWeights weights, LossSums[] byDomain)
     {
         using DisposeScope scope = NewDisposeScope();
         int length = batch.SequenceLength;
 
         // Samples that still have a teacher first, so that it runs on those alone.
-        int[] rows = [.. Enumerable.Range(first, _config.Training.MicroBatch).OrderBy(row => weights.ByDomain[batch.Samples[row].Domain] > 0 ? 0 : 1)];
+        int[] rows = [.. Enumerable.Range(first, Math.Min(_config.Training.MicroBatch, batch.Samples.Count - first)).OrderBy(row => weights.ByDomain[batch.Samples[row].Domain] > 0 ? 0 : 1)];
         int taught = Teacher is null ? 0 : rows.Count(row => weights.ByDomain[batch.Samples[row].Domain] > 0);
         Tensor inputs = batch.Inputs(rows).to(Student.Parameters.Device); // [B, T]
         using TrainingPass pass = Student.Train(inputs, Ranges(batch, rows), Alignment?.StudentLayer);
@@ -234,7 +254,7 @@ public sealed class Trainer : IDisposable
         };
         using (Tensor headGradient = Student.HeadGradient())
         {
-            _head.Train(request, batch.CountedPositions, _losses, hiddenGradient, headGradient);
+            _head.Train(request, counted, _losses, hiddenGradient, headGradient);
         }
 
         pass.Backward(hiddenGradient, Alignment?.Train(rows, pass.Inner!, weights.Global));
@@ -273,30 +293,36 @@ public sealed class Trainer : IDisposable
     private double? GateScale() =>
         _config.Distillation is not { Renormalise: true } ? null : State.GateCount == 0 || State.GateSum == 0 ? 1.0 : State.GateCount / State.GateSum;
 
-    private void Count(int step, Batch batch, int taught, StageWeights weights, LossSums sums, double seconds, bool skipped)
+    // Every sum of all ranks, in one exchange: what ω, the log and the decision about the update see is the same everywhere.
+    private (LossSums[] ByDomain, int Taught, double Gate) AddUp(LossSums[] byDomain, int taught, double gate)
+    {
+        double[] all = _ranks.Sum([taught, gate, .. byDomain.SelectMany(domain => domain.ToValues())]);
+        return ([.. all[2..].Chunk((all.Length - 2) / _domainCount).Select(values => LossSums.FromValues(values))], (int)all[0], all[1]);
+    }
+
+    private void Count(int step, long counted, int taught, LossSums sums, double gate, double seconds, bool skipped)
     {
         double perSequence = _config.Data.SequenceLength;
         double teacherFlops = Alignment?.Flops ?? (Teacher is null ? 0 : taught * perSequence * Teacher.FlopsPerToken(_config.Data.SequenceLength));
-        double studentFlops = batch.Samples.Count * perSequence * ModelFlops.TrainingPerToken(Student.Config, _config.Data.SequenceLength);
+        double studentFlops = _config.Training.BatchSequences * perSequence * ModelFlops.TrainingPerToken(Student.Config, _config.Data.SequenceLength);
         State = State with
         {
             Step = step,
             Samples = _batches.Position,
             SubsetSamples = _batches.SubsetPosition,
-            Tokens = State.Tokens + batch.CountedPositions,
+            Tokens = State.Tokens + counted,
             Seconds = State.Seconds + seconds,
             Flops = State.Flops + studentFlops + teacherFlops,
             TeacherFlops = State.TeacherFlops + teacherFlops,
             SkippedInARow = skipped ? State.SkippedInARow + 1 : 0,
-            GateSum = State.GateSum + (skipped ? 0 : GateSum(batch, weights, sums)),
+            GateSum = State.GateSum + (skipped ? 0 : _config.Distillation?.Gate == GateKind.Domain ? gate : sums.Gate),
             GateCount = State.GateCount + (skipped ? 0 : sums.TeacherPositions),
         };
     }
 
-    // Σ h_t over the positions with a teacher; the domain gate's h is a matter of whole samples.
-    private double GateSum(Batch batch, StageWeights weights, LossSums sums) => _config.Distillation?.Gate == GateKind.Domain
-        ? Enumerable.Range(0, batch.Samples.Count).Where(row => weights.ByDomain[batch.Samples[row].Domain] > 0).Sum(row => _domainFactors[batch.Samples[row].Domain] * batch.CountedOf(row))
-        : sums.Gate;
+    // Σ h_t over the positions with a teacher where h is a matter of whole samples; other gates are summed with the losses.
+    private double DomainGateSum(Batch batch, StageWeights weights) => _config.Distillation?.Gate != GateKind.Domain ? 0
+        : Enumerable.Range(0, batch.Samples.Count).Where(row => weights.ByDomain[batch.Samples[row].Domain] > 0).Sum(row => _domainFactors[batch.Samples[row].Domain] * batch.CountedOf(row));
 
     private void ReleaseTeacher()
     {

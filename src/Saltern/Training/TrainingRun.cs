@@ -2,6 +2,7 @@
 using System.Diagnostics;
 using Saltern.Checkpoints;
 using Saltern.Configuration;
+using Saltern.Distributed;
 using Saltern.Engine;
 using Saltern.Evaluation;
 using Saltern.Metrics;
@@ -42,6 +43,9 @@ public sealed record TrainingRunOptions
     /// <summary>Speed of matrix products, FLOP/s; null measures it at the start.</summary>
     public double? MatmulPeak { get; init; }
 
+    /// <summary>The ranks that train together, each with the same recipe and folder; owned by the caller. Rank 0 alone writes.</summary>
+    public ICommunicator Ranks { get; init; } = new SingleProcess();
+
     /// <summary>Names of runs that advance in turns with this one in one process.</summary>
     public IReadOnlyList<string> InterleavedWith { get; init; } = [];
 }
@@ -63,9 +67,9 @@ public sealed class TrainingRun : IDisposable
     private readonly RunParts _parts;
     private readonly Trainer _trainer;
     private readonly int[] _tokenBytes;
-    private readonly MetricsLog _metrics;
-    private readonly TensorBoardLog _events;
-    private readonly OtherLoad _otherLoad;
+    private readonly MetricsLog? _metrics;
+    private readonly TensorBoardLog? _events;
+    private readonly OtherLoad? _otherLoad;
     private readonly RunLog _log;
     private readonly double _peak;
     private readonly TeacherValidation? _teacherValidation;
@@ -75,9 +79,10 @@ public sealed class TrainingRun : IDisposable
     private TrainingRun(RunConfig config, RunFolder folder, TrainingRunOptions options, RunParts parts)
     {
         (Config, Folder, _options, _parts) = (config, folder, options, parts);
+        Ranks.Activity = "opening the run";
         int threads = ChooseThreads(config, folder.ResumeState, options);
         torch.set_num_threads(threads);
-        MatrixProduct.Use(ChooseProducts(config, folder.ResumeState, options.Log));
+        MatrixProduct.Use(ChooseProducts(config, folder.ResumeState, options));
         _peak = options.MatmulPeak ?? MatmulPeak.Measure();
         DomainNames = parts.Text.Domains;
         _tokenBytes = ModelEvaluation.TokenBytes(parts.Tokenizer);
@@ -90,11 +95,11 @@ public sealed class TrainingRun : IDisposable
             teacher = parts.CreateTeacher(config, options.Loading);
             alignment = parts.CreateAlignment(config, threads);
             double teacherSeconds = Stopwatch.GetElapsedTime(loading).TotalSeconds;
-            _trainer = new Trainer(config, student, teacher, parts.Batches, parts.Tokenizer.VocabularySize, DomainNames, parts.Compute, threads, alignment);
+            _trainer = new Trainer(config, student, teacher, parts.Batches, parts.Tokenizer.VocabularySize, DomainNames, parts.Compute, threads, alignment, Ranks);
             if (folder.ResumeStep is int resumeStep)
             {
                 string checkpoint = folder.Checkpoints.PathOf(resumeStep);
-                _trainer.Restore(Checkpoint.Load(checkpoint, student, _trainer.Optimizer, options.Loading) with { Threads = threads, Products = MatrixProduct.Library });
+                _trainer.Restore(Checkpoint.Load(checkpoint, student, _trainer.Optimizer, options.Loading) with { Threads = threads, Ranks = Ranks.Size, Products = MatrixProduct.Library });
                 Checkpoint.LoadAlignment(checkpoint, _trainer.Alignment);
                 using torch.Tensor random = torch.tensor(Convert.FromBase64String(State.RandomState));
                 torch.set_rng_state(random);
@@ -103,21 +108,26 @@ public sealed class TrainingRun : IDisposable
             else
             {
                 string initialWeights = RunParts.WeightsFingerprint(student);
-                _trainer.Note(state => state with { PlannedSamples = RunParts.PlannedSamples(config, null), Selection = parts.Selection?.Sha256 ?? "", Products = MatrixProduct.Library, InitialWeights = initialWeights, DataFingerprint = parts.Text.Fingerprint, TeacherWeights = parts.TeacherWeights, Teacher = parts.TeacherRecord });
+                _trainer.Note(state => state with { Ranks = Ranks.Size, PlannedSamples = RunParts.PlannedSamples(config, null), Selection = parts.Selection?.Sha256 ?? "", Products = MatrixProduct.Library, InitialWeights = initialWeights, DataFingerprint = parts.Text.Fingerprint, TeacherWeights = parts.TeacherWeights, Teacher = parts.TeacherRecord });
                 torch.manual_seed(config.Seed);
             }
 
-            _teacherValidation = parts.ValidateTeacher(_trainer.Teacher, threads, options.Log);
+            RequireSameWeights();
+            _teacherValidation = !Leads ? null : parts.ValidateTeacher(_trainer.Teacher, threads, options.Log);
             _trainer.Note(state => state with
             {
                 TeacherSeconds = state.TeacherSeconds + teacherSeconds,
                 Teacher = _teacherValidation is null || state.Teacher is null ? state.Teacher : state.Teacher with { CurveLoss = _teacherValidation.MeanNll },
             });
-            _otherLoad = new OtherLoad(threads);
-            _log = new RunLog(_trainer, _peak);
-            folder.Claim(config.Training.Steps, options.Log);
-            _metrics = new MetricsLog(folder.PathOf(RunFolder.MetricsFile), State.Step);
-            _events = new TensorBoardLog(folder.Path);
+            _log = new RunLog(_trainer, _peak * Ranks.Size);
+            if (Leads)
+            {
+                // The other ranks of this machine would count as other load, so it is watched in a run of one process alone.
+                _otherLoad = Ranks.Size == 1 ? new OtherLoad(threads) : null;
+                folder.Claim(config.Training.Steps, options.Log);
+                _metrics = new MetricsLog(folder.PathOf(RunFolder.MetricsFile), State.Step);
+                _events = new TensorBoardLog(folder.Path);
+            }
         }
         catch
         {
@@ -139,6 +149,9 @@ public sealed class TrainingRun : IDisposable
 
     /// <summary>Where the run stands.</summary>
     public TrainState State => _trainer.State;
+
+    /// <summary>Whether this is rank 0: the one that writes, evaluates and finishes.</summary>
+    public bool Leads => Ranks.Rank == 0;
 
     /// <summary>Domains of the data set.</summary>
     public IReadOnlyList<string> DomainNames { get; }
@@ -166,6 +179,10 @@ public sealed class TrainingRun : IDisposable
         RunParts? parts = null;
         try
         {
+            RankProblems.Refuse(config, options.Ranks);
+
+            // Every rank has looked before rank 0 writes anything.
+            options.Ranks.RequireSame("The checkpoint to go on from", $"step {run.ResumeStep ?? 0}", $"Is {run.Path} on a disk that all ranks share?");
             parts = open();
             if (parts.Text.IsUnverified)
             {
@@ -203,10 +220,11 @@ public sealed class TrainingRun : IDisposable
     private RunStatus RunSteps(int untilStep, CancellationToken cancellation)
     {
         int last = Math.Min(untilStep, Config.Training.Steps);
-        _otherLoad.Sample();
+        _otherLoad?.Sample();
         while (State.Step < last)
         {
-            if (cancellation.IsCancellationRequested)
+            // A signal may reach one rank alone: all end after the same step.
+            if (Ranks.Any(cancellation.IsCancellationRequested))
             {
                 if (_log.HasSteps)
                 {
@@ -243,7 +261,7 @@ public sealed class TrainingRun : IDisposable
                 saves |= Config.Training.KeepBest && IsBest(loss);
             }
 
-            if (_parts.Instruments?.RunsTasksAfter(report.Step, Config.Training) == true)
+            if (Leads && _parts.Instruments?.RunsTasksAfter(report.Step, Config.Training) == true)
             {
                 EvaluateTasks();
             }
@@ -257,13 +275,18 @@ public sealed class TrainingRun : IDisposable
         return RunStatus.Reached;
     }
 
-    /// <summary>Evaluates on the whole set and writes result and per-document losses.</summary>
+    /// <summary>Evaluates on the whole set and writes result and per-document losses. Rank 0 alone does so.</summary>
     /// <param name="truncated">Whether the run ends before its planned steps.</param>
     public RunResult Finish(bool truncated = false) => Finish(truncated, fineTuning: null);
 
     /// <summary>As the other, with what fine-tuning adds to the result.</summary>
     internal RunResult Finish(bool truncated, FineTuningOutcome? fineTuning)
     {
+        if (!Leads || (truncated && Ranks.Size > 1))
+        {
+            throw new InvalidOperationException("Rank 0 alone finishes a run, and of several ranks only one that made all its steps.");
+        }
+
         if (truncated)
         {
             if (State.Step % Config.Training.EvaluateEvery != 0)
@@ -284,19 +307,27 @@ public sealed class TrainingRun : IDisposable
         _saver.Dispose();
 
         // Sinks that were given belong to who gave them.
-        _metrics.Dispose();
-        _events.Dispose();
+        _metrics?.Dispose();
+        _events?.Dispose();
         _trainer.Student.Dispose();
         _trainer.Dispose();
         _parts.Dispose();
         Folder.Dispose();
     }
 
+    private ICommunicator Ranks => _options.Ranks;
+
     private static int ChooseThreads(RunConfig config, TrainState? resumed, TrainingRunOptions options)
     {
         Action<string> log = options.Log;
-        int threads = config.Threads ?? resumed?.Threads ?? options.DefaultThreads ?? Environment.ProcessorCount;
-        if (resumed is not null && threads != resumed.Threads)
+        int ranks = options.Ranks.Size;
+        bool sameRanks = resumed?.Ranks == ranks;
+        int threads = config.Threads ?? (sameRanks ? resumed?.Threads : null) ?? options.DefaultThreads ?? Environment.ProcessorCount;
+        if (resumed is not null && !sameRanks)
+        {
+            log($"The run was computed by {resumed.Ranks} ranks so far and goes on with {ranks}, {threads} threads each: the samples stay the same, but sums are rounded otherwise, so the result is no longer bit-exact.");
+        }
+        else if (resumed is not null && threads != resumed.Threads)
         {
             log($"The run computed with {resumed.Threads} threads so far and goes on with {threads}: sums are rounded otherwise, so the result is no longer bit-exact.");
         }
@@ -304,10 +335,12 @@ public sealed class TrainingRun : IDisposable
         return threads;
     }
 
-    // The library of a run's first life is kept, because the two round differently.
-    private static ProductLibrary ChooseProducts(RunConfig config, TrainState? resumed, Action<string> log)
+    // The library of a run's first life is kept, because the two round differently; the ranks take what rank 0 found the faster.
+    private static ProductLibrary ChooseProducts(RunConfig config, TrainState? resumed, TrainingRunOptions options)
     {
-        ProductLibrary chosen = ComputePlan.ChooseProducts(config, resumed?.Products);
+        Action<string> log = options.Log;
+        ProductLibrary first = (ProductLibrary)options.Ranks.FromFirst((double)ComputePlan.ChooseProducts(config, resumed?.Products));
+        ProductLibrary chosen = MatrixProduct.OneDnnIsThere ? first : ProductLibrary.Blas;
         if (resumed is not null && chosen != resumed.Products)
         {
             log($"The run's products came from {resumed.Products} so far and come from {chosen} now: sums are rounded otherwise, so the result is no longer bit-exact.");
@@ -345,8 +378,14 @@ public sealed class TrainingRun : IDisposable
     private double EvaluateCurve()
     {
         double loss = double.NaN;
+        Ranks.Activity = $"step {State.Step}: evaluation on rank 0";
         Timed((state, seconds) => state with { EvaluationSeconds = state.EvaluationSeconds + seconds }, () =>
         {
+            if (!Leads)
+            {
+                return;
+            }
+
             EvaluationResult scores = ModelEvaluation.Run(Student, _trainer.Head, _parts.Text.CurveSet, _tokenBytes, DomainNames.Count);
             loss = scores.Total.Loss;
             double? gap = _trainer.Teacher is null ? null : _teacherValidation?.Gap(scores, _log.LastWeight);
@@ -357,7 +396,7 @@ public sealed class TrainingRun : IDisposable
 
             Write(_log.ValidationLine(scores, DomainNames, gap, _parts.Instruments?.Buckets(_parts.Text.CurveSet, scores) ?? []));
         });
-        return loss;
+        return Ranks.FromFirst(loss);
     }
 
     // The first of equal losses is kept; one that is no number never is.
@@ -372,6 +411,7 @@ public sealed class TrainingRun : IDisposable
         return isBest;
     }
 
+    // On rank 0; the others wait for it in the next step.
     private void EvaluateTasks() => Timed((state, seconds) => state with { EvaluationSeconds = state.EvaluationSeconds + seconds }, () =>
         Write(_log.TaskLine(_parts.Instruments!.RunTasks(Config.Name, Student, _parts.Tokenizer, Config.Data.SequenceLength))));
 
@@ -383,9 +423,17 @@ public sealed class TrainingRun : IDisposable
             return;
         }
 
+        Ranks.Activity = $"step {State.Step}: checkpoint";
+        RequireSameWeights();
         if (!_trainer.Optimizer.WeightsAreFinite())
         {
             _options.Log($"Step {State.Step} is not saved: some weights are not finite.");
+            return;
+        }
+
+        _savedStep = State.Step;
+        if (!Leads)
+        {
             return;
         }
 
@@ -393,8 +441,7 @@ public sealed class TrainingRun : IDisposable
         {
             using torch.Tensor random = torch.get_rng_state();
             TrainState state = _trainer.Snapshot() with { RandomState = Convert.ToBase64String(random.data<byte>().ToArray()) };
-            _metrics.Flush();
-            _savedStep = State.Step;
+            _metrics!.Flush();
             if (Config.Training.CheckpointInBackground)
             {
                 // Before the copy is made: there is never more than one.
@@ -429,8 +476,8 @@ public sealed class TrainingRun : IDisposable
 
     private void Write(MetricsLine line)
     {
-        _metrics.Write(line);
-        _events.Write(line);
+        _metrics?.Write(line);
+        _events?.Write(line);
         foreach (IMetricsSink sink in _options.Sinks)
         {
             sink.Write(line);
@@ -445,9 +492,18 @@ public sealed class TrainingRun : IDisposable
         _trainer.Note(state => note(state, seconds));
     }
 
+    // Ranks whose weights differ train no common model: better an end than a checkpoint.
+    private void RequireSameWeights()
+    {
+        if (Ranks.Size > 1)
+        {
+            Ranks.RequireSame("The fingerprint of the weights", RunParts.WeightsFingerprint(Student), "Are the ranks of one build, on machines of one kind, with the same model files? Go on from the last checkpoint with --resume.");
+        }
+    }
+
     private void WatchLoad()
     {
-        (double watched, double loaded) = _otherLoad.Sample();
+        (double watched, double loaded) = _otherLoad?.Sample() ?? (0, 0);
         if (watched > 0)
         {
             _trainer.Note(state => state with { WatchedSeconds = state.WatchedSeconds + watched, LoadedSeconds = state.LoadedSeconds + loaded });

@@ -1,0 +1,80 @@
+using Saltern.Distributed;
+
+namespace Saltern.Cli.Terminal;
+
+/// <summary>This process among the ranks that a launcher started, from joining them to leaving; alone it is one of one.</summary>
+public sealed class RankProcess : IDisposable
+{
+    private const string LibraryVariable = "SALTERN_MPI_LIBRARY";
+
+    // Where all ranks fail alike, rank 0 says so and ends the others before they say it again.
+    private static readonly TimeSpan PatienceForRankZero = TimeSpan.FromSeconds(3);
+    private readonly MpiCommunicator? _mpi;
+    private readonly RankWatch? _watch;
+
+    private RankProcess(LaunchedProcess launch)
+    {
+        _mpi = launch.Size > 1 ? MpiCommunicator.Start(launch, Environment.GetEnvironmentVariable(LibraryVariable)) : null;
+        _watch = _mpi is { AllowsThreads: true } ? new RankWatch(_mpi, Console.Error.WriteLine) : null;
+        Ranks = _mpi is null ? new SingleProcess() : _mpi;
+        Cores = _mpi is null ? null : RankCores.Find(_mpi, launch);
+    }
+
+    /// <summary>What the launcher said when the program was started.</summary>
+    public static LaunchedProcess Launch { get; } = LaunchedProcess.Read(Environment.GetEnvironmentVariable);
+
+    /// <summary>The ranks; owned by this.</summary>
+    public ICommunicator Ranks { get; }
+
+    /// <summary>Threads of this rank; null for a process that runs alone.</summary>
+    public RankCores? Cores { get; }
+
+    /// <summary>What joins the ranks, for the start of a log; null for a process that runs alone.</summary>
+    public string? Description => _mpi is null ? null : $"{Ranks.Size} ranks started by {Launch.LauncherName}; {_mpi.Description}; {Cores!.RanksHere} on this machine, {Cores.Threads} threads each{(_watch is null ? "; no watch for lost ranks, because this library allows one thread only" : "")}";
+
+    /// <summary>Runs a command's work as one of the ranks.</summary>
+    /// <param name="work">The command; the same on every rank.</param>
+    /// <returns>The exit code; where one rank fails, the launcher ends all of them.</returns>
+    public static int Run(Func<RankProcess, Output, CancellationToken, int> work)
+    {
+        bool speaks = Launch.Rank == 0;
+        RankProcess? rank = null;
+        int code = CommandRunner.Run(speaks ? new Output(json: false) : Output.Silent, (output, cancellation) =>
+        {
+            try
+            {
+                rank = new RankProcess(Launch);
+                return work(rank, output, cancellation);
+            }
+            catch (Exception) when (Launch.Size > 1)
+            {
+                if (!speaks)
+                {
+                    Thread.Sleep(PatienceForRankZero);
+                }
+
+                Console.Error.WriteLine($"rank {Launch.Rank} of {Launch.Size} on {Environment.MachineName} fails{(rank is null ? "" : " in " + rank.Ranks.Activity)}:");
+                throw;
+            }
+        }, Launch.Size == 1 ? null : () => $"Rank {Launch.Rank} of {Launch.Size} is in '{rank?.Ranks.Activity ?? "starting"}'.");
+        if (code is ExitCode.Done or ExitCode.Interrupted)
+        {
+            rank?.Dispose();
+        }
+        else
+        {
+            rank?.Ranks.Abort(code);
+        }
+
+        return code;
+    }
+
+    /// <summary>Leaves the ranks, once all of them are here.</summary>
+    public void Dispose()
+    {
+        Ranks.Activity = "waiting for the others to end";
+        Ranks.Barrier();
+        _watch?.Dispose();
+        Ranks.Dispose();
+    }
+}

@@ -1,0 +1,132 @@
+using System.Runtime.InteropServices;
+using System.Text;
+
+namespace Saltern.Distributed;
+
+/// <summary>Ranks over MPI: Open MPI and the MPICH family (MPICH, MVAPICH, Intel MPI, Cray), found when the program starts.</summary>
+public sealed unsafe class MpiCommunicator : ICommunicator
+{
+    private const int LongestError = 1_024; // MPICH's MPI_MAX_ERROR_STRING, the larger one
+    private readonly MpiLibrary _library;
+    private bool _completed;
+
+    private MpiCommunicator(MpiLibrary library, int rank, int size, bool severalThreads) =>
+        (_library, Rank, Size, AllowsThreads) = (library, rank, size, severalThreads);
+
+    /// <inheritdoc/>
+    public int Rank { get; }
+
+    /// <inheritdoc/>
+    public int Size { get; }
+
+    /// <inheritdoc/>
+    public string Activity { get; set; } = "starting";
+
+    /// <summary>Library and its version, for the start of a log.</summary>
+    public string Description => $"{_library.Version} ({_library.Path})";
+
+    /// <summary>Whether a second thread, a <see cref="RankWatch"/>, may talk to other ranks at the same time.</summary>
+    public bool AllowsThreads { get; }
+
+    /// <summary>The library's constants.</summary>
+    internal MpiLibrary Library => _library;
+
+    /// <summary>Loads the library and joins the other ranks; once a process.</summary>
+    /// <param name="launch">What the launcher said.</param>
+    /// <param name="libraryPath">Library that the user named; null to look for the launcher's.</param>
+    /// <exception cref="ConfigurationException">There is no library, or it and the launcher do not know each other.</exception>
+    /// <exception cref="DistributedException">The library cannot start.</exception>
+    public static MpiCommunicator Start(LaunchedProcess launch, string? libraryPath)
+    {
+        MpiLibrary library = MpiLibrary.Load(launch, libraryPath);
+        int provided = 0, rank = 0, size = 0;
+        Check(MpiFunctions.Initialize(null, null, MpiFunctions.ThreadMultiple, &provided), "MPI_Init_thread");
+        Check(MpiFunctions.SetErrorHandler(library.World, library.ErrorsReturn), "MPI_Comm_set_errhandler");
+        Check(MpiFunctions.Rank(library.World, &rank), "MPI_Comm_rank");
+        Check(MpiFunctions.Size(library.World, &size), "MPI_Comm_size");
+        var ranks = new MpiCommunicator(library, rank, size, provided >= MpiFunctions.ThreadMultiple);
+        if (size != launch.Size)
+        {
+            string description = ranks.Description;
+            ranks.Dispose();
+            throw new ConfigurationException(
+                $"{launch.LauncherName} started {launch.Size} processes, but for the MPI library {description} there are {size}: launcher and library do not know each other. "
+                + $"Start with the mpirun that belongs to the library, under Slurm choose another 'srun --mpi=…' ('srun --mpi=list' has them), or name the launcher's library in {MpiLibrary.PathVariable}.");
+        }
+
+        return ranks;
+    }
+
+    /// <inheritdoc/>
+    public void AllReduceSum(Span<float> values)
+    {
+        fixed (float* at = values)
+        {
+            Check(MpiFunctions.AllReduce(_library.InPlace, at, values.Length, _library.Float, _library.Sum, _library.World), "MPI_Allreduce");
+        }
+    }
+
+    /// <inheritdoc/>
+    public void ReduceScatterSum(ReadOnlySpan<float> values, Span<float> share)
+    {
+        ArgumentOutOfRangeException.ThrowIfNotEqual(values.Length, checked(share.Length * Size));
+        fixed (float* from = values, to = share)
+        {
+            Check(MpiFunctions.ReduceScatter(from, to, share.Length, _library.Float, _library.Sum, _library.World), "MPI_Reduce_scatter_block");
+        }
+    }
+
+    /// <inheritdoc/>
+    public void AllGather<T>(ReadOnlySpan<T> share, Span<T> all)
+        where T : unmanaged
+    {
+        ArgumentOutOfRangeException.ThrowIfNotEqual(all.Length, checked(share.Length * Size));
+        ReadOnlySpan<byte> bytes = MemoryMarshal.AsBytes(share);
+        fixed (byte* from = bytes)
+        fixed (T* to = all)
+        {
+            Check(MpiFunctions.AllGather(from, bytes.Length, _library.Byte, to, bytes.Length, _library.Byte, _library.World), "MPI_Allgather");
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Broadcast<T>(Span<T> values, int root)
+        where T : unmanaged
+    {
+        Span<byte> bytes = MemoryMarshal.AsBytes(values);
+        fixed (byte* at = bytes)
+        {
+            Check(MpiFunctions.Broadcast(at, bytes.Length, _library.Byte, root, _library.World), "MPI_Bcast");
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Barrier() => Check(MpiFunctions.Barrier(_library.World), "MPI_Barrier");
+
+    /// <inheritdoc/>
+    public void Abort(int exitCode) => _ = MpiFunctions.Abort(_library.World, exitCode);
+
+    /// <summary>Leaves the other ranks. All must come here; after a failure of one alone, it calls <see cref="Abort"/>.</summary>
+    public void Dispose()
+    {
+        if (!_completed)
+        {
+            _completed = true;
+            _ = MpiFunctions.Complete();
+        }
+    }
+
+    /// <summary>Turns a code that is not MPI_SUCCESS into an exception.</summary>
+    internal static void Check(int code, string function)
+    {
+        if (code == 0)
+        {
+            return;
+        }
+
+        byte* text = stackalloc byte[LongestError];
+        int length = 0;
+        string words = MpiFunctions.ErrorText(code, text, &length) == 0 ? Encoding.UTF8.GetString(text, length) : $"code {code}";
+        throw new DistributedException($"{function} failed: {words}. Another rank is gone or the network failed; start again with --resume.");
+    }
+}

@@ -1,0 +1,120 @@
+using System.Reflection;
+using System.Runtime.InteropServices;
+using System.Text;
+
+namespace Saltern.Distributed;
+
+/// <summary>The MPI library of this process: found, loaded, and its values of MPI's constants. A process has one at most.</summary>
+/// <remarks>The two families share every function and no constant: Open MPI's handles are addresses of its own data, the MPICH family's are integers.</remarks>
+internal sealed record MpiLibrary
+{
+    /// <summary>What a user sets to name the library.</summary>
+    public const string PathVariable = "SALTERN_MPI_LIBRARY";
+
+    private const int ResolveNow = 2, ShareSymbols = 0x100; // dlfcn.h: RTLD_NOW, RTLD_GLOBAL
+    private const int LongestVersion = 8_192; // MPICH's MPI_MAX_LIBRARY_VERSION_STRING, the larger one
+    private static readonly string[] OpenMpiNames = ["libmpi.so.40"];
+    private static readonly string[] MpichNames = ["libmpi.so.12", "libmpich.so.12", "libmpi_cray.so.12"];
+    private static nint loaded;
+
+    private MpiLibrary(string path, nint library)
+    {
+        (Path, IsOpenMpi) = (path, NativeLibrary.TryGetExport(library, "ompi_mpi_comm_world", out nint world));
+        nint Symbol(string name, int mpich) => IsOpenMpi ? NativeLibrary.GetExport(library, name) : mpich;
+        World = IsOpenMpi ? world : 0x44000000;
+        Byte = Symbol("ompi_mpi_byte", 0x4c00010d);
+        Float = Symbol("ompi_mpi_float", 0x4c00040a);
+        Sum = Symbol("ompi_mpi_op_sum", 0x58000003);
+        ErrorsReturn = Symbol("ompi_mpi_errors_return", 0x54000001);
+        InPlace = IsOpenMpi ? 1 : -1;
+        IgnoreStatus = IsOpenMpi ? 0 : 1;
+        AnySource = IsOpenMpi ? -1 : -2;
+    }
+
+    /// <summary>Name that it was loaded by.</summary>
+    public string Path { get; }
+
+    /// <summary>Whether it is Open MPI; else one of the MPICH family.</summary>
+    public bool IsOpenMpi { get; }
+
+    /// <summary>MPI_COMM_WORLD.</summary>
+    public nint World { get; }
+
+    /// <summary>MPI_BYTE.</summary>
+    public nint Byte { get; }
+
+    /// <summary>MPI_FLOAT.</summary>
+    public nint Float { get; }
+
+    /// <summary>MPI_SUM.</summary>
+    public nint Sum { get; }
+
+    /// <summary>MPI_ERRORS_RETURN.</summary>
+    public nint ErrorsReturn { get; }
+
+    /// <summary>MPI_IN_PLACE.</summary>
+    public nint InPlace { get; }
+
+    /// <summary>MPI_STATUS_IGNORE.</summary>
+    public nint IgnoreStatus { get; }
+
+    /// <summary>MPI_ANY_SOURCE.</summary>
+    public int AnySource { get; }
+
+    /// <summary>What the library calls itself, first line.</summary>
+    public unsafe string Version
+    {
+        get
+        {
+            byte* text = stackalloc byte[LongestVersion];
+            int length = 0;
+            return MpiFunctions.GetLibraryVersion(text, &length) == 0 ? Encoding.UTF8.GetString(text, length).Split('\n')[0].Trim('\0', ' ', ',') : "unknown version";
+        }
+    }
+
+    /// <summary>Finds and loads a library that fits the launcher.</summary>
+    /// <param name="launch">Who started this process.</param>
+    /// <param name="path">What the user named; null to look for one.</param>
+    /// <exception cref="ConfigurationException">There is none, it is not MPI, or it is of the other family than the launcher.</exception>
+    public static MpiLibrary Load(LaunchedProcess launch, string? path)
+    {
+        string[] names = path is not null ? [path] : launch.Kind switch
+        {
+            LauncherKind.OpenMpi => OpenMpiNames,
+            LauncherKind.Mpich => MpichNames,
+            _ => [.. OpenMpiNames, .. MpichNames],
+        };
+        (string? name, nint handle) = names.Select(name => (name, Handle: Open(name, ResolveNow | ShareSymbols))).FirstOrDefault(found => found.Handle != 0);
+        if (name is null)
+        {
+            throw new ConfigurationException(path is not null
+                ? $"{PathVariable} = {path} cannot be loaded. Give the path of the MPI library that belongs to the launcher, such as /usr/lib/x86_64-linux-gnu/libmpi.so.40."
+                : $"{launch.LauncherName} started {launch.Size} processes, but no MPI library is found (looked for {string.Join(", ", names)}). Install the launcher's library, or name it in {PathVariable}.");
+        }
+
+        if (!NativeLibrary.TryGetExport(handle, "MPI_Init_thread", out _))
+        {
+            throw new ConfigurationException($"{PathVariable} = {name} is not an MPI library: it has no MPI_Init_thread.");
+        }
+
+        Resolve(handle);
+        var library = new MpiLibrary(name, handle);
+        bool? expected = launch.Kind switch { LauncherKind.OpenMpi => true, LauncherKind.Mpich => false, _ => null };
+        return expected is bool open && open != library.IsOpenMpi
+            ? throw new ConfigurationException($"The launcher is {launch.LauncherName}, but the MPI library {library.Path} is {library.Version}, of the other family. Start with the mpirun that belongs to it, or name the launcher's own library in {PathVariable} (or unset it).")
+            : library;
+    }
+
+    // Exported symbols must be visible to the plug-ins that the library loads, which .NET's own loading does not do.
+    private static void Resolve(nint handle)
+    {
+        bool isFirst = loaded == 0;
+        loaded = handle;
+        if (isFirst)
+        {
+            NativeLibrary.SetDllImportResolver(Assembly.GetExecutingAssembly(), (name, _, _) => name == MpiFunctions.Library ? loaded : 0);
+        }
+    }
+
+    private static nint Open(string name, int flags) => MpiFunctions.OpenLibrary(name, flags);
+}

@@ -1,0 +1,188 @@
+using System.Diagnostics;
+using System.Text.Json;
+
+namespace Saltern.Cli.Tests;
+
+// The program under real launchers: several processes, as on a cluster.
+public class RankTests(Workspace workspace) : IClassFixture<Workspace>
+{
+    // A step's loss is a float32 sum over other partial sums; 50 steps of a tiny model amplify its rounding little.
+    private const double Tolerance = 1e-5;
+
+    [Theory]
+    [InlineData("mpirun.openmpi", 2, "baseline")]
+    [InlineData("mpirun.openmpi", 3, "auto")]
+    [InlineData("mpirun.mpich", 2, "auto")]
+    public void SeveralRanks_TrainWhatOneDoes(string launcher, int ranks, string recipe)
+    {
+        string one = workspace[$"one-{launcher}-{recipe}"], several = workspace[$"several-{launcher}-{recipe}"];
+        string[] train = ["train", workspace[recipe + ".yaml"], "--set", "training.log_every=1", "--out"];
+        Require(SalternProcess.Run([.. train, one]));
+        Require(Launch(launcher, ranks, [.. train, several])); // ends with an error at a checkpoint where the ranks' weights differ in one bit
+        Dictionary<(int Step, string Name), double> expected = Figures(one), found = Figures(several);
+        Assert.Equal(60, expected.Keys.Count(key => key.Name == "train/loss"));
+        Assert.Equal(expected.Keys.Order(), found.Keys.Order());
+        foreach (((int Step, string Name) key, double value) in expected.Where(figure => figure.Key.Name is "samples" or "tokens" or "cost/flops" or "train/loss" or "train/gap" or "train/weight" or "valid/loss" or "train/gradient_norm"))
+        {
+            Assert.True(Math.Abs(found[key] - value) <= Tolerance * Math.Abs(value), $"{key}: {value} on one rank, {found[key]} on {ranks}");
+        }
+    }
+
+    [Fact]
+    public void CheckpointsGoFromOneRankToTwoAndBack()
+    {
+        string whole = workspace["ranks-whole"], moved = workspace["ranks-moved"];
+        string[] train = ["train", workspace["auto.yaml"], "--set", "training.keep_every=20", "--out"];
+        Require(SalternProcess.Run([.. train, whole]));
+        Require(SalternProcess.Run([.. train, moved]));
+        ForgetAfter(moved, 20);
+        (int code, string output, string error) = Launch("mpirun.openmpi", 2, [.. train, moved, "--resume"]);
+        Assert.True(code == 0, output + error);
+        Assert.Contains("computed by 1 ranks so far and goes on with 2", output, StringComparison.Ordinal);
+        ForgetAfter(moved, 40);
+        Require(SalternProcess.Run([.. train, moved, "--resume"]));
+        Dictionary<(int Step, string Name), double> expected = Figures(whole), found = Figures(moved);
+        Assert.Equal(expected.Keys.Order(), found.Keys.Order());
+        Assert.All(expected.Where(figure => figure.Key.Name is "train/loss" or "valid/loss"), figure => Assert.True(Math.Abs(found[figure.Key] - figure.Value) <= Tolerance * figure.Value, $"{figure.Key}"));
+        Assert.Equal(60 * 8, found[(60, "samples")]);
+    }
+
+    [Theory]
+    [InlineData("mpirun.openmpi")]
+    [InlineData("mpirun.mpich")]
+    public async Task AStoppedRank_EndsTheOthersWithinAMinute(string launcher)
+    {
+        string folder = workspace["stopped-" + launcher];
+        using Process process = StartLaunch(launcher, 2, ["train", workspace["baseline.yaml"], "--set", "training.steps=100000", "--set", "training.evaluate_every=50000", "--out", folder]);
+        Task<string> output = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken), error = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        Assert.True(SpinWait.SpinUntil(() => Directory.Exists(Path.Combine(folder, "checkpoints", "step-00000020")), TimeSpan.FromMinutes(2)), "no checkpoint came");
+        int[] ranks = RankProcesses(folder);
+        Assert.Equal(2, ranks.Length);
+        using (Process stop = Process.Start("kill", ["-STOP", $"{ranks[1]}"]))
+        {
+            stop.WaitForExit();
+        }
+
+        Assert.True(process.WaitForExit(TimeSpan.FromSeconds(60)), "the launcher still waits after 60 s");
+        Assert.NotEqual(0, process.ExitCode);
+        string words = await output + await error;
+        Assert.Contains("Rank 1 has not been heard of for", words, StringComparison.Ordinal);
+        Assert.Contains("It last said that it was in 'step ", words, StringComparison.Ordinal);
+        Assert.True(SpinWait.SpinUntil(() => RankProcesses(folder).Length == 0, TimeSpan.FromSeconds(10)), "a rank was left behind");
+    }
+
+    [Fact]
+    public void MistakesUnderALauncher_EndAllRanksWithTheReason()
+    {
+        (int code, string output, string error) = Launch("mpirun.openmpi", 2, ["train", workspace["baseline.yaml"], "--set", "training.batch_sequences=1", "--out", workspace["too-small"]]);
+        Assert.Equal(2, code);
+        Assert.Contains("training.batch_sequences = 1 is less than the 2 ranks", output + error, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(workspace["too-small"]));
+
+        (code, output, error) = Launch("mpirun.openmpi", 2, ["eval", workspace["teacher"]]);
+        Assert.NotEqual(0, code);
+        Assert.Contains("'eval' runs in one", output + error, StringComparison.Ordinal);
+
+        // One infinite weight: every rank skips the same steps and stops.
+        (code, output, error) = Launch("mpirun.openmpi", 2, ["train", workspace["teacher.yaml"], "--set", "init_from=" + InfiniteModel(), "--out", workspace["infinite"]]);
+        Assert.Equal(1, code);
+        Assert.Contains("Step 1 is not applied", output + error, StringComparison.Ordinal);
+        Assert.Contains("5 steps in a row were not applied", output + error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("mpirun.openmpi", "libmpich.so.12", "of the other family")]
+    [InlineData("mpirun.mpich", "libmpi.so.40", "of the other family")]
+    public void ALibraryOfTheOtherFamily_IsRefused(string launcher, string library, string expected)
+    {
+        (int code, string output, string error) = Launch(launcher, 2, ["train", workspace["baseline.yaml"], "--out", workspace["wrong-library"]], ("SALTERN_MPI_LIBRARY", library));
+        Assert.NotEqual(0, code);
+        Assert.Contains(expected, output + error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void ALauncherThatTheLibraryDoesNotKnow_IsNoticed()
+    {
+        SkipWithout("mpirun.openmpi");
+
+        // As 'srun' without an interface that the library speaks: each process is a world of its own.
+        using Process process = Start("dotnet", [SalternProcess.Program, "train", workspace["baseline.yaml"], "--out", workspace["alone"]], ("SLURM_STEP_NUM_TASKS", "2"), ("SLURM_PROCID", "0"));
+        string error = process.StandardError.ReadToEnd();
+        process.WaitForExit();
+        Assert.NotEqual(0, process.ExitCode);
+        Assert.Contains("srun started 2 processes, but for the MPI library", error, StringComparison.Ordinal);
+        Assert.Contains("there are 1", error, StringComparison.Ordinal);
+    }
+
+    private string InfiniteModel()
+    {
+        string folder = Directory.CreateDirectory(workspace["infinite-model"]).FullName;
+        foreach (string file in new[] { "config.json", "tokenizer.json", "model.safetensors" })
+        {
+            File.Copy(Path.Combine(workspace["teacher"], "checkpoints", "step-00000040", file), Path.Combine(folder, file));
+        }
+
+        using FileStream weights = File.Open(Path.Combine(folder, "model.safetensors"), FileMode.Open);
+        weights.Seek(-sizeof(float), SeekOrigin.End);
+        weights.Write(BitConverter.GetBytes(float.PositiveInfinity));
+        return folder;
+    }
+
+    private static (int ExitCode, string Output, string Error) Launch(string launcher, int ranks, string[] arguments, params (string Name, string Value)[] variables)
+    {
+        using Process process = StartLaunch(launcher, ranks, arguments, variables);
+        Task<string> error = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        string output = process.StandardOutput.ReadToEnd();
+        Assert.True(process.WaitForExit(TimeSpan.FromMinutes(3)), "the launcher did not end");
+        return (process.ExitCode, output, error.Result);
+    }
+
+    private static Process StartLaunch(string launcher, int ranks, string[] arguments, params (string Name, string Value)[] variables)
+    {
+        SkipWithout(launcher);
+        string[] more = launcher == "mpirun.openmpi" ? ["--oversubscribe"] : [];
+        return Start(launcher, [.. more, "-np", $"{ranks}", "dotnet", SalternProcess.Program, .. arguments], [("OMPI_ALLOW_RUN_AS_ROOT", "1"), ("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1"), .. variables]);
+    }
+
+    private static Process Start(string program, string[] arguments, params (string Name, string Value)[] variables)
+    {
+        var start = new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
+        Array.ForEach(variables, variable => start.Environment[variable.Name] = variable.Value);
+        return Process.Start(start)!;
+    }
+
+    private static void SkipWithout(string launcher) =>
+        Assert.SkipUnless((Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(folder => File.Exists(Path.Combine(folder, launcher))), $"{launcher} is not installed (Debian: apt-get install openmpi-bin mpich)");
+
+    // In the order of their ranks: the programs that were started with this folder, mpirun apart.
+    private static int[] RankProcesses(string folder) =>
+        [.. Process.GetProcessesByName("dotnet").Select(process => process.Id).Where(id => Read(id, "cmdline").EndsWith(folder + "\0", StringComparison.Ordinal))
+            .OrderBy(id => Read(id, "environ").Split('\0').Where(line => line.StartsWith("OMPI_COMM_WORLD_RANK=", StringComparison.Ordinal) || line.StartsWith("PMI_RANK=", StringComparison.Ordinal)).FirstOrDefault(), StringComparer.Ordinal)];
+
+    private static string Read(int process, string file)
+    {
+        try
+        {
+            return File.ReadAllText($"/proc/{process}/{file}");
+        }
+        catch (IOException)
+        {
+            return ""; // over in the meantime
+        }
+    }
+
+    private static void ForgetAfter(string run, int step)
+    {
+        foreach (string checkpoint in Directory.GetDirectories(Path.Combine(run, "checkpoints")).Where(path => int.Parse(path[^8..], System.Globalization.CultureInfo.InvariantCulture) > step))
+        {
+            Directory.Delete(checkpoint, recursive: true);
+        }
+    }
+
+    private static Dictionary<(int Step, string Name), double> Figures(string run) => File.ReadLines(Path.Combine(run, "metrics.jsonl"))
+        .Select(line => JsonDocument.Parse(line).RootElement)
+        .SelectMany(line => line.EnumerateObject().Where(figure => figure.Value.ValueKind == JsonValueKind.Number && figure.Name != "step").Select(figure => ((line.GetProperty("step").GetInt32(), figure.Name), figure.Value.GetDouble())))
+        .GroupBy(figure => figure.Item1).ToDictionary(group => group.Key, group => group.Last().Item2);
+
+    private static void Require((int ExitCode, string Output, string Error) result) => Assert.True(result.ExitCode == 0, result.Output + result.Error);
+}
