@@ -13,53 +13,6 @@ using TorchSharp;
 
 namespace Saltern.Training;
 
-/// <summary>What a run is given besides its recipe.</summary>
-public sealed record TrainingRunOptions
-{
-    /// <summary>Whether to go on from the newest good checkpoint.</summary>
-    public bool Resume { get; init; }
-
-    /// <summary>What <c>--set</c> gave; these keys may differ from a resumed run's recipe.</summary>
-    public IReadOnlyCollection<RecipeOverride> Overrides { get; init; } = [];
-
-    /// <summary>Whether to read every file of the data whole and compare checksums, even where that was done at an earlier start.</summary>
-    public bool VerifyData { get; init; }
-
-    /// <summary>Told what a person should know: one line each.</summary>
-    public Action<string> Log { get; init; } = _ => { };
-
-    /// <summary>Told how far the loading of weights is: initial ones, a teacher's, a checkpoint's.</summary>
-    public IProgress<WeightProgress>? Loading { get; init; }
-
-    /// <summary>Takes the figures beside the run folder's own files.</summary>
-    public IReadOnlyList<IMetricsSink> Sinks { get; init; } = [];
-
-    /// <summary>Told of every step.</summary>
-    public Action<StepReport>? OnStep { get; init; }
-
-    /// <summary>Threads where neither recipe nor resumed run says; null takes all cores.</summary>
-    public int? DefaultThreads { get; init; }
-
-    /// <summary>Speed of matrix products, FLOP/s; null measures it at the start.</summary>
-    public double? MatmulPeak { get; init; }
-
-    /// <summary>The ranks that train together, each with the same recipe and folder; owned by the caller. Rank 0 alone writes.</summary>
-    public ICommunicator Ranks { get; init; } = new SingleProcess();
-
-    /// <summary>Names of runs that advance in turns with this one in one process.</summary>
-    public IReadOnlyList<string> InterleavedWith { get; init; } = [];
-}
-
-/// <summary>Why <see cref="TrainingRun.Continue"/> came back.</summary>
-public enum RunStatus
-{
-    /// <summary>The step asked for is done.</summary>
-    Reached,
-
-    /// <summary>Cancelled between two steps; a checkpoint is written.</summary>
-    Interrupted,
-}
-
 /// <summary>One run from recipe to result, in a folder of its own.</summary>
 public sealed class TrainingRun : IDisposable
 {
@@ -67,22 +20,20 @@ public sealed class TrainingRun : IDisposable
     private readonly RunParts _parts;
     private readonly Trainer _trainer;
     private readonly int[] _tokenBytes;
-    private readonly MetricsLog? _metrics;
-    private readonly TensorBoardLog? _events;
+    private readonly RunFigures _figures;
+    private readonly RunEvaluation _evaluation;
+    private readonly RunSaver _saver;
     private readonly OtherLoad? _otherLoad;
     private readonly RunLog _log;
     private readonly double _peak;
-    private readonly TeacherValidation? _teacherValidation;
-    private readonly BackgroundSaver _saver = new();
-    private int _savedStep;
 
     private TrainingRun(RunConfig config, RunFolder folder, TrainingRunOptions options, RunParts parts)
     {
         (Config, Folder, _options, _parts) = (config, folder, options, parts);
         Ranks.Activity = "opening the run";
-        int threads = ChooseThreads(config, folder.ResumeState, options);
+        int threads = EngineChoices.Threads(config, folder.ResumeState, options);
         torch.set_num_threads(threads);
-        MatrixProduct.Use(ChooseProducts(config, folder.ResumeState, options));
+        MatrixProduct.Use(EngineChoices.Products(config, folder.ResumeState, options));
         _peak = options.MatmulPeak ?? MatmulPeak.Measure();
         DomainNames = parts.Text.Domains;
         _tokenBytes = ModelEvaluation.TokenBytes(parts.Tokenizer);
@@ -103,7 +54,6 @@ public sealed class TrainingRun : IDisposable
                 Checkpoint.LoadAlignment(checkpoint, _trainer.Alignment);
                 using torch.Tensor random = torch.tensor(Convert.FromBase64String(State.RandomState));
                 torch.set_rng_state(random);
-                _savedStep = resumeStep;
             }
             else
             {
@@ -112,12 +62,12 @@ public sealed class TrainingRun : IDisposable
                 torch.manual_seed(config.Seed);
             }
 
-            RequireSameWeights();
-            _teacherValidation = !Leads ? null : parts.ValidateTeacher(_trainer.Teacher, threads, options.Log);
+            Ranks.RequireSameWeights(student);
+            TeacherValidation? teacherValidation = !Leads ? null : parts.ValidateTeacher(_trainer.Teacher, threads, options.Log);
             _trainer.Note(state => state with
             {
                 TeacherSeconds = state.TeacherSeconds + teacherSeconds,
-                Teacher = _teacherValidation is null || state.Teacher is null ? state.Teacher : state.Teacher with { CurveLoss = _teacherValidation.MeanNll },
+                Teacher = teacherValidation is null || state.Teacher is null ? state.Teacher : state.Teacher with { CurveLoss = teacherValidation.MeanNll },
             });
             _log = new RunLog(_trainer, _peak * Ranks.Size);
             if (Leads)
@@ -125,9 +75,11 @@ public sealed class TrainingRun : IDisposable
                 // The other ranks of this machine would count as other load, so it is watched in a run of one process alone.
                 _otherLoad = Ranks.Size == 1 ? new OtherLoad(threads) : null;
                 folder.Claim(config.Training.Steps, options.Log);
-                _metrics = new MetricsLog(folder.PathOf(RunFolder.MetricsFile), State.Step);
-                _events = new TensorBoardLog(folder.Path);
             }
+
+            _figures = new RunFigures(Leads ? folder : null, State.Step, options.Sinks);
+            _evaluation = new RunEvaluation(config, parts, _trainer, _log, _figures, teacherValidation, _tokenBytes, options);
+            _saver = new RunSaver(_trainer, config, folder, parts.Text.TokenizerJson, _figures, options, folder.ResumeStep ?? 0);
         }
         catch
         {
@@ -213,7 +165,7 @@ public sealed class TrainingRun : IDisposable
     public RunStatus Continue(int untilStep, CancellationToken cancellation)
     {
         RunStatus status = RunSteps(untilStep, cancellation);
-        WaitForSaver();
+        _saver.Wait();
         return status;
     }
 
@@ -228,10 +180,10 @@ public sealed class TrainingRun : IDisposable
             {
                 if (_log.HasSteps)
                 {
-                    Write(_log.Line());
+                    _figures.Write(_log.Line());
                 }
 
-                Save();
+                _saver.Save();
                 return RunStatus.Interrupted;
             }
 
@@ -252,23 +204,23 @@ public sealed class TrainingRun : IDisposable
             // A line before every checkpoint: its means then never reach across a resume.
             if (saves || (evaluates && Config.Training.KeepBest) || report.Step % Config.Training.LogEvery == 0)
             {
-                Timed((state, seconds) => state with { LoggingSeconds = state.LoggingSeconds + seconds }, () => Write(_log.Line()));
+                _trainer.Timed((state, seconds) => state with { LoggingSeconds = state.LoggingSeconds + seconds }, () => _figures.Write(_log.Line()));
             }
 
             if (evaluates)
             {
-                double loss = EvaluateCurve();
-                saves |= Config.Training.KeepBest && IsBest(loss);
+                double loss = _evaluation.EvaluateCurve();
+                saves |= Config.Training.KeepBest && _evaluation.IsBest(loss);
             }
 
             if (Leads && _parts.Instruments?.RunsTasksAfter(report.Step, Config.Training) == true)
             {
-                EvaluateTasks();
+                _evaluation.EvaluateTasks();
             }
 
             if (saves)
             {
-                Save();
+                _saver.Save();
             }
         }
 
@@ -291,11 +243,11 @@ public sealed class TrainingRun : IDisposable
         {
             if (State.Step % Config.Training.EvaluateEvery != 0)
             {
-                EvaluateCurve();
+                _evaluation.EvaluateCurve();
             }
 
-            Save();
-            WaitForSaver();
+            _saver.Save();
+            _saver.Wait();
         }
 
         return new RunConclusion(_parts, _trainer, Folder, _tokenBytes, DomainNames).Write(Config, truncated, _peak, _options, fineTuning);
@@ -306,9 +258,7 @@ public sealed class TrainingRun : IDisposable
     {
         _saver.Dispose();
 
-        // Sinks that were given belong to who gave them.
-        _metrics?.Dispose();
-        _events?.Dispose();
+        _figures.Dispose();
         _trainer.Student.Dispose();
         _trainer.Dispose();
         _parts.Dispose();
@@ -317,42 +267,10 @@ public sealed class TrainingRun : IDisposable
 
     private ICommunicator Ranks => _options.Ranks;
 
-    private static int ChooseThreads(RunConfig config, TrainState? resumed, TrainingRunOptions options)
-    {
-        Action<string> log = options.Log;
-        int ranks = options.Ranks.Size;
-        bool sameRanks = resumed?.Ranks == ranks;
-        int threads = config.Threads ?? (sameRanks ? resumed?.Threads : null) ?? options.DefaultThreads ?? Environment.ProcessorCount;
-        if (resumed is not null && !sameRanks)
-        {
-            log($"The run was computed by {resumed.Ranks} ranks so far and goes on with {ranks}, {threads} threads each: the samples stay the same, but sums are rounded otherwise, so the result is no longer bit-exact.");
-        }
-        else if (resumed is not null && threads != resumed.Threads)
-        {
-            log($"The run computed with {resumed.Threads} threads so far and goes on with {threads}: sums are rounded otherwise, so the result is no longer bit-exact.");
-        }
-
-        return threads;
-    }
-
-    // The library of a run's first life is kept, because the two round differently; the ranks take what rank 0 found the faster.
-    private static ProductLibrary ChooseProducts(RunConfig config, TrainState? resumed, TrainingRunOptions options)
-    {
-        Action<string> log = options.Log;
-        ProductLibrary first = (ProductLibrary)options.Ranks.FromFirst((double)ComputePlan.ChooseProducts(config, resumed?.Products));
-        ProductLibrary chosen = MatrixProduct.OneDnnIsThere ? first : ProductLibrary.Blas;
-        if (resumed is not null && chosen != resumed.Products)
-        {
-            log($"The run's products came from {resumed.Products} so far and come from {chosen} now: sums are rounded otherwise, so the result is no longer bit-exact.");
-        }
-
-        return chosen;
-    }
-
     private void SayStage1IsOver(int step)
     {
         _options.Log($"Stage 1 ended after step {step - 1} ({_trainer.Stage1EndReason}); the student goes on alone.");
-        Write(new MetricsLine(step, [new("event/stage1_end", step - 1)]));
+        _figures.Write(new MetricsLine(step, [new("event/stage1_end", step - 1)]));
     }
 
     private void HandleSkipped(StepReport report)
@@ -363,141 +281,12 @@ public sealed class TrainingRun : IDisposable
         }
 
         _options.Log(report.SkippedBecause);
-        Write(new MetricsLine(report.Step, [new("event/skipped", State.SkippedInARow)]));
+        _figures.Write(new MetricsLine(report.Step, [new("event/skipped", State.SkippedInARow)]));
         if (State.SkippedInARow >= Config.Training.MaxSkippedSteps)
         {
             throw new TrainingException(
                 $"{report.SkippedBecause} {State.SkippedInARow} steps in a row were not applied (training.max_skipped_steps = {Config.Training.MaxSkippedSteps}), so the run stops. "
-                + $"{LastGoodCheckpoint()} A lower learning rate or a longer warm-up usually helps.");
-        }
-    }
-
-    private string LastGoodCheckpoint() =>
-        Folder.Checkpoints.NewestGood().Step is int step ? $"The last good checkpoint is {Folder.Checkpoints.PathOf(step)}." : "There is no checkpoint yet.";
-
-    private double EvaluateCurve()
-    {
-        double loss = double.NaN;
-        Ranks.Activity = $"step {State.Step}: evaluation on rank 0";
-        Timed((state, seconds) => state with { EvaluationSeconds = state.EvaluationSeconds + seconds }, () =>
-        {
-            if (!Leads)
-            {
-                return;
-            }
-
-            EvaluationResult scores = ModelEvaluation.Run(Student, _trainer.Head, _parts.Text.CurveSet, _tokenBytes, DomainNames.Count);
-            loss = scores.Total.Loss;
-            double? gap = _trainer.Teacher is null ? null : _teacherValidation?.Gap(scores, _log.LastWeight);
-            if (gap is double valid && _teacherValidation!.BeginsToLookTooGood(_trainer.Transition!.Gap, valid, State.Step / (double)Config.Training.Steps))
-            {
-                _options.Log($"Step {State.Step}: the teacher is {_trainer.Transition.Gap:0.000} nats ahead on the training text but only {valid:0.000} on the validation text. If it was trained on these tokens more than once, it looks better than it is.");
-            }
-
-            Write(_log.ValidationLine(scores, DomainNames, gap, _parts.Instruments?.Buckets(_parts.Text.CurveSet, scores) ?? []));
-        });
-        return Ranks.FromFirst(loss);
-    }
-
-    // The first of equal losses is kept; one that is no number never is.
-    private bool IsBest(double loss)
-    {
-        bool isBest = double.IsFinite(loss) && !(State.BestLoss <= loss);
-        if (isBest)
-        {
-            _trainer.Note(state => state with { BestStep = state.Step, BestLoss = loss });
-        }
-
-        return isBest;
-    }
-
-    // On rank 0; the others wait for it in the next step.
-    private void EvaluateTasks() => Timed((state, seconds) => state with { EvaluationSeconds = state.EvaluationSeconds + seconds }, () =>
-        Write(_log.TaskLine(_parts.Instruments!.RunTasks(Config.Name, Student, _parts.Tokenizer, Config.Data.SequenceLength))));
-
-    // Nothing is saved twice, before the first step, or once the weights are beyond use: the checkpoints before stay.
-    private void Save()
-    {
-        if (State.Step == _savedStep)
-        {
-            return;
-        }
-
-        Ranks.Activity = $"step {State.Step}: checkpoint";
-        RequireSameWeights();
-        if (!_trainer.Optimizer.WeightsAreFinite())
-        {
-            _options.Log($"Step {State.Step} is not saved: some weights are not finite.");
-            return;
-        }
-
-        _savedStep = State.Step;
-        if (!Leads)
-        {
-            return;
-        }
-
-        Timed((state, seconds) => state with { CheckpointSeconds = state.CheckpointSeconds + seconds }, () =>
-        {
-            using torch.Tensor random = torch.get_rng_state();
-            TrainState state = _trainer.Snapshot() with { RandomState = Convert.ToBase64String(random.data<byte>().ToArray()) };
-            _metrics!.Flush();
-            if (Config.Training.CheckpointInBackground)
-            {
-                // Before the copy is made: there is never more than one.
-                _saver.Wait();
-                CheckpointContent copy = CheckpointContent.CopyOf(Student, _trainer.Optimizer, state, _trainer.Alignment);
-                _saver.Start(() => WriteCheckpoint(copy));
-            }
-            else
-            {
-                WriteCheckpoint(CheckpointContent.Of(Student, _trainer.Optimizer, state, _trainer.Alignment));
-            }
-        });
-    }
-
-    // On the background thread or on the run's own; uses no tensor where the content is a copy.
-    private void WriteCheckpoint(CheckpointContent content)
-    {
-        using CheckpointContent disposed = content;
-        string path = Folder.Checkpoints.PathOf(content.State.Step);
-        try
-        {
-            Checkpoint.Save(path, content, _parts.Text.TokenizerJson);
-            Folder.Checkpoints.Retain([.. Config.Training.KeepSteps ?? [], content.State.BestStep ?? 0], Config.Training.KeepEvery);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new CheckpointException($"The checkpoint {path} cannot be written: {e.Message} {LastGoodCheckpoint()} Make room or change the permissions, then go on with --resume.", e);
-        }
-    }
-
-    private void WaitForSaver() => Timed((state, seconds) => state with { CheckpointSeconds = state.CheckpointSeconds + seconds }, _saver.Wait);
-
-    private void Write(MetricsLine line)
-    {
-        _metrics?.Write(line);
-        _events?.Write(line);
-        foreach (IMetricsSink sink in _options.Sinks)
-        {
-            sink.Write(line);
-        }
-    }
-
-    private void Timed(Func<TrainState, double, TrainState> note, Action action)
-    {
-        long start = Stopwatch.GetTimestamp();
-        action();
-        double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
-        _trainer.Note(state => note(state, seconds));
-    }
-
-    // Ranks whose weights differ train no common model: better an end than a checkpoint.
-    private void RequireSameWeights()
-    {
-        if (Ranks.Size > 1)
-        {
-            Ranks.RequireSame("The fingerprint of the weights", RunParts.WeightsFingerprint(Student), "Are the ranks of one build, on machines of one kind, with the same model files? Go on from the last checkpoint with --resume.");
+                + $"{_saver.LastGood()} A lower learning rate or a longer warm-up usually helps.");
         }
     }
 
