@@ -13,8 +13,17 @@ public class RankTests(Workspace workspace) : IClassFixture<Workspace>
     [InlineData("mpirun.openmpi", 2, "baseline")]
     [InlineData("mpirun.openmpi", 3, "auto")]
     [InlineData("mpirun.mpich", 2, "auto")]
+    [InlineData("mpirun.openmpi", 2, "cached")]
     public void SeveralRanks_TrainWhatOneDoes(string launcher, int ranks, string recipe)
     {
+        SkipWithout(launcher);
+        if (recipe == "cached")
+        {
+            // Every rank reads the soft labels of its own samples.
+            Require(SalternProcess.Run("teach", "--teacher", workspace["teacher"], "--recipe", workspace["auto.yaml"], "--stage1-only", "--out", workspace["teach-ranks"]));
+            File.WriteAllText(workspace["cached.yaml"], File.ReadAllText(workspace["auto.yaml"]).Replace($"path: {workspace["teacher"]} }}", $"cache: {workspace["teach-ranks"]} }}", StringComparison.Ordinal));
+        }
+
         string one = workspace[$"one-{launcher}-{recipe}"], several = workspace[$"several-{launcher}-{recipe}"];
         string[] train = ["train", workspace[recipe + ".yaml"], "--set", "training.log_every=1", "--out"];
         Require(SalternProcess.Run([.. train, one]));

@@ -15,7 +15,7 @@ internal sealed record MpiLibrary
     private const int LongestVersion = 8_192; // MPICH's MPI_MAX_LIBRARY_VERSION_STRING, the larger one
     private static readonly string[] OpenMpiNames = ["libmpi.so.40"];
     private static readonly string[] MpichNames = ["libmpi.so.12", "libmpich.so.12", "libmpi_cray.so.12"];
-    private static nint loaded;
+    private static nint Loaded;
 
     private MpiLibrary(string path, nint library)
     {
@@ -108,11 +108,11 @@ internal sealed record MpiLibrary
     // Exported symbols must be visible to the plug-ins that the library loads, which .NET's own loading does not do.
     private static void Resolve(nint handle)
     {
-        bool isFirst = loaded == 0;
-        loaded = handle;
+        bool isFirst = Loaded == 0;
+        Loaded = handle;
         if (isFirst)
         {
-            NativeLibrary.SetDllImportResolver(Assembly.GetExecutingAssembly(), (name, _, _) => name == MpiFunctions.Library ? loaded : 0);
+            NativeLibrary.SetDllImportResolver(Assembly.GetExecutingAssembly(), (name, _, _) => name == MpiFunctions.Library ? Loaded : 0);
         }
     }
 
