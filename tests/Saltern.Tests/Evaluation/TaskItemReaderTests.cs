@@ -7,7 +7,7 @@ namespace Saltern.Tests.Evaluation;
 // The shipped task files, on one made-up record in the field names of each public release.
 public class TaskItemReaderTests
 {
-    private static readonly string TaskFolder = Path.Combine(RepositoryRoot(), "tasks");
+    private static readonly string TaskFolder = Path.Combine(RepositoryFolder.Path, "tasks");
 
     public static TheoryData<string, string, string, string> Releases => new()
     {
@@ -135,16 +135,4 @@ public class TaskItemReaderTests
 
     private static TaskDefinition Load(string task) => RecipeReader.Read<TaskDefinition>(Path.Combine(TaskFolder, task + ".yaml"), []);
 
-    private static string RepositoryRoot()
-    {
-        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
-        {
-            if (File.Exists(Path.Combine(folder.FullName, "Saltern.slnx")))
-            {
-                return folder.FullName;
-            }
-        }
-
-        throw new DirectoryNotFoundException("The tests do not run inside the repository.");
-    }
 }
