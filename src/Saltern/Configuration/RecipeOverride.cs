@@ -30,6 +30,12 @@ public sealed class RecipeOverride
         ArgumentNullException.ThrowIfNull(text);
         string place = $"--set {MessageText.OfText(text)}";
         RecipeFile.RefuseLongerThanLimit(text.Length, place);
+        if (text.StartsWith("--", StringComparison.Ordinal))
+        {
+            // The command line takes what it does not know, behind --set, for one more setting.
+            throw new ConfigurationException($"{MessageText.OfText(text)} is no option of this command; --help lists them. A setting is written key.path=value, without dashes.");
+        }
+
         int equals = text.IndexOf('=', StringComparison.Ordinal);
         if (equals < 0)
         {

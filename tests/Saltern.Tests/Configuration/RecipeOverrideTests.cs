@@ -103,6 +103,10 @@ public class RecipeOverrideTests
         Assert.Equal("--set " + problem, RecipeText.ProblemOf(RecipeText.Least, text));
 
     [Fact]
+    public void AnUnknownOptionBehindSet_IsCalledOne() =>
+        Assert.Equal("--step-time is no option of this command; --help lists them. A setting is written key.path=value, without dashes.", RecipeText.ProblemOf(RecipeText.Least, "--step-time"));
+
+    [Fact]
     public void Covers_TheKeyAndWhatIsInIt()
     {
         RecipeOverride one = RecipeOverride.Parse("data.mixture={}");
