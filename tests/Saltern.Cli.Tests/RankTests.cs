@@ -65,6 +65,7 @@ public class RankTests(Workspace workspace) : IClassFixture<Workspace>
         using Process process = StartLaunch(launcher, 2, ["train", workspace["baseline.yaml"], "--set", "training.steps=100000", "--set", "training.evaluate_every=50000", "--out", folder]);
         Task<string> output = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken), error = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
         Assert.True(SpinWait.SpinUntil(() => Directory.Exists(Path.Combine(folder, "checkpoints", "step-00000020")), TimeSpan.FromMinutes(2)), "no checkpoint came");
+        await Task.Delay(TimeSpan.FromSeconds(3), TestContext.Current.CancellationToken); // ranks say once a second what they are doing
         int[] ranks = RankProcesses(folder);
         Assert.Equal(2, ranks.Length);
         using (Process stop = Process.Start("kill", ["-STOP", $"{ranks[1]}"]))

@@ -57,6 +57,7 @@ public sealed class Workspace : IDisposable
         name: {{name}}
         seed: 3
         threads: 1
+        products: blas # the faster of two libraries, measured anew by each run, need not be the same one on a busy machine
         data: { path: {{this["data"]}}, sequence_length: 32 }
         model: { hidden_size: {{hidden}}, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 32, tie_word_embeddings: true }
         optimizer: { learning_rate: 3.0e-3 }
