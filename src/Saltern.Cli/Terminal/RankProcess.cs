@@ -5,8 +5,6 @@ namespace Saltern.Cli.Terminal;
 /// <summary>This process among the ranks that a launcher started, from joining them to leaving; alone it is one of one.</summary>
 public sealed class RankProcess : IDisposable
 {
-    private const string LibraryVariable = "SALTERN_MPI_LIBRARY";
-
     // Where all ranks fail alike, rank 0 says so and ends the others before they say it again.
     private static readonly TimeSpan PatienceForRankZero = TimeSpan.FromSeconds(3);
     private readonly MpiCommunicator? _mpi;
@@ -14,7 +12,7 @@ public sealed class RankProcess : IDisposable
 
     private RankProcess(LaunchedProcess launch)
     {
-        _mpi = launch.Size > 1 ? MpiCommunicator.Start(launch, Environment.GetEnvironmentVariable(LibraryVariable)) : null;
+        _mpi = launch.Size > 1 ? MpiCommunicator.Start(launch, Environment.GetEnvironmentVariable(MpiCommunicator.LibraryVariable)) : null;
         _watch = _mpi is { AllowsThreads: true } ? new RankWatch(_mpi, Console.Error.WriteLine) : null;
         Ranks = _mpi is null ? new SingleProcess() : _mpi;
         Cores = _mpi is null ? null : RankCores.Find(_mpi, launch);

@@ -1,3 +1,5 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
 using System.Text;
 
 namespace Saltern.Distributed;
@@ -5,9 +7,6 @@ namespace Saltern.Distributed;
 /// <summary>What all ranks must see alike. Sums are made on every rank from the same values in the order of the ranks, so they have the same bits everywhere.</summary>
 public static class Agreement
 {
-    // FNV-1a, 64 bits: what is compared is not chosen by an enemy.
-    private const ulong HashStart = 14695981039346656037, HashFactor = 1099511628211;
-
     /// <summary>Sum over the ranks of each of some float64 values; alone, the values themselves.</summary>
     public static double[] Sum(this ICommunicator ranks, params ReadOnlySpan<double> values)
     {
@@ -42,12 +41,7 @@ public static class Agreement
     /// <exception cref="DistributedException">Some rank has another one than rank 0.</exception>
     public static void RequireSame(this ICommunicator ranks, string what, string value, string remedy)
     {
-        ulong hash = HashStart;
-        foreach (byte b in Encoding.UTF8.GetBytes(value))
-        {
-            hash = (hash ^ b) * HashFactor;
-        }
-
+        ulong hash = BinaryPrimitives.ReadUInt64LittleEndian(SHA256.HashData(Encoding.UTF8.GetBytes(value)));
         ulong[] all = new ulong[ranks.Size];
         ranks.AllGather<ulong>([hash], all);
         int other = Array.FindIndex(all, each => each != all[0]);

@@ -6,6 +6,9 @@ namespace Saltern.Distributed;
 /// <summary>Ranks over MPI: Open MPI and the MPICH family (MPICH, MVAPICH, Intel MPI, Cray), found when the program starts.</summary>
 public sealed unsafe class MpiCommunicator : ICommunicator
 {
+    /// <summary>Environment variable that names the library, for who does not want it looked for.</summary>
+    public const string LibraryVariable = MpiLibrary.PathVariable;
+
     private const int LongestError = 1_024; // MPICH's MPI_MAX_ERROR_STRING, the larger one
     private readonly MpiLibrary _library;
     private bool _completed;

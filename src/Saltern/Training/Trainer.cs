@@ -218,7 +218,8 @@ public sealed class Trainer : IDisposable
     private (double Norm, bool Applied) Update(double learningRate, double loss)
     {
         using StepProfile.Mark mark = StepProfile.Of(StepPart.Optimizer);
-        double norm = Optimizer.GradientNorm(), projectionNorm = Alignment?.GradientNorm() ?? 0;
+        // Rank 0's, for clipping and for what is left out: MPI does not promise the same last bits of a sum on every rank.
+        double norm = _ranks.FromFirst(Optimizer.GradientNorm()), projectionNorm = Alignment?.GradientNorm() ?? 0;
         bool applied = double.IsFinite(loss) && double.IsFinite(norm) && double.IsFinite(projectionNorm);
         if (applied)
         {
