@@ -60,14 +60,19 @@ public static class BenchCommand
         Row(console, "step, median", phases.Select(phase => Text($"{1e3 * phase.StepSeconds:0.0} ms")));
         Row(console, "tokens/s", phases.Select(phase => Text($"{phase.TokensPerSecond:0}")));
         Row(console, "share of the peak", phases.Select(phase => Text($"{phase.ShareOfPeak:0.00}")));
-        Row(console, "peak memory", phases.Select(phase => phase.PeakMemoryBytes is long bytes ? Text($"{bytes / 1048576.0:0} MiB") : "-"));
-        console.Line("where a step's time goes (mean):");
-        foreach (StepPart part in Enum.GetValues<StepPart>())
+        Row(console, config.Device == ComputeDevice.Cpu ? "peak memory" : "peak memory beside the GPU's", phases.Select(phase => phase.PeakMemoryBytes is long bytes ? Text($"{bytes / 1048576.0:0} MiB") : "-"));
+        if (config.Device == ComputeDevice.Cpu)
         {
-            Row(console, "  " + Name(part), phases.Select(phase => Share(phase, phase.Parts[part])));
+            // A GPU works on while the processor goes ahead: the parts that the processor sees would say nothing.
+            console.Line("where a step's time goes (mean):");
+            foreach (StepPart part in Enum.GetValues<StepPart>())
+            {
+                Row(console, "  " + Name(part), phases.Select(phase => Share(phase, phase.Parts[part])));
+            }
+
+            Row(console, "  everything else", phases.Select(phase => Share(phase, phase.OtherSeconds)));
         }
 
-        Row(console, "  everything else", phases.Select(phase => Share(phase, phase.OtherSeconds)));
         if (result.DistillingRatio is double ratio)
         {
             console.Line(Text($"a distilling step takes {ratio:0.000} plain steps; the teacher's operations are {result.TeacherFlopsShare:0.000} of the student's"));

@@ -9,6 +9,9 @@ public static class MatmulPeak
 {
     private const int Size = 2_048;
 
+    // A GPU's processors are not full with less.
+    private const int DeviceSize = 8_192;
+
     /// <summary>Best of a few products of 2,048 × 2,048 matrices into a reused buffer, float32.</summary>
     /// <param name="repeats">Products to time, after one that is not counted.</param>
     /// <returns>FLOP/s with libtorch's current threads and the library in use (<see cref="MatrixProduct.Library"/>).</returns>
@@ -27,5 +30,32 @@ public static class MatmulPeak
         }
 
         return 2.0 * Size * Size * Size / best;
+    }
+
+    /// <summary>Best of a few products of 8,192 × 8,192 random matrices on a GPU.</summary>
+    /// <param name="device">The GPU.</param>
+    /// <param name="type">Type of the matrices.</param>
+    /// <param name="repeats">Products to time, after one that is not counted.</param>
+    /// <returns>FLOP/s.</returns>
+    public static double Measure(Device device, ScalarType type, int repeats = 4)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using IDisposable _ = no_grad();
+
+        // Random: zeros or ones can run faster than real numbers do.
+        using var generator = new Generator(1, device);
+        Tensor a = randn([DeviceSize, DeviceSize], ScalarType.Float32, device, generator: generator).to(type);
+        Tensor product = a.mm(a);
+        cuda.synchronize();
+        double best = double.PositiveInfinity;
+        for (int i = 0; i < repeats; i++)
+        {
+            long start = Stopwatch.GetTimestamp();
+            product = a.mm(a);
+            cuda.synchronize();
+            best = Math.Min(best, Stopwatch.GetElapsedTime(start).TotalSeconds);
+        }
+
+        return 2.0 * DeviceSize * DeviceSize * DeviceSize / best;
     }
 }

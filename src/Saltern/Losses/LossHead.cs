@@ -24,7 +24,8 @@ public abstract class LossHead : IDisposable
     /// <summary>Plans the chunks.</summary>
     /// <param name="vocabulary">Real token ids; rows of a head beyond them get neither probability nor gradient.</param>
     /// <param name="headRows">Rows of the student's head, V or more.</param>
-    protected LossHead(int vocabulary, int headRows)
+    /// <param name="chunkElements">Logits held at once; null for what suits a processor's cache.</param>
+    protected LossHead(int vocabulary, int headRows, int? chunkElements = null)
     {
         if (vocabulary > headRows)
         {
@@ -32,7 +33,7 @@ public abstract class LossHead : IDisposable
         }
 
         (Vocabulary, Columns) = (vocabulary, headRows);
-        ChunkRows = RowsOfChunk(headRows);
+        ChunkRows = chunkElements is int elements ? Math.Max(FewestRows, elements / headRows) : RowsOfChunk(headRows);
     }
 
     /// <summary>M, rows whose logits are held at once.</summary>

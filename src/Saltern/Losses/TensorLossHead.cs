@@ -4,17 +4,20 @@ using static TorchSharp.torch;
 namespace Saltern.Losses;
 
 /// <summary>Loss head made of libtorch's operations: any device and floating type; losses are computed in float32 or better.</summary>
-/// <remarks>The plain twin of <see cref="FusedLossHead"/>, and the one that runs where weights are not float32 on the CPU. It never ran on a GPU.</remarks>
+/// <remarks>The plain twin of <see cref="FusedLossHead"/>, and the one that runs where weights are not float32 on the CPU.</remarks>
 public sealed class TensorLossHead : LossHead
 {
+    // 256 MiB of float32 logits: 16,384 rows at V = 4,096, 2,048 at V = 32,768.
+    private const int DeviceChunkElements = 64 << 20;
     private readonly ScalarType? _productType;
 
     /// <summary>Plans the chunks; their memory comes from libtorch's allocator.</summary>
     /// <param name="vocabulary">Real token ids; rows of a head beyond them get neither probability nor gradient.</param>
     /// <param name="headRows">Rows of the student's head, V or more.</param>
     /// <param name="productType">Type of the products with the head; null for that of the hidden states.</param>
-    public TensorLossHead(int vocabulary, int headRows, ScalarType? productType = null)
-        : base(vocabulary, headRows) => _productType = productType;
+    /// <param name="onDevice">Whether the weights are on a GPU: its chunks are larger, as each costs launches and a transfer.</param>
+    public TensorLossHead(int vocabulary, int headRows, ScalarType? productType = null, bool onDevice = false)
+        : base(vocabulary, headRows, onDevice ? DeviceChunkElements : null) => _productType = productType;
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
@@ -32,19 +35,16 @@ public sealed class TensorLossHead : LossHead
         Tensor logProbs = nn.functional.log_softmax(hidden.mm(head.t()).to(type).narrow(1, 0, Vocabulary), 1);           // [M, V]
         Tensor nll = logProbs.gather(1, targets).squeeze(1).neg();
         (Tensor highest, Tensor best) = logProbs.max(1);
-        Copy(counted, losses.Counted, chunk.First);
-        Copy(nll, losses.StudentNll, chunk.First);
-        Copy(nll, losses.Loss, chunk.First);
-        Copy(best.eq(labels), losses.Correct, chunk.First);
-        Copy(highest.exp(), losses.Confidence, chunk.First);
+        float[][] known = HostRows.Read(counted, nll, best.eq(labels), highest.exp());
+        Truths(known[0]).CopyTo(losses.Counted, chunk.First);
+        known[1].CopyTo(losses.StudentNll, chunk.First);
+        known[1].CopyTo(losses.Loss, chunk.First);
+        Truths(known[2]).CopyTo(losses.Correct, chunk.First);
+        known[3].CopyTo(losses.Confidence, chunk.First);
         Array.Clear(losses.Weight, chunk.First, chunk.Rows);
         Array.Clear(losses.HasTeacher, chunk.First, chunk.Rows);
-        TensorTargets? taught = chunk.Taught > 0 ? TensorTargets.Of(request, chunk, logProbs.narrow(0, 0, chunk.Taught), targets.narrow(0, 0, chunk.Taught), Vocabulary, products) : null;
-        if (taught is not null)
-        {
-            taught.Record(losses, chunk, best.narrow(0, 0, chunk.Taught));
-        }
-
+        TensorTargets? taught = chunk.Taught > 0 ? TensorTargets.Of(request, chunk, logProbs.narrow(0, 0, chunk.Taught), targets.narrow(0, 0, chunk.Taught), best.narrow(0, 0, chunk.Taught), Vocabulary, products) : null;
+        taught?.Record(losses, chunk);
         if (hiddenGradient is null)
         {
             return;
@@ -65,15 +65,5 @@ public sealed class TensorLossHead : LossHead
         headGradient!.narrow(0, 0, Vocabulary).add_(gradient.t().mm(hidden));                                                      // [V, D]
     }
 
-    private static void Copy(Tensor values, float[] to, int first)
-    {
-        using Tensor host = values.to(ScalarType.Float32).cpu();
-        host.data<float>().CopyTo(to.AsSpan(first));
-    }
-
-    private static void Copy(Tensor values, bool[] to, int first)
-    {
-        using Tensor host = values.cpu();
-        host.data<bool>().CopyTo(to.AsSpan(first));
-    }
+    private static bool[] Truths(float[] values) => Array.ConvertAll(values, value => value != 0);
 }

@@ -8,22 +8,23 @@ namespace Saltern.Losses;
 /// <param name="Nll">−ln q(y) at τ = 1, [rows].</param>
 /// <param name="NllTempered">−ln q_τ(y), [rows].</param>
 /// <param name="Entropy">H(q_τ), [rows].</param>
-/// <param name="Best">argmax q, [rows], int64.</param>
+/// <param name="Agrees">Whether the student's most likely token is the teacher's: not 0, [rows].</param>
 /// <param name="Weights">ω_t and h_t of each row.</param>
-internal sealed record TensorTargets(Tensor Target, Tensor CrossEntropy, Tensor Nll, Tensor NllTempered, Tensor Entropy, Tensor Best, (float Weight, float Gate)[] Weights)
+internal sealed record TensorTargets(Tensor Target, float[] CrossEntropy, float[] Nll, float[] NllTempered, float[] Entropy, float[] Agrees, (float Weight, float Gate)[] Weights)
 {
     /// <summary>Soft labels of the chunk's taught rows.</summary>
     /// <param name="request">The micro-batch.</param>
     /// <param name="chunk">Which rows.</param>
     /// <param name="logProbs">ln p of the taught rows, [rows, V].</param>
     /// <param name="targets">y, [rows, 1]; 0 where not counted.</param>
+    /// <param name="studentBest">argmax p, [rows].</param>
     /// <param name="vocabulary">V.</param>
     /// <param name="products">Type of the product with a live teacher's head.</param>
-    public static TensorTargets Of(LossRequest request, LossChunk chunk, Tensor logProbs, Tensor targets, int vocabulary, ScalarType products)
+    public static TensorTargets Of(LossRequest request, LossChunk chunk, Tensor logProbs, Tensor targets, Tensor studentBest, int vocabulary, ScalarType products)
     {
         if (request.Teacher is SparseSoftLabels sparse)
         {
-            return OfSparse(request, sparse, chunk, logProbs, vocabulary);
+            return OfSparse(request, sparse, chunk, logProbs, studentBest, vocabulary);
         }
 
         Tensor logits = request.Teacher is LiveSoftLabels live
@@ -31,20 +32,18 @@ internal sealed record TensorTargets(Tensor Target, Tensor CrossEntropy, Tensor 
             : ((DenseSoftLabels)request.Teacher!).Logits.detach().narrow(0, chunk.First, chunk.Taught);
         logits = logits.narrow(1, 0, vocabulary).to(logProbs.dtype).to(logProbs.device);
         Tensor plain = nn.functional.log_softmax(logits, 1), tempered = nn.functional.log_softmax(logits / request.Teacher.Temperature, 1); // [rows, V]
-        Tensor q = tempered.exp(), nll = plain.gather(1, targets).squeeze(1).neg();
-        float[] top = Floats(plain.amax([1L]).exp()), plainEntropy = Floats((plain.exp() * plain).sum(1L).neg()), plainNll = Floats(nll);
-        return new TensorTargets(q, (q * logProbs).sum(1L).neg(), nll, tempered.gather(1, targets).squeeze(1).neg(), (q * tempered).sum(1L).neg(), plain.argmax(1),
-            Weigh(request, chunk, i => request.Gate.Factor(top[i], plainEntropy[i], plainNll[i])));
+        Tensor q = tempered.exp();
+        float[][] known = HostRows.Read(
+            (q * logProbs).sum(1L).neg(), plain.gather(1, targets).squeeze(1).neg(), tempered.gather(1, targets).squeeze(1).neg(), (q * tempered).sum(1L).neg(), plain.argmax(1).eq(studentBest),
+            plain.amax([1L]).exp(), (plain.exp() * plain).sum(1L).neg());
+        return new TensorTargets(q, known[0], known[1], known[2], known[3], known[4], Weigh(request, chunk, i => request.Gate.Factor(known[5][i], known[6][i], known[1][i])));
     }
 
     /// <summary>Writes what is known of the rows.</summary>
     /// <param name="losses">Receives the losses; holds −ln p(y) already.</param>
     /// <param name="chunk">Which rows.</param>
-    /// <param name="studentBest">argmax p, [rows].</param>
-    public void Record(PositionLosses losses, LossChunk chunk, Tensor studentBest)
+    public void Record(PositionLosses losses, LossChunk chunk)
     {
-        float[] crossEntropy = Floats(CrossEntropy), nll = Floats(Nll), tempered = Floats(NllTempered), entropy = Floats(Entropy);
-        bool[] agrees = studentBest.eq(Best).cpu().data<bool>().ToArray();
         for (int i = 0, row = chunk.First; i < chunk.Taught; i++, row++)
         {
             if (!losses.Counted[row])
@@ -54,16 +53,16 @@ internal sealed record TensorTargets(Tensor Target, Tensor CrossEntropy, Tensor 
 
             (losses.Weight[row], losses.Gate[row]) = Weights[i];
             losses.HasTeacher[row] = true;
-            losses.CrossEntropyToTeacher[row] = crossEntropy[i];
-            losses.TeacherNll[row] = nll[i];
-            losses.TeacherNllTempered[row] = tempered[i];
-            losses.TeacherEntropy[row] = entropy[i];
-            losses.Agrees[row] = agrees[i];
-            losses.Loss[row] = ((1f - Weights[i].Weight) * losses.StudentNll[row]) + (Weights[i].Weight * crossEntropy[i]);
+            losses.CrossEntropyToTeacher[row] = CrossEntropy[i];
+            losses.TeacherNll[row] = Nll[i];
+            losses.TeacherNllTempered[row] = NllTempered[i];
+            losses.TeacherEntropy[row] = Entropy[i];
+            losses.Agrees[row] = Agrees[i] != 0;
+            losses.Loss[row] = ((1f - Weights[i].Weight) * losses.StudentNll[row]) + (Weights[i].Weight * CrossEntropy[i]);
         }
     }
 
-    private static TensorTargets OfSparse(LossRequest request, SparseSoftLabels sparse, LossChunk chunk, Tensor logProbs, int vocabulary)
+    private static TensorTargets OfSparse(LossRequest request, SparseSoftLabels sparse, LossChunk chunk, Tensor logProbs, Tensor studentBest, int vocabulary)
     {
         Device device = logProbs.device;
         int rows = chunk.Taught, start = sparse.Starts[chunk.First], count = sparse.Starts[chunk.First + rows] - start;
@@ -94,8 +93,9 @@ internal sealed record TensorTargets(Tensor Target, Tensor CrossEntropy, Tensor 
             crossEntropy = crossEntropy - (tail * logMass.masked_fill(logMass.isinf(), 0)).squeeze(1);
         }
 
-        Tensor Slice(float[] values) => tensor(values.AsSpan(chunk.First, rows).ToArray()).to(logProbs.dtype).to(device);
-        return new TensorTargets(target, crossEntropy, Slice(sparse.Nll), Slice(sparse.NllTempered), Slice(sparse.Entropy), tensor(best).to(device),
+        float[][] known = HostRows.Read(crossEntropy, tensor(best).to(device).eq(studentBest));
+        float[] Slice(float[] values) => values.AsSpan(chunk.First, rows).ToArray();
+        return new TensorTargets(target, known[0], Slice(sparse.Nll), Slice(sparse.NllTempered), Slice(sparse.Entropy), known[1],
             Weigh(request, chunk, i => request.Gate.Factor(sparse.TopProbability?[chunk.First + i] ?? 0, sparse.Entropy[chunk.First + i], sparse.Nll[chunk.First + i])));
     }
 
@@ -104,6 +104,4 @@ internal sealed record TensorTargets(Tensor Target, Tensor CrossEntropy, Tensor 
         double h = gate(i);
         return ((float)request.WeightOf(chunk.First + i, h), (float)h);
     })];
-
-    private static float[] Floats(Tensor values) => values.to(ScalarType.Float32).cpu().data<float>().ToArray();
 }

@@ -7,6 +7,7 @@ public static class ModelPresets
     private static readonly Dictionary<string, TransformerConfig> Shapes = new()
     {
         ["0.3m"] = Shape(hidden: 64, layers: 4, heads: 2, feedForward: 160),          // vocabulary 2,048
+        ["0.25m"] = Shape(hidden: 48, layers: 2, heads: 2, feedForward: 128),         // vocabulary 4,096
         ["0.5m"] = Shape(hidden: 80, layers: 3, heads: 2, feedForward: 208),          // vocabulary 4,096
         ["1m"] = Shape(hidden: 128, layers: 4, heads: 4, feedForward: 352),           // vocabulary 2,048
         ["1.3m"] = Shape(hidden: 128, layers: 4, heads: 4, feedForward: 352),         // vocabulary 4,096

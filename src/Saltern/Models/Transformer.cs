@@ -221,8 +221,7 @@ public sealed class Transformer : IDisposable
     {
         int heads = Config.NumAttentionHeads, groups = Config.NumKeyValueHeads, size = Config.HeadDim;
         Tensor qkv = Linear(x, layer.Qkv, layer.QkvBias).view(pass.Batch, pass.Length, heads + (2 * groups), size); // [B, T, H+2G, A]
-        Tensor q = Rotate(HeadNorm(qkv.narrow(2, 0, heads), layer.QueryNorm), pass).transpose(1, 2);                // [B, H, T, A]
-        Tensor k = Rotate(HeadNorm(qkv.narrow(2, heads, groups), layer.KeyNorm), pass).transpose(1, 2);             // [B, G, T, A]
+        (Tensor q, Tensor k) = Rotated(layer, qkv, pass);                                                         // [B, H, T, A], [B, G, T, A]
         Tensor v = qkv.narrow(2, heads + groups, groups).transpose(1, 2);                                           // [B, G, T, A]
         if (pass.Cache is not null)
         {
@@ -254,6 +253,20 @@ public sealed class Transformer : IDisposable
 
     // RMS norm over each head, where the family has one. [B, T, heads, A]
     private Tensor HeadNorm(Tensor x, int? weight) => weight is int w ? TensorMath.RmsNorm(x, Parameters[w], Config.RmsNormEps) : x;
+
+    // Queries and keys with norm and position, heads before tokens. Turned as one tensor where no norm comes between: half the operations, each of which a GPU waits for.
+    private (Tensor Queries, Tensor Keys) Rotated(DecoderLayer layer, Tensor qkv, PlainPass pass)
+    {
+        int heads = Config.NumAttentionHeads, groups = Config.NumKeyValueHeads;
+        if (layer.QueryNorm is null && layer.KeyNorm is null)
+        {
+            Tensor both = Rotate(qkv.narrow(2, 0, heads + groups), pass).transpose(1, 2); // [B, H+G, T, A]
+            return (both.narrow(1, 0, heads), both.narrow(1, heads, groups));
+        }
+
+        Tensor queries = HeadNorm(qkv.narrow(2, 0, heads), layer.QueryNorm), keys = HeadNorm(qkv.narrow(2, heads, groups), layer.KeyNorm);
+        return (Rotate(queries, pass).transpose(1, 2), Rotate(keys, pass).transpose(1, 2));
+    }
 
     // The first R elements of each head turned, the others as they are. [B, T, heads, A]
     private Tensor Rotate(Tensor x, PlainPass pass)

@@ -13,6 +13,9 @@ internal static unsafe class FlatSums
     // Fixed, so that the sum does not depend on the number of threads. A multiple of every vector width.
     private const int RangeLength = 1 << 16;
 
+    // 128 MiB as float64.
+    private const long DeviceRangeLength = 1 << 24;
+
     /// <summary>Whether our own kernels can work on a flat buffer: float32 on the CPU.</summary>
     public static bool CanRead(Tensor flat) => flat.dtype == ScalarType.Float32 && flat.device_type == DeviceType.CPU;
 
@@ -24,7 +27,7 @@ internal static unsafe class FlatSums
     {
         if (!CanRead(flat))
         {
-            return layout.Blocks.Sum(block => BlockSquareSum(flat, block));
+            return TensorSquareSum(flat);
         }
 
         float* values = (float*)TensorAddress.Of(flat);
@@ -45,12 +48,20 @@ internal static unsafe class FlatSums
 
     private static IEnumerable<(long Start, long Length)> Ranges(ParameterBlock block) => Ranges(block.Offset, block.Count);
 
-    // One block at a time: the float64 copy stays small beside the weights.
-    private static double BlockSquareSum(Tensor flat, ParameterBlock block)
+    // A part at a time: the float64 copy stays small beside the weights. Summed where the weights are and read once, as each reading waits for the device.
+    // The padding between blocks is zero, so it may be summed too.
+    private static double TensorSquareSum(Tensor flat)
     {
         using DisposeScope scope = NewDisposeScope();
         using IDisposable _ = no_grad();
-        return flat.narrow(0, block.Offset, block.Count).to(ScalarType.Float64).square().sum().item<double>();
+        Tensor sum = zeros(1, ScalarType.Float64, flat.device);
+        for (long start = 0; start < flat.numel(); start += DeviceRangeLength)
+        {
+            using DisposeScope part = NewDisposeScope();
+            sum.add_(flat.narrow(0, start, Math.Min(DeviceRangeLength, flat.numel() - start)).to(ScalarType.Float64).square().sum());
+        }
+
+        return sum.item<double>();
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

@@ -15,7 +15,9 @@ namespace Saltern.Optimization;
 /// </remarks>
 public sealed class Muon : Optimizer
 {
-    private const double DefaultMomentum = 0.95;
+    /// <summary>μ where the recipe names none.</summary>
+    internal const double DefaultMomentum = 0.95;
+
     private const double UpdateRootMeanSquare = 0.2; // arXiv:2502.16982, section 2.2
     private readonly OptimizerState _state;
     private readonly AdamWKernel _rest;
@@ -50,15 +52,27 @@ public sealed class Muon : Optimizer
         using IDisposable _ = no_grad();
         foreach (ParameterSlice slice in _matrices)
         {
-            using DisposeScope scope = NewDisposeScope();
-            Tensor g = Parameters.FlatGradients.narrow(0, slice.Offset, slice.Count).view(slice.Shape).mul(clip); // [rows, columns]
-            Tensor momentum = _state[OptimizerTensor.Momentum + slice.Name];
-            momentum.mul_(_momentum).add_(g, alpha: 1.0 - _momentum);
-            Tensor direction = NewtonSchulz.Orthogonalize(g.mul_(1.0 - _momentum).add_(momentum, alpha: _momentum));
-            double scale = UpdateRootMeanSquare * Math.Sqrt(Math.Max(slice.Shape[0], slice.Shape[1]));
-            Parameters.Weight(slice).mul_(1.0 - (learningRate * Config.WeightDecay)).add_(direction, alpha: -learningRate * scale);
+            UpdateMatrix(Parameters, slice, _state[OptimizerTensor.Momentum + slice.Name], _momentum, Config.WeightDecay, learningRate, clip);
         }
 
         _rest.Update(learningRate * _restRatio, clip, UpdateCount);
+    }
+
+    /// <summary>One update of a hidden matrix, for this class and <see cref="PlainMuon"/>.</summary>
+    /// <param name="parameters">Weights and gradients.</param>
+    /// <param name="slice">The matrix.</param>
+    /// <param name="momentum">M, [rows, columns], changed.</param>
+    /// <param name="share">μ.</param>
+    /// <param name="weightDecay">λ.</param>
+    /// <param name="learningRate">η.</param>
+    /// <param name="clip">Factor of the gradient.</param>
+    internal static void UpdateMatrix(ParameterSet parameters, ParameterSlice slice, Tensor momentum, double share, double weightDecay, double learningRate, double clip)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Tensor g = parameters.FlatGradients.narrow(0, slice.Offset, slice.Count).view(slice.Shape).mul(clip); // [rows, columns]
+        momentum.mul_(share).add_(g, alpha: 1.0 - share);
+        Tensor direction = NewtonSchulz.Orthogonalize(g.mul_(1.0 - share).add_(momentum, alpha: share));
+        double scale = UpdateRootMeanSquare * Math.Sqrt(Math.Max(slice.Shape[0], slice.Shape[1]));
+        parameters.Weight(slice).mul_(1.0 - (learningRate * weightDecay)).add_(direction, alpha: -learningRate * scale);
     }
 }

@@ -42,6 +42,7 @@ public abstract class Optimizer : IDisposable
         {
             OptimizerKind.Adamw when flat => new AdamW(parameters, config, threads),
             OptimizerKind.Adamw => new PlainAdamW(parameters, config, threads),
+            OptimizerKind.Muon when !flat && type == ScalarType.Float32 => new PlainMuon(parameters, config, threads),
             _ when !flat => throw new ConfigurationException($"optimizer.kind: {OptimizerConfig.Name(config.Kind)} updates float32 weights on the CPU only, and these are {type} on {parameters.Device.type}. Use 'kind: adamw'."),
             OptimizerKind.Muon => new Muon(parameters, config, threads),
             _ => new Adafactor(parameters, config, threads),

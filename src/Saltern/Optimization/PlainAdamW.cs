@@ -5,13 +5,15 @@ using static TorchSharp.torch;
 
 namespace Saltern.Optimization;
 
-/// <summary>AdamW block by block with tensor operations, for weights of any type on any device; equal to <see cref="AdamW"/> up to rounding.</summary>
+/// <summary>AdamW over the flat buffers with tensor operations, for weights of any type on any device; equal to <see cref="AdamW"/> up to rounding.</summary>
 /// <remarks>
 /// Moments and arithmetic are float32 whatever the weights are; narrower weights are rounded once, after the update, and no wider copy of them is kept.
 /// Its state has the names of <see cref="AdamW"/>'s, so either reads the other's checkpoints.
 /// </remarks>
 public sealed class PlainAdamW : Optimizer
 {
+    // Weights of one turn: three temporaries of 64 MiB each. Few turns, because each operation costs a GPU a launch.
+    private const long RangeLength = 1 << 24;
     private readonly Tensor _first;
     private readonly Tensor _second;
 
@@ -49,19 +51,63 @@ public sealed class PlainAdamW : Optimizer
     private protected override void Apply(double learningRate, double clip)
     {
         using IDisposable _ = no_grad();
-        double rate = learningRate / (1.0 - Math.Pow(Config.Betas[0], UpdateCount)), root = 1.0 / Math.Sqrt(1.0 - Math.Pow(Config.Betas[1], UpdateCount));
-        foreach (ParameterBlock block in Parameters.Layout.Blocks)
+        double keep = 1.0 - (learningRate * Config.WeightDecay);
+        for (long start = 0; start < Parameters.Layout.Length; start += RangeLength)
         {
+            // Padding between blocks goes along: its gradient and moments are 0, so it stays as it is.
             using DisposeScope scope = NewDisposeScope();
-            Tensor weight = Parameters.FlatWeights.narrow(0, block.Offset, block.Count);
-            Tensor g = Parameters.FlatGradients.narrow(0, block.Offset, block.Count).to(ScalarType.Float32).mul(clip);
-            Tensor m = _first.narrow(0, block.Offset, block.Count), v = _second.narrow(0, block.Offset, block.Count);
-            m.mul_(Config.Betas[0]).add_(g, alpha: 1.0 - Config.Betas[0]);
-            v.mul_(Config.Betas[1]).add_(g.square(), alpha: 1.0 - Config.Betas[1]);
-            double keep = block.Decays ? 1.0 - (learningRate * Config.WeightDecay) : 1.0;
-            Tensor change = m / v.sqrt().mul_(root).add_(Config.Epsilon);
-            weight.copy_(weight.to(ScalarType.Float32).mul(keep).add_(change, alpha: -rate));
+            long from = start, length = Math.Min(RangeLength, Parameters.Layout.Length - start);
+            Update(Parameters, Config, from, length, _first.narrow(0, from, length), _second.narrow(0, from, length), DecayingParts(from, length), keep, learningRate, clip, UpdateCount);
         }
+    }
+
+    /// <summary>One update of a run of weights.</summary>
+    /// <param name="parameters">Weights and gradients.</param>
+    /// <param name="config">Betas and ε.</param>
+    /// <param name="start">First element in the flat buffers.</param>
+    /// <param name="length">Number of elements.</param>
+    /// <param name="m">First moments, [length], float32.</param>
+    /// <param name="v">Second moments, [length], float32.</param>
+    /// <param name="decaying">Parts of the run that decay, counted from its start.</param>
+    /// <param name="keep">What decay leaves of a weight, 1 − ηλ.</param>
+    /// <param name="learningRate">η_j.</param>
+    /// <param name="clip">Factor of every gradient.</param>
+    /// <param name="updateCount">t ≥ 1, this update included.</param>
+    internal static void Update(
+        ParameterSet parameters, OptimizerConfig config, long start, long length, Tensor m, Tensor v, IEnumerable<(long Start, long Length)> decaying, double keep, double learningRate, double clip, long updateCount)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        double rate = learningRate / (1.0 - Math.Pow(config.Betas[0], updateCount)), root = 1.0 / Math.Sqrt(1.0 - Math.Pow(config.Betas[1], updateCount));
+        Tensor weight = parameters.FlatWeights.narrow(0, start, length), wide = weight.to(ScalarType.Float32); // the same memory where the weights are float32
+        Tensor g = parameters.FlatGradients.narrow(0, start, length).to(ScalarType.Float32).mul(clip);
+        m.mul_(config.Betas[0]).add_(g, alpha: 1.0 - config.Betas[0]);
+        v.mul_(config.Betas[1]).addcmul_(g, g, 1.0 - config.Betas[1]);
+        foreach ((long from, long count) in decaying)
+        {
+            wide.narrow(0, from, count).mul_(keep);
+        }
+
+        wide.add_(m / v.sqrt().mul_(root).add_(config.Epsilon), alpha: -rate);
+        if (weight.dtype != ScalarType.Float32)
+        {
+            weight.copy_(wide);
+        }
+    }
+
+    // Blocks that decay, where they meet a range.
+    private List<(long Start, long Length)> DecayingParts(long start, long length)
+    {
+        var parts = new List<(long Start, long Length)>();
+        foreach (ParameterBlock block in Parameters.Layout.Blocks.Where(block => block.Decays))
+        {
+            long from = Math.Max(block.Offset, start) - start, end = Math.Min(block.Offset + block.Count, start + length) - start;
+            if (from < end)
+            {
+                parts.Add((from, end - from));
+            }
+        }
+
+        return parts;
     }
 
     private static Tensor View(Tensor flat, ParameterSlice slice)

@@ -72,6 +72,7 @@ public sealed record StepTimes
     public static StepTimes Measure(IReadOnlyDictionary<string, RunConfig> arms, int threads, int rounds, Action<string> log, CancellationToken cancellation)
     {
         int used = arms.Values.First().Threads ?? threads;
+        ComputePlan compute = ComputePlan.Of(arms.Values.First());
         torch.set_num_threads(used);
         MatrixProduct.Use(ComputePlan.ChooseProducts(arms.Values.First(), resumed: null));
         var load = new OtherLoad(used);
@@ -90,11 +91,11 @@ public sealed record StepTimes
                 }
             }
 
-            double peak = MatmulPeak.Measure();
+            double peak = compute.MeasurePeak();
             (double watched, double loaded) = load.Sample();
             return new StepTimes
             {
-                Machine = new RunMachine { Processor = MachineDescription.Processor(), Cores = Environment.ProcessorCount, Threads = used, Products = MatrixProduct.Library.ToString(), MatmulPeakGflops = peak / 1e9 },
+                Machine = MachineDescription.Of(compute, used, MatrixProduct.Library, peak),
                 Rounds = rounds,
                 LoadedShare = watched > 0 ? loaded / watched : null,
                 Arms = wanted.ToDictionary(arm => arm.Key, arm => new ArmStepTimes(kinds[arm.Value.Plain].Median, arm.Value.Taught is string taught ? kinds[taught].Median : null, arm.Value.Teacher is string teacher ? kinds[teacher].Median : null, arm.Value.TeacherSteps)),

@@ -88,7 +88,7 @@ public sealed record StudyPlan(StudyConfig Config, IReadOnlyList<StudyRun> Runs,
                     from run in runs
                     where config.FinetuneArms?.Contains(run.Arm) ?? true
                     from seed in Enumerable.Range(1, config.FinetuneSeeds)
-                    select new StudyFineTune(run, seed, RecipeReader.Read<FineTuneConfig>(file, [$"seed={seed}", .. run.Recipe.Threads is int threads ? [$"threads={threads}"] : Array.Empty<string>()])));
+                    select new StudyFineTune(run, seed, RecipeReader.Read<FineTuneConfig>(file, Overrides(seed, run.Recipe))));
             }
             catch (ConfigurationException e)
             {
@@ -113,4 +113,8 @@ public sealed record StudyPlan(StudyConfig Config, IReadOnlyList<StudyRun> Runs,
         return File.Exists(beside) ? beside : File.Exists(file) ? file
             : throw new ConfigurationException($"{study} names {file}, which is neither beside it nor in {Directory.GetCurrentDirectory()}.");
     }
+
+    // Fine-tuning computes where and how its run did.
+    private static string[] Overrides(int seed, RunConfig run) =>
+        [$"seed={seed}", .. run.Threads is int threads ? [$"threads={threads}"] : Array.Empty<string>(), .. run.Device == ComputeDevice.Cuda ? ["device=cuda"] : Array.Empty<string>()];
 }

@@ -59,6 +59,9 @@ public sealed record ComputePlan
         return wanted == ProductLibrary.OneDnn && !MatrixProduct.OneDnnIsThere ? ProductLibrary.Blas : wanted;
     }
 
+    /// <summary>Speed of matrix products here and now, FLOP/s, in the type that the run's products have on a GPU and float32 on the CPU.</summary>
+    public double MeasurePeak() => Device.type == DeviceType.CUDA ? MatmulPeak.Measure(Device, ProductType) : MatmulPeak.Measure();
+
     /// <summary>Tells a model how to compute.</summary>
     public Transformer Apply(Transformer model)
     {
@@ -71,7 +74,7 @@ public sealed record ComputePlan
     /// <param name="headRows">Rows of the student's head.</param>
     /// <param name="threads">Threads of own kernels.</param>
     public LossHead CreateHead(int vocabulary, int headRows, int threads) =>
-        UsesKernels ? new FusedLossHead(vocabulary, headRows, threads) : new TensorLossHead(vocabulary, headRows, ProductType);
+        UsesKernels ? new FusedLossHead(vocabulary, headRows, threads) : new TensorLossHead(vocabulary, headRows, ProductType, Device.type == DeviceType.CUDA);
 
     /// <summary>What a person should know of the plan; empty for float32 with own kernels on the CPU.</summary>
     public IReadOnlyList<string> Remarks()
@@ -79,7 +82,7 @@ public sealed record ComputePlan
         var lines = new List<string>();
         if (Device.type == DeviceType.CUDA)
         {
-            lines.Add("device: cuda. The same algorithm with libtorch's operations; this path is built but was never run by Saltern's own tests.");
+            lines.Add("device: cuda. The same algorithm with libtorch's operations; Saltern's own tests run without a GPU, docs/cuda.md says what was tried on one.");
         }
         else if (ProductType == ScalarType.BFloat16)
         {

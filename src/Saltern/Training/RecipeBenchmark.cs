@@ -5,7 +5,6 @@ using Saltern.Engine;
 using Saltern.Evaluation;
 using Saltern.Losses;
 using Saltern.Models;
-using Saltern.Reporting;
 using Saltern.Teachers;
 using TorchSharp;
 
@@ -31,12 +30,12 @@ public static class RecipeBenchmark
         MatrixProduct.Use(ComputePlan.ChooseProducts(config, resumed: null));
         var load = new OtherLoad(used);
         load.Sample();
-        double peak = MatmulPeak.Measure();
+        double peak = parts.Compute.MeasurePeak();
         RunConfig plain = config with { Teacher = null, Distillation = null, Alignment = null, Selection = null };
         TimeSpan share = config.Distils || config.Aligns ? budget / 2 : budget;
         log("plain steps");
         Measurement plainSteps = Measure(plain, parts, teacher: null, alignment: null, used, share, cancellation);
-        peak = Math.Max(peak, MatmulPeak.Measure());
+        peak = Math.Max(peak, parts.Compute.MeasurePeak());
         Measurement? distilling = null;
         double? teacherFlops = null;
         if (config.Distils)
@@ -45,7 +44,7 @@ public static class RecipeBenchmark
             Teacher teacher = parts.CreateTeacher(config)!;
             teacherFlops = teacher.FlopsPerToken(config.Data.SequenceLength) / ModelFlops.TrainingPerToken(parts.Model, config.Data.SequenceLength);
             distilling = Measure(config with { Distillation = config.Distillation! with { Transition = TransitionKind.Constant, Start = null, End = null } }, parts, teacher, alignment: null, used, share, cancellation);
-            peak = Math.Max(peak, MatmulPeak.Measure());
+            peak = Math.Max(peak, parts.Compute.MeasurePeak());
         }
         else if (config.Aligns)
         {
@@ -53,14 +52,14 @@ public static class RecipeBenchmark
             AlignmentStage alignment = parts.CreateAlignment(config, used)!;
             distilling = Measure(config with { Alignment = config.Alignment! with { Transition = TransitionKind.Constant, Start = null, End = null } }, parts, teacher: null, alignment, used, share, cancellation);
             teacherFlops = distilling.TeacherFlops / (distilling.Flops - distilling.TeacherFlops);
-            peak = Math.Max(peak, MatmulPeak.Measure());
+            peak = Math.Max(peak, parts.Compute.MeasurePeak());
         }
 
         (double watched, double loaded) = load.Sample();
         return new BenchmarkResult
         {
             Name = config.Name,
-            Machine = new RunMachine { Processor = MachineDescription.Processor(), Cores = Environment.ProcessorCount, Threads = used, Products = MatrixProduct.Library.ToString(), MatmulPeakGflops = peak / 1e9 },
+            Machine = MachineDescription.Of(parts.Compute, used, MatrixProduct.Library, peak),
             Versions = MachineDescription.Versions(),
             LoadedShare = watched > 0 ? loaded / watched : null,
             BatchTokens = plainSteps.Tokens,

@@ -63,7 +63,7 @@ internal sealed class RunConclusion(RunParts parts, Trainer trainer, RunFolder f
             FineTuning = fineTuning,
             Final = RunScores.Of(scores, domainNames, parts.Instruments?.Buckets(whole, scores)),
             Tasks = parts.Instruments is { Tasks: not null } instruments ? RunScores.Of(instruments.RunTasks(config.Name, trainer.Student, parts.Tokenizer, config.Data.SequenceLength)) : [],
-            Machine = new RunMachine { Processor = MachineDescription.Processor(), Cores = Environment.ProcessorCount, Threads = state.Threads, Products = state.Products.ToString(), MatmulPeakGflops = peak / 1e9 },
+            Machine = MachineDescription.Of(parts.Compute, state.Threads, state.Products, peak),
             Versions = MachineDescription.Versions(),
             TextSamples = TextSamples(config.Seed),
         };

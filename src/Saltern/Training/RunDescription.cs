@@ -22,7 +22,7 @@ internal static class RunDescription
         [
             Text($"student: {student.Parameters.Layout.ParameterCount / 1e6:0.00}M parameters ({m.NumHiddenLayers} layers, hidden {m.HiddenSize}, {m.NumAttentionHeads} heads, feed-forward {m.IntermediateSize}, vocabulary {m.VocabSize})"),
             Text($"batch: {config.Training.BatchSequences} x {config.Data.SequenceLength} = {batchTokens} tokens in {config.Training.BatchSequences / config.Training.MicroBatch} micro-batches; {config.Training.Steps} steps = {batchTokens * config.Training.Steps / 1e6:0.0}M tokens = {epochs:0.00} epochs"),
-            Text($"compute: {perToken * batchTokens / 1e9:0.0} GFLOP a step; {state.Threads} threads; matrix products ({(state.Products == ProductLibrary.OneDnn ? "oneDNN" : "MKL")}) reach {peak / 1e9:0} GFLOP/s"),
+            Text($"compute: {perToken * batchTokens / 1e9:0.0} GFLOP a step; {state.Threads} threads; matrix products ({(parts.Compute.Device.type == TorchSharp.DeviceType.CUDA ? "cuBLAS" : state.Products == ProductLibrary.OneDnn ? "oneDNN" : "MKL")}) reach {peak / 1e9:0} GFLOP/s"),
             Text($"validation: {parts.Text.CurveSet.TargetCount} tokens every {config.Training.EvaluateEvery} steps"),
         ];
         if (state.Ranks > 1)

@@ -34,7 +34,7 @@ public sealed class TrainingRun : IDisposable
         int threads = EngineChoices.Threads(config, folder.ResumeState, options);
         torch.set_num_threads(threads);
         MatrixProduct.Use(EngineChoices.Products(config, folder.ResumeState, options));
-        _peak = options.MatmulPeak ?? MatmulPeak.Measure();
+        _peak = options.MatmulPeak ?? parts.Compute.MeasurePeak();
         DomainNames = parts.Text.Domains;
         _tokenBytes = ModelEvaluation.TokenBytes(parts.Tokenizer);
         Transformer student = parts.CreateStudent(config, folder.ResumeStep is not null, options.Loading);

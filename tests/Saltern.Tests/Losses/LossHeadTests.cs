@@ -42,6 +42,7 @@ public class LossHeadTests
     [InlineData("fused", "dense", 0.667, 0.25)]
     [InlineData("tensor", "live", 0.667, 0.25)]
     [InlineData("tensor", "dense", 0.667, 1.0)]
+    [InlineData("tensor, a GPU's chunks", "live", 0.667, 0.25)]
     public void LossAndGradients_EqualTheFloat64Twin(string kind, string source, double weight, double temperature)
     {
         using DisposeScope scope = NewDisposeScope();
@@ -52,7 +53,7 @@ public class LossHeadTests
         long n = labels.Count(label => label >= 0);
         float[] weights = [.. Enumerable.Repeat((float)weight, N)];
 
-        using LossHead tested = kind == "fused" ? new FusedLossHead(V, V, threads: 2) : new TensorLossHead(V, V);
+        using LossHead tested = kind == "fused" ? new FusedLossHead(V, V, threads: 2) : new TensorLossHead(V, V, onDevice: kind != "tensor");
         var losses = new PositionLosses(N);
         Tensor hiddenGradient = zeros(N, D), headGradient = zeros(V, D);
         SoftLabels softLabels = source == "live" ? new LiveSoftLabels(teacherHidden, teacherHead, temperature) : new DenseSoftLabels(teacherHidden.mm(teacherHead.t()), temperature);

@@ -42,6 +42,19 @@ public class MuonTests
         Assert.All(names, name => Assert.True((SampleWeights.Copy(parameters, name) - weights[name]).abs().max().item<double>() < 5e-6, name));
     }
 
+    [Fact]
+    public void PlainTwin_IsEqualUpToRounding()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using ParameterSet fused = SampleWeights.Create(), plain = SampleWeights.Create();
+        var config = new OptimizerConfig { Kind = OptimizerKind.Muon, LearningRate = 0.02, AdamwLearningRate = 0.01, WeightDecay = 0.1 };
+        using Optimizer ours = Optimizer.Create(fused, config, 1), twin = new PlainMuon(plain, config, 1);
+        SampleWeights.Run(ours, fused, 1, 5, 1e-2);
+        SampleWeights.Run(twin, plain, 1, 5, 1e-2);
+        Assert.Equal(SampleWeights.All(fused), SampleWeights.All(plain), (a, b) => Math.Abs(a - b) < 1e-6f);
+        Assert.Equal(ours.State.Select(tensor => (tensor.Name, tensor.ByteCount)).Order(), twin.State.Select(tensor => (tensor.Name, tensor.ByteCount)).Order());
+    }
+
     [Theory]
     [InlineData(null, 0.02)]
     [InlineData(0.005, 0.005)]
