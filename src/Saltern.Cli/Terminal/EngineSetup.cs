@@ -13,6 +13,7 @@ public sealed record EngineSetup(int Threads, string Description)
     private static readonly string[] ThreadVariables = ["OMP_NUM_THREADS", "MKL_NUM_THREADS"];
 
     /// <summary>Sets up the C runtime, threads and products unless the user has.</summary>
+    /// <exception cref="ConfigurationException">There is no libtorch.</exception>
     /// <param name="cores">Threads of one of several ranks; null for a process that runs alone, which takes the cores that are free.</param>
     public static EngineSetup Prepare(RankCores? cores = null)
     {
@@ -21,7 +22,17 @@ public sealed record EngineSetup(int Threads, string Description)
         string? variable = ThreadVariables.FirstOrDefault(name => int.TryParse(Environment.GetEnvironmentVariable(name), CultureInfo.InvariantCulture, out int count) && count > 0);
         int threads = variable is null ? cores?.Threads ?? FreeCores.Count() : int.Parse(Environment.GetEnvironmentVariable(variable)!, CultureInfo.InvariantCulture);
         string why = variable ?? string.Create(CultureInfo.InvariantCulture, $"{(cores is null ? "free" : "this rank's")} of {Environment.ProcessorCount} cores");
-        TorchSharp.torch.set_num_threads(threads);
+        try
+        {
+            TorchSharp.torch.set_num_threads(threads);
+        }
+        catch (Exception e) when (e is NotSupportedException or DllNotFoundException or TypeInitializationException)
+        {
+            // TorchSharp's own message speaks to programmers who forgot a package.
+            throw new ConfigurationException(
+                "libtorch is not found. This build brings none (SalternLibtorch=none): set LD_LIBRARY_PATH to the folder 'lib' of a PyTorch installation, as docs/cuda.md says. A build with libtorch for the CPU needs nothing: dotnet build -c Release.");
+        }
+
         MatrixProduct.Use(MatrixProduct.Fastest());
         return new EngineSetup(threads, $"{runtime}; {threads} threads ({why}); products: {(MatrixProduct.Library == ProductLibrary.OneDnn ? "oneDNN" : "MKL")}");
     }

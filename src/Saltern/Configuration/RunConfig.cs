@@ -17,7 +17,7 @@ public enum ComputeDevice
     /// <summary>The processor.</summary>
     Cpu,
 
-    /// <summary>The first CUDA device; needs a CUDA build of libtorch. Never run by Saltern's own tests.</summary>
+    /// <summary>The first CUDA device; needs libtorch for CUDA (docs/cuda.md).</summary>
     Cuda,
 }
 

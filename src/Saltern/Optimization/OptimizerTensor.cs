@@ -46,8 +46,9 @@ public sealed record OptimizerTensor(string Name, Tensor Values)
             return;
         }
 
+        // Not 'using' for what copy_ returns: it is the tensor itself, not a second owner of its memory.
         using Tensor here = empty(Shape, ScalarType.Float32, CPU);
         read(here.bytes);
-        using Tensor same = Values.copy_(here);
+        Values.copy_(here);
     }
 }

@@ -39,7 +39,7 @@ public sealed record ComputePlan
         if (config.Device == ComputeDevice.Cuda && !cuda.is_available())
         {
             throw new ConfigurationException(
-                $"device = cuda, but the libtorch in use ({__version__}) finds no CUDA device. Saltern is built with libtorch for the CPU; build it with -p:SalternLibtorch=cuda on a machine with an NVIDIA driver (docs/speed.md), or use device: cpu.");
+                $"device = cuda, but the libtorch in use ({__version__}) finds no CUDA device. Saltern is built with libtorch for the CPU; build it for PyTorch's CUDA libraries as docs/cuda.md says, on a machine with an NVIDIA driver, or use device: cpu.");
         }
 
         return new ComputePlan(config);
@@ -82,7 +82,7 @@ public sealed record ComputePlan
         var lines = new List<string>();
         if (Device.type == DeviceType.CUDA)
         {
-            lines.Add("device: cuda. The same algorithm with libtorch's operations; Saltern's own tests run without a GPU, docs/cuda.md says what was tried on one.");
+            lines.Add("device: cuda. The same algorithm with libtorch's operations; Saltern's own tests run without a GPU, on one they are equal to rounding (docs/cuda.md).");
         }
         else if (ProductType == ScalarType.BFloat16)
         {
