@@ -9,11 +9,9 @@ namespace Saltern.Cli;
 /// <summary>The command line: all verbs, and what their endings mean.</summary>
 public static class CommandLine
 {
-    /// <summary>Runs one command.</summary>
-    /// <returns>0 done, 1 failed, 2 wrong usage or recipe, 130 interrupted.</returns>
-    public static int Run(string[] args)
-    {
-        var root = new RootCommand("Trains a large language model with the help of a small one (SALT, arXiv:2410.18779).")
+    /// <summary>The verbs with their options, for parsing.</summary>
+    public static RootCommand Create() =>
+        new("Trains a large language model with the help of a small one (SALT, arXiv:2410.18779).")
         {
             DemoCommand.Create(),
             TokenizerCommand.Create(),
@@ -33,7 +31,12 @@ public static class CommandLine
             RecipeCommand.Create(),
             PlanCommand.Create(),
         };
-        ParseResult parsed = root.Parse(args);
+
+    /// <summary>Runs one command.</summary>
+    /// <returns>0 done, 1 failed, 2 wrong usage or recipe, 130 interrupted.</returns>
+    public static int Run(string[] args)
+    {
+        ParseResult parsed = Create().Parse(args);
         if (parsed.Errors.Count > 0)
         {
             foreach (var error in parsed.Errors)

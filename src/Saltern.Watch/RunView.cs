@@ -57,7 +57,7 @@ public sealed record RunView
     /// <summary>Last step with a teacher; null before it, or without one.</summary>
     public int? SwitchStep { get; init; }
 
-    /// <summary>Logged values by the names of docs/notation.md, in order of steps.</summary>
+    /// <summary>Logged values by the names of docs/run-format.md, in order of steps.</summary>
     public required IReadOnlyDictionary<string, IReadOnlyList<(int Step, double Value)>> Series { get; init; }
 
     /// <summary>Validation loss along the run with costs, on the curve set.</summary>

@@ -50,6 +50,9 @@ public sealed class AutoTransition : Transition
     /// <inheritdoc/>
     public override double Gap => _global.Gap.Value;
 
+    /// <summary><c>gap</c> or <c>maximum</c>.</summary>
+    public override string EndReason => End?.Reason ?? base.EndReason;
+
     /// <summary>g/G of the last step; NaN before the anchor.</summary>
     public double GapShare => _global.Gap.Value / (_global.AnchorGap ?? double.NaN);
 

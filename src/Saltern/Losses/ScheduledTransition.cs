@@ -1,12 +1,10 @@
 namespace Saltern.Losses;
 
 /// <summary>Transitions whose ω is a closed function of the step (docs/method.md, "Transitions").</summary>
-public sealed class ScheduledTransition : Transition
+public sealed class ScheduledTransition : StepwiseTransition
 {
     private readonly TransitionKind _kind;
-    private readonly int _domainCount;
     private readonly double _weight;
-    private readonly SmoothedGap _gap;
 
     /// <summary>Resolves the window for a run of <paramref name="totalSteps"/> steps.</summary>
     /// <exception cref="ConfigurationException">The window is empty, reversed or outside the run.</exception>
@@ -22,9 +20,9 @@ public sealed class ScheduledTransition : Transition
     /// <param name="domainCount">Domains of the data.</param>
     /// <exception cref="ConfigurationException">The window is empty, reversed or outside the run.</exception>
     public ScheduledTransition(WeightSchedule schedule, double smoothing, int totalSteps, int domainCount)
+        : base(smoothing * totalSteps, domainCount)
     {
-        (_kind, _weight, _domainCount) = (schedule.Kind, schedule.Weight, domainCount);
-        _gap = new SmoothedGap(smoothing * totalSteps);
+        (_kind, _weight) = (schedule.Kind, schedule.Weight);
         (LastFullStep, FirstZeroStep) = schedule.Window(totalSteps);
     }
 
@@ -35,10 +33,7 @@ public sealed class ScheduledTransition : Transition
     public int FirstZeroStep { get; }
 
     /// <inheritdoc/>
-    public override double Gap => _gap.Value;
-
-    /// <summary>ω_j by the closed form.</summary>
-    public double WeightAt(int step)
+    public override double WeightAt(int step)
     {
         if (step <= LastFullStep)
         {
@@ -64,20 +59,4 @@ public sealed class ScheduledTransition : Transition
                 throw new System.Diagnostics.UnreachableException();
         }
     }
-
-    /// <inheritdoc/>
-    public override StageWeights Next(int step, double learningRate)
-    {
-        double weight = WeightAt(step);
-        return new StageWeights(weight, [.. Enumerable.Repeat(weight, _domainCount)]);
-    }
-
-    /// <inheritdoc/>
-    public override void Observe(IReadOnlyList<(double Sum, long Count)> gapByDomain) => _gap.Add(gapByDomain.Sum(g => g.Sum), gapByDomain.Sum(g => g.Count));
-
-    /// <inheritdoc/>
-    public override TransitionState Save() => new([new GapTrackState(_gap.Sum, _gap.Count, null, 0, 0, null, null, false)]);
-
-    /// <inheritdoc/>
-    public override void Restore(TransitionState state) => _gap.Restore(state.Tracks[0].Sum, state.Tracks[0].Count);
 }

@@ -17,6 +17,9 @@ public abstract class Transition
     /// <summary>g_j, the smoothed gap over all domains, nats; NaN before the first observation.</summary>
     public abstract double Gap { get; }
 
+    /// <summary>Why stage 1 ended, in the log and in <c>result.json</c>.</summary>
+    public virtual string EndReason => "schedule";
+
     /// <summary>Everything that a resumed run needs to go on bit for bit.</summary>
     public abstract TransitionState Save();
 
@@ -45,6 +48,13 @@ public abstract class Transition
     /// <param name="domainCount">Domains of the data.</param>
     public static Transition Create(AlignmentConfig config, int totalSteps, int domainCount) => new ScheduledTransition(config.Schedule, smoothing: 0, totalSteps, domainCount);
 }
+
+/// <summary>What a transition of one's own may want to know of the run.</summary>
+/// <param name="Distillation">The recipe's section; validated.</param>
+/// <param name="Steps">T.</param>
+/// <param name="WarmupSteps">End of the learning rate's warm-up, steps.</param>
+/// <param name="Domains">Number of domains of the data.</param>
+public sealed record TransitionContext(DistillationConfig Distillation, int Steps, int WarmupSteps, int Domains);
 
 /// <summary>ω of one step.</summary>
 /// <param name="Global">ω_j over all domains.</param>

@@ -1,6 +1,6 @@
 namespace Saltern.Metrics;
 
-/// <summary>Some figures of one step, by the names that docs/notation.md lists.</summary>
+/// <summary>Some figures of one step, by the names that docs/run-format.md lists.</summary>
 /// <param name="Step">Step that the figures belong to.</param>
 /// <param name="Values">Name and value, in the order they are written.</param>
 public sealed record MetricsLine(int Step, IReadOnlyList<KeyValuePair<string, double>> Values)

@@ -79,7 +79,7 @@ public sealed class MetricsTable
 
     /// <summary>Adds values of a step; going back to an earlier step drops all later ones, as a resumed run will write them again.</summary>
     /// <param name="step">Steps done, 0 or more.</param>
-    /// <param name="values">Values by the names of docs/notation.md.</param>
+    /// <param name="values">Values by the names of docs/run-format.md.</param>
     /// <exception cref="ArgumentOutOfRangeException">The step is negative.</exception>
     public void Add(int step, IEnumerable<KeyValuePair<string, double>> values)
     {
@@ -106,13 +106,13 @@ public sealed class MetricsTable
     public IEnumerable<KeyValuePair<string, double>> Row(int step) => _rows[step];
 
     /// <summary>All logged values of one name, by step; values that are not finite are left out.</summary>
-    /// <param name="name">A name of docs/notation.md, such as <c>train/weight</c>.</param>
+    /// <param name="name">A name of docs/run-format.md, such as <c>train/weight</c>.</param>
     public IReadOnlyList<(int Step, double Value)> Series(string name) =>
         [.. _rows.Where(row => row.Value.TryGetValue(name, out double value) && double.IsFinite(value))
             .Select(row => (row.Key, row.Value[name]))];
 
     /// <summary>A measure with the run's costs beside it.</summary>
-    /// <param name="name">A name of docs/notation.md, such as <c>valid/loss</c>.</param>
+    /// <param name="name">A name of docs/run-format.md, such as <c>valid/loss</c>.</param>
     /// <remarks>Where a cost was not logged at an evaluation's step it is interpolated between its neighbours; at step 0 it is 0.</remarks>
     public IReadOnlyList<CurvePoint> Curve(string name)
     {

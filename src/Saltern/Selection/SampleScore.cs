@@ -46,6 +46,11 @@ public sealed record ScoreRule
     }
 }
 
+/// <summary>A score of one's own in place of <see cref="SampleScore.Of"/>; what is chosen are the highest.</summary>
+/// <param name="Name">What <c>selection.json</c> and the report call it.</param>
+/// <param name="Of">Score of a sample from what a pass stored of its counted tokens; null leaves the sample unscored.</param>
+public sealed record OwnScore(string Name, Func<SampleLabels, double?> Of);
+
 /// <summary>The SALT_DS score: hard, yet with the right token in the teacher's sight (docs/method.md, "Selection").</summary>
 public static class SampleScore
 {

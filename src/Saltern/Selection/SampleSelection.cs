@@ -63,8 +63,9 @@ public sealed class SampleSelection
     /// <summary>Scores what a pass stored, and chooses.</summary>
     /// <param name="scores">A pass of any mode.</param>
     /// <param name="rule">Validated.</param>
-    public static SampleSelection Choose(TeacherCache scores, SelectionRule rule) =>
-        Choose([.. scores.ReadAll().Select(sample => new ScoredSample(sample.Domain, sample.Index, SampleScore.Of(sample.Labels.Nll, sample.Labels.Rank, rule.Score, scores.Plan.VocabularySize), sample.Labels.Nll.Length == 0 ? 0 : sample.Labels.Nll.Average()))], rule);
+    /// <param name="own">A score in place of the rule's; null for the rule's.</param>
+    public static SampleSelection Choose(TeacherCache scores, SelectionRule rule, OwnScore? own = null) =>
+        Choose([.. scores.ReadAll().Select(sample => new ScoredSample(sample.Domain, sample.Index, own is null ? SampleScore.Of(sample.Labels.Nll, sample.Labels.Rank, rule.Score, scores.Plan.VocabularySize) : own.Of(sample.Labels), sample.Labels.Nll.Length == 0 ? 0 : sample.Labels.Nll.Average()))], rule);
 
     /// <summary>Chooses ⌊share·scored + ½⌋ samples, or the count, at least 1 each.</summary>
     /// <exception cref="ConfigurationException">No sample could be scored.</exception>

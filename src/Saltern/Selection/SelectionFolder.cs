@@ -27,6 +27,9 @@ public sealed record SelectionManifest
     /// <summary>How it was chosen.</summary>
     public required SelectionRule Rule { get; init; }
 
+    /// <summary>Name of a score of somebody's own that was used in place of the rule's; null for the rule's.</summary>
+    public string? OwnScore { get; init; }
+
     /// <summary>Names of the domains, in the order of the samples' domain numbers.</summary>
     public required IReadOnlyList<string> Domains { get; init; }
 
@@ -61,7 +64,13 @@ public static class SelectionFolder
     private static ReadOnlySpan<byte> Magic => "SALTSEL1"u8;
 
     /// <summary>Writes the list, then the manifest.</summary>
-    public static SelectionManifest Write(string folder, SampleSelection selection, TeacherCache scores, SelectionRule rule, IReadOnlyList<string> domains)
+    /// <param name="folder">Folder to write.</param>
+    /// <param name="selection">What was chosen.</param>
+    /// <param name="scores">The pass that it was chosen from.</param>
+    /// <param name="rule">How.</param>
+    /// <param name="domains">Names of the data set's domains.</param>
+    /// <param name="ownScore">Name of the score where it is not the rule's.</param>
+    public static SelectionManifest Write(string folder, SampleSelection selection, TeacherCache scores, SelectionRule rule, IReadOnlyList<string> domains, string? ownScore = null)
     {
         Directory.CreateDirectory(folder);
         (int Domain, long Index)[] keys = [.. selection.Chosen.Order()];
@@ -85,6 +94,7 @@ public static class SelectionFolder
             Scores = scores.Manifest.Fingerprint(),
             Teacher = scores.Manifest.Teacher,
             Rule = rule,
+            OwnScore = ownScore,
             Domains = domains,
             Scored = selection.Ranked.Count,
             Unscored = selection.Samples.Count - selection.Ranked.Count,

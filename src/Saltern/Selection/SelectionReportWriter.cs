@@ -88,7 +88,8 @@ public static class SelectionReportWriter
     {
         SelectionManifest manifest = report.Manifest;
         ScoreRule rule = manifest.Rule.Score;
-        return Invariant($"{manifest.Chosen} of {manifest.Scored} scored samples chosen ({manifest.Unscored} had fewer than {rule.MinTokens} counted tokens), scored by {manifest.Teacher.Name}: {rule.Statistic.ToString().ToLowerInvariant()} loss of tokens among the {rule.K} most likely, zeros {(rule.Zeros ? "in" : "out")}{(manifest.Rule.BalanceDomains ? ", within each domain" : "")}.");
+        string score = manifest.OwnScore is string own ? $"{own}, a score of somebody's own" : Invariant($"{rule.Statistic.ToString().ToLowerInvariant()} loss of tokens among the {rule.K} most likely, zeros {(rule.Zeros ? "in" : "out")}");
+        return Invariant($"{manifest.Chosen} of {manifest.Scored} scored samples chosen ({manifest.Unscored} {(manifest.OwnScore is null ? Invariant($"had fewer than {rule.MinTokens} counted tokens") : "were left unscored")}), scored by {manifest.Teacher.Name}: {score}{(manifest.Rule.BalanceDomains ? ", within each domain" : "")}.");
     }
 
     private static string Zeros(SelectionReport report) =>

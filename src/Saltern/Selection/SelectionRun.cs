@@ -16,8 +16,9 @@ public static class SelectionRun
     /// <param name="dataPath">Data set folder that the pass was made for; null for where it was then.</param>
     /// <param name="rule">How to choose.</param>
     /// <param name="output">Folder to write.</param>
+    /// <param name="own">A score in place of the rule's; null for the rule's.</param>
     /// <exception cref="ConfigurationException">The rule is out of range, or the data set is another one.</exception>
-    public static SelectionReport Run(string scores, string? dataPath, SelectionRule rule, string output)
+    public static SelectionReport Run(string scores, string? dataPath, SelectionRule rule, string output, OwnScore? own = null)
     {
         using TeacherCache pass = TeacherCache.Open(scores, verify: true); // all of it is read anyway
         rule.Validate(pass.Plan.VocabularySize);
@@ -37,8 +38,8 @@ public static class SelectionRun
         }
 
         SampleReader reader = SampleReader.Create([.. data.Domains.Select(domain => domain.Train)], samples, pass.Manifest.Objective, tokenizer);
-        var selection = SampleSelection.Choose(pass, rule);
-        SelectionManifest manifest = SelectionFolder.Write(output, selection, pass, rule, [.. data.Domains.Select(domain => domain.Name)]);
+        var selection = SampleSelection.Choose(pass, rule, own);
+        SelectionManifest manifest = SelectionFolder.Write(output, selection, pass, rule, [.. data.Domains.Select(domain => domain.Name)], own?.Name);
         var report = SelectionReport.Of(selection, manifest, pass.Manifest.Buckets, reader, tokenizer);
         DurableFolder.WriteText(Path.Combine(output, ReportFile), SelectionReportWriter.Html(report));
         return report;

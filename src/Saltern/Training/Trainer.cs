@@ -53,7 +53,8 @@ public sealed class Trainer : IDisposable
     /// <param name="threads">Threads for our own kernels.</param>
     /// <param name="alignment">Alignment of hidden states, taken over; null without one.</param>
     /// <param name="ranks">The ranks that share each batch; owned by the caller, null for one process.</param>
-    public Trainer(RunConfig config, Transformer student, Teacher? teacher, BatchLoader batches, int vocabulary, IReadOnlyList<string> domains, ComputePlan compute, int threads, AlignmentStage? alignment = null, ICommunicator? ranks = null)
+    /// <param name="transition">Makes the transition in place of the recipe's; null for the recipe's.</param>
+    public Trainer(RunConfig config, Transformer student, Teacher? teacher, BatchLoader batches, int vocabulary, IReadOnlyList<string> domains, ComputePlan compute, int threads, AlignmentStage? alignment = null, ICommunicator? ranks = null, Func<TransitionContext, Transition>? transition = null)
     {
         _ranks = ranks ?? new SingleProcess();
         batches.Share = new RankShare(_ranks.Rank, _ranks.Size);
@@ -65,7 +66,9 @@ public sealed class Trainer : IDisposable
         _domainCount = domains.Count;
         Optimizer = Optimizer.Create(student.Parameters, config.Optimizer, threads);
         _schedule = new LearningRateSchedule(config.Schedule, config.Optimizer.LearningRate, config.Training.Steps);
-        _transition = config.Distils ? Transition.Create(config.Distillation!, config.Training.Steps, config.Schedule.WarmupSteps, domains.Count)
+        _transition = config.Distils
+            ? transition?.Invoke(new TransitionContext(config.Distillation!, config.Training.Steps, config.Schedule.WarmupSteps, domains.Count))
+                ?? Transition.Create(config.Distillation!, config.Training.Steps, config.Schedule.WarmupSteps, domains.Count)
             : config.Aligns ? Transition.Create(config.Alignment!, config.Training.Steps, domains.Count)
             : null;
 
@@ -100,7 +103,7 @@ public sealed class Trainer : IDisposable
     public Transition? Transition => _transition;
 
     /// <summary>Why stage 1 ended: the schedule, or what the rule of <c>auto</c> found.</summary>
-    public string Stage1EndReason => (_transition as AutoTransition)?.End?.Reason ?? "schedule";
+    public string Stage1EndReason => _transition?.EndReason ?? "schedule";
 
     /// <summary>Where the run stands.</summary>
     public TrainState State { get; private set; }

@@ -46,7 +46,12 @@ public sealed class TrainingRun : IDisposable
             teacher = parts.CreateTeacher(config, options.Loading);
             alignment = parts.CreateAlignment(config, threads);
             double teacherSeconds = Stopwatch.GetElapsedTime(loading).TotalSeconds;
-            _trainer = new Trainer(config, student, teacher, parts.Batches, parts.Tokenizer.VocabularySize, DomainNames, parts.Compute, threads, alignment, Ranks);
+            _trainer = new Trainer(config, student, teacher, parts.Batches, parts.Tokenizer.VocabularySize, DomainNames, parts.Compute, threads, alignment, Ranks, options.Transition);
+            if (options.Transition is not null)
+            {
+                options.Log($"transition: {_trainer.Transition!.GetType().Name}, which the caller gave, in place of the recipe's {config.Distillation!.Transition}");
+            }
+
             if (folder.ResumeStep is int resumeStep)
             {
                 string checkpoint = folder.Checkpoints.PathOf(resumeStep);
@@ -132,6 +137,10 @@ public sealed class TrainingRun : IDisposable
         try
         {
             RankProblems.Refuse(config, options.Ranks);
+            if (options.Transition is not null && !config.Distils)
+            {
+                throw new ConfigurationException("A transition was given, but the recipe distils nothing, so it would be ignored. Give the recipe the sections teacher and distillation, with a weight above 0.");
+            }
 
             // Every rank has looked before rank 0 writes anything.
             options.Ranks.RequireSame("The checkpoint to go on from", $"step {run.ResumeStep ?? 0}", $"Is {run.Path} on a disk that all ranks share?");

@@ -1,6 +1,7 @@
 using Saltern.Checkpoints;
 using Saltern.Configuration;
 using Saltern.Distributed;
+using Saltern.Losses;
 using Saltern.Metrics;
 
 namespace Saltern.Training;
@@ -28,6 +29,10 @@ public sealed record TrainingRunOptions
 
     /// <summary>Told of every step.</summary>
     public Action<StepReport>? OnStep { get; init; }
+
+    /// <summary>Makes a transition of the caller's own in place of the recipe's; null for the recipe's. A resumed run has to be given the same.</summary>
+    /// <remarks>The recipe needs a section <c>distillation</c> all the same: for gates, for what a run says of itself, and for how far a cache of soft labels has to reach.</remarks>
+    public Func<TransitionContext, Transition>? Transition { get; init; }
 
     /// <summary>Threads where neither recipe nor resumed run says; null takes all cores.</summary>
     public int? DefaultThreads { get; init; }

@@ -1,0 +1,99 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Json.Nodes;
+
+namespace Saltern.Docs.Tests;
+
+/// <summary>Tables of the keys of a YAML file, made from its JSON schema: what <c>saltern recipe schema</c> prints.</summary>
+internal static class RecipeTable
+{
+    /// <summary>One table for each map of the file: the root first, then its sections in order.</summary>
+    /// <param name="schema">Schema of an object.</param>
+    /// <param name="level">Headings are of this level.</param>
+    public static string Of(JsonObject schema, int level = 2)
+    {
+        var text = new StringBuilder();
+        Add(text, "", schema, level);
+        return text.ToString();
+    }
+
+    private static void Add(StringBuilder text, string path, JsonObject schema, int level)
+    {
+        if (path.Length > 0)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"\n{new string('#', level)} `{path}`\n\n");
+        }
+
+        if (schema["description"] is { } purpose && path.Length > 0)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"{Sentence(purpose)}\n\n");
+        }
+
+        string[] required = schema["required"] is JsonArray names ? [.. names.Select(name => name!.ToString())] : [];
+        text.Append("| key | value | default | meaning |\n| --- | --- | --- | --- |\n");
+        var sections = new List<(string Path, JsonObject Schema)>();
+        foreach ((string key, JsonNode? node) in schema["properties"]!.AsObject())
+        {
+            JsonObject value = node!.AsObject();
+            string inner = path.Length == 0 ? key : $"{path}.{key}";
+            string fallback = required.Contains(key) ? "**required**" : value["default"] is { } given ? $"`{Word(given)}`" : "–";
+            text.Append(CultureInfo.InvariantCulture, $"| `{key}` | {Value(value)} | {fallback} | {Sentence(value["description"])} |\n");
+            if (Sections(value) is { } section)
+            {
+                sections.Add((value["items"] is null ? inner : inner + "[]", section));
+            }
+        }
+
+        foreach ((string inner, JsonObject section) in sections)
+        {
+            Add(text, inner, section, level);
+        }
+    }
+
+    private static JsonObject? Sections(JsonObject value) =>
+        value["properties"] is not null ? value : value["items"] is JsonObject items && items["properties"] is not null ? items : null;
+
+    private static string Value(JsonObject value)
+    {
+        if (value["enum"] is JsonArray words)
+        {
+            return string.Join(", ", words.Select(word => $"`{word}`"));
+        }
+
+        string type = value["type"] is JsonArray ? "text" : value["type"]?.ToString() switch
+        {
+            "boolean" => "`true`, `false`",
+            "integer" => "whole number",
+            "array" => "list of " + (Sections(value) is null ? Value(value["items"]!.AsObject()) : "maps, below"),
+            "object" => value["properties"] is null ? "map from names to " + Value(value["additionalProperties"]!.AsObject()) : "map, below",
+            string other => other,
+            null => "any",
+        };
+        return type + Range(value);
+    }
+
+    private static string Range(JsonObject value)
+    {
+        if (value["minItems"] is { } least)
+        {
+            string most = value["maxItems"]?.ToString() ?? "";
+            return most.Length == 0 ? $", {least} at least" : most == least.ToString() ? $", {least} of them" : $", {least} to {most}";
+        }
+
+        string low = Bound(value["minimum"] ?? value["exclusiveMinimum"]), high = Bound(value["maximum"] ?? value["exclusiveMaximum"]);
+        return low.Length + high.Length == 0 ? "" : $" in {(value["minimum"] is null ? "(" : "[")}{low}, {high}{(value["maximum"] is null ? ")" : "]")}";
+    }
+
+    private static string Bound(JsonNode? bound) => bound is null ? ""
+        : bound.GetValue<double>() is var number && Math.Abs(number) >= 1e6 ? number.ToString("0.###e0", CultureInfo.InvariantCulture)
+        : number.ToString(CultureInfo.InvariantCulture);
+
+    // JSON text of a number, so that 8e-3 does not become a culture's; words as they stand in the file.
+    private static string Word(JsonNode given)
+    {
+        string word = given.GetValueKind() == System.Text.Json.JsonValueKind.String ? given.GetValue<string>() : given.ToJsonString();
+        return word.Length == 0 || word.Any(char.IsWhiteSpace) ? given.ToJsonString() : word;
+    }
+
+    private static string Sentence(JsonNode? description) => MarkdownText.Cell(description?.ToString() ?? "");
+}
