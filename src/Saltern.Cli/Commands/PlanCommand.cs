@@ -16,8 +16,8 @@ public static class PlanCommand
     /// <summary>The verb.</summary>
     public static Command Create()
     {
-        var recipe = new Argument<string>("RECIPE") { Description = "YAML recipe, or the name of one that ships; data set and teacher need not exist yet." };
-        var set = new Option<string[]>("--set") { Description = "key=value that wins over the recipe.", DefaultValueFactory = _ => [], AllowMultipleArgumentsPerToken = true };
+        var recipe = CommonOptions.Recipe("RECIPE", "YAML recipe, or the name of one that ships; data set and teacher need not exist yet.");
+        Option<string[]> set = CommonOptions.Set<RunConfig>("training.steps=500");
         var cluster = new Option<string?>("--cluster") { Description = "YAML file that describes a machine: peak, memory, network, power, prices. Without it the recipe's steps are timed here." };
         var seconds = new Option<double>("--seconds") { Description = "Time for measuring steps here; 0 leaves time out.", DefaultValueFactory = _ => 60 };
         var share = new Option<double>("--steps-share") { Description = "Share of BASELINE's steps after which SALT is assumed to reach its quality.", DefaultValueFactory = _ => 0.7 };
@@ -25,7 +25,9 @@ public static class PlanCommand
         var teacher = new Option<string?>("--teacher") { Description = "Shape (preset) of a teacher that does not exist yet." };
         var teacherSteps = new Option<int?>("--teacher-steps") { Description = "Steps of the teacher's own training; as many as the run's by default." };
         Option<bool> json = CommonOptions.Json();
-        var command = new Command("plan", "Say what a run will need and cost: memory, time, FLOPs, energy, money.") { recipe, set, cluster, seconds, share, students, teacher, teacherSteps, json };
+        var command = new Verb("plan", "Say what a run will need and cost: memory, time, FLOPs, energy, money.",
+            ["saltern plan core-salt --set data.path=data/core", "saltern plan paper-1.5b-2.8b --teacher paper-1.5b --cluster machine.yaml"])
+        { recipe, set, cluster, seconds, share, students, teacher, teacherSteps, json };
         command.SetAction(parsed => CommandRunner.Run(parsed.GetValue(json), (console, cancellation) =>
         {
             (double steps, int served) = (parsed.GetValue(share), parsed.GetValue(students));
