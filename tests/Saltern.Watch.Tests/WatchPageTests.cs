@@ -116,6 +116,21 @@ public sealed class WatchPageTests : IAsyncLifetime, IDisposable
     }
 
     [Theory]
+    [InlineData("tokens", 100 * 2_000)]
+    [InlineData("seconds in steps", 100)]
+    [InlineData("FLOPs, the live teacher's included", 100e9)]
+    public async Task TheAxis_IsTheReadersChoice(string axis, double end)
+    {
+        IPage page = await Open();
+        await page.GetByLabel("Against").SelectOptionAsync(new SelectOptionValue { Label = axis });
+        await page.WaitForFunctionAsync("([title, end]) => { const plot = document.querySelector('#validation .js-plotly-plot'); return plot.layout.xaxis.title.text === title && plot.data[0].x.at(-1) === end && document.querySelector('#validation .xtitle')?.textContent === title; }", new object[] { axis, end });
+        // The switch after step 40 moves along, and the gap is that of equal costs, which here are equal steps.
+        Assert.Equal(0.4 * end, await page.EvaluateAsync<double>("document.querySelector('#validation .js-plotly-plot').layout.shapes.find(s => s.yref === 'paper').x0"), 1e-6 * end);
+        Assert.Equal(-0.15, await page.EvaluateAsync<double>("document.querySelector('#validation .js-plotly-plot').data[2].y.at(-1)"), 1e-9);
+        Assert.Empty(_consoleErrors);
+    }
+
+    [Theory]
     [InlineData(ColorScheme.Light, 390)]
     [InlineData(ColorScheme.Dark, 390)]
     [InlineData(ColorScheme.Dark, 1280)]
