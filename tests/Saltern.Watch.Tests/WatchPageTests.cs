@@ -154,9 +154,12 @@ public sealed class WatchPageTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
-    public async Task WhatAModelWrote_IsShownAsText()
+    public async Task WhatAModelWrote_IsShownAsText_AndNewTextWhileTheRunGoesOn()
     {
         IPage page = await Open();
+        await File.WriteAllTextAsync(Path.Combine(_disk["SALT"], "samples.json"), """{ "step": 50, "samples": [ { "prompt": "The wind ", "text": "follows <i>nobody</i>." } ] }""", TestContext.Current.CancellationToken);
+        await page.GetByText("after step 50").WaitForAsync();
+        Assert.Contains("follows <i>nobody</i>.", await page.Locator("blockquote").Last.InnerTextAsync(), StringComparison.Ordinal);
         Assert.Contains("sees <b>the harbour</b>.", await page.Locator("blockquote").First.InnerTextAsync(), StringComparison.Ordinal);
     }
 }

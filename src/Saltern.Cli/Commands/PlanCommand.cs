@@ -87,7 +87,7 @@ public static class PlanCommand
         console.Line($"disk: checkpoints {Mebibytes(plan.Disk.Checkpoints)}, tokens {Mebibytes(plan.Disk.TokensRead)}{(plan.Disk.Cache > 0 ? $", soft labels {Mebibytes(plan.Disk.Cache)}" : "")}");
         if (plan.Time is TimePlan time)
         {
-            console.Line(Text($"time ({time.Source}): {Duration.Text(time.Run)}; a step {1e3 * time.PlainStep:0.0} ms{(time.TaughtStep is double taught ? Text($", with the teacher {1e3 * taught:0.0} ms") : "")}; BASELINE {Duration.Text(time.Baseline)}{(time.NetworkShare is double network ? Text($"; {100 * network:0} % of a step waits for the network") : "")}"));
+            console.Line(Text($"time ({time.Source}): {Duration.Text(time.Run)}; a step {1e3 * time.PlainStep:0.0} ms{(time.TaughtStep is double taught ? Text($", with the teacher {1e3 * taught:0.0} ms") : "")}; BASELINE {Duration.Text(time.Baseline)}{(time.ProcessorSeconds is double processor ? Text($"; processor time {Duration.Text(processor)}, at a peak of {time.MatmulPeakGflops:0} GFLOP/s") : "")}{(time.NetworkShare is double network ? Text($"; {100 * network:0} % of a step waits for the network") : "")}"));
             console.Line(Text($"{(time.Fits switch { true => "It fits into memory.", false => "It does NOT fit into memory: smaller micro-batches, training.recompute or another optimizer take less.", _ => "Whether it fits is not known." })}{(time.EnergyKwh is double energy ? Text($" Energy {energy:#,0.#} kWh.") : "")}{(time.Price is double price ? Text($" Price {price:#,0.##} {time.Currency}.") : "")}"));
         }
 

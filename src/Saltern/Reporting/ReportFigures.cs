@@ -27,14 +27,14 @@ internal static class ReportFigures
     public static XElement Multiples(Verdict verdict, IReadOnlyList<ReportArm> arms, PlotCost cost)
     {
         string against = cost switch { PlotCost.Seconds => "training time", PlotCost.Flops => "arithmetic", _ => "steps" };
-        return Html.Element("figure", "",
+        return Html.Element("figure", "spread",
             Html.Element("figcaption", "", $"{verdict.Metric.Title} against {against}, each arm beside {arms[0].Label}"),
             Html.Element("div", "columns multiples",
             [
-                .. arms.Skip(1).Select(arm => Html.Element("div", "", WithoutNamespace(PlotCanvas.Draw(
-                    LossPlot.Build(verdict, [arms[0], arm], cost, PlotSize.Narrow), PlotSize.Narrow, $"{cost.ToString().ToLowerInvariant()}-{arm.Index}", $"{arm.Label} and {arms[0].Label}", arm.Verdict!.SentenceFree)))),
+                .. arms.Skip(1).Select(arm => Html.Element("div", "", Html.Element("h3", "", arm.Label), WithoutNamespace(PlotCanvas.Draw(
+                    LossPlot.Build(verdict, [arms[0], arm], cost, PlotSize.Narrow, legend: false), PlotSize.Narrow, $"{cost.ToString().ToLowerInvariant()}-{arm.Index}", $"{arm.Label} and {arms[0].Label}", arm.Verdict!.SentenceFree)))),
             ]),
-            Html.Element("p", "note", $"Dashed: {arms[0].Label}; thin lines single seeds. Each vertical axis is cut to what comes after the first {Figures.Format(100 * LossPlot.ShareBeforeAxis, "0")} % of the steps."),
+            Html.Element("p", "note", $"Dashed: {arms[0].Label}; thin lines single seeds; dotted and grey the teacher's loss. Each vertical axis is cut to what comes after the first {Figures.Format(100 * LossPlot.ShareBeforeAxis, "0")} % of the steps."),
             Html.Details("Data behind these plots", CurveTable(verdict.Metric, arms, cost)));
     }
 

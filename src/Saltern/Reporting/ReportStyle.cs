@@ -47,7 +47,7 @@ internal static class ReportStyle
         footer{margin-top:40px;color:var(--muted);font-size:.85rem}
         @media screen and (max-width:600px){main{padding:16px 12px 32px}.wide{display:none}.narrow{display:block}
         figure,.sample{padding:10px 6px}.verdict .free{font-size:1.15rem}th,td{padding:6px 8px}}
-        @media print{:root{--page:#fff}body{font-size:10.5pt}main{max-width:none;padding:0}figure,.sample,tr{break-inside:avoid}h2{break-after:avoid}
+        @media print{:root{--page:#fff}body{font-size:10.5pt}main{max-width:none;padding:0}figure,.sample,tr,.multiples div{break-inside:avoid}figure.spread{break-inside:auto}h2{break-after:avoid}
         .scroll{overflow:visible;border:0}th,td{padding:3px 5px;white-space:normal}table{font-size:8.5pt}details:not([open]){display:none}}
         """;
 }
