@@ -35,3 +35,7 @@ train-core-salt *args:
 # The student with the teacher to the end.
 train-core-rkd *args:
     {{saltern}} train recipes/core-rkd.yaml {{args}}
+
+# Pack, install, publish and run as a stranger would, with sizes and first-run times; `just package-check FOLDER` keeps everything.
+package-check *args:
+    build/package-check.sh {{args}}

@@ -1,7 +1,9 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using Saltern.Cli.Commands;
 using Saltern.Cli.Demo;
 using Saltern.Cli.Terminal;
+using Saltern.Configuration;
 using Saltern.Distributed;
 
 namespace Saltern.Cli;
@@ -9,9 +11,10 @@ namespace Saltern.Cli;
 /// <summary>The command line: all verbs, and what their endings mean.</summary>
 public static class CommandLine
 {
-    /// <summary>The verbs with their options, for parsing.</summary>
-    public static RootCommand Create() =>
-        new("Trains a large language model with the help of a small one (SALT, arXiv:2410.18779).")
+    /// <summary>The verbs with their options, for running and for parsing.</summary>
+    public static RootCommand Create()
+    {
+        var root = new RootCommand("Trains a large language model with the help of a small one (SALT, arXiv:2410.18779).")
         {
             DemoCommand.Create(),
             TokenizerCommand.Create(),
@@ -30,21 +33,21 @@ public static class CommandLine
             WatchCommand.Create(),
             RecipeCommand.Create(),
             PlanCommand.Create(),
+            CompletionCommand.Create(),
         };
+        HelpWithExamples.AddTo(root);
+        return root;
+    }
 
     /// <summary>Runs one command.</summary>
     /// <returns>0 done, 1 failed, 2 wrong usage or recipe, 130 interrupted.</returns>
     public static int Run(string[] args)
     {
-        ParseResult parsed = Create().Parse(args);
+        RootCommand root = Create();
+        ParseResult parsed = root.Parse(args.Length == 0 ? ["--help"] : args);
         if (parsed.Errors.Count > 0)
         {
-            foreach (var error in parsed.Errors)
-            {
-                Console.Error.WriteLine(error.Message);
-            }
-
-            Console.Error.WriteLine($"See 'saltern {parsed.CommandResult.Command.Name} --help'.".Replace("saltern saltern", "saltern", StringComparison.Ordinal));
+            ReportErrors(parsed);
             return ExitCode.WrongUsage;
         }
 
@@ -59,4 +62,27 @@ public static class CommandLine
         // Signals are ours (Interruption): a checkpoint may take longer than the library's grace period.
         return parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
     }
+
+    private static void ReportErrors(ParseResult parsed)
+    {
+        Command command = parsed.CommandResult.Command;
+        // A verb that was misspelt is the one mistake; that a verb is missing follows from it.
+        string? misspelt = command.Subcommands.Count > 0 && parsed.UnmatchedTokens is [var first, ..] ? first : null;
+        if (misspelt is not null)
+        {
+            Console.Error.WriteLine($"'{misspelt}' is not a command of '{PathOf(command)}'.{WordSuggestion.Sentence(misspelt, command.Subcommands.Select(known => known.Name))}");
+        }
+        else
+        {
+            foreach (ParseError error in parsed.Errors)
+            {
+                Console.Error.WriteLine(error.Message);
+            }
+        }
+
+        Console.Error.WriteLine($"See '{PathOf(command)} --help'.");
+    }
+
+    private static string PathOf(Command command) =>
+        command.Parents.OfType<Command>().FirstOrDefault() is { } parent ? $"{PathOf(parent)} {command.Name}" : "saltern";
 }

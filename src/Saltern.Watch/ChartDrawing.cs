@@ -25,12 +25,12 @@ internal static class ChartDrawing
         [
             .. chart.Lines.Select(line =>
             {
-                (int Step, double Value)[] points = [.. Thinning.Keep(line.Points, MostPoints)];
+                ChartPoint[] points = [.. Thinning.Keep(line.Points, MostPoints)];
                 bool alone = points.Length == 1;
                 return new Scatter
                 {
                     Name = line.Name,
-                    X = [.. points.Select(point => (object)point.Step)],
+                    X = [.. points.Select(point => (object)point.X)],
                     Y = [.. points.Select(point => (object)point.Value)],
                     Mode = alone ? ModeFlag.Markers : ModeFlag.Lines,
                     Line = new Line { Color = line.Colour, Dash = line.Dash, Width = 1.8m },
@@ -49,7 +49,7 @@ internal static class ChartDrawing
         int[] rightAxes = RightAxes(chart);
         double total = chart.Panels.Sum(panel => panel.Height), room = 1 - PanelGap * (chart.Panels.Count - 1), top = 1;
         List<YAxis> left = [], right = [];
-        List<Shape> shapes = [.. chart.Marks.Select(mark => Line(mark.Colour, "dot", mark.Step, mark.Step, 0, 1, "x", "paper"))];
+        List<Shape> shapes = [.. chart.Marks.Select(mark => Line(mark.Colour, "dot", mark.X, mark.X, 0, 1, "x", "paper"))];
         for (int i = 0; i < chart.Panels.Count; i++)
         {
             ChartPanel panel = chart.Panels[i];
@@ -100,21 +100,21 @@ internal static class ChartDrawing
             [
                 new XAxis
                 {
-                    Title = new XTitle { Text = "steps", Standoff = 4 },
+                    Title = new XTitle { Text = RunAxes.Title(chart.Axis), Standoff = 4 },
                     Anchor = AxisName(chart.Panels.Count - 1),
                     RangeMode = Plotly.Blazor.LayoutLib.XAxisLib.RangeModeEnum.ToZero,
                     AutoMargin = Plotly.Blazor.LayoutLib.XAxisLib.AutoMarginFlag.True,
                     ZeroLine = false,
                     NTicks = 6,
                     TickAngle = 0,
-                    HoverFormat = ",d",
-                    TickFormat = ",d",
+                    HoverFormat = chart.Axis == RunAxis.Flops ? ".3~e" : ",d",
+                    TickFormat = RunAxes.Ticks(chart.Axis),
                 },
             ],
             YAxis = [.. left, .. right],
             Shapes = shapes,
-            // The reader's zoom survives new points.
-            UiRevision = chart.Id,
+            // The reader's zoom survives new points, but not another axis.
+            UiRevision = $"{chart.Id} {chart.Axis}",
         };
     }
 
@@ -148,8 +148,8 @@ internal static class ChartDrawing
             return null;
         }
 
-        int first = lines.Max(line => line.Points[^1].Step) / 10;
-        List<double> values = [.. lines.SelectMany(line => line.Points).Where(point => point.Step >= first).Select(point => point.Value)];
+        double first = lines.Max(line => line.Points[^1].X) / 10;
+        List<double> values = [.. lines.SelectMany(line => line.Points).Where(point => point.X >= first).Select(point => point.Value)];
         if (chart.Panels[panelIndex].Level is { } level)
         {
             values.Add(level);

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Saltern.Checkpoints;
 using Saltern.Reporting;
+using Saltern.Training;
 
 namespace Saltern.Watch;
 
@@ -18,7 +19,8 @@ internal sealed class LiveRun(string folder)
     private Dictionary<string, IReadOnlyList<(int Step, double Value)>> _series = [];
     private IReadOnlyList<CurvePoint> _curve = [];
     private RunResult? _result;
-    private (DateTime Recipe, DateTime Result) _read;
+    private RunSamples? _samples;
+    private (DateTime Recipe, DateTime Result, DateTime Samples) _read;
 
     /// <summary>Looks at the folder.</summary>
     /// <param name="now">The time, UTC.</param>
@@ -78,6 +80,7 @@ internal sealed class LiveRun(string folder)
             Curve = _curve,
             Checkpoints = checkpoints,
             Result = _result,
+            Samples = _result is { TextSamples.Count: > 0 } ? new RunSamples { Step = _result.Steps, Samples = _result.TextSamples } : _samples,
             Problem = problem,
         };
     }
@@ -100,8 +103,8 @@ internal sealed class LiveRun(string folder)
 
     private void ReadDocuments()
     {
-        string recipe = Path.Combine(folder, "recipe.yaml"), result = Path.Combine(folder, "result.json");
-        (DateTime Recipe, DateTime Result) written = (File.GetLastWriteTimeUtc(recipe), File.GetLastWriteTimeUtc(result));
+        string recipe = Path.Combine(folder, "recipe.yaml"), result = Path.Combine(folder, "result.json"), samples = Path.Combine(folder, RunSamples.FileName);
+        (DateTime Recipe, DateTime Result, DateTime Samples) written = (File.GetLastWriteTimeUtc(recipe), File.GetLastWriteTimeUtc(result), File.GetLastWriteTimeUtc(samples));
         if (written.Recipe != _read.Recipe)
         {
             _recipe = Text(recipe) is { } yaml ? RecipeKeys.Flatten(yaml) : new Dictionary<string, string>();
@@ -110,6 +113,11 @@ internal sealed class LiveRun(string folder)
         if (written.Result != _read.Result)
         {
             _result = Text(result) is { } json ? RunResult.Parse(json, result) : null;
+        }
+
+        if (written.Samples != _read.Samples)
+        {
+            _samples = Text(samples) is { } json ? RunSamples.Parse(json, samples) : null;
         }
 
         _read = written;

@@ -26,10 +26,19 @@ internal static class RunCharts
     /// <param name="runs">Runs to draw.</param>
     /// <param name="comparisons">Of those runs.</param>
     /// <param name="colours">As from <see cref="Colours"/>, of all runs.</param>
-    public static IEnumerable<Chart> Main(IReadOnlyList<RunView> runs, IReadOnlyList<Comparison> comparisons, IReadOnlyDictionary<string, string> colours)
+    /// <param name="axis">What to draw them against.</param>
+    public static IEnumerable<Chart> Main(IReadOnlyList<RunView> runs, IReadOnlyList<Comparison> comparisons, IReadOnlyDictionary<string, string> colours, RunAxis axis)
     {
-        ChartMark[] switches = [.. runs.Where(run => run.SwitchStep < run.PlannedSteps).Select(run => new ChartMark(run.SwitchStep!.Value, colours[run.Arm], $"{run.Name}: the teacher left"))];
+        ChartMark[] switches =
+        [
+            .. from run in runs
+               where run.SwitchStep < run.PlannedSteps
+               let x = RunScale.Of(run, axis).At(run.SwitchStep!.Value)
+               where x is not null
+               select new ChartMark(x.Value, colours[run.Arm], $"{run.Name}: the teacher left"),
+        ];
         return WithContent(
+            axis,
         [
             new Chart
             {
@@ -40,10 +49,10 @@ internal static class RunCharts
                 Panels = [new("loss, nats per token", Height: 2.2, SkipsFirstFall: true), new("ω", RightTitle: "learning rate")],
                 Lines =
                 [
-                    .. Each(runs, colours, "train/student_nll", "", "solid", 0),
-                    .. Each(runs, colours, "train/teacher_nll", " teacher", "dot", 0),
-                    .. Each(runs, colours, "train/weight", " ω", "solid", 1),
-                    .. Each(runs, colours, "train/learning_rate", " learning rate", "dash", 1).Select(line => line with { OnRight = true }),
+                    .. Each(runs, colours, axis, "train/student_nll", "", "solid", 0),
+                    .. Each(runs, colours, axis, "train/teacher_nll", " teacher", "dot", 0),
+                    .. Each(runs, colours, axis, "train/weight", " ω", "solid", 1),
+                    .. Each(runs, colours, axis, "train/learning_rate", " learning rate", "dash", 1).Select(line => line with { OnRight = true }),
                 ],
                 Marks = switches,
             },
@@ -51,15 +60,15 @@ internal static class RunCharts
             {
                 Id = "validation",
                 Title = "Validation loss and gap to the baseline",
-                Note = comparisons.Count == 0 ? "On the curve set." : "On the curve set; horizontal: the baseline's last loss. Below: minus the baseline's loss at the same step, below 0 is better.",
+                Note = comparisons.Count == 0 ? "On the curve set." : $"On the curve set; horizontal: the baseline's last loss. Below: minus the baseline's loss at the same {RunAxes.Unit(axis)}, below 0 is better.",
                 IsWide = true,
                 Panels = comparisons.Count == 0
                     ? [new("loss, nats per token", SkipsFirstFall: true)]
                     : [new("loss, nats per token", Height: 2.2, SkipsFirstFall: true, Level: comparisons[0].Target), new("gap, nats", SkipsFirstFall: true, Level: 0)],
                 Lines =
                 [
-                    .. Each(runs, colours, "valid/loss", "", "solid", 0),
-                    .. comparisons.Select(pair => new ChartLine(pair.Run.Name + " gap", colours[pair.Run.Arm], "solid", pair.Gap, 1)),
+                    .. Each(runs, colours, axis, "valid/loss", "", "solid", 0),
+                    .. comparisons.Select(pair => new ChartLine(pair.Run.Name + " gap", colours[pair.Run.Arm], "solid", Gap(pair, axis), 1)),
                 ],
                 Marks = switches,
             },
@@ -69,7 +78,7 @@ internal static class RunCharts
                 Title = "Teacher and student",
                 Note = "While the teacher runs: KL(teacher‖student), and the share of tokens on which both find the same one most likely.",
                 Panels = [new("KL, nats", SkipsFirstFall: true), new("agreement")],
-                Lines = [.. Each(runs, colours, "train/kl_teacher_student", " KL", "solid", 0), .. Each(runs, colours, "train/agreement", " agreement", "solid", 1)],
+                Lines = [.. Each(runs, colours, axis, "train/kl_teacher_student", " KL", "solid", 0), .. Each(runs, colours, axis, "train/agreement", " agreement", "solid", 1)],
                 Marks = switches,
             },
             new Chart
@@ -80,35 +89,59 @@ internal static class RunCharts
                 Panels = [new("tokens/s"), new("share of peak"), new("memory, MiB")],
                 Lines =
                 [
-                    .. Each(runs, colours, "perf/tokens_per_second", " tokens/s", "solid", 0),
-                    .. Each(runs, colours, "perf/mfu", " share of peak", "solid", 1),
-                    .. Each(runs, colours, "perf/resident_mib", " MiB", "solid", 2),
+                    .. Each(runs, colours, axis, "perf/tokens_per_second", " tokens/s", "solid", 0),
+                    .. Each(runs, colours, axis, "perf/mfu", " share of peak", "solid", 1),
+                    .. Each(runs, colours, axis, "perf/resident_mib", " MiB", "solid", 2),
                 ],
             },
         ]);
     }
 
     /// <summary>Validation loss by domain, one chart each.</summary>
-    public static IEnumerable<Chart> Domains(IReadOnlyList<RunView> runs, IReadOnlyDictionary<string, string> colours) =>
-        WithContent(runs.SelectMany(run => run.Series.Keys).Distinct()
+    /// <param name="runs">Runs to draw.</param>
+    /// <param name="colours">As from <see cref="Colours"/>, of all runs.</param>
+    /// <param name="axis">What to draw them against.</param>
+    public static IEnumerable<Chart> Domains(IReadOnlyList<RunView> runs, IReadOnlyDictionary<string, string> colours, RunAxis axis) =>
+        WithContent(axis, runs.SelectMany(run => run.Series.Keys).Distinct()
             .Where(name => name.Split('/') is ["valid", not "bucket", "loss"]).Order(StringComparer.Ordinal)
-            .Select(name => Small("domain-" + name.Split('/')[1], name.Split('/')[1], name, runs, colours)));
+            .Select(name => Small("domain-" + name.Split('/')[1], name.Split('/')[1], name, runs, colours, axis)));
 
     /// <summary>Validation loss by difficulty for the teacher of <c>evaluation.buckets</c>, one chart each.</summary>
-    public static IEnumerable<Chart> Difficulty(IReadOnlyList<RunView> runs, IReadOnlyDictionary<string, string> colours) =>
-        WithContent(Buckets.Select(bucket => Small("bucket-" + bucket, bucket + " tokens", $"valid/bucket/{bucket}/loss", runs, colours)));
+    /// <param name="runs">Runs to draw.</param>
+    /// <param name="colours">As from <see cref="Colours"/>, of all runs.</param>
+    /// <param name="axis">What to draw them against.</param>
+    public static IEnumerable<Chart> Difficulty(IReadOnlyList<RunView> runs, IReadOnlyDictionary<string, string> colours, RunAxis axis) =>
+        WithContent(axis, Buckets.Select(bucket => Small("bucket-" + bucket, bucket + " tokens", $"valid/bucket/{bucket}/loss", runs, colours, axis)));
 
-    private static Chart Small(string id, string title, string series, IReadOnlyList<RunView> runs, IReadOnlyDictionary<string, string> colours) => new()
+    private static Chart Small(string id, string title, string series, IReadOnlyList<RunView> runs, IReadOnlyDictionary<string, string> colours, RunAxis axis) => new()
     {
         Id = id,
         Title = title,
         Panels = [new("nats per token", SkipsFirstFall: true)],
-        Lines = [.. Each(runs, colours, series, "", "solid", 0)],
+        Lines = [.. Each(runs, colours, axis, series, "", "solid", 0)],
     };
 
-    private static IEnumerable<ChartLine> Each(IReadOnlyList<RunView> runs, IReadOnlyDictionary<string, string> colours, string series, string suffix, string dash, int panel) =>
-        runs.Select(run => new ChartLine(run.Name + suffix, colours[run.Arm], dash, run.Points(series), panel));
+    private static IEnumerable<ChartLine> Each(IReadOnlyList<RunView> runs, IReadOnlyDictionary<string, string> colours, RunAxis axis, string series, string suffix, string dash, int panel) =>
+        runs.Select(run => new ChartLine(run.Name + suffix, colours[run.Arm], dash, RunScale.Of(run, axis).Place(run.Points(series)), panel));
 
-    private static IEnumerable<Chart> WithContent(IEnumerable<Chart> charts) =>
-        charts.Select(chart => chart with { Lines = [.. chart.Lines.Where(line => line.Points.Count > 0)] }).Where(chart => chart.Lines.Count > 0);
+    /// <summary>The run's loss minus the baseline's: at the same step where both were evaluated, on another axis at the same place of the baseline's curve.</summary>
+    private static IReadOnlyList<ChartPoint> Gap(Comparison pair, RunAxis axis)
+    {
+        RunScale own = RunScale.Of(pair.Run, axis);
+        if (axis == RunAxis.Steps)
+        {
+            return own.Place(pair.Gap);
+        }
+
+        IReadOnlyList<ChartPoint> baseline = RunScale.Of(pair.Baseline, axis).Place(Losses(pair.Baseline));
+        return [.. from point in own.Place(Losses(pair.Run))
+                   let level = RunScale.Interpolate(baseline, point.X)
+                   where level is not null
+                   select point with { Value = point.Value - level.Value }];
+    }
+
+    private static List<(int Step, double Value)> Losses(RunView run) => [.. run.Curve.Select(point => (point.Step, point.Value))];
+
+    private static IEnumerable<Chart> WithContent(RunAxis axis, IEnumerable<Chart> charts) =>
+        charts.Select(chart => chart with { Axis = axis, Lines = [.. chart.Lines.Where(line => line.Points.Count > 0)] }).Where(chart => chart.Lines.Count > 0);
 }

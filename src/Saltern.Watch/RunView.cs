@@ -1,4 +1,5 @@
 using Saltern.Reporting;
+using Saltern.Training;
 
 namespace Saltern.Watch;
 
@@ -68,6 +69,9 @@ public sealed record RunView
 
     /// <summary>What the run wrote at its end; null before.</summary>
     public RunResult? Result { get; init; }
+
+    /// <summary>Text that the model wrote last: of a finished run its result's, before that what <c>training.sample_text</c> left; null where there is none.</summary>
+    public RunSamples? Samples { get; init; }
 
     /// <summary>What could not be read; null where all is well.</summary>
     public string? Problem { get; init; }

@@ -59,7 +59,7 @@ public class RecipeTests
         Assert.Contains("\"arms\"", SalternProcess.Run("recipe", "schema", "--study").Output, StringComparison.Ordinal);
     }
 
-    private static string Root()
+    internal static string Root()
     {
         string? folder = AppContext.BaseDirectory;
         while (folder is not null && !File.Exists(Path.Combine(folder, "Saltern.slnx")))

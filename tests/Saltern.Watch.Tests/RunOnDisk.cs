@@ -41,7 +41,7 @@ internal sealed class RunOnDisk : IDisposable
         bool taught = distilled && step <= 40;
         string teacher = taught ? """, "train/teacher_nll":4.5,"train/kl_teacher_student":0.7,"train/agreement":0.4""" : step == 50 && distilled ? """, "event/stage1_end":40""" : "";
         string nats = loss.ToString("R", CultureInfo.InvariantCulture);
-        return $$"""{"step":{{step}},"seconds":{{step}},"cost/flops":{{step}}e9,"train/student_nll":{{nats}},"train/weight":{{(taught ? "0.667" : "0")}},"train/learning_rate":0.001,"perf/tokens_per_second":5000,"perf/mfu":0.5,"perf/resident_mib":400{{teacher}}}"""
+        return $$"""{"step":{{step}},"tokens":{{step * 2_000}},"seconds":{{step}},"cost/flops":{{step}}e9,"train/student_nll":{{nats}},"train/weight":{{(taught ? "0.667" : "0")}},"train/learning_rate":0.001,"perf/tokens_per_second":5000,"perf/mfu":0.5,"perf/resident_mib":400{{teacher}}}"""
             + "\n" + $$"""{"step":{{step}},"seconds":{{step}},"cost/flops":{{step}}e9,"valid/loss":{{nats}},"valid/wiki/loss":{{nats}},"valid/bucket/easy/loss":{{nats}}}""" + "\n";
     }
 }

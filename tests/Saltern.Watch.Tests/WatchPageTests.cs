@@ -116,6 +116,21 @@ public sealed class WatchPageTests : IAsyncLifetime, IDisposable
     }
 
     [Theory]
+    [InlineData("tokens", 100 * 2_000)]
+    [InlineData("seconds in steps", 100)]
+    [InlineData("FLOPs, the live teacher's included", 100e9)]
+    public async Task TheAxis_IsTheReadersChoice(string axis, double end)
+    {
+        IPage page = await Open();
+        await page.GetByLabel("Against").SelectOptionAsync(new SelectOptionValue { Label = axis });
+        await page.WaitForFunctionAsync("([title, end]) => { const plot = document.querySelector('#validation .js-plotly-plot'); return plot.layout.xaxis.title.text === title && plot.data[0].x.at(-1) === end && document.querySelector('#validation .xtitle')?.textContent === title; }", new object[] { axis, end });
+        // The switch after step 40 moves along, and the gap is that of equal costs, which here are equal steps.
+        Assert.Equal(0.4 * end, await page.EvaluateAsync<double>("document.querySelector('#validation .js-plotly-plot').layout.shapes.find(s => s.yref === 'paper').x0"), 1e-6 * end);
+        Assert.Equal(-0.15, await page.EvaluateAsync<double>("document.querySelector('#validation .js-plotly-plot').data[2].y.at(-1)"), 1e-9);
+        Assert.Empty(_consoleErrors);
+    }
+
+    [Theory]
     [InlineData(ColorScheme.Light, 390)]
     [InlineData(ColorScheme.Dark, 390)]
     [InlineData(ColorScheme.Dark, 1280)]
@@ -139,9 +154,12 @@ public sealed class WatchPageTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
-    public async Task WhatAModelWrote_IsShownAsText()
+    public async Task WhatAModelWrote_IsShownAsText_AndNewTextWhileTheRunGoesOn()
     {
         IPage page = await Open();
+        await File.WriteAllTextAsync(Path.Combine(_disk["SALT"], "samples.json"), """{ "step": 50, "samples": [ { "prompt": "The wind ", "text": "follows <i>nobody</i>." } ] }""", TestContext.Current.CancellationToken);
+        await page.GetByText("after step 50").WaitForAsync();
+        Assert.Contains("follows <i>nobody</i>.", await page.Locator("blockquote").Last.InnerTextAsync(), StringComparison.Ordinal);
         Assert.Contains("sees <b>the harbour</b>.", await page.Locator("blockquote").First.InnerTextAsync(), StringComparison.Ordinal);
     }
 }

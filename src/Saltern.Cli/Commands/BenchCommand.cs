@@ -22,11 +22,13 @@ public static class BenchCommand
     /// <summary>The verb.</summary>
     public static Command Create()
     {
-        var recipe = new Argument<string>("RECIPE") { Description = "YAML recipe; its data set and teacher must be there." };
-        var set = new Option<string[]>("--set") { Description = "key=value that wins over the recipe, e.g. threads=1.", DefaultValueFactory = _ => [], AllowMultipleArgumentsPerToken = true };
+        var recipe = CommonOptions.Recipe("RECIPE", "YAML recipe, or the name of one that ships; its data set and teacher must be there.");
+        Option<string[]> set = CommonOptions.Set<RunConfig>("threads=1");
         var seconds = new Option<double>("--seconds") { Description = "Time for the steps.", DefaultValueFactory = _ => 40 };
         Option<bool> json = CommonOptions.Json();
-        var command = new Command("bench", "Time a recipe's steps on this machine and show where the time goes. Writes nothing.") { recipe, set, seconds, json };
+        var command = new Verb("bench", "Time a recipe's steps on this machine and show where the time goes. Writes nothing.",
+            ["saltern bench recipes/core-salt.yaml --seconds 20"])
+        { recipe, set, seconds, json };
         command.SetAction(parsed => CommandRunner.Run(parsed.GetValue(json), (console, cancellation) =>
         {
             if (parsed.GetValue(seconds) is not (> 0 and < 86_400) and var wrong)
@@ -34,7 +36,7 @@ public static class BenchCommand
                 throw new ConfigurationException($"--seconds {wrong} is not a time between 0 and 86,400 seconds.");
             }
 
-            RunConfig config = RecipeReader.Read<RunConfig>(parsed.GetRequiredValue(recipe), [.. parsed.GetValue(set)!]);
+            RunConfig config = RecipeReader.Read<RunConfig>(ShippedRecipe.Find(parsed.GetRequiredValue(recipe)), [.. parsed.GetValue(set)!]);
             EngineSetup engine = EngineSetup.Prepare();
             console.Line("runtime: " + engine.Description);
             BenchmarkResult result = RecipeBenchmark.Run(config, engine.Threads, TimeSpan.FromSeconds(parsed.GetValue(seconds)), text => console.Line("measuring " + text), cancellation);

@@ -1,5 +1,7 @@
 using System.CommandLine;
+using System.CommandLine.Completions;
 using Saltern.Cli.Terminal;
+using Saltern.Configuration;
 using Saltern.Data;
 
 namespace Saltern.Cli.Commands;
@@ -9,6 +11,31 @@ public static class CommonOptions
 {
     /// <summary><c>--json</c>.</summary>
     public static Option<bool> Json() => new("--json") { Description = "Write the result as JSON to standard output, everything else to standard error." };
+
+    /// <summary>A recipe: a file, or one that ships, whose name is completed.</summary>
+    /// <param name="name">Shown in the help.</param>
+    /// <param name="description">What may be given.</param>
+    /// <param name="studies">Whether studies are meant; null for both.</param>
+    public static Argument<string> Recipe(string name, string description, bool? studies = false)
+    {
+        var argument = new Argument<string>(name) { Description = description };
+        argument.CompletionSources.Add(_ => ShippedRecipe.All().Where(recipe => studies is null || recipe.IsStudy == studies).Select(recipe => new CompletionItem(recipe.Name)));
+        return argument;
+    }
+
+    /// <summary><c>--set key=value …</c>, with the keys completed.</summary>
+    /// <typeparam name="T">What is set: <see cref="RunConfig"/> or another record that recipes are read into.</typeparam>
+    /// <param name="example">For the help; null for none.</param>
+    public static Option<string[]> Set<T>(string? example = "distillation.weight=0.3")
+    {
+        var option = new Option<string[]>("--set") { Description = $"key=value that wins over the recipe{(example is null ? "" : $", e.g. {example}")}.", DefaultValueFactory = _ => [], AllowMultipleArgumentsPerToken = true };
+        option.CompletionSources.Add(_ => Keys(ValueShape.Of(typeof(T)), "").Select(key => new CompletionItem(key + "=")));
+        return option;
+    }
+
+    private static IEnumerable<string> Keys(ValueShape shape, string prefix) => shape is RecordShape record
+        ? record.Keys.SelectMany(key => Keys(key.Value.Shape, prefix.Length == 0 ? key.Key : $"{prefix}.{key.Key}"))
+        : [prefix];
 
     /// <summary><c>--verify</c>.</summary>
     public static Option<bool> Verify() => new("--verify") { Description = "Read every data file whole and compare checksums, even where an earlier start has done so." };

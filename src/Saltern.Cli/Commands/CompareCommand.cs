@@ -17,7 +17,9 @@ public static class CompareCommand
         var picture = new Option<string?>("--picture") { Description = "SVG of the loss curves to write." };
         var served = new Option<int>("--students-served") { Description = "K: the teacher's cost counts by its K-th part.", DefaultValueFactory = _ => 1 };
         Option<bool> json = CommonOptions.Json();
-        var command = new Command("compare", "Say what runs saved against a baseline.") { runs, baseline, metric, report, picture, served, json };
+        var command = new Verb("compare", "Say what runs saved against a baseline.",
+            ["saltern compare runs/core-baseline runs/core-salt --report report.html"])
+        { runs, baseline, metric, report, picture, served, json };
         command.SetAction(parsed => CommandRunner.Run(parsed.GetValue(json), (console, _) =>
         {
             if (parsed.GetValue(served) < 1)

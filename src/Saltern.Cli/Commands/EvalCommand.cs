@@ -38,7 +38,9 @@ public static class EvalCommand
         var output = new Option<string?>("--out") { Description = "Folder for the result as JSON." };
         Option<bool> verify = CommonOptions.Verify(), json = CommonOptions.Json();
         var tasks = new TaskOptions();
-        var command = new Command("eval", "Measure a model on a data set, or on tasks.") { model, data, split, tokens, length, teacher, buckets, tasks.Tasks, tasks.DataFolder, tasks.Shots, tasks.Limit, output, verify, json };
+        var command = new Verb("eval", "Measure a model on a data set, or on tasks.",
+            ["saltern eval runs/core-salt", "saltern eval runs/core-salt --tasks tasks/lastword.yaml --data-dir items/"])
+        { model, data, split, tokens, length, teacher, buckets, tasks.Tasks, tasks.DataFolder, tasks.Shots, tasks.Limit, output, verify, json };
         command.SetAction(parsed => CommandRunner.Run(parsed.GetValue(json), (console, cancellation) =>
         {
             EngineSetup.Prepare();

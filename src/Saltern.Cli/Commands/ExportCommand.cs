@@ -24,7 +24,9 @@ public static class ExportCommand
         var type = new Option<string>("--dtype") { Description = "Type of the weights; q8_0 is for gguf. f32 loses nothing.", DefaultValueFactory = _ => WeightTypes.NameOf(WeightType.F32) };
         type.AcceptOnlyFromAmong([.. WeightTypes.Names]);
         var shard = new Option<double?>("--shard-gb") { Description = "hf: gigabytes (10⁹ bytes) of weights a file; more make several files with an index. 5 by default." };
-        var command = new Command("export", "Write a model for other programs: a Hugging Face folder or a GGUF file.") { model, format, output, type, shard };
+        var command = new Verb("export", "Write a model for other programs: a Hugging Face folder or a GGUF file.",
+            ["saltern export runs/core-salt --format gguf --dtype q8_0 --out salt.gguf"])
+        { model, format, output, type, shard };
         command.SetAction(parsed => CommandRunner.Run(json: false, (console, cancellation) =>
         {
             string target = parsed.GetRequiredValue(output);

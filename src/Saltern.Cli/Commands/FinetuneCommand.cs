@@ -14,15 +14,17 @@ public static class FinetuneCommand
     /// <summary>The verb.</summary>
     public static Command Create()
     {
-        var recipe = new Argument<string>("RECIPE") { Description = "YAML recipe." };
+        var recipe = CommonOptions.Recipe("RECIPE", "YAML recipe, or the name of one that ships (saltern recipe list).");
         var output = new Option<string?>("--out") { Description = "Run folder; runs/<name> by default." };
-        var set = new Option<string[]>("--set") { Description = "key=value that wins over the recipe, e.g. init_from=runs/core-salt.", DefaultValueFactory = _ => [], AllowMultipleArgumentsPerToken = true };
+        Option<string[]> set = CommonOptions.Set<FineTuneConfig>("init_from=runs/core-salt");
         var resume = new Option<bool>("--resume") { Description = "Go on from the newest whole checkpoint of the run folder." };
-        var command = new Command("finetune", "Fine-tune a model on prompt/response or chat records.") { recipe, output, set, resume };
+        var command = new Verb("finetune", "Fine-tune a model on prompt/response or chat records.",
+            ["saltern finetune recipes/finetune-arithmetic.yaml --set init_from=runs/core-salt data.path=examples.jsonl"])
+        { recipe, output, set, resume };
         command.SetAction(parsed => CommandRunner.Run(json: false, (console, cancellation) =>
         {
             string[] overrides = parsed.GetValue(set)!;
-            FineTuneConfig config = RecipeReader.Read<FineTuneConfig>(parsed.GetRequiredValue(recipe), overrides);
+            FineTuneConfig config = RecipeReader.Read<FineTuneConfig>(ShippedRecipe.Find(parsed.GetRequiredValue(recipe)), overrides);
             string folder = parsed.GetValue(output) ?? Path.Combine("runs", config.Name);
             return Run(console, config, folder, parsed.GetValue(resume), [.. overrides.Select(RecipeOverride.Parse)], cancellation);
         }));

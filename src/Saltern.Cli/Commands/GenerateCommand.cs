@@ -21,7 +21,9 @@ public static class GenerateCommand
         var topK = new Option<int>("--top-k") { Description = "Only the k most likely tokens; 0 for all.", DefaultValueFactory = _ => defaults.TopK };
         var topP = new Option<double>("--top-p") { Description = "Only the most likely tokens with this probability together; 1 for all.", DefaultValueFactory = _ => defaults.TopP };
         var seed = new Option<int>("--seed") { Description = "Decides the draws.", DefaultValueFactory = _ => defaults.Seed };
-        var command = new Command("generate", "Sample text from a model.") { model, prompt, maxTokens, temperature, topK, topP, seed };
+        var command = new Verb("generate", "Sample text from a model.",
+            ["saltern generate runs/core-salt --prompt \"Once upon a time\""])
+        { model, prompt, maxTokens, temperature, topK, topP, seed };
         command.SetAction(parsed => CommandRunner.Run(json: false, (console, cancellation) =>
         {
             var options = new SamplingOptions

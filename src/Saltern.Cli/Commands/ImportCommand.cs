@@ -14,7 +14,9 @@ public static class ImportCommand
     {
         var folder = new Argument<string>("FOLDER") { Description = "Hugging Face folder: config.json, safetensors weights and tokenizer.json of a Llama, Mistral, Qwen2, Qwen3, GPT-NeoX or GPT-2 model." };
         var output = new Option<string>("--out") { Description = "Folder to create.", Required = true };
-        var command = new Command("import", "Check a Hugging Face model and convert it to float32.") { folder, output };
+        var command = new Verb("import", "Check a Hugging Face model and convert it to float32.",
+            ["saltern import SmolLM2-135M --out models/small"])
+        { folder, output };
         command.SetAction(parsed => CommandRunner.Run(json: false, (console, cancellation) =>
         {
             string source = parsed.GetRequiredValue(folder), target = parsed.GetRequiredValue(output);

@@ -16,8 +16,8 @@ public static class PlanCommand
     /// <summary>The verb.</summary>
     public static Command Create()
     {
-        var recipe = new Argument<string>("RECIPE") { Description = "YAML recipe, or the name of one that ships; data set and teacher need not exist yet." };
-        var set = new Option<string[]>("--set") { Description = "key=value that wins over the recipe.", DefaultValueFactory = _ => [], AllowMultipleArgumentsPerToken = true };
+        var recipe = CommonOptions.Recipe("RECIPE", "YAML recipe, or the name of one that ships; data set and teacher need not exist yet.");
+        Option<string[]> set = CommonOptions.Set<RunConfig>("training.steps=500");
         var cluster = new Option<string?>("--cluster") { Description = "YAML file that describes a machine: peak, memory, network, power, prices. Without it the recipe's steps are timed here." };
         var seconds = new Option<double>("--seconds") { Description = "Time for measuring steps here; 0 leaves time out.", DefaultValueFactory = _ => 60 };
         var share = new Option<double>("--steps-share") { Description = "Share of BASELINE's steps after which SALT is assumed to reach its quality.", DefaultValueFactory = _ => 0.7 };
@@ -25,7 +25,9 @@ public static class PlanCommand
         var teacher = new Option<string?>("--teacher") { Description = "Shape (preset) of a teacher that does not exist yet." };
         var teacherSteps = new Option<int?>("--teacher-steps") { Description = "Steps of the teacher's own training; as many as the run's by default." };
         Option<bool> json = CommonOptions.Json();
-        var command = new Command("plan", "Say what a run will need and cost: memory, time, FLOPs, energy, money.") { recipe, set, cluster, seconds, share, students, teacher, teacherSteps, json };
+        var command = new Verb("plan", "Say what a run will need and cost: memory, time, FLOPs, energy, money.",
+            ["saltern plan core-salt --set data.path=data/core", "saltern plan paper-1.5b-2.8b --teacher paper-1.5b --cluster machine.yaml"])
+        { recipe, set, cluster, seconds, share, students, teacher, teacherSteps, json };
         command.SetAction(parsed => CommandRunner.Run(parsed.GetValue(json), (console, cancellation) =>
         {
             (double steps, int served) = (parsed.GetValue(share), parsed.GetValue(students));
@@ -85,7 +87,7 @@ public static class PlanCommand
         console.Line($"disk: checkpoints {Mebibytes(plan.Disk.Checkpoints)}, tokens {Mebibytes(plan.Disk.TokensRead)}{(plan.Disk.Cache > 0 ? $", soft labels {Mebibytes(plan.Disk.Cache)}" : "")}");
         if (plan.Time is TimePlan time)
         {
-            console.Line(Text($"time ({time.Source}): {Duration.Text(time.Run)}; a step {1e3 * time.PlainStep:0.0} ms{(time.TaughtStep is double taught ? Text($", with the teacher {1e3 * taught:0.0} ms") : "")}; BASELINE {Duration.Text(time.Baseline)}{(time.NetworkShare is double network ? Text($"; {100 * network:0} % of a step waits for the network") : "")}"));
+            console.Line(Text($"time ({time.Source}): {Duration.Text(time.Run)}; a step {1e3 * time.PlainStep:0.0} ms{(time.TaughtStep is double taught ? Text($", with the teacher {1e3 * taught:0.0} ms") : "")}; BASELINE {Duration.Text(time.Baseline)}{(time.ProcessorSeconds is double processor ? Text($"; processor time {Duration.Text(processor)}, at a peak of {time.MatmulPeakGflops:0} GFLOP/s") : "")}{(time.NetworkShare is double network ? Text($"; {100 * network:0} % of a step waits for the network") : "")}"));
             console.Line(Text($"{(time.Fits switch { true => "It fits into memory.", false => "It does NOT fit into memory: smaller micro-batches, training.recompute or another optimizer take less.", _ => "Whether it fits is not known." })}{(time.EnergyKwh is double energy ? Text($" Energy {energy:#,0.#} kWh.") : "")}{(time.Price is double price ? Text($" Price {price:#,0.##} {time.Currency}.") : "")}"));
         }
 

@@ -18,7 +18,9 @@ public static class PrepareCommand
         var output = new Option<string>("--out") { Description = "Data set folder to write.", Required = true };
         var percent = new Option<double>("--valid-percent") { Description = "Percentage of the documents, by hash, that is kept for validation.", DefaultValueFactory = _ => 1.0 };
         var overwrite = new Option<bool>("--overwrite") { Description = "Replace a finished data set in the folder, or begin an unfinished one anew." };
-        var command = new Command("prepare", "Turn text into token shards with domain labels and a train/validation split by document.") { valid, tokenizerFile, output, percent, overwrite };
+        var command = new Verb("prepare", "Turn text into token shards with domain labels and a train/validation split by document.",
+            ["saltern prepare --input text/ --tokenizer tokenizer.json --out data/core"])
+        { valid, tokenizerFile, output, percent, overwrite };
         corpus.AddTo(command);
         command.SetAction(parsed => CommandRunner.Run(json: false, (console, cancellation) =>
         {

@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Saltern.Cli.Terminal;
 using Saltern.Configuration;
+using Saltern.FineTuning;
 using Saltern.Studies;
 
 namespace Saltern.Cli.Commands;
@@ -13,10 +14,12 @@ public static class RecipeCommand
     /// <summary>The verb.</summary>
     public static Command Create() => new("recipe", "List, show and check recipes.") { List(), Show(), Check(), Schema() };
 
-    private static Command List()
+    private static Verb List()
     {
         Option<bool> json = CommonOptions.Json();
-        var command = new Command("list", "The recipes and studies that ship with the program.") { json };
+        var command = new Verb("list", "The recipes and studies that ship with the program.",
+            ["saltern recipe list"])
+        { json };
         command.SetAction(parsed => CommandRunner.Run(parsed.GetValue(json), (console, _) =>
         {
             IReadOnlyList<ShippedRecipe> recipes = ShippedRecipe.All();
@@ -37,12 +40,14 @@ public static class RecipeCommand
         return command;
     }
 
-    private static Command Show()
+    private static Verb Show()
     {
-        var name = new Argument<string>("NAME") { Description = "Name of a shipped recipe, or a file." };
-        Option<string[]> set = Set();
+        Argument<string> name = CommonOptions.Recipe("NAME", "Name of a shipped recipe, or a file.", studies: null);
+        Option<string[]> set = CommonOptions.Set<RunConfig>();
         var resolved = new Option<bool>("--resolved") { Description = "With every default and --set filled in, as it would stand in the run folder." };
-        var command = new Command("show", "Print a recipe.") { name, set, resolved };
+        var command = new Verb("show", "Print a recipe.",
+            ["saltern recipe show core-salt > my.yaml", "saltern recipe show core-salt --resolved --set training.steps=500"])
+        { name, set, resolved };
         command.SetAction(parsed => CommandRunner.Run(json: false, (console, _) =>
         {
             string path = ShippedRecipe.Find(parsed.GetRequiredValue(name));
@@ -52,17 +57,22 @@ public static class RecipeCommand
                 throw new ConfigurationException("--set changes what a recipe says, not its text. Add --resolved.");
             }
 
-            console.Lines.Write(parsed.GetValue(resolved) ? RecipeWriter.Write(RecipeReader.Read<RunConfig>(path, overrides)) : File.ReadAllText(path));
+            console.Lines.Write(!parsed.GetValue(resolved) ? File.ReadAllText(path)
+                : StudyPlan.IsStudy(path) ? throw new ConfigurationException($"{path} is a study: its runs' recipes are its base with each arm's keys. Resolve the base instead.")
+                : IsFineTuning(path) ? RecipeWriter.Write(RecipeReader.Read<FineTuneConfig>(path, overrides))
+                : RecipeWriter.Write(RecipeReader.Read<RunConfig>(path, overrides)));
             return ExitCode.Done;
         }));
         return command;
     }
 
-    private static Command Check()
+    private static Verb Check()
     {
-        var file = new Argument<string>("FILE") { Description = "Recipe or study." };
-        Option<string[]> set = Set();
-        var command = new Command("check", "Read a recipe or a study and list everything that is wrong with it. Data and teacher are not opened.") { file, set };
+        Argument<string> file = CommonOptions.Recipe("FILE", "Recipe or study: a file, or the name of one that ships.", studies: null);
+        Option<string[]> set = CommonOptions.Set<RunConfig>();
+        var command = new Verb("check", "Read a recipe or a study and list everything that is wrong with it. Data and teacher are not opened.",
+            ["saltern recipe check my.yaml"])
+        { file, set };
         command.SetAction(parsed => CommandRunner.Run(json: false, (console, _) =>
         {
             string path = ShippedRecipe.Find(parsed.GetRequiredValue(file));
@@ -74,6 +84,13 @@ public static class RecipeCommand
                 return ExitCode.Done;
             }
 
+            if (IsFineTuning(path))
+            {
+                FineTuneConfig tuning = RecipeReader.Read<FineTuneConfig>(path, overrides);
+                console.Line($"{path}: fine-tuning of {tuning.InitFrom} on {tuning.Data.Path}. Nothing is wrong with it.");
+                return ExitCode.Done;
+            }
+
             RunConfig config = RecipeReader.Read<RunConfig>(path, overrides);
             console.Line($"{path}: {config.Arm}, {config.Training.Steps:N0} steps of {config.Training.BatchSequences} x {config.Data.SequenceLength} tokens. Nothing is wrong with it.");
             return ExitCode.Done;
@@ -81,19 +98,32 @@ public static class RecipeCommand
         return command;
     }
 
-    private static Command Schema()
+    private static Verb Schema()
     {
         var study = new Option<bool>("--study") { Description = "Of a study instead of a recipe." };
-        var command = new Command("schema", "Print the JSON schema of a recipe, for completion in editors.") { study };
+        var tuning = new Option<bool>("--finetune") { Description = "Of a recipe of fine-tuning." };
+        var command = new Verb("schema", "Print the JSON schema of a recipe, for completion in editors.",
+            ["saltern recipe schema > saltern.schema.json"])
+        { study, tuning };
         command.SetAction(parsed => CommandRunner.Run(json: true, (_, _) =>
         {
-            JsonObject schema = parsed.GetValue(study) ? RecipeSchema.Of<StudyConfig>("Saltern study") : RecipeSchema.Of<RunConfig>("Saltern recipe");
+            JsonObject schema = (parsed.GetValue(study), parsed.GetValue(tuning)) switch
+            {
+                (true, true) => throw new ConfigurationException("--study and --finetune are two schemas. Ask for one at a time."),
+                (true, _) => RecipeSchema.Of<StudyConfig>("Saltern study"),
+                (_, true) => RecipeSchema.Of<FineTuneConfig>("Saltern recipe of fine-tuning"),
+                _ => RecipeSchema.Of<RunConfig>("Saltern recipe"),
+            };
             Output.Json(schema.ToJsonString(new JsonSerializerOptions { WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping }));
             return ExitCode.Done;
         }));
         return command;
     }
 
-    private static Option<string[]> Set() =>
-        new("--set") { Description = "key=value that wins over the recipe, e.g. distillation.weight=0.3.", DefaultValueFactory = _ => [], AllowMultipleArgumentsPerToken = true };
+    // What the keys say before they are checked: a recipe of fine-tuning names the model to begin with and no shape.
+    private static bool IsFineTuning(string path)
+    {
+        string[] lines = RecipeFile.Read(path).Split('\n');
+        return lines.Any(line => line.StartsWith("init_from:", StringComparison.Ordinal)) && !lines.Any(line => line.StartsWith("model:", StringComparison.Ordinal));
+    }
 }

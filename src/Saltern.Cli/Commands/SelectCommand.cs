@@ -23,7 +23,9 @@ public static class SelectCommand
         var balance = new Option<string?>("--balance") { Description = "'domain': choose within each domain, so that the mixture stays." };
         balance.AcceptOnlyFromAmong("domain");
         var output = new Option<string>("--out") { Description = "Folder to write.", Required = true };
-        var command = new Command("select", "Choose the samples of stage 1 by a teacher's scores.") { scores, data, share, count, k, statistic, zeros, minimum, balance, output };
+        var command = new Verb("select", "Choose the samples of stage 1 by a teacher's scores.",
+            ["saltern select --scores teach/core --share 0.3 --k 100 --out select/core"])
+        { scores, data, share, count, k, statistic, zeros, minimum, balance, output };
         command.SetAction(parsed => CommandRunner.Run(json: false, (console, _) =>
         {
             var rule = new SelectionRule

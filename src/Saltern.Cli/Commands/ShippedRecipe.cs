@@ -1,3 +1,5 @@
+using Saltern.Studies;
+
 namespace Saltern.Cli.Commands;
 
 /// <summary>A recipe or study that lies beside the program.</summary>
@@ -7,6 +9,9 @@ namespace Saltern.Cli.Commands;
 /// <param name="Path">Where it is.</param>
 public sealed record ShippedRecipe(string Name, string Purpose, string Cost, string Path)
 {
+    /// <summary>Whether it is a study: a grid of runs.</summary>
+    public bool IsStudy => StudyPlan.IsStudy(Path);
+
     private const string PurposeMark = "# Purpose: ", CostMark = "# Cost: ";
 
     private static string Folder => System.IO.Path.Combine(AppContext.BaseDirectory, "recipes");

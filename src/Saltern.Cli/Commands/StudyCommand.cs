@@ -17,7 +17,7 @@ public static class StudyCommand
     /// <summary>The verb.</summary>
     public static Command Create()
     {
-        var study = new Argument<string>("STUDY") { Description = "YAML study: base recipe, arms, seeds." };
+        var study = CommonOptions.Recipe("STUDY", "YAML study (base recipe, arms, seeds), or the name of one that ships.", studies: true);
         var output = new Option<string?>("--out") { Description = "Folder of results, report and verdict; studies/<name> by default." };
         var runs = new Option<string?>("--runs") { Description = "Folder of the runs with their weights; runs/<name> by default." };
         var set = new Option<string[]>("--set") { Description = "key=value that wins over the base recipe; an arm's own keys win over it.", DefaultValueFactory = _ => [], AllowMultipleArgumentsPerToken = true };
@@ -27,10 +27,12 @@ public static class StudyCommand
         times.AcceptOnlyFromAmong("auto", "now", "never");
         var resume = new Option<bool>("--resume") { Description = "Go on with a study that has begun; finished runs are never repeated." };
         Option<bool> json = CommonOptions.Json();
-        var command = new Command("study", "Train a grid of runs and say what each arm saved.") { study, output, runs, set, arms, seeds, times, resume, json };
+        var command = new Verb("study", "Train a grid of runs and say what each arm saved.",
+            ["saltern study recipes/studies/dotnet-docs-study.yaml --resume"])
+        { study, output, runs, set, arms, seeds, times, resume, json };
         command.SetAction(parsed => CommandRunner.Run(parsed.GetValue(json), (console, cancellation) =>
         {
-            string file = parsed.GetRequiredValue(study);
+            string file = ShippedRecipe.Find(parsed.GetRequiredValue(study));
             StudyPlan plan = StudyPlan.Read(file, parsed.GetValue(set)!);
             string folder = parsed.GetValue(output) ?? Path.Combine("studies", plan.Config.Name);
             if (Directory.Exists(folder) && Directory.EnumerateFileSystemEntries(folder).Any() && !parsed.GetValue(resume))

@@ -17,7 +17,7 @@ public static class TeachCommand
         var teacher = new Option<string>("--teacher") { Description = "Run folder, checkpoint folder or Hugging Face folder.", Required = true };
         var step = new Option<int?>("--step") { Description = "Step of a checkpoint that the run folder kept (training.keep_steps); the newest by default." };
         var recipe = new Option<string?>("--recipe") { Description = "Recipe whose samples are gone over." };
-        var set = new Option<string[]>("--set") { Description = "key=value that wins over the recipe.", DefaultValueFactory = _ => [], AllowMultipleArgumentsPerToken = true };
+        Option<string[]> set = CommonOptions.Set<RunConfig>(example: null);
         var stage1Only = new Option<bool>("--stage1-only") { Description = "Only the samples that the recipe's stage 1 can draw." };
         var data = new Option<string?>("--data") { Description = "Data set folder, instead of a recipe." };
         var length = new Option<int?>("--sequence-length") { Description = "Tokens of a sample, with --data." };
@@ -31,13 +31,14 @@ public static class TeachCommand
         var temperature = new Option<double?>("--temperature") { Description = "Divides the teacher's logits; the recipe's by default, else 1." };
         var bytes = new Option<double?>("--bytes") { Description = "Bytes of a position on average; 40 up to a vocabulary of 65,536, else 64." };
         var threads = new Option<int?>("--threads") { Description = "Threads; all cores by default." };
-        var command = new Command("teach", "Let a teacher go over samples once: soft labels, scores and difficulty for later runs.")
+        var command = new Verb("teach", "Let a teacher go over samples once: soft labels, scores and difficulty for later runs.",
+            ["saltern teach --teacher runs/core-teacher --recipe recipes/core-salt-cached.yaml --stage1-only --out teach/core"])
         {
             teacher, step, recipe, set, stage1Only, data, length, output, mode, draws, sampling, seed, keep, temperature, bytes, threads,
         };
         command.SetAction(parsed => CommandRunner.Run(json: false, (console, cancellation) =>
         {
-            string? path = parsed.GetValue(recipe);
+            string? path = parsed.GetValue(recipe) is string named ? ShippedRecipe.Find(named) : null;
             RunConfig? config = path is null ? null : RecipeReader.Read<RunConfig>(path, parsed.GetValue(set)!);
             var request = new TeachRequest
             {

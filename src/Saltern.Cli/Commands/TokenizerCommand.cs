@@ -12,7 +12,7 @@ public static class TokenizerCommand
     /// <summary>The verb.</summary>
     public static Command Create() => new("tokenizer", "Train a byte-level BPE tokenizer, or look at one.") { Train(), Show() };
 
-    private static Command Train()
+    private static Verb Train()
     {
         var corpus = new CorpusOptions();
         var vocabulary = new Option<int>("--vocab") { Description = "Number of token ids, special tokens included.", Required = true };
@@ -21,7 +21,9 @@ public static class TokenizerCommand
         var pattern = new Option<SplitPattern>("--pattern") { Description = "How text is split into words before merging.", DefaultValueFactory = _ => SplitPattern.Llama3 };
         var special = new Option<string[]>("--special") { Description = "Special tokens; one must be a name that ends a text, such as <|endoftext|> or </s>.", DefaultValueFactory = _ => ["<|endoftext|>"], AllowMultipleArgumentsPerToken = true };
         var sentinels = new Option<int>("--sentinels") { Description = "Sentinel tokens <extra_id_0> … for span corruption, after the special ones.", DefaultValueFactory = _ => 0 };
-        var command = new Command("train", "Learn a byte-level BPE tokenizer from text.") { vocabulary, output, frequency, pattern, special, sentinels };
+        var command = new Verb("train", "Learn a byte-level BPE tokenizer from text.",
+            ["saltern tokenizer train --input text/ --vocab 4096 --out tokenizer.json"])
+        { vocabulary, output, frequency, pattern, special, sentinels };
         corpus.AddTo(command);
         command.SetAction(parsed => CommandRunner.Run(json: false, (console, cancellation) =>
         {
@@ -56,11 +58,13 @@ public static class TokenizerCommand
         return command;
     }
 
-    private static Command Show()
+    private static Verb Show()
     {
         var file = new Argument<string>("FILE") { Description = "tokenizer.json" };
         var text = new Option<string?>("--text") { Description = "Text to encode." };
-        var command = new Command("show", "Describe a tokenizer, and how it splits a text.") { file, text };
+        var command = new Verb("show", "Describe a tokenizer, and how it splits a text.",
+            ["saltern tokenizer show tokenizer.json --text \"Hello, world\""])
+        { file, text };
         command.SetAction(parsed => CommandRunner.Run(json: false, (console, _) =>
         {
             BpeTokenizer tokenizer = BpeTokenizer.Load(parsed.GetRequiredValue(file));

@@ -16,14 +16,16 @@ public static class TrainCommand
     /// <summary>The verb.</summary>
     public static Command Create()
     {
-        var recipe = new Argument<string>("RECIPE") { Description = "YAML recipe." };
+        var recipe = CommonOptions.Recipe("RECIPE", "YAML recipe, or the name of one that ships (saltern recipe list).");
         var output = new Option<string?>("--out") { Description = "Run folder; runs/<name> by default." };
-        var set = new Option<string[]>("--set") { Description = "key=value that wins over the recipe, e.g. distillation.weight=0.3.", DefaultValueFactory = _ => [], AllowMultipleArgumentsPerToken = true };
+        Option<string[]> set = CommonOptions.Set<RunConfig>();
         var resume = new Option<bool>("--resume") { Description = "Go on from the newest whole checkpoint of the run folder." };
         var device = new Option<string?>("--device") { Description = "Where to compute." };
         device.AcceptOnlyFromAmong("cpu", "cuda");
         Option<bool> verify = CommonOptions.Verify();
-        var command = new Command(Name, "Train one model by a recipe.") { recipe, output, set, resume, device, verify };
+        var command = new Verb(Name, "Train one model by a recipe.",
+            ["saltern train recipes/core-salt.yaml --set data.path=data/core training.steps=500", "saltern train recipes/core-salt.yaml --resume"])
+        { recipe, output, set, resume, device, verify };
         command.SetAction(parsed => RankProcess.Run((rank, console, cancellation) =>
         {
             List<string> overrides = [.. parsed.GetValue(set)!];
@@ -32,7 +34,7 @@ public static class TrainCommand
                 overrides.Add("device=" + chosen);
             }
 
-            RunConfig config = RecipeReader.Read<RunConfig>(parsed.GetRequiredValue(recipe), overrides);
+            RunConfig config = RecipeReader.Read<RunConfig>(ShippedRecipe.Find(parsed.GetRequiredValue(recipe)), overrides);
             string folder = parsed.GetValue(output) ?? Path.Combine("runs", config.Name);
             return Run(rank, console, config, folder, parsed.GetValue(resume), parsed.GetValue(verify), [.. overrides.Select(RecipeOverride.Parse)], cancellation);
         }));

@@ -19,7 +19,9 @@ public static class WatchCommand
         // The number again, not the constant: reading that would load the web parts for every verb's parser.
         var port = new Option<int>("--port") { Description = "Port to listen on; 0 takes any free one.", DefaultValueFactory = _ => 5077 };
         var host = new Option<string>("--host") { Description = "IP address to listen on. Any other than loopback gets a token, which the printed address contains.", DefaultValueFactory = _ => "127.0.0.1" };
-        var command = new Command("watch", "Show runs in the browser, live or finished; reads only their folders.") { runs, port, host };
+        var command = new Verb("watch", "Show runs in the browser, live or finished; reads only their folders.",
+            ["saltern watch runs/core-baseline runs/core-salt"])
+        { runs, port, host };
         command.SetAction(parsed => CommandRunner.Run(json: false, (console, interrupted) =>
             Serve(parsed.GetValue(runs)!, parsed.GetValue(host)!, parsed.GetValue(port), console, interrupted).GetAwaiter().GetResult()));
         return command;

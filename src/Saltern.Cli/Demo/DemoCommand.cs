@@ -15,7 +15,9 @@ public static class DemoCommand
         var seed = new Option<int>("--seed") { Description = "Decides initial weights and order of samples.", DefaultValueFactory = _ => 1 };
         var output = new Option<string?>("--out") { Description = "Folder for everything that is made; runs/demo, or the next free runs/demo-N, by default." };
         Option<bool> json = CommonOptions.Json();
-        var command = new Command("demo", "Train a teacher, then a student with and without it side by side, and say what it saved.") { minutes, text, seed, output, json };
+        var command = new Verb("demo", "Train a teacher, then a student with and without it side by side, and say what it saved.",
+            ["saltern demo", "saltern demo --minutes 10 --text notes/ --out runs/notes"])
+        { minutes, text, seed, output, json };
         command.SetAction(parsed => CommandRunner.Run(parsed.GetValue(json), (console, cancellation) =>
         {
             DemoPlan plan = DemoPlan.ForMinutes(parsed.GetValue(minutes));

@@ -1,6 +1,7 @@
 namespace Saltern.Cli.Terminal;
 
 /// <summary>Where a command's words go: results to standard output, or to standard error where that is kept for JSON.</summary>
+/// <remarks>No colours are written anywhere, so NO_COLOR (no-color.org) has nothing to switch off; lines are redrawn by carriage return alone, and on terminals only.</remarks>
 public sealed class Output
 {
     /// <summary>Decides by whether the command was asked for JSON.</summary>
@@ -8,7 +9,7 @@ public sealed class Output
     {
         IsJson = json;
         Lines = json ? Console.Error : Console.Out;
-        IsInteractive = !(json ? Console.IsErrorRedirected : Console.IsOutputRedirected);
+        IsInteractive = !(json ? Console.IsErrorRedirected : Console.IsOutputRedirected) && Environment.GetEnvironmentVariable("TERM") != "dumb";
     }
 
     private Output(TextWriter lines) => Lines = lines;

@@ -72,7 +72,8 @@ public sealed unsafe class CheckpointContent : IDisposable
         float* to = _copy!.Start + at;
         Buffer.MemoryCopy((void*)TensorAddress.Of(here), to, count * sizeof(float), count * sizeof(float));
         at += count;
-        nint address = (nint)to;
-        return (name, shape, () => new ReadOnlySpan<byte>((void*)address, checked((int)(count * sizeof(float)))).ToArray());
+        // Written from where it lies: arrays of these bytes would be as much again, as garbage.
+        var bytes = new NativeBytes((nint)to, checked((int)(count * sizeof(float))));
+        return (name, shape, () => bytes.Memory);
     }
 }

@@ -25,8 +25,11 @@ public sealed record TimePlan
     /// <summary>Part of a plain step that waits for the network; null on one rank.</summary>
     public double? NetworkShare { get; init; }
 
-    /// <summary>Processor time of the run, seconds: its steps and evaluations times the threads; null for a described machine.</summary>
+    /// <summary>Processor time of the run, seconds: that of its steps and evaluations, and of starting it; null for a described machine. Other programs on the machine hardly change it.</summary>
     public double? ProcessorSeconds { get; init; }
+
+    /// <summary>Peak of matrix products while the steps were measured, GFLOP/s; null for a described machine.</summary>
+    public double? MatmulPeakGflops { get; init; }
 
     /// <summary>Whether the memory of one rank is enough; null where that is not known.</summary>
     public bool? Fits { get; init; }
@@ -49,7 +52,9 @@ public sealed record TimePlan
     public static TimePlan Measured(RunConfig recipe, CostPlan cost, MemoryPlan memory, BenchmarkResult measured, ClusterConfig? prices)
     {
         double plain = measured.Plain.StepSeconds, taught = measured.Distilling?.StepSeconds ?? plain;
-        double evaluations = measured.EvaluationSeconds * (((double)recipe.Training.Steps / recipe.Training.EvaluateEvery) + ((double)recipe.Training.FinalEvaluationTokens / recipe.Training.EvaluationTokens));
+        double plainProcessor = measured.Plain.ProcessorSeconds, taughtProcessor = measured.Distilling?.ProcessorSeconds ?? plainProcessor;
+        double evaluationCount = ((double)recipe.Training.Steps / recipe.Training.EvaluateEvery) + ((double)recipe.Training.FinalEvaluationTokens / recipe.Training.EvaluationTokens);
+        double evaluations = measured.EvaluationSeconds * evaluationCount;
         double run = (cost.TaughtSteps * taught) + ((cost.Steps - cost.TaughtSteps) * plain) + evaluations;
         var plan = new TimePlan
         {
@@ -58,7 +63,8 @@ public sealed record TimePlan
             TaughtStep = measured.Distilling?.StepSeconds,
             Run = run,
             Baseline = (cost.Steps * plain) + evaluations,
-            ProcessorSeconds = run * measured.Machine.Threads,
+            ProcessorSeconds = (cost.TaughtSteps * taughtProcessor) + ((cost.Steps - cost.TaughtSteps) * plainProcessor) + (evaluationCount * measured.EvaluationProcessorSeconds) + measured.OverheadProcessorSeconds,
+            MatmulPeakGflops = measured.Machine.MatmulPeakGflops,
             Fits = memory.Bytes < GC.GetGCMemoryInfo().TotalAvailableMemoryBytes,
         };
         return prices is null ? plan : plan.Priced(prices);

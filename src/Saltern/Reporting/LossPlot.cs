@@ -20,7 +20,13 @@ internal static class LossPlot
     /// <summary>The first fall of a loss is ten times its later differences; the vertical axis covers what comes after this share of the run.</summary>
     public const double ShareBeforeAxis = 0.2;
 
-    public static PlotModel Build(Verdict verdict, IReadOnlyList<ReportArm> arms, PlotCost cost, PlotSize size)
+    /// <summary>The model.</summary>
+    /// <param name="verdict">What was found.</param>
+    /// <param name="arms">Arms to draw; their indices decide colours and dashes.</param>
+    /// <param name="cost">The horizontal axis.</param>
+    /// <param name="size">Size to draw it in.</param>
+    /// <param name="legend">Whether the lines are named in the picture; else the page does so.</param>
+    public static PlotModel Build(Verdict verdict, IReadOnlyList<ReportArm> arms, PlotCost cost, PlotSize size, bool legend = true)
     {
         PlotModel model = PlotCanvas.Create(size);
         double largest = LargestCost(arms, verdict.Metric, cost);
@@ -35,7 +41,11 @@ internal static class LossPlot
         bool falls = verdict.Metric.LowerIsBetter;
         model.Axes.Add(PlotCanvas.Axis(AxisPosition.Bottom, costName, 0, largest / divisor));
         model.Axes.Add(PlotCanvas.Axis(AxisPosition.Left, verdict.Metric.Axis, low, high));
-        model.Legends.Add(PlotCanvas.Legend(size, falls ? LegendPosition.RightTop : LegendPosition.RightBottom));
+        if (legend)
+        {
+            model.Legends.Add(PlotCanvas.Legend(size, falls ? LegendPosition.RightTop : LegendPosition.RightBottom));
+        }
+
 
         AddTarget(model, verdict, largest / divisor, size);
         foreach (ReportArm arm in arms)
@@ -44,9 +54,9 @@ internal static class LossPlot
         }
 
         AddTeacher(model, verdict, arms, largest / divisor, size);
-        foreach (ReportArm arm in arms)
+        foreach ((int place, ReportArm arm) in arms.Index())
         {
-            AddCrossing(model, verdict, arm, cost, divisor, new DataPoint(largest / divisor, low), size.Font * 1.3 * (arms.Count - arm.Index));
+            AddCrossing(model, verdict, arm, cost, divisor, new DataPoint(largest / divisor, low), size.Font * 1.3 * (arms.Count - place));
         }
 
         return model;

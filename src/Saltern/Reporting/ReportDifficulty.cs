@@ -27,7 +27,9 @@ internal static class ReportDifficulty
         return Html.Section("By difficulty",
             Html.Element("p", "note", "Tokens are sorted by the teacher's own loss into three parts of equal size (on training text). Students are compared with students: the teacher itself looks too good on easy tokens and too bad on hard ones by construction."),
             Finals(arms[0], measured),
-            Html.Element("div", "", [.. measured.Select(arm => Curves(arms[0], arm))]));
+            measured.Length > ReportOverview.MostArmsInFull
+                ? Html.Details("Along the run, arm by arm", [.. measured.Select(arm => Curves(arms[0], arm))])
+                : Html.Element("div", "", [.. measured.Select(arm => Curves(arms[0], arm))]));
     }
 
     /// <summary>Mean over seeds of the arm's value minus the baseline's at the steps that both evaluated.</summary>
@@ -51,8 +53,11 @@ internal static class ReportDifficulty
 
     private static XElement Finals(ReportArm baseline, ReportArm[] arms) =>
         Html.Table("Final loss on the whole validation set by difficulty, nats per token, and its difference from the baseline's (95 % interval over seeds)",
-            ["tokens", baseline.Label, .. arms.Select(arm => arm.Label)],
-            Buckets.Select(bucket => new[] { bucket, Figures.Loss(baseline.Runs.Average(run => Final(run, bucket))) }.Concat(arms.Select(arm => FinalDifference(baseline, arm, bucket)))));
+            ["", .. Buckets.Select(bucket => bucket + " tokens")],
+            [
+                [baseline.Label, .. Buckets.Select(bucket => Figures.Loss(baseline.Runs.Average(run => Final(run, bucket))))],
+                .. arms.Select(arm => (string[])[arm.Label, .. Buckets.Select(bucket => FinalDifference(baseline, arm, bucket))]),
+            ]);
 
     private static double? Final(RunRecord run, string bucket) => run.Result.Final?.Buckets.FirstOrDefault(part => part.Unit == "tokens" && part.Bucket == bucket)?.Loss;
 

@@ -23,6 +23,21 @@ internal static class ReportFigures
             CurveTable(verdict.Metric, arms, cost));
     }
 
+    /// <summary>Each arm's curve beside the baseline's in a picture of its own: more lines than a handful cannot be told apart.</summary>
+    public static XElement Multiples(Verdict verdict, IReadOnlyList<ReportArm> arms, PlotCost cost)
+    {
+        string against = cost switch { PlotCost.Seconds => "training time", PlotCost.Flops => "arithmetic", _ => "steps" };
+        return Html.Element("figure", "spread",
+            Html.Element("figcaption", "", $"{verdict.Metric.Title} against {against}, each arm beside {arms[0].Label}"),
+            Html.Element("div", "columns multiples",
+            [
+                .. arms.Skip(1).Select(arm => Html.Element("div", "", Html.Element("h3", "", arm.Label), WithoutNamespace(PlotCanvas.Draw(
+                    LossPlot.Build(verdict, [arms[0], arm], cost, PlotSize.Narrow, legend: false), PlotSize.Narrow, $"{cost.ToString().ToLowerInvariant()}-{arm.Index}", $"{arm.Label} and {arms[0].Label}", arm.Verdict!.SentenceFree)))),
+            ]),
+            Html.Element("p", "note", $"Dashed: {arms[0].Label}; thin lines single seeds; dotted and grey the teacher's loss. Each vertical axis is cut to what comes after the first {Figures.Format(100 * LossPlot.ShareBeforeAxis, "0")} % of the steps."),
+            Html.Details("Data behind these plots", CurveTable(verdict.Metric, arms, cost)));
+    }
+
     public static XElement Schedules(VerdictMetric metric, IReadOnlyList<ReportArm> arms) =>
         Figure("schedule", "The teacher's weight ω and the learning rate against steps",
             "ω falls to 0 where the teacher leaves; the learning rate runs straight through.",

@@ -27,7 +27,7 @@ public static class ReportPage
         ArgumentNullException.ThrowIfNull(baselines);
         ArgumentNullException.ThrowIfNull(others);
         IReadOnlyList<ReportArm> arms = ReportArm.Of(verdict, baselines, others);
-        string title = $"{string.Join(", ", verdict.Runs.Select(run => run.Label))} against {verdict.Baseline.Label}";
+        string title = ReportOverview.Title(verdict);
         XElement page = new("html", new XAttribute("lang", "en"),
             new XElement("head",
                 new XElement("meta", new XAttribute("charset", "utf-8")),
@@ -39,27 +39,32 @@ public static class ReportPage
         return "<!DOCTYPE html>\n" + ReportFile.Serialise(page);
     }
 
-    private static XElement Body(Verdict verdict, IReadOnlyList<ReportArm> arms, string title, XElement? fineTuning) =>
-        Html.Element("main", "",
+    // With few arms the sentences come first and the curves carry them; with many a summary, and a picture of all verdicts.
+    private static XElement Body(Verdict verdict, IReadOnlyList<ReportArm> arms, string title, XElement? fineTuning)
+    {
+        bool many = ReportOverview.Fits(verdict);
+        return Html.Element("main", "",
             Html.Element("h1", "", title),
-            Html.Element("div", verdict.Runs.Count == 1 ? "verdict" : "verdict several", [.. verdict.Runs.SelectMany(Sentences)]),
-            Html.Element("div", "", [.. verdict.Warnings.Select(warning => Html.Element("p", "warning", warning))]),
-            ReportFigures.Curves(verdict, arms, PlotCost.Steps),
+            many ? ReportOverview.Verdict(verdict)
+                : Html.Element("div", verdict.Runs.Count == 1 ? "verdict" : "verdict several", [.. verdict.Runs.SelectMany(ReportOverview.Sentences)]),
+            many ? ForestPlot.Figure(verdict) : null,
+            ReportOverview.Warnings(verdict),
+            many ? ReportFigures.Multiples(verdict, arms, PlotCost.Steps) : ReportFigures.Curves(verdict, arms, PlotCost.Steps),
             ReportFigures.Schedules(verdict.Metric, arms),
+            many ? ReportOverview.ArmByArm(verdict) : null,
             Html.Section("The figures", ReportTables.Finals(verdict, arms), ReportTables.Ratios(verdict), Explanation(verdict), ReportTables.Seeds(verdict)),
             ReportTables.Domains(arms) is { } domains ? Html.Section("By domain", domains) : null,
             ReportDifficulty.Section(arms),
             ReportSwitch.Section(arms),
             fineTuning,
-            Html.Section("Against what it cost",
+            many ? Html.Section("Against what it cost", Html.Details("Arm by arm", ReportFigures.Multiples(verdict, arms, PlotCost.Flops)))
+            : Html.Section("Against what it cost",
                 verdict.SecondsComparable ? ReportFigures.Curves(verdict, arms, PlotCost.Seconds) : null,
                 ReportFigures.Curves(verdict, arms, PlotCost.Flops)),
-            ReportProvenance.Samples(arms),
+            ReportProvenance.Samples(arms, many ? ReportOverview.Best(verdict)?.Label : null),
             ReportProvenance.Section(arms),
             Html.Element("footer", "", "Written by Saltern. Losses in nats per token; 95 % intervals by Student's t over paired seeds, standard errors by document."));
-
-    private static IEnumerable<XElement> Sentences(VerdictRun run) =>
-        [Html.Element("p", "free", run.SentenceFree), Html.Element("p", "charged", run.SentenceCharged)];
+    }
 
     private static XElement Explanation(Verdict verdict) =>
         Html.Element("p", "note",

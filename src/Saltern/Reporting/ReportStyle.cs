@@ -18,6 +18,8 @@ internal static class ReportStyle
         .verdict p{margin:0 0 10px}
         .verdict .free{font-size:1.35rem;line-height:1.4;font-weight:600;text-wrap:pretty}
         .verdict.several .free{font-size:1.08rem}
+        .verdict.overview .best{font-size:1.15rem}
+        .arms .free{font-weight:600;margin:14px 0 2px}.arms .charged{color:var(--muted);margin:0}
         .verdict .charged{color:var(--muted);font-size:1.02rem}
         .warning{border-left:4px solid var(--line5);padding:6px 12px;margin:8px 0;background:var(--card)}
         figure,.sample{margin:20px 0;padding:14px;background:var(--card);border:1px solid var(--grid);border-radius:8px}
@@ -38,12 +40,14 @@ internal static class ReportStyle
         tbody th{font-weight:600}
         pre{overflow-x:auto;padding:12px;background:var(--card);border:1px solid var(--grid);border-radius:8px;font-size:.82rem}
         .columns{display:grid;grid-template-columns:repeat(auto-fit,minmax(220px,1fr));gap:16px}
+        .multiples{grid-template-columns:repeat(auto-fill,minmax(260px,1fr));gap:10px}
+        .words td{white-space:normal;overflow-wrap:anywhere}
         .text{margin:0;white-space:pre-wrap;overflow-wrap:anywhere;font-size:.92rem}
         .prompt{margin:0 0 10px;overflow-wrap:anywhere}
         footer{margin-top:40px;color:var(--muted);font-size:.85rem}
         @media screen and (max-width:600px){main{padding:16px 12px 32px}.wide{display:none}.narrow{display:block}
         figure,.sample{padding:10px 6px}.verdict .free{font-size:1.15rem}th,td{padding:6px 8px}}
-        @media print{:root{--page:#fff}body{font-size:10.5pt}main{max-width:none;padding:0}figure,.sample,tr{break-inside:avoid}h2{break-after:avoid}
+        @media print{:root{--page:#fff}body{font-size:10.5pt}main{max-width:none;padding:0}figure,.sample,tr,.multiples div{break-inside:avoid}figure.spread{break-inside:auto}h2{break-after:avoid}
         .scroll{overflow:visible;border:0}th,td{padding:3px 5px;white-space:normal}table{font-size:8.5pt}details:not([open]){display:none}}
         """;
 }

@@ -32,8 +32,8 @@ internal static class ReportTables
             ("FLOPs, charged", run => Figures.Ratio(run.FlopsRatioTeacherCharged, run.FlopsRatioTeacherChargedInterval)),
         ];
         return Html.Table("Cost to reach the baseline's final value, over the baseline's own: below 1 is a saving",
-            ["", .. verdict.Runs.Select(run => run.Label)],
-            rows.Select(row => new[] { row.Name }.Concat(verdict.Runs.Select(row.Of))));
+            ["", .. rows.Select(row => row.Name)],
+            verdict.Runs.Select(run => new[] { run.Label }.Concat(rows.Select(row => row.Of(run)))));
     }
 
     public static XElement? Seeds(Verdict verdict) => verdict.Runs.All(run => run.Pairs.Count == 1) ? null :
@@ -63,10 +63,11 @@ internal static class ReportTables
         double? LossOf(ReportArm arm, string domain) =>
             arm.Runs.Average(run => run.Result.Final?.Domains.TryGetValue(domain, out DomainScores? scores) == true ? scores.Loss : (double?)null);
         return Html.Table("Final loss by domain, nats per token, and its difference from the baseline's",
-            ["domain", .. arms.SelectMany(arm => arm.Index == 0 ? [arm.Label] : new[] { arm.Label, "difference" })],
-            domains.Select(domain => new[] { domain }.Concat(arms.SelectMany(arm => arm.Index == 0
-                ? [Figures.Loss(LossOf(arm, domain))]
-                : new[] { Figures.Loss(LossOf(arm, domain)), Figures.SignedLoss(LossOf(arm, domain) - LossOf(arms[0], domain)) }))));
+            ["", .. domains.SelectMany(domain => new[] { domain, "difference" })],
+            arms.Select(arm => new[] { arm.Label }.Concat(domains.SelectMany(domain => new[]
+            {
+                Figures.Loss(LossOf(arm, domain)), arm.Index == 0 ? Figures.Absent : Figures.SignedLoss(LossOf(arm, domain) - LossOf(arms[0], domain)),
+            }))));
     }
 
     private static string Reached(VerdictRun run)

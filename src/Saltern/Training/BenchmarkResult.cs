@@ -42,6 +42,12 @@ public sealed record BenchmarkResult
     /// <summary>Seconds of one evaluation on the curve set.</summary>
     public required double EvaluationSeconds { get; init; }
 
+    /// <summary>Processor time of that evaluation, seconds, all threads together.</summary>
+    public required double EvaluationProcessorSeconds { get; init; }
+
+    /// <summary>Processor time of everything but steps and evaluations, seconds: starting, loading, compiling, measuring the peak. A run spends about as much.</summary>
+    public required double OverheadProcessorSeconds { get; init; }
+
     /// <summary>Evaluation's time over the steps' time at the recipe's <c>evaluate_every</c>.</summary>
     public required double EvaluationShare { get; init; }
 }
@@ -55,5 +61,6 @@ public sealed record BenchmarkResult
 /// <param name="PeakMemoryBytes">High-water mark of the process while these steps ran; null where the system does not say.</param>
 /// <param name="Parts">Mean seconds of a step's parts; what is left to the mean of the whole step is not listed.</param>
 /// <param name="OtherSeconds">Mean seconds of a step outside the parts.</param>
+/// <param name="ProcessorSeconds">Mean processor time of a step, all threads together: what other programs take from the machine does not count in it.</param>
 public sealed record BenchmarkPhase(
-    int Steps, double StepSeconds, double FastestStepSeconds, double TokensPerSecond, double ShareOfPeak, long? PeakMemoryBytes, IReadOnlyDictionary<StepPart, double> Parts, double OtherSeconds);
+    int Steps, double StepSeconds, double FastestStepSeconds, double TokensPerSecond, double ShareOfPeak, long? PeakMemoryBytes, IReadOnlyDictionary<StepPart, double> Parts, double OtherSeconds, double ProcessorSeconds);

@@ -67,6 +67,8 @@ public static class RecipeBenchmark
             Distilling = distilling?.Phase(peak),
             TeacherFlopsShare = teacherFlops,
             EvaluationSeconds = plainSteps.EvaluationSeconds,
+            EvaluationProcessorSeconds = plainSteps.ProcessorOfEvaluation,
+            OverheadProcessorSeconds = Math.Max(0, ProcessorSeconds() - plainSteps.Processor - (distilling?.Processor ?? 0)),
             EvaluationShare = plainSteps.EvaluationSeconds / (config.Training.EvaluateEvery * plainSteps.Median),
         };
     }
@@ -83,6 +85,7 @@ public static class RecipeBenchmark
         }
 
         (double flopsBefore, double teacherFlopsBefore) = (trainer.State.Flops, trainer.State.TeacherFlops);
+        double processorBefore = ProcessorSeconds();
         long start = Stopwatch.GetTimestamp();
         var seconds = new List<double>();
         StepProfile.Start();
@@ -94,24 +97,31 @@ public static class RecipeBenchmark
 
         IReadOnlyDictionary<StepPart, double> profile = StepProfile.Stop();
         double flops = (trainer.State.Flops - flopsBefore) / seconds.Count, teacherFlops = (trainer.State.TeacherFlops - teacherFlopsBefore) / seconds.Count;
+        double processor = ProcessorSeconds() - processorBefore, processorOfSteps = processor / seconds.Count;
         long evaluation = Stopwatch.GetTimestamp();
+        processorBefore = ProcessorSeconds();
         if (!trainer.HasTeacher)
         {
             ModelEvaluation.Run(student, trainer.Head, parts.Text.CurveSet, ModelEvaluation.TokenBytes(parts.Tokenizer), parts.Text.Domains.Count);
         }
 
         double evaluationSeconds = Stopwatch.GetElapsedTime(evaluation).TotalSeconds;
-        return new Measurement(seconds, flops, teacherFlops, (long)config.Training.BatchSequences * config.Data.SequenceLength, ProcessMemory.Peak(), profile, evaluationSeconds);
+        return new Measurement(seconds, flops, teacherFlops, (long)config.Training.BatchSequences * config.Data.SequenceLength, ProcessMemory.Peak(), profile, evaluationSeconds, processorOfSteps, ProcessorSeconds() - processorBefore);
     }
 
-    private sealed record Measurement(List<double> Seconds, double Flops, double TeacherFlops, long Tokens, long? PeakBytes, IReadOnlyDictionary<StepPart, double> Profile, double EvaluationSeconds)
+    private static double ProcessorSeconds() => Environment.CpuUsage.TotalTime.TotalSeconds;
+
+    private sealed record Measurement(List<double> Seconds, double Flops, double TeacherFlops, long Tokens, long? PeakBytes, IReadOnlyDictionary<StepPart, double> Profile, double EvaluationSeconds, double ProcessorOfStep, double ProcessorOfEvaluation)
     {
+        /// <summary>Processor time of all that was measured here, warm-up included.</summary>
+        public double Processor => ((Seconds.Count + WarmupSteps) * ProcessorOfStep) + ProcessorOfEvaluation;
+
         public double Median { get; } = Middle([.. Seconds.Order()]);
 
         public BenchmarkPhase Phase(double peak)
         {
             var parts = Profile.ToDictionary(part => part.Key, part => part.Value / Seconds.Count);
-            return new BenchmarkPhase(Seconds.Count, Median, Seconds.Min(), Tokens / Median, Flops / Median / peak, PeakBytes, parts, Math.Max(0, Seconds.Average() - parts.Values.Sum()));
+            return new BenchmarkPhase(Seconds.Count, Median, Seconds.Min(), Tokens / Median, Flops / Median / peak, PeakBytes, parts, Math.Max(0, Seconds.Average() - parts.Values.Sum()), ProcessorOfStep);
         }
 
         private static double Middle(double[] sorted) => (sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2;

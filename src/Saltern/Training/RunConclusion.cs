@@ -3,7 +3,6 @@ using Saltern.Checkpoints;
 using Saltern.Configuration;
 using Saltern.Data;
 using Saltern.Evaluation;
-using Saltern.Models;
 using Saltern.Reporting;
 
 namespace Saltern.Training;
@@ -65,7 +64,7 @@ internal sealed class RunConclusion(RunParts parts, Trainer trainer, RunFolder f
             Tasks = parts.Instruments is { Tasks: not null } instruments ? RunScores.Of(instruments.RunTasks(config.Name, trainer.Student, parts.Tokenizer, config.Data.SequenceLength)) : [],
             Machine = MachineDescription.Of(parts.Compute, state.Threads, state.Products, peak),
             Versions = MachineDescription.Versions(),
-            TextSamples = TextSamples(config.Seed),
+            TextSamples = RunSamples.Of(parts, trainer.Student, config.Seed),
         };
         DurableFolder.WriteText(folder.PathOf(RunFolder.ResultFile), result.ToJson());
         return result;
@@ -78,11 +77,4 @@ internal sealed class RunConclusion(RunParts parts, Trainer trainer, RunFolder f
         DurableFolder.WriteText(path, string.Concat(scores.Documents.Select(d =>
             JsonSerializer.Serialize(new { domain = domainNames[d.Document.Domain], document = d.Document.Document, tokens = d.Document.TargetCount, nll = d.Nll }) + "\n")));
     }
-
-    private IReadOnlyList<TextSample> TextSamples(int seed) => [.. parts.Text.Prompts.Select(prompt =>
-    {
-        var options = new SamplingOptions { MaxTokens = 96, Temperature = 0.7, TopP = 0.95, Seed = seed };
-        int[] added = [.. TextGenerator.Generate(trainer.Student, prompt, parts.Tokenizer.EndOfTextId, parts.Tokenizer.VocabularySize, options)];
-        return new TextSample(parts.Tokenizer.Decode(prompt), parts.Tokenizer.Decode(added));
-    })];
 }

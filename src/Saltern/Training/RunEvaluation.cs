@@ -13,7 +13,8 @@ namespace Saltern.Training;
 /// <param name="teacher">The teacher's losses on the curve set; null without soft labels and on ranks that do not evaluate.</param>
 /// <param name="tokenBytes">Bytes of each token id.</param>
 /// <param name="options">The ranks, and where words go.</param>
-internal sealed class RunEvaluation(RunConfig config, RunParts parts, Trainer trainer, RunLog log, RunFigures figures, TeacherValidation? teacher, int[] tokenBytes, TrainingRunOptions options)
+/// <param name="folder">The run folder, for samples of text.</param>
+internal sealed class RunEvaluation(RunConfig config, RunParts parts, Trainer trainer, RunLog log, RunFigures figures, TeacherValidation? teacher, int[] tokenBytes, TrainingRunOptions options, string folder)
 {
     /// <summary>Evaluates on the curve set.</summary>
     /// <returns>The loss, nats per token; the same on all ranks.</returns>
@@ -54,6 +55,11 @@ internal sealed class RunEvaluation(RunConfig config, RunParts parts, Trainer tr
         }
 
         figures.Write(log.ValidationLine(scores, parts.Text.Domains, gap, parts.Instruments?.Buckets(parts.Text.CurveSet, scores) ?? []));
+        if (config.Training.SampleText)
+        {
+            new RunSamples { Step = step, Samples = RunSamples.Of(parts, trainer.Student, config.Seed) }.Write(folder);
+        }
+
         return scores.Total.Loss;
     }
 }

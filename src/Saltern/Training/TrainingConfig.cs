@@ -40,6 +40,10 @@ public sealed record TrainingConfig : IValidated
     [DoesNotAlterNumbers]
     public int LogEvery { get; init; } = 10;
 
+    /// <summary>Whether each evaluation on the curve set also lets the model write after the data set's prompts, into <c>samples.json</c>, for <c>saltern watch</c>: 96 tokens each, a small part of an evaluation's time. A finished run has samples in any case.</summary>
+    [DoesNotAlterNumbers]
+    public bool SampleText { get; init; }
+
     /// <summary>Tokens of the curve set, evaluated along the run.</summary>
     [Range(1, int.MaxValue)]
     public int EvaluationTokens { get; init; } = 65_536;

@@ -83,7 +83,7 @@ public sealed class TrainingRun : IDisposable
             }
 
             _figures = new RunFigures(Leads ? folder : null, State.Step, options.Sinks);
-            _evaluation = new RunEvaluation(config, parts, _trainer, _log, _figures, teacherValidation, _tokenBytes, options);
+            _evaluation = new RunEvaluation(config, parts, _trainer, _log, _figures, teacherValidation, _tokenBytes, options, folder.Path);
             _saver = new RunSaver(_trainer, config, folder, parts.Text.TokenizerJson, _figures, options, folder.ResumeStep ?? 0);
         }
         catch

@@ -101,6 +101,49 @@ public class ReportPageTests
     }
 
     [Fact]
+    public void ManyArms_OpenWithASummaryAndOnePicture_AndTheSentencesFollow()
+    {
+        int[] seeds = [1, 2, 3];
+        string[] arms = ["salt-a", "salt-b", "salt-c", "rkd", "other"];
+        RunRecord[] baselines = [.. seeds.Select(seed => FakeStudy.Run("baseline", seed, 3.715 + (0.001 * seed)))];
+        RunRecord[] others = [.. arms.SelectMany((arm, i) => seeds.Take(arm == "other" ? 1 : 3).Select(seed => FakeStudy.Run(arm, seed, arm == "rkd" ? 3.8 : 3.62 - (0.01 * i) + (0.002 * seed), 250)))];
+        others = [.. others.Select(run => run.Result.Arm is "salt-a" or "salt-b" ? run with { Result = run.Result with { SecondsComparable = false } } : run)];
+        Verdict verdict = Verdict.Compute(baselines, others);
+        XElement main = Parse(ReportPage.ToHtml(verdict, baselines, others)).Descendants("main").Single();
+
+        Assert.Equal("5 arms against BASELINE", main.Element("h1")!.Value);
+        Assert.Equal("Of 5 arms against BASELINE, 3 helped, 1 harmed, 1 had fewer than 3 seeds.", main.Descendants("p").First().Value);
+        // Of those that helped, the one with the lowest loss crosses first.
+        Assert.StartsWith($"The cheapest of those: {verdict.Runs[2].Label} helped (3 seeds)", main.Descendants("p").ElementAt(1).Value, StringComparison.Ordinal);
+
+        XElement picture = main.Descendants("figure").First();
+        Assert.Equal(4, picture.Descendants("svg").First().Elements("circle").Count());
+        Assert.Contains(picture.Descendants("text"), text => text.Value == "not reached");
+        Assert.Equal(5, picture.Descendants("tbody").Single().Elements("tr").Count());
+        Assert.All(verdict.Runs, run => Assert.Contains(main.Descendants("p"), paragraph => paragraph.Value == run.SentenceFree));
+
+        // One warning for the two arms whose clocks do not compare.
+        string[] warnings = [.. main.Descendants("p").Where(paragraph => paragraph.Attribute("class")?.Value == "warning").Select(paragraph => paragraph.Value)];
+        Assert.Single(warnings, warning => warning.StartsWith($"{verdict.Runs[0].Label}, {verdict.Runs[1].Label}: seconds do not compare", StringComparison.Ordinal));
+
+        List<string> identifiers = [.. main.Descendants().Select(element => element.Attribute("id")?.Value).OfType<string>()];
+        Assert.Equal(identifiers.Count, identifiers.Distinct().Count());
+        // No table grows a column with each arm.
+        Assert.All(main.Descendants("table").Where(table => !table.Ancestors("details").Any()), table => Assert.True(table.Descendants("thead").Single().Descendants("th").Count() <= 12, table.Element("caption")!.Value));
+    }
+
+    [Fact]
+    public void CommitMachineAndVersions_AreSaidOnceWhereAllRunsShareThem()
+    {
+        RunRecord With(RunRecord run, string commit) => run with { Result = run.Result with { Versions = new Dictionary<string, string> { ["saltern"] = "0.1.0+" + commit, ["torchsharp"] = "0.107.0" } } };
+        XElement same = Parse(Page(With(Baseline, "0123456789abcdef"), With(Salt, "0123456789abcdef"))), other = Parse(Page(With(Baseline, "0123456789abcdef"), With(Salt, "fedcba9876543210")));
+        Assert.Contains(same.Descendants("p"), paragraph => paragraph.Value.StartsWith("All runs: ", StringComparison.Ordinal) && paragraph.Value.Contains("commit 01234567; versions saltern 0.1.0, torchsharp 0.107.0", StringComparison.Ordinal));
+        Assert.DoesNotContain(same.Descendants("th"), heading => heading.Value == "commit");
+        Assert.Contains(other.Descendants("th"), heading => heading.Value == "commit");
+        Assert.Contains(other.Descendants("td"), cell => cell.Value == "fedcba98");
+    }
+
+    [Fact]
     public void RunsThatHardlyBegan_AreStillShown()
     {
         RunRecord Begun(string arm) => FakeStudy.WithCurve(arm, 1, (0, 8.3)) with { Documents = [], RecipeText = "a: [broken" };

@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# Packs the tool, publishes the self-contained program and follows the container file's steps, each tried in an empty folder with an empty package cache
+# and no environment but PATH and HOME. Prints sizes and first-run times as a table. Usage: build/package-check.sh [FOLDER]   (3 GB, about ten minutes; kept if given)
+set -euo pipefail
+cd "$(dirname "$0")/.."
+work=${1:-$(mktemp -d)}
+mkdir -p "$work"
+work=$(realpath "$work")
+[ $# -gt 0 ] || trap 'rm -rf "$work"' EXIT
+dotnet=$(dirname "$(readlink -f "$(command -v dotnet)")")
+export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1
+
+size() { du -sm "$1" | cut -f1; }
+# Wall and processor seconds of a command in an empty folder; its output goes to FOLDER/NAME.txt.
+timed() {
+    local name=$1; shift
+    mkdir -p "$work/run-$name"
+    (cd "$work/run-$name" && TIMEFORMAT='%R %U %S' && { time "$@" >"$work/$name.txt" 2>&1; } 2>"$work/$name.time") || { cat "$work/$name.txt" >&2; echo "$name failed" >&2; exit 1; }
+    awk '{ printf "%.1f s (%.1f s of processor time)", $1, $2 + $3 }' "$work/$name.time"
+}
+row() { echo "| $1 | $2 | $3 |"; }
+# A text of one's own: enough for the demonstration's tokenizer.
+mkdir -p "$work/text"
+cat docs/*.md docs/decisions/*.md README.md >"$work/text/own.txt"
+
+echo "| what | size | time |"
+echo "| --- | --- | --- |"
+
+# 1. The tool, from a folder of packages into an empty place.
+packed=$(timed pack dotnet pack "$PWD/src/Saltern.Cli" -c Release -o "$work/packages" -v quiet)
+row "\`dotnet pack\`" "$(size "$work/packages") MB in $(ls "$work/packages" | wc -l) packages" "$packed"
+version=$(ls "$work/packages" | sed -n 's/^Saltern\.Cli\.\([0-9].*\)\.nupkg$/\1/p')
+printf '<configuration><packageSources><clear /><add key="here" value="%s" /></packageSources></configuration>\n' "$work/packages" >"$work/nuget.config"
+installed=$(NUGET_PACKAGES="$work/cache" DOTNET_CLI_HOME="$work/home" timed install env -i PATH="$dotnet:/usr/bin:/bin" HOME="$work/home" NUGET_PACKAGES="$work/cache" DOTNET_CLI_HOME="$work/home" DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 \
+    dotnet tool install Saltern.Cli --version "$version" --tool-path "$work/tool" --configfile "$work/nuget.config")
+row "\`dotnet tool install\` from that folder, empty cache" "$(size "$work/tool") MB" "$installed"
+row "first \`saltern --version\` of the tool" "" "$(timed tool-version env -i PATH="$dotnet:/usr/bin:/bin" HOME="$work/home" DOTNET_ROOT="$dotnet" "$work/tool/saltern" --version)"
+row "first \`saltern demo --minutes 1 --text own.txt\` of the tool" "" "$(timed tool-demo env -i PATH="$dotnet:/usr/bin:/bin" HOME="$work/home" DOTNET_ROOT="$dotnet" "$work/tool/saltern" demo --minutes 1 --text "$work/text/own.txt")"
+
+# 2. Self-contained: no .NET on the path at all.
+published=$(timed publish dotnet publish "$PWD/src/Saltern.Cli" -c Release -r linux-x64 --self-contained -o "$work/self" -v quiet)
+row "\`dotnet publish --self-contained\`" "$(size "$work/self") MB" "$published"
+row "first \`saltern --version\` of it, no .NET on the path" "" "$(timed self-version env -i PATH=/usr/bin:/bin HOME="$work/home" DOTNET_ROOT=/nowhere "$work/self/saltern" --version)"
+row "first \`saltern demo --minutes 1 --text own.txt\` of it" "" "$(timed self-demo env -i PATH=/usr/bin:/bin HOME="$work/home" DOTNET_ROOT=/nowhere "$work/self/saltern" demo --minutes 1 --text "$work/text/own.txt")"
+
+# 3. The steps of deploy/Containerfile: publish for the runtime, a link on the path, another user (where this is root).
+contained=$(timed container-publish dotnet publish "$PWD/src/Saltern.Cli" -c Release -o "$work/app" -v quiet)
+row "\`dotnet publish\` as in deploy/Containerfile" "$(size "$work/app") MB" "$contained"
+mkdir -p "$work/bin" && ln -sf "$work/app/saltern" "$work/bin/saltern"
+as=()
+if [ "$(id -u)" -eq 0 ]; then
+    as=(setpriv --reuid=nobody --regid=nogroup --clear-groups)
+    chmod -R a+rX "$work" && mkdir -p "$work/run-container" && chmod a+rwx "$work/run-container"
+fi
+row "\`saltern demo --minutes 1\` through the link$([ ${#as[@]} -eq 0 ] || echo ', as another user')" "" "$(timed container env -i PATH="$work/bin:/usr/bin:/bin" HOME=/nonexistent DOTNET_ROOT="$dotnet" "${as[@]}" saltern demo --minutes 1 --text "$work/text/own.txt")"
+
+for name in tool-demo self-demo container; do
+    grep -q "report.html" "$work/$name.txt" || { echo "$name did not end in a report" >&2; exit 1; }
+done
+echo
+echo "$(grep -m1 'model name' /proc/cpuinfo | cut -d: -f2 | xargs), $(nproc) cores, $(. /etc/os-release; echo "$PRETTY_NAME"), load $(cut -d' ' -f1 /proc/loadavg) at the end, version $version"

@@ -1,0 +1,137 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using Saltern.Configuration;
+using Saltern.FineTuning;
+using Saltern.Models;
+using Saltern.Studies;
+
+namespace Saltern.Cli.Tests;
+
+// What the head of a shipped recipe promises is what a committed run showed, or is said not to be known.
+public partial class RecipeClaimTests(Workspace workspace) : IClassFixture<Workspace>
+{
+    // Claims have two places; a figure of 4.0965 is told as 4.10.
+    private const double LossRounding = 0.005;
+
+    // Minutes are told in round numbers, and clocks differ by that much on the machine they were taken on.
+    private const double CostTolerance = 0.25;
+
+    private static readonly string[] NotKnown = ["not run yet", "not measured yet", "the paper reports", "see experiments/", "as core-salt (experiments/", "more exact matches than before"];
+
+    public static TheoryData<string> Recipes => RecipeTests.Recipes;
+
+    [Theory]
+    [MemberData(nameof(Recipes))]
+    public void TheExpectedResult_IsThatOfACommittedRun_OrSaidNotToBeKnown(string file)
+    {
+        string path = Path.Combine(Root, "recipes", file), head = Head(path);
+        Assert.All(ExperimentPath().Matches(head).Select(match => match.Value.TrimEnd('.')), named => Assert.True(Directory.Exists(Path.Combine(Root, named)), $"{file} names {named}, which is not there"));
+        Match claim = LossClaim().Match(head);
+        if (!claim.Success)
+        {
+            string expected = head[(head.IndexOf("Expected: ", StringComparison.Ordinal) + "Expected: ".Length)..];
+            Assert.True(StudyPlan.IsStudy(path) || NotKnown.Any(words => expected.StartsWith(words, StringComparison.Ordinal)), $"{file} expects '{expected}', which no test holds against a run");
+            return;
+        }
+
+        JsonElement result = Result(claim.Groups["path"].Value);
+        bool ofTeacher = claim.Groups["teacher"].Success;
+        double loss = ofTeacher ? result.GetProperty("teacher").GetProperty("final_loss").GetDouble() : result.GetProperty("final").GetProperty("loss").GetDouble();
+        Assert.Equal(double.Parse(claim.Groups["loss"].Value, CultureInfo.InvariantCulture), loss, LossRounding);
+
+        // It is the run of this recipe: as many steps on as many tokens.
+        if (!ofTeacher)
+        {
+            RunConfig recipe = RecipeReader.Read<RunConfig>(path, []);
+            Assert.Equal(recipe.Training.Steps, result.GetProperty("steps").GetInt32());
+            Assert.Equal((long)recipe.Training.Steps * recipe.Training.BatchSequences * recipe.Data.SequenceLength, result.GetProperty("tokens").GetInt64());
+            Match cost = MinutesClaim().Match(head);
+            Assert.True(cost.Success, $"{file} names no minutes");
+            Assert.Equal(cost.Groups["cores"].Value == "one core" ? 1 : 2, result.GetProperty("machine").GetProperty("threads").GetInt32());
+            double minutes = double.Parse(cost.Groups["minutes"].Value, CultureInfo.InvariantCulture), took = result.GetProperty("seconds").GetDouble() / 60;
+            // A taught run of a study shared its core with others; only what ran alone can be held to the minute from above.
+            Assert.True(minutes <= (1 + CostTolerance) * took, $"{file} says {minutes} minutes, the run took {took:0.0}");
+            Assert.True(minutes >= (1 - CostTolerance) * took || recipe.Distils, $"{file} says {minutes} minutes, the run took {took:0.0}");
+        }
+    }
+
+    [Theory]
+    [InlineData("2026-11-25-dotnet-docs-study")]
+    [InlineData("2026-11-25-salt-study")]
+    public void Studies_EndAsTheirHeadsSay(string experiment)
+    {
+        string results = Path.Combine(Root, "experiments", experiment, "results");
+        double Loss(string arm) => Directory.EnumerateFiles(Path.Combine(results, arm), "result.json", SearchOption.AllDirectories).Average(file => Parse(file).GetProperty("final").GetProperty("loss").GetDouble());
+        // Seed by seed: not every arm has all of them.
+        double Difference(string arm) => Directory.EnumerateDirectories(Path.Combine(results, arm)).Average(seed =>
+            Parse(Path.Combine(seed, "result.json")).GetProperty("final").GetProperty("loss").GetDouble() - Parse(Path.Combine(results, "BASELINE", Path.GetFileName(seed), "result.json")).GetProperty("final").GetProperty("loss").GetDouble());
+        string[] arms = [.. Directory.EnumerateDirectories(results).Select(folder => Path.GetFileName(folder)!)];
+        Assert.All(arms.Where(arm => arm.StartsWith("SALT", StringComparison.Ordinal) && !arm.Contains("-70", StringComparison.Ordinal)), arm => Assert.True(Difference(arm) < 0, arm));
+        Assert.True(Loss("RKD") > Loss("BASELINE"));
+        Assert.True(Difference("SALT-auto-70") > 0);
+    }
+
+    [Fact]
+    public void TheLearningRates_AreAsTheirStudySays()
+    {
+        double[] losses = [.. new[] { "LR-4e-3", "LR-8e-3", "LR-16e-3" }.Select(arm => Result($"experiments/2026-11-25-core-learning-rate/results/{arm}/seed-1").GetProperty("final").GetProperty("loss").GetDouble())];
+        Assert.Equal(losses[0], losses[1], 0.01);
+        Assert.True(losses[2] > losses[0] + 0.05);
+    }
+
+    [Theory]
+    [InlineData("paper-1.5b-2.8b", "paper-1.5b", 0.5)]
+    [InlineData("paper-2.8b-8.6b", "paper-2.8b", 1.0 / 3)]
+    public void ThePapersRecipes_CostWhatTheySay(string name, string teacher, double teachersShare)
+    {
+        string path = Path.Combine(Root, "recipes", name + ".yaml");
+        (int code, string output, string error) = SalternProcess.Run("plan", path, "--teacher", teacher, "--seconds", "0", "--json");
+        Assert.True(code == 0, error);
+        using var document = JsonDocument.Parse(output);
+        JsonElement cost = document.RootElement.GetProperty("plan").GetProperty("cost");
+        double baseline = cost.GetProperty("baseline").GetDouble();
+        Assert.Equal(double.Parse(FlopClaim().Match(Head(path)).Groups["flops"].Value, CultureInfo.InvariantCulture), baseline, 0.05 * baseline);
+        Assert.Equal(teachersShare, cost.GetProperty("teacher_training").GetDouble() / baseline, 0.06);
+    }
+
+    [Theory]
+    [MemberData(nameof(Recipes))]
+    public void EveryRecipeOfARun_Trains(string file)
+    {
+        string path = Path.Combine(Root, "recipes", file);
+        // Cheap ones, run short: the shape, options and schedule of the recipe on the workspace's data for three steps.
+        Assert.SkipWhen(StudyPlan.IsStudy(path) || FineTuneConfig.IsRecipe(path), "Studies and fine-tuning have tests of their own.");
+        RunConfig recipe = RecipeReader.Read<RunConfig>(path, []);
+        Assert.SkipWhen(ModelFlops.Parameters(recipe.Model.Resolve(4_096, recipe.Data.SequenceLength)) > 5_000_000, "Not for one machine.");
+        Assert.SkipWhen(recipe.Aligns || recipe.Selection is not null || recipe.Teacher?.Cache is not null, "Needs another tokenizer, a selection or a cache; TeachTests and AlignmentTests make them.");
+        string folder = workspace["claim-" + recipe.Name];
+        string[] teacher = recipe.Distils ? ["teacher.path=" + workspace["teacher"]] : [];
+        (int code, string output, string error) = SalternProcess.Run(["train", path, "--out", folder, "--set", "data.path=" + workspace["data"], "data.sequence_length=32", "threads=1", "training.steps=12", "schedule.warmup_steps=1",
+            "training.batch_sequences=4", "training.evaluate_every=6", "training.checkpoint_every=12", "training.keep_steps=[]", "training.evaluation_tokens=1000", "training.final_evaluation_tokens=2000", .. teacher]);
+        Assert.True(code == 0, error);
+        // A vocabulary of 320: ln 320 = 5.77 is where a model that knows nothing stands; a dozen steps at the recipe's rate take it below and never above.
+        Assert.InRange(Parse(Path.Combine(folder, "result.json")).GetProperty("final").GetProperty("loss").GetDouble(), 0, Math.Log(320));
+        Assert.Contains("final loss", output, StringComparison.Ordinal);
+    }
+
+    private static string Root { get; } = RecipeTests.Root();
+
+    private static string Head(string path) => string.Join(' ', File.ReadLines(path).TakeWhile(line => line.StartsWith('#')).Select(line => line.TrimStart('#', ' ')));
+
+    private static JsonElement Result(string folder) => Parse(Path.Combine(Root, folder, "result.json"));
+
+    private static JsonElement Parse(string file) => JsonDocument.Parse(File.ReadAllText(file)).RootElement;
+
+    [GeneratedRegex(@"Expected: final loss (?<loss>\d+\.\d\d) nats per token[^(]*\((?<teacher>the teacher of )?(?<path>experiments/[^)]+)\)")]
+    private static partial Regex LossClaim();
+
+    [GeneratedRegex(@"Cost: about (?<minutes>\d+) minutes on (?<cores>one core|two cores)")]
+    private static partial Regex MinutesClaim();
+
+    [GeneratedRegex(@"Cost: (?<flops>[\d.]+e\d+) FLOP")]
+    private static partial Regex FlopClaim();
+
+    [GeneratedRegex(@"experiments/[\w./-]+")]
+    private static partial Regex ExperimentPath();
+}
