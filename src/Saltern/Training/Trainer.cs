@@ -63,7 +63,7 @@ public sealed class Trainer : IDisposable
         Alignment = alignment;
         _batches = batches;
         _domainCount = domains.Count;
-        Optimizer = Optimizer.Create(student.Parameters, config.Optimizer, threads);
+        Optimizer = Optimizer.Create(student.Parameters, config.Optimizer, threads, _ranks);
         _schedule = new LearningRateSchedule(config.Schedule, config.Optimizer.LearningRate, config.Training.Steps);
         _transition = config.Distils ? Transition.Create(config.Distillation!, config.Training.Steps, config.Schedule.WarmupSteps, domains.Count)
             : config.Aligns ? Transition.Create(config.Alignment!, config.Training.Steps, domains.Count)
@@ -167,7 +167,7 @@ public sealed class Trainer : IDisposable
         {
             (byDomain, taught, gate) = AddUp(byDomain, taught, gate);
             _ranks.Activity = $"step {step}: sum of the gradients";
-            GradientReduction.SumOverRanks(Student.Parameters.FlatGradients, _ranks);
+            Optimizer.SumGradients(_ranks);
             _ranks.Activity = $"step {step}: update";
         }
 

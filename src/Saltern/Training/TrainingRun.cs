@@ -115,7 +115,7 @@ public sealed class TrainingRun : IDisposable
     public AlignmentStage? Alignment => _trainer.Alignment;
 
     /// <summary>Lines that describe what was derived, for the start of a log.</summary>
-    public IReadOnlyList<string> Description() => RunDescription.Of(Config, Student, State, _parts, _peak, _trainer.HasTeacher);
+    public IReadOnlyList<string> Description() => RunDescription.Of(Config, _trainer, _parts, _peak);
 
     /// <summary>Opens a run; all mistakes in recipe and data end here, before any training and before anything is written.</summary>
     /// <exception cref="ConfigurationException">Something does not fit; every problem is listed.</exception>
