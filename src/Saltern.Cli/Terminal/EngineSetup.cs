@@ -13,16 +13,18 @@ public sealed record EngineSetup(int Threads, string Description)
     private static readonly string[] ThreadVariables = ["OMP_NUM_THREADS", "MKL_NUM_THREADS"];
 
     /// <summary>Sets up the C runtime, threads and products unless the user has.</summary>
-    /// <param name="cores">Threads of one of several ranks; null for a process that runs alone, which takes the cores that are free.</param>
-    public static EngineSetup Prepare(RankCores? cores = null)
+    /// <param name="rank">One of several ranks, which has its own threads and rank 0's library of products; null for a process that runs alone, which takes the cores that are free.</param>
+    public static EngineSetup Prepare(RankProcess? rank = null)
     {
+        RankCores? cores = rank?.Cores;
         bool userTuned = NativeRuntime.AllocatorVariables.Any(name => Environment.GetEnvironmentVariable(name) is not null);
         string runtime = NativeRuntime.Configure(tuneAllocator: !userTuned);
         string? variable = ThreadVariables.FirstOrDefault(name => int.TryParse(Environment.GetEnvironmentVariable(name), CultureInfo.InvariantCulture, out int count) && count > 0);
         int threads = variable is null ? cores?.Threads ?? FreeCores.Count() : int.Parse(Environment.GetEnvironmentVariable(variable)!, CultureInfo.InvariantCulture);
         string why = variable ?? string.Create(CultureInfo.InvariantCulture, $"{(cores is null ? "free" : "this rank's")} of {Environment.ProcessorCount} cores");
         TorchSharp.torch.set_num_threads(threads);
-        MatrixProduct.Use(MatrixProduct.Fastest());
+        ProductLibrary fastest = MatrixProduct.Fastest(), first = rank is null ? fastest : (ProductLibrary)rank.Ranks.FromFirst((double)fastest);
+        MatrixProduct.Use(MatrixProduct.OneDnnIsThere ? first : ProductLibrary.Blas);
         return new EngineSetup(threads, $"{runtime}; {threads} threads ({why}); products: {(MatrixProduct.Library == ProductLibrary.OneDnn ? "oneDNN" : "MKL")}");
     }
 }

@@ -56,6 +56,11 @@ internal sealed class RunSaver(Trainer trainer, RunConfig config, RunFolder fold
             {
                 Write(gathered);
             }
+
+            if (!config.Training.CheckpointInBackground)
+            {
+                options.Ranks.Barrier();
+            }
         });
     }
 

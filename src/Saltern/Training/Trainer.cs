@@ -142,7 +142,7 @@ public sealed class Trainer : IDisposable
 
         long start = Stopwatch.GetTimestamp();
         bool fromSubset = DrawsSelected(step, weights);
-        _ranks.Activity = $"step {step}: batch and gradients";
+        _ranks.GetsOn($"step {step}: batch");
         Batch batch = NextBatch(fromSubset);
         string samples = $"samples {batch.FirstPosition} … {batch.FirstPosition + _config.Training.BatchSequences - 1}";
 
@@ -159,6 +159,7 @@ public sealed class Trainer : IDisposable
         int taught = 0;
         for (int first = 0; first < batch.Samples.Count; first += _config.Training.MicroBatch)
         {
+            _ranks.GetsOn($"step {step}: gradients of sample {first + 1} of {batch.Samples.Count}");
             taught += RunMicroBatch(batch, first, counted, weights, byDomain);
         }
 
@@ -166,9 +167,9 @@ public sealed class Trainer : IDisposable
         if (_ranks.Size > 1)
         {
             (byDomain, taught, gate) = AddUp(byDomain, taught, gate);
-            _ranks.Activity = $"step {step}: sum of the gradients";
+            _ranks.GetsOn($"step {step}: sum of the gradients");
             Optimizer.SumGradients(_ranks);
-            _ranks.Activity = $"step {step}: update";
+            _ranks.GetsOn($"step {step}: update");
         }
 
         var sums = new LossSums();
