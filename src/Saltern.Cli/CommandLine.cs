@@ -11,6 +11,9 @@ namespace Saltern.Cli;
 /// <summary>The command line: all verbs, and what their endings mean.</summary>
 public static class CommandLine
 {
+    // The verbs that share their work out over the processes that a launcher started.
+    private static readonly string[] AcrossRanks = [PrepareCommand.Name, TeachCommand.Name, TrainCommand.Name, EvalCommand.Name, NcclCheckCommand.Name];
+
     /// <summary>The verbs with their options, for running and for parsing.</summary>
     public static RootCommand Create()
     {
@@ -34,6 +37,7 @@ public static class CommandLine
             RecipeCommand.Create(),
             PlanCommand.Create(),
             CompletionCommand.Create(),
+            NcclCheckCommand.Create(),
         };
         HelpWithExamples.AddTo(root);
         return root;
@@ -52,10 +56,10 @@ public static class CommandLine
         }
 
         LaunchedProcess launch = RankProcess.Launch;
-        if (launch.Size > 1 && parsed.CommandResult.Command.Name != TrainCommand.Name)
+        if (launch.Size > 1 && !AcrossRanks.Contains(parsed.CommandResult.Command.Name))
         {
             // Otherwise N processes would do the same work, into the same files.
-            Console.Error.WriteLine($"{launch.LauncherName} started {launch.Size} processes, but '{parsed.CommandResult.Command.Name}' runs in one. Only 'saltern {TrainCommand.Name}' works across ranks.");
+            Console.Error.WriteLine($"{launch.LauncherName} started {launch.Size} processes, but '{parsed.CommandResult.Command.Name}' runs in one. Across ranks work: {string.Join(", ", AcrossRanks.Except([NcclCheckCommand.Name]))}.");
             return ExitCode.WrongUsage;
         }
 

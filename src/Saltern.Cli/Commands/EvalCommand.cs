@@ -5,6 +5,7 @@ using Saltern.Checkpoints;
 using Saltern.Cli.Terminal;
 using Saltern.Configuration;
 using Saltern.Data;
+using Saltern.Distributed;
 using Saltern.Evaluation;
 using Saltern.FineTuning;
 using Saltern.Losses;
@@ -24,6 +25,9 @@ public static class EvalCommand
 
     private static readonly JsonSerializerOptions JsonFormat = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, WriteIndented = true };
 
+    /// <summary>The verb's name.</summary>
+    public const string Name = "eval";
+
     /// <summary>The verb.</summary>
     public static Command Create()
     {
@@ -38,12 +42,13 @@ public static class EvalCommand
         var output = new Option<string?>("--out") { Description = "Folder for the result as JSON." };
         Option<bool> verify = CommonOptions.Verify(), json = CommonOptions.Json();
         var tasks = new TaskOptions();
-        var command = new Verb("eval", "Measure a model on a data set, or on tasks.",
+        var command = new Verb(Name, "Measure a model on a data set, or on tasks.",
             ["saltern eval runs/core-salt", "saltern eval runs/core-salt --tasks tasks/lastword.yaml --data-dir items/"])
         { model, data, split, tokens, length, teacher, buckets, tasks.Tasks, tasks.DataFolder, tasks.Shots, tasks.Limit, output, verify, json };
-        command.SetAction(parsed => CommandRunner.Run(parsed.GetValue(json), (console, cancellation) =>
+        command.SetAction(parsed => RankProcess.Run((rank, console, cancellation) =>
         {
-            EngineSetup.Prepare();
+            EngineSetup.Prepare(rank);
+            rank.Ranks.Activity = "evaluation";
             string path = parsed.GetRequiredValue(model), folder = ModelLocation.Resolve(path);
             RunConfig? run = RecipeOfRun(path);
             if (tasks.Of(parsed) is TaskRequest request)
@@ -54,7 +59,7 @@ public static class EvalCommand
                 }
 
                 (string, string)? other = parsed.GetValue(teacher) is string secondName ? (secondName, ModelLocation.Resolve(secondName)) : null;
-                return TaskEvaluation.Run(console, request, (path, folder), other, (of, at) => Window(parsed.GetValue(length), SequenceLengthOfRun(of), at), parsed.GetValue(output), cancellation);
+                return TaskEvaluation.Run(console, rank.Ranks, request, (path, folder), other, (of, at) => Window(parsed.GetValue(length), SequenceLengthOfRun(of), at), parsed.GetValue(output), cancellation);
             }
 
             string dataFolder = parsed.GetValue(data) ?? run?.Data.Path ?? throw new ConfigurationException($"{path} is not the folder of a run with a data set. Give --data.");
@@ -62,12 +67,12 @@ public static class EvalCommand
             int window = Window(parsed.GetValue(length), SequenceLengthOfRun(path), folder);
             var set = new Request(dataset, parsed.GetValue(split)!, parsed.GetValue(tokens), window);
             DifficultyBuckets? bounds = Bounds(parsed.GetValue(buckets), parsed.GetValue(teacher), set);
-            Evaluated student = Evaluate(console, path, folder, set);
-            Evaluated? second = parsed.GetValue(teacher) is string name ? Evaluate(console, name, ModelLocation.Resolve(name), set) : null;
+            Evaluated student = Evaluate(console, rank.Ranks, path, folder, set);
+            Evaluated? second = parsed.GetValue(teacher) is string name ? Evaluate(console, rank.Ranks, name, ModelLocation.Resolve(name), set) : null;
             ModelScores scores = student.Scores with { Buckets = bounds is null ? null : ByBucket(student, second!, bounds) };
             ModelScores? teacherScores = second?.Scores;
             string result = JsonSerializer.Serialize(new { Schema = "saltern.eval/1", Data = dataset.Fingerprint, Split = parsed.GetValue(split), Student = scores, Teacher = teacherScores }, JsonFormat);
-            if (parsed.GetValue(output) is string target)
+            if (parsed.GetValue(output) is string target && rank.Ranks.Rank == 0)
             {
                 Directory.CreateDirectory(target);
                 DurableFolder.WriteText(Path.Combine(target, "eval.json"), result);
@@ -87,7 +92,7 @@ public static class EvalCommand
             }
 
             return ExitCode.Done;
-        }));
+        }, parsed.GetValue(json)));
         return command;
     }
 
@@ -102,7 +107,7 @@ public static class EvalCommand
     };
 
     // Both models see the same windows.
-    private static Evaluated Evaluate(Output console, string name, string folder, Request request)
+    private static Evaluated Evaluate(Output console, ICommunicator ranks, string name, string folder, Request request)
     {
         (TokenDataset dataset, string split, int tokens, int window) = request;
         using Transformer model = Load(console, folder);
@@ -125,7 +130,7 @@ public static class EvalCommand
         {
             IReadOnlyList<TokenShard?> shards = [.. dataset.Domains.Select(domain => part == "valid" ? domain.Valid : domain.Train)];
             ValidationSet set = ValidationSet.Create(shards, window, tokens, wholeDocuments: true, tokenizer.EndOfTextId);
-            parts.Add((part, set, ModelEvaluation.Run(model, head, set, bytes, domains.Length)));
+            parts.Add((part, set, ModelEvaluation.Run(model, head, set, bytes, domains.Length, ranks)));
         }
 
         return new Evaluated(new ModelScores(name, parts.ToDictionary(part => part.Name, part => RunScores.Of(part.Result, domains)), null), parts);

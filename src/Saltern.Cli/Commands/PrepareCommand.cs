@@ -9,6 +9,9 @@ namespace Saltern.Cli.Commands;
 /// <summary><c>saltern prepare</c>: text → token shards.</summary>
 public static class PrepareCommand
 {
+    /// <summary>The verb's name.</summary>
+    public const string Name = "prepare";
+
     /// <summary>The verb.</summary>
     public static Command Create()
     {
@@ -18,24 +21,30 @@ public static class PrepareCommand
         var output = new Option<string>("--out") { Description = "Data set folder to write.", Required = true };
         var percent = new Option<double>("--valid-percent") { Description = "Percentage of the documents, by hash, that is kept for validation.", DefaultValueFactory = _ => 1.0 };
         var overwrite = new Option<bool>("--overwrite") { Description = "Replace a finished data set in the folder, or begin an unfinished one anew." };
-        var command = new Verb("prepare", "Turn text into token shards with domain labels and a train/validation split by document.",
+        var command = new Verb(Name, "Turn text into token shards with domain labels and a train/validation split by document.",
             ["saltern prepare --input text/ --tokenizer tokenizer.json --out data/core"])
         { valid, tokenizerFile, output, percent, overwrite };
         corpus.AddTo(command);
-        command.SetAction(parsed => CommandRunner.Run(json: false, (console, cancellation) =>
+        command.SetAction(parsed => RankProcess.Run((rank, console, cancellation) =>
         {
             CorpusReaderOptions options = corpus.Read(parsed);
             BpeTokenizer tokenizer = BpeTokenizer.Load(parsed.GetRequiredValue(tokenizerFile));
             var reader = new CorpusReader(parsed.GetRequiredValue(corpus.Input), options);
             CorpusReader? validReader = parsed.GetValue(valid) is { Length: > 0 } paths ? new CorpusReader(paths, options) : null;
             string folder = parsed.GetRequiredValue(output);
+            var how = new DatasetBuilderOptions { ValidPercent = parsed.GetValue(percent), Overwrite = parsed.GetValue(overwrite), Threads = rank.Cores?.Threads ?? Environment.ProcessorCount, Ranks = rank.Ranks };
+            if (rank.Ranks.Rank > 0)
+            {
+                return Assist(reader, validReader, tokenizer, how, cancellation);
+            }
+
             PrepareSummary summary;
             using (var status = new StatusLine(console))
             {
                 var progress = new ImmediateProgress<PrepareProgress>(p => status.Show(() => Describe(p, reader, validReader)));
                 try
                 {
-                    summary = DatasetBuilder.Build(reader, validReader, tokenizer, folder, new DatasetBuilderOptions { ValidPercent = parsed.GetValue(percent), Overwrite = parsed.GetValue(overwrite) }, progress, cancellation);
+                    summary = DatasetBuilder.Build(reader, validReader, tokenizer, folder, how, progress, cancellation);
                 }
                 catch (OperationCanceledException)
                 {
@@ -53,6 +62,19 @@ public static class PrepareCommand
             return ExitCode.Done;
         }));
         return command;
+    }
+
+    private static int Assist(CorpusReader reader, CorpusReader? valid, BpeTokenizer tokenizer, DatasetBuilderOptions options, CancellationToken cancellation)
+    {
+        try
+        {
+            DatasetBuilder.Assist(reader, valid, tokenizer, options, cancellation);
+            return ExitCode.Done;
+        }
+        catch (OperationCanceledException)
+        {
+            return ExitCode.Interrupted;
+        }
     }
 
     /// <summary>Tells what a data set holds.</summary>

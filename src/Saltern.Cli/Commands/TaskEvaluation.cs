@@ -1,5 +1,6 @@
 using System.Globalization;
 using Saltern.Cli.Terminal;
+using Saltern.Distributed;
 using Saltern.Evaluation;
 
 namespace Saltern.Cli.Commands;
@@ -9,17 +10,18 @@ internal static class TaskEvaluation
 {
     /// <summary>Runs the tasks, prints the table, writes the files.</summary>
     /// <param name="console">Where words go.</param>
+    /// <param name="ranks">The ranks, which share the work out; rank 0 writes.</param>
     /// <param name="request">The tasks.</param>
     /// <param name="model">Name and folder of the model.</param>
     /// <param name="second">Name and folder of a second model, or null.</param>
     /// <param name="window">Most tokens a model reads at once, by its name and folder.</param>
     /// <param name="output">Folder for results.json and samples, or null.</param>
     /// <param name="cancellation">Ends the work early.</param>
-    public static int Run(Output console, TaskRequest request, (string Name, string Folder) model, (string Name, string Folder)? second, Func<string, string, int> window, string? output, CancellationToken cancellation)
+    public static int Run(Output console, ICommunicator ranks, TaskRequest request, (string Name, string Folder) model, (string Name, string Folder)? second, Func<string, string, int> window, string? output, CancellationToken cancellation)
     {
         TaskPlan plan = TaskPlan.Read(request.Files, request.DataFolder, request.Shots);
-        Measured first = Measure(console, request, plan, model, window, cancellation);
-        Measured? other = second is { } named ? Measure(console, request, plan, named, window, cancellation) : null;
+        Measured first = Measure(console, ranks, request, plan, model, window, cancellation);
+        Measured? other = second is { } named ? Measure(console, ranks, request, plan, named, window, cancellation) : null;
         Dictionary<string, IReadOnlyList<PairedTest>>? paired = other is null ? null : first.Results.Zip(other.Results).ToDictionary(
             pair => pair.First.Definition.Task,
             pair => (IReadOnlyList<PairedTest>)[.. pair.First.Scores.Select(score => PairedTest.Of(score.Metric, pair.First.Items, pair.Second.Items))]);
@@ -39,7 +41,7 @@ internal static class TaskEvaluation
         }
 
         string result = first.Json(request.Limit, plan.Missing, paired);
-        if (output is not null)
+        if (output is not null && ranks.Rank == 0)
         {
             first.Write(output, result);
             other?.Write(Path.Combine(output, "second"), other.Json(request.Limit, plan.Missing, null));
@@ -53,10 +55,10 @@ internal static class TaskEvaluation
         return ExitCode.Done;
     }
 
-    private static Measured Measure(Output console, TaskRequest request, TaskPlan plan, (string Name, string Folder) named, Func<string, string, int> window, CancellationToken cancellation)
+    private static Measured Measure(Output console, ICommunicator ranks, TaskRequest request, TaskPlan plan, (string Name, string Folder) named, Func<string, string, int> window, CancellationToken cancellation)
     {
         using var status = new StatusLine(console);
-        using TaskModel model = TaskModel.Load(named.Name, named.Folder, window(named.Name, named.Folder), WeightsLine.On(status, "loading"));
+        using TaskModel model = TaskModel.Load(named.Name, named.Folder, window(named.Name, named.Folder), WeightsLine.On(status, "loading"), ranks);
         var results = new List<TaskResult>();
         foreach (TaskFile task in plan.Tasks)
         {

@@ -11,6 +11,9 @@ namespace Saltern.Cli.Commands;
 /// <summary><c>saltern teach</c>: one pass of a teacher over samples → soft-label cache, scores, difficulty.</summary>
 public static class TeachCommand
 {
+    /// <summary>The verb's name.</summary>
+    public const string Name = "teach";
+
     /// <summary>The verb.</summary>
     public static Command Create()
     {
@@ -31,12 +34,12 @@ public static class TeachCommand
         var temperature = new Option<double?>("--temperature") { Description = "Divides the teacher's logits; the recipe's by default, else 1." };
         var bytes = new Option<double?>("--bytes") { Description = "Bytes of a position on average; 40 up to a vocabulary of 65,536, else 64." };
         var threads = new Option<int?>("--threads") { Description = "Threads; all cores by default." };
-        var command = new Verb("teach", "Let a teacher go over samples once: soft labels, scores and difficulty for later runs.",
+        var command = new Verb(Name, "Let a teacher go over samples once: soft labels, scores and difficulty for later runs.",
             ["saltern teach --teacher runs/core-teacher --recipe recipes/core-salt-cached.yaml --stage1-only --out teach/core"])
         {
             teacher, step, recipe, set, stage1Only, data, length, output, mode, draws, sampling, seed, keep, temperature, bytes, threads,
         };
-        command.SetAction(parsed => CommandRunner.Run(json: false, (console, cancellation) =>
+        command.SetAction(parsed => RankProcess.Run((rank, console, cancellation) =>
         {
             string? path = parsed.GetValue(recipe) is string named ? ShippedRecipe.Find(named) : null;
             RunConfig? config = path is null ? null : RecipeReader.Read<RunConfig>(path, parsed.GetValue(set)!);
@@ -55,14 +58,14 @@ public static class TeachCommand
                 Kept = parsed.GetValue(keep),
                 Temperature = parsed.GetValue(temperature),
                 BytesPerPosition = parsed.GetValue(bytes),
-                Threads = parsed.GetValue(threads) ?? config?.Threads ?? Environment.ProcessorCount,
+                Threads = parsed.GetValue(threads) ?? config?.Threads ?? rank.Cores?.Threads ?? Environment.ProcessorCount,
             };
-            EngineSetup.Prepare();
+            EngineSetup.Prepare(rank);
             TeachManifest manifest;
             using (var status = new StatusLine(console))
             {
                 var progress = new ImmediateProgress<TeachProgress>(p => status.Show(() => Describe(p, request)));
-                manifest = TeachRun.Run(request, status.Keep, progress, cancellation);
+                manifest = TeachRun.Run(request, status.Keep, progress, rank.Ranks, cancellation);
             }
 
             Report(console, request.Out, manifest);

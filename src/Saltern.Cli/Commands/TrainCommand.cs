@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using Saltern.Cli.Terminal;
 using Saltern.Configuration;
+using Saltern.Distributed;
 using Saltern.Reporting;
 using Saltern.Training;
 
@@ -43,15 +44,16 @@ public static class TrainCommand
 
     private static int Run(RankProcess rank, Output console, RunConfig config, string folder, bool resume, bool verify, IReadOnlyList<RecipeOverride> overrides, CancellationToken cancellation)
     {
-        EngineSetup engine = EngineSetup.Prepare(rank.Cores);
+        using NcclCommunicator? devices = rank.Ranks.Size > 1 && config.Device == ComputeDevice.Cuda ? rank.StartNccl() : null;
+        EngineSetup engine = EngineSetup.Prepare(rank);
         using var status = new StatusLine(console);
         var progress = new TrainingProgress(status);
-        var options = new TrainingRunOptions { DefaultThreads = engine.Threads, Resume = resume, VerifyData = verify, Overrides = overrides, Log = status.Keep, Loading = WeightsLine.On(status, "loading"), Sinks = [progress], OnStep = progress.Step, Ranks = rank.Ranks };
+        var options = new TrainingRunOptions { DefaultThreads = engine.Threads, Resume = resume, VerifyData = verify, Overrides = overrides, Log = status.Keep, Loading = WeightsLine.On(status, "loading"), Sinks = [progress], OnStep = progress.Step, Ranks = devices ?? rank.Ranks };
         using TrainingRun run = TrainingRun.Open(config, folder, options);
         console.Line("runtime: " + engine.Description);
         if (rank.Description is string ranks)
         {
-            console.Line("ranks: " + ranks);
+            console.Line("ranks: " + ranks + (devices is null ? "" : "; " + devices.Description));
         }
 
         if (rank.Cores?.Remark is string remark)
@@ -73,6 +75,7 @@ public static class TrainCommand
 
         if (!run.Leads)
         {
+            run.Assist();
             return ExitCode.Done;
         }
 

@@ -14,9 +14,10 @@ public sealed record EngineSetup(int Threads, string Description)
 
     /// <summary>Sets up the C runtime, threads and products unless the user has.</summary>
     /// <exception cref="ConfigurationException">There is no libtorch.</exception>
-    /// <param name="cores">Threads of one of several ranks; null for a process that runs alone, which takes the cores that are free.</param>
-    public static EngineSetup Prepare(RankCores? cores = null)
+    /// <param name="rank">One of several ranks, which has its own threads and rank 0's library of products; null for a process that runs alone, which takes the cores that are free.</param>
+    public static EngineSetup Prepare(RankProcess? rank = null)
     {
+        RankCores? cores = rank?.Cores;
         bool userTuned = NativeRuntime.AllocatorVariables.Any(name => Environment.GetEnvironmentVariable(name) is not null);
         string runtime = NativeRuntime.Configure(tuneAllocator: !userTuned);
         string? variable = ThreadVariables.FirstOrDefault(name => int.TryParse(Environment.GetEnvironmentVariable(name), CultureInfo.InvariantCulture, out int count) && count > 0);
@@ -33,7 +34,8 @@ public sealed record EngineSetup(int Threads, string Description)
                 "libtorch is not found. This build brings none (SalternLibtorch=none): set LD_LIBRARY_PATH to the folder 'lib' of a PyTorch installation, as docs/cuda.md says. A build with libtorch for the CPU needs nothing: dotnet build -c Release.");
         }
 
-        MatrixProduct.Use(MatrixProduct.Fastest());
+        ProductLibrary fastest = MatrixProduct.Fastest(), first = rank is null ? fastest : (ProductLibrary)rank.Ranks.FromFirst((double)fastest);
+        MatrixProduct.Use(MatrixProduct.OneDnnIsThere ? first : ProductLibrary.Blas);
         return new EngineSetup(threads, $"{runtime}; {threads} threads ({why}); products: {(MatrixProduct.Library == ProductLibrary.OneDnn ? "oneDNN" : "MKL")}");
     }
 }

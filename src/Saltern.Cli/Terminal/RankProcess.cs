@@ -1,4 +1,5 @@
 using Saltern.Distributed;
+using Saltern.Engine;
 
 namespace Saltern.Cli.Terminal;
 
@@ -30,19 +31,40 @@ public sealed class RankProcess : IDisposable
     /// <summary>What joins the ranks, for the start of a log; null for a process that runs alone.</summary>
     public string? Description => _mpi is null ? null : $"{Ranks.Size} ranks started by {Launch.LauncherName}; {_mpi.Description}; {Cores!.RanksHere} on this machine, {Cores.Threads} threads each{(_watch is null ? "; no watch for lost ranks, because this library allows one thread only" : "")}";
 
+    /// <summary>Joins the ranks' GPUs over NCCL, one for each; before anything else touches a GPU.</summary>
+    /// <exception cref="ConfigurationException">There is no NCCL, no driver, or no GPU for this rank.</exception>
+    public NcclCommunicator StartNccl()
+    {
+        Ranks.Activity = "joining the GPUs";
+        if (Cores is not null)
+        {
+            // libtorch and NCCL then both find this rank's GPU as the first one.
+            NativeRuntime.SetVariable(NcclCommunicator.DevicesVariable, NcclCommunicator.DeviceOf(Environment.GetEnvironmentVariable(NcclCommunicator.DevicesVariable), Cores.IndexHere));
+        }
+
+        return NcclCommunicator.Start(Ranks, Environment.GetEnvironmentVariable(NcclCommunicator.LibraryVariable));
+    }
+
     /// <summary>Runs a command's work as one of the ranks.</summary>
     /// <param name="work">The command; the same on every rank.</param>
+    /// <param name="json">Whether rank 0's standard output is for JSON alone.</param>
     /// <returns>The exit code; where one rank fails, the launcher ends all of them.</returns>
-    public static int Run(Func<RankProcess, Output, CancellationToken, int> work)
+    public static int Run(Func<RankProcess, Output, CancellationToken, int> work, bool json = false)
     {
-        bool speaks = Launch.Rank == 0;
+        bool speaks = Launch.Rank == 0, left = false;
         RankProcess? rank = null;
-        int code = CommandRunner.Run(speaks ? new Output(json: false) : Output.Silent, (output, cancellation) =>
+        int code = CommandRunner.Run(speaks ? new Output(json) : Output.Silent, (output, cancellation) =>
         {
             try
             {
                 rank = new RankProcess(Launch);
                 return work(rank, output, cancellation);
+            }
+            catch (OperationCanceledException)
+            {
+                // Amid its work: the others may be anywhere, so it does not wait for them.
+                left = true;
+                throw;
             }
             catch (Exception) when (Launch.Size > 1)
             {
@@ -55,7 +77,7 @@ public sealed class RankProcess : IDisposable
                 throw;
             }
         }, Launch.Size == 1 ? null : () => $"Rank {Launch.Rank} of {Launch.Size} is in '{rank?.Ranks.Activity ?? "starting"}'.");
-        if (code is ExitCode.Done or ExitCode.Interrupted)
+        if (!left && code is (ExitCode.Done or ExitCode.Interrupted))
         {
             rank?.Dispose();
         }

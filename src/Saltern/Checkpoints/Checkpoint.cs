@@ -68,7 +68,7 @@ public static class Checkpoint
             throw new CheckpointException($"{folder} has no {AlignmentFile}, but the recipe's alignment is not over. Go on with the recipe that wrote it.");
         }
 
-        OptimizerStateReader.Fill(path, SafeTensorsFile.ReadHeader(path), alignment.State);
+        OptimizerStateReader.Fill(path, SafeTensorsFile.ReadHeader(path), [.. alignment.State.Select(tensor => tensor.Slot)]);
         alignment.UpdateCount = LoadState(folder).Updates;
     }
 

@@ -11,21 +11,22 @@ namespace Saltern.Checkpoints;
 public sealed unsafe class CheckpointContent : IDisposable
 {
     private readonly MappedMemory? _copy;
+    private readonly GatheredState? _gathered;
 
-    private CheckpointContent(Transformer model, Optimizer optimizer, TrainState state, AlignmentStage? alignment, bool copies)
+    private CheckpointContent(Transformer model, Optimizer optimizer, TrainState state, AlignmentStage? alignment, GatheredState? gathered, bool copies)
     {
-        (Config, Updates, State) = (model.Config, optimizer.UpdateCount, state);
+        (Config, Updates, State, _gathered) = (model.Config, optimizer.UpdateCount, state, gathered);
         if (!copies)
         {
             Weights = ModelFolder.Tensors(model);
-            OptimizerTensors = [.. optimizer.State.Select(Live)];
+            OptimizerTensors = gathered?.Tensors ?? [.. optimizer.State.Select(Live)];
             AlignmentTensors = [.. (alignment?.State ?? []).Select(Live)];
             return;
         }
 
         IReadOnlyList<StoredTensor> tensors = StoredWeights.Of(model.Config, model.Parameters.Layout);
-        IReadOnlyList<OptimizerTensor> aligned = alignment?.State ?? [];
-        _copy = new MappedMemory(tensors.Sum(tensor => tensor.Count) + optimizer.State.Concat(aligned).Sum(tensor => tensor.ByteCount / sizeof(float)));
+        IReadOnlyList<OptimizerTensor> aligned = alignment?.State ?? [], own = gathered is null ? optimizer.State : [];
+        _copy = new MappedMemory(tensors.Sum(tensor => tensor.Count) + own.Concat(aligned).Sum(tensor => tensor.ByteCount / sizeof(float)));
         long at = 0;
         Weights = [.. tensors.Select(tensor =>
         {
@@ -33,7 +34,7 @@ public sealed unsafe class CheckpointContent : IDisposable
             using torch.Tensor weight = tensor.InFileOrder(model.Parameters.FlatWeights);
             return Copy(tensor.Name, tensor.Shape, weight, tensor.Count, ref at);
         })];
-        OptimizerTensors = [.. optimizer.State.Select(tensor => Copy(tensor.Name, tensor.Shape, tensor.Values, tensor.ByteCount / sizeof(float), ref at))];
+        OptimizerTensors = gathered?.Tensors ?? [.. own.Select(tensor => Copy(tensor.Name, tensor.Shape, tensor.Values, tensor.ByteCount / sizeof(float), ref at))];
         AlignmentTensors = [.. aligned.Select(tensor => Copy(tensor.Name, tensor.Shape, tensor.Values, tensor.ByteCount / sizeof(float), ref at))];
     }
 
@@ -56,13 +57,24 @@ public sealed unsafe class CheckpointContent : IDisposable
     internal TrainState State { get; }
 
     /// <summary>Reads the run's memory when it is written: nothing may change until then.</summary>
-    public static CheckpointContent Of(Transformer model, Optimizer optimizer, TrainState state, AlignmentStage? alignment = null) => new(model, optimizer, state, alignment, copies: false);
+    /// <param name="model">The weights.</param>
+    /// <param name="optimizer">Its state, and the number of updates.</param>
+    /// <param name="state">Everything else.</param>
+    /// <param name="alignment">An alignment that is not over; null without one.</param>
+    /// <param name="gathered">The optimizer's whole state where ranks keep parts of it, taken over; null where it has all of it.</param>
+    public static CheckpointContent Of(Transformer model, Optimizer optimizer, TrainState state, AlignmentStage? alignment = null, GatheredState? gathered = null) =>
+        new(model, optimizer, state, alignment, gathered, copies: false);
 
-    /// <summary>Copies weights and optimizer state now; takes as much memory as they do until it is disposed.</summary>
-    public static CheckpointContent CopyOf(Transformer model, Optimizer optimizer, TrainState state, AlignmentStage? alignment = null) => new(model, optimizer, state, alignment, copies: true);
+    /// <summary>Copies weights and optimizer state now; takes as much memory as they do until it is disposed. As the other otherwise.</summary>
+    public static CheckpointContent CopyOf(Transformer model, Optimizer optimizer, TrainState state, AlignmentStage? alignment = null, GatheredState? gathered = null) =>
+        new(model, optimizer, state, alignment, gathered, copies: true);
 
     /// <summary>Gives a copy's memory back to the system.</summary>
-    public void Dispose() => _copy?.Dispose();
+    public void Dispose()
+    {
+        _copy?.Dispose();
+        _gathered?.Dispose();
+    }
 
     private static (string Name, long[] Shape, Func<ReadOnlyMemory<byte>> Bytes) Live(OptimizerTensor tensor) => (tensor.Name, tensor.Shape, () => tensor.ToBytes());
 

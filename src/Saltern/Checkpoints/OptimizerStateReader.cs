@@ -14,37 +14,37 @@ internal static class OptimizerStateReader
     public static void Read(string path, Optimizer optimizer)
     {
         IReadOnlyList<SafeTensorsEntry> entries = SafeTensorsFile.ReadHeader(path);
-        OptimizerKind found = KindOf(entries.Select(entry => entry.Name)), expected = KindOf(optimizer.State.Select(tensor => tensor.Name));
+        OptimizerKind found = KindOf(entries.Select(entry => entry.Name)), expected = KindOf(optimizer.Slots.Select(slot => slot.Name));
         if (found != expected)
         {
             throw new CheckpointException($"{path} holds the state of 'optimizer.kind: {OptimizerConfig.Name(found)}', but the recipe says '{OptimizerConfig.Name(expected)}'. Go on with '{OptimizerConfig.Name(found)}', or start a new run.");
         }
 
-        Fill(path, entries, optimizer.State);
+        Fill(path, entries, optimizer.Slots);
     }
 
     /// <summary>Reads tensors by name: all that the file has, and all that are asked for.</summary>
     /// <exception cref="CheckpointException">One is missing, superfluous or of another shape or type.</exception>
-    public static void Fill(string path, IReadOnlyList<SafeTensorsEntry> entries, IReadOnlyList<OptimizerTensor> tensors)
+    public static void Fill(string path, IReadOnlyList<SafeTensorsEntry> entries, IReadOnlyList<StateSlot> slots)
     {
         Dictionary<string, SafeTensorsEntry> byName = entries.ToDictionary(entry => entry.Name);
-        foreach (OptimizerTensor tensor in tensors)
+        foreach (StateSlot slot in slots)
         {
-            if (!byName.TryGetValue(tensor.Name, out SafeTensorsEntry? entry) || entry.Type != "F32" || !entry.Shape.AsSpan().SequenceEqual(tensor.Shape))
+            if (!byName.TryGetValue(slot.Name, out SafeTensorsEntry? entry) || entry.Type != "F32" || !entry.Shape.AsSpan().SequenceEqual(slot.Shape))
             {
                 string there = entry is null ? "is missing" : $"is {entry.Type} [{string.Join(", ", entry.Shape)}]";
-                throw new CheckpointException($"{path}: '{tensor.Name}' {there}, expected F32 [{string.Join(", ", tensor.Shape)}].");
+                throw new CheckpointException($"{path}: '{slot.Name}' {there}, expected F32 [{string.Join(", ", slot.Shape)}].");
             }
         }
 
-        if (byName.Keys.Except(tensors.Select(tensor => tensor.Name)).FirstOrDefault() is string extra)
+        if (byName.Keys.Except(slots.Select(slot => slot.Name)).FirstOrDefault() is string extra)
         {
             throw new CheckpointException($"{path}: '{extra}' belongs to nothing that the recipe's optimizer keeps. Go on with the recipe that wrote it.");
         }
 
-        foreach (OptimizerTensor tensor in tensors)
+        foreach (StateSlot slot in slots)
         {
-            tensor.Fill(bytes => SafeTensorsFile.ReadBytes(path, byName[tensor.Name], bytes));
+            slot.Fill(bytes => SafeTensorsFile.ReadBytes(path, byName[slot.Name], bytes));
         }
     }
 

@@ -40,13 +40,37 @@ public static class DatasetBuilder
         {
             var point = new ResumePoint(folder, job!);
             ReadingState? from = folder.Resumed?.Reading;
+
+            // Several ranks end together: reading itself is not interrupted.
+            CancellationToken reading = options.Ranks.Size > 1 ? CancellationToken.None : cancellation;
             var run = new PrepareRun(folder, tokenizer, options, point);
-            run.Read(Documents(train, from?.Train), valid is null ? null : Documents(valid, from?.Valid), split => new ReadingState(train.State, valid?.State, split));
+            run.Read(Documents(train, from?.Train, reading), valid is null ? null : Documents(valid, from?.Valid, reading), split => new ReadingState(train.State, valid?.State, split));
             return run.Run(progress, cancellation);
         });
+    }
 
-        IEnumerable<TextDocument> Documents(CorpusReader reader, ReaderState? state) => reader.ReadDocuments(
-            state?.Position ?? default, state is null ? new CorpusReadReport() : new CorpusReadReport(state.Counts), cancellation);
+    /// <summary>What ranks other than the first do while that one builds: reads all, encodes a share, writes nothing.</summary>
+    /// <param name="train">As on rank 0.</param>
+    /// <param name="valid">As on rank 0.</param>
+    /// <param name="tokenizer">As on rank 0.</param>
+    /// <param name="options">As on rank 0, with its own ranks.</param>
+    /// <param name="cancellation">Ends the work on all ranks.</param>
+    /// <exception cref="OperationCanceledException">Some rank was cancelled.</exception>
+    public static void Assist(CorpusReader train, CorpusReader? valid, BpeTokenizer tokenizer, DatasetBuilderOptions options, CancellationToken cancellation = default)
+    {
+        options.Validate();
+        (ReadingState? from, UInt128[] hashes) = SharedPreparation.Listen(options.Ranks);
+        var split = new DocumentSplit(options.ValidPercent);
+        if (from is not null)
+        {
+            split.Restore(from.Split, hashes);
+        }
+
+        IEnumerable<SplitDocument> documents = split.Apply(Documents(train, from?.Train, CancellationToken.None), valid is null ? null : Documents(valid, from?.Valid, CancellationToken.None));
+        foreach (EncodedDocuments _ in new SharedEncoder(tokenizer, options.Threads, options.Ranks).Encode(documents, reading: null, cancellation))
+        {
+            // Only rank 0 is given any.
+        }
     }
 
     /// <summary>Prepares a data set from documents of any origin; if it is interrupted, nothing is left.</summary>
@@ -80,6 +104,9 @@ public static class DatasetBuilder
             return run.Run(progress, cancellation);
         });
     }
+
+    private static IEnumerable<TextDocument> Documents(CorpusReader reader, ReaderState? state, CancellationToken cancellation) => reader.ReadDocuments(
+        state?.Position ?? default, state is null ? new CorpusReadReport() : new CorpusReadReport(state.Counts), cancellation);
 
     private static DatasetBuilderOptions Checked(DatasetBuilderOptions? options)
     {

@@ -64,7 +64,8 @@ internal sealed class DocumentEncoder(BpeTokenizer tokenizer, int threads)
         }
     }
 
-    private static IEnumerable<List<SplitDocument>> Chunks(IEnumerable<SplitDocument> documents)
+    /// <summary>Cuts documents into chunks of about <see cref="ChunkBytes"/>.</summary>
+    internal static IEnumerable<List<SplitDocument>> Chunks(IEnumerable<SplitDocument> documents)
     {
         List<SplitDocument> chunk = [];
         long bytes = 0;
@@ -99,6 +100,16 @@ internal sealed class DocumentEncoder(BpeTokenizer tokenizer, int threads)
     {
         // About three bytes a token; growing once is cheaper than reserving for the worst case.
         List<int> tokens = _lists.TryTake(out List<int>? list) ? list : new((ChunkBytes / 3) + documents.Count);
+        return EncodeChunk(tokenizer, documents, tokens, cancellation) with { After = after };
+    }
+
+    /// <summary>Encodes one chunk.</summary>
+    /// <param name="tokenizer">Makes the tokens.</param>
+    /// <param name="documents">The chunk.</param>
+    /// <param name="tokens">Takes them; empty.</param>
+    /// <param name="cancellation">Ends the work.</param>
+    internal static EncodedDocuments EncodeChunk(BpeTokenizer tokenizer, List<SplitDocument> documents, List<int> tokens, CancellationToken cancellation)
+    {
         int[] ends = new int[documents.Count];
         for (int i = 0; i < documents.Count; i++)
         {
@@ -109,6 +120,6 @@ internal sealed class DocumentEncoder(BpeTokenizer tokenizer, int threads)
             ends[i] = tokens.Count;
         }
 
-        return new EncodedDocuments(documents, tokens, ends, after);
+        return new EncodedDocuments(documents, tokens, ends, After: null);
     }
 }

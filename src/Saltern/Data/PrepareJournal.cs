@@ -71,4 +71,5 @@ internal sealed record PrepareJournal
 /// <summary>How the journal is written as JSON.</summary>
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, WriteIndented = true, RespectNullableAnnotations = true, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(PrepareJournal))]
+[JsonSerializable(typeof(ReadingState))]
 internal sealed partial class PrepareJournalJson : JsonSerializerContext;

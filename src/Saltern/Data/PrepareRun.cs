@@ -37,7 +37,14 @@ internal sealed class PrepareRun(DatasetFolder folder, BpeTokenizer tokenizer, D
             if (folder.Resumed is { } journal)
             {
                 shards.Restore(journal.Shards);
-                _split.Restore(journal.Reading.Split, point!.LoadHashes());
+                IEnumerable<UInt128> hashes = point!.LoadHashes();
+                UInt128[] told = options.Ranks.Size > 1 ? [.. hashes] : [];
+                _split.Restore(journal.Reading.Split, options.Ranks.Size > 1 ? told : hashes);
+                Tell(journal.Reading, told);
+            }
+            else
+            {
+                Tell(null, []);
             }
 
             WriteShards(shards, progress, cancellation);
@@ -63,7 +70,10 @@ internal sealed class PrepareRun(DatasetFolder folder, BpeTokenizer tokenizer, D
         ReadingState? written = null;
         try
         {
-            foreach (EncodedDocuments chunk in new DocumentEncoder(tokenizer, options.Threads).Encode(_split.Apply(_train, _valid), _reading, cancellation))
+            IEnumerable<SplitDocument> documents = _split.Apply(_train, _valid);
+            foreach (EncodedDocuments chunk in options.Ranks.Size > 1
+                ? new SharedEncoder(tokenizer, options.Threads, options.Ranks).Encode(documents, _reading, cancellation)
+                : new DocumentEncoder(tokenizer, options.Threads).Encode(documents, _reading, cancellation))
             {
                 Write(shards, chunk, before);
                 written = chunk.After;
@@ -89,6 +99,14 @@ internal sealed class PrepareRun(DatasetFolder folder, BpeTokenizer tokenizer, D
 
         _done = _done with { Elapsed = before + _clock.Elapsed };
         progress?.Report(_done);
+    }
+
+    private void Tell(ReadingState? reading, UInt128[] hashes)
+    {
+        if (options.Ranks.Size > 1)
+        {
+            SharedPreparation.Tell(options.Ranks, reading, hashes);
+        }
     }
 
     private void Write(ShardSet shards, EncodedDocuments chunk, TimeSpan before)

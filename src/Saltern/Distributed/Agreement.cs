@@ -33,6 +33,46 @@ public static class Agreement
         return cell[0];
     }
 
+    /// <summary>Gives every rank all items of which each rank has made some.</summary>
+    /// <param name="ranks">The ranks.</param>
+    /// <param name="items">As many on every rank; those of other owners are replaced.</param>
+    /// <param name="owners">Rank that has made each row of items, the same on every rank.</param>
+    /// <param name="rowLength">Items of a row.</param>
+    public static void Exchange<T>(this ICommunicator ranks, Span<T> items, ReadOnlySpan<int> owners, int rowLength = 1)
+        where T : unmanaged
+    {
+        ArgumentOutOfRangeException.ThrowIfNotEqual(items.Length, owners.Length * rowLength);
+        if (ranks.Size == 1)
+        {
+            return;
+        }
+
+        int[] counts = new int[ranks.Size];
+        foreach (int owner in owners)
+        {
+            counts[owner]++;
+        }
+
+        int most = counts.Max();
+        T[] mine = new T[most * rowLength], all = new T[mine.Length * ranks.Size];
+        int[] next = new int[ranks.Size];
+        for (int row = 0; row < owners.Length; row++)
+        {
+            if (owners[row] == ranks.Rank)
+            {
+                items.Slice(row * rowLength, rowLength).CopyTo(mine.AsSpan(next[ranks.Rank]++ * rowLength));
+            }
+        }
+
+        ranks.AllGather<T>(mine, all);
+        next[ranks.Rank] = 0;
+        for (int row = 0; row < owners.Length; row++)
+        {
+            int owner = owners[row];
+            all.AsSpan(((owner * most) + next[owner]++) * rowLength, rowLength).CopyTo(items.Slice(row * rowLength, rowLength));
+        }
+    }
+
     /// <summary>Makes sure that all ranks have the same text, and names the first that has not.</summary>
     /// <param name="ranks">The ranks.</param>
     /// <param name="what">What is compared, as the message's subject.</param>

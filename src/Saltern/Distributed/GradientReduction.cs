@@ -10,11 +10,11 @@ public static unsafe class GradientReduction
     public const int BucketLength = 1 << 22;
 
     /// <summary>Replaces a flat gradient by its sum over all ranks.</summary>
-    /// <param name="flat">[length], float32 on the CPU, the same layout on every rank.</param>
+    /// <param name="flat">[length], float32, the same layout on every rank; on a GPU where the ranks exchange GPU memory.</param>
     /// <param name="ranks">The ranks.</param>
     public static void SumOverRanks(Tensor flat, ICommunicator ranks)
     {
-        float* values = (float*)TensorAddress.Of(flat);
+        float* values = (float*)TensorAddress.Anywhere(flat);
         for (long first = 0; first < flat.numel(); first += BucketLength)
         {
             ranks.AllReduceSum(new Span<float>(values + first, (int)Math.Min(BucketLength, flat.numel() - first)));

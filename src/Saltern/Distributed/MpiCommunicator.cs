@@ -10,11 +10,12 @@ public sealed unsafe class MpiCommunicator : ICommunicator
     public const string LibraryVariable = MpiLibrary.PathVariable;
 
     private const int LongestError = 1_024; // MPICH's MPI_MAX_ERROR_STRING, the larger one
+    private const int LongestPause = 20; // milliseconds between two looks at a barrier
     private readonly MpiLibrary _library;
     private bool _completed;
 
     private MpiCommunicator(MpiLibrary library, int rank, int size, bool severalThreads) =>
-        (_library, Rank, Size, AllowsThreads) = (library, rank, size, severalThreads);
+        (_library, Rank, Size, AllowsThreads, Progress) = (library, rank, size, severalThreads, new ThreadProgress("starting"));
 
     /// <inheritdoc/>
     public int Rank { get; }
@@ -23,13 +24,20 @@ public sealed unsafe class MpiCommunicator : ICommunicator
     public int Size { get; }
 
     /// <inheritdoc/>
-    public string Activity { get; set; } = "starting";
+    public string Activity
+    {
+        get => Progress.Activity;
+        set => Progress.Begin(value, isSteady: false);
+    }
 
     /// <summary>Library and its version, for the start of a log.</summary>
     public string Description => $"{_library.Version} ({_library.Path})";
 
     /// <summary>Whether a second thread, a <see cref="RankWatch"/>, may talk to other ranks at the same time.</summary>
     public bool AllowsThreads { get; }
+
+    /// <summary>How the thread that makes these calls gets on, for a watch.</summary>
+    internal ThreadProgress Progress { get; }
 
     /// <summary>The library's constants.</summary>
     internal MpiLibrary Library => _library;
@@ -61,8 +69,12 @@ public sealed unsafe class MpiCommunicator : ICommunicator
     }
 
     /// <inheritdoc/>
+    public void GetsOn(string activity) => Progress.Begin(activity, isSteady: true);
+
+    /// <inheritdoc/>
     public void AllReduceSum(Span<float> values)
     {
+        using ThreadProgress.Stay stay = Progress.InCollective();
         fixed (float* at = values)
         {
             Check(MpiFunctions.AllReduce(_library.InPlace, at, values.Length, _library.Float, _library.Sum, _library.World), "MPI_Allreduce");
@@ -73,6 +85,7 @@ public sealed unsafe class MpiCommunicator : ICommunicator
     public void ReduceScatterSum(ReadOnlySpan<float> values, Span<float> share)
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(values.Length, checked(share.Length * Size));
+        using ThreadProgress.Stay stay = Progress.InCollective();
         fixed (float* from = values, to = share)
         {
             Check(MpiFunctions.ReduceScatter(from, to, share.Length, _library.Float, _library.Sum, _library.World), "MPI_Reduce_scatter_block");
@@ -84,6 +97,7 @@ public sealed unsafe class MpiCommunicator : ICommunicator
         where T : unmanaged
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(all.Length, checked(share.Length * Size));
+        using ThreadProgress.Stay stay = Progress.InCollective();
         ReadOnlySpan<byte> bytes = MemoryMarshal.AsBytes(share);
         fixed (byte* from = bytes)
         fixed (T* to = all)
@@ -96,6 +110,7 @@ public sealed unsafe class MpiCommunicator : ICommunicator
     public void Broadcast<T>(Span<T> values, int root)
         where T : unmanaged
     {
+        using ThreadProgress.Stay stay = Progress.InCollective();
         Span<byte> bytes = MemoryMarshal.AsBytes(values);
         fixed (byte* at = bytes)
         {
@@ -104,7 +119,22 @@ public sealed unsafe class MpiCommunicator : ICommunicator
     }
 
     /// <inheritdoc/>
-    public void Barrier() => Check(MpiFunctions.Barrier(_library.World), "MPI_Barrier");
+    public void Barrier()
+    {
+        using ThreadProgress.Stay stay = Progress.AtRest();
+        nint request = 0;
+        Check(MpiFunctions.StartBarrier(_library.World, &request), "MPI_Ibarrier");
+        for (int done = 0, pause = 0; ; pause = Math.Min(pause + 1, LongestPause))
+        {
+            Check(MpiFunctions.Test(&request, &done, _library.IgnoreStatus), "MPI_Test");
+            if (done != 0)
+            {
+                return;
+            }
+
+            Thread.Sleep(pause);
+        }
+    }
 
     /// <inheritdoc/>
     public void Abort(int exitCode) => _ = MpiFunctions.Abort(_library.World, exitCode);

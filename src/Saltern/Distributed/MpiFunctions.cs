@@ -47,8 +47,8 @@ internal static unsafe partial class MpiFunctions
     [LibraryImport(Library, EntryPoint = "MPI_Bcast")]
     public static partial int Broadcast(void* buffer, int count, nint type, int root, nint communicator);
 
-    [LibraryImport(Library, EntryPoint = "MPI_Barrier")]
-    public static partial int Barrier(nint communicator);
+    [LibraryImport(Library, EntryPoint = "MPI_Ibarrier")]
+    public static partial int StartBarrier(nint communicator, nint* request);
 
     [LibraryImport(Library, EntryPoint = "MPI_Abort")]
     public static partial int Abort(nint communicator, int exitCode);
@@ -67,7 +67,4 @@ internal static unsafe partial class MpiFunctions
 
     [LibraryImport(Library, EntryPoint = "MPI_Request_free")]
     public static partial int Free(nint* request);
-
-    [LibraryImport("libdl.so.2", EntryPoint = "dlopen", StringMarshalling = StringMarshalling.Utf8)]
-    public static partial nint OpenLibrary(string name, int flags);
 }

@@ -1,4 +1,3 @@
-using System.Reflection;
 using System.Runtime.InteropServices;
 using System.Text;
 
@@ -11,11 +10,9 @@ internal sealed record MpiLibrary
     /// <summary>What a user sets to name the library.</summary>
     public const string PathVariable = "SALTERN_MPI_LIBRARY";
 
-    private const int ResolveNow = 2, ShareSymbols = 0x100; // dlfcn.h: RTLD_NOW, RTLD_GLOBAL
     private const int LongestVersion = 8_192; // MPICH's MPI_MAX_LIBRARY_VERSION_STRING, the larger one
     private static readonly string[] OpenMpiNames = ["libmpi.so.40"];
     private static readonly string[] MpichNames = ["libmpi.so.12", "libmpich.so.12", "libmpi_cray.so.12"];
-    private static nint Loaded;
 
     private MpiLibrary(string path, nint library)
     {
@@ -84,7 +81,7 @@ internal sealed record MpiLibrary
             LauncherKind.Mpich => MpichNames,
             _ => [.. OpenMpiNames, .. MpichNames],
         };
-        (string? name, nint handle) = names.Select(name => (name, Handle: Open(name, ResolveNow | ShareSymbols))).FirstOrDefault(found => found.Handle != 0);
+        (string? name, nint handle) = names.Select(name => (name, Handle: ImportedLibraries.Open(name))).FirstOrDefault(found => found.Handle != 0);
         if (name is null)
         {
             throw new ConfigurationException(path is not null
@@ -97,24 +94,11 @@ internal sealed record MpiLibrary
             throw new ConfigurationException($"{PathVariable} = {name} is not an MPI library: it has no MPI_Init_thread.");
         }
 
-        Resolve(handle);
+        ImportedLibraries.Use(MpiFunctions.Library, handle);
         var library = new MpiLibrary(name, handle);
         bool? expected = launch.Kind switch { LauncherKind.OpenMpi => true, LauncherKind.Mpich => false, _ => null };
         return expected is bool open && open != library.IsOpenMpi
             ? throw new ConfigurationException($"The launcher is {launch.LauncherName}, but the MPI library {library.Path} is {library.Version}, of the other family. Start with the mpirun that belongs to it, or name the launcher's own library in {PathVariable} (or unset it).")
             : library;
     }
-
-    // Exported symbols must be visible to the plug-ins that the library loads, which .NET's own loading does not do.
-    private static void Resolve(nint handle)
-    {
-        bool isFirst = Loaded == 0;
-        Loaded = handle;
-        if (isFirst)
-        {
-            NativeLibrary.SetDllImportResolver(Assembly.GetExecutingAssembly(), (name, _, _) => name == MpiFunctions.Library ? Loaded : 0);
-        }
-    }
-
-    private static nint Open(string name, int flags) => MpiFunctions.OpenLibrary(name, flags);
 }

@@ -13,6 +13,9 @@ public sealed record RankCores(int Threads, int RanksHere, string? Remark)
     private const string StatusFile = "/proc/self/status", AffinityKey = "Cpus_allowed:";
     private const int NameBytes = 64, MaskWords = 16; // 1,024 cores
 
+    /// <summary>Number of this rank among those of its machine, from 0.</summary>
+    public int IndexHere { get; init; }
+
     /// <summary>Asks every rank for its machine and cores.</summary>
     /// <param name="ranks">The ranks.</param>
     /// <param name="launch">Who started them.</param>
@@ -43,7 +46,7 @@ public sealed record RankCores(int Threads, int RanksHere, string? Remark)
         string? remark = cores == 1 && sharing == 1 && launch.Kind == LauncherKind.OpenMpi
             ? "Open MPI has bound each rank to one core, so each computes with one thread. For more, start with 'mpirun --bind-to none' or '--map-by slot:PE=<cores per rank>'."
             : sharing > usable ? string.Create(CultureInfo.InvariantCulture, $"{sharing} ranks share {usable} cores: more ranks than cores are slower than fewer.") : null;
-        return new RankCores(threads, here.Length, remark);
+        return new RankCores(threads, here.Length, remark) { IndexHere = places.Take(rank).Count(place => place.AsSpan(0, nameWords).SequenceEqual(mine.AsSpan(0, nameWords))) };
     }
 
     // "Cpus_allowed: ff,ffffffff": 32 bits a group, the highest first.

@@ -1,4 +1,5 @@
 // A ring: each rank tells the next one, every second, what it is doing. Whoever hears nothing for too long says so, tells all ranks, and ends.
+// And each looks at its own process's thread that does the work: one that hangs says so too, for the others only hear that the process lives.
 using System.Runtime.InteropServices;
 using System.Text;
 
@@ -8,6 +9,7 @@ namespace Saltern.Distributed;
 /// <remarks>
 /// A thread of its own on a communicator of its own; the training's calls are not slowed. A rank that works for long, such as rank 0 in an evaluation, goes on talking.
 /// Time in which this process was itself stopped does not count, so a job that is suspended as a whole goes on afterwards.
+/// What counts as a thread that hangs is <see cref="HungThread"/>'s to say.
 /// </remarks>
 public sealed unsafe partial class RankWatch : IDisposable
 {
@@ -61,6 +63,7 @@ public sealed unsafe partial class RankWatch : IDisposable
             long last = Environment.TickCount64;
             TimeSpan silence = TimeSpan.Zero;
             string doing = "starting";
+            var own = new HungThread(_ranks.Progress);
             while (!_stop.Wait(Beat))
             {
                 Say(_ranks.Activity);
@@ -74,8 +77,16 @@ public sealed unsafe partial class RankWatch : IDisposable
                     Receive(Before, HeartbeatTag, _memory, ref _hearing);
                 }
 
+                // A thread that stands still inside MPI keeps this one from hearing the others: then it is not they who are silent.
+                string? hung = own.Look(beat < LongestBeat ? beat : LongestBeat) ?? (silence > Patience && own.IsSuspect ? own.Words() : null);
                 if (IsDone(ref _notice))
                 {
+                    End();
+                }
+                else if (hung is not null)
+                {
+                    _report($"Rank {_ranks.Rank} on {Environment.MachineName} hangs in '{_ranks.Activity}': {hung}. The run ends on all ranks; go on from the last checkpoint with --resume.");
+                    TellAll();
                     End();
                 }
                 else if (silence > Patience)

@@ -44,6 +44,9 @@ public static partial class NativeRuntime
         return string.Join("; ", set);
     }
 
+    /// <summary>Sets a variable of the C environment, which native libraries read when they start; .NET's own setting does not reach them.</summary>
+    public static void SetVariable(string name, string value) => SetEnvironment(name, value, 1);
+
     [LibraryImport("libc", EntryPoint = "mallopt")]
     private static partial int MallocOption(int parameter, int value);
 

@@ -15,6 +15,18 @@ internal static partial class TensorAddress
             throw new ArgumentException($"A contiguous CPU tensor is needed, not {tensor.dtype} {string.Join('x', tensor.shape)} on {tensor.device_type}.", nameof(tensor));
         }
 
+        return Anywhere(tensor);
+    }
+
+    /// <summary>Address of the first element on whatever device the tensor is: not to be looked into here unless it is the CPU.</summary>
+    /// <exception cref="ArgumentException">The tensor is not contiguous.</exception>
+    public static nint Anywhere(torch.Tensor tensor)
+    {
+        if (!tensor.is_contiguous())
+        {
+            throw new ArgumentException($"A contiguous tensor is needed, not {tensor.dtype} {string.Join('x', tensor.shape)}.", nameof(tensor));
+        }
+
         int status = DataPointer(tensor.Handle, out nint address);
         return status == 0 ? address : throw new InvalidOperationException($"libtorch gave no address (status {status}).");
     }

@@ -1,4 +1,5 @@
 using Saltern.Data;
+using Saltern.Distributed;
 using Saltern.Losses;
 using Saltern.Models;
 using Saltern.Tokenization;
@@ -22,35 +23,54 @@ public static class ModelEvaluation
     /// <param name="set">Windows, the same for every model that is compared.</param>
     /// <param name="tokenBytes">UTF-8 bytes that each token id stands for; 0 for special tokens, which are left out of bits per byte.</param>
     /// <param name="domainCount">Domains of the data set.</param>
-    public static EvaluationResult Run(Transformer model, LossHead head, ValidationSet set, ReadOnlySpan<int> tokenBytes, int domainCount)
+    /// <param name="ranks">Ranks with the same model, which share the batches out; null for one process. All get the whole result, the same bits as one process with as many threads.</param>
+    public static EvaluationResult Run(Transformer model, LossHead head, ValidationSet set, ReadOnlySpan<int> tokenBytes, int domainCount, ICommunicator? ranks = null)
+    {
+        PositionScore[] scores = Score(model, head, set, ranks ?? new SingleProcess());
+        var total = new EvaluationPart();
+        var domains = new EvaluationPart?[domainCount];
+        float[] nll = new float[scores.Length];
+        var losses = new PositionLosses(set.SequenceLength);
+        for (int window = 0, first = 0; window < set.WindowDomains.Count; window++, first += set.SequenceLength)
+        {
+            for (int i = 0; i < set.SequenceLength; i++)
+            {
+                PositionScore score = scores[first + i];
+                (losses.Counted[i], losses.Correct[i], losses.Loss[i], losses.StudentNll[i], losses.Confidence[i]) = (score.IsCounted, score.IsCorrect, score.Nll, score.Nll, score.Confidence);
+                nll[first + i] = score.Nll;
+            }
+
+            ReadOnlySpan<long> labels = set.Labels.AsSpan(first, set.SequenceLength);
+            EvaluationPart domain = domains[set.WindowDomains[window]] ??= new EvaluationPart();
+            Add(domain, losses, labels, tokenBytes);
+            Add(total, losses, labels, tokenBytes);
+        }
+
+        return new EvaluationResult(total, domains, [.. set.Documents.Select(document => (document, DocumentNll(document, nll)))], nll);
+    }
+
+    // Each rank takes every N-th batch. Batches are the same for any N, and sums are made afterwards, in the order of the set.
+    private static PositionScore[] Score(Transformer model, LossHead head, ValidationSet set, ICommunicator ranks)
     {
         using IDisposable _ = no_grad();
         int length = set.SequenceLength, windows = set.WindowDomains.Count, perBatch = Math.Max(1, PositionsPerBatch / length);
-        var total = new EvaluationPart();
-        var domains = new EvaluationPart?[domainCount];
-        float[] nll = new float[set.Labels.Length];
+        var scores = new PositionScore[set.Labels.Length];
         var losses = new PositionLosses(perBatch * length);
-        for (int first = 0; first < windows; first += perBatch)
+        for (int first = perBatch * ranks.Rank; first < windows; first += perBatch * ranks.Size)
         {
             using DisposeScope scope = NewDisposeScope();
             int count = Math.Min(perBatch, windows - first);
             Tensor tokens = tensor(set.Inputs.AsSpan(first * length, count * length).ToArray(), count, length).to(model.Parameters.Device);
             long[] labels = set.Labels[(first * length)..((first + count) * length)];
             head.Evaluate(new LossRequest { HiddenStates = model.HiddenStates(tokens, Ranges(set, first, count)), Head = model.Head, Labels = labels }, losses);
-            for (int window = 0; window < count; window++)
-            {
-                EvaluationPart domain = domains[set.WindowDomains[first + window]] ??= new EvaluationPart();
-                Add(domain, losses, labels, tokenBytes, window * length, length);
-                Add(total, losses, labels, tokenBytes, window * length, length);
-            }
-
             for (int i = 0; i < count * length; i++)
             {
-                nll[(first * length) + i] = losses.Counted[i] ? losses.StudentNll[i] : 0;
+                scores[(first * length) + i] = losses.Counted[i] ? new PositionScore(losses.StudentNll[i], losses.Confidence[i], IsCounted: true, losses.Correct[i]) : default;
             }
         }
 
-        return new EvaluationResult(total, domains, [.. set.Documents.Select(document => (document, DocumentNll(document, nll)))], nll);
+        ranks.Exchange<PositionScore>(scores, [.. Enumerable.Range(0, windows).Select(window => window / perBatch % ranks.Size)], length);
+        return scores;
     }
 
     private static AttentionRanges? Ranges(ValidationSet set, int first, int count)
@@ -59,10 +79,10 @@ public static class ModelEvaluation
         return set.Ranges is ({ } start, { } end) ? new AttentionRanges(start[from..to], end[from..to], set.SequenceLength) : null;
     }
 
-    private static void Add(EvaluationPart part, PositionLosses losses, long[] labels, ReadOnlySpan<int> tokenBytes, int firstRow, int rowCount)
+    private static void Add(EvaluationPart part, PositionLosses losses, ReadOnlySpan<long> labels, ReadOnlySpan<int> tokenBytes)
     {
-        part.Sums.Add(losses, firstRow, rowCount);
-        for (int row = firstRow; row < firstRow + rowCount; row++)
+        part.Sums.Add(losses, 0, labels.Length);
+        for (int row = 0; row < labels.Length; row++)
         {
             if (!losses.Counted[row])
             {
@@ -88,4 +108,6 @@ public static class ModelEvaluation
 
         return sum;
     }
+
+    private readonly record struct PositionScore(float Nll, float Confidence, bool IsCounted, bool IsCorrect);
 }

@@ -1,3 +1,4 @@
+using Saltern.Distributed;
 using Saltern.Losses;
 using Saltern.Models;
 using TorchSharp;
@@ -26,11 +27,15 @@ public static class RequestScorer
     /// <param name="head">Loss head made for its vocabulary.</param>
     /// <param name="requests">In any order.</param>
     /// <param name="progress">Told how many are done.</param>
+    /// <param name="ranks">Ranks with the same model and requests, which share the batches out; null for one process. All get all scores, the same for any number of ranks.</param>
     /// <param name="cancellation">Checked between batches.</param>
     /// <returns>In the order of the requests.</returns>
-    public static RequestScore[] Score(Transformer model, LossHead head, IReadOnlyList<ScoreRequest> requests, Action<int>? progress = null, CancellationToken cancellation = default)
+    public static RequestScore[] Score(Transformer model, LossHead head, IReadOnlyList<ScoreRequest> requests, Action<int>? progress = null, ICommunicator? ranks = null, CancellationToken cancellation = default)
     {
         using IDisposable _ = no_grad();
+        ranks ??= new SingleProcess();
+        int[] owners = new int[requests.Count];
+        int batches = 0;
         var scores = new RequestScore[requests.Count];
         ILookup<bool, RowGroup> groups = RequestRows.Groups(requests, RequestRows.Of(requests), model.UsesKernels ? LeastSavingOverKernels : 1).ToLookup(group => group.Shared > 0);
         int done = 0;
@@ -51,6 +56,7 @@ public static class RequestScorer
             first += count;
         }
 
+        ranks.Exchange<RequestScore>(scores, owners);
         return scores;
 
         void ScoreWhole(RequestRow[] rows)
@@ -64,7 +70,17 @@ public static class RequestScorer
         void Run(RequestRow[] rows, Action<RequestRow[]> score)
         {
             cancellation.ThrowIfCancellationRequested();
-            score(rows);
+            int owner = batches++ % ranks.Size;
+            foreach (int request in rows.SelectMany(row => row.Requests))
+            {
+                owners[request] = owner;
+            }
+
+            if (owner == ranks.Rank)
+            {
+                score(rows);
+            }
+
             progress?.Invoke(done += rows.Sum(row => row.Requests.Count));
         }
     }

@@ -1,4 +1,5 @@
 using Saltern.Checkpoints;
+using Saltern.Distributed;
 using Saltern.Losses;
 using Saltern.Models;
 using Saltern.Tokenization;
@@ -18,15 +19,16 @@ public sealed class TaskModel : IDisposable
     /// <param name="tokenizer">The model's.</param>
     /// <param name="window">Most tokens that it reads at once.</param>
     /// <param name="ownsModel">Whether the model is disposed of with this; false for one that is being trained.</param>
+    /// <param name="ranks">Ranks that each have the model and share the work out; owned by the caller, null for one process.</param>
     /// <exception cref="ConfigurationException">Model, tokenizer and window do not belong together.</exception>
-    public TaskModel(string name, Transformer model, BpeTokenizer tokenizer, int window, bool ownsModel = true)
+    public TaskModel(string name, Transformer model, BpeTokenizer tokenizer, int window, bool ownsModel = true, ICommunicator? ranks = null)
     {
         if (model.Config.VocabSize < tokenizer.VocabularySize || window < 2 || window > model.Config.MaxPositionEmbeddings)
         {
             throw new ConfigurationException($"{name} has {model.Config.VocabSize} rows for {tokenizer.VocabularySize} token ids and knows {model.Config.MaxPositionEmbeddings} positions; windows of {window} tokens were asked for. Give another --sequence-length, or a model that fits its tokenizer.");
         }
 
-        (Name, Model, Tokenizer, Window, _ownsModel) = (name, model, tokenizer, window, ownsModel);
+        (Name, Model, Tokenizer, Window, _ownsModel, Ranks) = (name, model, tokenizer, window, ownsModel, ranks ?? new SingleProcess());
         Encoder = new RequestEncoder(tokenizer, window);
         _head = model.UsesKernels ? new FusedLossHead(tokenizer.VocabularySize, model.Config.VocabSize, torch.get_num_threads()) : new TensorLossHead(tokenizer.VocabularySize, model.Config.VocabSize);
     }
@@ -43,6 +45,9 @@ public sealed class TaskModel : IDisposable
     /// <summary>Most tokens that it reads at once.</summary>
     public int Window { get; }
 
+    /// <summary>Ranks that share the work on this model out; all of them get every result.</summary>
+    public ICommunicator Ranks { get; }
+
     /// <summary>Texts to requests.</summary>
     public RequestEncoder Encoder { get; }
 
@@ -51,12 +56,13 @@ public sealed class TaskModel : IDisposable
     /// <param name="folder">Folder with config.json, weights and tokenizer.json.</param>
     /// <param name="window">Most tokens at once.</param>
     /// <param name="progress">Is told of the loading; null for nobody.</param>
-    public static TaskModel Load(string name, string folder, int window, IProgress<WeightProgress>? progress = null) =>
-        new(name, ModelFolder.Load(folder, trainable: false, progress: progress), BpeTokenizer.Load(ModelFolder.TokenizerPath(folder)), window);
+    /// <param name="ranks">Ranks that each load the model and share the work out; null for one process.</param>
+    public static TaskModel Load(string name, string folder, int window, IProgress<WeightProgress>? progress = null, ICommunicator? ranks = null) =>
+        new(name, ModelFolder.Load(folder, trainable: false, progress: progress), BpeTokenizer.Load(ModelFolder.TokenizerPath(folder)), window, ranks: ranks);
 
     /// <summary>Scores requests; see <see cref="RequestScorer"/>.</summary>
     public RequestScore[] Score(IReadOnlyList<ScoreRequest> requests, Action<int>? progress = null, CancellationToken cancellation = default) =>
-        RequestScorer.Score(Model, _head, requests, progress, cancellation);
+        RequestScorer.Score(Model, _head, requests, progress, Ranks, cancellation);
 
     /// <inheritdoc/>
     public void Dispose()

@@ -108,7 +108,7 @@ public static partial class TaskRunner
         (int[] Tokens, bool IsCut)[] encoded = [.. prompts.Select(prompt => model.Encoder.Prompt(prompt, most))];
         bool IsOver(int _, IReadOnlyList<int> tokens) => End(model.Tokenizer.Decode([.. tokens]), definition.Until) is not null;
         int[][] added = GreedyBatch.Generate(
-            model.Model, [.. encoded.Select(prompt => prompt.Tokens)], most, model.Tokenizer.EndOfTextId, model.Tokenizer.VocabularySize, definition.Until.Count == 0 ? null : IsOver, progress, cancellation);
+            model.Model, [.. encoded.Select(prompt => prompt.Tokens)], most, model.Tokenizer.EndOfTextId, model.Tokenizer.VocabularySize, definition.Until.Count == 0 ? null : IsOver, progress, model.Ranks, cancellation);
         return [.. items.Select((item, i) => Answered(definition, item, prompts[i], model.Tokenizer.Decode(added[i]), encoded[i].IsCut))];
     }
 

@@ -1,3 +1,4 @@
+using Saltern.Distributed;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -21,10 +22,11 @@ public static class GreedyBatch
     /// <param name="vocabulary">Real token ids; rows of the head beyond them are never taken.</param>
     /// <param name="isOver">Told a prompt's index and its tokens so far, after each: whether the text ends there, before the limit; null for the end-of-text token alone.</param>
     /// <param name="progress">Told how many prompts are done.</param>
+    /// <param name="ranks">Ranks with the same model and prompts, which share the batches out; null for one process. All get all texts, the same for any number of ranks.</param>
     /// <param name="cancellation">Ends the work early, with an exception.</param>
     /// <returns>In the order of the prompts.</returns>
     /// <exception cref="ArgumentException">A prompt and its answer would not fit into the positions that the model knows.</exception>
-    public static int[][] Generate(Transformer model, IReadOnlyList<int[]> prompts, int maxTokens, int endOfText, int vocabulary, Func<int, IReadOnlyList<int>, bool>? isOver = null, Action<int>? progress = null, CancellationToken cancellation = default)
+    public static int[][] Generate(Transformer model, IReadOnlyList<int[]> prompts, int maxTokens, int endOfText, int vocabulary, Func<int, IReadOnlyList<int>, bool>? isOver = null, Action<int>? progress = null, ICommunicator? ranks = null, CancellationToken cancellation = default)
     {
         int longest = prompts.Select(prompt => prompt.Length).DefaultIfEmpty().Max();
         if (longest + maxTokens > model.Config.MaxPositionEmbeddings)
@@ -32,9 +34,11 @@ public static class GreedyBatch
             throw new ArgumentException($"A prompt of {longest} tokens and an answer of {maxTokens} do not fit into {model.Config.MaxPositionEmbeddings} positions.", nameof(prompts));
         }
 
+        ranks ??= new SingleProcess();
+        int[] owners = new int[prompts.Count];
         int[] order = [.. Enumerable.Range(0, prompts.Count).OrderByDescending(index => prompts[index].Length)];
         List<int>[] texts = [.. prompts.Select(_ => new List<int>())];
-        for (int first = 0; first < order.Length;)
+        for (int first = 0, batch = 0; first < order.Length; batch++)
         {
             int positions = prompts[order[first]].Length + maxTokens, count = Math.Min(Math.Clamp(PositionsPerBatch / positions, 1, MostRows), order.Length - first);
             if (model.Config.LearnedPositions)
@@ -43,12 +47,32 @@ public static class GreedyBatch
                 count = order.Skip(first).Take(count).TakeWhile(index => prompts[index].Length == prompts[order[first]].Length).Count();
             }
 
-            int done = first;
-            RunBatch(model, prompts, order[first..(first + count)], texts, maxTokens, endOfText, vocabulary, isOver, ended => progress?.Invoke(done += ended), cancellation);
+            int done = first, owner = batch % ranks.Size;
+            Array.ForEach(order[first..(first + count)], index => owners[index] = owner);
+            if (owner == ranks.Rank)
+            {
+                RunBatch(model, prompts, order[first..(first + count)], texts, maxTokens, endOfText, vocabulary, isOver, ended => progress?.Invoke(done += ended), cancellation);
+            }
+
             first += count;
         }
 
-        return [.. texts.Select(text => text.ToArray())];
+        return ranks.Size == 1 ? [.. texts.Select(text => text.ToArray())] : Exchange(ranks, texts, owners, maxTokens);
+    }
+
+    // Length, then tokens, of each text.
+    private static int[][] Exchange(ICommunicator ranks, List<int>[] texts, int[] owners, int maxTokens)
+    {
+        int row = maxTokens + 1;
+        int[] flat = new int[texts.Length * row];
+        for (int i = 0; i < texts.Length; i++)
+        {
+            flat[i * row] = texts[i].Count;
+            texts[i].CopyTo(flat, (i * row) + 1);
+        }
+
+        ranks.Exchange<int>(flat, owners, row);
+        return [.. flat.Chunk(row).Select(text => text[1..(1 + text[0])])];
     }
 
     private static void RunBatch(Transformer model, IReadOnlyList<int[]> prompts, int[] batch, List<int>[] texts, int maxTokens, int endOfText, int vocabulary, Func<int, IReadOnlyList<int>, bool>? isOver, Action<int> ended, CancellationToken cancellation)

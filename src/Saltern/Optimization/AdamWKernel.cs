@@ -1,6 +1,7 @@
 // AdamW over flat weights, with clipping folded into the same pass (arXiv:1711.05101, Algorithm 2).
 using System.Numerics;
 using System.Runtime.CompilerServices;
+using Saltern.Distributed;
 using Saltern.Engine;
 using Saltern.Models;
 
@@ -26,6 +27,19 @@ internal sealed unsafe class AdamWKernel
         _ranges = [.. weights.SelectMany(weight => Ranges(weight.Slice, weight.Decays, state))];
     }
 
+    /// <summary>Plans the work for some runs of the flat weights, wherever they begin.</summary>
+    /// <param name="parameters">Weights and gradients.</param>
+    /// <param name="runs">The runs, and whether each decays.</param>
+    /// <param name="first">First moments of all runs, one after the other.</param>
+    /// <param name="second">Second moments.</param>
+    /// <param name="config">Betas, ε and weight decay.</param>
+    /// <param name="parallel">Threads.</param>
+    public AdamWKernel(ParameterSet parameters, IEnumerable<(OwnedRun Run, bool Decays)> runs, float* first, float* second, OptimizerConfig config, ParallelOptions parallel)
+    {
+        (_parameters, _config, _parallel) = (parameters, config, parallel);
+        _ranges = [.. runs.SelectMany(run => Ranges(run.Run, run.Decays, first + run.Run.At, second + run.Run.At))];
+    }
+
     /// <summary>The two moments of a weight.</summary>
     public static IEnumerable<(string Name, long[] Shape)> StateOf(ParameterSlice slice) =>
         [(OptimizerTensor.FirstMoment + slice.Name, slice.Shape), (OptimizerTensor.SecondMoment + slice.Name, slice.Shape)];
@@ -48,13 +62,15 @@ internal sealed unsafe class AdamWKernel
         });
     }
 
-    private static List<Range> Ranges(ParameterSlice slice, bool decays, OptimizerState state)
+    private static List<Range> Ranges(ParameterSlice slice, bool decays, OptimizerState state) =>
+        Ranges(new OwnedRun(slice.Offset, slice.Count, 0), decays, state.AddressOf(OptimizerTensor.FirstMoment + slice.Name), state.AddressOf(OptimizerTensor.SecondMoment + slice.Name));
+
+    private static List<Range> Ranges(OwnedRun run, bool decays, float* first, float* second)
     {
         var ranges = new List<Range>();
-        float* first = state.AddressOf(OptimizerTensor.FirstMoment + slice.Name), second = state.AddressOf(OptimizerTensor.SecondMoment + slice.Name);
-        foreach ((long start, long length) in FlatSums.Ranges(0, slice.Count))
+        foreach ((long start, long length) in FlatSums.Ranges(0, run.Length))
         {
-            ranges.Add(new Range { Start = slice.Offset + start, Length = length, First = first + start, Second = second + start, Decays = decays });
+            ranges.Add(new Range { Start = run.Start + start, Length = length, First = first + start, Second = second + start, Decays = decays });
         }
 
         return ranges;

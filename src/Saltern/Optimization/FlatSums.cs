@@ -30,8 +30,17 @@ internal static unsafe class FlatSums
             return TensorSquareSum(flat);
         }
 
+        return SquareSum(flat, layout.Blocks.Select(block => (block.Offset, block.Count)), parallel);
+    }
+
+    /// <summary>Σ x² over some runs of a float32 buffer on the CPU.</summary>
+    /// <param name="flat">[length].</param>
+    /// <param name="runs">First element and length of each.</param>
+    /// <param name="parallel">Threads; the result does not depend on them.</param>
+    public static double SquareSum(Tensor flat, IEnumerable<(long Start, long Length)> runs, ParallelOptions parallel)
+    {
         float* values = (float*)TensorAddress.Of(flat);
-        (long Start, long Length)[] ranges = [.. layout.Blocks.SelectMany(Ranges)];
+        (long Start, long Length)[] ranges = [.. runs.SelectMany(run => Ranges(run.Start, run.Length))];
         double[] sums = new double[ranges.Length];
         Parallel.For(0, ranges.Length, parallel, i => sums[i] = SquareSum(values + ranges[i].Start, ranges[i].Length));
         return sums.Sum();
@@ -45,8 +54,6 @@ internal static unsafe class FlatSums
             yield return (offset + start, Math.Min(RangeLength, count - start));
         }
     }
-
-    private static IEnumerable<(long Start, long Length)> Ranges(ParameterBlock block) => Ranges(block.Offset, block.Count);
 
     // A part at a time: the float64 copy stays small beside the weights. Summed where the weights are and read once, as each reading waits for the device.
     // The padding between blocks is zero, so it may be summed too.

@@ -1,4 +1,5 @@
 // What the update rules have in common: which weights, which gradient norm, clipping, and state that a checkpoint can keep.
+using Saltern.Distributed;
 using Saltern.Models;
 using static TorchSharp.torch;
 
@@ -17,8 +18,11 @@ public abstract class Optimizer : IDisposable
     /// <summary>Updates made; a resumed run sets it.</summary>
     public long UpdateCount { get; set; }
 
-    /// <summary>All that is remembered between updates besides <see cref="UpdateCount"/>, in a fixed order; owned by this optimizer.</summary>
+    /// <summary>All that this process remembers between updates besides <see cref="UpdateCount"/>, in a fixed order; owned by this optimizer.</summary>
     public abstract IReadOnlyList<OptimizerTensor> State { get; }
+
+    /// <summary>The whole state as a checkpoint names it, to be filled from one.</summary>
+    public virtual IReadOnlyList<StateSlot> Slots => [.. State.Select(tensor => tensor.Slot)];
 
     /// <summary>Weights and gradients; owned by the model.</summary>
     private protected ParameterSet Parameters { get; }
@@ -33,13 +37,15 @@ public abstract class Optimizer : IDisposable
     /// <param name="parameters">Weights of a trainable model.</param>
     /// <param name="config">Validated section of the recipe.</param>
     /// <param name="threads">Threads for our own kernels.</param>
+    /// <param name="ranks">Who shares the state where the recipe says so; null for one process.</param>
     /// <exception cref="ConfigurationException">The kind does not work on weights of this type or device.</exception>
-    public static Optimizer Create(ParameterSet parameters, OptimizerConfig config, int threads)
+    public static Optimizer Create(ParameterSet parameters, OptimizerConfig config, int threads, ICommunicator? ranks = null)
     {
         ScalarType type = parameters.FlatWeights.dtype;
         bool flat = FlatSums.CanRead(parameters.FlatWeights);
         return config.Kind switch
         {
+            OptimizerKind.Adamw when flat && config.ShardState && ranks is { Size: > 1 } => new ShardedAdamW(parameters, config, threads, ranks),
             OptimizerKind.Adamw when flat => new AdamW(parameters, config, threads),
             OptimizerKind.Adamw => new PlainAdamW(parameters, config, threads),
             OptimizerKind.Muon when !flat && type == ScalarType.Float32 => new PlainMuon(parameters, config, threads),
@@ -49,8 +55,12 @@ public abstract class Optimizer : IDisposable
         };
     }
 
+    /// <summary>Adds up the gradients of all ranks, wherever this process needs the sums.</summary>
+    /// <param name="ranks">The ranks, each with a gradient of its own samples.</param>
+    public virtual void SumGradients(ICommunicator ranks) => GradientReduction.SumOverRanks(Parameters.FlatGradients, ranks);
+
     /// <summary>‖g‖₂ over all parameters, before clipping; for float32 on the CPU the same bits for any number of threads.</summary>
-    public double GradientNorm() => Math.Sqrt(FlatSums.SquareSum(Parameters.FlatGradients, Parameters.Layout, Workers));
+    public virtual double GradientNorm() => Math.Sqrt(FlatSums.SquareSum(Parameters.FlatGradients, Parameters.Layout, Workers));
 
     /// <summary>Whether every weight is a number.</summary>
     public bool WeightsAreFinite() => double.IsFinite(FlatSums.SquareSum(Parameters.FlatWeights, Parameters.Layout, Workers));
@@ -64,6 +74,11 @@ public abstract class Optimizer : IDisposable
         double clip = Config.MaxGradientNorm > 0 && gradientNorm > Config.MaxGradientNorm ? Config.MaxGradientNorm / gradientNorm : 1.0;
         Apply(learningRate, clip);
     }
+
+    /// <summary>Puts the whole state together where ranks keep parts of it; all ranks must come here together.</summary>
+    /// <param name="keep">Whether this rank is to have it; the others only give.</param>
+    /// <returns>The state, owned by the caller; null where this rank does not keep it, or where <see cref="State"/> is all of it.</returns>
+    public virtual GatheredState? Gather(bool keep) => null;
 
     /// <summary>Gives the state back to the system.</summary>
     public abstract void Dispose();

@@ -56,6 +56,10 @@ public sealed record OptimizerConfig : IValidated
     [Range(0.0, 1e9)]
     public double MaxGradientNorm { get; init; } = 1.0;
 
+    /// <summary><c>adamw</c>: whether each of N ranks keeps and updates only its N-th of the state (ZeRO stage 1), 8/N bytes per parameter instead of 8. For float32 weights on the CPU. Changes memory and, with several ranks, the last bits; alone it changes nothing.</summary>
+    [DoesNotAlterNumbers]
+    public bool ShardState { get; init; }
+
     /// <summary>A kind's word in a recipe.</summary>
     public static string Name(OptimizerKind kind) => kind.ToString().ToLowerInvariant();
 
@@ -76,6 +80,7 @@ public sealed record OptimizerConfig : IValidated
             ("beta1", Beta1 is not null && !adafactor, "'kind: adafactor'"),
             ("scale_parameter", ScaleParameter is not null && !adafactor, "'kind: adafactor'"),
             ("betas", !Betas.SequenceEqual(defaults.Betas) && adafactor, "'kind: adamw' and 'kind: muon'"),
+            ("shard_state", ShardState && Kind != OptimizerKind.Adamw, "'kind: adamw', which updates single elements; muon and adafactor need whole matrices"),
             ("epsilon", Epsilon != defaults.Epsilon && adafactor, "'kind: adamw' and 'kind: muon'"),
         ];
         foreach ((string key, _, string users) in keys.Where(key => key.Ignored))

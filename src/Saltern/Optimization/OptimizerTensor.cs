@@ -29,6 +29,9 @@ public sealed record OptimizerTensor(string Name, Tensor Values)
     /// <summary>Number of bytes.</summary>
     public long ByteCount => Values.numel() * sizeof(float);
 
+    /// <summary>Fills this tensor from a checkpoint's of the same name and shape.</summary>
+    public StateSlot Slot => new(Name, Shape, Fill);
+
     /// <summary>A copy of the values, little-endian.</summary>
     public byte[] ToBytes()
     {

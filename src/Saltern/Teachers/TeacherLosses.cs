@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using Saltern.Data;
+using Saltern.Distributed;
 using Saltern.Losses;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -9,7 +10,7 @@ using static TorchSharp.torch;
 namespace Saltern.Teachers;
 
 /// <summary>The teacher's losses at every position of a validation set, nats: for the gap on validation text, and for difficulty.</summary>
-/// <param name="Nll">−ln q(y) at τ = 1; unset where a position does not count.</param>
+/// <param name="Nll">−ln q(y) at τ = 1; 0 where a position does not count.</param>
 /// <param name="NllTempered">−ln q_τ(y).</param>
 public sealed record TeacherLosses(float[] Nll, float[] NllTempered)
 {
@@ -21,12 +22,14 @@ public sealed record TeacherLosses(float[] Nll, float[] NllTempered)
     /// <param name="teacher">At any temperature.</param>
     /// <param name="head">Loss head made for the teacher's vocabulary.</param>
     /// <param name="set">Windows.</param>
-    public static TeacherLosses Run(LiveTeacher teacher, LossHead head, ValidationSet set)
+    /// <param name="ranks">Ranks with the same teacher, which share the batches out; null for one process. All get all losses.</param>
+    public static TeacherLosses Run(LiveTeacher teacher, LossHead head, ValidationSet set, ICommunicator? ranks = null)
     {
+        ranks ??= new SingleProcess();
         int length = set.SequenceLength, windows = set.WindowDomains.Count, perBatch = Math.Max(1, 4_096 / length);
         float[] nll = new float[set.Labels.Length], tempered = new float[set.Labels.Length];
         var losses = new PositionLosses(perBatch * length);
-        for (int first = 0; first < windows; first += perBatch)
+        for (int first = perBatch * ranks.Rank; first < windows; first += perBatch * ranks.Size)
         {
             using DisposeScope scope = NewDisposeScope();
             int count = Math.Min(perBatch, windows - first) * length, at = first * length;
@@ -34,9 +37,15 @@ public sealed record TeacherLosses(float[] Nll, float[] NllTempered)
 
             // The teacher in both roles: as a student it gives the plain loss, as a teacher the tempered one.
             head.Evaluate(new LossRequest { HiddenStates = labels.HiddenStates, Head = labels.Head, Labels = set.Labels[at..(at + count)], Teacher = labels, Weights = new float[count] }, losses);
-            losses.TeacherNll.AsSpan(0, count).CopyTo(nll.AsSpan(at));
-            losses.TeacherNllTempered.AsSpan(0, count).CopyTo(tempered.AsSpan(at));
+            for (int i = 0; i < count; i++)
+            {
+                (nll[at + i], tempered[at + i]) = losses.Counted[i] ? (losses.TeacherNll[i], losses.TeacherNllTempered[i]) : (0, 0);
+            }
         }
+
+        int[] owners = [.. Enumerable.Range(0, windows).Select(window => window / perBatch % ranks.Size)];
+        ranks.Exchange<float>(nll, owners, length);
+        ranks.Exchange<float>(tempered, owners, length);
 
         return new TeacherLosses(nll, tempered);
     }

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Saltern.Data;
+using Saltern.Distributed;
 using Saltern.Losses;
 using Saltern.Models;
 using Saltern.Reporting;
@@ -8,8 +9,8 @@ using TorchSharp;
 namespace Saltern.Teachers;
 
 /// <summary>How far a pass is.</summary>
-/// <param name="Samples">Samples done, those of an earlier, interrupted pass included.</param>
-/// <param name="TotalSamples">Samples in all.</param>
+/// <param name="Samples">Samples of this rank that are done, those of an earlier, interrupted pass included.</param>
+/// <param name="TotalSamples">Samples of this rank: all of them in one process.</param>
 /// <param name="TokensPerSecond">Speed of this process so far.</param>
 public sealed record TeachProgress(long Samples, long TotalSamples, double TokensPerSecond);
 
@@ -68,19 +69,23 @@ public sealed class TeacherPass
         return planner.Most(budget, CacheRecord.FixedBytes(CacheMode.Sampled) + table, plan.EntryBytes);
     }
 
-    /// <summary>Makes the files that are missing.</summary>
+    /// <summary>Makes the files that are missing; of N ranks each makes every N-th.</summary>
     /// <param name="teacher">At the plan's temperature.</param>
     /// <param name="threads">Threads for our own kernels.</param>
     /// <param name="log">Told which files of an interrupted pass are kept or made anew.</param>
     /// <param name="progress">Told after every forward pass.</param>
+    /// <param name="ranks">Ranks with the same teacher, plan and folder; null for one process. It returns when all of them are done.</param>
     /// <param name="cancellation">Ends the pass; what is whole stays.</param>
-    public void Run(LiveTeacher teacher, int threads, Action<string> log, IProgress<TeachProgress>? progress, CancellationToken cancellation)
+    public void Run(LiveTeacher teacher, int threads, Action<string> log, IProgress<TeachProgress>? progress, ICommunicator? ranks, CancellationToken cancellation)
     {
+        ranks ??= new SingleProcess();
         Directory.CreateDirectory(Path.Combine(_folder, TeacherCache.ShardFolder));
         using var rows = new TeacherRows(_plan, teacher.Config.VocabSize, threads);
         long start = Stopwatch.GetTimestamp(), made = 0, kept = 0;
-        for (int shard = 0; shard < ShardCount; shard++)
+        long total = Enumerable.Range(0, ShardCount).Where(shard => shard % ranks.Size == ranks.Rank).Sum(shard => (long)Keys(shard).Length);
+        for (int shard = ranks.Rank; shard < ShardCount; shard += ranks.Size)
         {
+            ranks.Activity = $"file {shard} of {ShardCount}";
             (int Domain, long Index)[] keys = Keys(shard);
             if (IsWhole(shard, keys, log))
             {
@@ -97,12 +102,15 @@ public sealed class TeacherPass
                 Batch batch = OneBatch(keys.AsSpan(first, Math.Min(perForward, keys.Length - first)).ToArray(), _reader);
                 records.AddRange(rows.Records(Run(teacher, batch), batch));
                 made += batch.Samples.Count;
-                progress?.Report(new TeachProgress(kept + made, _samples.Count, made * _reader.SequenceLength / Stopwatch.GetElapsedTime(start).TotalSeconds));
+                progress?.Report(new TeachProgress(kept + made, total, made * _reader.SequenceLength / Stopwatch.GetElapsedTime(start).TotalSeconds));
             }
 
             CacheShard.Write(PathOf(shard), _plan, keys, records, Stopwatch.GetElapsedTime(shardStart).TotalSeconds);
         }
 
+        ranks.Activity = "the pass, waiting for the others";
+        ranks.Barrier();
+        (kept, made) = ((long)ranks.Sum(kept)[0], (long)ranks.Sum(made)[0]);
         if (kept > 0)
         {
             log($"{kept} samples of an interrupted pass were kept, {made} were made.");

@@ -31,7 +31,7 @@ internal sealed class RunConclusion(RunParts parts, Trainer trainer, RunFolder f
         }
 
         ValidationSet whole = parts.Text.WholeSet;
-        EvaluationResult scores = ModelEvaluation.Run(trainer.Student, trainer.Head, whole, tokenBytes, domainNames.Count);
+        (EvaluationResult scores, IReadOnlyList<TaskResult> tasks) = Measure(config, options);
         WriteDocuments(scores);
         var result = new RunResult
         {
@@ -61,13 +61,23 @@ internal sealed class RunConclusion(RunParts parts, Trainer trainer, RunFolder f
             BestLoss = state.BestLoss,
             FineTuning = fineTuning,
             Final = RunScores.Of(scores, domainNames, parts.Instruments?.Buckets(whole, scores)),
-            Tasks = parts.Instruments is { Tasks: not null } instruments ? RunScores.Of(instruments.RunTasks(config.Name, trainer.Student, parts.Tokenizer, config.Data.SequenceLength)) : [],
+            Tasks = RunScores.Of(tasks),
             Machine = MachineDescription.Of(parts.Compute, state.Threads, state.Products, peak),
             Versions = MachineDescription.Versions(),
             TextSamples = RunSamples.Of(parts, trainer.Student, config.Seed),
         };
         DurableFolder.WriteText(folder.PathOf(RunFolder.ResultFile), result.ToJson());
         return result;
+    }
+
+    /// <summary>The student on the whole validation set and on the recipe's tasks, if any; on all ranks together.</summary>
+    /// <param name="config">The recipe.</param>
+    /// <param name="options">The ranks.</param>
+    public (EvaluationResult Scores, IReadOnlyList<TaskResult> Tasks) Measure(RunConfig config, TrainingRunOptions options)
+    {
+        options.Ranks.Activity = "the last evaluation";
+        EvaluationResult scores = ModelEvaluation.Run(trainer.Student, trainer.Head, parts.Text.WholeSet, tokenBytes, domainNames.Count, options.Ranks);
+        return (scores, parts.Instruments is { Tasks: not null } instruments ? instruments.RunTasks(config.Name, trainer.Student, parts.Tokenizer, config.Data.SequenceLength, options.Ranks) : []);
     }
 
     private void WriteDocuments(EvaluationResult scores)

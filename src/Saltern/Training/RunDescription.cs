@@ -12,8 +12,9 @@ namespace Saltern.Training;
 internal static class RunDescription
 {
     /// <summary>One line each for student, batch, compute, validation and teacher.</summary>
-    public static IReadOnlyList<string> Of(RunConfig config, Transformer student, TrainState state, RunParts parts, double peak, bool teacherRuns)
+    public static IReadOnlyList<string> Of(RunConfig config, Trainer trainer, RunParts parts, double peak)
     {
+        (Transformer student, TrainState state, bool teacherRuns) = (trainer.Student, trainer.State, trainer.HasTeacher);
         TransformerConfig m = student.Config;
         long batchTokens = (long)config.Training.BatchSequences * config.Data.SequenceLength;
         double perToken = ModelFlops.TrainingPerToken(m, config.Data.SequenceLength);
@@ -27,7 +28,7 @@ internal static class RunDescription
         ];
         if (state.Ranks > 1)
         {
-            lines.Add(Text($"ranks: {state.Ranks}, each with {config.Training.BatchSequences / (double)state.Ranks:0.##} of the batch's {config.Training.BatchSequences} sequences; rank 0 evaluates and writes"));
+            lines.Add(Text($"ranks: {state.Ranks}, each with {config.Training.BatchSequences / (double)state.Ranks:0.##} of the batch's {config.Training.BatchSequences} sequences; rank 0 writes; optimizer state {trainer.Optimizer.State.Sum(tensor => tensor.ByteCount) / 1048576.0:0.00} MiB a rank{(config.Optimizer.ShardState ? ", sharded" : "")}"));
         }
 
         lines.AddRange(parts.Compute.Remarks());

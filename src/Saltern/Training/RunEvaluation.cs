@@ -4,7 +4,7 @@ using Saltern.Evaluation;
 
 namespace Saltern.Training;
 
-/// <summary>What is measured along a run: the curve set, and tasks where the recipe has some. On rank 0; the others wait for its result, or in the next step.</summary>
+/// <summary>What is measured along a run: the curve set, and tasks where the recipe has some. Shared out over the ranks; rank 0 writes.</summary>
 /// <param name="config">The recipe.</param>
 /// <param name="parts">Text, tokenizer and instruments.</param>
 /// <param name="trainer">The student, and the teacher while there is one.</param>
@@ -21,8 +21,8 @@ internal sealed class RunEvaluation(RunConfig config, RunParts parts, Trainer tr
     public double EvaluateCurve()
     {
         double loss = double.NaN;
-        options.Ranks.Activity = $"step {trainer.State.Step}: evaluation on rank 0";
-        trainer.Timed(Noted, () => loss = options.Ranks.Rank == 0 ? CurveLoss() : double.NaN);
+        options.Ranks.Activity = $"step {trainer.State.Step}: evaluation";
+        trainer.Timed(Noted, () => loss = CurveLoss());
         return options.Ranks.FromFirst(loss);
     }
 
@@ -39,14 +39,29 @@ internal sealed class RunEvaluation(RunConfig config, RunParts parts, Trainer tr
     }
 
     /// <summary>Runs the recipe's tasks.</summary>
-    public void EvaluateTasks() => trainer.Timed(Noted, () =>
-        figures.Write(log.TaskLine(parts.Instruments!.RunTasks(config.Name, trainer.Student, parts.Tokenizer, config.Data.SequenceLength))));
+    public void EvaluateTasks()
+    {
+        options.Ranks.Activity = $"step {trainer.State.Step}: tasks";
+        trainer.Timed(Noted, () =>
+        {
+            IReadOnlyList<TaskResult> tasks = parts.Instruments!.RunTasks(config.Name, trainer.Student, parts.Tokenizer, config.Data.SequenceLength, options.Ranks);
+            if (options.Ranks.Rank == 0)
+            {
+                figures.Write(log.TaskLine(tasks));
+            }
+        });
+    }
 
     private static TrainState Noted(TrainState state, double seconds) => state with { EvaluationSeconds = state.EvaluationSeconds + seconds };
 
     private double CurveLoss()
     {
-        EvaluationResult scores = ModelEvaluation.Run(trainer.Student, trainer.Head, parts.Text.CurveSet, tokenBytes, parts.Text.Domains.Count);
+        EvaluationResult scores = ModelEvaluation.Run(trainer.Student, trainer.Head, parts.Text.CurveSet, tokenBytes, parts.Text.Domains.Count, options.Ranks);
+        if (options.Ranks.Rank > 0)
+        {
+            return scores.Total.Loss;
+        }
+
         int step = trainer.State.Step;
         double? gap = trainer.Teacher is null ? null : teacher?.Gap(scores, log.LastWeight);
         if (gap is double valid && teacher!.BeginsToLookTooGood(trainer.Transition!.Gap, valid, step / (double)config.Training.Steps))

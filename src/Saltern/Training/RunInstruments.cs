@@ -1,4 +1,5 @@
 using Saltern.Data;
+using Saltern.Distributed;
 using Saltern.Evaluation;
 using Saltern.Models;
 using Saltern.Teachers;
@@ -69,9 +70,10 @@ internal sealed record RunInstruments(EvaluationConfig Config, DifficultyBuckets
     /// <param name="student">The model as it is.</param>
     /// <param name="tokenizer">Its tokenizer.</param>
     /// <param name="window">Most tokens at once.</param>
-    public IReadOnlyList<TaskResult> RunTasks(string name, Transformer student, BpeTokenizer tokenizer, int window)
+    /// <param name="ranks">Ranks that each have the student and share the work out.</param>
+    public IReadOnlyList<TaskResult> RunTasks(string name, Transformer student, BpeTokenizer tokenizer, int window, ICommunicator ranks)
     {
-        using var model = new TaskModel(name, student, tokenizer, window, ownsModel: false);
+        using var model = new TaskModel(name, student, tokenizer, window, ownsModel: false, ranks);
         return [.. Tasks!.Tasks.Select(task => TaskResult.Of(model, task, Config.TasksLimit))];
     }
 }

@@ -196,19 +196,19 @@ public sealed class RunParts : IDisposable
     /// <summary>The teacher's losses on the curve set: computed once, or as its pass left them; null without a teacher.</summary>
     /// <param name="teacher">The run's.</param>
     /// <param name="threads">Threads for our own kernels.</param>
-    /// <param name="log">Told where a pass has them not.</param>
-    public TeacherValidation? ValidateTeacher(Teacher? teacher, int threads, Action<string> log)
+    /// <param name="options">The ranks, and where words go.</param>
+    public TeacherValidation? ValidateTeacher(Teacher? teacher, int threads, TrainingRunOptions options)
     {
         using LossHead? head = teacher is LiveTeacher inMemory ? Compute.CreateHead(Tokenizer.VocabularySize, inMemory.Config.VocabSize, threads) : null;
         TeacherLosses? losses = teacher switch
         {
-            LiveTeacher live => TeacherLosses.Run(live, head!, Text.CurveSet),
+            LiveTeacher live => TeacherLosses.Run(live, head!, Text.CurveSet, options.Ranks),
             CachedTeacher => TeacherLosses.Load(TeacherCache!.Folder, Text.CurveSet),
             _ => null,
         };
         if (teacher is not null && losses is null)
         {
-            log("The teacher's pass has no losses for this run's validation text, so valid/gap is not logged. It was made for another training.evaluation_tokens.");
+            options.Log("The teacher's pass has no losses for this run's validation text, so valid/gap is not logged. It was made for another training.evaluation_tokens.");
         }
 
         return losses is null ? null : new TeacherValidation(losses, Text.CurveSet);

@@ -1,5 +1,6 @@
 using Saltern.Checkpoints;
 using Saltern.Configuration;
+using Saltern.Optimization;
 using TorchSharp;
 
 namespace Saltern.Training;
@@ -41,10 +42,26 @@ internal sealed class RunSaver(Trainer trainer, RunConfig config, RunFolder fold
         }
 
         _savedStep = step;
-        if (options.Ranks.Rank == 0)
+        trainer.Timed(Noted, () =>
         {
-            trainer.Timed(Noted, Write);
-        }
+            bool writes = options.Ranks.Rank == 0;
+            if (writes)
+            {
+                // Before a copy is made: there is never more than one.
+                _background.Wait();
+            }
+
+            GatheredState? gathered = trainer.Optimizer.Gather(keep: writes);
+            if (writes)
+            {
+                Write(gathered);
+            }
+
+            if (!config.Training.CheckpointInBackground)
+            {
+                options.Ranks.Barrier();
+            }
+        });
     }
 
     /// <summary>Returns once no checkpoint is being written.</summary>
@@ -56,21 +73,19 @@ internal sealed class RunSaver(Trainer trainer, RunConfig config, RunFolder fold
 
     private static TrainState Noted(TrainState state, double seconds) => state with { CheckpointSeconds = state.CheckpointSeconds + seconds };
 
-    private void Write()
+    private void Write(GatheredState? gathered)
     {
         using torch.Tensor random = torch.get_rng_state();
         TrainState state = trainer.Snapshot() with { RandomState = Convert.ToBase64String(random.data<byte>().ToArray()) };
         figures.Flush();
         if (config.Training.CheckpointInBackground)
         {
-            // Before the copy is made: there is never more than one.
-            _background.Wait();
-            CheckpointContent copy = CheckpointContent.CopyOf(trainer.Student, trainer.Optimizer, state, trainer.Alignment);
+            CheckpointContent copy = CheckpointContent.CopyOf(trainer.Student, trainer.Optimizer, state, trainer.Alignment, gathered);
             _background.Start(() => Write(copy));
         }
         else
         {
-            Write(CheckpointContent.Of(trainer.Student, trainer.Optimizer, state, trainer.Alignment));
+            Write(CheckpointContent.Of(trainer.Student, trainer.Optimizer, state, trainer.Alignment, gathered));
         }
     }
 

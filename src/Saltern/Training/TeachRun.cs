@@ -1,5 +1,8 @@
 using Saltern.Checkpoints;
+using Saltern.Configuration;
 using Saltern.Data;
+using Saltern.Distributed;
+using Saltern.Engine;
 using Saltern.Losses;
 using Saltern.Teachers;
 using Saltern.Tokenization;
@@ -18,10 +21,14 @@ public static class TeachRun
     /// <param name="request">What is asked for.</param>
     /// <param name="log">Told what a person should know, one line each.</param>
     /// <param name="progress">Told how far it is.</param>
+    /// <param name="ranks">Ranks that share the pass out, each with the same request and folder; null for one process. Rank 0 plans and finishes. The files do not depend on their number, but for the seconds in their headers.</param>
     /// <param name="cancellation">Ends the pass; files that are whole stay.</param>
     /// <exception cref="ConfigurationException">Something does not fit, or the folder holds another pass.</exception>
-    public static TeachManifest Run(TeachRequest request, Action<string> log, IProgress<TeachProgress>? progress = null, CancellationToken cancellation = default)
+    public static TeachManifest Run(TeachRequest request, Action<string> log, IProgress<TeachProgress>? progress = null, ICommunicator? ranks = null, CancellationToken cancellation = default)
     {
+        ranks ??= new SingleProcess();
+        bool leads = ranks.Rank == 0;
+        ranks.Activity = "opening the pass";
         request.Validate();
         DataConfig dataConfig = request.Recipe?.Data ?? new DataConfig { Path = request.DataPath!, SequenceLength = request.SequenceLength!.Value };
         using TokenDataset data = TokenDataset.Open(dataConfig, verifyAgain: false, cancellation);
@@ -32,8 +39,9 @@ public static class TeachRun
         SampleReader reader = SampleReader.Create([.. data.Domains.Select(domain => domain.Train)], dataConfig, request.Recipe?.Objective, tokenizer);
         (IReadOnlyList<(int Domain, long Index)> samples, TeachCoverage coverage) = Samples(request, data, tokenizer, reader);
         Directory.CreateDirectory(request.Out);
-        using FileStream held = Claim(request.Out);
+        using FileStream? held = leads ? Claim(request.Out) : null;
         torch.set_num_threads(request.Threads);
+        UseProducts(request, ranks);
         using var teacher = new LiveTeacher(ModelFolder.Load(parts.Folder!, trainable: false), temperature);
         var plan = new TeachPlan
         {
@@ -48,10 +56,12 @@ public static class TeachRun
             Coverage = coverage,
             ShardSamples = Math.Clamp(TeacherPass.DefaultShardSamples * 256 / dataConfig.SequenceLength, 16, TeacherPass.DefaultShardSamples),
         };
-        plan = Settle(request, plan, () => TeacherPass.PlanDraws(teacher, plan, reader, samples, Budget(request, plan), request.Threads));
+        ranks.RequireSame("The samples of the pass", plan.Text(), "All ranks need the same recipe, data set and teacher under the same paths.");
+        plan = leads ? Settle(request, plan, () => TeacherPass.PlanDraws(teacher, plan, reader, samples, Budget(request, plan), request.Threads)) : plan;
+        plan = plan with { Draws = (int)ranks.FromFirst(plan.Draws), Kept = (int)ranks.FromFirst(plan.Kept) };
         log(Describe(plan));
         var pass = new TeacherPass(request.Out, plan, reader, samples);
-        pass.Run(teacher, request.Threads, log, progress, cancellation);
+        pass.Run(teacher, request.Threads, log, progress, ranks, cancellation);
         if (data.Domains.Any(domain => domain.Valid is { TokenCount: > 0 }))
         {
             // For the curve along a run and for its end.
@@ -60,11 +70,26 @@ public static class TeachRun
             foreach ((int tokens, bool whole) in new[] { (training.EvaluationTokens, false), (training.FinalEvaluationTokens, true) })
             {
                 ValidationSet set = ValidationSet.Create([.. data.Domains.Select(domain => domain.Valid)], dataConfig.SequenceLength, tokens, whole, tokenizer.EndOfTextId);
-                TeacherLosses.Run(teacher, head, set).Save(request.Out, set);
+                TeacherLosses losses = TeacherLosses.Run(teacher, head, set, ranks);
+                if (leads)
+                {
+                    losses.Save(request.Out, set);
+                }
             }
         }
 
-        return pass.Finish(parts.Record, teacher.Config, dataConfig, request.Recipe?.Objective);
+        ranks.Activity = "the pass's manifest";
+        TeachManifest? manifest = leads ? pass.Finish(parts.Record, teacher.Config, dataConfig, request.Recipe?.Objective) : null;
+        ranks.Barrier();
+        return manifest ?? TeachManifest.Load(request.Out);
+    }
+
+    // The recipe's library where it names one; else what the program chose. Ranks take rank 0's: the two round differently.
+    private static void UseProducts(TeachRequest request, ICommunicator ranks)
+    {
+        ProductLibrary wanted = request.Recipe is { Products: not ProductChoice.Fastest } recipe ? ComputePlan.ChooseProducts(recipe, resumed: null) : MatrixProduct.Library;
+        var first = (ProductLibrary)ranks.FromFirst((double)wanted);
+        MatrixProduct.Use(MatrixProduct.OneDnnIsThere ? first : ProductLibrary.Blas);
     }
 
     private static (IReadOnlyList<(int Domain, long Index)> Samples, TeachCoverage Coverage) Samples(TeachRequest request, TokenDataset data, BpeTokenizer tokenizer, SampleReader reader)

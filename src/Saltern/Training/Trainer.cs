@@ -64,7 +64,7 @@ public sealed class Trainer : IDisposable
         Alignment = alignment;
         _batches = batches;
         _domainCount = domains.Count;
-        Optimizer = Optimizer.Create(student.Parameters, config.Optimizer, threads);
+        Optimizer = Optimizer.Create(student.Parameters, config.Optimizer, threads, _ranks);
         _schedule = new LearningRateSchedule(config.Schedule, config.Optimizer.LearningRate, config.Training.Steps);
         _transition = config.Distils
             ? transition?.Invoke(new TransitionContext(config.Distillation!, config.Training.Steps, config.Schedule.WarmupSteps, domains.Count))
@@ -145,7 +145,7 @@ public sealed class Trainer : IDisposable
 
         long start = Stopwatch.GetTimestamp();
         bool fromSubset = DrawsSelected(step, weights);
-        _ranks.Activity = $"step {step}: batch and gradients";
+        _ranks.GetsOn($"step {step}: batch");
         Batch batch = NextBatch(fromSubset);
         string samples = $"samples {batch.FirstPosition} … {batch.FirstPosition + _config.Training.BatchSequences - 1}";
 
@@ -162,6 +162,7 @@ public sealed class Trainer : IDisposable
         int taught = 0;
         for (int first = 0; first < batch.Samples.Count; first += _config.Training.MicroBatch)
         {
+            _ranks.GetsOn($"step {step}: gradients of sample {first + 1} of {batch.Samples.Count}");
             taught += RunMicroBatch(batch, first, counted, weights, byDomain);
         }
 
@@ -169,9 +170,9 @@ public sealed class Trainer : IDisposable
         if (_ranks.Size > 1)
         {
             (byDomain, taught, gate) = AddUp(byDomain, taught, gate);
-            _ranks.Activity = $"step {step}: sum of the gradients";
-            GradientReduction.SumOverRanks(Student.Parameters.FlatGradients, _ranks);
-            _ranks.Activity = $"step {step}: update";
+            _ranks.GetsOn($"step {step}: sum of the gradients");
+            Optimizer.SumGradients(_ranks);
+            _ranks.GetsOn($"step {step}: update");
         }
 
         var sums = new LossSums();

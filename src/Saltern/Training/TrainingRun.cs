@@ -68,7 +68,7 @@ public sealed class TrainingRun : IDisposable
             }
 
             Ranks.RequireSameWeights(student);
-            TeacherValidation? teacherValidation = !Leads ? null : parts.ValidateTeacher(_trainer.Teacher, threads, options.Log);
+            TeacherValidation? teacherValidation = parts.ValidateTeacher(_trainer.Teacher, threads, options);
             _trainer.Note(state => state with
             {
                 TeacherSeconds = state.TeacherSeconds + teacherSeconds,
@@ -107,7 +107,7 @@ public sealed class TrainingRun : IDisposable
     /// <summary>Where the run stands.</summary>
     public TrainState State => _trainer.State;
 
-    /// <summary>Whether this is rank 0: the one that writes, evaluates and finishes.</summary>
+    /// <summary>Whether this is rank 0: the one that writes and finishes.</summary>
     public bool Leads => Ranks.Rank == 0;
 
     /// <summary>Domains of the data set.</summary>
@@ -120,7 +120,7 @@ public sealed class TrainingRun : IDisposable
     public AlignmentStage? Alignment => _trainer.Alignment;
 
     /// <summary>Lines that describe what was derived, for the start of a log.</summary>
-    public IReadOnlyList<string> Description() => RunDescription.Of(Config, Student, State, _parts, _peak, _trainer.HasTeacher);
+    public IReadOnlyList<string> Description() => RunDescription.Of(Config, _trainer, _parts, _peak);
 
     /// <summary>Opens a run; all mistakes in recipe and data end here, before any training and before anything is written.</summary>
     /// <exception cref="ConfigurationException">Something does not fit; every problem is listed.</exception>
@@ -222,7 +222,7 @@ public sealed class TrainingRun : IDisposable
                 saves |= Config.Training.KeepBest && _evaluation.IsBest(loss);
             }
 
-            if (Leads && _parts.Instruments?.RunsTasksAfter(report.Step, Config.Training) == true)
+            if (_parts.Instruments?.RunsTasksAfter(report.Step, Config.Training) == true)
             {
                 _evaluation.EvaluateTasks();
             }
@@ -236,7 +236,7 @@ public sealed class TrainingRun : IDisposable
         return RunStatus.Reached;
     }
 
-    /// <summary>Evaluates on the whole set and writes result and per-document losses. Rank 0 alone does so.</summary>
+    /// <summary>Evaluates on the whole set and writes result and per-document losses: on rank 0, while the others <see cref="Assist"/>.</summary>
     /// <param name="truncated">Whether the run ends before its planned steps.</param>
     public RunResult Finish(bool truncated = false) => Finish(truncated, fineTuning: null);
 
@@ -259,8 +259,11 @@ public sealed class TrainingRun : IDisposable
             _saver.Wait();
         }
 
-        return new RunConclusion(_parts, _trainer, Folder, _tokenBytes, DomainNames).Write(Config, truncated, _peak, _options, fineTuning);
+        return Conclusion.Write(Config, truncated, _peak, _options, fineTuning);
     }
+
+    /// <summary>What ranks other than the first do while that one finishes: their share of the last evaluation.</summary>
+    public void Assist() => Conclusion.Measure(Config, _options);
 
     /// <inheritdoc/>
     public void Dispose()
@@ -275,6 +278,8 @@ public sealed class TrainingRun : IDisposable
     }
 
     private ICommunicator Ranks => _options.Ranks;
+
+    private RunConclusion Conclusion => new(_parts, _trainer, Folder, _tokenBytes, DomainNames);
 
     private void SayStage1IsOver(int step)
     {

@@ -1,4 +1,6 @@
 using Saltern.Data;
+using Saltern.Distributed;
+using Saltern.Tests.Distributed;
 using Saltern.Tokenization;
 
 namespace Saltern.Tests.Data;
@@ -50,6 +52,47 @@ public sealed class PrepareResumeTests : IDisposable
         }
 
         Assert.InRange(gained, all, long.MaxValue);   // all did not begin anew
+    }
+
+    [Theory]
+    [InlineData(2)]
+    [InlineData(3)]
+    public void Build_OnSeveralRanks_EndsInTheSameBytes(int size)
+    {
+        // Undivided, and interrupted on a rank that is not the first, then gone on with by another number.
+        Share("shared", size, Cancel);
+        AssertSame(Files("shared"));
+        using CancellationTokenSource source = new();
+        AggregateException stopped = Assert.Throws<AggregateException>(() => Share("moved", size, source.Token, new Listener(p => CancelBehind(source, p, 900_000))));
+        Assert.IsAssignableFrom<OperationCanceledException>(stopped.InnerException);
+        Assert.InRange(Share("moved", size + 1, Cancel)!.ResumedDocuments, 1, long.MaxValue);
+        AssertSame(Files("moved"));
+        Directory.Delete(_folder["moved"], recursive: true);
+
+        // By one rank what several began, and the other way round.
+        Interrupt("moved", 500_000);
+        Assert.InRange(Share("moved", size, Cancel)!.ResumedDocuments, 1, long.MaxValue);
+        AssertSame(Files("moved"));
+    }
+
+    [Fact]
+    public void ARankWithOtherInput_EndsTheWork()
+    {
+        AggregateException failed = Assert.Throws<AggregateException>(() => ThreadRanks.Run(2, ranks =>
+        {
+            DatasetBuilderOptions options = Options with { Ranks = ranks, Threads = 1 };
+            if (ranks.Rank == 0)
+            {
+                DatasetBuilder.Build(new CorpusReader(_input, Reading), null, Tokenizer, _folder["other"], options, null, Cancel);
+            }
+            else
+            {
+                DatasetBuilder.Assist(new CorpusReader([_folder["in/1.jsonl.gz"]], Reading), null, Tokenizer, options, Cancel);
+            }
+
+            return 0;
+        }));
+        Assert.Contains("All ranks need the same input files under the same paths.", Assert.IsType<DistributedException>(failed.InnerException).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -222,6 +265,19 @@ public sealed class PrepareResumeTests : IDisposable
             return null;
         }
     }
+
+    // Only the last rank is told to stop.
+    private PrepareSummary? Share(string name, int size, CancellationToken token, IProgress<PrepareProgress>? progress = null) => ThreadRanks.Run(size, ranks =>
+    {
+        DatasetBuilderOptions options = Options with { Ranks = ranks, Threads = 1 };
+        if (ranks.Rank == 0)
+        {
+            return DatasetBuilder.Build(new CorpusReader(_input, Reading), null, Tokenizer, _folder[name], options, progress, CancellationToken.None);
+        }
+
+        DatasetBuilder.Assist(new CorpusReader(_input, Reading), null, Tokenizer, options, ranks.Rank == size - 1 ? token : CancellationToken.None);
+        return null;
+    })[0];
 
     private DatasetManifest Manifest(string name) => DatasetManifest.Load(_folder[name]);
 

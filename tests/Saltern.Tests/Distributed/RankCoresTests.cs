@@ -20,7 +20,7 @@ public class RankCoresTests
     public void RanksBoundToCoresOfTheirOwn_KeepThem()
     {
         ulong[][] places = [[7, 0b0000_1111], [7, 0b1111_0000]];
-        Assert.Equal(new RankCores(4, 2, null), RankCores.Of(places, 1, 1, usable: 4, OpenMpi));
+        Assert.Equal(new RankCores(4, 2, null) { IndexHere = 1 }, RankCores.Of(places, 1, 1, usable: 4, OpenMpi));
     }
 
     [Fact]

@@ -114,8 +114,7 @@ public sealed class SelectedTrainingTests : IDisposable
     private TeachManifest Teach(string name, RunConfig? config, CacheMode mode, bool stage1Only) => TeachRun.Run(
         new TeachRequest { Teacher = TinyRun.Shared.TeacherFolder, Recipe = config, DataPath = config is null ? TinyRun.Shared.DataFolder : null, SequenceLength = config is null ? 32 : null, Mode = mode, Stage1Only = stage1Only, Out = _folder[name], Threads = 2 },
         _ => { },
-        null,
-        TestContext.Current.CancellationToken);
+        cancellation: TestContext.Current.CancellationToken);
 
     private static RunConfig Salt() => TinyRun.Shared.Salt("salt", 30, new DistillationConfig { Transition = TransitionKind.Step, Start = StepPoint.FromSteps(12) });
 

@@ -113,7 +113,7 @@ public sealed class CudaTests : IDisposable
     {
         if (!Directory.Exists(_folder["teach"]))
         {
-            TeachRun.Run(new TeachRequest { Teacher = TinyRun.Shared.TeacherFolder, Recipe = live, Out = _folder["teach"], Threads = 2 }, _ => { }, null, TestContext.Current.CancellationToken);
+            TeachRun.Run(new TeachRequest { Teacher = TinyRun.Shared.TeacherFolder, Recipe = live, Out = _folder["teach"], Threads = 2 }, _ => { }, null, cancellation: TestContext.Current.CancellationToken);
         }
 
         return live with { Teacher = new TeacherConfig { Cache = _folder["teach"], Temperature = live.Teacher!.Temperature } };

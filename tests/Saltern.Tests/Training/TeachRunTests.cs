@@ -31,7 +31,7 @@ public sealed class TeachRunTests : IDisposable
             }
         });
         TeachRequest cut = request with { Out = _folder["cut"] };
-        Assert.Throws<OperationCanceledException>(() => TeachRun.Run(cut, _ => { }, progress, interruption.Token));
+        Assert.Throws<OperationCanceledException>(() => TeachRun.Run(cut, _ => { }, progress, cancellation: interruption.Token));
         Assert.Contains("holds an unfinished pass", Assert.Throws<DataFormatException>(() => TeacherCache.Open(cut.Out)).Message, StringComparison.Ordinal);
 
         // A file that a kill left half written, and one that was damaged later, are made anew.
@@ -188,7 +188,7 @@ public sealed class TeachRunTests : IDisposable
         }
     }
 
-    private static TeachManifest Teach(TeachRequest request, List<string>? log = null) => TeachRun.Run(request, line => log?.Add(line), null, TestContext.Current.CancellationToken);
+    private static TeachManifest Teach(TeachRequest request, List<string>? log = null) => TeachRun.Run(request, line => log?.Add(line), cancellation: TestContext.Current.CancellationToken);
 
     private TeachRequest Request(string name) => new() { Teacher = TinyRun.Shared.TeacherFolder, Recipe = Salt(20), Out = _folder[name], Threads = 2 };
 
