@@ -3,7 +3,7 @@ using System.Globalization;
 namespace Saltern.Data;
 
 /// <summary>The share that each domain has in a run's samples, from the recipe's mixture and the sizes of the domains.</summary>
-public static class DomainShares
+internal static class DomainShares
 {
     /// <summary>Shares in proportion to the number of samples.</summary>
     /// <param name="sizes">Samples of each domain.</param>

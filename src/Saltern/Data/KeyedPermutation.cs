@@ -4,7 +4,7 @@ namespace Saltern.Data;
 
 /// <summary>A permutation of 0 … count − 1 that is a pure function of a key: any element in O(1), nothing stored, whatever the count.</summary>
 /// <remarks>A four-round Feistel network over the next even power of two, walked until the result is in range (Black and Rogaway, "Ciphers with arbitrary finite domains", 2002).</remarks>
-public readonly struct KeyedPermutation
+internal readonly struct KeyedPermutation
 {
     private const int Rounds = 4;
     private readonly ulong _key;

@@ -4,7 +4,7 @@ using System.Security.Cryptography;
 namespace Saltern.Data;
 
 /// <summary>All samples of a data set in the order of domain and index, without a list of them.</summary>
-public sealed class SampleKeys : IReadOnlyList<(int Domain, long Index)>
+internal sealed class SampleKeys : IReadOnlyList<(int Domain, long Index)>
 {
     private readonly long[] _starts;
 

@@ -4,7 +4,7 @@ namespace Saltern.Data;
 /// <param name="Length">Tokens of text that fit with their sentinels into T + 1.</param>
 /// <param name="Corrupted">x of them that are taken out.</param>
 /// <param name="Spans">k, the spans they form.</param>
-public readonly record struct SpanPlan(int Length, int Corrupted, int Spans)
+internal readonly record struct SpanPlan(int Length, int Corrupted, int Spans)
 {
     /// <summary>Tokens of the corrupted text with its sentinels: the free prefix.</summary>
     public int PrefixTokens => Length - Corrupted + Spans;
@@ -37,7 +37,7 @@ public readonly record struct SpanPlan(int Length, int Corrupted, int Spans)
 /// <param name="plan">How many tokens and spans.</param>
 /// <param name="sentinels">Ids of the sentinels, at least as many as spans.</param>
 /// <param name="endOfText">Ends the stream.</param>
-public sealed class SpanCorruption(SpanPlan plan, IReadOnlyList<int> sentinels, int endOfText)
+internal sealed class SpanCorruption(SpanPlan plan, IReadOnlyList<int> sentinels, int endOfText)
 {
     /// <summary>How many tokens and spans.</summary>
     public SpanPlan Plan { get; } = plan;

@@ -8,7 +8,7 @@ namespace Saltern.Data;
 /// <param name="Tokens">Number of tokens, end-of-text included.</param>
 /// <param name="BinSha256">SHA-256 of the <c>.bin</c> file, lower-case hexadecimal.</param>
 /// <param name="IdxSha256">SHA-256 of the <c>.idx</c> file, lower-case hexadecimal.</param>
-public sealed record WrittenShard(long Documents, long Tokens, string BinSha256, string IdxSha256);
+internal sealed record WrittenShard(long Documents, long Tokens, string BinSha256, string IdxSha256);
 
 /// <summary>Writes a token shard document by document.</summary>
 /// <remarks>
@@ -16,7 +16,7 @@ public sealed record WrittenShard(long Documents, long Tokens, string BinSha256,
 /// the final names changes and <see cref="Dispose"/> removes what was written. Lengths of documents wait in a third file until the index is written,
 /// so memory does not grow with the shard.
 /// </remarks>
-public sealed class TokenShardWriter : IDisposable
+internal sealed class TokenShardWriter : IDisposable
 {
     /// <summary>Ending of files that are not finished.</summary>
     internal const string PartialEnding = ".partial";

@@ -80,7 +80,7 @@ public sealed record AnswerRules : IValidated
 }
 
 /// <summary>Word-level comparison of a generated answer with a reference.</summary>
-public static partial class AnswerText
+internal static partial class AnswerText
 {
     /// <summary>Token F1 of SQuAD's script: lower case, without punctuation and articles, over words with their counts. Two empty texts agree.</summary>
     public static double F1(string answer, string reference)

@@ -3,7 +3,7 @@ using Saltern.Data;
 namespace Saltern.Evaluation;
 
 /// <summary>Bootstrap over items: what a metric would have been on other items of the same kind. Says nothing about other seeds of training.</summary>
-public static class ItemBootstrap
+internal static class ItemBootstrap
 {
     /// <summary>Resamples drawn.</summary>
     public const int Resamples = 1_000;

@@ -1,7 +1,7 @@
 namespace Saltern.FineTuning;
 
 /// <summary>Puts several examples into a row, so that little of it is padding.</summary>
-public static class ExamplePacker
+internal static class ExamplePacker
 {
     /// <summary>Packs by best-fit decreasing: the longest first, each into the fullest row that it still fits into.</summary>
     /// <remarks>The usual heuristic for bin packing (Johnson, 1973), at most 11/9 of the fewest rows and a few; what TRL's <c>packing_strategy="bfd"</c> does. Nothing random: rows are the same for every seed, their order is not.</remarks>

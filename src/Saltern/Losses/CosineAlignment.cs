@@ -8,7 +8,7 @@ namespace Saltern.Losses;
 
 /// <summary>The alignment term Σ (1 − cos(W·h, v)) over positions, and its gradient (arXiv:2602.05393; docs/alignment.md).</summary>
 /// <remarks>With u = W·h, c = cos(u, v): ∂(1 − c)/∂u = −(v/‖v‖ − c·u/‖u‖)/‖u‖, ∂/∂W = (∂/∂u)·hᵀ, ∂/∂h = Wᵀ·(∂/∂u). The teacher gets no gradient.</remarks>
-public static class CosineAlignment
+internal static class CosineAlignment
 {
     // As in PyTorch's cosine_similarity: a state of length zero points nowhere, so it pulls nowhere.
     private const double ShortestNorm = 1e-8;

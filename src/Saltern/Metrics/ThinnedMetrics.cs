@@ -3,7 +3,7 @@ using System.Text;
 namespace Saltern.Metrics;
 
 /// <summary>A run's <c>metrics.jsonl</c> made small: every evaluation and event stays, training lines at even distances.</summary>
-public static class ThinnedMetrics
+internal static class ThinnedMetrics
 {
     /// <summary>Thins the lines of a file.</summary>
     /// <param name="lines">JSON lines.</param>

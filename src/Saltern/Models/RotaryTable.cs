@@ -5,7 +5,7 @@ namespace Saltern.Models;
 
 /// <summary>Cosines and sines of the rotary position angles, in Hugging Face's half-split layout (RoFormer, arXiv:2104.09864).</summary>
 /// <remarks>Angle of pair i at position t: t·f with f = θ^(−2i/R), or as <see cref="RopeScalingConfig"/> changes it; R = A, or the part of a head that is turned. Pair i is made of the elements i and i + R/2 of a head.</remarks>
-public sealed class RotaryTable : IDisposable
+internal sealed class RotaryTable : IDisposable
 {
     private readonly Tensor _cosines;
     private readonly Tensor _sines;

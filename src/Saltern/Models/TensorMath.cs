@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 namespace Saltern.Models;
 
 /// <summary>The decoder's element-wise layers, written with libtorch's operations.</summary>
-public static class TensorMath
+internal static class TensorMath
 {
     /// <summary>x / √(mean(x²) + ε) · weight over the last dimension (arXiv:1910.07467).</summary>
     /// <param name="x">[N, D].</param>

@@ -9,7 +9,7 @@ namespace Saltern.Optimization;
 /// The coefficients are Keller Jordan's (the Muon reference, 2024): chosen for a steep start, so σ does not converge to 1 but ends between
 /// 0.68 and 1.21 where σ/‖M‖ was above 0.002; smaller ones grow by a factor up to a⁵ = 485. Matrix products only: no decomposition.
 /// </remarks>
-public static class NewtonSchulz
+internal static class NewtonSchulz
 {
     private const int Steps = 5;
     private const double A = 3.4445, B = -4.7750, C = 2.0315;

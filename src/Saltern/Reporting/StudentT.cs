@@ -1,7 +1,7 @@
 namespace Saltern.Reporting;
 
 /// <summary>Student's t distribution for whole degrees of freedom.</summary>
-public static class StudentT
+internal static class StudentT
 {
     /// <summary>The t with 97.5 % of the distribution below it: 12.706 for one degree of freedom, 1.960 in the limit.</summary>
     /// <param name="degreesOfFreedom">At least 1.</param>

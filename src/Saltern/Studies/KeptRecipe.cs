@@ -5,7 +5,7 @@ namespace Saltern.Studies;
 
 /// <summary>A finished run's recipe as it is kept under version control: without the paths of the machine that ran it.</summary>
 /// <remarks>What an input holds is in the run's result, as a fingerprint; where it lay says nothing to anybody else.</remarks>
-public static class KeptRecipe
+internal static class KeptRecipe
 {
     /// <summary>Writes paths below the working folder relative to it, and leaves of other absolute paths the last part.</summary>
     /// <param name="recipe">YAML.</param>

@@ -15,7 +15,7 @@ public enum DrawKind
 }
 
 /// <summary>Draws from a distribution: the sparse target q̂_v = c_v/n with E c_v = n·q_v (docs/method.md, "Sparse soft labels").</summary>
-public static class TargetDraws
+internal static class TargetDraws
 {
     /// <summary>Most draws of a position: a count is one byte.</summary>
     public const int Most = 254;
