@@ -108,7 +108,7 @@ public partial class RecipeClaimTests(Workspace workspace) : IClassFixture<Works
         string folder = workspace["claim-" + recipe.Name];
         string[] teacher = recipe.Distils ? ["teacher.path=" + workspace["teacher"]] : [];
         (int code, string output, string error) = SalternProcess.Run(["train", path, "--out", folder, "--set", "data.path=" + workspace["data"], "data.sequence_length=32", "threads=1", "training.steps=12", "schedule.warmup_steps=1",
-            "training.batch_sequences=4", "training.evaluate_every=6", "training.checkpoint_every=12", "training.keep_steps=[]", "training.evaluation_tokens=1000", "training.final_evaluation_tokens=2000", .. teacher]);
+            "training.batch_sequences=8", "training.evaluate_every=6", "training.checkpoint_every=12", "training.keep_steps=[]", "training.evaluation_tokens=1000", "training.final_evaluation_tokens=2000", .. teacher]);
         Assert.True(code == 0, error);
         // A vocabulary of 320: ln 320 = 5.77 is where a model that knows nothing stands; a dozen steps at the recipe's rate take it below and never above.
         Assert.InRange(Parse(Path.Combine(folder, "result.json")).GetProperty("final").GetProperty("loss").GetDouble(), 0, Math.Log(320));
