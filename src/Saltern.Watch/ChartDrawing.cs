@@ -107,7 +107,7 @@ internal static class ChartDrawing
                     ZeroLine = false,
                     NTicks = 6,
                     TickAngle = 0,
-                    HoverFormat = chart.Axis == RunAxis.Flops ? ".3~e" : ",d",
+                    HoverFormat = chart.Axis == RunAxis.Flops ? ".3~s" : ",d",
                     TickFormat = RunAxes.Ticks(chart.Axis),
                 },
             ],

@@ -50,7 +50,7 @@ internal static class RunAxes
     public static string Ticks(RunAxis axis) => axis switch
     {
         RunAxis.Tokens => "~s",
-        RunAxis.Flops => ".2~e",
+        RunAxis.Flops => "~s",
         _ => ",d",
     };
 }

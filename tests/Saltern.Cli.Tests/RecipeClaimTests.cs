@@ -46,6 +46,12 @@ public partial class RecipeClaimTests(Workspace workspace) : IClassFixture<Works
             RunConfig recipe = RecipeReader.Read<RunConfig>(path, []);
             Assert.Equal(recipe.Training.Steps, result.GetProperty("steps").GetInt32());
             Assert.Equal((long)recipe.Training.Steps * recipe.Training.BatchSequences * recipe.Data.SequenceLength, result.GetProperty("tokens").GetInt64());
+            if (result.GetProperty("machine").GetProperty("products").GetString() == "cuBLAS")
+            {
+                // The claim is for a processor, the run was a GPU's.
+                return;
+            }
+
             Match cost = MinutesClaim().Match(head);
             Assert.True(cost.Success, $"{file} names no minutes");
             Assert.Equal(cost.Groups["cores"].Value == "one core" ? 1 : 2, result.GetProperty("machine").GetProperty("threads").GetInt32());
@@ -59,6 +65,7 @@ public partial class RecipeClaimTests(Workspace workspace) : IClassFixture<Works
     [Theory]
     [InlineData("2026-11-25-dotnet-docs-study")]
     [InlineData("2026-11-25-salt-study")]
+    [InlineData("2026-11-26-next-salt-study")]
     public void Studies_EndAsTheirHeadsSay(string experiment)
     {
         string results = Path.Combine(Root, "experiments", experiment, "results");
@@ -69,7 +76,7 @@ public partial class RecipeClaimTests(Workspace workspace) : IClassFixture<Works
         string[] arms = [.. Directory.EnumerateDirectories(results).Select(folder => Path.GetFileName(folder)!)];
         Assert.All(arms.Where(arm => arm.StartsWith("SALT", StringComparison.Ordinal) && !arm.Contains("-70", StringComparison.Ordinal)), arm => Assert.True(Difference(arm) < 0, arm));
         Assert.True(Loss("RKD") > Loss("BASELINE"));
-        Assert.True(Difference("SALT-auto-70") > 0);
+        Assert.True(!arms.Contains("SALT-auto-70") || Difference("SALT-auto-70") > 0);
     }
 
     [Fact]
@@ -108,7 +115,7 @@ public partial class RecipeClaimTests(Workspace workspace) : IClassFixture<Works
         string folder = workspace["claim-" + recipe.Name];
         string[] teacher = recipe.Distils ? ["teacher.path=" + workspace["teacher"]] : [];
         (int code, string output, string error) = SalternProcess.Run(["train", path, "--out", folder, "--set", "data.path=" + workspace["data"], "data.sequence_length=32", "threads=1", "training.steps=12", "schedule.warmup_steps=1",
-            "training.batch_sequences=4", "training.evaluate_every=6", "training.checkpoint_every=12", "training.keep_steps=[]", "training.evaluation_tokens=1000", "training.final_evaluation_tokens=2000", .. teacher]);
+            "training.batch_sequences=8", "training.evaluate_every=6", "training.checkpoint_every=12", "training.keep_steps=[]", "training.evaluation_tokens=1000", "training.final_evaluation_tokens=2000", .. teacher]);
         Assert.True(code == 0, error);
         // A vocabulary of 320: ln 320 = 5.77 is where a model that knows nothing stands; a dozen steps at the recipe's rate take it below and never above.
         Assert.InRange(Parse(Path.Combine(folder, "result.json")).GetProperty("final").GetProperty("loss").GetDouble(), 0, Math.Log(320));
