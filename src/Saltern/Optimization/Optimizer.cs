@@ -47,6 +47,7 @@ public abstract class Optimizer : IDisposable
         {
             OptimizerKind.Adamw when flat && config.ShardState && ranks is { Size: > 1 } => new ShardedAdamW(parameters, config, threads, ranks),
             OptimizerKind.Adamw when flat => new AdamW(parameters, config, threads),
+            OptimizerKind.Adamw when config.ShardState && ranks is { Size: > 1 } => throw new ConfigurationException($"optimizer.shard_state shares out the state of float32 weights on the CPU only, and these are {type} on {parameters.Device.type}. Remove the key."),
             OptimizerKind.Adamw => new PlainAdamW(parameters, config, threads),
             OptimizerKind.Muon when !flat && type == ScalarType.Float32 => new PlainMuon(parameters, config, threads),
             _ when !flat => throw new ConfigurationException($"optimizer.kind: {OptimizerConfig.Name(config.Kind)} updates float32 weights on the CPU only, and these are {type} on {parameters.Device.type}. Use 'kind: adamw'."),
