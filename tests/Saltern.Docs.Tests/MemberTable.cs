@@ -58,7 +58,7 @@ internal static partial class MemberTable
         Type? generic = bare.IsGenericType ? bare.GetGenericTypeDefinition() : null;
         return generic == typeof(IReadOnlyDictionary<,>) ? $"map from names to {Words(bare.GetGenericArguments()[1])}"
             : generic == typeof(IReadOnlyList<>) ? $"list of {Words(bare.GetGenericArguments()[0])}"
-            : bare == typeof(string) ? "text"
+            : bare == typeof(string) || bare.IsDefined(typeof(JsonConverterAttribute)) ? "text"
             : bare == typeof(bool) ? "true or false"
             : bare == typeof(int) || bare == typeof(long) ? "whole number"
             : bare == typeof(double) ? "number"
@@ -72,7 +72,7 @@ internal static partial class MemberTable
         return bare.IsGenericType ? Element(bare.GetGenericArguments()[^1]) : bare;
     }
 
-    private static bool IsRecord(Type type) => type.IsClass && type.GetMethod("<Clone>$") is not null;
+    private static bool IsRecord(Type type) => type.IsClass && !type.IsDefined(typeof(JsonConverterAttribute)) && type.GetMethod("<Clone>$") is not null;
 
     private static string CommentOf(PropertyInfo property)
     {

@@ -85,7 +85,7 @@ internal static class RecipeTable
     }
 
     private static string Bound(JsonNode? bound) => bound is null ? ""
-        : bound.GetValue<double>() is var number && Math.Abs(number) >= 1e6 ? number.ToString("0.###e0", CultureInfo.InvariantCulture)
+        : bound.GetValue<double>() is var number && Math.Abs(number) > int.MaxValue ? number.ToString("0.###e0", CultureInfo.InvariantCulture)
         : number.ToString(CultureInfo.InvariantCulture);
 
     // JSON text of a number, so that 8e-3 does not become a culture's; words as they stand in the file.
