@@ -37,6 +37,7 @@ public class RecipeTests
         (code, output, error) = SalternProcess.Run("recipe", "show", "core-salt", "--resolved", "--set", "seed=9");
         Assert.True(code == 0, error);
         Assert.Equal(9, RecipeReader.Parse<RunConfig>(output, "shown", []).Seed);
+        Assert.Contains("fine-tuning of runs/core-salt on data/sft/arithmetic.train.jsonl.gz", SalternProcess.Run("recipe", "check", "finetune-arithmetic").Output, StringComparison.Ordinal);
         Assert.Contains("a study of", SalternProcess.Run("recipe", "check", "studies/dotnet-docs-study").Output, StringComparison.Ordinal);
 
         (code, _, error) = SalternProcess.Run("recipe", "check", "core-salt", "--set", "distillation.weight=3", "seeed=1");
@@ -56,6 +57,7 @@ public class RecipeTests
         Assert.Equal(["name", "data", "model", "training"], schema.RootElement.GetProperty("required").EnumerateArray().Select(key => key.GetString()));
         Assert.Contains("linear_ratio", properties.GetProperty("distillation").GetProperty("properties").GetProperty("transition").GetProperty("enum").EnumerateArray().Select(word => word.GetString()));
         Assert.False(schema.RootElement.GetProperty("additionalProperties").GetBoolean());
+        Assert.Contains("\"init_from\"", SalternProcess.Run("recipe", "schema", "--finetune").Output, StringComparison.Ordinal);
         Assert.Contains("\"arms\"", SalternProcess.Run("recipe", "schema", "--study").Output, StringComparison.Ordinal);
     }
 
