@@ -26,7 +26,7 @@ step begin      'saltern'
 step mistake    'saltern trian || true'
 step recipes    'saltern recipe list | head -n 12'
 step tokenizer  'saltern tokenizer train --input manual.txt --vocab 1000 --out tokenizer.json'
-step prepare    'saltern prepare --input manual.txt --tokenizer tokenizer.json --out data --valid-percent 3'
+step prepare    'saltern prepare --input manual.txt --tokenizer tokenizer.json --out data --valid-percent 3 --text-piece-bytes 4000'
 # Small enough for a minute on a quiet machine: a path, not a finding.
 short="data.path=data data.sequence_length=64 training.steps=${STEPS:-60} training.batch_sequences=8 training.evaluate_every=10 training.evaluation_tokens=2048 training.final_evaluation_tokens=4096 schedule.warmup_steps=5 threads=1"
 step plan       "saltern plan core-salt --teacher 0.5m --seconds 0 --set $short"
