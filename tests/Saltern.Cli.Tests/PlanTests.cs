@@ -63,11 +63,11 @@ public class PlanTests(Workspace workspace, ITestOutputHelper output) : IClassFi
         using Process process = SalternProcess.Start("train", recipe, "--out", folder);
         _ = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
         Task<string> errors = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
-        double peak = 0, processor = 0;
+        // Both only rise, so what was seen last is all but the final moments.
+        (double peak, double processor) = (0, 0);
         while (!process.WaitForExit(20))
         {
-            peak = Math.Max(peak, HighWater(process.Id));
-            processor = Math.Max(processor, ProcessorSeconds(process));
+            (peak, processor) = (Math.Max(peak, HighWater(process.Id)), Math.Max(processor, ProcessorSeconds(process)));
         }
 
         process.WaitForExit();
@@ -78,7 +78,6 @@ public class PlanTests(Workspace workspace, ITestOutputHelper output) : IClassFi
             new Taken(peak / 1024, processor, Stopwatch.GetElapsedTime(start).TotalSeconds, gflops));
     }
 
-    // Gone with the process, so it is looked at while that lives; the last moments are missed.
     private static double ProcessorSeconds(Process process)
     {
         try
@@ -87,11 +86,12 @@ public class PlanTests(Workspace workspace, ITestOutputHelper output) : IClassFi
         }
         catch (InvalidOperationException)
         {
+            // It has just ended.
             return 0;
         }
     }
 
-    // VmHWM in kB: the kernel keeps the high-water mark itself, so looking now and then misses only the last moments.
+    // VmHWM in kB.
     private static double HighWater(int process)
     {
         try

@@ -98,7 +98,9 @@ public static class PrepareCommand
 
         foreach (string domain in summary.DomainsWithoutValid)
         {
-            console.Line($"The domain '{domain}' has no validation text: its loss will not be reported. A larger --valid-percent gives it some.");
+            // One text file is one document, and a document goes to one side whole: a larger share would only move it there.
+            bool isWhole = summary.Manifest.Domains.Any(known => known.Name == domain && known.Train?.Documents == 1);
+            console.Line($"The domain '{domain}' has no validation text: its loss will not be reported{(summary.Manifest.Domains.Count == 1 ? ", and training refuses the data set" : "")}. {(isWhole ? "It is a single document: --text-piece-bytes 4000 cuts text files into many." : "A larger --valid-percent gives it some.")}");
         }
 
         foreach (string domain in summary.DomainsWithoutTrain)

@@ -74,7 +74,7 @@ public sealed class ValidationSet
         long available = shards.Sum(shard => shard?.TokenCount ?? 0);
         if (available == 0)
         {
-            throw new DataFormatException("The data set has no validation text. Prepare it again with a larger --valid-percent or with --valid.");
+            throw new DataFormatException("The data set has no validation text. Prepare it again with a larger --valid-percent, with --valid, or, where it is one text file, with --text-piece-bytes 4000.");
         }
 
         var windows = new List<int>();
