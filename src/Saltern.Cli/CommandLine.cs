@@ -56,7 +56,7 @@ public static class CommandLine
         }
 
         LaunchedProcess launch = RankProcess.Launch;
-        if (launch.Size > 1 && !AcrossRanks.Contains(parsed.CommandResult.Command.Name))
+        if (launch.Size > 1 && !AcrossRanks.Contains(parsed.CommandResult.Command.Name) && !args.Contains(BenchCommand.RanksOption))
         {
             // Otherwise N processes would do the same work, into the same files.
             Console.Error.WriteLine($"{launch.LauncherName} started {launch.Size} processes, but '{parsed.CommandResult.Command.Name}' runs in one. Across ranks work: {string.Join(", ", AcrossRanks.Except([NcclCheckCommand.Name]))}.");

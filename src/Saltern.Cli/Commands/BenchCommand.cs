@@ -5,6 +5,7 @@ using System.Text.Json.Serialization;
 using Saltern.Cli.Terminal;
 using Saltern.Configuration;
 using Saltern.Engine;
+using Saltern.Planning;
 using Saltern.Training;
 
 namespace Saltern.Cli.Commands;
@@ -19,24 +20,29 @@ public static class BenchCommand
         Converters = { new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower) },
     };
 
+    /// <summary>Measures what the ranks of a launcher say to each other, instead of a recipe's steps; the only form that runs under one.</summary>
+    public const string RanksOption = "--ranks";
+
     /// <summary>The verb.</summary>
     public static Command Create()
     {
         var recipe = CommonOptions.Recipe("RECIPE", "YAML recipe, or the name of one that ships; its data set and teacher must be there.");
+        recipe.Arity = ArgumentArity.ZeroOrOne;
+        var ranks = new Option<bool>(RanksOption) { Description = "Under mpirun, without a recipe: time the collectives of the ranks and fit latency and bandwidth for 'plan --cluster'." };
         Option<string[]> set = CommonOptions.Set<RunConfig>("threads=1");
         var seconds = new Option<double>("--seconds") { Description = "Time for the steps.", DefaultValueFactory = _ => 40 };
         Option<bool> json = CommonOptions.Json();
         var command = new Verb("bench", "Time a recipe's steps on this machine and show where the time goes. Writes nothing.",
-            ["saltern bench recipes/core-salt.yaml --seconds 20"])
-        { recipe, set, seconds, json };
-        command.SetAction(parsed => CommandRunner.Run(parsed.GetValue(json), (console, cancellation) =>
+            ["saltern bench recipes/core-salt.yaml --seconds 20", "mpirun -np 2 saltern bench --ranks"])
+        { recipe, set, seconds, ranks, json };
+        command.SetAction(parsed => parsed.GetValue(ranks) ? RankProcess.Run((process, console, _) => Collectives(process, console)) : CommandRunner.Run(parsed.GetValue(json), (console, cancellation) =>
         {
             if (parsed.GetValue(seconds) is not (> 0 and < 86_400) and var wrong)
             {
                 throw new ConfigurationException($"--seconds {wrong} is not a time between 0 and 86,400 seconds.");
             }
 
-            RunConfig config = RecipeReader.Read<RunConfig>(ShippedRecipe.Find(parsed.GetRequiredValue(recipe)), [.. parsed.GetValue(set)!]);
+            RunConfig config = RecipeReader.Read<RunConfig>(ShippedRecipe.Find(parsed.GetValue(recipe) ?? throw new ConfigurationException($"Name a recipe to time, or start 'bench {RanksOption}' under mpirun.")), [.. parsed.GetValue(set)!]);
             EngineSetup engine = EngineSetup.Prepare();
             console.Line("runtime: " + engine.Description);
             BenchmarkResult result = RecipeBenchmark.Run(config, engine.Threads, TimeSpan.FromSeconds(parsed.GetValue(seconds)), text => console.Line("measuring " + text), cancellation);
@@ -52,6 +58,31 @@ public static class BenchCommand
             return ExitCode.Done;
         }));
         return command;
+    }
+
+    private static int Collectives(RankProcess process, Output console)
+    {
+        if (process.Ranks.Size < 2)
+        {
+            throw new ConfigurationException($"'bench {RanksOption}' times several processes: start it as 'mpirun -np N saltern bench {RanksOption}'.");
+        }
+
+        NetworkAlgorithm algorithm = RankProcess.Launch.Kind == Distributed.LauncherKind.OpenMpi ? NetworkAlgorithm.Ring : NetworkAlgorithm.Halving;
+        console.Line("ranks: " + process.Description);
+        CollectiveBenchmark result = CollectiveBenchmark.Run(process.Ranks, algorithm);
+        console.Line(Text($"{"all-reduce, bytes",20}{"median",14}{"fastest",14}{"model",14}"));
+        foreach (CollectiveTime time in result.AllReduce)
+        {
+            console.Line(Text($"{time.Bytes,20:#,0}{1e6 * time.Seconds,11:0.0} us{1e6 * time.Fastest,11:0.0} us{1e6 * time.Model,11:0.0} us"));
+        }
+
+        console.Line(Text($"a small call takes {1e6 * result.SmallCallSeconds:0.0} us"));
+        console.Line("for a file of 'saltern plan --cluster':");
+        console.Line(Text($"ranks: {result.Ranks}"));
+        console.Line(Text($"network_gbit: {result.Network.BytesPerSecond * 8e-9:0.###}"));
+        console.Line(Text($"network_latency_us: {1e6 * result.Network.LatencySeconds:0.##}"));
+        console.Line($"network_algorithm: {(algorithm == NetworkAlgorithm.Ring ? "ring" : "halving")}");
+        return ExitCode.Done;
     }
 
     private static void Print(Output console, BenchmarkResult result, RunConfig config)

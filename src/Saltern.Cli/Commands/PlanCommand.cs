@@ -24,10 +24,11 @@ public static class PlanCommand
         var students = new Option<int>("--students-served") { Description = "K: students that share the teacher's cost.", DefaultValueFactory = _ => 1 };
         var teacher = new Option<string?>("--teacher") { Description = "Shape (preset) of a teacher that does not exist yet." };
         var teacherSteps = new Option<int?>("--teacher-steps") { Description = "Steps of the teacher's own training; as many as the run's by default." };
+        var scaling = new Option<bool>("--scaling") { Description = "With --cluster: also the step on 1, 2, 4, … 1,024 of its ranks at 10, 100 and 400 Gbit/s." };
         Option<bool> json = CommonOptions.Json();
         var command = new Verb("plan", "Say what a run will need and cost: memory, time, FLOPs, energy, money.",
-            ["saltern plan core-salt --set data.path=data/core", "saltern plan paper-1.5b-2.8b --teacher paper-1.5b --cluster machine.yaml"])
-        { recipe, set, cluster, seconds, share, students, teacher, teacherSteps, json };
+            ["saltern plan core-salt --set data.path=data/core", "saltern plan paper-1.5b-2.8b --teacher paper-1.5b --cluster machine.yaml --scaling"])
+        { recipe, set, cluster, seconds, share, students, teacher, teacherSteps, scaling, json };
         command.SetAction(parsed => CommandRunner.Run(parsed.GetValue(json), (console, cancellation) =>
         {
             (double steps, int served) = (parsed.GetValue(share), parsed.GetValue(students));
@@ -39,14 +40,21 @@ public static class PlanCommand
             RunConfig config = RecipeReader.Read<RunConfig>(ShippedRecipe.Find(parsed.GetRequiredValue(recipe)), parsed.GetValue(set)!);
             ClusterConfig? machine = parsed.GetValue(cluster) is string file ? RecipeReader.Read<ClusterConfig>(file, []) : null;
             RunPlan plan = RunPlan.Of(config, parsed.GetValue(teacher), parsed.GetValue(teacherSteps));
+            if (parsed.GetValue(scaling) && machine is null)
+            {
+                throw new ConfigurationException("--scaling reckons with a described machine: give one by --cluster FILE.");
+            }
+
+            IReadOnlyList<ScalingPoint>? points = parsed.GetValue(scaling) ? ScalingPlan.Of(plan.Cost, plan.StudentParameters, config.Training.BatchSequences, machine!) : null;
             plan = plan with { Time = Time(console, config, plan, machine, parsed.GetValue(seconds), cancellation) };
             if (console.IsJson)
             {
-                Output.Json(JsonSerializer.Serialize(new { Plan = plan, Ratios = plan.Cost.TeacherTraining is null ? null : new { StepsShare = steps, Free = plan.Cost.FreeRatio(steps), Charged = plan.Cost.ChargedRatio(steps, served), BreakEvenShare = plan.Cost.FreeBreakEven, StudentsToBreakEven = plan.Cost.StudentsToBreakEven(steps) } }, JsonFormat));
+                Output.Json(JsonSerializer.Serialize(new { Plan = plan, Scaling = points, Ratios = plan.Cost.TeacherTraining is null ? null : new { StepsShare = steps, Free = plan.Cost.FreeRatio(steps), Charged = plan.Cost.ChargedRatio(steps, served), BreakEvenShare = plan.Cost.FreeBreakEven, StudentsToBreakEven = plan.Cost.StudentsToBreakEven(steps) } }, JsonFormat));
             }
             else
             {
                 Print(console, plan, steps, served);
+                PrintScaling(console, points);
             }
 
             return ExitCode.Done;
@@ -58,7 +66,7 @@ public static class PlanCommand
     {
         if (machine is not null)
         {
-            return TimePlan.Described(plan.Cost, plan.Memory, plan.StudentParameters, machine);
+            return TimePlan.Described(plan.Cost, plan.Memory, plan.StudentParameters, config.Training.BatchSequences, machine);
         }
 
         bool inputsAreThere = Directory.Exists(config.Data.Path) && (!config.Distils || Directory.Exists(config.Teacher!.Path ?? config.Teacher.Cache));
@@ -97,6 +105,16 @@ public static class PlanCommand
             console.Line(Text($"Break-even: with the teacher for nothing at {100 * cost.FreeBreakEven:0.0} % of the steps; at {100 * share:0} % a paid teacher needs {(cost.StudentsToBreakEven(share) is double needed ? Text($"{Math.Ceiling(needed):0} student(s) to share it ({needed:0.00})") : "more than can be: no number is enough")}."));
         }
     }
+
+    private static void PrintScaling(Output console, IReadOnlyList<ScalingPoint>? points)
+    {
+        foreach (IGrouping<int, ScalingPoint> row in (points ?? []).GroupBy(point => point.Ranks))
+        {
+            console.Line(Text($"{row.Key,6} ranks  ") + string.Join("   ", row.Select(point => Text($"{point.NetworkGbit,3:0} Gbit/s: {Seconds(point.StepSeconds),9}, {100 * point.Efficiency,3:0} %"))));
+        }
+    }
+
+    private static string Seconds(double seconds) => seconds < 1 ? Text($"{1e3 * seconds:0.00} ms") : Text($"{seconds:0.00} s");
 
     private static string Millions(double count) => count >= 1e9 ? Text($"{count / 1e9:0.00}B") : Text($"{count / 1e6:0.00}M");
 

@@ -80,6 +80,7 @@ public sealed unsafe class CheckpointContent : IDisposable
 
     private (string Name, long[] Shape, Func<ReadOnlyMemory<byte>> Bytes) Copy(string name, long[] shape, torch.Tensor values, long count, ref long at)
     {
+        using DisposeScope scope = torch.NewDisposeScope(); // each call in the chain has a handle of its own
         using torch.Tensor here = values.detach().to(torch.ScalarType.Float32).cpu().contiguous();
         float* to = _copy!.Start + at;
         Buffer.MemoryCopy((void*)TensorAddress.Of(here), to, count * sizeof(float), count * sizeof(float));

@@ -30,7 +30,7 @@ public sealed record CheckpointManifest(string Schema, IReadOnlyDictionary<strin
             files[Path.GetFileName(path)] = Describe(path);
         }
 
-        DurableFolder.WriteText(Path.Combine(folder, FileName), JsonSerializer.Serialize(new CheckpointManifest(CurrentSchema, files), Json));
+        DurableFolder.WriteText(Path.Combine(folder, FileName), SelfChecksum.Add(JsonSerializer.Serialize(new CheckpointManifest(CurrentSchema, files), Json)));
     }
 
     /// <summary>What is wrong with a checkpoint; null where everything is there and has its checksum.</summary>
@@ -46,7 +46,13 @@ public sealed record CheckpointManifest(string Schema, IReadOnlyDictionary<strin
         try
         {
             // Only what it says is trusted, and only once it is known to be whole.
-            manifest = JsonSerializer.Deserialize<CheckpointManifest>(File.ReadAllText(path), Json);
+            byte[] file = File.ReadAllBytes(path);
+            if (SelfChecksum.Problem(file) is string problem)
+            {
+                return $"its {FileName} {problem}";
+            }
+
+            manifest = JsonSerializer.Deserialize<CheckpointManifest>(file, Json);
         }
         catch (JsonException e)
         {

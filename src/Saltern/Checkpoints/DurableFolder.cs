@@ -59,7 +59,7 @@ public static partial class DurableFolder
         string temporary = path + ".writing";
         try
         {
-            using (var file = new FileStream(temporary, FileMode.Create, FileAccess.Write))
+            using (var file = new FileStream(temporary, FileMode.Create, FileAccess.Write, FileShare.None, 1 << 20))
             {
                 write(file);
                 file.Flush(flushToDisk: true);

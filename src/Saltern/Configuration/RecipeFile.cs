@@ -11,7 +11,7 @@ internal static class RecipeFile
 
     private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
-    /// <exception cref="ConfigurationException">The file cannot be read, is too long, or is not UTF-8.</exception>
+    /// <exception cref="ConfigurationException">The file cannot be read, is too long, is not UTF-8, or is not what its first line says.</exception>
     public static string Read(string path)
     {
         byte[] bytes;
@@ -34,6 +34,11 @@ internal static class RecipeFile
         }
 
         RefuseLongerThanLimit(bytes.Length, path);
+        if (SelfChecksum.LineProblem(bytes) is string problem)
+        {
+            throw new ConfigurationException($"{path} {problem}. Restore the file; a recipe that you have changed yourself needs its first line no longer.");
+        }
+
         ReadOnlySpan<byte> text = bytes;
         if (text.StartsWith(Encoding.UTF8.Preamble))
         {

@@ -38,7 +38,7 @@ public static class DatasetBuilder
         options = Checked(options);
         return Claiming(outFolder, tokenizer, options, PrepareJob.Of(train, valid, tokenizer.Fingerprint, options), (folder, job) =>
         {
-            var point = new ResumePoint(folder, job!);
+            using var point = new ResumePoint(folder, job!);
             ReadingState? from = folder.Resumed?.Reading;
 
             // Several ranks end together: reading itself is not interrupted.

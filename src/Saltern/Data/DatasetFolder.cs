@@ -1,4 +1,4 @@
-using System.Text.Json;
+using System.Security.Cryptography;
 using Saltern.Tokenization;
 
 namespace Saltern.Data;
@@ -107,17 +107,16 @@ internal sealed class DatasetFolder : IDisposable
     }
 
     /// <summary>Makes the data set whole: the tokenizer's copy, then the manifest, each by rename; then the marker goes.</summary>
-    public void Finish(DatasetManifest manifest, BpeTokenizer tokenizer)
+    /// <returns>The manifest as written.</returns>
+    public DatasetManifest Finish(DatasetManifest manifest, BpeTokenizer tokenizer)
     {
         string partial = TokenizerPath + TokenShardWriter.PartialEnding;
         tokenizer.Save(partial);
         File.Move(partial, TokenizerPath, overwrite: true);
-        WriteWhole(DatasetManifest.FileName, stream =>
-        {
-            JsonSerializer.Serialize(stream, manifest, DatasetManifestJson.Default.DatasetManifest);
-            stream.WriteByte((byte)'\n');
-        });
+        manifest = manifest with { TokenizerSha256 = Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(TokenizerPath))) };
+        WriteWhole(DatasetManifest.FileName, stream => stream.Write(manifest.ToJson()));
         _finished = true;
+        return manifest;
     }
 
     /// <summary>Leaves what was written for a later run to go on with.</summary>
@@ -144,17 +143,8 @@ internal sealed class DatasetFolder : IDisposable
         File.Delete(_marker.Name);
     }
 
-    private static FileStream Lock(string marker)
-    {
-        try
-        {
-            return new FileStream(marker, FileMode.OpenOrCreate, FileAccess.Write, FileShare.None);
-        }
-        catch (IOException e)
-        {
-            throw new DataFormatException($"'{marker}' is locked: another `saltern prepare` is writing to this folder. Wait for it or name another folder.", e);
-        }
-    }
+    private static FileStream Lock(string marker) => FileLock.TryTake(marker)
+        ?? throw new DataFormatException($"'{marker}' is locked: another `saltern prepare` is writing to this folder. Wait for it or name another folder.");
 
     // True where a journal of the same job is there; shards that it does not know are removed.
     private bool TryResume(PrepareJob job)

@@ -31,6 +31,9 @@ public sealed record DatasetManifest
     /// <summary>Fingerprint of the tokenizer that made the tokens.</summary>
     public required string TokenizerFingerprint { get; init; }
 
+    /// <summary>SHA-256 of the tokenizer's copy, lower-case hexadecimal; null in data sets of earlier versions.</summary>
+    public string? TokenizerSha256 { get; init; }
+
     /// <summary>Number of token ids of the tokenizer.</summary>
     public required int VocabularySize { get; init; }
 
@@ -42,6 +45,9 @@ public sealed record DatasetManifest
 
     /// <summary>The domains, in ordinal order of their names.</summary>
     public required IReadOnlyList<DomainManifest> Domains { get; init; }
+
+    /// <summary>The manifest as it stands in its file, checksum included.</summary>
+    internal byte[] ToJson() => Encoding.UTF8.GetBytes(SelfChecksum.Add(JsonSerializer.Serialize(this, DatasetManifestJson.Default.DatasetManifest)));
 
     /// <summary>Computes what <see cref="Fingerprint"/> has to be.</summary>
     public string ComputeFingerprint()
@@ -72,12 +78,14 @@ public sealed record DatasetManifest
 
         try
         {
-            using FileStream file = File.OpenRead(path);
-            if (file.Length > MaxFileBytes)
+            long length = new FileInfo(path).Length;
+            if (length > MaxFileBytes)
             {
-                throw new DataFormatException($"'{path}' has {file.Length} bytes, expected at most {MaxFileBytes}. It is not a data set's manifest.");
+                throw new DataFormatException($"'{path}' has {length} bytes, expected at most {MaxFileBytes}. It is not a data set's manifest.");
             }
 
+            byte[] file = File.ReadAllBytes(path);
+            SelfChecksum.Require(file, path, "Run `saltern prepare` again or restore the file.");
             DatasetManifest manifest = JsonSerializer.Deserialize(file, DatasetManifestJson.Default.DatasetManifest)
                 ?? throw new DataFormatException($"'{path}' holds null, expected an object.");
             return DatasetManifestCheck.FirstProblem(manifest) is { } problem

@@ -91,7 +91,7 @@ internal sealed record MegatronIndex(TokenType Type, long[] Starts)
 
         if (starts[^1] > tokenBytes / type.Size() || starts[^1] * type.Size() != tokenBytes)
         {
-            throw Damaged(path, $"describes {starts[^1]} tokens ({(Int128)starts[^1] * type.Size()} bytes), found {tokenBytes} bytes in the .bin file beside it");
+            throw Damaged(path, $"describes {starts[^1]} tokens ({(Int128)starts[^1] * type.Size()} bytes), found {tokenBytes} bytes in {Path.GetFileNameWithoutExtension(path)}.bin beside it");
         }
 
         long[] offsets = new long[sequences];

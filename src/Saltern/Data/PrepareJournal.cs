@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 
@@ -18,7 +19,9 @@ internal sealed record ReadingState(ReaderState Train, ReaderState? Valid, Split
 /// <param name="Documents">Documents in it.</param>
 /// <param name="Tokens">Tokens in it.</param>
 /// <param name="Bytes">UTF-8 bytes of its text.</param>
-internal sealed record ShardState(string Domain, string Split, string File, long Documents, long Tokens, long Bytes);
+/// <param name="BinSha256">SHA-256 of these tokens, lower-case hexadecimal; null in journals of earlier versions.</param>
+/// <param name="LengthsSha256">SHA-256 of these documents' lengths, likewise.</param>
+internal sealed record ShardState(string Domain, string Split, string File, long Documents, long Tokens, long Bytes, string? BinSha256 = null, string? LengthsSha256 = null);
 
 /// <summary>The file <c>dataset.progress.json</c>: the last point of an unfinished run up to which all is on disk.</summary>
 /// <remarks>It is replaced as a whole after the shards were flushed; files that are longer than it says are cut back to it.</remarks>
@@ -42,6 +45,9 @@ internal sealed record PrepareJournal
 
     public required IReadOnlyList<ShardState> Shards { get; init; }
 
+    /// <summary>SHA-256 of the hashes of the documents seen, lower-case hexadecimal; null in journals of earlier versions.</summary>
+    public string? SeenSha256 { get; init; }
+
     /// <summary>Reads a journal; null where there is none.</summary>
     /// <exception cref="DataFormatException">There is one, and it cannot be used.</exception>
     public static PrepareJournal? TryLoad(string folder)
@@ -54,7 +60,9 @@ internal sealed record PrepareJournal
 
         try
         {
-            PrepareJournal? journal = JsonSerializer.Deserialize(File.ReadAllBytes(path), PrepareJournalJson.Default.PrepareJournal);
+            byte[] file = File.ReadAllBytes(path);
+            SelfChecksum.Require(file, path, "Begin anew with --overwrite.");
+            PrepareJournal? journal = JsonSerializer.Deserialize(file, PrepareJournalJson.Default.PrepareJournal);
             return journal is { Schema: CurrentSchema } && journal.Shards.All(shard => DatasetManifestCheck.IsInside(shard.File)) ? journal
                 : throw new DataFormatException($"'{path}' has schema '{journal?.Schema}' or names files outside its folder, expected '{CurrentSchema}'. Begin anew with --overwrite.");
         }
@@ -65,7 +73,7 @@ internal sealed record PrepareJournal
     }
 
     /// <summary>The journal as JSON.</summary>
-    public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(this, PrepareJournalJson.Default.PrepareJournal);
+    public byte[] ToJson() => Encoding.UTF8.GetBytes(SelfChecksum.Add(JsonSerializer.Serialize(this, PrepareJournalJson.Default.PrepareJournal)));
 }
 
 /// <summary>How the journal is written as JSON.</summary>

@@ -50,7 +50,7 @@ internal sealed class PrepareRun(DatasetFolder folder, BpeTokenizer tokenizer, D
             WriteShards(shards, progress, cancellation);
             DatasetManifest manifest = Describe(shards.Complete());
             cancellation.ThrowIfCancellationRequested();
-            folder.Finish(manifest, tokenizer);
+            manifest = folder.Finish(manifest, tokenizer);
             shards.RemoveLengths();
             SplitCounts counts = _split.Counts;
             return new PrepareSummary(manifest, _done, counts.Duplicates, counts.TrainInValid, counts.Empty, resumed);

@@ -1,13 +1,15 @@
 using System.Runtime.InteropServices;
+using System.Security.Cryptography;
 
 namespace Saltern.Data;
 
 /// <summary>Keeps the journal of a run that can be gone on with, and the hashes of the documents it has seen.</summary>
-internal sealed class ResumePoint
+internal sealed class ResumePoint : IDisposable
 {
     private readonly DatasetFolder _folder;
     private readonly PrepareJob _job;
     private readonly List<UInt128> _newHashes = [];
+    private readonly IncrementalHash _seenHash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
     private long _savedHashes;
 
     /// <summary>Begins a journal, or goes on with the folder's.</summary>
@@ -41,7 +43,13 @@ internal sealed class ResumePoint
         for (long i = 0; i < _savedHashes; i++)
         {
             file.ReadExactly(hash);
+            _seenHash.AppendData(hash);
             yield return MemoryMarshal.Read<UInt128>(hash);
+        }
+
+        if (_folder.Resumed?.SeenSha256 is string expected && Convert.ToHexStringLower(_seenHash.GetCurrentHash()) != expected)
+        {
+            throw new DataFormatException($"'{path}' does not have the checksum that {PrepareJournal.FileName} says: it is damaged. What is left of the interrupted run is removed; run the command again to begin anew.");
         }
     }
 
@@ -57,16 +65,21 @@ internal sealed class ResumePoint
         int ready = (int)(Count(reading.Split) - _savedHashes);
         using (FileStream seen = new(_folder.FullPath(PrepareJournal.SeenFileName), FileMode.Append, FileAccess.Write, FileShare.None, 1))
         {
-            seen.Write(MemoryMarshal.AsBytes(CollectionsMarshal.AsSpan(_newHashes)[..ready]));
+            ReadOnlySpan<byte> hashes = MemoryMarshal.AsBytes(CollectionsMarshal.AsSpan(_newHashes)[..ready]);
+            seen.Write(hashes);
+            _seenHash.AppendData(hashes);
             seen.Flush(flushToDisk: true);
         }
 
         _newHashes.RemoveRange(0, ready);
         _savedHashes += ready;
-        var journal = new PrepareJournal { Job = _job, Reading = reading, Done = done, Shards = states };
+        var journal = new PrepareJournal { Job = _job, Reading = reading, Done = done, Shards = states, SeenSha256 = Convert.ToHexStringLower(_seenHash.GetCurrentHash()) };
         _folder.WriteWhole(PrepareJournal.FileName, stream => stream.Write(journal.ToJson()));
         Exists = true;
     }
+
+    /// <summary>Lets the running checksum go.</summary>
+    public void Dispose() => _seenHash.Dispose();
 
     private static long Count(SplitCounts counts) => counts.ValidSeen + counts.TrainSeen;
 }

@@ -45,7 +45,7 @@ internal sealed class ShardSet(DatasetFolder folder, TokenType type, int maxDoma
         foreach ((string domain, string split, Shard shard) in All)
         {
             shard.Writer.Flush();
-            states.Add(new ShardState(domain, split, shard.File, shard.Writer.DocumentCount, shard.Writer.TokenCount, shard.Bytes));
+            states.Add(new ShardState(domain, split, shard.File, shard.Writer.DocumentCount, shard.Writer.TokenCount, shard.Bytes, shard.Writer.BinSha256(), shard.Writer.LengthsSha256()));
         }
 
         return states;
@@ -63,7 +63,7 @@ internal sealed class ShardSet(DatasetFolder folder, TokenType type, int maxDoma
                 _slugs.Add(domain.Slug);
             }
 
-            domain.Of(state.Split) = new Shard(state.File, TokenShardWriter.Reopen(folder.FullPath(state.File), type, state.Documents, state.Tokens)) { Bytes = state.Bytes };
+            domain.Of(state.Split) = new Shard(state.File, TokenShardWriter.Reopen(folder.FullPath(state.File), type, state)) { Bytes = state.Bytes };
         }
     }
 

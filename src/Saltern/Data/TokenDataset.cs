@@ -130,10 +130,14 @@ public sealed class TokenDataset : IDisposable
         {
             try
             {
-                string found = BpeTokenizer.Load(TokenizerPath).Fingerprint;
+                string bytes = Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(TokenizerPath))), found = BpeTokenizer.Load(TokenizerPath).Fingerprint;
                 if (found != Manifest.TokenizerFingerprint)
                 {
                     problems.Add($"'{TokenizerPath}' has fingerprint {found}, expected {Manifest.TokenizerFingerprint}. Restore the file or run `saltern prepare` again.");
+                }
+                else if (Manifest.TokenizerSha256 is string expected && bytes != expected)
+                {
+                    problems.Add($"'{TokenizerPath}' has SHA-256 {bytes}, expected {expected} as in {DatasetManifest.FileName}. Restore the file or run `saltern prepare` again.");
                 }
             }
             catch (DataFormatException e)

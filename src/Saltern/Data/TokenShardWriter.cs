@@ -29,6 +29,7 @@ internal sealed class TokenShardWriter : IDisposable
     private readonly TokenType _type;
     private readonly FileStream _bin;
     private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+    private readonly IncrementalHash _lengthsHash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
     private readonly List<int> _lengths = [];
     private byte[] _encoded = new byte[1 << 16];
     private bool _keeps;
@@ -62,11 +63,12 @@ internal sealed class TokenShardWriter : IDisposable
     /// <summary>Goes on with a shard that <see cref="Suspend"/> or a kill left, cut back to what is known to be on disk.</summary>
     /// <param name="binPath">As it was given at first.</param>
     /// <param name="type">As it was given at first.</param>
-    /// <param name="documents">Documents to keep.</param>
-    /// <param name="tokens">Tokens to keep.</param>
-    /// <exception cref="DataFormatException">The files hold less than that.</exception>
-    internal static TokenShardWriter Reopen(string binPath, TokenType type, long documents, long tokens)
+    /// <param name="state">What to keep, with its checksums.</param>
+    /// <exception cref="DataFormatException">The files hold less than that, or something else.</exception>
+    internal static TokenShardWriter Reopen(string binPath, TokenType type, ShardState state)
     {
+        (long documents, long tokens) = (state.Documents, state.Tokens);
+
         // A run that was killed while it finished has renamed the file already.
         if (!File.Exists(binPath + PartialEnding) && File.Exists(binPath))
         {
@@ -78,20 +80,30 @@ internal sealed class TokenShardWriter : IDisposable
         long found = writer._bin.Length, expected = tokens * type.Size();
         if (found < expected || lengths.Length < documents * sizeof(int))
         {
+            (string file, long has, long needs) = found < expected ? (binPath + PartialEnding, found, expected) : (writer.LengthsPath, lengths.Length, documents * sizeof(int));
             writer.Dispose();
-            throw new DataFormatException($"'{binPath + PartialEnding}' has {found} bytes, expected at least {expected} of the interrupted run (or its lengths are missing). What is left of it is removed; run the command again to begin anew.");
+            throw new DataFormatException($"'{file}' has {has} bytes, expected at least {needs} of the interrupted run. What is left of it is removed; run the command again to begin anew.");
         }
 
         lengths.SetLength(documents * sizeof(int));
         writer._bin.SetLength(tokens * type.Size());
-        byte[] buffer = new byte[1 << 20];
-        for (int read = writer._bin.Read(buffer); read > 0; read = writer._bin.Read(buffer))
+        HashWhole(writer._bin, writer._hash);
+        HashWhole(lengths, writer._lengthsHash);
+        if ((state.BinSha256 ?? writer.BinSha256()) != writer.BinSha256() || (state.LengthsSha256 ?? writer.LengthsSha256()) != writer.LengthsSha256())
         {
-            writer._hash.AppendData(buffer, 0, read);
+            string damaged = state.BinSha256 == writer.BinSha256() ? writer.LengthsPath : binPath + PartialEnding;
+            writer.Dispose();
+            throw new DataFormatException($"'{damaged}' does not have the checksum that {PrepareJournal.FileName} says: it is damaged. What is left of the interrupted run is removed; run the command again to begin anew.");
         }
 
         return writer;
     }
+
+    /// <summary>SHA-256 of the tokens written so far, lower-case hexadecimal.</summary>
+    internal string BinSha256() => Convert.ToHexStringLower(_hash.GetCurrentHash());
+
+    /// <summary>SHA-256 of the lengths that <see cref="Flush"/> has written so far, lower-case hexadecimal.</summary>
+    internal string LengthsSha256() => Convert.ToHexStringLower(_lengthsHash.GetCurrentHash());
 
     /// <summary>Appends one document.</summary>
     /// <param name="tokens">Its token ids, the end-of-text token included.</param>
@@ -182,11 +194,21 @@ internal sealed class TokenShardWriter : IDisposable
     {
         _bin.Dispose();
         _hash.Dispose();
+        _lengthsHash.Dispose();
         if (!_keeps)
         {
             File.Delete(_binPath + PartialEnding);
             File.Delete(_idxPath + PartialEnding);
             RemoveLengths();
+        }
+    }
+
+    private static void HashWhole(FileStream file, IncrementalHash hash)
+    {
+        byte[] buffer = new byte[1 << 20];
+        for (int read = file.Read(buffer); read > 0; read = file.Read(buffer))
+        {
+            hash.AppendData(buffer, 0, read);
         }
     }
 
@@ -202,7 +224,9 @@ internal sealed class TokenShardWriter : IDisposable
     private void WriteLengths(bool toDisk)
     {
         using FileStream file = new(LengthsPath, FileMode.Append, FileAccess.Write, FileShare.None, 1);
-        file.Write(MemoryMarshal.AsBytes(CollectionsMarshal.AsSpan(_lengths)));
+        ReadOnlySpan<byte> bytes = MemoryMarshal.AsBytes(CollectionsMarshal.AsSpan(_lengths));
+        file.Write(bytes);
+        _lengthsHash.AppendData(bytes);
         _lengths.Clear();
         file.Flush(toDisk);
     }

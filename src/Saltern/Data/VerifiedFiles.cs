@@ -87,10 +87,10 @@ internal sealed class VerifiedFiles
     {
         foreach (string memory in _changed ? _memories : [])
         {
+            string partial = $"{memory}.{Environment.ProcessId}{TokenShardWriter.PartialEnding}";
             try
             {
                 Directory.CreateDirectory(Path.GetDirectoryName(memory)!);
-                string partial = $"{memory}.{Environment.ProcessId}{TokenShardWriter.PartialEnding}";
                 File.WriteAllBytes(partial, JsonSerializer.SerializeToUtf8Bytes(_entries));
                 File.Move(partial, memory, overwrite: true);
                 return;
@@ -98,6 +98,10 @@ internal sealed class VerifiedFiles
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
                 // The next place, or none: the next start verifies again.
+                if (File.Exists(partial))
+                {
+                    File.Delete(partial);
+                }
             }
         }
     }

@@ -13,8 +13,18 @@ public sealed class MetricsLog : IMetricsSink
     public MetricsLog(string path, int lastStep)
     {
         string[] kept = lastStep > 0 && File.Exists(path) ? [.. File.ReadLines(path).Where(line => StepOf(line) is int step && step <= lastStep)] : [];
-        File.WriteAllLines(path + ".writing", kept);
-        File.Move(path + ".writing", path, overwrite: true);
+        string temporary = path + ".writing";
+        try
+        {
+            File.WriteAllLines(temporary, kept);
+            File.Move(temporary, path, overwrite: true);
+        }
+        catch
+        {
+            File.Delete(temporary); // a full disk must not keep half of it
+            throw;
+        }
+
         _file = new FileStream(path, FileMode.Append, FileAccess.Write, FileShare.Read, bufferSize: 0);
     }
 

@@ -33,7 +33,10 @@ public sealed record ClusterConfig
     [Range(0.0, 1e6)]
     public double NetworkLatencyUs { get; init; } = 20;
 
-    /// <summary>Share of the gradient exchange that hides behind the backward pass, in [0, 1].</summary>
+    /// <summary>How the MPI library sums large buffers: <c>halving</c> or <c>ring</c>.</summary>
+    public NetworkAlgorithm NetworkAlgorithm { get; init; } = NetworkAlgorithm.Halving;
+
+    /// <summary>Share of the gradient exchange that hides behind the backward pass, in [0, 1]; 0 is what this program does.</summary>
     [Range(0.0, 1.0)]
     public double NetworkOverlap { get; init; }
 

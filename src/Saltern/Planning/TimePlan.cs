@@ -1,4 +1,4 @@
-// Seconds of a planned run: from steps measured on this machine, or from a described one by peak, utilisation and the α–β model of a ring all-reduce.
+// Seconds of a planned run: from steps measured on this machine, or from a described one by peak, utilisation and the α–β model of docs/scaling.md.
 using Saltern.Configuration;
 using Saltern.Training;
 
@@ -74,12 +74,14 @@ public sealed record TimePlan
     /// <param name="cost">The run's arithmetic.</param>
     /// <param name="memory">Its memory, without ZeRO.</param>
     /// <param name="parameters">Of the student: its gradients are what ranks exchange.</param>
+    /// <param name="batchSequences">B, which the ranks share: the one with the largest part is waited for.</param>
     /// <param name="cluster">The machine.</param>
-    public static TimePlan Described(CostPlan cost, MemoryPlan memory, long parameters, ClusterConfig cluster)
+    /// <exception cref="ConfigurationException">There are more ranks than sequences in a batch.</exception>
+    public static TimePlan Described(CostPlan cost, MemoryPlan memory, long parameters, int batchSequences, ClusterConfig cluster)
     {
         double speed = cluster.Ranks * cluster.PeakFlops * cluster.Utilisation;
-        double compute = cost.StudentStep / speed, exchange = AllReduce(parameters, cluster) * (1 - cluster.NetworkOverlap);
-        double plain = compute + exchange, taught = plain + (cost.TeacherStep / speed), evaluations = cost.Evaluation / speed;
+        double plain = PlainStepSeconds(cost, parameters, batchSequences, cluster), exchange = ExchangeSeconds(parameters, cluster);
+        double taught = plain + (LargestShare(batchSequences, cluster) * cost.TeacherStep / (cluster.PeakFlops * cluster.Utilisation)), evaluations = cost.Evaluation / speed;
         return new TimePlan
         {
             Source = $"described: {cluster.Name}, {cluster.Ranks} x {cluster.PeakFlops:g3} FLOP/s at {100 * cluster.Utilisation:0} %",
@@ -92,14 +94,19 @@ public sealed record TimePlan
         }.Priced(cluster);
     }
 
-    /// <summary>Seconds of a ring all-reduce of float32 gradients: 2(p − 1)·α + 2(p − 1)/p · bytes/β (Thakur, Rabenseifner and Gropp 2005, section 4).</summary>
+    /// <summary>A step of the student alone on a described machine, seconds.</summary>
+    internal static double PlainStepSeconds(CostPlan cost, long parameters, int batchSequences, ClusterConfig cluster) =>
+        (LargestShare(batchSequences, cluster) * cost.StudentStep / (cluster.PeakFlops * cluster.Utilisation)) + ExchangeSeconds(parameters, cluster);
+
+    /// <summary>Seconds that a step waits for the network; 0 where there is one rank or no network is given.</summary>
     /// <param name="parameters">Gradients, four bytes each.</param>
-    /// <param name="cluster">p, α and β; 0 where there is one rank or no network is given.</param>
-    public static double AllReduce(long parameters, ClusterConfig cluster)
-    {
-        double p = cluster.Ranks;
-        return cluster.Ranks == 1 || cluster.NetworkGbit is not double gbit ? 0 : (2 * (p - 1) * cluster.NetworkLatencyUs * 1e-6) + (2 * (p - 1) / p * 4 * parameters / (gbit * 1e9 / 8));
-    }
+    /// <param name="cluster">Ranks and network.</param>
+    public static double ExchangeSeconds(long parameters, ClusterConfig cluster) => (NetworkModel.Of(cluster)?.Step(parameters, cluster.Ranks) ?? 0) * (1 - cluster.NetworkOverlap);
+
+    // Of a batch, the rank with the most sequences: ⌈B/p⌉/B.
+    private static double LargestShare(int batchSequences, ClusterConfig cluster) => cluster.Ranks <= batchSequences
+        ? ((batchSequences + cluster.Ranks - 1) / cluster.Ranks) / (double)batchSequences
+        : throw new ConfigurationException($"ranks = {cluster.Ranks} is more than training.batch_sequences = {batchSequences}: each rank needs a sequence of its own. Describe fewer ranks, or plan a larger batch.");
 
     private TimePlan Priced(ClusterConfig prices)
     {

@@ -20,13 +20,24 @@ internal static class RunFolderReader
         }
 
         CheckSize(metricsPath, LargestLog);
+        string resultPath = Path.Combine(folder, "result.json"), recipePath = Path.Combine(folder, "recipe.yaml");
+        CheckSize(resultPath, LargestDocument);
+        RunResult? result = File.Exists(resultPath) ? RunResult.Read(resultPath) : null;
+        if (result is not null)
+        {
+            RunFiles.Require(folder, result);
+        }
+
+        string? recipe = ReadIfThere(recipePath);
+        if (recipe is not null && (recipe.Length == 0 ? "is empty" : SelfChecksum.LineProblem(File.ReadAllBytes(recipePath))) is string problem)
+        {
+            throw new DataFormatException($"{recipePath} {problem}. Restore the file; a recipe that you have changed yourself needs its first line no longer.");
+        }
+
         MetricsTable metrics = MetricsTable.Parse(File.ReadLines(metricsPath), metricsPath);
-        string? recipe = ReadIfThere(Path.Combine(folder, "recipe.yaml"));
-        string resultPath = Path.Combine(folder, "result.json");
-        string? result = ReadIfThere(resultPath);
         return new RunRecord
         {
-            Result = result is null ? Unfinished(folder, recipe, metrics) : RunResult.Parse(result, resultPath),
+            Result = result ?? Unfinished(folder, recipe, metrics),
             Finished = result is not null,
             Metrics = metrics,
             Documents = ReadDocuments(Path.Combine(folder, "eval", "documents.jsonl")),
@@ -99,7 +110,7 @@ internal static class RunFolderReader
 
     private static void CheckSize(string path, long largest)
     {
-        long length = new FileInfo(path).Length;
+        long length = File.Exists(path) ? new FileInfo(path).Length : 0;
         if (length > largest)
         {
             throw new DataFormatException($"{path}: {length:N0} bytes, at most {largest:N0} are read. This is not a file of a run; leave it out.");

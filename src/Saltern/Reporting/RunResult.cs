@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 
 namespace Saltern.Reporting;
@@ -98,8 +99,22 @@ public sealed record RunResult
     /// <summary>Versions of the software that ran it, by name: <c>saltern</c>, <c>torchsharp</c>, <c>libtorch</c>, <c>dotnet</c>.</summary>
     public IReadOnlyDictionary<string, string> Versions { get; init; } = new Dictionary<string, string>();
 
+    /// <summary>SHA-256 of the run's other files that a verdict reads, by their names, lower-case hexadecimal; null where that was not recorded.</summary>
+    public IReadOnlyDictionary<string, string>? Files { get; init; }
+
     /// <summary>Text that the final model wrote.</summary>
     public IReadOnlyList<TextSample> TextSamples { get; init; } = [];
+
+    /// <summary>Reads a <c>result.json</c>.</summary>
+    /// <param name="path">The file.</param>
+    /// <exception cref="DataFormatException">As <see cref="Parse"/>, or the file does not agree with its own checksum.</exception>
+    public static RunResult Read(string path)
+    {
+        // Of the bytes: as text, a damaged one would have become another character.
+        byte[] file = File.ReadAllBytes(path);
+        SelfChecksum.Require(file, path, "Run the training again or leave this run out.");
+        return Parse(Encoding.UTF8.GetString(file), path);
+    }
 
     /// <summary>Reads the text of a <c>result.json</c>.</summary>
     /// <param name="json">The file's text.</param>
@@ -133,8 +148,8 @@ public sealed record RunResult
         return result;
     }
 
-    /// <summary>The text of a <c>result.json</c>, indented.</summary>
-    public string ToJson() => JsonSerializer.Serialize(this, ReportJson.Options);
+    /// <summary>The text of a <c>result.json</c>, indented, with its checksum.</summary>
+    public string ToJson() => SelfChecksum.Add(JsonSerializer.Serialize(this, ReportJson.Options));
 }
 
 /// <summary>Time of a run that is not step time, seconds.</summary>

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
+using Saltern.Checkpoints;
 using Saltern.Data;
 using Saltern.Reporting;
 using Saltern.Teachers;
@@ -86,8 +87,7 @@ public static class SelectionFolder
 
         string path = Path.Combine(folder, SamplesFile);
         File.Delete(Path.Combine(folder, ManifestFile));
-        File.WriteAllBytes(path + ".writing", bytes);
-        File.Move(path + ".writing", path, overwrite: true);
+        DurableFolder.WriteFile(path, file => file.Write(bytes));
         var manifest = new SelectionManifest
         {
             Samples = scores.Plan.Samples,
@@ -120,7 +120,7 @@ public static class SelectionFolder
         long length = new FileInfo(path).Length, expected = HeadBytes + (manifest.Chosen * KeyBytes);
         if (manifest.Schema != SelectionManifest.CurrentSchema || manifest.Chosen < 1 || length != expected || length > Array.MaxLength)
         {
-            throw new DataFormatException($"'{folder}' has the schema '{manifest.Schema}' and {length} bytes of {manifest.Chosen} samples, expected {SelectionManifest.CurrentSchema} and {expected}. Select again.");
+            throw new DataFormatException($"'{path}' has {length} bytes of {manifest.Chosen} samples and {ManifestFile} the schema '{manifest.Schema}', expected {expected} and {SelectionManifest.CurrentSchema}. Select again.");
         }
 
         byte[] bytes = File.ReadAllBytes(path);

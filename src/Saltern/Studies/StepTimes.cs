@@ -52,7 +52,14 @@ public sealed record StepTimes
         string path = Path.Combine(folder, FileName);
         try
         {
-            return File.Exists(path) ? JsonSerializer.Deserialize<StepTimes>(File.ReadAllText(path), ReportJson.Options) : null;
+            if (!File.Exists(path))
+            {
+                return null;
+            }
+
+            byte[] file = File.ReadAllBytes(path);
+            SelfChecksum.Require(file, path, "Remove it; the study measures its steps again.");
+            return JsonSerializer.Deserialize<StepTimes>(file, ReportJson.Options);
         }
         catch (JsonException e)
         {
@@ -61,7 +68,7 @@ public sealed record StepTimes
     }
 
     /// <summary>Writes the file into a study's folder.</summary>
-    public void Save(string folder) => DurableFolder.WriteText(Path.Combine(folder, FileName), JsonSerializer.Serialize(this, ReportJson.Options) + "\n");
+    public void Save(string folder) => DurableFolder.WriteText(Path.Combine(folder, FileName), SelfChecksum.Add(JsonSerializer.Serialize(this, ReportJson.Options)));
 
     /// <summary>Measures every kind of step that the arms take, in turns.</summary>
     /// <param name="arms">A recipe for each arm; data sets and teachers must be there.</param>

@@ -35,7 +35,7 @@ public sealed record StudyResults(string Folder)
 
         IReadOnlyList<string> differences = job switch
         {
-            StudyRun run => StudyInputs.Differences(run.Recipe, RecipeReader.Read<RunConfig>(recipe, []), RunResult.Parse(File.ReadAllText(result), result)),
+            StudyRun run => StudyInputs.Differences(run.Recipe, RecipeReader.Read<RunConfig>(recipe, []), RunResult.Read(result)),
             StudyFineTune tune => StudyInputs.Differences(tune.Recipe, RecipeReader.Read<FineTuneConfig>(recipe, [])),
             _ => throw new ArgumentException($"{job.GetType()} is no work of a study.", nameof(job)),
         };
@@ -51,7 +51,8 @@ public sealed record StudyResults(string Folder)
         string target = PathOf(job);
         string documents = Path.Combine(target, RunFolder.DocumentsFile);
         Directory.CreateDirectory(Path.GetDirectoryName(documents)!);
-        DurableFolder.WriteText(Path.Combine(target, RunFolder.RecipeFile), KeptRecipe.Of(File.ReadAllText(Path.Combine(runFolder, RunFolder.RecipeFile)), Environment.CurrentDirectory));
+        DurableFolder.WriteText(Path.Combine(target, RunFolder.RecipeFile), SelfChecksum.AddLine(KeptRecipe.Of(File.ReadAllText(Path.Combine(runFolder, RunFolder.RecipeFile)), Environment.CurrentDirectory)));
+        RunResult result = RunRecord.Load(runFolder).Result; // with all that says whether the run's files are whole
         if (File.Exists(Path.Combine(runFolder, RunFolder.DocumentsFile)))
         {
             DurableFolder.WriteText(documents, File.ReadAllText(Path.Combine(runFolder, RunFolder.DocumentsFile)));
@@ -60,7 +61,7 @@ public sealed record StudyResults(string Folder)
         DurableFolder.WriteText(Path.Combine(target, RunFolder.MetricsFile), ThinnedMetrics.Of(File.ReadLines(Path.Combine(runFolder, RunFolder.MetricsFile)), MostMetricsBytes));
 
         // The result last: a folder without it is not taken for a finished run.
-        DurableFolder.WriteText(Path.Combine(target, RunFolder.ResultFile), File.ReadAllText(Path.Combine(runFolder, RunFolder.ResultFile)));
+        DurableFolder.WriteText(Path.Combine(target, RunFolder.ResultFile), (result with { Files = RunFiles.Sums(target) }).ToJson());
     }
 
     /// <summary>What the finished fine-tunings of a plan scored: every metric of every task.</summary>
@@ -68,7 +69,7 @@ public sealed record StudyResults(string Folder)
     [
         .. from tune in plan.FineTunes
            where Has(tune)
-           let result = RunResult.Parse(File.ReadAllText(Path.Combine(PathOf(tune), RunFolder.ResultFile)), PathOf(tune))
+           let result = RunResult.Read(Path.Combine(PathOf(tune), RunFolder.ResultFile))
            from task in result.FineTuning?.Tasks ?? new Dictionary<string, TaskChange>()
            from metric in task.Value.Metrics
            select new FineTuneScore(tune.Arm, tune.Seed, tune.TuningSeed, task.Key, metric.Key, task.Value.MainMetric == metric.Key, task.Value.Items, task.Value.TooLong.Count, metric.Value.Before, metric.Value.After),

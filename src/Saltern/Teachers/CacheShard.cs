@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.IO.MemoryMappedFiles;
 using System.Numerics;
+using Saltern.Checkpoints;
 
 namespace Saltern.Teachers;
 
@@ -137,19 +138,14 @@ internal sealed unsafe class CacheShard : IDisposable
         }
 
         BinaryPrimitives.WriteUInt32LittleEndian(head.AsSpan(ChecksumAt), HeadChecksum(head));
-        string temporary = path + ".writing";
-        using (var file = new FileStream(temporary, FileMode.Create, FileAccess.Write, FileShare.None, 1 << 20))
+        DurableFolder.WriteFile(path, file =>
         {
             file.Write(head);
             foreach (byte[] record in records)
             {
                 file.Write(record);
             }
-
-            file.Flush(flushToDisk: true);
-        }
-
-        File.Move(temporary, path, overwrite: true);
+        });
     }
 
     private long RecordsAt => HeaderBytes + ((long)Count * RowBytes);
@@ -178,6 +174,11 @@ internal sealed unsafe class CacheShard : IDisposable
         uint expected = BinaryPrimitives.ReadUInt32LittleEndian(head[ChecksumAt..]);
         uint found = HeadChecksum(new ReadOnlySpan<byte>(_bytes, (int)RecordsAt));
         Seconds = BinaryPrimitives.ReadDoubleLittleEndian(head[24..]);
+        if (BinaryPrimitives.ReadUInt32LittleEndian(head[(ChecksumAt + sizeof(uint))..]) is var end && end != 0)
+        {
+            throw Damaged(Path, $"ends its header with {end:x8}, expected 0");
+        }
+
         if (found != expected || !(Seconds >= 0))
         {
             throw Damaged(Path, $"has the checksum {found:x8} of header and table, expected {expected:x8}");

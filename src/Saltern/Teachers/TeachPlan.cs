@@ -193,10 +193,15 @@ internal static class TeachJson
     {
         try
         {
-            using FileStream file = File.OpenRead(path);
-            return file.Length > MaxFileBytes
-                ? throw new DataFormatException($"'{path}' has {file.Length} bytes, expected at most {MaxFileBytes}.")
-                : JsonSerializer.Deserialize<T>(file, Options) ?? throw new DataFormatException($"'{path}' holds null, expected an object.");
+            long length = new FileInfo(path).Length;
+            if (length > MaxFileBytes)
+            {
+                throw new DataFormatException($"'{path}' has {length} bytes, expected at most {MaxFileBytes}.");
+            }
+
+            byte[] file = File.ReadAllBytes(path);
+            SelfChecksum.Require(file, path, "Restore it, or make it again.");
+            return JsonSerializer.Deserialize<T>(file, Options) ?? throw new DataFormatException($"'{path}' holds null, expected an object.");
         }
         catch (JsonException e)
         {
@@ -208,5 +213,5 @@ internal static class TeachJson
         }
     }
 
-    public static void Write<T>(string path, T value) => DurableFolder.WriteText(path, JsonSerializer.Serialize(value, Options) + "\n");
+    public static void Write<T>(string path, T value) => DurableFolder.WriteText(path, SelfChecksum.Add(JsonSerializer.Serialize(value, Options)));
 }

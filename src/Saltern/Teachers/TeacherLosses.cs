@@ -1,6 +1,8 @@
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
+using System.Text;
+using Saltern.Checkpoints;
 using Saltern.Data;
 using Saltern.Distributed;
 using Saltern.Losses;
@@ -54,26 +56,24 @@ public sealed record TeacherLosses(float[] Nll, float[] NllTempered)
     public void Save(string folder, ValidationSet set)
     {
         byte[] values = [.. MemoryMarshal.AsBytes(Nll.AsSpan()), .. MemoryMarshal.AsBytes(NllTempered.AsSpan())];
-        string path = PathIn(folder, set), temporary = path + ".writing";
-        File.WriteAllBytes(temporary, [.. Magic, .. Hash(set), .. SHA256.HashData(values), .. values]);
-        File.Move(temporary, path, overwrite: true);
+        DurableFolder.WriteFile(PathIn(folder, set), file => file.Write([.. Magic, .. Hash(set), .. SHA256.HashData(values), .. values]));
     }
 
-    /// <summary>Reads them back; null where there are none, or those of other validation text.</summary>
-    /// <exception cref="DataFormatException">The file is damaged.</exception>
+    /// <summary>Reads them back; null where there are none of this validation text.</summary>
+    /// <exception cref="DataFormatException">The file is damaged: its name has the text's hash, so it is no other text's.</exception>
     public static TeacherLosses? Load(string folder, ValidationSet set)
     {
         string path = PathIn(folder, set);
         int count = set.Labels.Length, values = Magic.Length + (2 * HashBytes);
-        if (!File.Exists(path) || new FileInfo(path).Length != values + (8L * count))
+        if (!File.Exists(path))
         {
             return null;
         }
 
         byte[] bytes = File.ReadAllBytes(path);
-        if (!bytes.AsSpan().StartsWith(Magic) || !bytes.AsSpan(Magic.Length, HashBytes).SequenceEqual(Hash(set)))
+        if (bytes.Length != values + (8L * count) || !bytes.AsSpan().StartsWith(Magic) || !bytes.AsSpan(Magic.Length, HashBytes).SequenceEqual(Hash(set)))
         {
-            return null;
+            throw new DataFormatException($"'{path}' is damaged: it has {bytes.Length} bytes, expected {values + (8L * count)} that begin with {Encoding.ASCII.GetString(Magic)} and the hash of its validation text. Remove it and run the same 'saltern teach' again, which makes it anew.");
         }
 
         if (!bytes.AsSpan(Magic.Length + HashBytes, HashBytes).SequenceEqual(SHA256.HashData(bytes.AsSpan(values))))

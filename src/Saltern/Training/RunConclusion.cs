@@ -65,6 +65,7 @@ internal sealed class RunConclusion(RunParts parts, Trainer trainer, RunFolder f
             Machine = MachineDescription.Of(parts.Compute, state.Threads, state.Products, peak),
             Versions = MachineDescription.Versions(),
             TextSamples = RunSamples.Of(parts, trainer.Student, config.Seed),
+            Files = RunFiles.Sums(folder.Path),
         };
         DurableFolder.WriteText(folder.PathOf(RunFolder.ResultFile), result.ToJson());
         return result;

@@ -107,14 +107,7 @@ public sealed class RunFolder : IDisposable
     public void Claim(int steps, Action<string> log)
     {
         Directory.CreateDirectory(Path);
-        try
-        {
-            _lock = new FileStream(PathOf(LockFile), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
-        }
-        catch (IOException e)
-        {
-            throw new ConfigurationException($"Another run is writing into {Path} ({e.Message}). Wait for it, or choose another folder with --out.");
-        }
+        _lock = FileLock.TryTake(PathOf(LockFile)) ?? throw new ConfigurationException($"Another run is writing into {Path}: it holds {LockFile}. Wait for it, or choose another folder with --out.");
 
         foreach (string leftover in DurableFolder.RemoveLeftovers(Checkpoints.Folder))
         {
@@ -141,22 +134,20 @@ public sealed class RunFolder : IDisposable
             File.AppendAllLines(PathOf(ChangesFile), _changes.Select(change => $"after step {ResumeStep ?? 0}: {change}"));
         }
 
-        DurableFolder.WriteText(PathOf(RecipeFile), _recipe);
+        DurableFolder.WriteText(PathOf(RecipeFile), SelfChecksum.AddLine(_recipe));
     }
 
     /// <summary>Whether a run is writing into a folder, in this process or another.</summary>
     public static bool IsTaken(string path)
     {
-        try
+        string file = System.IO.Path.Combine(path, LockFile);
+        if (!File.Exists(file))
         {
-            string file = System.IO.Path.Combine(path, LockFile);
-            using FileStream? held = File.Exists(file) ? new FileStream(file, FileMode.Open, FileAccess.ReadWrite, FileShare.None) : null;
             return false;
         }
-        catch (IOException)
-        {
-            return true;
-        }
+
+        using FileStream? held = FileLock.TryTake(file, FileMode.Open);
+        return held is null;
     }
 
     /// <summary>Path of a file in the folder.</summary>

@@ -149,15 +149,6 @@ public static class TeachRun
         _ => $"{plan.Coverage.Count} of {plan.Coverage.OfAll} samples, scores alone",
     };
 
-    private static FileStream Claim(string folder)
-    {
-        try
-        {
-            return new FileStream(Path.Combine(folder, LockFile), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, 1, FileOptions.DeleteOnClose);
-        }
-        catch (IOException e)
-        {
-            throw new ConfigurationException($"Another 'saltern teach' is writing into {folder} ({e.Message}). Wait for it, or name another folder.");
-        }
-    }
+    private static FileStream Claim(string folder) => FileLock.TryTake(Path.Combine(folder, LockFile), options: FileOptions.DeleteOnClose)
+        ?? throw new ConfigurationException($"Another 'saltern teach' is writing into {folder}: it holds {LockFile}. Wait for it, or name another folder.");
 }

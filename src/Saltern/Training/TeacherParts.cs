@@ -176,7 +176,7 @@ internal sealed record TeacherParts(string? Folder, TeacherCache? Cache, string 
         string? run = RunOf(teacherPath, folder);
         TrainState? state = File.Exists(Path.Combine(folder, Checkpoint.StateFile)) ? Checkpoint.LoadState(folder) : null;
         string? file = run is null ? null : Path.Combine(run, RunFolder.ResultFile);
-        RunResult? result = file is not null && File.Exists(file) ? RunResult.Parse(File.ReadAllText(file), file) : null;
+        RunResult? result = file is not null && File.Exists(file) ? RunResult.Read(file) : null;
         return new RunTeacher
         {
             Name = result?.Name ?? Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(run ?? teacherPath))),

@@ -53,7 +53,7 @@ public sealed class DatasetBuilderTests : IDisposable
         using JsonDocument json = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(Out, "dataset.json")));
         JsonElement root = json.RootElement;
         Assert.Equal(
-            ["schema", "fingerprint", "tokenizer_fingerprint", "vocabulary_size", "end_of_text_id", "token_dtype", "domains"],
+            ["schema", "fingerprint", "tokenizer_fingerprint", "tokenizer_sha256", "vocabulary_size", "end_of_text_id", "token_dtype", "domains", "checksum"],
             root.EnumerateObject().Select(property => property.Name));
         Assert.Equal("saltern.dataset/1", root.GetProperty("schema").GetString());
         Assert.Equal("uint16", root.GetProperty("token_dtype").GetString());

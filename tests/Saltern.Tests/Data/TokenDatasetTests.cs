@@ -105,7 +105,7 @@ public sealed class TokenDatasetTests : IDisposable
     {
         Open().Dispose();
         DatasetManifest manifest = DatasetManifest.Load(_folder.Path);
-        string text = File.ReadAllText(_folder["dataset.json"]);
+        string text = WithoutChecksum();
         string other = new('0', 64);
         DatasetManifest forged = manifest with { Domains = [.. manifest.Domains.Select(domain => domain with { Train = domain.Train! with { BinSha256 = other } })] };
         _folder.Write("dataset.json", text.Replace(manifest.Domains[0].Train!.BinSha256, other, StringComparison.Ordinal).Replace(manifest.Domains[1].Train!.BinSha256, other, StringComparison.Ordinal)
@@ -166,7 +166,7 @@ public sealed class TokenDatasetTests : IDisposable
     [InlineData("{", "[", "is not a data set's manifest")]
     public void Open_RefusesAManifestThatIsWrong(string found, string replacement, string message)
     {
-        string text = File.ReadAllText(_folder["dataset.json"]);
+        string text = WithoutChecksum();
         int at = text.IndexOf(found, StringComparison.Ordinal);
         _folder.Write("dataset.json", text[..at] + replacement + text[(at + found.Length)..]);
 
@@ -174,6 +174,15 @@ public sealed class TokenDatasetTests : IDisposable
 
         Assert.Contains(message, error.Message, StringComparison.Ordinal);
         Assert.Contains("dataset.json", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Open_NoticesAManifestThatWasChanged()
+    {
+        string text = File.ReadAllText(_folder["dataset.json"]);
+        _folder.Write("dataset.json", text.Replace("\"bytes\": ", "\"bytes\":  ", StringComparison.Ordinal)); // read as the same numbers
+
+        Assert.Contains("it was changed or is damaged", Assert.Throws<DataFormatException>(() => TokenDataset.Open(_folder.Path, verify: false, Cancel)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -186,5 +195,12 @@ public sealed class TokenDatasetTests : IDisposable
     {
         using FileStream file = File.OpenWrite(_folder[name]);
         file.SetLength(file.Length - bytes);
+    }
+
+    // As an earlier version wrote it: what else is wrong is then seen by itself.
+    private string WithoutChecksum()
+    {
+        string text = File.ReadAllText(_folder["dataset.json"]);
+        return text[..text.LastIndexOf(",\n  \"checksum\"", StringComparison.Ordinal)] + "\n}\n";
     }
 }

@@ -45,24 +45,37 @@ public class CostPlanTests
     }
 
     [Fact]
-    public void DescribedMachine_IsPeakTimesUtilisation_AndARingOfRanks()
+    public void DescribedMachine_IsPeakTimesUtilisation_AndTheExchangeOfBuckets()
     {
         TransformerConfig shape = new TransformerConfig { HiddenSize = 256, NumHiddenLayers = 6, NumAttentionHeads = 4, IntermediateSize = 704 }.Resolve(8_192, 256);
         CostPlan cost = CostPlan.Of(Recipe(1_000, TransitionKind.Step, 0.25), shape, shape, 1_000);
         MemoryPlan memory = MemoryPlan.Of(Recipe(1_000, TransitionKind.Step, 0.25), shape, shape, 0);
         var cluster = new ClusterConfig { Name = "four", Ranks = 4, PeakFlops = 1e12, Utilisation = 0.5, NetworkGbit = 8, NetworkLatencyUs = 10, Watts = 250, PricePerKwh = 0.4, PricePerRankHour = 1.5, MemoryGib = 4 };
-        TimePlan time = TimePlan.Described(cost, memory, parameters: 7_000_000, cluster);
+        TimePlan time = TimePlan.Described(cost, memory, parameters: 7_000_000, batchSequences: 16, cluster);
 
-        // 2·3 messages of 10 µs, and 2·3/4 of 28 MB at 1 GB/s.
-        double exchange = (6 * 10e-6) + (1.5 * 28e6 / 1e9);
-        Assert.Equal(exchange, TimePlan.AllReduce(7_000_000, cluster), 1e-12);
+        // Two buckets of 2·2 messages of 10 µs each, five small calls of 2 messages, and 2·3/4 of 28 MB at 1 GB/s; a ring has 2·3 messages a bucket.
+        double exchange = (2 * 4 * 10e-6) + (5 * 2 * 10e-6) + (1.5 * 28e6 / 1e9);
+        Assert.Equal(exchange, TimePlan.ExchangeSeconds(7_000_000, cluster), 1e-12);
+        Assert.Equal(exchange + (2 * 2 * 10e-6), TimePlan.ExchangeSeconds(7_000_000, cluster with { NetworkAlgorithm = NetworkAlgorithm.Ring }), 1e-12);
         Assert.Equal((cost.StudentStep / 2e12) + exchange, time.PlainStep, 1e-12);
         Assert.Equal(time.PlainStep + (cost.TeacherStep / 2e12), time.TaughtStep!.Value, 1e-12);
         Assert.Equal((1_000 * time.PlainStep) + (250 * cost.TeacherStep / 2e12) + (cost.Evaluation / 2e12), time.Run, 1e-9);
         Assert.Equal(time.Run / 3_600, time.EnergyKwh!.Value, 1e-12); // 4 × 250 W
         Assert.Equal((0.4 * time.EnergyKwh!.Value) + (1.5 * 4 * time.Run / 3_600), time.Price!.Value, 1e-12);
         Assert.True(time.Fits);
-        Assert.Equal(0, TimePlan.AllReduce(7_000_000, cluster with { Ranks = 1 }));
+        Assert.Equal(0, TimePlan.ExchangeSeconds(7_000_000, cluster with { Ranks = 1 }));
+
+        // 16 sequences on 5 ranks: the slowest has 4 of them. More ranks than sequences there cannot be.
+        double uneven = TimePlan.Described(cost, memory, 7_000_000, 16, cluster with { Ranks = 5, NetworkGbit = null }).PlainStep;
+        Assert.Equal(cost.StudentStep / 4 / 0.5e12, uneven, 1e-12);
+        Assert.Contains("more than training.batch_sequences = 16", Assert.Throws<ConfigurationException>(() => TimePlan.Described(cost, memory, 7_000_000, 16, cluster with { Ranks = 17 })).Message, StringComparison.Ordinal);
+
+        // Efficiency falls with ranks and rises with bandwidth; one rank has all of it.
+        IReadOnlyList<ScalingPoint> points = ScalingPlan.Of(cost, 7_000_000, 16, cluster);
+        Assert.Equal(3 * 5, points.Count);
+        Assert.All(points.Where(point => point.Ranks == 1), point => Assert.Equal(1, point.Efficiency, 1e-12));
+        Assert.Equal(points.OrderBy(point => point.NetworkGbit).ThenByDescending(point => point.Efficiency), points);
+        Assert.True(points[^1].Efficiency > points[4].Efficiency);
     }
 
     private static RunConfig Recipe(int steps, TransitionKind transition, double start, int batch = 16, int length = 256) => new()

@@ -65,7 +65,7 @@ public sealed class StudyRunnerTests : IDisposable
         RunConfig moved = run.Recipe with { Data = run.Recipe.Data with { Path = _folder["nowhere"] }, Threads = 1 };
         Assert.True(results.Has(run with { Recipe = moved }));
         string result = Path.Combine(results.PathOf(run), RunFolder.ResultFile);
-        File.WriteAllText(result, File.ReadAllText(result).Replace("\"data_fingerprint\": \"sha256:", "\"data_fingerprint\": \"sha256:00", StringComparison.Ordinal));
+        File.WriteAllText(result, (RunResult.Parse(File.ReadAllText(result), result) with { DataFingerprint = "sha256:00" }).ToJson());
         Assert.Contains("data.path: its content was", Assert.Throws<ConfigurationException>(() => results.Has(run)).Message, StringComparison.Ordinal);
     }
 

@@ -1,0 +1,133 @@
+using System.Diagnostics;
+using System.Globalization;
+
+namespace Saltern.Cli.Tests;
+
+// kill -9 of one of the ranks, at random and at a random moment, again and again until the work is done: all end soon, nobody is left, and the bytes are those of an undisturbed run.
+// SALTERN_RANK_KILLS sets the kills of each launcher (the suite keeps them few), SALTERN_KILL_SEED ranks and moments.
+public class RankKillTests(Workspace workspace) : IClassFixture<Workspace>
+{
+    private const int KillsInTheSuite = 2, FirstSeed = 20_261_126;
+    private static readonly TimeSpan AllHaveEnded = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan LongestRun = TimeSpan.FromMinutes(8);
+    private readonly int _kills = Setting("SALTERN_RANK_KILLS", KillsInTheSuite);
+    private readonly Random _random = new(Setting("SALTERN_KILL_SEED", FirstSeed));
+
+    [Theory]
+    [InlineData("mpirun.openmpi", 2)]
+    [InlineData("mpirun.mpich", 2)]
+    public async Task AKilledRank_EndsAll_AndTheRunGoesOnBitForBit(string launcher, int ranks)
+    {
+        Assert.SkipUnless((Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(folder => File.Exists(Path.Combine(folder, launcher))), $"{launcher} is not installed (Debian: apt-get install openmpi-bin mpich)");
+        string whole = workspace["rank-kills-whole-" + launcher], cut = workspace["rank-kills-cut-" + launcher];
+        string[] train = ["train", workspace["auto.yaml"], "--set", "training.steps=120", "training.evaluate_every=40", "training.checkpoint_every=3", "--out"];
+        long begun = Stopwatch.GetTimestamp();
+        using (Process undisturbed = Start(launcher, ranks, [.. train, whole]))
+        {
+            string said = await Finish(undisturbed, LongestRun);
+            Assert.True(undisturbed.ExitCode == 0, said);
+        }
+
+        TimeSpan usual = Stopwatch.GetElapsedTime(begun), longest = TimeSpan.Zero;
+        int kills = 0, rounds = 0;
+        for (; kills < _kills; rounds++)
+        {
+            if (Directory.Exists(cut))
+            {
+                Directory.Delete(cut, recursive: true);
+            }
+
+            while (!File.Exists(Path.Combine(cut, "result.json")))
+            {
+                using Process launch = Start(launcher, ranks, [.. train, cut, "--resume"]);
+                Task<string> ending = Finish(launch, LongestRun);
+                TimeSpan? took = kills < _kills && await KillOne(launch, cut, ranks, usual) ? await TimeOf(ending) : null;
+                string said = await ending;
+                if (took is null)
+                {
+                    Assert.True(launch.ExitCode == 0, said);
+                    continue;
+                }
+
+                kills++;
+                longest = took > longest ? took.Value : longest;
+                Assert.True(took < AllHaveEnded, $"after {took} the launcher had not ended");
+                Assert.NotEqual(0, launch.ExitCode);
+                Assert.Matches(launcher == "mpirun.openmpi" ? "process rank [0-9]+ .*exited on signal 9" : "BAD TERMINATION", said);
+                Assert.True(SpinWait.SpinUntil(() => RankProcesses(cut).Length == 0, TimeSpan.FromSeconds(10)), "a rank was left behind");
+            }
+
+            foreach (string file in new[] { "model.safetensors", "optimizer.safetensors" })
+            {
+                string path = Path.Combine("checkpoints", "step-00000120", file);
+                Assert.True(File.ReadAllBytes(Path.Combine(whole, path)).AsSpan().SequenceEqual(File.ReadAllBytes(Path.Combine(cut, path))), path);
+            }
+        }
+
+        TestContext.Current.TestOutputHelper?.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{launcher}: {kills} kills of one of {ranks} ranks in {rounds} rounds, all ended within {longest.TotalSeconds:0.0} s, the same bytes after each"));
+    }
+
+    // False where the work was over first.
+    private async Task<bool> KillOne(Process launch, string folder, int ranks, TimeSpan usual)
+    {
+        while (RankProcesses(folder).Length < ranks)
+        {
+            if (launch.HasExited)
+            {
+                return false;
+            }
+
+            await Task.Delay(20, TestContext.Current.CancellationToken);
+        }
+
+        await Task.Delay(usual * 0.8 * _random.NextDouble(), TestContext.Current.CancellationToken);
+        int[] there = RankProcesses(folder);
+        if (launch.HasExited || there.Length < ranks)
+        {
+            return false;
+        }
+
+        using Process kill = Process.Start("kill", ["-KILL", $"{there[_random.Next(ranks)]}"]);
+        await kill.WaitForExitAsync(TestContext.Current.CancellationToken);
+        return kill.ExitCode == 0;
+    }
+
+    private static async Task<TimeSpan> TimeOf(Task ending)
+    {
+        long begun = Stopwatch.GetTimestamp();
+        await ending;
+        return Stopwatch.GetElapsedTime(begun);
+    }
+
+    private static async Task<string> Finish(Process launch, TimeSpan limit)
+    {
+        Task<string> output = launch.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken), error = launch.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        await launch.WaitForExitAsync(TestContext.Current.CancellationToken).WaitAsync(limit, TestContext.Current.CancellationToken);
+        return await output + await error;
+    }
+
+    private static Process Start(string launcher, int ranks, string[] arguments)
+    {
+        string[] more = launcher == "mpirun.openmpi" ? ["--oversubscribe"] : [];
+        var start = new ProcessStartInfo(launcher, [.. more, "-np", $"{ranks}", "dotnet", SalternProcess.Program, .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        start.Environment["OMPI_ALLOW_RUN_AS_ROOT"] = start.Environment["OMPI_ALLOW_RUN_AS_ROOT_CONFIRM"] = "1";
+        return Process.Start(start)!;
+    }
+
+    private static int[] RankProcesses(string folder) => [.. Process.GetProcessesByName("dotnet").Select(process => process.Id).Where(id => CommandLineOf(id).Contains(folder + "\0", StringComparison.Ordinal)).Order()];
+
+    private static string CommandLineOf(int process)
+    {
+        try
+        {
+            return File.ReadAllText($"/proc/{process}/cmdline");
+        }
+        catch (IOException)
+        {
+            return ""; // over in the meantime
+        }
+    }
+
+    private static int Setting(string name, int otherwise) =>
+        Environment.GetEnvironmentVariable(name) is { Length: > 0 } text ? int.Parse(text, CultureInfo.InvariantCulture) : otherwise;
+}
