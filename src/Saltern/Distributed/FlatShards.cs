@@ -10,7 +10,7 @@ namespace Saltern.Distributed;
 public readonly record struct OwnedRun(long Start, long Length, long At);
 
 /// <summary>Which elements of a flat float32 buffer each rank owns, and what ranks do with them together: the r-th of N equal parts of every bucket is rank r's.</summary>
-/// <remarks>Every rank calls the same methods in the same order. Beside the buffer it takes the memory of one bucket and one part.</remarks>
+/// <remarks>Every rank calls the same methods in the same order. Beside the buffer it takes the memory of one part, and of the last bucket where it does not divide evenly.</remarks>
 public sealed unsafe class FlatShards : IDisposable
 {
     // 64 bytes, as the blocks of a model's weights: a part never splits a vector.
@@ -73,8 +73,7 @@ public sealed unsafe class FlatShards : IDisposable
         {
             (int length, int part) = Bucket(first);
             (int start, int count) = Part(_ranks.Rank, length, part);
-            Gather(new ReadOnlySpan<float>(flat + first + start, count), part);
-            new ReadOnlySpan<float>(_whole.Start, length).CopyTo(new Span<float>(flat + first, length));
+            Gather(new ReadOnlySpan<float>(flat + first + start, count), flat + first, length, part);
         }
     }
 
@@ -88,12 +87,8 @@ public sealed unsafe class FlatShards : IDisposable
         {
             (int length, int part) = Bucket(first);
             (_, int count) = Part(_ranks.Rank, length, part);
-            Gather(new ReadOnlySpan<float>(owned + at, count), part);
+            Gather(new ReadOnlySpan<float>(owned + at, count), flat is null ? null : flat + first, length, part);
             at += count;
-            if (flat is not null)
-            {
-                new ReadOnlySpan<float>(_whole.Start, length).CopyTo(new Span<float>(flat + first, length));
-            }
         }
     }
 
@@ -120,12 +115,18 @@ public sealed unsafe class FlatShards : IDisposable
         _whole.Dispose();
     }
 
-    private void Gather(ReadOnlySpan<float> values, int part)
+    // Straight to its place, but for the last bucket, which may be shorter than its parts together, and for a rank that only gives.
+    private void Gather(ReadOnlySpan<float> values, float* to, int length, int part)
     {
         var mine = new Span<float>(_part.Start, part);
         values.CopyTo(mine);
         mine[values.Length..].Clear();
-        _ranks.AllGather<float>(mine, new Span<float>(_whole.Start, part * _ranks.Size));
+        bool fits = to is not null && length == part * _ranks.Size;
+        _ranks.AllGather<float>(mine, new Span<float>(fits ? to : _whole.Start, part * _ranks.Size));
+        if (!fits && to is not null)
+        {
+            new ReadOnlySpan<float>(_whole.Start, length).CopyTo(new Span<float>(to, length));
+        }
     }
 
     private (int Length, int Part) Bucket(long first)
