@@ -15,7 +15,7 @@ size() { du -sm "$1" | cut -f1; }
 timed() {
     local name=$1; shift
     mkdir -p "$work/run-$name"
-    (cd "$work/run-$name" && TIMEFORMAT='%R %U %S' && { time "$@" >"$work/$name.txt" 2>&1; } 2>"$work/$name.time") || { cat "$work/$name.txt" >&2; echo "$name failed" >&2; exit 1; }
+    (cd "$work/run-$name" && TIMEFORMAT='%R %U %S' && { time "$@" >"$work/$name.txt" 2>&1; } 2>"$work/$name.time") || { cat "$work/$name.txt" >&2; echo "$name failed" >&2; kill $$; }
     awk '{ printf "%.1f s (%.1f s of processor time)", $1, $2 + $3 }' "$work/$name.time"
 }
 row() { echo "| $1 | $2 | $3 |"; }
@@ -27,7 +27,7 @@ cat docs/*.md docs/decisions/*.md README.md >"$work/text/own.txt"
 cat >"$work/small.sh" <<'SMALL'
 set -e
 "$1" tokenizer train --input "$2" --vocab 1000 --out tokenizer.json
-"$1" prepare --input "$2" --tokenizer tokenizer.json --out data --valid-percent 5
+"$1" prepare --input "$2" --tokenizer tokenizer.json --out data --valid-percent 5 --text-piece-bytes 2000
 "$1" train core-teacher --out run --set data.path=data data.sequence_length=64 training.steps=6 schedule.warmup_steps=1 training.evaluate_every=3 training.evaluation_tokens=1000 training.final_evaluation_tokens=2000 "training.keep_steps=[]"
 "$1" generate run --prompt "The" --max-tokens 8
 SMALL

@@ -32,7 +32,8 @@ public sealed record MemoryPlan(IReadOnlyList<MemoryPart> Parts)
     public static MemoryPlan Of(RunConfig recipe, TransformerConfig student, TransformerConfig? teacher, long shardBytes)
     {
         long parameters = ModelFlops.Parameters(student);
-        long rows = Math.Max((long)recipe.Training.MicroBatch * recipe.Data.SequenceLength, EvaluationRows / recipe.Data.SequenceLength * recipe.Data.SequenceLength);
+        long evaluated = Math.Min(EvaluationRows, Math.Max(recipe.Training.EvaluationTokens, recipe.Training.FinalEvaluationTokens));
+        long rows = Math.Max((long)recipe.Training.MicroBatch * recipe.Data.SequenceLength, evaluated / recipe.Data.SequenceLength * recipe.Data.SequenceLength);
         long training = (long)recipe.Training.MicroBatch * recipe.Data.SequenceLength;
         List<MemoryPart> parts =
         [
