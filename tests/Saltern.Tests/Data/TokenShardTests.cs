@@ -142,7 +142,7 @@ public sealed class TokenShardTests : IDisposable
             ($"has {good.Length - 1} bytes, expected {good.Length}", good[..^1]),
             ($"has {good.Length + 2} bytes, expected {good.Length}", [.. good, 0, 0]),
             ("sequence 0 has length -3, expected 0 or more", Index(8, [-3, 7], [0, 6], [0, 1, 2])),
-            ("describes 5 tokens (10 bytes), found 8 bytes in the .bin file", Index(8, [3, 2], [0, 6], [0, 1, 2])),
+            ("describes 5 tokens (10 bytes), found 8 bytes in a.bin beside it", Index(8, [3, 2], [0, 6], [0, 1, 2])),
             ("describes 2147483650 tokens", Index(8, [3, int.MaxValue], [0, 6], [0, 1, 2])),
             ("describes 4 tokens (16 bytes), found 8 bytes", Index(4, [3, 1], [0, 12], [0, 1, 2])),
             ("sequence 1 begins at byte 1000000, expected 6", Index(8, [3, 1], [0, 1_000_000], [0, 1, 2])),
