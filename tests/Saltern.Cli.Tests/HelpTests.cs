@@ -28,7 +28,10 @@ public class HelpTests
         });
 
         using var output = new StringWriter();
-        Assert.Equal(0, root.Parse(path + " --help").Invoke(new InvocationConfiguration { Output = output }));
+        ParseResult asked = root.Parse(path + " --help");
+        Assert.Empty(asked.Errors);     // the program reports errors before it runs anything, and what a verb requires is missing here
+        Assert.Equal(0, asked.Invoke(new InvocationConfiguration { Output = output }));
+        Assert.All(output.ToString().Split('\n'), line => Assert.True(line.Length <= 240, line));
         Assert.All(verb.Examples, example => Assert.Contains("\n  " + example, output.ToString(), StringComparison.Ordinal));
         Assert.All(verb.Options.Where(option => !option.Hidden), option => Assert.False(string.IsNullOrWhiteSpace(option.Description), $"{option.Name} of {path} says nothing"));
     }

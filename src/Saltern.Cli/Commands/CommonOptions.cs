@@ -18,7 +18,7 @@ public static class CommonOptions
     /// <param name="studies">Whether studies are meant; null for both.</param>
     public static Argument<string> Recipe(string name, string description, bool? studies = false)
     {
-        var argument = new Argument<string>(name) { Description = description };
+        var argument = new Argument<string>(name) { Description = description, HelpName = name };
         argument.CompletionSources.Add(_ => ShippedRecipe.All().Where(recipe => studies is null || recipe.IsStudy == studies).Select(recipe => new CompletionItem(recipe.Name)));
         return argument;
     }
@@ -28,7 +28,8 @@ public static class CommonOptions
     /// <param name="example">For the help; null for none.</param>
     public static Option<string[]> Set<T>(string? example = "distillation.weight=0.3")
     {
-        var option = new Option<string[]>("--set") { Description = $"key=value that wins over the recipe{(example is null ? "" : $", e.g. {example}")}.", DefaultValueFactory = _ => [], AllowMultipleArgumentsPerToken = true };
+        // Without a name the help would list every key.
+        var option = new Option<string[]>("--set") { HelpName = "key=value", Description = $"key=value that wins over the recipe{(example is null ? "" : $", e.g. {example}")}.", DefaultValueFactory = _ => [], AllowMultipleArgumentsPerToken = true };
         option.CompletionSources.Add(_ => Keys(ValueShape.Of(typeof(T)), "").Select(key => new CompletionItem(key + "=")));
         return option;
     }

@@ -24,6 +24,9 @@ internal sealed class HelpWithExamples(HelpAction help) : SynchronousCommandLine
         option.Action = new HelpWithExamples((HelpAction)option.Action!);
     }
 
+    /// <summary>Who asks what a verb needs has not given it yet.</summary>
+    public override bool ClearsParseErrors => true;
+
     /// <inheritdoc/>
     public override int Invoke(ParseResult parseResult)
     {
