@@ -57,11 +57,11 @@ public sealed record TrainingConfig : IValidated
     [DoesNotAlterNumbers]
     public int MaxSkippedSteps { get; init; } = 5;
 
-    /// <summary>Steps whose checkpoints are kept besides the newest two; null for none.</summary>
+    /// <summary>Steps after which a checkpoint is written, and kept besides the newest two; null for none.</summary>
     [DoesNotAlterNumbers]
     public IReadOnlyList<int>? KeepSteps { get; init; }
 
-    /// <summary>Checkpoints at multiples of this are kept; null for none.</summary>
+    /// <summary>At multiples of this a checkpoint is written and kept; null for none.</summary>
     [Range(1, int.MaxValue)]
     [DoesNotAlterNumbers]
     public int? KeepEvery { get; init; }
@@ -69,6 +69,10 @@ public sealed record TrainingConfig : IValidated
     /// <summary>Whether the checkpoint with the lowest loss on the curve set is kept too. Every evaluation that finds a lower one then writes a checkpoint.</summary>
     [DoesNotAlterNumbers]
     public bool KeepBest { get; init; }
+
+    /// <summary>Whether a checkpoint is written after a step, counted from 1, whatever its loss.</summary>
+    public bool SavesAfter(long step) =>
+        step == Steps || step % CheckpointEvery == 0 || (KeepEvery is int every && step % every == 0) || (KeepSteps?.Any(kept => kept == step) ?? false);
 
     /// <summary>Sequences of a micro-batch.</summary>
     public int MicroBatch => MicroBatchSequences ?? BatchSequences;

@@ -207,7 +207,7 @@ public sealed class TrainingRun : IDisposable
             }
 
             HandleSkipped(report);
-            bool isLast = report.Step == Config.Training.Steps, saves = isLast || report.Step % Config.Training.CheckpointEvery == 0;
+            bool isLast = report.Step == Config.Training.Steps, saves = Config.Training.SavesAfter(report.Step);
             bool evaluates = isLast || report.Step % Config.Training.EvaluateEvery == 0;
 
             // A line before every checkpoint: its means then never reach across a resume.

@@ -292,6 +292,8 @@ public class TrainingRunTests
         RunConfig config = Arm("baseline", 60);
         Train(config with { Training = config.Training with { KeepSteps = [10], KeepEvery = 30 } }, folder["run"], 60);
         Assert.Equal([10, 30, 50, 60], new CheckpointStore(folder["run"]).Steps());
+        Train(config with { Training = config.Training with { KeepSteps = [3, 7], KeepEvery = 25, CheckpointEvery = 20 } }, folder["between"], 60);     // none of them a multiple of checkpoint_every
+        Assert.Equal([3, 7, 25, 50, 60], new CheckpointStore(folder["between"]).Steps());
     }
 
     [Fact]
