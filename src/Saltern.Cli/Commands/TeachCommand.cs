@@ -34,10 +34,12 @@ public static class TeachCommand
         var temperature = new Option<double?>("--temperature") { Description = "Divides the teacher's logits; the recipe's by default, else 1." };
         var bytes = new Option<double?>("--bytes") { Description = "Bytes of a position on average; 40 up to a vocabulary of 65,536, else 64." };
         var threads = new Option<int?>("--threads") { Description = "Threads; all cores by default." };
+        var device = new Option<string?>("--device") { Description = "Where to compute; where the recipe does by default, else cpu." };
+        device.AcceptOnlyFromAmong("cpu", "cuda");
         var command = new Verb(Name, "Let a teacher go over samples once: soft labels, scores and difficulty for later runs.",
             ["saltern teach --teacher runs/core-teacher --recipe recipes/core-salt-cached.yaml --stage1-only --out teach/core"])
         {
-            teacher, step, recipe, set, stage1Only, data, length, output, mode, draws, sampling, seed, keep, temperature, bytes, threads,
+            teacher, step, recipe, set, stage1Only, data, length, output, mode, draws, sampling, seed, keep, temperature, bytes, threads, device,
         };
         command.SetAction(parsed => RankProcess.Run((rank, console, cancellation) =>
         {
@@ -58,6 +60,7 @@ public static class TeachCommand
                 Kept = parsed.GetValue(keep),
                 Temperature = parsed.GetValue(temperature),
                 BytesPerPosition = parsed.GetValue(bytes),
+                Device = parsed.GetValue(device) switch { "cuda" => ComputeDevice.Cuda, "cpu" => ComputeDevice.Cpu, _ => config?.Device ?? ComputeDevice.Cpu },
                 Threads = parsed.GetValue(threads) ?? config?.Threads ?? rank.Cores?.Threads ?? Environment.ProcessorCount,
             };
             EngineSetup.Prepare(rank);

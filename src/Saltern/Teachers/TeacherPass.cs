@@ -48,7 +48,7 @@ public sealed class TeacherPass
     {
         const int Probes = 4_096, ProbeSamples = 128;
         var planner = new DrawPlanner(plan.Sampling);
-        using var rows = new TeacherRows(plan, teacher.Config.VocabSize, threads);
+        using var rows = new TeacherRows(plan, teacher, threads);
         var order = new KeyedPermutation(samples.Count, KeyedPermutation.Mix((ulong)plan.DrawSeed));
         long counted = 0, probed = 0;
         for (int i = 0; i < Math.Min(ProbeSamples, samples.Count); i++)
@@ -80,7 +80,7 @@ public sealed class TeacherPass
     {
         ranks ??= new SingleProcess();
         Directory.CreateDirectory(Path.Combine(_folder, TeacherCache.ShardFolder));
-        using var rows = new TeacherRows(_plan, teacher.Config.VocabSize, threads);
+        using var rows = new TeacherRows(_plan, teacher, threads);
         long start = Stopwatch.GetTimestamp(), made = 0, kept = 0;
         long total = Enumerable.Range(0, ShardCount).Where(shard => shard % ranks.Size == ranks.Rank).Sum(shard => (long)Keys(shard).Length);
         for (int shard = ranks.Rank; shard < ShardCount; shard += ranks.Size)
@@ -170,7 +170,7 @@ public sealed class TeacherPass
     {
         int[] all = [.. Enumerable.Range(0, batch.Samples.Count)];
         (int[] first, int[] end) = batch.Ranges(all);
-        return teacher.Run(batch.Inputs(all), batch.HasRanges ? new AttentionRanges(first, end, batch.SequenceLength) : null);
+        return teacher.Run(batch.Inputs(all).to(teacher.Device), batch.HasRanges ? new AttentionRanges(first, end, batch.SequenceLength) : null);
     }
 
     private (int Domain, long Index)[] Keys(int shard) => [.. Enumerable.Range(0, (int)Math.Min(_plan.ShardSamples, _samples.Count - ((long)shard * _plan.ShardSamples))).Select(i => _samples[(shard * _plan.ShardSamples) + i])];

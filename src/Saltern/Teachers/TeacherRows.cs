@@ -16,18 +16,22 @@ internal sealed unsafe class TeacherRows : IDisposable
     private readonly TeachPlan _plan;
     private readonly int _columns;
     private readonly Tensor _logits;
+    private readonly Tensor? _deviceLogits;
     private readonly ParallelOptions _parallel;
     private readonly int _recordBytes;
     private byte[] _slots = [];
 
     /// <summary>Reserves the buffer of a chunk.</summary>
     /// <param name="plan">What is stored.</param>
-    /// <param name="headRows">Rows of the teacher's head.</param>
+    /// <param name="teacher">Whose head and device they are.</param>
     /// <param name="threads">Threads for the passes over the logits.</param>
-    public TeacherRows(TeachPlan plan, int headRows, int threads)
+    /// <param name="onDevice">Whether logits have a buffer on the teacher's device and come from there; as the device asks by default.</param>
+    public TeacherRows(TeachPlan plan, LiveTeacher teacher, int threads, bool? onDevice = null)
     {
-        (_plan, _columns) = (plan, headRows);
-        _logits = zeros(Math.Clamp(ChunkElements / headRows, 64, 512), headRows).DetachFromDisposeScope();
+        (_plan, _columns) = (plan, teacher.Config.VocabSize);
+        long[] shape = [Math.Clamp(ChunkElements / _columns, 64, 512), _columns];
+        _logits = zeros(shape).DetachFromDisposeScope();
+        _deviceLogits = onDevice ?? teacher.Device.type != DeviceType.CPU ? zeros(shape, device: teacher.Device).DetachFromDisposeScope() : null;
         _parallel = new ParallelOptions { MaxDegreeOfParallelism = threads };
         _recordBytes = CacheRecord.LargestBytes(plan);
     }
@@ -46,14 +50,24 @@ internal sealed unsafe class TeacherRows : IDisposable
             _slots = new byte[(long)rows * _recordBytes <= Array.MaxLength ? rows * _recordBytes : throw new ConfigurationException($"Records of {rows} positions with up to {_recordBytes} bytes do not fit. Use fewer --draws or a smaller --keep.")];
         }
 
-        Visit(labels, (row, logits) =>
+        if (_plan.Mode == CacheMode.Scores && _deviceLogits is not null)
+        {
+            WriteScores(labels, targets, bytes);
+        }
+        else
+        {
+            Visit(labels, WriteOne);
+        }
+
+        void WriteOne(int row, float* logits)
         {
             if (targets[row] >= 0)
             {
                 SampleKey sample = batch.Samples[row / length];
                 bytes[row] = WriteRecord(logits, (int)targets[row], new SampleRandom(_plan.DrawSeed, sample.Domain, sample.Index), row % length, _slots.AsSpan(row * _recordBytes, _recordBytes));
             }
-        });
+        }
+
         return [.. Enumerable.Range(0, batch.Samples.Count).Select(sample =>
         {
             byte[] record = new byte[bytes.AsSpan(sample * length, length).ToArray().Sum()];
@@ -89,7 +103,11 @@ internal sealed unsafe class TeacherRows : IDisposable
         });
     }
 
-    public void Dispose() => _logits.Dispose();
+    public void Dispose()
+    {
+        _logits.Dispose();
+        _deviceLogits?.Dispose();
+    }
 
     private delegate void RowVisitor(int row, float* logits);
 
@@ -102,7 +120,12 @@ internal sealed unsafe class TeacherRows : IDisposable
             using DisposeScope scope = NewDisposeScope();
             int count = Math.Min(chunk, rows - first), start = first;
             Tensor logits = _logits.narrow(0, 0, count);                                                        // [M, V]
-            logits.addmm_(labels.HiddenStates.detach().narrow(0, first, count), labels.Head.detach().t(), 0, 1);
+            Tensor product = Multiply(labels, first, count);
+            if (_deviceLogits is not null)
+            {
+                logits.copy_(product);
+            }
+
             nint address = TensorAddress.Of(logits);
             int ranges = Math.Min(count, _parallel.MaxDegreeOfParallelism * 4);
             ParallelRanges.Run(ranges, _parallel, range =>
@@ -112,6 +135,33 @@ internal sealed unsafe class TeacherRows : IDisposable
                     visit(start + row, (float*)address + ((long)row * _columns));
                 }
             });
+        }
+    }
+
+    private Tensor Multiply(LiveSoftLabels labels, int first, int count) =>
+        (_deviceLogits ?? _logits).narrow(0, 0, count).addmm_(labels.HiddenStates.detach().narrow(0, first, count), labels.Head.detach().t(), 0, 1); // [M, V]
+
+    // Scores need two figures a position, so the logits stay on the device.
+    private void WriteScores(LiveSoftLabels labels, long[] targets, int[] bytes)
+    {
+        using IDisposable _ = no_grad();
+        int chunk = (int)_logits.shape[0];
+        for (int first = 0; first < targets.Length; first += chunk)
+        {
+            using DisposeScope scope = NewDisposeScope();
+            int count = Math.Min(chunk, targets.Length - first);
+            Tensor logits = Multiply(labels, first, count).narrow(1, 0, _plan.VocabularySize);
+            Tensor label = logits.gather(1, tensor(targets.AsSpan(first, count).ToArray()).clamp_min(0).to(logits.device).unsqueeze(1)); // [M, 1]
+            float[] nll = (logits.logsumexp(1) - label.squeeze(1)).cpu().data<float>().ToArray();
+            long[] larger = logits.gt(label).sum(1).cpu().data<long>().ToArray();
+            for (int row = 0; row < count; row++)
+            {
+                if (targets[first + row] >= 0)
+                {
+                    byte rank = (byte)Math.Min(larger[row] + 1, CacheRecord.LowestRank);
+                    bytes[first + row] = CacheRecord.WriteScore(_slots.AsSpan((first + row) * _recordBytes, _recordBytes), new PositionSummary(nll[row], 0, 0, rank));
+                }
+            }
         }
     }
 

@@ -12,12 +12,18 @@ namespace Saltern.Training;
 /// <summary>Where and how a run computes: device, type of products, own kernels or not. One place decides, for student, teacher, loss and evaluation alike.</summary>
 public sealed record ComputePlan
 {
-    private ComputePlan(RunConfig config)
+    private ComputePlan(ComputeDevice device, ComputePrecision precision, KernelChoice kernels, bool recomputes)
     {
-        Device = config.Device == ComputeDevice.Cuda ? CUDA : CPU;
-        ProductType = config.Precision == ComputePrecision.Bf16 ? ScalarType.BFloat16 : ScalarType.Float32;
-        UsesKernels = config.Kernels == KernelChoice.Fused && ProductType == ScalarType.Float32 && Device.type == DeviceType.CPU;
-        Recomputes = config.Training.Recompute;
+        if (device == ComputeDevice.Cuda && !cuda.is_available())
+        {
+            throw new ConfigurationException(
+                $"device = cuda, but the libtorch in use ({__version__}) finds no CUDA device. Saltern is built with libtorch for the CPU; build it for PyTorch's CUDA libraries as docs/cuda.md says, on a machine with an NVIDIA driver, or use device: cpu.");
+        }
+
+        Device = device == ComputeDevice.Cuda ? CUDA : CPU;
+        ProductType = precision == ComputePrecision.Bf16 ? ScalarType.BFloat16 : ScalarType.Float32;
+        UsesKernels = kernels == KernelChoice.Fused && ProductType == ScalarType.Float32 && Device.type == DeviceType.CPU;
+        Recomputes = recomputes;
     }
 
     /// <summary>Where weights and activations live.</summary>
@@ -34,16 +40,11 @@ public sealed record ComputePlan
 
     /// <summary>What a recipe asks for.</summary>
     /// <exception cref="ConfigurationException">There is no such device here.</exception>
-    public static ComputePlan Of(RunConfig config)
-    {
-        if (config.Device == ComputeDevice.Cuda && !cuda.is_available())
-        {
-            throw new ConfigurationException(
-                $"device = cuda, but the libtorch in use ({__version__}) finds no CUDA device. Saltern is built with libtorch for the CPU; build it for PyTorch's CUDA libraries as docs/cuda.md says, on a machine with an NVIDIA driver, or use device: cpu.");
-        }
+    public static ComputePlan Of(RunConfig config) => new(config.Device, config.Precision, config.Kernels, config.Training.Recompute);
 
-        return new ComputePlan(config);
-    }
+    /// <summary>For a teacher's pass: float32, on the CPU with own kernels.</summary>
+    /// <exception cref="ConfigurationException">There is no such device here.</exception>
+    public static ComputePlan Of(ComputeDevice device) => new(device, ComputePrecision.Fp32, KernelChoice.Fused, recomputes: false);
 
     /// <summary>Library of large products for a run: the recipe's, else that of the run's first life, else the faster one; MKL where the processor lacks what oneDNN needs.</summary>
     /// <param name="config">Recipe.</param>

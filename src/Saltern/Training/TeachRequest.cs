@@ -48,6 +48,9 @@ public sealed record TeachRequest
     /// <summary>Bytes for each position on average; null for 40 up to a vocabulary of 65,536, 64 above.</summary>
     public double? BytesPerPosition { get; init; }
 
+    /// <summary>Where the teacher computes. Its files are the same to rounding wherever that is.</summary>
+    public ComputeDevice Device { get; init; }
+
     /// <summary>Threads to compute with.</summary>
     public required int Threads { get; init; }
 

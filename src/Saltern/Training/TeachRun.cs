@@ -30,6 +30,7 @@ public static class TeachRun
         bool leads = ranks.Rank == 0;
         ranks.Activity = "opening the pass";
         request.Validate();
+        var compute = ComputePlan.Of(request.Device);
         DataConfig dataConfig = request.Recipe?.Data ?? new DataConfig { Path = request.DataPath!, SequenceLength = request.SequenceLength!.Value };
         using TokenDataset data = TokenDataset.Open(dataConfig, verifyAgain: false, cancellation);
         BpeTokenizer tokenizer = BpeTokenizer.Load(data.TokenizerPath);
@@ -42,7 +43,7 @@ public static class TeachRun
         using FileStream? held = leads ? Claim(request.Out) : null;
         torch.set_num_threads(request.Threads);
         UseProducts(request, ranks);
-        using var teacher = new LiveTeacher(ModelFolder.Load(parts.Folder!, trainable: false), temperature);
+        using var teacher = new LiveTeacher(compute.Apply(ModelFolder.Load(parts.Folder!, trainable: false, compute.Device)), temperature);
         var plan = new TeachPlan
         {
             Samples = SampleSpace.Of(data.Fingerprint, dataConfig, request.Recipe?.Objective),
@@ -66,7 +67,7 @@ public static class TeachRun
         {
             // For the curve along a run and for its end.
             TrainingConfig training = request.Recipe?.Training ?? new TrainingConfig { Steps = 1 };
-            using var head = new FusedLossHead(tokenizer.VocabularySize, teacher.Config.VocabSize, request.Threads);
+            using LossHead head = compute.CreateHead(tokenizer.VocabularySize, teacher.Config.VocabSize, request.Threads);
             foreach ((int tokens, bool whole) in new[] { (training.EvaluationTokens, false), (training.FinalEvaluationTokens, true) })
             {
                 ValidationSet set = ValidationSet.Create([.. data.Domains.Select(domain => domain.Valid)], dataConfig.SequenceLength, tokens, whole, tokenizer.EndOfTextId);

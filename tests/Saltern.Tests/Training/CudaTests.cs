@@ -85,6 +85,20 @@ public sealed class CudaTests : IDisposable
         Assert.Contains("NaN", Assert.Throws<TrainingException>(() => run.Continue(Steps, CancellationToken.None)).Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(CacheMode.TopK)]
+    [InlineData(CacheMode.Scores)]
+    public void APassOnTheGpu_FindsWhatTheProcessorFinds(CacheMode mode)
+    {
+        TeachManifest[] passes = [.. new[] { ComputeDevice.Cpu, ComputeDevice.Cuda }.Select(device => TeachRun.Run(
+            new TeachRequest { Teacher = TinyRun.Shared.TeacherFolder, Recipe = Config("live teacher"), Out = _folder[device.ToString()], Mode = mode, Kept = mode == CacheMode.TopK ? 5 : null, Device = device, Threads = 2 },
+            _ => { }, null, cancellation: TestContext.Current.CancellationToken))];
+        Assert.Equal(passes[0].Positions, passes[1].Positions);
+        Assert.Equal(passes[0].Buckets.TokenBounds[0], passes[1].Buckets.TokenBounds[0], 2e-3);
+        Assert.Equal(passes[0].Buckets.TokenBounds[1], passes[1].Buckets.TokenBounds[1], 2e-3);
+        Assert.Equal(passes[0].Buckets.SequenceBounds[1], passes[1].Buckets.SequenceBounds[1], 2e-3);
+    }
+
     [Fact]
     public void TheGpu_HasANameAndAPeak()
     {
