@@ -53,6 +53,29 @@ row "\`dotnet publish --self-contained\`" "$(size "$work/self") MB" "$published"
 row "first \`saltern --version\` of it, no .NET on the path" "" "$(timed self-version env -i PATH=/usr/bin:/bin HOME="$work/home" DOTNET_ROOT=/nowhere "$work/self/saltern" --version)"
 row "the same with it" "" "$(timed self-small env -i PATH=/usr/bin:/bin HOME="$work/home" DOTNET_ROOT=/nowhere bash "$work/small.sh" "$work/self/saltern" "$work/text")"
 
+# 2b. The same in an image of nothing but the C and C++ libraries and OpenSSL (where this is root); without OpenSSL it has to say so.
+if [ "$(id -u)" -eq 0 ]; then
+    image=$work/image; libraries=$image/lib/x86_64-linux-gnu
+    rm -rf "$image"
+    mkdir -p "$libraries" "$image/lib64" "$image/proc" "$image/dev" "$image/tmp" "$image/bin"
+    cp -al "$work/self" "$image/saltern" && cp -r "$work/text" "$image/text"
+    library() { cp -L "$(ldconfig -p | awk -v name="$1" '$1 == name && /x86-64/ { print $NF; exit }')" "$2"; }
+    library ld-linux-x86-64.so.2 "$image/lib64/"
+    for name in libc.so.6 libm.so.6 libdl.so.2 libpthread.so.0 librt.so.1 libgcc_s.so.1 libstdc++.so.6; do library "$name" "$libraries/"; done
+    mknod -m 666 "$image/dev/null" c 1 3 && mknod -m 444 "$image/dev/urandom" c 1 9
+    # small.sh runs outside of it, each of its commands in it.
+    cat >"$work/in-image" <<IN
+#!/bin/sh
+exec unshare --mount sh -c 'mount -t proc proc "\$0/proc" && exec env -i HOME=/tmp PATH=/bin unshare --root="\$0" --wd=/tmp /saltern/saltern "\$@"' "$image" "\$@"
+IN
+    chmod +x "$work/in-image"
+    "$work/in-image" tokenizer train --input /text --vocab 300 --out none.json >"$work/no-openssl.txt" 2>&1 && { echo "the image has OpenSSL already" >&2; exit 1; }
+    grep -q "apt-get install libssl3" "$work/no-openssl.txt" || { cat "$work/no-openssl.txt" >&2; exit 1; }
+    for name in libssl.so.3 libcrypto.so.3; do library "$name" "$libraries/"; done
+    row "the same in an image of $(ls "$libraries" "$image"/lib64 | grep -c '\.so') system libraries, $(size "$libraries") MB" "" "$(timed image bash "$work/small.sh" "$work/in-image" /text)"
+    grep -q "final loss" "$work/image.txt" || { echo "the image did not end in a trained model" >&2; exit 1; }
+fi
+
 # 3. The steps of deploy/Containerfile: publish for the runtime, a link on the path, another user (where this is root).
 contained=$(timed container-publish dotnet publish "$PWD/src/Saltern.Cli" -c Release -o "$work/app" -v quiet)
 row "\`dotnet publish\` as in deploy/Containerfile" "$(size "$work/app") MB" "$contained"

@@ -49,9 +49,10 @@ public static class CommandLine
     {
         RootCommand root = Create();
         ParseResult parsed = root.Parse(args.Length == 0 ? ["--help"] : args);
-        if (parsed.Errors.Count > 0)
+        IReadOnlyList<UnknownOption> unknown = UnknownOption.In(parsed, args);
+        if (unknown.Count > 0 || parsed.Errors.Count > 0)
         {
-            ReportErrors(parsed);
+            ReportErrors(parsed, unknown);
             return ExitCode.WrongUsage;
         }
 
@@ -67,12 +68,20 @@ public static class CommandLine
         return parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
     }
 
-    private static void ReportErrors(ParseResult parsed)
+    private static void ReportErrors(ParseResult parsed, IReadOnlyList<UnknownOption> unknown)
     {
         Command command = parsed.CommandResult.Command;
         // A verb that was misspelt is the one mistake; that a verb is missing follows from it.
         string? misspelt = command.Subcommands.Count > 0 && parsed.UnmatchedTokens is [var first, ..] ? first : null;
-        if (misspelt is not null)
+        if (unknown.Count > 0)
+        {
+            // What else is wrong, such as an option that is missing, mostly follows from them.
+            foreach (UnknownOption option in unknown)
+            {
+                Console.Error.WriteLine($"'{option.Word}' is not an option of '{PathOf(command)}'.{option.Meant}");
+            }
+        }
+        else if (misspelt is not null)
         {
             Console.Error.WriteLine($"'{misspelt}' is not a command of '{PathOf(command)}'.{WordSuggestion.Sentence(misspelt, command.Subcommands.Select(known => known.Name))}");
         }

@@ -61,6 +61,9 @@ internal static class ChartDrawing
                 AutoMargin = Plotly.Blazor.LayoutLib.YAxisLib.AutoMarginFlag.True,
                 ZeroLine = false,
                 Range = panel.SkipsFirstFall ? Range(chart, i) : null,
+
+                // Two axes of one panel begin at the same zero; else a weight that has hardly moved yet looks as if it fell.
+                RangeMode = panel.RightTitle is null ? null : Plotly.Blazor.LayoutLib.YAxisLib.RangeModeEnum.ToZero,
                 NTicks = 6,
             });
             if (panel.RightTitle is { } title)

@@ -1,3 +1,6 @@
+using System.CommandLine;
+using Saltern.Cli.Terminal;
+
 namespace Saltern.Cli.Tests;
 
 // What a user gets wrong ends before any training, with every problem listed, and nothing lost.
@@ -149,6 +152,47 @@ public class MistakeTests(Workspace workspace) : IClassFixture<Workspace>
         Assert.Equal(2, code);
         Assert.Contains("schedule.warmup_steps = 100 and a decay of 0 steps do not fit into training.steps = 60", error, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public void AMisspeltOption_IsNoRunFolder()
+    {
+        AssertFails(2, ["compare", workspace["a"], workspace["b"], "--reprot", "x.html"], "'--reprot' is not an option of 'saltern compare'. Did you mean --report?");
+        AssertFails(2, ["watch", workspace["a"], "--prot=5000"], "'--prot=5000' is not an option of 'saltern watch'. Did you mean --port?");
+        AssertFails(2, ["generate", workspace["a"], "--prompt", "--once"], "'--once' is not an option of 'saltern generate'. As a value it is written --prompt=--once.");
+        AssertFails(1, ["generate", workspace["a"], "--prompt=--once"], "does not exist");
+        AssertFails(1, ["compare", "--", "--reprot", workspace["b"]], "--reprot");
+    }
+
+    [Fact]
+    public void EveryOptionOfEveryCommand_IsRefusedWhenMisspelt()
+    {
+        RootCommand root = CommandLine.Create();
+        var missed = new List<string>();
+        int tried = 0;
+        foreach ((string[] path, Command command) in Verbs(root, []))
+        {
+            foreach (Option option in command.Options.Where(option => option.Name.Length > 4))
+            {
+                // The last two letters change places, as they do under hasty fingers; a doubled last letter is left out instead.
+                string name = option.Name, wrong = name[^1] == name[^2] ? name[..^1] : $"{name[..^2]}{name[^1]}{name[^2]}";
+                foreach (string[] line in new[] { [.. path, wrong, "x"], [.. path, "x", "y", wrong], (string[])[.. path, "x", option.Name, wrong] })
+                {
+                    IReadOnlyList<UnknownOption> found = UnknownOption.In(root.Parse(line), line);
+                    tried++;
+                    if (found is not [{ } one] || one.Word != wrong || !one.Meant.Contains("Did you mean --", StringComparison.Ordinal))
+                    {
+                        missed.Add($"{string.Join(' ', line)}: {string.Join("; ", found)}");
+                    }
+                }
+            }
+        }
+
+        Assert.True(tried > 300, $"{tried} tried");
+        Assert.Empty(missed);
+    }
+
+    private static IEnumerable<(string[] Path, Command Command)> Verbs(Command command, string[] path) =>
+        command.Subcommands.Count == 0 ? [(path, command)] : command.Subcommands.SelectMany(each => Verbs(each, [.. path, each.Name]));
 
     private static void AssertFails(int expectedCode, string[] arguments, string expected)
     {

@@ -43,6 +43,13 @@ public class StudyTests(Workspace workspace) : IClassFixture<Workspace>
         Assert.Contains("[4/4] SALT, seed 2: was finished before", told, StringComparison.Ordinal);
         Assert.False(Directory.Exists(workspace["cut-runs"]));
 
+        // Verdict and report alone, from what was kept.
+        File.Delete(Path.Combine(cut, "report.html"));
+        Assert.Contains("report: ", Require(study, cut, "cut-runs", "--report-only"), StringComparison.Ordinal);
+        Assert.True(File.Exists(Path.Combine(cut, "report.html")) && !Directory.Exists(workspace["cut-runs"]));
+        (code, _, error) = SalternProcess.Run(Arguments(study, workspace["nothing-kept"], "cut-runs", "--report-only"));
+        Assert.True(code == 1 && !Directory.Exists(workspace["nothing-kept"]), error);
+
         // Another recipe under the same results is no resumption.
         (code, _, error) = SalternProcess.Run(Arguments(study, cut, "cut-runs", "--resume", "--set", "optimizer.learning_rate=0.001"));
         Assert.Equal(2, code);

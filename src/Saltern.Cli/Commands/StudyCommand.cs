@@ -26,15 +26,22 @@ public static class StudyCommand
         var times = new Option<string>("--step-times") { Description = "Measure what a step of each arm costs, in turns: 'auto' once all runs are finished, 'now' in any case, 'never'.", DefaultValueFactory = _ => "auto" };
         times.AcceptOnlyFromAmong("auto", "now", "never");
         var resume = new Option<bool>("--resume") { Description = "Go on with a study that has begun; finished runs are never repeated." };
+        var reportOnly = new Option<bool>("--report-only") { Description = "Write verdict and report of what is finished; train and measure nothing. Needs neither weights nor data." };
         Option<bool> json = CommonOptions.Json();
         var command = new Verb("study", "Train a grid of runs and say what each arm saved.",
-            ["saltern study recipes/studies/dotnet-docs-study.yaml --resume"])
-        { study, output, runs, set, arms, seeds, times, resume, json };
+            ["saltern study recipes/studies/dotnet-docs-study.yaml --resume", "saltern study dotnet-docs-study --out experiments/2026-11-25-dotnet-docs-study --report-only"])
+        { study, output, runs, set, arms, seeds, times, resume, reportOnly, json };
         command.SetAction(parsed => CommandRunner.Run(parsed.GetValue(json), (console, cancellation) =>
         {
             string file = ShippedRecipe.Find(parsed.GetRequiredValue(study));
             StudyPlan plan = StudyPlan.Read(file, parsed.GetValue(set)!);
             string folder = parsed.GetValue(output) ?? Path.Combine("studies", plan.Config.Name);
+            if (parsed.GetValue(reportOnly))
+            {
+                var kept = new StudyResults(folder);
+                return Conclude(console, StudyVerdict.Write(plan, kept, console.Line), kept) ? ExitCode.Done : ExitCode.Failed;
+            }
+
             if (Directory.Exists(folder) && Directory.EnumerateFileSystemEntries(folder).Any() && !parsed.GetValue(resume))
             {
                 throw new ConfigurationException($"The study's folder {folder} already holds something. Go on with --resume, or choose another folder with --out.");
@@ -89,7 +96,7 @@ public static class StudyCommand
         }
 
         Verdict? verdict = StudyVerdict.Write(plan, results, status.Keep);
-        Conclude(console, verdict, results);
+        _ = Conclude(console, verdict, results);
         StudyOutcome[] failed = [.. outcomes.Where(outcome => outcome.State == StudyRunState.Failed)];
         foreach (StudyOutcome outcome in failed)
         {
@@ -109,11 +116,12 @@ public static class StudyCommand
         }
     }
 
-    private static void Conclude(Output console, Verdict? verdict, StudyResults results)
+    // False where there is nothing to conclude from.
+    private static bool Conclude(Output console, Verdict? verdict, StudyResults results)
     {
         if (verdict is null)
         {
-            return;
+            return false;
         }
 
         console.Line();
@@ -124,6 +132,7 @@ public static class StudyCommand
         }
 
         console.Line($"report: {Path.GetFullPath(Path.Combine(results.Folder, "report.html"))}");
+        return true;
     }
 
     // False where it was interrupted; the checkpoint is written.

@@ -14,6 +14,12 @@ public static class CommandRunner
     /// <param name="doing">What one of several ranks is doing; null for a process that runs alone.</param>
     public static int Run(Output output, Func<Output, CancellationToken, int> work, Func<string>? doing = null)
     {
+        if (OpenSsl.Missing is { } missing)
+        {
+            Console.Error.WriteLine(missing);
+            return ExitCode.Failed;
+        }
+
         using var interruption = new Interruption(doing);
         try
         {

@@ -53,13 +53,7 @@ internal static class ReportOverview
     public static IEnumerable<XElement> Sentences(VerdictRun run) =>
         [Html.Element("p", "free", run.SentenceFree), Html.Element("p", "charged", run.SentenceCharged)];
 
-    /// <summary>Warnings; those that say the same of several arms are said once.</summary>
-    public static XElement Warnings(Verdict verdict)
-    {
-        IEnumerable<string> grouped = verdict.Warnings
-            .Select(warning => (Warning: warning, Label: verdict.Runs.Select(run => run.Label).Where(label => warning.StartsWith(label + ": ", StringComparison.Ordinal)).MaxBy(label => label.Length)))
-            .GroupBy(warning => warning.Label is null ? warning.Warning : warning.Warning[warning.Label.Length..])
-            .Select(same => same.Count() == 1 ? same.First().Warning : string.Join(", ", same.Select(warning => warning.Label ?? "")) + same.Key);
-        return Html.Element("div", "", [.. grouped.Distinct().Select(warning => Html.Element("p", "warning", warning))]);
-    }
+    /// <summary>What a reader has to know first.</summary>
+    public static XElement Warnings(Verdict verdict) =>
+        Html.Element("div", "", [.. verdict.Warnings.Select(warning => Html.Element("p", "warning", warning))]);
 }

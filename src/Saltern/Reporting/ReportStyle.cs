@@ -47,7 +47,9 @@ internal static class ReportStyle
         footer{margin-top:40px;color:var(--muted);font-size:.85rem}
         @media screen and (max-width:600px){main{padding:16px 12px 32px}.wide{display:none}.narrow{display:block}
         figure,.sample{padding:10px 6px}.verdict .free{font-size:1.15rem}th,td{padding:6px 8px}}
-        @media print{:root{--page:#fff}body{font-size:10.5pt}main{max-width:none;padding:0}figure,.sample,tr,.multiples div{break-inside:avoid}figure.spread{break-inside:auto}h2{break-after:avoid}
-        .scroll{overflow:visible;border:0}th,td{padding:3px 5px;white-space:normal}table{font-size:8.5pt}details:not([open]){display:none}}
+        @media print{@page{margin:12mm}:root{--page:#fff}body{font-size:9.5pt}main{max-width:none;padding:0}h2{margin-top:24px}h2,figcaption{break-after:avoid}
+        figure,tr,.multiples div{break-inside:avoid}figure.spread{break-inside:auto}figure,.sample{padding:8px;margin:12px 0}.note{font-size:8pt}.text{font-size:7.5pt}
+        .columns{grid-template-columns:repeat(auto-fit,minmax(150px,1fr))}.multiples{grid-template-columns:repeat(4,1fr)}
+        .scroll{overflow:visible;border:0}table{font-size:7.5pt}th,td{padding:2px 4px}thead th{min-width:0}details:not([open]){display:none}}
         """;
 }

@@ -21,13 +21,16 @@ internal static class ReportSwitch
 
         IEnumerable<string[]> rows =
             from arm in taught
-            from moment in new[] { Moment.Before, Moment.After, Moment.End }
+            from moment in LeftEarly(arm) ? new[] { Moment.Before, Moment.After, Moment.End } : [Moment.End]
             select (string[])[$"{arm.Label}, {Words(moment)}", .. series.Select(name => Cell(arms[0], arm, name, moment))];
         return Html.Section("Around the switch",
             Html.Table("Mean over seeds at the last evaluation before the teacher leaves, the first one after, and the last one of the run; in brackets the baseline at the same step",
                 ["", .. series.Select(Name)], rows),
             Html.Element("p", "note", "Calibration error: 15 bins of the most likely token's probability (arXiv:1706.04599), 0 is best. Confidence: mean of that probability. Tasks: share of items."));
     }
+
+    // With the teacher to the end there is nothing after it, and its last evaluation is the run's.
+    private static bool LeftEarly(ReportArm arm) => arm.Runs.Any(run => run.Result.Stage1EndStep < run.Result.Steps);
 
     private enum Moment
     {

@@ -62,12 +62,12 @@ internal static class ReportTables
 
         double? LossOf(ReportArm arm, string domain) =>
             arm.Runs.Average(run => run.Result.Final?.Domains.TryGetValue(domain, out DomainScores? scores) == true ? scores.Loss : (double?)null);
-        return Html.Table("Final loss by domain, nats per token, and its difference from the baseline's",
-            ["", .. domains.SelectMany(domain => new[] { domain, "difference" })],
-            arms.Select(arm => new[] { arm.Label }.Concat(domains.SelectMany(domain => new[]
-            {
-                Figures.Loss(LossOf(arm, domain)), arm.Index == 0 ? Figures.Absent : Figures.SignedLoss(LossOf(arm, domain) - LossOf(arms[0], domain)),
-            }))));
+        // One column a domain: two would not fit on paper.
+        string Cell(ReportArm arm, string domain) =>
+            arm.Index == 0 ? Figures.Loss(LossOf(arm, domain)) : $"{Figures.Loss(LossOf(arm, domain))} ({Figures.SignedLoss(LossOf(arm, domain) - LossOf(arms[0], domain))})";
+        return Html.Table("Final loss by domain, nats per token, and in brackets its difference from the baseline's",
+            ["", .. domains],
+            arms.Select(arm => new[] { arm.Label }.Concat(domains.Select(domain => Cell(arm, domain)))));
     }
 
     private static string Reached(VerdictRun run)

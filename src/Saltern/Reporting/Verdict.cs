@@ -58,6 +58,7 @@ public sealed record Verdict
         RunGroup baseline = baselineGroups[0];
         List<string> warnings = [];
         List<VerdictRun> runs = [.. RunGroup.Split(others).Select(arm => VerdictRun.Of(baseline, arm, metric, studentsServed, warnings))];
+        warnings = [.. VerdictWarnings.Grouped(warnings, runs.Select(run => run.Label)), .. VerdictWarnings.OfAll(runs)];
         RunRecord[] all = [.. baselines, .. others];
         warnings.AddRange(all.Where(run => !run.Finished).Select(run => $"Run '{run.Result.Name}' is not finished: its last evaluation stands for its final loss."));
         return new Verdict

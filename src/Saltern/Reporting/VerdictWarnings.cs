@@ -1,8 +1,9 @@
 namespace Saltern.Reporting;
 
-/// <summary>What a reader has to know about one arm before believing its figures.</summary>
+/// <summary>What a reader has to know before believing the figures.</summary>
 internal static class VerdictWarnings
 {
+    /// <summary>About one arm.</summary>
     public static IEnumerable<string> Of(VerdictRun arm, IReadOnlyList<RunRecord> runs)
     {
         if (!arm.Paired)
@@ -30,10 +31,23 @@ internal static class VerdictWarnings
         {
             yield return $"{arm.Label} reached the baseline's final value in {arm.Pairs.Count(pair => pair.Reached)} of {arm.Pairs.Count} seeds only.";
         }
+    }
 
-        if (arm.FinalLossDifferenceSe >= PairedStandardError.Wanted)
+    /// <summary>What limits the figures of several arms in the same way, once.</summary>
+    public static IEnumerable<string> OfAll(IEnumerable<VerdictRun> arms)
+    {
+        VerdictRun[] uncertain = [.. arms.Where(arm => arm.FinalLossDifferenceSe >= PairedStandardError.Wanted)];
+        if (uncertain.Length > 0)
         {
-            yield return $"{arm.Label}: the paired standard error of the final loss, {Figures.Loss(arm.FinalLossDifferenceSe)} nats, is not below {PairedStandardError.Wanted}; that takes about {Figures.Count(arm.Pairs.Max(pair => pair.TokensNeeded))} tokens of validation text.";
+            string low = Figures.Loss(uncertain.Min(arm => arm.FinalLossDifferenceSe)), high = Figures.Loss(uncertain.Max(arm => arm.FinalLossDifferenceSe));
+            yield return $"{string.Join(", ", uncertain.Select(arm => arm.Label))}: the paired standard error of the final loss, {(low == high ? low : $"{low} to {high}")} nats, is not below {PairedStandardError.Wanted}; that takes about {Figures.Count(uncertain.SelectMany(arm => arm.Pairs).Max(pair => pair.TokensNeeded))} tokens of validation text.";
         }
     }
+
+    /// <summary>Warnings that say the same of several arms become one, under all their names.</summary>
+    public static IEnumerable<string> Grouped(IEnumerable<string> warnings, IEnumerable<string> labels) =>
+        warnings
+            .Select(warning => (Warning: warning, Label: labels.Where(label => warning.StartsWith(label + ": ", StringComparison.Ordinal)).MaxBy(label => label.Length)))
+            .GroupBy(warning => warning.Label is null ? warning.Warning : warning.Warning[warning.Label.Length..])
+            .Select(same => same.First().Label is null ? same.Key : string.Join(", ", same.Select(warning => warning.Label)) + same.Key);
 }

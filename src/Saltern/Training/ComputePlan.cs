@@ -17,7 +17,7 @@ public sealed record ComputePlan
         if (device == ComputeDevice.Cuda && !cuda.is_available())
         {
             throw new ConfigurationException(
-                $"device = cuda, but the libtorch in use ({__version__}) finds no CUDA device. Saltern is built with libtorch for the CPU; build it for PyTorch's CUDA libraries as docs/cuda.md says, on a machine with an NVIDIA driver, or use device: cpu.");
+                $"device = cuda, but the libtorch in use ({LibtorchVersion.Loaded()}) finds no CUDA device. Saltern is built with libtorch for the CPU; build it for PyTorch's CUDA libraries as docs/cuda.md says, on a machine with an NVIDIA driver, or use device: cpu.");
         }
 
         Device = device == ComputeDevice.Cuda ? CUDA : CPU;

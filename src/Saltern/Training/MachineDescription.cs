@@ -46,7 +46,7 @@ public static class MachineDescription
     {
         ["saltern"] = Version(typeof(MachineDescription)),
         ["torchsharp"] = Version(typeof(torch)),
-        ["libtorch"] = torch.__version__,
+        ["libtorch"] = LibtorchVersion.Loaded(),
         ["dotnet"] = Environment.Version.ToString(),
     };
 

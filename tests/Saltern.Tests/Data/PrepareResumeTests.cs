@@ -1,3 +1,4 @@
+using System.Text;
 using Saltern.Data;
 using Saltern.Distributed;
 using Saltern.Tests.Distributed;
@@ -14,17 +15,29 @@ public sealed class PrepareResumeTests : IDisposable
     private readonly string[] _input;
     private readonly Dictionary<string, byte[]> _whole;
 
-    public PrepareResumeTests()
+    // Every format, broken records among them, duplicates, two domains a file, and a dozen points to go on from.
+    private static readonly Lazy<(string Name, byte[] Bytes)[]> Corpus = new(() =>
     {
-        // Every format, broken records among them, duplicates, two domains a file, and a dozen points to go on from.
         List<string> lines = [.. GeneratedText.Generate(3, 2_800_000).Select((document, i) => $"{{\"text\":\"{document.Text.Replace("\n", "\\n", StringComparison.Ordinal).Replace("\"", "'", StringComparison.Ordinal)} {i}\",\"domain\":\"d{i % 3}\"}}")];
         lines.InsertRange(lines.Count / 2, ["broken", "", lines[1], "{}"]);
         string[] parts = [.. lines.Chunk((lines.Count / 3) + 1).Select(part => string.Join('\n', part))];
-        _folder.Write("in/1.jsonl.gz", TemporaryFolder.Gzip(parts[0]));
-        _folder.Write("in/2.jsonl.zst", TemporaryFolder.Zstandard(parts[1]));
-        _folder.Write("in/3.jsonl", parts[2]);
-        _folder.Write("in/4.parquet", new HandMadeParquet { Values = HandMadeParquet.Plain([.. Enumerable.Range(0, 200).Select(i => $"parquet {i} {new string('p', 1000)}")]), Rows = 200 }.Bytes());
-        _folder.Write("in/text/5.txt", "a text file");
+        return
+        [
+            ("in/1.jsonl.gz", TemporaryFolder.Gzip(parts[0])),
+            ("in/2.jsonl.zst", TemporaryFolder.Zstandard(parts[1])),
+            ("in/3.jsonl", Encoding.UTF8.GetBytes(parts[2])),
+            ("in/4.parquet", new HandMadeParquet { Values = HandMadeParquet.Plain([.. Enumerable.Range(0, 200).Select(i => $"parquet {i} {new string('p', 1000)}")]), Rows = 200 }.Bytes()),
+            ("in/text/5.txt", "a text file"u8.ToArray()),
+        ];
+    });
+
+    public PrepareResumeTests()
+    {
+        foreach ((string name, byte[] bytes) in Corpus.Value)
+        {
+            _folder.Write(name, bytes);
+        }
+
         _input = [_folder["in"]];
         Build("whole", CancellationToken.None);
         _whole = Files("whole");

@@ -7,6 +7,10 @@ namespace Saltern.Tests.Distributed;
 internal sealed class ThreadRanks : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
+
+    // Once a rank has failed: time for the others to come to a failure of their own.
+    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(2);
+    private readonly CancellationTokenSource _failed = new();
     private readonly Barrier _barrier;
     private readonly byte[][] _given;
 
@@ -27,6 +31,7 @@ internal sealed class ThreadRanks : IDisposable
             catch (Exception e)
             {
                 failures[rank] = e;
+                ranks._failed.CancelAfter(Grace);
             }
         }))];
         Array.ForEach(threads, thread => thread.Start());
@@ -37,7 +42,11 @@ internal sealed class ThreadRanks : IDisposable
         return first is null ? results : throw new AggregateException(first);
     }
 
-    public void Dispose() => _barrier.Dispose();
+    public void Dispose()
+    {
+        _barrier.Dispose();
+        _failed.Dispose();
+    }
 
     private sealed class Member(ThreadRanks ranks, int rank) : ICommunicator
     {
@@ -102,10 +111,18 @@ internal sealed class ThreadRanks : IDisposable
 
         private void Wait()
         {
-            if (!ranks._barrier.SignalAndWait(Patience))
+            try
             {
-                throw new TimeoutException($"Rank {rank} waited in vain for the others.");
+                if (ranks._barrier.SignalAndWait(Patience, ranks._failed.Token))
+                {
+                    return;
+                }
             }
+            catch (OperationCanceledException)
+            {
+            }
+
+            throw new TimeoutException($"Rank {rank} waited in vain for the others.");
         }
     }
 }

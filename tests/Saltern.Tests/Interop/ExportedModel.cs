@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text.Json.Nodes;
 using Saltern.Checkpoints;
 using Saltern.Models;
@@ -19,6 +20,8 @@ internal static class ExportedModel
     private static readonly TransformerConfig Plain = new() { HiddenSize = 64, NumHiddenLayers = 2, NumAttentionHeads = 4, NumKeyValueHeads = 2, IntermediateSize = 96, MaxPositionEmbeddings = 96, InitializerRange = 0.02 };
 
     private static readonly TransformerConfig Neox = Plain with { NumKeyValueHeads = 4, LayerNormEps = 1e-5, HiddenAct = Activation.GeluNew, AttentionBias = true, MlpBias = true };
+
+    private static readonly ConcurrentDictionary<SplitPattern, BpeTokenizer> Trained = [];
 
     /// <summary>Writes a model folder with a trained tokenizer.</summary>
     public static TransformerConfig Write(TemporaryFolder folder, string name, SplitPattern pattern = SplitPattern.Llama3, string at = "model")
@@ -42,9 +45,9 @@ internal static class ExportedModel
         return config;
     }
 
-    /// <summary>A tokenizer over text of many kinds.</summary>
+    /// <summary>A tokenizer over text of many kinds, trained once.</summary>
     public static BpeTokenizer Tokenizer(SplitPattern pattern) =>
-        TestTraining.Train(SampleTexts.All, new BpeTrainerOptions { VocabularySize = Vocabulary, MinimumFrequency = 1, Pattern = pattern });
+        Trained.GetOrAdd(pattern, _ => TestTraining.Train(SampleTexts.All, new BpeTrainerOptions { VocabularySize = Vocabulary, MinimumFrequency = 1, Pattern = pattern }));
 
     /// <summary>Gives a written model's tokenizer a token that begins each text; the model must have a row to spare.</summary>
     /// <returns>The token's id.</returns>

@@ -6,15 +6,12 @@ using Saltern.Tests.Tokenization;
 using Saltern.Tokenization;
 using TorchSharp;
 using static TorchSharp.torch;
-using TemporaryFolder = Saltern.Tests.Data.TemporaryFolder;
 
 namespace Saltern.Tests.Interop;
 
 /// <summary>Exported files in llama.cpp: the same ids, probabilities and text as here.</summary>
-public class GgufRuntimeTests
+public class GgufRuntimeTests(GgufRuntimeRuns runs) : IClassFixture<GgufRuntimeRuns>
 {
-    private const int Added = 24, Neighbours = 6;
-
     // llama.cpp looks GELU up in a table of float16 values.
     private const double GeluTolerance = 1e-2;
 
@@ -26,22 +23,19 @@ public class GgufRuntimeTests
     [MemberData(nameof(Cases))]
     public void ProbabilitiesAndGreedyText_AreOurs(string name, WeightType type, double tolerance)
     {
-        using var folder = new TemporaryFolder();
-        TransformerConfig config = ExportedModel.Write(folder, name);
-        ModelExport.Run(folder["model"], folder["model.gguf"], new ExportOptions { Format = ExportFormat.Gguf, Type = type }, null, TestContext.Current.CancellationToken);
-        BpeTokenizer tokenizer = BpeTokenizer.Load(folder["model/tokenizer.json"]);
-        int[][] prompts = [[7], tokenizer.Encode("All human beings"), [.. tokenizer.Encode(SampleTexts.Oddities[0]).Take(16)]];
-        GgufRuntime runtime = GgufRuntime.Run(folder["model.gguf"], [], prompts, Added);
+        (string folder, GgufJob job, GgufRuntime runtime) = runs.Of(GgufRuntimeRuns.OfModel(name, type));
+        BpeTokenizer tokenizer = BpeTokenizer.Load(Path.Combine(folder, "tokenizer.json"));
+        using Transformer model = ModelFolder.Load(folder, trainable: false);
+        TransformerConfig config = model.Config;
 
         Assert.Equal((config.VocabSize, tokenizer.EndOfTextId, tokenizer.EndOfTextId, false), (runtime.Header.Tokens, runtime.Begin, runtime.End, runtime.AddsBegin));
         Assert.Equal(config.SlidingWindow > 0 ? config.SlidingWindow : config.MaxPositionEmbeddings, runtime.TrainContext);
         GgufTensor embedding = runtime.Header.Tensors.Single(tensor => tensor.Name == "token_embd.weight");
         Assert.Equal([config.HiddenSize, config.VocabSize], embedding.Shape);
 
-        using Transformer model = ModelFolder.Load(folder["model"], trainable: false);
         double worst = 0;
         int same = 0;
-        foreach ((int i, int[] prompt) in prompts.Index())
+        foreach ((int i, int[] prompt) in job.Prompts.Index())
         {
             double[] ours = LogProbabilities(model, prompt);
             Assert.Equal(ours.Length, runtime.Probabilities[i].Length);
@@ -49,7 +43,7 @@ public class GgufRuntimeTests
 
             // Ours, one whole pass a token; the rows beyond the tokenizer's ids take part, as they do there.
             List<int> text = [.. prompt];
-            for (int n = 0; n < Added && text[^1] != tokenizer.EndOfTextId; n++)
+            for (int n = 0; n < GgufRuntimeRuns.Added && text[^1] != tokenizer.EndOfTextId; n++)
             {
                 double[] next = LogProbabilities(model, [.. text]);
                 int best = Array.IndexOf(next, next.Max()), theirs = runtime.Continuations[i][n];
@@ -68,7 +62,7 @@ public class GgufRuntimeTests
         TestContext.Current.TestOutputHelper?.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"{name,-18} {WeightTypes.NameOf(type),-5} largest difference of log-probabilities {worst:0.0e+00}, tolerance {tolerance:0e+00}; {same} greedy tokens the same"));
         Assert.InRange(worst, 0, tolerance);
-        Assert.True(type != WeightType.F32 || same >= Added, "No text was the same to its end.");
+        Assert.True(type != WeightType.F32 || same >= GgufRuntimeRuns.Added, "No text was the same to its end.");
     }
 
     // Differences of log-probabilities where p > 1e-6, with keys and values in float32. float32: sums in another order and an exp of their own, over logits of size 10.
@@ -85,16 +79,10 @@ public class GgufRuntimeTests
     [MemberData(nameof(Patterns))]
     public void Ids_AreOurs(SplitPattern pattern)
     {
-        using var folder = new TemporaryFolder();
-        ExportedModel.Write(folder, "llama", pattern);
-        ModelExport.Run(folder["model"], folder["model.gguf"], new ExportOptions { Format = ExportFormat.Gguf }, null, TestContext.Current.CancellationToken);
-        BpeTokenizer tokenizer = BpeTokenizer.Load(folder["model/tokenizer.json"]);
-
-        // Each alone, and each with the next few. U+017F is a form of s to a regular expression without case ('ſ as 's), and none to llama.cpp.
-        string[] all = [.. SampleTexts.All], texts = [.. all.Concat(all.SelectMany((first, i) => Enumerable.Range(1, Neighbours).Select(next => first + all[(i + next) % all.Length]))).Where(text => pattern == SplitPattern.Gpt2 || !text.Contains("'\u017F", StringComparison.Ordinal))];
-        GgufRuntime runtime = GgufRuntime.Run(folder["model.gguf"], texts, [], 0);
+        (string folder, GgufJob job, GgufRuntime runtime) = runs.Of(GgufRuntimeRuns.OfPattern(pattern));
+        BpeTokenizer tokenizer = BpeTokenizer.Load(Path.Combine(folder, "tokenizer.json"));
         int tokens = 0;
-        foreach ((int i, string text) in texts.Index())
+        foreach ((int i, string text) in job.Texts.Index())
         {
             Compare(text, tokenizer.Encode(text), runtime.Ids[i]);
             Compare(text, tokenizer.Encode(text, allowSpecial: true), runtime.SpecialIds[i]);
@@ -107,13 +95,9 @@ public class GgufRuntimeTests
     [Fact]
     public void ATokenThatBeginsTexts_IsPutThere()
     {
-        using var folder = new TemporaryFolder();
-        ExportedModel.Write(folder, "llama-tied-padded", SplitPattern.Qwen2);
-        int begin = ExportedModel.AddBegin(folder);
-        ModelExport.Run(folder["model"], folder["model.gguf"], new ExportOptions { Format = ExportFormat.Gguf }, null, TestContext.Current.CancellationToken);
-        GgufRuntime runtime = GgufRuntime.Run(folder["model.gguf"], ["a<s>b"], [], 0);
-        Assert.Equal((begin, true), (runtime.Begin, runtime.AddsBegin));
-        BpeTokenizer tokenizer = BpeTokenizer.Load(folder["model/tokenizer.json"]);
+        (string folder, _, GgufRuntime runtime) = runs.Of(GgufRuntimeRuns.OfBegin);
+        Assert.Equal((runs.Begin, true), (runtime.Begin, runtime.AddsBegin));
+        BpeTokenizer tokenizer = BpeTokenizer.Load(Path.Combine(folder, "tokenizer.json"));
         Assert.Equal(tokenizer.Encode("a<s>b"), runtime.Ids[0]);
         Assert.Equal(tokenizer.Encode("a<s>b", allowSpecial: true), runtime.SpecialIds[0]);
     }

@@ -39,6 +39,12 @@ public class ReportDifficultyTests
             Assert.Contains(cell, text, StringComparison.Ordinal);
         }
 
+        // A teacher that stayed to the end left no evaluation after it.
+        RunRecord rkd = Calibrated(FakeStudy.Run("rkd", 1, 3.6, FakeStudy.Steps), (200, 0.11), (1000, 0.07));
+        text = ReportSwitch.Section([Arm(0, own), Arm(1, rkd)])!.ToString(SaveOptions.DisableFormatting);
+        Assert.Contains("RKD, at the end", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("RKD, before", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("RKD, after", text, StringComparison.Ordinal);
         Assert.Null(ReportSwitch.Section([Arm(0, own), Arm(1, own)]));
     }
 

@@ -46,6 +46,7 @@ public class ReportPageTests
             ["The figures", "By domain", "Against what it cost", "What the models write", "How it was made"],
             main.Descendants("h2").Select(heading => heading.Value));
         Assert.Contains(main.Descendants("td"), cell => cell.Value == "0.667");
+        Assert.Contains(main.Descendants("td"), cell => cell.Value == "3.225 (−0.090)"); // stories: 3.625 − 0.4
         Assert.Contains(main.Descendants("th"), cell => cell.Value == "distillation.weight");
         Assert.Contains("width=device-width", Page(Baseline, Salt), StringComparison.Ordinal);
     }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using Saltern.Reporting;
 
@@ -66,6 +67,25 @@ public class VerdictTests
         Assert.False(verdict.Runs[0].Reached);
         Assert.Contains("in 2 of 3 seeds", verdict.Runs[0].SentenceFree, StringComparison.Ordinal);
         Assert.Contains(verdict.Warnings, warning => warning.Contains("2 of 3 seeds only", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void WarningsThatSayTheSameOfSeveralArms_AreSaidOnce()
+    {
+        RunRecord[] others = [FakeStudy.Run("salt", 1, 3.5, 250), FakeStudy.Run("rkd", 1, 3.9, 1000), FakeStudy.Run("near", 1, 3.715, 250)];
+        others = [.. others.Select((run, arm) => run with
+        {
+            Result = run.Result with { SecondsComparable = run.Result.Arm == "near" },
+
+            // Documents that differ by more (SALT) and even more (RKD) than what a standard error of 0.01 allows.
+            Documents = [.. run.Documents.Select((document, i) => document with { Nll = document.Nll + (run.Result.Arm == "near" ? 0 : (arm + 1) * 100 * (i % 2 == 0 ? 1 : -1)) })],
+        })];
+        Verdict verdict = Verdict.Compute([FakeStudy.Run("baseline", 1, 3.715)], others);
+        string[] errors = [.. verdict.Runs.Where(run => run.FinalLossDifferenceSe >= 0.01).Select(run => run.FinalLossDifferenceSe!.Value.ToString("0.000", CultureInfo.InvariantCulture)).Order(StringComparer.Ordinal)];
+        Assert.Equal(2, errors.Distinct().Count());
+        Assert.Equal(2, verdict.Warnings.Count);
+        Assert.StartsWith("SALT, RKD: seconds do not compare", verdict.Warnings[0], StringComparison.Ordinal);
+        Assert.StartsWith($"SALT, RKD: the paired standard error of the final loss, {errors[0]} to {errors[1]} nats, is not below 0.01", verdict.Warnings[1], StringComparison.Ordinal);
     }
 
     [Fact]
