@@ -7,7 +7,7 @@ namespace Saltern.Cli.Tests;
 // SALTERN_RANK_KILLS sets the kills of each launcher (the suite keeps them few), SALTERN_KILL_SEED ranks and moments.
 public class RankKillTests(Workspace workspace) : IClassFixture<Workspace>
 {
-    private const int KillsInTheSuite = 2, FirstSeed = 20_261_126;
+    private const int KillsInTheSuite = 2, FirstSeed = 20_261_126, Steps = 60;
     private static readonly TimeSpan AllHaveEnded = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan LongestRun = TimeSpan.FromMinutes(8);
     private readonly int _kills = Setting("SALTERN_RANK_KILLS", KillsInTheSuite);
@@ -20,7 +20,7 @@ public class RankKillTests(Workspace workspace) : IClassFixture<Workspace>
     {
         Assert.SkipUnless((Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(folder => File.Exists(Path.Combine(folder, launcher))), $"{launcher} is not installed (Debian: apt-get install openmpi-bin mpich)");
         string whole = workspace["rank-kills-whole-" + launcher], cut = workspace["rank-kills-cut-" + launcher];
-        string[] train = ["train", workspace["auto.yaml"], "--set", "training.steps=120", "training.evaluate_every=40", "training.checkpoint_every=3", "--out"];
+        string[] train = ["train", workspace["auto.yaml"], "--set", $"training.steps={Steps}", "training.evaluate_every=20", "training.checkpoint_every=2", "--out"];
         long begun = Stopwatch.GetTimestamp();
         using (Process undisturbed = Start(launcher, ranks, [.. train, whole]))
         {
@@ -59,7 +59,7 @@ public class RankKillTests(Workspace workspace) : IClassFixture<Workspace>
 
             foreach (string file in new[] { "model.safetensors", "optimizer.safetensors" })
             {
-                string path = Path.Combine("checkpoints", "step-00000120", file);
+                string path = Path.Combine("checkpoints", $"step-{Steps:D8}", file);
                 Assert.True(File.ReadAllBytes(Path.Combine(whole, path)).AsSpan().SequenceEqual(File.ReadAllBytes(Path.Combine(cut, path))), path);
             }
         }

@@ -9,6 +9,17 @@ public class RankTests(Workspace workspace) : IClassFixture<Workspace>
     // A step's loss is a float32 sum over other partial sums; 50 steps of a tiny model amplify its rounding little.
     private const double Tolerance = 1e-5;
 
+    public static MatrixTheoryData<string, int, string, bool> WholeMatrix => new(["mpirun.openmpi", "mpirun.mpich"], [2, 4], ["baseline", "auto", "cached"], [false, true]);
+
+    // docs/cluster.md has its result; the suite has the cases of the theory below.
+    [Theory]
+    [MemberData(nameof(WholeMatrix))]
+    public void EveryKindOfTraining_OnTwoAndFourRanks(string launcher, int ranks, string recipe, bool shardsState)
+    {
+        Assert.SkipWhen(string.IsNullOrEmpty(Environment.GetEnvironmentVariable("SALTERN_RANK_MATRIX")), "Takes minutes: SALTERN_RANK_MATRIX=1 runs it.");
+        SeveralRanks_TrainWhatOneDoes(launcher, ranks, recipe, shardsState);
+    }
+
     [Theory]
     [InlineData("mpirun.openmpi", 2, "baseline", false)]
     [InlineData("mpirun.openmpi", 3, "auto", false)]
@@ -31,7 +42,7 @@ public class RankTests(Workspace workspace) : IClassFixture<Workspace>
             File.WriteAllText(workspace["cached.yaml"], File.ReadAllText(workspace["auto.yaml"]).Replace($"path: {workspace["teacher"]} }}", $"cache: {workspace["teach-ranks"]} }}", StringComparison.Ordinal));
         }
 
-        string one = workspace["one-" + recipe], several = workspace[$"several-{launcher}-{recipe}-{shardsState}"];
+        string one = workspace["one-" + recipe], several = workspace[$"several-{launcher}-{ranks}-{recipe}-{shardsState}"];
         string[] train = ["train", workspace[recipe + ".yaml"], "--set", "training.log_every=1", "--out"];
         if (!Directory.Exists(one))
         {

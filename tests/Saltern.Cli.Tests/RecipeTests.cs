@@ -1,12 +1,17 @@
 using System.Text.Json;
 using Saltern.Configuration;
 using Saltern.FineTuning;
+using Saltern.Models;
+using Saltern.Planning;
 using Saltern.Studies;
 
 namespace Saltern.Cli.Tests;
 
 public class RecipeTests
 {
+    // Of the arithmetic; 6 % of the time is what an evaluation may take (docs/reliability.md), with text samples and on any machine.
+    private const double HighestEvaluationShare = 0.045;
+
     public static TheoryData<string> Recipes => new(Directory.EnumerateFiles(Path.Combine(Root(), "recipes"), "*.yaml", SearchOption.AllDirectories).Select(path => Path.GetRelativePath(Path.Combine(Root(), "recipes"), path)).Order());
 
     [Theory]
@@ -23,6 +28,17 @@ public class RecipeTests
         Assert.StartsWith("# Purpose: ", head[0], StringComparison.Ordinal);
         Assert.Contains(head, line => line.StartsWith("# Cost: ", StringComparison.Ordinal) && line.Contains("Expected: ", StringComparison.Ordinal));
         Assert.DoesNotContain("shared", File.ReadAllText(path), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [MemberData(nameof(Recipes))]
+    public void EvaluationAlongTheRun_IsASmallPartOfTheSteps(string file)
+    {
+        string path = Path.Combine(Root(), "recipes", file);
+        Assert.SkipWhen(StudyPlan.IsStudy(path) || FineTuneConfig.IsRecipe(path) || file.StartsWith("studies", StringComparison.Ordinal), "Settings of studies stay those of their results; fine-tuning evaluates on what it has.");
+        RunConfig recipe = RecipeReader.Read<RunConfig>(path, []);
+        TransformerConfig student = recipe.Model.Resolve(4_096, recipe.Data.SequenceLength);
+        Assert.InRange(CostPlan.Of(recipe, student, recipe.Distils ? student : null, recipe.Training.Steps).EvaluationShare, 0, HighestEvaluationShare);
     }
 
     [Fact]

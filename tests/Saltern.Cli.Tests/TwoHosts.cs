@@ -91,14 +91,20 @@ internal sealed class TwoHosts : IDisposable
         return Process.Start(start)!;
     }
 
+    /// <summary>Ends what is left on both, and what that starts meanwhile.</summary>
+    public void EndAll()
+    {
+        for (int attempt = 0; attempt < 50 && Processes() is { Length: > 0 } left; attempt++)
+        {
+            Run("kill", ["-KILL", .. left.Select(id => $"{id}")]);
+            Thread.Sleep(100);
+        }
+    }
+
     /// <summary>Removes both, and ends what is left on them.</summary>
     public void Dispose()
     {
-        foreach (int id in Processes())
-        {
-            Run("kill", ["-KILL", $"{id}"]);
-        }
-
+        EndAll();
         Array.ForEach(_names, name => Ip("netns", "del", name));
     }
 

@@ -39,7 +39,7 @@ public static class PlanCommand
 
             RunConfig config = RecipeReader.Read<RunConfig>(ShippedRecipe.Find(parsed.GetRequiredValue(recipe)), parsed.GetValue(set)!);
             ClusterConfig? machine = parsed.GetValue(cluster) is string file ? RecipeReader.Read<ClusterConfig>(file, []) : null;
-            RunPlan plan = RunPlan.Of(config, parsed.GetValue(teacher), parsed.GetValue(teacherSteps));
+            RunPlan plan = RunPlan.Of(config, parsed.GetValue(teacher), parsed.GetValue(teacherSteps), machine?.Ranks ?? 1);
             if (parsed.GetValue(scaling) && machine is null)
             {
                 throw new ConfigurationException("--scaling reckons with a described machine: give one by --cluster FILE.");
@@ -85,8 +85,8 @@ public static class PlanCommand
     {
         CostPlan cost = plan.Cost;
         console.Line(Text($"{plan.Name}: student {Millions(plan.StudentParameters)}{(plan.TeacherParameters is long teacher ? $", teacher {Millions(teacher)}" : "")} parameters, {plan.Tokens / 1e6:#,0.0}M tokens in {cost.Steps:#,0} steps"));
-        console.Line(Text($"arithmetic: student {cost.Baseline:0.00e0} FLOP{(cost.TeacherTraining is null ? "" : Text($", teacher beside it {cost.TaughtSteps * cost.TeacherStep:0.00e0}{(cost.MayEndEarlier ? " at most" : "")} in {cost.TaughtSteps:#,0} steps, its own training {cost.TeacherTraining:0.00e0}"))}, evaluation {cost.Evaluation:0.00e0}"));
-        console.Line(Text($"memory: {Mebibytes(plan.Memory.Bytes)} at most (float32 on the CPU, one process)"));
+        console.Line(Text($"arithmetic: student {cost.Baseline:0.00e0} FLOP{(cost.TeacherTraining is null ? "" : Text($", teacher beside it {cost.TaughtSteps * cost.TeacherStep:0.00e0}{(cost.MayEndEarlier ? " at most" : "")} in {cost.TaughtSteps:#,0} steps, its own training {cost.TeacherTraining:0.00e0}"))}, evaluation {cost.Evaluation:0.00e0} ({100 * cost.EvaluationShare:0.0} % of the student's steps along the run)"));
+        console.Line(Text($"memory: {Mebibytes(plan.Memory.Bytes)} at most (float32 on the CPU, {(plan.Ranks == 1 ? "one process" : Text($"rank 0 of {plan.Ranks}; each of the others {Mebibytes(plan.Memory.BytesOfOtherRanks)}"))})"));
         foreach (MemoryPart part in plan.Memory.Parts)
         {
             console.Line($"  {part.Name,-42}{Mebibytes(part.Bytes),14}");
@@ -96,7 +96,7 @@ public static class PlanCommand
         if (plan.Time is TimePlan time)
         {
             console.Line(Text($"time ({time.Source}): {Duration.Text(time.Run)}; a step {1e3 * time.PlainStep:0.0} ms{(time.TaughtStep is double taught ? Text($", with the teacher {1e3 * taught:0.0} ms") : "")}; BASELINE {Duration.Text(time.Baseline)}{(time.ProcessorSeconds is double processor ? Text($"; processor time {Duration.Text(processor)}, at a peak of {time.MatmulPeakGflops:0} GFLOP/s") : "")}{(time.NetworkShare is double network ? Text($"; {100 * network:0} % of a step waits for the network") : "")}"));
-            console.Line(Text($"{(time.Fits switch { true => "It fits into memory.", false => "It does NOT fit into memory: smaller micro-batches, training.recompute or another optimizer take less.", _ => "Whether it fits is not known." })}{(time.EnergyKwh is double energy ? Text($" Energy {energy:#,0.#} kWh.") : "")}{(time.Price is double price ? Text($" Price {price:#,0.##} {time.Currency}.") : "")}"));
+            console.Line(Text($"{(time.Fits switch { true => "It fits into memory.", false => "It does NOT fit into memory: smaller micro-batches, training.recompute, another optimizer or, on several ranks, optimizer.shard_state take less.", _ => "Whether it fits is not known." })}{(time.EnergyKwh is double energy ? Text($" Energy {energy:#,0.#} kWh.") : "")}{(time.Price is double price ? Text($" Price {price:#,0.##} {time.Currency}.") : "")}"));
         }
 
         if (cost.TeacherTraining is not null)

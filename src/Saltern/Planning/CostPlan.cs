@@ -26,6 +26,9 @@ public sealed record CostPlan
     /// <summary>Evaluations along the run and after it.</summary>
     public required double Evaluation { get; init; }
 
+    /// <summary>Evaluations on the curve set over the student's part of the steps between them: what they take of a run without a teacher, tasks and text samples apart.</summary>
+    public required double EvaluationShare { get; init; }
+
     /// <summary>The teacher's own training; null without a teacher.</summary>
     public required double? TeacherTraining { get; init; }
 
@@ -58,6 +61,7 @@ public sealed record CostPlan
             TaughtSteps = taught,
             MayEndEarlier = recipe.Distillation?.Transition == TransitionKind.Auto,
             Evaluation = ModelFlops.ForwardPerToken(student, length) * (((double)steps / recipe.Training.EvaluateEvery * recipe.Training.EvaluationTokens) + recipe.Training.FinalEvaluationTokens),
+            EvaluationShare = recipe.Training.EvaluationTokens * ModelFlops.ForwardPerToken(student, length) / (recipe.Training.EvaluateEvery * tokens * ModelFlops.TrainingPerToken(student, length)),
             TeacherTraining = teacher is null ? null : tokens * ModelFlops.TrainingPerToken(teacher, length) * teacherSteps,
             CachePass = cached ? taught * forward : 0,
         };

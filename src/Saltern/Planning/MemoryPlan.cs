@@ -1,5 +1,6 @@
 // What lives in memory at the fullest moment of a step on the CPU in float32; each part names the class whose buffers it counts.
 using Saltern.Configuration;
+using Saltern.Distributed;
 using Saltern.Losses;
 using Saltern.Models;
 using Saltern.Optimization;
@@ -9,9 +10,10 @@ namespace Saltern.Planning;
 /// <summary>A part of a run's memory.</summary>
 /// <param name="Name">What it is.</param>
 /// <param name="Bytes">How much.</param>
-public sealed record MemoryPart(string Name, long Bytes);
+/// <param name="FirstRankOnly">Whether rank 0 alone takes it: what is written is put together there.</param>
+public sealed record MemoryPart(string Name, long Bytes, bool FirstRankOnly = false);
 
-/// <summary>Peak memory of a run, by part: float32, own kernels, one process.</summary>
+/// <summary>Peak memory of a run's fullest process, by part: float32, own kernels; of several ranks, rank 0.</summary>
 /// <param name="Parts">Largest first.</param>
 public sealed record MemoryPlan(IReadOnlyList<MemoryPart> Parts)
 {
@@ -21,34 +23,49 @@ public sealed record MemoryPlan(IReadOnlyList<MemoryPart> Parts)
     // other parts (docs/planning.md).
     private const long ProgramBytes = 275L << 20;
 
-    /// <summary>Sum of the parts.</summary>
+    /// <summary>Sum of the parts: the only process, or rank 0.</summary>
     public long Bytes => Parts.Sum(part => part.Bytes);
 
-    /// <summary>Reckons a run.</summary>
+    /// <summary>What each rank but the first takes.</summary>
+    public long BytesOfOtherRanks => Parts.Sum(part => part.FirstRankOnly ? 0 : part.Bytes);
+
+    /// <summary>Reckons a run. Buffers of the MPI library are left out.</summary>
     /// <param name="recipe">Validated recipe.</param>
     /// <param name="student">Resolved shape.</param>
     /// <param name="teacher">Shape of a teacher in memory; null without one, or where a cache stands for it.</param>
     /// <param name="shardBytes">Mapped files whose pages the run touches; the system takes them back where memory is short.</param>
-    public static MemoryPlan Of(RunConfig recipe, TransformerConfig student, TransformerConfig? teacher, long shardBytes)
+    /// <param name="ranks">N, processes that share the batch, and the optimizer state where <c>optimizer.shard_state</c> says so.</param>
+    public static MemoryPlan Of(RunConfig recipe, TransformerConfig student, TransformerConfig? teacher, long shardBytes, int ranks = 1)
     {
         long parameters = ModelFlops.Parameters(student);
         long evaluated = Math.Min(EvaluationRows, Math.Max(recipe.Training.EvaluationTokens, recipe.Training.FinalEvaluationTokens));
-        long rows = Math.Max((long)recipe.Training.MicroBatch * recipe.Data.SequenceLength, evaluated / recipe.Data.SequenceLength * recipe.Data.SequenceLength);
-        long training = (long)recipe.Training.MicroBatch * recipe.Data.SequenceLength;
+        long training = Math.Min(recipe.Training.MicroBatch, (recipe.Training.BatchSequences + ranks - 1L) / ranks) * recipe.Data.SequenceLength;
+        long rows = Math.Max(training, evaluated / recipe.Data.SequenceLength * recipe.Data.SequenceLength);
+        bool shards = recipe.Optimizer.ShardState && ranks > 1;
+        long state = OptimizerBytes(recipe.Optimizer, student);
         List<MemoryPart> parts =
         [
             new("program and libtorch", ProgramBytes),
             new("student's weights", parameters * Float),
             new("gradients", parameters * Float),
-            new("optimizer state", OptimizerBytes(recipe.Optimizer, student)),
+            new("optimizer state", shards ? state / ranks : state),
             new("activations kept for the backward pass", KeptBytes(student, training, recipe.Training.Recompute)),
             new("buffers of a pass", PassBytes(student, rows, trains: true)),
             new("logits of a chunk", ChunkBytes(student, teacher)),
             new("token shards that were read", shardBytes),
         ];
-        if (recipe.Training.CheckpointInBackground)
+        if (shards)
         {
-            parts.Add(new("copy for a checkpoint", (parameters * Float) + OptimizerBytes(recipe.Optimizer, student)));
+            // Distributed/FlatShards.cs: a bucket, and a rank's part of it.
+            long bucket = Float * Math.Min(GradientReduction.BucketLength, parameters);
+            parts.Add(new("a bucket of gradients and weights", bucket + (bucket / ranks)));
+        }
+
+        // The state of all ranks is put together even where the run waits for the file (Optimization/GatheredState.cs).
+        long copied = (recipe.Training.CheckpointInBackground ? parameters * Float : 0) + (recipe.Training.CheckpointInBackground || shards ? state : 0);
+        if (copied > 0)
+        {
+            parts.Add(new("copy for a checkpoint", copied, FirstRankOnly: true));
         }
 
         if (teacher is not null)

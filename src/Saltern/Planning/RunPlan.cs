@@ -28,6 +28,9 @@ public sealed record RunPlan
     /// <summary>Arithmetic.</summary>
     public required CostPlan Cost { get; init; }
 
+    /// <summary>Processes that the memory is reckoned for.</summary>
+    public int Ranks { get; init; } = 1;
+
     /// <summary>Memory of one process, float32 on the CPU.</summary>
     public required MemoryPlan Memory { get; init; }
 
@@ -41,8 +44,9 @@ public sealed record RunPlan
     /// <param name="recipe">Validated recipe.</param>
     /// <param name="teacherPreset">Shape of a teacher that does not exist yet; null to read the one the recipe names.</param>
     /// <param name="teacherSteps">Steps of the teacher's own training; null for as many as the run's, or what its own run says.</param>
+    /// <param name="ranks">Processes that train together.</param>
     /// <exception cref="ConfigurationException">Neither data nor recipe say the vocabulary, or nothing says the teacher's shape.</exception>
-    public static RunPlan Of(RunConfig recipe, string? teacherPreset, int? teacherSteps)
+    public static RunPlan Of(RunConfig recipe, string? teacherPreset, int? teacherSteps, int ranks = 1)
     {
         int vocabulary = VocabularyOf(recipe);
         TransformerConfig student = recipe.Model.Resolve(vocabulary, recipe.Data.SequenceLength);
@@ -55,7 +59,8 @@ public sealed record RunPlan
             TeacherParameters = teacher is null ? null : ModelFlops.Parameters(teacher),
             Tokens = (long)recipe.Training.Steps * recipe.Training.BatchSequences * recipe.Data.SequenceLength,
             Cost = cost,
-            Memory = MemoryPlan.Of(recipe, student, recipe.Teacher?.Cache is null ? teacher : null, ShardBytes(recipe, student)),
+            Ranks = ranks,
+            Memory = MemoryPlan.Of(recipe, student, recipe.Teacher?.Cache is null ? teacher : null, ShardBytes(recipe, student), ranks),
             Disk = DiskPlan.Of(recipe, student, cost),
         };
     }

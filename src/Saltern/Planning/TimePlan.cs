@@ -72,7 +72,7 @@ public sealed record TimePlan
 
     /// <summary>From a described machine.</summary>
     /// <param name="cost">The run's arithmetic.</param>
-    /// <param name="memory">Its memory, without ZeRO.</param>
+    /// <param name="memory">Its memory, reckoned for the machine's ranks.</param>
     /// <param name="parameters">Of the student: its gradients are what ranks exchange.</param>
     /// <param name="batchSequences">B, which the ranks share: the one with the largest part is waited for.</param>
     /// <param name="cluster">The machine.</param>

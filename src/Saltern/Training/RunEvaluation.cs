@@ -22,7 +22,11 @@ internal sealed class RunEvaluation(RunConfig config, RunParts parts, Trainer tr
     {
         double loss = double.NaN;
         options.Ranks.Activity = $"step {trainer.State.Step}: evaluation";
-        trainer.Timed(Noted, () => loss = CurveLoss());
+        trainer.Timed(options.Ranks, Noted, () =>
+        {
+            loss = CurveLoss();
+            options.Ranks.Barrier(); // rank 0 may let the model write text
+        });
         return options.Ranks.FromFirst(loss);
     }
 
@@ -42,7 +46,7 @@ internal sealed class RunEvaluation(RunConfig config, RunParts parts, Trainer tr
     public void EvaluateTasks()
     {
         options.Ranks.Activity = $"step {trainer.State.Step}: tasks";
-        trainer.Timed(Noted, () =>
+        trainer.Timed(options.Ranks, Noted, () =>
         {
             IReadOnlyList<TaskResult> tasks = parts.Instruments!.RunTasks(config.Name, trainer.Student, parts.Tokenizer, config.Data.SequenceLength, options.Ranks);
             if (options.Ranks.Rank == 0)

@@ -34,16 +34,16 @@ internal sealed class RunSaver(Trainer trainer, RunConfig config, RunFolder fold
         }
 
         options.Ranks.Activity = $"step {step}: checkpoint";
-        options.Ranks.RequireSameWeights(trainer.Student);
-        if (!trainer.Optimizer.WeightsAreFinite())
+        trainer.Timed(options.Ranks, Noted, () =>
         {
-            options.Log($"Step {step} is not saved: some weights are not finite.");
-            return;
-        }
+            options.Ranks.RequireSameWeights(trainer.Student);
+            if (!trainer.Optimizer.WeightsAreFinite())
+            {
+                options.Log($"Step {step} is not saved: some weights are not finite.");
+                return;
+            }
 
-        _savedStep = step;
-        trainer.Timed(Noted, () =>
-        {
+            _savedStep = step;
             bool writes = options.Ranks.Rank == 0;
             if (writes)
             {
@@ -57,16 +57,17 @@ internal sealed class RunSaver(Trainer trainer, RunConfig config, RunFolder fold
                 Write(gathered);
             }
 
-            if (!config.Training.CheckpointInBackground)
-            {
-                options.Ranks.Barrier();
-            }
+            options.Ranks.Barrier();
         });
     }
 
     /// <summary>Returns once no checkpoint is being written.</summary>
     /// <exception cref="CheckpointException">The last one could not be written.</exception>
-    public void Wait() => trainer.Timed(Noted, _background.Wait);
+    public void Wait() => trainer.Timed(options.Ranks, Noted, () =>
+    {
+        _background.Wait();
+        options.Ranks.Barrier();
+    });
 
     /// <inheritdoc/>
     public void Dispose() => _background.Dispose();

@@ -1,19 +1,21 @@
 using System.Diagnostics;
+using Saltern.Distributed;
 
 namespace Saltern.Training;
 
-/// <summary>Work apart from the steps, whose seconds the state counts by kind.</summary>
+/// <summary>Work apart from the steps, whose seconds the state counts by kind. All ranks come out of it together, so that what one does never counts as a step of another that waits for it.</summary>
 internal static class TimedWork
 {
-    /// <summary>Does the work and notes its seconds.</summary>
+    /// <summary>Does the work and notes the seconds of the slowest rank. All ranks must come here.</summary>
     /// <param name="trainer">Whose state counts.</param>
+    /// <param name="ranks">Who waits for whom.</param>
     /// <param name="note">The state with so many more seconds of the kind.</param>
     /// <param name="work">What is done.</param>
-    public static void Timed(this Trainer trainer, Func<TrainState, double, TrainState> note, Action work)
+    public static void Timed(this Trainer trainer, ICommunicator ranks, Func<TrainState, double, TrainState> note, Action work)
     {
         long start = Stopwatch.GetTimestamp();
         work();
-        double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
+        double seconds = ranks.Max(Stopwatch.GetElapsedTime(start).TotalSeconds);
         trainer.Note(state => note(state, seconds));
     }
 }

@@ -213,7 +213,7 @@ public sealed class TrainingRun : IDisposable
             // A line before every checkpoint: its means then never reach across a resume.
             if (saves || (evaluates && Config.Training.KeepBest) || report.Step % Config.Training.LogEvery == 0)
             {
-                _trainer.Timed((state, seconds) => state with { LoggingSeconds = state.LoggingSeconds + seconds }, () => _figures.Write(_log.Line()));
+                _trainer.Timed(Ranks, (state, seconds) => state with { LoggingSeconds = state.LoggingSeconds + seconds }, () => _figures.Write(_log.Line()));
             }
 
             if (evaluates)

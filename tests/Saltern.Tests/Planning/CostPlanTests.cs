@@ -20,6 +20,7 @@ public class CostPlanTests
         Assert.Equal(179.62e9, cost.StudentStep, 0.005e9);
         Assert.Equal(cost.StudentStep / 3, cost.TeacherStep, 1);
         Assert.Equal(250, cost.TaughtSteps);
+        Assert.Equal(65_536.0 / (3 * 100 * 4_096), cost.EvaluationShare, 1e-12); // the defaults: a third of a step's arithmetic per token
 
         // 0.8 of the steps, 250 of them with a third more: 0.8 + 0.25/3; charged + 500/1,000 of a training, shared by two.
         Assert.Equal(0.8 + (0.25 / 3), cost.FreeRatio(0.8), 1e-12);

@@ -1,7 +1,11 @@
 using Saltern.Configuration;
 using Saltern.Distributed;
+using Saltern.Losses;
+using Saltern.Teachers;
 using Saltern.Tests.Data;
+using Saltern.Tests.Distributed;
 using Saltern.Training;
+using TorchSharp;
 
 namespace Saltern.Tests.Training;
 
@@ -29,6 +33,38 @@ public class BadRankTests
         Assert.Contains("batch of samples 8 … 15", e.Message, StringComparison.Ordinal);
         Assert.Contains("2 steps in a row were not applied", e.Message, StringComparison.Ordinal);
         Assert.Equal(before, run.Student.Parameters.FlatWeights.data<float>().ToArray());
+    }
+
+    [Theory]
+    [InlineData(float.NaN, 0)]
+    [InlineData(float.NaN, 1)]
+    [InlineData(float.PositiveInfinity, 1)]
+    public void ABadTeacherOfOneRank_LeavesTheStepOutOnBoth(float bad, int badRank)
+    {
+        using var folder = new TemporaryFolder();
+        RunConfig config = TinyRun.Shared.Salt("bad-teacher", Steps, new DistillationConfig { Transition = TransitionKind.Constant });
+        config = config with { Training = config.Training with { MaxSkippedSteps = 2 } };
+        (string Message, bool Unchanged)[] ends = ThreadRanks.Run(2, ranks =>
+        {
+            using TrainingRun run = TrainingRun.Open(config, folder["run"], TinyRun.Quick with { Ranks = ranks });
+            float[] before = run.Student.Parameters.FlatWeights.data<float>().ToArray();
+            if (ranks.Rank == badRank)
+            {
+                using IDisposable _ = torch.no_grad();
+                using torch.Tensor tokens = torch.zeros(1, 1, torch.int64);
+                LiveSoftLabels labels = Assert.IsType<LiveTeacher>(run.Teacher).Run(tokens);
+                labels.Head[0, 0] = bad;
+                labels.HiddenStates.Dispose();
+            }
+
+            string message = Assert.Throws<TrainingException>(() => run.Continue(Steps, TestContext.Current.CancellationToken)).Message;
+            return (message, run.Student.Parameters.FlatWeights.data<float>().ToArray().AsSpan().SequenceEqual(before));
+        });
+        Assert.Equal(ends[0], ends[1]);
+        Assert.True(ends[0].Unchanged);
+        Assert.Contains("Step 2 is not applied", ends[0].Message, StringComparison.Ordinal);
+        Assert.Contains("batch of samples 8 … 15", ends[0].Message, StringComparison.Ordinal);
+        Assert.Contains("2 steps in a row were not applied", ends[0].Message, StringComparison.Ordinal);
     }
 
     [Fact]
