@@ -20,7 +20,7 @@ public static class StudyCommand
         var study = CommonOptions.Recipe("STUDY", "YAML study (base recipe, arms, seeds), or the name of one that ships.", studies: true);
         var output = new Option<string?>("--out") { Description = "Folder of results, report and verdict; studies/<name> by default." };
         var runs = new Option<string?>("--runs") { Description = "Folder of the runs with their weights; runs/<name> by default." };
-        var set = new Option<string[]>("--set") { Description = "key=value that wins over the base recipe; an arm's own keys win over it.", DefaultValueFactory = _ => [], AllowMultipleArgumentsPerToken = true };
+        var set = new Option<string[]>("--set") { HelpName = "key=value", Description = "key=value that wins over the base recipe; an arm's own keys win over it.", DefaultValueFactory = _ => [], AllowMultipleArgumentsPerToken = true };
         var arms = new Option<string[]>("--arms") { Description = "Train these arms only; the verdict takes all that is finished.", DefaultValueFactory = _ => [], AllowMultipleArgumentsPerToken = true };
         var seeds = new Option<int[]>("--seeds") { Description = "Train these seeds only.", DefaultValueFactory = _ => [], AllowMultipleArgumentsPerToken = true };
         var times = new Option<string>("--step-times") { Description = "Measure what a step of each arm costs, in turns: 'auto' once all runs are finished, 'now' in any case, 'never'.", DefaultValueFactory = _ => "auto" };
