@@ -36,7 +36,7 @@ public static class FinetuneCommand
         EngineSetup engine = EngineSetup.Prepare();
         using var status = new StatusLine(console);
         var progress = new TrainingProgress(status);
-        var options = new TrainingRunOptions { DefaultThreads = engine.Threads, Resume = resume, Overrides = overrides, Log = status.Keep, Sinks = [progress], OnStep = progress.Step };
+        var options = new TrainingRunOptions { DefaultThreads = engine.Threads, Resume = resume, Overrides = overrides, Log = status.Keep, MatmulPeak = EngineSetup.KnownPeak, Sinks = [progress], OnStep = progress.Step };
         using FineTuneRun run = FineTuneRun.Open(config, folder, options);
         console.Line("runtime: " + engine.Description);
         foreach (string line in run.Description())

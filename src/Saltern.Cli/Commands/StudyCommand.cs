@@ -139,7 +139,7 @@ public static class StudyCommand
     private static bool Train(StatusLine status, StudyRun run, string folder, int? threads, CancellationToken cancellation)
     {
         var progress = new TrainingProgress(status);
-        var options = new TrainingRunOptions { DefaultThreads = threads, Resume = Directory.Exists(folder), Log = status.Keep, Sinks = [progress], OnStep = progress.Step };
+        var options = new TrainingRunOptions { DefaultThreads = threads, Resume = Directory.Exists(folder), Log = status.Keep, MatmulPeak = EngineSetup.KnownPeak, Sinks = [progress], OnStep = progress.Step };
         using TrainingRun training = TrainingRun.Open(run.Recipe, folder, options);
         progress.Start(training.State.Step, run.Recipe.Training.Steps);
         if (training.Continue(run.Recipe.Training.Steps, cancellation) == RunStatus.Interrupted)

@@ -48,7 +48,7 @@ public static class TrainCommand
         EngineSetup engine = EngineSetup.Prepare(rank);
         using var status = new StatusLine(console);
         var progress = new TrainingProgress(status);
-        var options = new TrainingRunOptions { DefaultThreads = engine.Threads, Resume = resume, VerifyData = verify, Overrides = overrides, Log = status.Keep, Loading = WeightsLine.On(status, "loading"), Sinks = [progress], OnStep = progress.Step, Ranks = devices ?? rank.Ranks };
+        var options = new TrainingRunOptions { DefaultThreads = engine.Threads, Resume = resume, VerifyData = verify, Overrides = overrides, Log = status.Keep, Loading = WeightsLine.On(status, "loading"), MatmulPeak = EngineSetup.KnownPeak, Sinks = [progress], OnStep = progress.Step, Ranks = devices ?? rank.Ranks };
         using TrainingRun run = TrainingRun.Open(config, folder, options);
         console.Line("runtime: " + engine.Description);
         if (rank.Description is string ranks)

@@ -45,7 +45,7 @@ public sealed class DemoRun
         _threads = engine.Threads;
         _console.Line("runtime: " + engine.Description);
         string data = PrepareData(textPaths, cancellation);
-        double peak = MatmulPeak.Measure();
+        double peak = EngineSetup.KnownPeak ?? MatmulPeak.Measure();
         string teacherFolder = Path.Combine(_folder, "teacher");
         if (!TrainTeacher(data, teacherFolder, peak, cancellation))
         {

@@ -12,6 +12,17 @@ public sealed record EngineSetup(int Threads, string Description)
     // What libgomp and MKL read; a user who sets one wants it.
     private static readonly string[] ThreadVariables = ["OMP_NUM_THREADS", "MKL_NUM_THREADS"];
 
+    private const string PeakVariable = "SALTERN_MATMUL_GFLOPS";
+
+    /// <summary>Speed of matrix products that the user says is this machine's, FLOP/s; null where each start is to measure it, which takes two seconds of a slow core.</summary>
+    /// <exception cref="ConfigurationException">It is no positive number.</exception>
+    public static double? KnownPeak => Environment.GetEnvironmentVariable(PeakVariable) switch
+    {
+        null or "" => null,
+        string text when double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double speed) && speed > 0 && double.IsFinite(speed) => speed * 1e9,
+        string text => throw new ConfigurationException($"{PeakVariable} = {text} is no speed. Give GFLOP/s, such as 50, or unset it to have it measured."),
+    };
+
     /// <summary>Sets up the C runtime, threads and products unless the user has.</summary>
     /// <exception cref="ConfigurationException">There is no libtorch.</exception>
     /// <param name="rank">One of several ranks, which has its own threads and rank 0's library of products; null for a process that runs alone, which takes the cores that are free.</param>
