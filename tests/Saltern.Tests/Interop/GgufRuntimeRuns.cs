@@ -1,6 +1,5 @@
 using Saltern.Checkpoints;
 using Saltern.Interop;
-using Saltern.Models;
 using Saltern.Tests.Tokenization;
 using Saltern.Tokenization;
 using TemporaryFolder = Saltern.Tests.Data.TemporaryFolder;

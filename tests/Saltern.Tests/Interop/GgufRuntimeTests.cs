@@ -1,8 +1,6 @@
 using System.Globalization;
 using Saltern.Checkpoints;
-using Saltern.Interop;
 using Saltern.Models;
-using Saltern.Tests.Tokenization;
 using Saltern.Tokenization;
 using TorchSharp;
 using static TorchSharp.torch;
