@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Diagnostics;
 using Saltern.Cli.Terminal;
 
 namespace Saltern.Cli.Tests;
@@ -151,6 +152,19 @@ public class MistakeTests(Workspace workspace) : IClassFixture<Workspace>
         (int code, _, string error) = SalternProcess.Run("train", workspace["baseline.yaml"], "--set", "schedule.warmup_steps=100");
         Assert.Equal(2, code);
         Assert.Contains("schedule.warmup_steps = 100 and a decay of 0 steps do not fit into training.steps = 60", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void APeakThatIsNoSpeed_IsNamed()
+    {
+        var start = new ProcessStartInfo("dotnet", [SalternProcess.Program, "train", workspace["baseline.yaml"], "--out", workspace["no-speed"]]) { RedirectStandardError = true };
+        start.Environment["SALTERN_MATMUL_GFLOPS"] = "fast";
+        using Process process = Process.Start(start)!;
+        string error = process.StandardError.ReadToEnd();
+        process.WaitForExit();
+        Assert.Equal(2, process.ExitCode);
+        Assert.Contains("SALTERN_MATMUL_GFLOPS = fast is no speed. Give GFLOP/s, such as 50", error, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(workspace["no-speed"]));
     }
 
     [Fact]

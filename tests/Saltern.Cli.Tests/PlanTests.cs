@@ -60,7 +60,7 @@ public class PlanTests(Workspace workspace, ITestOutputHelper output) : IClassFi
         double planned = plan.GetProperty("memory").GetProperty("parts").EnumerateArray().Sum(part => part.GetProperty("bytes").GetDouble()) / 1048576;
 
         long start = Stopwatch.GetTimestamp();
-        using Process process = SalternProcess.Start("train", recipe, "--out", folder);
+        using Process process = SalternProcess.StartMeasuring("train", recipe, "--out", folder);
         _ = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
         Task<string> errors = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
         // Both only rise, so what was seen last is all but the final moments.

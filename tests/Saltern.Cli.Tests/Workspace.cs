@@ -23,7 +23,7 @@ public sealed class Workspace : IDisposable
 
     public string Folder { get; } = Directory.CreateTempSubdirectory("saltern-cli-").FullName;
 
-    public string this[string name] => Path.Combine(Shared.Contains(name) ? SharedFolder.Value : Folder, name);
+    public string this[string name] => Path.Combine(Shared.Contains(name.Split('/')[0]) ? SharedFolder.Value : Folder, name);
 
     public void Dispose() => Directory.Delete(Folder, recursive: true);
 
