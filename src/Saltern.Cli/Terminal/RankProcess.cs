@@ -8,6 +8,10 @@ public sealed class RankProcess : IDisposable
 {
     // Where all ranks fail alike, rank 0 says so and ends the others before they say it again.
     private static readonly TimeSpan PatienceForRankZero = TimeSpan.FromSeconds(3);
+
+    // MPICH 4.0 and 4.1 over UCX may wait for ever in MPI_Finalize: a rank that has closed its connections waits for the launcher and answers no other rank any more
+    // (mended by pmodels/mpich pull request 6596). Nothing is left to do by then, so the process ends without it.
+    private static readonly TimeSpan LibraryCloses = TimeSpan.FromSeconds(5);
     private readonly MpiCommunicator? _mpi;
     private readonly RankWatch? _watch;
 
@@ -79,7 +83,7 @@ public sealed class RankProcess : IDisposable
         }, Launch.Size == 1 ? null : () => $"Rank {Launch.Rank} of {Launch.Size} is in '{rank?.Ranks.Activity ?? "starting"}'.");
         if (!left && code is (ExitCode.Done or ExitCode.Interrupted))
         {
-            rank?.Dispose();
+            rank?.Leave(code);
         }
         else
         {
@@ -90,11 +94,14 @@ public sealed class RankProcess : IDisposable
     }
 
     /// <summary>Leaves the ranks, once all of them are here.</summary>
-    public void Dispose()
+    public void Dispose() => Leave(ExitCode.Done);
+
+    private void Leave(int code)
     {
         Ranks.Activity = "waiting for the others to end";
         Ranks.Barrier();
         _watch?.Dispose();
+        using var limit = new Timer(_ => RankWatch.Exit(code), null, LibraryCloses, Timeout.InfiniteTimeSpan);
         Ranks.Dispose();
     }
 }

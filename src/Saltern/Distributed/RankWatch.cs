@@ -207,7 +207,7 @@ public sealed unsafe partial class RankWatch : IDisposable
 
     private static string Text(byte* message) => Marshal.PtrToStringUTF8((nint)message) ?? "";
 
-    // Without .NET's own ending, which would wait for a thread that sits in a collective.
+    /// <summary>Ends this process at once, without .NET's own ending, which would wait for a thread that sits in a collective.</summary>
     [LibraryImport("libc", EntryPoint = "_exit")]
-    private static partial void Exit(int code);
+    internal static partial void Exit(int code);
 }
