@@ -27,7 +27,13 @@ public partial class RecipeClaimTests(Workspace workspace) : IClassFixture<Works
     {
         string path = Path.Combine(Root, "recipes", file), head = Head(path);
         Assert.All(ExperimentPath().Matches(head).Select(match => match.Value.TrimEnd('.')), named => Assert.True(Directory.Exists(Path.Combine(Root, named)), $"{file} names {named}, which is not there"));
-        Match claim = LossClaim().Match(head);
+        Match claim = LossClaim().Match(head), tuned = TunedClaim().Match(head);
+        if (tuned.Success)
+        {
+            HoldsForFineTunings(tuned, Path.GetFileNameWithoutExtension(file));
+            return;
+        }
+
         if (!claim.Success)
         {
             string expected = head[(head.IndexOf("Expected: ", StringComparison.Ordinal) + "Expected: ".Length)..];
@@ -122,6 +128,17 @@ public partial class RecipeClaimTests(Workspace workspace) : IClassFixture<Works
         Assert.Contains("final loss", output, StringComparison.Ordinal);
     }
 
+    // Every committed run of the recipe: what it scored before, rounded, and what after, within the range.
+    private static void HoldsForFineTunings(Match claim, string recipe)
+    {
+        double Of(string group) => double.Parse(claim.Groups[group].Value, CultureInfo.InvariantCulture);
+        string[] results = [.. Directory.EnumerateFiles(Path.Combine(Root, claim.Groups["path"].Value, "results"), "result.json", SearchOption.AllDirectories).Where(file => file.Contains($"/{recipe}/", StringComparison.Ordinal))];
+        Assert.NotEmpty(results);
+        JsonElement[] scores = [.. results.Select(file => Parse(file).GetProperty("fine_tuning").GetProperty("tasks").EnumerateObject().Single().Value.GetProperty("metrics").GetProperty("f1"))];
+        Assert.Equal(Of("before"), scores.Average(score => score.GetProperty("before").GetDouble()), LossRounding);
+        Assert.All(scores, score => Assert.InRange(score.GetProperty("after").GetDouble(), Of("low") - LossRounding, Of("high") + LossRounding));
+    }
+
     private static string Root { get; } = RecipeTests.Root();
 
     private static string Head(string path) => string.Join(' ', File.ReadLines(path).TakeWhile(line => line.StartsWith('#')).Select(line => line.TrimStart('#', ' ')));
@@ -132,6 +149,9 @@ public partial class RecipeClaimTests(Workspace workspace) : IClassFixture<Works
 
     [GeneratedRegex(@"Expected: final loss (?<loss>\d+\.\d\d) nats per token[^(]*\((?<teacher>the teacher of )?(?<path>experiments/[^)]+)\)")]
     private static partial Regex LossClaim();
+
+    [GeneratedRegex(@"Expected: token F1 (?<before>\d\.\d\d) before, (?<low>\d\.\d\d) to (?<high>\d\.\d\d) after \((?<path>experiments/[^)]+)\)")]
+    private static partial Regex TunedClaim();
 
     [GeneratedRegex(@"Cost: about (?<minutes>\d+) minutes on (?<cores>one core|two cores)")]
     private static partial Regex MinutesClaim();
