@@ -82,9 +82,10 @@ public class TwoHostTests(Workspace workspace) : IClassFixture<Workspace>
         {
             if (Stopwatch.GetElapsedTime(begun) > limit)
             {
+                string processes = hosts.Left();
                 hosts.EndAll();
                 string[] said = await Task.WhenAll(output, error).WaitAsync(OutputHasCome, cancellation);
-                Assert.Fail($"after {limit} {left.Length} processes were left. Until then: {string.Concat(said)}");
+                Assert.Fail($"after {limit} {left.Length} processes were left:\n{processes}\nUntil then: {string.Concat(said)}");
             }
 
             await Task.Delay(TimeSpan.FromMilliseconds(200), cancellation);

@@ -57,6 +57,9 @@ internal sealed class TwoHosts : IDisposable
     /// <summary>Processes on both hosts.</summary>
     public int[] Processes() => [.. _names.SelectMany(name => Ip("netns", "pids", name).Words.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)).Select(id => int.Parse(id, System.Globalization.CultureInfo.InvariantCulture))];
 
+    /// <summary>What is still there, a line each: process, state, what the kernel waits for and the command; for the error of a test that waited in vain.</summary>
+    public string Left() => Run("ps", ["-o", "pid,ppid,stat,wchan:24,etimes,args", "-p", string.Join(',', Processes().DefaultIfEmpty(Environment.ProcessId))]).Words;
+
     /// <summary>Bytes that have come over the cable to the second host.</summary>
     public long BytesReceived() => long.Parse(Run("ip", ["netns", "exec", _names[1], "cat", $"/sys/class/net/{Cable}/statistics/rx_bytes"]).Words, System.Globalization.CultureInfo.InvariantCulture);
 

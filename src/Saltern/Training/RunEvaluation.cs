@@ -22,11 +22,7 @@ internal sealed class RunEvaluation(RunConfig config, RunParts parts, Trainer tr
     {
         double loss = double.NaN;
         options.Ranks.Activity = $"step {trainer.State.Step}: evaluation";
-        trainer.Timed(options.Ranks, Noted, () =>
-        {
-            loss = CurveLoss();
-            options.Ranks.Barrier(); // rank 0 may let the model write text
-        });
+        trainer.Timed(options.Ranks, Noted, () => loss = CurveLoss());
         return options.Ranks.FromFirst(loss);
     }
 

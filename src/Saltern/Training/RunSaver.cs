@@ -56,18 +56,12 @@ internal sealed class RunSaver(Trainer trainer, RunConfig config, RunFolder fold
             {
                 Write(gathered);
             }
-
-            options.Ranks.Barrier();
         });
     }
 
     /// <summary>Returns once no checkpoint is being written.</summary>
     /// <exception cref="CheckpointException">The last one could not be written.</exception>
-    public void Wait() => trainer.Timed(options.Ranks, Noted, () =>
-    {
-        _background.Wait();
-        options.Ranks.Barrier();
-    });
+    public void Wait() => trainer.Timed(options.Ranks, Noted, _background.Wait);
 
     /// <inheritdoc/>
     public void Dispose() => _background.Dispose();

@@ -15,6 +15,7 @@ internal static class TimedWork
     {
         long start = Stopwatch.GetTimestamp();
         work();
+        // Nobody has the maximum before the last one came: no barrier is needed besides.
         double seconds = ranks.Max(Stopwatch.GetElapsedTime(start).TotalSeconds);
         trainer.Note(state => note(state, seconds));
     }
