@@ -11,7 +11,8 @@ public sealed class RankProcess : IDisposable
 
     // MPICH 4.0 and 4.1 over UCX may wait for ever in MPI_Finalize: a rank that has closed its connections waits for the launcher and answers no other rank any more
     // (mended by pmodels/mpich pull request 6596). Nothing is left to do by then, so the process ends without it.
-    private static readonly TimeSpan LibraryCloses = TimeSpan.FromSeconds(5);
+    // Not too soon: on a busy machine a library that is merely slow would find the other rank gone, and the launcher would take the run for failed.
+    private static readonly TimeSpan LibraryCloses = TimeSpan.FromSeconds(20);
     private readonly MpiCommunicator? _mpi;
     private readonly RankWatch? _watch;
 
