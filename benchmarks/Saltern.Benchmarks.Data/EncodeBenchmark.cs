@@ -13,7 +13,8 @@ namespace Saltern.Benchmarks.Data;
 /// <summary>Encoding on one core beside Microsoft.ML.Tokenizers: the same vocabulary, merges, pattern, documents and ids.</summary>
 internal static class EncodeBenchmark
 {
-    private const int Repeats = 5, Vocabulary = 16_384;
+    private const int Repeats = 5,
+        Vocabulary = 16_384;
 
     // Of every file the same share, so that each domain has its own.
     private const long TextBytes = 12_000_000;
@@ -30,42 +31,79 @@ internal static class EncodeBenchmark
         var load = new OtherLoad();
         List<string> table =
         [
-            string.Create(CultureInfo.InvariantCulture, $"{documents.Length} documents of {reader.Files.Count} files, {megabytes:0.0} MB of UTF-8, vocabulary {Vocabulary} trained on them; MB/s on one thread, the median of {Repeats} interleaved repeats after a first pass; in brackets the first pass, with empty caches of words, then the slowest and fastest."),
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"{documents.Length} documents of {reader.Files.Count} files, {megabytes:0.0} MB of UTF-8, vocabulary {Vocabulary} trained on them; MB/s on one thread, the median of {Repeats} interleaved repeats after a first pass; in brackets the first pass, with empty caches of words, then the slowest and fastest."
+            ),
             "",
             "| pattern | Saltern, bytes | Saltern, strings | Microsoft, strings | Microsoft, strings line by line | Saltern : Microsoft, strings | tokens |",
             "| --- | --- | --- | --- | --- | --- | --- |",
         ];
         foreach (SplitPattern pattern in Enum.GetValues<SplitPattern>())
         {
-            BpeTokenizer ours = BpeTrainer.Train(texts, new BpeTrainerOptions { VocabularySize = Vocabulary, Pattern = pattern });
+            BpeTokenizer ours = BpeTrainer.Train(
+                texts,
+                new BpeTrainerOptions { VocabularySize = Vocabulary, Pattern = pattern }
+            );
             BpeTokenizer second = Fresh(ours);
-            Microsoft.ML.Tokenizers.BpeTokenizer theirs = Theirs(ours, pattern), theirSecond = Theirs(ours, pattern);
+            Microsoft.ML.Tokenizers.BpeTokenizer theirs = Theirs(ours, pattern),
+                theirSecond = Theirs(ours, pattern);
             (int tokens, int different) = Compare(Fresh(ours), Theirs(ours, pattern), texts);
             var ids = new List<int>();
             double[][] speeds = Measure(
                 megabytes,
-                () => Array.ForEach(documents, document =>
-                {
-                    ids.Clear();
-                    ours.Encode(document, ids);
-                }),
+                () =>
+                    Array.ForEach(
+                        documents,
+                        document =>
+                        {
+                            ids.Clear();
+                            ours.Encode(document, ids);
+                        }
+                    ),
                 () => Array.ForEach(texts, text => second.Encode(text)),
                 () => Array.ForEach(texts, text => theirs.EncodeToIds(text)),
-                () => Array.ForEach(lines, document => Array.ForEach(document, line => theirSecond.EncodeToIds(line))));
-            string cells = string.Join(" | ", speeds.Select(runs => string.Create(CultureInfo.InvariantCulture, $"{ResultFile.Median(runs[1..]):0.0} ({runs[0]:0.0}; {runs[1..].Min():0.0}–{runs[1..].Max():0.0})")));
+                () => Array.ForEach(lines, document => Array.ForEach(document, line => theirSecond.EncodeToIds(line)))
+            );
+            string cells = string.Join(
+                " | ",
+                speeds.Select(runs =>
+                    string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"{ResultFile.Median(runs[1..]):0.0} ({runs[0]:0.0}; {runs[1..].Min():0.0}–{runs[1..].Max():0.0})"
+                    )
+                )
+            );
             string equal = different == 0 ? "all equal" : $"{different} documents differ";
-            table.Add(string.Create(CultureInfo.InvariantCulture, $"| {pattern} | {cells} | {ResultFile.Median(speeds[1][1..]) / ResultFile.Median(speeds[2][1..]):0.0} ({speeds[1][0] / speeds[2][0]:0.0}) | {tokens / 1e6:0.00}M, {equal} |"));
+            table.Add(
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"| {pattern} | {cells} | {ResultFile.Median(speeds[1][1..]) / ResultFile.Median(speeds[2][1..]):0.0} ({speeds[1][0] / speeds[2][0]:0.0}) | {tokens / 1e6:0.00}M, {equal} |"
+                )
+            );
         }
 
         table.Add("");
-        table.Add("Documents may differ where they have characters beyond U+FFFF, which .NET's regular expressions read as two. Line by line the cuts differ from those of whole texts: it shows what the package reaches when it is fed in small pieces. Both keep words they have met; in every pass but the first they meet the same ones.");
-        ResultFile.Write("tokenizer", "dotnet run -c Release --project benchmarks/Saltern.Benchmarks.Data -- encode TEXT…", load, table, "Microsoft.ML.Tokenizers", "Saltern.Core");
+        table.Add(
+            "Documents may differ where they have characters beyond U+FFFF, which .NET's regular expressions read as two. Line by line the cuts differ from those of whole texts: it shows what the package reaches when it is fed in small pieces. Both keep words they have met; in every pass but the first they meet the same ones."
+        );
+        ResultFile.Write(
+            "tokenizer",
+            "dotnet run -c Release --project benchmarks/Saltern.Benchmarks.Data -- encode TEXT…",
+            load,
+            table,
+            "Microsoft.ML.Tokenizers",
+            "Saltern.Core"
+        );
         return 0;
     }
 
     private static byte[][] Sample(CorpusReader reader)
     {
-        Dictionary<string, long> left = reader.Files.ToDictionary(file => file.Path, _ => TextBytes / reader.Files.Count);
+        Dictionary<string, long> left = reader.Files.ToDictionary(
+            file => file.Path,
+            _ => TextBytes / reader.Files.Count
+        );
         List<byte[]> documents = [];
         foreach (CorpusFile file in reader.Files)
         {
@@ -82,7 +120,11 @@ internal static class EncodeBenchmark
         return [.. documents];
     }
 
-    private static (int Tokens, int Different) Compare(BpeTokenizer ours, Microsoft.ML.Tokenizers.BpeTokenizer theirs, string[] texts)
+    private static (int Tokens, int Different) Compare(
+        BpeTokenizer ours,
+        Microsoft.ML.Tokenizers.BpeTokenizer theirs,
+        string[] texts
+    )
     {
         (int tokens, int different) = (0, 0);
         foreach (string text in texts)
@@ -128,16 +170,27 @@ internal static class EncodeBenchmark
         ours.Save(path);
         using JsonDocument json = JsonDocument.Parse(File.ReadAllBytes(path));
         File.Delete(path);
-        JsonElement model = json.RootElement.GetProperty("model"), cutter = json.RootElement.GetProperty("pre_tokenizer");
-        string regex = pattern == SplitPattern.Gpt2 ? @"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
-            : cutter.GetProperty("pretokenizers")[0].GetProperty("pattern").GetProperty("Regex").GetString()!;
+        JsonElement model = json.RootElement.GetProperty("model"),
+            cutter = json.RootElement.GetProperty("pre_tokenizer");
+        string regex =
+            pattern == SplitPattern.Gpt2
+                ? @"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
+                : cutter.GetProperty("pretokenizers")[0].GetProperty("pattern").GetProperty("Regex").GetString()!;
         var special = new Dictionary<string, int> { [EndOfText] = ours.EndOfTextId };
-        return Microsoft.ML.Tokenizers.BpeTokenizer.Create(new BpeOptions(model.GetProperty("vocab").EnumerateObject().Where(entry => entry.Name != EndOfText).Select(entry => KeyValuePair.Create(entry.Name, entry.Value.GetInt32())))
-        {
-            ByteLevel = true,
-            Merges = [.. model.GetProperty("merges").EnumerateArray().Select(merge => merge.GetString()!)],
-            SpecialTokens = special,
-            PreTokenizer = new RegexPreTokenizer(new Regex(regex, RegexOptions.Compiled), special),
-        });
+        return Microsoft.ML.Tokenizers.BpeTokenizer.Create(
+            new BpeOptions(
+                model
+                    .GetProperty("vocab")
+                    .EnumerateObject()
+                    .Where(entry => entry.Name != EndOfText)
+                    .Select(entry => KeyValuePair.Create(entry.Name, entry.Value.GetInt32()))
+            )
+            {
+                ByteLevel = true,
+                Merges = [.. model.GetProperty("merges").EnumerateArray().Select(merge => merge.GetString()!)],
+                SpecialTokens = special,
+                PreTokenizer = new RegexPreTokenizer(new Regex(regex, RegexOptions.Compiled), special),
+            }
+        );
     }
 }

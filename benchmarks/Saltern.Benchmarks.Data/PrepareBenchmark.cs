@@ -20,7 +20,12 @@ internal static class PrepareBenchmark
         {
             List<TextDocument> documents = Sample(paths);
             string tokenizer = Path.Combine(folder.FullName, "tokenizer.json");
-            BpeTrainer.Train(documents.Select(document => document.Text), new BpeTrainerOptions { VocabularySize = Vocabulary }).Save(tokenizer);
+            BpeTrainer
+                .Train(
+                    documents.Select(document => document.Text),
+                    new BpeTrainerOptions { VocabularySize = Vocabulary }
+                )
+                .Save(tokenizer);
             List<string> table =
             [
                 $"One `.jsonl` file, vocabulary {Vocabulary}, pattern llama3; each row a process of its own. Peak memory is VmHWM: all that the process ever held, runtime and code included. Cores busy is its processor time over its wall time.",
@@ -33,7 +38,11 @@ internal static class PrepareBenchmark
             {
                 string corpus = Path.Combine(folder.FullName, "corpus.jsonl");
                 WriteCorpus(corpus, documents, size);
-                foreach (int threads in size == Sizes[1] ? [1, Environment.ProcessorCount] : new[] { Environment.ProcessorCount })
+                foreach (
+                    int threads in size == Sizes[1]
+                        ? [1, Environment.ProcessorCount]
+                        : new[] { Environment.ProcessorCount }
+                )
                 {
                     table.Add(Spawn(corpus, tokenizer, Path.Combine(folder.FullName, "data"), threads));
                     Console.Error.WriteLine(table[^1]);
@@ -44,8 +53,16 @@ internal static class PrepareBenchmark
             }
 
             table.Add("");
-            table.Add("Memory: the runtime and code take about 70 MB; words that the encoders keep fill up within the first 100 MB of text; a table of document hashes takes 8 MB at 300,000 documents and 128 MiB at most.");
-            ResultFile.Write("prepare", "dotnet run -c Release --project benchmarks/Saltern.Benchmarks.Data -- prepare TEXT…", load, table, "Saltern.Core");
+            table.Add(
+                "Memory: the runtime and code take about 70 MB; words that the encoders keep fill up within the first 100 MB of text; a table of document hashes takes 8 MB at 300,000 documents and 128 MiB at most."
+            );
+            ResultFile.Write(
+                "prepare",
+                "dotnet run -c Release --project benchmarks/Saltern.Benchmarks.Data -- prepare TEXT…",
+                load,
+                table,
+                "Saltern.Core"
+            );
             return 0;
         }
         finally
@@ -58,12 +75,25 @@ internal static class PrepareBenchmark
     public static int RunOne(string corpus, string tokenizer, string folder, int threads)
     {
         var clock = Stopwatch.StartNew();
-        PrepareSummary summary = DatasetBuilder.Build(new CorpusReader([corpus]), null, BpeTokenizer.Load(tokenizer), folder, new DatasetBuilderOptions { Threads = threads });
-        double seconds = clock.Elapsed.TotalSeconds, busy = Environment.CpuUsage.TotalTime.TotalSeconds / seconds, speed = summary.Total.Bytes / 1e6 / seconds;
-        string peak = File.ReadLines("/proc/self/status").First(line => line.StartsWith("VmHWM", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1];
-        Console.WriteLine(string.Create(
-            CultureInfo.InvariantCulture,
-            $"| {summary.Total.Bytes / 1e6:0} MB | {summary.Total.Documents} | {threads} | {speed:0.0} | {speed / busy:0.0} | {busy:0.00} | {double.Parse(peak, CultureInfo.InvariantCulture) * 1024 / 1e6:0} |"));
+        PrepareSummary summary = DatasetBuilder.Build(
+            new CorpusReader([corpus]),
+            null,
+            BpeTokenizer.Load(tokenizer),
+            folder,
+            new DatasetBuilderOptions { Threads = threads }
+        );
+        double seconds = clock.Elapsed.TotalSeconds,
+            busy = Environment.CpuUsage.TotalTime.TotalSeconds / seconds,
+            speed = summary.Total.Bytes / 1e6 / seconds;
+        string peak = File.ReadLines("/proc/self/status")
+            .First(line => line.StartsWith("VmHWM", StringComparison.Ordinal))
+            .Split(' ', StringSplitOptions.RemoveEmptyEntries)[1];
+        Console.WriteLine(
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"| {summary.Total.Bytes / 1e6:0} MB | {summary.Total.Documents} | {threads} | {speed:0.0} | {speed / busy:0.0} | {busy:0.00} | {double.Parse(peak, CultureInfo.InvariantCulture) * 1024 / 1e6:0} |"
+            )
+        );
         return 0;
     }
 
@@ -88,7 +118,11 @@ internal static class PrepareBenchmark
         foreach (CorpusFile file in new CorpusReader(paths).Files)
         {
             long bytes = 0;
-            documents.AddRange(new CorpusReader([file.Path]).ReadDocuments().TakeWhile(document => (bytes += document.Utf8.Length) < BytesPerFile));
+            documents.AddRange(
+                new CorpusReader([file.Path])
+                    .ReadDocuments()
+                    .TakeWhile(document => (bytes += document.Utf8.Length) < BytesPerFile)
+            );
         }
 
         return documents;
@@ -100,7 +134,9 @@ internal static class PrepareBenchmark
         for (long written = 0, number = 0; written < bytes; number++)
         {
             TextDocument document = documents[(int)(number % documents.Count)];
-            byte[] line = JsonSerializer.SerializeToUtf8Bytes(new { text = $"{document.Text}\n{number}", domain = document.Domain });
+            byte[] line = JsonSerializer.SerializeToUtf8Bytes(
+                new { text = $"{document.Text}\n{number}", domain = document.Domain }
+            );
             file.Write(line);
             file.WriteByte((byte)'\n');
             written += document.Utf8.Length;

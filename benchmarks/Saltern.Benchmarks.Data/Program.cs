@@ -7,7 +7,12 @@ return args switch
 {
     ["encode", .. { Length: > 0 } text] => EncodeBenchmark.Run(text),
     ["prepare", .. { Length: > 0 } text] => PrepareBenchmark.Run(text),
-    ["prepare-one", var corpus, var tokenizer, var folder, var threads] => PrepareBenchmark.RunOne(corpus, tokenizer, folder, int.Parse(threads, System.Globalization.CultureInfo.InvariantCulture)),
+    ["prepare-one", var corpus, var tokenizer, var folder, var threads] => PrepareBenchmark.RunOne(
+        corpus,
+        tokenizer,
+        folder,
+        int.Parse(threads, System.Globalization.CultureInfo.InvariantCulture)
+    ),
     _ => Usage(),
 };
 

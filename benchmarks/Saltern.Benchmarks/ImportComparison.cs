@@ -22,15 +22,19 @@ internal static class ImportComparison
         ];
         foreach (string family in options.Text("families", "llama,gpt_neox").Split(','))
         {
-            string source = Path.Combine(at, family), target = Path.Combine(at, family + "-imported");
+            string source = Path.Combine(at, family),
+                target = Path.Combine(at, family + "-imported");
             Remove(target);
             if (!Directory.Exists(source))
             {
                 Worker.Own($"random-model --family {family} --out {source}");
             }
 
-            JsonElement imported = Worker.Own($"import-model --from {source} --out {target}"), loaded = Worker.Own($"load-model --from {source}"), again = Worker.Own($"load-model --from {target}");
-            double parameters = ImportWorkers.Parameters(family), bytes = 2 * parameters;
+            JsonElement imported = Worker.Own($"import-model --from {source} --out {target}"),
+                loaded = Worker.Own($"load-model --from {source}"),
+                again = Worker.Own($"load-model --from {target}");
+            double parameters = ImportWorkers.Parameters(family),
+                bytes = 2 * parameters;
             string name = string.Create(CultureInfo.InvariantCulture, $"{family} | {parameters / 1e6:0}M");
             lines.Add(Row(name, bytes, "import", imported, parameters));
             lines.Add(Row(name, bytes, "load", loaded, parameters));
@@ -39,7 +43,15 @@ internal static class ImportComparison
             {
                 string exported = Path.Combine(at, $"{family}-{form}-{type}");
                 Remove(exported);
-                lines.Add(Row(name, bytes, $"export to {form} {type}", Worker.Own($"export-model --from {source} --out {exported} --form {form} --type {type}"), parameters));
+                lines.Add(
+                    Row(
+                        name,
+                        bytes,
+                        $"export to {form} {type}",
+                        Worker.Own($"export-model --from {source} --out {exported} --form {form} --type {type}"),
+                        parameters
+                    )
+                );
                 Remove(exported);
             }
 
@@ -50,14 +62,25 @@ internal static class ImportComparison
             }
         }
 
-        ResultFile.Write("import", "dotnet run -c Release --project benchmarks/Saltern.Benchmarks -- import", load, lines, "TorchSharp", "Saltern.Core");
+        ResultFile.Write(
+            "import",
+            "dotnet run -c Release --project benchmarks/Saltern.Benchmarks -- import",
+            load,
+            lines,
+            "TorchSharp",
+            "Saltern.Core"
+        );
         return 0;
     }
 
     private static string Row(string name, double bytes, string what, JsonElement line, double parameters)
     {
-        double seconds = Worker.Number(line, "seconds"), peak = Worker.Number(line, "peak");
-        return string.Create(CultureInfo.InvariantCulture, $"| {name} | {bytes / 1e6:0} | {what} | {seconds:0.0} | {Worker.Number(line, "cpu"):0.0} | {peak / 1e6:0} | {peak / (4 * parameters):0.00} |");
+        double seconds = Worker.Number(line, "seconds"),
+            peak = Worker.Number(line, "peak");
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $"| {name} | {bytes / 1e6:0} | {what} | {seconds:0.0} | {Worker.Number(line, "cpu"):0.0} | {peak / 1e6:0} | {peak / (4 * parameters):0.00} |"
+        );
     }
 
     private static void Remove(string path)

@@ -19,7 +19,18 @@ internal static class ImportWorkers
     // Shapes of Llama 3.2 1B and Pythia 1B.
     private static readonly Dictionary<string, TransformerConfig> Shapes = new()
     {
-        ["llama"] = new TransformerConfig { VocabSize = 128_256, HiddenSize = 2_048, NumHiddenLayers = 16, NumAttentionHeads = 32, NumKeyValueHeads = 8, IntermediateSize = 8_192, MaxPositionEmbeddings = 8_192, RopeTheta = 500_000, TieWordEmbeddings = true },
+        ["llama"] = new TransformerConfig
+        {
+            VocabSize = 128_256,
+            HiddenSize = 2_048,
+            NumHiddenLayers = 16,
+            NumAttentionHeads = 32,
+            NumKeyValueHeads = 8,
+            IntermediateSize = 8_192,
+            MaxPositionEmbeddings = 8_192,
+            RopeTheta = 500_000,
+            TieWordEmbeddings = true,
+        },
         ["gpt_neox"] = new TransformerConfig
         {
             VocabSize = 50_304,
@@ -47,9 +58,16 @@ internal static class ImportWorkers
         Directory.CreateDirectory(folder);
         TransformerConfig config = Shapes[options.Text("family", "llama")].Resolve(0, 0);
         File.WriteAllText(Path.Combine(folder, ModelFolder.ConfigFile), HuggingFaceConfig.Write(config).ToJsonString());
-        BpeTrainer.Train(["a text for the smallest tokenizer that there can be"], new BpeTrainerOptions { VocabularySize = 257, SpecialTokens = ["<|endoftext|>"] }).Save(Path.Combine(folder, ModelFolder.TokenizerFile));
+        BpeTrainer
+            .Train(
+                ["a text for the smallest tokenizer that there can be"],
+                new BpeTrainerOptions { VocabularySize = 257, SpecialTokens = ["<|endoftext|>"] }
+            )
+            .Save(Path.Combine(folder, ModelFolder.TokenizerFile));
         IReadOnlyList<StoredTensor> tensors = StoredWeights.Of(config);
-        byte[] header = Header(tensors), table = Table(), length = new byte[sizeof(long)];
+        byte[] header = Header(tensors),
+            table = Table(),
+            length = new byte[sizeof(long)];
         BinaryPrimitives.WriteInt64LittleEndian(length, header.Length);
         using (FileStream file = File.Create(Path.Combine(folder, ModelFolder.WeightsFile)))
         {
@@ -74,7 +92,11 @@ internal static class ImportWorkers
     {
         long start = Stopwatch.GetTimestamp();
         ModelImport.Run(options.Text("from", ""), options.Text("out", ""));
-        return Say(("seconds", Stopwatch.GetElapsedTime(start).TotalSeconds), ("cpu", Environment.CpuUsage.TotalTime.TotalSeconds), ("peak", ProcessMemory.Peak() ?? 0));
+        return Say(
+            ("seconds", Stopwatch.GetElapsedTime(start).TotalSeconds),
+            ("cpu", Environment.CpuUsage.TotalTime.TotalSeconds),
+            ("peak", ProcessMemory.Peak() ?? 0)
+        );
     }
 
     /// <summary>Loads a folder as a teacher is loaded.</summary>
@@ -84,25 +106,47 @@ internal static class ImportWorkers
         torch.set_num_threads(1);
         long start = Stopwatch.GetTimestamp();
         using Transformer model = ModelFolder.Load(options.Text("from", ""), trainable: false);
-        return Say(("seconds", Stopwatch.GetElapsedTime(start).TotalSeconds), ("cpu", Environment.CpuUsage.TotalTime.TotalSeconds), ("peak", ProcessMemory.Peak() ?? 0));
+        return Say(
+            ("seconds", Stopwatch.GetElapsedTime(start).TotalSeconds),
+            ("cpu", Environment.CpuUsage.TotalTime.TotalSeconds),
+            ("peak", ProcessMemory.Peak() ?? 0)
+        );
     }
 
     /// <summary>Exports a folder.</summary>
     public static int Export(Options options)
     {
         long start = Stopwatch.GetTimestamp();
-        ModelExport.Run(options.Text("from", ""), options.Text("out", ""), new ExportOptions
-        {
-            Format = options.Text("form", "hf") == "hf" ? ExportFormat.HuggingFace : ExportFormat.Gguf,
-            Type = options.Text("type", "bf16") == "bf16" ? WeightType.BF16 : WeightType.Q8,
-        });
-        return Say(("seconds", Stopwatch.GetElapsedTime(start).TotalSeconds), ("cpu", Environment.CpuUsage.TotalTime.TotalSeconds), ("peak", ProcessMemory.Peak() ?? 0));
+        ModelExport.Run(
+            options.Text("from", ""),
+            options.Text("out", ""),
+            new ExportOptions
+            {
+                Format = options.Text("form", "hf") == "hf" ? ExportFormat.HuggingFace : ExportFormat.Gguf,
+                Type = options.Text("type", "bf16") == "bf16" ? WeightType.BF16 : WeightType.Q8,
+            }
+        );
+        return Say(
+            ("seconds", Stopwatch.GetElapsedTime(start).TotalSeconds),
+            ("cpu", Environment.CpuUsage.TotalTime.TotalSeconds),
+            ("peak", ProcessMemory.Peak() ?? 0)
+        );
     }
 
     private static byte[] Header(IReadOnlyList<StoredTensor> tensors)
     {
         long at = 0;
-        return JsonSerializer.SerializeToUtf8Bytes(tensors.ToDictionary(tensor => tensor.Name, tensor => new { dtype = "BF16", shape = tensor.Shape, data_offsets = new[] { at, at += 2 * tensor.Count } }));
+        return JsonSerializer.SerializeToUtf8Bytes(
+            tensors.ToDictionary(
+                tensor => tensor.Name,
+                tensor => new
+                {
+                    dtype = "BF16",
+                    shape = tensor.Shape,
+                    data_offsets = new[] { at, at += 2 * tensor.Count },
+                }
+            )
+        );
     }
 
     // Numbers about ±0.02 in bfloat16, the upper half of a float32.
@@ -112,7 +156,10 @@ internal static class ImportWorkers
         byte[] table = new byte[TableBytes];
         for (int i = 0; i < table.Length; i += 2)
         {
-            BinaryPrimitives.WriteUInt16LittleEndian(table.AsSpan(i), (ushort)(BitConverter.SingleToUInt32Bits((float)((random.NextDouble() - 0.5) * 0.08)) >> 16));
+            BinaryPrimitives.WriteUInt16LittleEndian(
+                table.AsSpan(i),
+                (ushort)(BitConverter.SingleToUInt32Bits((float)((random.NextDouble() - 0.5) * 0.08)) >> 16)
+            );
         }
 
         return table;
@@ -120,7 +167,16 @@ internal static class ImportWorkers
 
     private static int Say(params (string Name, double Value)[] figures)
     {
-        Console.WriteLine("{" + string.Join(',', figures.Select(figure => string.Create(CultureInfo.InvariantCulture, $"\"{figure.Name}\":{figure.Value}"))) + "}");
+        Console.WriteLine(
+            "{"
+                + string.Join(
+                    ',',
+                    figures.Select(figure =>
+                        string.Create(CultureInfo.InvariantCulture, $"\"{figure.Name}\":{figure.Value}")
+                    )
+                )
+                + "}"
+        );
         return 0;
     }
 }

@@ -27,18 +27,29 @@ internal static class PartWorkers
         Prepare(options);
         string variant = options.Text("variant", "fused");
         bool distils = options.Has("kd");
-        const int N = 4_096, D = 256, TeacherD = 128;
+        const int N = 4_096,
+            D = 256,
+            TeacherD = 128;
         const float Weight = 0.667f;
-        int vocabulary = options.Number("vocabulary", 32_768), repeats = options.Number("steps", 3);
+        int vocabulary = options.Number("vocabulary", 32_768),
+            repeats = options.Number("steps", 3);
         using DisposeScope scope = NewDisposeScope();
         manual_seed(1);
-        Tensor hidden = randn(N, D), head = randn(vocabulary, D) * 0.05, teacherHidden = randn(N, TeacherD), teacherHead = randn(vocabulary, TeacherD) * 0.05;
-        Tensor hiddenGradient = zeros(N, D), headGradient = zeros(vocabulary, D);
+        Tensor hidden = randn(N, D),
+            head = randn(vocabulary, D) * 0.05,
+            teacherHidden = randn(N, TeacherD),
+            teacherHead = randn(vocabulary, TeacherD) * 0.05;
+        Tensor hiddenGradient = zeros(N, D),
+            headGradient = zeros(vocabulary, D);
         long[] labels = [.. Enumerable.Range(0, N).Select(i => (long)(i * 31 % vocabulary))];
-        double before = ResidentMebibytes(), loss = 0;
+        double before = ResidentMebibytes(),
+            loss = 0;
         ProcessMemory.ResetPeak();
         var cpu = new List<double>();
-        using LossHead? fused = variant == "naive" ? null : variant == "tensor" ? new TensorLossHead(vocabulary, vocabulary) : new FusedLossHead(vocabulary, vocabulary, options.Number("threads", 1));
+        using LossHead? fused =
+            variant == "naive" ? null
+            : variant == "tensor" ? new TensorLossHead(vocabulary, vocabulary)
+            : new FusedLossHead(vocabulary, vocabulary, options.Number("threads", 1));
         var losses = new PositionLosses(N);
         for (int i = 0; i <= repeats; i++)
         {
@@ -47,17 +58,35 @@ internal static class PartWorkers
             if (fused is not null)
             {
                 SoftLabels? teacher = distils ? new LiveSoftLabels(teacherHidden, teacherHead, 1) : null;
-                fused.Train(new LossRequest { HiddenStates = hidden, Head = head, Labels = labels, Teacher = teacher, Weights = [.. Enumerable.Repeat(Weight, N)] }, N, losses, hiddenGradient, headGradient);
+                fused.Train(
+                    new LossRequest
+                    {
+                        HiddenStates = hidden,
+                        Head = head,
+                        Labels = labels,
+                        Teacher = teacher,
+                        Weights = [.. Enumerable.Repeat(Weight, N)],
+                    },
+                    N,
+                    losses,
+                    hiddenGradient,
+                    headGradient
+                );
                 loss = losses.Loss.Average(value => (double)value);
             }
             else
             {
-                Tensor h = hidden.detach().requires_grad_(true), w = head.detach().requires_grad_(true), logits = nn.functional.linear(h, w), targets = tensor(labels);
+                Tensor h = hidden.detach().requires_grad_(true),
+                    w = head.detach().requires_grad_(true),
+                    logits = nn.functional.linear(h, w),
+                    targets = tensor(labels);
                 Tensor total = nn.functional.cross_entropy(logits, targets);
                 if (distils)
                 {
                     Tensor q = nn.functional.softmax(nn.functional.linear(teacherHidden, teacherHead), -1);
-                    total = ((1 - Weight) * total) + (Weight * (q * nn.functional.log_softmax(logits, -1)).sum(-1L).mean().neg());
+                    total =
+                        ((1 - Weight) * total)
+                        + (Weight * (q * nn.functional.log_softmax(logits, -1)).sum(-1L).mean().neg());
                 }
 
                 total.backward();
@@ -68,7 +97,17 @@ internal static class PartWorkers
         }
 
         double peak = ProcessMemory.Peak()!.Value / 1048576.0;
-        return Print(new { variant, distils, vocabulary, cpu_ms = StepWorker.Median(cpu.Skip(1).ToList()), peak_over_base_mb = peak - before, loss });
+        return Print(
+            new
+            {
+                variant,
+                distils,
+                vocabulary,
+                cpu_ms = StepWorker.Median(cpu.Skip(1).ToList()),
+                peak_over_base_mb = peak - before,
+                loss,
+            }
+        );
     }
 
     /// <summary>Attention with rotary positions, forward and backward, for the layers of a shape: ours, libtorch's fused attention, and masked softmax.</summary>
@@ -76,10 +115,14 @@ internal static class PartWorkers
     {
         Prepare(options);
         Shape shape = Shape.Get(options);
-        int repeats = options.Number("steps", 5), layers = shape.Student.NumHiddenLayers, length = shape.Length;
+        int repeats = options.Number("steps", 5),
+            layers = shape.Student.NumHiddenLayers,
+            length = shape.Length;
         using DisposeScope scope = NewDisposeScope();
         TransformerConfig c = shape.Student;
-        int heads = c.NumAttentionHeads, size = c.HeadDim, rows = shape.Sequences * length;
+        int heads = c.NumAttentionHeads,
+            size = c.HeadDim,
+            rows = shape.Sequences * length;
         var results = new Dictionary<string, double>();
         foreach (string variant in new[] { "kernel", "sdpa", "softmax" })
         {
@@ -87,7 +130,8 @@ internal static class PartWorkers
             for (int i = 0; i <= repeats; i++)
             {
                 using DisposeScope inner = NewDisposeScope();
-                Tensor qkv = randn(rows, 3 * heads * size), gradient = randn(rows, heads * size);
+                Tensor qkv = randn(rows, 3 * heads * size),
+                    gradient = randn(rows, heads * size);
                 using var rotary = new RotaryTable(length, c, ScalarType.Float32, CPU);
                 (Tensor cosines, Tensor sines) = rotary.Rows(0, length);
                 double start = CpuMilliseconds();
@@ -109,14 +153,25 @@ internal static class PartWorkers
             results[variant] = StepWorker.Median(times.Skip(1).ToList());
         }
 
-        return Print(new { shape = shape.Name, length, layers, kernel_ms = results["kernel"], sdpa_ms = results["sdpa"], softmax_ms = results["softmax"] });
+        return Print(
+            new
+            {
+                shape = shape.Name,
+                length,
+                layers,
+                kernel_ms = results["kernel"],
+                sdpa_ms = results["sdpa"],
+                softmax_ms = results["softmax"],
+            }
+        );
     }
 
     /// <summary>AdamW with clipping: ours and TorchSharp's, on the weights of a shape.</summary>
     public static int Optimizer(Options options)
     {
         Prepare(options);
-        int threads = options.Number("threads", 1), repeats = options.Number("steps", 20);
+        int threads = options.Number("threads", 1),
+            repeats = options.Number("steps", 20);
         Shape shape = Shape.Get(options);
         using var model = new Transformer(shape.Student, trainable: true);
         model.Initialize(1);
@@ -126,15 +181,20 @@ internal static class PartWorkers
         }
 
         using var own = new AdamW(model.Parameters, new OptimizerConfig { LearningRate = 1e-4 }, threads);
-        TorchSharp.Modules.Parameter[] weights = [.. model.Parameters.Layout.Slices.Select(slice =>
-        {
-            using Tensor weight = model.Parameters.Weight(slice), gradient = model.Parameters.FlatGradients.narrow(0, slice.Offset, slice.Count);
-            var parameter = new TorchSharp.Modules.Parameter(weight.detach().clone(), requires_grad: true);
-            parameter.grad = gradient.clone().view(slice.Shape);
-            return parameter;
-        })];
+        TorchSharp.Modules.Parameter[] weights =
+        [
+            .. model.Parameters.Layout.Slices.Select(slice =>
+            {
+                using Tensor weight = model.Parameters.Weight(slice),
+                    gradient = model.Parameters.FlatGradients.narrow(0, slice.Offset, slice.Count);
+                var parameter = new TorchSharp.Modules.Parameter(weight.detach().clone(), requires_grad: true);
+                parameter.grad = gradient.clone().view(slice.Shape);
+                return parameter;
+            }),
+        ];
         using optim.Optimizer torchs = optim.AdamW(weights, lr: 1e-4, beta1: 0.9, beta2: 0.95, weight_decay: 0.1);
-        List<double> ours = [], theirs = [];
+        List<double> ours = [],
+            theirs = [];
         for (int i = 0; i <= repeats; i++)
         {
             double start = CpuMilliseconds();
@@ -150,7 +210,15 @@ internal static class PartWorkers
             theirs.Add(CpuMilliseconds() - middle);
         }
 
-        return Print(new { shape = shape.Name, parameters = ModelFlops.Parameters(shape.Student), own_ms = StepWorker.Median(ours.Skip(1).ToList()), torchsharp_ms = StepWorker.Median(theirs.Skip(1).ToList()) });
+        return Print(
+            new
+            {
+                shape = shape.Name,
+                parameters = ModelFlops.Parameters(shape.Student),
+                own_ms = StepWorker.Median(ours.Skip(1).ToList()),
+                torchsharp_ms = StepWorker.Median(theirs.Skip(1).ToList()),
+            }
+        );
     }
 
     /// <summary>Keeps one core busy until it is killed: the neighbour on a shared machine.</summary>
@@ -163,24 +231,56 @@ internal static class PartWorkers
         }
     }
 
-    private static unsafe void Kernel(Shape shape, Tensor qkv, Tensor cosines, Tensor sines, Tensor gradient, int threads)
+    private static unsafe void Kernel(
+        Shape shape,
+        Tensor qkv,
+        Tensor cosines,
+        Tensor sines,
+        Tensor gradient,
+        int threads
+    )
     {
         using DisposeScope scope = NewDisposeScope();
         TransformerConfig c = shape.Student;
-        var sizes = new AttentionShape(shape.Sequences, shape.Length, c.NumAttentionHeads, c.NumAttentionHeads, c.HeadDim);
+        var sizes = new AttentionShape(
+            shape.Sequences,
+            shape.Length,
+            c.NumAttentionHeads,
+            c.NumAttentionHeads,
+            c.HeadDim
+        );
         var parallel = new ParallelOptions { MaxDegreeOfParallelism = threads };
-        Tensor mixed = empty_like(gradient), logSums = empty(qkv.shape[0], c.NumAttentionHeads), back = empty_like(qkv);
+        Tensor mixed = empty_like(gradient),
+            logSums = empty(qkv.shape[0], c.NumAttentionHeads),
+            back = empty_like(qkv);
         static float* At(Tensor tensor) => (float*)TensorAddress.Of(tensor);
         AttentionKernel.Forward(sizes, At(qkv), At(cosines), At(sines), null, null, At(mixed), At(logSums), parallel);
-        AttentionKernel.Backward(sizes, At(qkv), At(cosines), At(sines), null, null, At(mixed), At(logSums), At(gradient), At(back), parallel);
+        AttentionKernel.Backward(
+            sizes,
+            At(qkv),
+            At(cosines),
+            At(sines),
+            null,
+            null,
+            At(mixed),
+            At(logSums),
+            At(gradient),
+            At(back),
+            parallel
+        );
     }
 
     private static void Libtorch(Shape shape, Tensor qkv, Tensor cosines, Tensor sines, Tensor gradient, bool fused)
     {
         using DisposeScope scope = NewDisposeScope();
-        int heads = shape.Student.NumAttentionHeads, size = shape.Student.HeadDim, length = shape.Length;
-        Tensor input = qkv.detach().requires_grad_(true), split = input.view(shape.Sequences, length, 3 * heads, size);
-        Tensor q = TensorMath.Rotate(split.narrow(2, 0, heads), cosines, sines).transpose(1, 2), k = TensorMath.Rotate(split.narrow(2, heads, heads), cosines, sines).transpose(1, 2), v = split.narrow(2, 2 * heads, heads).transpose(1, 2);
+        int heads = shape.Student.NumAttentionHeads,
+            size = shape.Student.HeadDim,
+            length = shape.Length;
+        Tensor input = qkv.detach().requires_grad_(true),
+            split = input.view(shape.Sequences, length, 3 * heads, size);
+        Tensor q = TensorMath.Rotate(split.narrow(2, 0, heads), cosines, sines).transpose(1, 2),
+            k = TensorMath.Rotate(split.narrow(2, heads, heads), cosines, sines).transpose(1, 2),
+            v = split.narrow(2, 2 * heads, heads).transpose(1, 2);
         Tensor mixed;
         if (fused)
         {
@@ -189,7 +289,12 @@ internal static class PartWorkers
         else
         {
             Tensor mask = ones(length, length, ScalarType.Bool).triu(1);
-            mixed = nn.functional.softmax((q.matmul(k.transpose(2, 3)) / Math.Sqrt(size)).masked_fill(mask, double.NegativeInfinity), -1).matmul(v);
+            mixed = nn
+                .functional.softmax(
+                    (q.matmul(k.transpose(2, 3)) / Math.Sqrt(size)).masked_fill(mask, double.NegativeInfinity),
+                    -1
+                )
+                .matmul(v);
         }
 
         mixed.transpose(1, 2).reshape(shape.Sequences * length, heads * size).backward([gradient]);
@@ -199,7 +304,14 @@ internal static class PartWorkers
     {
         NativeRuntime.Configure(tuneAllocator: !options.Has("default-malloc"));
         set_num_threads(options.Number("threads", 1));
-        MatrixProduct.Use(options.Text("library", "fastest") switch { "blas" => ProductLibrary.Blas, "onednn" => ProductLibrary.OneDnn, _ => MatrixProduct.Fastest() });
+        MatrixProduct.Use(
+            options.Text("library", "fastest") switch
+            {
+                "blas" => ProductLibrary.Blas,
+                "onednn" => ProductLibrary.OneDnn,
+                _ => MatrixProduct.Fastest(),
+            }
+        );
     }
 
     private static double CpuMilliseconds() => Environment.CpuUsage.TotalTime.TotalMilliseconds;

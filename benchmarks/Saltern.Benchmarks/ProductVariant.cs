@@ -18,9 +18,18 @@ internal sealed class ProductVariant : IStepVariant
     private readonly PositionLosses _losses;
     private readonly float[] _weights;
 
-    public ProductVariant(Shape shape, bool distils, double weight, double temperature, string variant, int threads, bool recompute)
+    public ProductVariant(
+        Shape shape,
+        bool distils,
+        double weight,
+        double temperature,
+        string variant,
+        int threads,
+        bool recompute
+    )
     {
-        int positions = shape.Sequences * shape.Length, vocabulary = shape.Student.VocabSize;
+        int positions = shape.Sequences * shape.Length,
+            vocabulary = shape.Student.VocabSize;
         _student = new Transformer(shape.Student, trainable: true) { Recomputes = recompute };
         _student.Initialize(1);
         if (distils)
@@ -32,7 +41,10 @@ internal sealed class ProductVariant : IStepVariant
         }
 
         _student.UsesKernels = variant != "layers-off";
-        _head = variant == "loss-off" ? new TensorLossHead(vocabulary, vocabulary) : new FusedLossHead(vocabulary, vocabulary, threads);
+        _head =
+            variant == "loss-off"
+                ? new TensorLossHead(vocabulary, vocabulary)
+                : new FusedLossHead(vocabulary, vocabulary, threads);
         _optimizer = new AdamW(_student.Parameters, new OptimizerConfig { LearningRate = 1e-3 }, threads);
         _losses = new PositionLosses(positions);
         _weights = [.. Enumerable.Repeat((float)weight, positions)];
@@ -44,7 +56,14 @@ internal sealed class ProductVariant : IStepVariant
         _student.Parameters.ZeroGradients();
         using TrainingPass pass = _student.Train(tokens);
         Tensor hiddenGradient = empty_like(pass.Hidden);
-        var request = new LossRequest { HiddenStates = pass.Hidden, Head = _student.Head, Labels = labels, Teacher = distils ? Teach(tokens) : null, Weights = _weights };
+        var request = new LossRequest
+        {
+            HiddenStates = pass.Hidden,
+            Head = _student.Head,
+            Labels = labels,
+            Teacher = distils ? Teach(tokens) : null,
+            Weights = _weights,
+        };
         using (Tensor headGradient = _student.HeadGradient())
         {
             _head.Train(request, labels.Length, _losses, hiddenGradient, headGradient);

@@ -24,6 +24,8 @@ return args switch
 
 static int Usage()
 {
-    Console.Error.WriteLine("usage: steps | parts | threads | salt | scaling | import [--name value …]; benchmarks/README.md says what each does.");
+    Console.Error.WriteLine(
+        "usage: steps | parts | threads | salt | scaling | import [--name value …]; benchmarks/README.md says what each does."
+    );
     return 2;
 }

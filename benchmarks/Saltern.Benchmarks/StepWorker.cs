@@ -9,18 +9,28 @@ namespace Saltern.Benchmarks;
 internal static class StepWorker
 {
     private const int Warmup = 2;
-    private const double Weight = 0.667, Temperature = 1.0;
+    private const double Weight = 0.667,
+        Temperature = 1.0;
 
     /// <summary>Runs the steps.</summary>
     public static int Run(Options options)
     {
         string variant = options.Text("variant", "fused");
         string runtime = NativeRuntime.Configure(tuneAllocator: !options.Has("default-malloc"));
-        int threads = options.Number("threads", 1), steps = options.Number("steps", 6), taught = options.Number("taught", 0);
+        int threads = options.Number("threads", 1),
+            steps = options.Number("steps", 6),
+            taught = options.Number("taught", 0);
         set_num_threads(threads);
         Shape shape = Shape.Get(options);
         bool distils = options.Has("kd") || taught > 0;
-        MatrixProduct.Use(options.Text("library", "fastest") switch { "blas" => ProductLibrary.Blas, "onednn" => ProductLibrary.OneDnn, _ => MatrixProduct.Fastest() });
+        MatrixProduct.Use(
+            options.Text("library", "fastest") switch
+            {
+                "blas" => ProductLibrary.Blas,
+                "onednn" => ProductLibrary.OneDnn,
+                _ => MatrixProduct.Fastest(),
+            }
+        );
         if (variant is not "fused" and not "kernels")
         {
             MatrixProduct.Use(ProductLibrary.Blas);
@@ -32,7 +42,8 @@ internal static class StepWorker
             _ => new ProductVariant(shape, distils, Weight, Temperature, variant, threads, options.Has("recompute")),
         };
         var (cpu, wall) = (new List<double>(), new List<double>());
-        double loss = 0, runCpu = 0;
+        double loss = 0,
+            runCpu = 0;
         using Process process = Process.GetCurrentProcess();
         for (int step = 0; step < Warmup + taught + steps; step++)
         {
@@ -57,25 +68,35 @@ internal static class StepWorker
             }
         }
 
-        var parts = StepProfile.Stop().ToDictionary(part => part.Key.ToString(), part => Math.Round(1e3 * part.Value / (taught + steps), 1));
-        Console.WriteLine(JsonSerializer.Serialize(new
-        {
-            variant,
-            shape = shape.Name,
-            distils,
-            threads,
-            library = MatrixProduct.Library.ToString(),
-            cpu_ms = Median(cpu),
-            wall_ms = Median(wall),
-            wall_min_ms = wall.Min(),
-            run_cpu_ms = runCpu,
-            tokens_per_second = 1e3 * shape.Sequences * shape.Length / wall.Min(),
-            gflops = shape.Sequences * shape.Length * Models.ModelFlops.TrainingPerToken(shape.Student, shape.Length) / wall.Min() / 1e6,
-            peak_rss_mb = ProcessMemory.Peak() / 1048576.0,
-            loss,
-            parts,
-            runtime,
-        }));
+        var parts = StepProfile
+            .Stop()
+            .ToDictionary(part => part.Key.ToString(), part => Math.Round(1e3 * part.Value / (taught + steps), 1));
+        Console.WriteLine(
+            JsonSerializer.Serialize(
+                new
+                {
+                    variant,
+                    shape = shape.Name,
+                    distils,
+                    threads,
+                    library = MatrixProduct.Library.ToString(),
+                    cpu_ms = Median(cpu),
+                    wall_ms = Median(wall),
+                    wall_min_ms = wall.Min(),
+                    run_cpu_ms = runCpu,
+                    tokens_per_second = 1e3 * shape.Sequences * shape.Length / wall.Min(),
+                    gflops = shape.Sequences
+                        * shape.Length
+                        * Models.ModelFlops.TrainingPerToken(shape.Student, shape.Length)
+                        / wall.Min()
+                        / 1e6,
+                    peak_rss_mb = ProcessMemory.Peak() / 1048576.0,
+                    loss,
+                    parts,
+                    runtime,
+                }
+            )
+        );
         return 0;
     }
 
@@ -83,7 +104,9 @@ internal static class StepWorker
     public static double Median(IReadOnlyList<double> values)
     {
         double[] sorted = [.. values.Order()];
-        return sorted.Length % 2 == 1 ? sorted[sorted.Length / 2] : (sorted[(sorted.Length / 2) - 1] + sorted[sorted.Length / 2]) / 2;
+        return sorted.Length % 2 == 1
+            ? sorted[sorted.Length / 2]
+            : (sorted[(sorted.Length / 2) - 1] + sorted[sorted.Length / 2]) / 2;
     }
 
     private static (Tensor Tokens, long[] Labels) Batch(Shape shape, int step)

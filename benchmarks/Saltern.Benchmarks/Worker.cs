@@ -10,7 +10,12 @@ internal static class Worker
     private const string Python = "/usr/bin/python3"; // the distribution's own, which has its torch
 
     /// <summary>Runs this program with other arguments.</summary>
-    public static JsonElement Own(string arguments) => Run(Environment.ProcessPath!, [typeof(Worker).Assembly.Location, .. arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries)], threads: null);
+    public static JsonElement Own(string arguments) =>
+        Run(
+            Environment.ProcessPath!,
+            [typeof(Worker).Assembly.Location, .. arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries)],
+            threads: null
+        );
 
     /// <summary>Runs the PyTorch peer on a shape; null where the distribution's PyTorch is not installed.</summary>
     public static JsonElement? PyTorch(Shape shape, bool distils, int threads, int steps)
@@ -22,7 +27,10 @@ internal static class Worker
         }
 
         var s = shape.Student;
-        string arguments = string.Create(CultureInfo.InvariantCulture, $"{script} --hidden {s.HiddenSize} --layers {s.NumHiddenLayers} --heads {s.NumAttentionHeads} --feed-forward {s.IntermediateSize} --vocabulary {s.VocabSize} --length {shape.Length} --sequences {shape.Sequences} --threads {threads} --steps {steps}{(distils ? " --kd" : "")}");
+        string arguments = string.Create(
+            CultureInfo.InvariantCulture,
+            $"{script} --hidden {s.HiddenSize} --layers {s.NumHiddenLayers} --heads {s.NumAttentionHeads} --feed-forward {s.IntermediateSize} --vocabulary {s.VocabSize} --length {shape.Length} --sequences {shape.Sequences} --threads {threads} --steps {steps}{(distils ? " --kd" : "")}"
+        );
         return Run(Python, arguments.Split(' '), threads);
     }
 
@@ -41,7 +49,9 @@ internal static class Worker
 
         if (threads is int count)
         {
-            start.Environment["OPENBLAS_NUM_THREADS"] = start.Environment["OMP_NUM_THREADS"] = count.ToString(CultureInfo.InvariantCulture);
+            start.Environment["OPENBLAS_NUM_THREADS"] = start.Environment["OMP_NUM_THREADS"] = count.ToString(
+                CultureInfo.InvariantCulture
+            );
         }
 
         using Process process = Process.Start(start)!;
@@ -50,6 +60,8 @@ internal static class Worker
         string? line = output.Split('\n').LastOrDefault(text => text.StartsWith('{'));
         return process.ExitCode == 0 && line is not null
             ? JsonDocument.Parse(line).RootElement.Clone()
-            : throw new InvalidOperationException($"{program} {string.Join(' ', start.ArgumentList)} ended with {process.ExitCode}: {output}");
+            : throw new InvalidOperationException(
+                $"{program} {string.Join(' ', start.ArgumentList)} ended with {process.ExitCode}: {output}"
+            );
     }
 }

@@ -11,7 +11,15 @@ using Saltern.Training;
 
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
 NativeRuntime.Configure(tuneAllocator: true);
-string[] common = [$"data.path={args[0]}", "training.steps=300", "training.evaluate_every=100000", "training.checkpoint_every=100000", "training.evaluation_tokens=4096", $"threads={(args.Length > 4 ? args[4] : "1")}"];
+string[] common =
+[
+    $"data.path={args[0]}",
+    "training.steps=300",
+    "training.evaluate_every=100000",
+    "training.checkpoint_every=100000",
+    "training.evaluation_tokens=4096",
+    $"threads={(args.Length > 4 ? args[4] : "1")}",
+];
 int rounds = args.Length > 3 ? int.Parse(args[3]) : 12;
 (string Name, string Recipe, string[] Set)[] arms =
 [
@@ -21,10 +29,17 @@ int rounds = args.Length > 3 ? int.Parse(args[3]) : 12;
 ];
 string folder = Directory.CreateTempSubdirectory("saltern-steps-").FullName;
 var times = arms.ToDictionary(arm => arm.Name, _ => new List<double>());
-TrainingRun[] runs = [.. arms.Select(arm => TrainingRun.Open(
-    RecipeReader.Read<RunConfig>($"recipes/{arm.Recipe}.yaml", [.. common, .. arm.Set]),
-    Path.Combine(folder, arm.Name),
-    new TrainingRunOptions { MatmulPeak = 1e11, OnStep = report => times[arm.Name].Add(report.Seconds) }))];
+TrainingRun[] runs =
+[
+    .. arms.Select(arm =>
+        TrainingRun.Open(
+            RecipeReader.Read<RunConfig>($"recipes/{arm.Recipe}.yaml", [.. common, .. arm.Set]),
+            Path.Combine(folder, arm.Name),
+            new TrainingRunOptions { MatmulPeak = 1e11, OnStep = report => times[arm.Name].Add(report.Seconds) }
+        )
+    ),
+];
+
 // The processor's time besides the clock's: another program's load stretches the clock, but hardly the processor's time of a single thread.
 var processor = arms.ToDictionary(arm => arm.Name, _ => new List<double>());
 const int StepsOfARound = 2;
@@ -42,7 +57,9 @@ for (int round = 0; round < rounds; round++)
 double plain = Median(times["plain"]);
 foreach ((string name, List<double> seconds) in times)
 {
-    Console.WriteLine($"{name,-8} median {1000 * Median(seconds),7:0.0} ms {Median(seconds) / plain:0.000} of plain; processor {1000 * Median(processor[name]),7:0.0} ms {Median(processor[name]) / Median(processor["plain"]):0.000} of plain");
+    Console.WriteLine(
+        $"{name, -8} median {1000 * Median(seconds), 7:0.0} ms {Median(seconds) / plain:0.000} of plain; processor {1000 * Median(processor[name]), 7:0.0} ms {Median(processor[name]) / Median(processor["plain"]):0.000} of plain"
+    );
 }
 
 foreach (TrainingRun run in runs)

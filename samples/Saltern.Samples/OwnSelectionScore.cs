@@ -11,10 +11,39 @@ internal static class OwnSelectionScore
     public static void Run(string folder)
     {
         RunConfig salt = SampleRecipes.Salt(folder);
-        TeachRun.Run(new TeachRequest { Teacher = $"{folder}/teacher", Recipe = salt, Mode = CacheMode.Scores, Out = $"{folder}/scores", Threads = 1 }, Console.WriteLine);
-        var score = new OwnScore("between 1 and 4 nats", labels => labels.Nll.Length == 0 ? null : labels.Nll.Count(nll => nll is > 1 and < 4) / (double)labels.Nll.Length);
-        SelectionReport chosen = SelectionRun.Run($"{folder}/scores", null, new SelectionRule { Share = 0.33 }, $"{folder}/selection", score);
-        Console.WriteLine($"{chosen.Manifest.Chosen} of {chosen.Manifest.Scored} samples by \"{chosen.Manifest.OwnScore}\"");
-        TrainFromCSharp.Train(salt with { Name = "own-score", Selection = new SelectionConfig { Path = $"{folder}/selection" } }, folder);
+        TeachRun.Run(
+            new TeachRequest
+            {
+                Teacher = $"{folder}/teacher",
+                Recipe = salt,
+                Mode = CacheMode.Scores,
+                Out = $"{folder}/scores",
+                Threads = 1,
+            },
+            Console.WriteLine
+        );
+        var score = new OwnScore(
+            "between 1 and 4 nats",
+            labels =>
+                labels.Nll.Length == 0 ? null : labels.Nll.Count(nll => nll is > 1 and < 4) / (double)labels.Nll.Length
+        );
+        SelectionReport chosen = SelectionRun.Run(
+            $"{folder}/scores",
+            null,
+            new SelectionRule { Share = 0.33 },
+            $"{folder}/selection",
+            score
+        );
+        Console.WriteLine(
+            $"{chosen.Manifest.Chosen} of {chosen.Manifest.Scored} samples by \"{chosen.Manifest.OwnScore}\""
+        );
+        TrainFromCSharp.Train(
+            salt with
+            {
+                Name = "own-score",
+                Selection = new SelectionConfig { Path = $"{folder}/selection" },
+            },
+            folder
+        );
     }
 }

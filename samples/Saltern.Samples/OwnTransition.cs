@@ -10,8 +10,17 @@ internal sealed class OwnTransition(TransitionContext run) : StepwiseTransition(
 
     // NaN before the first step: nothing is known of the gap yet.
     public override double WeightAt(int step) =>
-        double.IsNaN(Gap) ? run.Distillation.Weight : Gap < 0.1 ? 0 : Math.Min(run.Distillation.Weight, Gap);
+        double.IsNaN(Gap) ? run.Distillation.Weight
+        : Gap < 0.1 ? 0
+        : Math.Min(run.Distillation.Weight, Gap);
 
-    public static void Run(string folder) => TrainFromCSharp.Train(
-        SampleRecipes.Salt(folder) with { Name = "own-transition" }, folder, new TrainingRunOptions { Transition = run => new OwnTransition(run), Log = Console.WriteLine });
+    public static void Run(string folder) =>
+        TrainFromCSharp.Train(
+            SampleRecipes.Salt(folder) with
+            {
+                Name = "own-transition",
+            },
+            folder,
+            new TrainingRunOptions { Transition = run => new OwnTransition(run), Log = Console.WriteLine }
+        );
 }

@@ -12,18 +12,26 @@ internal static class TrainFromCSharp
     public static void Run(string folder)
     {
         TextDocument[] text = [.. GeneratedText.Generate(seed: 1, bytes: 400_000)];
-        BpeTokenizer tokenizer = BpeTrainer.Train(text.Select(document => document.Text), new BpeTrainerOptions { VocabularySize = 512 });
+        BpeTokenizer tokenizer = BpeTrainer.Train(
+            text.Select(document => document.Text),
+            new BpeTrainerOptions { VocabularySize = 512 }
+        );
         DatasetBuilder.Build(text, null, tokenizer, $"{folder}/data", new DatasetBuilderOptions { ValidPercent = 10 });
 
         Train(SampleRecipes.Teacher(folder), folder);
-        RunRecord baseline = Train(SampleRecipes.Baseline(folder), folder), salt = Train(SampleRecipes.Salt(folder), folder);
+        RunRecord baseline = Train(SampleRecipes.Baseline(folder), folder),
+            salt = Train(SampleRecipes.Salt(folder), folder);
         Console.WriteLine(VerdictText.Write(Verdict.Compute([baseline], [salt])));
     }
 
     /// <summary>Trains a recipe to its end and reads back what the run says of itself.</summary>
     public static RunRecord Train(RunConfig recipe, string folder, TrainingRunOptions? options = null)
     {
-        using TrainingRun run = TrainingRun.Open(recipe, $"{folder}/{recipe.Name}", options ?? new TrainingRunOptions { Log = Console.WriteLine });
+        using TrainingRun run = TrainingRun.Open(
+            recipe,
+            $"{folder}/{recipe.Name}",
+            options ?? new TrainingRunOptions { Log = Console.WriteLine }
+        );
         run.Continue(recipe.Training.Steps, CancellationToken.None);
         Console.WriteLine($"{recipe.Name}: {run.Finish().Final!.Loss:0.000} nats per token");
         return RunRecord.Load(run.Folder.Path);

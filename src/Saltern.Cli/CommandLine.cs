@@ -12,12 +12,21 @@ namespace Saltern.Cli;
 public static class CommandLine
 {
     // The verbs that share their work out over the processes that a launcher started.
-    private static readonly string[] AcrossRanks = [PrepareCommand.Name, TeachCommand.Name, TrainCommand.Name, EvalCommand.Name, NcclCheckCommand.Name];
+    private static readonly string[] AcrossRanks =
+    [
+        PrepareCommand.Name,
+        TeachCommand.Name,
+        TrainCommand.Name,
+        EvalCommand.Name,
+        NcclCheckCommand.Name,
+    ];
 
     /// <summary>The verbs with their options, for running and for parsing.</summary>
     public static RootCommand Create()
     {
-        var root = new RootCommand("Trains a large language model with the help of a small one (SALT, arXiv:2410.18779).")
+        var root = new RootCommand(
+            "Trains a large language model with the help of a small one (SALT, arXiv:2410.18779)."
+        )
         {
             DemoCommand.Create(),
             TokenizerCommand.Create(),
@@ -57,15 +66,23 @@ public static class CommandLine
         }
 
         LaunchedProcess launch = RankProcess.Launch;
-        if (launch.Size > 1 && !AcrossRanks.Contains(parsed.CommandResult.Command.Name) && !args.Contains(BenchCommand.RanksOption))
+        if (
+            launch.Size > 1
+            && !AcrossRanks.Contains(parsed.CommandResult.Command.Name)
+            && !args.Contains(BenchCommand.RanksOption)
+        )
         {
             // Otherwise N processes would do the same work, into the same files.
-            Console.Error.WriteLine($"{launch.LauncherName} started {launch.Size} processes, but '{parsed.CommandResult.Command.Name}' runs in one. Across ranks work: {string.Join(", ", AcrossRanks.Except([NcclCheckCommand.Name]))}.");
+            Console.Error.WriteLine(
+                $"{launch.LauncherName} started {launch.Size} processes, but '{parsed.CommandResult.Command.Name}' runs in one. Across ranks work: {string.Join(", ", AcrossRanks.Except([NcclCheckCommand.Name]))}."
+            );
             return ExitCode.WrongUsage;
         }
 
         // Signals are ours (Interruption): a checkpoint may take longer than the library's grace period.
-        return parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
+        return parsed.Invoke(
+            new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }
+        );
     }
 
     private static void ReportErrors(ParseResult parsed, IReadOnlyList<UnknownOption> unknown)
@@ -83,7 +100,9 @@ public static class CommandLine
         }
         else if (misspelt is not null)
         {
-            Console.Error.WriteLine($"'{misspelt}' is not a command of '{PathOf(command)}'.{WordSuggestion.Sentence(misspelt, command.Subcommands.Select(known => known.Name))}");
+            Console.Error.WriteLine(
+                $"'{misspelt}' is not a command of '{PathOf(command)}'.{WordSuggestion.Sentence(misspelt, command.Subcommands.Select(known => known.Name))}"
+            );
         }
         else
         {
@@ -97,5 +116,7 @@ public static class CommandLine
     }
 
     private static string PathOf(Command command) =>
-        command.Parents.OfType<Command>().FirstOrDefault() is { } parent ? $"{PathOf(parent)} {command.Name}" : "saltern";
+        command.Parents.OfType<Command>().FirstOrDefault() is { } parent
+            ? $"{PathOf(parent)} {command.Name}"
+            : "saltern";
 }

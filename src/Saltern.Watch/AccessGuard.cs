@@ -35,10 +35,17 @@ internal sealed class AccessGuard(RequestDelegate next, WatchOptions options)
 
         if (IPAddress.IsLoopback(options.Address) && !IsLoopbackName(request.Host.Host))
         {
-            return Refuse(context, StatusCodes.Status403Forbidden, $"Open http://{options.Address}:{context.Connection.LocalPort} instead: other names of this machine are not served.");
+            return Refuse(
+                context,
+                StatusCodes.Status403Forbidden,
+                $"Open http://{options.Address}:{context.Connection.LocalPort} instead: other names of this machine are not served."
+            );
         }
 
-        if (request.Headers.Origin is [{ } origin] && !(Uri.TryCreate(origin, UriKind.Absolute, out Uri? from) && from.Authority == request.Host.Value))
+        if (
+            request.Headers.Origin is [{ } origin]
+            && !(Uri.TryCreate(origin, UriKind.Absolute, out Uri? from) && from.Authority == request.Host.Value)
+        )
         {
             return Refuse(context, StatusCodes.Status403Forbidden, "Another page's script may not look here.");
         }
@@ -50,20 +57,31 @@ internal sealed class AccessGuard(RequestDelegate next, WatchOptions options)
 
         if (request.Query[TokenName] is [{ } given] && Same(given, token))
         {
-            context.Response.Cookies.Append(CookieName, token, new CookieOptions { HttpOnly = true, SameSite = SameSiteMode.Strict });
+            context.Response.Cookies.Append(
+                CookieName,
+                token,
+                new CookieOptions { HttpOnly = true, SameSite = SameSiteMode.Strict }
+            );
             // Away from the address line, where it would be copied and photographed.
             context.Response.Redirect("/");
             return Task.CompletedTask;
         }
 
-        return request.Cookies[CookieName] is { } cookie && Same(cookie, token) ? next(context)
-            : Refuse(context, StatusCodes.Status401Unauthorized, "Open the address that `saltern watch` printed, with its token.");
+        return request.Cookies[CookieName] is { } cookie && Same(cookie, token)
+            ? next(context)
+            : Refuse(
+                context,
+                StatusCodes.Status401Unauthorized,
+                "Open the address that `saltern watch` printed, with its token."
+            );
     }
 
     private static bool IsLoopbackName(string host) =>
-        host.Equals("localhost", StringComparison.OrdinalIgnoreCase) || (IPAddress.TryParse(host.Trim('[', ']'), out IPAddress? address) && IPAddress.IsLoopback(address));
+        host.Equals("localhost", StringComparison.OrdinalIgnoreCase)
+        || (IPAddress.TryParse(host.Trim('[', ']'), out IPAddress? address) && IPAddress.IsLoopback(address));
 
-    private static bool Same(string given, string token) => CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(given), Encoding.UTF8.GetBytes(token));
+    private static bool Same(string given, string token) =>
+        CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(given), Encoding.UTF8.GetBytes(token));
 
     private static Task Refuse(HttpContext context, int status, string message)
     {

@@ -13,7 +13,14 @@ public readonly record struct ChartPoint(int Step, double X, double Value);
 /// <param name="Points">By step.</param>
 /// <param name="Panel">Index of the panel, from the top.</param>
 /// <param name="OnRight">Whether the panel's right axis measures it.</param>
-public sealed record ChartLine(string Name, string Colour, string Dash, IReadOnlyList<ChartPoint> Points, int Panel = 0, bool OnRight = false);
+public sealed record ChartLine(
+    string Name,
+    string Colour,
+    string Dash,
+    IReadOnlyList<ChartPoint> Points,
+    int Panel = 0,
+    bool OnRight = false
+);
 
 /// <summary>One panel: axes of their own over the shared axis.</summary>
 /// <param name="Title">Quantity and unit of the left axis.</param>
@@ -21,7 +28,13 @@ public sealed record ChartLine(string Name, string Colour, string Dash, IReadOnl
 /// <param name="Height">Share of the chart's height beside that of the other panels.</param>
 /// <param name="SkipsFirstFall">Whether the axis covers what comes after the first tenth of the axis only: a loss falls tenfold there.</param>
 /// <param name="Level">A horizontal line; null for none.</param>
-public sealed record ChartPanel(string Title, string? RightTitle = null, double Height = 1, bool SkipsFirstFall = false, double? Level = null);
+public sealed record ChartPanel(
+    string Title,
+    string? RightTitle = null,
+    double Height = 1,
+    bool SkipsFirstFall = false,
+    double? Level = null
+);
 
 /// <summary>A vertical mark.</summary>
 /// <param name="X">Where.</param>

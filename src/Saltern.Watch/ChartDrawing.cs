@@ -33,7 +33,12 @@ internal static class ChartDrawing
                     X = [.. points.Select(point => (object)point.X)],
                     Y = [.. points.Select(point => (object)point.Value)],
                     Mode = alone ? ModeFlag.Markers : ModeFlag.Lines,
-                    Line = new Line { Color = line.Colour, Dash = line.Dash, Width = 1.8m },
+                    Line = new Line
+                    {
+                        Color = line.Colour,
+                        Dash = line.Dash,
+                        Width = 1.8m,
+                    },
                     Marker = new Marker { Color = line.Colour, Size = 6 },
                     XAxis = "x",
                     YAxis = AxisName(line.OnRight ? rightAxes[line.Panel] : line.Panel),
@@ -47,38 +52,48 @@ internal static class ChartDrawing
     public static Layout Layout(Chart chart)
     {
         int[] rightAxes = RightAxes(chart);
-        double total = chart.Panels.Sum(panel => panel.Height), room = 1 - PanelGap * (chart.Panels.Count - 1), top = 1;
-        List<YAxis> left = [], right = [];
-        List<Shape> shapes = [.. chart.Marks.Select(mark => Line(mark.Colour, "dot", mark.X, mark.X, 0, 1, "x", "paper"))];
+        double total = chart.Panels.Sum(panel => panel.Height),
+            room = 1 - PanelGap * (chart.Panels.Count - 1),
+            top = 1;
+        List<YAxis> left = [],
+            right = [];
+        List<Shape> shapes =
+        [
+            .. chart.Marks.Select(mark => Line(mark.Colour, "dot", mark.X, mark.X, 0, 1, "x", "paper")),
+        ];
         for (int i = 0; i < chart.Panels.Count; i++)
         {
             ChartPanel panel = chart.Panels[i];
             double bottom = Math.Max(0, top - room * panel.Height / total);
-            left.Add(new YAxis
-            {
-                Title = new YTitle { Text = panel.Title, Standoff = 6 },
-                Domain = [bottom, top],
-                AutoMargin = Plotly.Blazor.LayoutLib.YAxisLib.AutoMarginFlag.True,
-                ZeroLine = false,
-                Range = panel.SkipsFirstFall ? Range(chart, i) : null,
+            left.Add(
+                new YAxis
+                {
+                    Title = new YTitle { Text = panel.Title, Standoff = 6 },
+                    Domain = [bottom, top],
+                    AutoMargin = Plotly.Blazor.LayoutLib.YAxisLib.AutoMarginFlag.True,
+                    ZeroLine = false,
+                    Range = panel.SkipsFirstFall ? Range(chart, i) : null,
 
-                // Two axes of one panel begin at the same zero; else a weight that has hardly moved yet looks as if it fell.
-                RangeMode = panel.RightTitle is null ? null : Plotly.Blazor.LayoutLib.YAxisLib.RangeModeEnum.ToZero,
-                NTicks = 6,
-            });
+                    // Two axes of one panel begin at the same zero; else a weight that has hardly moved yet looks as if it fell.
+                    RangeMode = panel.RightTitle is null ? null : Plotly.Blazor.LayoutLib.YAxisLib.RangeModeEnum.ToZero,
+                    NTicks = 6,
+                }
+            );
             if (panel.RightTitle is { } title)
             {
-                right.Add(new YAxis
-                {
-                    Title = new YTitle { Text = title, Standoff = 6 },
-                    Overlaying = AxisName(i),
-                    Side = Plotly.Blazor.LayoutLib.YAxisLib.SideEnum.Right,
-                    AutoMargin = Plotly.Blazor.LayoutLib.YAxisLib.AutoMarginFlag.True,
-                    ShowGrid = false,
-                    ZeroLine = false,
-                    RangeMode = Plotly.Blazor.LayoutLib.YAxisLib.RangeModeEnum.ToZero,
-                    NTicks = 4,
-                });
+                right.Add(
+                    new YAxis
+                    {
+                        Title = new YTitle { Text = title, Standoff = 6 },
+                        Overlaying = AxisName(i),
+                        Side = Plotly.Blazor.LayoutLib.YAxisLib.SideEnum.Right,
+                        AutoMargin = Plotly.Blazor.LayoutLib.YAxisLib.AutoMarginFlag.True,
+                        ShowGrid = false,
+                        ZeroLine = false,
+                        RangeMode = Plotly.Blazor.LayoutLib.YAxisLib.RangeModeEnum.ToZero,
+                        NTicks = 4,
+                    }
+                );
             }
 
             if (panel.Level is { } level)
@@ -98,7 +113,14 @@ internal static class ChartDrawing
             PaperBgColor = "rgba(0,0,0,0)",
             PlotBgColor = "rgba(0,0,0,0)",
             Font = new Font { Size = 12, Family = "system-ui, sans-serif" },
-            Margin = new Margin { L = 8, R = 12, T = 8, B = 8, AutoExpand = true },
+            Margin = new Margin
+            {
+                L = 8,
+                R = 12,
+                T = 8,
+                B = 8,
+                AutoExpand = true,
+            },
             XAxis =
             [
                 new XAxis
@@ -128,20 +150,36 @@ internal static class ChartDrawing
         return [.. chart.Panels.Select(panel => panel.RightTitle is null ? -1 : next++)];
     }
 
-    private static string AxisName(int index) => index == 0 ? "y" : string.Create(CultureInfo.InvariantCulture, $"y{index + 1}");
+    private static string AxisName(int index) =>
+        index == 0 ? "y" : string.Create(CultureInfo.InvariantCulture, $"y{index + 1}");
 
-    private static Shape Line(string colour, string dash, object x0, object x1, object y0, object y1, string xRef, string yRef) => new()
-    {
-        Type = Plotly.Blazor.LayoutLib.ShapeLib.TypeEnum.Line,
-        X0 = x0,
-        X1 = x1,
-        Y0 = y0,
-        Y1 = y1,
-        XRef = xRef,
-        YRef = yRef,
-        Layer = Plotly.Blazor.LayoutLib.ShapeLib.LayerEnum.Below,
-        Line = new ShapeLine { Color = colour, Dash = dash, Width = 1.2m },
-    };
+    private static Shape Line(
+        string colour,
+        string dash,
+        object x0,
+        object x1,
+        object y0,
+        object y1,
+        string xRef,
+        string yRef
+    ) =>
+        new()
+        {
+            Type = Plotly.Blazor.LayoutLib.ShapeLib.TypeEnum.Line,
+            X0 = x0,
+            X1 = x1,
+            Y0 = y0,
+            Y1 = y1,
+            XRef = xRef,
+            YRef = yRef,
+            Layer = Plotly.Blazor.LayoutLib.ShapeLib.LayerEnum.Below,
+            Line = new ShapeLine
+            {
+                Color = colour,
+                Dash = dash,
+                Width = 1.2m,
+            },
+        };
 
     private static List<object>? Range(Chart chart, int panelIndex)
     {
@@ -152,7 +190,10 @@ internal static class ChartDrawing
         }
 
         double first = lines.Max(line => line.Points[^1].X) / 10;
-        List<double> values = [.. lines.SelectMany(line => line.Points).Where(point => point.X >= first).Select(point => point.Value)];
+        List<double> values =
+        [
+            .. lines.SelectMany(line => line.Points).Where(point => point.X >= first).Select(point => point.Value),
+        ];
         if (chart.Panels[panelIndex].Level is { } level)
         {
             values.Add(level);

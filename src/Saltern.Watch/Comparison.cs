@@ -34,21 +34,30 @@ public sealed record Comparison
     public double? FlopsSaved { get; init; }
 
     /// <summary>Whether a teacher still shapes the loss: what it leads by then mostly goes when it leaves (docs/method.md).</summary>
-    public bool TeacherStillOn => Run.State != RunState.Finished && Run.SwitchStep is null && Run.Last("train/weight") is not 0;
+    public bool TeacherStillOn =>
+        Run.State != RunState.Finished && Run.SwitchStep is null && Run.Last("train/weight") is not 0;
 
     /// <summary>Pairs each run with a teacher with the baseline of its seed: of several that with the most planned steps.</summary>
     public static IReadOnlyList<Comparison> Of(IReadOnlyList<RunView> runs) =>
-        [.. from run in runs
+        [
+            .. from run in runs
             where run.IsDistilled && run.Curve.Count > 0
-            let baseline = runs.Where(other => !other.IsDistilled && other.Seed == run.Seed && other.Curve.Count > 0).MaxBy(other => other.PlannedSteps)
+            let baseline = runs.Where(other => !other.IsDistilled && other.Seed == run.Seed && other.Curve.Count > 0)
+                .MaxBy(other => other.PlannedSteps)
             where baseline is not null
-            select Of(baseline, run)];
+            select Of(baseline, run),
+        ];
 
     /// <summary>Compares two runs; both have been evaluated.</summary>
     public static Comparison Of(RunView baseline, RunView run)
     {
         Dictionary<int, double> own = baseline.Curve.ToDictionary(point => point.Step, point => point.Value);
-        List<(int Step, double Value)> gap = [.. run.Curve.Where(point => own.ContainsKey(point.Step)).Select(point => (point.Step, point.Value - own[point.Step]))];
+        List<(int Step, double Value)> gap =
+        [
+            .. run
+                .Curve.Where(point => own.ContainsKey(point.Step))
+                .Select(point => (point.Step, point.Value - own[point.Step])),
+        ];
         double? target = baseline.State == RunState.Finished ? baseline.Curve[^1].Value : null;
         Crossing? reached = target is { } level ? Crossing.Find(run.Curve, level) : null;
         Crossing? baselineCrossing = target is { } last ? Crossing.Find(baseline.Curve, last) : null;
@@ -60,12 +69,27 @@ public sealed record Comparison
             Target = target,
             Reached = reached,
             BaselineSteps = baselineCrossing?.Steps,
-            ProjectedSteps = reached is null && run.State != RunState.Finished && target is { } goal && gap is [.., { Value: < 0 } now] ? Project(baseline.Curve, now, goal) : null,
+            ProjectedSteps =
+                reached is null
+                && run.State != RunState.Finished
+                && target is { } goal
+                && gap is [.., { Value: < 0 } now]
+                    ? Project(baseline.Curve, now, goal)
+                    : null,
             FlopsSaved = 1 - reached?.Flops / baselineCrossing?.Flops,
         };
     }
 
     /// <summary>The baseline's curve from now on, lowered by the gap, crosses the target.</summary>
     private static double? Project(IReadOnlyList<CurvePoint> baseline, (int Step, double Value) gap, double target) =>
-        Crossing.Find([.. baseline.Where(point => point.Step >= gap.Step).Select(point => point with { Value = point.Value + gap.Value })], target)?.Steps;
+        Crossing
+            .Find(
+                [
+                    .. baseline
+                        .Where(point => point.Step >= gap.Step)
+                        .Select(point => point with { Value = point.Value + gap.Value }),
+                ],
+                target
+            )
+            ?.Steps;
 }

@@ -17,12 +17,17 @@ internal static class EmbeddedFiles
         var tag = new EntityTagHeaderValue($"\"{assembly.ManifestModule.ModuleVersionId:N}\"");
         foreach (string name in assembly.GetManifestResourceNames())
         {
-            string type = name.EndsWith(".css", StringComparison.Ordinal) ? "text/css; charset=utf-8" : "text/javascript; charset=utf-8";
-            routes.MapGet("/" + name, (HttpContext context) =>
-            {
-                context.Response.Headers.CacheControl = "no-cache";
-                return Results.Stream(assembly.GetManifestResourceStream(name)!, type, entityTag: tag);
-            });
+            string type = name.EndsWith(".css", StringComparison.Ordinal)
+                ? "text/css; charset=utf-8"
+                : "text/javascript; charset=utf-8";
+            routes.MapGet(
+                "/" + name,
+                (HttpContext context) =>
+                {
+                    context.Response.Headers.CacheControl = "no-cache";
+                    return Results.Stream(assembly.GetManifestResourceStream(name)!, type, entityTag: tag);
+                }
+            );
         }
     }
 }

@@ -34,7 +34,9 @@ internal sealed class LiveRun(string folder)
             ReadDocuments();
             if (_tail.Poll())
             {
-                _series = _tail.Table.Steps.SelectMany(step => _tail.Table.Row(step).Select(value => value.Key)).Distinct()
+                _series = _tail
+                    .Table.Steps.SelectMany(step => _tail.Table.Row(step).Select(value => value.Key))
+                    .Distinct()
                     .ToDictionary(name => name, _tail.Table.Series);
                 _curve = _tail.Table.Curve(VerdictMetric.Loss.Series);
             }
@@ -61,26 +63,41 @@ internal sealed class LiveRun(string folder)
         int planned = _result?.PlannedSteps ?? Number("training.steps");
         DateTime? written = steps.Count > 0 ? File.GetLastWriteTimeUtc(Path.Combine(folder, "metrics.jsonl")) : null;
         double? secondsPerStep = SecondsPerStep();
-        RunState state = _result is not null ? RunState.Finished
+        RunState state =
+            _result is not null ? RunState.Finished
             : written is not { } last ? RunState.Waiting
-            : now - last < PatienceAfter(secondsPerStep) ? RunState.Running : RunState.Quiet;
+            : now - last < PatienceAfter(secondsPerStep) ? RunState.Running
+            : RunState.Quiet;
         return new RunView
         {
             Folder = folder,
-            Name = _result?.Name ?? _recipe.GetValueOrDefault("name") ?? Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder))),
+            Name =
+                _result?.Name
+                ?? _recipe.GetValueOrDefault("name")
+                ?? Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder))),
             Seed = _result?.Seed ?? Number("seed"),
-            IsDistilled = _result?.Teacher is not null || _recipe.ContainsKey("teacher.path") || Any("train/weight", value => value > 0),
+            IsDistilled =
+                _result?.Teacher is not null
+                || _recipe.ContainsKey("teacher.path")
+                || Any("train/weight", value => value > 0),
             State = state,
             Silence = now - written,
             Step = step,
             PlannedSteps = planned,
-            TimeLeft = state == RunState.Finished || secondsPerStep is not { } pace || planned <= step ? null : TimeSpan.FromSeconds(pace * (planned - step)),
-            SwitchStep = _result?.Stage1EndStep ?? (_series.GetValueOrDefault("event/stage1_end") is [.., var end] ? (int)end.Value : null),
+            TimeLeft =
+                state == RunState.Finished || secondsPerStep is not { } pace || planned <= step
+                    ? null
+                    : TimeSpan.FromSeconds(pace * (planned - step)),
+            SwitchStep =
+                _result?.Stage1EndStep
+                ?? (_series.GetValueOrDefault("event/stage1_end") is [.., var end] ? (int)end.Value : null),
             Series = _series,
             Curve = _curve,
             Checkpoints = checkpoints,
             Result = _result,
-            Samples = _result is { TextSamples.Count: > 0 } ? new RunSamples { Step = _result.Steps, Samples = _result.TextSamples } : _samples,
+            Samples = _result is { TextSamples.Count: > 0 }
+                ? new RunSamples { Step = _result.Steps, Samples = _result.TextSamples }
+                : _samples,
             Problem = problem,
         };
     }
@@ -103,8 +120,14 @@ internal sealed class LiveRun(string folder)
 
     private void ReadDocuments()
     {
-        string recipe = Path.Combine(folder, "recipe.yaml"), result = Path.Combine(folder, "result.json"), samples = Path.Combine(folder, RunSamples.FileName);
-        (DateTime Recipe, DateTime Result, DateTime Samples) written = (File.GetLastWriteTimeUtc(recipe), File.GetLastWriteTimeUtc(result), File.GetLastWriteTimeUtc(samples));
+        string recipe = Path.Combine(folder, "recipe.yaml"),
+            result = Path.Combine(folder, "result.json"),
+            samples = Path.Combine(folder, RunSamples.FileName);
+        (DateTime Recipe, DateTime Result, DateTime Samples) written = (
+            File.GetLastWriteTimeUtc(recipe),
+            File.GetLastWriteTimeUtc(result),
+            File.GetLastWriteTimeUtc(samples)
+        );
         if (written.Recipe != _read.Recipe)
         {
             _recipe = Text(recipe) is { } yaml ? RecipeKeys.Flatten(yaml) : new Dictionary<string, string>();
@@ -128,22 +151,37 @@ internal sealed class LiveRun(string folder)
         var file = new FileInfo(path);
         return !file.Exists ? null
             : file.Length <= LargestDocument ? File.ReadAllText(path)
-            : throw new DataFormatException($"{path}: {file.Length:N0} bytes, at most {LargestDocument:N0} are read. This is not a file of a run; leave it out.");
+            : throw new DataFormatException(
+                $"{path}: {file.Length:N0} bytes, at most {LargestDocument:N0} are read. This is not a file of a run; leave it out."
+            );
     }
 
     private CheckpointView[] Checkpoints()
     {
         var store = new CheckpointStore(folder);
-        return [.. store.Steps().Select(step =>
-        {
-            var checkpoint = new DirectoryInfo(store.PathOf(step));
-            // The manifest is written last: with it the checkpoint is whole. One may be removed while it is looked at.
-            var manifest = new FileInfo(Path.Combine(checkpoint.FullName, "manifest.json"));
-            return new CheckpointView(step, checkpoint.Exists ? checkpoint.EnumerateFiles().Sum(file => file.Length) : 0, manifest.Exists ? manifest.LastWriteTimeUtc : null);
-        })];
+        return
+        [
+            .. store
+                .Steps()
+                .Select(step =>
+                {
+                    var checkpoint = new DirectoryInfo(store.PathOf(step));
+                    // The manifest is written last: with it the checkpoint is whole. One may be removed while it is looked at.
+                    var manifest = new FileInfo(Path.Combine(checkpoint.FullName, "manifest.json"));
+                    return new CheckpointView(
+                        step,
+                        checkpoint.Exists ? checkpoint.EnumerateFiles().Sum(file => file.Length) : 0,
+                        manifest.Exists ? manifest.LastWriteTimeUtc : null
+                    );
+                }),
+        ];
     }
 
-    private bool Any(string name, Func<double, bool> holds) => _series.TryGetValue(name, out var points) && points.Any(point => holds(point.Value));
+    private bool Any(string name, Func<double, bool> holds) =>
+        _series.TryGetValue(name, out var points) && points.Any(point => holds(point.Value));
 
-    private int Number(string key) => int.TryParse(_recipe.GetValueOrDefault(key), NumberStyles.None, CultureInfo.InvariantCulture, out int number) ? number : 0;
+    private int Number(string key) =>
+        int.TryParse(_recipe.GetValueOrDefault(key), NumberStyles.None, CultureInfo.InvariantCulture, out int number)
+            ? number
+            : 0;
 }

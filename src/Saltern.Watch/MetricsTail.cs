@@ -42,7 +42,7 @@ internal sealed class MetricsTail(string path)
         file.Position = _position;
         var line = new List<byte>();
         byte[] chunk = new byte[1 << 16];
-        for (int count; (count = file.Read(chunk)) > 0;)
+        for (int count; (count = file.Read(chunk)) > 0; )
         {
             ReadOnlySpan<byte> rest = chunk.AsSpan(0, count);
             for (int end; (end = rest.IndexOf((byte)'\n')) >= 0; rest = rest[(end + 1)..])
@@ -57,7 +57,9 @@ internal sealed class MetricsTail(string path)
             line.AddRange(rest);
             if (line.Count > LongestLine)
             {
-                throw new DataFormatException($"{path}: no line feed within {LongestLine:N0} bytes. This is not a metrics file; leave this run out.");
+                throw new DataFormatException(
+                    $"{path}: no line feed within {LongestLine:N0} bytes. This is not a metrics file; leave this run out."
+                );
             }
         }
 
@@ -99,7 +101,8 @@ internal sealed class MetricsTail(string path)
 
         file.Position = _position - _remembered.Length;
         byte[] found = new byte[_remembered.Length];
-        return file.ReadAtLeast(found, found.Length, throwOnEndOfStream: false) == found.Length && found.AsSpan().SequenceEqual(_remembered);
+        return file.ReadAtLeast(found, found.Length, throwOnEndOfStream: false) == found.Length
+            && found.AsSpan().SequenceEqual(_remembered);
     }
 
     private void Remember(FileStream file)

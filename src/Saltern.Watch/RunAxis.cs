@@ -20,37 +20,41 @@ public enum RunAxis
 internal static class RunAxes
 {
     /// <summary>Name of the logged values behind an axis (docs/notation.md); null for the steps themselves.</summary>
-    public static string? Series(RunAxis axis) => axis switch
-    {
-        RunAxis.Tokens => "tokens",
-        RunAxis.Seconds => "seconds",
-        RunAxis.Flops => "cost/flops",
-        _ => null,
-    };
+    public static string? Series(RunAxis axis) =>
+        axis switch
+        {
+            RunAxis.Tokens => "tokens",
+            RunAxis.Seconds => "seconds",
+            RunAxis.Flops => "cost/flops",
+            _ => null,
+        };
 
     /// <summary>Under the charts, and in the chooser.</summary>
-    public static string Title(RunAxis axis) => axis switch
-    {
-        RunAxis.Tokens => "tokens",
-        RunAxis.Seconds => "seconds in steps",
-        RunAxis.Flops => "FLOPs, the live teacher's included",
-        _ => "steps",
-    };
+    public static string Title(RunAxis axis) =>
+        axis switch
+        {
+            RunAxis.Tokens => "tokens",
+            RunAxis.Seconds => "seconds in steps",
+            RunAxis.Flops => "FLOPs, the live teacher's included",
+            _ => "steps",
+        };
 
     /// <summary>What is the same where two runs are compared: "at the same …".</summary>
-    public static string Unit(RunAxis axis) => axis switch
-    {
-        RunAxis.Tokens => "number of tokens",
-        RunAxis.Seconds => "time in steps",
-        RunAxis.Flops => "number of FLOPs",
-        _ => "step",
-    };
+    public static string Unit(RunAxis axis) =>
+        axis switch
+        {
+            RunAxis.Tokens => "number of tokens",
+            RunAxis.Seconds => "time in steps",
+            RunAxis.Flops => "number of FLOPs",
+            _ => "step",
+        };
 
     /// <summary>Form of the ticks, as d3-format has it.</summary>
-    public static string Ticks(RunAxis axis) => axis switch
-    {
-        RunAxis.Tokens => "~s",
-        RunAxis.Flops => "~s",
-        _ => ",d",
-    };
+    public static string Ticks(RunAxis axis) =>
+        axis switch
+        {
+            RunAxis.Tokens => "~s",
+            RunAxis.Flops => "~s",
+            _ => ",d",
+        };
 }

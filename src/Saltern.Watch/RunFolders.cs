@@ -18,13 +18,17 @@ public static class RunFolders
         {
             if (!Directory.Exists(path))
             {
-                throw new ConfigurationException($"{path}: there is no such folder. Name a folder that `saltern train` writes, or one that holds several.");
+                throw new ConfigurationException(
+                    $"{path}: there is no such folder. Name a folder that `saltern train` writes, or one that holds several."
+                );
             }
 
             List<string> found = [.. Inside(path, DeepestRun)];
             if (found.Count == 0)
             {
-                throw new ConfigurationException($"{path}: neither this folder nor those in it have a recipe.yaml or metrics.jsonl. Name a folder that `saltern train` writes, or one that holds several.");
+                throw new ConfigurationException(
+                    $"{path}: neither this folder nor those in it have a recipe.yaml or metrics.jsonl. Name a folder that `saltern train` writes, or one that holds several."
+                );
             }
 
             runs.AddRange(found);
@@ -34,7 +38,11 @@ public static class RunFolders
     }
 
     private static IEnumerable<string> Inside(string folder, int levels) =>
-        File.Exists(Path.Combine(folder, "metrics.jsonl")) || File.Exists(Path.Combine(folder, "recipe.yaml")) ? [folder]
+        File.Exists(Path.Combine(folder, "metrics.jsonl")) || File.Exists(Path.Combine(folder, "recipe.yaml"))
+            ? [folder]
         : levels == 0 ? []
-        : Directory.EnumerateDirectories(folder).Order(StringComparer.Ordinal).SelectMany(inner => Inside(inner, levels - 1));
+        : Directory
+            .EnumerateDirectories(folder)
+            .Order(StringComparer.Ordinal)
+            .SelectMany(inner => Inside(inner, levels - 1));
 }

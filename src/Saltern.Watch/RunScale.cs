@@ -5,7 +5,8 @@ namespace Saltern.Watch;
 internal sealed class RunScale(IReadOnlyList<(int Step, double Value)>? logged)
 {
     /// <summary>The axis of a run.</summary>
-    public static RunScale Of(RunView run, RunAxis axis) => new(RunAxes.Series(axis) is { } series ? run.Points(series) : null);
+    public static RunScale Of(RunView run, RunAxis axis) =>
+        new(RunAxes.Series(axis) is { } series ? run.Points(series) : null);
 
     /// <summary>Place of a step; null beyond what was logged.</summary>
     public double? At(int step)
@@ -15,7 +16,8 @@ internal sealed class RunScale(IReadOnlyList<(int Step, double Value)>? logged)
             return step;
         }
 
-        int low = 0, high = logged.Count;
+        int low = 0,
+            high = logged.Count;
         while (low < high)
         {
             int middle = (low + high) / 2;
@@ -27,13 +29,21 @@ internal sealed class RunScale(IReadOnlyList<(int Step, double Value)>? logged)
             return step == 0 ? 0 : null;
         }
 
-        (int Step, double Value) before = low > 0 ? logged[low - 1] : (0, 0.0), after = logged[low];
-        return after.Step == before.Step ? after.Value : before.Value + ((after.Value - before.Value) * (step - before.Step) / (after.Step - before.Step));
+        (int Step, double Value) before = low > 0 ? logged[low - 1] : (0, 0.0),
+            after = logged[low];
+        return after.Step == before.Step
+            ? after.Value
+            : before.Value + ((after.Value - before.Value) * (step - before.Step) / (after.Step - before.Step));
     }
 
     /// <summary>Values by step, put on the axis; those beyond what was logged are left out.</summary>
     public IReadOnlyList<ChartPoint> Place(IReadOnlyList<(int Step, double Value)> points) =>
-        [.. points.Select(point => (point.Step, X: At(point.Step), point.Value)).Where(point => point.X is not null).Select(point => new ChartPoint(point.Step, point.X!.Value, point.Value))];
+        [
+            .. points
+                .Select(point => (point.Step, X: At(point.Step), point.Value))
+                .Where(point => point.X is not null)
+                .Select(point => new ChartPoint(point.Step, point.X!.Value, point.Value)),
+        ];
 
     /// <summary>The value of a curve at a place between its points; null outside them.</summary>
     /// <param name="curve">In order of places.</param>
@@ -46,7 +56,10 @@ internal sealed class RunScale(IReadOnlyList<(int Step, double Value)>? logged)
             {
                 return curve[i].X == x ? curve[i].Value
                     : i == 0 ? null
-                    : curve[i - 1].Value + ((curve[i].Value - curve[i - 1].Value) * (x - curve[i - 1].X) / (curve[i].X - curve[i - 1].X));
+                    : curve[i - 1].Value
+                        + (
+                            (curve[i].Value - curve[i - 1].Value) * (x - curve[i - 1].X) / (curve[i].X - curve[i - 1].X)
+                        );
             }
         }
 

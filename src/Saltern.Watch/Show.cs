@@ -9,7 +9,15 @@ internal static class Show
     public const string Absent = "–";
 
     /// <summary>Four significant digits.</summary>
-    public static string Figure(double? value) => value is { } figure ? figure.ToString(Math.Abs(figure) is >= 1000 or 0 ? "N0" : Math.Abs(figure) < 1e-3 ? "0.00e0" : "0.####", CultureInfo.InvariantCulture) : Absent;
+    public static string Figure(double? value) =>
+        value is { } figure
+            ? figure.ToString(
+                Math.Abs(figure) is >= 1000 or 0 ? "N0"
+                    : Math.Abs(figure) < 1e-3 ? "0.00e0"
+                    : "0.####",
+                CultureInfo.InvariantCulture
+            )
+            : Absent;
 
     /// <summary>A loss in nats, or a difference of losses.</summary>
     public static string Nats(double? value) => value?.ToString("0.000", CultureInfo.InvariantCulture) ?? Absent;
@@ -18,19 +26,23 @@ internal static class Show
     public static string Count(double? value) => value?.ToString("N0", CultureInfo.InvariantCulture) ?? Absent;
 
     /// <summary>A share as per cent.</summary>
-    public static string Percent(double? share) => share is { } value ? string.Create(CultureInfo.InvariantCulture, $"{100 * value:0} %") : Absent;
+    public static string Percent(double? share) =>
+        share is { } value ? string.Create(CultureInfo.InvariantCulture, $"{100 * value:0} %") : Absent;
 
     /// <summary>Bytes in MiB or GiB.</summary>
     public static string Bytes(double bytes) =>
-        bytes >= 1L << 30 ? string.Create(CultureInfo.InvariantCulture, $"{bytes / (1L << 30):0.0} GiB") : string.Create(CultureInfo.InvariantCulture, $"{bytes / (1L << 20):0.0} MiB");
+        bytes >= 1L << 30
+            ? string.Create(CultureInfo.InvariantCulture, $"{bytes / (1L << 30):0.0} GiB")
+            : string.Create(CultureInfo.InvariantCulture, $"{bytes / (1L << 20):0.0} MiB");
 
     /// <summary>A time in its two largest units.</summary>
-    public static string Time(TimeSpan? time) => time switch
-    {
-        null => Absent,
-        { TotalDays: >= 1 } long_ => $"{(int)long_.TotalDays} d {long_.Hours} h",
-        { TotalHours: >= 1 } hours => $"{hours.Hours} h {hours.Minutes} min",
-        { TotalMinutes: >= 1 } minutes => $"{minutes.Minutes} min {minutes.Seconds} s",
-        { } seconds => $"{Math.Max(0, seconds.Seconds)} s",
-    };
+    public static string Time(TimeSpan? time) =>
+        time switch
+        {
+            null => Absent,
+            { TotalDays: >= 1 } long_ => $"{(int)long_.TotalDays} d {long_.Hours} h",
+            { TotalHours: >= 1 } hours => $"{hours.Hours} h {hours.Minutes} min",
+            { TotalMinutes: >= 1 } minutes => $"{minutes.Minutes} min {minutes.Seconds} s",
+            { } seconds => $"{Math.Max(0, seconds.Seconds)} s",
+        };
 }

@@ -29,23 +29,33 @@ public sealed class WatchServer : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(options);
         if (!IPAddress.IsLoopback(options.Address) && string.IsNullOrEmpty(options.Token))
         {
-            throw new ConfigurationException($"{options.Address} can be reached from other machines, so a token is needed. Give one, or listen on 127.0.0.1.");
+            throw new ConfigurationException(
+                $"{options.Address} can be reached from other machines, so a token is needed. Give one, or listen on 127.0.0.1."
+            );
         }
 
         // Empty: no settings from files of the working folder or from the environment may open another address.
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
-        {
-            kestrel.AddServerHeader = false;
-            kestrel.Listen(options.Address, options.Port);
-        });
+        builder
+            .WebHost.UseKestrelCore()
+            .ConfigureKestrel(kestrel =>
+            {
+                kestrel.AddServerHeader = false;
+                kestrel.Listen(options.Address, options.Port);
+            });
         // A port in use is told by the caller, in a sentence.
-        builder.Logging.SetMinimumLevel(LogLevel.Error).AddFilter("Microsoft.Extensions.Hosting", LogLevel.Critical).AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
+        builder
+            .Logging.SetMinimumLevel(LogLevel.Error)
+            .AddFilter("Microsoft.Extensions.Hosting", LogLevel.Critical)
+            .AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
         builder.Services.AddRoutingCore();
         // Keys that protect the page's own state live as long as the server: nothing is written to the user's folder.
         builder.Services.AddDataProtection().UseEphemeralDataProtectionProvider();
         builder.Services.AddRazorComponents().AddInteractiveServerComponents();
-        builder.Services.AddSingleton(options).AddSingleton<RunBoard>().AddHostedService(services => services.GetRequiredService<RunBoard>());
+        builder
+            .Services.AddSingleton(options)
+            .AddSingleton<RunBoard>()
+            .AddHostedService(services => services.GetRequiredService<RunBoard>());
 
         WebApplication application = builder.Build();
         application.UseMiddleware<AccessGuard>();
@@ -63,7 +73,10 @@ public sealed class WatchServer : IAsyncDisposable
             throw;
         }
 
-        string bound = application.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
+        string bound = application
+            .Services.GetRequiredService<IServer>()
+            .Features.Get<IServerAddressesFeature>()!
+            .Addresses.First();
         var address = new UriBuilder(bound);
         if (options.Address.Equals(IPAddress.Any) || options.Address.Equals(IPAddress.IPv6Any))
         {

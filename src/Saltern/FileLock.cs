@@ -11,7 +11,11 @@ internal static class FileLock
     /// <param name="mode">How it is opened.</param>
     /// <param name="options">Such as to delete it on closing.</param>
     /// <exception cref="IOException">It cannot be opened for another reason.</exception>
-    public static FileStream? TryTake(string path, FileMode mode = FileMode.OpenOrCreate, FileOptions options = FileOptions.None)
+    public static FileStream? TryTake(
+        string path,
+        FileMode mode = FileMode.OpenOrCreate,
+        FileOptions options = FileOptions.None
+    )
     {
         try
         {

@@ -5,15 +5,11 @@ public class SalternException : Exception
 {
     /// <summary>Creates the exception with a message that is shown to the user as it is.</summary>
     public SalternException(string message)
-        : base(message)
-    {
-    }
+        : base(message) { }
 
     /// <summary>Creates the exception with the error that caused it.</summary>
     public SalternException(string message, Exception innerException)
-        : base(message, innerException)
-    {
-    }
+        : base(message, innerException) { }
 }
 
 /// <summary>A recipe, option or combination of options is wrong.</summary>
@@ -28,9 +24,7 @@ public sealed class ConfigurationException : SalternException
 
     /// <summary>Creates the exception from a single problem.</summary>
     public ConfigurationException(string problem)
-        : this([problem])
-    {
-    }
+        : this([problem]) { }
 
     /// <summary>Every problem found, in the order of the file.</summary>
     public IReadOnlyList<string> Problems { get; }
@@ -41,15 +35,11 @@ public sealed class DataFormatException : SalternException
 {
     /// <summary>Creates the exception; name file, place, found and expected.</summary>
     public DataFormatException(string message)
-        : base(message)
-    {
-    }
+        : base(message) { }
 
     /// <summary>Creates the exception with the error that caused it.</summary>
     public DataFormatException(string message, Exception innerException)
-        : base(message, innerException)
-    {
-    }
+        : base(message, innerException) { }
 }
 
 /// <summary>A checkpoint cannot be written, found, verified or continued.</summary>
@@ -57,15 +47,11 @@ public sealed class CheckpointException : SalternException
 {
     /// <summary>Creates the exception; name the checkpoint and what is wrong with it.</summary>
     public CheckpointException(string message)
-        : base(message)
-    {
-    }
+        : base(message) { }
 
     /// <summary>Creates the exception with the error that caused it.</summary>
     public CheckpointException(string message, Exception innerException)
-        : base(message, innerException)
-    {
-    }
+        : base(message, innerException) { }
 }
 
 /// <summary>Training cannot go on: too many steps in a row had a non-finite loss or gradient.</summary>
@@ -73,9 +59,7 @@ public sealed class TrainingException : SalternException
 {
     /// <summary>Creates the exception; name step, loss, gradient norm and batch.</summary>
     public TrainingException(string message)
-        : base(message)
-    {
-    }
+        : base(message) { }
 }
 
 /// <summary>The ranks of a run cannot go on together: one is gone, hangs, or sees something else than the others.</summary>
@@ -83,7 +67,5 @@ public sealed class DistributedException : SalternException
 {
     /// <summary>Creates the exception; name the rank and what it was doing.</summary>
     public DistributedException(string message)
-        : base(message)
-    {
-    }
+        : base(message) { }
 }

@@ -31,7 +31,8 @@ internal static class SelfChecksum
     {
         ArgumentNullException.ThrowIfNull(json);
         string body = json.TrimEnd()[..^1].TrimEnd();
-        string before = body + Encoding.UTF8.GetString(Before), after = Encoding.UTF8.GetString(After);
+        string before = body + Encoding.UTF8.GetString(Before),
+            after = Encoding.UTF8.GetString(After);
         return before + Hash(before + new string('0', Digits) + after) + after;
     }
 
@@ -41,7 +42,9 @@ internal static class SelfChecksum
     {
         ArgumentNullException.ThrowIfNull(yaml);
         string before = Encoding.UTF8.GetString(LineBefore);
-        string body = yaml.StartsWith(before, StringComparison.Ordinal) ? yaml[(yaml.IndexOf('\n', StringComparison.Ordinal) + 1)..] : yaml;
+        string body = yaml.StartsWith(before, StringComparison.Ordinal)
+            ? yaml[(yaml.IndexOf('\n', StringComparison.Ordinal) + 1)..]
+            : yaml;
         return $"{before}{Hash(body)}\n{body}";
     }
 
@@ -62,8 +65,11 @@ internal static class SelfChecksum
             return "is damaged: the checksum in its first line is not whole";
         }
 
-        string found = Convert.ToHexStringLower(SHA256.HashData(file[body..])), expected = Encoding.ASCII.GetString(file.Slice(LineBefore.Length, Digits));
-        return found == expected ? null : $"has SHA-256 {found} below its first line, which says {expected}: it was changed or is damaged";
+        string found = Convert.ToHexStringLower(SHA256.HashData(file[body..])),
+            expected = Encoding.ASCII.GetString(file.Slice(LineBefore.Length, Digits));
+        return found == expected
+            ? null
+            : $"has SHA-256 {found} below its first line, which says {expected}: it was changed or is damaged";
     }
 
     /// <summary>What is wrong with a JSON file by its own checksum; null where nothing is, or where it has none.</summary>
@@ -71,19 +77,28 @@ internal static class SelfChecksum
     /// <returns>The end of a sentence that begins with the file's name.</returns>
     public static string? Problem(ReadOnlySpan<byte> file)
     {
-        int from = file.Length - TailLength, digits = from + Before.Length;
-        int differing = from < 0 ? int.MaxValue : Differing(file.Slice(from, Before.Length), Before) + Differing(file[(digits + Digits)..], After);
+        int from = file.Length - TailLength,
+            digits = from + Before.Length;
+        int differing =
+            from < 0
+                ? int.MaxValue
+                : Differing(file.Slice(from, Before.Length), Before) + Differing(file[(digits + Digits)..], After);
         if (differing > 0)
         {
             // Its own bytes are damaged, or it is not where it belongs: the file was cut by a byte, or has grown.
-            bool isThere = differing <= (Before.Length + After.Length) / DamagedShare || file[Math.Max(0, from - TailLength)..].IndexOf(Before[2..]) >= 0;
+            bool isThere =
+                differing <= (Before.Length + After.Length) / DamagedShare
+                || file[Math.Max(0, from - TailLength)..].IndexOf(Before[2..]) >= 0;
             return isThere ? "is damaged: the checksum at its end is not whole" : null;
         }
 
         byte[] zeros = file.ToArray();
         zeros.AsSpan(digits, Digits).Fill((byte)'0');
-        string found = Convert.ToHexStringLower(SHA256.HashData(zeros)), expected = Encoding.ASCII.GetString(file.Slice(digits, Digits));
-        return found == expected ? null : $"has SHA-256 {found}, expected {expected} as it says at its end: it was changed or is damaged";
+        string found = Convert.ToHexStringLower(SHA256.HashData(zeros)),
+            expected = Encoding.ASCII.GetString(file.Slice(digits, Digits));
+        return found == expected
+            ? null
+            : $"has SHA-256 {found}, expected {expected} as it says at its end: it was changed or is damaged";
     }
 
     /// <summary>Makes sure that a file agrees with its own checksum, where it has one.</summary>

@@ -43,12 +43,16 @@ public sealed class CompletionTests : IDisposable
         string[] words = line.Split(' ');
         string driver = $"""
             export PATH="{_folder}:$PATH"; cd '{_folder}'; source bash-script
-            COMP_LINE='{line}'; COMP_POINT={line.Length}; COMP_WORDS=({string.Join(' ', words.Select(word => $"'{word}'"))}); COMP_CWORD={words.Length - 1}
+            COMP_LINE='{line}'; COMP_POINT={line.Length}; COMP_WORDS=({string.Join(
+                ' ',
+                words.Select(word => $"'{word}'")
+            )}); COMP_CWORD={words.Length - 1}
             {(line == "saltern" ? "COMP_LINE='saltern '; COMP_POINT=8; COMP_WORDS=(saltern ''); COMP_CWORD=1" : "")}
             _saltern 2>/dev/null
             printf '%s\n' "$(IFS=$'\n'; echo "${"{COMPREPLY[*]}"}")"
             """;
-        string[] found = Run("bash", ["--norc", "-c", driver], keys: "").Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        string[] found = Run("bash", ["--norc", "-c", driver], keys: "")
+            .Split('\n', StringSplitOptions.RemoveEmptyEntries);
         if (line == "saltern")
         {
             Assert.Superset(new HashSet<string>(["demo", "train", "watch", "completion"]), found.ToHashSet());
@@ -60,16 +64,25 @@ public sealed class CompletionTests : IDisposable
 
     [Theory]
     [InlineData("bash", "--norc -i", "PATH=\"FOLDER:$PATH\"; cd FOLDER; source bash-script")]
-    [InlineData("zsh", "-f -i", "PATH=\"FOLDER:$PATH\"; cd FOLDER; autoload -Uz compinit; compinit -u -D; source ./zsh-script")]
+    [InlineData(
+        "zsh",
+        "-f -i",
+        "PATH=\"FOLDER:$PATH\"; cd FOLDER; autoload -Uz compinit; compinit -u -D; source ./zsh-script"
+    )]
     public void Keys_CompleteALine_ThatThenRuns(string shell, string options, string setup)
     {
         SkipWithout(shell);
         SkipWithout("script");
         // Tab completes 'recipe' and 'schema', whose output the file then holds.
-        string keys = setup.Replace("FOLDER", _folder, StringComparison.Ordinal) + "\nsaltern recip\tsch\t> schema.json\nexit\n";
+        string keys =
+            setup.Replace("FOLDER", _folder, StringComparison.Ordinal) + "\nsaltern recip\tsch\t> schema.json\nexit\n";
         string seen = Run("script", ["-qec", $"{shell} {options}", "/dev/null"], keys);
         string schema = Path.Combine(_folder, "schema.json");
-        Assert.True(File.Exists(schema) && File.ReadAllText(schema).Contains("\"title\": \"Saltern recipe\"", StringComparison.Ordinal), seen);
+        Assert.True(
+            File.Exists(schema)
+                && File.ReadAllText(schema).Contains("\"title\": \"Saltern recipe\"", StringComparison.Ordinal),
+            seen
+        );
     }
 
     [Theory]
@@ -79,16 +92,30 @@ public sealed class CompletionTests : IDisposable
     {
         SkipWithout("fish");
         string driver = $"set -x PATH '{_folder}' $PATH; cd '{_folder}'; source fish-script; complete -C '{line}'";
-        string[] found = [.. Run("fish", ["--no-config", "-c", driver], keys: "").Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(each => each.Split('\t')[0])];
+        string[] found =
+        [
+            .. Run("fish", ["--no-config", "-c", driver], keys: "")
+                .Split('\n', StringSplitOptions.RemoveEmptyEntries)
+                .Select(each => each.Split('\t')[0]),
+        ];
         Assert.Equal(offered.Split(' '), found.Order(StringComparer.Ordinal));
     }
 
     private static void SkipWithout(string program) =>
-        Assert.SkipUnless(new[] { "/usr/bin", "/bin", "/usr/local/bin" }.Any(folder => File.Exists(Path.Combine(folder, program))), $"{program} is not installed.");
+        Assert.SkipUnless(
+            new[] { "/usr/bin", "/bin", "/usr/local/bin" }.Any(folder => File.Exists(Path.Combine(folder, program))),
+            $"{program} is not installed."
+        );
 
     private static string Run(string program, string[] arguments, string keys)
     {
-        var start = new ProcessStartInfo(program, arguments) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true, StandardInputEncoding = new UTF8Encoding(false) };
+        var start = new ProcessStartInfo(program, arguments)
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            StandardInputEncoding = new UTF8Encoding(false),
+        };
         start.Environment["TERM"] = "xterm";
         using Process process = Process.Start(start)!;
         process.StandardInput.Write(keys);

@@ -5,14 +5,35 @@ public class ExportTests(Workspace workspace) : IClassFixture<Workspace>
     [Fact]
     public void AnExportedFolder_GeneratesTheSame_AndAGgufFileIsOne()
     {
-        (int code, string output, string error) = SalternProcess.Run("export", workspace["teacher"], "--format", "hf", "--out", workspace["hf"], "--shard-gb", "0.00001");
+        (int code, string output, string error) = SalternProcess.Run(
+            "export",
+            workspace["teacher"],
+            "--format",
+            "hf",
+            "--out",
+            workspace["hf"],
+            "--shard-gb",
+            "0.00001"
+        );
         Assert.True(code == 0, error);
         Assert.Contains("parameters in f32, ", output, StringComparison.Ordinal);
         Assert.True(File.Exists(Path.Combine(workspace["hf"], "model.safetensors.index.json")));
         string[] options = ["--prompt", "The cat", "--max-tokens", "10", "--temperature", "0"];
-        Assert.Equal(SalternProcess.Run(["generate", workspace["teacher"], .. options]).Output, SalternProcess.Run(["generate", workspace["hf"], .. options]).Output);
+        Assert.Equal(
+            SalternProcess.Run(["generate", workspace["teacher"], .. options]).Output,
+            SalternProcess.Run(["generate", workspace["hf"], .. options]).Output
+        );
 
-        (code, _, error) = SalternProcess.Run("export", workspace["hf"], "--format", "gguf", "--dtype", "f16", "--out", workspace["teacher.gguf"]);
+        (code, _, error) = SalternProcess.Run(
+            "export",
+            workspace["hf"],
+            "--format",
+            "gguf",
+            "--dtype",
+            "f16",
+            "--out",
+            workspace["teacher.gguf"]
+        );
         Assert.True(code == 0, error);
         Assert.Equal("GGUF"u8, File.ReadAllBytes(workspace["teacher.gguf"]).AsSpan(0, 4));
     }

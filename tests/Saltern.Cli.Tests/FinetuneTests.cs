@@ -9,7 +9,14 @@ public class FinetuneTests(Workspace workspace) : IClassFixture<Workspace>
     public void Finetune_WritesResultTableAndFiles_AndItsRunIsAModel()
     {
         string recipe = workspace.FineTuneRecipe("table");
-        (int code, string output, string error) = SalternProcess.Run("finetune", recipe, "--out", workspace["table"], "--set", "training.steps=20");
+        (int code, string output, string error) = SalternProcess.Run(
+            "finetune",
+            recipe,
+            "--out",
+            workspace["table"],
+            "--set",
+            "training.steps=20"
+        );
         Assert.True(code == 0, output + error);
         string text = output + error;
         Assert.Contains("before: colour exact_match", text, StringComparison.Ordinal);
@@ -20,24 +27,42 @@ public class FinetuneTests(Workspace workspace) : IClassFixture<Workspace>
         JsonElement outcome = result.RootElement.GetProperty("fine_tuning");
         Assert.Equal("far", outcome.GetProperty("examples").GetProperty("too_long")[0].GetString());
         Assert.Equal(6, outcome.GetProperty("tasks").GetProperty("colour").GetProperty("items").GetInt32());
-        Assert.True(File.Exists(workspace["table/" + outcome.GetProperty("checkpoint").GetString() + "/model.safetensors"]));
+        Assert.True(
+            File.Exists(workspace["table/" + outcome.GetProperty("checkpoint").GetString() + "/model.safetensors"])
+        );
 
         // A fine-tuned run is a model like any other.
-        (code, output, error) = SalternProcess.Run("eval", workspace["table"], "--tasks", workspace["colour.yaml"], "--data-dir", workspace.Folder, "--json");
+        (code, output, error) = SalternProcess.Run(
+            "eval",
+            workspace["table"],
+            "--tasks",
+            workspace["colour.yaml"],
+            "--data-dir",
+            workspace.Folder,
+            "--json"
+        );
         Assert.True(code == 0, error);
-        Assert.Equal(32, JsonDocument.Parse(output).RootElement.GetProperty("config").GetProperty("max_length").GetInt32());
+        Assert.Equal(
+            32,
+            JsonDocument.Parse(output).RootElement.GetProperty("config").GetProperty("max_length").GetInt32()
+        );
     }
 
     [Fact]
     public void KilledRun_GoesOn_ToTheSameWeights()
     {
         string recipe = workspace.FineTuneRecipe("killed");
-        string[] Arguments(string name, params string[] more) => ["finetune", recipe, "--out", workspace[name], "--set", "training.steps=300", .. more];
+        string[] Arguments(string name, params string[] more) =>
+            ["finetune", recipe, "--out", workspace[name], "--set", "training.steps=300", .. more];
         Assert.Equal(0, SalternProcess.Run(Arguments("whole")).ExitCode);
         using (Process process = SalternProcess.StartQuietly(Arguments("killed")))
         {
             var clock = Stopwatch.StartNew();
-            while (!process.HasExited && clock.Elapsed < TimeSpan.FromMinutes(2) && !Directory.Exists(workspace["killed/checkpoints/step-00000060"]))
+            while (
+                !process.HasExited
+                && clock.Elapsed < TimeSpan.FromMinutes(2)
+                && !Directory.Exists(workspace["killed/checkpoints/step-00000060"])
+            )
             {
                 Thread.Sleep(5);
             }
@@ -55,14 +80,25 @@ public class FinetuneTests(Workspace workspace) : IClassFixture<Workspace>
     [Fact]
     public void Mistakes_EndWithTwo()
     {
-        (int code, _, string error) = SalternProcess.Run("finetune", workspace.FineTuneRecipe("mistake"), "--out", workspace["mistake"], "--set", "data.path=" + workspace["absent.jsonl"]);
+        (int code, _, string error) = SalternProcess.Run(
+            "finetune",
+            workspace.FineTuneRecipe("mistake"),
+            "--out",
+            workspace["mistake"],
+            "--set",
+            "data.path=" + workspace["absent.jsonl"]
+        );
         Assert.Equal(2, code);
         Assert.Contains("does not exist", error, StringComparison.Ordinal);
-        Assert.Equal(2, SalternProcess.Run("finetune", workspace["teacher.yaml"], "--out", workspace["mistake"]).ExitCode);
+        Assert.Equal(
+            2,
+            SalternProcess.Run("finetune", workspace["teacher.yaml"], "--out", workspace["mistake"]).ExitCode
+        );
         Assert.False(Directory.Exists(workspace["mistake"]));
     }
 
-    private byte[] Weights(string run) => File.ReadAllBytes(workspace[run + "/checkpoints/step-00000300/model.safetensors"]);
+    private byte[] Weights(string run) =>
+        File.ReadAllBytes(workspace[run + "/checkpoints/step-00000300/model.safetensors"]);
 
     private string Tasks(string run)
     {

@@ -6,14 +6,31 @@ public class ForeignDataTests(Workspace workspace) : IClassFixture<Workspace>
     [Fact]
     public void NanoGptFiles_AreTrainedOnAndMarkedUnverified()
     {
-        string data = workspace["nano"], run = workspace["nano-run"];
+        string data = workspace["nano"],
+            run = workspace["nano-run"];
         Directory.CreateDirectory(data);
         foreach ((string split, string name) in new[] { ("train", "train.bin"), ("valid", "val.bin") })
         {
-            File.WriteAllBytes(Path.Combine(data, name), [.. new[] { "north", "south" }.SelectMany(domain => File.ReadAllBytes(workspace[$"data/{split}/{domain}.bin"]))]);
+            File.WriteAllBytes(
+                Path.Combine(data, name),
+                [
+                    .. new[] { "north", "south" }.SelectMany(domain =>
+                        File.ReadAllBytes(workspace[$"data/{split}/{domain}.bin"])
+                    ),
+                ]
+            );
         }
 
-        string[] train = ["train", workspace["baseline.yaml"], "--out", run, "--set", $"data.path={data}", "training.steps=10"];
+        string[] train =
+        [
+            "train",
+            workspace["baseline.yaml"],
+            "--out",
+            run,
+            "--set",
+            $"data.path={data}",
+            "training.steps=10",
+        ];
         (int code, _, string error) = SalternProcess.Run(train);
         Assert.Equal(2, code);
         Assert.Contains("Name the tokenizer: data.tokenizer", error, StringComparison.Ordinal);

@@ -3,7 +3,8 @@ namespace Saltern.Cli.Tests;
 // A disk that is full, and one that cannot be written: a clear error, what was whole stays whole, no half file, and the same command goes on once there is room.
 public class FullDiskTests(Workspace workspace) : IClassFixture<Workspace>
 {
-    private const string NoSpace = "No space left on device", ReadOnly = "Read-only file system";
+    private const string NoSpace = "No space left on device",
+        ReadOnly = "Read-only file system";
 
     [Theory]
     [InlineData(true)]
@@ -11,8 +12,18 @@ public class FullDiskTests(Workspace workspace) : IClassFixture<Workspace>
     public void Training_EndsWithTheReason_AndGoesOnFromTheLastCheckpoint(bool inBackground)
     {
         using var disk = new SmallDisk(workspace[$"disk-train-{inBackground}"]);
-        string run = disk["run"], whole = workspace[$"disk-whole-{inBackground}"];
-        string[] train = ["train", workspace["auto.yaml"], "--set", "training.checkpoint_every=2", "training.keep_every=2", $"training.checkpoint_in_background={(inBackground ? "true" : "false")}", "--out"];
+        string run = disk["run"],
+            whole = workspace[$"disk-whole-{inBackground}"];
+        string[] train =
+        [
+            "train",
+            workspace["auto.yaml"],
+            "--set",
+            "training.checkpoint_every=2",
+            "training.keep_every=2",
+            $"training.checkpoint_in_background={(inBackground ? "true" : "false")}",
+            "--out",
+        ];
         Require(SalternProcess.Run([.. train, whole]));
         disk.Leave(2_000_000); // a few checkpoints
         (int code, string output, string error) = SalternProcess.Run([.. train, run]);
@@ -48,7 +59,8 @@ public class FullDiskTests(Workspace workspace) : IClassFixture<Workspace>
     public void ATeachersPass_EndsWithTheReason_AndGoesOn()
     {
         using var disk = new SmallDisk(workspace["disk-teach"]);
-        string pass = disk["pass"], whole = workspace["disk-teach-whole"];
+        string pass = disk["pass"],
+            whole = workspace["disk-teach-whole"];
         string[] teach = ["teach", "--teacher", workspace["teacher"], "--recipe", workspace["auto.yaml"], "--out"];
         Require(SalternProcess.Run([.. teach, whole]));
         string[] shards = [.. Directory.GetFiles(Path.Combine(whole, "shards")).Order(StringComparer.Ordinal)];
@@ -66,7 +78,18 @@ public class FullDiskTests(Workspace workspace) : IClassFixture<Workspace>
         (int code, string output, string error) = SalternProcess.Run([.. teach, pass]);
         Assert.True(code == 0, output + error);
         Assert.Contains("of an interrupted pass were kept", output, StringComparison.Ordinal);
-        Assert.All(shards, shard => Assert.True(File.ReadAllBytes(shard).AsSpan(72).SequenceEqual(File.ReadAllBytes(Path.Combine(pass, "shards", Path.GetFileName(shard))).AsSpan(72)), shard)); // but for the seconds in the header
+        Assert.All(
+            shards,
+            shard =>
+                Assert.True(
+                    File.ReadAllBytes(shard)
+                        .AsSpan(72)
+                        .SequenceEqual(
+                            File.ReadAllBytes(Path.Combine(pass, "shards", Path.GetFileName(shard))).AsSpan(72)
+                        ),
+                    shard
+                )
+        ); // but for the seconds in the header
     }
 
     [Fact]
@@ -74,7 +97,17 @@ public class FullDiskTests(Workspace workspace) : IClassFixture<Workspace>
     {
         using var disk = new SmallDisk(workspace["disk-prepare"]);
         string data = disk["data"];
-        string[] prepare = ["prepare", "--input", workspace["text"], "--tokenizer", workspace["tokenizer.json"], "--valid-percent", "15", "--out"];
+        string[] prepare =
+        [
+            "prepare",
+            "--input",
+            workspace["text"],
+            "--tokenizer",
+            workspace["tokenizer.json"],
+            "--valid-percent",
+            "15",
+            "--out",
+        ];
         disk.Leave(100_000);
         Refused(NoSpace, [.. prepare, data]);
         Assert.False(File.Exists(Path.Combine(data, "dataset.json")));
@@ -86,9 +119,16 @@ public class FullDiskTests(Workspace workspace) : IClassFixture<Workspace>
 
         disk.Empty();
         Require(SalternProcess.Run([.. prepare, data]));
-        foreach (string file in Directory.GetFiles(workspace["data"], "*", SearchOption.AllDirectories).Where(file => !file.EndsWith("dataset.verified.json", StringComparison.Ordinal)))
+        foreach (
+            string file in Directory
+                .GetFiles(workspace["data"], "*", SearchOption.AllDirectories)
+                .Where(file => !file.EndsWith("dataset.verified.json", StringComparison.Ordinal))
+        )
         {
-            Assert.Equal(File.ReadAllBytes(file), File.ReadAllBytes(Path.Combine(data, Path.GetRelativePath(workspace["data"], file))));
+            Assert.Equal(
+                File.ReadAllBytes(file),
+                File.ReadAllBytes(Path.Combine(data, Path.GetRelativePath(workspace["data"], file)))
+            );
         }
     }
 
@@ -101,9 +141,14 @@ public class FullDiskTests(Workspace workspace) : IClassFixture<Workspace>
         Assert.DoesNotContain("defect in Saltern", error, StringComparison.Ordinal);
     }
 
-    private static void AssertNoHalves(string folder) => Assert.DoesNotContain(
-        Directory.Exists(folder) ? Directory.GetFileSystemEntries(folder, "*", SearchOption.AllDirectories) : [],
-        entry => entry.Contains(".writing", StringComparison.Ordinal) || entry.EndsWith(".partial", StringComparison.Ordinal));
+    private static void AssertNoHalves(string folder) =>
+        Assert.DoesNotContain(
+            Directory.Exists(folder) ? Directory.GetFileSystemEntries(folder, "*", SearchOption.AllDirectories) : [],
+            entry =>
+                entry.Contains(".writing", StringComparison.Ordinal)
+                || entry.EndsWith(".partial", StringComparison.Ordinal)
+        );
 
-    private static void Require((int ExitCode, string Output, string Error) result) => Assert.True(result.ExitCode == 0, result.Output + result.Error);
+    private static void Require((int ExitCode, string Output, string Error) result) =>
+        Assert.True(result.ExitCode == 0, result.Output + result.Error);
 }

@@ -7,7 +7,8 @@ public class ImportTests(Workspace workspace) : IClassFixture<Workspace>
     [Fact]
     public void AnImportedModel_Generates()
     {
-        string checkpoint = Directory.GetDirectories(Path.Combine(workspace["teacher"], "checkpoints")).Order().Last(), model = workspace["imported"];
+        string checkpoint = Directory.GetDirectories(Path.Combine(workspace["teacher"], "checkpoints")).Order().Last(),
+            model = workspace["imported"];
         Directory.CreateDirectory(workspace["hf"]);
         foreach (string file in new[] { "config.json", "model.safetensors", "tokenizer.json" })
         {
@@ -18,7 +19,10 @@ public class ImportTests(Workspace workspace) : IClassFixture<Workspace>
         Assert.True(code == 0, error);
         Assert.Contains("llama", output, StringComparison.Ordinal);
         string[] options = ["--prompt", "The cat", "--max-tokens", "10", "--temperature", "0"];
-        Assert.Equal(SalternProcess.Run(["generate", workspace["hf"], .. options]).Output, SalternProcess.Run(["generate", model, .. options]).Output);
+        Assert.Equal(
+            SalternProcess.Run(["generate", workspace["hf"], .. options]).Output,
+            SalternProcess.Run(["generate", model, .. options]).Output
+        );
 
         // A second time there is something in the way; and a folder that is none is a mistake, not a defect.
         Assert.Equal(2, SalternProcess.Run("import", workspace["hf"], "--out", model).ExitCode);
@@ -33,24 +37,47 @@ public class ImportTests(Workspace workspace) : IClassFixture<Workspace>
     public void AHuggingFaceFolderOfAnotherFamily_TeachesALlama()
     {
         // A GPT-NeoX model with the data's tokenizer, as a bare folder: nothing in it says that it was trained here.
-        string recipe = File.ReadAllText(workspace["teacher.yaml"]).Replace(
-            "model: { hidden_size: 16, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 32, tie_word_embeddings: true }",
-            "model: { hidden_size: 16, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 64, layer_norm_eps: 1.0e-5, hidden_act: gelu, attention_bias: true, mlp_bias: true, use_parallel_residual: true, partial_rotary_factor: 0.25 }",
-            StringComparison.Ordinal).Replace("name: teacher", "name: neox", StringComparison.Ordinal);
+        string recipe = File.ReadAllText(workspace["teacher.yaml"])
+            .Replace(
+                "model: { hidden_size: 16, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 32, tie_word_embeddings: true }",
+                "model: { hidden_size: 16, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 64, layer_norm_eps: 1.0e-5, hidden_act: gelu, attention_bias: true, mlp_bias: true, use_parallel_residual: true, partial_rotary_factor: 0.25 }",
+                StringComparison.Ordinal
+            )
+            .Replace("name: teacher", "name: neox", StringComparison.Ordinal);
         File.WriteAllText(workspace["neox.yaml"], recipe);
         Require("train", workspace["neox.yaml"], "--out", workspace["neox"]);
-        string checkpoint = Directory.GetDirectories(Path.Combine(workspace["neox"], "checkpoints")).Order().Last(), folder = workspace["neox-hf"];
+        string checkpoint = Directory.GetDirectories(Path.Combine(workspace["neox"], "checkpoints")).Order().Last(),
+            folder = workspace["neox-hf"];
         Directory.CreateDirectory(folder);
         foreach (string file in new[] { "config.json", "model.safetensors", "tokenizer.json" })
         {
             File.Copy(Path.Combine(checkpoint, file), Path.Combine(folder, file));
         }
 
-        Assert.Contains("\"gpt_neox\"", File.ReadAllText(Path.Combine(folder, "config.json")), StringComparison.Ordinal);
-        Assert.Contains("gpt_neox,", Require("import", folder, "--out", workspace["neox-imported"]), StringComparison.Ordinal);
-        Assert.Equal(File.ReadAllBytes(Path.Combine(folder, "model.safetensors")), File.ReadAllBytes(Path.Combine(workspace["neox-imported"], "model.safetensors")));
+        Assert.Contains(
+            "\"gpt_neox\"",
+            File.ReadAllText(Path.Combine(folder, "config.json")),
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
+            "gpt_neox,",
+            Require("import", folder, "--out", workspace["neox-imported"]),
+            StringComparison.Ordinal
+        );
+        Assert.Equal(
+            File.ReadAllBytes(Path.Combine(folder, "model.safetensors")),
+            File.ReadAllBytes(Path.Combine(workspace["neox-imported"], "model.safetensors"))
+        );
 
-        Require("train", workspace["salt.yaml"], "--out", workspace["taught"], "--set", "teacher.path=" + folder, "name=taught");
+        Require(
+            "train",
+            workspace["salt.yaml"],
+            "--out",
+            workspace["taught"],
+            "--set",
+            "teacher.path=" + folder,
+            "name=taught"
+        );
         using (var result = JsonDocument.Parse(File.ReadAllText(Path.Combine(workspace["taught"], "result.json"))))
         {
             Assert.True(result.RootElement.GetProperty("teacher_flops").GetDouble() > 0);
@@ -58,10 +85,43 @@ public class ImportTests(Workspace workspace) : IClassFixture<Workspace>
         }
 
         // The student is a Llama; the teacher is measured and continued as it is.
-        Assert.Contains("\"llama\"", File.ReadAllText(Path.Combine(Directory.GetDirectories(Path.Combine(workspace["taught"], "checkpoints")).Order().Last(), "config.json")), StringComparison.Ordinal);
-        Assert.Contains("perplexity", Require("eval", workspace["taught"], "--teacher", folder, "--tokens", "2000"), StringComparison.Ordinal);
-        Assert.Equal(Require("generate", folder, "--prompt", "The cat", "--max-tokens", "40", "--temperature", "0"), Require("generate", workspace["neox-imported"], "--prompt", "The cat", "--max-tokens", "40", "--temperature", "0"));
-        Require("train", workspace["neox.yaml"], "--out", workspace["neox-more"], "--set", "init_from=" + folder, "name=neox-more");
+        Assert.Contains(
+            "\"llama\"",
+            File.ReadAllText(
+                Path.Combine(
+                    Directory.GetDirectories(Path.Combine(workspace["taught"], "checkpoints")).Order().Last(),
+                    "config.json"
+                )
+            ),
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
+            "perplexity",
+            Require("eval", workspace["taught"], "--teacher", folder, "--tokens", "2000"),
+            StringComparison.Ordinal
+        );
+        Assert.Equal(
+            Require("generate", folder, "--prompt", "The cat", "--max-tokens", "40", "--temperature", "0"),
+            Require(
+                "generate",
+                workspace["neox-imported"],
+                "--prompt",
+                "The cat",
+                "--max-tokens",
+                "40",
+                "--temperature",
+                "0"
+            )
+        );
+        Require(
+            "train",
+            workspace["neox.yaml"],
+            "--out",
+            workspace["neox-more"],
+            "--set",
+            "init_from=" + folder,
+            "name=neox-more"
+        );
     }
 
     private static string Require(params string[] arguments)

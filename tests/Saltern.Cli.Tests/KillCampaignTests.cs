@@ -7,57 +7,113 @@ namespace Saltern.Cli.Tests;
 // SALTERN_KILLS sets the kills of each campaign (the suite keeps them few), SALTERN_KILL_SEED the moments.
 public class KillCampaignTests(Workspace workspace) : IClassFixture<Workspace>
 {
-    private const int KillsInTheSuite = 3, FirstSeed = 20_261_125;
+    private const int KillsInTheSuite = 3,
+        FirstSeed = 20_261_125;
     private static readonly string[] Resume = ["--resume"];
     private readonly int _kills = Setting("SALTERN_KILLS", KillsInTheSuite);
     private readonly Random _random = new(Setting("SALTERN_KILL_SEED", FirstSeed));
 
     [Fact]
-    public void TrainingThatSavesEveryStep_LosesNothing() => CompareTraining("every-step", "training.checkpoint_every=1", "training.steps=400");
+    public void TrainingThatSavesEveryStep_LosesNothing() =>
+        CompareTraining("every-step", "training.checkpoint_every=1", "training.steps=400");
 
     [Fact]
     public void TrainingAroundTheSwitch_LosesNothing() =>
-        CompareTraining("switch", "training.checkpoint_every=2", "training.steps=120", "distillation.maximum=0.5", "training.checkpoint_in_background=false");
+        CompareTraining(
+            "switch",
+            "training.checkpoint_every=2",
+            "training.steps=120",
+            "distillation.maximum=0.5",
+            "training.checkpoint_in_background=false"
+        );
 
     [Fact]
     public void ATeachersPass_LosesNothing()
     {
         string[] arguments = ["teach", "--teacher", workspace["teacher"], "--recipe", workspace["auto.yaml"], "--out"];
-        string whole = workspace["kills-teach-whole"], cut = workspace["kills-teach-cut"];
+        string whole = workspace["kills-teach-whole"],
+            cut = workspace["kills-teach-cut"];
         TimeSpan usual = Require([.. arguments, whole]);
-        Campaign("teach", cut, () => [.. arguments, cut], usual, "manifest.json", () =>
-        {
-            foreach (string file in Directory.EnumerateFiles(Path.Combine(whole, "shards")))
+        Campaign(
+            "teach",
+            cut,
+            () => [.. arguments, cut],
+            usual,
+            "manifest.json",
+            () =>
             {
-                // All but the seconds in the header, and the checksum over them.
-                Assert.True(File.ReadAllBytes(file).AsSpan(72).SequenceEqual(File.ReadAllBytes(Path.Combine(cut, "shards", Path.GetFileName(file))).AsSpan(72)), file);
+                foreach (string file in Directory.EnumerateFiles(Path.Combine(whole, "shards")))
+                {
+                    // All but the seconds in the header, and the checksum over them.
+                    Assert.True(
+                        File.ReadAllBytes(file)
+                            .AsSpan(72)
+                            .SequenceEqual(
+                                File.ReadAllBytes(Path.Combine(cut, "shards", Path.GetFileName(file))).AsSpan(72)
+                            ),
+                        file
+                    );
+                }
             }
-        });
+        );
     }
 
     [Fact]
     public void Preparing_LosesNothing()
     {
-        string[] arguments = ["prepare", "--input", workspace["text"], "--tokenizer", workspace["tokenizer.json"], "--out"];
-        string whole = workspace["kills-prepare-whole"], cut = workspace["kills-prepare-cut"];
+        string[] arguments =
+        [
+            "prepare",
+            "--input",
+            workspace["text"],
+            "--tokenizer",
+            workspace["tokenizer.json"],
+            "--out",
+        ];
+        string whole = workspace["kills-prepare-whole"],
+            cut = workspace["kills-prepare-cut"];
         TimeSpan usual = Require([.. arguments, whole]);
-        string[] files = [.. Directory.GetFiles(whole, "*", SearchOption.AllDirectories).Select(file => Path.GetRelativePath(whole, file))];
+        string[] files =
+        [
+            .. Directory
+                .GetFiles(whole, "*", SearchOption.AllDirectories)
+                .Select(file => Path.GetRelativePath(whole, file)),
+        ];
         Campaign("prepare", cut, () => [.. arguments, cut], usual, "dataset.json", () => Same(whole, cut, files));
     }
 
     private void CompareTraining(string name, params string[] settings)
     {
         string[] arguments = ["train", workspace["auto.yaml"], "--set", .. settings, "--out"];
-        string whole = workspace["kills-whole-" + name], cut = workspace["kills-cut-" + name];
+        string whole = workspace["kills-whole-" + name],
+            cut = workspace["kills-cut-" + name];
         TimeSpan usual = Require([.. arguments, whole]);
-        string last = Path.GetRelativePath(whole, Directory.GetDirectories(Path.Combine(whole, "checkpoints")).Max(StringComparer.Ordinal)!);
-        Campaign(name, cut, () => [.. arguments, cut, .. Directory.Exists(cut) ? Resume : []], usual, "result.json", () => Same(whole, cut, Path.Combine(last, "model.safetensors"), Path.Combine(last, "optimizer.safetensors")));
+        string last = Path.GetRelativePath(
+            whole,
+            Directory.GetDirectories(Path.Combine(whole, "checkpoints")).Max(StringComparer.Ordinal)!
+        );
+        Campaign(
+            name,
+            cut,
+            () => [.. arguments, cut, .. Directory.Exists(cut) ? Resume : []],
+            usual,
+            "result.json",
+            () => Same(whole, cut, Path.Combine(last, "model.safetensors"), Path.Combine(last, "optimizer.safetensors"))
+        );
     }
 
     // The work again and again, until there were enough kills.
-    private void Campaign(string name, string folder, Func<string[]> arguments, TimeSpan usual, string lastFile, Action compare)
+    private void Campaign(
+        string name,
+        string folder,
+        Func<string[]> arguments,
+        TimeSpan usual,
+        string lastFile,
+        Action compare
+    )
     {
-        int kills = 0, rounds = 0;
+        int kills = 0,
+            rounds = 0;
         for (; kills < _kills; rounds++)
         {
             if (Directory.Exists(folder))
@@ -69,7 +125,9 @@ public class KillCampaignTests(Workspace workspace) : IClassFixture<Workspace>
             compare();
         }
 
-        TestContext.Current.TestOutputHelper?.WriteLine($"{name}: {kills} kills in {rounds} rounds, the same bytes after each");
+        TestContext.Current.TestOutputHelper?.WriteLine(
+            $"{name}: {kills} kills in {rounds} rounds, the same bytes after each"
+        );
     }
 
     // Killed attempts until there were enough of them or the work is done; the rest of the work undisturbed.
@@ -108,8 +166,19 @@ public class KillCampaignTests(Workspace workspace) : IClassFixture<Workspace>
     }
 
     private static void Same(string whole, string cut, params string[] files) =>
-        Assert.All(files, file => Assert.True(File.ReadAllBytes(Path.Combine(whole, file)).AsSpan().SequenceEqual(File.ReadAllBytes(Path.Combine(cut, file))), file));
+        Assert.All(
+            files,
+            file =>
+                Assert.True(
+                    File.ReadAllBytes(Path.Combine(whole, file))
+                        .AsSpan()
+                        .SequenceEqual(File.ReadAllBytes(Path.Combine(cut, file))),
+                    file
+                )
+        );
 
     private static int Setting(string name, int otherwise) =>
-        Environment.GetEnvironmentVariable(name) is { Length: > 0 } text ? int.Parse(text, CultureInfo.InvariantCulture) : otherwise;
+        Environment.GetEnvironmentVariable(name) is { Length: > 0 } text
+            ? int.Parse(text, CultureInfo.InvariantCulture)
+            : otherwise;
 }

@@ -11,8 +11,10 @@ public class PrepareTests(Workspace workspace) : IClassFixture<Workspace>
     {
         string text = workspace["many.jsonl"];
         WriteCorpus(text, 25_000_000);
-        string[] Arguments(string folder) => ["prepare", "--input", text, "--tokenizer", workspace["tokenizer.json"], "--out", folder];
-        string whole = workspace["many-whole"], folder = workspace["many-cut"];
+        string[] Arguments(string folder) =>
+            ["prepare", "--input", text, "--tokenizer", workspace["tokenizer.json"], "--out", folder];
+        string whole = workspace["many-whole"],
+            folder = workspace["many-cut"];
         (int code, _, string error) = SalternProcess.Run(Arguments(whole));
         Assert.True(code == 0, error);
 
@@ -25,28 +27,77 @@ public class PrepareTests(Workspace workspace) : IClassFixture<Workspace>
 
         Assert.True(code == 0, error);
         Assert.Matches("Went on with an interrupted run that had written [1-9][0-9]* documents", output);
-        string[] files = [.. Directory.GetFiles(whole, "*", SearchOption.AllDirectories).Select(file => Path.GetRelativePath(whole, file)).Order()];
-        Assert.Equal(files, Directory.GetFiles(folder, "*", SearchOption.AllDirectories).Select(file => Path.GetRelativePath(folder, file)).Order());
-        Assert.All(files, file => Assert.True(File.ReadAllBytes(Path.Combine(whole, file)).AsSpan().SequenceEqual(File.ReadAllBytes(Path.Combine(folder, file))), file));
+        string[] files =
+        [
+            .. Directory
+                .GetFiles(whole, "*", SearchOption.AllDirectories)
+                .Select(file => Path.GetRelativePath(whole, file))
+                .Order(),
+        ];
+        Assert.Equal(
+            files,
+            Directory
+                .GetFiles(folder, "*", SearchOption.AllDirectories)
+                .Select(file => Path.GetRelativePath(folder, file))
+                .Order()
+        );
+        Assert.All(
+            files,
+            file =>
+                Assert.True(
+                    File.ReadAllBytes(Path.Combine(whole, file))
+                        .AsSpan()
+                        .SequenceEqual(File.ReadAllBytes(Path.Combine(folder, file))),
+                    file
+                )
+        );
     }
 
     [Fact]
     public void FieldsOfOtherNames_AreFoundOrNamed()
     {
-        string text = workspace["other-fields.jsonl"], folder = workspace["other-fields"];
-        File.WriteAllText(text, string.Concat(Enumerable.Range(0, 200).Select(i => $"{{\"content\":{{\"body\":\"A cat sees {i}.\"}},\"kind\":\"k{i % 2}\"}}\n")));
+        string text = workspace["other-fields.jsonl"],
+            folder = workspace["other-fields"];
+        File.WriteAllText(
+            text,
+            string.Concat(
+                Enumerable
+                    .Range(0, 200)
+                    .Select(i => $"{{\"content\":{{\"body\":\"A cat sees {i}.\"}},\"kind\":\"k{i % 2}\"}}\n")
+            )
+        );
         string[] common = ["prepare", "--input", text, "--tokenizer", workspace["tokenizer.json"], "--out", folder];
 
         (int code, _, string error) = SalternProcess.Run(common);
         Assert.Equal(1, code);
-        Assert.Contains("other-fields.jsonl:1: has no field 'text', but 'content', 'kind'", error, StringComparison.Ordinal);
+        Assert.Contains(
+            "other-fields.jsonl:1: has no field 'text', but 'content', 'kind'",
+            error,
+            StringComparison.Ordinal
+        );
         Assert.Empty(Directory.GetFiles(folder, "*", SearchOption.AllDirectories));
 
-        (code, string output, error) = SalternProcess.Run([.. common, "--text-field", "text", "content.body", "--domain-field", "kind", "--max-broken-percent", "0"]);
+        (code, string output, error) = SalternProcess.Run([
+            .. common,
+            "--text-field",
+            "text",
+            "content.body",
+            "--domain-field",
+            "kind",
+            "--max-broken-percent",
+            "0",
+        ]);
         Assert.True(code == 0, error);
         Assert.Matches(@"k0 +train +\d+ documents", output);
 
-        (code, _, error) = SalternProcess.Run([.. common, "--overwrite", "--text-field", "content.body", "--domain-field", "kin"]);
+        (code, _, error) = SalternProcess.Run([
+            .. common,
+            "--overwrite",
+            "--text-field",
+            "content.body",
+            "--domain-field",
+            "kin",
+        ]);
         Assert.Equal(1, code);
         Assert.Contains("None of 200 records has a domain in 'kin'", error, StringComparison.Ordinal);
     }

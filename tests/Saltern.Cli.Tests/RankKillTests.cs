@@ -7,7 +7,9 @@ namespace Saltern.Cli.Tests;
 // SALTERN_RANK_KILLS sets the kills of each launcher (the suite keeps them few), SALTERN_KILL_SEED ranks and moments.
 public class RankKillTests(Workspace workspace) : IClassFixture<Workspace>
 {
-    private const int KillsInTheSuite = 2, FirstSeed = 20_261_126, Steps = 60;
+    private const int KillsInTheSuite = 2,
+        FirstSeed = 20_261_126,
+        Steps = 60;
     private static readonly TimeSpan AllHaveEnded = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan LongestRun = TimeSpan.FromMinutes(8);
     private readonly int _kills = Setting("SALTERN_RANK_KILLS", KillsInTheSuite);
@@ -18,9 +20,24 @@ public class RankKillTests(Workspace workspace) : IClassFixture<Workspace>
     [InlineData("mpirun.mpich", 2)]
     public async Task AKilledRank_EndsAll_AndTheRunGoesOnBitForBit(string launcher, int ranks)
     {
-        Assert.SkipUnless((Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(folder => File.Exists(Path.Combine(folder, launcher))), $"{launcher} is not installed (Debian: apt-get install openmpi-bin mpich)");
-        string whole = workspace["rank-kills-whole-" + launcher], cut = workspace["rank-kills-cut-" + launcher];
-        string[] train = ["train", workspace["auto.yaml"], "--set", $"training.steps={Steps}", "training.evaluate_every=20", "training.checkpoint_every=2", "--out"];
+        Assert.SkipUnless(
+            (Environment.GetEnvironmentVariable("PATH") ?? "")
+                .Split(':')
+                .Any(folder => File.Exists(Path.Combine(folder, launcher))),
+            $"{launcher} is not installed (Debian: apt-get install openmpi-bin mpich)"
+        );
+        string whole = workspace["rank-kills-whole-" + launcher],
+            cut = workspace["rank-kills-cut-" + launcher];
+        string[] train =
+        [
+            "train",
+            workspace["auto.yaml"],
+            "--set",
+            $"training.steps={Steps}",
+            "training.evaluate_every=20",
+            "training.checkpoint_every=2",
+            "--out",
+        ];
         long begun = Stopwatch.GetTimestamp();
         using (Process undisturbed = Start(launcher, ranks, [.. train, whole]))
         {
@@ -28,8 +45,10 @@ public class RankKillTests(Workspace workspace) : IClassFixture<Workspace>
             Assert.True(undisturbed.ExitCode == 0, said);
         }
 
-        TimeSpan usual = Stopwatch.GetElapsedTime(begun), longest = TimeSpan.Zero;
-        int kills = 0, rounds = 0;
+        TimeSpan usual = Stopwatch.GetElapsedTime(begun),
+            longest = TimeSpan.Zero;
+        int kills = 0,
+            rounds = 0;
         for (; kills < _kills; rounds++)
         {
             if (Directory.Exists(cut))
@@ -41,7 +60,8 @@ public class RankKillTests(Workspace workspace) : IClassFixture<Workspace>
             {
                 using Process launch = Start(launcher, ranks, [.. train, cut, "--resume"]);
                 Task<string> ending = Finish(launch, LongestRun);
-                TimeSpan? took = kills < _kills && await KillOne(launch, cut, ranks, usual) ? await TimeOf(ending) : null;
+                TimeSpan? took =
+                    kills < _kills && await KillOne(launch, cut, ranks, usual) ? await TimeOf(ending) : null;
                 string said = await ending;
                 if (took is null)
                 {
@@ -53,18 +73,34 @@ public class RankKillTests(Workspace workspace) : IClassFixture<Workspace>
                 longest = took > longest ? took.Value : longest;
                 Assert.True(took < AllHaveEnded, $"after {took} the launcher had not ended");
                 Assert.NotEqual(0, launch.ExitCode);
-                Assert.Matches(launcher == "mpirun.openmpi" ? "process rank [0-9]+ .*exited on signal 9" : "BAD TERMINATION", said);
-                Assert.True(SpinWait.SpinUntil(() => RankProcesses(cut).Length == 0, TimeSpan.FromSeconds(10)), "a rank was left behind");
+                Assert.Matches(
+                    launcher == "mpirun.openmpi" ? "process rank [0-9]+ .*exited on signal 9" : "BAD TERMINATION",
+                    said
+                );
+                Assert.True(
+                    SpinWait.SpinUntil(() => RankProcesses(cut).Length == 0, TimeSpan.FromSeconds(10)),
+                    "a rank was left behind"
+                );
             }
 
             foreach (string file in new[] { "model.safetensors", "optimizer.safetensors" })
             {
                 string path = Path.Combine("checkpoints", $"step-{Steps:D8}", file);
-                Assert.True(File.ReadAllBytes(Path.Combine(whole, path)).AsSpan().SequenceEqual(File.ReadAllBytes(Path.Combine(cut, path))), path);
+                Assert.True(
+                    File.ReadAllBytes(Path.Combine(whole, path))
+                        .AsSpan()
+                        .SequenceEqual(File.ReadAllBytes(Path.Combine(cut, path))),
+                    path
+                );
             }
         }
 
-        TestContext.Current.TestOutputHelper?.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{launcher}: {kills} kills of one of {ranks} ranks in {rounds} rounds, all ended within {longest.TotalSeconds:0.0} s, the same bytes after each"));
+        TestContext.Current.TestOutputHelper?.WriteLine(
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"{launcher}: {kills} kills of one of {ranks} ranks in {rounds} rounds, all ended within {longest.TotalSeconds:0.0} s, the same bytes after each"
+            )
+        );
     }
 
     // False where the work was over first.
@@ -101,20 +137,37 @@ public class RankKillTests(Workspace workspace) : IClassFixture<Workspace>
 
     private static async Task<string> Finish(Process launch, TimeSpan limit)
     {
-        Task<string> output = launch.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken), error = launch.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
-        await launch.WaitForExitAsync(TestContext.Current.CancellationToken).WaitAsync(limit, TestContext.Current.CancellationToken);
+        Task<string> output = launch.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken),
+            error = launch.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        await launch
+            .WaitForExitAsync(TestContext.Current.CancellationToken)
+            .WaitAsync(limit, TestContext.Current.CancellationToken);
         return await output + await error;
     }
 
     private static Process Start(string launcher, int ranks, string[] arguments)
     {
         string[] more = launcher == "mpirun.openmpi" ? ["--oversubscribe"] : [];
-        var start = new ProcessStartInfo(launcher, [.. more, "-np", $"{ranks}", "dotnet", SalternProcess.Program, .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(
+            launcher,
+            [.. more, "-np", $"{ranks}", "dotnet", SalternProcess.Program, .. arguments]
+        )
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
         start.Environment["OMPI_ALLOW_RUN_AS_ROOT"] = start.Environment["OMPI_ALLOW_RUN_AS_ROOT_CONFIRM"] = "1";
         return Process.Start(start)!;
     }
 
-    private static int[] RankProcesses(string folder) => [.. Process.GetProcessesByName("dotnet").Select(process => process.Id).Where(id => CommandLineOf(id).Contains(folder + "\0", StringComparison.Ordinal)).Order()];
+    private static int[] RankProcesses(string folder) =>
+        [
+            .. Process
+                .GetProcessesByName("dotnet")
+                .Select(process => process.Id)
+                .Where(id => CommandLineOf(id).Contains(folder + "\0", StringComparison.Ordinal))
+                .Order(),
+        ];
 
     private static string CommandLineOf(int process)
     {
@@ -129,5 +182,7 @@ public class RankKillTests(Workspace workspace) : IClassFixture<Workspace>
     }
 
     private static int Setting(string name, int otherwise) =>
-        Environment.GetEnvironmentVariable(name) is { Length: > 0 } text ? int.Parse(text, CultureInfo.InvariantCulture) : otherwise;
+        Environment.GetEnvironmentVariable(name) is { Length: > 0 } text
+            ? int.Parse(text, CultureInfo.InvariantCulture)
+            : otherwise;
 }

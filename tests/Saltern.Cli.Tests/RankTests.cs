@@ -9,14 +9,18 @@ public class RankTests(Workspace workspace) : IClassFixture<Workspace>
     // A step's loss is a float32 sum over other partial sums; 50 steps of a tiny model amplify its rounding little.
     private const double Tolerance = 1e-5;
 
-    public static MatrixTheoryData<string, int, string, bool> WholeMatrix => new(["mpirun.openmpi", "mpirun.mpich"], [2, 4], ["baseline", "auto", "cached"], [false, true]);
+    public static MatrixTheoryData<string, int, string, bool> WholeMatrix =>
+        new(["mpirun.openmpi", "mpirun.mpich"], [2, 4], ["baseline", "auto", "cached"], [false, true]);
 
     // docs/cluster.md has its result; the suite has the cases of the theory below.
     [Theory]
     [MemberData(nameof(WholeMatrix))]
     public void EveryKindOfTraining_OnTwoAndFourRanks(string launcher, int ranks, string recipe, bool shardsState)
     {
-        Assert.SkipWhen(string.IsNullOrEmpty(Environment.GetEnvironmentVariable("SALTERN_RANK_MATRIX")), "Takes minutes: SALTERN_RANK_MATRIX=1 runs it.");
+        Assert.SkipWhen(
+            string.IsNullOrEmpty(Environment.GetEnvironmentVariable("SALTERN_RANK_MATRIX")),
+            "Takes minutes: SALTERN_RANK_MATRIX=1 runs it."
+        );
         SeveralRanks_TrainWhatOneDoes(launcher, ranks, recipe, shardsState);
     }
 
@@ -36,13 +40,33 @@ public class RankTests(Workspace workspace) : IClassFixture<Workspace>
             // Every rank reads the soft labels of its own samples.
             if (!Directory.Exists(workspace["teach-ranks"]))
             {
-                Require(SalternProcess.Run("teach", "--teacher", workspace["teacher"], "--recipe", workspace["auto.yaml"], "--stage1-only", "--out", workspace["teach-ranks"]));
+                Require(
+                    SalternProcess.Run(
+                        "teach",
+                        "--teacher",
+                        workspace["teacher"],
+                        "--recipe",
+                        workspace["auto.yaml"],
+                        "--stage1-only",
+                        "--out",
+                        workspace["teach-ranks"]
+                    )
+                );
             }
 
-            File.WriteAllText(workspace["cached.yaml"], File.ReadAllText(workspace["auto.yaml"]).Replace($"path: {workspace["teacher"]} }}", $"cache: {workspace["teach-ranks"]} }}", StringComparison.Ordinal));
+            File.WriteAllText(
+                workspace["cached.yaml"],
+                File.ReadAllText(workspace["auto.yaml"])
+                    .Replace(
+                        $"path: {workspace["teacher"]} }}",
+                        $"cache: {workspace["teach-ranks"]} }}",
+                        StringComparison.Ordinal
+                    )
+            );
         }
 
-        string one = workspace["one-" + recipe], several = workspace[$"several-{launcher}-{ranks}-{recipe}-{shardsState}"];
+        string one = workspace["one-" + recipe],
+            several = workspace[$"several-{launcher}-{ranks}-{recipe}-{shardsState}"];
         string[] train = ["train", workspace[recipe + ".yaml"], "--set", "training.log_every=1", "--out"];
         if (!Directory.Exists(one))
         {
@@ -54,23 +78,53 @@ public class RankTests(Workspace workspace) : IClassFixture<Workspace>
             Directory.Delete(several, recursive: true); // some cases are in the matrix and in the suite
         }
 
-        (int code, string output, string error) = Launch(launcher, ranks, [.. train, several, "--set", $"optimizer.shard_state={shardsState}".ToLowerInvariant()]); // ends with an error at a checkpoint where the ranks' weights differ in one bit
+        (int code, string output, string error) = Launch(
+            launcher,
+            ranks,
+            [.. train, several, "--set", $"optimizer.shard_state={shardsState}".ToLowerInvariant()]
+        ); // ends with an error at a checkpoint where the ranks' weights differ in one bit
         Assert.True(code == 0, output + error);
         Assert.Equal(shardsState, output.Contains("MiB a rank, sharded", StringComparison.Ordinal));
-        Dictionary<(int Step, string Name), double> expected = Figures(one), found = Figures(several);
+        Dictionary<(int Step, string Name), double> expected = Figures(one),
+            found = Figures(several);
         Assert.Equal(60, expected.Keys.Count(key => key.Name == "train/loss"));
         Assert.Equal(expected.Keys.Order(), found.Keys.Order());
-        foreach (((int Step, string Name) key, double value) in expected.Where(figure => figure.Key.Name is "samples" or "tokens" or "cost/flops" or "train/loss" or "train/gap" or "train/weight" or "valid/loss" or "train/gradient_norm"))
+        foreach (
+            ((int Step, string Name) key, double value) in expected.Where(figure =>
+                figure.Key.Name
+                    is "samples"
+                        or "tokens"
+                        or "cost/flops"
+                        or "train/loss"
+                        or "train/gap"
+                        or "train/weight"
+                        or "valid/loss"
+                        or "train/gradient_norm"
+            )
+        )
         {
-            Assert.True(Math.Abs(found[key] - value) <= Tolerance * Math.Abs(value), $"{key}: {value} on one rank, {found[key]} on {ranks}");
+            Assert.True(
+                Math.Abs(found[key] - value) <= Tolerance * Math.Abs(value),
+                $"{key}: {value} on one rank, {found[key]} on {ranks}"
+            );
         }
     }
 
     [Fact]
     public void CheckpointsGoFromOneRankToTwoToFourAndBack()
     {
-        string whole = workspace["ranks-whole"], moved = workspace["ranks-moved"];
-        string[] train = ["train", workspace["auto.yaml"], "--set", "training.keep_every=10", "--set", "optimizer.shard_state=true", "--out"];
+        string whole = workspace["ranks-whole"],
+            moved = workspace["ranks-moved"];
+        string[] train =
+        [
+            "train",
+            workspace["auto.yaml"],
+            "--set",
+            "training.keep_every=10",
+            "--set",
+            "optimizer.shard_state=true",
+            "--out",
+        ];
         Require(SalternProcess.Run([.. train, whole]));
         Require(SalternProcess.Run([.. train, moved]));
         ForgetAfter(moved, 20);
@@ -81,9 +135,14 @@ public class RankTests(Workspace workspace) : IClassFixture<Workspace>
         Require(Launch("mpirun.openmpi", 4, [.. train, moved, "--resume"]));
         ForgetAfter(moved, 40);
         Require(SalternProcess.Run([.. train, moved, "--resume"]));
-        Dictionary<(int Step, string Name), double> expected = Figures(whole), found = Figures(moved);
+        Dictionary<(int Step, string Name), double> expected = Figures(whole),
+            found = Figures(moved);
         Assert.Equal(expected.Keys.Order(), found.Keys.Order());
-        Assert.All(expected.Where(figure => figure.Key.Name is "train/loss" or "valid/loss"), figure => Assert.True(Math.Abs(found[figure.Key] - figure.Value) <= Tolerance * figure.Value, $"{figure.Key}"));
+        Assert.All(
+            expected.Where(figure => figure.Key.Name is "train/loss" or "valid/loss"),
+            figure =>
+                Assert.True(Math.Abs(found[figure.Key] - figure.Value) <= Tolerance * figure.Value, $"{figure.Key}")
+        );
         Assert.Equal(60 * 8, found[(60, "samples")]);
     }
 
@@ -93,9 +152,29 @@ public class RankTests(Workspace workspace) : IClassFixture<Workspace>
     public async Task AStoppedRank_EndsTheOthersWithinAMinute(string launcher)
     {
         string folder = workspace["stopped-" + launcher];
-        using Process process = StartLaunch(launcher, 2, ["train", workspace["baseline.yaml"], "--set", "training.steps=100000", "--set", "training.evaluate_every=50000", "--out", folder]);
-        Task<string> output = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken), error = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
-        Assert.True(SpinWait.SpinUntil(() => Directory.Exists(Path.Combine(folder, "checkpoints", "step-00000020")), TimeSpan.FromMinutes(2)), "no checkpoint came");
+        using Process process = StartLaunch(
+            launcher,
+            2,
+            [
+                "train",
+                workspace["baseline.yaml"],
+                "--set",
+                "training.steps=100000",
+                "--set",
+                "training.evaluate_every=50000",
+                "--out",
+                folder,
+            ]
+        );
+        Task<string> output = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken),
+            error = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        Assert.True(
+            SpinWait.SpinUntil(
+                () => Directory.Exists(Path.Combine(folder, "checkpoints", "step-00000020")),
+                TimeSpan.FromMinutes(2)
+            ),
+            "no checkpoint came"
+        );
         await Task.Delay(TimeSpan.FromSeconds(3), TestContext.Current.CancellationToken); // ranks say once a second what they are doing
         int[] ranks = RankProcesses(folder);
         Assert.Equal(2, ranks.Length);
@@ -109,23 +188,56 @@ public class RankTests(Workspace workspace) : IClassFixture<Workspace>
         string words = await output + await error;
         Assert.Contains("Rank 1 has not been heard of for", words, StringComparison.Ordinal);
         Assert.Contains("It last said that it was in 'step ", words, StringComparison.Ordinal);
-        Assert.True(SpinWait.SpinUntil(() => RankProcesses(folder).Length == 0, TimeSpan.FromSeconds(10)), "a rank was left behind");
+        Assert.True(
+            SpinWait.SpinUntil(() => RankProcesses(folder).Length == 0, TimeSpan.FromSeconds(10)),
+            "a rank was left behind"
+        );
     }
 
     [Fact]
     public void MistakesUnderALauncher_EndAllRanksWithTheReason()
     {
-        (int code, string output, string error) = Launch("mpirun.openmpi", 2, ["train", workspace["baseline.yaml"], "--set", "training.batch_sequences=1", "--out", workspace["too-small"]]);
+        (int code, string output, string error) = Launch(
+            "mpirun.openmpi",
+            2,
+            [
+                "train",
+                workspace["baseline.yaml"],
+                "--set",
+                "training.batch_sequences=1",
+                "--out",
+                workspace["too-small"],
+            ]
+        );
         Assert.Equal(2, code);
-        Assert.Contains("training.batch_sequences = 1 is less than the 2 ranks", output + error, StringComparison.Ordinal);
+        Assert.Contains(
+            "training.batch_sequences = 1 is less than the 2 ranks",
+            output + error,
+            StringComparison.Ordinal
+        );
         Assert.False(Directory.Exists(workspace["too-small"]));
 
         (code, output, error) = Launch("mpirun.openmpi", 2, ["generate", workspace["teacher"]]);
         Assert.NotEqual(0, code);
-        Assert.Contains("'generate' runs in one. Across ranks work: prepare, teach, train, eval.", output + error, StringComparison.Ordinal);
+        Assert.Contains(
+            "'generate' runs in one. Across ranks work: prepare, teach, train, eval.",
+            output + error,
+            StringComparison.Ordinal
+        );
 
         // One infinite weight: every rank skips the same steps and stops.
-        (code, output, error) = Launch("mpirun.openmpi", 2, ["train", workspace["teacher.yaml"], "--set", "init_from=" + InfiniteModel(), "--out", workspace["infinite"]]);
+        (code, output, error) = Launch(
+            "mpirun.openmpi",
+            2,
+            [
+                "train",
+                workspace["teacher.yaml"],
+                "--set",
+                "init_from=" + InfiniteModel(),
+                "--out",
+                workspace["infinite"],
+            ]
+        );
         Assert.Equal(1, code);
         Assert.Contains("Step 1 is not applied", output + error, StringComparison.Ordinal);
         Assert.Contains("5 steps in a row were not applied", output + error, StringComparison.Ordinal);
@@ -136,7 +248,12 @@ public class RankTests(Workspace workspace) : IClassFixture<Workspace>
     [InlineData("mpirun.mpich", "libmpi.so.40", "of the other family")]
     public void ALibraryOfTheOtherFamily_IsRefused(string launcher, string library, string expected)
     {
-        (int code, string output, string error) = Launch(launcher, 2, ["train", workspace["baseline.yaml"], "--out", workspace["wrong-library"]], ("SALTERN_MPI_LIBRARY", library));
+        (int code, string output, string error) = Launch(
+            launcher,
+            2,
+            ["train", workspace["baseline.yaml"], "--out", workspace["wrong-library"]],
+            ("SALTERN_MPI_LIBRARY", library)
+        );
         Assert.NotEqual(0, code);
         Assert.Contains(expected, output + error, StringComparison.Ordinal);
     }
@@ -147,7 +264,12 @@ public class RankTests(Workspace workspace) : IClassFixture<Workspace>
         SkipWithout("mpirun.openmpi");
 
         // As 'srun' without an interface that the library speaks: each process is a world of its own.
-        using Process process = Start("dotnet", [SalternProcess.Program, "train", workspace["baseline.yaml"], "--out", workspace["alone"]], ("SLURM_STEP_NUM_TASKS", "2"), ("SLURM_PROCID", "0"));
+        using Process process = Start(
+            "dotnet",
+            [SalternProcess.Program, "train", workspace["baseline.yaml"], "--out", workspace["alone"]],
+            ("SLURM_STEP_NUM_TASKS", "2"),
+            ("SLURM_PROCID", "0")
+        );
         string error = process.StandardError.ReadToEnd();
         process.WaitForExit();
         Assert.NotEqual(0, process.ExitCode);
@@ -160,16 +282,38 @@ public class RankTests(Workspace workspace) : IClassFixture<Workspace>
     {
         // What MPICH 4.0 over UCX may do after a finished run (docs/reliability.md), every time: MPICH's own library behind an MPI_Finalize that never returns.
         SkipWithout("mpirun.mpich");
-        Assert.SkipUnless(File.Exists("/usr/bin/cc"), "a C compiler is needed to make such a library (Debian: apt-get install gcc)");
-        string source = workspace["endless.c"], library = workspace["endless.so"];
+        Assert.SkipUnless(
+            File.Exists("/usr/bin/cc"),
+            "a C compiler is needed to make such a library (Debian: apt-get install gcc)"
+        );
+        string source = workspace["endless.c"],
+            library = workspace["endless.so"];
         File.WriteAllText(source, "#include <unistd.h>\nint MPI_Finalize(void) { for (;;) pause(); }\n");
-        using (Process compile = Start("/usr/bin/cc", ["-shared", "-fPIC", "-o", library, source, "-Wl,--no-as-needed", "-l:libmpich.so.12"]))
+        using (
+            Process compile = Start(
+                "/usr/bin/cc",
+                ["-shared", "-fPIC", "-o", library, source, "-Wl,--no-as-needed", "-l:libmpich.so.12"]
+            )
+        )
         {
             compile.WaitForExit();
             Assert.Equal(0, compile.ExitCode);
         }
 
-        (int code, string output, string error) = Launch("mpirun.mpich", 2, ["prepare", "--input", workspace["text"], "--tokenizer", workspace["tokenizer.json"], "--out", workspace["not-closed"]], ("SALTERN_MPI_LIBRARY", library));
+        (int code, string output, string error) = Launch(
+            "mpirun.mpich",
+            2,
+            [
+                "prepare",
+                "--input",
+                workspace["text"],
+                "--tokenizer",
+                workspace["tokenizer.json"],
+                "--out",
+                workspace["not-closed"],
+            ],
+            ("SALTERN_MPI_LIBRARY", library)
+        );
         Assert.True(code == 0, output + error);
         Assert.True(File.Exists(Path.Combine(workspace["not-closed"], "dataset.json")));
     }
@@ -179,7 +323,10 @@ public class RankTests(Workspace workspace) : IClassFixture<Workspace>
         string folder = Directory.CreateDirectory(workspace["infinite-model"]).FullName;
         foreach (string file in new[] { "config.json", "tokenizer.json", "model.safetensors" })
         {
-            File.Copy(Path.Combine(workspace["teacher"], "checkpoints", "step-00000040", file), Path.Combine(folder, file));
+            File.Copy(
+                Path.Combine(workspace["teacher"], "checkpoints", "step-00000040", file),
+                Path.Combine(folder, file)
+            );
         }
 
         using FileStream weights = File.Open(Path.Combine(folder, "model.safetensors"), FileMode.Open);
@@ -188,7 +335,12 @@ public class RankTests(Workspace workspace) : IClassFixture<Workspace>
         return folder;
     }
 
-    internal static (int ExitCode, string Output, string Error) Launch(string launcher, int ranks, string[] arguments, params (string Name, string Value)[] variables)
+    internal static (int ExitCode, string Output, string Error) Launch(
+        string launcher,
+        int ranks,
+        string[] arguments,
+        params (string Name, string Value)[] variables
+    )
     {
         using Process process = StartLaunch(launcher, ranks, arguments, variables);
         Task<string> error = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
@@ -197,27 +349,60 @@ public class RankTests(Workspace workspace) : IClassFixture<Workspace>
         return (process.ExitCode, output, error.Result);
     }
 
-    internal static Process StartLaunch(string launcher, int ranks, string[] arguments, params (string Name, string Value)[] variables)
+    internal static Process StartLaunch(
+        string launcher,
+        int ranks,
+        string[] arguments,
+        params (string Name, string Value)[] variables
+    )
     {
         SkipWithout(launcher);
         string[] more = launcher == "mpirun.openmpi" ? ["--oversubscribe"] : [];
-        return Start(launcher, [.. more, "-np", $"{ranks}", "dotnet", SalternProcess.Program, .. arguments], [("OMPI_ALLOW_RUN_AS_ROOT", "1"), ("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1"), .. variables]);
+        return Start(
+            launcher,
+            [.. more, "-np", $"{ranks}", "dotnet", SalternProcess.Program, .. arguments],
+            [("OMPI_ALLOW_RUN_AS_ROOT", "1"), ("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1"), .. variables]
+        );
     }
 
     private static Process Start(string program, string[] arguments, params (string Name, string Value)[] variables)
     {
-        var start = new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(program, arguments)
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
         Array.ForEach(variables, variable => start.Environment[variable.Name] = variable.Value);
         return Process.Start(start)!;
     }
 
     private static void SkipWithout(string launcher) =>
-        Assert.SkipUnless((Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(folder => File.Exists(Path.Combine(folder, launcher))), $"{launcher} is not installed (Debian: apt-get install openmpi-bin mpich)");
+        Assert.SkipUnless(
+            (Environment.GetEnvironmentVariable("PATH") ?? "")
+                .Split(':')
+                .Any(folder => File.Exists(Path.Combine(folder, launcher))),
+            $"{launcher} is not installed (Debian: apt-get install openmpi-bin mpich)"
+        );
 
     // In the order of their ranks: the programs that were started with this folder, mpirun apart.
     internal static int[] RankProcesses(string folder) =>
-        [.. Process.GetProcessesByName("dotnet").Select(process => process.Id).Where(id => Read(id, "cmdline").EndsWith(folder + "\0", StringComparison.Ordinal))
-            .OrderBy(id => Read(id, "environ").Split('\0').Where(line => line.StartsWith("OMPI_COMM_WORLD_RANK=", StringComparison.Ordinal) || line.StartsWith("PMI_RANK=", StringComparison.Ordinal)).FirstOrDefault(), StringComparer.Ordinal)];
+        [
+            .. Process
+                .GetProcessesByName("dotnet")
+                .Select(process => process.Id)
+                .Where(id => Read(id, "cmdline").EndsWith(folder + "\0", StringComparison.Ordinal))
+                .OrderBy(
+                    id =>
+                        Read(id, "environ")
+                            .Split('\0')
+                            .Where(line =>
+                                line.StartsWith("OMPI_COMM_WORLD_RANK=", StringComparison.Ordinal)
+                                || line.StartsWith("PMI_RANK=", StringComparison.Ordinal)
+                            )
+                            .FirstOrDefault(),
+                    StringComparer.Ordinal
+                ),
+        ];
 
     private static string Read(int process, string file)
     {
@@ -233,16 +418,27 @@ public class RankTests(Workspace workspace) : IClassFixture<Workspace>
 
     private static void ForgetAfter(string run, int step)
     {
-        foreach (string checkpoint in Directory.GetDirectories(Path.Combine(run, "checkpoints")).Where(path => int.Parse(path[^8..], System.Globalization.CultureInfo.InvariantCulture) > step))
+        foreach (
+            string checkpoint in Directory
+                .GetDirectories(Path.Combine(run, "checkpoints"))
+                .Where(path => int.Parse(path[^8..], System.Globalization.CultureInfo.InvariantCulture) > step)
+        )
         {
             Directory.Delete(checkpoint, recursive: true);
         }
     }
 
-    private static Dictionary<(int Step, string Name), double> Figures(string run) => File.ReadLines(Path.Combine(run, "metrics.jsonl"))
-        .Select(line => JsonDocument.Parse(line).RootElement)
-        .SelectMany(line => line.EnumerateObject().Where(figure => figure.Value.ValueKind == JsonValueKind.Number && figure.Name != "step").Select(figure => ((line.GetProperty("step").GetInt32(), figure.Name), figure.Value.GetDouble())))
-        .GroupBy(figure => figure.Item1).ToDictionary(group => group.Key, group => group.Last().Item2);
+    private static Dictionary<(int Step, string Name), double> Figures(string run) =>
+        File.ReadLines(Path.Combine(run, "metrics.jsonl"))
+            .Select(line => JsonDocument.Parse(line).RootElement)
+            .SelectMany(line =>
+                line.EnumerateObject()
+                    .Where(figure => figure.Value.ValueKind == JsonValueKind.Number && figure.Name != "step")
+                    .Select(figure => ((line.GetProperty("step").GetInt32(), figure.Name), figure.Value.GetDouble()))
+            )
+            .GroupBy(figure => figure.Item1)
+            .ToDictionary(group => group.Key, group => group.Last().Item2);
 
-    private static void Require((int ExitCode, string Output, string Error) result) => Assert.True(result.ExitCode == 0, result.Output + result.Error);
+    private static void Require((int ExitCode, string Output, string Error) result) =>
+        Assert.True(result.ExitCode == 0, result.Output + result.Error);
 }

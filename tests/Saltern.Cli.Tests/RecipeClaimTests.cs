@@ -25,19 +25,31 @@ public partial class RecipeClaimTests(Workspace workspace) : IClassFixture<Works
     [MemberData(nameof(Recipes))]
     public void TheExpectedResult_IsThatOfACommittedRun_OrSaidNotToBeKnown(string file)
     {
-        string path = Path.Combine(Root, "recipes", file), head = Head(path);
-        Assert.All(ExperimentPath().Matches(head).Select(match => match.Value.TrimEnd('.')), named => Assert.True(Directory.Exists(Path.Combine(Root, named)), $"{file} names {named}, which is not there"));
+        string path = Path.Combine(Root, "recipes", file),
+            head = Head(path);
+        Assert.All(
+            ExperimentPath().Matches(head).Select(match => match.Value.TrimEnd('.')),
+            named =>
+                Assert.True(Directory.Exists(Path.Combine(Root, named)), $"{file} names {named}, which is not there")
+        );
         Match claim = LossClaim().Match(head);
         if (!claim.Success)
         {
             string expected = head[(head.IndexOf("Expected: ", StringComparison.Ordinal) + "Expected: ".Length)..];
-            Assert.True(StudyPlan.IsStudy(path) || ScoreClaim().IsMatch(head) || NotKnown.Any(words => expected.StartsWith(words, StringComparison.Ordinal)), $"{file} expects '{expected}', which no test holds against a run");
+            Assert.True(
+                StudyPlan.IsStudy(path)
+                    || ScoreClaim().IsMatch(head)
+                    || NotKnown.Any(words => expected.StartsWith(words, StringComparison.Ordinal)),
+                $"{file} expects '{expected}', which no test holds against a run"
+            );
             return;
         }
 
         JsonElement result = Result(claim.Groups["path"].Value);
         bool ofTeacher = claim.Groups["teacher"].Success;
-        double loss = ofTeacher ? result.GetProperty("teacher").GetProperty("final_loss").GetDouble() : result.GetProperty("final").GetProperty("loss").GetDouble();
+        double loss = ofTeacher
+            ? result.GetProperty("teacher").GetProperty("final_loss").GetDouble()
+            : result.GetProperty("final").GetProperty("loss").GetDouble();
         Assert.Equal(double.Parse(claim.Groups["loss"].Value, CultureInfo.InvariantCulture), loss, LossRounding);
 
         // It is the run of this recipe: as many steps on as many tokens.
@@ -45,8 +57,14 @@ public partial class RecipeClaimTests(Workspace workspace) : IClassFixture<Works
         {
             RunConfig recipe = RecipeReader.Read<RunConfig>(path, []);
             Assert.Equal(recipe.Training.Steps, result.GetProperty("steps").GetInt32());
-            Assert.Equal((long)recipe.Training.Steps * recipe.Training.BatchSequences * recipe.Data.SequenceLength, result.GetProperty("tokens").GetInt64());
-            if (result.GetProperty("machine").TryGetProperty("products", out JsonElement products) && products.GetString() == "cuBLAS")
+            Assert.Equal(
+                (long)recipe.Training.Steps * recipe.Training.BatchSequences * recipe.Data.SequenceLength,
+                result.GetProperty("tokens").GetInt64()
+            );
+            if (
+                result.GetProperty("machine").TryGetProperty("products", out JsonElement products)
+                && products.GetString() == "cuBLAS"
+            )
             {
                 // The claim is for a processor, the run was a GPU's.
                 return;
@@ -54,11 +72,21 @@ public partial class RecipeClaimTests(Workspace workspace) : IClassFixture<Works
 
             Match cost = MinutesClaim().Match(head);
             Assert.True(cost.Success, $"{file} names no minutes");
-            Assert.Equal(cost.Groups["cores"].Value == "one core" ? 1 : 2, result.GetProperty("machine").GetProperty("threads").GetInt32());
-            double minutes = double.Parse(cost.Groups["minutes"].Value, CultureInfo.InvariantCulture), took = result.GetProperty("seconds").GetDouble() / 60;
+            Assert.Equal(
+                cost.Groups["cores"].Value == "one core" ? 1 : 2,
+                result.GetProperty("machine").GetProperty("threads").GetInt32()
+            );
+            double minutes = double.Parse(cost.Groups["minutes"].Value, CultureInfo.InvariantCulture),
+                took = result.GetProperty("seconds").GetDouble() / 60;
             // A taught run of a study shared its core with others; only what ran alone can be held to the minute from above.
-            Assert.True(minutes <= (1 + CostTolerance) * took, $"{file} says {minutes} minutes, the run took {took:0.0}");
-            Assert.True(minutes >= (1 - CostTolerance) * took || recipe.Distils, $"{file} says {minutes} minutes, the run took {took:0.0}");
+            Assert.True(
+                minutes <= (1 + CostTolerance) * took,
+                $"{file} says {minutes} minutes, the run took {took:0.0}"
+            );
+            Assert.True(
+                minutes >= (1 - CostTolerance) * took || recipe.Distils,
+                $"{file} says {minutes} minutes, the run took {took:0.0}"
+            );
         }
     }
 
@@ -71,12 +99,28 @@ public partial class RecipeClaimTests(Workspace workspace) : IClassFixture<Works
     public void Studies_EndAsTheirHeadsSay(string experiment)
     {
         string results = Path.Combine(Root, "experiments", experiment, "results");
-        double Loss(string arm) => Directory.EnumerateFiles(Path.Combine(results, arm), "result.json", SearchOption.AllDirectories).Average(file => Parse(file).GetProperty("final").GetProperty("loss").GetDouble());
+        double Loss(string arm) =>
+            Directory
+                .EnumerateFiles(Path.Combine(results, arm), "result.json", SearchOption.AllDirectories)
+                .Average(file => Parse(file).GetProperty("final").GetProperty("loss").GetDouble());
         // Seed by seed: not every arm has all of them.
-        double Difference(string arm) => Directory.EnumerateDirectories(Path.Combine(results, arm)).Average(seed =>
-            Parse(Path.Combine(seed, "result.json")).GetProperty("final").GetProperty("loss").GetDouble() - Parse(Path.Combine(results, "BASELINE", Path.GetFileName(seed), "result.json")).GetProperty("final").GetProperty("loss").GetDouble());
+        double Difference(string arm) =>
+            Directory
+                .EnumerateDirectories(Path.Combine(results, arm))
+                .Average(seed =>
+                    Parse(Path.Combine(seed, "result.json")).GetProperty("final").GetProperty("loss").GetDouble()
+                    - Parse(Path.Combine(results, "BASELINE", Path.GetFileName(seed), "result.json"))
+                        .GetProperty("final")
+                        .GetProperty("loss")
+                        .GetDouble()
+                );
         string[] arms = [.. Directory.EnumerateDirectories(results).Select(folder => Path.GetFileName(folder)!)];
-        Assert.All(arms.Where(arm => arm.StartsWith("SALT", StringComparison.Ordinal) && !arm.Contains("-70", StringComparison.Ordinal)), arm => Assert.True(Difference(arm) < 0, arm));
+        Assert.All(
+            arms.Where(arm =>
+                arm.StartsWith("SALT", StringComparison.Ordinal) && !arm.Contains("-70", StringComparison.Ordinal)
+            ),
+            arm => Assert.True(Difference(arm) < 0, arm)
+        );
         Assert.True(!arms.Contains("RKD") || Loss("RKD") > Loss("BASELINE"));
         Assert.True(!arms.Contains("SALT-auto-70") || Difference("SALT-auto-70") > 0);
     }
@@ -90,19 +134,55 @@ public partial class RecipeClaimTests(Workspace workspace) : IClassFixture<Works
     {
         Match claim = ScoreClaim().Match(Head(Path.Combine(Root, "recipes", name + ".yaml")));
         Assert.True(claim.Success);
-        string[] runs = [.. Directory.EnumerateFiles(Path.Combine(Root, claim.Groups["path"].Value, "results"), "result.json", SearchOption.AllDirectories).Where(file => file.Contains(Path.DirectorySeparatorChar + name + Path.DirectorySeparatorChar, StringComparison.Ordinal))];
-        JsonElement[] scores = [.. runs.Select(file => Parse(file).GetProperty("fine_tuning").GetProperty("tasks").GetProperty(task).GetProperty("metrics").GetProperty(metric))];
+        string[] runs =
+        [
+            .. Directory
+                .EnumerateFiles(
+                    Path.Combine(Root, claim.Groups["path"].Value, "results"),
+                    "result.json",
+                    SearchOption.AllDirectories
+                )
+                .Where(file =>
+                    file.Contains(
+                        Path.DirectorySeparatorChar + name + Path.DirectorySeparatorChar,
+                        StringComparison.Ordinal
+                    )
+                ),
+        ];
+        JsonElement[] scores =
+        [
+            .. runs.Select(file =>
+                Parse(file)
+                    .GetProperty("fine_tuning")
+                    .GetProperty("tasks")
+                    .GetProperty(task)
+                    .GetProperty("metrics")
+                    .GetProperty(metric)
+            ),
+        ];
         double Told(string group) => double.Parse(claim.Groups[group].Value, CultureInfo.InvariantCulture);
         Assert.Equal(committed, scores.Length);
         Assert.All(scores, score => Assert.Equal(Told("before"), score.GetProperty("before").GetDouble(), 0.01));
         Assert.Equal(Told("lowest"), scores.Min(score => score.GetProperty("after").GetDouble()), LossRounding);
-        Assert.Equal(Told(claim.Groups["highest"].Success ? "highest" : "lowest"), scores.Max(score => score.GetProperty("after").GetDouble()), LossRounding);
+        Assert.Equal(
+            Told(claim.Groups["highest"].Success ? "highest" : "lowest"),
+            scores.Max(score => score.GetProperty("after").GetDouble()),
+            LossRounding
+        );
     }
 
     [Fact]
     public void TheLearningRates_AreAsTheirStudySays()
     {
-        double[] losses = [.. new[] { "LR-4e-3", "LR-8e-3", "LR-16e-3" }.Select(arm => Result($"experiments/2026-11-25-core-learning-rate/results/{arm}/seed-1").GetProperty("final").GetProperty("loss").GetDouble())];
+        double[] losses =
+        [
+            .. new[] { "LR-4e-3", "LR-8e-3", "LR-16e-3" }.Select(arm =>
+                Result($"experiments/2026-11-25-core-learning-rate/results/{arm}/seed-1")
+                    .GetProperty("final")
+                    .GetProperty("loss")
+                    .GetDouble()
+            ),
+        ];
         Assert.Equal(losses[0], losses[1], 0.01);
         Assert.True(losses[2] > losses[0] + 0.05);
     }
@@ -113,12 +193,24 @@ public partial class RecipeClaimTests(Workspace workspace) : IClassFixture<Works
     public void ThePapersRecipes_CostWhatTheySay(string name, string teacher, double teachersShare)
     {
         string path = Path.Combine(Root, "recipes", name + ".yaml");
-        (int code, string output, string error) = SalternProcess.Run("plan", path, "--teacher", teacher, "--seconds", "0", "--json");
+        (int code, string output, string error) = SalternProcess.Run(
+            "plan",
+            path,
+            "--teacher",
+            teacher,
+            "--seconds",
+            "0",
+            "--json"
+        );
         Assert.True(code == 0, error);
         using var document = JsonDocument.Parse(output);
         JsonElement cost = document.RootElement.GetProperty("plan").GetProperty("cost");
         double baseline = cost.GetProperty("baseline").GetDouble();
-        Assert.Equal(double.Parse(FlopClaim().Match(Head(path)).Groups["flops"].Value, CultureInfo.InvariantCulture), baseline, 0.05 * baseline);
+        Assert.Equal(
+            double.Parse(FlopClaim().Match(Head(path)).Groups["flops"].Value, CultureInfo.InvariantCulture),
+            baseline,
+            0.05 * baseline
+        );
         Assert.Equal(teachersShare, cost.GetProperty("teacher_training").GetDouble() / baseline, 0.06);
     }
 
@@ -128,32 +220,70 @@ public partial class RecipeClaimTests(Workspace workspace) : IClassFixture<Works
     {
         string path = Path.Combine(Root, "recipes", file);
         // Cheap ones, run short: the shape, options and schedule of the recipe on the workspace's data for three steps.
-        Assert.SkipWhen(StudyPlan.IsStudy(path) || FineTuneConfig.IsRecipe(path), "Studies and fine-tuning have tests of their own.");
+        Assert.SkipWhen(
+            StudyPlan.IsStudy(path) || FineTuneConfig.IsRecipe(path),
+            "Studies and fine-tuning have tests of their own."
+        );
         RunConfig recipe = RecipeReader.Read<RunConfig>(path, []);
-        Assert.SkipWhen(ModelFlops.Parameters(recipe.Model.Resolve(4_096, recipe.Data.SequenceLength)) > 5_000_000, "Not for one machine.");
-        Assert.SkipWhen(recipe.Aligns || recipe.Selection is not null || recipe.Teacher?.Cache is not null, "Needs another tokenizer, a selection or a cache; TeachTests and AlignmentTests make them.");
+        Assert.SkipWhen(
+            ModelFlops.Parameters(recipe.Model.Resolve(4_096, recipe.Data.SequenceLength)) > 5_000_000,
+            "Not for one machine."
+        );
+        Assert.SkipWhen(
+            recipe.Aligns || recipe.Selection is not null || recipe.Teacher?.Cache is not null,
+            "Needs another tokenizer, a selection or a cache; TeachTests and AlignmentTests make them."
+        );
         string folder = workspace["claim-" + recipe.Name];
         string[] teacher = recipe.Distils ? ["teacher.path=" + workspace["teacher"]] : [];
-        (int code, string output, string error) = SalternProcess.Run(["train", path, "--out", folder, "--set", "data.path=" + workspace["data"], "data.sequence_length=32", "threads=1", "training.steps=12", "schedule.warmup_steps=1",
-            "training.batch_sequences=8", "training.evaluate_every=6", "training.checkpoint_every=12", "training.keep_steps=[]", "training.evaluation_tokens=1000", "training.final_evaluation_tokens=2000", .. teacher]);
+        (int code, string output, string error) = SalternProcess.Run([
+            "train",
+            path,
+            "--out",
+            folder,
+            "--set",
+            "data.path=" + workspace["data"],
+            "data.sequence_length=32",
+            "threads=1",
+            "training.steps=12",
+            "schedule.warmup_steps=1",
+            "training.batch_sequences=8",
+            "training.evaluate_every=6",
+            "training.checkpoint_every=12",
+            "training.keep_steps=[]",
+            "training.evaluation_tokens=1000",
+            "training.final_evaluation_tokens=2000",
+            .. teacher,
+        ]);
         Assert.True(code == 0, error);
         // A vocabulary of 320: ln 320 = 5.77 is where a model that knows nothing stands; a dozen steps at the recipe's rate take it below and never above.
-        Assert.InRange(Parse(Path.Combine(folder, "result.json")).GetProperty("final").GetProperty("loss").GetDouble(), 0, Math.Log(320));
+        Assert.InRange(
+            Parse(Path.Combine(folder, "result.json")).GetProperty("final").GetProperty("loss").GetDouble(),
+            0,
+            Math.Log(320)
+        );
         Assert.Contains("final loss", output, StringComparison.Ordinal);
     }
 
     private static string Root { get; } = RecipeTests.Root();
 
-    private static string Head(string path) => string.Join(' ', File.ReadLines(path).TakeWhile(line => line.StartsWith('#')).Select(line => line.TrimStart('#', ' ')));
+    private static string Head(string path) =>
+        string.Join(
+            ' ',
+            File.ReadLines(path).TakeWhile(line => line.StartsWith('#')).Select(line => line.TrimStart('#', ' '))
+        );
 
     private static JsonElement Result(string folder) => Parse(Path.Combine(Root, folder, "result.json"));
 
     private static JsonElement Parse(string file) => JsonDocument.Parse(File.ReadAllText(file)).RootElement;
 
-    [GeneratedRegex(@"Expected: final loss (?<loss>\d+\.\d\d) nats per token[^(]*\((?<teacher>the teacher of )?(?<path>experiments/[^)]+)\)")]
+    [GeneratedRegex(
+        @"Expected: final loss (?<loss>\d+\.\d\d) nats per token[^(]*\((?<teacher>the teacher of )?(?<path>experiments/[^)]+)\)"
+    )]
     private static partial Regex LossClaim();
 
-    [GeneratedRegex(@"Expected: (?:exact match|token F1) (?<before>\d\.\d\d) before, (?<lowest>\d\.\d\d)(?: to (?<highest>\d\.\d\d))? after \((?<path>experiments/[^)]+)\)")]
+    [GeneratedRegex(
+        @"Expected: (?:exact match|token F1) (?<before>\d\.\d\d) before, (?<lowest>\d\.\d\d)(?: to (?<highest>\d\.\d\d))? after \((?<path>experiments/[^)]+)\)"
+    )]
     private static partial Regex ScoreClaim();
 
     [GeneratedRegex(@"Cost: about (?<minutes>\d+) minutes on (?<cores>one core|two cores)")]

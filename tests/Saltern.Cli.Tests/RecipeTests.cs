@@ -12,21 +12,33 @@ public class RecipeTests
     // Of the arithmetic; 6 % of the time is what an evaluation may take (docs/reliability.md), with text samples and on any machine.
     private const double HighestEvaluationShare = 0.045;
 
-    public static TheoryData<string> Recipes => new(Directory.EnumerateFiles(Path.Combine(Root(), "recipes"), "*.yaml", SearchOption.AllDirectories).Select(path => Path.GetRelativePath(Path.Combine(Root(), "recipes"), path)).Order());
+    public static TheoryData<string> Recipes =>
+        new(
+            Directory
+                .EnumerateFiles(Path.Combine(Root(), "recipes"), "*.yaml", SearchOption.AllDirectories)
+                .Select(path => Path.GetRelativePath(Path.Combine(Root(), "recipes"), path))
+                .Order()
+        );
 
     [Theory]
     [MemberData(nameof(Recipes))]
     public void EveryRecipe_LoadsAndOpensWithPurposeCostAndExpectation(string file)
     {
         string path = Path.Combine(Root(), "recipes", file);
-        string name = StudyPlan.IsStudy(path) ? StudyPlan.Read(path, []).Config.Name
+        string name =
+            StudyPlan.IsStudy(path) ? StudyPlan.Read(path, []).Config.Name
             : FineTuneConfig.IsRecipe(path) ? RecipeReader.Read<FineTuneConfig>(path, []).Name
             : RecipeReader.Read<RunConfig>(path, []).Name;
         Assert.Equal(Path.GetFileNameWithoutExtension(file), name);
         Assert.Equal(file.StartsWith("finetune-", StringComparison.Ordinal), FineTuneConfig.IsRecipe(path));
         string[] head = [.. File.ReadLines(path).TakeWhile(line => line.StartsWith('#'))];
         Assert.StartsWith("# Purpose: ", head[0], StringComparison.Ordinal);
-        Assert.Contains(head, line => line.StartsWith("# Cost: ", StringComparison.Ordinal) && line.Contains("Expected: ", StringComparison.Ordinal));
+        Assert.Contains(
+            head,
+            line =>
+                line.StartsWith("# Cost: ", StringComparison.Ordinal)
+                && line.Contains("Expected: ", StringComparison.Ordinal)
+        );
         Assert.DoesNotContain("shared", File.ReadAllText(path), StringComparison.Ordinal);
     }
 
@@ -35,10 +47,19 @@ public class RecipeTests
     public void EvaluationAlongTheRun_IsASmallPartOfTheSteps(string file)
     {
         string path = Path.Combine(Root(), "recipes", file);
-        Assert.SkipWhen(StudyPlan.IsStudy(path) || FineTuneConfig.IsRecipe(path) || file.StartsWith("studies", StringComparison.Ordinal), "Settings of studies stay those of their results; fine-tuning evaluates on what it has.");
+        Assert.SkipWhen(
+            StudyPlan.IsStudy(path)
+                || FineTuneConfig.IsRecipe(path)
+                || file.StartsWith("studies", StringComparison.Ordinal),
+            "Settings of studies stay those of their results; fine-tuning evaluates on what it has."
+        );
         RunConfig recipe = RecipeReader.Read<RunConfig>(path, []);
         TransformerConfig student = recipe.Model.Resolve(4_096, recipe.Data.SequenceLength);
-        Assert.InRange(CostPlan.Of(recipe, student, recipe.Distils ? student : null, recipe.Training.Steps).EvaluationShare, 0, HighestEvaluationShare);
+        Assert.InRange(
+            CostPlan.Of(recipe, student, recipe.Distils ? student : null, recipe.Training.Steps).EvaluationShare,
+            0,
+            HighestEvaluationShare
+        );
     }
 
     [Fact]
@@ -47,33 +68,90 @@ public class RecipeTests
         (int code, string output, string error) = SalternProcess.Run("recipe", "list", "--json");
         Assert.True(code == 0, error);
         using var list = JsonDocument.Parse(output);
-        Assert.All(list.RootElement.EnumerateArray(), recipe => Assert.True(recipe.GetProperty("purpose").GetString()!.Length > 0 && recipe.GetProperty("cost").GetString()!.Length > 0));
-        Assert.Contains("core-salt", list.RootElement.EnumerateArray().Select(recipe => recipe.GetProperty("name").GetString()));
+        Assert.All(
+            list.RootElement.EnumerateArray(),
+            recipe =>
+                Assert.True(
+                    recipe.GetProperty("purpose").GetString()!.Length > 0
+                        && recipe.GetProperty("cost").GetString()!.Length > 0
+                )
+        );
+        Assert.Contains(
+            "core-salt",
+            list.RootElement.EnumerateArray().Select(recipe => recipe.GetProperty("name").GetString())
+        );
 
         (code, output, error) = SalternProcess.Run("recipe", "show", "core-salt", "--resolved", "--set", "seed=9");
         Assert.True(code == 0, error);
         Assert.Equal(9, RecipeReader.Parse<RunConfig>(output, "shown", []).Seed);
-        Assert.Contains("fine-tuning of runs/core-salt on data/sft/arithmetic.train.jsonl.gz", SalternProcess.Run("recipe", "check", "finetune-arithmetic").Output, StringComparison.Ordinal);
-        Assert.Contains("a study of", SalternProcess.Run("recipe", "check", "studies/dotnet-docs-study").Output, StringComparison.Ordinal);
+        Assert.Contains(
+            "fine-tuning of runs/core-salt on data/sft/arithmetic.train.jsonl.gz",
+            SalternProcess.Run("recipe", "check", "finetune-arithmetic").Output,
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
+            "a study of",
+            SalternProcess.Run("recipe", "check", "studies/dotnet-docs-study").Output,
+            StringComparison.Ordinal
+        );
 
-        (code, _, error) = SalternProcess.Run("recipe", "check", "core-salt", "--set", "distillation.weight=3", "seeed=1");
+        (code, _, error) = SalternProcess.Run(
+            "recipe",
+            "check",
+            "core-salt",
+            "--set",
+            "distillation.weight=3",
+            "seeed=1"
+        );
         Assert.Equal(2, code);
         Assert.Contains("distillation.weight = 3", error, StringComparison.Ordinal);
         Assert.Contains("seeed", error, StringComparison.Ordinal);
-        Assert.Contains("is neither a file nor one of the recipes that ship", SalternProcess.Run("recipe", "show", "nothing").Error, StringComparison.Ordinal);
+        Assert.Contains(
+            "is neither a file nor one of the recipes that ship",
+            SalternProcess.Run("recipe", "show", "nothing").Error,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
     public void Schema_KnowsEveryKey_AndWhatItMeans()
     {
         using var schema = JsonDocument.Parse(SalternProcess.Run("recipe", "schema").Output);
-        JsonElement properties = schema.RootElement.GetProperty("properties"), weight = properties.GetProperty("distillation").GetProperty("properties").GetProperty("weight");
-        Assert.Equal((0, 1, 0.667), (weight.GetProperty("minimum").GetDouble(), weight.GetProperty("maximum").GetDouble(), weight.GetProperty("default").GetDouble()));
-        Assert.Contains("weight of the teacher's term", weight.GetProperty("description").GetString(), StringComparison.Ordinal);
-        Assert.Equal(["name", "data", "model", "training"], schema.RootElement.GetProperty("required").EnumerateArray().Select(key => key.GetString()));
-        Assert.Contains("linear_ratio", properties.GetProperty("distillation").GetProperty("properties").GetProperty("transition").GetProperty("enum").EnumerateArray().Select(word => word.GetString()));
+        JsonElement properties = schema.RootElement.GetProperty("properties"),
+            weight = properties.GetProperty("distillation").GetProperty("properties").GetProperty("weight");
+        Assert.Equal(
+            (0, 1, 0.667),
+            (
+                weight.GetProperty("minimum").GetDouble(),
+                weight.GetProperty("maximum").GetDouble(),
+                weight.GetProperty("default").GetDouble()
+            )
+        );
+        Assert.Contains(
+            "weight of the teacher's term",
+            weight.GetProperty("description").GetString(),
+            StringComparison.Ordinal
+        );
+        Assert.Equal(
+            ["name", "data", "model", "training"],
+            schema.RootElement.GetProperty("required").EnumerateArray().Select(key => key.GetString())
+        );
+        Assert.Contains(
+            "linear_ratio",
+            properties
+                .GetProperty("distillation")
+                .GetProperty("properties")
+                .GetProperty("transition")
+                .GetProperty("enum")
+                .EnumerateArray()
+                .Select(word => word.GetString())
+        );
         Assert.False(schema.RootElement.GetProperty("additionalProperties").GetBoolean());
-        Assert.Contains("\"init_from\"", SalternProcess.Run("recipe", "schema", "--finetune").Output, StringComparison.Ordinal);
+        Assert.Contains(
+            "\"init_from\"",
+            SalternProcess.Run("recipe", "schema", "--finetune").Output,
+            StringComparison.Ordinal
+        );
         Assert.Contains("\"arms\"", SalternProcess.Run("recipe", "schema", "--study").Output, StringComparison.Ordinal);
     }
 

@@ -9,15 +9,37 @@ public class RoadTests(Workspace workspace) : IClassFixture<Workspace>
     [Fact]
     public void BaselineAndSalt_EndInAVerdictAndAReport()
     {
-        string baseline = Trained("baseline"), salt = Trained("salt"), report = workspace["verdict.html"];
-        (int code, string output, string error) = SalternProcess.Run("compare", baseline, salt, "--json", "--report", report);
+        string baseline = Trained("baseline"),
+            salt = Trained("salt"),
+            report = workspace["verdict.html"];
+        (int code, string output, string error) = SalternProcess.Run(
+            "compare",
+            baseline,
+            salt,
+            "--json",
+            "--report",
+            report
+        );
         Assert.True(code == 0, error);
         using var verdict = JsonDocument.Parse(output);
         JsonElement root = verdict.RootElement;
         Assert.Equal("saltern.verdict/1", root.GetProperty("schema").GetString());
         Assert.Equal("baseline", root.GetProperty("baseline").GetProperty("name").GetString());
         JsonElement run = root.GetProperty("runs")[0];
-        foreach (string name in new[] { "name", "final_loss", "reached", "steps_to_baseline", "steps_ratio", "seconds_ratio", "flops_ratio", "seconds_ratio_teacher_charged", "flops_ratio_teacher_charged" })
+        foreach (
+            string name in new[]
+            {
+                "name",
+                "final_loss",
+                "reached",
+                "steps_to_baseline",
+                "steps_ratio",
+                "seconds_ratio",
+                "flops_ratio",
+                "seconds_ratio_teacher_charged",
+                "flops_ratio_teacher_charged",
+            }
+        )
         {
             Assert.True(run.TryGetProperty(name, out _), name);
         }
@@ -31,8 +53,14 @@ public class RoadTests(Workspace workspace) : IClassFixture<Workspace>
         string folder = Trained("baseline");
         (int code, string output, string error) = SalternProcess.Run("eval", folder, "--tokens", "4000", "--json");
         Assert.True(code == 0, error);
-        using JsonDocument eval = JsonDocument.Parse(output), result = JsonDocument.Parse(File.ReadAllText(Path.Combine(folder, "result.json")));
-        double measured = eval.RootElement.GetProperty("student").GetProperty("splits").GetProperty("valid").GetProperty("loss").GetDouble();
+        using JsonDocument eval = JsonDocument.Parse(output),
+            result = JsonDocument.Parse(File.ReadAllText(Path.Combine(folder, "result.json")));
+        double measured = eval
+            .RootElement.GetProperty("student")
+            .GetProperty("splits")
+            .GetProperty("valid")
+            .GetProperty("loss")
+            .GetDouble();
         Assert.Equal(result.RootElement.GetProperty("final").GetProperty("loss").GetDouble(), measured, 9);
     }
 
@@ -55,11 +83,16 @@ public class RoadTests(Workspace workspace) : IClassFixture<Workspace>
     [InlineData("auto")]
     public void KilledRun_ResumesBitForBit(string recipe)
     {
-        string whole = Trained(recipe), folder = "";
+        string whole = Trained(recipe),
+            folder = "";
 
         // At a step that nobody chose: in the window of 'salt', around the end of stage 1 of 'auto', or while a checkpoint is being written beside the training.
         int after = Random.Shared.Next(11, 45);
-        for (int attempt = 0; attempt == 0 || (attempt < 8 && File.Exists(Path.Combine(folder, "result.json"))); attempt++)
+        for (
+            int attempt = 0;
+            attempt == 0 || (attempt < 8 && File.Exists(Path.Combine(folder, "result.json")));
+            attempt++
+        )
         {
             // The steps take milliseconds: on a busy machine the run may be over before it is killed, and is then made again, to be killed earlier.
             folder = workspace[$"kill-cut-{recipe}-{attempt}"];
@@ -67,16 +100,34 @@ public class RoadTests(Workspace workspace) : IClassFixture<Workspace>
             KillAfter(recipe, folder, after);
         }
 
-        Assert.SkipWhen(File.Exists(Path.Combine(folder, "result.json")), "the machine was so busy that the run was over before it was killed, eight times");
-        (int code, string output, string error) = SalternProcess.Run("train", workspace[recipe + ".yaml"], "--out", folder, "--resume");
+        Assert.SkipWhen(
+            File.Exists(Path.Combine(folder, "result.json")),
+            "the machine was so busy that the run was over before it was killed, eight times"
+        );
+        (int code, string output, string error) = SalternProcess.Run(
+            "train",
+            workspace[recipe + ".yaml"],
+            "--out",
+            folder,
+            "--resume"
+        );
         Assert.True(code == 0, error);
 
         // A checkpoint is whole some steps after its own: before the first one is, the run starts again, and says so.
-        Assert.True(output.Contains("Resuming", StringComparison.Ordinal) || output.Contains("no whole checkpoint; the run starts at step 1", StringComparison.Ordinal), output);
+        Assert.True(
+            output.Contains("Resuming", StringComparison.Ordinal)
+                || output.Contains("no whole checkpoint; the run starts at step 1", StringComparison.Ordinal),
+            output
+        );
         foreach (string file in new[] { "model.safetensors", "optimizer.safetensors" })
         {
             string path = Path.Combine("checkpoints", "step-00000060", file);
-            Assert.True(File.ReadAllBytes(Path.Combine(whole, path)).AsSpan().SequenceEqual(File.ReadAllBytes(Path.Combine(folder, path))), $"{file} differs; killed after line {after}");
+            Assert.True(
+                File.ReadAllBytes(Path.Combine(whole, path))
+                    .AsSpan()
+                    .SequenceEqual(File.ReadAllBytes(Path.Combine(folder, path))),
+                $"{file} differs; killed after line {after}"
+            );
         }
     }
 
@@ -84,12 +135,32 @@ public class RoadTests(Workspace workspace) : IClassFixture<Workspace>
     public void Demo_EndsInAVerdict_WithOnlyJsonOnStandardOutput()
     {
         string folder = workspace["demo with blanks"];
-        (int code, string output, string error) = SalternProcess.Run("demo", "--minutes", "1", "--text", workspace["text"], "--out", folder, "--json");
+        (int code, string output, string error) = SalternProcess.Run(
+            "demo",
+            "--minutes",
+            "1",
+            "--text",
+            workspace["text"],
+            "--out",
+            folder,
+            "--json"
+        );
         Assert.True(code == 0, error);
         using var verdict = JsonDocument.Parse(output);
         Assert.Equal("saltern.verdict/1", verdict.RootElement.GetProperty("schema").GetString());
         Assert.True(File.Exists(Path.Combine(folder, "report.html")));
-        foreach (string expected in new[] { "your text, 2 files", "teacher:", "validation loss  BASELINE", "teacher goes on after", "baseline goes on after", "salt goes on after", "report: " })
+        foreach (
+            string expected in new[]
+            {
+                "your text, 2 files",
+                "teacher:",
+                "validation loss  BASELINE",
+                "teacher goes on after",
+                "baseline goes on after",
+                "salt goes on after",
+                "report: ",
+            }
+        )
         {
             Assert.Contains(expected, error, StringComparison.Ordinal);
         }
@@ -99,9 +170,22 @@ public class RoadTests(Workspace workspace) : IClassFixture<Workspace>
     public void Demo_Interrupted_EndsWithWhatThereIs()
     {
         string folder = workspace["demo-interrupted"];
-        using Process process = SalternProcess.StartQuietly("demo", "--minutes", "1", "--text", workspace["text"], "--out", folder);
+        using Process process = SalternProcess.StartQuietly(
+            "demo",
+            "--minutes",
+            "1",
+            "--text",
+            workspace["text"],
+            "--out",
+            folder
+        );
         string metrics = Path.Combine(folder, "salt", "metrics.jsonl");
-        Assert.True(SpinWait.SpinUntil(() => process.HasExited || (File.Exists(metrics) && CountLines(metrics) >= 1), TimeSpan.FromMinutes(3)));
+        Assert.True(
+            SpinWait.SpinUntil(
+                () => process.HasExited || (File.Exists(metrics) && CountLines(metrics) >= 1),
+                TimeSpan.FromMinutes(3)
+            )
+        );
 
         bool over = process.HasExited;
 
@@ -113,7 +197,10 @@ public class RoadTests(Workspace workspace) : IClassFixture<Workspace>
 
         string output = process.StandardOutput.ReadToEnd();
         process.WaitForExit();
-        Assert.SkipWhen(over || process.ExitCode == 0, "the machine was so busy that the demonstration's own limit ended it first");
+        Assert.SkipWhen(
+            over || process.ExitCode == 0,
+            "the machine was so busy that the demonstration's own limit ended it first"
+        );
         Assert.True(process.ExitCode == 130, output);
         Assert.Contains("Ended early after step", output, StringComparison.Ordinal);
         using var verdict = JsonDocument.Parse(File.ReadAllText(Path.Combine(folder, "verdict.json")));
@@ -124,8 +211,17 @@ public class RoadTests(Workspace workspace) : IClassFixture<Workspace>
     public void Termination_WritesACheckpointAndExitsWith130()
     {
         string folder = workspace["term"];
-        using Process process = SalternProcess.StartQuietly("train", workspace["baseline.yaml"], "--out", folder, "--set", "training.steps=100000");
-        Assert.True(SpinWait.SpinUntil(() => Directory.Exists(Path.Combine(folder, "checkpoints")), TimeSpan.FromMinutes(1)));
+        using Process process = SalternProcess.StartQuietly(
+            "train",
+            workspace["baseline.yaml"],
+            "--out",
+            folder,
+            "--set",
+            "training.steps=100000"
+        );
+        Assert.True(
+            SpinWait.SpinUntil(() => Directory.Exists(Path.Combine(folder, "checkpoints")), TimeSpan.FromMinutes(1))
+        );
         using (Process kill = Process.Start("kill", ["-TERM", $"{process.Id}"]))
         {
             kill.WaitForExit();
@@ -139,9 +235,21 @@ public class RoadTests(Workspace workspace) : IClassFixture<Workspace>
 
     private void KillAfter(string recipe, string folder, int lines)
     {
-        using Process process = SalternProcess.StartQuietly("train", workspace[recipe + ".yaml"], "--out", folder, "--set", "training.log_every=1");
+        using Process process = SalternProcess.StartQuietly(
+            "train",
+            workspace[recipe + ".yaml"],
+            "--out",
+            folder,
+            "--set",
+            "training.log_every=1"
+        );
         string metrics = Path.Combine(folder, "metrics.jsonl");
-        Assert.True(SpinWait.SpinUntil(() => process.HasExited || (File.Exists(metrics) && CountLines(metrics) >= lines), TimeSpan.FromMinutes(1)));
+        Assert.True(
+            SpinWait.SpinUntil(
+                () => process.HasExited || (File.Exists(metrics) && CountLines(metrics) >= lines),
+                TimeSpan.FromMinutes(1)
+            )
+        );
         process.Kill();
         process.WaitForExit();
     }
@@ -160,7 +268,12 @@ public class RoadTests(Workspace workspace) : IClassFixture<Workspace>
         string folder = workspace["whole-" + recipe];
         if (!File.Exists(Path.Combine(folder, "result.json")))
         {
-            (int code, string output, string error) = SalternProcess.Run("train", workspace[recipe + ".yaml"], "--out", folder);
+            (int code, string output, string error) = SalternProcess.Run(
+                "train",
+                workspace[recipe + ".yaml"],
+                "--out",
+                folder
+            );
             Assert.True(code == 0, output + error);
         }
 

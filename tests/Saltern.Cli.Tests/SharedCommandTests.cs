@@ -18,16 +18,37 @@ public partial class SharedCommandTests(Workspace workspace) : IClassFixture<Wor
         for (int part = 0; part < 4; part++)
         {
             // A megabyte each: more chunks than ranks, so that they take turns.
-            File.WriteAllLines(workspace[$"much/{part}.jsonl"], Enumerable.Range(0, 4_000).Select(i => $$"""{"text": "{{part}} {{i}}: {{string.Join(' ', Enumerable.Range(i, 40).Select(j => $"word{j * 7919 % 1000}"))}}", "domain": "d{{i % 3}}"}"""));
+            File.WriteAllLines(
+                workspace[$"much/{part}.jsonl"],
+                Enumerable
+                    .Range(0, 4_000)
+                    .Select(i =>
+                        $$"""{"text": "{{part}} {{i}}: {{string.Join(' ', Enumerable.Range(i, 40).Select(j => $"word{j * 7919 % 1000}"))}}", "domain": "d{{i % 3}}"}"""
+                    )
+            );
         }
 
-        string[] prepare = ["prepare", "--input", workspace["much"], "--tokenizer", workspace["tokenizer.json"], "--valid-percent", "5", "--out"];
+        string[] prepare =
+        [
+            "prepare",
+            "--input",
+            workspace["much"],
+            "--tokenizer",
+            workspace["tokenizer.json"],
+            "--valid-percent",
+            "5",
+            "--out",
+        ];
         if (!Directory.Exists(workspace["much-one"]))
         {
             Require(SalternProcess.Run([.. prepare, workspace["much-one"]]));
         }
 
-        (int code, string output, string error) = RankTests.Launch(launcher, ranks, [.. prepare, workspace["much-" + launcher]]);
+        (int code, string output, string error) = RankTests.Launch(
+            launcher,
+            ranks,
+            [.. prepare, workspace["much-" + launcher]]
+        );
         Assert.True(code == 0, output + error);
         Assert.Single(output.Split('\n'), line => line.Contains(": 16000 documents", StringComparison.Ordinal)); // one rank speaks
         AssertSameFiles(workspace["much-one"], workspace["much-" + launcher], _ => 0);
@@ -38,39 +59,84 @@ public partial class SharedCommandTests(Workspace workspace) : IClassFixture<Wor
     {
         string[] teach = ["teach", "--teacher", workspace["teacher"], "--recipe", workspace["salt.yaml"], "--out"];
         Require(SalternProcess.Run([.. teach, workspace["teach-one"]]));
-        (int code, string output, string error) = RankTests.Launch("mpirun.openmpi", 2, [.. teach, workspace["teach-two"]]);
+        (int code, string output, string error) = RankTests.Launch(
+            "mpirun.openmpi",
+            2,
+            [.. teach, workspace["teach-two"]]
+        );
         Assert.True(code == 0, output + error);
         Assert.True(Directory.GetFiles(workspace["teach-one/shards"]).Length > 1);
 
         // All but the seconds in the headers of the files, and what follows from them: their checksums in the manifest.
-        AssertSameFiles(workspace["teach-one"], workspace["teach-two"], file => file.EndsWith(".teach", StringComparison.Ordinal) ? 72 : Path.GetFileName(file) == "manifest.json" ? int.MaxValue : 0);
+        AssertSameFiles(
+            workspace["teach-one"],
+            workspace["teach-two"],
+            file =>
+                file.EndsWith(".teach", StringComparison.Ordinal) ? 72
+                : Path.GetFileName(file) == "manifest.json" ? int.MaxValue
+                : 0
+        );
 
         // What one process left, two go on with, and the other way round: nothing is made twice.
         File.Delete(workspace["teach-two/shards/00000001.teach"]);
         (code, output, error) = RankTests.Launch("mpirun.openmpi", 2, [.. teach, workspace["teach-two"]]);
         Assert.True(code == 0, output + error);
-        Assert.Contains("1492 samples of an interrupted pass were kept, 1024 were made", output, StringComparison.Ordinal);
+        Assert.Contains(
+            "1492 samples of an interrupted pass were kept, 1024 were made",
+            output,
+            StringComparison.Ordinal
+        );
         AssertSameFiles(workspace["teach-one/shards"], workspace["teach-two/shards"], _ => 72);
     }
 
     [Fact]
     public void Eval_FindsTheSameOnDataAndTasks()
     {
-        File.WriteAllText(workspace["order.yaml"], "task: order\nkind: choice\nreadings: [{ prompt: \"{q}\", choices: [\"{good}\", \"{bad}\"], gold: gold }]\n");
-        File.WriteAllText(workspace["order.jsonl"], string.Concat(Enumerable.Range(0, 300).Select(i => $$"""{"id":"i{{i}}","q":"The cat sees {{i}}","good":"the harbour in the north","bad":"sees sees","gold":0}""" + "\n")));
-        string[] data = ["eval", workspace["teacher"], "--split", "all", "--tokens", "30000", "--out"], tasks = ["eval", workspace["teacher"], "--tasks", workspace["order.yaml"], "--data-dir", workspace.Folder, "--out"];
-        foreach ((string[] eval, string name, string file) in new[] { (data, "data", "eval.json"), (tasks, "tasks", "results.json") })
+        File.WriteAllText(
+            workspace["order.yaml"],
+            "task: order\nkind: choice\nreadings: [{ prompt: \"{q}\", choices: [\"{good}\", \"{bad}\"], gold: gold }]\n"
+        );
+        File.WriteAllText(
+            workspace["order.jsonl"],
+            string.Concat(
+                Enumerable
+                    .Range(0, 300)
+                    .Select(i =>
+                        $$"""{"id":"i{{i}}","q":"The cat sees {{i}}","good":"the harbour in the north","bad":"sees sees","gold":0}"""
+                        + "\n"
+                    )
+            )
+        );
+        string[] data = ["eval", workspace["teacher"], "--split", "all", "--tokens", "30000", "--out"],
+            tasks =
+            ["eval", workspace["teacher"], "--tasks", workspace["order.yaml"], "--data-dir", workspace.Folder, "--out"];
+        foreach (
+            (string[] eval, string name, string file) in new[]
+            {
+                (data, "data", "eval.json"),
+                (tasks, "tasks", "results.json"),
+            }
+        )
         {
-            string one = workspace[name + "-one"], two = workspace[name + "-two"];
+            string one = workspace[name + "-one"],
+                two = workspace[name + "-two"];
             Require(SalternProcess.Run([.. eval, one]));
             (int code, string output, string error) = RankTests.Launch("mpirun.openmpi", 2, [.. eval, two], OneThread);
             Assert.True(code == 0, output + error);
 
             // Each run measures anew which library of products is the faster one, and the two round differently.
-            double[] expected = Numbers(Path.Combine(one, file)), found = Numbers(Path.Combine(two, file));
+            double[] expected = Numbers(Path.Combine(one, file)),
+                found = Numbers(Path.Combine(two, file));
             Assert.True(expected.Length > 10);
             Assert.Equal(expected.Length, found.Length);
-            Assert.All(expected.Zip(found), pair => Assert.True(Math.Abs(pair.First - pair.Second) <= 1e-5 * Math.Abs(pair.First), $"{pair.First} and {pair.Second} in {file}"));
+            Assert.All(
+                expected.Zip(found),
+                pair =>
+                    Assert.True(
+                        Math.Abs(pair.First - pair.Second) <= 1e-5 * Math.Abs(pair.First),
+                        $"{pair.First} and {pair.Second} in {file}"
+                    )
+            );
         }
     }
 
@@ -89,14 +155,37 @@ public partial class SharedCommandTests(Workspace workspace) : IClassFixture<Wor
     public async Task AHungThread_EndsAllRanksWithinAMinute()
     {
         string folder = workspace["hung"];
-        using Process process = RankTests.StartLaunch("mpirun.openmpi", 2, ["train", workspace["baseline.yaml"], "--set", "training.steps=100000", "--set", "training.evaluate_every=50000", "--out", folder]);
-        Task<string> output = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken), error = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
-        Assert.True(SpinWait.SpinUntil(() => Directory.Exists(Path.Combine(folder, "checkpoints", "step-00000020")), TimeSpan.FromMinutes(2)), "no checkpoint came");
+        using Process process = RankTests.StartLaunch(
+            "mpirun.openmpi",
+            2,
+            [
+                "train",
+                workspace["baseline.yaml"],
+                "--set",
+                "training.steps=100000",
+                "--set",
+                "training.evaluate_every=50000",
+                "--out",
+                folder,
+            ]
+        );
+        Task<string> output = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken),
+            error = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        Assert.True(
+            SpinWait.SpinUntil(
+                () => Directory.Exists(Path.Combine(folder, "checkpoints", "step-00000020")),
+                TimeSpan.FromMinutes(2)
+            ),
+            "no checkpoint came"
+        );
         int[] ranks = RankTests.RankProcesses(folder);
         Assert.Equal(2, ranks.Length);
 
         // As a debugger: stops the first thread of rank 1, the one that trains, and leaves the others running.
-        const int Seize = 0x4206, Interrupt = 0x4207, AnyChild = 0x40000000, DoNotHang = 1;
+        const int Seize = 0x4206,
+            Interrupt = 0x4207,
+            AnyChild = 0x40000000,
+            DoNotHang = 1;
         if (Trace(Seize, ranks[1], 0, 0) != 0)
         {
             process.Kill(entireProcessTree: true);
@@ -116,9 +205,15 @@ public partial class SharedCommandTests(Workspace workspace) : IClassFixture<Wor
         string words = await output + await error;
 
         // Its own watch tells, or, where the thread stands still inside MPI and holds its lock, rank 0's.
-        Assert.Matches("Rank 1 on .* hangs in 'step .*': its thread has not used the processor for|Rank 1 has not been heard of for .* in 'step ", words);
+        Assert.Matches(
+            "Rank 1 on .* hangs in 'step .*': its thread has not used the processor for|Rank 1 has not been heard of for .* in 'step ",
+            words
+        );
         Assert.DoesNotContain("Rank 0 has not been heard of", words, StringComparison.Ordinal);
-        Assert.True(SpinWait.SpinUntil(() => RankTests.RankProcesses(folder).Length == 0, TimeSpan.FromSeconds(10)), "a rank was left behind");
+        Assert.True(
+            SpinWait.SpinUntil(() => RankTests.RankProcesses(folder).Length == 0, TimeSpan.FromSeconds(10)),
+            "a rank was left behind"
+        );
     }
 
     private static double[] Numbers(string file)
@@ -128,25 +223,51 @@ public partial class SharedCommandTests(Workspace workspace) : IClassFixture<Wor
     }
 
     // Times apart.
-    private static IEnumerable<double> Leaves(JsonElement element) => element.ValueKind switch
-    {
-        JsonValueKind.Number => [element.GetDouble()],
-        JsonValueKind.Object => element.EnumerateObject().Where(property => !property.Name.Contains("time", StringComparison.Ordinal) && !property.Name.Contains("second", StringComparison.Ordinal) && property.Name != "date").SelectMany(property => Leaves(property.Value)),
-        JsonValueKind.Array => element.EnumerateArray().SelectMany(Leaves),
-        _ => [],
-    };
+    private static IEnumerable<double> Leaves(JsonElement element) =>
+        element.ValueKind switch
+        {
+            JsonValueKind.Number => [element.GetDouble()],
+            JsonValueKind.Object => element
+                .EnumerateObject()
+                .Where(property =>
+                    !property.Name.Contains("time", StringComparison.Ordinal)
+                    && !property.Name.Contains("second", StringComparison.Ordinal)
+                    && property.Name != "date"
+                )
+                .SelectMany(property => Leaves(property.Value)),
+            JsonValueKind.Array => element.EnumerateArray().SelectMany(Leaves),
+            _ => [],
+        };
 
     private static void AssertSameFiles(string expected, string found, Func<string, int> skip)
     {
-        string[] files = [.. Directory.GetFiles(expected, "*", SearchOption.AllDirectories).Select(file => Path.GetRelativePath(expected, file)).Order(StringComparer.Ordinal)];
-        Assert.Equal(files, Directory.GetFiles(found, "*", SearchOption.AllDirectories).Select(file => Path.GetRelativePath(found, file)).Order(StringComparer.Ordinal));
+        string[] files =
+        [
+            .. Directory
+                .GetFiles(expected, "*", SearchOption.AllDirectories)
+                .Select(file => Path.GetRelativePath(expected, file))
+                .Order(StringComparer.Ordinal),
+        ];
+        Assert.Equal(
+            files,
+            Directory
+                .GetFiles(found, "*", SearchOption.AllDirectories)
+                .Select(file => Path.GetRelativePath(found, file))
+                .Order(StringComparer.Ordinal)
+        );
         foreach (string file in files.Where(file => skip(file) < int.MaxValue))
         {
-            Assert.True(File.ReadAllBytes(Path.Combine(expected, file)).AsSpan(skip(file)).SequenceEqual(File.ReadAllBytes(Path.Combine(found, file)).AsSpan(skip(file))), file);
+            Assert.True(
+                File.ReadAllBytes(Path.Combine(expected, file))
+                    .AsSpan(skip(file))
+                    .SequenceEqual(File.ReadAllBytes(Path.Combine(found, file)).AsSpan(skip(file))),
+                file
+            );
         }
     }
 
-    private static void Require((int ExitCode, string Output, string Error) result) => Assert.True(result.ExitCode == 0, result.Output + result.Error);
+    private static void Require((int ExitCode, string Output, string Error) result) =>
+        Assert.True(result.ExitCode == 0, result.Output + result.Error);
 
     [LibraryImport("libc", EntryPoint = "ptrace", SetLastError = true)]
     private static partial nint Trace(int request, int process, nint address, nint data);

@@ -12,13 +12,19 @@ public class StudyTests(Workspace workspace) : IClassFixture<Workspace>
     public void KilledStudy_GoesOn_AndSaysTheSame()
     {
         string study = Write("killed");
-        string whole = workspace["study-whole"], cut = workspace["study-cut"];
+        string whole = workspace["study-whole"],
+            cut = workspace["study-cut"];
         string told = Require(study, whole, "whole-runs");
         Assert.Contains("[4/4] SALT, seed 2: finished", told, StringComparison.Ordinal);
 
         using (Process process = SalternProcess.StartQuietly(Arguments(study, cut, "cut-runs")))
         {
-            Assert.True(SpinWait.SpinUntil(() => process.HasExited || File.Exists(Path.Combine(cut, "results", "PLAIN", "seed-1", Result)), TimeSpan.FromMinutes(2)));
+            Assert.True(
+                SpinWait.SpinUntil(
+                    () => process.HasExited || File.Exists(Path.Combine(cut, "results", "PLAIN", "seed-1", Result)),
+                    TimeSpan.FromMinutes(2)
+                )
+            );
             process.Kill();
             process.WaitForExit();
         }
@@ -28,14 +34,38 @@ public class StudyTests(Workspace workspace) : IClassFixture<Workspace>
         Assert.Contains("Go on with --resume", error, StringComparison.Ordinal);
         told = Require(study, cut, "cut-runs", "--resume");
         Assert.Contains("PLAIN, seed 1: was finished before", told, StringComparison.Ordinal);
-        using JsonDocument a = Verdict(whole), b = Verdict(cut);
-        foreach (string name in new[] { "final_loss", "final_loss_difference", "steps_ratio", "flops_ratio", "flops_ratio_teacher_charged" })
+        using JsonDocument a = Verdict(whole),
+            b = Verdict(cut);
+        foreach (
+            string name in new[]
+            {
+                "final_loss",
+                "final_loss_difference",
+                "steps_ratio",
+                "flops_ratio",
+                "flops_ratio_teacher_charged",
+            }
+        )
         {
-            Assert.Equal(a.RootElement.GetProperty("runs")[0].GetProperty(name).ToString(), b.RootElement.GetProperty("runs")[0].GetProperty(name).ToString());
+            Assert.Equal(
+                a.RootElement.GetProperty("runs")[0].GetProperty(name).ToString(),
+                b.RootElement.GetProperty("runs")[0].GetProperty(name).ToString()
+            );
         }
 
-        Assert.Equal("[1,2]", a.RootElement.GetProperty("runs")[0].GetProperty("seeds").GetRawText().Replace("\n", "", StringComparison.Ordinal).Replace(" ", "", StringComparison.Ordinal));
-        Assert.True(File.Exists(Path.Combine(cut, "report.html")) && File.Exists(Path.Combine(cut, "curves.svg")) && File.Exists(Path.Combine(cut, "step-times.json")));
+        Assert.Equal(
+            "[1,2]",
+            a.RootElement.GetProperty("runs")[0]
+                .GetProperty("seeds")
+                .GetRawText()
+                .Replace("\n", "", StringComparison.Ordinal)
+                .Replace(" ", "", StringComparison.Ordinal)
+        );
+        Assert.True(
+            File.Exists(Path.Combine(cut, "report.html"))
+                && File.Exists(Path.Combine(cut, "curves.svg"))
+                && File.Exists(Path.Combine(cut, "step-times.json"))
+        );
 
         // The weights are gone, the results are not: nothing is trained again, and the same is said.
         Directory.Delete(workspace["cut-runs"], recursive: true);
@@ -51,7 +81,9 @@ public class StudyTests(Workspace workspace) : IClassFixture<Workspace>
         Assert.True(code == 1 && !Directory.Exists(workspace["nothing-kept"]), error);
 
         // Another recipe under the same results is no resumption.
-        (code, _, error) = SalternProcess.Run(Arguments(study, cut, "cut-runs", "--resume", "--set", "optimizer.learning_rate=0.001"));
+        (code, _, error) = SalternProcess.Run(
+            Arguments(study, cut, "cut-runs", "--resume", "--set", "optimizer.learning_rate=0.001")
+        );
         Assert.Equal(2, code);
         Assert.Contains("optimizer.learning_rate was 0.003 and is now 0.001", error, StringComparison.Ordinal);
     }
@@ -60,7 +92,9 @@ public class StudyTests(Workspace workspace) : IClassFixture<Workspace>
     public void FailedRuns_AreNamed_AndEndInAnExitCode()
     {
         string study = Write("failed", "  GONE: { teacher.path: nowhere, distillation.transition: constant }\n");
-        (int code, string output, string error) = SalternProcess.Run(Arguments(study, workspace["study-failed"], "failed-runs", "--seeds", "1"));
+        (int code, string output, string error) = SalternProcess.Run(
+            Arguments(study, workspace["study-failed"], "failed-runs", "--seeds", "1")
+        );
         Assert.Equal(1, code);
         Assert.Contains("GONE, seed 1 failed: ", error, StringComparison.Ordinal);
         Assert.Contains("SALT, seed 1: finished", output, StringComparison.Ordinal);
@@ -70,22 +104,38 @@ public class StudyTests(Workspace workspace) : IClassFixture<Workspace>
     [Fact]
     public void FinishedRuns_AreFineTuned_AndComparedInPairs()
     {
-        string study = Write("tuned", $"finetune: [{workspace.FineTuneRecipe("boxes")}]\nfinetune_seeds: 2\n"), folder = workspace["study-tuned"];
+        string study = Write("tuned", $"finetune: [{workspace.FineTuneRecipe("boxes")}]\nfinetune_seeds: 2\n"),
+            folder = workspace["study-tuned"];
         string told = Require(study, folder, "tuned-runs", "--seeds", "1", "--set", "training.steps=20");
         Assert.Contains("SALT, seed 1, boxes, seed 2: finished", told, StringComparison.Ordinal);
         using var compared = JsonDocument.Parse(File.ReadAllText(Path.Combine(folder, "finetune.json")));
-        JsonElement salt = compared.RootElement.EnumerateArray().Single(line => line.GetProperty("arm").GetString() == "SALT" && line.GetProperty("metric").GetString() == "exact_match");
+        JsonElement salt = compared
+            .RootElement.EnumerateArray()
+            .Single(line =>
+                line.GetProperty("arm").GetString() == "SALT" && line.GetProperty("metric").GetString() == "exact_match"
+            );
         Assert.Equal((2, 6), (salt.GetProperty("pairs").GetInt32(), salt.GetProperty("items").GetInt32()));
-        Assert.Contains("After fine-tuning", File.ReadAllText(Path.Combine(folder, "report.html")), StringComparison.Ordinal);
-        Assert.Contains("PLAIN, seed 1, boxes, seed 1: was finished before", Require(study, folder, "tuned-runs", "--seeds", "1", "--set", "training.steps=20", "--resume"), StringComparison.Ordinal);
+        Assert.Contains(
+            "After fine-tuning",
+            File.ReadAllText(Path.Combine(folder, "report.html")),
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
+            "PLAIN, seed 1, boxes, seed 1: was finished before",
+            Require(study, folder, "tuned-runs", "--seeds", "1", "--set", "training.steps=20", "--resume"),
+            StringComparison.Ordinal
+        );
     }
 
-    private static JsonDocument Verdict(string folder) => JsonDocument.Parse(File.ReadAllText(Path.Combine(folder, "verdict.json")));
+    private static JsonDocument Verdict(string folder) =>
+        JsonDocument.Parse(File.ReadAllText(Path.Combine(folder, "verdict.json")));
 
     private string Write(string name, string more = "")
     {
         string path = workspace[$"study-{name}.yaml"];
-        File.WriteAllText(path, $$"""
+        File.WriteAllText(
+            path,
+            $$"""
             name: {{name}}
             base: baseline.yaml
             seeds: [1, 2]
@@ -94,11 +144,13 @@ public class StudyTests(Workspace workspace) : IClassFixture<Workspace>
               PLAIN: {}
               SALT: { teacher.path: {{workspace["teacher"]}}, distillation.transition: step, distillation.start: 0.5 }
 
-            """ + more);
+            """ + more
+        );
         return path;
     }
 
-    private string[] Arguments(string study, string output, string runs, params string[] more) => ["study", study, "--out", output, "--runs", workspace[runs], .. more];
+    private string[] Arguments(string study, string output, string runs, params string[] more) =>
+        ["study", study, "--out", output, "--runs", workspace[runs], .. more];
 
     private string Require(string study, string output, string runs, params string[] more)
     {

@@ -7,20 +7,63 @@ public class TaskTests(Workspace workspace) : IClassFixture<Workspace>
     [Fact]
     public void Eval_RunsTasks_AndWritesResultsAndSamples()
     {
-        File.WriteAllText(workspace["order.yaml"], """
+        File.WriteAllText(
+            workspace["order.yaml"],
+            """
             task: order
             kind: choice
             readings: [{ prompt: "{q}", choices: ["{good}", "{bad}"], gold: gold }]
-            """);
-        File.WriteAllText(workspace["order.jsonl"], string.Concat(Enumerable.Range(0, 12).Select(i => $$"""{"id":"i{{i}}","q":"The cat sees","good":"the harbour in the north","bad":"sees sees","gold":0}""" + "\n")));
+            """
+        );
+        File.WriteAllText(
+            workspace["order.jsonl"],
+            string.Concat(
+                Enumerable
+                    .Range(0, 12)
+                    .Select(i =>
+                        $$"""{"id":"i{{i}}","q":"The cat sees","good":"the harbour in the north","bad":"sees sees","gold":0}"""
+                        + "\n"
+                    )
+            )
+        );
         string output = workspace["out"];
-        (int code, string json, string error) = SalternProcess.Run("eval", workspace["teacher"], "--tasks", workspace["order.yaml"], "--data-dir", workspace.Folder, "--shots", "1", "--limit", "8", "--teacher", workspace["teacher"], "--out", output, "--json");
+        (int code, string json, string error) = SalternProcess.Run(
+            "eval",
+            workspace["teacher"],
+            "--tasks",
+            workspace["order.yaml"],
+            "--data-dir",
+            workspace.Folder,
+            "--shots",
+            "1",
+            "--limit",
+            "8",
+            "--teacher",
+            workspace["teacher"],
+            "--out",
+            output,
+            "--json"
+        );
         Assert.True(code == 0, error);
         using JsonDocument result = JsonDocument.Parse(json);
-        Assert.Equal(8, result.RootElement.GetProperty("n-samples").GetProperty("order").GetProperty("effective").GetInt32());
+        Assert.Equal(
+            8,
+            result.RootElement.GetProperty("n-samples").GetProperty("order").GetProperty("effective").GetInt32()
+        );
         Assert.Equal(1, result.RootElement.GetProperty("n-shot").GetProperty("order").GetInt32());
-        Assert.Equal(0.5, result.RootElement.GetProperty("results").GetProperty("order").GetProperty("acc_chance,none").GetDouble());
-        Assert.Equal(0, result.RootElement.GetProperty("paired").GetProperty("order").GetProperty("acc").GetProperty("difference").GetDouble());
+        Assert.Equal(
+            0.5,
+            result.RootElement.GetProperty("results").GetProperty("order").GetProperty("acc_chance,none").GetDouble()
+        );
+        Assert.Equal(
+            0,
+            result
+                .RootElement.GetProperty("paired")
+                .GetProperty("order")
+                .GetProperty("acc")
+                .GetProperty("difference")
+                .GetDouble()
+        );
         Assert.Equal(json.TrimEnd(), File.ReadAllText(Path.Combine(output, "results.json")).TrimEnd());
         Assert.Equal(8, File.ReadAllLines(Path.Combine(output, "samples_order.jsonl")).Length);
         Assert.Contains("items/s", error, StringComparison.Ordinal);

@@ -10,17 +10,25 @@ public class TerminalTests(Workspace workspace) : IClassFixture<Workspace>
     {
         string[][] commands =
         [
-            ["--help"], ["recipe", "list"], ["train", workspace["baseline.yaml"], "--out", workspace["piped"]],
-            ["eval", workspace["piped"], "--tokens", "2000"], ["plan", workspace["baseline.yaml"], "--seconds", "0.1"],
-            ["generate", workspace["piped"], "--prompt", "The", "--max-tokens", "4"], ["train", "nowhere.yaml"], ["trian"],
+            ["--help"],
+            ["recipe", "list"],
+            ["train", workspace["baseline.yaml"], "--out", workspace["piped"]],
+            ["eval", workspace["piped"], "--tokens", "2000"],
+            ["plan", workspace["baseline.yaml"], "--seconds", "0.1"],
+            ["generate", workspace["piped"], "--prompt", "The", "--max-tokens", "4"],
+            ["train", "nowhere.yaml"],
+            ["trian"],
         ];
-        Assert.All(commands, command =>
-        {
-            (_, string output, string error) = SalternProcess.Run(command);
-            Assert.NotEqual("", output + error);
-            Assert.DoesNotContain('\e', output + error);
-            Assert.DoesNotContain('\r', output + error);
-        });
+        Assert.All(
+            commands,
+            command =>
+            {
+                (_, string output, string error) = SalternProcess.Run(command);
+                Assert.NotEqual("", output + error);
+                Assert.DoesNotContain('\e', output + error);
+                Assert.DoesNotContain('\r', output + error);
+            }
+        );
     }
 
     [Theory]
@@ -31,8 +39,13 @@ public class TerminalTests(Workspace workspace) : IClassFixture<Workspace>
     {
         Assert.SkipUnless(File.Exists("/usr/bin/script"), "script (util-linux) is not installed.");
         string folder = workspace["terminal-" + setting.Replace('=', '-')];
-        string line = $"{setting} dotnet '{SalternProcess.Program}' train '{workspace["baseline.yaml"]}' --out '{folder}'";
-        var start = new ProcessStartInfo("script", ["-qec", line, "/dev/null"]) { RedirectStandardOutput = true, RedirectStandardInput = true };
+        string line =
+            $"{setting} dotnet '{SalternProcess.Program}' train '{workspace["baseline.yaml"]}' --out '{folder}'";
+        var start = new ProcessStartInfo("script", ["-qec", line, "/dev/null"])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardInput = true,
+        };
         start.Environment["TERM"] = "xterm-256color";
         using Process process = Process.Start(start)!;
         process.StandardInput.Close();

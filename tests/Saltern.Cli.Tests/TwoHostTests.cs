@@ -6,21 +6,42 @@ namespace Saltern.Cli.Tests;
 public class TwoHostTests(Workspace workspace) : IClassFixture<Workspace>
 {
     // Enough that the link is cut long before the end, few enough for a busy machine, where ranks that poll wait for each other's turn in each of the seven calls of a step.
-    private const int Steps = 80, FirstCheckpoint = 5;
+    private const int Steps = 80,
+        FirstCheckpoint = 5;
     private const int HardLimitMilliseconds = 15 * 60 * 1_000;
-    private static readonly TimeSpan AllHaveEnded = TimeSpan.FromSeconds(60), LongestRun = TimeSpan.FromMinutes(6), OutputHasCome = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan AllHaveEnded = TimeSpan.FromSeconds(60),
+        LongestRun = TimeSpan.FromMinutes(6),
+        OutputHasCome = TimeSpan.FromSeconds(10);
 
     [Theory(Timeout = HardLimitMilliseconds)]
     [InlineData("mpirun.openmpi")]
     [InlineData("mpirun.mpich")]
     public async Task ACutLink_EndsAllWithinAMinute_AndTheRunGoesOnBitForBit(string launcher)
     {
-        Assert.SkipWhen(string.IsNullOrEmpty(Environment.GetEnvironmentVariable("SALTERN_TWO_HOSTS")), "Takes a minute a launcher, and several on a busy machine: SALTERN_TWO_HOSTS=1 runs it (docs/reliability.md).");
-        Assert.SkipUnless((Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(folder => File.Exists(Path.Combine(folder, launcher))), $"{launcher} is not installed (Debian: apt-get install openmpi-bin mpich)");
+        Assert.SkipWhen(
+            string.IsNullOrEmpty(Environment.GetEnvironmentVariable("SALTERN_TWO_HOSTS")),
+            "Takes a minute a launcher, and several on a busy machine: SALTERN_TWO_HOSTS=1 runs it (docs/reliability.md)."
+        );
+        Assert.SkipUnless(
+            (Environment.GetEnvironmentVariable("PATH") ?? "")
+                .Split(':')
+                .Any(folder => File.Exists(Path.Combine(folder, launcher))),
+            $"{launcher} is not installed (Debian: apt-get install openmpi-bin mpich)"
+        );
         CancellationToken cancellation = TestContext.Current.CancellationToken;
         using var hosts = new TwoHosts(Directory.CreateDirectory(workspace["hosts-" + launcher]).FullName);
-        string whole = workspace["hosts-whole-" + launcher], cut = workspace["hosts-cut-" + launcher];
-        string[] train = ["train", workspace["auto.yaml"], "--set", $"training.steps={Steps}", $"training.evaluate_every={Steps / 2}", $"training.checkpoint_every={FirstCheckpoint}", "--out"];
+        string whole = workspace["hosts-whole-" + launcher],
+            cut = workspace["hosts-cut-" + launcher];
+        string[] train =
+        [
+            "train",
+            workspace["auto.yaml"],
+            "--set",
+            $"training.steps={Steps}",
+            $"training.evaluate_every={Steps / 2}",
+            $"training.checkpoint_every={FirstCheckpoint}",
+            "--out",
+        ];
 
         // Undisturbed: trains and saves, over the cable and not past it.
         using (Process undisturbed = hosts.Launch(launcher, [.. train, whole]))
@@ -32,7 +53,10 @@ public class TwoHostTests(Workspace workspace) : IClassFixture<Workspace>
         }
 
         long gradients = Steps * new FileInfo(Path.Combine(Last(whole), "model.safetensors")).Length / 2; // all of them, less what the file has besides
-        Assert.True(hosts.BytesReceived() > gradients, $"{hosts.BytesReceived()} bytes came over the cable, fewer than the {gradients} of {Steps} steps' gradients");
+        Assert.True(
+            hosts.BytesReceived() > gradients,
+            $"{hosts.BytesReceived()} bytes came over the cable, fewer than the {gradients} of {Steps} steps' gradients"
+        );
 
         using (Process launch = hosts.Launch(launcher, [.. train, cut]))
         {
@@ -40,12 +64,18 @@ public class TwoHostTests(Workspace workspace) : IClassFixture<Workspace>
             hosts.SetLink(up: false);
             long begun = Stopwatch.GetTimestamp();
             string said = await Finish(launch, hosts, AllHaveEnded, cancellation);
-            TestContext.Current.TestOutputHelper?.WriteLine($"{launcher}: all ended {Stopwatch.GetElapsedTime(begun).TotalSeconds:0} s after the link was cut, exit code {launch.ExitCode}");
+            TestContext.Current.TestOutputHelper?.WriteLine(
+                $"{launcher}: all ended {Stopwatch.GetElapsedTime(begun).TotalSeconds:0} s after the link was cut, exit code {launch.ExitCode}"
+            );
             Assert.NotEqual(0, launch.ExitCode);
             Assert.False(File.Exists(Path.Combine(cut, "result.json")), "the run was over before the link was cut");
 
             // Open MPI's launcher may notice before the ranks do.
-            Assert.True(said.Contains("Rank 1 has not been heard of for", StringComparison.Ordinal) || said.Contains("ORTE has lost communication with a remote daemon", StringComparison.Ordinal), said);
+            Assert.True(
+                said.Contains("Rank 1 has not been heard of for", StringComparison.Ordinal)
+                    || said.Contains("ORTE has lost communication with a remote daemon", StringComparison.Ordinal),
+                said
+            );
         }
 
         hosts.SetLink(up: true);
@@ -58,7 +88,12 @@ public class TwoHostTests(Workspace workspace) : IClassFixture<Workspace>
 
         foreach (string file in new[] { "model.safetensors", "optimizer.safetensors" })
         {
-            Assert.True(File.ReadAllBytes(Path.Combine(Last(whole), file)).AsSpan().SequenceEqual(File.ReadAllBytes(Path.Combine(Last(cut), file))), file);
+            Assert.True(
+                File.ReadAllBytes(Path.Combine(Last(whole), file))
+                    .AsSpan()
+                    .SequenceEqual(File.ReadAllBytes(Path.Combine(Last(cut), file))),
+                file
+            );
         }
     }
 
@@ -73,10 +108,16 @@ public class TwoHostTests(Workspace workspace) : IClassFixture<Workspace>
     }
 
     // Until no process is left on either host; where that takes too long, what was said until then is in the error.
-    private static async Task<string> Finish(Process launch, TwoHosts hosts, TimeSpan limit, CancellationToken cancellation)
+    private static async Task<string> Finish(
+        Process launch,
+        TwoHosts hosts,
+        TimeSpan limit,
+        CancellationToken cancellation
+    )
     {
         long begun = Stopwatch.GetTimestamp();
-        Task<string> output = launch.StandardOutput.ReadToEndAsync(cancellation), error = launch.StandardError.ReadToEndAsync(cancellation);
+        Task<string> output = launch.StandardOutput.ReadToEndAsync(cancellation),
+            error = launch.StandardError.ReadToEndAsync(cancellation);
         int[] left = hosts.Processes();
         while (!launch.HasExited || left.Length > 0)
         {
@@ -85,7 +126,9 @@ public class TwoHostTests(Workspace workspace) : IClassFixture<Workspace>
                 string processes = hosts.Left();
                 hosts.EndAll();
                 string[] said = await Task.WhenAll(output, error).WaitAsync(OutputHasCome, cancellation);
-                Assert.Fail($"after {limit} {left.Length} processes were left:\n{processes}\nUntil then: {string.Concat(said)}");
+                Assert.Fail(
+                    $"after {limit} {left.Length} processes were left:\n{processes}\nUntil then: {string.Concat(said)}"
+                );
             }
 
             await Task.Delay(TimeSpan.FromMilliseconds(200), cancellation);

@@ -38,17 +38,30 @@ public class CommandSnippetTests
         foreach (CommandSnippet snippet in CommandSnippet.Of(page).Where(snippet => snippet.IsWhole))
         {
             ParseResult parsed = program.Parse([.. snippet.Arguments]);
-            string? recipe = snippet.Arguments.Select(Repository.At).FirstOrDefault(path => path.EndsWith(".yaml", StringComparison.Ordinal) && path.Contains("recipes/", StringComparison.Ordinal));
+            string? recipe = snippet
+                .Arguments.Select(Repository.At)
+                .FirstOrDefault(path =>
+                    path.EndsWith(".yaml", StringComparison.Ordinal)
+                    && path.Contains("recipes/", StringComparison.Ordinal)
+                );
             if (recipe is null || parsed.GetResult("--set") is null)
             {
                 continue;
             }
 
             // A recipe that does not ship, or a setting that it would refuse, is a mistake of the page.
-            string[] set = [.. (parsed.GetValue<string[]>("--set") ?? []).Where(setting => !setting.EndsWith("=value", StringComparison.Ordinal))];
+            string[] set =
+            [
+                .. (parsed.GetValue<string[]>("--set") ?? []).Where(setting =>
+                    !setting.EndsWith("=value", StringComparison.Ordinal)
+                ),
+            ];
             try
             {
-                _ = StudyPlan.IsStudy(recipe) ? (object)StudyPlan.Read(recipe, set) : FineTuneConfig.IsRecipe(recipe) ? RecipeReader.Read<FineTuneConfig>(recipe, set) : RecipeReader.Read<RunConfig>(recipe, set);
+                _ =
+                    StudyPlan.IsStudy(recipe) ? (object)StudyPlan.Read(recipe, set)
+                    : FineTuneConfig.IsRecipe(recipe) ? RecipeReader.Read<FineTuneConfig>(recipe, set)
+                    : RecipeReader.Read<RunConfig>(recipe, set);
             }
             catch (ConfigurationException e)
             {
@@ -62,7 +75,10 @@ public class CommandSnippetTests
     {
         CommandSnippet[] readme = [.. CommandSnippet.Of("README.md")];
         Assert.True(readme.Count(snippet => snippet.IsWhole) >= 15, $"{readme.Length} calls in README.md");
-        Assert.Contains(readme, snippet => snippet.Arguments.SequenceEqual(["generate", "runs/core-salt", "--prompt", "Once upon a time"]));
+        Assert.Contains(
+            readme,
+            snippet => snippet.Arguments.SequenceEqual(["generate", "runs/core-salt", "--prompt", "Once upon a time"])
+        );
         Assert.Contains(readme, snippet => snippet.Arguments.SequenceEqual(["train", "recipes/core-salt.yaml"]));
     }
 
@@ -90,10 +106,26 @@ public class CommandSnippetTests
     // A call within a sentence may lack arguments. A verb that takes any number of names takes a misspelt option for one, so those are looked at here.
     private static string? Mistake(ParseResult parsed, CommandSnippet snippet)
     {
-        string[] known = [.. Verbs(parsed.CommandResult).SelectMany(verb => verb.Options).SelectMany(option => option.Aliases.Append(option.Name))];
-        string[] unknown = [.. parsed.UnmatchedTokens.Concat(snippet.Arguments.Where(word => word.StartsWith("--", StringComparison.Ordinal)).Select(word => word.Split('=')[0]).Except(known)).Distinct()];
+        string[] known =
+        [
+            .. Verbs(parsed.CommandResult)
+                .SelectMany(verb => verb.Options)
+                .SelectMany(option => option.Aliases.Append(option.Name)),
+        ];
+        string[] unknown =
+        [
+            .. parsed
+                .UnmatchedTokens.Concat(
+                    snippet
+                        .Arguments.Where(word => word.StartsWith("--", StringComparison.Ordinal))
+                        .Select(word => word.Split('=')[0])
+                        .Except(known)
+                )
+                .Distinct(),
+        ];
         return unknown.Length > 0 ? "unknown: " + string.Join(' ', unknown)
-            : snippet.IsWhole && parsed.Errors.Count > 0 ? string.Join(' ', parsed.Errors.Select(error => error.Message))
+            : snippet.IsWhole && parsed.Errors.Count > 0
+                ? string.Join(' ', parsed.Errors.Select(error => error.Message))
             : null;
     }
 

@@ -14,31 +14,60 @@ namespace Saltern.Docs.Tests;
 public partial class FormatPageTests
 {
     [Fact]
-    public void Recipe_HasEveryKey() => GeneratedPart.Check("docs/recipe-format.md", "recipe", RecipeTable.Of(RecipeSchema.Of<RunConfig>("recipe"), level: 3));
+    public void Recipe_HasEveryKey() =>
+        GeneratedPart.Check(
+            "docs/recipe-format.md",
+            "recipe",
+            RecipeTable.Of(RecipeSchema.Of<RunConfig>("recipe"), level: 3)
+        );
 
     [Fact]
-    public void RecipeOfFineTuning_HasEveryKey() => GeneratedPart.Check("docs/recipe-format.md", "finetune", RecipeTable.Of(RecipeSchema.Of<FineTuneConfig>("fine-tuning"), level: 3));
+    public void RecipeOfFineTuning_HasEveryKey() =>
+        GeneratedPart.Check(
+            "docs/recipe-format.md",
+            "finetune",
+            RecipeTable.Of(RecipeSchema.Of<FineTuneConfig>("fine-tuning"), level: 3)
+        );
 
     [Fact]
-    public void Study_HasEveryKey() => GeneratedPart.Check("docs/study-format.md", "study", RecipeTable.Of(RecipeSchema.Of<StudyConfig>("study")));
+    public void Study_HasEveryKey() =>
+        GeneratedPart.Check("docs/study-format.md", "study", RecipeTable.Of(RecipeSchema.Of<StudyConfig>("study")));
 
     [Fact]
-    public void Cluster_HasEveryKey() => GeneratedPart.Check("docs/cluster-file-format.md", "cluster", RecipeTable.Of(RecipeSchema.Of<ClusterConfig>("cluster")));
+    public void Cluster_HasEveryKey() =>
+        GeneratedPart.Check(
+            "docs/cluster-file-format.md",
+            "cluster",
+            RecipeTable.Of(RecipeSchema.Of<ClusterConfig>("cluster"))
+        );
 
     [Fact]
-    public void Task_HasEveryKey() => GeneratedPart.Check("docs/task-format.md", "task", RecipeTable.Of(RecipeSchema.Of<TaskDefinition>("task"), level: 3));
+    public void Task_HasEveryKey() =>
+        GeneratedPart.Check(
+            "docs/task-format.md",
+            "task",
+            RecipeTable.Of(RecipeSchema.Of<TaskDefinition>("task"), level: 3)
+        );
 
     [Fact]
-    public void GroupOfTasks_HasEveryKey() => GeneratedPart.Check("docs/task-format.md", "group", RecipeTable.Of(RecipeSchema.Of<TaskGroup>("group"), level: 3));
+    public void GroupOfTasks_HasEveryKey() =>
+        GeneratedPart.Check(
+            "docs/task-format.md",
+            "group",
+            RecipeTable.Of(RecipeSchema.Of<TaskGroup>("group"), level: 3)
+        );
 
     [Fact]
-    public void Result_HasEveryMember() => GeneratedPart.Check("docs/run-format.md", "result", MemberTable.Of<RunResult>());
+    public void Result_HasEveryMember() =>
+        GeneratedPart.Check("docs/run-format.md", "result", MemberTable.Of<RunResult>());
 
     [Fact]
-    public void Selection_HasEveryMember() => GeneratedPart.Check("docs/selection-format.md", "selection", MemberTable.Of<SelectionManifest>());
+    public void Selection_HasEveryMember() =>
+        GeneratedPart.Check("docs/selection-format.md", "selection", MemberTable.Of<SelectionManifest>());
 
     [Fact]
-    public void Verdict_HasEveryMember() => GeneratedPart.Check("docs/verdict-format.md", "verdict", MemberTable.Of<Verdict>());
+    public void Verdict_HasEveryMember() =>
+        GeneratedPart.Check("docs/verdict-format.md", "verdict", MemberTable.Of<Verdict>());
 
     [Theory]
     [InlineData("docs/verdict-format.md", "experiments/2026-11-25-dotnet-docs-study/verdict.json")]
@@ -47,20 +76,44 @@ public partial class FormatPageTests
     {
         string text = File.ReadAllText(Repository.At(page));
         using var json = JsonDocument.Parse(File.ReadAllText(Repository.At(file)));
-        string[] missing = [.. Names(json.RootElement, "").Distinct().Where(name => !text.Contains($"`{name}`", StringComparison.Ordinal))];
+        string[] missing =
+        [
+            .. Names(json.RootElement, "")
+                .Distinct()
+                .Where(name => !text.Contains($"`{name}`", StringComparison.Ordinal)),
+        ];
         Assert.True(missing.Length == 0, $"{page} does not name {string.Join(", ", missing)}, which {file} has.");
     }
 
     [Fact]
     public void NamesOfRealMetrics_AreOnTheirPage()
     {
-        string[] patterns = [.. Regex.Matches(File.ReadAllText(Repository.At("docs/run-format.md")), "^\\| `([^`]+)` \\|", RegexOptions.Multiline)
-            .Select(match => "^" + Placeholder().Replace(Regex.Escape(match.Groups[1].Value), "[^/]+") + "$")];
-        string[] found = [.. Directory.EnumerateFiles(Repository.At("experiments"), "metrics.jsonl", SearchOption.AllDirectories)
-            .SelectMany(File.ReadLines).SelectMany(line => JsonDocument.Parse(line).RootElement.EnumerateObject().Select(figure => figure.Name)).Distinct()];
+        string[] patterns =
+        [
+            .. Regex
+                .Matches(
+                    File.ReadAllText(Repository.At("docs/run-format.md")),
+                    "^\\| `([^`]+)` \\|",
+                    RegexOptions.Multiline
+                )
+                .Select(match => "^" + Placeholder().Replace(Regex.Escape(match.Groups[1].Value), "[^/]+") + "$"),
+        ];
+        string[] found =
+        [
+            .. Directory
+                .EnumerateFiles(Repository.At("experiments"), "metrics.jsonl", SearchOption.AllDirectories)
+                .SelectMany(File.ReadLines)
+                .SelectMany(line =>
+                    JsonDocument.Parse(line).RootElement.EnumerateObject().Select(figure => figure.Name)
+                )
+                .Distinct(),
+        ];
         Assert.Contains("train/gap_share", found);
         string[] missing = [.. found.Where(name => !patterns.Any(pattern => Regex.IsMatch(name, pattern)))];
-        Assert.True(missing.Length == 0, $"docs/run-format.md does not name {string.Join(", ", missing)}, which runs in experiments/ have.");
+        Assert.True(
+            missing.Length == 0,
+            $"docs/run-format.md does not name {string.Join(", ", missing)}, which runs in experiments/ have."
+        );
     }
 
     [Fact]
@@ -69,19 +122,30 @@ public partial class FormatPageTests
         string[] lines = File.ReadAllLines(Repository.At("docs/task-format.md"));
         foreach (TaskKind kind in Enum.GetValues<TaskKind>())
         {
-            string name = kind == TaskKind.LastWord ? "lastword" : JsonNamingPolicy.SnakeCaseLower.ConvertName(kind.ToString());
+            string name =
+                kind == TaskKind.LastWord ? "lastword" : JsonNamingPolicy.SnakeCaseLower.ConvertName(kind.ToString());
             string row = Assert.Single(lines, line => line.StartsWith($"| `{name}` |", StringComparison.Ordinal));
-            Assert.EndsWith($"| {string.Join(", ", TaskMetrics.Of(kind).Select(metric => $"`{TaskMetrics.NameOf(metric)}`"))} |", row, StringComparison.Ordinal);
+            Assert.EndsWith(
+                $"| {string.Join(", ", TaskMetrics.Of(kind).Select(metric => $"`{TaskMetrics.NameOf(metric)}`"))} |",
+                row,
+                StringComparison.Ordinal
+            );
         }
     }
 
     // Names under free ones (domains, versions, tasks) are not the format's.
-    private static IEnumerable<string> Names(JsonElement value, string under) => value.ValueKind switch
-    {
-        JsonValueKind.Object => value.EnumerateObject().SelectMany(member => Names(member.Value, member.Name).Concat(under is "domains" or "versions" or "tasks" ? [] : [member.Name])),
-        JsonValueKind.Array => value.EnumerateArray().SelectMany(item => Names(item, "")),
-        _ => [],
-    };
+    private static IEnumerable<string> Names(JsonElement value, string under) =>
+        value.ValueKind switch
+        {
+            JsonValueKind.Object => value
+                .EnumerateObject()
+                .SelectMany(member =>
+                    Names(member.Value, member.Name)
+                        .Concat(under is "domains" or "versions" or "tasks" ? [] : [member.Name])
+                ),
+            JsonValueKind.Array => value.EnumerateArray().SelectMany(item => Names(item, "")),
+            _ => [],
+        };
 
     [GeneratedRegex("<[^>]*>")]
     private static partial Regex Placeholder();

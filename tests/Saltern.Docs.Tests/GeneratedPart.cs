@@ -11,9 +11,12 @@ internal static class GeneratedPart
     /// <summary>Compares the part of a page with what the code gives now, or writes it.</summary>
     public static void Check(string page, string name, string expected)
     {
-        string path = Repository.At(page), text = File.ReadAllText(path);
-        string begin = $"<!-- made from the code: {name} -->\n", end = $"<!-- end of {name} -->";
-        int first = text.IndexOf(begin, StringComparison.Ordinal) + begin.Length, last = text.IndexOf(end, StringComparison.Ordinal);
+        string path = Repository.At(page),
+            text = File.ReadAllText(path);
+        string begin = $"<!-- made from the code: {name} -->\n",
+            end = $"<!-- end of {name} -->";
+        int first = text.IndexOf(begin, StringComparison.Ordinal) + begin.Length,
+            last = text.IndexOf(end, StringComparison.Ordinal);
         Assert.True(first >= begin.Length && last >= first, $"{page} lacks the comments '{begin.Trim()}' and '{end}'.");
         Compare(page, text, text[..first] + expected.TrimEnd('\n') + "\n" + text[last..]);
     }
@@ -35,13 +38,18 @@ internal static class GeneratedPart
             return;
         }
 
-        string[] old = found.Split('\n'), now = expected.Split('\n');
-        int differs = Enumerable.Range(0, Math.Max(old.Length, now.Length)).First(i => old.ElementAtOrDefault(i) != now.ElementAtOrDefault(i));
-        Assert.Fail($"""
+        string[] old = found.Split('\n'),
+            now = expected.Split('\n');
+        int differs = Enumerable
+            .Range(0, Math.Max(old.Length, now.Length))
+            .First(i => old.ElementAtOrDefault(i) != now.ElementAtOrDefault(i));
+        Assert.Fail(
+            $"""
             {file}:{differs + 1} is not what the code gives.
               the file has: {old.ElementAtOrDefault(differs) ?? "(its end)"}
               the code has: {now.ElementAtOrDefault(differs) ?? "(its end)"}
             If the change is meant, run the tests once with {AcceptVariable}=1, read the difference in git, and commit the file with the change.
-            """);
+            """
+        );
     }
 }

@@ -16,11 +16,26 @@ public partial class LinkTests
         string[] lines = File.ReadAllLines(Repository.At(page));
         for (int i = 0; i < lines.Length; i++)
         {
-            foreach (string link in Link().Matches(lines[i]).Select(match => match.Groups[1].Value).Where(link => !link.Contains("://", StringComparison.Ordinal)))
+            foreach (
+                string link in Link()
+                    .Matches(lines[i])
+                    .Select(match => match.Groups[1].Value)
+                    .Where(link => !link.Contains("://", StringComparison.Ordinal))
+            )
             {
                 string[] parts = link.Split('#');
-                string target = parts[0].Length == 0 ? Repository.At(page) : Path.GetFullPath(Path.Combine(folder, Uri.UnescapeDataString(parts[0])));
-                if (!Path.Exists(target) || (parts.Length > 1 && target.EndsWith(".md", StringComparison.Ordinal) && !Anchors(target).Contains(parts[1])))
+                string target =
+                    parts[0].Length == 0
+                        ? Repository.At(page)
+                        : Path.GetFullPath(Path.Combine(folder, Uri.UnescapeDataString(parts[0])));
+                if (
+                    !Path.Exists(target)
+                    || (
+                        parts.Length > 1
+                        && target.EndsWith(".md", StringComparison.Ordinal)
+                        && !Anchors(target).Contains(parts[1])
+                    )
+                )
                 {
                     wrong.Add($"{page}:{i + 1}: {link}");
                 }
@@ -34,16 +49,24 @@ public partial class LinkTests
     public void Index_LeadsToEveryPage()
     {
         string index = File.ReadAllText(Repository.At("docs/README.md"));
-        string[] missing = [.. Directory.EnumerateFiles(Repository.At("docs"), "*.md").Select(Path.GetFileName).OfType<string>().Where(page => page != "README.md" && !index.Contains($"]({page}", StringComparison.Ordinal))];
+        string[] missing =
+        [
+            .. Directory
+                .EnumerateFiles(Repository.At("docs"), "*.md")
+                .Select(Path.GetFileName)
+                .OfType<string>()
+                .Where(page => page != "README.md" && !index.Contains($"]({page}", StringComparison.Ordinal)),
+        ];
         Assert.True(missing.Length == 0, $"docs/README.md does not lead to {string.Join(", ", missing)}.");
     }
 
     // GitHub's rule: lower case, punctuation dropped, blanks to dashes.
     private static HashSet<string> Anchors(string path) =>
-    [
-        .. File.ReadLines(path).Where(line => line.StartsWith('#'))
-            .Select(line => Dropped().Replace(line.TrimStart('#').Trim().ToLowerInvariant(), "").Replace(' ', '-')),
-    ];
+        [
+            .. File.ReadLines(path)
+                .Where(line => line.StartsWith('#'))
+                .Select(line => Dropped().Replace(line.TrimStart('#').Trim().ToLowerInvariant(), "").Replace(' ', '-')),
+        ];
 
     [GeneratedRegex(@"\]\(([^)\s]+)\)")]
     private static partial Regex Link();

@@ -16,7 +16,8 @@ internal sealed record MarkdownBlock(string Page, int Line, string Language, str
     public string Place => $"{Page}:{Line}";
 
     /// <summary>All blocks of a page, in order.</summary>
-    public static IReadOnlyList<MarkdownBlock> Of(string page) => Read(page, System.IO.File.ReadAllLines(Repository.At(page)));
+    public static IReadOnlyList<MarkdownBlock> Of(string page) =>
+        Read(page, System.IO.File.ReadAllLines(Repository.At(page)));
 
     /// <summary>All blocks of all pages.</summary>
     public static IEnumerable<MarkdownBlock> All() => Repository.Pages.SelectMany(Of);
@@ -30,22 +31,46 @@ internal sealed record MarkdownBlock(string Page, int Line, string Language, str
             {
                 int first = i + 1;
                 string[] words = lines[i].Trim()[3..].Split(' ', StringSplitOptions.RemoveEmptyEntries);
-                for (i = first; i < lines.Count && lines[i].Trim() != "```"; i++)
-                {
-                }
+                for (i = first; i < lines.Count && lines[i].Trim() != "```"; i++) { }
 
                 Assert.True(i < lines.Count, $"{page}:{first}: the fence is never closed");
-                blocks.Add(new MarkdownBlock(page, first + 1, words.ElementAtOrDefault(0) ?? "", string.Join('\n', lines.Skip(first).Take(i - first))) { File = words.ElementAtOrDefault(1) ?? "" });
+                blocks.Add(
+                    new MarkdownBlock(
+                        page,
+                        first + 1,
+                        words.ElementAtOrDefault(0) ?? "",
+                        string.Join('\n', lines.Skip(first).Take(i - first))
+                    )
+                    {
+                        File = words.ElementAtOrDefault(1) ?? "",
+                    }
+                );
             }
             else if (IsIndented(lines[i]) && (i == 0 || lines[i - 1].Length == 0))
             {
                 int first = i;
-                while (i < lines.Count && (IsIndented(lines[i]) || (lines[i].Length == 0 && i + 1 < lines.Count && IsIndented(lines[i + 1]))))
+                while (
+                    i < lines.Count
+                    && (
+                        IsIndented(lines[i])
+                        || (lines[i].Length == 0 && i + 1 < lines.Count && IsIndented(lines[i + 1]))
+                    )
+                )
                 {
                     i++;
                 }
 
-                blocks.Add(new MarkdownBlock(page, first + 1, "", string.Join('\n', lines.Skip(first).Take(i - first).Select(line => line.Length == 0 ? line : line[4..]))));
+                blocks.Add(
+                    new MarkdownBlock(
+                        page,
+                        first + 1,
+                        "",
+                        string.Join(
+                            '\n',
+                            lines.Skip(first).Take(i - first).Select(line => line.Length == 0 ? line : line[4..])
+                        )
+                    )
+                );
                 i--;
             }
         }
@@ -57,10 +82,17 @@ internal sealed record MarkdownBlock(string Page, int Line, string Language, str
     public static IEnumerable<(int Line, string Text)> Inline(string page)
     {
         string[] lines = System.IO.File.ReadAllLines(Repository.At(page));
-        var inBlocks = Of(page).SelectMany(block => Enumerable.Range(block.Line, block.Text.Count(character => character == '\n') + 1)).ToHashSet();
-        return Enumerable.Range(1, lines.Length).Where(number => !inBlocks.Contains(number))
-            .SelectMany(number => Regex.Matches(lines[number - 1], "`([^`]+)`").Select(match => (number, match.Groups[1].Value)));
+        var inBlocks = Of(page)
+            .SelectMany(block => Enumerable.Range(block.Line, block.Text.Count(character => character == '\n') + 1))
+            .ToHashSet();
+        return Enumerable
+            .Range(1, lines.Length)
+            .Where(number => !inBlocks.Contains(number))
+            .SelectMany(number =>
+                Regex.Matches(lines[number - 1], "`([^`]+)`").Select(match => (number, match.Groups[1].Value))
+            );
     }
 
-    private static bool IsIndented(string line) => line.StartsWith("    ", StringComparison.Ordinal) && line.Trim().Length > 0;
+    private static bool IsIndented(string line) =>
+        line.StartsWith("    ", StringComparison.Ordinal) && line.Trim().Length > 0;
 }

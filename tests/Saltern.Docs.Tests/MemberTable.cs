@@ -23,11 +23,15 @@ internal static partial class MemberTable
         var seen = new HashSet<Type> { typeof(T) };
         while (waiting.TryDequeue(out (string Name, Type Type) next))
         {
-            text.Append(next.Name.Length == 0 ? "" : $"\n{new string('#', level)} `{next.Name}`\n\n").Append("| member | value | meaning |\n| --- | --- | --- |\n");
+            text.Append(next.Name.Length == 0 ? "" : $"\n{new string('#', level)} `{next.Name}`\n\n")
+                .Append("| member | value | meaning |\n| --- | --- | --- |\n");
             foreach (PropertyInfo property in Properties(next.Type))
             {
                 string name = NameOf(property);
-                text.Append(CultureInfo.InvariantCulture, $"| `{name}` | {Value(property)} | {CommentOf(property)} |\n");
+                text.Append(
+                    CultureInfo.InvariantCulture,
+                    $"| `{name}` | {Value(property)} | {CommentOf(property)} |\n"
+                );
                 Type inner = Element(property.PropertyType);
                 if (IsRecord(inner) && seen.Add(inner))
                 {
@@ -40,16 +44,24 @@ internal static partial class MemberTable
     }
 
     // A base record's properties come first, as they are written.
-    private static IEnumerable<PropertyInfo> Properties(Type type) => type.GetProperties(BindingFlags.Public | BindingFlags.Instance)
-        .Where(property => property.SetMethod is not null && property.GetCustomAttribute<JsonIgnoreAttribute>() is null)
-        .OrderBy(property => property.DeclaringType == type ? 1 : 0).ThenBy(property => property.MetadataToken);
+    private static IEnumerable<PropertyInfo> Properties(Type type) =>
+        type.GetProperties(BindingFlags.Public | BindingFlags.Instance)
+            .Where(property =>
+                property.SetMethod is not null && property.GetCustomAttribute<JsonIgnoreAttribute>() is null
+            )
+            .OrderBy(property => property.DeclaringType == type ? 1 : 0)
+            .ThenBy(property => property.MetadataToken);
 
-    private static string NameOf(PropertyInfo property) => property.GetCustomAttribute<JsonPropertyNameAttribute>()?.Name ?? JsonNamingPolicy.SnakeCaseLower.ConvertName(property.Name);
+    private static string NameOf(PropertyInfo property) =>
+        property.GetCustomAttribute<JsonPropertyNameAttribute>()?.Name
+        ?? JsonNamingPolicy.SnakeCaseLower.ConvertName(property.Name);
 
     private static string Value(PropertyInfo property)
     {
         string words = Words(property.PropertyType);
-        return new NullabilityInfoContext().Create(property).ReadState == NullabilityState.Nullable ? words + " or null" : words;
+        return new NullabilityInfoContext().Create(property).ReadState == NullabilityState.Nullable
+            ? words + " or null"
+            : words;
     }
 
     private static string Words(Type type)
@@ -62,7 +74,11 @@ internal static partial class MemberTable
             : bare == typeof(bool) ? "true or false"
             : bare == typeof(int) || bare == typeof(long) ? "whole number"
             : bare == typeof(double) ? "number"
-            : bare.IsEnum ? string.Join(", ", Enum.GetNames(bare).Select(word => $"`{JsonNamingPolicy.SnakeCaseLower.ConvertName(word)}`"))
+            : bare.IsEnum
+                ? string.Join(
+                    ", ",
+                    Enum.GetNames(bare).Select(word => $"`{JsonNamingPolicy.SnakeCaseLower.ConvertName(word)}`")
+                )
             : "object";
     }
 
@@ -72,12 +88,16 @@ internal static partial class MemberTable
         return bare.IsGenericType ? Element(bare.GetGenericArguments()[^1]) : bare;
     }
 
-    private static bool IsRecord(Type type) => type.IsClass && !type.IsDefined(typeof(JsonConverterAttribute)) && type.GetMethod("<Clone>$") is not null;
+    private static bool IsRecord(Type type) =>
+        type.IsClass && !type.IsDefined(typeof(JsonConverterAttribute)) && type.GetMethod("<Clone>$") is not null;
 
     private static string CommentOf(PropertyInfo property)
     {
         string type = property.DeclaringType!.FullName!;
-        string found = Comments.Value.GetValueOrDefault($"P:{type}.{property.Name}") ?? Comments.Value.GetValueOrDefault($"{type}({property.Name})") ?? "";
+        string found =
+            Comments.Value.GetValueOrDefault($"P:{type}.{property.Name}")
+            ?? Comments.Value.GetValueOrDefault($"{type}({property.Name})")
+            ?? "";
         Assert.False(found.Length == 0, $"{type}.{property.Name} has no documentation comment.");
         return MarkdownText.Cell(found);
     }
@@ -86,7 +106,11 @@ internal static partial class MemberTable
     private static Dictionary<string, string> ReadComments()
     {
         var comments = new Dictionary<string, string>(StringComparer.Ordinal);
-        foreach (XElement member in XDocument.Load(Path.ChangeExtension(typeof(SalternException).Assembly.Location, ".xml")).Descendants("member"))
+        foreach (
+            XElement member in XDocument
+                .Load(Path.ChangeExtension(typeof(SalternException).Assembly.Location, ".xml"))
+                .Descendants("member")
+        )
         {
             string name = member.Attribute("name")!.Value;
             if (member.Element("summary") is { } summary)
@@ -94,7 +118,9 @@ internal static partial class MemberTable
                 comments[name] = Text(summary);
             }
 
-            foreach (XElement parameter in name.StartsWith("T:", StringComparison.Ordinal) ? member.Elements("param") : [])
+            foreach (
+                XElement parameter in name.StartsWith("T:", StringComparison.Ordinal) ? member.Elements("param") : []
+            )
             {
                 comments[$"{name[2..]}({parameter.Attribute("name")!.Value})"] = Text(parameter);
             }
@@ -108,8 +134,13 @@ internal static partial class MemberTable
         var copy = new XElement(comment);
         foreach (XElement inner in copy.Descendants().ToArray())
         {
-            string? cref = inner.Attribute("cref")?.Value.Split('.')[^1], word = inner.Attribute("langword")?.Value;
-            inner.ReplaceWith(inner.Name == "c" ? $"`{inner.Value}`" : cref is not null && inner.IsEmpty ? $"`{JsonNamingPolicy.SnakeCaseLower.ConvertName(cref)}`" : word ?? inner.Value);
+            string? cref = inner.Attribute("cref")?.Value.Split('.')[^1],
+                word = inner.Attribute("langword")?.Value;
+            inner.ReplaceWith(
+                inner.Name == "c" ? $"`{inner.Value}`"
+                : cref is not null && inner.IsEmpty ? $"`{JsonNamingPolicy.SnakeCaseLower.ConvertName(cref)}`"
+                : word ?? inner.Value
+            );
         }
 
         return Blanks().Replace(copy.Value, " ").Trim();

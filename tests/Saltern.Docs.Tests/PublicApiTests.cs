@@ -7,5 +7,11 @@ public class PublicApiTests
 {
     [Fact]
     public void PublicSurfaceOfTheLibrary_IsTheOneListed() =>
-        GeneratedPart.CheckFile("docs/public-api.txt", typeof(SalternException).Assembly.GeneratePublicApi(new ApiGeneratorOptions { IncludeAssemblyAttributes = false }).ReplaceLineEndings("\n").TrimEnd('\n') + "\n");
+        GeneratedPart.CheckFile(
+            "docs/public-api.txt",
+            typeof(SalternException)
+                .Assembly.GeneratePublicApi(new ApiGeneratorOptions { IncludeAssemblyAttributes = false })
+                .ReplaceLineEndings("\n")
+                .TrimEnd('\n') + "\n"
+        );
 }

@@ -36,8 +36,14 @@ internal static class RecipeTable
         {
             JsonObject value = node!.AsObject();
             string inner = path.Length == 0 ? key : $"{path}.{key}";
-            string fallback = required.Contains(key) ? "**required**" : value["default"] is { } given ? $"`{Word(given)}`" : "–";
-            text.Append(CultureInfo.InvariantCulture, $"| `{key}` | {Value(value)} | {fallback} | {Sentence(value["description"])} |\n");
+            string fallback =
+                required.Contains(key) ? "**required**"
+                : value["default"] is { } given ? $"`{Word(given)}`"
+                : "–";
+            text.Append(
+                CultureInfo.InvariantCulture,
+                $"| `{key}` | {Value(value)} | {fallback} | {Sentence(value["description"])} |\n"
+            );
             if (Sections(value) is { } section)
             {
                 sections.Add((value["items"] is null ? inner : inner + "[]", section));
@@ -51,7 +57,9 @@ internal static class RecipeTable
     }
 
     private static JsonObject? Sections(JsonObject value) =>
-        value["properties"] is not null ? value : value["items"] is JsonObject items && items["properties"] is not null ? items : null;
+        value["properties"] is not null ? value
+        : value["items"] is JsonObject items && items["properties"] is not null ? items
+        : null;
 
     private static string Value(JsonObject value)
     {
@@ -60,15 +68,21 @@ internal static class RecipeTable
             return string.Join(", ", words.Select(word => $"`{word}`"));
         }
 
-        string type = value["type"] is JsonArray ? "text" : value["type"]?.ToString() switch
-        {
-            "boolean" => "`true`, `false`",
-            "integer" => "whole number",
-            "array" => "list of " + (Sections(value) is null ? Value(value["items"]!.AsObject()) : "maps, below"),
-            "object" => value["properties"] is null ? "map from names to " + Value(value["additionalProperties"]!.AsObject()) : "map, below",
-            string other => other,
-            null => "any",
-        };
+        string type =
+            value["type"] is JsonArray
+                ? "text"
+                : value["type"]?.ToString() switch
+                {
+                    "boolean" => "`true`, `false`",
+                    "integer" => "whole number",
+                    "array" => "list of "
+                        + (Sections(value) is null ? Value(value["items"]!.AsObject()) : "maps, below"),
+                    "object" => value["properties"] is null
+                        ? "map from names to " + Value(value["additionalProperties"]!.AsObject())
+                        : "map, below",
+                    string other => other,
+                    null => "any",
+                };
         return type + Range(value);
     }
 
@@ -77,21 +91,31 @@ internal static class RecipeTable
         if (value["minItems"] is { } least)
         {
             string most = value["maxItems"]?.ToString() ?? "";
-            return most.Length == 0 ? $", {least} at least" : most == least.ToString() ? $", {least} of them" : $", {least} to {most}";
+            return most.Length == 0 ? $", {least} at least"
+                : most == least.ToString() ? $", {least} of them"
+                : $", {least} to {most}";
         }
 
-        string low = Bound(value["minimum"] ?? value["exclusiveMinimum"]), high = Bound(value["maximum"] ?? value["exclusiveMaximum"]);
-        return low.Length + high.Length == 0 ? "" : $" in {(value["minimum"] is null ? "(" : "[")}{low}, {high}{(value["maximum"] is null ? ")" : "]")}";
+        string low = Bound(value["minimum"] ?? value["exclusiveMinimum"]),
+            high = Bound(value["maximum"] ?? value["exclusiveMaximum"]);
+        return low.Length + high.Length == 0
+            ? ""
+            : $" in {(value["minimum"] is null ? "(" : "[")}{low}, {high}{(value["maximum"] is null ? ")" : "]")}";
     }
 
-    private static string Bound(JsonNode? bound) => bound is null ? ""
-        : bound.GetValue<double>() is var number && Math.Abs(number) > int.MaxValue ? number.ToString("0.###e0", CultureInfo.InvariantCulture)
+    private static string Bound(JsonNode? bound) =>
+        bound is null ? ""
+        : bound.GetValue<double>() is var number && Math.Abs(number) > int.MaxValue
+            ? number.ToString("0.###e0", CultureInfo.InvariantCulture)
         : number.ToString(CultureInfo.InvariantCulture);
 
     // JSON text of a number, so that 8e-3 does not become a culture's; words as they stand in the file.
     private static string Word(JsonNode given)
     {
-        string word = given.GetValueKind() == System.Text.Json.JsonValueKind.String ? given.GetValue<string>() : given.ToJsonString();
+        string word =
+            given.GetValueKind() == System.Text.Json.JsonValueKind.String
+                ? given.GetValue<string>()
+                : given.ToJsonString();
         return word.Length == 0 || word.Any(char.IsWhiteSpace) ? given.ToJsonString() : word;
     }
 

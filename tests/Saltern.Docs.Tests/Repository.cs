@@ -13,9 +13,13 @@ internal static class Repository
     public static IReadOnlyList<string> Pages { get; } =
     [
         .. new[] { "README.md", "CONTRIBUTING.md" }
-            .Concat(new[] { "docs", "deploy", "samples", "benchmarks" }.Select(At).Where(Directory.Exists)
-                .SelectMany(folder => Directory.EnumerateFiles(folder, "*.md", SearchOption.AllDirectories))
-                .Select(path => Path.GetRelativePath(Root, path)))
+            .Concat(
+                new[] { "docs", "deploy", "samples", "benchmarks" }
+                    .Select(At)
+                    .Where(Directory.Exists)
+                    .SelectMany(folder => Directory.EnumerateFiles(folder, "*.md", SearchOption.AllDirectories))
+                    .Select(path => Path.GetRelativePath(Root, path))
+            )
             .Where(path => !path.Split('/').Any(part => part is "bin" or "obj" or "node_modules" or "results"))
             .Order(StringComparer.Ordinal),
     ];

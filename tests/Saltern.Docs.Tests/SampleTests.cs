@@ -17,7 +17,9 @@ public sealed class SampleTests : IDisposable
         // The gap of this teacher closes at some step, and the reason that the sample gives is what the run says of itself.
         output = ProgramProcess.Run("Saltern.Samples.dll", _folder, "transition", "runs");
         Assert.Contains("transition: OwnTransition, which the caller gave", output, StringComparison.Ordinal);
-        using (var result = JsonDocument.Parse(File.ReadAllText(Path.Combine(_folder, "runs/own-transition/result.json"))))
+        using (
+            var result = JsonDocument.Parse(File.ReadAllText(Path.Combine(_folder, "runs/own-transition/result.json")))
+        )
         {
             Assert.Equal("a tenth of a nat", result.RootElement.GetProperty("stage1_end_reason").GetString());
             Assert.NotEqual(25, result.RootElement.GetProperty("stage1_end_step").GetInt32()); // the recipe's
@@ -25,8 +27,14 @@ public sealed class SampleTests : IDisposable
 
         output = ProgramProcess.Run("Saltern.Samples.dll", _folder, "score", "runs");
         Assert.Contains("samples by \"between 1 and 4 nats\"", output, StringComparison.Ordinal);
-        using var selection = JsonDocument.Parse(File.ReadAllText(Path.Combine(_folder, "runs/selection/selection.json")));
+        using var selection = JsonDocument.Parse(
+            File.ReadAllText(Path.Combine(_folder, "runs/selection/selection.json"))
+        );
         Assert.Equal("between 1 and 4 nats", selection.RootElement.GetProperty("own_score").GetString());
-        Assert.Contains("\"arm\": \"salt_ds\"", File.ReadAllText(Path.Combine(_folder, "runs/own-score/result.json")), StringComparison.Ordinal);
+        Assert.Contains(
+            "\"arm\": \"salt_ds\"",
+            File.ReadAllText(Path.Combine(_folder, "runs/own-score/result.json")),
+            StringComparison.Ordinal
+        );
     }
 }

@@ -47,13 +47,22 @@ public partial class YamlSnippetTests
     [InlineData("name: x\nbase: recipes/core-baseline.yaml\nbaseline: A\narms: { B: {} }")]
     [InlineData("name: x\npeak_flops: fast")]
     [InlineData("task: x\nkind: choice\nreadings: [{ prompt: a }]")]
-    public void WrongPieces_AreNoticed(string yaml) => Assert.Throws<ConfigurationException>(() => Read(new MarkdownBlock("page", 1, "yaml", yaml)));
+    public void WrongPieces_AreNoticed(string yaml) =>
+        Assert.Throws<ConfigurationException>(() => Read(new MarkdownBlock("page", 1, "yaml", yaml)));
 
-    private static bool IsYaml(MarkdownBlock block) => block.Language is "yaml" or "yml" || (block.Language.Length == 0 && FirstKey().IsMatch(block.Text));
+    private static bool IsYaml(MarkdownBlock block) =>
+        block.Language is "yaml" or "yml" || (block.Language.Length == 0 && FirstKey().IsMatch(block.Text));
 
     private static void Read(MarkdownBlock block)
     {
-        string[] keys = [.. block.Text.Split('\n').Select(line => FirstKey().Match(line)).Where(match => match.Success).Select(match => match.Groups[1].Value)];
+        string[] keys =
+        [
+            .. block
+                .Text.Split('\n')
+                .Select(line => FirstKey().Match(line))
+                .Where(match => match.Success)
+                .Select(match => match.Groups[1].Value),
+        ];
         if (keys.Contains("arms"))
         {
             // The base recipe is looked for beside the study, so the study lies among the recipes.
@@ -105,7 +114,9 @@ public partial class YamlSnippetTests
         catch (ConfigurationException) when (keys.Any(key => key is "teacher" or "selection") && !keys.Contains("name"))
         {
             // A piece about the teacher takes the rest of its stage for granted.
-            string stage = (keys.Contains("teacher") ? "" : "teacher: { path: runs/teacher }\n") + (keys.Contains("distillation") ? "" : "distillation: { transition: auto }\n");
+            string stage =
+                (keys.Contains("teacher") ? "" : "teacher: { path: runs/teacher }\n")
+                + (keys.Contains("distillation") ? "" : "distillation: { transition: auto }\n");
             RecipeReader.Parse<RunConfig>($"{piece}\n{stage}{rest}", place, []);
         }
     }

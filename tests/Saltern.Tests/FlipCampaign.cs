@@ -7,12 +7,19 @@ namespace Saltern.Tests;
 /// <remarks><c>SALTERN_FLIPS</c> sets the flips of each kind of file, <c>SALTERN_FLIP_SEED</c> the places. With it truncations are at 100 offsets, in the suite at a dozen, or at all where a file is shorter.</remarks>
 internal sealed class FlipCampaign
 {
-    private const int FlipsInTheSuite = 8, CutsInTheSuite = 12, AllCuts = 100, FirstSeed = 20_261_126;
+    private const int FlipsInTheSuite = 8,
+        CutsInTheSuite = 12,
+        AllCuts = 100,
+        FirstSeed = 20_261_126;
     private readonly int _flips = Setting("SALTERN_FLIPS", FlipsInTheSuite);
-    private readonly int _cuts = Environment.GetEnvironmentVariable("SALTERN_FLIPS") is { Length: > 0 } ? AllCuts : CutsInTheSuite;
+    private readonly int _cuts = Environment.GetEnvironmentVariable("SALTERN_FLIPS") is { Length: > 0 }
+        ? AllCuts
+        : CutsInTheSuite;
     private readonly Random _random = new(Setting("SALTERN_FLIP_SEED", FirstSeed));
     private readonly long _start = Stopwatch.GetTimestamp();
-    private int _flipped, _cut, _kinds;
+    private int _flipped,
+        _cut,
+        _kinds;
 
     /// <summary>Damages one file again and again.</summary>
     /// <param name="path">A good file; it is as it was afterwards.</param>
@@ -32,7 +39,11 @@ internal sealed class FlipCampaign
             Try(bad, $"byte {at} of {good.Length} changed from {good[at]:x2} to {bad[at]:x2}");
         }
 
-        foreach (int length in good.Length <= _cuts ? Enumerable.Range(0, good.Length) : Enumerable.Range(0, _cuts).Select(i => i == 0 ? good.Length - 1 : _random.Next(good.Length)))
+        foreach (
+            int length in good.Length <= _cuts
+                ? Enumerable.Range(0, good.Length)
+                : Enumerable.Range(0, _cuts).Select(i => i == 0 ? good.Length - 1 : _random.Next(good.Length))
+        )
         {
             Try(good[..length], $"cut from {good.Length} to {length} bytes");
             _cut++;
@@ -47,7 +58,10 @@ internal sealed class FlipCampaign
             Write(bad);
             string? problem = Problem(read);
             Assert.True(problem is not null, $"{path}: {what} and nothing was noticed");
-            Assert.True(problem.Contains(Path.GetFileName(path), StringComparison.Ordinal), $"{path}: {what}, and the file is not named: {problem}");
+            Assert.True(
+                problem.Contains(Path.GetFileName(path), StringComparison.Ordinal),
+                $"{path}: {what}, and the file is not named: {problem}"
+            );
             Assert.Equal(entries, Entries(path));
         }
 
@@ -62,8 +76,13 @@ internal sealed class FlipCampaign
     }
 
     /// <summary>Prints what was done.</summary>
-    public void Report(string what) => TestContext.Current.TestOutputHelper?.WriteLine(string.Create(CultureInfo.InvariantCulture,
-        $"{what}: {_flipped} flips and {_cut} cuts in {_kinds} kinds of file, all noticed and named, in {Stopwatch.GetElapsedTime(_start).TotalSeconds:0.0} s"));
+    public void Report(string what) =>
+        TestContext.Current.TestOutputHelper?.WriteLine(
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"{what}: {_flipped} flips and {_cut} cuts in {_kinds} kinds of file, all noticed and named, in {Stopwatch.GetElapsedTime(_start).TotalSeconds:0.0} s"
+            )
+        );
 
     private static string? Problem(Func<string?> read)
     {
@@ -77,8 +96,16 @@ internal sealed class FlipCampaign
         }
     }
 
-    private static string[] Entries(string path) => [.. Directory.EnumerateFileSystemEntries(Path.GetDirectoryName(path)!).Where(entry => !entry.EndsWith("dataset.verified.json", StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
+    private static string[] Entries(string path) =>
+        [
+            .. Directory
+                .EnumerateFileSystemEntries(Path.GetDirectoryName(path)!)
+                .Where(entry => !entry.EndsWith("dataset.verified.json", StringComparison.Ordinal))
+                .Order(StringComparer.Ordinal),
+        ];
 
     private static int Setting(string name, int otherwise) =>
-        Environment.GetEnvironmentVariable(name) is { Length: > 0 } text ? int.Parse(text, CultureInfo.InvariantCulture) : otherwise;
+        Environment.GetEnvironmentVariable(name) is { Length: > 0 } text
+            ? int.Parse(text, CultureInfo.InvariantCulture)
+            : otherwise;
 }

@@ -32,15 +32,20 @@ public sealed class FlipCampaignTests : IDisposable
         Assert.Equal(6, files.Length);
         foreach (string file in files)
         {
-            _campaign.Damage(file, () =>
-            {
-                (int? step, IReadOnlyList<string> skipped) = store.NewestGood();
-                Assert.Equal(skipped.Count == 0 ? 30 : 20, step);
-                Assert.Equal(store.PathOf(step!.Value), ModelLocation.Resolve(_folder["run"])); // what 'eval' and a student would read
+            _campaign.Damage(
+                file,
+                () =>
+                {
+                    (int? step, IReadOnlyList<string> skipped) = store.NewestGood();
+                    Assert.Equal(skipped.Count == 0 ? 30 : 20, step);
+                    Assert.Equal(store.PathOf(step!.Value), ModelLocation.Resolve(_folder["run"])); // what 'eval' and a student would read
 
-                // Asked for by name, it is refused.
-                return skipped.Count == 0 ? null : skipped[0] + Assert.Throws<CheckpointException>(() => ModelLocation.Resolve(newest)).Message;
-            });
+                    // Asked for by name, it is refused.
+                    return skipped.Count == 0
+                        ? null
+                        : skipped[0] + Assert.Throws<CheckpointException>(() => ModelLocation.Resolve(newest)).Message;
+                }
+            );
         }
 
         // The run goes on from the one before, to the bytes of an undisturbed one.
@@ -49,7 +54,10 @@ public sealed class FlipCampaignTests : IDisposable
         weights[weights.Length / 2] ^= 4;
         File.WriteAllBytes(files[2], weights);
         Train(config, "run", 40);
-        Assert.Equal(File.ReadAllBytes(new CheckpointStore(_folder["whole"]).PathOf(40) + "/model.safetensors"), File.ReadAllBytes(store.PathOf(40) + "/model.safetensors"));
+        Assert.Equal(
+            File.ReadAllBytes(new CheckpointStore(_folder["whole"]).PathOf(40) + "/model.safetensors"),
+            File.ReadAllBytes(store.PathOf(40) + "/model.safetensors")
+        );
         Assert.True(Directory.Exists(Path.Combine(store.Folder, "damaged-step-00000030")));
         _campaign.Report("checkpoint");
     }
@@ -59,7 +67,9 @@ public sealed class FlipCampaignTests : IDisposable
     {
         Copy(TinyRun.Shared.DataFolder, _folder["data"]);
         var data = new DataConfig { Path = _folder["data"] };
-        foreach (string file in Files("data").Where(file => !file.EndsWith(VerifiedFiles.FileName, StringComparison.Ordinal)))
+        foreach (
+            string file in Files("data").Where(file => !file.EndsWith(VerifiedFiles.FileName, StringComparison.Ordinal))
+        )
         {
             _campaign.Damage(file, () => Read(verify: false));
         }
@@ -78,54 +88,96 @@ public sealed class FlipCampaignTests : IDisposable
     [Fact]
     public void UnfinishedPreparing_BeginsAnew()
     {
-        string[] input = [.. Enumerable.Range(0, 12).Select(i => _folder.Write($"in/{i}.txt", string.Join("\n\n", GeneratedText.Generate((ulong)i, 100_000).Select(document => document.Text))))];
+        string[] input =
+        [
+            .. Enumerable
+                .Range(0, 12)
+                .Select(i =>
+                    _folder.Write(
+                        $"in/{i}.txt",
+                        string.Join("\n\n", GeneratedText.Generate((ulong)i, 100_000).Select(document => document.Text))
+                    )
+                ),
+        ];
         using var interruption = new CancellationTokenSource();
         var progress = new CancelBehind(interruption, 300_000);
         Assert.ThrowsAny<OperationCanceledException>(() => Prepare("unfinished", progress, interruption.Token));
         Assert.True(File.Exists(_folder["unfinished/" + PrepareJournal.FileName]));
         foreach (string file in Files("unfinished").Where(file => new FileInfo(file).Length > 0))
         {
-            string name = Path.GetRelativePath(_folder["unfinished"], file), copied = _folder["copy/" + name];
+            string name = Path.GetRelativePath(_folder["unfinished"], file),
+                copied = _folder["copy/" + name];
             Copy(_folder["unfinished"], _folder["copy"]);
-            _campaign.Damage(copied, () =>
-            {
-                // A damaged journal is left as it is; other damage takes all of the unfinished work with it.
-                Copy(_folder["copy"], _folder["work"]);
-                try
+            _campaign.Damage(
+                copied,
+                () =>
                 {
-                    Prepare("work", null, TestContext.Current.CancellationToken);
-                    return null;
+                    // A damaged journal is left as it is; other damage takes all of the unfinished work with it.
+                    Copy(_folder["copy"], _folder["work"]);
+                    try
+                    {
+                        Prepare("work", null, TestContext.Current.CancellationToken);
+                        return null;
+                    }
+                    finally
+                    {
+                        Directory.Delete(_folder["work"], recursive: true);
+                    }
                 }
-                finally
-                {
-                    Directory.Delete(_folder["work"], recursive: true);
-                }
-            });
+            );
         }
 
         _campaign.Report("unfinished data set");
 
-        void Prepare(string to, IProgress<PrepareProgress>? listener, CancellationToken cancellation) => DatasetBuilder.Build(
-            new CorpusReader(input, new CorpusReaderOptions { TextPieceBytes = 2_000 }), null, BpeTokenizer.Load(Path.Combine(TinyRun.Shared.DataFolder, "tokenizer.json")), _folder[to], new DatasetBuilderOptions { CheckpointBytes = 100_000 }, listener, cancellation);
+        void Prepare(string to, IProgress<PrepareProgress>? listener, CancellationToken cancellation) =>
+            DatasetBuilder.Build(
+                new CorpusReader(input, new CorpusReaderOptions { TextPieceBytes = 2_000 }),
+                null,
+                BpeTokenizer.Load(Path.Combine(TinyRun.Shared.DataFolder, "tokenizer.json")),
+                _folder[to],
+                new DatasetBuilderOptions { CheckpointBytes = 100_000 },
+                listener,
+                cancellation
+            );
     }
 
     [Fact]
     public void ATeachersPass_IsRefused()
     {
-        RunConfig config = TinyRun.Shared.Salt("cached", 20, new DistillationConfig { Transition = TransitionKind.Step, Start = StepPoint.FromSteps(12) });
-        TeachRun.Run(new TeachRequest { Teacher = TinyRun.Shared.TeacherFolder, Recipe = config, Out = _folder["teach"], Draws = 5, Threads = 1, Stage1Only = true }, _ => { }, null, cancellation: TestContext.Current.CancellationToken);
+        RunConfig config = TinyRun.Shared.Salt(
+            "cached",
+            20,
+            new DistillationConfig { Transition = TransitionKind.Step, Start = StepPoint.FromSteps(12) }
+        );
+        TeachRun.Run(
+            new TeachRequest
+            {
+                Teacher = TinyRun.Shared.TeacherFolder,
+                Recipe = config,
+                Out = _folder["teach"],
+                Draws = 5,
+                Threads = 1,
+                Stage1Only = true,
+            },
+            _ => { },
+            null,
+            cancellation: TestContext.Current.CancellationToken
+        );
         using RunParts parts = RunParts.Open(config, null);
         foreach (string file in Files("teach"))
         {
-            _campaign.Damage(file, () =>
-            {
-                TeachJson.Read<TeachPlan>(Path.Combine(_folder["teach"], TeachPlan.FileName)); // what 'teach' would go on with
-                using TeacherCache cache = TeacherCache.Open(_folder["teach"]);
-                Assert.NotEmpty(cache.ReadAll().ToList()); // every sample
-                Assert.NotNull(TeacherLosses.Load(_folder["teach"], parts.Text.CurveSet));
-                TeacherLosses.Load(_folder["teach"], parts.Text.WholeSet);
-                return null;
-            });
+            _campaign.Damage(
+                file,
+                () =>
+                {
+                    TeachJson.Read<TeachPlan>(Path.Combine(_folder["teach"], TeachPlan.FileName)); // what 'teach' would go on with
+                    using TeacherCache cache = TeacherCache.Open(_folder["teach"]);
+                    Assert.NotEmpty(cache.ReadAll().ToList()); // every sample
+                    Assert.NotNull(TeacherLosses.Load(_folder["teach"], parts.Text.CurveSet));
+                    TeacherLosses.Load(_folder["teach"], parts.Text.WholeSet);
+                    return null;
+                }
+            );
         }
 
         _campaign.Report("teacher's pass");
@@ -134,15 +186,40 @@ public sealed class FlipCampaignTests : IDisposable
     [Fact]
     public void ASelection_IsRefused()
     {
-        TeachRun.Run(new TeachRequest { Teacher = TinyRun.Shared.TeacherFolder, DataPath = TinyRun.Shared.DataFolder, SequenceLength = 32, Mode = CacheMode.Scores, Out = _folder["scores"], Threads = 1 }, _ => { }, null, cancellation: TestContext.Current.CancellationToken);
-        SelectionRun.Run(_folder["scores"], null, new SelectionRule { Share = 0.2, Score = new ScoreRule { MinTokens = 8 } }, _folder["selection"]);
+        TeachRun.Run(
+            new TeachRequest
+            {
+                Teacher = TinyRun.Shared.TeacherFolder,
+                DataPath = TinyRun.Shared.DataFolder,
+                SequenceLength = 32,
+                Mode = CacheMode.Scores,
+                Out = _folder["scores"],
+                Threads = 1,
+            },
+            _ => { },
+            null,
+            cancellation: TestContext.Current.CancellationToken
+        );
+        SelectionRun.Run(
+            _folder["scores"],
+            null,
+            new SelectionRule
+            {
+                Share = 0.2,
+                Score = new ScoreRule { MinTokens = 8 },
+            },
+            _folder["selection"]
+        );
         foreach (string name in new[] { SelectionFolder.ManifestFile, SelectionFolder.SamplesFile })
         {
-            _campaign.Damage(Path.Combine(_folder["selection"], name), () =>
-            {
-                SelectionFolder.Read(_folder["selection"]);
-                return null;
-            });
+            _campaign.Damage(
+                Path.Combine(_folder["selection"], name),
+                () =>
+                {
+                    SelectionFolder.Read(_folder["selection"]);
+                    return null;
+                }
+            );
         }
 
         _campaign.Report("selection");
@@ -158,23 +235,43 @@ public sealed class FlipCampaignTests : IDisposable
         results.Keep(job, _folder["finished"]);
         foreach (string run in new[] { _folder["finished"], results.PathOf(job) })
         {
-            foreach (string name in new[] { RunFolder.RecipeFile, RunFolder.MetricsFile, RunFolder.ResultFile, RunFolder.DocumentsFile })
-            {
-                _campaign.Damage(Path.Combine(run, name), () =>
+            foreach (
+                string name in new[]
                 {
-                    RunRecord.Load(run);
-                    return null;
-                });
+                    RunFolder.RecipeFile,
+                    RunFolder.MetricsFile,
+                    RunFolder.ResultFile,
+                    RunFolder.DocumentsFile,
+                }
+            )
+            {
+                _campaign.Damage(
+                    Path.Combine(run, name),
+                    () =>
+                    {
+                        RunRecord.Load(run);
+                        return null;
+                    }
+                );
             }
 
             // As the next run of the study, or a run that goes on, reads them.
             foreach (string name in new[] { RunFolder.RecipeFile, RunFolder.ResultFile })
             {
-                _campaign.Damage(Path.Combine(run, name), () => StudyResults.IsResultOf(run, job) ? null : $"{name} is not there");
+                _campaign.Damage(
+                    Path.Combine(run, name),
+                    () => StudyResults.IsResultOf(run, job) ? null : $"{name} is not there"
+                );
             }
         }
 
-        var times = new StepTimes { Machine = new RunMachine { Processor = "P" }, Rounds = 3, LoadedShare = 0.5, Arms = new Dictionary<string, ArmStepTimes> { ["PLAIN"] = new(2.0, null, null, null) } };
+        var times = new StepTimes
+        {
+            Machine = new RunMachine { Processor = "P" },
+            Rounds = 3,
+            LoadedShare = 0.5,
+            Arms = new Dictionary<string, ArmStepTimes> { ["PLAIN"] = new(2.0, null, null, null) },
+        };
         times.Save(_folder["study"]);
         string kept = Assert.Single(Directory.GetFiles(_folder["study"]));
         _campaign.Damage(kept, () => StepTimes.Load(_folder["study"]) is null ? kept + " is not there" : null);
@@ -191,7 +288,8 @@ public sealed class FlipCampaignTests : IDisposable
         }
     }
 
-    private string[] Files(string folder) => [.. Directory.GetFiles(_folder[folder], "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal)];
+    private string[] Files(string folder) =>
+        [.. Directory.GetFiles(_folder[folder], "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal)];
 
     private static void Copy(string from, string to)
     {

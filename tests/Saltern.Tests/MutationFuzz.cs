@@ -9,17 +9,52 @@ namespace Saltern.Tests;
 internal sealed class MutationFuzz
 {
     private const int CasesInTheSuite = 5_000;
-    private static readonly TimeSpan LongestCase = TimeSpan.FromSeconds(5), LongestRun = TimeSpan.FromMinutes(30);
+    private static readonly TimeSpan LongestCase = TimeSpan.FromSeconds(5),
+        LongestRun = TimeSpan.FromMinutes(30);
 
     // What JSON and its numbers go wrong with.
     private static readonly byte[][] Words =
     [
         .. new[]
         {
-            "{", "}", "[", "]", "\"", ":", ",", "null", "true", "0", "-1", "1e999", "1.5", "9223372036854775807", "18446744073709551616", "4294967296", "2147483648", "[[[[[[[[[[", "{\"a\":{\"a\":{\"a\":", "\"\\ud800\"",
-            "\"\\u0000\"", "\\", "../", "/etc/passwd", "__metadata__", "\"F32\"", "\"dtype\":\"F16\"", "{}", "[]", "\"\"", "NaN",
+            "{",
+            "}",
+            "[",
+            "]",
+            "\"",
+            ":",
+            ",",
+            "null",
+            "true",
+            "0",
+            "-1",
+            "1e999",
+            "1.5",
+            "9223372036854775807",
+            "18446744073709551616",
+            "4294967296",
+            "2147483648",
+            "[[[[[[[[[[",
+            "{\"a\":{\"a\":{\"a\":",
+            "\"\\ud800\"",
+            "\"\\u0000\"",
+            "\\",
+            "../",
+            "/etc/passwd",
+            "__metadata__",
+            "\"F32\"",
+            "\"dtype\":\"F16\"",
+            "{}",
+            "[]",
+            "\"\"",
+            "NaN",
         }.Select(Encoding.UTF8.GetBytes),
-        [0], [0xFF], [0xC0, 0x80], [0xED, 0xA0, 0x80], [0, 0, 0, 0, 0, 0, 0, 0], [0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F],
+        [0],
+        [0xFF],
+        [0xC0, 0x80],
+        [0xED, 0xA0, 0x80],
+        [0, 0, 0, 0, 0, 0, 0, 0],
+        [0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F],
     ];
 
     /// <summary>Whether more cases were asked for than the suite has.</summary>
@@ -27,7 +62,8 @@ internal sealed class MutationFuzz
 
     private readonly byte[][] _samples;
     private readonly Random _random;
-    private readonly int _cases, _seed;
+    private readonly int _cases,
+        _seed;
 
     /// <summary>Takes the good files.</summary>
     public MutationFuzz(params byte[][] samples)
@@ -45,8 +81,11 @@ internal sealed class MutationFuzz
     /// <param name="share">Share of the cases, for readers that are slow.</param>
     public void Run(Action<byte[]> read, Action<byte[]>? mend = null, long mostBytes = 1 << 20, double share = 1)
     {
-        int refused = 0, done = 0, cases = (int)(_cases * share);
-        long mostAllocated = 0, start = Stopwatch.GetTimestamp();
+        int refused = 0,
+            done = 0,
+            cases = (int)(_cases * share);
+        long mostAllocated = 0,
+            start = Stopwatch.GetTimestamp();
         for (; done < cases && Stopwatch.GetElapsedTime(start) < LongestRun; done++)
         {
             byte[] file = Change(_samples[_random.Next(_samples.Length)]);
@@ -55,7 +94,8 @@ internal sealed class MutationFuzz
                 mend(file);
             }
 
-            long before = GC.GetAllocatedBytesForCurrentThread(), begun = Stopwatch.GetTimestamp();
+            long before = GC.GetAllocatedBytesForCurrentThread(),
+                begun = Stopwatch.GetTimestamp();
             try
             {
                 read(file);
@@ -66,29 +106,44 @@ internal sealed class MutationFuzz
             }
             catch (Exception e)
             {
-                Assert.Fail($"Seed {_seed}, case {done}: {e.GetType()} instead of an error of our own.{Environment.NewLine}{Convert.ToBase64String(file)}{Environment.NewLine}{e}");
+                Assert.Fail(
+                    $"Seed {_seed}, case {done}: {e.GetType()} instead of an error of our own.{Environment.NewLine}{Convert.ToBase64String(file)}{Environment.NewLine}{e}"
+                );
             }
 
             long allocated = GC.GetAllocatedBytesForCurrentThread() - before;
             mostAllocated = Math.Max(mostAllocated, allocated);
-            Assert.True(allocated <= mostBytes + (64L * file.Length), $"Seed {_seed}, case {done}: {allocated} bytes of memory for a file of {file.Length}.{Environment.NewLine}{Convert.ToBase64String(file)}");
-            Assert.True(Stopwatch.GetElapsedTime(begun) < LongestCase, $"Seed {_seed}, case {done} took {Stopwatch.GetElapsedTime(begun)}.{Environment.NewLine}{Convert.ToBase64String(file)}");
+            Assert.True(
+                allocated <= mostBytes + (64L * file.Length),
+                $"Seed {_seed}, case {done}: {allocated} bytes of memory for a file of {file.Length}.{Environment.NewLine}{Convert.ToBase64String(file)}"
+            );
+            Assert.True(
+                Stopwatch.GetElapsedTime(begun) < LongestCase,
+                $"Seed {_seed}, case {done} took {Stopwatch.GetElapsedTime(begun)}.{Environment.NewLine}{Convert.ToBase64String(file)}"
+            );
         }
 
-        TestContext.Current.TestOutputHelper?.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"{done} cases with seed {_seed} in {Stopwatch.GetElapsedTime(start).TotalSeconds:0.0} s: {refused} refused by name, {done - refused} still whole; at most {mostAllocated / 1024} KiB for a case"));
+        TestContext.Current.TestOutputHelper?.WriteLine(
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"{done} cases with seed {_seed} in {Stopwatch.GetElapsedTime(start).TotalSeconds:0.0} s: {refused} refused by name, {done - refused} still whole; at most {mostAllocated / 1024} KiB for a case"
+            )
+        );
         Assert.True(refused > done / 10, "The changes break too little to say anything."); // a fuzz that everything passes would prove nothing
     }
 
     private static int Setting(string name, int otherwise) =>
-        Environment.GetEnvironmentVariable(name) is { Length: > 0 } text ? int.Parse(text, CultureInfo.InvariantCulture) : otherwise;
+        Environment.GetEnvironmentVariable(name) is { Length: > 0 } text
+            ? int.Parse(text, CultureInfo.InvariantCulture)
+            : otherwise;
 
     private byte[] Change(byte[] sample)
     {
         List<byte> file = [.. sample];
         for (int changes = 1 + _random.Next(4); changes > 0; changes--)
         {
-            int at = _random.Next(file.Count + 1), length = Math.Min(file.Count - at, 1 + _random.Next(1 << _random.Next(9)));
+            int at = _random.Next(file.Count + 1),
+                length = Math.Min(file.Count - at, 1 + _random.Next(1 << _random.Next(9)));
             switch (_random.Next(8))
             {
                 case 0 when at < file.Count:

@@ -6,7 +6,8 @@ namespace Saltern.Tests;
 internal static class NodePackages
 {
     private const string Installed = "node_modules/node-llama-cpp/dist/index.js";
-    private static readonly TimeSpan LongestInstall = TimeSpan.FromMinutes(2), LongestRun = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan LongestInstall = TimeSpan.FromMinutes(2),
+        LongestRun = TimeSpan.FromMinutes(5);
     private static readonly Lazy<(string? Folder, string Reason)> Found = new(Find);
 
     /// <summary>Folder "node_modules"; skips the test, with the reason, where Node or the packages cannot be had.</summary>
@@ -47,8 +48,15 @@ internal static class NodePackages
 
         try
         {
-            string list = Path.Combine(root.FullName, "tests", "node"), stamp = Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(File.ReadAllBytes(Path.Combine(list, "package-lock.json"))))[..12];
-            string place = Path.Combine(Path.GetTempPath(), $"saltern-node-{stamp}"), error = "";
+            string list = Path.Combine(root.FullName, "tests", "node"),
+                stamp =
+                    Convert.ToHexString(
+                        System.Security.Cryptography.SHA256.HashData(
+                            File.ReadAllBytes(Path.Combine(list, "package-lock.json"))
+                        )
+                    )[..12];
+            string place = Path.Combine(Path.GetTempPath(), $"saltern-node-{stamp}"),
+                error = "";
             if (!File.Exists(Path.Combine(place, Installed)))
             {
                 Directory.CreateDirectory(place);
@@ -58,10 +66,21 @@ internal static class NodePackages
                 }
 
                 // Of the runtime's builds only the processor's own is in the list; install scripts would fetch or compile others.
-                (_, error) = Start("npm", LongestInstall, place, "install", "--omit=optional", "--ignore-scripts", "--no-audit", "--no-fund");
+                (_, error) = Start(
+                    "npm",
+                    LongestInstall,
+                    place,
+                    "install",
+                    "--omit=optional",
+                    "--ignore-scripts",
+                    "--no-audit",
+                    "--no-fund"
+                );
             }
 
-            return File.Exists(Path.Combine(place, Installed)) ? (Path.Combine(place, "node_modules"), "") : (null, $"npm cannot install the packages of tests/node: {error}");
+            return File.Exists(Path.Combine(place, Installed))
+                ? (Path.Combine(place, "node_modules"), "")
+                : (null, $"npm cannot install the packages of tests/node: {error}");
         }
         catch (System.ComponentModel.Win32Exception e)
         {
@@ -69,11 +88,22 @@ internal static class NodePackages
         }
     }
 
-    private static (int Code, string Error) Start(string program, TimeSpan longest, string folder, params string[] arguments)
+    private static (int Code, string Error) Start(
+        string program,
+        TimeSpan longest,
+        string folder,
+        params string[] arguments
+    )
     {
-        var start = new ProcessStartInfo(program, arguments) { WorkingDirectory = folder, RedirectStandardError = true, RedirectStandardOutput = true };
+        var start = new ProcessStartInfo(program, arguments)
+        {
+            WorkingDirectory = folder,
+            RedirectStandardError = true,
+            RedirectStandardOutput = true,
+        };
         using Process process = Process.Start(start)!;
-        Task<string> output = process.StandardOutput.ReadToEndAsync(CancellationToken.None), error = process.StandardError.ReadToEndAsync(CancellationToken.None);
+        Task<string> output = process.StandardOutput.ReadToEndAsync(CancellationToken.None),
+            error = process.StandardError.ReadToEndAsync(CancellationToken.None);
         if (!process.WaitForExit(longest))
         {
             process.Kill(entireProcessTree: true);

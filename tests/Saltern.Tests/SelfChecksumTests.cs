@@ -5,7 +5,8 @@ namespace Saltern.Tests;
 
 public class SelfChecksumTests
 {
-    private const string Json = "{\n  \"schema\": \"x/1\",\n  \"count\": 12,\n  \"names\": [\n    \"a\",\n    \"ü\"\n  ]\n}\n";
+    private const string Json =
+        "{\n  \"schema\": \"x/1\",\n  \"count\": 12,\n  \"names\": [\n    \"a\",\n    \"ü\"\n  ]\n}\n";
     private const string Yaml = "name: x\nseed: 12\ntraining:\n  steps: 100\n";
 
     [Fact]
@@ -13,7 +14,10 @@ public class SelfChecksumTests
     {
         string json = SelfChecksum.Add(Json);
         using var read = JsonDocument.Parse(json);
-        Assert.Equal(["schema", "count", "names", "checksum"], read.RootElement.EnumerateObject().Select(member => member.Name));
+        Assert.Equal(
+            ["schema", "count", "names", "checksum"],
+            read.RootElement.EnumerateObject().Select(member => member.Name)
+        );
         Assert.Null(SelfChecksum.Problem(Encoding.UTF8.GetBytes(json)));
         string yaml = SelfChecksum.AddLine(Yaml);
         Assert.EndsWith("\n" + Yaml, yaml, StringComparison.Ordinal);
@@ -24,7 +28,18 @@ public class SelfChecksumTests
     [Fact]
     public void ADocumentWithout_IsReadAsItIs()
     {
-        foreach (string text in new[] { "", "{}", "{ \"a\": 1 }", Json, Yaml, "# a recipe of mine\n" + Yaml, new string(' ', 500) })
+        foreach (
+            string text in new[]
+            {
+                "",
+                "{}",
+                "{ \"a\": 1 }",
+                Json,
+                Yaml,
+                "# a recipe of mine\n" + Yaml,
+                new string(' ', 500),
+            }
+        )
         {
             Assert.Null(SelfChecksum.Problem(Encoding.UTF8.GetBytes(text)));
             Assert.Null(SelfChecksum.LineProblem(Encoding.UTF8.GetBytes(text)));
@@ -34,7 +49,8 @@ public class SelfChecksumTests
     [Fact]
     public void EveryChangeOfEveryByte_IsNoticed()
     {
-        byte[] json = Encoding.UTF8.GetBytes(SelfChecksum.Add(Json)), yaml = Encoding.UTF8.GetBytes(SelfChecksum.AddLine(Yaml));
+        byte[] json = Encoding.UTF8.GetBytes(SelfChecksum.Add(Json)),
+            yaml = Encoding.UTF8.GetBytes(SelfChecksum.AddLine(Yaml));
         for (int change = 1; change < 256; change++)
         {
             for (int at = 0; at < json.Length; at++)
@@ -56,7 +72,8 @@ public class SelfChecksumTests
     [Fact]
     public void ACutDocument_IsNoticed()
     {
-        byte[] json = Encoding.UTF8.GetBytes(SelfChecksum.Add(Json)), yaml = Encoding.UTF8.GetBytes(SelfChecksum.AddLine(Yaml));
+        byte[] json = Encoding.UTF8.GetBytes(SelfChecksum.Add(Json)),
+            yaml = Encoding.UTF8.GetBytes(SelfChecksum.AddLine(Yaml));
         Assert.NotNull(SelfChecksum.Problem(json.AsSpan(0, json.Length - 1))); // still JSON; shorter ones are not
         for (int length = 1; length < yaml.Length; length++)
         {

@@ -14,11 +14,25 @@ public sealed class AccessTests : IDisposable
         _disk.Dispose();
     }
 
-    private Task<WatchServer> Start(string? token = null) => WatchServer.StartAsync(new WatchOptions { Runs = [_disk.Add("BASELINE", false, 20, _ => 5, true)], Port = 0, Token = token });
+    private Task<WatchServer> Start(string? token = null) =>
+        WatchServer.StartAsync(
+            new WatchOptions
+            {
+                Runs = [_disk.Add("BASELINE", false, 20, _ => 5, true)],
+                Port = 0,
+                Token = token,
+            }
+        );
 
-    private async Task<HttpStatusCode> Get(Uri address, string path, params (string Name, string Value)[] headers) => await Send(HttpMethod.Get, address, path, headers);
+    private async Task<HttpStatusCode> Get(Uri address, string path, params (string Name, string Value)[] headers) =>
+        await Send(HttpMethod.Get, address, path, headers);
 
-    private async Task<HttpStatusCode> Send(HttpMethod method, Uri address, string path, params (string Name, string Value)[] headers)
+    private async Task<HttpStatusCode> Send(
+        HttpMethod method,
+        Uri address,
+        string path,
+        params (string Name, string Value)[] headers
+    )
     {
         using var request = new HttpRequestMessage(method, new Uri(address, path));
         foreach ((string name, string value) in headers)
@@ -34,7 +48,16 @@ public sealed class AccessTests : IDisposable
     public async Task Loopback_ServesPageAndItsFiles()
     {
         await using WatchServer server = await Start();
-        foreach (string path in (string[])["/", "/watch.css", "/_framework/blazor.web.js", "/_content/Plotly.Blazor/plotly-basic-3.7.0.min.js", "/_content/Plotly.Blazor/plotly-interop-7.2.0.js"])
+        foreach (
+            string path in (string[])
+                [
+                    "/",
+                    "/watch.css",
+                    "/_framework/blazor.web.js",
+                    "/_content/Plotly.Blazor/plotly-basic-3.7.0.min.js",
+                    "/_content/Plotly.Blazor/plotly-interop-7.2.0.js",
+                ]
+        )
         {
             Assert.Equal(HttpStatusCode.OK, await Get(server.Address, path));
         }
@@ -46,8 +69,14 @@ public sealed class AccessTests : IDisposable
         // A name of someone else's that resolves to 127.0.0.1, and a script of another page.
         await using WatchServer server = await Start();
         Assert.Equal(HttpStatusCode.Forbidden, await Get(server.Address, "/", ("Host", "evil.example")));
-        Assert.Equal(HttpStatusCode.Forbidden, await Get(server.Address, "/_blazor", ("Origin", "http://evil.example")));
-        Assert.Equal(HttpStatusCode.OK, await Get(server.Address, "/", ("Origin", $"http://{server.Address.Authority}")));
+        Assert.Equal(
+            HttpStatusCode.Forbidden,
+            await Get(server.Address, "/_blazor", ("Origin", "http://evil.example"))
+        );
+        Assert.Equal(
+            HttpStatusCode.OK,
+            await Get(server.Address, "/", ("Origin", $"http://{server.Address.Authority}"))
+        );
     }
 
     [Fact]
@@ -76,12 +105,22 @@ public sealed class AccessTests : IDisposable
 
     [Fact]
     public async Task OpenAddressWithoutToken_DoesNotStart() =>
-        Assert.Contains("token", (await Assert.ThrowsAsync<ConfigurationException>(() => WatchServer.StartAsync(new WatchOptions { Runs = [], Address = IPAddress.Any }))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "token",
+            (
+                await Assert.ThrowsAsync<ConfigurationException>(() =>
+                    WatchServer.StartAsync(new WatchOptions { Runs = [], Address = IPAddress.Any })
+                )
+            ).Message,
+            StringComparison.Ordinal
+        );
 
     [Fact]
     public async Task PortInUse_IsAnIOError()
     {
         await using WatchServer server = await Start();
-        await Assert.ThrowsAnyAsync<IOException>(() => WatchServer.StartAsync(new WatchOptions { Runs = [], Port = server.Address.Port }));
+        await Assert.ThrowsAnyAsync<IOException>(() =>
+            WatchServer.StartAsync(new WatchOptions { Runs = [], Port = server.Address.Port })
+        );
     }
 }

@@ -13,7 +13,9 @@ public sealed class ComparisonTests : IDisposable
     {
         string baseline = _disk.Add("BASELINE", false, baselineFinished ? 100 : 60, Falling, baselineFinished);
         string run = _disk.Add("SALT", true, steps, loss, finished);
-        return Assert.Single(Comparison.Of([.. new[] { baseline, run }.Select(folder => new LiveRun(folder).Look(DateTime.UtcNow))]));
+        return Assert.Single(
+            Comparison.Of([.. new[] { baseline, run }.Select(folder => new LiveRun(folder).Look(DateTime.UtcNow))])
+        );
     }
 
     [Fact]
@@ -25,7 +27,11 @@ public sealed class ComparisonTests : IDisposable
         Assert.Equal(0.25, pair.StepsSaved!.Value, 9);
         Assert.Equal(0.25, pair.FlopsSaved!.Value, 9);
         Assert.Null(pair.ProjectedSteps);
-        Assert.Contains("25 % fewer steps, 25 % less arithmetic.", ComparisonSentence.Of(pair), StringComparison.Ordinal);
+        Assert.Contains(
+            "25 % fewer steps, 25 % less arithmetic.",
+            ComparisonSentence.Of(pair),
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]

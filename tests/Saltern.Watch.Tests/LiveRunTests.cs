@@ -53,10 +53,22 @@ public sealed class LiveRunTests : IDisposable
     {
         string folder = _disk.Add("SALT", true, 60, _ => 5, true);
         Directory.CreateDirectory(Path.Combine(folder, "checkpoints", "step-00000060"));
-        string[] before = [.. Directory.EnumerateFileSystemEntries(folder, "*", SearchOption.AllDirectories).Order().Select(path => path + File.GetLastWriteTimeUtc(path).Ticks)];
+        string[] before =
+        [
+            .. Directory
+                .EnumerateFileSystemEntries(folder, "*", SearchOption.AllDirectories)
+                .Order()
+                .Select(path => path + File.GetLastWriteTimeUtc(path).Ticks),
+        ];
         CheckpointView checkpoint = Assert.Single(new LiveRun(folder).Look(DateTime.UtcNow).Checkpoints);
         Assert.Equal((60, null), (checkpoint.Step, checkpoint.Written));
-        Assert.Equal(before, Directory.EnumerateFileSystemEntries(folder, "*", SearchOption.AllDirectories).Order().Select(path => path + File.GetLastWriteTimeUtc(path).Ticks));
+        Assert.Equal(
+            before,
+            Directory
+                .EnumerateFileSystemEntries(folder, "*", SearchOption.AllDirectories)
+                .Order()
+                .Select(path => path + File.GetLastWriteTimeUtc(path).Ticks)
+        );
     }
 
     [Fact]
@@ -65,6 +77,10 @@ public sealed class LiveRunTests : IDisposable
         _disk.Add("A", false, 10, _ => 5, false);
         _disk.Add("B/seed-1", false, 10, _ => 5, false);
         Assert.Equal([_disk["A"], _disk["B/seed-1"]], RunFolders.Find([_disk.Folder, _disk["A"]]));
-        Assert.Contains("no such folder", Assert.Throws<ConfigurationException>(() => RunFolders.Find([_disk["C"]])).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "no such folder",
+            Assert.Throws<ConfigurationException>(() => RunFolders.Find([_disk["C"]])).Message,
+            StringComparison.Ordinal
+        );
     }
 }

@@ -2,7 +2,10 @@ namespace Saltern.Watch.Tests;
 
 public sealed class MetricsTailTests : IDisposable
 {
-    private readonly string _path = Path.Combine(Directory.CreateTempSubdirectory("saltern-tail-").FullName, "metrics.jsonl");
+    private readonly string _path = Path.Combine(
+        Directory.CreateTempSubdirectory("saltern-tail-").FullName,
+        "metrics.jsonl"
+    );
 
     public void Dispose() => Directory.Delete(Path.GetDirectoryName(_path)!, recursive: true);
 
@@ -54,7 +57,10 @@ public sealed class MetricsTailTests : IDisposable
 
     [Theory]
     [InlineData("{\"step\":1,\"a\":1}\n", "shorter")]
-    [InlineData("{\"step\":1,\"a\":1}\n{\"step\":2,\"a\":5}\n{\"step\":3,\"a\":5}\n{\"step\":4,\"a\":5}\n", "longer, other figures")]
+    [InlineData(
+        "{\"step\":1,\"a\":1}\n{\"step\":2,\"a\":5}\n{\"step\":3,\"a\":5}\n{\"step\":4,\"a\":5}\n",
+        "longer, other figures"
+    )]
     public void FileWrittenAnewOnResume_IsReadAgain(string anew, string how)
     {
         File.WriteAllText(_path, "{\"step\":1,\"a\":1}\n{\"step\":2,\"a\":2}\n{\"step\":3,\"a\":3}\n");
@@ -70,7 +76,11 @@ public sealed class MetricsTailTests : IDisposable
     public void NoLineFeedForAMebibyte_IsNoMetricsFile()
     {
         File.WriteAllText(_path, new string('x', (1 << 20) + (1 << 17)));
-        Assert.Contains("no line feed", Assert.Throws<DataFormatException>(() => new MetricsTail(_path).Poll()).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "no line feed",
+            Assert.Throws<DataFormatException>(() => new MetricsTail(_path).Poll()).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]

@@ -5,7 +5,12 @@ namespace Saltern.Watch.Tests;
 /// <summary>The page in a real Chromium. Skips, and says so, where none is installed.</summary>
 public sealed class WatchPageTests : IAsyncLifetime, IDisposable
 {
-    private static readonly string[] Browsers = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+    private static readonly string[] Browsers =
+    [
+        "/usr/bin/chromium",
+        "/usr/bin/chromium-browser",
+        "/usr/bin/google-chrome",
+    ];
 
     // A loaded machine takes seconds for what takes milliseconds.
     private const float Patience = 180_000;
@@ -19,7 +24,14 @@ public sealed class WatchPageTests : IAsyncLifetime, IDisposable
     {
         _disk.Add("BASELINE", false, 100, step => 6 - 0.01 * step, true);
         _disk.Add("SALT", true, 50, step => 5.85 - 0.01 * step, false);
-        _server = await WatchServer.StartAsync(new WatchOptions { Runs = RunFolders.Find([_disk.Folder]), Port = 0, Interval = TimeSpan.FromMilliseconds(300) });
+        _server = await WatchServer.StartAsync(
+            new WatchOptions
+            {
+                Runs = RunFolders.Find([_disk.Folder]),
+                Port = 0,
+                Interval = TimeSpan.FromMilliseconds(300),
+            }
+        );
     }
 
     public async ValueTask DisposeAsync()
@@ -49,8 +61,21 @@ public sealed class WatchPageTests : IAsyncLifetime, IDisposable
         Assert.SkipWhen(browser is null, $"No Chromium: none of {string.Join(", ", Browsers)} is installed.");
         _playwright = await Playwright.CreateAsync();
         // Without the sandbox, as in containers tests run as root.
-        _browser = await _playwright.Chromium.LaunchAsync(new BrowserTypeLaunchOptions { ExecutablePath = browser, Args = ["--no-sandbox"], Timeout = Patience });
-        IPage page = await _browser.NewPageAsync(new BrowserNewPageOptions { ViewportSize = new ViewportSize { Width = width, Height = 900 }, ColorScheme = scheme });
+        _browser = await _playwright.Chromium.LaunchAsync(
+            new BrowserTypeLaunchOptions
+            {
+                ExecutablePath = browser,
+                Args = ["--no-sandbox"],
+                Timeout = Patience,
+            }
+        );
+        IPage page = await _browser.NewPageAsync(
+            new BrowserNewPageOptions
+            {
+                ViewportSize = new ViewportSize { Width = width, Height = 900 },
+                ColorScheme = scheme,
+            }
+        );
         page.SetDefaultTimeout(Patience);
         page.Console += (_, message) =>
         {
@@ -89,10 +114,16 @@ public sealed class WatchPageTests : IAsyncLifetime, IDisposable
         IPage page = await Open();
         string metrics = Path.Combine(_disk["SALT"], "metrics.jsonl");
         string lines = RunOnDisk.Line(60, 5.2, true);
-        await File.AppendAllTextAsync(metrics, lines + "{\"step\":70,\"train/st", TestContext.Current.CancellationToken);
+        await File.AppendAllTextAsync(
+            metrics,
+            lines + "{\"step\":70,\"train/st",
+            TestContext.Current.CancellationToken
+        );
         await page.GetByText("running, step 60 of 100").WaitForAsync();
         // The drawn curve follows: its last point's hover text is Plotly's own copy of the data.
-        await page.WaitForFunctionAsync("() => document.querySelector('#validation .js-plotly-plot').data.some(t => t.x.at(-1) === 60 && t.y.at(-1) === 5.2)");
+        await page.WaitForFunctionAsync(
+            "() => document.querySelector('#validation .js-plotly-plot').data.some(t => t.x.at(-1) === 60 && t.y.at(-1) === 5.2)"
+        );
         Assert.Empty(_consoleErrors);
     }
 
@@ -104,14 +135,19 @@ public sealed class WatchPageTests : IAsyncLifetime, IDisposable
         Assert.Equal("Skip to the charts", await page.EvaluateAsync<string>("document.activeElement.textContent"));
         await page.GetByLabel("SALT-seed-1").First.FocusAsync();
         await page.Keyboard.PressAsync("Space");
-        await page.Locator(".comparison").WaitForAsync(new LocatorWaitForOptions { State = WaitForSelectorState.Detached });
-        await page.WaitForFunctionAsync("() => document.querySelector('#validation .js-plotly-plot').data.length === 1");
+        await page.Locator(".comparison")
+            .WaitForAsync(new LocatorWaitForOptions { State = WaitForSelectorState.Detached });
+        await page.WaitForFunctionAsync(
+            "() => document.querySelector('#validation .js-plotly-plot').data.length === 1"
+        );
         await page.Locator("#validation button").FocusAsync();
         await page.Keyboard.PressAsync("Enter");
         await page.Locator("#validation table tbody tr").First.WaitForAsync();
         Assert.Equal(10, await page.Locator("#validation table tbody tr").CountAsync());
         await page.GetByLabel("Theme").SelectOptionAsync("dark");
-        await page.WaitForFunctionAsync("() => getComputedStyle(document.querySelector('.page')).backgroundColor === 'rgb(13, 17, 23)'");
+        await page.WaitForFunctionAsync(
+            "() => getComputedStyle(document.querySelector('.page')).backgroundColor === 'rgb(13, 17, 23)'"
+        );
         Assert.Empty(_consoleErrors);
     }
 
@@ -123,10 +159,23 @@ public sealed class WatchPageTests : IAsyncLifetime, IDisposable
     {
         IPage page = await Open();
         await page.GetByLabel("Against").SelectOptionAsync(new SelectOptionValue { Label = axis });
-        await page.WaitForFunctionAsync("([title, end]) => { const plot = document.querySelector('#validation .js-plotly-plot'); return plot.layout.xaxis.title.text === title && plot.data[0].x.at(-1) === end && document.querySelector('#validation .xtitle')?.textContent === title; }", new object[] { axis, end });
+        await page.WaitForFunctionAsync(
+            "([title, end]) => { const plot = document.querySelector('#validation .js-plotly-plot'); return plot.layout.xaxis.title.text === title && plot.data[0].x.at(-1) === end && document.querySelector('#validation .xtitle')?.textContent === title; }",
+            new object[] { axis, end }
+        );
         // The switch after step 40 moves along, and the gap is that of equal costs, which here are equal steps.
-        Assert.Equal(0.4 * end, await page.EvaluateAsync<double>("document.querySelector('#validation .js-plotly-plot').layout.shapes.find(s => s.yref === 'paper').x0"), 1e-6 * end);
-        Assert.Equal(-0.15, await page.EvaluateAsync<double>("document.querySelector('#validation .js-plotly-plot').data[2].y.at(-1)"), 1e-9);
+        Assert.Equal(
+            0.4 * end,
+            await page.EvaluateAsync<double>(
+                "document.querySelector('#validation .js-plotly-plot').layout.shapes.find(s => s.yref === 'paper').x0"
+            ),
+            1e-6 * end
+        );
+        Assert.Equal(
+            -0.15,
+            await page.EvaluateAsync<double>("document.querySelector('#validation .js-plotly-plot').data[2].y.at(-1)"),
+            1e-9
+        );
         Assert.Empty(_consoleErrors);
     }
 
@@ -137,10 +186,19 @@ public sealed class WatchPageTests : IAsyncLifetime, IDisposable
     public async Task NothingIsCutOff_AndTextStandsOutFromItsGround(ColorScheme scheme, int width)
     {
         IPage page = await Open(width, scheme);
-        Assert.True(await page.EvaluateAsync<bool>("document.documentElement.scrollWidth <= window.innerWidth"), "the page scrolls sideways");
-        Assert.True(await page.EvaluateAsync<bool>("[...document.querySelectorAll('.js-plotly-plot')].every(p => p.getBoundingClientRect().right <= window.innerWidth)"), "a chart is cut off");
+        Assert.True(
+            await page.EvaluateAsync<bool>("document.documentElement.scrollWidth <= window.innerWidth"),
+            "the page scrolls sideways"
+        );
+        Assert.True(
+            await page.EvaluateAsync<bool>(
+                "[...document.querySelectorAll('.js-plotly-plot')].every(p => p.getBoundingClientRect().right <= window.innerWidth)"
+            ),
+            "a chart is cut off"
+        );
         // 4.5:1 is WCAG 2's bound for text of this size (1.4.3).
-        double contrast = await page.EvaluateAsync<double>("""
+        double contrast = await page.EvaluateAsync<double>(
+            """
             () => {
               const rgb = colour => { const c = document.createElement('canvas').getContext('2d'); c.fillStyle = colour; c.fillRect(0, 0, 1, 1); return [...c.getImageData(0, 0, 1, 1).data].slice(0, 3); };
               const light = colour => rgb(colour).map(v => v / 255).map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4).reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
@@ -149,7 +207,8 @@ public sealed class WatchPageTests : IAsyncLifetime, IDisposable
                 const style = getComputedStyle(text), ink = light(text instanceof SVGElement ? style.fill : style.color);
                 return (Math.max(ink, ground) + 0.05) / (Math.min(ink, ground) + 0.05); }));
             }
-            """);
+            """
+        );
         Assert.True(contrast >= 4.5, $"a text has contrast {contrast:0.00}");
     }
 
@@ -157,9 +216,21 @@ public sealed class WatchPageTests : IAsyncLifetime, IDisposable
     public async Task WhatAModelWrote_IsShownAsText_AndNewTextWhileTheRunGoesOn()
     {
         IPage page = await Open();
-        await File.WriteAllTextAsync(Path.Combine(_disk["SALT"], "samples.json"), """{ "step": 50, "samples": [ { "prompt": "The wind ", "text": "follows <i>nobody</i>." } ] }""", TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(
+            Path.Combine(_disk["SALT"], "samples.json"),
+            """{ "step": 50, "samples": [ { "prompt": "The wind ", "text": "follows <i>nobody</i>." } ] }""",
+            TestContext.Current.CancellationToken
+        );
         await page.GetByText("after step 50").WaitForAsync();
-        Assert.Contains("follows <i>nobody</i>.", await page.Locator("blockquote").Last.InnerTextAsync(), StringComparison.Ordinal);
-        Assert.Contains("sees <b>the harbour</b>.", await page.Locator("blockquote").First.InnerTextAsync(), StringComparison.Ordinal);
+        Assert.Contains(
+            "follows <i>nobody</i>.",
+            await page.Locator("blockquote").Last.InnerTextAsync(),
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
+            "sees <b>the harbour</b>.",
+            await page.Locator("blockquote").First.InnerTextAsync(),
+            StringComparison.Ordinal
+        );
     }
 }

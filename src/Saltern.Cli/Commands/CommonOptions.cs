@@ -10,7 +10,11 @@ namespace Saltern.Cli.Commands;
 public static class CommonOptions
 {
     /// <summary><c>--json</c>.</summary>
-    public static Option<bool> Json() => new("--json") { Description = "Write the result as JSON to standard output, everything else to standard error." };
+    public static Option<bool> Json() =>
+        new("--json")
+        {
+            Description = "Write the result as JSON to standard output, everything else to standard error.",
+        };
 
     /// <summary>A recipe: a file, or one that ships, whose name is completed.</summary>
     /// <param name="name">Shown in the help.</param>
@@ -19,7 +23,12 @@ public static class CommonOptions
     public static Argument<string> Recipe(string name, string description, bool? studies = false)
     {
         var argument = new Argument<string>(name) { Description = description, HelpName = name };
-        argument.CompletionSources.Add(_ => ShippedRecipe.All().Where(recipe => studies is null || recipe.IsStudy == studies).Select(recipe => new CompletionItem(recipe.Name)));
+        argument.CompletionSources.Add(_ =>
+            ShippedRecipe
+                .All()
+                .Where(recipe => studies is null || recipe.IsStudy == studies)
+                .Select(recipe => new CompletionItem(recipe.Name))
+        );
         return argument;
     }
 
@@ -29,24 +38,39 @@ public static class CommonOptions
     public static Option<string[]> Set<T>(string? example = "distillation.weight=0.3")
     {
         // Without a name the help would list every key.
-        var option = new Option<string[]>("--set") { HelpName = "key=value", Description = $"key=value that wins over the recipe{(example is null ? "" : $", e.g. {example}")}.", DefaultValueFactory = _ => [], AllowMultipleArgumentsPerToken = true };
-        option.CompletionSources.Add(_ => Keys(ValueShape.Of(typeof(T)), "").Select(key => new CompletionItem(key + "=")));
+        var option = new Option<string[]>("--set")
+        {
+            HelpName = "key=value",
+            Description = $"key=value that wins over the recipe{(example is null ? "" : $", e.g. {example}")}.",
+            DefaultValueFactory = _ => [],
+            AllowMultipleArgumentsPerToken = true,
+        };
+        option.CompletionSources.Add(_ =>
+            Keys(ValueShape.Of(typeof(T)), "").Select(key => new CompletionItem(key + "="))
+        );
         return option;
     }
 
-    private static IEnumerable<string> Keys(ValueShape shape, string prefix) => shape is RecordShape record
-        ? record.Keys.SelectMany(key => Keys(key.Value.Shape, prefix.Length == 0 ? key.Key : $"{prefix}.{key.Key}"))
-        : [prefix];
+    private static IEnumerable<string> Keys(ValueShape shape, string prefix) =>
+        shape is RecordShape record
+            ? record.Keys.SelectMany(key => Keys(key.Value.Shape, prefix.Length == 0 ? key.Key : $"{prefix}.{key.Key}"))
+            : [prefix];
 
     /// <summary><c>--verify</c>.</summary>
-    public static Option<bool> Verify() => new("--verify") { Description = "Read every data file whole and compare checksums, even where an earlier start has done so." };
+    public static Option<bool> Verify() =>
+        new("--verify")
+        {
+            Description = "Read every data file whole and compare checksums, even where an earlier start has done so.",
+        };
 
     /// <summary>Names what a reader passed over.</summary>
     public static void ReportProblems(Output console, CorpusReadReport report)
     {
         if (report.BrokenRecords + report.BrokenFiles > 0)
         {
-            console.Line($"Passed over: {report.BrokenRecords} broken records, {report.BrokenFiles} broken files. The first:");
+            console.Line(
+                $"Passed over: {report.BrokenRecords} broken records, {report.BrokenFiles} broken files. The first:"
+            );
             foreach (CorpusProblem problem in report.FirstProblems)
             {
                 console.Line("  " + problem);

@@ -10,58 +10,98 @@ public static class CompareCommand
     /// <summary>The verb.</summary>
     public static Command Create()
     {
-        var runs = new Argument<string[]>("RUN") { Description = "Run folders; the baseline may be among them.", Arity = ArgumentArity.OneOrMore };
-        var baseline = new Option<string[]>("--baseline") { Description = "Run folder of the baseline; by default the runs without distillation." };
-        var metric = new Option<string>("--metric") { Description = "Measure that has to be reached: loss, accuracy, or a task run along the runs, such as lastword/acc.", DefaultValueFactory = _ => VerdictMetric.Loss.Name };
-        var report = new Option<string?>("--report") { Description = "HTML report to write; report.html in the last run folder by default." };
-        var picture = new Option<string?>("--picture") { Description = "SVG of the loss curves to write." };
-        var served = new Option<int>("--students-served") { Description = "K: the teacher's cost counts by its K-th part.", DefaultValueFactory = _ => 1 };
-        Option<bool> json = CommonOptions.Json();
-        var command = new Verb("compare", "Say what runs saved against a baseline.",
-            ["saltern compare runs/core-baseline runs/core-salt --report report.html"])
-        { runs, baseline, metric, report, picture, served, json };
-        command.SetAction(parsed => CommandRunner.Run(parsed.GetValue(json), (console, _) =>
+        var runs = new Argument<string[]>("RUN")
         {
-            if (parsed.GetValue(served) < 1)
-            {
-                throw new ConfigurationException($"--students-served = {parsed.GetValue(served)} must be at least 1.");
-            }
+            Description = "Run folders; the baseline may be among them.",
+            Arity = ArgumentArity.OneOrMore,
+        };
+        var baseline = new Option<string[]>("--baseline")
+        {
+            Description = "Run folder of the baseline; by default the runs without distillation.",
+        };
+        var metric = new Option<string>("--metric")
+        {
+            Description =
+                "Measure that has to be reached: loss, accuracy, or a task run along the runs, such as lastword/acc.",
+            DefaultValueFactory = _ => VerdictMetric.Loss.Name,
+        };
+        var report = new Option<string?>("--report")
+        {
+            Description = "HTML report to write; report.html in the last run folder by default.",
+        };
+        var picture = new Option<string?>("--picture") { Description = "SVG of the loss curves to write." };
+        var served = new Option<int>("--students-served")
+        {
+            Description = "K: the teacher's cost counts by its K-th part.",
+            DefaultValueFactory = _ => 1,
+        };
+        Option<bool> json = CommonOptions.Json();
+        var command = new Verb(
+            "compare",
+            "Say what runs saved against a baseline.",
+            ["saltern compare runs/core-baseline runs/core-salt --report report.html"]
+        )
+        {
+            runs,
+            baseline,
+            metric,
+            report,
+            picture,
+            served,
+            json,
+        };
+        command.SetAction(parsed =>
+            CommandRunner.Run(
+                parsed.GetValue(json),
+                (console, _) =>
+                {
+                    if (parsed.GetValue(served) < 1)
+                    {
+                        throw new ConfigurationException(
+                            $"--students-served = {parsed.GetValue(served)} must be at least 1."
+                        );
+                    }
 
-            VerdictMetric measure = VerdictMetric.Parse(parsed.GetValue(metric)!);
-            string[] paths = parsed.GetValue(runs)!, baselinePaths = parsed.GetValue(baseline) ?? [];
-            List<RunRecord> others = [.. paths.Except(baselinePaths).Select(RunRecord.Load)];
-            List<RunRecord> baselines = [.. baselinePaths.Select(RunRecord.Load)];
-            if (baselines.Count == 0)
-            {
-                baselines = [.. others.Where(run => !run.IsDistilled)];
-                others = [.. others.Where(run => run.IsDistilled)];
-            }
+                    VerdictMetric measure = VerdictMetric.Parse(parsed.GetValue(metric)!);
+                    string[] paths = parsed.GetValue(runs)!,
+                        baselinePaths = parsed.GetValue(baseline) ?? [];
+                    List<RunRecord> others = [.. paths.Except(baselinePaths).Select(RunRecord.Load)];
+                    List<RunRecord> baselines = [.. baselinePaths.Select(RunRecord.Load)];
+                    if (baselines.Count == 0)
+                    {
+                        baselines = [.. others.Where(run => !run.IsDistilled)];
+                        others = [.. others.Where(run => run.IsDistilled)];
+                    }
 
-            if (baselines.Count == 0 || others.Count == 0)
-            {
-                throw new ConfigurationException($"There are {baselines.Count} runs without distillation and {others.Count} others; at least one of each is needed. Name the baseline with --baseline.");
-            }
+                    if (baselines.Count == 0 || others.Count == 0)
+                    {
+                        throw new ConfigurationException(
+                            $"There are {baselines.Count} runs without distillation and {others.Count} others; at least one of each is needed. Name the baseline with --baseline."
+                        );
+                    }
 
-            Verdict verdict = Verdict.Compute(baselines, others, measure, parsed.GetValue(served));
-            string path = parsed.GetValue(report) ?? Path.Combine(paths[^1], "report.html");
-            ReportPage.Write(path, verdict, baselines, others);
-            if (parsed.GetValue(picture) is string svg)
-            {
-                CurvePicture.Write(svg, verdict, baselines, others);
-            }
+                    Verdict verdict = Verdict.Compute(baselines, others, measure, parsed.GetValue(served));
+                    string path = parsed.GetValue(report) ?? Path.Combine(paths[^1], "report.html");
+                    ReportPage.Write(path, verdict, baselines, others);
+                    if (parsed.GetValue(picture) is string svg)
+                    {
+                        CurvePicture.Write(svg, verdict, baselines, others);
+                    }
 
-            if (console.IsJson)
-            {
-                Output.Json(verdict.ToJson());
-            }
-            else
-            {
-                console.Lines.Write(VerdictText.Write(verdict));
-            }
+                    if (console.IsJson)
+                    {
+                        Output.Json(verdict.ToJson());
+                    }
+                    else
+                    {
+                        console.Lines.Write(VerdictText.Write(verdict));
+                    }
 
-            console.Line($"report: {path}");
-            return ExitCode.Done;
-        }));
+                    console.Line($"report: {path}");
+                    return ExitCode.Done;
+                }
+            )
+        );
         return command;
     }
 }

@@ -60,18 +60,35 @@ public static class CompletionCommand
     {
         var shell = new Argument<string>("SHELL") { Description = "bash, zsh or fish." };
         shell.AcceptOnlyFromAmong("bash", "zsh", "fish");
-        var command = new Verb("completion", "Print a script that teaches your shell to complete saltern's command lines.",
+        var command = new Verb(
+            "completion",
+            "Print a script that teaches your shell to complete saltern's command lines.",
             [
                 "saltern completion bash > ~/.local/share/bash-completion/completions/saltern",
                 "saltern completion zsh > ~/.zfunc/_saltern    # with fpath+=~/.zfunc before compinit in ~/.zshrc",
                 "saltern completion fish > ~/.config/fish/completions/saltern.fish",
-            ])
-        { shell };
-        command.SetAction(parsed => CommandRunner.Run(json: false, (console, _) =>
+            ]
+        )
         {
-            console.Line(parsed.GetRequiredValue(shell) switch { "bash" => Bash, "zsh" => Zsh, _ => Fish });
-            return ExitCode.Done;
-        }));
+            shell,
+        };
+        command.SetAction(parsed =>
+            CommandRunner.Run(
+                json: false,
+                (console, _) =>
+                {
+                    console.Line(
+                        parsed.GetRequiredValue(shell) switch
+                        {
+                            "bash" => Bash,
+                            "zsh" => Zsh,
+                            _ => Fish,
+                        }
+                    );
+                    return ExitCode.Done;
+                }
+            )
+        );
         return command;
     }
 }

@@ -8,14 +8,37 @@ public sealed class CorpusOptions
 {
     private static readonly CorpusReaderOptions Defaults = new();
 
-    private readonly Option<string[]> _textField = Many("--text-field", "Field or column of the text; several are tried in order. Dots go deeper.");
-    private readonly Option<string[]> _domainField = Many("--domain-field", "Field or column that names the domain; several are tried in order. By default domain, then meta.pile_set_name, else the file's name.");
-    private readonly Option<int?> _piece = new("--text-piece-bytes") { Description = "Cut .txt and .md files into documents of about this many bytes." };
-    private readonly Option<double> _broken = new("--max-broken-percent") { Description = "Percentage of broken records, and of broken files, that is passed over.", DefaultValueFactory = _ => Defaults.MaxBrokenShare * 100 };
-    private readonly Option<int> _expansion = new("--max-expansion") { Description = "An archive that expands more than this many times is taken for a bomb.", DefaultValueFactory = _ => Defaults.MaxExpansion };
+    private readonly Option<string[]> _textField = Many(
+        "--text-field",
+        "Field or column of the text; several are tried in order. Dots go deeper."
+    );
+    private readonly Option<string[]> _domainField = Many(
+        "--domain-field",
+        "Field or column that names the domain; several are tried in order. By default domain, then meta.pile_set_name, else the file's name."
+    );
+    private readonly Option<int?> _piece = new("--text-piece-bytes")
+    {
+        Description = "Cut .txt and .md files into documents of about this many bytes.",
+    };
+    private readonly Option<double> _broken = new("--max-broken-percent")
+    {
+        Description = "Percentage of broken records, and of broken files, that is passed over.",
+        DefaultValueFactory = _ => Defaults.MaxBrokenShare * 100,
+    };
+    private readonly Option<int> _expansion = new("--max-expansion")
+    {
+        Description = "An archive that expands more than this many times is taken for a bomb.",
+        DefaultValueFactory = _ => Defaults.MaxExpansion,
+    };
 
     /// <summary><c>--input PATH…</c>.</summary>
-    public Option<string[]> Input { get; } = new("--input") { Description = "Text: .jsonl, .jsonl.gz, .jsonl.zst, .parquet, .txt, .md files, folders or globs.", Required = true, AllowMultipleArgumentsPerToken = true };
+    public Option<string[]> Input { get; } =
+        new("--input")
+        {
+            Description = "Text: .jsonl, .jsonl.gz, .jsonl.zst, .parquet, .txt, .md files, folders or globs.",
+            Required = true,
+            AllowMultipleArgumentsPerToken = true,
+        };
 
     /// <summary>Adds all of them to a verb.</summary>
     public void AddTo(Command command)
@@ -29,14 +52,16 @@ public sealed class CorpusOptions
     }
 
     /// <summary>How to read, as the user wants it.</summary>
-    public CorpusReaderOptions Read(ParseResult parsed) => new()
-    {
-        TextFields = parsed.GetValue(_textField) is { Length: > 0 } fields ? fields : Defaults.TextFields,
-        DomainFields = parsed.GetValue(_domainField) is { Length: > 0 } domains ? domains : null,
-        TextPieceBytes = parsed.GetValue(_piece),
-        MaxBrokenShare = parsed.GetValue(_broken) / 100,
-        MaxExpansion = parsed.GetValue(_expansion),
-    };
+    public CorpusReaderOptions Read(ParseResult parsed) =>
+        new()
+        {
+            TextFields = parsed.GetValue(_textField) is { Length: > 0 } fields ? fields : Defaults.TextFields,
+            DomainFields = parsed.GetValue(_domainField) is { Length: > 0 } domains ? domains : null,
+            TextPieceBytes = parsed.GetValue(_piece),
+            MaxBrokenShare = parsed.GetValue(_broken) / 100,
+            MaxExpansion = parsed.GetValue(_expansion),
+        };
 
-    private static Option<string[]> Many(string name, string description) => new(name) { Description = description, AllowMultipleArgumentsPerToken = true };
+    private static Option<string[]> Many(string name, string description) =>
+        new(name) { Description = description, AllowMultipleArgumentsPerToken = true };
 }

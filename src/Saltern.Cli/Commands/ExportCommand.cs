@@ -12,42 +12,91 @@ namespace Saltern.Cli.Commands;
 public static class ExportCommand
 {
     private const double Gigabyte = 1e9;
-    private const string HuggingFace = "hf", Gguf = "gguf";
+    private const string HuggingFace = "hf",
+        Gguf = "gguf";
 
     /// <summary>The verb.</summary>
     public static Command Create()
     {
-        var model = new Argument<string>("MODEL") { Description = "Run folder, checkpoint folder or Hugging Face folder." };
-        var format = new Option<string>("--format") { Description = "hf: a folder that Hugging Face's libraries load. gguf: one file for llama.cpp and what is built on it.", Required = true };
-        format.AcceptOnlyFromAmong(HuggingFace, Gguf);
-        var output = new Option<string>("--out") { Description = "Folder (hf) or file (gguf) to create.", Required = true };
-        var type = new Option<string>("--dtype") { Description = "Type of the weights; q8_0 is for gguf. f32 loses nothing.", DefaultValueFactory = _ => WeightTypes.NameOf(WeightType.F32) };
-        type.AcceptOnlyFromAmong([.. WeightTypes.Names]);
-        var shard = new Option<double?>("--shard-gb") { Description = "hf: gigabytes (10⁹ bytes) of weights a file; more make several files with an index. 5 by default." };
-        var command = new Verb("export", "Write a model for other programs: a Hugging Face folder or a GGUF file.",
-            ["saltern export runs/core-salt --format gguf --dtype q8_0 --out salt.gguf"])
-        { model, format, output, type, shard };
-        command.SetAction(parsed => CommandRunner.Run(json: false, (console, cancellation) =>
+        var model = new Argument<string>("MODEL")
         {
-            string target = parsed.GetRequiredValue(output);
-            ExportOptions options = Options(parsed.GetRequiredValue(format), parsed.GetValue(type)!, parsed.GetValue(shard));
-            string source = ModelLocation.Resolve(parsed.GetRequiredValue(model));
-            long start = Stopwatch.GetTimestamp();
-            ExportResult result;
-            using (var status = new StatusLine(console))
-            {
-                result = ModelExport.Run(source, target, options, WeightsLine.On(status, "exporting"), cancellation);
-            }
+            Description = "Run folder, checkpoint folder or Hugging Face folder.",
+        };
+        var format = new Option<string>("--format")
+        {
+            Description =
+                "hf: a folder that Hugging Face's libraries load. gguf: one file for llama.cpp and what is built on it.",
+            Required = true,
+        };
+        format.AcceptOnlyFromAmong(HuggingFace, Gguf);
+        var output = new Option<string>("--out")
+        {
+            Description = "Folder (hf) or file (gguf) to create.",
+            Required = true,
+        };
+        var type = new Option<string>("--dtype")
+        {
+            Description = "Type of the weights; q8_0 is for gguf. f32 loses nothing.",
+            DefaultValueFactory = _ => WeightTypes.NameOf(WeightType.F32),
+        };
+        type.AcceptOnlyFromAmong([.. WeightTypes.Names]);
+        var shard = new Option<double?>("--shard-gb")
+        {
+            Description =
+                "hf: gigabytes (10⁹ bytes) of weights a file; more make several files with an index. 5 by default.",
+        };
+        var command = new Verb(
+            "export",
+            "Write a model for other programs: a Hugging Face folder or a GGUF file.",
+            ["saltern export runs/core-salt --format gguf --dtype q8_0 --out salt.gguf"]
+        )
+        {
+            model,
+            format,
+            output,
+            type,
+            shard,
+        };
+        command.SetAction(parsed =>
+            CommandRunner.Run(
+                json: false,
+                (console, cancellation) =>
+                {
+                    string target = parsed.GetRequiredValue(output);
+                    ExportOptions options = Options(
+                        parsed.GetRequiredValue(format),
+                        parsed.GetValue(type)!,
+                        parsed.GetValue(shard)
+                    );
+                    string source = ModelLocation.Resolve(parsed.GetRequiredValue(model));
+                    long start = Stopwatch.GetTimestamp();
+                    ExportResult result;
+                    using (var status = new StatusLine(console))
+                    {
+                        result = ModelExport.Run(
+                            source,
+                            target,
+                            options,
+                            WeightsLine.On(status, "exporting"),
+                            cancellation
+                        );
+                    }
 
-            foreach (string warning in result.Warnings)
-            {
-                console.Line($"Note: {warning}");
-            }
+                    foreach (string warning in result.Warnings)
+                    {
+                        console.Line($"Note: {warning}");
+                    }
 
-            console.Line(string.Create(CultureInfo.InvariantCulture,
-                $"{target}: {ModelFlops.Parameters(result.Config):N0} parameters in {WeightTypes.NameOf(options.Type)}, {result.Files.Count} weight file{(result.Files.Count == 1 ? "" : "s")}, {result.Bytes / Gigabyte:0.000} GB, {Stopwatch.GetElapsedTime(start).TotalSeconds:0.0} s"));
-            return ExitCode.Done;
-        }));
+                    console.Line(
+                        string.Create(
+                            CultureInfo.InvariantCulture,
+                            $"{target}: {ModelFlops.Parameters(result.Config):N0} parameters in {WeightTypes.NameOf(options.Type)}, {result.Files.Count} weight file{(result.Files.Count == 1 ? "" : "s")}, {result.Bytes / Gigabyte:0.000} GB, {Stopwatch.GetElapsedTime(start).TotalSeconds:0.0} s"
+                        )
+                    );
+                    return ExitCode.Done;
+                }
+            )
+        );
         return command;
     }
 
@@ -63,7 +112,11 @@ public static class ExportCommand
             throw new ConfigurationException($"--shard-gb = {shard} is outside (0, 1000000].");
         }
 
-        var options = new ExportOptions { Format = format == Gguf ? ExportFormat.Gguf : ExportFormat.HuggingFace, Type = WeightTypes.Parse(type) };
+        var options = new ExportOptions
+        {
+            Format = format == Gguf ? ExportFormat.Gguf : ExportFormat.HuggingFace,
+            Type = WeightTypes.Parse(type),
+        };
         return shard is double size ? options with { ShardBytes = Math.Max(1, (long)(size * Gigabyte)) } : options;
     }
 }

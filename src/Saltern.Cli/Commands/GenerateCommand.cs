@@ -14,57 +14,112 @@ public static class GenerateCommand
     public static Command Create()
     {
         var defaults = new SamplingOptions();
-        var model = new Argument<string>("MODEL") { Description = "Run folder, checkpoint folder or Hugging Face folder." };
-        var prompt = new Option<string>("--prompt") { Description = "Text to go on from.", DefaultValueFactory = _ => "" };
-        var maxTokens = new Option<int>("--max-tokens") { Description = "Most tokens to add.", DefaultValueFactory = _ => defaults.MaxTokens };
-        var temperature = new Option<double>("--temperature") { Description = "Divides the logits; 0 takes the most likely token.", DefaultValueFactory = _ => defaults.Temperature };
-        var topK = new Option<int>("--top-k") { Description = "Only the k most likely tokens; 0 for all.", DefaultValueFactory = _ => defaults.TopK };
-        var topP = new Option<double>("--top-p") { Description = "Only the most likely tokens with this probability together; 1 for all.", DefaultValueFactory = _ => defaults.TopP };
-        var seed = new Option<int>("--seed") { Description = "Decides the draws.", DefaultValueFactory = _ => defaults.Seed };
-        var command = new Verb("generate", "Sample text from a model.",
-            ["saltern generate runs/core-salt --prompt \"Once upon a time\""])
-        { model, prompt, maxTokens, temperature, topK, topP, seed };
-        command.SetAction(parsed => CommandRunner.Run(json: false, (console, cancellation) =>
+        var model = new Argument<string>("MODEL")
         {
-            var options = new SamplingOptions
-            {
-                MaxTokens = parsed.GetValue(maxTokens),
-                Temperature = parsed.GetValue(temperature),
-                TopK = parsed.GetValue(topK),
-                TopP = parsed.GetValue(topP),
-                Seed = parsed.GetValue(seed),
-            };
-            options.Validate();
-            EngineSetup.Prepare();
-            string folder = ModelLocation.Resolve(parsed.GetRequiredValue(model)), text = parsed.GetValue(prompt)!;
-            using Transformer transformer = Load(console, folder);
-            BpeTokenizer tokenizer = BpeTokenizer.Load(ModelFolder.TokenizerPath(folder));
-            if (transformer.Config.VocabSize < tokenizer.VocabularySize)
-            {
-                throw new DataFormatException($"{folder} has {transformer.Config.VocabSize} rows for the {tokenizer.VocabularySize} ids of its tokenizer, so they do not belong together.");
-            }
-
-            console.Lines.Write(text);
-
-            // Tokens may end inside a character: the decoder holds its first bytes back until the rest has come.
-            Decoder decoder = Encoding.UTF8.GetDecoder();
-            char[] characters = new char[256];
-            foreach (int token in TextGenerator.Generate(transformer, [.. tokenizer.BeginOfText, .. tokenizer.Encode(text)], tokenizer.EndOfTextId, tokenizer.VocabularySize, options, cancellation))
-            {
-                byte[] bytes = tokenizer.DecodeToBytes([token]);
-                if (bytes.Length >= characters.Length)
+            Description = "Run folder, checkpoint folder or Hugging Face folder.",
+        };
+        var prompt = new Option<string>("--prompt")
+        {
+            Description = "Text to go on from.",
+            DefaultValueFactory = _ => "",
+        };
+        var maxTokens = new Option<int>("--max-tokens")
+        {
+            Description = "Most tokens to add.",
+            DefaultValueFactory = _ => defaults.MaxTokens,
+        };
+        var temperature = new Option<double>("--temperature")
+        {
+            Description = "Divides the logits; 0 takes the most likely token.",
+            DefaultValueFactory = _ => defaults.Temperature,
+        };
+        var topK = new Option<int>("--top-k")
+        {
+            Description = "Only the k most likely tokens; 0 for all.",
+            DefaultValueFactory = _ => defaults.TopK,
+        };
+        var topP = new Option<double>("--top-p")
+        {
+            Description = "Only the most likely tokens with this probability together; 1 for all.",
+            DefaultValueFactory = _ => defaults.TopP,
+        };
+        var seed = new Option<int>("--seed")
+        {
+            Description = "Decides the draws.",
+            DefaultValueFactory = _ => defaults.Seed,
+        };
+        var command = new Verb(
+            "generate",
+            "Sample text from a model.",
+            ["saltern generate runs/core-salt --prompt \"Once upon a time\""]
+        )
+        {
+            model,
+            prompt,
+            maxTokens,
+            temperature,
+            topK,
+            topP,
+            seed,
+        };
+        command.SetAction(parsed =>
+            CommandRunner.Run(
+                json: false,
+                (console, cancellation) =>
                 {
-                    characters = new char[bytes.Length + 1];
+                    var options = new SamplingOptions
+                    {
+                        MaxTokens = parsed.GetValue(maxTokens),
+                        Temperature = parsed.GetValue(temperature),
+                        TopK = parsed.GetValue(topK),
+                        TopP = parsed.GetValue(topP),
+                        Seed = parsed.GetValue(seed),
+                    };
+                    options.Validate();
+                    EngineSetup.Prepare();
+                    string folder = ModelLocation.Resolve(parsed.GetRequiredValue(model)),
+                        text = parsed.GetValue(prompt)!;
+                    using Transformer transformer = Load(console, folder);
+                    BpeTokenizer tokenizer = BpeTokenizer.Load(ModelFolder.TokenizerPath(folder));
+                    if (transformer.Config.VocabSize < tokenizer.VocabularySize)
+                    {
+                        throw new DataFormatException(
+                            $"{folder} has {transformer.Config.VocabSize} rows for the {tokenizer.VocabularySize} ids of its tokenizer, so they do not belong together."
+                        );
+                    }
+
+                    console.Lines.Write(text);
+
+                    // Tokens may end inside a character: the decoder holds its first bytes back until the rest has come.
+                    Decoder decoder = Encoding.UTF8.GetDecoder();
+                    char[] characters = new char[256];
+                    foreach (
+                        int token in TextGenerator.Generate(
+                            transformer,
+                            [.. tokenizer.BeginOfText, .. tokenizer.Encode(text)],
+                            tokenizer.EndOfTextId,
+                            tokenizer.VocabularySize,
+                            options,
+                            cancellation
+                        )
+                    )
+                    {
+                        byte[] bytes = tokenizer.DecodeToBytes([token]);
+                        if (bytes.Length >= characters.Length)
+                        {
+                            characters = new char[bytes.Length + 1];
+                        }
+
+                        console.Lines.Write(characters, 0, decoder.GetChars(bytes, characters, flush: false));
+                        console.Lines.Flush();
+                    }
+
+                    console.Lines.Write(characters, 0, decoder.GetChars([], characters, flush: true));
+                    console.Line();
+                    return cancellation.IsCancellationRequested ? ExitCode.Interrupted : ExitCode.Done;
                 }
-
-                console.Lines.Write(characters, 0, decoder.GetChars(bytes, characters, flush: false));
-                console.Lines.Flush();
-            }
-
-            console.Lines.Write(characters, 0, decoder.GetChars([], characters, flush: true));
-            console.Line();
-            return cancellation.IsCancellationRequested ? ExitCode.Interrupted : ExitCode.Done;
-        }));
+            )
+        );
         return command;
     }
 

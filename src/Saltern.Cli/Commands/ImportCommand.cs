@@ -12,28 +12,51 @@ public static class ImportCommand
     /// <summary>The verb.</summary>
     public static Command Create()
     {
-        var folder = new Argument<string>("FOLDER") { Description = "Hugging Face folder: config.json, safetensors weights and tokenizer.json of a Llama, Mistral, Qwen2, Qwen3, GPT-NeoX or GPT-2 model." };
-        var output = new Option<string>("--out") { Description = "Folder to create.", Required = true };
-        var command = new Verb("import", "Check a Hugging Face model and convert it to float32.",
-            ["saltern import SmolLM2-135M --out models/small"])
-        { folder, output };
-        command.SetAction(parsed => CommandRunner.Run(json: false, (console, cancellation) =>
+        var folder = new Argument<string>("FOLDER")
         {
-            string source = parsed.GetRequiredValue(folder), target = parsed.GetRequiredValue(output);
-            if (!Directory.Exists(source))
-            {
-                throw new ConfigurationException($"{source} is no folder. Give one with config.json, safetensors weights and tokenizer.json.");
-            }
+            Description =
+                "Hugging Face folder: config.json, safetensors weights and tokenizer.json of a Llama, Mistral, Qwen2, Qwen3, GPT-NeoX or GPT-2 model.",
+        };
+        var output = new Option<string>("--out") { Description = "Folder to create.", Required = true };
+        var command = new Verb(
+            "import",
+            "Check a Hugging Face model and convert it to float32.",
+            ["saltern import SmolLM2-135M --out models/small"]
+        )
+        {
+            folder,
+            output,
+        };
+        command.SetAction(parsed =>
+            CommandRunner.Run(
+                json: false,
+                (console, cancellation) =>
+                {
+                    string source = parsed.GetRequiredValue(folder),
+                        target = parsed.GetRequiredValue(output);
+                    if (!Directory.Exists(source))
+                    {
+                        throw new ConfigurationException(
+                            $"{source} is no folder. Give one with config.json, safetensors weights and tokenizer.json."
+                        );
+                    }
 
-            TransformerConfig config;
-            using (var status = new StatusLine(console))
-            {
-                config = ModelImport.Run(source, target, WeightsLine.On(status, "importing"), cancellation);
-            }
+                    TransformerConfig config;
+                    using (var status = new StatusLine(console))
+                    {
+                        config = ModelImport.Run(source, target, WeightsLine.On(status, "importing"), cancellation);
+                    }
 
-            console.Line(string.Create(CultureInfo.InvariantCulture, $"{target}: {HuggingFaceConfig.FamilyOf(config)}, {ModelFlops.Parameters(config):N0} parameters in float32, {config.MaxPositionEmbeddings} positions"));
-            return ExitCode.Done;
-        }));
+                    console.Line(
+                        string.Create(
+                            CultureInfo.InvariantCulture,
+                            $"{target}: {HuggingFaceConfig.FamilyOf(config)}, {ModelFlops.Parameters(config):N0} parameters in float32, {config.MaxPositionEmbeddings} positions"
+                        )
+                    );
+                    return ExitCode.Done;
+                }
+            )
+        );
         return command;
     }
 }

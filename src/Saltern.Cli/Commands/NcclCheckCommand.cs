@@ -15,20 +15,28 @@ public static class NcclCheckCommand
     /// <summary>The verb.</summary>
     public static Command Create()
     {
-        var elements = new Option<int>("--elements") { Description = "float32 values of each rank, rounded up to a multiple of the ranks.", DefaultValueFactory = _ => DefaultElements };
+        var elements = new Option<int>("--elements")
+        {
+            Description = "float32 values of each rank, rounded up to a multiple of the ranks.",
+            DefaultValueFactory = _ => DefaultElements,
+        };
         var command = new Command(Name, "Try NCCL's collectives on the GPU of each rank.") { elements };
         command.Hidden = true;
-        command.SetAction(parsed => RankProcess.Run((rank, console, _) =>
-        {
-            using NcclCommunicator ranks = rank.StartNccl();
-            int wanted = Math.Clamp(parsed.GetValue(elements), 1, 1 << 28);
-            foreach (string line in NcclCheck.Run(ranks, (wanted + ranks.Size - 1) / ranks.Size * ranks.Size))
-            {
-                console.Line(line);
-            }
+        command.SetAction(parsed =>
+            RankProcess.Run(
+                (rank, console, _) =>
+                {
+                    using NcclCommunicator ranks = rank.StartNccl();
+                    int wanted = Math.Clamp(parsed.GetValue(elements), 1, 1 << 28);
+                    foreach (string line in NcclCheck.Run(ranks, (wanted + ranks.Size - 1) / ranks.Size * ranks.Size))
+                    {
+                        console.Line(line);
+                    }
 
-            return ExitCode.Done;
-        }));
+                    return ExitCode.Done;
+                }
+            )
+        );
         return command;
     }
 }

@@ -11,98 +11,245 @@ namespace Saltern.Cli.Commands;
 /// <summary><c>saltern plan RECIPE</c>: what a run will need and cost, before anything is trained.</summary>
 public static class PlanCommand
 {
-    private static readonly JsonSerializerOptions JsonFormat = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, WriteIndented = true };
+    private static readonly JsonSerializerOptions JsonFormat = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        WriteIndented = true,
+    };
 
     /// <summary>The verb.</summary>
     public static Command Create()
     {
-        var recipe = CommonOptions.Recipe("RECIPE", "YAML recipe, or the name of one that ships; data set and teacher need not exist yet.");
+        var recipe = CommonOptions.Recipe(
+            "RECIPE",
+            "YAML recipe, or the name of one that ships; data set and teacher need not exist yet."
+        );
         Option<string[]> set = CommonOptions.Set<RunConfig>("training.steps=500");
-        var cluster = new Option<string?>("--cluster") { Description = "YAML file that describes a machine: peak, memory, network, power, prices. Without it the recipe's steps are timed here." };
-        var seconds = new Option<double>("--seconds") { Description = "Time for measuring steps here; 0 leaves time out.", DefaultValueFactory = _ => 60 };
-        var share = new Option<double>("--steps-share") { Description = "Share of BASELINE's steps after which SALT is assumed to reach its quality.", DefaultValueFactory = _ => 0.7 };
-        var students = new Option<int>("--students-served") { Description = "K: students that share the teacher's cost.", DefaultValueFactory = _ => 1 };
-        var teacher = new Option<string?>("--teacher") { Description = "Shape (preset) of a teacher that does not exist yet." };
-        var teacherSteps = new Option<int?>("--teacher-steps") { Description = "Steps of the teacher's own training; as many as the run's by default." };
-        var scaling = new Option<bool>("--scaling") { Description = "With --cluster: also the step on 1, 2, 4, … 1,024 of its ranks at 10, 100 and 400 Gbit/s." };
-        Option<bool> json = CommonOptions.Json();
-        var command = new Verb("plan", "Say what a run will need and cost: memory, time, FLOPs, energy, money.",
-            ["saltern plan core-salt --set data.path=data/core", "saltern plan paper-1.5b-2.8b --teacher paper-1.5b --cluster machine.yaml --scaling"])
-        { recipe, set, cluster, seconds, share, students, teacher, teacherSteps, scaling, json };
-        command.SetAction(parsed => CommandRunner.Run(parsed.GetValue(json), (console, cancellation) =>
+        var cluster = new Option<string?>("--cluster")
         {
-            (double steps, int served) = (parsed.GetValue(share), parsed.GetValue(students));
-            if (steps is not (> 0 and <= 1) || served < 1 || !(parsed.GetValue(seconds) >= 0))
-            {
-                throw new ConfigurationException($"--steps-share = {steps} must be in (0, 1], --students-served = {served} at least 1, --seconds = {parsed.GetValue(seconds)} at least 0.");
-            }
+            Description =
+                "YAML file that describes a machine: peak, memory, network, power, prices. Without it the recipe's steps are timed here.",
+        };
+        var seconds = new Option<double>("--seconds")
+        {
+            Description = "Time for measuring steps here; 0 leaves time out.",
+            DefaultValueFactory = _ => 60,
+        };
+        var share = new Option<double>("--steps-share")
+        {
+            Description = "Share of BASELINE's steps after which SALT is assumed to reach its quality.",
+            DefaultValueFactory = _ => 0.7,
+        };
+        var students = new Option<int>("--students-served")
+        {
+            Description = "K: students that share the teacher's cost.",
+            DefaultValueFactory = _ => 1,
+        };
+        var teacher = new Option<string?>("--teacher")
+        {
+            Description = "Shape (preset) of a teacher that does not exist yet.",
+        };
+        var teacherSteps = new Option<int?>("--teacher-steps")
+        {
+            Description = "Steps of the teacher's own training; as many as the run's by default.",
+        };
+        var scaling = new Option<bool>("--scaling")
+        {
+            Description = "With --cluster: also the step on 1, 2, 4, … 1,024 of its ranks at 10, 100 and 400 Gbit/s.",
+        };
+        Option<bool> json = CommonOptions.Json();
+        var command = new Verb(
+            "plan",
+            "Say what a run will need and cost: memory, time, FLOPs, energy, money.",
+            [
+                "saltern plan core-salt --set data.path=data/core",
+                "saltern plan paper-1.5b-2.8b --teacher paper-1.5b --cluster machine.yaml --scaling",
+            ]
+        )
+        {
+            recipe,
+            set,
+            cluster,
+            seconds,
+            share,
+            students,
+            teacher,
+            teacherSteps,
+            scaling,
+            json,
+        };
+        command.SetAction(parsed =>
+            CommandRunner.Run(
+                parsed.GetValue(json),
+                (console, cancellation) =>
+                {
+                    (double steps, int served) = (parsed.GetValue(share), parsed.GetValue(students));
+                    if (steps is not (> 0 and <= 1) || served < 1 || !(parsed.GetValue(seconds) >= 0))
+                    {
+                        throw new ConfigurationException(
+                            $"--steps-share = {steps} must be in (0, 1], --students-served = {served} at least 1, --seconds = {parsed.GetValue(seconds)} at least 0."
+                        );
+                    }
 
-            RunConfig config = RecipeReader.Read<RunConfig>(ShippedRecipe.Find(parsed.GetRequiredValue(recipe)), parsed.GetValue(set)!);
-            ClusterConfig? machine = parsed.GetValue(cluster) is string file ? RecipeReader.Read<ClusterConfig>(file, []) : null;
-            RunPlan plan = RunPlan.Of(config, parsed.GetValue(teacher), parsed.GetValue(teacherSteps), machine?.Ranks ?? 1);
-            if (parsed.GetValue(scaling) && machine is null)
-            {
-                throw new ConfigurationException("--scaling reckons with a described machine: give one by --cluster FILE.");
-            }
+                    RunConfig config = RecipeReader.Read<RunConfig>(
+                        ShippedRecipe.Find(parsed.GetRequiredValue(recipe)),
+                        parsed.GetValue(set)!
+                    );
+                    ClusterConfig? machine = parsed.GetValue(cluster) is string file
+                        ? RecipeReader.Read<ClusterConfig>(file, [])
+                        : null;
+                    RunPlan plan = RunPlan.Of(
+                        config,
+                        parsed.GetValue(teacher),
+                        parsed.GetValue(teacherSteps),
+                        machine?.Ranks ?? 1
+                    );
+                    if (parsed.GetValue(scaling) && machine is null)
+                    {
+                        throw new ConfigurationException(
+                            "--scaling reckons with a described machine: give one by --cluster FILE."
+                        );
+                    }
 
-            IReadOnlyList<ScalingPoint>? points = parsed.GetValue(scaling) ? ScalingPlan.Of(plan.Cost, plan.StudentParameters, config.Training.BatchSequences, machine!) : null;
-            plan = plan with { Time = Time(console, config, plan, machine, parsed.GetValue(seconds), cancellation) };
-            if (console.IsJson)
-            {
-                Output.Json(JsonSerializer.Serialize(new { Plan = plan, Scaling = points, Ratios = plan.Cost.TeacherTraining is null ? null : new { StepsShare = steps, Free = plan.Cost.FreeRatio(steps), Charged = plan.Cost.ChargedRatio(steps, served), BreakEvenShare = plan.Cost.FreeBreakEven, StudentsToBreakEven = plan.Cost.StudentsToBreakEven(steps) } }, JsonFormat));
-            }
-            else
-            {
-                Print(console, plan, steps, served);
-                PrintScaling(console, points);
-            }
+                    IReadOnlyList<ScalingPoint>? points = parsed.GetValue(scaling)
+                        ? ScalingPlan.Of(plan.Cost, plan.StudentParameters, config.Training.BatchSequences, machine!)
+                        : null;
+                    plan = plan with
+                    {
+                        Time = Time(console, config, plan, machine, parsed.GetValue(seconds), cancellation),
+                    };
+                    if (console.IsJson)
+                    {
+                        Output.Json(
+                            JsonSerializer.Serialize(
+                                new
+                                {
+                                    Plan = plan,
+                                    Scaling = points,
+                                    Ratios = plan.Cost.TeacherTraining is null
+                                        ? null
+                                        : new
+                                        {
+                                            StepsShare = steps,
+                                            Free = plan.Cost.FreeRatio(steps),
+                                            Charged = plan.Cost.ChargedRatio(steps, served),
+                                            BreakEvenShare = plan.Cost.FreeBreakEven,
+                                            StudentsToBreakEven = plan.Cost.StudentsToBreakEven(steps),
+                                        },
+                                },
+                                JsonFormat
+                            )
+                        );
+                    }
+                    else
+                    {
+                        Print(console, plan, steps, served);
+                        PrintScaling(console, points);
+                    }
 
-            return ExitCode.Done;
-        }));
+                    return ExitCode.Done;
+                }
+            )
+        );
         return command;
     }
 
-    private static TimePlan? Time(Output console, RunConfig config, RunPlan plan, ClusterConfig? machine, double seconds, CancellationToken cancellation)
+    private static TimePlan? Time(
+        Output console,
+        RunConfig config,
+        RunPlan plan,
+        ClusterConfig? machine,
+        double seconds,
+        CancellationToken cancellation
+    )
     {
         if (machine is not null)
         {
-            return TimePlan.Described(plan.Cost, plan.Memory, plan.StudentParameters, config.Training.BatchSequences, machine);
+            return TimePlan.Described(
+                plan.Cost,
+                plan.Memory,
+                plan.StudentParameters,
+                config.Training.BatchSequences,
+                machine
+            );
         }
 
-        bool inputsAreThere = Directory.Exists(config.Data.Path) && (!config.Distils || Directory.Exists(config.Teacher!.Path ?? config.Teacher.Cache));
+        bool inputsAreThere =
+            Directory.Exists(config.Data.Path)
+            && (!config.Distils || Directory.Exists(config.Teacher!.Path ?? config.Teacher.Cache));
         if (seconds == 0 || !inputsAreThere)
         {
-            console.Line(seconds == 0 ? "Time is left out (--seconds 0)." : $"Data set or teacher are not there yet ({config.Data.Path}{(config.Teacher?.Path is string path ? ", " + path : "")}), so steps cannot be timed here. Describe a machine by --cluster.");
+            console.Line(
+                seconds == 0
+                    ? "Time is left out (--seconds 0)."
+                    : $"Data set or teacher are not there yet ({config.Data.Path}{(config.Teacher?.Path is string path ? ", " + path : "")}), so steps cannot be timed here. Describe a machine by --cluster."
+            );
             return null;
         }
 
         EngineSetup engine = EngineSetup.Prepare();
-        BenchmarkResult measured = RecipeBenchmark.Run(config, engine.Threads, TimeSpan.FromSeconds(seconds), text => console.Line("measuring " + text), cancellation);
+        BenchmarkResult measured = RecipeBenchmark.Run(
+            config,
+            engine.Threads,
+            TimeSpan.FromSeconds(seconds),
+            text => console.Line("measuring " + text),
+            cancellation
+        );
         return TimePlan.Measured(config, plan.Cost, plan.Memory, measured, prices: null);
     }
 
     private static void Print(Output console, RunPlan plan, double share, int students)
     {
         CostPlan cost = plan.Cost;
-        console.Line(Text($"{plan.Name}: student {Millions(plan.StudentParameters)}{(plan.TeacherParameters is long teacher ? $", teacher {Millions(teacher)}" : "")} parameters, {plan.Tokens / 1e6:#,0.0}M tokens in {cost.Steps:#,0} steps"));
-        console.Line(Text($"arithmetic: student {cost.Baseline:0.00e0} FLOP{(cost.TeacherTraining is null ? "" : Text($", teacher beside it {cost.TaughtSteps * cost.TeacherStep:0.00e0}{(cost.MayEndEarlier ? " at most" : "")} in {cost.TaughtSteps:#,0} steps, its own training {cost.TeacherTraining:0.00e0}"))}, evaluation {cost.Evaluation:0.00e0} ({100 * cost.EvaluationShare:0.0} % of the student's steps along the run)"));
-        console.Line(Text($"memory: {Mebibytes(plan.Memory.Bytes)} at most (float32 on the CPU, {(plan.Ranks == 1 ? "one process" : Text($"rank 0 of {plan.Ranks}; each of the others {Mebibytes(plan.Memory.BytesOfOtherRanks)}"))})"));
+        console.Line(
+            Text(
+                $"{plan.Name}: student {Millions(plan.StudentParameters)}{(plan.TeacherParameters is long teacher ? $", teacher {Millions(teacher)}" : "")} parameters, {plan.Tokens / 1e6:#,0.0}M tokens in {cost.Steps:#,0} steps"
+            )
+        );
+        console.Line(
+            Text(
+                $"arithmetic: student {cost.Baseline:0.00e0} FLOP{(cost.TeacherTraining is null ? "" : Text($", teacher beside it {cost.TaughtSteps * cost.TeacherStep:0.00e0}{(cost.MayEndEarlier ? " at most" : "")} in {cost.TaughtSteps:#,0} steps, its own training {cost.TeacherTraining:0.00e0}"))}, evaluation {cost.Evaluation:0.00e0} ({100 * cost.EvaluationShare:0.0} % of the student's steps along the run)"
+            )
+        );
+        console.Line(
+            Text(
+                $"memory: {Mebibytes(plan.Memory.Bytes)} at most (float32 on the CPU, {(plan.Ranks == 1 ? "one process" : Text($"rank 0 of {plan.Ranks}; each of the others {Mebibytes(plan.Memory.BytesOfOtherRanks)}"))})"
+            )
+        );
         foreach (MemoryPart part in plan.Memory.Parts)
         {
-            console.Line($"  {part.Name,-42}{Mebibytes(part.Bytes),14}");
+            console.Line($"  {part.Name, -42}{Mebibytes(part.Bytes), 14}");
         }
 
-        console.Line($"disk: checkpoints {Mebibytes(plan.Disk.Checkpoints)}, tokens {Mebibytes(plan.Disk.TokensRead)}{(plan.Disk.Cache > 0 ? $", soft labels {Mebibytes(plan.Disk.Cache)}" : "")}");
+        console.Line(
+            $"disk: checkpoints {Mebibytes(plan.Disk.Checkpoints)}, tokens {Mebibytes(plan.Disk.TokensRead)}{(plan.Disk.Cache > 0 ? $", soft labels {Mebibytes(plan.Disk.Cache)}" : "")}"
+        );
         if (plan.Time is TimePlan time)
         {
-            console.Line(Text($"time ({time.Source}): {Duration.Text(time.Run)}; a step {1e3 * time.PlainStep:0.0} ms{(time.TaughtStep is double taught ? Text($", with the teacher {1e3 * taught:0.0} ms") : "")}; BASELINE {Duration.Text(time.Baseline)}{(time.ProcessorSeconds is double processor ? Text($"; processor time {Duration.Text(processor)}, at a peak of {time.MatmulPeakGflops:0} GFLOP/s") : "")}{(time.NetworkShare is double network ? Text($"; {100 * network:0} % of a step waits for the network") : "")}"));
-            console.Line(Text($"{(time.Fits switch { true => "It fits into memory.", false => "It does NOT fit into memory: smaller micro-batches, training.recompute, another optimizer or, on several ranks, optimizer.shard_state take less.", _ => "Whether it fits is not known." })}{(time.EnergyKwh is double energy ? Text($" Energy {energy:#,0.#} kWh.") : "")}{(time.Price is double price ? Text($" Price {price:#,0.##} {time.Currency}.") : "")}"));
+            console.Line(
+                Text(
+                    $"time ({time.Source}): {Duration.Text(time.Run)}; a step {1e3 * time.PlainStep:0.0} ms{(time.TaughtStep is double taught ? Text($", with the teacher {1e3 * taught:0.0} ms") : "")}; BASELINE {Duration.Text(time.Baseline)}{(time.ProcessorSeconds is double processor ? Text($"; processor time {Duration.Text(processor)}, at a peak of {time.MatmulPeakGflops:0} GFLOP/s") : "")}{(time.NetworkShare is double network ? Text($"; {100 * network:0} % of a step waits for the network") : "")}"
+                )
+            );
+            console.Line(
+                Text(
+                    $"{(time.Fits switch { true => "It fits into memory.", false => "It does NOT fit into memory: smaller micro-batches, training.recompute, another optimizer or, on several ranks, optimizer.shard_state take less.", _ => "Whether it fits is not known." })}{(time.EnergyKwh is double energy ? Text($" Energy {energy:#,0.#} kWh.") : "")}{(time.Price is double price ? Text($" Price {price:#,0.##} {time.Currency}.") : "")}"
+                )
+            );
         }
 
         if (cost.TeacherTraining is not null)
         {
-            console.Line(Text($"SALT against BASELINE, if it reaches BASELINE's quality after {100 * share:0} % of the steps: {cost.FreeRatio(share):0.000} of its FLOPs with the teacher for nothing, {cost.ChargedRatio(share, students):0.000} with the teacher's training shared by {students} student(s)."));
-            console.Line(Text($"Break-even: with the teacher for nothing at {100 * cost.FreeBreakEven:0.0} % of the steps; at {100 * share:0} % a paid teacher needs {(cost.StudentsToBreakEven(share) is double needed ? Text($"{Math.Ceiling(needed):0} student(s) to share it ({needed:0.00})") : "more than can be: no number is enough")}."));
+            console.Line(
+                Text(
+                    $"SALT against BASELINE, if it reaches BASELINE's quality after {100 * share:0} % of the steps: {cost.FreeRatio(share):0.000} of its FLOPs with the teacher for nothing, {cost.ChargedRatio(share, students):0.000} with the teacher's training shared by {students} student(s)."
+                )
+            );
+            console.Line(
+                Text(
+                    $"Break-even: with the teacher for nothing at {100 * cost.FreeBreakEven:0.0} % of the steps; at {100 * share:0} % a paid teacher needs {(cost.StudentsToBreakEven(share) is double needed ? Text($"{Math.Ceiling(needed):0} student(s) to share it ({needed:0.00})") : "more than can be: no number is enough")}."
+                )
+            );
         }
     }
 
@@ -110,15 +257,28 @@ public static class PlanCommand
     {
         foreach (IGrouping<int, ScalingPoint> row in (points ?? []).GroupBy(point => point.Ranks))
         {
-            console.Line(Text($"{row.Key,6} ranks  ") + string.Join("   ", row.Select(point => Text($"{point.NetworkGbit,3:0} Gbit/s: {Seconds(point.StepSeconds),9}, {100 * point.Efficiency,3:0} %"))));
+            console.Line(
+                Text($"{row.Key, 6} ranks  ")
+                    + string.Join(
+                        "   ",
+                        row.Select(point =>
+                            Text(
+                                $"{point.NetworkGbit, 3:0} Gbit/s: {Seconds(point.StepSeconds), 9}, {100 * point.Efficiency, 3:0} %"
+                            )
+                        )
+                    )
+            );
         }
     }
 
-    private static string Seconds(double seconds) => seconds < 1 ? Text($"{1e3 * seconds:0.00} ms") : Text($"{seconds:0.00} s");
+    private static string Seconds(double seconds) =>
+        seconds < 1 ? Text($"{1e3 * seconds:0.00} ms") : Text($"{seconds:0.00} s");
 
-    private static string Millions(double count) => count >= 1e9 ? Text($"{count / 1e9:0.00}B") : Text($"{count / 1e6:0.00}M");
+    private static string Millions(double count) =>
+        count >= 1e9 ? Text($"{count / 1e9:0.00}B") : Text($"{count / 1e6:0.00}M");
 
-    private static string Mebibytes(long bytes) => bytes >= 10L << 30 ? Text($"{bytes / (double)(1L << 30):#,0.0} GiB") : Text($"{bytes / 1048576.0:#,0} MiB");
+    private static string Mebibytes(long bytes) =>
+        bytes >= 10L << 30 ? Text($"{bytes / (double)(1L << 30):#,0.0} GiB") : Text($"{bytes / 1048576.0:#,0} MiB");
 
     private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

@@ -16,55 +16,109 @@ public static class PrepareCommand
     public static Command Create()
     {
         var corpus = new CorpusOptions();
-        var valid = new Option<string[]>("--valid") { Description = "Validation text of its own; then nothing is split off the input.", AllowMultipleArgumentsPerToken = true };
-        var tokenizerFile = new Option<string>("--tokenizer") { Description = "tokenizer.json to encode with.", Required = true };
-        var output = new Option<string>("--out") { Description = "Data set folder to write.", Required = true };
-        var percent = new Option<double>("--valid-percent") { Description = "Percentage of the documents, by hash, that is kept for validation.", DefaultValueFactory = _ => 1.0 };
-        var overwrite = new Option<bool>("--overwrite") { Description = "Replace a finished data set in the folder, or begin an unfinished one anew." };
-        var command = new Verb(Name, "Turn text into token shards with domain labels and a train/validation split by document.",
-            ["saltern prepare --input text/ --tokenizer tokenizer.json --out data/core"])
-        { valid, tokenizerFile, output, percent, overwrite };
-        corpus.AddTo(command);
-        command.SetAction(parsed => RankProcess.Run((rank, console, cancellation) =>
+        var valid = new Option<string[]>("--valid")
         {
-            CorpusReaderOptions options = corpus.Read(parsed);
-            BpeTokenizer tokenizer = BpeTokenizer.Load(parsed.GetRequiredValue(tokenizerFile));
-            var reader = new CorpusReader(parsed.GetRequiredValue(corpus.Input), options);
-            CorpusReader? validReader = parsed.GetValue(valid) is { Length: > 0 } paths ? new CorpusReader(paths, options) : null;
-            string folder = parsed.GetRequiredValue(output);
-            var how = new DatasetBuilderOptions { ValidPercent = parsed.GetValue(percent), Overwrite = parsed.GetValue(overwrite), Threads = rank.Cores?.Threads ?? Environment.ProcessorCount, Ranks = rank.Ranks };
-            if (rank.Ranks.Rank > 0)
-            {
-                return Assist(reader, validReader, tokenizer, how, cancellation);
-            }
-
-            PrepareSummary summary;
-            using (var status = new StatusLine(console))
-            {
-                var progress = new ImmediateProgress<PrepareProgress>(p => status.Show(() => Describe(p, reader, validReader)));
-                try
+            Description = "Validation text of its own; then nothing is split off the input.",
+            AllowMultipleArgumentsPerToken = true,
+        };
+        var tokenizerFile = new Option<string>("--tokenizer")
+        {
+            Description = "tokenizer.json to encode with.",
+            Required = true,
+        };
+        var output = new Option<string>("--out") { Description = "Data set folder to write.", Required = true };
+        var percent = new Option<double>("--valid-percent")
+        {
+            Description = "Percentage of the documents, by hash, that is kept for validation.",
+            DefaultValueFactory = _ => 1.0,
+        };
+        var overwrite = new Option<bool>("--overwrite")
+        {
+            Description = "Replace a finished data set in the folder, or begin an unfinished one anew.",
+        };
+        var command = new Verb(
+            Name,
+            "Turn text into token shards with domain labels and a train/validation split by document.",
+            ["saltern prepare --input text/ --tokenizer tokenizer.json --out data/core"]
+        )
+        {
+            valid,
+            tokenizerFile,
+            output,
+            percent,
+            overwrite,
+        };
+        corpus.AddTo(command);
+        command.SetAction(parsed =>
+            RankProcess.Run(
+                (rank, console, cancellation) =>
                 {
-                    summary = DatasetBuilder.Build(reader, validReader, tokenizer, folder, how, progress, cancellation);
-                }
-                catch (OperationCanceledException)
-                {
-                    status.Keep($"Interrupted. What was written to {folder} is kept: the same command goes on with it.");
-                    return ExitCode.Interrupted;
-                }
-            }
+                    CorpusReaderOptions options = corpus.Read(parsed);
+                    BpeTokenizer tokenizer = BpeTokenizer.Load(parsed.GetRequiredValue(tokenizerFile));
+                    var reader = new CorpusReader(parsed.GetRequiredValue(corpus.Input), options);
+                    CorpusReader? validReader = parsed.GetValue(valid) is { Length: > 0 } paths
+                        ? new CorpusReader(paths, options)
+                        : null;
+                    string folder = parsed.GetRequiredValue(output);
+                    var how = new DatasetBuilderOptions
+                    {
+                        ValidPercent = parsed.GetValue(percent),
+                        Overwrite = parsed.GetValue(overwrite),
+                        Threads = rank.Cores?.Threads ?? Environment.ProcessorCount,
+                        Ranks = rank.Ranks,
+                    };
+                    if (rank.Ranks.Rank > 0)
+                    {
+                        return Assist(reader, validReader, tokenizer, how, cancellation);
+                    }
 
-            Report(console, summary, folder);
-            foreach (CorpusReader read in new[] { reader, validReader }.OfType<CorpusReader>())
-            {
-                CommonOptions.ReportProblems(console, read.Report);
-            }
+                    PrepareSummary summary;
+                    using (var status = new StatusLine(console))
+                    {
+                        var progress = new ImmediateProgress<PrepareProgress>(p =>
+                            status.Show(() => Describe(p, reader, validReader))
+                        );
+                        try
+                        {
+                            summary = DatasetBuilder.Build(
+                                reader,
+                                validReader,
+                                tokenizer,
+                                folder,
+                                how,
+                                progress,
+                                cancellation
+                            );
+                        }
+                        catch (OperationCanceledException)
+                        {
+                            status.Keep(
+                                $"Interrupted. What was written to {folder} is kept: the same command goes on with it."
+                            );
+                            return ExitCode.Interrupted;
+                        }
+                    }
 
-            return ExitCode.Done;
-        }));
+                    Report(console, summary, folder);
+                    foreach (CorpusReader read in new[] { reader, validReader }.OfType<CorpusReader>())
+                    {
+                        CommonOptions.ReportProblems(console, read.Report);
+                    }
+
+                    return ExitCode.Done;
+                }
+            )
+        );
         return command;
     }
 
-    private static int Assist(CorpusReader reader, CorpusReader? valid, BpeTokenizer tokenizer, DatasetBuilderOptions options, CancellationToken cancellation)
+    private static int Assist(
+        CorpusReader reader,
+        CorpusReader? valid,
+        BpeTokenizer tokenizer,
+        DatasetBuilderOptions options,
+        CancellationToken cancellation
+    )
     {
         try
         {
@@ -82,10 +136,20 @@ public static class PrepareCommand
     {
         foreach (DomainManifest domain in summary.Manifest.Domains)
         {
-            console.Line(string.Create(CultureInfo.InvariantCulture, $"  {domain.Name,-16} train {domain.Train?.Documents ?? 0,8} documents {(domain.Train?.Tokens ?? 0) / 1e6,9:0.00}M tokens   valid {domain.Valid?.Documents ?? 0,6} documents {(domain.Valid?.Tokens ?? 0) / 1e6,8:0.000}M tokens"));
+            console.Line(
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"  {domain.Name, -16} train {domain.Train?.Documents ?? 0, 8} documents {(domain.Train?.Tokens ?? 0) / 1e6, 9:0.00}M tokens   valid {domain.Valid?.Documents ?? 0, 6} documents {(domain.Valid?.Tokens ?? 0) / 1e6, 8:0.000}M tokens"
+                )
+            );
         }
 
-        console.Line(string.Create(CultureInfo.InvariantCulture, $"{folder}: {summary.Total.Documents} documents, {summary.Total.Bytes / 1e6:0.0} MB, {summary.Total.Tokens / 1e6:0.00}M tokens in {summary.Total.Elapsed.TotalSeconds:0.0} s ({summary.Total.MegabytesPerSecond:0.0} MB/s)"));
+        console.Line(
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"{folder}: {summary.Total.Documents} documents, {summary.Total.Bytes / 1e6:0.0} MB, {summary.Total.Tokens / 1e6:0.00}M tokens in {summary.Total.Elapsed.TotalSeconds:0.0} s ({summary.Total.MegabytesPerSecond:0.0} MB/s)"
+            )
+        );
         if (summary.ResumedDocuments > 0)
         {
             console.Line($"Went on with an interrupted run that had written {summary.ResumedDocuments} documents.");
@@ -93,14 +157,18 @@ public static class PrepareCommand
 
         if (summary.DuplicateDocuments + summary.TrainDocumentsInValid + summary.EmptyDocuments > 0)
         {
-            console.Line($"Left out: {summary.DuplicateDocuments} duplicates, {summary.TrainDocumentsInValid} that are also validation text, {summary.EmptyDocuments} empty.");
+            console.Line(
+                $"Left out: {summary.DuplicateDocuments} duplicates, {summary.TrainDocumentsInValid} that are also validation text, {summary.EmptyDocuments} empty."
+            );
         }
 
         foreach (string domain in summary.DomainsWithoutValid)
         {
             // One text file is one document, and a document goes to one side whole: a larger share would only move it there.
             bool isWhole = summary.Manifest.Domains.Any(known => known.Name == domain && known.Train?.Documents == 1);
-            console.Line($"The domain '{domain}' has no validation text: its loss will not be reported{(summary.Manifest.Domains.Count == 1 ? ", and training refuses the data set" : "")}. {(isWhole ? "It is a single document: --text-piece-bytes 4000 cuts text files into many." : "A larger --valid-percent gives it some.")}");
+            console.Line(
+                $"The domain '{domain}' has no validation text: its loss will not be reported{(summary.Manifest.Domains.Count == 1 ? ", and training refuses the data set" : "")}. {(isWhole ? "It is a single document: --text-piece-bytes 4000 cuts text files into many." : "A larger --valid-percent gives it some.")}"
+            );
         }
 
         foreach (string domain in summary.DomainsWithoutTrain)
@@ -111,9 +179,14 @@ public static class PrepareCommand
 
     private static string Describe(PrepareProgress progress, CorpusReader reader, CorpusReader? valid)
     {
-        long total = reader.TotalFileBytes + (valid?.TotalFileBytes ?? 0), read = reader.FileBytesRead + (valid?.FileBytesRead ?? 0);
+        long total = reader.TotalFileBytes + (valid?.TotalFileBytes ?? 0),
+            read = reader.FileBytesRead + (valid?.FileBytesRead ?? 0);
         double share = total == 0 ? 0 : read / (double)total;
-        string left = share > 0.01 ? $", {Duration.Text(progress.Elapsed.TotalSeconds * (1 - share) / share)} left" : "";
-        return string.Create(CultureInfo.InvariantCulture, $"{Duration.Bar(share)} {progress.Documents} documents, {progress.Bytes / 1e6:0.0} MB, {progress.Tokens / 1e6:0.00}M tokens, {progress.MegabytesPerSecond:0.0} MB/s, {share * 100:0} %{left}");
+        string left =
+            share > 0.01 ? $", {Duration.Text(progress.Elapsed.TotalSeconds * (1 - share) / share)} left" : "";
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $"{Duration.Bar(share)} {progress.Documents} documents, {progress.Bytes / 1e6:0.0} MB, {progress.Tokens / 1e6:0.00}M tokens, {progress.MegabytesPerSecond:0.0} MB/s, {share * 100:0} %{left}"
+        );
     }
 }

@@ -12,31 +12,40 @@ namespace Saltern.Cli.Commands;
 public static class RecipeCommand
 {
     /// <summary>The verb.</summary>
-    public static Command Create() => new("recipe", "List, show and check recipes.") { List(), Show(), Check(), Schema() };
+    public static Command Create() =>
+        new("recipe", "List, show and check recipes.") { List(), Show(), Check(), Schema() };
 
     private static Verb List()
     {
         Option<bool> json = CommonOptions.Json();
-        var command = new Verb("list", "The recipes and studies that ship with the program.",
-            ["saltern recipe list"])
-        { json };
-        command.SetAction(parsed => CommandRunner.Run(parsed.GetValue(json), (console, _) =>
+        var command = new Verb("list", "The recipes and studies that ship with the program.", ["saltern recipe list"])
         {
-            IReadOnlyList<ShippedRecipe> recipes = ShippedRecipe.All();
-            if (console.IsJson)
-            {
-                Output.Json(JsonSerializer.Serialize(recipes, JsonSerializerOptions.Web));
-                return ExitCode.Done;
-            }
+            json,
+        };
+        command.SetAction(parsed =>
+            CommandRunner.Run(
+                parsed.GetValue(json),
+                (console, _) =>
+                {
+                    IReadOnlyList<ShippedRecipe> recipes = ShippedRecipe.All();
+                    if (console.IsJson)
+                    {
+                        Output.Json(JsonSerializer.Serialize(recipes, JsonSerializerOptions.Web));
+                        return ExitCode.Done;
+                    }
 
-            foreach (ShippedRecipe recipe in recipes)
-            {
-                console.Line($"{recipe.Name}\n  {recipe.Purpose}\n  Cost: {recipe.Cost}");
-            }
+                    foreach (ShippedRecipe recipe in recipes)
+                    {
+                        console.Line($"{recipe.Name}\n  {recipe.Purpose}\n  Cost: {recipe.Cost}");
+                    }
 
-            console.Line("\n'saltern recipe show NAME' prints one; 'saltern recipe show NAME > my.yaml' is where an own one begins.");
-            return ExitCode.Done;
-        }));
+                    console.Line(
+                        "\n'saltern recipe show NAME' prints one; 'saltern recipe show NAME > my.yaml' is where an own one begins."
+                    );
+                    return ExitCode.Done;
+                }
+            )
+        );
         return command;
     }
 
@@ -44,57 +53,103 @@ public static class RecipeCommand
     {
         Argument<string> name = CommonOptions.Recipe("NAME", "Name of a shipped recipe, or a file.", studies: null);
         Option<string[]> set = CommonOptions.Set<RunConfig>();
-        var resolved = new Option<bool>("--resolved") { Description = "With every default and --set filled in, as it would stand in the run folder." };
-        var command = new Verb("show", "Print a recipe.",
-            ["saltern recipe show core-salt > my.yaml", "saltern recipe show core-salt --resolved --set training.steps=500"])
-        { name, set, resolved };
-        command.SetAction(parsed => CommandRunner.Run(json: false, (console, _) =>
+        var resolved = new Option<bool>("--resolved")
         {
-            string path = ShippedRecipe.Find(parsed.GetRequiredValue(name));
-            string[] overrides = parsed.GetValue(set)!;
-            if (!parsed.GetValue(resolved) && overrides.Length > 0)
-            {
-                throw new ConfigurationException("--set changes what a recipe says, not its text. Add --resolved.");
-            }
+            Description = "With every default and --set filled in, as it would stand in the run folder.",
+        };
+        var command = new Verb(
+            "show",
+            "Print a recipe.",
+            [
+                "saltern recipe show core-salt > my.yaml",
+                "saltern recipe show core-salt --resolved --set training.steps=500",
+            ]
+        )
+        {
+            name,
+            set,
+            resolved,
+        };
+        command.SetAction(parsed =>
+            CommandRunner.Run(
+                json: false,
+                (console, _) =>
+                {
+                    string path = ShippedRecipe.Find(parsed.GetRequiredValue(name));
+                    string[] overrides = parsed.GetValue(set)!;
+                    if (!parsed.GetValue(resolved) && overrides.Length > 0)
+                    {
+                        throw new ConfigurationException(
+                            "--set changes what a recipe says, not its text. Add --resolved."
+                        );
+                    }
 
-            console.Lines.Write(!parsed.GetValue(resolved) ? File.ReadAllText(path)
-                : StudyPlan.IsStudy(path) ? throw new ConfigurationException($"{path} is a study: its runs' recipes are its base with each arm's keys. Resolve the base instead.")
-                : IsFineTuning(path) ? RecipeWriter.Write(RecipeReader.Read<FineTuneConfig>(path, overrides))
-                : RecipeWriter.Write(RecipeReader.Read<RunConfig>(path, overrides)));
-            return ExitCode.Done;
-        }));
+                    console.Lines.Write(
+                        !parsed.GetValue(resolved) ? File.ReadAllText(path)
+                        : StudyPlan.IsStudy(path)
+                            ? throw new ConfigurationException(
+                                $"{path} is a study: its runs' recipes are its base with each arm's keys. Resolve the base instead."
+                            )
+                        : IsFineTuning(path) ? RecipeWriter.Write(RecipeReader.Read<FineTuneConfig>(path, overrides))
+                        : RecipeWriter.Write(RecipeReader.Read<RunConfig>(path, overrides))
+                    );
+                    return ExitCode.Done;
+                }
+            )
+        );
         return command;
     }
 
     private static Verb Check()
     {
-        Argument<string> file = CommonOptions.Recipe("FILE", "Recipe or study: a file, or the name of one that ships.", studies: null);
+        Argument<string> file = CommonOptions.Recipe(
+            "FILE",
+            "Recipe or study: a file, or the name of one that ships.",
+            studies: null
+        );
         Option<string[]> set = CommonOptions.Set<RunConfig>();
-        var command = new Verb("check", "Read a recipe or a study and list everything that is wrong with it. Data and teacher are not opened.",
-            ["saltern recipe check my.yaml"])
-        { file, set };
-        command.SetAction(parsed => CommandRunner.Run(json: false, (console, _) =>
+        var command = new Verb(
+            "check",
+            "Read a recipe or a study and list everything that is wrong with it. Data and teacher are not opened.",
+            ["saltern recipe check my.yaml"]
+        )
         {
-            string path = ShippedRecipe.Find(parsed.GetRequiredValue(file));
-            string[] overrides = parsed.GetValue(set)!;
-            if (StudyPlan.IsStudy(path))
-            {
-                StudyPlan plan = StudyPlan.Read(path, overrides);
-                console.Line($"{path}: a study of {plan.Config.Arms.Count} arms, {plan.Runs.Count} runs, {plan.Runs.Sum(run => (long)run.Recipe.Training.Steps):N0} steps in all. Nothing is wrong with it.");
-                return ExitCode.Done;
-            }
+            file,
+            set,
+        };
+        command.SetAction(parsed =>
+            CommandRunner.Run(
+                json: false,
+                (console, _) =>
+                {
+                    string path = ShippedRecipe.Find(parsed.GetRequiredValue(file));
+                    string[] overrides = parsed.GetValue(set)!;
+                    if (StudyPlan.IsStudy(path))
+                    {
+                        StudyPlan plan = StudyPlan.Read(path, overrides);
+                        console.Line(
+                            $"{path}: a study of {plan.Config.Arms.Count} arms, {plan.Runs.Count} runs, {plan.Runs.Sum(run => (long)run.Recipe.Training.Steps):N0} steps in all. Nothing is wrong with it."
+                        );
+                        return ExitCode.Done;
+                    }
 
-            if (IsFineTuning(path))
-            {
-                FineTuneConfig tuning = RecipeReader.Read<FineTuneConfig>(path, overrides);
-                console.Line($"{path}: fine-tuning of {tuning.InitFrom} on {tuning.Data.Path}. Nothing is wrong with it.");
-                return ExitCode.Done;
-            }
+                    if (IsFineTuning(path))
+                    {
+                        FineTuneConfig tuning = RecipeReader.Read<FineTuneConfig>(path, overrides);
+                        console.Line(
+                            $"{path}: fine-tuning of {tuning.InitFrom} on {tuning.Data.Path}. Nothing is wrong with it."
+                        );
+                        return ExitCode.Done;
+                    }
 
-            RunConfig config = RecipeReader.Read<RunConfig>(path, overrides);
-            console.Line($"{path}: {config.Arm}, {config.Training.Steps:N0} steps of {config.Training.BatchSequences} x {config.Data.SequenceLength} tokens. Nothing is wrong with it.");
-            return ExitCode.Done;
-        }));
+                    RunConfig config = RecipeReader.Read<RunConfig>(path, overrides);
+                    console.Line(
+                        $"{path}: {config.Arm}, {config.Training.Steps:N0} steps of {config.Training.BatchSequences} x {config.Data.SequenceLength} tokens. Nothing is wrong with it."
+                    );
+                    return ExitCode.Done;
+                }
+            )
+        );
         return command;
     }
 
@@ -102,21 +157,42 @@ public static class RecipeCommand
     {
         var study = new Option<bool>("--study") { Description = "Of a study instead of a recipe." };
         var tuning = new Option<bool>("--finetune") { Description = "Of a recipe of fine-tuning." };
-        var command = new Verb("schema", "Print the JSON schema of a recipe, for completion in editors.",
-            ["saltern recipe schema > saltern.schema.json"])
-        { study, tuning };
-        command.SetAction(parsed => CommandRunner.Run(json: true, (_, _) =>
+        var command = new Verb(
+            "schema",
+            "Print the JSON schema of a recipe, for completion in editors.",
+            ["saltern recipe schema > saltern.schema.json"]
+        )
         {
-            JsonObject schema = (parsed.GetValue(study), parsed.GetValue(tuning)) switch
-            {
-                (true, true) => throw new ConfigurationException("--study and --finetune are two schemas. Ask for one at a time."),
-                (true, _) => RecipeSchema.Of<StudyConfig>("Saltern study"),
-                (_, true) => RecipeSchema.Of<FineTuneConfig>("Saltern recipe of fine-tuning"),
-                _ => RecipeSchema.Of<RunConfig>("Saltern recipe"),
-            };
-            Output.Json(schema.ToJsonString(new JsonSerializerOptions { WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping }));
-            return ExitCode.Done;
-        }));
+            study,
+            tuning,
+        };
+        command.SetAction(parsed =>
+            CommandRunner.Run(
+                json: true,
+                (_, _) =>
+                {
+                    JsonObject schema = (parsed.GetValue(study), parsed.GetValue(tuning)) switch
+                    {
+                        (true, true) => throw new ConfigurationException(
+                            "--study and --finetune are two schemas. Ask for one at a time."
+                        ),
+                        (true, _) => RecipeSchema.Of<StudyConfig>("Saltern study"),
+                        (_, true) => RecipeSchema.Of<FineTuneConfig>("Saltern recipe of fine-tuning"),
+                        _ => RecipeSchema.Of<RunConfig>("Saltern recipe"),
+                    };
+                    Output.Json(
+                        schema.ToJsonString(
+                            new JsonSerializerOptions
+                            {
+                                WriteIndented = true,
+                                Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+                            }
+                        )
+                    );
+                    return ExitCode.Done;
+                }
+            )
+        );
         return command;
     }
 
@@ -124,6 +200,7 @@ public static class RecipeCommand
     private static bool IsFineTuning(string path)
     {
         string[] lines = RecipeFile.Read(path).Split('\n');
-        return lines.Any(line => line.StartsWith("init_from:", StringComparison.Ordinal)) && !lines.Any(line => line.StartsWith("model:", StringComparison.Ordinal));
+        return lines.Any(line => line.StartsWith("init_from:", StringComparison.Ordinal))
+            && !lines.Any(line => line.StartsWith("model:", StringComparison.Ordinal));
     }
 }

@@ -12,17 +12,24 @@ public sealed record ShippedRecipe(string Name, string Purpose, string Cost, str
     /// <summary>Whether it is a study: a grid of runs.</summary>
     public bool IsStudy => StudyPlan.IsStudy(Path);
 
-    private const string PurposeMark = "# Purpose: ", CostMark = "# Cost: ";
+    private const string PurposeMark = "# Purpose: ",
+        CostMark = "# Cost: ";
 
     private static string Folder => System.IO.Path.Combine(AppContext.BaseDirectory, "recipes");
 
     /// <summary>All of them, recipes before studies.</summary>
-    public static IReadOnlyList<ShippedRecipe> All() => !Directory.Exists(Folder) ? [] :
-    [
-        .. Directory.EnumerateFiles(Folder, "*.yaml", SearchOption.AllDirectories).Select(path => System.IO.Path.GetRelativePath(Folder, path))
-            .OrderBy(name => name.Contains(System.IO.Path.DirectorySeparatorChar, StringComparison.Ordinal)).ThenBy(name => name, StringComparer.Ordinal)
-            .Select(name => Of(name, System.IO.Path.Combine(Folder, name))),
-    ];
+    public static IReadOnlyList<ShippedRecipe> All() =>
+        !Directory.Exists(Folder)
+            ? []
+            :
+            [
+                .. Directory
+                    .EnumerateFiles(Folder, "*.yaml", SearchOption.AllDirectories)
+                    .Select(path => System.IO.Path.GetRelativePath(Folder, path))
+                    .OrderBy(name => name.Contains(System.IO.Path.DirectorySeparatorChar, StringComparison.Ordinal))
+                    .ThenBy(name => name, StringComparer.Ordinal)
+                    .Select(name => Of(name, System.IO.Path.Combine(Folder, name))),
+            ];
 
     /// <summary>Path behind what a user wrote: a file, or the name of a shipped recipe with or without <c>.yaml</c>.</summary>
     /// <exception cref="ConfigurationException">There is neither.</exception>
@@ -30,13 +37,16 @@ public sealed record ShippedRecipe(string Name, string Purpose, string Cost, str
     {
         string shipped = System.IO.Path.Combine(Folder, name);
         return new[] { name, shipped, shipped + ".yaml" }.FirstOrDefault(File.Exists)
-            ?? throw new ConfigurationException($"{name} is neither a file nor one of the recipes that ship: {string.Join(", ", All().Select(recipe => recipe.Name))}.");
+            ?? throw new ConfigurationException(
+                $"{name} is neither a file nor one of the recipes that ship: {string.Join(", ", All().Select(recipe => recipe.Name))}."
+            );
     }
 
     private static ShippedRecipe Of(string name, string path)
     {
         string[] head = [.. File.ReadLines(path).TakeWhile(line => line.StartsWith('#'))];
-        string After(string mark) => head.FirstOrDefault(line => line.StartsWith(mark, StringComparison.Ordinal))?[mark.Length..] ?? "";
+        string After(string mark) =>
+            head.FirstOrDefault(line => line.StartsWith(mark, StringComparison.Ordinal))?[mark.Length..] ?? "";
         return new ShippedRecipe(System.IO.Path.ChangeExtension(name, null), After(PurposeMark), After(CostMark), path);
     }
 }

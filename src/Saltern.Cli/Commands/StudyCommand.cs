@@ -17,59 +17,157 @@ public static class StudyCommand
     /// <summary>The verb.</summary>
     public static Command Create()
     {
-        var study = CommonOptions.Recipe("STUDY", "YAML study (base recipe, arms, seeds), or the name of one that ships.", studies: true);
-        var output = new Option<string?>("--out") { Description = "Folder of results, report and verdict; studies/<name> by default." };
-        var runs = new Option<string?>("--runs") { Description = "Folder of the runs with their weights; runs/<name> by default." };
-        var set = new Option<string[]>("--set") { HelpName = "key=value", Description = "key=value that wins over the base recipe; an arm's own keys win over it.", DefaultValueFactory = _ => [], AllowMultipleArgumentsPerToken = true };
-        var arms = new Option<string[]>("--arms") { Description = "Train these arms only; the verdict takes all that is finished.", DefaultValueFactory = _ => [], AllowMultipleArgumentsPerToken = true };
-        var seeds = new Option<int[]>("--seeds") { Description = "Train these seeds only.", DefaultValueFactory = _ => [], AllowMultipleArgumentsPerToken = true };
-        var times = new Option<string>("--step-times") { Description = "Measure what a step of each arm costs, in turns: 'auto' once all runs are finished, 'now' in any case, 'never'.", DefaultValueFactory = _ => "auto" };
-        times.AcceptOnlyFromAmong("auto", "now", "never");
-        var resume = new Option<bool>("--resume") { Description = "Go on with a study that has begun; finished runs are never repeated." };
-        var reportOnly = new Option<bool>("--report-only") { Description = "Write verdict and report of what is finished; train and measure nothing. Needs neither weights nor data." };
-        Option<bool> json = CommonOptions.Json();
-        var command = new Verb("study", "Train a grid of runs and say what each arm saved.",
-            ["saltern study recipes/studies/dotnet-docs-study.yaml --resume", "saltern study dotnet-docs-study --out experiments/2026-11-25-dotnet-docs-study --report-only"])
-        { study, output, runs, set, arms, seeds, times, resume, reportOnly, json };
-        command.SetAction(parsed => CommandRunner.Run(parsed.GetValue(json), (console, cancellation) =>
+        var study = CommonOptions.Recipe(
+            "STUDY",
+            "YAML study (base recipe, arms, seeds), or the name of one that ships.",
+            studies: true
+        );
+        var output = new Option<string?>("--out")
         {
-            string file = ShippedRecipe.Find(parsed.GetRequiredValue(study));
-            StudyPlan plan = StudyPlan.Read(file, parsed.GetValue(set)!);
-            string folder = parsed.GetValue(output) ?? Path.Combine("studies", plan.Config.Name);
-            if (parsed.GetValue(reportOnly))
-            {
-                var kept = new StudyResults(folder);
-                return Conclude(console, StudyVerdict.Write(plan, kept, console.Line), kept) ? ExitCode.Done : ExitCode.Failed;
-            }
+            Description = "Folder of results, report and verdict; studies/<name> by default.",
+        };
+        var runs = new Option<string?>("--runs")
+        {
+            Description = "Folder of the runs with their weights; runs/<name> by default.",
+        };
+        var set = new Option<string[]>("--set")
+        {
+            HelpName = "key=value",
+            Description = "key=value that wins over the base recipe; an arm's own keys win over it.",
+            DefaultValueFactory = _ => [],
+            AllowMultipleArgumentsPerToken = true,
+        };
+        var arms = new Option<string[]>("--arms")
+        {
+            Description = "Train these arms only; the verdict takes all that is finished.",
+            DefaultValueFactory = _ => [],
+            AllowMultipleArgumentsPerToken = true,
+        };
+        var seeds = new Option<int[]>("--seeds")
+        {
+            Description = "Train these seeds only.",
+            DefaultValueFactory = _ => [],
+            AllowMultipleArgumentsPerToken = true,
+        };
+        var times = new Option<string>("--step-times")
+        {
+            Description =
+                "Measure what a step of each arm costs, in turns: 'auto' once all runs are finished, 'now' in any case, 'never'.",
+            DefaultValueFactory = _ => "auto",
+        };
+        times.AcceptOnlyFromAmong("auto", "now", "never");
+        var resume = new Option<bool>("--resume")
+        {
+            Description = "Go on with a study that has begun; finished runs are never repeated.",
+        };
+        var reportOnly = new Option<bool>("--report-only")
+        {
+            Description =
+                "Write verdict and report of what is finished; train and measure nothing. Needs neither weights nor data.",
+        };
+        Option<bool> json = CommonOptions.Json();
+        var command = new Verb(
+            "study",
+            "Train a grid of runs and say what each arm saved.",
+            [
+                "saltern study recipes/studies/dotnet-docs-study.yaml --resume",
+                "saltern study dotnet-docs-study --out experiments/2026-11-25-dotnet-docs-study --report-only",
+            ]
+        )
+        {
+            study,
+            output,
+            runs,
+            set,
+            arms,
+            seeds,
+            times,
+            resume,
+            reportOnly,
+            json,
+        };
+        command.SetAction(parsed =>
+            CommandRunner.Run(
+                parsed.GetValue(json),
+                (console, cancellation) =>
+                {
+                    string file = ShippedRecipe.Find(parsed.GetRequiredValue(study));
+                    StudyPlan plan = StudyPlan.Read(file, parsed.GetValue(set)!);
+                    string folder = parsed.GetValue(output) ?? Path.Combine("studies", plan.Config.Name);
+                    if (parsed.GetValue(reportOnly))
+                    {
+                        var kept = new StudyResults(folder);
+                        return Conclude(console, StudyVerdict.Write(plan, kept, console.Line), kept)
+                            ? ExitCode.Done
+                            : ExitCode.Failed;
+                    }
 
-            if (Directory.Exists(folder) && Directory.EnumerateFileSystemEntries(folder).Any() && !parsed.GetValue(resume))
-            {
-                throw new ConfigurationException($"The study's folder {folder} already holds something. Go on with --resume, or choose another folder with --out.");
-            }
+                    if (
+                        Directory.Exists(folder)
+                        && Directory.EnumerateFileSystemEntries(folder).Any()
+                        && !parsed.GetValue(resume)
+                    )
+                    {
+                        throw new ConfigurationException(
+                            $"The study's folder {folder} already holds something. Go on with --resume, or choose another folder with --out."
+                        );
+                    }
 
-            return Run(console, plan, Chosen(plan, parsed.GetValue(arms)!, parsed.GetValue(seeds)!), new StudyResults(folder), parsed.GetValue(runs) ?? Path.Combine("runs", plan.Config.Name), parsed.GetValue(times)!, cancellation);
-        }));
+                    return Run(
+                        console,
+                        plan,
+                        Chosen(plan, parsed.GetValue(arms)!, parsed.GetValue(seeds)!),
+                        new StudyResults(folder),
+                        parsed.GetValue(runs) ?? Path.Combine("runs", plan.Config.Name),
+                        parsed.GetValue(times)!,
+                        cancellation
+                    );
+                }
+            )
+        );
         return command;
     }
 
     private static StudyRun[] Chosen(StudyPlan plan, string[] arms, int[] seeds)
     {
         string[] unknown = [.. arms.Except(plan.Config.Arms.Keys)];
-        StudyRun[] chosen = [.. plan.Runs.Where(run => (arms.Length == 0 || arms.Contains(run.Arm)) && (seeds.Length == 0 || seeds.Contains(run.Seed)))];
-        return unknown.Length > 0 ? throw new ConfigurationException($"--arms names {string.Join(", ", unknown)}; the study has {string.Join(", ", plan.Config.Arms.Keys)}.")
-            : chosen.Length == 0 ? throw new ConfigurationException($"--seeds leaves no run; the study has the seeds {string.Join(", ", plan.Runs.Select(run => run.Seed).Distinct().Order())}.")
+        StudyRun[] chosen =
+        [
+            .. plan.Runs.Where(run =>
+                (arms.Length == 0 || arms.Contains(run.Arm)) && (seeds.Length == 0 || seeds.Contains(run.Seed))
+            ),
+        ];
+        return unknown.Length > 0
+                ? throw new ConfigurationException(
+                    $"--arms names {string.Join(", ", unknown)}; the study has {string.Join(", ", plan.Config.Arms.Keys)}."
+                )
+            : chosen.Length == 0
+                ? throw new ConfigurationException(
+                    $"--seeds leaves no run; the study has the seeds {string.Join(", ", plan.Runs.Select(run => run.Seed).Distinct().Order())}."
+                )
             : chosen;
     }
 
-    private static int Run(Output console, StudyPlan plan, StudyRun[] chosen, StudyResults results, string runsFolder, string stepTimes, CancellationToken cancellation)
+    private static int Run(
+        Output console,
+        StudyPlan plan,
+        StudyRun[] chosen,
+        StudyResults results,
+        string runsFolder,
+        string stepTimes,
+        CancellationToken cancellation
+    )
     {
         EngineSetup engine = EngineSetup.Prepare();
         console.Line("runtime: " + engine.Description);
-        console.Line($"study {plan.Config.Name}: {plan.Config.Arms.Count} arms, {plan.Runs.Count} runs, {chosen.Length} of them asked for; results in {results.Folder}, weights in {runsFolder}");
+        console.Line(
+            $"study {plan.Config.Name}: {plan.Config.Arms.Count} arms, {plan.Runs.Count} runs, {chosen.Length} of them asked for; results in {results.Folder}, weights in {runsFolder}"
+        );
         int done = 0;
         using var status = new StatusLine(console);
         var runner = new StudyRunner(results, runsFolder);
-        IReadOnlyList<StudyOutcome> outcomes = runner.Run(chosen,
+        IReadOnlyList<StudyOutcome> outcomes = runner.Run(
+            chosen,
             (run, folder) =>
             {
                 status.Keep($"[{done + 1}/{chosen.Length}] {run.Arm}, seed {run.Seed}");
@@ -79,13 +177,18 @@ public static class StudyCommand
             {
                 done++;
                 status.Keep($"[{done}/{chosen.Length}] {Describe(outcome)}");
-            });
+            }
+        );
         bool whole = outcomes.Count == chosen.Length;
         StudyFineTune[] tunes = [.. plan.FineTunes.Where(tune => chosen.Contains(tune.Run) && results.Has(tune.Run))];
         if (whole && tunes.Length > 0)
         {
             status.Keep($"{tunes.Length} fine-tunings");
-            IReadOnlyList<StudyOutcome> tuned = runner.Run(tunes, (tune, folder) => FineTune(status, runner, tune, folder, engine.Threads, cancellation), outcome => status.Keep(Describe(outcome)));
+            IReadOnlyList<StudyOutcome> tuned = runner.Run(
+                tunes,
+                (tune, folder) => FineTune(status, runner, tune, folder, engine.Threads, cancellation),
+                outcome => status.Keep(Describe(outcome))
+            );
             whole = tuned.Count == tunes.Length;
             outcomes = [.. outcomes, .. tuned];
         }
@@ -103,16 +206,35 @@ public static class StudyCommand
             Console.Error.WriteLine($"{outcome.Job.Title} failed: {outcome.Problem}");
         }
 
-        return !whole ? ExitCode.Interrupted : failed.Length > 0 ? ExitCode.Failed : ExitCode.Done;
+        return !whole ? ExitCode.Interrupted
+            : failed.Length > 0 ? ExitCode.Failed
+            : ExitCode.Done;
     }
 
-    private static void MeasureSteps(StatusLine status, StudyPlan plan, StudyResults results, string when, int threads, CancellationToken cancellation)
+    private static void MeasureSteps(
+        StatusLine status,
+        StudyPlan plan,
+        StudyResults results,
+        string when,
+        int threads,
+        CancellationToken cancellation
+    )
     {
-        bool missing = StepTimes.Load(results.Folder) is not StepTimes there || plan.Config.Arms.Keys.Except(there.Arms.Keys).Any();
+        bool missing =
+            StepTimes.Load(results.Folder) is not StepTimes there
+            || plan.Config.Arms.Keys.Except(there.Arms.Keys).Any();
         bool inputsAreThere = plan.Runs.All(run => Directory.Exists(run.Recipe.Data.Path));
         if (when == "now" || (when == "auto" && missing && inputsAreThere && plan.Runs.All(results.Has)))
         {
-            StepTimes.Measure(plan.Runs.GroupBy(run => run.Arm).ToDictionary(arm => arm.Key, arm => arm.First().Recipe), threads, StepTimeRounds, status.Keep, cancellation).Save(results.Folder);
+            StepTimes
+                .Measure(
+                    plan.Runs.GroupBy(run => run.Arm).ToDictionary(arm => arm.Key, arm => arm.First().Recipe),
+                    threads,
+                    StepTimeRounds,
+                    status.Keep,
+                    cancellation
+                )
+                .Save(results.Folder);
         }
     }
 
@@ -136,29 +258,71 @@ public static class StudyCommand
     }
 
     // False where it was interrupted; the checkpoint is written.
-    private static bool Train(StatusLine status, StudyRun run, string folder, int? threads, CancellationToken cancellation)
+    private static bool Train(
+        StatusLine status,
+        StudyRun run,
+        string folder,
+        int? threads,
+        CancellationToken cancellation
+    )
     {
         var progress = new TrainingProgress(status);
-        var options = new TrainingRunOptions { DefaultThreads = threads, Resume = Directory.Exists(folder), Log = status.Keep, MatmulPeak = EngineSetup.KnownPeak, Sinks = [progress], OnStep = progress.Step };
+        var options = new TrainingRunOptions
+        {
+            DefaultThreads = threads,
+            Resume = Directory.Exists(folder),
+            Log = status.Keep,
+            MatmulPeak = EngineSetup.KnownPeak,
+            Sinks = [progress],
+            OnStep = progress.Step,
+        };
         using TrainingRun training = TrainingRun.Open(run.Recipe, folder, options);
         progress.Start(training.State.Step, run.Recipe.Training.Steps);
         if (training.Continue(run.Recipe.Training.Steps, cancellation) == RunStatus.Interrupted)
         {
-            status.Keep($"Interrupted after step {training.State.Step}; the checkpoint is written. Go on with --resume.");
+            status.Keep(
+                $"Interrupted after step {training.State.Step}; the checkpoint is written. Go on with --resume."
+            );
             return false;
         }
 
         RunResult result = training.Finish();
-        status.Keep(string.Create(CultureInfo.InvariantCulture, $"{folder}: final loss {result.Final!.Loss:0.0000} nats per token, {result.Seconds:0} s in steps"));
+        status.Keep(
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"{folder}: final loss {result.Final!.Loss:0.0000} nats per token, {result.Seconds:0} s in steps"
+            )
+        );
         return true;
     }
 
     // The run's weights are the model to start from, so they must still be there.
-    private static bool FineTune(StatusLine status, StudyRunner runner, StudyFineTune tune, string folder, int? threads, CancellationToken cancellation)
+    private static bool FineTune(
+        StatusLine status,
+        StudyRunner runner,
+        StudyFineTune tune,
+        string folder,
+        int? threads,
+        CancellationToken cancellation
+    )
     {
         var progress = new TrainingProgress(status);
-        var options = new TrainingRunOptions { DefaultThreads = threads, Resume = Directory.Exists(folder), Log = _ => { }, Sinks = [progress], OnStep = progress.Step };
-        using FineTuneRun run = FineTuneRun.Open(tune.Recipe with { InitFrom = runner.FolderOf(tune.Run) }, folder, options);
+        var options = new TrainingRunOptions
+        {
+            DefaultThreads = threads,
+            Resume = Directory.Exists(folder),
+            Log = _ => { },
+            Sinks = [progress],
+            OnStep = progress.Step,
+        };
+        using FineTuneRun run = FineTuneRun.Open(
+            tune.Recipe with
+            {
+                InitFrom = runner.FolderOf(tune.Run),
+            },
+            folder,
+            options
+        );
         progress.Start(run.Training.State.Step, run.Training.Config.Training.Steps);
         if (run.Continue(cancellation) == RunStatus.Interrupted)
         {
@@ -169,11 +333,13 @@ public static class StudyCommand
         return true;
     }
 
-    private static string Describe(StudyOutcome outcome) => $"{outcome.Job.Title}: " + outcome.State switch
-    {
-        StudyRunState.Kept => "was finished before",
-        StudyRunState.Finished => "finished",
-        StudyRunState.Elsewhere => "is being trained by another process",
-        _ => "failed: " + outcome.Problem,
-    };
+    private static string Describe(StudyOutcome outcome) =>
+        $"{outcome.Job.Title}: "
+        + outcome.State switch
+        {
+            StudyRunState.Kept => "was finished before",
+            StudyRunState.Finished => "finished",
+            StudyRunState.Elsewhere => "is being trained by another process",
+            _ => "failed: " + outcome.Problem,
+        };
 }

@@ -17,14 +17,36 @@ internal static class TaskEvaluation
     /// <param name="window">Most tokens a model reads at once, by its name and folder.</param>
     /// <param name="output">Folder for results.json and samples, or null.</param>
     /// <param name="cancellation">Ends the work early.</param>
-    public static int Run(Output console, ICommunicator ranks, TaskRequest request, (string Name, string Folder) model, (string Name, string Folder)? second, Func<string, string, int> window, string? output, CancellationToken cancellation)
+    public static int Run(
+        Output console,
+        ICommunicator ranks,
+        TaskRequest request,
+        (string Name, string Folder) model,
+        (string Name, string Folder)? second,
+        Func<string, string, int> window,
+        string? output,
+        CancellationToken cancellation
+    )
     {
         TaskPlan plan = TaskPlan.Read(request.Files, request.DataFolder, request.Shots);
         Measured first = Measure(console, ranks, request, plan, model, window, cancellation);
-        Measured? other = second is { } named ? Measure(console, ranks, request, plan, named, window, cancellation) : null;
-        Dictionary<string, IReadOnlyList<PairedTest>>? paired = other is null ? null : first.Results.Zip(other.Results).ToDictionary(
-            pair => pair.First.Definition.Task,
-            pair => (IReadOnlyList<PairedTest>)[.. pair.First.Scores.Select(score => PairedTest.Of(score.Metric, pair.First.Items, pair.Second.Items))]);
+        Measured? other = second is { } named
+            ? Measure(console, ranks, request, plan, named, window, cancellation)
+            : null;
+        Dictionary<string, IReadOnlyList<PairedTest>>? paired = other is null
+            ? null
+            : first
+                .Results.Zip(other.Results)
+                .ToDictionary(
+                    pair => pair.First.Definition.Task,
+                    pair =>
+                        (IReadOnlyList<PairedTest>)
+                            [
+                                .. pair.First.Scores.Select(score =>
+                                    PairedTest.Of(score.Metric, pair.First.Items, pair.Second.Items)
+                                ),
+                            ]
+                );
         foreach (Measured measured in new[] { first, other }.OfType<Measured>())
         {
             TaskTable.Print(console, measured.Name, measured.Results, measured.Groups);
@@ -55,25 +77,54 @@ internal static class TaskEvaluation
         return ExitCode.Done;
     }
 
-    private static Measured Measure(Output console, ICommunicator ranks, TaskRequest request, TaskPlan plan, (string Name, string Folder) named, Func<string, string, int> window, CancellationToken cancellation)
+    private static Measured Measure(
+        Output console,
+        ICommunicator ranks,
+        TaskRequest request,
+        TaskPlan plan,
+        (string Name, string Folder) named,
+        Func<string, string, int> window,
+        CancellationToken cancellation
+    )
     {
         using var status = new StatusLine(console);
-        using TaskModel model = TaskModel.Load(named.Name, named.Folder, window(named.Name, named.Folder), WeightsLine.On(status, "loading"), ranks);
+        using TaskModel model = TaskModel.Load(
+            named.Name,
+            named.Folder,
+            window(named.Name, named.Folder),
+            WeightsLine.On(status, "loading"),
+            ranks
+        );
         var results = new List<TaskResult>();
         foreach (TaskFile task in plan.Tasks)
         {
-            TaskResult result = TaskResult.Of(model, task, request.Limit, done => status.Show(() => $"{task.Definition.Task}: {done} done"), cancellation);
+            TaskResult result = TaskResult.Of(
+                model,
+                task,
+                request.Limit,
+                done => status.Show(() => $"{task.Definition.Task}: {done} done"),
+                cancellation
+            );
             results.Add(result);
-            status.Keep(string.Create(CultureInfo.InvariantCulture, $"{task.Definition.Task}: {result.Items.Count} items in {result.Time.TotalSeconds:0.0} s, {result.ItemsPerSecond:0.0} items/s"));
+            status.Keep(
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{task.Definition.Task}: {result.Items.Count} items in {result.Time.TotalSeconds:0.0} s, {result.ItemsPerSecond:0.0} items/s"
+                )
+            );
             if (result.CutItems.Count > 0)
             {
-                status.Keep($"  {result.CutItems.Count} of them longer than the {model.Window} tokens that {named.Name} reads, cut from the left: {string.Join(", ", result.CutItems.Take(5))}{(result.CutItems.Count > 5 ? ", …" : "")}");
+                status.Keep(
+                    $"  {result.CutItems.Count} of them longer than the {model.Window} tokens that {named.Name} reads, cut from the left: {string.Join(", ", result.CutItems.Take(5))}{(result.CutItems.Count > 5 ? ", …" : "")}"
+                );
             }
 
             int lost = result.Items.Count(item => item.LosesTargets);
             if (lost > 0)
             {
-                status.Keep($"  Of {lost} even a part of the answer did not fit: their log probabilities are of the rest.");
+                status.Keep(
+                    $"  Of {lost} even a part of the answer did not fit: their log probabilities are of the rest."
+                );
             }
         }
 
@@ -81,10 +132,18 @@ internal static class TaskEvaluation
         return new Measured(named.Name, model.Window, results, [.. plan.Groups.Select(group => group.Score(main))]);
     }
 
-    private sealed record Measured(string Name, int Window, IReadOnlyList<TaskResult> Results, IReadOnlyList<GroupScores> Groups)
+    private sealed record Measured(
+        string Name,
+        int Window,
+        IReadOnlyList<TaskResult> Results,
+        IReadOnlyList<GroupScores> Groups
+    )
     {
-        public string Json(int? limit, IReadOnlyList<string> missing, IReadOnlyDictionary<string, IReadOnlyList<PairedTest>>? paired) =>
-            TaskResultJson.Results(Name, Window, limit, Results, Groups, missing, paired);
+        public string Json(
+            int? limit,
+            IReadOnlyList<string> missing,
+            IReadOnlyDictionary<string, IReadOnlyList<PairedTest>>? paired
+        ) => TaskResultJson.Results(Name, Window, limit, Results, Groups, missing, paired);
 
         public void Write(string folder, string json) => TaskResultFolder.Write(folder, Results, json);
     }

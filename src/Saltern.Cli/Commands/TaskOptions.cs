@@ -6,13 +6,20 @@ namespace Saltern.Cli.Commands;
 internal sealed record TaskOptions
 {
     /// <summary><c>--tasks</c>.</summary>
-    public Option<string[]> Tasks { get; } = new("--tasks") { Description = "Task and group files (tasks/*.yaml): measure these instead of a data set.", AllowMultipleArgumentsPerToken = true };
+    public Option<string[]> Tasks { get; } =
+        new("--tasks")
+        {
+            Description = "Task and group files (tasks/*.yaml): measure these instead of a data set.",
+            AllowMultipleArgumentsPerToken = true,
+        };
 
     /// <summary><c>--data-dir</c>.</summary>
-    public Option<string?> DataFolder { get; } = new("--data-dir") { Description = "Folder with the tasks' JSON lines." };
+    public Option<string?> DataFolder { get; } =
+        new("--data-dir") { Description = "Folder with the tasks' JSON lines." };
 
     /// <summary><c>--shots</c>.</summary>
-    public Option<int?> Shots { get; } = new("--shots") { Description = "Examples before each item; the task's own number by default." };
+    public Option<int?> Shots { get; } =
+        new("--shots") { Description = "Examples before each item; the task's own number by default." };
 
     /// <summary><c>--limit</c>.</summary>
     public Option<int?> Limit { get; } = new("--limit") { Description = "Only the first items of each task." };
@@ -22,14 +29,21 @@ internal sealed record TaskOptions
     {
         string[] tasks = parsed.GetValue(Tasks) ?? [];
         string? folder = parsed.GetValue(DataFolder);
-        int? shots = parsed.GetValue(Shots), limit = parsed.GetValue(Limit);
+        int? shots = parsed.GetValue(Shots),
+            limit = parsed.GetValue(Limit);
         if (tasks.Length == 0)
         {
-            return folder is null && shots is null && limit is null ? null : throw new ConfigurationException("--data-dir, --shots and --limit belong to --tasks. Name task files, as --tasks tasks/arc_easy.yaml.");
+            return folder is null && shots is null && limit is null
+                ? null
+                : throw new ConfigurationException(
+                    "--data-dir, --shots and --limit belong to --tasks. Name task files, as --tasks tasks/arc_easy.yaml."
+                );
         }
 
         return shots is < 0 or > 100 || limit < 1
-            ? throw new ConfigurationException($"--shots = {shots} must be in [0, 100], and --limit = {limit} at least 1.")
+            ? throw new ConfigurationException(
+                $"--shots = {shots} must be in [0, 100], and --limit = {limit} at least 1."
+            )
             : new TaskRequest(tasks, folder, shots, limit);
     }
 }

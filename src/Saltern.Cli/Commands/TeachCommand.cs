@@ -17,63 +17,142 @@ public static class TeachCommand
     /// <summary>The verb.</summary>
     public static Command Create()
     {
-        var teacher = new Option<string>("--teacher") { Description = "Run folder, checkpoint folder or Hugging Face folder.", Required = true };
-        var step = new Option<int?>("--step") { Description = "Step of a checkpoint that the run folder kept (training.keep_steps); the newest by default." };
+        var teacher = new Option<string>("--teacher")
+        {
+            Description = "Run folder, checkpoint folder or Hugging Face folder.",
+            Required = true,
+        };
+        var step = new Option<int?>("--step")
+        {
+            Description = "Step of a checkpoint that the run folder kept (training.keep_steps); the newest by default.",
+        };
         var recipe = new Option<string?>("--recipe") { Description = "Recipe whose samples are gone over." };
         Option<string[]> set = CommonOptions.Set<RunConfig>(example: null);
-        var stage1Only = new Option<bool>("--stage1-only") { Description = "Only the samples that the recipe's stage 1 can draw." };
+        var stage1Only = new Option<bool>("--stage1-only")
+        {
+            Description = "Only the samples that the recipe's stage 1 can draw.",
+        };
         var data = new Option<string?>("--data") { Description = "Data set folder, instead of a recipe." };
         var length = new Option<int?>("--sequence-length") { Description = "Tokens of a sample, with --data." };
-        var output = new Option<string>("--out") { Description = "Folder to write; an interrupted pass in it goes on.", Required = true };
-        var mode = new Option<string>("--mode") { Description = "What is stored: draws (sampled), the most likely tokens and a tail (top_k), or scores alone.", DefaultValueFactory = _ => "sampled" };
-        mode.AcceptOnlyFromAmong("sampled", "top_k", "scores");
-        var draws = new Option<int?>("--draws") { Description = "Draws of each position; what --bytes allows by default." };
-        var sampling = new Option<DrawKind>("--sampling") { Description = "How they are drawn.", DefaultValueFactory = _ => DrawKind.Systematic };
-        var seed = new Option<long>("--seed") { Description = "Seed of the draws.", DefaultValueFactory = _ => 0 };
-        var keep = new Option<int?>("--keep") { Description = "Tokens kept of each position (top_k); what --bytes allows by default." };
-        var temperature = new Option<double?>("--temperature") { Description = "Divides the teacher's logits; the recipe's by default, else 1." };
-        var bytes = new Option<double?>("--bytes") { Description = "Bytes of a position on average; 40 up to a vocabulary of 65,536, else 64." };
-        var threads = new Option<int?>("--threads") { Description = "Threads; all cores by default." };
-        var device = new Option<string?>("--device") { Description = "Where to compute; where the recipe does by default, else cpu." };
-        device.AcceptOnlyFromAmong("cpu", "cuda");
-        var command = new Verb(Name, "Let a teacher go over samples once: soft labels, scores and difficulty for later runs.",
-            ["saltern teach --teacher runs/core-teacher --recipe recipes/core-salt-cached.yaml --stage1-only --out teach/core"])
+        var output = new Option<string>("--out")
         {
-            teacher, step, recipe, set, stage1Only, data, length, output, mode, draws, sampling, seed, keep, temperature, bytes, threads, device,
+            Description = "Folder to write; an interrupted pass in it goes on.",
+            Required = true,
         };
-        command.SetAction(parsed => RankProcess.Run((rank, console, cancellation) =>
+        var mode = new Option<string>("--mode")
         {
-            string? path = parsed.GetValue(recipe) is string named ? ShippedRecipe.Find(named) : null;
-            RunConfig? config = path is null ? null : RecipeReader.Read<RunConfig>(path, parsed.GetValue(set)!);
-            var request = new TeachRequest
-            {
-                Teacher = AtStep(parsed.GetRequiredValue(teacher), parsed.GetValue(step)),
-                Recipe = config,
-                DataPath = parsed.GetValue(data),
-                SequenceLength = parsed.GetValue(length),
-                Stage1Only = parsed.GetValue(stage1Only),
-                Out = parsed.GetRequiredValue(output),
-                Mode = parsed.GetValue(mode) switch { "sampled" => CacheMode.Sampled, "top_k" => CacheMode.TopK, _ => CacheMode.Scores },
-                Draws = parsed.GetValue(draws),
-                Sampling = parsed.GetValue(sampling),
-                DrawSeed = parsed.GetValue(seed),
-                Kept = parsed.GetValue(keep),
-                Temperature = parsed.GetValue(temperature),
-                BytesPerPosition = parsed.GetValue(bytes),
-                Device = parsed.GetValue(device) switch { "cuda" => ComputeDevice.Cuda, "cpu" => ComputeDevice.Cpu, _ => config?.Device ?? ComputeDevice.Cpu },
-                Threads = parsed.GetValue(threads) ?? config?.Threads ?? rank.Cores?.Threads ?? Environment.ProcessorCount,
-            };
-            EngineSetup.Prepare(rank);
-            TeachManifest manifest;
-            using (var status = new StatusLine(console))
-            {
-                var progress = new ImmediateProgress<TeachProgress>(p => status.Show(() => Describe(p, request)));
-                manifest = TeachRun.Run(request, status.Keep, progress, rank.Ranks, cancellation);
-            }
+            Description =
+                "What is stored: draws (sampled), the most likely tokens and a tail (top_k), or scores alone.",
+            DefaultValueFactory = _ => "sampled",
+        };
+        mode.AcceptOnlyFromAmong("sampled", "top_k", "scores");
+        var draws = new Option<int?>("--draws")
+        {
+            Description = "Draws of each position; what --bytes allows by default.",
+        };
+        var sampling = new Option<DrawKind>("--sampling")
+        {
+            Description = "How they are drawn.",
+            DefaultValueFactory = _ => DrawKind.Systematic,
+        };
+        var seed = new Option<long>("--seed") { Description = "Seed of the draws.", DefaultValueFactory = _ => 0 };
+        var keep = new Option<int?>("--keep")
+        {
+            Description = "Tokens kept of each position (top_k); what --bytes allows by default.",
+        };
+        var temperature = new Option<double?>("--temperature")
+        {
+            Description = "Divides the teacher's logits; the recipe's by default, else 1.",
+        };
+        var bytes = new Option<double?>("--bytes")
+        {
+            Description = "Bytes of a position on average; 40 up to a vocabulary of 65,536, else 64.",
+        };
+        var threads = new Option<int?>("--threads") { Description = "Threads; all cores by default." };
+        var device = new Option<string?>("--device")
+        {
+            Description = "Where to compute; where the recipe does by default, else cpu.",
+        };
+        device.AcceptOnlyFromAmong("cpu", "cuda");
+        var command = new Verb(
+            Name,
+            "Let a teacher go over samples once: soft labels, scores and difficulty for later runs.",
+            [
+                "saltern teach --teacher runs/core-teacher --recipe recipes/core-salt-cached.yaml --stage1-only --out teach/core",
+            ]
+        )
+        {
+            teacher,
+            step,
+            recipe,
+            set,
+            stage1Only,
+            data,
+            length,
+            output,
+            mode,
+            draws,
+            sampling,
+            seed,
+            keep,
+            temperature,
+            bytes,
+            threads,
+            device,
+        };
+        command.SetAction(parsed =>
+            RankProcess.Run(
+                (rank, console, cancellation) =>
+                {
+                    string? path = parsed.GetValue(recipe) is string named ? ShippedRecipe.Find(named) : null;
+                    RunConfig? config = path is null ? null : RecipeReader.Read<RunConfig>(path, parsed.GetValue(set)!);
+                    var request = new TeachRequest
+                    {
+                        Teacher = AtStep(parsed.GetRequiredValue(teacher), parsed.GetValue(step)),
+                        Recipe = config,
+                        DataPath = parsed.GetValue(data),
+                        SequenceLength = parsed.GetValue(length),
+                        Stage1Only = parsed.GetValue(stage1Only),
+                        Out = parsed.GetRequiredValue(output),
+                        Mode = parsed.GetValue(mode) switch
+                        {
+                            "sampled" => CacheMode.Sampled,
+                            "top_k" => CacheMode.TopK,
+                            _ => CacheMode.Scores,
+                        },
+                        Draws = parsed.GetValue(draws),
+                        Sampling = parsed.GetValue(sampling),
+                        DrawSeed = parsed.GetValue(seed),
+                        Kept = parsed.GetValue(keep),
+                        Temperature = parsed.GetValue(temperature),
+                        BytesPerPosition = parsed.GetValue(bytes),
+                        Device = parsed.GetValue(device) switch
+                        {
+                            "cuda" => ComputeDevice.Cuda,
+                            "cpu" => ComputeDevice.Cpu,
+                            _ => config?.Device ?? ComputeDevice.Cpu,
+                        },
+                        Threads =
+                            parsed.GetValue(threads)
+                            ?? config?.Threads
+                            ?? rank.Cores?.Threads
+                            ?? Environment.ProcessorCount,
+                    };
+                    EngineSetup.Prepare(rank);
+                    TeachManifest manifest;
+                    using (var status = new StatusLine(console))
+                    {
+                        var progress = new ImmediateProgress<TeachProgress>(p =>
+                            status.Show(() => Describe(p, request))
+                        );
+                        manifest = TeachRun.Run(request, status.Keep, progress, rank.Ranks, cancellation);
+                    }
 
-            Report(console, request.Out, manifest);
-            return ExitCode.Done;
-        }));
+                    Report(console, request.Out, manifest);
+                    return ExitCode.Done;
+                }
+            )
+        );
         return command;
     }
 
@@ -87,7 +166,9 @@ public static class TeachCommand
         var store = new CheckpointStore(teacher);
         return store.Steps().Contains(wanted)
             ? store.PathOf(wanted)
-            : throw new ConfigurationException($"{teacher} has no checkpoint of step {wanted}. It has {string.Join(", ", store.Steps())}. Name steps to keep with training.keep_steps.");
+            : throw new ConfigurationException(
+                $"{teacher} has no checkpoint of step {wanted}. It has {string.Join(", ", store.Steps())}. Name steps to keep with training.keep_steps."
+            );
     }
 
     private static string Describe(TeachProgress progress, TeachRequest request)
@@ -95,13 +176,26 @@ public static class TeachCommand
         double share = progress.Samples / (double)progress.TotalSamples;
         int length = request.Recipe?.Data.SequenceLength ?? request.SequenceLength ?? 1;
         double left = (progress.TotalSamples - progress.Samples) * (double)length / progress.TokensPerSecond;
-        return string.Create(CultureInfo.InvariantCulture, $"{Duration.Bar(share)} {progress.Samples} of {progress.TotalSamples} samples, {progress.TokensPerSecond:0} tokens/s, {share * 100:0} %, {Duration.Text(left)} left");
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $"{Duration.Bar(share)} {progress.Samples} of {progress.TotalSamples} samples, {progress.TokensPerSecond:0} tokens/s, {share * 100:0} %, {Duration.Text(left)} left"
+        );
     }
 
     private static void Report(Output console, string folder, TeachManifest manifest)
     {
         DifficultyBuckets buckets = manifest.Buckets;
-        console.Line(string.Create(CultureInfo.InvariantCulture, $"{folder}: {manifest.Plan.Coverage.Count} samples, {manifest.Positions / 1e6:0.00}M positions, {manifest.Bytes / 1e6:0.0} MB, {manifest.BytesPerPosition:0.00} bytes a position, {manifest.Teacher.PassSeconds:0} s ({manifest.Positions / Math.Max(manifest.Teacher.PassSeconds ?? 0, 1e-9):0} positions/s)"));
-        console.Line(string.Create(CultureInfo.InvariantCulture, $"tokens: easy up to {buckets.TokenBounds[0]:0.000} nats, medium up to {buckets.TokenBounds[1]:0.000}; samples: {buckets.SequenceBounds[0]:0.000} and {buckets.SequenceBounds[1]:0.000}"));
+        console.Line(
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"{folder}: {manifest.Plan.Coverage.Count} samples, {manifest.Positions / 1e6:0.00}M positions, {manifest.Bytes / 1e6:0.0} MB, {manifest.BytesPerPosition:0.00} bytes a position, {manifest.Teacher.PassSeconds:0} s ({manifest.Positions / Math.Max(manifest.Teacher.PassSeconds ?? 0, 1e-9):0} positions/s)"
+            )
+        );
+        console.Line(
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"tokens: easy up to {buckets.TokenBounds[0]:0.000} nats, medium up to {buckets.TokenBounds[1]:0.000}; samples: {buckets.SequenceBounds[0]:0.000} and {buckets.SequenceBounds[1]:0.000}"
+            )
+        );
     }
 }

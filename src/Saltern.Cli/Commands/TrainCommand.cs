@@ -17,38 +17,95 @@ public static class TrainCommand
     /// <summary>The verb.</summary>
     public static Command Create()
     {
-        var recipe = CommonOptions.Recipe("RECIPE", "YAML recipe, or the name of one that ships (saltern recipe list).");
+        var recipe = CommonOptions.Recipe(
+            "RECIPE",
+            "YAML recipe, or the name of one that ships (saltern recipe list)."
+        );
         var output = new Option<string?>("--out") { Description = "Run folder; runs/<name> by default." };
         Option<string[]> set = CommonOptions.Set<RunConfig>();
-        var resume = new Option<bool>("--resume") { Description = "Go on from the newest whole checkpoint of the run folder." };
+        var resume = new Option<bool>("--resume")
+        {
+            Description = "Go on from the newest whole checkpoint of the run folder.",
+        };
         var device = new Option<string?>("--device") { Description = "Where to compute." };
         device.AcceptOnlyFromAmong("cpu", "cuda");
         Option<bool> verify = CommonOptions.Verify();
-        var command = new Verb(Name, "Train one model by a recipe.",
-            ["saltern train recipes/core-salt.yaml --set data.path=data/core training.steps=500", "saltern train recipes/core-salt.yaml --resume"])
-        { recipe, output, set, resume, device, verify };
-        command.SetAction(parsed => RankProcess.Run((rank, console, cancellation) =>
+        var command = new Verb(
+            Name,
+            "Train one model by a recipe.",
+            [
+                "saltern train recipes/core-salt.yaml --set data.path=data/core training.steps=500",
+                "saltern train recipes/core-salt.yaml --resume",
+            ]
+        )
         {
-            List<string> overrides = [.. parsed.GetValue(set)!];
-            if (parsed.GetValue(device) is string chosen)
-            {
-                overrides.Add("device=" + chosen);
-            }
+            recipe,
+            output,
+            set,
+            resume,
+            device,
+            verify,
+        };
+        command.SetAction(parsed =>
+            RankProcess.Run(
+                (rank, console, cancellation) =>
+                {
+                    List<string> overrides = [.. parsed.GetValue(set)!];
+                    if (parsed.GetValue(device) is string chosen)
+                    {
+                        overrides.Add("device=" + chosen);
+                    }
 
-            RunConfig config = RecipeReader.Read<RunConfig>(ShippedRecipe.Find(parsed.GetRequiredValue(recipe)), overrides);
-            string folder = parsed.GetValue(output) ?? Path.Combine("runs", config.Name);
-            return Run(rank, console, config, folder, parsed.GetValue(resume), parsed.GetValue(verify), [.. overrides.Select(RecipeOverride.Parse)], cancellation);
-        }));
+                    RunConfig config = RecipeReader.Read<RunConfig>(
+                        ShippedRecipe.Find(parsed.GetRequiredValue(recipe)),
+                        overrides
+                    );
+                    string folder = parsed.GetValue(output) ?? Path.Combine("runs", config.Name);
+                    return Run(
+                        rank,
+                        console,
+                        config,
+                        folder,
+                        parsed.GetValue(resume),
+                        parsed.GetValue(verify),
+                        [.. overrides.Select(RecipeOverride.Parse)],
+                        cancellation
+                    );
+                }
+            )
+        );
         return command;
     }
 
-    private static int Run(RankProcess rank, Output console, RunConfig config, string folder, bool resume, bool verify, IReadOnlyList<RecipeOverride> overrides, CancellationToken cancellation)
+    private static int Run(
+        RankProcess rank,
+        Output console,
+        RunConfig config,
+        string folder,
+        bool resume,
+        bool verify,
+        IReadOnlyList<RecipeOverride> overrides,
+        CancellationToken cancellation
+    )
     {
-        using NcclCommunicator? devices = rank.Ranks.Size > 1 && config.Device == ComputeDevice.Cuda ? rank.StartNccl() : null;
+        using NcclCommunicator? devices =
+            rank.Ranks.Size > 1 && config.Device == ComputeDevice.Cuda ? rank.StartNccl() : null;
         EngineSetup engine = EngineSetup.Prepare(rank);
         using var status = new StatusLine(console);
         var progress = new TrainingProgress(status);
-        var options = new TrainingRunOptions { DefaultThreads = engine.Threads, Resume = resume, VerifyData = verify, Overrides = overrides, Log = status.Keep, Loading = WeightsLine.On(status, "loading"), MatmulPeak = EngineSetup.KnownPeak, Sinks = [progress], OnStep = progress.Step, Ranks = devices ?? rank.Ranks };
+        var options = new TrainingRunOptions
+        {
+            DefaultThreads = engine.Threads,
+            Resume = resume,
+            VerifyData = verify,
+            Overrides = overrides,
+            Log = status.Keep,
+            Loading = WeightsLine.On(status, "loading"),
+            MatmulPeak = EngineSetup.KnownPeak,
+            Sinks = [progress],
+            OnStep = progress.Step,
+            Ranks = devices ?? rank.Ranks,
+        };
         using TrainingRun run = TrainingRun.Open(config, folder, options);
         console.Line("runtime: " + engine.Description);
         if (rank.Description is string ranks)
@@ -80,8 +137,18 @@ public static class TrainCommand
         }
 
         RunResult result = run.Finish();
-        status.Keep(string.Create(CultureInfo.InvariantCulture, $"{folder}: {result.Steps} steps, {result.Seconds:0} s in steps, final loss {result.Final!.Loss:0.0000} nats per token, {result.Final.BitsPerByte:0.0000} bits per byte, accuracy {result.Final.Accuracy:0.0000}"));
-        status.Keep(string.Create(CultureInfo.InvariantCulture, $"apart from the steps: evaluation {run.State.EvaluationSeconds:0.0} s, checkpoints {run.State.CheckpointSeconds:0.0} s, logging {run.State.LoggingSeconds:0.00} s"));
+        status.Keep(
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"{folder}: {result.Steps} steps, {result.Seconds:0} s in steps, final loss {result.Final!.Loss:0.0000} nats per token, {result.Final.BitsPerByte:0.0000} bits per byte, accuracy {result.Final.Accuracy:0.0000}"
+            )
+        );
+        status.Keep(
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"apart from the steps: evaluation {run.State.EvaluationSeconds:0.0} s, checkpoints {run.State.CheckpointSeconds:0.0} s, logging {run.State.LoggingSeconds:0.00} s"
+            )
+        );
         return ExitCode.Done;
     }
 }

@@ -15,23 +15,58 @@ public static class WatchCommand
     /// <summary>The verb.</summary>
     public static Command Create()
     {
-        var runs = new Argument<string[]>("RUN") { Description = "Run folders, or folders that hold run folders, such as a study's.", Arity = ArgumentArity.OneOrMore };
+        var runs = new Argument<string[]>("RUN")
+        {
+            Description = "Run folders, or folders that hold run folders, such as a study's.",
+            Arity = ArgumentArity.OneOrMore,
+        };
         // The number again, not the constant: reading that would load the web parts for every verb's parser.
-        var port = new Option<int>("--port") { Description = "Port to listen on; 0 takes any free one.", DefaultValueFactory = _ => 5077 };
-        var host = new Option<string>("--host") { Description = "IP address to listen on. Any other than loopback gets a token, which the printed address contains.", DefaultValueFactory = _ => "127.0.0.1" };
-        var command = new Verb("watch", "Show runs in the browser, live or finished; reads only their folders.",
-            ["saltern watch runs/core-baseline runs/core-salt"])
-        { runs, port, host };
-        command.SetAction(parsed => CommandRunner.Run(json: false, (console, interrupted) =>
-            Serve(parsed.GetValue(runs)!, parsed.GetValue(host)!, parsed.GetValue(port), console, interrupted).GetAwaiter().GetResult()));
+        var port = new Option<int>("--port")
+        {
+            Description = "Port to listen on; 0 takes any free one.",
+            DefaultValueFactory = _ => 5077,
+        };
+        var host = new Option<string>("--host")
+        {
+            Description =
+                "IP address to listen on. Any other than loopback gets a token, which the printed address contains.",
+            DefaultValueFactory = _ => "127.0.0.1",
+        };
+        var command = new Verb(
+            "watch",
+            "Show runs in the browser, live or finished; reads only their folders.",
+            ["saltern watch runs/core-baseline runs/core-salt"]
+        )
+        {
+            runs,
+            port,
+            host,
+        };
+        command.SetAction(parsed =>
+            CommandRunner.Run(
+                json: false,
+                (console, interrupted) =>
+                    Serve(parsed.GetValue(runs)!, parsed.GetValue(host)!, parsed.GetValue(port), console, interrupted)
+                        .GetAwaiter()
+                        .GetResult()
+            )
+        );
         return command;
     }
 
-    private static async Task<int> Serve(string[] paths, string host, int port, Output console, CancellationToken interrupted)
+    private static async Task<int> Serve(
+        string[] paths,
+        string host,
+        int port,
+        Output console,
+        CancellationToken interrupted
+    )
     {
         if (!IPAddress.TryParse(host == "localhost" ? "127.0.0.1" : host, out IPAddress? address))
         {
-            throw new ConfigurationException($"--host = {host} is no IP address. Use 127.0.0.1 for this machine alone, or 0.0.0.0 for every address it has.");
+            throw new ConfigurationException(
+                $"--host = {host} is no IP address. Use 127.0.0.1 for this machine alone, or 0.0.0.0 for every address it has."
+            );
         }
 
         if (port is < 0 or > IPEndPoint.MaxPort)
@@ -54,15 +89,21 @@ public static class WatchCommand
         }
         catch (Exception e) when (e is IOException or SocketException)
         {
-            throw new ConfigurationException($"Cannot listen on {address}, port {port}: {e.Message} Choose another with --port, or --port 0 for any free one.");
+            throw new ConfigurationException(
+                $"Cannot listen on {address}, port {port}: {e.Message} Choose another with --port, or --port 0 for any free one."
+            );
         }
 
         await using (server)
         {
-            console.Line($"watching {options.Runs.Count} {(options.Runs.Count == 1 ? "run" : "runs")}: {server.Address}");
+            console.Line(
+                $"watching {options.Runs.Count} {(options.Runs.Count == 1 ? "run" : "runs")}: {server.Address}"
+            );
             if (isOpen)
             {
-                console.Line("Whoever has this address may look. It travels unencrypted; between sites use an SSH tunnel to 127.0.0.1 instead.");
+                console.Line(
+                    "Whoever has this address may look. It travels unencrypted; between sites use an SSH tunnel to 127.0.0.1 instead."
+                );
             }
 
             console.Line("Ctrl-C ends.");

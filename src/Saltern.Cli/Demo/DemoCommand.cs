@@ -10,25 +10,60 @@ public static class DemoCommand
     /// <summary>The verb.</summary>
     public static Command Create()
     {
-        var minutes = new Option<double>("--minutes") { Description = "Minutes it is planned for on two quiet cores; decides sizes and steps.", DefaultValueFactory = _ => 5 };
-        var text = new Option<string[]>("--text") { Description = "Your own text: files, folders or globs; the .NET reference documentation by default.", DefaultValueFactory = _ => [], AllowMultipleArgumentsPerToken = true };
-        var seed = new Option<int>("--seed") { Description = "Decides initial weights and order of samples.", DefaultValueFactory = _ => 1 };
-        var output = new Option<string?>("--out") { Description = "Folder for everything that is made; runs/demo, or the next free runs/demo-N, by default." };
-        Option<bool> json = CommonOptions.Json();
-        var command = new Verb("demo", "Train a teacher, then a student with and without it side by side, and say what it saved.",
-            ["saltern demo", "saltern demo --minutes 10 --text notes/ --out runs/notes"])
-        { minutes, text, seed, output, json };
-        command.SetAction(parsed => CommandRunner.Run(parsed.GetValue(json), (console, cancellation) =>
+        var minutes = new Option<double>("--minutes")
         {
-            DemoPlan plan = DemoPlan.ForMinutes(parsed.GetValue(minutes));
-            string folder = parsed.GetValue(output) ?? NextFree(Path.Combine("runs", "demo"));
-            if (Directory.Exists(folder) && Directory.EnumerateFileSystemEntries(folder).Any())
-            {
-                throw new ConfigurationException($"--out = {folder} already holds something. Choose another folder.");
-            }
+            Description = "Minutes it is planned for on two quiet cores; decides sizes and steps.",
+            DefaultValueFactory = _ => 5,
+        };
+        var text = new Option<string[]>("--text")
+        {
+            Description = "Your own text: files, folders or globs; the .NET reference documentation by default.",
+            DefaultValueFactory = _ => [],
+            AllowMultipleArgumentsPerToken = true,
+        };
+        var seed = new Option<int>("--seed")
+        {
+            Description = "Decides initial weights and order of samples.",
+            DefaultValueFactory = _ => 1,
+        };
+        var output = new Option<string?>("--out")
+        {
+            Description = "Folder for everything that is made; runs/demo, or the next free runs/demo-N, by default.",
+        };
+        Option<bool> json = CommonOptions.Json();
+        var command = new Verb(
+            "demo",
+            "Train a teacher, then a student with and without it side by side, and say what it saved.",
+            ["saltern demo", "saltern demo --minutes 10 --text notes/ --out runs/notes"]
+        )
+        {
+            minutes,
+            text,
+            seed,
+            output,
+            json,
+        };
+        command.SetAction(parsed =>
+            CommandRunner.Run(
+                parsed.GetValue(json),
+                (console, cancellation) =>
+                {
+                    DemoPlan plan = DemoPlan.ForMinutes(parsed.GetValue(minutes));
+                    string folder = parsed.GetValue(output) ?? NextFree(Path.Combine("runs", "demo"));
+                    if (Directory.Exists(folder) && Directory.EnumerateFileSystemEntries(folder).Any())
+                    {
+                        throw new ConfigurationException(
+                            $"--out = {folder} already holds something. Choose another folder."
+                        );
+                    }
 
-            return new DemoRun(console, plan, folder, parsed.GetValue(seed)).Run(parsed.GetValue(text)!, cancellation);
-        }));
+                    return new DemoRun(console, plan, folder, parsed.GetValue(seed)).Run(
+                        parsed.GetValue(text)!,
+                        cancellation
+                    );
+                }
+            )
+        );
         return command;
     }
 

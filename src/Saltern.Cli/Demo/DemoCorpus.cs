@@ -37,8 +37,14 @@ public sealed record DemoCorpus(string Description, IReadOnlyList<TextDocument> 
 
         string? root = DotNetReferenceText.FindSdkRoot(Environment.GetEnvironmentVariable("DOTNET_ROOT"));
         return root is not null
-            ? new DemoCorpus("the .NET reference documentation that came with the SDK", DotNetReferenceText.Read(root, cancellation))
-            : new DemoCorpus("generated text, because no .NET SDK with its reference documentation was found: the verdict shows the method, not real language", [.. GeneratedText.Generate(1, GeneratedBytes)]);
+            ? new DemoCorpus(
+                "the .NET reference documentation that came with the SDK",
+                DotNetReferenceText.Read(root, cancellation)
+            )
+            : new DemoCorpus(
+                "generated text, because no .NET SDK with its reference documentation was found: the verdict shows the method, not real language",
+                [.. GeneratedText.Generate(1, GeneratedBytes)]
+            );
     }
 
     /// <summary>Refuses what no model can be trained on.</summary>
@@ -47,7 +53,9 @@ public sealed record DemoCorpus(string Description, IReadOnlyList<TextDocument> 
     {
         if (Bytes < fewestBytes)
         {
-            throw new DataFormatException($"The text has {Bytes:N0} bytes; the demonstration needs at least {fewestBytes:N0}. Add more with --text, or leave --text out for the embedded default.");
+            throw new DataFormatException(
+                $"The text has {Bytes:N0} bytes; the demonstration needs at least {fewestBytes:N0}. Add more with --text, or leave --text out for the embedded default."
+            );
         }
     }
 }

@@ -12,7 +12,8 @@ namespace Saltern.Cli.Demo;
 public sealed record DemoPlan
 {
     /// <summary>Shortest and longest demonstration, minutes.</summary>
-    public const double ShortestMinutes = 1, LongestMinutes = 600;
+    public const double ShortestMinutes = 1,
+        LongestMinutes = 600;
 
     // What two quiet cores of the reference machine (Zen 3, AVX2) do end to end at these sizes, with the teacher's and the evaluations' share;
     // only the planned number of steps depends on it, never a result.
@@ -32,7 +33,13 @@ public sealed record DemoPlan
 
     private DemoPlan(double minutes, string student, string teacher, int vocabulary, int sequenceLength)
     {
-        (Minutes, StudentPreset, TeacherPreset, Vocabulary, SequenceLength) = (minutes, student, teacher, vocabulary, sequenceLength);
+        (Minutes, StudentPreset, TeacherPreset, Vocabulary, SequenceLength) = (
+            minutes,
+            student,
+            teacher,
+            vocabulary,
+            sequenceLength
+        );
         double tokens = BatchSequences * SequenceLength;
         double studentStep = tokens * ModelFlops.TrainingPerToken(Shape(student), sequenceLength);
         double teacherForward = tokens * ModelFlops.ForwardPerToken(Shape(teacher), sequenceLength);
@@ -73,12 +80,15 @@ public sealed record DemoPlan
 
     /// <summary>The plan for a number of minutes.</summary>
     /// <exception cref="ConfigurationException">The minutes are out of range.</exception>
-    public static DemoPlan ForMinutes(double minutes) => minutes switch
-    {
-        >= ShortestMinutes and < 20 => new DemoPlan(minutes, "1m", "0.3m", 2_048, 128),
-        >= 20 and <= LongestMinutes => new DemoPlan(minutes, "3.5m", "1.3m", 4_096, 256),
-        _ => throw new ConfigurationException($"--minutes = {minutes} is outside [{ShortestMinutes}, {LongestMinutes}]."),
-    };
+    public static DemoPlan ForMinutes(double minutes) =>
+        minutes switch
+        {
+            >= ShortestMinutes and < 20 => new DemoPlan(minutes, "1m", "0.3m", 2_048, 128),
+            >= 20 and <= LongestMinutes => new DemoPlan(minutes, "3.5m", "1.3m", 4_096, 256),
+            _ => throw new ConfigurationException(
+                $"--minutes = {minutes} is outside [{ShortestMinutes}, {LongestMinutes}]."
+            ),
+        };
 
     /// <summary>Recipe of the teacher: plain training of the small shape, on another order of the samples than the students'.</summary>
     public RunConfig Teacher(string dataFolder, int seed) => Run("teacher", dataFolder, seed + 1_000, TeacherPreset);
@@ -87,30 +97,32 @@ public sealed record DemoPlan
     public RunConfig Baseline(string dataFolder, int seed) => Run("baseline", dataFolder, seed, StudentPreset);
 
     /// <summary>Recipe of SALT: the same student, same weights, same batches, with the teacher in stage 1.</summary>
-    public RunConfig Salt(string dataFolder, string teacherFolder, int seed) => Run("salt", dataFolder, seed, StudentPreset) with
-    {
-        Teacher = new TeacherConfig { Path = teacherFolder, Temperature = 1.0 },
-        Distillation = new DistillationConfig { Weight = 0.667, Transition = TransitionKind.Auto },
-    };
-
-    private RunConfig Run(string name, string dataFolder, int seed, string preset) => new()
-    {
-        Name = name,
-        Seed = seed,
-        Data = new DataConfig { Path = dataFolder, SequenceLength = SequenceLength },
-        Model = new TransformerConfig { Preset = preset },
-        Optimizer = new OptimizerConfig { LearningRate = LearningRate },
-        Schedule = new ScheduleConfig { WarmupSteps = Math.Min(60, Steps / 10), FinalShare = 0.1 },
-        Training = new TrainingConfig
+    public RunConfig Salt(string dataFolder, string teacherFolder, int seed) =>
+        Run("salt", dataFolder, seed, StudentPreset) with
         {
-            Steps = Steps,
-            BatchSequences = BatchSequences,
-            EvaluateEvery = EvaluateEvery,
-            CheckpointEvery = Steps,
-            EvaluationTokens = 16_384,
-            FinalEvaluationTokens = 65_536,
-        },
-    };
+            Teacher = new TeacherConfig { Path = teacherFolder, Temperature = 1.0 },
+            Distillation = new DistillationConfig { Weight = 0.667, Transition = TransitionKind.Auto },
+        };
+
+    private RunConfig Run(string name, string dataFolder, int seed, string preset) =>
+        new()
+        {
+            Name = name,
+            Seed = seed,
+            Data = new DataConfig { Path = dataFolder, SequenceLength = SequenceLength },
+            Model = new TransformerConfig { Preset = preset },
+            Optimizer = new OptimizerConfig { LearningRate = LearningRate },
+            Schedule = new ScheduleConfig { WarmupSteps = Math.Min(60, Steps / 10), FinalShare = 0.1 },
+            Training = new TrainingConfig
+            {
+                Steps = Steps,
+                BatchSequences = BatchSequences,
+                EvaluateEvery = EvaluateEvery,
+                CheckpointEvery = Steps,
+                EvaluationTokens = 16_384,
+                FinalEvaluationTokens = 65_536,
+            },
+        };
 
     private TransformerConfig Shape(string preset) => ModelPresets.Get(preset).Resolve(Vocabulary, SequenceLength);
 }

@@ -17,7 +17,8 @@ public sealed class DemoProgress
     private readonly bool _chart;
 
     /// <summary>Shows two runs of some steps.</summary>
-    public DemoProgress(Output output, StatusLine status, int steps) => (_status, _steps, _chart) = (status, steps, output.IsInteractive);
+    public DemoProgress(Output output, StatusLine status, int steps) =>
+        (_status, _steps, _chart) = (status, steps, output.IsInteractive);
 
     /// <summary>Takes BASELINE's figures.</summary>
     public IMetricsSink Baseline => new Sink(this, _baseline);
@@ -26,9 +27,13 @@ public sealed class DemoProgress
     public IMetricsSink Salt => new Sink(this, _salt);
 
     /// <summary>Takes a step of either.</summary>
-    public void Step(StepReport report) => _status.Show(() => $"{Duration.Bar(report.Step / (double)_steps)} students: step {report.Step}/{_steps}, {TimeLeft(report.Step)} left");
+    public void Step(StepReport report) =>
+        _status.Show(() =>
+            $"{Duration.Bar(report.Step / (double)_steps)} students: step {report.Step}/{_steps}, {TimeLeft(report.Step)} left"
+        );
 
-    private string TimeLeft(int step) => Duration.Text(Stopwatch.GetElapsedTime(_start).TotalSeconds / step * (_steps - step));
+    private string TimeLeft(int step) =>
+        Duration.Text(Stopwatch.GetElapsedTime(_start).TotalSeconds / step * (_steps - step));
 
     private void Take(SortedDictionary<int, double> curve, MetricsLine line)
     {
@@ -43,10 +48,25 @@ public sealed class DemoProgress
             return;
         }
 
-        _status.Keep(string.Create(CultureInfo.InvariantCulture, $"step {line.Step,5}  validation loss  BASELINE {baseline:0.0000}  SALT {salt:0.0000}  difference {salt - baseline:+0.0000;-0.0000}  {TimeLeft(line.Step)} left"));
+        _status.Keep(
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"step {line.Step, 5}  validation loss  BASELINE {baseline:0.0000}  SALT {salt:0.0000}  difference {salt - baseline:+0.0000;-0.0000}  {TimeLeft(line.Step)} left"
+            )
+        );
         if (_chart && _baseline.Count % 5 == 0)
         {
-            _status.Keep(TextChart.Draw([('o', [.. _baseline.Select(p => (p.Key, p.Value))]), ('*', [.. _salt.Select(p => (p.Key, p.Value))])], _steps, 64, 10) + "   o BASELINE  * SALT");
+            _status.Keep(
+                TextChart.Draw(
+                    [
+                        ('o', [.. _baseline.Select(p => (p.Key, p.Value))]),
+                        ('*', [.. _salt.Select(p => (p.Key, p.Value))]),
+                    ],
+                    _steps,
+                    64,
+                    10
+                ) + "   o BASELINE  * SALT"
+            );
         }
     }
 
@@ -54,8 +74,6 @@ public sealed class DemoProgress
     {
         public void Write(MetricsLine line) => owner.Take(curve, line);
 
-        public void Dispose()
-        {
-        }
+        public void Dispose() { }
     }
 }

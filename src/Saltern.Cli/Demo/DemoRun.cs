@@ -33,7 +33,8 @@ public sealed class DemoRun
     private int? _threads;
 
     /// <summary>Prepares a demonstration in a new folder.</summary>
-    public DemoRun(Output console, DemoPlan plan, string folder, int seed) => (_console, _plan, _folder, _seed) = (console, plan, folder, seed);
+    public DemoRun(Output console, DemoPlan plan, string folder, int seed) =>
+        (_console, _plan, _folder, _seed) = (console, plan, folder, seed);
 
     /// <summary>Runs it.</summary>
     /// <param name="textPaths">The user's own text; empty for the default.</param>
@@ -70,9 +71,22 @@ public sealed class DemoRun
         DemoCorpus corpus = DemoCorpus.Read(textPaths, cancellation);
         corpus.Check(FewestBytes);
         Say($"text: {corpus.Description}: {corpus.Documents.Count:N0} documents, {corpus.Bytes / 1e6:0.0} MB");
-        BpeTokenizer tokenizer = BpeTrainer.Train(corpus.Documents.Select(document => document.Text), new BpeTrainerOptions { VocabularySize = _plan.Vocabulary }, progress: null, cancellation);
+        BpeTokenizer tokenizer = BpeTrainer.Train(
+            corpus.Documents.Select(document => document.Text),
+            new BpeTrainerOptions { VocabularySize = _plan.Vocabulary },
+            progress: null,
+            cancellation
+        );
         string data = Path.Combine(_folder, "data");
-        PrepareSummary summary = DatasetBuilder.Build(corpus.Documents, valid: null, tokenizer, data, new DatasetBuilderOptions { ValidPercent = corpus.ValidPercent(65_536) }, progress: null, cancellation);
+        PrepareSummary summary = DatasetBuilder.Build(
+            corpus.Documents,
+            valid: null,
+            tokenizer,
+            data,
+            new DatasetBuilderOptions { ValidPercent = corpus.ValidPercent(65_536) },
+            progress: null,
+            cancellation
+        );
         PrepareCommand.Report(_console, summary, data);
         return data;
     }
@@ -82,11 +96,24 @@ public sealed class DemoRun
         RunConfig config = _plan.Teacher(data, _seed);
         using var status = new StatusLine(_console);
         var progress = new TrainingProgress(status);
-        using TrainingRun run = TrainingRun.Open(config, folder, new TrainingRunOptions { DefaultThreads = _threads, Log = status.Keep, OnStep = progress.Step, MatmulPeak = peak });
+        using TrainingRun run = TrainingRun.Open(
+            config,
+            folder,
+            new TrainingRunOptions
+            {
+                DefaultThreads = _threads,
+                Log = status.Keep,
+                OnStep = progress.Step,
+                MatmulPeak = peak,
+            }
+        );
         Say("teacher:");
         Describe(run);
         progress.Start(0, config.Training.Steps);
-        while (run.State.Step < config.Training.Steps && (Elapsed < _plan.TeacherLimit || run.State.Step < FewestTeacherSteps))
+        while (
+            run.State.Step < config.Training.Steps
+            && (Elapsed < _plan.TeacherLimit || run.State.Step < FewestTeacherSteps)
+        )
         {
             if (run.Continue(run.State.Step + StepsPerTurn, cancellation) == RunStatus.Interrupted)
             {
@@ -97,11 +124,18 @@ public sealed class DemoRun
         bool truncated = run.State.Step < config.Training.Steps;
         if (truncated)
         {
-            status.Keep($"  This machine is slow or busy: the teacher ends after step {run.State.Step} of {config.Training.Steps}.");
+            status.Keep(
+                $"  This machine is slow or busy: the teacher ends after step {run.State.Step} of {config.Training.Steps}."
+            );
         }
 
         RunResult result = run.Finish(truncated);
-        status.Keep(string.Create(CultureInfo.InvariantCulture, $"  final loss {result.Final!.Loss:0.0000} after {result.Seconds:0} s"));
+        status.Keep(
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"  final loss {result.Final!.Loss:0.0000} after {result.Seconds:0} s"
+            )
+        );
         return true;
     }
 
@@ -110,9 +144,31 @@ public sealed class DemoRun
     {
         using var status = new StatusLine(_console);
         var progress = new DemoProgress(_console, status, _plan.Steps);
-        var options = new TrainingRunOptions { DefaultThreads = _threads, Log = status.Keep, OnStep = progress.Step, MatmulPeak = peak };
-        using TrainingRun baseline = TrainingRun.Open(_plan.Baseline(data, _seed), Path.Combine(_folder, "baseline"), options with { Sinks = [progress.Baseline], InterleavedWith = ["salt"] });
-        using TrainingRun salt = TrainingRun.Open(_plan.Salt(data, teacherFolder, _seed), Path.Combine(_folder, "salt"), options with { Sinks = [progress.Salt], InterleavedWith = ["baseline"] });
+        var options = new TrainingRunOptions
+        {
+            DefaultThreads = _threads,
+            Log = status.Keep,
+            OnStep = progress.Step,
+            MatmulPeak = peak,
+        };
+        using TrainingRun baseline = TrainingRun.Open(
+            _plan.Baseline(data, _seed),
+            Path.Combine(_folder, "baseline"),
+            options with
+            {
+                Sinks = [progress.Baseline],
+                InterleavedWith = ["salt"],
+            }
+        );
+        using TrainingRun salt = TrainingRun.Open(
+            _plan.Salt(data, teacherFolder, _seed),
+            Path.Combine(_folder, "salt"),
+            options with
+            {
+                Sinks = [progress.Salt],
+                InterleavedWith = ["baseline"],
+            }
+        );
         Say("students, in turns of a few steps, from the same weights over the same batches:");
         Describe(salt);
         bool baselineFirst = true;
@@ -128,7 +184,9 @@ public sealed class DemoRun
         bool truncated = baseline.State.Step < _plan.Steps;
         if (truncated)
         {
-            status.Keep($"Ended early after step {baseline.State.Step} of {_plan.Steps}, both students at the same step.");
+            status.Keep(
+                $"Ended early after step {baseline.State.Step} of {_plan.Steps}, both students at the same step."
+            );
         }
 
         if (baseline.State.Step == 0)
@@ -143,7 +201,8 @@ public sealed class DemoRun
 
     private void Conclude()
     {
-        RunRecord baseline = RunRecord.Load(Path.Combine(_folder, "baseline")), salt = RunRecord.Load(Path.Combine(_folder, "salt"));
+        RunRecord baseline = RunRecord.Load(Path.Combine(_folder, "baseline")),
+            salt = RunRecord.Load(Path.Combine(_folder, "salt"));
         Verdict verdict = Verdict.Compute([baseline], [salt]);
         string report = Path.Combine(_folder, "report.html");
         ReportPage.Write(report, verdict, [baseline], [salt]);
@@ -178,5 +237,6 @@ public sealed class DemoRun
 
     private void Say(string text) => _console.Line($"[{Duration.Text(Elapsed.TotalSeconds)}] {text}");
 
-    private static string OneLine(string text) => string.Join(' ', text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+    private static string OneLine(string text) =>
+        string.Join(' ', text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
 }

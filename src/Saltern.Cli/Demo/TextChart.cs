@@ -11,7 +11,12 @@ public static class TextChart
     /// <param name="lastStep">Right edge.</param>
     /// <param name="width">Columns of the plot.</param>
     /// <param name="height">Rows of the plot.</param>
-    public static string Draw(IReadOnlyList<(char Mark, IReadOnlyList<(int Step, double Value)> Points)> curves, int lastStep, int width, int height)
+    public static string Draw(
+        IReadOnlyList<(char Mark, IReadOnlyList<(int Step, double Value)> Points)> curves,
+        int lastStep,
+        int width,
+        int height
+    )
     {
         double[] values = [.. curves.SelectMany(curve => curve.Points).Select(point => point.Value).Order()];
         if (values.Length == 0)
@@ -20,7 +25,8 @@ public static class TextChart
         }
 
         // The first evaluation stands far above the rest; the top is cut so that the curves can be told apart.
-        double low = values[0], high = Math.Max(values[Math.Min(values.Length - 1, (int)(values.Length * 0.9))], low + 0.05);
+        double low = values[0],
+            high = Math.Max(values[Math.Min(values.Length - 1, (int)(values.Length * 0.9))], low + 0.05);
         char[][] grid = [.. Enumerable.Range(0, height).Select(_ => Enumerable.Repeat(' ', width).ToArray())];
         foreach ((char mark, IReadOnlyList<(int Step, double Value)> points) in curves)
         {
@@ -36,10 +42,16 @@ public static class TextChart
         for (int row = 0; row < height; row++)
         {
             double at = high - ((high - low) * row / (height - 1));
-            text.Append(CultureInfo.InvariantCulture, $"{at,7:0.000} |").Append(grid[row]).Append('\n');
+            text.Append(CultureInfo.InvariantCulture, $"{at, 7:0.000} |").Append(grid[row]).Append('\n');
         }
 
         string last = lastStep.ToString(CultureInfo.InvariantCulture);
-        return text.Append("        +").Append('-', width).Append('\n').Append("         0").Append(' ', Math.Max(1, width - 1 - last.Length)).Append(last).ToString();
+        return text.Append("        +")
+            .Append('-', width)
+            .Append('\n')
+            .Append("         0")
+            .Append(' ', Math.Max(1, width - 1 - last.Length))
+            .Append(last)
+            .ToString();
     }
 }

@@ -52,7 +52,9 @@ public static class CommandRunner
         catch (Exception e)
         {
             // Not the user's mistake: everything a report needs, and an exit code instead of an abort.
-            Console.Error.WriteLine($"This is a defect in Saltern. Please report it with these lines:{Environment.NewLine}{e}");
+            Console.Error.WriteLine(
+                $"This is a defect in Saltern. Please report it with these lines:{Environment.NewLine}{e}"
+            );
             return ExitCode.Failed;
         }
     }

@@ -12,7 +12,10 @@ public static class Duration
     {
         var span = TimeSpan.FromSeconds(Math.Min(Math.Max(seconds, 0), TimeSpan.MaxValue.TotalSeconds / 2));
         return span.TotalHours >= 1
-            ? string.Create(CultureInfo.InvariantCulture, $"{(long)span.TotalHours}:{span.Minutes:00}:{span.Seconds:00}")
+            ? string.Create(
+                CultureInfo.InvariantCulture,
+                $"{(long)span.TotalHours}:{span.Minutes:00}:{span.Seconds:00}"
+            )
             : string.Create(CultureInfo.InvariantCulture, $"{span.Minutes}:{span.Seconds:00}");
     }
 

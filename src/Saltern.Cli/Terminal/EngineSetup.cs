@@ -16,12 +16,18 @@ public sealed record EngineSetup(int Threads, string Description)
 
     /// <summary>Speed of matrix products that the user says is this machine's, FLOP/s; null where each start is to measure it, which takes two seconds of a slow core.</summary>
     /// <exception cref="ConfigurationException">It is no positive number.</exception>
-    public static double? KnownPeak => Environment.GetEnvironmentVariable(PeakVariable) switch
-    {
-        null or "" => null,
-        string text when double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double speed) && speed > 0 && double.IsFinite(speed) => speed * 1e9,
-        string text => throw new ConfigurationException($"{PeakVariable} = {text} is no speed. Give GFLOP/s, such as 50, or unset it to have it measured."),
-    };
+    public static double? KnownPeak =>
+        Environment.GetEnvironmentVariable(PeakVariable) switch
+        {
+            null or "" => null,
+            string text
+                when double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double speed)
+                    && speed > 0
+                    && double.IsFinite(speed) => speed * 1e9,
+            string text => throw new ConfigurationException(
+                $"{PeakVariable} = {text} is no speed. Give GFLOP/s, such as 50, or unset it to have it measured."
+            ),
+        };
 
     /// <summary>Sets up the C runtime, threads and products unless the user has.</summary>
     /// <exception cref="ConfigurationException">There is no libtorch.</exception>
@@ -29,11 +35,23 @@ public sealed record EngineSetup(int Threads, string Description)
     public static EngineSetup Prepare(RankProcess? rank = null)
     {
         RankCores? cores = rank?.Cores;
-        bool userTuned = NativeRuntime.AllocatorVariables.Any(name => Environment.GetEnvironmentVariable(name) is not null);
+        bool userTuned = NativeRuntime.AllocatorVariables.Any(name =>
+            Environment.GetEnvironmentVariable(name) is not null
+        );
         string runtime = NativeRuntime.Configure(tuneAllocator: !userTuned);
-        string? variable = ThreadVariables.FirstOrDefault(name => int.TryParse(Environment.GetEnvironmentVariable(name), CultureInfo.InvariantCulture, out int count) && count > 0);
-        int threads = variable is null ? cores?.Threads ?? FreeCores.Count() : int.Parse(Environment.GetEnvironmentVariable(variable)!, CultureInfo.InvariantCulture);
-        string why = variable ?? string.Create(CultureInfo.InvariantCulture, $"{(cores is null ? "free" : "this rank's")} of {Environment.ProcessorCount} cores");
+        string? variable = ThreadVariables.FirstOrDefault(name =>
+            int.TryParse(Environment.GetEnvironmentVariable(name), CultureInfo.InvariantCulture, out int count)
+            && count > 0
+        );
+        int threads = variable is null
+            ? cores?.Threads ?? FreeCores.Count()
+            : int.Parse(Environment.GetEnvironmentVariable(variable)!, CultureInfo.InvariantCulture);
+        string why =
+            variable
+            ?? string.Create(
+                CultureInfo.InvariantCulture,
+                $"{(cores is null ? "free" : "this rank's")} of {Environment.ProcessorCount} cores"
+            );
         try
         {
             TorchSharp.torch.set_num_threads(threads);
@@ -42,11 +60,16 @@ public sealed record EngineSetup(int Threads, string Description)
         {
             // TorchSharp's own message speaks to programmers who forgot a package.
             throw new ConfigurationException(
-                "libtorch is not found. This build brings none (SalternLibtorch=none): set LD_LIBRARY_PATH to the folder 'lib' of a PyTorch installation, as docs/cuda.md says. A build with libtorch for the CPU needs nothing: dotnet build -c Release.");
+                "libtorch is not found. This build brings none (SalternLibtorch=none): set LD_LIBRARY_PATH to the folder 'lib' of a PyTorch installation, as docs/cuda.md says. A build with libtorch for the CPU needs nothing: dotnet build -c Release."
+            );
         }
 
-        ProductLibrary fastest = MatrixProduct.Fastest(), first = rank is null ? fastest : (ProductLibrary)rank.Ranks.FromFirst((double)fastest);
+        ProductLibrary fastest = MatrixProduct.Fastest(),
+            first = rank is null ? fastest : (ProductLibrary)rank.Ranks.FromFirst((double)fastest);
         MatrixProduct.Use(MatrixProduct.OneDnnIsThere ? first : ProductLibrary.Blas);
-        return new EngineSetup(threads, $"{runtime}; {threads} threads ({why}); products: {(MatrixProduct.Library == ProductLibrary.OneDnn ? "oneDNN" : "MKL")}");
+        return new EngineSetup(
+            threads,
+            $"{runtime}; {threads} threads ({why}); products: {(MatrixProduct.Library == ProductLibrary.OneDnn ? "oneDNN" : "MKL")}"
+        );
     }
 }

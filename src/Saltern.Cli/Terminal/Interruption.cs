@@ -40,7 +40,10 @@ public sealed class Interruption : IDisposable
         }
 
         context.Cancel = true;
-        Console.Error.WriteLine("Ending as soon as the work at hand is safe; once more ends at once." + (_doing is null ? "" : " " + _doing()));
+        Console.Error.WriteLine(
+            "Ending as soon as the work at hand is safe; once more ends at once."
+                + (_doing is null ? "" : " " + _doing())
+        );
         _source.Cancel();
     }
 }

@@ -9,7 +9,9 @@ public sealed class Output
     {
         IsJson = json;
         Lines = json ? Console.Error : Console.Out;
-        IsInteractive = !(json ? Console.IsErrorRedirected : Console.IsOutputRedirected) && Environment.GetEnvironmentVariable("TERM") != "dumb";
+        IsInteractive =
+            !(json ? Console.IsErrorRedirected : Console.IsOutputRedirected)
+            && Environment.GetEnvironmentVariable("TERM") != "dumb";
     }
 
     private Output(TextWriter lines) => Lines = lines;

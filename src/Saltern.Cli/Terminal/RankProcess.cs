@@ -18,7 +18,10 @@ public sealed class RankProcess : IDisposable
 
     private RankProcess(LaunchedProcess launch)
     {
-        _mpi = launch.Size > 1 ? MpiCommunicator.Start(launch, Environment.GetEnvironmentVariable(MpiCommunicator.LibraryVariable)) : null;
+        _mpi =
+            launch.Size > 1
+                ? MpiCommunicator.Start(launch, Environment.GetEnvironmentVariable(MpiCommunicator.LibraryVariable))
+                : null;
         _watch = _mpi is { AllowsThreads: true } ? new RankWatch(_mpi, Console.Error.WriteLine) : null;
         Ranks = _mpi is null ? new SingleProcess() : _mpi;
         Cores = _mpi is null ? null : RankCores.Find(_mpi, launch);
@@ -34,7 +37,10 @@ public sealed class RankProcess : IDisposable
     public RankCores? Cores { get; }
 
     /// <summary>What joins the ranks, for the start of a log; null for a process that runs alone.</summary>
-    public string? Description => _mpi is null ? null : $"{Ranks.Size} ranks started by {Launch.LauncherName}; {_mpi.Description}; {Cores!.RanksHere} on this machine, {Cores.Threads} threads each{(_watch is null ? "; no watch for lost ranks, because this library allows one thread only" : "")}";
+    public string? Description =>
+        _mpi is null
+            ? null
+            : $"{Ranks.Size} ranks started by {Launch.LauncherName}; {_mpi.Description}; {Cores!.RanksHere} on this machine, {Cores.Threads} threads each{(_watch is null ? "; no watch for lost ranks, because this library allows one thread only" : "")}";
 
     /// <summary>Joins the ranks' GPUs over NCCL, one for each; before anything else touches a GPU.</summary>
     /// <exception cref="ConfigurationException">There is no NCCL, no driver, or no GPU for this rank.</exception>
@@ -44,7 +50,13 @@ public sealed class RankProcess : IDisposable
         if (Cores is not null)
         {
             // libtorch and NCCL then both find this rank's GPU as the first one.
-            NativeRuntime.SetVariable(NcclCommunicator.DevicesVariable, NcclCommunicator.DeviceOf(Environment.GetEnvironmentVariable(NcclCommunicator.DevicesVariable), Cores.IndexHere));
+            NativeRuntime.SetVariable(
+                NcclCommunicator.DevicesVariable,
+                NcclCommunicator.DeviceOf(
+                    Environment.GetEnvironmentVariable(NcclCommunicator.DevicesVariable),
+                    Cores.IndexHere
+                )
+            );
         }
 
         return NcclCommunicator.Start(Ranks, Environment.GetEnvironmentVariable(NcclCommunicator.LibraryVariable));
@@ -56,32 +68,41 @@ public sealed class RankProcess : IDisposable
     /// <returns>The exit code; where one rank fails, the launcher ends all of them.</returns>
     public static int Run(Func<RankProcess, Output, CancellationToken, int> work, bool json = false)
     {
-        bool speaks = Launch.Rank == 0, left = false;
+        bool speaks = Launch.Rank == 0,
+            left = false;
         RankProcess? rank = null;
-        int code = CommandRunner.Run(speaks ? new Output(json) : Output.Silent, (output, cancellation) =>
-        {
-            try
+        int code = CommandRunner.Run(
+            speaks ? new Output(json) : Output.Silent,
+            (output, cancellation) =>
             {
-                rank = new RankProcess(Launch);
-                return work(rank, output, cancellation);
-            }
-            catch (OperationCanceledException)
-            {
-                // Amid its work: the others may be anywhere, so it does not wait for them.
-                left = true;
-                throw;
-            }
-            catch (Exception) when (Launch.Size > 1)
-            {
-                if (!speaks)
+                try
                 {
-                    Thread.Sleep(PatienceForRankZero);
+                    rank = new RankProcess(Launch);
+                    return work(rank, output, cancellation);
                 }
+                catch (OperationCanceledException)
+                {
+                    // Amid its work: the others may be anywhere, so it does not wait for them.
+                    left = true;
+                    throw;
+                }
+                catch (Exception) when (Launch.Size > 1)
+                {
+                    if (!speaks)
+                    {
+                        Thread.Sleep(PatienceForRankZero);
+                    }
 
-                Console.Error.WriteLine($"rank {Launch.Rank} of {Launch.Size} on {Environment.MachineName} fails{(rank is null ? "" : " in " + rank.Ranks.Activity)}:");
-                throw;
-            }
-        }, Launch.Size == 1 ? null : () => $"Rank {Launch.Rank} of {Launch.Size} is in '{rank?.Ranks.Activity ?? "starting"}'.");
+                    Console.Error.WriteLine(
+                        $"rank {Launch.Rank} of {Launch.Size} on {Environment.MachineName} fails{(rank is null ? "" : " in " + rank.Ranks.Activity)}:"
+                    );
+                    throw;
+                }
+            },
+            Launch.Size == 1
+                ? null
+                : () => $"Rank {Launch.Rank} of {Launch.Size} is in '{rank?.Ranks.Activity ?? "starting"}'."
+        );
         if (!left && code is (ExitCode.Done or ExitCode.Interrupted))
         {
             rank?.Leave(code);

@@ -23,13 +23,19 @@ public sealed class TrainingProgress : IMetricsSink
     public void Start(int step, int steps) => (_start, _firstStep, _steps) = (Stopwatch.GetTimestamp(), step, steps);
 
     /// <summary>Takes a step.</summary>
-    public void Step(StepReport report) => _status.Show(() =>
-    {
-        double each = Stopwatch.GetElapsedTime(_start).TotalSeconds / Math.Max(1, report.Step - _firstStep);
-        string weight = report.Weights.TeacherRuns ? $" {(report.Alignment is null ? "ω" : "λ")} {report.Weights.Global:0.000}" : "";
-        string speed = _train?["perf/tokens_per_second"] is double tokens ? $" {tokens:0} tokens/s" : "";
-        return string.Create(CultureInfo.InvariantCulture, $"{Duration.Bar(report.Step / (double)_steps)} step {report.Step}/{_steps} loss {report.Sums.StudentNll / report.Sums.Positions:0.000}{weight}{speed}, {Duration.Text(each * (_steps - report.Step))} left");
-    });
+    public void Step(StepReport report) =>
+        _status.Show(() =>
+        {
+            double each = Stopwatch.GetElapsedTime(_start).TotalSeconds / Math.Max(1, report.Step - _firstStep);
+            string weight = report.Weights.TeacherRuns
+                ? $" {(report.Alignment is null ? "ω" : "λ")} {report.Weights.Global:0.000}"
+                : "";
+            string speed = _train?["perf/tokens_per_second"] is double tokens ? $" {tokens:0} tokens/s" : "";
+            return string.Create(
+                CultureInfo.InvariantCulture,
+                $"{Duration.Bar(report.Step / (double)_steps)} step {report.Step}/{_steps} loss {report.Sums.StudentNll / report.Sums.Positions:0.000}{weight}{speed}, {Duration.Text(each * (_steps - report.Step))} left"
+            );
+        });
 
     /// <inheritdoc/>
     public void Write(MetricsLine line)
@@ -40,14 +46,29 @@ public sealed class TrainingProgress : IMetricsSink
             return;
         }
 
-        string train = _train is null ? "" : string.Create(CultureInfo.InvariantCulture, $"  train {_train["train/student_nll"]:0.0000}  rate {_train["train/learning_rate"]:0.00000}  {_train["perf/tokens_per_second"]:0} tokens/s  {_train["perf/mfu"] * 100:0} % of peak");
-        string teacher = _train?["train/alignment_distance"] is double distance ? string.Create(CultureInfo.InvariantCulture, $"  alignment {distance:0.0000}  λ {_train["train/weight"]:0.000}")
-            : _train?["train/teacher_nll"] is double nll ? string.Create(CultureInfo.InvariantCulture, $"  teacher {nll:0.0000}  ω {_train["train/weight"]:0.000}") : "";
-        _status.Keep(string.Create(CultureInfo.InvariantCulture, $"step {line.Step,6}  valid {loss:0.0000}{train}{teacher}"));
+        string train = _train is null
+            ? ""
+            : string.Create(
+                CultureInfo.InvariantCulture,
+                $"  train {_train["train/student_nll"]:0.0000}  rate {_train["train/learning_rate"]:0.00000}  {_train["perf/tokens_per_second"]:0} tokens/s  {_train["perf/mfu"] * 100:0} % of peak"
+            );
+        string teacher =
+            _train?["train/alignment_distance"] is double distance
+                ? string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"  alignment {distance:0.0000}  λ {_train["train/weight"]:0.000}"
+                )
+            : _train?["train/teacher_nll"] is double nll
+                ? string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"  teacher {nll:0.0000}  ω {_train["train/weight"]:0.000}"
+                )
+            : "";
+        _status.Keep(
+            string.Create(CultureInfo.InvariantCulture, $"step {line.Step, 6}  valid {loss:0.0000}{train}{teacher}")
+        );
     }
 
     /// <inheritdoc/>
-    public void Dispose()
-    {
-    }
+    public void Dispose() { }
 }

@@ -23,7 +23,11 @@ public sealed record UnknownOption(string Word, string Meant)
             return [];
         }
 
-        List<Option> known = [.. CommandsUpwards(parsed.CommandResult.Command).SelectMany((command, up) => command.Options.Where(option => up == 0 || option.Recursive))];
+        List<Option> known =
+        [
+            .. CommandsUpwards(parsed.CommandResult.Command)
+                .SelectMany((command, up) => command.Options.Where(option => up == 0 || option.Recursive)),
+        ];
         HashSet<string> names = [.. known.SelectMany(option => option.Aliases.Append(option.Name))];
         var unknown = new List<UnknownOption>();
         for (int i = 0; i < args.Count && args[i] != "--"; i++)
@@ -40,9 +44,13 @@ public sealed record UnknownOption(string Word, string Meant)
 
     private static string Advice(string word, string name, string previous, IEnumerable<Option> known)
     {
-        string advice = WordSuggestion.Sentence(name, known.Where(option => !option.Hidden).Select(option => option.Name));
+        string advice = WordSuggestion.Sentence(
+            name,
+            known.Where(option => !option.Hidden).Select(option => option.Name)
+        );
         return advice.Length > 0 ? advice
-            : known.Any(option => option.Name == previous && option.Arity.MaximumNumberOfValues == 1) ? $" As a value it is written {previous}={word}."
+            : known.Any(option => option.Name == previous && option.Arity.MaximumNumberOfValues == 1)
+                ? $" As a value it is written {previous}={word}."
             : Path.Exists(word) ? $" As a path it is written ./{word}."
             : "";
     }
@@ -50,7 +58,10 @@ public sealed record UnknownOption(string Word, string Meant)
     private static bool LooksLikeOption(string name)
     {
         string rest = name.TrimStart('-');
-        return name.Length - rest.Length is 1 or 2 && rest.Length > 0 && char.IsLetter(rest[0]) && !rest.Any(char.IsWhiteSpace);
+        return name.Length - rest.Length is 1 or 2
+            && rest.Length > 0
+            && char.IsLetter(rest[0])
+            && !rest.Any(char.IsWhiteSpace);
     }
 
     private static IEnumerable<Command> CommandsUpwards(Command command)

@@ -25,6 +25,9 @@ public static class WeightsLine
     internal static string Text(string doing, WeightProgress progress, double seconds)
     {
         double share = progress.Values / (double)progress.TotalValues;
-        return string.Create(CultureInfo.InvariantCulture, $"{Duration.Bar(share)} {doing} {100 * share:0} % of {progress.TotalValues / 1e6:0.0}M values, {Duration.Text(seconds * (1 - share) / share)} left, {progress.Tensor}");
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $"{Duration.Bar(share)} {doing} {100 * share:0} % of {progress.TotalValues / 1e6:0.0}M values, {Duration.Text(seconds * (1 - share) / share)} left, {progress.Tensor}"
+        );
     }
 }

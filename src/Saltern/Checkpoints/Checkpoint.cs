@@ -28,23 +28,43 @@ public static class Checkpoint
     /// <param name="folder">Final path.</param>
     /// <param name="content">Weights, optimizer and state.</param>
     /// <param name="tokenizerJson">Text of the tokenizer.json to put beside the model.</param>
-    public static void Save(string folder, CheckpointContent content, string tokenizerJson) => DurableFolder.Write(folder, temporary =>
-    {
-        ModelFolder.Save(temporary, content.Config, content.Weights);
-        DurableFolder.WriteText(Path.Combine(temporary, ModelFolder.TokenizerFile), tokenizerJson);
-        SafeTensorsFile.WriteFloat32(Path.Combine(temporary, OptimizerFile), content.OptimizerTensors, new Dictionary<string, string> { ["updates"] = $"{content.Updates}" });
-        if (content.AlignmentTensors.Count > 0)
-        {
-            SafeTensorsFile.WriteFloat32(Path.Combine(temporary, AlignmentFile), content.AlignmentTensors, new Dictionary<string, string> { ["updates"] = $"{content.Updates}" });
-        }
+    public static void Save(string folder, CheckpointContent content, string tokenizerJson) =>
+        DurableFolder.Write(
+            folder,
+            temporary =>
+            {
+                ModelFolder.Save(temporary, content.Config, content.Weights);
+                DurableFolder.WriteText(Path.Combine(temporary, ModelFolder.TokenizerFile), tokenizerJson);
+                SafeTensorsFile.WriteFloat32(
+                    Path.Combine(temporary, OptimizerFile),
+                    content.OptimizerTensors,
+                    new Dictionary<string, string> { ["updates"] = $"{content.Updates}" }
+                );
+                if (content.AlignmentTensors.Count > 0)
+                {
+                    SafeTensorsFile.WriteFloat32(
+                        Path.Combine(temporary, AlignmentFile),
+                        content.AlignmentTensors,
+                        new Dictionary<string, string> { ["updates"] = $"{content.Updates}" }
+                    );
+                }
 
-        DurableFolder.WriteText(Path.Combine(temporary, StateFile), JsonSerializer.Serialize(content.State, Json));
-        CheckpointManifest.Write(temporary);
-    });
+                DurableFolder.WriteText(
+                    Path.Combine(temporary, StateFile),
+                    JsonSerializer.Serialize(content.State, Json)
+                );
+                CheckpointManifest.Write(temporary);
+            }
+        );
 
     /// <summary>Fills model and optimizer and returns the rest.</summary>
     /// <exception cref="CheckpointException">Optimizer or state do not fit the model.</exception>
-    public static TrainState Load(string folder, Transformer model, Optimizer optimizer, IProgress<WeightProgress>? progress = null)
+    public static TrainState Load(
+        string folder,
+        Transformer model,
+        Optimizer optimizer,
+        IProgress<WeightProgress>? progress = null
+    )
     {
         ModelFolder.LoadWeights(folder, model, progress);
         OptimizerStateReader.Read(Path.Combine(folder, OptimizerFile), optimizer);
@@ -65,17 +85,30 @@ public static class Checkpoint
         string path = Path.Combine(folder, AlignmentFile);
         if (!File.Exists(path))
         {
-            throw new CheckpointException($"{folder} has no {AlignmentFile}, but the recipe's alignment is not over. Go on with the recipe that wrote it.");
+            throw new CheckpointException(
+                $"{folder} has no {AlignmentFile}, but the recipe's alignment is not over. Go on with the recipe that wrote it."
+            );
         }
 
-        OptimizerStateReader.Fill(path, SafeTensorsFile.ReadHeader(path), [.. alignment.State.Select(tensor => tensor.Slot)]);
+        OptimizerStateReader.Fill(
+            path,
+            SafeTensorsFile.ReadHeader(path),
+            [.. alignment.State.Select(tensor => tensor.Slot)]
+        );
         alignment.UpdateCount = LoadState(folder).Updates;
     }
 
     /// <summary>What is wrong with a checkpoint; null where it is whole and can be gone on from.</summary>
     public static string? Problem(string folder)
     {
-        string[] needed = [ModelFolder.ConfigFile, ModelFolder.WeightsFile, ModelFolder.TokenizerFile, OptimizerFile, StateFile];
+        string[] needed =
+        [
+            ModelFolder.ConfigFile,
+            ModelFolder.WeightsFile,
+            ModelFolder.TokenizerFile,
+            OptimizerFile,
+            StateFile,
+        ];
         if (CheckpointManifest.Problem(folder) is string problem)
         {
             return problem;
@@ -104,7 +137,8 @@ public static class Checkpoint
         string path = Path.Combine(folder, StateFile);
         try
         {
-            return JsonSerializer.Deserialize<TrainState>(File.ReadAllText(path), Json) ?? throw new JsonException("the file says null");
+            return JsonSerializer.Deserialize<TrainState>(File.ReadAllText(path), Json)
+                ?? throw new JsonException("the file says null");
         }
         catch (Exception e) when (e is JsonException or IOException)
         {

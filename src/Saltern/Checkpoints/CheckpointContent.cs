@@ -13,7 +13,14 @@ public sealed unsafe class CheckpointContent : IDisposable
     private readonly MappedMemory? _copy;
     private readonly GatheredState? _gathered;
 
-    private CheckpointContent(Transformer model, Optimizer optimizer, TrainState state, AlignmentStage? alignment, GatheredState? gathered, bool copies)
+    private CheckpointContent(
+        Transformer model,
+        Optimizer optimizer,
+        TrainState state,
+        AlignmentStage? alignment,
+        GatheredState? gathered,
+        bool copies
+    )
     {
         (Config, Updates, State, _gathered) = (model.Config, optimizer.UpdateCount, state, gathered);
         if (!copies)
@@ -25,17 +32,35 @@ public sealed unsafe class CheckpointContent : IDisposable
         }
 
         IReadOnlyList<StoredTensor> tensors = StoredWeights.Of(model.Config, model.Parameters.Layout);
-        IReadOnlyList<OptimizerTensor> aligned = alignment?.State ?? [], own = gathered is null ? optimizer.State : [];
-        _copy = new MappedMemory(tensors.Sum(tensor => tensor.Count) + own.Concat(aligned).Sum(tensor => tensor.ByteCount / sizeof(float)));
+        IReadOnlyList<OptimizerTensor> aligned = alignment?.State ?? [],
+            own = gathered is null ? optimizer.State : [];
+        _copy = new MappedMemory(
+            tensors.Sum(tensor => tensor.Count) + own.Concat(aligned).Sum(tensor => tensor.ByteCount / sizeof(float))
+        );
         long at = 0;
-        Weights = [.. tensors.Select(tensor =>
-        {
-            // Arranged here, on the thread that owns the tensors: the writer has memory alone.
-            using torch.Tensor weight = tensor.InFileOrder(model.Parameters.FlatWeights);
-            return Copy(tensor.Name, tensor.Shape, weight, tensor.Count, ref at);
-        })];
-        OptimizerTensors = gathered?.Tensors ?? [.. own.Select(tensor => Copy(tensor.Name, tensor.Shape, tensor.Values, tensor.ByteCount / sizeof(float), ref at))];
-        AlignmentTensors = [.. aligned.Select(tensor => Copy(tensor.Name, tensor.Shape, tensor.Values, tensor.ByteCount / sizeof(float), ref at))];
+        Weights =
+        [
+            .. tensors.Select(tensor =>
+            {
+                // Arranged here, on the thread that owns the tensors: the writer has memory alone.
+                using torch.Tensor weight = tensor.InFileOrder(model.Parameters.FlatWeights);
+                return Copy(tensor.Name, tensor.Shape, weight, tensor.Count, ref at);
+            }),
+        ];
+        OptimizerTensors =
+            gathered?.Tensors
+            ??
+            [
+                .. own.Select(tensor =>
+                    Copy(tensor.Name, tensor.Shape, tensor.Values, tensor.ByteCount / sizeof(float), ref at)
+                ),
+            ];
+        AlignmentTensors =
+        [
+            .. aligned.Select(tensor =>
+                Copy(tensor.Name, tensor.Shape, tensor.Values, tensor.ByteCount / sizeof(float), ref at)
+            ),
+        ];
     }
 
     /// <summary>The model's shape.</summary>
@@ -62,12 +87,22 @@ public sealed unsafe class CheckpointContent : IDisposable
     /// <param name="state">Everything else.</param>
     /// <param name="alignment">An alignment that is not over; null without one.</param>
     /// <param name="gathered">The optimizer's whole state where ranks keep parts of it, taken over; null where it has all of it.</param>
-    public static CheckpointContent Of(Transformer model, Optimizer optimizer, TrainState state, AlignmentStage? alignment = null, GatheredState? gathered = null) =>
-        new(model, optimizer, state, alignment, gathered, copies: false);
+    public static CheckpointContent Of(
+        Transformer model,
+        Optimizer optimizer,
+        TrainState state,
+        AlignmentStage? alignment = null,
+        GatheredState? gathered = null
+    ) => new(model, optimizer, state, alignment, gathered, copies: false);
 
     /// <summary>Copies weights and optimizer state now; takes as much memory as they do until it is disposed. As the other otherwise.</summary>
-    public static CheckpointContent CopyOf(Transformer model, Optimizer optimizer, TrainState state, AlignmentStage? alignment = null, GatheredState? gathered = null) =>
-        new(model, optimizer, state, alignment, gathered, copies: true);
+    public static CheckpointContent CopyOf(
+        Transformer model,
+        Optimizer optimizer,
+        TrainState state,
+        AlignmentStage? alignment = null,
+        GatheredState? gathered = null
+    ) => new(model, optimizer, state, alignment, gathered, copies: true);
 
     /// <summary>Gives a copy's memory back to the system.</summary>
     public void Dispose()
@@ -76,9 +111,16 @@ public sealed unsafe class CheckpointContent : IDisposable
         _gathered?.Dispose();
     }
 
-    private static (string Name, long[] Shape, Func<ReadOnlyMemory<byte>> Bytes) Live(OptimizerTensor tensor) => (tensor.Name, tensor.Shape, () => tensor.ToBytes());
+    private static (string Name, long[] Shape, Func<ReadOnlyMemory<byte>> Bytes) Live(OptimizerTensor tensor) =>
+        (tensor.Name, tensor.Shape, () => tensor.ToBytes());
 
-    private (string Name, long[] Shape, Func<ReadOnlyMemory<byte>> Bytes) Copy(string name, long[] shape, torch.Tensor values, long count, ref long at)
+    private (string Name, long[] Shape, Func<ReadOnlyMemory<byte>> Bytes) Copy(
+        string name,
+        long[] shape,
+        torch.Tensor values,
+        long count,
+        ref long at
+    )
     {
         using DisposeScope scope = torch.NewDisposeScope(); // each call in the chain has a handle of its own
         using torch.Tensor here = values.detach().to(torch.ScalarType.Float32).cpu().contiguous();

@@ -19,7 +19,11 @@ public sealed record CheckpointManifest(string Schema, IReadOnlyDictionary<strin
     /// <summary>Name of the file.</summary>
     public const string FileName = "manifest.json";
 
-    private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, WriteIndented = true };
+    private static readonly JsonSerializerOptions Json = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        WriteIndented = true,
+    };
 
     /// <summary>Lists and hashes the files of a folder and writes the manifest beside them.</summary>
     public static void Write(string folder)
@@ -30,7 +34,10 @@ public sealed record CheckpointManifest(string Schema, IReadOnlyDictionary<strin
             files[Path.GetFileName(path)] = Describe(path);
         }
 
-        DurableFolder.WriteText(Path.Combine(folder, FileName), SelfChecksum.Add(JsonSerializer.Serialize(new CheckpointManifest(CurrentSchema, files), Json)));
+        DurableFolder.WriteText(
+            Path.Combine(folder, FileName),
+            SelfChecksum.Add(JsonSerializer.Serialize(new CheckpointManifest(CurrentSchema, files), Json))
+        );
     }
 
     /// <summary>What is wrong with a checkpoint; null where everything is there and has its checksum.</summary>

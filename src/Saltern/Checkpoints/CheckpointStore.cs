@@ -24,9 +24,23 @@ public sealed class CheckpointStore
             return [];
         }
 
-        return [.. Directory.EnumerateDirectories(Folder, Prefix + "*")
-            .Select(path => int.TryParse(Path.GetFileName(path)[Prefix.Length..], NumberStyles.None, CultureInfo.InvariantCulture, out int step) ? step : -1)
-            .Where(step => step >= 0).Order()];
+        return
+        [
+            .. Directory
+                .EnumerateDirectories(Folder, Prefix + "*")
+                .Select(path =>
+                    int.TryParse(
+                        Path.GetFileName(path)[Prefix.Length..],
+                        NumberStyles.None,
+                        CultureInfo.InvariantCulture,
+                        out int step
+                    )
+                        ? step
+                        : -1
+                )
+                .Where(step => step >= 0)
+                .Order(),
+        ];
     }
 
     /// <summary>The newest checkpoint that verifies, and what was passed over on the way and why.</summary>
@@ -63,7 +77,11 @@ public sealed class CheckpointStore
     public void Retain(IReadOnlyCollection<int> keepSteps, int? keepEvery)
     {
         IReadOnlyList<int> steps = Steps();
-        foreach (int step in steps.SkipLast(2).Where(step => !keepSteps.Contains(step) && !(keepEvery is int every && step % every == 0)))
+        foreach (
+            int step in steps
+                .SkipLast(2)
+                .Where(step => !keepSteps.Contains(step) && !(keepEvery is int every && step % every == 0))
+        )
         {
             Directory.Delete(PathOf(step), recursive: true);
         }

@@ -6,7 +6,8 @@ namespace Saltern.Checkpoints;
 /// <summary>Makes folders appear whole or not at all, also when the power fails.</summary>
 public static partial class DurableFolder
 {
-    private const int ReadOnly = 0, Directory = 0x10000;
+    private const int ReadOnly = 0,
+        Directory = 0x10000;
 
     /// <summary>Marks folders that are still being written; a reader passes them over.</summary>
     public const string TemporaryPrefix = ".writing-";
@@ -43,13 +44,16 @@ public static partial class DurableFolder
     /// <summary>Removes what an interrupted write left in a folder, and names it.</summary>
     public static IReadOnlyList<string> RemoveLeftovers(string parent)
     {
-        string[] leftovers = System.IO.Directory.Exists(parent) ? System.IO.Directory.GetDirectories(parent, TemporaryPrefix + "*") : [];
+        string[] leftovers = System.IO.Directory.Exists(parent)
+            ? System.IO.Directory.GetDirectories(parent, TemporaryPrefix + "*")
+            : [];
         Array.ForEach(leftovers, RemoveIfPresent);
         return leftovers;
     }
 
     /// <summary>Writes a text file under a temporary name, flushes it and renames it.</summary>
-    public static void WriteText(string path, string text) => WriteFile(path, file => file.Write(System.Text.Encoding.UTF8.GetBytes(text)));
+    public static void WriteText(string path, string text) =>
+        WriteFile(path, file => file.Write(System.Text.Encoding.UTF8.GetBytes(text)));
 
     /// <summary>Writes a file under a temporary name, flushes it and renames it.</summary>
     /// <param name="path">Final path; a file that is there is replaced.</param>
@@ -90,7 +94,9 @@ public static partial class DurableFolder
         using SafeFileHandle handle = Open(folder, ReadOnly | Directory);
         if (handle.IsInvalid || Synchronize(handle) != 0)
         {
-            throw new IOException($"{folder} cannot be flushed to the disk: {Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError())}");
+            throw new IOException(
+                $"{folder} cannot be flushed to the disk: {Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError())}"
+            );
         }
     }
 

@@ -11,22 +11,31 @@ internal static class FolderFile
     /// <exception cref="DataFormatException">The name is no plain file name, or the file is missing or a link.</exception>
     public static string Find(string folder, string name)
     {
-        if (name.Length is 0 or > LongestName || name is "." or ".." || name.Any(c => c is '/' or '\\' || char.IsControl(c)))
+        if (
+            name.Length is 0 or > LongestName
+            || name is "." or ".."
+            || name.Any(c => c is '/' or '\\' || char.IsControl(c))
+        )
         {
-            throw new DataFormatException($"{folder}: '{Shown(name)}' is not the plain name of a file in this folder. Files elsewhere are not read.");
+            throw new DataFormatException(
+                $"{folder}: '{Shown(name)}' is not the plain name of a file in this folder. Files elsewhere are not read."
+            );
         }
 
         var file = new FileInfo(Path.Combine(folder, name));
         if (file.LinkTarget is string target)
         {
-            throw new DataFormatException($"{file.FullName} is a link to {target}. Links in a model folder are not followed: copy the folder with 'cp -rL' first.");
+            throw new DataFormatException(
+                $"{file.FullName} is a link to {target}. Links in a model folder are not followed: copy the folder with 'cp -rL' first."
+            );
         }
 
         return file.Exists ? file.FullName : throw new DataFormatException($"{folder} has no file '{name}'.");
     }
 
     /// <summary>Whether the folder has an entry of that name, of whatever kind.</summary>
-    public static bool Exists(string folder, string name) => new FileInfo(Path.Combine(folder, name)) is { } file && (file.Exists || file.LinkTarget is not null);
+    public static bool Exists(string folder, string name) =>
+        new FileInfo(Path.Combine(folder, name)) is { } file && (file.Exists || file.LinkTarget is not null);
 
     /// <summary>The bytes of a small file.</summary>
     /// <param name="path">File.</param>
@@ -48,5 +57,10 @@ internal static class FolderFile
         }
     }
 
-    private static string Shown(string name) => string.Concat((name.Length <= LongestName ? name : name[..LongestName] + "…").Select(c => char.IsControl(c) ? $"\\u{(int)c:x4}" : c.ToString()));
+    private static string Shown(string name) =>
+        string.Concat(
+            (name.Length <= LongestName ? name : name[..LongestName] + "…").Select(c =>
+                char.IsControl(c) ? $"\\u{(int)c:x4}" : c.ToString()
+            )
+        );
 }

@@ -17,7 +17,13 @@ internal static class KnownBuffers
         // model.layers.3.self_attn.rotary_emb.inv_freq, gpt_neox.layers.3.attention.bias, (transformer.)h.3.attn.masked_bias
         string[] parts = name.Split('.');
         int layer = Array.FindIndex(parts, part => part is "layers" or "h") + 1;
-        if (layer == 0 || layer == parts.Length || !int.TryParse(parts[layer], out int index) || index < 0 || index >= config.NumHiddenLayers)
+        if (
+            layer == 0
+            || layer == parts.Length
+            || !int.TryParse(parts[layer], out int index)
+            || index < 0
+            || index >= config.NumHiddenLayers
+        )
         {
             return false;
         }
@@ -27,7 +33,8 @@ internal static class KnownBuffers
             case "self_attn.rotary_emb.inv_freq" or "attention.rotary_emb.inv_freq" when !config.LearnedPositions:
                 CheckFrequencies(files, name, config);
                 return true;
-            case "attention.bias" or "attention.masked_bias" when config.LayerNormEps is not null && !config.LearnedPositions:
+            case "attention.bias"
+            or "attention.masked_bias" when config.LayerNormEps is not null && !config.LearnedPositions:
             case "attn.bias" or "attn.masked_bias" when config.LearnedPositions:
                 CheckMask(files, name, config);
                 return true;
@@ -44,17 +51,22 @@ internal static class KnownBuffers
             throw Wrong(files, name, $"[{expected.Length}]");
         }
 
-        files.Read(name, (at, values) =>
-        {
-            for (int i = 0; i < values.Length; i++)
+        files.Read(
+            name,
+            (at, values) =>
             {
-                double value = expected[at + i];
-                if (!(Math.Abs(values.Span[i] - value) <= FrequencyTolerance * value))
+                for (int i = 0; i < values.Length; i++)
                 {
-                    throw new DataFormatException($"{files.PathOf(name)}: {name} has the frequency {values.Span[i]} at {at + i}, but config.json gives {value}. One of the two is wrong.");
+                    double value = expected[at + i];
+                    if (!(Math.Abs(values.Span[i] - value) <= FrequencyTolerance * value))
+                    {
+                        throw new DataFormatException(
+                            $"{files.PathOf(name)}: {name} has the frequency {values.Span[i]} at {at + i}, but config.json gives {value}. One of the two is wrong."
+                        );
+                    }
                 }
             }
-        });
+        );
     }
 
     // A causal mask of all positions, or one number.

@@ -25,18 +25,34 @@ public static class ModelFolder
     public static void Save(string folder, Transformer model) => Save(folder, model.Config, Tensors(model));
 
     /// <summary>Name, shape and bytes of each weight, read when asked for.</summary>
-    internal static IReadOnlyList<(string Name, long[] Shape, Func<ReadOnlyMemory<byte>> Bytes)> Tensors(Transformer model) =>
-        [.. StoredWeights.Of(model.Config, model.Parameters.Layout).Select(tensor => (tensor.Name, tensor.Shape, (Func<ReadOnlyMemory<byte>>)(() => Bytes(model, tensor))))];
+    internal static IReadOnlyList<(string Name, long[] Shape, Func<ReadOnlyMemory<byte>> Bytes)> Tensors(
+        Transformer model
+    ) =>
+        [
+            .. StoredWeights
+                .Of(model.Config, model.Parameters.Layout)
+                .Select(tensor =>
+                    (tensor.Name, tensor.Shape, (Func<ReadOnlyMemory<byte>>)(() => Bytes(model, tensor)))
+                ),
+        ];
 
     /// <summary>Writes a shape and weights that are given tensor by tensor.</summary>
-    internal static void Save(string folder, TransformerConfig config, IReadOnlyList<(string Name, long[] Shape, Func<ReadOnlyMemory<byte>> Bytes)> tensors)
+    internal static void Save(
+        string folder,
+        TransformerConfig config,
+        IReadOnlyList<(string Name, long[] Shape, Func<ReadOnlyMemory<byte>> Bytes)> tensors
+    )
     {
         SaveConfig(folder, config);
         SafeTensorsFile.WriteFloat32(Path.Combine(folder, WeightsFile), tensors, Metadata);
     }
 
     /// <summary>Writes a shape and weights that are given piece by piece.</summary>
-    internal static void Save(string folder, TransformerConfig config, IReadOnlyList<(string Name, long[] Shape, IEnumerable<ReadOnlyMemory<byte>> Pieces)> tensors)
+    internal static void Save(
+        string folder,
+        TransformerConfig config,
+        IReadOnlyList<(string Name, long[] Shape, IEnumerable<ReadOnlyMemory<byte>> Pieces)> tensors
+    )
     {
         SaveConfig(folder, config);
         SafeTensorsFile.WriteFloat32(Path.Combine(folder, WeightsFile), tensors, Metadata);
@@ -44,9 +60,10 @@ public static class ModelFolder
 
     /// <summary>Reads the shape.</summary>
     /// <exception cref="DataFormatException">The file is missing, damaged or asks for something that is not computed here.</exception>
-    public static TransformerConfig LoadConfig(string folder) => FolderFile.Exists(folder, ConfigFile)
-        ? HuggingFaceConfig.Read(FolderFile.Find(folder, ConfigFile))
-        : throw new DataFormatException($"{folder} has no {ConfigFile}, so it is not a model folder.");
+    public static TransformerConfig LoadConfig(string folder) =>
+        FolderFile.Exists(folder, ConfigFile)
+            ? HuggingFaceConfig.Read(FolderFile.Find(folder, ConfigFile))
+            : throw new DataFormatException($"{folder} has no {ConfigFile}, so it is not a model folder.");
 
     /// <summary>Path of the tokenizer.</summary>
     /// <exception cref="DataFormatException">It is missing, or a link.</exception>
@@ -58,7 +75,13 @@ public static class ModelFolder
     /// <param name="device">Where the weights are to live; the CPU by default.</param>
     /// <param name="type">Type of weights and activations.</param>
     /// <param name="progress">Is told of every piece; null for nobody.</param>
-    public static Transformer Load(string folder, bool trainable, torch.Device? device = null, torch.ScalarType type = torch.ScalarType.Float32, IProgress<WeightProgress>? progress = null)
+    public static Transformer Load(
+        string folder,
+        bool trainable,
+        torch.Device? device = null,
+        torch.ScalarType type = torch.ScalarType.Float32,
+        IProgress<WeightProgress>? progress = null
+    )
     {
         TransformerConfig config = LoadConfig(folder);
         using WeightFiles files = WeightFiles.Open(folder);
@@ -86,10 +109,16 @@ public static class ModelFolder
         Fill(files, WeightMatch.Check(files, model.Config), model, progress);
     }
 
-    private static void Fill(WeightFiles files, IReadOnlyList<StoredTensor> tensors, Transformer model, IProgress<WeightProgress>? progress)
+    private static void Fill(
+        WeightFiles files,
+        IReadOnlyList<StoredTensor> tensors,
+        Transformer model,
+        IProgress<WeightProgress>? progress
+    )
     {
         using IDisposable _ = torch.no_grad();
-        long done = 0, total = tensors.Sum(tensor => tensor.Count);
+        long done = 0,
+            total = tensors.Sum(tensor => tensor.Count);
         foreach (StoredTensor tensor in tensors)
         {
             files.Read(
@@ -103,16 +132,21 @@ public static class ModelFolder
                     progress?.Report(new WeightProgress(tensor.Name, done + values.Length, total, IsFirst: done == 0));
                     done += values.Length;
                 },
-                tensor.RowLength);
+                tensor.RowLength
+            );
         }
     }
 
     private static ReadOnlyMemory<byte> Bytes(Transformer model, StoredTensor tensor)
     {
-        using torch.Tensor weight = tensor.InFileOrder(model.Parameters.FlatWeights), here = weight.cpu();
+        using torch.Tensor weight = tensor.InFileOrder(model.Parameters.FlatWeights),
+            here = weight.cpu();
         return here.bytes.ToArray();
     }
 
     private static void SaveConfig(string folder, TransformerConfig config) =>
-        DurableFolder.WriteText(Path.Combine(folder, ConfigFile), HuggingFaceConfig.Write(config).ToJsonString(Indented));
+        DurableFolder.WriteText(
+            Path.Combine(folder, ConfigFile),
+            HuggingFaceConfig.Write(config).ToJsonString(Indented)
+        );
 }

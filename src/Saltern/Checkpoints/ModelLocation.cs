@@ -9,12 +9,17 @@ public static class ModelLocation
     {
         if (!Directory.Exists(path))
         {
-            throw new CheckpointException($"{path} does not exist. Give a run folder, a checkpoint folder or a Hugging Face folder.");
+            throw new CheckpointException(
+                $"{path} does not exist. Give a run folder, a checkpoint folder or a Hugging Face folder."
+            );
         }
 
         if (File.Exists(Path.Combine(path, ModelFolder.ConfigFile)))
         {
-            if (File.Exists(Path.Combine(path, Checkpoint.StateFile)) && CheckpointManifest.Problem(path) is string problem)
+            if (
+                File.Exists(Path.Combine(path, Checkpoint.StateFile))
+                && CheckpointManifest.Problem(path) is string problem
+            )
             {
                 throw new CheckpointException($"The checkpoint {path} is not whole: {problem}.");
             }
@@ -27,6 +32,8 @@ public static class ModelLocation
         string seen = skipped.Count > 0 ? " " + string.Join(" ", skipped) : "";
         return step is int found
             ? store.PathOf(found)
-            : throw new CheckpointException($"{path} has neither a {ModelFolder.ConfigFile} nor a whole checkpoint. Give a run folder, a checkpoint folder or a Hugging Face folder.{seen}");
+            : throw new CheckpointException(
+                $"{path} has neither a {ModelFolder.ConfigFile} nor a whole checkpoint. Give a run folder, a checkpoint folder or a Hugging Face folder.{seen}"
+            );
     }
 }

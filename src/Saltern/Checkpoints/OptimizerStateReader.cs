@@ -7,17 +7,23 @@ internal static class OptimizerStateReader
 {
     // What only one kind's state has; AdamW's names appear in the others' too, so it is what is left.
     private static readonly (string Prefix, OptimizerKind Kind)[] Signs =
-        [(OptimizerTensor.Momentum, OptimizerKind.Muon), (OptimizerTensor.Row, OptimizerKind.Adafactor)];
+    [
+        (OptimizerTensor.Momentum, OptimizerKind.Muon),
+        (OptimizerTensor.Row, OptimizerKind.Adafactor),
+    ];
 
     /// <summary>Reads the whole state.</summary>
     /// <exception cref="CheckpointException">The file holds another kind's state, or does not fit the model.</exception>
     public static void Read(string path, Optimizer optimizer)
     {
         IReadOnlyList<SafeTensorsEntry> entries = SafeTensorsFile.ReadHeader(path);
-        OptimizerKind found = KindOf(entries.Select(entry => entry.Name)), expected = KindOf(optimizer.Slots.Select(slot => slot.Name));
+        OptimizerKind found = KindOf(entries.Select(entry => entry.Name)),
+            expected = KindOf(optimizer.Slots.Select(slot => slot.Name));
         if (found != expected)
         {
-            throw new CheckpointException($"{path} holds the state of 'optimizer.kind: {OptimizerConfig.Name(found)}', but the recipe says '{OptimizerConfig.Name(expected)}'. Go on with '{OptimizerConfig.Name(found)}', or start a new run.");
+            throw new CheckpointException(
+                $"{path} holds the state of 'optimizer.kind: {OptimizerConfig.Name(found)}', but the recipe says '{OptimizerConfig.Name(expected)}'. Go on with '{OptimizerConfig.Name(found)}', or start a new run."
+            );
         }
 
         Fill(path, entries, optimizer.Slots);
@@ -30,16 +36,24 @@ internal static class OptimizerStateReader
         Dictionary<string, SafeTensorsEntry> byName = entries.ToDictionary(entry => entry.Name);
         foreach (StateSlot slot in slots)
         {
-            if (!byName.TryGetValue(slot.Name, out SafeTensorsEntry? entry) || entry.Type != "F32" || !entry.Shape.AsSpan().SequenceEqual(slot.Shape))
+            if (
+                !byName.TryGetValue(slot.Name, out SafeTensorsEntry? entry)
+                || entry.Type != "F32"
+                || !entry.Shape.AsSpan().SequenceEqual(slot.Shape)
+            )
             {
                 string there = entry is null ? "is missing" : $"is {entry.Type} [{string.Join(", ", entry.Shape)}]";
-                throw new CheckpointException($"{path}: '{slot.Name}' {there}, expected F32 [{string.Join(", ", slot.Shape)}].");
+                throw new CheckpointException(
+                    $"{path}: '{slot.Name}' {there}, expected F32 [{string.Join(", ", slot.Shape)}]."
+                );
             }
         }
 
         if (byName.Keys.Except(slots.Select(slot => slot.Name)).FirstOrDefault() is string extra)
         {
-            throw new CheckpointException($"{path}: '{extra}' belongs to nothing that the recipe's optimizer keeps. Go on with the recipe that wrote it.");
+            throw new CheckpointException(
+                $"{path}: '{extra}' belongs to nothing that the recipe's optimizer keeps. Go on with the recipe that wrote it."
+            );
         }
 
         foreach (StateSlot slot in slots)
@@ -49,5 +63,8 @@ internal static class OptimizerStateReader
     }
 
     private static OptimizerKind KindOf(IEnumerable<string> names) =>
-        Signs.Where(sign => names.Any(name => name.StartsWith(sign.Prefix, StringComparison.Ordinal))).Select(sign => sign.Kind).FirstOrDefault(OptimizerKind.Adamw);
+        Signs
+            .Where(sign => names.Any(name => name.StartsWith(sign.Prefix, StringComparison.Ordinal)))
+            .Select(sign => sign.Kind)
+            .FirstOrDefault(OptimizerKind.Adamw);
 }

@@ -23,21 +23,36 @@ public static class SafeTensorsFile
     /// <param name="path">File to create.</param>
     /// <param name="tensors">Name, shape and the bytes of each; read while writing, one after the other.</param>
     /// <param name="metadata">Free text to keep beside them.</param>
-    public static void WriteFloat32(string path, IReadOnlyList<(string Name, long[] Shape, Func<ReadOnlyMemory<byte>> Bytes)> tensors, IReadOnlyDictionary<string, string> metadata) =>
-        WriteFloat32(path, [.. tensors.Select(tensor => (tensor.Name, tensor.Shape, Whole(tensor.Bytes)))], metadata);
+    public static void WriteFloat32(
+        string path,
+        IReadOnlyList<(string Name, long[] Shape, Func<ReadOnlyMemory<byte>> Bytes)> tensors,
+        IReadOnlyDictionary<string, string> metadata
+    ) => WriteFloat32(path, [.. tensors.Select(tensor => (tensor.Name, tensor.Shape, Whole(tensor.Bytes)))], metadata);
 
     /// <summary>As the other, with the bytes of each tensor in pieces, so that none need be in memory as a whole.</summary>
     /// <param name="path">File to create.</param>
     /// <param name="tensors">Name, shape and the pieces of each; read while writing, one after the other.</param>
     /// <param name="metadata">Free text to keep beside them.</param>
-    internal static void WriteFloat32(string path, IReadOnlyList<(string Name, long[] Shape, IEnumerable<ReadOnlyMemory<byte>> Pieces)> tensors, IReadOnlyDictionary<string, string> metadata) =>
-        Write(path, [.. tensors.Select(tensor => new OutgoingTensor(tensor.Name, tensor.Shape, WeightType.F32, tensor.Pieces))], metadata);
+    internal static void WriteFloat32(
+        string path,
+        IReadOnlyList<(string Name, long[] Shape, IEnumerable<ReadOnlyMemory<byte>> Pieces)> tensors,
+        IReadOnlyDictionary<string, string> metadata
+    ) =>
+        Write(
+            path,
+            [.. tensors.Select(tensor => new OutgoingTensor(tensor.Name, tensor.Shape, WeightType.F32, tensor.Pieces))],
+            metadata
+        );
 
     /// <summary>Writes tensors of types that the format has; the stream is flushed to the disk before this returns.</summary>
     /// <param name="path">File to create.</param>
     /// <param name="tensors">Written in this order.</param>
     /// <param name="metadata">Free text to keep beside them.</param>
-    internal static void Write(string path, IReadOnlyList<OutgoingTensor> tensors, IReadOnlyDictionary<string, string> metadata)
+    internal static void Write(
+        string path,
+        IReadOnlyList<OutgoingTensor> tensors,
+        IReadOnlyDictionary<string, string> metadata
+    )
     {
         using var header = new MemoryStream();
         using (var json = new Utf8JsonWriter(header))
@@ -87,13 +102,14 @@ public static class SafeTensorsFile
         file.Flush(flushToDisk: true);
     }
 
-    private static string TypeName(WeightType type) => type switch
-    {
-        WeightType.F32 => "F32",
-        WeightType.BF16 => "BF16",
-        WeightType.F16 => "F16",
-        _ => throw new ArgumentOutOfRangeException(nameof(type), type, "safetensors has no such type."),
-    };
+    private static string TypeName(WeightType type) =>
+        type switch
+        {
+            WeightType.F32 => "F32",
+            WeightType.BF16 => "BF16",
+            WeightType.F16 => "F16",
+            _ => throw new ArgumentOutOfRangeException(nameof(type), type, "safetensors has no such type."),
+        };
 
     private static IEnumerable<ReadOnlyMemory<byte>> Whole(Func<ReadOnlyMemory<byte>> bytes)
     {
@@ -123,7 +139,9 @@ public static class SafeTensorsFile
         ulong headerLength = BinaryPrimitives.ReadUInt64LittleEndian(start);
         if (headerLength > LargestHeader || headerLength > (ulong)(file.Length - LengthBytes))
         {
-            throw new DataFormatException($"{path}: the header claims {headerLength} bytes, but the file has {file.Length} and the format allows {LargestHeader}. It is damaged or not safetensors.");
+            throw new DataFormatException(
+                $"{path}: the header claims {headerLength} bytes, but the file has {file.Length} and the format allows {LargestHeader}. It is damaged or not safetensors."
+            );
         }
 
         byte[] header = new byte[headerLength];
@@ -136,7 +154,10 @@ public static class SafeTensorsFile
     {
         if (destination.Length != entry.Length)
         {
-            throw new ArgumentException($"{entry.Name} has {entry.Length} bytes, not {destination.Length}.", nameof(destination));
+            throw new ArgumentException(
+                $"{entry.Name} has {entry.Length} bytes, not {destination.Length}.",
+                nameof(destination)
+            );
         }
 
         using FileStream file = Open(path);

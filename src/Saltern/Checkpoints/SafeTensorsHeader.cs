@@ -37,14 +37,21 @@ internal static class SafeTensorsHeader
     /// <param name="dataStart">First byte after the header.</param>
     /// <param name="fileLength">Bytes of the whole file.</param>
     /// <exception cref="DataFormatException">The header is damaged, or its tensors overlap, leave a hole or do not fill the file.</exception>
-    public static IReadOnlyList<SafeTensorsEntry> Parse(string path, ReadOnlyMemory<byte> header, long dataStart, long fileLength)
+    public static IReadOnlyList<SafeTensorsEntry> Parse(
+        string path,
+        ReadOnlyMemory<byte> header,
+        long dataStart,
+        long fileLength
+    )
     {
         try
         {
             // The format asks for it, so that no other kind of file passes for safetensors.
             if (header.Length == 0 || header.Span[0] != (byte)'{')
             {
-                throw new DataFormatException($"{path}: the safetensors header does not begin with '{{'. It is damaged or not safetensors.");
+                throw new DataFormatException(
+                    $"{path}: the safetensors header does not begin with '{{'. It is damaged or not safetensors."
+                );
             }
 
             using var json = JsonDocument.Parse(header, Options);
@@ -64,7 +71,14 @@ internal static class SafeTensorsHeader
             CheckCoverage(path, entries, dataStart, fileLength);
             return entries;
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or KeyNotFoundException or OverflowException)
+        catch (Exception e)
+            when (e
+                    is JsonException
+                        or InvalidOperationException
+                        or FormatException
+                        or KeyNotFoundException
+                        or OverflowException
+            )
         {
             throw new DataFormatException($"{path}: the safetensors header is damaged ({e.Message}).", e);
         }
@@ -72,36 +86,55 @@ internal static class SafeTensorsHeader
 
     private static void CheckMetadata(string path, JsonElement metadata)
     {
-        if (metadata.ValueKind != JsonValueKind.Object || metadata.EnumerateObject().Any(text => text.Value.ValueKind != JsonValueKind.String))
+        if (
+            metadata.ValueKind != JsonValueKind.Object
+            || metadata.EnumerateObject().Any(text => text.Value.ValueKind != JsonValueKind.String)
+        )
         {
-            throw new DataFormatException($"{path}: {Metadata} is damaged: it holds something else than texts by name.");
+            throw new DataFormatException(
+                $"{path}: {Metadata} is damaged: it holds something else than texts by name."
+            );
         }
     }
 
     private static SafeTensorsEntry Entry(string path, JsonProperty property, long dataStart)
     {
-        if (property.Value.EnumerateObject().FirstOrDefault(key => !EntryKeys.Contains(key.Name)) is { Value.ValueKind: not JsonValueKind.Undefined } unknown)
+        if (
+            property.Value.EnumerateObject().FirstOrDefault(key => !EntryKeys.Contains(key.Name)) is
+            { Value.ValueKind: not JsonValueKind.Undefined } unknown
+        )
         {
-            throw new DataFormatException($"{path}: {property.Name} has the unknown key '{unknown.Name}'. Allowed: {string.Join(", ", EntryKeys)}.");
+            throw new DataFormatException(
+                $"{path}: {property.Name} has the unknown key '{unknown.Name}'. Allowed: {string.Join(", ", EntryKeys)}."
+            );
         }
 
         string type = property.Value.GetProperty("dtype").GetString() ?? "";
         long[] shape = [.. property.Value.GetProperty("shape").EnumerateArray().Select(size => size.GetInt64())];
-        long[] offsets = [.. property.Value.GetProperty("data_offsets").EnumerateArray().Select(offset => offset.GetInt64())];
+        long[] offsets =
+        [
+            .. property.Value.GetProperty("data_offsets").EnumerateArray().Select(offset => offset.GetInt64()),
+        ];
         if (!TypeSizes.TryGetValue(type, out int size))
         {
-            throw new DataFormatException($"{path}: {property.Name} has the type '{type}'. Allowed: {string.Join(", ", TypeSizes.Keys)}.");
+            throw new DataFormatException(
+                $"{path}: {property.Name} has the type '{type}'. Allowed: {string.Join(", ", TypeSizes.Keys)}."
+            );
         }
 
         if (shape.Any(length => length < 0) || offsets.Length != 2 || offsets[0] < 0 || offsets[1] < offsets[0])
         {
-            throw new DataFormatException($"{path}: {property.Name} has the shape [{string.Join(", ", shape)}] and the offsets [{string.Join(", ", offsets)}], which is impossible.");
+            throw new DataFormatException(
+                $"{path}: {property.Name} has the shape [{string.Join(", ", shape)}] and the offsets [{string.Join(", ", offsets)}], which is impossible."
+            );
         }
 
         long bytes = shape.Aggregate((long)size, (product, length) => checked(product * length));
         if (offsets[1] - offsets[0] != bytes)
         {
-            throw new DataFormatException($"{path}: {property.Name} spans {offsets[1] - offsets[0]} bytes, but {type} of shape [{string.Join(", ", shape)}] needs {bytes}.");
+            throw new DataFormatException(
+                $"{path}: {property.Name} spans {offsets[1] - offsets[0]} bytes, but {type} of shape [{string.Join(", ", shape)}] needs {bytes}."
+            );
         }
 
         return new SafeTensorsEntry(property.Name, type, shape, checked(dataStart + offsets[0]), bytes);
@@ -114,7 +147,9 @@ internal static class SafeTensorsHeader
         {
             if (entry.Offset != at)
             {
-                throw new DataFormatException($"{path}: {entry.Name} starts at byte {entry.Offset}, expected {at}: tensors overlap or leave a hole.");
+                throw new DataFormatException(
+                    $"{path}: {entry.Name} starts at byte {entry.Offset}, expected {at}: tensors overlap or leave a hole."
+                );
             }
 
             at = checked(at + entry.Length);
@@ -122,7 +157,9 @@ internal static class SafeTensorsHeader
 
         if (at != fileLength)
         {
-            throw new DataFormatException($"{path}: the tensors end at byte {at}, but the file has {fileLength}. It is truncated or has something after its end.");
+            throw new DataFormatException(
+                $"{path}: the tensors end at byte {at}, but the file has {fileLength}. It is truncated or has something after its end."
+            );
         }
     }
 }

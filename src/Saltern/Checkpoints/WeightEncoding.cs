@@ -15,13 +15,18 @@ internal static class WeightEncoding
     /// <summary>Bytes of a number of values.</summary>
     /// <param name="type">Their type.</param>
     /// <param name="values">How many; whole blocks for <see cref="WeightType.Q8"/>.</param>
-    public static long Bytes(WeightType type, long values) => type switch
-    {
-        WeightType.F32 => values * sizeof(float),
-        WeightType.BF16 or WeightType.F16 => values * sizeof(ushort),
-        WeightType.Q8 when values % BlockLength == 0 => values / BlockLength * BlockBytes,
-        _ => throw new ArgumentOutOfRangeException(nameof(values), values, $"{type} takes whole blocks of {BlockLength} values."),
-    };
+    public static long Bytes(WeightType type, long values) =>
+        type switch
+        {
+            WeightType.F32 => values * sizeof(float),
+            WeightType.BF16 or WeightType.F16 => values * sizeof(ushort),
+            WeightType.Q8 when values % BlockLength == 0 => values / BlockLength * BlockBytes,
+            _ => throw new ArgumentOutOfRangeException(
+                nameof(values),
+                values,
+                $"{type} takes whole blocks of {BlockLength} values."
+            ),
+        };
 
     /// <summary>Converts values.</summary>
     /// <param name="type">Type to convert to.</param>
@@ -47,7 +52,9 @@ internal static class WeightEncoding
     // The upper half of a float32. Half of what is cut off is added first; a tie goes up only where the result becomes even.
     private static float? ToBFloat16(ReadOnlySpan<float> from, Span<ushort> to)
     {
-        const uint magnitude = 0x7FFF_FFFF, infinity = 0x7F80_0000, quiet = 0x0040_0000;
+        const uint magnitude = 0x7FFF_FFFF,
+            infinity = 0x7F80_0000,
+            quiet = 0x0040_0000;
         for (int i = 0; i < from.Length; i++)
         {
             uint bits = BitConverter.SingleToUInt32Bits(from[i]);

@@ -44,7 +44,8 @@ public sealed class WeightFiles : IDisposable
 
     /// <summary>Paths of the weight files, in the order of their names.</summary>
     /// <exception cref="DataFormatException">There are none, or their names leave the folder.</exception>
-    public static IReadOnlyList<string> Paths(string folder) => [.. Map(folder).Files.Select(name => FolderFile.Find(folder, name))];
+    public static IReadOnlyList<string> Paths(string folder) =>
+        [.. Map(folder).Files.Select(name => FolderFile.Find(folder, name))];
 
     /// <summary>File that holds a tensor, for messages.</summary>
     public string PathOf(string name) => _places[name].Name;
@@ -73,7 +74,9 @@ public sealed class WeightFiles : IDisposable
             "F32" => static (from, to) => from.CopyTo(MemoryMarshal.AsBytes(to)),
             "F16" => static (from, to) => Widen(MemoryMarshal.Cast<byte, Half>(from), to),
             "BF16" => static (from, to) => Widen(MemoryMarshal.Cast<byte, ushort>(from), to),
-            _ => throw new DataFormatException($"{file.Name}: {name} is {entry.Type}. Weights can be F32, F16 or BF16."),
+            _ => throw new DataFormatException(
+                $"{file.Name}: {name} is {entry.Type}. Weights can be F32, F16 or BF16."
+            ),
         };
         long count = entry.Shape.Aggregate(1L, (product, size) => product * size);
         if (count == 0)
@@ -120,7 +123,9 @@ public sealed class WeightFiles : IDisposable
             read = RandomAccess.Read(file.SafeFileHandle, bytes, offset);
             if (read == 0)
             {
-                throw new DataFormatException($"{file.Name} ends at byte {offset}: it has become shorter since it was opened.");
+                throw new DataFormatException(
+                    $"{file.Name} ends at byte {offset}: it has become shorter since it was opened."
+                );
             }
         }
     }
@@ -136,7 +141,9 @@ public sealed class WeightFiles : IDisposable
             {
                 if (index is not null && (!index.TryGetValue(entry.Name, out string? place) || place != name))
                 {
-                    throw new DataFormatException($"{file.Name} has the tensor '{entry.Name}', which {IndexFile} {(index.TryGetValue(entry.Name, out place) ? $"puts into {place}" : "does not know")}.");
+                    throw new DataFormatException(
+                        $"{file.Name} has the tensor '{entry.Name}', which {IndexFile} {(index.TryGetValue(entry.Name, out place) ? $"puts into {place}" : "does not know")}."
+                    );
                 }
 
                 _entries.Add(entry.Name, entry);
@@ -146,17 +153,22 @@ public sealed class WeightFiles : IDisposable
 
         if (index?.FirstOrDefault(tensor => !_entries.ContainsKey(tensor.Key)) is { Key: not null } missing)
         {
-            throw new DataFormatException($"{Folder}: {missing.Value} has no tensor '{missing.Key}', which {IndexFile} puts there.");
+            throw new DataFormatException(
+                $"{Folder}: {missing.Value} has no tensor '{missing.Key}', which {IndexFile} puts there."
+            );
         }
     }
 
     // The index, if there is one, and the names of the files.
     private static (IReadOnlyDictionary<string, string>? Index, IReadOnlyList<string> Files) Map(string folder)
     {
-        bool single = FolderFile.Exists(folder, ModelFolder.WeightsFile), several = FolderFile.Exists(folder, IndexFile);
+        bool single = FolderFile.Exists(folder, ModelFolder.WeightsFile),
+            several = FolderFile.Exists(folder, IndexFile);
         if (single && several)
         {
-            throw new DataFormatException($"{folder} has both {ModelFolder.WeightsFile} and {IndexFile}. Remove the one that is not the model.");
+            throw new DataFormatException(
+                $"{folder} has both {ModelFolder.WeightsFile} and {IndexFile}. Remove the one that is not the model."
+            );
         }
 
         if (several)
@@ -166,9 +178,20 @@ public sealed class WeightFiles : IDisposable
             return (index, [.. index.Values.Distinct().Order(StringComparer.Ordinal)]);
         }
 
-        string pickle = single ? "" : Directory.EnumerateFiles(folder, "*.bin").Concat(Directory.EnumerateFiles(folder, "*.pt*")).Select(Path.GetFileName).Order(StringComparer.Ordinal).FirstOrDefault() ?? "";
-        return single ? (null, [ModelFolder.WeightsFile])
-            : throw new DataFormatException($"{folder} has neither {ModelFolder.WeightsFile} nor {IndexFile}.{(pickle.Length > 0 ? $" {pickle} may be a pickle file, which can run code when it is opened, so it is not read: get the model as safetensors." : "")}");
+        string pickle = single
+            ? ""
+            : Directory
+                .EnumerateFiles(folder, "*.bin")
+                .Concat(Directory.EnumerateFiles(folder, "*.pt*"))
+                .Select(Path.GetFileName)
+                .Order(StringComparer.Ordinal)
+                .FirstOrDefault()
+                ?? "";
+        return single
+            ? (null, [ModelFolder.WeightsFile])
+            : throw new DataFormatException(
+                $"{folder} has neither {ModelFolder.WeightsFile} nor {IndexFile}.{(pickle.Length > 0 ? $" {pickle} may be a pickle file, which can run code when it is opened, so it is not read: get the model as safetensors." : "")}"
+            );
     }
 
     /// <summary>Names of files by names of tensors.</summary>
@@ -178,14 +201,22 @@ public sealed class WeightFiles : IDisposable
     {
         try
         {
-            using var json = JsonDocument.Parse(content, new JsonDocumentOptions { MaxDepth = 8, AllowDuplicateProperties = false });
+            using var json = JsonDocument.Parse(
+                content,
+                new JsonDocumentOptions { MaxDepth = 8, AllowDuplicateProperties = false }
+            );
             var files = new Dictionary<string, string>();
             foreach (JsonProperty tensor in json.RootElement.GetProperty("weight_map").EnumerateObject())
             {
                 string file = tensor.Value.GetString() ?? "";
-                files.Add(tensor.Name, file.EndsWith(Extension, StringComparison.Ordinal)
-                    ? file
-                    : throw new DataFormatException($"{path} puts '{tensor.Name}' into '{file}'. Only {Extension} files are read."));
+                files.Add(
+                    tensor.Name,
+                    file.EndsWith(Extension, StringComparison.Ordinal)
+                        ? file
+                        : throw new DataFormatException(
+                            $"{path} puts '{tensor.Name}' into '{file}'. Only {Extension} files are read."
+                        )
+                );
             }
 
             return files;

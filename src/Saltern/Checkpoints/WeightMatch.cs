@@ -17,17 +17,24 @@ internal static class WeightMatch
     public static IReadOnlyList<StoredTensor> Check(WeightFiles files, TransformerConfig config)
     {
         var entries = new Dictionary<string, SafeTensorsEntry>(files.Entries);
-        IReadOnlyList<StoredTensor> tensors = [.. StoredWeights.Of(config).Select(tensor => tensor with { Name = NameIn(files, tensor.Name) })];
+        IReadOnlyList<StoredTensor> tensors =
+        [
+            .. StoredWeights.Of(config).Select(tensor => tensor with { Name = NameIn(files, tensor.Name) }),
+        ];
         foreach (StoredTensor tensor in tensors)
         {
             if (!entries.Remove(tensor.Name, out SafeTensorsEntry? entry))
             {
-                throw new DataFormatException($"{files.Folder} has no tensor '{tensor.Name}', which its config.json asks for.");
+                throw new DataFormatException(
+                    $"{files.Folder} has no tensor '{tensor.Name}', which its config.json asks for."
+                );
             }
 
             if (!entry.Shape.SequenceEqual(tensor.Shape))
             {
-                throw new DataFormatException($"{files.PathOf(tensor.Name)}: {tensor.Name} is {entry.Type} [{string.Join(", ", entry.Shape)}], expected [{string.Join(", ", tensor.Shape)}].");
+                throw new DataFormatException(
+                    $"{files.PathOf(tensor.Name)}: {tensor.Name} is {entry.Type} [{string.Join(", ", entry.Shape)}], expected [{string.Join(", ", tensor.Shape)}]."
+                );
             }
         }
 
@@ -44,7 +51,9 @@ internal static class WeightMatch
 
         if (entries.Count > 0)
         {
-            throw new DataFormatException($"{files.Folder} has {entries.Count} tensors that the model does not know: {string.Join(", ", entries.Keys.Take(NamesShown))}{(entries.Count > NamesShown ? ", …" : "")}.");
+            throw new DataFormatException(
+                $"{files.Folder} has {entries.Count} tensors that the model does not know: {string.Join(", ", entries.Keys.Take(NamesShown))}{(entries.Count > NamesShown ? ", …" : "")}."
+            );
         }
 
         return tensors;
@@ -52,17 +61,27 @@ internal static class WeightMatch
 
     // GPT-2's first files leave the prefix out.
     private static string NameIn(WeightFiles files, string name) =>
-        !files.Entries.ContainsKey(name) && name.StartsWith(StoredWeights.Gpt2Prefix, StringComparison.Ordinal) && files.Entries.ContainsKey(name[StoredWeights.Gpt2Prefix.Length..])
+        !files.Entries.ContainsKey(name)
+        && name.StartsWith(StoredWeights.Gpt2Prefix, StringComparison.Ordinal)
+        && files.Entries.ContainsKey(name[StoredWeights.Gpt2Prefix.Length..])
             ? name[StoredWeights.Gpt2Prefix.Length..]
             : name;
 
     private static void CheckSecondCopy(WeightFiles files, string head, string embedding)
     {
-        bool same = files.Entries[head].Shape.SequenceEqual(files.Entries[embedding].Shape)
-            && files.Pieces(head).Zip(files.Pieces(embedding)).All(pair => MemoryMarshal.AsBytes(pair.First.Span).SequenceEqual(MemoryMarshal.AsBytes(pair.Second.Span)));
+        bool same =
+            files.Entries[head].Shape.SequenceEqual(files.Entries[embedding].Shape)
+            && files
+                .Pieces(head)
+                .Zip(files.Pieces(embedding))
+                .All(pair =>
+                    MemoryMarshal.AsBytes(pair.First.Span).SequenceEqual(MemoryMarshal.AsBytes(pair.Second.Span))
+                );
         if (!same)
         {
-            throw new DataFormatException($"{files.PathOf(head)}: {head} differs from {embedding}, but config.json says tie_word_embeddings. One of the two is wrong.");
+            throw new DataFormatException(
+                $"{files.PathOf(head)}: {head} differs from {embedding}, but config.json says tie_word_embeddings. One of the two is wrong."
+            );
         }
     }
 }

@@ -21,7 +21,12 @@ public enum WeightType
 /// <param name="Shape">Shape, slowest dimension first.</param>
 /// <param name="Type">Type of its elements.</param>
 /// <param name="Pieces">Its bytes, read while the file is written; pieces may share one buffer.</param>
-internal sealed record OutgoingTensor(string Name, long[] Shape, WeightType Type, IEnumerable<ReadOnlyMemory<byte>> Pieces)
+internal sealed record OutgoingTensor(
+    string Name,
+    long[] Shape,
+    WeightType Type,
+    IEnumerable<ReadOnlyMemory<byte>> Pieces
+)
 {
     /// <summary>Bytes that it takes.</summary>
     public long Bytes => WeightEncoding.Bytes(Type, Shape.Aggregate(1L, (product, size) => checked(product * size)));

@@ -107,7 +107,9 @@ internal sealed class RecipeBinder
         if (shape is EnumShape words)
         {
             value = words.Values.GetValueOrDefault(scalar.Text);
-            refusal = $"is not {shape.Expected}" + (WordSuggestion.For(scalar.Text, words.Values.Keys) is { } meant ? $". Did you mean {meant}?" : "");
+            refusal =
+                $"is not {shape.Expected}"
+                + (WordSuggestion.For(scalar.Text, words.Values.Keys) is { } meant ? $". Did you mean {meant}?" : "");
         }
         else
         {
@@ -144,7 +146,8 @@ internal sealed class RecipeBinder
 
     private object? BindDictionary(KeyShape key, DictionaryShape shape, RecipeMap map, string path)
     {
-        var values = (System.Collections.IDictionary)Activator.CreateInstance(typeof(OrderedDictionary<,>).MakeGenericType(typeof(string), shape.ElementType))!;
+        var values = (System.Collections.IDictionary)
+            Activator.CreateInstance(typeof(OrderedDictionary<,>).MakeGenericType(typeof(string), shape.ElementType))!;
         bool isGood = true;
         foreach ((string name, RecipeEntry entry) in map.Entries.Where(entry => !entry.Value.Value.IsRemoval))
         {
@@ -197,7 +200,8 @@ internal sealed class RecipeBinder
         bool isGood = RefuseUnknownKeys(record, map, path);
         foreach ((string name, KeyShape key) in record.Keys)
         {
-            isGood &= !map.Entries.TryGetValue(name, out RecipeEntry? entry)
+            isGood &=
+                !map.Entries.TryGetValue(name, out RecipeEntry? entry)
                 || RefuseUnknownBelow(key.Shape, entry.Value, MessageText.JoinPath(path, name));
         }
 
@@ -213,7 +217,10 @@ internal sealed class RecipeBinder
 
         foreach (ConfigurationProblem problem in validated.Validate())
         {
-            string keyPath = problem.Key.Length == 0 ? path : path.Length == 0 ? problem.Key : $"{path}.{problem.Key}";
+            string keyPath =
+                problem.Key.Length == 0 ? path
+                : path.Length == 0 ? problem.Key
+                : $"{path}.{problem.Key}";
             _problems.Add(PlaceOf(map, problem.Key), $"{keyPath} {problem.Message}".TrimStart());
         }
     }

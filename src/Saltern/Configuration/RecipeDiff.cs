@@ -29,19 +29,39 @@ public static class RecipeDiff
             }
         }
 
-        changes.AddRange(now.Where(pair => !old.ContainsKey(pair.Key))
-            .Select(pair => new RecipeChange(pair.Key, null, pair.Value.Text, pair.Value.AltersNumbers, pair.Value.NamesInput)));
+        changes.AddRange(
+            now.Where(pair => !old.ContainsKey(pair.Key))
+                .Select(pair => new RecipeChange(
+                    pair.Key,
+                    null,
+                    pair.Value.Text,
+                    pair.Value.AltersNumbers,
+                    pair.Value.NamesInput
+                ))
+        );
         return changes;
     }
 
     private static OrderedDictionary<string, Leaf> LeavesOf(object config)
     {
         var leaves = new OrderedDictionary<string, Leaf>();
-        Collect(leaves, config, ValueShape.Of(config.GetType()), "", new Leaf("", AltersNumbers: true, NamesInput: false));
+        Collect(
+            leaves,
+            config,
+            ValueShape.Of(config.GetType()),
+            "",
+            new Leaf("", AltersNumbers: true, NamesInput: false)
+        );
         return leaves;
     }
 
-    private static void Collect(OrderedDictionary<string, Leaf> leaves, object value, ValueShape shape, string path, Leaf marks)
+    private static void Collect(
+        OrderedDictionary<string, Leaf> leaves,
+        object value,
+        ValueShape shape,
+        string path,
+        Leaf marks
+    )
     {
         int before = leaves.Count;
         switch (shape)
@@ -51,7 +71,17 @@ public static class RecipeDiff
                 {
                     if (key.Get(value) is { } inner)
                     {
-                        Collect(leaves, inner, key.Shape, Join(path, name), marks with { AltersNumbers = marks.AltersNumbers && key.AltersNumbers, NamesInput = marks.NamesInput || key.NamesInput });
+                        Collect(
+                            leaves,
+                            inner,
+                            key.Shape,
+                            Join(path, name),
+                            marks with
+                            {
+                                AltersNumbers = marks.AltersNumbers && key.AltersNumbers,
+                                NamesInput = marks.NamesInput || key.NamesInput,
+                            }
+                        );
                     }
                 }
 
@@ -96,7 +126,8 @@ public static class RecipeDiff
     }
 
     /// <summary>A free name with a dot in it must not look like two keys.</summary>
-    private static string NameText(string name) => name.Contains('.', StringComparison.Ordinal) ? $"\"{name}\"" : ScalarText.Quote(name);
+    private static string NameText(string name) =>
+        name.Contains('.', StringComparison.Ordinal) ? $"\"{name}\"" : ScalarText.Quote(name);
 
     private static string Join(string path, string name) => path.Length == 0 ? name : $"{path}.{name}";
 
@@ -109,4 +140,10 @@ public static class RecipeDiff
 /// <param name="After">The same afterwards.</param>
 /// <param name="AltersNumbers">False where the key or a section around it is marked <see cref="DoesNotAlterNumbersAttribute"/>.</param>
 /// <param name="NamesInput">True where the key or a section around it is marked <see cref="NamesInputAttribute"/>.</param>
-public sealed record RecipeChange(string Path, string? Before, string? After, bool AltersNumbers, bool NamesInput = false);
+public sealed record RecipeChange(
+    string Path,
+    string? Before,
+    string? After,
+    bool AltersNumbers,
+    bool NamesInput = false
+);

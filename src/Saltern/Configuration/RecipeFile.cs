@@ -9,7 +9,10 @@ internal static class RecipeFile
     /// <summary>Bytes of a recipe, and characters of text given as one. The longest that ships has a few thousand.</summary>
     public const int MaxLength = 1 << 20;
 
-    private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+    private static readonly UTF8Encoding StrictUtf8 = new(
+        encoderShouldEmitUTF8Identifier: false,
+        throwOnInvalidBytes: true
+    );
 
     /// <exception cref="ConfigurationException">The file cannot be read, is too long, is not UTF-8, or is not what its first line says.</exception>
     public static string Read(string path)
@@ -36,7 +39,9 @@ internal static class RecipeFile
         RefuseLongerThanLimit(bytes.Length, path);
         if (SelfChecksum.LineProblem(bytes) is string problem)
         {
-            throw new ConfigurationException($"{path} {problem}. Restore the file; a recipe that you have changed yourself needs its first line no longer.");
+            throw new ConfigurationException(
+                $"{path} {problem}. Restore the file; a recipe that you have changed yourself needs its first line no longer."
+            );
         }
 
         ReadOnlySpan<byte> text = bytes;
@@ -51,8 +56,12 @@ internal static class RecipeFile
         }
         catch (DecoderFallbackException error)
         {
-            throw new ConfigurationException(string.Create(CultureInfo.InvariantCulture,
-                $"{path}: the recipe is not UTF-8 text (byte {error.Index} of the text). Save it as UTF-8."));
+            throw new ConfigurationException(
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{path}: the recipe is not UTF-8 text (byte {error.Index} of the text). Save it as UTF-8."
+                )
+            );
         }
     }
 
@@ -61,8 +70,12 @@ internal static class RecipeFile
     {
         if (length > MaxLength)
         {
-            throw new ConfigurationException(string.Create(CultureInfo.InvariantCulture,
-                $"{sourceName}: longer than {MaxLength} bytes. This is no recipe; check the path."));
+            throw new ConfigurationException(
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{sourceName}: longer than {MaxLength} bytes. This is no recipe; check the path."
+                )
+            );
         }
     }
 
@@ -72,7 +85,10 @@ internal static class RecipeFile
         var read = new MemoryStream();
         byte[] buffer = new byte[1 << 14];
         int count;
-        while (read.Length < limit && (count = stream.Read(buffer, 0, (int)Math.Min(buffer.Length, limit - read.Length))) > 0)
+        while (
+            read.Length < limit
+            && (count = stream.Read(buffer, 0, (int)Math.Min(buffer.Length, limit - read.Length))) > 0
+        )
         {
             read.Write(buffer, 0, count);
         }

@@ -44,7 +44,8 @@ internal sealed record RecipeMap(RecipePlace Place, OrderedDictionary<string, Re
     public override int Height { get; } = 1 + Entries.Values.Select(entry => entry.Value.Height).DefaultIfEmpty().Max();
 
     /// <summary>True of a section that exists only because <c>--set section.key=null</c> went through it.</summary>
-    public override bool IsRemoval => Entries.Count > 0 && Place.Order > 0 && Entries.Values.All(entry => entry.Value.IsRemoval);
+    public override bool IsRemoval =>
+        Entries.Count > 0 && Place.Order > 0 && Entries.Values.All(entry => entry.Value.IsRemoval);
 
     public override string Kind => "a map";
 

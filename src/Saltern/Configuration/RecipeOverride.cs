@@ -33,19 +33,25 @@ public sealed class RecipeOverride
         if (text.StartsWith("--", StringComparison.Ordinal))
         {
             // The command line takes what it does not know, behind --set, for one more setting.
-            throw new ConfigurationException($"{MessageText.OfText(text)} is no option of this command; --help lists them. A setting is written key.path=value, without dashes.");
+            throw new ConfigurationException(
+                $"{MessageText.OfText(text)} is no option of this command; --help lists them. A setting is written key.path=value, without dashes."
+            );
         }
 
         int equals = text.IndexOf('=', StringComparison.Ordinal);
         if (equals < 0)
         {
-            throw new ConfigurationException($"{place}: there is no '='. Write --set key.path=value, such as --set training.steps=100.");
+            throw new ConfigurationException(
+                $"{place}: there is no '='. Write --set key.path=value, such as --set training.steps=100."
+            );
         }
 
         string[] keys = [.. text[..equals].Split('.').Select(key => key.Trim())];
         if (keys.Length > MaxKeys || keys.Any(key => key.Length == 0 || key.Any(char.IsWhiteSpace)))
         {
-            throw new ConfigurationException($"{place}: '{MessageText.OfText(text[..equals])}' is not a key path. Write words with dots between them, such as training.steps.");
+            throw new ConfigurationException(
+                $"{place}: '{MessageText.OfText(text[..equals])}' is not a key path. Write words with dots between them, such as training.steps."
+            );
         }
 
         return new RecipeOverride(text, keys, text[(equals + 1)..]);
@@ -68,8 +74,11 @@ public sealed class RecipeOverride
     internal RecipeMap ApplyTo(RecipeMap root, int order, ProblemList problems)
     {
         var place = new RecipePlace($"--set {MessageText.OfText(Text)}", 0, 0, order);
-        RecipeNode value = RecipeParser.Parse(_value, _ => place, problems)
-            ?? throw new ConfigurationException($"{place}: there is no value. Use {MessageText.OfText(KeyPath)}=null to go back to the default.");
+        RecipeNode value =
+            RecipeParser.Parse(_value, _ => place, problems)
+            ?? throw new ConfigurationException(
+                $"{place}: there is no value. Use {MessageText.OfText(KeyPath)}=null to go back to the default."
+            );
         if (value is RecipeScalar scalar && ScalarText.IsNull(scalar))
         {
             value = new RemovedNode(place);
@@ -91,9 +100,13 @@ public sealed class RecipeOverride
         {
             RecipeMap oldMap => oldMap,
             null or RemovedNode => new RecipeMap(place, []),
-            RecipeScalar scalar when ScalarText.IsNull(scalar) || ScalarText.IsEmpty(scalar) => new RecipeMap(place, []),
+            RecipeScalar scalar when ScalarText.IsNull(scalar) || ScalarText.IsEmpty(scalar) => new RecipeMap(
+                place,
+                []
+            ),
             RecipeNode other => throw new ConfigurationException(
-                $"{place}: {MessageText.OfText(string.Join('.', _keys[..(index + 1)]))} is {other.Kind} ({other.Place}), so it has no key {MessageText.OfText(_keys[index + 1])}. Set it as a whole."),
+                $"{place}: {MessageText.OfText(string.Join('.', _keys[..(index + 1)]))} is {other.Kind} ({other.Place}), so it has no key {MessageText.OfText(_keys[index + 1])}. Set it as a whole."
+            ),
         };
         return map.With(key, new RecipeEntry(old?.KeyPlace ?? place, Replace(below, index + 1, value, place)));
     }

@@ -39,9 +39,18 @@ internal sealed class RecipeParser
         }
         catch (YamlException error)
         {
-            throw Refuse(placeOf(error.Start), $"this is not valid YAML: {MessageText.OfText(error.Message.TrimEnd('.'))}.");
+            throw Refuse(
+                placeOf(error.Start),
+                $"this is not valid YAML: {MessageText.OfText(error.Message.TrimEnd('.'))}."
+            );
         }
-        catch (Exception error) when (error is InvalidOperationException or ArgumentException or IndexOutOfRangeException or OverflowException)
+        catch (Exception error)
+            when (error
+                    is InvalidOperationException
+                        or ArgumentException
+                        or IndexOutOfRangeException
+                        or OverflowException
+            )
         {
             // The scanner meets some malformed input with such exceptions; its position is then the only clue.
             throw Refuse(placeOf(parser._parser.Current?.End ?? Mark.Empty), "this is not valid YAML from here on.");
@@ -63,7 +72,10 @@ internal sealed class RecipeParser
         Next<DocumentEnd>();
         _parser.MoveNext();
         return _parser.Current is DocumentStart second
-            ? throw Refuse(_placeOf(second.Start), "a second YAML document begins here. Keep one; remove the line '---'.")
+            ? throw Refuse(
+                _placeOf(second.Start),
+                "a second YAML document begins here. Keep one; remove the line '---'."
+            )
             : root;
     }
 
@@ -73,7 +85,10 @@ internal sealed class RecipeParser
         {
             return _anchors.TryGetValue(alias.Value.Value, out RecipeNode? target)
                 ? target
-                : throw Refuse(_placeOf(alias.Start), $"alias *{MessageText.OfText(alias.Value.Value)} is used before its anchor is complete. Define it above with &{MessageText.OfText(alias.Value.Value)}.");
+                : throw Refuse(
+                    _placeOf(alias.Start),
+                    $"alias *{MessageText.OfText(alias.Value.Value)} is used before its anchor is complete. Define it above with &{MessageText.OfText(alias.Value.Value)}."
+                );
         }
 
         // Some malformed input, such as a key right after an indented tab, makes the parser close a map it has not filled.
@@ -141,11 +156,17 @@ internal sealed class RecipeParser
         }
         else if (isPlain && name == "<<")
         {
-            _problems.Add(key.Place, "merge keys (<<) are not supported. Write the keys out, or use an alias for the whole section.");
+            _problems.Add(
+                key.Place,
+                "merge keys (<<) are not supported. Write the keys out, or use an alias for the whole section."
+            );
         }
         else if (entries.TryGetValue(name, out RecipeEntry? first))
         {
-            _problems.Add(key.Place, $"the key {MessageText.OfText(name)} is given twice, first at {first.KeyPlace}. Remove one.");
+            _problems.Add(
+                key.Place,
+                $"the key {MessageText.OfText(name)} is given twice, first at {first.KeyPlace}. Remove one."
+            );
         }
         else
         {
@@ -176,5 +197,9 @@ internal sealed class RecipeParser
     }
 
     private YamlException Unexpected(string wanted) =>
-        new(_parser.Current?.Start ?? Mark.Empty, _parser.Current?.End ?? Mark.Empty, $"While reading the structure, found no {wanted}.");
+        new(
+            _parser.Current?.Start ?? Mark.Empty,
+            _parser.Current?.End ?? Mark.Empty,
+            $"While reading the structure, found no {wanted}."
+        );
 }

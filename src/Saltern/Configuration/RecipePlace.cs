@@ -9,8 +9,7 @@ namespace Saltern.Configuration;
 /// <param name="Order">0 for the recipe, then the overrides from 1: problems are listed in this order.</param>
 internal readonly record struct RecipePlace(string Source, int Line, int Column, int Order) : IComparable<RecipePlace>
 {
-    public int CompareTo(RecipePlace other) =>
-        (Order, Line, Column).CompareTo((other.Order, other.Line, other.Column));
+    public int CompareTo(RecipePlace other) => (Order, Line, Column).CompareTo((other.Order, other.Line, other.Column));
 
     public override string ToString() =>
         Line == 0 ? Source : string.Create(CultureInfo.InvariantCulture, $"{Source}:{Line}:{Column}");

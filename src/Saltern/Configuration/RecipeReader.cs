@@ -64,13 +64,19 @@ public static class RecipeReader
 
     private static RecipeMap ReadRoot(string yaml, string sourceName, ProblemList problems)
     {
-        RecipeNode? node = RecipeParser.Parse(yaml, mark => new RecipePlace(sourceName, (int)mark.Line, (int)mark.Column, 0), problems);
+        RecipeNode? node = RecipeParser.Parse(
+            yaml,
+            mark => new RecipePlace(sourceName, (int)mark.Line, (int)mark.Column, 0),
+            problems
+        );
         var start = new RecipePlace(sourceName, 1, 1, 0);
         return node switch
         {
             RecipeMap map => map,
             null => new RecipeMap(start, []),
-            _ => throw new ConfigurationException($"{node.Place}: a recipe is a map of keys to values, and this is {node.Kind}. Write lines such as 'seed: 1'."),
+            _ => throw new ConfigurationException(
+                $"{node.Place}: a recipe is a map of keys to values, and this is {node.Kind}. Write lines such as 'seed: 1'."
+            ),
         };
     }
 

@@ -27,14 +27,22 @@ public static partial class RecipeSchema
         return schema;
     }
 
-    private static JsonObject Of(ValueShape shape, IReadOnlyDictionary<string, string> comments) => shape switch
-    {
-        RecordShape record => OfRecord(record, comments),
-        ListShape list => new JsonObject { ["type"] = "array", ["items"] = Of(list.Element, comments) },
-        DictionaryShape dictionary => new JsonObject { ["type"] = "object", ["additionalProperties"] = Of(dictionary.Element, comments) },
-        EnumShape words => new JsonObject { ["enum"] = new JsonArray([.. words.Values.Keys.Select(word => (JsonNode)word)]) },
-        _ => OfScalar(shape.Type),
-    };
+    private static JsonObject Of(ValueShape shape, IReadOnlyDictionary<string, string> comments) =>
+        shape switch
+        {
+            RecordShape record => OfRecord(record, comments),
+            ListShape list => new JsonObject { ["type"] = "array", ["items"] = Of(list.Element, comments) },
+            DictionaryShape dictionary => new JsonObject
+            {
+                ["type"] = "object",
+                ["additionalProperties"] = Of(dictionary.Element, comments),
+            },
+            EnumShape words => new JsonObject
+            {
+                ["enum"] = new JsonArray([.. words.Values.Keys.Select(word => (JsonNode)word)]),
+            },
+            _ => OfScalar(shape.Type),
+        };
 
     private static JsonObject OfRecord(RecordShape record, IReadOnlyDictionary<string, string> comments)
     {
@@ -48,27 +56,39 @@ public static partial class RecipeSchema
                 Restrict(key.Shape is ListShape && check is RangeAttribute ? value["items"]!.AsObject() : value, check);
             }
 
-            if (comments.TryGetValue($"P:{key.Property.DeclaringType!.FullName}.{key.Property.Name}", out string? comment))
+            if (
+                comments.TryGetValue(
+                    $"P:{key.Property.DeclaringType!.FullName}.{key.Property.Name}",
+                    out string? comment
+                )
+            )
             {
                 value["description"] = comment;
             }
 
             if (key is { IsRequired: false, Shape: ScalarShape or EnumShape } && key.Get(defaults) is { } given)
             {
-                value["default"] = key.Shape is EnumShape words ? words.WordOf(given) : given switch
-                {
-                    bool flag => JsonValue.Create(flag),
-                    int number => JsonValue.Create(number),
-                    long number => JsonValue.Create(number),
-                    double number => JsonValue.Create(number),
-                    _ => JsonValue.Create(given.ToString()),
-                };
+                value["default"] = key.Shape is EnumShape words
+                    ? words.WordOf(given)
+                    : given switch
+                    {
+                        bool flag => JsonValue.Create(flag),
+                        int number => JsonValue.Create(number),
+                        long number => JsonValue.Create(number),
+                        double number => JsonValue.Create(number),
+                        _ => JsonValue.Create(given.ToString()),
+                    };
             }
 
             properties[name] = value;
         }
 
-        var schema = new JsonObject { ["type"] = "object", ["additionalProperties"] = false, ["properties"] = properties };
+        var schema = new JsonObject
+        {
+            ["type"] = "object",
+            ["additionalProperties"] = false,
+            ["properties"] = properties,
+        };
         string[] required = [.. record.Keys.Where(key => key.Value.IsRequired).Select(key => key.Key)];
         if (required.Length > 0)
         {
@@ -78,20 +98,30 @@ public static partial class RecipeSchema
         return schema;
     }
 
-    private static JsonObject OfScalar(Type type) => new()
-    {
-        // A recipe may say a number where text is meant, as in the keys of a study's arms.
-        ["type"] = type == typeof(bool) ? "boolean" : type == typeof(int) || type == typeof(long) ? "integer"
-            : type == typeof(string) ? new JsonArray("string", "number", "boolean") : "number",
-    };
+    private static JsonObject OfScalar(Type type) =>
+        new()
+        {
+            // A recipe may say a number where text is meant, as in the keys of a study's arms.
+            ["type"] =
+                type == typeof(bool) ? "boolean"
+                : type == typeof(int) || type == typeof(long) ? "integer"
+                : type == typeof(string) ? new JsonArray("string", "number", "boolean")
+                : "number",
+        };
 
     private static void Restrict(JsonObject value, ValidationAttribute check)
     {
         switch (check)
         {
             case RangeAttribute range:
-                value[range.MinimumIsExclusive ? "exclusiveMinimum" : "minimum"] = Convert.ToDouble(range.Minimum, CultureInfo.InvariantCulture);
-                value[range.MaximumIsExclusive ? "exclusiveMaximum" : "maximum"] = Convert.ToDouble(range.Maximum, CultureInfo.InvariantCulture);
+                value[range.MinimumIsExclusive ? "exclusiveMinimum" : "minimum"] = Convert.ToDouble(
+                    range.Minimum,
+                    CultureInfo.InvariantCulture
+                );
+                value[range.MaximumIsExclusive ? "exclusiveMaximum" : "maximum"] = Convert.ToDouble(
+                    range.Maximum,
+                    CultureInfo.InvariantCulture
+                );
                 break;
             case MinLengthAttribute least when value["type"]?.ToString() == "array":
                 value["minItems"] = least.Length;
@@ -110,14 +140,23 @@ public static partial class RecipeSchema
     {
         string file = Path.Combine(AppContext.BaseDirectory, assembly.GetName().Name + ".xml");
         return File.Exists(file)
-            ? XDocument.Load(file).Descendants("member").Where(member => member.Attribute("name") is not null && member.Element("summary") is not null)
-                .GroupBy(member => member.Attribute("name")!.Value).ToDictionary(member => member.Key, member => Words(member.First().Element("summary")!))
+            ? XDocument
+                .Load(file)
+                .Descendants("member")
+                .Where(member => member.Attribute("name") is not null && member.Element("summary") is not null)
+                .GroupBy(member => member.Attribute("name")!.Value)
+                .ToDictionary(member => member.Key, member => Words(member.First().Element("summary")!))
             : [];
     }
 
     private static string Words(XElement summary)
     {
-        foreach (XElement reference in summary.Descendants().Where(element => element.Attribute("cref") is not null && element.IsEmpty).ToArray())
+        foreach (
+            XElement reference in summary
+                .Descendants()
+                .Where(element => element.Attribute("cref") is not null && element.IsEmpty)
+                .ToArray()
+        )
         {
             reference.ReplaceWith(reference.Attribute("cref")!.Value.Split('.')[^1]);
         }

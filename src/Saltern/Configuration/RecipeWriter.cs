@@ -18,7 +18,10 @@ public static class RecipeWriter
     {
         ArgumentNullException.ThrowIfNull(config);
         var text = new StringWriter { NewLine = "\n" };
-        EmitterSettings settings = new EmitterSettings().WithBestWidth(int.MaxValue).WithNewLine("\n").WithIndentedSequences();
+        EmitterSettings settings = new EmitterSettings()
+            .WithBestWidth(int.MaxValue)
+            .WithNewLine("\n")
+            .WithIndentedSequences();
         var emitter = new Emitter(text, settings);
         emitter.Emit(new StreamStart());
         emitter.Emit(new DocumentStart(null, null, isImplicit: true));
@@ -37,9 +40,12 @@ public static class RecipeWriter
         switch (shape)
         {
             case RecordShape record:
-                EmitMap(emitter, record.Keys
-                    .Select(key => (key.Key, Value: key.Value.Get(value), key.Value.Shape))
-                    .Where(entry => entry.Value is not null));
+                EmitMap(
+                    emitter,
+                    record
+                        .Keys.Select(key => (key.Key, Value: key.Value.Get(value), key.Value.Shape))
+                        .Where(entry => entry.Value is not null)
+                );
                 break;
             case DictionaryShape dictionary:
                 EmitMap(emitter, Entries(value).Select(entry => (entry.Key, (object?)entry.Value, dictionary.Element)));
@@ -59,7 +65,10 @@ public static class RecipeWriter
         foreach (object entry in (IEnumerable)dictionary)
         {
             Type type = entry.GetType();
-            yield return ((string)type.GetProperty("Key")!.GetValue(entry)!, type.GetProperty("Value")!.GetValue(entry)!);
+            yield return (
+                (string)type.GetProperty("Key")!.GetValue(entry)!,
+                type.GetProperty("Value")!.GetValue(entry)!
+            );
         }
     }
 
@@ -90,6 +99,8 @@ public static class RecipeWriter
     private static void EmitText(IEmitter emitter, string text, bool isText)
     {
         ScalarStyle style = isText && ScalarText.NeedsQuotes(text) ? ScalarStyle.DoubleQuoted : ScalarStyle.Plain;
-        emitter.Emit(new Scalar(AnchorName.Empty, TagName.Empty, text, style, isPlainImplicit: true, isQuotedImplicit: true));
+        emitter.Emit(
+            new Scalar(AnchorName.Empty, TagName.Empty, text, style, isPlainImplicit: true, isQuotedImplicit: true)
+        );
     }
 }

@@ -17,9 +17,14 @@ internal sealed record RecordShape : ValueShape
     {
         _clone = type.GetMethod(CloneMethod)!;
         var nullability = new NullabilityInfoContext();
-        foreach (PropertyInfo property in type.GetProperties(BindingFlags.Public | BindingFlags.Instance)
-            .Where(property => property.SetMethod is { IsPublic: true } && property.GetIndexParameters().Length == 0)
-            .OrderBy(property => Depth(property.DeclaringType!)).ThenBy(property => property.MetadataToken))
+        foreach (
+            PropertyInfo property in type.GetProperties(BindingFlags.Public | BindingFlags.Instance)
+                .Where(property =>
+                    property.SetMethod is { IsPublic: true } && property.GetIndexParameters().Length == 0
+                )
+                .OrderBy(property => Depth(property.DeclaringType!))
+                .ThenBy(property => property.MetadataToken)
+        )
         {
             Keys.Add(NameOf(property), new KeyShape(property, nullability));
         }
@@ -33,7 +38,9 @@ internal sealed record RecordShape : ValueShape
     public override string Expected => $"a map with the keys {MessageText.OfNames(Keys.Keys)}";
 
     public static bool IsRecord(Type type) =>
-        type is { IsClass: true, IsAbstract: false } && type.GetMethod(CloneMethod) is not null && type.GetConstructor([]) is not null;
+        type is { IsClass: true, IsAbstract: false }
+        && type.GetMethod(CloneMethod) is not null
+        && type.GetConstructor([]) is not null;
 
     /// <summary>A record with every default; required keys are not set yet.</summary>
     public object Create() => Activator.CreateInstance(Type)!;
@@ -59,9 +66,11 @@ internal sealed record RecordShape : ValueShape
 
             if (!key.IsRequired && key.IsNullable != (value is null))
             {
-                throw new InvalidOperationException(key.IsNullable
-                    ? $"{name} may be null, so null must be its default."
-                    : $"{name} has no default; give it one, make it required or make it nullable.");
+                throw new InvalidOperationException(
+                    key.IsNullable
+                        ? $"{name} may be null, so null must be its default."
+                        : $"{name} has no default; give it one, make it required or make it nullable."
+                );
             }
 
             if (value is not null && key.Shape is RecordShape nested)

@@ -129,33 +129,44 @@ public sealed record RunConfig : IValidated, IRunRecipe
     public bool Aligns => Alignment is { Weight: > 0 };
 
     /// <summary>Name of the method: <c>baseline</c>, <c>rkd</c>, <c>salt</c> or <c>aligned</c>; on selected data <c>selected</c> (without a teacher) or <c>salt_ds</c>.</summary>
-    public string Arm => (Selection is not null, Distils) switch
-    {
-        (true, true) => "salt_ds",
-        (true, false) => "selected",
-        (false, false) => Aligns ? "aligned" : "baseline",
-        _ => Distillation!.Transition == TransitionKind.Constant ? "rkd" : "salt",
-    };
+    public string Arm =>
+        (Selection is not null, Distils) switch
+        {
+            (true, true) => "salt_ds",
+            (true, false) => "selected",
+            (false, false) => Aligns ? "aligned" : "baseline",
+            _ => Distillation!.Transition == TransitionKind.Constant ? "rkd" : "salt",
+        };
 
     /// <inheritdoc/>
-    public string? FixedBecause(string key) => key switch
-    {
-        "training.steps" => "schedules depend on it, so it may not change on resume. Start a new run, with init_from to keep the weights.",
-        _ when Distillation?.Transition == TransitionKind.Auto && key.StartsWith("distillation.", StringComparison.Ordinal) => "the constants of 'auto' may not change on resume.",
-        _ => null,
-    };
+    public string? FixedBecause(string key) =>
+        key switch
+        {
+            "training.steps" =>
+                "schedules depend on it, so it may not change on resume. Start a new run, with init_from to keep the weights.",
+            _ when Distillation?.Transition == TransitionKind.Auto
+                    && key.StartsWith("distillation.", StringComparison.Ordinal) =>
+                "the constants of 'auto' may not change on resume.",
+            _ => null,
+        };
 
     /// <inheritdoc/>
     public IEnumerable<ConfigurationProblem> Validate()
     {
         if (Distils && Teacher is null)
         {
-            yield return new ConfigurationProblem("teacher", "is missing, but distillation.weight is above 0. Name a teacher, or remove the section distillation.");
+            yield return new ConfigurationProblem(
+                "teacher",
+                "is missing, but distillation.weight is above 0. Name a teacher, or remove the section distillation."
+            );
         }
 
         if (Teacher is not null && Distillation is null && Alignment is null)
         {
-            yield return new ConfigurationProblem("distillation", "is missing, so the teacher would be ignored. Add the section (or alignment, for a teacher with another tokenizer), or remove the section teacher.");
+            yield return new ConfigurationProblem(
+                "distillation",
+                "is missing, so the teacher would be ignored. Add the section (or alignment, for a teacher with another tokenizer), or remove the section teacher."
+            );
         }
 
         foreach (ConfigurationProblem problem in AlignmentProblems())
@@ -165,22 +176,34 @@ public sealed record RunConfig : IValidated, IRunRecipe
 
         if (Products == ProductChoice.Onednn && !MatrixProduct.OneDnnIsThere)
         {
-            yield return new ConfigurationProblem("products", "= onednn needs a processor with AVX-512 (BW, DQ, VL), which this one is not. Use 'fastest' or 'blas'.");
+            yield return new ConfigurationProblem(
+                "products",
+                "= onednn needs a processor with AVX-512 (BW, DQ, VL), which this one is not. Use 'fastest' or 'blas'."
+            );
         }
 
         if (Distillation is { Gate: GateKind.Bucket, GateBucketBounds: null } && Teacher?.Cache is null)
         {
-            yield return new ConfigurationProblem("distillation.gate_bucket_bounds", "is missing. Give two ascending bounds of the teacher's loss, in nats, or a teacher.cache, which knows them.");
+            yield return new ConfigurationProblem(
+                "distillation.gate_bucket_bounds",
+                "is missing. Give two ascending bounds of the teacher's loss, in nats, or a teacher.cache, which knows them."
+            );
         }
 
         if (Selection is { Until: not null } && Distils)
         {
-            yield return new ConfigurationProblem("selection.until", "is not used with distillation: selected samples are drawn as long as ω is above 0. Remove it.");
+            yield return new ConfigurationProblem(
+                "selection.until",
+                "is not used with distillation: selected samples are drawn as long as ω is above 0. Remove it."
+            );
         }
 
         if (Selection is { Until: null } && !Distils)
         {
-            yield return new ConfigurationProblem("selection.until", "is missing. Without distillation it says how long selected samples are drawn, as a share of the run (0.25) or a step (250).");
+            yield return new ConfigurationProblem(
+                "selection.until",
+                "is missing. Without distillation it says how long selected samples are drawn, as a share of the run (0.25) or a step (250)."
+            );
         }
 
         foreach (string problem in ScheduleProblems())
@@ -199,32 +222,50 @@ public sealed record RunConfig : IValidated, IRunRecipe
 
         if (Distillation is not null)
         {
-            yield return new ConfigurationProblem("alignment", "and distillation do not go together: one teacher helps by soft labels or by hidden states. Remove one of the sections.");
+            yield return new ConfigurationProblem(
+                "alignment",
+                "and distillation do not go together: one teacher helps by soft labels or by hidden states. Remove one of the sections."
+            );
         }
 
         if (Teacher is null && Aligns)
         {
-            yield return new ConfigurationProblem("teacher", "is missing, but alignment.weight is above 0. Name a teacher, or remove the section alignment.");
+            yield return new ConfigurationProblem(
+                "teacher",
+                "is missing, but alignment.weight is above 0. Name a teacher, or remove the section alignment."
+            );
         }
 
         if (Teacher is { Cache: not null })
         {
-            yield return new ConfigurationProblem("teacher.cache", "holds soft labels, which alignment does not use. Name the model as teacher.path.");
+            yield return new ConfigurationProblem(
+                "teacher.cache",
+                "holds soft labels, which alignment does not use. Name the model as teacher.path."
+            );
         }
 
         if (Teacher is { Temperature: not 1.0 })
         {
-            yield return new ConfigurationProblem("teacher.temperature", "divides logits, which alignment does not use. Remove it.");
+            yield return new ConfigurationProblem(
+                "teacher.temperature",
+                "divides logits, which alignment does not use. Remove it."
+            );
         }
 
         if (Objective is { IsMixed: true })
         {
-            yield return new ConfigurationProblem("objective", "mixes in inputs that are not running text, which a teacher with another tokenizer cannot read. Remove it, or the section alignment.");
+            yield return new ConfigurationProblem(
+                "objective",
+                "mixes in inputs that are not running text, which a teacher with another tokenizer cannot read. Remove it, or the section alignment."
+            );
         }
 
         if (Selection is not null)
         {
-            yield return new ConfigurationProblem("selection", "is not used together with alignment. Remove one of the sections.");
+            yield return new ConfigurationProblem(
+                "selection",
+                "is not used together with alignment. Remove one of the sections."
+            );
         }
     }
 

@@ -11,11 +11,15 @@ internal static partial class ScalarText
 {
     public static bool IsEmpty(RecipeScalar scalar) => scalar.IsPlain && scalar.Text.Length == 0;
 
-    public static bool IsNull(RecipeScalar scalar) => scalar.IsPlain && scalar.Text is "null" or "Null" or "NULL" or "~";
+    public static bool IsNull(RecipeScalar scalar) =>
+        scalar.IsPlain && scalar.Text is "null" or "Null" or "NULL" or "~";
 
     /// <summary>Whether the text would be read as something other than text if it stood without quotes.</summary>
     public static bool NeedsQuotes(string text) =>
-        text is "null" or "Null" or "NULL" or "~" || ReadBool(text) is not null || !PlainText().IsMatch(text) || NumberText().IsMatch(text);
+        text is "null" or "Null" or "NULL" or "~"
+        || ReadBool(text) is not null
+        || !PlainText().IsMatch(text)
+        || NumberText().IsMatch(text);
 
     /// <summary>Reads a value of one of the scalar types.</summary>
     /// <param name="type">string, bool, int, long, double or <see cref="StepPoint"/>.</param>
@@ -58,31 +62,34 @@ internal static partial class ScalarText
     }
 
     /// <summary>The text as it is, or in quotes with escapes where its limits would be in doubt.</summary>
-    public static string Quote(string text) => NeedsQuotes(text)
-        ? $"\"{text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal)}\""
-        : text;
+    public static string Quote(string text) =>
+        NeedsQuotes(text)
+            ? $"\"{text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal)}\""
+            : text;
 
     /// <summary>What a key of that type takes, in a message.</summary>
-    public static string Expected(Type type) => Type.GetTypeCode(type) switch
-    {
-        TypeCode.String => "text",
-        TypeCode.Boolean => "true or false",
-        TypeCode.Int32 or TypeCode.Int64 => "an integer",
-        TypeCode.Double => "a number",
-        _ => "an integer (steps) or a number with a decimal point (share of the run)",
-    };
+    public static string Expected(Type type) =>
+        Type.GetTypeCode(type) switch
+        {
+            TypeCode.String => "text",
+            TypeCode.Boolean => "true or false",
+            TypeCode.Int32 or TypeCode.Int64 => "an integer",
+            TypeCode.Double => "a number",
+            _ => "an integer (steps) or a number with a decimal point (share of the run)",
+        };
 
     /// <summary>A value as a recipe writes it.</summary>
     /// <exception cref="ArgumentException">A number is infinite or NaN, which no recipe can say.</exception>
-    public static string Write(object value) => value switch
-    {
-        string text => text,
-        bool truth => truth ? "true" : "false",
-        double number when double.IsFinite(number) => OfNumber(number),
-        double number => throw new ArgumentException($"A recipe cannot hold the number {number}.", nameof(value)),
-        IFormattable other => other.ToString(null, CultureInfo.InvariantCulture),
-        _ => value.ToString()!,
-    };
+    public static string Write(object value) =>
+        value switch
+        {
+            string text => text,
+            bool truth => truth ? "true" : "false",
+            double number when double.IsFinite(number) => OfNumber(number),
+            double number => throw new ArgumentException($"A recipe cannot hold the number {number}.", nameof(value)),
+            IFormattable other => other.ToString(null, CultureInfo.InvariantCulture),
+            _ => value.ToString()!,
+        };
 
     /// <summary>
     /// A finite number that reads back as the same one. Always with a decimal point: so a share stays a share, and readers of
@@ -92,15 +99,18 @@ internal static partial class ScalarText
     {
         string text = number.ToString("R", CultureInfo.InvariantCulture).Replace('E', 'e');
         int exponent = text.IndexOf('e', StringComparison.Ordinal);
-        return text.Contains('.', StringComparison.Ordinal) ? text : text.Insert(exponent < 0 ? text.Length : exponent, ".0");
+        return text.Contains('.', StringComparison.Ordinal)
+            ? text
+            : text.Insert(exponent < 0 ? text.Length : exponent, ".0");
     }
 
-    private static bool? ReadBool(string text) => text switch
-    {
-        "true" or "True" or "TRUE" => true,
-        "false" or "False" or "FALSE" => false,
-        _ => null,
-    };
+    private static bool? ReadBool(string text) =>
+        text switch
+        {
+            "true" or "True" or "TRUE" => true,
+            "false" or "False" or "FALSE" => false,
+            _ => null,
+        };
 
     private static double? ReadNumber(string text, ref string refusal)
     {
@@ -125,7 +135,11 @@ internal static partial class ScalarText
             return null;
         }
 
-        if (long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long integer) && integer >= least && integer <= most)
+        if (
+            long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long integer)
+            && integer >= least
+            && integer <= most
+        )
         {
             return integer;
         }
@@ -138,7 +152,9 @@ internal static partial class ScalarText
     {
         if (IntegerText().IsMatch(text))
         {
-            return ReadInteger(text, 0, int.MaxValue, ref refusal) is { } steps ? StepPoint.FromSteps((int)steps) : null;
+            return ReadInteger(text, 0, int.MaxValue, ref refusal) is { } steps
+                ? StepPoint.FromSteps((int)steps)
+                : null;
         }
 
         if (ReadNumber(text, ref refusal) is not { } share)

@@ -13,11 +13,16 @@ internal static class UnknownKeyAdvice
             return $" Did you mean {meant}?";
         }
 
-        string[] elsewhere = [.. Paths(root, "", 1).Where(path => path == name || path.EndsWith("." + name, StringComparison.Ordinal))];
+        string[] elsewhere =
+        [
+            .. Paths(root, "", 1).Where(path => path == name || path.EndsWith("." + name, StringComparison.Ordinal)),
+        ];
         if (elsewhere.Contains(name))
         {
             int lastDot = name.LastIndexOf('.');
-            return lastDot < 0 ? " It belongs at the top level." : $" Write {name[(lastDot + 1)..]} inside the section {name[..lastDot]}.";
+            return lastDot < 0
+                ? " It belongs at the top level."
+                : $" Write {name[(lastDot + 1)..]} inside the section {name[..lastDot]}.";
         }
 
         return elsewhere.Length > 0

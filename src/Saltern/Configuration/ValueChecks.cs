@@ -25,9 +25,14 @@ internal static class ValueChecks
         bool isNumber = type == typeof(int) || type == typeof(long) || type == typeof(double);
         foreach (ValidationAttribute check in checks)
         {
-            if ((check is RangeAttribute && !isNumber) || (check is MinLengthAttribute or MaxLengthAttribute or LengthAttribute && !hasLength))
+            if (
+                (check is RangeAttribute && !isNumber)
+                || (check is MinLengthAttribute or MaxLengthAttribute or LengthAttribute && !hasLength)
+            )
             {
-                throw new InvalidOperationException($"{check.GetType().Name} does not apply to {property.DeclaringType!.Name}.{property.Name}.");
+                throw new InvalidOperationException(
+                    $"{check.GetType().Name} does not apply to {property.DeclaringType!.Name}.{property.Name}."
+                );
             }
         }
     }
@@ -84,9 +89,14 @@ internal static class ValueChecks
         return toMinimum >= (range.MinimumIsExclusive ? 1 : 0) && toMaximum <= (range.MaximumIsExclusive ? -1 : 0);
     }
 
-    private static int Compare(object value, object bound) => value is double || bound is not (int or long)
-        ? Convert.ToDouble(value, CultureInfo.InvariantCulture).CompareTo(Convert.ToDouble(bound, CultureInfo.InvariantCulture))
-        : Convert.ToInt64(value, CultureInfo.InvariantCulture).CompareTo(Convert.ToInt64(bound, CultureInfo.InvariantCulture));
+    private static int Compare(object value, object bound) =>
+        value is double || bound is not (int or long)
+            ? Convert
+                .ToDouble(value, CultureInfo.InvariantCulture)
+                .CompareTo(Convert.ToDouble(bound, CultureInfo.InvariantCulture))
+            : Convert
+                .ToInt64(value, CultureInfo.InvariantCulture)
+                .CompareTo(Convert.ToInt64(bound, CultureInfo.InvariantCulture));
 
     /// <summary>"[0, 1]", "(0, ∞)": the largest value of a type stands for no bound.</summary>
     private static string Interval(RangeAttribute range)
@@ -102,7 +112,9 @@ internal static class ValueChecks
     {
         string[] words = [.. allowed.Values.OfType<object>().Select(ScalarText.Write)];
         string refusal = $"is not one of {MessageText.OfNames(words)}";
-        return value is string text && WordSuggestion.For(text, words) is { } meant ? $"{refusal}. Did you mean {meant}?" : refusal;
+        return value is string text && WordSuggestion.For(text, words) is { } meant
+            ? $"{refusal}. Did you mean {meant}?"
+            : refusal;
     }
 
     private static string? WrongLength(object value, int least, int most)
@@ -113,7 +125,8 @@ internal static class ValueChecks
             return null;
         }
 
-        string needed = least == most ? $"exactly {least}"
+        string needed =
+            least == most ? $"exactly {least}"
             : most == int.MaxValue ? $"at least {least}"
             : least == 0 ? $"at most {most}"
             : $"{least} to {most}";

@@ -20,12 +20,19 @@ internal abstract record ValueShape(Type Type)
 
     /// <summary>snake_case of a C# name, as System.Text.Json writes it, so that a JSON schema will agree.</summary>
     public static string NameOf(MemberInfo member) =>
-        member.GetCustomAttribute<RecipeKeyAttribute>()?.Name ?? JsonNamingPolicy.SnakeCaseLower.ConvertName(member.Name);
+        member.GetCustomAttribute<RecipeKeyAttribute>()?.Name
+        ?? JsonNamingPolicy.SnakeCaseLower.ConvertName(member.Name);
 
     private static ValueShape Create(Type type)
     {
-        if (type == typeof(string) || type == typeof(bool) || type == typeof(int) || type == typeof(long)
-            || type == typeof(double) || type == typeof(StepPoint))
+        if (
+            type == typeof(string)
+            || type == typeof(bool)
+            || type == typeof(int)
+            || type == typeof(long)
+            || type == typeof(double)
+            || type == typeof(StepPoint)
+        )
         {
             return new ScalarShape(type);
         }
@@ -49,7 +56,8 @@ internal abstract record ValueShape(Type Type)
         return RecordShape.IsRecord(type)
             ? new RecordShape(type)
             : throw new InvalidOperationException(
-                $"A recipe cannot hold {type}: it is none of string, bool, int, long, double, StepPoint, an enum, IReadOnlyList<X>, IReadOnlyDictionary<string, X> or a concrete record class with a parameterless constructor.");
+                $"A recipe cannot hold {type}: it is none of string, bool, int, long, double, StepPoint, an enum, IReadOnlyList<X>, IReadOnlyDictionary<string, X> or a concrete record class with a parameterless constructor."
+            );
     }
 }
 

@@ -19,8 +19,16 @@ internal static class ArchiveStream
         endLine = null;
         return format switch
         {
-            CorpusFormat.JsonLinesGzip => new BoundedExpansion(GzipWithEnd.Open(stored, out endLine), stored, maxExpansion),
-            CorpusFormat.JsonLinesZstandard => new BoundedExpansion(new DecompressionStream(stored, leaveOpen: false), stored, maxExpansion),
+            CorpusFormat.JsonLinesGzip => new BoundedExpansion(
+                GzipWithEnd.Open(stored, out endLine),
+                stored,
+                maxExpansion
+            ),
+            CorpusFormat.JsonLinesZstandard => new BoundedExpansion(
+                new DecompressionStream(stored, leaveOpen: false),
+                stored,
+                maxExpansion
+            ),
             _ => stored,
         };
     }
@@ -67,7 +75,9 @@ internal static class ArchiveStream
                 long from = stored.Position - _storedAtStart;
                 if (from * maxExpansion < _inStretch)
                 {
-                    throw new InvalidDataException($"{from} stored bytes expand to {_inStretch}, more than {maxExpansion} times; if this is no archive bomb, allow a larger expansion");
+                    throw new InvalidDataException(
+                        $"{from} stored bytes expand to {_inStretch}, more than {maxExpansion} times; if this is no archive bomb, allow a larger expansion"
+                    );
                 }
 
                 (_inStretch, _storedAtStart) = (0, stored.Position);

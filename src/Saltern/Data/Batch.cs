@@ -17,14 +17,23 @@ public sealed class Batch
     public Batch(IReadOnlyList<SampleKey> samples, ISampleReader reader, long firstPosition)
     {
         (Samples, SequenceLength, FirstPosition) = (samples, reader.SequenceLength, firstPosition);
-        int length = SequenceLength, ranges = reader.HasRanges ? samples.Count * length : 0;
+        int length = SequenceLength,
+            ranges = reader.HasRanges ? samples.Count * length : 0;
         _inputs = new long[samples.Count * length];
         _labels = new long[samples.Count * length];
         (_first, _end) = (new int[ranges], new int[ranges]);
         for (int row = 0; row < samples.Count; row++)
         {
-            int at = row * length, take = ranges == 0 ? 0 : length;
-            reader.Read(samples[row].Domain, samples[row].Index, _inputs.AsSpan(at, length), _labels.AsSpan(at, length), _first.AsSpan(ranges == 0 ? 0 : at, take), _end.AsSpan(ranges == 0 ? 0 : at, take));
+            int at = row * length,
+                take = ranges == 0 ? 0 : length;
+            reader.Read(
+                samples[row].Domain,
+                samples[row].Index,
+                _inputs.AsSpan(at, length),
+                _labels.AsSpan(at, length),
+                _first.AsSpan(ranges == 0 ? 0 : at, take),
+                _end.AsSpan(ranges == 0 ? 0 : at, take)
+            );
         }
 
         CountedPositions = _labels.LongCount(label => label >= 0);
@@ -46,7 +55,9 @@ public sealed class Batch
     public bool HasRanges => _first.Length > 0;
 
     /// <summary>Positions with a label of one sample.</summary>
-    public int CountedOf(int row) => _labels.AsSpan(row * SequenceLength, SequenceLength).Length - _labels.AsSpan(row * SequenceLength, SequenceLength).Count(SampleReader.NotCounted);
+    public int CountedOf(int row) =>
+        _labels.AsSpan(row * SequenceLength, SequenceLength).Length
+        - _labels.AsSpan(row * SequenceLength, SequenceLength).Count(SampleReader.NotCounted);
 
     /// <summary>Inputs of some samples, [count, T], int64; the caller owns the tensor.</summary>
     public Tensor Inputs(IReadOnlyList<int> rows) => tensor(Gather(_inputs, rows), rows.Count, SequenceLength);
@@ -58,7 +69,8 @@ public sealed class Batch
     public long[] Labels(IReadOnlyList<int> rows) => Gather(_labels, rows);
 
     /// <summary>First key of each position of some samples, and one past the last, [count · T] each; empty without <see cref="HasRanges"/>.</summary>
-    public (int[] First, int[] End) Ranges(IReadOnlyList<int> rows) => HasRanges ? (Gather(_first, rows), Gather(_end, rows)) : ([], []);
+    public (int[] First, int[] End) Ranges(IReadOnlyList<int> rows) =>
+        HasRanges ? (Gather(_first, rows), Gather(_end, rows)) : ([], []);
 
     private TValue[] Gather<TValue>(TValue[] values, IReadOnlyList<int> rows)
     {

@@ -78,8 +78,7 @@ internal sealed class BoundedLineReader(Stream stream, int maxLineBytes)
             }
 
             feed = _buffer.AsSpan(0, _end).IndexOf((byte)'\n');
-        }
-        while (feed < 0);
+        } while (feed < 0);
         _start = feed + 1;
     }
 

@@ -55,7 +55,7 @@ internal ref struct CompactThrift(ReadOnlySpan<byte> bytes)
 
         switch (type)
         {
-            case 1 or 2:   // a truth value, held in the header
+            case 1 or 2: // a truth value, held in the header
                 break;
             case 3:
                 Step(1);
@@ -92,7 +92,9 @@ internal ref struct CompactThrift(ReadOnlySpan<byte> bytes)
         int type = header & 0xF;
         if (count > (ulong)(_bytes.Length - Position))
         {
-            throw new InvalidDataException($"metadata has a list of {count} values in {_bytes.Length - Position} bytes");
+            throw new InvalidDataException(
+                $"metadata has a list of {count} values in {_bytes.Length - Position} bytes"
+            );
         }
 
         for (ulong i = 0; i < count; i++)
@@ -128,7 +130,9 @@ internal ref struct CompactThrift(ReadOnlySpan<byte> bytes)
     {
         if (count > (ulong)(_bytes.Length - Position))
         {
-            throw new InvalidDataException($"metadata ends in the middle: {count} more bytes are needed where {_bytes.Length - Position} are left");
+            throw new InvalidDataException(
+                $"metadata ends in the middle: {count} more bytes are needed where {_bytes.Length - Position} are left"
+            );
         }
 
         Position += (int)count;

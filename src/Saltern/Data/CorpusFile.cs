@@ -34,8 +34,12 @@ public sealed record CorpusFile(string Path, CorpusFormat Format, string Domain,
 
     private static readonly (string Ending, CorpusFormat Format)[] Formats =
     [
-        (".jsonl", CorpusFormat.JsonLines), (".jsonl.gz", CorpusFormat.JsonLinesGzip), (".jsonl.zst", CorpusFormat.JsonLinesZstandard),
-        (".parquet", CorpusFormat.Parquet), (".txt", CorpusFormat.Text), (".md", CorpusFormat.Text),
+        (".jsonl", CorpusFormat.JsonLines),
+        (".jsonl.gz", CorpusFormat.JsonLinesGzip),
+        (".jsonl.zst", CorpusFormat.JsonLinesZstandard),
+        (".parquet", CorpusFormat.Parquet),
+        (".txt", CorpusFormat.Text),
+        (".md", CorpusFormat.Text),
     ];
 
     /// <summary>The format that a file's name stands for, or null where it is not a supported one.</summary>

@@ -30,14 +30,22 @@ internal sealed class CorpusPass(CorpusReaderOptions options, CorpusReadReport r
     }
 
     /// <summary>Whether an exception means that a file cannot be read, rather than a defect here.</summary>
-    public static bool IsReadFailure(Exception e) => e is IOException or UnauthorizedAccessException or InvalidDataException;
+    public static bool IsReadFailure(Exception e) =>
+        e is IOException or UnauthorizedAccessException or InvalidDataException;
 
     /// <summary>Opens a file; null, and a broken file in the report, where that fails.</summary>
     public FileStream? Open(CorpusFile file)
     {
         try
         {
-            return new FileStream(file.Path, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 17, FileOptions.SequentialScan);
+            return new FileStream(
+                file.Path,
+                FileMode.Open,
+                FileAccess.Read,
+                FileShare.Read,
+                1 << 17,
+                FileOptions.SequentialScan
+            );
         }
         catch (Exception e) when (IsReadFailure(e))
         {

@@ -52,7 +52,10 @@ internal static class CorpusPaths
         {
             if (CorpusFile.FormatOf(path) is not null)
             {
-                return [CorpusFile.Describe(path, Path.GetDirectoryName(path) is { Length: > 0 } parent ? parent : ".")];
+                return
+                [
+                    CorpusFile.Describe(path, Path.GetDirectoryName(path) is { Length: > 0 } parent ? parent : "."),
+                ];
             }
 
             problems.Add($"'{path}' has an ending that is not supported. Allowed: {CorpusFile.SupportedEndings}.");
@@ -62,17 +65,22 @@ internal static class CorpusPaths
         bool isGlob = path.AsSpan().IndexOfAny(Wildcards) >= 0;
         if (!isGlob && !Directory.Exists(path))
         {
-            problems.Add($"'{path}' does not exist. Give a file ({CorpusFile.SupportedEndings}), a folder, or a glob such as 'corpus/**/*.jsonl'.");
+            problems.Add(
+                $"'{path}' does not exist. Give a file ({CorpusFile.SupportedEndings}), a folder, or a glob such as 'corpus/**/*.jsonl'."
+            );
             return [];
         }
 
-        (string root, List<string> relative) = isGlob && !Directory.Exists(path) ? Glob(path) : (path, Walk(path, ["**", "*"]));
+        (string root, List<string> relative) =
+            isGlob && !Directory.Exists(path) ? Glob(path) : (path, Walk(path, ["**", "*"]));
         List<string> supported = [.. relative.Where(name => CorpusFile.FormatOf(name) is not null)];
         if (supported.Count == 0)
         {
-            problems.Add(relative.Count == 0
-                ? $"'{path}' {(isGlob ? "matches no file" : "is a folder without files")}. Allowed are files that end in {CorpusFile.SupportedEndings}."
-                : $"'{path}' leads to {relative.Count} file(s), none of a supported kind (the first is '{relative[0]}'). Allowed: {CorpusFile.SupportedEndings}.");
+            problems.Add(
+                relative.Count == 0
+                    ? $"'{path}' {(isGlob ? "matches no file" : "is a folder without files")}. Allowed are files that end in {CorpusFile.SupportedEndings}."
+                    : $"'{path}' leads to {relative.Count} file(s), none of a supported kind (the first is '{relative[0]}'). Allowed: {CorpusFile.SupportedEndings}."
+            );
         }
 
         return supported.Select(name => CorpusFile.Describe(Path.Combine(root, name), root));
@@ -84,8 +92,13 @@ internal static class CorpusPaths
         string[] parts = pattern.Replace('\\', '/').Split('/');
         int firstWild = Array.FindIndex(parts, part => part.AsSpan().IndexOfAny(Wildcards) >= 0);
         string root = string.Join('/', parts[..firstWild]);
-        root = firstWild == 0 ? "." : root.Length == 0 ? "/" : root;
-        return Directory.Exists(root) ? (root, Walk(root, [.. parts[firstWild..].Where(part => part.Length > 0)])) : (root, []);
+        root =
+            firstWild == 0 ? "."
+            : root.Length == 0 ? "/"
+            : root;
+        return Directory.Exists(root)
+            ? (root, Walk(root, [.. parts[firstWild..].Where(part => part.Length > 0)]))
+            : (root, []);
     }
 
     private static List<string> Walk(string root, List<string> pattern)
@@ -108,7 +121,10 @@ internal static class CorpusPaths
         bool last = at == pattern.Count - 1;
         foreach (FileSystemInfo entry in new DirectoryInfo(folder).EnumerateFileSystemInfos())
         {
-            if (entry.Name.StartsWith('.') || !FileSystemName.MatchesSimpleExpression(name, entry.Name, ignoreCase: false))
+            if (
+                entry.Name.StartsWith('.')
+                || !FileSystemName.MatchesSimpleExpression(name, entry.Name, ignoreCase: false)
+            )
             {
                 continue;
             }

@@ -9,12 +9,20 @@ namespace Saltern.Data;
 public sealed record CorpusProblem(string File, long? Line, string Reason)
 {
     /// <summary><c>file:line reason</c>.</summary>
-    public override string ToString() => Line is null ? $"{File}: {Reason}" : string.Create(CultureInfo.InvariantCulture, $"{File}:{Line}: {Reason}");
+    public override string ToString() =>
+        Line is null ? $"{File}: {Reason}" : string.Create(CultureInfo.InvariantCulture, $"{File}:{Line}: {Reason}");
 }
 
 /// <summary>The figures of a <see cref="CorpusReadReport"/> at one moment.</summary>
 internal sealed record ReportCounts(
-    long Documents, long Records, long BrokenRecords, long RecordsWithDomain, int Files, int BrokenFiles, IReadOnlyList<CorpusProblem> FirstProblems);
+    long Documents,
+    long Records,
+    long BrokenRecords,
+    long RecordsWithDomain,
+    int Files,
+    int BrokenFiles,
+    IReadOnlyList<CorpusProblem> FirstProblems
+);
 
 /// <summary>What one pass of a <see cref="CorpusReader"/> found so far.</summary>
 public sealed class CorpusReadReport
@@ -28,14 +36,17 @@ public sealed class CorpusReadReport
     private readonly List<CorpusProblem> _problems = [];
 
     /// <summary>Starts with nothing counted.</summary>
-    public CorpusReadReport()
-    {
-    }
+    public CorpusReadReport() { }
 
     /// <summary>Starts with what an earlier pass had counted.</summary>
     internal CorpusReadReport(ReportCounts counts)
     {
-        (Documents, Records, BrokenRecords, RecordsWithDomain) = (counts.Documents, counts.Records, counts.BrokenRecords, counts.RecordsWithDomain);
+        (Documents, Records, BrokenRecords, RecordsWithDomain) = (
+            counts.Documents,
+            counts.Records,
+            counts.BrokenRecords,
+            counts.RecordsWithDomain
+        );
         (Files, BrokenFiles) = (counts.Files, counts.BrokenFiles);
         _problems.AddRange(counts.FirstProblems);
     }
@@ -62,7 +73,8 @@ public sealed class CorpusReadReport
     public IReadOnlyList<CorpusProblem> FirstProblems => _problems;
 
     /// <summary>The figures as they are now.</summary>
-    internal ReportCounts Counts => new(Documents, Records, BrokenRecords, RecordsWithDomain, Files, BrokenFiles, [.. _problems]);
+    internal ReportCounts Counts =>
+        new(Documents, Records, BrokenRecords, RecordsWithDomain, Files, BrokenFiles, [.. _problems]);
 
     internal void CountFile() => Files++;
 
@@ -100,13 +112,16 @@ public sealed class CorpusReadReport
         {
             string records = recordsFail ? $"{BrokenRecords} of {Records} records are broken" : "";
             string files = filesFail ? $"{BrokenFiles} of {Files} files cannot be read to the end" : "";
-            throw Failure($"{records}{(recordsFail && filesFail ? " and " : "")}{files}, more than the allowed {options.MaxBrokenShare * 100:0.##} %");
+            throw Failure(
+                $"{records}{(recordsFail && filesFail ? " and " : "")}{files}, more than the allowed {options.MaxBrokenShare * 100:0.##} %"
+            );
         }
 
         if (options.DomainFields is { Count: > 0 } fields && Records > BrokenRecords && RecordsWithDomain == 0)
         {
             throw new DataFormatException(
-                $"None of {Records} records has a domain in {string.Join(" or ", fields.Select(field => $"'{field}'"))}. Name a field that is there, or leave the domain field out to take the files' names.");
+                $"None of {Records} records has a domain in {string.Join(" or ", fields.Select(field => $"'{field}'"))}. Name a field that is there, or leave the domain field out to take the files' names."
+            );
         }
     }
 
@@ -114,7 +129,9 @@ public sealed class CorpusReadReport
     {
         string more = BrokenRecords + BrokenFiles > _problems.Count ? $"{Environment.NewLine}  …" : "";
         string named = string.Concat(_problems.Select(problem => $"{Environment.NewLine}  {problem}"));
-        return new DataFormatException($"{finding}:{named}{more}{Environment.NewLine}Repair the files, name other fields, or allow a larger share.");
+        return new DataFormatException(
+            $"{finding}:{named}{more}{Environment.NewLine}Repair the files, name other fields, or allow a larger share."
+        );
     }
 
     private void Name(CorpusProblem problem)

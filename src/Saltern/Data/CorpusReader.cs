@@ -35,7 +35,8 @@ public sealed class CorpusReader
     public long TotalFileBytes { get; }
 
     /// <summary>Bytes of the files consumed by the running pass, for a share of the work done; may be read from another thread.</summary>
-    public long FileBytesRead => Interlocked.Read(ref _finishedFileBytes) + (Volatile.Read(ref _pass)?.ConsumedBytes ?? 0);
+    public long FileBytesRead =>
+        Interlocked.Read(ref _finishedFileBytes) + (Volatile.Read(ref _pass)?.ConsumedBytes ?? 0);
 
     /// <summary>Counts and first problems of the pass that runs or ran last.</summary>
     public CorpusReadReport Report { get; private set; } = new();
@@ -49,25 +50,31 @@ public sealed class CorpusReader
     /// <summary>Reads every document once; can be called again for another pass, one pass at a time.</summary>
     /// <param name="cancellation">Ends the pass with an <see cref="OperationCanceledException"/>.</param>
     /// <exception cref="DataFormatException">At the end of the pass: more than the allowed share was broken.</exception>
-    public IEnumerable<TextDocument> ReadDocuments(CancellationToken cancellation = default) => ReadDocuments(default, new CorpusReadReport(), cancellation);
+    public IEnumerable<TextDocument> ReadDocuments(CancellationToken cancellation = default) =>
+        ReadDocuments(default, new CorpusReadReport(), cancellation);
 
     /// <summary>Goes on where an earlier pass over the same files ended.</summary>
     /// <param name="from">The place; documents before it are not given out and not counted again.</param>
     /// <param name="report">What the earlier pass had counted up to there; this pass adds to it.</param>
     /// <param name="cancellation">Ends the pass.</param>
-    internal IEnumerable<TextDocument> ReadDocuments(CorpusPosition from, CorpusReadReport report, CancellationToken cancellation)
+    internal IEnumerable<TextDocument> ReadDocuments(
+        CorpusPosition from,
+        CorpusReadReport report,
+        CancellationToken cancellation
+    )
     {
         // At once, not with the first document: the state may be asked for before.
         (Report, Position) = (report, from);
         return Pass(from, report, cancellation);
     }
 
-    private static IEnumerable<TextDocument> Read(CorpusFile file, long skip, CorpusPass pass) => file.Format switch
-    {
-        CorpusFormat.Text => new TextFileReader(pass).Read(file, skip),
-        CorpusFormat.Parquet => new ParquetFileReader(pass).Read(file, skip),
-        _ => new JsonLinesReader(pass).Read(file, skip),
-    };
+    private static IEnumerable<TextDocument> Read(CorpusFile file, long skip, CorpusPass pass) =>
+        file.Format switch
+        {
+            CorpusFormat.Text => new TextFileReader(pass).Read(file, skip),
+            CorpusFormat.Parquet => new ParquetFileReader(pass).Read(file, skip),
+            _ => new JsonLinesReader(pass).Read(file, skip),
+        };
 
     private IEnumerable<TextDocument> Pass(CorpusPosition from, CorpusReadReport report, CancellationToken cancellation)
     {

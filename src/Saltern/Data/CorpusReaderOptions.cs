@@ -57,7 +57,9 @@ public sealed record CorpusReaderOptions
         {
             if (field.Split('.').Any(part => part.Length == 0))
             {
-                problems.Add($"Field name '{field}' is not a name or a dotted path of names such as 'text' or 'meta.pile_set_name'.");
+                problems.Add(
+                    $"Field name '{field}' is not a name or a dotted path of names such as 'text' or 'meta.pile_set_name'."
+                );
             }
         }
 
@@ -73,12 +75,16 @@ public sealed record CorpusReaderOptions
 
         if (MaxBrokenShare is not (>= 0 and <= 1))
         {
-            problems.Add($"Share of broken records = {MaxBrokenShare} is outside [0, 1] (0 to 100 %). Use 0 to accept no broken record.");
+            problems.Add(
+                $"Share of broken records = {MaxBrokenShare} is outside [0, 1] (0 to 100 %). Use 0 to accept no broken record."
+            );
         }
 
         if (TextPieceBytes is { } piece && (piece < 256 || piece > MaxRecordBytes))
         {
-            problems.Add($"Bytes of a piece of text = {piece} is outside [256, {MaxRecordBytes}]. Leave it out to keep one file as one document.");
+            problems.Add(
+                $"Bytes of a piece of text = {piece} is outside [256, {MaxRecordBytes}]. Leave it out to keep one file as one document."
+            );
         }
 
         if (problems.Count > 0)

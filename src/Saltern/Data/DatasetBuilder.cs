@@ -31,22 +31,33 @@ public static class DatasetBuilder
         string outFolder,
         DatasetBuilderOptions? options = null,
         IProgress<PrepareProgress>? progress = null,
-        CancellationToken cancellation = default)
+        CancellationToken cancellation = default
+    )
     {
         ArgumentNullException.ThrowIfNull(train);
         ArgumentNullException.ThrowIfNull(tokenizer);
         options = Checked(options);
-        return Claiming(outFolder, tokenizer, options, PrepareJob.Of(train, valid, tokenizer.Fingerprint, options), (folder, job) =>
-        {
-            using var point = new ResumePoint(folder, job!);
-            ReadingState? from = folder.Resumed?.Reading;
+        return Claiming(
+            outFolder,
+            tokenizer,
+            options,
+            PrepareJob.Of(train, valid, tokenizer.Fingerprint, options),
+            (folder, job) =>
+            {
+                using var point = new ResumePoint(folder, job!);
+                ReadingState? from = folder.Resumed?.Reading;
 
-            // Several ranks end together: reading itself is not interrupted.
-            CancellationToken reading = options.Ranks.Size > 1 ? CancellationToken.None : cancellation;
-            var run = new PrepareRun(folder, tokenizer, options, point);
-            run.Read(Documents(train, from?.Train, reading), valid is null ? null : Documents(valid, from?.Valid, reading), split => new ReadingState(train.State, valid?.State, split));
-            return run.Run(progress, cancellation);
-        });
+                // Several ranks end together: reading itself is not interrupted.
+                CancellationToken reading = options.Ranks.Size > 1 ? CancellationToken.None : cancellation;
+                var run = new PrepareRun(folder, tokenizer, options, point);
+                run.Read(
+                    Documents(train, from?.Train, reading),
+                    valid is null ? null : Documents(valid, from?.Valid, reading),
+                    split => new ReadingState(train.State, valid?.State, split)
+                );
+                return run.Run(progress, cancellation);
+            }
+        );
     }
 
     /// <summary>What ranks other than the first do while that one builds: reads all, encodes a share, writes nothing.</summary>
@@ -56,7 +67,13 @@ public static class DatasetBuilder
     /// <param name="options">As on rank 0, with its own ranks.</param>
     /// <param name="cancellation">Ends the work on all ranks.</param>
     /// <exception cref="OperationCanceledException">Some rank was cancelled.</exception>
-    public static void Assist(CorpusReader train, CorpusReader? valid, BpeTokenizer tokenizer, DatasetBuilderOptions options, CancellationToken cancellation = default)
+    public static void Assist(
+        CorpusReader train,
+        CorpusReader? valid,
+        BpeTokenizer tokenizer,
+        DatasetBuilderOptions options,
+        CancellationToken cancellation = default
+    )
     {
         options.Validate();
         (ReadingState? from, UInt128[] hashes) = SharedPreparation.Listen(options.Ranks);
@@ -66,8 +83,17 @@ public static class DatasetBuilder
             split.Restore(from.Split, hashes);
         }
 
-        IEnumerable<SplitDocument> documents = split.Apply(Documents(train, from?.Train, CancellationToken.None), valid is null ? null : Documents(valid, from?.Valid, CancellationToken.None));
-        foreach (EncodedDocuments _ in new SharedEncoder(tokenizer, options.Threads, options.Ranks).Encode(documents, reading: null, cancellation))
+        IEnumerable<SplitDocument> documents = split.Apply(
+            Documents(train, from?.Train, CancellationToken.None),
+            valid is null ? null : Documents(valid, from?.Valid, CancellationToken.None)
+        );
+        foreach (
+            EncodedDocuments _ in new SharedEncoder(tokenizer, options.Threads, options.Ranks).Encode(
+                documents,
+                reading: null,
+                cancellation
+            )
+        )
         {
             // Only rank 0 is given any.
         }
@@ -92,21 +118,36 @@ public static class DatasetBuilder
         string outFolder,
         DatasetBuilderOptions? options = null,
         IProgress<PrepareProgress>? progress = null,
-        CancellationToken cancellation = default)
+        CancellationToken cancellation = default
+    )
     {
         ArgumentNullException.ThrowIfNull(train);
         ArgumentNullException.ThrowIfNull(tokenizer);
         options = Checked(options);
-        return Claiming(outFolder, tokenizer, options, null, (folder, _) =>
-        {
-            var run = new PrepareRun(folder, tokenizer, options, null);
-            run.Read(train, valid, null);
-            return run.Run(progress, cancellation);
-        });
+        return Claiming(
+            outFolder,
+            tokenizer,
+            options,
+            null,
+            (folder, _) =>
+            {
+                var run = new PrepareRun(folder, tokenizer, options, null);
+                run.Read(train, valid, null);
+                return run.Run(progress, cancellation);
+            }
+        );
     }
 
-    private static IEnumerable<TextDocument> Documents(CorpusReader reader, ReaderState? state, CancellationToken cancellation) => reader.ReadDocuments(
-        state?.Position ?? default, state is null ? new CorpusReadReport() : new CorpusReadReport(state.Counts), cancellation);
+    private static IEnumerable<TextDocument> Documents(
+        CorpusReader reader,
+        ReaderState? state,
+        CancellationToken cancellation
+    ) =>
+        reader.ReadDocuments(
+            state?.Position ?? default,
+            state is null ? new CorpusReadReport() : new CorpusReadReport(state.Counts),
+            cancellation
+        );
 
     private static DatasetBuilderOptions Checked(DatasetBuilderOptions? options)
     {
@@ -116,7 +157,12 @@ public static class DatasetBuilder
     }
 
     private static PrepareSummary Claiming(
-        string outFolder, BpeTokenizer tokenizer, DatasetBuilderOptions options, PrepareJob? job, Func<DatasetFolder, PrepareJob?, PrepareSummary> work)
+        string outFolder,
+        BpeTokenizer tokenizer,
+        DatasetBuilderOptions options,
+        PrepareJob? job,
+        Func<DatasetFolder, PrepareJob?, PrepareSummary> work
+    )
     {
         ArgumentException.ThrowIfNullOrEmpty(outFolder);
         try
@@ -126,7 +172,9 @@ public static class DatasetBuilder
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            string kept = DatasetFolder.IsUnfinished(outFolder) ? "What was written is kept: run the same command again to go on." : "Nothing of it was kept.";
+            string kept = DatasetFolder.IsUnfinished(outFolder)
+                ? "What was written is kept: run the same command again to go on."
+                : "Nothing of it was kept.";
             throw new SalternException($"The data set in '{outFolder}' cannot be written: {e.Message} {kept}", e);
         }
     }

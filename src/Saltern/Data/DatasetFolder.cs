@@ -39,7 +39,8 @@ internal sealed class DatasetFolder : IDisposable
 
     /// <summary>Whether the folder holds what an interrupted run left.</summary>
     public static bool IsUnfinished(string path) =>
-        File.Exists(System.IO.Path.Combine(path, MarkerName)) && !File.Exists(System.IO.Path.Combine(path, DatasetManifest.FileName));
+        File.Exists(System.IO.Path.Combine(path, MarkerName))
+        && !File.Exists(System.IO.Path.Combine(path, DatasetManifest.FileName));
 
     /// <summary>Takes the folder for a new data set: creates it, goes on with an interrupted one, or clears what an unfinished (or, if asked, a finished) one left.</summary>
     /// <param name="path">The folder.</param>
@@ -55,7 +56,9 @@ internal sealed class DatasetFolder : IDisposable
         bool own = finished || IsUnfinished(path);
         if (finished && !overwrite)
         {
-            throw new DataFormatException($"'{path}' already holds a finished data set. Name another folder, or allow it to be overwritten.");
+            throw new DataFormatException(
+                $"'{path}' already holds a finished data set. Name another folder, or allow it to be overwritten."
+            );
         }
 
         foreach (string split in (string[])[Train, Valid])
@@ -63,14 +66,22 @@ internal sealed class DatasetFolder : IDisposable
             string folder = System.IO.Path.Combine(path, split);
             if (!own && Directory.Exists(folder) && Directory.EnumerateFileSystemEntries(folder).Any())
             {
-                throw new DataFormatException($"'{folder}' holds files that are not from an unfinished data set. Name another folder for the data set, or empty it.");
+                throw new DataFormatException(
+                    $"'{folder}' holds files that are not from an unfinished data set. Name another folder for the data set, or empty it."
+                );
             }
         }
 
         string tokenizerFile = System.IO.Path.Combine(path, DatasetManifest.TokenizerFileName);
-        if (!finished && File.Exists(tokenizerFile) && BpeTokenizer.Load(tokenizerFile).Fingerprint != tokenizer.Fingerprint)
+        if (
+            !finished
+            && File.Exists(tokenizerFile)
+            && BpeTokenizer.Load(tokenizerFile).Fingerprint != tokenizer.Fingerprint
+        )
         {
-            throw new DataFormatException($"'{tokenizerFile}' is a different tokenizer from the one given. Name another folder for the data set, or remove the file.");
+            throw new DataFormatException(
+                $"'{tokenizerFile}' is a different tokenizer from the one given. Name another folder for the data set, or remove the file."
+            );
         }
 
         Directory.CreateDirectory(path);
@@ -113,7 +124,10 @@ internal sealed class DatasetFolder : IDisposable
         string partial = TokenizerPath + TokenShardWriter.PartialEnding;
         tokenizer.Save(partial);
         File.Move(partial, TokenizerPath, overwrite: true);
-        manifest = manifest with { TokenizerSha256 = Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(TokenizerPath))) };
+        manifest = manifest with
+        {
+            TokenizerSha256 = Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(TokenizerPath))),
+        };
         WriteWhole(DatasetManifest.FileName, stream => stream.Write(manifest.ToJson()));
         _finished = true;
         return manifest;
@@ -143,8 +157,11 @@ internal sealed class DatasetFolder : IDisposable
         File.Delete(_marker.Name);
     }
 
-    private static FileStream Lock(string marker) => FileLock.TryTake(marker)
-        ?? throw new DataFormatException($"'{marker}' is locked: another `saltern prepare` is writing to this folder. Wait for it or name another folder.");
+    private static FileStream Lock(string marker) =>
+        FileLock.TryTake(marker)
+        ?? throw new DataFormatException(
+            $"'{marker}' is locked: another `saltern prepare` is writing to this folder. Wait for it or name another folder."
+        );
 
     // True where a journal of the same job is there; shards that it does not know are removed.
     private bool TryResume(PrepareJob job)
@@ -160,11 +177,16 @@ internal sealed class DatasetFolder : IDisposable
             if (differences.Length > 0)
             {
                 throw new DataFormatException(
-                    $"'{_path}' holds an unfinished data set of another job:{string.Concat(differences.Select(text => Environment.NewLine + "  " + text))}{Environment.NewLine}Put it back as it was, name another folder, or begin anew with --overwrite.");
+                    $"'{_path}' holds an unfinished data set of another job:{string.Concat(differences.Select(text => Environment.NewLine + "  " + text))}{Environment.NewLine}Put it back as it was, name another folder, or begin anew with --overwrite."
+                );
             }
 
             HashSet<string> known = [.. journal.Shards.Select(shard => FullPath(shard.File))];
-            RemoveShards(file => !known.Any(shard => file.StartsWith(shard, StringComparison.Ordinal) || file == TokenShard.IndexPath(shard)));
+            RemoveShards(file =>
+                !known.Any(shard =>
+                    file.StartsWith(shard, StringComparison.Ordinal) || file == TokenShard.IndexPath(shard)
+                )
+            );
             Directory.CreateDirectory(FullPath(Train));
             Directory.CreateDirectory(FullPath(Valid));
             Resumed = journal;
@@ -180,7 +202,15 @@ internal sealed class DatasetFolder : IDisposable
 
     private void RemoveJournal()
     {
-        foreach (string name in (string[])[PrepareJournal.FileName, PrepareJournal.FileName + TokenShardWriter.PartialEnding, PrepareJournal.SeenFileName, VerifiedFiles.FileName])
+        foreach (
+            string name in (string[])
+                [
+                    PrepareJournal.FileName,
+                    PrepareJournal.FileName + TokenShardWriter.PartialEnding,
+                    PrepareJournal.SeenFileName,
+                    VerifiedFiles.FileName,
+                ]
+        )
         {
             File.Delete(FullPath(name));
         }
@@ -199,7 +229,10 @@ internal sealed class DatasetFolder : IDisposable
 
             foreach (string file in Directory.GetFiles(folder))
             {
-                if (System.IO.Path.GetExtension(file) is ".bin" or ".idx" or TokenShardWriter.PartialEnding && isUnwanted(file))
+                if (
+                    System.IO.Path.GetExtension(file) is ".bin" or ".idx" or TokenShardWriter.PartialEnding
+                    && isUnwanted(file)
+                )
                 {
                     File.Delete(file);
                 }

@@ -47,7 +47,10 @@ public sealed record DatasetManifest
     public required IReadOnlyList<DomainManifest> Domains { get; init; }
 
     /// <summary>The manifest as it stands in its file, checksum included.</summary>
-    internal byte[] ToJson() => Encoding.UTF8.GetBytes(SelfChecksum.Add(JsonSerializer.Serialize(this, DatasetManifestJson.Default.DatasetManifest)));
+    internal byte[] ToJson() =>
+        Encoding.UTF8.GetBytes(
+            SelfChecksum.Add(JsonSerializer.Serialize(this, DatasetManifestJson.Default.DatasetManifest))
+        );
 
     /// <summary>Computes what <see cref="Fingerprint"/> has to be.</summary>
     public string ComputeFingerprint()
@@ -56,7 +59,15 @@ public sealed record DatasetManifest
         lines.Append(Schema).Append('\n').Append(TokenizerFingerprint).Append('\n');
         foreach ((DomainManifest domain, string split, SplitManifest shard) in Shards())
         {
-            lines.Append(domain.Name).Append('/').Append(split).Append(' ').Append(shard.BinSha256).Append(' ').Append(shard.IdxSha256).Append('\n');
+            lines
+                .Append(domain.Name)
+                .Append('/')
+                .Append(split)
+                .Append(' ')
+                .Append(shard.BinSha256)
+                .Append(' ')
+                .Append(shard.IdxSha256)
+                .Append('\n');
         }
 
         return "sha256:" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(lines.ToString())));
@@ -70,7 +81,9 @@ public sealed record DatasetManifest
         string path = Path.Combine(folder, FileName);
         if (!File.Exists(path))
         {
-            string found = DatasetFolder.IsUnfinished(folder) ? "holds an unfinished data set: `saltern prepare` was interrupted before it wrote"
+            string found =
+                DatasetFolder.IsUnfinished(folder)
+                    ? "holds an unfinished data set: `saltern prepare` was interrupted before it wrote"
                 : Directory.Exists(folder) ? "is not a data set: it lacks"
                 : "does not exist; a data set is a folder with";
             throw new DataFormatException($"'{folder}' {found} {FileName}. Run `saltern prepare --out {folder}`.");
@@ -81,12 +94,15 @@ public sealed record DatasetManifest
             long length = new FileInfo(path).Length;
             if (length > MaxFileBytes)
             {
-                throw new DataFormatException($"'{path}' has {length} bytes, expected at most {MaxFileBytes}. It is not a data set's manifest.");
+                throw new DataFormatException(
+                    $"'{path}' has {length} bytes, expected at most {MaxFileBytes}. It is not a data set's manifest."
+                );
             }
 
             byte[] file = File.ReadAllBytes(path);
             SelfChecksum.Require(file, path, "Run `saltern prepare` again or restore the file.");
-            DatasetManifest manifest = JsonSerializer.Deserialize(file, DatasetManifestJson.Default.DatasetManifest)
+            DatasetManifest manifest =
+                JsonSerializer.Deserialize(file, DatasetManifestJson.Default.DatasetManifest)
                 ?? throw new DataFormatException($"'{path}' holds null, expected an object.");
             return DatasetManifestCheck.FirstProblem(manifest) is { } problem
                 ? throw new DataFormatException($"'{path}': {problem} Run `saltern prepare` again or restore the file.")
@@ -160,6 +176,7 @@ public sealed record SplitManifest
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
     WriteIndented = true,
     RespectNullableAnnotations = true,
-    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull
+)]
 [JsonSerializable(typeof(DatasetManifest))]
 internal sealed partial class DatasetManifestJson : JsonSerializerContext;

@@ -45,12 +45,16 @@ internal static class DatasetManifestCheck
         }
 
         string fingerprint = manifest.ComputeFingerprint();
-        return manifest.Fingerprint == fingerprint ? null
+        return manifest.Fingerprint == fingerprint
+            ? null
             : $"fingerprint is '{manifest.Fingerprint}', expected '{fingerprint}' from the checksums it lists; the file was changed.";
     }
 
     /// <summary>Whether a path names a file below the folder it is relative to.</summary>
     public static bool IsInside(string file) =>
-        file.Length > 0 && !Path.IsPathRooted(file) && !file.Contains('\\', StringComparison.Ordinal) && !file.Contains(':', StringComparison.Ordinal)
+        file.Length > 0
+        && !Path.IsPathRooted(file)
+        && !file.Contains('\\', StringComparison.Ordinal)
+        && !file.Contains(':', StringComparison.Ordinal)
         && file.Split('/').All(part => part is not ("" or "." or ".."));
 }

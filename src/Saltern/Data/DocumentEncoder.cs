@@ -8,7 +8,12 @@ namespace Saltern.Data;
 /// <param name="Tokens">Their tokens, each document's ended by end-of-text.</param>
 /// <param name="Ends">Where in <paramref name="Tokens"/> each document ends.</param>
 /// <param name="After">How far reading had come behind them; null where that is not asked for.</param>
-internal sealed record EncodedDocuments(IReadOnlyList<SplitDocument> Documents, List<int> Tokens, IReadOnlyList<int> Ends, ReadingState? After);
+internal sealed record EncodedDocuments(
+    IReadOnlyList<SplitDocument> Documents,
+    List<int> Tokens,
+    IReadOnlyList<int> Ends,
+    ReadingState? After
+);
 
 /// <summary>Encodes documents on several threads and gives them back in their order.</summary>
 /// <remarks>
@@ -30,9 +35,15 @@ internal sealed class DocumentEncoder(BpeTokenizer tokenizer, int threads)
     /// <param name="documents">The documents.</param>
     /// <param name="reading">Asked after the last document of each chunk how far reading has come; may be null.</param>
     /// <param name="cancellation">Ends the work.</param>
-    public IEnumerable<EncodedDocuments> Encode(IEnumerable<SplitDocument> documents, Func<ReadingState>? reading, CancellationToken cancellation)
+    public IEnumerable<EncodedDocuments> Encode(
+        IEnumerable<SplitDocument> documents,
+        Func<ReadingState>? reading,
+        CancellationToken cancellation
+    )
     {
-        TaskFactory factory = new(new ConcurrentExclusiveSchedulerPair(TaskScheduler.Default, threads).ConcurrentScheduler);
+        TaskFactory factory = new(
+            new ConcurrentExclusiveSchedulerPair(TaskScheduler.Default, threads).ConcurrentScheduler
+        );
         Queue<Task<EncodedDocuments>> running = new();
         try
         {
@@ -96,7 +107,11 @@ internal sealed class DocumentEncoder(BpeTokenizer tokenizer, int threads)
         }
     }
 
-    private EncodedDocuments EncodeChunk(List<SplitDocument> documents, ReadingState? after, CancellationToken cancellation)
+    private EncodedDocuments EncodeChunk(
+        List<SplitDocument> documents,
+        ReadingState? after,
+        CancellationToken cancellation
+    )
     {
         // About three bytes a token; growing once is cheaper than reserving for the worst case.
         List<int> tokens = _lists.TryTake(out List<int>? list) ? list : new((ChunkBytes / 3) + documents.Count);
@@ -108,7 +123,12 @@ internal sealed class DocumentEncoder(BpeTokenizer tokenizer, int threads)
     /// <param name="documents">The chunk.</param>
     /// <param name="tokens">Takes them; empty.</param>
     /// <param name="cancellation">Ends the work.</param>
-    internal static EncodedDocuments EncodeChunk(BpeTokenizer tokenizer, List<SplitDocument> documents, List<int> tokens, CancellationToken cancellation)
+    internal static EncodedDocuments EncodeChunk(
+        BpeTokenizer tokenizer,
+        List<SplitDocument> documents,
+        List<int> tokens,
+        CancellationToken cancellation
+    )
     {
         int[] ends = new int[documents.Count];
         for (int i = 0; i < documents.Count; i++)

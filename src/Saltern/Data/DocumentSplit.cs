@@ -62,17 +62,20 @@ internal sealed class DocumentSplit(double validPercent, Action<UInt128>? rememb
         foreach (TextDocument document in train)
         {
             bool isValid = false;
-            bool kept = Keep(document, (sha, hash) =>
-            {
-                if (valid is not null && _valid.Contains(hash))
+            bool kept = Keep(
+                document,
+                (sha, hash) =>
                 {
-                    _trainInValid++;
-                    return false;
-                }
+                    if (valid is not null && _valid.Contains(hash))
+                    {
+                        _trainInValid++;
+                        return false;
+                    }
 
-                isValid = valid is null && IsBelowPercent(SHA256.HashData(sha), validPercent);
-                return IsNew(_train, hash);
-            });
+                    isValid = valid is null && IsBelowPercent(SHA256.HashData(sha), validPercent);
+                    return IsNew(_train, hash);
+                }
+            );
             if (kept)
             {
                 yield return new SplitDocument(document.Utf8, document.Domain, isValid);

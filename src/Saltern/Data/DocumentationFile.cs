@@ -25,12 +25,17 @@ internal static class DocumentationFile
     /// <exception cref="DataFormatException">The file cannot be read or is not well-formed.</exception>
     public static IReadOnlyList<DocumentedType> Read(string path)
     {
-        Dictionary<string, (DocumentedType Type, IReadOnlyList<string> TypeParameters)> types = new(StringComparer.Ordinal);
+        Dictionary<string, (DocumentedType Type, IReadOnlyList<string> TypeParameters)> types = new(
+            StringComparer.Ordinal
+        );
         List<DocumentedType> order = [];
         try
         {
             // No DTD, no resolver: nothing outside the file is ever touched.
-            using XmlReader reader = XmlReader.Create(path, new XmlReaderSettings { DtdProcessing = DtdProcessing.Prohibit, XmlResolver = null });
+            using XmlReader reader = XmlReader.Create(
+                path,
+                new XmlReaderSettings { DtdProcessing = DtdProcessing.Prohibit, XmlResolver = null }
+            );
             bool more = reader.ReadToFollowing("member");
             while (more)
             {
@@ -45,7 +50,10 @@ internal static class DocumentationFile
         }
         catch (Exception e) when (e is XmlException or IOException or UnauthorizedAccessException)
         {
-            throw new DataFormatException($"'{path}' is not readable XML documentation: {e.Message} Repair the SDK, or give text of your own.", e);
+            throw new DataFormatException(
+                $"'{path}' is not readable XML documentation: {e.Message} Repair the SDK, or give text of your own.",
+                e
+            );
         }
 
         return order;
@@ -56,16 +64,25 @@ internal static class DocumentationFile
             {
                 IReadOnlyList<string> typeParameters = id.IsType ? Names(element, "typeparam") : [];
                 string suffix = typeParameters.Count == 0 ? "" : $"<{string.Join(", ", typeParameters)}>";
-                DocumentedType type = new(id.TypeName, MemberId.Readable(id.TypeName) + suffix, new List<DocumentedMember>());
+                DocumentedType type = new(
+                    id.TypeName,
+                    MemberId.Readable(id.TypeName) + suffix,
+                    new List<DocumentedMember>()
+                );
                 entry = (type, typeParameters);
                 types.Add(id.TypeName, entry);
                 order.Add(type);
             }
 
-            string signature = id.IsType ? "" : id.Signature(Names(element, "param"), entry.TypeParameters, Names(element, "typeparam"));
-            ((List<DocumentedMember>)entry.Type.Members).Add(new DocumentedMember(signature, DocumentationText.Parts(element)));
+            string signature = id.IsType
+                ? ""
+                : id.Signature(Names(element, "param"), entry.TypeParameters, Names(element, "typeparam"));
+            ((List<DocumentedMember>)entry.Type.Members).Add(
+                new DocumentedMember(signature, DocumentationText.Parts(element))
+            );
         }
     }
 
-    private static IReadOnlyList<string> Names(XElement element, string kind) => [.. element.Elements(kind).Select(parameter => (string?)parameter.Attribute("name") ?? "")];
+    private static IReadOnlyList<string> Names(XElement element, string kind) =>
+        [.. element.Elements(kind).Select(parameter => (string?)parameter.Attribute("name") ?? "")];
 }

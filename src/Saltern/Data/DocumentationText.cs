@@ -15,7 +15,10 @@ internal static class DocumentationText
         AddAll("param", element => $"{(string?)element.Attribute("name")}: ");
         AddAll("returns", _ => "Returns: ");
         AddAll("value", _ => "Value: ");
-        AddAll("exception", element => $"Throws {MemberId.ShortName((string?)element.Attribute("cref") ?? "Exception")}: ");
+        AddAll(
+            "exception",
+            element => $"Throws {MemberId.ShortName((string?)element.Attribute("cref") ?? "Exception")}: "
+        );
         AddAll("remarks", _ => "");
         AddAll("example", _ => "Example: ");
         return parts;
@@ -125,7 +128,10 @@ internal static class DocumentationText
 
         private void Close()
         {
-            string text = string.Join(' ', _text.ToString().Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+            string text = string.Join(
+                ' ',
+                _text.ToString().Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)
+            );
             _text.Clear();
             if (text.Length > 0)
             {

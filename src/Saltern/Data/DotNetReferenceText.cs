@@ -21,10 +21,20 @@ public static class DotNetReferenceText
     private static readonly (string Prefix, string Domain)[] Domains =
     [
         ("System.Runtime.Intrinsics", "intrinsics"),
-        ("System.Collections", "collections"), ("System.Linq", "collections"), ("System.Buffers", "collections"),
-        ("System.IO", "text"), ("System.Text", "text"), ("System.Xml", "text"), ("System.Formats", "text"), ("System.Globalization", "text"),
-        ("System.Net", "network"), ("System.Security", "network"),
-        ("System.Data", "data"), ("System.ComponentModel", "data"), ("System.Drawing", "data"), ("System.Transactions", "data"),
+        ("System.Collections", "collections"),
+        ("System.Linq", "collections"),
+        ("System.Buffers", "collections"),
+        ("System.IO", "text"),
+        ("System.Text", "text"),
+        ("System.Xml", "text"),
+        ("System.Formats", "text"),
+        ("System.Globalization", "text"),
+        ("System.Net", "network"),
+        ("System.Security", "network"),
+        ("System.Data", "data"),
+        ("System.ComponentModel", "data"),
+        ("System.Drawing", "data"),
+        ("System.Transactions", "data"),
         ("Microsoft.AspNetCore", "aspnetcore"),
         ("Microsoft", "extensions"),
         ("System", "system"),
@@ -37,7 +47,10 @@ public static class DotNetReferenceText
     {
         // <root>/shared/Microsoft.NETCore.App/<version>/System.Private.CoreLib.dll; empty in a single-file program.
         string runtime = typeof(object).Assembly.Location;
-        string? ofRuntime = runtime.Length == 0 ? null : Path.GetFullPath(Path.Combine(Path.GetDirectoryName(runtime)!, "..", "..", ".."));
+        string? ofRuntime =
+            runtime.Length == 0
+                ? null
+                : Path.GetFullPath(Path.Combine(Path.GetDirectoryName(runtime)!, "..", "..", ".."));
         foreach (string? root in (string?[])[dotnetRoot, ofRuntime])
         {
             if (!string.IsNullOrEmpty(root) && FindFiles(root).Count > 0)
@@ -60,14 +73,20 @@ public static class DotNetReferenceText
         if (files.Count == 0)
         {
             throw new DataFormatException(
-                $"'{dotnetRoot}' holds no reference documentation (packs/*/*/ref/*/*.xml). Give the folder of a .NET SDK, or text of your own.");
+                $"'{dotnetRoot}' holds no reference documentation (packs/*/*/ref/*/*.xml). Give the folder of a .NET SDK, or text of your own."
+            );
         }
 
         // Files are parsed side by side; what depends on order (first occurrence) comes after, in order.
         IReadOnlyList<DocumentedType>[] parsed = new IReadOnlyList<DocumentedType>[files.Count];
         try
         {
-            Parallel.For(0, files.Count, new ParallelOptions { CancellationToken = cancellation }, i => parsed[i] = DocumentationFile.Read(files[i]));
+            Parallel.For(
+                0,
+                files.Count,
+                new ParallelOptions { CancellationToken = cancellation },
+                i => parsed[i] = DocumentationFile.Read(files[i])
+            );
         }
         catch (AggregateException e) when (e.InnerExceptions[0] is DataFormatException first)
         {
@@ -104,12 +123,18 @@ public static class DotNetReferenceText
         text.Append(type.Name).Append('\n');
         foreach (DocumentedMember member in type.Members)
         {
-            string body = string.Concat(member.Parts
-                .Select(part => repeated.Remove(part) is { Length: > 0 } rest ? $"{part.Label}{rest}\n" : ""));
+            string body = string.Concat(
+                member.Parts.Select(part =>
+                    repeated.Remove(part) is { Length: > 0 } rest ? $"{part.Label}{rest}\n" : ""
+                )
+            );
             if (body.Length > 0)
             {
                 text.Append('\n');
-                string heading = member.Signature.Length == 0 ? "" : repeated.Remove(new DocumentationPart("", [member.Signature], IsCode: true));
+                string heading =
+                    member.Signature.Length == 0
+                        ? ""
+                        : repeated.Remove(new DocumentationPart("", [member.Signature], IsCode: true));
                 text.Append(heading).Append(heading.Length > 0 ? "\n" : "").Append(body);
             }
         }
@@ -122,7 +147,10 @@ public static class DotNetReferenceText
     {
         foreach ((string prefix, string domain) in Domains)
         {
-            if (type.StartsWith(prefix, StringComparison.Ordinal) && (type.Length == prefix.Length || type[prefix.Length] == '.'))
+            if (
+                type.StartsWith(prefix, StringComparison.Ordinal)
+                && (type.Length == prefix.Length || type[prefix.Length] == '.')
+            )
             {
                 return domain;
             }
@@ -142,8 +170,12 @@ public static class DotNetReferenceText
         // The base pack first: others repeat its assemblies, and a file name seen before is the same documentation.
         List<string> files = [];
         HashSet<string> seen = new(StringComparer.Ordinal);
-        foreach (string pack in Directory.GetDirectories(packs).OrderBy(path => path.EndsWith("Microsoft.NETCore.App.Ref", StringComparison.Ordinal) ? 0 : 1)
-            .ThenBy(Path.GetFileName, StringComparer.Ordinal))
+        foreach (
+            string pack in Directory
+                .GetDirectories(packs)
+                .OrderBy(path => path.EndsWith("Microsoft.NETCore.App.Ref", StringComparison.Ordinal) ? 0 : 1)
+                .ThenBy(Path.GetFileName, StringComparer.Ordinal)
+        )
         {
             string? version = Newest(pack);
             if (version is null || Newest(Path.Combine(version, "ref")) is not { } framework)
@@ -164,8 +196,19 @@ public static class DotNetReferenceText
     }
 
     // By number, so that 10.0.2 is newer than 9.0.11 and net10.0 than net9.0.
-    private static string? Newest(string folder) => !Directory.Exists(folder) ? null : Directory.GetDirectories(folder)
-        .OrderByDescending(path => Version.TryParse(Path.GetFileName(path).Split('-')[0].TrimStart(FrameworkLetters), out Version? version) ? version : new Version())
-        .ThenByDescending(path => path, StringComparer.Ordinal)
-        .FirstOrDefault();
+    private static string? Newest(string folder) =>
+        !Directory.Exists(folder)
+            ? null
+            : Directory
+                .GetDirectories(folder)
+                .OrderByDescending(path =>
+                    Version.TryParse(
+                        Path.GetFileName(path).Split('-')[0].TrimStart(FrameworkLetters),
+                        out Version? version
+                    )
+                        ? version
+                        : new Version()
+                )
+                .ThenByDescending(path => path, StringComparer.Ordinal)
+                .FirstOrDefault();
 }

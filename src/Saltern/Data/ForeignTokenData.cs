@@ -16,7 +16,8 @@ internal static class ForeignTokenData
 
     private const string Schema = "saltern.foreign/1";
 
-    private static readonly string[] TrainWords = ["train", "training"], ValidWords = ["val", "valid", "validation", "eval"];
+    private static readonly string[] TrainWords = ["train", "training"],
+        ValidWords = ["val", "valid", "validation", "eval"];
 
     private static readonly char[] WordBorders = ['_', '-', '.', ' '];
 
@@ -29,7 +30,10 @@ internal static class ForeignTokenData
             return [.. Directory.GetFiles(path, "*.bin").Order(StringComparer.Ordinal)];
         }
 
-        string bin = Path.GetExtension(path) == ".idx" ? Path.ChangeExtension(path, ".bin") : Path.GetExtension(path) == ".bin" ? path : path + ".bin";
+        string bin =
+            Path.GetExtension(path) == ".idx" ? Path.ChangeExtension(path, ".bin")
+            : Path.GetExtension(path) == ".bin" ? path
+            : path + ".bin";
         return File.Exists(bin) ? [bin] : [];
     }
 
@@ -40,10 +44,17 @@ internal static class ForeignTokenData
     /// <param name="verified">Which files were read before.</param>
     /// <param name="cancellation">Ends the check.</param>
     /// <exception cref="ConfigurationException">Something does not fit; every problem is listed.</exception>
-    public static TokenDataset Open(string path, IReadOnlyList<string> files, string tokenizerPath, VerifiedFiles verified, CancellationToken cancellation)
+    public static TokenDataset Open(
+        string path,
+        IReadOnlyList<string> files,
+        string tokenizerPath,
+        VerifiedFiles verified,
+        CancellationToken cancellation
+    )
     {
         BpeTokenizer tokenizer = BpeTokenizer.Load(tokenizerPath);
-        List<string> problems = [], lines = [Schema, tokenizer.Fingerprint];
+        List<string> problems = [],
+            lines = [Schema, tokenizer.Fingerprint];
         SortedDictionary<string, (TokenShard? Train, TokenShard? Valid)> domains = new(StringComparer.Ordinal);
         foreach (string file in files)
         {
@@ -54,7 +65,9 @@ internal static class ForeignTokenData
                 (TokenShard? train, TokenShard? valid) = domains.GetValueOrDefault(domain);
                 if ((isValid ? valid : train) is { } other)
                 {
-                    problems.Add($"'{file}' and '{other.Path}' are both {(isValid ? "validation" : "training")} text of '{domain}'. Rename one of them.");
+                    problems.Add(
+                        $"'{file}' and '{other.Path}' are both {(isValid ? "validation" : "training")} text of '{domain}'. Rename one of them."
+                    );
                     other.Dispose();
                 }
 
@@ -86,14 +99,28 @@ internal static class ForeignTokenData
         var manifest = new DatasetManifest
         {
             Schema = Schema,
-            Fingerprint = "unverified:" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Concat(lines.Select(line => line + '\n'))))),
+            Fingerprint =
+                "unverified:"
+                + Convert.ToHexStringLower(
+                    SHA256.HashData(Encoding.UTF8.GetBytes(string.Concat(lines.Select(line => line + '\n'))))
+                ),
             TokenizerFingerprint = tokenizer.Fingerprint,
             VocabularySize = tokenizer.VocabularySize,
             EndOfTextId = tokenizer.EndOfTextId,
             TokenDtype = type.Name(),
             Domains = [.. domains.Keys.Select(name => new DomainManifest { Name = name })],
         };
-        return new TokenDataset(path, manifest, [.. manifest.Domains.Select(domain => new DatasetDomain(domain, domains[domain.Name].Train, domains[domain.Name].Valid))])
+        return new TokenDataset(
+            path,
+            manifest,
+            [
+                .. manifest.Domains.Select(domain => new DatasetDomain(
+                    domain,
+                    domains[domain.Name].Train,
+                    domains[domain.Name].Valid
+                )),
+            ]
+        )
         {
             TokenizerPath = tokenizerPath,
             IsUnverified = true,
@@ -105,24 +132,39 @@ internal static class ForeignTokenData
     {
         string[] words = stem.Split(WordBorders);
         bool isValid = Array.Exists(words, ValidWords.Contains);
-        string domain = string.Join('_', words.Where(word => word.Length > 0 && !TrainWords.Contains(word) && !ValidWords.Contains(word)));
+        string domain = string.Join(
+            '_',
+            words.Where(word => word.Length > 0 && !TrainWords.Contains(word) && !ValidWords.Contains(word))
+        );
         return (domain.Length > 0 ? domain : CorpusFile.PlainTextDomain, isValid);
     }
 
-    private static TokenShard? OpenFile(string file, BpeTokenizer tokenizer, VerifiedFiles verified, List<string> problems, List<string> lines)
+    private static TokenShard? OpenFile(
+        string file,
+        BpeTokenizer tokenizer,
+        VerifiedFiles verified,
+        List<string> problems,
+        List<string> lines
+    )
     {
         try
         {
             bool isMegatron = File.Exists(TokenShard.IndexPath(file));
-            TokenShard shard = isMegatron ? TokenShard.OpenForeign(file) : TokenShard.OpenBare(BareTokenFile.Inspect(file), tokenizer.EndOfTextId);
-            lines.Add($"{Path.GetFileName(file)} {SampledHash.Of(file)} {(isMegatron ? SampledHash.Of(TokenShard.IndexPath(file)) : "")}");
+            TokenShard shard = isMegatron
+                ? TokenShard.OpenForeign(file)
+                : TokenShard.OpenBare(BareTokenFile.Inspect(file), tokenizer.EndOfTextId);
+            lines.Add(
+                $"{Path.GetFileName(file)} {SampledHash.Of(file)} {(isMegatron ? SampledHash.Of(TokenShard.IndexPath(file)) : "")}"
+            );
             string claim = $"ids below {tokenizer.VocabularySize}";
             if (!verified.IsKnown(file, claim))
             {
                 long outside = shard.FindTokenOutside(tokenizer.VocabularySize);
                 if (outside >= 0)
                 {
-                    problems.Add($"'{file}' has a token outside the vocabulary of {tokenizer.VocabularySize} ids at position {outside}. Name the tokenizer that made it: data.tokenizer.");
+                    problems.Add(
+                        $"'{file}' has a token outside the vocabulary of {tokenizer.VocabularySize} ids at position {outside}. Name the tokenizer that made it: data.tokenizer."
+                    );
                 }
                 else
                 {
@@ -144,7 +186,9 @@ internal static class ForeignTokenData
         long border = shard.FirstDocumentFrom(shard.TokenCount - (shard.TokenCount * ValidPercent / 100));
         if (border == shard.TokenCount || border == 0)
         {
-            problems.Add($"'{shard.Path}' has no document that begins in the last {ValidPercent} % of its {shard.TokenCount} tokens, and there is no validation text. Put a file beside it whose name has the word 'val'.");
+            problems.Add(
+                $"'{shard.Path}' has no document that begins in the last {ValidPercent} % of its {shard.TokenCount} tokens, and there is no validation text. Put a file beside it whose name has the word 'val'."
+            );
             return (shard, null);
         }
 

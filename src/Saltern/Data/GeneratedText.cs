@@ -11,11 +11,60 @@ namespace Saltern.Data;
 /// </remarks>
 public static class GeneratedText
 {
-    private static readonly string[] Names = ["Ada", "Bruno", "Clara", "Dario", "Edith", "Felix", "Greta", "Hugo", "Ines", "Jonas", "Karla", "Lina", "Milo", "Nora", "Otto", "Paula"];
-    private static readonly string[] Places = ["the harbour", "the old mill", "the market", "the forest", "the library", "the bridge", "the garden", "the lighthouse", "the salt works", "the valley"];
-    private static readonly string[] Things = ["a lamp", "a map", "a small boat", "a basket of apples", "a silver key", "a letter", "a violin", "a bag of salt", "a clock", "a blue scarf"];
+    private static readonly string[] Names =
+    [
+        "Ada",
+        "Bruno",
+        "Clara",
+        "Dario",
+        "Edith",
+        "Felix",
+        "Greta",
+        "Hugo",
+        "Ines",
+        "Jonas",
+        "Karla",
+        "Lina",
+        "Milo",
+        "Nora",
+        "Otto",
+        "Paula",
+    ];
+    private static readonly string[] Places =
+    [
+        "the harbour",
+        "the old mill",
+        "the market",
+        "the forest",
+        "the library",
+        "the bridge",
+        "the garden",
+        "the lighthouse",
+        "the salt works",
+        "the valley",
+    ];
+    private static readonly string[] Things =
+    [
+        "a lamp",
+        "a map",
+        "a small boat",
+        "a basket of apples",
+        "a silver key",
+        "a letter",
+        "a violin",
+        "a bag of salt",
+        "a clock",
+        "a blue scarf",
+    ];
     private static readonly string[] Animals = ["a dog", "a grey cat", "an owl", "a goat", "a young fox", "a donkey"];
-    private static readonly string[] Weather = ["It was raining", "The sun was out", "A cold wind blew", "Fog lay on the fields", "Snow had fallen in the night"];
+    private static readonly string[] Weather =
+    [
+        "It was raining",
+        "The sun was out",
+        "A cold wind blew",
+        "Fog lay on the fields",
+        "Snow had fallen in the night",
+    ];
     private static readonly string[] Moods = ["happy", "tired", "curious", "worried", "proud", "silent"];
     private static readonly string[] Colours = ["red", "green", "white", "black", "yellow", "brown"];
 
@@ -30,7 +79,7 @@ public static class GeneratedText
         IEnumerable<TextDocument> Documents()
         {
             Draws draws = new(seed);
-            for (long made = 0; made < bytes;)
+            for (long made = 0; made < bytes; )
             {
                 (string domain, string text) = draws.Below(4) switch
                 {
@@ -56,24 +105,42 @@ public static class GeneratedText
         string animal = draws.Of(Animals);
         string beast = animal[(animal.IndexOf(' ', StringComparison.Ordinal) + 1)..];
         StringBuilder text = new();
-        text.Append(CultureInfo.InvariantCulture, $"{hero} lived near {home} with {animal}. {draws.Of(Weather)}, and {hero} was {draws.Of(Moods)}. ");
-        text.Append(CultureInfo.InvariantCulture, $"One day {hero} found {thing} and wanted to bring it to {friend}, who lived near {away}.\n\n");
+        text.Append(
+            CultureInfo.InvariantCulture,
+            $"{hero} lived near {home} with {animal}. {draws.Of(Weather)}, and {hero} was {draws.Of(Moods)}. "
+        );
+        text.Append(
+            CultureInfo.InvariantCulture,
+            $"One day {hero} found {thing} and wanted to bring it to {friend}, who lived near {away}.\n\n"
+        );
         int scenes = 2 + draws.Below(4);
         for (int scene = 0; scene < scenes; scene++)
         {
             string place = draws.Of(Places);
-            text.Append(draws.Below(5) switch
-            {
-                0 => $"On the way {hero} came to {place}. The {beast} did not want to go on, so they rested. {draws.Of(Weather)} there. ",
-                1 => $"\"Where are you going?\" asked someone at {place}. \"To {away},\" said {hero}, \"to bring {friend} the {it}.\" ",
-                2 => $"At {place} the {it} was nearly lost, but the {beast} saw it and {hero} was {draws.Of(Moods)} again. ",
-                3 => $"{hero} counted {2 + draws.Below(9)} steps, then {2 + draws.Below(9)} more, and stood before {place}. ",
-                _ => $"Near {place} {hero} thought of {home} and felt {draws.Of(Moods)}. The {beast} waited. ",
-            });
+            text.Append(
+                draws.Below(5) switch
+                {
+                    0 =>
+                        $"On the way {hero} came to {place}. The {beast} did not want to go on, so they rested. {draws.Of(Weather)} there. ",
+                    1 =>
+                        $"\"Where are you going?\" asked someone at {place}. \"To {away},\" said {hero}, \"to bring {friend} the {it}.\" ",
+                    2 =>
+                        $"At {place} the {it} was nearly lost, but the {beast} saw it and {hero} was {draws.Of(Moods)} again. ",
+                    3 =>
+                        $"{hero} counted {2 + draws.Below(9)} steps, then {2 + draws.Below(9)} more, and stood before {place}. ",
+                    _ => $"Near {place} {hero} thought of {home} and felt {draws.Of(Moods)}. The {beast} waited. ",
+                }
+            );
         }
 
-        text.Append(CultureInfo.InvariantCulture, $"\n\nAt last {hero} and the {beast} reached {away}. {friend} was {draws.Of(Moods)} to see them. ");
-        text.Append(CultureInfo.InvariantCulture, $"\"This {it} is for you,\" said {hero}. {friend} thanked {hero}, and in the evening {hero} went back to {home}.\n");
+        text.Append(
+            CultureInfo.InvariantCulture,
+            $"\n\nAt last {hero} and the {beast} reached {away}. {friend} was {draws.Of(Moods)} to see them. "
+        );
+        text.Append(
+            CultureInfo.InvariantCulture,
+            $"\"This {it} is for you,\" said {hero}. {friend} thanked {hero}, and in the evening {hero} went back to {home}.\n"
+        );
         return text.ToString();
     }
 
@@ -86,13 +153,15 @@ public static class GeneratedText
             int a = 1 + draws.Below(99);
             int b = 1 + draws.Below(99);
             string name = draws.Of(Names);
-            text.Append(draws.Below(4) switch
-            {
-                0 => $"{a} + {b} = {a + b}\n",
-                1 => $"{a + b} - {b} = {a}\n",
-                2 => $"{name} has {a} apples and gets {b} more. Now {name} has {a + b} apples.\n",
-                _ => $"{name} had {a + b} coins and gave away {b}. So {name} keeps {a} coins.\n",
-            });
+            text.Append(
+                draws.Below(4) switch
+                {
+                    0 => $"{a} + {b} = {a + b}\n",
+                    1 => $"{a + b} - {b} = {a}\n",
+                    2 => $"{name} has {a} apples and gets {b} more. Now {name} has {a + b} apples.\n",
+                    _ => $"{name} had {a + b} coins and gave away {b}. So {name} keeps {a} coins.\n",
+                }
+            );
         }
 
         return text.ToString();
@@ -114,7 +183,9 @@ public static class GeneratedText
                 string colour = draws.Of(Colours);
                 int age = 6 + draws.Below(80);
                 rows.Append(CultureInfo.InvariantCulture, $"- name: {name}, age: {age}, door: {colour}\n");
-                facts.Append(draws.Below(2) == 0 ? $"{name} is {age} years old. " : $"The door of {name} is {colour}. ");
+                facts.Append(
+                    draws.Below(2) == 0 ? $"{name} is {age} years old. " : $"The door of {name} is {colour}. "
+                );
             }
         }
 
@@ -140,8 +211,7 @@ public static class GeneratedText
             do
             {
                 word = words[Below(words.Length)];
-            }
-            while (word == except);
+            } while (word == except);
             return word;
         }
     }

@@ -43,7 +43,13 @@ internal sealed class JsonLinesReader(CorpusPass pass)
     }
 
     // False at the end of the file; a null document is a line that gave none. Apart from the loop, because an iterator cannot yield inside a catch.
-    private bool TryReadRecord(CorpusFile file, BoundedLineReader lines, byte[]? endLine, long skip, out TextDocument? document)
+    private bool TryReadRecord(
+        CorpusFile file,
+        BoundedLineReader lines,
+        byte[]? endLine,
+        long skip,
+        out TextDocument? document
+    )
     {
         document = null;
         LineResult result;
@@ -54,7 +60,11 @@ internal sealed class JsonLinesReader(CorpusPass pass)
         }
         catch (Exception e) when (CorpusPass.IsReadFailure(e))
         {
-            pass.Report.AddBrokenFile(file.Path, lines.LineNumber, $"the file breaks off or is damaged after this line ({e.Message})");
+            pass.Report.AddBrokenFile(
+                file.Path,
+                lines.LineNumber,
+                $"the file breaks off or is damaged after this line ({e.Message})"
+            );
             return false;
         }
 

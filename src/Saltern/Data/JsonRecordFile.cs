@@ -6,10 +6,15 @@ namespace Saltern.Data;
 /// <summary>Reads the records of JSON lines, plain or compressed, where a broken one is an error: tasks and examples, not corpora.</summary>
 internal static class JsonRecordFile
 {
-    private const int MaxLineBytes = 16 << 20, MaxExpansion = 1_000;
+    private const int MaxLineBytes = 16 << 20,
+        MaxExpansion = 1_000;
 
     /// <summary>Whether a path has an ending that <see cref="Read"/> takes.</summary>
-    public static bool IsOne(string path) => CorpusFile.FormatOf(path) is CorpusFormat.JsonLines or CorpusFormat.JsonLinesGzip or CorpusFormat.JsonLinesZstandard;
+    public static bool IsOne(string path) =>
+        CorpusFile.FormatOf(path)
+            is CorpusFormat.JsonLines
+                or CorpusFormat.JsonLinesGzip
+                or CorpusFormat.JsonLinesZstandard;
 
     /// <summary>Reads record after record.</summary>
     /// <param name="path">A file with an ending of JSON lines.</param>
@@ -21,7 +26,12 @@ internal static class JsonRecordFile
         try
         {
             var stored = new FileStream(path, FileMode.Open, FileAccess.Read);
-            using Stream stream = ArchiveStream.Open(stored, CorpusFile.FormatOf(path)!.Value, MaxExpansion, out byte[]? endLine);
+            using Stream stream = ArchiveStream.Open(
+                stored,
+                CorpusFile.FormatOf(path)!.Value,
+                MaxExpansion,
+                out byte[]? endLine
+            );
             var lines = new BoundedLineReader(stream, MaxLineBytes);
             while (true)
             {
@@ -31,7 +41,9 @@ internal static class JsonRecordFile
                     // A whole gzip archive ends with this line, so without it something is missing.
                     if (endLine is not null)
                     {
-                        throw new DataFormatException($"{path} is cut short after line {lines.LineNumber}. Copy it again.");
+                        throw new DataFormatException(
+                            $"{path} is cut short after line {lines.LineNumber}. Copy it again."
+                        );
                     }
 
                     return;
@@ -61,7 +73,13 @@ internal static class JsonRecordFile
         }
     }
 
-    private static bool Take(ReadOnlySpan<byte> line, long number, string place, string about, Func<JsonElement, long, bool> take)
+    private static bool Take(
+        ReadOnlySpan<byte> line,
+        long number,
+        string place,
+        string about,
+        Func<JsonElement, long, bool> take
+    )
     {
         try
         {

@@ -13,8 +13,12 @@ internal sealed class JsonRecordParser(CorpusReaderOptions options)
     private const int FieldsNamed = 8;
 
     private readonly byte[][][] _textPaths = [.. options.TextFields.Select(Split)];
-    private readonly IReadOnlyList<string> _domainFields = options.DomainFields ?? CorpusReaderOptions.UsualDomainFields;
-    private readonly byte[][][] _domainPaths = [.. (options.DomainFields ?? CorpusReaderOptions.UsualDomainFields).Select(Split)];
+    private readonly IReadOnlyList<string> _domainFields =
+        options.DomainFields ?? CorpusReaderOptions.UsualDomainFields;
+    private readonly byte[][][] _domainPaths =
+    [
+        .. (options.DomainFields ?? CorpusReaderOptions.UsualDomainFields).Select(Split),
+    ];
 
     private enum Found
     {
@@ -89,7 +93,9 @@ internal sealed class JsonRecordParser(CorpusReaderOptions options)
             reader.Skip();
         }
 
-        return names.Count == 0 ? "is empty" : string.Join(", ", names.Take(FieldsNamed)) + (names.Count > FieldsNamed ? ", …" : "");
+        return names.Count == 0
+            ? "is empty"
+            : string.Join(", ", names.Take(FieldsNamed)) + (names.Count > FieldsNamed ? ", …" : "");
     }
 
     // Reads the record to its end even after a hit: the whole line must be JSON, and the last of doubled names counts, as in most readers.

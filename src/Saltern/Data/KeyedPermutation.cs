@@ -36,8 +36,7 @@ internal readonly struct KeyedPermutation
             do
             {
                 value = Encrypt(value);
-            }
-            while (value >= (ulong)Count);
+            } while (value >= (ulong)Count);
             return (long)value;
         }
     }
@@ -53,7 +52,9 @@ internal readonly struct KeyedPermutation
 
     private ulong Encrypt(ulong value)
     {
-        ulong mask = (1UL << _halfBits) - 1, left = value >> _halfBits, right = value & mask;
+        ulong mask = (1UL << _halfBits) - 1,
+            left = value >> _halfBits,
+            right = value & mask;
         for (uint round = 0; round < Rounds; round++)
         {
             (left, right) = (right, left ^ (Mix(_key ^ Mix(right + ((ulong)round << 56))) & mask));

@@ -66,7 +66,14 @@ internal sealed record MegatronIndex(TokenType Type, long[] Starts)
     /// <exception cref="DataFormatException">The file is not such an index, or does not belong to a <c>.bin</c> file of that size.</exception>
     public static MegatronIndex Read(string path, long tokenBytes, bool wholeDocuments = false)
     {
-        using FileStream file = new(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 16, FileOptions.SequentialScan);
+        using FileStream file = new(
+            path,
+            FileMode.Open,
+            FileAccess.Read,
+            FileShare.Read,
+            1 << 16,
+            FileOptions.SequentialScan
+        );
         if (file.Length < HeaderBytes)
         {
             throw Damaged(path, $"has {file.Length} bytes, expected a header of {HeaderBytes}; the file is cut short");
@@ -91,7 +98,10 @@ internal sealed record MegatronIndex(TokenType Type, long[] Starts)
 
         if (starts[^1] > tokenBytes / type.Size() || starts[^1] * type.Size() != tokenBytes)
         {
-            throw Damaged(path, $"describes {starts[^1]} tokens ({(Int128)starts[^1] * type.Size()} bytes), found {tokenBytes} bytes in {Path.GetFileNameWithoutExtension(path)}.bin beside it");
+            throw Damaged(
+                path,
+                $"describes {starts[^1]} tokens ({(Int128)starts[^1] * type.Size()} bytes), found {tokenBytes} bytes in {Path.GetFileNameWithoutExtension(path)}.bin beside it"
+            );
         }
 
         long[] offsets = new long[sequences];
@@ -100,20 +110,36 @@ internal sealed record MegatronIndex(TokenType Type, long[] Starts)
         {
             if (offsets[i] != starts[i] * type.Size())
             {
-                throw Damaged(path, $"sequence {i} begins at byte {offsets[i]}, expected {starts[i] * type.Size()} (sequences follow one another)");
+                throw Damaged(
+                    path,
+                    $"sequence {i} begins at byte {offsets[i]}, expected {starts[i] * type.Size()} (sequences follow one another)"
+                );
             }
         }
 
         List<long> documents = [];
-        CheckBorders(path, file, (long)borders, lengths.Length, wholeDocuments ? border => documents.Add(starts[border]) : null);
+        CheckBorders(
+            path,
+            file,
+            (long)borders,
+            lengths.Length,
+            wholeDocuments ? border => documents.Add(starts[border]) : null
+        );
         return new MegatronIndex(type, wholeDocuments ? [.. documents] : starts);
     }
 
-    private static (TokenType Type, ulong Sequences, ulong Borders) CheckHeader(string path, ReadOnlySpan<byte> header, long fileBytes)
+    private static (TokenType Type, ulong Sequences, ulong Borders) CheckHeader(
+        string path,
+        ReadOnlySpan<byte> header,
+        long fileBytes
+    )
     {
         if (!header.StartsWith(Magic))
         {
-            throw Damaged(path, $"begins with {Convert.ToHexString(header[..9])}, expected {Convert.ToHexString(Magic)} (MMIDIDX and two zero bytes)");
+            throw Damaged(
+                path,
+                $"begins with {Convert.ToHexString(header[..9])}, expected {Convert.ToHexString(Magic)} (MMIDIDX and two zero bytes)"
+            );
         }
 
         ulong version = BinaryPrimitives.ReadUInt64LittleEndian(header[9..]);
@@ -131,9 +157,15 @@ internal sealed record MegatronIndex(TokenType Type, long[] Starts)
         ulong borders = BinaryPrimitives.ReadUInt64LittleEndian(header[26..]);
         UInt128 expected = HeaderBytes + ((UInt128)sequences * 12) + ((UInt128)borders * 8);
         return expected != (UInt128)fileBytes
-            ? throw Damaged(path, $"has {fileBytes} bytes, expected {expected} for {sequences} sequences and {borders} document borders")
+                ? throw Damaged(
+                    path,
+                    $"has {fileBytes} bytes, expected {expected} for {sequences} sequences and {borders} document borders"
+                )
             : sequences >= (ulong)Array.MaxLength
-            ? throw Damaged(path, $"has {sequences} sequences, expected fewer than {Array.MaxLength}; split it into several shards")
+                ? throw Damaged(
+                    path,
+                    $"has {sequences} sequences, expected fewer than {Array.MaxLength}; split it into several shards"
+                )
             : ((TokenType)header[17], sequences, borders);
     }
 
@@ -142,7 +174,7 @@ internal sealed record MegatronIndex(TokenType Type, long[] Starts)
     {
         long previous = 0;
         long[] buffer = new long[(int)Math.Min(borders, 1 << 13)];
-        for (long done = 0; done < borders;)
+        for (long done = 0; done < borders; )
         {
             Span<long> part = buffer.AsSpan(0, (int)Math.Min(buffer.Length, borders - done));
             ReadArray(file, part);
@@ -150,7 +182,10 @@ internal sealed record MegatronIndex(TokenType Type, long[] Starts)
             {
                 if (border < previous || border > sequences || (done == 0 && border != 0))
                 {
-                    throw Damaged(path, $"document border {done} is {border}, expected {(done == 0 ? "0" : $"a number from {previous} to {sequences}")}");
+                    throw Damaged(
+                        path,
+                        $"document border {done} is {border}, expected {(done == 0 ? "0" : $"a number from {previous} to {sequences}")}"
+                    );
                 }
 
                 receive?.Invoke(border);
@@ -161,7 +196,10 @@ internal sealed record MegatronIndex(TokenType Type, long[] Starts)
 
         if (borders == 0 || previous != sequences)
         {
-            throw Damaged(path, $"has {borders} document borders up to {previous}, expected the last one to be {sequences}");
+            throw Damaged(
+                path,
+                $"has {borders} document borders up to {previous}, expected the last one to be {sequences}"
+            );
         }
     }
 
@@ -183,5 +221,7 @@ internal sealed record MegatronIndex(TokenType Type, long[] Starts)
     }
 
     private static DataFormatException Damaged(string path, string finding) =>
-        new($"'{path}' {finding}. It is not an undamaged Megatron index; run `saltern prepare` again or restore the file.");
+        new(
+            $"'{path}' {finding}. It is not an undamaged Megatron index; run `saltern prepare` again or restore the file."
+        );
 }

@@ -78,7 +78,9 @@ internal sealed class MemberId
         string[] parts = Readable(open < 0 ? id[2..] : id[2..open]).Split('.');
         bool qualified = id[0] is 'M' or 'P' or 'F' or 'E' or 'O' && parts.Length > 1 && parts[^1] != "";
         string last = parts[^1];
-        return !qualified ? last : last.StartsWith('#') ? parts[^2] : $"{parts[^2]}.{last}";
+        return !qualified ? last
+            : last.StartsWith('#') ? parts[^2]
+            : $"{parts[^2]}.{last}";
     }
 
     /// <summary>A name without the counts of type parameters: <c>List`1</c> is List.</summary>
@@ -107,7 +109,11 @@ internal sealed class MemberId
     /// <param name="parameterNames">Names of the parameters, as far as they are documented.</param>
     /// <param name="typeParameters">Names of the type's type parameters.</param>
     /// <param name="methodTypeParameters">Names of the method's own type parameters.</param>
-    public string Signature(IReadOnlyList<string> parameterNames, IReadOnlyList<string> typeParameters, IReadOnlyList<string> methodTypeParameters)
+    public string Signature(
+        IReadOnlyList<string> parameterNames,
+        IReadOnlyList<string> typeParameters,
+        IReadOnlyList<string> methodTypeParameters
+    )
     {
         string type = Readable(TypeName).Split('.')[^1];
         string name = Readable(_member);
@@ -119,7 +125,9 @@ internal sealed class MemberId
         {
             // An explicit implementation writes the interface's dots as '#', and its generic arguments in braces.
             string[] parts = name.Split('{')[0].Split('#');
-            name = name.StartsWith("op_", StringComparison.Ordinal) ? $"{type} operator {name[3..]}" : $"{type}.{string.Join('.', parts.TakeLast(2))}";
+            name = name.StartsWith("op_", StringComparison.Ordinal)
+                ? $"{type} operator {name[3..]}"
+                : $"{type}.{string.Join('.', parts.TakeLast(2))}";
         }
 
         if (_kind != 'M' && _parameters.Length == 0)
@@ -145,7 +153,11 @@ internal sealed class MemberId
         return text.Append(_kind == 'M' ? ')' : ']').ToString();
     }
 
-    private static string TypeText(string id, IReadOnlyList<string> typeParameters, IReadOnlyList<string> methodTypeParameters)
+    private static string TypeText(
+        string id,
+        IReadOnlyList<string> typeParameters,
+        IReadOnlyList<string> methodTypeParameters
+    )
     {
         if (id.EndsWith('@'))
         {
@@ -160,13 +172,22 @@ internal sealed class MemberId
         if (id.EndsWith(']'))
         {
             int open = id.LastIndexOf('[');
-            return TypeText(id[..Math.Max(open, 0)], typeParameters, methodTypeParameters) + "[" + new string(',', id.AsSpan(Math.Max(open, 0)).Count(',')) + "]";
+            return TypeText(id[..Math.Max(open, 0)], typeParameters, methodTypeParameters)
+                + "["
+                + new string(',', id.AsSpan(Math.Max(open, 0)).Count(','))
+                + "]";
         }
 
         if (id.StartsWith('`'))
         {
-            IReadOnlyList<string> names = id.StartsWith("``", StringComparison.Ordinal) ? methodTypeParameters : typeParameters;
-            return int.TryParse(id.AsSpan().TrimStart('`'), NumberStyles.None, CultureInfo.InvariantCulture, out int index) && index < names.Count ? names[index] : "T";
+            IReadOnlyList<string> names = id.StartsWith("``", StringComparison.Ordinal)
+                ? methodTypeParameters
+                : typeParameters;
+            return
+                int.TryParse(id.AsSpan().TrimStart('`'), NumberStyles.None, CultureInfo.InvariantCulture, out int index)
+                && index < names.Count
+                ? names[index]
+                : "T";
         }
 
         int brace = id.IndexOf('{', StringComparison.Ordinal);
@@ -190,7 +211,10 @@ internal sealed class MemberId
         int start = 0;
         for (int i = 0; i < list.Length; i++)
         {
-            depth += list[i] is '{' or '[' or '(' ? 1 : list[i] is '}' or ']' or ')' ? -1 : 0;
+            depth +=
+                list[i] is '{' or '[' or '(' ? 1
+                : list[i] is '}' or ']' or ')' ? -1
+                : 0;
             if (list[i] == ',' && depth == 0)
             {
                 parts.Add(list[start..i]);

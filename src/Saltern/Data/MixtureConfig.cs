@@ -22,12 +22,23 @@ public sealed record MixtureConfig : IValidated
     {
         if (Weights is not null && Temperature is not null)
         {
-            yield return new ConfigurationProblem("temperature", "stands beside weights, and only one of them can decide the shares. Remove one.");
+            yield return new ConfigurationProblem(
+                "temperature",
+                "stands beside weights, and only one of them can decide the shares. Remove one."
+            );
         }
 
-        if (Weights is not null && (Weights.Values.Any(weight => !(weight >= 0) || double.IsInfinity(weight)) || !(Weights.Values.Sum() > 0)))
+        if (
+            Weights is not null
+            && (
+                Weights.Values.Any(weight => !(weight >= 0) || double.IsInfinity(weight)) || !(Weights.Values.Sum() > 0)
+            )
+        )
         {
-            yield return new ConfigurationProblem("weights", "must be finite and at least 0, with one of them above 0.");
+            yield return new ConfigurationProblem(
+                "weights",
+                "must be finite and at least 0, with one of them above 0."
+            );
         }
     }
 }

@@ -57,8 +57,13 @@ public sealed record ObjectiveConfig : IValidated
     public bool IsMixed => Prefix > 0 || Span > 0;
 
     /// <summary>All that decides the inputs, in one line.</summary>
-    public string Description => !IsMixed ? CausalDescription : string.Create(CultureInfo.InvariantCulture,
-        $"causal {Causal:R} prefix {Prefix:R} span {Span:R}{(Span > 0 ? $" (density {SpanDensity:R}, length {SpanLength:R})" : "")} seed {Seed}");
+    public string Description =>
+        !IsMixed
+            ? CausalDescription
+            : string.Create(
+                CultureInfo.InvariantCulture,
+                $"causal {Causal:R} prefix {Prefix:R} span {Span:R}{(Span > 0 ? $" (density {SpanDensity:R}, length {SpanLength:R})" : "")} seed {Seed}"
+            );
 
     /// <inheritdoc/>
     public IEnumerable<ConfigurationProblem> Validate()
@@ -66,7 +71,13 @@ public sealed record ObjectiveConfig : IValidated
         double sum = Causal + Prefix + Span;
         if (Math.Abs(sum - 1) > ShareTolerance)
         {
-            yield return new ConfigurationProblem("", string.Create(CultureInfo.InvariantCulture, $"has the shares causal {Causal}, prefix {Prefix} and span {Span}, which add up to {sum:0.######}, not 1."));
+            yield return new ConfigurationProblem(
+                "",
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"has the shares causal {Causal}, prefix {Prefix} and span {Span}, which add up to {sum:0.######}, not 1."
+                )
+            );
         }
     }
 }

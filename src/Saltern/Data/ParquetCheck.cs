@@ -39,13 +39,17 @@ internal static class ParquetCheck
         file.ReadExactly(tail);
         if (!tail.AsSpan(4).SequenceEqual(Magic))
         {
-            throw new InvalidDataException($"ends in {Convert.ToHexString(tail.AsSpan(4))}, expected {Convert.ToHexString(Magic)} (PAR1); the file is cut short, encrypted, or not Parquet");
+            throw new InvalidDataException(
+                $"ends in {Convert.ToHexString(tail.AsSpan(4))}, expected {Convert.ToHexString(Magic)} (PAR1); the file is cut short, encrypted, or not Parquet"
+            );
         }
 
         uint length = BinaryPrimitives.ReadUInt32LittleEndian(tail);
         if (length > Math.Min(MaxFooterBytes, file.Length - TailBytes - Magic.Length))
         {
-            throw new InvalidDataException($"has metadata of {length} bytes in a file of {file.Length}, expected at most {MaxFooterBytes}");
+            throw new InvalidDataException(
+                $"has metadata of {length} bytes in a file of {file.Length}, expected at most {MaxFooterBytes}"
+            );
         }
 
         byte[] footer = new byte[length];
@@ -55,7 +59,9 @@ internal static class ParquetCheck
         reader.Skip(type: 12);
         if (reader.Structures > MaxStructures)
         {
-            throw new InvalidDataException($"has metadata of {reader.Structures} structures, expected at most {MaxStructures}");
+            throw new InvalidDataException(
+                $"has metadata of {reader.Structures} structures, expected at most {MaxStructures}"
+            );
         }
 
         file.Position = 0;
@@ -65,27 +71,62 @@ internal static class ParquetCheck
     /// <exception cref="InvalidDataException">Sizes or counts contradict the file or one another, or exceed the bounds.</exception>
     public static void CheckColumn(FileStream file, ColumnMetaData column, long rows)
     {
-        long begin = column.DictionaryPageOffset is > 0 and { } dictionary ? Math.Min(dictionary, column.DataPageOffset) : column.DataPageOffset;
-        Require(rows is >= 0 and <= MaxRowGroupRows && column.NumValues == rows, $"a row group of {rows} rows with {column.NumValues} values, expected equal numbers of at most {MaxRowGroupRows}");
-        Require(begin >= Magic.Length && column.TotalCompressedSize >= 0 && column.TotalCompressedSize <= file.Length - begin, $"a column of {column.TotalCompressedSize} bytes at {begin}, outside the file");
-        Require(column.TotalUncompressedSize is >= 0 and <= MaxColumnBytes, $"a column of {column.TotalUncompressedSize} bytes, expected at most {MaxColumnBytes}; write smaller row groups");
+        long begin = column.DictionaryPageOffset is > 0 and { } dictionary
+            ? Math.Min(dictionary, column.DataPageOffset)
+            : column.DataPageOffset;
+        Require(
+            rows is >= 0 and <= MaxRowGroupRows && column.NumValues == rows,
+            $"a row group of {rows} rows with {column.NumValues} values, expected equal numbers of at most {MaxRowGroupRows}"
+        );
+        Require(
+            begin >= Magic.Length
+                && column.TotalCompressedSize >= 0
+                && column.TotalCompressedSize <= file.Length - begin,
+            $"a column of {column.TotalCompressedSize} bytes at {begin}, outside the file"
+        );
+        Require(
+            column.TotalUncompressedSize is >= 0 and <= MaxColumnBytes,
+            $"a column of {column.TotalUncompressedSize} bytes, expected at most {MaxColumnBytes}; write smaller row groups"
+        );
 
-        long position = begin, end = begin + column.TotalCompressedSize, values = 0, expanded = 0;
+        long position = begin,
+            end = begin + column.TotalCompressedSize,
+            values = 0,
+            expanded = 0;
         byte[] buffer = new byte[MaxHeaderBytes];
         while (values < rows)
         {
             Require(position < end, $"{values} values in its pages, expected {rows}");
             file.Position = position;
-            int read = file.ReadAtLeast(buffer, (int)Math.Min(buffer.Length, end - position), throwOnEndOfStream: false);
+            int read = file.ReadAtLeast(
+                buffer,
+                (int)Math.Min(buffer.Length, end - position),
+                throwOnEndOfStream: false
+            );
             Page page = ReadHeader(buffer.AsSpan(0, read));
-            Require(page.Stored >= 0 && page.Stored <= end - position - page.HeaderBytes, $"a page of {page.Stored} bytes at {position}, which leaves its column");
+            Require(
+                page.Stored >= 0 && page.Stored <= end - position - page.HeaderBytes,
+                $"a page of {page.Stored} bytes at {position}, which leaves its column"
+            );
             expanded += page.Expanded;
-            Require(page.Expanded >= 0 && expanded <= MaxColumnBytes, $"pages of more than {MaxColumnBytes} bytes; write smaller row groups");
-            Require(column.Codec != CompressionCodec.UNCOMPRESSED || page.Stored == page.Expanded, $"an uncompressed page of {page.Stored} bytes said to be {page.Expanded}");
+            Require(
+                page.Expanded >= 0 && expanded <= MaxColumnBytes,
+                $"pages of more than {MaxColumnBytes} bytes; write smaller row groups"
+            );
+            Require(
+                column.Codec != CompressionCodec.UNCOMPRESSED || page.Stored == page.Expanded,
+                $"an uncompressed page of {page.Stored} bytes said to be {page.Expanded}"
+            );
 
             // Texts are stored with four bytes of length before each. Data pages may hold less: nulls take no room, repeated texts little.
-            Require(page.Values >= 0 && (!page.IsDictionary || page.Values <= page.Expanded / 4), $"a page of {page.Values} values in {page.Expanded} bytes");
-            Require(page.Encoding != (long)Encoding.DELTA_BYTE_ARRAY, "texts that share their beginnings (DELTA_BYTE_ARRAY), whose size cannot be bounded; write them in plain or dictionary encoding");
+            Require(
+                page.Values >= 0 && (!page.IsDictionary || page.Values <= page.Expanded / 4),
+                $"a page of {page.Values} values in {page.Expanded} bytes"
+            );
+            Require(
+                page.Encoding != (long)Encoding.DELTA_BYTE_ARRAY,
+                "texts that share their beginnings (DELTA_BYTE_ARRAY), whose size cannot be bounded; write them in plain or dictionary encoding"
+            );
             values += page.IsDictionary ? 0 : page.Values;
             position += page.HeaderBytes + page.Stored;
         }
@@ -96,7 +137,11 @@ internal static class ParquetCheck
     private static Page ReadHeader(ReadOnlySpan<byte> bytes)
     {
         var reader = new CompactThrift(bytes);
-        long kind = -1, expanded = -1, stored = -1, values = 0, encoding = -1;
+        long kind = -1,
+            expanded = -1,
+            stored = -1,
+            values = 0,
+            encoding = -1;
         int id = 0;
         while (reader.NextField(ref id, out int type))
         {
@@ -111,7 +156,7 @@ internal static class ParquetCheck
                 case 3:
                     stored = reader.Signed();
                     break;
-                case 5 or 7 or 8:   // data page, dictionary page, data page of version 2
+                case 5 or 7 or 8: // data page, dictionary page, data page of version 2
                     ReadCounts(ref reader, encodingField: id == 8 ? 4 : 2, out values, out encoding);
                     break;
                 default:
@@ -152,5 +197,12 @@ internal static class ParquetCheck
         }
     }
 
-    private readonly record struct Page(int HeaderBytes, bool IsDictionary, long Expanded, long Stored, long Values, long Encoding);
+    private readonly record struct Page(
+        int HeaderBytes,
+        bool IsDictionary,
+        long Expanded,
+        long Stored,
+        long Values,
+        long Encoding
+    );
 }

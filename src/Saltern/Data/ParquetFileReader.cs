@@ -72,13 +72,23 @@ internal sealed class ParquetFileReader(CorpusPass pass)
         }
         catch (Exception e) when (IsDamage(e))
         {
-            pass.Report.AddBrokenFile(file.Path, null, e is InvalidDataException ? e.Message : $"is no Parquet file that can be read ({e.Message})");
+            pass.Report.AddBrokenFile(
+                file.Path,
+                null,
+                e is InvalidDataException ? e.Message : $"is no Parquet file that can be read ({e.Message})"
+            );
             reader?.DisposeAsync().AsTask().GetAwaiter().GetResult();
             return false;
         }
     }
 
-    private RowGroup? TryRead(CorpusFile file, FileStream stored, ParquetRowGroupReader rows, Columns columns, long before)
+    private RowGroup? TryRead(
+        CorpusFile file,
+        FileStream stored,
+        ParquetRowGroupReader rows,
+        Columns columns,
+        long before
+    )
     {
         RowGroup? group = null;
         try
@@ -108,7 +118,8 @@ internal sealed class ParquetFileReader(CorpusPass pass)
     {
         ReadOnlyMemory<byte>? text = group.Text[row];
         string? domain = null;
-        string? problem = text is not { } bytes ? $"column '{Columns.NameOf(columns.Text)}' is null"
+        string? problem =
+            text is not { } bytes ? $"column '{Columns.NameOf(columns.Text)}' is null"
             : bytes.Length > pass.Options.MaxRecordBytes ? $"is longer than {pass.Options.MaxRecordBytes} bytes"
             : !Utf8.IsValid(bytes.Span) ? "holds text that is not valid Unicode"
             : null;
@@ -116,8 +127,13 @@ internal sealed class ParquetFileReader(CorpusPass pass)
         {
             if (group.Domains[i][row] is { Length: > 0 } name)
             {
-                domain = name.Length <= MaxDomainBytes && Utf8.IsValid(name.Span) ? Encoding.UTF8.GetString(name.Span) : null;
-                problem = domain is null ? $"column '{Columns.NameOf(columns.Domains[i])}' is not a text of at most {MaxDomainBytes} bytes" : null;
+                domain =
+                    name.Length <= MaxDomainBytes && Utf8.IsValid(name.Span)
+                        ? Encoding.UTF8.GetString(name.Span)
+                        : null;
+                problem = domain is null
+                    ? $"column '{Columns.NameOf(columns.Domains[i])}' is not a text of at most {MaxDomainBytes} bytes"
+                    : null;
             }
         }
 
@@ -138,12 +154,21 @@ internal sealed class ParquetFileReader(CorpusPass pass)
         public static Columns Find(ParquetSchema schema, CorpusReaderOptions options)
         {
             DataField[] all = schema.GetDataFields();
-            DataField? text = options.TextFields.Select(name => Named(all, name)).FirstOrDefault(field => field is not null);
-            List<DataField> domains = [.. (options.DomainFields ?? CorpusReaderOptions.UsualDomainFields).Select(name => Named(all, name)).OfType<DataField>()];
+            DataField? text = options
+                .TextFields.Select(name => Named(all, name))
+                .FirstOrDefault(field => field is not null);
+            List<DataField> domains =
+            [
+                .. (options.DomainFields ?? CorpusReaderOptions.UsualDomainFields)
+                    .Select(name => Named(all, name))
+                    .OfType<DataField>(),
+            ];
             string there = $"it has {string.Join(", ", all.Select(field => $"'{NameOf(field)}'"))}";
             if (text is null)
             {
-                throw new InvalidDataException($"has no column {Any(options.TextFields)}; {there}. Name the text's column");
+                throw new InvalidDataException(
+                    $"has no column {Any(options.TextFields)}; {there}. Name the text's column"
+                );
             }
 
             return domains.Count > 0 || options.DomainFields is not { Count: > 0 } wanted
@@ -153,14 +178,19 @@ internal sealed class ParquetFileReader(CorpusPass pass)
 
         public static string NameOf(DataField field) => string.Join('.', field.Path.ToList());
 
-        private static DataField? Named(DataField[] all, string name) => Array.Find(all, field => NameOf(field) == name);
+        private static DataField? Named(DataField[] all, string name) =>
+            Array.Find(all, field => NameOf(field) == name);
 
         private static string Any(IEnumerable<string> names) => string.Join(" or ", names.Select(name => $"'{name}'"));
 
         // The same column in a schema of its own, declared as bytes; the library reads a column as its declaration says.
         private static DataField AsBytes(DataField field)
         {
-            bool isText = field.ClrType == typeof(ReadOnlyMemory<char>) || field.ClrType == typeof(ReadOnlyMemory<byte>) || field.ClrType == typeof(string) || field.ClrType == typeof(byte[]);
+            bool isText =
+                field.ClrType == typeof(ReadOnlyMemory<char>)
+                || field.ClrType == typeof(ReadOnlyMemory<byte>)
+                || field.ClrType == typeof(string)
+                || field.ClrType == typeof(byte[]);
             IReadOnlyList<string> path = field.Path.ToList();
             var bytes = new DataField(path[^1], typeof(byte[]), field.IsNullable);
             Field nested = bytes;
@@ -172,7 +202,9 @@ internal sealed class ParquetFileReader(CorpusPass pass)
             _ = new ParquetSchema(nested);
             return isText && field.MaxRepetitionLevel == 0 && bytes.MaxDefinitionLevel == field.MaxDefinitionLevel
                 ? bytes
-                : throw new InvalidDataException($"has a column '{NameOf(field)}' that is not one optional text a row, but {(field.MaxRepetitionLevel > 0 ? "a list" : field.ClrType.Name)}");
+                : throw new InvalidDataException(
+                    $"has a column '{NameOf(field)}' that is not one optional text a row, but {(field.MaxRepetitionLevel > 0 ? "a list" : field.ClrType.Name)}"
+                );
         }
     }
 
@@ -190,7 +222,9 @@ internal sealed class ParquetFileReader(CorpusPass pass)
 
         public static Column Read(ParquetRowGroupReader rows, DataField field)
         {
-            var data = (RawColumnData<ReadOnlyMemory<byte>>)rows.ReadRawColumnDataBaseAsync(field).AsTask().GetAwaiter().GetResult();
+            var data =
+                (RawColumnData<ReadOnlyMemory<byte>>)
+                    rows.ReadRawColumnDataBaseAsync(field).AsTask().GetAwaiter().GetResult();
             if (field.MaxDefinitionLevel == 0)
             {
                 return new Column(data, null);

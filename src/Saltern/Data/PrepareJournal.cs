@@ -21,7 +21,16 @@ internal sealed record ReadingState(ReaderState Train, ReaderState? Valid, Split
 /// <param name="Bytes">UTF-8 bytes of its text.</param>
 /// <param name="BinSha256">SHA-256 of these tokens, lower-case hexadecimal; null in journals of earlier versions.</param>
 /// <param name="LengthsSha256">SHA-256 of these documents' lengths, likewise.</param>
-internal sealed record ShardState(string Domain, string Split, string File, long Documents, long Tokens, long Bytes, string? BinSha256 = null, string? LengthsSha256 = null);
+internal sealed record ShardState(
+    string Domain,
+    string Split,
+    string File,
+    long Documents,
+    long Tokens,
+    long Bytes,
+    string? BinSha256 = null,
+    string? LengthsSha256 = null
+);
 
 /// <summary>The file <c>dataset.progress.json</c>: the last point of an unfinished run up to which all is on disk.</summary>
 /// <remarks>It is replaced as a whole after the shards were flushed; files that are longer than it says are cut back to it.</remarks>
@@ -63,8 +72,13 @@ internal sealed record PrepareJournal
             byte[] file = File.ReadAllBytes(path);
             SelfChecksum.Require(file, path, "Begin anew with --overwrite.");
             PrepareJournal? journal = JsonSerializer.Deserialize(file, PrepareJournalJson.Default.PrepareJournal);
-            return journal is { Schema: CurrentSchema } && journal.Shards.All(shard => DatasetManifestCheck.IsInside(shard.File)) ? journal
-                : throw new DataFormatException($"'{path}' has schema '{journal?.Schema}' or names files outside its folder, expected '{CurrentSchema}'. Begin anew with --overwrite.");
+            return
+                journal is { Schema: CurrentSchema }
+                && journal.Shards.All(shard => DatasetManifestCheck.IsInside(shard.File))
+                ? journal
+                : throw new DataFormatException(
+                    $"'{path}' has schema '{journal?.Schema}' or names files outside its folder, expected '{CurrentSchema}'. Begin anew with --overwrite."
+                );
         }
         catch (JsonException e)
         {
@@ -73,11 +87,19 @@ internal sealed record PrepareJournal
     }
 
     /// <summary>The journal as JSON.</summary>
-    public byte[] ToJson() => Encoding.UTF8.GetBytes(SelfChecksum.Add(JsonSerializer.Serialize(this, PrepareJournalJson.Default.PrepareJournal)));
+    public byte[] ToJson() =>
+        Encoding.UTF8.GetBytes(
+            SelfChecksum.Add(JsonSerializer.Serialize(this, PrepareJournalJson.Default.PrepareJournal))
+        );
 }
 
 /// <summary>How the journal is written as JSON.</summary>
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, WriteIndented = true, RespectNullableAnnotations = true, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
+    WriteIndented = true,
+    RespectNullableAnnotations = true,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull
+)]
 [JsonSerializable(typeof(PrepareJournal))]
 [JsonSerializable(typeof(ReadingState))]
 internal sealed partial class PrepareJournalJson : JsonSerializerContext;

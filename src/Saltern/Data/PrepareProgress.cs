@@ -22,11 +22,19 @@ public sealed record PrepareProgress(long Documents, long Bytes, long Tokens, Ti
 /// <param name="EmptyDocuments">Documents dropped because they had no bytes.</param>
 /// <param name="ResumedDocuments">Documents that an interrupted run had written already; 0 where the work began anew.</param>
 public sealed record PrepareSummary(
-    DatasetManifest Manifest, PrepareProgress Total, long DuplicateDocuments, long TrainDocumentsInValid, long EmptyDocuments, long ResumedDocuments)
+    DatasetManifest Manifest,
+    PrepareProgress Total,
+    long DuplicateDocuments,
+    long TrainDocumentsInValid,
+    long EmptyDocuments,
+    long ResumedDocuments
+)
 {
     /// <summary>Names of domains that have no training text.</summary>
-    public IReadOnlyList<string> DomainsWithoutTrain => [.. Manifest.Domains.Where(domain => domain.Train is null).Select(domain => domain.Name)];
+    public IReadOnlyList<string> DomainsWithoutTrain =>
+        [.. Manifest.Domains.Where(domain => domain.Train is null).Select(domain => domain.Name)];
 
     /// <summary>Names of domains that have no validation text.</summary>
-    public IReadOnlyList<string> DomainsWithoutValid => [.. Manifest.Domains.Where(domain => domain.Valid is null).Select(domain => domain.Name)];
+    public IReadOnlyList<string> DomainsWithoutValid =>
+        [.. Manifest.Domains.Where(domain => domain.Valid is null).Select(domain => domain.Name)];
 }

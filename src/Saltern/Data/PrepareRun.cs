@@ -5,7 +5,12 @@ using Saltern.Tokenization;
 namespace Saltern.Data;
 
 /// <summary>One run of <see cref="DatasetBuilder"/> over a claimed folder: read, split, encode, write, and now and then make a point to go on from.</summary>
-internal sealed class PrepareRun(DatasetFolder folder, BpeTokenizer tokenizer, DatasetBuilderOptions options, ResumePoint? point)
+internal sealed class PrepareRun(
+    DatasetFolder folder,
+    BpeTokenizer tokenizer,
+    DatasetBuilderOptions options,
+    ResumePoint? point
+)
 {
     private static readonly TimeSpan ProgressInterval = TimeSpan.FromMilliseconds(100);
 
@@ -21,7 +26,11 @@ internal sealed class PrepareRun(DatasetFolder folder, BpeTokenizer tokenizer, D
     /// <param name="train">Training documents, from where an interrupted run had come to.</param>
     /// <param name="valid">Validation documents, likewise; null to split them off.</param>
     /// <param name="reading">Says how far reading has come; null where the run cannot be gone on with.</param>
-    public void Read(IEnumerable<TextDocument> train, IEnumerable<TextDocument>? valid, Func<SplitCounts, ReadingState>? reading)
+    public void Read(
+        IEnumerable<TextDocument> train,
+        IEnumerable<TextDocument>? valid,
+        Func<SplitCounts, ReadingState>? reading
+    )
     {
         (_train, _valid) = (train, valid);
         _reading = reading is null ? null : () => reading(_split.Counts);
@@ -65,15 +74,22 @@ internal sealed class PrepareRun(DatasetFolder folder, BpeTokenizer tokenizer, D
 
     private void WriteShards(ShardSet shards, IProgress<PrepareProgress>? progress, CancellationToken cancellation)
     {
-        TimeSpan before = _done.Elapsed, reported = before;
+        TimeSpan before = _done.Elapsed,
+            reported = before;
         long savedBytes = _done.Bytes;
         ReadingState? written = null;
         try
         {
             IEnumerable<SplitDocument> documents = _split.Apply(_train, _valid);
-            foreach (EncodedDocuments chunk in options.Ranks.Size > 1
-                ? new SharedEncoder(tokenizer, options.Threads, options.Ranks).Encode(documents, _reading, cancellation)
-                : new DocumentEncoder(tokenizer, options.Threads).Encode(documents, _reading, cancellation))
+            foreach (
+                EncodedDocuments chunk in options.Ranks.Size > 1
+                    ? new SharedEncoder(tokenizer, options.Threads, options.Ranks).Encode(
+                        documents,
+                        _reading,
+                        cancellation
+                    )
+                    : new DocumentEncoder(tokenizer, options.Threads).Encode(documents, _reading, cancellation)
+            )
             {
                 Write(shards, chunk, before);
                 written = chunk.After;
@@ -121,7 +137,12 @@ internal sealed class PrepareRun(DatasetFolder folder, BpeTokenizer tokenizer, D
             bytes += chunk.Documents[i].Utf8.Length;
         }
 
-        _done = new PrepareProgress(_done.Documents + chunk.Documents.Count, _done.Bytes + bytes, _done.Tokens + start, before + _clock.Elapsed);
+        _done = new PrepareProgress(
+            _done.Documents + chunk.Documents.Count,
+            _done.Bytes + bytes,
+            _done.Tokens + start,
+            before + _clock.Elapsed
+        );
     }
 
     private DatasetManifest Describe(List<DomainManifest> domains)
@@ -131,7 +152,8 @@ internal sealed class PrepareRun(DatasetFolder folder, BpeTokenizer tokenizer, D
             SplitCounts counts = _split.Counts;
             throw new DataFormatException(
                 $"No training document is left: {counts.Empty} were empty, {counts.Duplicates} repeated another one, {counts.TrainInValid} are also validation text, "
-                + $"{domains.Sum(domain => domain.Valid?.Documents ?? 0)} are validation text. Give more text, or a lower valid percent.");
+                    + $"{domains.Sum(domain => domain.Valid?.Documents ?? 0)} are validation text. Give more text, or a lower valid percent."
+            );
         }
 
         DatasetManifest manifest = new()

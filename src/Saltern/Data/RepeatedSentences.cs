@@ -8,7 +8,8 @@ internal sealed class RepeatedSentences
     private readonly HashSet<string> _seen = new(StringComparer.Ordinal);
 
     /// <summary>The part's text without the sentences seen before; empty where none is new.</summary>
-    public string Remove(DocumentationPart part) => string.Join(part.IsCode ? "\n" : " ", part.Sentences.Where(sentence => _seen.Add(Key(sentence))));
+    public string Remove(DocumentationPart part) =>
+        string.Join(part.IsCode ? "\n" : " ", part.Sentences.Where(sentence => _seen.Add(Key(sentence))));
 
     /// <summary>What makes two sentences the same: their letters and digits, whatever the case, blanks and punctuation.</summary>
     internal static string Key(string sentence)

@@ -35,7 +35,9 @@ internal sealed class ResumePoint : IDisposable
         long bytes = _savedHashes * 16;
         if (file.Length < bytes)
         {
-            throw new DataFormatException($"'{path}' has {file.Length} bytes, expected at least {bytes} of the interrupted run. What is left of it is removed; run the command again to begin anew.");
+            throw new DataFormatException(
+                $"'{path}' has {file.Length} bytes, expected at least {bytes} of the interrupted run. What is left of it is removed; run the command again to begin anew."
+            );
         }
 
         file.SetLength(bytes);
@@ -47,9 +49,14 @@ internal sealed class ResumePoint : IDisposable
             yield return MemoryMarshal.Read<UInt128>(hash);
         }
 
-        if (_folder.Resumed?.SeenSha256 is string expected && Convert.ToHexStringLower(_seenHash.GetCurrentHash()) != expected)
+        if (
+            _folder.Resumed?.SeenSha256 is string expected
+            && Convert.ToHexStringLower(_seenHash.GetCurrentHash()) != expected
+        )
         {
-            throw new DataFormatException($"'{path}' does not have the checksum that {PrepareJournal.FileName} says: it is damaged. What is left of the interrupted run is removed; run the command again to begin anew.");
+            throw new DataFormatException(
+                $"'{path}' does not have the checksum that {PrepareJournal.FileName} says: it is damaged. What is left of the interrupted run is removed; run the command again to begin anew."
+            );
         }
     }
 
@@ -63,7 +70,15 @@ internal sealed class ResumePoint : IDisposable
 
         // Reading is ahead of writing: hashes of documents that are not written yet wait for the next time.
         int ready = (int)(Count(reading.Split) - _savedHashes);
-        using (FileStream seen = new(_folder.FullPath(PrepareJournal.SeenFileName), FileMode.Append, FileAccess.Write, FileShare.None, 1))
+        using (
+            FileStream seen = new(
+                _folder.FullPath(PrepareJournal.SeenFileName),
+                FileMode.Append,
+                FileAccess.Write,
+                FileShare.None,
+                1
+            )
+        )
         {
             ReadOnlySpan<byte> hashes = MemoryMarshal.AsBytes(CollectionsMarshal.AsSpan(_newHashes)[..ready]);
             seen.Write(hashes);
@@ -73,7 +88,14 @@ internal sealed class ResumePoint : IDisposable
 
         _newHashes.RemoveRange(0, ready);
         _savedHashes += ready;
-        var journal = new PrepareJournal { Job = _job, Reading = reading, Done = done, Shards = states, SeenSha256 = Convert.ToHexStringLower(_seenHash.GetCurrentHash()) };
+        var journal = new PrepareJournal
+        {
+            Job = _job,
+            Reading = reading,
+            Done = done,
+            Shards = states,
+            SeenSha256 = Convert.ToHexStringLower(_seenHash.GetCurrentHash()),
+        };
         _folder.WriteWhole(PrepareJournal.FileName, stream => stream.Write(journal.ToJson()));
         Exists = true;
     }

@@ -20,7 +20,9 @@ internal sealed class SampleKeys : IReadOnlyList<(int Domain, long Index)>
 
         if (_starts[^1] > int.MaxValue)
         {
-            throw new DataFormatException($"The data set has {_starts[^1]} samples; one pass takes {int.MaxValue} at most. Use --stage1-only, or longer sequences.");
+            throw new DataFormatException(
+                $"The data set has {_starts[^1]} samples; one pass takes {int.MaxValue} at most. Use --stage1-only, or longer sequences."
+            );
         }
     }
 
@@ -60,7 +62,8 @@ internal sealed class SampleKeys : IReadOnlyList<(int Domain, long Index)>
     }
 
     /// <inheritdoc/>
-    public IEnumerator<(int Domain, long Index)> GetEnumerator() => Enumerable.Range(0, Count).Select(i => this[i]).GetEnumerator();
+    public IEnumerator<(int Domain, long Index)> GetEnumerator() =>
+        Enumerable.Range(0, Count).Select(i => this[i]).GetEnumerator();
 
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
 }

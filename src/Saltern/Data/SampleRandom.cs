@@ -11,10 +11,13 @@ public struct SampleRandom
     /// <param name="domain">Domain of the sample.</param>
     /// <param name="index">Its index there.</param>
     public SampleRandom(long seed, int domain, long index) =>
-        _key = KeyedPermutation.Mix(KeyedPermutation.Mix(KeyedPermutation.Mix((ulong)seed) ^ (ulong)domain) ^ (ulong)index);
+        _key = KeyedPermutation.Mix(
+            KeyedPermutation.Mix(KeyedPermutation.Mix((ulong)seed) ^ (ulong)domain) ^ (ulong)index
+        );
 
     /// <summary>The n-th uniform number of the series, in [0, 1), without regard to what was drawn before.</summary>
-    public readonly double At(ulong n) => (KeyedPermutation.Mix(_key ^ KeyedPermutation.Mix(n)) >> 11) * (1.0 / (1UL << 53));
+    public readonly double At(ulong n) =>
+        (KeyedPermutation.Mix(_key ^ KeyedPermutation.Mix(n)) >> 11) * (1.0 / (1UL << 53));
 
     /// <summary>The next uniform number, in [0, 1).</summary>
     public double NextUniform() => At(_drawn++);

@@ -15,10 +15,20 @@ public sealed class SampleReader : ISampleReader
     private readonly bool _maskDocuments;
     private readonly int _endOfText;
 
-    private SampleReader(IReadOnlyList<TokenShard?> shards, DataConfig data, ObjectiveConfig? objective, SpanCorruption? corruption, int endOfText)
+    private SampleReader(
+        IReadOnlyList<TokenShard?> shards,
+        DataConfig data,
+        ObjectiveConfig? objective,
+        SpanCorruption? corruption,
+        int endOfText
+    )
     {
         (_shards, SequenceLength, _maskDocuments) = (shards, data.SequenceLength, data.MaskDocuments);
-        (_objective, _corruption, _endOfText) = (objective is { IsMixed: true } ? objective : null, corruption, endOfText);
+        (_objective, _corruption, _endOfText) = (
+            objective is { IsMixed: true } ? objective : null,
+            corruption,
+            endOfText
+        );
     }
 
     /// <inheritdoc/>
@@ -28,7 +38,8 @@ public sealed class SampleReader : ISampleReader
     public bool HasRanges => _maskDocuments || _objective is not null;
 
     /// <inheritdoc/>
-    public IReadOnlyList<long> Sizes => [.. _shards.Select(shard => SampleStream.SamplesIn(shard?.TokenCount ?? 0, SequenceLength))];
+    public IReadOnlyList<long> Sizes =>
+        [.. _shards.Select(shard => SampleStream.SamplesIn(shard?.TokenCount ?? 0, SequenceLength))];
 
     /// <summary>Plans the reading of a recipe's samples.</summary>
     /// <param name="shards">Training shard of each domain; null where a domain has none.</param>
@@ -36,7 +47,12 @@ public sealed class SampleReader : ISampleReader
     /// <param name="objective">The mix; null for causal training.</param>
     /// <param name="tokenizer">The data set's: its end-of-text and sentinel tokens.</param>
     /// <exception cref="ConfigurationException">The tokenizer has too few sentinels, or spans would have to be masked between documents.</exception>
-    public static SampleReader Create(IReadOnlyList<TokenShard?> shards, DataConfig data, ObjectiveConfig? objective, BpeTokenizer tokenizer)
+    public static SampleReader Create(
+        IReadOnlyList<TokenShard?> shards,
+        DataConfig data,
+        ObjectiveConfig? objective,
+        BpeTokenizer tokenizer
+    )
     {
         if (objective is not { Span: > 0 })
         {
@@ -45,7 +61,9 @@ public sealed class SampleReader : ISampleReader
 
         if (data.MaskDocuments)
         {
-            throw new ConfigurationException("objective.span and data.mask_documents = true do not go together: a span stands at the end of its sample, away from its document. Use one of them.");
+            throw new ConfigurationException(
+                "objective.span and data.mask_documents = true do not go together: a span stands at the end of its sample, away from its document. Use one of them."
+            );
         }
 
         var plan = SpanPlan.Of(data.SequenceLength, objective.SpanDensity, objective.SpanLength);
@@ -54,16 +72,28 @@ public sealed class SampleReader : ISampleReader
         {
             throw new ConfigurationException(
                 $"objective.span: the tokenizer has the {sentinels.Count} sentinels {SentinelTokens.Name(0)} … in a row, but objective.sentinels = {objective.Sentinels} and a sequence of {data.SequenceLength} tokens has {plan.Spans} spans. "
-                + "Train a tokenizer with 'saltern tokenizer train --sentinels 100', or lower objective.sentinels or objective.span_density, or raise objective.span_length.");
+                    + "Train a tokenizer with 'saltern tokenizer train --sentinels 100', or lower objective.sentinels or objective.span_density, or raise objective.span_length."
+            );
         }
 
         return plan.Spans > objective.Sentinels
-            ? throw new ConfigurationException($"objective.sentinels = {objective.Sentinels} is fewer than the {plan.Spans} spans of a sequence of {data.SequenceLength} tokens. Raise it, or objective.span_length.")
-            : new SampleReader(shards, data, objective, new SpanCorruption(plan, sentinels, tokenizer.EndOfTextId), tokenizer.EndOfTextId);
+            ? throw new ConfigurationException(
+                $"objective.sentinels = {objective.Sentinels} is fewer than the {plan.Spans} spans of a sequence of {data.SequenceLength} tokens. Raise it, or objective.span_length."
+            )
+            : new SampleReader(
+                shards,
+                data,
+                objective,
+                new SpanCorruption(plan, sentinels, tokenizer.EndOfTextId),
+                tokenizer.EndOfTextId
+            );
     }
 
     /// <summary>What falls to a sample: by a hash of (objective seed, sample) in the shares of the mix; the epoch does not enter.</summary>
-    public ObjectiveKind KindOf(int domain, long index) => _objective is null ? ObjectiveKind.Causal : KindOf(new SampleRandom(_objective.Seed, domain, index).NextUniform());
+    public ObjectiveKind KindOf(int domain, long index) =>
+        _objective is null
+            ? ObjectiveKind.Causal
+            : KindOf(new SampleRandom(_objective.Seed, domain, index).NextUniform());
 
     /// <inheritdoc/>
     public void Read(int domain, long index, Span<long> inputs, Span<long> labels, Span<int> first, Span<int> end)
@@ -72,7 +102,8 @@ public sealed class SampleReader : ISampleReader
         long start = index * SequenceLength;
         long[] text = new long[SequenceLength + 1];
         shard.Read(start, text);
-        int freePrefix = 0, countedEnd = SequenceLength;
+        int freePrefix = 0,
+            countedEnd = SequenceLength;
         if (_objective is not null)
         {
             var random = new SampleRandom(_objective.Seed, domain, index);
@@ -85,7 +116,11 @@ public sealed class SampleReader : ISampleReader
                     long[] stream = new long[SequenceLength + 1];
                     stream.AsSpan().Fill(_endOfText);
                     _corruption!.Corrupt(text, ref random, stream);
-                    (text, freePrefix, countedEnd) = (stream, _corruption.Plan.PrefixTokens, _corruption.Plan.StreamTokens - 1);
+                    (text, freePrefix, countedEnd) = (
+                        stream,
+                        _corruption.Plan.PrefixTokens,
+                        _corruption.Plan.StreamTokens - 1
+                    );
                     break;
             }
         }
@@ -112,12 +147,22 @@ public sealed class SampleReader : ISampleReader
     }
 
     private ObjectiveKind KindOf(double uniform) =>
-        uniform < _objective!.Causal ? ObjectiveKind.Causal : uniform < _objective.Causal + _objective.Prefix ? ObjectiveKind.Prefix : ObjectiveKind.Span;
+        uniform < _objective!.Causal ? ObjectiveKind.Causal
+        : uniform < _objective.Causal + _objective.Prefix ? ObjectiveKind.Prefix
+        : ObjectiveKind.Span;
 
     // A document ends after its end-of-text token and wherever the shard's index begins a new one.
-    private void MaskDocuments(TokenShard shard, long start, long[] text, Span<long> labels, Span<int> first, Span<int> end)
+    private void MaskDocuments(
+        TokenShard shard,
+        long start,
+        long[] text,
+        Span<long> labels,
+        Span<int> first,
+        Span<int> end
+    )
     {
-        int document = shard.DocumentAt(start), documentStart = 0;
+        int document = shard.DocumentAt(start),
+            documentStart = 0;
         for (int position = 0; position < SequenceLength; position++)
         {
             first[position] = documentStart;

@@ -16,10 +16,21 @@ public sealed record SampleSpace(string Data, int SequenceLength, bool MaskDocum
     /// <param name="data">Its section data.</param>
     /// <param name="objective">Its section objective; null for causal training.</param>
     public static SampleSpace Of(string dataFingerprint, DataConfig data, ObjectiveConfig? objective) =>
-        new(dataFingerprint, data.SequenceLength, data.MaskDocuments, objective?.Description ?? ObjectiveConfig.CausalDescription);
+        new(
+            dataFingerprint,
+            data.SequenceLength,
+            data.MaskDocuments,
+            objective?.Description ?? ObjectiveConfig.CausalDescription
+        );
 
     /// <summary>Stands for the space as a whole.</summary>
-    public string Fingerprint => "sha256:" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"saltern.samples/1|{Data}|{SequenceLength}|{MaskDocuments}|{Objective}")));
+    public string Fingerprint =>
+        "sha256:"
+        + Convert.ToHexStringLower(
+            SHA256.HashData(
+                Encoding.UTF8.GetBytes($"saltern.samples/1|{Data}|{SequenceLength}|{MaskDocuments}|{Objective}")
+            )
+        );
 
     /// <summary>What two spaces differ in, one sentence each; none where they are the same.</summary>
     /// <param name="run">The run's space.</param>

@@ -27,9 +27,7 @@ public sealed class SampleStream
     /// <param name="seed">Decides the permutations.</param>
     /// <exception cref="DataFormatException">No domain has a sample.</exception>
     public SampleStream(IReadOnlyList<long> samplesByDomain, long seed)
-        : this(samplesByDomain, DomainShares.Natural(samplesByDomain), seed)
-    {
-    }
+        : this(samplesByDomain, DomainShares.Natural(samplesByDomain), seed) { }
 
     /// <summary>Plans the order.</summary>
     /// <param name="samplesByDomain">Samples of each domain.</param>
@@ -65,7 +63,9 @@ public sealed class SampleStream
         long drawn = _taken[domain]++;
         Position++;
         (long epoch, long index) = Math.DivRem(drawn, _sizes[domain]);
-        ulong key = KeyedPermutation.Mix(KeyedPermutation.Mix((ulong)_seed) ^ KeyedPermutation.Mix(((ulong)domain << 40) + (ulong)epoch + 1));
+        ulong key = KeyedPermutation.Mix(
+            KeyedPermutation.Mix((ulong)_seed) ^ KeyedPermutation.Mix(((ulong)domain << 40) + (ulong)epoch + 1)
+        );
         return new SampleKey(domain, new KeyedPermutation(_sizes[domain], key)[index], epoch);
     }
 
@@ -103,7 +103,10 @@ public sealed class SampleStream
     /// <param name="batchSequences">Sequences of a step.</param>
     public string Fingerprint(SampleSpace space, int batchSequences)
     {
-        string shares = string.Join(',', _shares.Select(share => share.ToString("R", System.Globalization.CultureInfo.InvariantCulture)));
+        string shares = string.Join(
+            ',',
+            _shares.Select(share => share.ToString("R", System.Globalization.CultureInfo.InvariantCulture))
+        );
         byte[] text = Encoding.UTF8.GetBytes($"saltern.order/2|{space.Fingerprint}|{_seed}|{batchSequences}|{shares}");
         return "sha256:" + Convert.ToHexStringLower(SHA256.HashData(text));
     }

@@ -7,7 +7,8 @@ public sealed class SampleSubset
 
     /// <summary>Takes the samples.</summary>
     /// <param name="indices">Of each domain, ascending.</param>
-    public SampleSubset(IReadOnlyList<IReadOnlyList<long>> indices) => _indices = [.. indices.Select(domain => domain.ToArray())];
+    public SampleSubset(IReadOnlyList<IReadOnlyList<long>> indices) =>
+        _indices = [.. indices.Select(domain => domain.ToArray())];
 
     /// <summary>Number of samples of each domain.</summary>
     public IReadOnlyList<long> Sizes => [.. _indices.Select(domain => (long)domain.Length)];
@@ -26,6 +27,8 @@ public sealed class SampleSubset
         double total = _indices.Where((_, domain) => shares[domain] > 0).Sum(domain => (double)domain.Length);
         return total > 0
             ? [.. _indices.Select((domain, i) => shares[i] > 0 ? domain.Length / total : 0)]
-            : throw new DataFormatException("None of the selected samples is of a domain that the run draws. Select again, or change data.mixture.");
+            : throw new DataFormatException(
+                "None of the selected samples is of a domain that the run draws. Select again, or change data.mixture."
+            );
     }
 }

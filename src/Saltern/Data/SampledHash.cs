@@ -28,7 +28,8 @@ internal static class SampledHash
         {
             for (int i = 0; i < Blocks; i++)
             {
-                file.Position = i == Blocks - 1 ? file.Length - BlockBytes : (file.Length - BlockBytes) / (Blocks - 1) * i;
+                file.Position =
+                    i == Blocks - 1 ? file.Length - BlockBytes : (file.Length - BlockBytes) / (Blocks - 1) * i;
                 file.ReadExactly(block);
                 hash.AppendData(block);
             }

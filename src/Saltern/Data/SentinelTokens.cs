@@ -13,5 +13,11 @@ public static class SentinelTokens
     /// <param name="tokenizer">Any tokenizer.</param>
     /// <param name="most">How many are wanted.</param>
     public static IReadOnlyList<int> Find(BpeTokenizer tokenizer, int most) =>
-        [.. Enumerable.Range(0, most).Select(number => tokenizer.SpecialTokenId(Name(number))).TakeWhile(id => id is not null).Select(id => id!.Value)];
+        [
+            .. Enumerable
+                .Range(0, most)
+                .Select(number => tokenizer.SpecialTokenId(Name(number)))
+                .TakeWhile(id => id is not null)
+                .Select(id => id!.Value),
+        ];
 }

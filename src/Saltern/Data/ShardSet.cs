@@ -11,8 +11,16 @@ internal sealed class ShardSet(DatasetFolder folder, TokenType type, int maxDoma
     private readonly HashSet<string> _slugs = new(StringComparer.OrdinalIgnoreCase);
 
     private IEnumerable<(string Domain, string Split, Shard Shard)> All =>
-        _domains.SelectMany(pair => new[] { (pair.Key, DatasetFolder.Train, pair.Value.Train), (pair.Key, DatasetFolder.Valid, pair.Value.Valid) })
-            .Where(shard => shard.Item3 is not null).Select(shard => (shard.Key, shard.Item2, shard.Item3!));
+        _domains
+            .SelectMany(pair =>
+                new[]
+                {
+                    (pair.Key, DatasetFolder.Train, pair.Value.Train),
+                    (pair.Key, DatasetFolder.Valid, pair.Value.Valid),
+                }
+            )
+            .Where(shard => shard.Item3 is not null)
+            .Select(shard => (shard.Key, shard.Item2, shard.Item3!));
 
     /// <summary>Appends one document to the shard it belongs to.</summary>
     /// <exception cref="DataFormatException">There are more domains than allowed.</exception>
@@ -22,9 +30,13 @@ internal sealed class ShardSet(DatasetFolder folder, TokenType type, int maxDoma
         {
             if (_domains.Count == maxDomains)
             {
-                string examples = string.Join(", ", _domains.Keys.Take(5).Append(document.Domain).Select(name => $"'{name}'"));
+                string examples = string.Join(
+                    ", ",
+                    _domains.Keys.Take(5).Append(document.Domain).Select(name => $"'{name}'")
+                );
                 throw new DataFormatException(
-                    $"The text has more than {maxDomains} domains (such as {examples}). Name a field that holds the domain and not, say, a title.");
+                    $"The text has more than {maxDomains} domains (such as {examples}). Name a field that holds the domain and not, say, a title."
+                );
             }
 
             domain = new Domain(UniqueSlug(document.Domain));
@@ -45,7 +57,18 @@ internal sealed class ShardSet(DatasetFolder folder, TokenType type, int maxDoma
         foreach ((string domain, string split, Shard shard) in All)
         {
             shard.Writer.Flush();
-            states.Add(new ShardState(domain, split, shard.File, shard.Writer.DocumentCount, shard.Writer.TokenCount, shard.Bytes, shard.Writer.BinSha256(), shard.Writer.LengthsSha256()));
+            states.Add(
+                new ShardState(
+                    domain,
+                    split,
+                    shard.File,
+                    shard.Writer.DocumentCount,
+                    shard.Writer.TokenCount,
+                    shard.Bytes,
+                    shard.Writer.BinSha256(),
+                    shard.Writer.LengthsSha256()
+                )
+            );
         }
 
         return states;
@@ -63,13 +86,26 @@ internal sealed class ShardSet(DatasetFolder folder, TokenType type, int maxDoma
                 _slugs.Add(domain.Slug);
             }
 
-            domain.Of(state.Split) = new Shard(state.File, TokenShardWriter.Reopen(folder.FullPath(state.File), type, state)) { Bytes = state.Bytes };
+            domain.Of(state.Split) = new Shard(
+                state.File,
+                TokenShardWriter.Reopen(folder.FullPath(state.File), type, state)
+            )
+            {
+                Bytes = state.Bytes,
+            };
         }
     }
 
     /// <summary>Completes every shard and describes them.</summary>
     public List<DomainManifest> Complete() =>
-        [.. _domains.Select(pair => new DomainManifest { Name = pair.Key, Train = Complete(pair.Value.Train), Valid = Complete(pair.Value.Valid) })];
+        [
+            .. _domains.Select(pair => new DomainManifest
+            {
+                Name = pair.Key,
+                Train = Complete(pair.Value.Train),
+                Valid = Complete(pair.Value.Valid),
+            }),
+        ];
 
     /// <summary>Removes what only an interrupted run would have wanted.</summary>
     public void RemoveLengths()

@@ -16,7 +16,9 @@ internal static class SharedPreparation
     /// <param name="hashes">The documents that it had seen.</param>
     public static void Tell(ICommunicator ranks, ReadingState? reading, UInt128[] hashes)
     {
-        byte[] text = reading is null ? [] : JsonSerializer.SerializeToUtf8Bytes(reading, PrepareJournalJson.Default.ReadingState);
+        byte[] text = reading is null
+            ? []
+            : JsonSerializer.SerializeToUtf8Bytes(reading, PrepareJournalJson.Default.ReadingState);
         long[] lengths = [text.Length, hashes.Length];
         ranks.Broadcast<long>(lengths, root: 0);
         ranks.Broadcast<byte>(text, root: 0);
@@ -32,14 +34,20 @@ internal static class SharedPreparation
         ranks.Broadcast<byte>(text, root: 0);
         UInt128[] hashes = new UInt128[lengths[1]];
         Send(ranks, hashes);
-        return (text.Length == 0 ? null : JsonSerializer.Deserialize(text, PrepareJournalJson.Default.ReadingState), hashes);
+        return (
+            text.Length == 0 ? null : JsonSerializer.Deserialize(text, PrepareJournalJson.Default.ReadingState),
+            hashes
+        );
     }
 
     private static void Send(ICommunicator ranks, UInt128[] hashes)
     {
         for (int first = 0; first < hashes.Length; first += HashesAtOnce)
         {
-            ranks.Broadcast(MemoryMarshal.AsBytes(hashes.AsSpan(first, Math.Min(HashesAtOnce, hashes.Length - first))), root: 0);
+            ranks.Broadcast(
+                MemoryMarshal.AsBytes(hashes.AsSpan(first, Math.Min(HashesAtOnce, hashes.Length - first))),
+                root: 0
+            );
         }
     }
 }

@@ -24,7 +24,11 @@ internal readonly record struct SpanPlan(int Length, int Corrupted, int Spans)
             int corrupted = Math.Clamp((int)Math.Floor((density * length) + 0.5), 1, length - 1);
 
             // Both kinds of tokens are split into k parts that are not empty.
-            int spans = Math.Clamp((int)Math.Floor((corrupted / meanLength) + 0.5), 1, Math.Min(corrupted, length - corrupted));
+            int spans = Math.Clamp(
+                (int)Math.Floor((corrupted / meanLength) + 0.5),
+                1,
+                Math.Min(corrupted, length - corrupted)
+            );
             var tried = new SpanPlan(length, corrupted, spans);
             plan = tried.StreamTokens <= sequenceLength + 1 ? tried : plan;
         }
@@ -49,8 +53,11 @@ internal sealed class SpanCorruption(SpanPlan plan, IReadOnlyList<int> sentinels
     public void Corrupt(ReadOnlySpan<long> text, ref SampleRandom random, Span<long> stream)
     {
         (int length, int corrupted, int spans) = Plan;
-        int[] kept = Split(length - corrupted, spans, ref random), taken = Split(corrupted, spans, ref random);
-        int read = 0, prefix = 0, target = Plan.PrefixTokens;
+        int[] kept = Split(length - corrupted, spans, ref random),
+            taken = Split(corrupted, spans, ref random);
+        int read = 0,
+            prefix = 0,
+            target = Plan.PrefixTokens;
         for (int span = 0; span < spans; span++)
         {
             // Parts alternate, kept text first.

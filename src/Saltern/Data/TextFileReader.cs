@@ -17,7 +17,11 @@ internal sealed class TextFileReader(CorpusPass pass)
         int? pieceBytes = pass.Options.TextPieceBytes;
         if (pieceBytes is null && stored.Length > pass.Options.MaxRecordBytes)
         {
-            pass.Report.AddBrokenFile(file.Path, null, $"has {stored.Length} bytes, too many for one document of at most {pass.Options.MaxRecordBytes}; cut text files into pieces");
+            pass.Report.AddBrokenFile(
+                file.Path,
+                null,
+                $"has {stored.Length} bytes, too many for one document of at most {pass.Options.MaxRecordBytes}; cut text files into pieces"
+            );
             yield break;
         }
 

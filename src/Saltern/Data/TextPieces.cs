@@ -42,7 +42,14 @@ internal static class TextPieces
     private static int PieceLength(ReadOnlySpan<byte> window, byte next)
     {
         int half = window.Length / 2;
-        foreach (ReadOnlySpan<byte> end in (ReadOnlySpan<byte[]>)[[.. "\n\n"u8], [.. "\n\r\n"u8], [.. "\n"u8]])
+        foreach (
+            ReadOnlySpan<byte> end in (ReadOnlySpan<byte[]>)
+                [
+                    [.. "\n\n"u8],
+                    [.. "\n\r\n"u8],
+                    [.. "\n"u8],
+                ]
+        )
         {
             int at = window[half..].LastIndexOf(end);
             if (at >= 0)

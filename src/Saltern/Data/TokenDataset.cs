@@ -60,23 +60,39 @@ public sealed class TokenDataset : IDisposable
     /// <param name="cancellation">Ends the check.</param>
     /// <exception cref="DataFormatException">The path leads to no token data, or a manifest or tokenizer is damaged.</exception>
     /// <exception cref="ConfigurationException">Files are missing, cut short, or not what they should be, or the tokenizer is named where it may not or not where it must; all are listed.</exception>
-    public static TokenDataset Open(DataConfig config, bool verifyAgain = false, CancellationToken cancellation = default) => Open(config, verifyAgain, VerifiedFiles.UserFolder, cancellation);
+    public static TokenDataset Open(
+        DataConfig config,
+        bool verifyAgain = false,
+        CancellationToken cancellation = default
+    ) => Open(config, verifyAgain, VerifiedFiles.UserFolder, cancellation);
 
     /// <summary>As the other, with another folder for what is remembered where it cannot lie beside the data.</summary>
-    internal static TokenDataset Open(DataConfig config, bool verifyAgain, string? userFolder, CancellationToken cancellation)
+    internal static TokenDataset Open(
+        DataConfig config,
+        bool verifyAgain,
+        string? userFolder,
+        CancellationToken cancellation
+    )
     {
         ArgumentNullException.ThrowIfNull(config);
         VerifiedFiles verified = VerifiedFiles.Of(config.Path, verifyAgain, userFolder);
         bool isPrepared = File.Exists(Path.Combine(config.Path, DatasetManifest.FileName));
-        IReadOnlyList<string> files = isPrepared || DatasetFolder.IsUnfinished(config.Path) ? [] : ForeignTokenData.Find(config.Path);
+        IReadOnlyList<string> files =
+            isPrepared || DatasetFolder.IsUnfinished(config.Path) ? [] : ForeignTokenData.Find(config.Path);
         if (files.Count == 0)
         {
-            return config.Tokenizer is null || !isPrepared ? Open(config.Path, verified, cancellation)
-                : throw new ConfigurationException($"data.tokenizer = {config.Tokenizer} would be ignored: the data set {config.Path} has its own tokenizer. Leave the key out.");
+            return config.Tokenizer is null || !isPrepared
+                ? Open(config.Path, verified, cancellation)
+                : throw new ConfigurationException(
+                    $"data.tokenizer = {config.Tokenizer} would be ignored: the data set {config.Path} has its own tokenizer. Leave the key out."
+                );
         }
 
-        return config.Tokenizer is { } tokenizer ? ForeignTokenData.Open(config.Path, files, tokenizer, verified, cancellation)
-            : throw new ConfigurationException($"data.path = {config.Path} has tokens ('{Path.GetFileName(files[0])}'{(files.Count > 1 ? " and others" : "")}) without a {DatasetManifest.FileName} that says what made them. Name the tokenizer: data.tokenizer: PATH of its tokenizer.json.");
+        return config.Tokenizer is { } tokenizer
+            ? ForeignTokenData.Open(config.Path, files, tokenizer, verified, cancellation)
+            : throw new ConfigurationException(
+                $"data.path = {config.Path} has tokens ('{Path.GetFileName(files[0])}'{(files.Count > 1 ? " and others" : "")}) without a {DatasetManifest.FileName} that says what made them. Name the tokenizer: data.tokenizer: PATH of its tokenizer.json."
+            );
     }
 
     /// <summary>Closes every shard.</summary>
@@ -104,7 +120,10 @@ public sealed class TokenDataset : IDisposable
             {
                 TokenShard? train = dataset.OpenShard(domain.Train, verified, problems, cancellation);
                 domains.Add(new DatasetDomain(domain, train, null));
-                domains[^1] = domains[^1] with { Valid = dataset.OpenShard(domain.Valid, verified, problems, cancellation) };
+                domains[^1] = domains[^1] with
+                {
+                    Valid = dataset.OpenShard(domain.Valid, verified, problems, cancellation),
+                };
             }
 
             whole = problems.Count == 0;
@@ -130,14 +149,19 @@ public sealed class TokenDataset : IDisposable
         {
             try
             {
-                string bytes = Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(TokenizerPath))), found = BpeTokenizer.Load(TokenizerPath).Fingerprint;
+                string bytes = Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(TokenizerPath))),
+                    found = BpeTokenizer.Load(TokenizerPath).Fingerprint;
                 if (found != Manifest.TokenizerFingerprint)
                 {
-                    problems.Add($"'{TokenizerPath}' has fingerprint {found}, expected {Manifest.TokenizerFingerprint}. Restore the file or run `saltern prepare` again.");
+                    problems.Add(
+                        $"'{TokenizerPath}' has fingerprint {found}, expected {Manifest.TokenizerFingerprint}. Restore the file or run `saltern prepare` again."
+                    );
                 }
                 else if (Manifest.TokenizerSha256 is string expected && bytes != expected)
                 {
-                    problems.Add($"'{TokenizerPath}' has SHA-256 {bytes}, expected {expected} as in {DatasetManifest.FileName}. Restore the file or run `saltern prepare` again.");
+                    problems.Add(
+                        $"'{TokenizerPath}' has SHA-256 {bytes}, expected {expected} as in {DatasetManifest.FileName}. Restore the file or run `saltern prepare` again."
+                    );
                 }
             }
             catch (DataFormatException e)
@@ -147,7 +171,12 @@ public sealed class TokenDataset : IDisposable
         }
     }
 
-    private TokenShard? OpenShard(SplitManifest? expected, VerifiedFiles? verified, List<string> problems, CancellationToken cancellation)
+    private TokenShard? OpenShard(
+        SplitManifest? expected,
+        VerifiedFiles? verified,
+        List<string> problems,
+        CancellationToken cancellation
+    )
     {
         if (expected is null)
         {
@@ -179,27 +208,39 @@ public sealed class TokenDataset : IDisposable
     {
         if (shard.Type.Name() != Manifest.TokenDtype)
         {
-            problems.Add($"'{shard.Path}' stores {shard.Type.Name()}, expected {Manifest.TokenDtype} as in {DatasetManifest.FileName}.");
+            problems.Add(
+                $"'{shard.Path}' stores {shard.Type.Name()}, expected {Manifest.TokenDtype} as in {DatasetManifest.FileName}."
+            );
         }
 
         if (shard.TokenCount != expected.Tokens || shard.DocumentCount != expected.Documents)
         {
             problems.Add(
                 $"'{shard.Path}' has {shard.TokenCount} tokens in {shard.DocumentCount} documents, expected {expected.Tokens} in {expected.Documents} as in "
-                + $"{DatasetManifest.FileName}. Restore the file or run `saltern prepare` again.");
+                    + $"{DatasetManifest.FileName}. Restore the file or run `saltern prepare` again."
+            );
         }
     }
 
-    private void Verify(VerifiedFiles verified, TokenShard shard, SplitManifest expected, List<string> problems, CancellationToken cancellation)
+    private void Verify(
+        VerifiedFiles verified,
+        TokenShard shard,
+        SplitManifest expected,
+        List<string> problems,
+        CancellationToken cancellation
+    )
     {
-        string index = TokenShard.IndexPath(shard.Path), claim = $"{expected.BinSha256}, ids below {Manifest.VocabularySize}";
+        string index = TokenShard.IndexPath(shard.Path),
+            claim = $"{expected.BinSha256}, ids below {Manifest.VocabularySize}";
         if (!verified.IsKnown(shard.Path, claim))
         {
             bool isSame = CheckHash(shard.Path, expected.BinSha256, problems, cancellation);
             long outside = shard.FindTokenOutside(Manifest.VocabularySize);
             if (outside >= 0)
             {
-                problems.Add($"'{shard.Path}' has a token outside the vocabulary of {Manifest.VocabularySize} at position {outside}. Run `saltern prepare` again.");
+                problems.Add(
+                    $"'{shard.Path}' has a token outside the vocabulary of {Manifest.VocabularySize} at position {outside}. Run `saltern prepare` again."
+                );
             }
             else if (isSame)
             {
@@ -207,7 +248,9 @@ public sealed class TokenDataset : IDisposable
             }
         }
 
-        if (!verified.IsKnown(index, expected.IdxSha256) && CheckHash(index, expected.IdxSha256, problems, cancellation))
+        if (
+            !verified.IsKnown(index, expected.IdxSha256) && CheckHash(index, expected.IdxSha256, problems, cancellation)
+        )
         {
             verified.Remember(index, expected.IdxSha256);
         }
@@ -216,7 +259,14 @@ public sealed class TokenDataset : IDisposable
     private static bool CheckHash(string path, string expected, List<string> problems, CancellationToken cancellation)
     {
         using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        using FileStream file = new(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1, FileOptions.SequentialScan);
+        using FileStream file = new(
+            path,
+            FileMode.Open,
+            FileAccess.Read,
+            FileShare.Read,
+            1,
+            FileOptions.SequentialScan
+        );
         byte[] buffer = new byte[1 << 20];
         for (int read = file.Read(buffer); read > 0; read = file.Read(buffer))
         {
@@ -227,7 +277,9 @@ public sealed class TokenDataset : IDisposable
         string found = Convert.ToHexStringLower(hash.GetHashAndReset());
         if (found != expected)
         {
-            problems.Add($"'{path}' has SHA-256 {found}, expected {expected} as in {DatasetManifest.FileName}. Restore the file or run `saltern prepare` again.");
+            problems.Add(
+                $"'{path}' has SHA-256 {found}, expected {expected} as in {DatasetManifest.FileName}. Restore the file or run `saltern prepare` again."
+            );
         }
 
         return found == expected;

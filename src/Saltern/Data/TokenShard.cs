@@ -17,7 +17,14 @@ public sealed unsafe class TokenShard : IDisposable
     private byte* _tokens;
     private bool _disposed;
 
-    private TokenShard(string path, TokenType type, long firstByte, long tokenCount, int? endOfText, Func<TokenShard, long[]> starts)
+    private TokenShard(
+        string path,
+        TokenType type,
+        long firstByte,
+        long tokenCount,
+        int? endOfText,
+        Func<TokenShard, long[]> starts
+    )
     {
         Path = path;
         _firstByte = firstByte;
@@ -57,7 +64,9 @@ public sealed unsafe class TokenShard : IDisposable
         {
             if (!File.Exists(path))
             {
-                throw new DataFormatException($"'{path}' is missing; a token shard is a .bin and an .idx file. Run `saltern prepare` again or restore the file.");
+                throw new DataFormatException(
+                    $"'{path}' is missing; a token shard is a .bin and an .idx file. Run `saltern prepare` again or restore the file."
+                );
             }
         }
 
@@ -74,18 +83,34 @@ public sealed unsafe class TokenShard : IDisposable
     /// <param name="endOfText">The token.</param>
     /// <exception cref="DataFormatException">The file cannot be read.</exception>
     internal static TokenShard OpenBare(BareTokenFile file, int endOfText) =>
-        Guarded(file.Path, () => new TokenShard(file.Path, file.Type, file.FirstByte, file.TokenCount, endOfText, shard => shard.FindDocuments(endOfText)));
+        Guarded(
+            file.Path,
+            () =>
+                new TokenShard(
+                    file.Path,
+                    file.Type,
+                    file.FirstByte,
+                    file.TokenCount,
+                    endOfText,
+                    shard => shard.FindDocuments(endOfText)
+                )
+        );
 
     /// <summary>A stretch of whole documents as a shard of its own.</summary>
     /// <param name="begin">Position of the first token, the beginning of a document.</param>
     /// <param name="end">Position behind the last token, the end of a document.</param>
-    internal TokenShard Part(long begin, long end) => new(
-        Path,
-        Type,
-        _firstByte + (begin * Type.Size()),
-        end - begin,
-        _endOfText,
-        part => _endOfText is { } endOfText ? part.FindDocuments(endOfText) : [.. _index.Starts.Where(start => start >= begin && start <= end).Select(start => start - begin)]);
+    internal TokenShard Part(long begin, long end) =>
+        new(
+            Path,
+            Type,
+            _firstByte + (begin * Type.Size()),
+            end - begin,
+            _endOfText,
+            part =>
+                _endOfText is { } endOfText
+                    ? part.FindDocuments(endOfText)
+                    : [.. _index.Starts.Where(start => start >= begin && start <= end).Select(start => start - begin)]
+        );
 
     /// <summary>Position of the first document that begins at a position or behind it; the number of tokens where there is none.</summary>
     internal long FirstDocumentFrom(long position)
@@ -216,7 +241,10 @@ public sealed unsafe class TokenShard : IDisposable
         for (long position = from; position < TokenCount; position += Stretch)
         {
             int count = (int)Math.Min(Stretch, TokenCount - position);
-            int found = Type == TokenType.I32 ? Int32Tokens(position, count).IndexOf(id) : id > ushort.MaxValue ? -1 : UInt16Tokens(position, count).IndexOf((ushort)id);
+            int found =
+                Type == TokenType.I32 ? Int32Tokens(position, count).IndexOf(id)
+                : id > ushort.MaxValue ? -1
+                : UInt16Tokens(position, count).IndexOf((ushort)id);
             if (found >= 0)
             {
                 return position + found;
@@ -258,11 +286,19 @@ public sealed unsafe class TokenShard : IDisposable
     /// <summary>The index that belongs to a <c>.bin</c> file.</summary>
     internal static string IndexPath(string binPath) => System.IO.Path.ChangeExtension(binPath, ".idx");
 
-    private static TokenShard OpenMegatron(string binPath, bool wholeDocuments) => Guarded(binPath, () =>
-    {
-        MegatronIndex index = MegatronIndex.Read(IndexPath(binPath), new FileInfo(binPath).Length, wholeDocuments);
-        return new TokenShard(binPath, index.Type, 0, index.Starts[^1], null, _ => index.Starts);
-    });
+    private static TokenShard OpenMegatron(string binPath, bool wholeDocuments) =>
+        Guarded(
+            binPath,
+            () =>
+            {
+                MegatronIndex index = MegatronIndex.Read(
+                    IndexPath(binPath),
+                    new FileInfo(binPath).Length,
+                    wholeDocuments
+                );
+                return new TokenShard(binPath, index.Type, 0, index.Starts[^1], null, _ => index.Starts);
+            }
+        );
 
     private static TokenShard Guarded(string path, Func<TokenShard> open)
     {
@@ -280,7 +316,11 @@ public sealed unsafe class TokenShard : IDisposable
     {
         if ((uint)document >= (uint)DocumentCount)
         {
-            throw new ArgumentOutOfRangeException(nameof(document), document, $"'{Path}' has {DocumentCount} documents.");
+            throw new ArgumentOutOfRangeException(
+                nameof(document),
+                document,
+                $"'{Path}' has {DocumentCount} documents."
+            );
         }
     }
 
@@ -294,7 +334,11 @@ public sealed unsafe class TokenShard : IDisposable
 
         if (position < 0 || count < 0 || position > TokenCount - count)
         {
-            throw new ArgumentOutOfRangeException(nameof(position), position, $"{count} tokens from {position} on leave the {TokenCount} tokens of '{Path}'.");
+            throw new ArgumentOutOfRangeException(
+                nameof(position),
+                position,
+                $"{count} tokens from {position} on leave the {TokenCount} tokens of '{Path}'."
+            );
         }
     }
 

@@ -75,25 +75,40 @@ internal sealed class TokenShardWriter : IDisposable
             File.Move(binPath, binPath + PartialEnding);
         }
 
-        TokenShardWriter writer = new(binPath, type, FileMode.OpenOrCreate) { TokenCount = tokens, DocumentCount = documents };
+        TokenShardWriter writer = new(binPath, type, FileMode.OpenOrCreate)
+        {
+            TokenCount = tokens,
+            DocumentCount = documents,
+        };
         using FileStream lengths = new(writer.LengthsPath, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
-        long found = writer._bin.Length, expected = tokens * type.Size();
+        long found = writer._bin.Length,
+            expected = tokens * type.Size();
         if (found < expected || lengths.Length < documents * sizeof(int))
         {
-            (string file, long has, long needs) = found < expected ? (binPath + PartialEnding, found, expected) : (writer.LengthsPath, lengths.Length, documents * sizeof(int));
+            (string file, long has, long needs) =
+                found < expected
+                    ? (binPath + PartialEnding, found, expected)
+                    : (writer.LengthsPath, lengths.Length, documents * sizeof(int));
             writer.Dispose();
-            throw new DataFormatException($"'{file}' has {has} bytes, expected at least {needs} of the interrupted run. What is left of it is removed; run the command again to begin anew.");
+            throw new DataFormatException(
+                $"'{file}' has {has} bytes, expected at least {needs} of the interrupted run. What is left of it is removed; run the command again to begin anew."
+            );
         }
 
         lengths.SetLength(documents * sizeof(int));
         writer._bin.SetLength(tokens * type.Size());
         HashWhole(writer._bin, writer._hash);
         HashWhole(lengths, writer._lengthsHash);
-        if ((state.BinSha256 ?? writer.BinSha256()) != writer.BinSha256() || (state.LengthsSha256 ?? writer.LengthsSha256()) != writer.LengthsSha256())
+        if (
+            (state.BinSha256 ?? writer.BinSha256()) != writer.BinSha256()
+            || (state.LengthsSha256 ?? writer.LengthsSha256()) != writer.LengthsSha256()
+        )
         {
             string damaged = state.BinSha256 == writer.BinSha256() ? writer.LengthsPath : binPath + PartialEnding;
             writer.Dispose();
-            throw new DataFormatException($"'{damaged}' does not have the checksum that {PrepareJournal.FileName} says: it is damaged. What is left of the interrupted run is removed; run the command again to begin anew.");
+            throw new DataFormatException(
+                $"'{damaged}' does not have the checksum that {PrepareJournal.FileName} says: it is damaged. What is left of the interrupted run is removed; run the command again to begin anew."
+            );
         }
 
         return writer;
@@ -233,7 +248,14 @@ internal sealed class TokenShardWriter : IDisposable
 
     private IEnumerable<int> ReadLengths()
     {
-        using FileStream file = new(LengthsPath, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 16, FileOptions.SequentialScan);
+        using FileStream file = new(
+            LengthsPath,
+            FileMode.Open,
+            FileAccess.Read,
+            FileShare.Read,
+            1 << 16,
+            FileOptions.SequentialScan
+        );
         byte[] number = new byte[sizeof(int)];
         while (file.ReadAtLeast(number, sizeof(int), throwOnEndOfStream: false) == sizeof(int))
         {

@@ -18,7 +18,8 @@ public static class TokenTypes
 
     /// <summary>The type that Megatron chooses for a vocabulary.</summary>
     /// <param name="vocabularySize">Number of token ids.</param>
-    public static TokenType ForVocabulary(int vocabularySize) => vocabularySize < UInt16VocabularyLimit ? TokenType.U16 : TokenType.I32;
+    public static TokenType ForVocabulary(int vocabularySize) =>
+        vocabularySize < UInt16VocabularyLimit ? TokenType.U16 : TokenType.I32;
 
     /// <summary>Bytes that one token takes.</summary>
     /// <param name="type">The type.</param>

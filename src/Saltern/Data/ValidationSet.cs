@@ -18,9 +18,21 @@ public sealed class ValidationSet
     /// <summary>Label of a position that does not count.</summary>
     public const long NotCounted = -1;
 
-    private ValidationSet(int sequenceLength, IReadOnlyList<int> domains, long[] inputs, long[] labels, IReadOnlyList<ValidationDocument> documents)
+    private ValidationSet(
+        int sequenceLength,
+        IReadOnlyList<int> domains,
+        long[] inputs,
+        long[] labels,
+        IReadOnlyList<ValidationDocument> documents
+    )
     {
-        (SequenceLength, WindowDomains, Inputs, Labels, Documents) = (sequenceLength, domains, inputs, labels, documents);
+        (SequenceLength, WindowDomains, Inputs, Labels, Documents) = (
+            sequenceLength,
+            domains,
+            inputs,
+            labels,
+            documents
+        );
     }
 
     /// <summary>Samples of a reader, all of them, as windows: fine-tuning is validated on packed examples.</summary>
@@ -30,15 +42,27 @@ public sealed class ValidationSet
     {
         int length = reader.SequenceLength;
         (int Domain, long Index)[] samples = [.. new SampleKeys(reader.Sizes)];
-        long[] inputs = new long[samples.Length * length], labels = new long[samples.Length * length];
-        int[] first = new int[inputs.Length], end = new int[inputs.Length];
+        long[] inputs = new long[samples.Length * length],
+            labels = new long[samples.Length * length];
+        int[] first = new int[inputs.Length],
+            end = new int[inputs.Length];
         for (int i = 0; i < samples.Length; i++)
         {
             int at = i * length;
-            reader.Read(samples[i].Domain, samples[i].Index, inputs.AsSpan(at, length), labels.AsSpan(at, length), first.AsSpan(at, length), end.AsSpan(at, length));
+            reader.Read(
+                samples[i].Domain,
+                samples[i].Index,
+                inputs.AsSpan(at, length),
+                labels.AsSpan(at, length),
+                first.AsSpan(at, length),
+                end.AsSpan(at, length)
+            );
         }
 
-        return new ValidationSet(length, [.. samples.Select(sample => sample.Domain)], inputs, labels, documents) { Ranges = reader.HasRanges ? (first, end) : null };
+        return new ValidationSet(length, [.. samples.Select(sample => sample.Domain)], inputs, labels, documents)
+        {
+            Ranges = reader.HasRanges ? (first, end) : null,
+        };
     }
 
     /// <summary>T.</summary>
@@ -69,12 +93,20 @@ public sealed class ValidationSet
     /// <param name="wholeDocuments">Whether the last document of a domain is taken whole (the set is then a little larger) or cut.</param>
     /// <param name="endOfText">Id that stands before the first document of a domain.</param>
     /// <exception cref="DataFormatException">There is no validation text.</exception>
-    public static ValidationSet Create(IReadOnlyList<TokenShard?> shards, int sequenceLength, long tokens, bool wholeDocuments, int endOfText)
+    public static ValidationSet Create(
+        IReadOnlyList<TokenShard?> shards,
+        int sequenceLength,
+        long tokens,
+        bool wholeDocuments,
+        int endOfText
+    )
     {
         long available = shards.Sum(shard => shard?.TokenCount ?? 0);
         if (available == 0)
         {
-            throw new DataFormatException("The data set has no validation text. Prepare it again with a larger --valid-percent, with --valid, or, where it is one text file, with --text-piece-bytes 4000.");
+            throw new DataFormatException(
+                "The data set has no validation text. Prepare it again with a larger --valid-percent, with --valid, or, where it is one text file, with --text-piece-bytes 4000."
+            );
         }
 
         var windows = new List<int>();
@@ -103,7 +135,15 @@ public sealed class ValidationSet
         return new ValidationSet(sequenceLength, windows, [.. inputs], [.. labels], documents);
     }
 
-    private static long[] DomainStream(TokenShard shard, int domain, long quota, bool wholeDocuments, int endOfText, long firstTarget, List<ValidationDocument> documents)
+    private static long[] DomainStream(
+        TokenShard shard,
+        int domain,
+        long quota,
+        bool wholeDocuments,
+        int endOfText,
+        long firstTarget,
+        List<ValidationDocument> documents
+    )
     {
         var stream = new List<long> { endOfText };
         foreach (int document in Enumerable.Range(0, shard.DocumentCount).OrderBy(i => KeyedPermutation.Mix((ulong)i)))
@@ -114,7 +154,9 @@ public sealed class ValidationSet
                 break;
             }
 
-            int length = wholeDocuments ? shard.DocumentLength(document) : (int)Math.Min(left, shard.DocumentLength(document));
+            int length = wholeDocuments
+                ? shard.DocumentLength(document)
+                : (int)Math.Min(left, shard.DocumentLength(document));
             long[] text = new long[length];
             shard.Read(shard.DocumentStart(document), text);
             documents.Add(new ValidationDocument(domain, document, firstTarget + stream.Count - 1, length, length));

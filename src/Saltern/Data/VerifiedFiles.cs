@@ -27,7 +27,11 @@ internal sealed class VerifiedFiles
         {
             try
             {
-                foreach ((string path, Entry entry) in JsonSerializer.Deserialize<Dictionary<string, Entry>>(File.ReadAllBytes(memory)) ?? [])
+                foreach (
+                    (string path, Entry entry) in JsonSerializer.Deserialize<Dictionary<string, Entry>>(
+                        File.ReadAllBytes(memory)
+                    ) ?? []
+                )
                 {
                     _entries[path] = entry;
                 }
@@ -66,14 +70,21 @@ internal sealed class VerifiedFiles
 
         if (userFolder is not null)
         {
-            memories.Add(Path.Combine(userFolder, Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Path.GetFullPath(data))))[..32] + ".json"));
+            memories.Add(
+                Path.Combine(
+                    userFolder,
+                    Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Path.GetFullPath(data))))[..32]
+                        + ".json"
+                )
+            );
         }
 
         return new VerifiedFiles([.. memories], trusts: !again);
     }
 
     /// <summary>Whether a file was found to be what is claimed of it, and has not been touched since.</summary>
-    public bool IsKnown(string path, string claim) => _trusts && _entries.TryGetValue(Path.GetFullPath(path), out Entry? entry) && entry == Entry.Of(path, claim);
+    public bool IsKnown(string path, string claim) =>
+        _trusts && _entries.TryGetValue(Path.GetFullPath(path), out Entry? entry) && entry == Entry.Of(path, claim);
 
     /// <summary>Notes that a file is what is claimed of it.</summary>
     public void Remember(string path, string claim)
@@ -108,6 +119,7 @@ internal sealed class VerifiedFiles
 
     private sealed record Entry(long Bytes, DateTime Modified, string Claim)
     {
-        public static Entry Of(string path, string claim) => new(new FileInfo(path).Length, File.GetLastWriteTimeUtc(path), claim);
+        public static Entry Of(string path, string claim) =>
+            new(new FileInfo(path).Length, File.GetLastWriteTimeUtc(path), claim);
     }
 }

@@ -10,7 +10,8 @@ public static class Agreement
     /// <summary>Sum over the ranks of each of some float64 values; alone, the values themselves.</summary>
     public static double[] Sum(this ICommunicator ranks, params ReadOnlySpan<double> values)
     {
-        double[] all = Gather(ranks, values), sums = new double[values.Length];
+        double[] all = Gather(ranks, values),
+            sums = new double[values.Length];
         for (int i = 0; i < all.Length; i++)
         {
             sums[i % values.Length] += all[i];
@@ -23,7 +24,8 @@ public static class Agreement
     public static double Max(this ICommunicator ranks, double value) => Gather(ranks, [value]).Max();
 
     /// <summary>Whether something holds on any rank.</summary>
-    public static bool Any(this ICommunicator ranks, bool value) => ranks.Size == 1 ? value : Max(ranks, value ? 1 : 0) > 0;
+    public static bool Any(this ICommunicator ranks, bool value) =>
+        ranks.Size == 1 ? value : Max(ranks, value ? 1 : 0) > 0;
 
     /// <summary>Rank 0's value, for all.</summary>
     public static double FromFirst(this ICommunicator ranks, double value)
@@ -54,7 +56,8 @@ public static class Agreement
         }
 
         int most = counts.Max();
-        T[] mine = new T[most * rowLength], all = new T[mine.Length * ranks.Size];
+        T[] mine = new T[most * rowLength],
+            all = new T[mine.Length * ranks.Size];
         int[] next = new int[ranks.Size];
         for (int row = 0; row < owners.Length; row++)
         {
@@ -69,7 +72,8 @@ public static class Agreement
         for (int row = 0; row < owners.Length; row++)
         {
             int owner = owners[row];
-            all.AsSpan(((owner * most) + next[owner]++) * rowLength, rowLength).CopyTo(items.Slice(row * rowLength, rowLength));
+            all.AsSpan(((owner * most) + next[owner]++) * rowLength, rowLength)
+                .CopyTo(items.Slice(row * rowLength, rowLength));
         }
     }
 
@@ -87,7 +91,9 @@ public static class Agreement
         int other = Array.FindIndex(all, each => each != all[0]);
         if (other > 0)
         {
-            throw new DistributedException($"{what} differs between rank 0 and rank {other} (on rank {ranks.Rank}: {value}). {remedy}");
+            throw new DistributedException(
+                $"{what} differs between rank 0 and rank {other} (on rank {ranks.Rank}: {value}). {remedy}"
+            );
         }
     }
 

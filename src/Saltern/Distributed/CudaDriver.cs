@@ -7,7 +7,8 @@ namespace Saltern.Distributed;
 internal static unsafe class CudaDriver
 {
     private const string FileName = "libcuda.so.1";
-    private const int MemoryTypeAttribute = 2, DeviceMemory = 2; // cuda.h: CU_POINTER_ATTRIBUTE_MEMORY_TYPE, CU_MEMORYTYPE_DEVICE
+    private const int MemoryTypeAttribute = 2,
+        DeviceMemory = 2; // cuda.h: CU_POINTER_ATTRIBUTE_MEMORY_TYPE, CU_MEMORYTYPE_DEVICE
     private const int LongestName = 256;
 
     /// <summary>Variable by which the driver is told which GPUs a process sees; read when it starts.</summary>
@@ -21,14 +22,20 @@ internal static unsafe class CudaDriver
         nint handle = ImportedLibraries.Open(FileName);
         if (handle == 0)
         {
-            throw new ConfigurationException($"{FileName} is not found: this machine has no NVIDIA driver. Use device: cpu.");
+            throw new ConfigurationException(
+                $"{FileName} is not found: this machine has no NVIDIA driver. Use device: cpu."
+            );
         }
 
         ImportedLibraries.Use(CudaFunctions.Library, handle);
-        int count = 0, device = 0, status = CudaFunctions.Initialize(0);
+        int count = 0,
+            device = 0,
+            status = CudaFunctions.Initialize(0);
         if (status != 0 || CudaFunctions.DeviceCount(&count) != 0 || count == 0)
         {
-            throw new ConfigurationException($"The NVIDIA driver finds no GPU for this process ({Words(status)}; {DevicesVariable} = {Environment.GetEnvironmentVariable(DevicesVariable) ?? "not set"}). Start as many ranks on a machine as it has GPUs, or use device: cpu.");
+            throw new ConfigurationException(
+                $"The NVIDIA driver finds no GPU for this process ({Words(status)}; {DevicesVariable} = {Environment.GetEnvironmentVariable(DevicesVariable) ?? "not set"}). Start as many ranks on a machine as it has GPUs, or use device: cpu."
+            );
         }
 
         nint context = 0;
@@ -64,6 +71,8 @@ internal static unsafe class CudaDriver
     private static string Words(int code)
     {
         byte* text = null;
-        return CudaFunctions.ErrorText(code, &text) == 0 && text is not null ? Encoding.UTF8.GetString(MemoryMarshal.CreateReadOnlySpanFromNullTerminated(text)) : $"code {code}";
+        return CudaFunctions.ErrorText(code, &text) == 0 && text is not null
+            ? Encoding.UTF8.GetString(MemoryMarshal.CreateReadOnlySpanFromNullTerminated(text))
+            : $"code {code}";
     }
 }

@@ -100,10 +100,12 @@ public sealed unsafe class FlatShards : IDisposable
     {
         foreach (OwnedRun run in Owned)
         {
-            long first = Math.Max(run.Start, start), end = Math.Min(run.Start + run.Length, start + values.Length);
+            long first = Math.Max(run.Start, start),
+                end = Math.Min(run.Start + run.Length, start + values.Length);
             if (first < end)
             {
-                values[(int)(first - start)..(int)(end - start)].CopyTo(new Span<float>(owned + run.At + (first - run.Start), (int)(end - first)));
+                values[(int)(first - start)..(int)(end - start)]
+                    .CopyTo(new Span<float>(owned + run.At + (first - run.Start), (int)(end - first)));
             }
         }
     }
@@ -131,7 +133,8 @@ public sealed unsafe class FlatShards : IDisposable
 
     private (int Length, int Part) Bucket(long first)
     {
-        int length = (int)Math.Min(_bucket, _length - first), unit = AlignmentElements * _ranks.Size;
+        int length = (int)Math.Min(_bucket, _length - first),
+            unit = AlignmentElements * _ranks.Size;
         return (length, (length + unit - 1) / unit * AlignmentElements);
     }
 

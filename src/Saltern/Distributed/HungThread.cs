@@ -19,7 +19,8 @@ internal sealed class HungThread
     /// <summary>In one piece of steady work, at least.</summary>
     public static readonly TimeSpan Endless = TimeSpan.FromSeconds(40);
 
-    private const int Experience = 50, TimesLongest = 10;
+    private const int Experience = 50,
+        TimesLongest = 10;
     private static readonly TimeSpan Suspicious = TimeSpan.FromSeconds(10);
     private readonly ThreadProgress _thread;
     private readonly Func<long?> _processorTicks;
@@ -56,12 +57,20 @@ internal sealed class HungThread
             return Words();
         }
 
-        TimeSpan longest = _thread.Longest, limit = TimesLongest * longest < Endless ? Endless : TimesLongest * longest;
+        TimeSpan longest = _thread.Longest,
+            limit = TimesLongest * longest < Endless ? Endless : TimesLongest * longest;
         return _thread.IsSteady && count >= Experience && _still >= limit
-            ? string.Create(CultureInfo.InvariantCulture, $"its thread has been there for {_still.TotalSeconds:0} s, and never for more than {longest.TotalSeconds:0.0} s before")
+            ? string.Create(
+                CultureInfo.InvariantCulture,
+                $"its thread has been there for {_still.TotalSeconds:0} s, and never for more than {longest.TotalSeconds:0.0} s before"
+            )
             : null;
     }
 
     /// <summary>For how long the thread has stood still, as the end of a sentence.</summary>
-    public string Words() => string.Create(CultureInfo.InvariantCulture, $"its thread has not used the processor for {_idle.TotalSeconds:0} s");
+    public string Words() =>
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"its thread has not used the processor for {_idle.TotalSeconds:0} s"
+        );
 }

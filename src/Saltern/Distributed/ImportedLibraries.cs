@@ -7,10 +7,15 @@ namespace Saltern.Distributed;
 /// <summary>Which library a name of <c>LibraryImport</c> stands for where that is known only at run time: an assembly has one resolver, and here it is.</summary>
 internal static partial class ImportedLibraries
 {
-    private const int ResolveNow = 2, ShareSymbols = 0x100; // dlfcn.h: RTLD_NOW, RTLD_GLOBAL
+    private const int ResolveNow = 2,
+        ShareSymbols = 0x100; // dlfcn.h: RTLD_NOW, RTLD_GLOBAL
     private static readonly ConcurrentDictionary<string, nint> Handles = new();
 
-    static ImportedLibraries() => NativeLibrary.SetDllImportResolver(Assembly.GetExecutingAssembly(), (name, _, _) => Handles.GetValueOrDefault(name));
+    static ImportedLibraries() =>
+        NativeLibrary.SetDllImportResolver(
+            Assembly.GetExecutingAssembly(),
+            (name, _, _) => Handles.GetValueOrDefault(name)
+        );
 
     /// <summary>Lets a name stand for a library from now on.</summary>
     public static void Use(string name, nint handle) => Handles[name] = handle;

@@ -36,13 +36,14 @@ public sealed record LaunchedProcess(LauncherKind Kind, int Rank, int Size)
     public static LaunchedProcess Alone { get; } = new(LauncherKind.None, 0, 1);
 
     /// <summary>What a person calls the launcher.</summary>
-    public string LauncherName => Kind switch
-    {
-        LauncherKind.OpenMpi => "mpirun of Open MPI",
-        LauncherKind.Mpich => "mpirun of the MPICH family",
-        LauncherKind.Slurm => "srun",
-        _ => "nobody",
-    };
+    public string LauncherName =>
+        Kind switch
+        {
+            LauncherKind.OpenMpi => "mpirun of Open MPI",
+            LauncherKind.Mpich => "mpirun of the MPICH family",
+            LauncherKind.Slurm => "srun",
+            _ => "nobody",
+        };
 
     /// <summary>Reads the launchers' variables. <c>srun --mpi=pmi2</c> sets Slurm's and the MPICH family's, and counts as Slurm's.</summary>
     /// <param name="variable">Value of an environment variable; null where it is not set.</param>
@@ -60,5 +61,6 @@ public sealed record LaunchedProcess(LauncherKind Kind, int Rank, int Size)
         return Alone;
     }
 
-    private static int? Number(string? text) => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number) ? number : null;
+    private static int? Number(string? text) =>
+        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number) ? number : null;
 }

@@ -15,7 +15,13 @@ public sealed unsafe class MpiCommunicator : ICommunicator
     private bool _completed;
 
     private MpiCommunicator(MpiLibrary library, int rank, int size, bool severalThreads) =>
-        (_library, Rank, Size, AllowsThreads, Progress) = (library, rank, size, severalThreads, new ThreadProgress("starting"));
+        (_library, Rank, Size, AllowsThreads, Progress) = (
+            library,
+            rank,
+            size,
+            severalThreads,
+            new ThreadProgress("starting")
+        );
 
     /// <inheritdoc/>
     public int Rank { get; }
@@ -50,7 +56,9 @@ public sealed unsafe class MpiCommunicator : ICommunicator
     public static MpiCommunicator Start(LaunchedProcess launch, string? libraryPath)
     {
         MpiLibrary library = MpiLibrary.Load(launch, libraryPath);
-        int provided = 0, rank = 0, size = 0;
+        int provided = 0,
+            rank = 0,
+            size = 0;
         Check(MpiFunctions.Initialize(null, null, MpiFunctions.ThreadMultiple, &provided), "MPI_Init_thread");
         Check(MpiFunctions.SetErrorHandler(library.World, library.ErrorsReturn), "MPI_Comm_set_errhandler");
         Check(MpiFunctions.Rank(library.World, &rank), "MPI_Comm_rank");
@@ -62,7 +70,8 @@ public sealed unsafe class MpiCommunicator : ICommunicator
             ranks.Dispose();
             throw new ConfigurationException(
                 $"{launch.LauncherName} started {launch.Size} processes, but for the MPI library {description} there are {size}: launcher and library do not know each other. "
-                + $"Start with the mpirun that belongs to the library, under Slurm choose another 'srun --mpi=…' ('srun --mpi=list' has them), or name the launcher's library in {MpiLibrary.PathVariable}.");
+                    + $"Start with the mpirun that belongs to the library, under Slurm choose another 'srun --mpi=…' ('srun --mpi=list' has them), or name the launcher's library in {MpiLibrary.PathVariable}."
+            );
         }
 
         return ranks;
@@ -77,7 +86,17 @@ public sealed unsafe class MpiCommunicator : ICommunicator
         using ThreadProgress.Stay stay = Progress.InCollective();
         fixed (float* at = values)
         {
-            Check(MpiFunctions.AllReduce(_library.InPlace, at, values.Length, _library.Float, _library.Sum, _library.World), "MPI_Allreduce");
+            Check(
+                MpiFunctions.AllReduce(
+                    _library.InPlace,
+                    at,
+                    values.Length,
+                    _library.Float,
+                    _library.Sum,
+                    _library.World
+                ),
+                "MPI_Allreduce"
+            );
         }
     }
 
@@ -86,9 +105,15 @@ public sealed unsafe class MpiCommunicator : ICommunicator
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(values.Length, checked(share.Length * Size));
         using ThreadProgress.Stay stay = Progress.InCollective();
-        fixed (float* from = values, to = share)
+        fixed (
+            float* from = values,
+                to = share
+        )
         {
-            Check(MpiFunctions.ReduceScatter(from, to, share.Length, _library.Float, _library.Sum, _library.World), "MPI_Reduce_scatter_block");
+            Check(
+                MpiFunctions.ReduceScatter(from, to, share.Length, _library.Float, _library.Sum, _library.World),
+                "MPI_Reduce_scatter_block"
+            );
         }
     }
 
@@ -102,7 +127,18 @@ public sealed unsafe class MpiCommunicator : ICommunicator
         fixed (byte* from = bytes)
         fixed (T* to = all)
         {
-            Check(MpiFunctions.AllGather(from, bytes.Length, _library.Byte, to, bytes.Length, _library.Byte, _library.World), "MPI_Allgather");
+            Check(
+                MpiFunctions.AllGather(
+                    from,
+                    bytes.Length,
+                    _library.Byte,
+                    to,
+                    bytes.Length,
+                    _library.Byte,
+                    _library.World
+                ),
+                "MPI_Allgather"
+            );
         }
     }
 
@@ -159,7 +195,10 @@ public sealed unsafe class MpiCommunicator : ICommunicator
 
         byte* text = stackalloc byte[LongestError];
         int length = 0;
-        string words = MpiFunctions.ErrorText(code, text, &length) == 0 ? Encoding.UTF8.GetString(text, length) : $"code {code}";
-        throw new DistributedException($"{function} failed: {words}. Another rank is gone or the network failed; start again with --resume.");
+        string words =
+            MpiFunctions.ErrorText(code, text, &length) == 0 ? Encoding.UTF8.GetString(text, length) : $"code {code}";
+        throw new DistributedException(
+            $"{function} failed: {words}. Another rank is gone or the network failed; start again with --resume."
+        );
     }
 }

@@ -36,13 +36,35 @@ internal static unsafe partial class MpiFunctions
     public static partial int GetLibraryVersion(byte* text, int* length);
 
     [LibraryImport(Library, EntryPoint = "MPI_Allreduce")]
-    public static partial int AllReduce(nint send, void* receive, int count, nint type, nint operation, nint communicator);
+    public static partial int AllReduce(
+        nint send,
+        void* receive,
+        int count,
+        nint type,
+        nint operation,
+        nint communicator
+    );
 
     [LibraryImport(Library, EntryPoint = "MPI_Reduce_scatter_block")]
-    public static partial int ReduceScatter(void* send, void* receive, int count, nint type, nint operation, nint communicator);
+    public static partial int ReduceScatter(
+        void* send,
+        void* receive,
+        int count,
+        nint type,
+        nint operation,
+        nint communicator
+    );
 
     [LibraryImport(Library, EntryPoint = "MPI_Allgather")]
-    public static partial int AllGather(void* send, int sendCount, nint sendType, void* receive, int receiveCount, nint receiveType, nint communicator);
+    public static partial int AllGather(
+        void* send,
+        int sendCount,
+        nint sendType,
+        void* receive,
+        int receiveCount,
+        nint receiveType,
+        nint communicator
+    );
 
     [LibraryImport(Library, EntryPoint = "MPI_Bcast")]
     public static partial int Broadcast(void* buffer, int count, nint type, int root, nint communicator);
@@ -54,10 +76,26 @@ internal static unsafe partial class MpiFunctions
     public static partial int Abort(nint communicator, int exitCode);
 
     [LibraryImport(Library, EntryPoint = "MPI_Isend")]
-    public static partial int StartSend(void* buffer, int count, nint type, int to, int tag, nint communicator, nint* request);
+    public static partial int StartSend(
+        void* buffer,
+        int count,
+        nint type,
+        int to,
+        int tag,
+        nint communicator,
+        nint* request
+    );
 
     [LibraryImport(Library, EntryPoint = "MPI_Irecv")]
-    public static partial int StartReceive(void* buffer, int count, nint type, int from, int tag, nint communicator, nint* request);
+    public static partial int StartReceive(
+        void* buffer,
+        int count,
+        nint type,
+        int from,
+        int tag,
+        nint communicator,
+        nint* request
+    );
 
     [LibraryImport(Library, EntryPoint = "MPI_Test")]
     public static partial int Test(nint* request, int* isDone, nint status);

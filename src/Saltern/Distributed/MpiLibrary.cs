@@ -65,7 +65,9 @@ internal sealed record MpiLibrary
         {
             byte* text = stackalloc byte[LongestVersion];
             int length = 0;
-            return MpiFunctions.GetLibraryVersion(text, &length) == 0 ? Encoding.UTF8.GetString(text, length).Split('\n')[0].Trim('\0', ' ', ',') : "unknown version";
+            return MpiFunctions.GetLibraryVersion(text, &length) == 0
+                ? Encoding.UTF8.GetString(text, length).Split('\n')[0].Trim('\0', ' ', ',')
+                : "unknown version";
         }
     }
 
@@ -75,30 +77,45 @@ internal sealed record MpiLibrary
     /// <exception cref="ConfigurationException">There is none, it is not MPI, or it is of the other family than the launcher.</exception>
     public static MpiLibrary Load(LaunchedProcess launch, string? path)
     {
-        string[] names = path is not null ? [path] : launch.Kind switch
-        {
-            LauncherKind.OpenMpi => OpenMpiNames,
-            LauncherKind.Mpich => MpichNames,
-            _ => [.. OpenMpiNames, .. MpichNames],
-        };
-        (string? name, nint handle) = names.Select(name => (name, Handle: ImportedLibraries.Open(name))).FirstOrDefault(found => found.Handle != 0);
+        string[] names = path is not null
+            ? [path]
+            : launch.Kind switch
+            {
+                LauncherKind.OpenMpi => OpenMpiNames,
+                LauncherKind.Mpich => MpichNames,
+                _ => [.. OpenMpiNames, .. MpichNames],
+            };
+        (string? name, nint handle) = names
+            .Select(name => (name, Handle: ImportedLibraries.Open(name)))
+            .FirstOrDefault(found => found.Handle != 0);
         if (name is null)
         {
-            throw new ConfigurationException(path is not null
-                ? $"{PathVariable} = {path} cannot be loaded. Give the path of the MPI library that belongs to the launcher, such as /usr/lib/x86_64-linux-gnu/libmpi.so.40."
-                : $"{launch.LauncherName} started {launch.Size} processes, but no MPI library is found (looked for {string.Join(", ", names)}). Install the launcher's library, or name it in {PathVariable}.");
+            throw new ConfigurationException(
+                path is not null
+                    ? $"{PathVariable} = {path} cannot be loaded. Give the path of the MPI library that belongs to the launcher, such as /usr/lib/x86_64-linux-gnu/libmpi.so.40."
+                    : $"{launch.LauncherName} started {launch.Size} processes, but no MPI library is found (looked for {string.Join(", ", names)}). Install the launcher's library, or name it in {PathVariable}."
+            );
         }
 
         if (!NativeLibrary.TryGetExport(handle, "MPI_Init_thread", out _))
         {
-            throw new ConfigurationException($"{PathVariable} = {name} is not an MPI library: it has no MPI_Init_thread.");
+            throw new ConfigurationException(
+                $"{PathVariable} = {name} is not an MPI library: it has no MPI_Init_thread."
+            );
         }
 
         ImportedLibraries.Use(MpiFunctions.Library, handle);
         var library = new MpiLibrary(name, handle);
-        bool? expected = launch.Kind switch { LauncherKind.OpenMpi => true, LauncherKind.Mpich => false, _ => null };
+        bool? expected = launch.Kind switch
+        {
+            LauncherKind.OpenMpi => true,
+            LauncherKind.Mpich => false,
+            _ => null,
+        };
         return expected is bool open && open != library.IsOpenMpi
-            ? throw new ConfigurationException($"The launcher is {launch.LauncherName}, but the MPI library {library.Path} is {library.Version}, of the other family. Start with the mpirun that belongs to it, or name the launcher's own library in {PathVariable} (or unset it).")
+            ? throw new ConfigurationException(
+                $"The launcher is {launch.LauncherName}, but the MPI library {library.Path} is {library.Version}, of the other family. Start with the mpirun that belongs to it, or name the launcher's own library in {PathVariable} (or unset it)."
+            )
             : library;
     }
 }

@@ -6,7 +6,8 @@ namespace Saltern.Distributed;
 /// <summary>Tries every collective of a <see cref="NcclCommunicator"/> on GPU memory, with values whose sums are exact, and measures the all-reduce. Needs no libtorch.</summary>
 public static unsafe class NcclCheck
 {
-    private const int TimedRounds = 20, WarmUpRounds = 3;
+    private const int TimedRounds = 20,
+        WarmUpRounds = 3;
 
     /// <summary>Runs on all ranks together.</summary>
     /// <param name="ranks">The ranks with their GPUs.</param>
@@ -16,7 +17,8 @@ public static unsafe class NcclCheck
     public static IReadOnlyList<string> Run(NcclCommunicator ranks, int elements)
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(elements % ranks.Size, 0);
-        int part = elements / ranks.Size, sum = ranks.Size * (ranks.Size + 1) / 2;
+        int part = elements / ranks.Size,
+            sum = ranks.Size * (ranks.Size + 1) / 2;
         using var buffer = new DeviceBuffer(elements);
         using var share = new DeviceBuffer(part);
         float[] Mine() => [.. Enumerable.Range(0, elements).Select(i => Value(i) * (ranks.Rank + 1))];
@@ -49,12 +51,22 @@ public static unsafe class NcclCheck
             ranks.AllReduceSum(buffer.Values);
         }
 
-        double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds / TimedRounds, bytes = (double)elements * sizeof(float);
+        double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds / TimedRounds,
+            bytes = (double)elements * sizeof(float);
         return
         [
-            string.Create(CultureInfo.InvariantCulture, $"{ranks.Description}; {ranks.Size} rank{(ranks.Size == 1 ? "" : "s")}"),
-            string.Create(CultureInfo.InvariantCulture, $"all-reduce, reduce-scatter, all-gather and broadcast of {elements} float32 values in GPU memory: exact"),
-            string.Create(CultureInfo.InvariantCulture, $"all-reduce of {bytes / 1048576:0.0} MiB: {seconds * 1e6:0.0} µs, {bytes / seconds / 1e9:0.0} GB/s"),
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"{ranks.Description}; {ranks.Size} rank{(ranks.Size == 1 ? "" : "s")}"
+            ),
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"all-reduce, reduce-scatter, all-gather and broadcast of {elements} float32 values in GPU memory: exact"
+            ),
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"all-reduce of {bytes / 1048576:0.0} MiB: {seconds * 1e6:0.0} µs, {bytes / seconds / 1e9:0.0} GB/s"
+            ),
         ];
     }
 
@@ -66,7 +78,12 @@ public static unsafe class NcclCheck
         int wrong = Enumerable.Range(0, found.Length).FirstOrDefault(i => found[i] != expected(i), -1);
         if (wrong >= 0)
         {
-            throw new DistributedException(string.Create(CultureInfo.InvariantCulture, $"{what} gave {found[wrong]} at element {wrong} of {found.Length}, expected {expected(wrong)}."));
+            throw new DistributedException(
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{what} gave {found[wrong]} at element {wrong} of {found.Length}, expected {expected(wrong)}."
+                )
+            );
         }
     }
 
@@ -88,7 +105,10 @@ public static unsafe class NcclCheck
         {
             fixed (float* from = values)
             {
-                CudaDriver.Check(CudaFunctions.CopyToDevice(_address, from, (nuint)_count * sizeof(float)), "cuMemcpyHtoD");
+                CudaDriver.Check(
+                    CudaFunctions.CopyToDevice(_address, from, (nuint)_count * sizeof(float)),
+                    "cuMemcpyHtoD"
+                );
             }
         }
 
@@ -97,7 +117,10 @@ public static unsafe class NcclCheck
             float[] values = new float[_count];
             fixed (float* to = values)
             {
-                CudaDriver.Check(CudaFunctions.CopyFromDevice(to, _address, (nuint)_count * sizeof(float)), "cuMemcpyDtoH");
+                CudaDriver.Check(
+                    CudaFunctions.CopyFromDevice(to, _address, (nuint)_count * sizeof(float)),
+                    "cuMemcpyDtoH"
+                );
             }
 
             return values;

@@ -18,7 +18,8 @@ public sealed unsafe class NcclCommunicator : ICommunicator
     private readonly ICommunicator _host;
     private nint _communicator;
 
-    private NcclCommunicator(ICommunicator host, nint communicator, string description) => (_host, _communicator, Description) = (host, communicator, description);
+    private NcclCommunicator(ICommunicator host, nint communicator, string description) =>
+        (_host, _communicator, Description) = (host, communicator, description);
 
     /// <inheritdoc/>
     public int Rank => _host.Rank;
@@ -46,13 +47,19 @@ public sealed unsafe class NcclCommunicator : ICommunicator
     /// <exception cref="ConfigurationException">There are fewer GPUs than ranks.</exception>
     public static string DeviceOf(string? visible, int indexHere)
     {
-        string[] devices = (visible ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        string[] devices = (visible ?? "").Split(
+            ',',
+            StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries
+        );
         return devices.Length switch
         {
             0 => $"{indexHere}",
             1 => devices[0], // the launcher has given each rank its own
-            int count => indexHere < count ? devices[indexHere]
-                : throw new ConfigurationException($"{DevicesVariable} = {visible} names {count} GPUs, but this is rank {indexHere + 1} of its machine. Start at most {count} ranks on a machine."),
+            int count => indexHere < count
+                ? devices[indexHere]
+                : throw new ConfigurationException(
+                    $"{DevicesVariable} = {visible} names {count} GPUs, but this is rank {indexHere + 1} of its machine. Start at most {count} ranks on a machine."
+                ),
         };
     }
 
@@ -63,7 +70,8 @@ public sealed unsafe class NcclCommunicator : ICommunicator
     /// <exception cref="DistributedException">NCCL cannot start.</exception>
     public static NcclCommunicator Start(ICommunicator host, string? libraryPath)
     {
-        string path = NcclLibrary.Load(libraryPath), device = CudaDriver.UseFirstDevice();
+        string path = NcclLibrary.Load(libraryPath),
+            device = CudaDriver.UseFirstDevice();
         int version = 0;
         NcclUniqueId id = default;
         Check(NcclFunctions.GetVersion(&version), "ncclGetVersion");
@@ -85,7 +93,18 @@ public sealed unsafe class NcclCommunicator : ICommunicator
         {
             if (CudaDriver.IsOnDevice(at))
             {
-                Run(NcclFunctions.AllReduce(at, at, (nuint)values.Length, NcclFunctions.Float, NcclFunctions.Sum, _communicator, 0), "ncclAllReduce");
+                Run(
+                    NcclFunctions.AllReduce(
+                        at,
+                        at,
+                        (nuint)values.Length,
+                        NcclFunctions.Float,
+                        NcclFunctions.Sum,
+                        _communicator,
+                        0
+                    ),
+                    "ncclAllReduce"
+                );
             }
             else
             {
@@ -98,11 +117,25 @@ public sealed unsafe class NcclCommunicator : ICommunicator
     public void ReduceScatterSum(ReadOnlySpan<float> values, Span<float> share)
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(values.Length, checked(share.Length * Size));
-        fixed (float* from = values, to = share)
+        fixed (
+            float* from = values,
+                to = share
+        )
         {
             if (AreOnDevice(from, to))
             {
-                Run(NcclFunctions.ReduceScatter(from, to, (nuint)share.Length, NcclFunctions.Float, NcclFunctions.Sum, _communicator, 0), "ncclReduceScatter");
+                Run(
+                    NcclFunctions.ReduceScatter(
+                        from,
+                        to,
+                        (nuint)share.Length,
+                        NcclFunctions.Float,
+                        NcclFunctions.Sum,
+                        _communicator,
+                        0
+                    ),
+                    "ncclReduceScatter"
+                );
             }
             else
             {
@@ -116,11 +149,24 @@ public sealed unsafe class NcclCommunicator : ICommunicator
         where T : unmanaged
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(all.Length, checked(share.Length * Size));
-        fixed (T* from = share, to = all)
+        fixed (
+            T* from = share,
+                to = all
+        )
         {
             if (AreOnDevice(from, to))
             {
-                Run(NcclFunctions.AllGather(from, to, (nuint)share.Length * (nuint)sizeof(T), NcclFunctions.Byte, _communicator, 0), "ncclAllGather");
+                Run(
+                    NcclFunctions.AllGather(
+                        from,
+                        to,
+                        (nuint)share.Length * (nuint)sizeof(T),
+                        NcclFunctions.Byte,
+                        _communicator,
+                        0
+                    ),
+                    "ncclAllGather"
+                );
             }
             else
             {
@@ -137,7 +183,18 @@ public sealed unsafe class NcclCommunicator : ICommunicator
         {
             if (CudaDriver.IsOnDevice(at))
             {
-                Run(NcclFunctions.Broadcast(at, at, (nuint)values.Length * (nuint)sizeof(T), NcclFunctions.Byte, root, _communicator, 0), "ncclBroadcast");
+                Run(
+                    NcclFunctions.Broadcast(
+                        at,
+                        at,
+                        (nuint)values.Length * (nuint)sizeof(T),
+                        NcclFunctions.Byte,
+                        root,
+                        _communicator,
+                        0
+                    ),
+                    "ncclBroadcast"
+                );
             }
             else
             {
@@ -166,12 +223,16 @@ public sealed unsafe class NcclCommunicator : ICommunicator
     internal static string VersionText(int version)
     {
         int major = version >= 10_000 ? 10_000 : 1_000;
-        return string.Create(CultureInfo.InvariantCulture, $"{version / major}.{version % major / 100}.{version % 100}");
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $"{version / major}.{version % major / 100}.{version % 100}"
+        );
     }
 
-    private static bool AreOnDevice(void* from, void* to) => CudaDriver.IsOnDevice(from) == CudaDriver.IsOnDevice(to)
-        ? CudaDriver.IsOnDevice(to)
-        : throw new ArgumentException("Both sides must lie in GPU memory, or both in the processor's.");
+    private static bool AreOnDevice(void* from, void* to) =>
+        CudaDriver.IsOnDevice(from) == CudaDriver.IsOnDevice(to)
+            ? CudaDriver.IsOnDevice(to)
+            : throw new ArgumentException("Both sides must lie in GPU memory, or both in the processor's.");
 
     // Queued on the default stream, then waited for: an error of another rank comes out here, or as a wait that the watch ends.
     private void Run(int code, string function)
@@ -188,7 +249,9 @@ public sealed unsafe class NcclCommunicator : ICommunicator
         if (code != 0)
         {
             byte* text = NcclFunctions.ErrorText(code);
-            string words = text is null ? $"code {code}" : Encoding.UTF8.GetString(MemoryMarshal.CreateReadOnlySpanFromNullTerminated(text));
+            string words = text is null
+                ? $"code {code}"
+                : Encoding.UTF8.GetString(MemoryMarshal.CreateReadOnlySpanFromNullTerminated(text));
             throw new DistributedException($"{function} failed: {words}. NCCL_DEBUG=INFO makes NCCL say more.");
         }
     }

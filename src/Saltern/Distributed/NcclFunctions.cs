@@ -20,13 +20,24 @@ internal static unsafe partial class NcclFunctions
     public const string Library = "nccl";
 
     /// <summary>Elements as nccl.h numbers them: ncclUint8, ncclFloat32; and ncclSum.</summary>
-    public const int Byte = 1, Float = 7, Sum = 0;
+    public const int Byte = 1,
+        Float = 7,
+        Sum = 0;
 
     /// <summary>Every name that this class imports, for the check when the library is loaded.</summary>
     public static IReadOnlyList<string> Names { get; } =
     [
-        "ncclGetVersion", "ncclGetErrorString", "ncclGetUniqueId", "ncclCommInitRank", "ncclCommDestroy", "ncclCommAbort", "ncclCommGetAsyncError",
-        "ncclAllReduce", "ncclReduceScatter", "ncclAllGather", "ncclBroadcast",
+        "ncclGetVersion",
+        "ncclGetErrorString",
+        "ncclGetUniqueId",
+        "ncclCommInitRank",
+        "ncclCommDestroy",
+        "ncclCommAbort",
+        "ncclCommGetAsyncError",
+        "ncclAllReduce",
+        "ncclReduceScatter",
+        "ncclAllGather",
+        "ncclBroadcast",
     ];
 
     [LibraryImport(Library, EntryPoint = "ncclGetVersion")]
@@ -51,14 +62,45 @@ internal static unsafe partial class NcclFunctions
     public static partial int GetAsyncError(nint communicator, int* error);
 
     [LibraryImport(Library, EntryPoint = "ncclAllReduce")]
-    public static partial int AllReduce(void* send, void* receive, nuint count, int type, int operation, nint communicator, nint stream);
+    public static partial int AllReduce(
+        void* send,
+        void* receive,
+        nuint count,
+        int type,
+        int operation,
+        nint communicator,
+        nint stream
+    );
 
     [LibraryImport(Library, EntryPoint = "ncclReduceScatter")]
-    public static partial int ReduceScatter(void* send, void* receive, nuint receiveCount, int type, int operation, nint communicator, nint stream);
+    public static partial int ReduceScatter(
+        void* send,
+        void* receive,
+        nuint receiveCount,
+        int type,
+        int operation,
+        nint communicator,
+        nint stream
+    );
 
     [LibraryImport(Library, EntryPoint = "ncclAllGather")]
-    public static partial int AllGather(void* send, void* receive, nuint sendCount, int type, nint communicator, nint stream);
+    public static partial int AllGather(
+        void* send,
+        void* receive,
+        nuint sendCount,
+        int type,
+        nint communicator,
+        nint stream
+    );
 
     [LibraryImport(Library, EntryPoint = "ncclBroadcast")]
-    public static partial int Broadcast(void* send, void* receive, nuint count, int type, int root, nint communicator, nint stream);
+    public static partial int Broadcast(
+        void* send,
+        void* receive,
+        nuint count,
+        int type,
+        int root,
+        nint communicator,
+        nint stream
+    );
 }

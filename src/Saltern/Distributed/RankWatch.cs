@@ -17,8 +17,13 @@ public sealed unsafe partial class RankWatch : IDisposable
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
 
     private const string LastWord = "(parted)";
-    private const int HeartbeatTag = 1, NoticeTag = 2, MessageBytes = 256, FailureCode = 1;
-    private static readonly TimeSpan Beat = TimeSpan.FromSeconds(1), LongestBeat = TimeSpan.FromSeconds(2), Grace = TimeSpan.FromSeconds(3);
+    private const int HeartbeatTag = 1,
+        NoticeTag = 2,
+        MessageBytes = 256,
+        FailureCode = 1;
+    private static readonly TimeSpan Beat = TimeSpan.FromSeconds(1),
+        LongestBeat = TimeSpan.FromSeconds(2),
+        Grace = TimeSpan.FromSeconds(3);
     private readonly MpiCommunicator _ranks;
     private readonly MpiLibrary _library;
     private readonly Action<string> _report;
@@ -26,7 +31,9 @@ public sealed unsafe partial class RankWatch : IDisposable
     private readonly byte* _memory; // three messages: heard, said, notice
     private readonly ManualResetEventSlim _stop = new();
     private readonly Thread _thread;
-    private nint _hearing, _saying, _notice;
+    private nint _hearing,
+        _saying,
+        _notice;
 
     /// <summary>Starts to watch. All ranks must come here together.</summary>
     /// <param name="ranks">The ranks, in a library that allows several threads.</param>
@@ -78,20 +85,26 @@ public sealed unsafe partial class RankWatch : IDisposable
                 }
 
                 // A thread that stands still inside MPI keeps this one from hearing the others: then it is not they who are silent.
-                string? hung = own.Look(beat < LongestBeat ? beat : LongestBeat) ?? (silence > Patience && own.IsSuspect ? own.Words() : null);
+                string? hung =
+                    own.Look(beat < LongestBeat ? beat : LongestBeat)
+                    ?? (silence > Patience && own.IsSuspect ? own.Words() : null);
                 if (IsDone(ref _notice))
                 {
                     End();
                 }
                 else if (hung is not null)
                 {
-                    _report($"Rank {_ranks.Rank} on {Environment.MachineName} hangs in '{_ranks.Activity}': {hung}. The run ends on all ranks; go on from the last checkpoint with --resume.");
+                    _report(
+                        $"Rank {_ranks.Rank} on {Environment.MachineName} hangs in '{_ranks.Activity}': {hung}. The run ends on all ranks; go on from the last checkpoint with --resume."
+                    );
                     TellAll();
                     End();
                 }
                 else if (silence > Patience)
                 {
-                    _report($"Rank {Before} has not been heard of for {silence.TotalSeconds:0} s: it was killed, is stopped or lost its link. It last said that it was in '{doing}'; rank {_ranks.Rank} on {Environment.MachineName} is in '{_ranks.Activity}'. The run ends on all ranks; go on from the last checkpoint with --resume.");
+                    _report(
+                        $"Rank {Before} has not been heard of for {silence.TotalSeconds:0} s: it was killed, is stopped or lost its link. It last said that it was in '{doing}'; rank {_ranks.Rank} on {Environment.MachineName} is in '{_ranks.Activity}'. The run ends on all ranks; go on from the last checkpoint with --resume."
+                    );
                     TellAll();
                     End();
                 }
@@ -101,7 +114,9 @@ public sealed unsafe partial class RankWatch : IDisposable
         }
         catch (DistributedException e)
         {
-            _report($"Rank {_ranks.Rank} on {Environment.MachineName}, in '{_ranks.Activity}', has lost the others: {e.Message}");
+            _report(
+                $"Rank {_ranks.Rank} on {Environment.MachineName}, in '{_ranks.Activity}', has lost the others: {e.Message}"
+            );
             End();
         }
     }
@@ -124,7 +139,18 @@ public sealed unsafe partial class RankWatch : IDisposable
         message.Clear();
         Encoding.UTF8.TryGetBytes(words, message[..^1], out _);
         nint request = 0;
-        MpiCommunicator.Check(MpiFunctions.StartSend(_memory + MessageBytes, MessageBytes, _library.Byte, After, HeartbeatTag, _lane, &request), "MPI_Isend");
+        MpiCommunicator.Check(
+            MpiFunctions.StartSend(
+                _memory + MessageBytes,
+                MessageBytes,
+                _library.Byte,
+                After,
+                HeartbeatTag,
+                _lane,
+                &request
+            ),
+            "MPI_Isend"
+        );
         _saying = request;
     }
 
@@ -147,7 +173,11 @@ public sealed unsafe partial class RankWatch : IDisposable
     // False where it does not come: the ranks are together when they part, so that is long enough.
     private bool WaitFor(ref nint request)
     {
-        for (long start = Environment.TickCount64; request != 0 && Environment.TickCount64 - start < Grace.TotalMilliseconds; Thread.Sleep(1))
+        for (
+            long start = Environment.TickCount64;
+            request != 0 && Environment.TickCount64 - start < Grace.TotalMilliseconds;
+            Thread.Sleep(1)
+        )
         {
             IsDone(ref request);
         }
@@ -162,7 +192,15 @@ public sealed unsafe partial class RankWatch : IDisposable
             nint request = 0;
             if (rank != _ranks.Rank)
             {
-                _ = MpiFunctions.StartSend(_memory + (2 * MessageBytes), 0, _library.Byte, rank, NoticeTag, _lane, &request);
+                _ = MpiFunctions.StartSend(
+                    _memory + (2 * MessageBytes),
+                    0,
+                    _library.Byte,
+                    rank,
+                    NoticeTag,
+                    _lane,
+                    &request
+                );
             }
         }
 
@@ -187,7 +225,10 @@ public sealed unsafe partial class RankWatch : IDisposable
     private void Receive(int from, int tag, byte* to, ref nint request)
     {
         nint started = 0;
-        MpiCommunicator.Check(MpiFunctions.StartReceive(to, MessageBytes, _library.Byte, from, tag, _lane, &started), "MPI_Irecv");
+        MpiCommunicator.Check(
+            MpiFunctions.StartReceive(to, MessageBytes, _library.Byte, from, tag, _lane, &started),
+            "MPI_Irecv"
+        );
         request = started;
     }
 

@@ -13,9 +13,7 @@ public sealed class SingleProcess : ICommunicator
     public string Activity { get; set; } = "";
 
     /// <inheritdoc/>
-    public void AllReduceSum(Span<float> values)
-    {
-    }
+    public void AllReduceSum(Span<float> values) { }
 
     /// <inheritdoc/>
     public void ReduceScatterSum(ReadOnlySpan<float> values, Span<float> share) => values.CopyTo(share);
@@ -29,17 +27,11 @@ public sealed class SingleProcess : ICommunicator
         where T : unmanaged => ArgumentOutOfRangeException.ThrowIfNotEqual(root, 0);
 
     /// <inheritdoc/>
-    public void Barrier()
-    {
-    }
+    public void Barrier() { }
 
     /// <summary>There are no others to end; the caller ends by itself.</summary>
-    public void Abort(int exitCode)
-    {
-    }
+    public void Abort(int exitCode) { }
 
     /// <inheritdoc/>
-    public void Dispose()
-    {
-    }
+    public void Dispose() { }
 }

@@ -6,7 +6,10 @@ namespace Saltern.Distributed;
 /// <summary>How the thread that works and talks to other ranks gets on; written by it, read by a <see cref="RankWatch"/>.</summary>
 internal sealed partial class ThreadProgress
 {
-    private readonly string _statusFile = string.Create(CultureInfo.InvariantCulture, $"/proc/self/task/{ThreadId()}/stat");
+    private readonly string _statusFile = string.Create(
+        CultureInfo.InvariantCulture,
+        $"/proc/self/task/{ThreadId()}/stat"
+    );
     private long _last = Environment.TickCount64;
     private long _longest;
     private long _count;
@@ -71,7 +74,8 @@ internal sealed partial class ThreadProgress
             // "id (name) state …": the name may hold anything, so fields are counted behind its end; the 12th and 13th there are user's and system's time.
             string line = File.ReadAllText(_statusFile);
             string[] fields = line[(line.LastIndexOf(')') + 2)..].Split(' ');
-            return long.Parse(fields[11], CultureInfo.InvariantCulture) + long.Parse(fields[12], CultureInfo.InvariantCulture);
+            return long.Parse(fields[11], CultureInfo.InvariantCulture)
+                + long.Parse(fields[12], CultureInfo.InvariantCulture);
         }
         catch (IOException)
         {

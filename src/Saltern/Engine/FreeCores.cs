@@ -30,15 +30,24 @@ public static class FreeCores
     }
 
     /// <summary>Cores left beside a load of so many cores.</summary>
-    internal static int Free(int cores, double others) => Math.Clamp((int)Math.Round(cores - others, MidpointRounding.AwayFromZero), 1, cores);
+    internal static int Free(int cores, double others) =>
+        Math.Clamp((int)Math.Round(cores - others, MidpointRounding.AwayFromZero), 1, cores);
 
     /// <summary>Seconds of all cores spent on anything since the machine started; other machines' load on our cores counted.</summary>
     internal static double BusySeconds()
     {
         // user + nice + system + irq + softirq + steal of the first line; idle and iowait left out.
         using StreamReader file = File.OpenText(StatFile);
-        double[] ticks = [.. (file.ReadLine() ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries).Skip(1).Select(text => double.Parse(text, CultureInfo.InvariantCulture))];
-        return ticks.Length < 8 ? 0 : (ticks[0] + ticks[1] + ticks[2] + ticks[5] + ticks[6] + ticks[7]) / TicksPerSecond;
+        double[] ticks =
+        [
+            .. (file.ReadLine() ?? "")
+                .Split(' ', StringSplitOptions.RemoveEmptyEntries)
+                .Skip(1)
+                .Select(text => double.Parse(text, CultureInfo.InvariantCulture)),
+        ];
+        return ticks.Length < 8
+            ? 0
+            : (ticks[0] + ticks[1] + ticks[2] + ticks[5] + ticks[6] + ticks[7]) / TicksPerSecond;
     }
 
     private static double OwnSeconds() => Environment.CpuUsage.TotalTime.TotalSeconds;

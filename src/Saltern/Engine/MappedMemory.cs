@@ -7,8 +7,10 @@ namespace Saltern.Engine;
 /// <remarks>Weights, gradients and optimizer state live here, so that a teacher's weights leave resident memory at the switch.</remarks>
 public sealed unsafe partial class MappedMemory : IDisposable
 {
-    private const int ReadWrite = 3, PrivateAnonymous = 0x22;
-    private const int Float32 = 6, DeviceCpu = 0; // aoti_torch's type and device codes, those of c10::ScalarType and c10::DeviceType
+    private const int ReadWrite = 3,
+        PrivateAnonymous = 0x22;
+    private const int Float32 = 6,
+        DeviceCpu = 0; // aoti_torch's type and device codes, those of c10::ScalarType and c10::DeviceType
     private nint _address;
 
     /// <summary>Maps room for <paramref name="count"/> floats, all zero; pages become resident when first written.</summary>
@@ -21,7 +23,9 @@ public sealed unsafe partial class MappedMemory : IDisposable
         if (_address == -1)
         {
             _address = 0;
-            throw new InsufficientMemoryException($"The system refused to map {count * sizeof(float) / 1048576.0:0.0} MiB.");
+            throw new InsufficientMemoryException(
+                $"The system refused to map {count * sizeof(float) / 1048576.0:0.0} MiB."
+            );
         }
     }
 
@@ -44,7 +48,8 @@ public sealed unsafe partial class MappedMemory : IDisposable
     {
         // Makes TorchSharp load its libraries before the first direct call into one of them.
         torch.InitializeDeviceType(DeviceType.CPU);
-        long size = Count, stride = 1;
+        long size = Count,
+            stride = 1;
         int status = CreateFromBlob((nint)Start, 1, &size, &stride, 0, Float32, DeviceCpu, 0, out nint handle);
         if (status != 0)
         {
@@ -72,5 +77,15 @@ public sealed unsafe partial class MappedMemory : IDisposable
 
     // The stable C interface of libtorch (torch/csrc/inductor/aoti_torch/c/shim.h); TorchSharp's handles are the same pointers.
     [LibraryImport("torch_cpu", EntryPoint = "aoti_torch_create_tensor_from_blob")]
-    private static partial int CreateFromBlob(nint data, long dimensions, long* sizes, long* strides, long offset, int type, int device, int index, out nint handle);
+    private static partial int CreateFromBlob(
+        nint data,
+        long dimensions,
+        long* sizes,
+        long* strides,
+        long offset,
+        int type,
+        int device,
+        int index,
+        out nint handle
+    );
 }

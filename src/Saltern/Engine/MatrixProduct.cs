@@ -39,7 +39,9 @@ public static partial class MatrixProduct
     {
         if (library == ProductLibrary.OneDnn && !OneDnnIsThere)
         {
-            throw new PlatformNotSupportedException("oneDNN's float32 products need a processor with AVX-512 (BW, DQ, VL).");
+            throw new PlatformNotSupportedException(
+                "oneDNN's float32 products need a processor with AVX-512 (BW, DQ, VL)."
+            );
         }
 
         Library = library;
@@ -64,7 +66,12 @@ public static partial class MatrixProduct
     /// <param name="beta">0 or 1.</param>
     public static void Into(Tensor result, Tensor a, Tensor b, float beta)
     {
-        if (Library == ProductLibrary.OneDnn && result.dtype == ScalarType.Float32 && result.device_type == DeviceType.CPU && result.shape[0] > 0)
+        if (
+            Library == ProductLibrary.OneDnn
+            && result.dtype == ScalarType.Float32
+            && result.device_type == DeviceType.CPU
+            && result.shape[0] > 0
+        )
         {
             OneDnnMatmul(a.Handle, b.Handle, result.Handle, beta, 1f);
             return;
@@ -79,8 +86,11 @@ public static partial class MatrixProduct
     {
         using DisposeScope scope = NewDisposeScope();
         using IDisposable _ = no_grad();
-        Tensor a = ones(ProbeSize, ProbeSize), b = ones(ProbeSize, ProbeSize), product = zeros(ProbeSize, ProbeSize);
-        double blas = double.PositiveInfinity, oneDnn = double.PositiveInfinity;
+        Tensor a = ones(ProbeSize, ProbeSize),
+            b = ones(ProbeSize, ProbeSize),
+            product = zeros(ProbeSize, ProbeSize);
+        double blas = double.PositiveInfinity,
+            oneDnn = double.PositiveInfinity;
         ProductLibrary before = Library;
         for (int turn = 0; turn < 5; turn++)
         {

@@ -11,12 +11,22 @@ namespace Saltern.Engine;
 public static partial class NativeRuntime
 {
     // malloc.h
-    private const int TrimThreshold = -1, TopPad = -2, MapMaximum = -4, ArenaMaximum = -8;
+    private const int TrimThreshold = -1,
+        TopPad = -2,
+        MapMaximum = -4,
+        ArenaMaximum = -8;
     private const int TopPadBytes = 64 << 20;
 
     /// <summary>Variables by which a user tunes glibc's allocator; where one is set, ours are left out.</summary>
     public static IReadOnlyList<string> AllocatorVariables { get; } =
-        ["GLIBC_TUNABLES", "MALLOC_ARENA_MAX", "MALLOC_MMAP_MAX_", "MALLOC_MMAP_THRESHOLD_", "MALLOC_TOP_PAD_", "MALLOC_TRIM_THRESHOLD_"];
+    [
+        "GLIBC_TUNABLES",
+        "MALLOC_ARENA_MAX",
+        "MALLOC_MMAP_MAX_",
+        "MALLOC_MMAP_THRESHOLD_",
+        "MALLOC_TOP_PAD_",
+        "MALLOC_TRIM_THRESHOLD_",
+    ];
 
     /// <summary>Keeps freed memory for the next tensor and lets waiting threads sleep.</summary>
     /// <param name="tuneAllocator">False leaves glibc's allocator as it is. True keeps freed memory with the process, so resident
@@ -28,8 +38,11 @@ public static partial class NativeRuntime
         if (tuneAllocator)
         {
             // One arena: a second thread's arena could not hold tensors above 64 MiB without mapping them one by one.
-            bool accepted = MallocOption(MapMaximum, 0) != 0 && MallocOption(TrimThreshold, int.MaxValue) != 0
-                && MallocOption(TopPad, TopPadBytes) != 0 && MallocOption(ArenaMaximum, 1) != 0;
+            bool accepted =
+                MallocOption(MapMaximum, 0) != 0
+                && MallocOption(TrimThreshold, int.MaxValue) != 0
+                && MallocOption(TopPad, TopPadBytes) != 0
+                && MallocOption(ArenaMaximum, 1) != 0;
             set.Add(accepted ? "malloc: no mmap, no trim, 64 MiB top pad, one arena" : "malloc: not tunable here");
         }
         else

@@ -47,7 +47,8 @@ public static class StepProfile
     {
         long[] ticks = Ticks ?? throw new InvalidOperationException("Nobody started the profile on this thread.");
         Ticks = null;
-        return Enum.GetValues<StepPart>().ToDictionary(part => part, part => ticks[(int)part] / (double)Stopwatch.Frequency);
+        return Enum.GetValues<StepPart>()
+            .ToDictionary(part => part, part => ticks[(int)part] / (double)Stopwatch.Frequency);
     }
 
     /// <summary>Marks a part until disposed; what is marked inside another mark counts for the outer one.</summary>

@@ -12,7 +12,10 @@ internal static partial class TensorAddress
     {
         if (!tensor.is_contiguous() || tensor.device_type != DeviceType.CPU)
         {
-            throw new ArgumentException($"A contiguous CPU tensor is needed, not {tensor.dtype} {string.Join('x', tensor.shape)} on {tensor.device_type}.", nameof(tensor));
+            throw new ArgumentException(
+                $"A contiguous CPU tensor is needed, not {tensor.dtype} {string.Join('x', tensor.shape)} on {tensor.device_type}.",
+                nameof(tensor)
+            );
         }
 
         return Anywhere(tensor);
@@ -24,11 +27,16 @@ internal static partial class TensorAddress
     {
         if (!tensor.is_contiguous())
         {
-            throw new ArgumentException($"A contiguous tensor is needed, not {tensor.dtype} {string.Join('x', tensor.shape)}.", nameof(tensor));
+            throw new ArgumentException(
+                $"A contiguous tensor is needed, not {tensor.dtype} {string.Join('x', tensor.shape)}.",
+                nameof(tensor)
+            );
         }
 
         int status = DataPointer(tensor.Handle, out nint address);
-        return status == 0 ? address : throw new InvalidOperationException($"libtorch gave no address (status {status}).");
+        return status == 0
+            ? address
+            : throw new InvalidOperationException($"libtorch gave no address (status {status}).");
     }
 
     [LibraryImport("torch_cpu", EntryPoint = "aoti_torch_get_data_ptr")]

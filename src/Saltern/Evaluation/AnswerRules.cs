@@ -59,7 +59,10 @@ public sealed record AnswerRules : IValidated
 
             if (refusal is not null)
             {
-                yield return new ConfigurationProblem(pattern == Pattern ? "pattern" : "remove", $"= {pattern} is no regular expression: {refusal}");
+                yield return new ConfigurationProblem(
+                    pattern == Pattern ? "pattern" : "remove",
+                    $"= {pattern} is no regular expression: {refusal}"
+                );
             }
         }
     }
@@ -76,7 +79,8 @@ public sealed record AnswerRules : IValidated
         return IgnoreArticles ? string.Join(' ', AnswerText.Words(text)) : text.Trim();
     }
 
-    private static string Value(Match match) => match.Groups.Values.Skip(1).FirstOrDefault(group => group.Success)?.Value ?? match.Value;
+    private static string Value(Match match) =>
+        match.Groups.Values.Skip(1).FirstOrDefault(group => group.Success)?.Value ?? match.Value;
 }
 
 /// <summary>Word-level comparison of a generated answer with a reference.</summary>
@@ -85,8 +89,11 @@ internal static partial class AnswerText
     /// <summary>Token F1 of SQuAD's script: lower case, without punctuation and articles, over words with their counts. Two empty texts agree.</summary>
     public static double F1(string answer, string reference)
     {
-        string[] found = Words(WithoutPunctuation(answer.ToLowerInvariant())), wanted = Words(WithoutPunctuation(reference.ToLowerInvariant()));
-        return found.Length == 0 || wanted.Length == 0 ? (found.Length == wanted.Length ? 1 : 0) : Overlap(found, wanted);
+        string[] found = Words(WithoutPunctuation(answer.ToLowerInvariant())),
+            wanted = Words(WithoutPunctuation(reference.ToLowerInvariant()));
+        return found.Length == 0 || wanted.Length == 0
+            ? (found.Length == wanted.Length ? 1 : 0)
+            : Overlap(found, wanted);
     }
 
     /// <summary>ROUGE-2 F-measure as in google-research/rouge without stemming: lower case, runs of a–z and 0–9 are words, pairs of neighbours with their counts.</summary>
@@ -94,7 +101,8 @@ internal static partial class AnswerText
     public static double Rouge2(string answer, string reference) => Overlap(Pairs(answer), Pairs(reference));
 
     /// <summary>Words without a, an and the.</summary>
-    internal static string[] Words(string text) => Articles().Replace(text, " ").Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);
+    internal static string[] Words(string text) =>
+        Articles().Replace(text, " ").Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);
 
     /// <summary>The text without Python's string.punctuation, as SQuAD's script has it.</summary>
     internal static string WithoutPunctuation(string text) =>

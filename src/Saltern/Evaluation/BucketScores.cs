@@ -19,7 +19,12 @@ public sealed record BucketScores(string Unit, string Bucket, long Tokens, doubl
     /// <param name="model">The model's losses.</param>
     /// <param name="teacherNll">Loss at each position of the set, nats, of the teacher that the bounds are of.</param>
     /// <param name="buckets">Bounds of the teacher's pass.</param>
-    public static IReadOnlyList<BucketScores> Of(ValidationSet set, EvaluationResult model, float[] teacherNll, DifficultyBuckets buckets)
+    public static IReadOnlyList<BucketScores> Of(
+        ValidationSet set,
+        EvaluationResult model,
+        float[] teacherNll,
+        DifficultyBuckets buckets
+    )
     {
         var tokens = new (long Count, double Model, double Teacher)[3];
         var windows = new (long Count, double Model, double Teacher)[3];
@@ -31,22 +36,45 @@ public sealed record BucketScores(string Unit, string Bucket, long Tokens, doubl
                 if (set.Labels[i] >= 0)
                 {
                     Add(ref window, 1, model.PositionNll[i], teacherNll[i]);
-                    Add(ref tokens[DifficultyBuckets.Of(teacherNll[i], buckets.TokenBounds)], 1, model.PositionNll[i], teacherNll[i]);
+                    Add(
+                        ref tokens[DifficultyBuckets.Of(teacherNll[i], buckets.TokenBounds)],
+                        1,
+                        model.PositionNll[i],
+                        teacherNll[i]
+                    );
                 }
             }
 
             if (window.Count > 0)
             {
-                Add(ref windows[DifficultyBuckets.Of(window.Teacher / window.Count, buckets.SequenceBounds)], window.Count, window.Model, window.Teacher);
+                Add(
+                    ref windows[DifficultyBuckets.Of(window.Teacher / window.Count, buckets.SequenceBounds)],
+                    window.Count,
+                    window.Model,
+                    window.Teacher
+                );
             }
         }
 
         return [.. Parts(TokenUnit, tokens), .. Parts("windows", windows)];
     }
 
-    private static void Add(ref (long Count, double Model, double Teacher) part, long count, double model, double teacher) =>
-        part = (part.Count + count, part.Model + model, part.Teacher + teacher);
+    private static void Add(
+        ref (long Count, double Model, double Teacher) part,
+        long count,
+        double model,
+        double teacher
+    ) => part = (part.Count + count, part.Model + model, part.Teacher + teacher);
 
-    private static IEnumerable<BucketScores> Parts(string unit, (long Count, double Model, double Teacher)[] parts) => parts.Select((part, bucket) =>
-        new BucketScores(unit, DifficultyBuckets.Names[bucket], part.Count, part.Count == 0 ? null : part.Model / part.Count, part.Count == 0 ? null : part.Teacher / part.Count));
+    private static IEnumerable<BucketScores> Parts(string unit, (long Count, double Model, double Teacher)[] parts) =>
+        parts.Select(
+            (part, bucket) =>
+                new BucketScores(
+                    unit,
+                    DifficultyBuckets.Names[bucket],
+                    part.Count,
+                    part.Count == 0 ? null : part.Model / part.Count,
+                    part.Count == 0 ? null : part.Teacher / part.Count
+                )
+        );
 }

@@ -28,9 +28,15 @@ public sealed record EvaluationConfig : IValidated
     /// <inheritdoc/>
     public IEnumerable<ConfigurationProblem> Validate()
     {
-        if (Tasks is null or { Count: 0 } && (TasksData is not null || TasksLimit is not null || TasksEvery is not null))
+        if (
+            Tasks is null or { Count: 0 }
+            && (TasksData is not null || TasksLimit is not null || TasksEvery is not null)
+        )
         {
-            yield return new ConfigurationProblem("tasks", "is missing, but other keys say how to run tasks. Name task files, or remove those keys.");
+            yield return new ConfigurationProblem(
+                "tasks",
+                "is missing, but other keys say how to run tasks. Name task files, or remove those keys."
+            );
         }
     }
 }

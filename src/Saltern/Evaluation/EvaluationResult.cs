@@ -36,4 +36,9 @@ public sealed record EvaluationPart
 /// <param name="Domains">By domain; null where a domain has no target.</param>
 /// <param name="Documents">Σ nll of each document of the set, nats.</param>
 /// <param name="PositionNll">nll of each position of the set, nats; unset where a position does not count.</param>
-public sealed record EvaluationResult(EvaluationPart Total, IReadOnlyList<EvaluationPart?> Domains, IReadOnlyList<(ValidationDocument Document, double Nll)> Documents, float[] PositionNll);
+public sealed record EvaluationResult(
+    EvaluationPart Total,
+    IReadOnlyList<EvaluationPart?> Domains,
+    IReadOnlyList<(ValidationDocument Document, double Nll)> Documents,
+    float[] PositionNll
+);

@@ -8,7 +8,12 @@ namespace Saltern.Evaluation;
 /// <param name="pool">Items that examples are taken from.</param>
 /// <param name="poolHoldsItems">Whether the items measured are in the pool, so that one must not be its own example.</param>
 /// <param name="shots">Examples before each item.</param>
-public sealed class FewShotPrompt(TaskDefinition definition, IReadOnlyList<TaskItem> pool, bool poolHoldsItems, int shots)
+public sealed class FewShotPrompt(
+    TaskDefinition definition,
+    IReadOnlyList<TaskItem> pool,
+    bool poolHoldsItems,
+    int shots
+)
 {
     /// <summary>What stands before the item's own prompt; empty without examples.</summary>
     /// <remarks>The choice depends on the task's seed and the item's place alone, so neither <c>--limit</c> nor the order of work changes it.</remarks>
@@ -19,7 +24,10 @@ public sealed class FewShotPrompt(TaskDefinition definition, IReadOnlyList<TaskI
         foreach (TaskItem example in Examples(item))
         {
             string prompt = definition.Kind == TaskKind.ContextChoice ? example.Contexts[example.Gold] : example.Prompt;
-            text.Append(prompt).Append(prompt.Length == 0 ? "" : definition.TargetDelimiter).Append(example.Example).Append(definition.ExampleDelimiter);
+            text.Append(prompt)
+                .Append(prompt.Length == 0 ? "" : definition.TargetDelimiter)
+                .Append(example.Example)
+                .Append(definition.ExampleDelimiter);
         }
 
         return text.ToString();
@@ -31,7 +39,9 @@ public sealed class FewShotPrompt(TaskDefinition definition, IReadOnlyList<TaskI
         int own = poolHoldsItems ? 1 : 0;
         if (shots > pool.Count - own)
         {
-            throw new ConfigurationException($"{definition.Task}: {shots} examples were asked for, but there are {pool.Count - own}. Use fewer --shots, or name example_data.");
+            throw new ConfigurationException(
+                $"{definition.Task}: {shots} examples were asked for, but there are {pool.Count - own}. Use fewer --shots, or name example_data."
+            );
         }
 
         // Floyd's sampling draws without replacement in as many draws as examples.

@@ -10,7 +10,8 @@ internal sealed record FieldPath
     private readonly string[] _steps;
     private readonly TextFilter[] _filters;
 
-    private FieldPath(string text, string[] steps, TextFilter[] filters) => (_text, _steps, _filters) = (text, steps, filters);
+    private FieldPath(string text, string[] steps, TextFilter[] filters) =>
+        (_text, _steps, _filters) = (text, steps, filters);
 
     /// <summary>Reads the notation.</summary>
     /// <exception cref="FormatException">It is malformed, or a filter is unknown.</exception>
@@ -34,7 +35,10 @@ internal sealed record FieldPath
             if (step[0] == '[')
             {
                 // An empty list is there too: of its entries nothing is asked.
-                if (record.ValueKind != JsonValueKind.Array || (step != "[]" && record.GetArrayLength() <= IndexOf(step)))
+                if (
+                    record.ValueKind != JsonValueKind.Array
+                    || (step != "[]" && record.GetArrayLength() <= IndexOf(step))
+                )
                 {
                     return false;
                 }
@@ -57,9 +61,10 @@ internal sealed record FieldPath
 
     /// <summary>The single text at the place.</summary>
     /// <exception cref="DataFormatException">There is none, several, or something that is no text.</exception>
-    public string One(JsonElement record) => All(record) is [string only]
-        ? only
-        : throw new DataFormatException($"field '{_text}' holds {All(record).Count} texts, where one is needed");
+    public string One(JsonElement record) =>
+        All(record) is [string only]
+            ? only
+            : throw new DataFormatException($"field '{_text}' holds {All(record).Count} texts, where one is needed");
 
     /// <summary>All texts at the place: a list gives its entries.</summary>
     /// <exception cref="DataFormatException">Something there is no text.</exception>
@@ -71,15 +76,26 @@ internal sealed record FieldPath
             found = found.SelectMany(element => Below(element, step)).ToList();
         }
 
-        return [.. found.SelectMany(element => element.ValueKind == JsonValueKind.Array ? element.EnumerateArray() : (IEnumerable<JsonElement>)[element])
-            .Where(element => element.ValueKind != JsonValueKind.Null).Select(Text)];
+        return
+        [
+            .. found
+                .SelectMany(element =>
+                    element.ValueKind == JsonValueKind.Array
+                        ? element.EnumerateArray()
+                        : (IEnumerable<JsonElement>)[element]
+                )
+                .Where(element => element.ValueKind != JsonValueKind.Null)
+                .Select(Text),
+        ];
     }
 
     private static IEnumerable<JsonElement> Below(JsonElement element, string step)
     {
         if (step[0] != '[')
         {
-            return element.ValueKind == JsonValueKind.Object && element.TryGetProperty(step, out JsonElement below) ? [below] : [];
+            return element.ValueKind == JsonValueKind.Object && element.TryGetProperty(step, out JsonElement below)
+                ? [below]
+                : [];
         }
 
         JsonElement[] entries = element.ValueKind == JsonValueKind.Array ? [.. element.EnumerateArray()] : [];
@@ -92,12 +108,16 @@ internal sealed record FieldPath
         {
             JsonValueKind.String => element.GetString()!,
             JsonValueKind.Number or JsonValueKind.True or JsonValueKind.False => element.GetRawText(),
-            _ => throw new DataFormatException($"field '{_text}' is {(element.ValueKind == JsonValueKind.Array ? "a list of lists" : "an object")}, where a text is needed"),
+            _ => throw new DataFormatException(
+                $"field '{_text}' is {(element.ValueKind == JsonValueKind.Array ? "a list of lists" : "an object")}, where a text is needed"
+            ),
         };
         return _filters.Aggregate(text, (value, filter) => filter.Apply(value));
     }
 
-    private static bool IsIndex(string step) => step == "[]" || (step[^1] == ']' && int.TryParse(step[1..^1], out int index) && index >= 0);
+    private static bool IsIndex(string step) =>
+        step == "[]" || (step[^1] == ']' && int.TryParse(step[1..^1], out int index) && index >= 0);
 
-    private static int IndexOf(string step) => int.Parse(step[1..^1], System.Globalization.CultureInfo.InvariantCulture);
+    private static int IndexOf(string step) =>
+        int.Parse(step[1..^1], System.Globalization.CultureInfo.InvariantCulture);
 }

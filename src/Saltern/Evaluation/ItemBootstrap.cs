@@ -16,17 +16,21 @@ internal static class ItemBootstrap
     public static double[] Values(int count, Func<int[], double> statistic)
     {
         double[] values = new double[Resamples];
-        Parallel.For(0, Resamples, resample =>
-        {
-            var random = new SampleRandom(Seed, 0, resample);
-            int[] indices = new int[count];
-            for (int i = 0; i < count; i++)
+        Parallel.For(
+            0,
+            Resamples,
+            resample =>
             {
-                indices[i] = random.NextBelow(count);
-            }
+                var random = new SampleRandom(Seed, 0, resample);
+                int[] indices = new int[count];
+                for (int i = 0; i < count; i++)
+                {
+                    indices[i] = random.NextBelow(count);
+                }
 
-            values[resample] = statistic(indices);
-        });
+                values[resample] = statistic(indices);
+            }
+        );
         Array.Sort(values);
         return values;
     }

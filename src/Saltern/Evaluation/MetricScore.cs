@@ -8,7 +8,15 @@ namespace Saltern.Evaluation;
 /// <param name="High">Upper end.</param>
 /// <param name="Chance">What guessing gives: the mean of 1/choices, 0 for free answers; null where guessing has no value, as for a perplexity.</param>
 /// <param name="Majority">Share of the most frequent right answer where all items have the same choices: what an answer without looking can reach. Null elsewhere.</param>
-public sealed record MetricScore(TaskMetric Metric, double Value, double? StandardError, double Low, double High, double? Chance, double? Majority)
+public sealed record MetricScore(
+    TaskMetric Metric,
+    double Value,
+    double? StandardError,
+    double Low,
+    double High,
+    double? Chance,
+    double? Majority
+)
 {
     /// <summary>Whether the interval lies above all that needs no understanding; null where there is no chance level.</summary>
     public bool? IsAboveChance => Chance is double chance ? Low > Math.Max(chance, Majority ?? 0) : null;
@@ -24,8 +32,19 @@ public sealed record MetricScore(TaskMetric Metric, double Value, double? Standa
         double[] spread = ItemBootstrap.Values(scores.Length, indices => Over(metric, scores, indices));
         (double low, double high) = ItemBootstrap.Middle95(spread);
         bool isMean = TaskMetrics.IsHigherBetter(metric);
-        double? error = scores.Length < 2 ? null : isMean ? Deviation([.. scores.Select(score => score.Value)]) / Math.Sqrt(scores.Length) : Deviation(spread);
-        return new MetricScore(metric, value, error, low, high, isMean ? ChanceOf(kind, items) : null, isMean ? MajorityOf(kind, items) : null);
+        double? error =
+            scores.Length < 2 ? null
+            : isMean ? Deviation([.. scores.Select(score => score.Value)]) / Math.Sqrt(scores.Length)
+            : Deviation(spread);
+        return new MetricScore(
+            metric,
+            value,
+            error,
+            low,
+            high,
+            isMean ? ChanceOf(kind, items) : null,
+            isMean ? MajorityOf(kind, items) : null
+        );
     }
 
     /// <summary>The metric over some items.</summary>
@@ -34,7 +53,8 @@ public sealed record MetricScore(TaskMetric Metric, double Value, double? Standa
     /// <param name="indices">Which count, with repetition; null for all once.</param>
     internal static double Over(TaskMetric metric, ItemScore[] scores, int[]? indices)
     {
-        double value = 0, weight = 0;
+        double value = 0,
+            weight = 0;
         for (int i = 0; i < scores.Length; i++)
         {
             ItemScore score = scores[indices is null ? i : indices[i]];
@@ -51,11 +71,13 @@ public sealed record MetricScore(TaskMetric Metric, double Value, double? Standa
         return Math.Sqrt(values.Sum(value => (value - mean) * (value - mean)) / (values.Length - 1));
     }
 
-    private static int Options(TaskKind kind, TaskItem item) => kind == TaskKind.ContextChoice ? item.Contexts.Count : item.Choices.Count;
+    private static int Options(TaskKind kind, TaskItem item) =>
+        kind == TaskKind.ContextChoice ? item.Contexts.Count : item.Choices.Count;
 
     private static bool IsClosed(TaskKind kind) => kind is TaskKind.Choice or TaskKind.ContextChoice or TaskKind.Pair;
 
-    private static double ChanceOf(TaskKind kind, IReadOnlyList<ItemResult> items) => IsClosed(kind) ? items.Average(result => 1.0 / Options(kind, result.Item)) : 0;
+    private static double ChanceOf(TaskKind kind, IReadOnlyList<ItemResult> items) =>
+        IsClosed(kind) ? items.Average(result => 1.0 / Options(kind, result.Item)) : 0;
 
     private static double? MajorityOf(TaskKind kind, IReadOnlyList<ItemResult> items) =>
         kind == TaskKind.Choice && items.All(result => result.Item.Choices.SequenceEqual(items[0].Item.Choices))

@@ -15,7 +15,8 @@ public static class ModelEvaluation
     private const int PositionsPerBatch = 4_096;
 
     /// <summary>UTF-8 bytes that each token id stands for; 0 for special tokens.</summary>
-    public static int[] TokenBytes(BpeTokenizer tokenizer) => [.. Enumerable.Range(0, tokenizer.VocabularySize).Select(tokenizer.ByteLength)];
+    public static int[] TokenBytes(BpeTokenizer tokenizer) =>
+        [.. Enumerable.Range(0, tokenizer.VocabularySize).Select(tokenizer.ByteLength)];
 
     /// <summary>Runs the model over every window of a set.</summary>
     /// <param name="model">Any decoder whose vocabulary is the set's.</param>
@@ -24,7 +25,14 @@ public static class ModelEvaluation
     /// <param name="tokenBytes">UTF-8 bytes that each token id stands for; 0 for special tokens, which are left out of bits per byte.</param>
     /// <param name="domainCount">Domains of the data set.</param>
     /// <param name="ranks">Ranks with the same model, which share the batches out; null for one process. All get the whole result, the same bits as one process with as many threads.</param>
-    public static EvaluationResult Run(Transformer model, LossHead head, ValidationSet set, ReadOnlySpan<int> tokenBytes, int domainCount, ICommunicator? ranks = null)
+    public static EvaluationResult Run(
+        Transformer model,
+        LossHead head,
+        ValidationSet set,
+        ReadOnlySpan<int> tokenBytes,
+        int domainCount,
+        ICommunicator? ranks = null
+    )
     {
         PositionScore[] scores = Score(model, head, set, ranks ?? new SingleProcess());
         var total = new EvaluationPart();
@@ -36,7 +44,13 @@ public static class ModelEvaluation
             for (int i = 0; i < set.SequenceLength; i++)
             {
                 PositionScore score = scores[first + i];
-                (losses.Counted[i], losses.Correct[i], losses.Loss[i], losses.StudentNll[i], losses.Confidence[i]) = (score.IsCounted, score.IsCorrect, score.Nll, score.Nll, score.Confidence);
+                (losses.Counted[i], losses.Correct[i], losses.Loss[i], losses.StudentNll[i], losses.Confidence[i]) = (
+                    score.IsCounted,
+                    score.IsCorrect,
+                    score.Nll,
+                    score.Nll,
+                    score.Confidence
+                );
                 nll[first + i] = score.Nll;
             }
 
@@ -46,40 +60,70 @@ public static class ModelEvaluation
             Add(total, losses, labels, tokenBytes);
         }
 
-        return new EvaluationResult(total, domains, [.. set.Documents.Select(document => (document, DocumentNll(document, nll)))], nll);
+        return new EvaluationResult(
+            total,
+            domains,
+            [.. set.Documents.Select(document => (document, DocumentNll(document, nll)))],
+            nll
+        );
     }
 
     // Each rank takes every N-th batch. Batches are the same for any N, and sums are made afterwards, in the order of the set.
     private static PositionScore[] Score(Transformer model, LossHead head, ValidationSet set, ICommunicator ranks)
     {
         using IDisposable _ = no_grad();
-        int length = set.SequenceLength, windows = set.WindowDomains.Count, perBatch = Math.Max(1, PositionsPerBatch / length);
+        int length = set.SequenceLength,
+            windows = set.WindowDomains.Count,
+            perBatch = Math.Max(1, PositionsPerBatch / length);
         var scores = new PositionScore[set.Labels.Length];
         var losses = new PositionLosses(perBatch * length);
         for (int first = perBatch * ranks.Rank; first < windows; first += perBatch * ranks.Size)
         {
             using DisposeScope scope = NewDisposeScope();
             int count = Math.Min(perBatch, windows - first);
-            Tensor tokens = tensor(set.Inputs.AsSpan(first * length, count * length).ToArray(), count, length).to(model.Parameters.Device);
+            Tensor tokens = tensor(set.Inputs.AsSpan(first * length, count * length).ToArray(), count, length)
+                .to(model.Parameters.Device);
             long[] labels = set.Labels[(first * length)..((first + count) * length)];
-            head.Evaluate(new LossRequest { HiddenStates = model.HiddenStates(tokens, Ranges(set, first, count)), Head = model.Head, Labels = labels }, losses);
+            head.Evaluate(
+                new LossRequest
+                {
+                    HiddenStates = model.HiddenStates(tokens, Ranges(set, first, count)),
+                    Head = model.Head,
+                    Labels = labels,
+                },
+                losses
+            );
             for (int i = 0; i < count * length; i++)
             {
-                scores[(first * length) + i] = losses.Counted[i] ? new PositionScore(losses.StudentNll[i], losses.Confidence[i], IsCounted: true, losses.Correct[i]) : default;
+                scores[(first * length) + i] = losses.Counted[i]
+                    ? new PositionScore(losses.StudentNll[i], losses.Confidence[i], IsCounted: true, losses.Correct[i])
+                    : default;
             }
         }
 
-        ranks.Exchange<PositionScore>(scores, [.. Enumerable.Range(0, windows).Select(window => window / perBatch % ranks.Size)], length);
+        ranks.Exchange<PositionScore>(
+            scores,
+            [.. Enumerable.Range(0, windows).Select(window => window / perBatch % ranks.Size)],
+            length
+        );
         return scores;
     }
 
     private static AttentionRanges? Ranges(ValidationSet set, int first, int count)
     {
-        int from = first * set.SequenceLength, to = (first + count) * set.SequenceLength;
-        return set.Ranges is ({ } start, { } end) ? new AttentionRanges(start[from..to], end[from..to], set.SequenceLength) : null;
+        int from = first * set.SequenceLength,
+            to = (first + count) * set.SequenceLength;
+        return set.Ranges is ({ } start, { } end)
+            ? new AttentionRanges(start[from..to], end[from..to], set.SequenceLength)
+            : null;
     }
 
-    private static void Add(EvaluationPart part, PositionLosses losses, ReadOnlySpan<long> labels, ReadOnlySpan<int> tokenBytes)
+    private static void Add(
+        EvaluationPart part,
+        PositionLosses losses,
+        ReadOnlySpan<long> labels,
+        ReadOnlySpan<int> tokenBytes
+    )
     {
         part.Sums.Add(losses, 0, labels.Length);
         for (int row = 0; row < labels.Length; row++)

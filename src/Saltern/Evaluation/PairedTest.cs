@@ -9,7 +9,16 @@ namespace Saltern.Evaluation;
 /// <param name="Test"><c>mcnemar_exact</c> where items score 0 or 1, else <c>paired_bootstrap</c>.</param>
 /// <param name="OnlyFirst">Items that only the first has right; null for other scores than 0 and 1.</param>
 /// <param name="OnlySecond">Items that only the second has right.</param>
-public sealed record PairedTest(TaskMetric Metric, double Difference, double Low, double High, double PValue, string Test, int? OnlyFirst, int? OnlySecond)
+public sealed record PairedTest(
+    TaskMetric Metric,
+    double Difference,
+    double Low,
+    double High,
+    double PValue,
+    string Test,
+    int? OnlyFirst,
+    int? OnlySecond
+)
 {
     /// <summary>Compares.</summary>
     /// <exception cref="ArgumentException">The items are not the same.</exception>
@@ -20,18 +29,33 @@ public sealed record PairedTest(TaskMetric Metric, double Difference, double Low
             throw new ArgumentException("The two models did not get the same items.", nameof(second));
         }
 
-        ItemScore[] a = [.. first.Select(result => result.Metrics[metric])], b = [.. second.Select(result => result.Metrics[metric])];
-        double[] spread = ItemBootstrap.Values(a.Length, indices => MetricScore.Over(metric, a, indices) - MetricScore.Over(metric, b, indices));
+        ItemScore[] a = [.. first.Select(result => result.Metrics[metric])],
+            b = [.. second.Select(result => result.Metrics[metric])];
+        double[] spread = ItemBootstrap.Values(
+            a.Length,
+            indices => MetricScore.Over(metric, a, indices) - MetricScore.Over(metric, b, indices)
+        );
         (double low, double high) = ItemBootstrap.Middle95(spread);
         double difference = MetricScore.Over(metric, a, null) - MetricScore.Over(metric, b, null);
         if (!TaskMetrics.IsZeroOrOne(metric))
         {
-            double tail = Math.Min(spread.Count(value => value <= 0), spread.Count(value => value >= 0)) / (double)spread.Length;
+            double tail =
+                Math.Min(spread.Count(value => value <= 0), spread.Count(value => value >= 0)) / (double)spread.Length;
             return new PairedTest(metric, difference, low, high, Math.Min(1, 2 * tail), "paired_bootstrap", null, null);
         }
 
-        int onlyFirst = a.Zip(b).Count(pair => pair.First.Value > pair.Second.Value), onlySecond = a.Zip(b).Count(pair => pair.First.Value < pair.Second.Value);
-        return new PairedTest(metric, difference, low, high, McNemar(onlyFirst, onlySecond), "mcnemar_exact", onlyFirst, onlySecond);
+        int onlyFirst = a.Zip(b).Count(pair => pair.First.Value > pair.Second.Value),
+            onlySecond = a.Zip(b).Count(pair => pair.First.Value < pair.Second.Value);
+        return new PairedTest(
+            metric,
+            difference,
+            low,
+            high,
+            McNemar(onlyFirst, onlySecond),
+            "mcnemar_exact",
+            onlyFirst,
+            onlySecond
+        );
     }
 
     /// <summary>Exact two-sided p-value of McNemar's test: twice the smaller tail of a fair coin thrown once for each item on which the two differ, at most 1.</summary>
@@ -40,7 +64,8 @@ public sealed record PairedTest(TaskMetric Metric, double Difference, double Low
     public static double McNemar(int onlyFirst, int onlySecond)
     {
         int throws = onlyFirst + onlySecond;
-        double log = -throws * Math.Log(2), tail = 0; // ln of C(n, k)/2ⁿ, from k = 0 on
+        double log = -throws * Math.Log(2),
+            tail = 0; // ln of C(n, k)/2ⁿ, from k = 0 on
         for (int k = 0; k <= Math.Min(onlyFirst, onlySecond); k++)
         {
             tail += Math.Exp(log);

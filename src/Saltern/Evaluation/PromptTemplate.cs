@@ -31,7 +31,9 @@ internal sealed class PromptTemplate
             }
             else if (text[i] is '{' or '}')
             {
-                throw new FormatException($"has the template '{text}' with a single '{text[i]}'. Write {{field}}, or '{text[i]}{text[i]}' for the character itself.");
+                throw new FormatException(
+                    $"has the template '{text}' with a single '{text[i]}'. Write {{field}}, or '{text[i]}{text[i]}' for the character itself."
+                );
             }
             else
             {

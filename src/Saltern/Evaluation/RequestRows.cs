@@ -32,7 +32,10 @@ internal static class RequestRows
     {
         // In lexicographic order an input comes right before those that it begins, so that each needs comparing with its neighbour only.
         int[] order = [.. Enumerable.Range(0, requests.Count)];
-        Array.Sort(order, (a, b) => requests[a].Input.SequenceCompareTo(requests[b].Input) is not 0 and int by ? by : a.CompareTo(b));
+        Array.Sort(
+            order,
+            (a, b) => requests[a].Input.SequenceCompareTo(requests[b].Input) is not 0 and int by ? by : a.CompareTo(b)
+        );
         var rows = new List<RequestRow>();
         for (int i = order.Length - 1; i >= 0; i--)
         {
@@ -52,7 +55,11 @@ internal static class RequestRows
     /// <param name="requests">What is asked.</param>
     /// <param name="rows">Its rows, in the order of <see cref="Of"/>.</param>
     /// <param name="leastSaving">Tokens of a group's rows, each computed whole, over the tokens of the group: groups that save less come apart again.</param>
-    public static List<RowGroup> Groups(IReadOnlyList<ScoreRequest> requests, IReadOnlyList<RequestRow> rows, double leastSaving = 1)
+    public static List<RowGroup> Groups(
+        IReadOnlyList<ScoreRequest> requests,
+        IReadOnlyList<RequestRow> rows,
+        double leastSaving = 1
+    )
     {
         var groups = new List<RowGroup>();
         foreach (RequestRow row in rows)
@@ -68,13 +75,21 @@ internal static class RequestRows
             }
         }
 
-        return [.. groups.SelectMany(group => group.Rows.Count > 1 && group.Rows.Sum(row => row.Length) >= leastSaving * group.Tokens ? [group] : group.Rows.Select(row => new RowGroup([row], 0)))];
+        return
+        [
+            .. groups.SelectMany(group =>
+                group.Rows.Count > 1 && group.Rows.Sum(row => row.Length) >= leastSaving * group.Tokens
+                    ? [group]
+                    : group.Rows.Select(row => new RowGroup([row], 0))
+            ),
+        ];
     }
 
     // A newcomer saves the beginning it shares; those already there lose what they shared beyond it.
     private static RowGroup? Joined(RowGroup group, RequestRow row, int unscored)
     {
-        int common = group.Rows[^1].Longest.Input.CommonPrefixLength(row.Longest.Input), shared = Math.Min(Math.Min(common, unscored), group.Shared);
+        int common = group.Rows[^1].Longest.Input.CommonPrefixLength(row.Longest.Input),
+            shared = Math.Min(Math.Min(common, unscored), group.Shared);
         int lost = (group.Rows.Count - 1) * (group.Shared - shared);
         return shared >= FewestShared && shared > lost ? new RowGroup([.. group.Rows, row], shared) : null;
     }

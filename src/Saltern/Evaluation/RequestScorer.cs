@@ -30,17 +30,26 @@ public static class RequestScorer
     /// <param name="ranks">Ranks with the same model and requests, which share the batches out; null for one process. All get all scores, the same for any number of ranks.</param>
     /// <param name="cancellation">Checked between batches.</param>
     /// <returns>In the order of the requests.</returns>
-    public static RequestScore[] Score(Transformer model, LossHead head, IReadOnlyList<ScoreRequest> requests, Action<int>? progress = null, ICommunicator? ranks = null, CancellationToken cancellation = default)
+    public static RequestScore[] Score(
+        Transformer model,
+        LossHead head,
+        IReadOnlyList<ScoreRequest> requests,
+        Action<int>? progress = null,
+        ICommunicator? ranks = null,
+        CancellationToken cancellation = default
+    )
     {
         using IDisposable _ = no_grad();
         ranks ??= new SingleProcess();
         int[] owners = new int[requests.Count];
         int batches = 0;
         var scores = new RequestScore[requests.Count];
-        ILookup<bool, RowGroup> groups = RequestRows.Groups(requests, RequestRows.Of(requests), model.UsesKernels ? LeastSavingOverKernels : 1).ToLookup(group => group.Shared > 0);
+        ILookup<bool, RowGroup> groups = RequestRows
+            .Groups(requests, RequestRows.Of(requests), model.UsesKernels ? LeastSavingOverKernels : 1)
+            .ToLookup(group => group.Shared > 0);
         int done = 0;
         RowGroup[] single = [.. groups[false].OrderByDescending(group => group.Length)];
-        for (int first = 0; first < single.Length;)
+        for (int first = 0; first < single.Length; )
         {
             int count = Math.Min(Math.Max(1, PositionsPerBatch / single[first].Length), single.Length - first);
             Run([.. single.Skip(first).Take(count).Select(group => group.Rows[0])], ScoreWhole);
@@ -48,11 +57,14 @@ public static class RequestScorer
         }
 
         RowGroup[] shared = [.. groups[true].OrderByDescending(RestClass).ThenByDescending(group => group.Shared)];
-        for (int first = 0; first < shared.Length;)
+        for (int first = 0; first < shared.Length; )
         {
             int count = CountShared(model, shared.AsSpan(first));
             RowGroup[] batch = shared[first..(first + count)];
-            Run([.. batch.SelectMany(group => group.Rows)], rows => ScoreShared(model, head, requests, batch, rows, scores));
+            Run(
+                [.. batch.SelectMany(group => group.Rows)],
+                rows => ScoreShared(model, head, requests, batch, rows, scores)
+            );
             first += count;
         }
 
@@ -63,7 +75,9 @@ public static class RequestScorer
         {
             using DisposeScope scope = NewDisposeScope();
             int length = rows[0].Length;
-            Tensor hidden = model.HiddenStates(Padded(model, [.. rows.Select(row => row.Longest.Tokens.AsMemory(0, row.Length))], length)); // [N, D]
+            Tensor hidden = model.HiddenStates(
+                Padded(model, [.. rows.Select(row => row.Longest.Tokens.AsMemory(0, row.Length))], length)
+            ); // [N, D]
             Read(head, model, requests, rows, hidden, length, _ => 0, scores);
         }
 
@@ -86,18 +100,30 @@ public static class RequestScorer
     }
 
     /// <summary>Tokens that are computed, padding left out.</summary>
-    internal static int CountTokens(IReadOnlyList<ScoreRequest> requests) => RequestRows.Groups(requests, RequestRows.Of(requests)).Sum(group => group.Tokens);
+    internal static int CountTokens(IReadOnlyList<ScoreRequest> requests) =>
+        RequestRows.Groups(requests, RequestRows.Of(requests)).Sum(group => group.Tokens);
 
     // Groups that fit into one cache. Padding before a beginning shifts it, which only relative positions do not notice.
     private static int CountShared(Transformer model, ReadOnlySpan<RowGroup> groups)
     {
-        int count = 0, rows = 0, longest = 0;
+        int count = 0,
+            rows = 0,
+            longest = 0;
         foreach (RowGroup group in groups)
         {
             rows += group.Rows.Count;
             longest = Math.Max(longest, group.Length - group.Shared);
-            if (count > 0 && (RestClass(group) != RestClass(groups[0]) || rows * (groups[0].Shared + longest) > CachedPositions || (count + 1) * groups[0].Shared > PositionsPerBatch || rows * longest > PositionsPerBatch
-                || (model.Config.LearnedPositions && group.Shared < groups[0].Shared) || groups[0].Shared + longest > model.Config.MaxPositionEmbeddings))
+            if (
+                count > 0
+                && (
+                    RestClass(group) != RestClass(groups[0])
+                    || rows * (groups[0].Shared + longest) > CachedPositions
+                    || (count + 1) * groups[0].Shared > PositionsPerBatch
+                    || rows * longest > PositionsPerBatch
+                    || (model.Config.LearnedPositions && group.Shared < groups[0].Shared)
+                    || groups[0].Shared + longest > model.Config.MaxPositionEmbeddings
+                )
+            )
             {
                 break;
             }
@@ -111,16 +137,45 @@ public static class RequestScorer
     // Rests of a batch are padded to one length, so only like ones go together.
     private static int RestClass(RowGroup group) => (int)Math.Round(4 * Math.Log2(group.Length - group.Shared));
 
-    private static void ScoreShared(Transformer model, LossHead head, IReadOnlyList<ScoreRequest> requests, RowGroup[] groups, RequestRow[] rows, RequestScore[] scores)
+    private static void ScoreShared(
+        Transformer model,
+        LossHead head,
+        IReadOnlyList<ScoreRequest> requests,
+        RowGroup[] groups,
+        RequestRow[] rows,
+        RequestScore[] scores
+    )
     {
         using DisposeScope scope = NewDisposeScope();
-        int shared = groups[0].Shared, rest = groups.Max(group => group.Length - group.Shared);
-        using var cache = new KeyValueCache(model.Config, groups.Length, shared + rest, model.Head.dtype, model.Parameters.Device, [.. groups.Select(group => shared - group.Shared)]);
-        model.HiddenStates(Padded(model, [.. groups.Select(group => group.Rows[0].Longest.Tokens.AsMemory(0, group.Shared))], shared, left: true), cache);
+        int shared = groups[0].Shared,
+            rest = groups.Max(group => group.Length - group.Shared);
+        using var cache = new KeyValueCache(
+            model.Config,
+            groups.Length,
+            shared + rest,
+            model.Head.dtype,
+            model.Parameters.Device,
+            [.. groups.Select(group => shared - group.Shared)]
+        );
+        model.HiddenStates(
+            Padded(
+                model,
+                [.. groups.Select(group => group.Rows[0].Longest.Tokens.AsMemory(0, group.Shared))],
+                shared,
+                left: true
+            ),
+            cache
+        );
 
         int[] groupOf = [.. groups.SelectMany((group, index) => Enumerable.Repeat(index, group.Rows.Count))];
         cache.Keep(groupOf);
-        ReadOnlyMemory<int>[] ends = [.. rows.Select((row, index) => (ReadOnlyMemory<int>)row.Longest.Tokens.AsMemory(groups[groupOf[index]].Shared..row.Length))];
+        ReadOnlyMemory<int>[] ends =
+        [
+            .. rows.Select(
+                (row, index) =>
+                    (ReadOnlyMemory<int>)row.Longest.Tokens.AsMemory(groups[groupOf[index]].Shared..row.Length)
+            ),
+        ];
         Tensor hidden = model.HiddenStates(Padded(model, ends, rest), cache); // [N, D]
         Read(head, model, requests, rows, hidden, rest, row => groups[groupOf[row]].Shared, scores);
     }
@@ -142,9 +197,19 @@ public static class RequestScorer
     }
 
     // Scores of the requests of some rows, from hidden states that begin at a place of each row.
-    private static void Read(LossHead head, Transformer model, IReadOnlyList<ScoreRequest> requests, RequestRow[] rows, Tensor hidden, int length, Func<int, int> beginning, RequestScore[] scores)
+    private static void Read(
+        LossHead head,
+        Transformer model,
+        IReadOnlyList<ScoreRequest> requests,
+        RequestRow[] rows,
+        Tensor hidden,
+        int length,
+        Func<int, int> beginning,
+        RequestScore[] scores
+    )
     {
-        List<long> positions = [], labels = [];
+        List<long> positions = [],
+            labels = [];
         for (int row = 0; row < rows.Length; row++)
         {
             foreach (ScoreRequest request in rows[row].Requests.Select(index => requests[index]))
@@ -159,7 +224,15 @@ public static class RequestScorer
 
         Tensor targets = hidden.index_select(0, tensor(positions.ToArray()).to(hidden.device)); // [targets, D]
         var losses = new PositionLosses(labels.Count);
-        head.Evaluate(new LossRequest { HiddenStates = targets, Head = model.Head, Labels = [.. labels] }, losses);
+        head.Evaluate(
+            new LossRequest
+            {
+                HiddenStates = targets,
+                Head = model.Head,
+                Labels = [.. labels],
+            },
+            losses
+        );
         int at = 0;
         foreach (int index in rows.SelectMany(row => row.Requests))
         {

@@ -43,12 +43,19 @@ public sealed class RequestEncoder(BpeTokenizer tokenizer, int window)
         int targets = whole.Length - (trimmed.Length == 0 ? 0 : tokenizer.Encode(trimmed).Length);
         if (targets < 1)
         {
-            throw new DataFormatException($"The continuation '{continuation}' has no token of its own behind '{trimmed}'.");
+            throw new DataFormatException(
+                $"The continuation '{continuation}' has no token of its own behind '{trimmed}'."
+            );
         }
 
         int[] tokens = [.. trimmed.Length == 0 ? [Start] : tokenizer.BeginOfText, .. whole];
         bool isCut = tokens.Length > window + 1;
-        return new ScoreRequest(isCut ? tokens[^(window + 1)..] : tokens, Math.Min(targets, window), isCut, targets > window);
+        return new ScoreRequest(
+            isCut ? tokens[^(window + 1)..] : tokens,
+            Math.Min(targets, window),
+            isCut,
+            targets > window
+        );
     }
 
     /// <summary>log p of a whole text: disjoint windows of targets, each after one token of context, the last after as much as fits.</summary>
@@ -56,9 +63,10 @@ public sealed class RequestEncoder(BpeTokenizer tokenizer, int window)
     {
         int[] tokens = [Start, .. tokenizer.Encode(text)];
         var requests = new List<ScoreRequest>();
-        for (int scored = 0; scored < tokens.Length - 1;)
+        for (int scored = 0; scored < tokens.Length - 1; )
         {
-            int targets = Math.Min(window, tokens.Length - 1 - scored), end = scored + targets + 1;
+            int targets = Math.Min(window, tokens.Length - 1 - scored),
+                end = scored + targets + 1;
             requests.Add(new ScoreRequest(tokens[Math.Max(0, end - window - 1)..end], targets));
             scored += targets;
         }

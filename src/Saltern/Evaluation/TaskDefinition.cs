@@ -79,14 +79,16 @@ public sealed record TaskDefinition : IValidated
     public AnswerRules Answer { get; init; } = new();
 
     /// <summary>The metrics, filled in.</summary>
-    internal IReadOnlyList<TaskMetric> Measured => Metrics ?? Kind switch
-    {
-        TaskKind.Choice => [TaskMetric.Acc, TaskMetric.AccNorm],
-        TaskKind.ContextChoice or TaskKind.Pair => [TaskMetric.Acc],
-        TaskKind.LastWord => [TaskMetric.Acc, TaskMetric.Perplexity],
-        TaskKind.Generate => [TaskMetric.ExactMatch],
-        _ => [TaskMetric.BitsPerByte, TaskMetric.BytePerplexity, TaskMetric.WordPerplexity],
-    };
+    internal IReadOnlyList<TaskMetric> Measured =>
+        Metrics
+        ?? Kind switch
+        {
+            TaskKind.Choice => [TaskMetric.Acc, TaskMetric.AccNorm],
+            TaskKind.ContextChoice or TaskKind.Pair => [TaskMetric.Acc],
+            TaskKind.LastWord => [TaskMetric.Acc, TaskMetric.Perplexity],
+            TaskKind.Generate => [TaskMetric.ExactMatch],
+            _ => [TaskMetric.BitsPerByte, TaskMetric.BytePerplexity, TaskMetric.WordPerplexity],
+        };
 
     /// <inheritdoc/>
     public IEnumerable<ConfigurationProblem> Validate()
@@ -94,12 +96,18 @@ public sealed record TaskDefinition : IValidated
         IReadOnlyList<TaskMetric> allowed = TaskMetrics.Of(Kind);
         foreach (TaskMetric metric in Measured.Except(allowed))
         {
-            yield return new ConfigurationProblem("metrics", $"has {TaskMetrics.NameOf(metric)}, which {KindName} does not give. Use {string.Join(", ", allowed.Select(TaskMetrics.NameOf))}.");
+            yield return new ConfigurationProblem(
+                "metrics",
+                $"has {TaskMetrics.NameOf(metric)}, which {KindName} does not give. Use {string.Join(", ", allowed.Select(TaskMetrics.NameOf))}."
+            );
         }
 
         if (Shots > 0 && !TakesExamples)
         {
-            yield return new ConfigurationProblem("shots", $"= {Shots}, but {KindName} has no prompt to put examples into. Use 0.");
+            yield return new ConfigurationProblem(
+                "shots",
+                $"= {Shots}, but {KindName} has no prompt to put examples into. Use 0."
+            );
         }
 
         for (int i = 0; i < Readings.Count; i++)
@@ -112,7 +120,14 @@ public sealed record TaskDefinition : IValidated
     }
 
     /// <summary>Whether items have a prompt that examples can stand before.</summary>
-    internal bool TakesExamples => Kind is TaskKind.Choice or TaskKind.ContextChoice or TaskKind.LastWord or TaskKind.Generate;
+    internal bool TakesExamples =>
+        Kind is TaskKind.Choice or TaskKind.ContextChoice or TaskKind.LastWord or TaskKind.Generate;
 
-    private string KindName => "kind " + (Kind == TaskKind.LastWord ? "lastword" : System.Text.Json.JsonNamingPolicy.SnakeCaseLower.ConvertName(Kind.ToString()));
+    private string KindName =>
+        "kind "
+        + (
+            Kind == TaskKind.LastWord
+                ? "lastword"
+                : System.Text.Json.JsonNamingPolicy.SnakeCaseLower.ConvertName(Kind.ToString())
+        );
 }

@@ -13,7 +13,11 @@ public sealed record TaskFile(TaskDefinition Definition, string Source, string D
 /// <param name="Tasks">Every task once, those of groups included.</param>
 /// <param name="Groups">Groups.</param>
 /// <param name="Missing">Tasks of groups whose data was not found; they are left out and named.</param>
-public sealed record TaskPlan(IReadOnlyList<TaskFile> Tasks, IReadOnlyList<TaskGroup> Groups, IReadOnlyList<string> Missing)
+public sealed record TaskPlan(
+    IReadOnlyList<TaskFile> Tasks,
+    IReadOnlyList<TaskGroup> Groups,
+    IReadOnlyList<string> Missing
+)
 {
     /// <summary>Reads task and group files.</summary>
     /// <param name="paths">YAML files.</param>
@@ -29,7 +33,8 @@ public sealed record TaskPlan(IReadOnlyList<TaskFile> Tasks, IReadOnlyList<TaskG
         {
             if (!IsGroup(path))
             {
-                TaskFile file = ReadTask(path, dataFolder, shots, out string name) ?? throw NoData(name, path, dataFolder);
+                TaskFile file =
+                    ReadTask(path, dataFolder, shots, out string name) ?? throw NoData(name, path, dataFolder);
                 Add(tasks, file);
                 continue;
             }
@@ -43,7 +48,9 @@ public sealed record TaskPlan(IReadOnlyList<TaskFile> Tasks, IReadOnlyList<TaskG
                 {
                     if (name != task || !TaskMetrics.IsHigherBetter(file.Definition.Measured[0]))
                     {
-                        throw new ConfigurationException($"{inside}, of the group {group.Group}, has the name {name} and measures {TaskMetrics.NameOf(file.Definition.Measured[0])} first. Tasks of a group are named as their files, and averages need scores of which more is better.");
+                        throw new ConfigurationException(
+                            $"{inside}, of the group {group.Group}, has the name {name} and measures {TaskMetrics.NameOf(file.Definition.Measured[0])} first. Tasks of a group are named as their files, and averages need scores of which more is better."
+                        );
                     }
 
                     Add(tasks, file);
@@ -55,11 +62,15 @@ public sealed record TaskPlan(IReadOnlyList<TaskFile> Tasks, IReadOnlyList<TaskG
             }
         }
 
-        return tasks.Count > 0 ? new TaskPlan([.. tasks.Values], groups, [.. missing.Distinct()])
-            : throw new ConfigurationException($"No data was found for any task of the group. Missing: {string.Join(", ", missing)}. Give their folder by --data-dir.");
+        return tasks.Count > 0
+            ? new TaskPlan([.. tasks.Values], groups, [.. missing.Distinct()])
+            : throw new ConfigurationException(
+                $"No data was found for any task of the group. Missing: {string.Join(", ", missing)}. Give their folder by --data-dir."
+            );
     }
 
-    private static bool IsGroup(string path) => RecipeFile.Read(path).Split('\n').Any(line => line.StartsWith("group:", StringComparison.Ordinal));
+    private static bool IsGroup(string path) =>
+        RecipeFile.Read(path).Split('\n').Any(line => line.StartsWith("group:", StringComparison.Ordinal));
 
     private static TaskFile? ReadTask(string path, string? dataFolder, int? shots, out string name)
     {
@@ -68,20 +79,29 @@ public sealed record TaskPlan(IReadOnlyList<TaskFile> Tasks, IReadOnlyList<TaskG
         definition = shots is int count && definition.TakesExamples ? definition with { Shots = count } : definition;
         string folder = Path.GetDirectoryName(path) ?? "";
         string? data = TaskItemReader.Find(definition.Data ?? definition.Task, dataFolder, folder);
-        string? examples = definition.ExampleData is string wanted && definition.Shots > 0
-            ? TaskItemReader.Find(wanted, dataFolder, folder) ?? throw NoData($"{name} (example_data)", path, dataFolder)
-            : null;
+        string? examples =
+            definition.ExampleData is string wanted && definition.Shots > 0
+                ? TaskItemReader.Find(wanted, dataFolder, folder)
+                    ?? throw NoData($"{name} (example_data)", path, dataFolder)
+                : null;
         return data is null ? null : new TaskFile(definition, path, data, examples);
     }
 
     private static void Add(Dictionary<string, TaskFile> tasks, TaskFile file)
     {
-        if (!tasks.TryAdd(file.Definition.Task, file) && Path.GetFullPath(tasks[file.Definition.Task].Source) != Path.GetFullPath(file.Source))
+        if (
+            !tasks.TryAdd(file.Definition.Task, file)
+            && Path.GetFullPath(tasks[file.Definition.Task].Source) != Path.GetFullPath(file.Source)
+        )
         {
-            throw new ConfigurationException($"{file.Source} and {tasks[file.Definition.Task].Source} both define the task {file.Definition.Task}. Rename one.");
+            throw new ConfigurationException(
+                $"{file.Source} and {tasks[file.Definition.Task].Source} both define the task {file.Definition.Task}. Rename one."
+            );
         }
     }
 
     private static ConfigurationException NoData(string task, string path, string? dataFolder) =>
-        new($"The data of the task {task} ({path}) was found neither in {(dataFolder is null ? "--data-dir (not given)" : dataFolder)} nor beside the task file. It is a file of JSON lines (.jsonl, .jsonl.gz, .jsonl.zst); give its folder by --data-dir.");
+        new(
+            $"The data of the task {task} ({path}) was found neither in {(dataFolder is null ? "--data-dir (not given)" : dataFolder)} nor beside the task file. It is a file of JSON lines (.jsonl, .jsonl.gz, .jsonl.zst); give its folder by --data-dir."
+        );
 }

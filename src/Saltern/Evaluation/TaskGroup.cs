@@ -20,9 +20,14 @@ public sealed record TaskGroup : IValidated
     /// <inheritdoc/>
     public IEnumerable<ConfigurationProblem> Validate()
     {
-        foreach (string name in Averages.SelectMany(average => average.Without).Except(Domains.Select(domain => domain.Name)))
+        foreach (
+            string name in Averages.SelectMany(average => average.Without).Except(Domains.Select(domain => domain.Name))
+        )
         {
-            yield return new ConfigurationProblem("averages", $"leaves out {name}, which is no domain. Domains: {string.Join(", ", Domains.Select(domain => domain.Name))}.");
+            yield return new ConfigurationProblem(
+                "averages",
+                $"leaves out {name}, which is no domain. Domains: {string.Join(", ", Domains.Select(domain => domain.Name))}."
+            );
         }
     }
 
@@ -31,17 +36,36 @@ public sealed record TaskGroup : IValidated
     public GroupScores Score(IReadOnlyDictionary<string, double> scores)
     {
         ArgumentNullException.ThrowIfNull(scores);
-        DomainScore[] domains = [.. Domains.Select(domain =>
-        {
-            double[] found = [.. domain.Tasks.Where(scores.ContainsKey).Select(task => scores[task])];
-            return new DomainScore(domain.Name, found.Length == 0 ? null : found.Average(), found.Length, domain.Tasks.Count);
-        })];
-        return new GroupScores(Group, domains, [.. Averages.Select(average =>
-        {
-            DomainScore[] counted = [.. domains.Where(domain => !average.Without.Contains(domain.Name))];
-            double[] found = [.. counted.Select(domain => domain.Score).OfType<double>()];
-            return new DomainScore(average.Name, found.Length == 0 ? null : found.Average(), found.Length, counted.Length);
-        })]);
+        DomainScore[] domains =
+        [
+            .. Domains.Select(domain =>
+            {
+                double[] found = [.. domain.Tasks.Where(scores.ContainsKey).Select(task => scores[task])];
+                return new DomainScore(
+                    domain.Name,
+                    found.Length == 0 ? null : found.Average(),
+                    found.Length,
+                    domain.Tasks.Count
+                );
+            }),
+        ];
+        return new GroupScores(
+            Group,
+            domains,
+            [
+                .. Averages.Select(average =>
+                {
+                    DomainScore[] counted = [.. domains.Where(domain => !average.Without.Contains(domain.Name))];
+                    double[] found = [.. counted.Select(domain => domain.Score).OfType<double>()];
+                    return new DomainScore(
+                        average.Name,
+                        found.Length == 0 ? null : found.Average(),
+                        found.Length,
+                        counted.Length
+                    );
+                }),
+            ]
+        );
     }
 }
 

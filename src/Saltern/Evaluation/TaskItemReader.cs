@@ -15,7 +15,8 @@ public static class TaskItemReader
     /// <param name="taskFolder">Folder of the task file, from which its paths count.</param>
     /// <returns>The path; null where there is no such file.</returns>
     public static string? Find(string data, string? dataFolder, string taskFolder) =>
-        new[] { dataFolder, taskFolder }.OfType<string>()
+        new[] { dataFolder, taskFolder }
+            .OfType<string>()
             .SelectMany(folder => Endings.Select(ending => Path.Combine(folder, data + ending)))
             .FirstOrDefault(path => File.Exists(path) && JsonRecordFile.IsOne(path));
 
@@ -27,49 +28,79 @@ public static class TaskItemReader
     public static IReadOnlyList<TaskItem> Read(TaskDefinition definition, string path, int? limit = null)
     {
         var items = new List<TaskItem>();
-        JsonRecordFile.Read(path, $" ({definition.Task})", (record, _) =>
-        {
-            TaskReading reading = definition.Readings.FirstOrDefault(reading => reading.Fits(record)) ?? throw NoReading(definition, record);
-            items.Add(Fill(definition.Kind, reading, record, items.Count));
-            return items.Count < (limit ?? int.MaxValue);
-        });
+        JsonRecordFile.Read(
+            path,
+            $" ({definition.Task})",
+            (record, _) =>
+            {
+                TaskReading reading =
+                    definition.Readings.FirstOrDefault(reading => reading.Fits(record))
+                    ?? throw NoReading(definition, record);
+                items.Add(Fill(definition.Kind, reading, record, items.Count));
+                return items.Count < (limit ?? int.MaxValue);
+            }
+        );
         return items.Count > 0 ? items : throw new DataFormatException($"{path} holds no item.");
     }
 
     private static DataFormatException NoReading(TaskDefinition definition, JsonElement record)
     {
-        string found = record.ValueKind == JsonValueKind.Object ? string.Join(", ", record.EnumerateObject().Select(field => field.Name)) : $"no object but {record.ValueKind}";
-        return new DataFormatException($"no reading of the task fits the record, which has {found}. Add one under readings");
+        string found =
+            record.ValueKind == JsonValueKind.Object
+                ? string.Join(", ", record.EnumerateObject().Select(field => field.Name))
+                : $"no object but {record.ValueKind}";
+        return new DataFormatException(
+            $"no reading of the task fits the record, which has {found}. Add one under readings"
+        );
     }
 
     private static TaskItem Fill(TaskKind kind, TaskReading reading, JsonElement record, int index)
     {
         string Text(string template) => PromptTemplate.Parse(template).Fill(record);
-        IReadOnlyList<string> List(IReadOnlyList<string> templates, string? field) => field is null ? [.. templates.Select(Text)] : FieldPath.Parse(field).All(record);
+        IReadOnlyList<string> List(IReadOnlyList<string> templates, string? field) =>
+            field is null ? [.. templates.Select(Text)] : FieldPath.Parse(field).All(record);
 
-        IReadOnlyList<string> choices = List(reading.Choices, reading.ChoicesFrom), contexts = List(reading.Contexts, reading.ContextsFrom);
+        IReadOnlyList<string> choices = List(reading.Choices, reading.ChoicesFrom),
+            contexts = List(reading.Contexts, reading.ContextsFrom);
         IReadOnlyList<string> options = kind == TaskKind.ContextChoice ? contexts : choices;
         string answer = reading.Answer is null ? "" : Text(reading.Answer);
-        string[] answers = [.. reading.Answers.Select(FieldPath.Parse).SelectMany(field => field.All(record)).Distinct()];
+        string[] answers =
+        [
+            .. reading.Answers.Select(FieldPath.Parse).SelectMany(field => field.All(record)).Distinct(),
+        ];
         if (answers.Length == 0 && kind == TaskKind.Generate)
         {
-            answers = [reading.NoAnswer ?? throw new DataFormatException("has no reference answer, and the reading no no_answer")];
+            answers =
+            [
+                reading.NoAnswer
+                    ?? throw new DataFormatException("has no reference answer, and the reading no no_answer"),
+            ];
         }
 
         int gold = reading.Gold is null ? 0 : GoldIndex(reading, record, options.Count);
-        if (kind is TaskKind.Choice or TaskKind.Pair or TaskKind.ContextChoice && (options.Count < 2 || options.Any(string.IsNullOrWhiteSpace)))
+        if (
+            kind is TaskKind.Choice or TaskKind.Pair or TaskKind.ContextChoice
+            && (options.Count < 2 || options.Any(string.IsNullOrWhiteSpace))
+        )
         {
-            throw new DataFormatException($"has {options.Count} choices, of which {options.Count(string.IsNullOrWhiteSpace)} are empty; at least two with text are needed");
+            throw new DataFormatException(
+                $"has {options.Count} choices, of which {options.Count(string.IsNullOrWhiteSpace)} are empty; at least two with text are needed"
+            );
         }
 
-        if ((kind is TaskKind.ContextChoice or TaskKind.LastWord && string.IsNullOrWhiteSpace(answer)) || (kind == TaskKind.Perplexity && string.IsNullOrWhiteSpace(Text(reading.Prompt))))
+        if (
+            (kind is TaskKind.ContextChoice or TaskKind.LastWord && string.IsNullOrWhiteSpace(answer))
+            || (kind == TaskKind.Perplexity && string.IsNullOrWhiteSpace(Text(reading.Prompt)))
+        )
         {
             throw new DataFormatException("has an empty text where something must be predicted");
         }
 
         return new TaskItem
         {
-            Id = record.TryGetProperty("id", out JsonElement id) ? id.ToString() : index.ToString(CultureInfo.InvariantCulture),
+            Id = record.TryGetProperty("id", out JsonElement id)
+                ? id.ToString()
+                : index.ToString(CultureInfo.InvariantCulture),
             Index = index,
             Record = record,
             Prompt = Text(reading.Prompt),
@@ -78,16 +109,32 @@ public static class TaskItemReader
             Gold = gold,
             Answer = answer,
             Answers = answers,
-            Example = reading.Example is not null ? Text(reading.Example) : kind switch { TaskKind.Choice => choices[gold], TaskKind.Generate => answers[0], _ => answer },
+            Example = reading.Example is not null
+                ? Text(reading.Example)
+                : kind switch
+                {
+                    TaskKind.Choice => choices[gold],
+                    TaskKind.Generate => answers[0],
+                    _ => answer,
+                },
         };
     }
 
     private static int GoldIndex(TaskReading reading, JsonElement record, int count)
     {
         string text = FieldPath.Parse(reading.Gold!).One(record);
-        string[] labels = reading.GoldLabelsFrom is string from ? [.. FieldPath.Parse(from).All(record)] : [.. reading.GoldLabels];
-        int gold = labels.Length > 0 ? Array.IndexOf(labels, text) : int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number) ? number : -1;
+        string[] labels = reading.GoldLabelsFrom is string from
+            ? [.. FieldPath.Parse(from).All(record)]
+            : [.. reading.GoldLabels];
+        int gold =
+            labels.Length > 0 ? Array.IndexOf(labels, text)
+            : int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number) ? number
+            : -1;
         string allowed = labels.Length > 0 ? string.Join(", ", labels) : $"0 to {count - 1}";
-        return gold >= 0 && gold < count ? gold : throw new DataFormatException($"field '{reading.Gold}' is '{text}'; of {count} choices allowed are {allowed}. Test sets without answers cannot be scored");
+        return gold >= 0 && gold < count
+            ? gold
+            : throw new DataFormatException(
+                $"field '{reading.Gold}' is '{text}'; of {count} choices allowed are {allowed}. Test sets without answers cannot be scored"
+            );
     }
 }

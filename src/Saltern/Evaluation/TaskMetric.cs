@@ -48,26 +48,36 @@ public static class TaskMetrics
     public static string NameOf(TaskMetric metric) => JsonNamingPolicy.SnakeCaseLower.ConvertName(metric.ToString());
 
     /// <summary>Whether more is better.</summary>
-    public static bool IsHigherBetter(TaskMetric metric) => metric is not (TaskMetric.Perplexity or TaskMetric.WordPerplexity or TaskMetric.BytePerplexity or TaskMetric.BitsPerByte);
+    public static bool IsHigherBetter(TaskMetric metric) =>
+        metric
+            is not (
+                TaskMetric.Perplexity
+                or TaskMetric.WordPerplexity
+                or TaskMetric.BytePerplexity
+                or TaskMetric.BitsPerByte
+            );
 
     /// <summary>Whether items score 0 or 1.</summary>
-    public static bool IsZeroOrOne(TaskMetric metric) => metric is TaskMetric.Acc or TaskMetric.AccNorm or TaskMetric.AccBytes or TaskMetric.ExactMatch;
+    public static bool IsZeroOrOne(TaskMetric metric) =>
+        metric is TaskMetric.Acc or TaskMetric.AccNorm or TaskMetric.AccBytes or TaskMetric.ExactMatch;
 
     /// <summary>The metric from Σ value / Σ weight.</summary>
-    public static double Aggregate(TaskMetric metric, double ratio) => metric switch
-    {
-        TaskMetric.Perplexity or TaskMetric.WordPerplexity or TaskMetric.BytePerplexity => Math.Exp(-ratio),
-        TaskMetric.BitsPerByte => -ratio / Math.Log(2),
-        _ => ratio,
-    };
+    public static double Aggregate(TaskMetric metric, double ratio) =>
+        metric switch
+        {
+            TaskMetric.Perplexity or TaskMetric.WordPerplexity or TaskMetric.BytePerplexity => Math.Exp(-ratio),
+            TaskMetric.BitsPerByte => -ratio / Math.Log(2),
+            _ => ratio,
+        };
 
     /// <summary>Metrics that a kind of task gives.</summary>
-    public static IReadOnlyList<TaskMetric> Of(TaskKind kind) => kind switch
-    {
-        TaskKind.Choice or TaskKind.Pair => [TaskMetric.Acc, TaskMetric.AccNorm, TaskMetric.AccBytes],
-        TaskKind.ContextChoice => [TaskMetric.Acc],
-        TaskKind.LastWord => [TaskMetric.Acc, TaskMetric.Perplexity],
-        TaskKind.Generate => [TaskMetric.ExactMatch, TaskMetric.F1, TaskMetric.Rouge2],
-        _ => [TaskMetric.BitsPerByte, TaskMetric.BytePerplexity, TaskMetric.WordPerplexity],
-    };
+    public static IReadOnlyList<TaskMetric> Of(TaskKind kind) =>
+        kind switch
+        {
+            TaskKind.Choice or TaskKind.Pair => [TaskMetric.Acc, TaskMetric.AccNorm, TaskMetric.AccBytes],
+            TaskKind.ContextChoice => [TaskMetric.Acc],
+            TaskKind.LastWord => [TaskMetric.Acc, TaskMetric.Perplexity],
+            TaskKind.Generate => [TaskMetric.ExactMatch, TaskMetric.F1, TaskMetric.Rouge2],
+            _ => [TaskMetric.BitsPerByte, TaskMetric.BytePerplexity, TaskMetric.WordPerplexity],
+        };
 }

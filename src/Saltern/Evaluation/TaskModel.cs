@@ -21,16 +21,38 @@ public sealed class TaskModel : IDisposable
     /// <param name="ownsModel">Whether the model is disposed of with this; false for one that is being trained.</param>
     /// <param name="ranks">Ranks that each have the model and share the work out; owned by the caller, null for one process.</param>
     /// <exception cref="ConfigurationException">Model, tokenizer and window do not belong together.</exception>
-    public TaskModel(string name, Transformer model, BpeTokenizer tokenizer, int window, bool ownsModel = true, ICommunicator? ranks = null)
+    public TaskModel(
+        string name,
+        Transformer model,
+        BpeTokenizer tokenizer,
+        int window,
+        bool ownsModel = true,
+        ICommunicator? ranks = null
+    )
     {
-        if (model.Config.VocabSize < tokenizer.VocabularySize || window < 2 || window > model.Config.MaxPositionEmbeddings)
+        if (
+            model.Config.VocabSize < tokenizer.VocabularySize
+            || window < 2
+            || window > model.Config.MaxPositionEmbeddings
+        )
         {
-            throw new ConfigurationException($"{name} has {model.Config.VocabSize} rows for {tokenizer.VocabularySize} token ids and knows {model.Config.MaxPositionEmbeddings} positions; windows of {window} tokens were asked for. Give another --sequence-length, or a model that fits its tokenizer.");
+            throw new ConfigurationException(
+                $"{name} has {model.Config.VocabSize} rows for {tokenizer.VocabularySize} token ids and knows {model.Config.MaxPositionEmbeddings} positions; windows of {window} tokens were asked for. Give another --sequence-length, or a model that fits its tokenizer."
+            );
         }
 
-        (Name, Model, Tokenizer, Window, _ownsModel, Ranks) = (name, model, tokenizer, window, ownsModel, ranks ?? new SingleProcess());
+        (Name, Model, Tokenizer, Window, _ownsModel, Ranks) = (
+            name,
+            model,
+            tokenizer,
+            window,
+            ownsModel,
+            ranks ?? new SingleProcess()
+        );
         Encoder = new RequestEncoder(tokenizer, window);
-        _head = model.UsesKernels ? new FusedLossHead(tokenizer.VocabularySize, model.Config.VocabSize, torch.get_num_threads()) : new TensorLossHead(tokenizer.VocabularySize, model.Config.VocabSize);
+        _head = model.UsesKernels
+            ? new FusedLossHead(tokenizer.VocabularySize, model.Config.VocabSize, torch.get_num_threads())
+            : new TensorLossHead(tokenizer.VocabularySize, model.Config.VocabSize);
     }
 
     /// <summary>What results call it.</summary>
@@ -57,12 +79,27 @@ public sealed class TaskModel : IDisposable
     /// <param name="window">Most tokens at once.</param>
     /// <param name="progress">Is told of the loading; null for nobody.</param>
     /// <param name="ranks">Ranks that each load the model and share the work out; null for one process.</param>
-    public static TaskModel Load(string name, string folder, int window, IProgress<WeightProgress>? progress = null, ICommunicator? ranks = null) =>
-        new(name, ModelFolder.Load(folder, trainable: false, progress: progress), BpeTokenizer.Load(ModelFolder.TokenizerPath(folder)), window, ranks: ranks);
+    public static TaskModel Load(
+        string name,
+        string folder,
+        int window,
+        IProgress<WeightProgress>? progress = null,
+        ICommunicator? ranks = null
+    ) =>
+        new(
+            name,
+            ModelFolder.Load(folder, trainable: false, progress: progress),
+            BpeTokenizer.Load(ModelFolder.TokenizerPath(folder)),
+            window,
+            ranks: ranks
+        );
 
     /// <summary>Scores requests; see <see cref="RequestScorer"/>.</summary>
-    public RequestScore[] Score(IReadOnlyList<ScoreRequest> requests, Action<int>? progress = null, CancellationToken cancellation = default) =>
-        RequestScorer.Score(Model, _head, requests, progress, Ranks, cancellation);
+    public RequestScore[] Score(
+        IReadOnlyList<ScoreRequest> requests,
+        Action<int>? progress = null,
+        CancellationToken cancellation = default
+    ) => RequestScorer.Score(Model, _head, requests, progress, Ranks, cancellation);
 
     /// <inheritdoc/>
     public void Dispose()

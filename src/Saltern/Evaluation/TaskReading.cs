@@ -44,11 +44,13 @@ public sealed record TaskReading
     /// <summary>What is missing for a kind of task; null where all is well.</summary>
     internal string? ProblemFor(TaskKind kind)
     {
-        bool hasChoices = Choices.Count > 0 || ChoicesFrom is not null, hasContexts = Contexts.Count > 0 || ContextsFrom is not null;
+        bool hasChoices = Choices.Count > 0 || ChoicesFrom is not null,
+            hasContexts = Contexts.Count > 0 || ContextsFrom is not null;
         string? missing = kind switch
         {
             TaskKind.Choice when !hasChoices || Gold is null => "needs choices or choices_from, and gold",
-            TaskKind.ContextChoice when !hasContexts || Gold is null || Answer is null => "needs contexts or contexts_from, answer and gold",
+            TaskKind.ContextChoice when !hasContexts || Gold is null || Answer is null =>
+                "needs contexts or contexts_from, answer and gold",
             TaskKind.Pair when !hasChoices => "needs choices or choices_from",
             TaskKind.LastWord when Prompt.Length == 0 || Answer is null => "needs prompt and answer",
             TaskKind.Generate when Prompt.Length == 0 || Answers.Count == 0 => "needs prompt and answers",
@@ -74,10 +76,17 @@ public sealed record TaskReading
     /// <summary>Fields that a record must have to be read this way.</summary>
     /// <exception cref="FormatException">A template or field is malformed.</exception>
     internal IReadOnlyList<FieldPath> RequiredFields() =>
-    [
-        .. new[] { Prompt, Answer, Example }.OfType<string>().Concat(Choices).Concat(Contexts).SelectMany(text => PromptTemplate.Parse(text).Fields),
-        .. new[] { ChoicesFrom, ContextsFrom, Gold, GoldLabelsFrom }.OfType<string>().Concat(Answers.Take(1)).Select(FieldPath.Parse),
-    ];
+        [
+            .. new[] { Prompt, Answer, Example }
+                .OfType<string>()
+                .Concat(Choices)
+                .Concat(Contexts)
+                .SelectMany(text => PromptTemplate.Parse(text).Fields),
+            .. new[] { ChoicesFrom, ContextsFrom, Gold, GoldLabelsFrom }
+                .OfType<string>()
+                .Concat(Answers.Take(1))
+                .Select(FieldPath.Parse),
+        ];
 
     /// <summary>Whether a record has the fields.</summary>
     internal bool Fits(JsonElement record) => RequiredFields().All(field => field.Exists(record));

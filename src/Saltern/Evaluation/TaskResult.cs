@@ -32,16 +32,33 @@ public sealed record TaskResult
     /// <param name="limit">Most items, from the first on; null for all.</param>
     /// <param name="progress">Told how many requests or answers are done.</param>
     /// <param name="cancellation">Ends the work early.</param>
-    public static TaskResult Of(TaskModel model, TaskFile task, int? limit = null, Action<int>? progress = null, CancellationToken cancellation = default)
+    public static TaskResult Of(
+        TaskModel model,
+        TaskFile task,
+        int? limit = null,
+        Action<int>? progress = null,
+        CancellationToken cancellation = default
+    )
     {
         TaskDefinition definition = task.Definition;
 
         // Examples come from the whole file: they do not change with --limit.
         bool ownPool = task.ExamplePath is null;
-        IReadOnlyList<TaskItem> pool = definition.Shots > 0 ? TaskItemReader.Read(definition, task.ExamplePath ?? task.DataPath) : [];
-        IReadOnlyList<TaskItem> items = definition.Shots > 0 && ownPool ? [.. pool.Take(limit ?? pool.Count)] : TaskItemReader.Read(definition, task.DataPath, limit);
+        IReadOnlyList<TaskItem> pool =
+            definition.Shots > 0 ? TaskItemReader.Read(definition, task.ExamplePath ?? task.DataPath) : [];
+        IReadOnlyList<TaskItem> items =
+            definition.Shots > 0 && ownPool
+                ? [.. pool.Take(limit ?? pool.Count)]
+                : TaskItemReader.Read(definition, task.DataPath, limit);
         long start = Stopwatch.GetTimestamp();
-        IReadOnlyList<ItemResult> results = TaskRunner.Run(model, definition, items, new FewShotPrompt(definition, pool, ownPool && definition.Shots > 0, definition.Shots), progress, cancellation);
+        IReadOnlyList<ItemResult> results = TaskRunner.Run(
+            model,
+            definition,
+            items,
+            new FewShotPrompt(definition, pool, ownPool && definition.Shots > 0, definition.Shots),
+            progress,
+            cancellation
+        );
         TimeSpan time = Stopwatch.GetElapsedTime(start);
         return new TaskResult
         {

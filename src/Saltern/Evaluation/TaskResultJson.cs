@@ -10,8 +10,15 @@ namespace Saltern.Evaluation;
 /// <summary>Results in the shape and names of lm-evaluation-harness's files. Its keys are "metric,filter"; there are no filters here, so the second half is "none".</summary>
 public static class TaskResultJson
 {
-    private static readonly JsonSerializerOptions Pretty = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
-    private static readonly JsonSerializerOptions OneLine = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Pretty = new()
+    {
+        WriteIndented = true,
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
+    private static readonly JsonSerializerOptions OneLine = new()
+    {
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
 
     /// <summary>The text of results.json.</summary>
     /// <param name="model">Name of the model.</param>
@@ -21,23 +28,72 @@ public static class TaskResultJson
     /// <param name="groups">Groups.</param>
     /// <param name="missing">Tasks of groups without data.</param>
     /// <param name="paired">Comparison with a second model by task; null without one.</param>
-    public static string Results(string model, int window, int? limit, IReadOnlyList<TaskResult> results, IReadOnlyList<GroupScores> groups, IReadOnlyList<string> missing, IReadOnlyDictionary<string, IReadOnlyList<PairedTest>>? paired) => new JsonObject
-    {
-        ["results"] = ByTask(results, Scores),
-        ["groups"] = new JsonObject(groups.Select(group => KeyValuePair.Create(group.Group, (JsonNode?)Group(group)))),
-        ["versions"] = ByTask(results, result => result.Definition.Version),
-        ["n-shot"] = ByTask(results, result => result.Definition.Shots),
-        ["higher_is_better"] = ByTask(results, result => new JsonObject(result.Scores.Select(score => KeyValuePair.Create(TaskMetrics.NameOf(score.Metric), (JsonNode?)TaskMetrics.IsHigherBetter(score.Metric))))),
-        ["n-samples"] = ByTask(results, result => new JsonObject { ["effective"] = result.Items.Count, ["too_long"] = result.CutItems.Count }),
-        ["too_long"] = ByTask(results.Where(result => result.CutItems.Count > 0), result => new JsonArray([.. result.CutItems.Select(id => (JsonNode?)id)])),
-        ["configs"] = ByTask(results, Config),
-        ["config"] = new JsonObject { ["model"] = "saltern", ["model_args"] = model, ["max_length"] = window, ["limit"] = limit, ["bootstrap_iters"] = ItemBootstrap.Resamples },
-        ["missing"] = new JsonArray([.. missing.Select(task => (JsonNode?)task)]),
-        ["paired"] = paired is null ? null : new JsonObject(paired.Select(task => KeyValuePair.Create(task.Key, (JsonNode?)new JsonObject(task.Value.Select(test => KeyValuePair.Create(TaskMetrics.NameOf(test.Metric), (JsonNode?)Paired(test))))))),
-    }.ToJsonString(Pretty);
+    public static string Results(
+        string model,
+        int window,
+        int? limit,
+        IReadOnlyList<TaskResult> results,
+        IReadOnlyList<GroupScores> groups,
+        IReadOnlyList<string> missing,
+        IReadOnlyDictionary<string, IReadOnlyList<PairedTest>>? paired
+    ) =>
+        new JsonObject
+        {
+            ["results"] = ByTask(results, Scores),
+            ["groups"] = new JsonObject(
+                groups.Select(group => KeyValuePair.Create(group.Group, (JsonNode?)Group(group)))
+            ),
+            ["versions"] = ByTask(results, result => result.Definition.Version),
+            ["n-shot"] = ByTask(results, result => result.Definition.Shots),
+            ["higher_is_better"] = ByTask(
+                results,
+                result => new JsonObject(
+                    result.Scores.Select(score =>
+                        KeyValuePair.Create(
+                            TaskMetrics.NameOf(score.Metric),
+                            (JsonNode?)TaskMetrics.IsHigherBetter(score.Metric)
+                        )
+                    )
+                )
+            ),
+            ["n-samples"] = ByTask(
+                results,
+                result => new JsonObject { ["effective"] = result.Items.Count, ["too_long"] = result.CutItems.Count }
+            ),
+            ["too_long"] = ByTask(
+                results.Where(result => result.CutItems.Count > 0),
+                result => new JsonArray([.. result.CutItems.Select(id => (JsonNode?)id)])
+            ),
+            ["configs"] = ByTask(results, Config),
+            ["config"] = new JsonObject
+            {
+                ["model"] = "saltern",
+                ["model_args"] = model,
+                ["max_length"] = window,
+                ["limit"] = limit,
+                ["bootstrap_iters"] = ItemBootstrap.Resamples,
+            },
+            ["missing"] = new JsonArray([.. missing.Select(task => (JsonNode?)task)]),
+            ["paired"] = paired is null
+                ? null
+                : new JsonObject(
+                    paired.Select(task =>
+                        KeyValuePair.Create(
+                            task.Key,
+                            (JsonNode?)
+                                new JsonObject(
+                                    task.Value.Select(test =>
+                                        KeyValuePair.Create(TaskMetrics.NameOf(test.Metric), (JsonNode?)Paired(test))
+                                    )
+                                )
+                        )
+                    )
+                ),
+        }.ToJsonString(Pretty);
 
     /// <summary>The lines of samples_TASK.jsonl.</summary>
-    public static IEnumerable<string> Samples(TaskResult result) => result.Items.Select(item => Sample(item, result.Definition).ToJsonString(OneLine));
+    public static IEnumerable<string> Samples(TaskResult result) =>
+        result.Items.Select(item => Sample(item, result.Definition).ToJsonString(OneLine));
 
     private static JsonObject ByTask(IEnumerable<TaskResult> results, Func<TaskResult, JsonNode?> value) =>
         new(results.Select(result => KeyValuePair.Create(result.Definition.Task, value(result))));
@@ -64,15 +120,29 @@ public static class TaskResultJson
         return node;
     }
 
-    private static JsonObject Group(GroupScores group) => new()
-    {
-        ["alias"] = group.Group,
-        ["domains"] = Means(group.Domains),
-        ["averages"] = Means(group.Averages),
-    };
+    private static JsonObject Group(GroupScores group) =>
+        new()
+        {
+            ["alias"] = group.Group,
+            ["domains"] = Means(group.Domains),
+            ["averages"] = Means(group.Averages),
+        };
 
     private static JsonObject Means(IReadOnlyList<DomainScore> means) =>
-        new(means.Select(mean => KeyValuePair.Create(mean.Name, (JsonNode?)new JsonObject { ["score,none"] = Number(mean.Score), ["measured"] = mean.Measured, ["of"] = mean.Of })));
+        new(
+            means.Select(mean =>
+                KeyValuePair.Create(
+                    mean.Name,
+                    (JsonNode?)
+                        new JsonObject
+                        {
+                            ["score,none"] = Number(mean.Score),
+                            ["measured"] = mean.Measured,
+                            ["of"] = mean.Of,
+                        }
+                )
+            )
+        );
 
     private static JsonObject Config(TaskResult result)
     {
@@ -92,20 +162,23 @@ public static class TaskResultJson
             ["fewshot_delimiter"] = definition.ExampleDelimiter,
             ["num_fewshot"] = definition.Shots,
             ["fewshot_seed"] = definition.Seed,
-            ["metric_list"] = new JsonArray([.. definition.Measured.Select(metric => (JsonNode?)TaskMetrics.NameOf(metric))]),
+            ["metric_list"] = new JsonArray([
+                .. definition.Measured.Select(metric => (JsonNode?)TaskMetrics.NameOf(metric)),
+            ]),
             ["data"] = Path.GetFileName(result.DataPath),
         };
     }
 
-    private static JsonObject Paired(PairedTest test) => new()
-    {
-        ["difference"] = Number(test.Difference),
-        ["ci95"] = new JsonArray(Number(test.Low), Number(test.High)),
-        ["p_value"] = Number(test.PValue),
-        ["test"] = test.Test,
-        ["only_first"] = test.OnlyFirst,
-        ["only_second"] = test.OnlySecond,
-    };
+    private static JsonObject Paired(PairedTest test) =>
+        new()
+        {
+            ["difference"] = Number(test.Difference),
+            ["ci95"] = new JsonArray(Number(test.Low), Number(test.High)),
+            ["p_value"] = Number(test.PValue),
+            ["test"] = test.Test,
+            ["only_first"] = test.OnlyFirst,
+            ["only_second"] = test.OnlySecond,
+        };
 
     private static JsonObject Sample(ItemResult result, TaskDefinition definition)
     {
@@ -122,8 +195,14 @@ public static class TaskResultJson
             ["id"] = result.Item.Id,
             ["doc"] = JsonNode.Parse(result.Item.Record.GetRawText()),
             ["target"] = target,
-            ["arguments"] = new JsonArray([.. result.Arguments.Select(pair => (JsonNode?)new JsonArray(pair.Context, pair.Continuation))]),
-            ["resps"] = result.Text is string text ? new JsonArray(text) : new JsonArray([.. result.Scores.Select(score => (JsonNode?)new JsonArray(Number(score.LogProb), score.IsGreedy))]),
+            ["arguments"] = new JsonArray([
+                .. result.Arguments.Select(pair => (JsonNode?)new JsonArray(pair.Context, pair.Continuation)),
+            ]),
+            ["resps"] = result.Text is string text
+                ? new JsonArray(text)
+                : new JsonArray([
+                    .. result.Scores.Select(score => (JsonNode?)new JsonArray(Number(score.LogProb), score.IsGreedy)),
+                ]),
         };
         if (result.Answer is not null)
         {
@@ -133,7 +212,9 @@ public static class TaskResultJson
         foreach (TaskMetric metric in definition.Measured)
         {
             ItemScore score = result.Metrics[metric];
-            node[TaskMetrics.NameOf(metric)] = TaskMetrics.IsHigherBetter(metric) ? (JsonNode?)Number(score.Value) : new JsonArray(Number(score.Value), Number(score.Weight));
+            node[TaskMetrics.NameOf(metric)] = TaskMetrics.IsHigherBetter(metric)
+                ? (JsonNode?)Number(score.Value)
+                : new JsonArray(Number(score.Value), Number(score.Weight));
         }
 
         node["too_long"] = result.IsCut;
@@ -145,7 +226,8 @@ public static class TaskResultJson
     }
 
     // JSON has no infinity and no NaN.
-    private static JsonValue? Number(double? value) => value is double number && double.IsFinite(number) ? JsonValue.Create(number) : null;
+    private static JsonValue? Number(double? value) =>
+        value is double number && double.IsFinite(number) ? JsonValue.Create(number) : null;
 
     private static string Hash(string text) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
 }

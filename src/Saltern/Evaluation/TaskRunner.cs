@@ -15,7 +15,14 @@ public static partial class TaskRunner
     /// <param name="examples">What stands before each item.</param>
     /// <param name="progress">Told how many requests or answers are done.</param>
     /// <param name="cancellation">Ends the work early, with an exception.</param>
-    public static IReadOnlyList<ItemResult> Run(TaskModel model, TaskDefinition definition, IReadOnlyList<TaskItem> items, FewShotPrompt examples, Action<int>? progress = null, CancellationToken cancellation = default)
+    public static IReadOnlyList<ItemResult> Run(
+        TaskModel model,
+        TaskDefinition definition,
+        IReadOnlyList<TaskItem> items,
+        FewShotPrompt examples,
+        Action<int>? progress = null,
+        CancellationToken cancellation = default
+    )
     {
         if (definition.Kind == TaskKind.Generate)
         {
@@ -46,7 +53,11 @@ public static partial class TaskRunner
     /// <param name="kind">Kind of the task, not <c>generate</c>.</param>
     /// <param name="item">The item.</param>
     /// <param name="scores">One a choice or context; the windows of a text.</param>
-    internal static Dictionary<TaskMetric, ItemScore> Measure(TaskKind kind, TaskItem item, IReadOnlyList<RequestScore> scores)
+    internal static Dictionary<TaskMetric, ItemScore> Measure(
+        TaskKind kind,
+        TaskItem item,
+        IReadOnlyList<RequestScore> scores
+    )
     {
         double sum = scores.Sum(score => score.LogProb);
         ItemScore Right(Func<int, double> value) => new(Largest(scores.Count, value) == item.Gold ? 1 : 0);
@@ -59,7 +70,11 @@ public static partial class TaskRunner
                 [TaskMetric.AccBytes] = Right(i => scores[i].LogProb / Encoding.UTF8.GetByteCount(item.Choices[i])),
             },
             TaskKind.ContextChoice => new() { [TaskMetric.Acc] = Right(i => scores[i].LogProb) },
-            TaskKind.LastWord => new() { [TaskMetric.Acc] = new(scores[0].IsGreedy ? 1 : 0), [TaskMetric.Perplexity] = new(sum) },
+            TaskKind.LastWord => new()
+            {
+                [TaskMetric.Acc] = new(scores[0].IsGreedy ? 1 : 0),
+                [TaskMetric.Perplexity] = new(sum),
+            },
             TaskKind.Perplexity => new()
             {
                 [TaskMetric.BitsPerByte] = new(sum, Encoding.UTF8.GetByteCount(item.Prompt)),
@@ -89,7 +104,8 @@ public static partial class TaskRunner
             return new Planned([("", item.Prompt)], model.Encoder.Rolling(item.Prompt));
         }
 
-        string before = definition.TakesExamples ? examples.Before(item) : "", delimiter = definition.TargetDelimiter;
+        string before = definition.TakesExamples ? examples.Before(item) : "",
+            delimiter = definition.TargetDelimiter;
         (string, string)[] arguments = definition.Kind switch
         {
             TaskKind.Choice => [.. item.Choices.Select(choice => (before + item.Prompt, delimiter + choice))],
@@ -100,16 +116,38 @@ public static partial class TaskRunner
         return new Planned(arguments, [.. arguments.Select(pair => model.Encoder.Pair(pair.Item1, pair.Item2))]);
     }
 
-    private static ItemResult[] Generated(TaskModel model, TaskDefinition definition, IReadOnlyList<TaskItem> items, FewShotPrompt examples, Action<int>? progress, CancellationToken cancellation)
+    private static ItemResult[] Generated(
+        TaskModel model,
+        TaskDefinition definition,
+        IReadOnlyList<TaskItem> items,
+        FewShotPrompt examples,
+        Action<int>? progress,
+        CancellationToken cancellation
+    )
     {
         // A window that the answer alone would fill leaves no room to ask: then half of it is for the prompt.
         int most = Math.Min(definition.MaxTokens, model.Window / 2);
         string[] prompts = [.. items.Select(item => examples.Before(item) + item.Prompt)];
         (int[] Tokens, bool IsCut)[] encoded = [.. prompts.Select(prompt => model.Encoder.Prompt(prompt, most))];
-        bool IsOver(int _, IReadOnlyList<int> tokens) => End(model.Tokenizer.Decode([.. tokens]), definition.Until) is not null;
+        bool IsOver(int _, IReadOnlyList<int> tokens) =>
+            End(model.Tokenizer.Decode([.. tokens]), definition.Until) is not null;
         int[][] added = GreedyBatch.Generate(
-            model.Model, [.. encoded.Select(prompt => prompt.Tokens)], most, model.Tokenizer.EndOfTextId, model.Tokenizer.VocabularySize, definition.Until.Count == 0 ? null : IsOver, progress, model.Ranks, cancellation);
-        return [.. items.Select((item, i) => Answered(definition, item, prompts[i], model.Tokenizer.Decode(added[i]), encoded[i].IsCut))];
+            model.Model,
+            [.. encoded.Select(prompt => prompt.Tokens)],
+            most,
+            model.Tokenizer.EndOfTextId,
+            model.Tokenizer.VocabularySize,
+            definition.Until.Count == 0 ? null : IsOver,
+            progress,
+            model.Ranks,
+            cancellation
+        );
+        return
+        [
+            .. items.Select(
+                (item, i) => Answered(definition, item, prompts[i], model.Tokenizer.Decode(added[i]), encoded[i].IsCut)
+            ),
+        ];
     }
 
     private static ItemResult Answered(TaskDefinition definition, TaskItem item, string prompt, string text, bool isCut)
@@ -124,7 +162,9 @@ public static partial class TaskRunner
             Answer = answer,
             Metrics = new Dictionary<TaskMetric, ItemScore>
             {
-                [TaskMetric.ExactMatch] = new(item.Answers.Any(reference => definition.Answer.AreEqual(answer, reference)) ? 1 : 0),
+                [TaskMetric.ExactMatch] = new(
+                    item.Answers.Any(reference => definition.Answer.AreEqual(answer, reference)) ? 1 : 0
+                ),
                 [TaskMetric.F1] = new(item.Answers.Max(reference => AnswerText.F1(answer, reference))),
                 [TaskMetric.Rouge2] = new(item.Answers.Max(reference => AnswerText.Rouge2(answer, reference))),
             },
@@ -141,7 +181,10 @@ public static partial class TaskRunner
     [GeneratedRegex(@"\s+")]
     private static partial Regex WhiteSpace();
 
-    private sealed record Planned(IReadOnlyList<(string Context, string Continuation)> Arguments, IReadOnlyList<ScoreRequest> Requests);
+    private sealed record Planned(
+        IReadOnlyList<(string Context, string Continuation)> Arguments,
+        IReadOnlyList<ScoreRequest> Requests
+    );
 }
 
 /// <summary>What a model made of one item.</summary>

@@ -9,13 +9,19 @@ internal sealed partial record TextFilter(string Name, string Argument)
     {
         ["trim"] = (text, _) => text.Trim(),
         ["lower_first"] = (text, _) => text.Length == 0 ? text : char.ToLowerInvariant(text[0]) + text[1..],
-        ["capitalize"] = (text, _) => text.Length == 0 ? text : char.ToUpperInvariant(text[0]) + text[1..].ToLowerInvariant(),
+        ["capitalize"] = (text, _) =>
+            text.Length == 0 ? text : char.ToUpperInvariant(text[0]) + text[1..].ToLowerInvariant(),
         ["drop_last"] = (text, _) => text.Length == 0 ? text : text[..^1],
         ["last_word"] = (text, _) => text[(text.LastIndexOf(' ') + 1)..],
         ["but_last_word"] = (text, _) => text[..Math.Max(0, text.LastIndexOf(' '))],
-        ["before"] = (text, mark) => text.IndexOf(mark, StringComparison.Ordinal) is >= 0 and int at ? text[..at] : text,
-        ["after"] = (text, mark) => text.IndexOf(mark, StringComparison.Ordinal) is >= 0 and int at ? text[(at + mark.Length)..] : text,
-        ["without_brackets"] = (text, _) => Brackets().Replace(text.Trim().Replace(" [title]", ". ", StringComparison.Ordinal), "").Replace("  ", " ", StringComparison.Ordinal),
+        ["before"] = (text, mark) =>
+            text.IndexOf(mark, StringComparison.Ordinal) is >= 0 and int at ? text[..at] : text,
+        ["after"] = (text, mark) =>
+            text.IndexOf(mark, StringComparison.Ordinal) is >= 0 and int at ? text[(at + mark.Length)..] : text,
+        ["without_brackets"] = (text, _) =>
+            Brackets()
+                .Replace(text.Trim().Replace(" [title]", ". ", StringComparison.Ordinal), "")
+                .Replace("  ", " ", StringComparison.Ordinal),
         ["say"] = Say,
     };
 
@@ -27,7 +33,9 @@ internal sealed partial record TextFilter(string Name, string Argument)
         string name = (colon < 0 ? text : text[..colon]).Trim();
         return Known.ContainsKey(name)
             ? new TextFilter(name, colon < 0 ? "" : text[(colon + 1)..])
-            : throw new FormatException($"has the unknown filter '{name}'. Use one of {string.Join(", ", Known.Keys)}.");
+            : throw new FormatException(
+                $"has the unknown filter '{name}'. Use one of {string.Join(", ", Known.Keys)}."
+            );
     }
 
     public string Apply(string text) => Known[Name](text, Argument);

@@ -17,7 +17,13 @@ public sealed partial class ChatTemplate
     private static readonly Dictionary<string, ChatTemplateConfig> Known = new(StringComparer.Ordinal)
     {
         // No special tokens but end-of-text, so any tokenizer will do. Texts end in line breaks, because a blank at the end of a prompt would not be the beginning of the next token.
-        ["turns"] = new() { System = "{content}\n\n", User = "User:\n{content}\n\n", Assistant = "Assistant:\n", Separator = "\n" },
+        ["turns"] = new()
+        {
+            System = "{content}\n\n",
+            User = "User:\n{content}\n\n",
+            Assistant = "Assistant:\n",
+            Separator = "\n",
+        },
 
         // OpenAI's markup, as Qwen and many others use it.
         ["chatml"] = new()
@@ -48,9 +54,19 @@ public sealed partial class ChatTemplate
     {
         ChatTemplateConfig texts = config.Name is null ? config : Known[config.Name];
         string all = string.Concat(texts.System, texts.User, texts.Assistant, texts.EndOfTurn, texts.Separator);
-        string[] missing = [.. Special().Matches(all).Select(match => match.Value).Distinct().Where(name => !tokenizer.Definition.AddedTokens.Any(token => token.Content == name))];
-        return missing.Length == 0 ? new ChatTemplate(texts) : throw new ConfigurationException(
-            $"data.template{(config.Name is null ? "" : ".name = " + config.Name)} spells out {string.Join(", ", missing)}, which the model's tokenizer does not have as tokens of their own, so the model has never met them. Use 'template: {{ name: turns }}', or texts without them.");
+        string[] missing =
+        [
+            .. Special()
+                .Matches(all)
+                .Select(match => match.Value)
+                .Distinct()
+                .Where(name => !tokenizer.Definition.AddedTokens.Any(token => token.Content == name)),
+        ];
+        return missing.Length == 0
+            ? new ChatTemplate(texts)
+            : throw new ConfigurationException(
+                $"data.template{(config.Name is null ? "" : ".name = " + config.Name)} spells out {string.Join(", ", missing)}, which the model's tokenizer does not have as tokens of their own, so the model has never met them. Use 'template: {{ name: turns }}', or texts without them."
+            );
     }
 
     /// <summary>The conversation as text; replies and what ends them count.</summary>
@@ -59,7 +75,11 @@ public sealed partial class ChatTemplate
     {
         if (messages.Count == 0 || messages[^1].Role != "assistant")
         {
-            throw new DataFormatException(messages.Count == 0 ? "has no messages" : $"ends with a message of the {messages[^1].Role}; the last one must be the assistant's, because it is what is learned");
+            throw new DataFormatException(
+                messages.Count == 0
+                    ? "has no messages"
+                    : $"ends with a message of the {messages[^1].Role}; the last one must be the assistant's, because it is what is learned"
+            );
         }
 
         var pieces = new List<TextPiece>();
@@ -74,13 +94,19 @@ public sealed partial class ChatTemplate
             switch (role)
             {
                 case "assistant":
-                    pieces.AddRange([TextPiece.Markup(_texts.Assistant!), new TextPiece(content, Counts: true), EndOfTurn]);
+                    pieces.AddRange([
+                        TextPiece.Markup(_texts.Assistant!),
+                        new TextPiece(content, Counts: true),
+                        EndOfTurn,
+                    ]);
                     pieces.Add(i < messages.Count - 1 ? TextPiece.Markup(_texts.Separator ?? "") : TextPiece.End);
                     break;
                 case "system" when i > 0:
                     throw new DataFormatException($"message {i + 1} is a system message; only the first can be one");
                 case "system" when _texts.System is null:
-                    throw new DataFormatException("has a system message, but the template has no text for one. Add template.system");
+                    throw new DataFormatException(
+                        "has a system message, but the template has no text for one. Add template.system"
+                    );
                 default:
                     string[] around = (role == "system" ? _texts.System! : _texts.User!).Split(Content);
                     pieces.AddRange([TextPiece.Markup(around[0]), new TextPiece(content), TextPiece.Markup(around[1])]);
@@ -92,7 +118,8 @@ public sealed partial class ChatTemplate
         return _texts.EndOfTurn is null ? pieces[..^1] : pieces;
     }
 
-    private TextPiece EndOfTurn => _texts.EndOfTurn is null ? TextPiece.End : TextPiece.Markup(_texts.EndOfTurn, counts: true);
+    private TextPiece EndOfTurn =>
+        _texts.EndOfTurn is null ? TextPiece.End : TextPiece.Markup(_texts.EndOfTurn, counts: true);
 
     [GeneratedRegex(@"<\|[^|<>\s]+\|>")]
     private static partial Regex Special();

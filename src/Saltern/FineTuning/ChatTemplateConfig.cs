@@ -35,7 +35,10 @@ public sealed record ChatTemplateConfig : IValidated
             }
             else if (!ChatTemplate.Names.Contains(Name))
             {
-                yield return new ConfigurationProblem("name", $"= {Name} is none of {string.Join(", ", ChatTemplate.Names)}. Use one of them, or give texts: user, assistant, and perhaps system, end_of_turn, separator.");
+                yield return new ConfigurationProblem(
+                    "name",
+                    $"= {Name} is none of {string.Join(", ", ChatTemplate.Names)}. Use one of them, or give texts: user, assistant, and perhaps system, end_of_turn, separator."
+                );
             }
 
             yield break;
@@ -43,20 +46,29 @@ public sealed record ChatTemplateConfig : IValidated
 
         if (User is null || Assistant is null)
         {
-            yield return new ConfigurationProblem(User is null ? "user" : "assistant", "is missing. Give the texts user and assistant, or a name.");
+            yield return new ConfigurationProblem(
+                User is null ? "user" : "assistant",
+                "is missing. Give the texts user and assistant, or a name."
+            );
         }
 
         foreach ((string key, string? text) in new[] { ("system", System), ("user", User) })
         {
             if (text is not null && text.Split(ChatTemplate.Content).Length != 2)
             {
-                yield return new ConfigurationProblem(key, $"= '{text}' has not just one {ChatTemplate.Content}, the place of the message.");
+                yield return new ConfigurationProblem(
+                    key,
+                    $"= '{text}' has not just one {ChatTemplate.Content}, the place of the message."
+                );
             }
         }
 
         if (Assistant?.Contains(ChatTemplate.Content, StringComparison.Ordinal) == true)
         {
-            yield return new ConfigurationProblem("assistant", $"has {ChatTemplate.Content}, but is what stands before a reply. What ends it is end_of_turn.");
+            yield return new ConfigurationProblem(
+                "assistant",
+                $"has {ChatTemplate.Content}, but is what stands before a reply. What ends it is end_of_turn."
+            );
         }
     }
 }

@@ -82,9 +82,12 @@ public sealed record Example(string Id, int[] Tokens, bool[] Counts)
         string left = piece.Text;
         while (piece.IsMarkup)
         {
-            (int at, AddedToken? token) = tokenizer.Definition.AddedTokens.Where(token => token.IsSpecial)
+            (int at, AddedToken? token) = tokenizer
+                .Definition.AddedTokens.Where(token => token.IsSpecial)
                 .Select(token => (At: left.IndexOf(token.Content, StringComparison.Ordinal), Token: (AddedToken?)token))
-                .Where(found => found.At >= 0).OrderBy(found => found.At).ThenByDescending(found => found.Token!.Content.Length)
+                .Where(found => found.At >= 0)
+                .OrderBy(found => found.At)
+                .ThenByDescending(found => found.Token!.Content.Length)
                 .FirstOrDefault((-1, null));
             if (token is null)
             {

@@ -72,20 +72,31 @@ public sealed record ExampleConfig : IValidated
     {
         if (ValidPath is not null && (ValidPercent ?? 0) > 0)
         {
-            yield return new ConfigurationProblem("valid_percent", "is not used where valid_path names validation examples. Remove one of them.");
+            yield return new ConfigurationProblem(
+                "valid_percent",
+                "is not used where valid_path names validation examples. Remove one of them."
+            );
         }
 
         if (ValidPath is not null && SplitBy is not null)
         {
-            yield return new ConfigurationProblem("split_by", "is not used where valid_path names validation examples. Remove one of them.");
+            yield return new ConfigurationProblem(
+                "split_by",
+                "is not used where valid_path names validation examples. Remove one of them."
+            );
         }
 
-        bool isChat = Format == ExampleFormat.Messages, isPlain = Format == ExampleFormat.PromptResponse;
-        foreach ((string key, bool given, bool used, string user) in new[]
-        {
-            ("prompt", Prompt is not null, isPlain, "prompt_response"), ("response", Response is not null, isPlain, "prompt_response"),
-            ("roles", Roles is not null, isChat, "messages"), ("template", Template is not null, isChat, "messages"),
-        })
+        bool isChat = Format == ExampleFormat.Messages,
+            isPlain = Format == ExampleFormat.PromptResponse;
+        foreach (
+            (string key, bool given, bool used, string user) in new[]
+            {
+                ("prompt", Prompt is not null, isPlain, "prompt_response"),
+                ("response", Response is not null, isPlain, "prompt_response"),
+                ("roles", Roles is not null, isChat, "messages"),
+                ("template", Template is not null, isChat, "messages"),
+            }
+        )
         {
             if (given && !used)
             {
@@ -95,21 +106,40 @@ public sealed record ExampleConfig : IValidated
 
         if (isChat && Template is null)
         {
-            yield return new ConfigurationProblem("template", $"is missing: a conversation needs text around its messages. Name one of {string.Join(", ", ChatTemplate.Names)} (template: {{ name: turns }}), or give texts of your own.");
+            yield return new ConfigurationProblem(
+                "template",
+                $"is missing: a conversation needs text around its messages. Name one of {string.Join(", ", ChatTemplate.Names)} (template: {{ name: turns }}), or give texts of your own."
+            );
         }
 
         foreach (string unknown in (Fields?.Keys ?? []).Except(FieldNames[Format]))
         {
-            string allowed = FieldNames[Format].Length > 0 ? $"Allowed are {string.Join(", ", FieldNames[Format])}." : "Name fields in the templates: prompt: \"{question}\".";
-            yield return new ConfigurationProblem("fields", $"has '{unknown}', which 'format: {Word(Format)}' does not use. {allowed}");
+            string allowed =
+                FieldNames[Format].Length > 0
+                    ? $"Allowed are {string.Join(", ", FieldNames[Format])}."
+                    : "Name fields in the templates: prompt: \"{question}\".";
+            yield return new ConfigurationProblem(
+                "fields",
+                $"has '{unknown}', which 'format: {Word(Format)}' does not use. {allowed}"
+            );
         }
 
         foreach (string role in (Roles?.Values ?? []).Except(ChatTemplate.Roles))
         {
-            yield return new ConfigurationProblem("roles", $"has the role '{role}'. Allowed are {string.Join(", ", ChatTemplate.Roles)}.");
+            yield return new ConfigurationProblem(
+                "roles",
+                $"has the role '{role}'. Allowed are {string.Join(", ", ChatTemplate.Roles)}."
+            );
         }
 
-        foreach ((string key, string? template) in new[] { ("prompt", Prompt), ("response", Response), ("split_by", SplitBy) })
+        foreach (
+            (string key, string? template) in new[]
+            {
+                ("prompt", Prompt),
+                ("response", Response),
+                ("split_by", SplitBy),
+            }
+        )
         {
             if (template is not null && ProblemOf(template) is string problem)
             {
@@ -118,13 +148,16 @@ public sealed record ExampleConfig : IValidated
         }
     }
 
-    private static string Word(ExampleFormat format) => System.Text.Json.JsonNamingPolicy.SnakeCaseLower.ConvertName(format.ToString());
+    private static string Word(ExampleFormat format) =>
+        System.Text.Json.JsonNamingPolicy.SnakeCaseLower.ConvertName(format.ToString());
 
     private static string? ProblemOf(string template)
     {
         try
         {
-            return PromptTemplate.Parse(template).Fields.Any() ? null : "names no field. Write {field} where a field's text belongs.";
+            return PromptTemplate.Parse(template).Fields.Any()
+                ? null
+                : "names no field. Write {field} where a field's text belongs.";
         }
         catch (FormatException e)
         {

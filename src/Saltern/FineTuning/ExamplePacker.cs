@@ -16,10 +16,15 @@ internal static class ExamplePacker
         Stack<int>[] withRoom = [.. Enumerable.Range(0, capacity + 1).Select(_ => new Stack<int>())];
         foreach (int example in Enumerable.Range(0, lengths.Count).OrderByDescending(index => lengths[index]))
         {
-            int length = lengths[example], room = length;
+            int length = lengths[example],
+                room = length;
             if (length < 1 || length > capacity)
             {
-                throw new ArgumentOutOfRangeException(nameof(lengths), length, $"An example takes 1 to {capacity} positions.");
+                throw new ArgumentOutOfRangeException(
+                    nameof(lengths),
+                    length,
+                    $"An example takes 1 to {capacity} positions."
+                );
             }
 
             while (room <= capacity && withRoom[room].Count == 0)

@@ -8,8 +8,10 @@ namespace Saltern.FineTuning;
 /// <summary>Reads examples from JSON lines. A broken record is an error, never passed over: it names file and line.</summary>
 internal sealed class ExampleReader
 {
-    private const string AlpacaInstruction = "Below is an instruction that describes a task. Write a response that appropriately completes the request.\n\n";
-    private const string AlpacaWithInput = "Below is an instruction that describes a task, paired with an input that provides further context. Write a response that appropriately completes the request.\n\n";
+    private const string AlpacaInstruction =
+        "Below is an instruction that describes a task. Write a response that appropriately completes the request.\n\n";
+    private const string AlpacaWithInput =
+        "Below is an instruction that describes a task, paired with an input that provides further context. Write a response that appropriately completes the request.\n\n";
 
     private readonly ExampleConfig _config;
     private readonly PromptTemplate _prompt;
@@ -38,49 +40,66 @@ internal sealed class ExampleReader
     {
         if (!File.Exists(path) || !JsonRecordFile.IsOne(path))
         {
-            throw new ConfigurationException($"{key} = {path} {(File.Exists(path) ? "has another ending than" : "does not exist. Name a file of JSON lines:")} .jsonl, .jsonl.gz or .jsonl.zst.");
+            throw new ConfigurationException(
+                $"{key} = {path} {(File.Exists(path) ? "has another ending than" : "does not exist. Name a file of JSON lines:")} .jsonl, .jsonl.gz or .jsonl.zst."
+            );
         }
 
         var examples = new List<(Example, string)>();
-        JsonRecordFile.Read(path, "", (record, line) =>
-        {
-            if (record.ValueKind != JsonValueKind.Object)
+        JsonRecordFile.Read(
+            path,
+            "",
+            (record, line) =>
             {
-                throw new DataFormatException($"is no object but {record.ValueKind}");
-            }
+                if (record.ValueKind != JsonValueKind.Object)
+                {
+                    throw new DataFormatException($"is no object but {record.ValueKind}");
+                }
 
-            IReadOnlyList<TextPiece> pieces = Pieces(record);
-            string id = record.TryGetProperty("id", out JsonElement given) ? given.ToString() : $"line {line}";
-            string split = _splitBy?.Fill(record) ?? string.Concat(pieces.TakeWhile(piece => !piece.Counts).Select(piece => piece.Text));
-            examples.Add((Example.Encode(id, pieces, _tokenizer), split));
-            return true;
-        });
+                IReadOnlyList<TextPiece> pieces = Pieces(record);
+                string id = record.TryGetProperty("id", out JsonElement given) ? given.ToString() : $"line {line}";
+                string split =
+                    _splitBy?.Fill(record)
+                    ?? string.Concat(pieces.TakeWhile(piece => !piece.Counts).Select(piece => piece.Text));
+                examples.Add((Example.Encode(id, pieces, _tokenizer), split));
+                return true;
+            }
+        );
         return examples.Count > 0 ? examples : throw new DataFormatException($"{path} holds no example.");
     }
 
-    private IReadOnlyList<TextPiece> Pieces(JsonElement record) => _config.Format switch
-    {
-        ExampleFormat.Messages => _chat!.Render(Messages(record)),
-        ExampleFormat.Alpaca => Exchange(AlpacaPrompt(record), Text(record, "output", required: true)),
-        _ => Exchange(Fill(_prompt, "prompt", record), Fill(_response, "response", record)),
-    };
+    private IReadOnlyList<TextPiece> Pieces(JsonElement record) =>
+        _config.Format switch
+        {
+            ExampleFormat.Messages => _chat!.Render(Messages(record)),
+            ExampleFormat.Alpaca => Exchange(AlpacaPrompt(record), Text(record, "output", required: true)),
+            _ => Exchange(Fill(_prompt, "prompt", record), Fill(_response, "response", record)),
+        };
 
     private static string Fill(PromptTemplate template, string key, JsonElement record) =>
         template.Fields.FirstOrDefault(field => !field.Exists(record)) is { } missing
-            ? throw new DataFormatException($"has no field '{missing.Notation}', but {Names(record)}. Name the fields in data.{key}, as {key}: \"{{my_field}}\"")
+            ? throw new DataFormatException(
+                $"has no field '{missing.Notation}', but {Names(record)}. Name the fields in data.{key}, as {key}: \"{{my_field}}\""
+            )
             : template.Fill(record);
 
     private static TextPiece[] Exchange(string prompt, string response) =>
         string.IsNullOrWhiteSpace(prompt) ? throw new DataFormatException("has an empty prompt")
-        : string.IsNullOrWhiteSpace(response) ? throw new DataFormatException("has an empty response, of which nothing can be learned. Take the record out")
+        : string.IsNullOrWhiteSpace(response)
+            ? throw new DataFormatException(
+                "has an empty response, of which nothing can be learned. Take the record out"
+            )
         : [new TextPiece(prompt), new TextPiece(response, Counts: true), TextPiece.End];
 
     // The wording of Stanford Alpaca (train.py, PROMPT_DICT), with the line break behind "### Response:" that later programs have.
     private string AlpacaPrompt(JsonElement record)
     {
-        string instruction = Text(record, "instruction", required: true), input = Text(record, "input", required: false);
-        return string.IsNullOrWhiteSpace(instruction) ? throw new DataFormatException($"field '{_config.Field("instruction")}' is empty")
-            : string.IsNullOrWhiteSpace(input) ? $"{AlpacaInstruction}### Instruction:\n{instruction}\n\n### Response:\n"
+        string instruction = Text(record, "instruction", required: true),
+            input = Text(record, "input", required: false);
+        return string.IsNullOrWhiteSpace(instruction)
+                ? throw new DataFormatException($"field '{_config.Field("instruction")}' is empty")
+            : string.IsNullOrWhiteSpace(input)
+                ? $"{AlpacaInstruction}### Instruction:\n{instruction}\n\n### Response:\n"
             : $"{AlpacaWithInput}### Instruction:\n{instruction}\n\n### Input:\n{input}\n\n### Response:\n";
     }
 
@@ -89,22 +108,32 @@ internal sealed class ExampleReader
         string name = _config.Field("messages");
         if (!record.TryGetProperty(name, out JsonElement list) || list.ValueKind != JsonValueKind.Array)
         {
-            throw new DataFormatException($"has no list '{name}', but {Names(record)}. Name the field under data.fields");
+            throw new DataFormatException(
+                $"has no list '{name}', but {Names(record)}. Name the field under data.fields"
+            );
         }
 
-        return [.. list.EnumerateArray().Select((message, i) =>
-        {
-            if (message.ValueKind != JsonValueKind.Object)
-            {
-                throw new DataFormatException($"message {i + 1} is no object but {message.ValueKind}");
-            }
+        return
+        [
+            .. list.EnumerateArray()
+                .Select(
+                    (message, i) =>
+                    {
+                        if (message.ValueKind != JsonValueKind.Object)
+                        {
+                            throw new DataFormatException($"message {i + 1} is no object but {message.ValueKind}");
+                        }
 
-            string role = Text(message, "role", required: true);
-            string known = _config.Roles?.GetValueOrDefault(role) ?? role;
-            return ChatTemplate.Roles.Contains(known)
-                ? new ChatMessage(known, Text(message, "content", required: true))
-                : throw new DataFormatException($"message {i + 1} has the role '{role}'. Allowed are {string.Join(", ", ChatTemplate.Roles.Concat(_config.Roles?.Keys ?? []))}; name others under data.roles");
-        })];
+                        string role = Text(message, "role", required: true);
+                        string known = _config.Roles?.GetValueOrDefault(role) ?? role;
+                        return ChatTemplate.Roles.Contains(known)
+                            ? new ChatMessage(known, Text(message, "content", required: true))
+                            : throw new DataFormatException(
+                                $"message {i + 1} has the role '{role}'. Allowed are {string.Join(", ", ChatTemplate.Roles.Concat(_config.Roles?.Keys ?? []))}; name others under data.roles"
+                            );
+                    }
+                ),
+        ];
     }
 
     private string Text(JsonElement record, string name, bool required)
@@ -113,7 +142,10 @@ internal sealed class ExampleReader
         bool isThere = record.TryGetProperty(field, out JsonElement value) && value.ValueKind != JsonValueKind.Null;
         return isThere && value.ValueKind == JsonValueKind.String ? value.GetString()!
             : isThere ? throw new DataFormatException($"field '{field}' is {value.ValueKind} where a text is needed")
-            : required ? throw new DataFormatException($"has no field '{field}', but {Names(record)}. Name the field under data.fields")
+            : required
+                ? throw new DataFormatException(
+                    $"has no field '{field}', but {Names(record)}. Name the field under data.fields"
+                )
             : "";
     }
 

@@ -72,8 +72,17 @@ public sealed class ExampleRows : ISampleReader
             {
                 // Label i is token i + 1.
                 Example example = _examples[number];
-                int firstTarget = Array.IndexOf(example.Counts, true) - 1, lastTarget = Array.LastIndexOf(example.Counts, true) - 1;
-                documents.Add(new ValidationDocument(0, number, at + firstTarget, example.TargetCount, lastTarget - firstTarget + 1));
+                int firstTarget = Array.IndexOf(example.Counts, true) - 1,
+                    lastTarget = Array.LastIndexOf(example.Counts, true) - 1;
+                documents.Add(
+                    new ValidationDocument(
+                        0,
+                        number,
+                        at + firstTarget,
+                        example.TargetCount,
+                        lastTarget - firstTarget + 1
+                    )
+                );
                 at += example.Positions;
             }
         }

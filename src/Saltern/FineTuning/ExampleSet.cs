@@ -39,24 +39,29 @@ public sealed record ExampleSet
     {
         var reader = new ExampleReader(config, tokenizer);
         IReadOnlyList<(Example Example, string SplitKey)> read = reader.Read(config.Path, "data.path");
-        List<(Example Example, string SplitKey)> train, valid;
+        List<(Example Example, string SplitKey)> train,
+            valid;
         if (config.ValidPath is string path)
         {
             (train, valid) = ([.. read], [.. reader.Read(path, "data.valid_path")]);
         }
         else
         {
-            ILookup<bool, (Example, string)> sides = read.ToLookup(entry => IsValid(entry.SplitKey, config.ValidPercent ?? DefaultValidPercent));
+            ILookup<bool, (Example, string)> sides = read.ToLookup(entry =>
+                IsValid(entry.SplitKey, config.ValidPercent ?? DefaultValidPercent)
+            );
             (train, valid) = ([.. sides[false]], [.. sides[true]]);
         }
 
         bool Fits((Example Example, string SplitKey) entry) => entry.Example.Positions <= config.SequenceLength;
         string[] tooLong = [.. train.Concat(valid).Where(entry => !Fits(entry)).Select(entry => entry.Example.Id)];
-        Example[] trained = [.. train.Where(Fits).Select(entry => entry.Example)], validated = [.. valid.Where(Fits).Select(entry => entry.Example)];
+        Example[] trained = [.. train.Where(Fits).Select(entry => entry.Example)],
+            validated = [.. valid.Where(Fits).Select(entry => entry.Example)];
         if (trained.Length == 0 || validated.Length == 0)
         {
             throw new ConfigurationException(
-                $"data: of {train.Count + valid.Count} examples {trained.Length} are left to train on and {validated.Length} to validate on; {tooLong.Length} are longer than data.sequence_length = {config.SequenceLength} tokens. Raise data.sequence_length or data.valid_percent, or name data.valid_path.");
+                $"data: of {train.Count + valid.Count} examples {trained.Length} are left to train on and {validated.Length} to validate on; {tooLong.Length} are longer than data.sequence_length = {config.SequenceLength} tokens. Raise data.sequence_length or data.valid_percent, or name data.valid_path."
+            );
         }
 
         var rows = new ExampleRows(trained, config.SequenceLength, tokenizer.EndOfTextId);
@@ -65,7 +70,14 @@ public sealed record ExampleSet
         {
             Train = rows,
             Valid = validRows,
-            Counts = new ExampleCounts { Train = trained.Length, Valid = validated.Length, Rows = rows.Sizes[0], Targets = rows.TargetCount, TooLong = tooLong },
+            Counts = new ExampleCounts
+            {
+                Train = trained.Length,
+                Valid = validated.Length,
+                Rows = rows.Sizes[0],
+                Targets = rows.TargetCount,
+                TooLong = tooLong,
+            },
             Fingerprint = Hash(trained, validated),
             Prompts = [.. validated.Take(2).Select(example => example.Prompt)],
             Remarks = [.. Overlap(train, valid)],
@@ -73,9 +85,13 @@ public sealed record ExampleSet
     }
 
     /// <summary>Whether an example is split off, by the SHA-256 of the SHA-256 of its key: the same whatever else the file holds, as documents are split.</summary>
-    internal static bool IsValid(string key, double percent) => DocumentSplit.IsBelowPercent(SHA256.HashData(SHA256.HashData(Encoding.UTF8.GetBytes(key))), percent);
+    internal static bool IsValid(string key, double percent) =>
+        DocumentSplit.IsBelowPercent(SHA256.HashData(SHA256.HashData(Encoding.UTF8.GetBytes(key))), percent);
 
-    private static IEnumerable<string> Overlap(List<(Example Example, string SplitKey)> train, List<(Example Example, string SplitKey)> valid)
+    private static IEnumerable<string> Overlap(
+        List<(Example Example, string SplitKey)> train,
+        List<(Example Example, string SplitKey)> valid
+    )
     {
         HashSet<string> known = [.. train.Select(entry => entry.SplitKey)];
         int shared = valid.Count(entry => known.Contains(entry.SplitKey));

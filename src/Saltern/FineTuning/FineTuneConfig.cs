@@ -74,16 +74,20 @@ public sealed record FineTuneConfig : IValidated, IRunRecipe
     }
 
     /// <inheritdoc/>
-    public string? FixedBecause(string key) => key is "training.steps" or "training.epochs"
-        ? "the schedule depends on it, so it may not change on resume. Start a new run."
-        : null;
+    public string? FixedBecause(string key) =>
+        key is "training.steps" or "training.epochs"
+            ? "the schedule depends on it, so it may not change on resume. Start a new run."
+            : null;
 
     /// <inheritdoc/>
     public IEnumerable<ConfigurationProblem> Validate()
     {
         if (Products == ProductChoice.Onednn && !MatrixProduct.OneDnnIsThere)
         {
-            yield return new ConfigurationProblem("products", "= onednn needs a processor with AVX-512 (BW, DQ, VL), which this one is not. Use 'fastest' or 'blas'.");
+            yield return new ConfigurationProblem(
+                "products",
+                "= onednn needs a processor with AVX-512 (BW, DQ, VL), which this one is not. Use 'fastest' or 'blas'."
+            );
         }
     }
 
@@ -98,7 +102,12 @@ public sealed record FineTuneConfig : IValidated, IRunRecipe
         {
             Name = Name,
             Seed = Seed,
-            Data = new DataConfig { Path = Data.Path, SequenceLength = Data.SequenceLength, MaskDocuments = true },
+            Data = new DataConfig
+            {
+                Path = Data.Path,
+                SequenceLength = Data.SequenceLength,
+                MaskDocuments = true,
+            },
             Model = model,
             InitFrom = initFrom,
             Optimizer = Optimizer,

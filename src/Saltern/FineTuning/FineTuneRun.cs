@@ -29,13 +29,20 @@ public sealed class FineTuneRun : IDisposable
         ExampleCounts counts = _examples.Counts;
         List<string> lines =
         [
-            Text($"examples: {counts.Train} to train on ({counts.Targets} targets), {counts.Valid} to validate on; {counts.Rows} rows, {100 * _examples.Train.Fill:0.0} % filled"),
+            Text(
+                $"examples: {counts.Train} to train on ({counts.Targets} targets), {counts.Valid} to validate on; {counts.Rows} rows, {100 * _examples.Train.Fill:0.0} % filled"
+            ),
             .. _examples.Remarks,
             .. Training.Description(),
         ];
         if (counts.TooLong.Count > 0)
         {
-            lines.Insert(1, Text($"left out: {counts.TooLong.Count} examples longer than {_config.Data.SequenceLength} tokens: {string.Join(", ", counts.TooLong.Take(5))}{(counts.TooLong.Count > 5 ? ", … (result.json has all)" : "")}"));
+            lines.Insert(
+                1,
+                Text(
+                    $"left out: {counts.TooLong.Count} examples longer than {_config.Data.SequenceLength} tokens: {string.Join(", ", counts.TooLong.Take(5))}{(counts.TooLong.Count > 5 ? ", … (result.json has all)" : "")}"
+                )
+            );
         }
 
         return lines;
@@ -53,19 +60,35 @@ public sealed class FineTuneRun : IDisposable
         try
         {
             // A checkpoint has all that the training needs, wherever the first model is by now.
-            string model = run.ResumeStep is int step ? run.Checkpoints.PathOf(step) : ModelLocation.Resolve(config.InitFrom);
+            string model = run.ResumeStep is int step
+                ? run.Checkpoints.PathOf(step)
+                : ModelLocation.Resolve(config.InitFrom);
             TransformerConfig shape = ModelFolder.LoadConfig(model);
             if (shape.MaxPositionEmbeddings < config.Data.SequenceLength)
             {
-                throw new ConfigurationException($"data.sequence_length = {config.Data.SequenceLength}, but init_from = {config.InitFrom} reads at most {shape.MaxPositionEmbeddings} tokens at once. Use --set data.sequence_length={shape.MaxPositionEmbeddings}, or a model that was trained on longer sequences.");
+                throw new ConfigurationException(
+                    $"data.sequence_length = {config.Data.SequenceLength}, but init_from = {config.InitFrom} reads at most {shape.MaxPositionEmbeddings} tokens at once. Use --set data.sequence_length={shape.MaxPositionEmbeddings}, or a model that was trained on longer sequences."
+                );
             }
 
             BpeTokenizer tokenizer = BpeTokenizer.Load(Path.Combine(model, ModelFolder.TokenizerFile));
             ExampleSet examples = ExampleSet.Open(config.Data, tokenizer);
             RefuseOtherExamples(config, run.ResumeState, examples);
             RunConfig training = config.ToRun(shape, run.ResumeStep is null ? model : null, examples.Counts.Rows);
-            TaskComparison? tasks = config.Evaluation is null ? null : TaskComparison.Plan(config.Evaluation, ModelLocation.Resolve(config.InitFrom), config.Data.SequenceLength, options.Log);
-            return new FineTuneRun(config, examples, tasks, TrainingRun.Open(training, run, options, () => Parts(training, examples, tokenizer, model)));
+            TaskComparison? tasks = config.Evaluation is null
+                ? null
+                : TaskComparison.Plan(
+                    config.Evaluation,
+                    ModelLocation.Resolve(config.InitFrom),
+                    config.Data.SequenceLength,
+                    options.Log
+                );
+            return new FineTuneRun(
+                config,
+                examples,
+                tasks,
+                TrainingRun.Open(training, run, options, () => Parts(training, examples, tokenizer, model))
+            );
         }
         catch
         {
@@ -81,7 +104,12 @@ public sealed class FineTuneRun : IDisposable
         try
         {
             // On resume too: it takes little beside the training, and the comparison needs every item.
-            _tasks?.Before(Training.Folder.PathOf(TaskComparison.BeforeFolder), _config.InitFrom, Training.State.InitialWeights, cancellation);
+            _tasks?.Before(
+                Training.Folder.PathOf(TaskComparison.BeforeFolder),
+                _config.InitFrom,
+                Training.State.InitialWeights,
+                cancellation
+            );
         }
         catch (OperationCanceledException)
         {
@@ -96,17 +124,28 @@ public sealed class FineTuneRun : IDisposable
     /// <exception cref="TrainingException">No evaluation along the run gave a finite loss.</exception>
     public RunResult Finish(CancellationToken cancellation)
     {
-        int best = Training.State.BestStep ?? throw new TrainingException("No evaluation along the run gave a finite loss, so there is no best checkpoint. A lower optimizer.learning_rate or a longer schedule.warmup_steps usually helps.");
+        int best =
+            Training.State.BestStep
+            ?? throw new TrainingException(
+                "No evaluation along the run gave a finite loss, so there is no best checkpoint. A lower optimizer.learning_rate or a longer schedule.warmup_steps usually helps."
+            );
         string checkpoint = ModelLocation.Resolve(Training.Folder.Checkpoints.PathOf(best));
         ModelFolder.LoadWeights(checkpoint, Training.Student);
-        IReadOnlyDictionary<string, TaskChange>? changes = _tasks?.After(Training.Folder.PathOf(TaskComparison.AfterFolder), checkpoint, cancellation);
-        return Training.Finish(truncated: false, new FineTuningOutcome
-        {
-            InitFrom = _config.InitFrom,
-            Checkpoint = Path.GetRelativePath(Training.Folder.Path, checkpoint).Replace('\\', '/'),
-            Examples = _examples.Counts,
-            Tasks = changes ?? new Dictionary<string, TaskChange>(),
-        });
+        IReadOnlyDictionary<string, TaskChange>? changes = _tasks?.After(
+            Training.Folder.PathOf(TaskComparison.AfterFolder),
+            checkpoint,
+            cancellation
+        );
+        return Training.Finish(
+            truncated: false,
+            new FineTuningOutcome
+            {
+                InitFrom = _config.InitFrom,
+                Checkpoint = Path.GetRelativePath(Training.Folder.Path, checkpoint).Replace('\\', '/'),
+                Examples = _examples.Counts,
+                Tasks = changes ?? new Dictionary<string, TaskChange>(),
+            }
+        );
     }
 
     /// <inheritdoc/>
@@ -115,23 +154,30 @@ public sealed class FineTuneRun : IDisposable
     private static RunParts Parts(RunConfig config, ExampleSet examples, BpeTokenizer tokenizer, string model)
     {
         ValidationSet valid = examples.Valid.ToValidationSet();
-        return RunParts.Of(config, new RunText
-        {
-            Domains = ["examples"],
-            Fingerprint = examples.Fingerprint,
-            TokenizerJson = File.ReadAllText(Path.Combine(model, ModelFolder.TokenizerFile)),
-            CurveSet = valid,
-            WholeSet = valid,
-            Prompts = examples.Prompts,
-            Arm = "finetune",
-        }, tokenizer, new BatchLoader(examples.Train, [1.0], config.Seed));
+        return RunParts.Of(
+            config,
+            new RunText
+            {
+                Domains = ["examples"],
+                Fingerprint = examples.Fingerprint,
+                TokenizerJson = File.ReadAllText(Path.Combine(model, ModelFolder.TokenizerFile)),
+                CurveSet = valid,
+                WholeSet = valid,
+                Prompts = examples.Prompts,
+                Arm = "finetune",
+            },
+            tokenizer,
+            new BatchLoader(examples.Train, [1.0], config.Seed)
+        );
     }
 
     private static void RefuseOtherExamples(FineTuneConfig config, TrainState? resumed, ExampleSet examples)
     {
         if (resumed is not null && resumed.DataFingerprint != examples.Fingerprint)
         {
-            throw new ConfigurationException($"data.path = {config.Data.Path}: the run was trained on the examples {resumed.DataFingerprint}, but these are {examples.Fingerprint}. Put the old file and layout back, or start a new run.");
+            throw new ConfigurationException(
+                $"data.path = {config.Data.Path}: the run was trained on the examples {resumed.DataFingerprint}, but these are {examples.Fingerprint}. Put the old file and layout back, or start a new run."
+            );
         }
     }
 

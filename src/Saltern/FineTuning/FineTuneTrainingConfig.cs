@@ -46,28 +46,37 @@ public sealed record FineTuneTrainingConfig : IValidated
     {
         if (Steps is null && Epochs is null)
         {
-            yield return new ConfigurationProblem("epochs", "is missing. Say how long the run is: epochs, steps, or both for what comes first.");
+            yield return new ConfigurationProblem(
+                "epochs",
+                "is missing. Say how long the run is: epochs, steps, or both for what comes first."
+            );
         }
 
         if (BatchSequences % (MicroBatchSequences ?? BatchSequences) != 0)
         {
-            yield return new ConfigurationProblem("micro_batch_sequences", $"= {MicroBatchSequences} does not divide batch_sequences = {BatchSequences}.");
+            yield return new ConfigurationProblem(
+                "micro_batch_sequences",
+                $"= {MicroBatchSequences} does not divide batch_sequences = {BatchSequences}."
+            );
         }
     }
 
     /// <summary>The same as the training loop takes it.</summary>
     /// <param name="rows">Packed rows of one epoch.</param>
-    internal TrainingConfig ToTraining(long rows) => new()
-    {
-        Steps = Epochs is double epochs ? (int)Math.Min(Steps ?? int.MaxValue, Math.Max(1, Math.Ceiling(epochs * rows / BatchSequences))) : Steps!.Value,
-        BatchSequences = BatchSequences,
-        MicroBatchSequences = MicroBatchSequences,
-        EvaluateEvery = EvaluateEvery,
-        CheckpointEvery = CheckpointEvery,
-        LogEvery = LogEvery,
-        Recompute = Recompute,
-        KeepBest = true,
-    };
+    internal TrainingConfig ToTraining(long rows) =>
+        new()
+        {
+            Steps = Epochs is double epochs
+                ? (int)Math.Min(Steps ?? int.MaxValue, Math.Max(1, Math.Ceiling(epochs * rows / BatchSequences)))
+                : Steps!.Value,
+            BatchSequences = BatchSequences,
+            MicroBatchSequences = MicroBatchSequences,
+            EvaluateEvery = EvaluateEvery,
+            CheckpointEvery = CheckpointEvery,
+            LogEvery = LogEvery,
+            Recompute = Recompute,
+            KeepBest = true,
+        };
 }
 
 /// <summary>Tasks that a fine-tuning run measures before its first step and on its best checkpoint.</summary>

@@ -30,12 +30,19 @@ internal sealed class TaskComparison
     /// <param name="window">Most tokens that a model reads at once.</param>
     /// <param name="log">Told how the work goes.</param>
     /// <exception cref="ConfigurationException">A file is wrong, or its data is missing.</exception>
-    public static TaskComparison Plan(FineTuneEvaluationConfig config, string baseFolder, int window, Action<string> log)
+    public static TaskComparison Plan(
+        FineTuneEvaluationConfig config,
+        string baseFolder,
+        int window,
+        Action<string> log
+    )
     {
         TaskPlan plan = TaskPlan.Read(config.Tasks, config.DataDir, null);
         return plan.Missing.Count == 0
             ? new TaskComparison(plan, config.Limit, baseFolder, window, log)
-            : throw new ConfigurationException($"evaluation.tasks: no data was found for {string.Join(", ", plan.Missing)}. Give their folder by evaluation.data_dir.");
+            : throw new ConfigurationException(
+                $"evaluation.tasks: no data was found for {string.Join(", ", plan.Missing)}. Give their folder by evaluation.data_dir."
+            );
     }
 
     /// <summary>Measures the model that fine-tuning starts from.</summary>
@@ -50,7 +57,9 @@ internal sealed class TaskComparison
         string found = RunParts.WeightsFingerprint(model.Model);
         if (found != weights)
         {
-            throw new ConfigurationException($"init_from = {name} has the weights {found}, but the run started from {weights}, so tasks before and after would not compare. Name the checkpoint that it started from: --set init_from=….");
+            throw new ConfigurationException(
+                $"init_from = {name} has the weights {found}, but the run started from {weights}, so tasks before and after would not compare. Name the checkpoint that it started from: --set init_from=…."
+            );
         }
 
         _before = Measure(model, "before", cancellation);
@@ -61,37 +70,88 @@ internal sealed class TaskComparison
     /// <param name="folder">Where its results go.</param>
     /// <param name="checkpoint">The checkpoint.</param>
     /// <param name="cancellation">Ends the work early, with an exception.</param>
-    public IReadOnlyDictionary<string, TaskChange> After(string folder, string checkpoint, CancellationToken cancellation)
+    public IReadOnlyDictionary<string, TaskChange> After(
+        string folder,
+        string checkpoint,
+        CancellationToken cancellation
+    )
     {
         using TaskModel model = TaskModel.Load(checkpoint, checkpoint, _window);
         IReadOnlyList<TaskResult> after = Measure(model, "after", cancellation);
-        Dictionary<string, IReadOnlyList<PairedTest>> paired = after.Zip(_before).ToDictionary(
-            pair => pair.First.Definition.Task,
-            pair => (IReadOnlyList<PairedTest>)[.. pair.First.Scores.Select(score => PairedTest.Of(score.Metric, pair.First.Items, pair.Second.Items))]);
+        Dictionary<string, IReadOnlyList<PairedTest>> paired = after
+            .Zip(_before)
+            .ToDictionary(
+                pair => pair.First.Definition.Task,
+                pair =>
+                    (IReadOnlyList<PairedTest>)
+                        [
+                            .. pair.First.Scores.Select(score =>
+                                PairedTest.Of(score.Metric, pair.First.Items, pair.Second.Items)
+                            ),
+                        ]
+            );
         TaskResultFolder.Write(folder, after, Json(model, after, paired));
-        return _before.Zip(after).ToDictionary(pair => pair.First.Definition.Task, pair => Change(pair.First, pair.Second, paired[pair.First.Definition.Task]));
+        return _before
+            .Zip(after)
+            .ToDictionary(
+                pair => pair.First.Definition.Task,
+                pair => Change(pair.First, pair.Second, paired[pair.First.Definition.Task])
+            );
     }
 
-    private IReadOnlyList<TaskResult> Measure(TaskModel model, string when, CancellationToken cancellation) => [.. _plan.Tasks.Select(task =>
-    {
-        TaskResult result = TaskResult.Of(model, task, _limit, null, cancellation);
-        string cut = result.CutItems.Count == 0 ? "" : $"; {result.CutItems.Count} longer than {model.Window} tokens, cut from the left: {string.Join(", ", result.CutItems.Take(5))}{(result.CutItems.Count > 5 ? ", …" : "")}";
-        _log(string.Create(CultureInfo.InvariantCulture, $"{when}: {task.Definition.Task} {TaskMetrics.NameOf(result.Scores[0].Metric)} {result.Scores[0].Value:0.0000}, {result.Items.Count} items, {result.ItemsPerSecond:0} items/s{cut}"));
-        return result;
-    })];
+    private IReadOnlyList<TaskResult> Measure(TaskModel model, string when, CancellationToken cancellation) =>
+        [
+            .. _plan.Tasks.Select(task =>
+            {
+                TaskResult result = TaskResult.Of(model, task, _limit, null, cancellation);
+                string cut =
+                    result.CutItems.Count == 0
+                        ? ""
+                        : $"; {result.CutItems.Count} longer than {model.Window} tokens, cut from the left: {string.Join(", ", result.CutItems.Take(5))}{(result.CutItems.Count > 5 ? ", …" : "")}";
+                _log(
+                    string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"{when}: {task.Definition.Task} {TaskMetrics.NameOf(result.Scores[0].Metric)} {result.Scores[0].Value:0.0000}, {result.Items.Count} items, {result.ItemsPerSecond:0} items/s{cut}"
+                    )
+                );
+                return result;
+            }),
+        ];
 
-    private string Json(TaskModel model, IReadOnlyList<TaskResult> results, IReadOnlyDictionary<string, IReadOnlyList<PairedTest>>? paired) =>
-        TaskResultJson.Results(model.Name, model.Window, _limit, results, [], [], paired);
+    private string Json(
+        TaskModel model,
+        IReadOnlyList<TaskResult> results,
+        IReadOnlyDictionary<string, IReadOnlyList<PairedTest>>? paired
+    ) => TaskResultJson.Results(model.Name, model.Window, _limit, results, [], [], paired);
 
-    private static TaskChange Change(TaskResult before, TaskResult after, IReadOnlyList<PairedTest> paired) => new()
-    {
-        MainMetric = TaskMetrics.NameOf(after.Scores[0].Metric),
-        Items = after.Items.Count,
-        TooLong = after.CutItems,
-        Metrics = Enumerable.Range(0, paired.Count).ToDictionary(i => TaskMetrics.NameOf(paired[i].Metric), i =>
+    private static TaskChange Change(TaskResult before, TaskResult after, IReadOnlyList<PairedTest> paired) =>
+        new()
         {
-            (MetricScore first, MetricScore second, PairedTest test) = (before.Scores[i], after.Scores[i], paired[i]);
-            return new MetricChange(first.Value, [first.Low, first.High], second.Value, [second.Low, second.High], test.Difference, [test.Low, test.High], test.PValue, test.Test);
-        }),
-    };
+            MainMetric = TaskMetrics.NameOf(after.Scores[0].Metric),
+            Items = after.Items.Count,
+            TooLong = after.CutItems,
+            Metrics = Enumerable
+                .Range(0, paired.Count)
+                .ToDictionary(
+                    i => TaskMetrics.NameOf(paired[i].Metric),
+                    i =>
+                    {
+                        (MetricScore first, MetricScore second, PairedTest test) = (
+                            before.Scores[i],
+                            after.Scores[i],
+                            paired[i]
+                        );
+                        return new MetricChange(
+                            first.Value,
+                            [first.Low, first.High],
+                            second.Value,
+                            [second.Low, second.High],
+                            test.Difference,
+                            [test.Low, test.High],
+                            test.PValue,
+                            test.Test
+                        );
+                    }
+                ),
+        };
 }

@@ -13,7 +13,11 @@ internal static class ConfigChecks
     /// <summary>Everything that is wrong with a shape.</summary>
     public static IEnumerable<string> Of(TransformerConfig config)
     {
-        string[] problems = [.. Limits(config), .. config.RopeScaling is RopeScalingConfig scaling ? Limits(scaling).Concat(Sentences(scaling)) : []];
+        string[] problems =
+        [
+            .. Limits(config),
+            .. config.RopeScaling is RopeScalingConfig scaling ? Limits(scaling).Concat(Sentences(scaling)) : [],
+        ];
         if (problems.Length > 0)
         {
             return problems;
@@ -21,10 +25,18 @@ internal static class ConfigChecks
 
         (string Key, int Value)[] sizes =
         [
-            ("vocab_size", config.VocabSize), ("max_position_embeddings", config.MaxPositionEmbeddings), ("intermediate_size", config.IntermediateSize),
-            ("hidden_size", config.HiddenSize), ("num_hidden_layers", config.NumHiddenLayers), ("num_attention_heads", config.NumAttentionHeads),
+            ("vocab_size", config.VocabSize),
+            ("max_position_embeddings", config.MaxPositionEmbeddings),
+            ("intermediate_size", config.IntermediateSize),
+            ("hidden_size", config.HiddenSize),
+            ("num_hidden_layers", config.NumHiddenLayers),
+            ("num_attention_heads", config.NumAttentionHeads),
         ];
-        problems = [.. sizes.Where(size => size.Value == 0).Select(size => $"{size.Key} = 0 must be positive."), .. Sentences(config)];
+        problems =
+        [
+            .. sizes.Where(size => size.Value == 0).Select(size => $"{size.Key} = 0 must be positive."),
+            .. Sentences(config),
+        ];
         if (problems.Length > 0)
         {
             return problems;
@@ -34,7 +46,8 @@ internal static class ConfigChecks
         return parameters <= MostParameters ? [] : [$"It would have {parameters:0.###e+0} parameters."];
     }
 
-    private static IEnumerable<string> Sentences(IValidated section) => section.Validate().Select(problem => $"{problem.Key} {problem.Message}");
+    private static IEnumerable<string> Sentences(IValidated section) =>
+        section.Validate().Select(problem => $"{problem.Key} {problem.Message}");
 
     private static IEnumerable<string> Limits(object section) =>
         from property in section.GetType().GetProperties()

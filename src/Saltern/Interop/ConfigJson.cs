@@ -15,7 +15,8 @@ internal sealed class ConfigJson(string path, string place, JsonElement element)
     public bool Has(string key) => element.TryGetProperty(key, out _);
 
     /// <summary>A whole number; null where absent.</summary>
-    public int? Integer(string key) => Take(key) is not JsonElement value ? null
+    public int? Integer(string key) =>
+        Take(key) is not JsonElement value ? null
         : value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int number) ? number
         : throw Wrong(key, value, "a whole number");
 
@@ -24,27 +25,35 @@ internal sealed class ConfigJson(string path, string place, JsonElement element)
     public int RequiredInteger(string key) => Integer(key) ?? throw Missing(key);
 
     /// <summary>A number; null where absent.</summary>
-    public double? Number(string key) => Take(key) is not JsonElement value ? null
-        : value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out double number) && double.IsFinite(number) ? number
+    public double? Number(string key) =>
+        Take(key) is not JsonElement value ? null
+        : value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out double number) && double.IsFinite(number)
+            ? number
         : throw Wrong(key, value, "a number");
 
     /// <summary>True or false; null where absent.</summary>
-    public bool? Flag(string key) => Take(key) is not JsonElement value ? null
+    public bool? Flag(string key) =>
+        Take(key) is not JsonElement value ? null
         : value.ValueKind is JsonValueKind.True or JsonValueKind.False ? value.GetBoolean()
         : throw Wrong(key, value, "true or false");
 
     /// <summary>A text; null where absent.</summary>
-    public string? Text(string key) => Take(key) is not JsonElement value ? null
+    public string? Text(string key) =>
+        Take(key) is not JsonElement value ? null
         : value.ValueKind == JsonValueKind.String ? value.GetString()
         : throw Wrong(key, value, "text");
 
     /// <summary>A list of texts; null where absent.</summary>
-    public IReadOnlyList<string>? Texts(string key) => Take(key) is not JsonElement value ? null
-        : value.ValueKind == JsonValueKind.Array && value.EnumerateArray().All(item => item.ValueKind == JsonValueKind.String) ? [.. value.EnumerateArray().Select(item => item.GetString()!)]
+    public IReadOnlyList<string>? Texts(string key) =>
+        Take(key) is not JsonElement value ? null
+        : value.ValueKind == JsonValueKind.Array
+        && value.EnumerateArray().All(item => item.ValueKind == JsonValueKind.String)
+            ? [.. value.EnumerateArray().Select(item => item.GetString()!)]
         : throw Wrong(key, value, "a list of texts");
 
     /// <summary>An object inside this one; null where absent.</summary>
-    public ConfigJson? Object(string key) => Take(key) is not JsonElement value ? null
+    public ConfigJson? Object(string key) =>
+        Take(key) is not JsonElement value ? null
         : value.ValueKind == JsonValueKind.Object ? new ConfigJson(path, $"{place}{key}.", value)
         : throw Wrong(key, value, "an object");
 
@@ -74,10 +83,18 @@ internal sealed class ConfigJson(string path, string place, JsonElement element)
     /// <exception cref="DataFormatException">There is such a key, and it is not null.</exception>
     public void RefuseTheRest()
     {
-        string[] unknown = [.. element.EnumerateObject().Where(key => key.Value.ValueKind != JsonValueKind.Null && !_understood.Contains(key.Name)).Select(key => $"'{place}{key.Name}'")];
+        string[] unknown =
+        [
+            .. element
+                .EnumerateObject()
+                .Where(key => key.Value.ValueKind != JsonValueKind.Null && !_understood.Contains(key.Name))
+                .Select(key => $"'{place}{key.Name}'"),
+        ];
         if (unknown.Length > 0)
         {
-            throw new DataFormatException($"{path} has keys that are not understood: {string.Join(", ", unknown)}. They may change what the model computes, so it is not loaded; remove them if they do not.");
+            throw new DataFormatException(
+                $"{path} has keys that are not understood: {string.Join(", ", unknown)}. They may change what the model computes, so it is not loaded; remove them if they do not."
+            );
         }
     }
 
@@ -88,7 +105,8 @@ internal sealed class ConfigJson(string path, string place, JsonElement element)
     /// <param name="key">Its key.</param>
     /// <param name="found">What it says.</param>
     /// <param name="allowed">What can be computed.</param>
-    public DataFormatException Wrong(string key, string found, string allowed) => new($"{path}: {place}{key} is '{found}'. Allowed: {allowed}.");
+    public DataFormatException Wrong(string key, string found, string allowed) =>
+        new($"{path}: {place}{key} is '{found}'. Allowed: {allowed}.");
 
     private DataFormatException Wrong(string key, JsonElement value, string allowed)
     {
@@ -99,6 +117,8 @@ internal sealed class ConfigJson(string path, string place, JsonElement element)
     private JsonElement? Take(string key)
     {
         _understood.Add(key);
-        return element.TryGetProperty(key, out JsonElement value) && value.ValueKind != JsonValueKind.Null ? value : null;
+        return element.TryGetProperty(key, out JsonElement value) && value.ValueKind != JsonValueKind.Null
+            ? value
+            : null;
     }
 }

@@ -6,7 +6,10 @@ namespace Saltern.Interop;
 /// <summary>A model's shape in GGUF's words.</summary>
 internal sealed class GgufArchitecture
 {
-    private const string Llama = "llama", Qwen2 = "qwen2", Qwen3 = "qwen3", GptNeox = "gptneox";
+    private const string Llama = "llama",
+        Qwen2 = "qwen2",
+        Qwen3 = "qwen3",
+        GptNeox = "gptneox";
     private const string Layers = ".layers.";
 
     // Hugging Face's names, of the Llama kin and of GPT-NeoX, behind the number of a layer and elsewhere.
@@ -47,7 +50,11 @@ internal sealed class GgufArchitecture
     public GgufArchitecture(TransformerConfig config)
     {
         _config = config;
-        Name = config.LayerNormEps is not null ? GptNeox : config.QkNorm ? Qwen3 : config.QkvBias ? Qwen2 : Llama;
+        Name =
+            config.LayerNormEps is not null ? GptNeox
+            : config.QkNorm ? Qwen3
+            : config.QkvBias ? Qwen2
+            : Llama;
         if (config.LearnedPositions)
         {
             throw new DataFormatException("GPT-2 models are not exported to GGUF. Export as hf.");
@@ -55,17 +62,23 @@ internal sealed class GgufArchitecture
 
         if (Name == GptNeox && !config.AttentionBias)
         {
-            throw new DataFormatException("A GPT-NeoX model without attention_bias cannot be exported to GGUF: the architecture gptneox has these biases. Export as hf.");
+            throw new DataFormatException(
+                "A GPT-NeoX model without attention_bias cannot be exported to GGUF: the architecture gptneox has these biases. Export as hf."
+            );
         }
 
         if (config.RopeScaling is not null && Name != Llama)
         {
-            throw new DataFormatException($"rope_scaling llama3 cannot be exported to GGUF for a {Name} model: only the architecture llama has the factors of its frequencies. Export as hf.");
+            throw new DataFormatException(
+                $"rope_scaling llama3 cannot be exported to GGUF for a {Name} model: only the architecture llama has the factors of its frequencies. Export as hf."
+            );
         }
 
         if (config.QkNorm && config.AttentionBias)
         {
-            throw new DataFormatException("attention_bias beside norms of queries and keys cannot be exported to GGUF: the architecture qwen3 has no biases. Export as hf.");
+            throw new DataFormatException(
+                "attention_bias beside norms of queries and keys cannot be exported to GGUF: the architecture qwen3 has no biases. Export as hf."
+            );
         }
 
         var warnings = new List<string>();
@@ -74,12 +87,16 @@ internal sealed class GgufArchitecture
         {
             // Beyond the window the architectures' own attention would see more than the model does.
             ContextLength = config.SlidingWindow;
-            warnings.Add($"GGUF's {Name} has no sliding window, so the file gives the window of {ContextLength} tokens as the longest context, up to which both are the same; the model was meant for {config.MaxPositionEmbeddings}.");
+            warnings.Add(
+                $"GGUF's {Name} has no sliding window, so the file gives the window of {ContextLength} tokens as the longest context, up to which both are the same; the model was meant for {config.MaxPositionEmbeddings}."
+            );
         }
 
         if (config.HiddenAct == Activation.Gelu)
         {
-            warnings.Add("llama.cpp computes hidden_act gelu by its approximation with tanh: activations differ by up to 5e-4 from the model's own.");
+            warnings.Add(
+                "llama.cpp computes hidden_act gelu by its approximation with tanh: activations differ by up to 5e-4 from the model's own."
+            );
         }
 
         Warnings = warnings;
@@ -130,13 +147,15 @@ internal sealed class GgufArchitecture
     /// <param name="name">Hugging Face's.</param>
     public static string NameOf(string name)
     {
-        int kind = name.LastIndexOf('.'), layers = name.IndexOf(Layers, StringComparison.Ordinal); // kind: .weight or .bias
+        int kind = name.LastIndexOf('.'),
+            layers = name.IndexOf(Layers, StringComparison.Ordinal); // kind: .weight or .bias
         if (layers < 0)
         {
             return OtherNames[name[..kind]] + name[kind..];
         }
 
-        int number = layers + Layers.Length, end = name.IndexOf('.', number);
+        int number = layers + Layers.Length,
+            end = name.IndexOf('.', number);
         return $"blk.{name[number..end]}.{LayerNames[name[(end + 1)..kind]]}{name[kind..]}";
     }
 

@@ -7,7 +7,8 @@ namespace Saltern.Interop;
 /// <summary>Writes a model as one GGUF file, with its tokenizer.</summary>
 internal static class GgufExport
 {
-    private const string FrequencyFactors = "rope_freqs.weight", Head = "output.weight";
+    private const string FrequencyFactors = "rope_freqs.weight",
+        Head = "output.weight";
     private const uint QuantizationVersion = 2; // of ggml's block formats
 
     /// <summary>Writes the file.</summary>
@@ -18,7 +19,12 @@ internal static class GgufExport
     public static ExportResult Write(SourceModel model, WeightStream weights, string target, WeightType type)
     {
         var architecture = new GgufArchitecture(model.Config);
-        List<OutgoingTensor> tensors = [.. model.Tensors.Select(entry => Tensor(entry.Tensor, entry.Source, model.Config, architecture, weights, type))];
+        List<OutgoingTensor> tensors =
+        [
+            .. model.Tensors.Select(entry =>
+                Tensor(entry.Tensor, entry.Source, model.Config, architecture, weights, type)
+            ),
+        ];
         if (architecture.RepeatsTiedHead)
         {
             (StoredTensor embedding, string source) = model.Tensors[0];
@@ -27,7 +33,14 @@ internal static class GgufExport
 
         if (architecture.FrequencyFactors() is float[] factors)
         {
-            tensors.Add(new OutgoingTensor(FrequencyFactors, [factors.Length], WeightType.F32, [MemoryMarshal.AsBytes<float>(factors).ToArray()]));
+            tensors.Add(
+                new OutgoingTensor(
+                    FrequencyFactors,
+                    [factors.Length],
+                    WeightType.F32,
+                    [MemoryMarshal.AsBytes<float>(factors).ToArray()]
+                )
+            );
         }
 
         using var metadata = new GgufMetadata();
@@ -46,22 +59,48 @@ internal static class GgufExport
         string folder = Path.GetDirectoryName(Path.GetFullPath(target))!;
         Directory.CreateDirectory(folder);
         DurableFolder.WriteFile(target, file => GgufFile.Write(file, metadata, tensors));
-        return new ExportResult(model.Config, [target], new FileInfo(target).Length, [.. architecture.Warnings, .. warnings]);
+        return new ExportResult(
+            model.Config,
+            [target],
+            new FileInfo(target).Length,
+            [.. architecture.Warnings, .. warnings]
+        );
     }
 
-    private static OutgoingTensor Tensor(StoredTensor tensor, string source, TransformerConfig config, GgufArchitecture architecture, WeightStream weights, WeightType type)
+    private static OutgoingTensor Tensor(
+        StoredTensor tensor,
+        string source,
+        TransformerConfig config,
+        GgufArchitecture architecture,
+        WeightStream weights,
+        WeightType type
+    )
     {
         bool isMatrix = tensor.Shape.Length == 2;
         if (type == WeightType.Q8 && isMatrix && tensor.RowLength % WeightEncoding.BlockLength != 0)
         {
-            throw new DataFormatException($"--dtype q8_0 takes rows in blocks of {WeightEncoding.BlockLength}, but {tensor.Name} has {tensor.RowLength} columns. Use f16, bf16 or f32.");
+            throw new DataFormatException(
+                $"--dtype q8_0 takes rows in blocks of {WeightEncoding.BlockLength}, but {tensor.Name} has {tensor.RowLength} columns. Use f16, bf16 or f32."
+            );
         }
 
-        bool isRotated = architecture.RotatesNeighbours && (tensor.Name.Contains(".q_proj.", StringComparison.Ordinal) || tensor.Name.Contains(".k_proj.", StringComparison.Ordinal));
-        Func<IEnumerable<Memory<float>>, IEnumerable<Memory<float>>>? reorder = tensor.Form == StoredForm.HeadByHead ? pieces => RowOrder.ByProjection(pieces, config.HeadDim, tensor.RowLength)
+        bool isRotated =
+            architecture.RotatesNeighbours
+            && (
+                tensor.Name.Contains(".q_proj.", StringComparison.Ordinal)
+                || tensor.Name.Contains(".k_proj.", StringComparison.Ordinal)
+            );
+        Func<IEnumerable<Memory<float>>, IEnumerable<Memory<float>>>? reorder =
+            tensor.Form == StoredForm.HeadByHead
+                ? pieces => RowOrder.ByProjection(pieces, config.HeadDim, tensor.RowLength)
             : isRotated ? pieces => RowOrder.Interleave(pieces, config.HeadDim, tensor.RowLength)
             : null;
         WeightType own = isMatrix ? type : WeightType.F32;
-        return new OutgoingTensor(GgufArchitecture.NameOf(tensor.Name), tensor.Shape, own, weights.Encode(source, own, reorder));
+        return new OutgoingTensor(
+            GgufArchitecture.NameOf(tensor.Name),
+            tensor.Shape,
+            own,
+            weights.Encode(source, own, reorder)
+        );
     }
 }

@@ -52,22 +52,24 @@ internal static class GgufFile
     }
 
     /// <summary>The number by which a file says what most of its weights are (llama_ftype).</summary>
-    public static uint FileType(WeightType type) => type switch
-    {
-        WeightType.F32 => 0,
-        WeightType.F16 => 1,
-        WeightType.Q8 => 7,
-        _ => 32,
-    };
+    public static uint FileType(WeightType type) =>
+        type switch
+        {
+            WeightType.F32 => 0,
+            WeightType.F16 => 1,
+            WeightType.Q8 => 7,
+            _ => 32,
+        };
 
     // ggml_type.
-    private static uint TypeNumber(WeightType type) => type switch
-    {
-        WeightType.F32 => 0,
-        WeightType.F16 => 1,
-        WeightType.Q8 => 8,
-        _ => 30,
-    };
+    private static uint TypeNumber(WeightType type) =>
+        type switch
+        {
+            WeightType.F32 => 0,
+            WeightType.F16 => 1,
+            WeightType.Q8 => 8,
+            _ => 30,
+        };
 
     private static long Padded(long length) => (length + Alignment - 1) / Alignment * Alignment;
 

@@ -28,7 +28,9 @@ internal static class GgufTokenizer
         BpeDefinition definition = tokenizer.Definition;
         if (definition.BeforeText.Count > 1)
         {
-            throw new DataFormatException($"The tokenizer puts {definition.BeforeText.Count} tokens before each text; a GGUF file can say one at most. Export as hf.");
+            throw new DataFormatException(
+                $"The tokenizer puts {definition.BeforeText.Count} tokens before each text; a GGUF file can say one at most. Export as hf."
+            );
         }
 
         int begin = definition.BeforeText.Count == 1 ? definition.BeforeText[0] : tokenizer.EndOfTextId;
@@ -60,9 +62,11 @@ internal static class GgufTokenizer
             [{ Foreign.Identity: @"\p{N}" }, { Known: SplitPattern.Gpt2 }] when !takesWholeWords => "smollm",
             _ => null,
         };
-        return name ?? throw new DataFormatException(
-            $"The tokenizer cuts text by {(rules.Count == 0 ? "nothing" : string.Join(", then ", rules.Select(rule => $"'{rule.Identity}'")))}{(takesWholeWords ? " with ignore_merges" : "")}, for which llama.cpp has no name: its token ids would differ. "
-            + "Export as hf. GGUF can have the patterns of Llama 3, Qwen 2 (without ignore_merges), GPT-2 and SmolLM (digits, then GPT-2).");
+        return name
+            ?? throw new DataFormatException(
+                $"The tokenizer cuts text by {(rules.Count == 0 ? "nothing" : string.Join(", then ", rules.Select(rule => $"'{rule.Identity}'")))}{(takesWholeWords ? " with ignore_merges" : "")}, for which llama.cpp has no name: its token ids would differ. "
+                    + "Export as hf. GGUF can have the patterns of Llama 3, Qwen 2 (without ignore_merges), GPT-2 and SmolLM (digits, then GPT-2)."
+            );
     }
 
     private static (string[] Names, int[] Types) Tokens(BpeDefinition definition, int rows)
@@ -70,17 +74,26 @@ internal static class GgufTokenizer
         string[] names = new string[rows];
         int[] types = new int[rows];
         var added = definition.AddedTokens.ToDictionary(token => token.Id);
-        var used = definition.Tokens.Where(token => token is not null).Select(token => token!.Value.Spelling).ToHashSet();
+        var used = definition
+            .Tokens.Where(token => token is not null)
+            .Select(token => token!.Value.Spelling)
+            .ToHashSet();
         for (int id = 0; id < rows; id++)
         {
             BpeToken? token = id < definition.Tokens.Count ? definition.Tokens[id] : null;
             (names[id], TokenType type) = (token, added.GetValueOrDefault(id)) switch
             {
                 (null, _) => (Unused(id, used), TokenType.Unused),
-                (_, AddedToken special) => (special.Content, special.IsSpecial ? TokenType.Control : TokenType.UserDefined),
+                (_, AddedToken special) => (
+                    special.Content,
+                    special.IsSpecial ? TokenType.Control : TokenType.UserDefined
+                ),
 
                 // An entry that is neither bytes nor an added token: no text ever gets it.
-                (BpeToken ordinary, null) => (ordinary.Spelling, ordinary.IsLiteral ? TokenType.Unused : TokenType.Normal),
+                (BpeToken ordinary, null) => (
+                    ordinary.Spelling,
+                    ordinary.IsLiteral ? TokenType.Unused : TokenType.Normal
+                ),
             };
             types[id] = (int)type;
         }
@@ -104,7 +117,13 @@ internal static class GgufTokenizer
     private static List<string> Merges(BpeDefinition definition, string[] names)
     {
         var seen = new HashSet<(int, int)>();
-        List<string> merges = [.. definition.Merges.Reverse().Where(merge => seen.Add((merge.Left, merge.Right))).Select(merge => $"{names[merge.Left]} {names[merge.Right]}")];
+        List<string> merges =
+        [
+            .. definition
+                .Merges.Reverse()
+                .Where(merge => seen.Add((merge.Left, merge.Right)))
+                .Select(merge => $"{names[merge.Left]} {names[merge.Right]}"),
+        ];
         merges.Reverse();
         return merges;
     }
@@ -116,7 +135,10 @@ internal static class GgufTokenizer
             yield return "The tokenizer composes text (NFC) first and GGUF cannot say so: decomposed characters will get other token ids; compose text before you give it to a GGUF program.";
         }
 
-        string[] particular = [.. definition.AddedTokens.Where(token => !token.IsPlain).Select(token => $"'{token.Content}'")];
+        string[] particular =
+        [
+            .. definition.AddedTokens.Where(token => !token.IsPlain).Select(token => $"'{token.Content}'"),
+        ];
         if (particular.Length > 0)
         {
             yield return $"GGUF cannot say that added tokens take white space beside them or stand alone as words: {string.Join(", ", particular)} will be found just as they are spelled.";

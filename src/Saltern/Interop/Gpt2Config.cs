@@ -11,8 +11,16 @@ internal static class Gpt2Config
     // Of other heads than the language model's, of how scores are rounded, of examples of use; and the context's length a second time.
     private static readonly string[] WithoutEffect =
     [
-        "summary_type", "summary_use_proj", "summary_activation", "summary_proj_to_labels", "summary_first_dropout", "task_specific_params", "reorder_and_upcast_attn", "gradient_checkpointing",
-        "output_past", "n_ctx",
+        "summary_type",
+        "summary_use_proj",
+        "summary_activation",
+        "summary_proj_to_labels",
+        "summary_first_dropout",
+        "task_specific_params",
+        "reorder_and_upcast_attn",
+        "gradient_checkpointing",
+        "output_past",
+        "n_ctx",
     ];
 
     /// <summary>Reads a shape. Its dropout, 0.1 in the released files, is part of how the model was made: nothing here drops anything.</summary>
@@ -30,7 +38,8 @@ internal static class Gpt2Config
             HiddenSize = width,
             NumHiddenLayers = json.RequiredInteger("n_layer"),
             NumAttentionHeads = json.RequiredInteger("n_head"),
-            IntermediateSize = json.Integer("n_inner") ?? DefaultInnerFactor * Math.Clamp(width, 0, int.MaxValue / DefaultInnerFactor),
+            IntermediateSize =
+                json.Integer("n_inner") ?? DefaultInnerFactor * Math.Clamp(width, 0, int.MaxValue / DefaultInnerFactor),
             MaxPositionEmbeddings = json.RequiredInteger("n_positions"),
             HiddenAct = GeluWords.Read(json, "activation_function", otherwise: "gelu_new"),
             LayerNormEps = json.Number("layer_norm_epsilon") ?? 1e-5,
@@ -43,25 +52,26 @@ internal static class Gpt2Config
     }
 
     /// <summary>Writes a shape.</summary>
-    public static JsonObject Write(TransformerConfig c) => new()
-    {
-        ["architectures"] = new JsonArray("GPT2LMHeadModel"),
-        ["model_type"] = "gpt2",
-        ["activation_function"] = GeluWords.Word(c.HiddenAct),
-        ["vocab_size"] = c.VocabSize,
-        ["n_embd"] = c.HiddenSize,
-        ["n_layer"] = c.NumHiddenLayers,
-        ["n_head"] = c.NumAttentionHeads,
-        ["n_inner"] = c.IntermediateSize,
-        ["n_positions"] = c.MaxPositionEmbeddings,
-        ["layer_norm_epsilon"] = c.LayerNormEps,
-        ["attn_pdrop"] = 0.0,
-        ["embd_pdrop"] = 0.0,
-        ["resid_pdrop"] = 0.0,
-        ["initializer_range"] = c.InitializerRange,
-        ["tie_word_embeddings"] = c.IsTied,
-        ["torch_dtype"] = "float32",
-    };
+    public static JsonObject Write(TransformerConfig c) =>
+        new()
+        {
+            ["architectures"] = new JsonArray("GPT2LMHeadModel"),
+            ["model_type"] = "gpt2",
+            ["activation_function"] = GeluWords.Word(c.HiddenAct),
+            ["vocab_size"] = c.VocabSize,
+            ["n_embd"] = c.HiddenSize,
+            ["n_layer"] = c.NumHiddenLayers,
+            ["n_head"] = c.NumAttentionHeads,
+            ["n_inner"] = c.IntermediateSize,
+            ["n_positions"] = c.MaxPositionEmbeddings,
+            ["layer_norm_epsilon"] = c.LayerNormEps,
+            ["attn_pdrop"] = 0.0,
+            ["embd_pdrop"] = 0.0,
+            ["resid_pdrop"] = 0.0,
+            ["initializer_range"] = c.InitializerRange,
+            ["tie_word_embeddings"] = c.IsTied,
+            ["torch_dtype"] = "float32",
+        };
 
     private static void Require(ConfigJson json, string key, bool allowed)
     {

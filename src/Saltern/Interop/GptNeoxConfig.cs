@@ -7,7 +7,13 @@ namespace Saltern.Interop;
 internal static class GptNeoxConfig
 {
     private const double DefaultShare = 0.25; // of each head is turned where the file says nothing
-    private static readonly string[] Dropouts = ["attention_dropout", "hidden_dropout", "attention_probs_dropout_prob", "hidden_dropout_prob"];
+    private static readonly string[] Dropouts =
+    [
+        "attention_dropout",
+        "hidden_dropout",
+        "attention_probs_dropout_prob",
+        "hidden_dropout_prob",
+    ];
 
     /// <summary>Reads a shape, in both generations of keys.</summary>
     public static TransformerConfig Read(ConfigJson json)

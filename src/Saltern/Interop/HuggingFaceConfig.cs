@@ -10,15 +10,30 @@ namespace Saltern.Interop;
 public static class HuggingFaceConfig
 {
     private const int LargestFile = 4 << 20; // bytes; those in use have a few kilobytes
-    private const string Llama = "llama", Mistral = "mistral", Qwen2 = "qwen2", Qwen3 = "qwen3", GptNeox = "gpt_neox", Gpt2 = "gpt2";
-    private const string FullAttention = "full_attention", SlidingAttention = "sliding_attention";
+    private const string Llama = "llama",
+        Mistral = "mistral",
+        Qwen2 = "qwen2",
+        Qwen3 = "qwen3",
+        GptNeox = "gpt_neox",
+        Gpt2 = "gpt2";
+    private const string FullAttention = "full_attention",
+        SlidingAttention = "sliding_attention";
     private static readonly string[] Families = [Llama, Mistral, Qwen2, Qwen3, GptNeox, Gpt2];
 
     // How the model was made, stored or is prompted; none of them changes a logit.
     private static readonly string[] WithoutEffect =
     [
-        "architectures", "torch_dtype", "dtype", "transformers_version", "use_cache", "bos_token_id", "eos_token_id", "pad_token_id",
-        "_name_or_path", "pretraining_tp", "_attn_implementation_autoset",
+        "architectures",
+        "torch_dtype",
+        "dtype",
+        "transformers_version",
+        "use_cache",
+        "bos_token_id",
+        "eos_token_id",
+        "pad_token_id",
+        "_name_or_path",
+        "pretraining_tp",
+        "_attn_implementation_autoset",
     ];
 
     /// <summary>Reads a shape.</summary>
@@ -31,7 +46,10 @@ public static class HuggingFaceConfig
     {
         try
         {
-            using var document = JsonDocument.Parse(content, new JsonDocumentOptions { MaxDepth = 16, AllowDuplicateProperties = false });
+            using var document = JsonDocument.Parse(
+                content,
+                new JsonDocumentOptions { MaxDepth = 16, AllowDuplicateProperties = false }
+            );
             if (document.RootElement.ValueKind != JsonValueKind.Object)
             {
                 throw new JsonException("it is no JSON object");
@@ -41,7 +59,9 @@ public static class HuggingFaceConfig
             string[] contradictions = [.. ConfigChecks.Of(config)];
             return contradictions.Length == 0
                 ? config.Resolve(config.VocabSize, config.MaxPositionEmbeddings)
-                : throw new DataFormatException($"{path} describes no model that can exist: {string.Join(" ", contradictions)}");
+                : throw new DataFormatException(
+                    $"{path} describes no model that can exist: {string.Join(" ", contradictions)}"
+                );
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
@@ -52,21 +72,36 @@ public static class HuggingFaceConfig
 
     /// <summary>A shape as the file of the family that it belongs to.</summary>
     /// <param name="c">A resolved shape.</param>
-    public static JsonObject Write(TransformerConfig c) => FamilyOf(c) switch
-    {
-        Gpt2 => Gpt2Config.Write(c),
-        GptNeox => GptNeoxConfig.Write(c),
-        string family => WriteLlamaKin(c, family),
-    };
+    public static JsonObject Write(TransformerConfig c) =>
+        FamilyOf(c) switch
+        {
+            Gpt2 => Gpt2Config.Write(c),
+            GptNeox => GptNeoxConfig.Write(c),
+            string family => WriteLlamaKin(c, family),
+        };
 
     /// <summary>The family whose mathematics a shape is; a Mistral without a window is a Llama.</summary>
-    public static string FamilyOf(TransformerConfig c) => c.LearnedPositions ? Gpt2 : c.LayerNormEps is not null ? GptNeox : c.QkNorm ? Qwen3 : c.QkvBias ? Qwen2 : c.SlidingWindow > 0 ? Mistral : Llama;
+    public static string FamilyOf(TransformerConfig c) =>
+        c.LearnedPositions ? Gpt2
+        : c.LayerNormEps is not null ? GptNeox
+        : c.QkNorm ? Qwen3
+        : c.QkvBias ? Qwen2
+        : c.SlidingWindow > 0 ? Mistral
+        : Llama;
 
     private static JsonObject WriteLlamaKin(TransformerConfig c, string family)
     {
         var json = new JsonObject
         {
-            ["architectures"] = new JsonArray(family switch { Llama => "LlamaForCausalLM", Mistral => "MistralForCausalLM", Qwen2 => "Qwen2ForCausalLM", _ => "Qwen3ForCausalLM" }),
+            ["architectures"] = new JsonArray(
+                family switch
+                {
+                    Llama => "LlamaForCausalLM",
+                    Mistral => "MistralForCausalLM",
+                    Qwen2 => "Qwen2ForCausalLM",
+                    _ => "Qwen3ForCausalLM",
+                }
+            ),
             ["model_type"] = family,
             ["hidden_act"] = "silu",
             ["vocab_size"] = c.VocabSize,
@@ -98,7 +133,11 @@ public static class HuggingFaceConfig
         }
         else if (c.SlidingWindow > 0)
         {
-            (json["use_sliding_window"], json["sliding_window"], json["max_window_layers"]) = (true, c.SlidingWindow, 0);
+            (json["use_sliding_window"], json["sliding_window"], json["max_window_layers"]) = (
+                true,
+                c.SlidingWindow,
+                0
+            );
         }
 
         RotaryConfig.WriteScaling(json, c);
@@ -107,7 +146,10 @@ public static class HuggingFaceConfig
 
     private static TransformerConfig Read(ConfigJson json)
     {
-        string family = json.Text("model_type") is string type && Families.Contains(type) ? type : throw json.Wrong("model_type", json.Text("model_type") ?? "", string.Join(", ", Families));
+        string family =
+            json.Text("model_type") is string type && Families.Contains(type)
+                ? type
+                : throw json.Wrong("model_type", json.Text("model_type") ?? "", string.Join(", ", Families));
         TransformerConfig config = family switch
         {
             Gpt2 => Gpt2Config.Read(json),
@@ -137,7 +179,10 @@ public static class HuggingFaceConfig
             NumAttentionHeads = json.RequiredInteger("num_attention_heads"),
 
             // The families differ in what absence means; files written by their own library have the keys.
-            NumKeyValueHeads = family is Llama ? json.Integer("num_key_value_heads") ?? 0 : json.RequiredInteger("num_key_value_heads"),
+            NumKeyValueHeads =
+                family is Llama
+                    ? json.Integer("num_key_value_heads") ?? 0
+                    : json.RequiredInteger("num_key_value_heads"),
             HeadDim = family is Qwen3 ? json.RequiredInteger("head_dim") : json.Integer("head_dim") ?? 0,
             IntermediateSize = json.RequiredInteger("intermediate_size"),
             MaxPositionEmbeddings = json.RequiredInteger("max_position_embeddings"),
@@ -169,19 +214,31 @@ public static class HuggingFaceConfig
         }
 
         bool used = family is Mistral || (json.Flag("use_sliding_window") ?? false);
-        int first = family is Mistral ? 0 : json.Integer("max_window_layers") ?? (used ? throw json.Missing("max_window_layers") : 0);
+        int first =
+            family is Mistral
+                ? 0
+                : json.Integer("max_window_layers") ?? (used ? throw json.Missing("max_window_layers") : 0);
         int windowed = used && window is not null ? Math.Max(0, layers - Math.Max(0, first)) : 0;
         if (json.Texts("layer_types") is IReadOnlyList<string> kinds)
         {
             string other = kinds.FirstOrDefault(kind => kind is not (FullAttention or SlidingAttention)) ?? "";
             int listed = kinds.Count(kind => kind == SlidingAttention);
-            windowed = other.Length == 0 && kinds.Count == layers && (listed == 0 || window is not null)
-                ? listed
-                : throw json.Wrong("layer_types", other.Length > 0 ? other : $"{kinds.Count} entries", $"{FullAttention} or {SlidingAttention} for each of the {layers} layers, with a sliding_window for the latter");
+            windowed =
+                other.Length == 0 && kinds.Count == layers && (listed == 0 || window is not null)
+                    ? listed
+                    : throw json.Wrong(
+                        "layer_types",
+                        other.Length > 0 ? other : $"{kinds.Count} entries",
+                        $"{FullAttention} or {SlidingAttention} for each of the {layers} layers, with a sliding_window for the latter"
+                    );
         }
 
         return windowed == 0 ? 0
             : windowed == layers ? window!.Value
-            : throw json.Wrong("sliding_window", $"{window} in {windowed} of {layers} layers", "a window in all layers or in none; layers of two kinds are not computed");
+            : throw json.Wrong(
+                "sliding_window",
+                $"{window} in {windowed} of {layers} layers",
+                "a window in all layers or in none; layers of two kinds are not computed"
+            );
     }
 }

@@ -19,36 +19,54 @@ internal static class HuggingFaceExport
     {
         if (options.Type == WeightType.Q8)
         {
-            throw new ConfigurationException("--dtype q8_0 is a type of GGUF files; a Hugging Face folder can have f32, bf16 or f16.");
+            throw new ConfigurationException(
+                "--dtype q8_0 is a type of GGUF files; a Hugging Face folder can have f32, bf16 or f16."
+            );
         }
 
         if (options.ShardBytes <= 0)
         {
-            throw new ConfigurationException($"A weight file of at most {options.ShardBytes} bytes can hold nothing. Give a size above 0.");
+            throw new ConfigurationException(
+                $"A weight file of at most {options.ShardBytes} bytes can hold nothing. Give a size above 0."
+            );
         }
 
-        OutgoingTensor[] tensors = [.. model.Tensors.Select(entry => new OutgoingTensor(entry.Tensor.Name, entry.Tensor.Shape, options.Type, weights.Encode(entry.Source, options.Type)))];
+        OutgoingTensor[] tensors =
+        [
+            .. model.Tensors.Select(entry => new OutgoingTensor(
+                entry.Tensor.Name,
+                entry.Tensor.Shape,
+                options.Type,
+                weights.Encode(entry.Source, options.Type)
+            )),
+        ];
         List<List<OutgoingTensor>> shards = Split(tensors, options.ShardBytes);
-        DurableFolder.Write(target, temporary =>
-        {
-            JsonObject config = HuggingFaceConfig.Write(model.Config);
-            config["torch_dtype"] = WeightTypes.TorchNameOf(options.Type);
-            TokenizerCompanions companions = new(model.Tokenizer, model.Config.MaxPositionEmbeddings);
-            companions.AddIdsTo(config);
-            WriteJson(temporary, ModelFolder.ConfigFile, config);
-            WriteJson(temporary, TokenizerCompanions.TokenizerConfigFile, companions.TokenizerConfig());
-            WriteJson(temporary, TokenizerCompanions.GenerationConfigFile, companions.GenerationConfig());
-            DurableFolder.WriteText(Path.Combine(temporary, ModelFolder.TokenizerFile), File.ReadAllText(model.TokenizerPath));
-            foreach ((int number, List<OutgoingTensor> shard) in shards.Index())
+        DurableFolder.Write(
+            target,
+            temporary =>
             {
-                SafeTensorsFile.Write(Path.Combine(temporary, FileName(number, shards.Count)), shard, Metadata);
-            }
+                JsonObject config = HuggingFaceConfig.Write(model.Config);
+                config["torch_dtype"] = WeightTypes.TorchNameOf(options.Type);
+                TokenizerCompanions companions = new(model.Tokenizer, model.Config.MaxPositionEmbeddings);
+                companions.AddIdsTo(config);
+                WriteJson(temporary, ModelFolder.ConfigFile, config);
+                WriteJson(temporary, TokenizerCompanions.TokenizerConfigFile, companions.TokenizerConfig());
+                WriteJson(temporary, TokenizerCompanions.GenerationConfigFile, companions.GenerationConfig());
+                DurableFolder.WriteText(
+                    Path.Combine(temporary, ModelFolder.TokenizerFile),
+                    File.ReadAllText(model.TokenizerPath)
+                );
+                foreach ((int number, List<OutgoingTensor> shard) in shards.Index())
+                {
+                    SafeTensorsFile.Write(Path.Combine(temporary, FileName(number, shards.Count)), shard, Metadata);
+                }
 
-            if (shards.Count > 1)
-            {
-                WriteJson(temporary, WeightFiles.IndexFile, Index(shards));
+                if (shards.Count > 1)
+                {
+                    WriteJson(temporary, WeightFiles.IndexFile, Index(shards));
+                }
             }
-        });
+        );
         string[] files = [.. shards.Select((_, number) => Path.Combine(target, FileName(number, shards.Count)))];
         return new ExportResult(model.Config, files, files.Sum(file => new FileInfo(file).Length), []);
     }
@@ -73,7 +91,8 @@ internal static class HuggingFaceExport
         return shards;
     }
 
-    private static string FileName(int number, int count) => count == 1 ? ModelFolder.WeightsFile : $"model-{number + 1:00000}-of-{count:00000}.safetensors";
+    private static string FileName(int number, int count) =>
+        count == 1 ? ModelFolder.WeightsFile : $"model-{number + 1:00000}-of-{count:00000}.safetensors";
 
     private static JsonObject Index(List<List<OutgoingTensor>> shards)
     {
@@ -83,8 +102,16 @@ internal static class HuggingFaceExport
             shard.ForEach(tensor => map[tensor.Name] = FileName(number, shards.Count));
         }
 
-        return new JsonObject { ["metadata"] = new JsonObject { ["total_size"] = shards.SelectMany(shard => shard).Sum(tensor => tensor.Bytes) }, ["weight_map"] = map };
+        return new JsonObject
+        {
+            ["metadata"] = new JsonObject
+            {
+                ["total_size"] = shards.SelectMany(shard => shard).Sum(tensor => tensor.Bytes),
+            },
+            ["weight_map"] = map,
+        };
     }
 
-    private static void WriteJson(string folder, string name, JsonObject content) => DurableFolder.WriteText(Path.Combine(folder, name), content.ToJsonString(Indented) + "\n");
+    private static void WriteJson(string folder, string name, JsonObject content) =>
+        DurableFolder.WriteText(Path.Combine(folder, name), content.ToJsonString(Indented) + "\n");
 }

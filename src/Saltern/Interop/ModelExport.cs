@@ -31,7 +31,12 @@ public sealed record ExportOptions
 /// <param name="Files">Paths of the weight files.</param>
 /// <param name="Bytes">Bytes of the weight files together.</param>
 /// <param name="Warnings">What the form cannot say in full, one sentence each; empty where the result computes just what the model does.</param>
-public sealed record ExportResult(TransformerConfig Config, IReadOnlyList<string> Files, long Bytes, IReadOnlyList<string> Warnings);
+public sealed record ExportResult(
+    TransformerConfig Config,
+    IReadOnlyList<string> Files,
+    long Bytes,
+    IReadOnlyList<string> Warnings
+);
 
 /// <summary>Writes a model for other programs, piece by piece: memory does not grow with the model.</summary>
 public static class ModelExport
@@ -44,11 +49,19 @@ public static class ModelExport
     /// <param name="cancellation">Ends the export and leaves nothing behind.</param>
     /// <exception cref="DataFormatException">The source is damaged, or the form or type cannot hold it; the message names what.</exception>
     /// <exception cref="ConfigurationException">The options contradict each other, or there is something at the target.</exception>
-    public static ExportResult Run(string source, string target, ExportOptions options, IProgress<WeightProgress>? progress = null, CancellationToken cancellation = default)
+    public static ExportResult Run(
+        string source,
+        string target,
+        ExportOptions options,
+        IProgress<WeightProgress>? progress = null,
+        CancellationToken cancellation = default
+    )
     {
         if (Path.Exists(target))
         {
-            throw new ConfigurationException($"--out {target}: there is something already. Name a path that does not exist.");
+            throw new ConfigurationException(
+                $"--out {target}: there is something already. Name a path that does not exist."
+            );
         }
 
         using SourceModel model = SourceModel.Open(source);

@@ -15,20 +15,38 @@ public static class ModelImport
     /// <returns>The model's shape.</returns>
     /// <exception cref="DataFormatException">Something in the folder is damaged, unknown or left over; the message names it.</exception>
     /// <exception cref="ConfigurationException">There is something at the target.</exception>
-    public static TransformerConfig Run(string source, string target, IProgress<WeightProgress>? progress = null, CancellationToken cancellation = default)
+    public static TransformerConfig Run(
+        string source,
+        string target,
+        IProgress<WeightProgress>? progress = null,
+        CancellationToken cancellation = default
+    )
     {
         if (Path.Exists(target))
         {
-            throw new ConfigurationException($"--out {target}: there is something already. Name a folder that does not exist.");
+            throw new ConfigurationException(
+                $"--out {target}: there is something already. Name a folder that does not exist."
+            );
         }
 
         using SourceModel model = SourceModel.Open(source);
-        long written = 0, total = model.Tensors.Sum(pair => pair.Tensor.Count);
-        DurableFolder.Write(target, temporary =>
-        {
-            ModelFolder.Save(temporary, model.Config, [.. model.Tensors.Select(pair => (pair.Tensor.Name, pair.Tensor.Shape, Pieces(pair.Source)))]);
-            DurableFolder.WriteText(Path.Combine(temporary, ModelFolder.TokenizerFile), File.ReadAllText(model.TokenizerPath));
-        });
+        long written = 0,
+            total = model.Tensors.Sum(pair => pair.Tensor.Count);
+        DurableFolder.Write(
+            target,
+            temporary =>
+            {
+                ModelFolder.Save(
+                    temporary,
+                    model.Config,
+                    [.. model.Tensors.Select(pair => (pair.Tensor.Name, pair.Tensor.Shape, Pieces(pair.Source)))]
+                );
+                DurableFolder.WriteText(
+                    Path.Combine(temporary, ModelFolder.TokenizerFile),
+                    File.ReadAllText(model.TokenizerPath)
+                );
+            }
+        );
         return model.Config;
 
         IEnumerable<ReadOnlyMemory<byte>> Pieces(string name)

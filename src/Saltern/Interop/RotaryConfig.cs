@@ -18,8 +18,11 @@ internal sealed record RotaryConfig(double Theta, RopeScalingConfig? Scaling, do
     {
         double? theta = json.Number("rope_theta");
         theta = baseKey is null ? theta : One(json, baseKey, json.Number(baseKey), theta, "rope_theta");
-        double? share = shareKey is null ? null : One(json, shareKey, json.Number(shareKey), json.Number("partial_rotary_factor"), "partial_rotary_factor");
-        ConfigJson? old = json.Object("rope_scaling"), parameters = json.Object("rope_parameters");
+        double? share = shareKey is null
+            ? null
+            : One(json, shareKey, json.Number(shareKey), json.Number("partial_rotary_factor"), "partial_rotary_factor");
+        ConfigJson? old = json.Object("rope_scaling"),
+            parameters = json.Object("rope_parameters");
         if (old is not null && parameters is not null)
         {
             throw json.Wrong("rope_scaling", "set beside rope_parameters", "one of the two");
@@ -31,9 +34,12 @@ internal sealed record RotaryConfig(double Theta, RopeScalingConfig? Scaling, do
         }
 
         theta = One(rope, "rope_theta", rope.Number("rope_theta"), theta, "rope_theta outside");
-        share = shareKey is null ? null : One(rope, "partial_rotary_factor", rope.Number("partial_rotary_factor"), share, $"{shareKey} outside");
+        share = shareKey is null
+            ? null
+            : One(rope, "partial_rotary_factor", rope.Number("partial_rotary_factor"), share, $"{shareKey} outside");
 
-        string? kind = rope.Text("rope_type"), older = rope.Text("type");
+        string? kind = rope.Text("rope_type"),
+            older = rope.Text("type");
         if (kind is not null && older is not null && kind != older)
         {
             throw rope.Wrong("type", older, $"{kind}, as rope_type says");
@@ -48,7 +54,9 @@ internal sealed record RotaryConfig(double Theta, RopeScalingConfig? Scaling, do
                 Factor = rope.Number("factor") ?? throw rope.Missing("factor"),
                 LowFreqFactor = rope.Number("low_freq_factor") ?? throw rope.Missing("low_freq_factor"),
                 HighFreqFactor = rope.Number("high_freq_factor") ?? throw rope.Missing("high_freq_factor"),
-                OriginalMaxPositionEmbeddings = rope.Integer("original_max_position_embeddings") ?? throw rope.Missing("original_max_position_embeddings"),
+                OriginalMaxPositionEmbeddings =
+                    rope.Integer("original_max_position_embeddings")
+                    ?? throw rope.Missing("original_max_position_embeddings"),
             },
             string other => throw rope.Wrong(kind is null ? "type" : "rope_type", other, "default, llama3"),
         };
@@ -74,5 +82,7 @@ internal sealed record RotaryConfig(double Theta, RopeScalingConfig? Scaling, do
 
     // The value that two keys give, where not both are silent.
     private static double? One(ConfigJson json, string key, double? value, double? other, string otherKey) =>
-        value is null || other is null || value == other ? value ?? other : throw json.Wrong(key, $"{value}", $"{other}, as {otherKey} says");
+        value is null || other is null || value == other
+            ? value ?? other
+            : throw json.Wrong(key, $"{value}", $"{other}, as {otherKey} says");
 }

@@ -16,7 +16,7 @@ internal static class RowOrder
             long at = 0;
             foreach (Memory<float> piece in pieces)
             {
-                for (Memory<float> rest = piece; rest.Length > 0;)
+                for (Memory<float> rest = piece; rest.Length > 0; )
                 {
                     int inside = (int)Math.Min(rest.Length, run - (at % run));
                     if (at / run % projections == projection)
@@ -39,11 +39,12 @@ internal static class RowOrder
     /// <returns>One head after the other, in one buffer.</returns>
     public static IEnumerable<Memory<float>> Interleave(IEnumerable<Memory<float>> pieces, int headSize, int columns)
     {
-        float[] head = new float[headSize * columns], result = new float[head.Length];
+        float[] head = new float[headSize * columns],
+            result = new float[head.Length];
         int filled = 0;
         foreach (Memory<float> piece in pieces)
         {
-            for (Memory<float> rest = piece; rest.Length > 0;)
+            for (Memory<float> rest = piece; rest.Length > 0; )
             {
                 int taken = Math.Min(rest.Length, head.Length - filled);
                 rest[..taken].CopyTo(head.AsMemory(filled));

@@ -10,11 +10,18 @@ internal sealed class SourceModel : IDisposable
     private SourceModel(TransformerConfig config, WeightFiles weights, string tokenizerPath)
     {
         (Config, Weights, TokenizerPath) = (config, weights, tokenizerPath);
-        Tensors = [.. StoredWeights.Of(config).Zip(WeightMatch.Check(weights, config), (tensor, found) => (tensor, found.Name))];
+        Tensors =
+        [
+            .. StoredWeights
+                .Of(config)
+                .Zip(WeightMatch.Check(weights, config), (tensor, found) => (tensor, found.Name)),
+        ];
         Tokenizer = BpeTokenizer.Load(tokenizerPath);
         if (Tokenizer.VocabularySize > config.VocabSize)
         {
-            throw new DataFormatException($"{weights.Folder}: the tokenizer has {Tokenizer.VocabularySize} ids, but vocab_size = {config.VocabSize}. They do not belong together.");
+            throw new DataFormatException(
+                $"{weights.Folder}: the tokenizer has {Tokenizer.VocabularySize} ids, but vocab_size = {config.VocabSize}. They do not belong together."
+            );
         }
     }
 

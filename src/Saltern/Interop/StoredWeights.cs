@@ -40,27 +40,51 @@ public static class StoredWeights
 
     /// <summary>Every tensor, in the order of the decoder's weights.</summary>
     /// <param name="config">A resolved shape.</param>
-    public static IReadOnlyList<StoredTensor> Of(TransformerConfig config) => Of(config, new DecoderLayout(config).Parameters);
+    public static IReadOnlyList<StoredTensor> Of(TransformerConfig config) =>
+        Of(config, new DecoderLayout(config).Parameters);
 
     /// <summary>As <see cref="Of(TransformerConfig)"/>, for a plan that is there already.</summary>
-    internal static IReadOnlyList<StoredTensor> Of(TransformerConfig config, ParameterLayout layout) => config.LayerNormEps is null
-        ? [.. layout.Slices.Select(slice => new StoredTensor(slice.Name, slice.Shape, slice.Offset, StoredForm.AsIs, config.HeadDim))]
-        : [.. layout.Blocks.Select(block => Fused(config, block))];
+    internal static IReadOnlyList<StoredTensor> Of(TransformerConfig config, ParameterLayout layout) =>
+        config.LayerNormEps is null
+            ?
+            [
+                .. layout.Slices.Select(slice => new StoredTensor(
+                    slice.Name,
+                    slice.Shape,
+                    slice.Offset,
+                    StoredForm.AsIs,
+                    config.HeadDim
+                )),
+            ]
+            : [.. layout.Blocks.Select(block => Fused(config, block))];
 
     /// <summary>Name of the output head, whether the files hold one or not.</summary>
     internal static string HeadName(TransformerConfig config) => Theirs(config, "lm_head.weight");
 
-    private static string Theirs(TransformerConfig config, string ours) => config.LayerNormEps is null ? ours
-        : (config.LearnedPositions ? Gpt2Names : GptNeoxNames).Aggregate(ours, (name, pair) => name.Replace(pair.Ours, pair.Theirs, StringComparison.Ordinal));
+    private static string Theirs(TransformerConfig config, string ours) =>
+        config.LayerNormEps is null
+            ? ours
+            : (config.LearnedPositions ? Gpt2Names : GptNeoxNames).Aggregate(
+                ours,
+                (name, pair) => name.Replace(pair.Ours, pair.Theirs, StringComparison.Ordinal)
+            );
 
     // GPT-NeoX and GPT-2 keep q, k and v as one tensor; every other block of theirs is one weight.
     private static StoredTensor Fused(TransformerConfig config, ParameterBlock block)
     {
         string ours = block.Slices[0].Name;
-        bool transposed = config.LearnedPositions && block.Shape.Length == 2 && ours.Contains(".layers.", StringComparison.Ordinal);
-        StoredForm form = transposed ? StoredForm.Transposed
+        bool transposed =
+            config.LearnedPositions && block.Shape.Length == 2 && ours.Contains(".layers.", StringComparison.Ordinal);
+        StoredForm form =
+            transposed ? StoredForm.Transposed
             : !config.LearnedPositions && ours.Contains(Query, StringComparison.Ordinal) ? StoredForm.HeadByHead
             : StoredForm.AsIs;
-        return new StoredTensor(Theirs(config, ours), transposed ? [block.Shape[1], block.Shape[0]] : block.Shape, block.Offset, form, config.HeadDim);
+        return new StoredTensor(
+            Theirs(config, ours),
+            transposed ? [block.Shape[1], block.Shape[0]] : block.Shape,
+            block.Offset,
+            form,
+            config.HeadDim
+        );
     }
 }

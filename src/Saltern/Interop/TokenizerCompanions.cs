@@ -18,14 +18,15 @@ internal sealed class TokenizerCompanions(BpeTokenizer tokenizer, int maxLength)
     public int BeginId { get; } = tokenizer.BeginOfText.Count > 0 ? tokenizer.BeginOfText[0] : tokenizer.EndOfTextId;
 
     /// <summary>Content of tokenizer_config.json. The class is the plain one: others would replace parts of tokenizer.json by their own.</summary>
-    public JsonObject TokenizerConfig() => new()
-    {
-        ["tokenizer_class"] = "PreTrainedTokenizerFast",
-        ["bos_token"] = tokenizer.Decode([BeginId]),
-        ["eos_token"] = tokenizer.Decode([tokenizer.EndOfTextId]),
-        ["model_max_length"] = maxLength,
-        ["clean_up_tokenization_spaces"] = false,
-    };
+    public JsonObject TokenizerConfig() =>
+        new()
+        {
+            ["tokenizer_class"] = "PreTrainedTokenizerFast",
+            ["bos_token"] = tokenizer.Decode([BeginId]),
+            ["eos_token"] = tokenizer.Decode([tokenizer.EndOfTextId]),
+            ["model_max_length"] = maxLength,
+            ["clean_up_tokenization_spaces"] = false,
+        };
 
     /// <summary>Content of generation_config.json.</summary>
     public JsonObject GenerationConfig()
@@ -36,5 +37,6 @@ internal sealed class TokenizerCompanions(BpeTokenizer tokenizer, int maxLength)
     }
 
     /// <summary>Adds the ids to a configuration, without which its readers assume those of the first Llama.</summary>
-    public void AddIdsTo(JsonObject json) => (json["bos_token_id"], json["eos_token_id"]) = (BeginId, tokenizer.EndOfTextId);
+    public void AddIdsTo(JsonObject json) =>
+        (json["bos_token_id"], json["eos_token_id"]) = (BeginId, tokenizer.EndOfTextId);
 }

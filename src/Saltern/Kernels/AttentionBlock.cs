@@ -33,12 +33,21 @@ internal readonly unsafe struct BlockScratch
     public float* ValuesTransposed { get; }
 
     /// <summary>Reserves the memory; <see cref="Free"/> gives it back.</summary>
-    public static BlockScratch Reserve(AttentionShape shape) => new(shape, (float*)NativeMemory.AlignedAlloc((nuint)(2L * (AttentionKernel.BlockRows + shape.Size) * StrideOf(shape) * sizeof(float)), 64));
+    public static BlockScratch Reserve(AttentionShape shape) =>
+        new(
+            shape,
+            (float*)
+                NativeMemory.AlignedAlloc(
+                    (nuint)(2L * (AttentionKernel.BlockRows + shape.Size) * StrideOf(shape) * sizeof(float)),
+                    64
+                )
+        );
 
     /// <summary>Gives the memory back.</summary>
     public void Free() => NativeMemory.AlignedFree(Scores);
 
-    private static int StrideOf(AttentionShape shape) => (shape.Length + SmallProduct.ColumnStep + Alignment - 1) / Alignment * Alignment;
+    private static int StrideOf(AttentionShape shape) =>
+        (shape.Length + SmallProduct.ColumnStep + Alignment - 1) / Alignment * Alignment;
 }
 
 /// <summary>Some queries and the keys that any of them sees.</summary>
@@ -59,7 +68,8 @@ internal readonly unsafe record struct Block(int Row, int Rows, int First, int W
             return new Block(row, rows, 0, row + rows, origin, true);
         }
 
-        int from = int.MaxValue, to = 0;
+        int from = int.MaxValue,
+            to = 0;
         for (int i = row; i < row + rows; i++)
         {
             from = Math.Min(from, first[origin + i]);
@@ -70,7 +80,8 @@ internal readonly unsafe record struct Block(int Row, int Rows, int First, int W
     }
 
     /// <summary>Keys of one query: [From, To), counted within the sequence.</summary>
-    public (int From, int To) Keys(int row, int* first, int* end) => end is null ? (0, row + 1) : (first[Origin + row], end[Origin + row]);
+    public (int From, int To) Keys(int row, int* first, int* end) =>
+        end is null ? (0, row + 1) : (first[Origin + row], end[Origin + row]);
 }
 
 /// <summary>The products of one block: with <see cref="SmallProduct"/> where head sizes and processor allow, else with libtorch's BLAS.</summary>
@@ -93,7 +104,8 @@ internal readonly unsafe struct BlockProducts
     public float Scale { get; }
 
     /// <summary>Whether a shape's products are our own.</summary>
-    public static bool CanOwn(AttentionShape shape) => SmallProduct.IsThere && shape.Size % (2 * SmallProduct.ColumnStep) == 0 && shape.Length % Group == 0;
+    public static bool CanOwn(AttentionShape shape) =>
+        SmallProduct.IsThere && shape.Size % (2 * SmallProduct.ColumnStep) == 0 && shape.Length % Group == 0;
 
     /// <summary>Keys or values, [T, A] → [A, T], where own products need them so.</summary>
     public void Transpose(float* rows, float* to)
@@ -122,14 +134,37 @@ internal readonly unsafe struct BlockProducts
         float* rows = left + ((long)block.Row * leftStride);
         if (!_own)
         {
-            Blas.MultiplyTransposed(block.Rows, block.Width, _shape.Size, 1f, rows, leftStride, right + ((long)block.First * _shape.RowStride), _shape.RowStride, 0f, scores, _scoreStride);
+            Blas.MultiplyTransposed(
+                block.Rows,
+                block.Width,
+                _shape.Size,
+                1f,
+                rows,
+                leftStride,
+                right + ((long)block.First * _shape.RowStride),
+                _shape.RowStride,
+                0f,
+                scores,
+                _scoreStride
+            );
             return;
         }
 
         for (int i = 0; i < block.Rows; i += Group)
         {
-            SmallProduct.Multiply(Math.Min(Group, block.Rows - i), Whole(Reach(block, i)), _shape.Size, rows + ((long)i * leftStride), leftStride, 1,
-                transposed + block.First, _scoreStride, scores + ((long)i * _scoreStride), _scoreStride, add: false);
+            SmallProduct.Multiply(
+                Math.Min(Group, block.Rows - i),
+                Whole(Reach(block, i)),
+                _shape.Size,
+                rows + ((long)i * leftStride),
+                leftStride,
+                1,
+                transposed + block.First,
+                _scoreStride,
+                scores + ((long)i * _scoreStride),
+                _scoreStride,
+                add: false
+            );
         }
     }
 
@@ -139,13 +174,37 @@ internal readonly unsafe struct BlockProducts
         float* rows = right + ((long)block.First * _shape.RowStride);
         if (!_own)
         {
-            Blas.Multiply(block.Rows, _shape.Size, block.Width, 1f, shares, _scoreStride, rows, _shape.RowStride, 0f, to, toStride);
+            Blas.Multiply(
+                block.Rows,
+                _shape.Size,
+                block.Width,
+                1f,
+                shares,
+                _scoreStride,
+                rows,
+                _shape.RowStride,
+                0f,
+                to,
+                toStride
+            );
             return;
         }
 
         for (int i = 0; i < block.Rows; i += Group)
         {
-            SmallProduct.Multiply(Math.Min(Group, block.Rows - i), _shape.Size, Reach(block, i), shares + ((long)i * _scoreStride), _scoreStride, 1, rows, _shape.RowStride, to + ((long)i * toStride), toStride, add: false);
+            SmallProduct.Multiply(
+                Math.Min(Group, block.Rows - i),
+                _shape.Size,
+                Reach(block, i),
+                shares + ((long)i * _scoreStride),
+                _scoreStride,
+                1,
+                rows,
+                _shape.RowStride,
+                to + ((long)i * toStride),
+                toStride,
+                add: false
+            );
         }
     }
 
@@ -155,7 +214,19 @@ internal readonly unsafe struct BlockProducts
         float* rows = to + ((long)block.First * _shape.RowStride);
         if (!_own)
         {
-            Blas.TransposedMultiply(block.Width, _shape.Size, block.Rows, 1f, shares, _scoreStride, left, leftStride, 1f, rows, _shape.RowStride);
+            Blas.TransposedMultiply(
+                block.Width,
+                _shape.Size,
+                block.Rows,
+                1f,
+                shares,
+                _scoreStride,
+                left,
+                leftStride,
+                1f,
+                rows,
+                _shape.RowStride
+            );
             return;
         }
 
@@ -163,13 +234,26 @@ internal readonly unsafe struct BlockProducts
         {
             // Queries before these keys do not see them.
             int skipped = block.IsCausal ? Math.Max(0, j - (block.Width - block.Rows)) : 0;
-            SmallProduct.Multiply(Math.Min(Group, block.Width - j), _shape.Size, block.Rows - skipped, shares + j + ((long)skipped * _scoreStride), 1, _scoreStride,
-                left + ((long)skipped * leftStride), leftStride, rows + ((long)j * _shape.RowStride), _shape.RowStride, add: true);
+            SmallProduct.Multiply(
+                Math.Min(Group, block.Width - j),
+                _shape.Size,
+                block.Rows - skipped,
+                shares + j + ((long)skipped * _scoreStride),
+                1,
+                _scoreStride,
+                left + ((long)skipped * leftStride),
+                leftStride,
+                rows + ((long)j * _shape.RowStride),
+                _shape.RowStride,
+                add: true
+            );
         }
     }
 
     // Keys that the queries i … i + 7 of a block reach.
-    private static int Reach(Block block, int i) => block.IsCausal ? Math.Min(block.Width, block.Width - block.Rows + i + Group) : block.Width;
+    private static int Reach(Block block, int i) =>
+        block.IsCausal ? Math.Min(block.Width, block.Width - block.Rows + i + Group) : block.Width;
 
-    private static int Whole(int width) => (width + SmallProduct.ColumnStep - 1) / SmallProduct.ColumnStep * SmallProduct.ColumnStep;
+    private static int Whole(int width) =>
+        (width + SmallProduct.ColumnStep - 1) / SmallProduct.ColumnStep * SmallProduct.ColumnStep;
 }

@@ -36,37 +36,66 @@ internal static unsafe class AttentionKernel
     /// <param name="mixed">[B·T, H·A], overwritten.</param>
     /// <param name="logSums">Log-sum-exp of each query's scores, [B·T, H]; null where no backward pass follows.</param>
     /// <param name="parallel">Threads.</param>
-    public static void Forward(AttentionShape shape, float* qkv, float* cosines, float* sines, int* first, int* end, float* mixed, float* logSums, ParallelOptions parallel) =>
-        Run(shape, parallel, (batch, group, scratch) =>
-        {
-            int stride = shape.RowStride, outStride = shape.Heads * shape.Size, perGroup = shape.Heads / shape.Groups;
-            long origin = (long)batch * shape.Length;
-            float* keys = qkv + (origin * stride) + ((shape.Heads + group) * shape.Size), values = keys + (shape.Groups * shape.Size);
-            Turn(shape, keys, cosines, sines, 1f);
-            BlockProducts products = new(shape, scratch);
-            products.Transpose(keys, scratch.KeysTransposed);
-            for (int head = group * perGroup; head < (group + 1) * perGroup; head++)
+    public static void Forward(
+        AttentionShape shape,
+        float* qkv,
+        float* cosines,
+        float* sines,
+        int* first,
+        int* end,
+        float* mixed,
+        float* logSums,
+        ParallelOptions parallel
+    ) =>
+        Run(
+            shape,
+            parallel,
+            (batch, group, scratch) =>
             {
-                float* queries = qkv + (origin * stride) + (head * shape.Size);
-                Turn(shape, queries, cosines, sines, 1f);
-                for (int row = 0; row < shape.Length; row += BlockRows)
+                int stride = shape.RowStride,
+                    outStride = shape.Heads * shape.Size,
+                    perGroup = shape.Heads / shape.Groups;
+                long origin = (long)batch * shape.Length;
+                float* keys = qkv + (origin * stride) + ((shape.Heads + group) * shape.Size),
+                    values = keys + (shape.Groups * shape.Size);
+                Turn(shape, keys, cosines, sines, 1f);
+                BlockProducts products = new(shape, scratch);
+                products.Transpose(keys, scratch.KeysTransposed);
+                for (int head = group * perGroup; head < (group + 1) * perGroup; head++)
                 {
-                    Block block = Block.At(shape, origin, row, first, end);
-                    products.Scores(block, queries, stride, keys, scratch.KeysTransposed, scratch.Scores);
-                    for (int i = 0; i < block.Rows; i++)
+                    float* queries = qkv + (origin * stride) + (head * shape.Size);
+                    Turn(shape, queries, cosines, sines, 1f);
+                    for (int row = 0; row < shape.Length; row += BlockRows)
                     {
-                        (int from, int to) = block.Keys(row + i, first, end);
-                        float logSum = SoftmaxRow(scratch.Scores + ((long)i * scratch.Stride), block.Width, from - block.First, to - block.First, products.Scale);
-                        if (logSums is not null)
+                        Block block = Block.At(shape, origin, row, first, end);
+                        products.Scores(block, queries, stride, keys, scratch.KeysTransposed, scratch.Scores);
+                        for (int i = 0; i < block.Rows; i++)
                         {
-                            logSums[((origin + row + i) * shape.Heads) + head] = logSum;
+                            (int from, int to) = block.Keys(row + i, first, end);
+                            float logSum = SoftmaxRow(
+                                scratch.Scores + ((long)i * scratch.Stride),
+                                block.Width,
+                                from - block.First,
+                                to - block.First,
+                                products.Scale
+                            );
+                            if (logSums is not null)
+                            {
+                                logSums[((origin + row + i) * shape.Heads) + head] = logSum;
+                            }
                         }
-                    }
 
-                    products.Mix(block, scratch.Scores, values, mixed + ((origin + row) * outStride) + (head * shape.Size), outStride);
+                        products.Mix(
+                            block,
+                            scratch.Scores,
+                            values,
+                            mixed + ((origin + row) * outStride) + (head * shape.Size),
+                            outStride
+                        );
+                    }
                 }
             }
-        });
+        );
 
     /// <summary>∂L/∂qkv from ∂L/∂mixed; queries and keys of <paramref name="qkv"/> are turned, their gradients are turned back.</summary>
     /// <param name="shape">Sizes.</param>
@@ -81,70 +110,138 @@ internal static unsafe class AttentionKernel
     /// <param name="gradient">∂L/∂qkv, [B·T, (H + 2G)·A], overwritten.</param>
     /// <param name="parallel">Threads.</param>
     public static void Backward(
-        AttentionShape shape, float* qkv, float* cosines, float* sines, int* first, int* end, float* mixed, float* logSums, float* mixedGradient, float* gradient, ParallelOptions parallel) =>
-        Run(shape, parallel, (batch, group, scratch) =>
-        {
-            int size = shape.Size, stride = shape.RowStride, outStride = shape.Heads * size, perGroup = shape.Heads / shape.Groups;
-            long origin = (long)batch * shape.Length, keyAt = (origin * stride) + ((shape.Heads + group) * size), valueAt = keyAt + (shape.Groups * size);
-            float* keys = qkv + keyAt, values = qkv + valueAt, keyGradients = gradient + keyAt, valueGradients = gradient + valueAt;
-            for (int row = 0; row < shape.Length; row++)
+        AttentionShape shape,
+        float* qkv,
+        float* cosines,
+        float* sines,
+        int* first,
+        int* end,
+        float* mixed,
+        float* logSums,
+        float* mixedGradient,
+        float* gradient,
+        ParallelOptions parallel
+    ) =>
+        Run(
+            shape,
+            parallel,
+            (batch, group, scratch) =>
             {
-                new Span<float>(keyGradients + ((long)row * stride), size).Clear();
-                new Span<float>(valueGradients + ((long)row * stride), size).Clear();
-            }
-
-            BlockProducts products = new(shape, scratch);
-            products.Transpose(keys, scratch.KeysTransposed);
-            products.Transpose(values, scratch.ValuesTransposed);
-            for (int head = group * perGroup; head < (group + 1) * perGroup; head++)
-            {
-                float* queries = qkv + (origin * stride) + (head * size), queryGradients = gradient + (origin * stride) + (head * size);
-                for (int row = 0; row < shape.Length; row += BlockRows)
+                int size = shape.Size,
+                    stride = shape.RowStride,
+                    outStride = shape.Heads * size,
+                    perGroup = shape.Heads / shape.Groups;
+                long origin = (long)batch * shape.Length,
+                    keyAt = (origin * stride) + ((shape.Heads + group) * size),
+                    valueAt = keyAt + (shape.Groups * size);
+                float* keys = qkv + keyAt,
+                    values = qkv + valueAt,
+                    keyGradients = gradient + keyAt,
+                    valueGradients = gradient + valueAt;
+                for (int row = 0; row < shape.Length; row++)
                 {
-                    Block block = Block.At(shape, origin, row, first, end);
-                    float* outputs = mixed + ((origin + row) * outStride) + (head * size), outputGradients = mixedGradient + ((origin + row) * outStride) + (head * size);
-                    products.Scores(block, queries, stride, keys, scratch.KeysTransposed, scratch.Scores);
-                    products.Scores(block with { Row = 0 }, outputGradients, outStride, values, scratch.ValuesTransposed, scratch.ScoreGradients);
-                    for (int i = 0; i < block.Rows; i++)
-                    {
-                        (int from, int to) = block.Keys(row + i, first, end);
-                        float inner = Dot(outputs + ((long)i * outStride), outputGradients + ((long)i * outStride), size); // Σ_k P_k·∂L/∂P_k
-                        float* scores = scratch.Scores + ((long)i * scratch.Stride), scoreGradients = scratch.ScoreGradients + ((long)i * scratch.Stride);
-                        GradientRow(scores, scoreGradients, block.Width, from - block.First, to - block.First, logSums[((origin + row + i) * shape.Heads) + head], inner, products.Scale);
-                    }
-
-                    products.AddToKeys(block, scratch.Scores, outputGradients, outStride, valueGradients);
-                    products.AddToKeys(block, scratch.ScoreGradients, queries + ((long)row * stride), stride, keyGradients);
-                    products.Mix(block, scratch.ScoreGradients, keys, queryGradients + ((long)row * stride), stride);
+                    new Span<float>(keyGradients + ((long)row * stride), size).Clear();
+                    new Span<float>(valueGradients + ((long)row * stride), size).Clear();
                 }
 
-                Turn(shape, queryGradients, cosines, sines, -1f);
-            }
+                BlockProducts products = new(shape, scratch);
+                products.Transpose(keys, scratch.KeysTransposed);
+                products.Transpose(values, scratch.ValuesTransposed);
+                for (int head = group * perGroup; head < (group + 1) * perGroup; head++)
+                {
+                    float* queries = qkv + (origin * stride) + (head * size),
+                        queryGradients = gradient + (origin * stride) + (head * size);
+                    for (int row = 0; row < shape.Length; row += BlockRows)
+                    {
+                        Block block = Block.At(shape, origin, row, first, end);
+                        float* outputs = mixed + ((origin + row) * outStride) + (head * size),
+                            outputGradients = mixedGradient + ((origin + row) * outStride) + (head * size);
+                        products.Scores(block, queries, stride, keys, scratch.KeysTransposed, scratch.Scores);
+                        products.Scores(
+                            block with
+                            {
+                                Row = 0,
+                            },
+                            outputGradients,
+                            outStride,
+                            values,
+                            scratch.ValuesTransposed,
+                            scratch.ScoreGradients
+                        );
+                        for (int i = 0; i < block.Rows; i++)
+                        {
+                            (int from, int to) = block.Keys(row + i, first, end);
+                            float inner = Dot(
+                                outputs + ((long)i * outStride),
+                                outputGradients + ((long)i * outStride),
+                                size
+                            ); // Σ_k P_k·∂L/∂P_k
+                            float* scores = scratch.Scores + ((long)i * scratch.Stride),
+                                scoreGradients = scratch.ScoreGradients + ((long)i * scratch.Stride);
+                            GradientRow(
+                                scores,
+                                scoreGradients,
+                                block.Width,
+                                from - block.First,
+                                to - block.First,
+                                logSums[((origin + row + i) * shape.Heads) + head],
+                                inner,
+                                products.Scale
+                            );
+                        }
 
-            Turn(shape, keyGradients, cosines, sines, -1f);
-        });
+                        products.AddToKeys(block, scratch.Scores, outputGradients, outStride, valueGradients);
+                        products.AddToKeys(
+                            block,
+                            scratch.ScoreGradients,
+                            queries + ((long)row * stride),
+                            stride,
+                            keyGradients
+                        );
+                        products.Mix(
+                            block,
+                            scratch.ScoreGradients,
+                            keys,
+                            queryGradients + ((long)row * stride),
+                            stride
+                        );
+                    }
+
+                    Turn(shape, queryGradients, cosines, sines, -1f);
+                }
+
+                Turn(shape, keyGradients, cosines, sines, -1f);
+            }
+        );
 
     // One piece of work is one group of heads of one sequence: no two of them write to the same memory.
     private static void Run(AttentionShape shape, ParallelOptions parallel, HeadGroup work) =>
-        ParallelRanges.Run(shape.Batch * shape.Groups, parallel, piece => Blas.OneThread(() =>
-        {
-            BlockScratch scratch = BlockScratch.Reserve(shape);
-            try
-            {
-                work(piece / shape.Groups, piece % shape.Groups, scratch);
-            }
-            finally
-            {
-                scratch.Free();
-            }
-        }));
+        ParallelRanges.Run(
+            shape.Batch * shape.Groups,
+            parallel,
+            piece =>
+                Blas.OneThread(() =>
+                {
+                    BlockScratch scratch = BlockScratch.Reserve(shape);
+                    try
+                    {
+                        work(piece / shape.Groups, piece % shape.Groups, scratch);
+                    }
+                    finally
+                    {
+                        scratch.Free();
+                    }
+                })
+        );
 
     // Each pair (i, i + A/2) of every row of one head by its position's angle; direction −1 turns back.
     private static void Turn(AttentionShape shape, float* rows, float* cosines, float* sines, float direction)
     {
         for (int t = 0; t < shape.Length; t++)
         {
-            float* x = rows + ((long)t * shape.RowStride), c = cosines + ((long)t * shape.Size), s = sines + ((long)t * shape.Size);
+            float* x = rows + ((long)t * shape.RowStride),
+                c = cosines + ((long)t * shape.Size),
+                s = sines + ((long)t * shape.Size);
             if (Lanes512.AreFast && shape.Size >= 2 * Lanes512.Count)
             {
                 TurnRow<Lanes512>(x, c, s, shape.Size / 2, direction);
@@ -164,21 +261,28 @@ internal static unsafe class AttentionKernel
         int i = 0;
         for (; i <= half - TLanes.Count; i += TLanes.Count)
         {
-            TLanes a = TLanes.Load(x + i), b = TLanes.Load(x + half + i), c = TLanes.Load(cosines + i), s = TLanes.Load(sines + i) * sign;
+            TLanes a = TLanes.Load(x + i),
+                b = TLanes.Load(x + half + i),
+                c = TLanes.Load(cosines + i),
+                s = TLanes.Load(sines + i) * sign;
             ((a * c) - (b * s)).Store(x + i);
             ((b * c) + (a * s)).Store(x + half + i);
         }
 
         for (; i < half; i++)
         {
-            float a = x[i], b = x[half + i], s = sines[i] * direction;
+            float a = x[i],
+                b = x[half + i],
+                s = sines[i] * direction;
             x[i] = (a * cosines[i]) - (b * s);
             x[half + i] = (b * cosines[i]) + (a * s);
         }
     }
 
     private static float SoftmaxRow(float* row, int width, int from, int to, float scale) =>
-        Lanes512.AreFast ? SoftmaxRow<Lanes512>(row, width, from, to, scale) : SoftmaxRow<Lanes256>(row, width, from, to, scale);
+        Lanes512.AreFast
+            ? SoftmaxRow<Lanes512>(row, width, from, to, scale)
+            : SoftmaxRow<Lanes256>(row, width, from, to, scale);
 
     // Shares exp(scale·score) over [from, to), zero elsewhere; returns the log-sum-exp.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -203,7 +307,9 @@ internal static unsafe class AttentionKernel
             maximum = MathF.Max(maximum, row[i]);
         }
 
-        TLanes shift = TLanes.Create(maximum), sums = TLanes.Create(0), scales = TLanes.Create(scale);
+        TLanes shift = TLanes.Create(maximum),
+            sums = TLanes.Create(0),
+            scales = TLanes.Create(scale);
         for (i = from; i <= to - TLanes.Count; i += TLanes.Count)
         {
             TLanes e = TLanes.Exp((TLanes.Load(row + i) - shift) * scales);
@@ -235,7 +341,16 @@ internal static unsafe class AttentionKernel
         return (maximum * scale) + MathF.Log(sum);
     }
 
-    private static void GradientRow(float* scores, float* gradients, int width, int from, int to, float logSum, float inner, float scale)
+    private static void GradientRow(
+        float* scores,
+        float* gradients,
+        int width,
+        int from,
+        int to,
+        float logSum,
+        float inner,
+        float scale
+    )
     {
         if (Lanes512.AreFast)
         {
@@ -249,10 +364,21 @@ internal static unsafe class AttentionKernel
 
     // P = exp(scale·score − log-sum-exp) in place of the scores, P·(∂L/∂P − Σ P·∂L/∂P)·scale in place of ∂L/∂P; zero outside [from, to).
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void GradientRow<TLanes>(float* scores, float* gradients, int width, int from, int to, float logSum, float inner, float scale)
+    private static void GradientRow<TLanes>(
+        float* scores,
+        float* gradients,
+        int width,
+        int from,
+        int to,
+        float logSum,
+        float inner,
+        float scale
+    )
         where TLanes : struct, IFloatLanes<TLanes>
     {
-        TLanes shift = TLanes.Create(logSum), mean = TLanes.Create(inner), factor = TLanes.Create(scale);
+        TLanes shift = TLanes.Create(logSum),
+            mean = TLanes.Create(inner),
+            factor = TLanes.Create(scale);
         int i = from;
         for (; i <= to - TLanes.Count; i += TLanes.Count)
         {

@@ -53,10 +53,17 @@ internal unsafe interface IFloatLanes<TSelf>
 /// </remarks>
 internal static class LaneMath
 {
-    internal const float Lowest = -87.33654f, Highest = 88.37626f;
+    internal const float Lowest = -87.33654f,
+        Highest = 88.37626f;
     internal const float Log2E = 1.44269504f;
-    internal const float Ln2High = 0.693359375f, Ln2Low = -2.12194440e-4f; // ln 2 in two parts, so that n·ln 2 is exact enough
-    internal const float P0 = 1.9875691500e-4f, P1 = 1.3981999507e-3f, P2 = 8.3334519073e-3f, P3 = 4.1665795894e-2f, P4 = 1.6666665459e-1f, P5 = 5.0000001201e-1f; // Cephes expf
+    internal const float Ln2High = 0.693359375f,
+        Ln2Low = -2.12194440e-4f; // ln 2 in two parts, so that n·ln 2 is exact enough
+    internal const float P0 = 1.9875691500e-4f,
+        P1 = 1.3981999507e-3f,
+        P2 = 8.3334519073e-3f,
+        P3 = 4.1665795894e-2f,
+        P4 = 1.6666665459e-1f,
+        P5 = 5.0000001201e-1f; // Cephes expf
 
     /// <summary>The same steps for one number.</summary>
     public static float Exp(float x)
@@ -74,7 +81,15 @@ internal static class LaneMath
         x = MathF.Min(x, Highest);
         float n = MathF.Round(x * Log2E, MidpointRounding.ToEven);
         float r = MathF.FusedMultiplyAdd(-n, Ln2Low, MathF.FusedMultiplyAdd(-n, Ln2High, x));
-        float p = MathF.FusedMultiplyAdd(MathF.FusedMultiplyAdd(MathF.FusedMultiplyAdd(MathF.FusedMultiplyAdd(MathF.FusedMultiplyAdd(P0, r, P1), r, P2), r, P3), r, P4), r, P5);
+        float p = MathF.FusedMultiplyAdd(
+            MathF.FusedMultiplyAdd(
+                MathF.FusedMultiplyAdd(MathF.FusedMultiplyAdd(MathF.FusedMultiplyAdd(P0, r, P1), r, P2), r, P3),
+                r,
+                P4
+            ),
+            r,
+            P5
+        );
         p = MathF.FusedMultiplyAdd(p, r * r, r) + 1f;
         return p * BitConverter.Int32BitsToSingle(((int)n + 127) << 23);
     }
@@ -112,7 +127,8 @@ internal readonly unsafe struct Lanes256 : IFloatLanes<Lanes256>
     public static Lanes256 operator /(Lanes256 a, Lanes256 b) => new(a._v / b._v);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes256 MultiplyAdd(Lanes256 a, Lanes256 b, Lanes256 c) => new(Vector256.FusedMultiplyAdd(a._v, b._v, c._v));
+    public static Lanes256 MultiplyAdd(Lanes256 a, Lanes256 b, Lanes256 c) =>
+        new(Vector256.FusedMultiplyAdd(a._v, b._v, c._v));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes256 Max(Lanes256 a, Lanes256 b) => new(Vector256.Max(a._v, b._v));
@@ -135,17 +151,36 @@ internal readonly unsafe struct Lanes256 : IFloatLanes<Lanes256>
     public static Lanes256 Exp(Lanes256 a)
     {
         Vector256<float> x = a._v;
-        Vector256<float> clamped = Vector256.Min(Vector256.Max(x, Vector256.Create(LaneMath.Lowest)), Vector256.Create(LaneMath.Highest));
+        Vector256<float> clamped = Vector256.Min(
+            Vector256.Max(x, Vector256.Create(LaneMath.Lowest)),
+            Vector256.Create(LaneMath.Highest)
+        );
         Vector256<float> n = Vector256.Round(clamped * Vector256.Create(LaneMath.Log2E));
-        Vector256<float> r = Vector256.FusedMultiplyAdd(-n, Vector256.Create(LaneMath.Ln2Low), Vector256.FusedMultiplyAdd(-n, Vector256.Create(LaneMath.Ln2High), clamped));
-        Vector256<float> p = Vector256.FusedMultiplyAdd(Vector256.Create(LaneMath.P0), r, Vector256.Create(LaneMath.P1));
+        Vector256<float> r = Vector256.FusedMultiplyAdd(
+            -n,
+            Vector256.Create(LaneMath.Ln2Low),
+            Vector256.FusedMultiplyAdd(-n, Vector256.Create(LaneMath.Ln2High), clamped)
+        );
+        Vector256<float> p = Vector256.FusedMultiplyAdd(
+            Vector256.Create(LaneMath.P0),
+            r,
+            Vector256.Create(LaneMath.P1)
+        );
         p = Vector256.FusedMultiplyAdd(p, r, Vector256.Create(LaneMath.P2));
         p = Vector256.FusedMultiplyAdd(p, r, Vector256.Create(LaneMath.P3));
         p = Vector256.FusedMultiplyAdd(p, r, Vector256.Create(LaneMath.P4));
         p = Vector256.FusedMultiplyAdd(p, r, Vector256.Create(LaneMath.P5));
         p = Vector256.FusedMultiplyAdd(p, r * r, r) + Vector256<float>.One;
-        Vector256<float> power = Vector256.ShiftLeft(Vector256.ConvertToInt32(n) + Vector256.Create(127), 23).AsSingle();
-        return new(Vector256.ConditionalSelect(Vector256.LessThan(x, Vector256.Create(LaneMath.Lowest)), Vector256<float>.Zero, p * power));
+        Vector256<float> power = Vector256
+            .ShiftLeft(Vector256.ConvertToInt32(n) + Vector256.Create(127), 23)
+            .AsSingle();
+        return new(
+            Vector256.ConditionalSelect(
+                Vector256.LessThan(x, Vector256.Create(LaneMath.Lowest)),
+                Vector256<float>.Zero,
+                p * power
+            )
+        );
     }
 }
 
@@ -184,7 +219,8 @@ internal readonly unsafe struct Lanes512 : IFloatLanes<Lanes512>
     public static Lanes512 operator /(Lanes512 a, Lanes512 b) => new(a._v / b._v);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes512 MultiplyAdd(Lanes512 a, Lanes512 b, Lanes512 c) => new(Vector512.FusedMultiplyAdd(a._v, b._v, c._v));
+    public static Lanes512 MultiplyAdd(Lanes512 a, Lanes512 b, Lanes512 c) =>
+        new(Vector512.FusedMultiplyAdd(a._v, b._v, c._v));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes512 Max(Lanes512 a, Lanes512 b) => new(Vector512.Max(a._v, b._v));
@@ -207,16 +243,35 @@ internal readonly unsafe struct Lanes512 : IFloatLanes<Lanes512>
     public static Lanes512 Exp(Lanes512 a)
     {
         Vector512<float> x = a._v;
-        Vector512<float> clamped = Vector512.Min(Vector512.Max(x, Vector512.Create(LaneMath.Lowest)), Vector512.Create(LaneMath.Highest));
+        Vector512<float> clamped = Vector512.Min(
+            Vector512.Max(x, Vector512.Create(LaneMath.Lowest)),
+            Vector512.Create(LaneMath.Highest)
+        );
         Vector512<float> n = Vector512.Round(clamped * Vector512.Create(LaneMath.Log2E));
-        Vector512<float> r = Vector512.FusedMultiplyAdd(-n, Vector512.Create(LaneMath.Ln2Low), Vector512.FusedMultiplyAdd(-n, Vector512.Create(LaneMath.Ln2High), clamped));
-        Vector512<float> p = Vector512.FusedMultiplyAdd(Vector512.Create(LaneMath.P0), r, Vector512.Create(LaneMath.P1));
+        Vector512<float> r = Vector512.FusedMultiplyAdd(
+            -n,
+            Vector512.Create(LaneMath.Ln2Low),
+            Vector512.FusedMultiplyAdd(-n, Vector512.Create(LaneMath.Ln2High), clamped)
+        );
+        Vector512<float> p = Vector512.FusedMultiplyAdd(
+            Vector512.Create(LaneMath.P0),
+            r,
+            Vector512.Create(LaneMath.P1)
+        );
         p = Vector512.FusedMultiplyAdd(p, r, Vector512.Create(LaneMath.P2));
         p = Vector512.FusedMultiplyAdd(p, r, Vector512.Create(LaneMath.P3));
         p = Vector512.FusedMultiplyAdd(p, r, Vector512.Create(LaneMath.P4));
         p = Vector512.FusedMultiplyAdd(p, r, Vector512.Create(LaneMath.P5));
         p = Vector512.FusedMultiplyAdd(p, r * r, r) + Vector512<float>.One;
-        Vector512<float> power = Vector512.ShiftLeft(Vector512.ConvertToInt32(n) + Vector512.Create(127), 23).AsSingle();
-        return new(Vector512.ConditionalSelect(Vector512.LessThan(x, Vector512.Create(LaneMath.Lowest)), Vector512<float>.Zero, p * power));
+        Vector512<float> power = Vector512
+            .ShiftLeft(Vector512.ConvertToInt32(n) + Vector512.Create(127), 23)
+            .AsSingle();
+        return new(
+            Vector512.ConditionalSelect(
+                Vector512.LessThan(x, Vector512.Create(LaneMath.Lowest)),
+                Vector512<float>.Zero,
+                p * power
+            )
+        );
     }
 }

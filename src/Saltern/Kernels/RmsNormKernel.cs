@@ -21,36 +21,64 @@ internal static unsafe class RmsNormKernel
     /// <param name="width">D.</param>
     /// <param name="epsilon">ε.</param>
     /// <param name="parallel">Threads.</param>
-    public static void Forward(float* x, float* branch, float* sum, float* weight, float* y, float* scales, int rows, int width, double epsilon, ParallelOptions parallel) =>
-        ParallelRanges.Run((rows + PieceRows - 1) / PieceRows, parallel, piece =>
-        {
-            for (int row = piece * PieceRows; row < Math.Min(rows, (piece + 1) * PieceRows); row++)
+    public static void Forward(
+        float* x,
+        float* branch,
+        float* sum,
+        float* weight,
+        float* y,
+        float* scales,
+        int rows,
+        int width,
+        double epsilon,
+        ParallelOptions parallel
+    ) =>
+        ParallelRanges.Run(
+            (rows + PieceRows - 1) / PieceRows,
+            parallel,
+            piece =>
             {
-                long at = (long)row * width;
-                float* added = branch is null ? null : branch + at, to = branch is null ? x + at : sum + at;
-                scales[row] = Lanes512.AreFast
-                    ? ForwardRow<Lanes512>(x + at, added, to, weight, y + at, width, (float)epsilon)
-                    : ForwardRow<Lanes256>(x + at, added, to, weight, y + at, width, (float)epsilon);
+                for (int row = piece * PieceRows; row < Math.Min(rows, (piece + 1) * PieceRows); row++)
+                {
+                    long at = (long)row * width;
+                    float* added = branch is null ? null : branch + at,
+                        to = branch is null ? x + at : sum + at;
+                    scales[row] = Lanes512.AreFast
+                        ? ForwardRow<Lanes512>(x + at, added, to, weight, y + at, width, (float)epsilon)
+                        : ForwardRow<Lanes256>(x + at, added, to, weight, y + at, width, (float)epsilon);
+                }
             }
-        });
+        );
 
     /// <summary>y again, from x and the r that <see cref="Forward"/> found.</summary>
-    public static void Repeat(float* x, float* weight, float* y, float* scales, int rows, int width, ParallelOptions parallel) =>
-        ParallelRanges.Run((rows + PieceRows - 1) / PieceRows, parallel, piece =>
-        {
-            for (int row = piece * PieceRows; row < Math.Min(rows, (piece + 1) * PieceRows); row++)
+    public static void Repeat(
+        float* x,
+        float* weight,
+        float* y,
+        float* scales,
+        int rows,
+        int width,
+        ParallelOptions parallel
+    ) =>
+        ParallelRanges.Run(
+            (rows + PieceRows - 1) / PieceRows,
+            parallel,
+            piece =>
             {
-                long at = (long)row * width;
-                if (Lanes512.AreFast)
+                for (int row = piece * PieceRows; row < Math.Min(rows, (piece + 1) * PieceRows); row++)
                 {
-                    ScaleRow<Lanes512>(x + at, weight, y + at, width, scales[row]);
-                }
-                else
-                {
-                    ScaleRow<Lanes256>(x + at, weight, y + at, width, scales[row]);
+                    long at = (long)row * width;
+                    if (Lanes512.AreFast)
+                    {
+                        ScaleRow<Lanes512>(x + at, weight, y + at, width, scales[row]);
+                    }
+                    else
+                    {
+                        ScaleRow<Lanes256>(x + at, weight, y + at, width, scales[row]);
+                    }
                 }
             }
-        });
+        );
 
     /// <summary>Adds ∂L/∂x and ∂L/∂w: dx += r·(w∘g − x·r²·mean(w∘g∘x)), dw += Σ g∘x·r.</summary>
     /// <param name="x">[rows, D].</param>
@@ -63,29 +91,62 @@ internal static unsafe class RmsNormKernel
     /// <param name="rows">Number of rows.</param>
     /// <param name="width">D.</param>
     /// <param name="parallel">Threads.</param>
-    public static void Backward(float* x, float* weight, float* scales, float* gradient, float* xGradient, float* weightGradient, bool overwrite, int rows, int width, ParallelOptions parallel)
+    public static void Backward(
+        float* x,
+        float* weight,
+        float* scales,
+        float* gradient,
+        float* xGradient,
+        float* weightGradient,
+        bool overwrite,
+        int rows,
+        int width,
+        ParallelOptions parallel
+    )
     {
         int pieces = (rows + PieceRows - 1) / PieceRows;
         float[] partial = new float[(long)pieces * width];
         fixed (float* sums = partial)
         {
             float* start = sums;
-            ParallelRanges.Run(pieces, parallel, piece =>
-            {
-                float* sum = start + ((long)piece * width);
-                for (int row = piece * PieceRows; row < Math.Min(rows, (piece + 1) * PieceRows); row++)
+            ParallelRanges.Run(
+                pieces,
+                parallel,
+                piece =>
                 {
-                    long at = (long)row * width;
-                    if (Lanes512.AreFast)
+                    float* sum = start + ((long)piece * width);
+                    for (int row = piece * PieceRows; row < Math.Min(rows, (piece + 1) * PieceRows); row++)
                     {
-                        BackwardRow<Lanes512>(x + at, weight, gradient + at, xGradient + at, sum, width, scales[row], overwrite);
-                    }
-                    else
-                    {
-                        BackwardRow<Lanes256>(x + at, weight, gradient + at, xGradient + at, sum, width, scales[row], overwrite);
+                        long at = (long)row * width;
+                        if (Lanes512.AreFast)
+                        {
+                            BackwardRow<Lanes512>(
+                                x + at,
+                                weight,
+                                gradient + at,
+                                xGradient + at,
+                                sum,
+                                width,
+                                scales[row],
+                                overwrite
+                            );
+                        }
+                        else
+                        {
+                            BackwardRow<Lanes256>(
+                                x + at,
+                                weight,
+                                gradient + at,
+                                xGradient + at,
+                                sum,
+                                width,
+                                scales[row],
+                                overwrite
+                            );
+                        }
                     }
                 }
-            });
+            );
             for (int piece = 0; piece < pieces; piece++)
             {
                 for (int i = 0; i < width; i++)
@@ -97,7 +158,15 @@ internal static unsafe class RmsNormKernel
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static float ForwardRow<TLanes>(float* x, float* branch, float* sum, float* weight, float* y, int width, float epsilon)
+    private static float ForwardRow<TLanes>(
+        float* x,
+        float* branch,
+        float* sum,
+        float* weight,
+        float* y,
+        int width,
+        float epsilon
+    )
         where TLanes : struct, IFloatLanes<TLanes>
     {
         TLanes squares = TLanes.Create(0);
@@ -144,10 +213,20 @@ internal static unsafe class RmsNormKernel
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void BackwardRow<TLanes>(float* x, float* weight, float* gradient, float* xGradient, float* weightSum, int width, float scale, bool overwrite)
+    private static void BackwardRow<TLanes>(
+        float* x,
+        float* weight,
+        float* gradient,
+        float* xGradient,
+        float* weightSum,
+        int width,
+        float scale,
+        bool overwrite
+    )
         where TLanes : struct, IFloatLanes<TLanes>
     {
-        TLanes r = TLanes.Create(scale), inner = TLanes.Create(0);
+        TLanes r = TLanes.Create(scale),
+            inner = TLanes.Create(0);
         int i = 0;
         for (; i <= width - TLanes.Count; i += TLanes.Count)
         {
@@ -169,7 +248,11 @@ internal static unsafe class RmsNormKernel
         i = 0;
         for (; i <= width - TLanes.Count; i += TLanes.Count)
         {
-            TLanes dx = TLanes.MultiplyAdd(TLanes.Load(x + i), c, TLanes.Load(gradient + i) * TLanes.Load(weight + i) * r);
+            TLanes dx = TLanes.MultiplyAdd(
+                TLanes.Load(x + i),
+                c,
+                TLanes.Load(gradient + i) * TLanes.Load(weight + i) * r
+            );
             (overwrite ? dx : TLanes.Load(xGradient + i) + dx).Store(xGradient + i);
         }
 

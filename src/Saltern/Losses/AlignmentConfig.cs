@@ -38,27 +38,40 @@ public sealed record AlignmentConfig : IValidated
     public int ResolveStudentLayer(int layers)
     {
         int layer = StudentLayer ?? Math.Max(1, (int)Math.Floor((layers / 3.0) + 0.5));
-        return layer < layers ? layer : throw new ConfigurationException($"alignment.student_layer = {layer} is not inside the student's {layers} layers. Give a layer from 1 to {layers - 1}, or a model of more layers.");
+        return layer < layers
+            ? layer
+            : throw new ConfigurationException(
+                $"alignment.student_layer = {layer} is not inside the student's {layers} layers. Give a layer from 1 to {layers - 1}, or a model of more layers."
+            );
     }
 
     /// <summary>The teacher's layer: as given, or L.</summary>
     /// <param name="layers">L.</param>
     /// <exception cref="ConfigurationException">The teacher has no such layer.</exception>
-    public int ResolveTeacherLayer(int layers) => TeacherLayer is int layer && layer > layers
-        ? throw new ConfigurationException($"alignment.teacher_layer = {layer} is above the teacher's {layers} layers. Give a layer from 1 to {layers}, or leave it out for the last.")
-        : TeacherLayer ?? layers;
+    public int ResolveTeacherLayer(int layers) =>
+        TeacherLayer is int layer && layer > layers
+            ? throw new ConfigurationException(
+                $"alignment.teacher_layer = {layer} is above the teacher's {layers} layers. Give a layer from 1 to {layers}, or leave it out for the last."
+            )
+            : TeacherLayer ?? layers;
 
     /// <inheritdoc/>
     public IEnumerable<ConfigurationProblem> Validate()
     {
         if (Transition == TransitionKind.Auto)
         {
-            yield return new ConfigurationProblem("transition", "= auto needs the teacher's loss on the student's tokens, which alignment does not have. Use 'linear', 'linear_ratio', 'cosine', 'step' or 'constant'.");
+            yield return new ConfigurationProblem(
+                "transition",
+                "= auto needs the teacher's loss on the student's tokens, which alignment does not have. Use 'linear', 'linear_ratio', 'cosine', 'step' or 'constant'."
+            );
         }
 
         if (Transition == TransitionKind.LinearRatio && Weight >= 1.0)
         {
-            yield return new ConfigurationProblem("weight", $"= {Weight} has no finite ratio λ/(1 − λ), which the transition 'linear_ratio' lowers. Use a weight below 1, or another transition.");
+            yield return new ConfigurationProblem(
+                "weight",
+                $"= {Weight} has no finite ratio λ/(1 − λ), which the transition 'linear_ratio' lowers. Use a weight below 1, or another transition."
+            );
         }
 
         foreach (ConfigurationProblem problem in Schedule.Validate())

@@ -27,12 +27,16 @@ public sealed class AutoTransition : Transition
         Maximum = config.Maximum.Resolve(totalSteps);
         if (Maximum <= Anchor || Maximum > totalSteps)
         {
-            throw new ConfigurationException($"distillation.maximum = {config.Maximum} is step {Maximum} of {totalSteps}, but must lie after the anchor (step {Anchor}, not before the end of warm-up) and inside the run.");
+            throw new ConfigurationException(
+                $"distillation.maximum = {config.Maximum} is step {Maximum} of {totalSteps}, but must lie after the anchor (step {Anchor}, not before the end of warm-up) and inside the run."
+            );
         }
 
         double smoothing = config.Smoothing * totalSteps;
         _global = new Track(this, smoothing);
-        _domains = config.PerDomain ? [.. Enumerable.Range(0, domainCount).Select(_ => new Track(this, smoothing))] : [];
+        _domains = config.PerDomain
+            ? [.. Enumerable.Range(0, domainCount).Select(_ => new Track(this, smoothing))]
+            : [];
     }
 
     /// <summary>a, the step whose gap is the measure.</summary>
@@ -65,7 +69,9 @@ public sealed class AutoTransition : Transition
         get
         {
             Track[] tracks = _domains.Length == 0 ? [_global] : _domains;
-            return tracks.All(track => track.EndStep is not null) && tracks.MaxBy(track => track.EndStep) is Track last ? (last.EndStep!.Value, last.EndReason!) : null;
+            return tracks.All(track => track.EndStep is not null) && tracks.MaxBy(track => track.EndStep) is Track last
+                ? (last.EndStep!.Value, last.EndReason!)
+                : null;
         }
     }
 
@@ -139,12 +145,21 @@ public sealed class AutoTransition : Transition
             double phi = 1.0;
             if (step > owner.Anchor && measure.AnchorGap is double anchorGap)
             {
-                phi = Math.Clamp(((measure.Gap.Value / anchorGap) - config.GapLow) / (config.GapHigh - config.GapLow), 0.0, 1.0);
+                phi = Math.Clamp(
+                    ((measure.Gap.Value / anchorGap) - config.GapLow) / (config.GapHigh - config.GapLow),
+                    0.0,
+                    1.0
+                );
             }
 
-            double lambda = config.FollowLearningRate && _maximumLearningRate > 0 ? learningRate / _maximumLearningRate : 1.0;
-            double kappa = step >= owner.Maximum ? 0.0 : Math.Min(1.0, (owner.Maximum - step) / (double)(owner.Maximum - owner.CeilingStart));
-            double byGap = Math.Min(_ratio, _firstRatio * lambda * phi), byCeiling = _firstRatio * kappa;
+            double lambda =
+                config.FollowLearningRate && _maximumLearningRate > 0 ? learningRate / _maximumLearningRate : 1.0;
+            double kappa =
+                step >= owner.Maximum
+                    ? 0.0
+                    : Math.Min(1.0, (owner.Maximum - step) / (double)(owner.Maximum - owner.CeilingStart));
+            double byGap = Math.Min(_ratio, _firstRatio * lambda * phi),
+                byCeiling = _firstRatio * kappa;
             _ratio = Math.Min(byGap, byCeiling);
             Factors = (phi, lambda, kappa);
             double weight = _ratio / (1.0 + _ratio);
@@ -171,7 +186,8 @@ public sealed class AutoTransition : Transition
             }
         }
 
-        public GapTrackState Save() => new(Gap.Sum, Gap.Count, AnchorGap, _ratio, _maximumLearningRate, EndStep, EndReason, _followsGlobal);
+        public GapTrackState Save() =>
+            new(Gap.Sum, Gap.Count, AnchorGap, _ratio, _maximumLearningRate, EndStep, EndReason, _followsGlobal);
 
         public void Restore(GapTrackState state)
         {

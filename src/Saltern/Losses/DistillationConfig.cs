@@ -127,7 +127,10 @@ public sealed record DistillationConfig : IValidated
 
         if (Transition is TransitionKind.Auto or TransitionKind.LinearRatio && Weight >= 1.0)
         {
-            yield return new ConfigurationProblem("weight", $"= 1 has no finite ratio ω/(1 − ω), which the transition '{Schedule.KindName}' lowers. Use a weight below 1, or another transition.");
+            yield return new ConfigurationProblem(
+                "weight",
+                $"= 1 has no finite ratio ω/(1 − ω), which the transition '{Schedule.KindName}' lowers. Use a weight below 1, or another transition."
+            );
         }
 
         if (GapLow >= GapHigh)
@@ -139,7 +142,10 @@ public sealed record DistillationConfig : IValidated
         {
             foreach (string key in AutoKeysThatWereChanged())
             {
-                yield return new ConfigurationProblem(key, $"is used by the transition 'auto' only, not by '{Schedule.KindName}'. Remove it.");
+                yield return new ConfigurationProblem(
+                    key,
+                    $"is used by the transition 'auto' only, not by '{Schedule.KindName}'. Remove it."
+                );
             }
         }
 
@@ -170,18 +176,27 @@ public sealed record DistillationConfig : IValidated
     {
         if (Renormalise && Gate == GateKind.None)
         {
-            yield return new ConfigurationProblem("renormalise", "has nothing to scale without a gate. Remove it, or name a gate.");
+            yield return new ConfigurationProblem(
+                "renormalise",
+                "has nothing to scale without a gate. Remove it, or name a gate."
+            );
         }
 
         if (Gate is GateKind.TopProbability or GateKind.Observed && GateThreshold > 1)
         {
-            yield return new ConfigurationProblem("gate_threshold", $"= {GateThreshold} is a probability for this gate, so it must be in (0, 1].");
+            yield return new ConfigurationProblem(
+                "gate_threshold",
+                $"= {GateThreshold} is a probability for this gate, so it must be in (0, 1]."
+            );
         }
 
         bool threshold = Gate is GateKind.TopProbability or GateKind.Entropy or GateKind.Observed;
         if (threshold && GateThreshold is null or 0.0)
         {
-            yield return new ConfigurationProblem("gate_threshold", "is missing or 0. Give a probability (top_probability, observed) or nats (entropy).");
+            yield return new ConfigurationProblem(
+                "gate_threshold",
+                "is missing or 0. Give a probability (top_probability, observed) or nats (entropy)."
+            );
         }
 
         if (!threshold && GateThreshold is not null)
@@ -193,24 +208,36 @@ public sealed record DistillationConfig : IValidated
         {
             if (GateBuckets is not { Count: 3 } factors || factors.Any(h => h is < 0 or > 1))
             {
-                yield return new ConfigurationProblem("gate_buckets", "must be three factors in [0, 1], for easy, medium and hard positions.");
+                yield return new ConfigurationProblem(
+                    "gate_buckets",
+                    "must be three factors in [0, 1], for easy, medium and hard positions."
+                );
             }
 
             if (GateBucketBounds is { } bounds && (bounds.Count != 2 || !(bounds[0] <= bounds[1])))
             {
-                yield return new ConfigurationProblem("gate_bucket_bounds", "must be two ascending bounds of the teacher's loss, in nats.");
+                yield return new ConfigurationProblem(
+                    "gate_bucket_bounds",
+                    "must be two ascending bounds of the teacher's loss, in nats."
+                );
             }
         }
         else if (GateBuckets is not null || GateBucketBounds is not null)
         {
-            yield return new ConfigurationProblem("gate_buckets", "and gate_bucket_bounds are used by 'gate: bucket' only. Remove them.");
+            yield return new ConfigurationProblem(
+                "gate_buckets",
+                "and gate_bucket_bounds are used by 'gate: bucket' only. Remove them."
+            );
         }
 
         if (Gate == GateKind.Domain)
         {
             if (GateDomains is not { Count: > 0 } factors || factors.Values.Any(h => h is < 0 or > 1))
             {
-                yield return new ConfigurationProblem("gate_domains", "must give at least one domain a factor in [0, 1].");
+                yield return new ConfigurationProblem(
+                    "gate_domains",
+                    "must give at least one domain a factor in [0, 1]."
+                );
             }
         }
         else if (GateDomains is not null)

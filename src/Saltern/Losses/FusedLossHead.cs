@@ -31,10 +31,18 @@ public sealed class FusedLossHead : LossHead
     }
 
     /// <inheritdoc/>
-    protected override void RunChunk(LossRequest request, PositionLosses losses, LossChunk chunk, float scale, Tensor? hiddenGradient, Tensor? headGradient)
+    protected override void RunChunk(
+        LossRequest request,
+        PositionLosses losses,
+        LossChunk chunk,
+        float scale,
+        Tensor? hiddenGradient,
+        Tensor? headGradient
+    )
     {
-        Tensor head = request.Head.detach(), hidden = request.HiddenStates.detach().narrow(0, chunk.First, chunk.Rows); // [M, D]
-        Tensor logits = _studentLogits.narrow(0, 0, chunk.Rows);                                                         // [M, V]
+        Tensor head = request.Head.detach(),
+            hidden = request.HiddenStates.detach().narrow(0, chunk.First, chunk.Rows); // [M, D]
+        Tensor logits = _studentLogits.narrow(0, 0, chunk.Rows); // [M, V]
         Tensor? teacherLogits;
         using (StepProfile.Of(StepPart.HeadProducts))
         {
@@ -50,7 +58,7 @@ public sealed class FusedLossHead : LossHead
         if (hiddenGradient is not null)
         {
             using StepProfile.Mark mark = StepProfile.Of(StepPart.HeadProducts);
-            MatrixProduct.Into(hiddenGradient, logits, head, 0);      // [M, D]
+            MatrixProduct.Into(hiddenGradient, logits, head, 0); // [M, D]
             MatrixProduct.Into(headGradient!, logits.t(), hidden, 1); // [V, D]
         }
     }
@@ -62,37 +70,76 @@ public sealed class FusedLossHead : LossHead
         {
             case LiveSoftLabels live:
                 Tensor logits = TeacherBuffer(live.Head.shape[0], chunk.Taught);
-                MatrixProduct.Into(logits, live.HiddenStates.narrow(0, chunk.First, chunk.Taught), live.Head.detach().t(), 0);
+                MatrixProduct.Into(
+                    logits,
+                    live.HiddenStates.narrow(0, chunk.First, chunk.Taught),
+                    live.Head.detach().t(),
+                    0
+                );
                 return logits;
             case DenseSoftLabels dense:
-                return TeacherBuffer(dense.Logits.shape[1], chunk.Taught).copy_(dense.Logits.narrow(0, chunk.First, chunk.Taught));
+                return TeacherBuffer(dense.Logits.shape[1], chunk.Taught)
+                    .copy_(dense.Logits.narrow(0, chunk.First, chunk.Taught));
             default:
                 return null;
         }
     }
 
-    private Tensor TeacherBuffer(long columns, int rows) => (_teacherLogits ??= zeros(ChunkRows, columns).DetachFromDisposeScope()).narrow(0, 0, rows);
+    private Tensor TeacherBuffer(long columns, int rows) =>
+        (_teacherLogits ??= zeros(ChunkRows, columns).DetachFromDisposeScope()).narrow(0, 0, rows);
 
-    private unsafe void RunRows(LossRequest request, PositionLosses losses, LossChunk chunk, Tensor logits, Tensor? teacherLogits, float scale)
+    private unsafe void RunRows(
+        LossRequest request,
+        PositionLosses losses,
+        LossChunk chunk,
+        Tensor logits,
+        Tensor? teacherLogits,
+        float scale
+    )
     {
-        nint student = TensorAddress.Of(logits), teacher = teacherLogits is null ? 0 : TensorAddress.Of(teacherLogits);
+        nint student = TensorAddress.Of(logits),
+            teacher = teacherLogits is null ? 0 : TensorAddress.Of(teacherLogits);
         int teacherColumns = teacherLogits is null ? 0 : (int)teacherLogits.shape[1];
 
         // A few ranges per thread: rows cost the same, but a thread may start late.
         int ranges = Math.Min(chunk.Rows, _parallel.MaxDegreeOfParallelism * 4);
-        ParallelRanges.Run(ranges, _parallel, range =>
-        {
-            for (int row = (int)((long)chunk.Rows * range / ranges); row < (int)((long)chunk.Rows * (range + 1) / ranges); row++)
+        ParallelRanges.Run(
+            ranges,
+            _parallel,
+            range =>
             {
-                float* z = (float*)student + ((long)row * Columns);
-                bool taught = row < chunk.Taught;
-                float* s = taught && teacher != 0 ? (float*)teacher + ((long)row * teacherColumns) : null;
-                RunRow(request, losses, chunk.First + row, z, s, taught ? request.Teacher as SparseSoftLabels : null, scale);
+                for (
+                    int row = (int)((long)chunk.Rows * range / ranges);
+                    row < (int)((long)chunk.Rows * (range + 1) / ranges);
+                    row++
+                )
+                {
+                    float* z = (float*)student + ((long)row * Columns);
+                    bool taught = row < chunk.Taught;
+                    float* s = taught && teacher != 0 ? (float*)teacher + ((long)row * teacherColumns) : null;
+                    RunRow(
+                        request,
+                        losses,
+                        chunk.First + row,
+                        z,
+                        s,
+                        taught ? request.Teacher as SparseSoftLabels : null,
+                        scale
+                    );
+                }
             }
-        });
+        );
     }
 
-    private unsafe void RunRow(LossRequest request, PositionLosses losses, int row, float* z, float* s, SparseSoftLabels? sparse, float scale)
+    private unsafe void RunRow(
+        LossRequest request,
+        PositionLosses losses,
+        int row,
+        float* z,
+        float* s,
+        SparseSoftLabels? sparse,
+        float scale
+    )
     {
         int label = (int)request.Labels[row];
         losses.Counted[row] = label >= 0;
@@ -117,7 +164,10 @@ public sealed class FusedLossHead : LossHead
         }
         else
         {
-            p.ExpSum = scale == 0 ? SoftLabelKernel.ExponentialSum(z, Vocabulary, p.Maximum) : SoftLabelKernel.Exponentials(z, Vocabulary, p.Maximum);
+            p.ExpSum =
+                scale == 0
+                    ? SoftLabelKernel.ExponentialSum(z, Vocabulary, p.Maximum)
+                    : SoftLabelKernel.Exponentials(z, Vocabulary, p.Maximum);
             losses.StudentNll[row] = losses.Loss[row] = (float)(Math.Log(p.ExpSum) - labelScore);
             losses.Confidence[row] = 1f / p.ExpSum;
             if (scale != 0)
@@ -133,15 +183,41 @@ public sealed class FusedLossHead : LossHead
         }
     }
 
-    private unsafe void RunTeacherRow(LossRequest request, PositionLosses losses, int row, int label, float* z, float* s, RowSums p, double labelScore, float scale)
+    private unsafe void RunTeacherRow(
+        LossRequest request,
+        PositionLosses losses,
+        int row,
+        int label,
+        float* z,
+        float* s,
+        RowSums p,
+        double labelScore,
+        float scale
+    )
     {
         RowSums q = SoftLabelKernel.Maximum(s, Vocabulary);
-        double temperature = request.Teacher!.Temperature, teacherScore = (double)s[label] - q.Maximum;
-        TeacherSums sums = SoftLabelKernel.ExponentialsOfBoth(z, s, Vocabulary, p.Maximum, q.Maximum, (float)temperature, out p.ExpSum);
-        double lse = Math.Log(p.ExpSum), teacherLse = Math.Log(sums.ExpSum), plainLse = Math.Log(sums.PlainExpSum);
-        double nll = lse - labelScore, teacherNll = plainLse - teacherScore;
+        double temperature = request.Teacher!.Temperature,
+            teacherScore = (double)s[label] - q.Maximum;
+        TeacherSums sums = SoftLabelKernel.ExponentialsOfBoth(
+            z,
+            s,
+            Vocabulary,
+            p.Maximum,
+            q.Maximum,
+            (float)temperature,
+            out p.ExpSum
+        );
+        double lse = Math.Log(p.ExpSum),
+            teacherLse = Math.Log(sums.ExpSum),
+            plainLse = Math.Log(sums.PlainExpSum);
+        double nll = lse - labelScore,
+            teacherNll = plainLse - teacherScore;
         double crossEntropy = lse - (sums.StudentSum / (double)sums.ExpSum);
-        double gate = request.Gate.Factor(1.0 / sums.PlainExpSum, plainLse - (sums.PlainLogSum / (double)sums.PlainExpSum), teacherNll);
+        double gate = request.Gate.Factor(
+            1.0 / sums.PlainExpSum,
+            plainLse - (sums.PlainLogSum / (double)sums.PlainExpSum),
+            teacherNll
+        );
         double weight = request.WeightOf(row, gate);
         losses.Weight[row] = (float)weight;
         losses.Gate[row] = (float)gate;

@@ -25,12 +25,17 @@ public sealed record Gate(GateKind Kind, double Threshold, IReadOnlyList<double>
     /// <param name="topProbability">max q.</param>
     /// <param name="entropy">H(q), nats.</param>
     /// <param name="nll">−ln q(y), nats.</param>
-    public double Factor(double topProbability, double entropy, double nll) => Kind switch
-    {
-        GateKind.TopProbability => topProbability >= Threshold ? 1.0 : 0.0,
-        GateKind.Entropy => entropy <= Threshold ? 1.0 : 0.0,
-        GateKind.Observed => Math.Min(1.0, Math.Exp(-nll) / Threshold),
-        GateKind.Bucket => Factors[nll <= Bounds[0] ? 0 : nll <= Bounds[1] ? 1 : 2],
-        _ => 1.0,
-    };
+    public double Factor(double topProbability, double entropy, double nll) =>
+        Kind switch
+        {
+            GateKind.TopProbability => topProbability >= Threshold ? 1.0 : 0.0,
+            GateKind.Entropy => entropy <= Threshold ? 1.0 : 0.0,
+            GateKind.Observed => Math.Min(1.0, Math.Exp(-nll) / Threshold),
+            GateKind.Bucket => Factors[
+                nll <= Bounds[0] ? 0
+                : nll <= Bounds[1] ? 1
+                : 2
+            ],
+            _ => 1.0,
+        };
 }

@@ -18,8 +18,11 @@ public abstract class LossHead : IDisposable
 
     // About 16 MiB of logits for small vocabularies, 32 for large ones: near the cache, yet with enough rows for fast products. Measured at V = 32,768, distilling, with
     // 64, 128, 256 and 512 rows: 1,933, 1,637, 1,501 and 1,417 ms; at V = 8,192 with 128 to 1,024 rows: 409, 375, 350, 384 ms (docs/speed.md).
-    private const int ChunkElements = 4 << 20, LargestChunkElements = 8 << 20;
-    private const int FewestRows = 64, FastRows = 256, MostRows = 512;
+    private const int ChunkElements = 4 << 20,
+        LargestChunkElements = 8 << 20;
+    private const int FewestRows = 64,
+        FastRows = 256,
+        MostRows = 512;
 
     /// <summary>Plans the chunks.</summary>
     /// <param name="vocabulary">Real token ids; rows of a head beyond them get neither probability nor gradient.</param>
@@ -29,7 +32,11 @@ public abstract class LossHead : IDisposable
     {
         if (vocabulary > headRows)
         {
-            throw new ArgumentOutOfRangeException(nameof(vocabulary), vocabulary, $"The head has {headRows} rows only.");
+            throw new ArgumentOutOfRangeException(
+                nameof(vocabulary),
+                vocabulary,
+                $"The head has {headRows} rows only."
+            );
         }
 
         (Vocabulary, Columns) = (vocabulary, headRows);
@@ -38,7 +45,12 @@ public abstract class LossHead : IDisposable
 
     /// <summary>M, rows whose logits are held at once.</summary>
     /// <param name="headRows">Rows of the student's head.</param>
-    public static int RowsOfChunk(int headRows) => Math.Clamp(ChunkElements / headRows, Math.Clamp(LargestChunkElements / headRows, FewestRows, FastRows), MostRows);
+    public static int RowsOfChunk(int headRows) =>
+        Math.Clamp(
+            ChunkElements / headRows,
+            Math.Clamp(LargestChunkElements / headRows, FewestRows, FastRows),
+            MostRows
+        );
 
     /// <summary>V: real token ids.</summary>
     protected int Vocabulary { get; }
@@ -58,7 +70,13 @@ public abstract class LossHead : IDisposable
     /// <param name="losses">Receives the losses, before any division.</param>
     /// <param name="hiddenGradient">[N, D], of the hidden states' type, overwritten.</param>
     /// <param name="headGradient">[V or more, D], added to.</param>
-    public void Train(LossRequest request, long divisor, PositionLosses losses, Tensor hiddenGradient, Tensor headGradient)
+    public void Train(
+        LossRequest request,
+        long divisor,
+        PositionLosses losses,
+        Tensor hiddenGradient,
+        Tensor headGradient
+    )
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(divisor);
         Run(request, losses, (float)(1.0 / divisor), hiddenGradient, headGradient);
@@ -81,18 +99,39 @@ public abstract class LossHead : IDisposable
     /// <param name="scale">1/n; 0 without gradients.</param>
     /// <param name="hiddenGradient">The chunk's rows of ∂hidden, [M, D]; null without gradients.</param>
     /// <param name="headGradient">∂head, [V or more, D]; null without gradients.</param>
-    protected abstract void RunChunk(LossRequest request, PositionLosses losses, LossChunk chunk, float scale, Tensor? hiddenGradient, Tensor? headGradient);
+    protected abstract void RunChunk(
+        LossRequest request,
+        PositionLosses losses,
+        LossChunk chunk,
+        float scale,
+        Tensor? hiddenGradient,
+        Tensor? headGradient
+    );
 
-    private void Run(LossRequest request, PositionLosses losses, float scale, Tensor? hiddenGradient, Tensor? headGradient)
+    private void Run(
+        LossRequest request,
+        PositionLosses losses,
+        float scale,
+        Tensor? hiddenGradient,
+        Tensor? headGradient
+    )
     {
         CheckShapes(request);
         using IDisposable _ = no_grad();
-        int count = request.Labels.Length, taught = request.Teacher?.Rows ?? 0;
+        int count = request.Labels.Length,
+            taught = request.Teacher?.Rows ?? 0;
         for (int first = 0; first < count; first += ChunkRows)
         {
             using DisposeScope scope = NewDisposeScope();
             int rows = Math.Min(ChunkRows, count - first);
-            RunChunk(request, losses, new LossChunk(first, rows, Math.Clamp(taught - first, 0, rows)), scale, hiddenGradient?.narrow(0, first, rows), headGradient);
+            RunChunk(
+                request,
+                losses,
+                new LossChunk(first, rows, Math.Clamp(taught - first, 0, rows)),
+                scale,
+                hiddenGradient?.narrow(0, first, rows),
+                headGradient
+            );
         }
     }
 
@@ -101,7 +140,10 @@ public abstract class LossHead : IDisposable
         long rows = request.HiddenStates.shape[0];
         if (rows != request.Labels.Length)
         {
-            throw new ArgumentException($"There are {rows} hidden states but {request.Labels.Length} labels.", nameof(request));
+            throw new ArgumentException(
+                $"There are {rows} hidden states but {request.Labels.Length} labels.",
+                nameof(request)
+            );
         }
 
         if (request.Labels.AsSpan().ContainsAnyInRange(Vocabulary, long.MaxValue))
@@ -111,7 +153,10 @@ public abstract class LossHead : IDisposable
 
         if (request.Head.shape[0] != Columns)
         {
-            throw new ArgumentException($"The head has {request.Head.shape[0]} rows; this loss head was made for {Columns}.", nameof(request));
+            throw new ArgumentException(
+                $"The head has {request.Head.shape[0]} rows; this loss head was made for {Columns}.",
+                nameof(request)
+            );
         }
 
         if (request.Teacher is SoftLabels teacher)
@@ -122,32 +167,56 @@ public abstract class LossHead : IDisposable
 
     private void CheckTeacher(LossRequest request, SoftLabels teacher, long rows)
     {
-        long? logits = teacher switch { LiveSoftLabels live => live.Head.shape[0], DenseSoftLabels dense => dense.Logits.shape[1], _ => null };
+        long? logits = teacher switch
+        {
+            LiveSoftLabels live => live.Head.shape[0],
+            DenseSoftLabels dense => dense.Logits.shape[1],
+            _ => null,
+        };
         if (logits < Vocabulary || teacher.Rows > rows)
         {
-            throw new ArgumentException($"The teacher has {teacher.Rows} rows and {logits} logits for {rows} rows and a vocabulary of {Vocabulary}.", nameof(request));
+            throw new ArgumentException(
+                $"The teacher has {teacher.Rows} rows and {logits} logits for {rows} rows and a vocabulary of {Vocabulary}.",
+                nameof(request)
+            );
         }
 
         if (request.Weights.Length != rows)
         {
-            throw new ArgumentException($"There are {request.Weights.Length} weights for {rows} positions.", nameof(request));
+            throw new ArgumentException(
+                $"There are {request.Weights.Length} weights for {rows} positions.",
+                nameof(request)
+            );
         }
 
         if (teacher is SparseSoftLabels sparse)
         {
-            if (sparse.Starts.Length != sparse.Rows + 1 || sparse.Starts[^1] > sparse.Ids.Length || sparse.Ids.Length != sparse.Probabilities.Length)
+            if (
+                sparse.Starts.Length != sparse.Rows + 1
+                || sparse.Starts[^1] > sparse.Ids.Length
+                || sparse.Ids.Length != sparse.Probabilities.Length
+            )
             {
-                throw new ArgumentException($"The sparse soft labels of {sparse.Rows} rows have {sparse.Starts.Length} starts, {sparse.Ids.Length} ids and {sparse.Probabilities.Length} probabilities.", nameof(request));
+                throw new ArgumentException(
+                    $"The sparse soft labels of {sparse.Rows} rows have {sparse.Starts.Length} starts, {sparse.Ids.Length} ids and {sparse.Probabilities.Length} probabilities.",
+                    nameof(request)
+                );
             }
 
             if (sparse.Ids.AsSpan().ContainsAnyExceptInRange(0, Vocabulary - 1))
             {
-                throw new ArgumentException($"A token id of the sparse soft labels is outside the vocabulary of {Vocabulary}.", nameof(request));
+                throw new ArgumentException(
+                    $"A token id of the sparse soft labels is outside the vocabulary of {Vocabulary}.",
+                    nameof(request)
+                );
             }
 
             if (request.Gate.Kind == GateKind.TopProbability && sparse.TopProbability is null)
             {
-                throw new ArgumentException("The gate top_probability needs the teacher's largest probability, which these sparse soft labels do not hold.", nameof(request));
+                throw new ArgumentException(
+                    "The gate top_probability needs the teacher's largest probability, which these sparse soft labels do not hold.",
+                    nameof(request)
+                );
             }
         }
     }

@@ -93,32 +93,49 @@ public sealed record LossSums
     }
 
     /// <summary>All sums as float64 in a fixed order, for other ranks; counts are exact below 2⁵³.</summary>
-    internal double[] ToValues() => [Positions, TeacherPositions, Loss, StudentNll, Correct, Weight, TeacherNll, TeacherNllTempered, CrossEntropyToTeacher, TeacherEntropy, Agreements, Gap, Gate];
+    internal double[] ToValues() =>
+        [
+            Positions,
+            TeacherPositions,
+            Loss,
+            StudentNll,
+            Correct,
+            Weight,
+            TeacherNll,
+            TeacherNllTempered,
+            CrossEntropyToTeacher,
+            TeacherEntropy,
+            Agreements,
+            Gap,
+            Gate,
+        ];
 
     /// <summary>Sums from <see cref="ToValues"/>'s order.</summary>
-    internal static LossSums FromValues(ReadOnlySpan<double> values) => new()
-    {
-        Positions = (long)values[0],
-        TeacherPositions = (long)values[1],
-        Loss = values[2],
-        StudentNll = values[3],
-        Correct = (long)values[4],
-        Weight = values[5],
-        TeacherNll = values[6],
-        TeacherNllTempered = values[7],
-        CrossEntropyToTeacher = values[8],
-        TeacherEntropy = values[9],
-        Agreements = (long)values[10],
-        Gap = values[11],
-        Gate = values[12],
-    };
+    internal static LossSums FromValues(ReadOnlySpan<double> values) =>
+        new()
+        {
+            Positions = (long)values[0],
+            TeacherPositions = (long)values[1],
+            Loss = values[2],
+            StudentNll = values[3],
+            Correct = (long)values[4],
+            Weight = values[5],
+            TeacherNll = values[6],
+            TeacherNllTempered = values[7],
+            CrossEntropyToTeacher = values[8],
+            TeacherEntropy = values[9],
+            Agreements = (long)values[10],
+            Gap = values[11],
+            Gate = values[12],
+        };
 
     /// <summary>−ln((1 − ω)·q(y) + ω·q_τ(y)) from the two losses, nats.</summary>
     public static double Reference(double teacherNll, double teacherNllTempered, double weight)
     {
         // Factored by the larger probability; where ω = 1 leaves only one that underflows, it is that one's loss.
         double least = Math.Min(teacherNll, teacherNllTempered);
-        double mixed = ((1.0 - weight) * Math.Exp(least - teacherNll)) + (weight * Math.Exp(least - teacherNllTempered));
+        double mixed =
+            ((1.0 - weight) * Math.Exp(least - teacherNll)) + (weight * Math.Exp(least - teacherNllTempered));
         return mixed > 0 ? least - Math.Log(mixed) : teacherNllTempered;
     }
 }

@@ -9,9 +9,7 @@ public sealed class ScheduledTransition : StepwiseTransition
     /// <summary>Resolves the window for a run of <paramref name="totalSteps"/> steps.</summary>
     /// <exception cref="ConfigurationException">The window is empty, reversed or outside the run.</exception>
     public ScheduledTransition(DistillationConfig config, int totalSteps, int domainCount)
-        : this(config.Schedule, config.Smoothing, totalSteps, domainCount)
-    {
-    }
+        : this(config.Schedule, config.Smoothing, totalSteps, domainCount) { }
 
     /// <summary>Resolves the window of any weight; where a teacher has no losses, as in alignment, nothing is observed and the gap stays unknown.</summary>
     /// <param name="schedule">Validated.</param>

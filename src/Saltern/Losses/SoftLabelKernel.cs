@@ -50,11 +50,15 @@ internal static unsafe class SoftLabelKernel
 
     /// <summary>Replaces z_i by e_i and returns Σ e_i.</summary>
     public static float Exponentials(float* row, int count, float maximum) =>
-        Lanes512.AreFast ? Exponentials<Lanes512>(row, count, maximum, store: true) : Exponentials<Lanes256>(row, count, maximum, store: true);
+        Lanes512.AreFast
+            ? Exponentials<Lanes512>(row, count, maximum, store: true)
+            : Exponentials<Lanes256>(row, count, maximum, store: true);
 
     /// <summary>Σ e_i without a write: evaluation needs no gradient.</summary>
     public static float ExponentialSum(float* row, int count, float maximum) =>
-        Lanes512.AreFast ? Exponentials<Lanes512>(row, count, maximum, store: false) : Exponentials<Lanes256>(row, count, maximum, store: false);
+        Lanes512.AreFast
+            ? Exponentials<Lanes512>(row, count, maximum, store: false)
+            : Exponentials<Lanes256>(row, count, maximum, store: false);
 
     /// <summary>Replaces z_i by e_i and s_i by t_i, and sums all that the loss, its gradient and the log need.</summary>
     /// <param name="student">z, [count].</param>
@@ -64,9 +68,34 @@ internal static unsafe class SoftLabelKernel
     /// <param name="teacherMaximum">max s.</param>
     /// <param name="temperature">τ.</param>
     /// <param name="studentExpSum">Σ e_i.</param>
-    public static TeacherSums ExponentialsOfBoth(float* student, float* teacher, int count, float studentMaximum, float teacherMaximum, float temperature, out float studentExpSum) => Lanes512.AreFast
-        ? ExponentialsOfBoth<Lanes512>(student, teacher, count, studentMaximum, teacherMaximum, temperature, out studentExpSum)
-        : ExponentialsOfBoth<Lanes256>(student, teacher, count, studentMaximum, teacherMaximum, temperature, out studentExpSum);
+    public static TeacherSums ExponentialsOfBoth(
+        float* student,
+        float* teacher,
+        int count,
+        float studentMaximum,
+        float teacherMaximum,
+        float temperature,
+        out float studentExpSum
+    ) =>
+        Lanes512.AreFast
+            ? ExponentialsOfBoth<Lanes512>(
+                student,
+                teacher,
+                count,
+                studentMaximum,
+                teacherMaximum,
+                temperature,
+                out studentExpSum
+            )
+            : ExponentialsOfBoth<Lanes256>(
+                student,
+                teacher,
+                count,
+                studentMaximum,
+                teacherMaximum,
+                temperature,
+                out studentExpSum
+            );
 
     /// <summary>Replaces e_i by factor·e_i: the part of p in the gradient p − m.</summary>
     public static void Scale(float* row, int count, float factor)
@@ -103,7 +132,8 @@ internal static unsafe class SoftLabelKernel
         if (count >= 2 * TLanes.Count)
         {
             // Two chains: one maximum waits for the one before it.
-            TLanes even = TLanes.Load(row), odd = TLanes.Load(row + TLanes.Count);
+            TLanes even = TLanes.Load(row),
+                odd = TLanes.Load(row + TLanes.Count);
             for (i = 2 * TLanes.Count; i <= count - (2 * TLanes.Count); i += 2 * TLanes.Count)
             {
                 even = TLanes.Max(even, TLanes.Load(row + i));
@@ -126,7 +156,8 @@ internal static unsafe class SoftLabelKernel
         where TLanes : struct, IFloatLanes<TLanes>
     {
         int i = 0;
-        TLanes shift = TLanes.Create(maximum), sum = TLanes.Create(0);
+        TLanes shift = TLanes.Create(maximum),
+            sum = TLanes.Create(0);
         for (; i <= count - TLanes.Count; i += TLanes.Count)
         {
             TLanes e = TLanes.Exp(TLanes.Load(row + i) - shift);
@@ -154,18 +185,36 @@ internal static unsafe class SoftLabelKernel
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static TeacherSums ExponentialsOfBoth<TLanes>(float* student, float* teacher, int count, float studentMaximum, float teacherMaximum, float temperature, out float studentExpSum)
+    private static TeacherSums ExponentialsOfBoth<TLanes>(
+        float* student,
+        float* teacher,
+        int count,
+        float studentMaximum,
+        float teacherMaximum,
+        float temperature,
+        out float studentExpSum
+    )
         where TLanes : struct, IFloatLanes<TLanes>
     {
         bool tempered = temperature != 1f;
         float sharpness = 1f / temperature;
-        TLanes zShift = TLanes.Create(studentMaximum), sShift = TLanes.Create(teacherMaximum), factor = TLanes.Create(sharpness);
-        TLanes eSum = TLanes.Create(0), tSum = eSum, cross = eSum, log = eSum, plain = eSum, plainLog = eSum;
+        TLanes zShift = TLanes.Create(studentMaximum),
+            sShift = TLanes.Create(teacherMaximum),
+            factor = TLanes.Create(sharpness);
+        TLanes eSum = TLanes.Create(0),
+            tSum = eSum,
+            cross = eSum,
+            log = eSum,
+            plain = eSum,
+            plainLog = eSum;
         int i = 0;
         for (; i <= count - TLanes.Count; i += TLanes.Count)
         {
-            TLanes z = TLanes.Load(student + i) - zShift, s = TLanes.Load(teacher + i) - sShift;
-            TLanes e = TLanes.Exp(z), u = s * factor, t = TLanes.Exp(u);
+            TLanes z = TLanes.Load(student + i) - zShift,
+                s = TLanes.Load(teacher + i) - sShift;
+            TLanes e = TLanes.Exp(z),
+                u = s * factor,
+                t = TLanes.Exp(u);
             e.Store(student + i);
             t.Store(teacher + i);
             eSum += e;
@@ -191,7 +240,9 @@ internal static unsafe class SoftLabelKernel
         studentExpSum = TLanes.Sum(eSum);
         for (; i < count; i++)
         {
-            float z = student[i] - studentMaximum, s = teacher[i] - teacherMaximum, u = s * sharpness;
+            float z = student[i] - studentMaximum,
+                s = teacher[i] - teacherMaximum,
+                u = s * sharpness;
             student[i] = LaneMath.Exp(z);
             teacher[i] = LaneMath.Exp(u);
             studentExpSum += student[i];
@@ -232,10 +283,17 @@ internal static unsafe class SoftLabelKernel
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Difference<TLanes>(float* student, float* teacher, int count, float studentFactor, float teacherFactor)
+    private static void Difference<TLanes>(
+        float* student,
+        float* teacher,
+        int count,
+        float studentFactor,
+        float teacherFactor
+    )
         where TLanes : struct, IFloatLanes<TLanes>
     {
-        TLanes a = TLanes.Create(studentFactor), b = TLanes.Create(teacherFactor);
+        TLanes a = TLanes.Create(studentFactor),
+            b = TLanes.Create(teacherFactor);
         int i = 0;
         for (; i <= count - TLanes.Count; i += TLanes.Count)
         {

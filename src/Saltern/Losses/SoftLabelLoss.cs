@@ -18,18 +18,25 @@ public static class SoftLabelLoss
     /// <param name="temperature">τ, divides the teacher's logits only.</param>
     /// <param name="divisor">n of the global batch.</param>
     /// <returns>Scalar; the caller owns it.</returns>
-    public static Tensor Compute(Tensor studentLogits, Tensor labels, Tensor? teacherLogits, Tensor? weights, double temperature, long divisor)
+    public static Tensor Compute(
+        Tensor studentLogits,
+        Tensor labels,
+        Tensor? teacherLogits,
+        Tensor? weights,
+        double temperature,
+        long divisor
+    )
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(divisor);
         using DisposeScope scope = NewDisposeScope();
-        Tensor counted = labels.ge(0).to(studentLogits.dtype);                                                  // [N]
-        Tensor logProbs = nn.functional.log_softmax(studentLogits, -1);                                         // [N, V]
-        Tensor nll = logProbs.gather(1, labels.clamp_min(0).unsqueeze(1)).squeeze(1).neg();                     // [N]
+        Tensor counted = labels.ge(0).to(studentLogits.dtype); // [N]
+        Tensor logProbs = nn.functional.log_softmax(studentLogits, -1); // [N, V]
+        Tensor nll = logProbs.gather(1, labels.clamp_min(0).unsqueeze(1)).squeeze(1).neg(); // [N]
         Tensor loss = nll;
         if (teacherLogits is not null)
         {
-            Tensor q = nn.functional.softmax(teacherLogits.detach() / temperature, -1);                         // [N, V]
-            Tensor crossEntropy = (q * logProbs).sum(-1).neg();                                                 // [N]
+            Tensor q = nn.functional.softmax(teacherLogits.detach() / temperature, -1); // [N, V]
+            Tensor crossEntropy = (q * logProbs).sum(-1).neg(); // [N]
             loss = ((1.0 - weights!) * nll) + (weights! * crossEntropy);
         }
 

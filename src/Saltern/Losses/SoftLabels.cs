@@ -40,7 +40,16 @@ public sealed record DenseSoftLabels(Tensor Logits, double Temperature) : SoftLa
 /// <param name="TopProbability">max q at τ = 1, [rows]; null where the cache does not know it.</param>
 /// <param name="Temperature">τ that the cache was made with.</param>
 public sealed record SparseSoftLabels(
-    int[] Starts, int[] Ids, float[] Probabilities, bool HasTail, float[] Nll, float[] NllTempered, float[] Entropy, float[]? TopProbability, double Temperature) : SoftLabels(Temperature)
+    int[] Starts,
+    int[] Ids,
+    float[] Probabilities,
+    bool HasTail,
+    float[] Nll,
+    float[] NllTempered,
+    float[] Entropy,
+    float[]? TopProbability,
+    double Temperature
+) : SoftLabels(Temperature)
 {
     /// <inheritdoc/>
     public override int Rows => Nll.Length;

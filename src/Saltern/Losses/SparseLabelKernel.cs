@@ -14,9 +14,19 @@ internal static unsafe class SparseLabelKernel
     /// <param name="vocabulary">V.</param>
     /// <param name="p">Maximum of z and where it is.</param>
     /// <param name="scale">1/n; 0 without gradients.</param>
-    public static void Run(LossRequest request, SparseSoftLabels sparse, PositionLosses losses, int row, float* z, int vocabulary, RowSums p, float scale)
+    public static void Run(
+        LossRequest request,
+        SparseSoftLabels sparse,
+        PositionLosses losses,
+        int row,
+        float* z,
+        int vocabulary,
+        RowSums p,
+        float scale
+    )
     {
-        int first = sparse.Starts[row], count = sparse.Starts[row + 1] - first;
+        int first = sparse.Starts[row],
+            count = sparse.Starts[row + 1] - first;
         ReadOnlySpan<int> ids = sparse.Ids.AsSpan(first, count);
         ReadOnlySpan<float> shares = sparse.Probabilities.AsSpan(first, count);
         float[]? rented = count > 256 ? new float[count] : null;
@@ -26,7 +36,9 @@ internal static unsafe class SparseLabelKernel
             scores[i] = z[ids[i]];
         }
 
-        double nll, crossEntropy, lse;
+        double nll,
+            crossEntropy,
+            lse;
         float labelLogit = z[(int)request.Labels[row]];
         double gate = request.Gate.Factor(sparse.TopProbability?[row] ?? 0, sparse.Entropy[row], sparse.Nll[row]);
         double weight = request.WeightOf(row, gate);
@@ -36,9 +48,13 @@ internal static unsafe class SparseLabelKernel
         }
         else
         {
-            float sum = scale == 0 ? SoftLabelKernel.ExponentialSum(z, vocabulary, p.Maximum) : SoftLabelKernel.Exponentials(z, vocabulary, p.Maximum);
+            float sum =
+                scale == 0
+                    ? SoftLabelKernel.ExponentialSum(z, vocabulary, p.Maximum)
+                    : SoftLabelKernel.Exponentials(z, vocabulary, p.Maximum);
             lse = p.Maximum + Math.Log(sum);
-            double inner = 0, mass = 0;
+            double inner = 0,
+                mass = 0;
             for (int i = 0; i < count; i++)
             {
                 inner += (double)shares[i] * scores[i];
@@ -70,9 +86,21 @@ internal static unsafe class SparseLabelKernel
     }
 
     // KD loss −Σ_K q̂_i ln p_i − s·ln P with P by its own log-sum-exp, since 1 − Σ_K p_i would cancel. Returns the log-sum-exp of all logits.
-    private static double RunWithTail(float* z, int vocabulary, ReadOnlySpan<int> ids, ReadOnlySpan<float> shares, ReadOnlySpan<float> scores, float maximum, double weight, float scale, out double crossEntropy)
+    private static double RunWithTail(
+        float* z,
+        int vocabulary,
+        ReadOnlySpan<int> ids,
+        ReadOnlySpan<float> shares,
+        ReadOnlySpan<float> scores,
+        float maximum,
+        double weight,
+        float scale,
+        out double crossEntropy
+    )
     {
-        double kept = 0, inner = 0, mass = 0;
+        double kept = 0,
+            inner = 0,
+            mass = 0;
         for (int i = 0; i < ids.Length; i++)
         {
             z[ids[i]] = float.NegativeInfinity; // out of the passes below, and 0 after them
@@ -83,7 +111,10 @@ internal static unsafe class SparseLabelKernel
 
         float restMaximum = SoftLabelKernel.Maximum(z, vocabulary).Maximum;
         bool hasRest = ids.Length < vocabulary && !float.IsNegativeInfinity(restMaximum);
-        float restSum = !hasRest ? 0 : scale == 0 ? SoftLabelKernel.ExponentialSum(z, vocabulary, restMaximum) : SoftLabelKernel.Exponentials(z, vocabulary, restMaximum);
+        float restSum =
+            !hasRest ? 0
+            : scale == 0 ? SoftLabelKernel.ExponentialSum(z, vocabulary, restMaximum)
+            : SoftLabelKernel.Exponentials(z, vocabulary, restMaximum);
         double tail = Math.Max(0.0, 1.0 - mass);
         double lse = maximum + Math.Log(kept + (restSum * Math.Exp((double)restMaximum - maximum)));
         double restLse = restMaximum + Math.Log(restSum);
@@ -91,7 +122,11 @@ internal static unsafe class SparseLabelKernel
         if (scale != 0)
         {
             // Outside K: p_v − ω·s·p_v/P, one factor for all of them.
-            SoftLabelKernel.Scale(z, vocabulary, hasRest ? (float)(scale * (Math.Exp(restMaximum - lse) - (weight * tail / restSum))) : 0f);
+            SoftLabelKernel.Scale(
+                z,
+                vocabulary,
+                hasRest ? (float)(scale * (Math.Exp(restMaximum - lse) - (weight * tail / restSum))) : 0f
+            );
             for (int i = 0; i < ids.Length; i++)
             {
                 z[ids[i]] = (float)(scale * Math.Exp(scores[i] - lse));

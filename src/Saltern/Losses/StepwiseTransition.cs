@@ -13,7 +13,8 @@ public abstract class StepwiseTransition : Transition
     /// <summary>Starts without a gap.</summary>
     /// <param name="smoothingSteps">Time constant of the smoothed gap, steps; below 1 counts as 1.</param>
     /// <param name="domainCount">Domains of the data.</param>
-    protected StepwiseTransition(double smoothingSteps, int domainCount) => (_domainCount, _gap) = (domainCount, new SmoothedGap(smoothingSteps));
+    protected StepwiseTransition(double smoothingSteps, int domainCount) =>
+        (_domainCount, _gap) = (domainCount, new SmoothedGap(smoothingSteps));
 
     /// <inheritdoc/>
     public override double Gap => _gap.Value;
@@ -29,17 +30,21 @@ public abstract class StepwiseTransition : Transition
         double weight = WeightAt(step);
         if (!double.IsFinite(weight) || weight < 0)
         {
-            throw new InvalidOperationException($"{GetType().Name} gives the weight {weight} at step {step}; a weight is a number of at least 0.");
+            throw new InvalidOperationException(
+                $"{GetType().Name} gives the weight {weight} at step {step}; a weight is a number of at least 0."
+            );
         }
 
         return new StageWeights(weight, [.. Enumerable.Repeat(weight, _domainCount)]);
     }
 
     /// <inheritdoc/>
-    public override void Observe(IReadOnlyList<(double Sum, long Count)> gapByDomain) => _gap.Add(gapByDomain.Sum(g => g.Sum), gapByDomain.Sum(g => g.Count));
+    public override void Observe(IReadOnlyList<(double Sum, long Count)> gapByDomain) =>
+        _gap.Add(gapByDomain.Sum(g => g.Sum), gapByDomain.Sum(g => g.Count));
 
     /// <inheritdoc/>
-    public override TransitionState Save() => new([new GapTrackState(_gap.Sum, _gap.Count, null, 0, 0, null, null, false)]);
+    public override TransitionState Save() =>
+        new([new GapTrackState(_gap.Sum, _gap.Count, null, 0, 0, null, null, false)]);
 
     /// <inheritdoc/>
     public override void Restore(TransitionState state) => _gap.Restore(state.Tracks[0].Sum, state.Tracks[0].Count);

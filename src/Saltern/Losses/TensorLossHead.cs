@@ -26,13 +26,23 @@ public sealed class TensorLossHead : LossHead
     }
 
     /// <inheritdoc/>
-    protected override void RunChunk(LossRequest request, PositionLosses losses, LossChunk chunk, float scale, Tensor? hiddenGradient, Tensor? headGradient)
+    protected override void RunChunk(
+        LossRequest request,
+        PositionLosses losses,
+        LossChunk chunk,
+        float scale,
+        Tensor? hiddenGradient,
+        Tensor? headGradient
+    )
     {
-        ScalarType products = _productType ?? request.HiddenStates.dtype, type = products == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32;
-        Tensor head = request.Head.detach().to(products), hidden = request.HiddenStates.detach().narrow(0, chunk.First, chunk.Rows).to(products); // [M, D]
-        Tensor labels = tensor(request.Labels.AsSpan(chunk.First, chunk.Rows).ToArray()).to(hidden.device);              // [M]
-        Tensor counted = labels.ge(0), targets = labels.clamp_min(0).unsqueeze(1);                                       // [M], [M, 1]
-        Tensor logProbs = nn.functional.log_softmax(hidden.mm(head.t()).to(type).narrow(1, 0, Vocabulary), 1);           // [M, V]
+        ScalarType products = _productType ?? request.HiddenStates.dtype,
+            type = products == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32;
+        Tensor head = request.Head.detach().to(products),
+            hidden = request.HiddenStates.detach().narrow(0, chunk.First, chunk.Rows).to(products); // [M, D]
+        Tensor labels = tensor(request.Labels.AsSpan(chunk.First, chunk.Rows).ToArray()).to(hidden.device); // [M]
+        Tensor counted = labels.ge(0),
+            targets = labels.clamp_min(0).unsqueeze(1); // [M], [M, 1]
+        Tensor logProbs = nn.functional.log_softmax(hidden.mm(head.t()).to(type).narrow(1, 0, Vocabulary), 1); // [M, V]
         Tensor nll = logProbs.gather(1, targets).squeeze(1).neg();
         (Tensor highest, Tensor best) = logProbs.max(1);
         float[][] known = HostRows.Read(counted, nll, best.eq(labels), highest.exp());
@@ -43,7 +53,18 @@ public sealed class TensorLossHead : LossHead
         known[3].CopyTo(losses.Confidence, chunk.First);
         Array.Clear(losses.Weight, chunk.First, chunk.Rows);
         Array.Clear(losses.HasTeacher, chunk.First, chunk.Rows);
-        TensorTargets? taught = chunk.Taught > 0 ? TensorTargets.Of(request, chunk, logProbs.narrow(0, 0, chunk.Taught), targets.narrow(0, 0, chunk.Taught), best.narrow(0, 0, chunk.Taught), Vocabulary, products) : null;
+        TensorTargets? taught =
+            chunk.Taught > 0
+                ? TensorTargets.Of(
+                    request,
+                    chunk,
+                    logProbs.narrow(0, 0, chunk.Taught),
+                    targets.narrow(0, 0, chunk.Taught),
+                    best.narrow(0, 0, chunk.Taught),
+                    Vocabulary,
+                    products
+                )
+                : null;
         taught?.Record(losses, chunk);
         if (hiddenGradient is null)
         {
@@ -51,7 +72,10 @@ public sealed class TensorLossHead : LossHead
         }
 
         // p − m, zero where a position is not counted and beyond the real vocabulary.
-        Tensor weights = tensor(losses.Weight.AsSpan(chunk.First, chunk.Rows).ToArray()).to(type).to(hidden.device).unsqueeze(1); // [M, 1]
+        Tensor weights = tensor(losses.Weight.AsSpan(chunk.First, chunk.Rows).ToArray())
+            .to(type)
+            .to(hidden.device)
+            .unsqueeze(1); // [M, 1]
         Tensor gradient = logProbs.exp();
         gradient.scatter_add_(1, targets, weights - 1);
         if (taught is not null)
@@ -61,8 +85,8 @@ public sealed class TensorLossHead : LossHead
 
         gradient = (gradient * (counted.to(type).unsqueeze(1) * scale)).to(products);
         Tensor rows = head.narrow(0, 0, Vocabulary);
-        hiddenGradient.copy_(gradient.mm(rows));                                                                                   // [M, D]
-        headGradient!.narrow(0, 0, Vocabulary).add_(gradient.t().mm(hidden));                                                      // [V, D]
+        hiddenGradient.copy_(gradient.mm(rows)); // [M, D]
+        headGradient!.narrow(0, 0, Vocabulary).add_(gradient.t().mm(hidden)); // [V, D]
     }
 
     private static bool[] Truths(float[] values) => Array.ConvertAll(values, value => value != 0);

@@ -10,7 +10,15 @@ namespace Saltern.Losses;
 /// <param name="Entropy">H(q_τ), [rows].</param>
 /// <param name="Agrees">Whether the student's most likely token is the teacher's: not 0, [rows].</param>
 /// <param name="Weights">ω_t and h_t of each row.</param>
-internal sealed record TensorTargets(Tensor Target, float[] CrossEntropy, float[] Nll, float[] NllTempered, float[] Entropy, float[] Agrees, (float Weight, float Gate)[] Weights)
+internal sealed record TensorTargets(
+    Tensor Target,
+    float[] CrossEntropy,
+    float[] Nll,
+    float[] NllTempered,
+    float[] Entropy,
+    float[] Agrees,
+    (float Weight, float Gate)[] Weights
+)
 {
     /// <summary>Soft labels of the chunk's taught rows.</summary>
     /// <param name="request">The micro-batch.</param>
@@ -20,7 +28,15 @@ internal sealed record TensorTargets(Tensor Target, float[] CrossEntropy, float[
     /// <param name="studentBest">argmax p, [rows].</param>
     /// <param name="vocabulary">V.</param>
     /// <param name="products">Type of the product with a live teacher's head.</param>
-    public static TensorTargets Of(LossRequest request, LossChunk chunk, Tensor logProbs, Tensor targets, Tensor studentBest, int vocabulary, ScalarType products)
+    public static TensorTargets Of(
+        LossRequest request,
+        LossChunk chunk,
+        Tensor logProbs,
+        Tensor targets,
+        Tensor studentBest,
+        int vocabulary,
+        ScalarType products
+    )
     {
         if (request.Teacher is SparseSoftLabels sparse)
         {
@@ -28,15 +44,34 @@ internal sealed record TensorTargets(Tensor Target, float[] CrossEntropy, float[
         }
 
         Tensor logits = request.Teacher is LiveSoftLabels live
-            ? live.HiddenStates.detach().narrow(0, chunk.First, chunk.Taught).to(products).mm(live.Head.detach().to(products).t())
+            ? live
+                .HiddenStates.detach()
+                .narrow(0, chunk.First, chunk.Taught)
+                .to(products)
+                .mm(live.Head.detach().to(products).t())
             : ((DenseSoftLabels)request.Teacher!).Logits.detach().narrow(0, chunk.First, chunk.Taught);
         logits = logits.narrow(1, 0, vocabulary).to(logProbs.dtype).to(logProbs.device);
-        Tensor plain = nn.functional.log_softmax(logits, 1), tempered = nn.functional.log_softmax(logits / request.Teacher.Temperature, 1); // [rows, V]
+        Tensor plain = nn.functional.log_softmax(logits, 1),
+            tempered = nn.functional.log_softmax(logits / request.Teacher.Temperature, 1); // [rows, V]
         Tensor q = tempered.exp();
         float[][] known = HostRows.Read(
-            (q * logProbs).sum(1L).neg(), plain.gather(1, targets).squeeze(1).neg(), tempered.gather(1, targets).squeeze(1).neg(), (q * tempered).sum(1L).neg(), plain.argmax(1).eq(studentBest),
-            plain.amax([1L]).exp(), (plain.exp() * plain).sum(1L).neg());
-        return new TensorTargets(q, known[0], known[1], known[2], known[3], known[4], Weigh(request, chunk, i => request.Gate.Factor(known[5][i], known[6][i], known[1][i])));
+            (q * logProbs).sum(1L).neg(),
+            plain.gather(1, targets).squeeze(1).neg(),
+            tempered.gather(1, targets).squeeze(1).neg(),
+            (q * tempered).sum(1L).neg(),
+            plain.argmax(1).eq(studentBest),
+            plain.amax([1L]).exp(),
+            (plain.exp() * plain).sum(1L).neg()
+        );
+        return new TensorTargets(
+            q,
+            known[0],
+            known[1],
+            known[2],
+            known[3],
+            known[4],
+            Weigh(request, chunk, i => request.Gate.Factor(known[5][i], known[6][i], known[1][i]))
+        );
     }
 
     /// <summary>Writes what is known of the rows.</summary>
@@ -58,18 +93,30 @@ internal sealed record TensorTargets(Tensor Target, float[] CrossEntropy, float[
             losses.TeacherNllTempered[row] = NllTempered[i];
             losses.TeacherEntropy[row] = Entropy[i];
             losses.Agrees[row] = Agrees[i] != 0;
-            losses.Loss[row] = ((1f - Weights[i].Weight) * losses.StudentNll[row]) + (Weights[i].Weight * CrossEntropy[i]);
+            losses.Loss[row] =
+                ((1f - Weights[i].Weight) * losses.StudentNll[row]) + (Weights[i].Weight * CrossEntropy[i]);
         }
     }
 
-    private static TensorTargets OfSparse(LossRequest request, SparseSoftLabels sparse, LossChunk chunk, Tensor logProbs, Tensor studentBest, int vocabulary)
+    private static TensorTargets OfSparse(
+        LossRequest request,
+        SparseSoftLabels sparse,
+        LossChunk chunk,
+        Tensor logProbs,
+        Tensor studentBest,
+        int vocabulary
+    )
     {
         Device device = logProbs.device;
-        int rows = chunk.Taught, start = sparse.Starts[chunk.First], count = sparse.Starts[chunk.First + rows] - start;
-        long[] at = new long[count], best = new long[rows];
+        int rows = chunk.Taught,
+            start = sparse.Starts[chunk.First],
+            count = sparse.Starts[chunk.First + rows] - start;
+        long[] at = new long[count],
+            best = new long[rows];
         for (int i = 0; i < rows; i++)
         {
-            int from = sparse.Starts[chunk.First + i], to = sparse.Starts[chunk.First + i + 1];
+            int from = sparse.Starts[chunk.First + i],
+                to = sparse.Starts[chunk.First + i + 1];
             best[i] = to > from ? sparse.Ids[from] : -1;
             for (int entry = from; entry < to; entry++)
             {
@@ -77,31 +124,53 @@ internal sealed record TensorTargets(Tensor Target, float[] CrossEntropy, float[
             }
         }
 
-        Tensor places = tensor(at).to(device), shares = tensor(sparse.Probabilities.AsSpan(start, count).ToArray()).to(logProbs.dtype).to(device);
+        Tensor places = tensor(at).to(device),
+            shares = tensor(sparse.Probabilities.AsSpan(start, count).ToArray()).to(logProbs.dtype).to(device);
         Tensor target = zeros(rows, vocabulary, logProbs.dtype, device);
         target.view(-1).scatter_(0, places, shares);
-        Tensor crossEntropy = (target * logProbs).sum(1L).neg();                                         // [rows]
+        Tensor crossEntropy = (target * logProbs).sum(1L).neg(); // [rows]
         if (sparse.HasTail)
         {
             Tensor kept = zeros(rows, vocabulary, ScalarType.Bool, device);
             kept.view(-1).scatter_(0, places, ones_like(places).to(ScalarType.Bool));
-            Tensor tail = (1 - target.sum(1L, keepdim: true)).clamp_min(0);                               // [rows, 1]
+            Tensor tail = (1 - target.sum(1L, keepdim: true)).clamp_min(0); // [rows, 1]
             Tensor rest = logProbs.masked_fill(kept, double.NegativeInfinity);
-            Tensor logMass = rest.logsumexp(1, keepdim: true);                                            // ln P, [rows, 1]
-            Tensor spread = (rest - logMass).exp().nan_to_num(0);                                         // all kept: no rest to spread over
+            Tensor logMass = rest.logsumexp(1, keepdim: true); // ln P, [rows, 1]
+            Tensor spread = (rest - logMass).exp().nan_to_num(0); // all kept: no rest to spread over
             target = target + (tail * spread);
             crossEntropy = crossEntropy - (tail * logMass.masked_fill(logMass.isinf(), 0)).squeeze(1);
         }
 
         float[][] known = HostRows.Read(crossEntropy, tensor(best).to(device).eq(studentBest));
         float[] Slice(float[] values) => values.AsSpan(chunk.First, rows).ToArray();
-        return new TensorTargets(target, known[0], Slice(sparse.Nll), Slice(sparse.NllTempered), Slice(sparse.Entropy), known[1],
-            Weigh(request, chunk, i => request.Gate.Factor(sparse.TopProbability?[chunk.First + i] ?? 0, sparse.Entropy[chunk.First + i], sparse.Nll[chunk.First + i])));
+        return new TensorTargets(
+            target,
+            known[0],
+            Slice(sparse.Nll),
+            Slice(sparse.NllTempered),
+            Slice(sparse.Entropy),
+            known[1],
+            Weigh(
+                request,
+                chunk,
+                i =>
+                    request.Gate.Factor(
+                        sparse.TopProbability?[chunk.First + i] ?? 0,
+                        sparse.Entropy[chunk.First + i],
+                        sparse.Nll[chunk.First + i]
+                    )
+            )
+        );
     }
 
-    private static (float Weight, float Gate)[] Weigh(LossRequest request, LossChunk chunk, Func<int, double> gate) => [.. Enumerable.Range(0, chunk.Taught).Select(i =>
-    {
-        double h = gate(i);
-        return ((float)request.WeightOf(chunk.First + i, h), (float)h);
-    })];
+    private static (float Weight, float Gate)[] Weigh(LossRequest request, LossChunk chunk, Func<int, double> gate) =>
+        [
+            .. Enumerable
+                .Range(0, chunk.Taught)
+                .Select(i =>
+                {
+                    double h = gate(i);
+                    return ((float)request.WeightOf(chunk.First + i, h), (float)h);
+                }),
+        ];
 }

@@ -30,7 +30,9 @@ public abstract class Transition
     /// <param name="config">Validated.</param>
     /// <param name="totalSteps">T.</param>
     public static int LastTeacherStep(DistillationConfig config, int totalSteps) =>
-        config.Transition == TransitionKind.Auto ? config.Maximum.Resolve(totalSteps) - 1 : Math.Min(totalSteps, config.Schedule.Window(totalSteps).FirstZero - 1);
+        config.Transition == TransitionKind.Auto
+            ? config.Maximum.Resolve(totalSteps) - 1
+            : Math.Min(totalSteps, config.Schedule.Window(totalSteps).FirstZero - 1);
 
     /// <summary>The transition that a configuration describes.</summary>
     /// <param name="config">Validated.</param>
@@ -46,7 +48,8 @@ public abstract class Transition
     /// <param name="config">Validated.</param>
     /// <param name="totalSteps">T.</param>
     /// <param name="domainCount">Domains of the data.</param>
-    public static Transition Create(AlignmentConfig config, int totalSteps, int domainCount) => new ScheduledTransition(config.Schedule, smoothing: 0, totalSteps, domainCount);
+    public static Transition Create(AlignmentConfig config, int totalSteps, int domainCount) =>
+        new ScheduledTransition(config.Schedule, smoothing: 0, totalSteps, domainCount);
 }
 
 /// <summary>What a transition of one's own may want to know of the run.</summary>
@@ -78,4 +81,13 @@ public sealed record TransitionState(IReadOnlyList<GapTrackState> Tracks);
 /// <param name="EndStep">First step without the teacher; null while it runs.</param>
 /// <param name="EndReason"><c>gap</c> or <c>maximum</c>; null while the teacher runs.</param>
 /// <param name="FollowsGlobal">Whether too little was seen of this domain, so that it goes by the overall track.</param>
-public sealed record GapTrackState(double Sum, double Count, double? AnchorGap, double Ratio, double MaximumLearningRate, int? EndStep, string? EndReason, bool FollowsGlobal);
+public sealed record GapTrackState(
+    double Sum,
+    double Count,
+    double? AnchorGap,
+    double Ratio,
+    double MaximumLearningRate,
+    int? EndStep,
+    string? EndReason,
+    bool FollowsGlobal
+);

@@ -12,7 +12,10 @@ public sealed class MetricsLog : IMetricsSink
     /// <param name="lastStep">Last step to keep; 0 starts anew.</param>
     public MetricsLog(string path, int lastStep)
     {
-        string[] kept = lastStep > 0 && File.Exists(path) ? [.. File.ReadLines(path).Where(line => StepOf(line) is int step && step <= lastStep)] : [];
+        string[] kept =
+            lastStep > 0 && File.Exists(path)
+                ? [.. File.ReadLines(path).Where(line => StepOf(line) is int step && step <= lastStep)]
+                : [];
         string temporary = path + ".writing";
         try
         {
@@ -65,7 +68,8 @@ public sealed class MetricsLog : IMetricsSink
             using var json = JsonDocument.Parse(line);
             return json.RootElement.GetProperty("step").GetInt32();
         }
-        catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
+        catch (Exception e)
+            when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
         {
             return null;
         }

@@ -21,7 +21,5 @@ public sealed class TensorBoardLog : IMetricsSink
     }
 
     /// <inheritdoc/>
-    public void Dispose()
-    {
-    }
+    public void Dispose() { }
 }

@@ -19,7 +19,10 @@ public sealed record AttentionRanges
     {
         if (first.Length != end.Length || sequenceLength < 1 || first.Length % sequenceLength != 0)
         {
-            throw new ArgumentException($"{first.Length} and {end.Length} ranges are not those of whole sequences of {sequenceLength} tokens.", nameof(first));
+            throw new ArgumentException(
+                $"{first.Length} and {end.Length} ranges are not those of whole sequences of {sequenceLength} tokens.",
+                nameof(first)
+            );
         }
 
         for (int i = 0; i < first.Length; i++)
@@ -27,7 +30,10 @@ public sealed record AttentionRanges
             int position = i % sequenceLength;
             if (first[i] < 0 || first[i] > position || end[i] <= position || end[i] > sequenceLength)
             {
-                throw new ArgumentException($"Query {position} of sequence {i / sequenceLength} has the range [{first[i]}, {end[i]}), which leaves the {sequenceLength} positions or misses its own.", nameof(first));
+                throw new ArgumentException(
+                    $"Query {position} of sequence {i / sequenceLength} has the range [{first[i]}, {end[i]}), which leaves the {sequenceLength} positions or misses its own.",
+                    nameof(first)
+                );
             }
         }
 
@@ -41,7 +47,11 @@ public sealed record AttentionRanges
     public static AttentionRanges Window(int batch, int sequenceLength, int window)
     {
         int[] positions = [.. Enumerable.Range(0, batch * sequenceLength).Select(i => i % sequenceLength)];
-        return new AttentionRanges([.. positions.Select(t => Math.Max(0, t + 1 - window))], [.. positions.Select(t => t + 1)], sequenceLength);
+        return new AttentionRanges(
+            [.. positions.Select(t => Math.Max(0, t + 1 - window))],
+            [.. positions.Select(t => t + 1)],
+            sequenceLength
+        );
     }
 
     /// <summary>These ranges without the keys that a window has left behind.</summary>
@@ -51,7 +61,9 @@ public sealed record AttentionRanges
     {
         int[] first = [.. First.Select((start, i) => Math.Max(start, (i % SequenceLength) + 1 - window))];
         return End.Where((end, i) => end > (i % SequenceLength) + 1).Any()
-            ? throw new ConfigurationException($"model.sliding_window = {window} is shorter than the sequences of {SequenceLength} tokens, and it is not defined for a prefix that sees itself. Use causal sequences, or sequences of at most {window} tokens.")
+            ? throw new ConfigurationException(
+                $"model.sliding_window = {window} is shorter than the sequences of {SequenceLength} tokens, and it is not defined for a prefix that sees itself. Use causal sequences, or sequences of at most {window} tokens."
+            )
             : new AttentionRanges(first, End, SequenceLength);
     }
 
@@ -70,7 +82,8 @@ public sealed record AttentionRanges
         using DisposeScope scope = NewDisposeScope();
         long batch = First.Length / SequenceLength;
         Tensor keys = arange(SequenceLength).view(1, 1, 1, SequenceLength);
-        Tensor first = tensor(First).view(batch, 1, SequenceLength, 1), end = tensor(End).view(batch, 1, SequenceLength, 1);
+        Tensor first = tensor(First).view(batch, 1, SequenceLength, 1),
+            end = tensor(End).view(batch, 1, SequenceLength, 1);
         return keys.ge(first).logical_and(keys.lt(end)).MoveToOuterDisposeScope();
     }
 }

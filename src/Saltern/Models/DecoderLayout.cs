@@ -4,33 +4,55 @@ namespace Saltern.Models;
 /// <remarks>Names and order are Llama's for every family, with Llama-like names for what Llama lacks; how a family's files name and arrange them is StoredWeights.cs.</remarks>
 internal sealed class DecoderLayout
 {
-    private readonly HashSet<int> _norms = [], _intoResidual = [];
+    private readonly HashSet<int> _norms = [],
+        _intoResidual = [];
 
     /// <summary>Plans the weights.</summary>
     /// <param name="config">A resolved shape.</param>
     public DecoderLayout(TransformerConfig config)
     {
-        int width = config.HiddenSize, inner = config.IntermediateSize;
-        int queryRows = config.NumAttentionHeads * config.HeadDim, keyRows = config.NumKeyValueHeads * config.HeadDim;
+        int width = config.HiddenSize,
+            inner = config.IntermediateSize;
+        int queryRows = config.NumAttentionHeads * config.HeadDim,
+            keyRows = config.NumKeyValueHeads * config.HeadDim;
         bool normBias = config.LayerNormEps is not null;
         Embedding = Parameters.Add(width, ("model.embed_tokens.weight", config.VocabSize));
-        Positions = config.LearnedPositions ? Parameters.Add(width, ("model.embed_positions.weight", config.MaxPositionEmbeddings)) : null;
+        Positions = config.LearnedPositions
+            ? Parameters.Add(width, ("model.embed_positions.weight", config.MaxPositionEmbeddings))
+            : null;
         Layers = new DecoderLayer[config.NumHiddenLayers];
         for (int i = 0; i < Layers.Length; i++)
         {
-            string at = $"model.layers.{i}.", attention = at + "self_attn.", mlp = at + "mlp.";
+            string at = $"model.layers.{i}.",
+                attention = at + "self_attn.",
+                mlp = at + "mlp.";
             Layers[i] = new DecoderLayer
             {
                 AttentionNorm = Norm(at + "input_layernorm.weight", width),
                 AttentionNormBias = normBias ? Parameters.Add(null, (at + "input_layernorm.bias", width)) : null,
-                Qkv = Parameters.Add(width, (attention + "q_proj.weight", queryRows), (attention + "k_proj.weight", keyRows), (attention + "v_proj.weight", keyRows)),
-                QkvBias = config.AttentionBias || config.QkvBias ? Parameters.Add(null, (attention + "q_proj.bias", queryRows), (attention + "k_proj.bias", keyRows), (attention + "v_proj.bias", keyRows)) : null,
+                Qkv = Parameters.Add(
+                    width,
+                    (attention + "q_proj.weight", queryRows),
+                    (attention + "k_proj.weight", keyRows),
+                    (attention + "v_proj.weight", keyRows)
+                ),
+                QkvBias =
+                    config.AttentionBias || config.QkvBias
+                        ? Parameters.Add(
+                            null,
+                            (attention + "q_proj.bias", queryRows),
+                            (attention + "k_proj.bias", keyRows),
+                            (attention + "v_proj.bias", keyRows)
+                        )
+                        : null,
                 QueryNorm = config.QkNorm ? Norm(attention + "q_norm.weight", config.HeadDim) : null,
                 KeyNorm = config.QkNorm ? Norm(attention + "k_norm.weight", config.HeadDim) : null,
                 Output = IntoResidual(queryRows, attention + "o_proj.weight", width),
                 OutputBias = config.AttentionBias ? Parameters.Add(null, (attention + "o_proj.bias", width)) : null,
                 FeedForwardNorm = Norm(at + "post_attention_layernorm.weight", width),
-                FeedForwardNormBias = normBias ? Parameters.Add(null, (at + "post_attention_layernorm.bias", width)) : null,
+                FeedForwardNormBias = normBias
+                    ? Parameters.Add(null, (at + "post_attention_layernorm.bias", width))
+                    : null,
                 GateUp = AddGateUp(width, mlp, "weight", inner, config.IsGated),
                 GateUpBias = config.MlpBias ? AddGateUp(null, mlp, "bias", inner, config.IsGated) : null,
                 Down = IntoResidual(inner, mlp + "down_proj.weight", width),
@@ -84,7 +106,8 @@ internal sealed class DecoderLayout
         return block;
     }
 
-    private int AddGateUp(int? columns, string mlp, string kind, int inner, bool gated) => gated
-        ? Parameters.Add(columns, ($"{mlp}gate_proj.{kind}", inner), ($"{mlp}up_proj.{kind}", inner))
-        : Parameters.Add(columns, ($"{mlp}up_proj.{kind}", inner));
+    private int AddGateUp(int? columns, string mlp, string kind, int inner, bool gated) =>
+        gated
+            ? Parameters.Add(columns, ($"{mlp}gate_proj.{kind}", inner), ($"{mlp}up_proj.{kind}", inner))
+            : Parameters.Add(columns, ($"{mlp}up_proj.{kind}", inner));
 }

@@ -18,8 +18,14 @@ internal sealed unsafe class FusedDecoder : IDisposable
     private readonly TransformerConfig _config;
     private readonly AttentionShape _shape;
     private readonly Kept[] _kept;
-    private readonly ActivationBuffer _residual, _normed, _branch, _hidden, _finalScales;
-    private readonly ActivationBuffer _gradient, _mixedGradient, _qkvGradient;
+    private readonly ActivationBuffer _residual,
+        _normed,
+        _branch,
+        _hidden,
+        _finalScales;
+    private readonly ActivationBuffer _gradient,
+        _mixedGradient,
+        _qkvGradient;
     private ParallelOptions _parallel = new();
     private (Tensor Tokens, AttentionRanges? Ranges, bool Recompute)? _pending;
 
@@ -28,7 +34,8 @@ internal sealed unsafe class FusedDecoder : IDisposable
     public FusedDecoder(Transformer model)
     {
         (_model, _config) = (model, model.Config);
-        int width = _config.HiddenSize, heads = _config.NumAttentionHeads * _config.HeadDim;
+        int width = _config.HiddenSize,
+            heads = _config.NumAttentionHeads * _config.HeadDim;
         _shape = new AttentionShape(0, 0, _config.NumAttentionHeads, _config.NumKeyValueHeads, _config.HeadDim);
         _kept = [.. Enumerable.Range(0, _config.NumHiddenLayers).Select(_ => new Kept(_config, _shape.RowStride))];
         (_residual, _normed, _branch, _gradient) = (new(width), new(width), new(width), new(width));
@@ -76,7 +83,18 @@ internal sealed unsafe class FusedDecoder : IDisposable
         Tensor last = keep ? _residual.Rows(rows) : x;
         using (StepProfile.Of(StepPart.ElementWise))
         {
-            RmsNormKernel.Forward(Start(x), _branch.Start, Start(last), Weight(_model.FinalNorm), Start(hidden), Start(_finalScales.Rows(rows)), rows, _config.HiddenSize, _config.RmsNormEps, _parallel);
+            RmsNormKernel.Forward(
+                Start(x),
+                _branch.Start,
+                Start(last),
+                Weight(_model.FinalNorm),
+                Start(hidden),
+                Start(_finalScales.Rows(rows)),
+                rows,
+                _config.HiddenSize,
+                _config.RmsNormEps,
+                _parallel
+            );
         }
 
         if (keep)
@@ -93,9 +111,10 @@ internal sealed unsafe class FusedDecoder : IDisposable
     /// <summary>Residual stream after some layers of a pass that kept its activations, [N, D]; owned by this, to be read before the way back.</summary>
     /// <param name="pass">Number of the forward pass.</param>
     /// <param name="layers">From 1 to L − 1.</param>
-    public Tensor KeptAfter(long pass, int layers) => pass == LastPass && _pending is not null
-        ? _kept[layers].Input.Rows((int)_pending.Value.Tokens.numel())
-        : throw Gone();
+    public Tensor KeptAfter(long pass, int layers) =>
+        pass == LastPass && _pending is not null
+            ? _kept[layers].Input.Rows((int)_pending.Value.Tokens.numel())
+            : throw Gone();
 
     /// <summary>Adds the gradients of all weights but the output head's to the flat gradient; a tied head's share is the caller's, as an untied one's is.</summary>
     /// <param name="pass">Number of the forward pass.</param>
@@ -104,15 +123,15 @@ internal sealed unsafe class FusedDecoder : IDisposable
     /// <exception cref="InvalidOperationException">It kept nothing, another pass has followed it, or it has been gone back already.</exception>
     public void Backward(long pass, Tensor hiddenGradient, (int Layers, Tensor Values)? innerGradient = null)
     {
-        (Tensor tokens, AttentionRanges? ranges, bool recompute) = pass == LastPass && _pending is not null
-            ? _pending.Value
-            : throw Gone();
+        (Tensor tokens, AttentionRanges? ranges, bool recompute) =
+            pass == LastPass && _pending is not null ? _pending.Value : throw Gone();
         _pending = null;
         using IDisposable _ = no_grad();
         using DisposeScope scope = NewDisposeScope();
         using Tensor disposed = tokens;
         int rows = (int)(tokens.shape[0] * tokens.shape[1]);
-        Tensor dx = _gradient.Rows(rows), branch = _branch.Rows(rows);
+        Tensor dx = _gradient.Rows(rows),
+            branch = _branch.Rows(rows);
         NormBackward(_residual.Rows(rows), _model.FinalNorm, _finalScales, hiddenGradient, dx, overwrite: true);
         for (int i = _kept.Length - 1; i >= 0; i--)
         {
@@ -140,7 +159,19 @@ internal sealed unsafe class FusedDecoder : IDisposable
     {
         _pending?.Tokens.Dispose();
         _pending = null;
-        foreach (ActivationBuffer buffer in new[] { _residual, _normed, _branch, _hidden, _finalScales, _gradient, _mixedGradient, _qkvGradient })
+        foreach (
+            ActivationBuffer buffer in new[]
+            {
+                _residual,
+                _normed,
+                _branch,
+                _hidden,
+                _finalScales,
+                _gradient,
+                _mixedGradient,
+                _qkvGradient,
+            }
+        )
         {
             buffer.Dispose();
         }
@@ -151,20 +182,46 @@ internal sealed unsafe class FusedDecoder : IDisposable
         }
     }
 
-    private static InvalidOperationException Gone() => new("The activations of this pass are gone: each is gone back once, before the model's next pass.");
+    private static InvalidOperationException Gone() =>
+        new("The activations of this pass are gone: each is gone back once, before the model's next pass.");
 
     // From the layer's normalised input on: attention, then the feed-forward layer whose result stays in _branch. Returns the residual stream between the two.
-    private Tensor RunLayer(int index, Tensor input, Kept kept, ActivationBuffer middle, Tensor tokens, AttentionRanges? ranges, bool keep)
+    private Tensor RunLayer(
+        int index,
+        Tensor input,
+        Kept kept,
+        ActivationBuffer middle,
+        Tensor tokens,
+        AttentionRanges? ranges,
+        bool keep
+    )
     {
         DecoderLayer layer = _model.Layer(index);
         int rows = (int)input.shape[0];
-        Tensor qkv = kept.Qkv.Rows(rows), mixed = kept.Mixed.Rows(rows), branch = _branch.Rows(rows);
+        Tensor qkv = kept.Qkv.Rows(rows),
+            mixed = kept.Mixed.Rows(rows),
+            branch = _branch.Rows(rows);
         Project(_normed.Rows(rows), layer.Qkv, layer.QkvBias, qkv);
-        Attend(tokens, ranges, (shape, cosines, sines, first, end) =>
-            AttentionKernel.Forward(shape, Start(qkv), cosines, sines, first, end, Start(mixed), keep ? Start(kept.LogSums.Rows(rows)) : null, _parallel));
+        Attend(
+            tokens,
+            ranges,
+            (shape, cosines, sines, first, end) =>
+                AttentionKernel.Forward(
+                    shape,
+                    Start(qkv),
+                    cosines,
+                    sines,
+                    first,
+                    end,
+                    Start(mixed),
+                    keep ? Start(kept.LogSums.Rows(rows)) : null,
+                    _parallel
+                )
+        );
         Project(mixed, layer.Output, layer.OutputBias, branch);
         Norm(input, addBranch: true, middle, layer.FeedForwardNorm, kept.FeedForwardScales);
-        Tensor gateUp = kept.GateUp.Rows(rows), hidden = _hidden.Rows(rows);
+        Tensor gateUp = kept.GateUp.Rows(rows),
+            hidden = _hidden.Rows(rows);
         Project(_normed.Rows(rows), layer.GateUp, layer.GateUpBias, gateUp);
         SwiGlu(gateUp, hidden);
         Project(hidden, layer.Down, layer.DownBias, branch);
@@ -174,8 +231,10 @@ internal sealed unsafe class FusedDecoder : IDisposable
     // dx is ∂L/∂(the layer's output) and becomes ∂L/∂(the stream between attention and feed-forward layer).
     private void FeedForwardBackward(DecoderLayer layer, Kept kept, Tensor dx, Tensor branch, int rows)
     {
-        Tensor gateUp = kept.GateUp.Rows(rows), hidden = _hidden.Rows(rows), middle = kept.Middle.Rows(rows);
-        ProjectBack(dx, layer.Down, hidden);      // [N, F]
+        Tensor gateUp = kept.GateUp.Rows(rows),
+            hidden = _hidden.Rows(rows),
+            middle = kept.Middle.Rows(rows);
+        ProjectBack(dx, layer.Down, hidden); // [N, F]
         SwiGluBackward(gateUp, hidden);
         AddWeightGradient(layer.Down, layer.DownBias, dx, hidden);
         Renorm(middle, layer.FeedForwardNorm, kept.FeedForwardScales);
@@ -185,35 +244,69 @@ internal sealed unsafe class FusedDecoder : IDisposable
     }
 
     // dx goes on to become ∂L/∂(the layer's input).
-    private void AttentionBackward(DecoderLayer layer, Kept kept, Tensor input, Tensor dx, Tensor branch, Tensor tokens, AttentionRanges? ranges)
+    private void AttentionBackward(
+        DecoderLayer layer,
+        Kept kept,
+        Tensor input,
+        Tensor dx,
+        Tensor branch,
+        Tensor tokens,
+        AttentionRanges? ranges
+    )
     {
         int rows = (int)input.shape[0];
-        Tensor mixed = kept.Mixed.Rows(rows), dMixed = _mixedGradient.Rows(rows), dQkv = _qkvGradient.Rows(rows);
-        ProjectBack(dx, layer.Output, dMixed);     // [N, H·A]
+        Tensor mixed = kept.Mixed.Rows(rows),
+            dMixed = _mixedGradient.Rows(rows),
+            dQkv = _qkvGradient.Rows(rows);
+        ProjectBack(dx, layer.Output, dMixed); // [N, H·A]
         AddWeightGradient(layer.Output, layer.OutputBias, dx, mixed);
-        Attend(tokens, ranges, (shape, cosines, sines, first, end) =>
-            AttentionKernel.Backward(shape, kept.Qkv.Start, cosines, sines, first, end, Start(mixed), kept.LogSums.Start, Start(dMixed), Start(dQkv), _parallel));
+        Attend(
+            tokens,
+            ranges,
+            (shape, cosines, sines, first, end) =>
+                AttentionKernel.Backward(
+                    shape,
+                    kept.Qkv.Start,
+                    cosines,
+                    sines,
+                    first,
+                    end,
+                    Start(mixed),
+                    kept.LogSums.Start,
+                    Start(dMixed),
+                    Start(dQkv),
+                    _parallel
+                )
+        );
         Renorm(input, layer.AttentionNorm, kept.AttentionScales);
         AddWeightGradient(layer.Qkv, layer.QkvBias, dQkv, _normed.Rows(rows));
-        ProjectBack(dQkv, layer.Qkv, branch);      // [N, D]
+        ProjectBack(dQkv, layer.Qkv, branch); // [N, D]
         NormBackward(input, layer.AttentionNorm, kept.AttentionScales, branch, dx);
     }
 
     private Tensor Embed(Tensor tokens, ActivationBuffer to, int rows)
     {
         using StepProfile.Mark mark = StepProfile.Of(StepPart.ElementWise);
-        Tensor x = to.Rows(rows), flat = tokens.contiguous();
+        Tensor x = to.Rows(rows),
+            flat = tokens.contiguous();
         int width = _config.HiddenSize;
         var ids = (long*)TensorAddress.Of(flat);
-        float* weights = Weight(_model.Embedding), start = to.Start;
+        float* weights = Weight(_model.Embedding),
+            start = to.Start;
         for (int row = 0; row < rows; row++)
         {
             if ((ulong)ids[row] >= (ulong)_config.VocabSize)
             {
-                throw new ArgumentOutOfRangeException(nameof(tokens), ids[row], $"Token ids go from 0 to {_config.VocabSize - 1}.");
+                throw new ArgumentOutOfRangeException(
+                    nameof(tokens),
+                    ids[row],
+                    $"Token ids go from 0 to {_config.VocabSize - 1}."
+                );
             }
 
-            new ReadOnlySpan<float>(weights + (ids[row] * width), width).CopyTo(new Span<float>(start + ((long)row * width), width));
+            new ReadOnlySpan<float>(weights + (ids[row] * width), width).CopyTo(
+                new Span<float>(start + ((long)row * width), width)
+            );
         }
 
         return x;
@@ -224,39 +317,86 @@ internal sealed unsafe class FusedDecoder : IDisposable
     {
         using StepProfile.Mark mark = StepProfile.Of(StepPart.ElementWise);
         Tensor flat = tokens.contiguous();
-        int width = _config.HiddenSize, rows = (int)dx.shape[0], parts = Math.Min(_parallel.MaxDegreeOfParallelism, width);
-        nint ids = TensorAddress.Of(flat), from = (nint)Start(dx), to = (nint)Gradient(_model.Embedding);
-        ParallelRanges.Run(parts, _parallel, part =>
-        {
-            int first = (int)((long)width * part / parts), end = (int)((long)width * (part + 1) / parts);
-            for (int row = 0; row < rows; row++)
+        int width = _config.HiddenSize,
+            rows = (int)dx.shape[0],
+            parts = Math.Min(_parallel.MaxDegreeOfParallelism, width);
+        nint ids = TensorAddress.Of(flat),
+            from = (nint)Start(dx),
+            to = (nint)Gradient(_model.Embedding);
+        ParallelRanges.Run(
+            parts,
+            _parallel,
+            part =>
             {
-                float* source = (float*)from + ((long)row * width), target = (float*)to + (((long*)ids)[row] * width);
-                for (int i = first; i < end; i++)
+                int first = (int)((long)width * part / parts),
+                    end = (int)((long)width * (part + 1) / parts);
+                for (int row = 0; row < rows; row++)
                 {
-                    target[i] += source[i];
+                    float* source = (float*)from + ((long)row * width),
+                        target = (float*)to + (((long*)ids)[row] * width);
+                    for (int i = first; i < end; i++)
+                    {
+                        target[i] += source[i];
+                    }
                 }
             }
-        });
+        );
     }
 
     private void Norm(Tensor x, bool addBranch, ActivationBuffer sum, int weight, ActivationBuffer scales)
     {
         using StepProfile.Mark mark = StepProfile.Of(StepPart.ElementWise);
         int rows = (int)x.shape[0];
-        RmsNormKernel.Forward(Start(x), addBranch ? _branch.Start : null, Start(sum.Rows(rows)), Weight(weight), Start(_normed.Rows(rows)), Start(scales.Rows(rows)), rows, _config.HiddenSize, _config.RmsNormEps, _parallel);
+        RmsNormKernel.Forward(
+            Start(x),
+            addBranch ? _branch.Start : null,
+            Start(sum.Rows(rows)),
+            Weight(weight),
+            Start(_normed.Rows(rows)),
+            Start(scales.Rows(rows)),
+            rows,
+            _config.HiddenSize,
+            _config.RmsNormEps,
+            _parallel
+        );
     }
 
     private void Renorm(Tensor x, int weight, ActivationBuffer scales)
     {
         using StepProfile.Mark mark = StepProfile.Of(StepPart.ElementWise);
-        RmsNormKernel.Repeat(Start(x), Weight(weight), _normed.Start, scales.Start, (int)x.shape[0], _config.HiddenSize, _parallel);
+        RmsNormKernel.Repeat(
+            Start(x),
+            Weight(weight),
+            _normed.Start,
+            scales.Start,
+            (int)x.shape[0],
+            _config.HiddenSize,
+            _parallel
+        );
     }
 
-    private void NormBackward(Tensor x, int weight, ActivationBuffer scales, Tensor gradient, Tensor dx, bool overwrite = false)
+    private void NormBackward(
+        Tensor x,
+        int weight,
+        ActivationBuffer scales,
+        Tensor gradient,
+        Tensor dx,
+        bool overwrite = false
+    )
     {
         using StepProfile.Mark mark = StepProfile.Of(StepPart.ElementWise);
-        RmsNormKernel.Backward(Start(x), Weight(weight), scales.Start, Start(gradient), Start(dx), Gradient(weight), overwrite, (int)x.shape[0], _config.HiddenSize, _parallel);
+        RmsNormKernel.Backward(
+            Start(x),
+            Weight(weight),
+            scales.Start,
+            Start(gradient),
+            Start(dx),
+            Gradient(weight),
+            overwrite,
+            (int)x.shape[0],
+            _config.HiddenSize,
+            _parallel
+        );
     }
 
     private void SwiGlu(Tensor gateUp, Tensor hidden)
@@ -294,7 +434,8 @@ internal sealed unsafe class FusedDecoder : IDisposable
     private void AddWeightGradient(int weight, int? bias, Tensor g, Tensor x)
     {
         using StepProfile.Mark mark = StepProfile.Of(StepPart.LayerProducts);
-        using Tensor gradient = _model.Parameters.Gradient(weight), transposed = g.t();
+        using Tensor gradient = _model.Parameters.Gradient(weight),
+            transposed = g.t();
         MatrixProduct.Into(gradient, transposed, x, 1);
         if (bias is int b)
         {
@@ -309,15 +450,20 @@ internal sealed unsafe class FusedDecoder : IDisposable
         int length = (int)tokens.shape[1];
         AttentionShape shape = _shape with { Batch = (int)tokens.shape[0], Length = length };
         (Tensor cosines, Tensor sines) = _model.RotaryRows(0, length);
-        fixed (int* first = ranges?.First, end = ranges?.End)
+        fixed (
+            int* first = ranges?.First,
+                end = ranges?.End
+        )
         {
             attention(shape, Start(cosines), Start(sines), first, end);
         }
     }
 
-    private float* Weight(int block) => (float*)TensorAddress.Of(_model.Parameters.FlatWeights) + _model.Parameters.Layout.Blocks[block].Offset;
+    private float* Weight(int block) =>
+        (float*)TensorAddress.Of(_model.Parameters.FlatWeights) + _model.Parameters.Layout.Blocks[block].Offset;
 
-    private float* Gradient(int block) => (float*)TensorAddress.Of(_model.Parameters.FlatGradients) + _model.Parameters.Layout.Blocks[block].Offset;
+    private float* Gradient(int block) =>
+        (float*)TensorAddress.Of(_model.Parameters.FlatGradients) + _model.Parameters.Layout.Blocks[block].Offset;
 
     private static float* Start(Tensor tensor) => (float*)TensorAddress.Of(tensor);
 
@@ -348,7 +494,19 @@ internal sealed unsafe class FusedDecoder : IDisposable
 
         public void Dispose()
         {
-            foreach (ActivationBuffer buffer in new[] { Input, Middle, AttentionScales, FeedForwardScales, Qkv, LogSums, Mixed, GateUp })
+            foreach (
+                ActivationBuffer buffer in new[]
+                {
+                    Input,
+                    Middle,
+                    AttentionScales,
+                    FeedForwardScales,
+                    Qkv,
+                    LogSums,
+                    Mixed,
+                    GateUp,
+                }
+            )
             {
                 buffer.Dispose();
             }

@@ -12,7 +12,8 @@ namespace Saltern.Models;
 public static class GreedyBatch
 {
     // Positions of a batch, padding and answers included, and sequences of one: a cache of some ten megabytes for a model of a million parameters.
-    private const int PositionsPerBatch = 16_384, MostRows = 128;
+    private const int PositionsPerBatch = 16_384,
+        MostRows = 128;
 
     /// <summary>The tokens that the model adds to each prompt, end-of-text left out.</summary>
     /// <param name="model">Any decoder.</param>
@@ -26,12 +27,25 @@ public static class GreedyBatch
     /// <param name="cancellation">Ends the work early, with an exception.</param>
     /// <returns>In the order of the prompts.</returns>
     /// <exception cref="ArgumentException">A prompt and its answer would not fit into the positions that the model knows.</exception>
-    public static int[][] Generate(Transformer model, IReadOnlyList<int[]> prompts, int maxTokens, int endOfText, int vocabulary, Func<int, IReadOnlyList<int>, bool>? isOver = null, Action<int>? progress = null, ICommunicator? ranks = null, CancellationToken cancellation = default)
+    public static int[][] Generate(
+        Transformer model,
+        IReadOnlyList<int[]> prompts,
+        int maxTokens,
+        int endOfText,
+        int vocabulary,
+        Func<int, IReadOnlyList<int>, bool>? isOver = null,
+        Action<int>? progress = null,
+        ICommunicator? ranks = null,
+        CancellationToken cancellation = default
+    )
     {
         int longest = prompts.Select(prompt => prompt.Length).DefaultIfEmpty().Max();
         if (longest + maxTokens > model.Config.MaxPositionEmbeddings)
         {
-            throw new ArgumentException($"A prompt of {longest} tokens and an answer of {maxTokens} do not fit into {model.Config.MaxPositionEmbeddings} positions.", nameof(prompts));
+            throw new ArgumentException(
+                $"A prompt of {longest} tokens and an answer of {maxTokens} do not fit into {model.Config.MaxPositionEmbeddings} positions.",
+                nameof(prompts)
+            );
         }
 
         ranks ??= new SingleProcess();
@@ -40,18 +54,35 @@ public static class GreedyBatch
         List<int>[] texts = [.. prompts.Select(_ => new List<int>())];
         for (int first = 0, batch = 0; first < order.Length; batch++)
         {
-            int positions = prompts[order[first]].Length + maxTokens, count = Math.Min(Math.Clamp(PositionsPerBatch / positions, 1, MostRows), order.Length - first);
+            int positions = prompts[order[first]].Length + maxTokens,
+                count = Math.Min(Math.Clamp(PositionsPerBatch / positions, 1, MostRows), order.Length - first);
             if (model.Config.LearnedPositions)
             {
                 // Padding shifts a text, which only relative positions do not notice.
-                count = order.Skip(first).Take(count).TakeWhile(index => prompts[index].Length == prompts[order[first]].Length).Count();
+                count = order
+                    .Skip(first)
+                    .Take(count)
+                    .TakeWhile(index => prompts[index].Length == prompts[order[first]].Length)
+                    .Count();
             }
 
-            int done = first, owner = batch % ranks.Size;
+            int done = first,
+                owner = batch % ranks.Size;
             Array.ForEach(order[first..(first + count)], index => owners[index] = owner);
             if (owner == ranks.Rank)
             {
-                RunBatch(model, prompts, order[first..(first + count)], texts, maxTokens, endOfText, vocabulary, isOver, ended => progress?.Invoke(done += ended), cancellation);
+                RunBatch(
+                    model,
+                    prompts,
+                    order[first..(first + count)],
+                    texts,
+                    maxTokens,
+                    endOfText,
+                    vocabulary,
+                    isOver,
+                    ended => progress?.Invoke(done += ended),
+                    cancellation
+                );
             }
 
             first += count;
@@ -75,13 +106,36 @@ public static class GreedyBatch
         return [.. flat.Chunk(row).Select(text => text[1..(1 + text[0])])];
     }
 
-    private static void RunBatch(Transformer model, IReadOnlyList<int[]> prompts, int[] batch, List<int>[] texts, int maxTokens, int endOfText, int vocabulary, Func<int, IReadOnlyList<int>, bool>? isOver, Action<int> ended, CancellationToken cancellation)
+    private static void RunBatch(
+        Transformer model,
+        IReadOnlyList<int[]> prompts,
+        int[] batch,
+        List<int>[] texts,
+        int maxTokens,
+        int endOfText,
+        int vocabulary,
+        Func<int, IReadOnlyList<int>, bool>? isOver,
+        Action<int> ended,
+        CancellationToken cancellation
+    )
     {
         int[][] starts = [.. batch.Select(index => prompts[index].Length > 0 ? prompts[index] : [endOfText])];
         int length = starts.Max(start => start.Length);
         int[] padding = [.. starts.Select(start => length - start.Length)];
-        using var cache = new KeyValueCache(model.Config, batch.Length, length + maxTokens, model.Head.dtype, model.Parameters.Device, padding);
-        long[] next = [.. starts.Zip(padding).SelectMany(row => Enumerable.Repeat(0L, row.Second).Concat(row.First.Select(id => (long)id)))]; // [B, T]
+        using var cache = new KeyValueCache(
+            model.Config,
+            batch.Length,
+            length + maxTokens,
+            model.Head.dtype,
+            model.Parameters.Device,
+            padding
+        );
+        long[] next =
+        [
+            .. starts
+                .Zip(padding)
+                .SelectMany(row => Enumerable.Repeat(0L, row.Second).Concat(row.First.Select(id => (long)id))),
+        ]; // [B, T]
         int[] live = [.. batch]; // prompt of each row of the cache
         var over = new HashSet<int>();
         while (over.Count < batch.Length)
@@ -111,7 +165,14 @@ public static class GreedyBatch
         }
     }
 
-    private static bool Ends(int prompt, int token, List<int> text, int maxTokens, int endOfText, Func<int, IReadOnlyList<int>, bool>? isOver)
+    private static bool Ends(
+        int prompt,
+        int token,
+        List<int> text,
+        int maxTokens,
+        int endOfText,
+        Func<int, IReadOnlyList<int>, bool>? isOver
+    )
     {
         if (token == endOfText)
         {
@@ -128,10 +189,20 @@ public static class GreedyBatch
         using DisposeScope scope = NewDisposeScope();
         using IDisposable _ = no_grad();
         int length = tokens.Length / rows;
-        Tensor hidden = model.HiddenStates(tensor(tokens, rows, length).to(model.Parameters.Device), cache);                // [N, D]
-        Tensor last = hidden.view(rows, length, -1).select(1, length - 1);                                                  // [B, D]
-        Tensor logits = nn.functional.linear(last, model.Head).narrow(1, 0, vocabulary).to(ScalarType.Float32).cpu().contiguous(); // [B, V]
+        Tensor hidden = model.HiddenStates(tensor(tokens, rows, length).to(model.Parameters.Device), cache); // [N, D]
+        Tensor last = hidden.view(rows, length, -1).select(1, length - 1); // [B, D]
+        Tensor logits = nn
+            .functional.linear(last, model.Head)
+            .narrow(1, 0, vocabulary)
+            .to(ScalarType.Float32)
+            .cpu()
+            .contiguous(); // [B, V]
         float[] scores = logits.data<float>().ToArray();
-        return [.. Enumerable.Range(0, rows).Select(row => TextGenerator.MostLikely(scores.AsSpan(row * vocabulary, vocabulary)))];
+        return
+        [
+            .. Enumerable
+                .Range(0, rows)
+                .Select(row => TextGenerator.MostLikely(scores.AsSpan(row * vocabulary, vocabulary))),
+        ];
     }
 }

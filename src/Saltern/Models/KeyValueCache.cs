@@ -21,19 +21,39 @@ public sealed class KeyValueCache : IDisposable
     /// Tokens at the beginning of each sequence that nothing behind them sees, so that sequences of different length end together; null for none. Rotary positions are
     /// relative, so padding shifts a sequence without changing it, but for rounding.
     /// </param>
-    public KeyValueCache(TransformerConfig config, long batch, long capacity, ScalarType type, Device device, int[]? padding = null)
+    public KeyValueCache(
+        TransformerConfig config,
+        long batch,
+        long capacity,
+        ScalarType type,
+        Device device,
+        int[]? padding = null
+    )
     {
         Capacity = capacity;
         _padding = padding?.Any(count => count > 0) == true ? padding : [];
         if (_padding.Length > 0)
         {
             using DisposeScope scope = NewDisposeScope();
-            _visible = arange(capacity, device: device).view(1, 1, 1, capacity).ge(tensor(_padding, device: device).view(batch, 1, 1, 1)).DetachFromDisposeScope();
+            _visible = arange(capacity, device: device)
+                .view(1, 1, 1, capacity)
+                .ge(tensor(_padding, device: device).view(batch, 1, 1, 1))
+                .DetachFromDisposeScope();
         }
 
         long[] shape = [batch, config.NumKeyValueHeads, capacity, config.HeadDim];
-        _keys = [.. Enumerable.Range(0, config.NumHiddenLayers).Select(_ => zeros(shape, type, device).DetachFromDisposeScope())];
-        _values = [.. Enumerable.Range(0, config.NumHiddenLayers).Select(_ => zeros(shape, type, device).DetachFromDisposeScope())];
+        _keys =
+        [
+            .. Enumerable
+                .Range(0, config.NumHiddenLayers)
+                .Select(_ => zeros(shape, type, device).DetachFromDisposeScope()),
+        ];
+        _values =
+        [
+            .. Enumerable
+                .Range(0, config.NumHiddenLayers)
+                .Select(_ => zeros(shape, type, device).DetachFromDisposeScope()),
+        ];
     }
 
     /// <summary>Tokens held per sequence.</summary>
@@ -95,7 +115,10 @@ public sealed class KeyValueCache : IDisposable
         }
 
         // A place of padding sees itself, because no row of attention may be empty.
-        int[] first = [.. _padding.SelectMany(padding => Enumerable.Range(0, length).Select(t => Math.Min(t, padding)))];
+        int[] first =
+        [
+            .. _padding.SelectMany(padding => Enumerable.Range(0, length).Select(t => Math.Min(t, padding))),
+        ];
         return new AttentionRanges(first, [.. _padding.SelectMany(_ => Enumerable.Range(1, length))], length);
     }
 
@@ -111,14 +134,17 @@ public sealed class KeyValueCache : IDisposable
         }
 
         using DisposeScope scope = NewDisposeScope();
-        Tensor keys = arange(Length + count, device: _keys[0].device).view(1, 1, 1, -1), queries = arange(Length, Length + count, device: _keys[0].device).view(1, 1, -1, 1);
+        Tensor keys = arange(Length + count, device: _keys[0].device).view(1, 1, 1, -1),
+            queries = arange(Length, Length + count, device: _keys[0].device).view(1, 1, -1, 1);
         Tensor mask = keys.le(queries); // [1, 1, T, Length + T]
         if (window > 0)
         {
             mask = mask.logical_and(keys.gt(queries - window));
         }
 
-        return (_visible is null ? mask : mask.logical_and(_visible.narrow(3, 0, Length + count))).MoveToOuterDisposeScope();
+        return (
+            _visible is null ? mask : mask.logical_and(_visible.narrow(3, 0, Length + count))
+        ).MoveToOuterDisposeScope();
     }
 
     /// <inheritdoc/>

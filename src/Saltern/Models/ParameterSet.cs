@@ -50,7 +50,8 @@ public sealed class ParameterLayout
     /// <returns>Index of the block.</returns>
     public int Add(int? columns, params ReadOnlySpan<(string Name, int Rows)> weights)
     {
-        long offset = Length, at = offset;
+        long offset = Length,
+            at = offset;
         var slices = new List<ParameterSlice>();
         long rows = 0;
         foreach ((string name, int count) in weights)
@@ -61,7 +62,14 @@ public sealed class ParameterLayout
             rows += count;
         }
 
-        _blocks.Add(new ParameterBlock(columns is int width ? [rows, width] : [rows], offset, Decays: columns is not null, slices));
+        _blocks.Add(
+            new ParameterBlock(
+                columns is int width ? [rows, width] : [rows],
+                offset,
+                Decays: columns is not null,
+                slices
+            )
+        );
         Length = (at + AlignmentElements - 1) / AlignmentElements * AlignmentElements;
         return _blocks.Count - 1;
     }
@@ -81,7 +89,12 @@ public sealed class ParameterSet : IDisposable
     private Tensor? _flatGradients;
 
     /// <summary>Allocates zeroed weights, float32 on the CPU unless told otherwise, and gradients where the model is to be trained.</summary>
-    public ParameterSet(ParameterLayout layout, bool trainable, ScalarType type = ScalarType.Float32, Device? device = null)
+    public ParameterSet(
+        ParameterLayout layout,
+        bool trainable,
+        ScalarType type = ScalarType.Float32,
+        Device? device = null
+    )
     {
         Layout = layout;
         Device = device ?? CPU;
@@ -93,10 +106,17 @@ public sealed class ParameterSet : IDisposable
             if (trainable)
             {
                 _gradients = mapped ? new MappedMemory(layout.Length) : null;
-                _flatGradients = (_gradients?.AsTensor() ?? zeros(layout.Length, type, Device)).DetachFromDisposeScope();
+                _flatGradients = (
+                    _gradients?.AsTensor() ?? zeros(layout.Length, type, Device)
+                ).DetachFromDisposeScope();
             }
 
-            _blocks = [.. layout.Blocks.Select(block => View(_flatWeights, block).detach().requires_grad_(trainable).DetachFromDisposeScope())];
+            _blocks =
+            [
+                .. layout.Blocks.Select(block =>
+                    View(_flatWeights, block).detach().requires_grad_(trainable).DetachFromDisposeScope()
+                ),
+            ];
             if (_flatGradients is not null)
             {
                 for (int i = 0; i < _blocks.Length; i++)
@@ -118,7 +138,8 @@ public sealed class ParameterSet : IDisposable
 
     /// <summary>All gradients, [length]; owned by this set.</summary>
     /// <exception cref="InvalidOperationException">The model is not trainable.</exception>
-    public Tensor FlatGradients => _flatGradients ?? throw new InvalidOperationException("These weights were made without gradients.");
+    public Tensor FlatGradients =>
+        _flatGradients ?? throw new InvalidOperationException("These weights were made without gradients.");
 
     /// <summary>Leaf tensor of a block; owned by this set.</summary>
     public Tensor this[int block] => _blocks[block];
@@ -152,5 +173,6 @@ public sealed class ParameterSet : IDisposable
         _gradients = _weights = null;
     }
 
-    private static Tensor View(Tensor flat, ParameterBlock block) => flat.narrow(0, block.Offset, block.Count).view(block.Shape);
+    private static Tensor View(Tensor flat, ParameterBlock block) =>
+        flat.narrow(0, block.Offset, block.Count).view(block.Shape);
 }

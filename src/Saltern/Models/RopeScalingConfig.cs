@@ -49,7 +49,10 @@ public sealed record RopeScalingConfig : IValidated
     {
         if (HighFreqFactor <= LowFreqFactor)
         {
-            yield return new ConfigurationProblem("high_freq_factor", $"= {HighFreqFactor} must be above low_freq_factor = {LowFreqFactor}.");
+            yield return new ConfigurationProblem(
+                "high_freq_factor",
+                $"= {HighFreqFactor} must be above low_freq_factor = {LowFreqFactor}."
+            );
         }
     }
 }

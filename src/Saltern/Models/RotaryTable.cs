@@ -16,8 +16,8 @@ internal sealed class RotaryTable : IDisposable
         Length = length;
         using DisposeScope scope = NewDisposeScope();
         using IDisposable _ = no_grad();
-        Tensor angles = outer(arange(length, ScalarType.Float64), tensor(Frequencies(config)));                     // [length, R/2]
-        angles = cat([angles, angles], dim: 1);                                                     // [length, R]
+        Tensor angles = outer(arange(length, ScalarType.Float64), tensor(Frequencies(config))); // [length, R/2]
+        angles = cat([angles, angles], dim: 1); // [length, R]
         _cosines = angles.cos().to(type).to(device).DetachFromDisposeScope();
         _sines = angles.sin().to(type).to(device).DetachFromDisposeScope();
     }
@@ -26,7 +26,12 @@ internal sealed class RotaryTable : IDisposable
     public static double[] Frequencies(TransformerConfig config)
     {
         using DisposeScope scope = NewDisposeScope();
-        double[] plain = pow(config.RopeTheta, arange(0, config.RotaryDim, 2, ScalarType.Float64).div(-config.RotaryDim)).data<double>().ToArray();
+        double[] plain = pow(
+                config.RopeTheta,
+                arange(0, config.RotaryDim, 2, ScalarType.Float64).div(-config.RotaryDim)
+            )
+            .data<double>()
+            .ToArray();
         return config.RopeScaling is RopeScalingConfig scaling ? [.. plain.Select(scaling.Scale)] : plain;
     }
 
@@ -35,7 +40,10 @@ internal sealed class RotaryTable : IDisposable
 
     /// <summary>Rows for positions start … start + length − 1, each [1, length, 1, R]; views that the caller owns.</summary>
     public (Tensor Cosines, Tensor Sines) Rows(long start, long length) =>
-        (_cosines.narrow(0, start, length).unsqueeze(0).unsqueeze(2), _sines.narrow(0, start, length).unsqueeze(0).unsqueeze(2));
+        (
+            _cosines.narrow(0, start, length).unsqueeze(0).unsqueeze(2),
+            _sines.narrow(0, start, length).unsqueeze(0).unsqueeze(2)
+        );
 
     /// <inheritdoc/>
     public void Dispose()

@@ -24,7 +24,8 @@ internal static class TensorMath
     /// <param name="bias">[D].</param>
     /// <param name="epsilon">ε.</param>
     /// <returns>[N, D]; the caller owns it.</returns>
-    public static Tensor LayerNorm(Tensor x, Tensor weight, Tensor bias, double epsilon) => nn.functional.layer_norm(x, [x.shape[^1]], weight, bias, epsilon);
+    public static Tensor LayerNorm(Tensor x, Tensor weight, Tensor bias, double epsilon) =>
+        nn.functional.layer_norm(x, [x.shape[^1]], weight, bias, epsilon);
 
     /// <summary>Turns each pair (i, i + A/2) of every head by its position's angle.</summary>
     /// <param name="x">[B, T, heads, A].</param>

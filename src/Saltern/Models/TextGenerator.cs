@@ -34,7 +34,10 @@ public sealed record SamplingOptions
         }
 
         Require(MaxTokens > 0, $"--max-tokens = {MaxTokens} must be at least 1.");
-        Require(Temperature is >= 0 and <= 100, $"--temperature = {Temperature} is outside [0, 100]. Use 0 for the most likely token each time.");
+        Require(
+            Temperature is >= 0 and <= 100,
+            $"--temperature = {Temperature} is outside [0, 100]. Use 0 for the most likely token each time."
+        );
         Require(TopK >= 0, $"--top-k = {TopK} must be at least 0. Use 0 for all tokens.");
         Require(TopP is > 0 and <= 1, $"--top-p = {TopP} is outside (0, 1]. Use 1 for all tokens.");
         if (problems.Count > 0)
@@ -54,13 +57,27 @@ public static class TextGenerator
     /// <param name="vocabulary">Real token ids; rows of the head beyond them are never drawn.</param>
     /// <param name="options">How to draw.</param>
     /// <param name="cancellation">Ends the text early.</param>
-    public static IEnumerable<int> Generate(Transformer model, IReadOnlyList<int> prompt, int endOfText, int vocabulary, SamplingOptions options, CancellationToken cancellation = default)
+    public static IEnumerable<int> Generate(
+        Transformer model,
+        IReadOnlyList<int> prompt,
+        int endOfText,
+        int vocabulary,
+        SamplingOptions options,
+        CancellationToken cancellation = default
+    )
     {
         options.Validate();
         return Tokens(model, prompt, endOfText, vocabulary, options, cancellation);
     }
 
-    private static IEnumerable<int> Tokens(Transformer model, IReadOnlyList<int> prompt, int endOfText, int vocabulary, SamplingOptions options, CancellationToken cancellation)
+    private static IEnumerable<int> Tokens(
+        Transformer model,
+        IReadOnlyList<int> prompt,
+        int endOfText,
+        int vocabulary,
+        SamplingOptions options,
+        CancellationToken cancellation
+    )
     {
         int window = model.Config.MaxPositionEmbeddings;
         var random = new Random(options.Seed);
@@ -123,7 +140,8 @@ public static class TextGenerator
             // Most likely first; ties by id, so that a draw does not depend on the sort.
             Array.Sort(ids, (a, b) => weights[b] != weights[a] ? weights[b].CompareTo(weights[a]) : a.CompareTo(b));
             kept = options.TopK > 0 ? Math.Min(options.TopK, kept) : kept;
-            double within = 0, wanted = options.TopP * ids.Take(kept).Sum(id => weights[id]);
+            double within = 0,
+                wanted = options.TopP * ids.Take(kept).Sum(id => weights[id]);
             int nucleus = 0;
             while (nucleus < kept && within < wanted)
             {
@@ -164,18 +182,20 @@ public static class TextGenerator
         return best;
     }
 
-    private static KeyValueCache NewCache(Transformer model, int window) => new(model.Config, 1, window, model.Head.dtype, model.Parameters.Device);
+    private static KeyValueCache NewCache(Transformer model, int window) =>
+        new(model.Config, 1, window, model.Head.dtype, model.Parameters.Device);
 
-    private static int[] Tail(List<int> text, int count) => [.. text.Skip(Math.Max(0, text.Count - Math.Max(1, count)))];
+    private static int[] Tail(List<int> text, int count) =>
+        [.. text.Skip(Math.Max(0, text.Count - Math.Max(1, count)))];
 
     // Next-token scores after some tokens, [V].
     private static float[] Feed(Transformer model, KeyValueCache cache, int[] tokens, int vocabulary)
     {
         using var scope = NewDisposeScope();
         using IDisposable _ = no_grad();
-        Tensor ids = tensor(tokens, ScalarType.Int64, model.Parameters.Device).unsqueeze(0);                            // [1, T]
-        Tensor last = model.HiddenStates(ids, cache).narrow(0, tokens.Length - 1, 1);                                   // [1, D]
-        Tensor logits = nn.functional.linear(last, model.Head).narrow(1, 0, vocabulary).to(ScalarType.Float32).cpu();   // [1, V]
+        Tensor ids = tensor(tokens, ScalarType.Int64, model.Parameters.Device).unsqueeze(0); // [1, T]
+        Tensor last = model.HiddenStates(ids, cache).narrow(0, tokens.Length - 1, 1); // [1, D]
+        Tensor logits = nn.functional.linear(last, model.Head).narrow(1, 0, vocabulary).to(ScalarType.Float32).cpu(); // [1, V]
         return logits.data<float>().ToArray();
     }
 }

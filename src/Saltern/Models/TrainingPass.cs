@@ -26,9 +26,7 @@ public abstract class TrainingPass : IDisposable
     }
 
     /// <summary>Frees what a way back that was never taken has left.</summary>
-    protected virtual void Release()
-    {
-    }
+    protected virtual void Release() { }
 }
 
 /// <summary>A pass through libtorch's operations and automatic differentiation.</summary>
@@ -40,7 +38,9 @@ internal sealed class AutogradPass : TrainingPass
         PlainPass pass = model.Pass(tokens, ranges, cache: null);
         Tensor x = model.RunLayers(model.Embed(tokens), pass, 0, innerLayer ?? 0);
         Inner = innerLayer is null ? null : x.DetachFromDisposeScope();
-        Hidden = model.Finish(model.RunLayers(x, pass, innerLayer ?? 0, model.Config.NumHiddenLayers)).DetachFromDisposeScope();
+        Hidden = model
+            .Finish(model.RunLayers(x, pass, innerLayer ?? 0, model.Config.NumHiddenLayers))
+            .DetachFromDisposeScope();
     }
 
     public override Tensor Hidden { get; }

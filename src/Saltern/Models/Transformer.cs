@@ -23,7 +23,12 @@ public sealed class Transformer : IDisposable
     /// <param name="trainable">Whether gradients are kept.</param>
     /// <param name="type">Type of weights and activations.</param>
     /// <param name="device">Where the weights live; the CPU by default.</param>
-    public Transformer(TransformerConfig config, bool trainable, ScalarType type = ScalarType.Float32, Device? device = null)
+    public Transformer(
+        TransformerConfig config,
+        bool trainable,
+        ScalarType type = ScalarType.Float32,
+        Device? device = null
+    )
     {
         Config = config;
         _layout = new DecoderLayout(config);
@@ -59,7 +64,8 @@ public sealed class Transformer : IDisposable
         using DisposeScope scope = NewDisposeScope();
         using IDisposable _ = no_grad();
         using var generator = new Generator((ulong)seed, CPU);
-        double deviation = Config.InitializerRange, residual = deviation / Math.Sqrt(2.0 * Config.NumHiddenLayers);
+        double deviation = Config.InitializerRange,
+            residual = deviation / Math.Sqrt(2.0 * Config.NumHiddenLayers);
         foreach ((int index, ParameterBlock block) in Parameters.Layout.Blocks.Index())
         {
             if (_layout.IsNorm(index))
@@ -70,7 +76,8 @@ public sealed class Transformer : IDisposable
             {
                 foreach (ParameterSlice slice in block.Slices)
                 {
-                    Tensor values = randn(slice.Shape, ScalarType.Float32, CPU, generator: generator).mul_(_layout.IsIntoResidual(index) ? residual : deviation);
+                    Tensor values = randn(slice.Shape, ScalarType.Float32, CPU, generator: generator)
+                        .mul_(_layout.IsIntoResidual(index) ? residual : deviation);
                     Parameters.Weight(slice).copy_(values);
                 }
             }
@@ -78,7 +85,11 @@ public sealed class Transformer : IDisposable
     }
 
     /// <summary>Whether passes go through own kernels; possible for float32 on the CPU, and on there unless switched off. Stays off for shapes without a fused path.</summary>
-    public bool UsesKernels { get; set => field = value && Config.HasFusedPath; }
+    public bool UsesKernels
+    {
+        get;
+        set => field = value && Config.HasFusedPath;
+    }
 
     /// <summary>Type of matrix products and attention: the weights' own, or a narrower one (bfloat16), with weights, norms, residual stream and gradients of weights as they are.</summary>
     public ScalarType ProductType { get; set; }
@@ -91,7 +102,9 @@ public sealed class Transformer : IDisposable
     /// <param name="ranges">Keys each query sees; null for causal attention.</param>
     /// <returns>[N, D] with N = B·T, in the order of the tokens; the caller owns it. Without <see cref="no_grad"/> it carries a graph for automatic differentiation.</returns>
     public Tensor HiddenStates(Tensor tokens, AttentionRanges? ranges = null) =>
-        UsesKernels && !is_grad_enabled() ? Fused.Forward(tokens, Ranges(ranges, tokens), keep: false, recompute: false) : HiddenStates(tokens, Ranges(ranges, tokens), cache: null);
+        UsesKernels && !is_grad_enabled()
+            ? Fused.Forward(tokens, Ranges(ranges, tokens), keep: false, recompute: false)
+            : HiddenStates(tokens, Ranges(ranges, tokens), cache: null);
 
     /// <summary>Hidden states after some layers, as Hugging Face numbers them: the residual stream after layer k for k below L, the final hidden states for k = L. The layers above are not computed.</summary>
     /// <param name="layers">k, from 1 to L.</param>
@@ -104,9 +117,11 @@ public sealed class Transformer : IDisposable
         ArgumentOutOfRangeException.ThrowIfGreaterThan(layers, Config.NumHiddenLayers);
         using IDisposable _ = no_grad();
         using DisposeScope scope = NewDisposeScope();
-        return (UsesKernels ? Fused.Forward(tokens, Ranges(ranges, tokens), keep: false, recompute: false, layers)
+        return (
+            UsesKernels ? Fused.Forward(tokens, Ranges(ranges, tokens), keep: false, recompute: false, layers)
             : layers == Config.NumHiddenLayers ? HiddenStates(tokens, Ranges(ranges, tokens), cache: null)
-            : RunLayers(Embed(tokens), Pass(tokens, Ranges(ranges, tokens), cache: null), 0, layers)).MoveToOuterDisposeScope();
+            : RunLayers(Embed(tokens), Pass(tokens, Ranges(ranges, tokens), cache: null), 0, layers)
+        ).MoveToOuterDisposeScope();
     }
 
     /// <summary>The forward pass of a training step.</summary>
@@ -115,15 +130,22 @@ public sealed class Transformer : IDisposable
     /// <param name="innerLayer">Layer, from 1 to L − 1, whose output is asked for too; null for none.</param>
     /// <returns>Hidden states and the way back; the caller disposes of it before the next pass.</returns>
     public TrainingPass Train(Tensor tokens, AttentionRanges? ranges = null, int? innerLayer = null) =>
-        innerLayer < 1 || innerLayer >= Config.NumHiddenLayers ? throw new ArgumentOutOfRangeException(nameof(innerLayer), innerLayer, $"Inner layers go from 1 to {Config.NumHiddenLayers - 1}.")
-        : UsesKernels ? new FusedPass(Fused, Fused.Forward(tokens, Ranges(ranges, tokens), keep: true, Recomputes), innerLayer)
+        innerLayer < 1 || innerLayer >= Config.NumHiddenLayers
+            ? throw new ArgumentOutOfRangeException(
+                nameof(innerLayer),
+                innerLayer,
+                $"Inner layers go from 1 to {Config.NumHiddenLayers - 1}."
+            )
+        : UsesKernels
+            ? new FusedPass(Fused, Fused.Forward(tokens, Ranges(ranges, tokens), keep: true, Recomputes), innerLayer)
         : Recomputes ? new RecomputingPass(this, tokens, Ranges(ranges, tokens), innerLayer)
         : new AutogradPass(this, tokens, Ranges(ranges, tokens), innerLayer);
 
     /// <summary>As <see cref="HiddenStates(Tensor, AttentionRanges?)"/>, going on from the sequences that the cache holds, and adding to it.</summary>
     /// <param name="tokens">The next ids of each sequence, [B, T].</param>
     /// <param name="cache">Keys and values of the tokens before.</param>
-    public Tensor HiddenStates(Tensor tokens, KeyValueCache cache) => HiddenStates(tokens, cache.Length == 0 ? Ranges(cache.FirstRanges((int)tokens.shape[1]), tokens) : null, cache);
+    public Tensor HiddenStates(Tensor tokens, KeyValueCache cache) =>
+        HiddenStates(tokens, cache.Length == 0 ? Ranges(cache.FirstRanges((int)tokens.shape[1]), tokens) : null, cache);
 
     private Tensor HiddenStates(Tensor tokens, AttentionRanges? ranges, KeyValueCache? cache)
     {
@@ -138,8 +160,16 @@ public sealed class Transformer : IDisposable
     internal PlainPass Pass(Tensor tokens, AttentionRanges? ranges, KeyValueCache? cache)
     {
         long length = tokens.shape[1];
-        Tensor? mask = cache is { Length: > 0 } ? cache.NextMask(length, Config.SlidingWindow) : ranges?.Mask().to(Parameters.Device);
-        return new PlainPass(tokens.shape[0], length, Config.LearnedPositions ? null : RotaryRows(cache?.Length ?? 0, length), mask, cache);
+        Tensor? mask = cache is { Length: > 0 }
+            ? cache.NextMask(length, Config.SlidingWindow)
+            : ranges?.Mask().to(Parameters.Device);
+        return new PlainPass(
+            tokens.shape[0],
+            length,
+            Config.LearnedPositions ? null : RotaryRows(cache?.Length ?? 0, length),
+            mask,
+            cache
+        );
     }
 
     /// <summary>Embedding of every token, with its position's where positions are learned, [N, D].</summary>
@@ -155,12 +185,17 @@ public sealed class Transformer : IDisposable
 
         if (start + tokens.shape[1] > Config.MaxPositionEmbeddings)
         {
-            throw new ArgumentException($"The model has learned {Config.MaxPositionEmbeddings} positions; {start} + {tokens.shape[1]} do not fit.", nameof(tokens));
+            throw new ArgumentException(
+                $"The model has learned {Config.MaxPositionEmbeddings} positions; {start} + {tokens.shape[1]} do not fit.",
+                nameof(tokens)
+            );
         }
 
         using DisposeScope scope = NewDisposeScope();
         Tensor rows = Parameters[positions].narrow(0, start, tokens.shape[1]); // [T, D]
-        return (embedded.view(tokens.shape[0], tokens.shape[1], Config.HiddenSize) + rows).view(embedded.shape).MoveToOuterDisposeScope();
+        return (embedded.view(tokens.shape[0], tokens.shape[1], Config.HiddenSize) + rows)
+            .view(embedded.shape)
+            .MoveToOuterDisposeScope();
     }
 
     /// <summary>Some layers by libtorch's operations, [N, D] → [N, D]; the caller's scope owns the result.</summary>
@@ -181,7 +216,9 @@ public sealed class Transformer : IDisposable
         DecoderLayer layer = _layout.Layers[index];
         Tensor attended = x + Attention(layer, Norm(x, layer.AttentionNorm, layer.AttentionNormBias), pass, index);
         Tensor read = Config.UseParallelResidual ? x : attended;
-        return (attended + FeedForward(layer, Norm(read, layer.FeedForwardNorm, layer.FeedForwardNormBias))).MoveToOuterDisposeScope();
+        return (
+            attended + FeedForward(layer, Norm(read, layer.FeedForwardNorm, layer.FeedForwardNormBias))
+        ).MoveToOuterDisposeScope();
     }
 
     /// <summary>The last norm, [N, D] → [N, D].</summary>
@@ -206,11 +243,17 @@ public sealed class Transformer : IDisposable
     // What was asked for, cut to the model's window where sequences are longer than it.
     private AttentionRanges? Ranges(AttentionRanges? ranges, Tensor tokens)
     {
-        bool fits = ranges is null || (ranges.SequenceLength == tokens.shape[1] && ranges.First.Length == tokens.shape[0] * tokens.shape[1]);
+        bool fits =
+            ranges is null
+            || (ranges.SequenceLength == tokens.shape[1] && ranges.First.Length == tokens.shape[0] * tokens.shape[1]);
         return !fits
-            ? throw new ArgumentException($"There are {ranges!.First.Length} ranges over {ranges.SequenceLength} positions for tokens of shape [{tokens.shape[0]}, {tokens.shape[1]}].", nameof(ranges))
+                ? throw new ArgumentException(
+                    $"There are {ranges!.First.Length} ranges over {ranges.SequenceLength} positions for tokens of shape [{tokens.shape[0]}, {tokens.shape[1]}].",
+                    nameof(ranges)
+                )
             : Config.SlidingWindow == 0 || tokens.shape[1] <= Config.SlidingWindow ? ranges
-            : ranges?.Within(Config.SlidingWindow) ?? AttentionRanges.Window((int)tokens.shape[0], (int)tokens.shape[1], Config.SlidingWindow);
+            : ranges?.Within(Config.SlidingWindow)
+                ?? AttentionRanges.Window((int)tokens.shape[0], (int)tokens.shape[1], Config.SlidingWindow);
     }
 
     /// <summary>Blocks of a layer.</summary>
@@ -219,10 +262,12 @@ public sealed class Transformer : IDisposable
     // Grouped-query attention. [N, D] → [N, D]
     private Tensor Attention(DecoderLayer layer, Tensor x, PlainPass pass, int index)
     {
-        int heads = Config.NumAttentionHeads, groups = Config.NumKeyValueHeads, size = Config.HeadDim;
+        int heads = Config.NumAttentionHeads,
+            groups = Config.NumKeyValueHeads,
+            size = Config.HeadDim;
         Tensor qkv = Linear(x, layer.Qkv, layer.QkvBias).view(pass.Batch, pass.Length, heads + (2 * groups), size); // [B, T, H+2G, A]
-        (Tensor q, Tensor k) = Rotated(layer, qkv, pass);                                                         // [B, H, T, A], [B, G, T, A]
-        Tensor v = qkv.narrow(2, heads + groups, groups).transpose(1, 2);                                           // [B, G, T, A]
+        (Tensor q, Tensor k) = Rotated(layer, qkv, pass); // [B, H, T, A], [B, G, T, A]
+        Tensor v = qkv.narrow(2, heads + groups, groups).transpose(1, 2); // [B, G, T, A]
         if (pass.Cache is not null)
         {
             (k, v) = pass.Cache.Append(index, k, v); // [B, G, T so far, A]
@@ -242,29 +287,42 @@ public sealed class Transformer : IDisposable
 
         // A single new token sees everything that is left; whole sequences are masked, causally unless told otherwise.
         Tensor mixed = nn.functional.scaled_dot_product_attention(
-            q.to(ProductType), k.to(ProductType), v.to(ProductType), attn_mask: pass.Mask, is_casual: pass.Mask is null && pass.Length > 1); // [B, H, T, A]
-        return Linear(mixed.transpose(1, 2).reshape(pass.Batch * pass.Length, heads * size), layer.Output, layer.OutputBias);
+            q.to(ProductType),
+            k.to(ProductType),
+            v.to(ProductType),
+            attn_mask: pass.Mask,
+            is_casual: pass.Mask is null && pass.Length > 1
+        ); // [B, H, T, A]
+        return Linear(
+            mixed.transpose(1, 2).reshape(pass.Batch * pass.Length, heads * size),
+            layer.Output,
+            layer.OutputBias
+        );
     }
 
     // LayerNorm where there is a bias, otherwise an RMS norm. [N, D] → [N, D]
-    private Tensor Norm(Tensor x, int weight, int? bias) => bias is int b
-        ? TensorMath.LayerNorm(x, Parameters[weight], Parameters[b], Config.LayerNormEps!.Value)
-        : TensorMath.RmsNorm(x, Parameters[weight], Config.RmsNormEps);
+    private Tensor Norm(Tensor x, int weight, int? bias) =>
+        bias is int b
+            ? TensorMath.LayerNorm(x, Parameters[weight], Parameters[b], Config.LayerNormEps!.Value)
+            : TensorMath.RmsNorm(x, Parameters[weight], Config.RmsNormEps);
 
     // RMS norm over each head, where the family has one. [B, T, heads, A]
-    private Tensor HeadNorm(Tensor x, int? weight) => weight is int w ? TensorMath.RmsNorm(x, Parameters[w], Config.RmsNormEps) : x;
+    private Tensor HeadNorm(Tensor x, int? weight) =>
+        weight is int w ? TensorMath.RmsNorm(x, Parameters[w], Config.RmsNormEps) : x;
 
     // Queries and keys with norm and position, heads before tokens. Turned as one tensor where no norm comes between: half the operations, each of which a GPU waits for.
     private (Tensor Queries, Tensor Keys) Rotated(DecoderLayer layer, Tensor qkv, PlainPass pass)
     {
-        int heads = Config.NumAttentionHeads, groups = Config.NumKeyValueHeads;
+        int heads = Config.NumAttentionHeads,
+            groups = Config.NumKeyValueHeads;
         if (layer.QueryNorm is null && layer.KeyNorm is null)
         {
             Tensor both = Rotate(qkv.narrow(2, 0, heads + groups), pass).transpose(1, 2); // [B, H+G, T, A]
             return (both.narrow(1, 0, heads), both.narrow(1, heads, groups));
         }
 
-        Tensor queries = HeadNorm(qkv.narrow(2, 0, heads), layer.QueryNorm), keys = HeadNorm(qkv.narrow(2, heads, groups), layer.KeyNorm);
+        Tensor queries = HeadNorm(qkv.narrow(2, 0, heads), layer.QueryNorm),
+            keys = HeadNorm(qkv.narrow(2, heads, groups), layer.KeyNorm);
         return (Rotate(queries, pass).transpose(1, 2), Rotate(keys, pass).transpose(1, 2));
     }
 
@@ -276,20 +334,31 @@ public sealed class Transformer : IDisposable
             return x;
         }
 
-        int turned = Config.RotaryDim, kept = Config.HeadDim - turned;
-        return kept == 0 ? TensorMath.Rotate(x, cosines, sines) : cat([TensorMath.Rotate(x.narrow(-1, 0, turned), cosines, sines), x.narrow(-1, turned, kept)], dim: -1);
+        int turned = Config.RotaryDim,
+            kept = Config.HeadDim - turned;
+        return kept == 0
+            ? TensorMath.Rotate(x, cosines, sines)
+            : cat([TensorMath.Rotate(x.narrow(-1, 0, turned), cosines, sines), x.narrow(-1, turned, kept)], dim: -1);
     }
 
     // SwiGLU, down(silu(gate(x)) · up(x)), or down(gelu(up(x))). [N, D] → [N, D]
     private Tensor FeedForward(DecoderLayer layer, Tensor x)
     {
         Tensor inner = Linear(x, layer.GateUp, layer.GateUpBias); // [N, 2F], without a gate [N, F]
-        return Linear(Config.IsGated ? TensorMath.SwiGlu(inner) : TensorMath.Gelu(inner, Config.HiddenAct), layer.Down, layer.DownBias);
+        return Linear(
+            Config.IsGated ? TensorMath.SwiGlu(inner) : TensorMath.Gelu(inner, Config.HiddenAct),
+            layer.Down,
+            layer.DownBias
+        );
     }
 
     // Weights of a wider type than the products' are rounded for this use; their gradients come back in the weights' own type.
     private Tensor Linear(Tensor x, int weight, int? bias) =>
-        nn.functional.linear(x.to(ProductType), Parameters[weight].to(ProductType), bias is int b ? Parameters[b].to(ProductType) : null);
+        nn.functional.linear(
+            x.to(ProductType),
+            Parameters[weight].to(ProductType),
+            bias is int b ? Parameters[b].to(ProductType) : null
+        );
 
     /// <summary>Cosines and sines of some positions, each [1, length, 1, R]; the caller owns the views.</summary>
     internal (Tensor Cosines, Tensor Sines) RotaryRows(long start, long length)

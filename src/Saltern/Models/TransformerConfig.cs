@@ -146,7 +146,10 @@ public sealed record TransformerConfig : IValidated
             NumAttentionHeads = heads,
             NumKeyValueHeads = Given(NumKeyValueHeads, Given(shape.NumKeyValueHeads, heads)),
             HeadDim = Given(HeadDim, Given(shape.HeadDim, heads == 0 ? 0 : hidden / heads)),
-            IntermediateSize = Given(IntermediateSize, Given(shape.IntermediateSize, ((hidden * 8 / 3) + 31) / 32 * 32)),
+            IntermediateSize = Given(
+                IntermediateSize,
+                Given(shape.IntermediateSize, ((hidden * 8 / 3) + 31) / 32 * 32)
+            ),
             TieWordEmbeddings = TieWordEmbeddings ?? shape.TieWordEmbeddings ?? false,
             MaxPositionEmbeddings = Given(MaxPositionEmbeddings, sequenceLength),
             InitializerRange = InitializerRange == 0 && hidden > 0 ? Math.Sqrt(2.0 / (5.0 * hidden)) : InitializerRange,
@@ -158,7 +161,10 @@ public sealed record TransformerConfig : IValidated
     {
         if (Preset is not null && !ModelPresets.Names.Contains(Preset))
         {
-            yield return new ConfigurationProblem("preset", $"'{Preset}' is not a preset. Allowed: {string.Join(", ", ModelPresets.Names)}.");
+            yield return new ConfigurationProblem(
+                "preset",
+                $"'{Preset}' is not a preset. Allowed: {string.Join(", ", ModelPresets.Names)}."
+            );
             yield break;
         }
 
@@ -181,20 +187,32 @@ public sealed record TransformerConfig : IValidated
 
         if (HeadDim == 0 && c.HiddenSize % c.NumAttentionHeads != 0)
         {
-            yield return new ConfigurationProblem("num_attention_heads", $"= {c.NumAttentionHeads} does not divide hidden_size = {c.HiddenSize}. Change one of them, or give head_dim.");
+            yield return new ConfigurationProblem(
+                "num_attention_heads",
+                $"= {c.NumAttentionHeads} does not divide hidden_size = {c.HiddenSize}. Change one of them, or give head_dim."
+            );
         }
         else if (!LearnedPositions && c.HeadDim % 2 != 0)
         {
-            yield return new ConfigurationProblem("head_dim", $"= {c.HeadDim} is odd. Rotary positions turn pairs, so it must be even.");
+            yield return new ConfigurationProblem(
+                "head_dim",
+                $"= {c.HeadDim} is odd. Rotary positions turn pairs, so it must be even."
+            );
         }
         else if (!LearnedPositions && (c.RotaryDim < 2 || c.RotaryDim % 2 != 0))
         {
-            yield return new ConfigurationProblem("partial_rotary_factor", $"= {PartialRotaryFactor} turns {c.RotaryDim} of a head's {c.HeadDim} elements. Rotary positions turn pairs, so it must be even, and at least 2.");
+            yield return new ConfigurationProblem(
+                "partial_rotary_factor",
+                $"= {PartialRotaryFactor} turns {c.RotaryDim} of a head's {c.HeadDim} elements. Rotary positions turn pairs, so it must be even, and at least 2."
+            );
         }
 
         if (c.NumAttentionHeads % c.NumKeyValueHeads != 0)
         {
-            yield return new ConfigurationProblem("num_key_value_heads", $"= {c.NumKeyValueHeads} does not divide num_attention_heads = {c.NumAttentionHeads}.");
+            yield return new ConfigurationProblem(
+                "num_key_value_heads",
+                $"= {c.NumKeyValueHeads} does not divide num_attention_heads = {c.NumAttentionHeads}."
+            );
         }
 
         foreach (ConfigurationProblem problem in OptionRules.Problems(c))

@@ -22,8 +22,15 @@ public sealed unsafe class Adafactor : Optimizer
     public Adafactor(ParameterSet parameters, OptimizerConfig config, int threads)
         : base(parameters, config, threads)
     {
-        _state = new OptimizerState(parameters.Layout.Slices.SelectMany(slice => StateOf(slice, config.Beta1 is not null)));
-        _weights = [.. parameters.Layout.Blocks.SelectMany(block => block.Slices.Select(slice => new Weight(slice, block.Decays)))];
+        _state = new OptimizerState(
+            parameters.Layout.Slices.SelectMany(slice => StateOf(slice, config.Beta1 is not null))
+        );
+        _weights =
+        [
+            .. parameters.Layout.Blocks.SelectMany(block =>
+                block.Slices.Select(slice => new Weight(slice, block.Decays))
+            ),
+        ];
         _kernel = new AdafactorKernel(_weights.Select(weight => (weight.Rows, weight.Columns)), Workers);
     }
 
@@ -35,8 +42,15 @@ public sealed unsafe class Adafactor : Optimizer
 
     private protected override void Apply(double learningRate, double clip)
     {
-        float* weights = (float*)TensorAddress.Of(Parameters.FlatWeights), gradients = (float*)TensorAddress.Of(Parameters.FlatGradients);
-        var step = new AdafactorStep(clip, 1.0 - Math.Pow(UpdateCount, -DecayExponent), learningRate, Config.ScaleParameter ?? false, Config.Beta1 ?? 0.0);
+        float* weights = (float*)TensorAddress.Of(Parameters.FlatWeights),
+            gradients = (float*)TensorAddress.Of(Parameters.FlatGradients);
+        var step = new AdafactorStep(
+            clip,
+            1.0 - Math.Pow(UpdateCount, -DecayExponent),
+            learningRate,
+            Config.ScaleParameter ?? false,
+            Config.Beta1 ?? 0.0
+        );
         double keep = 1.0 - (learningRate * Config.WeightDecay);
         foreach (Weight weight in _weights)
         {
@@ -48,13 +62,16 @@ public sealed unsafe class Adafactor : Optimizer
                     Values = weights + weight.Slice.Offset,
                     Gradients = gradients + weight.Slice.Offset,
                     RowMoments = isMatrix ? _state.AddressOf(OptimizerTensor.Row + name) : null,
-                    ColumnMoments = _state.AddressOf((isMatrix ? OptimizerTensor.Column : OptimizerTensor.SecondMoment) + name),
+                    ColumnMoments = _state.AddressOf(
+                        (isMatrix ? OptimizerTensor.Column : OptimizerTensor.SecondMoment) + name
+                    ),
                     FirstMoments = Config.Beta1 is null ? null : _state.AddressOf(OptimizerTensor.FirstMoment + name),
                     Rows = weight.Rows,
                     Columns = weight.Columns,
                     Keep = weight.Decays ? keep : 1.0,
                 },
-                step);
+                step
+            );
         }
     }
 

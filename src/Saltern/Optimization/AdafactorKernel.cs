@@ -39,12 +39,20 @@ internal unsafe struct AdafactorWeight
 /// <param name="LearningRate">η_j.</param>
 /// <param name="ScaleParameter">Whether η is relative to the weight's root mean square.</param>
 /// <param name="Beta1">β₁, used where first moments are kept.</param>
-internal readonly record struct AdafactorStep(double Clip, double Beta2, double LearningRate, bool ScaleParameter, double Beta1);
+internal readonly record struct AdafactorStep(
+    double Clip,
+    double Beta2,
+    double LearningRate,
+    bool ScaleParameter,
+    double Beta1
+);
 
 /// <summary>Adafactor's arithmetic on raw memory, in chunks of rows that do not depend on the number of threads.</summary>
 internal sealed unsafe class AdafactorKernel
 {
-    private const double Epsilon1 = 1e-30, Epsilon2 = 1e-3, UpdateThreshold = 1.0; // arXiv:1804.04235, Algorithm 6
+    private const double Epsilon1 = 1e-30,
+        Epsilon2 = 1e-3,
+        UpdateThreshold = 1.0; // arXiv:1804.04235, Algorithm 6
     private const int ChunkElements = 1 << 16;
     private const int LeastChunkRows = 64; // bounds the sums by chunk and column to 1/64 of the weight
     private readonly ParallelOptions _parallel;
@@ -67,8 +75,21 @@ internal sealed unsafe class AdafactorKernel
     /// <summary>One update of one weight and its moments.</summary>
     public void Update(AdafactorWeight weight, AdafactorStep step)
     {
-        int chunks = ChunkCount(weight.Rows, weight.Columns), rows = ChunkRows(weight.Columns);
-        Parallel.For(0, chunks, _parallel, i => SumSquares(weight, (float)step.Clip, i * rows, Math.Min(rows, weight.Rows - (i * rows)), _columnSums.AsSpan(i * weight.Columns, weight.Columns)));
+        int chunks = ChunkCount(weight.Rows, weight.Columns),
+            rows = ChunkRows(weight.Columns);
+        Parallel.For(
+            0,
+            chunks,
+            _parallel,
+            i =>
+                SumSquares(
+                    weight,
+                    (float)step.Clip,
+                    i * rows,
+                    Math.Min(rows, weight.Rows - (i * rows)),
+                    _columnSums.AsSpan(i * weight.Columns, weight.Columns)
+                )
+        );
         UpdateMoments(weight, step.Beta2, chunks);
 
         // The clip goes into the rows' factors: u = g · row · column.
@@ -78,11 +99,31 @@ internal sealed unsafe class AdafactorKernel
         }
 
         (double Update, double Weight)[] squares = new (double, double)[chunks];
-        Parallel.For(0, chunks, _parallel, i => squares[i] = SumUpdateSquares(weight, i * rows, Math.Min(rows, weight.Rows - (i * rows)), step.ScaleParameter));
+        Parallel.For(
+            0,
+            chunks,
+            _parallel,
+            i =>
+                squares[i] = SumUpdateSquares(
+                    weight,
+                    i * rows,
+                    Math.Min(rows, weight.Rows - (i * rows)),
+                    step.ScaleParameter
+                )
+        );
         double count = (double)weight.Rows * weight.Columns;
-        double updateRms = Math.Sqrt(squares.Sum(square => square.Update) / count), weightRms = Math.Sqrt(squares.Sum(square => square.Weight) / count);
-        double rate = step.LearningRate * (step.ScaleParameter ? Math.Max(Epsilon2, weightRms) : 1.0) / Math.Max(1.0, updateRms / UpdateThreshold);
-        Parallel.For(0, chunks, _parallel, i => Apply(weight, i * rows, Math.Min(rows, weight.Rows - (i * rows)), (float)rate, (float)step.Beta1));
+        double updateRms = Math.Sqrt(squares.Sum(square => square.Update) / count),
+            weightRms = Math.Sqrt(squares.Sum(square => square.Weight) / count);
+        double rate =
+            step.LearningRate
+            * (step.ScaleParameter ? Math.Max(Epsilon2, weightRms) : 1.0)
+            / Math.Max(1.0, updateRms / UpdateThreshold);
+        Parallel.For(
+            0,
+            chunks,
+            _parallel,
+            i => Apply(weight, i * rows, Math.Min(rows, weight.Rows - (i * rows)), (float)rate, (float)step.Beta1)
+        );
     }
 
     private static int ChunkRows(int columns) => Math.Max(LeastChunkRows, ChunkElements / columns);
@@ -103,7 +144,8 @@ internal sealed unsafe class AdafactorKernel
                 int j = 0;
                 for (; j <= weight.Columns - Vector<float>.Count; j += Vector<float>.Count)
                 {
-                    Vector<float> g = Vector.Load(gradients + j) * clip, square = g * g;
+                    Vector<float> g = Vector.Load(gradients + j) * clip,
+                        square = g * g;
                     sum += square;
                     (Vector.Load(columns + j) + square).Store(columns + j);
                 }
@@ -132,7 +174,9 @@ internal sealed unsafe class AdafactorKernel
                 sum += _columnSums[(chunk * weight.Columns) + j];
             }
 
-            weight.ColumnMoments[j] = (float)((beta2 * weight.ColumnMoments[j]) + ((1.0 - beta2) * ((sum / weight.Rows) + Epsilon1)));
+            weight.ColumnMoments[j] = (float)(
+                (beta2 * weight.ColumnMoments[j]) + ((1.0 - beta2) * ((sum / weight.Rows) + Epsilon1))
+            );
             _columnFactors[j] = (float)(1.0 / Math.Sqrt(weight.ColumnMoments[j]));
         }
 
@@ -145,7 +189,9 @@ internal sealed unsafe class AdafactorKernel
         double mean = 0;
         for (int i = 0; i < weight.Rows; i++)
         {
-            weight.RowMoments[i] = (float)((beta2 * weight.RowMoments[i]) + ((1.0 - beta2) * ((_rowSums[i] / weight.Columns) + Epsilon1)));
+            weight.RowMoments[i] = (float)(
+                (beta2 * weight.RowMoments[i]) + ((1.0 - beta2) * ((_rowSums[i] / weight.Columns) + Epsilon1))
+            );
             mean += weight.RowMoments[i] / (double)weight.Rows;
         }
 
@@ -156,16 +202,24 @@ internal sealed unsafe class AdafactorKernel
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private (double Update, double Weight) SumUpdateSquares(AdafactorWeight weight, int firstRow, int rowCount, bool withWeight)
+    private (double Update, double Weight) SumUpdateSquares(
+        AdafactorWeight weight,
+        int firstRow,
+        int rowCount,
+        bool withWeight
+    )
     {
-        double updates = 0, weights = 0;
+        double updates = 0,
+            weights = 0;
         fixed (float* columns = _columnFactors)
         {
             for (int row = firstRow; row < firstRow + rowCount; row++)
             {
-                float* gradients = weight.Gradients + ((long)row * weight.Columns), values = weight.Values + ((long)row * weight.Columns);
+                float* gradients = weight.Gradients + ((long)row * weight.Columns),
+                    values = weight.Values + ((long)row * weight.Columns);
                 float factor = _rowFactors[row];
-                Vector<float> sum = Vector<float>.Zero, weightSum = Vector<float>.Zero;
+                Vector<float> sum = Vector<float>.Zero,
+                    weightSum = Vector<float>.Zero;
                 int j = 0;
                 for (; j <= weight.Columns - Vector<float>.Count; j += Vector<float>.Count)
                 {
@@ -202,7 +256,9 @@ internal sealed unsafe class AdafactorKernel
             for (int row = firstRow; row < firstRow + rowCount; row++)
             {
                 long start = (long)row * weight.Columns;
-                float* gradients = weight.Gradients + start, values = weight.Values + start, moments = hasMoments ? weight.FirstMoments + start : null;
+                float* gradients = weight.Gradients + start,
+                    values = weight.Values + start,
+                    moments = hasMoments ? weight.FirstMoments + start : null;
                 float factor = _rowFactors[row] * rate;
                 int j = 0;
                 for (; j <= weight.Columns - Vector<float>.Count; j += Vector<float>.Count)

@@ -21,7 +21,13 @@ internal sealed unsafe class AdamWKernel
     /// <param name="state">Holds the moments that <see cref="StateOf"/> names.</param>
     /// <param name="config">Betas, ε and weight decay.</param>
     /// <param name="parallel">Threads.</param>
-    public AdamWKernel(ParameterSet parameters, IEnumerable<(ParameterSlice Slice, bool Decays)> weights, OptimizerState state, OptimizerConfig config, ParallelOptions parallel)
+    public AdamWKernel(
+        ParameterSet parameters,
+        IEnumerable<(ParameterSlice Slice, bool Decays)> weights,
+        OptimizerState state,
+        OptimizerConfig config,
+        ParallelOptions parallel
+    )
     {
         (_parameters, _config, _parallel) = (parameters, config, parallel);
         _ranges = [.. weights.SelectMany(weight => Ranges(weight.Slice, weight.Decays, state))];
@@ -34,7 +40,14 @@ internal sealed unsafe class AdamWKernel
     /// <param name="second">Second moments.</param>
     /// <param name="config">Betas, ε and weight decay.</param>
     /// <param name="parallel">Threads.</param>
-    public AdamWKernel(ParameterSet parameters, IEnumerable<(OwnedRun Run, bool Decays)> runs, float* first, float* second, OptimizerConfig config, ParallelOptions parallel)
+    public AdamWKernel(
+        ParameterSet parameters,
+        IEnumerable<(OwnedRun Run, bool Decays)> runs,
+        float* first,
+        float* second,
+        OptimizerConfig config,
+        ParallelOptions parallel
+    )
     {
         (_parameters, _config, _parallel) = (parameters, config, parallel);
         _ranges = [.. runs.SelectMany(run => Ranges(run.Run, run.Decays, first + run.Run.At, second + run.Run.At))];
@@ -42,7 +55,10 @@ internal sealed unsafe class AdamWKernel
 
     /// <summary>The two moments of a weight.</summary>
     public static IEnumerable<(string Name, long[] Shape)> StateOf(ParameterSlice slice) =>
-        [(OptimizerTensor.FirstMoment + slice.Name, slice.Shape), (OptimizerTensor.SecondMoment + slice.Name, slice.Shape)];
+        [
+            (OptimizerTensor.FirstMoment + slice.Name, slice.Shape),
+            (OptimizerTensor.SecondMoment + slice.Name, slice.Shape),
+        ];
 
     /// <summary>One update; elementwise, so the same bits for any number of threads.</summary>
     /// <param name="learningRate">η_j.</param>
@@ -50,37 +66,87 @@ internal sealed unsafe class AdamWKernel
     /// <param name="updateCount">t ≥ 1, this update included.</param>
     public void Update(double learningRate, double clip, long updateCount)
     {
-        float* weights = (float*)TensorAddress.Of(_parameters.FlatWeights), gradients = (float*)TensorAddress.Of(_parameters.FlatGradients);
-        double firstCorrection = 1.0 - Math.Pow(_config.Betas[0], updateCount), secondCorrection = 1.0 - Math.Pow(_config.Betas[1], updateCount);
+        float* weights = (float*)TensorAddress.Of(_parameters.FlatWeights),
+            gradients = (float*)TensorAddress.Of(_parameters.FlatGradients);
+        double firstCorrection = 1.0 - Math.Pow(_config.Betas[0], updateCount),
+            secondCorrection = 1.0 - Math.Pow(_config.Betas[1], updateCount);
         var step = new Step(
-            (float)clip, (float)_config.Betas[0], (float)_config.Betas[1], (float)(learningRate / firstCorrection), (float)(1.0 / Math.Sqrt(secondCorrection)), (float)_config.Epsilon);
+            (float)clip,
+            (float)_config.Betas[0],
+            (float)_config.Betas[1],
+            (float)(learningRate / firstCorrection),
+            (float)(1.0 / Math.Sqrt(secondCorrection)),
+            (float)_config.Epsilon
+        );
         float keep = (float)(1.0 - (learningRate * _config.WeightDecay));
-        Parallel.For(0, _ranges.Length, _parallel, i =>
-        {
-            Range range = _ranges[i];
-            UpdateRange(weights + range.Start, gradients + range.Start, range.First, range.Second, range.Length, step, range.Decays ? keep : 1f);
-        });
+        Parallel.For(
+            0,
+            _ranges.Length,
+            _parallel,
+            i =>
+            {
+                Range range = _ranges[i];
+                UpdateRange(
+                    weights + range.Start,
+                    gradients + range.Start,
+                    range.First,
+                    range.Second,
+                    range.Length,
+                    step,
+                    range.Decays ? keep : 1f
+                );
+            }
+        );
     }
 
     private static List<Range> Ranges(ParameterSlice slice, bool decays, OptimizerState state) =>
-        Ranges(new OwnedRun(slice.Offset, slice.Count, 0), decays, state.AddressOf(OptimizerTensor.FirstMoment + slice.Name), state.AddressOf(OptimizerTensor.SecondMoment + slice.Name));
+        Ranges(
+            new OwnedRun(slice.Offset, slice.Count, 0),
+            decays,
+            state.AddressOf(OptimizerTensor.FirstMoment + slice.Name),
+            state.AddressOf(OptimizerTensor.SecondMoment + slice.Name)
+        );
 
     private static List<Range> Ranges(OwnedRun run, bool decays, float* first, float* second)
     {
         var ranges = new List<Range>();
         foreach ((long start, long length) in FlatSums.Ranges(0, run.Length))
         {
-            ranges.Add(new Range { Start = run.Start + start, Length = length, First = first + start, Second = second + start, Decays = decays });
+            ranges.Add(
+                new Range
+                {
+                    Start = run.Start + start,
+                    Length = length,
+                    First = first + start,
+                    Second = second + start,
+                    Decays = decays,
+                }
+            );
         }
 
         return ranges;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void UpdateRange(float* weights, float* gradients, float* first, float* second, long count, Step step, float keep)
+    private static void UpdateRange(
+        float* weights,
+        float* gradients,
+        float* first,
+        float* second,
+        long count,
+        Step step,
+        float keep
+    )
     {
-        Vector<float> clip = new(step.Clip), beta1 = new(step.Beta1), beta2 = new(step.Beta2), rest1 = new(1f - step.Beta1), rest2 = new(1f - step.Beta2);
-        Vector<float> rate = new(step.Rate), root = new(step.RootCorrection), epsilon = new(step.Epsilon), kept = new(keep);
+        Vector<float> clip = new(step.Clip),
+            beta1 = new(step.Beta1),
+            beta2 = new(step.Beta2),
+            rest1 = new(1f - step.Beta1),
+            rest2 = new(1f - step.Beta2);
+        Vector<float> rate = new(step.Rate),
+            root = new(step.RootCorrection),
+            epsilon = new(step.Epsilon),
+            kept = new(keep);
         long i = 0;
         for (; i <= count - Vector<float>.Count; i += Vector<float>.Count)
         {
@@ -89,7 +155,9 @@ internal sealed unsafe class AdamWKernel
             Vector<float> v = (beta2 * Vector.Load(second + i)) + (rest2 * g * g);
             m.Store(first + i);
             v.Store(second + i);
-            ((Vector.Load(weights + i) * kept) - (rate * m / ((Vector.SquareRoot(v) * root) + epsilon))).Store(weights + i);
+            ((Vector.Load(weights + i) * kept) - (rate * m / ((Vector.SquareRoot(v) * root) + epsilon))).Store(
+                weights + i
+            );
         }
 
         for (; i < count; i++)
@@ -97,7 +165,9 @@ internal sealed unsafe class AdamWKernel
             float g = gradients[i] * step.Clip;
             first[i] = (step.Beta1 * first[i]) + ((1f - step.Beta1) * g);
             second[i] = (step.Beta2 * second[i]) + ((1f - step.Beta2) * g * g);
-            weights[i] = (weights[i] * keep) - (step.Rate * first[i] / ((MathF.Sqrt(second[i]) * step.RootCorrection) + step.Epsilon));
+            weights[i] =
+                (weights[i] * keep)
+                - (step.Rate * first[i] / ((MathF.Sqrt(second[i]) * step.RootCorrection) + step.Epsilon));
         }
     }
 
@@ -112,5 +182,12 @@ internal sealed unsafe class AdamWKernel
     }
 
     // Rate is η/(1 − β₁ᵗ), RootCorrection 1/√(1 − β₂ᵗ).
-    private readonly record struct Step(float Clip, float Beta1, float Beta2, float Rate, float RootCorrection, float Epsilon);
+    private readonly record struct Step(
+        float Clip,
+        float Beta1,
+        float Beta2,
+        float Rate,
+        float RootCorrection,
+        float Epsilon
+    );
 }

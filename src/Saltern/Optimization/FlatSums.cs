@@ -65,7 +65,12 @@ internal static unsafe class FlatSums
         for (long start = 0; start < flat.numel(); start += DeviceRangeLength)
         {
             using DisposeScope part = NewDisposeScope();
-            sum.add_(flat.narrow(0, start, Math.Min(DeviceRangeLength, flat.numel() - start)).to(ScalarType.Float64).square().sum());
+            sum.add_(
+                flat.narrow(0, start, Math.Min(DeviceRangeLength, flat.numel() - start))
+                    .to(ScalarType.Float64)
+                    .square()
+                    .sum()
+            );
         }
 
         return sum.item<double>();

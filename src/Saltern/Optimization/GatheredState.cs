@@ -15,11 +15,13 @@ public sealed unsafe class GatheredState : IDisposable
         (_first, _second) = (new MappedMemory(layout.Length), new MappedMemory(layout.Length));
         Tensors =
         [
-            .. layout.Slices.SelectMany(slice => new (string, long[], Func<ReadOnlyMemory<byte>>)[]
-            {
-                (OptimizerTensor.FirstMoment + slice.Name, slice.Shape, () => Bytes(_first, slice)),
-                (OptimizerTensor.SecondMoment + slice.Name, slice.Shape, () => Bytes(_second, slice)),
-            }),
+            .. layout.Slices.SelectMany(slice =>
+                new (string, long[], Func<ReadOnlyMemory<byte>>)[]
+                {
+                    (OptimizerTensor.FirstMoment + slice.Name, slice.Shape, () => Bytes(_first, slice)),
+                    (OptimizerTensor.SecondMoment + slice.Name, slice.Shape, () => Bytes(_second, slice)),
+                }
+            ),
         ];
     }
 

@@ -18,10 +18,13 @@ public sealed class LearningRateSchedule
     public LearningRateSchedule(ScheduleConfig config, double peak, int totalSteps)
     {
         (_config, _peak, _totalSteps) = (config, peak, totalSteps);
-        _decaySteps = config.Kind == ScheduleKind.Wsd ? (config.Decay ?? StepPoint.FromShare(0.2)).Resolve(totalSteps) : 0;
+        _decaySteps =
+            config.Kind == ScheduleKind.Wsd ? (config.Decay ?? StepPoint.FromShare(0.2)).Resolve(totalSteps) : 0;
         if (config.WarmupSteps + _decaySteps > totalSteps)
         {
-            throw new ConfigurationException($"schedule.warmup_steps = {config.WarmupSteps} and a decay of {_decaySteps} steps do not fit into training.steps = {totalSteps}.");
+            throw new ConfigurationException(
+                $"schedule.warmup_steps = {config.WarmupSteps} and a decay of {_decaySteps} steps do not fit into training.steps = {totalSteps}."
+            );
         }
     }
 
@@ -39,7 +42,8 @@ public sealed class LearningRateSchedule
             case ScheduleKind.Cosine:
                 int length = Math.Max(1, _totalSteps - _config.WarmupSteps - 1);
                 double progress = Math.Min(1.0, (step - _config.WarmupSteps - 1) / (double)length);
-                return _peak * (_config.FinalShare + ((1.0 - _config.FinalShare) * 0.5 * (1.0 + Math.Cos(Math.PI * progress))));
+                return _peak
+                    * (_config.FinalShare + ((1.0 - _config.FinalShare) * 0.5 * (1.0 + Math.Cos(Math.PI * progress))));
             case ScheduleKind.Wsd:
                 int left = Math.Max(0, _totalSteps - step);
                 double share = _decaySteps == 0 ? 1.0 : Math.Min(1.0, left / (double)_decaySteps);

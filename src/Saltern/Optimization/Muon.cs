@@ -32,17 +32,31 @@ public sealed class Muon : Optimizer
         _momentum = config.Momentum ?? DefaultMomentum;
         _restRatio = (config.AdamwLearningRate ?? config.LearningRate) / config.LearningRate;
         _matrices = [.. parameters.Layout.Slices.Where(IsHiddenMatrix)];
-        _state = new OptimizerState(parameters.Layout.Slices.SelectMany(slice =>
-            IsHiddenMatrix(slice) ? [(OptimizerTensor.Momentum + slice.Name, slice.Shape)] : AdamWKernel.StateOf(slice)));
-        IEnumerable<(ParameterSlice Slice, bool)> all = parameters.Layout.Blocks.SelectMany(block => block.Slices.Select(slice => (slice, block.Decays)));
-        _rest = new AdamWKernel(parameters, all.Where(weight => !IsHiddenMatrix(weight.Slice)), _state, config, Workers);
+        _state = new OptimizerState(
+            parameters.Layout.Slices.SelectMany(slice =>
+                IsHiddenMatrix(slice)
+                    ? [(OptimizerTensor.Momentum + slice.Name, slice.Shape)]
+                    : AdamWKernel.StateOf(slice)
+            )
+        );
+        IEnumerable<(ParameterSlice Slice, bool)> all = parameters.Layout.Blocks.SelectMany(block =>
+            block.Slices.Select(slice => (slice, block.Decays))
+        );
+        _rest = new AdamWKernel(
+            parameters,
+            all.Where(weight => !IsHiddenMatrix(weight.Slice)),
+            _state,
+            config,
+            Workers
+        );
     }
 
     /// <inheritdoc/>
     public override IReadOnlyList<OptimizerTensor> State => _state.Tensors;
 
     /// <summary>Whether a weight is one of Muon's own: a matrix inside a layer, which maps hidden states to hidden states.</summary>
-    public static bool IsHiddenMatrix(ParameterSlice slice) => slice.Shape.Length == 2 && slice.Name.Contains(".layers.", StringComparison.Ordinal);
+    public static bool IsHiddenMatrix(ParameterSlice slice) =>
+        slice.Shape.Length == 2 && slice.Name.Contains(".layers.", StringComparison.Ordinal);
 
     /// <inheritdoc/>
     public override void Dispose() => _state.Dispose();
@@ -52,7 +66,15 @@ public sealed class Muon : Optimizer
         using IDisposable _ = no_grad();
         foreach (ParameterSlice slice in _matrices)
         {
-            UpdateMatrix(Parameters, slice, _state[OptimizerTensor.Momentum + slice.Name], _momentum, Config.WeightDecay, learningRate, clip);
+            UpdateMatrix(
+                Parameters,
+                slice,
+                _state[OptimizerTensor.Momentum + slice.Name],
+                _momentum,
+                Config.WeightDecay,
+                learningRate,
+                clip
+            );
         }
 
         _rest.Update(learningRate * _restRatio, clip, UpdateCount);
@@ -66,7 +88,15 @@ public sealed class Muon : Optimizer
     /// <param name="weightDecay">λ.</param>
     /// <param name="learningRate">η.</param>
     /// <param name="clip">Factor of the gradient.</param>
-    internal static void UpdateMatrix(ParameterSet parameters, ParameterSlice slice, Tensor momentum, double share, double weightDecay, double learningRate, double clip)
+    internal static void UpdateMatrix(
+        ParameterSet parameters,
+        ParameterSlice slice,
+        Tensor momentum,
+        double share,
+        double weightDecay,
+        double learningRate,
+        double clip
+    )
     {
         using DisposeScope scope = NewDisposeScope();
         Tensor g = parameters.FlatGradients.narrow(0, slice.Offset, slice.Count).view(slice.Shape).mul(clip); // [rows, columns]

@@ -12,7 +12,9 @@ namespace Saltern.Optimization;
 internal static class NewtonSchulz
 {
     private const int Steps = 5;
-    private const double A = 3.4445, B = -4.7750, C = 2.0315;
+    private const double A = 3.4445,
+        B = -4.7750,
+        C = 2.0315;
 
     // Against division by 0 where a whole gradient is 0; beside any real norm it vanishes.
     private const double NormFloor = 1e-30;
@@ -25,13 +27,13 @@ internal static class NewtonSchulz
         using DisposeScope scope = NewDisposeScope();
         using IDisposable _ = no_grad();
         bool tall = matrix.shape[0] > matrix.shape[1];
-        Tensor x = tall ? matrix.t() : matrix;         // [n, m], n ≤ m: the square products are the small ones
+        Tensor x = tall ? matrix.t() : matrix; // [n, m], n ≤ m: the square products are the small ones
         x = x / x.norm().clamp_min(NormFloor);
         for (int i = 0; i < Steps; i++)
         {
-            Tensor gram = x.mm(x.t());                                    // [n, n]
+            Tensor gram = x.mm(x.t()); // [n, n]
             Tensor polynomial = addmm(gram, gram, gram, beta: (float)B, alpha: (float)C); // [n, n]
-            x = addmm(x, polynomial, x, beta: (float)A, alpha: 1f);       // [n, m]
+            x = addmm(x, polynomial, x, beta: (float)A, alpha: 1f); // [n, m]
         }
 
         return (tall ? x.t() : x).MoveToOuterDisposeScope();

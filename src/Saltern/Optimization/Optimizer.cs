@@ -39,18 +39,32 @@ public abstract class Optimizer : IDisposable
     /// <param name="threads">Threads for our own kernels.</param>
     /// <param name="ranks">Who shares the state where the recipe says so; null for one process.</param>
     /// <exception cref="ConfigurationException">The kind does not work on weights of this type or device.</exception>
-    public static Optimizer Create(ParameterSet parameters, OptimizerConfig config, int threads, ICommunicator? ranks = null)
+    public static Optimizer Create(
+        ParameterSet parameters,
+        OptimizerConfig config,
+        int threads,
+        ICommunicator? ranks = null
+    )
     {
         ScalarType type = parameters.FlatWeights.dtype;
         bool flat = FlatSums.CanRead(parameters.FlatWeights);
         return config.Kind switch
         {
-            OptimizerKind.Adamw when flat && config.ShardState && ranks is { Size: > 1 } => new ShardedAdamW(parameters, config, threads, ranks),
+            OptimizerKind.Adamw when flat && config.ShardState && ranks is { Size: > 1 } => new ShardedAdamW(
+                parameters,
+                config,
+                threads,
+                ranks
+            ),
             OptimizerKind.Adamw when flat => new AdamW(parameters, config, threads),
-            OptimizerKind.Adamw when config.ShardState && ranks is { Size: > 1 } => throw new ConfigurationException($"optimizer.shard_state shares out the state of float32 weights on the CPU only, and these are {type} on {parameters.Device.type}. Remove the key."),
+            OptimizerKind.Adamw when config.ShardState && ranks is { Size: > 1 } => throw new ConfigurationException(
+                $"optimizer.shard_state shares out the state of float32 weights on the CPU only, and these are {type} on {parameters.Device.type}. Remove the key."
+            ),
             OptimizerKind.Adamw => new PlainAdamW(parameters, config, threads),
             OptimizerKind.Muon when !flat && type == ScalarType.Float32 => new PlainMuon(parameters, config, threads),
-            _ when !flat => throw new ConfigurationException($"optimizer.kind: {OptimizerConfig.Name(config.Kind)} updates float32 weights on the CPU only, and these are {type} on {parameters.Device.type}. Use 'kind: adamw'."),
+            _ when !flat => throw new ConfigurationException(
+                $"optimizer.kind: {OptimizerConfig.Name(config.Kind)} updates float32 weights on the CPU only, and these are {type} on {parameters.Device.type}. Use 'kind: adamw'."
+            ),
             OptimizerKind.Muon => new Muon(parameters, config, threads),
             _ => new Adafactor(parameters, config, threads),
         };
@@ -58,13 +72,16 @@ public abstract class Optimizer : IDisposable
 
     /// <summary>Adds up the gradients of all ranks, wherever this process needs the sums.</summary>
     /// <param name="ranks">The ranks, each with a gradient of its own samples.</param>
-    public virtual void SumGradients(ICommunicator ranks) => GradientReduction.SumOverRanks(Parameters.FlatGradients, ranks);
+    public virtual void SumGradients(ICommunicator ranks) =>
+        GradientReduction.SumOverRanks(Parameters.FlatGradients, ranks);
 
     /// <summary>‖g‖₂ over all parameters, before clipping; for float32 on the CPU the same bits for any number of threads.</summary>
-    public virtual double GradientNorm() => Math.Sqrt(FlatSums.SquareSum(Parameters.FlatGradients, Parameters.Layout, Workers));
+    public virtual double GradientNorm() =>
+        Math.Sqrt(FlatSums.SquareSum(Parameters.FlatGradients, Parameters.Layout, Workers));
 
     /// <summary>Whether every weight is a number.</summary>
-    public bool WeightsAreFinite() => double.IsFinite(FlatSums.SquareSum(Parameters.FlatWeights, Parameters.Layout, Workers));
+    public bool WeightsAreFinite() =>
+        double.IsFinite(FlatSums.SquareSum(Parameters.FlatWeights, Parameters.Layout, Workers));
 
     /// <summary>One update of every weight.</summary>
     /// <param name="learningRate">η_j.</param>
@@ -72,7 +89,10 @@ public abstract class Optimizer : IDisposable
     public void Update(double learningRate, double gradientNorm)
     {
         UpdateCount++;
-        double clip = Config.MaxGradientNorm > 0 && gradientNorm > Config.MaxGradientNorm ? Config.MaxGradientNorm / gradientNorm : 1.0;
+        double clip =
+            Config.MaxGradientNorm > 0 && gradientNorm > Config.MaxGradientNorm
+                ? Config.MaxGradientNorm / gradientNorm
+                : 1.0;
         Apply(learningRate, clip);
     }
 

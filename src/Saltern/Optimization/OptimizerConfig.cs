@@ -68,11 +68,15 @@ public sealed record OptimizerConfig : IValidated
     {
         if (Betas.Count != 2 || Betas.Any(beta => beta is < 0 or >= 1))
         {
-            yield return new ConfigurationProblem("betas", $"= [{string.Join(", ", Betas)}] must be two numbers in [0, 1), e.g. [0.9, 0.95].");
+            yield return new ConfigurationProblem(
+                "betas",
+                $"= [{string.Join(", ", Betas)}] must be two numbers in [0, 1), e.g. [0.9, 0.95]."
+            );
         }
 
         var defaults = new OptimizerConfig();
-        bool muon = Kind == OptimizerKind.Muon, adafactor = Kind == OptimizerKind.Adafactor;
+        bool muon = Kind == OptimizerKind.Muon,
+            adafactor = Kind == OptimizerKind.Adafactor;
         (string Key, bool Ignored, string Users)[] keys =
         [
             ("adamw_learning_rate", AdamwLearningRate is not null && !muon, "'kind: muon'"),
@@ -80,7 +84,11 @@ public sealed record OptimizerConfig : IValidated
             ("beta1", Beta1 is not null && !adafactor, "'kind: adafactor'"),
             ("scale_parameter", ScaleParameter is not null && !adafactor, "'kind: adafactor'"),
             ("betas", !Betas.SequenceEqual(defaults.Betas) && adafactor, "'kind: adamw' and 'kind: muon'"),
-            ("shard_state", ShardState && Kind != OptimizerKind.Adamw, "'kind: adamw', which updates single elements; muon and adafactor need whole matrices"),
+            (
+                "shard_state",
+                ShardState && Kind != OptimizerKind.Adamw,
+                "'kind: adamw', which updates single elements; muon and adafactor need whole matrices"
+            ),
             ("epsilon", Epsilon != defaults.Epsilon && adafactor, "'kind: adamw' and 'kind: muon'"),
         ];
         foreach ((string key, _, string users) in keys.Where(key => key.Ignored))

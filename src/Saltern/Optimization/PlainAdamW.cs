@@ -25,11 +25,13 @@ public sealed class PlainAdamW : Optimizer
         _second = zeros(parameters.Layout.Length, ScalarType.Float32, parameters.Device).DetachFromDisposeScope();
         State =
         [
-            .. parameters.Layout.Slices.SelectMany(slice => new OptimizerTensor[]
-            {
-                new(OptimizerTensor.FirstMoment + slice.Name, View(_first, slice)),
-                new(OptimizerTensor.SecondMoment + slice.Name, View(_second, slice)),
-            }),
+            .. parameters.Layout.Slices.SelectMany(slice =>
+                new OptimizerTensor[]
+                {
+                    new(OptimizerTensor.FirstMoment + slice.Name, View(_first, slice)),
+                    new(OptimizerTensor.SecondMoment + slice.Name, View(_second, slice)),
+                }
+            ),
         ];
     }
 
@@ -56,8 +58,21 @@ public sealed class PlainAdamW : Optimizer
         {
             // Padding between blocks goes along: its gradient and moments are 0, so it stays as it is.
             using DisposeScope scope = NewDisposeScope();
-            long from = start, length = Math.Min(RangeLength, Parameters.Layout.Length - start);
-            Update(Parameters, Config, from, length, _first.narrow(0, from, length), _second.narrow(0, from, length), DecayingParts(from, length), keep, learningRate, clip, UpdateCount);
+            long from = start,
+                length = Math.Min(RangeLength, Parameters.Layout.Length - start);
+            Update(
+                Parameters,
+                Config,
+                from,
+                length,
+                _first.narrow(0, from, length),
+                _second.narrow(0, from, length),
+                DecayingParts(from, length),
+                keep,
+                learningRate,
+                clip,
+                UpdateCount
+            );
         }
     }
 
@@ -74,11 +89,24 @@ public sealed class PlainAdamW : Optimizer
     /// <param name="clip">Factor of every gradient.</param>
     /// <param name="updateCount">t ≥ 1, this update included.</param>
     internal static void Update(
-        ParameterSet parameters, OptimizerConfig config, long start, long length, Tensor m, Tensor v, IEnumerable<(long Start, long Length)> decaying, double keep, double learningRate, double clip, long updateCount)
+        ParameterSet parameters,
+        OptimizerConfig config,
+        long start,
+        long length,
+        Tensor m,
+        Tensor v,
+        IEnumerable<(long Start, long Length)> decaying,
+        double keep,
+        double learningRate,
+        double clip,
+        long updateCount
+    )
     {
         using DisposeScope scope = NewDisposeScope();
-        double rate = learningRate / (1.0 - Math.Pow(config.Betas[0], updateCount)), root = 1.0 / Math.Sqrt(1.0 - Math.Pow(config.Betas[1], updateCount));
-        Tensor weight = parameters.FlatWeights.narrow(0, start, length), wide = weight.to(ScalarType.Float32); // the same memory where the weights are float32
+        double rate = learningRate / (1.0 - Math.Pow(config.Betas[0], updateCount)),
+            root = 1.0 / Math.Sqrt(1.0 - Math.Pow(config.Betas[1], updateCount));
+        Tensor weight = parameters.FlatWeights.narrow(0, start, length),
+            wide = weight.to(ScalarType.Float32); // the same memory where the weights are float32
         Tensor g = parameters.FlatGradients.narrow(0, start, length).to(ScalarType.Float32).mul(clip);
         m.mul_(config.Betas[0]).add_(g, alpha: 1.0 - config.Betas[0]);
         v.mul_(config.Betas[1]).addcmul_(g, g, 1.0 - config.Betas[1]);
@@ -100,7 +128,8 @@ public sealed class PlainAdamW : Optimizer
         var parts = new List<(long Start, long Length)>();
         foreach (ParameterBlock block in Parameters.Layout.Blocks.Where(block => block.Decays))
         {
-            long from = Math.Max(block.Offset, start) - start, end = Math.Min(block.Offset + block.Count, start + length) - start;
+            long from = Math.Max(block.Offset, start) - start,
+                end = Math.Min(block.Offset + block.Count, start + length) - start;
             if (from < end)
             {
                 parts.Add((from, end - from));

@@ -20,11 +20,20 @@ public sealed class PlainMuon : Optimizer
     {
         _momentum = config.Momentum ?? Muon.DefaultMomentum;
         _restRatio = (config.AdamwLearningRate ?? config.LearningRate) / config.LearningRate;
-        _weights = [.. parameters.Layout.Blocks.SelectMany(block => block.Slices.Select(slice => (slice, block.Decays)))];
+        _weights =
+        [
+            .. parameters.Layout.Blocks.SelectMany(block => block.Slices.Select(slice => (slice, block.Decays))),
+        ];
         foreach ((ParameterSlice slice, _) in _weights)
         {
-            string[] names = Muon.IsHiddenMatrix(slice) ? [OptimizerTensor.Momentum + slice.Name] : [.. AdamWKernel.StateOf(slice).Select(tensor => tensor.Name)];
-            Array.ForEach(names, name => _state.Add(name, zeros(slice.Shape, ScalarType.Float32, parameters.Device).DetachFromDisposeScope()));
+            string[] names = Muon.IsHiddenMatrix(slice)
+                ? [OptimizerTensor.Momentum + slice.Name]
+                : [.. AdamWKernel.StateOf(slice).Select(tensor => tensor.Name)];
+            Array.ForEach(
+                names,
+                name =>
+                    _state.Add(name, zeros(slice.Shape, ScalarType.Float32, parameters.Device).DetachFromDisposeScope())
+            );
         }
 
         State = [.. _state.Select(pair => new OptimizerTensor(pair.Key, pair.Value))];
@@ -45,18 +54,40 @@ public sealed class PlainMuon : Optimizer
     private protected override void Apply(double learningRate, double clip)
     {
         using IDisposable _ = no_grad();
-        double rest = learningRate * _restRatio, keep = 1.0 - (rest * Config.WeightDecay);
+        double rest = learningRate * _restRatio,
+            keep = 1.0 - (rest * Config.WeightDecay);
         foreach ((ParameterSlice slice, bool decays) in _weights)
         {
             if (Muon.IsHiddenMatrix(slice))
             {
-                Muon.UpdateMatrix(Parameters, slice, _state[OptimizerTensor.Momentum + slice.Name], _momentum, Config.WeightDecay, learningRate, clip);
+                Muon.UpdateMatrix(
+                    Parameters,
+                    slice,
+                    _state[OptimizerTensor.Momentum + slice.Name],
+                    _momentum,
+                    Config.WeightDecay,
+                    learningRate,
+                    clip
+                );
                 continue;
             }
 
             using DisposeScope scope = NewDisposeScope();
-            Tensor m = _state[OptimizerTensor.FirstMoment + slice.Name].view(-1), v = _state[OptimizerTensor.SecondMoment + slice.Name].view(-1);
-            PlainAdamW.Update(Parameters, Config, slice.Offset, slice.Count, m, v, decays ? [(0L, slice.Count)] : [], keep, rest, clip, UpdateCount);
+            Tensor m = _state[OptimizerTensor.FirstMoment + slice.Name].view(-1),
+                v = _state[OptimizerTensor.SecondMoment + slice.Name].view(-1);
+            PlainAdamW.Update(
+                Parameters,
+                Config,
+                slice.Offset,
+                slice.Count,
+                m,
+                v,
+                decays ? [(0L, slice.Count)] : [],
+                keep,
+                rest,
+                clip,
+                UpdateCount
+            );
         }
     }
 }

@@ -25,14 +25,30 @@ public sealed unsafe class ShardedAdamW : Optimizer
     /// <param name="threads">Threads for our own kernels.</param>
     /// <param name="ranks">Who shares the state; owned by the caller.</param>
     /// <param name="bucketLength">Elements of a bucket of gradients.</param>
-    public ShardedAdamW(ParameterSet parameters, OptimizerConfig config, int threads, ICommunicator ranks, int bucketLength = GradientReduction.BucketLength)
+    public ShardedAdamW(
+        ParameterSet parameters,
+        OptimizerConfig config,
+        int threads,
+        ICommunicator ranks,
+        int bucketLength = GradientReduction.BucketLength
+    )
         : base(parameters, config, threads)
     {
         _ranks = ranks;
         _shards = new FlatShards(parameters.Layout.Length, ranks, bucketLength);
         long count = Math.Max(1, _shards.OwnedCount);
-        _state = new OptimizerState([(OptimizerTensor.FirstMoment + Shard, [count]), (OptimizerTensor.SecondMoment + Shard, [count])]);
-        _kernel = new AdamWKernel(parameters, parameters.Layout.Blocks.SelectMany(Mine), First, Second, config, Workers);
+        _state = new OptimizerState([
+            (OptimizerTensor.FirstMoment + Shard, [count]),
+            (OptimizerTensor.SecondMoment + Shard, [count]),
+        ]);
+        _kernel = new AdamWKernel(
+            parameters,
+            parameters.Layout.Blocks.SelectMany(Mine),
+            First,
+            Second,
+            config,
+            Workers
+        );
     }
 
     /// <summary>What this rank keeps: the two moments of its own elements, [owned].</summary>
@@ -40,23 +56,35 @@ public sealed unsafe class ShardedAdamW : Optimizer
 
     /// <inheritdoc/>
     public override IReadOnlyList<StateSlot> Slots =>
-    [
-        .. Parameters.Layout.Slices.SelectMany(slice => new StateSlot[]
-        {
-            new(OptimizerTensor.FirstMoment + slice.Name, slice.Shape, read => Keep(slice, read, First)),
-            new(OptimizerTensor.SecondMoment + slice.Name, slice.Shape, read => Keep(slice, read, Second)),
-        }),
-    ];
+        [
+            .. Parameters.Layout.Slices.SelectMany(slice =>
+                new StateSlot[]
+                {
+                    new(OptimizerTensor.FirstMoment + slice.Name, slice.Shape, read => Keep(slice, read, First)),
+                    new(OptimizerTensor.SecondMoment + slice.Name, slice.Shape, read => Keep(slice, read, Second)),
+                }
+            ),
+        ];
 
     private float* First => _state.AddressOf(OptimizerTensor.FirstMoment + Shard);
 
     private float* Second => _state.AddressOf(OptimizerTensor.SecondMoment + Shard);
 
     /// <inheritdoc/>
-    public override void SumGradients(ICommunicator ranks) => _shards.SumOwned((float*)TensorAddress.Of(Parameters.FlatGradients));
+    public override void SumGradients(ICommunicator ranks) =>
+        _shards.SumOwned((float*)TensorAddress.Of(Parameters.FlatGradients));
 
     /// <inheritdoc/>
-    public override double GradientNorm() => Math.Sqrt(_ranks.Sum(FlatSums.SquareSum(Parameters.FlatGradients, _shards.Owned.Select(run => (run.Start, run.Length)), Workers))[0]);
+    public override double GradientNorm() =>
+        Math.Sqrt(
+            _ranks.Sum(
+                FlatSums.SquareSum(
+                    Parameters.FlatGradients,
+                    _shards.Owned.Select(run => (run.Start, run.Length)),
+                    Workers
+                )
+            )[0]
+        );
 
     /// <inheritdoc/>
     public override GatheredState? Gather(bool keep)
@@ -85,7 +113,8 @@ public sealed unsafe class ShardedAdamW : Optimizer
     {
         foreach (OwnedRun run in _shards.Owned)
         {
-            long first = Math.Max(run.Start, block.Offset), end = Math.Min(run.Start + run.Length, block.Offset + block.Count);
+            long first = Math.Max(run.Start, block.Offset),
+                end = Math.Min(run.Start + run.Length, block.Offset + block.Count);
             if (first < end)
             {
                 yield return (new OwnedRun(first, end - first, run.At + (first - run.Start)), block.Decays);

@@ -17,9 +17,15 @@ public sealed record CollectiveTime(long Bytes, double Seconds, double Fastest, 
 /// <param name="AllReduce">By size.</param>
 /// <param name="SmallCallSeconds">An all-gather of one number a rank, median.</param>
 /// <param name="Network">The fitted model.</param>
-public sealed record CollectiveBenchmark(int Ranks, IReadOnlyList<CollectiveTime> AllReduce, double SmallCallSeconds, NetworkModel Network)
+public sealed record CollectiveBenchmark(
+    int Ranks,
+    IReadOnlyList<CollectiveTime> AllReduce,
+    double SmallCallSeconds,
+    NetworkModel Network
+)
 {
-    private const int FewestCalls = 9, MostCalls = 200;
+    private const int FewestCalls = 9,
+        MostCalls = 200;
     private static readonly TimeSpan TimeOfASize = TimeSpan.FromSeconds(2);
 
     /// <summary>Measures; every rank comes here.</summary>
@@ -32,16 +38,35 @@ public sealed record CollectiveBenchmark(int Ranks, IReadOnlyList<CollectiveTime
         double[] gathered = new double[ranks.Size];
         double small = Median(Times(ranks, () => ranks.AllGather<double>([1], gathered)));
         double latency = small / (BitOperations.Log2((uint)ranks.Size - 1) + 1);
-        long[] sizes = [.. Enumerable.Range(0, 12).Select(i => 4L << (2 * i)).Where(bytes => bytes <= GradientReduction.BucketLength * (long)sizeof(float))];
-        double[][] times = [.. sizes.Select(bytes =>
-        {
-            float[] buffer = new float[bytes / sizeof(float)];
-            return Times(ranks, () => ranks.AllReduceSum(buffer));
-        })];
+        long[] sizes =
+        [
+            .. Enumerable
+                .Range(0, 12)
+                .Select(i => 4L << (2 * i))
+                .Where(bytes => bytes <= GradientReduction.BucketLength * (long)sizeof(float)),
+        ];
+        double[][] times =
+        [
+            .. sizes.Select(bytes =>
+            {
+                float[] buffer = new float[bytes / sizeof(float)];
+                return Times(ranks, () => ranks.AllReduceSum(buffer));
+            }),
+        ];
         double moved = 2 * (ranks.Size - 1) / (double)ranks.Size * sizes[^1];
         double waiting = new NetworkModel(latency, double.PositiveInfinity, algorithm).AllReduce(sizes[^1], ranks.Size);
         var network = new NetworkModel(latency, moved / Math.Max(Median(times[^1]) - waiting, 1e-9), algorithm);
-        return new CollectiveBenchmark(ranks.Size, [.. sizes.Zip(times, (bytes, of) => new CollectiveTime(bytes, Median(of), of.Min(), network.AllReduce(bytes, ranks.Size)))], small, network);
+        return new CollectiveBenchmark(
+            ranks.Size,
+            [
+                .. sizes.Zip(
+                    times,
+                    (bytes, of) => new CollectiveTime(bytes, Median(of), of.Min(), network.AllReduce(bytes, ranks.Size))
+                ),
+            ],
+            small,
+            network
+        );
     }
 
     // All ranks begin a call together and count the slowest one's time; the first calls make connections and are left out.
@@ -51,13 +76,18 @@ public sealed record CollectiveBenchmark(int Ranks, IReadOnlyList<CollectiveTime
         call();
         var times = new List<double>();
         long start = Stopwatch.GetTimestamp();
-        for (bool more = true; more;)
+        for (bool more = true; more; )
         {
             ranks.Barrier();
             long begun = Stopwatch.GetTimestamp();
             call();
             times.Add(ranks.Max(Stopwatch.GetElapsedTime(begun).TotalSeconds));
-            more = times.Count < FewestCalls || (times.Count < MostCalls && ranks.FromFirst(Stopwatch.GetElapsedTime(start).TotalSeconds) < TimeOfASize.TotalSeconds);
+            more =
+                times.Count < FewestCalls
+                || (
+                    times.Count < MostCalls
+                    && ranks.FromFirst(Stopwatch.GetElapsedTime(start).TotalSeconds) < TimeOfASize.TotalSeconds
+                );
         }
 
         return [.. times];

@@ -48,7 +48,8 @@ public sealed record CostPlan
     /// <param name="teacherSteps">Steps of its own training, of as many tokens each.</param>
     public static CostPlan Of(RunConfig recipe, TransformerConfig student, TransformerConfig? teacher, int teacherSteps)
     {
-        int length = recipe.Data.SequenceLength, steps = recipe.Training.Steps;
+        int length = recipe.Data.SequenceLength,
+            steps = recipe.Training.Steps;
         double tokens = (double)recipe.Training.BatchSequences * length;
         int taught = recipe.Distils ? TaughtStepsOf(recipe) : 0;
         double forward = teacher is null ? 0 : tokens * ModelFlops.ForwardPerToken(teacher, length);
@@ -60,9 +61,19 @@ public sealed record CostPlan
             Steps = steps,
             TaughtSteps = taught,
             MayEndEarlier = recipe.Distillation?.Transition == TransitionKind.Auto,
-            Evaluation = ModelFlops.ForwardPerToken(student, length) * (((double)steps / recipe.Training.EvaluateEvery * recipe.Training.EvaluationTokens) + recipe.Training.FinalEvaluationTokens),
-            EvaluationShare = recipe.Training.EvaluationTokens * ModelFlops.ForwardPerToken(student, length) / (recipe.Training.EvaluateEvery * tokens * ModelFlops.TrainingPerToken(student, length)),
-            TeacherTraining = teacher is null ? null : tokens * ModelFlops.TrainingPerToken(teacher, length) * teacherSteps,
+            Evaluation =
+                ModelFlops.ForwardPerToken(student, length)
+                * (
+                    ((double)steps / recipe.Training.EvaluateEvery * recipe.Training.EvaluationTokens)
+                    + recipe.Training.FinalEvaluationTokens
+                ),
+            EvaluationShare =
+                recipe.Training.EvaluationTokens
+                * ModelFlops.ForwardPerToken(student, length)
+                / (recipe.Training.EvaluateEvery * tokens * ModelFlops.TrainingPerToken(student, length)),
+            TeacherTraining = teacher is null
+                ? null
+                : tokens * ModelFlops.TrainingPerToken(teacher, length) * teacherSteps,
             CachePass = cached ? taught * forward : 0,
         };
     }
@@ -74,14 +85,16 @@ public sealed record CostPlan
     /// <summary>The same with the teacher's training and passes, shared by K students.</summary>
     /// <param name="share">s, the share of the steps.</param>
     /// <param name="students">K.</param>
-    public double ChargedRatio(double share, int students) => FreeRatio(share) + (((TeacherTraining ?? 0) + CachePass) / students / Baseline);
+    public double ChargedRatio(double share, int students) =>
+        FreeRatio(share) + (((TeacherTraining ?? 0) + CachePass) / students / Baseline);
 
     /// <summary>The largest share of the steps at which the free cost is BASELINE's.</summary>
     public double FreeBreakEven => 1 - (TaughtSteps * TeacherStep / Baseline);
 
     /// <summary>Students over which the teacher's training has to be shared to cost as much as BASELINE; null where no number is enough.</summary>
     /// <param name="share">s, the share of the steps.</param>
-    public double? StudentsToBreakEven(double share) => FreeRatio(share) < 1 ? ((TeacherTraining ?? 0) + CachePass) / Baseline / (1 - FreeRatio(share)) : null;
+    public double? StudentsToBreakEven(double share) =>
+        FreeRatio(share) < 1 ? ((TeacherTraining ?? 0) + CachePass) / Baseline / (1 - FreeRatio(share)) : null;
 
     private static int TaughtStepsOf(RunConfig recipe)
     {

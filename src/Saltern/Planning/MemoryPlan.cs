@@ -17,7 +17,8 @@ public sealed record MemoryPart(string Name, long Bytes, bool FirstRankOnly = fa
 /// <param name="Parts">Largest first.</param>
 public sealed record MemoryPlan(IReadOnlyList<MemoryPart> Parts)
 {
-    private const int Float = 4, EvaluationRows = 4_096;
+    private const int Float = 4,
+        EvaluationRows = 4_096;
 
     // The runtime, libtorch and what its allocator keeps after the first products, before a model is there: what four runs of 0.3M to 1.3M parameters held beyond the
     // other parts (docs/planning.md).
@@ -35,11 +36,22 @@ public sealed record MemoryPlan(IReadOnlyList<MemoryPart> Parts)
     /// <param name="teacher">Shape of a teacher in memory; null without one, or where a cache stands for it.</param>
     /// <param name="shardBytes">Mapped files whose pages the run touches; the system takes them back where memory is short.</param>
     /// <param name="ranks">N, processes that share the batch, and the optimizer state where <c>optimizer.shard_state</c> says so.</param>
-    public static MemoryPlan Of(RunConfig recipe, TransformerConfig student, TransformerConfig? teacher, long shardBytes, int ranks = 1)
+    public static MemoryPlan Of(
+        RunConfig recipe,
+        TransformerConfig student,
+        TransformerConfig? teacher,
+        long shardBytes,
+        int ranks = 1
+    )
     {
         long parameters = ModelFlops.Parameters(student);
-        long evaluated = Math.Min(EvaluationRows, Math.Max(recipe.Training.EvaluationTokens, recipe.Training.FinalEvaluationTokens));
-        long training = Math.Min(recipe.Training.MicroBatch, (recipe.Training.BatchSequences + ranks - 1L) / ranks) * recipe.Data.SequenceLength;
+        long evaluated = Math.Min(
+            EvaluationRows,
+            Math.Max(recipe.Training.EvaluationTokens, recipe.Training.FinalEvaluationTokens)
+        );
+        long training =
+            Math.Min(recipe.Training.MicroBatch, (recipe.Training.BatchSequences + ranks - 1L) / ranks)
+            * recipe.Data.SequenceLength;
         long rows = Math.Max(training, evaluated / recipe.Data.SequenceLength * recipe.Data.SequenceLength);
         bool shards = recipe.Optimizer.ShardState && ranks > 1;
         long state = OptimizerBytes(recipe.Optimizer, student);
@@ -62,7 +74,9 @@ public sealed record MemoryPlan(IReadOnlyList<MemoryPart> Parts)
         }
 
         // The state of all ranks is put together even where the run waits for the file (Optimization/GatheredState.cs).
-        long copied = (recipe.Training.CheckpointInBackground ? parameters * Float : 0) + (recipe.Training.CheckpointInBackground || shards ? state : 0);
+        long copied =
+            (recipe.Training.CheckpointInBackground ? parameters * Float : 0)
+            + (recipe.Training.CheckpointInBackground || shards ? state : 0);
         if (copied > 0)
         {
             parts.Add(new("copy for a checkpoint", copied, FirstRankOnly: true));
@@ -71,7 +85,13 @@ public sealed record MemoryPlan(IReadOnlyList<MemoryPart> Parts)
         if (teacher is not null)
         {
             parts.Add(new("teacher's weights", ModelFlops.Parameters(teacher) * Float));
-            parts.Add(new("teacher's pass", KeptBytes(teacher, rows, recompute: false) / teacher.NumHiddenLayers + PassBytes(teacher, rows, trains: false)));
+            parts.Add(
+                new(
+                    "teacher's pass",
+                    KeptBytes(teacher, rows, recompute: false) / teacher.NumHiddenLayers
+                        + PassBytes(teacher, rows, trains: false)
+                )
+            );
         }
 
         return new MemoryPlan([.. parts.OrderByDescending(part => part.Bytes)]);
@@ -80,16 +100,20 @@ public sealed record MemoryPlan(IReadOnlyList<MemoryPart> Parts)
     // Models/FusedDecoder.cs, Kept: input, middle, factors of the norms, rotated q, k, v, log sums, mixed values, gate and up of each layer.
     private static long KeptBytes(TransformerConfig c, long rows, bool recompute)
     {
-        long heads = (long)c.NumAttentionHeads * c.HeadDim, qkv = heads + (2L * c.NumKeyValueHeads * c.HeadDim);
+        long heads = (long)c.NumAttentionHeads * c.HeadDim,
+            qkv = heads + (2L * c.NumKeyValueHeads * c.HeadDim);
         long rest = c.HiddenSize + 2 + qkv + c.NumAttentionHeads + heads + (2L * c.IntermediateSize);
-        return rows * Float * (recompute ? ((long)c.NumHiddenLayers * c.HiddenSize) + rest : c.NumHiddenLayers * (c.HiddenSize + rest));
+        return rows
+            * Float
+            * (recompute ? ((long)c.NumHiddenLayers * c.HiddenSize) + rest : c.NumHiddenLayers * (c.HiddenSize + rest));
     }
 
     // Models/FusedDecoder.cs, the buffers all layers share: residual, normed, branch, hidden; for training the gradients of the stream, the mixed values and q, k, v; beside
     // them the final hidden states, and in training their gradient.
     private static long PassBytes(TransformerConfig c, long rows, bool trains)
     {
-        long heads = (long)c.NumAttentionHeads * c.HeadDim, qkv = heads + (2L * c.NumKeyValueHeads * c.HeadDim);
+        long heads = (long)c.NumAttentionHeads * c.HeadDim,
+            qkv = heads + (2L * c.NumKeyValueHeads * c.HeadDim);
         long width = (3L * c.HiddenSize) + c.IntermediateSize + 1 + c.HiddenSize;
         return rows * Float * (trains ? width + (2L * c.HiddenSize) + heads + qkv : width);
     }
@@ -100,11 +124,14 @@ public sealed record MemoryPlan(IReadOnlyList<MemoryPart> Parts)
 
     private static long OptimizerBytes(OptimizerConfig optimizer, TransformerConfig c)
     {
-        long parameters = ModelFlops.Parameters(c), matrices = ModelFlops.ProductWeights(c) - ((long)c.HiddenSize * c.VocabSize);
+        long parameters = ModelFlops.Parameters(c),
+            matrices = ModelFlops.ProductWeights(c) - ((long)c.HiddenSize * c.VocabSize);
         return optimizer.Kind switch
         {
             OptimizerKind.Muon => (Float * matrices) + (2 * Float * (parameters - matrices)),
-            OptimizerKind.Adafactor => optimizer.Beta1 is null ? parameters / 20 : (parameters / 20) + (Float * parameters),
+            OptimizerKind.Adafactor => optimizer.Beta1 is null
+                ? parameters / 20
+                : (parameters / 20) + (Float * parameters),
             _ => 2 * Float * parameters,
         };
     }

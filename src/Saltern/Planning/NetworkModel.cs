@@ -24,18 +24,28 @@ public sealed record NetworkModel(double LatencySeconds, double BytesPerSecond, 
     /// <summary>Small collective calls of one step beside the gradients: counted positions, gradient norm, sums of losses, seconds, and whether anyone was interrupted.</summary>
     public const int SmallCallsPerStep = 5;
 
-    private const double BitsPerByte = 8, BitsPerGigabit = 1e9, SecondsPerMicrosecond = 1e-6;
+    private const double BitsPerByte = 8,
+        BitsPerGigabit = 1e9,
+        SecondsPerMicrosecond = 1e-6;
 
     /// <summary>The network of a described machine; null where none is given or there is one rank.</summary>
-    public static NetworkModel? Of(ClusterConfig cluster) => cluster.Ranks > 1 && cluster.NetworkGbit is double gbit
-        ? new NetworkModel(cluster.NetworkLatencyUs * SecondsPerMicrosecond, gbit * BitsPerGigabit / BitsPerByte, cluster.NetworkAlgorithm)
-        : null;
+    public static NetworkModel? Of(ClusterConfig cluster) =>
+        cluster.Ranks > 1 && cluster.NetworkGbit is double gbit
+            ? new NetworkModel(
+                cluster.NetworkLatencyUs * SecondsPerMicrosecond,
+                gbit * BitsPerGigabit / BitsPerByte,
+                cluster.NetworkAlgorithm
+            )
+            : null;
 
     /// <summary>Seconds to sum one buffer: 2·⌈log₂ p⌉·α or 2·(p − 1)·α, and 2·(p − 1)/p · bytes/β either way.</summary>
     /// <param name="bytes">Of the buffer.</param>
     /// <param name="ranks">p.</param>
-    public double AllReduce(double bytes, int ranks) => ranks == 1 ? 0
-        : (2 * (Algorithm == NetworkAlgorithm.Ring ? ranks - 1 : Rounds(ranks)) * LatencySeconds) + (2 * (ranks - 1) / (double)ranks * bytes / BytesPerSecond);
+    public double AllReduce(double bytes, int ranks) =>
+        ranks == 1
+            ? 0
+            : (2 * (Algorithm == NetworkAlgorithm.Ring ? ranks - 1 : Rounds(ranks)) * LatencySeconds)
+                + (2 * (ranks - 1) / (double)ranks * bytes / BytesPerSecond);
 
     /// <summary>Seconds of a call that hands round a few numbers: ⌈log₂ p⌉·α.</summary>
     public double SmallCall(int ranks) => ranks == 1 ? 0 : Rounds(ranks) * LatencySeconds;
@@ -46,7 +56,9 @@ public sealed record NetworkModel(double LatencySeconds, double BytesPerSecond, 
     public double Step(long parameters, int ranks)
     {
         (long whole, long rest) = Math.DivRem(parameters, GradientReduction.BucketLength);
-        return (whole * AllReduce(GradientReduction.BucketLength * (double)sizeof(float), ranks)) + (rest > 0 ? AllReduce(rest * (double)sizeof(float), ranks) : 0) + (SmallCallsPerStep * SmallCall(ranks));
+        return (whole * AllReduce(GradientReduction.BucketLength * (double)sizeof(float), ranks))
+            + (rest > 0 ? AllReduce(rest * (double)sizeof(float), ranks) : 0)
+            + (SmallCallsPerStep * SmallCall(ranks));
     }
 
     private static int Rounds(int ranks) => BitOperations.Log2((uint)ranks - 1) + 1;

@@ -51,7 +51,12 @@ public sealed record RunPlan
         int vocabulary = VocabularyOf(recipe);
         TransformerConfig student = recipe.Model.Resolve(vocabulary, recipe.Data.SequenceLength);
         TransformerConfig? teacher = recipe.Distils ? TeacherShape(recipe, teacherPreset, vocabulary) : null;
-        CostPlan cost = CostPlan.Of(recipe, student, teacher, teacherSteps ?? StepsOfTeacher(recipe) ?? recipe.Training.Steps);
+        CostPlan cost = CostPlan.Of(
+            recipe,
+            student,
+            teacher,
+            teacherSteps ?? StepsOfTeacher(recipe) ?? recipe.Training.Steps
+        );
         return new RunPlan
         {
             Name = recipe.Name,
@@ -60,7 +65,13 @@ public sealed record RunPlan
             Tokens = (long)recipe.Training.Steps * recipe.Training.BatchSequences * recipe.Data.SequenceLength,
             Cost = cost,
             Ranks = ranks,
-            Memory = MemoryPlan.Of(recipe, student, recipe.Teacher?.Cache is null ? teacher : null, ShardBytes(recipe, student), ranks),
+            Memory = MemoryPlan.Of(
+                recipe,
+                student,
+                recipe.Teacher?.Cache is null ? teacher : null,
+                ShardBytes(recipe, student),
+                ranks
+            ),
             Disk = DiskPlan.Of(recipe, student, cost),
         };
     }
@@ -68,18 +79,35 @@ public sealed record RunPlan
     // Pages come in whole and with their neighbours, so a run that reads a good part of a shard soon holds all of it.
     private static long ShardBytes(RunConfig recipe, TransformerConfig student)
     {
-        long read = (long)recipe.Training.Steps * recipe.Training.BatchSequences * recipe.Data.SequenceLength * (student.VocabSize < 65_500 ? 2 : 4);
+        long read =
+            (long)recipe.Training.Steps
+            * recipe.Training.BatchSequences
+            * recipe.Data.SequenceLength
+            * (student.VocabSize < 65_500 ? 2 : 4);
         return File.Exists(Path.Combine(recipe.Data.Path, DatasetManifest.FileName))
-            ? Math.Min(4 * read, new DirectoryInfo(recipe.Data.Path).EnumerateFiles("*.bin", SearchOption.AllDirectories).Sum(file => file.Length))
+            ? Math.Min(
+                4 * read,
+                new DirectoryInfo(recipe.Data.Path)
+                    .EnumerateFiles("*.bin", SearchOption.AllDirectories)
+                    .Sum(file => file.Length)
+            )
             : 0;
     }
 
     private static int VocabularyOf(RunConfig recipe)
     {
-        string? tokenizer = recipe.Data.Tokenizer ?? (File.Exists(Path.Combine(recipe.Data.Path, DatasetManifest.FileName)) ? Path.Combine(recipe.Data.Path, ModelFolder.TokenizerFile) : null);
+        string? tokenizer =
+            recipe.Data.Tokenizer
+            ?? (
+                File.Exists(Path.Combine(recipe.Data.Path, DatasetManifest.FileName))
+                    ? Path.Combine(recipe.Data.Path, ModelFolder.TokenizerFile)
+                    : null
+            );
         return tokenizer is not null && File.Exists(tokenizer) ? BpeTokenizer.Load(tokenizer).VocabularySize
             : recipe.Model.VocabSize > 0 ? recipe.Model.VocabSize
-            : throw new ConfigurationException($"There is no data set at data.path = {recipe.Data.Path} yet, so nothing says how large the vocabulary is. Give it by --set model.vocab_size=N.");
+            : throw new ConfigurationException(
+                $"There is no data set at data.path = {recipe.Data.Path} yet, so nothing says how large the vocabulary is. Give it by --set model.vocab_size=N."
+            );
     }
 
     private static TransformerConfig TeacherShape(RunConfig recipe, string? preset, int vocabulary)
@@ -89,8 +117,11 @@ public sealed record RunPlan
             return ModelPresets.Get(preset).Resolve(vocabulary, recipe.Data.SequenceLength);
         }
 
-        return recipe.Teacher!.Path is string path && Directory.Exists(path) ? ModelFolder.LoadConfig(ModelLocation.Resolve(path))
-            : throw new ConfigurationException($"teacher.path = {recipe.Teacher.Path ?? "(a cache)"} is not there, so nothing says how large the teacher is. Name its shape by --teacher PRESET ({string.Join(", ", ModelPresets.Names)}).");
+        return recipe.Teacher!.Path is string path && Directory.Exists(path)
+            ? ModelFolder.LoadConfig(ModelLocation.Resolve(path))
+            : throw new ConfigurationException(
+                $"teacher.path = {recipe.Teacher.Path ?? "(a cache)"} is not there, so nothing says how large the teacher is. Name its shape by --teacher PRESET ({string.Join(", ", ModelPresets.Names)})."
+            );
     }
 
     private static int? StepsOfTeacher(RunConfig recipe)
@@ -107,14 +138,24 @@ public sealed record RunPlan
 public sealed record DiskPlan(long Checkpoints, long TokensRead, long Cache)
 {
     // Budget of a record of soft labels (docs/cache-format.md), small and large vocabularies.
-    private const int SmallRecord = 40, LargeRecord = 64, LargestSmallVocabulary = 65_536;
+    private const int SmallRecord = 40,
+        LargeRecord = 64,
+        LargestSmallVocabulary = 65_536;
 
     internal static DiskPlan Of(RunConfig recipe, TransformerConfig student, CostPlan cost)
     {
         TrainingConfig training = recipe.Training;
-        long batchTokens = (long)training.BatchSequences * recipe.Data.SequenceLength, parameters = ModelFlops.Parameters(student);
-        long kept = Math.Min(2, ((training.Steps - 1) / training.CheckpointEvery) + 1) + (training.KeepSteps?.Count ?? 0) + (training.KeepEvery is int every ? training.Steps / every : 0);
+        long batchTokens = (long)training.BatchSequences * recipe.Data.SequenceLength,
+            parameters = ModelFlops.Parameters(student);
+        long kept =
+            Math.Min(2, ((training.Steps - 1) / training.CheckpointEvery) + 1)
+            + (training.KeepSteps?.Count ?? 0)
+            + (training.KeepEvery is int every ? training.Steps / every : 0);
         int record = student.VocabSize <= LargestSmallVocabulary ? SmallRecord : LargeRecord;
-        return new DiskPlan(kept * 12 * parameters, batchTokens * training.Steps * (student.VocabSize < 65_500 ? 2 : 4), recipe.Teacher?.Cache is null ? 0 : cost.TaughtSteps * batchTokens * record);
+        return new DiskPlan(
+            kept * 12 * parameters,
+            batchTokens * training.Steps * (student.VocabSize < 65_500 ? 2 : 4),
+            recipe.Teacher?.Cache is null ? 0 : cost.TaughtSteps * batchTokens * record
+        );
     }
 }

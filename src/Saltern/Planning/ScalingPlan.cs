@@ -18,15 +18,32 @@ public static class ScalingPlan
     /// <param name="parameters">Of the student.</param>
     /// <param name="batchSequences">B, which the ranks share.</param>
     /// <param name="cluster">Peak, utilisation, latency; its ranks and bandwidth are not used.</param>
-    public static IReadOnlyList<ScalingPoint> Of(CostPlan cost, long parameters, int batchSequences, ClusterConfig cluster)
+    public static IReadOnlyList<ScalingPoint> Of(
+        CostPlan cost,
+        long parameters,
+        int batchSequences,
+        ClusterConfig cluster
+    )
     {
         double one = TimePlan.PlainStepSeconds(cost, parameters, batchSequences, cluster with { Ranks = 1 });
         return
         [
             .. from gbit in Networks
-               from ranks in Enumerable.Range(0, 11).Select(power => 1 << power).Where(ranks => ranks <= Math.Min(batchSequences, MostRanks))
-               let seconds = TimePlan.PlainStepSeconds(cost, parameters, batchSequences, cluster with { Ranks = ranks, NetworkGbit = gbit })
-               select new ScalingPoint(ranks, gbit, seconds, one / (ranks * seconds)),
+            from ranks in Enumerable
+                .Range(0, 11)
+                .Select(power => 1 << power)
+                .Where(ranks => ranks <= Math.Min(batchSequences, MostRanks))
+            let seconds = TimePlan.PlainStepSeconds(
+                cost,
+                parameters,
+                batchSequences,
+                cluster with
+                {
+                    Ranks = ranks,
+                    NetworkGbit = gbit,
+                }
+            )
+            select new ScalingPoint(ranks, gbit, seconds, one / (ranks * seconds)),
         ];
     }
 }

@@ -49,21 +49,36 @@ public sealed record TimePlan
     /// <param name="memory">Its memory.</param>
     /// <param name="measured">What <see cref="RecipeBenchmark"/> found.</param>
     /// <param name="prices">Power and prices; null for none.</param>
-    public static TimePlan Measured(RunConfig recipe, CostPlan cost, MemoryPlan memory, BenchmarkResult measured, ClusterConfig? prices)
+    public static TimePlan Measured(
+        RunConfig recipe,
+        CostPlan cost,
+        MemoryPlan memory,
+        BenchmarkResult measured,
+        ClusterConfig? prices
+    )
     {
-        double plain = measured.Plain.StepSeconds, taught = measured.Distilling?.StepSeconds ?? plain;
-        double plainProcessor = measured.Plain.ProcessorSeconds, taughtProcessor = measured.Distilling?.ProcessorSeconds ?? plainProcessor;
-        double evaluationCount = ((double)recipe.Training.Steps / recipe.Training.EvaluateEvery) + ((double)recipe.Training.FinalEvaluationTokens / recipe.Training.EvaluationTokens);
+        double plain = measured.Plain.StepSeconds,
+            taught = measured.Distilling?.StepSeconds ?? plain;
+        double plainProcessor = measured.Plain.ProcessorSeconds,
+            taughtProcessor = measured.Distilling?.ProcessorSeconds ?? plainProcessor;
+        double evaluationCount =
+            ((double)recipe.Training.Steps / recipe.Training.EvaluateEvery)
+            + ((double)recipe.Training.FinalEvaluationTokens / recipe.Training.EvaluationTokens);
         double evaluations = measured.EvaluationSeconds * evaluationCount;
         double run = (cost.TaughtSteps * taught) + ((cost.Steps - cost.TaughtSteps) * plain) + evaluations;
         var plan = new TimePlan
         {
-            Source = $"measured here: {measured.Machine.Threads} of {measured.Machine.Cores} threads of {measured.Machine.Processor}",
+            Source =
+                $"measured here: {measured.Machine.Threads} of {measured.Machine.Cores} threads of {measured.Machine.Processor}",
             PlainStep = plain,
             TaughtStep = measured.Distilling?.StepSeconds,
             Run = run,
             Baseline = (cost.Steps * plain) + evaluations,
-            ProcessorSeconds = (cost.TaughtSteps * taughtProcessor) + ((cost.Steps - cost.TaughtSteps) * plainProcessor) + (evaluationCount * measured.EvaluationProcessorSeconds) + measured.OverheadProcessorSeconds,
+            ProcessorSeconds =
+                (cost.TaughtSteps * taughtProcessor)
+                + ((cost.Steps - cost.TaughtSteps) * plainProcessor)
+                + (evaluationCount * measured.EvaluationProcessorSeconds)
+                + measured.OverheadProcessorSeconds,
             MatmulPeakGflops = measured.Machine.MatmulPeakGflops,
             Fits = memory.Bytes < GC.GetGCMemoryInfo().TotalAvailableMemoryBytes,
         };
@@ -77,14 +92,27 @@ public sealed record TimePlan
     /// <param name="batchSequences">B, which the ranks share: the one with the largest part is waited for.</param>
     /// <param name="cluster">The machine.</param>
     /// <exception cref="ConfigurationException">There are more ranks than sequences in a batch.</exception>
-    public static TimePlan Described(CostPlan cost, MemoryPlan memory, long parameters, int batchSequences, ClusterConfig cluster)
+    public static TimePlan Described(
+        CostPlan cost,
+        MemoryPlan memory,
+        long parameters,
+        int batchSequences,
+        ClusterConfig cluster
+    )
     {
         double speed = cluster.Ranks * cluster.PeakFlops * cluster.Utilisation;
-        double plain = PlainStepSeconds(cost, parameters, batchSequences, cluster), exchange = ExchangeSeconds(parameters, cluster);
-        double taught = plain + (LargestShare(batchSequences, cluster) * cost.TeacherStep / (cluster.PeakFlops * cluster.Utilisation)), evaluations = cost.Evaluation / speed;
+        double plain = PlainStepSeconds(cost, parameters, batchSequences, cluster),
+            exchange = ExchangeSeconds(parameters, cluster);
+        double taught =
+                plain
+                + (
+                    LargestShare(batchSequences, cluster) * cost.TeacherStep / (cluster.PeakFlops * cluster.Utilisation)
+                ),
+            evaluations = cost.Evaluation / speed;
         return new TimePlan
         {
-            Source = $"described: {cluster.Name}, {cluster.Ranks} x {cluster.PeakFlops:g3} FLOP/s at {100 * cluster.Utilisation:0} %",
+            Source =
+                $"described: {cluster.Name}, {cluster.Ranks} x {cluster.PeakFlops:g3} FLOP/s at {100 * cluster.Utilisation:0} %",
             PlainStep = plain,
             TaughtStep = cost.TeacherTraining is null ? null : taught,
             Run = (cost.TaughtSteps * taught) + ((cost.Steps - cost.TaughtSteps) * plain) + evaluations,
@@ -95,25 +123,37 @@ public sealed record TimePlan
     }
 
     /// <summary>A step of the student alone on a described machine, seconds.</summary>
-    internal static double PlainStepSeconds(CostPlan cost, long parameters, int batchSequences, ClusterConfig cluster) =>
-        (LargestShare(batchSequences, cluster) * cost.StudentStep / (cluster.PeakFlops * cluster.Utilisation)) + ExchangeSeconds(parameters, cluster);
+    internal static double PlainStepSeconds(
+        CostPlan cost,
+        long parameters,
+        int batchSequences,
+        ClusterConfig cluster
+    ) =>
+        (LargestShare(batchSequences, cluster) * cost.StudentStep / (cluster.PeakFlops * cluster.Utilisation))
+        + ExchangeSeconds(parameters, cluster);
 
     /// <summary>Seconds that a step waits for the network; 0 where there is one rank or no network is given.</summary>
     /// <param name="parameters">Gradients, four bytes each.</param>
     /// <param name="cluster">Ranks and network.</param>
-    public static double ExchangeSeconds(long parameters, ClusterConfig cluster) => (NetworkModel.Of(cluster)?.Step(parameters, cluster.Ranks) ?? 0) * (1 - cluster.NetworkOverlap);
+    public static double ExchangeSeconds(long parameters, ClusterConfig cluster) =>
+        (NetworkModel.Of(cluster)?.Step(parameters, cluster.Ranks) ?? 0) * (1 - cluster.NetworkOverlap);
 
     // Of a batch, the rank with the most sequences: ⌈B/p⌉/B.
-    private static double LargestShare(int batchSequences, ClusterConfig cluster) => cluster.Ranks <= batchSequences
-        ? ((batchSequences + cluster.Ranks - 1) / cluster.Ranks) / (double)batchSequences
-        : throw new ConfigurationException($"ranks = {cluster.Ranks} is more than training.batch_sequences = {batchSequences}: each rank needs a sequence of its own. Describe fewer ranks, or plan a larger batch.");
+    private static double LargestShare(int batchSequences, ClusterConfig cluster) =>
+        cluster.Ranks <= batchSequences
+            ? ((batchSequences + cluster.Ranks - 1) / cluster.Ranks) / (double)batchSequences
+            : throw new ConfigurationException(
+                $"ranks = {cluster.Ranks} is more than training.batch_sequences = {batchSequences}: each rank needs a sequence of its own. Describe fewer ranks, or plan a larger batch."
+            );
 
     private TimePlan Priced(ClusterConfig prices)
     {
         double hours = Run / 3_600;
         double? energy = prices.Watts is double watts ? watts * prices.Ranks * hours / 1_000 : null;
-        double? price = prices.PricePerKwh is null && prices.PricePerRankHour is null ? null
-            : ((energy * prices.PricePerKwh) ?? 0) + ((prices.PricePerRankHour * prices.Ranks * hours) ?? 0);
+        double? price =
+            prices.PricePerKwh is null && prices.PricePerRankHour is null
+                ? null
+                : ((energy * prices.PricePerKwh) ?? 0) + ((prices.PricePerRankHour * prices.Ranks * hours) ?? 0);
         return this with { EnergyKwh = energy, Price = price, Currency = price is null ? null : prices.Currency };
     }
 }

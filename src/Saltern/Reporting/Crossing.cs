@@ -40,7 +40,8 @@ public sealed record Crossing(double Steps, double? Seconds, double? Flops, bool
                 before.Step + (point.Step - before.Step) * share,
                 before.Seconds + (point.Seconds - before.Seconds) * share,
                 before.Flops + (point.Flops - before.Flops) * share,
-                held);
+                held
+            );
         }
 
         return null;

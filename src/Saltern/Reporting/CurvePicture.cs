@@ -12,7 +12,12 @@ public static class CurvePicture
     /// <param name="others">The other runs, as given to <see cref="Verdict.Compute"/>.</param>
     /// <exception cref="DataFormatException">The runs are not those of the verdict.</exception>
     /// <exception cref="IOException">The file cannot be written.</exception>
-    public static void Write(string path, Verdict verdict, IReadOnlyList<RunRecord> baselines, IReadOnlyList<RunRecord> others)
+    public static void Write(
+        string path,
+        Verdict verdict,
+        IReadOnlyList<RunRecord> baselines,
+        IReadOnlyList<RunRecord> others
+    )
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         ReportFile.Replace(path, ToSvg(verdict, baselines, others));
@@ -28,9 +33,12 @@ public static class CurvePicture
         IReadOnlyList<ReportArm> arms = ReportArm.Of(verdict, baselines, others);
         PlotSize size = PlotSize.Wide;
         XElement svg = PlotCanvas.Draw(
-            LossPlot.Build(verdict, arms, PlotCost.Steps, size), size, "curves",
+            LossPlot.Build(verdict, arms, PlotCost.Steps, size),
+            size,
+            "curves",
             $"{verdict.Metric.Title} against steps",
-            string.Join(" ", verdict.Runs.Select(run => run.SentenceFree)));
+            string.Join(" ", verdict.Runs.Select(run => run.SentenceFree))
+        );
         return ReportFile.Serialise(PlotCanvas.StandAlone(svg, size));
     }
 }

@@ -11,4 +11,15 @@ namespace Saltern.Reporting;
 /// <param name="TooLong">Items that were cut because the model reads fewer tokens.</param>
 /// <param name="Before">Score of the run's final model.</param>
 /// <param name="After">Score after fine-tuning, of the checkpoint with the lowest validation loss.</param>
-public sealed record FineTuneScore(string Arm, int Seed, int TuningSeed, string Task, string Metric, bool IsMain, int Items, int TooLong, double Before, double After);
+public sealed record FineTuneScore(
+    string Arm,
+    int Seed,
+    int TuningSeed,
+    string Task,
+    string Metric,
+    bool IsMain,
+    int Items,
+    int TooLong,
+    double Before,
+    double After
+);

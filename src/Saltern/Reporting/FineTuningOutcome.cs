@@ -60,4 +60,13 @@ public sealed record TaskChange
 /// <param name="DifferenceCi95">Its interval.</param>
 /// <param name="PValue">Two-sided, by <paramref name="Test"/>.</param>
 /// <param name="Test"><c>mcnemar_exact</c> or <c>paired_bootstrap</c>.</param>
-public sealed record MetricChange(double Before, IReadOnlyList<double> BeforeCi95, double After, IReadOnlyList<double> AfterCi95, double Difference, IReadOnlyList<double> DifferenceCi95, double PValue, string Test);
+public sealed record MetricChange(
+    double Before,
+    IReadOnlyList<double> BeforeCi95,
+    double After,
+    IReadOnlyList<double> AfterCi95,
+    double Difference,
+    IReadOnlyList<double> DifferenceCi95,
+    double PValue,
+    string Test
+);

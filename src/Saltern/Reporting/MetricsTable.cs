@@ -40,7 +40,10 @@ public sealed class MetricsTable
             catch (DataFormatException problem)
             {
                 // Only a line with another one after it is damage; the last one may have been cut by a crash.
-                doubtful = new DataFormatException($"{sourceName}:{number}: {problem.Message}. Mend or remove that line.", problem);
+                doubtful = new DataFormatException(
+                    $"{sourceName}:{number}: {problem.Message}. Mend or remove that line.",
+                    problem
+                );
             }
         }
 
@@ -56,7 +59,10 @@ public sealed class MetricsTable
         try
         {
             using JsonDocument document = JsonDocument.Parse(line);
-            if (document.RootElement.ValueKind != JsonValueKind.Object || !document.RootElement.TryGetProperty("step", out JsonElement element))
+            if (
+                document.RootElement.ValueKind != JsonValueKind.Object
+                || !document.RootElement.TryGetProperty("step", out JsonElement element)
+            )
             {
                 throw new FormatException("no step");
             }
@@ -67,13 +73,20 @@ public sealed class MetricsTable
                 throw new FormatException("negative step");
             }
 
-            Add(step, document.RootElement.EnumerateObject()
-                .Where(member => member.Value.ValueKind == JsonValueKind.Number && member.Name != "step")
-                .Select(member => KeyValuePair.Create(member.Name, member.Value.GetDouble())));
+            Add(
+                step,
+                document
+                    .RootElement.EnumerateObject()
+                    .Where(member => member.Value.ValueKind == JsonValueKind.Number && member.Name != "step")
+                    .Select(member => KeyValuePair.Create(member.Name, member.Value.GetDouble()))
+            );
         }
         catch (Exception problem) when (problem is JsonException or FormatException or InvalidOperationException)
         {
-            throw new DataFormatException($"a JSON object with an integer \"step\" was expected, found: {Shorten(line)}", problem);
+            throw new DataFormatException(
+                $"a JSON object with an integer \"step\" was expected, found: {Shorten(line)}",
+                problem
+            );
         }
     }
 
@@ -108,8 +121,11 @@ public sealed class MetricsTable
     /// <summary>All logged values of one name, by step; values that are not finite are left out.</summary>
     /// <param name="name">A name of docs/run-format.md, such as <c>train/weight</c>.</param>
     public IReadOnlyList<(int Step, double Value)> Series(string name) =>
-        [.. _rows.Where(row => row.Value.TryGetValue(name, out double value) && double.IsFinite(value))
-            .Select(row => (row.Key, row.Value[name]))];
+        [
+            .. _rows
+                .Where(row => row.Value.TryGetValue(name, out double value) && double.IsFinite(value))
+                .Select(row => (row.Key, row.Value[name])),
+        ];
 
     /// <summary>A measure with the run's costs beside it.</summary>
     /// <param name="name">A name of docs/run-format.md, such as <c>valid/loss</c>.</param>
@@ -118,7 +134,16 @@ public sealed class MetricsTable
     {
         IReadOnlyList<(int Step, double Value)> seconds = Series("seconds");
         IReadOnlyList<(int Step, double Value)> flops = Series("cost/flops");
-        return [.. Series(name).Select(point => new CurvePoint(point.Step, At(seconds, point.Step), At(flops, point.Step), point.Value))];
+        return
+        [
+            .. Series(name)
+                .Select(point => new CurvePoint(
+                    point.Step,
+                    At(seconds, point.Step),
+                    At(flops, point.Step),
+                    point.Value
+                )),
+        ];
     }
 
     private static double? At(IReadOnlyList<(int Step, double Value)> series, int step)
@@ -146,7 +171,8 @@ public sealed class MetricsTable
         (int Step, double Value) before = low > 0 ? series[low - 1] : (0, 0.0);
         return step == 0 ? 0.0
             : low == series.Count ? null
-            : before.Value + (series[low].Value - before.Value) * (step - before.Step) / (series[low].Step - before.Step);
+            : before.Value
+                + (series[low].Value - before.Value) * (step - before.Step) / (series[low].Step - before.Step);
     }
 
     private static string Shorten(string line) => line.Length <= 80 ? line : line[..80] + "…";

@@ -17,7 +17,10 @@ public sealed record PairedInterval(double Mean, double? Lower, double? Upper, i
         {
             if (!(ratio > 0) || double.IsInfinity(ratio))
             {
-                throw new ArgumentException($"A ratio of {ratio} has no logarithm; ratios of costs are above 0.", nameof(ratios));
+                throw new ArgumentException(
+                    $"A ratio of {ratio} has no logarithm; ratios of costs are above 0.",
+                    nameof(ratios)
+                );
             }
         }
 
@@ -26,7 +29,8 @@ public sealed record PairedInterval(double Mean, double? Lower, double? Upper, i
             Math.Exp(logs.Mean),
             logs.Lower is { } lower ? Math.Exp(lower) : null,
             logs.Upper is { } upper ? Math.Exp(upper) : null,
-            logs.Count);
+            logs.Count
+        );
     }
 
     /// <summary>Interval of differences: x̄ ± t₀.₉₇₅,ₙ₋₁·sd/√n.</summary>

@@ -46,9 +46,14 @@ public sealed record PairedStandardError(double MeanDifference, double? Standard
         List<(double Sum, long Tokens)> differences = [];
         foreach (DocumentScore score in first)
         {
-            if (!others.Remove((score.Domain, score.Document), out DocumentScore? other) || other.Tokens != score.Tokens)
+            if (
+                !others.Remove((score.Domain, score.Document), out DocumentScore? other)
+                || other.Tokens != score.Tokens
+            )
             {
-                throw Mismatch($"document {score.Document} of '{score.Domain}' has {score.Tokens} tokens in one run and {(other is null ? "is not" : $"{other.Tokens}")} in the other");
+                throw Mismatch(
+                    $"document {score.Document} of '{score.Domain}' has {score.Tokens} tokens in one run and {(other is null ? "is not" : $"{other.Tokens}")} in the other"
+                );
             }
 
             differences.Add((score.Nll - other.Nll, score.Tokens));
@@ -76,5 +81,7 @@ public sealed record PairedStandardError(double MeanDifference, double? Standard
     }
 
     private static DataFormatException Mismatch(string found) =>
-        new($"eval/documents.jsonl of two runs: {found}. Runs compare on the same validation documents only; evaluate both with the same data.");
+        new(
+            $"eval/documents.jsonl of two runs: {found}. Runs compare on the same validation documents only; evaluate both with the same data."
+        );
 }

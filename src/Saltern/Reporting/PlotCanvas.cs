@@ -13,48 +13,52 @@ internal static class PlotCanvas
     private static readonly XNamespace Svg = "http://www.w3.org/2000/svg";
 
     /// <summary>An empty plot; margins are fixed so that plots under each other share their horizontal axis.</summary>
-    public static PlotModel Create(PlotSize size) => new()
-    {
-        DefaultFont = "sans-serif",
-        DefaultFontSize = size.Font,
-        TextColor = PlotPalette.Ink,
-        PlotAreaBorderThickness = new OxyThickness(0),
-        PlotMargins = new OxyThickness(size.Font * 4.2, size.Font * 0.9, size.Font * 4.0, size.Font * 3.6),
-        Padding = new OxyThickness(2),
-    };
+    public static PlotModel Create(PlotSize size) =>
+        new()
+        {
+            DefaultFont = "sans-serif",
+            DefaultFontSize = size.Font,
+            TextColor = PlotPalette.Ink,
+            PlotAreaBorderThickness = new OxyThickness(0),
+            PlotMargins = new OxyThickness(size.Font * 4.2, size.Font * 0.9, size.Font * 4.0, size.Font * 3.6),
+            Padding = new OxyThickness(2),
+        };
 
-    public static LinearAxis Axis(AxisPosition position, string title, double minimum, double maximum) => new()
-    {
-        Position = position,
-        Title = title,
-        Minimum = minimum,
-        Maximum = maximum,
-        // The round-trip of "G" would put exponents on ticks of large counts.
-        LabelFormatter = value => value.ToString(Math.Abs(value) >= 1000 ? "#,##0" : "0.######", CultureInfo.InvariantCulture),
-        TextColor = PlotPalette.Muted,
-        TitleColor = PlotPalette.Ink,
-        TicklineColor = PlotPalette.Muted,
-        AxislineColor = PlotPalette.Muted,
-        AxislineStyle = LineStyle.Solid,
-        MinorTickSize = 0,
-        MajorTickSize = 4,
-        MajorGridlineStyle = position == AxisPosition.Right ? LineStyle.None : LineStyle.Solid,
-        MajorGridlineColor = PlotPalette.Grid,
-        IntervalLength = position == AxisPosition.Bottom ? 80 : 50,
-        AxisTitleDistance = 8,
-    };
+    public static LinearAxis Axis(AxisPosition position, string title, double minimum, double maximum) =>
+        new()
+        {
+            Position = position,
+            Title = title,
+            Minimum = minimum,
+            Maximum = maximum,
+            // The round-trip of "G" would put exponents on ticks of large counts.
+            LabelFormatter = value =>
+                value.ToString(Math.Abs(value) >= 1000 ? "#,##0" : "0.######", CultureInfo.InvariantCulture),
+            TextColor = PlotPalette.Muted,
+            TitleColor = PlotPalette.Ink,
+            TicklineColor = PlotPalette.Muted,
+            AxislineColor = PlotPalette.Muted,
+            AxislineStyle = LineStyle.Solid,
+            MinorTickSize = 0,
+            MajorTickSize = 4,
+            MajorGridlineStyle = position == AxisPosition.Right ? LineStyle.None : LineStyle.Solid,
+            MajorGridlineColor = PlotPalette.Grid,
+            IntervalLength = position == AxisPosition.Bottom ? 80 : 50,
+            AxisTitleDistance = 8,
+        };
 
-    public static Legend Legend(PlotSize size, LegendPosition position) => new()
-    {
-        LegendPosition = position,
-        LegendPlacement = LegendPlacement.Inside,
-        LegendTextColor = PlotPalette.Ink,
-        LegendBackground = PlotPalette.Card,
-        LegendFontSize = size.Font,
-        LegendSymbolLength = size.Font * 2.6,
-        LegendPadding = 6,
-        LegendItemSpacing = 4,
-    };
+    public static Legend Legend(PlotSize size, LegendPosition position) =>
+        new()
+        {
+            LegendPosition = position,
+            LegendPlacement = LegendPlacement.Inside,
+            LegendTextColor = PlotPalette.Ink,
+            LegendBackground = PlotPalette.Card,
+            LegendFontSize = size.Font,
+            LegendSymbolLength = size.Font * 2.6,
+            LegendPadding = 6,
+            LegendItemSpacing = 4,
+        };
 
     /// <summary>A line in the look of an arm.</summary>
     /// <param name="index">The arm's index; 0 is the baseline.</param>
@@ -82,13 +86,20 @@ internal static class PlotCanvas
     /// <param name="description">What the picture shows, in a sentence.</param>
     public static XElement Draw(PlotModel model, PlotSize size, string id, string title, string description)
     {
-        SvgExporter exporter = new() { Width = size.Width, Height = size.Height, IsDocument = false, TextMeasurer = new PlotTextMeasurer(size) };
+        SvgExporter exporter = new()
+        {
+            Width = size.Width,
+            Height = size.Height,
+            IsDocument = false,
+            TextMeasurer = new PlotTextMeasurer(size),
+        };
         XElement svg = XElement.Parse(exporter.ExportToString(model));
         string[] viewBox = ["0", "0", Number(size.Width), Number(size.Height)];
         svg.ReplaceAttributes(
             new XAttribute("viewBox", string.Join(' ', viewBox)),
             new XAttribute("role", "img"),
-            new XAttribute("aria-labelledby", $"{id}-title {id}-desc"));
+            new XAttribute("aria-labelledby", $"{id}-title {id}-desc")
+        );
         foreach (XElement element in svg.Descendants())
         {
             Adapt(element, id);
@@ -96,7 +107,8 @@ internal static class PlotCanvas
 
         svg.AddFirst(
             new XElement(Svg + "title", new XAttribute("id", $"{id}-title"), Html.Clean(title)),
-            new XElement(Svg + "desc", new XAttribute("id", $"{id}-desc"), Html.Clean(description)));
+            new XElement(Svg + "desc", new XAttribute("id", $"{id}-desc"), Html.Clean(description))
+        );
         return svg;
     }
 
@@ -106,8 +118,14 @@ internal static class PlotCanvas
         XElement copy = new(svg);
         copy.SetAttributeValue("width", Number(size.Width));
         copy.SetAttributeValue("height", Number(size.Height));
-        copy.AddFirst(new XElement(Svg + "rect",
-            new XAttribute("width", "100%"), new XAttribute("height", "100%"), new XAttribute("style", "fill:var(--card)")));
+        copy.AddFirst(
+            new XElement(
+                Svg + "rect",
+                new XAttribute("width", "100%"),
+                new XAttribute("height", "100%"),
+                new XAttribute("style", "fill:var(--card)")
+            )
+        );
         copy.AddFirst(new XElement(Svg + "style", PlotPalette.Css()));
         return copy;
     }

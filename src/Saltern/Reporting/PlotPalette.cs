@@ -24,7 +24,16 @@ internal static partial class PlotPalette
         ("line6", OxyColor.FromRgb(0x3A, 0x9B, 0xD1), "#93d6ff"),
     ];
 
-    private static readonly double[][] Dashes = [[6, 3], [], [2, 2], [9, 3, 2, 3], [12, 4], [4, 2, 1, 2], [1, 3]];
+    private static readonly double[][] Dashes =
+    [
+        [6, 3],
+        [],
+        [2, 2],
+        [9, 3, 2, 3],
+        [12, 4],
+        [4, 2, 1, 2],
+        [1, 3],
+    ];
 
     public static OxyColor Ink => Colours[0].Light;
 
@@ -49,13 +58,18 @@ internal static partial class PlotPalette
     }
 
     /// <summary>Replaces the palette's colours in an SVG style by the variables.</summary>
-    public static string ToVariables(string style) => RgbColour().Replace(style, match =>
-    {
-        byte Part(int group) => byte.Parse(match.Groups[group].ValueSpan, CultureInfo.InvariantCulture);
-        OxyColor found = OxyColor.FromRgb(Part(1), Part(2), Part(3));
-        string? name = Colours.FirstOrDefault(colour => colour.Light == found).Name;
-        return name is null ? match.Value : $"var(--{name})";
-    });
+    public static string ToVariables(string style) =>
+        RgbColour()
+            .Replace(
+                style,
+                match =>
+                {
+                    byte Part(int group) => byte.Parse(match.Groups[group].ValueSpan, CultureInfo.InvariantCulture);
+                    OxyColor found = OxyColor.FromRgb(Part(1), Part(2), Part(3));
+                    string? name = Colours.FirstOrDefault(colour => colour.Light == found).Name;
+                    return name is null ? match.Value : $"var(--{name})";
+                }
+            );
 
     private static string Declarations(Func<(string Name, OxyColor Light, string Dark), string> value)
     {

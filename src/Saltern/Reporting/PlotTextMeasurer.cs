@@ -11,9 +11,7 @@ internal sealed class PlotTextMeasurer : PdfRenderContext
     private const double LineHeight = 1.25;
 
     public PlotTextMeasurer(PlotSize size)
-        : base(size.Width, size.Height, OxyColors.Transparent)
-    {
-    }
+        : base(size.Width, size.Height, OxyColors.Transparent) { }
 
     public override OxySize MeasureText(string? text, string? fontFamily, double fontSize, double fontWeight)
     {
@@ -23,6 +21,9 @@ internal sealed class PlotTextMeasurer : PdfRenderContext
         }
 
         string[] lines = text.Split('\n');
-        return new OxySize(lines.Max(line => line.Length) * LetterWidth * fontSize, lines.Length * LineHeight * fontSize);
+        return new OxySize(
+            lines.Max(line => line.Length) * LetterWidth * fontSize,
+            lines.Length * LineHeight * fontSize
+        );
     }
 }

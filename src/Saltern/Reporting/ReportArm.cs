@@ -9,13 +9,22 @@ internal sealed record ReportArm(int Index, string Label, IReadOnlyList<RunRecor
 {
     /// <summary>The arms in the order of the verdict.</summary>
     /// <exception cref="DataFormatException">The runs are not those of the verdict.</exception>
-    public static IReadOnlyList<ReportArm> Of(Verdict verdict, IReadOnlyList<RunRecord> baselines, IReadOnlyList<RunRecord> others)
+    public static IReadOnlyList<ReportArm> Of(
+        Verdict verdict,
+        IReadOnlyList<RunRecord> baselines,
+        IReadOnlyList<RunRecord> others
+    )
     {
         IReadOnlyList<RunGroup> groups = RunGroup.Split(others);
         IReadOnlyList<RunGroup> baseline = RunGroup.Split(baselines);
-        if (baseline.Count != 1 || !groups.Select(group => group.Label).SequenceEqual(verdict.Runs.Select(run => run.Label)))
+        if (
+            baseline.Count != 1
+            || !groups.Select(group => group.Label).SequenceEqual(verdict.Runs.Select(run => run.Label))
+        )
         {
-            throw new DataFormatException("The runs given are not those of the verdict. Give the report the same runs, in the same order, as Verdict.Compute.");
+            throw new DataFormatException(
+                "The runs given are not those of the verdict. Give the report the same runs, in the same order, as Verdict.Compute."
+            );
         }
 
         List<ReportArm> arms = [new ReportArm(0, baseline[0].Label, baseline[0].Runs, null)];
@@ -25,9 +34,11 @@ internal sealed record ReportArm(int Index, string Label, IReadOnlyList<RunRecor
 
     /// <summary>Mean over the runs at the steps that all of them evaluated; the run itself where there is one.</summary>
     public IReadOnlyList<(int Step, double Value)> Mean(VerdictMetric metric) =>
-        [.. Runs.SelectMany(run => run.Curve(metric))
-            .GroupBy(point => point.Step)
-            .Where(step => step.Count() == Runs.Count)
-            .OrderBy(step => step.Key)
-            .Select(step => (step.Key, step.Average(point => point.Value)))];
+        [
+            .. Runs.SelectMany(run => run.Curve(metric))
+                .GroupBy(point => point.Step)
+                .Where(step => step.Count() == Runs.Count)
+                .OrderBy(step => step.Key)
+                .Select(step => (step.Key, step.Average(point => point.Value))),
+        ];
 }

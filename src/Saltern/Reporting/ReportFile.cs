@@ -11,7 +11,12 @@ internal static class ReportFile
     public static string Serialise(XElement root)
     {
         StringBuilder text = new();
-        XmlWriterSettings settings = new() { OmitXmlDeclaration = true, Indent = false, NewLineHandling = NewLineHandling.None };
+        XmlWriterSettings settings = new()
+        {
+            OmitXmlDeclaration = true,
+            Indent = false,
+            NewLineHandling = NewLineHandling.None,
+        };
         using (XmlWriter writer = XmlWriter.Create(text, settings))
         {
             root.Save(writer);

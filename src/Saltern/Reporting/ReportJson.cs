@@ -8,16 +8,17 @@ namespace Saltern.Reporting;
 internal static class ReportJson
 {
     /// <summary>snake_case names and enum values, indented, nulls written out: null means "not reached" or "not known" to a reader.</summary>
-    public static JsonSerializerOptions Options { get; } = new()
-    {
-        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
-        WriteIndented = true,
-        NewLine = "\n",
-        RespectNullableAnnotations = true,
-        // Losses of a diverged model are not numbers, and the file must still be readable.
-        NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
-        // The files are for people too: "≤" and "'" stay legible. The report escapes for HTML by itself.
-        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower, allowIntegerValues: false) },
-    };
+    public static JsonSerializerOptions Options { get; } =
+        new()
+        {
+            PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+            WriteIndented = true,
+            NewLine = "\n",
+            RespectNullableAnnotations = true,
+            // Losses of a diverged model are not numbers, and the file must still be readable.
+            NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
+            // The files are for people too: "≤" and "'" stay legible. The report escapes for HTML by itself.
+            Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+            Converters = { new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower, allowIntegerValues: false) },
+        };
 }

@@ -17,17 +17,40 @@ internal static class ReportOverview
 
     /// <summary>The cheapest of the arms that helped; null where none did.</summary>
     public static VerdictRun? Best(Verdict verdict) =>
-        verdict.Runs.Where(run => run.OutcomeFree == VerdictOutcome.Helped).MinBy(run => (verdict.SecondsComparable ? run.SecondsRatio : null) ?? run.FlopsRatio ?? double.PositiveInfinity);
+        verdict
+            .Runs.Where(run => run.OutcomeFree == VerdictOutcome.Helped)
+            .MinBy(run =>
+                (verdict.SecondsComparable ? run.SecondsRatio : null) ?? run.FlopsRatio ?? double.PositiveInfinity
+            );
 
     /// <summary>The count of outcomes, the cheapest arm that helped, and what choosing it afterwards means.</summary>
     public static XElement Verdict(Verdict verdict)
     {
         VerdictRun? best = Best(verdict);
-        return Html.Element("div", "verdict overview",
+        return Html.Element(
+            "div",
+            "verdict overview",
             Html.Element("p", "free", Counts(verdict)),
-            best is null ? null : Html.Element("p", "free best", (verdict.Runs.Count(run => run.OutcomeFree == VerdictOutcome.Helped) > 1 ? "The cheapest of those: " : "That one: ") + best.SentenceFree),
+            best is null
+                ? null
+                : Html.Element(
+                    "p",
+                    "free best",
+                    (
+                        verdict.Runs.Count(run => run.OutcomeFree == VerdictOutcome.Helped) > 1
+                            ? "The cheapest of those: "
+                            : "That one: "
+                    ) + best.SentenceFree
+                ),
             best is null ? null : Html.Element("p", "charged", best.SentenceCharged),
-            best is null ? null : Html.Element("p", "note", "It was chosen after the fact among several arms, which flatters its figure a little; the picture shows all of them."));
+            best is null
+                ? null
+                : Html.Element(
+                    "p",
+                    "note",
+                    "It was chosen after the fact among several arms, which flatters its figure a little; the picture shows all of them."
+                )
+        );
     }
 
     /// <summary>The count of outcomes, in words.</summary>
@@ -38,9 +61,15 @@ internal static class ReportOverview
         [
             (Count(run => run.OutcomeFree == VerdictOutcome.Helped), "helped"),
             (Count(run => run.OutcomeFree == VerdictOutcome.Harmed && run.PlannedStepsRatio >= 1), "harmed"),
-            (Count(run => run.OutcomeFree == VerdictOutcome.Harmed && run.PlannedStepsRatio < 1), "fell short on fewer steps"),
+            (
+                Count(run => run.OutcomeFree == VerdictOutcome.Harmed && run.PlannedStepsRatio < 1),
+                "fell short on fewer steps"
+            ),
             (Count(run => run.OutcomeFree == VerdictOutcome.NoDifference), "showed no difference"),
-            (Count(run => run.OutcomeFree == VerdictOutcome.Reading), $"had fewer than {VerdictRun.SeedsOfAFinding} seeds"),
+            (
+                Count(run => run.OutcomeFree == VerdictOutcome.Reading),
+                $"had fewer than {VerdictRun.SeedsOfAFinding} seeds"
+            ),
         ];
         return $"Of {verdict.Runs.Count} arms against {verdict.Baseline.Label}, {string.Join(", ", parts.Where(part => part.Number > 0).Select(part => $"{part.Number} {part.Words}"))}.";
     }

@@ -9,7 +9,9 @@ internal static class RunFiles
 
     /// <summary>SHA-256 of those that a run folder has, by name, lower-case hexadecimal.</summary>
     public static IReadOnlyDictionary<string, string> Sums(string folder) =>
-        Names.Where(name => File.Exists(Path.Combine(folder, name))).ToDictionary(name => name, name => Sum(Path.Combine(folder, name)));
+        Names
+            .Where(name => File.Exists(Path.Combine(folder, name)))
+            .ToDictionary(name => name, name => Sum(Path.Combine(folder, name)));
 
     /// <summary>Makes sure that a finished run's files are those that its result names; without such names nothing is checked.</summary>
     /// <exception cref="DataFormatException">One is missing, changed or damaged.</exception>
@@ -22,7 +24,9 @@ internal static class RunFiles
             string? found = !Names.Contains(name) || !File.Exists(path) ? null : Sum(path);
             if (found != expected)
             {
-                throw new DataFormatException($"{path}: {(found is null ? "the file is missing" : $"SHA-256 {found} found")}, {expected} expected as in result.json. Restore the file, or run the training again.");
+                throw new DataFormatException(
+                    $"{path}: {(found is null ? "the file is missing" : $"SHA-256 {found} found")}, {expected} expected as in result.json. Restore the file, or run the training again."
+                );
             }
         }
     }

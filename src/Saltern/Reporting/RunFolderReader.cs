@@ -16,11 +16,14 @@ internal static class RunFolderReader
         if (!File.Exists(metricsPath))
         {
             string found = Directory.Exists(folder) ? "the folder has no metrics.jsonl" : "there is no such folder";
-            throw new DataFormatException($"{folder}: not a run folder, {found}. Name a folder that `saltern train` has written.");
+            throw new DataFormatException(
+                $"{folder}: not a run folder, {found}. Name a folder that `saltern train` has written."
+            );
         }
 
         CheckSize(metricsPath, LargestLog);
-        string resultPath = Path.Combine(folder, "result.json"), recipePath = Path.Combine(folder, "recipe.yaml");
+        string resultPath = Path.Combine(folder, "result.json"),
+            recipePath = Path.Combine(folder, "recipe.yaml");
         CheckSize(resultPath, LargestDocument);
         RunResult? result = File.Exists(resultPath) ? RunResult.Read(resultPath) : null;
         if (result is not null)
@@ -29,9 +32,15 @@ internal static class RunFolderReader
         }
 
         string? recipe = ReadIfThere(recipePath);
-        if (recipe is not null && (recipe.Length == 0 ? "is empty" : SelfChecksum.LineProblem(File.ReadAllBytes(recipePath))) is string problem)
+        if (
+            recipe is not null
+            && (recipe.Length == 0 ? "is empty" : SelfChecksum.LineProblem(File.ReadAllBytes(recipePath)))
+                is string problem
+        )
         {
-            throw new DataFormatException($"{recipePath} {problem}. Restore the file; a recipe that you have changed yourself needs its first line no longer.");
+            throw new DataFormatException(
+                $"{recipePath} {problem}. Restore the file; a recipe that you have changed yourself needs its first line no longer."
+            );
         }
 
         MetricsTable metrics = MetricsTable.Parse(File.ReadLines(metricsPath), metricsPath);
@@ -66,12 +75,18 @@ internal static class RunFolderReader
             try
             {
                 DocumentScore? score = JsonSerializer.Deserialize<DocumentScore>(line, ReportJson.Options);
-                documents.Add(score is { Domain: not null, Tokens: >= 0 } ? score : throw new JsonException("domain or tokens missing"));
+                documents.Add(
+                    score is { Domain: not null, Tokens: >= 0 }
+                        ? score
+                        : throw new JsonException("domain or tokens missing")
+                );
             }
             catch (JsonException problem)
             {
                 throw new DataFormatException(
-                    $"{path}:{number}: {{ \"domain\", \"document\", \"tokens\", \"nll\" }} was expected: {problem.Message} Evaluate the run again.", problem);
+                    $"{path}:{number}: {{ \"domain\", \"document\", \"tokens\", \"nll\" }} was expected: {problem.Message} Evaluate the run again.",
+                    problem
+                );
             }
         }
 
@@ -82,7 +97,9 @@ internal static class RunFolderReader
     private static RunResult Unfinished(string folder, string? recipe, MetricsTable metrics)
     {
         string name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)));
-        IReadOnlyDictionary<string, string> keys = recipe is null ? new Dictionary<string, string>() : RecipeKeys.Flatten(recipe);
+        IReadOnlyDictionary<string, string> keys = recipe is null
+            ? new Dictionary<string, string>()
+            : RecipeKeys.Flatten(recipe);
         int steps = metrics.Steps.Count > 0 ? metrics.Steps[^1] : 0;
         return new RunResult
         {
@@ -113,7 +130,9 @@ internal static class RunFolderReader
         long length = File.Exists(path) ? new FileInfo(path).Length : 0;
         if (length > largest)
         {
-            throw new DataFormatException($"{path}: {length:N0} bytes, at most {largest:N0} are read. This is not a file of a run; leave it out.");
+            throw new DataFormatException(
+                $"{path}: {length:N0} bytes, at most {largest:N0} are read. This is not a file of a run; leave it out."
+            );
         }
     }
 }

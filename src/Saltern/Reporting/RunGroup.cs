@@ -34,10 +34,13 @@ internal sealed record RunGroup(string Label, string Name, IReadOnlyList<RunReco
     private static RunGroup Of(string label, IEnumerable<RunRecord> members)
     {
         List<RunRecord> runs = [.. members.OrderBy(run => run.Result.Seed)];
-        IGrouping<int, RunRecord>? twice = runs.GroupBy(run => run.Result.Seed).FirstOrDefault(seed => seed.Count() > 1);
+        IGrouping<int, RunRecord>? twice = runs.GroupBy(run => run.Result.Seed)
+            .FirstOrDefault(seed => seed.Count() > 1);
         if (twice is not null)
         {
-            throw new DataFormatException($"Two runs '{twice.First().Result.Name}' of arm '{runs[0].Result.Arm}' have seed {twice.Key}. Give each run once.");
+            throw new DataFormatException(
+                $"Two runs '{twice.First().Result.Name}' of arm '{runs[0].Result.Arm}' have seed {twice.Key}. Give each run once."
+            );
         }
 
         return new RunGroup(label, runs.Count == 1 ? runs[0].Result.Name : runs[0].Result.Arm, runs);

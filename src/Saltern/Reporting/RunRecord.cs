@@ -19,7 +19,8 @@ public sealed record RunRecord
     public string? RecipeText { get; init; }
 
     /// <summary>Whether a teacher took part.</summary>
-    public bool IsDistilled => Result.Teacher is not null || Metrics.Series("train/weight").Any(point => point.Value > 0);
+    public bool IsDistilled =>
+        Result.Teacher is not null || Metrics.Series("train/weight").Any(point => point.Value > 0);
 
     /// <summary>Final loss, nats per token: of the whole validation set, or else of the last evaluation.</summary>
     /// <exception cref="DataFormatException">The run was never evaluated.</exception>
@@ -27,7 +28,9 @@ public sealed record RunRecord
 
     /// <summary>Final next-token accuracy in [0, 1], as <see cref="FinalLoss"/>; null where it was not measured.</summary>
     public double? FinalAccuracy =>
-        Result.Final is { } final ? final.Accuracy : Metrics.Series("valid/accuracy") is [.., var last] ? last.Value : null;
+        Result.Final is { } final ? final.Accuracy
+        : Metrics.Series("valid/accuracy") is [.., var last] ? last.Value
+        : null;
 
     /// <summary>Reads a run folder: <c>metrics.jsonl</c>, and <c>result.json</c>, <c>recipe.yaml</c>, <c>eval/documents.jsonl</c> where they exist.</summary>
     /// <param name="runFolder">Path of the folder.</param>
@@ -36,7 +39,12 @@ public sealed record RunRecord
 
     /// <summary>Final value of a measure: of the whole validation set where that was measured, or else of the last evaluation.</summary>
     /// <exception cref="DataFormatException">The run has no such evaluation.</exception>
-    public double FinalOf(VerdictMetric metric) => (metric == VerdictMetric.Loss ? FinalLoss : metric == VerdictMetric.Accuracy ? FinalAccuracy : null) ?? Curve(metric)[^1].Value;
+    public double FinalOf(VerdictMetric metric) =>
+        (
+            metric == VerdictMetric.Loss ? FinalLoss
+            : metric == VerdictMetric.Accuracy ? FinalAccuracy
+            : null
+        ) ?? Curve(metric)[^1].Value;
 
     /// <summary>Evaluations along the run on the curve set, in order of steps.</summary>
     /// <param name="metric">Which measure.</param>
@@ -46,7 +54,9 @@ public sealed record RunRecord
         IReadOnlyList<CurvePoint> curve = Metrics.Curve(metric.Series);
         return curve.Count > 0
             ? curve
-            : throw new DataFormatException($"Run '{Result.Name}' has no finite {metric.Series} in its metrics.jsonl. Train with training.evaluate_every set, for a task with evaluation.tasks, or leave it out.");
+            : throw new DataFormatException(
+                $"Run '{Result.Name}' has no finite {metric.Series} in its metrics.jsonl. Train with training.evaluate_every set, for a task with evaluation.tasks, or leave it out."
+            );
     }
 }
 

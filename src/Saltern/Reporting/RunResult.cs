@@ -130,19 +130,23 @@ public sealed record RunResult
         catch (JsonException problem)
         {
             throw new DataFormatException(
-                $"{sourceName}: not a run's result: {problem.Message} Expected schema {CurrentSchema}; run the training again or leave this run out.", problem);
+                $"{sourceName}: not a run's result: {problem.Message} Expected schema {CurrentSchema}; run the training again or leave this run out.",
+                problem
+            );
         }
 
         if (result is null || result.Schema != CurrentSchema)
         {
             throw new DataFormatException(
-                $"{sourceName}: schema '{result?.Schema}' found, {CurrentSchema} expected. Read it with the version of Saltern that wrote it.");
+                $"{sourceName}: schema '{result?.Schema}' found, {CurrentSchema} expected. Read it with the version of Saltern that wrote it."
+            );
         }
 
         if (result.Steps < 0 || !(result.Seconds >= 0) || !(result.Flops >= 0))
         {
             throw new DataFormatException(
-                $"{sourceName}: steps = {result.Steps}, seconds = {result.Seconds}, flops = {result.Flops}: none may be negative. The file is damaged; leave this run out.");
+                $"{sourceName}: steps = {result.Steps}, seconds = {result.Seconds}, flops = {result.Flops}: none may be negative. The file is damaged; leave this run out."
+            );
         }
 
         return result;
@@ -239,7 +243,14 @@ public sealed record BucketLoss(string Unit, string Bucket, long Tokens, double?
 /// <param name="StandardError">Over items; null of a single one.</param>
 /// <param name="Chance">What guessing gives; null where guessing has no value.</param>
 /// <param name="Items">Items scored.</param>
-public sealed record TaskScore(string Task, string Metric, double Value, double? StandardError, double? Chance, int Items);
+public sealed record TaskScore(
+    string Task,
+    string Metric,
+    double Value,
+    double? StandardError,
+    double? Chance,
+    int Items
+);
 
 /// <summary>The machine of a run.</summary>
 public sealed record RunMachine

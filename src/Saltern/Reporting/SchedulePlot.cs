@@ -51,15 +51,17 @@ internal static class SchedulePlot
             return;
         }
 
-        model.Annotations.Add(new LineAnnotation
-        {
-            Type = LineAnnotationType.Vertical,
-            X = step,
-            YAxisKey = "weight",
-            Color = PlotPalette.Line(arm.Index),
-            StrokeThickness = 1,
-            LineStyle = LineStyle.Dot,
-        });
+        model.Annotations.Add(
+            new LineAnnotation
+            {
+                Type = LineAnnotationType.Vertical,
+                X = step,
+                YAxisKey = "weight",
+                Color = PlotPalette.Line(arm.Index),
+                StrokeThickness = 1,
+                LineStyle = LineStyle.Dot,
+            }
+        );
     }
 
     private static IEnumerable<DataPoint> Thin(IReadOnlyList<(int Step, double Value)> series) =>

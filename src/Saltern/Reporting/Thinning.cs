@@ -7,5 +7,7 @@ internal static class Thinning
     public const int MostPoints = 200;
 
     public static IEnumerable<T> Keep<T>(IReadOnlyList<T> series, int most = MostPoints) =>
-        series.Count <= most ? series : Enumerable.Range(0, most).Select(i => series[(int)((long)i * (series.Count - 1) / (most - 1))]);
+        series.Count <= most
+            ? series
+            : Enumerable.Range(0, most).Select(i => series[(int)((long)i * (series.Count - 1) / (most - 1))]);
 }

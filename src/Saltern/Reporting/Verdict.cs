@@ -42,7 +42,11 @@ public sealed record Verdict
     /// <param name="studentsServed">K, at least 1: the teacher's cost counts by its K-th part.</param>
     /// <exception cref="DataFormatException">No runs, no common seed, a seed twice, different data, or a run without evaluations.</exception>
     public static Verdict Compute(
-        IReadOnlyList<RunRecord> baselines, IReadOnlyList<RunRecord> others, VerdictMetric? metric = null, int studentsServed = 1)
+        IReadOnlyList<RunRecord> baselines,
+        IReadOnlyList<RunRecord> others,
+        VerdictMetric? metric = null,
+        int studentsServed = 1
+    )
     {
         ArgumentNullException.ThrowIfNull(baselines);
         ArgumentNullException.ThrowIfNull(others);
@@ -52,15 +56,28 @@ public sealed record Verdict
         if (baselineGroups.Count != 1 || others.Count == 0)
         {
             throw new DataFormatException(
-                $"{baselineGroups.Count} baselines and {others.Count} other runs: a verdict needs one baseline (one run a seed) and at least one other run.");
+                $"{baselineGroups.Count} baselines and {others.Count} other runs: a verdict needs one baseline (one run a seed) and at least one other run."
+            );
         }
 
         RunGroup baseline = baselineGroups[0];
         List<string> warnings = [];
-        List<VerdictRun> runs = [.. RunGroup.Split(others).Select(arm => VerdictRun.Of(baseline, arm, metric, studentsServed, warnings))];
-        warnings = [.. VerdictWarnings.Grouped(warnings, runs.Select(run => run.Label)), .. VerdictWarnings.OfAll(runs)];
+        List<VerdictRun> runs =
+        [
+            .. RunGroup.Split(others).Select(arm => VerdictRun.Of(baseline, arm, metric, studentsServed, warnings)),
+        ];
+        warnings =
+        [
+            .. VerdictWarnings.Grouped(warnings, runs.Select(run => run.Label)),
+            .. VerdictWarnings.OfAll(runs),
+        ];
         RunRecord[] all = [.. baselines, .. others];
-        warnings.AddRange(all.Where(run => !run.Finished).Select(run => $"Run '{run.Result.Name}' is not finished: its last evaluation stands for its final loss."));
+        warnings.AddRange(
+            all.Where(run => !run.Finished)
+                .Select(run =>
+                    $"Run '{run.Result.Name}' is not finished: its last evaluation stands for its final loss."
+                )
+        );
         return new Verdict
         {
             Metric = metric,
@@ -108,16 +125,17 @@ public sealed record VerdictBaseline
     /// <summary>Steps that were planned.</summary>
     public required double PlannedSteps { get; init; }
 
-    internal static VerdictBaseline Of(RunGroup group, VerdictMetric metric) => new()
-    {
-        Name = group.Name,
-        Label = group.Label,
-        FinalLoss = group.Runs.Average(run => run.FinalLoss),
-        FinalAccuracy = group.Runs.Average(run => run.FinalAccuracy),
-        Target = group.Runs.Average(run => run.Curve(metric)[^1].Value),
-        Steps = group.Runs.Average(run => run.Result.Steps),
-        Seconds = group.Runs.Average(run => run.Result.Seconds),
-        Flops = group.Runs.Average(run => run.Result.Flops),
-        PlannedSteps = group.Runs.Average(run => run.Result.PlannedSteps),
-    };
+    internal static VerdictBaseline Of(RunGroup group, VerdictMetric metric) =>
+        new()
+        {
+            Name = group.Name,
+            Label = group.Label,
+            FinalLoss = group.Runs.Average(run => run.FinalLoss),
+            FinalAccuracy = group.Runs.Average(run => run.FinalAccuracy),
+            Target = group.Runs.Average(run => run.Curve(metric)[^1].Value),
+            Steps = group.Runs.Average(run => run.Result.Steps),
+            Seconds = group.Runs.Average(run => run.Result.Seconds),
+            Flops = group.Runs.Average(run => run.Result.Flops),
+            PlannedSteps = group.Runs.Average(run => run.Result.PlannedSteps),
+        };
 }

@@ -11,10 +11,12 @@ public sealed record VerdictMetric
         (Name, Series, LowerIsBetter, Noun, Title, Axis) = (name, series, lowerIsBetter, noun, title, axis);
 
     /// <summary>Validation loss, nats per token; lower is better.</summary>
-    public static VerdictMetric Loss { get; } = new("loss", "valid/loss", true, "validation loss", "Validation loss", "validation loss, nats per token");
+    public static VerdictMetric Loss { get; } =
+        new("loss", "valid/loss", true, "validation loss", "Validation loss", "validation loss, nats per token");
 
     /// <summary>Next-token accuracy; higher is better.</summary>
-    public static VerdictMetric Accuracy { get; } = new("accuracy", "valid/accuracy", false, "accuracy", "Next-token accuracy", "next-token accuracy");
+    public static VerdictMetric Accuracy { get; } =
+        new("accuracy", "valid/accuracy", false, "accuracy", "Next-token accuracy", "next-token accuracy");
 
     /// <summary>Name in options and files: <c>loss</c>, <c>accuracy</c>, or <c>task/metric</c>.</summary>
     public string Name { get; }
@@ -40,28 +42,38 @@ public sealed record VerdictMetric
     /// <summary>Reads the text of <c>--metric</c>.</summary>
     /// <param name="text"><c>loss</c>, <c>accuracy</c>, or a task and one of its metrics such as <c>lastword/acc</c>.</param>
     /// <exception cref="ConfigurationException">It is none of these.</exception>
-    public static VerdictMetric Parse(string text) => text switch
-    {
-        "loss" => Loss,
-        "accuracy" => Accuracy,
-        _ when text.Split('/') is [{ Length: > 0 } task, { Length: > 0 } metric] => OfTask(task, metric),
-        _ => throw new ConfigurationException($"The metric {text} is none of loss, accuracy, or a task with one of its metrics such as lastword/acc."),
-    };
+    public static VerdictMetric Parse(string text) =>
+        text switch
+        {
+            "loss" => Loss,
+            "accuracy" => Accuracy,
+            _ when text.Split('/') is [{ Length: > 0 } task, { Length: > 0 } metric] => OfTask(task, metric),
+            _ => throw new ConfigurationException(
+                $"The metric {text} is none of loss, accuracy, or a task with one of its metrics such as lastword/acc."
+            ),
+        };
 
     /// <summary>The value as sentences and tables say it.</summary>
     internal string Text(double? value) => IsShare ? Figures.Percent(value) : Figures.Loss(value);
 
     private static VerdictMetric OfTask(string task, string metric)
     {
-        bool lower = metric.Contains("perplexity", StringComparison.Ordinal) || metric.StartsWith("bits_per", StringComparison.Ordinal);
+        bool lower =
+            metric.Contains("perplexity", StringComparison.Ordinal)
+            || metric.StartsWith("bits_per", StringComparison.Ordinal);
         string name = $"{task} {metric}";
         return new VerdictMetric($"{task}/{metric}", $"valid/task/{task}/{metric}", lower, name, name, name);
     }
 
     private sealed class VerdictMetricJson : JsonConverter<VerdictMetric>
     {
-        public override VerdictMetric Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => Parse(reader.GetString()!);
+        public override VerdictMetric Read(
+            ref Utf8JsonReader reader,
+            Type typeToConvert,
+            JsonSerializerOptions options
+        ) => Parse(reader.GetString()!);
 
-        public override void Write(Utf8JsonWriter writer, VerdictMetric value, JsonSerializerOptions options) => writer.WriteStringValue(value.Name);
+        public override void Write(Utf8JsonWriter writer, VerdictMetric value, JsonSerializerOptions options) =>
+            writer.WriteStringValue(value.Name);
     }
 }

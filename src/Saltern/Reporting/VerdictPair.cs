@@ -120,27 +120,34 @@ public sealed record VerdictPair
         };
     }
 
-    private static double? Ratio(double? cost, double? baselineCost) => cost > 0 && baselineCost > 0 ? cost / baselineCost : null;
+    private static double? Ratio(double? cost, double? baselineCost) =>
+        cost > 0 && baselineCost > 0 ? cost / baselineCost : null;
 
     private static void RequireSameData(RunResult baseline, RunResult run)
     {
         if (baseline.DataFingerprint is { } expected && run.DataFingerprint is { } found && expected != found)
         {
             throw new DataFormatException(
-                $"Run '{run.Name}' was trained on data {found}, its baseline '{baseline.Name}' on {expected}. Only runs on the same data compare; train one of them again.");
+                $"Run '{run.Name}' was trained on data {found}, its baseline '{baseline.Name}' on {expected}. Only runs on the same data compare; train one of them again."
+            );
         }
     }
 
     private static bool SameStart(RunResult a, RunResult b) =>
-        a.InitialWeightsFingerprint is not null && a.InitialWeightsFingerprint == b.InitialWeightsFingerprint
-        && a.OrderFingerprint is not null && a.OrderFingerprint == b.OrderFingerprint;
+        a.InitialWeightsFingerprint is not null
+        && a.InitialWeightsFingerprint == b.InitialWeightsFingerprint
+        && a.OrderFingerprint is not null
+        && a.OrderFingerprint == b.OrderFingerprint;
 
     /// <summary>Each alone, or in turns with each other, on the same machine with the same threads.</summary>
     private static bool SameClock(RunResult a, RunResult b)
     {
         bool alone = a.InterleavedWith.Count == 0 && b.InterleavedWith.Count == 0;
         bool inTurns = a.InterleavedWith.Contains(b.Name) || b.InterleavedWith.Contains(a.Name);
-        bool sameMachine = a.Machine.Processor == b.Machine.Processor && a.Machine.Cores == b.Machine.Cores && a.Machine.Threads == b.Machine.Threads
+        bool sameMachine =
+            a.Machine.Processor == b.Machine.Processor
+            && a.Machine.Cores == b.Machine.Cores
+            && a.Machine.Threads == b.Machine.Threads
             && a.Machine.Products == b.Machine.Products;
         return a.SecondsComparable && b.SecondsComparable && (alone || inTurns) && sameMachine;
     }

@@ -146,22 +146,34 @@ public sealed record VerdictRun
     /// <summary>Every seed by itself.</summary>
     public required IReadOnlyList<VerdictPair> Pairs { get; init; }
 
-    internal static VerdictRun Of(RunGroup baseline, RunGroup arm, VerdictMetric metric, int studentsServed, List<string> warnings)
+    internal static VerdictRun Of(
+        RunGroup baseline,
+        RunGroup arm,
+        VerdictMetric metric,
+        int studentsServed,
+        List<string> warnings
+    )
     {
         Dictionary<int, RunRecord> bySeed = baseline.Runs.ToDictionary(run => run.Result.Seed);
         List<RunRecord> runs = [.. arm.Runs.Where(run => bySeed.ContainsKey(run.Result.Seed))];
         if (runs.Count == 0)
         {
             throw new DataFormatException(
-                $"{arm.Label} has seeds {string.Join(", ", arm.Seeds)}, {baseline.Label} has {string.Join(", ", baseline.Seeds)}. Only runs of the same seed compare; train one of these seeds.");
+                $"{arm.Label} has seeds {string.Join(", ", arm.Seeds)}, {baseline.Label} has {string.Join(", ", baseline.Seeds)}. Only runs of the same seed compare; train one of these seeds."
+            );
         }
 
         if (runs.Count < arm.Runs.Count)
         {
-            warnings.Add($"{arm.Label}: seeds {string.Join(", ", arm.Seeds.Where(seed => !bySeed.ContainsKey(seed)))} have no baseline and are left out.");
+            warnings.Add(
+                $"{arm.Label}: seeds {string.Join(", ", arm.Seeds.Where(seed => !bySeed.ContainsKey(seed)))} have no baseline and are left out."
+            );
         }
 
-        List<VerdictPair> pairs = [.. runs.Select(run => VerdictPair.Of(bySeed[run.Result.Seed], run, metric, studentsServed))];
+        List<VerdictPair> pairs =
+        [
+            .. runs.Select(run => VerdictPair.Of(bySeed[run.Result.Seed], run, metric, studentsServed)),
+        ];
         VerdictRun result = Summarise(baseline, arm, runs, pairs);
         warnings.AddRange(VerdictWarnings.Of(result, runs));
         return VerdictSentence.Complete(result, baseline, runs.Any(run => run.IsDistilled), metric, studentsServed);
@@ -173,11 +185,15 @@ public sealed record VerdictRun
         PairedInterval difference = PairedInterval.OfDifferences([.. pairs.Select(pair => pair.FinalLossDifference)]);
         PairedInterval measure = PairedInterval.OfDifferences([.. pairs.Select(pair => pair.FinalMetricDifference)]);
         PairedInterval? accuracy = pairs.All(pair => pair.FinalAccuracyDifference is not null)
-            ? PairedInterval.OfDifferences([.. pairs.Select(pair => pair.FinalAccuracyDifference!.Value)]) : null;
+            ? PairedInterval.OfDifferences([.. pairs.Select(pair => pair.FinalAccuracyDifference!.Value)])
+            : null;
 
-        double? MeanOf(Func<VerdictPair, double?> cost) => reached && pairs.All(pair => cost(pair) is not null) ? pairs.Average(cost) : null;
+        double? MeanOf(Func<VerdictPair, double?> cost) =>
+            reached && pairs.All(pair => cost(pair) is not null) ? pairs.Average(cost) : null;
         PairedInterval? RatioOf(Func<VerdictPair, double?> ratio) =>
-            reached && pairs.All(pair => ratio(pair) is not null) ? PairedInterval.OfRatios([.. pairs.Select(pair => ratio(pair)!.Value)]) : null;
+            reached && pairs.All(pair => ratio(pair) is not null)
+                ? PairedInterval.OfRatios([.. pairs.Select(pair => ratio(pair)!.Value)])
+                : null;
 
         PairedInterval? steps = RatioOf(pair => pair.StepsRatio);
         PairedInterval? seconds = RatioOf(pair => pair.SecondsRatio);
@@ -195,7 +211,8 @@ public sealed record VerdictRun
             Paired = pairs.All(pair => pair.Paired),
             SecondsComparable = pairs.All(pair => pair.SecondsComparable),
             Truncated = runs.Any(run => run.Result.Truncated),
-            PlannedStepsRatio = runs.Average(run => run.Result.PlannedSteps) / baseline.Runs.Average(run => run.Result.PlannedSteps),
+            PlannedStepsRatio =
+                runs.Average(run => run.Result.PlannedSteps) / baseline.Runs.Average(run => run.Result.PlannedSteps),
             FinalLoss = runs.Average(run => run.FinalLoss),
             FinalAccuracy = runs.Average(run => run.FinalAccuracy),
             FinalLossDifference = difference.Mean,
@@ -228,5 +245,6 @@ public sealed record VerdictRun
         };
     }
 
-    private static double[]? Ends(PairedInterval? interval) => interval is { Lower: { } low, Upper: { } high } ? [low, high] : null;
+    private static double[]? Ends(PairedInterval? interval) =>
+        interval is { Lower: { } low, Upper: { } high } ? [low, high] : null;
 }

@@ -3,7 +3,13 @@ namespace Saltern.Reporting;
 /// <summary>The verdict on one arm in plain English, once with the teacher's training left out and once with it charged (docs/method.md).</summary>
 internal static class VerdictSentence
 {
-    public static VerdictRun Complete(VerdictRun arm, RunGroup baseline, bool distilled, VerdictMetric metric, int studentsServed)
+    public static VerdictRun Complete(
+        VerdictRun arm,
+        RunGroup baseline,
+        bool distilled,
+        VerdictMetric metric,
+        int studentsServed
+    )
     {
         bool bySeconds = arm.SecondsComparable && arm.SecondsRatio is not null;
         double? free = bySeconds ? arm.SecondsRatio : arm.FlopsRatio;
@@ -11,7 +17,9 @@ internal static class VerdictSentence
         // Without a training time the charged figure can still be told in FLOPs.
         bool chargedBySeconds = bySeconds && arm.SecondsRatioTeacherCharged is not null;
         double? charged = chargedBySeconds ? arm.SecondsRatioTeacherCharged : arm.FlopsRatioTeacherCharged;
-        IReadOnlyList<double>? chargedInterval = chargedBySeconds ? arm.SecondsRatioTeacherChargedInterval : arm.FlopsRatioTeacherChargedInterval;
+        IReadOnlyList<double>? chargedInterval = chargedBySeconds
+            ? arm.SecondsRatioTeacherChargedInterval
+            : arm.FlopsRatioTeacherChargedInterval;
 
         VerdictOutcome outcomeFree = Outcome(arm, freeInterval, metric);
         VerdictOutcome? outcomeCharged = arm.Reached && charged is null ? null : Outcome(arm, chargedInterval, metric);
@@ -23,7 +31,14 @@ internal static class VerdictSentence
             OutcomeCharged = outcomeCharged,
             SentenceFree = Compose(arm, baseline, metric, outcomeFree, free, freeInterval, bySeconds, uncounted),
             SentenceCharged = outcomeCharged is { } outcome
-                ? ComposeCharged(arm, outcome, charged, chargedInterval, chargedBySeconds, distilled ? $"With the teacher's training {chargedTo}" : "There was no teacher to charge")
+                ? ComposeCharged(
+                    arm,
+                    outcome,
+                    charged,
+                    chargedInterval,
+                    chargedBySeconds,
+                    distilled ? $"With the teacher's training {chargedTo}" : "There was no teacher to charge"
+                )
                 : "What the teacher's training cost is not known, so nothing can be said with it charged.",
         };
     }
@@ -35,7 +50,9 @@ internal static class VerdictSentence
             return VerdictOutcome.Reading;
         }
 
-        bool endedWorse = metric.LowerIsBetter ? arm.FinalMetricDifferenceInterval is [> 0, _] : arm.FinalMetricDifferenceInterval is [_, < 0];
+        bool endedWorse = metric.LowerIsBetter
+            ? arm.FinalMetricDifferenceInterval is [> 0, _]
+            : arm.FinalMetricDifferenceInterval is [_, < 0];
         // A run that touched the target early and still ended worse beyond its interval has not helped, however cheap the touch was.
         return (arm.Reached && ratioInterval is [> 1, _]) || endedWorse ? VerdictOutcome.Harmed
             : arm.Reached && ratioInterval is [_, < 1] ? VerdictOutcome.Helped
@@ -43,35 +60,55 @@ internal static class VerdictSentence
     }
 
     private static string Compose(
-        VerdictRun arm, RunGroup baseline, VerdictMetric metric, VerdictOutcome outcome,
-        double? ratio, IReadOnlyList<double>? interval, bool bySeconds, string charge)
+        VerdictRun arm,
+        RunGroup baseline,
+        VerdictMetric metric,
+        VerdictOutcome outcome,
+        double? ratio,
+        IReadOnlyList<double>? interval,
+        bool bySeconds,
+        string charge
+    )
     {
         // Who plans for fewer steps asks whether the method makes up for them: to end worse is then to fall short, not to be harmed.
         bool isShorter = arm.PlannedStepsRatio < 1;
-        string seeds = Seeds(arm), who = isShorter ? $"{arm.Label}, planned for {Figures.Percent(arm.PlannedStepsRatio)} of the steps," : arm.Label;
+        string seeds = Seeds(arm),
+            who = isShorter
+                ? $"{arm.Label}, planned for {Figures.Percent(arm.PlannedStepsRatio)} of the steps,"
+                : arm.Label;
         string head = outcome switch
         {
             VerdictOutcome.Helped => $"{who} helped ({seeds}): it",
             VerdictOutcome.Harmed => $"{who} {(isShorter ? "fell short" : "harmed")} ({seeds}): it",
-            VerdictOutcome.NoDifference => $"No difference shown between {arm.Label} and {baseline.Label} ({seeds}): {who}",
+            VerdictOutcome.NoDifference =>
+                $"No difference shown between {arm.Label} and {baseline.Label} ({seeds}): {who}",
             _ => $"A reading from {seeds}, not a finding: {who}",
         };
         double target = arm.Pairs.Average(pair => pair.Target);
-        string goal = metric == VerdictMetric.Loss
-            ? $"{baseline.Label}'s final validation loss ({Figures.Loss(target)} nats per token)"
-            : $"{baseline.Label}'s final {metric.Noun} ({metric.Text(target)})";
+        string goal =
+            metric == VerdictMetric.Loss
+                ? $"{baseline.Label}'s final validation loss ({Figures.Loss(target)} nats per token)"
+                : $"{baseline.Label}'s final {metric.Noun} ({metric.Text(target)})";
         return $"{head} {Reach(arm, goal, ratio, interval, bySeconds)}{charge}; {Ending(arm, metric)}.{Early(arm)}";
     }
 
     private static string ComposeCharged(
-        VerdictRun arm, VerdictOutcome outcome, double? ratio, IReadOnlyList<double>? interval, bool bySeconds, string charge)
+        VerdictRun arm,
+        VerdictOutcome outcome,
+        double? ratio,
+        IReadOnlyList<double>? interval,
+        bool bySeconds,
+        string charge
+    )
     {
         if (!arm.Reached)
         {
             return $"{charge}, the same holds.";
         }
 
-        string cost = ratio is { } value ? $"{Figures.Percent(value)} of the {(bySeconds ? "time" : "FLOPs")}{Range(interval)}" : "a cost that was not recorded";
+        string cost = ratio is { } value
+            ? $"{Figures.Percent(value)} of the {(bySeconds ? "time" : "FLOPs")}{Range(interval)}"
+            : "a cost that was not recorded";
         string finding = outcome switch
         {
             VerdictOutcome.Helped => $"{arm.Label} helped",
@@ -87,7 +124,13 @@ internal static class VerdictSentence
     private static string Range(IReadOnlyList<double>? interval) =>
         interval is [var low, var high] ? $" [{Figures.Percent(low)} to {Figures.Percent(high)}]" : "";
 
-    private static string Reach(VerdictRun arm, string goal, double? ratio, IReadOnlyList<double>? interval, bool bySeconds)
+    private static string Reach(
+        VerdictRun arm,
+        string goal,
+        double? ratio,
+        IReadOnlyList<double>? interval,
+        bool bySeconds
+    )
     {
         if (!arm.Reached)
         {
@@ -113,10 +156,15 @@ internal static class VerdictSentence
             return $"it ended {Figures.Format(100 * Math.Abs(difference), "0.0")} points {(difference < 0 ? "lower" : "higher")}";
         }
 
-        string amount = Figures.Loss(Math.Abs(difference)), unit = metric == VerdictMetric.Loss ? " nats" : "";
-        return amount == "0.000" ? $"it ended at the same {(metric == VerdictMetric.Loss ? "loss" : "value")}" : $"it ended {amount}{unit} {(difference < 0 ? "lower" : "higher")}";
+        string amount = Figures.Loss(Math.Abs(difference)),
+            unit = metric == VerdictMetric.Loss ? " nats" : "";
+        return amount == "0.000"
+            ? $"it ended at the same {(metric == VerdictMetric.Loss ? "loss" : "value")}"
+            : $"it ended {amount}{unit} {(difference < 0 ? "lower" : "higher")}";
     }
 
     private static string Early(VerdictRun arm) =>
-        arm.Truncated ? " Training ended before the planned steps (truncated), so the learning rate had not run down." : "";
+        arm.Truncated
+            ? " Training ended before the planned steps (truncated), so the learning rate had not run down."
+            : "";
 }

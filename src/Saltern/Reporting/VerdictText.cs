@@ -6,7 +6,17 @@ namespace Saltern.Reporting;
 public static class VerdictText
 {
     private const int LineLength = 108;
-    private static readonly string[] Headings = ["", "final loss", "difference", "steps", "time", "time charged", "FLOPs", "FLOPs charged"];
+    private static readonly string[] Headings =
+    [
+        "",
+        "final loss",
+        "difference",
+        "steps",
+        "time",
+        "time charged",
+        "FLOPs",
+        "FLOPs charged",
+    ];
 
     /// <summary>Sentences first, then one line a run, then the warnings.</summary>
     /// <param name="verdict">What to tell.</param>
@@ -38,22 +48,32 @@ public static class VerdictText
 
     private static void AppendTable(StringBuilder text, Verdict verdict)
     {
-        List<string[]> rows = [Headings, [verdict.Baseline.Label, Figures.Loss(verdict.Baseline.FinalLoss), "", "1", "1", "1", "1", "1"]];
-        rows.AddRange(verdict.Runs.Select(run => new[]
-        {
-            run.Label,
-            Figures.Loss(run.FinalLoss),
-            Figures.SignedLoss(run.FinalLossDifference),
-            Figures.Ratio(run.StepsRatio, null),
-            run.SecondsComparable ? Figures.Ratio(run.SecondsRatio, null) : Figures.Absent,
-            run.SecondsComparable ? Figures.Ratio(run.SecondsRatioTeacherCharged, null) : Figures.Absent,
-            Figures.Ratio(run.FlopsRatio, null),
-            Figures.Ratio(run.FlopsRatioTeacherCharged, null),
-        }));
+        List<string[]> rows =
+        [
+            Headings,
+            [verdict.Baseline.Label, Figures.Loss(verdict.Baseline.FinalLoss), "", "1", "1", "1", "1", "1"],
+        ];
+        rows.AddRange(
+            verdict.Runs.Select(run =>
+                new[]
+                {
+                    run.Label,
+                    Figures.Loss(run.FinalLoss),
+                    Figures.SignedLoss(run.FinalLossDifference),
+                    Figures.Ratio(run.StepsRatio, null),
+                    run.SecondsComparable ? Figures.Ratio(run.SecondsRatio, null) : Figures.Absent,
+                    run.SecondsComparable ? Figures.Ratio(run.SecondsRatioTeacherCharged, null) : Figures.Absent,
+                    Figures.Ratio(run.FlopsRatio, null),
+                    Figures.Ratio(run.FlopsRatioTeacherCharged, null),
+                }
+            )
+        );
         int[] widths = [.. Enumerable.Range(0, Headings.Length).Select(column => rows.Max(row => row[column].Length))];
         foreach (string[] row in rows)
         {
-            IEnumerable<string> cells = row.Select((cell, column) => column == 0 ? cell.PadRight(widths[0]) : cell.PadLeft(widths[column]));
+            IEnumerable<string> cells = row.Select(
+                (cell, column) => column == 0 ? cell.PadRight(widths[0]) : cell.PadLeft(widths[column])
+            );
             text.Append(string.Join("  ", cells).TrimEnd()).Append('\n');
         }
 

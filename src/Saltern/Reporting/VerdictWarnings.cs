@@ -39,7 +39,8 @@ internal static class VerdictWarnings
         VerdictRun[] uncertain = [.. arms.Where(arm => arm.FinalLossDifferenceSe >= PairedStandardError.Wanted)];
         if (uncertain.Length > 0)
         {
-            string low = Figures.Loss(uncertain.Min(arm => arm.FinalLossDifferenceSe)), high = Figures.Loss(uncertain.Max(arm => arm.FinalLossDifferenceSe));
+            string low = Figures.Loss(uncertain.Min(arm => arm.FinalLossDifferenceSe)),
+                high = Figures.Loss(uncertain.Max(arm => arm.FinalLossDifferenceSe));
             yield return $"{string.Join(", ", uncertain.Select(arm => arm.Label))}: the paired standard error of the final loss, {(low == high ? low : $"{low} to {high}")} nats, is not below {PairedStandardError.Wanted}; that takes about {Figures.Count(uncertain.SelectMany(arm => arm.Pairs).Max(pair => pair.TokensNeeded))} tokens of validation text.";
         }
     }
@@ -47,7 +48,18 @@ internal static class VerdictWarnings
     /// <summary>Warnings that say the same of several arms become one, under all their names.</summary>
     public static IEnumerable<string> Grouped(IEnumerable<string> warnings, IEnumerable<string> labels) =>
         warnings
-            .Select(warning => (Warning: warning, Label: labels.Where(label => warning.StartsWith(label + ": ", StringComparison.Ordinal)).MaxBy(label => label.Length)))
+            .Select(warning =>
+                (
+                    Warning: warning,
+                    Label: labels
+                        .Where(label => warning.StartsWith(label + ": ", StringComparison.Ordinal))
+                        .MaxBy(label => label.Length)
+                )
+            )
             .GroupBy(warning => warning.Label is null ? warning.Warning : warning.Warning[warning.Label.Length..])
-            .Select(same => same.First().Label is null ? same.Key : string.Join(", ", same.Select(warning => warning.Label)) + same.Key);
+            .Select(same =>
+                same.First().Label is null
+                    ? same.Key
+                    : string.Join(", ", same.Select(warning => warning.Label)) + same.Key
+            );
 }

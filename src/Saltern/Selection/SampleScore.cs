@@ -36,7 +36,9 @@ public sealed record ScoreRule
     {
         if (K < 1 || (K >= CacheRecord.LowestRank && K < vocabulary))
         {
-            throw new ConfigurationException($"--k = {K} must be 1 to {CacheRecord.LowestRank - 1}, the ranks that a pass stores, or at least the vocabulary of {vocabulary}.");
+            throw new ConfigurationException(
+                $"--k = {K} must be 1 to {CacheRecord.LowestRank - 1}, the ranks that a pass stores, or at least the vocabulary of {vocabulary}."
+            );
         }
 
         if (MinTokens < 1)

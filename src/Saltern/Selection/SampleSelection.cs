@@ -46,7 +46,11 @@ public sealed record SelectionRule
 /// <summary>All samples of a pass with their scores, and the chosen ones.</summary>
 public sealed class SampleSelection
 {
-    private SampleSelection(IReadOnlyList<ScoredSample> samples, IReadOnlyList<ScoredSample> ranked, IReadOnlySet<(int, long)> chosen) => (Samples, Ranked, Chosen) = (samples, ranked, chosen);
+    private SampleSelection(
+        IReadOnlyList<ScoredSample> samples,
+        IReadOnlyList<ScoredSample> ranked,
+        IReadOnlySet<(int, long)> chosen
+    ) => (Samples, Ranked, Chosen) = (samples, ranked, chosen);
 
     /// <summary>Every sample of the pass.</summary>
     public IReadOnlyList<ScoredSample> Samples { get; }
@@ -58,23 +62,52 @@ public sealed class SampleSelection
     public IReadOnlySet<(int Domain, long Index)> Chosen { get; }
 
     /// <summary>Chosen samples with the score 0, which say nothing of being learnable.</summary>
-    public int ChosenZeros => Ranked.Count(sample => sample.Score == 0 && Chosen.Contains((sample.Domain, sample.Index)));
+    public int ChosenZeros =>
+        Ranked.Count(sample => sample.Score == 0 && Chosen.Contains((sample.Domain, sample.Index)));
 
     /// <summary>Scores what a pass stored, and chooses.</summary>
     /// <param name="scores">A pass of any mode.</param>
     /// <param name="rule">Validated.</param>
     /// <param name="own">A score in place of the rule's; null for the rule's.</param>
     public static SampleSelection Choose(TeacherCache scores, SelectionRule rule, OwnScore? own = null) =>
-        Choose([.. scores.ReadAll().Select(sample => new ScoredSample(sample.Domain, sample.Index, own is null ? SampleScore.Of(sample.Labels.Nll, sample.Labels.Rank, rule.Score, scores.Plan.VocabularySize) : own.Of(sample.Labels), sample.Labels.Nll.Length == 0 ? 0 : sample.Labels.Nll.Average()))], rule);
+        Choose(
+            [
+                .. scores
+                    .ReadAll()
+                    .Select(sample => new ScoredSample(
+                        sample.Domain,
+                        sample.Index,
+                        own is null
+                            ? SampleScore.Of(
+                                sample.Labels.Nll,
+                                sample.Labels.Rank,
+                                rule.Score,
+                                scores.Plan.VocabularySize
+                            )
+                            : own.Of(sample.Labels),
+                        sample.Labels.Nll.Length == 0 ? 0 : sample.Labels.Nll.Average()
+                    )),
+            ],
+            rule
+        );
 
     /// <summary>Chooses ⌊share·scored + ½⌋ samples, or the count, at least 1 each.</summary>
     /// <exception cref="ConfigurationException">No sample could be scored.</exception>
     public static SampleSelection Choose(IReadOnlyList<ScoredSample> samples, SelectionRule rule)
     {
-        ScoredSample[] ranked = [.. samples.Where(sample => sample.Score is not null).OrderByDescending(sample => sample.Score).ThenBy(sample => sample.Domain).ThenBy(sample => sample.Index)];
+        ScoredSample[] ranked =
+        [
+            .. samples
+                .Where(sample => sample.Score is not null)
+                .OrderByDescending(sample => sample.Score)
+                .ThenBy(sample => sample.Domain)
+                .ThenBy(sample => sample.Index),
+        ];
         if (ranked.Length == 0)
         {
-            throw new ConfigurationException($"None of the {samples.Count} samples has {rule.Score.MinTokens} counted tokens, so none can be scored. Lower --min-tokens.");
+            throw new ConfigurationException(
+                $"None of the {samples.Count} samples has {rule.Score.MinTokens} counted tokens, so none can be scored. Lower --min-tokens."
+            );
         }
 
         // With a count, each domain gives its share of it.
@@ -87,7 +120,14 @@ public sealed class SampleSelection
 
     /// <summary>The chosen samples as a run draws from them.</summary>
     /// <param name="domains">Domains of the data set.</param>
-    public SampleSubset Subset(int domains) => new([.. Enumerable.Range(0, domains).Select(domain => (IReadOnlyList<long>)[.. Chosen.Where(key => key.Domain == domain).Select(key => key.Index).Order()])]);
+    public SampleSubset Subset(int domains) =>
+        new([
+            .. Enumerable
+                .Range(0, domains)
+                .Select(domain =>
+                    (IReadOnlyList<long>)[.. Chosen.Where(key => key.Domain == domain).Select(key => key.Index).Order()]
+                ),
+        ]);
 
     private static int Number(double share, int scored) => Math.Max(1, (int)Math.Floor((share * scored) + 0.5));
 }

@@ -71,7 +71,14 @@ public static class SelectionFolder
     /// <param name="rule">How.</param>
     /// <param name="domains">Names of the data set's domains.</param>
     /// <param name="ownScore">Name of the score where it is not the rule's.</param>
-    public static SelectionManifest Write(string folder, SampleSelection selection, TeacherCache scores, SelectionRule rule, IReadOnlyList<string> domains, string? ownScore = null)
+    public static SelectionManifest Write(
+        string folder,
+        SampleSelection selection,
+        TeacherCache scores,
+        SelectionRule rule,
+        IReadOnlyList<string> domains,
+        string? ownScore = null
+    )
     {
         Directory.CreateDirectory(folder);
         (int Domain, long Index)[] keys = [.. selection.Chosen.Order()];
@@ -110,24 +117,37 @@ public static class SelectionFolder
     /// <exception cref="DataFormatException">The folder is not that of a selection, or damaged.</exception>
     public static (SelectionManifest Manifest, SampleSubset Samples) Read(string folder)
     {
-        string manifestPath = Path.Combine(folder, ManifestFile), path = Path.Combine(folder, SamplesFile);
+        string manifestPath = Path.Combine(folder, ManifestFile),
+            path = Path.Combine(folder, SamplesFile);
         if (!File.Exists(manifestPath) || !File.Exists(path))
         {
-            throw new DataFormatException($"'{folder}' is not a selection: it lacks {(File.Exists(manifestPath) ? SamplesFile : ManifestFile)}. Make it with 'saltern select'.");
+            throw new DataFormatException(
+                $"'{folder}' is not a selection: it lacks {(File.Exists(manifestPath) ? SamplesFile : ManifestFile)}. Make it with 'saltern select'."
+            );
         }
 
         SelectionManifest manifest = TeachJson.Read<SelectionManifest>(manifestPath);
-        long length = new FileInfo(path).Length, expected = HeadBytes + (manifest.Chosen * KeyBytes);
-        if (manifest.Schema != SelectionManifest.CurrentSchema || manifest.Chosen < 1 || length != expected || length > Array.MaxLength)
+        long length = new FileInfo(path).Length,
+            expected = HeadBytes + (manifest.Chosen * KeyBytes);
+        if (
+            manifest.Schema != SelectionManifest.CurrentSchema
+            || manifest.Chosen < 1
+            || length != expected
+            || length > Array.MaxLength
+        )
         {
-            throw new DataFormatException($"'{path}' has {length} bytes of {manifest.Chosen} samples and {ManifestFile} the schema '{manifest.Schema}', expected {expected} and {SelectionManifest.CurrentSchema}. Select again.");
+            throw new DataFormatException(
+                $"'{path}' has {length} bytes of {manifest.Chosen} samples and {ManifestFile} the schema '{manifest.Schema}', expected {expected} and {SelectionManifest.CurrentSchema}. Select again."
+            );
         }
 
         byte[] bytes = File.ReadAllBytes(path);
         string found = Convert.ToHexStringLower(SHA256.HashData(bytes));
         if (!bytes.AsSpan().StartsWith(Magic) || found != manifest.Sha256)
         {
-            throw new DataFormatException($"'{path}' has SHA-256 {found}, expected {manifest.Sha256}. The file is damaged; select again.");
+            throw new DataFormatException(
+                $"'{path}' has SHA-256 {found}, expected {manifest.Sha256}. The file is damaged; select again."
+            );
         }
 
         var indices = manifest.Domains.Select(_ => new List<long>()).ToArray();
@@ -135,9 +155,15 @@ public static class SelectionFolder
         {
             int domain = BinaryPrimitives.ReadInt32LittleEndian(bytes.AsSpan((int)at));
             long index = BinaryPrimitives.ReadInt64LittleEndian(bytes.AsSpan((int)at + 4));
-            if ((uint)domain >= (uint)indices.Length || index < 0 || (indices[domain] is [.., var last] && index <= last))
+            if (
+                (uint)domain >= (uint)indices.Length
+                || index < 0
+                || (indices[domain] is [.., var last] && index <= last)
+            )
             {
-                throw new DataFormatException($"'{path}' has sample {index} of domain {domain} of {indices.Length} out of order. Select again.");
+                throw new DataFormatException(
+                    $"'{path}' has sample {index} of domain {domain} of {indices.Length} out of order. Select again."
+                );
             }
 
             indices[domain].Add(index);

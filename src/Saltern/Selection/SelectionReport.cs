@@ -19,12 +19,20 @@ public sealed record SelectionShare(string Name, int Samples, int Chosen, double
 /// <param name="Score">Nats.</param>
 /// <param name="MeanNll">The teacher's mean loss on it, nats.</param>
 /// <param name="Text">What the model is given.</param>
-public sealed record SelectionExample(string Group, string Domain, long Index, double Score, double MeanNll, string Text);
+public sealed record SelectionExample(
+    string Group,
+    string Domain,
+    long Index,
+    double Score,
+    double MeanNll,
+    string Text
+);
 
 /// <summary>What "challenging yet learnable" means on a corpus: the scores' distribution, what was chosen of each part, and examples.</summary>
 public sealed record SelectionReport
 {
-    private const int Bins = 20, ExamplesOfAGroup = 10;
+    private const int Bins = 20,
+        ExamplesOfAGroup = 10;
 
     /// <summary>The selection.</summary>
     public required SelectionManifest Manifest { get; init; }
@@ -50,28 +58,68 @@ public sealed record SelectionReport
     /// <param name="buckets">Bounds of the pass.</param>
     /// <param name="reader">Reads the samples' text.</param>
     /// <param name="tokenizer">The data set's.</param>
-    public static SelectionReport Of(SampleSelection selection, SelectionManifest manifest, DifficultyBuckets buckets, SampleReader reader, BpeTokenizer tokenizer)
+    public static SelectionReport Of(
+        SampleSelection selection,
+        SelectionManifest manifest,
+        DifficultyBuckets buckets,
+        SampleReader reader,
+        BpeTokenizer tokenizer
+    )
     {
         IReadOnlyList<ScoredSample> ranked = selection.Ranked;
-        double highest = ranked[0].Score!.Value, width = highest > 0 ? highest / Bins : 1;
+        double highest = ranked[0].Score!.Value,
+            width = highest > 0 ? highest / Bins : 1;
         bool IsChosen(ScoredSample sample) => selection.Chosen.Contains((sample.Domain, sample.Index));
-        ILookup<int, ScoredSample> bins = ranked.ToLookup(sample => Math.Min(Bins - 1, (int)(sample.Score!.Value / width)));
+        ILookup<int, ScoredSample> bins = ranked.ToLookup(sample =>
+            Math.Min(Bins - 1, (int)(sample.Score!.Value / width))
+        );
         SelectionShare Share(string name, IEnumerable<ScoredSample> part)
         {
             ScoredSample[] samples = [.. part];
-            return new SelectionShare(name, samples.Length, samples.Count(IsChosen), samples.Length == 0 ? 0 : samples.Average(sample => sample.Score!.Value));
+            return new SelectionShare(
+                name,
+                samples.Length,
+                samples.Count(IsChosen),
+                samples.Length == 0 ? 0 : samples.Average(sample => sample.Score!.Value)
+            );
         }
 
         IEnumerable<SelectionExample> Examples(string group, IEnumerable<ScoredSample> samples) =>
-            samples.Select(sample => new SelectionExample(group, manifest.Domains[sample.Domain], sample.Index, sample.Score!.Value, sample.MeanNll, Text(sample, reader, tokenizer)));
+            samples.Select(sample => new SelectionExample(
+                group,
+                manifest.Domains[sample.Domain],
+                sample.Index,
+                sample.Score!.Value,
+                sample.MeanNll,
+                Text(sample, reader, tokenizer)
+            ));
         int middle = Math.Max(0, (ranked.Count / 2) - (ExamplesOfAGroup / 2));
         return new SelectionReport
         {
             Manifest = manifest,
             BinWidth = width,
-            Histogram = [.. Enumerable.Range(0, Bins).Select(bin => (bin * width, bins[bin].Count(), bins[bin].Count(IsChosen)))],
-            Domains = [.. manifest.Domains.Select((name, domain) => Share(name, ranked.Where(sample => sample.Domain == domain)))],
-            Buckets = [.. DifficultyBuckets.Names.Select((name, bucket) => Share(name, ranked.Where(sample => DifficultyBuckets.Of(sample.MeanNll, buckets.SequenceBounds) == bucket)))],
+            Histogram =
+            [
+                .. Enumerable.Range(0, Bins).Select(bin => (bin * width, bins[bin].Count(), bins[bin].Count(IsChosen))),
+            ],
+            Domains =
+            [
+                .. manifest.Domains.Select(
+                    (name, domain) => Share(name, ranked.Where(sample => sample.Domain == domain))
+                ),
+            ],
+            Buckets =
+            [
+                .. DifficultyBuckets.Names.Select(
+                    (name, bucket) =>
+                        Share(
+                            name,
+                            ranked.Where(sample =>
+                                DifficultyBuckets.Of(sample.MeanNll, buckets.SequenceBounds) == bucket
+                            )
+                        )
+                ),
+            ],
             Examples =
             [
                 .. Examples("highest", ranked.Take(ExamplesOfAGroup)),

@@ -9,7 +9,8 @@ public static class SelectionReportWriter
 {
     private const int BarWidth = 40;
 
-    private const string Style = "body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222;background:#fff}"
+    private const string Style =
+        "body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222;background:#fff}"
         + "table{border-collapse:collapse}td,th{padding:.1rem .8rem .1rem 0;text-align:right}td:first-child,th:first-child{text-align:left}"
         + "pre{white-space:pre-wrap;background:#f4f4f4;padding:.6rem;overflow-wrap:anywhere}.bar{display:inline-block;height:.8em;background:#bbb}.chosen{background:#2a6}";
 
@@ -27,16 +28,31 @@ public static class SelectionReportWriter
         int largest = Math.Max(1, report.Histogram.Max(bin => bin.Samples));
         foreach ((double from, int samples, int chosen) in report.Histogram)
         {
-            int bar = samples * BarWidth / largest, filled = samples == 0 ? 0 : bar * chosen / samples;
-            text.Append(Invariant($"  {from,6:0.000} to {from + report.BinWidth,6:0.000}  {samples,8}  {chosen,8}  {new string('#', filled)}{new string('.', bar - filled)}\n"));
+            int bar = samples * BarWidth / largest,
+                filled = samples == 0 ? 0 : bar * chosen / samples;
+            text.Append(
+                Invariant(
+                    $"  {from, 6:0.000} to {from + report.BinWidth, 6:0.000}  {samples, 8}  {chosen, 8}  {new string('#', filled)}{new string('.', bar - filled)}\n"
+                )
+            );
         }
 
-        foreach ((string title, IReadOnlyList<SelectionShare> parts) in new[] { ("domain", report.Domains), ("bucket", report.Buckets) })
+        foreach (
+            (string title, IReadOnlyList<SelectionShare> parts) in new[]
+            {
+                ("domain", report.Domains),
+                ("bucket", report.Buckets),
+            }
+        )
         {
-            text.Append(Invariant($"\n  {title,-16}  samples    chosen     share  mean score\n"));
+            text.Append(Invariant($"\n  {title, -16}  samples    chosen     share  mean score\n"));
             foreach (SelectionShare part in parts)
             {
-                text.Append(Invariant($"  {part.Name,-16} {part.Samples,8}  {part.Chosen,8}  {Share(part),7:0.0} %  {part.MeanScore,10:0.000}\n"));
+                text.Append(
+                    Invariant(
+                        $"  {part.Name, -16} {part.Samples, 8}  {part.Chosen, 8}  {Share(part), 7:0.0} %  {part.MeanScore, 10:0.000}\n"
+                    )
+                );
             }
         }
 
@@ -47,7 +63,11 @@ public static class SelectionReportWriter
     public static string Html(SelectionReport report)
     {
         var page = new StringBuilder();
-        page.Append(Invariant($"<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Selection</title><style>{Style}</style></head><body><h1>Selection</h1><p>{Encode(Headline(report))}</p>"));
+        page.Append(
+            Invariant(
+                $"<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Selection</title><style>{Style}</style></head><body><h1>Selection</h1><p>{Encode(Headline(report))}</p>"
+            )
+        );
         if (report.Manifest.ChosenZeros > 0)
         {
             page.Append(Invariant($"<p>{Encode(Zeros(report))}</p>"));
@@ -57,16 +77,34 @@ public static class SelectionReportWriter
         int largest = Math.Max(1, report.Histogram.Max(bin => bin.Samples));
         foreach ((double from, int samples, int chosen) in report.Histogram)
         {
-            page.Append(Invariant($"<tr><td>{from:0.000} to {from + report.BinWidth:0.000}</td><td>{samples}</td><td>{chosen}</td><td style=\"text-align:left\"><span class=\"bar chosen\" style=\"width:{20.0 * chosen / largest:0.00}rem\"></span><span class=\"bar\" style=\"width:{20.0 * (samples - chosen) / largest:0.00}rem\"></span></td></tr>"));
+            page.Append(
+                Invariant(
+                    $"<tr><td>{from:0.000} to {from + report.BinWidth:0.000}</td><td>{samples}</td><td>{chosen}</td><td style=\"text-align:left\"><span class=\"bar chosen\" style=\"width:{20.0 * chosen / largest:0.00}rem\"></span><span class=\"bar\" style=\"width:{20.0 * (samples - chosen) / largest:0.00}rem\"></span></td></tr>"
+                )
+            );
         }
 
         page.Append("</table>");
-        foreach ((string title, IReadOnlyList<SelectionShare> parts) in new[] { ("domain", report.Domains), ("bucket", report.Buckets) })
+        foreach (
+            (string title, IReadOnlyList<SelectionShare> parts) in new[]
+            {
+                ("domain", report.Domains),
+                ("bucket", report.Buckets),
+            }
+        )
         {
-            page.Append(Invariant($"<h2>By {title}</h2><table><tr><th>{title}</th><th>samples</th><th>chosen</th><th>share</th><th>mean score</th></tr>"));
+            page.Append(
+                Invariant(
+                    $"<h2>By {title}</h2><table><tr><th>{title}</th><th>samples</th><th>chosen</th><th>share</th><th>mean score</th></tr>"
+                )
+            );
             foreach (SelectionShare part in parts)
             {
-                page.Append(Invariant($"<tr><td>{Encode(part.Name)}</td><td>{part.Samples}</td><td>{part.Chosen}</td><td>{Share(part):0.0} %</td><td>{part.MeanScore:0.000}</td></tr>"));
+                page.Append(
+                    Invariant(
+                        $"<tr><td>{Encode(part.Name)}</td><td>{part.Samples}</td><td>{part.Chosen}</td><td>{Share(part):0.0} %</td><td>{part.MeanScore:0.000}</td></tr>"
+                    )
+                );
             }
 
             page.Append("</table>");
@@ -77,7 +115,11 @@ public static class SelectionReportWriter
             page.Append(Invariant($"<h2>{char.ToUpperInvariant(group.Key[0])}{group.Key[1..]} scores</h2>"));
             foreach (SelectionExample example in group)
             {
-                page.Append(Invariant($"<p>{Encode(example.Domain)}, sample {example.Index}: score {example.Score:0.000}, teacher's mean loss {example.MeanNll:0.000} nats</p><pre>{Encode(example.Text)}</pre>"));
+                page.Append(
+                    Invariant(
+                        $"<p>{Encode(example.Domain)}, sample {example.Index}: score {example.Score:0.000}, teacher's mean loss {example.MeanNll:0.000} nats</p><pre>{Encode(example.Text)}</pre>"
+                    )
+                );
             }
         }
 
@@ -88,12 +130,20 @@ public static class SelectionReportWriter
     {
         SelectionManifest manifest = report.Manifest;
         ScoreRule rule = manifest.Rule.Score;
-        string score = manifest.OwnScore is string own ? $"{own}, a score of somebody's own" : Invariant($"{rule.Statistic.ToString().ToLowerInvariant()} loss of tokens among the {rule.K} most likely, zeros {(rule.Zeros ? "in" : "out")}");
-        return Invariant($"{manifest.Chosen} of {manifest.Scored} scored samples chosen ({manifest.Unscored} {(manifest.OwnScore is null ? Invariant($"had fewer than {rule.MinTokens} counted tokens") : "were left unscored")}), scored by {manifest.Teacher.Name}: {score}{(manifest.Rule.BalanceDomains ? ", within each domain" : "")}.");
+        string score = manifest.OwnScore is string own
+            ? $"{own}, a score of somebody's own"
+            : Invariant(
+                $"{rule.Statistic.ToString().ToLowerInvariant()} loss of tokens among the {rule.K} most likely, zeros {(rule.Zeros ? "in" : "out")}"
+            );
+        return Invariant(
+            $"{manifest.Chosen} of {manifest.Scored} scored samples chosen ({manifest.Unscored} {(manifest.OwnScore is null ? Invariant($"had fewer than {rule.MinTokens} counted tokens") : "were left unscored")}), scored by {manifest.Teacher.Name}: {score}{(manifest.Rule.BalanceDomains ? ", within each domain" : "")}."
+        );
     }
 
     private static string Zeros(SelectionReport report) =>
-        Invariant($"Warning: {report.Manifest.ChosenZeros} of the chosen samples have the score 0: for half of their tokens or more the teacher does not have the right one in sight. Choose fewer, a larger k, or a later checkpoint.");
+        Invariant(
+            $"Warning: {report.Manifest.ChosenZeros} of the chosen samples have the score 0: for half of their tokens or more the teacher does not have the right one in sight. Choose fewer, a larger k, or a later checkpoint."
+        );
 
     private static double Share(SelectionShare part) => part.Samples == 0 ? 0 : 100.0 * part.Chosen / part.Samples;
 

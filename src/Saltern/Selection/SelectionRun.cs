@@ -18,28 +18,60 @@ public static class SelectionRun
     /// <param name="output">Folder to write.</param>
     /// <param name="own">A score in place of the rule's; null for the rule's.</param>
     /// <exception cref="ConfigurationException">The rule is out of range, or the data set is another one.</exception>
-    public static SelectionReport Run(string scores, string? dataPath, SelectionRule rule, string output, OwnScore? own = null)
+    public static SelectionReport Run(
+        string scores,
+        string? dataPath,
+        SelectionRule rule,
+        string output,
+        OwnScore? own = null
+    )
     {
         using TeacherCache pass = TeacherCache.Open(scores, verify: true); // all of it is read anyway
         rule.Validate(pass.Plan.VocabularySize);
         string path = dataPath ?? pass.Manifest.DataPath;
         if (!Path.Exists(path) && !Directory.Exists(Path.GetDirectoryName(Path.GetFullPath(path))))
         {
-            throw new ConfigurationException($"The data set of --scores = {scores} was at {path}, which is not there. Name it with --data.");
+            throw new ConfigurationException(
+                $"The data set of --scores = {scores} was at {path}, which is not there. Name it with --data."
+            );
         }
 
-        DataConfig samples = new() { Path = path, Tokenizer = pass.Manifest.DataTokenizer, SequenceLength = pass.Plan.Samples.SequenceLength, MaskDocuments = pass.Plan.Samples.MaskDocuments };
+        DataConfig samples = new()
+        {
+            Path = path,
+            Tokenizer = pass.Manifest.DataTokenizer,
+            SequenceLength = pass.Plan.Samples.SequenceLength,
+            MaskDocuments = pass.Plan.Samples.MaskDocuments,
+        };
         using TokenDataset data = TokenDataset.Open(samples);
         BpeTokenizer tokenizer = BpeTokenizer.Load(data.TokenizerPath);
-        string[] problems = [.. pass.Plan.Samples.DifferencesFrom(SampleSpace.Of(data.Fingerprint, samples, pass.Manifest.Objective), $"--scores = {scores}")];
+        string[] problems =
+        [
+            .. pass.Plan.Samples.DifferencesFrom(
+                SampleSpace.Of(data.Fingerprint, samples, pass.Manifest.Objective),
+                $"--scores = {scores}"
+            ),
+        ];
         if (problems.Length > 0)
         {
             throw new ConfigurationException(problems);
         }
 
-        SampleReader reader = SampleReader.Create([.. data.Domains.Select(domain => domain.Train)], samples, pass.Manifest.Objective, tokenizer);
+        SampleReader reader = SampleReader.Create(
+            [.. data.Domains.Select(domain => domain.Train)],
+            samples,
+            pass.Manifest.Objective,
+            tokenizer
+        );
         var selection = SampleSelection.Choose(pass, rule, own);
-        SelectionManifest manifest = SelectionFolder.Write(output, selection, pass, rule, [.. data.Domains.Select(domain => domain.Name)], own?.Name);
+        SelectionManifest manifest = SelectionFolder.Write(
+            output,
+            selection,
+            pass,
+            rule,
+            [.. data.Domains.Select(domain => domain.Name)],
+            own?.Name
+        );
         var report = SelectionReport.Of(selection, manifest, pass.Manifest.Buckets, reader, tokenizer);
         DurableFolder.WriteText(Path.Combine(output, ReportFile), SelectionReportWriter.Html(report));
         return report;

@@ -19,7 +19,10 @@ internal static class KeptRecipe
         }
 
         var text = new StringWriter { NewLine = "\n" };
-        var emitter = new Emitter(text, new EmitterSettings().WithBestWidth(int.MaxValue).WithNewLine("\n").WithIndentedSequences());
+        var emitter = new Emitter(
+            text,
+            new EmitterSettings().WithBestWidth(int.MaxValue).WithNewLine("\n").WithIndentedSequences()
+        );
         var parser = new Parser(new StringReader(recipe));
         bool changed = false;
         while (parser.MoveNext())
@@ -27,7 +30,14 @@ internal static class KeptRecipe
             ParsingEvent part = parser.Current!;
             if (part is Scalar { Value: string path, Style: var style } && Path.IsPathFullyQualified(path))
             {
-                part = new Scalar(AnchorName.Empty, TagName.Empty, Shortened(path, workingFolder), style, isPlainImplicit: true, isQuotedImplicit: true);
+                part = new Scalar(
+                    AnchorName.Empty,
+                    TagName.Empty,
+                    Shortened(path, workingFolder),
+                    style,
+                    isPlainImplicit: true,
+                    isQuotedImplicit: true
+                );
                 changed = true;
             }
 

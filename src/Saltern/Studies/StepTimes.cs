@@ -27,7 +27,8 @@ public sealed record StepTimes
     public const string FileName = "step-times.json";
 
     // A turn is long enough for the caches to be the step's own, short enough for every kind to meet the same moments.
-    private const int WarmupSteps = 2, StepsPerTurn = 3;
+    private const int WarmupSteps = 2,
+        StepsPerTurn = 3;
 
     /// <summary>Where it was measured.</summary>
     public required RunMachine Machine { get; init; }
@@ -43,7 +44,11 @@ public sealed record StepTimes
 
     /// <summary>What a reader has to know about seconds that come from here.</summary>
     [JsonIgnore]
-    public string Note => string.Create(CultureInfo.InvariantCulture, $"Seconds are each arm's steps times the median of their kind, measured in {Rounds} turns on {Machine.Threads} thread(s) of {Machine.Processor}{(LoadedShare is double loaded ? $", with other load in {100 * loaded:0} % of the time" : "")}.");
+    public string Note =>
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"Seconds are each arm's steps times the median of their kind, measured in {Rounds} turns on {Machine.Threads} thread(s) of {Machine.Processor}{(LoadedShare is double loaded ? $", with other load in {100 * loaded:0} % of the time" : "")}."
+        );
 
     /// <summary>Reads the file of a study's folder; null where there is none.</summary>
     /// <exception cref="DataFormatException">The file is damaged.</exception>
@@ -63,12 +68,19 @@ public sealed record StepTimes
         }
         catch (JsonException e)
         {
-            throw new DataFormatException($"'{path}' is damaged: {e.Message} Remove it; the study measures its steps again.", e);
+            throw new DataFormatException(
+                $"'{path}' is damaged: {e.Message} Remove it; the study measures its steps again.",
+                e
+            );
         }
     }
 
     /// <summary>Writes the file into a study's folder.</summary>
-    public void Save(string folder) => DurableFolder.WriteText(Path.Combine(folder, FileName), SelfChecksum.Add(JsonSerializer.Serialize(this, ReportJson.Options)));
+    public void Save(string folder) =>
+        DurableFolder.WriteText(
+            Path.Combine(folder, FileName),
+            SelfChecksum.Add(JsonSerializer.Serialize(this, ReportJson.Options))
+        );
 
     /// <summary>Measures every kind of step that the arms take, in turns.</summary>
     /// <param name="arms">A recipe for each arm; data sets and teachers must be there.</param>
@@ -76,7 +88,13 @@ public sealed record StepTimes
     /// <param name="rounds">Turns of a few steps for each kind.</param>
     /// <param name="log">Told what is measured.</param>
     /// <param name="cancellation">Ends it between two turns.</param>
-    public static StepTimes Measure(IReadOnlyDictionary<string, RunConfig> arms, int threads, int rounds, Action<string> log, CancellationToken cancellation)
+    public static StepTimes Measure(
+        IReadOnlyDictionary<string, RunConfig> arms,
+        int threads,
+        int rounds,
+        Action<string> log,
+        CancellationToken cancellation
+    )
     {
         int used = arms.Values.First().Threads ?? threads;
         ComputePlan compute = ComputePlan.Of(arms.Values.First());
@@ -87,7 +105,8 @@ public sealed record StepTimes
         var kinds = new Dictionary<string, TimedSteps>(StringComparer.Ordinal);
         try
         {
-            Dictionary<string, (string Plain, string? Taught, string? Teacher, int? TeacherSteps)> wanted = arms.ToDictionary(arm => arm.Key, arm => Kinds(kinds, arm.Value, used));
+            Dictionary<string, (string Plain, string? Taught, string? Teacher, int? TeacherSteps)> wanted =
+                arms.ToDictionary(arm => arm.Key, arm => Kinds(kinds, arm.Value, used));
             log($"{kinds.Count} kinds of step, {rounds} turns each");
             for (int round = 0; round < rounds; round++)
             {
@@ -105,7 +124,15 @@ public sealed record StepTimes
                 Machine = MachineDescription.Of(compute, used, MatrixProduct.Library, peak),
                 Rounds = rounds,
                 LoadedShare = watched > 0 ? loaded / watched : null,
-                Arms = wanted.ToDictionary(arm => arm.Key, arm => new ArmStepTimes(kinds[arm.Value.Plain].Median, arm.Value.Taught is string taught ? kinds[taught].Median : null, arm.Value.Teacher is string teacher ? kinds[teacher].Median : null, arm.Value.TeacherSteps)),
+                Arms = wanted.ToDictionary(
+                    arm => arm.Key,
+                    arm => new ArmStepTimes(
+                        kinds[arm.Value.Plain].Median,
+                        arm.Value.Taught is string taught ? kinds[taught].Median : null,
+                        arm.Value.Teacher is string teacher ? kinds[teacher].Median : null,
+                        arm.Value.TeacherSteps
+                    )
+                ),
             };
         }
         finally
@@ -128,33 +155,80 @@ public sealed record StepTimes
             return run with { Result = run.Result with { SecondsComparable = false } };
         }
 
-        int taughtSteps = run.Result.Teacher is not null && times.Taught is not null ? run.Result.Stage1EndStep ?? 0 : 0;
-        double SecondsAt(int step) => (times.Taught * Math.Min(step, taughtSteps) ?? 0) + (times.Plain * Math.Max(0, step - taughtSteps));
+        int taughtSteps =
+            run.Result.Teacher is not null && times.Taught is not null ? run.Result.Stage1EndStep ?? 0 : 0;
+        double SecondsAt(int step) =>
+            (times.Taught * Math.Min(step, taughtSteps) ?? 0) + (times.Plain * Math.Max(0, step - taughtSteps));
         var metrics = new MetricsTable();
         foreach (int step in run.Metrics.Steps)
         {
             metrics.Add(step, run.Metrics.Row(step).Append(new("seconds", SecondsAt(step))));
         }
 
-        RunTeacher? teacher = run.Result.Teacher is { } known && times.TeacherTraining * times.TeacherSteps is double cost ? known with { TrainingSeconds = cost } : run.Result.Teacher;
-        return run with { Metrics = metrics, Result = run.Result with { Seconds = SecondsAt(run.Result.Steps), SecondsComparable = true, InterleavedWith = [], Machine = Machine, Teacher = teacher } };
+        RunTeacher? teacher =
+            run.Result.Teacher is { } known && times.TeacherTraining * times.TeacherSteps is double cost
+                ? known with
+                {
+                    TrainingSeconds = cost,
+                }
+                : run.Result.Teacher;
+        return run with
+        {
+            Metrics = metrics,
+            Result = run.Result with
+            {
+                Seconds = SecondsAt(run.Result.Steps),
+                SecondsComparable = true,
+                InterleavedWith = [],
+                Machine = Machine,
+                Teacher = teacher,
+            },
+        };
     }
 
-    private static (string Plain, string? Taught, string? Teacher, int? TeacherSteps) Kinds(Dictionary<string, TimedSteps> kinds, RunConfig recipe, int threads)
+    private static (string Plain, string? Taught, string? Teacher, int? TeacherSteps) Kinds(
+        Dictionary<string, TimedSteps> kinds,
+        RunConfig recipe,
+        int threads
+    )
     {
         RunConfig plain = Shorn(recipe with { Teacher = null, Distillation = null, Selection = null });
-        string? taught = null, teacher = null;
+        string? taught = null,
+            teacher = null;
         int? teacherSteps = null;
         if (recipe.Distils)
         {
             // ω stays where it begins: the teacher's cost does not depend on it.
-            taught = Add(kinds, Shorn(recipe.Teacher!.Cache is not null ? recipe : recipe with { Selection = null, Distillation = recipe.Distillation! with { Transition = TransitionKind.Constant, Start = null, End = null } }), threads);
+            taught = Add(
+                kinds,
+                Shorn(
+                    recipe.Teacher!.Cache is not null
+                        ? recipe
+                        : recipe with
+                        {
+                            Selection = null,
+                            Distillation = recipe.Distillation! with
+                            {
+                                Transition = TransitionKind.Constant,
+                                Start = null,
+                                End = null,
+                            },
+                        }
+                ),
+                threads
+            );
             if (recipe.Teacher!.Path is string path && File.Exists(Path.Combine(path, RunFolder.RecipeFile)))
             {
                 RunConfig own = RecipeReader.Read<RunConfig>(Path.Combine(path, RunFolder.RecipeFile), []);
-                teacher = Add(kinds, Shorn(own with { Teacher = null, Distillation = null, Selection = null }), threads);
+                teacher = Add(
+                    kinds,
+                    Shorn(own with { Teacher = null, Distillation = null, Selection = null }),
+                    threads
+                );
                 string state = Path.Combine(ModelLocation.Resolve(path), Checkpoint.StateFile);
-                teacherSteps = File.Exists(state) ? Checkpoint.LoadState(ModelLocation.Resolve(path)).Step : own.Training.Steps;
+                teacherSteps = File.Exists(state)
+                    ? Checkpoint.LoadState(ModelLocation.Resolve(path)).Step
+                    : own.Training.Steps;
             }
         }
 
@@ -162,15 +236,28 @@ public sealed record StepTimes
     }
 
     // What decides a step's time, and nothing else: arms that differ in schedule or seed share a kind. A cache fits one order of samples and one stage 1 alone.
-    private static RunConfig Shorn(RunConfig recipe) => recipe.Teacher?.Cache is not null ? recipe with { Name = "step", Evaluation = null } : recipe with
-    {
-        Name = "step",
-        Seed = 1,
-        Evaluation = null,
-        Schedule = new(),
-        Optimizer = recipe.Optimizer with { LearningRate = 1e-4 },
-        Training = new TrainingConfig { Steps = 1_000_000, BatchSequences = recipe.Training.BatchSequences, MicroBatchSequences = recipe.Training.MicroBatchSequences, Recompute = recipe.Training.Recompute },
-    };
+    private static RunConfig Shorn(RunConfig recipe) =>
+        recipe.Teacher?.Cache is not null
+            ? recipe with
+            {
+                Name = "step",
+                Evaluation = null,
+            }
+            : recipe with
+            {
+                Name = "step",
+                Seed = 1,
+                Evaluation = null,
+                Schedule = new(),
+                Optimizer = recipe.Optimizer with { LearningRate = 1e-4 },
+                Training = new TrainingConfig
+                {
+                    Steps = 1_000_000,
+                    BatchSequences = recipe.Training.BatchSequences,
+                    MicroBatchSequences = recipe.Training.MicroBatchSequences,
+                    Recompute = recipe.Training.Recompute,
+                },
+            };
 
     private static string Add(Dictionary<string, TimedSteps> kinds, RunConfig recipe, int threads)
     {
@@ -196,7 +283,16 @@ public sealed record StepTimes
         {
             _parts = RunParts.Open(recipe, resumed: null);
             _student = _parts.CreateStudent(recipe, resumes: false);
-            _trainer = new Trainer(recipe, _student, _parts.CreateTeacher(recipe), _parts.Batches, _parts.Tokenizer.VocabularySize, _parts.Text.Domains, _parts.Compute, threads);
+            _trainer = new Trainer(
+                recipe,
+                _student,
+                _parts.CreateTeacher(recipe),
+                _parts.Batches,
+                _parts.Tokenizer.VocabularySize,
+                _parts.Text.Domains,
+                _parts.Compute,
+                threads
+            );
             _hadTeacher = _trainer.Teacher is not null;
             for (int i = 0; i < WarmupSteps; i++)
             {

@@ -59,30 +59,56 @@ public sealed partial record StudyConfig : IValidated
     {
         foreach (string arm in Arms.Keys.Where(arm => !ArmName().IsMatch(arm)))
         {
-            yield return new ConfigurationProblem("arms", $"has the name '{arm}', which is also a folder's. Use letters, digits, '-', '_' and '.', a letter or digit first.");
+            yield return new ConfigurationProblem(
+                "arms",
+                $"has the name '{arm}', which is also a folder's. Use letters, digits, '-', '_' and '.', a letter or digit first."
+            );
         }
 
         if (!Arms.ContainsKey(Baseline))
         {
-            yield return new ConfigurationProblem("baseline", $"= {Baseline} is none of the arms {string.Join(", ", Arms.Keys)}.");
+            yield return new ConfigurationProblem(
+                "baseline",
+                $"= {Baseline} is none of the arms {string.Join(", ", Arms.Keys)}."
+            );
         }
 
-        foreach (string arm in (ArmSeeds?.Keys ?? []).Concat(FinetuneArms ?? []).Where(arm => !Arms.ContainsKey(arm)).Distinct())
+        foreach (
+            string arm in (ArmSeeds?.Keys ?? [])
+                .Concat(FinetuneArms ?? [])
+                .Where(arm => !Arms.ContainsKey(arm))
+                .Distinct()
+        )
         {
-            yield return new ConfigurationProblem("arm_seeds", $"or finetune_arms names {arm}, which is none of the arms {string.Join(", ", Arms.Keys)}.");
+            yield return new ConfigurationProblem(
+                "arm_seeds",
+                $"or finetune_arms names {arm}, which is none of the arms {string.Join(", ", Arms.Keys)}."
+            );
         }
 
         foreach ((string arm, IReadOnlyDictionary<string, string> keys) in Arms)
         {
-            foreach (string key in keys.Keys.Concat(Common?.Keys ?? []).Where(key => key is "seed" or "name").Distinct())
+            foreach (
+                string key in keys.Keys.Concat(Common?.Keys ?? []).Where(key => key is "seed" or "name").Distinct()
+            )
             {
-                yield return new ConfigurationProblem($"arms.{arm}.{key}", "is given by the study itself. Remove it; seeds are listed under 'seeds' or 'arm_seeds'.");
+                yield return new ConfigurationProblem(
+                    $"arms.{arm}.{key}",
+                    "is given by the study itself. Remove it; seeds are listed under 'seeds' or 'arm_seeds'."
+                );
             }
         }
 
-        foreach (string arm in Arms.Keys.Where(arm => SeedsOf(arm).Count == 0 || SeedsOf(arm).Distinct().Count() < SeedsOf(arm).Count))
+        foreach (
+            string arm in Arms.Keys.Where(arm =>
+                SeedsOf(arm).Count == 0 || SeedsOf(arm).Distinct().Count() < SeedsOf(arm).Count
+            )
+        )
         {
-            yield return new ConfigurationProblem("seeds", $"of the arm {arm} are none, or one is there twice: {string.Join(", ", SeedsOf(arm))}.");
+            yield return new ConfigurationProblem(
+                "seeds",
+                $"of the arm {arm} are none, or one is there twice: {string.Join(", ", SeedsOf(arm))}."
+            );
         }
     }
 

@@ -21,7 +21,10 @@ public sealed record StudyInputs(string? Data, string? Teacher, string? Selectio
         return new StudyInputs(
             File.Exists(manifest) ? DatasetManifest.Load(recipe.Data.Path).Fingerprint : null,
             recipe.Distils ? TeacherOf(recipe.Teacher!) : null,
-            recipe.Selection is { } selection && Directory.Exists(selection.Path) ? SelectionFolder.Read(selection.Path).Manifest.Sha256 : null);
+            recipe.Selection is { } selection && Directory.Exists(selection.Path)
+                ? SelectionFolder.Read(selection.Path).Manifest.Sha256
+                : null
+        );
     }
 
     /// <summary>Ways in which a finished run differs from what is planned now; empty where its result stands for the plan.</summary>
@@ -32,8 +35,15 @@ public sealed record StudyInputs(string? Data, string? Teacher, string? Selectio
     public static IReadOnlyList<string> Differences(RunConfig planned, RunConfig finished, RunResult result)
     {
         StudyInputs now = Of(planned);
-        List<string> differences = [.. RecipeDiff.Compare(finished, planned).Where(change => change.AltersNumbers && !change.NamesInput)
-            .Select(change => $"{change.Path} was {change.Before ?? "not given"} and is now {change.After ?? "not given"}")];
+        List<string> differences =
+        [
+            .. RecipeDiff
+                .Compare(finished, planned)
+                .Where(change => change.AltersNumbers && !change.NamesInput)
+                .Select(change =>
+                    $"{change.Path} was {change.Before ?? "not given"} and is now {change.After ?? "not given"}"
+                ),
+        ];
         Compare(differences, "data.path", result.DataFingerprint, now.Data);
         if (planned.Distils)
         {
@@ -53,11 +63,19 @@ public sealed record StudyInputs(string? Data, string? Teacher, string? Selectio
     /// <param name="planned">The recipe.</param>
     /// <param name="finished">The finished one's recipe.</param>
     public static IReadOnlyList<string> Differences(FineTuneConfig planned, FineTuneConfig finished) =>
-        [.. RecipeDiff.Compare(finished, planned).Where(change => change.AltersNumbers && !change.NamesInput).Select(change => $"{change.Path} was {change.Before ?? "not given"} and is now {change.After ?? "not given"}")];
+        [
+            .. RecipeDiff
+                .Compare(finished, planned)
+                .Where(change => change.AltersNumbers && !change.NamesInput)
+                .Select(change =>
+                    $"{change.Path} was {change.Before ?? "not given"} and is now {change.After ?? "not given"}"
+                ),
+        ];
 
     private static string? TeacherOf(TeacherConfig teacher) =>
         teacher.Cache is string cache ? (Directory.Exists(cache) ? TeachManifest.Load(cache).Plan.TeacherWeights : null)
-        : Directory.Exists(teacher.Path) ? TeacherWeights.Fingerprint(ModelLocation.Resolve(teacher.Path!)) : null;
+        : Directory.Exists(teacher.Path) ? TeacherWeights.Fingerprint(ModelLocation.Resolve(teacher.Path!))
+        : null;
 
     private static void Compare(List<string> differences, string what, string? finished, string? now)
     {

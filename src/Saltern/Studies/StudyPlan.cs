@@ -35,7 +35,8 @@ public sealed record StudyRun(string Arm, int Seed, RunConfig Recipe) : StudyJob
 public sealed record StudyFineTune(StudyRun Run, int TuningSeed, FineTuneConfig Recipe) : StudyJob(Run.Arm, Run.Seed)
 {
     /// <inheritdoc/>
-    public override string RelativePath => Path.Combine(Run.RelativePath, "finetune", Recipe.Name, $"seed-{TuningSeed}");
+    public override string RelativePath =>
+        Path.Combine(Run.RelativePath, "finetune", Recipe.Name, $"seed-{TuningSeed}");
 
     /// <inheritdoc/>
     public override string Title => $"{Run.Title}, {Recipe.Name}, seed {TuningSeed}";
@@ -68,7 +69,14 @@ public sealed record StudyPlan(StudyConfig Config, IReadOnlyList<StudyRun> Runs,
 
                 try
                 {
-                    string[] set = [.. Pairs(config.Common), .. overrides, .. Pairs(keys), $"seed={seed}", $"name={arm}-seed-{seed}"];
+                    string[] set =
+                    [
+                        .. Pairs(config.Common),
+                        .. overrides,
+                        .. Pairs(keys),
+                        $"seed={seed}",
+                        $"name={arm}-seed-{seed}",
+                    ];
                     runs.Add(new StudyRun(arm, seed, RecipeReader.Read<RunConfig>(recipe, set)));
                 }
                 catch (ConfigurationException e)
@@ -88,7 +96,12 @@ public sealed record StudyPlan(StudyConfig Config, IReadOnlyList<StudyRun> Runs,
                     from run in runs
                     where config.FinetuneArms?.Contains(run.Arm) ?? true
                     from seed in Enumerable.Range(1, config.FinetuneSeeds)
-                    select new StudyFineTune(run, seed, RecipeReader.Read<FineTuneConfig>(file, Overrides(seed, run.Recipe))));
+                    select new StudyFineTune(
+                        run,
+                        seed,
+                        RecipeReader.Read<FineTuneConfig>(file, Overrides(seed, run.Recipe))
+                    )
+                );
             }
             catch (ConfigurationException e)
             {
@@ -97,24 +110,35 @@ public sealed record StudyPlan(StudyConfig Config, IReadOnlyList<StudyRun> Runs,
         }
 
         // An arm's mistake would come once for each seed.
-        return problems.Count > 0 ? throw new ConfigurationException([.. problems.Distinct()]) : new StudyPlan(config, runs, tunes);
+        return problems.Count > 0
+            ? throw new ConfigurationException([.. problems.Distinct()])
+            : new StudyPlan(config, runs, tunes);
     }
 
-    private static IEnumerable<string> Pairs(IReadOnlyDictionary<string, string>? keys) => (keys ?? new Dictionary<string, string>()).Select(key => $"{key.Key}={key.Value}");
+    private static IEnumerable<string> Pairs(IReadOnlyDictionary<string, string>? keys) =>
+        (keys ?? new Dictionary<string, string>()).Select(key => $"{key.Key}={key.Value}");
 
     /// <summary>Whether a file is a study rather than a recipe: it has arms.</summary>
-    public static bool IsStudy(string path) => RecipeFile.Read(path).Split('\n').Any(line => line.StartsWith("arms:", StringComparison.Ordinal));
+    public static bool IsStudy(string path) =>
+        RecipeFile.Read(path).Split('\n').Any(line => line.StartsWith("arms:", StringComparison.Ordinal));
 
     /// <summary>Finds a file that a study names: beside the study, or from the working folder.</summary>
     /// <exception cref="ConfigurationException">It is at neither place.</exception>
     public static string Locate(string study, string file)
     {
         string beside = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(study))!, file);
-        return File.Exists(beside) ? beside : File.Exists(file) ? file
-            : throw new ConfigurationException($"{study} names {file}, which is neither beside it nor in {Directory.GetCurrentDirectory()}.");
+        return File.Exists(beside) ? beside
+            : File.Exists(file) ? file
+            : throw new ConfigurationException(
+                $"{study} names {file}, which is neither beside it nor in {Directory.GetCurrentDirectory()}."
+            );
     }
 
     // Fine-tuning computes where and how its run did.
     private static string[] Overrides(int seed, RunConfig run) =>
-        [$"seed={seed}", .. run.Threads is int threads ? [$"threads={threads}"] : Array.Empty<string>(), .. run.Device == ComputeDevice.Cuda ? ["device=cuda"] : Array.Empty<string>()];
+        [
+            $"seed={seed}",
+            .. run.Threads is int threads ? [$"threads={threads}"] : Array.Empty<string>(),
+            .. run.Device == ComputeDevice.Cuda ? ["device=cuda"] : Array.Empty<string>(),
+        ];
 }

@@ -27,7 +27,8 @@ public sealed record StudyResults(string Folder)
     /// <exception cref="ConfigurationException">There is a result of something else; every difference is named.</exception>
     public static bool IsResultOf(string folder, StudyJob job)
     {
-        string result = Path.Combine(folder, RunFolder.ResultFile), recipe = Path.Combine(folder, RunFolder.RecipeFile);
+        string result = Path.Combine(folder, RunFolder.ResultFile),
+            recipe = Path.Combine(folder, RunFolder.RecipeFile);
         if (!File.Exists(result) || !File.Exists(recipe))
         {
             return false;
@@ -35,12 +36,20 @@ public sealed record StudyResults(string Folder)
 
         IReadOnlyList<string> differences = job switch
         {
-            StudyRun run => StudyInputs.Differences(run.Recipe, RecipeReader.Read<RunConfig>(recipe, []), RunResult.Read(result)),
+            StudyRun run => StudyInputs.Differences(
+                run.Recipe,
+                RecipeReader.Read<RunConfig>(recipe, []),
+                RunResult.Read(result)
+            ),
             StudyFineTune tune => StudyInputs.Differences(tune.Recipe, RecipeReader.Read<FineTuneConfig>(recipe, [])),
             _ => throw new ArgumentException($"{job.GetType()} is no work of a study.", nameof(job)),
         };
-        return differences.Count == 0 ? true
-            : throw new ConfigurationException([$"{folder} holds the result of another run than the study plans for {job.Title}. Remove the folder to run it again, or give the study another --out:", .. differences.Select(difference => "  " + difference)]);
+        return differences.Count == 0
+            ? true
+            : throw new ConfigurationException([
+                $"{folder} holds the result of another run than the study plans for {job.Title}. Remove the folder to run it again, or give the study another --out:",
+                .. differences.Select(difference => "  " + difference),
+            ]);
     }
 
     /// <summary>Keeps what matters of a finished run; a result that is already there is replaced.</summary>
@@ -51,29 +60,54 @@ public sealed record StudyResults(string Folder)
         string target = PathOf(job);
         string documents = Path.Combine(target, RunFolder.DocumentsFile);
         Directory.CreateDirectory(Path.GetDirectoryName(documents)!);
-        DurableFolder.WriteText(Path.Combine(target, RunFolder.RecipeFile), SelfChecksum.AddLine(KeptRecipe.Of(File.ReadAllText(Path.Combine(runFolder, RunFolder.RecipeFile)), Environment.CurrentDirectory)));
+        DurableFolder.WriteText(
+            Path.Combine(target, RunFolder.RecipeFile),
+            SelfChecksum.AddLine(
+                KeptRecipe.Of(
+                    File.ReadAllText(Path.Combine(runFolder, RunFolder.RecipeFile)),
+                    Environment.CurrentDirectory
+                )
+            )
+        );
         RunResult result = RunRecord.Load(runFolder).Result; // with all that says whether the run's files are whole
         if (File.Exists(Path.Combine(runFolder, RunFolder.DocumentsFile)))
         {
             DurableFolder.WriteText(documents, File.ReadAllText(Path.Combine(runFolder, RunFolder.DocumentsFile)));
         }
 
-        DurableFolder.WriteText(Path.Combine(target, RunFolder.MetricsFile), ThinnedMetrics.Of(File.ReadLines(Path.Combine(runFolder, RunFolder.MetricsFile)), MostMetricsBytes));
+        DurableFolder.WriteText(
+            Path.Combine(target, RunFolder.MetricsFile),
+            ThinnedMetrics.Of(File.ReadLines(Path.Combine(runFolder, RunFolder.MetricsFile)), MostMetricsBytes)
+        );
 
         // The result last: a folder without it is not taken for a finished run.
-        DurableFolder.WriteText(Path.Combine(target, RunFolder.ResultFile), (result with { Files = RunFiles.Sums(target) }).ToJson());
+        DurableFolder.WriteText(
+            Path.Combine(target, RunFolder.ResultFile),
+            (result with { Files = RunFiles.Sums(target) }).ToJson()
+        );
     }
 
     /// <summary>What the finished fine-tunings of a plan scored: every metric of every task.</summary>
     public IReadOnlyList<FineTuneScore> FineTuneScores(StudyPlan plan) =>
-    [
-        .. from tune in plan.FineTunes
-           where Has(tune)
-           let result = RunResult.Read(Path.Combine(PathOf(tune), RunFolder.ResultFile))
-           from task in result.FineTuning?.Tasks ?? new Dictionary<string, TaskChange>()
-           from metric in task.Value.Metrics
-           select new FineTuneScore(tune.Arm, tune.Seed, tune.TuningSeed, task.Key, metric.Key, task.Value.MainMetric == metric.Key, task.Value.Items, task.Value.TooLong.Count, metric.Value.Before, metric.Value.After),
-    ];
+        [
+            .. from tune in plan.FineTunes
+            where Has(tune)
+            let result = RunResult.Read(Path.Combine(PathOf(tune), RunFolder.ResultFile))
+            from task in result.FineTuning?.Tasks ?? new Dictionary<string, TaskChange>()
+            from metric in task.Value.Metrics
+            select new FineTuneScore(
+                tune.Arm,
+                tune.Seed,
+                tune.TuningSeed,
+                task.Key,
+                metric.Key,
+                task.Value.MainMetric == metric.Key,
+                task.Value.Items,
+                task.Value.TooLong.Count,
+                metric.Value.Before,
+                metric.Value.After
+            ),
+        ];
 
     /// <summary>The finished run as reports read it, under its arm's name.</summary>
     public RunRecord Load(StudyRun run)

@@ -42,7 +42,11 @@ public sealed class StudyRunner(StudyResults results, string runsFolder)
     /// <param name="say">Told of every run.</param>
     /// <returns>What became of each; fewer than were asked for where it was interrupted.</returns>
     /// <exception cref="ConfigurationException">A result on disk is not that of the plan.</exception>
-    public IReadOnlyList<StudyOutcome> Run<T>(IReadOnlyList<T> jobs, Func<T, string, bool> train, Action<StudyOutcome> say)
+    public IReadOnlyList<StudyOutcome> Run<T>(
+        IReadOnlyList<T> jobs,
+        Func<T, string, bool> train,
+        Action<StudyOutcome> say
+    )
         where T : StudyJob
     {
         // All of the disk is looked at before anything is trained.
@@ -50,7 +54,9 @@ public sealed class StudyRunner(StudyResults results, string runsFolder)
         var outcomes = new List<StudyOutcome>();
         foreach (T job in jobs)
         {
-            StudyOutcome? outcome = finished.Contains(job) ? new StudyOutcome(job, StudyRunState.Kept) : Attempt(job, train);
+            StudyOutcome? outcome = finished.Contains(job)
+                ? new StudyOutcome(job, StudyRunState.Kept)
+                : Attempt(job, train);
             if (outcome is null)
             {
                 break;

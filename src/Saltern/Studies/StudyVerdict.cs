@@ -15,7 +15,13 @@ public static class StudyVerdict
     public static Verdict? Write(StudyPlan plan, StudyResults results, Action<string> log)
     {
         ILookup<string, RunRecord> finished = plan.Runs.Where(results.Has).ToLookup(run => run.Arm, results.Load);
-        string[] missing = [.. plan.Runs.GroupBy(run => run.Arm).Where(arm => finished[arm.Key].Count() < arm.Count()).Select(arm => $"{arm.Key} ({arm.Count() - finished[arm.Key].Count()})")];
+        string[] missing =
+        [
+            .. plan
+                .Runs.GroupBy(run => run.Arm)
+                .Where(arm => finished[arm.Key].Count() < arm.Count())
+                .Select(arm => $"{arm.Key} ({arm.Count() - finished[arm.Key].Count()})"),
+        ];
         if (missing.Length > 0)
         {
             log($"Not finished yet: {string.Join(", ", missing)}.");
@@ -24,14 +30,28 @@ public static class StudyVerdict
         StepTimes? times = StepTimes.Load(results.Folder);
         RunRecord[] baseline = [.. finished[plan.Config.Baseline].Select(run => times?.Apply(run) ?? run)];
         int[] seeds = [.. baseline.Select(run => run.Result.Seed)];
-        RunRecord[] others = [.. plan.Config.Arms.Keys.Where(arm => arm != plan.Config.Baseline).SelectMany(arm => finished[arm]).Where(run => seeds.Contains(run.Result.Seed)).Select(run => times?.Apply(run) ?? run)];
+        RunRecord[] others =
+        [
+            .. plan
+                .Config.Arms.Keys.Where(arm => arm != plan.Config.Baseline)
+                .SelectMany(arm => finished[arm])
+                .Where(run => seeds.Contains(run.Result.Seed))
+                .Select(run => times?.Apply(run) ?? run),
+        ];
         if (baseline.Length == 0 || others.Length == 0)
         {
-            log("There is nothing to compare yet: the verdict needs a finished run of the baseline and one of another arm with the same seed.");
+            log(
+                "There is nothing to compare yet: the verdict needs a finished run of the baseline and one of another arm with the same seed."
+            );
             return null;
         }
 
-        Verdict verdict = Verdict.Compute(baseline, others, VerdictMetric.Parse(plan.Config.Metric), plan.Config.StudentsServed);
+        Verdict verdict = Verdict.Compute(
+            baseline,
+            others,
+            VerdictMetric.Parse(plan.Config.Metric),
+            plan.Config.StudentsServed
+        );
         if (times is not null)
         {
             verdict = verdict with { Warnings = [.. verdict.Warnings, times.Note] };
@@ -42,7 +62,11 @@ public static class StudyVerdict
         ReportPage.Write(Path.Combine(results.Folder, "report.html"), verdict, baseline, others, tuned);
         if (tuned.Count > 0)
         {
-            DurableFolder.WriteText(Path.Combine(results.Folder, "finetune.json"), JsonSerializer.Serialize(ReportFineTuning.Compare(plan.Config.Baseline, tuned), ReportJson.Options) + "\n");
+            DurableFolder.WriteText(
+                Path.Combine(results.Folder, "finetune.json"),
+                JsonSerializer.Serialize(ReportFineTuning.Compare(plan.Config.Baseline, tuned), ReportJson.Options)
+                    + "\n"
+            );
         }
 
         CurvePicture.Write(Path.Combine(results.Folder, "curves.svg"), verdict, baseline, others);

@@ -16,20 +16,31 @@ public sealed class AlignedBatch
     /// <param name="endOfText">The teacher's end-of-text id, which fills shorter rows up.</param>
     /// <param name="masksDocuments">Whether the teacher sees one document at a time.</param>
     /// <param name="workers">How many threads.</param>
-    public AlignedBatch(Batch batch, TextAlignment alignment, int endOfText, bool masksDocuments, ParallelOptions workers)
+    public AlignedBatch(
+        Batch batch,
+        TextAlignment alignment,
+        int endOfText,
+        bool masksDocuments,
+        ParallelOptions workers
+    )
     {
         (_samples, _endOfText, _masksDocuments) = (new AlignedSample[batch.Samples.Count], endOfText, masksDocuments);
-        Parallel.For(0, _samples.Length, workers, row =>
-        {
-            AlignedSample sample = alignment.Align(batch.InputIds(row));
-            long[] labels = batch.Labels([row]);
-            for (int t = 0; t < labels.Length; t++)
+        Parallel.For(
+            0,
+            _samples.Length,
+            workers,
+            row =>
             {
-                sample.TeacherIndex[t] = labels[t] < 0 ? AlignedSample.None : sample.TeacherIndex[t];
-            }
+                AlignedSample sample = alignment.Align(batch.InputIds(row));
+                long[] labels = batch.Labels([row]);
+                for (int t = 0; t < labels.Length; t++)
+                {
+                    sample.TeacherIndex[t] = labels[t] < 0 ? AlignedSample.None : sample.TeacherIndex[t];
+                }
 
-            _samples[row] = sample;
-        });
+                _samples[row] = sample;
+            }
+        );
         Positions = _samples.Sum(sample => (long)sample.TeacherIndex.Count(index => index != AlignedSample.None));
     }
 
@@ -42,8 +53,10 @@ public sealed class AlignedBatch
     {
         int length = rows.Max(row => Math.Max(1, _samples[row].TeacherIds.Length));
         long[] ids = new long[rows.Count * length];
-        int[] first = new int[ids.Length], end = new int[ids.Length];
-        List<long> student = [], teacher = [];
+        int[] first = new int[ids.Length],
+            end = new int[ids.Length];
+        List<long> student = [],
+            teacher = [];
         for (int i = 0; i < rows.Count; i++)
         {
             AlignedSample sample = _samples[rows[i]];
@@ -65,7 +78,13 @@ public sealed class AlignedBatch
             }
         }
 
-        return new AlignedRows(ids, length, _masksDocuments ? new AttentionRanges(first, end, length) : null, [.. student], [.. teacher]);
+        return new AlignedRows(
+            ids,
+            length,
+            _masksDocuments ? new AttentionRanges(first, end, length) : null,
+            [.. student],
+            [.. teacher]
+        );
     }
 }
 
@@ -75,4 +94,10 @@ public sealed class AlignedBatch
 /// <param name="Ranges">What each position sees; null for causal attention.</param>
 /// <param name="StudentRows">Aligned positions as rows of the student's hidden states, ascending.</param>
 /// <param name="TeacherRows">For each of them the row of the teacher's hidden states.</param>
-public sealed record AlignedRows(long[] TeacherIds, int Length, AttentionRanges? Ranges, long[] StudentRows, long[] TeacherRows);
+public sealed record AlignedRows(
+    long[] TeacherIds,
+    int Length,
+    AttentionRanges? Ranges,
+    long[] StudentRows,
+    long[] TeacherRows
+);

@@ -21,7 +21,13 @@ public sealed class AlignmentTeacher : IDisposable
     /// <param name="layer">Layer whose output is given, from 1 to L.</param>
     /// <param name="student">The student's tokenizer.</param>
     /// <param name="masksDocuments">Whether both see one document at a time.</param>
-    public AlignmentTeacher(Transformer model, BpeTokenizer tokenizer, int layer, BpeTokenizer student, bool masksDocuments)
+    public AlignmentTeacher(
+        Transformer model,
+        BpeTokenizer tokenizer,
+        int layer,
+        BpeTokenizer student,
+        bool masksDocuments
+    )
     {
         (_model, _layer, _endOfText, _masksDocuments) = (model, layer, tokenizer.EndOfTextId, masksDocuments);
         _text = new TextAlignment(student, tokenizer, model.Config.MaxPositionEmbeddings, masksDocuments);
@@ -33,7 +39,8 @@ public sealed class AlignmentTeacher : IDisposable
     /// <summary>A step's samples in the teacher's tokens.</summary>
     /// <param name="batch">The samples.</param>
     /// <param name="workers">How many threads.</param>
-    public AlignedBatch Read(Batch batch, ParallelOptions workers) => new(batch, _text, _endOfText, _masksDocuments, workers);
+    public AlignedBatch Read(Batch batch, ParallelOptions workers) =>
+        new(batch, _text, _endOfText, _masksDocuments, workers);
 
     /// <summary>Hidden states to align with, one for each of the rows' pairs.</summary>
     /// <param name="rows">Some samples.</param>
@@ -44,11 +51,15 @@ public sealed class AlignmentTeacher : IDisposable
         using DisposeScope scope = NewDisposeScope();
         Device device = _model.Parameters.Device;
         Tensor tokens = tensor(rows.TeacherIds, rows.TeacherIds.Length / rows.Length, rows.Length).to(device);
-        return _model.HiddenStatesAfter(_layer, tokens, rows.Ranges).index_select(0, tensor(rows.TeacherRows).to(device)).MoveToOuterDisposeScope();
+        return _model
+            .HiddenStatesAfter(_layer, tokens, rows.Ranges)
+            .index_select(0, tensor(rows.TeacherRows).to(device))
+            .MoveToOuterDisposeScope();
     }
 
     /// <summary>Floating-point operations for a token of a row of that length: the layers that are run, no output head.</summary>
-    public double FlopsPerToken(int length) => ModelFlops.ForwardPerToken(Config with { NumHiddenLayers = _layer, VocabSize = 0 }, length);
+    public double FlopsPerToken(int length) =>
+        ModelFlops.ForwardPerToken(Config with { NumHiddenLayers = _layer, VocabSize = 0 }, length);
 
     /// <summary>Gives the weights back to the system.</summary>
     public void Dispose() => _model.Dispose();

@@ -20,15 +20,23 @@ internal static class CacheRecord
     public const byte LowestRank = 255;
 
     /// <summary>Bytes of a record without entries.</summary>
-    public static int FixedBytes(CacheMode mode) => mode switch { CacheMode.Sampled => 8, CacheMode.TopK => 9, _ => 3 };
+    public static int FixedBytes(CacheMode mode) =>
+        mode switch
+        {
+            CacheMode.Sampled => 8,
+            CacheMode.TopK => 9,
+            _ => 3,
+        };
 
     /// <summary>Bytes of the largest record.</summary>
-    public static int LargestBytes(TeachPlan plan) => FixedBytes(plan.Mode) + plan.Mode switch
-    {
-        CacheMode.Sampled => (plan.Draws + 1) * plan.EntryBytes,
-        CacheMode.TopK => plan.Kept * plan.EntryBytes,
-        _ => 0,
-    };
+    public static int LargestBytes(TeachPlan plan) =>
+        FixedBytes(plan.Mode)
+        + plan.Mode switch
+        {
+            CacheMode.Sampled => (plan.Draws + 1) * plan.EntryBytes,
+            CacheMode.TopK => plan.Kept * plan.EntryBytes,
+            _ => 0,
+        };
 
     /// <summary>Writes score material alone.</summary>
     public static int WriteScore(Span<byte> to, PositionSummary summary)
@@ -39,9 +47,17 @@ internal static class CacheRecord
     }
 
     /// <summary>Writes a sampled record: the most likely token first, also where it was not drawn.</summary>
-    public static int WriteSampled(Span<byte> to, TeachPlan plan, PositionSummary summary, int best, ReadOnlySpan<int> ids, ReadOnlySpan<byte> counts)
+    public static int WriteSampled(
+        Span<byte> to,
+        TeachPlan plan,
+        PositionSummary summary,
+        int best,
+        ReadOnlySpan<int> ids,
+        ReadOnlySpan<byte> counts
+    )
     {
-        int drawn = ids.IndexOf(best), at = FixedBytes(CacheMode.Sampled);
+        int drawn = ids.IndexOf(best),
+            at = FixedBytes(CacheMode.Sampled);
         to[0] = (byte)(ids.Length + (drawn < 0 ? 1 : 0));
         WriteSummary(to[1..], summary);
         at = WriteEntry(to, at, plan, best, drawn < 0 ? (byte)0 : counts[drawn]);
@@ -54,7 +70,13 @@ internal static class CacheRecord
     }
 
     /// <summary>Writes a top-k record, the most likely token first.</summary>
-    public static int WriteTopK(Span<byte> to, TeachPlan plan, PositionSummary summary, ReadOnlySpan<int> ids, ReadOnlySpan<float> probabilities)
+    public static int WriteTopK(
+        Span<byte> to,
+        TeachPlan plan,
+        PositionSummary summary,
+        ReadOnlySpan<int> ids,
+        ReadOnlySpan<float> probabilities
+    )
     {
         BinaryPrimitives.WriteUInt16LittleEndian(to, (ushort)ids.Length);
         WriteSummary(to[2..], summary);
@@ -97,5 +119,6 @@ internal static class CacheRecord
     }
 
     // A loss beyond the half's range is one that nothing learns from: its largest value will do.
-    private static void WriteHalf(Span<byte> to, float value) => BinaryPrimitives.WriteHalfLittleEndian(to, (Half)Math.Clamp(value, 0f, (float)Half.MaxValue));
+    private static void WriteHalf(Span<byte> to, float value) =>
+        BinaryPrimitives.WriteHalfLittleEndian(to, (Half)Math.Clamp(value, 0f, (float)Half.MaxValue));
 }

@@ -49,7 +49,11 @@ internal sealed unsafe class CacheShard : IDisposable
         CacheShard? shard = null;
         try
         {
-            long length = File.Exists(path) ? new FileInfo(path).Length : throw new DataFormatException($"'{path}' is missing. Run the same 'saltern teach' again, which makes it anew.");
+            long length = File.Exists(path)
+                ? new FileInfo(path).Length
+                : throw new DataFormatException(
+                    $"'{path}' is missing. Run the same 'saltern teach' again, which makes it anew."
+                );
             if (length < HeaderBytes)
             {
                 throw Damaged(path, $"has {length} bytes, fewer than its header of {HeaderBytes}");
@@ -80,10 +84,12 @@ internal sealed unsafe class CacheShard : IDisposable
     /// <summary>Row of a sample; negative where the file does not have it.</summary>
     public int Find(int domain, long index)
     {
-        int low = 0, high = Count - 1;
+        int low = 0,
+            high = Count - 1;
         while (low <= high)
         {
-            int middle = (low + high) / 2, order = Key(middle).CompareTo((domain, index));
+            int middle = (low + high) / 2,
+                order = Key(middle).CompareTo((domain, index));
             if (order == 0)
             {
                 return middle;
@@ -101,12 +107,16 @@ internal sealed unsafe class CacheShard : IDisposable
     {
         (int domain, long index) = Key(row);
         string place = $"'{Path}', sample {index} of domain {domain}";
-        long from = Offset(row), to = row + 1 < Count ? Offset(row + 1) : _length - RecordsAt;
+        long from = Offset(row),
+            to = row + 1 < Count ? Offset(row + 1) : _length - RecordsAt;
         var records = new ReadOnlySpan<byte>(_bytes + RecordsAt + from, checked((int)(to - from)));
-        uint expected = BinaryPrimitives.ReadUInt32LittleEndian(Row(row)[4..]), found = Checksum(records);
+        uint expected = BinaryPrimitives.ReadUInt32LittleEndian(Row(row)[4..]),
+            found = Checksum(records);
         return found == expected
             ? SampleLabels.Read(records, _plan, place)
-            : throw new DataFormatException($"{place}: the checksum is {found:x8}, expected {expected:x8}. The file is damaged: remove it and run the same 'saltern teach' again, which makes it anew.");
+            : throw new DataFormatException(
+                $"{place}: the checksum is {found:x8}, expected {expected:x8}. The file is damaged: remove it and run the same 'saltern teach' again, which makes it anew."
+            );
     }
 
     public void Dispose()
@@ -117,7 +127,13 @@ internal sealed unsafe class CacheShard : IDisposable
     }
 
     /// <summary>Writes a file under a temporary name, flushes it and renames it.</summary>
-    public static void Write(string path, TeachPlan plan, IReadOnlyList<(int Domain, long Index)> keys, IReadOnlyList<byte[]> records, double seconds)
+    public static void Write(
+        string path,
+        TeachPlan plan,
+        IReadOnlyList<(int Domain, long Index)> keys,
+        IReadOnlyList<byte[]> records,
+        double seconds
+    )
     {
         byte[] head = new byte[HeaderBytes + (keys.Count * RowBytes)];
         Magic.CopyTo(head);
@@ -138,14 +154,17 @@ internal sealed unsafe class CacheShard : IDisposable
         }
 
         BinaryPrimitives.WriteUInt32LittleEndian(head.AsSpan(ChecksumAt), HeadChecksum(head));
-        DurableFolder.WriteFile(path, file =>
-        {
-            file.Write(head);
-            foreach (byte[] record in records)
+        DurableFolder.WriteFile(
+            path,
+            file =>
             {
-                file.Write(record);
+                file.Write(head);
+                foreach (byte[] record in records)
+                {
+                    file.Write(record);
+                }
             }
-        });
+        );
     }
 
     private long RecordsAt => HeaderBytes + ((long)Count * RowBytes);
@@ -165,9 +184,17 @@ internal sealed unsafe class CacheShard : IDisposable
 
         uint count = BinaryPrimitives.ReadUInt32LittleEndian(head[12..]);
         long payload = BinaryPrimitives.ReadInt64LittleEndian(head[16..]);
-        if (count == 0 || count > _plan.ShardSamples || payload < 0 || payload != _length - HeaderBytes - ((long)count * RowBytes))
+        if (
+            count == 0
+            || count > _plan.ShardSamples
+            || payload < 0
+            || payload != _length - HeaderBytes - ((long)count * RowBytes)
+        )
         {
-            throw Damaged(Path, $"has {_length} bytes, which are not those of {count} samples with {payload} bytes of records");
+            throw Damaged(
+                Path,
+                $"has {_length} bytes, which are not those of {count} samples with {payload} bytes of records"
+            );
         }
 
         Count = (int)count;
@@ -186,8 +213,15 @@ internal sealed unsafe class CacheShard : IDisposable
 
         for (int row = 0; row < Count; row++)
         {
-            long from = Offset(row), to = row + 1 < Count ? Offset(row + 1) : payload;
-            if (from < 0 || to < from || to > payload || to - from > int.MaxValue || (row > 0 && Key(row).CompareTo(Key(row - 1)) <= 0))
+            long from = Offset(row),
+                to = row + 1 < Count ? Offset(row + 1) : payload;
+            if (
+                from < 0
+                || to < from
+                || to > payload
+                || to - from > int.MaxValue
+                || (row > 0 && Key(row).CompareTo(Key(row - 1)) <= 0)
+            )
             {
                 throw Damaged(Path, $"has a table whose row {row} is out of order");
             }
@@ -203,7 +237,8 @@ internal sealed unsafe class CacheShard : IDisposable
 
     private long Offset(int row) => BinaryPrimitives.ReadInt64LittleEndian(Row(row)[16..]);
 
-    private static uint HeadChecksum(ReadOnlySpan<byte> head) => Checksum(head[..ChecksumAt]) ^ BitOperations.RotateLeft(Checksum(head[HeaderBytes..]), 1);
+    private static uint HeadChecksum(ReadOnlySpan<byte> head) =>
+        Checksum(head[..ChecksumAt]) ^ BitOperations.RotateLeft(Checksum(head[HeaderBytes..]), 1);
 
     private static uint Checksum(ReadOnlySpan<byte> bytes)
     {
@@ -221,5 +256,6 @@ internal sealed unsafe class CacheShard : IDisposable
         return ~crc;
     }
 
-    private static DataFormatException Damaged(string path, string what) => new($"'{path}' {what}. Remove it and run the same 'saltern teach' again, which makes it anew.");
+    private static DataFormatException Damaged(string path, string what) =>
+        new($"'{path}' {what}. Remove it and run the same 'saltern teach' again, which makes it anew.");
 }

@@ -24,7 +24,8 @@ public sealed class LiveTeacher : Teacher
     public long WeightBytes => _model.Parameters.Layout.Length * sizeof(float);
 
     /// <inheritdoc/>
-    public override SoftLabels Label(Batch batch, IReadOnlyList<int> rows, Tensor inputs, AttentionRanges? ranges) => Run(inputs, ranges);
+    public override SoftLabels Label(Batch batch, IReadOnlyList<int> rows, Tensor inputs, AttentionRanges? ranges) =>
+        Run(inputs, ranges);
 
     /// <summary>Soft labels for the given sequences; the caller owns the hidden states.</summary>
     /// <param name="tokens">[B, T], the same ids as the student's.</param>

@@ -50,14 +50,22 @@ internal static class TargetDraws
     /// <param name="ids">Receives the tokens drawn, ascending; at least as long as the points.</param>
     /// <param name="counts">Receives how often each was drawn.</param>
     /// <returns>Distinct tokens.</returns>
-    public static int Draw(ReadOnlySpan<float> weights, double total, ReadOnlySpan<double> points, Span<int> ids, Span<byte> counts)
+    public static int Draw(
+        ReadOnlySpan<float> weights,
+        double total,
+        ReadOnlySpan<double> points,
+        Span<int> ids,
+        Span<byte> counts
+    )
     {
-        int distinct = 0, next = 0;
+        int distinct = 0,
+            next = 0;
         double before = 0;
         for (int block = 0; block < weights.Length && next < points.Length; block += Block)
         {
             ReadOnlySpan<float> part = weights.Slice(block, Math.Min(Block, weights.Length - block));
-            double after = before + Sum(part), at = before;
+            double after = before + Sum(part),
+                at = before;
             if (points[next] * total < after)
             {
                 for (int i = 0; i < part.Length && next < points.Length; i++)

@@ -130,7 +130,11 @@ public sealed record TeachManifest
     public double BytesPerPosition => Bytes / (double)Math.Max(1, Positions);
 
     /// <summary>Stands for the pass as a whole.</summary>
-    public string Fingerprint() => "sha256:" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Plan.Text() + string.Concat(Shards.Select(shard => shard.Sha256)))));
+    public string Fingerprint() =>
+        "sha256:"
+        + Convert.ToHexStringLower(
+            SHA256.HashData(Encoding.UTF8.GetBytes(Plan.Text() + string.Concat(Shards.Select(shard => shard.Sha256))))
+        );
 
     /// <summary>Reads the manifest of a folder.</summary>
     /// <exception cref="DataFormatException">The folder is not that of a finished pass, or its manifest is damaged.</exception>
@@ -139,14 +143,20 @@ public sealed record TeachManifest
         string path = Path.Combine(folder, FileName);
         if (!File.Exists(path))
         {
-            string found = File.Exists(Path.Combine(folder, TeachPlan.FileName)) ? "holds an unfinished pass of a teacher. Run the same 'saltern teach' again: it goes on where it ended."
+            string found =
+                File.Exists(Path.Combine(folder, TeachPlan.FileName))
+                    ? "holds an unfinished pass of a teacher. Run the same 'saltern teach' again: it goes on where it ended."
                 : Directory.Exists(folder) ? $"is not a folder of 'saltern teach': it has no {FileName}."
                 : "does not exist. Make it with 'saltern teach'.";
             throw new DataFormatException($"'{folder}' {found}");
         }
 
         TeachManifest manifest = TeachJson.Read<TeachManifest>(path);
-        return manifest.Problem() is string problem ? throw new DataFormatException($"'{path}' {problem}. Restore it, or make the pass again with this version.") : manifest;
+        return manifest.Problem() is string problem
+            ? throw new DataFormatException(
+                $"'{path}' {problem}. Restore it, or make the pass again with this version."
+            )
+            : manifest;
     }
 
     // What a damaged or foreign manifest could say that the reader relies on.
@@ -157,7 +167,12 @@ public sealed record TeachManifest
             return $"has the schema '{Plan.Schema}', expected {TeachPlan.CurrentSchema}";
         }
 
-        if (Plan.VocabularySize < 1 || Plan.ShardSamples < 1 || (Plan.Mode == CacheMode.Sampled && Plan.Draws is < 1 or > TargetDraws.Most) || (Plan.Mode == CacheMode.TopK && Plan.Kept < 1))
+        if (
+            Plan.VocabularySize < 1
+            || Plan.ShardSamples < 1
+            || (Plan.Mode == CacheMode.Sampled && Plan.Draws is < 1 or > TargetDraws.Most)
+            || (Plan.Mode == CacheMode.TopK && Plan.Kept < 1)
+        )
         {
             return $"has a vocabulary of {Plan.VocabularySize}, {Plan.ShardSamples} samples a file, {Plan.Draws} draws, {Plan.Kept} kept tokens";
         }
@@ -167,8 +182,16 @@ public sealed record TeachManifest
             return $"has {Buckets.TokenBounds.Count} and {Buckets.SequenceBounds.Count} bounds of difficulty, expected 2 and 2";
         }
 
-        bool ascending = Shards.Zip(Shards.Skip(1)).All(pair => (pair.First.FirstDomain, pair.First.FirstIndex).CompareTo((pair.Second.FirstDomain, pair.Second.FirstIndex)) < 0);
-        return Shards.Count == 0 || !ascending ? $"has {Shards.Count} files that are not in the order of their samples" : null;
+        bool ascending = Shards
+            .Zip(Shards.Skip(1))
+            .All(pair =>
+                (pair.First.FirstDomain, pair.First.FirstIndex).CompareTo(
+                    (pair.Second.FirstDomain, pair.Second.FirstIndex)
+                ) < 0
+            );
+        return Shards.Count == 0 || !ascending
+            ? $"has {Shards.Count} files that are not in the order of their samples"
+            : null;
     }
 }
 
@@ -201,11 +224,15 @@ internal static class TeachJson
 
             byte[] file = File.ReadAllBytes(path);
             SelfChecksum.Require(file, path, "Restore it, or make it again.");
-            return JsonSerializer.Deserialize<T>(file, Options) ?? throw new DataFormatException($"'{path}' holds null, expected an object.");
+            return JsonSerializer.Deserialize<T>(file, Options)
+                ?? throw new DataFormatException($"'{path}' holds null, expected an object.");
         }
         catch (JsonException e)
         {
-            throw new DataFormatException($"'{path}' is damaged or of another kind: {e.Message} Restore it, or make it again.", e);
+            throw new DataFormatException(
+                $"'{path}' is damaged or of another kind: {e.Message} Restore it, or make it again.",
+                e
+            );
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -213,5 +240,6 @@ internal static class TeachJson
         }
     }
 
-    public static void Write<T>(string path, T value) => DurableFolder.WriteText(path, SelfChecksum.Add(JsonSerializer.Serialize(value, Options)));
+    public static void Write<T>(string path, T value) =>
+        DurableFolder.WriteText(path, SelfChecksum.Add(JsonSerializer.Serialize(value, Options)));
 }

@@ -19,9 +19,7 @@ public abstract class Teacher : IDisposable
     public abstract double FlopsPerToken(int sequenceLength);
 
     /// <summary>Told which samples come next, so that reading need not wait for them.</summary>
-    public virtual void ReadAhead(IReadOnlyList<SampleKey> samples)
-    {
-    }
+    public virtual void ReadAhead(IReadOnlyList<SampleKey> samples) { }
 
     /// <summary>Gives memory and files back.</summary>
     public void Dispose()

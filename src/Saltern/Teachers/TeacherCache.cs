@@ -42,12 +42,16 @@ public sealed class TeacherCache : IDisposable
             long? bytes = File.Exists(path) ? new FileInfo(path).Length : null;
             if (bytes != shard.Bytes)
             {
-                throw new DataFormatException($"'{path}' {(bytes is null ? "is missing" : $"has {bytes} bytes")}, expected {shard.Bytes} as in {TeachManifest.FileName}. Run the same 'saltern teach' again, which makes it anew.");
+                throw new DataFormatException(
+                    $"'{path}' {(bytes is null ? "is missing" : $"has {bytes} bytes")}, expected {shard.Bytes} as in {TeachManifest.FileName}. Run the same 'saltern teach' again, which makes it anew."
+                );
             }
 
             if (verify && Sha256(path) is string found && found != shard.Sha256)
             {
-                throw new DataFormatException($"'{path}' has SHA-256 {found}, expected {shard.Sha256}. Remove it and run the same 'saltern teach' again, which makes it anew.");
+                throw new DataFormatException(
+                    $"'{path}' has SHA-256 {found}, expected {shard.Sha256}. Remove it and run the same 'saltern teach' again, which makes it anew."
+                );
             }
         }
 
@@ -59,9 +63,12 @@ public sealed class TeacherCache : IDisposable
 
     /// <summary>What is stored of a sample.</summary>
     /// <exception cref="DataFormatException">The pass did not go over it, or its bytes are damaged.</exception>
-    public SampleLabels Read(int domain, long index) => Find(domain, index) is (CacheShard shard, int row)
-        ? shard.Read(row)
-        : throw new DataFormatException($"'{Folder}' has nothing on sample {index} of domain {domain}: the pass did not go over it. Make a pass for this recipe.");
+    public SampleLabels Read(int domain, long index) =>
+        Find(domain, index) is (CacheShard shard, int row)
+            ? shard.Read(row)
+            : throw new DataFormatException(
+                $"'{Folder}' has nothing on sample {index} of domain {domain}: the pass did not go over it. Make a pass for this recipe."
+            );
 
     /// <summary>Every sample with what is stored of it, in the order of domain and index.</summary>
     public IEnumerable<(int Domain, long Index, SampleLabels Labels)> ReadAll()
@@ -78,14 +85,15 @@ public sealed class TeacherCache : IDisposable
     }
 
     /// <summary>Why a recipe's gate cannot work from what is stored; null where it can.</summary>
-    public string? GateProblem(GateKind gate) => gate switch
-    {
-        GateKind.TopProbability when Plan.Mode != CacheMode.TopK || Plan.Temperature != 1 =>
-            "distillation.gate = top_probability needs the teacher's largest probability, which only a cache of mode top_k at temperature 1 holds. Run the teacher live, or make such a cache.",
-        GateKind.Entropy when Plan.Temperature != 1 =>
-            $"distillation.gate = entropy needs the teacher's entropy at temperature 1, but the cache was made at {Plan.Temperature}. Run the teacher live, or make a cache at temperature 1.",
-        _ => null,
-    };
+    public string? GateProblem(GateKind gate) =>
+        gate switch
+        {
+            GateKind.TopProbability when Plan.Mode != CacheMode.TopK || Plan.Temperature != 1 =>
+                "distillation.gate = top_probability needs the teacher's largest probability, which only a cache of mode top_k at temperature 1 holds. Run the teacher live, or make such a cache.",
+            GateKind.Entropy when Plan.Temperature != 1 =>
+                $"distillation.gate = entropy needs the teacher's entropy at temperature 1, but the cache was made at {Plan.Temperature}. Run the teacher live, or make a cache at temperature 1.",
+            _ => null,
+        };
 
     /// <inheritdoc/>
     public void Dispose()
@@ -105,12 +113,16 @@ public sealed class TeacherCache : IDisposable
 
     private (CacheShard Shard, int Row)? Find(int domain, long index)
     {
-        int low = 0, high = _shards.Length - 1;
+        int low = 0,
+            high = _shards.Length - 1;
         while (low < high)
         {
             int middle = (low + high + 1) / 2;
             TeachShard first = Manifest.Shards[middle];
-            (low, high) = (first.FirstDomain, first.FirstIndex).CompareTo((domain, index)) <= 0 ? (middle, high) : (low, middle - 1);
+            (low, high) =
+                (first.FirstDomain, first.FirstIndex).CompareTo((domain, index)) <= 0
+                    ? (middle, high)
+                    : (low, middle - 1);
         }
 
         CacheShard shard = Shard(low);
@@ -122,7 +134,10 @@ public sealed class TeacherCache : IDisposable
     {
         lock (_lock)
         {
-            return _shards[number] ??= CacheShard.Open(Path.Combine(Folder, ShardFolder, Path.GetFileName(Manifest.Shards[number].File)), Plan);
+            return _shards[number] ??= CacheShard.Open(
+                Path.Combine(Folder, ShardFolder, Path.GetFileName(Manifest.Shards[number].File)),
+                Plan
+            );
         }
     }
 }

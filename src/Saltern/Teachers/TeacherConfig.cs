@@ -25,7 +25,10 @@ public sealed record TeacherConfig : IValidated
     {
         if (Path is null && Cache is null)
         {
-            yield return new ConfigurationProblem("path", "is missing. Name the teacher's run folder, or with 'cache' a folder that 'saltern teach' wrote.");
+            yield return new ConfigurationProblem(
+                "path",
+                "is missing. Name the teacher's run folder, or with 'cache' a folder that 'saltern teach' wrote."
+            );
         }
     }
 }

@@ -28,20 +28,38 @@ public sealed record TeacherLosses(float[] Nll, float[] NllTempered)
     public static TeacherLosses Run(LiveTeacher teacher, LossHead head, ValidationSet set, ICommunicator? ranks = null)
     {
         ranks ??= new SingleProcess();
-        int length = set.SequenceLength, windows = set.WindowDomains.Count, perBatch = Math.Max(1, 4_096 / length);
-        float[] nll = new float[set.Labels.Length], tempered = new float[set.Labels.Length];
+        int length = set.SequenceLength,
+            windows = set.WindowDomains.Count,
+            perBatch = Math.Max(1, 4_096 / length);
+        float[] nll = new float[set.Labels.Length],
+            tempered = new float[set.Labels.Length];
         var losses = new PositionLosses(perBatch * length);
         for (int first = perBatch * ranks.Rank; first < windows; first += perBatch * ranks.Size)
         {
             using DisposeScope scope = NewDisposeScope();
-            int count = Math.Min(perBatch, windows - first) * length, at = first * length;
-            LiveSoftLabels labels = teacher.Run(tensor(set.Inputs.AsSpan(at, count).ToArray(), count / length, length).to(teacher.Device));
+            int count = Math.Min(perBatch, windows - first) * length,
+                at = first * length;
+            LiveSoftLabels labels = teacher.Run(
+                tensor(set.Inputs.AsSpan(at, count).ToArray(), count / length, length).to(teacher.Device)
+            );
 
             // The teacher in both roles: as a student it gives the plain loss, as a teacher the tempered one.
-            head.Evaluate(new LossRequest { HiddenStates = labels.HiddenStates, Head = labels.Head, Labels = set.Labels[at..(at + count)], Teacher = labels, Weights = new float[count] }, losses);
+            head.Evaluate(
+                new LossRequest
+                {
+                    HiddenStates = labels.HiddenStates,
+                    Head = labels.Head,
+                    Labels = set.Labels[at..(at + count)],
+                    Teacher = labels,
+                    Weights = new float[count],
+                },
+                losses
+            );
             for (int i = 0; i < count; i++)
             {
-                (nll[at + i], tempered[at + i]) = losses.Counted[i] ? (losses.TeacherNll[i], losses.TeacherNllTempered[i]) : (0, 0);
+                (nll[at + i], tempered[at + i]) = losses.Counted[i]
+                    ? (losses.TeacherNll[i], losses.TeacherNllTempered[i])
+                    : (0, 0);
             }
         }
 
@@ -56,7 +74,10 @@ public sealed record TeacherLosses(float[] Nll, float[] NllTempered)
     public void Save(string folder, ValidationSet set)
     {
         byte[] values = [.. MemoryMarshal.AsBytes(Nll.AsSpan()), .. MemoryMarshal.AsBytes(NllTempered.AsSpan())];
-        DurableFolder.WriteFile(PathIn(folder, set), file => file.Write([.. Magic, .. Hash(set), .. SHA256.HashData(values), .. values]));
+        DurableFolder.WriteFile(
+            PathIn(folder, set),
+            file => file.Write([.. Magic, .. Hash(set), .. SHA256.HashData(values), .. values])
+        );
     }
 
     /// <summary>Reads them back; null where there are none of this validation text.</summary>
@@ -64,21 +85,30 @@ public sealed record TeacherLosses(float[] Nll, float[] NllTempered)
     public static TeacherLosses? Load(string folder, ValidationSet set)
     {
         string path = PathIn(folder, set);
-        int count = set.Labels.Length, values = Magic.Length + (2 * HashBytes);
+        int count = set.Labels.Length,
+            values = Magic.Length + (2 * HashBytes);
         if (!File.Exists(path))
         {
             return null;
         }
 
         byte[] bytes = File.ReadAllBytes(path);
-        if (bytes.Length != values + (8L * count) || !bytes.AsSpan().StartsWith(Magic) || !bytes.AsSpan(Magic.Length, HashBytes).SequenceEqual(Hash(set)))
+        if (
+            bytes.Length != values + (8L * count)
+            || !bytes.AsSpan().StartsWith(Magic)
+            || !bytes.AsSpan(Magic.Length, HashBytes).SequenceEqual(Hash(set))
+        )
         {
-            throw new DataFormatException($"'{path}' is damaged: it has {bytes.Length} bytes, expected {values + (8L * count)} that begin with {Encoding.ASCII.GetString(Magic)} and the hash of its validation text. Remove it and run the same 'saltern teach' again, which makes it anew.");
+            throw new DataFormatException(
+                $"'{path}' is damaged: it has {bytes.Length} bytes, expected {values + (8L * count)} that begin with {Encoding.ASCII.GetString(Magic)} and the hash of its validation text. Remove it and run the same 'saltern teach' again, which makes it anew."
+            );
         }
 
         if (!bytes.AsSpan(Magic.Length + HashBytes, HashBytes).SequenceEqual(SHA256.HashData(bytes.AsSpan(values))))
         {
-            throw new DataFormatException($"'{path}' is damaged: its values do not have their checksum. Remove it and run the same 'saltern teach' again, which makes it anew.");
+            throw new DataFormatException(
+                $"'{path}' is damaged: its values do not have their checksum. Remove it and run the same 'saltern teach' again, which makes it anew."
+            );
         }
 
         float[] read = MemoryMarshal.Cast<byte, float>(bytes.AsSpan(values)).ToArray();
@@ -86,7 +116,8 @@ public sealed record TeacherLosses(float[] Nll, float[] NllTempered)
     }
 
     /// <summary>Where a pass's folder holds them: a file for each set, named by the set's hash.</summary>
-    public static string PathIn(string folder, ValidationSet set) => Path.Combine(folder, $"validation-{Convert.ToHexStringLower(Hash(set).AsSpan(0, 4))}.bin");
+    public static string PathIn(string folder, ValidationSet set) =>
+        Path.Combine(folder, $"validation-{Convert.ToHexStringLower(Hash(set).AsSpan(0, 4))}.bin");
 
     private static byte[] Hash(ValidationSet set)
     {

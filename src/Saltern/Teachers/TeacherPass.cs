@@ -33,7 +33,12 @@ public sealed class TeacherPass
     /// <param name="plan">What it stores, draws included.</param>
     /// <param name="reader">Reads the samples.</param>
     /// <param name="samples">Which ones, ascending.</param>
-    public TeacherPass(string folder, TeachPlan plan, SampleReader reader, IReadOnlyList<(int Domain, long Index)> samples) => (_folder, _plan, _reader, _samples) = (folder, plan, reader, samples);
+    public TeacherPass(
+        string folder,
+        TeachPlan plan,
+        SampleReader reader,
+        IReadOnlyList<(int Domain, long Index)> samples
+    ) => (_folder, _plan, _reader, _samples) = (folder, plan, reader, samples);
 
     private int ShardCount => (int)((_samples.Count + _plan.ShardSamples - 1L) / _plan.ShardSamples);
 
@@ -44,13 +49,22 @@ public sealed class TeacherPass
     /// <param name="samples">Of the pass.</param>
     /// <param name="budget">Bytes for each position.</param>
     /// <param name="threads">Threads for our own kernels.</param>
-    public static int PlanDraws(LiveTeacher teacher, TeachPlan plan, SampleReader reader, IReadOnlyList<(int Domain, long Index)> samples, double budget, int threads)
+    public static int PlanDraws(
+        LiveTeacher teacher,
+        TeachPlan plan,
+        SampleReader reader,
+        IReadOnlyList<(int Domain, long Index)> samples,
+        double budget,
+        int threads
+    )
     {
-        const int Probes = 4_096, ProbeSamples = 128;
+        const int Probes = 4_096,
+            ProbeSamples = 128;
         var planner = new DrawPlanner(plan.Sampling);
         using var rows = new TeacherRows(plan, teacher, threads);
         var order = new KeyedPermutation(samples.Count, KeyedPermutation.Mix((ulong)plan.DrawSeed));
-        long counted = 0, probed = 0;
+        long counted = 0,
+            probed = 0;
         for (int i = 0; i < Math.Min(ProbeSamples, samples.Count); i++)
         {
             using DisposeScope scope = torch.NewDisposeScope();
@@ -59,8 +73,12 @@ public sealed class TeacherPass
             int[] countedRows = [.. Enumerable.Range(0, labels.Length).Where(row => labels[row] >= 0)];
 
             // Evenly over the sample, from a place that differs from one to the next.
-            int wanted = Math.Min(countedRows.Length, Probes / ProbeSamples), stride = Math.Max(1, countedRows.Length / wanted);
-            var probes = Enumerable.Range(0, wanted).Select(k => countedRows[(i + (k * stride)) % countedRows.Length]).ToHashSet();
+            int wanted = Math.Min(countedRows.Length, Probes / ProbeSamples),
+                stride = Math.Max(1, countedRows.Length / wanted);
+            var probes = Enumerable
+                .Range(0, wanted)
+                .Select(k => countedRows[(i + (k * stride)) % countedRows.Length])
+                .ToHashSet();
             rows.Probe(Run(teacher, batch), probes.Contains, planner);
             (counted, probed) = (counted + countedRows.Length, probed + 1);
         }
@@ -76,13 +94,25 @@ public sealed class TeacherPass
     /// <param name="progress">Told after every forward pass.</param>
     /// <param name="ranks">Ranks with the same teacher, plan and folder; null for one process. It returns when all of them are done.</param>
     /// <param name="cancellation">Ends the pass; what is whole stays.</param>
-    public void Run(LiveTeacher teacher, int threads, Action<string> log, IProgress<TeachProgress>? progress, ICommunicator? ranks, CancellationToken cancellation)
+    public void Run(
+        LiveTeacher teacher,
+        int threads,
+        Action<string> log,
+        IProgress<TeachProgress>? progress,
+        ICommunicator? ranks,
+        CancellationToken cancellation
+    )
     {
         ranks ??= new SingleProcess();
         Directory.CreateDirectory(Path.Combine(_folder, TeacherCache.ShardFolder));
         using var rows = new TeacherRows(_plan, teacher, threads);
-        long start = Stopwatch.GetTimestamp(), made = 0, kept = 0;
-        long total = Enumerable.Range(0, ShardCount).Where(shard => shard % ranks.Size == ranks.Rank).Sum(shard => (long)Keys(shard).Length);
+        long start = Stopwatch.GetTimestamp(),
+            made = 0,
+            kept = 0;
+        long total = Enumerable
+            .Range(0, ShardCount)
+            .Where(shard => shard % ranks.Size == ranks.Rank)
+            .Sum(shard => (long)Keys(shard).Length);
         for (int shard = ranks.Rank; shard < ShardCount; shard += ranks.Size)
         {
             ranks.Activity = $"file {shard} of {ShardCount}";
@@ -95,14 +125,27 @@ public sealed class TeacherPass
 
             long shardStart = Stopwatch.GetTimestamp();
             var records = new List<byte[]>(keys.Length);
-            for (int first = 0, perForward = Math.Max(1, PositionsPerForward / _reader.SequenceLength); first < keys.Length; first += perForward)
+            for (
+                int first = 0, perForward = Math.Max(1, PositionsPerForward / _reader.SequenceLength);
+                first < keys.Length;
+                first += perForward
+            )
             {
                 cancellation.ThrowIfCancellationRequested();
                 using DisposeScope scope = torch.NewDisposeScope();
-                Batch batch = OneBatch(keys.AsSpan(first, Math.Min(perForward, keys.Length - first)).ToArray(), _reader);
+                Batch batch = OneBatch(
+                    keys.AsSpan(first, Math.Min(perForward, keys.Length - first)).ToArray(),
+                    _reader
+                );
                 records.AddRange(rows.Records(Run(teacher, batch), batch));
                 made += batch.Samples.Count;
-                progress?.Report(new TeachProgress(kept + made, total, made * _reader.SequenceLength / Stopwatch.GetElapsedTime(start).TotalSeconds));
+                progress?.Report(
+                    new TeachProgress(
+                        kept + made,
+                        total,
+                        made * _reader.SequenceLength / Stopwatch.GetElapsedTime(start).TotalSeconds
+                    )
+                );
             }
 
             CacheShard.Write(PathOf(shard), _plan, keys, records, Stopwatch.GetElapsedTime(shardStart).TotalSeconds);
@@ -122,12 +165,18 @@ public sealed class TeacherPass
     /// <param name="shape">Its shape.</param>
     /// <param name="data">Where the data set is, and its tokenizer where another program wrote it.</param>
     /// <param name="objective">The objective mix; null for causal samples.</param>
-    public TeachManifest Finish(RunTeacher teacher, TransformerConfig shape, DataConfig data, ObjectiveConfig? objective)
+    public TeachManifest Finish(
+        RunTeacher teacher,
+        TransformerConfig shape,
+        DataConfig data,
+        ObjectiveConfig? objective
+    )
     {
         var shards = new List<TeachShard>();
         long[] counts = new long[1 << 15];
         float[] means = new float[_samples.Count];
-        long positions = 0, bytes = 0;
+        long positions = 0,
+            bytes = 0;
         double seconds = 0;
         for (int number = 0, sample = 0; number < ShardCount; number++)
         {
@@ -143,11 +192,14 @@ public sealed class TeacherPass
 
             long size = new FileInfo(path).Length;
             (int domain, long index) = shard.Key(0);
-            shards.Add(new TeachShard(Path.GetFileName(path), domain, index, shard.Count, size, TeacherCache.Sha256(path)));
+            shards.Add(
+                new TeachShard(Path.GetFileName(path), domain, index, shard.Count, size, TeacherCache.Sha256(path))
+            );
             (bytes, seconds) = (bytes + size, seconds + shard.Seconds);
         }
 
-        double flops = (double)_samples.Count * _reader.SequenceLength * ModelFlops.ForwardPerToken(shape, _reader.SequenceLength);
+        double flops =
+            (double)_samples.Count * _reader.SequenceLength * ModelFlops.ForwardPerToken(shape, _reader.SequenceLength);
         var manifest = new TeachManifest
         {
             Plan = _plan,
@@ -155,7 +207,13 @@ public sealed class TeacherPass
             DataTokenizer = data.Tokenizer is { } tokenizer ? Path.GetFullPath(tokenizer) : null,
             Objective = objective,
             Teacher = teacher with { PassFlops = flops, PassSeconds = seconds },
-            Buckets = new DifficultyBuckets { TokenBounds = DifficultyBuckets.Terciles(counts), SequenceBounds = DifficultyBuckets.Terciles(means), Tokens = positions, Sequences = means.Length },
+            Buckets = new DifficultyBuckets
+            {
+                TokenBounds = DifficultyBuckets.Terciles(counts),
+                SequenceBounds = DifficultyBuckets.Terciles(means),
+                Tokens = positions,
+                Sequences = means.Length,
+            },
             Positions = positions,
             Bytes = bytes,
             Shards = shards,
@@ -164,16 +222,25 @@ public sealed class TeacherPass
         return manifest;
     }
 
-    private static Batch OneBatch(IReadOnlyList<(int Domain, long Index)> keys, SampleReader reader) => new([.. keys.Select(key => new SampleKey(key.Domain, key.Index, 0))], reader, 0);
+    private static Batch OneBatch(IReadOnlyList<(int Domain, long Index)> keys, SampleReader reader) =>
+        new([.. keys.Select(key => new SampleKey(key.Domain, key.Index, 0))], reader, 0);
 
     private static LiveSoftLabels Run(LiveTeacher teacher, Batch batch)
     {
         int[] all = [.. Enumerable.Range(0, batch.Samples.Count)];
         (int[] first, int[] end) = batch.Ranges(all);
-        return teacher.Run(batch.Inputs(all).to(teacher.Device), batch.HasRanges ? new AttentionRanges(first, end, batch.SequenceLength) : null);
+        return teacher.Run(
+            batch.Inputs(all).to(teacher.Device),
+            batch.HasRanges ? new AttentionRanges(first, end, batch.SequenceLength) : null
+        );
     }
 
-    private (int Domain, long Index)[] Keys(int shard) => [.. Enumerable.Range(0, (int)Math.Min(_plan.ShardSamples, _samples.Count - ((long)shard * _plan.ShardSamples))).Select(i => _samples[(shard * _plan.ShardSamples) + i])];
+    private (int Domain, long Index)[] Keys(int shard) =>
+        [
+            .. Enumerable
+                .Range(0, (int)Math.Min(_plan.ShardSamples, _samples.Count - ((long)shard * _plan.ShardSamples)))
+                .Select(i => _samples[(shard * _plan.ShardSamples) + i]),
+        ];
 
     private string PathOf(int shard) => Path.Combine(_folder, TeacherCache.ShardFolder, $"{shard:00000000}.teach");
 
@@ -189,7 +256,8 @@ public sealed class TeacherPass
         try
         {
             using CacheShard shard = CacheShard.Open(path, _plan);
-            bool same = shard.Count == keys.Length && Enumerable.Range(0, keys.Length).All(row => shard.Key(row) == keys[row]);
+            bool same =
+                shard.Count == keys.Length && Enumerable.Range(0, keys.Length).All(row => shard.Key(row) == keys[row]);
             for (int row = 0; same && row < shard.Count; row++)
             {
                 shard.Read(row);

@@ -31,7 +31,10 @@ internal sealed unsafe class TeacherRows : IDisposable
         (_plan, _columns) = (plan, teacher.Config.VocabSize);
         long[] shape = [Math.Clamp(ChunkElements / _columns, 64, 512), _columns];
         _logits = zeros(shape).DetachFromDisposeScope();
-        _deviceLogits = onDevice ?? teacher.Device.type != DeviceType.CPU ? zeros(shape, device: teacher.Device).DetachFromDisposeScope() : null;
+        _deviceLogits =
+            onDevice ?? teacher.Device.type != DeviceType.CPU
+                ? zeros(shape, device: teacher.Device).DetachFromDisposeScope()
+                : null;
         _parallel = new ParallelOptions { MaxDegreeOfParallelism = threads };
         _recordBytes = CacheRecord.LargestBytes(plan);
     }
@@ -42,12 +45,19 @@ internal sealed unsafe class TeacherRows : IDisposable
     /// <returns>One byte array a sample.</returns>
     public byte[][] Records(LiveSoftLabels labels, Batch batch)
     {
-        int length = batch.SequenceLength, rows = batch.Samples.Count * length;
+        int length = batch.SequenceLength,
+            rows = batch.Samples.Count * length;
         long[] targets = batch.Labels([.. Enumerable.Range(0, batch.Samples.Count)]);
         int[] bytes = new int[rows];
         if (_slots.Length < (long)rows * _recordBytes)
         {
-            _slots = new byte[(long)rows * _recordBytes <= Array.MaxLength ? rows * _recordBytes : throw new ConfigurationException($"Records of {rows} positions with up to {_recordBytes} bytes do not fit. Use fewer --draws or a smaller --keep.")];
+            _slots = new byte[
+                (long)rows * _recordBytes <= Array.MaxLength
+                    ? rows * _recordBytes
+                    : throw new ConfigurationException(
+                        $"Records of {rows} positions with up to {_recordBytes} bytes do not fit. Use fewer --draws or a smaller --keep."
+                    )
+            ];
         }
 
         if (_plan.Mode == CacheMode.Scores && _deviceLogits is not null)
@@ -64,22 +74,33 @@ internal sealed unsafe class TeacherRows : IDisposable
             if (targets[row] >= 0)
             {
                 SampleKey sample = batch.Samples[row / length];
-                bytes[row] = WriteRecord(logits, (int)targets[row], new SampleRandom(_plan.DrawSeed, sample.Domain, sample.Index), row % length, _slots.AsSpan(row * _recordBytes, _recordBytes));
+                bytes[row] = WriteRecord(
+                    logits,
+                    (int)targets[row],
+                    new SampleRandom(_plan.DrawSeed, sample.Domain, sample.Index),
+                    row % length,
+                    _slots.AsSpan(row * _recordBytes, _recordBytes)
+                );
             }
         }
 
-        return [.. Enumerable.Range(0, batch.Samples.Count).Select(sample =>
-        {
-            byte[] record = new byte[bytes.AsSpan(sample * length, length).ToArray().Sum()];
-            int at = 0;
-            for (int row = sample * length; row < (sample + 1) * length; row++)
-            {
-                _slots.AsSpan(row * _recordBytes, bytes[row]).CopyTo(record.AsSpan(at));
-                at += bytes[row];
-            }
+        return
+        [
+            .. Enumerable
+                .Range(0, batch.Samples.Count)
+                .Select(sample =>
+                {
+                    byte[] record = new byte[bytes.AsSpan(sample * length, length).ToArray().Sum()];
+                    int at = 0;
+                    for (int row = sample * length; row < (sample + 1) * length; row++)
+                    {
+                        _slots.AsSpan(row * _recordBytes, bytes[row]).CopyTo(record.AsSpan(at));
+                        at += bytes[row];
+                    }
 
-            return record;
-        })];
+                    return record;
+                }),
+        ];
     }
 
     /// <summary>Hands some positions' distributions to a planner of draws.</summary>
@@ -89,18 +110,21 @@ internal sealed unsafe class TeacherRows : IDisposable
     public void Probe(LiveSoftLabels labels, Func<int, bool> isProbe, DrawPlanner planner)
     {
         var order = new Lock();
-        Visit(labels, (row, logits) =>
-        {
-            if (isProbe(row))
+        Visit(
+            labels,
+            (row, logits) =>
             {
-                Temper(logits, SoftLabelKernel.Maximum(logits, _plan.VocabularySize).Maximum, out _);
-                var weights = new ReadOnlySpan<float>(logits, _plan.VocabularySize);
-                lock (order)
+                if (isProbe(row))
                 {
-                    planner.Add(weights, TargetDraws.Total(weights));
+                    Temper(logits, SoftLabelKernel.Maximum(logits, _plan.VocabularySize).Maximum, out _);
+                    var weights = new ReadOnlySpan<float>(logits, _plan.VocabularySize);
+                    lock (order)
+                    {
+                        planner.Add(weights, TargetDraws.Total(weights));
+                    }
                 }
             }
-        });
+        );
     }
 
     public void Dispose()
@@ -114,12 +138,14 @@ internal sealed unsafe class TeacherRows : IDisposable
     private void Visit(LiveSoftLabels labels, RowVisitor visit)
     {
         using IDisposable _ = no_grad();
-        int chunk = (int)_logits.shape[0], rows = labels.Rows;
+        int chunk = (int)_logits.shape[0],
+            rows = labels.Rows;
         for (int first = 0; first < rows; first += chunk)
         {
             using DisposeScope scope = NewDisposeScope();
-            int count = Math.Min(chunk, rows - first), start = first;
-            Tensor logits = _logits.narrow(0, 0, count);                                                        // [M, V]
+            int count = Math.Min(chunk, rows - first),
+                start = first;
+            Tensor logits = _logits.narrow(0, 0, count); // [M, V]
             Tensor product = Multiply(labels, first, count);
             if (_deviceLogits is not null)
             {
@@ -128,18 +154,28 @@ internal sealed unsafe class TeacherRows : IDisposable
 
             nint address = TensorAddress.Of(logits);
             int ranges = Math.Min(count, _parallel.MaxDegreeOfParallelism * 4);
-            ParallelRanges.Run(ranges, _parallel, range =>
-            {
-                for (int row = (int)((long)count * range / ranges); row < (int)((long)count * (range + 1) / ranges); row++)
+            ParallelRanges.Run(
+                ranges,
+                _parallel,
+                range =>
                 {
-                    visit(start + row, (float*)address + ((long)row * _columns));
+                    for (
+                        int row = (int)((long)count * range / ranges);
+                        row < (int)((long)count * (range + 1) / ranges);
+                        row++
+                    )
+                    {
+                        visit(start + row, (float*)address + ((long)row * _columns));
+                    }
                 }
-            });
+            );
         }
     }
 
     private Tensor Multiply(LiveSoftLabels labels, int first, int count) =>
-        (_deviceLogits ?? _logits).narrow(0, 0, count).addmm_(labels.HiddenStates.detach().narrow(0, first, count), labels.Head.detach().t(), 0, 1); // [M, V]
+        (_deviceLogits ?? _logits)
+            .narrow(0, 0, count)
+            .addmm_(labels.HiddenStates.detach().narrow(0, first, count), labels.Head.detach().t(), 0, 1); // [M, V]
 
     // Scores need two figures a position, so the logits stay on the device.
     private void WriteScores(LiveSoftLabels labels, long[] targets, int[] bytes)
@@ -151,7 +187,10 @@ internal sealed unsafe class TeacherRows : IDisposable
             using DisposeScope scope = NewDisposeScope();
             int count = Math.Min(chunk, targets.Length - first);
             Tensor logits = Multiply(labels, first, count).narrow(1, 0, _plan.VocabularySize);
-            Tensor label = logits.gather(1, tensor(targets.AsSpan(first, count).ToArray()).clamp_min(0).to(logits.device).unsqueeze(1)); // [M, 1]
+            Tensor label = logits.gather(
+                1,
+                tensor(targets.AsSpan(first, count).ToArray()).clamp_min(0).to(logits.device).unsqueeze(1)
+            ); // [M, 1]
             float[] nll = (logits.logsumexp(1) - label.squeeze(1)).cpu().data<float>().ToArray();
             long[] larger = logits.gt(label).sum(1).cpu().data<long>().ToArray();
             for (int row = 0; row < count; row++)
@@ -159,7 +198,10 @@ internal sealed unsafe class TeacherRows : IDisposable
                 if (targets[first + row] >= 0)
                 {
                     byte rank = (byte)Math.Min(larger[row] + 1, CacheRecord.LowestRank);
-                    bytes[first + row] = CacheRecord.WriteScore(_slots.AsSpan((first + row) * _recordBytes, _recordBytes), new PositionSummary(nll[row], 0, 0, rank));
+                    bytes[first + row] = CacheRecord.WriteScore(
+                        _slots.AsSpan((first + row) * _recordBytes, _recordBytes),
+                        new PositionSummary(nll[row], 0, 0, rank)
+                    );
                 }
             }
         }
@@ -179,11 +221,18 @@ internal sealed unsafe class TeacherRows : IDisposable
             return CacheRecord.WriteScore(to, new PositionSummary((float)(lse - labelScore), 0, 0, rank));
         }
 
-        int[] best = _plan.Mode == CacheMode.TopK ? Largest(new ReadOnlySpan<float>(logits, vocabulary), _plan.Kept) : [];
+        int[] best =
+            _plan.Mode == CacheMode.TopK ? Largest(new ReadOnlySpan<float>(logits, vocabulary), _plan.Kept) : [];
         Temper(logits, top.Maximum, out double logSum);
         var weights = new ReadOnlySpan<float>(logits, vocabulary);
-        double total = TargetDraws.Total(weights), temperedLse = Math.Log(total);
-        var summary = new PositionSummary((float)(lse - labelScore), (float)(temperedLse - (labelScore / _plan.Temperature)), (float)(temperedLse - (logSum / total)), rank);
+        double total = TargetDraws.Total(weights),
+            temperedLse = Math.Log(total);
+        var summary = new PositionSummary(
+            (float)(lse - labelScore),
+            (float)(temperedLse - (labelScore / _plan.Temperature)),
+            (float)(temperedLse - (logSum / total)),
+            rank
+        );
         if (_plan.Mode == CacheMode.TopK)
         {
             Span<float> kept = best.Length <= 512 ? stackalloc float[best.Length] : new float[best.Length];
@@ -206,12 +255,17 @@ internal sealed unsafe class TeacherRows : IDisposable
     // Replaces s_i by t_i; Σ t_i·ln t_i for the entropy.
     private void Temper(float* logits, float maximum, out double logSum)
     {
-        int i = 0, count = _plan.VocabularySize, lanes = Vector256<float>.Count;
+        int i = 0,
+            count = _plan.VocabularySize,
+            lanes = Vector256<float>.Count;
         float sharpness = (float)(1 / _plan.Temperature);
-        Vector256<float> shift = Vector256.Create(maximum), factor = Vector256.Create(sharpness), logs = Vector256<float>.Zero;
+        Vector256<float> shift = Vector256.Create(maximum),
+            factor = Vector256.Create(sharpness),
+            logs = Vector256<float>.Zero;
         for (; i <= count - lanes; i += lanes)
         {
-            Vector256<float> u = (Vector256.Load(logits + i) - shift) * factor, t = Vector256.Exp(u);
+            Vector256<float> u = (Vector256.Load(logits + i) - shift) * factor,
+                t = Vector256.Exp(u);
             t.Store(logits + i);
             logs += t * u;
         }
@@ -227,11 +281,15 @@ internal sealed unsafe class TeacherRows : IDisposable
 
     private static int CountAbove(float* logits, int count, float value)
     {
-        int i = 0, above = 0, lanes = Vector256<float>.Count;
+        int i = 0,
+            above = 0,
+            lanes = Vector256<float>.Count;
         Vector256<float> bound = Vector256.Create(value);
         for (; i <= count - lanes; i += lanes)
         {
-            above += System.Numerics.BitOperations.PopCount(Vector256.GreaterThan(Vector256.Load(logits + i), bound).ExtractMostSignificantBits());
+            above += System.Numerics.BitOperations.PopCount(
+                Vector256.GreaterThan(Vector256.Load(logits + i), bound).ExtractMostSignificantBits()
+            );
         }
 
         for (; i < count; i++)

@@ -14,7 +14,7 @@ public static class TeacherWeights
         foreach (string path in WeightFiles.Paths(folder))
         {
             using FileStream file = File.OpenRead(path);
-            for (int read; (read = file.Read(buffer)) > 0;)
+            for (int read; (read = file.Read(buffer)) > 0; )
             {
                 hash.AppendData(buffer.AsSpan(0, read));
             }

@@ -28,9 +28,11 @@ public sealed class TextAlignment
     public AlignedSample Align(ReadOnlySpan<long> inputs)
     {
         var read = new TeacherText(_teacher);
-        int[] studentEnds = new int[inputs.Length], documentOf = new int[inputs.Length];
+        int[] studentEnds = new int[inputs.Length],
+            documentOf = new int[inputs.Length];
         var document = new List<byte>();
-        int at = 0, documents = 0;
+        int at = 0,
+            documents = 0;
         for (int t = 0; t < inputs.Length; t++)
         {
             int id = checked((int)inputs[t]);
@@ -53,7 +55,11 @@ public sealed class TextAlignment
 
         read.Add(document, documents, at - document.Count, ends: false);
         int kept = Math.Min(read.Ids.Count, _teacherPositions);
-        return new AlignedSample([.. read.Ids.Take(kept)], [.. read.DocumentStarts.Take(kept)], Match(studentEnds, documentOf, read, kept));
+        return new AlignedSample(
+            [.. read.Ids.Take(kept)],
+            [.. read.DocumentStarts.Take(kept)],
+            Match(studentEnds, documentOf, read, kept)
+        );
     }
 
     private int[] Match(int[] studentEnds, int[] documentOf, TeacherText read, int kept)
@@ -69,7 +75,8 @@ public sealed class TextAlignment
 
             // Beyond the last token that was read the teacher is not behind, but gone.
             bool cutOff = next == kept && kept < read.Ids.Count && read.Ends[kept] <= studentEnds[t];
-            bool seen = last != AlignedSample.None && !cutOff && (!_masksDocuments || read.Documents[last] == documentOf[t]);
+            bool seen =
+                last != AlignedSample.None && !cutOff && (!_masksDocuments || read.Documents[last] == documentOf[t]);
             index[t] = seen ? last : AlignedSample.None;
         }
 

@@ -33,7 +33,12 @@ internal sealed class AddedTokenMatcher
     /// <summary>Prepares the search; an empty list finds nothing.</summary>
     public AddedTokenMatcher(IEnumerable<AddedToken> tokens)
     {
-        _tokens = [.. tokens.Select(token => (Encoding.UTF8.GetBytes(token.Content), token)).OrderByDescending(token => token.Item1.Length)];
+        _tokens =
+        [
+            .. tokens
+                .Select(token => (Encoding.UTF8.GetBytes(token.Content), token))
+                .OrderByDescending(token => token.Item1.Length),
+        ];
         _firstBytes = SearchValues.Create([.. _tokens.Select(token => token.Content[0])]);
     }
 
@@ -45,7 +50,7 @@ internal sealed class AddedTokenMatcher
     /// <returns>Where the token starts, in bytes; −1 if there is none.</returns>
     public int Find(ReadOnlySpan<byte> text, int from, out int end, out int id)
     {
-        for (var start = from; start < text.Length;)
+        for (var start = from; start < text.Length; )
         {
             var skip = text[start..].IndexOfAny(_firstBytes);
             if (skip < 0)
@@ -88,15 +93,25 @@ internal sealed class AddedTokenMatcher
         && (Rune.DecodeFromUtf8(text[end..], out var after, out _) != OperationStatus.Done || !IsWord(after));
 
     /// <summary>Unicode's \w (UTS #18, annex C): letters, marks, decimal digits, letter numbers, connectors, circled letters and the two joiners.</summary>
-    private static bool IsWord(Rune rune) => Rune.GetUnicodeCategory(rune) switch
-    {
-        <= UnicodeCategory.LetterNumber or UnicodeCategory.ConnectorPunctuation => true,
-        _ => rune.Value is 0x200C or 0x200D or (>= 0x24B6 and <= 0x24E9) or (>= 0x1F130 and <= 0x1F149) or (>= 0x1F150 and <= 0x1F169) or (>= 0x1F170 and <= 0x1F189),
-    };
+    private static bool IsWord(Rune rune) =>
+        Rune.GetUnicodeCategory(rune) switch
+        {
+            <= UnicodeCategory.LetterNumber or UnicodeCategory.ConnectorPunctuation => true,
+            _ => rune.Value
+                is 0x200C
+                    or 0x200D
+                    or (>= 0x24B6 and <= 0x24E9)
+                    or (>= 0x1F130 and <= 0x1F149)
+                    or (>= 0x1F150 and <= 0x1F169)
+                    or (>= 0x1F170 and <= 0x1F189),
+        };
 
     private static int SkipBlanks(ReadOnlySpan<byte> text, int position)
     {
-        while (Rune.DecodeFromUtf8(text[position..], out var rune, out var length) == OperationStatus.Done && Rune.IsWhiteSpace(rune))
+        while (
+            Rune.DecodeFromUtf8(text[position..], out var rune, out var length) == OperationStatus.Done
+            && Rune.IsWhiteSpace(rune)
+        )
         {
             position += length;
         }
@@ -106,7 +121,11 @@ internal sealed class AddedTokenMatcher
 
     private static int SkipBlanksBack(ReadOnlySpan<byte> text, int position, int from)
     {
-        while (position > from && Rune.DecodeLastFromUtf8(text[from..position], out var rune, out var length) == OperationStatus.Done && Rune.IsWhiteSpace(rune))
+        while (
+            position > from
+            && Rune.DecodeLastFromUtf8(text[from..position], out var rune, out var length) == OperationStatus.Done
+            && Rune.IsWhiteSpace(rune)
+        )
         {
             position -= length;
         }

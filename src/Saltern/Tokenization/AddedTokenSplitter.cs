@@ -8,7 +8,12 @@ internal sealed class AddedTokenSplitter(IReadOnlyList<AddedToken> tokens, bool 
     private readonly AddedTokenMatcher _normalized = new(tokens.Where(token => token.IsNormalized));
 
     /// <summary>Hands stretches of text and ids of tokens to their receivers, in order.</summary>
-    public void Split<TState>(ReadOnlySpan<byte> text, PreTokenizer.Receiver<TState> receiveText, Action<int, TState> receiveToken, TState state)
+    public void Split<TState>(
+        ReadOnlySpan<byte> text,
+        PreTokenizer.Receiver<TState> receiveText,
+        Action<int, TState> receiveToken,
+        TState state
+    )
     {
         var from = 0;
         while (_raw.Find(text, from, out var end, out var id) is >= 0 and var start)
@@ -22,7 +27,11 @@ internal sealed class AddedTokenSplitter(IReadOnlyList<AddedToken> tokens, bool 
     }
 
     private void SplitNormalized<TState>(
-        ReadOnlySpan<byte> text, PreTokenizer.Receiver<TState> receiveText, Action<int, TState> receiveToken, TState state)
+        ReadOnlySpan<byte> text,
+        PreTokenizer.Receiver<TState> receiveText,
+        Action<int, TState> receiveToken,
+        TState state
+    )
     {
         if (composesText && !CanonicalComposition.IsSurelyComposed(text))
         {

@@ -60,6 +60,7 @@ internal sealed record BpeDefinition
         return missing < 0
             ? ids
             : throw new DataFormatException(
-                $"the vocabulary has no entry for byte 0x{missing:X2} (\"{ByteAlphabet.Spell([(byte)missing])}\"); a byte-level vocabulary has all 256");
+                $"the vocabulary has no entry for byte 0x{missing:X2} (\"{ByteAlphabet.Spell([(byte)missing])}\"); a byte-level vocabulary has all 256"
+            );
     }
 }

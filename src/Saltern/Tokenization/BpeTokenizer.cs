@@ -12,7 +12,15 @@ public sealed class BpeTokenizer
 {
     /// <summary>Names of the end-of-text token, the first that a file has.</summary>
     internal static readonly string[] EndOfTextNames =
-        ["<|endoftext|>", "<|end_of_text|>", "</s>", "<eos>", "<|eos|>", "[EOS]", "<｜end▁of▁sentence｜>"];
+    [
+        "<|endoftext|>",
+        "<|end_of_text|>",
+        "</s>",
+        "<eos>",
+        "<|eos|>",
+        "[EOS]",
+        "<｜end▁of▁sentence｜>",
+    ];
 
     private readonly BpeDefinition _definition;
     private readonly MergeTable _merges;
@@ -33,14 +41,22 @@ public sealed class BpeTokenizer
         _byteIds = definition.SingleByteIds();
         _specialIds = [.. definition.AddedTokens.Where(token => token.IsSpecial).Select(token => token.Id)];
         _allTokens = new AddedTokenSplitter(definition.AddedTokens, definition.ComposesText);
-        _ordinaryTokens = new AddedTokenSplitter([.. definition.AddedTokens.Where(token => !token.IsSpecial)], definition.ComposesText);
-        EndOfTextId = EndOfTextNames
-            .Select(name => definition.AddedTokens.FirstOrDefault(token => token.Content == name)?.Id)
-            .FirstOrDefault(id => id is not null)
-            ?? throw new DataFormatException($"no added token marks the end of a text; one of {string.Join(", ", EndOfTextNames)} is needed");
+        _ordinaryTokens = new AddedTokenSplitter(
+            [.. definition.AddedTokens.Where(token => !token.IsSpecial)],
+            definition.ComposesText
+        );
+        EndOfTextId =
+            EndOfTextNames
+                .Select(name => definition.AddedTokens.FirstOrDefault(token => token.Content == name)?.Id)
+                .FirstOrDefault(id => id is not null)
+            ?? throw new DataFormatException(
+                $"no added token marks the end of a text; one of {string.Join(", ", EndOfTextNames)} is needed"
+            );
         if (definition.BehindText.Any(id => id != EndOfTextId))
         {
-            throw new DataFormatException($"\"post_processor\" puts the ids {string.Join(", ", definition.BehindText)} behind each text; allowed is nothing, or the end-of-text token {EndOfTextId}");
+            throw new DataFormatException(
+                $"\"post_processor\" puts the ids {string.Join(", ", definition.BehindText)} behind each text; allowed is nothing, or the end-of-text token {EndOfTextId}"
+            );
         }
 
         Fingerprint = TokenizerFingerprint.Of(definition);
@@ -85,7 +101,8 @@ public sealed class BpeTokenizer
     }
 
     /// <summary>As <see cref="Load"/>, from what the file holds.</summary>
-    internal static BpeTokenizer Parse(string path, byte[] content) => TokenizerJsonReader.Read(path, content, definition => new BpeTokenizer(definition));
+    internal static BpeTokenizer Parse(string path, byte[] content) =>
+        TokenizerJsonReader.Read(path, content, definition => new BpeTokenizer(definition));
 
     /// <summary>Writes a tokenizer.json that Hugging Face's library and this one read; equal tokenizers give equal files, byte for byte.</summary>
     /// <exception cref="IOException">The file cannot be written; an existing one is then left as it was.</exception>
@@ -148,15 +165,21 @@ public sealed class BpeTokenizer
     public string Decode(ReadOnlySpan<int> ids) => Encoding.UTF8.GetString(DecodeToBytes(ids));
 
     /// <summary>Id of a special token by its name; null where the tokenizer has none of that name.</summary>
-    public int? SpecialTokenId(string name) => _definition.AddedTokens.FirstOrDefault(token => token.IsSpecial && token.Content == name)?.Id;
+    public int? SpecialTokenId(string name) =>
+        _definition.AddedTokens.FirstOrDefault(token => token.IsSpecial && token.Content == name)?.Id;
 
     /// <summary>Bytes of text that the id stands for, the divisor of bits per byte; 0 for special tokens and for ids that nothing uses.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The id is outside the vocabulary.</exception>
     public int ByteLength(int id) => Token(id) is { } token && !_specialIds.Contains(id) ? token.Bytes.Length : 0;
 
-    private BpeToken? Token(int id) => (uint)id < (uint)VocabularySize
-        ? _definition.Tokens[id]
-        : throw new ArgumentOutOfRangeException(nameof(id), id, $"The vocabulary has ids 0 to {VocabularySize - 1}.");
+    private BpeToken? Token(int id) =>
+        (uint)id < (uint)VocabularySize
+            ? _definition.Tokens[id]
+            : throw new ArgumentOutOfRangeException(
+                nameof(id),
+                id,
+                $"The vocabulary has ids 0 to {VocabularySize - 1}."
+            );
 
     private void Encode(ReadOnlySpan<byte> utf8, bool allowSpecial, List<int> ids)
     {
@@ -166,7 +189,12 @@ public sealed class BpeTokenizer
         }
 
         var job = new Job(_definition.PreTokenizer, encoder, ids);
-        (allowSpecial ? _allTokens : _ordinaryTokens).Split(utf8, static (text, job) => job.EncodeText(text), static (id, job) => job.Ids.Add(id), job);
+        (allowSpecial ? _allTokens : _ordinaryTokens).Split(
+            utf8,
+            static (text, job) => job.EncodeText(text),
+            static (id, job) => job.Ids.Add(id),
+            job
+        );
         _encoders.Add(encoder);
     }
 
@@ -175,7 +203,8 @@ public sealed class BpeTokenizer
     {
         public List<int> Ids => ids;
 
-        public void EncodeText(ReadOnlySpan<byte> text) => preTokenizer.Split(text, static (word, job) => job.EncodeWord(word), this);
+        public void EncodeText(ReadOnlySpan<byte> text) =>
+            preTokenizer.Split(text, static (word, job) => job.EncodeWord(word), this);
 
         private void EncodeWord(ReadOnlySpan<byte> word) => encoder.Encode(word, ids);
     }

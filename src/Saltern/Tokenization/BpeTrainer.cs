@@ -23,7 +23,8 @@ public static class BpeTrainer
         IEnumerable<string> documents,
         BpeTrainerOptions options,
         IProgress<BpeTrainingProgress>? progress = null,
-        CancellationToken cancellationToken = default)
+        CancellationToken cancellationToken = default
+    )
     {
         ArgumentNullException.ThrowIfNull(documents);
         ArgumentNullException.ThrowIfNull(options);
@@ -40,14 +41,24 @@ public static class BpeTrainer
             tokens.Add(new BpeToken(vocabulary[id].ToArray(), IsLiteral: false));
         }
 
-        var special = options.SpecialTokens.Select((content, i) => new AddedToken(vocabulary.Count + i, content, IsSpecial: true, IsNormalized: false));
-        return new BpeTokenizer(new BpeDefinition
-        {
-            Tokens = [.. tokens, .. options.SpecialTokens.Select(content => (BpeToken?)new BpeToken(Encoding.UTF8.GetBytes(content), IsLiteral: true))],
-            Merges = merges,
-            AddedTokens = [.. special],
-            PreTokenizer = preTokenizer,
-        });
+        var special = options.SpecialTokens.Select(
+            (content, i) => new AddedToken(vocabulary.Count + i, content, IsSpecial: true, IsNormalized: false)
+        );
+        return new BpeTokenizer(
+            new BpeDefinition
+            {
+                Tokens =
+                [
+                    .. tokens,
+                    .. options.SpecialTokens.Select(content =>
+                        (BpeToken?)new BpeToken(Encoding.UTF8.GetBytes(content), IsLiteral: true)
+                    ),
+                ],
+                Merges = merges,
+                AddedTokens = [.. special],
+                PreTokenizer = preTokenizer,
+            }
+        );
     }
 
     private static BpeTrainingProgress CountWords(
@@ -55,7 +66,8 @@ public static class BpeTrainer
         WordCounter counter,
         BpeTrainerOptions options,
         IProgress<BpeTrainingProgress>? progress,
-        CancellationToken cancellationToken)
+        CancellationToken cancellationToken
+    )
     {
         var read = new BpeTrainingProgress(0, 0, 0, 0, 0, options.VocabularySize);
         var (count, bytes, reportAt) = (0L, 0L, BytesBetweenReports);
@@ -82,7 +94,13 @@ public static class BpeTrainer
         return State();
 
         BpeTrainingProgress State() =>
-            read with { Documents = count, TextBytes = bytes, DistinctWords = counter.Count, PrunedWords = counter.PrunedWords };
+            read with
+            {
+                Documents = count,
+                TextBytes = bytes,
+                DistinctWords = counter.Count,
+                PrunedWords = counter.PrunedWords,
+            };
     }
 
     private static (ByteWordIndex Vocabulary, List<Merge> Merges) LearnMerges(
@@ -90,7 +108,8 @@ public static class BpeTrainer
         BpeTrainerOptions options,
         BpeTrainingProgress read,
         IProgress<BpeTrainingProgress>? progress,
-        CancellationToken cancellationToken)
+        CancellationToken cancellationToken
+    )
     {
         var vocabulary = new ByteWordIndex();
         for (var b = 0; b <= byte.MaxValue; b++)
@@ -102,7 +121,10 @@ public static class BpeTrainer
         byte[][] reserved = [.. options.SpecialTokens.Select(ByteAlphabet.Read).OfType<byte[]>()];
         var pairs = new PairStatistics(counter, options.MinimumFrequency);
         var merges = new List<Merge>();
-        while (vocabulary.Count + options.SpecialTokens.Count < options.VocabularySize && pairs.TryTakeBest(out var left, out var right))
+        while (
+            vocabulary.Count + options.SpecialTokens.Count < options.VocabularySize
+            && pairs.TryTakeBest(out var left, out var right)
+        )
         {
             cancellationToken.ThrowIfCancellationRequested();
             byte[] bytes = [.. vocabulary[left], .. vocabulary[right]];

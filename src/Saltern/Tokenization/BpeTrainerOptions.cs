@@ -29,27 +29,41 @@ public sealed record BpeTrainerOptions
     {
         if (SpecialTokens.Any(string.IsNullOrEmpty) || SpecialTokens.Distinct().Count() != SpecialTokens.Count)
         {
-            throw new ArgumentException($"{nameof(SpecialTokens)} = [{string.Join(", ", SpecialTokens)}] must be distinct texts, none of them empty.");
+            throw new ArgumentException(
+                $"{nameof(SpecialTokens)} = [{string.Join(", ", SpecialTokens)}] must be distinct texts, none of them empty."
+            );
         }
 
         if (!SpecialTokens.Any(BpeTokenizer.EndOfTextNames.Contains))
         {
             throw new ArgumentException(
-                $"{nameof(SpecialTokens)} = [{string.Join(", ", SpecialTokens)}] has none that ends a text. Add one of {string.Join(", ", BpeTokenizer.EndOfTextNames)}.");
+                $"{nameof(SpecialTokens)} = [{string.Join(", ", SpecialTokens)}] has none that ends a text. Add one of {string.Join(", ", BpeTokenizer.EndOfTextNames)}."
+            );
         }
 
         // A single character of the byte alphabet is what the file calls a byte.
         if (SpecialTokens.FirstOrDefault(token => ByteAlphabet.Read(token) is { Length: 1 }) is { } single)
         {
-            throw new ArgumentException($"{nameof(SpecialTokens)} has \"{single}\", which is the name of a byte in a tokenizer.json. Use a longer one.");
+            throw new ArgumentException(
+                $"{nameof(SpecialTokens)} has \"{single}\", which is the name of a byte in a tokenizer.json. Use a longer one."
+            );
         }
 
         var smallest = 256 + SpecialTokens.Count;
-        Require(VocabularySize >= smallest && VocabularySize <= TokenizerJsonReader.MaximumVocabularySize, nameof(VocabularySize), VocabularySize,
-            $"{smallest} (256 bytes and {SpecialTokens.Count} special) to {TokenizerJsonReader.MaximumVocabularySize}");
+        Require(
+            VocabularySize >= smallest && VocabularySize <= TokenizerJsonReader.MaximumVocabularySize,
+            nameof(VocabularySize),
+            VocabularySize,
+            $"{smallest} (256 bytes and {SpecialTokens.Count} special) to {TokenizerJsonReader.MaximumVocabularySize}"
+        );
         Require(MinimumFrequency >= 1, nameof(MinimumFrequency), MinimumFrequency, "1 or more");
         Require(MaximumDistinctWords >= 1000, nameof(MaximumDistinctWords), MaximumDistinctWords, "1,000 or more");
-        Require(Enum.IsDefined(Pattern), nameof(Pattern), (long)Pattern, string.Join(", ", Enum.GetNames<SplitPattern>()));
+        Require(
+            Enum.IsDefined(Pattern),
+            nameof(Pattern),
+            (long)Pattern,
+            string.Join(", ", Enum.GetNames<SplitPattern>())
+        );
     }
 
     private static void Require(bool isAllowed, string name, long found, string allowed)

@@ -8,4 +8,10 @@ namespace Saltern.Tokenization;
 /// <param name="VocabularySize">Ids so far, special tokens included; 0 while text is being read.</param>
 /// <param name="TargetVocabularySize">Ids wanted.</param>
 public sealed record BpeTrainingProgress(
-    long Documents, long TextBytes, int DistinctWords, long PrunedWords, int VocabularySize, int TargetVocabularySize);
+    long Documents,
+    long TextBytes,
+    int DistinctWords,
+    long PrunedWords,
+    int VocabularySize,
+    int TargetVocabularySize
+);

@@ -9,7 +9,7 @@ internal sealed class ByteWordIndex
 {
     private const int InitialSlots = 1 << 10;
 
-    private int[] _slots = new int[InitialSlots];   // index + 1, 0 = free
+    private int[] _slots = new int[InitialSlots]; // index + 1, 0 = free
     private ulong[] _hashes = new ulong[InitialSlots / 2];
     private int[] _ends = new int[InitialSlots / 2];
     private byte[] _store = new byte[InitialSlots * 4];
@@ -72,7 +72,7 @@ internal sealed class ByteWordIndex
 
     private static ulong Hash(ReadOnlySpan<byte> word)
     {
-        const ulong Multiplier = 0x9E3779B97F4A7C15;   // 2^64 / golden ratio
+        const ulong Multiplier = 0x9E3779B97F4A7C15; // 2^64 / golden ratio
         var hash = (ulong)word.Length * Multiplier;
         while (word.Length >= sizeof(ulong))
         {
@@ -94,7 +94,9 @@ internal sealed class ByteWordIndex
     {
         var mask = _slots.Length - 1;
         var slot = (int)hash & mask;
-        while (_slots[slot] is > 0 and var entry && (_hashes[entry - 1] != hash || !this[entry - 1].SequenceEqual(word)))
+        while (
+            _slots[slot] is > 0 and var entry && (_hashes[entry - 1] != hash || !this[entry - 1].SequenceEqual(word))
+        )
         {
             slot = (slot + 1) & mask;
         }

@@ -12,8 +12,14 @@ namespace Saltern.Tokenization;
 internal static class CanonicalComposition
 {
     // Hangul syllables are composed by arithmetic (Unicode standard, section 3.12).
-    private const int SyllableBase = 0xAC00, LeadBase = 0x1100, VowelBase = 0x1161, TailBase = 0x11A7;
-    private const int LeadCount = 19, VowelCount = 21, TailCount = 28, SyllableCount = LeadCount * VowelCount * TailCount;
+    private const int SyllableBase = 0xAC00,
+        LeadBase = 0x1100,
+        VowelBase = 0x1161,
+        TailBase = 0x11A7;
+    private const int LeadCount = 19,
+        VowelCount = 21,
+        TailCount = 28,
+        SyllableCount = LeadCount * VowelCount * TailCount;
 
     private static readonly Dictionary<int, (int First, int Second)> Decompositions = [];
 
@@ -101,7 +107,7 @@ internal static class CanonicalComposition
 
             if (end - start > 1)
             {
-                var sorted = points.GetRange(start, end - start).OrderBy(Class).ToList();   // a stable sort
+                var sorted = points.GetRange(start, end - start).OrderBy(Class).ToList(); // a stable sort
                 for (var i = 0; i < sorted.Count; i++)
                 {
                     points[start + i] = sorted[i];
@@ -142,7 +148,12 @@ internal static class CanonicalComposition
 
     private static bool TryCompose(int first, int second, out int composed)
     {
-        var (lead, vowel, syllable, tail) = (first - LeadBase, second - VowelBase, first - SyllableBase, second - TailBase);
+        var (lead, vowel, syllable, tail) = (
+            first - LeadBase,
+            second - VowelBase,
+            first - SyllableBase,
+            second - TailBase
+        );
         if (lead is >= 0 and < LeadCount && vowel is >= 0 and < VowelCount)
         {
             composed = SyllableBase + (((lead * VowelCount) + vowel) * TailCount);

@@ -65,7 +65,8 @@ internal static class CharacterClasses
         var classes = new CharacterClass[0x10000];
         for (var c = 0; c < classes.Length; c++)
         {
-            classes[c] = c is '\r' or '\n' ? CharacterClass.LineBreak
+            classes[c] =
+                c is '\r' or '\n' ? CharacterClass.LineBreak
                 : char.IsWhiteSpace((char)c) ? CharacterClass.Blank
                 : Of(CharUnicodeInfo.GetUnicodeCategory((char)c));
         }
@@ -73,10 +74,11 @@ internal static class CharacterClasses
         return classes;
     }
 
-    private static CharacterClass Of(UnicodeCategory category) => category switch
-    {
-        >= UnicodeCategory.UppercaseLetter and <= UnicodeCategory.OtherLetter => CharacterClass.Letter,
-        >= UnicodeCategory.DecimalDigitNumber and <= UnicodeCategory.OtherNumber => CharacterClass.Number,
-        _ => CharacterClass.Other,
-    };
+    private static CharacterClass Of(UnicodeCategory category) =>
+        category switch
+        {
+            >= UnicodeCategory.UppercaseLetter and <= UnicodeCategory.OtherLetter => CharacterClass.Letter,
+            >= UnicodeCategory.DecimalDigitNumber and <= UnicodeCategory.OtherNumber => CharacterClass.Number,
+            _ => CharacterClass.Other,
+        };
 }

@@ -12,13 +12,16 @@ internal readonly record struct JsonPlace(JsonElement Element, string Path)
 
     /// <summary>The property, which must be there and not null.</summary>
     public JsonPlace Required(string name) =>
-        Optional(name) ?? throw new DataFormatException($"\"{Child(name)}\" is missing; a tokenizer.json of a byte-level BPE has it");
+        Optional(name)
+        ?? throw new DataFormatException($"\"{Child(name)}\" is missing; a tokenizer.json of a byte-level BPE has it");
 
     /// <summary>The property; null where it is absent or null.</summary>
     public JsonPlace? Optional(string name)
     {
         RequireKind(JsonValueKind.Object, "an object");
-        return Element.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null ? new JsonPlace(value, Child(name)) : null;
+        return Element.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null
+            ? new JsonPlace(value, Child(name))
+            : null;
     }
 
     /// <summary>The elements of an array.</summary>
@@ -53,12 +56,13 @@ internal readonly record struct JsonPlace(JsonElement Element, string Path)
     }
 
     /// <summary>The value as true or false.</summary>
-    public bool Boolean() => Element.ValueKind switch
-    {
-        JsonValueKind.True => true,
-        JsonValueKind.False => false,
-        _ => Fail<bool>("true or false"),
-    };
+    public bool Boolean() =>
+        Element.ValueKind switch
+        {
+            JsonValueKind.True => true,
+            JsonValueKind.False => false,
+            _ => Fail<bool>("true or false"),
+        };
 
     /// <summary>The value as a number.</summary>
     public double Number()
@@ -68,9 +72,10 @@ internal readonly record struct JsonPlace(JsonElement Element, string Path)
     }
 
     /// <summary>The value as an index below the limit.</summary>
-    public int Index(int limit) => Element.ValueKind == JsonValueKind.Number && Element.TryGetInt32(out var value) && value >= 0 && value < limit
-        ? value
-        : Fail<int>($"a whole number from 0 to {limit - 1}");
+    public int Index(int limit) =>
+        Element.ValueKind == JsonValueKind.Number && Element.TryGetInt32(out var value) && value >= 0 && value < limit
+            ? value
+            : Fail<int>($"a whole number from 0 to {limit - 1}");
 
     /// <summary>Complains about this value.</summary>
     /// <exception cref="DataFormatException">Always.</exception>

@@ -14,7 +14,7 @@ internal sealed class MergeTable
     /// <summary>The rank of a pair that does not merge.</summary>
     public const int NoMerge = int.MaxValue;
 
-    private const ulong Multiplier = 0x9E3779B97F4A7C15;   // 2^64 / golden ratio
+    private const ulong Multiplier = 0x9E3779B97F4A7C15; // 2^64 / golden ratio
 
     private readonly Entry[] _entries;
     private readonly int _shift;

@@ -9,7 +9,9 @@ internal static class PatternScanner
 {
     /// <summary>Length in bytes, at least 1, of the pre-token that starts at <paramref name="start"/>.</summary>
     public static int Next(SplitPattern pattern, ReadOnlySpan<byte> text, int start) =>
-        pattern == SplitPattern.Gpt2 ? NextGpt2(text, start) : NextLlama(text, start, pattern == SplitPattern.Llama3 ? 3 : 1);
+        pattern == SplitPattern.Gpt2
+            ? NextGpt2(text, start)
+            : NextLlama(text, start, pattern == SplitPattern.Llama3 ? 3 : 1);
 
     private static int NextGpt2(ReadOnlySpan<byte> text, int start)
     {
@@ -151,6 +153,6 @@ internal static class PatternScanner
             return 3;
         }
 
-        return ignoreCase && text[1] == 0xC5 && text[2] == 0xBF ? 3 : 0;   // U+017F, the long s
+        return ignoreCase && text[1] == 0xC5 && text[2] == 0xBF ? 3 : 0; // U+017F, the long s
     }
 }

@@ -3,9 +3,7 @@ namespace Saltern.Tokenization;
 /// <summary>One rule of a <see cref="PreTokenizer"/>: a known pattern, a regular expression of a foreign file, or a blank put in front.</summary>
 internal sealed record SplitRule
 {
-    private SplitRule()
-    {
-    }
+    private SplitRule() { }
 
     /// <summary>Puts a blank in front of a piece that does not begin with one ("add_prefix_space").</summary>
     public static SplitRule PrefixBlank { get; } = new();
@@ -20,14 +18,20 @@ internal sealed record SplitRule
     public bool IsPrefixBlank => Known is null && Foreign is null;
 
     /// <summary>A text that two rules share exactly if they cut alike.</summary>
-    public string Identity => Known is { } pattern ? SplitPatterns.Regex(pattern) : Foreign?.Identity ?? "add_prefix_space";
+    public string Identity =>
+        Known is { } pattern ? SplitPatterns.Regex(pattern) : Foreign?.Identity ?? "add_prefix_space";
 
     /// <summary>The rule of a known pattern.</summary>
     public static SplitRule Of(SplitPattern pattern) => new() { Known = pattern };
 
     /// <summary>The rule of a regular expression.</summary>
     /// <exception cref="ArgumentException">.NET does not understand the expression.</exception>
-    public static SplitRule Of(string regex, SplitBehavior behavior = SplitBehavior.Isolated, bool isInverted = false, bool isLiteral = false)
+    public static SplitRule Of(
+        string regex,
+        SplitBehavior behavior = SplitBehavior.Isolated,
+        bool isInverted = false,
+        bool isLiteral = false
+    )
     {
         // The known patterns match every character: nothing lies between their matches that inverting could turn over or removing could drop.
         var isIsolated = behavior == SplitBehavior.Isolated || (behavior == SplitBehavior.Removed && isInverted);
@@ -50,7 +54,8 @@ internal sealed class PreTokenizer(IReadOnlyList<SplitRule> rules)
     /// <param name="text">UTF-8, valid or not; the pieces joined are the text, unless a rule removes matches or puts a blank in front.</param>
     /// <param name="receive">Called once for each pre-token.</param>
     /// <param name="state">Passed on, so that the receiver need not capture anything.</param>
-    public void Split<TState>(ReadOnlySpan<byte> text, Receiver<TState> receive, TState state) => Split(text, 0, receive, state);
+    public void Split<TState>(ReadOnlySpan<byte> text, Receiver<TState> receive, TState state) =>
+        Split(text, 0, receive, state);
 
     private void Split<TState>(ReadOnlySpan<byte> text, int rule, Receiver<TState> receive, TState state)
     {
@@ -82,10 +87,16 @@ internal sealed class PreTokenizer(IReadOnlyList<SplitRule> rules)
         }
     }
 
-    private void SplitKnown<TState>(ReadOnlySpan<byte> text, SplitPattern pattern, int rule, Receiver<TState> receive, TState state)
+    private void SplitKnown<TState>(
+        ReadOnlySpan<byte> text,
+        SplitPattern pattern,
+        int rule,
+        Receiver<TState> receive,
+        TState state
+    )
     {
         var isLast = rule + 1 == Rules.Count;
-        for (var start = 0; start < text.Length;)
+        for (var start = 0; start < text.Length; )
         {
             var length = PatternScanner.Next(pattern, text, start);
             var piece = text.Slice(start, length);

@@ -43,15 +43,27 @@ internal sealed class RegexSplitter
 
     /// <summary>Compiles the expression.</summary>
     /// <exception cref="ArgumentException">The expression is too long, or .NET does not understand it.</exception>
-    public RegexSplitter(string pattern, SplitBehavior behavior = SplitBehavior.Isolated, bool isInverted = false, bool isLiteral = false)
+    public RegexSplitter(
+        string pattern,
+        SplitBehavior behavior = SplitBehavior.Isolated,
+        bool isInverted = false,
+        bool isLiteral = false
+    )
     {
         if (pattern.Length > LongestPattern)
         {
-            throw new ArgumentException($"it has {pattern.Length} characters, more than {LongestPattern}", nameof(pattern));
+            throw new ArgumentException(
+                $"it has {pattern.Length} characters, more than {LongestPattern}",
+                nameof(pattern)
+            );
         }
 
         (Pattern, Behavior, IsInverted, IsLiteral) = (pattern, behavior, isInverted, isLiteral);
-        _regex = new Regex(isLiteral ? Regex.Escape(pattern) : pattern, RegexOptions.Compiled | RegexOptions.CultureInvariant, LongestSearch);
+        _regex = new Regex(
+            isLiteral ? Regex.Escape(pattern) : pattern,
+            RegexOptions.Compiled | RegexOptions.CultureInvariant,
+            LongestSearch
+        );
     }
 
     /// <summary>The expression as the file spells it.</summary>
@@ -67,7 +79,10 @@ internal sealed class RegexSplitter
     public bool IsLiteral { get; }
 
     /// <summary>A text that two splitters share exactly if they cut alike: the bare pattern for the usual kind.</summary>
-    public string Identity => Behavior == SplitBehavior.Isolated && !IsLiteral ? Pattern : $"{Pattern}\n{Behavior}{(IsInverted ? " inverted" : "")}{(IsLiteral ? " literal" : "")}";
+    public string Identity =>
+        Behavior == SplitBehavior.Isolated && !IsLiteral
+            ? Pattern
+            : $"{Pattern}\n{Behavior}{(IsInverted ? " inverted" : "")}{(IsLiteral ? " literal" : "")}";
 
     /// <summary>Appends begin and end, in bytes, of each piece of the text.</summary>
     /// <exception cref="DataFormatException">The expression takes too long to find its next match.</exception>
@@ -92,7 +107,9 @@ internal sealed class RegexSplitter
         catch (RegexMatchTimeoutException error)
         {
             throw new DataFormatException(
-                $"The tokenizer's regular expression \"{Pattern}\" found no end within {LongestSearch.TotalSeconds} s in a text of {text.Length} bytes; use another tokenizer.", error);
+                $"The tokenizer's regular expression \"{Pattern}\" found no end within {LongestSearch.TotalSeconds} s in a text of {text.Length} bytes; use another tokenizer.",
+                error
+            );
         }
         finally
         {
@@ -109,7 +126,8 @@ internal sealed class RegexSplitter
         {
             offsets[count] = position;
             var isValid = Rune.DecodeFromUtf8(text[position..], out var rune, out var length) == OperationStatus.Done;
-            units[count++] = !isValid ? '\uFFFD'
+            units[count++] =
+                !isValid ? '\uFFFD'
                 : rune.IsBmp ? (char)rune.Value
                 : StandIns[(int)CharUnicodeInfo.GetUnicodeCategory(rune.Value)];
             position += isValid ? length : 1;

@@ -27,20 +27,22 @@ internal static class SplitPatterns
         @"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
     /// <summary>The regular expression written into files.</summary>
-    public static string Regex(SplitPattern pattern) => pattern switch
-    {
-        SplitPattern.Gpt2 => Gpt2,
-        SplitPattern.Llama3 => Llama3,
-        SplitPattern.Qwen2 => Qwen2,
-        _ => throw new ArgumentOutOfRangeException(nameof(pattern), pattern, "Use Gpt2, Llama3 or Qwen2."),
-    };
+    public static string Regex(SplitPattern pattern) =>
+        pattern switch
+        {
+            SplitPattern.Gpt2 => Gpt2,
+            SplitPattern.Llama3 => Llama3,
+            SplitPattern.Qwen2 => Qwen2,
+            _ => throw new ArgumentOutOfRangeException(nameof(pattern), pattern, "Use Gpt2, Llama3 or Qwen2."),
+        };
 
     /// <summary>The pattern that a file's regular expression stands for, or null where it is none of the known ones.</summary>
-    public static SplitPattern? Recognize(string regex) => regex switch
-    {
-        Gpt2 or Gpt2Original => SplitPattern.Gpt2,
-        Llama3 => SplitPattern.Llama3,
-        Qwen2 => SplitPattern.Qwen2,
-        _ => null,
-    };
+    public static SplitPattern? Recognize(string regex) =>
+        regex switch
+        {
+            Gpt2 or Gpt2Original => SplitPattern.Gpt2,
+            Llama3 => SplitPattern.Llama3,
+            Qwen2 => SplitPattern.Qwen2,
+            _ => null,
+        };
 }

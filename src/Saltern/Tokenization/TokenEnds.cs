@@ -7,17 +7,24 @@ namespace Saltern.Tokenization;
 /// </remarks>
 internal static class TokenEnds
 {
-    private const byte Newline = (byte)'\n', Blank = (byte)' ';
+    private const byte Newline = (byte)'\n',
+        Blank = (byte)' ';
 
     /// <summary>Appends the end of each token.</summary>
     /// <param name="text">The text that was encoded.</param>
     /// <param name="joined">The tokens' bytes, joined.</param>
     /// <param name="lengths">Bytes of each token.</param>
     /// <param name="ends">Receives offsets into <paramref name="text"/>, one past the last byte; they never fall.</param>
-    public static void Append(ReadOnlySpan<byte> text, ReadOnlySpan<byte> joined, ReadOnlySpan<int> lengths, List<int> ends)
+    public static void Append(
+        ReadOnlySpan<byte> text,
+        ReadOnlySpan<byte> joined,
+        ReadOnlySpan<int> lengths,
+        List<int> ends
+    )
     {
         bool blankInFront = joined is [Blank, ..] && text is not [Blank, ..];
-        int before = blankInFront ? 1 : 0, end = -before;
+        int before = blankInFront ? 1 : 0,
+            end = -before;
         if (joined[before..].SequenceEqual(text))
         {
             foreach (int length in lengths)
@@ -40,7 +47,11 @@ internal static class TokenEnds
                 line = line.Next(text, joined);
             }
 
-            ends.Add(end <= 0 ? 0 : line.Changed ? line.End : line.Start + (end - line.JoinedStart));
+            ends.Add(
+                end <= 0 ? 0
+                : line.Changed ? line.End
+                : line.Start + (end - line.JoinedStart)
+            );
         }
     }
 
@@ -53,10 +64,18 @@ internal static class TokenEnds
 
         private static Line From(int start, int joinedStart, ReadOnlySpan<byte> text, ReadOnlySpan<byte> joined)
         {
-            int end = EndOf(text, start), joinedEnd = EndOf(joined, joinedStart);
-            return new Line(start, end, joinedStart, joinedEnd, !text[start..end].SequenceEqual(joined[joinedStart..joinedEnd]));
+            int end = EndOf(text, start),
+                joinedEnd = EndOf(joined, joinedStart);
+            return new Line(
+                start,
+                end,
+                joinedStart,
+                joinedEnd,
+                !text[start..end].SequenceEqual(joined[joinedStart..joinedEnd])
+            );
         }
 
-        private static int EndOf(ReadOnlySpan<byte> bytes, int start) => bytes[start..].IndexOf(Newline) is >= 0 and int at ? start + at + 1 : bytes.Length;
+        private static int EndOf(ReadOnlySpan<byte> bytes, int start) =>
+            bytes[start..].IndexOf(Newline) is >= 0 and int at ? start + at + 1 : bytes.Length;
     }
 }

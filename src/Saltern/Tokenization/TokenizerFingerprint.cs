@@ -26,7 +26,12 @@ internal static class TokenizerFingerprint
         Append(hash, definition.Tokens.Count);
         foreach (var token in definition.Tokens)
         {
-            Append(hash, token is null ? 0 : token.Value.IsLiteral ? 2 : 1);
+            Append(
+                hash,
+                token is null ? 0
+                    : token.Value.IsLiteral ? 2
+                    : 1
+            );
             Append(hash, token?.Bytes ?? []);
         }
 
@@ -51,7 +56,10 @@ internal static class TokenizerFingerprint
         {
             Append(hash, "flags"u8);
             Append(hash, token.Id);
-            Append(hash, (token.IsSingleWord ? 1 : 0) + (token.TakesBlanksBefore ? 2 : 0) + (token.TakesBlanksAfter ? 4 : 0));
+            Append(
+                hash,
+                (token.IsSingleWord ? 1 : 0) + (token.TakesBlanksBefore ? 2 : 0) + (token.TakesBlanksAfter ? 4 : 0)
+            );
         }
 
         foreach (var id in definition.BeforeText)

@@ -34,13 +34,14 @@ internal static class TokenizerJsonPipeline
     /// <summary>Reads what is put before and behind each text: by a template, or by the two fixed forms of BERT and RoBERTa.</summary>
     public static (List<int> Before, List<int> Behind) ReadPostProcessor(JsonPlace? place, int vocabularySize)
     {
-        List<int> before = [], behind = [];
+        List<int> before = [],
+            behind = [];
         foreach (var item in place is { } processor ? Flatten(processor, "processors") : [])
         {
             var type = item.Required("type");
             switch (type.Text())
             {
-                case "ByteLevel":   // about offsets alone
+                case "ByteLevel": // about offsets alone
                     break;
                 case "TemplateProcessing":
                     ReadTemplate(item, vocabularySize, before, behind);
@@ -60,7 +61,9 @@ internal static class TokenizerJsonPipeline
 
     private static void ReadTemplate(JsonPlace item, int vocabularySize, List<int> before, List<int> behind)
     {
-        var ids = item.Required("special_tokens").Properties().ToDictionary(token => token.Name, token => token.Value.Required("ids"));
+        var ids = item.Required("special_tokens")
+            .Properties()
+            .ToDictionary(token => token.Name, token => token.Value.Required("ids"));
         var isBehind = false;
         foreach (var piece in item.Required("single").Items())
         {
@@ -129,7 +132,9 @@ internal static class TokenizerJsonPipeline
     }
 
     private static IEnumerable<JsonPlace> Flatten(JsonPlace place, string listName) =>
-        place.Required("type").Text() == "Sequence" ? place.Required(listName).Items().SelectMany(item => Flatten(item, listName)) : [place];
+        place.Required("type").Text() == "Sequence"
+            ? place.Required(listName).Items().SelectMany(item => Flatten(item, listName))
+            : [place];
 
     private static void ReadByteLevel(JsonPlace item, List<SplitRule> rules)
     {
@@ -162,7 +167,12 @@ internal static class TokenizerJsonPipeline
 
         try
         {
-            return SplitRule.Of(text.Text(), known, item.Optional("invert")?.Boolean() ?? false, isLiteral: regex is null);
+            return SplitRule.Of(
+                text.Text(),
+                known,
+                item.Optional("invert")?.Boolean() ?? false,
+                isLiteral: regex is null
+            );
         }
         catch (ArgumentException error)
         {

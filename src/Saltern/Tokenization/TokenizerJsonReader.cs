@@ -24,7 +24,8 @@ internal static class TokenizerJsonReader
     public static T Read<T>(string path, Func<BpeDefinition, T> build) => Read(path, () => ReadWhole(path), build);
 
     /// <summary>As <see cref="Read{T}(string, Func{BpeDefinition, T})"/>, from what the file holds.</summary>
-    internal static T Read<T>(string path, byte[] content, Func<BpeDefinition, T> build) => Read(path, () => content, build);
+    internal static T Read<T>(string path, byte[] content, Func<BpeDefinition, T> build) =>
+        Read(path, () => content, build);
 
     private static T Read<T>(string path, Func<byte[]> content, Func<BpeDefinition, T> build)
     {
@@ -54,7 +55,9 @@ internal static class TokenizerJsonReader
         return length switch
         {
             0 => throw new DataFormatException("no valid JSON, so no tokenizer.json: the file is empty"),
-            > MaximumFileBytes => throw new DataFormatException($"the file has {length} bytes; at most {MaximumFileBytes} are read"),
+            > MaximumFileBytes => throw new DataFormatException(
+                $"the file has {length} bytes; at most {MaximumFileBytes} are read"
+            ),
             _ => File.ReadAllBytes(path),
         };
     }
@@ -63,10 +66,14 @@ internal static class TokenizerJsonReader
     {
         try
         {
-            ReadOnlyMemory<byte> text = bytes.AsMemory(bytes.AsSpan().StartsWith(Encoding.UTF8.Preamble) ? Encoding.UTF8.Preamble.Length : 0);
+            ReadOnlyMemory<byte> text = bytes.AsMemory(
+                bytes.AsSpan().StartsWith(Encoding.UTF8.Preamble) ? Encoding.UTF8.Preamble.Length : 0
+            );
 
             // The parser looks at bytes of names and texts only when they are asked for: once here instead of at every place that shows one.
-            return Utf8.IsValid(text.Span) ? JsonDocument.Parse(text, Options) : throw new DataFormatException("it is no valid UTF-8");
+            return Utf8.IsValid(text.Span)
+                ? JsonDocument.Parse(text, Options)
+                : throw new DataFormatException("it is no valid UTF-8");
         }
         catch (InvalidOperationException error)
         {
@@ -101,7 +108,9 @@ internal static class TokenizerJsonReader
             ComposesText = composesText,
             BeforeText = before,
             BehindText = behind,
-            PostProcessor = root.Optional("post_processor") is { } place ? JsonNode.Parse(place.Element.GetRawText()) : null,
+            PostProcessor = root.Optional("post_processor") is { } place
+                ? JsonNode.Parse(place.Element.GetRawText())
+                : null,
         };
     }
 
@@ -142,16 +151,19 @@ internal static class TokenizerJsonReader
                 content.Fail("text that no other added token has");
             }
 
-            tokens.Add(new AddedToken(
-                id.Index(MaximumVocabularySize),
-                content.Text(),
-                item.Required("special").Boolean(),
-                item.Optional("normalized")?.Boolean() ?? !item.Required("special").Boolean())
-            {
-                IsSingleWord = item.Optional("single_word")?.Boolean() ?? false,
-                TakesBlanksBefore = item.Optional("lstrip")?.Boolean() ?? false,
-                TakesBlanksAfter = item.Optional("rstrip")?.Boolean() ?? false,
-            });
+            tokens.Add(
+                new AddedToken(
+                    id.Index(MaximumVocabularySize),
+                    content.Text(),
+                    item.Required("special").Boolean(),
+                    item.Optional("normalized")?.Boolean() ?? !item.Required("special").Boolean()
+                )
+                {
+                    IsSingleWord = item.Optional("single_word")?.Boolean() ?? false,
+                    TakesBlanksBefore = item.Optional("lstrip")?.Boolean() ?? false,
+                    TakesBlanksAfter = item.Optional("rstrip")?.Boolean() ?? false,
+                }
+            );
         }
 
         return tokens;
@@ -174,7 +186,9 @@ internal static class TokenizerJsonReader
         var size = Math.Max(ids.Values.DefaultIfEmpty(-1).Max(), contents.Values.DefaultIfEmpty(-1).Max()) + 1;
         if (size > MaximumHoles + (2L * (ids.Count + contents.Count)))
         {
-            throw new DataFormatException($"the largest id is {size - 1}, but there are {ids.Count + contents.Count} tokens; ids are expected to follow one another");
+            throw new DataFormatException(
+                $"the largest id is {size - 1}, but there are {ids.Count + contents.Count} tokens; ids are expected to follow one another"
+            );
         }
 
         var tokens = new BpeToken?[size];
@@ -182,7 +196,9 @@ internal static class TokenizerJsonReader
         {
             if (tokens[id] is { } other)
             {
-                throw new DataFormatException($"id {id} belongs to both \"{other.Spelling}\" and \"{spelling}\"; each token needs its own");
+                throw new DataFormatException(
+                    $"id {id} belongs to both \"{other.Spelling}\" and \"{spelling}\"; each token needs its own"
+                );
             }
 
             if (contents.TryGetValue(spelling, out var addedId) && addedId != id)
@@ -203,9 +219,10 @@ internal static class TokenizerJsonReader
         foreach (var item in place.Items())
         {
             // "a b" up to 2024, ["a", "b"] since.
-            string[] pair = item.Element.ValueKind == JsonValueKind.Array
-                ? [.. item.Items().Select(part => part.Text())]
-                : item.Text().Split(' ');
+            string[] pair =
+                item.Element.ValueKind == JsonValueKind.Array
+                    ? [.. item.Items().Select(part => part.Text())]
+                    : item.Text().Split(' ');
             if (pair.Length != 2)
             {
                 item.Fail("two tokens, as \"a b\" or [\"a\", \"b\"]");
@@ -217,6 +234,8 @@ internal static class TokenizerJsonReader
         return merges;
 
         int Id(string spelling, JsonPlace item) =>
-            ids.TryGetValue(spelling, out var id) ? id : item.Fail<int>($"tokens of model.vocab; \"{spelling}\" is not there");
+            ids.TryGetValue(spelling, out var id)
+                ? id
+                : item.Fail<int>($"tokens of model.vocab; \"{spelling}\" is not there");
     }
 }

@@ -10,7 +10,7 @@ internal static class TokenizerJsonWriter
     {
         Indented = true,
         NewLine = "\n",
-        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,   // the file is no web page; "Ġ" should read as itself
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, // the file is no web page; "Ġ" should read as itself
     };
 
     /// <summary>Writes beside the target and renames, so that a file is there whole or not at all.</summary>
@@ -92,7 +92,10 @@ internal static class TokenizerJsonWriter
         var isPatternAlone = splits is [{ Known: SplitPattern.Gpt2 }];
         var prefixesBlank = splits.Exists(rule => rule.IsPrefixBlank);
         var usesPattern = isPatternAlone || (prefixesBlank && splits[^1].Known == SplitPattern.Gpt2);
-        splits.RemoveRange(splits.Count - (prefixesBlank ? 1 : 0) - (usesPattern ? 1 : 0), (prefixesBlank ? 1 : 0) + (usesPattern ? 1 : 0));
+        splits.RemoveRange(
+            splits.Count - (prefixesBlank ? 1 : 0) - (usesPattern ? 1 : 0),
+            (prefixesBlank ? 1 : 0) + (usesPattern ? 1 : 0)
+        );
         if (splits.Count == 0)
         {
             WriteByteLevel(json, prefixesBlank, usesPattern);
@@ -107,7 +110,10 @@ internal static class TokenizerJsonWriter
             json.WriteStartObject();
             json.WriteString("type", "Split");
             json.WriteStartObject("pattern");
-            json.WriteString(rule.Foreign is { IsLiteral: true } ? "String" : "Regex", rule.Foreign?.Pattern ?? SplitPatterns.Regex(rule.Known!.Value));
+            json.WriteString(
+                rule.Foreign is { IsLiteral: true } ? "String" : "Regex",
+                rule.Foreign?.Pattern ?? SplitPatterns.Regex(rule.Known!.Value)
+            );
             json.WriteEndObject();
             json.WriteString("behavior", (rule.Foreign?.Behavior ?? SplitBehavior.Isolated).ToString());
             json.WriteBoolean("invert", rule.Foreign?.IsInverted ?? false);

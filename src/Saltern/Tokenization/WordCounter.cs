@@ -23,7 +23,8 @@ internal sealed class WordCounter(PreTokenizer preTokenizer, int maximumDistinct
     public long PrunedWords { get; private set; }
 
     /// <summary>Counts the words of a document.</summary>
-    public void Add(ReadOnlySpan<byte> text) => preTokenizer.Split(text, static (word, counter) => counter.AddWord(word), this);
+    public void Add(ReadOnlySpan<byte> text) =>
+        preTokenizer.Split(text, static (word, counter) => counter.AddWord(word), this);
 
     /// <summary>A word and how often it was seen.</summary>
     public ReadOnlySpan<byte> Word(int index, out long count)

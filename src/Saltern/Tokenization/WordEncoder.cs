@@ -134,5 +134,6 @@ internal sealed class WordEncoder
         ids.AddRange(_ids.AsSpan(0, count));
     }
 
-    private void UpdateRank(int index) => _ranks[index] = _merges.Rank(_ids[index], _ids[index + 1], out _results[index]);
+    private void UpdateRank(int index) =>
+        _ranks[index] = _merges.Rank(_ids[index], _ids[index + 1], out _results[index]);
 }

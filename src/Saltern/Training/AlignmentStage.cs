@@ -33,7 +33,8 @@ public sealed class AlignmentStage : IDisposable
     private readonly ParallelOptions _workers;
     private readonly OptimizerTensor _weight;
     private AlignedBatch? _batch;
-    private double _distance, _flops;
+    private double _distance,
+        _flops;
 
     /// <summary>Makes W, normal with deviation 1/√D, so that projected states are as long as the student's.</summary>
     /// <param name="teacher">Taken over.</param>
@@ -43,7 +44,15 @@ public sealed class AlignmentStage : IDisposable
     /// <param name="seed">Decides W's first values.</param>
     /// <param name="device">Where the student lives.</param>
     /// <param name="threads">Threads for our own kernels.</param>
-    public AlignmentStage(AlignmentTeacher teacher, TransformerConfig student, int studentLayer, OptimizerConfig optimizer, long seed, Device device, int threads)
+    public AlignmentStage(
+        AlignmentTeacher teacher,
+        TransformerConfig student,
+        int studentLayer,
+        OptimizerConfig optimizer,
+        long seed,
+        Device device,
+        int threads
+    )
     {
         (_teacher, StudentLayer) = (teacher, studentLayer);
         _workers = new ParallelOptions { MaxDegreeOfParallelism = threads };
@@ -55,7 +64,9 @@ public sealed class AlignmentStage : IDisposable
         using IDisposable _ = no_grad();
         using var generator = new Generator(KeyedPermutation.Mix((ulong)seed), CPU);
         Tensor weight = _projection.Weight(layout.Slices.Single()).DetachFromDisposeScope();
-        weight.copy_(randn(weight.shape, ScalarType.Float32, CPU, generator: generator).mul_(1.0 / Math.Sqrt(student.HiddenSize)));
+        weight.copy_(
+            randn(weight.shape, ScalarType.Float32, CPU, generator: generator).mul_(1.0 / Math.Sqrt(student.HiddenSize))
+        );
         _weight = new OptimizerTensor(ProjectionName, weight);
     }
 
@@ -100,8 +111,16 @@ public sealed class AlignmentStage : IDisposable
 
         using IDisposable _ = no_grad();
         using DisposeScope scope = NewDisposeScope();
-        Tensor at = tensor(aligned.StudentRows).to(inner.device), states = _teacher.States(aligned), gradient = _projection.Gradient(0);
-        (double sum, Tensor studentGradient) = CosineAlignment.Train(inner.detach().index_select(0, at), states, _weight.Values, weight / _batch.Positions, gradient);
+        Tensor at = tensor(aligned.StudentRows).to(inner.device),
+            states = _teacher.States(aligned),
+            gradient = _projection.Gradient(0);
+        (double sum, Tensor studentGradient) = CosineAlignment.Train(
+            inner.detach().index_select(0, at),
+            states,
+            _weight.Values,
+            weight / _batch.Positions,
+            gradient
+        );
         _distance += sum;
         double projecting = 6.0 * _projection.Layout.ParameterCount * aligned.StudentRows.Length; // forward and backward, as for the student's weights
         _flops += projecting + (aligned.TeacherIds.Length * _teacher.FlopsPerToken(aligned.Length));

@@ -63,4 +63,13 @@ public sealed record BenchmarkResult
 /// <param name="OtherSeconds">Mean seconds of a step outside the parts.</param>
 /// <param name="ProcessorSeconds">Mean processor time of a step, all threads together: what other programs take from the machine does not count in it.</param>
 public sealed record BenchmarkPhase(
-    int Steps, double StepSeconds, double FastestStepSeconds, double TokensPerSecond, double ShareOfPeak, long? PeakMemoryBytes, IReadOnlyDictionary<StepPart, double> Parts, double OtherSeconds, double ProcessorSeconds);
+    int Steps,
+    double StepSeconds,
+    double FastestStepSeconds,
+    double TokensPerSecond,
+    double ShareOfPeak,
+    long? PeakMemoryBytes,
+    IReadOnlyDictionary<StepPart, double> Parts,
+    double OtherSeconds,
+    double ProcessorSeconds
+);

@@ -9,7 +9,14 @@ namespace Saltern.Training;
 internal static class CacheProblems
 {
     /// <summary>Every difference; none where the run may be taught from the cache.</summary>
-    public static IEnumerable<string> Of(TeacherCache cache, RunConfig config, TokenDataset? data, BpeTokenizer? tokenizer, BatchLoader? batches, TrainState? resumed)
+    public static IEnumerable<string> Of(
+        TeacherCache cache,
+        RunConfig config,
+        TokenDataset? data,
+        BpeTokenizer? tokenizer,
+        BatchLoader? batches,
+        TrainState? resumed
+    )
     {
         string owner = $"teacher.cache = {cache.Folder}";
         string[] differences = [.. OfPlan(cache.Plan, config, data?.Fingerprint)];
@@ -28,7 +35,12 @@ internal static class CacheProblems
             yield return gate;
         }
 
-        if (batches is not null && data is not null && differences.Length == 0 && MissingSamples(cache, config, data, batches, resumed) is string missing)
+        if (
+            batches is not null
+            && data is not null
+            && differences.Length == 0
+            && MissingSamples(cache, config, data, batches, resumed) is string missing
+        )
         {
             yield return $"{owner} {missing}";
         }
@@ -70,14 +82,24 @@ internal static class CacheProblems
             yield return $"{owner} was made at temperature {plan.Temperature}, but teacher.temperature = {config.Teacher.Temperature}. Make it again with --temperature {config.Teacher.Temperature}, or change the recipe.";
         }
 
-        foreach (string difference in data is null ? [] : plan.Samples.DifferencesFrom(SampleSpace.Of(data, config.Data, config.Objective), owner))
+        foreach (
+            string difference in data is null
+                ? []
+                : plan.Samples.DifferencesFrom(SampleSpace.Of(data, config.Data, config.Objective), owner)
+        )
         {
             yield return difference;
         }
     }
 
     // A pass over stage 1 of the same order covers every shorter one; for another order each sample is looked for.
-    private static string? MissingSamples(TeacherCache cache, RunConfig config, TokenDataset data, BatchLoader batches, TrainState? resumed)
+    private static string? MissingSamples(
+        TeacherCache cache,
+        RunConfig config,
+        TokenDataset data,
+        BatchLoader batches,
+        TrainState? resumed
+    )
     {
         TeachCoverage coverage = cache.Plan.Coverage;
         if (coverage.IsWhole || !config.Distils)
@@ -86,14 +108,21 @@ internal static class CacheProblems
         }
 
         long drawn = StageOne.Samples(config, resumed);
-        if (coverage.Order == batches.Stage1Order(SampleSpace.Of(data.Fingerprint, config.Data, config.Objective)) && coverage.Drawn >= drawn)
+        if (
+            coverage.Order == batches.Stage1Order(SampleSpace.Of(data.Fingerprint, config.Data, config.Objective))
+            && coverage.Drawn >= drawn
+        )
         {
             return null;
         }
 
-        IReadOnlyList<(int Domain, long Index)> needed = batches.FirstSamples(drawn, fromSubset: config.Selection is not null);
+        IReadOnlyList<(int Domain, long Index)> needed = batches.FirstSamples(
+            drawn,
+            fromSubset: config.Selection is not null
+        );
         int missing = needed.Count(key => !cache.Has(key.Domain, key.Index));
-        return missing == 0 ? null
+        return missing == 0
+            ? null
             : $"holds {coverage.Count} of {coverage.OfAll} samples, those of the first {coverage.Drawn} draws of another order, or of a shorter stage 1: {missing} of the {needed.Count} samples that this run's stage 1 may draw are missing. Make the pass for this recipe, or over all samples (without --stage1-only).";
     }
 }

@@ -11,16 +11,32 @@ public static class MachineDescription
     /// <summary>Name of the processor; null where Linux does not say.</summary>
     public static string? Processor()
     {
-        const string CpuInfo = "/proc/cpuinfo", Key = "model name";
-        return File.Exists(CpuInfo) ? File.ReadLines(CpuInfo).FirstOrDefault(line => line.StartsWith(Key, StringComparison.Ordinal))?.Split(':', 2)[1].Trim() : null;
+        const string CpuInfo = "/proc/cpuinfo",
+            Key = "model name";
+        return File.Exists(CpuInfo)
+            ? File.ReadLines(CpuInfo)
+                .FirstOrDefault(line => line.StartsWith(Key, StringComparison.Ordinal))
+                ?.Split(':', 2)[1]
+                .Trim()
+            : null;
     }
 
     /// <summary>Name of the first NVIDIA GPU; null where the driver does not say.</summary>
     public static string? Accelerator()
     {
-        const string Folder = "/proc/driver/nvidia/gpus", Key = "Model:";
-        string? file = Directory.Exists(Folder) ? Directory.EnumerateFiles(Folder, "information", SearchOption.AllDirectories).Order(StringComparer.Ordinal).FirstOrDefault() : null;
-        return file is null ? null : File.ReadLines(file).FirstOrDefault(line => line.StartsWith(Key, StringComparison.Ordinal))?[Key.Length..].Trim();
+        const string Folder = "/proc/driver/nvidia/gpus",
+            Key = "Model:";
+        string? file = Directory.Exists(Folder)
+            ? Directory
+                .EnumerateFiles(Folder, "information", SearchOption.AllDirectories)
+                .Order(StringComparer.Ordinal)
+                .FirstOrDefault()
+            : null;
+        return file is null
+            ? null
+            : File.ReadLines(file)
+                .FirstOrDefault(line => line.StartsWith(Key, StringComparison.Ordinal))
+                ?[Key.Length..].Trim();
     }
 
     /// <summary>What a result says of the machine that made it.</summary>
@@ -42,14 +58,17 @@ public static class MachineDescription
     }
 
     /// <summary>Versions by name.</summary>
-    public static IReadOnlyDictionary<string, string> Versions() => new Dictionary<string, string>
-    {
-        ["saltern"] = Version(typeof(MachineDescription)),
-        ["torchsharp"] = Version(typeof(torch)),
-        ["libtorch"] = LibtorchVersion.Loaded(),
-        ["dotnet"] = Environment.Version.ToString(),
-    };
+    public static IReadOnlyDictionary<string, string> Versions() =>
+        new Dictionary<string, string>
+        {
+            ["saltern"] = Version(typeof(MachineDescription)),
+            ["torchsharp"] = Version(typeof(torch)),
+            ["libtorch"] = LibtorchVersion.Loaded(),
+            ["dotnet"] = Environment.Version.ToString(),
+        };
 
     private static string Version(Type type) =>
-        type.Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? type.Assembly.GetName().Version?.ToString() ?? "unknown";
+        type.Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion
+        ?? type.Assembly.GetName().Version?.ToString()
+        ?? "unknown";
 }

@@ -45,7 +45,8 @@ public sealed class OtherLoad
         return (seconds, others > Threshold * seconds * _threads ? seconds : 0);
     }
 
-    private void Open() => (_busy, _own, _start, _open) = (FreeCores.BusySeconds(), OwnSeconds(), Stopwatch.GetTimestamp(), true);
+    private void Open() =>
+        (_busy, _own, _start, _open) = (FreeCores.BusySeconds(), OwnSeconds(), Stopwatch.GetTimestamp(), true);
 
     private double OwnSeconds()
     {

@@ -15,17 +15,23 @@ internal static class RankProblems
         List<string> problems = [];
         if (config.Training.BatchSequences < ranks.Size)
         {
-            problems.Add($"training.batch_sequences = {config.Training.BatchSequences} is less than the {ranks.Size} ranks: some would have no sample. Start at most {config.Training.BatchSequences} ranks, or take a larger batch.");
+            problems.Add(
+                $"training.batch_sequences = {config.Training.BatchSequences} is less than the {ranks.Size} ranks: some would have no sample. Start at most {config.Training.BatchSequences} ranks, or take a larger batch."
+            );
         }
 
         if (ranks.Size > 1 && config.Device == ComputeDevice.Cuda && ranks is not NcclCommunicator)
         {
-            problems.Add($"device = cuda, but the {ranks.Size} ranks exchange gradients in the memory of the processor only. Use device: cpu, or one process.");
+            problems.Add(
+                $"device = cuda, but the {ranks.Size} ranks exchange gradients in the memory of the processor only. Use device: cpu, or one process."
+            );
         }
 
         if (ranks.Size > 1 && config.Aligns)
         {
-            problems.Add($"alignment is for one process, and {ranks.Size} ranks were started. Train it without mpirun, or use distillation.");
+            problems.Add(
+                $"alignment is for one process, and {ranks.Size} ranks were started. Train it without mpirun, or use distillation."
+            );
         }
 
         if (problems.Count > 0)

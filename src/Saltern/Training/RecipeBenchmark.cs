@@ -13,7 +13,9 @@ namespace Saltern.Training;
 /// <summary>Times a recipe's steps with and without its teacher.</summary>
 public static class RecipeBenchmark
 {
-    private const int WarmupSteps = 2, FewestSteps = 5, MostSteps = 400;
+    private const int WarmupSteps = 2,
+        FewestSteps = 5,
+        MostSteps = 400;
 
     /// <summary>Runs the benchmark.</summary>
     /// <param name="config">Validated recipe; data set and teacher must be there.</param>
@@ -22,7 +24,13 @@ public static class RecipeBenchmark
     /// <param name="log">Told what is being measured.</param>
     /// <param name="cancellation">Ends it between two steps.</param>
     /// <exception cref="ConfigurationException">Something does not fit; every problem is listed.</exception>
-    public static BenchmarkResult Run(RunConfig config, int threads, TimeSpan budget, Action<string> log, CancellationToken cancellation)
+    public static BenchmarkResult Run(
+        RunConfig config,
+        int threads,
+        TimeSpan budget,
+        Action<string> log,
+        CancellationToken cancellation
+    )
     {
         using RunParts parts = RunParts.Open(config, resumed: null);
         int used = config.Threads ?? threads;
@@ -42,15 +50,49 @@ public static class RecipeBenchmark
         {
             log("distilling steps");
             Teacher teacher = parts.CreateTeacher(config)!;
-            teacherFlops = teacher.FlopsPerToken(config.Data.SequenceLength) / ModelFlops.TrainingPerToken(parts.Model, config.Data.SequenceLength);
-            distilling = Measure(config with { Distillation = config.Distillation! with { Transition = TransitionKind.Constant, Start = null, End = null } }, parts, teacher, alignment: null, used, share, cancellation);
+            teacherFlops =
+                teacher.FlopsPerToken(config.Data.SequenceLength)
+                / ModelFlops.TrainingPerToken(parts.Model, config.Data.SequenceLength);
+            distilling = Measure(
+                config with
+                {
+                    Distillation = config.Distillation! with
+                    {
+                        Transition = TransitionKind.Constant,
+                        Start = null,
+                        End = null,
+                    },
+                },
+                parts,
+                teacher,
+                alignment: null,
+                used,
+                share,
+                cancellation
+            );
             peak = Math.Max(peak, parts.Compute.MeasurePeak());
         }
         else if (config.Aligns)
         {
             log("aligning steps");
             AlignmentStage alignment = parts.CreateAlignment(config, used)!;
-            distilling = Measure(config with { Alignment = config.Alignment! with { Transition = TransitionKind.Constant, Start = null, End = null } }, parts, teacher: null, alignment, used, share, cancellation);
+            distilling = Measure(
+                config with
+                {
+                    Alignment = config.Alignment! with
+                    {
+                        Transition = TransitionKind.Constant,
+                        Start = null,
+                        End = null,
+                    },
+                },
+                parts,
+                teacher: null,
+                alignment,
+                used,
+                share,
+                cancellation
+            );
             teacherFlops = distilling.TeacherFlops / (distilling.Flops - distilling.TeacherFlops);
             peak = Math.Max(peak, parts.Compute.MeasurePeak());
         }
@@ -68,17 +110,38 @@ public static class RecipeBenchmark
             TeacherFlopsShare = teacherFlops,
             EvaluationSeconds = plainSteps.EvaluationSeconds,
             EvaluationProcessorSeconds = plainSteps.ProcessorOfEvaluation,
-            OverheadProcessorSeconds = Math.Max(0, ProcessorSeconds() - plainSteps.Processor - (distilling?.Processor ?? 0)),
+            OverheadProcessorSeconds = Math.Max(
+                0,
+                ProcessorSeconds() - plainSteps.Processor - (distilling?.Processor ?? 0)
+            ),
             EvaluationShare = plainSteps.EvaluationSeconds / (config.Training.EvaluateEvery * plainSteps.Median),
         };
     }
 
-    private static Measurement Measure(RunConfig config, RunParts parts, Teacher? teacher, AlignmentStage? alignment, int threads, TimeSpan budget, CancellationToken cancellation)
+    private static Measurement Measure(
+        RunConfig config,
+        RunParts parts,
+        Teacher? teacher,
+        AlignmentStage? alignment,
+        int threads,
+        TimeSpan budget,
+        CancellationToken cancellation
+    )
     {
         ProcessMemory.ResetPeak();
         using Transformer student = parts.CreateStudent(config, resumes: false);
         parts.Batches.Position = 0;
-        using var trainer = new Trainer(config, student, teacher, parts.Batches, parts.Tokenizer.VocabularySize, parts.Text.Domains, parts.Compute, threads, alignment);
+        using var trainer = new Trainer(
+            config,
+            student,
+            teacher,
+            parts.Batches,
+            parts.Tokenizer.VocabularySize,
+            parts.Text.Domains,
+            parts.Compute,
+            threads,
+            alignment
+        );
         for (int i = 0; i < WarmupSteps; i++)
         {
             trainer.Step();
@@ -89,29 +152,60 @@ public static class RecipeBenchmark
         long start = Stopwatch.GetTimestamp();
         var seconds = new List<double>();
         StepProfile.Start();
-        while ((seconds.Count < FewestSteps || Stopwatch.GetElapsedTime(start) < budget) && seconds.Count < Math.Min(MostSteps, config.Training.Steps - WarmupSteps))
+        while (
+            (seconds.Count < FewestSteps || Stopwatch.GetElapsedTime(start) < budget)
+            && seconds.Count < Math.Min(MostSteps, config.Training.Steps - WarmupSteps)
+        )
         {
             cancellation.ThrowIfCancellationRequested();
             seconds.Add(trainer.Step().Seconds);
         }
 
         IReadOnlyDictionary<StepPart, double> profile = StepProfile.Stop();
-        double flops = (trainer.State.Flops - flopsBefore) / seconds.Count, teacherFlops = (trainer.State.TeacherFlops - teacherFlopsBefore) / seconds.Count;
-        double processor = ProcessorSeconds() - processorBefore, processorOfSteps = processor / seconds.Count;
+        double flops = (trainer.State.Flops - flopsBefore) / seconds.Count,
+            teacherFlops = (trainer.State.TeacherFlops - teacherFlopsBefore) / seconds.Count;
+        double processor = ProcessorSeconds() - processorBefore,
+            processorOfSteps = processor / seconds.Count;
         long evaluation = Stopwatch.GetTimestamp();
         processorBefore = ProcessorSeconds();
         if (!trainer.HasTeacher)
         {
-            ModelEvaluation.Run(student, trainer.Head, parts.Text.CurveSet, ModelEvaluation.TokenBytes(parts.Tokenizer), parts.Text.Domains.Count);
+            ModelEvaluation.Run(
+                student,
+                trainer.Head,
+                parts.Text.CurveSet,
+                ModelEvaluation.TokenBytes(parts.Tokenizer),
+                parts.Text.Domains.Count
+            );
         }
 
         double evaluationSeconds = Stopwatch.GetElapsedTime(evaluation).TotalSeconds;
-        return new Measurement(seconds, flops, teacherFlops, (long)config.Training.BatchSequences * config.Data.SequenceLength, ProcessMemory.Peak(), profile, evaluationSeconds, processorOfSteps, ProcessorSeconds() - processorBefore);
+        return new Measurement(
+            seconds,
+            flops,
+            teacherFlops,
+            (long)config.Training.BatchSequences * config.Data.SequenceLength,
+            ProcessMemory.Peak(),
+            profile,
+            evaluationSeconds,
+            processorOfSteps,
+            ProcessorSeconds() - processorBefore
+        );
     }
 
     private static double ProcessorSeconds() => Environment.CpuUsage.TotalTime.TotalSeconds;
 
-    private sealed record Measurement(List<double> Seconds, double Flops, double TeacherFlops, long Tokens, long? PeakBytes, IReadOnlyDictionary<StepPart, double> Profile, double EvaluationSeconds, double ProcessorOfStep, double ProcessorOfEvaluation)
+    private sealed record Measurement(
+        List<double> Seconds,
+        double Flops,
+        double TeacherFlops,
+        long Tokens,
+        long? PeakBytes,
+        IReadOnlyDictionary<StepPart, double> Profile,
+        double EvaluationSeconds,
+        double ProcessorOfStep,
+        double ProcessorOfEvaluation
+    )
     {
         /// <summary>Processor time of all that was measured here, warm-up included.</summary>
         public double Processor => ((Seconds.Count + WarmupSteps) * ProcessorOfStep) + ProcessorOfEvaluation;
@@ -121,9 +215,20 @@ public static class RecipeBenchmark
         public BenchmarkPhase Phase(double peak)
         {
             var parts = Profile.ToDictionary(part => part.Key, part => part.Value / Seconds.Count);
-            return new BenchmarkPhase(Seconds.Count, Median, Seconds.Min(), Tokens / Median, Flops / Median / peak, PeakBytes, parts, Math.Max(0, Seconds.Average() - parts.Values.Sum()), ProcessorOfStep);
+            return new BenchmarkPhase(
+                Seconds.Count,
+                Median,
+                Seconds.Min(),
+                Tokens / Median,
+                Flops / Median / peak,
+                PeakBytes,
+                parts,
+                Math.Max(0, Seconds.Average() - parts.Values.Sum()),
+                ProcessorOfStep
+            );
         }
 
-        private static double Middle(double[] sorted) => (sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2;
+        private static double Middle(double[] sorted) =>
+            (sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2;
     }
 }

@@ -14,7 +14,17 @@ namespace Saltern.Training;
 /// <param name="tokenBytes">Bytes of each token id.</param>
 /// <param name="options">The ranks, and where words go.</param>
 /// <param name="folder">The run folder, for samples of text.</param>
-internal sealed class RunEvaluation(RunConfig config, RunParts parts, Trainer trainer, RunLog log, RunFigures figures, TeacherValidation? teacher, int[] tokenBytes, TrainingRunOptions options, string folder)
+internal sealed class RunEvaluation(
+    RunConfig config,
+    RunParts parts,
+    Trainer trainer,
+    RunLog log,
+    RunFigures figures,
+    TeacherValidation? teacher,
+    int[] tokenBytes,
+    TrainingRunOptions options,
+    string folder
+)
 {
     /// <summary>Evaluates on the curve set.</summary>
     /// <returns>The loss, nats per token; the same on all ranks.</returns>
@@ -42,21 +52,42 @@ internal sealed class RunEvaluation(RunConfig config, RunParts parts, Trainer tr
     public void EvaluateTasks()
     {
         options.Ranks.Activity = $"step {trainer.State.Step}: tasks";
-        trainer.Timed(options.Ranks, Noted, () =>
-        {
-            IReadOnlyList<TaskResult> tasks = parts.Instruments!.RunTasks(config.Name, trainer.Student, parts.Tokenizer, config.Data.SequenceLength, options.Ranks);
-            if (options.Ranks.Rank == 0)
+        trainer.Timed(
+            options.Ranks,
+            Noted,
+            () =>
             {
-                figures.Write(log.TaskLine(tasks));
+                IReadOnlyList<TaskResult> tasks = parts.Instruments!.RunTasks(
+                    config.Name,
+                    trainer.Student,
+                    parts.Tokenizer,
+                    config.Data.SequenceLength,
+                    options.Ranks
+                );
+                if (options.Ranks.Rank == 0)
+                {
+                    figures.Write(log.TaskLine(tasks));
+                }
             }
-        });
+        );
     }
 
-    private static TrainState Noted(TrainState state, double seconds) => state with { EvaluationSeconds = state.EvaluationSeconds + seconds };
+    private static TrainState Noted(TrainState state, double seconds) =>
+        state with
+        {
+            EvaluationSeconds = state.EvaluationSeconds + seconds,
+        };
 
     private double CurveLoss()
     {
-        EvaluationResult scores = ModelEvaluation.Run(trainer.Student, trainer.Head, parts.Text.CurveSet, tokenBytes, parts.Text.Domains.Count, options.Ranks);
+        EvaluationResult scores = ModelEvaluation.Run(
+            trainer.Student,
+            trainer.Head,
+            parts.Text.CurveSet,
+            tokenBytes,
+            parts.Text.Domains.Count,
+            options.Ranks
+        );
         if (options.Ranks.Rank > 0)
         {
             return scores.Total.Loss;
@@ -64,12 +95,24 @@ internal sealed class RunEvaluation(RunConfig config, RunParts parts, Trainer tr
 
         int step = trainer.State.Step;
         double? gap = trainer.Teacher is null ? null : teacher?.Gap(scores, log.LastWeight);
-        if (gap is double valid && teacher!.BeginsToLookTooGood(trainer.Transition!.Gap, valid, step / (double)config.Training.Steps))
+        if (
+            gap is double valid
+            && teacher!.BeginsToLookTooGood(trainer.Transition!.Gap, valid, step / (double)config.Training.Steps)
+        )
         {
-            options.Log($"Step {step}: the teacher is {trainer.Transition.Gap:0.000} nats ahead on the training text but only {valid:0.000} on the validation text. If it was trained on these tokens more than once, it looks better than it is.");
+            options.Log(
+                $"Step {step}: the teacher is {trainer.Transition.Gap:0.000} nats ahead on the training text but only {valid:0.000} on the validation text. If it was trained on these tokens more than once, it looks better than it is."
+            );
         }
 
-        figures.Write(log.ValidationLine(scores, parts.Text.Domains, gap, parts.Instruments?.Buckets(parts.Text.CurveSet, scores) ?? []));
+        figures.Write(
+            log.ValidationLine(
+                scores,
+                parts.Text.Domains,
+                gap,
+                parts.Instruments?.Buckets(parts.Text.CurveSet, scores) ?? []
+            )
+        );
         if (config.Training.SampleText)
         {
             new RunSamples { Step = step, Samples = RunSamples.Of(parts, trainer.Student, config.Seed) }.Write(folder);

@@ -8,7 +8,9 @@ namespace Saltern.Training;
 /// <param name="sinks">Others, owned by who gave them.</param>
 internal sealed class RunFigures(RunFolder? folder, int step, IReadOnlyList<IMetricsSink> sinks) : IDisposable
 {
-    private readonly MetricsLog? _metrics = folder is null ? null : new MetricsLog(folder.PathOf(RunFolder.MetricsFile), step);
+    private readonly MetricsLog? _metrics = folder is null
+        ? null
+        : new MetricsLog(folder.PathOf(RunFolder.MetricsFile), step);
     private readonly TensorBoardLog? _events = folder is null ? null : new TensorBoardLog(folder.Path);
 
     /// <summary>Writes a line to all of them.</summary>

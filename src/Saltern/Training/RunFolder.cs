@@ -29,7 +29,14 @@ public sealed class RunFolder : IDisposable
     private readonly IReadOnlyList<int> _damaged;
     private FileStream? _lock;
 
-    private RunFolder(string path, string recipe, int? resumeStep, TrainState? resumeState, IReadOnlyList<string> changes, IReadOnlyList<int> damaged)
+    private RunFolder(
+        string path,
+        string recipe,
+        int? resumeStep,
+        TrainState? resumeState,
+        IReadOnlyList<string> changes,
+        IReadOnlyList<int> damaged
+    )
     {
         Path = path;
         _recipe = recipe;
@@ -57,19 +64,31 @@ public sealed class RunFolder : IDisposable
     /// <param name="overrides">What <c>--set</c> gave: these keys may differ from the folder's recipe.</param>
     /// <param name="log">Told what is passed over or changed.</param>
     /// <exception cref="ConfigurationException">The folder holds something and nothing says to resume, or the recipe changed.</exception>
-    public static RunFolder Inspect<T>(string path, T config, bool resume, IReadOnlyCollection<RecipeOverride> overrides, Action<string> log)
+    public static RunFolder Inspect<T>(
+        string path,
+        T config,
+        bool resume,
+        IReadOnlyCollection<RecipeOverride> overrides,
+        Action<string> log
+    )
         where T : class, IRunRecipe
     {
-        bool filled = Directory.Exists(path) && Directory.EnumerateFileSystemEntries(path).Any(entry => System.IO.Path.GetFileName(entry) != LockFile);
+        bool filled =
+            Directory.Exists(path)
+            && Directory.EnumerateFileSystemEntries(path).Any(entry => System.IO.Path.GetFileName(entry) != LockFile);
         string recipe = System.IO.Path.Combine(path, RecipeFile);
         if (filled && !resume)
         {
-            throw new ConfigurationException($"The run folder {path} already holds something. Go on with --resume, or choose another folder with --out.");
+            throw new ConfigurationException(
+                $"The run folder {path} already holds something. Go on with --resume, or choose another folder with --out."
+            );
         }
 
         if (filled && !File.Exists(recipe))
         {
-            throw new ConfigurationException($"{path} holds something but no {RecipeFile}, so it is not a run folder to resume. Choose another folder with --out.");
+            throw new ConfigurationException(
+                $"{path} holds something but no {RecipeFile}, so it is not a run folder to resume. Choose another folder with --out."
+            );
         }
 
         if (!filled)
@@ -95,9 +114,20 @@ public sealed class RunFolder : IDisposable
             log(line);
         }
 
-        log(step is null ? $"{path} has no whole checkpoint; the run starts at step 1." : $"Resuming {path} after step {step}.");
+        log(
+            step is null
+                ? $"{path} has no whole checkpoint; the run starts at step 1."
+                : $"Resuming {path} after step {step}."
+        );
         TrainState? state = step is int found ? Checkpoint.LoadState(store.PathOf(found)) : null;
-        return new RunFolder(path, RecipeWriter.Write(config), step, state, changes, [.. store.Steps().Where(damaged => damaged > (step ?? -1))]);
+        return new RunFolder(
+            path,
+            RecipeWriter.Write(config),
+            step,
+            state,
+            changes,
+            [.. store.Steps().Where(damaged => damaged > (step ?? -1))]
+        );
     }
 
     /// <summary>Takes the folder for this run: creates and locks it, sets damaged checkpoints aside, writes the resolved recipe.</summary>
@@ -107,7 +137,11 @@ public sealed class RunFolder : IDisposable
     public void Claim(int steps, Action<string> log)
     {
         Directory.CreateDirectory(Path);
-        _lock = FileLock.TryTake(PathOf(LockFile)) ?? throw new ConfigurationException($"Another run is writing into {Path}: it holds {LockFile}. Wait for it, or choose another folder with --out.");
+        _lock =
+            FileLock.TryTake(PathOf(LockFile))
+            ?? throw new ConfigurationException(
+                $"Another run is writing into {Path}: it holds {LockFile}. Wait for it, or choose another folder with --out."
+            );
 
         foreach (string leftover in DurableFolder.RemoveLeftovers(Checkpoints.Folder))
         {
@@ -131,7 +165,10 @@ public sealed class RunFolder : IDisposable
 
         if (_changes.Count > 0)
         {
-            File.AppendAllLines(PathOf(ChangesFile), _changes.Select(change => $"after step {ResumeStep ?? 0}: {change}"));
+            File.AppendAllLines(
+                PathOf(ChangesFile),
+                _changes.Select(change => $"after step {ResumeStep ?? 0}: {change}")
+            );
         }
 
         DurableFolder.WriteText(PathOf(RecipeFile), SelfChecksum.AddLine(_recipe));
@@ -169,7 +206,8 @@ public sealed class RunFolder : IDisposable
         where T : class, IRunRecipe
     {
         T before = RecipeReader.Read<T>(recipe, []);
-        List<string> problems = [], allowed = [];
+        List<string> problems = [],
+            allowed = [];
         foreach (RecipeChange change in RecipeDiff.Compare(before, config))
         {
             if (change.AltersNumbers && before.FixedBecause(change.Path) is string reason)
@@ -178,7 +216,9 @@ public sealed class RunFolder : IDisposable
             }
             else if (change.AltersNumbers && !overrides.Any(given => given.Covers(change.Path)))
             {
-                problems.Add($"{change.Path} was {change.Before} in {recipe} and is now {change.After}. Give it by --set {change.Path}=… if the run is to go on with the new value.");
+                problems.Add(
+                    $"{change.Path} was {change.Before} in {recipe} and is now {change.After}. Give it by --set {change.Path}=… if the run is to go on with the new value."
+                );
             }
             else
             {

@@ -32,13 +32,19 @@ internal sealed record RunInstruments(EvaluationConfig Config, DifficultyBuckets
             TeachManifest manifest = TeachManifest.Load(folder);
             if (manifest.Plan.Samples.Data != dataFingerprint)
             {
-                throw new ConfigurationException($"evaluation.buckets = {folder} was made on the data set {manifest.Plan.Samples.Data}, but data.path has {dataFingerprint}. Make a pass over this data set with 'saltern teach', or remove the key.");
+                throw new ConfigurationException(
+                    $"evaluation.buckets = {folder} was made on the data set {manifest.Plan.Samples.Data}, but data.path has {dataFingerprint}. Make a pass over this data set with 'saltern teach', or remove the key."
+                );
             }
 
             bounds = manifest.Buckets;
         }
 
-        return new RunInstruments(config, bounds, config.Tasks is { Count: > 0 } tasks ? TaskPlan.Read(tasks, config.TasksData, shots: null) : null);
+        return new RunInstruments(
+            config,
+            bounds,
+            config.Tasks is { Count: > 0 } tasks ? TaskPlan.Read(tasks, config.TasksData, shots: null) : null
+        );
     }
 
     /// <summary>Loads the pass's losses on a set, so that <see cref="Buckets"/> can be asked about it.</summary>
@@ -48,8 +54,11 @@ internal sealed record RunInstruments(EvaluationConfig Config, DifficultyBuckets
     {
         if (Bounds is not null)
         {
-            _teacherNll[set] = TeacherLosses.Load(Config.Buckets!, set)?.Nll
-                ?? throw new ConfigurationException($"evaluation.buckets = {Config.Buckets} has no losses for this run's validation text: it was made for another data.sequence_length, training.evaluation_tokens or training.final_evaluation_tokens. Make a pass with 'saltern teach --recipe' of this recipe.");
+            _teacherNll[set] =
+                TeacherLosses.Load(Config.Buckets!, set)?.Nll
+                ?? throw new ConfigurationException(
+                    $"evaluation.buckets = {Config.Buckets} has no losses for this run's validation text: it was made for another data.sequence_length, training.evaluation_tokens or training.final_evaluation_tokens. Make a pass with 'saltern teach --recipe' of this recipe."
+                );
         }
     }
 
@@ -71,7 +80,13 @@ internal sealed record RunInstruments(EvaluationConfig Config, DifficultyBuckets
     /// <param name="tokenizer">Its tokenizer.</param>
     /// <param name="window">Most tokens at once.</param>
     /// <param name="ranks">Ranks that each have the student and share the work out.</param>
-    public IReadOnlyList<TaskResult> RunTasks(string name, Transformer student, BpeTokenizer tokenizer, int window, ICommunicator ranks)
+    public IReadOnlyList<TaskResult> RunTasks(
+        string name,
+        Transformer student,
+        BpeTokenizer tokenizer,
+        int window,
+        ICommunicator ranks
+    )
     {
         using var model = new TaskModel(name, student, tokenizer, window, ownsModel: false, ranks);
         return [.. Tasks!.Tasks.Select(task => TaskResult.Of(model, task, Config.TasksLimit))];

@@ -48,7 +48,8 @@ public sealed class RunLog
     {
         TrainState state = _trainer.State;
         List<KeyValuePair<string, double>> values = Progress(state);
-        double n = _sums.Positions, taught = _sums.TeacherPositions;
+        double n = _sums.Positions,
+            taught = _sums.TeacherPositions;
         Add(values, "train/loss", (_sums.Loss + _alignment.Term) / n);
         Add(values, "train/student_nll", _sums.StudentNll / n);
         Add(values, "train/accuracy", _sums.Correct / n);
@@ -82,7 +83,13 @@ public sealed class RunLog
         Add(values, "perf/tokens_per_second", (state.Tokens - _tokensAtLastLine) / _seconds);
         Add(values, "perf/mfu", (state.Flops - _flopsAtLastLine) / _seconds / _peak);
         Add(values, "perf/resident_mib", Environment.WorkingSet / 1048576.0);
-        (_sums, _alignment, _seconds, _flopsAtLastLine, _tokensAtLastLine) = (new LossSums(), new AlignmentTotals(), 0, state.Flops, state.Tokens);
+        (_sums, _alignment, _seconds, _flopsAtLastLine, _tokensAtLastLine) = (
+            new LossSums(),
+            new AlignmentTotals(),
+            0,
+            state.Flops,
+            state.Tokens
+        );
         return new MetricsLine(state.Step, values);
     }
 
@@ -91,7 +98,12 @@ public sealed class RunLog
     /// <param name="domains">Names of the domains.</param>
     /// <param name="gap">The smoothed gap's statistic on validation text; null without a teacher.</param>
     /// <param name="buckets">Losses by difficulty; empty where they are not asked for.</param>
-    public MetricsLine ValidationLine(EvaluationResult scores, IReadOnlyList<string> domains, double? gap, IReadOnlyList<BucketScores> buckets)
+    public MetricsLine ValidationLine(
+        EvaluationResult scores,
+        IReadOnlyList<string> domains,
+        double? gap,
+        IReadOnlyList<BucketScores> buckets
+    )
     {
         List<KeyValuePair<string, double>> values = Progress(_trainer.State);
         Add(values, "valid/loss", scores.Total.Loss);
@@ -136,15 +148,16 @@ public sealed class RunLog
     }
 
     private static List<KeyValuePair<string, double>> Progress(TrainState state) =>
-    [
-        new("samples", state.Samples),
-        new("tokens", state.Tokens),
-        new("seconds", state.Seconds),
-        new("cost/flops", state.Flops),
-        new("cost/teacher_flops", state.TeacherFlops),
-    ];
+        [
+            new("samples", state.Samples),
+            new("tokens", state.Tokens),
+            new("seconds", state.Seconds),
+            new("cost/flops", state.Flops),
+            new("cost/teacher_flops", state.TeacherFlops),
+        ];
 
-    private static void Add(List<KeyValuePair<string, double>> values, string name, double value) => values.Add(new(name, value));
+    private static void Add(List<KeyValuePair<string, double>> values, string name, double value) =>
+        values.Add(new(name, value));
 
     // Alignment over some steps. A step's λ and term count once for each of its counted positions, as ω and the loss do.
     private sealed class AlignmentTotals

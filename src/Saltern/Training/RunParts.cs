@@ -19,10 +19,25 @@ public sealed class RunParts : IDisposable
     private readonly IDisposable? _files;
     private readonly TeacherParts? _teacher;
 
-    private RunParts(RunText text, IDisposable? files, BpeTokenizer tokenizer, TransformerConfig model, BatchLoader batches, TeacherParts? teacher, SelectionManifest? selection, ComputePlan compute, RunInstruments? instruments)
+    private RunParts(
+        RunText text,
+        IDisposable? files,
+        BpeTokenizer tokenizer,
+        TransformerConfig model,
+        BatchLoader batches,
+        TeacherParts? teacher,
+        SelectionManifest? selection,
+        ComputePlan compute,
+        RunInstruments? instruments
+    )
     {
         (Text, _files, Tokenizer, Model, Batches, Compute) = (text, files, tokenizer, model, batches, compute);
-        (TeacherFolder, TeacherCache, TeacherWeights, TeacherRecord) = (teacher?.Folder, teacher?.Cache, teacher?.Weights ?? "", TeacherParts.WithScoring(teacher, selection));
+        (TeacherFolder, TeacherCache, TeacherWeights, TeacherRecord) = (
+            teacher?.Folder,
+            teacher?.Cache,
+            teacher?.Weights ?? "",
+            TeacherParts.WithScoring(teacher, selection)
+        );
         (Selection, Instruments, _teacher) = (selection, instruments, teacher);
     }
 
@@ -79,32 +94,51 @@ public sealed class RunParts : IDisposable
         TeacherParts? teacher = null;
         SelectionManifest? selection = null;
         RunInstruments? instruments = null;
-        Collect(problems, () =>
-        {
-            data = TokenDataset.Open(config.Data, verifyData);
-            tokenizer = BpeTokenizer.Load(data.TokenizerPath);
-        });
+        Collect(
+            problems,
+            () =>
+            {
+                data = TokenDataset.Open(config.Data, verifyData);
+                tokenizer = BpeTokenizer.Load(data.TokenizerPath);
+            }
+        );
         if (data is not null && tokenizer is not null)
         {
             Collect(problems, () => CheckData(config, resumed, data));
             Collect(problems, () => (batches, selection) = OpenBatches(config, data, tokenizer, resumed));
             Collect(problems, () => text = RunText.Of(data, config, tokenizer));
-            Collect(problems, () =>
-            {
-                instruments = RunInstruments.Open(config.Evaluation, data.Fingerprint);
-                if (text is not null)
+            Collect(
+                problems,
+                () =>
                 {
-                    instruments?.Prepare(text.CurveSet);
-                    instruments?.Prepare(text.WholeSet);
+                    instruments = RunInstruments.Open(config.Evaluation, data.Fingerprint);
+                    if (text is not null)
+                    {
+                        instruments?.Prepare(text.CurveSet);
+                        instruments?.Prepare(text.WholeSet);
+                    }
                 }
-            });
+            );
         }
 
         // Once stage 1 is over the teacher is needed no more, wherever it may be by then.
         if (config.Teacher is not null && resumed?.Stage1EndStep is null)
         {
-            Collect(problems, () => teacher = config.Alignment is not null ? TeacherParts.OpenForAlignment(config, resumed)
-                : config.Teacher.Cache is null ? TeacherParts.Open(config.Teacher, config.Objective, config.Data.SequenceLength, tokenizer, resumed) : TeacherParts.OpenCache(config, data, tokenizer, batches, resumed));
+            Collect(
+                problems,
+                () =>
+                    teacher =
+                        config.Alignment is not null ? TeacherParts.OpenForAlignment(config, resumed)
+                        : config.Teacher.Cache is null
+                            ? TeacherParts.Open(
+                                config.Teacher,
+                                config.Objective,
+                                config.Data.SequenceLength,
+                                tokenizer,
+                                resumed
+                            )
+                        : TeacherParts.OpenCache(config, data, tokenizer, batches, resumed)
+            );
         }
 
         ComputePlan? compute = null;
@@ -144,7 +178,9 @@ public sealed class RunParts : IDisposable
         Collect(problems, () => compute = ComputePlan.Of(config));
         TransformerConfig model = config.Model.Resolve(tokenizer.VocabularySize, config.Data.SequenceLength);
         CheckModel(config, model, tokenizer, null, problems);
-        return problems.Count > 0 ? throw new ConfigurationException(problems) : new RunParts(text, null, tokenizer, model, batches, null, null, compute!, null);
+        return problems.Count > 0
+            ? throw new ConfigurationException(problems)
+            : new RunParts(text, null, tokenizer, model, batches, null, null, compute!, null);
     }
 
     /// <summary>The student: fresh, from <c>init_from</c>, or, where a checkpoint is about to fill it, empty. The caller owns it.</summary>
@@ -169,9 +205,14 @@ public sealed class RunParts : IDisposable
     /// <summary>The teacher, in memory or on disk; null where none is needed. The caller owns it.</summary>
     /// <param name="config">Validated recipe.</param>
     /// <param name="loading">Is told of the loading; null for nobody.</param>
-    public Teacher? CreateTeacher(RunConfig config, IProgress<WeightProgress>? loading = null) => !config.Distils ? null
+    public Teacher? CreateTeacher(RunConfig config, IProgress<WeightProgress>? loading = null) =>
+        !config.Distils ? null
         : TeacherCache is not null ? new CachedTeacher(TeacherCache)
-        : TeacherFolder is not null ? new LiveTeacher(Compute.Apply(ModelFolder.Load(TeacherFolder, trainable: false, Compute.Device, progress: loading)), config.Teacher!.Temperature)
+        : TeacherFolder is not null
+            ? new LiveTeacher(
+                Compute.Apply(ModelFolder.Load(TeacherFolder, trainable: false, Compute.Device, progress: loading)),
+                config.Teacher!.Temperature
+            )
         : null;
 
     /// <summary>The alignment with the teacher's hidden states; null where none is needed. The caller owns it.</summary>
@@ -187,7 +228,15 @@ public sealed class RunParts : IDisposable
         Transformer model = Compute.Apply(ModelFolder.Load(TeacherFolder, trainable: false, Compute.Device));
         int layer = config.Alignment!.ResolveTeacherLayer(model.Config.NumHiddenLayers);
         var teacher = new AlignmentTeacher(model, _teacher!.Tokenizer!, layer, Tokenizer, config.Data.MaskDocuments);
-        return new AlignmentStage(teacher, Model, config.Alignment.ResolveStudentLayer(Model.NumHiddenLayers), config.Optimizer, config.Seed, Compute.Device, threads);
+        return new AlignmentStage(
+            teacher,
+            Model,
+            config.Alignment.ResolveStudentLayer(Model.NumHiddenLayers),
+            config.Optimizer,
+            config.Seed,
+            Compute.Device,
+            threads
+        );
     }
 
     /// <summary>Says what is allowed but likely not meant.</summary>
@@ -199,7 +248,9 @@ public sealed class RunParts : IDisposable
     /// <param name="options">The ranks, and where words go.</param>
     public TeacherValidation? ValidateTeacher(Teacher? teacher, int threads, TrainingRunOptions options)
     {
-        using LossHead? head = teacher is LiveTeacher inMemory ? Compute.CreateHead(Tokenizer.VocabularySize, inMemory.Config.VocabSize, threads) : null;
+        using LossHead? head = teacher is LiveTeacher inMemory
+            ? Compute.CreateHead(Tokenizer.VocabularySize, inMemory.Config.VocabSize, threads)
+            : null;
         TeacherLosses? losses = teacher switch
         {
             LiveTeacher live => TeacherLosses.Run(live, head!, Text.CurveSet, options.Ranks),
@@ -208,7 +259,9 @@ public sealed class RunParts : IDisposable
         };
         if (teacher is not null && losses is null)
         {
-            options.Log("The teacher's pass has no losses for this run's validation text, so valid/gap is not logged. It was made for another training.evaluation_tokens.");
+            options.Log(
+                "The teacher's pass has no losses for this run's validation text, so valid/gap is not logged. It was made for another training.evaluation_tokens."
+            );
         }
 
         return losses is null ? null : new TeacherValidation(losses, Text.CurveSet);
@@ -216,7 +269,9 @@ public sealed class RunParts : IDisposable
 
     /// <summary>Samples that a run was planned to draw when it started: what the cap on repetition is reckoned from.</summary>
     public static long PlannedSamples(RunConfig config, TrainState? resumed) =>
-        resumed is { PlannedSamples: > 0 } ? resumed.PlannedSamples : (long)config.Training.Steps * config.Training.BatchSequences;
+        resumed is { PlannedSamples: > 0 }
+            ? resumed.PlannedSamples
+            : (long)config.Training.Steps * config.Training.BatchSequences;
 
     /// <summary>Fingerprint of a model's weights.</summary>
     public static unsafe string WeightsFingerprint(Transformer model)
@@ -226,7 +281,9 @@ public sealed class RunParts : IDisposable
         var weights = (float*)TensorAddress.Of(here);
         foreach (ParameterSlice slice in model.Parameters.Layout.Slices)
         {
-            hash.AppendData(new ReadOnlySpan<byte>(weights + slice.Offset, checked((int)(slice.Count * sizeof(float)))));
+            hash.AppendData(
+                new ReadOnlySpan<byte>(weights + slice.Offset, checked((int)(slice.Count * sizeof(float))))
+            );
         }
 
         return "sha256:" + Convert.ToHexStringLower(hash.GetHashAndReset());
@@ -243,62 +300,113 @@ public sealed class RunParts : IDisposable
     {
         if (resumed is { DataFingerprint.Length: > 0 } && resumed.DataFingerprint != data.Fingerprint)
         {
-            throw new ConfigurationException($"data.path = {config.Data.Path}: the run was trained on the data set {resumed.DataFingerprint}, but this is {data.Fingerprint}. Put the old data set back, or start a new run.");
+            throw new ConfigurationException(
+                $"data.path = {config.Data.Path}: the run was trained on the data set {resumed.DataFingerprint}, but this is {data.Fingerprint}. Put the old data set back, or start a new run."
+            );
         }
 
         string[] known = [.. data.Domains.Select(domain => domain.Name)];
         string[] unknown = [.. (config.Distillation?.GateDomains?.Keys ?? []).Except(known)];
         if (unknown.Length > 0)
         {
-            throw new ConfigurationException([.. unknown.Select(name => $"distillation.gate_domains: the data set has no domain '{name}'. It has {string.Join(", ", known)}.")]);
+            throw new ConfigurationException([
+                .. unknown.Select(name =>
+                    $"distillation.gate_domains: the data set has no domain '{name}'. It has {string.Join(", ", known)}."
+                ),
+            ]);
         }
     }
 
     // A resumed run keeps the plan that its shares were made for, so that its stream stays the same whatever the batch size is now.
-    internal static (BatchLoader Batches, SelectionManifest? Selection) OpenBatches(RunConfig config, TokenDataset data, BpeTokenizer tokenizer, TrainState? resumed)
+    internal static (BatchLoader Batches, SelectionManifest? Selection) OpenBatches(
+        RunConfig config,
+        TokenDataset data,
+        BpeTokenizer tokenizer,
+        TrainState? resumed
+    )
     {
-        SampleReader reader = SampleReader.Create([.. data.Domains.Select(domain => domain.Train)], config.Data, config.Objective, tokenizer);
-        double[] shares = DomainShares.Of(config.Data.Mixture, [.. data.Domains.Select(domain => domain.Name)], reader.Sizes, PlannedSamples(config, resumed));
+        SampleReader reader = SampleReader.Create(
+            [.. data.Domains.Select(domain => domain.Train)],
+            config.Data,
+            config.Objective,
+            tokenizer
+        );
+        double[] shares = DomainShares.Of(
+            config.Data.Mixture,
+            [.. data.Domains.Select(domain => domain.Name)],
+            reader.Sizes,
+            PlannedSamples(config, resumed)
+        );
         if (config.Selection is null || StageOne.IsOver(config, resumed))
         {
             return (new BatchLoader(reader, shares, config.Seed), null);
         }
 
         (SelectionManifest selection, SampleSubset samples) = SelectionFolder.Read(config.Selection.Path);
-        List<string> differences = [.. selection.Samples.DifferencesFrom(SampleSpace.Of(data.Fingerprint, config.Data, config.Objective), $"selection.path = {config.Selection.Path}")];
+        List<string> differences =
+        [
+            .. selection.Samples.DifferencesFrom(
+                SampleSpace.Of(data.Fingerprint, config.Data, config.Objective),
+                $"selection.path = {config.Selection.Path}"
+            ),
+        ];
         if (resumed is { Selection.Length: > 0 } && resumed.Selection != selection.Sha256)
         {
-            differences.Add($"selection.path = {config.Selection.Path}: the run drew from the list {resumed.Selection}, but this is {selection.Sha256}. Put the old list back, or start a new run.");
+            differences.Add(
+                $"selection.path = {config.Selection.Path}: the run drew from the list {resumed.Selection}, but this is {selection.Sha256}. Put the old list back, or start a new run."
+            );
         }
 
-        return differences.Count > 0 ? throw new ConfigurationException(differences) : (new BatchLoader(reader, shares, config.Seed, samples), selection);
+        return differences.Count > 0
+            ? throw new ConfigurationException(differences)
+            : (new BatchLoader(reader, shares, config.Seed, samples), selection);
     }
 
-    private static void CheckModel(RunConfig config, TransformerConfig model, BpeTokenizer tokenizer, TrainState? resumed, List<string> problems)
+    private static void CheckModel(
+        RunConfig config,
+        TransformerConfig model,
+        BpeTokenizer tokenizer,
+        TrainState? resumed,
+        List<string> problems
+    )
     {
         if (model.VocabSize < tokenizer.VocabularySize)
         {
-            problems.Add($"model.vocab_size = {model.VocabSize} is smaller than the tokenizer's {tokenizer.VocabularySize} ids. Leave it out, or give at least {tokenizer.VocabularySize}.");
+            problems.Add(
+                $"model.vocab_size = {model.VocabSize} is smaller than the tokenizer's {tokenizer.VocabularySize} ids. Leave it out, or give at least {tokenizer.VocabularySize}."
+            );
         }
 
         if (model.MaxPositionEmbeddings < config.Data.SequenceLength)
         {
-            problems.Add($"model.max_position_embeddings = {model.MaxPositionEmbeddings} is shorter than data.sequence_length = {config.Data.SequenceLength}. Leave it out, or give at least {config.Data.SequenceLength}.");
+            problems.Add(
+                $"model.max_position_embeddings = {model.MaxPositionEmbeddings} is shorter than data.sequence_length = {config.Data.SequenceLength}. Leave it out, or give at least {config.Data.SequenceLength}."
+            );
         }
 
         if (config.InitFrom is not null && resumed is null)
         {
-            Collect(problems, () =>
-            {
-                TransformerConfig given = ModelFolder.LoadConfig(ModelLocation.Resolve(config.InitFrom));
-
-                // Rotary positions have no weights: their number may be another.
-                int positions = model.LearnedPositions ? model.MaxPositionEmbeddings : given.MaxPositionEmbeddings;
-                if (given with { InitializerRange = 0 } != model with { MaxPositionEmbeddings = positions, InitializerRange = 0, Preset = null })
+            Collect(
+                problems,
+                () =>
                 {
-                    throw new ConfigurationException($"init_from = {config.InitFrom} has another shape than the section model: {given} against {model}.");
+                    TransformerConfig given = ModelFolder.LoadConfig(ModelLocation.Resolve(config.InitFrom));
+
+                    // Rotary positions have no weights: their number may be another.
+                    int positions = model.LearnedPositions ? model.MaxPositionEmbeddings : given.MaxPositionEmbeddings;
+                    if (
+                        given with
+                        {
+                            InitializerRange = 0,
+                        } != model with { MaxPositionEmbeddings = positions, InitializerRange = 0, Preset = null }
+                    )
+                    {
+                        throw new ConfigurationException(
+                            $"init_from = {config.InitFrom} has another shape than the section model: {given} against {model}."
+                        );
+                    }
                 }
-            });
+            );
         }
     }
 

@@ -27,22 +27,50 @@ public sealed record RunSamples
     {
         try
         {
-            return JsonSerializer.Deserialize<RunSamples>(json, ReportJson.Options) ?? throw new DataFormatException($"{path} is empty. Remove it; the run's next evaluation writes it anew.");
+            return JsonSerializer.Deserialize<RunSamples>(json, ReportJson.Options)
+                ?? throw new DataFormatException(
+                    $"{path} is empty. Remove it; the run's next evaluation writes it anew."
+                );
         }
         catch (JsonException problem)
         {
-            throw new DataFormatException($"{path} holds no samples of text: {problem.Message} Remove it; the run's next evaluation writes it anew.", problem);
+            throw new DataFormatException(
+                $"{path} holds no samples of text: {problem.Message} Remove it; the run's next evaluation writes it anew.",
+                problem
+            );
         }
     }
 
     /// <summary>Lets the model write.</summary>
-    internal static IReadOnlyList<TextSample> Of(RunParts parts, Transformer student, int seed) => [.. parts.Text.Prompts.Select(prompt =>
-    {
-        var options = new SamplingOptions { MaxTokens = MaxTokens, Temperature = 0.7, TopP = 0.95, Seed = seed };
-        int[] added = [.. TextGenerator.Generate(student, prompt, parts.Tokenizer.EndOfTextId, parts.Tokenizer.VocabularySize, options)];
-        return new TextSample(parts.Tokenizer.Decode(prompt), parts.Tokenizer.Decode(added));
-    })];
+    internal static IReadOnlyList<TextSample> Of(RunParts parts, Transformer student, int seed) =>
+        [
+            .. parts.Text.Prompts.Select(prompt =>
+            {
+                var options = new SamplingOptions
+                {
+                    MaxTokens = MaxTokens,
+                    Temperature = 0.7,
+                    TopP = 0.95,
+                    Seed = seed,
+                };
+                int[] added =
+                [
+                    .. TextGenerator.Generate(
+                        student,
+                        prompt,
+                        parts.Tokenizer.EndOfTextId,
+                        parts.Tokenizer.VocabularySize,
+                        options
+                    ),
+                ];
+                return new TextSample(parts.Tokenizer.Decode(prompt), parts.Tokenizer.Decode(added));
+            }),
+        ];
 
     /// <summary>Writes the file in one go.</summary>
-    internal void Write(string folder) => DurableFolder.WriteText(Path.Combine(folder, FileName), JsonSerializer.Serialize(this, ReportJson.Options) + "\n");
+    internal void Write(string folder) =>
+        DurableFolder.WriteText(
+            Path.Combine(folder, FileName),
+            JsonSerializer.Serialize(this, ReportJson.Options) + "\n"
+        );
 }

@@ -13,14 +13,24 @@ namespace Saltern.Training;
 /// <param name="figures">Put on the disk before each checkpoint.</param>
 /// <param name="options">The ranks, and where words go.</param>
 /// <param name="savedStep">Step of the checkpoint that the run goes on from; 0 for a new run.</param>
-internal sealed class RunSaver(Trainer trainer, RunConfig config, RunFolder folder, string tokenizerJson, RunFigures figures, TrainingRunOptions options, int savedStep) : IDisposable
+internal sealed class RunSaver(
+    Trainer trainer,
+    RunConfig config,
+    RunFolder folder,
+    string tokenizerJson,
+    RunFigures figures,
+    TrainingRunOptions options,
+    int savedStep
+) : IDisposable
 {
     private readonly BackgroundSaver _background = new();
     private int _savedStep = savedStep;
 
     /// <summary>Where to go on from, as a sentence.</summary>
     public string LastGood() =>
-        folder.Checkpoints.NewestGood().Step is int step ? $"The last good checkpoint is {folder.Checkpoints.PathOf(step)}." : "There is no checkpoint yet.";
+        folder.Checkpoints.NewestGood().Step is int step
+            ? $"The last good checkpoint is {folder.Checkpoints.PathOf(step)}."
+            : "There is no checkpoint yet.";
 
     /// <summary>Saves the present step; not before the first step, and not once the weights are beyond use: the checkpoints before stay.</summary>
     /// <exception cref="CheckpointException">It cannot be written; the one before it is intact.</exception>
@@ -34,29 +44,33 @@ internal sealed class RunSaver(Trainer trainer, RunConfig config, RunFolder fold
         }
 
         options.Ranks.Activity = $"step {step}: checkpoint";
-        trainer.Timed(options.Ranks, Noted, () =>
-        {
-            options.Ranks.RequireSameWeights(trainer.Student);
-            if (!trainer.Optimizer.WeightsAreFinite())
+        trainer.Timed(
+            options.Ranks,
+            Noted,
+            () =>
             {
-                options.Log($"Step {step} is not saved: some weights are not finite.");
-                return;
-            }
+                options.Ranks.RequireSameWeights(trainer.Student);
+                if (!trainer.Optimizer.WeightsAreFinite())
+                {
+                    options.Log($"Step {step} is not saved: some weights are not finite.");
+                    return;
+                }
 
-            _savedStep = step;
-            bool writes = options.Ranks.Rank == 0;
-            if (writes)
-            {
-                // Before a copy is made: there is never more than one.
-                _background.Wait();
-            }
+                _savedStep = step;
+                bool writes = options.Ranks.Rank == 0;
+                if (writes)
+                {
+                    // Before a copy is made: there is never more than one.
+                    _background.Wait();
+                }
 
-            GatheredState? gathered = trainer.Optimizer.Gather(keep: writes);
-            if (writes)
-            {
-                Write(gathered);
+                GatheredState? gathered = trainer.Optimizer.Gather(keep: writes);
+                if (writes)
+                {
+                    Write(gathered);
+                }
             }
-        });
+        );
     }
 
     /// <summary>Returns once no checkpoint is being written.</summary>
@@ -66,16 +80,29 @@ internal sealed class RunSaver(Trainer trainer, RunConfig config, RunFolder fold
     /// <inheritdoc/>
     public void Dispose() => _background.Dispose();
 
-    private static TrainState Noted(TrainState state, double seconds) => state with { CheckpointSeconds = state.CheckpointSeconds + seconds };
+    private static TrainState Noted(TrainState state, double seconds) =>
+        state with
+        {
+            CheckpointSeconds = state.CheckpointSeconds + seconds,
+        };
 
     private void Write(GatheredState? gathered)
     {
         using torch.Tensor random = torch.get_rng_state();
-        TrainState state = trainer.Snapshot() with { RandomState = Convert.ToBase64String(random.data<byte>().ToArray()) };
+        TrainState state = trainer.Snapshot() with
+        {
+            RandomState = Convert.ToBase64String(random.data<byte>().ToArray()),
+        };
         figures.Flush();
         if (config.Training.CheckpointInBackground)
         {
-            CheckpointContent copy = CheckpointContent.CopyOf(trainer.Student, trainer.Optimizer, state, trainer.Alignment, gathered);
+            CheckpointContent copy = CheckpointContent.CopyOf(
+                trainer.Student,
+                trainer.Optimizer,
+                state,
+                trainer.Alignment,
+                gathered
+            );
             _background.Start(() => Write(copy));
         }
         else
@@ -92,11 +119,17 @@ internal sealed class RunSaver(Trainer trainer, RunConfig config, RunFolder fold
         try
         {
             Checkpoint.Save(path, content, tokenizerJson);
-            folder.Checkpoints.Retain([.. config.Training.KeepSteps ?? [], content.State.BestStep ?? 0], config.Training.KeepEvery);
+            folder.Checkpoints.Retain(
+                [.. config.Training.KeepSteps ?? [], content.State.BestStep ?? 0],
+                config.Training.KeepEvery
+            );
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new CheckpointException($"The checkpoint {path} cannot be written: {e.Message} {LastGood()} Make room or change the permissions, then go on with --resume.", e);
+            throw new CheckpointException(
+                $"The checkpoint {path} cannot be written: {e.Message} {LastGood()} Make room or change the permissions, then go on with --resume.",
+                e
+            );
         }
     }
 }

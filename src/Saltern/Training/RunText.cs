@@ -42,8 +42,20 @@ public sealed record RunText
     internal static RunText Of(TokenDataset data, RunConfig config, BpeTokenizer tokenizer)
     {
         TokenShard?[] shards = [.. data.Domains.Select(domain => domain.Valid)];
-        ValidationSet curveSet = ValidationSet.Create(shards, config.Data.SequenceLength, config.Training.EvaluationTokens, wholeDocuments: false, tokenizer.EndOfTextId);
-        ValidationSet wholeSet = ValidationSet.Create(shards, config.Data.SequenceLength, config.Training.FinalEvaluationTokens, wholeDocuments: true, tokenizer.EndOfTextId);
+        ValidationSet curveSet = ValidationSet.Create(
+            shards,
+            config.Data.SequenceLength,
+            config.Training.EvaluationTokens,
+            wholeDocuments: false,
+            tokenizer.EndOfTextId
+        );
+        ValidationSet wholeSet = ValidationSet.Create(
+            shards,
+            config.Data.SequenceLength,
+            config.Training.FinalEvaluationTokens,
+            wholeDocuments: true,
+            tokenizer.EndOfTextId
+        );
         return new RunText
         {
             Domains = [.. data.Domains.Select(domain => domain.Name)],
@@ -52,8 +64,19 @@ public sealed record RunText
             IsUnverified = data.IsUnverified,
             CurveSet = curveSet,
             WholeSet = wholeSet,
-            Prompts = [.. curveSet.Documents.Where(document => document.TargetCount > 2 * PromptTokens).Take(2)
-                .Select(document => curveSet.Labels.AsSpan((int)document.FirstTarget, PromptTokens).ToArray().Select(id => (int)id).ToArray())],
+            Prompts =
+            [
+                .. curveSet
+                    .Documents.Where(document => document.TargetCount > 2 * PromptTokens)
+                    .Take(2)
+                    .Select(document =>
+                        curveSet
+                            .Labels.AsSpan((int)document.FirstTarget, PromptTokens)
+                            .ToArray()
+                            .Select(id => (int)id)
+                            .ToArray()
+                    ),
+            ],
         };
     }
 }

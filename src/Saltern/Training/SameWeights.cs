@@ -12,7 +12,11 @@ internal static class SameWeights
     {
         if (ranks.Size > 1)
         {
-            ranks.RequireSame("The fingerprint of the weights", RunParts.WeightsFingerprint(student), "Are the ranks of one build, on machines of one kind, with the same model files? Go on from the last checkpoint with --resume.");
+            ranks.RequireSame(
+                "The fingerprint of the weights",
+                RunParts.WeightsFingerprint(student),
+                "Are the ranks of one build, on machines of one kind, with the same model files? Go on from the last checkpoint with --resume."
+            );
         }
     }
 }

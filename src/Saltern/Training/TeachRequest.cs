@@ -71,12 +71,16 @@ public sealed record TeachRequest
 
         if (Stage1Only && Recipe is not { Distils: true })
         {
-            problems.Add("--stage1-only needs a --recipe with distillation: its transition says what stage 1 can draw.");
+            problems.Add(
+                "--stage1-only needs a --recipe with distillation: its transition says what stage 1 can draw."
+            );
         }
 
         if (Temperature is double temperature && Recipe?.Teacher is { } teacher && teacher.Temperature != temperature)
         {
-            problems.Add($"--temperature = {temperature}, but the recipe's teacher.temperature is {teacher.Temperature}. Leave the option out, or change the recipe.");
+            problems.Add(
+                $"--temperature = {temperature}, but the recipe's teacher.temperature is {teacher.Temperature}. Leave the option out, or change the recipe."
+            );
         }
 
         if (Temperature is not (null or (>= 0.01 and <= 100)))

@@ -30,9 +30,16 @@ internal sealed record TeacherParts(string? Folder, TeacherCache? Cache, string 
     /// <param name="tokenizer">The data set's; null where that is not known, which is a problem of its own.</param>
     /// <param name="resumed">State that the run goes on from; null where it starts.</param>
     /// <exception cref="ConfigurationException">Tokenizer, vocabulary, length or, on resume, the weights do not fit.</exception>
-    public static TeacherParts Open(TeacherConfig teacher, ObjectiveConfig? objective, int sequenceLength, BpeTokenizer? tokenizer, TrainState? resumed = null)
+    public static TeacherParts Open(
+        TeacherConfig teacher,
+        ObjectiveConfig? objective,
+        int sequenceLength,
+        BpeTokenizer? tokenizer,
+        TrainState? resumed = null
+    )
     {
-        string path = teacher.Path!, folder = ModelLocation.Resolve(path);
+        string path = teacher.Path!,
+            folder = ModelLocation.Resolve(path);
         TransformerConfig shape = ModelFolder.LoadConfig(folder);
         if (tokenizer is not null)
         {
@@ -41,10 +48,20 @@ internal sealed record TeacherParts(string? Folder, TeacherCache? Cache, string 
 
         if (shape.MaxPositionEmbeddings < sequenceLength)
         {
-            throw new ConfigurationException($"teacher.path = {path} knows {shape.MaxPositionEmbeddings} positions, but data.sequence_length = {sequenceLength}. Train the teacher on sequences as long, or shorten them.");
+            throw new ConfigurationException(
+                $"teacher.path = {path} knows {shape.MaxPositionEmbeddings} positions, but data.sequence_length = {sequenceLength}. Train the teacher on sequences as long, or shorten them."
+            );
         }
 
-        return new TeacherParts(folder, null, CheckedWeights(path, folder, resumed), Describe(path, teacher.Temperature, folder, shape)) { Warning = ObjectiveWarning(path, RunOf(path, folder), objective) };
+        return new TeacherParts(
+            folder,
+            null,
+            CheckedWeights(path, folder, resumed),
+            Describe(path, teacher.Temperature, folder, shape)
+        )
+        {
+            Warning = ObjectiveWarning(path, RunOf(path, folder), objective),
+        };
     }
 
     /// <summary>Finds and checks a teacher whose hidden states are aligned with: any tokenizer that can be read will do.</summary>
@@ -53,17 +70,24 @@ internal sealed record TeacherParts(string? Folder, TeacherCache? Cache, string 
     /// <exception cref="ConfigurationException">Vocabulary, layer or, on resume, the weights do not fit.</exception>
     public static TeacherParts OpenForAlignment(RunConfig config, TrainState? resumed)
     {
-        string path = config.Teacher!.Path!, folder = ModelLocation.Resolve(path);
+        string path = config.Teacher!.Path!,
+            folder = ModelLocation.Resolve(path);
         TransformerConfig shape = ModelFolder.LoadConfig(folder);
         BpeTokenizer tokenizer = LoadTokenizer(path, folder, "the sample's text cannot be put into its tokens");
         CheckRows(path, shape, tokenizer);
         config.Alignment!.ResolveTeacherLayer(shape.NumHiddenLayers);
-        return new TeacherParts(folder, null, CheckedWeights(path, folder, resumed), Describe(path, config.Teacher.Temperature, folder, shape))
+        return new TeacherParts(
+            folder,
+            null,
+            CheckedWeights(path, folder, resumed),
+            Describe(path, config.Teacher.Temperature, folder, shape)
+        )
         {
             Tokenizer = tokenizer,
-            Warning = shape.MaxPositionEmbeddings < config.Data.SequenceLength
-                ? $"teacher.path = {path} knows {shape.MaxPositionEmbeddings} positions, fewer than the sequences of {config.Data.SequenceLength} tokens: what lies beyond is not aligned."
-                : null,
+            Warning =
+                shape.MaxPositionEmbeddings < config.Data.SequenceLength
+                    ? $"teacher.path = {path} knows {shape.MaxPositionEmbeddings} positions, fewer than the sequences of {config.Data.SequenceLength} tokens: what lies beyond is not aligned."
+                    : null,
         };
     }
 
@@ -83,18 +107,32 @@ internal sealed record TeacherParts(string? Folder, TeacherCache? Cache, string 
     /// <param name="batches">The run's samples; null likewise.</param>
     /// <param name="resumed">State that the run goes on from; null where it starts.</param>
     /// <exception cref="ConfigurationException">Cache and run do not fit; every difference is named with both sides.</exception>
-    public static TeacherParts OpenCache(RunConfig config, TokenDataset? data, BpeTokenizer? tokenizer, BatchLoader? batches, TrainState? resumed)
+    public static TeacherParts OpenCache(
+        RunConfig config,
+        TokenDataset? data,
+        BpeTokenizer? tokenizer,
+        BatchLoader? batches,
+        TrainState? resumed
+    )
     {
         TeacherCache cache = TeacherCache.Open(config.Teacher!.Cache!);
         List<string> problems = [.. CacheProblems.Of(cache, config, data, tokenizer, batches, resumed)];
-        if (config.Teacher.Path is string path && TeacherWeights.Fingerprint(ModelLocation.Resolve(path)) is string found && found != cache.Plan.TeacherWeights)
+        if (
+            config.Teacher.Path is string path
+            && TeacherWeights.Fingerprint(ModelLocation.Resolve(path)) is string found
+            && found != cache.Plan.TeacherWeights
+        )
         {
-            problems.Add($"teacher.cache = {cache.Folder} was made by the weights {cache.Plan.TeacherWeights}, but teacher.path = {path} has {found}. Make a pass of this teacher, or remove teacher.path.");
+            problems.Add(
+                $"teacher.cache = {cache.Folder} was made by the weights {cache.Plan.TeacherWeights}, but teacher.path = {path} has {found}. Make a pass of this teacher, or remove teacher.path."
+            );
         }
 
         if (resumed is { TeacherWeights.Length: > 0 } && resumed.TeacherWeights != cache.Plan.TeacherWeights)
         {
-            problems.Add($"teacher.cache = {cache.Folder} was made by the weights {cache.Plan.TeacherWeights}, but the run was taught by {resumed.TeacherWeights}. Name the old cache, or start a new run.");
+            problems.Add(
+                $"teacher.cache = {cache.Folder} was made by the weights {cache.Plan.TeacherWeights}, but the run was taught by {resumed.TeacherWeights}. Name the old cache, or start a new run."
+            );
         }
 
         if (problems.Count > 0)
@@ -116,28 +154,38 @@ internal sealed record TeacherParts(string? Folder, TeacherCache? Cache, string 
             return teacher?.Record;
         }
 
-        return teacher is null ? selection.Teacher : teacher.Record with
-        {
-            PassFlops = (teacher.Record.PassFlops ?? 0) + selection.Teacher.PassFlops,
-            PassSeconds = (teacher.Record.PassSeconds ?? 0) + selection.Teacher.PassSeconds,
-        };
+        return teacher is null
+            ? selection.Teacher
+            : teacher.Record with
+            {
+                PassFlops = (teacher.Record.PassFlops ?? 0) + selection.Teacher.PassFlops,
+                PassSeconds = (teacher.Record.PassSeconds ?? 0) + selection.Teacher.PassSeconds,
+            };
     }
 
     private static string CheckedWeights(string path, string folder, TrainState? resumed)
     {
         string weights = TeacherWeights.Fingerprint(folder);
         return resumed is { TeacherWeights.Length: > 0 } && resumed.TeacherWeights != weights
-            ? throw new ConfigurationException($"teacher.path = {path}: the run was taught by the weights {resumed.TeacherWeights}, but {folder} now has {weights}. Name the old checkpoint as teacher.path, or start a new run.")
+            ? throw new ConfigurationException(
+                $"teacher.path = {path}: the run was taught by the weights {resumed.TeacherWeights}, but {folder} now has {weights}. Name the old checkpoint as teacher.path, or start a new run."
+            )
             : weights;
     }
 
     private static void CheckTokenizer(string path, string folder, TransformerConfig shape, BpeTokenizer tokenizer)
     {
-        string fingerprint = LoadTokenizer(path, folder, "it cannot be shown to use the data set's tokenizer").Fingerprint;
+        string fingerprint = LoadTokenizer(
+            path,
+            folder,
+            "it cannot be shown to use the data set's tokenizer"
+        ).Fingerprint;
         if (fingerprint != tokenizer.Fingerprint)
         {
-            throw new ConfigurationException($"teacher.path = {path} has another tokenizer than the data set ({fingerprint} against {tokenizer.Fingerprint}). Soft labels are probabilities of the same token ids: "
-                + "take a teacher with the data set's tokenizer, or replace the section distillation by 'alignment: { weight: 0.1, start: 0, end: 0.5 }', which compares hidden states and works with any tokenizer (docs/alignment.md).");
+            throw new ConfigurationException(
+                $"teacher.path = {path} has another tokenizer than the data set ({fingerprint} against {tokenizer.Fingerprint}). Soft labels are probabilities of the same token ids: "
+                    + "take a teacher with the data set's tokenizer, or replace the section distillation by 'alignment: { weight: 0.1, start: 0, end: 0.5 }', which compares hidden states and works with any tokenizer (docs/alignment.md)."
+            );
         }
 
         CheckRows(path, shape, tokenizer);
@@ -146,7 +194,11 @@ internal sealed record TeacherParts(string? Folder, TeacherCache? Cache, string 
     private static BpeTokenizer LoadTokenizer(string path, string folder, string otherwise)
     {
         string file = Path.Combine(folder, ModelFolder.TokenizerFile);
-        return File.Exists(file) ? BpeTokenizer.Load(file) : throw new DataFormatException($"teacher.path = {path}: {folder} has no {ModelFolder.TokenizerFile}, so {otherwise}. Put it there.");
+        return File.Exists(file)
+            ? BpeTokenizer.Load(file)
+            : throw new DataFormatException(
+                $"teacher.path = {path}: {folder} has no {ModelFolder.TokenizerFile}, so {otherwise}. Put it there."
+            );
     }
 
     // More rows than ids are padding, which gets no probability anywhere.
@@ -154,11 +206,16 @@ internal sealed record TeacherParts(string? Folder, TeacherCache? Cache, string 
     {
         if (shape.VocabSize < tokenizer.VocabularySize)
         {
-            throw new ConfigurationException($"teacher.path = {path} has {shape.VocabSize} rows in its vocabulary, fewer than the {tokenizer.VocabularySize} ids of its tokenizer, so they do not belong together.");
+            throw new ConfigurationException(
+                $"teacher.path = {path} has {shape.VocabSize} rows in its vocabulary, fewer than the {tokenizer.VocabularySize} ids of its tokenizer, so they do not belong together."
+            );
         }
     }
 
-    private static string? RunOf(string path, string folder) => new[] { path, Path.Combine(folder, "..", "..") }.FirstOrDefault(at => File.Exists(Path.Combine(at, RunFolder.RecipeFile)));
+    private static string? RunOf(string path, string folder) =>
+        new[] { path, Path.Combine(folder, "..", "..") }.FirstOrDefault(at =>
+            File.Exists(Path.Combine(at, RunFolder.RecipeFile))
+        );
 
     private static string? ObjectiveWarning(string path, string? run, ObjectiveConfig? objective)
     {
@@ -166,25 +223,37 @@ internal sealed record TeacherParts(string? Folder, TeacherCache? Cache, string 
         string? recipe = run is null ? null : Path.Combine(run, RunFolder.RecipeFile);
 
         // Of a fine-tuned teacher nothing is known: its own recipe does not say what it was trained on before.
-        string? trained = recipe is null || FineTuneConfig.IsRecipe(recipe) ? null : RecipeReader.Read<RunConfig>(recipe, []).Objective?.Description ?? ObjectiveConfig.CausalDescription;
-        return trained is null || trained == wanted ? null : $"teacher.path = {path} was trained on the objective '{trained}', but teaches '{wanted}': its soft labels are poor where it never learned the task.";
+        string? trained =
+            recipe is null || FineTuneConfig.IsRecipe(recipe)
+                ? null
+                : RecipeReader.Read<RunConfig>(recipe, []).Objective?.Description ?? ObjectiveConfig.CausalDescription;
+        return trained is null || trained == wanted
+            ? null
+            : $"teacher.path = {path} was trained on the objective '{trained}', but teaches '{wanted}': its soft labels are poor where it never learned the task.";
     }
 
     // What the teacher's own run says: its cost up to this very checkpoint, and its final loss where this is the final one.
     private static RunTeacher Describe(string teacherPath, double temperature, string folder, TransformerConfig shape)
     {
         string? run = RunOf(teacherPath, folder);
-        TrainState? state = File.Exists(Path.Combine(folder, Checkpoint.StateFile)) ? Checkpoint.LoadState(folder) : null;
+        TrainState? state = File.Exists(Path.Combine(folder, Checkpoint.StateFile))
+            ? Checkpoint.LoadState(folder)
+            : null;
         string? file = run is null ? null : Path.Combine(run, RunFolder.ResultFile);
         RunResult? result = file is not null && File.Exists(file) ? RunResult.Read(file) : null;
         return new RunTeacher
         {
-            Name = result?.Name ?? Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(run ?? teacherPath))),
+            Name =
+                result?.Name
+                ?? Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(run ?? teacherPath))),
             Temperature = temperature,
             Parameters = ModelFlops.Parameters(shape),
             TrainingFlops = state?.Flops,
             TrainingSeconds = state?.Seconds,
-            FinalLoss = state is not null && state.Step == result?.Steps && result.FineTuning is null ? result.Final?.Loss : null,
+            FinalLoss =
+                state is not null && state.Step == result?.Steps && result.FineTuning is null
+                    ? result.Final?.Loss
+                    : null,
         };
     }
 }

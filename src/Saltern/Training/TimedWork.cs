@@ -11,7 +11,12 @@ internal static class TimedWork
     /// <param name="ranks">Who waits for whom.</param>
     /// <param name="note">The state with so many more seconds of the kind.</param>
     /// <param name="work">What is done.</param>
-    public static void Timed(this Trainer trainer, ICommunicator ranks, Func<TrainState, double, TrainState> note, Action work)
+    public static void Timed(
+        this Trainer trainer,
+        ICommunicator ranks,
+        Func<TrainState, double, TrainState> note,
+        Action work
+    )
     {
         long start = Stopwatch.GetTimestamp();
         work();

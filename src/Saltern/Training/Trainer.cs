@@ -22,7 +22,15 @@ namespace Saltern.Training;
 /// <param name="LearningRate">η_j.</param>
 /// <param name="Seconds">From asking for the batch to the finished update.</param>
 /// <param name="SkippedBecause">Why the update was not made; null where it was.</param>
-public sealed record StepReport(int Step, LossSums Sums, StageWeights Weights, double GradientNorm, double LearningRate, double Seconds, string? SkippedBecause)
+public sealed record StepReport(
+    int Step,
+    LossSums Sums,
+    StageWeights Weights,
+    double GradientNorm,
+    double LearningRate,
+    double Seconds,
+    string? SkippedBecause
+)
 {
     /// <summary>What alignment did; null in a step without it, whose weights are then λ_j.</summary>
     public AlignmentReport? Alignment { get; init; }
@@ -54,7 +62,19 @@ public sealed class Trainer : IDisposable
     /// <param name="alignment">Alignment of hidden states, taken over; null without one.</param>
     /// <param name="ranks">The ranks that share each batch; owned by the caller, null for one process.</param>
     /// <param name="transition">Makes the transition in place of the recipe's; null for the recipe's.</param>
-    public Trainer(RunConfig config, Transformer student, Teacher? teacher, BatchLoader batches, int vocabulary, IReadOnlyList<string> domains, ComputePlan compute, int threads, AlignmentStage? alignment = null, ICommunicator? ranks = null, Func<TransitionContext, Transition>? transition = null)
+    public Trainer(
+        RunConfig config,
+        Transformer student,
+        Teacher? teacher,
+        BatchLoader batches,
+        int vocabulary,
+        IReadOnlyList<string> domains,
+        ComputePlan compute,
+        int threads,
+        AlignmentStage? alignment = null,
+        ICommunicator? ranks = null,
+        Func<TransitionContext, Transition>? transition = null
+    )
     {
         _ranks = ranks ?? new SingleProcess();
         batches.Share = new RankShare(_ranks.Rank, _ranks.Size);
@@ -66,16 +86,35 @@ public sealed class Trainer : IDisposable
         _domainCount = domains.Count;
         Optimizer = Optimizer.Create(student.Parameters, config.Optimizer, threads, _ranks);
         _schedule = new LearningRateSchedule(config.Schedule, config.Optimizer.LearningRate, config.Training.Steps);
-        _transition = config.Distils
-            ? transition?.Invoke(new TransitionContext(config.Distillation!, config.Training.Steps, config.Schedule.WarmupSteps, domains.Count))
-                ?? Transition.Create(config.Distillation!, config.Training.Steps, config.Schedule.WarmupSteps, domains.Count)
+        _transition =
+            config.Distils
+                ? transition?.Invoke(
+                    new TransitionContext(
+                        config.Distillation!,
+                        config.Training.Steps,
+                        config.Schedule.WarmupSteps,
+                        domains.Count
+                    )
+                )
+                    ?? Transition.Create(
+                        config.Distillation!,
+                        config.Training.Steps,
+                        config.Schedule.WarmupSteps,
+                        domains.Count
+                    )
             : config.Aligns ? Transition.Create(config.Alignment!, config.Training.Steps, domains.Count)
             : null;
 
         // The domain gate concerns whole samples: it is part of their ω, and the kernel's gate stays open.
         bool byDomain = config.Distillation?.Gate == GateKind.Domain;
-        _gate = config.Distillation is null || byDomain ? Gate.Open : Gate.Create(config.Distillation, (teacher as CachedTeacher)?.Manifest.Buckets.TokenBounds);
-        _domainFactors = [.. domains.Select(name => byDomain ? config.Distillation!.GateDomains!.GetValueOrDefault(name, 1.0) : 1.0)];
+        _gate =
+            config.Distillation is null || byDomain
+                ? Gate.Open
+                : Gate.Create(config.Distillation, (teacher as CachedTeacher)?.Manifest.Buckets.TokenBounds);
+        _domainFactors =
+        [
+            .. domains.Select(name => byDomain ? config.Distillation!.GateDomains!.GetValueOrDefault(name, 1.0) : 1.0),
+        ];
         _head = compute.CreateHead(vocabulary, student.Config.VocabSize, threads);
         _losses = new PositionLosses(config.Training.MicroBatch * config.Data.SequenceLength);
         State = new TrainState { Threads = threads };
@@ -140,7 +179,11 @@ public sealed class Trainer : IDisposable
         {
             long release = Stopwatch.GetTimestamp();
             ReleaseTeacher();
-            State = State with { Stage1EndStep = step, TeacherSeconds = State.TeacherSeconds + Stopwatch.GetElapsedTime(release).TotalSeconds };
+            State = State with
+            {
+                Stage1EndStep = step,
+                TeacherSeconds = State.TeacherSeconds + Stopwatch.GetElapsedTime(release).TotalSeconds,
+            };
         }
 
         long start = Stopwatch.GetTimestamp();
@@ -186,7 +229,8 @@ public sealed class Trainer : IDisposable
         }
         else
         {
-            skipped = $"Step {step} is not applied: loss {sums.Loss / sums.Positions}, gradient norm {norm}, batch of {samples}.";
+            skipped =
+                $"Step {step} is not applied: loss {sums.Loss / sums.Positions}, gradient norm {norm}, batch of {samples}.";
         }
 
         // The slowest rank's: a step is over when all have made it.
@@ -223,7 +267,8 @@ public sealed class Trainer : IDisposable
     {
         using StepProfile.Mark mark = StepProfile.Of(StepPart.Optimizer);
         // Rank 0's, for clipping and for what is left out: MPI does not promise the same last bits of a sum on every rank.
-        double norm = _ranks.FromFirst(Optimizer.GradientNorm()), projectionNorm = Alignment?.GradientNorm() ?? 0;
+        double norm = _ranks.FromFirst(Optimizer.GradientNorm()),
+            projectionNorm = Alignment?.GradientNorm() ?? 0;
         bool applied = double.IsFinite(loss) && double.IsFinite(norm) && double.IsFinite(projectionNorm);
         if (applied)
         {
@@ -241,12 +286,17 @@ public sealed class Trainer : IDisposable
         int length = batch.SequenceLength;
 
         // Samples that still have a teacher first, so that it runs on those alone.
-        int[] rows = [.. Enumerable.Range(first, Math.Min(_config.Training.MicroBatch, batch.Samples.Count - first)).OrderBy(row => weights.ByDomain[batch.Samples[row].Domain] > 0 ? 0 : 1)];
+        int[] rows =
+        [
+            .. Enumerable
+                .Range(first, Math.Min(_config.Training.MicroBatch, batch.Samples.Count - first))
+                .OrderBy(row => weights.ByDomain[batch.Samples[row].Domain] > 0 ? 0 : 1),
+        ];
         int taught = Teacher is null ? 0 : rows.Count(row => weights.ByDomain[batch.Samples[row].Domain] > 0);
         Tensor inputs = batch.Inputs(rows).to(Student.Parameters.Device); // [B, T]
         using TrainingPass pass = Student.Train(inputs, Ranges(batch, rows), Alignment?.StudentLayer);
         SoftLabels? softLabels = taught > 0 ? RunTeacher(batch, rows[..taught], inputs.narrow(0, 0, taught)) : null;
-        Tensor hiddenGradient = empty_like(pass.Hidden);            // [N, D]
+        Tensor hiddenGradient = empty_like(pass.Hidden); // [N, D]
         var request = new LossRequest
         {
             HiddenStates = pass.Hidden,
@@ -272,8 +322,13 @@ public sealed class Trainer : IDisposable
     }
 
     // Selected samples are for stage 1: while ω is above 0, or, without distillation, up to the step that the recipe names.
-    private bool DrawsSelected(int step, StageWeights weights) => _config.Selection is not null
-        && (_config.Distils ? weights.TeacherRuns : step <= _config.Selection.Until!.Value.Resolve(_config.Training.Steps));
+    private bool DrawsSelected(int step, StageWeights weights) =>
+        _config.Selection is not null
+        && (
+            _config.Distils
+                ? weights.TeacherRuns
+                : step <= _config.Selection.Until!.Value.Resolve(_config.Training.Steps)
+        );
 
     private static AttentionRanges? Ranges(Batch batch, int[] rows)
     {
@@ -296,20 +351,31 @@ public sealed class Trainer : IDisposable
 
     // renormalise: 1 / running mean of h, the domain gate's factor included.
     private double? GateScale() =>
-        _config.Distillation is not { Renormalise: true } ? null : State.GateCount == 0 || State.GateSum == 0 ? 1.0 : State.GateCount / State.GateSum;
+        _config.Distillation is not { Renormalise: true } ? null
+        : State.GateCount == 0 || State.GateSum == 0 ? 1.0
+        : State.GateCount / State.GateSum;
 
     // Every sum of all ranks, in one exchange: what ω, the log and the decision about the update see is the same everywhere.
     private (LossSums[] ByDomain, int Taught, double Gate) AddUp(LossSums[] byDomain, int taught, double gate)
     {
         double[] all = _ranks.Sum([taught, gate, .. byDomain.SelectMany(domain => domain.ToValues())]);
-        return ([.. all[2..].Chunk((all.Length - 2) / _domainCount).Select(values => LossSums.FromValues(values))], (int)all[0], all[1]);
+        return (
+            [.. all[2..].Chunk((all.Length - 2) / _domainCount).Select(values => LossSums.FromValues(values))],
+            (int)all[0],
+            all[1]
+        );
     }
 
     private void Count(int step, long counted, int taught, LossSums sums, double gate, double seconds, bool skipped)
     {
         double perSequence = _config.Data.SequenceLength;
-        double teacherFlops = Alignment?.Flops ?? (Teacher is null ? 0 : taught * perSequence * Teacher.FlopsPerToken(_config.Data.SequenceLength));
-        double studentFlops = _config.Training.BatchSequences * perSequence * ModelFlops.TrainingPerToken(Student.Config, _config.Data.SequenceLength);
+        double teacherFlops =
+            Alignment?.Flops
+            ?? (Teacher is null ? 0 : taught * perSequence * Teacher.FlopsPerToken(_config.Data.SequenceLength));
+        double studentFlops =
+            _config.Training.BatchSequences
+            * perSequence
+            * ModelFlops.TrainingPerToken(Student.Config, _config.Data.SequenceLength);
         State = State with
         {
             Step = step,
@@ -320,14 +386,25 @@ public sealed class Trainer : IDisposable
             Flops = State.Flops + studentFlops + teacherFlops,
             TeacherFlops = State.TeacherFlops + teacherFlops,
             SkippedInARow = skipped ? State.SkippedInARow + 1 : 0,
-            GateSum = State.GateSum + (skipped ? 0 : _config.Distillation?.Gate == GateKind.Domain ? gate : sums.Gate),
+            GateSum =
+                State.GateSum
+                + (
+                    skipped ? 0
+                    : _config.Distillation?.Gate == GateKind.Domain ? gate
+                    : sums.Gate
+                ),
             GateCount = State.GateCount + (skipped ? 0 : sums.TeacherPositions),
         };
     }
 
     // Σ h_t over the positions with a teacher where h is a matter of whole samples; other gates are summed with the losses.
-    private double DomainGateSum(Batch batch, StageWeights weights) => _config.Distillation?.Gate != GateKind.Domain ? 0
-        : Enumerable.Range(0, batch.Samples.Count).Where(row => weights.ByDomain[batch.Samples[row].Domain] > 0).Sum(row => _domainFactors[batch.Samples[row].Domain] * batch.CountedOf(row));
+    private double DomainGateSum(Batch batch, StageWeights weights) =>
+        _config.Distillation?.Gate != GateKind.Domain
+            ? 0
+            : Enumerable
+                .Range(0, batch.Samples.Count)
+                .Where(row => weights.ByDomain[batch.Samples[row].Domain] > 0)
+                .Sum(row => _domainFactors[batch.Samples[row].Domain] * batch.CountedOf(row));
 
     private void ReleaseTeacher()
     {

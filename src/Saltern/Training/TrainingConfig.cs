@@ -72,7 +72,10 @@ public sealed record TrainingConfig : IValidated
 
     /// <summary>Whether a checkpoint is written after a step, counted from 1, whatever its loss.</summary>
     public bool SavesAfter(long step) =>
-        step == Steps || step % CheckpointEvery == 0 || (KeepEvery is int every && step % every == 0) || (KeepSteps?.Any(kept => kept == step) ?? false);
+        step == Steps
+        || step % CheckpointEvery == 0
+        || (KeepEvery is int every && step % every == 0)
+        || (KeepSteps?.Any(kept => kept == step) ?? false);
 
     /// <summary>Sequences of a micro-batch.</summary>
     public int MicroBatch => MicroBatchSequences ?? BatchSequences;
@@ -82,7 +85,10 @@ public sealed record TrainingConfig : IValidated
     {
         if (BatchSequences % MicroBatch != 0)
         {
-            yield return new ConfigurationProblem("micro_batch_sequences", $"= {MicroBatch} does not divide batch_sequences = {BatchSequences}.");
+            yield return new ConfigurationProblem(
+                "micro_batch_sequences",
+                $"= {MicroBatch} does not divide batch_sequences = {BatchSequences}."
+            );
         }
     }
 }

@@ -46,16 +46,37 @@ public sealed class TrainingRun : IDisposable
             teacher = parts.CreateTeacher(config, options.Loading);
             alignment = parts.CreateAlignment(config, threads);
             double teacherSeconds = Stopwatch.GetElapsedTime(loading).TotalSeconds;
-            _trainer = new Trainer(config, student, teacher, parts.Batches, parts.Tokenizer.VocabularySize, DomainNames, parts.Compute, threads, alignment, Ranks, options.Transition);
+            _trainer = new Trainer(
+                config,
+                student,
+                teacher,
+                parts.Batches,
+                parts.Tokenizer.VocabularySize,
+                DomainNames,
+                parts.Compute,
+                threads,
+                alignment,
+                Ranks,
+                options.Transition
+            );
             if (options.Transition is not null)
             {
-                options.Log($"transition: {_trainer.Transition!.GetType().Name}, which the caller gave, in place of the recipe's {config.Distillation!.Transition}");
+                options.Log(
+                    $"transition: {_trainer.Transition!.GetType().Name}, which the caller gave, in place of the recipe's {config.Distillation!.Transition}"
+                );
             }
 
             if (folder.ResumeStep is int resumeStep)
             {
                 string checkpoint = folder.Checkpoints.PathOf(resumeStep);
-                _trainer.Restore(Checkpoint.Load(checkpoint, student, _trainer.Optimizer, options.Loading) with { Threads = threads, Ranks = Ranks.Size, Products = MatrixProduct.Library });
+                _trainer.Restore(
+                    Checkpoint.Load(checkpoint, student, _trainer.Optimizer, options.Loading) with
+                    {
+                        Threads = threads,
+                        Ranks = Ranks.Size,
+                        Products = MatrixProduct.Library,
+                    }
+                );
                 Checkpoint.LoadAlignment(checkpoint, _trainer.Alignment);
                 using torch.Tensor random = torch.tensor(Convert.FromBase64String(State.RandomState));
                 torch.set_rng_state(random);
@@ -63,17 +84,37 @@ public sealed class TrainingRun : IDisposable
             else
             {
                 string initialWeights = RunParts.WeightsFingerprint(student);
-                _trainer.Note(state => state with { Ranks = Ranks.Size, PlannedSamples = RunParts.PlannedSamples(config, null), Selection = parts.Selection?.Sha256 ?? "", Products = MatrixProduct.Library, InitialWeights = initialWeights, DataFingerprint = parts.Text.Fingerprint, TeacherWeights = parts.TeacherWeights, Teacher = parts.TeacherRecord });
+                _trainer.Note(state =>
+                    state with
+                    {
+                        Ranks = Ranks.Size,
+                        PlannedSamples = RunParts.PlannedSamples(config, null),
+                        Selection = parts.Selection?.Sha256 ?? "",
+                        Products = MatrixProduct.Library,
+                        InitialWeights = initialWeights,
+                        DataFingerprint = parts.Text.Fingerprint,
+                        TeacherWeights = parts.TeacherWeights,
+                        Teacher = parts.TeacherRecord,
+                    }
+                );
                 torch.manual_seed(config.Seed);
             }
 
             Ranks.RequireSameWeights(student);
             TeacherValidation? teacherValidation = parts.ValidateTeacher(_trainer.Teacher, threads, options);
-            _trainer.Note(state => state with
-            {
-                TeacherSeconds = state.TeacherSeconds + teacherSeconds,
-                Teacher = teacherValidation is null || state.Teacher is null ? state.Teacher : state.Teacher with { CurveLoss = teacherValidation.MeanNll },
-            });
+            _trainer.Note(state =>
+                state with
+                {
+                    TeacherSeconds = state.TeacherSeconds + teacherSeconds,
+                    Teacher =
+                        teacherValidation is null || state.Teacher is null
+                            ? state.Teacher
+                            : state.Teacher with
+                            {
+                                CurveLoss = teacherValidation.MeanNll,
+                            },
+                }
+            );
             _log = new RunLog(_trainer, _peak * Ranks.Size);
             if (Leads)
             {
@@ -83,8 +124,26 @@ public sealed class TrainingRun : IDisposable
             }
 
             _figures = new RunFigures(Leads ? folder : null, State.Step, options.Sinks);
-            _evaluation = new RunEvaluation(config, parts, _trainer, _log, _figures, teacherValidation, _tokenBytes, options, folder.Path);
-            _saver = new RunSaver(_trainer, config, folder, parts.Text.TokenizerJson, _figures, options, folder.ResumeStep ?? 0);
+            _evaluation = new RunEvaluation(
+                config,
+                parts,
+                _trainer,
+                _log,
+                _figures,
+                teacherValidation,
+                _tokenBytes,
+                options,
+                folder.Path
+            );
+            _saver = new RunSaver(
+                _trainer,
+                config,
+                folder,
+                parts.Text.TokenizerJson,
+                _figures,
+                options,
+                folder.ResumeStep ?? 0
+            );
         }
         catch
         {
@@ -139,20 +198,34 @@ public sealed class TrainingRun : IDisposable
             RankProblems.Refuse(config, options.Ranks);
             if (options.Transition is not null && !config.Distils)
             {
-                throw new ConfigurationException("A transition was given, but the recipe distils nothing, so it would be ignored. Give the recipe the sections teacher and distillation, with a weight above 0.");
+                throw new ConfigurationException(
+                    "A transition was given, but the recipe distils nothing, so it would be ignored. Give the recipe the sections teacher and distillation, with a weight above 0."
+                );
             }
 
             // Every rank has looked before rank 0 writes anything.
-            options.Ranks.RequireSame("The checkpoint to go on from", $"step {run.ResumeStep ?? 0}", $"Is {run.Path} on a disk that all ranks share?");
+            options.Ranks.RequireSame(
+                "The checkpoint to go on from",
+                $"step {run.ResumeStep ?? 0}",
+                $"Is {run.Path} on a disk that all ranks share?"
+            );
             parts = open();
             if (parts.Text.IsUnverified)
             {
-                options.Log($"data: {config.Data.Path} was written by another program; nothing proves that {config.Data.Tokenizer} made its tokens. Unverified, all ids within the vocabulary.");
+                options.Log(
+                    $"data: {config.Data.Path} was written by another program; nothing proves that {config.Data.Tokenizer} made its tokens. Unverified, all ids within the vocabulary."
+                );
             }
 
-            if ((config.Distillation?.Schedule ?? config.Alignment?.Schedule) is { Start: StepPoint start, End: StepPoint end } schedule && start.Resolve(config.Training.Steps) == end.Resolve(config.Training.Steps))
+            if (
+                (config.Distillation?.Schedule ?? config.Alignment?.Schedule)
+                    is { Start: StepPoint start, End: StepPoint end } schedule
+                && start.Resolve(config.Training.Steps) == end.Resolve(config.Training.Steps)
+            )
             {
-                options.Log($"{schedule.Section}.start = {start} and {schedule.Section}.end = {end} are the same step of {config.Training.Steps}: {(config.Aligns ? "λ" : "ω")} falls to 0 within one step.");
+                options.Log(
+                    $"{schedule.Section}.start = {start} and {schedule.Section}.end = {end} are the same step of {config.Training.Steps}: {(config.Aligns ? "λ" : "ω")} falls to 0 within one step."
+                );
             }
 
             parts.Warn(options.Log);
@@ -207,13 +280,18 @@ public sealed class TrainingRun : IDisposable
             }
 
             HandleSkipped(report);
-            bool isLast = report.Step == Config.Training.Steps, saves = Config.Training.SavesAfter(report.Step);
+            bool isLast = report.Step == Config.Training.Steps,
+                saves = Config.Training.SavesAfter(report.Step);
             bool evaluates = isLast || report.Step % Config.Training.EvaluateEvery == 0;
 
             // A line before every checkpoint: its means then never reach across a resume.
             if (saves || (evaluates && Config.Training.KeepBest) || report.Step % Config.Training.LogEvery == 0)
             {
-                _trainer.Timed(Ranks, (state, seconds) => state with { LoggingSeconds = state.LoggingSeconds + seconds }, () => _figures.Write(_log.Line()));
+                _trainer.Timed(
+                    Ranks,
+                    (state, seconds) => state with { LoggingSeconds = state.LoggingSeconds + seconds },
+                    () => _figures.Write(_log.Line())
+                );
             }
 
             if (evaluates)
@@ -245,7 +323,9 @@ public sealed class TrainingRun : IDisposable
     {
         if (!Leads || (truncated && Ranks.Size > 1))
         {
-            throw new InvalidOperationException("Rank 0 alone finishes a run, and of several ranks only one that made all its steps.");
+            throw new InvalidOperationException(
+                "Rank 0 alone finishes a run, and of several ranks only one that made all its steps."
+            );
         }
 
         if (truncated)
@@ -300,7 +380,8 @@ public sealed class TrainingRun : IDisposable
         {
             throw new TrainingException(
                 $"{report.SkippedBecause} {State.SkippedInARow} steps in a row were not applied (training.max_skipped_steps = {Config.Training.MaxSkippedSteps}), so the run stops. "
-                + $"{_saver.LastGood()} A lower learning rate or a longer warm-up usually helps.");
+                    + $"{_saver.LastGood()} A lower learning rate or a longer warm-up usually helps."
+            );
         }
     }
 
@@ -309,7 +390,13 @@ public sealed class TrainingRun : IDisposable
         (double watched, double loaded) = _otherLoad?.Sample() ?? (0, 0);
         if (watched > 0)
         {
-            _trainer.Note(state => state with { WatchedSeconds = state.WatchedSeconds + watched, LoadedSeconds = state.LoadedSeconds + loaded });
+            _trainer.Note(state =>
+                state with
+                {
+                    WatchedSeconds = state.WatchedSeconds + watched,
+                    LoadedSeconds = state.LoadedSeconds + loaded,
+                }
+            );
         }
     }
 }

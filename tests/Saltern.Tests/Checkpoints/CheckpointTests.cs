@@ -6,7 +6,15 @@ namespace Saltern.Tests.Checkpoints;
 
 public class CheckpointTests
 {
-    private static readonly TransformerConfig Shape = new TransformerConfig { HiddenSize = 8, NumHiddenLayers = 1, NumAttentionHeads = 2, NumKeyValueHeads = 1, IntermediateSize = 8, AttentionBias = true }.Resolve(11, 16);
+    private static readonly TransformerConfig Shape = new TransformerConfig
+    {
+        HiddenSize = 8,
+        NumHiddenLayers = 1,
+        NumAttentionHeads = 2,
+        NumKeyValueHeads = 1,
+        IntermediateSize = 8,
+        AttentionBias = true,
+    }.Resolve(11, 16);
 
     [Fact]
     public void ModelFolder_ComesBackBitForBit()
@@ -18,7 +26,10 @@ public class CheckpointTests
         ModelFolder.Save(folder["m"], model);
         using Transformer loaded = ModelFolder.Load(folder["m"], trainable: false);
         Assert.Equal(model.Config with { Preset = null }, loaded.Config);
-        Assert.Equal(model.Parameters.FlatWeights.data<float>().ToArray(), loaded.Parameters.FlatWeights.data<float>().ToArray());
+        Assert.Equal(
+            model.Parameters.FlatWeights.data<float>().ToArray(),
+            loaded.Parameters.FlatWeights.data<float>().ToArray()
+        );
     }
 
     [Fact]
@@ -29,29 +40,66 @@ public class CheckpointTests
         Directory.CreateDirectory(folder["m"]);
         ModelFolder.Save(folder["m"], model);
         string config = folder["m/config.json"];
-        File.WriteAllText(config, File.ReadAllText(config).Replace("\"intermediate_size\": 8", "\"intermediate_size\": 12", StringComparison.Ordinal));
-        string message = Assert.Throws<DataFormatException>(() => ModelFolder.Load(folder["m"], trainable: false)).Message;
+        File.WriteAllText(
+            config,
+            File.ReadAllText(config)
+                .Replace("\"intermediate_size\": 8", "\"intermediate_size\": 12", StringComparison.Ordinal)
+        );
+        string message = Assert
+            .Throws<DataFormatException>(() => ModelFolder.Load(folder["m"], trainable: false))
+            .Message;
         Assert.Contains("mlp.gate_proj.weight is F32 [8, 8], expected [12, 8]", message, StringComparison.Ordinal);
         string text = File.ReadAllText(config);
-        File.WriteAllText(config, text.Replace("\"hidden_act\"", "\"rope_scaling\": {\"factor\": 8}, \"hidden_act\"", StringComparison.Ordinal));
-        Assert.Contains("rope_scaling.factor", Assert.Throws<DataFormatException>(() => ModelFolder.LoadConfig(folder["m"])).Message, StringComparison.Ordinal);
+        File.WriteAllText(
+            config,
+            text.Replace(
+                "\"hidden_act\"",
+                "\"rope_scaling\": {\"factor\": 8}, \"hidden_act\"",
+                StringComparison.Ordinal
+            )
+        );
+        Assert.Contains(
+            "rope_scaling.factor",
+            Assert.Throws<DataFormatException>(() => ModelFolder.LoadConfig(folder["m"])).Message,
+            StringComparison.Ordinal
+        );
         File.WriteAllText(config, text.Replace("silu", "gelu", StringComparison.Ordinal));
-        Assert.Contains("hidden_act is 'gelu'", Assert.Throws<DataFormatException>(() => ModelFolder.LoadConfig(folder["m"])).Message, StringComparison.Ordinal);
-        File.WriteAllText(config, text.Replace("\"num_key_value_heads\": 1", "\"num_key_value_heads\": 3", StringComparison.Ordinal));
-        Assert.Contains("describes no model that can exist", Assert.Throws<DataFormatException>(() => ModelFolder.LoadConfig(folder["m"])).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "hidden_act is 'gelu'",
+            Assert.Throws<DataFormatException>(() => ModelFolder.LoadConfig(folder["m"])).Message,
+            StringComparison.Ordinal
+        );
+        File.WriteAllText(
+            config,
+            text.Replace("\"num_key_value_heads\": 1", "\"num_key_value_heads\": 3", StringComparison.Ordinal)
+        );
+        Assert.Contains(
+            "describes no model that can exist",
+            Assert.Throws<DataFormatException>(() => ModelFolder.LoadConfig(folder["m"])).Message,
+            StringComparison.Ordinal
+        );
         File.WriteAllText(config, text.Replace("llama", "opt", StringComparison.Ordinal));
-        Assert.Contains("model_type is 'opt'", Assert.Throws<DataFormatException>(() => ModelFolder.LoadConfig(folder["m"])).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "model_type is 'opt'",
+            Assert.Throws<DataFormatException>(() => ModelFolder.LoadConfig(folder["m"])).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
     public void FailedWrite_LeavesNothing()
     {
         using var folder = new TemporaryFolder();
-        Assert.Throws<InvalidOperationException>(() => DurableFolder.Write(folder["c/step-00000001"], temporary =>
-        {
-            File.WriteAllText(Path.Combine(temporary, "half"), "half");
-            throw new InvalidOperationException("disk full");
-        }));
+        Assert.Throws<InvalidOperationException>(() =>
+            DurableFolder.Write(
+                folder["c/step-00000001"],
+                temporary =>
+                {
+                    File.WriteAllText(Path.Combine(temporary, "half"), "half");
+                    throw new InvalidOperationException("disk full");
+                }
+            )
+        );
         Assert.Empty(Directory.EnumerateFileSystemEntries(folder["c"]));
     }
 
@@ -75,7 +123,10 @@ public class CheckpointTests
         Assert.Contains("says nothing of a.bin", CheckpointManifest.Problem(folder["c"]), StringComparison.Ordinal);
         folder.Write("c/manifest.json", "{\"schema\": ");
         Assert.Contains("damaged", CheckpointManifest.Problem(folder["c"]), StringComparison.Ordinal);
-        folder.Write("c/manifest.json", "{\"schema\": \"saltern.checkpoint/1\", \"files\": {\"../../etc/hostname\": {\"bytes\": 1, \"sha256\": \"\"}}}");
+        folder.Write(
+            "c/manifest.json",
+            "{\"schema\": \"saltern.checkpoint/1\", \"files\": {\"../../etc/hostname\": {\"bytes\": 1, \"sha256\": \"\"}}}"
+        );
         Assert.Contains("is missing", CheckpointManifest.Problem(folder["c"]), StringComparison.Ordinal);
     }
 
@@ -91,7 +142,14 @@ public class CheckpointTests
         (int? step, IReadOnlyList<string> skipped) = store.NewestGood();
         Assert.Null(step); // whole by its manifest, but no checkpoint
         Assert.Contains("config.json is missing", Assert.Single(skipped), StringComparison.Ordinal);
-        Assert.Contains(".writing-step-00000020", Assert.Single(DurableFolder.RemoveLeftovers(store.Folder)), StringComparison.Ordinal);
-        Assert.Equal(["step-00000010"], Directory.EnumerateDirectories(store.Folder).Select(path => Path.GetFileName(path)));
+        Assert.Contains(
+            ".writing-step-00000020",
+            Assert.Single(DurableFolder.RemoveLeftovers(store.Folder)),
+            StringComparison.Ordinal
+        );
+        Assert.Equal(
+            ["step-00000010"],
+            Directory.EnumerateDirectories(store.Folder).Select(path => Path.GetFileName(path))
+        );
     }
 }

@@ -12,10 +12,17 @@ public class SafeTensorsFileTests
     {
         using var folder = new TemporaryFolder();
         string path = folder["a.safetensors"];
-        SafeTensorsFile.WriteFloat32(path, [("x", [2], () => new byte[] { 0, 0, 128, 63, 0, 0, 0, 64 })], new Dictionary<string, string> { ["format"] = "pt" });
+        SafeTensorsFile.WriteFloat32(
+            path,
+            [("x", [2], () => new byte[] { 0, 0, 128, 63, 0, 0, 0, 64 })],
+            new Dictionary<string, string> { ["format"] = "pt" }
+        );
         byte[] file = System.IO.File.ReadAllBytes(path);
         int header = (int)BinaryPrimitives.ReadInt64LittleEndian(file);
-        Assert.Equal("""{"__metadata__":{"format":"pt"},"x":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}""", Encoding.UTF8.GetString(file, 8, header).TrimEnd());
+        Assert.Equal(
+            """{"__metadata__":{"format":"pt"},"x":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}""",
+            Encoding.UTF8.GetString(file, 8, header).TrimEnd()
+        );
         Assert.Equal(0, (8 + header) % 64);
         Assert.Equal([0, 0, 128, 63, 0, 0, 0, 64], file[(8 + header)..]);
         SafeTensorsEntry entry = Assert.Single(SafeTensorsFile.ReadHeader(path));
@@ -23,7 +30,7 @@ public class SafeTensorsFileTests
     }
 
     [Theory]
-    [InlineData("{\"x\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}", 8, "damaged")]                                   // no closing brace
+    [InlineData("{\"x\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}", 8, "damaged")] // no closing brace
     [InlineData("{\"x\":{\"dtype\":\"F99\",\"shape\":[2],\"data_offsets\":[0,8]}}", 8, "type 'F99'")]
     [InlineData("{\"x\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[0,8]}}", 8, "needs 12")]
     [InlineData("{\"x\":{\"dtype\":\"F32\",\"shape\":[-2],\"data_offsets\":[0,8]}}", 8, "impossible")]
@@ -31,20 +38,32 @@ public class SafeTensorsFileTests
     [InlineData("{\"x\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 4, "truncated")]
     [InlineData("{\"x\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 12, "something after its end")]
     [InlineData("{\"x\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[4,12]}}", 12, "hole")]
-    [InlineData("{\"x\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},\"y\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[4,12]}}", 12, "overlap")]
-    [InlineData("{\"x\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},\"x\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 8, "damaged")]
-    [InlineData("{\"x\":{\"dtype\":\"F32\",\"shape\":[4611686018427387904,4],\"data_offsets\":[0,8]}}", 8, "damaged")]               // overflow
+    [InlineData(
+        "{\"x\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},\"y\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[4,12]}}",
+        12,
+        "overlap"
+    )]
+    [InlineData(
+        "{\"x\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},\"x\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}",
+        8,
+        "damaged"
+    )]
+    [InlineData("{\"x\":{\"dtype\":\"F32\",\"shape\":[4611686018427387904,4],\"data_offsets\":[0,8]}}", 8, "damaged")] // overflow
     [InlineData("{\"x\":{\"shape\":[2],\"data_offsets\":[0,8]}}", 8, "damaged")]
-    [InlineData("{\"x\":{\"dtype\":\"F32\",\"shape\":[2,18446744073709551614],\"data_offsets\":[0,8]}}", 8, "damaged")]             // no 64-bit number
-    [InlineData("{\"x\":{\"dtype\":\"F32\",\"shape\":[2,9223372036854775807],\"data_offsets\":[0,8]}}", 8, "damaged")]              // overflow of the bytes
-    [InlineData("{\"x\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8],\"strides\":[1]}}", 8, "unknown key 'strides'")]
+    [InlineData("{\"x\":{\"dtype\":\"F32\",\"shape\":[2,18446744073709551614],\"data_offsets\":[0,8]}}", 8, "damaged")] // no 64-bit number
+    [InlineData("{\"x\":{\"dtype\":\"F32\",\"shape\":[2,9223372036854775807],\"data_offsets\":[0,8]}}", 8, "damaged")] // overflow of the bytes
+    [InlineData(
+        "{\"x\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8],\"strides\":[1]}}",
+        8,
+        "unknown key 'strides'"
+    )]
     [InlineData("{\"x\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8,9]}}", 8, "impossible")]
     [InlineData("{\"x\":{\"dtype\":\"F32\",\"shape\":[[2]],\"data_offsets\":[0,8]}}", 8, "damaged")]
     [InlineData("{\"x\":{\"dtype\":\"F32\",\"shape\":[2.5],\"data_offsets\":[0,8]}}", 8, "damaged")]
     [InlineData("{\"__metadata__\":{\"format\":1}}", 0, "__metadata__ is damaged")]
     [InlineData("{\"__metadata__\":[]}", 0, "__metadata__ is damaged")]
-    [InlineData("{\"x\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}\0", 8, "damaged")]                              // padded with something else than blanks
-    [InlineData("{\"\\ud800\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 8, "damaged")]                          // half a surrogate pair
+    [InlineData("{\"x\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}\0", 8, "damaged")] // padded with something else than blanks
+    [InlineData("{\"\\ud800\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 8, "damaged")] // half a surrogate pair
     [InlineData("\t{}", 0, "does not begin with '{'")]
     [InlineData("[1]", 0, "does not begin with '{'")]
     [InlineData("{", 0, "damaged")]
@@ -59,49 +78,76 @@ public class SafeTensorsFileTests
     }
 
     [Theory]
-    [InlineData(new byte[0], "too few")]                                                     // HeaderTooSmall
-    [InlineData(new byte[] { 0x3C, 0, 0, 0, 0, 0, 0, 0 }, "claims 60 bytes")]                 // InvalidHeaderLength: '<' and nothing behind
-    [InlineData(new byte[] { 0x3C, 0, 0, 0, 0, 0xFF, 0xFF, 0xFF }, "the format allows")]      // HeaderTooLarge
-    [InlineData(new byte[] { 1, 0, 0, 0, 0, 0, 0, 0, 0xFF }, "does not begin with '{'")]      // InvalidHeader: no UTF-8
-    [InlineData(new byte[] { 1, 0, 0, 0, 0, 0, 0, 0, (byte)'{' }, "damaged")]                 // InvalidHeaderDeserialization
+    [InlineData(new byte[0], "too few")] // HeaderTooSmall
+    [InlineData(new byte[] { 0x3C, 0, 0, 0, 0, 0, 0, 0 }, "claims 60 bytes")] // InvalidHeaderLength: '<' and nothing behind
+    [InlineData(new byte[] { 0x3C, 0, 0, 0, 0, 0xFF, 0xFF, 0xFF }, "the format allows")] // HeaderTooLarge
+    [InlineData(new byte[] { 1, 0, 0, 0, 0, 0, 0, 0, 0xFF }, "does not begin with '{'")] // InvalidHeader: no UTF-8
+    [InlineData(new byte[] { 1, 0, 0, 0, 0, 0, 0, 0, (byte)'{' }, "damaged")] // InvalidHeaderDeserialization
     public void FilesOfTheFormatsOwnTests_AreRefused(byte[] file, string expected)
     {
         using var folder = new TemporaryFolder();
         string path = folder.Write("hostile.safetensors", file);
-        Assert.Contains(expected, Assert.Throws<DataFormatException>(() => SafeTensorsFile.ReadHeader(path)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            expected,
+            Assert.Throws<DataFormatException>(() => SafeTensorsFile.ReadHeader(path)).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
     public void TensorsThatShareTheirBytes_AreRefused()
     {
         // A small file could otherwise stand for a hundred times its size.
-        string header = string.Join(",", Enumerable.Range(0, 10).Select(i => $"\"w{i}\":{{\"dtype\":\"F32\",\"shape\":[2,2],\"data_offsets\":[0,16]}}"));
-        Assert.Contains("overlap", Assert.Throws<DataFormatException>(() => Read(Encoding.UTF8.GetBytes($"{{{header}}}"), 16)).Message, StringComparison.Ordinal);
+        string header = string.Join(
+            ",",
+            Enumerable
+                .Range(0, 10)
+                .Select(i => $"\"w{i}\":{{\"dtype\":\"F32\",\"shape\":[2,2],\"data_offsets\":[0,16]}}")
+        );
+        Assert.Contains(
+            "overlap",
+            Assert.Throws<DataFormatException>(() => Read(Encoding.UTF8.GetBytes($"{{{header}}}"), 16)).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Theory]
-    [InlineData("{}\r \t\n", 0, 0)]                                                                                  // padded with any blanks
+    [InlineData("{}\r \t\n", 0, 0)] // padded with any blanks
     [InlineData("{\"__metadata__\":{\"framework\":\"pt\"}}", 0, 0)]
-    [InlineData("{\"x\":{\"dtype\":\"I32\",\"shape\":[],\"data_offsets\":[0,4]}}", 4, 1)]                             // a scalar
-    [InlineData("{\"x\":{\"dtype\":\"I32\",\"shape\":[2,0],\"data_offsets\":[0,0]}}", 0, 1)]                          // no elements
+    [InlineData("{\"x\":{\"dtype\":\"I32\",\"shape\":[],\"data_offsets\":[0,4]}}", 4, 1)] // a scalar
+    [InlineData("{\"x\":{\"dtype\":\"I32\",\"shape\":[2,0],\"data_offsets\":[0,0]}}", 0, 1)] // no elements
     public void UnusualButWholeFiles_AreRead(string header, int dataBytes, int tensors) =>
         Assert.Equal(tensors, Read(Encoding.UTF8.GetBytes(header), dataBytes).Count);
 
     [Fact]
     public void HeadersThatAreNoUtf8_AreNamed() =>
-        Assert.Contains("damaged", Assert.Throws<DataFormatException>(() => Read([(byte)'{', (byte)'"', 0xFF, (byte)'"', (byte)':', (byte)'1', (byte)'}'], 0)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "damaged",
+            Assert
+                .Throws<DataFormatException>(() =>
+                    Read([(byte)'{', (byte)'"', 0xFF, (byte)'"', (byte)':', (byte)'1', (byte)'}'], 0)
+                )
+                .Message,
+            StringComparison.Ordinal
+        );
 
     [Fact]
     public void DeepNesting_IsRefusedEarly()
     {
         string deep = "{\"x\":" + new string('[', 100_000);
-        Assert.Contains("depth", Assert.Throws<DataFormatException>(() => Read(Encoding.UTF8.GetBytes(deep), 0)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "depth",
+            Assert.Throws<DataFormatException>(() => Read(Encoding.UTF8.GetBytes(deep), 0)).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
     public void ChangedFiles_GiveErrorsOfOurOwn()
     {
-        byte[] header = Encoding.UTF8.GetBytes("""{"__metadata__":{"format":"pt"},"model.norm.weight":{"dtype":"F32","shape":[4],"data_offsets":[0,16]},"lm_head.weight":{"dtype":"BF16","shape":[2,3],"data_offsets":[16,28]}}""");
+        byte[] header = Encoding.UTF8.GetBytes(
+            """{"__metadata__":{"format":"pt"},"model.norm.weight":{"dtype":"F32","shape":[4],"data_offsets":[0,16]},"lm_head.weight":{"dtype":"BF16","shape":[2,3],"data_offsets":[16,28]}}"""
+        );
         byte[] sample = File(header, 28);
         new MutationFuzz(sample).Run(
             file =>
@@ -116,7 +162,8 @@ public class SafeTensorsFileTests
                 {
                     BinaryPrimitives.WriteInt64LittleEndian(file, file.Length - 36);
                 }
-            });
+            }
+        );
     }
 
     private static IReadOnlyList<SafeTensorsEntry> Read(byte[] header, int dataBytes)
@@ -142,6 +189,10 @@ public class SafeTensorsFileTests
         byte[] file = new byte[64];
         BinaryPrimitives.WriteInt64LittleEndian(file, length);
         string path = folder.Write("absurd.safetensors", file);
-        Assert.Contains("claims", Assert.Throws<DataFormatException>(() => SafeTensorsFile.ReadHeader(path)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "claims",
+            Assert.Throws<DataFormatException>(() => SafeTensorsFile.ReadHeader(path)).Message,
+            StringComparison.Ordinal
+        );
     }
 }

@@ -36,7 +36,10 @@ public class WeightEncodingTests
         // Largest 254: scale 2 = 0x4000 as float16. 1 and −1 are halves of it: 0.5 goes away from zero, to ±1; 3 becomes 2; 253 becomes 127 (126.5).
         float[] block = [254, 1, -1, 3, 253, -254, .. new float[26]];
         byte[] bytes = Encode<byte>(WeightType.Q8, [.. block, .. new float[32]]);
-        Assert.Equal([0x00, 0x40, 127, 1, unchecked((byte)-1), 2, 127, unchecked((byte)-127), .. new byte[26]], bytes[..34]);
+        Assert.Equal(
+            [0x00, 0x40, 127, 1, unchecked((byte)-1), 2, 127, unchecked((byte)-127), .. new byte[26]],
+            bytes[..34]
+        );
         Assert.Equal(new byte[34], bytes[34..]); // zeros have the scale zero
     }
 
@@ -60,7 +63,8 @@ public class WeightEncodingTests
     }
 
     [Fact]
-    public void NothingButWholeBlocks_IsCounted() => Assert.Throws<ArgumentOutOfRangeException>(() => WeightEncoding.Bytes(WeightType.Q8, 33));
+    public void NothingButWholeBlocks_IsCounted() =>
+        Assert.Throws<ArgumentOutOfRangeException>(() => WeightEncoding.Bytes(WeightType.Q8, 33));
 
     private static T[] Encode<T>(WeightType type, params float[] values)
         where T : unmanaged

@@ -7,9 +7,14 @@ public class RecipeDiffTests
     [Fact]
     public void Compare_GivesChangedKeysWithBothValues()
     {
-        SampleRecipe before = RecipeText.Parse(RecipeText.Least + "distillation: { start: 1, end: 5 }\nmixture: { a: 0.5, b.c: 0.5 }\ntasks: [{ name: x }]");
+        SampleRecipe before = RecipeText.Parse(
+            RecipeText.Least + "distillation: { start: 1, end: 5 }\nmixture: { a: 0.5, b.c: 0.5 }\ntasks: [{ name: x }]"
+        );
         SampleRecipe after = RecipeText.Parse(
-            RecipeText.Least + "distillation: { start: 1.0 }\nmixture: { a: 0.25, b.c: 0.25, d: 1 }\noptimizer: { betas: [0.9, 0.99] }\ntasks: [{ name: y }]", "name=b");
+            RecipeText.Least
+                + "distillation: { start: 1.0 }\nmixture: { a: 0.25, b.c: 0.25, d: 1 }\noptimizer: { betas: [0.9, 0.99] }\ntasks: [{ name: y }]",
+            "name=b"
+        );
 
         Assert.Equal(
             [
@@ -22,7 +27,8 @@ public class RecipeDiffTests
                 new("tasks[0].name", "x", "y", AltersNumbers: false),
                 new("mixture.d", null, "1.0", AltersNumbers: true),
             ],
-            RecipeDiff.Compare(before, after));
+            RecipeDiff.Compare(before, after)
+        );
     }
 
     [Fact]
@@ -33,7 +39,8 @@ public class RecipeDiffTests
 
         Assert.Equal(
             ["distillation.weight", "distillation.transition", "distillation.start"],
-            RecipeDiff.Compare(without, with).Select(change => change.Path));
+            RecipeDiff.Compare(without, with).Select(change => change.Path)
+        );
         Assert.All(RecipeDiff.Compare(with, without), change => Assert.Null(change.After));
     }
 

@@ -10,7 +10,8 @@ public class RecipeReaderTests
     [Fact]
     public void Parse_FillsEveryKindOfKey()
     {
-        SampleRecipe recipe = RecipeText.Parse("""
+        SampleRecipe recipe = RecipeText.Parse(
+            """
             # purpose, cost, expected loss
             name: "small salt"
             seed: 3000000000
@@ -27,13 +28,23 @@ public class RecipeReaderTests
             tasks:
             - { name: first, shots: 5 }
             - name: second
-            """);
+            """
+        );
 
         Assert.Equal("small salt", recipe.Name);
         Assert.Equal(3_000_000_000, recipe.Seed);
         Assert.Equal("cuda", recipe.Device);
         Assert.Equal("runs/a", recipe.InitFrom);
-        Assert.Equal(new SampleModel { HiddenSize = 192, NumAttentionHeads = 3, TieWordEmbeddings = true, VocabSize = 4096 }, recipe.Model);
+        Assert.Equal(
+            new SampleModel
+            {
+                HiddenSize = 192,
+                NumAttentionHeads = 3,
+                TieWordEmbeddings = true,
+                VocabSize = 4096,
+            },
+            recipe.Model
+        );
         Assert.Equal(
             new SampleDistillation
             {
@@ -42,7 +53,8 @@ public class RecipeReaderTests
                 Start = StepPoint.FromShare(0.15),
                 End = StepPoint.FromSteps(650),
             },
-            recipe.Distillation);
+            recipe.Distillation
+        );
         Assert.Equal(0.003, recipe.Optimizer.LearningRate);
         Assert.Equal([0, 0.5], recipe.Optimizer.Betas);
         Assert.Equal(["wiki", "a b.c"], recipe.Mixture.Keys);
@@ -91,7 +103,9 @@ public class RecipeReaderTests
     [Fact]
     public void Aliases_StandForTheirAnchor()
     {
-        SampleRecipe recipe = RecipeText.Parse(RecipeText.Least + "mixture: &m { a: 0.25, b: 0.75 }\noptimizer: { betas: [&x 0.5, *x] }");
+        SampleRecipe recipe = RecipeText.Parse(
+            RecipeText.Least + "mixture: &m { a: 0.25, b: 0.75 }\noptimizer: { betas: [&x 0.5, *x] }"
+        );
 
         Assert.Equal([0.5, 0.5], recipe.Optimizer.Betas);
     }
@@ -135,15 +149,28 @@ public class RecipeReaderTests
     [Fact]
     public void TypesThatARecipeCannotHold_AreMistakesOfTheProgram()
     {
-        Assert.Contains("cannot hold System.Collections.Immutable", Failure<WithForeignType>(), StringComparison.Ordinal);
+        Assert.Contains(
+            "cannot hold System.Collections.Immutable",
+            Failure<WithForeignType>(),
+            StringComparison.Ordinal
+        );
         Assert.Contains("WithoutDefault.Text has no default", Failure<WithoutDefault>(), StringComparison.Ordinal);
-        Assert.Contains("WithNullableDefault.Limit may be null, so null must be its default", Failure<WithNullableDefault>(), StringComparison.Ordinal);
-        Assert.Contains("RangeAttribute does not apply to WithMisplacedRange.Start", Failure<WithMisplacedRange>(), StringComparison.Ordinal);
+        Assert.Contains(
+            "WithNullableDefault.Limit may be null, so null must be its default",
+            Failure<WithNullableDefault>(),
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
+            "RangeAttribute does not apply to WithMisplacedRange.Start",
+            Failure<WithMisplacedRange>(),
+            StringComparison.Ordinal
+        );
         Assert.Contains("The root of a recipe is a record", Failure<string>(), StringComparison.Ordinal);
     }
 
     private static string Failure<T>()
-        where T : class => Assert.Throws<InvalidOperationException>(() => RecipeReader.Parse<T>("list: []", "r.yaml", [])).Message;
+        where T : class =>
+        Assert.Throws<InvalidOperationException>(() => RecipeReader.Parse<T>("list: []", "r.yaml", [])).Message;
 
     public sealed record TwoModels
     {

@@ -58,7 +58,10 @@ public sealed record SampleModel : IValidated
     {
         if (HiddenSize % NumAttentionHeads != 0)
         {
-            yield return new("num_attention_heads", $"= {NumAttentionHeads} does not divide hidden_size = {HiddenSize}.");
+            yield return new(
+                "num_attention_heads",
+                $"= {NumAttentionHeads} does not divide hidden_size = {HiddenSize}."
+            );
         }
     }
 }
@@ -81,6 +84,7 @@ public enum SampleTransition
 {
     Step,
     LinearRatio,
+
     [RecipeKey("rkd")]
     NoneAtAll,
 }

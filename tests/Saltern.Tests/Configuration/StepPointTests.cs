@@ -20,8 +20,9 @@ public class StepPointTests
 
     [Fact]
     public void Share_StaysInsideTheRun() =>
-        Gen.Double[0, 1].Select(Gen.Int[0, int.MaxValue]).Sample((share, total) =>
-            Assert.InRange(StepPoint.FromShare(share).Resolve(total), 0, total));
+        Gen.Double[0, 1]
+            .Select(Gen.Int[0, int.MaxValue])
+            .Sample((share, total) => Assert.InRange(StepPoint.FromShare(share).Resolve(total), 0, total));
 
     [Fact]
     public void ToString_TellsShareFromSteps()
@@ -42,7 +43,8 @@ public class StepPointTests
         Assert.Throws<ArgumentOutOfRangeException>(() => StepPoint.FromShare(share));
 
     [Fact]
-    public void FromSteps_RefusesNegative() => Assert.Throws<ArgumentOutOfRangeException>(() => StepPoint.FromSteps(-1));
+    public void FromSteps_RefusesNegative() =>
+        Assert.Throws<ArgumentOutOfRangeException>(() => StepPoint.FromSteps(-1));
 
     [Theory]
     [InlineData("0.25", "0.25", true)]
@@ -68,5 +70,6 @@ public class StepPointTests
     public void Recipe_RefusesOtherPoints(string text, string refusal) =>
         Assert.Equal(
             $"r.yaml:3:24: distillation.start = {text} {refusal}",
-            RecipeText.ProblemOf($"{RecipeText.Least}distillation: {{ start: {text} }}"));
+            RecipeText.ProblemOf($"{RecipeText.Least}distillation: {{ start: {text} }}")
+        );
 }

@@ -14,7 +14,9 @@ public sealed class DotNetReferenceTextTests : IDisposable
     [Fact]
     public void Read_WritesATypeAsProse()
     {
-        WritePack("P.Ref/1.0.0/ref/net1.0/A.xml", """
+        WritePack(
+            "P.Ref/1.0.0/ref/net1.0/A.xml",
+            """
             <member name="N:System.X"><summary>Not a type.</summary></member>
             <member name="T:System.X.Bag`1"><summary>Holds <see langword="null" /> or <typeparamref name="T" />, unlike <see cref="T:System.Collections.Generic.List`1" />. It is   meant
                as an example that is long enough to be kept as a document of its own, and says so in as many words.</summary>
@@ -32,7 +34,8 @@ public sealed class DotNetReferenceTextTests : IDisposable
             <member name="P:System.X.Bag`1.Item(System.Int32)"><summary>The thing at a place.</summary><param name="at">The place.</param></member>
             <member name="M:System.X.Bag`1.System#Collections#IEnumerable#GetEnumerator"><summary>Goes through the bag.</summary></member>
             <member name="M:System.X.Bag`1.op_Addition(System.X.Bag{`0},System.X.Bag{`0})"><summary>Adds two bags.</summary></member>
-            """);
+            """
+        );
 
         TextDocument document = Assert.Single(DotNetReferenceText.Read(_folder.Path, Cancel));
 
@@ -68,7 +71,8 @@ public sealed class DotNetReferenceTextTests : IDisposable
             Adds two bags.
 
             """.ReplaceLineEndings("\n").Replace("\nIEnumerable", "\nBag.IEnumerable", StringComparison.Ordinal),
-            document.Text);
+            document.Text
+        );
         Assert.Equal("system", document.Domain);
     }
 
@@ -77,24 +81,40 @@ public sealed class DotNetReferenceTextTests : IDisposable
     {
         string Member(string type, string text) =>
             $"<member name=\"T:{type}\"><summary>{string.Join(' ', Enumerable.Range(0, 60).Select(i => $"{text}{i}"))}</summary></member>";
-        WritePack("Other.Ref/1.0.0/ref/net9.0/B.xml", Member("System.Net.A", "other") + Member("Microsoft.AspNetCore.B", "better") + Member("Windows.C", "foreign"));
+        WritePack(
+            "Other.Ref/1.0.0/ref/net9.0/B.xml",
+            Member("System.Net.A", "other")
+                + Member("Microsoft.AspNetCore.B", "better")
+                + Member("Windows.C", "foreign")
+        );
         WritePack("Microsoft.NETCore.App.Ref/9.0.9/ref/net9.0/A.xml", Member("System.Net.A", "old"));
         WritePack("Microsoft.NETCore.App.Ref/10.0.1/ref/net10.0/A.xml", Member("System.Net.A", "new"));
 
         IReadOnlyList<TextDocument> documents = DotNetReferenceText.Read(_folder.Path, Cancel);
 
-        Assert.Equal(["network System.Net.A\n\nnew0", "aspnetcore Microsoft.AspNetCore.B\n\nbetter0"], documents.Select(document => $"{document.Domain} {document.Text.Split(' ')[0]}"));
+        Assert.Equal(
+            ["network System.Net.A\n\nnew0", "aspnetcore Microsoft.AspNetCore.B\n\nbetter0"],
+            documents.Select(document => $"{document.Domain} {document.Text.Split(' ')[0]}")
+        );
     }
 
     [Fact]
     public void Read_NamesAMissingFolderAndADamagedFile()
     {
-        Assert.Contains("holds no reference documentation", Assert.Throws<DataFormatException>(() => DotNetReferenceText.Read(_folder.Path, Cancel)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "holds no reference documentation",
+            Assert.Throws<DataFormatException>(() => DotNetReferenceText.Read(_folder.Path, Cancel)).Message,
+            StringComparison.Ordinal
+        );
         _folder.Write("packs/P/1.0/ref/net1.0/A.xml", "<doc><members><member name=\"T:System.A\">");
 
         Exception error = Assert.ThrowsAny<Exception>(() => DotNetReferenceText.Read(_folder.Path, Cancel));
 
-        Assert.Contains("A.xml' is not readable XML documentation", Assert.IsType<DataFormatException>(error).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "A.xml' is not readable XML documentation",
+            Assert.IsType<DataFormatException>(error).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -116,14 +136,23 @@ public sealed class DotNetReferenceTextTests : IDisposable
 
         Assert.InRange(documents.Sum(document => (long)document.Utf8.Length), 8_000_000, 30_000_000);
         Assert.InRange(documents.Select(document => document.Domain).Distinct().Count(), 3, 8);
-        Assert.All(documents, document => Assert.InRange(document.Utf8.Length, DotNetReferenceText.MinDocumentBytes, int.MaxValue));
+        Assert.All(
+            documents,
+            document => Assert.InRange(document.Utf8.Length, DotNetReferenceText.MinDocumentBytes, int.MaxValue)
+        );
 
         // Split again from the finished text, with the labels taken off, so that the check does not lean on the reader's own parts.
         Dictionary<string, int> firstSeen = [];
         List<string> shared = [];
         for (int i = 0; i < documents.Count; i++)
         {
-            foreach (string sentence in documents[i].Text.Split('\n').Skip(1).SelectMany(line => line.Split(". ")).Select(part => part.TrimEnd('.')))
+            foreach (
+                string sentence in documents[i]
+                    .Text.Split('\n')
+                    .Skip(1)
+                    .SelectMany(line => line.Split(". "))
+                    .Select(part => part.TrimEnd('.'))
+            )
             {
                 if (sentence.Length >= 60 && !firstSeen.TryAdd(sentence, i) && firstSeen[sentence] != i)
                 {
@@ -133,9 +162,17 @@ public sealed class DotNetReferenceTextTests : IDisposable
         }
 
         // A sentence that ends in "e.g. X" or the like is cut differently here; those few do not matter, a leak of the split would be thousands.
-        Assert.True(shared.Count < firstSeen.Count / 1000, $"{shared.Count} of {firstSeen.Count} sentences are in two documents, such as: {string.Join(" | ", shared.Take(5))}");
+        Assert.True(
+            shared.Count < firstSeen.Count / 1000,
+            $"{shared.Count} of {firstSeen.Count} sentences are in two documents, such as: {string.Join(" | ", shared.Take(5))}"
+        );
     }
 
     private void WritePack(string path, string members) =>
-        _folder.Write($"packs/{path}", Encoding.UTF8.GetBytes($"<?xml version=\"1.0\"?><doc><assembly><name>A</name></assembly><members>{members}</members></doc>"));
+        _folder.Write(
+            $"packs/{path}",
+            Encoding.UTF8.GetBytes(
+                $"<?xml version=\"1.0\"?><doc><assembly><name>A</name></assembly><members>{members}</members></doc>"
+            )
+        );
 }

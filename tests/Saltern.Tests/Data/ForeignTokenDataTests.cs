@@ -32,8 +32,21 @@ public sealed class ForeignTokenDataTests : IDisposable
 
         DatasetDomain domain = Assert.Single(dataset.Domains);
         Assert.Equal("text", domain.Name);
-        Assert.Equal([[1, 2, End], [3, End], [4]], Documents(domain.Train!));
-        Assert.Equal([[7, End], [8, 9, End]], Documents(domain.Valid!));
+        Assert.Equal(
+            [
+                [1, 2, End],
+                [3, End],
+                [4],
+            ],
+            Documents(domain.Train!)
+        );
+        Assert.Equal(
+            [
+                [7, End],
+                [8, 9, End],
+            ],
+            Documents(domain.Valid!)
+        );
         Assert.True(dataset.IsUnverified);
         Assert.Equal(_folder["tokenizer.json"], dataset.TokenizerPath);
     }
@@ -49,8 +62,21 @@ public sealed class ForeignTokenDataTests : IDisposable
         using TokenDataset dataset = Open("data");
 
         Assert.Equal("tiny", Assert.Single(dataset.Domains).Name);
-        Assert.Equal([[End], [1, 2, End], [3]], Documents(dataset.Domains[0].Train!));
-        Assert.Equal([[End], [5]], Documents(dataset.Domains[0].Valid!));
+        Assert.Equal(
+            [
+                [End],
+                [1, 2, End],
+                [3],
+            ],
+            Documents(dataset.Domains[0].Train!)
+        );
+        Assert.Equal(
+            [
+                [End],
+                [5],
+            ],
+            Documents(dataset.Domains[0].Valid!)
+        );
     }
 
     [Fact]
@@ -59,19 +85,47 @@ public sealed class ForeignTokenDataTests : IDisposable
         _folder.Write("m/wiki_text_document.bin", U16(1, 2, 3, End, 4, End));
 
         // Sequences of 2, 2 and 2 tokens; documents begin at sequences 0 and 2.
-        byte[] index = [.. "MMIDIDX\0\0"u8, .. I64(1), 8, .. I64(3), .. I64(3), .. I32(2, 2, 2), .. I64(0, 4, 8), .. I64(0, 2, 3)];
+        byte[] index =
+        [
+            .. "MMIDIDX\0\0"u8,
+            .. I64(1),
+            8,
+            .. I64(3),
+            .. I64(3),
+            .. I32(2, 2, 2),
+            .. I64(0, 4, 8),
+            .. I64(0, 2, 3),
+        ];
         _folder.Write("m/wiki_text_document.idx", index);
         _folder.Write("m/wiki_val.bin", U16(9, End));
-        _folder.Write("m/wiki_val.idx", [.. "MMIDIDX\0\0"u8, .. I64(1), 8, .. I64(1), .. I64(2), .. I32(2), .. I64(0), .. I64(0, 1)]);
+        _folder.Write(
+            "m/wiki_val.idx",
+            [.. "MMIDIDX\0\0"u8, .. I64(1), 8, .. I64(1), .. I64(2), .. I32(2), .. I64(0), .. I64(0, 1)]
+        );
 
         using TokenDataset dataset = Open("m");
 
         Assert.Equal(["wiki", "wiki_text_document"], dataset.Domains.Select(domain => domain.Name));
-        Assert.Equal([[1, 2, 3, End], [4, End]], Documents(dataset.Domains[1].Train!));
-        Assert.Equal([[9, End]], Documents(dataset.Domains[0].Valid!));
+        Assert.Equal(
+            [
+                [1, 2, 3, End],
+                [4, End],
+            ],
+            Documents(dataset.Domains[1].Train!)
+        );
+        Assert.Equal(
+            [
+                [9, End],
+            ],
+            Documents(dataset.Domains[0].Valid!)
+        );
 
         // A prefix, as Megatron's own command line names data; and no document begins in the last percent of six tokens.
-        Assert.Contains("no document that begins in the last 1 %", Problem(() => Open("m/wiki_text_document")), StringComparison.Ordinal);
+        Assert.Contains(
+            "no document that begins in the last 1 %",
+            Problem(() => Open("m/wiki_text_document")),
+            StringComparison.Ordinal
+        );
     }
 
     [Theory]
@@ -104,13 +158,25 @@ public sealed class ForeignTokenDataTests : IDisposable
     public void Open_NamesIdsOutsideTheVocabularyAndWrongFiles()
     {
         _folder.Write("a/train.bin", U16(1, 2, 260));
-        Assert.Contains("train.bin' has a token outside the vocabulary of 260 ids at position 2", Problem(() => Open("a")), StringComparison.Ordinal);
+        Assert.Contains(
+            "train.bin' has a token outside the vocabulary of 260 ids at position 2",
+            Problem(() => Open("a")),
+            StringComparison.Ordinal
+        );
         _folder.Write("b/train.bin", [1, 2, 3]);
         Assert.Contains("has 3 bytes, an odd number", Problem(() => Open("b")), StringComparison.Ordinal);
         _folder.Write("c/train.bin", LlmC(20240520, 1, 2, 1, 2)[..^1]);
-        Assert.Contains("has 1027 bytes, expected 1028 for the 2 tokens", Problem(() => Open("c")), StringComparison.Ordinal);
+        Assert.Contains(
+            "has 1027 bytes, expected 1028 for the 2 tokens",
+            Problem(() => Open("c")),
+            StringComparison.Ordinal
+        );
         _folder.Write("d/train.bin", LlmC(20240520, 2, 2, 1, 2));
-        Assert.Contains("magic 20240520 with version 2, expected 1", Problem(() => Open("d")), StringComparison.Ordinal);
+        Assert.Contains(
+            "magic 20240520 with version 2, expected 1",
+            Problem(() => Open("d")),
+            StringComparison.Ordinal
+        );
         _folder.Write("e/x_train.bin", U16(1, End));
         _folder.Write("e/x.bin", U16(1, End));
         Assert.Contains("are both training text of 'x'", Problem(() => Open("e")), StringComparison.Ordinal);
@@ -120,11 +186,29 @@ public sealed class ForeignTokenDataTests : IDisposable
     public void Open_AsksForATokenizerWhereItIsNeededAndRefusesItWhereItIsNot()
     {
         _folder.Write("data/train.bin", U16(1, End));
-        Assert.Contains("has tokens ('train.bin') without a dataset.json", Problem(() => TokenDataset.Open(new DataConfig { Path = _folder["data"] }, false, _folder["memory"], Cancel)), StringComparison.Ordinal);
+        Assert.Contains(
+            "has tokens ('train.bin') without a dataset.json",
+            Problem(() =>
+                TokenDataset.Open(new DataConfig { Path = _folder["data"] }, false, _folder["memory"], Cancel)
+            ),
+            StringComparison.Ordinal
+        );
 
-        DatasetBuilder.Build([TextDocument.FromText("a b", "x", "test")], null, BpeTokenizer.Load(_folder["tokenizer.json"]), _folder["own"], new() { ValidPercent = 0 }, null, Cancel);
+        DatasetBuilder.Build(
+            [TextDocument.FromText("a b", "x", "test")],
+            null,
+            BpeTokenizer.Load(_folder["tokenizer.json"]),
+            _folder["own"],
+            new() { ValidPercent = 0 },
+            null,
+            Cancel
+        );
         Assert.Contains("would be ignored", Problem(() => Open("own")), StringComparison.Ordinal);
-        Assert.Contains("does not exist", Assert.Throws<DataFormatException>(() => Open("nowhere")).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "does not exist",
+            Assert.Throws<DataFormatException>(() => Open("nowhere")).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -164,7 +248,8 @@ public sealed class ForeignTokenDataTests : IDisposable
     [InlineData("fineweb_train_000001", "fineweb_000001", false)]
     [InlineData("interval_text_document", "interval_text_document", false)]
     [InlineData("my-corpus.valid", "my_corpus", true)]
-    public void Place_ReadsDomainAndSplitFromTheName(string stem, string domain, bool isValid) => Assert.Equal((domain, isValid), ForeignTokenData.Place(stem));
+    public void Place_ReadsDomainAndSplitFromTheName(string stem, string domain, bool isValid) =>
+        Assert.Equal((domain, isValid), ForeignTokenData.Place(stem));
 
     private static byte[] U16(params int[] ids) => [.. ids.SelectMany(id => BitConverter.GetBytes((ushort)id))];
 
@@ -181,15 +266,26 @@ public sealed class ForeignTokenDataTests : IDisposable
         return [.. header, .. size == 2 ? U16(ids) : I32(ids)];
     }
 
-    private static int[][] Documents(TokenShard shard) => [.. Enumerable.Range(0, shard.DocumentCount).Select(i =>
-    {
-        long[] ids = new long[shard.DocumentLength(i)];
-        shard.Read(shard.DocumentStart(i), ids);
-        return ids.Select(id => (int)id).ToArray();
-    })];
+    private static int[][] Documents(TokenShard shard) =>
+        [
+            .. Enumerable
+                .Range(0, shard.DocumentCount)
+                .Select(i =>
+                {
+                    long[] ids = new long[shard.DocumentLength(i)];
+                    shard.Read(shard.DocumentStart(i), ids);
+                    return ids.Select(id => (int)id).ToArray();
+                }),
+        ];
 
-    private static string Problem(Func<TokenDataset> open) => Assert.Single(Assert.Throws<ConfigurationException>(open).Problems);
+    private static string Problem(Func<TokenDataset> open) =>
+        Assert.Single(Assert.Throws<ConfigurationException>(open).Problems);
 
     private TokenDataset Open(string path) =>
-        TokenDataset.Open(new DataConfig { Path = _folder[path], Tokenizer = _folder["tokenizer.json"] }, false, _folder["memory"], Cancel);
+        TokenDataset.Open(
+            new DataConfig { Path = _folder[path], Tokenizer = _folder["tokenizer.json"] },
+            false,
+            _folder["memory"],
+            Cancel
+        );
 }

@@ -34,7 +34,11 @@ public class GeneratedTextTests
     public void Generate_SumsAreRight()
     {
         int found = 0;
-        foreach (Match sum in GeneratedText.Generate(3, 100_000).SelectMany(document => Regex.Matches(document.Text, @"(\d+) ([+-]) (\d+) = (\d+)")))
+        foreach (
+            Match sum in GeneratedText
+                .Generate(3, 100_000)
+                .SelectMany(document => Regex.Matches(document.Text, @"(\d+) ([+-]) (\d+) = (\d+)"))
+        )
         {
             int Number(int group) => int.Parse(sum.Groups[group].Value, CultureInfo.InvariantCulture);
             Assert.Equal(Number(4), sum.Groups[2].Value == "+" ? Number(1) + Number(3) : Number(1) - Number(3));
@@ -44,5 +48,6 @@ public class GeneratedTextTests
         Assert.InRange(found, 100, int.MaxValue);
     }
 
-    private static List<string> Texts(ulong seed) => [.. GeneratedText.Generate(seed, 20_000).Select(document => document.Text)];
+    private static List<string> Texts(ulong seed) =>
+        [.. GeneratedText.Generate(seed, 20_000).Select(document => document.Text)];
 }

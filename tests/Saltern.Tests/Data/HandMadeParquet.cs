@@ -33,19 +33,44 @@ internal sealed record HandMadeParquet
 
     public byte[]? Footer { get; init; }
 
-    public static byte[] Plain(params string[] texts) => [.. texts.SelectMany(text => (byte[])[.. BitConverter.GetBytes(System.Text.Encoding.UTF8.GetByteCount(text)), .. System.Text.Encoding.UTF8.GetBytes(text)])];
+    public static byte[] Plain(params string[] texts) =>
+        [
+            .. texts.SelectMany(text =>
+                (byte[])
+                    [
+                        .. BitConverter.GetBytes(System.Text.Encoding.UTF8.GetByteCount(text)),
+                        .. System.Text.Encoding.UTF8.GetBytes(text),
+                    ]
+            ),
+        ];
 
     public byte[] Bytes()
     {
         byte[] stored = Gzip ? Compress(Values) : Values;
-        byte[] header = new Thrift().Int(1, 0).Int(2, PageExpanded ?? Values.Length).Int(3, PageStored ?? stored.Length)
-            .Struct(5, new Thrift().Int(1, PageValues ?? Rows).Int(2, Encoding).Int(3, 3).Int(4, 3)).End();
-        Thrift column = new Thrift().Int(1, 6).List(2, 5, [Varint(0)]).List(3, 8, [Text("text")]).Int(4, Gzip ? 2 : 0).Int(5, ColumnValues ?? Rows, 6)
-            .Int(6, ColumnExpanded ?? Values.Length + header.Length, 6).Int(7, ColumnStored ?? stored.Length + header.Length, 6).Int(9, PageOffset ?? 4, 6);
+        byte[] header = new Thrift()
+            .Int(1, 0)
+            .Int(2, PageExpanded ?? Values.Length)
+            .Int(3, PageStored ?? stored.Length)
+            .Struct(5, new Thrift().Int(1, PageValues ?? Rows).Int(2, Encoding).Int(3, 3).Int(4, 3))
+            .End();
+        Thrift column = new Thrift()
+            .Int(1, 6)
+            .List(2, 5, [Varint(0)])
+            .List(3, 8, [Text("text")])
+            .Int(4, Gzip ? 2 : 0)
+            .Int(5, ColumnValues ?? Rows, 6)
+            .Int(6, ColumnExpanded ?? Values.Length + header.Length, 6)
+            .Int(7, ColumnStored ?? stored.Length + header.Length, 6)
+            .Int(9, PageOffset ?? 4, 6);
         byte[] root = new Thrift().Text(4, "schema").Int(5, 1).End();
         byte[] leaf = new Thrift().Int(1, 6).Int(3, 0).Text(4, "text").Int(6, 0).End();
-        byte[] group = new Thrift().List(1, 12, [new Thrift().Int(2, 4, 6).Struct(3, column).End()]).Int(2, Values.Length, 6).Int(3, Rows, 6).End();
-        byte[] footer = Footer ?? new Thrift().Int(1, 1).List(2, 12, [root, leaf]).Int(3, Rows, 6).List(4, 12, [group]).End();
+        byte[] group = new Thrift()
+            .List(1, 12, [new Thrift().Int(2, 4, 6).Struct(3, column).End()])
+            .Int(2, Values.Length, 6)
+            .Int(3, Rows, 6)
+            .End();
+        byte[] footer =
+            Footer ?? new Thrift().Int(1, 1).List(2, 12, [root, leaf]).Int(3, Rows, 6).List(4, 12, [group]).End();
         byte[] length = new byte[4];
         BinaryPrimitives.WriteUInt32LittleEndian(length, FooterLength ?? (uint)footer.Length);
         return [.. "PAR1"u8, .. header, .. stored, .. footer, .. length, .. "PAR1"u8];
@@ -88,7 +113,8 @@ internal sealed record HandMadeParquet
 
         public Thrift Struct(int id, Thrift value) => Field(id, 12, value.End());
 
-        public Thrift List(int id, int type, byte[][] items) => Field(id, 9, [(byte)((items.Length << 4) | type), .. items.SelectMany(item => item)]);
+        public Thrift List(int id, int type, byte[][] items) =>
+            Field(id, 9, [(byte)((items.Length << 4) | type), .. items.SelectMany(item => item)]);
 
         public byte[] End() => [.. _bytes, 0];
 

@@ -30,26 +30,42 @@ public class JsonRecordParserTests
     [InlineData("""{"text":"a"} {}""", "is not a JSON object")]
     [InlineData("""["text"]""", "is not a JSON object")]
     [InlineData("""{"text":"\ud800"}""", "not valid Unicode")]
-    public void Parse_SaysWhyALineIsBroken(string line, string reason) => Assert.Contains(reason, Parse(line, out _, out _), StringComparison.Ordinal);
+    public void Parse_SaysWhyALineIsBroken(string line, string reason) =>
+        Assert.Contains(reason, Parse(line, out _, out _), StringComparison.Ordinal);
 
     [Fact]
     public void Parse_RefusesInvalidUtf8()
     {
         byte[] line = [.. "{\"text\":\"a"u8, 0xFF, .. "\"}"u8];
-        Assert.Contains("not valid Unicode", new JsonRecordParser(new()).Parse(line, out _, out _), StringComparison.Ordinal);
+        Assert.Contains(
+            "not valid Unicode",
+            new JsonRecordParser(new()).Parse(line, out _, out _),
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
     public void Parse_RefusesNestingWithoutEnd() =>
-        Assert.Contains("is not a JSON object", Parse("{\"x\":" + new string('[', 100_000), out _, out _), StringComparison.Ordinal);
+        Assert.Contains(
+            "is not a JSON object",
+            Parse("{\"x\":" + new string('[', 100_000), out _, out _),
+            StringComparison.Ordinal
+        );
 
     [Fact]
     public void Parse_FollowsDottedPaths()
     {
         CorpusReaderOptions options = new() { TextFields = ["content.body"], DomainFields = ["a.b.c"] };
-        const string line = """{"body":"no","content":{"x":{"body":"no"},"body":"yes"},"a":{"b":{"c":"deep"},"c":"no"},"b":{"c":"no"}}""";
+        const string line =
+            """{"body":"no","content":{"x":{"body":"no"},"body":"yes"},"a":{"b":{"c":"deep"},"c":"no"},"b":{"c":"no"}}""";
 
-        Assert.Null(new JsonRecordParser(options).Parse(Encoding.UTF8.GetBytes(line), out ReadOnlyMemory<byte> text, out string? domain));
+        Assert.Null(
+            new JsonRecordParser(options).Parse(
+                Encoding.UTF8.GetBytes(line),
+                out ReadOnlyMemory<byte> text,
+                out string? domain
+            )
+        );
 
         Assert.Equal("yes", Encoding.UTF8.GetString(text.Span));
         Assert.Equal("deep", domain);
@@ -57,7 +73,11 @@ public class JsonRecordParserTests
 
     private static string? Parse(string line, out string text, out string? domain)
     {
-        string? problem = new JsonRecordParser(new()).Parse(Encoding.UTF8.GetBytes(line), out ReadOnlyMemory<byte> bytes, out domain);
+        string? problem = new JsonRecordParser(new()).Parse(
+            Encoding.UTF8.GetBytes(line),
+            out ReadOnlyMemory<byte> bytes,
+            out domain
+        );
         text = Encoding.UTF8.GetString(bytes.Span);
         return problem;
     }

@@ -14,7 +14,14 @@ public class ObjectiveExamplesTests(ITestOutputHelper output)
     {
         using var text = new SampleShard([Text]);
         var lines = new StringBuilder();
-        foreach (ObjectiveConfig objective in new[] { new ObjectiveConfig { Causal = 1 }, new ObjectiveConfig { Prefix = 1, Seed = 2 }, new ObjectiveConfig { Span = 1, SpanDensity = 0.2 } })
+        foreach (
+            ObjectiveConfig objective in new[]
+            {
+                new ObjectiveConfig { Causal = 1 },
+                new ObjectiveConfig { Prefix = 1, Seed = 2 },
+                new ObjectiveConfig { Span = 1, SpanDensity = 0.2 },
+            }
+        )
         {
             SampleReader reader = text.Reader(new DataConfig { Path = "unused", SequenceLength = 36 }, objective);
             Describe(text, reader, lines);
@@ -30,17 +37,24 @@ public class ObjectiveExamplesTests(ITestOutputHelper output)
     {
         Batch sample = SampleShard.Sample(reader, 0);
         using torch.Tensor inputs = sample.Inputs([0]);
-        long[] ids = inputs.data<long>().ToArray(), labels = sample.Labels([0]);
+        long[] ids = inputs.data<long>().ToArray(),
+            labels = sample.Labels([0]);
         int free = sample.HasRanges ? sample.Ranges([0]).End[0] : 1;
         lines.Append($"    {reader.KindOf(0, 0).ToString().ToLowerInvariant()}\n");
         lines.Append($"      sees     {Show(text, ids)}\n");
         lines.Append($"      predicts {Show(text, labels.Where(label => label >= 0))}\n");
-        lines.Append($"      free     {(free > 1 ? $"the first {free} tokens see one another" : "nothing: every token sees those before it")}\n");
+        lines.Append(
+            $"      free     {(free > 1 ? $"the first {free} tokens see one another" : "nothing: every token sees those before it")}\n"
+        );
         lines.Append($"      counts   {labels.Count(label => label >= 0)} of {ids.Length} positions\n\n");
     }
 
     private static string Show(SampleShard text, IEnumerable<long> ids) =>
-        text.Tokenizer.Decode([.. ids.Select(id => (int)id)]).Replace("extra_id_", "", StringComparison.Ordinal).Replace("<|endoftext|>", "<end>", StringComparison.Ordinal).Replace(' ', '_');
+        text
+            .Tokenizer.Decode([.. ids.Select(id => (int)id)])
+            .Replace("extra_id_", "", StringComparison.Ordinal)
+            .Replace("<|endoftext|>", "<end>", StringComparison.Ordinal)
+            .Replace(' ', '_');
 
     private static string Root()
     {

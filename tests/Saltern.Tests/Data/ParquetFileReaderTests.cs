@@ -25,9 +25,16 @@ public sealed class ParquetFileReaderTests : IDisposable
         List<TextDocument> documents = [.. reader.ReadDocuments(Cancel)];
 
         // By hand: rows 2 and 5 have no text; a row without its own domain belongs to the file's.
-        Assert.Equal(["1 Pile héllo", "3 books x😀", "4 Pile héllo", "6 books x😀"], documents.Select(document => $"{document.Line} {document.Domain} {document.Text}"));
+        Assert.Equal(
+            ["1 Pile héllo", "3 books x😀", "4 Pile héllo", "6 books x😀"],
+            documents.Select(document => $"{document.Line} {document.Domain} {document.Text}")
+        );
         Assert.Equal((6, 2, 1), (reader.Report.Records, reader.Report.BrokenRecords, reader.Report.Files));
-        Assert.Contains("parquet:2: column 'text' is null", reader.Report.FirstProblems[0].ToString(), StringComparison.Ordinal);
+        Assert.Contains(
+            "parquet:2: column 'text' is null",
+            reader.Report.FirstProblems[0].ToString(),
+            StringComparison.Ordinal
+        );
         Assert.Equal(reader.TotalFileBytes, reader.FileBytesRead);
     }
 
@@ -35,44 +42,79 @@ public sealed class ParquetFileReaderTests : IDisposable
     public async Task Read_TakesTheFirstColumnThatIsThere()
     {
         string path = await Write("a.parquet");
-        CorpusReader reader = new([path], new() { TextFields = ["body", "title"], DomainFields = ["source", "text"], MaxBrokenShare = 1 });
+        CorpusReader reader = new(
+            [path],
+            new()
+            {
+                TextFields = ["body", "title"],
+                DomainFields = ["source", "text"],
+                MaxBrokenShare = 1,
+            }
+        );
 
-        Assert.Equal(["héllo a", "a b", "x😀 c", "héllo a", "a b", "x😀 c"], reader.ReadDocuments(Cancel).Select(document => $"{document.Domain} {document.Text}"));
+        Assert.Equal(
+            ["héllo a", "a b", "x😀 c", "héllo a", "a b", "x😀 c"],
+            reader.ReadDocuments(Cancel).Select(document => $"{document.Domain} {document.Text}")
+        );
     }
 
     [Theory]
     [InlineData("content", null, "has no column 'content'; it has 'text', 'title', 'meta.pile_set_name', 'n'")]
-    [InlineData("text", "topic", "has no column 'topic' for the domain; it has 'text', 'title', 'meta.pile_set_name', 'n'")]
+    [InlineData(
+        "text",
+        "topic",
+        "has no column 'topic' for the domain; it has 'text', 'title', 'meta.pile_set_name', 'n'"
+    )]
     [InlineData("n", null, "has a column 'n' that is not one optional text a row, but Int32")]
     public async Task Read_NamesWrongColumnsAndThoseThatAreThere(string text, string? domain, string expected)
     {
         string path = await Write("a.parquet");
-        CorpusReader reader = new([path], new() { TextFields = [text], DomainFields = domain is null ? null : [domain] });
+        CorpusReader reader = new(
+            [path],
+            new() { TextFields = [text], DomainFields = domain is null ? null : [domain] }
+        );
 
-        Assert.Contains(expected, Assert.Throws<DataFormatException>(() => reader.ReadDocuments(Cancel).Count()).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            expected,
+            Assert.Throws<DataFormatException>(() => reader.ReadDocuments(Cancel).Count()).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
     public void Read_CountsInvalidUtf8AndTextsOverTheBound()
     {
         byte[] values = HandMadeParquet.Plain("ok", "??", new string('x', 500));
-        values[^(500 + 4 + 1)] = 0xFF;   // the last byte of "??"
+        values[^(500 + 4 + 1)] = 0xFF; // the last byte of "??"
         _folder.Write("a.parquet", new HandMadeParquet { Values = values, Rows = 3 }.Bytes());
         CorpusReader reader = new([_folder["a.parquet"]], new() { MaxRecordBytes = 400, MaxBrokenShare = 1 });
 
         Assert.Equal(["ok"], reader.ReadDocuments(Cancel).Select(document => document.Text));
-        Assert.Equal(["a.parquet:2: holds text that is not valid Unicode", "a.parquet:3: is longer than 400 bytes"], reader.Report.FirstProblems.Select(problem => Path.GetFileName(problem.ToString())));
+        Assert.Equal(
+            ["a.parquet:2: holds text that is not valid Unicode", "a.parquet:3: is longer than 400 bytes"],
+            reader.Report.FirstProblems.Select(problem => Path.GetFileName(problem.ToString()))
+        );
     }
 
     [Fact]
     public void Read_GoesOnAtAnyRow()
     {
-        _folder.Write("a.parquet", new HandMadeParquet { Values = HandMadeParquet.Plain("a", "b", "c"), Rows = 3 }.Bytes());
+        _folder.Write(
+            "a.parquet",
+            new HandMadeParquet { Values = HandMadeParquet.Plain("a", "b", "c"), Rows = 3 }.Bytes()
+        );
         CorpusReader reader = new([_folder["a.parquet"]]);
 
         for (int row = 0; row <= 3; row++)
         {
-            Assert.Equal("abc"[row..], string.Concat(reader.ReadDocuments(new CorpusPosition(0, row), new CorpusReadReport(), Cancel).Select(document => document.Text)));
+            Assert.Equal(
+                "abc"[row..],
+                string.Concat(
+                    reader
+                        .ReadDocuments(new CorpusPosition(0, row), new CorpusReadReport(), Cancel)
+                        .Select(document => document.Text)
+                )
+            );
         }
     }
 
@@ -131,7 +173,13 @@ public sealed class ParquetFileReaderTests : IDisposable
     {
         // 150 MB of one letter, in a page that says it has 20 bytes.
         byte[] values = HandMadeParquet.Plain(new string('a', 150_000_000));
-        byte[] file = new HandMadeParquet { Values = values, Rows = 1, Gzip = true, PageExpanded = 20 }.Bytes();
+        byte[] file = new HandMadeParquet
+        {
+            Values = values,
+            Rows = 1,
+            Gzip = true,
+            PageExpanded = 20,
+        }.Bytes();
         values = [];
         GC.Collect();
         long before = GC.GetTotalAllocatedBytes();
@@ -145,7 +193,11 @@ public sealed class ParquetFileReaderTests : IDisposable
     [Fact]
     public void Read_OfDamagedBytes_NeverFailsOtherwise()
     {
-        byte[] whole = new HandMadeParquet { Values = HandMadeParquet.Plain([.. Enumerable.Range(0, 20).Select(i => $"text {i}")]), Rows = 20 }.Bytes();
+        byte[] whole = new HandMadeParquet
+        {
+            Values = HandMadeParquet.Plain([.. Enumerable.Range(0, 20).Select(i => $"text {i}")]),
+            Rows = 20,
+        }.Bytes();
         Random random = new(1);
         for (int round = 0; round < 500; round++)
         {
@@ -166,9 +218,18 @@ public sealed class ParquetFileReaderTests : IDisposable
     private async Task<string> Write(string name, CompressionMethod compression = CompressionMethod.Snappy)
     {
         var schema = new ParquetSchema(
-            new DataField<string>("text"), new DataField("title", typeof(string), false), new StructField("meta", new DataField<string>("pile_set_name")), new DataField<int>("n"));
+            new DataField<string>("text"),
+            new DataField("title", typeof(string), false),
+            new StructField("meta", new DataField<string>("pile_set_name")),
+            new DataField<int>("n")
+        );
         await using FileStream file = File.Create(_folder[name]);
-        await using ParquetWriter writer = await ParquetWriter.CreateAsync(schema, file, new ParquetOptions { CompressionMethod = compression }, cancellationToken: Cancel);
+        await using ParquetWriter writer = await ParquetWriter.CreateAsync(
+            schema,
+            file,
+            new ParquetOptions { CompressionMethod = compression },
+            cancellationToken: Cancel
+        );
         for (int group = 0; group < 2; group++)
         {
             using ParquetRowGroupWriter rows = writer.CreateRowGroup();

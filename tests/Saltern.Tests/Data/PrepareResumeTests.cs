@@ -8,8 +8,10 @@ namespace Saltern.Tests.Data;
 
 public sealed class PrepareResumeTests : IDisposable
 {
-    private static readonly BpeTokenizer Tokenizer =
-        BpeTrainer.Train(["the salt works near the sea", "the sea near the salt"], new BpeTrainerOptions { VocabularySize = 270 });
+    private static readonly BpeTokenizer Tokenizer = BpeTrainer.Train(
+        ["the salt works near the sea", "the sea near the salt"],
+        new BpeTrainerOptions { VocabularySize = 270 }
+    );
 
     private readonly TemporaryFolder _folder = new();
     private readonly string[] _input;
@@ -18,7 +20,15 @@ public sealed class PrepareResumeTests : IDisposable
     // Every format, broken records among them, duplicates, two domains a file, and a dozen points to go on from.
     private static readonly Lazy<(string Name, byte[] Bytes)[]> Corpus = new(() =>
     {
-        List<string> lines = [.. GeneratedText.Generate(3, 2_800_000).Select((document, i) => $"{{\"text\":\"{document.Text.Replace("\n", "\\n", StringComparison.Ordinal).Replace("\"", "'", StringComparison.Ordinal)} {i}\",\"domain\":\"d{i % 3}\"}}")];
+        List<string> lines =
+        [
+            .. GeneratedText
+                .Generate(3, 2_800_000)
+                .Select(
+                    (document, i) =>
+                        $"{{\"text\":\"{document.Text.Replace("\n", "\\n", StringComparison.Ordinal).Replace("\"", "'", StringComparison.Ordinal)} {i}\",\"domain\":\"d{i % 3}\"}}"
+                ),
+        ];
         lines.InsertRange(lines.Count / 2, ["broken", "", lines[1], "{}"]);
         string[] parts = [.. lines.Chunk((lines.Count / 3) + 1).Select(part => string.Join('\n', part))];
         return
@@ -26,7 +36,16 @@ public sealed class PrepareResumeTests : IDisposable
             ("in/1.jsonl.gz", TemporaryFolder.Gzip(parts[0])),
             ("in/2.jsonl.zst", TemporaryFolder.Zstandard(parts[1])),
             ("in/3.jsonl", Encoding.UTF8.GetBytes(parts[2])),
-            ("in/4.parquet", new HandMadeParquet { Values = HandMadeParquet.Plain([.. Enumerable.Range(0, 200).Select(i => $"parquet {i} {new string('p', 1000)}")]), Rows = 200 }.Bytes()),
+            (
+                "in/4.parquet",
+                new HandMadeParquet
+                {
+                    Values = HandMadeParquet.Plain([
+                        .. Enumerable.Range(0, 200).Select(i => $"parquet {i} {new string('p', 1000)}"),
+                    ]),
+                    Rows = 200,
+                }.Bytes()
+            ),
             ("in/text/5.txt", "a text file"u8.ToArray()),
         ];
     });
@@ -50,7 +69,8 @@ public sealed class PrepareResumeTests : IDisposable
     [Fact]
     public void Build_InterruptedAnywhere_EndsInTheSameBytes()
     {
-        long all = Manifest("whole").Domains.Sum(domain => (domain.Train?.Documents ?? 0) + (domain.Valid?.Documents ?? 0));
+        long all = Manifest("whole")
+            .Domains.Sum(domain => (domain.Train?.Documents ?? 0) + (domain.Valid?.Documents ?? 0));
         long gained = 0;
         for (int stop = 1; stop <= 12; stop++)
         {
@@ -64,7 +84,7 @@ public sealed class PrepareResumeTests : IDisposable
             Directory.Delete(_folder["again"], recursive: true);
         }
 
-        Assert.InRange(gained, all, long.MaxValue);   // all did not begin anew
+        Assert.InRange(gained, all, long.MaxValue); // all did not begin anew
     }
 
     [Theory]
@@ -76,7 +96,9 @@ public sealed class PrepareResumeTests : IDisposable
         Share("shared", size, Cancel);
         AssertSame(Files("shared"));
         using CancellationTokenSource source = new();
-        AggregateException stopped = Assert.Throws<AggregateException>(() => Share("moved", size, source.Token, new Listener(p => CancelBehind(source, p, 900_000))));
+        AggregateException stopped = Assert.Throws<AggregateException>(() =>
+            Share("moved", size, source.Token, new Listener(p => CancelBehind(source, p, 900_000)))
+        );
         Assert.IsAssignableFrom<OperationCanceledException>(stopped.InnerException);
         Assert.InRange(Share("moved", size + 1, Cancel)!.ResumedDocuments, 1, long.MaxValue);
         AssertSame(Files("moved"));
@@ -91,21 +113,44 @@ public sealed class PrepareResumeTests : IDisposable
     [Fact]
     public void ARankWithOtherInput_EndsTheWork()
     {
-        AggregateException failed = Assert.Throws<AggregateException>(() => ThreadRanks.Run(2, ranks =>
-        {
-            DatasetBuilderOptions options = Options with { Ranks = ranks, Threads = 1 };
-            if (ranks.Rank == 0)
-            {
-                DatasetBuilder.Build(new CorpusReader(_input, Reading), null, Tokenizer, _folder["other"], options, null, Cancel);
-            }
-            else
-            {
-                DatasetBuilder.Assist(new CorpusReader([_folder["in/1.jsonl.gz"]], Reading), null, Tokenizer, options, Cancel);
-            }
+        AggregateException failed = Assert.Throws<AggregateException>(() =>
+            ThreadRanks.Run(
+                2,
+                ranks =>
+                {
+                    DatasetBuilderOptions options = Options with { Ranks = ranks, Threads = 1 };
+                    if (ranks.Rank == 0)
+                    {
+                        DatasetBuilder.Build(
+                            new CorpusReader(_input, Reading),
+                            null,
+                            Tokenizer,
+                            _folder["other"],
+                            options,
+                            null,
+                            Cancel
+                        );
+                    }
+                    else
+                    {
+                        DatasetBuilder.Assist(
+                            new CorpusReader([_folder["in/1.jsonl.gz"]], Reading),
+                            null,
+                            Tokenizer,
+                            options,
+                            Cancel
+                        );
+                    }
 
-            return 0;
-        }));
-        Assert.Contains("All ranks need the same input files under the same paths.", Assert.IsType<DistributedException>(failed.InnerException).Message, StringComparison.Ordinal);
+                    return 0;
+                }
+            )
+        );
+        Assert.Contains(
+            "All ranks need the same input files under the same paths.",
+            Assert.IsType<DistributedException>(failed.InnerException).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -119,9 +164,15 @@ public sealed class PrepareResumeTests : IDisposable
         PrepareSummary summary = DatasetBuilder.Build(second, null, Tokenizer, _folder["again"], Options, null, Cancel);
 
         Assert.InRange(summary.ResumedDocuments, 1, whole.Total.Documents - 1);
-        Assert.Equal((whole.DuplicateDocuments, whole.EmptyDocuments, whole.Total.Tokens, whole.Total.Bytes), (summary.DuplicateDocuments, summary.EmptyDocuments, summary.Total.Tokens, summary.Total.Bytes));
+        Assert.Equal(
+            (whole.DuplicateDocuments, whole.EmptyDocuments, whole.Total.Tokens, whole.Total.Bytes),
+            (summary.DuplicateDocuments, summary.EmptyDocuments, summary.Total.Tokens, summary.Total.Bytes)
+        );
         Assert.Equal(1, summary.DuplicateDocuments);
-        Assert.Equal((reader.Report.Records, 2L, reader.Report.Documents, reader.Report.Files), (second.Report.Records, second.Report.BrokenRecords, second.Report.Documents, second.Report.Files));
+        Assert.Equal(
+            (reader.Report.Records, 2L, reader.Report.Documents, reader.Report.Files),
+            (second.Report.Records, second.Report.BrokenRecords, second.Report.Documents, second.Report.Files)
+        );
         Assert.Equal(reader.Report.FirstProblems, second.Report.FirstProblems);
     }
 
@@ -130,13 +181,17 @@ public sealed class PrepareResumeTests : IDisposable
     {
         // What a kill leaves at any moment is what lies in the folder then: copied while the work goes on, with bytes behind the last point.
         int copies = 0;
-        Build("running", Cancel, new Listener(_ =>
-        {
-            if (File.Exists(_folder[$"running/{PrepareJournal.FileName}"]))
+        Build(
+            "running",
+            Cancel,
+            new Listener(_ =>
             {
-                Copy("running", $"killed-{copies++}");
-            }
-        }));
+                if (File.Exists(_folder[$"running/{PrepareJournal.FileName}"]))
+                {
+                    Copy("running", $"killed-{copies++}");
+                }
+            })
+        );
         Assert.InRange(copies, 1, 1000);
         for (int i = 0; i < copies; i++)
         {
@@ -145,7 +200,13 @@ public sealed class PrepareResumeTests : IDisposable
             _folder.Write($"killed-{i}/train/later.bin.partial", "a shard that was begun behind the last point");
             File.AppendAllText(_folder[$"killed-{i}/{PrepareJournal.SeenFileName}"], "1234567");
             _folder.Write($"killed-{i}/{PrepareJournal.FileName}.partial", "{\"schema\":");
-            Assert.Contains("holds an unfinished data set", Assert.Throws<DataFormatException>(() => TokenDataset.Open(_folder[$"killed-{i}"], verify: false, Cancel)).Message, StringComparison.Ordinal);
+            Assert.Contains(
+                "holds an unfinished data set",
+                Assert
+                    .Throws<DataFormatException>(() => TokenDataset.Open(_folder[$"killed-{i}"], verify: false, Cancel))
+                    .Message,
+                StringComparison.Ordinal
+            );
 
             Assert.InRange(Build($"killed-{i}", Cancel).ResumedDocuments, 1, long.MaxValue);
             AssertSame(Files($"killed-{i}"));
@@ -169,7 +230,10 @@ public sealed class PrepareResumeTests : IDisposable
                 {
                     File.Delete(partial);
                     File.Copy(file, partial[..^".partial".Length]);
-                    File.Copy(Path.ChangeExtension(file, ".idx"), Path.ChangeExtension(partial[..^".partial".Length], ".idx"));
+                    File.Copy(
+                        Path.ChangeExtension(file, ".idx"),
+                        Path.ChangeExtension(partial[..^".partial".Length], ".idx")
+                    );
                 }
             }
         }
@@ -181,15 +245,26 @@ public sealed class PrepareResumeTests : IDisposable
     [Fact]
     public void Build_WithValidationTextOfItsOwn_GoesOnInEitherPart()
     {
-        string[] valid = [_folder["in/1.jsonl.gz"]], train = [_folder["in/2.jsonl.zst"], _folder["in/3.jsonl"]];
-        PrepareSummary Run(string name, CancellationToken token, IProgress<PrepareProgress>? progress = null) => DatasetBuilder.Build(
-            new CorpusReader(train, Reading), new CorpusReader(valid, Reading), Tokenizer, _folder[name], Options, progress, token);
+        string[] valid = [_folder["in/1.jsonl.gz"]],
+            train = [_folder["in/2.jsonl.zst"], _folder["in/3.jsonl"]];
+        PrepareSummary Run(string name, CancellationToken token, IProgress<PrepareProgress>? progress = null) =>
+            DatasetBuilder.Build(
+                new CorpusReader(train, Reading),
+                new CorpusReader(valid, Reading),
+                Tokenizer,
+                _folder[name],
+                Options,
+                progress,
+                token
+            );
         Run("apart", Cancel);
         Dictionary<string, byte[]> expected = Files("apart");
         foreach (long bytes in (long[])[100_000, 250_000, 400_000, 700_000])
         {
             using CancellationTokenSource source = new();
-            Assert.ThrowsAny<OperationCanceledException>(() => Run("again", source.Token, new Listener(p => CancelBehind(source, p, bytes))));
+            Assert.ThrowsAny<OperationCanceledException>(() =>
+                Run("again", source.Token, new Listener(p => CancelBehind(source, p, bytes)))
+            );
             Assert.InRange(Run("again", Cancel).ResumedDocuments, 1, long.MaxValue);
             Dictionary<string, byte[]> found = Files("again");
             Assert.Equal(expected.Keys.Order(), found.Keys.Order());
@@ -210,17 +285,47 @@ public sealed class PrepareResumeTests : IDisposable
         Assert.Matches($@"4\.parquet' had {parquet.Length} bytes of .*, has {parquet.Length + 1} of", message);
 
         _folder.Write("in/4.parquet", parquet);
-        Assert.Matches("4.parquet' had", Assert.Throws<DataFormatException>(() => Build("again", Cancel)).Message);   // touched: another time
+        Assert.Matches("4.parquet' had", Assert.Throws<DataFormatException>(() => Build("again", Cancel)).Message); // touched: another time
         File.Delete(_folder["in/4.parquet"]);
-        Assert.Matches("input 4 was '.*4.parquet', is '.*5.txt'", Assert.Throws<DataFormatException>(() => Build("again", Cancel)).Message);
+        Assert.Matches(
+            "input 4 was '.*4.parquet', is '.*5.txt'",
+            Assert.Throws<DataFormatException>(() => Build("again", Cancel)).Message
+        );
         Assert.Contains(
             "the percentage of validation text was 5, is 6",
-            Assert.Throws<DataFormatException>(() => DatasetBuilder.Build(new CorpusReader(_input, Reading), null, Tokenizer, _folder["again"], Options with { ValidPercent = 6 }, null, Cancel)).Message,
-            StringComparison.Ordinal);
+            Assert
+                .Throws<DataFormatException>(() =>
+                    DatasetBuilder.Build(
+                        new CorpusReader(_input, Reading),
+                        null,
+                        Tokenizer,
+                        _folder["again"],
+                        Options with
+                        {
+                            ValidPercent = 6,
+                        },
+                        null,
+                        Cancel
+                    )
+                )
+                .Message,
+            StringComparison.Ordinal
+        );
 
         // Nothing was touched by the refusals, and --overwrite begins anew.
         Assert.True(File.Exists(_folder[$"again/{PrepareJournal.FileName}"]));
-        PrepareSummary summary = DatasetBuilder.Build(new CorpusReader(_input, Reading), null, Tokenizer, _folder["again"], Options with { Overwrite = true }, null, Cancel);
+        PrepareSummary summary = DatasetBuilder.Build(
+            new CorpusReader(_input, Reading),
+            null,
+            Tokenizer,
+            _folder["again"],
+            Options with
+            {
+                Overwrite = true,
+            },
+            null,
+            Cancel
+        );
         Assert.Equal(0, summary.ResumedDocuments);
     }
 
@@ -230,14 +335,22 @@ public sealed class PrepareResumeTests : IDisposable
         Interrupt("again", 500_000);
         Copy("again", "short");
         File.WriteAllText(_folder[$"again/{PrepareJournal.FileName}"], "{\"schema\": 7}");
-        Assert.Contains("dataset.progress.json' is damaged", Assert.Throws<DataFormatException>(() => Build("again", Cancel)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "dataset.progress.json' is damaged",
+            Assert.Throws<DataFormatException>(() => Build("again", Cancel)).Message,
+            StringComparison.Ordinal
+        );
 
         using (FileStream file = File.OpenWrite(Directory.GetFiles(_folder["short/train"], "*.bin.partial")[0]))
         {
             file.SetLength(10);
         }
 
-        Assert.Contains("has 10 bytes, expected at least", Assert.Throws<DataFormatException>(() => Build("short", Cancel)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "has 10 bytes, expected at least",
+            Assert.Throws<DataFormatException>(() => Build("short", Cancel)).Message,
+            StringComparison.Ordinal
+        );
         Assert.Equal(0, Build("short", Cancel).ResumedDocuments);
         AssertSame(Files("short"));
     }
@@ -245,7 +358,17 @@ public sealed class PrepareResumeTests : IDisposable
     [Fact]
     public void Build_TooMuchBroken_LeavesNothingToGoOnWith()
     {
-        Assert.Throws<DataFormatException>(() => DatasetBuilder.Build(new CorpusReader(_input, new() { MaxBrokenShare = 0 }), null, Tokenizer, _folder["failed"], Options, null, Cancel));
+        Assert.Throws<DataFormatException>(() =>
+            DatasetBuilder.Build(
+                new CorpusReader(_input, new() { MaxBrokenShare = 0 }),
+                null,
+                Tokenizer,
+                _folder["failed"],
+                Options,
+                null,
+                Cancel
+            )
+        );
         Assert.Empty(Directory.GetFiles(_folder["failed"], "*", SearchOption.AllDirectories));
     }
 
@@ -262,7 +385,15 @@ public sealed class PrepareResumeTests : IDisposable
     }
 
     private PrepareSummary Build(string name, CancellationToken token, IProgress<PrepareProgress>? progress = null) =>
-        DatasetBuilder.Build(new CorpusReader(_input, Reading), null, Tokenizer, _folder[name], Options, progress, token);
+        DatasetBuilder.Build(
+            new CorpusReader(_input, Reading),
+            null,
+            Tokenizer,
+            _folder[name],
+            Options,
+            progress,
+            token
+        );
 
     // Null where the run was interrupted, its summary where it had ended before.
     private PrepareSummary? Interrupt(string name, long bytes)
@@ -271,7 +402,18 @@ public sealed class PrepareResumeTests : IDisposable
         CorpusReader reader = new(_input, Reading);
         try
         {
-            return DatasetBuilder.Build(reader, null, Tokenizer, _folder[name], Options with { Overwrite = !Directory.Exists(_folder[name]) }, new Listener(p => CancelBehind(source, p, bytes)), source.Token);
+            return DatasetBuilder.Build(
+                reader,
+                null,
+                Tokenizer,
+                _folder[name],
+                Options with
+                {
+                    Overwrite = !Directory.Exists(_folder[name]),
+                },
+                new Listener(p => CancelBehind(source, p, bytes)),
+                source.Token
+            );
         }
         catch (OperationCanceledException)
         {
@@ -280,22 +422,47 @@ public sealed class PrepareResumeTests : IDisposable
     }
 
     // Only the last rank is told to stop.
-    private PrepareSummary? Share(string name, int size, CancellationToken token, IProgress<PrepareProgress>? progress = null) => ThreadRanks.Run(size, ranks =>
-    {
-        DatasetBuilderOptions options = Options with { Ranks = ranks, Threads = 1 };
-        if (ranks.Rank == 0)
-        {
-            return DatasetBuilder.Build(new CorpusReader(_input, Reading), null, Tokenizer, _folder[name], options, progress, CancellationToken.None);
-        }
+    private PrepareSummary? Share(
+        string name,
+        int size,
+        CancellationToken token,
+        IProgress<PrepareProgress>? progress = null
+    ) =>
+        ThreadRanks.Run(
+            size,
+            ranks =>
+            {
+                DatasetBuilderOptions options = Options with { Ranks = ranks, Threads = 1 };
+                if (ranks.Rank == 0)
+                {
+                    return DatasetBuilder.Build(
+                        new CorpusReader(_input, Reading),
+                        null,
+                        Tokenizer,
+                        _folder[name],
+                        options,
+                        progress,
+                        CancellationToken.None
+                    );
+                }
 
-        DatasetBuilder.Assist(new CorpusReader(_input, Reading), null, Tokenizer, options, ranks.Rank == size - 1 ? token : CancellationToken.None);
-        return null;
-    })[0];
+                DatasetBuilder.Assist(
+                    new CorpusReader(_input, Reading),
+                    null,
+                    Tokenizer,
+                    options,
+                    ranks.Rank == size - 1 ? token : CancellationToken.None
+                );
+                return null;
+            }
+        )[0];
 
     private DatasetManifest Manifest(string name) => DatasetManifest.Load(_folder[name]);
 
     private Dictionary<string, byte[]> Files(string name) =>
-        Directory.GetFiles(_folder[name], "*", SearchOption.AllDirectories).ToDictionary(file => Path.GetRelativePath(_folder[name], file), File.ReadAllBytes);
+        Directory
+            .GetFiles(_folder[name], "*", SearchOption.AllDirectories)
+            .ToDictionary(file => Path.GetRelativePath(_folder[name], file), File.ReadAllBytes);
 
     private void AssertSame(Dictionary<string, byte[]> found)
     {

@@ -22,12 +22,17 @@ public class RankShareTests
     public void TheStream_DoesNotDependOnTheNumberOfRanks()
     {
         using RunParts one = RunParts.Open(TinyRun.Shared.Plain("stream", 5), null);
-        RunParts[] three = [.. Enumerable.Range(0, 3).Select(rank =>
-        {
-            RunParts parts = RunParts.Open(TinyRun.Shared.Plain("stream", 5), null);
-            parts.Batches.Share = new RankShare(rank, 3);
-            return parts;
-        })];
+        RunParts[] three =
+        [
+            .. Enumerable
+                .Range(0, 3)
+                .Select(rank =>
+                {
+                    RunParts parts = RunParts.Open(TinyRun.Shared.Plain("stream", 5), null);
+                    parts.Batches.Share = new RankShare(rank, 3);
+                    return parts;
+                }),
+        ];
         for (int step = 0; step < 3; step++)
         {
             Batch whole = one.Batches.Next(8);

@@ -5,7 +5,9 @@ namespace Saltern.Tests.Data;
 
 public sealed class SampleReaderTests : IDisposable
 {
-    private readonly SampleShard _text = new([.. Enumerable.Range(0, 40).Select(i => new string((char)('a' + (i % 26)), 7 + (i * 5 % 23)))]);
+    private readonly SampleShard _text = new([
+        .. Enumerable.Range(0, 40).Select(i => new string((char)('a' + (i % 26)), 7 + (i * 5 % 23))),
+    ]);
 
     public void Dispose() => _text.Dispose();
 
@@ -33,7 +35,9 @@ public sealed class SampleReaderTests : IDisposable
         (int[] first, int[] end) = sample.Ranges([0]);
         Assert.Equal([0, 0, 0, 3, 3, 5, 5, 5], first);
         Assert.Equal([1, 2, 3, 4, 5, 6, 7, 8], end);
-        long e = text.Tokenizer.EndOfTextId, a = text.Tokenizer.Encode("a")[0], c = text.Tokenizer.Encode("c")[0];
+        long e = text.Tokenizer.EndOfTextId,
+            a = text.Tokenizer.Encode("a")[0],
+            c = text.Tokenizer.Encode("c")[0];
         Assert.Equal([a, e, -1, e, -1, c, c, c], sample.Labels([0]));
         Assert.Equal(6, sample.CountedPositions);
     }
@@ -50,7 +54,15 @@ public sealed class SampleReaderTests : IDisposable
         }
 
         using TokenShard shard = TokenShard.Open(folder["x.bin"]);
-        SampleReader reader = SampleReader.Create([shard], Data(8) with { MaskDocuments = true }, null, _text.Tokenizer);
+        SampleReader reader = SampleReader.Create(
+            [shard],
+            Data(8) with
+            {
+                MaskDocuments = true,
+            },
+            null,
+            _text.Tokenizer
+        );
         var sample = new Batch([new SampleKey(0, 0, 0)], reader, 0);
         Assert.Equal([2, 3, -1, 5, 6, 7, 8, 9], sample.Labels([0]));
         Assert.Equal([0, 0, 0, 3, 3, 3, 3, 3], sample.Ranges([0]).First);
@@ -59,10 +71,14 @@ public sealed class SampleReaderTests : IDisposable
     [Fact]
     public void MaskedPrefixes_EndWithTheirDocument()
     {
-        SampleReader free = _text.Reader(Data(64), new ObjectiveConfig { Prefix = 1 }), masked = _text.Reader(Data(64) with { MaskDocuments = true }, new ObjectiveConfig { Prefix = 1 });
+        SampleReader free = _text.Reader(Data(64), new ObjectiveConfig { Prefix = 1 }),
+            masked = _text.Reader(Data(64) with { MaskDocuments = true }, new ObjectiveConfig { Prefix = 1 });
         for (int index = 0; index < 8; index++)
         {
-            ((int[] First, int[] End) without, (int[] First, int[] End) with) = (SampleShard.Sample(free, index).Ranges([0]), SampleShard.Sample(masked, index).Ranges([0]));
+            ((int[] First, int[] End) without, (int[] First, int[] End) with) = (
+                SampleShard.Sample(free, index).Ranges([0]),
+                SampleShard.Sample(masked, index).Ranges([0])
+            );
             int[] borders = [.. with.First.Distinct().Skip(1), 64];
             for (int t = 0; t < 64; t++)
             {
@@ -100,12 +116,20 @@ public sealed class SampleReaderTests : IDisposable
             long[] stream = [.. inputs.data<long>(), 0];
             long[] labels = sample.Labels([0]);
             stream[^1] = labels[^1] >= 0 ? labels[^1] : _text.Tokenizer.EndOfTextId;
-            long[] prefix = stream[..plan.PrefixTokens], rest = stream[plan.PrefixTokens..plan.StreamTokens];
+            long[] prefix = stream[..plan.PrefixTokens],
+                rest = stream[plan.PrefixTokens..plan.StreamTokens];
             var text = new List<long>();
             foreach (long id in prefix)
             {
                 int number = Array.IndexOf(sentinels, (int)id);
-                text.AddRange(number < 0 ? [id] : rest.SkipWhile(token => token != id).Skip(1).TakeWhile(token => !sentinels.Contains((int)token)).Take(plan.Corrupted));
+                text.AddRange(
+                    number < 0
+                        ? [id]
+                        : rest.SkipWhile(token => token != id)
+                            .Skip(1)
+                            .TakeWhile(token => !sentinels.Contains((int)token))
+                            .Take(plan.Corrupted)
+                );
             }
 
             // The last span runs into the end-of-text token.
@@ -128,16 +152,47 @@ public sealed class SampleReaderTests : IDisposable
     [Fact]
     public void Tasks_FallInTheirSharesWhateverSeedOrEpoch_AndPivotsAreUniform()
     {
-        SampleReader reader = _text.Reader(Data(16), new ObjectiveConfig { Causal = 0.6, Prefix = 0.2, Span = 0.2 });
+        SampleReader reader = _text.Reader(
+            Data(16),
+            new ObjectiveConfig
+            {
+                Causal = 0.6,
+                Prefix = 0.2,
+                Span = 0.2,
+            }
+        );
         ObjectiveKind[] kinds = [.. Enumerable.Range(0, 20_000).Select(i => reader.KindOf(i % 3, i))];
 
         // Standard deviation of a share: √(0.24/20,000) = 0.0035; four of them.
         Assert.InRange(kinds.Count(kind => kind == ObjectiveKind.Causal) / 20_000.0, 0.586, 0.614);
         Assert.InRange(kinds.Count(kind => kind == ObjectiveKind.Prefix) / 20_000.0, 0.189, 0.211);
-        Assert.NotEqual(kinds, Enumerable.Range(0, 20_000).Select(i => _text.Reader(Data(16), new ObjectiveConfig { Causal = 0.6, Prefix = 0.2, Span = 0.2, Seed = 1 }).KindOf(i % 3, i)));
+        Assert.NotEqual(
+            kinds,
+            Enumerable
+                .Range(0, 20_000)
+                .Select(i =>
+                    _text
+                        .Reader(
+                            Data(16),
+                            new ObjectiveConfig
+                            {
+                                Causal = 0.6,
+                                Prefix = 0.2,
+                                Span = 0.2,
+                                Seed = 1,
+                            }
+                        )
+                        .KindOf(i % 3, i)
+                )
+        );
 
         SampleReader prefix = _text.Reader(Data(8), new ObjectiveConfig { Prefix = 1 });
-        int[] counted = [.. Enumerable.Range(0, (int)prefix.Sizes[0]).Select(i => (int)SampleShard.Sample(prefix, i).CountedPositions)];
+        int[] counted =
+        [
+            .. Enumerable
+                .Range(0, (int)prefix.Sizes[0])
+                .Select(i => (int)SampleShard.Sample(prefix, i).CountedPositions),
+        ];
         Assert.Equal([1, 2, 3, 4, 5, 6, 7, 8], counted.Distinct().Order()); // T + 1 − s, s = 1 … T
     }
 
@@ -145,16 +200,39 @@ public sealed class SampleReaderTests : IDisposable
     public void TooFewSentinels_AndMaskedSpans_AreRefused()
     {
         using var poor = new SampleShard(["some text that is long enough"], sentinels: 3);
-        Assert.Contains("has the 3 sentinels", Assert.Throws<ConfigurationException>(() => poor.Reader(Data(16), new ObjectiveConfig { Span = 1 })).Message, StringComparison.Ordinal);
-        Assert.Contains("fewer than the 12 spans", Assert.Throws<ConfigurationException>(() => _text.Reader(Data(256), new ObjectiveConfig { Span = 1, Sentinels = 5 })).Message, StringComparison.Ordinal);
-        Assert.Contains("do not go together", Assert.Throws<ConfigurationException>(() => _text.Reader(Data(64) with { MaskDocuments = true }, new ObjectiveConfig { Span = 1 })).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "has the 3 sentinels",
+            Assert
+                .Throws<ConfigurationException>(() => poor.Reader(Data(16), new ObjectiveConfig { Span = 1 }))
+                .Message,
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
+            "fewer than the 12 spans",
+            Assert
+                .Throws<ConfigurationException>(() =>
+                    _text.Reader(Data(256), new ObjectiveConfig { Span = 1, Sentinels = 5 })
+                )
+                .Message,
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
+            "do not go together",
+            Assert
+                .Throws<ConfigurationException>(() =>
+                    _text.Reader(Data(64) with { MaskDocuments = true }, new ObjectiveConfig { Span = 1 })
+                )
+                .Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
     public void BatchSize_DoesNotChangeTheStream()
     {
         SampleReader reader = _text.Reader(Data(8));
-        BatchLoader large = new(reader, [1], 5), small = new(reader, [1], 5);
+        BatchLoader large = new(reader, [1], 5),
+            small = new(reader, [1], 5);
         SampleKey[] whole = [.. large.Next(8).Samples, .. large.Next(8).Samples];
 
         // Two steps of 3, then a resume with batches of 5.
@@ -168,10 +246,28 @@ public sealed class SampleReaderTests : IDisposable
     public void ReadingAhead_ChangesNoBatch()
     {
         SampleReader reader = _text.Reader(Data(8));
-        using BatchLoader plain = new(reader, [1], 5, new SampleSubset([[2, 7, 11]])), ahead = new(reader, [1], 5, new SampleSubset([[2, 7, 11]]));
+        using BatchLoader plain =
+                new(
+                    reader,
+                    [1],
+                    5,
+                    new SampleSubset([
+                        [2, 7, 11],
+                    ])
+                ),
+            ahead =
+                new(
+                    reader,
+                    [1],
+                    5,
+                    new SampleSubset([
+                        [2, 7, 11],
+                    ])
+                );
         foreach (bool fromSubset in new[] { true, true, false, false })
         {
-            Batch expected = plain.Next(4, fromSubset), actual = ahead.Next(4, fromSubset);
+            Batch expected = plain.Next(4, fromSubset),
+                actual = ahead.Next(4, fromSubset);
             Assert.Equal(expected.Samples, actual.Samples);
             Assert.Equal(expected.FirstPosition, actual.FirstPosition);
             Assert.Equal(expected.Labels([0, 1, 2, 3]), actual.Labels([0, 1, 2, 3]));
@@ -186,7 +282,16 @@ public sealed class SampleReaderTests : IDisposable
     public void ASubset_LeavesTheOtherStreamWhereItWouldHaveBeen()
     {
         SampleReader reader = _text.Reader(Data(8));
-        BatchLoader plain = new(reader, [1], 5), selected = new(reader, [1], 5, new SampleSubset([[2, 7, 11]]));
+        BatchLoader plain = new(reader, [1], 5),
+            selected =
+                new(
+                    reader,
+                    [1],
+                    5,
+                    new SampleSubset([
+                        [2, 7, 11],
+                    ])
+                );
         plain.Next(6);
         Batch stage1 = selected.Next(6, fromSubset: true);
         Assert.Equal([2, 2, 7, 7, 11, 11], stage1.Samples.Select(sample => sample.Index).Order()); // two epochs of three

@@ -11,7 +11,10 @@ internal sealed class SampleShard : IDisposable
     public SampleShard(IReadOnlyList<string> documents, int sentinels = 100)
     {
         string[] special = ["<|endoftext|>", .. Enumerable.Range(0, sentinels).Select(SentinelTokens.Name)];
-        Tokenizer = BpeTrainer.Train(["a"], new BpeTrainerOptions { VocabularySize = 256 + special.Length, SpecialTokens = special });
+        Tokenizer = BpeTrainer.Train(
+            ["a"],
+            new BpeTrainerOptions { VocabularySize = 256 + special.Length, SpecialTokens = special }
+        );
         using (var writer = new TokenShardWriter(_folder["train.bin"], TokenType.U16))
         {
             foreach (string document in documents)
@@ -29,7 +32,8 @@ internal sealed class SampleShard : IDisposable
 
     public TokenShard Shard { get; }
 
-    public SampleReader Reader(DataConfig data, ObjectiveConfig? objective = null) => SampleReader.Create([Shard], data, objective, Tokenizer);
+    public SampleReader Reader(DataConfig data, ObjectiveConfig? objective = null) =>
+        SampleReader.Create([Shard], data, objective, Tokenizer);
 
     public static Batch Sample(SampleReader reader, long index) => new([new SampleKey(0, index, 0)], reader, 0);
 

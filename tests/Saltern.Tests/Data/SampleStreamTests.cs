@@ -6,11 +6,20 @@ namespace Saltern.Tests.Data;
 public class SampleStreamTests
 {
     [Fact]
-    public void KeyedPermutation_HitsEveryElementOnce() => Gen.Select(Gen.Long[1, 3_000], Gen.ULong).Sample((count, key) =>
-    {
-        var permutation = new KeyedPermutation(count, key);
-        return Enumerable.Range(0, (int)count).Select(i => permutation[i]).Distinct().Count(value => value >= 0 && value < count) == count;
-    }, iter: 200);
+    public void KeyedPermutation_HitsEveryElementOnce() =>
+        Gen.Select(Gen.Long[1, 3_000], Gen.ULong)
+            .Sample(
+                (count, key) =>
+                {
+                    var permutation = new KeyedPermutation(count, key);
+                    return Enumerable
+                            .Range(0, (int)count)
+                            .Select(i => permutation[i])
+                            .Distinct()
+                            .Count(value => value >= 0 && value < count) == count;
+                },
+                iter: 200
+            );
 
     [Fact]
     public void KeyedPermutation_DependsOnTheKey()
@@ -25,7 +34,9 @@ public class SampleStreamTests
     public void KeyedPermutation_SpreadsNeighbours()
     {
         var permutation = new KeyedPermutation(100_000, 42);
-        double meanDistance = Enumerable.Range(0, 10_000).Average(i => Math.Abs((double)permutation[i] - permutation[i + 1]));
+        double meanDistance = Enumerable
+            .Range(0, 10_000)
+            .Average(i => Math.Abs((double)permutation[i] - permutation[i + 1]));
         Assert.InRange(meanDistance, 30_000, 37_000); // a third of the range for independent draws
     }
 
@@ -37,14 +48,18 @@ public class SampleStreamTests
         SampleKey[] epoch = [.. Enumerable.Range(0, 1_000).Select(_ => stream.Next())];
         Assert.Equal(1_000, epoch.Distinct().Count());
         Assert.All(epoch, sample => Assert.Equal(0, sample.Epoch));
-        Assert.Equal(sizes, Enumerable.Range(0, 5).Select(domain => (long)epoch.Count(sample => sample.Domain == domain)));
+        Assert.Equal(
+            sizes,
+            Enumerable.Range(0, 5).Select(domain => (long)epoch.Count(sample => sample.Domain == domain))
+        );
     }
 
     [Fact]
     public void TheNextEpoch_HasAnotherOrder()
     {
         var stream = new SampleStream([50], seed: 5);
-        long[] first = [.. Enumerable.Range(0, 50).Select(_ => stream.Next().Index)], second = [.. Enumerable.Range(0, 50).Select(_ => stream.Next().Index)];
+        long[] first = [.. Enumerable.Range(0, 50).Select(_ => stream.Next().Index)],
+            second = [.. Enumerable.Range(0, 50).Select(_ => stream.Next().Index)];
         Assert.NotEqual(first, second);
         Assert.Equal(first.Order(), second.Order());
     }
@@ -63,18 +78,24 @@ public class SampleStreamTests
     }
 
     [Fact]
-    public void Seek_GoesOnAsIfNeverInterrupted() => Gen.Select(Gen.Int[0, 900], Gen.Int[0, 100]).Sample((position, seed) =>
-    {
-        var whole = new SampleStream([31, 7, 120], seed);
-        for (int i = 0; i < position; i++)
-        {
-            whole.Next();
-        }
+    public void Seek_GoesOnAsIfNeverInterrupted() =>
+        Gen.Select(Gen.Int[0, 900], Gen.Int[0, 100])
+            .Sample(
+                (position, seed) =>
+                {
+                    var whole = new SampleStream([31, 7, 120], seed);
+                    for (int i = 0; i < position; i++)
+                    {
+                        whole.Next();
+                    }
 
-        var sought = new SampleStream([31, 7, 120], seed);
-        sought.Seek(position);
-        return Enumerable.Range(0, 40).All(_ => whole.Next() == sought.Next()) && whole.Position == sought.Position;
-    }, iter: 100);
+                    var sought = new SampleStream([31, 7, 120], seed);
+                    sought.Seek(position);
+                    return Enumerable.Range(0, 40).All(_ => whole.Next() == sought.Next())
+                        && whole.Position == sought.Position;
+                },
+                iter: 100
+            );
 
     [Fact]
     public void DueTimes_DecideTheOrder()
@@ -99,22 +120,33 @@ public class SampleStreamTests
     }
 
     [Fact]
-    public void Seek_WithAnyShares_GoesOnAsIfNeverInterrupted() => Gen.Select(Gen.Double[0.001, 1].Array[1, 9], Gen.Int[0, 2_000]).Sample((weights, position) =>
-    {
-        double[] shares = [.. weights.Select(weight => weight / weights.Sum())];
-        long[] sizes = [.. shares.Select((_, i) => 3L + (i * 5))];
-        SampleStream whole = new(sizes, shares, 4), sought = new(sizes, shares, 4);
-        for (int i = 0; i < position; i++)
-        {
-            whole.Next();
-        }
+    public void Seek_WithAnyShares_GoesOnAsIfNeverInterrupted() =>
+        Gen.Select(Gen.Double[0.001, 1].Array[1, 9], Gen.Int[0, 2_000])
+            .Sample(
+                (weights, position) =>
+                {
+                    double[] shares = [.. weights.Select(weight => weight / weights.Sum())];
+                    long[] sizes = [.. shares.Select((_, i) => 3L + (i * 5))];
+                    SampleStream whole = new(sizes, shares, 4),
+                        sought = new(sizes, shares, 4);
+                    for (int i = 0; i < position; i++)
+                    {
+                        whole.Next();
+                    }
 
-        sought.Seek(position);
-        return Enumerable.Range(0, 30).All(_ => whole.Next() == sought.Next());
-    }, iter: 300);
+                    sought.Seek(position);
+                    return Enumerable.Range(0, 30).All(_ => whole.Next() == sought.Next());
+                },
+                iter: 300
+            );
 
     [Fact]
-    public void NoSamples_AreNamed() => Assert.Contains("No domain", Assert.Throws<DataFormatException>(() => new SampleStream([0, 0], 1)).Message, StringComparison.Ordinal);
+    public void NoSamples_AreNamed() =>
+        Assert.Contains(
+            "No domain",
+            Assert.Throws<DataFormatException>(() => new SampleStream([0, 0], 1)).Message,
+            StringComparison.Ordinal
+        );
 
     [Theory]
     [InlineData(0, 0)]
@@ -122,5 +154,6 @@ public class SampleStreamTests
     [InlineData(17, 1)]
     [InlineData(32, 1)]
     [InlineData(33, 2)]
-    public void SamplesIn_DropsTheShortTail(long tokens, long expected) => Assert.Equal(expected, SampleStream.SamplesIn(tokens, 16));
+    public void SamplesIn_DropsTheShortTail(long tokens, long expected) =>
+        Assert.Equal(expected, SampleStream.SamplesIn(tokens, 16));
 }

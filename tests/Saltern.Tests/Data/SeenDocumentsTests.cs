@@ -7,16 +7,22 @@ public class SeenDocumentsTests
 {
     [Fact]
     public void Add_EqualsASet() =>
-        Gen.Int[1, 3000].Array[0, 4000].Sample(
-            values =>
-            {
-                SeenDocuments seen = new();
-                HashSet<UInt128> set = [];
+        Gen.Int[1, 3000]
+            .Array[0, 4000]
+            .Sample(
+                values =>
+                {
+                    SeenDocuments seen = new();
+                    HashSet<UInt128> set = [];
 
-                // Equal low bits, so that places are fought over.
-                return Array.TrueForAll(values, value => seen.Add(Hash(value)) == set.Add(Hash(value))) && seen.Added == set.Count && values.All(value => seen.Contains(Hash(value))) && !seen.Contains(Hash(0));
-            },
-            iter: 100);
+                    // Equal low bits, so that places are fought over.
+                    return Array.TrueForAll(values, value => seen.Add(Hash(value)) == set.Add(Hash(value)))
+                        && seen.Added == set.Count
+                        && values.All(value => seen.Contains(Hash(value)))
+                        && !seen.Contains(Hash(0));
+                },
+                iter: 100
+            );
 
     [Fact]
     public void Add_BeyondTheBound_StartsAfreshInEqualMemory()

@@ -15,7 +15,8 @@ public sealed class TokenDatasetTests : IDisposable
             [TextDocument.FromText("six", "x", "test")],
             tokenizer,
             _folder.Path,
-            cancellation: Cancel);
+            cancellation: Cancel
+        );
     }
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
@@ -41,14 +42,17 @@ public sealed class TokenDatasetTests : IDisposable
         Truncate("train/x.bin", 2);
         _folder.Write("train/y.idx", File.ReadAllBytes(_folder["train/x.idx"]));
 
-        IReadOnlyList<string> problems = Assert.Throws<ConfigurationException>(() => TokenDataset.Open(_folder.Path, verify: false, Cancel)).Problems;
+        IReadOnlyList<string> problems = Assert
+            .Throws<ConfigurationException>(() => TokenDataset.Open(_folder.Path, verify: false, Cancel))
+            .Problems;
 
         Assert.Collection(
             problems,
             problem => Assert.Contains("tokenizer.json' is missing", problem, StringComparison.Ordinal),
             problem => Assert.Contains("x.idx' describes", problem, StringComparison.Ordinal),
             problem => Assert.Contains("x.idx' is missing", problem, StringComparison.Ordinal),
-            problem => Assert.Contains("y.idx' describes", problem, StringComparison.Ordinal));
+            problem => Assert.Contains("y.idx' describes", problem, StringComparison.Ordinal)
+        );
     }
 
     [Fact]
@@ -59,7 +63,9 @@ public sealed class TokenDatasetTests : IDisposable
             File.Copy(_folder[$"train/x.{ending}"], _folder[$"train/y.{ending}"], overwrite: true);
         }
 
-        string problem = Assert.Single(Assert.Throws<ConfigurationException>(() => TokenDataset.Open(_folder.Path, verify: false, Cancel)).Problems);
+        string problem = Assert.Single(
+            Assert.Throws<ConfigurationException>(() => TokenDataset.Open(_folder.Path, verify: false, Cancel)).Problems
+        );
 
         Assert.Matches(@"y\.bin' has \d+ tokens in 1 documents, expected \d+ in 1 as in dataset\.json", problem);
     }
@@ -72,7 +78,9 @@ public sealed class TokenDatasetTests : IDisposable
         _folder.Write("train/x.bin", tokens);
         TokenDataset.Open(_folder.Path, verify: false, Cancel).Dispose();
 
-        IReadOnlyList<string> problems = Assert.Throws<ConfigurationException>(() => TokenDataset.Open(_folder.Path, verify: true, Cancel)).Problems;
+        IReadOnlyList<string> problems = Assert
+            .Throws<ConfigurationException>(() => TokenDataset.Open(_folder.Path, verify: true, Cancel))
+            .Problems;
 
         Assert.Equal(2, problems.Count);
         Assert.Matches(@"x\.bin' has SHA-256 [0-9a-f]{64}, expected [0-9a-f]{64}", problems[0]);
@@ -91,13 +99,25 @@ public sealed class TokenDatasetTests : IDisposable
         _folder.Write("train/x.bin", tokens);
         File.SetLastWriteTimeUtc(_folder["train/x.bin"], time);
         Open().Dispose();
-        Assert.Contains("SHA-256", Assert.Single(Assert.Throws<ConfigurationException>(() => Open(again: true)).Problems), StringComparison.Ordinal);
+        Assert.Contains(
+            "SHA-256",
+            Assert.Single(Assert.Throws<ConfigurationException>(() => Open(again: true)).Problems),
+            StringComparison.Ordinal
+        );
 
         // Another time: read again. Another size: seen without reading.
         File.SetLastWriteTimeUtc(_folder["train/x.bin"], time.AddSeconds(1));
-        Assert.Contains("SHA-256", Assert.Single(Assert.Throws<ConfigurationException>(() => Open()).Problems), StringComparison.Ordinal);
+        Assert.Contains(
+            "SHA-256",
+            Assert.Single(Assert.Throws<ConfigurationException>(() => Open()).Problems),
+            StringComparison.Ordinal
+        );
         Truncate("train/x.bin", 2);
-        Assert.Contains("x.idx' describes", Assert.Single(Assert.Throws<ConfigurationException>(() => Open()).Problems), StringComparison.Ordinal);
+        Assert.Contains(
+            "x.idx' describes",
+            Assert.Single(Assert.Throws<ConfigurationException>(() => Open()).Problems),
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -107,9 +127,19 @@ public sealed class TokenDatasetTests : IDisposable
         DatasetManifest manifest = DatasetManifest.Load(_folder.Path);
         string text = WithoutChecksum();
         string other = new('0', 64);
-        DatasetManifest forged = manifest with { Domains = [.. manifest.Domains.Select(domain => domain with { Train = domain.Train! with { BinSha256 = other } })] };
-        _folder.Write("dataset.json", text.Replace(manifest.Domains[0].Train!.BinSha256, other, StringComparison.Ordinal).Replace(manifest.Domains[1].Train!.BinSha256, other, StringComparison.Ordinal)
-            .Replace(manifest.Fingerprint, forged.ComputeFingerprint(), StringComparison.Ordinal));
+        DatasetManifest forged = manifest with
+        {
+            Domains =
+            [
+                .. manifest.Domains.Select(domain => domain with { Train = domain.Train! with { BinSha256 = other } }),
+            ],
+        };
+        _folder.Write(
+            "dataset.json",
+            text.Replace(manifest.Domains[0].Train!.BinSha256, other, StringComparison.Ordinal)
+                .Replace(manifest.Domains[1].Train!.BinSha256, other, StringComparison.Ordinal)
+                .Replace(manifest.Fingerprint, forged.ComputeFingerprint(), StringComparison.Ordinal)
+        );
 
         Assert.Equal(2, Assert.Throws<ConfigurationException>(() => Open()).Problems.Count);
     }
@@ -123,7 +153,11 @@ public sealed class TokenDatasetTests : IDisposable
 
         Assert.Single(Directory.GetFiles(_folder["memory"], "*.json"));
         File.Delete(_folder["train/x.bin"]);
-        Assert.Contains("is missing", Assert.Single(Assert.Throws<ConfigurationException>(() => Open()).Problems), StringComparison.Ordinal);
+        Assert.Contains(
+            "is missing",
+            Assert.Single(Assert.Throws<ConfigurationException>(() => Open()).Problems),
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -145,9 +179,13 @@ public sealed class TokenDatasetTests : IDisposable
     [Fact]
     public void Open_VerifyFindsAnotherTokenizer()
     {
-        BpeTrainer.Train(["zz zz zz"], new BpeTrainerOptions { VocabularySize = 258 }, null, Cancel).Save(_folder["tokenizer.json"]);
+        BpeTrainer
+            .Train(["zz zz zz"], new BpeTrainerOptions { VocabularySize = 258 }, null, Cancel)
+            .Save(_folder["tokenizer.json"]);
 
-        string problem = Assert.Single(Assert.Throws<ConfigurationException>(() => TokenDataset.Open(_folder.Path, verify: true, Cancel)).Problems);
+        string problem = Assert.Single(
+            Assert.Throws<ConfigurationException>(() => TokenDataset.Open(_folder.Path, verify: true, Cancel)).Problems
+        );
 
         Assert.Contains("tokenizer.json' has fingerprint", problem, StringComparison.Ordinal);
     }
@@ -170,7 +208,9 @@ public sealed class TokenDatasetTests : IDisposable
         int at = text.IndexOf(found, StringComparison.Ordinal);
         _folder.Write("dataset.json", text[..at] + replacement + text[(at + found.Length)..]);
 
-        DataFormatException error = Assert.Throws<DataFormatException>(() => TokenDataset.Open(_folder.Path, verify: false, Cancel));
+        DataFormatException error = Assert.Throws<DataFormatException>(() =>
+            TokenDataset.Open(_folder.Path, verify: false, Cancel)
+        );
 
         Assert.Contains(message, error.Message, StringComparison.Ordinal);
         Assert.Contains("dataset.json", error.Message, StringComparison.Ordinal);
@@ -182,14 +222,25 @@ public sealed class TokenDatasetTests : IDisposable
         string text = File.ReadAllText(_folder["dataset.json"]);
         _folder.Write("dataset.json", text.Replace("\"bytes\": ", "\"bytes\":  ", StringComparison.Ordinal)); // read as the same numbers
 
-        Assert.Contains("it was changed or is damaged", Assert.Throws<DataFormatException>(() => TokenDataset.Open(_folder.Path, verify: false, Cancel)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "it was changed or is damaged",
+            Assert.Throws<DataFormatException>(() => TokenDataset.Open(_folder.Path, verify: false, Cancel)).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
     public void Open_SaysThatAFolderIsNotThere() =>
-        Assert.Contains("nowhere' does not exist", Assert.Throws<DataFormatException>(() => TokenDataset.Open(_folder["nowhere"], verify: false, Cancel)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "nowhere' does not exist",
+            Assert
+                .Throws<DataFormatException>(() => TokenDataset.Open(_folder["nowhere"], verify: false, Cancel))
+                .Message,
+            StringComparison.Ordinal
+        );
 
-    private TokenDataset Open(bool again = false) => TokenDataset.Open(new DataConfig { Path = _folder.Path }, again, _folder["memory"], Cancel);
+    private TokenDataset Open(bool again = false) =>
+        TokenDataset.Open(new DataConfig { Path = _folder.Path }, again, _folder["memory"], Cancel);
 
     private void Truncate(string name, int bytes)
     {

@@ -21,14 +21,19 @@ public sealed class TokenShardTests : IDisposable
         Assert.Equal("0100" + "3412" + "FFFF" + "0700", Convert.ToHexString(File.ReadAllBytes(_folder["a.bin"])));
         Assert.Equal(
             "4D4D49444944580000" // MMIDIDX\0\0
-            + "0100000000000000" // version 1
-            + "08" // uint16
-            + "0200000000000000" // two sequences
-            + "0300000000000000" // three document borders
-            + "03000000" + "01000000" // lengths in tokens
-            + "0000000000000000" + "0600000000000000" // byte offsets
-            + "0000000000000000" + "0100000000000000" + "0200000000000000", // documents begin at sequences 0, 1 and end at 2
-            Convert.ToHexString(File.ReadAllBytes(_folder["a.idx"])));
+                + "0100000000000000" // version 1
+                + "08" // uint16
+                + "0200000000000000" // two sequences
+                + "0300000000000000" // three document borders
+                + "03000000"
+                + "01000000" // lengths in tokens
+                + "0000000000000000"
+                + "0600000000000000" // byte offsets
+                + "0000000000000000"
+                + "0100000000000000"
+                + "0200000000000000", // documents begin at sequences 0, 1 and end at 2
+            Convert.ToHexString(File.ReadAllBytes(_folder["a.idx"]))
+        );
         Assert.Equal(new FileInfo(_folder["a.idx"]).Length, MegatronIndex.ExpectedBytes(2));
         Assert.Equal((2, 4), (written.Documents, written.Tokens));
         Assert.Equal(Sha256(_folder["a.bin"]), written.BinSha256);
@@ -53,27 +58,35 @@ public sealed class TokenShardTests : IDisposable
     [Theory]
     [InlineData(TokenType.U16, 65535)]
     [InlineData(TokenType.I32, int.MaxValue)]
-    public void Read_GivesBackWhatWasWritten(TokenType type, int largest) => Gen.Int[0, largest].Array[0, 50].List[1, 20].Sample(
-        documents =>
-        {
-            string path = _folder[$"{Guid.NewGuid():N}.bin"];
-            using (TokenShardWriter writer = new(path, type))
-            {
-                documents.ForEach(document => writer.WriteDocument(document));
-                writer.Complete();
-            }
+    public void Read_GivesBackWhatWasWritten(TokenType type, int largest) =>
+        Gen.Int[0, largest]
+            .Array[0, 50]
+            .List[1, 20]
+            .Sample(
+                documents =>
+                {
+                    string path = _folder[$"{Guid.NewGuid():N}.bin"];
+                    using (TokenShardWriter writer = new(path, type))
+                    {
+                        documents.ForEach(document => writer.WriteDocument(document));
+                        writer.Complete();
+                    }
 
-            using TokenShard shard = TokenShard.Open(path);
-            long[] stream = new long[shard.TokenCount];
-            shard.Read(0, stream);
-            Assert.Equal(documents.SelectMany(document => document).Select(id => (long)id), stream);
-            Assert.Equal(documents.Select(document => document.Length), Enumerable.Range(0, shard.DocumentCount).Select(shard.DocumentLength));
-            long middle = shard.TokenCount / 2;
-            long[] rest = new long[shard.TokenCount - middle];
-            shard.Read(middle, rest);
-            Assert.Equal(stream[(int)middle..], rest);
-        },
-        iter: 30);
+                    using TokenShard shard = TokenShard.Open(path);
+                    long[] stream = new long[shard.TokenCount];
+                    shard.Read(0, stream);
+                    Assert.Equal(documents.SelectMany(document => document).Select(id => (long)id), stream);
+                    Assert.Equal(
+                        documents.Select(document => document.Length),
+                        Enumerable.Range(0, shard.DocumentCount).Select(shard.DocumentLength)
+                    );
+                    long middle = shard.TokenCount / 2;
+                    long[] rest = new long[shard.TokenCount - middle];
+                    shard.Read(middle, rest);
+                    Assert.Equal(stream[(int)middle..], rest);
+                },
+                iter: 30
+            );
 
     [Fact]
     public void Read_RefusesRangesOutsideTheStreamAndTheWrongType()
@@ -125,7 +138,8 @@ public sealed class TokenShardTests : IDisposable
     [Theory]
     [InlineData(65_499, TokenType.U16)]
     [InlineData(65_500, TokenType.I32)]
-    public void ForVocabulary_ChangesAtMegatronsBound(int vocabulary, TokenType type) => Assert.Equal(type, TokenTypes.ForVocabulary(vocabulary));
+    public void ForVocabulary_ChangesAtMegatronsBound(int vocabulary, TokenType type) =>
+        Assert.Equal(type, TokenTypes.ForVocabulary(vocabulary));
 
     [Fact]
     public void Open_NamesTheFileAndWhatIsWrongWithIt()
@@ -170,8 +184,16 @@ public sealed class TokenShardTests : IDisposable
     public void Open_NamesAMissingFile()
     {
         _folder.Write("a.bin", new byte[8]);
-        Assert.Contains("a.idx' is missing", Assert.Throws<DataFormatException>(() => TokenShard.Open(_folder["a.bin"])).Message, StringComparison.Ordinal);
-        Assert.Contains("b.bin' is missing", Assert.Throws<DataFormatException>(() => TokenShard.Open(_folder["b.bin"])).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "a.idx' is missing",
+            Assert.Throws<DataFormatException>(() => TokenShard.Open(_folder["a.bin"])).Message,
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
+            "b.bin' is missing",
+            Assert.Throws<DataFormatException>(() => TokenShard.Open(_folder["b.bin"])).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -187,7 +209,8 @@ public sealed class TokenShardTests : IDisposable
         shard.Read(0, []);
     }
 
-    private static string Sha256(string path) => Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(File.ReadAllBytes(path)));
+    private static string Sha256(string path) =>
+        Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(File.ReadAllBytes(path)));
 
     private static byte[] With(byte[] bytes, int at, byte value)
     {

@@ -10,8 +10,15 @@ public class ValidationSetTests
     public void EveryTarget_CountsOnceInItsOwnWindow()
     {
         using var folder = new TemporaryFolder();
-        using TokenShard first = Shard(folder, "a", [1, 2, 3, EndOfText], [4, 5, EndOfText]), second = Shard(folder, "b", [7, 8, EndOfText]);
-        ValidationSet set = ValidationSet.Create([first, null, second], sequenceLength: 4, tokens: 1_000, wholeDocuments: true, EndOfText);
+        using TokenShard first = Shard(folder, "a", [1, 2, 3, EndOfText], [4, 5, EndOfText]),
+            second = Shard(folder, "b", [7, 8, EndOfText]);
+        ValidationSet set = ValidationSet.Create(
+            [first, null, second],
+            sequenceLength: 4,
+            tokens: 1_000,
+            wholeDocuments: true,
+            EndOfText
+        );
         Assert.Equal([0, 0, 2], set.WindowDomains);
         Assert.Equal(10, set.TargetCount);
         Assert.Equal(10, set.Labels.Count(label => label >= 0));
@@ -33,7 +40,8 @@ public class ValidationSetTests
     {
         using var folder = new TemporaryFolder();
         int[] document = [.. Enumerable.Repeat(5, 49), EndOfText];
-        using TokenShard large = Shard(folder, "a", [.. Enumerable.Repeat(document, 30)]), small = Shard(folder, "b", [.. Enumerable.Repeat(document, 10)]);
+        using TokenShard large = Shard(folder, "a", [.. Enumerable.Repeat(document, 30)]),
+            small = Shard(folder, "b", [.. Enumerable.Repeat(document, 10)]);
         ValidationSet cut = ValidationSet.Create([large, small], 16, 400, wholeDocuments: false, EndOfText);
         Assert.Equal(300, cut.Documents.Where(d => d.Domain == 0).Sum(d => d.TargetCount));
         Assert.Equal(100, cut.Documents.Where(d => d.Domain == 1).Sum(d => d.TargetCount));
@@ -44,7 +52,11 @@ public class ValidationSetTests
 
     [Fact]
     public void NoValidationText_IsNamed() =>
-        Assert.Contains("no validation text", Assert.Throws<DataFormatException>(() => ValidationSet.Create([null], 8, 100, true, 0)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "no validation text",
+            Assert.Throws<DataFormatException>(() => ValidationSet.Create([null], 8, 100, true, 0)).Message,
+            StringComparison.Ordinal
+        );
 
     private static TokenShard Shard(TemporaryFolder folder, string name, params int[][] documents)
     {

@@ -20,7 +20,8 @@ public class AgreementTests
     public void Alone_EverythingIsWhatItWas()
     {
         using var alone = new SingleProcess();
-        float[] values = [1, 2, 3], copy = new float[3];
+        float[] values = [1, 2, 3],
+            copy = new float[3];
         alone.AllReduceSum(values);
         alone.ReduceScatterSum(values, copy);
         Assert.Equal([1, 2, 3], copy);
@@ -32,8 +33,16 @@ public class AgreementTests
     [Fact]
     public void AnotherTextOnOneRank_EndsAllWithItsNumber()
     {
-        string message = Assert.Throws<DistributedException>(() => new FixedRanks([0.0], [1.0], [1.0]).RequireSame("The step", "step 10", "Look.")).Message;
-        Assert.Contains("The step differs between rank 0 and rank 1 (on rank 0: step 10). Look.", message, StringComparison.Ordinal);
+        string message = Assert
+            .Throws<DistributedException>(() =>
+                new FixedRanks([0.0], [1.0], [1.0]).RequireSame("The step", "step 10", "Look.")
+            )
+            .Message;
+        Assert.Contains(
+            "The step differs between rank 0 and rank 1 (on rank 0: step 10). Look.",
+            message,
+            StringComparison.Ordinal
+        );
     }
 
     // What each rank gives is fixed; this is rank 0.
@@ -46,11 +55,13 @@ public class AgreementTests
         public string Activity { get; set; } = "";
 
         public void AllGather<T>(ReadOnlySpan<T> share, Span<T> all)
-            where T : unmanaged => given.SelectMany(values => values).ToArray().AsSpan().CopyTo(MemoryMarshal.Cast<T, double>(all));
+            where T : unmanaged =>
+            given.SelectMany(values => values).ToArray().AsSpan().CopyTo(MemoryMarshal.Cast<T, double>(all));
 
         public void AllReduceSum(Span<float> values) => throw new NotSupportedException();
 
-        public void ReduceScatterSum(ReadOnlySpan<float> values, Span<float> share) => throw new NotSupportedException();
+        public void ReduceScatterSum(ReadOnlySpan<float> values, Span<float> share) =>
+            throw new NotSupportedException();
 
         public void Broadcast<T>(Span<T> values, int root)
             where T : unmanaged => throw new NotSupportedException();
@@ -59,8 +70,6 @@ public class AgreementTests
 
         public void Abort(int exitCode) => throw new NotSupportedException();
 
-        public void Dispose()
-        {
-        }
+        public void Dispose() { }
     }
 }

@@ -22,23 +22,31 @@ internal sealed class ThreadRanks : IDisposable
         using var ranks = new ThreadRanks(size);
         var results = new T[size];
         var failures = new Exception?[size];
-        Thread[] threads = [.. Enumerable.Range(0, size).Select(rank => new Thread(() =>
-        {
-            try
-            {
-                results[rank] = work(new Member(ranks, rank));
-            }
-            catch (Exception e)
-            {
-                failures[rank] = e;
-                ranks._failed.CancelAfter(Grace);
-            }
-        }))];
+        Thread[] threads =
+        [
+            .. Enumerable
+                .Range(0, size)
+                .Select(rank => new Thread(() =>
+                {
+                    try
+                    {
+                        results[rank] = work(new Member(ranks, rank));
+                    }
+                    catch (Exception e)
+                    {
+                        failures[rank] = e;
+                        ranks._failed.CancelAfter(Grace);
+                    }
+                })),
+        ];
         Array.ForEach(threads, thread => thread.Start());
         Array.ForEach(threads, thread => thread.Join());
 
         // Those that waited in vain for one that failed are second to it.
-        Exception? first = failures.OfType<Exception>().OrderBy(failure => failure is TimeoutException).FirstOrDefault();
+        Exception? first = failures
+            .OfType<Exception>()
+            .OrderBy(failure => failure is TimeoutException)
+            .FirstOrDefault();
         return first is null ? results : throw new AggregateException(first);
     }
 
@@ -77,15 +85,14 @@ internal sealed class ThreadRanks : IDisposable
         }
 
         public void Broadcast<T>(Span<T> values, int root)
-            where T : unmanaged => MemoryMarshal.Cast<byte, T>(Exchange(MemoryMarshal.AsBytes(values))[root]).CopyTo(values);
+            where T : unmanaged =>
+            MemoryMarshal.Cast<byte, T>(Exchange(MemoryMarshal.AsBytes(values))[root]).CopyTo(values);
 
         public void Barrier() => Exchange([]);
 
         public void Abort(int exitCode) => throw new NotSupportedException();
 
-        public void Dispose()
-        {
-        }
+        public void Dispose() { }
 
         private static void Sum(byte[][] given, Span<float> sums, int first)
         {
@@ -118,9 +125,7 @@ internal sealed class ThreadRanks : IDisposable
                     return;
                 }
             }
-            catch (OperationCanceledException)
-            {
-            }
+            catch (OperationCanceledException) { }
 
             throw new TimeoutException($"Rank {rank} waited in vain for the others.");
         }

@@ -23,5 +23,6 @@ public class LibtorchVersionTests
     [Theory]
     [InlineData(0x020A_0000_0000_0000, "2.10.0")]
     [InlineData(0x020B_0100_0000_0007, "2.11.1")]
-    public void MajorMinorAndPatch_AreTheHighestBytes(ulong version, string expected) => Assert.Equal(expected, LibtorchVersion.Text(version));
+    public void MajorMinorAndPatch_AreTheHighestBytes(ulong version, string expected) =>
+        Assert.Equal(expected, LibtorchVersion.Text(version));
 }

@@ -10,7 +10,13 @@ public class NativeLibraryTests
     private const string Marker = "_ZSt21ios_base_library_initv";
     private const int WeakFlag = 2;
 
-    private static readonly string Library = Path.Combine(AppContext.BaseDirectory, "runtimes", "linux-x64", "native", "libLibTorchSharp.so");
+    private static readonly string Library = Path.Combine(
+        AppContext.BaseDirectory,
+        "runtimes",
+        "linux-x64",
+        "native",
+        "libLibTorchSharp.so"
+    );
 
     [Fact]
     public void OnlyTheMarkerSymbol_NeedsTheNewLibrary()
@@ -40,7 +46,8 @@ public class NativeLibraryTests
     {
         foreach (Section section in Sections(elf).Where(s => s.Type == 0x6ffffffe)) // SHT_GNU_verneed
         {
-            long strings = Sections(elf)[(int)section.Link].Offset, need = section.Offset;
+            long strings = Sections(elf)[(int)section.Link].Offset,
+                need = section.Offset;
             for (uint file = 0; file < section.Info; file++)
             {
                 long entry = need + U32(elf, need + 8);
@@ -65,31 +72,59 @@ public class NativeLibraryTests
     private static List<string> SymbolsOfVersion(byte[] elf, int index)
     {
         Section versions = Sections(elf).Single(s => s.Type == 0x6fffffff); // SHT_GNU_versym
-        return [.. Symbols(elf).Where((_, i) => (U16(elf, versions.Offset + (2L * i)) & 0x7fff) == index).Select(symbol => symbol.Name)];
+        return
+        [
+            .. Symbols(elf)
+                .Where((_, i) => (U16(elf, versions.Offset + (2L * i)) & 0x7fff) == index)
+                .Select(symbol => symbol.Name),
+        ];
     }
 
     private static List<(string Name, int Index)> Symbols(byte[] elf)
     {
         Section dynamic = Sections(elf).Single(s => s.Type == 11); // SHT_DYNSYM
         long strings = Sections(elf)[(int)dynamic.Link].Offset;
-        return [.. Enumerable.Range(0, (int)(dynamic.Size / 24)).Select(i => (Text(elf, strings + U32(elf, dynamic.Offset + (24L * i))), i))];
+        return
+        [
+            .. Enumerable
+                .Range(0, (int)(dynamic.Size / 24))
+                .Select(i => (Text(elf, strings + U32(elf, dynamic.Offset + (24L * i))), i)),
+        ];
     }
 
     private static HashSet<int> RelocatedSymbols(byte[] elf) =>
-        [.. Sections(elf).Where(s => s.Type == 4).SelectMany(s => Enumerable.Range(0, (int)(s.Size / 24)).Select(i => (int)U32(elf, s.Offset + (24L * i) + 12)))]; // SHT_RELA
+        [
+            .. Sections(elf)
+                .Where(s => s.Type == 4)
+                .SelectMany(s =>
+                    Enumerable.Range(0, (int)(s.Size / 24)).Select(i => (int)U32(elf, s.Offset + (24L * i) + 12))
+                ),
+        ]; // SHT_RELA
 
     private static List<Section> Sections(byte[] elf)
     {
         long start = BitConverter.ToInt64(elf, 0x28);
-        return [.. Enumerable.Range(0, U16(elf, 0x3C)).Select(i => start + ((long)i * U16(elf, 0x3A))).Select(s =>
-            new Section(U32(elf, s + 4), BitConverter.ToInt64(elf, (int)s + 24), BitConverter.ToInt64(elf, (int)s + 32), U32(elf, s + 40), U32(elf, s + 44)))];
+        return
+        [
+            .. Enumerable
+                .Range(0, U16(elf, 0x3C))
+                .Select(i => start + ((long)i * U16(elf, 0x3A)))
+                .Select(s => new Section(
+                    U32(elf, s + 4),
+                    BitConverter.ToInt64(elf, (int)s + 24),
+                    BitConverter.ToInt64(elf, (int)s + 32),
+                    U32(elf, s + 40),
+                    U32(elf, s + 44)
+                )),
+        ];
     }
 
     private static uint U32(byte[] elf, long at) => BitConverter.ToUInt32(elf, (int)at);
 
     private static ushort U16(byte[] elf, long at) => BitConverter.ToUInt16(elf, (int)at);
 
-    private static string Text(byte[] elf, long at) => Encoding.ASCII.GetString(elf, (int)at, Array.IndexOf(elf, (byte)0, (int)at) - (int)at);
+    private static string Text(byte[] elf, long at) =>
+        Encoding.ASCII.GetString(elf, (int)at, Array.IndexOf(elf, (byte)0, (int)at) - (int)at);
 
     private sealed record Section(uint Type, long Offset, long Size, uint Link, uint Info);
 }

@@ -5,25 +5,32 @@ namespace Saltern.Tests.Evaluation;
 public class AnswerTests
 {
     [Theory]
-    [InlineData("The cat sat.", "a cat sat down", 0.8)]   // cat sat; cat sat down: 2·2/(2 + 3)
-    [InlineData("cat cat", "cat", 2.0 / 3)]               // a word counts as often as it is in both
+    [InlineData("The cat sat.", "a cat sat down", 0.8)] // cat sat; cat sat down: 2·2/(2 + 3)
+    [InlineData("cat cat", "cat", 2.0 / 3)] // a word counts as often as it is in both
     [InlineData("dog", "cat", 0.0)]
-    [InlineData("the", "", 1.0)]                          // nothing left of either
+    [InlineData("the", "", 1.0)] // nothing left of either
     [InlineData("", "cat", 0.0)]
-    public void F1_HandWorked(string answer, string reference, double expected) => Assert.Equal(expected, AnswerText.F1(answer, reference), 12);
+    public void F1_HandWorked(string answer, string reference, double expected) =>
+        Assert.Equal(expected, AnswerText.F1(answer, reference), 12);
 
     [Theory]
-    [InlineData("The cat sat", "the cat ran", 0.5)]       // {the cat, cat sat}, {the cat, cat ran}: 2·1/4
+    [InlineData("The cat sat", "the cat ran", 0.5)] // {the cat, cat sat}, {the cat, cat ran}: 2·1/4
     [InlineData("the-cat sat", "the cat sat", 1.0)]
-    [InlineData("a b a b", "a b", 0.5)]                   // {ab, ba, ab}, {ab}: 2·1/(3 + 1)
-    [InlineData("cat", "cat", 0.0)]                       // one word has no pair
-    public void Rouge2_HandWorked(string answer, string reference, double expected) => Assert.Equal(expected, AnswerText.Rouge2(answer, reference), 12);
+    [InlineData("a b a b", "a b", 0.5)] // {ab, ba, ab}, {ab}: 2·1/(3 + 1)
+    [InlineData("cat", "cat", 0.0)] // one word has no pair
+    public void Rouge2_HandWorked(string answer, string reference, double expected) =>
+        Assert.Equal(expected, AnswerText.Rouge2(answer, reference), 12);
 
     [Fact]
     public void Numbers_AreTakenAndCompared()
     {
         // The rules of gsm8k.yaml.
-        var rules = new AnswerRules { Pattern = "(-?[$0-9.,]{2,})|(-?[0-9]+)", TakeLast = true, Remove = [",", "\\$", "\\.$"] };
+        var rules = new AnswerRules
+        {
+            Pattern = "(-?[$0-9.,]{2,})|(-?[0-9]+)",
+            TakeLast = true,
+            Remove = [",", "\\$", "\\.$"],
+        };
         Assert.True(rules.AreEqual(rules.Extract("12 + 3 = 15, so she pays $1,234."), "1234"));
         Assert.True(rules.AreEqual(rules.Extract("That is 7"), "7"));
         Assert.False(rules.AreEqual(rules.Extract("That is 70"), "7"));

@@ -15,9 +15,11 @@ internal static class BigramModel
     private const int Hidden = 320;
 
     /// <summary>Bytes, end-of-text, and the merge " x": a token that begins with its blank.</summary>
-    public static BpeTokenizer Tokenizer { get; } = BpeTrainer.Train(
-        [" x x x x x x x x"],
-        new BpeTrainerOptions { VocabularySize = 258, SpecialTokens = ["<|endoftext|>"] });
+    public static BpeTokenizer Tokenizer { get; } =
+        BpeTrainer.Train(
+            [" x x x x x x x x"],
+            new BpeTrainerOptions { VocabularySize = 258, SpecialTokens = ["<|endoftext|>"] }
+        );
 
     /// <summary>Makes the model.</summary>
     /// <param name="window">Most tokens at once.</param>
@@ -25,7 +27,14 @@ internal static class BigramModel
     public static TaskModel Create(int window, params (string Last, string Next, double Probability)[] probabilities)
     {
         int vocabulary = Tokenizer.VocabularySize;
-        TransformerConfig config = new TransformerConfig { HiddenSize = Hidden, NumHiddenLayers = 1, NumAttentionHeads = 5, IntermediateSize = 64, TieWordEmbeddings = false }.Resolve(vocabulary, 64);
+        TransformerConfig config = new TransformerConfig
+        {
+            HiddenSize = Hidden,
+            NumHiddenLayers = 1,
+            NumAttentionHeads = 5,
+            IntermediateSize = 64,
+            TieWordEmbeddings = false,
+        }.Resolve(vocabulary, 64);
         var model = new Transformer(config, trainable: false);
         using IDisposable _ = no_grad();
 
@@ -39,7 +48,12 @@ internal static class BigramModel
             double rest = (1 - row.Sum(p => p.Probability)) / (vocabulary - row.Length);
             for (int next = 0; next < vocabulary; next++)
             {
-                head[next, last] = (float)Math.Log(row.FirstOrDefault(p => Id(p.Next) == next) is { Next: not null } known ? known.Probability : rest);
+                head[next, last] = (float)
+                    Math.Log(
+                        row.FirstOrDefault(p => Id(p.Next) == next) is { Next: not null } known
+                            ? known.Probability
+                            : rest
+                    );
             }
         }
 
@@ -51,7 +65,8 @@ internal static class BigramModel
     public static double Uniform => 1.0 / Tokenizer.VocabularySize;
 
     /// <summary>Id of a text of one token; end-of-text for the empty one.</summary>
-    public static int Id(string text) => text.Length == 0 ? Tokenizer.EndOfTextId : Assert.Single(Tokenizer.Encode(text));
+    public static int Id(string text) =>
+        text.Length == 0 ? Tokenizer.EndOfTextId : Assert.Single(Tokenizer.Encode(text));
 
     private static void Copy(Transformer model, string name, Tensor values)
     {

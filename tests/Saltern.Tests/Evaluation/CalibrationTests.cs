@@ -12,7 +12,10 @@ public class CalibrationTests
         calibration.Add(0.50, true);
         calibration.Add(0.52, false);
         calibration.Add(0.90, false);
-        Assert.Equal((3, 0.64, 1 / 3.0), (calibration.Count, Math.Round(calibration.Confidence, 12), calibration.Accuracy));
+        Assert.Equal(
+            (3, 0.64, 1 / 3.0),
+            (calibration.Count, Math.Round(calibration.Confidence, 12), calibration.Accuracy)
+        );
         Assert.Equal((2.0 / 3 * 0.01) + (1.0 / 3 * 0.9), calibration.Error, 1e-12);
     }
 

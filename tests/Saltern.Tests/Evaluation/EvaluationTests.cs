@@ -34,7 +34,11 @@ public class EvaluationTests
         Assert.Equal(5 * Math.Log(10) / (Math.Log(2) * 10), result.Total.BitsPerByte, 6);
         Assert.Null(result.Domains[0]);
         Assert.Equal(result.Total.Loss, result.Domains[1]!.Loss);
-        Assert.Equal([4 * Math.Log(10), 3 * Math.Log(10)], result.Documents.OrderBy(d => d.Document.Document).Select(d => d.Nll), (a, b) => Math.Abs(a - b) < 1e-5);
+        Assert.Equal(
+            [4 * Math.Log(10), 3 * Math.Log(10)],
+            result.Documents.OrderBy(d => d.Document.Document).Select(d => d.Nll),
+            (a, b) => Math.Abs(a - b) < 1e-5
+        );
     }
 
     [Fact]
@@ -49,11 +53,21 @@ public class EvaluationTests
         using var head = new FusedLossHead(10, 10, 2);
         EvaluationResult result = ModelEvaluation.Run(model, head, set, new int[10], domainCount: 1);
         Tensor logits = model.Logits(tensor(set.Inputs, set.WindowDomains.Count, 8));
-        double expected = SoftLabelLoss.Compute(logits, tensor(set.Labels), null, null, 1, set.TargetCount).item<float>();
+        double expected = SoftLabelLoss
+            .Compute(logits, tensor(set.Labels), null, null, 1, set.TargetCount)
+            .item<float>();
         Assert.Equal(expected, result.Total.Loss, 5);
     }
 
-    private static TransformerConfig Shape() => new TransformerConfig { HiddenSize = 8, NumHiddenLayers = 1, NumAttentionHeads = 2, IntermediateSize = 8, TieWordEmbeddings = true }.Resolve(10, 8);
+    private static TransformerConfig Shape() =>
+        new TransformerConfig
+        {
+            HiddenSize = 8,
+            NumHiddenLayers = 1,
+            NumAttentionHeads = 2,
+            IntermediateSize = 8,
+            TieWordEmbeddings = true,
+        }.Resolve(10, 8);
 
     private static TokenShard Shard(TemporaryFolder folder, params int[][] documents)
     {

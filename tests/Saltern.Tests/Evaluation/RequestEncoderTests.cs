@@ -40,7 +40,10 @@ public class RequestEncoderTests
         ScoreRequest request = new RequestEncoder(BigramModel.Tokenizer, window: 2).Pair("abc", "d");
         Assert.Equal([BigramModel.Id("b"), BigramModel.Id("c"), BigramModel.Id("d")], request.Tokens);
         Assert.True(request is { IsCut: true, LosesTargets: false, TargetCount: 1 });
-        Assert.True(new RequestEncoder(BigramModel.Tokenizer, window: 2).Pair("a", "bcd") is { IsCut: true, LosesTargets: true, TargetCount: 2 });
+        Assert.True(
+            new RequestEncoder(BigramModel.Tokenizer, window: 2).Pair("a", "bcd")
+                is { IsCut: true, LosesTargets: true, TargetCount: 2 }
+        );
         Assert.False(new RequestEncoder(BigramModel.Tokenizer, window: 3).Pair("abc", "d").IsCut);
     }
 

@@ -9,32 +9,123 @@ public class TaskItemReaderTests
 {
     private static readonly string TaskFolder = Path.Combine(RepositoryFolder.Path, "tasks");
 
-    public static TheoryData<string, string, string, string> Releases => new()
-    {
-        { "arc_easy", """{"id":"q","question":{"stem":"Why?","choices":[{"text":"so","label":"A"},{"text":"no","label":"B"}]},"answerKey":"B"}""", "Question: Why?\nAnswer:", "so/no/1" },
-        { "arc_challenge", """{"id":"q","question":"Why?","choices":{"text":["so","no"],"label":["1","2"]},"answerKey":"2"}""", "Question: Why?\nAnswer:", "so/no/1" },
-        { "openbookqa", """{"id":"q","question_stem":"Rain is","choices":{"text":["dry","wet"],"label":["A","B"]},"answerKey":"B"}""", "Rain is", "dry/wet/1" },
-        { "piqa", """{"goal":"open","sol1":"push","sol2":"eat","label":0}""", "Question: open\nAnswer:", "push/eat/0" },
-        { "piqa", """{"query":"Question: open\n","choices":["push","eat"],"gold":0}""", "Question: open\nAnswer:", "push/eat/0" },
-        { "hellaswag", """{"activity_label":"Baking","ctx_a":"A cook stands [title] here.","ctx_b":"the cook","endings":["bakes [step] bread.","flies."],"label":"0"}""", "Baking: A cook stands. here. The cook", "bakes bread./flies./0" },
-        { "winogrande", """{"sentence":"The cup missed the box as _ was small.","option1":"cup","option2":"box","answer":"2"}""", "", "The cup missed the box as cup/The cup missed the box as box/1 was small." },
-        { "boolq", """{"question":"is it","passage":"It is.","answer":true}""", "It is.\nQuestion: is it?\nAnswer:", "no/yes/1" },
-        { "copa", """{"premise":"The lamp fell.","choice1":"It broke.","choice2":"It flew.","question":"effect","label":0}""", "The lamp fell therefore", "it broke./it flew./0" },
-        { "lambada", """{"text":"He saw the red fox"}""", "He saw the red", "/0fox" },
-        { "blimp", """{"sentence_good":"He runs.","sentence_bad":"He run."}""", "", "He runs./He run./0" },
-        { "gsm8k", """{"question":"1 + 1?","answer":"It is 2.\n#### 2"}""", "Question: 1 + 1?\nAnswer:", "/0:2" },
-        { "svamp", """{"ID":"1","Body":"She has 2.","Question":"How many?","Answer":2.0}""", "Question: She has 2. How many?\nAnswer:", "/0:2.0" },
-        { "triviaqa", """{"question":"Who","answer":{"value":"Ann","aliases":["Ann","Anna"]}}""", "Question: Who?\nAnswer:", "/0:Ann:Anna" },
-        { "squadv2", """{"context":"C.","question":"Q?","answers":{"text":["one","two"],"answer_start":[0,1]}}""", "Background: C.\n\nQuestion: Q?\n\nAnswer:", "/0:one:two" },
-        { "squadv2", """{"context":"C.","question":"Q?","answers":{"text":[],"answer_start":[]}}""", "Background: C.\n\nQuestion: Q?\n\nAnswer:", "/0:unanswerable" },
-        { "race", """{"article":"T.","question":"Q?","options":["w","x","y","z"],"answer":"C"}""", "Article: T.\n\nQuestion: Q?\nAnswer:", "w/x/y/z/2" },
-        { "anli", """{"premise":"P.","hypothesis":"H.","label":1}""", "P.\nQuestion: H. True, False, or Neither?\nAnswer:", "True/Neither/False/1" },
-        { "anli", """{"context":"P.","hypothesis":"H.","label":"c"}""", "P.\nQuestion: H. True, False, or Neither?\nAnswer:", "True/Neither/False/2" },
-        { "xsum", """{"document":"D.","summary":"S."}""", "Article: D.\nSummary:", "/0:S." },
-        { "mbpp", """{"text":"Add.","code":"def f(): pass","test_list":["assert f()","x"]}""", "You are an expert Python programmer, and here is your task: Add. Your code should pass these tests:\n\nassert f()\n[BEGIN]", "/0:def f(): pass" },
-        { "fairytaleqa", """{"story_section":"T.","question":"Q?","answer1":"a","answer2":"b"}""", "T.\nQuestion: Q?\nAnswer:", "/0:a:b" },
-        { "wikitext2", """{"text":"= T ="}""", "= T =", "/0" },
-    };
+    public static TheoryData<string, string, string, string> Releases =>
+        new()
+        {
+            {
+                "arc_easy",
+                """{"id":"q","question":{"stem":"Why?","choices":[{"text":"so","label":"A"},{"text":"no","label":"B"}]},"answerKey":"B"}""",
+                "Question: Why?\nAnswer:",
+                "so/no/1"
+            },
+            {
+                "arc_challenge",
+                """{"id":"q","question":"Why?","choices":{"text":["so","no"],"label":["1","2"]},"answerKey":"2"}""",
+                "Question: Why?\nAnswer:",
+                "so/no/1"
+            },
+            {
+                "openbookqa",
+                """{"id":"q","question_stem":"Rain is","choices":{"text":["dry","wet"],"label":["A","B"]},"answerKey":"B"}""",
+                "Rain is",
+                "dry/wet/1"
+            },
+            {
+                "piqa",
+                """{"goal":"open","sol1":"push","sol2":"eat","label":0}""",
+                "Question: open\nAnswer:",
+                "push/eat/0"
+            },
+            {
+                "piqa",
+                """{"query":"Question: open\n","choices":["push","eat"],"gold":0}""",
+                "Question: open\nAnswer:",
+                "push/eat/0"
+            },
+            {
+                "hellaswag",
+                """{"activity_label":"Baking","ctx_a":"A cook stands [title] here.","ctx_b":"the cook","endings":["bakes [step] bread.","flies."],"label":"0"}""",
+                "Baking: A cook stands. here. The cook",
+                "bakes bread./flies./0"
+            },
+            {
+                "winogrande",
+                """{"sentence":"The cup missed the box as _ was small.","option1":"cup","option2":"box","answer":"2"}""",
+                "",
+                "The cup missed the box as cup/The cup missed the box as box/1 was small."
+            },
+            {
+                "boolq",
+                """{"question":"is it","passage":"It is.","answer":true}""",
+                "It is.\nQuestion: is it?\nAnswer:",
+                "no/yes/1"
+            },
+            {
+                "copa",
+                """{"premise":"The lamp fell.","choice1":"It broke.","choice2":"It flew.","question":"effect","label":0}""",
+                "The lamp fell therefore",
+                "it broke./it flew./0"
+            },
+            { "lambada", """{"text":"He saw the red fox"}""", "He saw the red", "/0fox" },
+            { "blimp", """{"sentence_good":"He runs.","sentence_bad":"He run."}""", "", "He runs./He run./0" },
+            { "gsm8k", """{"question":"1 + 1?","answer":"It is 2.\n#### 2"}""", "Question: 1 + 1?\nAnswer:", "/0:2" },
+            {
+                "svamp",
+                """{"ID":"1","Body":"She has 2.","Question":"How many?","Answer":2.0}""",
+                "Question: She has 2. How many?\nAnswer:",
+                "/0:2.0"
+            },
+            {
+                "triviaqa",
+                """{"question":"Who","answer":{"value":"Ann","aliases":["Ann","Anna"]}}""",
+                "Question: Who?\nAnswer:",
+                "/0:Ann:Anna"
+            },
+            {
+                "squadv2",
+                """{"context":"C.","question":"Q?","answers":{"text":["one","two"],"answer_start":[0,1]}}""",
+                "Background: C.\n\nQuestion: Q?\n\nAnswer:",
+                "/0:one:two"
+            },
+            {
+                "squadv2",
+                """{"context":"C.","question":"Q?","answers":{"text":[],"answer_start":[]}}""",
+                "Background: C.\n\nQuestion: Q?\n\nAnswer:",
+                "/0:unanswerable"
+            },
+            {
+                "race",
+                """{"article":"T.","question":"Q?","options":["w","x","y","z"],"answer":"C"}""",
+                "Article: T.\n\nQuestion: Q?\nAnswer:",
+                "w/x/y/z/2"
+            },
+            {
+                "anli",
+                """{"premise":"P.","hypothesis":"H.","label":1}""",
+                "P.\nQuestion: H. True, False, or Neither?\nAnswer:",
+                "True/Neither/False/1"
+            },
+            {
+                "anli",
+                """{"context":"P.","hypothesis":"H.","label":"c"}""",
+                "P.\nQuestion: H. True, False, or Neither?\nAnswer:",
+                "True/Neither/False/2"
+            },
+            { "xsum", """{"document":"D.","summary":"S."}""", "Article: D.\nSummary:", "/0:S." },
+            {
+                "mbpp",
+                """{"text":"Add.","code":"def f(): pass","test_list":["assert f()","x"]}""",
+                "You are an expert Python programmer, and here is your task: Add. Your code should pass these tests:\n\nassert f()\n[BEGIN]",
+                "/0:def f(): pass"
+            },
+            {
+                "fairytaleqa",
+                """{"story_section":"T.","question":"Q?","answer1":"a","answer2":"b"}""",
+                "T.\nQuestion: Q?\nAnswer:",
+                "/0:a:b"
+            },
+            { "wikitext2", """{"text":"= T ="}""", "= T =", "/0" },
+        };
 
     [Theory]
     [MemberData(nameof(Releases))]
@@ -44,13 +135,20 @@ public class TaskItemReaderTests
         TaskItem item = Assert.Single(TaskItemReader.Read(Load(task), folder.Write(task + ".jsonl", record + "\n")));
         Assert.Equal(prompt, item.Prompt);
         string options = string.Join('/', item.Contexts.Count > 0 ? item.Contexts : item.Choices);
-        Assert.Equal(rest, $"{options}/{item.Gold}{(item.Contexts.Count > 0 ? " " : "")}{item.Answer}{string.Concat(item.Answers.Select(answer => ":" + answer))}");
+        Assert.Equal(
+            rest,
+            $"{options}/{item.Gold}{(item.Contexts.Count > 0 ? " " : "")}{item.Answer}{string.Concat(item.Answers.Select(answer => ":" + answer))}"
+        );
     }
 
     [Fact]
     public void EveryShippedFile_IsRead_AndTheSuiteNamesShippedTasks()
     {
-        foreach (string path in Directory.GetFiles(TaskFolder, "*.yaml").Where(path => Path.GetFileName(path) != "salt_suite.yaml"))
+        foreach (
+            string path in Directory
+                .GetFiles(TaskFolder, "*.yaml")
+                .Where(path => Path.GetFileName(path) != "salt_suite.yaml")
+        )
         {
             Assert.Equal(Path.GetFileNameWithoutExtension(path), RecipeReader.Read<TaskDefinition>(path, []).Task);
             Assert.DoesNotContain("shared", File.ReadAllText(path), StringComparison.Ordinal);
@@ -58,7 +156,10 @@ public class TaskItemReaderTests
 
         TaskGroup suite = RecipeReader.Read<TaskGroup>(Path.Combine(TaskFolder, "salt_suite.yaml"), []);
         Assert.Equal(7, suite.Domains.Count);
-        Assert.All(suite.Domains.SelectMany(domain => domain.Tasks), task => Assert.True(File.Exists(Path.Combine(TaskFolder, task + ".yaml")), task));
+        Assert.All(
+            suite.Domains.SelectMany(domain => domain.Tasks),
+            task => Assert.True(File.Exists(Path.Combine(TaskFolder, task + ".yaml")), task)
+        );
     }
 
     [Fact]
@@ -69,16 +170,32 @@ public class TaskItemReaderTests
         TaskPlan plan = TaskPlan.Read([Path.Combine(TaskFolder, "salt_suite.yaml")], folder.Path, shots: 2);
         Assert.Equal(("lambada", 2), (Assert.Single(plan.Tasks).Definition.Task, plan.Tasks[0].Definition.Shots));
         Assert.Contains("xsum", plan.Missing);
-        Assert.Contains("--data-dir", Assert.Throws<ConfigurationException>(() => TaskPlan.Read([Path.Combine(TaskFolder, "xsum.yaml")], folder.Path, null)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "--data-dir",
+            Assert
+                .Throws<ConfigurationException>(() =>
+                    TaskPlan.Read([Path.Combine(TaskFolder, "xsum.yaml")], folder.Path, null)
+                )
+                .Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
     public void CompressedFiles_AndTheLimit()
     {
         using var folder = new TemporaryFolder();
-        folder.Write("lambada.jsonl.gz", TemporaryFolder.Gzip(string.Concat(Enumerable.Range(0, 5).Select(i => $$"""{"text":"word w{{i}}"}""" + "\n"))));
+        folder.Write(
+            "lambada.jsonl.gz",
+            TemporaryFolder.Gzip(
+                string.Concat(Enumerable.Range(0, 5).Select(i => $$"""{"text":"word w{{i}}"}""" + "\n"))
+            )
+        );
         string path = TaskItemReader.Find("lambada", folder.Path, "nowhere")!;
-        Assert.Equal(["w0", "w1", "w2", "w3", "w4"], TaskItemReader.Read(Load("lambada"), path).Select(item => item.Answer));
+        Assert.Equal(
+            ["w0", "w1", "w2", "w3", "w4"],
+            TaskItemReader.Read(Load("lambada"), path).Select(item => item.Answer)
+        );
         Assert.Equal(["w0", "w1"], TaskItemReader.Read(Load("lambada"), path, limit: 2).Select(item => item.Answer));
     }
 
@@ -103,7 +220,9 @@ public class TaskItemReaderTests
     public void ACutArchive_IsAnError()
     {
         using var folder = new TemporaryFolder();
-        byte[] whole = TemporaryFolder.Gzip(string.Concat(Enumerable.Range(0, 500).Select(i => $$"""{"text":"word w{{i * 7919}}"}""" + "\n")));
+        byte[] whole = TemporaryFolder.Gzip(
+            string.Concat(Enumerable.Range(0, 500).Select(i => $$"""{"text":"word w{{i * 7919}}"}""" + "\n"))
+        );
         folder.Write("lambada.jsonl.gz", whole[..(whole.Length / 2)]);
         Assert.Throws<DataFormatException>(() => TaskItemReader.Read(Load("lambada"), folder["lambada.jsonl.gz"]));
     }
@@ -116,14 +235,26 @@ public class TaskItemReaderTests
     [InlineData("kind: generate\nmetrics: [acc]\nreadings: [{ prompt: q, answers: [a] }]", "exact_match")]
     [InlineData("kind: guess\nreadings: []", "guess")]
     public void WrongTaskFiles_SayWhatIsWrong(string yaml, string message) =>
-        Assert.Contains(message, Assert.Throws<ConfigurationException>(() => RecipeReader.Parse<TaskDefinition>("task: t\n" + yaml, "t.yaml", [])).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            message,
+            Assert
+                .Throws<ConfigurationException>(() =>
+                    RecipeReader.Parse<TaskDefinition>("task: t\n" + yaml, "t.yaml", [])
+                )
+                .Message,
+            StringComparison.Ordinal
+        );
 
     [Fact]
     public void SharedItems_AreReadByTheShippedTasks()
     {
         Assert.SkipWhen(SharedData.Folder is null, "there is no shared/data beside the repository");
         string folder = Path.Combine(SharedData.Folder!, "eval");
-        foreach (string path in Directory.GetFiles(TaskFolder, "*.yaml").Where(path => Path.GetFileName(path) != "salt_suite.yaml"))
+        foreach (
+            string path in Directory
+                .GetFiles(TaskFolder, "*.yaml")
+                .Where(path => Path.GetFileName(path) != "salt_suite.yaml")
+        )
         {
             TaskDefinition definition = RecipeReader.Read<TaskDefinition>(path, []);
             if (TaskItemReader.Find(definition.Data ?? definition.Task, folder, TaskFolder) is string data)
@@ -133,6 +264,6 @@ public class TaskItemReaderTests
         }
     }
 
-    private static TaskDefinition Load(string task) => RecipeReader.Read<TaskDefinition>(Path.Combine(TaskFolder, task + ".yaml"), []);
-
+    private static TaskDefinition Load(string task) =>
+        RecipeReader.Read<TaskDefinition>(Path.Combine(TaskFolder, task + ".yaml"), []);
 }

@@ -24,8 +24,20 @@ public sealed class FineTuneRunTests : IDisposable
     public FineTuneRunTests()
     {
         _folder.Write("parity.yaml", Task);
-        _folder.Write("parity.jsonl", string.Concat(Enumerable.Range(0, 20).Select(i => $$"""{"id": "t{{i}}", "q": "q {{i}}:", "a": "{{(i % 2 == 0 ? "even" : "odd")}}"}""" + "\n")));
-        _recipe = TinyExamples.Recipe(TinyExamples.Write(_folder)) with { Evaluation = new FineTuneEvaluationConfig { Tasks = [_folder["parity.yaml"]] } };
+        _folder.Write(
+            "parity.jsonl",
+            string.Concat(
+                Enumerable
+                    .Range(0, 20)
+                    .Select(i =>
+                        $$"""{"id": "t{{i}}", "q": "q {{i}}:", "a": "{{(i % 2 == 0 ? "even" : "odd")}}"}""" + "\n"
+                    )
+            )
+        );
+        _recipe = TinyExamples.Recipe(TinyExamples.Write(_folder)) with
+        {
+            Evaluation = new FineTuneEvaluationConfig { Tasks = [_folder["parity.yaml"]] },
+        };
     }
 
     [Fact]
@@ -43,7 +55,12 @@ public sealed class FineTuneRunTests : IDisposable
     public void BestCheckpoint_IsKeptReportedAndMeasured()
     {
         // A rate that is far too high from half of the run on makes later evaluations worse.
-        FineTuneConfig recipe = _recipe with { Optimizer = _recipe.Optimizer with { LearningRate = 0.3 }, Schedule = new() { Kind = Saltern.Optimization.ScheduleKind.Constant, WarmupSteps = 23 }, Training = _recipe.Training with { CheckpointEvery = 2 } };
+        FineTuneConfig recipe = _recipe with
+        {
+            Optimizer = _recipe.Optimizer with { LearningRate = 0.3 },
+            Schedule = new() { Kind = Saltern.Optimization.ScheduleKind.Constant, WarmupSteps = 23 },
+            Training = _recipe.Training with { CheckpointEvery = 2 },
+        };
         using FineTuneRun run = FineTuneRun.Open(recipe, _folder["best"], TinyRun.Quick);
         Assert.Equal(RunStatus.Reached, run.Continue(TestContext.Current.CancellationToken));
         RunResult result = run.Finish(TestContext.Current.CancellationToken);
@@ -74,8 +91,19 @@ public sealed class FineTuneRunTests : IDisposable
         // What is on the disk says the same, and reads back.
         Assert.Equal(result.ToJson(), RunResult.Parse(File.ReadAllText(_folder["run/result.json"]), "x").ToJson());
         using JsonDocument after = JsonDocument.Parse(File.ReadAllText(_folder["run/eval/after/results.json"]));
-        Assert.Equal(score.After, after.RootElement.GetProperty("results").GetProperty("parity").GetProperty("exact_match,none").GetDouble());
-        Assert.Equal(score.Difference, after.RootElement.GetProperty("paired").GetProperty("parity").GetProperty("exact_match").GetProperty("difference").GetDouble());
+        Assert.Equal(
+            score.After,
+            after.RootElement.GetProperty("results").GetProperty("parity").GetProperty("exact_match,none").GetDouble()
+        );
+        Assert.Equal(
+            score.Difference,
+            after
+                .RootElement.GetProperty("paired")
+                .GetProperty("parity")
+                .GetProperty("exact_match")
+                .GetProperty("difference")
+                .GetDouble()
+        );
         foreach (string when in new[] { "before", "after" })
         {
             Assert.Equal(20, File.ReadLines(_folder[$"run/eval/{when}/samples_parity.jsonl"]).Count());
@@ -86,7 +114,14 @@ public sealed class FineTuneRunTests : IDisposable
     public void Training_TeachesTheAnswers()
     {
         // All that is asked was trained on: after enough steps at least the two words are learned, and most answers with them.
-        RunResult result = Finish(_recipe with { Training = _recipe.Training with { Steps = 300, EvaluateEvery = 50, CheckpointEvery = 100 }, Data = _recipe.Data with { ValidPercent = 5 } }, "long");
+        RunResult result = Finish(
+            _recipe with
+            {
+                Training = _recipe.Training with { Steps = 300, EvaluateEvery = 50, CheckpointEvery = 100 },
+                Data = _recipe.Data with { ValidPercent = 5 },
+            },
+            "long"
+        );
         MetricChange score = result.FineTuning!.Tasks["parity"].Metrics["exact_match"];
         Assert.Equal(0, score.Before);
         Assert.True(score.After >= 0.5, $"{score.After}");
@@ -96,8 +131,22 @@ public sealed class FineTuneRunTests : IDisposable
     [Fact]
     public void Epochs_AreWholePassesOverTheRows()
     {
-        using FineTuneRun run = FineTuneRun.Open(_recipe with { Training = _recipe.Training with { Steps = null, Epochs = 3 } }, _folder["epochs"], TinyRun.Quick);
-        using FineTuneRun shorter = FineTuneRun.Open(_recipe with { Training = _recipe.Training with { Steps = 2, Epochs = 3 } }, _folder["shorter"], TinyRun.Quick);
+        using FineTuneRun run = FineTuneRun.Open(
+            _recipe with
+            {
+                Training = _recipe.Training with { Steps = null, Epochs = 3 },
+            },
+            _folder["epochs"],
+            TinyRun.Quick
+        );
+        using FineTuneRun shorter = FineTuneRun.Open(
+            _recipe with
+            {
+                Training = _recipe.Training with { Steps = 2, Epochs = 3 },
+            },
+            _folder["shorter"],
+            TinyRun.Quick
+        );
         Assert.Equal(2, shorter.Training.Config.Training.Steps);
         long rows = ExampleSet.Open(_recipe.Data, TinyExamples.Tokenizer).Counts.Rows;
         Assert.Equal((int)Math.Ceiling(3 * rows / 4.0), run.Training.Config.Training.Steps);
@@ -108,9 +157,28 @@ public sealed class FineTuneRunTests : IDisposable
     {
         Train(_recipe, "run", 12);
         TrainingRunOptions resume = TinyRun.Quick with { Resume = true };
-        Assert.Contains("training.steps was 24 and is now 30: the schedule depends on it", Assert.Throws<ConfigurationException>(() => FineTuneRun.Open(_recipe with { Training = _recipe.Training with { Steps = 30 } }, _folder["run"], resume)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "training.steps was 24 and is now 30: the schedule depends on it",
+            Assert
+                .Throws<ConfigurationException>(() =>
+                    FineTuneRun.Open(
+                        _recipe with
+                        {
+                            Training = _recipe.Training with { Steps = 30 },
+                        },
+                        _folder["run"],
+                        resume
+                    )
+                )
+                .Message,
+            StringComparison.Ordinal
+        );
         File.AppendAllText(_recipe.Data.Path, """{"prompt": "new", "response": "x"}""");
-        Assert.Contains("the run was trained on the examples sha256:", Assert.Throws<ConfigurationException>(() => FineTuneRun.Open(_recipe, _folder["run"], resume)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "the run was trained on the examples sha256:",
+            Assert.Throws<ConfigurationException>(() => FineTuneRun.Open(_recipe, _folder["run"], resume)).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -119,18 +187,39 @@ public sealed class FineTuneRunTests : IDisposable
         Train(_recipe, "run", 12);
         Train(_recipe with { Seed = 9, Evaluation = null }, "other", 24);
         FineTuneConfig moved = _recipe with { InitFrom = _folder["other"] };
-        using FineTuneRun run = FineTuneRun.Open(moved, _folder["run"], TinyRun.Quick with { Resume = true, Overrides = [RecipeOverride.Parse($"init_from={_folder["other"]}")] });
-        Assert.Contains("tasks before and after would not compare", Assert.Throws<ConfigurationException>(() => run.Continue(TestContext.Current.CancellationToken)).Message, StringComparison.Ordinal);
+        using FineTuneRun run = FineTuneRun.Open(
+            moved,
+            _folder["run"],
+            TinyRun.Quick with
+            {
+                Resume = true,
+                Overrides = [RecipeOverride.Parse($"init_from={_folder["other"]}")],
+            }
+        );
+        Assert.Contains(
+            "tasks before and after would not compare",
+            Assert.Throws<ConfigurationException>(() => run.Continue(TestContext.Current.CancellationToken)).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
     public void MistakesAreFoundBeforeAnythingIsWritten()
     {
-        FineTuneConfig noTask = _recipe with { Evaluation = new FineTuneEvaluationConfig { Tasks = [_folder["absent.yaml"]] } };
+        FineTuneConfig noTask = _recipe with
+        {
+            Evaluation = new FineTuneEvaluationConfig { Tasks = [_folder["absent.yaml"]] },
+        };
         Assert.Throws<ConfigurationException>(() => FineTuneRun.Open(noTask, _folder["x"], TinyRun.Quick));
         FineTuneConfig tooLong = _recipe with { Data = _recipe.Data with { SequenceLength = 64 } };
-        Assert.Contains("reads at most 32 tokens at once. Use --set data.sequence_length=32", Assert.Throws<ConfigurationException>(() => FineTuneRun.Open(tooLong, _folder["x"], TinyRun.Quick)).Message, StringComparison.Ordinal);
-        Assert.Throws<CheckpointException>(() => FineTuneRun.Open(_recipe with { InitFrom = _folder["absent"] }, _folder["x"], TinyRun.Quick));
+        Assert.Contains(
+            "reads at most 32 tokens at once. Use --set data.sequence_length=32",
+            Assert.Throws<ConfigurationException>(() => FineTuneRun.Open(tooLong, _folder["x"], TinyRun.Quick)).Message,
+            StringComparison.Ordinal
+        );
+        Assert.Throws<CheckpointException>(() =>
+            FineTuneRun.Open(_recipe with { InitFrom = _folder["absent"] }, _folder["x"], TinyRun.Quick)
+        );
         Assert.False(Directory.Exists(_folder["x"]));
     }
 
@@ -151,9 +240,20 @@ public sealed class FineTuneRunTests : IDisposable
         return run.Training.Student.Parameters.FlatWeights.data<float>().ToArray();
     }
 
-    private string[] Figures(string name) => [.. File.ReadLines(_folder[$"{name}/{RunFolder.MetricsFile}"]).Select(line =>
-    {
-        using var json = JsonDocument.Parse(line);
-        return string.Join(' ', json.RootElement.EnumerateObject().Where(p => p.Name is not "seconds" && !p.Name.StartsWith("perf/", StringComparison.Ordinal)).Select(p => p.ToString()));
-    })];
+    private string[] Figures(string name) =>
+        [
+            .. File.ReadLines(_folder[$"{name}/{RunFolder.MetricsFile}"])
+                .Select(line =>
+                {
+                    using var json = JsonDocument.Parse(line);
+                    return string.Join(
+                        ' ',
+                        json.RootElement.EnumerateObject()
+                            .Where(p =>
+                                p.Name is not "seconds" && !p.Name.StartsWith("perf/", StringComparison.Ordinal)
+                            )
+                            .Select(p => p.ToString())
+                    );
+                }),
+        ];
 }

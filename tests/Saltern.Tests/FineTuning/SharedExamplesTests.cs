@@ -14,23 +14,37 @@ namespace Saltern.Tests.FineTuning;
 // On real examples, where they lie beside the checkout.
 public partial class SharedExamplesTests
 {
-    private const int Window = 128, ShortCount = 500;
+    private const int Window = 128,
+        ShortCount = 500;
 
-    public static TheoryData<string, string> Tasks => new() { { "arithmetic", "arithmetic" }, { "gsm8k", "gsm8k" }, { "svamp", "svamp" }, { "fairytaleqa_sft", "fairytaleqa" } };
+    public static TheoryData<string, string> Tasks =>
+        new()
+        {
+            { "arithmetic", "arithmetic" },
+            { "gsm8k", "gsm8k" },
+            { "svamp", "svamp" },
+            { "fairytaleqa_sft", "fairytaleqa" },
+        };
 
     [Theory]
     [MemberData(nameof(Tasks))]
     public void TaskPrompts_HaveTheFormOfTheTrainedOnes(string task, string data)
     {
         string folder = Require();
-        TaskDefinition definition = RecipeReader.Read<TaskDefinition>(Path.Combine(Root(), "tasks", task + ".yaml"), []);
+        TaskDefinition definition = RecipeReader.Read<TaskDefinition>(
+            Path.Combine(Root(), "tasks", task + ".yaml"),
+            []
+        );
         string path = TaskItemReader.Find(definition.Data ?? task, Path.Combine(folder, "eval"), folder)!;
         Regex form = data == "fairytaleqa" ? Passage() : Question();
         Assert.All(TaskItemReader.Read(definition, path), item => Assert.Matches(form, item.Prompt));
         BpeTokenizer tokenizer = TinyExamples.Tokenizer;
         Assert.All(
-            new ExampleReader(new ExampleConfig { Path = "unused" }, tokenizer).Read(Path.Combine(folder, "sft", data + ".train.jsonl.gz"), "data.path").Take(500),
-            entry => Assert.Matches(form, tokenizer.Decode(entry.Example.Prompt)));
+            new ExampleReader(new ExampleConfig { Path = "unused" }, tokenizer)
+                .Read(Path.Combine(folder, "sft", data + ".train.jsonl.gz"), "data.path")
+                .Take(500),
+            entry => Assert.Matches(form, tokenizer.Decode(entry.Example.Prompt))
+        );
     }
 
     [Fact]
@@ -41,9 +55,21 @@ public partial class SharedExamplesTests
         FineTuneConfig config = TinyExamples.Recipe(Short(folder, here)) with
         {
             InitFrom = FreshModel(here["model"]),
-            Training = new FineTuneTrainingConfig { Steps = 30, BatchSequences = 4, EvaluateEvery = 10 },
+            Training = new FineTuneTrainingConfig
+            {
+                Steps = 30,
+                BatchSequences = 4,
+                EvaluateEvery = 10,
+            },
         };
-        using FineTuneRun run = FineTuneRun.Open(config with { Data = config.Data with { SequenceLength = Window } }, here["run"], TinyRun.Quick);
+        using FineTuneRun run = FineTuneRun.Open(
+            config with
+            {
+                Data = config.Data with { SequenceLength = Window },
+            },
+            here["run"],
+            TinyRun.Quick
+        );
         run.Continue(TestContext.Current.CancellationToken);
         RunResult result = run.Finish(TestContext.Current.CancellationToken);
         IReadOnlyList<CurvePoint> curve = RunRecord.Load(here["run"]).Curve(VerdictMetric.Loss);
@@ -70,9 +96,15 @@ public partial class SharedExamplesTests
     // The first examples of the arithmetic file.
     private static string Short(string folder, TemporaryFolder here)
     {
-        using var archive = new System.IO.Compression.GZipStream(File.OpenRead(Path.Combine(folder, "sft", "arithmetic.train.jsonl.gz")), System.IO.Compression.CompressionMode.Decompress);
+        using var archive = new System.IO.Compression.GZipStream(
+            File.OpenRead(Path.Combine(folder, "sft", "arithmetic.train.jsonl.gz")),
+            System.IO.Compression.CompressionMode.Decompress
+        );
         using var text = new StreamReader(archive);
-        return here.Write("arithmetic.jsonl", string.Concat(Enumerable.Range(0, ShortCount).Select(_ => text.ReadLine() + "\n")));
+        return here.Write(
+            "arithmetic.jsonl",
+            string.Concat(Enumerable.Range(0, ShortCount).Select(_ => text.ReadLine() + "\n"))
+        );
     }
 
     private static string Require()

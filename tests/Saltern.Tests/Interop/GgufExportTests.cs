@@ -10,7 +10,8 @@ namespace Saltern.Tests.Interop;
 /// <summary>What GGUF files hold, by NumPy's reading of them; what they cannot hold.</summary>
 public class GgufExportTests
 {
-    public static TheoryData<string, WeightType> Models => [.. from name in ExportedModel.Names from type in Enum.GetValues<WeightType>() select (name, type)];
+    public static TheoryData<string, WeightType> Models =>
+        [.. from name in ExportedModel.Names from type in Enum.GetValues<WeightType>() select (name, type)];
 
     // The rest are refused, below.
     public static TheoryData<string> Families => ["llama", "llama-3.1", "mistral", "qwen2", "qwen3", "pythia"];
@@ -23,7 +24,12 @@ public class GgufExportTests
         ExportedModel.Write(folder, name);
         Export(folder["model"], folder["model.gguf"], type);
         JsonNode found = JsonNode.Parse(PythonRuns.Run("check_export.py", folder["model"], folder["model.gguf"]))!;
-        Assert.Equal(name.StartsWith("qwen", StringComparison.Ordinal) ? name : name.StartsWith("gptneox", StringComparison.Ordinal) ? "gptneox" : "llama", found["architecture"]!.GetValue<string>());
+        Assert.Equal(
+            name.StartsWith("qwen", StringComparison.Ordinal) ? name
+                : name.StartsWith("gptneox", StringComparison.Ordinal) ? "gptneox"
+                : "llama",
+            found["architecture"]!.GetValue<string>()
+        );
         Assert.True(found["types"]![WeightTypes.NameOf(type).ToUpperInvariant()]!.GetValue<int>() >= 10);
     }
 
@@ -34,11 +40,19 @@ public class GgufExportTests
         using var folder = new TemporaryFolder();
         FamilyModel.Write(folder, family);
         Export(folder.Path, folder["model.gguf"], WeightType.F32);
-        Assert.Equal("gpt-2", JsonNode.Parse(PythonRuns.Run("check_export.py", folder.Path, folder["model.gguf"]))!["pre"]!.GetValue<string>());
+        Assert.Equal(
+            "gpt-2",
+            JsonNode.Parse(PythonRuns.Run("check_export.py", folder.Path, folder["model.gguf"]))![
+                "pre"
+            ]!.GetValue<string>()
+        );
     }
 
     [Theory]
-    [InlineData("""[{"type":"Split","pattern":{"Regex":"\\s"},"behavior":"Isolated","invert":false}]""", """cuts text by '\s', for which llama.cpp has no name""")]
+    [InlineData(
+        """[{"type":"Split","pattern":{"Regex":"\\s"},"behavior":"Isolated","invert":false}]""",
+        """cuts text by '\s', for which llama.cpp has no name"""
+    )]
     [InlineData("""[]""", "cuts text by nothing")]
     [InlineData("""[{"type":"Digits","individual_digits":true}]""", "cuts text by '\\p{N}',")]
     public void ACutWithoutAName_IsRefused(string rules, string reason)
@@ -47,7 +61,9 @@ public class GgufExportTests
         FamilyModel.Write(folder, "llama");
         JsonNode tokenizer = JsonNode.Parse(File.ReadAllText(folder["tokenizer.json"]))!;
         JsonArray all = JsonNode.Parse(rules)!.AsArray();
-        all.Add(JsonNode.Parse("""{"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true,"use_regex":false}"""));
+        all.Add(
+            JsonNode.Parse("""{"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true,"use_regex":false}""")
+        );
         tokenizer["pre_tokenizer"] = new JsonObject { ["type"] = "Sequence", ["pretokenizers"] = all };
         folder.Write("tokenizer.json", tokenizer.ToJsonString());
         Assert.Contains(reason, Refusal(folder.Path, folder["x.gguf"], WeightType.F32), StringComparison.Ordinal);
@@ -69,12 +85,21 @@ public class GgufExportTests
         folder.Write("model/tokenizer.json", tokenizer.ToJsonString());
         if (expected is null)
         {
-            Assert.Contains("with ignore_merges, for which", Refusal(folder["model"], folder["x.gguf"], WeightType.F32), StringComparison.Ordinal);
+            Assert.Contains(
+                "with ignore_merges, for which",
+                Refusal(folder["model"], folder["x.gguf"], WeightType.F32),
+                StringComparison.Ordinal
+            );
             return;
         }
 
         Export(folder["model"], folder["x.gguf"], WeightType.F32);
-        Assert.Equal(expected, JsonNode.Parse(PythonRuns.Run("check_export.py", folder["model"], folder["x.gguf"]))!["pre"]!.GetValue<string>());
+        Assert.Equal(
+            expected,
+            JsonNode.Parse(PythonRuns.Run("check_export.py", folder["model"], folder["x.gguf"]))![
+                "pre"
+            ]!.GetValue<string>()
+        );
     }
 
     [Fact]
@@ -97,7 +122,11 @@ public class GgufExportTests
     {
         using var folder = new TemporaryFolder();
         ExportedModel.Write(folder, "mistral");
-        Assert.Contains("the window of 40 tokens as the longest context", Assert.Single(Export(folder["model"], folder["x.gguf"], WeightType.F32).Warnings), StringComparison.Ordinal);
+        Assert.Contains(
+            "the window of 40 tokens as the longest context",
+            Assert.Single(Export(folder["model"], folder["x.gguf"], WeightType.F32).Warnings),
+            StringComparison.Ordinal
+        );
     }
 
     [Theory]
@@ -115,16 +144,39 @@ public class GgufExportTests
     {
         using var folder = new TemporaryFolder();
         FamilyModel.Write(folder, "pythia");
-        Assert.Contains("approximation with tanh", Assert.Single(Export(folder.Path, folder["x.gguf"], WeightType.F32).Warnings), StringComparison.Ordinal);
+        Assert.Contains(
+            "approximation with tanh",
+            Assert.Single(Export(folder.Path, folder["x.gguf"], WeightType.F32).Warnings),
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
     public void ShapesThatNoArchitectureHas_AreRefused()
     {
         var shape = new TransformerConfig { QkNorm = true, AttentionBias = true };
-        Assert.Contains("attention_bias beside norms", Assert.Throws<DataFormatException>(() => new GgufArchitecture(shape)).Message, StringComparison.Ordinal);
-        var scaled = new TransformerConfig { QkvBias = true, RopeScaling = new RopeScalingConfig { RopeType = RopeType.Llama3, Factor = 8, LowFreqFactor = 1, HighFreqFactor = 4, OriginalMaxPositionEmbeddings = 64 } };
-        Assert.Contains("rope_scaling llama3", Assert.Throws<DataFormatException>(() => new GgufArchitecture(scaled)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "attention_bias beside norms",
+            Assert.Throws<DataFormatException>(() => new GgufArchitecture(shape)).Message,
+            StringComparison.Ordinal
+        );
+        var scaled = new TransformerConfig
+        {
+            QkvBias = true,
+            RopeScaling = new RopeScalingConfig
+            {
+                RopeType = RopeType.Llama3,
+                Factor = 8,
+                LowFreqFactor = 1,
+                HighFreqFactor = 4,
+                OriginalMaxPositionEmbeddings = 64,
+            },
+        };
+        Assert.Contains(
+            "rope_scaling llama3",
+            Assert.Throws<DataFormatException>(() => new GgufArchitecture(scaled)).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -132,7 +184,11 @@ public class GgufExportTests
     {
         using var folder = new TemporaryFolder();
         FamilyModel.Write(folder, "llama"); // 24 wide
-        Assert.Contains("model.embed_tokens.weight has 24 columns", Refusal(folder.Path, folder["x.gguf"], WeightType.Q8), StringComparison.Ordinal);
+        Assert.Contains(
+            "model.embed_tokens.weight has 24 columns",
+            Refusal(folder.Path, folder["x.gguf"], WeightType.Q8),
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -141,7 +197,15 @@ public class GgufExportTests
         using var folder = new TemporaryFolder();
         FamilyModel.Write(folder, "llama");
         int before = Directory.EnumerateFileSystemEntries(folder.Path).Count();
-        Assert.Throws<OperationCanceledException>(() => ModelExport.Run(folder.Path, folder["x.gguf"], new ExportOptions { Format = ExportFormat.Gguf }, null, new CancellationToken(canceled: true)));
+        Assert.Throws<OperationCanceledException>(() =>
+            ModelExport.Run(
+                folder.Path,
+                folder["x.gguf"],
+                new ExportOptions { Format = ExportFormat.Gguf },
+                null,
+                new CancellationToken(canceled: true)
+            )
+        );
         Assert.Equal(before, Directory.EnumerateFileSystemEntries(folder.Path).Count());
     }
 
@@ -164,7 +228,14 @@ public class GgufExportTests
     }
 
     private static ExportResult Export(string source, string target, WeightType type) =>
-        ModelExport.Run(source, target, new ExportOptions { Format = ExportFormat.Gguf, Type = type }, null, TestContext.Current.CancellationToken);
+        ModelExport.Run(
+            source,
+            target,
+            new ExportOptions { Format = ExportFormat.Gguf, Type = type },
+            null,
+            TestContext.Current.CancellationToken
+        );
 
-    private static string Refusal(string source, string target, WeightType type) => Assert.Throws<DataFormatException>(() => Export(source, target, type)).Message;
+    private static string Refusal(string source, string target, WeightType type) =>
+        Assert.Throws<DataFormatException>(() => Export(source, target, type)).Message;
 }

@@ -35,12 +35,19 @@ internal sealed record GgufRuntime
     /// <summary>Loads and runs files, one after the other in one process; skips the test where Node or the packages cannot be had.</summary>
     public static GgufRuntime[] Run(IEnumerable<GgufJob> jobs)
     {
-        string packages = NodePackages.Folder(), folder = Directory.CreateTempSubdirectory("saltern-gguf-").FullName;
+        string packages = NodePackages.Folder(),
+            folder = Directory.CreateTempSubdirectory("saltern-gguf-").FullName;
         try
         {
-            string asked = Path.Combine(folder, "jobs.json"), results = Path.Combine(folder, "results.json");
+            string asked = Path.Combine(folder, "jobs.json"),
+                results = Path.Combine(folder, "results.json");
             File.WriteAllText(asked, JsonSerializer.Serialize(jobs, Json));
-            string error = NodePackages.Run(Path.Combine(AppContext.BaseDirectory, "Interop", "gguf_runtime.mjs"), packages, asked, results);
+            string error = NodePackages.Run(
+                Path.Combine(AppContext.BaseDirectory, "Interop", "gguf_runtime.mjs"),
+                packages,
+                asked,
+                results
+            );
             Assert.True(error.Length == 0, error);
             return JsonSerializer.Deserialize<GgufRuntime[]>(File.ReadAllText(results), Json)!;
         }
@@ -52,7 +59,13 @@ internal sealed record GgufRuntime
 }
 
 /// <summary>A file, the texts to make ids of, and the prompts to go on with by so many of the most likely tokens.</summary>
-internal sealed record GgufJob(string Model, IReadOnlyList<string> Texts, IReadOnlyList<int[]> Prompts, int Greedy = 0, int Context = 96);
+internal sealed record GgufJob(
+    string Model,
+    IReadOnlyList<string> Texts,
+    IReadOnlyList<int[]> Prompts,
+    int Greedy = 0,
+    int Context = 96
+);
 
 /// <summary>What @huggingface/gguf reads.</summary>
 internal sealed record GgufHeader(string Architecture, int Tokens, GgufTensor[] Tensors);

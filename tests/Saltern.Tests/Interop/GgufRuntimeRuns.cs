@@ -43,7 +43,17 @@ public sealed class GgufRuntimeRuns : IDisposable
             string at = OfModel(name, type);
             ExportedModel.Write(_folder, name, at: at + "/model");
             BpeTokenizer tokenizer = BpeTokenizer.Load(_folder[at + "/model/tokenizer.json"]);
-            Add(at, type, [], [[7], tokenizer.Encode("All human beings"), [.. tokenizer.Encode(SampleTexts.Oddities[0]).Take(16)]], Added);
+            Add(
+                at,
+                type,
+                [],
+                [
+                    [7],
+                    tokenizer.Encode("All human beings"),
+                    [.. tokenizer.Encode(SampleTexts.Oddities[0]).Take(16)],
+                ],
+                Added
+            );
         }
 
         foreach (SplitPattern pattern in Enum.GetValues<SplitPattern>())
@@ -51,7 +61,23 @@ public sealed class GgufRuntimeRuns : IDisposable
             // Each alone, and each with the next few. U+017F is a form of s to a regular expression without case ('ſ as 's), and none to llama.cpp.
             ExportedModel.Write(_folder, "llama", pattern, OfPattern(pattern) + "/model");
             string[] all = [.. SampleTexts.All];
-            Add(OfPattern(pattern), WeightType.F32, [.. all.Concat(all.SelectMany((first, i) => Enumerable.Range(1, Neighbours).Select(next => first + all[(i + next) % all.Length]))).Where(text => pattern == SplitPattern.Gpt2 || !text.Contains("'\u017F", StringComparison.Ordinal))], [], 0);
+            Add(
+                OfPattern(pattern),
+                WeightType.F32,
+                [
+                    .. all.Concat(
+                            all.SelectMany(
+                                (first, i) =>
+                                    Enumerable.Range(1, Neighbours).Select(next => first + all[(i + next) % all.Length])
+                            )
+                        )
+                        .Where(text =>
+                            pattern == SplitPattern.Gpt2 || !text.Contains("'\u017F", StringComparison.Ordinal)
+                        ),
+                ],
+                [],
+                0
+            );
         }
 
         ExportedModel.Write(_folder, "llama-tied-padded", SplitPattern.Qwen2, OfBegin + "/model");
@@ -63,7 +89,13 @@ public sealed class GgufRuntimeRuns : IDisposable
     private void Add(string at, WeightType type, IReadOnlyList<string> texts, IReadOnlyList<int[]> prompts, int added)
     {
         string file = _folder[at + "/model.gguf"];
-        ModelExport.Run(_folder[at + "/model"], file, new ExportOptions { Format = ExportFormat.Gguf, Type = type }, null, TestContext.Current.CancellationToken);
+        ModelExport.Run(
+            _folder[at + "/model"],
+            file,
+            new ExportOptions { Format = ExportFormat.Gguf, Type = type },
+            null,
+            TestContext.Current.CancellationToken
+        );
         _jobs.Add(at, new GgufJob(file, texts, prompts, added));
     }
 }

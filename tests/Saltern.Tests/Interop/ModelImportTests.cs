@@ -25,8 +25,12 @@ public class ModelImportTests
         using var source = new TemporaryFolder();
         FamilyModel.Write(source, family);
         TransformerConfig config = ModelImport.Run(source.Path, folder["first"], cancellation: Cancellation);
-        using Transformer direct = ModelFolder.Load(source.Path, trainable: false), imported = ModelFolder.Load(folder["first"], trainable: false);
-        Assert.Equal(direct.Parameters.FlatWeights.data<float>().ToArray(), imported.Parameters.FlatWeights.data<float>().ToArray());
+        using Transformer direct = ModelFolder.Load(source.Path, trainable: false),
+            imported = ModelFolder.Load(folder["first"], trainable: false);
+        Assert.Equal(
+            direct.Parameters.FlatWeights.data<float>().ToArray(),
+            imported.Parameters.FlatWeights.data<float>().ToArray()
+        );
         Assert.Equal(config, imported.Config);
 
         Directory.CreateDirectory(folder["saved"]);
@@ -57,7 +61,9 @@ public class ModelImportTests
         using var folder = new TemporaryFolder();
         using var source = new TemporaryFolder();
         FamilyModel.Write(source, "llama");
-        Assert.Throws<OperationCanceledException>(() => ModelImport.Run(source.Path, folder["model"], null, new CancellationToken(canceled: true)));
+        Assert.Throws<OperationCanceledException>(() =>
+            ModelImport.Run(source.Path, folder["model"], null, new CancellationToken(canceled: true))
+        );
         Assert.Empty(Directory.EnumerateFileSystemEntries(folder.Path));
     }
 
@@ -66,7 +72,15 @@ public class ModelImportTests
     {
         using var folder = new TemporaryFolder();
         folder.Write("model/precious", "");
-        Assert.Contains("there is something already", Assert.Throws<ConfigurationException>(() => ModelImport.Run(folder.Path, folder["model"], cancellation: Cancellation)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "there is something already",
+            Assert
+                .Throws<ConfigurationException>(() =>
+                    ModelImport.Run(folder.Path, folder["model"], cancellation: Cancellation)
+                )
+                .Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -75,12 +89,28 @@ public class ModelImportTests
         using var folder = new TemporaryFolder();
         FamilyModel.Write(folder, "qwen2");
         string config = File.ReadAllText(folder["config.json"]);
-        folder.Write("config.json", config.Replace("\"qwen2\"", "\"qwen3\"", StringComparison.Ordinal).Replace("{", "{\"head_dim\":6,", StringComparison.Ordinal));
+        folder.Write(
+            "config.json",
+            config
+                .Replace("\"qwen2\"", "\"qwen3\"", StringComparison.Ordinal)
+                .Replace("{", "{\"head_dim\":6,", StringComparison.Ordinal)
+        );
         Assert.Contains("no tensor 'model.layers.0.self_attn.q_norm.weight'", Refusal(), StringComparison.Ordinal);
-        folder.Write("config.json", config.Replace("\"qwen2\"", "\"mistral\"", StringComparison.Ordinal).Replace("\"use_sliding_window\":false,", "", StringComparison.Ordinal).Replace("\"max_window_layers\":1,", "", StringComparison.Ordinal));
-        Assert.Contains("tensors that the model does not know: model.layers.0.self_attn.q_proj.bias", Refusal(), StringComparison.Ordinal);
+        folder.Write(
+            "config.json",
+            config
+                .Replace("\"qwen2\"", "\"mistral\"", StringComparison.Ordinal)
+                .Replace("\"use_sliding_window\":false,", "", StringComparison.Ordinal)
+                .Replace("\"max_window_layers\":1,", "", StringComparison.Ordinal)
+        );
+        Assert.Contains(
+            "tensors that the model does not know: model.layers.0.self_attn.q_proj.bias",
+            Refusal(),
+            StringComparison.Ordinal
+        );
 
-        string Refusal() => Assert.Throws<DataFormatException>(() => ModelFolder.Load(folder.Path, trainable: false)).Message;
+        string Refusal() =>
+            Assert.Throws<DataFormatException>(() => ModelFolder.Load(folder.Path, trainable: false)).Message;
     }
 
     [Fact]
@@ -94,14 +124,32 @@ public class ModelImportTests
             Assert.Equal(4, model.Config.RotaryDim);
         }
 
-        folder.Write("config.json", config.Replace("\"rotary_emb_base\":10000", "\"rotary_emb_base\":5000", StringComparison.Ordinal));
+        folder.Write(
+            "config.json",
+            config.Replace("\"rotary_emb_base\":10000", "\"rotary_emb_base\":5000", StringComparison.Ordinal)
+        );
         Assert.Contains("inv_freq has the frequency 0.01", Refusal(), StringComparison.Ordinal);
-        folder.Write("config.json", config.Replace("\"max_position_embeddings\":64", "\"max_position_embeddings\":32", StringComparison.Ordinal));
-        Assert.Contains("attention.bias is [1, 1, 64, 64], expected [1, 1, 32, 32]", Refusal(), StringComparison.Ordinal);
-        folder.Write("config.json", config.Replace("\"num_hidden_layers\":2", "\"num_hidden_layers\":1", StringComparison.Ordinal));
-        Assert.Contains("tensors that the model does not know: gpt_neox.layers.1.", Refusal(), StringComparison.Ordinal); // a layer that is not there has no masks either
+        folder.Write(
+            "config.json",
+            config.Replace("\"max_position_embeddings\":64", "\"max_position_embeddings\":32", StringComparison.Ordinal)
+        );
+        Assert.Contains(
+            "attention.bias is [1, 1, 64, 64], expected [1, 1, 32, 32]",
+            Refusal(),
+            StringComparison.Ordinal
+        );
+        folder.Write(
+            "config.json",
+            config.Replace("\"num_hidden_layers\":2", "\"num_hidden_layers\":1", StringComparison.Ordinal)
+        );
+        Assert.Contains(
+            "tensors that the model does not know: gpt_neox.layers.1.",
+            Refusal(),
+            StringComparison.Ordinal
+        ); // a layer that is not there has no masks either
 
-        string Refusal() => Assert.Throws<DataFormatException>(() => ModelFolder.Load(folder.Path, trainable: false)).Message;
+        string Refusal() =>
+            Assert.Throws<DataFormatException>(() => ModelFolder.Load(folder.Path, trainable: false)).Message;
     }
 
     [Fact]
@@ -109,12 +157,21 @@ public class ModelImportTests
     {
         using var folder = new TemporaryFolder();
         FamilyModel.Write(folder, "llama"); // untied
-        folder.Write("config.json", File.ReadAllText(folder["config.json"]).Replace("\"tie_word_embeddings\":false", "\"tie_word_embeddings\":true", StringComparison.Ordinal));
-        Assert.Contains("lm_head.weight differs from model.embed_tokens.weight", Assert.Throws<DataFormatException>(() => ModelFolder.Load(folder.Path, trainable: false)).Message, StringComparison.Ordinal);
+        folder.Write(
+            "config.json",
+            File.ReadAllText(folder["config.json"])
+                .Replace("\"tie_word_embeddings\":false", "\"tie_word_embeddings\":true", StringComparison.Ordinal)
+        );
+        Assert.Contains(
+            "lm_head.weight differs from model.embed_tokens.weight",
+            Assert.Throws<DataFormatException>(() => ModelFolder.Load(folder.Path, trainable: false)).Message,
+            StringComparison.Ordinal
+        );
 
         IReadOnlyList<SafeTensorsEntry> entries = SafeTensorsFile.ReadHeader(folder["model.safetensors"]);
         byte[] file = File.ReadAllBytes(folder["model.safetensors"]);
-        SafeTensorsEntry from = entries.Single(entry => entry.Name == "model.embed_tokens.weight"), to = entries.Single(entry => entry.Name == "lm_head.weight");
+        SafeTensorsEntry from = entries.Single(entry => entry.Name == "model.embed_tokens.weight"),
+            to = entries.Single(entry => entry.Name == "lm_head.weight");
         file.AsSpan((int)from.Offset, (int)from.Length).CopyTo(file.AsSpan((int)to.Offset));
         folder.Write("model.safetensors", file);
         using Transformer model = ModelFolder.Load(folder.Path, trainable: false);
@@ -151,7 +208,11 @@ public class ModelImportTests
     {
         // A prefix of 4 that sees itself, in sequences of 6, longer than the window of 5.
         var prefix = new AttentionRanges([0, 0, 0, 0, 0, 0], [4, 4, 4, 4, 5, 6], 6);
-        Assert.Contains("sliding_window = 5", Assert.Throws<ConfigurationException>(() => prefix.Within(5)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "sliding_window = 5",
+            Assert.Throws<ConfigurationException>(() => prefix.Within(5)).Message,
+            StringComparison.Ordinal
+        );
 
         // Within documents it is exact: the later of the document's and the window's start.
         var documents = new AttentionRanges([0, 0, 0, 3, 3, 3], [1, 2, 3, 4, 5, 6], 6);
@@ -166,10 +227,16 @@ public class ModelImportTests
     public void AFolderOfAnotherFamily_TeachesAndIsGoneOnFrom(string family)
     {
         using var folder = new TemporaryFolder();
-        TransformerConfig shape = family switch { "gpt_neox" => TinyRun.GptNeoxShape, "gpt2" => TinyRun.Gpt2Shape, _ => TinyRun.TeacherShape with { QkNorm = true } };
+        TransformerConfig shape = family switch
+        {
+            "gpt_neox" => TinyRun.GptNeoxShape,
+            "gpt2" => TinyRun.Gpt2Shape,
+            _ => TinyRun.TeacherShape with { QkNorm = true },
+        };
         RunConfig first = TinyRun.Shared.Plain("first", 5) with { Model = shape };
         Train(first, folder["first"]);
-        string teacher = new CheckpointStore(folder["first"]).PathOf(5), config = File.ReadAllText(Path.Combine(teacher, ModelFolder.ConfigFile));
+        string teacher = new CheckpointStore(folder["first"]).PathOf(5),
+            config = File.ReadAllText(Path.Combine(teacher, ModelFolder.ConfigFile));
         Assert.Contains($"\"{family}\"", config, StringComparison.Ordinal);
 
         ModelImport.Run(teacher, folder["hf"], cancellation: Cancellation); // a bare Hugging Face folder, without anything of a run

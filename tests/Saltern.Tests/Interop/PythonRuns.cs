@@ -14,18 +14,27 @@ internal static class PythonRuns
     public static string Run(string script, params string[] arguments)
     {
         Assert.SkipWhen(MissingNumPy.Value is not null, MissingNumPy.Value ?? "");
-        (string output, string error) = Start([Path.Combine(AppContext.BaseDirectory, "Interop", script), .. arguments]);
+        (string output, string error) = Start([
+            Path.Combine(AppContext.BaseDirectory, "Interop", script),
+            .. arguments,
+        ]);
         Assert.True(error.Length == 0, error);
         return output;
     }
 
     private static string? Missing(string module, string package) =>
-        !File.Exists(Python) ? $"{Python} is not on this machine" : Start("-c", $"import {module}").Error is { Length: > 0 } error ? $"{Python} has no {module} (Debian's {package}): {error.Split('\n')[^1]}" : null;
+        !File.Exists(Python) ? $"{Python} is not on this machine"
+        : Start("-c", $"import {module}").Error is { Length: > 0 } error
+            ? $"{Python} has no {module} (Debian's {package}): {error.Split('\n')[^1]}"
+        : null;
 
     private static (string Output, string Error) Start(params string[] arguments)
     {
-        using Process process = Process.Start(new ProcessStartInfo(Python, arguments) { RedirectStandardError = true, RedirectStandardOutput = true })!;
-        Task<string> output = process.StandardOutput.ReadToEndAsync(CancellationToken.None), error = process.StandardError.ReadToEndAsync(CancellationToken.None);
+        using Process process = Process.Start(
+            new ProcessStartInfo(Python, arguments) { RedirectStandardError = true, RedirectStandardOutput = true }
+        )!;
+        Task<string> output = process.StandardOutput.ReadToEndAsync(CancellationToken.None),
+            error = process.StandardError.ReadToEndAsync(CancellationToken.None);
         if (!process.WaitForExit(Longest))
         {
             process.Kill(entireProcessTree: true);

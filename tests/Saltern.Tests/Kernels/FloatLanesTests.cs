@@ -9,8 +9,12 @@ public unsafe class FloatLanesTests
     {
         for (float x = -87.3f; x < 88f; x += 0.0137f)
         {
-            double exact = Math.Exp((double)x), unit = (double)MathF.BitIncrement((float)exact) - (float)exact;
-            Assert.True(Math.Abs(LaneMath.Exp(x) - exact) <= 2 * unit, $"exp({x}) = {LaneMath.Exp(x):r}, exact {exact:r}");
+            double exact = Math.Exp((double)x),
+                unit = (double)MathF.BitIncrement((float)exact) - (float)exact;
+            Assert.True(
+                Math.Abs(LaneMath.Exp(x) - exact) <= 2 * unit,
+                $"exp({x}) = {LaneMath.Exp(x):r}, exact {exact:r}"
+            );
             Assert.Equal(LaneMath.Exp(x), One<Lanes256>(x));
             if (Lanes512.AreFast)
             {
@@ -22,7 +26,14 @@ public unsafe class FloatLanesTests
     [Fact]
     public void Exp_OfTheExtremes()
     {
-        foreach (Func<float, float> exp in new Func<float, float>[] { LaneMath.Exp, One<Lanes256>, x => Lanes512.AreFast ? One<Lanes512>(x) : LaneMath.Exp(x) })
+        foreach (
+            Func<float, float> exp in new Func<float, float>[]
+            {
+                LaneMath.Exp,
+                One<Lanes256>,
+                x => Lanes512.AreFast ? One<Lanes512>(x) : LaneMath.Exp(x),
+            }
+        )
         {
             Assert.Equal(1f, exp(0));
             Assert.Equal(0f, exp(float.NegativeInfinity));

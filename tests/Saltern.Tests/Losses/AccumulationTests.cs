@@ -8,11 +8,25 @@ namespace Saltern.Tests.Losses;
 // A micro-batch adds its sum divided by the global count of counted positions, so that 1×32 = 4×8 = 32×1, however the masks fall.
 public class AccumulationTests
 {
-    private const int Sequences = 32, Length = 6, Vocabulary = 29;
-    private static readonly TransformerConfig Shape = new TransformerConfig { HiddenSize = 12, NumHiddenLayers = 2, NumAttentionHeads = 2, IntermediateSize = 16, TieWordEmbeddings = true }.Resolve(Vocabulary, Length);
+    private const int Sequences = 32,
+        Length = 6,
+        Vocabulary = 29;
+    private static readonly TransformerConfig Shape = new TransformerConfig
+    {
+        HiddenSize = 12,
+        NumHiddenLayers = 2,
+        NumAttentionHeads = 2,
+        IntermediateSize = 16,
+        TieWordEmbeddings = true,
+    }.Resolve(Vocabulary, Length);
 
     // Rows of very different numbers of counted positions: a mean of means would show.
-    private static readonly long[] Labels = [.. Enumerable.Range(0, Sequences * Length).Select(i => i / Length % 5 == 0 && i % Length > 0 ? -1L : i * 7 % Vocabulary)];
+    private static readonly long[] Labels =
+    [
+        .. Enumerable
+            .Range(0, Sequences * Length)
+            .Select(i => i / Length % 5 == 0 && i % Length > 0 ? -1L : i * 7 % Vocabulary),
+    ];
     private static readonly float[] Weights = [.. Enumerable.Range(0, Sequences * Length).Select(i => i % 3 / 2f)];
 
     [Theory]
@@ -35,7 +49,8 @@ public class AccumulationTests
         (double exactLoss, double[] exactGradient) = Exact(1);
         (double loss, double[] gradient) = Fused(splits);
         Assert.True(Math.Abs(loss - exactLoss) <= 1e-6 * exactLoss, $"loss {loss}, exact {exactLoss}");
-        double difference = Math.Sqrt(exactGradient.Zip(gradient, (a, b) => Math.Pow(a - b, 2)).Sum()), size = Math.Sqrt(exactGradient.Sum(g => g * g));
+        double difference = Math.Sqrt(exactGradient.Zip(gradient, (a, b) => Math.Pow(a - b, 2)).Sum()),
+            size = Math.Sqrt(exactGradient.Sum(g => g * g));
         Assert.True(difference <= 1e-5 * size, $"gradients differ by {difference / size:e2}");
     }
 
@@ -44,7 +59,8 @@ public class AccumulationTests
     private static (double Loss, double[] Gradient) Exact(int splits)
     {
         using DisposeScope scope = NewDisposeScope();
-        using Transformer student = Model(ScalarType.Float64, 1), teacher = Model(ScalarType.Float64, 2);
+        using Transformer student = Model(ScalarType.Float64, 1),
+            teacher = Model(ScalarType.Float64, 2);
         double loss = 0;
         for (int split = 0; split < splits; split++)
         {
@@ -55,7 +71,14 @@ public class AccumulationTests
                 teacherLogits = teacher.Logits(tokens);
             }
 
-            Tensor part = SoftLabelLoss.Compute(student.Logits(tokens), tensor(Labels[rows]), teacherLogits, tensor(Weights[rows]).to(ScalarType.Float64), 0.5, Count);
+            Tensor part = SoftLabelLoss.Compute(
+                student.Logits(tokens),
+                tensor(Labels[rows]),
+                teacherLogits,
+                tensor(Weights[rows]).to(ScalarType.Float64),
+                0.5,
+                Count
+            );
             part.backward();
             loss += part.item<double>();
         }
@@ -66,33 +89,49 @@ public class AccumulationTests
     private static (double Loss, double[] Gradient) Fused(int splits)
     {
         using DisposeScope scope = NewDisposeScope();
-        using Transformer student = Model(ScalarType.Float32, 1), teacher = Model(ScalarType.Float32, 2);
+        using Transformer student = Model(ScalarType.Float32, 1),
+            teacher = Model(ScalarType.Float32, 2);
         using var head = new FusedLossHead(Vocabulary, Vocabulary, 2);
         var sums = new LossSums();
         for (int split = 0; split < splits; split++)
         {
             (Tensor tokens, Range rows) = Part(splits, split);
-            Tensor hidden = student.HiddenStates(tokens), gradient = empty_like(hidden), teacherHidden;
+            Tensor hidden = student.HiddenStates(tokens),
+                gradient = empty_like(hidden),
+                teacherHidden;
             using (no_grad())
             {
                 teacherHidden = teacher.HiddenStates(tokens);
             }
 
             var losses = new PositionLosses(Sequences * Length);
-            var request = new LossRequest { HiddenStates = hidden, Head = student.Head, Labels = Labels[rows], Weights = Weights[rows], Teacher = new LiveSoftLabels(teacherHidden, teacher.Head, 0.5) };
+            var request = new LossRequest
+            {
+                HiddenStates = hidden,
+                Head = student.Head,
+                Labels = Labels[rows],
+                Weights = Weights[rows],
+                Teacher = new LiveSoftLabels(teacherHidden, teacher.Head, 0.5),
+            };
             head.Train(request, Count, losses, gradient, student.HeadGradient());
             hidden.backward([gradient]);
             sums.Add(losses, 0, request.Labels.Length);
         }
 
-        return (sums.Loss / Count, [.. student.Parameters.FlatGradients.data<float>().ToArray().Select(g => (double)g)]);
+        return (
+            sums.Loss / Count,
+            [.. student.Parameters.FlatGradients.data<float>().ToArray().Select(g => (double)g)]
+        );
     }
 
     private static (Tensor Tokens, Range Rows) Part(int splits, int split)
     {
         int perSplit = Sequences / splits * Length;
         long[] tokens = [.. Enumerable.Range(0, Sequences * Length).Select(i => (long)(i * 11 % Vocabulary))];
-        return (tensor(tokens[(split * perSplit)..((split + 1) * perSplit)], Sequences / splits, Length), (split * perSplit)..((split + 1) * perSplit));
+        return (
+            tensor(tokens[(split * perSplit)..((split + 1) * perSplit)], Sequences / splits, Length),
+            (split * perSplit)..((split + 1) * perSplit)
+        );
     }
 
     // The same float32 weights in both types.

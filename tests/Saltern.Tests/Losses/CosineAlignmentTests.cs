@@ -15,7 +15,29 @@ public class CosineAlignmentTests
         // With a factor of 10: ∂h = Wᵀ·(−1.28, 0.96) = (0, 0), since the cosine does not change with h's length; ∂W = (−1.28 0; 0.96 0).
         using DisposeScope scope = NewDisposeScope();
         Tensor gradient = zeros(2, 2);
-        (double sum, Tensor student) = CosineAlignment.Train(tensor(new float[,] { { 1, 0 } }), tensor(new float[,] { { 2, 0 } }), tensor(new float[,] { { 3, 0 }, { 4, 0 } }), 10, gradient);
+        (double sum, Tensor student) = CosineAlignment.Train(
+            tensor(
+                new float[,]
+                {
+                    { 1, 0 },
+                }
+            ),
+            tensor(
+                new float[,]
+                {
+                    { 2, 0 },
+                }
+            ),
+            tensor(
+                new float[,]
+                {
+                    { 3, 0 },
+                    { 4, 0 },
+                }
+            ),
+            10,
+            gradient
+        );
         Assert.Equal(0.4, sum, 6);
         AssertClose([-1.28f, 0, 0.96f, 0], gradient);
         AssertClose([0, 0], student);
@@ -26,10 +48,13 @@ public class CosineAlignmentTests
     {
         using DisposeScope scope = NewDisposeScope();
         manual_seed(5);
-        Tensor h = randn(40, 7, ScalarType.Float64).requires_grad_(true), v = randn(40, 5, ScalarType.Float64) * 3, w = randn(5, 7, ScalarType.Float64).requires_grad_(true);
+        Tensor h = randn(40, 7, ScalarType.Float64).requires_grad_(true),
+            v = randn(40, 5, ScalarType.Float64) * 3,
+            w = randn(5, 7, ScalarType.Float64).requires_grad_(true);
         Tensor exact = (1 - nn.functional.cosine_similarity(nn.functional.linear(h, w), v, 1)).sum();
         (exact * 0.3).backward();
-        Tensor before = randn(5, 7, ScalarType.Float64), gradient = before.clone();
+        Tensor before = randn(5, 7, ScalarType.Float64),
+            gradient = before.clone();
         (double sum, Tensor student) = CosineAlignment.Train(h.detach(), v, w.detach(), 0.3, gradient);
 
         // float64 sums of 40 terms in another order
@@ -52,7 +77,15 @@ public class CosineAlignmentTests
     public void DisagreeingShapes_AreNamed()
     {
         using DisposeScope scope = NewDisposeScope();
-        Assert.Contains("does not lead from [4, 7] to [4, 6]", Assert.Throws<ArgumentException>(() => CosineAlignment.Train(zeros(4, 7), zeros(4, 6), zeros(5, 7), 1, zeros(5, 7))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "does not lead from [4, 7] to [4, 6]",
+            Assert
+                .Throws<ArgumentException>(() =>
+                    CosineAlignment.Train(zeros(4, 7), zeros(4, 6), zeros(5, 7), 1, zeros(5, 7))
+                )
+                .Message,
+            StringComparison.Ordinal
+        );
     }
 
     private static void AssertClose(float[] expected, Tensor actual)

@@ -47,21 +47,55 @@ public class LossHeadTests
     {
         using DisposeScope scope = NewDisposeScope();
         manual_seed(7);
-        const int N = 700, D = 24, Dt = 16, V = 301; // more than one chunk of rows, and a vocabulary that no vector width divides
-        Tensor hidden = randn(N, D), head = randn(V, D), teacherHidden = randn(N, Dt), teacherHead = randn(V, Dt) * 0.7;
+        const int N = 700,
+            D = 24,
+            Dt = 16,
+            V = 301; // more than one chunk of rows, and a vocabulary that no vector width divides
+        Tensor hidden = randn(N, D),
+            head = randn(V, D),
+            teacherHidden = randn(N, Dt),
+            teacherHead = randn(V, Dt) * 0.7;
         long[] labels = [.. Enumerable.Range(0, N).Select(i => i % 11 == 3 ? -1L : i * 37 % V)];
         long n = labels.Count(label => label >= 0);
         float[] weights = [.. Enumerable.Repeat((float)weight, N)];
 
-        using LossHead tested = kind == "fused" ? new FusedLossHead(V, V, threads: 2) : new TensorLossHead(V, V, onDevice: kind != "tensor");
+        using LossHead tested =
+            kind == "fused"
+                ? new FusedLossHead(V, V, threads: 2)
+                : new TensorLossHead(V, V, onDevice: kind != "tensor");
         var losses = new PositionLosses(N);
-        Tensor hiddenGradient = zeros(N, D), headGradient = zeros(V, D);
-        SoftLabels softLabels = source == "live" ? new LiveSoftLabels(teacherHidden, teacherHead, temperature) : new DenseSoftLabels(teacherHidden.mm(teacherHead.t()), temperature);
-        tested.Train(new LossRequest { HiddenStates = hidden, Head = head, Labels = labels, Weights = weights, Teacher = softLabels }, n, losses, hiddenGradient, headGradient);
+        Tensor hiddenGradient = zeros(N, D),
+            headGradient = zeros(V, D);
+        SoftLabels softLabels =
+            source == "live"
+                ? new LiveSoftLabels(teacherHidden, teacherHead, temperature)
+                : new DenseSoftLabels(teacherHidden.mm(teacherHead.t()), temperature);
+        tested.Train(
+            new LossRequest
+            {
+                HiddenStates = hidden,
+                Head = head,
+                Labels = labels,
+                Weights = weights,
+                Teacher = softLabels,
+            },
+            n,
+            losses,
+            hiddenGradient,
+            headGradient
+        );
 
-        Tensor exactHidden = hidden.to(ScalarType.Float64).requires_grad_(true), exactHead = head.to(ScalarType.Float64).requires_grad_(true);
+        Tensor exactHidden = hidden.to(ScalarType.Float64).requires_grad_(true),
+            exactHead = head.to(ScalarType.Float64).requires_grad_(true);
         Tensor teacherLogits = teacherHidden.to(ScalarType.Float64).mm(teacherHead.to(ScalarType.Float64).t());
-        Tensor exact = SoftLabelLoss.Compute(exactHidden.mm(exactHead.t()), tensor(labels), teacherLogits, full(N, (double)(float)weight, ScalarType.Float64), temperature, n);
+        Tensor exact = SoftLabelLoss.Compute(
+            exactHidden.mm(exactHead.t()),
+            tensor(labels),
+            teacherLogits,
+            full(N, (double)(float)weight, ScalarType.Float64),
+            temperature,
+            n
+        );
         exact.backward();
 
         var sums = new LossSums();
@@ -81,8 +115,10 @@ public class LossHeadTests
     {
         using DisposeScope scope = NewDisposeScope();
         manual_seed(12);
-        const int N = 80, V = 45;
-        Tensor student = randn(N, V) * 2, teacher = randn(60, V) * 2;
+        const int N = 80,
+            V = 45;
+        Tensor student = randn(N, V) * 2,
+            teacher = randn(60, V) * 2;
         var request = new LossRequest
         {
             HiddenStates = student,
@@ -95,8 +131,12 @@ public class LossHeadTests
         };
         using var fused = new FusedLossHead(V, V, 2);
         using var plain = new TensorLossHead(V, V);
-        PositionLosses expected = new(N), actual = new(N);
-        Tensor gradient = zeros(N, V), plainGradient = zeros(N, V), headGradient = zeros(V, V), plainHeadGradient = zeros(V, V);
+        PositionLosses expected = new(N),
+            actual = new(N);
+        Tensor gradient = zeros(N, V),
+            plainGradient = zeros(N, V),
+            headGradient = zeros(V, V),
+            plainHeadGradient = zeros(V, V);
         fused.Train(request, 71, expected, gradient, headGradient);
         plain.Train(request, 71, actual, plainGradient, plainHeadGradient);
         Assert.Equal(expected.Counted, actual.Counted);
@@ -133,11 +173,18 @@ public class LossHeadTests
     {
         using DisposeScope scope = NewDisposeScope();
         manual_seed(3);
-        Tensor student = randn(4, 5, ScalarType.Float64), teacher = randn(4, 5, ScalarType.Float64);
+        Tensor student = randn(4, 5, ScalarType.Float64),
+            teacher = randn(4, 5, ScalarType.Float64);
         long[] labels = [1, 4, -1, 0];
         float[] weights = [0.2f, 0.667f, 0.5f, 1f];
         Tensor exactWeights = tensor(weights).to(ScalarType.Float64);
-        Result fused = Run(student.to(ScalarType.Float32), teacher.to(ScalarType.Float32), labels, weights, temperature: 0.7);
+        Result fused = Run(
+            student.to(ScalarType.Float32),
+            teacher.to(ScalarType.Float32),
+            labels,
+            weights,
+            temperature: 0.7
+        );
         const double Step = 1e-5;
         for (int i = 0; i < 20; i++)
         {
@@ -160,7 +207,8 @@ public class LossHeadTests
         manual_seed(5);
         Tensor logits = randn(40, 67);
         long[] labels = [.. Enumerable.Range(0, 40).Select(i => (long)i)];
-        Result plain = Run(logits, null, labels, [], 1), withTeacher = Run(logits, randn(40, 67), labels, new float[40], 1);
+        Result plain = Run(logits, null, labels, [], 1),
+            withTeacher = Run(logits, randn(40, 67), labels, new float[40], 1);
         Assert.Equal(plain.LogitGradient, withTeacher.LogitGradient);
         Assert.Equal(plain.Losses.StudentNll, withTeacher.Losses.StudentNll);
     }
@@ -170,10 +218,12 @@ public class LossHeadTests
     {
         using DisposeScope scope = NewDisposeScope();
         manual_seed(6);
-        Tensor logits = randn(6, 9), teacher = randn(4, 9);
+        Tensor logits = randn(6, 9),
+            teacher = randn(4, 9);
         long[] labels = [0, 1, 2, 3, 4, 5];
         float[] weights = [0.5f, 0.5f, 0.5f, 0.5f, 0.5f, 0.5f];
-        Result mixed = Run(logits, teacher, labels, weights, 1), plain = Run(logits, null, labels, [], 1);
+        Result mixed = Run(logits, teacher, labels, weights, 1),
+            plain = Run(logits, null, labels, [], 1);
         Assert.Equal([true, true, true, true, false, false], mixed.Losses.HasTeacher);
         Assert.Equal(plain.LogitGradient[36..], mixed.LogitGradient[36..]);
         Assert.NotEqual(plain.LogitGradient[..36], mixed.LogitGradient[..36]);
@@ -200,7 +250,8 @@ public class LossHeadTests
     {
         using DisposeScope scope = NewDisposeScope();
         manual_seed(9);
-        Tensor student = randn(3, 20), teacher = randn(3, 20);
+        Tensor student = randn(3, 20),
+            teacher = randn(3, 20);
         Result before = Run(student, teacher, [0, 1, 2], [0.6f, 0.6f, 0.6f], 0.5);
         Result after = Run(student + 3, teacher - 5, [0, 1, 2], [0.6f, 0.6f, 0.6f], 0.5);
         AssertClose([.. before.LogitGradient.Select(g => (double)g)], after.LogitGradient, 2e-7);
@@ -225,11 +276,15 @@ public class LossHeadTests
         manual_seed(10);
         Tensor logits = randn(3, 12);
         Tensor padded = cat([logits, full(3, 4, 50f)], dim: 1); // four rows beyond the vocabulary with huge logits
-        Result plain = Run(logits, null, [0, 5, 11], [], 1), withPadding = Run(padded, null, [0, 5, 11], [], 1, vocabulary: 12);
+        Result plain = Run(logits, null, [0, 5, 11], [], 1),
+            withPadding = Run(padded, null, [0, 5, 11], [], 1, vocabulary: 12);
         Assert.Equal(plain.Losses.Loss, withPadding.Losses.Loss);
         for (int row = 0; row < 3; row++)
         {
-            Assert.Equal(plain.LogitGradient[(row * 12)..((row * 12) + 12)], withPadding.LogitGradient[(row * 16)..((row * 16) + 12)]);
+            Assert.Equal(
+                plain.LogitGradient[(row * 12)..((row * 12) + 12)],
+                withPadding.LogitGradient[(row * 16)..((row * 16) + 12)]
+            );
             Assert.All(withPadding.LogitGradient[((row * 16) + 12)..((row * 16) + 16)], g => Assert.Equal(0f, g));
         }
     }
@@ -241,18 +296,45 @@ public class LossHeadTests
     {
         // The hand-worked example above, with two more rows in the student and one in the teacher that would win every softmax.
         using DisposeScope scope = NewDisposeScope();
-        Tensor student = Rows([.. Half, 50, 60]), teacher = Rows([.. Teacher, 70]);
-        foreach (SoftLabels labels in new SoftLabels[]
-        {
-            new LiveSoftLabels(teacher, eye(4), 1),
-            new DenseSoftLabels(teacher, 1),
-            new SparseSoftLabels([0, 3], [1, 0, 2], [0.5f, 0.25f, 0.25f], HasTail: false, [(float)Math.Log(4)], [(float)Math.Log(4)], [1.0397208f], null, 1),
-        })
+        Tensor student = Rows([.. Half, 50, 60]),
+            teacher = Rows([.. Teacher, 70]);
+        foreach (
+            SoftLabels labels in new SoftLabels[]
+            {
+                new LiveSoftLabels(teacher, eye(4), 1),
+                new DenseSoftLabels(teacher, 1),
+                new SparseSoftLabels(
+                    [0, 3],
+                    [1, 0, 2],
+                    [0.5f, 0.25f, 0.25f],
+                    HasTail: false,
+                    [(float)Math.Log(4)],
+                    [(float)Math.Log(4)],
+                    [1.0397208f],
+                    null,
+                    1
+                ),
+            }
+        )
         {
             using LossHead head = kind == "fused" ? new FusedLossHead(3, 5, threads: 1) : new TensorLossHead(3, 5);
             var losses = new PositionLosses(1);
-            Tensor gradient = zeros(1, 5), headGradient = zeros(5, 5);
-            head.Train(new LossRequest { HiddenStates = student, Head = eye(5), Labels = [0], Weights = [2f / 3f], Teacher = labels }, 1, losses, gradient, headGradient);
+            Tensor gradient = zeros(1, 5),
+                headGradient = zeros(5, 5);
+            head.Train(
+                new LossRequest
+                {
+                    HiddenStates = student,
+                    Head = eye(5),
+                    Labels = [0],
+                    Weights = [2f / 3f],
+                    Teacher = labels,
+                },
+                1,
+                losses,
+                gradient,
+                headGradient
+            );
             Assert.Equal(1.039721, losses.Loss[0], 5);
             Assert.Equal(Math.Log(4), losses.TeacherNll[0], 5);
             Assert.False(losses.Agrees[0]);
@@ -268,10 +350,14 @@ public class LossHeadTests
     {
         using DisposeScope scope = NewDisposeScope();
         manual_seed(11);
-        Tensor student = randn(90, 50), teacher = randn(90, 50);
+        Tensor student = randn(90, 50),
+            teacher = randn(90, 50);
         long[] labels = [.. Enumerable.Range(0, 90).Select(i => (long)(i % 50))];
         float[] weights = [.. Enumerable.Repeat(0.4f, 90)];
-        Assert.Equal(Run(student, teacher, labels, weights, 0.5, threads: 1).LogitGradient, Run(student, teacher, labels, weights, 0.5, threads: 3).LogitGradient);
+        Assert.Equal(
+            Run(student, teacher, labels, weights, 0.5, threads: 1).LogitGradient,
+            Run(student, teacher, labels, weights, 0.5, threads: 3).LogitGradient
+        );
     }
 
     [Fact]
@@ -280,24 +366,57 @@ public class LossHeadTests
         using DisposeScope scope = NewDisposeScope();
         using var head = new FusedLossHead(5, 5, 1);
         var losses = new PositionLosses(4);
-        var request = new LossRequest { HiddenStates = zeros(4, 3), Head = zeros(5, 3), Labels = [1, 2, 3] };
-        Assert.Contains("4 hidden states but 3 labels", Assert.Throws<ArgumentException>(() => head.Evaluate(request, losses)).Message, StringComparison.Ordinal);
+        var request = new LossRequest
+        {
+            HiddenStates = zeros(4, 3),
+            Head = zeros(5, 3),
+            Labels = [1, 2, 3],
+        };
+        Assert.Contains(
+            "4 hidden states but 3 labels",
+            Assert.Throws<ArgumentException>(() => head.Evaluate(request, losses)).Message,
+            StringComparison.Ordinal
+        );
         request = request with { Labels = [1, 2, 3, 4], Head = zeros(6, 3) };
-        Assert.Contains("The head has 6 rows", Assert.Throws<ArgumentException>(() => head.Evaluate(request, losses)).Message, StringComparison.Ordinal);
-        Assert.Contains("outside the vocabulary of 5", Assert.Throws<ArgumentException>(() => head.Evaluate(request with { Head = zeros(5, 3), Labels = [1, 2, 3, 5] }, losses)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "The head has 6 rows",
+            Assert.Throws<ArgumentException>(() => head.Evaluate(request, losses)).Message,
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
+            "outside the vocabulary of 5",
+            Assert
+                .Throws<ArgumentException>(() =>
+                    head.Evaluate(request with { Head = zeros(5, 3), Labels = [1, 2, 3, 5] }, losses)
+                )
+                .Message,
+            StringComparison.Ordinal
+        );
         Assert.Throws<ArgumentOutOfRangeException>(() => new FusedLossHead(6, 5, 1));
-        Assert.Throws<ArgumentOutOfRangeException>(() => head.Train(request with { Head = zeros(5, 3) }, 0, losses, zeros(4, 3), zeros(5, 3)));
+        Assert.Throws<ArgumentOutOfRangeException>(() =>
+            head.Train(request with { Head = zeros(5, 3) }, 0, losses, zeros(4, 3), zeros(5, 3))
+        );
     }
 
     private static Tensor Rows(params double[] row) => tensor(row, 1, row.Length).to(ScalarType.Float32);
 
     // With the identity as head, hidden states are the logits, and their gradient is the gradient at the logits.
-    private static Result Run(Tensor studentLogits, Tensor? teacherLogits, long[] labels, float[] weights, double temperature, int threads = 1, int? vocabulary = null)
+    private static Result Run(
+        Tensor studentLogits,
+        Tensor? teacherLogits,
+        long[] labels,
+        float[] weights,
+        double temperature,
+        int threads = 1,
+        int? vocabulary = null
+    )
     {
         int columns = (int)studentLogits.shape[1];
         using var head = new FusedLossHead(vocabulary ?? columns, columns, threads);
         var losses = new PositionLosses(labels.Length);
-        using Tensor identity = eye(columns), gradient = zeros_like(studentLogits), headGradient = zeros(columns, columns);
+        using Tensor identity = eye(columns),
+            gradient = zeros_like(studentLogits),
+            headGradient = zeros(columns, columns);
         var request = new LossRequest
         {
             HiddenStates = studentLogits,
@@ -315,14 +434,21 @@ public class LossHeadTests
         Assert.Equal(expected.Length, actual.Length);
         for (int i = 0; i < expected.Length; i++)
         {
-            Assert.True(Math.Abs(expected[i] - actual[i]) <= tolerance, $"element {i}: {actual[i]}, expected {expected[i]}");
+            Assert.True(
+                Math.Abs(expected[i] - actual[i]) <= tolerance,
+                $"element {i}: {actual[i]}, expected {expected[i]}"
+            );
         }
     }
 
     private static void AssertSmallDifference(Tensor actual, Tensor expected, double relative)
     {
-        double difference = (actual.to(ScalarType.Float64) - expected).norm().item<double>(), size = expected.norm().item<double>();
-        Assert.True(difference <= relative * size, $"gradient differs by {difference / size:e2} of its norm, allowed {relative:e0}");
+        double difference = (actual.to(ScalarType.Float64) - expected).norm().item<double>(),
+            size = expected.norm().item<double>();
+        Assert.True(
+            difference <= relative * size,
+            $"gradient differs by {difference / size:e2} of its norm, allowed {relative:e0}"
+        );
     }
 
     private sealed record Result(PositionLosses Losses, float[] LogitGradient);

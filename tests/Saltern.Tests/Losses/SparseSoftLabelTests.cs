@@ -18,7 +18,10 @@ public class SparseSoftLabelTests
         (PositionLosses losses, float[] gradient) = Run(Logits(0.5, 0.25, 0.25), sparse, [0], 2f / 3f, plain);
         Assert.Equal(1.039721, losses.Loss[0], 6);
         AssertClose([0, -0.25, 0.25], gradient, 1e-7);
-        Assert.Equal((1.5f, 1.5f, 0.7f), (losses.TeacherNll[0], losses.TeacherNllTempered[0], losses.TeacherEntropy[0]));
+        Assert.Equal(
+            (1.5f, 1.5f, 0.7f),
+            (losses.TeacherNll[0], losses.TeacherNllTempered[0], losses.TeacherEntropy[0])
+        );
         Assert.True(losses.Agrees[0] && losses.HasTeacher[0]);
     }
 
@@ -44,14 +47,18 @@ public class SparseSoftLabelTests
     {
         using DisposeScope scope = NewDisposeScope();
         manual_seed(21);
-        const int N = 90, V = 61, Entries = 7, Taught = 70;
+        const int N = 90,
+            V = 61,
+            Entries = 7,
+            Taught = 70;
         const float Weight = 0.6f;
         Tensor logits = randn(N, V) * 3;
         SparseSoftLabels sparse = RandomLabels(Taught, V, Entries, tail);
         long[] labels = [.. Enumerable.Range(0, N).Select(i => i % 13 == 5 ? -1L : i * 31 % V)];
         (PositionLosses losses, float[] gradient) = Run(logits, sparse, labels, Weight, plain);
 
-        Tensor exact = logits.to(ScalarType.Float64).requires_grad_(true), logProbs = nn.functional.log_softmax(exact, 1);
+        Tensor exact = logits.to(ScalarType.Float64).requires_grad_(true),
+            logProbs = nn.functional.log_softmax(exact, 1);
         Tensor total = zeros(1, ScalarType.Float64);
         for (int row = 0; row < N; row++)
         {
@@ -63,7 +70,8 @@ public class SparseSoftLabelTests
             Tensor loss = logProbs[row, labels[row]].neg();
             if (row < Taught)
             {
-                Tensor soft = zeros(1, ScalarType.Float64), kept = zeros(V, ScalarType.Bool);
+                Tensor soft = zeros(1, ScalarType.Float64),
+                    kept = zeros(V, ScalarType.Bool);
                 double mass = 0;
                 for (int entry = sparse.Starts[row]; entry < sparse.Starts[row + 1]; entry++)
                 {
@@ -107,7 +115,11 @@ public class SparseSoftLabelTests
     {
         using DisposeScope scope = NewDisposeScope();
         var wrong = new SparseSoftLabels([0, 1], [3], [1f], false, [1f], [1f], [1f], null, 1);
-        Assert.Contains("outside the vocabulary of 3", Assert.Throws<ArgumentException>(() => Run(Logits(0.5, 0.25, 0.25), wrong, [0], 1f, plain: false)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "outside the vocabulary of 3",
+            Assert.Throws<ArgumentException>(() => Run(Logits(0.5, 0.25, 0.25), wrong, [0], 1f, plain: false)).Message,
+            StringComparison.Ordinal
+        );
         using var head = new FusedLossHead(3, 3, 1);
         var request = new LossRequest
         {
@@ -118,7 +130,11 @@ public class SparseSoftLabelTests
             Teacher = wrong with { Ids = [1] },
             Gate = Gate.Open with { Kind = GateKind.TopProbability, Threshold = 0.5 },
         };
-        Assert.Contains("top_probability", Assert.Throws<ArgumentException>(() => head.Evaluate(request, new PositionLosses(1))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "top_probability",
+            Assert.Throws<ArgumentException>(() => head.Evaluate(request, new PositionLosses(1))).Message,
+            StringComparison.Ordinal
+        );
     }
 
     private static SparseSoftLabels RandomLabels(int rows, int vocabulary, int entries, bool tail)
@@ -135,19 +151,45 @@ public class SparseSoftLabelTests
         }
 
         float[] zeros = new float[rows];
-        return new SparseSoftLabels([.. Enumerable.Range(0, rows + 1).Select(row => row * entries)], [.. ids], [.. shares], tail, zeros, zeros, zeros, zeros, 1);
+        return new SparseSoftLabels(
+            [.. Enumerable.Range(0, rows + 1).Select(row => row * entries)],
+            [.. ids],
+            [.. shares],
+            tail,
+            zeros,
+            zeros,
+            zeros,
+            zeros,
+            1
+        );
     }
 
-    private static Tensor Logits(params double[] probabilities) => tensor(probabilities, 1, probabilities.Length).log().to(ScalarType.Float32);
+    private static Tensor Logits(params double[] probabilities) =>
+        tensor(probabilities, 1, probabilities.Length).log().to(ScalarType.Float32);
 
     // The identity as head makes hidden states the logits.
-    private static (PositionLosses Losses, float[] Gradient) Run(Tensor logits, SparseSoftLabels sparse, long[] labels, float weight, bool plain)
+    private static (PositionLosses Losses, float[] Gradient) Run(
+        Tensor logits,
+        SparseSoftLabels sparse,
+        long[] labels,
+        float weight,
+        bool plain
+    )
     {
         int columns = (int)logits.shape[1];
         using LossHead head = plain ? new TensorLossHead(columns, columns) : new FusedLossHead(columns, columns, 2);
         var losses = new PositionLosses(labels.Length);
-        using Tensor identity = eye(columns), gradient = zeros_like(logits), headGradient = zeros(columns, columns);
-        var request = new LossRequest { HiddenStates = logits, Head = identity, Labels = labels, Weights = [.. Enumerable.Repeat(weight, labels.Length)], Teacher = sparse };
+        using Tensor identity = eye(columns),
+            gradient = zeros_like(logits),
+            headGradient = zeros(columns, columns);
+        var request = new LossRequest
+        {
+            HiddenStates = logits,
+            Head = identity,
+            Labels = labels,
+            Weights = [.. Enumerable.Repeat(weight, labels.Length)],
+            Teacher = sparse,
+        };
         head.Train(request, labels.Count(label => label >= 0), losses, gradient, headGradient);
         return (losses, gradient.data<float>().ToArray());
     }
@@ -157,7 +199,10 @@ public class SparseSoftLabelTests
         Assert.Equal(expected.Length, actual.Length);
         for (int i = 0; i < expected.Length; i++)
         {
-            Assert.True(Math.Abs(expected[i] - actual[i]) <= tolerance, $"element {i}: {actual[i]}, expected {expected[i]}");
+            Assert.True(
+                Math.Abs(expected[i] - actual[i]) <= tolerance,
+                $"element {i}: {actual[i]}, expected {expected[i]}"
+            );
         }
     }
 }

@@ -28,8 +28,20 @@ public class TransitionTests
     [InlineData(TransitionKind.Cosine)]
     public void EveryStep_EqualsItsClosedForm(TransitionKind kind)
     {
-        const int T = 997, N1 = 150, N2 = 701;
-        var transition = new ScheduledTransition(new DistillationConfig { Weight = 0.667, Transition = kind, Start = StepPoint.FromSteps(N1), End = StepPoint.FromSteps(N2) }, T, 1);
+        const int T = 997,
+            N1 = 150,
+            N2 = 701;
+        var transition = new ScheduledTransition(
+            new DistillationConfig
+            {
+                Weight = 0.667,
+                Transition = kind,
+                Start = StepPoint.FromSteps(N1),
+                End = StepPoint.FromSteps(N2),
+            },
+            T,
+            1
+        );
         for (int j = 1; j <= T; j++)
         {
             double f = (double)(N2 - j) / (N2 - N1);
@@ -40,15 +52,30 @@ public class TransitionTests
                 TransitionKind.LinearRatio => r / (1 + r),
                 _ => 0.667 / 2 * (1 + Math.Cos(Math.PI * (j - N1) / (N2 - N1))),
             };
-            double expected = j <= N1 ? 0.667 : j >= N2 ? 0 : inside;
-            Assert.True(Math.Abs(expected - transition.WeightAt(j)) <= 1e-12, $"step {j}: {transition.WeightAt(j)}, expected {expected}");
+            double expected =
+                j <= N1 ? 0.667
+                : j >= N2 ? 0
+                : inside;
+            Assert.True(
+                Math.Abs(expected - transition.WeightAt(j)) <= 1e-12,
+                $"step {j}: {transition.WeightAt(j)}, expected {expected}"
+            );
         }
     }
 
     [Fact]
     public void Step_HasTheTeacherUpToAndIncludingStart()
     {
-        var transition = new ScheduledTransition(new DistillationConfig { Weight = 0.5, Transition = TransitionKind.Step, Start = StepPoint.FromShare(0.25) }, 1_000, 1);
+        var transition = new ScheduledTransition(
+            new DistillationConfig
+            {
+                Weight = 0.5,
+                Transition = TransitionKind.Step,
+                Start = StepPoint.FromShare(0.25),
+            },
+            1_000,
+            1
+        );
         Assert.Equal(0.5, transition.WeightAt(250));
         Assert.Equal(0.0, transition.WeightAt(251));
     }
@@ -56,7 +83,11 @@ public class TransitionTests
     [Fact]
     public void Constant_HasTheTeacherToTheEnd()
     {
-        var transition = new ScheduledTransition(new DistillationConfig { Weight = 0.5, Transition = TransitionKind.Constant }, 40, 2);
+        var transition = new ScheduledTransition(
+            new DistillationConfig { Weight = 0.5, Transition = TransitionKind.Constant },
+            40,
+            2
+        );
         Assert.Equal([0.5, 0.5], transition.Next(40, 1).ByDomain);
     }
 
@@ -70,7 +101,12 @@ public class TransitionTests
     [Fact]
     public void WindowBeyondTheRun_IsNamed()
     {
-        var config = new DistillationConfig { Transition = TransitionKind.Linear, Start = StepPoint.FromSteps(80), End = StepPoint.FromSteps(120) };
+        var config = new DistillationConfig
+        {
+            Transition = TransitionKind.Linear,
+            Start = StepPoint.FromSteps(80),
+            End = StepPoint.FromSteps(120),
+        };
         ConfigurationException e = Assert.Throws<ConfigurationException>(() => new ScheduledTransition(config, 100, 1));
         Assert.Contains("steps 80 and 120 of 100", e.Message, StringComparison.Ordinal);
     }
@@ -80,11 +116,14 @@ public class TransitionTests
     {
         // Over two steps β = ½: 4; (½·4 + 2)/(½ + 1) = 8/3; (½·4 + 0)/(½·1.5 + 1) = 8/7.
         var gap = new SmoothedGap(2);
-        double[] values = [.. new[] { 4.0, 2.0, 0.0 }.Select(d =>
-        {
-            gap.Add(d, 1);
-            return gap.Value;
-        })];
+        double[] values =
+        [
+            .. new[] { 4.0, 2.0, 0.0 }.Select(d =>
+            {
+                gap.Add(d, 1);
+                return gap.Value;
+            }),
+        ];
         Assert.Equal([4.0, 8.0 / 3.0, 8.0 / 7.0], values, (a, b) => Math.Abs(a - b) < 1e-12);
     }
 
@@ -111,7 +150,10 @@ public class TransitionTests
     {
         AutoTransition auto = Auto();
         double[] weights = Replay(auto, [.. Enumerable.Repeat(2.0, 100)], _ => 1.0);
-        AssertWeights([TwoThirds, 0.647059, 0.5, 1.0 / 7.0, 0.0], [weights[37], weights[38], weights[43], weights[48], weights[49]]);
+        AssertWeights(
+            [TwoThirds, 0.647059, 0.5, 1.0 / 7.0, 0.0],
+            [weights[37], weights[38], weights[43], weights[48], weights[49]]
+        );
         Assert.Equal((50, "maximum"), auto.End);
     }
 
@@ -119,7 +161,10 @@ public class TransitionTests
     public void Auto_FallsWithTheLearningRate()
     {
         double[] weights = Replay(Auto(), [.. Enumerable.Repeat(2.0, 100)], step => step < 20 ? 1.0 : 0.5);
-        AssertWeights([TwoThirds, 0.5, 0.5, 5.0 / 11.0, 0.0], [weights[18], weights[19], weights[43], weights[44], weights[49]]);
+        AssertWeights(
+            [TwoThirds, 0.5, 0.5, 5.0 / 11.0, 0.0],
+            [weights[18], weights[19], weights[43], weights[44], weights[49]]
+        );
     }
 
     [Fact]
@@ -136,7 +181,8 @@ public class TransitionTests
         double[] whole = Replay(Auto(), gaps, _ => 1.0);
         for (int cut = 1; cut < 60; cut += 7)
         {
-            AutoTransition first = Auto(), second = Auto();
+            AutoTransition first = Auto(),
+                second = Auto();
             double[] before = Replay(first, gaps[..cut], _ => 1.0);
             second.Restore(first.Save());
             double[] after = Replay(second, gaps[cut..], _ => 1.0, firstStep: cut + 1);
@@ -147,7 +193,13 @@ public class TransitionTests
     [Fact]
     public void Auto_PerDomain_EndsEachDomainOnItsOwn()
     {
-        var config = new DistillationConfig { Weight = TwoThirds, Transition = TransitionKind.Auto, PerDomain = true, Smoothing = 0.001 };
+        var config = new DistillationConfig
+        {
+            Weight = TwoThirds,
+            Transition = TransitionKind.Auto,
+            PerDomain = true,
+            Smoothing = 0.001,
+        };
         var auto = new AutoTransition(config, 100, 0, domainCount: 3);
         int[] ends = [0, 0, 0];
         for (int step = 1; step <= 60; step++)
@@ -187,7 +239,13 @@ public class TransitionTests
     [Fact]
     public void Auto_PerDomain_ATinyDomainsNoiseDoesNotEndIt()
     {
-        var config = new DistillationConfig { Weight = TwoThirds, Transition = TransitionKind.Auto, PerDomain = true, Smoothing = 0.001 };
+        var config = new DistillationConfig
+        {
+            Weight = TwoThirds,
+            Transition = TransitionKind.Auto,
+            PerDomain = true,
+            Smoothing = 0.001,
+        };
         var auto = new AutoTransition(config, 100, 0, domainCount: 2);
         StageWeights weights = auto.Next(1, 1.0);
         for (int step = 2; step <= 9; step++)
@@ -203,7 +261,9 @@ public class TransitionTests
     public void ALabelGate_LiftsUnlikelyTokensInExpectation()
     {
         // q = data = (0.8, 0.2), h = (1, 0) by the label, ω = ½: E m_v = q_v·(1 − ω·h_v + ω·E h) = (0.72, 0.28).
-        double[] q = [0.8, 0.2], h = [1, 0], expected = [0, 0];
+        double[] q = [0.8, 0.2],
+            h = [1, 0],
+            expected = [0, 0];
         for (int y = 0; y < 2; y++)
         {
             double weight = 0.5 * h[y];
@@ -221,7 +281,12 @@ public class TransitionTests
     [Fact]
     public void Auto_OfAVeryShortRun_Ends()
     {
-        var auto = new AutoTransition(new DistillationConfig { Weight = 0.5, Transition = TransitionKind.Auto }, totalSteps: 4, warmupSteps: 0, domainCount: 1);
+        var auto = new AutoTransition(
+            new DistillationConfig { Weight = 0.5, Transition = TransitionKind.Auto },
+            totalSteps: 4,
+            warmupSteps: 0,
+            domainCount: 1
+        );
         double[] weights = Replay(auto, [2, 2, 2, 2], _ => 1.0);
         Assert.Equal([0.5, 0, 0, 0], weights);
         Assert.Equal((2, "maximum"), auto.End);
@@ -230,19 +295,31 @@ public class TransitionTests
     [Fact]
     public void Auto_PerDomain_ResumedAnywhere_GoesOnAlike()
     {
-        var config = new DistillationConfig { Weight = TwoThirds, Transition = TransitionKind.Auto, PerDomain = true, Smoothing = 0.02 };
-        AutoTransition Create() => new(config, 100, 0, domainCount: 2);
-        IReadOnlyList<double>[] Run(AutoTransition auto, int first, int last) => [.. Enumerable.Range(first, last - first + 1).Select(step =>
+        var config = new DistillationConfig
         {
-            StageWeights weights = auto.Next(step, 1.0);
-            auto.Observe([((2 - (0.05 * step)) * 10_000, 10_000), ((1 - (0.015 * step)) * 10_000, 10_000)]);
-            return weights.ByDomain;
-        })];
+            Weight = TwoThirds,
+            Transition = TransitionKind.Auto,
+            PerDomain = true,
+            Smoothing = 0.02,
+        };
+        AutoTransition Create() => new(config, 100, 0, domainCount: 2);
+        IReadOnlyList<double>[] Run(AutoTransition auto, int first, int last) =>
+            [
+                .. Enumerable
+                    .Range(first, last - first + 1)
+                    .Select(step =>
+                    {
+                        StageWeights weights = auto.Next(step, 1.0);
+                        auto.Observe([((2 - (0.05 * step)) * 10_000, 10_000), ((1 - (0.015 * step)) * 10_000, 10_000)]);
+                        return weights.ByDomain;
+                    }),
+            ];
         IReadOnlyList<double>[] whole = Run(Create(), 1, 60);
         Assert.NotEqual(whole.Select(w => w[0]), whole.Select(w => w[1]));
         for (int cut = 3; cut < 55; cut += 5)
         {
-            AutoTransition before = Create(), after = Create();
+            AutoTransition before = Create(),
+                after = Create();
             Run(before, 1, cut);
             after.Restore(before.Save());
             Assert.Equal(whole[cut..].SelectMany(w => w), Run(after, cut + 1, 60).SelectMany(w => w));
@@ -253,7 +330,11 @@ public class TransitionTests
     public void Auto_MaximumBeforeTheAnchor_IsNamed()
     {
         var config = new DistillationConfig { Transition = TransitionKind.Auto, Maximum = StepPoint.FromSteps(5) };
-        Assert.Contains("must lie after the anchor", Assert.Throws<ConfigurationException>(() => new AutoTransition(config, 100, 0, 1)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "must lie after the anchor",
+            Assert.Throws<ConfigurationException>(() => new AutoTransition(config, 100, 0, 1)).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Theory]
@@ -270,18 +351,40 @@ public class TransitionTests
         Assert.Equal(expected, new Gate(kind, 0.5, [1.0, 0.5, 0.25], [3.0, 6.0]).Factor(top, entropy, nll), 12);
 
     private static ScheduledTransition Window(TransitionKind kind, double start, double end, int steps) =>
-        new(new DistillationConfig { Weight = TwoThirds, Transition = kind, Start = StepPoint.FromShare(start), End = StepPoint.FromShare(end) }, steps, 1);
+        new(
+            new DistillationConfig
+            {
+                Weight = TwoThirds,
+                Transition = kind,
+                Start = StepPoint.FromShare(start),
+                End = StepPoint.FromShare(end),
+            },
+            steps,
+            1
+        );
 
     // T = 100, no smoothing: a = 10, n_min = 2, n_max = 50, n_c = 38.
-    private static AutoTransition Auto() => new(new DistillationConfig { Weight = TwoThirds, Transition = TransitionKind.Auto }, 100, 0, 1);
+    private static AutoTransition Auto() =>
+        new(new DistillationConfig { Weight = TwoThirds, Transition = TransitionKind.Auto }, 100, 0, 1);
 
     // ω_j for a trace of gaps; element i belongs to step i + 1.
-    private static double[] Replay(AutoTransition auto, double[] gaps, Func<int, double> learningRate, int firstStep = 1) => [.. gaps.Select((gap, i) =>
-    {
-        double weight = auto.Next(firstStep + i, learningRate(firstStep + i)).Global;
-        auto.Observe([(gap * 1_000, 1_000)]);
-        return weight;
-    })];
+    private static double[] Replay(
+        AutoTransition auto,
+        double[] gaps,
+        Func<int, double> learningRate,
+        int firstStep = 1
+    ) =>
+        [
+            .. gaps.Select(
+                (gap, i) =>
+                {
+                    double weight = auto.Next(firstStep + i, learningRate(firstStep + i)).Global;
+                    auto.Observe([(gap * 1_000, 1_000)]);
+                    return weight;
+                }
+            ),
+        ];
 
-    private static void AssertWeights(double[] expected, double[] actual) => Assert.Equal(expected, actual, (a, b) => Math.Abs(a - b) < 1e-6);
+    private static void AssertWeights(double[] expected, double[] actual) =>
+        Assert.Equal(expected, actual, (a, b) => Math.Abs(a - b) < 1e-6);
 }

@@ -25,7 +25,9 @@ public class AttentionRangesTests
         model.Initialize(3);
         Tensor tokens = Tokens();
         int[] starts = [0, 0, 0, 0, 0, 5, 5, 5, 8, 8, 8, 8];
-        Tensor packed = model.HiddenStates(tokens, new AttentionRanges([.. starts, .. starts], [.. Ends(), .. Ends()], 12)).view(2, 12, 16);
+        Tensor packed = model
+            .HiddenStates(tokens, new AttentionRanges([.. starts, .. starts], [.. Ends(), .. Ends()], 12))
+            .view(2, 12, 16);
         foreach ((int start, int length) in new[] { (0, 5), (5, 3), (8, 4) })
         {
             Tensor alone = model.HiddenStates(tokens.narrow(1, start, length).contiguous()).view(2, length, 16);
@@ -40,7 +42,9 @@ public class AttentionRangesTests
         using DisposeScope scope = NewDisposeScope();
         using var model = new Transformer(Config, trainable: false);
         model.Initialize(4);
-        Tensor tokens = Tokens(), plain = model.HiddenStates(tokens), ranged = model.HiddenStates(tokens, new AttentionRanges(new int[24], [.. Ends(), .. Ends()], 12));
+        Tensor tokens = Tokens(),
+            plain = model.HiddenStates(tokens),
+            ranged = model.HiddenStates(tokens, new AttentionRanges(new int[24], [.. Ends(), .. Ends()], 12));
         Assert.True((plain - ranged).abs().max().item<float>() < 1e-5);
     }
 
@@ -71,7 +75,9 @@ public class AttentionRangesTests
         model.Initialize(6);
         model.HiddenStates(Tokens(), new AttentionRanges(new int[24], [.. Ends(), .. Ends()], 12)).sum().backward();
         Assert.True(model.HeadGradient().abs().max().item<float>() > 0);
-        Assert.Throws<ArgumentException>(() => model.HiddenStates(Tokens(), new AttentionRanges(new int[12], Ends(), 12)));
+        Assert.Throws<ArgumentException>(() =>
+            model.HiddenStates(Tokens(), new AttentionRanges(new int[12], Ends(), 12))
+        );
     }
 
     private static int[] Ends() => [.. Enumerable.Range(1, 12)];

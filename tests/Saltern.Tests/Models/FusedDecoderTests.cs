@@ -8,27 +8,35 @@ namespace Saltern.Tests.Models;
 // Own kernels against the naive decoder in float64, weight by weight, and against the model's own path through libtorch's operations.
 public class FusedDecoderTests
 {
-    public static TheoryData<string, int, bool, bool, int, int> Shapes => new()
-    {
-        // mask, key/value heads, biases, recompute, tokens of a sequence (70: more than one block of queries; 37: no multiple of a vector),
-        // head size (10: pairs that no vector divides; 32 with 72 or 200 tokens: attention's own products)
-        { "causal", 4, false, false, 70, 10 },
-        { "causal", 2, true, false, 37, 10 },
-        { "causal", 1, false, true, 70, 10 },
-        { "documents", 2, false, false, 70, 10 },
-        { "prefix", 4, false, false, 70, 10 },
-        { "prefix", 1, true, true, 37, 10 },
-        { "causal", 4, false, false, 200, 32 },
-        { "causal", 1, false, true, 72, 32 },
-        { "documents", 2, false, false, 200, 32 },
-        { "documents", 4, true, false, 72, 32 },
-        { "prefix", 1, false, false, 200, 32 },
-        { "prefix", 2, false, true, 72, 64 },
-    };
+    public static TheoryData<string, int, bool, bool, int, int> Shapes =>
+        new()
+        {
+            // mask, key/value heads, biases, recompute, tokens of a sequence (70: more than one block of queries; 37: no multiple of a vector),
+            // head size (10: pairs that no vector divides; 32 with 72 or 200 tokens: attention's own products)
+            { "causal", 4, false, false, 70, 10 },
+            { "causal", 2, true, false, 37, 10 },
+            { "causal", 1, false, true, 70, 10 },
+            { "documents", 2, false, false, 70, 10 },
+            { "prefix", 4, false, false, 70, 10 },
+            { "prefix", 1, true, true, 37, 10 },
+            { "causal", 4, false, false, 200, 32 },
+            { "causal", 1, false, true, 72, 32 },
+            { "documents", 2, false, false, 200, 32 },
+            { "documents", 4, true, false, 72, 32 },
+            { "prefix", 1, false, false, 200, 32 },
+            { "prefix", 2, false, true, 72, 64 },
+        };
 
     [Theory]
     [MemberData(nameof(Shapes))]
-    public void HiddenStatesAndEveryGradient_EqualTheNaiveDecoderInFloat64(string mask, int groups, bool biases, bool recompute, int length, int headSize)
+    public void HiddenStatesAndEveryGradient_EqualTheNaiveDecoderInFloat64(
+        string mask,
+        int groups,
+        bool biases,
+        bool recompute,
+        int length,
+        int headSize
+    )
     {
         using DisposeScope scope = NewDisposeScope();
         using Transformer model = Model(groups, biases, length, headSize);
@@ -48,14 +56,25 @@ public class FusedDecoderTests
 
         // The yardstick for rounding is the naive decoder in float32: sums in another order, but no more error than three times its own.
         using var rounded = new PlainDecoder(model, trainable: true);
-        Tensor logits = exact.Logits(tokens, ranges), roundedLogits = rounded.Logits(tokens, ranges);
+        Tensor logits = exact.Logits(tokens, ranges),
+            roundedLogits = rounded.Logits(tokens, ranges);
         logits.backward([logitGradient.to(ScalarType.Float64)]);
         roundedLogits.backward([logitGradient]);
-        AssertSmallDifference(nn.functional.linear(pass.Hidden, model.Head.detach()), logits, Allowed(roundedLogits, logits), "logits");
+        AssertSmallDifference(
+            nn.functional.linear(pass.Hidden, model.Head.detach()),
+            logits,
+            Allowed(roundedLogits, logits),
+            "logits"
+        );
         foreach (ParameterSlice slice in model.Parameters.Layout.Slices)
         {
             Tensor gradient = model.Parameters.FlatGradients.narrow(0, slice.Offset, slice.Count).view(slice.Shape);
-            AssertSmallDifference(gradient, exact[slice.Name].grad!, Allowed(rounded[slice.Name].grad!, exact[slice.Name].grad!), slice.Name);
+            AssertSmallDifference(
+                gradient,
+                exact[slice.Name].grad!,
+                Allowed(rounded[slice.Name].grad!, exact[slice.Name].grad!),
+                slice.Name
+            );
         }
     }
 
@@ -75,19 +94,29 @@ public class FusedDecoderTests
         }
 
         (model.UsesKernels, model.Recomputes) = (path == "kernels", recompute);
-        Tensor tokens = randint(0, 53, [3, 37], ScalarType.Int64), hiddenGradient = randn(111, 32), innerGradient = randn(111, 32);
+        Tensor tokens = randint(0, 53, [3, 37], ScalarType.Int64),
+            hiddenGradient = randn(111, 32),
+            innerGradient = randn(111, 32);
         for (int layer = 1; layer <= 2; layer++)
         {
             model.Parameters.ZeroGradients();
             exact.Parameters.ZeroGradients();
-            using TrainingPass pass = model.Train(tokens, innerLayer: layer), exactPass = exact.Train(tokens, innerLayer: layer);
+            using TrainingPass pass = model.Train(tokens, innerLayer: layer),
+                exactPass = exact.Train(tokens, innerLayer: layer);
             AssertSmallDifference(pass.Inner!, exactPass.Inner!.detach(), 1e-6, $"state after layer {layer}");
-            Assert.True((exact.HiddenStatesAfter(layer, tokens) - exactPass.Inner!.detach()).abs().max().item<double>() == 0);
+            Assert.True(
+                (exact.HiddenStatesAfter(layer, tokens) - exactPass.Inner!.detach()).abs().max().item<double>() == 0
+            );
             exactPass.Backward(hiddenGradient.to(ScalarType.Float64), innerGradient.to(ScalarType.Float64));
             pass.Backward(hiddenGradient, innerGradient);
 
             // float32 through three layers; without the inner gradient the difference is above a tenth
-            AssertSmallDifference(model.Parameters.FlatGradients, exact.Parameters.FlatGradients, 1e-5, $"gradients with layer {layer}");
+            AssertSmallDifference(
+                model.Parameters.FlatGradients,
+                exact.Parameters.FlatGradients,
+                1e-5,
+                $"gradients with layer {layer}"
+            );
         }
     }
 
@@ -103,20 +132,28 @@ public class FusedDecoderTests
             model.Parameters.FlatWeights.copy_(small.Parameters.FlatWeights);
         }
 
-        Tensor tokens = randint(0, 53, [1, 12], ScalarType.Int64), a = randn(12, 32, ScalarType.Float64), b = randn(12, 32, ScalarType.Float64);
+        Tensor tokens = randint(0, 53, [1, 12], ScalarType.Int64),
+            a = randn(12, 32, ScalarType.Float64),
+            b = randn(12, 32, ScalarType.Float64);
         using (TrainingPass pass = model.Train(tokens, innerLayer: 1))
         {
             pass.Backward(a, b);
         }
 
         const double Step = 1e-5;
-        double Loss() => ((model.HiddenStatesAfter(3, tokens) * a).sum() + (model.HiddenStatesAfter(1, tokens) * b).sum()).item<double>();
+        double Loss() =>
+            (
+                (model.HiddenStatesAfter(3, tokens) * a).sum() + (model.HiddenStatesAfter(1, tokens) * b).sum()
+            ).item<double>();
         using IDisposable _ = no_grad();
         foreach (ParameterSlice slice in model.Parameters.Layout.Slices)
         {
             // The weight of each tensor whose gradient is largest.
-            long at = slice.Offset + model.Parameters.FlatGradients.narrow(0, slice.Offset, slice.Count).abs().argmax().item<long>();
-            double expected = model.Parameters.FlatGradients[at].item<double>(), before = model.Parameters.FlatWeights[at].item<double>();
+            long at =
+                slice.Offset
+                + model.Parameters.FlatGradients.narrow(0, slice.Offset, slice.Count).abs().argmax().item<long>();
+            double expected = model.Parameters.FlatGradients[at].item<double>(),
+                before = model.Parameters.FlatWeights[at].item<double>();
             model.Parameters.FlatWeights[at] = before + Step;
             double above = Loss();
             model.Parameters.FlatWeights[at] = before - Step;
@@ -139,7 +176,10 @@ public class FusedDecoderTests
         {
             using TrainingPass pass = model.Train(tokens, ranges, layer < 3 ? layer : null);
             Tensor expected = (pass.Inner ?? pass.Hidden).clone();
-            Assert.True(model.HiddenStatesAfter(layer, tokens, ranges).equal(expected).all().item<bool>(), $"layer {layer}");
+            Assert.True(
+                model.HiddenStatesAfter(layer, tokens, ranges).equal(expected).all().item<bool>(),
+                $"layer {layer}"
+            );
         }
 
         Assert.Throws<ArgumentOutOfRangeException>(() => model.HiddenStatesAfter(4, tokens));
@@ -166,15 +206,19 @@ public class FusedDecoderTests
     {
         using DisposeScope scope = NewDisposeScope();
         using Transformer model = Model(2, biases: false, 40);
-        Tensor tokens = randint(0, 53, [2, 40], ScalarType.Int64), gradient = randn(80, 32);
-        Tensor[] gradients = [.. new[] { false, true }.Select(recompute =>
-        {
-            model.Recomputes = recompute;
-            model.Parameters.ZeroGradients();
-            using TrainingPass pass = model.Train(tokens);
-            pass.Backward(gradient);
-            return model.Parameters.FlatGradients.clone();
-        })];
+        Tensor tokens = randint(0, 53, [2, 40], ScalarType.Int64),
+            gradient = randn(80, 32);
+        Tensor[] gradients =
+        [
+            .. new[] { false, true }.Select(recompute =>
+            {
+                model.Recomputes = recompute;
+                model.Parameters.ZeroGradients();
+                using TrainingPass pass = model.Train(tokens);
+                pass.Backward(gradient);
+                return model.Parameters.FlatGradients.clone();
+            }),
+        ];
         Assert.True(gradients[0].equal(gradients[1]).all().item<bool>());
     }
 
@@ -184,18 +228,22 @@ public class FusedDecoderTests
         // libtorch's products may round differently with other threads; with one row of blocks each they do not here.
         using DisposeScope scope = NewDisposeScope();
         using Transformer model = Model(4, biases: false, 70);
-        Tensor tokens = randint(0, 53, [4, 70], ScalarType.Int64), gradient = randn(280, 32);
+        Tensor tokens = randint(0, 53, [4, 70], ScalarType.Int64),
+            gradient = randn(280, 32);
         int before = get_num_threads();
         try
         {
-            Tensor[] results = [.. new[] { 1, 2 }.Select(threads =>
-            {
-                set_num_threads(threads);
-                model.Parameters.ZeroGradients();
-                using TrainingPass pass = model.Train(tokens);
-                pass.Backward(gradient);
-                return model.Parameters.FlatGradients.clone();
-            })];
+            Tensor[] results =
+            [
+                .. new[] { 1, 2 }.Select(threads =>
+                {
+                    set_num_threads(threads);
+                    model.Parameters.ZeroGradients();
+                    using TrainingPass pass = model.Train(tokens);
+                    pass.Backward(gradient);
+                    return model.Parameters.FlatGradients.clone();
+                }),
+            ];
             AssertSmallDifference(results[1], results[0].to(ScalarType.Float64), 1e-6, "gradients");
         }
         finally
@@ -209,15 +257,19 @@ public class FusedDecoderTests
     {
         using DisposeScope scope = NewDisposeScope();
         using Transformer model = Model(2, biases: true, 37);
-        Tensor tokens = randint(0, 53, [2, 37], ScalarType.Int64), gradient = randn(74, 32);
-        Tensor[] gradients = [.. new[] { true, false }.Select(kernels =>
-        {
-            model.UsesKernels = kernels;
-            model.Parameters.ZeroGradients();
-            using TrainingPass pass = model.Train(tokens);
-            pass.Backward(gradient);
-            return model.Parameters.FlatGradients.clone();
-        })];
+        Tensor tokens = randint(0, 53, [2, 37], ScalarType.Int64),
+            gradient = randn(74, 32);
+        Tensor[] gradients =
+        [
+            .. new[] { true, false }.Select(kernels =>
+            {
+                model.UsesKernels = kernels;
+                model.Parameters.ZeroGradients();
+                using TrainingPass pass = model.Train(tokens);
+                pass.Backward(gradient);
+                return model.Parameters.FlatGradients.clone();
+            }),
+        ];
         AssertSmallDifference(gradients[0], gradients[1].to(ScalarType.Float64), 1e-5, "gradients");
     }
 
@@ -227,7 +279,8 @@ public class FusedDecoderTests
         using DisposeScope scope = NewDisposeScope();
         using Transformer model = Model(4, biases: false, 20);
         Tensor gradient = randn(40, 32);
-        using TrainingPass first = model.Train(randint(0, 53, [2, 20], ScalarType.Int64)), second = model.Train(randint(0, 53, [2, 20], ScalarType.Int64));
+        using TrainingPass first = model.Train(randint(0, 53, [2, 20], ScalarType.Int64)),
+            second = model.Train(randint(0, 53, [2, 20], ScalarType.Int64));
         Assert.Throws<InvalidOperationException>(() => first.Backward(gradient));
         second.Backward(gradient);
         Assert.Throws<InvalidOperationException>(() => second.Backward(gradient));
@@ -245,7 +298,11 @@ public class FusedDecoderTests
     {
         using DisposeScope scope = NewDisposeScope();
         using Transformer model = Model(4, biases: false, 20);
-        Assert.Contains("53", Assert.Throws<ArgumentOutOfRangeException>(() => model.Train(tensor(new long[] { 1, 53 }, 1, 2))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "53",
+            Assert.Throws<ArgumentOutOfRangeException>(() => model.Train(tensor(new long[] { 1, 53 }, 1, 2))).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Theory]
@@ -254,13 +311,18 @@ public class FusedDecoderTests
     [InlineData(false, true)]
     public void OneDnnProducts_EqualFloat64(bool transposeFirst, bool transposeSecond)
     {
-        Assert.SkipUnless(MatrixProduct.OneDnnIsThere, "this processor has no AVX-512, so oneDNN's float32 products are not offered");
+        Assert.SkipUnless(
+            MatrixProduct.OneDnnIsThere,
+            "this processor has no AVX-512, so oneDNN's float32 products are not offered"
+        );
         using DisposeScope scope = NewDisposeScope();
         ProductLibrary before = MatrixProduct.Library;
         MatrixProduct.Use(ProductLibrary.OneDnn);
         try
         {
-            Tensor a = transposeFirst ? randn(31, 70).t() : randn(70, 31), b = transposeSecond ? randn(45, 31).t() : randn(31, 45), result = randn(70, 45);
+            Tensor a = transposeFirst ? randn(31, 70).t() : randn(70, 31),
+                b = transposeSecond ? randn(45, 31).t() : randn(31, 45),
+                result = randn(70, 45);
             Tensor expected = result.to(ScalarType.Float64) + a.to(ScalarType.Float64).mm(b.to(ScalarType.Float64));
             MatrixProduct.Into(result, a, b, 1);
             AssertSmallDifference(result, expected, 1e-6, "sum");
@@ -275,18 +337,21 @@ public class FusedDecoderTests
 
     private static Transformer Model(int groups, bool biases, int length, int headSize = 10)
     {
-        var model = new Transformer(new TransformerConfig
-        {
-            HiddenSize = 32,
-            NumHiddenLayers = 3,
-            NumAttentionHeads = 4,
-            NumKeyValueHeads = groups,
-            HeadDim = headSize,
-            IntermediateSize = 44,
-            TieWordEmbeddings = groups == 4,
-            AttentionBias = biases,
-            MlpBias = biases,
-        }.Resolve(53, length), trainable: true);
+        var model = new Transformer(
+            new TransformerConfig
+            {
+                HiddenSize = 32,
+                NumHiddenLayers = 3,
+                NumAttentionHeads = 4,
+                NumKeyValueHeads = groups,
+                HeadDim = headSize,
+                IntermediateSize = 44,
+                TieWordEmbeddings = groups == 4,
+                AttentionBias = biases,
+                MlpBias = biases,
+            }.Resolve(53, length),
+            trainable: true
+        );
         model.Initialize(7);
         manual_seed(8);
         using IDisposable _ = no_grad();
@@ -303,8 +368,16 @@ public class FusedDecoderTests
 
         int[] positions = [.. Enumerable.Range(0, batch).SelectMany(_ => Enumerable.Range(0, length))];
         return mask == "documents"
-            ? new AttentionRanges([.. positions.Select((t, i) => t / (9 + (i / length)) * (9 + (i / length)))], [.. positions.Select(t => t + 1)], length)
-            : new AttentionRanges([.. positions.Select(_ => 0)], [.. positions.Select((t, i) => Math.Max(t + 1, 11 * ((i / length) + 1)))], length);
+            ? new AttentionRanges(
+                [.. positions.Select((t, i) => t / (9 + (i / length)) * (9 + (i / length)))],
+                [.. positions.Select(t => t + 1)],
+                length
+            )
+            : new AttentionRanges(
+                [.. positions.Select(_ => 0)],
+                [.. positions.Select((t, i) => Math.Max(t + 1, 11 * ((i / length) + 1)))],
+                length
+            );
     }
 
     // Three times the error of float32 itself, and never above 2e-5.
@@ -313,7 +386,11 @@ public class FusedDecoderTests
 
     private static void AssertSmallDifference(Tensor actual, Tensor expected, double relative, string what)
     {
-        double difference = (actual.to(ScalarType.Float64) - expected).norm().item<double>(), size = expected.norm().item<double>();
-        Assert.True(difference <= relative * size, $"{what} differs by {difference / size:e2} of its norm, allowed {relative:e0}");
+        double difference = (actual.to(ScalarType.Float64) - expected).norm().item<double>(),
+            size = expected.norm().item<double>();
+        Assert.True(
+            difference <= relative * size,
+            $"{what} differs by {difference / size:e2} of its norm, allowed {relative:e0}"
+        );
     }
 }

@@ -5,7 +5,8 @@ namespace Saltern.Tests.Models;
 // The oracle is TextGenerator, which takes one prompt after the other without padding.
 public class GreedyBatchTests
 {
-    private const int Vocabulary = 40, MaxTokens = 12;
+    private const int Vocabulary = 40,
+        MaxTokens = 12;
 
     [Theory]
     [InlineData(0, 2)]
@@ -15,13 +16,54 @@ public class GreedyBatchTests
     {
         using Transformer model = Model(window, groups);
         var random = new Random(3);
-        int[][] prompts = [.. Enumerable.Range(0, 150).Select(_ => Enumerable.Range(0, random.Next(0, 30)).Select(_ => random.Next(Vocabulary - 1)).ToArray())];
+        int[][] prompts =
+        [
+            .. Enumerable
+                .Range(0, 150)
+                .Select(_ =>
+                    Enumerable.Range(0, random.Next(0, 30)).Select(_ => random.Next(Vocabulary - 1)).ToArray()
+                ),
+        ];
 
         // A token that many texts come to, so that they end at different places.
-        int endOfText = GreedyBatch.Generate(model, [.. prompts.Where(prompt => prompt.Length > 0)], MaxTokens, endOfText: -1, Vocabulary, cancellation: TestContext.Current.CancellationToken).SelectMany(text => text.Skip(2)).CountBy(token => token).MaxBy(count => count.Value).Key;
-        int[][] alone = [.. prompts.Select(prompt => TextGenerator.Generate(model, prompt, endOfText, Vocabulary, new SamplingOptions { Temperature = 0, MaxTokens = MaxTokens }, TestContext.Current.CancellationToken).ToArray())];
+        int endOfText = GreedyBatch
+            .Generate(
+                model,
+                [.. prompts.Where(prompt => prompt.Length > 0)],
+                MaxTokens,
+                endOfText: -1,
+                Vocabulary,
+                cancellation: TestContext.Current.CancellationToken
+            )
+            .SelectMany(text => text.Skip(2))
+            .CountBy(token => token)
+            .MaxBy(count => count.Value)
+            .Key;
+        int[][] alone =
+        [
+            .. prompts.Select(prompt =>
+                TextGenerator
+                    .Generate(
+                        model,
+                        prompt,
+                        endOfText,
+                        Vocabulary,
+                        new SamplingOptions { Temperature = 0, MaxTokens = MaxTokens },
+                        TestContext.Current.CancellationToken
+                    )
+                    .ToArray()
+            ),
+        ];
         int done = 0;
-        int[][] together = GreedyBatch.Generate(model, prompts, MaxTokens, endOfText, Vocabulary, progress: count => done = count, cancellation: TestContext.Current.CancellationToken);
+        int[][] together = GreedyBatch.Generate(
+            model,
+            prompts,
+            MaxTokens,
+            endOfText,
+            Vocabulary,
+            progress: count => done = count,
+            cancellation: TestContext.Current.CancellationToken
+        );
         Assert.Equal(alone, together);
         Assert.Equal(150, done);
 
@@ -34,21 +76,87 @@ public class GreedyBatchTests
     public void LearnedPositions_AreThoseOfATextAlone()
     {
         // GPT-2's positions are absolute: padding would shift a text to other ones.
-        var config = new TransformerConfig { HiddenSize = 16, NumHiddenLayers = 2, NumAttentionHeads = 2, IntermediateSize = 24, InitializerRange = 0.7, LayerNormEps = 1e-5, HiddenAct = Activation.GeluNew, LearnedPositions = true, AttentionBias = true, MlpBias = true }.Resolve(Vocabulary, 64);
+        var config = new TransformerConfig
+        {
+            HiddenSize = 16,
+            NumHiddenLayers = 2,
+            NumAttentionHeads = 2,
+            IntermediateSize = 24,
+            InitializerRange = 0.7,
+            LayerNormEps = 1e-5,
+            HiddenAct = Activation.GeluNew,
+            LearnedPositions = true,
+            AttentionBias = true,
+            MlpBias = true,
+        }.Resolve(Vocabulary, 64);
         using var model = new Transformer(config, trainable: false);
         model.Initialize(4);
-        int[][] prompts = [[1, 2, 3], [4, 5], [6], [7, 8, 9, 10], [11, 12], [13, 14, 15]];
-        int[][] alone = [.. prompts.Select(prompt => TextGenerator.Generate(model, prompt, Vocabulary - 1, Vocabulary, new SamplingOptions { Temperature = 0, MaxTokens = MaxTokens }, TestContext.Current.CancellationToken).ToArray())];
-        Assert.Equal(alone, GreedyBatch.Generate(model, prompts, MaxTokens, Vocabulary - 1, Vocabulary, cancellation: TestContext.Current.CancellationToken));
+        int[][] prompts =
+        [
+            [1, 2, 3],
+            [4, 5],
+            [6],
+            [7, 8, 9, 10],
+            [11, 12],
+            [13, 14, 15],
+        ];
+        int[][] alone =
+        [
+            .. prompts.Select(prompt =>
+                TextGenerator
+                    .Generate(
+                        model,
+                        prompt,
+                        Vocabulary - 1,
+                        Vocabulary,
+                        new SamplingOptions { Temperature = 0, MaxTokens = MaxTokens },
+                        TestContext.Current.CancellationToken
+                    )
+                    .ToArray()
+            ),
+        ];
+        Assert.Equal(
+            alone,
+            GreedyBatch.Generate(
+                model,
+                prompts,
+                MaxTokens,
+                Vocabulary - 1,
+                Vocabulary,
+                cancellation: TestContext.Current.CancellationToken
+            )
+        );
     }
 
     [Fact]
     public void TextThatIsOver_LeavesTheOthersAlone()
     {
         using Transformer model = Model(0, 2);
-        int[][] prompts = [[1, 2, 3], [4, 5], [6], [7, 8, 9, 10], [11, 12]];
-        int[][] whole = GreedyBatch.Generate(model, prompts, MaxTokens, endOfText: -1, Vocabulary, cancellation: TestContext.Current.CancellationToken);
-        int[][] cut = GreedyBatch.Generate(model, prompts, MaxTokens, endOfText: -1, Vocabulary, (prompt, tokens) => prompt != 2 && tokens.Count == prompt + 1, cancellation: TestContext.Current.CancellationToken);
+        int[][] prompts =
+        [
+            [1, 2, 3],
+            [4, 5],
+            [6],
+            [7, 8, 9, 10],
+            [11, 12],
+        ];
+        int[][] whole = GreedyBatch.Generate(
+            model,
+            prompts,
+            MaxTokens,
+            endOfText: -1,
+            Vocabulary,
+            cancellation: TestContext.Current.CancellationToken
+        );
+        int[][] cut = GreedyBatch.Generate(
+            model,
+            prompts,
+            MaxTokens,
+            endOfText: -1,
+            Vocabulary,
+            (prompt, tokens) => prompt != 2 && tokens.Count == prompt + 1,
+            cancellation: TestContext.Current.CancellationToken
+        );
         Assert.Equal([.. whole.Select((text, i) => i == 2 ? text : text[..(i + 1)])], cut);
     }
 
@@ -56,13 +164,40 @@ public class GreedyBatchTests
     public void PromptWithoutRoomForItsAnswer_IsRefused()
     {
         using Transformer model = Model(0, 2);
-        Assert.Throws<ArgumentException>(() => GreedyBatch.Generate(model, [new int[60]], MaxTokens, endOfText: -1, Vocabulary, cancellation: TestContext.Current.CancellationToken));
-        Assert.Empty(GreedyBatch.Generate(model, [], MaxTokens, endOfText: -1, Vocabulary, cancellation: TestContext.Current.CancellationToken));
+        Assert.Throws<ArgumentException>(() =>
+            GreedyBatch.Generate(
+                model,
+                [new int[60]],
+                MaxTokens,
+                endOfText: -1,
+                Vocabulary,
+                cancellation: TestContext.Current.CancellationToken
+            )
+        );
+        Assert.Empty(
+            GreedyBatch.Generate(
+                model,
+                [],
+                MaxTokens,
+                endOfText: -1,
+                Vocabulary,
+                cancellation: TestContext.Current.CancellationToken
+            )
+        );
     }
 
     private static Transformer Model(int window, int groups)
     {
-        var config = new TransformerConfig { HiddenSize = 16, NumHiddenLayers = 2, NumAttentionHeads = 2, NumKeyValueHeads = groups, IntermediateSize = 24, SlidingWindow = window, InitializerRange = 0.7 }.Resolve(Vocabulary, 64);
+        var config = new TransformerConfig
+        {
+            HiddenSize = 16,
+            NumHiddenLayers = 2,
+            NumAttentionHeads = 2,
+            NumKeyValueHeads = groups,
+            IntermediateSize = 24,
+            SlidingWindow = window,
+            InitializerRange = 0.7,
+        }.Resolve(Vocabulary, 64);
         var model = new Transformer(config, trainable: false);
         model.Initialize(4);
         return model;

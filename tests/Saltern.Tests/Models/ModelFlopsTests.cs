@@ -8,7 +8,13 @@ public class ModelFlopsTests
     public void HandWorkedExample()
     {
         // docs/method.md, "Cost": d 256, 6 layers, feed-forward 704, 4 × 64, V 8,192, T 256.
-        var config = new TransformerConfig { HiddenSize = 256, NumHiddenLayers = 6, NumAttentionHeads = 4, IntermediateSize = 704 }.Resolve(8_192, 256);
+        var config = new TransformerConfig
+        {
+            HiddenSize = 256,
+            NumHiddenLayers = 6,
+            NumAttentionHeads = 4,
+            IntermediateSize = 704,
+        }.Resolve(8_192, 256);
         Assert.Equal(6_914_048, ModelFlops.ProductWeights(config));
         Assert.Equal(14_617_600, ModelFlops.ForwardPerToken(config, 256));
         Assert.Equal(179.62, 4_096 * ModelFlops.TrainingPerToken(config, 256) / 1e9, 2);
@@ -27,7 +33,8 @@ public class ModelFlopsTests
     public void Presets_HaveTheSizeOfTheirName(string preset, int vocabulary, double millions)
     {
         TransformerConfig config = ModelPresets.Get(preset).Resolve(vocabulary, 128);
-        double parameters = ModelFlops.ProductWeights(config) + (((2.0 * config.NumHiddenLayers) + 1) * config.HiddenSize);
+        double parameters =
+            ModelFlops.ProductWeights(config) + (((2.0 * config.NumHiddenLayers) + 1) * config.HiddenSize);
         Assert.Equal(millions, parameters / 1e6, millions > 100 ? 0 : 2);
     }
 }

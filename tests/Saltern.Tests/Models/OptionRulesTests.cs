@@ -4,30 +4,63 @@ namespace Saltern.Tests.Models;
 
 public class OptionRulesTests
 {
-    private static readonly TransformerConfig Plain = new() { HiddenSize = 24, NumHiddenLayers = 1, NumAttentionHeads = 3 };
-    private static readonly TransformerConfig GptNeox = Plain with { LayerNormEps = 1e-5, HiddenAct = Activation.Gelu, AttentionBias = true, MlpBias = true, PartialRotaryFactor = 0.25, UseParallelResidual = true };
-    private static readonly TransformerConfig Gpt2 = GptNeox with { LearnedPositions = true, PartialRotaryFactor = 1, UseParallelResidual = false };
-
-    public static TheoryData<string, string> Mistakes => new()
+    private static readonly TransformerConfig Plain = new()
     {
-        { "plain-gelu", "hidden_act goes with layer_norm_eps" },
-        { "plain-parallel", "use_parallel_residual goes with layer_norm_eps" },
-        { "plain-learned", "learned_positions goes with layer_norm_eps" },
-        { "plain-partial", "partial_rotary_factor goes with layer_norm_eps" },
-        { "neox-silu", "hidden_act = silu is gated" },
-        { "neox-rms", "rms_norm_eps has no effect" },
-        { "neox-bias", "mlp_bias must be true" },
-        { "neox-groups", "num_key_value_heads = 1 differs" },
-        { "neox-head", "head_dim = 16 is not hidden_size / num_attention_heads" },
-        { "neox-window", "sliding_window does not go with" },
-        { "neox-third", "partial_rotary_factor = 0.4 turns 3 of a head's 8 elements" },
-        { "gpt2-parallel", "use_parallel_residual does not go with learned_positions" },
-        { "gpt2-theta", "rope_theta has no effect" },
-        { "gpt2-bias", "attention_bias must be true" },
+        HiddenSize = 24,
+        NumHiddenLayers = 1,
+        NumAttentionHeads = 3,
+    };
+    private static readonly TransformerConfig GptNeox = Plain with
+    {
+        LayerNormEps = 1e-5,
+        HiddenAct = Activation.Gelu,
+        AttentionBias = true,
+        MlpBias = true,
+        PartialRotaryFactor = 0.25,
+        UseParallelResidual = true,
+    };
+    private static readonly TransformerConfig Gpt2 = GptNeox with
+    {
+        LearnedPositions = true,
+        PartialRotaryFactor = 1,
+        UseParallelResidual = false,
     };
 
+    public static TheoryData<string, string> Mistakes =>
+        new()
+        {
+            { "plain-gelu", "hidden_act goes with layer_norm_eps" },
+            { "plain-parallel", "use_parallel_residual goes with layer_norm_eps" },
+            { "plain-learned", "learned_positions goes with layer_norm_eps" },
+            { "plain-partial", "partial_rotary_factor goes with layer_norm_eps" },
+            { "neox-silu", "hidden_act = silu is gated" },
+            { "neox-rms", "rms_norm_eps has no effect" },
+            { "neox-bias", "mlp_bias must be true" },
+            { "neox-groups", "num_key_value_heads = 1 differs" },
+            { "neox-head", "head_dim = 16 is not hidden_size / num_attention_heads" },
+            { "neox-window", "sliding_window does not go with" },
+            { "neox-third", "partial_rotary_factor = 0.4 turns 3 of a head's 8 elements" },
+            { "gpt2-parallel", "use_parallel_residual does not go with learned_positions" },
+            { "gpt2-theta", "rope_theta has no effect" },
+            { "gpt2-bias", "attention_bias must be true" },
+        };
+
     [Fact]
-    public void ShapesOfTheFamilies_HaveNoProblem() => Assert.Empty(new[] { Plain, GptNeox, GptNeox with { AttentionBias = false, UseParallelResidual = false, PartialRotaryFactor = 1 }, Gpt2 }.SelectMany(shape => shape.Validate()));
+    public void ShapesOfTheFamilies_HaveNoProblem() =>
+        Assert.Empty(
+            new[]
+            {
+                Plain,
+                GptNeox,
+                GptNeox with
+                {
+                    AttentionBias = false,
+                    UseParallelResidual = false,
+                    PartialRotaryFactor = 1,
+                },
+                Gpt2,
+            }.SelectMany(shape => shape.Validate())
+        );
 
     [Theory]
     [MemberData(nameof(Mistakes))]
@@ -50,6 +83,9 @@ public class OptionRulesTests
             "gpt2-theta" => Gpt2 with { RopeTheta = 500 },
             _ => Gpt2 with { AttentionBias = false },
         };
-        Assert.Contains(shape.Validate(), problem => $"{problem.Key} {problem.Message}".Contains(expected, StringComparison.Ordinal));
+        Assert.Contains(
+            shape.Validate(),
+            problem => $"{problem.Key} {problem.Message}".Contains(expected, StringComparison.Ordinal)
+        );
     }
 }

@@ -34,7 +34,10 @@ internal sealed class PlainDecoder : IDisposable
         }
 
         // RoFormer's angles t·θ^(−2i/A), each for the elements i and i + A/2 of a head.
-        Tensor frequencies = pow(_config.RopeTheta, arange(0, _config.HeadDim, 2, ScalarType.Float64).div(-_config.HeadDim));
+        Tensor frequencies = pow(
+            _config.RopeTheta,
+            arange(0, _config.HeadDim, 2, ScalarType.Float64).div(-_config.HeadDim)
+        );
         Tensor angles = outer(arange(_config.MaxPositionEmbeddings, ScalarType.Float64), frequencies);
         angles = cat([angles, angles], dim: 1);
         _cosines = angles.cos().to(type).DetachFromDisposeScope();
@@ -53,7 +56,8 @@ internal sealed class PlainDecoder : IDisposable
     public Tensor Logits(Tensor tokens, AttentionRanges? ranges = null)
     {
         using DisposeScope scope = NewDisposeScope();
-        long batch = tokens.shape[0], length = tokens.shape[1];
+        long batch = tokens.shape[0],
+            length = tokens.shape[1];
         Tensor mask = Mask(batch, length, ranges);
         Tensor x = _weights["model.embed_tokens.weight"].index_select(0, tokens.reshape(-1)).view(batch, length, -1); // [B, T, D]
         for (int i = 0; i < _config.NumHiddenLayers; i++)
@@ -61,7 +65,7 @@ internal sealed class PlainDecoder : IDisposable
             string at = $"model.layers.{i}.";
             x = x + Attention(Norm(x, at + "input_layernorm"), at + "self_attn.", mask, batch, length);
             Tensor normed = Norm(x, at + "post_attention_layernorm");
-            Tensor gate = nn.functional.silu(Linear(normed, at + "mlp.gate_proj"));                                     // [B, T, F]
+            Tensor gate = nn.functional.silu(Linear(normed, at + "mlp.gate_proj")); // [B, T, F]
             x = x + Linear(gate * Linear(normed, at + "mlp.up_proj"), at + "mlp.down_proj");
         }
 
@@ -83,9 +87,11 @@ internal sealed class PlainDecoder : IDisposable
 
     private Tensor Attention(Tensor x, string at, Tensor mask, long batch, long length)
     {
-        int heads = _config.NumAttentionHeads, groups = _config.NumKeyValueHeads, size = _config.HeadDim;
-        Tensor q = Rotate(Linear(x, at + "q_proj").view(batch, length, heads, size)).transpose(1, 2);          // [B, H, T, A]
-        Tensor k = Rotate(Linear(x, at + "k_proj").view(batch, length, groups, size)).transpose(1, 2);         // [B, G, T, A]
+        int heads = _config.NumAttentionHeads,
+            groups = _config.NumKeyValueHeads,
+            size = _config.HeadDim;
+        Tensor q = Rotate(Linear(x, at + "q_proj").view(batch, length, heads, size)).transpose(1, 2); // [B, H, T, A]
+        Tensor k = Rotate(Linear(x, at + "k_proj").view(batch, length, groups, size)).transpose(1, 2); // [B, G, T, A]
         Tensor v = Linear(x, at + "v_proj").view(batch, length, groups, size).transpose(1, 2);
         if (groups != heads)
         {
@@ -93,7 +99,7 @@ internal sealed class PlainDecoder : IDisposable
             v = v.repeat_interleave(heads / groups, dim: 1);
         }
 
-        Tensor scores = q.matmul(k.transpose(2, 3)) / Math.Sqrt(size);                                        // [B, H, T, T]
+        Tensor scores = q.matmul(k.transpose(2, 3)) / Math.Sqrt(size); // [B, H, T, T]
         Tensor shares = nn.functional.softmax(scores.masked_fill(mask, double.NegativeInfinity), -1);
         return Linear(shares.matmul(v).transpose(1, 2).reshape(batch, length, heads * size), at + "o_proj");
     }
@@ -107,19 +113,24 @@ internal sealed class PlainDecoder : IDisposable
         }
 
         Tensor keys = arange(length).view(1, 1, 1, length);
-        Tensor first = tensor(ranges.First).view(batch, 1, length, 1), end = tensor(ranges.End).view(batch, 1, length, 1);
+        Tensor first = tensor(ranges.First).view(batch, 1, length, 1),
+            end = tensor(ranges.End).view(batch, 1, length, 1);
         return keys.lt(first).logical_or(keys.ge(end));
     }
 
     private Tensor Rotate(Tensor x)
     {
-        long half = x.shape[^1] / 2, length = x.shape[1];
-        Tensor cosines = _cosines.narrow(0, 0, length).unsqueeze(1), sines = _sines.narrow(0, 0, length).unsqueeze(1);
+        long half = x.shape[^1] / 2,
+            length = x.shape[1];
+        Tensor cosines = _cosines.narrow(0, 0, length).unsqueeze(1),
+            sines = _sines.narrow(0, 0, length).unsqueeze(1);
         Tensor turned = cat([x.narrow(-1, half, half).neg(), x.narrow(-1, 0, half)], dim: -1);
         return (x * cosines) + (turned * sines);
     }
 
-    private Tensor Norm(Tensor x, string name) => x * x.pow(2).mean([-1L], keepdim: true).add(_config.RmsNormEps).rsqrt() * _weights[name + ".weight"];
+    private Tensor Norm(Tensor x, string name) =>
+        x * x.pow(2).mean([-1L], keepdim: true).add(_config.RmsNormEps).rsqrt() * _weights[name + ".weight"];
 
-    private Tensor Linear(Tensor x, string name) => nn.functional.linear(x, _weights[name + ".weight"], _weights.GetValueOrDefault(name + ".bias"));
+    private Tensor Linear(Tensor x, string name) =>
+        nn.functional.linear(x, _weights[name + ".weight"], _weights.GetValueOrDefault(name + ".bias"));
 }

@@ -8,7 +8,11 @@ public class TextGeneratorTests
 
     [Fact]
     public void TemperatureZero_TakesTheMostLikely() =>
-        Assert.All(Enumerable.Range(0, 20), seed => Assert.Equal(1, TextGenerator.Draw(Logits, new SamplingOptions { Temperature = 0 }, new Random(seed))));
+        Assert.All(
+            Enumerable.Range(0, 20),
+            seed =>
+                Assert.Equal(1, TextGenerator.Draw(Logits, new SamplingOptions { Temperature = 0 }, new Random(seed)))
+        );
 
     [Theory]
     [InlineData(2, 1.0, new[] { 1, 2 })]
@@ -19,8 +23,16 @@ public class TextGeneratorTests
     public void TopKAndTopP_LeaveTheseTokens(int topK, double topP, int[] expected)
     {
         var random = new Random(1);
-        var options = new SamplingOptions { Temperature = 1, TopK = topK, TopP = topP };
-        Assert.Equal(expected, Enumerable.Range(0, 2_000).Select(_ => TextGenerator.Draw(Logits, options, random)).Distinct().Order());
+        var options = new SamplingOptions
+        {
+            Temperature = 1,
+            TopK = topK,
+            TopP = topP,
+        };
+        Assert.Equal(
+            expected,
+            Enumerable.Range(0, 2_000).Select(_ => TextGenerator.Draw(Logits, options, random)).Distinct().Order()
+        );
     }
 
     [Fact]
@@ -43,10 +55,26 @@ public class TextGeneratorTests
     [Fact]
     public void LongTexts_GoOnPastTheModelsPositions()
     {
-        var config = new TransformerConfig { HiddenSize = 8, NumHiddenLayers = 1, NumAttentionHeads = 2, IntermediateSize = 8 }.Resolve(20, 16);
+        var config = new TransformerConfig
+        {
+            HiddenSize = 8,
+            NumHiddenLayers = 1,
+            NumAttentionHeads = 2,
+            IntermediateSize = 8,
+        }.Resolve(20, 16);
         using var model = new Transformer(config, trainable: false);
         model.Initialize(1);
-        int[] added = [.. TextGenerator.Generate(model, [1, 2, 3], endOfText: 19, vocabulary: 18, new SamplingOptions { MaxTokens = 60, Temperature = 1 }, TestContext.Current.CancellationToken)];
+        int[] added =
+        [
+            .. TextGenerator.Generate(
+                model,
+                [1, 2, 3],
+                endOfText: 19,
+                vocabulary: 18,
+                new SamplingOptions { MaxTokens = 60, Temperature = 1 },
+                TestContext.Current.CancellationToken
+            ),
+        ];
         Assert.Equal(60, added.Length);
         Assert.All(added, token => Assert.InRange(token, 0, 17));
     }
@@ -54,7 +82,13 @@ public class TextGeneratorTests
     [Fact]
     public void OptionsOutOfRange_AreAllListed()
     {
-        var options = new SamplingOptions { MaxTokens = 0, Temperature = -1, TopK = -1, TopP = 0 };
+        var options = new SamplingOptions
+        {
+            MaxTokens = 0,
+            Temperature = -1,
+            TopK = -1,
+            TopP = 0,
+        };
         Assert.Equal(4, Assert.Throws<ConfigurationException>(options.Validate).Problems.Count);
     }
 }

@@ -8,17 +8,18 @@ namespace Saltern.Tests.Models;
 
 public class TransformerTests
 {
-    private static TransformerConfig Tiny(bool tied = true, int groups = 2, bool biases = false) => new TransformerConfig
-    {
-        HiddenSize = 16,
-        NumHiddenLayers = 2,
-        NumAttentionHeads = 4,
-        NumKeyValueHeads = groups,
-        IntermediateSize = 24,
-        TieWordEmbeddings = tied,
-        AttentionBias = biases,
-        MlpBias = biases,
-    }.Resolve(tokenizerVocabulary: 37, sequenceLength: 12);
+    private static TransformerConfig Tiny(bool tied = true, int groups = 2, bool biases = false) =>
+        new TransformerConfig
+        {
+            HiddenSize = 16,
+            NumHiddenLayers = 2,
+            NumAttentionHeads = 4,
+            NumKeyValueHeads = groups,
+            IntermediateSize = 24,
+            TieWordEmbeddings = tied,
+            AttentionBias = biases,
+            MlpBias = biases,
+        }.Resolve(tokenizerVocabulary: 37, sequenceLength: 12);
 
     [Theory]
     [InlineData(true, 4, false)]
@@ -28,7 +29,9 @@ public class TransformerTests
     {
         using var model = new Transformer(Tiny(tied, groups, biases), trainable: true);
         model.Initialize(1);
-        using Tensor tokens = randint(0, 37, [3, 12], ScalarType.Int64), hidden = model.HiddenStates(tokens), logits = model.Logits(tokens);
+        using Tensor tokens = randint(0, 37, [3, 12], ScalarType.Int64),
+            hidden = model.HiddenStates(tokens),
+            logits = model.Logits(tokens);
         Assert.Equal([36, 16], hidden.shape);
         Assert.Equal([36, 37], logits.shape);
         Assert.Equal([37, 16], model.Head.shape);
@@ -112,13 +115,26 @@ public class TransformerTests
 
         Tensor tokens = randint(0, 37, [3, 12], ScalarType.Int64);
         long[] labels = [.. Enumerable.Range(0, 36).Select(i => (long)(i * 7 % 37))];
-        Tensor hidden = fast.HiddenStates(tokens), hiddenGradient = empty_like(hidden);
+        Tensor hidden = fast.HiddenStates(tokens),
+            hiddenGradient = empty_like(hidden);
         using var head = new FusedLossHead(37, 37, 1);
-        head.Train(new LossRequest { HiddenStates = hidden, Head = fast.Head, Labels = labels }, 36, new PositionLosses(36), hiddenGradient, fast.HeadGradient());
+        head.Train(
+            new LossRequest
+            {
+                HiddenStates = hidden,
+                Head = fast.Head,
+                Labels = labels,
+            },
+            36,
+            new PositionLosses(36),
+            hiddenGradient,
+            fast.HeadGradient()
+        );
         hidden.backward([hiddenGradient]);
         SoftLabelLoss.Compute(exact.Logits(tokens), tensor(labels), null, null, 1, 36).backward();
 
-        Tensor expected = exact.Parameters.FlatGradients, actual = fast.Parameters.FlatGradients.to(ScalarType.Float64);
+        Tensor expected = exact.Parameters.FlatGradients,
+            actual = fast.Parameters.FlatGradients.to(ScalarType.Float64);
         double relative = ((expected - actual).norm() / expected.norm()).item<double>();
         Assert.True(relative < 1e-5, $"gradients differ by {relative:e2}");
     }
@@ -128,7 +144,11 @@ public class TransformerTests
     {
         using var model = new Transformer(Tiny(), trainable: true);
         model.Initialize(1);
-        using var optimizer = new AdamW(model.Parameters, new OptimizerConfig { LearningRate = 1e-2, WeightDecay = 0 }, 1);
+        using var optimizer = new AdamW(
+            model.Parameters,
+            new OptimizerConfig { LearningRate = 1e-2, WeightDecay = 0 },
+            1
+        );
         using var head = new FusedLossHead(37, 37, 1);
         using Tensor tokens = tensor([.. Enumerable.Range(0, 12).Select(i => (long)(i * 11 % 37))], 1, 12);
         long[] labels = [.. Enumerable.Range(1, 12).Select(i => (long)(i * 11 % 37))];
@@ -137,8 +157,20 @@ public class TransformerTests
         {
             using DisposeScope scope = NewDisposeScope();
             model.Parameters.ZeroGradients();
-            Tensor hidden = model.HiddenStates(tokens), gradient = empty_like(hidden);
-            head.Train(new LossRequest { HiddenStates = hidden, Head = model.Head, Labels = labels }, 12, losses, gradient, model.HeadGradient());
+            Tensor hidden = model.HiddenStates(tokens),
+                gradient = empty_like(hidden);
+            head.Train(
+                new LossRequest
+                {
+                    HiddenStates = hidden,
+                    Head = model.Head,
+                    Labels = labels,
+                },
+                12,
+                losses,
+                gradient,
+                model.HeadGradient()
+            );
             hidden.backward([gradient]);
             optimizer.Update(1e-2, optimizer.GradientNorm());
         }
@@ -151,16 +183,30 @@ public class TransformerTests
     {
         // Head size 4, θ = 100: pair 0 turns by t, pair 1 by t/10. A unit vector in element 0 becomes (cos t, ·, sin t, ·).
         using DisposeScope scope = NewDisposeScope();
-        using var table = new RotaryTable(8, new TransformerConfig { HeadDim = 4, RopeTheta = 100 }, ScalarType.Float64, CPU);
+        using var table = new RotaryTable(
+            8,
+            new TransformerConfig { HeadDim = 4, RopeTheta = 100 },
+            ScalarType.Float64,
+            CPU
+        );
         (Tensor cosines, Tensor sines) = table.Rows(3, 1);
-        double[] turned = TensorMath.Rotate(tensor(new double[] { 1, 1, 0, 0 }, 1, 1, 1, 4), cosines, sines).data<double>().ToArray();
-        Assert.Equal([Math.Cos(3), Math.Cos(0.3), Math.Sin(3), Math.Sin(0.3)], turned, (a, b) => Math.Abs(a - b) < 1e-12);
+        double[] turned = TensorMath
+            .Rotate(tensor(new double[] { 1, 1, 0, 0 }, 1, 1, 1, 4), cosines, sines)
+            .data<double>()
+            .ToArray();
+        Assert.Equal(
+            [Math.Cos(3), Math.Cos(0.3), Math.Sin(3), Math.Sin(0.3)],
+            turned,
+            (a, b) => Math.Abs(a - b) < 1e-12
+        );
     }
 
     [Fact]
     public void RmsNorm_HandWorked()
     {
-        using Tensor x = tensor(new double[] { 3, 4 }, 1, 2), weight = tensor(new double[] { 1, 2 }), y = TensorMath.RmsNorm(x, weight, 0);
+        using Tensor x = tensor(new double[] { 3, 4 }, 1, 2),
+            weight = tensor(new double[] { 1, 2 }),
+            y = TensorMath.RmsNorm(x, weight, 0);
         double rms = Math.Sqrt(12.5);
         Assert.Equal([3 / rms, 8 / rms], y.data<double>().ToArray(), (a, b) => Math.Abs(a - b) < 1e-12);
     }
@@ -168,7 +214,8 @@ public class TransformerTests
     [Fact]
     public void SwiGlu_HandWorked()
     {
-        using Tensor x = tensor(new double[] { 1, 3 }, 1, 2), y = TensorMath.SwiGlu(x);
+        using Tensor x = tensor(new double[] { 1, 3 }, 1, 2),
+            y = TensorMath.SwiGlu(x);
         Assert.Equal(3 / (1 + Math.Exp(-1)), y.item<double>(), 12);
     }
 
@@ -176,7 +223,10 @@ public class TransformerTests
     public void LayerNorm_HandWorked()
     {
         // Mean 3, variance 4: (1 − 3)/2 = −1 and 1, times the weight, plus the bias.
-        using Tensor x = tensor(new double[] { 1, 5 }, 1, 2), weight = tensor(new double[] { 1, 2 }), bias = tensor(new double[] { 10, 20 }), y = TensorMath.LayerNorm(x, weight, bias, 0);
+        using Tensor x = tensor(new double[] { 1, 5 }, 1, 2),
+            weight = tensor(new double[] { 1, 2 }),
+            bias = tensor(new double[] { 10, 20 }),
+            y = TensorMath.LayerNorm(x, weight, bias, 0);
         Assert.Equal([9, 22], y.data<double>().ToArray(), (a, b) => Math.Abs(a - b) < 1e-12);
     }
 
@@ -184,7 +234,8 @@ public class TransformerTests
     public void Gelu_HasTheValuesOfTheNormalDistribution()
     {
         // Φ(1) = 0.8413447460685429; with tanh 0.8411919906082768 (arXiv:1606.08415's approximation at 1).
-        using Tensor one = tensor(new double[] { 1 }), exact = TensorMath.Gelu(one, Activation.Gelu);
+        using Tensor one = tensor(new double[] { 1 }),
+            exact = TensorMath.Gelu(one, Activation.Gelu);
         Assert.Equal(0.8413447460685429, exact.item<double>(), 12);
         foreach (Activation word in new[] { Activation.GeluNew, Activation.GeluFast, Activation.GeluPytorchTanh })
         {
@@ -196,10 +247,23 @@ public class TransformerTests
     [Fact]
     public void LearnedPositions_EndWhereTheTableEnds()
     {
-        TransformerConfig shape = (Tiny(groups: 4) with { LayerNormEps = 1e-5, HiddenAct = Activation.Gelu, AttentionBias = true, MlpBias = true, LearnedPositions = true }).Resolve(37, 12);
+        TransformerConfig shape = (
+            Tiny(groups: 4) with
+            {
+                LayerNormEps = 1e-5,
+                HiddenAct = Activation.Gelu,
+                AttentionBias = true,
+                MlpBias = true,
+                LearnedPositions = true,
+            }
+        ).Resolve(37, 12);
         using var model = new Transformer(shape, trainable: false);
         using Tensor tokens = zeros([1, 13], ScalarType.Int64);
-        Assert.Contains("learned 12 positions", Assert.Throws<ArgumentException>(() => model.HiddenStates(tokens)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "learned 12 positions",
+            Assert.Throws<ArgumentException>(() => model.HiddenStates(tokens)).Message,
+            StringComparison.Ordinal
+        );
         Assert.Equal(ModelFlops.Parameters(shape), model.Parameters.Layout.ParameterCount);
     }
 }

@@ -19,7 +19,16 @@ public class AdafactorTests
         layout.Add(2, ("matrix", 2));
         using var parameters = new ParameterSet(layout, trainable: true);
         Tensor g = tensor(new[] { 1f, 2f, 3f, 4f }).view(2, 2);
-        using Optimizer optimizer = Optimizer.Create(parameters, new OptimizerConfig { Kind = OptimizerKind.Adafactor, WeightDecay = 0, MaxGradientNorm = 0 }, 1);
+        using Optimizer optimizer = Optimizer.Create(
+            parameters,
+            new OptimizerConfig
+            {
+                Kind = OptimizerKind.Adafactor,
+                WeightDecay = 0,
+                MaxGradientNorm = 0,
+            },
+            1
+        );
         parameters.Gradient(0).copy_(g);
         optimizer.Update(0.1, optimizer.GradientNorm());
         double[] first = [-0.1 * Math.Sqrt(0.6), -0.1 * Math.Sqrt(1.2), -0.1 * Math.Sqrt(1.08), -0.1 * Math.Sqrt(0.96)];
@@ -43,9 +52,18 @@ public class AdafactorTests
     {
         using DisposeScope scope = NewDisposeScope();
         using ParameterSet parameters = SampleWeights.Create();
-        var config = new OptimizerConfig { Kind = OptimizerKind.Adafactor, WeightDecay = 0.1, Beta1 = beta1, ScaleParameter = scaleParameter };
+        var config = new OptimizerConfig
+        {
+            Kind = OptimizerKind.Adafactor,
+            WeightDecay = 0.1,
+            Beta1 = beta1,
+            ScaleParameter = scaleParameter,
+        };
         using Optimizer optimizer = Optimizer.Create(parameters, config, 2);
-        Dictionary<string, NaiveAdafactor> twins = parameters.Layout.Slices.ToDictionary(slice => slice.Name, slice => new NaiveAdafactor(SampleWeights.Copy(parameters, slice.Name)));
+        Dictionary<string, NaiveAdafactor> twins = parameters.Layout.Slices.ToDictionary(
+            slice => slice.Name,
+            slice => new NaiveAdafactor(SampleWeights.Copy(parameters, slice.Name))
+        );
         for (int update = 1; update <= 5; update++)
         {
             SampleWeights.SetGradients(parameters, update);
@@ -53,12 +71,25 @@ public class AdafactorTests
             optimizer.Update(0.05, norm);
             foreach ((string name, NaiveAdafactor twin) in twins)
             {
-                twin.Update(SampleWeights.Gradient(parameters, name) / norm, update, 0.05, beta1 ?? 0, scaleParameter ?? false);
+                twin.Update(
+                    SampleWeights.Gradient(parameters, name) / norm,
+                    update,
+                    0.05,
+                    beta1 ?? 0,
+                    scaleParameter ?? false
+                );
             }
         }
 
         // Float32 against float64: some 1e-7 of weights near 1 in each of five updates.
-        Assert.All(twins, twin => Assert.True((SampleWeights.Copy(parameters, twin.Key) - twin.Value.Weight).abs().max().item<double>() < 2e-6, twin.Key));
+        Assert.All(
+            twins,
+            twin =>
+                Assert.True(
+                    (SampleWeights.Copy(parameters, twin.Key) - twin.Value.Weight).abs().max().item<double>() < 2e-6,
+                    twin.Key
+                )
+        );
     }
 
     [Fact]
@@ -70,7 +101,11 @@ public class AdafactorTests
         using var parameters = new ParameterSet(layout, trainable: true);
         manual_seed(5);
         parameters.Gradient(0).copy_(randn(203, 1_001) * randn(203, 1) * randn(1_001));
-        using Optimizer optimizer = Optimizer.Create(parameters, new OptimizerConfig { Kind = OptimizerKind.Adafactor, MaxGradientNorm = 0 }, 2);
+        using Optimizer optimizer = Optimizer.Create(
+            parameters,
+            new OptimizerConfig { Kind = OptimizerKind.Adafactor, MaxGradientNorm = 0 },
+            2
+        );
         var twin = new NaiveAdafactor(zeros(203, 1_001, ScalarType.Float64));
         twin.Update(SampleWeights.Gradient(parameters, "matrix"), 1, 1.0, 0, scaleParameter: false);
         optimizer.Update(1.0, optimizer.GradientNorm());
@@ -83,7 +118,11 @@ public class AdafactorTests
     public void WithoutGradient_NothingMoves()
     {
         using ParameterSet parameters = SampleWeights.Create();
-        using Optimizer optimizer = Optimizer.Create(parameters, new OptimizerConfig { Kind = OptimizerKind.Adafactor, WeightDecay = 0 }, 1);
+        using Optimizer optimizer = Optimizer.Create(
+            parameters,
+            new OptimizerConfig { Kind = OptimizerKind.Adafactor, WeightDecay = 0 },
+            1
+        );
         float[] before = SampleWeights.All(parameters);
         optimizer.Update(0.1, optimizer.GradientNorm());
         Assert.Equal(before, SampleWeights.All(parameters));
@@ -91,7 +130,11 @@ public class AdafactorTests
 
     // 1e-6: float32's rounding of numbers up to 34.
     private static void AssertNear(double[] expected, Tensor values) =>
-        Assert.Equal(expected, values.to(ScalarType.Float64).flatten().data<double>().ToArray(), (a, b) => Math.Abs(a - b) <= 1e-6 * Math.Max(1, Math.Abs(a)));
+        Assert.Equal(
+            expected,
+            values.to(ScalarType.Float64).flatten().data<double>().ToArray(),
+            (a, b) => Math.Abs(a - b) <= 1e-6 * Math.Max(1, Math.Abs(a))
+        );
 
     // arXiv:1804.04235, Algorithms 4 and 5 with the momentum of the authors' program, as tensor operations in float64; the mean form of R·C/(1ᵀR).
     private sealed class NaiveAdafactor(Tensor weight)
@@ -104,7 +147,8 @@ public class AdafactorTests
 
         public void Update(Tensor gradient, int t, double learningRate, double beta1, bool scaleParameter)
         {
-            double beta2 = 1 - Math.Pow(t, -0.8), decay = 0.1;
+            double beta2 = 1 - Math.Pow(t, -0.8),
+                decay = 0.1;
             Tensor squares = gradient.square() + 1e-30;
             bool isMatrix = gradient.dim() == 2;
             _row = (beta2 * _row) + ((1 - beta2) * (isMatrix ? squares.sum([1L]) : squares));
@@ -112,7 +156,8 @@ public class AdafactorTests
             Tensor second = isMatrix ? outer(_row, _column) / _row.sum() : _row;
             Tensor update = gradient / second.sqrt();
             update /= Math.Max(1, update.square().mean().sqrt().item<double>());
-            update *= learningRate * (scaleParameter ? Math.Max(1e-3, Weight.square().mean().sqrt().item<double>()) : 1);
+            update *=
+                learningRate * (scaleParameter ? Math.Max(1e-3, Weight.square().mean().sqrt().item<double>()) : 1);
             _moment = (beta1 * _moment) + ((1 - beta1) * update);
             Weight = (Weight * (isMatrix ? 1 - (learningRate * decay) : 1)) - _moment;
         }

@@ -25,13 +25,21 @@ public class AdamWTests
 
         var matrix = new TorchSharp.Modules.Parameter(parameters[0].detach().clone());
         var vector = new TorchSharp.Modules.Parameter(parameters[1].detach().clone());
-        var config = new OptimizerConfig { WeightDecay = 0.1, Betas = [0.9, 0.95], MaxGradientNorm = 1 };
-        using Optimizer ours = isPlain ? new PlainAdamW(parameters, config, threads: 2) : new AdamW(parameters, config, threads: 2);
+        var config = new OptimizerConfig
+        {
+            WeightDecay = 0.1,
+            Betas = [0.9, 0.95],
+            MaxGradientNorm = 1,
+        };
+        using Optimizer ours = isPlain
+            ? new PlainAdamW(parameters, config, threads: 2)
+            : new AdamW(parameters, config, threads: 2);
         var decayed = optim.AdamW([matrix], lr: 3e-3, beta1: 0.9, beta2: 0.95, weight_decay: 0.1);
         var plain = optim.AdamW([vector], lr: 3e-3, beta1: 0.9, beta2: 0.95, weight_decay: 0);
         for (int step = 0; step < 5; step++)
         {
-            Tensor first = randn(11, 7) * (step + 0.1), second = randn(13) * 0.3;
+            Tensor first = randn(11, 7) * (step + 0.1),
+                second = randn(13) * 0.3;
             matrix.grad = first.clone();
             vector.grad = second.clone();
             parameters.Gradient(0).copy_(first);
@@ -53,14 +61,19 @@ public class AdamWTests
     public void PlainTwin_IsEqualUpToRounding()
     {
         using DisposeScope scope = NewDisposeScope();
-        using ParameterSet fused = SampleWeights.Create(), plain = SampleWeights.Create();
-        using Optimizer ours = new AdamW(fused, new OptimizerConfig(), 1), twin = new PlainAdamW(plain, new OptimizerConfig(), 1);
+        using ParameterSet fused = SampleWeights.Create(),
+            plain = SampleWeights.Create();
+        using Optimizer ours = new AdamW(fused, new OptimizerConfig(), 1),
+            twin = new PlainAdamW(plain, new OptimizerConfig(), 1);
         SampleWeights.Run(ours, fused, 1, 5, 1e-2);
         SampleWeights.Run(twin, plain, 1, 5, 1e-2);
 
         // Five updates of about 1e-2 in float32, rounded in another order; a few units in the last place of weights near 1.
         Assert.Equal(SampleWeights.All(fused), SampleWeights.All(plain), (a, b) => Math.Abs(a - b) < 1e-6f);
-        Assert.Equal(ours.State.Select(tensor => (tensor.Name, tensor.ByteCount)), twin.State.Select(tensor => (tensor.Name, tensor.ByteCount)));
+        Assert.Equal(
+            ours.State.Select(tensor => (tensor.Name, tensor.ByteCount)),
+            twin.State.Select(tensor => (tensor.Name, tensor.ByteCount))
+        );
     }
 
     [Theory]
@@ -69,8 +82,10 @@ public class AdamWTests
     public void OtherTypes_GoThroughThePlainTwin(ScalarType type, double tolerance)
     {
         using DisposeScope scope = NewDisposeScope();
-        using ParameterSet single = SampleWeights.Create(), other = SampleWeights.Create(type);
-        using Optimizer ours = Optimizer.Create(single, new OptimizerConfig(), 1), twin = Optimizer.Create(other, new OptimizerConfig(), 1);
+        using ParameterSet single = SampleWeights.Create(),
+            other = SampleWeights.Create(type);
+        using Optimizer ours = Optimizer.Create(single, new OptimizerConfig(), 1),
+            twin = Optimizer.Create(other, new OptimizerConfig(), 1);
         Assert.IsType<AdamW>(ours);
         Assert.IsType<PlainAdamW>(twin);
         SampleWeights.Run(ours, single, 1, 5, 1e-2);

@@ -11,8 +11,19 @@ public class LearningRateScheduleTests
     [InlineData(ScheduleKind.Constant)]
     public void EveryStep_EqualsItsClosedForm(ScheduleKind kind)
     {
-        const int T = 913, W = 57, Decay = 183; // ⌊0.2·913 + ½⌋
-        var schedule = new LearningRateSchedule(new ScheduleConfig { Kind = kind, WarmupSteps = W, FinalShare = 0.1 }, 3e-3, T);
+        const int T = 913,
+            W = 57,
+            Decay = 183; // ⌊0.2·913 + ½⌋
+        var schedule = new LearningRateSchedule(
+            new ScheduleConfig
+            {
+                Kind = kind,
+                WarmupSteps = W,
+                FinalShare = 0.1,
+            },
+            3e-3,
+            T
+        );
         for (int j = 1; j <= T; j++)
         {
             double after = kind switch
@@ -22,7 +33,10 @@ public class LearningRateScheduleTests
                 _ => 1.0,
             };
             double expected = 3e-3 * (j <= W ? j / (W + 1.0) : after);
-            Assert.True(Math.Abs(schedule.At(j) - expected) <= 1e-12, $"step {j}: {schedule.At(j)}, expected {expected}");
+            Assert.True(
+                Math.Abs(schedule.At(j) - expected) <= 1e-12,
+                $"step {j}: {schedule.At(j)}, expected {expected}"
+            );
         }
     }
 
@@ -37,7 +51,16 @@ public class LearningRateScheduleTests
     [Fact]
     public void WarmupAndDecayThatDoNotFit_AreNamed()
     {
-        var config = new ScheduleConfig { Kind = ScheduleKind.Wsd, WarmupSteps = 60, Decay = StepPoint.FromSteps(50) };
-        Assert.Contains("do not fit into training.steps = 100", Assert.Throws<ConfigurationException>(() => new LearningRateSchedule(config, 1, 100)).Message, StringComparison.Ordinal);
+        var config = new ScheduleConfig
+        {
+            Kind = ScheduleKind.Wsd,
+            WarmupSteps = 60,
+            Decay = StepPoint.FromSteps(50),
+        };
+        Assert.Contains(
+            "do not fit into training.steps = 100",
+            Assert.Throws<ConfigurationException>(() => new LearningRateSchedule(config, 1, 100)).Message,
+            StringComparison.Ordinal
+        );
     }
 }

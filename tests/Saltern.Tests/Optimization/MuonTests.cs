@@ -12,10 +12,19 @@ public class MuonTests
     {
         using DisposeScope scope = NewDisposeScope();
         using ParameterSet parameters = SampleWeights.Create();
-        var config = new OptimizerConfig { Kind = OptimizerKind.Muon, WeightDecay = 0.1, Momentum = 0.9, MaxGradientNorm = 1 };
+        var config = new OptimizerConfig
+        {
+            Kind = OptimizerKind.Muon,
+            WeightDecay = 0.1,
+            Momentum = 0.9,
+            MaxGradientNorm = 1,
+        };
         using Optimizer optimizer = Optimizer.Create(parameters, config, 1);
         string[] names = [SampleWeights.Query, SampleWeights.Key, SampleWeights.Down];
-        Dictionary<string, Tensor> weights = names.ToDictionary(name => name, name => SampleWeights.Copy(parameters, name));
+        Dictionary<string, Tensor> weights = names.ToDictionary(
+            name => name,
+            name => SampleWeights.Copy(parameters, name)
+        );
         Dictionary<string, Tensor> momenta = names.ToDictionary(name => name, name => zeros_like(weights[name]));
         const double Rate = 0.02;
         for (int update = 1; update <= 4; update++)
@@ -39,20 +48,38 @@ public class MuonTests
         }
 
         // Float32 against float64: 6e-8 a step, enlarged by up to 485 where a singular value is small, of updates of 0.02.
-        Assert.All(names, name => Assert.True((SampleWeights.Copy(parameters, name) - weights[name]).abs().max().item<double>() < 5e-6, name));
+        Assert.All(
+            names,
+            name =>
+                Assert.True(
+                    (SampleWeights.Copy(parameters, name) - weights[name]).abs().max().item<double>() < 5e-6,
+                    name
+                )
+        );
     }
 
     [Fact]
     public void PlainTwin_IsEqualUpToRounding()
     {
         using DisposeScope scope = NewDisposeScope();
-        using ParameterSet fused = SampleWeights.Create(), plain = SampleWeights.Create();
-        var config = new OptimizerConfig { Kind = OptimizerKind.Muon, LearningRate = 0.02, AdamwLearningRate = 0.01, WeightDecay = 0.1 };
-        using Optimizer ours = Optimizer.Create(fused, config, 1), twin = new PlainMuon(plain, config, 1);
+        using ParameterSet fused = SampleWeights.Create(),
+            plain = SampleWeights.Create();
+        var config = new OptimizerConfig
+        {
+            Kind = OptimizerKind.Muon,
+            LearningRate = 0.02,
+            AdamwLearningRate = 0.01,
+            WeightDecay = 0.1,
+        };
+        using Optimizer ours = Optimizer.Create(fused, config, 1),
+            twin = new PlainMuon(plain, config, 1);
         SampleWeights.Run(ours, fused, 1, 5, 1e-2);
         SampleWeights.Run(twin, plain, 1, 5, 1e-2);
         Assert.Equal(SampleWeights.All(fused), SampleWeights.All(plain), (a, b) => Math.Abs(a - b) < 1e-6f);
-        Assert.Equal(ours.State.Select(tensor => (tensor.Name, tensor.ByteCount)).Order(), twin.State.Select(tensor => (tensor.Name, tensor.ByteCount)).Order());
+        Assert.Equal(
+            ours.State.Select(tensor => (tensor.Name, tensor.ByteCount)).Order(),
+            twin.State.Select(tensor => (tensor.Name, tensor.ByteCount)).Order()
+        );
     }
 
     [Theory]
@@ -61,9 +88,16 @@ public class MuonTests
     public void Rest_IsAdamWToTheLastBit(double? adamwLearningRate, double expectedRate)
     {
         using DisposeScope scope = NewDisposeScope();
-        using ParameterSet ours = SampleWeights.Create(), theirs = SampleWeights.Create();
-        var config = new OptimizerConfig { Kind = OptimizerKind.Muon, LearningRate = 0.02, AdamwLearningRate = adamwLearningRate };
-        using Optimizer muon = Optimizer.Create(ours, config, 1), adamW = Optimizer.Create(theirs, new OptimizerConfig { LearningRate = expectedRate }, 1);
+        using ParameterSet ours = SampleWeights.Create(),
+            theirs = SampleWeights.Create();
+        var config = new OptimizerConfig
+        {
+            Kind = OptimizerKind.Muon,
+            LearningRate = 0.02,
+            AdamwLearningRate = adamwLearningRate,
+        };
+        using Optimizer muon = Optimizer.Create(ours, config, 1),
+            adamW = Optimizer.Create(theirs, new OptimizerConfig { LearningRate = expectedRate }, 1);
         for (int update = 1; update <= 3; update++)
         {
             // Half of the highest rate each: what the schedule gives scales both parts.
@@ -73,10 +107,16 @@ public class MuonTests
 
         foreach (string name in new[] { SampleWeights.Embedding, SampleWeights.Norm })
         {
-            Assert.Equal(SampleWeights.Copy(theirs, name).data<double>().ToArray(), SampleWeights.Copy(ours, name).data<double>().ToArray());
+            Assert.Equal(
+                SampleWeights.Copy(theirs, name).data<double>().ToArray(),
+                SampleWeights.Copy(ours, name).data<double>().ToArray()
+            );
         }
 
-        Assert.NotEqual(SampleWeights.Copy(theirs, SampleWeights.Query).data<double>().ToArray(), SampleWeights.Copy(ours, SampleWeights.Query).data<double>().ToArray());
+        Assert.NotEqual(
+            SampleWeights.Copy(theirs, SampleWeights.Query).data<double>().ToArray(),
+            SampleWeights.Copy(ours, SampleWeights.Query).data<double>().ToArray()
+        );
     }
 
     [Theory]
@@ -102,9 +142,19 @@ public class MuonTests
     [Fact]
     public void HiddenMatrices_AreThoseOfTheLayers()
     {
-        using var model = new Transformer(ModelPresets.Get("0.3m").Resolve(512, 32) with { TieWordEmbeddings = false, AttentionBias = true }, trainable: false);
+        using var model = new Transformer(
+            ModelPresets.Get("0.3m").Resolve(512, 32) with
+            {
+                TieWordEmbeddings = false,
+                AttentionBias = true,
+            },
+            trainable: false
+        );
         ParameterSlice[] slices = [.. model.Parameters.Layout.Slices];
         Assert.Equal(4 * 7, slices.Count(Muon.IsHiddenMatrix)); // q, k, v, o, gate, up, down
-        Assert.DoesNotContain(slices.Where(Muon.IsHiddenMatrix), slice => slice.Name is "model.embed_tokens.weight" or "lm_head.weight");
+        Assert.DoesNotContain(
+            slices.Where(Muon.IsHiddenMatrix),
+            slice => slice.Name is "model.embed_tokens.weight" or "lm_head.weight"
+        );
     }
 }

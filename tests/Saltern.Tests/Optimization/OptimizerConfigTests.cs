@@ -7,16 +7,32 @@ public class OptimizerConfigTests
 {
     [Theory]
     [InlineData("kind: adamw, momentum: 0.95", "momentum is used by 'kind: muon' only, not by 'adamw'. Remove it.")]
-    [InlineData("kind: adafactor, adamw_learning_rate: 0.1", "adamw_learning_rate is used by 'kind: muon' only, not by 'adafactor'. Remove it.")]
+    [InlineData(
+        "kind: adafactor, adamw_learning_rate: 0.1",
+        "adamw_learning_rate is used by 'kind: muon' only, not by 'adafactor'. Remove it."
+    )]
     [InlineData("kind: muon, beta1: 0.9", "beta1 is used by 'kind: adafactor' only, not by 'muon'. Remove it.")]
-    [InlineData("kind: adamw, scale_parameter: false", "scale_parameter is used by 'kind: adafactor' only, not by 'adamw'. Remove it.")]
-    [InlineData("kind: adafactor, betas: [0.9, 0.99]", "betas is used by 'kind: adamw' and 'kind: muon' only, not by 'adafactor'. Remove it.")]
-    [InlineData("kind: adafactor, epsilon: 1e-6", "epsilon is used by 'kind: adamw' and 'kind: muon' only, not by 'adafactor'. Remove it.")]
+    [InlineData(
+        "kind: adamw, scale_parameter: false",
+        "scale_parameter is used by 'kind: adafactor' only, not by 'adamw'. Remove it."
+    )]
+    [InlineData(
+        "kind: adafactor, betas: [0.9, 0.99]",
+        "betas is used by 'kind: adamw' and 'kind: muon' only, not by 'adafactor'. Remove it."
+    )]
+    [InlineData(
+        "kind: adafactor, epsilon: 1e-6",
+        "epsilon is used by 'kind: adamw' and 'kind: muon' only, not by 'adafactor'. Remove it."
+    )]
     [InlineData("kind: adam", "kind = adam is not one of adamw, muon, adafactor. Did you mean adamw?")]
     [InlineData("kind: muon, momentum: 1", "momentum = 1 is outside [0, 1).")]
     [InlineData("kind: adafactor, beta1: 0", "beta1 = 0 is outside (0, 1).")]
     public void KeysThatWouldBeIgnored_AndValuesThatCannotBe_AreErrors(string keys, string problem) =>
-        Assert.EndsWith(": " + problem, Assert.Single(Assert.Throws<ConfigurationException>(() => Read(keys)).Problems), StringComparison.Ordinal);
+        Assert.EndsWith(
+            ": " + problem,
+            Assert.Single(Assert.Throws<ConfigurationException>(() => Read(keys)).Problems),
+            StringComparison.Ordinal
+        );
 
     [Fact]
     public void EachKind_ReadsAndWritesItsOwnKeys()
@@ -28,8 +44,18 @@ public class OptimizerConfigTests
         Assert.Equal((OptimizerKind.Adafactor, 0.9, true), (adafactor.Kind, adafactor.Beta1, adafactor.ScaleParameter));
 
         // What a run folder keeps reads back as the same.
-        Assert.Equal(adafactor with { Betas = muon.Betas }, RecipeReader.Parse<OptimizerConfig>(RecipeWriter.Write(adafactor), "written", []) with { Betas = muon.Betas });
+        Assert.Equal(
+            adafactor with
+            {
+                Betas = muon.Betas,
+            },
+            RecipeReader.Parse<OptimizerConfig>(RecipeWriter.Write(adafactor), "written", []) with
+            {
+                Betas = muon.Betas,
+            }
+        );
     }
 
-    private static OptimizerConfig Read(string keys) => RecipeReader.Parse<OptimizerConfig>($"{{ {keys} }}", "recipe.yaml", []);
+    private static OptimizerConfig Read(string keys) =>
+        RecipeReader.Parse<OptimizerConfig>($"{{ {keys} }}", "recipe.yaml", []);
 }

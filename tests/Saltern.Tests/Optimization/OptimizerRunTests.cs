@@ -15,9 +15,15 @@ public class OptimizerRunTests
     public void InterruptedRun_EndsWithTheSameWeightsAndALowerLossThanItBeganWith(OptimizerKind kind)
     {
         using var folder = new TemporaryFolder();
-        RunConfig config = TinyRun.Shared.Plain("run", 20) with { Optimizer = new OptimizerConfig { Kind = kind, LearningRate = 5e-3 } };
+        RunConfig config = TinyRun.Shared.Plain("run", 20) with
+        {
+            Optimizer = new OptimizerConfig { Kind = kind, LearningRate = 5e-3 },
+        };
         List<double> losses = [];
-        TrainingRunOptions options = TinyRun.Quick with { OnStep = report => losses.Add(report.Sums.Loss / report.Sums.Positions) };
+        TrainingRunOptions options = TinyRun.Quick with
+        {
+            OnStep = report => losses.Add(report.Sums.Loss / report.Sums.Positions),
+        };
         float[] straight = Train(config, folder["straight"], options, 20);
         Assert.True(losses[^1] < losses[0] - 0.5, $"{losses[0]} … {losses[^1]}"); // from about ln 300 = 5.7 nats to 5.0 or less
         Train(config, folder["twice"], TinyRun.Quick, 10);

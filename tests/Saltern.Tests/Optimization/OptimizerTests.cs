@@ -39,9 +39,11 @@ public class OptimizerTests
     public void Clipping_IsAGradientOfTheLargestNorm(OptimizerKind kind)
     {
         using DisposeScope scope = NewDisposeScope();
-        using ParameterSet clipped = SampleWeights.Create(), scaled = SampleWeights.Create();
+        using ParameterSet clipped = SampleWeights.Create(),
+            scaled = SampleWeights.Create();
         var config = new OptimizerConfig { Kind = kind, MaxGradientNorm = 2 };
-        using Optimizer first = Optimizer.Create(clipped, config, 1), second = Optimizer.Create(scaled, config with { MaxGradientNorm = 0 }, 1);
+        using Optimizer first = Optimizer.Create(clipped, config, 1),
+            second = Optimizer.Create(scaled, config with { MaxGradientNorm = 0 }, 1);
         for (int update = 1; update <= 3; update++)
         {
             SampleWeights.SetGradients(clipped, update);
@@ -62,16 +64,27 @@ public class OptimizerTests
     public void WeightDecay_ShrinksMatricesAndLeavesVectors(OptimizerKind kind)
     {
         using DisposeScope scope = NewDisposeScope();
-        using ParameterSet plain = SampleWeights.Create(), decayed = SampleWeights.Create();
-        using Optimizer without = Optimizer.Create(plain, new OptimizerConfig { Kind = kind, WeightDecay = 0 }, 1), with = Optimizer.Create(decayed, new OptimizerConfig { Kind = kind, WeightDecay = 0.5 }, 1);
-        Dictionary<string, Tensor> before = plain.Layout.Slices.ToDictionary(slice => slice.Name, slice => SampleWeights.Copy(plain, slice.Name));
+        using ParameterSet plain = SampleWeights.Create(),
+            decayed = SampleWeights.Create();
+        using Optimizer without = Optimizer.Create(plain, new OptimizerConfig { Kind = kind, WeightDecay = 0 }, 1),
+            with = Optimizer.Create(decayed, new OptimizerConfig { Kind = kind, WeightDecay = 0.5 }, 1);
+        Dictionary<string, Tensor> before = plain.Layout.Slices.ToDictionary(
+            slice => slice.Name,
+            slice => SampleWeights.Copy(plain, slice.Name)
+        );
         SampleWeights.Run(without, plain, 1, 1, 0.1);
         SampleWeights.Run(with, decayed, 1, 1, 0.1);
         foreach ((string name, Tensor start) in before)
         {
             // W(1 − ηλ) against W: the difference is ηλW = 0.05·W, to float32's rounding of numbers near 1.
             Tensor expected = name == SampleWeights.Norm ? zeros_like(start) : start * 0.05;
-            Assert.True((SampleWeights.Copy(plain, name) - SampleWeights.Copy(decayed, name) - expected).abs().max().item<double>() < 3e-7, name);
+            Assert.True(
+                (SampleWeights.Copy(plain, name) - SampleWeights.Copy(decayed, name) - expected)
+                    .abs()
+                    .max()
+                    .item<double>() < 3e-7,
+                name
+            );
         }
     }
 
@@ -96,13 +109,32 @@ public class OptimizerTests
     {
         using var model = new Transformer(ModelPresets.Get("1.3m").Resolve(4_096, 256), trainable: true);
         using Optimizer optimizer = Optimizer.Create(model.Parameters, new OptimizerConfig { Kind = kind }, 1);
-        Assert.Equal(expected, optimizer.State.Sum(tensor => tensor.ByteCount) / (double)model.Parameters.Layout.ParameterCount, 3);
+        Assert.Equal(
+            expected,
+            optimizer.State.Sum(tensor => tensor.ByteCount) / (double)model.Parameters.Layout.ParameterCount,
+            3
+        );
     }
 
     [Theory]
-    [InlineData(OptimizerKind.Adamw, "exp_avg.model.layers.0.self_attn.q_proj.weight [9, 7]", "exp_avg_sq.model.norm.weight [7]", 10)]
-    [InlineData(OptimizerKind.Muon, "momentum.model.layers.0.self_attn.q_proj.weight [9, 7]", "exp_avg_sq.model.norm.weight [7]", 7)]
-    [InlineData(OptimizerKind.Adafactor, "row.model.layers.0.self_attn.q_proj.weight [9]", "exp_avg_sq.model.norm.weight [7]", 9)]
+    [InlineData(
+        OptimizerKind.Adamw,
+        "exp_avg.model.layers.0.self_attn.q_proj.weight [9, 7]",
+        "exp_avg_sq.model.norm.weight [7]",
+        10
+    )]
+    [InlineData(
+        OptimizerKind.Muon,
+        "momentum.model.layers.0.self_attn.q_proj.weight [9, 7]",
+        "exp_avg_sq.model.norm.weight [7]",
+        7
+    )]
+    [InlineData(
+        OptimizerKind.Adafactor,
+        "row.model.layers.0.self_attn.q_proj.weight [9]",
+        "exp_avg_sq.model.norm.weight [7]",
+        9
+    )]
     public void State_IsNamedByWeight(OptimizerKind kind, string matrix, string vector, int count)
     {
         using ParameterSet parameters = SampleWeights.Create();
@@ -119,8 +151,14 @@ public class OptimizerTests
     public void OtherTypes_AreRefusedByName(OptimizerKind kind)
     {
         using ParameterSet parameters = SampleWeights.Create(ScalarType.Float64);
-        string message = Assert.Throws<ConfigurationException>(() => Optimizer.Create(parameters, new OptimizerConfig { Kind = kind }, 1)).Message;
-        Assert.Contains($"optimizer.kind: {OptimizerConfig.Name(kind)} updates float32 weights on the CPU only, and these are Float64 on CPU", message, StringComparison.Ordinal);
+        string message = Assert
+            .Throws<ConfigurationException>(() => Optimizer.Create(parameters, new OptimizerConfig { Kind = kind }, 1))
+            .Message;
+        Assert.Contains(
+            $"optimizer.kind: {OptimizerConfig.Name(kind)} updates float32 weights on the CPU only, and these are Float64 on CPU",
+            message,
+            StringComparison.Ordinal
+        );
     }
 
     [Theory]

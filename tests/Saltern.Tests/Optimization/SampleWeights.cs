@@ -8,8 +8,11 @@ namespace Saltern.Tests.Optimization;
 /// <summary>A few weights with one of everything an optimizer tells apart: embedding, fused and single matrices of a layer, a norm.</summary>
 internal static class SampleWeights
 {
-    public const string Embedding = "model.embed_tokens.weight", Query = "model.layers.0.self_attn.q_proj.weight", Key = "model.layers.0.self_attn.k_proj.weight";
-    public const string Down = "model.layers.0.mlp.down_proj.weight", Norm = "model.norm.weight";
+    public const string Embedding = "model.embed_tokens.weight",
+        Query = "model.layers.0.self_attn.q_proj.weight",
+        Key = "model.layers.0.self_attn.k_proj.weight";
+    public const string Down = "model.layers.0.mlp.down_proj.weight",
+        Norm = "model.norm.weight";
 
     /// <summary>Random weights; q [9, 7] and k [5, 7] are one block, down is [7, 19]: no size is a multiple of a vector width.</summary>
     public static ParameterSet Create(ScalarType type = ScalarType.Float32)
@@ -38,7 +41,9 @@ internal static class SampleWeights
         using var generator = new Generator((ulong)update, CPU);
         foreach (ParameterSlice slice in parameters.Layout.Slices)
         {
-            parameters.FlatGradients.narrow(0, slice.Offset, slice.Count).copy_(randn([slice.Count], ScalarType.Float32, CPU, generator: generator) * (1.0 + (0.1 * update)));
+            parameters
+                .FlatGradients.narrow(0, slice.Offset, slice.Count)
+                .copy_(randn([slice.Count], ScalarType.Float32, CPU, generator: generator) * (1.0 + (0.1 * update)));
         }
     }
 
@@ -63,10 +68,19 @@ internal static class SampleWeights
     public static Tensor Gradient(ParameterSet parameters, string name)
     {
         ParameterSlice slice = Slice(parameters, name);
-        return parameters.FlatGradients.narrow(0, slice.Offset, slice.Count).view(slice.Shape).to(ScalarType.Float64, copy: true);
+        return parameters
+            .FlatGradients.narrow(0, slice.Offset, slice.Count)
+            .view(slice.Shape)
+            .to(ScalarType.Float64, copy: true);
     }
 
-    public static float[] All(ParameterSet parameters) => [.. parameters.Layout.Slices.SelectMany(slice => parameters.Weight(slice).to(ScalarType.Float32).data<float>().ToArray())];
+    public static float[] All(ParameterSet parameters) =>
+        [
+            .. parameters.Layout.Slices.SelectMany(slice =>
+                parameters.Weight(slice).to(ScalarType.Float32).data<float>().ToArray()
+            ),
+        ];
 
-    private static ParameterSlice Slice(ParameterSet parameters, string name) => parameters.Layout.Slices.Single(slice => slice.Name == name);
+    private static ParameterSlice Slice(ParameterSet parameters, string name) =>
+        parameters.Layout.Slices.Single(slice => slice.Name == name);
 }

@@ -12,27 +12,47 @@ namespace Saltern.Tests.Optimization;
 
 public class ShardedAdamWTests
 {
-    private static readonly TransformerConfig Shape = new TransformerConfig { HiddenSize = 8, NumHiddenLayers = 1, NumAttentionHeads = 2, NumKeyValueHeads = 1, IntermediateSize = 8, AttentionBias = true }.Resolve(11, 16);
+    private static readonly TransformerConfig Shape = new TransformerConfig
+    {
+        HiddenSize = 8,
+        NumHiddenLayers = 1,
+        NumAttentionHeads = 2,
+        NumKeyValueHeads = 1,
+        IntermediateSize = 8,
+        AttentionBias = true,
+    }.Resolve(11, 16);
     private static readonly OptimizerConfig Config = new() { ShardState = true, MaxGradientNorm = 2 };
 
     [Theory]
     [InlineData(2, 1 << 22)] // one bucket, longer than the weights
-    [InlineData(2, 64)]      // many, the last one short
-    [InlineData(3, 100)]     // parts that do not divide
+    [InlineData(2, 64)] // many, the last one short
+    [InlineData(3, 100)] // parts that do not divide
     [InlineData(5, 1 << 22)]
     public void FromTheSameSums_WeightsAndStateHaveTheBitsOfTheWhole(int size, int bucketLength)
     {
         (float[] weights, string[] state, double norm) = Whole();
-        (float[] Weights, double Norm, long Bytes)[] sharded = ThreadRanks.Run(size, ranks =>
-        {
-            using Transformer model = Model();
-            using var optimizer = new ShardedAdamW(model.Parameters, Config, 1, ranks, bucketLength);
-            double norm = Run(optimizer, model, 1, 4, ranks);
-            using GatheredState? gathered = optimizer.Gather(keep: ranks.Rank == 1);
-            Assert.Equal(ranks.Rank == 1, gathered is not null);
-            Assert.Equal(gathered is null ? state : [.. gathered.Tensors.Select(tensor => Convert.ToHexString(tensor.Bytes().Span))], state);
-            return (model.Parameters.FlatWeights.data<float>().ToArray(), norm, optimizer.State.Sum(tensor => tensor.ByteCount));
-        });
+        (float[] Weights, double Norm, long Bytes)[] sharded = ThreadRanks.Run(
+            size,
+            ranks =>
+            {
+                using Transformer model = Model();
+                using var optimizer = new ShardedAdamW(model.Parameters, Config, 1, ranks, bucketLength);
+                double norm = Run(optimizer, model, 1, 4, ranks);
+                using GatheredState? gathered = optimizer.Gather(keep: ranks.Rank == 1);
+                Assert.Equal(ranks.Rank == 1, gathered is not null);
+                Assert.Equal(
+                    gathered is null
+                        ? state
+                        : [.. gathered.Tensors.Select(tensor => Convert.ToHexString(tensor.Bytes().Span))],
+                    state
+                );
+                return (
+                    model.Parameters.FlatWeights.data<float>().ToArray(),
+                    norm,
+                    optimizer.State.Sum(tensor => tensor.ByteCount)
+                );
+            }
+        );
         Assert.All(sharded, rank => Assert.Equal(weights, rank.Weights));
 
         // float64 sums in another order.
@@ -50,30 +70,45 @@ public class ShardedAdamWTests
         int[] sizes = [1, 2, 3, 1];
         for (int part = 0; part < sizes.Length; part++)
         {
-            string from = folder[$"c{part}"], to = folder[$"c{part + 1}"];
+            string from = folder[$"c{part}"],
+                to = folder[$"c{part + 1}"];
             int update = part + 1;
-            ThreadRanks.Run(sizes[part], ranks =>
-            {
-                using Transformer model = Model();
-                using Optimizer optimizer = Optimizer.Create(model.Parameters, Config, 1, ranks);
-                Assert.Equal(ranks.Size > 1, optimizer is ShardedAdamW);
-                if (update > 1)
+            ThreadRanks.Run(
+                sizes[part],
+                ranks =>
                 {
-                    Checkpoint.Load(from, model, optimizer);
-                }
+                    using Transformer model = Model();
+                    using Optimizer optimizer = Optimizer.Create(model.Parameters, Config, 1, ranks);
+                    Assert.Equal(ranks.Size > 1, optimizer is ShardedAdamW);
+                    if (update > 1)
+                    {
+                        Checkpoint.Load(from, model, optimizer);
+                    }
 
-                Run(optimizer, model, update, update, ranks);
-                GatheredState? gathered = optimizer.Gather(keep: ranks.Rank == 0);
-                if (ranks.Rank == 0)
-                {
-                    using CheckpointContent content = update % 2 == 0
-                        ? CheckpointContent.CopyOf(model, optimizer, new TrainState { Updates = optimizer.UpdateCount }, gathered: gathered)
-                        : CheckpointContent.Of(model, optimizer, new TrainState { Updates = optimizer.UpdateCount }, gathered: gathered);
-                    Checkpoint.Save(to, content, "{}");
-                }
+                    Run(optimizer, model, update, update, ranks);
+                    GatheredState? gathered = optimizer.Gather(keep: ranks.Rank == 0);
+                    if (ranks.Rank == 0)
+                    {
+                        using CheckpointContent content =
+                            update % 2 == 0
+                                ? CheckpointContent.CopyOf(
+                                    model,
+                                    optimizer,
+                                    new TrainState { Updates = optimizer.UpdateCount },
+                                    gathered: gathered
+                                )
+                                : CheckpointContent.Of(
+                                    model,
+                                    optimizer,
+                                    new TrainState { Updates = optimizer.UpdateCount },
+                                    gathered: gathered
+                                );
+                        Checkpoint.Save(to, content, "{}");
+                    }
 
-                return 0;
-            });
+                    return 0;
+                }
+            );
         }
 
         using Transformer last = Model();
@@ -91,18 +126,21 @@ public class ShardedAdamWTests
     {
         foreach (long place in new[] { 0L, Model().Parameters.Layout.Length / 2 })
         {
-            double[] norms = ThreadRanks.Run(2, ranks =>
-            {
-                using Transformer model = Model();
-                using var optimizer = new ShardedAdamW(model.Parameters, Config, 1, ranks);
-                if (ranks.Rank == 1)
+            double[] norms = ThreadRanks.Run(
+                2,
+                ranks =>
                 {
-                    model.Parameters.FlatGradients[place] = bad;
-                }
+                    using Transformer model = Model();
+                    using var optimizer = new ShardedAdamW(model.Parameters, Config, 1, ranks);
+                    if (ranks.Rank == 1)
+                    {
+                        model.Parameters.FlatGradients[place] = bad;
+                    }
 
-                optimizer.SumGradients(ranks);
-                return optimizer.GradientNorm();
-            });
+                    optimizer.SumGradients(ranks);
+                    return optimizer.GradientNorm();
+                }
+            );
             Assert.All(norms, norm => Assert.False(double.IsFinite(norm)));
         }
     }
@@ -123,7 +161,11 @@ public class ShardedAdamWTests
         using var optimizer = new AdamW(model.Parameters, Config, 1);
         using var alone = new SingleProcess();
         double norm = Run(optimizer, model, 1, 4, alone);
-        return (model.Parameters.FlatWeights.data<float>().ToArray(), [.. optimizer.State.Select(tensor => Convert.ToHexString(tensor.ToBytes()))], norm);
+        return (
+            model.Parameters.FlatWeights.data<float>().ToArray(),
+            [.. optimizer.State.Select(tensor => Convert.ToHexString(tensor.ToBytes()))],
+            norm
+        );
     }
 
     private static Transformer Model()
@@ -146,7 +188,9 @@ public class ShardedAdamWTests
                 using var generator = new Generator((ulong)update);
                 foreach (ParameterBlock block in model.Parameters.Layout.Blocks)
                 {
-                    model.Parameters.FlatGradients.narrow(0, block.Offset, block.Count).copy_(randn(block.Count, generator: generator));
+                    model
+                        .Parameters.FlatGradients.narrow(0, block.Offset, block.Count)
+                        .copy_(randn(block.Count, generator: generator));
                 }
             }
 

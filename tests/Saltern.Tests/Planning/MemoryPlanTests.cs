@@ -10,8 +10,15 @@ namespace Saltern.Tests.Planning;
 
 public class MemoryPlanTests
 {
-    private const string State = "optimizer state", Copy = "copy for a checkpoint";
-    private static readonly TransformerConfig Shape = new TransformerConfig { HiddenSize = 64, NumHiddenLayers = 2, NumAttentionHeads = 4, IntermediateSize = 128 }.Resolve(512, 64);
+    private const string State = "optimizer state",
+        Copy = "copy for a checkpoint";
+    private static readonly TransformerConfig Shape = new TransformerConfig
+    {
+        HiddenSize = 64,
+        NumHiddenLayers = 2,
+        NumAttentionHeads = 4,
+        IntermediateSize = 128,
+    }.Resolve(512, 64);
     private static readonly OptimizerConfig Sharded = new() { ShardState = true };
 
     [Theory]
@@ -20,12 +27,15 @@ public class MemoryPlanTests
     public void ShardedState_IsWhatEachRankKeeps(int ranks)
     {
         long planned = Part(Of(Sharded, ranks), State).Bytes;
-        long[] kept = ThreadRanks.Run(ranks, communicator =>
-        {
-            using Transformer model = new(Shape, trainable: true);
-            using Optimizer optimizer = Optimizer.Create(model.Parameters, Sharded, 1, communicator);
-            return optimizer.State.Sum(tensor => tensor.ByteCount);
-        });
+        long[] kept = ThreadRanks.Run(
+            ranks,
+            communicator =>
+            {
+                using Transformer model = new(Shape, trainable: true);
+                using Optimizer optimizer = Optimizer.Create(model.Parameters, Sharded, 1, communicator);
+                return optimizer.State.Sum(tensor => tensor.ByteCount);
+            }
+        );
         Assert.All(kept, bytes => Assert.InRange(planned, 0.95 * bytes, 1.05 * bytes)); // blocks of weights begin at multiples of 64 bytes
         Assert.Equal(Part(Of(new OptimizerConfig(), ranks), State).Bytes / ranks, planned);
     }
@@ -33,7 +43,8 @@ public class MemoryPlanTests
     [Fact]
     public void OnlyTheFirstRank_PutsACheckpointTogether()
     {
-        MemoryPlan whole = Of(new OptimizerConfig(), 4), sharded = Of(Sharded, 4);
+        MemoryPlan whole = Of(new OptimizerConfig(), 4),
+            sharded = Of(Sharded, 4);
         Assert.Equal(whole.Bytes - Part(whole, Copy).Bytes, whole.BytesOfOtherRanks);
 
         // Written from the run's own memory there is no copy, unless the ranks' parts must come together first.
@@ -46,7 +57,8 @@ public class MemoryPlanTests
     }
 
     [Fact]
-    public void OneProcess_TakesTheSameWithTheKey() => Assert.Equal(Of(new OptimizerConfig(), 1).Parts, Of(Sharded, 1).Parts);
+    public void OneProcess_TakesTheSameWithTheKey() =>
+        Assert.Equal(Of(new OptimizerConfig(), 1).Parts, Of(Sharded, 1).Parts);
 
     [Fact]
     public void ARanksActivations_AreThoseOfItsShare()
@@ -56,16 +68,27 @@ public class MemoryPlanTests
         Assert.Equal(6 * Part(Of(Sharded, 1), Kept).Bytes, 16 * Part(Of(Sharded, 3), Kept).Bytes); // of 16 sequences the fullest of three ranks has 6
     }
 
-    private static MemoryPart Part(MemoryPlan plan, string name) => Assert.Single(plan.Parts, part => part.Name == name);
+    private static MemoryPart Part(MemoryPlan plan, string name) =>
+        Assert.Single(plan.Parts, part => part.Name == name);
 
-    private static MemoryPlan Of(OptimizerConfig optimizer, int ranks, bool inBackground = true) => MemoryPlan.Of(
-        new RunConfig
-        {
-            Name = "plan",
-            Data = new DataConfig { Path = "nowhere", SequenceLength = 64 },
-            Model = new TransformerConfig(),
-            Optimizer = optimizer,
-            Training = new TrainingConfig { Steps = 10, BatchSequences = 16, CheckpointInBackground = inBackground },
-        },
-        Shape, null, 0, ranks);
+    private static MemoryPlan Of(OptimizerConfig optimizer, int ranks, bool inBackground = true) =>
+        MemoryPlan.Of(
+            new RunConfig
+            {
+                Name = "plan",
+                Data = new DataConfig { Path = "nowhere", SequenceLength = 64 },
+                Model = new TransformerConfig(),
+                Optimizer = optimizer,
+                Training = new TrainingConfig
+                {
+                    Steps = 10,
+                    BatchSequences = 16,
+                    CheckpointInBackground = inBackground,
+                },
+            },
+            Shape,
+            null,
+            0,
+            ranks
+        );
 }

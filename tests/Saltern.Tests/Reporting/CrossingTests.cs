@@ -25,7 +25,8 @@ public class CrossingTests
     public void NeverBelow_IsNull() => Assert.Null(Crossing.Find([Point(1, 4), Point(2, 3.51)], 3.5));
 
     [Fact]
-    public void ExactlyAtTheTarget_IsReachedThere() => Assert.Equal(2, Crossing.Find([Point(1, 4), Point(2, 3.5)], 3.5)!.Steps);
+    public void ExactlyAtTheTarget_IsReachedThere() =>
+        Assert.Equal(2, Crossing.Find([Point(1, 4), Point(2, 3.5)], 3.5)!.Steps);
 
     [Theory]
     [InlineData(3.5049, true)]

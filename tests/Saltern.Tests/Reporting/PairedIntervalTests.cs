@@ -26,12 +26,14 @@ public class PairedIntervalTests
     }
 
     [Fact]
-    public void OnePair_HasNoInterval() => Assert.Equal(new PairedInterval(0.5, null, null, 1), PairedInterval.OfDifferences([0.5]));
+    public void OnePair_HasNoInterval() =>
+        Assert.Equal(new PairedInterval(0.5, null, null, 1), PairedInterval.OfDifferences([0.5]));
 
     [Theory]
     [InlineData(0.0)]
     [InlineData(double.NaN)]
-    public void OfRatios_RefusesWhatHasNoLogarithm(double ratio) => Assert.Throws<ArgumentException>(() => PairedInterval.OfRatios([1, ratio]));
+    public void OfRatios_RefusesWhatHasNoLogarithm(double ratio) =>
+        Assert.Throws<ArgumentException>(() => PairedInterval.OfRatios([1, ratio]));
 
     // The published table to three decimals.
     [Theory]
@@ -44,5 +46,6 @@ public class PairedIntervalTests
     [InlineData(29, 2.045)]
     [InlineData(120, 1.980)]
     [InlineData(100_000, 1.960)]
-    public void Quantile975_IsTheTable(int degrees, double expected) => Assert.Equal(expected, StudentT.Quantile975(degrees), 3);
+    public void Quantile975_IsTheTable(int degrees, double expected) =>
+        Assert.Equal(expected, StudentT.Quantile975(degrees), 3);
 }

@@ -9,7 +9,11 @@ public class ReportDifficultyTests
     public void Differences_ArePairedBySeed_AtStepsThatAllEvaluated()
     {
         // Seeds 1 and 2: −0.2 and −0.4 at step 100; only seed 1 was evaluated at 200.
-        ReportArm baseline = Arm(0, Run("baseline", 1, (100, 2.0), (200, 1.5)), Run("baseline", 2, (100, 2.2), (200, 1.6)));
+        ReportArm baseline = Arm(
+            0,
+            Run("baseline", 1, (100, 2.0), (200, 1.5)),
+            Run("baseline", 2, (100, 2.2), (200, 1.6))
+        );
         ReportArm arm = Arm(1, Run("salt", 1, (100, 1.8), (200, 1.4)), Run("salt", 2, (100, 1.8)));
         Assert.Equal([100], ReportDifficulty.Differences(baseline, arm, "easy").Select(point => point.Step));
         Assert.Equal(-0.3, ReportDifficulty.Differences(baseline, arm, "easy")[0].Value, 1e-12);
@@ -25,7 +29,12 @@ public class ReportDifficultyTests
 
         // Differences −0.2 and −0.4: mean −0.3, t = 12.706 with 1 degree of freedom, half width 12.706 · 0.1 = 1.2706.
         Assert.Contains("−0.300 [−1.571, +0.971]", text, StringComparison.Ordinal);
-        Assert.Null(ReportDifficulty.Section([Arm(0, FakeStudy.Run("baseline", 1, 3.7)), Arm(1, FakeStudy.Run("salt", 1, 3.6, 250))]));
+        Assert.Null(
+            ReportDifficulty.Section([
+                Arm(0, FakeStudy.Run("baseline", 1, 3.7)),
+                Arm(1, FakeStudy.Run("salt", 1, 3.6, 250)),
+            ])
+        );
     }
 
     [Fact]
@@ -48,7 +57,8 @@ public class ReportDifficultyTests
         Assert.Null(ReportSwitch.Section([Arm(0, own), Arm(1, own)]));
     }
 
-    private static ReportArm Arm(int index, params RunRecord[] runs) => new(index, runs[0].Result.Arm.ToUpperInvariant(), runs, null);
+    private static ReportArm Arm(int index, params RunRecord[] runs) =>
+        new(index, runs[0].Result.Arm.ToUpperInvariant(), runs, null);
 
     private static RunRecord Calibrated(RunRecord run, params (int Step, double Error)[] points)
     {
@@ -58,7 +68,10 @@ public class ReportDifficultyTests
             metrics.Add(step, [new("valid/calibration_error", error), new("train/weight", 0.1)]);
         }
 
-        return run with { Metrics = metrics };
+        return run with
+        {
+            Metrics = metrics,
+        };
     }
 
     private static RunRecord Run(string arm, int seed, params (int Step, double Easy)[] points)
@@ -70,6 +83,13 @@ public class ReportDifficultyTests
             metrics.Add(step, [new("valid/loss", easy + 1), new("valid/bucket/easy/loss", easy)]);
         }
 
-        return run with { Metrics = metrics, Result = run.Result with { Final = run.Result.Final! with { Buckets = [new BucketLoss("tokens", "easy", 100, points[^1].Easy)] } } };
+        return run with
+        {
+            Metrics = metrics,
+            Result = run.Result with
+            {
+                Final = run.Result.Final! with { Buckets = [new BucketLoss("tokens", "easy", 100, points[^1].Easy)] },
+            },
+        };
     }
 }

@@ -12,7 +12,10 @@ public sealed class RunRecordTests : IDisposable
     public void Load_ReadsAllFilesOfARun()
     {
         RunRecord made = FakeStudy.Run("salt", 3, 3.6, 250);
-        WriteFile("metrics.jsonl", """{"step":50,"seconds":2.5,"cost/flops":100,"valid/loss":4.5,"train/weight":0.5}""" + "\n");
+        WriteFile(
+            "metrics.jsonl",
+            """{"step":50,"seconds":2.5,"cost/flops":100,"valid/loss":4.5,"train/weight":0.5}""" + "\n"
+        );
         WriteFile("result.json", made.Result.ToJson());
         WriteFile("recipe.yaml", "name: x\n");
         WriteFile("eval/documents.jsonl", """{"domain":"wiki","document":4,"tokens":10,"nll":31.5}""" + "\n");
@@ -42,7 +45,10 @@ public sealed class RunRecordTests : IDisposable
     [InlineData("""{"step":-1}""")]
     public void DamagedLineInTheMiddle_IsNamed(string line)
     {
-        WriteFile("metrics.jsonl", """{"step":1,"valid/loss":4}""" + "\n" + line + "\n" + """{"step":3,"valid/loss":3}""");
+        WriteFile(
+            "metrics.jsonl",
+            """{"step":1,"valid/loss":4}""" + "\n" + line + "\n" + """{"step":3,"valid/loss":3}"""
+        );
         string message = Assert.Throws<DataFormatException>(() => RunRecord.Load(_folder)).Message;
         Assert.Contains("metrics.jsonl:2: ", message, StringComparison.Ordinal);
     }
@@ -56,8 +62,13 @@ public sealed class RunRecordTests : IDisposable
                 """{"step":150,"valid/loss":4.5,"seconds":15}""",
                 """{"step":170,"valid/loss":4.4,"seconds":17}""",
                 """{"step":150,"valid/loss":4.6,"seconds":16}""",
-            ], "m");
-        Assert.Equal([new CurvePoint(100, 10, null, 5.0), new CurvePoint(150, 16, null, 4.6)], table.Curve("valid/loss"));
+            ],
+            "m"
+        );
+        Assert.Equal(
+            [new CurvePoint(100, 10, null, 5.0), new CurvePoint(150, 16, null, 4.6)],
+            table.Curve("valid/loss")
+        );
     }
 
     [Fact]
@@ -71,10 +82,18 @@ public sealed class RunRecordTests : IDisposable
                 """{"step":15,"valid/loss":5}""",
                 """{"step":20,"seconds":11,"cost/flops":200,"valid/loss":null}""",
                 """{"step":30,"valid/loss":4}""",
-            ], "m");
+            ],
+            "m"
+        );
         Assert.Equal(
-            [new CurvePoint(0, 0, 0, 8), new CurvePoint(10, 5, 100, 6), new CurvePoint(15, 8, 150, 5), new CurvePoint(30, null, null, 4)],
-            table.Curve("valid/loss"));
+            [
+                new CurvePoint(0, 0, 0, 8),
+                new CurvePoint(10, 5, 100, 6),
+                new CurvePoint(15, 8, 150, 5),
+                new CurvePoint(30, null, null, 4),
+            ],
+            table.Curve("valid/loss")
+        );
     }
 
     [Fact]
@@ -86,14 +105,21 @@ public sealed class RunRecordTests : IDisposable
         RunRecord run = RunRecord.Load(_folder);
 
         Assert.False(run.Finished);
-        Assert.Equal(("half", 7, 40, 100, 4.0), (run.Result.Name, run.Result.Seed, run.Result.Steps, run.Result.PlannedSteps, run.FinalLoss));
+        Assert.Equal(
+            ("half", 7, 40, 100, 4.0),
+            (run.Result.Name, run.Result.Seed, run.Result.Steps, run.Result.PlannedSteps, run.FinalLoss)
+        );
     }
 
     [Fact]
     public void NoRunFolder_SaysWhatToDo()
     {
         string message = Assert.Throws<DataFormatException>(() => RunRecord.Load(_folder)).Message;
-        Assert.EndsWith("not a run folder, the folder has no metrics.jsonl. Name a folder that `saltern train` has written.", message, StringComparison.Ordinal);
+        Assert.EndsWith(
+            "not a run folder, the folder has no metrics.jsonl. Name a folder that `saltern train` has written.",
+            message,
+            StringComparison.Ordinal
+        );
     }
 
     [Theory]
@@ -115,7 +141,11 @@ public sealed class RunRecordTests : IDisposable
     {
         WriteFile("metrics.jsonl", """{"step":1,"valid/loss":4}""");
         WriteFile("eval/documents.jsonl", """{"domain":"a","document":0,"tokens":1,"nll":1}""" + "\n{\n");
-        Assert.Contains("documents.jsonl:2: ", Assert.Throws<DataFormatException>(() => RunRecord.Load(_folder)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "documents.jsonl:2: ",
+            Assert.Throws<DataFormatException>(() => RunRecord.Load(_folder)).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -123,8 +153,11 @@ public sealed class RunRecordTests : IDisposable
     {
         WriteFile("metrics.jsonl", """{"step":1,"train/loss":4}""");
         RunRecord run = RunRecord.Load(_folder);
-        Assert.Contains($"'{Path.GetFileName(_folder)}' has no finite valid/loss",
-            Assert.Throws<DataFormatException>(() => run.Curve(VerdictMetric.Loss)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            $"'{Path.GetFileName(_folder)}' has no finite valid/loss",
+            Assert.Throws<DataFormatException>(() => run.Curve(VerdictMetric.Loss)).Message,
+            StringComparison.Ordinal
+        );
     }
 
     private void WriteFile(string name, string text)

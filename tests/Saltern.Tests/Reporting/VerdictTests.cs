@@ -50,12 +50,21 @@ public class VerdictTests
     [Fact]
     public void NotReached_HasNullRatios()
     {
-        VerdictRun run = Verdict.Compute([FakeStudy.WithCurve("baseline", 1, (1, 4), (2, 3))], [FakeStudy.WithCurve("other", 1, (1, 4), (2, 3.1))]).Runs[0];
+        VerdictRun run = Verdict
+            .Compute(
+                [FakeStudy.WithCurve("baseline", 1, (1, 4), (2, 3))],
+                [FakeStudy.WithCurve("other", 1, (1, 4), (2, 3.1))]
+            )
+            .Runs[0];
         Assert.False(run.Reached);
         Assert.Null(run.Held);
         Assert.Null(run.StepsRatio);
         Assert.Null(run.FlopsRatioTeacherCharged);
-        Assert.Contains("did not reach BASELINE's final validation loss (3.000 nats per token)", run.SentenceFree, StringComparison.Ordinal);
+        Assert.Contains(
+            "did not reach BASELINE's final validation loss (3.000 nats per token)",
+            run.SentenceFree,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -63,7 +72,8 @@ public class VerdictTests
     {
         Verdict verdict = Verdict.Compute(
             [.. Seeds.Select(seed => FakeStudy.WithCurve("baseline", seed, (1, 4), (2, 3)))],
-            [.. Seeds.Select(seed => FakeStudy.WithCurve("other", seed, (1, 3.9), (2, seed == 2 ? 3.1 : 2.9)))]);
+            [.. Seeds.Select(seed => FakeStudy.WithCurve("other", seed, (1, 3.9), (2, seed == 2 ? 3.1 : 2.9)))]
+        );
         Assert.False(verdict.Runs[0].Reached);
         Assert.Contains("in 2 of 3 seeds", verdict.Runs[0].SentenceFree, StringComparison.Ordinal);
         Assert.Contains(verdict.Warnings, warning => warning.Contains("2 of 3 seeds only", StringComparison.Ordinal));
@@ -72,27 +82,62 @@ public class VerdictTests
     [Fact]
     public void WarningsThatSayTheSameOfSeveralArms_AreSaidOnce()
     {
-        RunRecord[] others = [FakeStudy.Run("salt", 1, 3.5, 250), FakeStudy.Run("rkd", 1, 3.9, 1000), FakeStudy.Run("near", 1, 3.715, 250)];
-        others = [.. others.Select((run, arm) => run with
-        {
-            Result = run.Result with { SecondsComparable = run.Result.Arm == "near" },
+        RunRecord[] others =
+        [
+            FakeStudy.Run("salt", 1, 3.5, 250),
+            FakeStudy.Run("rkd", 1, 3.9, 1000),
+            FakeStudy.Run("near", 1, 3.715, 250),
+        ];
+        others =
+        [
+            .. others.Select(
+                (run, arm) =>
+                    run with
+                    {
+                        Result = run.Result with { SecondsComparable = run.Result.Arm == "near" },
 
-            // Documents that differ by more (SALT) and even more (RKD) than what a standard error of 0.01 allows.
-            Documents = [.. run.Documents.Select((document, i) => document with { Nll = document.Nll + (run.Result.Arm == "near" ? 0 : (arm + 1) * 100 * (i % 2 == 0 ? 1 : -1)) })],
-        })];
+                        // Documents that differ by more (SALT) and even more (RKD) than what a standard error of 0.01 allows.
+                        Documents =
+                        [
+                            .. run.Documents.Select(
+                                (document, i) =>
+                                    document with
+                                    {
+                                        Nll =
+                                            document.Nll
+                                            + (run.Result.Arm == "near" ? 0 : (arm + 1) * 100 * (i % 2 == 0 ? 1 : -1)),
+                                    }
+                            ),
+                        ],
+                    }
+            ),
+        ];
         Verdict verdict = Verdict.Compute([FakeStudy.Run("baseline", 1, 3.715)], others);
-        string[] errors = [.. verdict.Runs.Where(run => run.FinalLossDifferenceSe >= 0.01).Select(run => run.FinalLossDifferenceSe!.Value.ToString("0.000", CultureInfo.InvariantCulture)).Order(StringComparer.Ordinal)];
+        string[] errors =
+        [
+            .. verdict
+                .Runs.Where(run => run.FinalLossDifferenceSe >= 0.01)
+                .Select(run => run.FinalLossDifferenceSe!.Value.ToString("0.000", CultureInfo.InvariantCulture))
+                .Order(StringComparer.Ordinal),
+        ];
         Assert.Equal(2, errors.Distinct().Count());
         Assert.Equal(2, verdict.Warnings.Count);
         Assert.StartsWith("SALT, RKD: seconds do not compare", verdict.Warnings[0], StringComparison.Ordinal);
-        Assert.StartsWith($"SALT, RKD: the paired standard error of the final loss, {errors[0]} to {errors[1]} nats, is not below 0.01", verdict.Warnings[1], StringComparison.Ordinal);
+        Assert.StartsWith(
+            $"SALT, RKD: the paired standard error of the final loss, {errors[0]} to {errors[1]} nats, is not below 0.01",
+            verdict.Warnings[1],
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
     public void Pairs_AreMatchedBySeedWhateverTheirOrder()
     {
         RunRecord[] baselines = [.. Seeds.Select(seed => FakeStudy.WithCurve("baseline", seed, (0, 4), (100, 3)))];
-        RunRecord[] others = [.. Seeds.Reverse().Select(seed => FakeStudy.WithCurve("other", seed, (0, 4), (seed * 20, 3), (100, 2.9)))];
+        RunRecord[] others =
+        [
+            .. Seeds.Reverse().Select(seed => FakeStudy.WithCurve("other", seed, (0, 4), (seed * 20, 3), (100, 2.9))),
+        ];
 
         VerdictRun run = Verdict.Compute(baselines, others).Runs[0];
 
@@ -105,7 +150,9 @@ public class VerdictTests
     {
         RunRecord other = FakeStudy.Run("salt", 1, 3.6, 250);
         other = other with { Result = other.Result with { DataFingerprint = "data-b2" } };
-        string message = Assert.Throws<DataFormatException>(() => Verdict.Compute([FakeStudy.Run("baseline", 1, 3.7)], [other])).Message;
+        string message = Assert
+            .Throws<DataFormatException>(() => Verdict.Compute([FakeStudy.Run("baseline", 1, 3.7)], [other]))
+            .Message;
         Assert.Contains("data-b2", message, StringComparison.Ordinal);
         Assert.Contains("data-a1", message, StringComparison.Ordinal);
     }
@@ -117,13 +164,20 @@ public class VerdictTests
         other = other with { Result = other.Result with { InitialWeightsFingerprint = "elsewhere" } };
         Verdict verdict = Verdict.Compute([FakeStudy.Run("baseline", 1, 3.7)], [other]);
         Assert.False(verdict.Runs[0].Paired);
-        Assert.Contains(verdict.Warnings, warning => warning.StartsWith("SALT is not paired", StringComparison.Ordinal));
+        Assert.Contains(
+            verdict.Warnings,
+            warning => warning.StartsWith("SALT is not paired", StringComparison.Ordinal)
+        );
     }
 
     [Fact]
     public void NoCommonSeed_SaysWhichThereAre()
     {
-        string message = Assert.Throws<DataFormatException>(() => Verdict.Compute([FakeStudy.Run("baseline", 1, 3.7)], [FakeStudy.Run("salt", 2, 3.6)])).Message;
+        string message = Assert
+            .Throws<DataFormatException>(() =>
+                Verdict.Compute([FakeStudy.Run("baseline", 1, 3.7)], [FakeStudy.Run("salt", 2, 3.6)])
+            )
+            .Message;
         Assert.StartsWith("SALT has seeds 2, BASELINE has 1.", message, StringComparison.Ordinal);
     }
 
@@ -132,8 +186,17 @@ public class VerdictTests
     {
         RunRecord baseline = FakeStudy.Run("baseline", 1, 3.7);
         RunRecord step = FakeStudy.Run("salt", 1, 3.6, 250, name: "step");
-        Assert.Equal(["step", "cosine"], Verdict.Compute([baseline], [step, FakeStudy.Run("salt", 1, 3.6, 300, name: "cosine")]).Runs.Select(run => run.Label));
-        Assert.Contains("Give each run once", Assert.Throws<DataFormatException>(() => Verdict.Compute([baseline], [step, step])).Message, StringComparison.Ordinal);
+        Assert.Equal(
+            ["step", "cosine"],
+            Verdict
+                .Compute([baseline], [step, FakeStudy.Run("salt", 1, 3.6, 300, name: "cosine")])
+                .Runs.Select(run => run.Label)
+        );
+        Assert.Contains(
+            "Give each run once",
+            Assert.Throws<DataFormatException>(() => Verdict.Compute([baseline], [step, step])).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Theory]
@@ -141,12 +204,24 @@ public class VerdictTests
     [InlineData(new[] { "salt-1" }, new[] { "baseline-1" }, 2, true)]
     [InlineData(new[] { "rkd-1" }, new string[0], 2, false)]
     [InlineData(new string[0], new string[0], 4, false)]
-    public void Seconds_CompareAloneOrInTurnsOnOneMachine(string[] baselineWith, string[] saltWith, int threads, bool comparable)
+    public void Seconds_CompareAloneOrInTurnsOnOneMachine(
+        string[] baselineWith,
+        string[] saltWith,
+        int threads,
+        bool comparable
+    )
     {
         RunRecord baseline = FakeStudy.Run("baseline", 1, 3.7);
         RunRecord salt = FakeStudy.Run("salt", 1, 3.6, 250);
         baseline = baseline with { Result = baseline.Result with { InterleavedWith = baselineWith } };
-        salt = salt with { Result = salt.Result with { InterleavedWith = saltWith, Machine = salt.Result.Machine with { Threads = threads } } };
+        salt = salt with
+        {
+            Result = salt.Result with
+            {
+                InterleavedWith = saltWith,
+                Machine = salt.Result.Machine with { Threads = threads },
+            },
+        };
         Assert.Equal(comparable, Verdict.Compute([baseline], [salt]).SecondsComparable);
     }
 
@@ -159,13 +234,34 @@ public class VerdictTests
         JsonElement run = root.GetProperty("runs")[0];
 
         Assert.Equal("saltern.verdict/1", root.GetProperty("schema").GetString());
-        Assert.All(["name", "final_loss", "steps", "seconds", "flops"], name => Assert.True(root.GetProperty("baseline").TryGetProperty(name, out _), name));
-        Assert.All(["seeds", "seconds_comparable", "truncated", "students_served"], name => Assert.True(root.TryGetProperty(name, out _), name));
+        Assert.All(
+            ["name", "final_loss", "steps", "seconds", "flops"],
+            name => Assert.True(root.GetProperty("baseline").TryGetProperty(name, out _), name)
+        );
+        Assert.All(
+            ["seeds", "seconds_comparable", "truncated", "students_served"],
+            name => Assert.True(root.TryGetProperty(name, out _), name)
+        );
         Assert.All(
             [
-                "name", "final_loss", "reached", "held", "steps_to_baseline", "steps_ratio", "steps_ratio_interval", "seconds_ratio", "flops_ratio", "seconds_ratio_interval",
-                "seconds_ratio_passes", "flops_ratio_passes", "seconds_ratio_teacher_charged", "flops_ratio_teacher_charged", "flops_ratio_teacher_charged_interval",
-            ], name => Assert.True(run.TryGetProperty(name, out _), name));
+                "name",
+                "final_loss",
+                "reached",
+                "held",
+                "steps_to_baseline",
+                "steps_ratio",
+                "steps_ratio_interval",
+                "seconds_ratio",
+                "flops_ratio",
+                "seconds_ratio_interval",
+                "seconds_ratio_passes",
+                "flops_ratio_passes",
+                "seconds_ratio_teacher_charged",
+                "flops_ratio_teacher_charged",
+                "flops_ratio_teacher_charged_interval",
+            ],
+            name => Assert.True(run.TryGetProperty(name, out _), name)
+        );
         Assert.Equal("loss", root.GetProperty("metric").GetString());
         Assert.Equal("reading", run.GetProperty("outcome_free").GetString());
         Assert.Equal(JsonValueKind.Null, run.GetProperty("steps_ratio_interval").ValueKind);
@@ -178,11 +274,15 @@ public class VerdictTests
         using JsonDocument json = JsonDocument.Parse(Study(3.62, 250).ToJson());
         JsonElement run = json.RootElement.GetProperty("runs")[0];
         Assert.Equal(2, run.GetProperty("steps_ratio_interval").GetArrayLength());
-        Assert.True(run.GetProperty("steps_ratio_interval")[0].GetDouble() < run.GetProperty("steps_ratio").GetDouble());
+        Assert.True(
+            run.GetProperty("steps_ratio_interval")[0].GetDouble() < run.GetProperty("steps_ratio").GetDouble()
+        );
         Assert.Equal([1, 2, 3], json.RootElement.GetProperty("seeds").EnumerateArray().Select(seed => seed.GetInt32()));
     }
 
-    internal static Verdict Study(double finalLoss, int stage1End) => Verdict.Compute(
-        [.. Seeds.Select(seed => FakeStudy.Run("baseline", seed, 3.715 + 0.01 * seed))],
-        [.. Seeds.Select(seed => FakeStudy.Run("salt", seed, finalLoss + 0.012 * seed, stage1End))]);
+    internal static Verdict Study(double finalLoss, int stage1End) =>
+        Verdict.Compute(
+            [.. Seeds.Select(seed => FakeStudy.Run("baseline", seed, 3.715 + 0.01 * seed))],
+            [.. Seeds.Select(seed => FakeStudy.Run("salt", seed, finalLoss + 0.012 * seed, stage1End))]
+        );
 }

@@ -26,7 +26,8 @@ public class SampleScoreTests
     }
 
     [Fact]
-    public void AnEvenCount_TakesTheMeanOfTheMiddleTwo() => Assert.Equal(0.3, Score([(0.2f, 1), (0.4f, 1), (3, 5), (5, 30)], Rule)!.Value, 6);
+    public void AnEvenCount_TakesTheMeanOfTheMiddleTwo() =>
+        Assert.Equal(0.3, Score([(0.2f, 1), (0.4f, 1), (3, 5), (5, 30)], Rule)!.Value, 6);
 
     [Fact]
     public void TooFewCountedTokens_AreNotScored()
@@ -42,9 +43,14 @@ public class SampleScoreTests
     [Fact]
     public void RanksThatNoPassStores_AreRefused()
     {
-        Assert.Contains("--k = 255 must be 1 to 254", Assert.Throws<ConfigurationException>(() => (Rule with { K = 255 }).Validate(300)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "--k = 255 must be 1 to 254",
+            Assert.Throws<ConfigurationException>(() => (Rule with { K = 255 }).Validate(300)).Message,
+            StringComparison.Ordinal
+        );
         (Rule with { K = 300 }).Validate(300);
     }
 
-    private static double? Score((float Nll, byte Rank)[] tokens, ScoreRule rule) => SampleScore.Of([.. tokens.Select(t => t.Nll)], [.. tokens.Select(t => t.Rank)], rule, vocabulary: 300);
+    private static double? Score((float Nll, byte Rank)[] tokens, ScoreRule rule) =>
+        SampleScore.Of([.. tokens.Select(t => t.Nll)], [.. tokens.Select(t => t.Rank)], rule, vocabulary: 300);
 }

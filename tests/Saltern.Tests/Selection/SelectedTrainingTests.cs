@@ -20,7 +20,12 @@ public sealed class SelectedTrainingTests : IDisposable
     public void StageOneDrawsSelectedSamples_AndStageTwoGoesOnWhereItWouldHaveBeen()
     {
         SelectionReport report = Select(0.1);
-        RunConfig plain = TinyRun.Shared.Plain("plain", 30), selected = plain with { Selection = new SelectionConfig { Path = _folder["selection"], Until = StepPoint.FromShare(0.4) } };
+        RunConfig plain = TinyRun.Shared.Plain("plain", 30),
+            selected =
+                plain with
+                {
+                    Selection = new SelectionConfig { Path = _folder["selection"], Until = StepPoint.FromShare(0.4) },
+                };
         RunConfig salt = Salt() with { Selection = new SelectionConfig { Path = _folder["selection"] } };
         Assert.Equal(("selected", "salt_ds"), (selected.Arm, salt.Arm));
         foreach (RunConfig config in new[] { selected, salt })
@@ -31,11 +36,20 @@ public sealed class SelectedTrainingTests : IDisposable
             RunResult result = run.Finish();
             Assert.Equal(12, result.Stage1EndStep);
             Assert.True(result.Teacher!.PassFlops > 0 && result.Teacher.TrainingFlops > 0); // the scoring pass is charged, whoever teaches
-            Assert.Contains(run.Description(), line => line.StartsWith("selection: stage 1 draws from " + report.Manifest.Chosen, StringComparison.Ordinal));
+            Assert.Contains(
+                run.Description(),
+                line =>
+                    line.StartsWith("selection: stage 1 draws from " + report.Manifest.Chosen, StringComparison.Ordinal)
+            );
         }
 
-        using RunParts parts = RunParts.Open(selected, null), all = RunParts.Open(plain, null);
-        Assert.All(parts.Batches.Peek(50, fromSubset: true), sample => Assert.Contains(sample.Index, SelectionFolder.Read(_folder["selection"]).Samples.Indices(sample.Domain)));
+        using RunParts parts = RunParts.Open(selected, null),
+            all = RunParts.Open(plain, null);
+        Assert.All(
+            parts.Batches.Peek(50, fromSubset: true),
+            sample =>
+                Assert.Contains(sample.Index, SelectionFolder.Read(_folder["selection"]).Samples.Indices(sample.Domain))
+        );
         Assert.Equal(all.Batches.Peek(50), parts.Batches.Peek(50));
         Assert.NotEqual(all.Batches.Peek(50), parts.Batches.Peek(50, fromSubset: true));
     }
@@ -49,8 +63,16 @@ public sealed class SelectedTrainingTests : IDisposable
         Train(config, "cut", 10); // inside stage 1
         Select(0.1, "other");
         RunConfig other = config with { Selection = new SelectionConfig { Path = _folder["other"] } };
-        TrainingRunOptions resume = TinyRun.Quick with { Resume = true, Overrides = [RecipeOverride.Parse("selection.path=other")] };
-        Assert.Contains("the run drew from the list", Assert.Throws<ConfigurationException>(() => TrainingRun.Open(other, _folder["cut"], resume)).Message, StringComparison.Ordinal);
+        TrainingRunOptions resume = TinyRun.Quick with
+        {
+            Resume = true,
+            Overrides = [RecipeOverride.Parse("selection.path=other")],
+        };
+        Assert.Contains(
+            "the run drew from the list",
+            Assert.Throws<ConfigurationException>(() => TrainingRun.Open(other, _folder["cut"], resume)).Message,
+            StringComparison.Ordinal
+        );
         Train(config, "cut", 20, resume: true);
         Directory.Move(_folder["selection"], _folder["moved"]); // needed no more: stage 1 is over
         Assert.Equal(whole, Train(config, "cut", 30, resume: true));
@@ -67,26 +89,73 @@ public sealed class SelectedTrainingTests : IDisposable
         Train(cached, "cached", 30);
 
         // The same cache does not cover a stage 1 on all samples.
-        Assert.Contains("are missing", Assert.Throws<ConfigurationException>(() => TrainingRun.Open(cached with { Selection = null }, _folder["none"], TinyRun.Quick)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "are missing",
+            Assert
+                .Throws<ConfigurationException>(() =>
+                    TrainingRun.Open(cached with { Selection = null }, _folder["none"], TinyRun.Quick)
+                )
+                .Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
     public void OtherDataAndDamage_AreRefused()
     {
         Select(0.1);
-        RunConfig config = TinyRun.Shared.Plain("plain", 30) with { Selection = new SelectionConfig { Path = _folder["selection"], Until = StepPoint.FromSteps(5) } };
-        string message = Assert.Throws<ConfigurationException>(() => TrainingRun.Open(config with { Data = config.Data with { SequenceLength = 16 } }, _folder["x"], TinyRun.Quick)).Message;
+        RunConfig config = TinyRun.Shared.Plain("plain", 30) with
+        {
+            Selection = new SelectionConfig { Path = _folder["selection"], Until = StepPoint.FromSteps(5) },
+        };
+        string message = Assert
+            .Throws<ConfigurationException>(() =>
+                TrainingRun.Open(
+                    config with
+                    {
+                        Data = config.Data with { SequenceLength = 16 },
+                    },
+                    _folder["x"],
+                    TinyRun.Quick
+                )
+            )
+            .Message;
         Assert.Contains("selection.path = ", message, StringComparison.Ordinal);
-        Assert.Contains("was made for sequences of 32 tokens, but data.sequence_length = 16", message, StringComparison.Ordinal);
+        Assert.Contains(
+            "was made for sequences of 32 tokens, but data.sequence_length = 16",
+            message,
+            StringComparison.Ordinal
+        );
         string list = Path.Combine(_folder["selection"], SelectionFolder.SamplesFile);
         byte[] bytes = File.ReadAllBytes(list);
         bytes[^1] ^= 1;
         File.WriteAllBytes(list, bytes);
-        Assert.Contains("has SHA-256", Assert.Throws<DataFormatException>(() => SelectionFolder.Read(_folder["selection"])).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "has SHA-256",
+            Assert.Throws<DataFormatException>(() => SelectionFolder.Read(_folder["selection"])).Message,
+            StringComparison.Ordinal
+        );
         File.WriteAllBytes(list, bytes[..^3]);
-        Assert.Contains("bytes of", Assert.Throws<DataFormatException>(() => SelectionFolder.Read(_folder["selection"])).Message, StringComparison.Ordinal);
-        Assert.Contains("until", string.Join(' ', (config with { Selection = config.Selection! with { Until = null } }).Validate().Select(problem => problem.Key)), StringComparison.Ordinal);
-        Assert.Contains("until", string.Join(' ', (Salt() with { Selection = config.Selection }).Validate().Select(problem => problem.Key)), StringComparison.Ordinal);
+        Assert.Contains(
+            "bytes of",
+            Assert.Throws<DataFormatException>(() => SelectionFolder.Read(_folder["selection"])).Message,
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
+            "until",
+            string.Join(
+                ' ',
+                (config with { Selection = config.Selection! with { Until = null } })
+                    .Validate()
+                    .Select(problem => problem.Key)
+            ),
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
+            "until",
+            string.Join(' ', (Salt() with { Selection = config.Selection }).Validate().Select(problem => problem.Key)),
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -98,25 +167,58 @@ public sealed class SelectedTrainingTests : IDisposable
         Assert.Equal(["first", "second"], report.Domains.Select(domain => domain.Name));
         Assert.Equal(report.Manifest.Scored, report.Buckets.Sum(bucket => bucket.Samples));
         Assert.Equal(30, report.Examples.Count);
-        Assert.True(report.Examples[0].Score >= report.Examples[10].Score && report.Examples[10].Score >= report.Examples[29].Score);
+        Assert.True(
+            report.Examples[0].Score >= report.Examples[10].Score
+                && report.Examples[10].Score >= report.Examples[29].Score
+        );
         string html = File.ReadAllText(Path.Combine(_folder["selection"], SelectionRun.ReportFile));
         Assert.Contains("<h2>Highest scores</h2>", html, StringComparison.Ordinal);
         Assert.DoesNotContain("<|endoftext|>", html, StringComparison.Ordinal);
-        Assert.Contains("by domain", SelectionReportWriter.Text(report).Replace("domain  ", "by domain", StringComparison.Ordinal), StringComparison.Ordinal);
+        Assert.Contains(
+            "by domain",
+            SelectionReportWriter.Text(report).Replace("domain  ", "by domain", StringComparison.Ordinal),
+            StringComparison.Ordinal
+        );
     }
 
     private SelectionReport Select(double share, string name = "selection")
     {
         Teach("scores", null, CacheMode.Scores, stage1Only: false);
-        return SelectionRun.Run(_folder["scores"], null, new SelectionRule { Share = share, Score = new ScoreRule { MinTokens = 8 } }, _folder[name]);
+        return SelectionRun.Run(
+            _folder["scores"],
+            null,
+            new SelectionRule
+            {
+                Share = share,
+                Score = new ScoreRule { MinTokens = 8 },
+            },
+            _folder[name]
+        );
     }
 
-    private TeachManifest Teach(string name, RunConfig? config, CacheMode mode, bool stage1Only) => TeachRun.Run(
-        new TeachRequest { Teacher = TinyRun.Shared.TeacherFolder, Recipe = config, DataPath = config is null ? TinyRun.Shared.DataFolder : null, SequenceLength = config is null ? 32 : null, Mode = mode, Stage1Only = stage1Only, Out = _folder[name], Threads = 2 },
-        _ => { },
-        cancellation: TestContext.Current.CancellationToken);
+    private TeachManifest Teach(string name, RunConfig? config, CacheMode mode, bool stage1Only) =>
+        TeachRun.Run(
+            new TeachRequest
+            {
+                Teacher = TinyRun.Shared.TeacherFolder,
+                Recipe = config,
+                DataPath = config is null ? TinyRun.Shared.DataFolder : null,
+                SequenceLength = config is null ? 32 : null,
+                Mode = mode,
+                Stage1Only = stage1Only,
+                Out = _folder[name],
+                Threads = 2,
+            },
+            _ => { },
+            cancellation: TestContext.Current.CancellationToken
+        );
 
-    private static RunConfig Salt() => TinyRun.Shared.Salt("salt", 30, new DistillationConfig { Transition = TransitionKind.Step, Start = StepPoint.FromSteps(12) });
+    private static RunConfig Salt() =>
+        TinyRun.Shared.Salt(
+            "salt",
+            30,
+            new DistillationConfig { Transition = TransitionKind.Step, Start = StepPoint.FromSteps(12) }
+        );
 
     private float[] Train(RunConfig config, string name, int until, bool resume = false)
     {

@@ -20,22 +20,29 @@ public class KeptRecipeTests
     [Fact]
     public void NothingElse_Changes()
     {
-        string written = RecipeWriter.Write(Recipe("/mnt/data/core")), kept = KeptRecipe.Of(written, Work);
-        Assert.Equal(written.Replace("/mnt/data/core", "core", StringComparison.Ordinal).Replace("/mnt/items", "items", StringComparison.Ordinal), kept);
+        string written = RecipeWriter.Write(Recipe("/mnt/data/core")),
+            kept = KeptRecipe.Of(written, Work);
+        Assert.Equal(
+            written
+                .Replace("/mnt/data/core", "core", StringComparison.Ordinal)
+                .Replace("/mnt/items", "items", StringComparison.Ordinal),
+            kept
+        );
     }
 
     [Fact]
     public void PathsInLists_AreShortenedToo() =>
         Assert.Equal("tasks: [tasks/a.yaml, b.yaml]\n", KeptRecipe.Of("tasks: [tasks/a.yaml, /mnt/b.yaml]\n", Work));
 
-    private static RunConfig Recipe(string data) => new()
-    {
-        Name = "kept",
-        Data = new() { Path = data },
-        Model = new() { Preset = "0.3m" },
-        Training = new() { Steps = 10 },
-        Evaluation = new() { Tasks = ["tasks/lastword.yaml"], TasksData = "/mnt/items" },
-    };
+    private static RunConfig Recipe(string data) =>
+        new()
+        {
+            Name = "kept",
+            Data = new() { Path = data },
+            Model = new() { Preset = "0.3m" },
+            Training = new() { Steps = 10 },
+            Evaluation = new() { Tasks = ["tasks/lastword.yaml"], TasksData = "/mnt/items" },
+        };
 
     private static RunConfig Read(string text)
     {

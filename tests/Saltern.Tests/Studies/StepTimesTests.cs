@@ -14,30 +14,56 @@ public class StepTimesTests
     {
         var times = new StepTimes
         {
-            Machine = new RunMachine { Processor = "P", Cores = 2, Threads = 1 },
+            Machine = new RunMachine
+            {
+                Processor = "P",
+                Cores = 2,
+                Threads = 1,
+            },
             Rounds = 1,
             LoadedShare = 0,
-            Arms = new Dictionary<string, ArmStepTimes> { ["baseline"] = new(2.0, null, null, null), ["salt"] = new(2.0, 2.5, 0.5, 600) },
+            Arms = new Dictionary<string, ArmStepTimes>
+            {
+                ["baseline"] = new(2.0, null, null, null),
+                ["salt"] = new(2.0, 2.5, 0.5, 600),
+            },
         };
         (RunRecord baseline, RunRecord salt) = FakeStudy.Worked();
-        RunRecord plain = times.Apply(baseline), taught = times.Apply(salt);
+        RunRecord plain = times.Apply(baseline),
+            taught = times.Apply(salt);
 
         // 250 steps with the teacher at 2.5 s, the rest at 2 s.
         Assert.Equal([(500, 1000.0), (1000, 2000.0)], plain.Metrics.Series("seconds"));
-        Assert.Equal([(750, 625.0 + 1000), (800, 625.0 + 1100), (1000, 625.0 + 1500)], taught.Metrics.Series("seconds"));
-        Assert.Equal((2000.0, 2125.0, 300.0), (plain.Result.Seconds, taught.Result.Seconds, taught.Result.Teacher!.TrainingSeconds!.Value));
+        Assert.Equal(
+            [(750, 625.0 + 1000), (800, 625.0 + 1100), (1000, 625.0 + 1500)],
+            taught.Metrics.Series("seconds")
+        );
+        Assert.Equal(
+            (2000.0, 2125.0, 300.0),
+            (plain.Result.Seconds, taught.Result.Seconds, taught.Result.Teacher!.TrainingSeconds!.Value)
+        );
 
         // The worked study's crossing, 795.03 steps: (2.5·250 + 2·545.03)/2000.
         VerdictRun verdict = Verdict.Compute([plain], [taught]).Runs[0];
         Assert.True(verdict.SecondsComparable);
-        Assert.Equal(((2.5 * 250) + (2 * (verdict.StepsToBaseline!.Value - 250))) / 2000, verdict.SecondsRatio!.Value, 1e-9);
+        Assert.Equal(
+            ((2.5 * 250) + (2 * (verdict.StepsToBaseline!.Value - 250))) / 2000,
+            verdict.SecondsRatio!.Value,
+            1e-9
+        );
         Assert.Equal(verdict.SecondsRatio!.Value + (300.0 / 2000), verdict.SecondsRatioTeacherCharged!.Value, 1e-9);
     }
 
     [Fact]
     public void AnArmThatWasNotMeasured_HasNoSecondsToCompare()
     {
-        var times = new StepTimes { Machine = new RunMachine(), Rounds = 1, LoadedShare = null, Arms = new Dictionary<string, ArmStepTimes> { ["baseline"] = new(2.0, null, null, null) } };
+        var times = new StepTimes
+        {
+            Machine = new RunMachine(),
+            Rounds = 1,
+            LoadedShare = null,
+            Arms = new Dictionary<string, ArmStepTimes> { ["baseline"] = new(2.0, null, null, null) },
+        };
         RunRecord salt = FakeStudy.Run("salt", 1, 3.6, 250);
         Assert.True(salt.Result.SecondsComparable);
         Assert.False(times.Apply(salt).Result.SecondsComparable);
@@ -46,10 +72,23 @@ public class StepTimesTests
     [Fact]
     public void Measured_ShareKinds_AndCountTheTeacher()
     {
-        var salt = TinyRun.Shared.Salt("salt", 40, new DistillationConfig { Transition = TransitionKind.Step, Start = StepPoint.FromShare(0.5) });
+        var salt = TinyRun.Shared.Salt(
+            "salt",
+            40,
+            new DistillationConfig { Transition = TransitionKind.Step, Start = StepPoint.FromShare(0.5) }
+        );
         StepTimes times = StepTimes.Measure(
-            new Dictionary<string, RunConfig> { ["A"] = TinyRun.Shared.Plain("a", 40), ["B"] = TinyRun.Shared.Plain("b", 28) with { Seed = 9 }, ["S"] = salt },
-            threads: 2, rounds: 2, _ => { }, TestContext.Current.CancellationToken);
+            new Dictionary<string, RunConfig>
+            {
+                ["A"] = TinyRun.Shared.Plain("a", 40),
+                ["B"] = TinyRun.Shared.Plain("b", 28) with { Seed = 9 },
+                ["S"] = salt,
+            },
+            threads: 2,
+            rounds: 2,
+            _ => { },
+            TestContext.Current.CancellationToken
+        );
         Assert.Equal(times.Arms["A"].Plain, times.Arms["B"].Plain);
         Assert.Equal(times.Arms["A"].Plain, times.Arms["S"].Plain);
         Assert.True(times.Arms["S"].Taught > 0 && times.Arms["S"].TeacherTraining > 0);

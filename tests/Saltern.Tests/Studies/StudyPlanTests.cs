@@ -8,19 +8,24 @@ public sealed class StudyPlanTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
 
-    public StudyPlanTests() => File.WriteAllText(_folder["base.yaml"], """
-        name: base
-        data: { path: data/none }
-        model: { preset: 1.3m }
-        training: { steps: 100 }
-        """);
+    public StudyPlanTests() =>
+        File.WriteAllText(
+            _folder["base.yaml"],
+            """
+            name: base
+            data: { path: data/none }
+            model: { preset: 1.3m }
+            training: { steps: 100 }
+            """
+        );
 
     public void Dispose() => _folder.Dispose();
 
     [Fact]
     public void Arms_AreTheBaseRecipeWithTheirKeys_BySeed()
     {
-        StudyPlan plan = Read("""
+        StudyPlan plan = Read(
+            """
             name: two
             base: base.yaml
             seeds: [1, 2]
@@ -30,7 +35,9 @@ public sealed class StudyPlanTests : IDisposable
               PLAIN: {}
               SALT: { teacher.path: runs/teacher, distillation.transition: step, distillation.start: 0.25, optimizer.learning_rate: 0.02 }
             arm_seeds: { SALT: [2] }
-            """, "training.steps=50");
+            """,
+            "training.steps=50"
+        );
         Assert.Equal([("PLAIN", 1), ("PLAIN", 2), ("SALT", 2)], plan.Runs.Select(run => (run.Arm, run.Seed)));
         Assert.Equal([1, 2, 2], plan.Runs.Select(run => run.Recipe.Seed));
         Assert.Equal("PLAIN-seed-1", plan.Runs[0].Recipe.Name);
@@ -45,14 +52,27 @@ public sealed class StudyPlanTests : IDisposable
     [Fact]
     public void MistakesOfAllArms_AreListedOnce()
     {
-        ConfigurationException refused = Assert.Throws<ConfigurationException>(() => Read("""
-            name: two
-            base: base.yaml
-            seeds: [1, 2]
-            baseline: A
-            arms: { A: { optimizer.learning_rat: 1 }, B: { distillation.transition: sideways } }
-            """));
-        Assert.Equal(2, refused.Problems.Count(problem => problem.Contains(", arm ", StringComparison.Ordinal) && (problem.Contains("learning_rat", StringComparison.Ordinal) || problem.Contains("sideways", StringComparison.Ordinal))));
+        ConfigurationException refused = Assert.Throws<ConfigurationException>(() =>
+            Read(
+                """
+                name: two
+                base: base.yaml
+                seeds: [1, 2]
+                baseline: A
+                arms: { A: { optimizer.learning_rat: 1 }, B: { distillation.transition: sideways } }
+                """
+            )
+        );
+        Assert.Equal(
+            2,
+            refused.Problems.Count(problem =>
+                problem.Contains(", arm ", StringComparison.Ordinal)
+                && (
+                    problem.Contains("learning_rat", StringComparison.Ordinal)
+                    || problem.Contains("sideways", StringComparison.Ordinal)
+                )
+            )
+        );
     }
 
     [Theory]
@@ -63,13 +83,21 @@ public sealed class StudyPlanTests : IDisposable
     [InlineData("baseline: A\nseeds: [1, 1]\narms: { A: {} }", "one is there twice")]
     public void WhatContradictsItself_IsRefused(string rest, string said)
     {
-        ConfigurationException refused = Assert.Throws<ConfigurationException>(() => Read("name: two\nbase: base.yaml\n" + rest + "\n"));
+        ConfigurationException refused = Assert.Throws<ConfigurationException>(() =>
+            Read("name: two\nbase: base.yaml\n" + rest + "\n")
+        );
         Assert.Contains(said, refused.Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public void AMissingBase_IsNamed() =>
-        Assert.Contains("gone.yaml", Assert.Throws<ConfigurationException>(() => Read("name: x\nbase: gone.yaml\nbaseline: A\narms: { A: {} }\n")).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "gone.yaml",
+            Assert
+                .Throws<ConfigurationException>(() => Read("name: x\nbase: gone.yaml\nbaseline: A\narms: { A: {} }\n"))
+                .Message,
+            StringComparison.Ordinal
+        );
 
     private StudyPlan Read(string study, params string[] overrides)
     {

@@ -20,7 +20,8 @@ public sealed class StudyRunnerTests : IDisposable
     [Fact]
     public void AnInterruptedStudy_GoesOn_AndEndsAsIfItHadNotBeen()
     {
-        StudyResults whole = new(_folder["whole"]), cut = new(_folder["cut"]);
+        StudyResults whole = new(_folder["whole"]),
+            cut = new(_folder["cut"]);
         Assert.All(Run(whole, "whole-runs", Runs()), outcome => Assert.Equal(StudyRunState.Finished, outcome.State));
 
         // Interrupted in the second run after 17 steps, with a checkpoint after 10 left behind as a kill would leave it.
@@ -29,11 +30,15 @@ public sealed class StudyRunnerTests : IDisposable
         Assert.True(cut.Has(Runs()[0]) && !cut.Has(Runs()[1]));
         _trained.Clear();
         IReadOnlyList<StudyOutcome> outcomes = Run(cut, "cut-runs", Runs());
-        Assert.Equal([StudyRunState.Kept, StudyRunState.Finished, StudyRunState.Finished, StudyRunState.Finished], outcomes.Select(outcome => outcome.State));
+        Assert.Equal(
+            [StudyRunState.Kept, StudyRunState.Finished, StudyRunState.Finished, StudyRunState.Finished],
+            outcomes.Select(outcome => outcome.State)
+        );
         Assert.Equal(3, _trained.Count);
         foreach (StudyRun run in Runs())
         {
-            RunRecord a = whole.Load(run), b = cut.Load(run);
+            RunRecord a = whole.Load(run),
+                b = cut.Load(run);
             Assert.Equal(a.FinalLoss, b.FinalLoss);
             Assert.Equal(a.Metrics.Series("valid/loss"), b.Metrics.Series("valid/loss"));
             Assert.Equal(run.Arm, b.Result.Arm);
@@ -49,7 +54,10 @@ public sealed class StudyRunnerTests : IDisposable
         _trained.Clear();
         Assert.Equal(StudyRunState.Kept, Assert.Single(Run(results, "kept-runs", Runs()[..1])).State);
         Assert.Empty(_trained);
-        Assert.True(new FileInfo(Path.Combine(results.PathOf(Runs()[0]), RunFolder.MetricsFile)).Length <= StudyResults.MostMetricsBytes);
+        Assert.True(
+            new FileInfo(Path.Combine(results.PathOf(Runs()[0]), RunFolder.MetricsFile)).Length
+                <= StudyResults.MostMetricsBytes
+        );
     }
 
     [Fact]
@@ -58,22 +66,44 @@ public sealed class StudyRunnerTests : IDisposable
         StudyResults results = new(_folder["other"]);
         StudyRun run = Runs()[0];
         Run(results, "other-runs", [run]);
-        StudyRun hotter = run with { Recipe = run.Recipe with { Optimizer = run.Recipe.Optimizer with { LearningRate = 0.5 } } };
-        Assert.Contains("optimizer.learning_rate was 0.003 and is now 0.5", Assert.Throws<ConfigurationException>(() => results.Has(hotter)).Message, StringComparison.Ordinal);
+        StudyRun hotter = run with
+        {
+            Recipe = run.Recipe with { Optimizer = run.Recipe.Optimizer with { LearningRate = 0.5 } },
+        };
+        Assert.Contains(
+            "optimizer.learning_rate was 0.003 and is now 0.5",
+            Assert.Throws<ConfigurationException>(() => results.Has(hotter)).Message,
+            StringComparison.Ordinal
+        );
 
         // Where the data lies is not what it holds: the same data set elsewhere is the same run, another one is not.
-        RunConfig moved = run.Recipe with { Data = run.Recipe.Data with { Path = _folder["nowhere"] }, Threads = 1 };
+        RunConfig moved = run.Recipe with
+        {
+            Data = run.Recipe.Data with { Path = _folder["nowhere"] },
+            Threads = 1,
+        };
         Assert.True(results.Has(run with { Recipe = moved }));
         string result = Path.Combine(results.PathOf(run), RunFolder.ResultFile);
-        File.WriteAllText(result, (RunResult.Parse(File.ReadAllText(result), result) with { DataFingerprint = "sha256:00" }).ToJson());
-        Assert.Contains("data.path: its content was", Assert.Throws<ConfigurationException>(() => results.Has(run)).Message, StringComparison.Ordinal);
+        File.WriteAllText(
+            result,
+            (RunResult.Parse(File.ReadAllText(result), result) with { DataFingerprint = "sha256:00" }).ToJson()
+        );
+        Assert.Contains(
+            "data.path: its content was",
+            Assert.Throws<ConfigurationException>(() => results.Has(run)).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
     public void AFailedRun_IsNamed_AndTheOthersAreMade()
     {
         StudyResults results = new(_folder["failed"]);
-        StudyRun bad = Runs()[0] with { Arm = "BAD", Recipe = Runs()[0].Recipe with { Data = Runs()[0].Recipe.Data with { Path = _folder["no-data"] } } };
+        StudyRun bad = Runs()[0] with
+        {
+            Arm = "BAD",
+            Recipe = Runs()[0].Recipe with { Data = Runs()[0].Recipe.Data with { Path = _folder["no-data"] } },
+        };
         IReadOnlyList<StudyOutcome> outcomes = Run(results, "failed-runs", [bad, Runs()[0]]);
         Assert.Equal([StudyRunState.Failed, StudyRunState.Finished], outcomes.Select(outcome => outcome.State));
         Assert.Contains("no-data", outcomes[0].Problem, StringComparison.Ordinal);
@@ -84,31 +114,60 @@ public sealed class StudyRunnerTests : IDisposable
     {
         StudyResults results = new(_folder["shared"]);
         StudyRun run = Runs()[0];
-        using TrainingRun elsewhere = TrainingRun.Open(run.Recipe, Path.Combine(_folder["shared-runs"], run.RelativePath), TinyRun.Quick);
-        Assert.Equal([StudyRunState.Elsewhere, StudyRunState.Finished], Run(results, "shared-runs", [run, Runs()[2]]).Select(outcome => outcome.State));
+        using TrainingRun elsewhere = TrainingRun.Open(
+            run.Recipe,
+            Path.Combine(_folder["shared-runs"], run.RelativePath),
+            TinyRun.Quick
+        );
+        Assert.Equal(
+            [StudyRunState.Elsewhere, StudyRunState.Finished],
+            Run(results, "shared-runs", [run, Runs()[2]]).Select(outcome => outcome.State)
+        );
     }
 
     private static StudyRun[] Runs() =>
-    [
-        .. from seed in new[] { 1, 2 }
-           from arm in new[] { "PLAIN", "SALT" }
-           let recipe = arm == "PLAIN" ? TinyRun.Shared.Plain("x", Steps) : TinyRun.Shared.Salt("x", Steps, new DistillationConfig { Transition = TransitionKind.Step, Start = StepPoint.FromShare(0.5) })
-           select new StudyRun(arm, seed, recipe with { Seed = seed, Name = $"{arm}-seed-{seed}" }),
-    ];
+        [
+            .. from seed in new[] { 1, 2 }
+            from arm in new[] { "PLAIN", "SALT" }
+            let recipe = arm == "PLAIN"
+                ? TinyRun.Shared.Plain("x", Steps)
+                : TinyRun.Shared.Salt(
+                    "x",
+                    Steps,
+                    new DistillationConfig { Transition = TransitionKind.Step, Start = StepPoint.FromShare(0.5) }
+                )
+            select new StudyRun(arm, seed, recipe with { Seed = seed, Name = $"{arm}-seed-{seed}" }),
+        ];
 
-    private IReadOnlyList<StudyOutcome> Run(StudyResults results, string runs, IReadOnlyList<StudyRun> wanted, int? stopSecondAt = null) =>
-        new StudyRunner(results, _folder[runs]).Run(wanted, (run, folder) =>
-        {
-            _trained.Add(run.Recipe.Name);
-            using TrainingRun training = TrainingRun.Open(run.Recipe, folder, TinyRun.Quick with { Resume = Directory.Exists(folder) });
-            if (stopSecondAt is int at && _trained.Count == 2)
+    private IReadOnlyList<StudyOutcome> Run(
+        StudyResults results,
+        string runs,
+        IReadOnlyList<StudyRun> wanted,
+        int? stopSecondAt = null
+    ) =>
+        new StudyRunner(results, _folder[runs]).Run(
+            wanted,
+            (run, folder) =>
             {
-                training.Continue(at, CancellationToken.None);
-                return false;
-            }
+                _trained.Add(run.Recipe.Name);
+                using TrainingRun training = TrainingRun.Open(
+                    run.Recipe,
+                    folder,
+                    TinyRun.Quick with
+                    {
+                        Resume = Directory.Exists(folder),
+                    }
+                );
+                if (stopSecondAt is int at && _trained.Count == 2)
+                {
+                    training.Continue(at, CancellationToken.None);
+                    return false;
+                }
 
-            training.Continue(Steps, CancellationToken.None);
-            training.Finish();
-            return true;
-        }, _ => { });
+                training.Continue(Steps, CancellationToken.None);
+                training.Finish();
+                return true;
+            },
+            _ => { }
+        );
 }

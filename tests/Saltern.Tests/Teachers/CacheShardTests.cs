@@ -33,7 +33,10 @@ public sealed class CacheShardTests : IDisposable
         SampleLabels labels = SampleLabels.Read(record.AsSpan(0, length), Plan, "here");
         Assert.Equal([7, 2, 299], labels.Ids);
         Assert.Equal([0.5f, 0.25f, 0.25f], labels.Probabilities);
-        Assert.Equal((1.5f, 2.25f, 0.75f, (byte)3), (labels.Nll[0], labels.NllTempered[0], labels.Entropy[0], labels.Rank[0]));
+        Assert.Equal(
+            (1.5f, 2.25f, 0.75f, (byte)3),
+            (labels.Nll[0], labels.NllTempered[0], labels.Entropy[0], labels.Rank[0])
+        );
 
         // The most likely token is there with count 0 where it was not drawn.
         length = CacheRecord.WriteSampled(record, Plan, summary, best: 9, [2, 7], [1, 3]);
@@ -45,7 +48,8 @@ public sealed class CacheShardTests : IDisposable
     [Fact]
     public void WideIds_AndTopK_AreReadBack()
     {
-        TeachPlan wide = Plan with { VocabularySize = 70_000 }, top = wide with { Mode = CacheMode.TopK, Draws = 0, Kept = 2 };
+        TeachPlan wide = Plan with { VocabularySize = 70_000 },
+            top = wide with { Mode = CacheMode.TopK, Draws = 0, Kept = 2 };
         byte[] record = new byte[100];
         int length = CacheRecord.WriteSampled(record, wide, new PositionSummary(1, 1, 1, 1), 69_999, [69_999], [4]);
         Assert.Equal(8 + 5, length); // 8 + 5K bytes
@@ -90,31 +94,51 @@ public sealed class CacheShardTests : IDisposable
         for (int length = 0; length < bytes.Length; length += 5)
         {
             File.WriteAllBytes(path, bytes[..length]);
-            Assert.Contains(path, Assert.Throws<DataFormatException>(() => CacheShard.Open(path, Plan)).Message, StringComparison.Ordinal);
+            Assert.Contains(
+                path,
+                Assert.Throws<DataFormatException>(() => CacheShard.Open(path, Plan)).Message,
+                StringComparison.Ordinal
+            );
         }
 
         byte[] lying = [.. bytes];
         BitConverter.TryWriteBytes(lying.AsSpan(12), uint.MaxValue);
         BitConverter.TryWriteBytes(lying.AsSpan(16), long.MaxValue);
         File.WriteAllBytes(path, lying);
-        Assert.Contains("not those of 4294967295 samples", Assert.Throws<DataFormatException>(() => CacheShard.Open(path, Plan)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "not those of 4294967295 samples",
+            Assert.Throws<DataFormatException>(() => CacheShard.Open(path, Plan)).Message,
+            StringComparison.Ordinal
+        );
         File.WriteAllBytes(path, bytes);
-        Assert.Contains("belongs to another pass", Assert.Throws<DataFormatException>(() => CacheShard.Open(path, Plan with { Temperature = 2 })).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "belongs to another pass",
+            Assert.Throws<DataFormatException>(() => CacheShard.Open(path, Plan with { Temperature = 2 })).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Theory]
     [InlineData(new byte[] { 1, 0, 0, 0, 0, 0, 0, 1, 5, 0 }, "1 entries of 3 bytes, but 2 bytes follow")]
     [InlineData(new byte[] { 0, 0, 0, 0, 0, 0, 0, 1 }, "has 0 entries")]
     [InlineData(new byte[] { 1, 0, 0 }, "is cut off after 3 of 8 bytes")]
-    [InlineData(new byte[] { 1, 0, 0, 0, 0, 0, 0, 1, 0xFF, 0xFF, 4 }, "has the token 65535, outside the vocabulary of 300")]
+    [InlineData(
+        new byte[] { 1, 0, 0, 0, 0, 0, 0, 1, 0xFF, 0xFF, 4 },
+        "has the token 65535, outside the vocabulary of 300"
+    )]
     [InlineData(new byte[] { 1, 0, 0, 0, 0, 0, 0, 1, 5, 0, 3 }, "has shares that add up to 0.75")]
     [InlineData(new byte[] { 1, 0, 0xFE, 0, 0, 0, 0, 1, 5, 0, 4 }, "losses NaN")]
     public void RecordsThatNoPassWrites_AreRefused(byte[] record, string expected) =>
-        Assert.Contains(expected, Assert.Throws<DataFormatException>(() => SampleLabels.Read(record, Plan, "here")).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            expected,
+            Assert.Throws<DataFormatException>(() => SampleLabels.Read(record, Plan, "here")).Message,
+            StringComparison.Ordinal
+        );
 
     private string Write()
     {
-        byte[] first = [1, 0, 0x3C, 0, 0x3C, 0, 0x38, 1, 5, 0, 4], second = [2, 0, 0x40, 0, 0x40, 0, 0x38, 2, 5, 0, 1, 6, 0, 3];
+        byte[] first = [1, 0, 0x3C, 0, 0x3C, 0, 0x38, 1, 5, 0, 4],
+            second = [2, 0, 0x40, 0, 0x40, 0, 0x38, 2, 5, 0, 1, 6, 0, 3];
         string path = _folder["0.teach"];
         CacheShard.Write(path, Plan, [(0, 3), (1, 0)], [first, second], seconds: 1.5);
         using CacheShard shard = CacheShard.Open(path, Plan);

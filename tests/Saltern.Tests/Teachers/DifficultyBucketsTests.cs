@@ -21,7 +21,17 @@ public class DifficultyBucketsTests
     {
         float[] losses = [.. Enumerable.Range(0, count).Select(i => (float)(Half)(i * 0.37 % 7))];
         Assert.Equal(DifficultyBuckets.Terciles(Counts(losses)), DifficultyBuckets.Terciles(losses));
-        Assert.Equal([.. losses.Order().Where((_, i) => i + 1 == (int)Math.Ceiling(count / 3.0) || i + 1 == (int)Math.Ceiling(2 * count / 3.0)).Select(x => (double)x)], DifficultyBuckets.Terciles(losses).Distinct());
+        Assert.Equal(
+            [
+                .. losses
+                    .Order()
+                    .Where(
+                        (_, i) => i + 1 == (int)Math.Ceiling(count / 3.0) || i + 1 == (int)Math.Ceiling(2 * count / 3.0)
+                    )
+                    .Select(x => (double)x),
+            ],
+            DifficultyBuckets.Terciles(losses).Distinct()
+        );
     }
 
     [Theory]
@@ -29,7 +39,8 @@ public class DifficultyBucketsTests
     [InlineData(3.1, 1)]
     [InlineData(6.0, 1)]
     [InlineData(6.1, 2)]
-    public void Bounds_BelongToTheEasierBucket(double nll, int bucket) => Assert.Equal(bucket, DifficultyBuckets.Of(nll, [3, 6]));
+    public void Bounds_BelongToTheEasierBucket(double nll, int bucket) =>
+        Assert.Equal(bucket, DifficultyBuckets.Of(nll, [3, 6]));
 
     private static long[] Counts(float[] losses)
     {

@@ -16,17 +16,31 @@ public class TargetDrawsTests
     }
 
     [Fact]
-    public void SystematicCounts_AreTheProductRoundedDownOrUp() => Gen.Select(Gen.Float[0.0001f, 1f].Array[1, 300], Gen.Int[1, 254], Gen.Long).Sample((weights, n, seed) =>
-    {
-        double[] points = new double[n];
-        TargetDraws.Points(DrawKind.Systematic, new SampleRandom(seed, 0, 1), 7, points);
-        (int[] ids, byte[] counts) = Draw(weights, points);
-        double total = weights.Sum(weight => (double)weight);
+    public void SystematicCounts_AreTheProductRoundedDownOrUp() =>
+        Gen.Select(Gen.Float[0.0001f, 1f].Array[1, 300], Gen.Int[1, 254], Gen.Long)
+            .Sample(
+                (weights, n, seed) =>
+                {
+                    double[] points = new double[n];
+                    TargetDraws.Points(DrawKind.Systematic, new SampleRandom(seed, 0, 1), 7, points);
+                    (int[] ids, byte[] counts) = Draw(weights, points);
+                    double total = weights.Sum(weight => (double)weight);
 
-        // 1e-3: sums of up to 300 float32 probabilities, times 254 draws.
-        return counts.Sum(count => count) == n && ids.SequenceEqual(ids.Order().Distinct())
-            && Enumerable.Range(0, weights.Length).All(v => Math.Abs((Array.IndexOf(ids, v) is >= 0 and int at ? counts[at] : 0) - (n * weights[v] / total)) < 1 + 1e-3);
-    }, iter: 300);
+                    // 1e-3: sums of up to 300 float32 probabilities, times 254 draws.
+                    return counts.Sum(count => count) == n
+                        && ids.SequenceEqual(ids.Order().Distinct())
+                        && Enumerable
+                            .Range(0, weights.Length)
+                            .All(v =>
+                                Math.Abs(
+                                    (Array.IndexOf(ids, v) is >= 0 and int at ? counts[at] : 0)
+                                        - (n * weights[v] / total)
+                                )
+                                < 1 + 1e-3
+                            );
+                },
+                iter: 300
+            );
 
     [Theory]
     [InlineData(DrawKind.Systematic)]
@@ -34,14 +48,24 @@ public class TargetDrawsTests
     public void Targets_AreUnbiasedInTheGradient(DrawKind kind)
     {
         // The gradient at the logits is p − (1 − ω)·onehot − ω·q̂, so its error is that of ω·q̂. 10⁴ draws of n at 16 positions of 128 tokens.
-        const int V = 128, N = 16, Repeats = 10_000, Draws = 12;
+        const int V = 128,
+            N = 16,
+            Repeats = 10_000,
+            Draws = 12;
         const double Weight = 2.0 / 3;
-        int beyond = 0, coordinates = 0;
+        int beyond = 0,
+            coordinates = 0;
         for (int position = 0; position < N; position++)
         {
-            float[] weights = [.. Enumerable.Range(0, V).Select(v => (float)Math.Exp(2.5 * Math.Sin((v * 12.9898) + (position * 78.233))))];
+            float[] weights =
+            [
+                .. Enumerable
+                    .Range(0, V)
+                    .Select(v => (float)Math.Exp(2.5 * Math.Sin((v * 12.9898) + (position * 78.233)))),
+            ];
             double total = TargetDraws.Total(weights);
-            double[] sum = new double[V], points = new double[Draws];
+            double[] sum = new double[V],
+                points = new double[Draws];
             int[] ids = new int[Draws];
             byte[] counts = new byte[Draws];
             for (int repeat = 0; repeat < Repeats; repeat++)
@@ -56,9 +80,11 @@ public class TargetDrawsTests
 
             for (int v = 0; v < V; v++)
             {
-                double q = weights[v] / total, f = (Draws * q) - Math.Floor(Draws * q);
+                double q = weights[v] / total,
+                    f = (Draws * q) - Math.Floor(Draws * q);
                 double variance = kind == DrawKind.Systematic ? f * (1 - f) / (Draws * Draws) : q * (1 - q) / Draws;
-                double error = Math.Abs((sum[v] / Repeats) - (Weight * q)), sigma = Weight * Math.Sqrt(variance / Repeats);
+                double error = Math.Abs((sum[v] / Repeats) - (Weight * q)),
+                    sigma = Weight * Math.Sqrt(variance / Repeats);
                 beyond += error > 3 * sigma ? 1 : 0;
                 coordinates++;
             }
@@ -72,7 +98,8 @@ public class TargetDrawsTests
     [InlineData(DrawKind.Independent)]
     public void Planner_ExpectsTheEntriesThatDrawingGives(DrawKind kind)
     {
-        const int V = 2_000, Repeats = 4_000;
+        const int V = 2_000,
+            Repeats = 4_000;
         float[] weights = [.. Enumerable.Range(0, V).Select(v => 1f / (v + 1))];
         double total = TargetDraws.Total(weights);
         var planner = new DrawPlanner(kind);
@@ -99,7 +126,8 @@ public class TargetDrawsTests
     public void MostDraws_FitTheBudget()
     {
         var planner = new DrawPlanner(DrawKind.Systematic);
-        float[] peaked = [0.9f, .. Enumerable.Repeat(0.001f, 100)], flat = [.. Enumerable.Repeat(0.01f, 100)];
+        float[] peaked = [0.9f, .. Enumerable.Repeat(0.001f, 100)],
+            flat = [.. Enumerable.Repeat(0.01f, 100)];
         planner.Add(peaked, TargetDraws.Total(peaked));
         planner.Add(flat, TargetDraws.Total(flat));
         int draws = planner.Most(40, 8, 3);

@@ -8,7 +8,8 @@ namespace Saltern.Tests.Teachers;
 // Records from logits in a buffer of the teacher's device are those from logits in place; the device is the CPU here, a GPU's are in CudaTests.
 public sealed class TeacherRowsTests
 {
-    private const int Vocabulary = 701, Length = 40;
+    private const int Vocabulary = 701,
+        Length = 40;
 
     [Theory]
     [InlineData(CacheMode.Sampled)]
@@ -16,7 +17,18 @@ public sealed class TeacherRowsTests
     [InlineData(CacheMode.Scores)]
     public void LogitsOnTheDevice_GiveTheSameRecords(CacheMode mode)
     {
-        var model = new Transformer(new TransformerConfig { HiddenSize = 16, NumHiddenLayers = 1, NumAttentionHeads = 2, IntermediateSize = 16, InitializerRange = 0.7, TieWordEmbeddings = true }.Resolve(Vocabulary + 3, Length), trainable: false);
+        var model = new Transformer(
+            new TransformerConfig
+            {
+                HiddenSize = 16,
+                NumHiddenLayers = 1,
+                NumAttentionHeads = 2,
+                IntermediateSize = 16,
+                InitializerRange = 0.7,
+                TieWordEmbeddings = true,
+            }.Resolve(Vocabulary + 3, Length),
+            trainable: false
+        );
         model.Initialize(2);
         using var teacher = new LiveTeacher(model, 0.5);
         var plan = new TeachPlan
@@ -33,10 +45,15 @@ public sealed class TeacherRowsTests
             ShardSamples = 20,
         };
         var batch = new Batch([.. Enumerable.Range(0, 20).Select(i => new SampleKey(0, i, 0))], new RandomText(), 0);
-        using TeacherRows inPlace = new(plan, teacher, 2), onDevice = new(plan, teacher, 2, onDevice: true);
-        byte[][] expected = inPlace.Records(Run(), batch), found = onDevice.Records(Run(), batch);
+        using TeacherRows inPlace = new(plan, teacher, 2),
+            onDevice = new(plan, teacher, 2, onDevice: true);
+        byte[][] expected = inPlace.Records(Run(), batch),
+            found = onDevice.Records(Run(), batch);
         int counted = batch.Labels([.. Enumerable.Range(0, 20)]).Count(label => label >= 0);
-        Assert.True(counted is > 300 and < 800 && expected.Sum(record => record.Length) >= counted * CacheRecord.FixedBytes(mode));
+        Assert.True(
+            counted is > 300 and < 800
+                && expected.Sum(record => record.Length) >= counted * CacheRecord.FixedBytes(mode)
+        );
         if (mode != CacheMode.Scores)
         {
             Assert.Equal(expected, found);
@@ -44,7 +61,8 @@ public sealed class TeacherRowsTests
         }
 
         // Sums in another order: a loss may round to the next of half precision, a rank is exact.
-        byte[] all = [.. expected.SelectMany(record => record)], others = [.. found.SelectMany(record => record)];
+        byte[] all = [.. expected.SelectMany(record => record)],
+            others = [.. found.SelectMany(record => record)];
         Assert.Equal(all.Length, others.Length);
         for (int at = 0; at < all.Length; at += CacheRecord.FixedBytes(mode))
         {
@@ -69,7 +87,10 @@ public sealed class TeacherRowsTests
             var random = new Random((int)index);
             for (int i = 0; i < Length; i++)
             {
-                (inputs[i], labels[i]) = (random.Next(Vocabulary), i % 3 == 0 ? SampleReader.NotCounted : random.Next(Vocabulary));
+                (inputs[i], labels[i]) = (
+                    random.Next(Vocabulary),
+                    i % 3 == 0 ? SampleReader.NotCounted : random.Next(Vocabulary)
+                );
             }
         }
     }

@@ -9,7 +9,9 @@ namespace Saltern.Tests.Teachers;
 public class TextAlignmentTests
 {
     // Bytes alone, and words of these texts: a text of n letters is n tokens for the first, few for the second.
-    private static readonly BpeTokenizer Bytes = Train([], 257), Words = Train(["the cat sat", "the cat sat", "the mat"], 300), Scripts = Train(SampleTexts.All, 600);
+    private static readonly BpeTokenizer Bytes = Train([], 257),
+        Words = Train(["the cat sat", "the cat sat", "the mat"], 300),
+        Scripts = Train(SampleTexts.All, 600);
 
     [Fact]
     public void CoarseTeacher_IsFollowedOnlyOnceItsTokenIsComplete()
@@ -52,7 +54,9 @@ public class TextAlignmentTests
     [Fact]
     public void BeyondTheTeachersPositions_NothingIsAligned()
     {
-        AlignedSample sample = new TextAlignment(Words, Bytes, 5, masksDocuments: false).Align(Ids(Words, "the cat sat"));
+        AlignedSample sample = new TextAlignment(Words, Bytes, 5, masksDocuments: false).Align(
+            Ids(Words, "the cat sat")
+        );
         Assert.Equal(5, sample.TeacherIds.Length);
         Assert.Equal([2, -1, -1], sample.TeacherIndex); // " cat" ends at byte 7, after the five that were read
     }
@@ -62,7 +66,9 @@ public class TextAlignmentTests
     {
         // A sample that begins with the second byte of "é" and ends with the first of "ö".
         byte[] text = [0xA9, (byte)'a', 0xC3];
-        AlignedSample sample = new TextAlignment(Bytes, Words, 100, masksDocuments: false).Align([.. text.Select(ByteId)]);
+        AlignedSample sample = new TextAlignment(Bytes, Words, 100, masksDocuments: false).Align([
+            .. text.Select(ByteId),
+        ]);
         Assert.Equal(text, Words.DecodeToBytes(sample.TeacherIds));
         Assert.Equal([0, 1, 2], sample.TeacherIndex);
     }
@@ -73,28 +79,54 @@ public class TextAlignmentTests
         // Windows of the student's tokens anywhere in texts of many scripts: they begin and end inside words and characters. Bytes are counted by decoding prefixes.
         BpeTokenizer[] tokenizers = [Bytes, Words, Scripts];
         string text = string.Concat(SampleTexts.All);
-        Gen.Select(Gen.Int[0, 2], Gen.Int[0, 2], Gen.Int[0, 2_000], Gen.Int[1, 60], Gen.Int[0, 59]).Sample((from, to, start, count, separator) =>
-        {
-            (BpeTokenizer student, BpeTokenizer teacher) = (tokenizers[from], tokenizers[to]);
-            long[] all = Ids(student, text), ids = [.. all.Skip(start % all.Length).Take(count)];
-            ids[separator % ids.Length] = student.EndOfTextId;
-            AlignedSample sample = new TextAlignment(student, teacher, 10_000, masksDocuments: false).Align(ids);
-            int[] studentEnds = [.. Enumerable.Range(1, ids.Length).Select(t => Length(student, ids.Take(t).Select(id => (int)id)))];
-            int[] teacherEnds = [.. Enumerable.Range(1, sample.TeacherIds.Length).Select(i => Length(teacher, sample.TeacherIds.Take(i)))];
-            Assert.Equal(studentEnds[^1], teacherEnds[^1]);
-            for (int t = 0; t < ids.Length; t++)
-            {
-                Assert.Equal(Array.FindLastIndex(teacherEnds, end => end <= studentEnds[t]), sample.TeacherIndex[t]);
-            }
-        }, iter: 200);
+        Gen.Select(Gen.Int[0, 2], Gen.Int[0, 2], Gen.Int[0, 2_000], Gen.Int[1, 60], Gen.Int[0, 59])
+            .Sample(
+                (from, to, start, count, separator) =>
+                {
+                    (BpeTokenizer student, BpeTokenizer teacher) = (tokenizers[from], tokenizers[to]);
+                    long[] all = Ids(student, text),
+                        ids = [.. all.Skip(start % all.Length).Take(count)];
+                    ids[separator % ids.Length] = student.EndOfTextId;
+                    AlignedSample sample = new TextAlignment(student, teacher, 10_000, masksDocuments: false).Align(
+                        ids
+                    );
+                    int[] studentEnds =
+                    [
+                        .. Enumerable
+                            .Range(1, ids.Length)
+                            .Select(t => Length(student, ids.Take(t).Select(id => (int)id))),
+                    ];
+                    int[] teacherEnds =
+                    [
+                        .. Enumerable
+                            .Range(1, sample.TeacherIds.Length)
+                            .Select(i => Length(teacher, sample.TeacherIds.Take(i))),
+                    ];
+                    Assert.Equal(studentEnds[^1], teacherEnds[^1]);
+                    for (int t = 0; t < ids.Length; t++)
+                    {
+                        Assert.Equal(
+                            Array.FindLastIndex(teacherEnds, end => end <= studentEnds[t]),
+                            sample.TeacherIndex[t]
+                        );
+                    }
+                },
+                iter: 200
+            );
     }
 
     // Bytes of text, an end-of-text token counting as one.
-    private static int Length(BpeTokenizer tokenizer, IEnumerable<int> ids) => ids.Sum(id => id == tokenizer.EndOfTextId ? 1 : tokenizer.ByteLength(id));
+    private static int Length(BpeTokenizer tokenizer, IEnumerable<int> ids) =>
+        ids.Sum(id => id == tokenizer.EndOfTextId ? 1 : tokenizer.ByteLength(id));
 
-    private static long ByteId(byte value) => Enumerable.Range(0, Bytes.VocabularySize).First(id => Bytes.ByteLength(id) == 1 && Bytes.DecodeToBytes([id])[0] == value);
+    private static long ByteId(byte value) =>
+        Enumerable
+            .Range(0, Bytes.VocabularySize)
+            .First(id => Bytes.ByteLength(id) == 1 && Bytes.DecodeToBytes([id])[0] == value);
 
-    private static long[] Ids(BpeTokenizer tokenizer, string text) => [.. tokenizer.Encode(text).Select(id => (long)id)];
+    private static long[] Ids(BpeTokenizer tokenizer, string text) =>
+        [.. tokenizer.Encode(text).Select(id => (long)id)];
 
-    private static BpeTokenizer Train(IEnumerable<string> texts, int size) => BpeTrainer.Train(texts, new BpeTrainerOptions { VocabularySize = size, MinimumFrequency = 1 });
+    private static BpeTokenizer Train(IEnumerable<string> texts, int size) =>
+        BpeTrainer.Train(texts, new BpeTrainerOptions { VocabularySize = size, MinimumFrequency = 1 });
 }

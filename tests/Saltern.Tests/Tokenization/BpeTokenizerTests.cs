@@ -10,18 +10,22 @@ public class BpeTokenizerTests
 
     [Fact]
     public void Encode_ThenDecode_GivesBackAnyBytes() =>
-        Gen.Byte.Array[0, 300].Sample(bytes => Tokenizer.DecodeToBytes(Ids(bytes)).AsSpan().SequenceEqual(bytes), iter: 5_000);
+        Gen
+            .Byte.Array[0, 300]
+            .Sample(bytes => Tokenizer.DecodeToBytes(Ids(bytes)).AsSpan().SequenceEqual(bytes), iter: 5_000);
 
     [Fact]
     public void Encode_ThenDecode_GivesBackAnyBytesThatAreNearlyText() =>
-        Gen.Select(TestTraining.OneOf(SampleTexts.All.ToArray()), Gen.Int[0, 500], Gen.Byte).Sample(
-            (text, place, value) =>
-            {
-                var bytes = Encoding.UTF8.GetBytes(text);
-                bytes[place % bytes.Length] = value;
-                return Tokenizer.DecodeToBytes(Ids(bytes)).AsSpan().SequenceEqual(bytes);
-            },
-            iter: 5_000);
+        Gen.Select(TestTraining.OneOf(SampleTexts.All.ToArray()), Gen.Int[0, 500], Gen.Byte)
+            .Sample(
+                (text, place, value) =>
+                {
+                    var bytes = Encoding.UTF8.GetBytes(text);
+                    bytes[place % bytes.Length] = value;
+                    return Tokenizer.DecodeToBytes(Ids(bytes)).AsSpan().SequenceEqual(bytes);
+                },
+                iter: 5_000
+            );
 
     [Fact]
     public void Encode_ThenDecode_GivesBackTextOfManyScripts()
@@ -46,13 +50,17 @@ public class BpeTokenizerTests
     public void Encode_OfLongWords_EqualsTheDefinition()
     {
         // Long words go through a queue, short ones through a scan; both must equal the plain definition.
-        TestTraining.OneOf("abehntuä".ToCharArray()).Array[1, 400].Sample(
-            letters =>
-            {
-                var word = Encoding.UTF8.GetBytes(new string(letters));
-                return Ids(word).SequenceEqual(MergeByDefinition(Tokenizer.Definition, word));
-            },
-            iter: 2_000);
+        TestTraining
+            .OneOf("abehntuä".ToCharArray())
+            .Array[1, 400]
+            .Sample(
+                letters =>
+                {
+                    var word = Encoding.UTF8.GetBytes(new string(letters));
+                    return Ids(word).SequenceEqual(MergeByDefinition(Tokenizer.Definition, word));
+                },
+                iter: 2_000
+            );
     }
 
     [Fact]
@@ -83,7 +91,10 @@ public class BpeTokenizerTests
         const string Text = "free<|endoftext|>free";
 
         Assert.DoesNotContain(Tokenizer.EndOfTextId, Tokenizer.Encode(Text));
-        Assert.Equal([.. Tokenizer.Encode("free"), Tokenizer.EndOfTextId, .. Tokenizer.Encode("free")], Tokenizer.Encode(Text, allowSpecial: true));
+        Assert.Equal(
+            [.. Tokenizer.Encode("free"), Tokenizer.EndOfTextId, .. Tokenizer.Encode("free")],
+            Tokenizer.Encode(Text, allowSpecial: true)
+        );
         Assert.Equal(Text, Tokenizer.Decode(Tokenizer.Encode(Text, allowSpecial: true)));
         Assert.Equal(Text, Tokenizer.Decode(Tokenizer.Encode(Text)));
     }
@@ -91,7 +102,10 @@ public class BpeTokenizerTests
     [Fact]
     public void Encode_FindsTheLongestOfSpecialTokensThatStartAlike()
     {
-        var tokenizer = TestTraining.Train([], new BpeTrainerOptions { VocabularySize = 300, SpecialTokens = ["<a>", "<a>b", "</s>"] });
+        var tokenizer = TestTraining.Train(
+            [],
+            new BpeTrainerOptions { VocabularySize = 300, SpecialTokens = ["<a>", "<a>b", "</s>"] }
+        );
 
         Assert.Equal([257, 256, 258, '<', 'a'], tokenizer.Encode("<a>b<a></s><a", allowSpecial: true));
     }
@@ -103,7 +117,12 @@ public class BpeTokenizerTests
         var expected = texts.Select(text => Tokenizer.Encode(text)).ToArray();
         var actual = new int[texts.Length][];
 
-        Parallel.For(0, texts.Length, new ParallelOptions { MaxDegreeOfParallelism = 4 }, i => actual[i] = Tokenizer.Encode(texts[i]));
+        Parallel.For(
+            0,
+            texts.Length,
+            new ParallelOptions { MaxDegreeOfParallelism = 4 },
+            i => actual[i] = Tokenizer.Encode(texts[i])
+        );
 
         Assert.Equal(expected, actual);
     }
@@ -113,9 +132,17 @@ public class BpeTokenizerTests
     {
         // More distinct words than the 131,072 that an encoder remembers, then the first ones again.
         var tokenizer = Define(["ab"], [(97, 98)]);
-        var many = string.Join(' ', Enumerable.Range(0, 200_000).Select(i => string.Concat(i.ToString("D6", null).Select(c => (char)(c - '0' + 'a')))));
+        var many = string.Join(
+            ' ',
+            Enumerable
+                .Range(0, 200_000)
+                .Select(i => string.Concat(i.ToString("D6", null).Select(c => (char)(c - '0' + 'a'))))
+        );
 
-        Assert.Equal(tokenizer.Encode(many[..700]), tokenizer.Encode(many + many[..700])[^tokenizer.Encode(many[..700]).Length..]);
+        Assert.Equal(
+            tokenizer.Encode(many[..700]),
+            tokenizer.Encode(many + many[..700])[^tokenizer.Encode(many[..700]).Length..]
+        );
         Assert.Equal(many, tokenizer.Decode(tokenizer.Encode(many)));
     }
 
@@ -145,30 +172,49 @@ public class BpeTokenizerTests
         Assert.Matches("^sha256:[0-9a-f]{64}$", Tokenizer.Fingerprint);
         Assert.Equal(Tokenizer.Fingerprint, Train(SplitPattern.Llama3).Fingerprint);
         Assert.NotEqual(Tokenizer.Fingerprint, Train(SplitPattern.Qwen2).Fingerprint);
-        Assert.NotEqual(Define(["ab", "cd"], [(97, 98), (99, 100)]).Fingerprint, Define(["ab", "cd"], [(99, 100), (97, 98)]).Fingerprint);
+        Assert.NotEqual(
+            Define(["ab", "cd"], [(97, 98), (99, 100)]).Fingerprint,
+            Define(["ab", "cd"], [(99, 100), (97, 98)]).Fingerprint
+        );
     }
 
     [Fact]
     public void Fingerprint_StaysTheSameFromVersionToVersion() =>
         // Data sets and checkpoints carry it: a change here makes every existing one a stranger.
-        Assert.Equal("sha256:1ca15f00995272ff8f797c324f359c1b6cbb75de9528bd2eabd6b448edb424d2", Define(["ab"], [(97, 98)]).Fingerprint);
+        Assert.Equal(
+            "sha256:1ca15f00995272ff8f797c324f359c1b6cbb75de9528bd2eabd6b448edb424d2",
+            Define(["ab"], [(97, 98)]).Fingerprint
+        );
 
     private static BpeTokenizer Train(SplitPattern pattern) =>
-        TestTraining.Train(SampleTexts.All, new BpeTrainerOptions { VocabularySize = 600, MinimumFrequency = 1, Pattern = pattern });
+        TestTraining.Train(
+            SampleTexts.All,
+            new BpeTrainerOptions
+            {
+                VocabularySize = 600,
+                MinimumFrequency = 1,
+                Pattern = pattern,
+            }
+        );
 
     /// <summary>The 256 bytes, the tokens given (ASCII), merges of ids into them in order, and the end of text.</summary>
     private static BpeTokenizer Define(string[] tokens, (int Left, int Right)[] merges)
     {
-        var entries = Enumerable.Range(0, 256).Select(b => new byte[] { (byte)b }).Concat(tokens.Select(Encoding.ASCII.GetBytes))
+        var entries = Enumerable
+            .Range(0, 256)
+            .Select(b => new byte[] { (byte)b })
+            .Concat(tokens.Select(Encoding.ASCII.GetBytes))
             .Select(bytes => (BpeToken?)new BpeToken(bytes, IsLiteral: false));
         var end = new AddedToken(256 + tokens.Length, "<|endoftext|>", IsSpecial: true, IsNormalized: false);
-        return new BpeTokenizer(new BpeDefinition
-        {
-            Tokens = [.. entries, new BpeToken(Encoding.ASCII.GetBytes(end.Content), IsLiteral: true)],
-            Merges = [.. merges.Select((pair, i) => new Merge(pair.Left, pair.Right, 256 + i))],
-            AddedTokens = [end],
-            PreTokenizer = new PreTokenizer([SplitRule.Of(SplitPattern.Llama3)]),
-        });
+        return new BpeTokenizer(
+            new BpeDefinition
+            {
+                Tokens = [.. entries, new BpeToken(Encoding.ASCII.GetBytes(end.Content), IsLiteral: true)],
+                Merges = [.. merges.Select((pair, i) => new Merge(pair.Left, pair.Right, 256 + i))],
+                AddedTokens = [end],
+                PreTokenizer = new PreTokenizer([SplitRule.Of(SplitPattern.Llama3)]),
+            }
+        );
     }
 
     private static int[] Ids(byte[] bytes)
@@ -181,11 +227,16 @@ public class BpeTokenizerTests
     /// <summary>The definition of BPE: again and again the lowest rank, leftmost first.</summary>
     private static List<int> MergeByDefinition(BpeDefinition definition, byte[] word)
     {
-        var rules = definition.Merges.Select((merge, rank) => (merge, rank)).ToDictionary(x => (x.merge.Left, x.merge.Right), x => (x.rank, x.merge.Result));
+        var rules = definition
+            .Merges.Select((merge, rank) => (merge, rank))
+            .ToDictionary(x => (x.merge.Left, x.merge.Right), x => (x.rank, x.merge.Result));
         var ids = word.Select(b => (int)b).ToList();
         while (true)
         {
-            var candidates = Enumerable.Range(0, ids.Count - 1).Where(i => rules.ContainsKey((ids[i], ids[i + 1]))).ToList();
+            var candidates = Enumerable
+                .Range(0, ids.Count - 1)
+                .Where(i => rules.ContainsKey((ids[i], ids[i + 1])))
+                .ToList();
             if (candidates.Count == 0)
             {
                 return ids;

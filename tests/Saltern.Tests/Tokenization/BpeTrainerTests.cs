@@ -27,19 +27,26 @@ public class BpeTrainerTests
 
         Assert.Equal(
             ["we", "lo", "ewe", "newe", "st", "newest", "low", "wer", "lower", "<|endoftext|>"],
-            Enumerable.Range(FirstMerge, tokenizer.VocabularySize - FirstMerge).Select(id => tokenizer.Decode([id])));
+            Enumerable.Range(FirstMerge, tokenizer.VocabularySize - FirstMerge).Select(id => tokenizer.Decode([id]))
+        );
         Assert.Equal([262], tokenizer.Encode("low").Take(1));
     }
 
     [Fact]
     public void Train_StopsAtTheSizeWanted()
     {
-        var tokenizer = TestTraining.Train(SampleTexts.All, new BpeTrainerOptions { VocabularySize = 300, MinimumFrequency = 1 });
+        var tokenizer = TestTraining.Train(
+            SampleTexts.All,
+            new BpeTrainerOptions { VocabularySize = 300, MinimumFrequency = 1 }
+        );
 
         Assert.Equal(300, tokenizer.VocabularySize);
         Assert.Equal(299, tokenizer.EndOfTextId);
         Assert.Equal(0, tokenizer.ByteLength(299));
-        Assert.Equal(Enumerable.Range(0, 256), Enumerable.Range(0, 256).Select(id => (int)tokenizer.DecodeToBytes([id]).Single()));
+        Assert.Equal(
+            Enumerable.Range(0, 256),
+            Enumerable.Range(0, 256).Select(id => (int)tokenizer.DecodeToBytes([id]).Single())
+        );
     }
 
     [Fact]
@@ -47,7 +54,10 @@ public class BpeTrainerTests
     {
         string[] documents = ["ab", "ab", "cd", "cd", "cd"];
 
-        var tokenizer = TestTraining.Train(documents, new BpeTrainerOptions { VocabularySize = 1000, MinimumFrequency = 3 });
+        var tokenizer = TestTraining.Train(
+            documents,
+            new BpeTrainerOptions { VocabularySize = 1000, MinimumFrequency = 3 }
+        );
 
         Assert.Equal(FirstMerge + 1 + 1, tokenizer.VocabularySize);
         Assert.Equal("cd", tokenizer.Decode([FirstMerge]));
@@ -58,7 +68,10 @@ public class BpeTrainerTests
     {
         var documents = Enumerable.Repeat("word", 50);
 
-        var tokenizer = TestTraining.Train(documents, new BpeTrainerOptions { VocabularySize = 300, SpecialTokens = ["word", "<|endoftext|>"] });
+        var tokenizer = TestTraining.Train(
+            documents,
+            new BpeTrainerOptions { VocabularySize = 300, SpecialTokens = ["word", "<|endoftext|>"] }
+        );
 
         Assert.DoesNotContain(tokenizer.Encode("word"), id => tokenizer.ByteLength(id) is 0 or 4);
         Assert.Equal([tokenizer.VocabularySize - 2], tokenizer.Encode("word", allowSpecial: true));
@@ -81,27 +94,49 @@ public class BpeTrainerTests
     {
         var documents = SampleTexts.BasicPlane.Concat(SampleTexts.BasicPlane.Take(12)).ToList();
 
-        var tokenizer = TestTraining.Train(documents, new BpeTrainerOptions { VocabularySize = 700, Pattern = SplitPattern.Gpt2 });
+        var tokenizer = TestTraining.Train(
+            documents,
+            new BpeTrainerOptions { VocabularySize = 700, Pattern = SplitPattern.Gpt2 }
+        );
 
-        Assert.Equal(NaiveTrainer.Train(documents, SplitPattern.Gpt2, 700 - 257), tokenizer.Definition.Merges.Select(merge => (merge.Left, merge.Right)));
+        Assert.Equal(
+            NaiveTrainer.Train(documents, SplitPattern.Gpt2, 700 - 257),
+            tokenizer.Definition.Merges.Select(merge => (merge.Left, merge.Right))
+        );
     }
 
     [Fact]
     public void Train_EqualsTheDefinition_OnRunsAndRepetitions() =>
         // Overlapping pairs ("aaa") and ties are where incremental counts go wrong.
-        Gen.Char['a', 'b'].Array[1, 9].Select(letters => new string(letters)).Array[1, 12].Sample(
-            words => TestTraining.Train(words, new BpeTrainerOptions { VocabularySize = 257 + 15 }).Definition.Merges.Select(merge => (merge.Left, merge.Right))
-                .SequenceEqual(NaiveTrainer.Train(words, SplitPattern.Llama3, 15)),
-            iter: 1_000);
+        Gen.Char['a', 'b']
+            .Array[1, 9]
+            .Select(letters => new string(letters))
+            .Array[1, 12]
+            .Sample(
+                words =>
+                    TestTraining
+                        .Train(words, new BpeTrainerOptions { VocabularySize = 257 + 15 })
+                        .Definition.Merges.Select(merge => (merge.Left, merge.Right))
+                        .SequenceEqual(NaiveTrainer.Train(words, SplitPattern.Llama3, 15)),
+                iter: 1_000
+            );
 
     [Fact]
     public void Train_ForgetsRareWordsBeyondTheBoundAndSaysSo()
     {
         // 5,000 words that occur once, and one that occurs everywhere.
-        var documents = Enumerable.Range(0, 5000).Select(i => $"common x{(char)('a' + (i % 26))}{(char)('a' + (i / 26 % 26))}{(char)('a' + (i / 676))}q common");
+        var documents = Enumerable
+            .Range(0, 5000)
+            .Select(i =>
+                $"common x{(char)('a' + (i % 26))}{(char)('a' + (i / 26 % 26))}{(char)('a' + (i / 676))}q common"
+            );
         var reports = new Reports();
 
-        var tokenizer = TestTraining.Train(documents, new BpeTrainerOptions { VocabularySize = 270, MaximumDistinctWords = 1000 }, reports);
+        var tokenizer = TestTraining.Train(
+            documents,
+            new BpeTrainerOptions { VocabularySize = 270, MaximumDistinctWords = 1000 },
+            reports
+        );
 
         Assert.InRange(reports[^1].DistinctWords, 1, 1000);
         Assert.InRange(reports[^1].PrunedWords, 3000, 5000);
@@ -120,8 +155,9 @@ public class BpeTrainerTests
         using var source = new CancellationTokenSource();
         source.Cancel();
 
-        Assert.Throws<OperationCanceledException>(
-            () => BpeTrainer.Train(["text"], new BpeTrainerOptions { VocabularySize = 300 }, cancellationToken: source.Token));
+        Assert.Throws<OperationCanceledException>(() =>
+            BpeTrainer.Train(["text"], new BpeTrainerOptions { VocabularySize = 300 }, cancellationToken: source.Token)
+        );
     }
 
     [Theory]
@@ -132,9 +168,18 @@ public class BpeTrainerTests
     [InlineData(300, 2, "<|endoftext|>,a", "name of a byte")]
     public void Train_NamesTheSettingThatIsWrong(int size, long minimum, string special, string expected)
     {
-        var options = new BpeTrainerOptions { VocabularySize = size, MinimumFrequency = minimum, SpecialTokens = special.Split(',') };
+        var options = new BpeTrainerOptions
+        {
+            VocabularySize = size,
+            MinimumFrequency = minimum,
+            SpecialTokens = special.Split(','),
+        };
 
-        Assert.Contains(expected, Assert.Throws<ArgumentException>(() => TestTraining.Train([], options)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            expected,
+            Assert.Throws<ArgumentException>(() => TestTraining.Train([], options)).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -142,7 +187,10 @@ public class BpeTrainerTests
     {
         var options = new BpeTrainerOptions { VocabularySize = 1000 };
 
-        Assert.Equal((2, SplitPattern.Llama3, 8_000_000), (options.MinimumFrequency, options.Pattern, options.MaximumDistinctWords));
+        Assert.Equal(
+            (2, SplitPattern.Llama3, 8_000_000),
+            (options.MinimumFrequency, options.Pattern, options.MaximumDistinctWords)
+        );
         Assert.Equal(["<|endoftext|>"], options.SpecialTokens);
     }
 }

@@ -19,13 +19,21 @@ public class MicrosoftTokenizersParityTests
     [InlineData(SplitPattern.Qwen2)]
     public void Ids_AreEqual_OnTextOfManyKinds(SplitPattern pattern)
     {
-        var ours = TestTraining.Train(SampleTexts.All, new BpeTrainerOptions { VocabularySize = 900, Pattern = pattern, MinimumFrequency = 1 });
+        var ours = TestTraining.Train(
+            SampleTexts.All,
+            new BpeTrainerOptions
+            {
+                VocabularySize = 900,
+                Pattern = pattern,
+                MinimumFrequency = 1,
+            }
+        );
         var theirs = Theirs(ours);
 
         // Without code points beyond U+FFFF and 'ſ: there .NET's Regex, which they use, departs from Unicode.
         foreach (var text in SampleTexts.BasicPlane.Where(text => !text.Contains("'ſ", StringComparison.Ordinal)))
         {
-            Assert.Equal(theirs.EncodeToIds(text), ours.Encode(text, allowSpecial: true));   // theirs always finds special tokens
+            Assert.Equal(theirs.EncodeToIds(text), ours.Encode(text, allowSpecial: true)); // theirs always finds special tokens
         }
     }
 
@@ -46,7 +54,11 @@ public class MicrosoftTokenizersParityTests
             Assert.Skip("no shared/data beside the repository");
         }
 
-        var documents = Directory.GetFiles(Path.Combine(SharedData.Folder, "corpus"), "*.valid.jsonl.gz").Order().SelectMany(Texts).ToList();
+        var documents = Directory
+            .GetFiles(Path.Combine(SharedData.Folder, "corpus"), "*.valid.jsonl.gz")
+            .Order()
+            .SelectMany(Texts)
+            .ToList();
         var ours = TestTraining.Train(documents, new BpeTrainerOptions { VocabularySize = 4096 });
         var theirs = Theirs(ours);
         var tokens = 0;
@@ -66,19 +78,27 @@ public class MicrosoftTokenizersParityTests
         var special = definition.AddedTokens.ToDictionary(token => token.Content, token => token.Id);
         var spellings = definition.Tokens.Select(token => token!.Value.Spelling).ToArray();
         var regex = new Regex(definition.PreTokenizer.Rules[0].Identity, RegexOptions.Compiled);
-        return Microsoft.ML.Tokenizers.BpeTokenizer.Create(new BpeOptions(
-            spellings.Select((spelling, id) => KeyValuePair.Create(spelling, id)).Where(entry => !special.ContainsKey(entry.Key)))
-        {
-            ByteLevel = true,
-            Merges = definition.Merges.Select(merge => $"{spellings[merge.Left]} {spellings[merge.Right]}"),
-            SpecialTokens = special,
-            PreTokenizer = new RegexPreTokenizer(regex, special),   // without them here, special tokens are cut as text
-        });
+        return Microsoft.ML.Tokenizers.BpeTokenizer.Create(
+            new BpeOptions(
+                spellings
+                    .Select((spelling, id) => KeyValuePair.Create(spelling, id))
+                    .Where(entry => !special.ContainsKey(entry.Key))
+            )
+            {
+                ByteLevel = true,
+                Merges = definition.Merges.Select(merge => $"{spellings[merge.Left]} {spellings[merge.Right]}"),
+                SpecialTokens = special,
+                PreTokenizer = new RegexPreTokenizer(regex, special), // without them here, special tokens are cut as text
+            }
+        );
     }
 
     private static IEnumerable<string> Texts(string path)
     {
-        using var reader = new StreamReader(new GZipStream(File.OpenRead(path), CompressionMode.Decompress), Encoding.UTF8);
+        using var reader = new StreamReader(
+            new GZipStream(File.OpenRead(path), CompressionMode.Decompress),
+            Encoding.UTF8
+        );
         while (reader.ReadLine() is { } line)
         {
             using var document = JsonDocument.Parse(line);

@@ -31,7 +31,7 @@ internal static class NaiveTrainer
             }
 
             spellings.Add(spellings[best.Key.Left] + spellings[best.Key.Right]);
-            Assert.Equal(spellings.Count, spellings.Distinct().Count());   // the case of two rules for one spelling is not modelled here
+            Assert.Equal(spellings.Count, spellings.Distinct().Count()); // the case of two rules for one spelling is not modelled here
             merges.Add(best.Key);
             foreach (var word in words)
             {

@@ -7,7 +7,8 @@ namespace Saltern.Tests.Tokenization;
 /// <summary>The npm package @huggingface/tokenizers, an implementation of tokenizer.json that shares no code with ours, run by Node.</summary>
 internal static class NodeTokenizers
 {
-    private const string Package = "@huggingface/tokenizers", Version = "0.2.0";
+    private const string Package = "@huggingface/tokenizers",
+        Version = "0.2.0";
 
     private const string Script = """
         import { readFileSync, writeFileSync } from "node:fs";
@@ -23,7 +24,8 @@ internal static class NodeTokenizers
         writeFileSync(idsPath, Buffer.from(Int32Array.from(numbers).buffer));
         """;
 
-    private static readonly TimeSpan LongestInstall = TimeSpan.FromSeconds(60), LongestRun = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan LongestInstall = TimeSpan.FromSeconds(60),
+        LongestRun = TimeSpan.FromMinutes(5);
 
     private static readonly Lazy<(string? Library, string Reason)> Found = new(Find);
 
@@ -39,11 +41,20 @@ internal static class NodeTokenizers
         using var folder = new TemporaryFolder();
         File.WriteAllText(folder.File("encode.mjs"), Script);
         File.WriteAllText(folder.File("texts.json"), JsonSerializer.Serialize(texts));
-        var (code, error) = Run("node", LongestRun, "--max-old-space-size=4096", folder.File("encode.mjs"), library, tokenizerPath, folder.File("texts.json"), folder.File("ids.bin"));
+        var (code, error) = Run(
+            "node",
+            LongestRun,
+            "--max-old-space-size=4096",
+            folder.File("encode.mjs"),
+            library,
+            tokenizerPath,
+            folder.File("texts.json"),
+            folder.File("ids.bin")
+        );
         Assert.True(code == 0, error);
         ReadOnlySpan<byte> numbers = File.ReadAllBytes(folder.File("ids.bin"));
         var all = new List<int[]>();
-        for (var position = 0; position < numbers.Length;)
+        for (var position = 0; position < numbers.Length; )
         {
             var ids = new int[BinaryPrimitives.ReadInt32LittleEndian(numbers[position..])];
             position += sizeof(int);
@@ -76,7 +87,16 @@ internal static class NodeTokenizers
             if (Library(place) is null)
             {
                 Directory.CreateDirectory(place);
-                (_, missing) = Run("npm", LongestInstall, "install", "--no-audit", "--no-fund", "--prefix", place, $"{Package}@{Version}");
+                (_, missing) = Run(
+                    "npm",
+                    LongestInstall,
+                    "install",
+                    "--no-audit",
+                    "--no-fund",
+                    "--prefix",
+                    place,
+                    $"{Package}@{Version}"
+                );
             }
 
             return Library(place) is { } library ? (library, "") : (null, $"npm cannot install {Package}: {missing}");

@@ -27,8 +27,14 @@ public sealed class NodeTokenizersParityTests : IDisposable
 
         var corpus = Path.Combine(SharedData.Folder, "corpus");
         string[] valid = [.. Directory.GetFiles(corpus, "*.valid.jsonl.gz").Order().SelectMany(file => Texts(file))];
-        string[] train = [.. Directory.GetFiles(corpus, "*.train.jsonl.gz").Order().SelectMany(file => Texts(file).Take(60))];
-        var ours = TestTraining.Train([.. valid, .. SampleTexts.All], new BpeTrainerOptions { VocabularySize = 8192, Pattern = pattern });
+        string[] train =
+        [
+            .. Directory.GetFiles(corpus, "*.train.jsonl.gz").Order().SelectMany(file => Texts(file).Take(60)),
+        ];
+        var ours = TestTraining.Train(
+            [.. valid, .. SampleTexts.All],
+            new BpeTrainerOptions { VocabularySize = 8192, Pattern = pattern }
+        );
 
         var tokens = AssertEqual(ours, [.. SampleTexts.All, .. Blanks(), .. valid, .. train]);
 
@@ -42,36 +48,90 @@ public sealed class NodeTokenizersParityTests : IDisposable
     public void Ids_AreEqual_OnScriptsEmojiCodeAndBlanks(SplitPattern pattern)
     {
         Assert.InRange(SampleTexts.Scripts.Length, 20, int.MaxValue);
-        var ours = TestTraining.Train(SampleTexts.All, new BpeTrainerOptions { VocabularySize = 900, MinimumFrequency = 1, Pattern = pattern });
+        var ours = TestTraining.Train(
+            SampleTexts.All,
+            new BpeTrainerOptions
+            {
+                VocabularySize = 900,
+                MinimumFrequency = 1,
+                Pattern = pattern,
+            }
+        );
 
         // Each alone, and each pair joined, so that every kind of text meets every other.
-        AssertEqual(ours, [.. SampleTexts.All, .. Blanks(), .. SampleTexts.All.SelectMany(first => SampleTexts.All.Select(second => first + second))]);
+        AssertEqual(
+            ours,
+            [
+                .. SampleTexts.All,
+                .. Blanks(),
+                .. SampleTexts.All.SelectMany(first => SampleTexts.All.Select(second => first + second)),
+            ]
+        );
     }
 
     [Fact]
     public void Ids_AreEqual_ForAFileWithEverythingThatOthersUse()
     {
-        var trained = TestTraining.Train(SampleTexts.All, new BpeTrainerOptions { VocabularySize = 700, MinimumFrequency = 1, Pattern = SplitPattern.Gpt2 });
+        var trained = TestTraining.Train(
+            SampleTexts.All,
+            new BpeTrainerOptions
+            {
+                VocabularySize = 700,
+                MinimumFrequency = 1,
+                Pattern = SplitPattern.Gpt2,
+            }
+        );
         trained.Save(_folder.File("plain.json"));
         var root = JsonNode.Parse(File.ReadAllText(_folder.File("plain.json")))!;
         root["normalizer"] = JsonNode.Parse("""{"type":"NFC"}""");
-        root["added_tokens"]!.AsArray().Add(JsonNode.Parse("""{"id":700,"content":"<left>","single_word":false,"lstrip":true,"rstrip":false,"normalized":false,"special":true}"""));
-        root["added_tokens"]!.AsArray().Add(JsonNode.Parse("""{"id":701,"content":"<right>","single_word":false,"lstrip":false,"rstrip":true,"normalized":false,"special":false}"""));
-        root["added_tokens"]!.AsArray().Add(JsonNode.Parse("""{"id":702,"content":"é!","single_word":false,"lstrip":false,"rstrip":false,"normalized":true,"special":false}"""));
-        root["added_tokens"]!.AsArray().Add(JsonNode.Parse("""{"id":703,"content":"<s>","single_word":false,"lstrip":false,"rstrip":false,"normalized":false,"special":true}"""));
-        root["pre_tokenizer"] = JsonNode.Parse("""
+        root["added_tokens"]!
+            .AsArray()
+            .Add(
+                JsonNode.Parse(
+                    """{"id":700,"content":"<left>","single_word":false,"lstrip":true,"rstrip":false,"normalized":false,"special":true}"""
+                )
+            );
+        root["added_tokens"]!
+            .AsArray()
+            .Add(
+                JsonNode.Parse(
+                    """{"id":701,"content":"<right>","single_word":false,"lstrip":false,"rstrip":true,"normalized":false,"special":false}"""
+                )
+            );
+        root["added_tokens"]!
+            .AsArray()
+            .Add(
+                JsonNode.Parse(
+                    """{"id":702,"content":"é!","single_word":false,"lstrip":false,"rstrip":false,"normalized":true,"special":false}"""
+                )
+            );
+        root["added_tokens"]!
+            .AsArray()
+            .Add(
+                JsonNode.Parse(
+                    """{"id":703,"content":"<s>","single_word":false,"lstrip":false,"rstrip":false,"normalized":false,"special":true}"""
+                )
+            );
+        root["pre_tokenizer"] = JsonNode.Parse(
+            """
             {"type":"Sequence","pretokenizers":[
                 {"type":"Split","pattern":{"Regex":"\\p{N}{1,2}"},"behavior":"Isolated","invert":false},
                 {"type":"Split","pattern":{"Regex":"#"},"behavior":"Removed","invert":false},
                 {"type":"ByteLevel","add_prefix_space":true,"trim_offsets":true,"use_regex":true}]}
-            """);
-        root["post_processor"] = JsonNode.Parse("""
+            """
+        );
+        root["post_processor"] = JsonNode.Parse(
+            """
             {"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"<s>","type_id":0}},{"Sequence":{"id":"A","type_id":0}}],
              "pair":[{"Sequence":{"id":"A","type_id":0}},{"Sequence":{"id":"B","type_id":1}}],"special_tokens":{"<s>":{"id":"<s>","ids":[703],"tokens":["<s>"]}}}
-            """);
+            """
+        );
         File.WriteAllText(_folder.File("tokenizer.json"), root.ToJsonString());
 
-        AssertEqual(BpeTokenizer.Load(_folder.File("tokenizer.json")), [.. SampleTexts.All, "a \t<left> b <right> \n c", "e\u0301! é! x#y##1234", "<s>a<s>"]);
+        AssertEqual(
+            BpeTokenizer.Load(_folder.File("tokenizer.json")),
+            [.. SampleTexts.All, "a \t<left> b <right> \n c", "e\u0301! é! x#y##1234", "<s>a<s>"]
+        );
     }
 
     private int AssertEqual(BpeTokenizer ours, IReadOnlyList<string> texts)
@@ -82,8 +142,11 @@ public sealed class NodeTokenizersParityTests : IDisposable
         Assert.Equal(texts.Count, theirs.Count);
         for (var i = 0; i < texts.Count; i++)
         {
-            int[] ids = [.. ours.BeginOfText, .. ours.Encode(texts[i], allowSpecial: true)];   // theirs always finds special tokens
-            Assert.True(ids.AsSpan().SequenceEqual(theirs[i]), $"text {i}, \"{texts[i][..Math.Min(200, texts[i].Length)]}\": {string.Join(' ', ids.Take(50))} against {string.Join(' ', theirs[i].Take(50))}");
+            int[] ids = [.. ours.BeginOfText, .. ours.Encode(texts[i], allowSpecial: true)]; // theirs always finds special tokens
+            Assert.True(
+                ids.AsSpan().SequenceEqual(theirs[i]),
+                $"text {i}, \"{texts[i][..Math.Min(200, texts[i].Length)]}\": {string.Join(' ', ids.Take(50))} against {string.Join(' ', theirs[i].Take(50))}"
+            );
             tokens += ids.Length;
         }
 
@@ -92,7 +155,8 @@ public sealed class NodeTokenizersParityTests : IDisposable
 
     // Runs of every blank, alone, before a word, after one and around line breaks.
     private static IEnumerable<string> Blanks() =>
-        from blank in (string[])[" ", "\t", "\n", "\r", "\r\n", "\u00A0", "\u2003", "\u3000", " \n", "\n ", "\t\t \n\n "]
+        from blank in (string[])
+            [" ", "\t", "\n", "\r", "\r\n", "\u00A0", "\u2003", "\u3000", " \n", "\n ", "\t\t \n\n "]
         from length in (int[])[1, 2, 3, 7, 40]
         let run = string.Concat(Enumerable.Repeat(blank, length))
         from text in (string[])[run, run + "word", "word" + run, "a" + run + "b1" + run + ".", run + "!" + run]

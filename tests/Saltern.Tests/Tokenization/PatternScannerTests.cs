@@ -10,8 +10,42 @@ public class PatternScannerTests
     /// <summary>Every character that a rule names, and some of each class in one to four bytes.</summary>
     private static readonly string[] Pieces =
     [
-        " ", " ", " ", "\n", "\r", "\t", "\u00A0", "\u3000", "\u0085", "'", "'", "s", "S", "t", "re", "E", "v", "l", "L", "d", "m", "a", "ä", "я", "字", "ſ",
-        "1", "2", "٣", "½", "!", "_", "\u0301", "—", "€", "\0",
+        " ",
+        " ",
+        " ",
+        "\n",
+        "\r",
+        "\t",
+        "\u00A0",
+        "\u3000",
+        "\u0085",
+        "'",
+        "'",
+        "s",
+        "S",
+        "t",
+        "re",
+        "E",
+        "v",
+        "l",
+        "L",
+        "d",
+        "m",
+        "a",
+        "ä",
+        "я",
+        "字",
+        "ſ",
+        "1",
+        "2",
+        "٣",
+        "½",
+        "!",
+        "_",
+        "\u0301",
+        "—",
+        "€",
+        "\0",
     ];
 
     [Theory]
@@ -35,22 +69,41 @@ public class PatternScannerTests
             Assert.Equal(regex.Matches(text).Select(match => match.Value), Cut(pattern, Encoding.UTF8.GetBytes(text)));
         }
 
-        TestTraining.OneOf(Pieces).Array[0, 24].Select(string.Concat).Sample(
-            text => regex.Matches(text).Select(match => match.Value).SequenceEqual(Cut(pattern, Encoding.UTF8.GetBytes(text))),
-            iter: 20_000);
+        TestTraining
+            .OneOf(Pieces)
+            .Array[0, 24]
+            .Select(string.Concat)
+            .Sample(
+                text =>
+                    regex
+                        .Matches(text)
+                        .Select(match => match.Value)
+                        .SequenceEqual(Cut(pattern, Encoding.UTF8.GetBytes(text))),
+                iter: 20_000
+            );
     }
 
     [Fact]
     public void Next_TakesLettersBeyondTheBasicPlaneForLetters()
     {
         var regex = Oracle(SplitPattern.Llama3);
-        var standIn = SampleTexts.Astral.EnumerateRunes().Select(rune => rune.IsBmp ? (char)rune.Value
-            : Rune.IsLetter(rune) ? 'ä' : Rune.IsNumber(rune) ? '7' : '!');
+        var standIn = SampleTexts
+            .Astral.EnumerateRunes()
+            .Select(rune =>
+                rune.IsBmp ? (char)rune.Value
+                : Rune.IsLetter(rune) ? 'ä'
+                : Rune.IsNumber(rune) ? '7'
+                : '!'
+            );
 
         // Lengths in code points, which the stand-ins keep.
         var expected = regex.Matches(string.Concat(standIn)).Select(match => match.Length);
 
-        Assert.Equal(expected, Cut(SplitPattern.Llama3, Encoding.UTF8.GetBytes(SampleTexts.Astral)).Select(piece => piece.EnumerateRunes().Count()));
+        Assert.Equal(
+            expected,
+            Cut(SplitPattern.Llama3, Encoding.UTF8.GetBytes(SampleTexts.Astral))
+                .Select(piece => piece.EnumerateRunes().Count())
+        );
     }
 
     [Fact]
@@ -70,12 +123,15 @@ public class PatternScannerTests
 
     /// <summary>The files' own expression; .NET does not fold 'ſ' to 's' as Unicode does, so that is written out.</summary>
     private static Regex Oracle(SplitPattern pattern) =>
-        new(SplitPatterns.Regex(pattern).Replace("(?i:'s|", "(?i:'s|'ſ|", StringComparison.Ordinal), RegexOptions.CultureInvariant);
+        new(
+            SplitPatterns.Regex(pattern).Replace("(?i:'s|", "(?i:'s|'ſ|", StringComparison.Ordinal),
+            RegexOptions.CultureInvariant
+        );
 
     private static List<string> Cut(SplitPattern pattern, byte[] text)
     {
         var pieces = new List<string>();
-        for (var start = 0; start < text.Length;)
+        for (var start = 0; start < text.Length; )
         {
             var length = PatternScanner.Next(pattern, text, start);
             pieces.Add(Encoding.UTF8.GetString(text, start, length));

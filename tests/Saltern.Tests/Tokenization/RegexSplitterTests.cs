@@ -11,15 +11,18 @@ public class RegexSplitterTests
     [InlineData(SplitPattern.Llama3)]
     public void Split_OfAKnownPattern_EqualsItsScanner(SplitPattern pattern)
     {
-        var splitter = new RegexSplitter(SplitPatterns.Regex(pattern).Replace("(?i:'s|", "(?i:'s|'ſ|", StringComparison.Ordinal));
+        var splitter = new RegexSplitter(
+            SplitPatterns.Regex(pattern).Replace("(?i:'s|", "(?i:'s|'ſ|", StringComparison.Ordinal)
+        );
         foreach (var text in SampleTexts.All)
         {
             Assert.Equal(Scan(pattern, Encoding.UTF8.GetBytes(text)), Ends(splitter, Encoding.UTF8.GetBytes(text)));
         }
 
         // Stray bytes too: both take each for a symbol.
-        Gen.OneOf(Gen.Byte, Gen.Byte[(byte)' ', (byte)'z']).Array[1, 30].Sample(
-            bytes => Scan(pattern, bytes).SequenceEqual(Ends(splitter, bytes)), iter: 5_000);
+        Gen.OneOf(Gen.Byte, Gen.Byte[(byte)' ', (byte)'z'])
+            .Array[1, 30]
+            .Sample(bytes => Scan(pattern, bytes).SequenceEqual(Ends(splitter, bytes)), iter: 5_000);
     }
 
     [Fact]
@@ -45,16 +48,24 @@ public class RegexSplitterTests
             var splitter = new RegexSplitter("-", Enum.Parse<SplitBehavior>(behavior), isInverted, isLiteral);
             var pieces = new List<(int Start, int End)>();
             splitter.Split("the-final--countdown"u8, pieces);
-            Assert.Equal(expected, string.Join('|', pieces.Select(piece => "the-final--countdown"[piece.Start..piece.End])));
+            Assert.Equal(
+                expected,
+                string.Join('|', pieces.Select(piece => "the-final--countdown"[piece.Start..piece.End]))
+            );
         }
     }
 
     [Fact]
-    public void Split_TakesALiteralForWhatItIs() => Assert.Equal([1, 3, 4], Ends(new RegexSplitter(".*", isLiteral: true), "a.*b"u8.ToArray()));
+    public void Split_TakesALiteralForWhatItIs() =>
+        Assert.Equal([1, 3, 4], Ends(new RegexSplitter(".*", isLiteral: true), "a.*b"u8.ToArray()));
 
     [Fact]
     public void Constructor_RefusesAnExpressionThatIsTooLong() =>
-        Assert.Contains("10001 characters", Assert.Throws<ArgumentException>(() => new RegexSplitter(new string('(', 10_001))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "10001 characters",
+            Assert.Throws<ArgumentException>(() => new RegexSplitter(new string('(', 10_001))).Message,
+            StringComparison.Ordinal
+        );
 
     private static List<int> Ends(RegexSplitter splitter, byte[] text)
     {

@@ -35,7 +35,15 @@ internal static class SampleTexts
     [
         "def f(x):\n    if x > 10:\n\t\treturn  x ** 2\n\n\n    return None  \n",
         "a    b\t\tc \n d\r\n\r\n  e   ",
-        "   \n  \n", " ", "\n", "\r\n", "  x", "\t x", "x ", "x  ", "1 2  33   444 5555 66666 1234567",
+        "   \n  \n",
+        " ",
+        "\n",
+        "\r\n",
+        "  x",
+        "\t x",
+        "x ",
+        "x  ",
+        "1 2  33   444 5555 66666 1234567",
         "it's IT'S It'S 'sword ' s 'S'T'RE'Ll'vE'x'' don't can't I'd we've '",
         "'ſ and 'ſa \u017F",
         "👩‍👩‍👧‍👦 🏳️‍🌈 😀😀 e\u0301 ❤️! ✂copy✂",
@@ -54,5 +62,6 @@ internal static class SampleTexts
     public static IEnumerable<string> All => [.. Scripts, .. Oddities, Astral];
 
     /// <summary>All of it without code points beyond U+FFFF, which .NET's Regex reads as two.</summary>
-    public static IEnumerable<string> BasicPlane => All.Select(text => string.Concat(text.Where(c => !char.IsSurrogate(c))));
+    public static IEnumerable<string> BasicPlane =>
+        All.Select(text => string.Concat(text.Where(c => !char.IsSurrogate(c))));
 }

@@ -11,8 +11,7 @@ public class TokenEndsTests
         Assert.Equal([2, 3, 7, 7], Ends("ab\ncdé", "ab\ncdé", 2, 1, 4, 0));
 
     [Fact]
-    public void BlankPutInFront_StandsForNoText() =>
-        Assert.Equal([0, 1, 4], Ends("abcd", " abcd", 1, 1, 3));
+    public void BlankPutInFront_StandsForNoText() => Assert.Equal([0, 1, 4], Ends("abcd", " abcd", 1, 1, 3));
 
     [Fact]
     public void ComposedLine_EndsAllItsTokensWhereItEnds()
@@ -22,27 +21,34 @@ public class TokenEndsTests
     }
 
     [Fact]
-    public void TextThatLostANewline_EndsAllTokensAtItsEnd() =>
-        Assert.Equal([5, 5], Ends("a\nb c", "ab c", 1, 3));
+    public void TextThatLostANewline_EndsAllTokensAtItsEnd() => Assert.Equal([5, 5], Ends("a\nb c", "ab c", 1, 3));
 
     [Fact]
     public void AnyBytes_EndWhereTheJoinedBytesDo()
     {
         // Text and noise, cut anywhere, inside characters too: what tokens say together is a prefix of the text.
-        BpeTokenizer tokenizer = TestTraining.Train(SampleTexts.All, new BpeTrainerOptions { VocabularySize = 500, MinimumFrequency = 1 });
+        BpeTokenizer tokenizer = TestTraining.Train(
+            SampleTexts.All,
+            new BpeTrainerOptions { VocabularySize = 500, MinimumFrequency = 1 }
+        );
         byte[] all = [.. SampleTexts.All.SelectMany(Encoding.UTF8.GetBytes)];
-        Gen.Select(Gen.Int[0, all.Length - 200], Gen.Int[0, 200]).Sample((start, length) =>
-        {
-            ReadOnlySpan<byte> text = all.AsSpan(start, length);
-            List<int> ids = [], ends = [];
-            tokenizer.EncodeWithEnds(text, ids, ends);
-            for (int i = 0; i < ids.Count; i++)
-            {
-                Assert.True(text[..ends[i]].SequenceEqual(tokenizer.DecodeToBytes([.. ids.Take(i + 1)])));
-            }
+        Gen.Select(Gen.Int[0, all.Length - 200], Gen.Int[0, 200])
+            .Sample(
+                (start, length) =>
+                {
+                    ReadOnlySpan<byte> text = all.AsSpan(start, length);
+                    List<int> ids = [],
+                        ends = [];
+                    tokenizer.EncodeWithEnds(text, ids, ends);
+                    for (int i = 0; i < ids.Count; i++)
+                    {
+                        Assert.True(text[..ends[i]].SequenceEqual(tokenizer.DecodeToBytes([.. ids.Take(i + 1)])));
+                    }
 
-            Assert.Equal(length, ends.Count == 0 ? 0 : ends[^1]);
-        }, iter: 300);
+                    Assert.Equal(length, ends.Count == 0 ? 0 : ends[^1]);
+                },
+                iter: 300
+            );
     }
 
     private static int[] Ends(string text, string joined, params int[] lengths)

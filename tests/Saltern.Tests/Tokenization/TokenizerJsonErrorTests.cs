@@ -11,26 +11,70 @@ public sealed class TokenizerJsonErrorTests : IDisposable
     [Theory]
     [InlineData("truncation", """{"max_length":512}""", "\"truncation\"")]
     [InlineData("normalizer", """{"type":"Lowercase"}""", "\"normalizer.type\" is \"Lowercase\"")]
-    [InlineData("normalizer", """{"type":"Sequence","normalizers":[{"type":"NFC"},{"type":"NFKC"}]}""", "\"normalizer.normalizers[1].type\" is \"NFKC\"")]
+    [InlineData(
+        "normalizer",
+        """{"type":"Sequence","normalizers":[{"type":"NFC"},{"type":"NFKC"}]}""",
+        "\"normalizer.normalizers[1].type\" is \"NFKC\""
+    )]
     [InlineData("pre_tokenizer", "null", "\"pre_tokenizer\" is missing")]
     [InlineData("pre_tokenizer", """{"type":"Metaspace"}""", "\"pre_tokenizer.type\" is \"Metaspace\"")]
     [InlineData("pre_tokenizer", """{"type":"ByteLevel"}""", "\"pre_tokenizer.add_prefix_space\" is missing")]
-    [InlineData("pre_tokenizer", """{"type":"Split","pattern":{"Regex":"a"},"behavior":"Dropped","invert":false}""", "\"pre_tokenizer.behavior\" is \"Dropped\"; allowed is \"Isolated\", \"Removed\"")]
-    [InlineData("pre_tokenizer", """{"type":"Split","pattern":{"Glob":"a"},"behavior":"Isolated","invert":false}""", "a \"Regex\" or a \"String\"")]
+    [InlineData(
+        "pre_tokenizer",
+        """{"type":"Split","pattern":{"Regex":"a"},"behavior":"Dropped","invert":false}""",
+        "\"pre_tokenizer.behavior\" is \"Dropped\"; allowed is \"Isolated\", \"Removed\""
+    )]
+    [InlineData(
+        "pre_tokenizer",
+        """{"type":"Split","pattern":{"Glob":"a"},"behavior":"Isolated","invert":false}""",
+        "a \"Regex\" or a \"String\""
+    )]
     [InlineData("post_processor", """{"type":"Unknown"}""", "\"post_processor.type\" is \"Unknown\"")]
-    [InlineData("post_processor", """{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"<s>","type_id":0}},{"Sequence":{"id":"A","type_id":0}}],"special_tokens":{}}""", "\"post_processor.single[0].SpecialToken.id\" is \"<s>\"; allowed is a name of \"special_tokens\"")]
-    [InlineData("post_processor", """{"type":"TemplateProcessing","single":[],"special_tokens":{}}""", "a template with a \"Sequence\"")]
-    [InlineData("post_processor", """{"type":"TemplateProcessing","single":[{"Sequence":{"id":"A"}},{"SpecialToken":{"id":"x"}}],"special_tokens":{"x":{"ids":[65]}}}""", "puts the ids 65 behind each text; allowed is nothing, or the end-of-text token 256")]
-    [InlineData("post_processor", """{"type":"RobertaProcessing","sep":["</s>",256],"cls":["<s>",999]}""", "\"post_processor.cls[1]\" is 999")]
+    [InlineData(
+        "post_processor",
+        """{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"<s>","type_id":0}},{"Sequence":{"id":"A","type_id":0}}],"special_tokens":{}}""",
+        "\"post_processor.single[0].SpecialToken.id\" is \"<s>\"; allowed is a name of \"special_tokens\""
+    )]
+    [InlineData(
+        "post_processor",
+        """{"type":"TemplateProcessing","single":[],"special_tokens":{}}""",
+        "a template with a \"Sequence\""
+    )]
+    [InlineData(
+        "post_processor",
+        """{"type":"TemplateProcessing","single":[{"Sequence":{"id":"A"}},{"SpecialToken":{"id":"x"}}],"special_tokens":{"x":{"ids":[65]}}}""",
+        "puts the ids 65 behind each text; allowed is nothing, or the end-of-text token 256"
+    )]
+    [InlineData(
+        "post_processor",
+        """{"type":"RobertaProcessing","sep":["</s>",256],"cls":["<s>",999]}""",
+        "\"post_processor.cls[1]\" is 999"
+    )]
     [InlineData("pre_tokenizer", """{"type":"Digits","individual_digits":true}""", "ends in \"ByteLevel\"")]
-    [InlineData("pre_tokenizer", """{"type":"Split","pattern":{"Regex":"("},"behavior":"Isolated","invert":false}""", "\"pre_tokenizer.pattern.Regex\" is \"(\"")]
+    [InlineData(
+        "pre_tokenizer",
+        """{"type":"Split","pattern":{"Regex":"("},"behavior":"Isolated","invert":false}""",
+        "\"pre_tokenizer.pattern.Regex\" is \"(\""
+    )]
     [InlineData("decoder", """{"type":"WordPiece"}""", "\"decoder.type\" is \"WordPiece\"")]
     [InlineData("decoder", "null", "\"decoder\" is missing")]
     [InlineData("added_tokens", "[]", "no added token marks the end of a text")]
     [InlineData("added_tokens", """[{"id":-1,"content":"<x>","special":true}]""", "\"added_tokens[0].id\" is -1")]
-    [InlineData("added_tokens", """[{"id":2000000000,"content":"<x>","special":true}]""", "\"added_tokens[0].id\" is 2000000000")]
-    [InlineData("added_tokens", """[{"id":65,"content":"<x>","special":true}]""", "id 65 belongs to both \"A\" and \"<x>\"")]
-    [InlineData("added_tokens", """[{"id":300,"content":"<|endoftext|>","special":true}]""", "id 256 that it has in model.vocab")]
+    [InlineData(
+        "added_tokens",
+        """[{"id":2000000000,"content":"<x>","special":true}]""",
+        "\"added_tokens[0].id\" is 2000000000"
+    )]
+    [InlineData(
+        "added_tokens",
+        """[{"id":65,"content":"<x>","special":true}]""",
+        "id 65 belongs to both \"A\" and \"<x>\""
+    )]
+    [InlineData(
+        "added_tokens",
+        """[{"id":300,"content":"<|endoftext|>","special":true}]""",
+        "id 256 that it has in model.vocab"
+    )]
     [InlineData("added_tokens", """[{"id":300,"content":"","special":true}]""", "\"added_tokens[0].content\"")]
     [InlineData("added_tokens", """[{"id":300,"content":"\ud800","special":true}]""", "valid Unicode")]
     [InlineData("model", "[]", "\"model\" is []; allowed is an object")]
@@ -53,7 +97,10 @@ public sealed class TokenizerJsonErrorTests : IDisposable
         var names = place.Split('.');
         var parent = names.Length == 1 ? root : root[names[0]]!.AsObject();
         parent[names[^1]] = "@here@";
-        File.WriteAllText(_folder.File("bad.json"), root.ToJsonString().Replace("\"@here@\"", value, StringComparison.Ordinal));
+        File.WriteAllText(
+            _folder.File("bad.json"),
+            root.ToJsonString().Replace("\"@here@\"", value, StringComparison.Ordinal)
+        );
 
         AssertNamed("bad.json", expected);
     }
@@ -88,7 +135,7 @@ public sealed class TokenizerJsonErrorTests : IDisposable
     {
         using (var file = File.Create(_folder.File("huge.json")))
         {
-            file.SetLength(1L << 40);   // sparse: takes no room
+            file.SetLength(1L << 40); // sparse: takes no room
         }
 
         AssertNamed("huge.json", "at most 268435456 are read");

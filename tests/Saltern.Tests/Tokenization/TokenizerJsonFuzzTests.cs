@@ -13,17 +13,24 @@ public sealed class TokenizerJsonFuzzTests : IDisposable
     [Fact]
     public void ChangedFiles_GiveErrorsOfOurOwn()
     {
-        JsonObject root = TokenizerJsonTests.Minimal(), merging = TokenizerJsonTests.Minimal();
+        JsonObject root = TokenizerJsonTests.Minimal(),
+            merging = TokenizerJsonTests.Minimal();
         JsonObject vocabulary = merging["model"]!["vocab"]!.AsObject();
         (vocabulary["ab"], vocabulary["abc"]) = (257, 258);
         merging["model"]!["merges"] = JsonNode.Parse("""["a b",["ab","c"]]""");
-        merging["pre_tokenizer"] = JsonNode.Parse("""{"type":"Sequence","pretokenizers":[{"type":"Split","pattern":{"Regex":"\\p{N}{1,3}| ?\\p{L}+"},"behavior":"Isolated","invert":false},{"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true,"use_regex":false}]}""");
+        merging["pre_tokenizer"] = JsonNode.Parse(
+            """{"type":"Sequence","pretokenizers":[{"type":"Split","pattern":{"Regex":"\\p{N}{1,3}| ?\\p{L}+"},"behavior":"Isolated","invert":false},{"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true,"use_regex":false}]}"""
+        );
 
         // Tables of a vocabulary take a few megabytes whatever its size.
-        new MutationFuzz(Encoding.UTF8.GetBytes(root.ToJsonString()), Encoding.UTF8.GetBytes(merging.ToJsonString())).Run(
+        new MutationFuzz(
+            Encoding.UTF8.GetBytes(root.ToJsonString()),
+            Encoding.UTF8.GetBytes(merging.ToJsonString())
+        ).Run(
             file => BpeTokenizer.Parse("tokenizer.json", file),
             mostBytes: 16 << 20,
-            share: MutationFuzz.IsLong ? 1 : 0.1);
+            share: MutationFuzz.IsLong ? 1 : 0.1
+        );
     }
 
     [Fact]
@@ -32,6 +39,10 @@ public sealed class TokenizerJsonFuzzTests : IDisposable
         JsonObject root = TokenizerJsonTests.Minimal();
         root["model"]!["vocab"]!["far"] = 4_000_000;
         File.WriteAllText(_folder.File("tokenizer.json"), root.ToJsonString());
-        Assert.Contains("the largest id is 4000000, but there are 25", Assert.Throws<DataFormatException>(() => BpeTokenizer.Load(_folder.File("tokenizer.json"))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "the largest id is 4000000, but there are 25",
+            Assert.Throws<DataFormatException>(() => BpeTokenizer.Load(_folder.File("tokenizer.json"))).Message,
+            StringComparison.Ordinal
+        );
     }
 }

@@ -15,7 +15,13 @@ public sealed class TokenizerJsonTests : IDisposable
     [InlineData(SplitPattern.Qwen2)]
     public void Save_ThenLoad_GivesTheSameTokenizer(SplitPattern pattern)
     {
-        var options = new BpeTrainerOptions { VocabularySize = 700, MinimumFrequency = 1, Pattern = pattern, SpecialTokens = ["<|endoftext|>", "<|pad|>"] };
+        var options = new BpeTrainerOptions
+        {
+            VocabularySize = 700,
+            MinimumFrequency = 1,
+            Pattern = pattern,
+            SpecialTokens = ["<|endoftext|>", "<|pad|>"],
+        };
         var tokenizer = TestTraining.Train(SampleTexts.All, options);
         var path = _folder.File("tokenizer.json");
 
@@ -27,7 +33,10 @@ public sealed class TokenizerJsonTests : IDisposable
         Assert.Equal((700, 698), (loaded.VocabularySize, loaded.EndOfTextId));
         Assert.Equal(File.ReadAllBytes(path), File.ReadAllBytes(_folder.File("again.json")));
         Assert.All(SampleTexts.All, text => Assert.Equal(tokenizer.Encode(text), loaded.Encode(text)));
-        Assert.Equal(["again.json", "tokenizer.json"], Directory.GetFiles(_folder.File("")).Select(Path.GetFileName).Order());
+        Assert.Equal(
+            ["again.json", "tokenizer.json"],
+            Directory.GetFiles(_folder.File("")).Select(Path.GetFileName).Order()
+        );
     }
 
     [Fact]
@@ -65,7 +74,11 @@ public sealed class TokenizerJsonTests : IDisposable
         var compact = Minimal();
         var other = Minimal();
         other["version"] = "9";
-        other["model"]!["vocab"] = new JsonObject(((JsonObject)other["model"]!["vocab"]!).Reverse().Select(entry => KeyValuePair.Create(entry.Key, entry.Value?.DeepClone())));
+        other["model"]!["vocab"] = new JsonObject(
+            ((JsonObject)other["model"]!["vocab"]!)
+                .Reverse()
+                .Select(entry => KeyValuePair.Create(entry.Key, entry.Value?.DeepClone()))
+        );
         File.WriteAllText(_folder.File("indented.json"), other.ToJsonString(new() { WriteIndented = true }));
 
         Assert.Equal(Load(compact).Fingerprint, BpeTokenizer.Load(_folder.File("indented.json")).Fingerprint);
@@ -103,7 +116,9 @@ public sealed class TokenizerJsonTests : IDisposable
     public void Load_FindsOrdinaryAddedTokensAlways_AndSpecialOnesWhenAllowed()
     {
         var root = Minimal();
-        root["added_tokens"]!.AsArray().Add(JsonNode.Parse("""{"id":257,"content":"  ","special":false,"normalized":true}"""));
+        root["added_tokens"]!
+            .AsArray()
+            .Add(JsonNode.Parse("""{"id":257,"content":"  ","special":false,"normalized":true}"""));
 
         var tokenizer = Load(root);
 
@@ -124,7 +139,9 @@ public sealed class TokenizerJsonTests : IDisposable
         root["model"]!["merges"] = new JsonArray("1 2", "a b");
         Assert.Equal([258, 257], Load(root).Encode("ab12"));
 
-        root["pre_tokenizer"] = JsonNode.Parse($$"""{"type":"Sequence","pretokenizers":[{{rule}},{"type":"ByteLevel","add_prefix_space":false,"use_regex":true}]}""");
+        root["pre_tokenizer"] = JsonNode.Parse(
+            $$"""{"type":"Sequence","pretokenizers":[{{rule}},{"type":"ByteLevel","add_prefix_space":false,"use_regex":true}]}"""
+        );
         var tokenizer = Load(root);
 
         Assert.Equal([258, '1', '2', 258], tokenizer.Encode("ab12ab"));
@@ -132,8 +149,12 @@ public sealed class TokenizerJsonTests : IDisposable
     }
 
     [Theory]
-    [InlineData("""{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"<s>","type_id":0}},{"Sequence":{"id":"A","type_id":0}}],"pair":[],"special_tokens":{"<s>":{"id":"<s>","ids":[257],"tokens":["<s>"]}}}""")]
-    [InlineData("""{"type":"Sequence","processors":[{"type":"ByteLevel"},{"type":"RobertaProcessing","cls":["<s>",257],"sep":["<|endoftext|>",256],"trim_offsets":true,"add_prefix_space":false}]}""")]
+    [InlineData(
+        """{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"<s>","type_id":0}},{"Sequence":{"id":"A","type_id":0}}],"pair":[],"special_tokens":{"<s>":{"id":"<s>","ids":[257],"tokens":["<s>"]}}}"""
+    )]
+    [InlineData(
+        """{"type":"Sequence","processors":[{"type":"ByteLevel"},{"type":"RobertaProcessing","cls":["<s>",257],"sep":["<|endoftext|>",256],"trim_offsets":true,"add_prefix_space":false}]}"""
+    )]
     public void Load_HonoursTheTokenThatBeginsAText(string postProcessor)
     {
         var root = Minimal();
@@ -160,8 +181,12 @@ public sealed class TokenizerJsonTests : IDisposable
         var root = Minimal();
         root["model"]!["vocab"]!["Ġa"] = 257;
         root["model"]!["merges"] = new JsonArray("Ġ a");
-        root["added_tokens"]!.AsArray().Add(JsonNode.Parse("""{"id":258,"content":"<x>","special":false,"normalized":false}"""));
-        root["pre_tokenizer"] = JsonNode.Parse($$"""{"type":"ByteLevel","add_prefix_space":true,"use_regex":{{(usesPattern ? "true" : "false")}}}""");
+        root["added_tokens"]!
+            .AsArray()
+            .Add(JsonNode.Parse("""{"id":258,"content":"<x>","special":false,"normalized":false}"""));
+        root["pre_tokenizer"] = JsonNode.Parse(
+            $$"""{"type":"ByteLevel","add_prefix_space":true,"use_regex":{{(usesPattern ? "true" : "false")}}}"""
+        );
 
         var tokenizer = Load(root);
 
@@ -171,9 +196,14 @@ public sealed class TokenizerJsonTests : IDisposable
         Assert.Empty(tokenizer.Encode(""));
         tokenizer.Save(_folder.File("prefix.json"));
         Assert.Equal(tokenizer.Fingerprint, BpeTokenizer.Load(_folder.File("prefix.json")).Fingerprint);
-        Assert.True(JsonNode.DeepEquals(
-            JsonNode.Parse($$"""{"type":"ByteLevel","add_prefix_space":true,"trim_offsets":true,"use_regex":{{(usesPattern ? "true" : "false")}}}"""),
-            JsonNode.Parse(File.ReadAllText(_folder.File("prefix.json")))!["pre_tokenizer"]));
+        Assert.True(
+            JsonNode.DeepEquals(
+                JsonNode.Parse(
+                    $$"""{"type":"ByteLevel","add_prefix_space":true,"trim_offsets":true,"use_regex":{{(usesPattern ? "true" : "false")}}}"""
+                ),
+                JsonNode.Parse(File.ReadAllText(_folder.File("prefix.json")))!["pre_tokenizer"]
+            )
+        );
     }
 
     [Theory]
@@ -182,14 +212,22 @@ public sealed class TokenizerJsonTests : IDisposable
     [InlineData("\"Regex\":\"b\"", "Contiguous", false)]
     public void Save_KeepsSplitsOfEveryKind(string pattern, string behavior, bool isInverted)
     {
-        var split = $$"""{"type":"Split","pattern":{ {{pattern}} },"behavior":"{{behavior}}","invert":{{(isInverted ? "true" : "false")}}}""";
+        var split =
+            $$"""{"type":"Split","pattern":{ {{pattern}} },"behavior":"{{behavior}}","invert":{{(isInverted ? "true" : "false")}}}""";
         var root = Minimal();
-        root["pre_tokenizer"] = JsonNode.Parse($$"""{"type":"Sequence","pretokenizers":[{{split}},{"type":"ByteLevel","add_prefix_space":true,"use_regex":true}]}""");
+        root["pre_tokenizer"] = JsonNode.Parse(
+            $$"""{"type":"Sequence","pretokenizers":[{{split}},{"type":"ByteLevel","add_prefix_space":true,"use_regex":true}]}"""
+        );
         var tokenizer = Load(root);
 
         tokenizer.Save(_folder.File("split.json"));
 
-        Assert.True(JsonNode.DeepEquals(JsonNode.Parse(split), JsonNode.Parse(File.ReadAllText(_folder.File("split.json")))!["pre_tokenizer"]!["pretokenizers"]![0]));
+        Assert.True(
+            JsonNode.DeepEquals(
+                JsonNode.Parse(split),
+                JsonNode.Parse(File.ReadAllText(_folder.File("split.json")))!["pre_tokenizer"]!["pretokenizers"]![0]
+            )
+        );
         Assert.Equal(tokenizer.Fingerprint, BpeTokenizer.Load(_folder.File("split.json")).Fingerprint);
         Assert.NotEqual(Load(Minimal()).Fingerprint, tokenizer.Fingerprint);
     }
@@ -202,11 +240,25 @@ public sealed class TokenizerJsonTests : IDisposable
     {
         // By hand: X is the added token, _ a blank, the rest bytes.
         var root = Minimal();
-        root["added_tokens"]!.AsArray().Add(JsonNode.Parse($$"""{"id":257,"content":"<m>","special":false,"normalized":false,"{{flag}}":true}"""));
+        root["added_tokens"]!
+            .AsArray()
+            .Add(JsonNode.Parse($$"""{"id":257,"content":"<m>","special":false,"normalized":false,"{{flag}}":true}"""));
 
         var tokenizer = Load(root);
 
-        Assert.Equal(expected, string.Join(' ', tokenizer.Encode(text).Select(id => id == 257 ? "X" : id == ' ' ? "_" : ((char)id).ToString())));
+        Assert.Equal(
+            expected,
+            string.Join(
+                ' ',
+                tokenizer
+                    .Encode(text)
+                    .Select(id =>
+                        id == 257 ? "X"
+                        : id == ' ' ? "_"
+                        : ((char)id).ToString()
+                    )
+            )
+        );
         tokenizer.Save(_folder.File("flags.json"));
         Assert.Equal(tokenizer.Fingerprint, BpeTokenizer.Load(_folder.File("flags.json")).Fingerprint);
     }
@@ -252,11 +304,18 @@ public sealed class TokenizerJsonTests : IDisposable
         vocabulary["<|endoftext|>"] = 256;
         return new JsonObject
         {
-            ["added_tokens"] = JsonNode.Parse("""[{"id":256,"content":"<|endoftext|>","single_word":false,"lstrip":false,"rstrip":false,"normalized":false,"special":true}]"""),
+            ["added_tokens"] = JsonNode.Parse(
+                """[{"id":256,"content":"<|endoftext|>","single_word":false,"lstrip":false,"rstrip":false,"normalized":false,"special":true}]"""
+            ),
             ["normalizer"] = null,
             ["pre_tokenizer"] = JsonNode.Parse("""{"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true}"""),
             ["decoder"] = JsonNode.Parse("""{"type":"ByteLevel"}"""),
-            ["model"] = new JsonObject { ["type"] = "BPE", ["vocab"] = vocabulary, ["merges"] = new JsonArray() },
+            ["model"] = new JsonObject
+            {
+                ["type"] = "BPE",
+                ["vocab"] = vocabulary,
+                ["merges"] = new JsonArray(),
+            },
         };
     }
 }

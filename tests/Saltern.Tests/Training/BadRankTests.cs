@@ -23,12 +23,26 @@ public class BadRankTests
         using var folder = new TemporaryFolder();
         var log = new List<string>();
         RunConfig config = TinyRun.Shared.Plain("bad-rank", Steps);
-        config = config with { Training = config.Training with { MaxSkippedSteps = 2 }, Optimizer = config.Optimizer with { ShardState = shardsState } };
-        using TrainingRun run = TrainingRun.Open(config, folder["run"], TinyRun.Quick with { Ranks = new OtherRank(bad), Log = log.Add });
+        config = config with
+        {
+            Training = config.Training with { MaxSkippedSteps = 2 },
+            Optimizer = config.Optimizer with { ShardState = shardsState },
+        };
+        using TrainingRun run = TrainingRun.Open(
+            config,
+            folder["run"],
+            TinyRun.Quick with
+            {
+                Ranks = new OtherRank(bad),
+                Log = log.Add,
+            }
+        );
         float[] before = run.Student.Parameters.FlatWeights.data<float>().ToArray();
 
         // This rank's own loss and gradients are fine throughout.
-        TrainingException e = Assert.Throws<TrainingException>(() => run.Continue(Steps, TestContext.Current.CancellationToken));
+        TrainingException e = Assert.Throws<TrainingException>(() =>
+            run.Continue(Steps, TestContext.Current.CancellationToken)
+        );
         Assert.Contains("Step 2 is not applied", e.Message, StringComparison.Ordinal);
         Assert.Contains("batch of samples 8 … 15", e.Message, StringComparison.Ordinal);
         Assert.Contains("2 steps in a row were not applied", e.Message, StringComparison.Ordinal);
@@ -42,24 +56,36 @@ public class BadRankTests
     public void ABadTeacherOfOneRank_LeavesTheStepOutOnBoth(float bad, int badRank)
     {
         using var folder = new TemporaryFolder();
-        RunConfig config = TinyRun.Shared.Salt("bad-teacher", Steps, new DistillationConfig { Transition = TransitionKind.Constant });
+        RunConfig config = TinyRun.Shared.Salt(
+            "bad-teacher",
+            Steps,
+            new DistillationConfig { Transition = TransitionKind.Constant }
+        );
         config = config with { Training = config.Training with { MaxSkippedSteps = 2 } };
-        (string Message, bool Unchanged)[] ends = ThreadRanks.Run(2, ranks =>
-        {
-            using TrainingRun run = TrainingRun.Open(config, folder["run"], TinyRun.Quick with { Ranks = ranks });
-            float[] before = run.Student.Parameters.FlatWeights.data<float>().ToArray();
-            if (ranks.Rank == badRank)
+        (string Message, bool Unchanged)[] ends = ThreadRanks.Run(
+            2,
+            ranks =>
             {
-                using IDisposable _ = torch.no_grad();
-                using torch.Tensor tokens = torch.zeros(1, 1, torch.int64);
-                LiveSoftLabels labels = Assert.IsType<LiveTeacher>(run.Teacher).Run(tokens);
-                labels.Head[0, 0] = bad;
-                labels.HiddenStates.Dispose();
-            }
+                using TrainingRun run = TrainingRun.Open(config, folder["run"], TinyRun.Quick with { Ranks = ranks });
+                float[] before = run.Student.Parameters.FlatWeights.data<float>().ToArray();
+                if (ranks.Rank == badRank)
+                {
+                    using IDisposable _ = torch.no_grad();
+                    using torch.Tensor tokens = torch.zeros(1, 1, torch.int64);
+                    LiveSoftLabels labels = Assert.IsType<LiveTeacher>(run.Teacher).Run(tokens);
+                    labels.Head[0, 0] = bad;
+                    labels.HiddenStates.Dispose();
+                }
 
-            string message = Assert.Throws<TrainingException>(() => run.Continue(Steps, TestContext.Current.CancellationToken)).Message;
-            return (message, run.Student.Parameters.FlatWeights.data<float>().ToArray().AsSpan().SequenceEqual(before));
-        });
+                string message = Assert
+                    .Throws<TrainingException>(() => run.Continue(Steps, TestContext.Current.CancellationToken))
+                    .Message;
+                return (
+                    message,
+                    run.Student.Parameters.FlatWeights.data<float>().ToArray().AsSpan().SequenceEqual(before)
+                );
+            }
+        );
         Assert.Equal(ends[0], ends[1]);
         Assert.True(ends[0].Unchanged);
         Assert.Contains("Step 2 is not applied", ends[0].Message, StringComparison.Ordinal);
@@ -71,7 +97,14 @@ public class BadRankTests
     public void AGoodOther_LetsTheStepsBeMade()
     {
         using var folder = new TemporaryFolder();
-        using TrainingRun run = TrainingRun.Open(TinyRun.Shared.Plain("good-rank", Steps), folder["run"], TinyRun.Quick with { Ranks = new OtherRank(0) });
+        using TrainingRun run = TrainingRun.Open(
+            TinyRun.Shared.Plain("good-rank", Steps),
+            folder["run"],
+            TinyRun.Quick with
+            {
+                Ranks = new OtherRank(0),
+            }
+        );
         float[] before = run.Student.Parameters.FlatWeights.data<float>().ToArray();
         Assert.Equal(RunStatus.Reached, run.Continue(5, TestContext.Current.CancellationToken));
         Assert.NotEqual(before, run.Student.Parameters.FlatWeights.data<float>().ToArray());
@@ -104,14 +137,10 @@ public class BadRankTests
         public void Broadcast<T>(Span<T> values, int root)
             where T : unmanaged => ArgumentOutOfRangeException.ThrowIfNotEqual(root, 0);
 
-        public void Barrier()
-        {
-        }
+        public void Barrier() { }
 
         public void Abort(int exitCode) => throw new NotSupportedException();
 
-        public void Dispose()
-        {
-        }
+        public void Dispose() { }
     }
 }

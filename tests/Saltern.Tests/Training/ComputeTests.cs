@@ -20,20 +20,37 @@ public class ComputeTests
     [InlineData("kernels plain, recompute", 1e-4)]
     public void SwitchedOff_IsTheSameRun(string what, double tolerance)
     {
-        Assert.SkipWhen(what == "other products" && !MatrixProduct.OneDnnIsThere, "this processor has no AVX-512, so there is one library for products only");
+        Assert.SkipWhen(
+            what == "other products" && !MatrixProduct.OneDnnIsThere,
+            "this processor has no AVX-512, so there is one library for products only"
+        );
         using var folder = new TemporaryFolder();
-        RunConfig config = TinyRun.Shared.Salt("fast", Steps, new DistillationConfig { Transition = TransitionKind.LinearRatio, Start = StepPoint.FromSteps(4), End = StepPoint.FromSteps(10) });
+        RunConfig config = TinyRun.Shared.Salt(
+            "fast",
+            Steps,
+            new DistillationConfig
+            {
+                Transition = TransitionKind.LinearRatio,
+                Start = StepPoint.FromSteps(4),
+                End = StepPoint.FromSteps(10),
+            }
+        );
         config = config with { Products = ProductChoice.Blas };
         RunConfig slow = what switch
         {
             "kernels plain" => config with { Kernels = KernelChoice.Plain },
             "other products" => config with { Products = ProductChoice.Onednn },
             "recompute" => config with { Training = config.Training with { Recompute = true } },
-            "checkpoints in the foreground" => config with { Training = config.Training with { CheckpointInBackground = false } },
+            "checkpoints in the foreground" => config with
+            {
+                Training = config.Training with { CheckpointInBackground = false },
+            },
             _ => config with { Kernels = KernelChoice.Plain, Training = config.Training with { Recompute = true } },
         };
-        float[] expected = Train(config, folder["fast"]), actual = Train(slow, folder["slow"]);
-        double difference = Math.Sqrt(expected.Zip(actual, (a, b) => Math.Pow(a - b, 2)).Sum()), size = Math.Sqrt(expected.Sum(w => (double)w * w));
+        float[] expected = Train(config, folder["fast"]),
+            actual = Train(slow, folder["slow"]);
+        double difference = Math.Sqrt(expected.Zip(actual, (a, b) => Math.Pow(a - b, 2)).Sum()),
+            size = Math.Sqrt(expected.Sum(w => (double)w * w));
         Assert.True(difference <= tolerance * size, $"weights differ by {difference / size:e2}");
     }
 
@@ -43,36 +60,84 @@ public class ComputeTests
         using var folder = new TemporaryFolder();
         var distillation = new DistillationConfig { Transition = TransitionKind.Step, Start = StepPoint.FromSteps(6) };
         RunConfig config = TinyRun.Shared.Salt("bf16", 40, distillation);
-        double[] losses = [.. new[] { ComputePrecision.Fp32, ComputePrecision.Bf16 }.Select(precision =>
-        {
-            using TrainingRun run = TrainingRun.Open(config with { Precision = precision }, folder[precision.ToString()], TinyRun.Quick);
-            run.Continue(40, CancellationToken.None);
-            Assert.Equal(torch.ScalarType.Float32, run.Student.Parameters.FlatWeights.dtype);
-            Assert.Equal(precision == ComputePrecision.Bf16, run.Description().Any(line => line.Contains("bfloat16 products take", StringComparison.Ordinal)));
-            return run.Finish().Final!.Loss;
-        })];
+        double[] losses =
+        [
+            .. new[] { ComputePrecision.Fp32, ComputePrecision.Bf16 }.Select(precision =>
+            {
+                using TrainingRun run = TrainingRun.Open(
+                    config with
+                    {
+                        Precision = precision,
+                    },
+                    folder[precision.ToString()],
+                    TinyRun.Quick
+                );
+                run.Continue(40, CancellationToken.None);
+                Assert.Equal(torch.ScalarType.Float32, run.Student.Parameters.FlatWeights.dtype);
+                Assert.Equal(
+                    precision == ComputePrecision.Bf16,
+                    run.Description().Any(line => line.Contains("bfloat16 products take", StringComparison.Ordinal))
+                );
+                return run.Finish().Final!.Loss;
+            }),
+        ];
 
         // 8 bits of mantissa: about 0.004 of each product, of both signs; untrained the loss is 5.7.
-        Assert.True(losses[0] < 5.0 && Math.Abs(losses[0] - losses[1]) < 0.05, $"float32 {losses[0]}, bfloat16 {losses[1]}");
+        Assert.True(
+            losses[0] < 5.0 && Math.Abs(losses[0] - losses[1]) < 0.05,
+            $"float32 {losses[0]}, bfloat16 {losses[1]}"
+        );
     }
 
     [Fact]
     public void OtherProducts_AreSaidOnResume_AndTheChoiceIsKept()
     {
-        Assert.SkipUnless(MatrixProduct.OneDnnIsThere, "this processor has no AVX-512, so there is one library for products only");
+        Assert.SkipUnless(
+            MatrixProduct.OneDnnIsThere,
+            "this processor has no AVX-512, so there is one library for products only"
+        );
         using var folder = new TemporaryFolder();
         RunConfig config = TinyRun.Shared.Plain("products", 20) with { Products = ProductChoice.Blas };
         Train(config, folder["run"], 10);
         var log = new List<string>();
-        using (TrainingRun.Open(config with { Products = ProductChoice.Fastest }, folder["run"], TinyRun.Quick with { Resume = true, Log = log.Add }))
+        using (
+            TrainingRun.Open(
+                config with
+                {
+                    Products = ProductChoice.Fastest,
+                },
+                folder["run"],
+                TinyRun.Quick with
+                {
+                    Resume = true,
+                    Log = log.Add,
+                }
+            )
+        )
         {
             Assert.Equal(ProductLibrary.Blas, MatrixProduct.Library);
             Assert.DoesNotContain(log, line => line.Contains("bit-exact", StringComparison.Ordinal));
         }
 
-        using (TrainingRun.Open(config with { Products = ProductChoice.Onednn }, folder["run"], TinyRun.Quick with { Resume = true, Log = log.Add }))
+        using (
+            TrainingRun.Open(
+                config with
+                {
+                    Products = ProductChoice.Onednn,
+                },
+                folder["run"],
+                TinyRun.Quick with
+                {
+                    Resume = true,
+                    Log = log.Add,
+                }
+            )
+        )
         {
-            Assert.Contains(log, line => line.Contains("from Blas so far and come from OneDnn now", StringComparison.Ordinal));
+            Assert.Contains(
+                log,
+                line => line.Contains("from Blas so far and come from OneDnn now", StringComparison.Ordinal)
+            );
         }
     }
 
@@ -83,9 +148,18 @@ public class ComputeTests
     {
         using var folder = new TemporaryFolder();
         RunConfig config = TinyRun.Shared.Plain("unwritable", 20);
-        using TrainingRun run = TrainingRun.Open(config with { Training = config.Training with { CheckpointInBackground = inBackground } }, folder["run"], TinyRun.Quick);
+        using TrainingRun run = TrainingRun.Open(
+            config with
+            {
+                Training = config.Training with { CheckpointInBackground = inBackground },
+            },
+            folder["run"],
+            TinyRun.Quick
+        );
         File.WriteAllText(Path.Combine(run.Folder.Path, "checkpoints"), "a file where a folder has to be");
-        CheckpointException problem = Assert.Throws<CheckpointException>(() => run.Continue(20, CancellationToken.None));
+        CheckpointException problem = Assert.Throws<CheckpointException>(() =>
+            run.Continue(20, CancellationToken.None)
+        );
         Assert.Contains("step-00000010 cannot be written", problem.Message, StringComparison.Ordinal);
         Assert.Contains("go on with --resume", problem.Message, StringComparison.Ordinal);
     }
@@ -97,7 +171,8 @@ public class ComputeTests
     [InlineData(2, 1.9, 1)]
     [InlineData(8, 3.2, 5)]
     [InlineData(1, 0.9, 1)]
-    public void FreeCores_AreThoseThatOthersLeave(int cores, double others, int expected) => Assert.Equal(expected, FreeCores.Free(cores, others));
+    public void FreeCores_AreThoseThatOthersLeave(int cores, double others, int expected) =>
+        Assert.Equal(expected, FreeCores.Free(cores, others));
 
     private static float[] Train(RunConfig config, string folder, int until = Steps)
     {

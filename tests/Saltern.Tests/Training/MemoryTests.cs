@@ -15,7 +15,11 @@ public class MemoryTests
     public void LiveTensorsAndResidentMemory_AreFlatOver500Steps()
     {
         using var folder = new TemporaryFolder();
-        RunConfig config = TinyRun.Shared.Salt("flat", 1_000, new DistillationConfig { Transition = TransitionKind.Constant });
+        RunConfig config = TinyRun.Shared.Salt(
+            "flat",
+            1_000,
+            new DistillationConfig { Transition = TransitionKind.Constant }
+        );
         config = config with { Training = config.Training with { EvaluateEvery = 50, CheckpointEvery = 100 } };
         using TrainingRun run = TrainingRun.Open(config, folder["flat"], TinyRun.Quick);
 
@@ -38,7 +42,14 @@ public class MemoryTests
     {
         // A teacher large enough to tell from the noise of everything else: 64 MB of weights, never trained.
         using var folder = new TemporaryFolder();
-        var shape = new TransformerConfig { HiddenSize = 512, NumHiddenLayers = 5, NumAttentionHeads = 8, IntermediateSize = 1_408, TieWordEmbeddings = true }.Resolve(300, 32);
+        var shape = new TransformerConfig
+        {
+            HiddenSize = 512,
+            NumHiddenLayers = 5,
+            NumAttentionHeads = 8,
+            IntermediateSize = 1_408,
+            TieWordEmbeddings = true,
+        }.Resolve(300, 32);
         Directory.CreateDirectory(folder["teacher"]);
         using (var model = new Transformer(shape, trainable: false))
         {
@@ -47,22 +58,34 @@ public class MemoryTests
         }
 
         File.Copy(Path.Combine(TinyRun.Shared.DataFolder, "tokenizer.json"), folder["teacher/tokenizer.json"]);
-        RunConfig config = TinyRun.Shared.Salt("switch", 8, new DistillationConfig { Transition = TransitionKind.Step, Start = StepPoint.FromSteps(4) });
+        RunConfig config = TinyRun.Shared.Salt(
+            "switch",
+            8,
+            new DistillationConfig { Transition = TransitionKind.Step, Start = StepPoint.FromSteps(4) }
+        );
         config = config with { Teacher = config.Teacher! with { Path = folder["teacher"] } };
         using TrainingRun run = TrainingRun.Open(config, folder["run"], TinyRun.Quick);
         run.Continue(4, CancellationToken.None);
-        long bytes = ((LiveTeacher)run.Teacher!).WeightBytes, before = ResidentBytes();
+        long bytes = ((LiveTeacher)run.Teacher!).WeightBytes,
+            before = ResidentBytes();
         run.Continue(5, CancellationToken.None);
         Assert.Null(run.Teacher);
         long left = before - ResidentBytes();
-        Assert.True(left >= 0.95 * bytes, $"{left / 1048576.0:0.0} of {bytes / 1048576.0:0.0} MiB left resident memory");
+        Assert.True(
+            left >= 0.95 * bytes,
+            $"{left / 1048576.0:0.0} of {bytes / 1048576.0:0.0} MiB left resident memory"
+        );
     }
 
     // VmRSS, not a cached figure of the process class; without the managed heap's garbage, which comes and goes.
     internal static long ResidentBytes()
     {
         GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
-        string line = File.ReadLines("/proc/self/status").First(text => text.StartsWith("VmRSS:", StringComparison.Ordinal));
-        return long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], System.Globalization.CultureInfo.InvariantCulture) * 1024;
+        string line = File.ReadLines("/proc/self/status")
+            .First(text => text.StartsWith("VmRSS:", StringComparison.Ordinal));
+        return long.Parse(
+                line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1],
+                System.Globalization.CultureInfo.InvariantCulture
+            ) * 1024;
     }
 }

@@ -15,7 +15,9 @@ namespace Saltern.Tests.Training;
 // Heads with more rows than the tokenizer has ids, on either side: 300 ids, 304 rows in the teacher, 317 in the student.
 public sealed class PaddedVocabularyTests : IDisposable
 {
-    private const int Ids = 300, TeacherRows = 304, StudentRows = 317;
+    private const int Ids = 300,
+        TeacherRows = 304,
+        StudentRows = 317;
     private readonly TemporaryFolder _folder = new();
 
     public PaddedVocabularyTests()
@@ -29,14 +31,20 @@ public sealed class PaddedVocabularyTests : IDisposable
         {
             foreach (ParameterSlice slice in teacher.Parameters.Layout.Slices)
             {
-                Tensor weight = teacher.Parameters.Weight(slice), to = padded.Parameters.Weight(padded.Parameters.Layout.Slices.Single(other => other.Name == slice.Name));
+                Tensor weight = teacher.Parameters.Weight(slice),
+                    to = padded.Parameters.Weight(
+                        padded.Parameters.Layout.Slices.Single(other => other.Name == slice.Name)
+                    );
                 to.fill_(1000).narrow(0, 0, weight.shape[0]).copy_(weight);
             }
         }
 
         Directory.CreateDirectory(_folder["teacher"]);
         ModelFolder.Save(_folder["teacher"], padded);
-        File.Copy(Path.Combine(from, ModelFolder.TokenizerFile), Path.Combine(_folder["teacher"], ModelFolder.TokenizerFile));
+        File.Copy(
+            Path.Combine(from, ModelFolder.TokenizerFile),
+            Path.Combine(_folder["teacher"], ModelFolder.TokenizerFile)
+        );
     }
 
     public void Dispose() => _folder.Dispose();
@@ -47,7 +55,8 @@ public sealed class PaddedVocabularyTests : IDisposable
     public void LiveTeacher_TeachesWhatItWouldTeachWithoutPadding(KernelChoice kernels)
     {
         RunConfig config = Salt(StudentRows) with { Kernels = kernels };
-        float[] padded = Train(config with { Teacher = config.Teacher! with { Path = _folder["teacher"] } }, "padded"), plain = Train(config, "plain");
+        float[] padded = Train(config with { Teacher = config.Teacher! with { Path = _folder["teacher"] } }, "padded"),
+            plain = Train(config, "plain");
         AssertClose(plain, padded);
         Assert.Equal(Figure("plain", "train/teacher_nll"), Figure("padded", "train/teacher_nll"), 5);
         Assert.Equal(Figure("plain", "valid/gap"), Figure("padded", "valid/gap"), 5);
@@ -59,9 +68,29 @@ public sealed class PaddedVocabularyTests : IDisposable
     public void CachedTeacher_TeachesWhatItWouldTeachWithoutPadding(CacheMode mode)
     {
         RunConfig config = Salt(StudentRows);
-        foreach ((string name, string teacher) in new[] { ("plain", TinyRun.Shared.TeacherFolder), ("padded", _folder["teacher"]) })
+        foreach (
+            (string name, string teacher) in new[]
+            {
+                ("plain", TinyRun.Shared.TeacherFolder),
+                ("padded", _folder["teacher"]),
+            }
+        )
         {
-            TeachRun.Run(new TeachRequest { Teacher = teacher, Recipe = config, Stage1Only = true, Out = _folder["teach-" + name], Mode = mode, Draws = mode == CacheMode.Sampled ? 12 : null, Kept = mode == CacheMode.TopK ? 9 : null, Threads = 2 }, _ => { }, cancellation: TestContext.Current.CancellationToken);
+            TeachRun.Run(
+                new TeachRequest
+                {
+                    Teacher = teacher,
+                    Recipe = config,
+                    Stage1Only = true,
+                    Out = _folder["teach-" + name],
+                    Mode = mode,
+                    Draws = mode == CacheMode.Sampled ? 12 : null,
+                    Kept = mode == CacheMode.TopK ? 9 : null,
+                    Threads = 2,
+                },
+                _ => { },
+                cancellation: TestContext.Current.CancellationToken
+            );
             Train(config with { Teacher = new TeacherConfig { Cache = _folder["teach-" + name] } }, name);
         }
 
@@ -75,7 +104,11 @@ public sealed class PaddedVocabularyTests : IDisposable
     public void PaddedRowsOfTheStudent_GetNoGradientAtAll(KernelChoice kernels)
     {
         // Without weight decay a row without gradient keeps its first bits.
-        RunConfig config = Salt(StudentRows) with { Kernels = kernels, Optimizer = new OptimizerConfig { LearningRate = 3e-3, WeightDecay = 0 } };
+        RunConfig config = Salt(StudentRows) with
+        {
+            Kernels = kernels,
+            Optimizer = new OptimizerConfig { LearningRate = 3e-3, WeightDecay = 0 },
+        };
         config = config with { Teacher = config.Teacher! with { Path = _folder["teacher"] } };
         using TrainingRun run = TrainingRun.Open(config, _folder["run"], TinyRun.Quick);
         float[] before = Embedding(run.Student, StudentRows);
@@ -104,15 +137,33 @@ public sealed class PaddedVocabularyTests : IDisposable
         RunResult after = run.Finish();
         Assert.Equal(before.Final!.Loss, after.Final!.Loss, 6);
         Assert.Equal(before.TextSamples, after.TextSamples);
-        int[] text = [.. TextGenerator.Generate(run.Student, [1, 2, 3], endOfText: -1, Ids, new SamplingOptions { MaxTokens = 200, Temperature = 2 }, TestContext.Current.CancellationToken)];
+        int[] text =
+        [
+            .. TextGenerator.Generate(
+                run.Student,
+                [1, 2, 3],
+                endOfText: -1,
+                Ids,
+                new SamplingOptions { MaxTokens = 200, Temperature = 2 },
+                TestContext.Current.CancellationToken
+            ),
+        ];
         Assert.Equal(200, text.Length);
         Assert.All(text, id => Assert.InRange(id, 0, Ids - 1));
     }
 
     private static RunConfig Salt(int rows)
     {
-        RunConfig config = TinyRun.Shared.Salt("padded", 6, new DistillationConfig { Transition = TransitionKind.Constant });
-        return config with { Model = config.Model with { VocabSize = rows }, Training = config.Training with { EvaluateEvery = 6 } };
+        RunConfig config = TinyRun.Shared.Salt(
+            "padded",
+            6,
+            new DistillationConfig { Transition = TransitionKind.Constant }
+        );
+        return config with
+        {
+            Model = config.Model with { VocabSize = rows },
+            Training = config.Training with { EvaluateEvery = 6 },
+        };
     }
 
     private float[] Train(RunConfig config, string name)
@@ -122,14 +173,20 @@ public sealed class PaddedVocabularyTests : IDisposable
         return run.Student.Parameters.FlatWeights.data<float>().ToArray();
     }
 
-    private double Figure(string run, string name) => MetricsTable.Parse(File.ReadLines(Path.Combine(_folder[run], RunFolder.MetricsFile)), run).Series(name)[^1].Value;
+    private double Figure(string run, string name) =>
+        MetricsTable
+            .Parse(File.ReadLines(Path.Combine(_folder[run], RunFolder.MetricsFile)), run)
+            .Series(name)[^1]
+            .Value;
 
-    private static float[] Embedding(Transformer model, int rows) => model.Head.detach().data<float>().ToArray()[..(rows * model.Config.HiddenSize)];
+    private static float[] Embedding(Transformer model, int rows) =>
+        model.Head.detach().data<float>().ToArray()[..(rows * model.Config.HiddenSize)];
 
     // A product with more columns may round otherwise; AdamW's first updates make that visible where gradients are near zero.
     private static void AssertClose(float[] expected, float[] actual)
     {
-        double difference = Math.Sqrt(expected.Zip(actual, (a, b) => Math.Pow(a - b, 2)).Sum()), size = Math.Sqrt(expected.Sum(w => (double)w * w));
+        double difference = Math.Sqrt(expected.Zip(actual, (a, b) => Math.Pow(a - b, 2)).Sum()),
+            size = Math.Sqrt(expected.Sum(w => (double)w * w));
         Assert.True(difference <= 1e-3 * size, $"weights differ by {difference / size:e2}");
     }
 }

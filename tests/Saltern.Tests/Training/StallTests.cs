@@ -16,7 +16,8 @@ public class StallTests
     [Fact]
     public void SavingAndLogging_AsTheDefaultsAsk_AreLessThanTwoPercentOfTheSteps()
     {
-        const int Steps = 200, SaveEvery = 8;
+        const int Steps = 200,
+            SaveEvery = 8;
         var defaults = new TrainingConfig { Steps = Steps };
         using var folder = new TemporaryFolder();
         RunConfig config = TinyRun.Shared.Plain("stalls", Steps);
@@ -24,7 +25,14 @@ public class StallTests
         // A hundredth of a second a step: the faster the steps, the more a stall weighs.
         config = config with
         {
-            Model = new TransformerConfig { HiddenSize = 64, NumHiddenLayers = 2, NumAttentionHeads = 4, IntermediateSize = 176, TieWordEmbeddings = true },
+            Model = new TransformerConfig
+            {
+                HiddenSize = 64,
+                NumHiddenLayers = 2,
+                NumAttentionHeads = 4,
+                IntermediateSize = 176,
+                TieWordEmbeddings = true,
+            },
             Training = config.Training with { LogEvery = 1, CheckpointEvery = SaveEvery, EvaluateEvery = Steps },
         };
         var at = new List<TrainState>();
@@ -36,10 +44,20 @@ public class StallTests
 
         // At a step's end the sums hold what was logged and saved after the step before.
         (TrainState Before, TrainState After)[] steps = [.. at.Zip(at.Skip(1))];
-        double step = Median(steps.Select(pair => pair.After.Seconds - pair.Before.Seconds)), line = Median(steps.Select(pair => pair.After.LoggingSeconds - pair.Before.LoggingSeconds));
-        double save = Median(steps.Where(pair => pair.Before.Step % SaveEvery == 0).Select(pair => pair.After.CheckpointSeconds - pair.Before.CheckpointSeconds));
+        double step = Median(steps.Select(pair => pair.After.Seconds - pair.Before.Seconds)),
+            line = Median(steps.Select(pair => pair.After.LoggingSeconds - pair.Before.LoggingSeconds));
+        double save = Median(
+            steps
+                .Where(pair => pair.Before.Step % SaveEvery == 0)
+                .Select(pair => pair.After.CheckpointSeconds - pair.Before.CheckpointSeconds)
+        );
         double share = ((line / defaults.LogEvery) + (save / defaults.CheckpointEvery)) / step;
-        TestContext.Current.TestOutputHelper?.WriteLine(string.Create(CultureInfo.InvariantCulture, $"a step {1e3 * step:0.00} ms, a line {1e3 * line:0.000} ms, a save {1e3 * save:0.00} ms: {100 * share:0.00} % of the steps at every {defaults.LogEvery} and {defaults.CheckpointEvery} of them"));
+        TestContext.Current.TestOutputHelper?.WriteLine(
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"a step {1e3 * step:0.00} ms, a line {1e3 * line:0.000} ms, a save {1e3 * save:0.00} ms: {100 * share:0.00} % of the steps at every {defaults.LogEvery} and {defaults.CheckpointEvery} of them"
+            )
+        );
         Assert.True(line > 0 && save > 0 && steps.Length > 100);
         Assert.True(share < HighestShare, $"saving and logging take {100 * share:0.0} % of the steps' time");
     }
@@ -47,17 +65,35 @@ public class StallTests
     [Fact]
     public void WhatOneRankDoesForAll_IsAStallOfEveryRank()
     {
-        const int Lines = 2, SlowMilliseconds = 150;
+        const int Lines = 2,
+            SlowMilliseconds = 150;
         using var folder = new TemporaryFolder();
         RunConfig config = TinyRun.Shared.Plain("stalled-ranks", 100);
-        config = config with { Training = config.Training with { LogEvery = 5, CheckpointEvery = 100, EvaluateEvery = 100 } };
-        TrainState[] states = ThreadRanks.Run(2, ranks =>
+        config = config with
         {
-            using TrainingRun run = TrainingRun.Open(config, folder["run"], TinyRun.Quick with { Ranks = ranks, Sinks = [new SlowSink(SlowMilliseconds)] });
-            run.Continue(Lines * 5, TestContext.Current.CancellationToken);
-            return run.State;
-        });
-        Assert.All(states, state => Assert.InRange(state.LoggingSeconds, Lines * SlowMilliseconds / 1e3 * 0.99, double.MaxValue));
+            Training = config.Training with { LogEvery = 5, CheckpointEvery = 100, EvaluateEvery = 100 },
+        };
+        TrainState[] states = ThreadRanks.Run(
+            2,
+            ranks =>
+            {
+                using TrainingRun run = TrainingRun.Open(
+                    config,
+                    folder["run"],
+                    TinyRun.Quick with
+                    {
+                        Ranks = ranks,
+                        Sinks = [new SlowSink(SlowMilliseconds)],
+                    }
+                );
+                run.Continue(Lines * 5, TestContext.Current.CancellationToken);
+                return run.State;
+            }
+        );
+        Assert.All(
+            states,
+            state => Assert.InRange(state.LoggingSeconds, Lines * SlowMilliseconds / 1e3 * 0.99, double.MaxValue)
+        );
         Assert.Equal(states[0].LoggingSeconds, states[1].LoggingSeconds);
         Assert.Equal(states[0].Seconds, states[1].Seconds);
     }
@@ -73,8 +109,6 @@ public class StallTests
     {
         public void Write(MetricsLine line) => Thread.Sleep(milliseconds);
 
-        public void Dispose()
-        {
-        }
+        public void Dispose() { }
     }
 }
