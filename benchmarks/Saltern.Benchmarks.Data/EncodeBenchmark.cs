@@ -4,7 +4,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Microsoft.ML.Tokenizers;
-using Saltern.Data;
+using Saltern.Corpora;
 using Saltern.Tokenization;
 using BpeTokenizer = Saltern.Tokenization.BpeTokenizer;
 

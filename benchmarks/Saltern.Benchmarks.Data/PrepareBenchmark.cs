@@ -1,7 +1,8 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
-using Saltern.Data;
+using Saltern.Corpora;
+using Saltern.Shards;
 using Saltern.Tokenization;
 
 namespace Saltern.Benchmarks.Data;

@@ -2,10 +2,10 @@ using System.Buffers.Binary;
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
-using Saltern.Checkpoints;
-using Saltern.Engine;
-using Saltern.Interop;
+using Saltern.Export;
+using Saltern.ModelFiles;
 using Saltern.Models;
+using Saltern.Numerics;
 using Saltern.Tokenization;
 using TorchSharp;
 

@@ -1,9 +1,8 @@
 using System.Diagnostics;
 using System.Text.Json;
-using Saltern.Engine;
-using Saltern.Kernels;
 using Saltern.Losses;
 using Saltern.Models;
+using Saltern.Numerics;
 using Saltern.Optimization;
 using TorchSharp;
 using static TorchSharp.torch;

@@ -1,8 +1,8 @@
-using Saltern.Engine;
+using Saltern.Guidance;
 using Saltern.Losses;
 using Saltern.Models;
+using Saltern.Numerics;
 using Saltern.Optimization;
-using Saltern.Teachers;
 using TorchSharp;
 using static TorchSharp.torch;
 

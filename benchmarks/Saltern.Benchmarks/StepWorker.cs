@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json;
-using Saltern.Engine;
+using Saltern.Numerics;
 using static TorchSharp.torch;
 
 namespace Saltern.Benchmarks;

@@ -1,7 +1,6 @@
-using Saltern.Configuration;
+using Saltern.Guidance;
+using Saltern.Runs;
 using Saltern.Selection;
-using Saltern.Teachers;
-using Saltern.Training;
 
 namespace Saltern.Samples;
 

@@ -1,5 +1,5 @@
-using Saltern.Losses;
-using Saltern.Training;
+using Saltern.Guidance;
+using Saltern.Runs;
 
 namespace Saltern.Samples;
 

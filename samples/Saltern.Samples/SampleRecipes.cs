@@ -1,10 +1,9 @@
+using Saltern.Batches;
 using Saltern.Configuration;
-using Saltern.Data;
-using Saltern.Losses;
+using Saltern.Guidance;
 using Saltern.Models;
 using Saltern.Optimization;
-using Saltern.Teachers;
-using Saltern.Training;
+using Saltern.Runs;
 
 namespace Saltern.Samples;
 

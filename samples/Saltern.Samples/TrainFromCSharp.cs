@@ -1,8 +1,9 @@
-using Saltern.Configuration;
-using Saltern.Data;
-using Saltern.Reporting;
+using Saltern.Corpora;
+using Saltern.RunFiles;
+using Saltern.Runs;
+using Saltern.Shards;
 using Saltern.Tokenization;
-using Saltern.Training;
+using Saltern.Verdicts;
 
 namespace Saltern.Samples;
 
@@ -11,7 +12,7 @@ internal static class TrainFromCSharp
 {
     public static void Run(string folder)
     {
-        TextDocument[] text = [.. GeneratedText.Generate(seed: 1, bytes: 400_000)];
+        TextDocument[] text = Sums(documents: 400);
         BpeTokenizer tokenizer = BpeTrainer.Train(
             text.Select(document => document.Text),
             new BpeTrainerOptions { VocabularySize = 512 }
@@ -36,4 +37,19 @@ internal static class TrainFromCSharp
         Console.WriteLine($"{recipe.Name}: {run.Finish().Final!.Loss:0.000} nats per token");
         return RunRecord.Load(run.Folder.Path);
     }
+
+    // Stands for your own text: new CorpusReader(["corpus/"], new CorpusReaderOptions()).ReadDocuments() reads files.
+    private static TextDocument[] Sums(int documents)
+    {
+        var random = new Random(1);
+        return
+        [
+            .. Enumerable
+                .Range(0, documents)
+                .Select(_ => Enumerable.Range(0, 40).Select(_ => Sum(random.Next(100), random.Next(100))))
+                .Select(lines => TextDocument.FromText(string.Join('\n', lines), "sums", "generated")),
+        ];
+    }
+
+    private static string Sum(int a, int b) => $"{a} plus {b} is {a + b}.";
 }

@@ -3,7 +3,7 @@ using Plotly.Blazor;
 using Plotly.Blazor.LayoutLib;
 using Plotly.Blazor.Traces;
 using Plotly.Blazor.Traces.ScatterLib;
-using Saltern.Reporting;
+using Saltern.RunFiles;
 using ShapeLine = Plotly.Blazor.LayoutLib.ShapeLib.Line;
 using XTitle = Plotly.Blazor.LayoutLib.XAxisLib.Title;
 using YTitle = Plotly.Blazor.LayoutLib.YAxisLib.Title;

@@ -1,4 +1,5 @@
-using Saltern.Reporting;
+using Saltern.RunFiles;
+using Saltern.Verdicts;
 
 namespace Saltern.Watch;
 

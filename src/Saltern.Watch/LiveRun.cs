@@ -1,7 +1,7 @@
 using System.Globalization;
 using Saltern.Checkpoints;
-using Saltern.Reporting;
-using Saltern.Training;
+using Saltern.RunFiles;
+using Saltern.Runs;
 
 namespace Saltern.Watch;
 

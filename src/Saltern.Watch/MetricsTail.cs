@@ -1,12 +1,12 @@
 using System.Text;
-using Saltern.Reporting;
+using Saltern.RunFiles;
 
 namespace Saltern.Watch;
 
 /// <summary>Follows a <c>metrics.jsonl</c> that another process, perhaps on another machine, is writing. Only reads.</summary>
 /// <remarks>
 /// Lines count once their line feed is there, so a line that is still being written, or that a crash has torn, waits. A run that resumes writes the file
-/// anew (<see cref="Metrics.MetricsLog"/>); that is noticed by the bytes before the place reached, and everything is read again.
+/// anew (<see cref="MetricsLog"/>); that is noticed by the bytes before the place reached, and everything is read again.
 /// </remarks>
 /// <param name="path">The file; it need not exist yet.</param>
 internal sealed class MetricsTail(string path)

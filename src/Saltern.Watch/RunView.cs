@@ -1,5 +1,5 @@
-using Saltern.Reporting;
-using Saltern.Training;
+using Saltern.RunFiles;
+using Saltern.Runs;
 
 namespace Saltern.Watch;
 

@@ -1,5 +1,7 @@
 using Saltern.Cli.Demo;
 using Saltern.Configuration;
+using Saltern.Guidance;
+using Saltern.Runs;
 
 namespace Saltern.Cli.Tests;
 

@@ -1,3 +1,5 @@
+using Saltern.Cli.Terminal;
+
 namespace Saltern.Cli.Tests;
 
 public class ExportTests(Workspace workspace) : IClassFixture<Workspace>

@@ -1,3 +1,5 @@
+using Saltern.Cli.Terminal;
+
 namespace Saltern.Cli.Tests;
 
 // A disk that is full, and one that cannot be written: a clear error, what was whole stays whole, no half file, and the same command goes on once there is room.

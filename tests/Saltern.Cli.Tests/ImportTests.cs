@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Saltern.Cli.Terminal;
 
 namespace Saltern.Cli.Tests;
 

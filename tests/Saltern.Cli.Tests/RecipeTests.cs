@@ -1,8 +1,10 @@
 using System.Text.Json;
+using Saltern.Cli.Terminal;
 using Saltern.Configuration;
 using Saltern.FineTuning;
 using Saltern.Models;
 using Saltern.Planning;
+using Saltern.Runs;
 using Saltern.Studies;
 
 namespace Saltern.Cli.Tests;

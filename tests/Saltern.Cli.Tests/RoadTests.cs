@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json;
+using Saltern.Cli.Terminal;
 
 namespace Saltern.Cli.Tests;
 

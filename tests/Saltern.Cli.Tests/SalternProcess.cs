@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
+using Saltern.Cli.Terminal;
 
 namespace Saltern.Cli.Tests;
 

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 using System.Text.Json;
+using Saltern.Cli.Terminal;
 
 namespace Saltern.Cli.Tests;
 

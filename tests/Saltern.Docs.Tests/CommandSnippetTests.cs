@@ -3,6 +3,7 @@ using System.CommandLine.Parsing;
 using Saltern.Cli;
 using Saltern.Configuration;
 using Saltern.FineTuning;
+using Saltern.Runs;
 using Saltern.Studies;
 
 namespace Saltern.Docs.Tests;

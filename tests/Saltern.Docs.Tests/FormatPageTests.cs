@@ -4,9 +4,11 @@ using Saltern.Configuration;
 using Saltern.Evaluation;
 using Saltern.FineTuning;
 using Saltern.Planning;
-using Saltern.Reporting;
+using Saltern.RunFiles;
+using Saltern.Runs;
 using Saltern.Selection;
 using Saltern.Studies;
+using Saltern.Verdicts;
 
 namespace Saltern.Docs.Tests;
 

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Saltern.Cli;
 
 namespace Saltern.Docs.Tests;
 

@@ -1,5 +1,8 @@
-using Saltern.Data;
-using Saltern.Reporting;
+using Saltern.Cli.Demo;
+using Saltern.Corpora;
+using Saltern.Guidance;
+using Saltern.RunFiles;
+using Saltern.Shards;
 using Saltern.Tokenization;
 
 namespace Saltern.Docs.Tests;

@@ -3,6 +3,7 @@ using Saltern.Configuration;
 using Saltern.Evaluation;
 using Saltern.FineTuning;
 using Saltern.Planning;
+using Saltern.Runs;
 using Saltern.Studies;
 
 namespace Saltern.Docs.Tests;

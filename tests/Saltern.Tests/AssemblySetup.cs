@@ -1,5 +1,5 @@
 using System.Runtime.CompilerServices;
-using Saltern.Engine;
+using Saltern.Numerics;
 
 // libtorch's threads and dispose scopes belong to one thread at a time; tests that share a process share its cores too.
 [assembly: Xunit.v3.Parallelization(Mode = Xunit.Sdk.ParallelMode.None)]

@@ -1,15 +1,15 @@
 using Saltern.Checkpoints;
+using Saltern.Cli.Demo;
 using Saltern.Configuration;
-using Saltern.Data;
-using Saltern.Losses;
-using Saltern.Reporting;
+using Saltern.Corpora;
+using Saltern.Guidance;
+using Saltern.RunFiles;
+using Saltern.Runs;
 using Saltern.Selection;
+using Saltern.Shards;
 using Saltern.Studies;
-using Saltern.Teachers;
-using Saltern.Tests.Data;
-using Saltern.Tests.Training;
+using Saltern.Tests.Runs;
 using Saltern.Tokenization;
-using Saltern.Training;
 
 namespace Saltern.Tests;
 
@@ -66,7 +66,7 @@ public sealed class FlipCampaignTests : IDisposable
     public void ADataSet_IsRefused()
     {
         Copy(TinyRun.Shared.DataFolder, _folder["data"]);
-        var data = new DataConfig { Path = _folder["data"] };
+        string data = _folder["data"];
         foreach (
             string file in Files("data").Where(file => !file.EndsWith(VerifiedFiles.FileName, StringComparison.Ordinal))
         )
@@ -80,7 +80,7 @@ public sealed class FlipCampaignTests : IDisposable
 
         string? Read(bool verify)
         {
-            TokenDataset.Open(data, verify, userFolder: null, TestContext.Current.CancellationToken).Dispose();
+            TokenDataset.OpenAny(data, null, verify, userFolder: null, TestContext.Current.CancellationToken).Dispose();
             return null;
         }
     }

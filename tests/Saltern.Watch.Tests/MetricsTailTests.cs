@@ -1,3 +1,5 @@
+using Saltern.RunFiles;
+
 namespace Saltern.Watch.Tests;
 
 public sealed class MetricsTailTests : IDisposable
@@ -69,7 +71,7 @@ public sealed class MetricsTailTests : IDisposable
         File.WriteAllText(_path + ".writing", anew);
         File.Move(_path + ".writing", _path, overwrite: true);
         Assert.True(tail.Poll(), how);
-        Assert.Equal(Saltern.Reporting.MetricsTable.Parse(anew.Split('\n'), "").Series("a"), tail.Table.Series("a"));
+        Assert.Equal(Saltern.RunFiles.MetricsTable.Parse(anew.Split('\n'), "").Series("a"), tail.Table.Series("a"));
     }
 
     [Fact]

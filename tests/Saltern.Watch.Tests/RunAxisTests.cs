@@ -1,4 +1,4 @@
-using Saltern.Reporting;
+using Saltern.RunFiles;
 
 namespace Saltern.Watch.Tests;
 

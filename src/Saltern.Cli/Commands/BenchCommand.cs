@@ -2,11 +2,14 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Saltern.Batches;
 using Saltern.Cli.Terminal;
 using Saltern.Configuration;
-using Saltern.Engine;
+using Saltern.Distributed;
+using Saltern.Guidance;
+using Saltern.Numerics;
 using Saltern.Planning;
-using Saltern.Training;
+using Saltern.Runs;
 
 namespace Saltern.Cli.Commands;
 

@@ -2,7 +2,8 @@ using System.CommandLine;
 using System.CommandLine.Completions;
 using Saltern.Cli.Terminal;
 using Saltern.Configuration;
-using Saltern.Data;
+using Saltern.Corpora;
+using Saltern.Runs;
 
 namespace Saltern.Cli.Commands;
 

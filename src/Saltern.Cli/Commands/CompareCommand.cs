@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Saltern.Cli.Terminal;
-using Saltern.Reporting;
+using Saltern.RunFiles;
+using Saltern.Verdicts;
 
 namespace Saltern.Cli.Commands;
 

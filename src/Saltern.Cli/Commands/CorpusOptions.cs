@@ -1,5 +1,5 @@
 using System.CommandLine;
-using Saltern.Data;
+using Saltern.Corpora;
 
 namespace Saltern.Cli.Commands;
 

@@ -1,19 +1,22 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
+using Saltern.Batches;
 using Saltern.Checkpoints;
 using Saltern.Cli.Terminal;
 using Saltern.Configuration;
-using Saltern.Data;
 using Saltern.Distributed;
 using Saltern.Evaluation;
+using Saltern.Files;
 using Saltern.FineTuning;
+using Saltern.Guidance;
 using Saltern.Losses;
+using Saltern.ModelFiles;
 using Saltern.Models;
-using Saltern.Reporting;
-using Saltern.Teachers;
+using Saltern.RunFiles;
+using Saltern.Runs;
+using Saltern.Shards;
 using Saltern.Tokenization;
-using Saltern.Training;
 
 namespace Saltern.Cli.Commands;
 
@@ -124,8 +127,9 @@ public static class EvalCommand
                         ?? throw new ConfigurationException(
                             $"{path} is not the folder of a run with a data set. Give --data."
                         );
-                    using TokenDataset dataset = TokenDataset.Open(
-                        Config(dataFolder, folder),
+                    using TokenDataset dataset = TokenDataset.OpenAny(
+                        dataFolder,
+                        TokenizerFor(dataFolder, folder),
                         parsed.GetValue(verify),
                         cancellation
                     );
@@ -183,14 +187,10 @@ public static class EvalCommand
         length ?? trained ?? Math.Min(ModelFolder.LoadConfig(folder).MaxPositionEmbeddings, LongestDefaultWindow);
 
     // Token data of other programs names no tokenizer: it is taken to be the model's, as its ids must be.
-    private static DataConfig Config(string data, string model) =>
-        new()
-        {
-            Path = data,
-            Tokenizer = File.Exists(Path.Combine(data, DatasetManifest.FileName))
-                ? null
-                : Path.Combine(model, ModelFolder.TokenizerFile),
-        };
+    private static string? TokenizerFor(string data, string model) =>
+        File.Exists(Path.Combine(data, DatasetManifest.FileName))
+            ? null
+            : Path.Combine(model, ModelFolder.TokenizerFile);
 
     // Both models see the same windows.
     private static Evaluated Evaluate(Output console, ICommunicator ranks, string name, string folder, Request request)

@@ -3,7 +3,8 @@ using System.Diagnostics;
 using System.Globalization;
 using Saltern.Checkpoints;
 using Saltern.Cli.Terminal;
-using Saltern.Interop;
+using Saltern.Export;
+using Saltern.ModelFiles;
 using Saltern.Models;
 
 namespace Saltern.Cli.Commands;

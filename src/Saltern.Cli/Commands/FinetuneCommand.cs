@@ -1,10 +1,12 @@
 using System.CommandLine;
 using System.Globalization;
+using Saltern.Checkpoints;
 using Saltern.Cli.Terminal;
 using Saltern.Configuration;
 using Saltern.FineTuning;
-using Saltern.Reporting;
-using Saltern.Training;
+using Saltern.Numerics;
+using Saltern.RunFiles;
+using Saltern.Runs;
 
 namespace Saltern.Cli.Commands;
 

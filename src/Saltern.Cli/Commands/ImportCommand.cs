@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using Saltern.Cli.Terminal;
-using Saltern.Interop;
+using Saltern.ModelFiles;
 using Saltern.Models;
 
 namespace Saltern.Cli.Commands;

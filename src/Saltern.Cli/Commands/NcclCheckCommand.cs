@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Saltern.Cli.Terminal;
 using Saltern.Distributed;
+using Saltern.Planning;
 
 namespace Saltern.Cli.Commands;
 

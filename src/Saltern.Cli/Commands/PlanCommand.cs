@@ -3,8 +3,9 @@ using System.Globalization;
 using System.Text.Json;
 using Saltern.Cli.Terminal;
 using Saltern.Configuration;
+using Saltern.Guidance;
 using Saltern.Planning;
-using Saltern.Training;
+using Saltern.Runs;
 
 namespace Saltern.Cli.Commands;
 

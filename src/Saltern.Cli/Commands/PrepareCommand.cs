@@ -1,8 +1,10 @@
 using System.CommandLine;
 using System.Globalization;
 using Saltern.Cli.Terminal;
-using Saltern.Data;
+using Saltern.Corpora;
+using Saltern.Shards;
 using Saltern.Tokenization;
+using Saltern.Watch;
 
 namespace Saltern.Cli.Commands;
 

@@ -4,7 +4,9 @@ using System.Text.Json.Nodes;
 using Saltern.Cli.Terminal;
 using Saltern.Configuration;
 using Saltern.FineTuning;
+using Saltern.Runs;
 using Saltern.Studies;
+using Saltern.Watch;
 
 namespace Saltern.Cli.Commands;
 

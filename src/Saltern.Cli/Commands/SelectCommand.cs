@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Saltern.Cli.Terminal;
 using Saltern.Selection;
+using Saltern.Verdicts;
 
 namespace Saltern.Cli.Commands;
 

@@ -2,9 +2,11 @@ using System.CommandLine;
 using System.Globalization;
 using Saltern.Cli.Terminal;
 using Saltern.FineTuning;
-using Saltern.Reporting;
+using Saltern.Numerics;
+using Saltern.RunFiles;
+using Saltern.Runs;
 using Saltern.Studies;
-using Saltern.Training;
+using Saltern.Verdicts;
 
 namespace Saltern.Cli.Commands;
 

@@ -2,6 +2,7 @@ using System.Globalization;
 using Saltern.Cli.Terminal;
 using Saltern.Distributed;
 using Saltern.Evaluation;
+using Saltern.Watch;
 
 namespace Saltern.Cli.Commands;
 

@@ -1,7 +1,7 @@
 using System.Globalization;
 using Saltern.Cli.Terminal;
 using Saltern.Evaluation;
-using Saltern.Reporting;
+using Saltern.RunFiles;
 
 namespace Saltern.Cli.Commands;
 

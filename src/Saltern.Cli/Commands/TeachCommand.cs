@@ -3,8 +3,9 @@ using System.Globalization;
 using Saltern.Checkpoints;
 using Saltern.Cli.Terminal;
 using Saltern.Configuration;
-using Saltern.Teachers;
-using Saltern.Training;
+using Saltern.Guidance;
+using Saltern.Runs;
+using Saltern.Watch;
 
 namespace Saltern.Cli.Commands;
 

@@ -3,8 +3,9 @@ using System.Globalization;
 using Saltern.Cli.Terminal;
 using Saltern.Configuration;
 using Saltern.Distributed;
-using Saltern.Reporting;
-using Saltern.Training;
+using Saltern.Numerics;
+using Saltern.RunFiles;
+using Saltern.Runs;
 
 namespace Saltern.Cli.Commands;
 

@@ -1,4 +1,4 @@
-using Saltern.Data;
+using Saltern.Corpora;
 
 namespace Saltern.Cli.Demo;
 

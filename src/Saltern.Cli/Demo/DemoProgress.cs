@@ -1,8 +1,9 @@
 using System.Diagnostics;
 using System.Globalization;
 using Saltern.Cli.Terminal;
-using Saltern.Metrics;
-using Saltern.Training;
+using Saltern.RunFiles;
+using Saltern.Runs;
+using Saltern.Watch;
 
 namespace Saltern.Cli.Demo;
 

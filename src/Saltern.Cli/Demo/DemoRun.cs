@@ -1,15 +1,16 @@
 // The whole road in one place: text → tokenizer → shards → teacher → BASELINE and SALT in turns → verdict → report.
 using System.Diagnostics;
 using System.Globalization;
-using Saltern.Checkpoints;
 using Saltern.Cli.Commands;
 using Saltern.Cli.Terminal;
-using Saltern.Configuration;
-using Saltern.Data;
-using Saltern.Engine;
-using Saltern.Reporting;
+using Saltern.Files;
+using Saltern.Guidance;
+using Saltern.Numerics;
+using Saltern.RunFiles;
+using Saltern.Runs;
+using Saltern.Shards;
 using Saltern.Tokenization;
-using Saltern.Training;
+using Saltern.Verdicts;
 
 namespace Saltern.Cli.Demo;
 

@@ -1,6 +1,6 @@
 using System.Globalization;
 using Saltern.Distributed;
-using Saltern.Engine;
+using Saltern.Numerics;
 
 namespace Saltern.Cli.Terminal;
 

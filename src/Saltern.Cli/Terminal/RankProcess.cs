@@ -1,5 +1,5 @@
 using Saltern.Distributed;
-using Saltern.Engine;
+using Saltern.Numerics;
 
 namespace Saltern.Cli.Terminal;
 

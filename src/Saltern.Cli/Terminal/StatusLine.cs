@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Saltern.Watch;
 
 namespace Saltern.Cli.Terminal;
 

@@ -1,7 +1,8 @@
 using System.Diagnostics;
 using System.Globalization;
-using Saltern.Metrics;
-using Saltern.Training;
+using Saltern.RunFiles;
+using Saltern.Runs;
+using Saltern.Watch;
 
 namespace Saltern.Cli.Terminal;
 

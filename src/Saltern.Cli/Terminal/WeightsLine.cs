@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
-using Saltern.Checkpoints;
+using Saltern.ModelFiles;
+using Saltern.Watch;
 
 namespace Saltern.Cli.Terminal;
 

@@ -1,7 +1,9 @@
 using System.Text.Json;
+using Saltern.Files;
+using Saltern.Guidance;
+using Saltern.ModelFiles;
 using Saltern.Models;
 using Saltern.Optimization;
-using Saltern.Training;
 
 namespace Saltern.Checkpoints;
 

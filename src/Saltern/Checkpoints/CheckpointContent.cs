@@ -1,8 +1,8 @@
-using Saltern.Engine;
-using Saltern.Interop;
+using Saltern.Guidance;
+using Saltern.ModelFiles;
 using Saltern.Models;
+using Saltern.Numerics;
 using Saltern.Optimization;
-using Saltern.Training;
 using TorchSharp;
 
 namespace Saltern.Checkpoints;

@@ -1,3 +1,5 @@
+using Saltern.ModelFiles;
+
 namespace Saltern.Checkpoints;
 
 /// <summary>Finds the model behind a path that a user gives as MODEL.</summary>

@@ -1,3 +1,4 @@
+using Saltern.ModelFiles;
 using Saltern.Optimization;
 
 namespace Saltern.Checkpoints;

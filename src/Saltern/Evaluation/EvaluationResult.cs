@@ -1,4 +1,4 @@
-using Saltern.Data;
+using Saltern.Batches;
 using Saltern.Losses;
 
 namespace Saltern.Evaluation;

@@ -1,5 +1,5 @@
 using System.Text;
-using Saltern.Data;
+using Saltern.Batches;
 
 namespace Saltern.Evaluation;
 

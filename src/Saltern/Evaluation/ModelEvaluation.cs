@@ -1,4 +1,4 @@
-using Saltern.Data;
+using Saltern.Batches;
 using Saltern.Distributed;
 using Saltern.Losses;
 using Saltern.Models;

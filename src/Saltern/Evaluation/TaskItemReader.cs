@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
-using Saltern.Data;
+using Saltern.Corpora;
 
 namespace Saltern.Evaluation;
 

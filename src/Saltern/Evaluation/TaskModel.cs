@@ -1,6 +1,6 @@
-using Saltern.Checkpoints;
 using Saltern.Distributed;
 using Saltern.Losses;
+using Saltern.ModelFiles;
 using Saltern.Models;
 using Saltern.Tokenization;
 using TorchSharp;

@@ -1,4 +1,4 @@
-using Saltern.Checkpoints;
+using Saltern.Files;
 
 namespace Saltern.Evaluation;
 

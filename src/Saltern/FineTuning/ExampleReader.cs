@@ -1,5 +1,5 @@
 using System.Text.Json;
-using Saltern.Data;
+using Saltern.Corpora;
 using Saltern.Evaluation;
 using Saltern.Tokenization;
 

@@ -1,5 +1,5 @@
 // T positions of a row: example after example, each seeing itself alone; then padding, which sees and counts for nothing.
-using Saltern.Data;
+using Saltern.Batches;
 
 namespace Saltern.FineTuning;
 

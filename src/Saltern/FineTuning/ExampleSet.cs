@@ -1,8 +1,8 @@
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
-using Saltern.Data;
-using Saltern.Reporting;
+using Saltern.RunFiles;
+using Saltern.Shards;
 using Saltern.Tokenization;
 
 namespace Saltern.FineTuning;

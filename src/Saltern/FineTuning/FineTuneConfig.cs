@@ -1,9 +1,10 @@
 using System.ComponentModel.DataAnnotations;
+using Saltern.Batches;
 using Saltern.Configuration;
-using Saltern.Data;
-using Saltern.Engine;
 using Saltern.Models;
+using Saltern.Numerics;
 using Saltern.Optimization;
+using Saltern.Runs;
 
 namespace Saltern.FineTuning;
 

@@ -1,12 +1,12 @@
 // A fine-tuning run, top to bottom: open → tasks before → train (TrainingRun) → tasks on the best checkpoint → result.
 using System.Globalization;
+using Saltern.Batches;
 using Saltern.Checkpoints;
-using Saltern.Configuration;
-using Saltern.Data;
+using Saltern.ModelFiles;
 using Saltern.Models;
-using Saltern.Reporting;
+using Saltern.RunFiles;
+using Saltern.Runs;
 using Saltern.Tokenization;
-using Saltern.Training;
 
 namespace Saltern.FineTuning;
 

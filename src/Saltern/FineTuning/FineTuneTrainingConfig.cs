@@ -1,6 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using Saltern.Configuration;
-using Saltern.Training;
+using Saltern.Runs;
 
 namespace Saltern.FineTuning;
 

@@ -1,5 +1,5 @@
 // The loss head for float32 on the CPU: libtorch's products around vectorised passes over the logits in place (SoftLabelKernel.cs).
-using Saltern.Engine;
+using Saltern.Numerics;
 using static TorchSharp.torch;
 
 namespace Saltern.Losses;

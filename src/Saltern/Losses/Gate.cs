@@ -1,5 +1,27 @@
 namespace Saltern.Losses;
 
+/// <summary>Which positions learn from the teacher; formulas in <see cref="Gate"/>.</summary>
+public enum GateKind
+{
+    /// <summary>All alike.</summary>
+    None,
+
+    /// <summary>Where the teacher's most likely token has at least the threshold's probability.</summary>
+    TopProbability,
+
+    /// <summary>Where the teacher's entropy is at most the threshold, nats.</summary>
+    Entropy,
+
+    /// <summary>A factor each for easy, medium and hard positions by the teacher's loss; looks at the label, so it biases the target.</summary>
+    Bucket,
+
+    /// <summary>A factor per domain.</summary>
+    Domain,
+
+    /// <summary>min(1, q(y)/threshold); looks at the label, so it biases the target.</summary>
+    Observed,
+}
+
 /// <summary>h_t in [0, 1], the share of ω that a position gets: ω_t = ω_j·h_t, so that the target stays a distribution.</summary>
 /// <remarks>
 /// top_probability: [max q ≥ θ]; entropy: [H(q) ≤ θ]; observed: min(1, q(y)/θ); bucket: by the teacher's loss. All at τ = 1.
@@ -14,12 +36,6 @@ public sealed record Gate(GateKind Kind, double Threshold, IReadOnlyList<double>
 {
     /// <summary>No position is treated differently.</summary>
     public static Gate Open { get; } = new(GateKind.None, 0, [], []);
-
-    /// <summary>The gate that a configuration describes.</summary>
-    /// <param name="config">Validated.</param>
-    /// <param name="bounds">Bounds of the buckets where the configuration has none; those of the teacher's pass.</param>
-    public static Gate Create(DistillationConfig config, IReadOnlyList<double>? bounds = null) =>
-        new(config.Gate, config.GateThreshold ?? 0, config.GateBuckets ?? [], config.GateBucketBounds ?? bounds ?? []);
 
     /// <summary>h_t.</summary>
     /// <param name="topProbability">max q.</param>

@@ -1,7 +1,7 @@
 // The arithmetic of one position, over rows of logits in place: one pass for maxima, one for exponentials and sums, one for the gradient.
 // z = student logits, s = teacher logits, e_i = exp(z_i − max z), t_i = exp((s_i − max s)/τ); lse = log-sum-exp.
 using System.Runtime.CompilerServices;
-using Saltern.Kernels;
+using Saltern.Numerics;
 
 namespace Saltern.Losses;
 

@@ -1,4 +1,4 @@
-using Saltern.Engine;
+using Saltern.Numerics;
 using TorchSharp;
 
 namespace Saltern.Models;

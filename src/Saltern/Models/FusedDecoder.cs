@@ -3,8 +3,7 @@
 // (norms, SwiGLU, attention shares) is made again in the backward pass instead of being kept.
 //
 // N = tokens of the pass, D = hidden size, H = query heads, G = key/value heads, A = head size, F = feed-forward size.
-using Saltern.Engine;
-using Saltern.Kernels;
+using Saltern.Numerics;
 using TorchSharp;
 using static TorchSharp.torch;
 

@@ -1,5 +1,5 @@
-using Saltern.Engine;
 using Saltern.Models;
+using Saltern.Numerics;
 
 namespace Saltern.Optimization;
 

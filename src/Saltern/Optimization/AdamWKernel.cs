@@ -1,9 +1,8 @@
 // AdamW over flat weights, with clipping folded into the same pass (arXiv:1711.05101, Algorithm 2).
 using System.Numerics;
 using System.Runtime.CompilerServices;
-using Saltern.Distributed;
-using Saltern.Engine;
 using Saltern.Models;
+using Saltern.Numerics;
 
 namespace Saltern.Optimization;
 

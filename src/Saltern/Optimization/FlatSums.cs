@@ -1,7 +1,7 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
-using Saltern.Engine;
 using Saltern.Models;
+using Saltern.Numerics;
 using TorchSharp;
 using static TorchSharp.torch;
 

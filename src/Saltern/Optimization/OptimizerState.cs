@@ -1,4 +1,4 @@
-using Saltern.Engine;
+using Saltern.Numerics;
 using TorchSharp;
 using static TorchSharp.torch;
 

@@ -1,8 +1,8 @@
 // ZeRO stage 1 (arXiv:1910.02054, section 5.1): gradients are summed where they are used, state is kept where it is used, weights are shared afterwards.
 using System.Runtime.InteropServices;
 using Saltern.Distributed;
-using Saltern.Engine;
 using Saltern.Models;
+using Saltern.Numerics;
 
 namespace Saltern.Optimization;
 

@@ -2,6 +2,7 @@
 using System.Diagnostics;
 using System.Numerics;
 using Saltern.Distributed;
+using Saltern.Optimization;
 
 namespace Saltern.Planning;
 

@@ -1,7 +1,7 @@
 // FLOPs of a run, its baseline and its teacher by the rule of docs/method.md, "Cost and verdict", and what follows from them before anything is trained.
-using Saltern.Configuration;
-using Saltern.Losses;
+using Saltern.Guidance;
 using Saltern.Models;
+using Saltern.Runs;
 
 namespace Saltern.Planning;
 

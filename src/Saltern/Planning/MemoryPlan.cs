@@ -1,9 +1,8 @@
 // What lives in memory at the fullest moment of a step on the CPU in float32; each part names the class whose buffers it counts.
-using Saltern.Configuration;
-using Saltern.Distributed;
 using Saltern.Losses;
 using Saltern.Models;
 using Saltern.Optimization;
+using Saltern.Runs;
 
 namespace Saltern.Planning;
 

@@ -1,6 +1,6 @@
 // What the ranks of one step say to each other, in seconds: the α–β model of docs/scaling.md, counted as the code calls (Distributed/GradientReduction.cs, Training/Trainer.cs).
 using System.Numerics;
-using Saltern.Distributed;
+using Saltern.Optimization;
 
 namespace Saltern.Planning;
 

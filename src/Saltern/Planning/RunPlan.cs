@@ -1,9 +1,10 @@
 using Saltern.Checkpoints;
 using Saltern.Configuration;
-using Saltern.Data;
+using Saltern.ModelFiles;
 using Saltern.Models;
+using Saltern.Runs;
+using Saltern.Shards;
 using Saltern.Tokenization;
-using Saltern.Training;
 
 namespace Saltern.Planning;
 

@@ -1,6 +1,5 @@
 // Seconds of a planned run: from steps measured on this machine, or from a described one by peak, utilisation and the α–β model of docs/scaling.md.
-using Saltern.Configuration;
-using Saltern.Training;
+using Saltern.Runs;
 
 namespace Saltern.Planning;
 

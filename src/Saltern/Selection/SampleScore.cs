@@ -1,4 +1,4 @@
-using Saltern.Teachers;
+using Saltern.Guidance;
 
 namespace Saltern.Selection;
 

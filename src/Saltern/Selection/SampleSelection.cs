@@ -1,5 +1,5 @@
-using Saltern.Data;
-using Saltern.Teachers;
+using Saltern.Batches;
+using Saltern.Guidance;
 
 namespace Saltern.Selection;
 

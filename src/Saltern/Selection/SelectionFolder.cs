@@ -1,9 +1,9 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
-using Saltern.Checkpoints;
-using Saltern.Data;
-using Saltern.Reporting;
-using Saltern.Teachers;
+using Saltern.Batches;
+using Saltern.Files;
+using Saltern.Guidance;
+using Saltern.RunFiles;
 
 namespace Saltern.Selection;
 

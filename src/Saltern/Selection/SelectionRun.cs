@@ -1,6 +1,7 @@
-using Saltern.Checkpoints;
-using Saltern.Data;
-using Saltern.Teachers;
+using Saltern.Batches;
+using Saltern.Files;
+using Saltern.Guidance;
+using Saltern.Shards;
 using Saltern.Tokenization;
 
 namespace Saltern.Selection;
@@ -43,7 +44,7 @@ public static class SelectionRun
             SequenceLength = pass.Plan.Samples.SequenceLength,
             MaskDocuments = pass.Plan.Samples.MaskDocuments,
         };
-        using TokenDataset data = TokenDataset.Open(samples);
+        using TokenDataset data = TokenDataset.OpenAny(samples.Path, samples.Tokenizer);
         BpeTokenizer tokenizer = BpeTokenizer.Load(data.TokenizerPath);
         string[] problems =
         [

@@ -4,11 +4,12 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Saltern.Checkpoints;
 using Saltern.Configuration;
-using Saltern.Engine;
-using Saltern.Losses;
+using Saltern.Files;
+using Saltern.Guidance;
 using Saltern.Models;
-using Saltern.Reporting;
-using Saltern.Training;
+using Saltern.Numerics;
+using Saltern.RunFiles;
+using Saltern.Runs;
 using TorchSharp;
 
 namespace Saltern.Studies;

@@ -1,10 +1,11 @@
 using Saltern.Checkpoints;
 using Saltern.Configuration;
-using Saltern.Data;
 using Saltern.FineTuning;
-using Saltern.Reporting;
+using Saltern.Guidance;
+using Saltern.RunFiles;
+using Saltern.Runs;
 using Saltern.Selection;
-using Saltern.Teachers;
+using Saltern.Shards;
 
 namespace Saltern.Studies;
 

@@ -1,5 +1,6 @@
 using Saltern.Configuration;
 using Saltern.FineTuning;
+using Saltern.Runs;
 
 namespace Saltern.Studies;
 

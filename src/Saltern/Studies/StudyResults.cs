@@ -1,9 +1,8 @@
-using Saltern.Checkpoints;
 using Saltern.Configuration;
+using Saltern.Files;
 using Saltern.FineTuning;
-using Saltern.Metrics;
-using Saltern.Reporting;
-using Saltern.Training;
+using Saltern.RunFiles;
+using Saltern.Runs;
 
 namespace Saltern.Studies;
 
@@ -83,7 +82,7 @@ public sealed record StudyResults(string Folder)
         // The result last: a folder without it is not taken for a finished run.
         DurableFolder.WriteText(
             Path.Combine(target, RunFolder.ResultFile),
-            (result with { Files = RunFiles.Sums(target) }).ToJson()
+            (result with { Files = ResultSums.Sums(target) }).ToJson()
         );
     }
 

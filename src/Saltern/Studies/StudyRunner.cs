@@ -1,4 +1,4 @@
-using Saltern.Training;
+using Saltern.Runs;
 
 namespace Saltern.Studies;
 

@@ -1,6 +1,7 @@
 using System.Text.Json;
-using Saltern.Checkpoints;
-using Saltern.Reporting;
+using Saltern.Files;
+using Saltern.RunFiles;
+using Saltern.Verdicts;
 
 namespace Saltern.Studies;
 

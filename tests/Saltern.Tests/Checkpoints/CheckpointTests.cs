@@ -1,6 +1,7 @@
 using Saltern.Checkpoints;
+using Saltern.Files;
+using Saltern.ModelFiles;
 using Saltern.Models;
-using Saltern.Tests.Data;
 
 namespace Saltern.Tests.Checkpoints;
 

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using Saltern.Tests.Data;
 using YamlDotNet.Serialization;
 
 namespace Saltern.Tests.Distributed;

@@ -1,7 +1,8 @@
-using Saltern.Data;
+using Saltern.Batches;
 using Saltern.Evaluation;
-using Saltern.Teachers;
-using Saltern.Tests.Training;
+using Saltern.Guidance;
+using Saltern.Shards;
+using Saltern.Tests.Runs;
 
 namespace Saltern.Tests.Evaluation;
 

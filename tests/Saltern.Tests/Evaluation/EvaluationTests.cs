@@ -1,8 +1,8 @@
-using Saltern.Data;
+using Saltern.Batches;
 using Saltern.Evaluation;
 using Saltern.Losses;
 using Saltern.Models;
-using Saltern.Tests.Data;
+using Saltern.Shards;
 using TorchSharp;
 using static TorchSharp.torch;
 

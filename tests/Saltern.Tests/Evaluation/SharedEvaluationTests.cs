@@ -1,10 +1,10 @@
-using Saltern.Data;
+using Saltern.Batches;
 using Saltern.Distributed;
 using Saltern.Evaluation;
+using Saltern.Guidance;
 using Saltern.Losses;
 using Saltern.Models;
-using Saltern.Teachers;
-using Saltern.Tests.Data;
+using Saltern.Shards;
 using Saltern.Tests.Distributed;
 
 namespace Saltern.Tests.Evaluation;

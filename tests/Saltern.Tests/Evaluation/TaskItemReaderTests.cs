@@ -1,6 +1,5 @@
 using Saltern.Configuration;
 using Saltern.Evaluation;
-using Saltern.Tests.Data;
 
 namespace Saltern.Tests.Evaluation;
 

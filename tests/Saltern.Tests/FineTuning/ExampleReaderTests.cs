@@ -1,6 +1,5 @@
 using Saltern.Configuration;
 using Saltern.FineTuning;
-using Saltern.Tests.Data;
 
 namespace Saltern.Tests.FineTuning;
 

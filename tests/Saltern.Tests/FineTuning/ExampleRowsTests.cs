@@ -1,5 +1,5 @@
 using CsCheck;
-using Saltern.Data;
+using Saltern.Batches;
 using Saltern.Evaluation;
 using Saltern.FineTuning;
 using Saltern.Losses;

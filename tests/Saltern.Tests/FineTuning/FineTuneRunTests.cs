@@ -2,10 +2,9 @@ using System.Text.Json;
 using Saltern.Checkpoints;
 using Saltern.Configuration;
 using Saltern.FineTuning;
-using Saltern.Reporting;
-using Saltern.Tests.Data;
-using Saltern.Tests.Training;
-using Saltern.Training;
+using Saltern.RunFiles;
+using Saltern.Runs;
+using Saltern.Tests.Runs;
 
 namespace Saltern.Tests.FineTuning;
 

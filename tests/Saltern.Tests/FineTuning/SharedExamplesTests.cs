@@ -1,12 +1,11 @@
 using System.Text.RegularExpressions;
-using Saltern.Checkpoints;
 using Saltern.Configuration;
 using Saltern.Evaluation;
 using Saltern.FineTuning;
+using Saltern.ModelFiles;
 using Saltern.Models;
-using Saltern.Reporting;
-using Saltern.Tests.Data;
-using Saltern.Tests.Training;
+using Saltern.RunFiles;
+using Saltern.Tests.Runs;
 using Saltern.Tokenization;
 
 namespace Saltern.Tests.FineTuning;

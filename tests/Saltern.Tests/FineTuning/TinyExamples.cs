@@ -1,9 +1,9 @@
 using Saltern.Checkpoints;
 using Saltern.FineTuning;
+using Saltern.ModelFiles;
 using Saltern.Models;
 using Saltern.Optimization;
-using Saltern.Tests.Data;
-using Saltern.Tests.Training;
+using Saltern.Tests.Runs;
 using Saltern.Tokenization;
 
 namespace Saltern.Tests.FineTuning;

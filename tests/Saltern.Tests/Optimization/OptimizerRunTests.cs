@@ -1,8 +1,6 @@
-using Saltern.Configuration;
 using Saltern.Optimization;
-using Saltern.Tests.Data;
-using Saltern.Tests.Training;
-using Saltern.Training;
+using Saltern.Runs;
+using Saltern.Tests.Runs;
 
 namespace Saltern.Tests.Optimization;
 

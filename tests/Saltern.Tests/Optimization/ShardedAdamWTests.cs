@@ -2,9 +2,7 @@ using Saltern.Checkpoints;
 using Saltern.Distributed;
 using Saltern.Models;
 using Saltern.Optimization;
-using Saltern.Tests.Data;
 using Saltern.Tests.Distributed;
-using Saltern.Training;
 using TorchSharp;
 using static TorchSharp.torch;
 

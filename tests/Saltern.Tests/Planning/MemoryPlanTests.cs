@@ -1,10 +1,9 @@
-using Saltern.Configuration;
-using Saltern.Data;
+using Saltern.Batches;
 using Saltern.Models;
 using Saltern.Optimization;
 using Saltern.Planning;
+using Saltern.Runs;
 using Saltern.Tests.Distributed;
-using Saltern.Training;
 
 namespace Saltern.Tests.Planning;
 

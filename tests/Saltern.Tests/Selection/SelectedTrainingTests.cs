@@ -1,11 +1,9 @@
 using Saltern.Configuration;
-using Saltern.Losses;
-using Saltern.Reporting;
+using Saltern.Guidance;
+using Saltern.RunFiles;
+using Saltern.Runs;
 using Saltern.Selection;
-using Saltern.Teachers;
-using Saltern.Tests.Data;
-using Saltern.Tests.Training;
-using Saltern.Training;
+using Saltern.Tests.Runs;
 
 namespace Saltern.Tests.Selection;
 

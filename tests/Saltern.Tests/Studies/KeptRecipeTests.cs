@@ -1,4 +1,5 @@
 using Saltern.Configuration;
+using Saltern.Runs;
 using Saltern.Studies;
 
 namespace Saltern.Tests.Studies;

@@ -1,9 +1,11 @@
 using Saltern.Configuration;
-using Saltern.Losses;
-using Saltern.Reporting;
+using Saltern.Guidance;
+using Saltern.RunFiles;
+using Saltern.Runs;
 using Saltern.Studies;
-using Saltern.Tests.Reporting;
-using Saltern.Tests.Training;
+using Saltern.Tests.Runs;
+using Saltern.Tests.Verdicts;
+using Saltern.Verdicts;
 
 namespace Saltern.Tests.Studies;
 

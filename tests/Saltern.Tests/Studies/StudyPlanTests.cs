@@ -1,6 +1,5 @@
-using Saltern.Losses;
+using Saltern.Guidance;
 using Saltern.Studies;
-using Saltern.Tests.Data;
 
 namespace Saltern.Tests.Studies;
 

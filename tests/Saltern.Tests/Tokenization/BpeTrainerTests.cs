@@ -83,10 +83,10 @@ public class BpeTrainerTests
         var options = new BpeTrainerOptions { VocabularySize = 800, MinimumFrequency = 1 };
         using var folder = new TemporaryFolder();
 
-        TestTraining.Train(SampleTexts.All, options).Save(folder.File("a.json"));
-        TestTraining.Train(SampleTexts.All, options).Save(folder.File("b.json"));
+        TestTraining.Train(SampleTexts.All, options).Save(folder["a.json"]);
+        TestTraining.Train(SampleTexts.All, options).Save(folder["b.json"]);
 
-        Assert.Equal(File.ReadAllBytes(folder.File("a.json")), File.ReadAllBytes(folder.File("b.json")));
+        Assert.Equal(File.ReadAllBytes(folder["a.json"]), File.ReadAllBytes(folder["b.json"]));
     }
 
     [Fact]

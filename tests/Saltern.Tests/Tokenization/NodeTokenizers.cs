@@ -39,20 +39,20 @@ internal static class NodeTokenizers
         }
 
         using var folder = new TemporaryFolder();
-        File.WriteAllText(folder.File("encode.mjs"), Script);
-        File.WriteAllText(folder.File("texts.json"), JsonSerializer.Serialize(texts));
+        File.WriteAllText(folder["encode.mjs"], Script);
+        File.WriteAllText(folder["texts.json"], JsonSerializer.Serialize(texts));
         var (code, error) = Run(
             "node",
             LongestRun,
             "--max-old-space-size=4096",
-            folder.File("encode.mjs"),
+            folder["encode.mjs"],
             library,
             tokenizerPath,
-            folder.File("texts.json"),
-            folder.File("ids.bin")
+            folder["texts.json"],
+            folder["ids.bin"]
         );
         Assert.True(code == 0, error);
-        ReadOnlySpan<byte> numbers = File.ReadAllBytes(folder.File("ids.bin"));
+        ReadOnlySpan<byte> numbers = File.ReadAllBytes(folder["ids.bin"]);
         var all = new List<int[]>();
         for (var position = 0; position < numbers.Length; )
         {

@@ -81,8 +81,8 @@ public sealed class NodeTokenizersParityTests : IDisposable
                 Pattern = SplitPattern.Gpt2,
             }
         );
-        trained.Save(_folder.File("plain.json"));
-        var root = JsonNode.Parse(File.ReadAllText(_folder.File("plain.json")))!;
+        trained.Save(_folder["plain.json"]);
+        var root = JsonNode.Parse(File.ReadAllText(_folder["plain.json"]))!;
         root["normalizer"] = JsonNode.Parse("""{"type":"NFC"}""");
         root["added_tokens"]!
             .AsArray()
@@ -126,18 +126,18 @@ public sealed class NodeTokenizersParityTests : IDisposable
              "pair":[{"Sequence":{"id":"A","type_id":0}},{"Sequence":{"id":"B","type_id":1}}],"special_tokens":{"<s>":{"id":"<s>","ids":[703],"tokens":["<s>"]}}}
             """
         );
-        File.WriteAllText(_folder.File("tokenizer.json"), root.ToJsonString());
+        File.WriteAllText(_folder["tokenizer.json"], root.ToJsonString());
 
         AssertEqual(
-            BpeTokenizer.Load(_folder.File("tokenizer.json")),
+            BpeTokenizer.Load(_folder["tokenizer.json"]),
             [.. SampleTexts.All, "a \t<left> b <right> \n c", "e\u0301! é! x#y##1234", "<s>a<s>"]
         );
     }
 
     private int AssertEqual(BpeTokenizer ours, IReadOnlyList<string> texts)
     {
-        ours.Save(_folder.File("saved.json"));
-        var theirs = NodeTokenizers.Encode(_folder.File("saved.json"), texts);
+        ours.Save(_folder["saved.json"]);
+        var theirs = NodeTokenizers.Encode(_folder["saved.json"], texts);
         var tokens = 0;
         Assert.Equal(texts.Count, theirs.Count);
         for (var i = 0; i < texts.Count; i++)

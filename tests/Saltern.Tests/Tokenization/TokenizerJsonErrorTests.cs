@@ -98,7 +98,7 @@ public sealed class TokenizerJsonErrorTests : IDisposable
         var parent = names.Length == 1 ? root : root[names[0]]!.AsObject();
         parent[names[^1]] = "@here@";
         File.WriteAllText(
-            _folder.File("bad.json"),
+            _folder["bad.json"],
             root.ToJsonString().Replace("\"@here@\"", value, StringComparison.Ordinal)
         );
 
@@ -113,7 +113,7 @@ public sealed class TokenizerJsonErrorTests : IDisposable
     [InlineData("\u0000\u0001binary", "no valid JSON")]
     public void Load_OfSomethingElse_SaysSo(string content, string expected)
     {
-        File.WriteAllText(_folder.File("other.json"), content);
+        File.WriteAllText(_folder["other.json"], content);
 
         AssertNamed("other.json", expected);
     }
@@ -122,7 +122,7 @@ public sealed class TokenizerJsonErrorTests : IDisposable
     public void Load_OfACutFile_SaysSo()
     {
         var text = TokenizerJsonTests.Minimal().ToJsonString();
-        File.WriteAllText(_folder.File("cut.json"), text[..(text.Length / 2)]);
+        File.WriteAllText(_folder["cut.json"], text[..(text.Length / 2)]);
 
         AssertNamed("cut.json", "no valid JSON");
     }
@@ -133,7 +133,7 @@ public sealed class TokenizerJsonErrorTests : IDisposable
     [Fact]
     public void Load_OfAnEnormousFile_ReadsNothing()
     {
-        using (var file = File.Create(_folder.File("huge.json")))
+        using (var file = File.Create(_folder["huge.json"]))
         {
             file.SetLength(1L << 40); // sparse: takes no room
         }
@@ -144,7 +144,7 @@ public sealed class TokenizerJsonErrorTests : IDisposable
     [Fact]
     public void Load_OfAPipe_DoesNotWait()
     {
-        using (var mkfifo = System.Diagnostics.Process.Start("mkfifo", _folder.File("pipe.json")))
+        using (var mkfifo = System.Diagnostics.Process.Start("mkfifo", _folder["pipe.json"]))
         {
             mkfifo.WaitForExit();
         }
@@ -155,16 +155,16 @@ public sealed class TokenizerJsonErrorTests : IDisposable
     [Fact]
     public void Load_OfDeeplyNestedJson_SaysSo()
     {
-        File.WriteAllText(_folder.File("deep.json"), string.Concat(Enumerable.Repeat("{\"model\":", 10_000)));
+        File.WriteAllText(_folder["deep.json"], string.Concat(Enumerable.Repeat("{\"model\":", 10_000)));
 
         AssertNamed("deep.json", "no valid JSON");
     }
 
     private void AssertNamed(string file, string expected)
     {
-        var error = Assert.Throws<DataFormatException>(() => BpeTokenizer.Load(_folder.File(file)));
+        var error = Assert.Throws<DataFormatException>(() => BpeTokenizer.Load(_folder[file]));
 
-        Assert.StartsWith(_folder.File(file) + ": ", error.Message, StringComparison.Ordinal);
+        Assert.StartsWith(_folder[file] + ": ", error.Message, StringComparison.Ordinal);
         Assert.Contains(expected, error.Message, StringComparison.Ordinal);
     }
 }

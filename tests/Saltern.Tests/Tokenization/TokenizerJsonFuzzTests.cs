@@ -38,10 +38,10 @@ public sealed class TokenizerJsonFuzzTests : IDisposable
     {
         JsonObject root = TokenizerJsonTests.Minimal();
         root["model"]!["vocab"]!["far"] = 4_000_000;
-        File.WriteAllText(_folder.File("tokenizer.json"), root.ToJsonString());
+        File.WriteAllText(_folder["tokenizer.json"], root.ToJsonString());
         Assert.Contains(
             "the largest id is 4000000, but there are 25",
-            Assert.Throws<DataFormatException>(() => BpeTokenizer.Load(_folder.File("tokenizer.json"))).Message,
+            Assert.Throws<DataFormatException>(() => BpeTokenizer.Load(_folder["tokenizer.json"])).Message,
             StringComparison.Ordinal
         );
     }

@@ -23,19 +23,19 @@ public sealed class TokenizerJsonTests : IDisposable
             SpecialTokens = ["<|endoftext|>", "<|pad|>"],
         };
         var tokenizer = TestTraining.Train(SampleTexts.All, options);
-        var path = _folder.File("tokenizer.json");
+        var path = _folder["tokenizer.json"];
 
         tokenizer.Save(path);
         var loaded = BpeTokenizer.Load(path);
-        loaded.Save(_folder.File("again.json"));
+        loaded.Save(_folder["again.json"]);
 
         Assert.Equal(tokenizer.Fingerprint, loaded.Fingerprint);
         Assert.Equal((700, 698), (loaded.VocabularySize, loaded.EndOfTextId));
-        Assert.Equal(File.ReadAllBytes(path), File.ReadAllBytes(_folder.File("again.json")));
+        Assert.Equal(File.ReadAllBytes(path), File.ReadAllBytes(_folder["again.json"]));
         Assert.All(SampleTexts.All, text => Assert.Equal(tokenizer.Encode(text), loaded.Encode(text)));
         Assert.Equal(
             ["again.json", "tokenizer.json"],
-            Directory.GetFiles(_folder.File("")).Select(Path.GetFileName).Order()
+            Directory.GetFiles(_folder[""]).Select(Path.GetFileName).Order()
         );
     }
 
@@ -79,9 +79,9 @@ public sealed class TokenizerJsonTests : IDisposable
                 .Reverse()
                 .Select(entry => KeyValuePair.Create(entry.Key, entry.Value?.DeepClone()))
         );
-        File.WriteAllText(_folder.File("indented.json"), other.ToJsonString(new() { WriteIndented = true }));
+        File.WriteAllText(_folder["indented.json"], other.ToJsonString(new() { WriteIndented = true }));
 
-        Assert.Equal(Load(compact).Fingerprint, BpeTokenizer.Load(_folder.File("indented.json")).Fingerprint);
+        Assert.Equal(Load(compact).Fingerprint, BpeTokenizer.Load(_folder["indented.json"]).Fingerprint);
     }
 
     [Fact]
@@ -108,8 +108,8 @@ public sealed class TokenizerJsonTests : IDisposable
 
         Assert.Equal("é", tokenizer.Decode(tokenizer.Encode("e\u0301")));
         Assert.NotEqual(Load(Minimal()).Fingerprint, tokenizer.Fingerprint);
-        tokenizer.Save(_folder.File("nfc.json"));
-        Assert.Equal(tokenizer.Fingerprint, BpeTokenizer.Load(_folder.File("nfc.json")).Fingerprint);
+        tokenizer.Save(_folder["nfc.json"]);
+        Assert.Equal(tokenizer.Fingerprint, BpeTokenizer.Load(_folder["nfc.json"]).Fingerprint);
     }
 
     [Fact]
@@ -168,8 +168,8 @@ public sealed class TokenizerJsonTests : IDisposable
         Assert.Empty(without.BeginOfText);
         Assert.Equal(['a'], tokenizer.Encode("a"));
         Assert.NotEqual(without.Fingerprint, tokenizer.Fingerprint);
-        tokenizer.Save(_folder.File("kept.json"));
-        Assert.Equal(tokenizer.Fingerprint, BpeTokenizer.Load(_folder.File("kept.json")).Fingerprint);
+        tokenizer.Save(_folder["kept.json"]);
+        Assert.Equal(tokenizer.Fingerprint, BpeTokenizer.Load(_folder["kept.json"]).Fingerprint);
     }
 
     [Theory]
@@ -194,14 +194,14 @@ public sealed class TokenizerJsonTests : IDisposable
         Assert.Equal([257], tokenizer.Encode(" a"));
         Assert.Equal([257, 258, 257], tokenizer.Encode("a<x>a"));
         Assert.Empty(tokenizer.Encode(""));
-        tokenizer.Save(_folder.File("prefix.json"));
-        Assert.Equal(tokenizer.Fingerprint, BpeTokenizer.Load(_folder.File("prefix.json")).Fingerprint);
+        tokenizer.Save(_folder["prefix.json"]);
+        Assert.Equal(tokenizer.Fingerprint, BpeTokenizer.Load(_folder["prefix.json"]).Fingerprint);
         Assert.True(
             JsonNode.DeepEquals(
                 JsonNode.Parse(
                     $$"""{"type":"ByteLevel","add_prefix_space":true,"trim_offsets":true,"use_regex":{{(usesPattern ? "true" : "false")}}}"""
                 ),
-                JsonNode.Parse(File.ReadAllText(_folder.File("prefix.json")))!["pre_tokenizer"]
+                JsonNode.Parse(File.ReadAllText(_folder["prefix.json"]))!["pre_tokenizer"]
             )
         );
     }
@@ -220,15 +220,15 @@ public sealed class TokenizerJsonTests : IDisposable
         );
         var tokenizer = Load(root);
 
-        tokenizer.Save(_folder.File("split.json"));
+        tokenizer.Save(_folder["split.json"]);
 
         Assert.True(
             JsonNode.DeepEquals(
                 JsonNode.Parse(split),
-                JsonNode.Parse(File.ReadAllText(_folder.File("split.json")))!["pre_tokenizer"]!["pretokenizers"]![0]
+                JsonNode.Parse(File.ReadAllText(_folder["split.json"]))!["pre_tokenizer"]!["pretokenizers"]![0]
             )
         );
-        Assert.Equal(tokenizer.Fingerprint, BpeTokenizer.Load(_folder.File("split.json")).Fingerprint);
+        Assert.Equal(tokenizer.Fingerprint, BpeTokenizer.Load(_folder["split.json"]).Fingerprint);
         Assert.NotEqual(Load(Minimal()).Fingerprint, tokenizer.Fingerprint);
     }
 
@@ -259,8 +259,8 @@ public sealed class TokenizerJsonTests : IDisposable
                     )
             )
         );
-        tokenizer.Save(_folder.File("flags.json"));
-        Assert.Equal(tokenizer.Fingerprint, BpeTokenizer.Load(_folder.File("flags.json")).Fingerprint);
+        tokenizer.Save(_folder["flags.json"]);
+        Assert.Equal(tokenizer.Fingerprint, BpeTokenizer.Load(_folder["flags.json"]).Fingerprint);
     }
 
     [Fact]
@@ -269,9 +269,9 @@ public sealed class TokenizerJsonTests : IDisposable
         var root = Minimal();
         root["post_processor"] = JsonNode.Parse("""{"type":"ByteLevel","trim_offsets":false}""");
 
-        Load(root).Save(_folder.File("kept.json"));
+        Load(root).Save(_folder["kept.json"]);
 
-        var kept = JsonNode.Parse(File.ReadAllText(_folder.File("kept.json")))!;
+        var kept = JsonNode.Parse(File.ReadAllText(_folder["kept.json"]))!;
         Assert.True(JsonNode.DeepEquals(root["post_processor"], kept["post_processor"]));
     }
 
@@ -287,7 +287,7 @@ public sealed class TokenizerJsonTests : IDisposable
 
     private BpeTokenizer Load(JsonNode root)
     {
-        var path = _folder.File("file.json");
+        var path = _folder["file.json"];
         File.WriteAllText(path, root.ToJsonString());
         return BpeTokenizer.Load(path);
     }

@@ -1,0 +1,39 @@
+using System.Security.Cryptography;
+
+namespace Saltern.RunFiles;
+
+/// <summary>The files beside a <c>result.json</c> that a verdict reads: whether they are still those of the run.</summary>
+internal static class ResultSums
+{
+    private static readonly string[] Names = ["metrics.jsonl", "eval/documents.jsonl"];
+
+    /// <summary>SHA-256 of those that a run folder has, by name, lower-case hexadecimal.</summary>
+    public static IReadOnlyDictionary<string, string> Sums(string folder) =>
+        Names
+            .Where(name => File.Exists(Path.Combine(folder, name)))
+            .ToDictionary(name => name, name => Sum(Path.Combine(folder, name)));
+
+    /// <summary>Makes sure that a finished run's files are those that its result names; without such names nothing is checked.</summary>
+    /// <exception cref="DataFormatException">One is missing, changed or damaged.</exception>
+    public static void Require(string folder, RunResult result)
+    {
+        ArgumentNullException.ThrowIfNull(result);
+        foreach ((string name, string expected) in result.Files ?? new Dictionary<string, string>())
+        {
+            string path = Path.Combine(folder, name);
+            string? found = !Names.Contains(name) || !File.Exists(path) ? null : Sum(path);
+            if (found != expected)
+            {
+                throw new DataFormatException(
+                    $"{path}: {(found is null ? "the file is missing" : $"SHA-256 {found} found")}, {expected} expected as in result.json. Restore the file, or run the training again."
+                );
+            }
+        }
+    }
+
+    private static string Sum(string path)
+    {
+        using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        return Convert.ToHexStringLower(SHA256.HashData(file));
+    }
+}

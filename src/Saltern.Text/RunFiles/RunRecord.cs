@@ -1,0 +1,68 @@
+namespace Saltern.RunFiles;
+
+/// <summary>Everything that a verdict and a report need to know about one run, read from its folder or made in memory.</summary>
+public sealed record RunRecord
+{
+    /// <summary>What the run is and how it ended. For an unfinished run, what its recipe and metrics tell.</summary>
+    public required RunResult Result { get; init; }
+
+    /// <summary>Whether the run wrote its result. An unfinished one is judged by its last evaluation, with a warning.</summary>
+    public bool Finished { get; init; } = true;
+
+    /// <summary>The logged values.</summary>
+    public required MetricsTable Metrics { get; init; }
+
+    /// <summary>Scores by document of the whole validation set, for the paired standard error; may be empty.</summary>
+    public IReadOnlyList<DocumentScore> Documents { get; init; } = [];
+
+    /// <summary>The resolved recipe as YAML; null where there is none.</summary>
+    public string? RecipeText { get; init; }
+
+    /// <summary>Whether a teacher took part.</summary>
+    public bool IsDistilled =>
+        Result.Teacher is not null || Metrics.Series("train/weight").Any(point => point.Value > 0);
+
+    /// <summary>Final loss, nats per token: of the whole validation set, or else of the last evaluation.</summary>
+    /// <exception cref="DataFormatException">The run was never evaluated.</exception>
+    public double FinalLoss => Result.Final?.Loss ?? Curve(VerdictMetric.Loss)[^1].Value;
+
+    /// <summary>Final next-token accuracy in [0, 1], as <see cref="FinalLoss"/>; null where it was not measured.</summary>
+    public double? FinalAccuracy =>
+        Result.Final is { } final ? final.Accuracy
+        : Metrics.Series("valid/accuracy") is [.., var last] ? last.Value
+        : null;
+
+    /// <summary>Reads a run folder: <c>metrics.jsonl</c>, and <c>result.json</c>, <c>recipe.yaml</c>, <c>eval/documents.jsonl</c> where they exist.</summary>
+    /// <param name="runFolder">Path of the folder.</param>
+    /// <exception cref="DataFormatException">No run folder, or a damaged file; the message names file and line.</exception>
+    public static RunRecord Load(string runFolder) => RunFolderReader.Read(runFolder);
+
+    /// <summary>Final value of a measure: of the whole validation set where that was measured, or else of the last evaluation.</summary>
+    /// <exception cref="DataFormatException">The run has no such evaluation.</exception>
+    public double FinalOf(VerdictMetric metric) =>
+        (
+            metric == VerdictMetric.Loss ? FinalLoss
+            : metric == VerdictMetric.Accuracy ? FinalAccuracy
+            : null
+        ) ?? Curve(metric)[^1].Value;
+
+    /// <summary>Evaluations along the run on the curve set, in order of steps.</summary>
+    /// <param name="metric">Which measure.</param>
+    /// <exception cref="DataFormatException">The run has no evaluation.</exception>
+    public IReadOnlyList<CurvePoint> Curve(VerdictMetric metric)
+    {
+        IReadOnlyList<CurvePoint> curve = Metrics.Curve(metric.Series);
+        return curve.Count > 0
+            ? curve
+            : throw new DataFormatException(
+                $"Run '{Result.Name}' has no finite {metric.Series} in its metrics.jsonl. Train with training.evaluate_every set, for a task with evaluation.tasks, or leave it out."
+            );
+    }
+}
+
+/// <summary>The final model's score on one validation document.</summary>
+/// <param name="Domain">The document's domain.</param>
+/// <param name="Document">Its index in the domain.</param>
+/// <param name="Tokens">Targets scored in it.</param>
+/// <param name="Nll">Sum of −ln p over them, nats.</param>
+public sealed record DocumentScore(string Domain, long Document, long Tokens, double Nll);

@@ -1,0 +1,97 @@
+using System.Globalization;
+using Saltern.Corpora;
+
+namespace Saltern.Shards;
+
+/// <summary>A file that a data set is made from, as it was when the work began.</summary>
+/// <param name="Path">Full path.</param>
+/// <param name="Bytes">Size.</param>
+/// <param name="Modified">When it was written last, UTC.</param>
+internal sealed record PrepareInput(string Path, long Bytes, DateTime Modified)
+{
+    public static PrepareInput Of(CorpusFile file) =>
+        new(System.IO.Path.GetFullPath(file.Path), file.Bytes, File.GetLastWriteTimeUtc(file.Path));
+}
+
+/// <summary>All that decides what a data set will hold; an interrupted run is gone on with only if none of it has changed.</summary>
+internal sealed record PrepareJob
+{
+    public required string Tokenizer { get; init; }
+
+    public required double ValidPercent { get; init; }
+
+    public required int MaxDomains { get; init; }
+
+    public required string Reading { get; init; }
+
+    public required IReadOnlyList<PrepareInput> Train { get; init; }
+
+    public required IReadOnlyList<PrepareInput> Valid { get; init; }
+
+    public static PrepareJob Of(
+        CorpusReader train,
+        CorpusReader? valid,
+        string tokenizerFingerprint,
+        DatasetBuilderOptions options
+    ) =>
+        new()
+        {
+            Tokenizer = tokenizerFingerprint,
+            ValidPercent = valid is null ? options.ValidPercent : 0,
+            MaxDomains = options.MaxDomains,
+            Reading = Describe(train.Options),
+            Train = [.. train.Files.Select(PrepareInput.Of)],
+            Valid = [.. (valid?.Files ?? []).Select(PrepareInput.Of)],
+        };
+
+    /// <summary>What differs from an earlier job, as sentences.</summary>
+    public IEnumerable<string> DifferencesFrom(PrepareJob earlier)
+    {
+        (string Name, object Now, object Before)[] settings =
+        [
+            ("the tokenizer", Tokenizer, earlier.Tokenizer),
+            ("the percentage of validation text", ValidPercent, earlier.ValidPercent),
+            ("the number of domains allowed", MaxDomains, earlier.MaxDomains),
+            ("the way of reading", Reading, earlier.Reading),
+        ];
+        IEnumerable<string> changed = settings
+            .Where(setting => !setting.Now.Equals(setting.Before))
+            .Select(setting =>
+                string.Create(CultureInfo.InvariantCulture, $"{setting.Name} was {setting.Before}, is {setting.Now}")
+            );
+        return
+        [
+            .. changed,
+            .. Differences("input", Train, earlier.Train),
+            .. Differences("validation text", Valid, earlier.Valid),
+        ];
+    }
+
+    private static string Describe(CorpusReaderOptions options) =>
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"text from {string.Join(", ", options.TextFields)}; domain from {string.Join(", ", options.DomainFields ?? ["the usual fields"])}; records up to {options.MaxRecordBytes} bytes; expansion up to {options.MaxExpansion}; text files {(options.TextPieceBytes is { } piece ? $"in pieces of {piece} bytes" : "whole")}"
+        );
+
+    private static IEnumerable<string> Differences(
+        string what,
+        IReadOnlyList<PrepareInput> now,
+        IReadOnlyList<PrepareInput> before
+    )
+    {
+        for (int i = 0; i < Math.Max(now.Count, before.Count); i++)
+        {
+            PrepareInput? file = i < now.Count ? now[i] : null,
+                old = i < before.Count ? before[i] : null;
+            if (file != old)
+            {
+                yield return file?.Path == old?.Path
+                    ? string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"{what} '{file!.Path}' had {old!.Bytes} bytes of {old.Modified:u}, has {file.Bytes} of {file.Modified:u}"
+                    )
+                    : $"{what} {i + 1} was {(old is null ? "not there" : $"'{old.Path}'")}, is {(file is null ? "not there" : $"'{file.Path}'")}";
+            }
+        }
+    }
+}

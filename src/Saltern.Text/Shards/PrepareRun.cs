@@ -1,0 +1,172 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using Saltern.Corpora;
+using Saltern.Tokenization;
+
+namespace Saltern.Shards;
+
+/// <summary>One run of <see cref="DatasetBuilder"/> over a claimed folder: read, split, encode, write, and now and then make a point to go on from.</summary>
+internal sealed class PrepareRun(
+    DatasetFolder folder,
+    BpeTokenizer tokenizer,
+    DatasetBuilderOptions options,
+    ResumePoint? point
+)
+{
+    private static readonly TimeSpan ProgressInterval = TimeSpan.FromMilliseconds(100);
+
+    private readonly Stopwatch _clock = Stopwatch.StartNew();
+    private readonly TokenType _type = TokenTypes.ForVocabulary(tokenizer.VocabularySize);
+    private readonly DocumentSplit _split = new(options.ValidPercent, point is null ? null : point.Remember);
+    private PrepareProgress _done = folder.Resumed?.Done ?? new(0, 0, 0, TimeSpan.Zero);
+    private IEnumerable<TextDocument> _train = [];
+    private IEnumerable<TextDocument>? _valid;
+    private Func<ReadingState>? _reading;
+
+    /// <summary>Names the documents.</summary>
+    /// <param name="train">Training documents, from where an interrupted run had come to.</param>
+    /// <param name="valid">Validation documents, likewise; null to split them off.</param>
+    /// <param name="reading">Says how far reading has come; null where the run cannot be gone on with.</param>
+    public void Read(
+        IEnumerable<TextDocument> train,
+        IEnumerable<TextDocument>? valid,
+        Func<SplitCounts, ReadingState>? reading
+    )
+    {
+        (_train, _valid) = (train, valid);
+        _reading = reading is null ? null : () => reading(_split.Counts);
+    }
+
+    /// <summary>Does the work.</summary>
+    public PrepareSummary Run(IProgress<PrepareProgress>? progress, CancellationToken cancellation)
+    {
+        long resumed = _done.Documents;
+        using ShardSet shards = new(folder, _type, options.MaxDomains);
+        try
+        {
+            if (folder.Resumed is { } journal)
+            {
+                shards.Restore(journal.Shards);
+                IEnumerable<UInt128> hashes = point!.LoadHashes();
+                UInt128[] told = options.Ranks.Size > 1 ? [.. hashes] : [];
+                _split.Restore(journal.Reading.Split, options.Ranks.Size > 1 ? told : hashes);
+                Tell(journal.Reading, told);
+            }
+            else
+            {
+                Tell(null, []);
+            }
+
+            WriteShards(shards, progress, cancellation);
+            DatasetManifest manifest = Describe(shards.Complete());
+            cancellation.ThrowIfCancellationRequested();
+            manifest = folder.Finish(manifest, tokenizer);
+            shards.RemoveLengths();
+            SplitCounts counts = _split.Counts;
+            return new PrepareSummary(manifest, _done, counts.Duplicates, counts.TrainInValid, counts.Empty, resumed);
+        }
+        catch (Exception e) when (point is { Exists: true } && e is OperationCanceledException or IOException)
+        {
+            folder.Keep();
+            shards.Suspend();
+            throw;
+        }
+    }
+
+    private void WriteShards(ShardSet shards, IProgress<PrepareProgress>? progress, CancellationToken cancellation)
+    {
+        TimeSpan before = _done.Elapsed,
+            reported = before;
+        long savedBytes = _done.Bytes;
+        ReadingState? written = null;
+        try
+        {
+            IEnumerable<SplitDocument> documents = _split.Apply(_train, _valid);
+            foreach (
+                EncodedDocuments chunk in options.Ranks.Size > 1
+                    ? new SharedEncoder(tokenizer, options.Threads, options.Ranks).Encode(
+                        documents,
+                        _reading,
+                        cancellation
+                    )
+                    : new DocumentEncoder(tokenizer, options.Threads).Encode(documents, _reading, cancellation)
+            )
+            {
+                Write(shards, chunk, before);
+                written = chunk.After;
+                bool saves = point is not null && _done.Bytes - savedBytes >= options.CheckpointBytes;
+                if (saves)
+                {
+                    point!.Save(written!, _done, shards);
+                    savedBytes = _done.Bytes;
+                }
+
+                if (saves || _done.Elapsed - reported >= ProgressInterval)
+                {
+                    progress?.Report(_done);
+                    reported = _done.Elapsed;
+                }
+            }
+        }
+        catch (OperationCanceledException) when (written is not null)
+        {
+            point!.Save(written, _done, shards);
+            throw;
+        }
+
+        _done = _done with { Elapsed = before + _clock.Elapsed };
+        progress?.Report(_done);
+    }
+
+    private void Tell(ReadingState? reading, UInt128[] hashes)
+    {
+        if (options.Ranks.Size > 1)
+        {
+            SharedPreparation.Tell(options.Ranks, reading, hashes);
+        }
+    }
+
+    private void Write(ShardSet shards, EncodedDocuments chunk, TimeSpan before)
+    {
+        ReadOnlySpan<int> tokens = CollectionsMarshal.AsSpan(chunk.Tokens);
+        int start = 0;
+        long bytes = 0;
+        for (int i = 0; i < chunk.Documents.Count; i++)
+        {
+            shards.Write(chunk.Documents[i], tokens[start..chunk.Ends[i]]);
+            start = chunk.Ends[i];
+            bytes += chunk.Documents[i].Utf8.Length;
+        }
+
+        _done = new PrepareProgress(
+            _done.Documents + chunk.Documents.Count,
+            _done.Bytes + bytes,
+            _done.Tokens + start,
+            before + _clock.Elapsed
+        );
+    }
+
+    private DatasetManifest Describe(List<DomainManifest> domains)
+    {
+        if (domains.All(domain => domain.Train is null))
+        {
+            SplitCounts counts = _split.Counts;
+            throw new DataFormatException(
+                $"No training document is left: {counts.Empty} were empty, {counts.Duplicates} repeated another one, {counts.TrainInValid} are also validation text, "
+                    + $"{domains.Sum(domain => domain.Valid?.Documents ?? 0)} are validation text. Give more text, or a lower valid percent."
+            );
+        }
+
+        DatasetManifest manifest = new()
+        {
+            Schema = DatasetManifest.CurrentSchema,
+            Fingerprint = "",
+            TokenizerFingerprint = tokenizer.Fingerprint,
+            VocabularySize = tokenizer.VocabularySize,
+            EndOfTextId = tokenizer.EndOfTextId,
+            TokenDtype = _type.Name(),
+            Domains = domains,
+        };
+        return manifest with { Fingerprint = manifest.ComputeFingerprint() };
+    }
+}

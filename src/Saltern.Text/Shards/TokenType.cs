@@ -1,0 +1,31 @@
+namespace Saltern.Shards;
+
+/// <summary>How a token id is stored in a shard; the values are Megatron's codes.</summary>
+public enum TokenType : byte
+{
+    /// <summary>Four bytes, signed, little-endian.</summary>
+    I32 = 4,
+
+    /// <summary>Two bytes, unsigned, little-endian.</summary>
+    U16 = 8,
+}
+
+/// <summary>Sizes, names and the choice of <see cref="TokenType"/>.</summary>
+public static class TokenTypes
+{
+    /// <summary>Vocabularies from this size on are stored in four bytes; Megatron's own bound, a little below 2¹⁶.</summary>
+    public const int UInt16VocabularyLimit = 65_500;
+
+    /// <summary>The type that Megatron chooses for a vocabulary.</summary>
+    /// <param name="vocabularySize">Number of token ids.</param>
+    public static TokenType ForVocabulary(int vocabularySize) =>
+        vocabularySize < UInt16VocabularyLimit ? TokenType.U16 : TokenType.I32;
+
+    /// <summary>Bytes that one token takes.</summary>
+    /// <param name="type">The type.</param>
+    public static int Size(this TokenType type) => type == TokenType.U16 ? 2 : 4;
+
+    /// <summary>The name in <c>dataset.json</c>: <c>uint16</c> or <c>int32</c>.</summary>
+    /// <param name="type">The type.</param>
+    public static string Name(this TokenType type) => type == TokenType.U16 ? "uint16" : "int32";
+}

@@ -1,0 +1,103 @@
+using System.Globalization;
+using Saltern.RunFiles;
+
+namespace Saltern.Verdicts;
+
+/// <summary>How numbers read in sentences, tables and plots.</summary>
+internal static class Figures
+{
+    private static readonly string[] FlopUnits =
+    [
+        "FLOP",
+        "kFLOP",
+        "MFLOP",
+        "GFLOP",
+        "TFLOP",
+        "PFLOP",
+        "EFLOP",
+        "ZFLOP",
+        "YFLOP",
+    ];
+
+    /// <summary>What stands where there is no number.</summary>
+    public const string Absent = "–";
+
+    public static string Loss(double? value) => Format(value, "0.000");
+
+    public static string SignedLoss(double? value) => value is { } x ? Signed(x, "0.000") : Absent;
+
+    // A no-break space keeps the sign with its number at the end of a line.
+    public static string Percent(double? share) => share is { } x ? Format(100 * x, "0.0") + "\u00A0%" : Absent;
+
+    public static string Count(double? value) => Format(value, "#,##0");
+
+    /// <summary>A ratio with its interval where there is one: <c>0.809 [0.725, 0.903]</c>.</summary>
+    public static string Ratio(double? value, IReadOnlyList<double>? interval) =>
+        Format(value, "0.000") + Interval(interval, "0.000");
+
+    public static string Difference(double? value, IReadOnlyList<double>? interval) =>
+        value is { } x
+            ? Signed(x, "0.000")
+                + (interval is [var low, var high] ? $" [{Signed(low, "0.000")}, {Signed(high, "0.000")}]" : "")
+            : Absent;
+
+    public static string Flops(double? value)
+    {
+        if (value is not { } x)
+        {
+            return Absent;
+        }
+
+        int unit = FlopUnit(x);
+        return Format(x / Math.Pow(1000, unit), "0.0") + " " + FlopUnits[unit];
+    }
+
+    public static string Seconds(double? value) =>
+        value switch
+        {
+            null => Absent,
+            < 120 => Format(value, "0.0") + " s",
+            < 7200 => Format(value / 60, "0.0") + " min",
+            _ => Format(value / 3600, "0.0") + " h",
+        };
+
+    /// <summary>Divisor and name of the unit in which an axis up to this many FLOPs reads well.</summary>
+    public static (double Divisor, string Unit) FlopsAxis(double largest) =>
+        (Math.Pow(1000, FlopUnit(largest)), FlopUnits[FlopUnit(largest)]);
+
+    /// <summary>Divisor and name of the unit in which an axis up to this many seconds reads well.</summary>
+    public static (double Divisor, string Unit) SecondsAxis(double largest) =>
+        largest switch
+        {
+            < 120 => (1, "s"),
+            < 7200 => (60, "min"),
+            _ => (3600, "h"),
+        };
+
+    public static string Format(double? value, string format) =>
+        value switch
+        {
+            null => Absent,
+            { } x when !double.IsFinite(x) => "not finite",
+            { } x => x.ToString(format, CultureInfo.InvariantCulture),
+        };
+
+    private static string Signed(double value, string format)
+    {
+        string text = Format(Math.Abs(value), format);
+        // A difference that rounds to nothing has no sign to show.
+        bool isZero = text.All(character => character is '0' or '.');
+        return isZero ? text
+            : value < 0 ? "−" + text
+            : "+" + text;
+    }
+
+    private static string Interval(IReadOnlyList<double>? interval, string format) =>
+        interval is [var low, var high] ? $" [{Format(low, format)}, {Format(high, format)}]" : "";
+
+    private static int FlopUnit(double value) =>
+        value < 1000 || !double.IsFinite(value) ? 0 : Math.Min((int)(Math.Log10(value) / 3), FlopUnits.Length - 1);
+
+    /// <summary>A value of the metric: a loss in nats, or a share in per cent.</summary>
+    public static string Of(VerdictMetric metric, double? value) => metric.IsShare ? Percent(value) : Loss(value);
+}

@@ -1,0 +1,58 @@
+namespace Saltern.Verdicts;
+
+/// <summary>A mean over paired seeds with its 95 % interval by Student's t (docs/method.md).</summary>
+/// <param name="Mean">The mean; geometric for ratios.</param>
+/// <param name="Lower">Lower end; null with fewer than two pairs.</param>
+/// <param name="Upper">Upper end; null with fewer than two pairs.</param>
+/// <param name="Count">Number of pairs.</param>
+public sealed record PairedInterval(double Mean, double? Lower, double? Upper, int Count)
+{
+    /// <summary>Interval of ratios: exp(x̄ ± t·sd/√n) over x_i = ln r_i.</summary>
+    /// <param name="ratios">One ratio a pair, each above 0.</param>
+    /// <exception cref="ArgumentException">No ratio, or one that is not above 0.</exception>
+    public static PairedInterval OfRatios(IReadOnlyList<double> ratios)
+    {
+        ArgumentNullException.ThrowIfNull(ratios);
+        foreach (double ratio in ratios)
+        {
+            if (!(ratio > 0) || double.IsInfinity(ratio))
+            {
+                throw new ArgumentException(
+                    $"A ratio of {ratio} has no logarithm; ratios of costs are above 0.",
+                    nameof(ratios)
+                );
+            }
+        }
+
+        PairedInterval logs = OfDifferences([.. ratios.Select(ratio => Math.Log(ratio))]);
+        return new PairedInterval(
+            Math.Exp(logs.Mean),
+            logs.Lower is { } lower ? Math.Exp(lower) : null,
+            logs.Upper is { } upper ? Math.Exp(upper) : null,
+            logs.Count
+        );
+    }
+
+    /// <summary>Interval of differences: x̄ ± t₀.₉₇₅,ₙ₋₁·sd/√n.</summary>
+    /// <param name="differences">One difference a pair.</param>
+    /// <exception cref="ArgumentException">No difference at all.</exception>
+    public static PairedInterval OfDifferences(IReadOnlyList<double> differences)
+    {
+        ArgumentNullException.ThrowIfNull(differences);
+        int count = differences.Count;
+        if (count == 0)
+        {
+            throw new ArgumentException("A mean needs at least one pair.", nameof(differences));
+        }
+
+        double mean = differences.Average();
+        if (count == 1)
+        {
+            return new PairedInterval(mean, null, null, count);
+        }
+
+        double variance = differences.Sum(x => (x - mean) * (x - mean)) / (count - 1);
+        double half = StudentT.Quantile975(count - 1) * Math.Sqrt(variance / count);
+        return new PairedInterval(mean, mean - half, mean + half, count);
+    }
+}

@@ -1,0 +1,46 @@
+using Saltern.RunFiles;
+
+namespace Saltern.Verdicts;
+
+/// <summary>One arm as the report shows it; index 0 is the baseline.</summary>
+/// <param name="Index">Decides colour and dashes, the same in all plots.</param>
+/// <param name="Label">Its name.</param>
+/// <param name="Runs">Its runs, by seed.</param>
+/// <param name="Verdict">What was found; null for the baseline.</param>
+internal sealed record ReportArm(int Index, string Label, IReadOnlyList<RunRecord> Runs, VerdictRun? Verdict)
+{
+    /// <summary>The arms in the order of the verdict.</summary>
+    /// <exception cref="DataFormatException">The runs are not those of the verdict.</exception>
+    public static IReadOnlyList<ReportArm> Of(
+        Verdict verdict,
+        IReadOnlyList<RunRecord> baselines,
+        IReadOnlyList<RunRecord> others
+    )
+    {
+        IReadOnlyList<RunGroup> groups = RunGroup.Split(others);
+        IReadOnlyList<RunGroup> baseline = RunGroup.Split(baselines);
+        if (
+            baseline.Count != 1
+            || !groups.Select(group => group.Label).SequenceEqual(verdict.Runs.Select(run => run.Label))
+        )
+        {
+            throw new DataFormatException(
+                "The runs given are not those of the verdict. Give the report the same runs, in the same order, as Verdict.Compute."
+            );
+        }
+
+        List<ReportArm> arms = [new ReportArm(0, baseline[0].Label, baseline[0].Runs, null)];
+        arms.AddRange(groups.Select((group, i) => new ReportArm(i + 1, group.Label, group.Runs, verdict.Runs[i])));
+        return arms;
+    }
+
+    /// <summary>Mean over the runs at the steps that all of them evaluated; the run itself where there is one.</summary>
+    public IReadOnlyList<(int Step, double Value)> Mean(VerdictMetric metric) =>
+        [
+            .. Runs.SelectMany(run => run.Curve(metric))
+                .GroupBy(point => point.Step)
+                .Where(step => step.Count() == Runs.Count)
+                .OrderBy(step => step.Key)
+                .Select(step => (step.Key, step.Average(point => point.Value))),
+        ];
+}

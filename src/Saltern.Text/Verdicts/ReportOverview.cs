@@ -1,0 +1,88 @@
+using System.Xml.Linq;
+
+namespace Saltern.Verdicts;
+
+/// <summary>The opening of a report on many arms: what can be said of all of them in a few lines, where sentence after sentence would be a wall.</summary>
+internal static class ReportOverview
+{
+    /// <summary>With more arms than this, the report opens with a summary, and pictures and texts of single arms move down.</summary>
+    public const int MostArmsInFull = 4;
+
+    /// <summary>Whether a verdict has too many arms to tell one after the other.</summary>
+    public static bool Fits(Verdict verdict) => verdict.Runs.Count > MostArmsInFull;
+
+    /// <summary>What the page is called.</summary>
+    public static string Title(Verdict verdict) =>
+        $"{(Fits(verdict) ? $"{verdict.Runs.Count} arms" : string.Join(", ", verdict.Runs.Select(run => run.Label)))} against {verdict.Baseline.Label}";
+
+    /// <summary>The cheapest of the arms that helped; null where none did.</summary>
+    public static VerdictRun? Best(Verdict verdict) =>
+        verdict
+            .Runs.Where(run => run.OutcomeFree == VerdictOutcome.Helped)
+            .MinBy(run =>
+                (verdict.SecondsComparable ? run.SecondsRatio : null) ?? run.FlopsRatio ?? double.PositiveInfinity
+            );
+
+    /// <summary>The count of outcomes, the cheapest arm that helped, and what choosing it afterwards means.</summary>
+    public static XElement Verdict(Verdict verdict)
+    {
+        VerdictRun? best = Best(verdict);
+        return Html.Element(
+            "div",
+            "verdict overview",
+            Html.Element("p", "free", Counts(verdict)),
+            best is null
+                ? null
+                : Html.Element(
+                    "p",
+                    "free best",
+                    (
+                        verdict.Runs.Count(run => run.OutcomeFree == VerdictOutcome.Helped) > 1
+                            ? "The cheapest of those: "
+                            : "That one: "
+                    ) + best.SentenceFree
+                ),
+            best is null ? null : Html.Element("p", "charged", best.SentenceCharged),
+            best is null
+                ? null
+                : Html.Element(
+                    "p",
+                    "note",
+                    "It was chosen after the fact among several arms, which flatters its figure a little; the picture shows all of them."
+                )
+        );
+    }
+
+    /// <summary>The count of outcomes, in words.</summary>
+    public static string Counts(Verdict verdict)
+    {
+        int Count(Func<VerdictRun, bool> holds) => verdict.Runs.Count(holds);
+        (int Number, string Words)[] parts =
+        [
+            (Count(run => run.OutcomeFree == VerdictOutcome.Helped), "helped"),
+            (Count(run => run.OutcomeFree == VerdictOutcome.Harmed && run.PlannedStepsRatio >= 1), "harmed"),
+            (
+                Count(run => run.OutcomeFree == VerdictOutcome.Harmed && run.PlannedStepsRatio < 1),
+                "fell short on fewer steps"
+            ),
+            (Count(run => run.OutcomeFree == VerdictOutcome.NoDifference), "showed no difference"),
+            (
+                Count(run => run.OutcomeFree == VerdictOutcome.Reading),
+                $"had fewer than {VerdictRun.SeedsOfAFinding} seeds"
+            ),
+        ];
+        return $"Of {verdict.Runs.Count} arms against {verdict.Baseline.Label}, {string.Join(", ", parts.Where(part => part.Number > 0).Select(part => $"{part.Number} {part.Words}"))}.";
+    }
+
+    /// <summary>All sentences, for those who want each.</summary>
+    public static XElement ArmByArm(Verdict verdict) =>
+        Html.Section("Arm by arm", Html.Element("div", "arms", [.. verdict.Runs.SelectMany(Sentences)]));
+
+    /// <summary>An arm's two sentences.</summary>
+    public static IEnumerable<XElement> Sentences(VerdictRun run) =>
+        [Html.Element("p", "free", run.SentenceFree), Html.Element("p", "charged", run.SentenceCharged)];
+
+    /// <summary>What a reader has to know first.</summary>
+    public static XElement Warnings(Verdict verdict) =>
+        Html.Element("div", "", [.. verdict.Warnings.Select(warning => Html.Element("p", "warning", warning))]);
+}

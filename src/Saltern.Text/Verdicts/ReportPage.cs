@@ -1,0 +1,127 @@
+using System.Xml.Linq;
+using Saltern.RunFiles;
+
+namespace Saltern.Verdicts;
+
+/// <summary>A verdict as one HTML file that can be mailed, printed and read on a phone: no script, no network, a data table behind each plot.</summary>
+public static class ReportPage
+{
+    /// <summary>Writes the page; an existing file is replaced in one go.</summary>
+    /// <param name="path">Where to; the folder is made if it does not exist.</param>
+    /// <param name="verdict">What was found.</param>
+    /// <param name="baselines">The baseline's runs, as given to <see cref="Verdict.Compute"/>.</param>
+    /// <param name="others">The other runs, as given to <see cref="Verdict.Compute"/>.</param>
+    /// <param name="fineTuning">Scores after fine-tuning the runs, arms named as the runs' are; null for none.</param>
+    /// <exception cref="DataFormatException">The runs are not those of the verdict.</exception>
+    /// <exception cref="IOException">The file cannot be written.</exception>
+    public static void Write(
+        string path,
+        Verdict verdict,
+        IReadOnlyList<RunRecord> baselines,
+        IReadOnlyList<RunRecord> others,
+        IReadOnlyList<FineTuneScore>? fineTuning = null
+    )
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        ReportFile.Replace(path, ToHtml(verdict, baselines, others, fineTuning));
+    }
+
+    /// <summary>The page as text.</summary>
+    /// <inheritdoc cref="Write"/>
+    public static string ToHtml(
+        Verdict verdict,
+        IReadOnlyList<RunRecord> baselines,
+        IReadOnlyList<RunRecord> others,
+        IReadOnlyList<FineTuneScore>? fineTuning = null
+    )
+    {
+        ArgumentNullException.ThrowIfNull(verdict);
+        ArgumentNullException.ThrowIfNull(baselines);
+        ArgumentNullException.ThrowIfNull(others);
+        IReadOnlyList<ReportArm> arms = ReportArm.Of(verdict, baselines, others);
+        string title = ReportOverview.Title(verdict);
+        XElement page = new(
+            "html",
+            new XAttribute("lang", "en"),
+            new XElement(
+                "head",
+                new XElement("meta", new XAttribute("charset", "utf-8")),
+                new XElement(
+                    "meta",
+                    new XAttribute("name", "viewport"),
+                    new XAttribute("content", "width=device-width, initial-scale=1")
+                ),
+                new XElement("meta", new XAttribute("name", "color-scheme"), new XAttribute("content", "light dark")),
+                Html.Element("title", "", title),
+                new XElement("style", ReportStyle.Css)
+            ),
+            new XElement(
+                "body",
+                Body(verdict, arms, title, ReportFineTuning.Section(baselines[0].Result.Arm, fineTuning ?? []))
+            )
+        );
+        return "<!DOCTYPE html>\n" + ReportFile.Serialise(page);
+    }
+
+    // With few arms the sentences come first and the curves carry them; with many a summary, and a picture of all verdicts.
+    private static XElement Body(Verdict verdict, IReadOnlyList<ReportArm> arms, string title, XElement? fineTuning)
+    {
+        bool many = ReportOverview.Fits(verdict);
+        return Html.Element(
+            "main",
+            "",
+            Html.Element("h1", "", title),
+            many
+                ? ReportOverview.Verdict(verdict)
+                : Html.Element(
+                    "div",
+                    verdict.Runs.Count == 1 ? "verdict" : "verdict several",
+                    [.. verdict.Runs.SelectMany(ReportOverview.Sentences)]
+                ),
+            many ? ForestPlot.Figure(verdict) : null,
+            ReportOverview.Warnings(verdict),
+            many
+                ? ReportFigures.Multiples(verdict, arms, PlotCost.Steps)
+                : ReportFigures.Curves(verdict, arms, PlotCost.Steps),
+            ReportFigures.Schedules(verdict.Metric, arms),
+            many ? ReportOverview.ArmByArm(verdict) : null,
+            Html.Section(
+                "The figures",
+                ReportTables.Finals(verdict, arms),
+                ReportTables.Ratios(verdict),
+                Explanation(verdict),
+                ReportTables.Seeds(verdict)
+            ),
+            ReportTables.Domains(arms) is { } domains ? Html.Section("By domain", domains) : null,
+            ReportDifficulty.Section(arms),
+            ReportSwitch.Section(arms),
+            fineTuning,
+            many
+                ? Html.Section(
+                    "Against what it cost",
+                    Html.Details("Arm by arm", ReportFigures.Multiples(verdict, arms, PlotCost.Flops))
+                )
+                : Html.Section(
+                    "Against what it cost",
+                    verdict.SecondsComparable ? ReportFigures.Curves(verdict, arms, PlotCost.Seconds) : null,
+                    ReportFigures.Curves(verdict, arms, PlotCost.Flops)
+                ),
+            ReportProvenance.Samples(arms, many ? ReportOverview.Best(verdict)?.Label : null),
+            ReportProvenance.Section(arms),
+            Html.Element(
+                "footer",
+                "",
+                "Written by Saltern. Losses in nats per token; 95 % intervals by Student's t over paired seeds, standard errors by document."
+            )
+        );
+    }
+
+    private static XElement Explanation(Verdict verdict) =>
+        Html.Element(
+            "p",
+            "note",
+            "Free: what the run itself executed, a live teacher included. With passes: plus passes of the teacher for a cache or scores. Charged: plus the teacher's own training"
+                + (verdict.StudentsServed == 1 ? ". " : $", shared by {verdict.StudentsServed} students. ")
+                + "A crossing while the learning rate is still falling understates a saving: that model is not yet annealed."
+        );
+}

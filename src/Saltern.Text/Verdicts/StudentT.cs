@@ -1,0 +1,58 @@
+namespace Saltern.Verdicts;
+
+/// <summary>Student's t distribution for whole degrees of freedom.</summary>
+internal static class StudentT
+{
+    /// <summary>The t with 97.5 % of the distribution below it: 12.706 for one degree of freedom, 1.960 in the limit.</summary>
+    /// <param name="degreesOfFreedom">At least 1.</param>
+    /// <exception cref="ArgumentOutOfRangeException">Fewer than one degree of freedom.</exception>
+    public static double Quantile975(int degreesOfFreedom)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(degreesOfFreedom, 1);
+        double low = 1.9;
+        double high = 13.0;
+        while (high - low > 1e-12 * high)
+        {
+            double middle = 0.5 * (low + high);
+            if (middle <= low || middle >= high)
+            {
+                break;
+            }
+
+            if (ProbabilityWithin(middle, degreesOfFreedom) < 0.95)
+            {
+                low = middle;
+            }
+            else
+            {
+                high = middle;
+            }
+        }
+
+        return 0.5 * (low + high);
+    }
+
+    /// <summary>P(|T| ≤ t), by the finite series in θ = arctan(t/√ν) (Abramowitz and Stegun, 26.7.3 and 26.7.4).</summary>
+    /// <param name="t">At least 0.</param>
+    /// <param name="degreesOfFreedom">ν, at least 1.</param>
+    public static double ProbabilityWithin(double t, int degreesOfFreedom)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(t);
+        ArgumentOutOfRangeException.ThrowIfLessThan(degreesOfFreedom, 1);
+        double angle = Math.Atan(t / Math.Sqrt(degreesOfFreedom));
+        double sine = Math.Sin(angle);
+        double cosine = Math.Cos(angle);
+        bool odd = degreesOfFreedom % 2 == 1;
+
+        // Terms are cos^k with k = 1, 3, … ν − 2 (odd) or 0, 2, … ν − 2 (even), each the last times cos²·(k − 1)/k.
+        double term = odd ? cosine : 1.0;
+        double sum = degreesOfFreedom == 1 ? 0.0 : term;
+        for (int power = odd ? 3 : 2; power <= degreesOfFreedom - 2; power += 2)
+        {
+            term *= cosine * cosine * (power - 1) / power;
+            sum += term;
+        }
+
+        return odd ? 2.0 / Math.PI * (angle + sine * sum) : sine * sum;
+    }
+}

@@ -1,0 +1,156 @@
+using Saltern.RunFiles;
+
+namespace Saltern.Verdicts;
+
+/// <summary>One run beside the baseline of the same seed. Ratios are the run's cost to reach the baseline's final quality over the baseline's own cost to it.</summary>
+/// <remarks>
+/// Free: what the run itself executed up to the crossing, a live teacher included. Passes: with passes made for a cache or scores, over K students.
+/// Charged: with the teacher's training too, over K (docs/method.md). Null where the quality is not reached or a cost is not known.
+/// </remarks>
+public sealed record VerdictPair
+{
+    /// <summary>The shared seed.</summary>
+    public required int Seed { get; init; }
+
+    /// <summary>Name of the run.</summary>
+    public required string Run { get; init; }
+
+    /// <summary>Name of the baseline's run.</summary>
+    public required string Baseline { get; init; }
+
+    /// <summary>Whether initial weights and data order are the same.</summary>
+    public required bool Paired { get; init; }
+
+    /// <summary>Whether the clocks of the two mean anything beside each other.</summary>
+    public required bool SecondsComparable { get; init; }
+
+    /// <summary>L*: the baseline's last value on the curve set.</summary>
+    public required double Target { get; init; }
+
+    /// <summary>Whether the run reached the target.</summary>
+    public required bool Reached { get; init; }
+
+    /// <summary>Whether it stayed there; null where it was not reached.</summary>
+    public required bool? Held { get; init; }
+
+    /// <summary>Steps to the target.</summary>
+    public double? StepsToBaseline { get; init; }
+
+    /// <summary>Step time to the target, seconds.</summary>
+    public double? SecondsToBaseline { get; init; }
+
+    /// <summary>Arithmetic to the target, FLOPs.</summary>
+    public double? FlopsToBaseline { get; init; }
+
+    /// <summary>Steps, over the baseline's.</summary>
+    public double? StepsRatio { get; init; }
+
+    /// <summary>Seconds, over the baseline's, free.</summary>
+    public double? SecondsRatio { get; init; }
+
+    /// <summary>FLOPs, over the baseline's, free.</summary>
+    public double? FlopsRatio { get; init; }
+
+    /// <summary>Seconds with the passes.</summary>
+    public double? SecondsRatioPasses { get; init; }
+
+    /// <summary>FLOPs with the passes.</summary>
+    public double? FlopsRatioPasses { get; init; }
+
+    /// <summary>Seconds with the passes and the teacher's training.</summary>
+    public double? SecondsRatioTeacherCharged { get; init; }
+
+    /// <summary>FLOPs with the passes and the teacher's training.</summary>
+    public double? FlopsRatioTeacherCharged { get; init; }
+
+    /// <summary>Final loss minus the baseline's, nats per token; below 0 is better.</summary>
+    public required double FinalLossDifference { get; init; }
+
+    /// <summary>Its standard error by document, nats; null without scores by document.</summary>
+    public double? FinalLossDifferenceSe { get; init; }
+
+    /// <summary>Tokens of validation text that a standard error of 0.01 nats takes; null without scores by document.</summary>
+    public long? TokensNeeded { get; init; }
+
+    /// <summary>Final accuracy minus the baseline's; above 0 is better; null where not measured.</summary>
+    public double? FinalAccuracyDifference { get; init; }
+
+    /// <summary>Final value of the measure that had to be reached, minus the baseline's.</summary>
+    public double FinalMetricDifference { get; init; }
+
+    /// <summary>Compares two runs of one seed.</summary>
+    /// <exception cref="DataFormatException">Different data, different validation documents, or no evaluations.</exception>
+    internal static VerdictPair Of(RunRecord baseline, RunRecord run, VerdictMetric metric, int studentsServed)
+    {
+        RequireSameData(baseline.Result, run.Result);
+        IReadOnlyList<CurvePoint> baselineCurve = baseline.Curve(metric);
+        double target = baselineCurve[^1].Value;
+        Crossing own = Crossing.Find(baselineCurve, target, metric)!;
+        Crossing? reached = Crossing.Find(run.Curve(metric), target, metric);
+        RunTeacher? teacher = run.Result.Teacher;
+        PairedStandardError? error = PairedStandardError.Compute(run.Documents, baseline.Documents);
+
+        double? flopPasses = (teacher?.PassFlops ?? 0) / studentsServed;
+        double? secondPasses = (teacher?.PassSeconds ?? 0) / studentsServed;
+        double? flopCharge = !run.IsDistilled ? 0 : flopPasses + teacher?.TrainingFlops / studentsServed;
+        double? secondCharge = !run.IsDistilled ? 0 : secondPasses + teacher?.TrainingSeconds / studentsServed;
+        return new VerdictPair
+        {
+            Seed = run.Result.Seed,
+            Run = run.Result.Name,
+            Baseline = baseline.Result.Name,
+            Paired = SameStart(baseline.Result, run.Result),
+            SecondsComparable = SameClock(baseline.Result, run.Result),
+            Target = target,
+            Reached = reached is not null,
+            Held = reached?.Held,
+            StepsToBaseline = reached?.Steps,
+            SecondsToBaseline = reached?.Seconds,
+            FlopsToBaseline = reached?.Flops,
+            StepsRatio = Ratio(reached?.Steps, own.Steps),
+            SecondsRatio = Ratio(reached?.Seconds, own.Seconds),
+            FlopsRatio = Ratio(reached?.Flops, own.Flops),
+            SecondsRatioPasses = Ratio(reached?.Seconds + secondPasses, own.Seconds),
+            FlopsRatioPasses = Ratio(reached?.Flops + flopPasses, own.Flops),
+            SecondsRatioTeacherCharged = Ratio(reached?.Seconds + secondCharge, own.Seconds),
+            FlopsRatioTeacherCharged = Ratio(reached?.Flops + flopCharge, own.Flops),
+            FinalLossDifference = run.FinalLoss - baseline.FinalLoss,
+            FinalMetricDifference = run.FinalOf(metric) - baseline.FinalOf(metric),
+            FinalLossDifferenceSe = error?.StandardError,
+            TokensNeeded = error?.TokensNeeded,
+            FinalAccuracyDifference = run.FinalAccuracy - baseline.FinalAccuracy,
+        };
+    }
+
+    private static double? Ratio(double? cost, double? baselineCost) =>
+        cost > 0 && baselineCost > 0 ? cost / baselineCost : null;
+
+    private static void RequireSameData(RunResult baseline, RunResult run)
+    {
+        if (baseline.DataFingerprint is { } expected && run.DataFingerprint is { } found && expected != found)
+        {
+            throw new DataFormatException(
+                $"Run '{run.Name}' was trained on data {found}, its baseline '{baseline.Name}' on {expected}. Only runs on the same data compare; train one of them again."
+            );
+        }
+    }
+
+    private static bool SameStart(RunResult a, RunResult b) =>
+        a.InitialWeightsFingerprint is not null
+        && a.InitialWeightsFingerprint == b.InitialWeightsFingerprint
+        && a.OrderFingerprint is not null
+        && a.OrderFingerprint == b.OrderFingerprint;
+
+    /// <summary>Each alone, or in turns with each other, on the same machine with the same threads.</summary>
+    private static bool SameClock(RunResult a, RunResult b)
+    {
+        bool alone = a.InterleavedWith.Count == 0 && b.InterleavedWith.Count == 0;
+        bool inTurns = a.InterleavedWith.Contains(b.Name) || b.InterleavedWith.Contains(a.Name);
+        bool sameMachine =
+            a.Machine.Processor == b.Machine.Processor
+            && a.Machine.Cores == b.Machine.Cores
+            && a.Machine.Threads == b.Machine.Threads
+            && a.Machine.Products == b.Machine.Products;
+        return a.SecondsComparable && b.SecondsComparable && (alone || inTurns) && sameMachine;
+    }
+}

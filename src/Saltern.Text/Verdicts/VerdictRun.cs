@@ -1,0 +1,252 @@
+using Saltern.RunFiles;
+
+namespace Saltern.Verdicts;
+
+/// <summary>What the figures allow to say.</summary>
+public enum VerdictOutcome
+{
+    /// <summary>Reached in all seeds, and the ratio's interval ends below 1.</summary>
+    Helped,
+
+    /// <summary>Reached in all seeds at a ratio whose interval begins above 1, or a final loss that is worse beyond its interval.</summary>
+    Harmed,
+
+    /// <summary>Neither.</summary>
+    NoDifference,
+
+    /// <summary>Under three seeds: a reading, not a finding.</summary>
+    Reading,
+}
+
+/// <summary>One arm of a verdict: means over its pairs, with 95 % intervals <c>[low, high]</c> where there are two pairs or more.</summary>
+/// <remarks>Ratios are geometric means and are null unless every pair reached the target; see <see cref="VerdictPair"/> for free, passes and charged.</remarks>
+public sealed record VerdictRun
+{
+    /// <summary>Fewest seeds that make a finding.</summary>
+    public const int SeedsOfAFinding = 3;
+
+    /// <summary>Name of the run, or of the arm where there are several.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>Its name in sentences.</summary>
+    public required string Label { get; init; }
+
+    /// <summary>What was tried.</summary>
+    public required string Arm { get; init; }
+
+    /// <summary>Seeds that have a baseline.</summary>
+    public required IReadOnlyList<int> Seeds { get; init; }
+
+    /// <summary>Whether all pairs share initial weights and data order.</summary>
+    public required bool Paired { get; init; }
+
+    /// <summary>Whether the clocks may be compared.</summary>
+    public required bool SecondsComparable { get; init; }
+
+    /// <summary>Whether a run ended before its planned steps.</summary>
+    public required bool Truncated { get; init; }
+
+    /// <summary>Steps planned over the baseline's: below 1 for a run that was meant to be shorter.</summary>
+    public required double PlannedStepsRatio { get; init; }
+
+    /// <summary>Loss after the last step on the whole validation set, nats per token.</summary>
+    public required double FinalLoss { get; init; }
+
+    /// <summary>Accuracy after the last step, in [0, 1]; null where not measured.</summary>
+    public required double? FinalAccuracy { get; init; }
+
+    /// <summary>Final loss minus the baseline's, nats per token; below 0 is better.</summary>
+    public required double FinalLossDifference { get; init; }
+
+    /// <summary>Its interval over seeds.</summary>
+    public IReadOnlyList<double>? FinalLossDifferenceInterval { get; init; }
+
+    /// <summary>Its standard error by document, the largest of the pairs.</summary>
+    public double? FinalLossDifferenceSe { get; init; }
+
+    /// <summary>Final accuracy minus the baseline's; above 0 is better.</summary>
+    public double? FinalAccuracyDifference { get; init; }
+
+    /// <summary>Its interval over seeds.</summary>
+    public IReadOnlyList<double>? FinalAccuracyDifferenceInterval { get; init; }
+
+    /// <summary>Final value of the measure that had to be reached, minus the baseline's.</summary>
+    public double FinalMetricDifference { get; init; }
+
+    /// <summary>Its interval over seeds.</summary>
+    public IReadOnlyList<double>? FinalMetricDifferenceInterval { get; init; }
+
+    /// <summary>Whether every pair reached the target.</summary>
+    public required bool Reached { get; init; }
+
+    /// <summary>Whether every pair stayed there; null where not reached.</summary>
+    public bool? Held { get; init; }
+
+    /// <summary>Steps to the target, mean.</summary>
+    public double? StepsToBaseline { get; init; }
+
+    /// <summary>Seconds to the target, mean.</summary>
+    public double? SecondsToBaseline { get; init; }
+
+    /// <summary>FLOPs to the target, mean.</summary>
+    public double? FlopsToBaseline { get; init; }
+
+    /// <summary>Steps over the baseline's.</summary>
+    public double? StepsRatio { get; init; }
+
+    /// <summary>Interval of <see cref="StepsRatio"/>.</summary>
+    public IReadOnlyList<double>? StepsRatioInterval { get; init; }
+
+    /// <summary>Seconds over the baseline's, free.</summary>
+    public double? SecondsRatio { get; init; }
+
+    /// <summary>Interval of <see cref="SecondsRatio"/>.</summary>
+    public IReadOnlyList<double>? SecondsRatioInterval { get; init; }
+
+    /// <summary>FLOPs over the baseline's, free.</summary>
+    public double? FlopsRatio { get; init; }
+
+    /// <summary>Interval of <see cref="FlopsRatio"/>.</summary>
+    public IReadOnlyList<double>? FlopsRatioInterval { get; init; }
+
+    /// <summary>Seconds with the passes.</summary>
+    public double? SecondsRatioPasses { get; init; }
+
+    /// <summary>Interval of <see cref="SecondsRatioPasses"/>.</summary>
+    public IReadOnlyList<double>? SecondsRatioPassesInterval { get; init; }
+
+    /// <summary>FLOPs with the passes.</summary>
+    public double? FlopsRatioPasses { get; init; }
+
+    /// <summary>Interval of <see cref="FlopsRatioPasses"/>.</summary>
+    public IReadOnlyList<double>? FlopsRatioPassesInterval { get; init; }
+
+    /// <summary>Seconds with passes and teacher's training.</summary>
+    public double? SecondsRatioTeacherCharged { get; init; }
+
+    /// <summary>Interval of <see cref="SecondsRatioTeacherCharged"/>.</summary>
+    public IReadOnlyList<double>? SecondsRatioTeacherChargedInterval { get; init; }
+
+    /// <summary>FLOPs with passes and teacher's training.</summary>
+    public double? FlopsRatioTeacherCharged { get; init; }
+
+    /// <summary>Interval of <see cref="FlopsRatioTeacherCharged"/>.</summary>
+    public IReadOnlyList<double>? FlopsRatioTeacherChargedInterval { get; init; }
+
+    /// <summary>What may be said with the teacher's training left out.</summary>
+    public VerdictOutcome OutcomeFree { get; init; }
+
+    /// <summary>What may be said with it charged; null where its cost is not known.</summary>
+    public VerdictOutcome? OutcomeCharged { get; init; }
+
+    /// <summary>The same in words, free.</summary>
+    public string SentenceFree { get; init; } = "";
+
+    /// <summary>The same in words, charged.</summary>
+    public string SentenceCharged { get; init; } = "";
+
+    /// <summary>Every seed by itself.</summary>
+    public required IReadOnlyList<VerdictPair> Pairs { get; init; }
+
+    internal static VerdictRun Of(
+        RunGroup baseline,
+        RunGroup arm,
+        VerdictMetric metric,
+        int studentsServed,
+        List<string> warnings
+    )
+    {
+        Dictionary<int, RunRecord> bySeed = baseline.Runs.ToDictionary(run => run.Result.Seed);
+        List<RunRecord> runs = [.. arm.Runs.Where(run => bySeed.ContainsKey(run.Result.Seed))];
+        if (runs.Count == 0)
+        {
+            throw new DataFormatException(
+                $"{arm.Label} has seeds {string.Join(", ", arm.Seeds)}, {baseline.Label} has {string.Join(", ", baseline.Seeds)}. Only runs of the same seed compare; train one of these seeds."
+            );
+        }
+
+        if (runs.Count < arm.Runs.Count)
+        {
+            warnings.Add(
+                $"{arm.Label}: seeds {string.Join(", ", arm.Seeds.Where(seed => !bySeed.ContainsKey(seed)))} have no baseline and are left out."
+            );
+        }
+
+        List<VerdictPair> pairs =
+        [
+            .. runs.Select(run => VerdictPair.Of(bySeed[run.Result.Seed], run, metric, studentsServed)),
+        ];
+        VerdictRun result = Summarise(baseline, arm, runs, pairs);
+        warnings.AddRange(VerdictWarnings.Of(result, runs));
+        return VerdictSentence.Complete(result, baseline, runs.Any(run => run.IsDistilled), metric, studentsServed);
+    }
+
+    private static VerdictRun Summarise(RunGroup baseline, RunGroup arm, List<RunRecord> runs, List<VerdictPair> pairs)
+    {
+        bool reached = pairs.All(pair => pair.Reached);
+        PairedInterval difference = PairedInterval.OfDifferences([.. pairs.Select(pair => pair.FinalLossDifference)]);
+        PairedInterval measure = PairedInterval.OfDifferences([.. pairs.Select(pair => pair.FinalMetricDifference)]);
+        PairedInterval? accuracy = pairs.All(pair => pair.FinalAccuracyDifference is not null)
+            ? PairedInterval.OfDifferences([.. pairs.Select(pair => pair.FinalAccuracyDifference!.Value)])
+            : null;
+
+        double? MeanOf(Func<VerdictPair, double?> cost) =>
+            reached && pairs.All(pair => cost(pair) is not null) ? pairs.Average(cost) : null;
+        PairedInterval? RatioOf(Func<VerdictPair, double?> ratio) =>
+            reached && pairs.All(pair => ratio(pair) is not null)
+                ? PairedInterval.OfRatios([.. pairs.Select(pair => ratio(pair)!.Value)])
+                : null;
+
+        PairedInterval? steps = RatioOf(pair => pair.StepsRatio);
+        PairedInterval? seconds = RatioOf(pair => pair.SecondsRatio);
+        PairedInterval? flops = RatioOf(pair => pair.FlopsRatio);
+        PairedInterval? secondsPasses = RatioOf(pair => pair.SecondsRatioPasses);
+        PairedInterval? flopsPasses = RatioOf(pair => pair.FlopsRatioPasses);
+        PairedInterval? secondsCharged = RatioOf(pair => pair.SecondsRatioTeacherCharged);
+        PairedInterval? flopsCharged = RatioOf(pair => pair.FlopsRatioTeacherCharged);
+        return new VerdictRun
+        {
+            Name = runs.Count == 1 ? runs[0].Result.Name : arm.Name,
+            Label = arm.Label,
+            Arm = runs[0].Result.Arm,
+            Seeds = [.. pairs.Select(pair => pair.Seed)],
+            Paired = pairs.All(pair => pair.Paired),
+            SecondsComparable = pairs.All(pair => pair.SecondsComparable),
+            Truncated = runs.Any(run => run.Result.Truncated),
+            PlannedStepsRatio =
+                runs.Average(run => run.Result.PlannedSteps) / baseline.Runs.Average(run => run.Result.PlannedSteps),
+            FinalLoss = runs.Average(run => run.FinalLoss),
+            FinalAccuracy = runs.Average(run => run.FinalAccuracy),
+            FinalLossDifference = difference.Mean,
+            FinalLossDifferenceInterval = Ends(difference),
+            FinalLossDifferenceSe = pairs.Max(pair => pair.FinalLossDifferenceSe),
+            FinalAccuracyDifference = accuracy?.Mean,
+            FinalAccuracyDifferenceInterval = Ends(accuracy),
+            FinalMetricDifference = measure.Mean,
+            FinalMetricDifferenceInterval = Ends(measure),
+            Reached = reached,
+            Held = reached ? pairs.All(pair => pair.Held == true) : null,
+            StepsToBaseline = MeanOf(pair => pair.StepsToBaseline),
+            SecondsToBaseline = MeanOf(pair => pair.SecondsToBaseline),
+            FlopsToBaseline = MeanOf(pair => pair.FlopsToBaseline),
+            StepsRatio = steps?.Mean,
+            StepsRatioInterval = Ends(steps),
+            SecondsRatio = seconds?.Mean,
+            SecondsRatioInterval = Ends(seconds),
+            FlopsRatio = flops?.Mean,
+            FlopsRatioInterval = Ends(flops),
+            SecondsRatioPasses = secondsPasses?.Mean,
+            SecondsRatioPassesInterval = Ends(secondsPasses),
+            FlopsRatioPasses = flopsPasses?.Mean,
+            FlopsRatioPassesInterval = Ends(flopsPasses),
+            SecondsRatioTeacherCharged = secondsCharged?.Mean,
+            SecondsRatioTeacherChargedInterval = Ends(secondsCharged),
+            FlopsRatioTeacherCharged = flopsCharged?.Mean,
+            FlopsRatioTeacherChargedInterval = Ends(flopsCharged),
+            Pairs = pairs,
+        };
+    }
+
+    private static double[]? Ends(PairedInterval? interval) =>
+        interval is { Lower: { } low, Upper: { } high } ? [low, high] : null;
+}

@@ -1,0 +1,105 @@
+using System.Text;
+using Saltern.RunFiles;
+
+namespace Saltern.Verdicts;
+
+/// <summary>A verdict as plain lines for a terminal or a log: no colours, at most about 110 characters a line.</summary>
+public static class VerdictText
+{
+    private const int LineLength = 108;
+    private static readonly string[] Headings =
+    [
+        "",
+        "final loss",
+        "difference",
+        "steps",
+        "time",
+        "time charged",
+        "FLOPs",
+        "FLOPs charged",
+    ];
+
+    /// <summary>Sentences first, then one line a run, then the warnings.</summary>
+    /// <param name="verdict">What to tell.</param>
+    /// <returns>Lines that end in a line feed each.</returns>
+    public static string Write(Verdict verdict)
+    {
+        ArgumentNullException.ThrowIfNull(verdict);
+        StringBuilder text = new();
+        foreach (VerdictRun run in verdict.Runs)
+        {
+            Wrap(text, run.SentenceFree, "");
+            Wrap(text, run.SentenceCharged, "  ");
+        }
+
+        text.Append('\n');
+        AppendTable(text, verdict);
+        if (verdict.Warnings.Count > 0)
+        {
+            text.Append('\n');
+        }
+
+        foreach (string warning in verdict.Warnings)
+        {
+            Wrap(text, "Note: " + warning, "");
+        }
+
+        return text.ToString();
+    }
+
+    private static void AppendTable(StringBuilder text, Verdict verdict)
+    {
+        List<string[]> rows =
+        [
+            Headings,
+            [verdict.Baseline.Label, Figures.Loss(verdict.Baseline.FinalLoss), "", "1", "1", "1", "1", "1"],
+        ];
+        rows.AddRange(
+            verdict.Runs.Select(run =>
+                new[]
+                {
+                    run.Label,
+                    Figures.Loss(run.FinalLoss),
+                    Figures.SignedLoss(run.FinalLossDifference),
+                    Figures.Ratio(run.StepsRatio, null),
+                    run.SecondsComparable ? Figures.Ratio(run.SecondsRatio, null) : Figures.Absent,
+                    run.SecondsComparable ? Figures.Ratio(run.SecondsRatioTeacherCharged, null) : Figures.Absent,
+                    Figures.Ratio(run.FlopsRatio, null),
+                    Figures.Ratio(run.FlopsRatioTeacherCharged, null),
+                }
+            )
+        );
+        int[] widths = [.. Enumerable.Range(0, Headings.Length).Select(column => rows.Max(row => row[column].Length))];
+        foreach (string[] row in rows)
+        {
+            IEnumerable<string> cells = row.Select(
+                (cell, column) => column == 0 ? cell.PadRight(widths[0]) : cell.PadLeft(widths[column])
+            );
+            text.Append(string.Join("  ", cells).TrimEnd()).Append('\n');
+        }
+
+        text.Append("Cost to reach the baseline's final ")
+            .Append(verdict.Metric == VerdictMetric.Loss ? "loss" : verdict.Metric.Noun)
+            .Append(", over its own; below 1 is a saving.\n");
+    }
+
+    private static void Wrap(StringBuilder text, string sentence, string indent)
+    {
+        int length = 0;
+        foreach (string word in sentence.Split(' '))
+        {
+            bool isFirst = length == 0;
+            if (!isFirst && length + 1 + word.Length > LineLength)
+            {
+                text.Append('\n');
+                isFirst = true;
+                length = 0;
+            }
+
+            text.Append(isFirst ? indent : " ").Append(word);
+            length += (isFirst ? indent.Length : 1) + word.Length;
+        }
+
+        text.Append('\n');
+    }
+}

@@ -1,0 +1,67 @@
+using Saltern.RunFiles;
+
+namespace Saltern.Verdicts;
+
+/// <summary>What a reader has to know before believing the figures.</summary>
+internal static class VerdictWarnings
+{
+    /// <summary>About one arm.</summary>
+    public static IEnumerable<string> Of(VerdictRun arm, IReadOnlyList<RunRecord> runs)
+    {
+        if (!arm.Paired)
+        {
+            yield return $"{arm.Label} is not paired with its baseline: initial weights or data order differ or are not known, so part of the difference is chance.";
+        }
+
+        if (!arm.SecondsComparable)
+        {
+            yield return $"{arm.Label}: seconds do not compare (other load, another machine, or neither alone nor in turns), so costs are told in FLOPs.";
+        }
+
+        RunRecord[] uncosted = [.. runs.Where(run => run.IsDistilled && run.Result.Teacher?.TrainingFlops is null)];
+        if (uncosted.Length > 0)
+        {
+            yield return $"{arm.Label}: nobody recorded what the training of the teacher '{uncosted[0].Result.Teacher?.Name ?? "unknown"}' cost, so there is no charged figure.";
+        }
+
+        if (arm.Reached && arm.Held == false)
+        {
+            yield return $"{arm.Label} reached the baseline's final value, but a later evaluation was worse again by more than {Crossing.HeldTolerance}.";
+        }
+
+        if (arm.Pairs.Any(pair => pair.Reached) && !arm.Reached)
+        {
+            yield return $"{arm.Label} reached the baseline's final value in {arm.Pairs.Count(pair => pair.Reached)} of {arm.Pairs.Count} seeds only.";
+        }
+    }
+
+    /// <summary>What limits the figures of several arms in the same way, once.</summary>
+    public static IEnumerable<string> OfAll(IEnumerable<VerdictRun> arms)
+    {
+        VerdictRun[] uncertain = [.. arms.Where(arm => arm.FinalLossDifferenceSe >= PairedStandardError.Wanted)];
+        if (uncertain.Length > 0)
+        {
+            string low = Figures.Loss(uncertain.Min(arm => arm.FinalLossDifferenceSe)),
+                high = Figures.Loss(uncertain.Max(arm => arm.FinalLossDifferenceSe));
+            yield return $"{string.Join(", ", uncertain.Select(arm => arm.Label))}: the paired standard error of the final loss, {(low == high ? low : $"{low} to {high}")} nats, is not below {PairedStandardError.Wanted}; that takes about {Figures.Count(uncertain.SelectMany(arm => arm.Pairs).Max(pair => pair.TokensNeeded))} tokens of validation text.";
+        }
+    }
+
+    /// <summary>Warnings that say the same of several arms become one, under all their names.</summary>
+    public static IEnumerable<string> Grouped(IEnumerable<string> warnings, IEnumerable<string> labels) =>
+        warnings
+            .Select(warning =>
+                (
+                    Warning: warning,
+                    Label: labels
+                        .Where(label => warning.StartsWith(label + ": ", StringComparison.Ordinal))
+                        .MaxBy(label => label.Length)
+                )
+            )
+            .GroupBy(warning => warning.Label is null ? warning.Warning : warning.Warning[warning.Label.Length..])
+            .Select(same =>
+                same.First().Label is null
+                    ? same.Key
+                    : string.Join(", ", same.Select(warning => warning.Label)) + same.Key
+            );
+}

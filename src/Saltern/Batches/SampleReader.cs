@@ -1,0 +1,188 @@
+// From a sample's key to what the model is given: input ids, labels, and which positions see which (docs/method.md, "Samples" and "Objective mix").
+using Saltern.Shards;
+using Saltern.Tokenization;
+
+namespace Saltern.Batches;
+
+/// <summary>Reads samples of text: causal, or the objective that falls to the sample, with or without masks between documents. Immutable; safe for several threads.</summary>
+public sealed class SampleReader : ISampleReader
+{
+    /// <summary>Label of a position that does not count.</summary>
+    public const long NotCounted = -1;
+
+    private readonly IReadOnlyList<TokenShard?> _shards;
+    private readonly ObjectiveConfig? _objective;
+    private readonly SpanCorruption? _corruption;
+    private readonly bool _maskDocuments;
+    private readonly int _endOfText;
+
+    private SampleReader(
+        IReadOnlyList<TokenShard?> shards,
+        DataConfig data,
+        ObjectiveConfig? objective,
+        SpanCorruption? corruption,
+        int endOfText
+    )
+    {
+        (_shards, SequenceLength, _maskDocuments) = (shards, data.SequenceLength, data.MaskDocuments);
+        (_objective, _corruption, _endOfText) = (
+            objective is { IsMixed: true } ? objective : null,
+            corruption,
+            endOfText
+        );
+    }
+
+    /// <inheritdoc/>
+    public int SequenceLength { get; }
+
+    /// <inheritdoc/>
+    public bool HasRanges => _maskDocuments || _objective is not null;
+
+    /// <inheritdoc/>
+    public IReadOnlyList<long> Sizes =>
+        [.. _shards.Select(shard => SampleStream.SamplesIn(shard?.TokenCount ?? 0, SequenceLength))];
+
+    /// <summary>Plans the reading of a recipe's samples.</summary>
+    /// <param name="shards">Training shard of each domain; null where a domain has none.</param>
+    /// <param name="data">T, and whether documents are masked.</param>
+    /// <param name="objective">The mix; null for causal training.</param>
+    /// <param name="tokenizer">The data set's: its end-of-text and sentinel tokens.</param>
+    /// <exception cref="ConfigurationException">The tokenizer has too few sentinels, or spans would have to be masked between documents.</exception>
+    public static SampleReader Create(
+        IReadOnlyList<TokenShard?> shards,
+        DataConfig data,
+        ObjectiveConfig? objective,
+        BpeTokenizer tokenizer
+    )
+    {
+        if (objective is not { Span: > 0 })
+        {
+            return new SampleReader(shards, data, objective, null, tokenizer.EndOfTextId);
+        }
+
+        if (data.MaskDocuments)
+        {
+            throw new ConfigurationException(
+                "objective.span and data.mask_documents = true do not go together: a span stands at the end of its sample, away from its document. Use one of them."
+            );
+        }
+
+        var plan = SpanPlan.Of(data.SequenceLength, objective.SpanDensity, objective.SpanLength);
+        IReadOnlyList<int> sentinels = SentinelTokens.Find(tokenizer, Math.Max(objective.Sentinels, plan.Spans));
+        if (sentinels.Count < plan.Spans || sentinels.Count < objective.Sentinels)
+        {
+            throw new ConfigurationException(
+                $"objective.span: the tokenizer has the {sentinels.Count} sentinels {SentinelTokens.Name(0)} … in a row, but objective.sentinels = {objective.Sentinels} and a sequence of {data.SequenceLength} tokens has {plan.Spans} spans. "
+                    + "Train a tokenizer with 'saltern tokenizer train --sentinels 100', or lower objective.sentinels or objective.span_density, or raise objective.span_length."
+            );
+        }
+
+        return plan.Spans > objective.Sentinels
+            ? throw new ConfigurationException(
+                $"objective.sentinels = {objective.Sentinels} is fewer than the {plan.Spans} spans of a sequence of {data.SequenceLength} tokens. Raise it, or objective.span_length."
+            )
+            : new SampleReader(
+                shards,
+                data,
+                objective,
+                new SpanCorruption(plan, sentinels, tokenizer.EndOfTextId),
+                tokenizer.EndOfTextId
+            );
+    }
+
+    /// <summary>What falls to a sample: by a hash of (objective seed, sample) in the shares of the mix; the epoch does not enter.</summary>
+    public ObjectiveKind KindOf(int domain, long index) =>
+        _objective is null
+            ? ObjectiveKind.Causal
+            : KindOf(new SampleRandom(_objective.Seed, domain, index).NextUniform());
+
+    /// <inheritdoc/>
+    public void Read(int domain, long index, Span<long> inputs, Span<long> labels, Span<int> first, Span<int> end)
+    {
+        TokenShard shard = _shards[domain]!;
+        long start = index * SequenceLength;
+        long[] text = new long[SequenceLength + 1];
+        shard.Read(start, text);
+        int freePrefix = 0,
+            countedEnd = SequenceLength;
+        if (_objective is not null)
+        {
+            var random = new SampleRandom(_objective.Seed, domain, index);
+            switch (KindOf(random.NextUniform()))
+            {
+                case ObjectiveKind.Prefix:
+                    freePrefix = 1 + random.NextBelow(SequenceLength); // the pivot, uniform in 1 … T
+                    break;
+                case ObjectiveKind.Span:
+                    long[] stream = new long[SequenceLength + 1];
+                    stream.AsSpan().Fill(_endOfText);
+                    _corruption!.Corrupt(text, ref random, stream);
+                    (text, freePrefix, countedEnd) = (
+                        stream,
+                        _corruption.Plan.PrefixTokens,
+                        _corruption.Plan.StreamTokens - 1
+                    );
+                    break;
+            }
+        }
+
+        text.AsSpan(0, SequenceLength).CopyTo(inputs);
+        text.AsSpan(1).CopyTo(labels);
+        if (!HasRanges)
+        {
+            return;
+        }
+
+        // A free prefix of s tokens: position t < s sees all of it, and only the predictions of tokens s … T count.
+        for (int position = 0; position < SequenceLength; position++)
+        {
+            (first[position], end[position]) = (0, Math.Max(position + 1, Math.Min(freePrefix, SequenceLength)));
+        }
+
+        labels[..Math.Max(0, freePrefix - 1)].Fill(NotCounted);
+        labels[countedEnd..].Fill(NotCounted); // what spans and sentinels do not fill
+        if (_maskDocuments)
+        {
+            MaskDocuments(shard, start, text, labels, first, end);
+        }
+    }
+
+    private ObjectiveKind KindOf(double uniform) =>
+        uniform < _objective!.Causal ? ObjectiveKind.Causal
+        : uniform < _objective.Causal + _objective.Prefix ? ObjectiveKind.Prefix
+        : ObjectiveKind.Span;
+
+    // A document ends after its end-of-text token and wherever the shard's index begins a new one.
+    private void MaskDocuments(
+        TokenShard shard,
+        long start,
+        long[] text,
+        Span<long> labels,
+        Span<int> first,
+        Span<int> end
+    )
+    {
+        int document = shard.DocumentAt(start),
+            documentStart = 0;
+        for (int position = 0; position < SequenceLength; position++)
+        {
+            first[position] = documentStart;
+            bool isLast = text[position] == _endOfText;
+            while (document + 1 < shard.DocumentCount && shard.DocumentStart(document + 1) <= start + position + 1)
+            {
+                isLast |= shard.DocumentStart(++document) == start + position + 1;
+            }
+
+            if (isLast)
+            {
+                labels[position] = NotCounted;
+                for (int t = documentStart; t <= position; t++)
+                {
+                    end[t] = Math.Min(end[t], position + 1);
+                }
+
+                documentStart = position + 1;
+            }
+        }
+    }
+}

@@ -1,0 +1,62 @@
+using System.Security.Cryptography;
+using System.Text;
+
+namespace Saltern.Batches;
+
+/// <summary>All that decides what sample i of a domain is: what a cache of soft labels and a selection of samples are made for, and good for.</summary>
+/// <remarks>Neither seed nor epoch nor batch size is part of it, so arms, seeds, teacher and cache share one set of samples (docs/method.md, "Samples and their order").</remarks>
+/// <param name="Data">Fingerprint of the data set.</param>
+/// <param name="SequenceLength">T.</param>
+/// <param name="MaskDocuments">Whether attention stays inside documents.</param>
+/// <param name="Objective">The objective mix in one line; "causal" without one.</param>
+public sealed record SampleSpace(string Data, int SequenceLength, bool MaskDocuments, string Objective)
+{
+    /// <summary>The space of a recipe's samples.</summary>
+    /// <param name="dataFingerprint">Of its data set.</param>
+    /// <param name="data">Its section data.</param>
+    /// <param name="objective">Its section objective; null for causal training.</param>
+    public static SampleSpace Of(string dataFingerprint, DataConfig data, ObjectiveConfig? objective) =>
+        new(
+            dataFingerprint,
+            data.SequenceLength,
+            data.MaskDocuments,
+            objective?.Description ?? ObjectiveConfig.CausalDescription
+        );
+
+    /// <summary>Stands for the space as a whole.</summary>
+    public string Fingerprint =>
+        "sha256:"
+        + Convert.ToHexStringLower(
+            SHA256.HashData(
+                Encoding.UTF8.GetBytes($"saltern.samples/1|{Data}|{SequenceLength}|{MaskDocuments}|{Objective}")
+            )
+        );
+
+    /// <summary>What two spaces differ in, one sentence each; none where they are the same.</summary>
+    /// <param name="run">The run's space.</param>
+    /// <param name="owner">What this space belongs to, as a sentence begins: <c>teacher.cache = teach</c>.</param>
+    public IEnumerable<string> DifferencesFrom(SampleSpace run, string owner)
+    {
+        if (Data != run.Data)
+        {
+            yield return $"{owner} was made for the data set {Data}, but the run's data set is {run.Data}. Use the data set that it was made for, or make it again.";
+        }
+
+        if (SequenceLength != run.SequenceLength)
+        {
+            yield return $"{owner} was made for sequences of {SequenceLength} tokens, but data.sequence_length = {run.SequenceLength}. Make it again, or change the recipe.";
+        }
+
+        if (MaskDocuments != run.MaskDocuments)
+        {
+            yield return $"{owner} was made with data.mask_documents = {Word(MaskDocuments)}, but the run has {Word(run.MaskDocuments)}. Make it again, or change the recipe.";
+        }
+
+        if (Objective != run.Objective)
+        {
+            yield return $"{owner} was made for the objective '{Objective}', but the run's is '{run.Objective}'. Make it again, or change the recipe.";
+        }
+    }
+
+    private static string Word(bool value) => value ? "true" : "false";
+}

@@ -1,0 +1,102 @@
+using Saltern.Guidance;
+using Saltern.Numerics;
+using Saltern.RunFiles;
+
+namespace Saltern.Checkpoints;
+
+/// <summary>Where a run stands, weights and moments apart: saved and restored as a whole.</summary>
+public sealed record TrainState
+{
+    /// <summary>Steps done, skipped ones included.</summary>
+    public int Step { get; init; }
+
+    /// <summary>Updates made: steps without the skipped ones.</summary>
+    public long Updates { get; init; }
+
+    /// <summary>Samples drawn: the position in the stream.</summary>
+    public long Samples { get; init; }
+
+    /// <summary>Samples drawn from the selected ones: the position in their own stream.</summary>
+    public long SubsetSamples { get; init; }
+
+    /// <summary>SHA-256 of the list of selected samples; a run does not go on with another one while they are drawn.</summary>
+    public string Selection { get; init; } = "";
+
+    /// <summary>Samples that the run was planned to draw when it started; the shares of capped domains follow from it.</summary>
+    public long PlannedSamples { get; init; }
+
+    /// <summary>Tokens processed.</summary>
+    public long Tokens { get; init; }
+
+    /// <summary>Seconds in steps, from asking for the batch to the finished update.</summary>
+    public double Seconds { get; init; }
+
+    /// <summary>Seconds in evaluation along the run.</summary>
+    public double EvaluationSeconds { get; init; }
+
+    /// <summary>Seconds in writing checkpoints.</summary>
+    public double CheckpointSeconds { get; init; }
+
+    /// <summary>Seconds in loading and releasing the teacher.</summary>
+    public double TeacherSeconds { get; init; }
+
+    /// <summary>Seconds in logging.</summary>
+    public double LoggingSeconds { get; init; }
+
+    /// <summary>Floating-point operations of the steps, the live teacher's included.</summary>
+    public double Flops { get; init; }
+
+    /// <summary>The live teacher's part of them.</summary>
+    public double TeacherFlops { get; init; }
+
+    /// <summary>Step with the lowest loss on the curve set so far, where the recipe keeps it (<c>training.keep_best</c>); null before the first evaluation.</summary>
+    public int? BestStep { get; init; }
+
+    /// <summary>That loss, nats per token.</summary>
+    public double? BestLoss { get; init; }
+
+    /// <summary>Steps in a row that were not applied.</summary>
+    public int SkippedInARow { get; init; }
+
+    /// <summary>First step without the teacher; null while it runs, or without one.</summary>
+    public int? Stage1EndStep { get; init; }
+
+    /// <summary>ω, smoothed gap and their past; null without distillation.</summary>
+    public TransitionState? Transition { get; init; }
+
+    /// <summary>Σ h and number of positions so far, for gates that are scaled to keep their mean.</summary>
+    public double GateSum { get; init; }
+
+    /// <summary>Positions behind <see cref="GateSum"/>.</summary>
+    public long GateCount { get; init; }
+
+    /// <summary>Seconds of steps that were watched for other load, and those of them with more than 10 % of the used cores taken.</summary>
+    public double WatchedSeconds { get; init; }
+
+    /// <summary>Part of <see cref="WatchedSeconds"/> with other load.</summary>
+    public double LoadedSeconds { get; init; }
+
+    /// <summary>Ranks that share each batch; another number changes the last bits.</summary>
+    public int Ranks { get; init; } = 1;
+
+    /// <summary>Threads that each rank computes with; another number changes the last bits.</summary>
+    public int Threads { get; init; }
+
+    /// <summary>Library of the large products; the other one changes the last bits.</summary>
+    public ProductLibrary Products { get; init; }
+
+    /// <summary>libtorch's random state, Base64.</summary>
+    public string RandomState { get; init; } = "";
+
+    /// <summary>Fingerprint of the data set; a run does not go on with another one.</summary>
+    public string DataFingerprint { get; init; } = "";
+
+    /// <summary>Fingerprint of the teacher's weights file; a run does not go on with another teacher while stage 1 lasts.</summary>
+    public string TeacherWeights { get; init; } = "";
+
+    /// <summary>What is known of the teacher; null without one.</summary>
+    public RunTeacher? Teacher { get; init; }
+
+    /// <summary>Fingerprint of the weights before the first step.</summary>
+    public string InitialWeights { get; init; } = "";
+}

@@ -1,6 +1,0 @@
-namespace Saltern.Data;
-
-/// <summary>A place in a corpus, between two documents.</summary>
-/// <param name="File">Index of the file in <see cref="CorpusReader.Files"/>.</param>
-/// <param name="Record">Records of it that lie before: lines of JSON lines (empty and broken ones too), rows of a Parquet file, pieces of a text file.</param>
-public readonly record struct CorpusPosition(int File, long Record);

@@ -1,0 +1,107 @@
+using System.Runtime.InteropServices;
+using Saltern.Files;
+using Saltern.ModelFiles;
+using Saltern.Models;
+
+namespace Saltern.Export;
+
+/// <summary>Writes a model as one GGUF file, with its tokenizer.</summary>
+internal static class GgufExport
+{
+    private const string FrequencyFactors = "rope_freqs.weight",
+        Head = "output.weight";
+    private const uint QuantizationVersion = 2; // of ggml's block formats
+
+    /// <summary>Writes the file.</summary>
+    /// <param name="model">What to write.</param>
+    /// <param name="weights">Its weights.</param>
+    /// <param name="target">File to create.</param>
+    /// <param name="type">Type of matrices; vectors are float32.</param>
+    public static ExportResult Write(SourceModel model, WeightStream weights, string target, WeightType type)
+    {
+        var architecture = new GgufArchitecture(model.Config);
+        List<OutgoingTensor> tensors =
+        [
+            .. model.Tensors.Select(entry =>
+                Tensor(entry.Tensor, entry.Source, model.Config, architecture, weights, type)
+            ),
+        ];
+        if (architecture.RepeatsTiedHead)
+        {
+            (StoredTensor embedding, string source) = model.Tensors[0];
+            tensors.Add(Tensor(embedding, source, model.Config, architecture, weights, type) with { Name = Head });
+        }
+
+        if (architecture.FrequencyFactors() is float[] factors)
+        {
+            tensors.Add(
+                new OutgoingTensor(
+                    FrequencyFactors,
+                    [factors.Length],
+                    WeightType.F32,
+                    [MemoryMarshal.AsBytes<float>(factors).ToArray()]
+                )
+            );
+        }
+
+        using var metadata = new GgufMetadata();
+        metadata.Add("general.architecture", architecture.Name);
+        metadata.Add("general.type", "model");
+        metadata.Add("general.name", Path.GetFileNameWithoutExtension(target));
+        metadata.Add("general.file_type", GgufFile.FileType(type));
+        metadata.Add("general.alignment", (uint)GgufFile.Alignment);
+        if (type == WeightType.Q8)
+        {
+            metadata.Add("general.quantization_version", QuantizationVersion);
+        }
+
+        architecture.Describe(metadata);
+        IReadOnlyList<string> warnings = GgufTokenizer.Describe(model.Tokenizer, model.Config.VocabSize, metadata);
+        string folder = Path.GetDirectoryName(Path.GetFullPath(target))!;
+        Directory.CreateDirectory(folder);
+        DurableFolder.WriteFile(target, file => GgufFile.Write(file, metadata, tensors));
+        return new ExportResult(
+            model.Config,
+            [target],
+            new FileInfo(target).Length,
+            [.. architecture.Warnings, .. warnings]
+        );
+    }
+
+    private static OutgoingTensor Tensor(
+        StoredTensor tensor,
+        string source,
+        TransformerConfig config,
+        GgufArchitecture architecture,
+        WeightStream weights,
+        WeightType type
+    )
+    {
+        bool isMatrix = tensor.Shape.Length == 2;
+        if (type == WeightType.Q8 && isMatrix && tensor.RowLength % WeightEncoding.BlockLength != 0)
+        {
+            throw new DataFormatException(
+                $"--dtype q8_0 takes rows in blocks of {WeightEncoding.BlockLength}, but {tensor.Name} has {tensor.RowLength} columns. Use f16, bf16 or f32."
+            );
+        }
+
+        bool isRotated =
+            architecture.RotatesNeighbours
+            && (
+                tensor.Name.Contains(".q_proj.", StringComparison.Ordinal)
+                || tensor.Name.Contains(".k_proj.", StringComparison.Ordinal)
+            );
+        Func<IEnumerable<Memory<float>>, IEnumerable<Memory<float>>>? reorder =
+            tensor.Form == StoredForm.HeadByHead
+                ? pieces => RowOrder.ByProjection(pieces, config.HeadDim, tensor.RowLength)
+            : isRotated ? pieces => RowOrder.Interleave(pieces, config.HeadDim, tensor.RowLength)
+            : null;
+        WeightType own = isMatrix ? type : WeightType.F32;
+        return new OutgoingTensor(
+            GgufArchitecture.NameOf(tensor.Name),
+            tensor.Shape,
+            own,
+            weights.Encode(source, own, reorder)
+        );
+    }
+}

@@ -1,0 +1,118 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Saltern.Files;
+using Saltern.ModelFiles;
+
+namespace Saltern.Export;
+
+/// <summary>Writes a Hugging Face folder: config.json, weights in one file or several with an index, and the files of tokenizer and generation.</summary>
+internal static class HuggingFaceExport
+{
+    private static readonly Dictionary<string, string> Metadata = new() { ["format"] = "pt" };
+    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
+
+    /// <summary>Writes the folder.</summary>
+    /// <param name="model">What to write.</param>
+    /// <param name="weights">Its weights.</param>
+    /// <param name="target">Folder to create.</param>
+    /// <param name="options">Type of the weights and size of a file.</param>
+    public static ExportResult Write(SourceModel model, WeightStream weights, string target, ExportOptions options)
+    {
+        if (options.Type == WeightType.Q8)
+        {
+            throw new ConfigurationException(
+                "--dtype q8_0 is a type of GGUF files; a Hugging Face folder can have f32, bf16 or f16."
+            );
+        }
+
+        if (options.ShardBytes <= 0)
+        {
+            throw new ConfigurationException(
+                $"A weight file of at most {options.ShardBytes} bytes can hold nothing. Give a size above 0."
+            );
+        }
+
+        OutgoingTensor[] tensors =
+        [
+            .. model.Tensors.Select(entry => new OutgoingTensor(
+                entry.Tensor.Name,
+                entry.Tensor.Shape,
+                options.Type,
+                weights.Encode(entry.Source, options.Type)
+            )),
+        ];
+        List<List<OutgoingTensor>> shards = Split(tensors, options.ShardBytes);
+        DurableFolder.Write(
+            target,
+            temporary =>
+            {
+                JsonObject config = HuggingFaceConfig.Write(model.Config);
+                config["torch_dtype"] = WeightTypes.TorchNameOf(options.Type);
+                TokenizerCompanions companions = new(model.Tokenizer, model.Config.MaxPositionEmbeddings);
+                companions.AddIdsTo(config);
+                WriteJson(temporary, ModelFolder.ConfigFile, config);
+                WriteJson(temporary, TokenizerCompanions.TokenizerConfigFile, companions.TokenizerConfig());
+                WriteJson(temporary, TokenizerCompanions.GenerationConfigFile, companions.GenerationConfig());
+                DurableFolder.WriteText(
+                    Path.Combine(temporary, ModelFolder.TokenizerFile),
+                    File.ReadAllText(model.TokenizerPath)
+                );
+                foreach ((int number, List<OutgoingTensor> shard) in shards.Index())
+                {
+                    SafeTensorsFile.Write(Path.Combine(temporary, FileName(number, shards.Count)), shard, Metadata);
+                }
+
+                if (shards.Count > 1)
+                {
+                    WriteJson(temporary, WeightFiles.IndexFile, Index(shards));
+                }
+            }
+        );
+        string[] files = [.. shards.Select((_, number) => Path.Combine(target, FileName(number, shards.Count)))];
+        return new ExportResult(model.Config, files, files.Sum(file => new FileInfo(file).Length), []);
+    }
+
+    // In the order of the model, a new file before the size would be passed: as Hugging Face's own library does it.
+    private static List<List<OutgoingTensor>> Split(IEnumerable<OutgoingTensor> tensors, long largest)
+    {
+        List<List<OutgoingTensor>> shards = [];
+        long bytes = 0;
+        foreach (OutgoingTensor tensor in tensors)
+        {
+            if (shards.Count == 0 || bytes + tensor.Bytes > largest)
+            {
+                shards.Add([]);
+                bytes = 0;
+            }
+
+            shards[^1].Add(tensor);
+            bytes += tensor.Bytes;
+        }
+
+        return shards;
+    }
+
+    private static string FileName(int number, int count) =>
+        count == 1 ? ModelFolder.WeightsFile : $"model-{number + 1:00000}-of-{count:00000}.safetensors";
+
+    private static JsonObject Index(List<List<OutgoingTensor>> shards)
+    {
+        var map = new JsonObject();
+        foreach ((int number, List<OutgoingTensor> shard) in shards.Index())
+        {
+            shard.ForEach(tensor => map[tensor.Name] = FileName(number, shards.Count));
+        }
+
+        return new JsonObject
+        {
+            ["metadata"] = new JsonObject
+            {
+                ["total_size"] = shards.SelectMany(shard => shard).Sum(tensor => tensor.Bytes),
+            },
+            ["weight_map"] = map,
+        };
+    }
+
+    private static void WriteJson(string folder, string name, JsonObject content) =>
+        DurableFolder.WriteText(Path.Combine(folder, name), content.ToJsonString(Indented) + "\n");
+}

@@ -1,0 +1,73 @@
+using Saltern.ModelFiles;
+using Saltern.Models;
+
+namespace Saltern.Export;
+
+/// <summary>Forms that a model can leave in.</summary>
+public enum ExportFormat
+{
+    /// <summary>A folder that Hugging Face's libraries load.</summary>
+    HuggingFace,
+
+    /// <summary>One file for llama.cpp and what is built on it.</summary>
+    Gguf,
+}
+
+/// <summary>What an export is asked for.</summary>
+public sealed record ExportOptions
+{
+    /// <summary>Form of the result.</summary>
+    public required ExportFormat Format { get; init; }
+
+    /// <summary>Type of the weights; GGUF keeps vectors (norms, biases) in float32 whatever this says, as its programs expect.</summary>
+    public WeightType Type { get; init; } = WeightType.F32;
+
+    /// <summary>Bytes of weights above which a Hugging Face folder gets a further file; a single tensor may be larger.</summary>
+    public long ShardBytes { get; init; } = 5_000_000_000;
+}
+
+/// <summary>What an export has made.</summary>
+/// <param name="Config">The model's shape.</param>
+/// <param name="Files">Paths of the weight files.</param>
+/// <param name="Bytes">Bytes of the weight files together.</param>
+/// <param name="Warnings">What the form cannot say in full, one sentence each; empty where the result computes just what the model does.</param>
+public sealed record ExportResult(
+    TransformerConfig Config,
+    IReadOnlyList<string> Files,
+    long Bytes,
+    IReadOnlyList<string> Warnings
+);
+
+/// <summary>Writes a model for other programs, piece by piece: memory does not grow with the model.</summary>
+public static class ModelExport
+{
+    /// <summary>Converts.</summary>
+    /// <param name="source">Model folder: a checkpoint or a Hugging Face folder.</param>
+    /// <param name="target">Folder or (GGUF) file to create; it appears whole or not at all.</param>
+    /// <param name="options">Form and type.</param>
+    /// <param name="progress">Is told of every piece; null for nobody.</param>
+    /// <param name="cancellation">Ends the export and leaves nothing behind.</param>
+    /// <exception cref="DataFormatException">The source is damaged, or the form or type cannot hold it; the message names what.</exception>
+    /// <exception cref="ConfigurationException">The options contradict each other, or there is something at the target.</exception>
+    public static ExportResult Run(
+        string source,
+        string target,
+        ExportOptions options,
+        IProgress<WeightProgress>? progress = null,
+        CancellationToken cancellation = default
+    )
+    {
+        if (Path.Exists(target))
+        {
+            throw new ConfigurationException(
+                $"--out {target}: there is something already. Name a path that does not exist."
+            );
+        }
+
+        using SourceModel model = SourceModel.Open(source);
+        var weights = new WeightStream(model, progress, cancellation);
+        return options.Format == ExportFormat.HuggingFace
+            ? HuggingFaceExport.Write(model, weights, target, options)
+            : GgufExport.Write(model, weights, target, options.Type);
+    }
+}

@@ -1,0 +1,51 @@
+namespace Saltern.Guidance;
+
+/// <summary>Transitions with one ω for all domains at each step; the base of the closed forms, and of one's own.</summary>
+/// <remarks>
+/// What derives from it says ω alone: as a function of the step, or of <see cref="Gap"/> too, which is kept and saved here, so that a resumed run
+/// goes on bit for bit. Anything else that it remembers it has to derive from the step. At the first ω = 0 the teacher leaves, for good.
+/// </remarks>
+public abstract class StepwiseTransition : Transition
+{
+    private readonly int _domainCount;
+    private readonly SmoothedGap _gap;
+
+    /// <summary>Starts without a gap.</summary>
+    /// <param name="smoothingSteps">Time constant of the smoothed gap, steps; below 1 counts as 1.</param>
+    /// <param name="domainCount">Domains of the data.</param>
+    protected StepwiseTransition(double smoothingSteps, int domainCount) =>
+        (_domainCount, _gap) = (domainCount, new SmoothedGap(smoothingSteps));
+
+    /// <inheritdoc/>
+    public override double Gap => _gap.Value;
+
+    /// <summary>ω_j, in [0, 1].</summary>
+    /// <param name="step">j, from 1.</param>
+    public abstract double WeightAt(int step);
+
+    /// <inheritdoc/>
+    /// <exception cref="InvalidOperationException">The weight is negative or no number.</exception>
+    public override StageWeights Next(int step, double learningRate)
+    {
+        double weight = WeightAt(step);
+        if (!double.IsFinite(weight) || weight < 0)
+        {
+            throw new InvalidOperationException(
+                $"{GetType().Name} gives the weight {weight} at step {step}; a weight is a number of at least 0."
+            );
+        }
+
+        return new StageWeights(weight, [.. Enumerable.Repeat(weight, _domainCount)]);
+    }
+
+    /// <inheritdoc/>
+    public override void Observe(IReadOnlyList<(double Sum, long Count)> gapByDomain) =>
+        _gap.Add(gapByDomain.Sum(g => g.Sum), gapByDomain.Sum(g => g.Count));
+
+    /// <inheritdoc/>
+    public override TransitionState Save() =>
+        new([new GapTrackState(_gap.Sum, _gap.Count, null, 0, 0, null, null, false)]);
+
+    /// <inheritdoc/>
+    public override void Restore(TransitionState state) => _gap.Restore(state.Tracks[0].Sum, state.Tracks[0].Count);
+}

@@ -1,0 +1,33 @@
+using Saltern.Batches;
+using Saltern.Losses;
+using Saltern.Models;
+using static TorchSharp.torch;
+
+namespace Saltern.Guidance;
+
+/// <summary>What gives soft labels in stage 1: a model in memory (<see cref="LiveTeacher"/>), or what one has left on disk (<see cref="CachedTeacher"/>).</summary>
+public abstract class Teacher : IDisposable
+{
+    /// <summary>Soft labels of some samples; the caller owns tensors in them.</summary>
+    /// <param name="batch">The step's samples.</param>
+    /// <param name="rows">Which of them.</param>
+    /// <param name="inputs">Their tokens, [rows, T], the same ids as the student's.</param>
+    /// <param name="ranges">What each position attends to, as for the student; null for causal attention.</param>
+    public abstract SoftLabels Label(Batch batch, IReadOnlyList<int> rows, Tensor inputs, AttentionRanges? ranges);
+
+    /// <summary>Floating-point operations of the teacher for a token of a sequence of T tokens during training.</summary>
+    public abstract double FlopsPerToken(int sequenceLength);
+
+    /// <summary>Told which samples come next, so that reading need not wait for them.</summary>
+    public virtual void ReadAhead(IReadOnlyList<SampleKey> samples) { }
+
+    /// <summary>Gives memory and files back.</summary>
+    public void Dispose()
+    {
+        Dispose(true);
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Gives memory and files back.</summary>
+    protected abstract void Dispose(bool disposing);
+}

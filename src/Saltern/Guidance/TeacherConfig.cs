@@ -1,0 +1,34 @@
+using System.ComponentModel.DataAnnotations;
+using Saltern.Configuration;
+
+namespace Saltern.Guidance;
+
+/// <summary>The small model that gives soft labels in stage 1.</summary>
+public sealed record TeacherConfig : IValidated
+{
+    /// <summary>Run folder (its newest good checkpoint), checkpoint folder or Hugging Face folder. Beside <see cref="Cache"/> it is not loaded: its weights must be those that made the cache.</summary>
+    [MinLength(1)]
+    [NamesInput]
+    public string? Path { get; init; }
+
+    /// <summary>Folder of <c>saltern teach</c> with the teacher's soft labels; null runs the teacher live.</summary>
+    [MinLength(1)]
+    [NamesInput]
+    public string? Cache { get; init; }
+
+    /// <summary>τ, divides the teacher's logits only: below 1 sharpens its distribution.</summary>
+    [Range(0.01, 100.0)]
+    public double Temperature { get; init; } = 1.0;
+
+    /// <inheritdoc/>
+    public IEnumerable<ConfigurationProblem> Validate()
+    {
+        if (Path is null && Cache is null)
+        {
+            yield return new ConfigurationProblem(
+                "path",
+                "is missing. Name the teacher's run folder, or with 'cache' a folder that 'saltern teach' wrote."
+            );
+        }
+    }
+}

@@ -1,0 +1,124 @@
+using System.Text.Json;
+
+namespace Saltern.ModelFiles;
+
+/// <summary>An object of a <c>config.json</c> that remembers which of its keys were understood; null counts as absent.</summary>
+/// <param name="path">File, for messages.</param>
+/// <param name="place">Keys that lead here, with a dot behind; empty for the root.</param>
+/// <param name="element">The object.</param>
+internal sealed class ConfigJson(string path, string place, JsonElement element)
+{
+    private const int LongestQuote = 80;
+    private readonly HashSet<string> _understood = [];
+
+    /// <summary>Whether the key is there, null or not.</summary>
+    public bool Has(string key) => element.TryGetProperty(key, out _);
+
+    /// <summary>A whole number; null where absent.</summary>
+    public int? Integer(string key) =>
+        Take(key) is not JsonElement value ? null
+        : value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int number) ? number
+        : throw Wrong(key, value, "a whole number");
+
+    /// <summary>A whole number.</summary>
+    /// <exception cref="DataFormatException">It is absent.</exception>
+    public int RequiredInteger(string key) => Integer(key) ?? throw Missing(key);
+
+    /// <summary>A number; null where absent.</summary>
+    public double? Number(string key) =>
+        Take(key) is not JsonElement value ? null
+        : value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out double number) && double.IsFinite(number)
+            ? number
+        : throw Wrong(key, value, "a number");
+
+    /// <summary>True or false; null where absent.</summary>
+    public bool? Flag(string key) =>
+        Take(key) is not JsonElement value ? null
+        : value.ValueKind is JsonValueKind.True or JsonValueKind.False ? value.GetBoolean()
+        : throw Wrong(key, value, "true or false");
+
+    /// <summary>A text; null where absent.</summary>
+    public string? Text(string key) =>
+        Take(key) is not JsonElement value ? null
+        : value.ValueKind == JsonValueKind.String ? value.GetString()
+        : throw Wrong(key, value, "text");
+
+    /// <summary>A list of texts; null where absent.</summary>
+    public IReadOnlyList<string>? Texts(string key) =>
+        Take(key) is not JsonElement value ? null
+        : value.ValueKind == JsonValueKind.Array
+        && value.EnumerateArray().All(item => item.ValueKind == JsonValueKind.String)
+            ? [.. value.EnumerateArray().Select(item => item.GetString()!)]
+        : throw Wrong(key, value, "a list of texts");
+
+    /// <summary>An object inside this one; null where absent.</summary>
+    public ConfigJson? Object(string key) =>
+        Take(key) is not JsonElement value ? null
+        : value.ValueKind == JsonValueKind.Object ? new ConfigJson(path, $"{place}{key}.", value)
+        : throw Wrong(key, value, "an object");
+
+    /// <summary>Holds dropouts to 0: they would be left out of training silently.</summary>
+    /// <exception cref="DataFormatException">One is not.</exception>
+    public void RefuseDropout(params ReadOnlySpan<string> keys)
+    {
+        foreach (string key in keys)
+        {
+            if (Number(key) is double dropout and not 0)
+            {
+                throw Wrong(key, $"{dropout}", "0: training knows no dropout");
+            }
+        }
+    }
+
+    /// <summary>Counts keys as understood: they say nothing about the numbers that the model computes.</summary>
+    public void Ignore(params ReadOnlySpan<string> keys)
+    {
+        foreach (string key in keys)
+        {
+            _understood.Add(key);
+        }
+    }
+
+    /// <summary>Ends the reading: a key that nobody has asked for may change what the model computes.</summary>
+    /// <exception cref="DataFormatException">There is such a key, and it is not null.</exception>
+    public void RefuseTheRest()
+    {
+        string[] unknown =
+        [
+            .. element
+                .EnumerateObject()
+                .Where(key => key.Value.ValueKind != JsonValueKind.Null && !_understood.Contains(key.Name))
+                .Select(key => $"'{place}{key.Name}'"),
+        ];
+        if (unknown.Length > 0)
+        {
+            throw new DataFormatException(
+                $"{path} has keys that are not understood: {string.Join(", ", unknown)}. They may change what the model computes, so it is not loaded; remove them if they do not."
+            );
+        }
+    }
+
+    /// <summary>Complains that a key is missing.</summary>
+    public DataFormatException Missing(string key) => new($"{path} is damaged: the key '{place}{key}' is missing.");
+
+    /// <summary>Complains about a value.</summary>
+    /// <param name="key">Its key.</param>
+    /// <param name="found">What it says.</param>
+    /// <param name="allowed">What can be computed.</param>
+    public DataFormatException Wrong(string key, string found, string allowed) =>
+        new($"{path}: {place}{key} is '{found}'. Allowed: {allowed}.");
+
+    private DataFormatException Wrong(string key, JsonElement value, string allowed)
+    {
+        string found = value.GetRawText();
+        return Wrong(key, found.Length <= LongestQuote ? found : found[..LongestQuote] + "…", allowed);
+    }
+
+    private JsonElement? Take(string key)
+    {
+        _understood.Add(key);
+        return element.TryGetProperty(key, out JsonElement value) && value.ValueKind != JsonValueKind.Null
+            ? value
+            : null;
+    }
+}

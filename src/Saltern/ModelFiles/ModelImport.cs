@@ -1,0 +1,67 @@
+using System.Runtime.InteropServices;
+using Saltern.Files;
+using Saltern.Models;
+
+namespace Saltern.ModelFiles;
+
+/// <summary>Turns a Hugging Face folder into one of ours: float32 weights in one file, in the naming and arrangement of their family, a checked config and tokenizer.</summary>
+public static class ModelImport
+{
+    /// <summary>Converts piece by piece: memory does not grow with the model.</summary>
+    /// <param name="source">Folder with <c>config.json</c>, safetensors weights and <c>tokenizer.json</c>.</param>
+    /// <param name="target">Folder to create; it appears whole or not at all.</param>
+    /// <param name="progress">Is told of every piece; null for nobody.</param>
+    /// <param name="cancellation">Ends the import and leaves nothing behind.</param>
+    /// <returns>The model's shape.</returns>
+    /// <exception cref="DataFormatException">Something in the folder is damaged, unknown or left over; the message names it.</exception>
+    /// <exception cref="ConfigurationException">There is something at the target.</exception>
+    public static TransformerConfig Run(
+        string source,
+        string target,
+        IProgress<WeightProgress>? progress = null,
+        CancellationToken cancellation = default
+    )
+    {
+        if (Path.Exists(target))
+        {
+            throw new ConfigurationException(
+                $"--out {target}: there is something already. Name a folder that does not exist."
+            );
+        }
+
+        using SourceModel model = SourceModel.Open(source);
+        long written = 0,
+            total = model.Tensors.Sum(pair => pair.Tensor.Count);
+        DurableFolder.Write(
+            target,
+            temporary =>
+            {
+                ModelFolder.Save(
+                    temporary,
+                    model.Config,
+                    [.. model.Tensors.Select(pair => (pair.Tensor.Name, pair.Tensor.Shape, Pieces(pair.Source)))]
+                );
+                DurableFolder.WriteText(
+                    Path.Combine(temporary, ModelFolder.TokenizerFile),
+                    File.ReadAllText(model.TokenizerPath)
+                );
+            }
+        );
+        return model.Config;
+
+        IEnumerable<ReadOnlyMemory<byte>> Pieces(string name)
+        {
+            byte[] bytes = [];
+            foreach (Memory<float> piece in model.Weights.Pieces(name))
+            {
+                cancellation.ThrowIfCancellationRequested();
+                Span<byte> values = MemoryMarshal.AsBytes(piece.Span);
+                bytes = bytes.Length == values.Length ? bytes : new byte[values.Length];
+                values.CopyTo(bytes);
+                yield return bytes;
+                progress?.Report(new WeightProgress(name, written + piece.Length, total, IsFirst: written == 0));
+                written += piece.Length;
+            }
+        }
+    }
+}

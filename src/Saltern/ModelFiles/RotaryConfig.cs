@@ -1,0 +1,88 @@
+using System.Text.Json.Nodes;
+using Saltern.Models;
+
+namespace Saltern.ModelFiles;
+
+/// <summary>A config's rotary positions.</summary>
+/// <param name="Theta">Base of the frequencies.</param>
+/// <param name="Scaling">Their scaling; null for none.</param>
+/// <param name="Share">Share of a head that is turned; null where nothing is said.</param>
+internal sealed record RotaryConfig(double Theta, RopeScalingConfig? Scaling, double? Share)
+{
+    /// <summary>Reads both spellings: the base beside <c>rope_scaling</c>, and <c>rope_parameters</c>, which holds all.</summary>
+    /// <param name="json">The config.</param>
+    /// <param name="baseKey">Its older word for the base, beside <c>rope_theta</c>; null for none.</param>
+    /// <param name="shareKey">Its older word for the share, beside <c>partial_rotary_factor</c>; null where the family turns whole heads.</param>
+    /// <exception cref="DataFormatException">The spellings disagree, or the kind of scaling is not computed here.</exception>
+    public static RotaryConfig Read(ConfigJson json, string? baseKey = null, string? shareKey = null)
+    {
+        double? theta = json.Number("rope_theta");
+        theta = baseKey is null ? theta : One(json, baseKey, json.Number(baseKey), theta, "rope_theta");
+        double? share = shareKey is null
+            ? null
+            : One(json, shareKey, json.Number(shareKey), json.Number("partial_rotary_factor"), "partial_rotary_factor");
+        ConfigJson? old = json.Object("rope_scaling"),
+            parameters = json.Object("rope_parameters");
+        if (old is not null && parameters is not null)
+        {
+            throw json.Wrong("rope_scaling", "set beside rope_parameters", "one of the two");
+        }
+
+        if ((parameters ?? old) is not ConfigJson rope)
+        {
+            return new RotaryConfig(theta ?? TransformerConfig.DefaultRopeTheta, null, share);
+        }
+
+        theta = One(rope, "rope_theta", rope.Number("rope_theta"), theta, "rope_theta outside");
+        share = shareKey is null
+            ? null
+            : One(rope, "partial_rotary_factor", rope.Number("partial_rotary_factor"), share, $"{shareKey} outside");
+
+        string? kind = rope.Text("rope_type"),
+            older = rope.Text("type");
+        if (kind is not null && older is not null && kind != older)
+        {
+            throw rope.Wrong("type", older, $"{kind}, as rope_type says");
+        }
+
+        RopeScalingConfig? scaling = (kind ?? older ?? "default") switch
+        {
+            "default" => null,
+            "llama3" => new RopeScalingConfig
+            {
+                RopeType = RopeType.Llama3,
+                Factor = rope.Number("factor") ?? throw rope.Missing("factor"),
+                LowFreqFactor = rope.Number("low_freq_factor") ?? throw rope.Missing("low_freq_factor"),
+                HighFreqFactor = rope.Number("high_freq_factor") ?? throw rope.Missing("high_freq_factor"),
+                OriginalMaxPositionEmbeddings =
+                    rope.Integer("original_max_position_embeddings")
+                    ?? throw rope.Missing("original_max_position_embeddings"),
+            },
+            string other => throw rope.Wrong(kind is null ? "type" : "rope_type", other, "default, llama3"),
+        };
+        rope.RefuseTheRest();
+        return new RotaryConfig(theta ?? TransformerConfig.DefaultRopeTheta, scaling, share);
+    }
+
+    /// <summary>Writes <c>rope_scaling</c> where a shape has one.</summary>
+    public static void WriteScaling(JsonObject json, TransformerConfig c)
+    {
+        if (c.RopeScaling is RopeScalingConfig scaling)
+        {
+            json["rope_scaling"] = new JsonObject
+            {
+                ["rope_type"] = "llama3",
+                ["factor"] = scaling.Factor,
+                ["low_freq_factor"] = scaling.LowFreqFactor,
+                ["high_freq_factor"] = scaling.HighFreqFactor,
+                ["original_max_position_embeddings"] = scaling.OriginalMaxPositionEmbeddings,
+            };
+        }
+    }
+
+    // The value that two keys give, where not both are silent.
+    private static double? One(ConfigJson json, string key, double? value, double? other, string otherKey) =>
+        value is null || other is null || value == other
+            ? value ?? other
+            : throw json.Wrong(key, $"{value}", $"{other}, as {otherKey} says");
+}

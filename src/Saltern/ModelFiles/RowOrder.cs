@@ -1,0 +1,69 @@
+namespace Saltern.ModelFiles;
+
+/// <summary>Changes the order of a matrix's rows while it streams by.</summary>
+internal static class RowOrder
+{
+    /// <summary>Queries, keys and values head by head, [H, 3, A, D], become all queries, all keys, all values, [3, H, A, D].</summary>
+    /// <param name="pieces">Values of the one matrix (or bias) that GPT-NeoX has for the three; gone through once for each of them.</param>
+    /// <param name="headSize">A.</param>
+    /// <param name="columns">D; 1 for a bias.</param>
+    public static IEnumerable<Memory<float>> ByProjection(IEnumerable<Memory<float>> pieces, int headSize, int columns)
+    {
+        const int projections = 3;
+        long run = (long)headSize * columns;
+        for (int projection = 0; projection < projections; projection++)
+        {
+            long at = 0;
+            foreach (Memory<float> piece in pieces)
+            {
+                for (Memory<float> rest = piece; rest.Length > 0; )
+                {
+                    int inside = (int)Math.Min(rest.Length, run - (at % run));
+                    if (at / run % projections == projection)
+                    {
+                        yield return rest[..inside];
+                    }
+
+                    at += inside;
+                    rest = rest[inside..];
+                }
+            }
+        }
+    }
+
+    /// <summary>Moves the two elements of each rotary pair next to each other: rows i and i + A/2 of a head become rows 2i and 2i + 1.</summary>
+    /// <remarks>Hugging Face's Llama rotates halves, the original one and llama.cpp's rotate neighbours. Scores of attention are sums over a head's elements, so that nothing else changes.</remarks>
+    /// <param name="pieces">Values of a matrix [heads · A, columns], row by row.</param>
+    /// <param name="headSize">A, even.</param>
+    /// <param name="columns">Values of a row.</param>
+    /// <returns>One head after the other, in one buffer.</returns>
+    public static IEnumerable<Memory<float>> Interleave(IEnumerable<Memory<float>> pieces, int headSize, int columns)
+    {
+        float[] head = new float[headSize * columns],
+            result = new float[head.Length];
+        int filled = 0;
+        foreach (Memory<float> piece in pieces)
+        {
+            for (Memory<float> rest = piece; rest.Length > 0; )
+            {
+                int taken = Math.Min(rest.Length, head.Length - filled);
+                rest[..taken].CopyTo(head.AsMemory(filled));
+                rest = rest[taken..];
+                filled += taken;
+                if (filled < head.Length)
+                {
+                    continue;
+                }
+
+                for (int row = 0; row < headSize; row++)
+                {
+                    int from = (row / 2) + (row % 2 * (headSize / 2));
+                    head.AsSpan(from * columns, columns).CopyTo(result.AsSpan(row * columns));
+                }
+
+                filled = 0;
+                yield return result;
+            }
+        }
+    }
+}

@@ -1,0 +1,85 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Saltern.ModelFiles;
+
+/// <summary>How a family's files arrange a weight, against the rows that the decoder has.</summary>
+public enum StoredForm
+{
+    /// <summary>As the decoder has it.</summary>
+    AsIs,
+
+    /// <summary>GPT-NeoX: queries, keys and values head by head, [H, 3, A, D], where the decoder has all queries, all keys, all values, [3, H, A, D].</summary>
+    HeadByHead,
+
+    /// <summary>GPT-2: inputs by outputs (Conv1D), where the decoder has outputs by inputs.</summary>
+    Transposed,
+}
+
+/// <summary>A tensor as a family's files name, shape and arrange it, and the weights of the decoder that it is.</summary>
+/// <param name="Name">Its key in the files.</param>
+/// <param name="Shape">Its shape in the files.</param>
+/// <param name="Offset">First element of its weights in the flat buffer, where they lie one after the other.</param>
+/// <param name="Form">How its elements are arranged in the files.</param>
+/// <param name="HeadRows">Rows of one head; matters to <see cref="StoredForm.HeadByHead"/> alone.</param>
+public sealed record StoredTensor(string Name, long[] Shape, long Offset, StoredForm Form, int HeadRows)
+{
+    private const int Projections = 3; // query, key, value
+
+    /// <summary>Number of elements.</summary>
+    public long Count => Shape.Aggregate(1L, (product, size) => product * size);
+
+    /// <summary>Elements of one row in the files; pieces that are whole rows can be put where they belong.</summary>
+    public int RowLength => Shape.Length == 2 ? (int)Shape[1] : 1;
+
+    /// <summary>The weights as the files have them, [Shape], contiguous; the caller owns it.</summary>
+    /// <param name="flat">The decoder's flat buffer of weights, or another in its layout, such as the gradients'.</param>
+    public Tensor InFileOrder(Tensor flat)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Tensor weights = flat.detach().narrow(0, Offset, Count);
+        Tensor stored = Form switch
+        {
+            StoredForm.HeadByHead => weights.view(Projections, -1, HeadRows, RowLength).transpose(0, 1).reshape(Shape),
+            StoredForm.Transposed => weights.view(Shape[1], Shape[0]).t(),
+            _ => weights.view(Shape),
+        };
+        return stored.contiguous().MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Puts values from a file where they belong.</summary>
+    /// <param name="flat">The decoder's flat buffer of weights.</param>
+    /// <param name="at">Index of the first value in the file's tensor; the start of a row.</param>
+    /// <param name="values">Whole rows, one after the other; any type.</param>
+    public void Fill(Tensor flat, long at, Tensor values)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Tensor weights = flat.narrow(0, Offset, Count);
+        long first = at / RowLength,
+            rows = values.numel() / RowLength;
+        switch (Form)
+        {
+            case StoredForm.Transposed:
+                weights.view(Shape[1], Shape[0]).narrow(1, first, rows).copy_(values.view(rows, RowLength).t());
+                break;
+            case StoredForm.HeadByHead:
+                long heads = Shape[0] / (Projections * HeadRows);
+                Tensor byRow = weights.view(-1, RowLength),
+                    from = values.view(rows, RowLength);
+                for (long row = first, count; row < first + rows; row += count)
+                {
+                    (long run, long inside) = Math.DivRem(row, (long)HeadRows);
+                    (long head, long projection) = Math.DivRem(run, (long)Projections);
+                    count = Math.Min(HeadRows - inside, first + rows - row);
+                    byRow
+                        .narrow(0, (((projection * heads) + head) * HeadRows) + inside, count)
+                        .copy_(from.narrow(0, row - first, count));
+                }
+
+                break;
+            default:
+                weights.narrow(0, at, values.numel()).copy_(values);
+                break;
+        }
+    }
+}

@@ -1,0 +1,277 @@
+// One vocabulary for 8 or 16 float32 lanes, so that each kernel is written once and compiled for both widths.
+// .NET has no public interface over Vector256 and Vector512; static abstract members of two one-field structs cost nothing after inlining.
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace Saltern.Numerics;
+
+/// <summary>Lanes of float32 that kernels compute with.</summary>
+/// <typeparam name="TSelf">The implementing struct.</typeparam>
+internal unsafe interface IFloatLanes<TSelf>
+    where TSelf : struct, IFloatLanes<TSelf>
+{
+    /// <summary>Number of lanes.</summary>
+    static abstract int Count { get; }
+
+    /// <summary>The same value in every lane.</summary>
+    static abstract TSelf Create(float value);
+
+    /// <summary>Reads consecutive floats.</summary>
+    static abstract TSelf Load(float* from);
+
+    /// <summary>Writes consecutive floats.</summary>
+    void Store(float* to);
+
+    static abstract TSelf operator +(TSelf a, TSelf b);
+
+    static abstract TSelf operator -(TSelf a, TSelf b);
+
+    static abstract TSelf operator *(TSelf a, TSelf b);
+
+    static abstract TSelf operator /(TSelf a, TSelf b);
+
+    /// <summary>a·b + c, rounded once.</summary>
+    static abstract TSelf MultiplyAdd(TSelf a, TSelf b, TSelf c);
+
+    /// <summary>Larger of two lanes; NaN if either is.</summary>
+    static abstract TSelf Max(TSelf a, TSelf b);
+
+    /// <summary>Sum over the lanes, always in the same order.</summary>
+    static abstract float Sum(TSelf a);
+
+    /// <summary>Largest lane; NaN if one is.</summary>
+    static abstract float Max(TSelf a);
+
+    /// <summary>eˣ: see <see cref="LaneMath"/>.</summary>
+    static abstract TSelf Exp(TSelf x);
+}
+
+/// <summary>Constants of the exponential that both widths share, and its scalar form for the last elements of a row.</summary>
+/// <remarks>
+/// eˣ = 2ⁿ·eʳ with n = round(x/ln 2), |r| ≤ ln 2 / 2, and a polynomial of degree 6 for eʳ: at most 2 units in the last place for −87.3 ≤ x ≤ 88. Below that 0, above it the value at 88.37;
+/// −∞ gives 0 and NaN stays NaN. Vector512.Exp works in float64 and takes twice the time.
+/// </remarks>
+internal static class LaneMath
+{
+    internal const float Lowest = -87.33654f,
+        Highest = 88.37626f;
+    internal const float Log2E = 1.44269504f;
+    internal const float Ln2High = 0.693359375f,
+        Ln2Low = -2.12194440e-4f; // ln 2 in two parts, so that n·ln 2 is exact enough
+    internal const float P0 = 1.9875691500e-4f,
+        P1 = 1.3981999507e-3f,
+        P2 = 8.3334519073e-3f,
+        P3 = 4.1665795894e-2f,
+        P4 = 1.6666665459e-1f,
+        P5 = 5.0000001201e-1f; // Cephes expf
+
+    /// <summary>The same steps for one number.</summary>
+    public static float Exp(float x)
+    {
+        if (float.IsNaN(x))
+        {
+            return x;
+        }
+
+        if (x < Lowest)
+        {
+            return 0f;
+        }
+
+        x = MathF.Min(x, Highest);
+        float n = MathF.Round(x * Log2E, MidpointRounding.ToEven);
+        float r = MathF.FusedMultiplyAdd(-n, Ln2Low, MathF.FusedMultiplyAdd(-n, Ln2High, x));
+        float p = MathF.FusedMultiplyAdd(
+            MathF.FusedMultiplyAdd(
+                MathF.FusedMultiplyAdd(MathF.FusedMultiplyAdd(MathF.FusedMultiplyAdd(P0, r, P1), r, P2), r, P3),
+                r,
+                P4
+            ),
+            r,
+            P5
+        );
+        p = MathF.FusedMultiplyAdd(p, r * r, r) + 1f;
+        return p * BitConverter.Int32BitsToSingle(((int)n + 127) << 23);
+    }
+}
+
+/// <summary>8 lanes (AVX2).</summary>
+internal readonly unsafe struct Lanes256 : IFloatLanes<Lanes256>
+{
+    private readonly Vector256<float> _v;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private Lanes256(Vector256<float> v) => _v = v;
+
+    public static int Count => 8;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 Create(float value) => new(Vector256.Create(value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 Load(float* from) => new(Vector256.Load(from));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Store(float* to) => _v.Store(to);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 operator +(Lanes256 a, Lanes256 b) => new(a._v + b._v);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 operator -(Lanes256 a, Lanes256 b) => new(a._v - b._v);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 operator *(Lanes256 a, Lanes256 b) => new(a._v * b._v);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 operator /(Lanes256 a, Lanes256 b) => new(a._v / b._v);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 MultiplyAdd(Lanes256 a, Lanes256 b, Lanes256 c) =>
+        new(Vector256.FusedMultiplyAdd(a._v, b._v, c._v));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 Max(Lanes256 a, Lanes256 b) => new(Vector256.Max(a._v, b._v));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Sum(Lanes256 a) => Vector256.Sum(a._v);
+
+    public static float Max(Lanes256 a)
+    {
+        float largest = a._v[0];
+        for (int i = 1; i < Count; i++)
+        {
+            largest = MathF.Max(largest, a._v[i]);
+        }
+
+        return largest;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 Exp(Lanes256 a)
+    {
+        Vector256<float> x = a._v;
+        Vector256<float> clamped = Vector256.Min(
+            Vector256.Max(x, Vector256.Create(LaneMath.Lowest)),
+            Vector256.Create(LaneMath.Highest)
+        );
+        Vector256<float> n = Vector256.Round(clamped * Vector256.Create(LaneMath.Log2E));
+        Vector256<float> r = Vector256.FusedMultiplyAdd(
+            -n,
+            Vector256.Create(LaneMath.Ln2Low),
+            Vector256.FusedMultiplyAdd(-n, Vector256.Create(LaneMath.Ln2High), clamped)
+        );
+        Vector256<float> p = Vector256.FusedMultiplyAdd(
+            Vector256.Create(LaneMath.P0),
+            r,
+            Vector256.Create(LaneMath.P1)
+        );
+        p = Vector256.FusedMultiplyAdd(p, r, Vector256.Create(LaneMath.P2));
+        p = Vector256.FusedMultiplyAdd(p, r, Vector256.Create(LaneMath.P3));
+        p = Vector256.FusedMultiplyAdd(p, r, Vector256.Create(LaneMath.P4));
+        p = Vector256.FusedMultiplyAdd(p, r, Vector256.Create(LaneMath.P5));
+        p = Vector256.FusedMultiplyAdd(p, r * r, r) + Vector256<float>.One;
+        Vector256<float> power = Vector256
+            .ShiftLeft(Vector256.ConvertToInt32(n) + Vector256.Create(127), 23)
+            .AsSingle();
+        return new(
+            Vector256.ConditionalSelect(
+                Vector256.LessThan(x, Vector256.Create(LaneMath.Lowest)),
+                Vector256<float>.Zero,
+                p * power
+            )
+        );
+    }
+}
+
+/// <summary>16 lanes (AVX-512).</summary>
+internal readonly unsafe struct Lanes512 : IFloatLanes<Lanes512>
+{
+    private readonly Vector512<float> _v;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private Lanes512(Vector512<float> v) => _v = v;
+
+    /// <summary>Whether the processor has them.</summary>
+    public static bool AreFast => Vector512.IsHardwareAccelerated;
+
+    public static int Count => 16;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 Create(float value) => new(Vector512.Create(value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 Load(float* from) => new(Vector512.Load(from));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Store(float* to) => _v.Store(to);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 operator +(Lanes512 a, Lanes512 b) => new(a._v + b._v);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 operator -(Lanes512 a, Lanes512 b) => new(a._v - b._v);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 operator *(Lanes512 a, Lanes512 b) => new(a._v * b._v);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 operator /(Lanes512 a, Lanes512 b) => new(a._v / b._v);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 MultiplyAdd(Lanes512 a, Lanes512 b, Lanes512 c) =>
+        new(Vector512.FusedMultiplyAdd(a._v, b._v, c._v));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 Max(Lanes512 a, Lanes512 b) => new(Vector512.Max(a._v, b._v));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Sum(Lanes512 a) => Vector512.Sum(a._v);
+
+    public static float Max(Lanes512 a)
+    {
+        float largest = a._v[0];
+        for (int i = 1; i < Count; i++)
+        {
+            largest = MathF.Max(largest, a._v[i]);
+        }
+
+        return largest;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 Exp(Lanes512 a)
+    {
+        Vector512<float> x = a._v;
+        Vector512<float> clamped = Vector512.Min(
+            Vector512.Max(x, Vector512.Create(LaneMath.Lowest)),
+            Vector512.Create(LaneMath.Highest)
+        );
+        Vector512<float> n = Vector512.Round(clamped * Vector512.Create(LaneMath.Log2E));
+        Vector512<float> r = Vector512.FusedMultiplyAdd(
+            -n,
+            Vector512.Create(LaneMath.Ln2Low),
+            Vector512.FusedMultiplyAdd(-n, Vector512.Create(LaneMath.Ln2High), clamped)
+        );
+        Vector512<float> p = Vector512.FusedMultiplyAdd(
+            Vector512.Create(LaneMath.P0),
+            r,
+            Vector512.Create(LaneMath.P1)
+        );
+        p = Vector512.FusedMultiplyAdd(p, r, Vector512.Create(LaneMath.P2));
+        p = Vector512.FusedMultiplyAdd(p, r, Vector512.Create(LaneMath.P3));
+        p = Vector512.FusedMultiplyAdd(p, r, Vector512.Create(LaneMath.P4));
+        p = Vector512.FusedMultiplyAdd(p, r, Vector512.Create(LaneMath.P5));
+        p = Vector512.FusedMultiplyAdd(p, r * r, r) + Vector512<float>.One;
+        Vector512<float> power = Vector512
+            .ShiftLeft(Vector512.ConvertToInt32(n) + Vector512.Create(127), 23)
+            .AsSingle();
+        return new(
+            Vector512.ConditionalSelect(
+                Vector512.LessThan(x, Vector512.Create(LaneMath.Lowest)),
+                Vector512<float>.Zero,
+                p * power
+            )
+        );
+    }
+}

@@ -1,0 +1,91 @@
+using System.Runtime.InteropServices;
+using TorchSharp;
+
+namespace Saltern.Numerics;
+
+/// <summary>Zeroed memory in a mapping of its own: unlike the heap's, it is back with the system the moment it is disposed.</summary>
+/// <remarks>Weights, gradients and optimizer state live here, so that a teacher's weights leave resident memory at the switch.</remarks>
+public sealed unsafe partial class MappedMemory : IDisposable
+{
+    private const int ReadWrite = 3,
+        PrivateAnonymous = 0x22;
+    private const int Float32 = 6,
+        DeviceCpu = 0; // aoti_torch's type and device codes, those of c10::ScalarType and c10::DeviceType
+    private nint _address;
+
+    /// <summary>Maps room for <paramref name="count"/> floats, all zero; pages become resident when first written.</summary>
+    /// <exception cref="InsufficientMemoryException">The system refuses the mapping.</exception>
+    public MappedMemory(long count)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(count);
+        Count = count;
+        _address = Map(0, (nuint)(count * sizeof(float)), ReadWrite, PrivateAnonymous, -1, 0);
+        if (_address == -1)
+        {
+            _address = 0;
+            throw new InsufficientMemoryException(
+                $"The system refused to map {count * sizeof(float) / 1048576.0:0.0} MiB."
+            );
+        }
+    }
+
+    /// <summary>Number of floats.</summary>
+    public long Count { get; }
+
+    /// <summary>First float; valid until disposed.</summary>
+    /// <exception cref="ObjectDisposedException">The mapping is gone.</exception>
+    public float* Start
+    {
+        get
+        {
+            ObjectDisposedException.ThrowIf(_address == 0, this);
+            return (float*)_address;
+        }
+    }
+
+    /// <summary>A tensor [<see cref="Count"/>], float32, on this memory; the caller owns the tensor, not the memory, and drops it and its views before this is disposed.</summary>
+    public torch.Tensor AsTensor()
+    {
+        // Makes TorchSharp load its libraries before the first direct call into one of them.
+        torch.InitializeDeviceType(DeviceType.CPU);
+        long size = Count,
+            stride = 1;
+        int status = CreateFromBlob((nint)Start, 1, &size, &stride, 0, Float32, DeviceCpu, 0, out nint handle);
+        if (status != 0)
+        {
+            throw new InvalidOperationException($"libtorch refused a tensor over mapped memory (status {status}).");
+        }
+
+        return torch.Tensor.UnsafeCreateTensor(handle);
+    }
+
+    /// <summary>Gives the memory back to the system; every tensor on it must be gone.</summary>
+    public void Dispose()
+    {
+        if (_address != 0)
+        {
+            _ = Unmap(_address, (nuint)(Count * sizeof(float)));
+            _address = 0;
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "mmap", SetLastError = true)]
+    private static partial nint Map(nint address, nuint length, int protection, int flags, int file, nint offset);
+
+    [LibraryImport("libc", EntryPoint = "munmap", SetLastError = true)]
+    private static partial int Unmap(nint address, nuint length);
+
+    // The stable C interface of libtorch (torch/csrc/inductor/aoti_torch/c/shim.h); TorchSharp's handles are the same pointers.
+    [LibraryImport("torch_cpu", EntryPoint = "aoti_torch_create_tensor_from_blob")]
+    private static partial int CreateFromBlob(
+        nint data,
+        long dimensions,
+        long* sizes,
+        long* strides,
+        long offset,
+        int type,
+        int device,
+        int index,
+        out nint handle
+    );
+}

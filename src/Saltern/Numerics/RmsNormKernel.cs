@@ -1,0 +1,264 @@
+// y = x·r·w, r = 1/√(mean(x²) + ε) (arXiv:1910.07467). D = width.
+using System.Runtime.CompilerServices;
+
+namespace Saltern.Numerics;
+
+/// <summary>RMS normalisation over rows, with its gradient; optionally adds a residual branch in the same pass.</summary>
+internal static unsafe class RmsNormKernel
+{
+    // Rows of one piece of work. Fixed, so that the sums of the weight's gradient do not depend on the number of threads.
+    private const int PieceRows = 128;
+
+    /// <summary>y and r of every row of x + branch, and that sum.</summary>
+    /// <param name="x">[rows, D].</param>
+    /// <param name="branch">[rows, D] to add to x; null for none.</param>
+    /// <param name="sum">[rows, D], x + branch; may be x itself. Not written without a branch.</param>
+    /// <param name="weight">w, [D].</param>
+    /// <param name="y">[rows, D].</param>
+    /// <param name="scales">r, [rows].</param>
+    /// <param name="rows">Number of rows.</param>
+    /// <param name="width">D.</param>
+    /// <param name="epsilon">ε.</param>
+    /// <param name="parallel">Threads.</param>
+    public static void Forward(
+        float* x,
+        float* branch,
+        float* sum,
+        float* weight,
+        float* y,
+        float* scales,
+        int rows,
+        int width,
+        double epsilon,
+        ParallelOptions parallel
+    ) =>
+        ParallelRanges.Run(
+            (rows + PieceRows - 1) / PieceRows,
+            parallel,
+            piece =>
+            {
+                for (int row = piece * PieceRows; row < Math.Min(rows, (piece + 1) * PieceRows); row++)
+                {
+                    long at = (long)row * width;
+                    float* added = branch is null ? null : branch + at,
+                        to = branch is null ? x + at : sum + at;
+                    scales[row] = Lanes512.AreFast
+                        ? ForwardRow<Lanes512>(x + at, added, to, weight, y + at, width, (float)epsilon)
+                        : ForwardRow<Lanes256>(x + at, added, to, weight, y + at, width, (float)epsilon);
+                }
+            }
+        );
+
+    /// <summary>y again, from x and the r that <see cref="Forward"/> found.</summary>
+    public static void Repeat(
+        float* x,
+        float* weight,
+        float* y,
+        float* scales,
+        int rows,
+        int width,
+        ParallelOptions parallel
+    ) =>
+        ParallelRanges.Run(
+            (rows + PieceRows - 1) / PieceRows,
+            parallel,
+            piece =>
+            {
+                for (int row = piece * PieceRows; row < Math.Min(rows, (piece + 1) * PieceRows); row++)
+                {
+                    long at = (long)row * width;
+                    if (Lanes512.AreFast)
+                    {
+                        ScaleRow<Lanes512>(x + at, weight, y + at, width, scales[row]);
+                    }
+                    else
+                    {
+                        ScaleRow<Lanes256>(x + at, weight, y + at, width, scales[row]);
+                    }
+                }
+            }
+        );
+
+    /// <summary>Adds ∂L/∂x and ∂L/∂w: dx += r·(w∘g − x·r²·mean(w∘g∘x)), dw += Σ g∘x·r.</summary>
+    /// <param name="x">[rows, D].</param>
+    /// <param name="weight">w, [D].</param>
+    /// <param name="scales">r, [rows].</param>
+    /// <param name="gradient">g = ∂L/∂y, [rows, D].</param>
+    /// <param name="xGradient">[rows, D], added to (the residual path's gradient is there already); may be the same memory as <paramref name="gradient"/> only where <paramref name="overwrite"/> is set.</param>
+    /// <param name="weightGradient">[D], added to.</param>
+    /// <param name="overwrite">Whether dx replaces what is there.</param>
+    /// <param name="rows">Number of rows.</param>
+    /// <param name="width">D.</param>
+    /// <param name="parallel">Threads.</param>
+    public static void Backward(
+        float* x,
+        float* weight,
+        float* scales,
+        float* gradient,
+        float* xGradient,
+        float* weightGradient,
+        bool overwrite,
+        int rows,
+        int width,
+        ParallelOptions parallel
+    )
+    {
+        int pieces = (rows + PieceRows - 1) / PieceRows;
+        float[] partial = new float[(long)pieces * width];
+        fixed (float* sums = partial)
+        {
+            float* start = sums;
+            ParallelRanges.Run(
+                pieces,
+                parallel,
+                piece =>
+                {
+                    float* sum = start + ((long)piece * width);
+                    for (int row = piece * PieceRows; row < Math.Min(rows, (piece + 1) * PieceRows); row++)
+                    {
+                        long at = (long)row * width;
+                        if (Lanes512.AreFast)
+                        {
+                            BackwardRow<Lanes512>(
+                                x + at,
+                                weight,
+                                gradient + at,
+                                xGradient + at,
+                                sum,
+                                width,
+                                scales[row],
+                                overwrite
+                            );
+                        }
+                        else
+                        {
+                            BackwardRow<Lanes256>(
+                                x + at,
+                                weight,
+                                gradient + at,
+                                xGradient + at,
+                                sum,
+                                width,
+                                scales[row],
+                                overwrite
+                            );
+                        }
+                    }
+                }
+            );
+            for (int piece = 0; piece < pieces; piece++)
+            {
+                for (int i = 0; i < width; i++)
+                {
+                    weightGradient[i] += start[((long)piece * width) + i];
+                }
+            }
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static float ForwardRow<TLanes>(
+        float* x,
+        float* branch,
+        float* sum,
+        float* weight,
+        float* y,
+        int width,
+        float epsilon
+    )
+        where TLanes : struct, IFloatLanes<TLanes>
+    {
+        TLanes squares = TLanes.Create(0);
+        int i = 0;
+        for (; i <= width - TLanes.Count; i += TLanes.Count)
+        {
+            TLanes v = TLanes.Load(x + i);
+            if (branch is not null)
+            {
+                v += TLanes.Load(branch + i);
+                v.Store(sum + i);
+            }
+
+            squares = TLanes.MultiplyAdd(v, v, squares);
+        }
+
+        float total = TLanes.Sum(squares);
+        for (; i < width; i++)
+        {
+            float v = branch is null ? x[i] : sum[i] = x[i] + branch[i];
+            total += v * v;
+        }
+
+        float scale = 1f / MathF.Sqrt((total / width) + epsilon);
+        ScaleRow<TLanes>(sum, weight, y, width, scale);
+        return scale;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void ScaleRow<TLanes>(float* x, float* weight, float* y, int width, float scale)
+        where TLanes : struct, IFloatLanes<TLanes>
+    {
+        TLanes r = TLanes.Create(scale);
+        int i = 0;
+        for (; i <= width - TLanes.Count; i += TLanes.Count)
+        {
+            (TLanes.Load(x + i) * r * TLanes.Load(weight + i)).Store(y + i);
+        }
+
+        for (; i < width; i++)
+        {
+            y[i] = x[i] * scale * weight[i];
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void BackwardRow<TLanes>(
+        float* x,
+        float* weight,
+        float* gradient,
+        float* xGradient,
+        float* weightSum,
+        int width,
+        float scale,
+        bool overwrite
+    )
+        where TLanes : struct, IFloatLanes<TLanes>
+    {
+        TLanes r = TLanes.Create(scale),
+            inner = TLanes.Create(0);
+        int i = 0;
+        for (; i <= width - TLanes.Count; i += TLanes.Count)
+        {
+            TLanes gx = TLanes.Load(gradient + i) * TLanes.Load(x + i);
+            inner = TLanes.MultiplyAdd(gx, TLanes.Load(weight + i), inner);
+            TLanes.MultiplyAdd(gx, r, TLanes.Load(weightSum + i)).Store(weightSum + i);
+        }
+
+        float sum = TLanes.Sum(inner);
+        for (; i < width; i++)
+        {
+            float gx = gradient[i] * x[i];
+            sum += gx * weight[i];
+            weightSum[i] += gx * scale;
+        }
+
+        float back = -scale * scale * scale * sum / width;
+        TLanes c = TLanes.Create(back);
+        i = 0;
+        for (; i <= width - TLanes.Count; i += TLanes.Count)
+        {
+            TLanes dx = TLanes.MultiplyAdd(
+                TLanes.Load(x + i),
+                c,
+                TLanes.Load(gradient + i) * TLanes.Load(weight + i) * r
+            );
+            (overwrite ? dx : TLanes.Load(xGradient + i) + dx).Store(xGradient + i);
+        }
+
+        for (; i < width; i++)
+        {
+            float dx = (x[i] * back) + (gradient[i] * weight[i] * scale);
+            xGradient[i] = overwrite ? dx : xGradient[i] + dx;
+        }
+    }
+}

@@ -1,0 +1,247 @@
+// Products of the size of one block of attention, with AVX-512: 8 rows by 32 columns of the result stay in registers while the depth runs by.
+// MKL takes AVX2 paths on AMD processors, and oneDNN's calls cost more than products this small (docs/speed.md has the figures).
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace Saltern.Numerics;
+
+/// <summary>C = A·B or C += A·B for small float32 matrices on one thread; needs AVX-512.</summary>
+internal static unsafe class SmallProduct
+{
+    private const int Lanes = 16,
+        Rows = 8;
+
+    /// <summary>Columns of B and C that are computed together; n must be a multiple.</summary>
+    public const int ColumnStep = Lanes;
+
+    /// <summary>Whether the processor has what this needs.</summary>
+    public static bool IsThere => Vector512.IsHardwareAccelerated && Avx.IsSupported;
+
+    /// <summary>C[m, n] = A[m, k]·B[k, n], or added to what is there.</summary>
+    /// <param name="m">Rows of C.</param>
+    /// <param name="n">Columns of C, a multiple of <see cref="ColumnStep"/>.</param>
+    /// <param name="k">Depth.</param>
+    /// <param name="a">First element of A.</param>
+    /// <param name="rowStrideA">From one row of A to the next; 1 with a depth stride of the row length reads A transposed.</param>
+    /// <param name="depthStrideA">From one column of A to the next.</param>
+    /// <param name="b">B, row-major.</param>
+    /// <param name="strideB">From one row of B to the next.</param>
+    /// <param name="c">C, row-major.</param>
+    /// <param name="strideC">From one row of C to the next.</param>
+    /// <param name="add">Whether to add to C.</param>
+    public static void Multiply(
+        int m,
+        int n,
+        int k,
+        float* a,
+        int rowStrideA,
+        int depthStrideA,
+        float* b,
+        int strideB,
+        float* c,
+        int strideC,
+        bool add
+    )
+    {
+        int row = 0;
+        for (; row <= m - Rows; row += Rows)
+        {
+            float* rowA = a + ((long)row * rowStrideA),
+                rowC = c + ((long)row * strideC);
+            int column = 0;
+            for (; column <= n - (2 * Lanes); column += 2 * Lanes)
+            {
+                EightByTwo(k, rowA, rowStrideA, depthStrideA, b + column, strideB, rowC + column, strideC, add);
+            }
+
+            if (column < n)
+            {
+                for (int i = 0; i < Rows; i++)
+                {
+                    OneByOne(
+                        k,
+                        rowA + ((long)i * rowStrideA),
+                        depthStrideA,
+                        b + column,
+                        strideB,
+                        rowC + column + ((long)i * strideC),
+                        add
+                    );
+                }
+            }
+        }
+
+        for (; row < m; row++)
+        {
+            for (int column = 0; column < n; column += Lanes)
+            {
+                OneByOne(
+                    k,
+                    a + ((long)row * rowStrideA),
+                    depthStrideA,
+                    b + column,
+                    strideB,
+                    c + column + ((long)row * strideC),
+                    add
+                );
+            }
+        }
+    }
+
+    /// <summary>B[columns, rows] = A[rows, columns] transposed; both counts multiples of 8.</summary>
+    public static void Transpose(int rows, int columns, float* a, int strideA, float* b, int strideB)
+    {
+        for (int row = 0; row < rows; row += 8)
+        {
+            for (int column = 0; column < columns; column += 8)
+            {
+                TransposeEight(
+                    a + ((long)row * strideA) + column,
+                    strideA,
+                    b + ((long)column * strideB) + row,
+                    strideB
+                );
+            }
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void EightByTwo(
+        int k,
+        float* a,
+        int rowStride,
+        int depthStride,
+        float* b,
+        int strideB,
+        float* c,
+        int strideC,
+        bool add
+    )
+    {
+        float* a1 = a + rowStride,
+            a2 = a1 + rowStride,
+            a3 = a2 + rowStride,
+            a4 = a3 + rowStride,
+            a5 = a4 + rowStride,
+            a6 = a5 + rowStride,
+            a7 = a6 + rowStride;
+        Vector512<float> c00 = default,
+            c01 = default,
+            c10 = default,
+            c11 = default,
+            c20 = default,
+            c21 = default,
+            c30 = default,
+            c31 = default;
+        Vector512<float> c40 = default,
+            c41 = default,
+            c50 = default,
+            c51 = default,
+            c60 = default,
+            c61 = default,
+            c70 = default,
+            c71 = default;
+        long at = 0;
+        for (int p = 0; p < k; p++, at += depthStride, b += strideB)
+        {
+            Vector512<float> b0 = Vector512.Load(b),
+                b1 = Vector512.Load(b + Lanes);
+            Vector512<float> x = Vector512.Create(a[at]);
+            c00 = Vector512.FusedMultiplyAdd(x, b0, c00);
+            c01 = Vector512.FusedMultiplyAdd(x, b1, c01);
+            x = Vector512.Create(a1[at]);
+            c10 = Vector512.FusedMultiplyAdd(x, b0, c10);
+            c11 = Vector512.FusedMultiplyAdd(x, b1, c11);
+            x = Vector512.Create(a2[at]);
+            c20 = Vector512.FusedMultiplyAdd(x, b0, c20);
+            c21 = Vector512.FusedMultiplyAdd(x, b1, c21);
+            x = Vector512.Create(a3[at]);
+            c30 = Vector512.FusedMultiplyAdd(x, b0, c30);
+            c31 = Vector512.FusedMultiplyAdd(x, b1, c31);
+            x = Vector512.Create(a4[at]);
+            c40 = Vector512.FusedMultiplyAdd(x, b0, c40);
+            c41 = Vector512.FusedMultiplyAdd(x, b1, c41);
+            x = Vector512.Create(a5[at]);
+            c50 = Vector512.FusedMultiplyAdd(x, b0, c50);
+            c51 = Vector512.FusedMultiplyAdd(x, b1, c51);
+            x = Vector512.Create(a6[at]);
+            c60 = Vector512.FusedMultiplyAdd(x, b0, c60);
+            c61 = Vector512.FusedMultiplyAdd(x, b1, c61);
+            x = Vector512.Create(a7[at]);
+            c70 = Vector512.FusedMultiplyAdd(x, b0, c70);
+            c71 = Vector512.FusedMultiplyAdd(x, b1, c71);
+        }
+
+        Put(c, c00, c01, add);
+        Put(c + strideC, c10, c11, add);
+        Put(c + (2L * strideC), c20, c21, add);
+        Put(c + (3L * strideC), c30, c31, add);
+        Put(c + (4L * strideC), c40, c41, add);
+        Put(c + (5L * strideC), c50, c51, add);
+        Put(c + (6L * strideC), c60, c61, add);
+        Put(c + (7L * strideC), c70, c71, add);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Put(float* c, Vector512<float> low, Vector512<float> high, bool add)
+    {
+        if (add)
+        {
+            low += Vector512.Load(c);
+            high += Vector512.Load(c + Lanes);
+        }
+
+        low.Store(c);
+        high.Store(c + Lanes);
+    }
+
+    // One row by 16 columns: what is left over at the edges.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void OneByOne(int k, float* a, int depthStride, float* b, int strideB, float* c, bool add)
+    {
+        Vector512<float> sum = add ? Vector512.Load(c) : default;
+        for (int p = 0; p < k; p++, a += depthStride, b += strideB)
+        {
+            sum = Vector512.FusedMultiplyAdd(Vector512.Create(*a), Vector512.Load(b), sum);
+        }
+
+        sum.Store(c);
+    }
+
+    private static void TransposeEight(float* a, int strideA, float* b, int strideB)
+    {
+        Vector256<float> r0 = Vector256.Load(a),
+            r1 = Vector256.Load(a + strideA),
+            r2 = Vector256.Load(a + (2L * strideA)),
+            r3 = Vector256.Load(a + (3L * strideA));
+        Vector256<float> r4 = Vector256.Load(a + (4L * strideA)),
+            r5 = Vector256.Load(a + (5L * strideA)),
+            r6 = Vector256.Load(a + (6L * strideA)),
+            r7 = Vector256.Load(a + (7L * strideA));
+        Vector256<float> t0 = Avx.UnpackLow(r0, r1),
+            t1 = Avx.UnpackHigh(r0, r1),
+            t2 = Avx.UnpackLow(r2, r3),
+            t3 = Avx.UnpackHigh(r2, r3);
+        Vector256<float> t4 = Avx.UnpackLow(r4, r5),
+            t5 = Avx.UnpackHigh(r4, r5),
+            t6 = Avx.UnpackLow(r6, r7),
+            t7 = Avx.UnpackHigh(r6, r7);
+        Vector256<float> s0 = Avx.Shuffle(t0, t2, 0x44),
+            s1 = Avx.Shuffle(t0, t2, 0xEE),
+            s2 = Avx.Shuffle(t1, t3, 0x44),
+            s3 = Avx.Shuffle(t1, t3, 0xEE);
+        Vector256<float> s4 = Avx.Shuffle(t4, t6, 0x44),
+            s5 = Avx.Shuffle(t4, t6, 0xEE),
+            s6 = Avx.Shuffle(t5, t7, 0x44),
+            s7 = Avx.Shuffle(t5, t7, 0xEE);
+        Avx.Permute2x128(s0, s4, 0x20).Store(b);
+        Avx.Permute2x128(s1, s5, 0x20).Store(b + strideB);
+        Avx.Permute2x128(s2, s6, 0x20).Store(b + (2L * strideB));
+        Avx.Permute2x128(s3, s7, 0x20).Store(b + (3L * strideB));
+        Avx.Permute2x128(s0, s4, 0x31).Store(b + (4L * strideB));
+        Avx.Permute2x128(s1, s5, 0x31).Store(b + (5L * strideB));
+        Avx.Permute2x128(s2, s6, 0x31).Store(b + (6L * strideB));
+        Avx.Permute2x128(s3, s7, 0x31).Store(b + (7L * strideB));
+    }
+}

@@ -1,0 +1,74 @@
+using System.Reflection;
+using Saltern.Numerics;
+using Saltern.RunFiles;
+using TorchSharp;
+
+namespace Saltern.Runs;
+
+/// <summary>What a result says of the machine and the software that made it.</summary>
+public static class MachineDescription
+{
+    /// <summary>Name of the processor; null where Linux does not say.</summary>
+    public static string? Processor()
+    {
+        const string CpuInfo = "/proc/cpuinfo",
+            Key = "model name";
+        return File.Exists(CpuInfo)
+            ? File.ReadLines(CpuInfo)
+                .FirstOrDefault(line => line.StartsWith(Key, StringComparison.Ordinal))
+                ?.Split(':', 2)[1]
+                .Trim()
+            : null;
+    }
+
+    /// <summary>Name of the first NVIDIA GPU; null where the driver does not say.</summary>
+    public static string? Accelerator()
+    {
+        const string Folder = "/proc/driver/nvidia/gpus",
+            Key = "Model:";
+        string? file = Directory.Exists(Folder)
+            ? Directory
+                .EnumerateFiles(Folder, "information", SearchOption.AllDirectories)
+                .Order(StringComparer.Ordinal)
+                .FirstOrDefault()
+            : null;
+        return file is null
+            ? null
+            : File.ReadLines(file)
+                .FirstOrDefault(line => line.StartsWith(Key, StringComparison.Ordinal))
+                ?[Key.Length..].Trim();
+    }
+
+    /// <summary>What a result says of the machine that made it.</summary>
+    /// <param name="compute">Where the run computed.</param>
+    /// <param name="threads">Threads it used.</param>
+    /// <param name="products">Library of its large products on the CPU.</param>
+    /// <param name="peak">Speed of matrix products, FLOP/s.</param>
+    public static RunMachine Of(ComputePlan compute, int threads, ProductLibrary products, double peak)
+    {
+        bool onGpu = compute.Device.type == DeviceType.CUDA;
+        return new RunMachine
+        {
+            Processor = onGpu ? Accelerator() ?? "CUDA device" : Processor(),
+            Cores = Environment.ProcessorCount,
+            Threads = threads,
+            Products = onGpu ? "cuBLAS" : products.ToString(),
+            MatmulPeakGflops = peak / 1e9,
+        };
+    }
+
+    /// <summary>Versions by name.</summary>
+    public static IReadOnlyDictionary<string, string> Versions() =>
+        new Dictionary<string, string>
+        {
+            ["saltern"] = Version(typeof(MachineDescription)),
+            ["torchsharp"] = Version(typeof(torch)),
+            ["libtorch"] = LibtorchVersion.Loaded(),
+            ["dotnet"] = Environment.Version.ToString(),
+        };
+
+    private static string Version(Type type) =>
+        type.Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion
+        ?? type.Assembly.GetName().Version?.ToString()
+        ?? "unknown";
+}

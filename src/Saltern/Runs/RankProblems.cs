@@ -1,0 +1,41 @@
+using Saltern.Distributed;
+
+namespace Saltern.Runs;
+
+/// <summary>What a recipe asks for that several ranks cannot do.</summary>
+internal static class RankProblems
+{
+    /// <summary>Says no before anything is opened.</summary>
+    /// <param name="config">Validated recipe.</param>
+    /// <param name="ranks">The ranks of the run.</param>
+    /// <exception cref="ConfigurationException">Every problem, listed.</exception>
+    public static void Refuse(RunConfig config, ICommunicator ranks)
+    {
+        List<string> problems = [];
+        if (config.Training.BatchSequences < ranks.Size)
+        {
+            problems.Add(
+                $"training.batch_sequences = {config.Training.BatchSequences} is less than the {ranks.Size} ranks: some would have no sample. Start at most {config.Training.BatchSequences} ranks, or take a larger batch."
+            );
+        }
+
+        if (ranks.Size > 1 && config.Device == ComputeDevice.Cuda && ranks is not NcclCommunicator)
+        {
+            problems.Add(
+                $"device = cuda, but the {ranks.Size} ranks exchange gradients in the memory of the processor only. Use device: cpu, or one process."
+            );
+        }
+
+        if (ranks.Size > 1 && config.Aligns)
+        {
+            problems.Add(
+                $"alignment is for one process, and {ranks.Size} ranks were started. Train it without mpirun, or use distillation."
+            );
+        }
+
+        if (problems.Count > 0)
+        {
+            throw new ConfigurationException(problems);
+        }
+    }
+}

@@ -1,0 +1,232 @@
+// What this machine gives a recipe: the recipe's own steps, on its own data, timed and taken apart. Nothing is written.
+using System.Diagnostics;
+using Saltern.Evaluation;
+using Saltern.Guidance;
+using Saltern.Models;
+using Saltern.Numerics;
+using TorchSharp;
+
+namespace Saltern.Runs;
+
+/// <summary>Times a recipe's steps with and without its teacher.</summary>
+public static class RecipeBenchmark
+{
+    private const int WarmupSteps = 2,
+        FewestSteps = 5,
+        MostSteps = 400;
+
+    /// <summary>Runs the benchmark.</summary>
+    /// <param name="config">Validated recipe; data set and teacher must be there.</param>
+    /// <param name="threads">Threads where the recipe gives none.</param>
+    /// <param name="budget">Time for the steps; at least five of each kind are made whatever they take.</param>
+    /// <param name="log">Told what is being measured.</param>
+    /// <param name="cancellation">Ends it between two steps.</param>
+    /// <exception cref="ConfigurationException">Something does not fit; every problem is listed.</exception>
+    public static BenchmarkResult Run(
+        RunConfig config,
+        int threads,
+        TimeSpan budget,
+        Action<string> log,
+        CancellationToken cancellation
+    )
+    {
+        using RunParts parts = RunParts.Open(config, resumed: null);
+        int used = config.Threads ?? threads;
+        torch.set_num_threads(used);
+        MatrixProduct.Use(ComputePlan.ChooseProducts(config, resumed: null));
+        var load = new OtherLoad(used);
+        load.Sample();
+        double peak = parts.Compute.MeasurePeak();
+        RunConfig plain = config with { Teacher = null, Distillation = null, Alignment = null, Selection = null };
+        TimeSpan share = config.Distils || config.Aligns ? budget / 2 : budget;
+        log("plain steps");
+        Measurement plainSteps = Measure(plain, parts, teacher: null, alignment: null, used, share, cancellation);
+        peak = Math.Max(peak, parts.Compute.MeasurePeak());
+        Measurement? distilling = null;
+        double? teacherFlops = null;
+        if (config.Distils)
+        {
+            log("distilling steps");
+            Teacher teacher = parts.CreateTeacher(config)!;
+            teacherFlops =
+                teacher.FlopsPerToken(config.Data.SequenceLength)
+                / ModelFlops.TrainingPerToken(parts.Model, config.Data.SequenceLength);
+            distilling = Measure(
+                config with
+                {
+                    Distillation = config.Distillation! with
+                    {
+                        Transition = TransitionKind.Constant,
+                        Start = null,
+                        End = null,
+                    },
+                },
+                parts,
+                teacher,
+                alignment: null,
+                used,
+                share,
+                cancellation
+            );
+            peak = Math.Max(peak, parts.Compute.MeasurePeak());
+        }
+        else if (config.Aligns)
+        {
+            log("aligning steps");
+            AlignmentStage alignment = parts.CreateAlignment(config, used)!;
+            distilling = Measure(
+                config with
+                {
+                    Alignment = config.Alignment! with
+                    {
+                        Transition = TransitionKind.Constant,
+                        Start = null,
+                        End = null,
+                    },
+                },
+                parts,
+                teacher: null,
+                alignment,
+                used,
+                share,
+                cancellation
+            );
+            teacherFlops = distilling.TeacherFlops / (distilling.Flops - distilling.TeacherFlops);
+            peak = Math.Max(peak, parts.Compute.MeasurePeak());
+        }
+
+        (double watched, double loaded) = load.Sample();
+        return new BenchmarkResult
+        {
+            Name = config.Name,
+            Machine = MachineDescription.Of(parts.Compute, used, MatrixProduct.Library, peak),
+            Versions = MachineDescription.Versions(),
+            LoadedShare = watched > 0 ? loaded / watched : null,
+            BatchTokens = plainSteps.Tokens,
+            Plain = plainSteps.Phase(peak),
+            Distilling = distilling?.Phase(peak),
+            TeacherFlopsShare = teacherFlops,
+            EvaluationSeconds = plainSteps.EvaluationSeconds,
+            EvaluationProcessorSeconds = plainSteps.ProcessorOfEvaluation,
+            OverheadProcessorSeconds = Math.Max(
+                0,
+                ProcessorSeconds() - plainSteps.Processor - (distilling?.Processor ?? 0)
+            ),
+            EvaluationShare = plainSteps.EvaluationSeconds / (config.Training.EvaluateEvery * plainSteps.Median),
+        };
+    }
+
+    private static Measurement Measure(
+        RunConfig config,
+        RunParts parts,
+        Teacher? teacher,
+        AlignmentStage? alignment,
+        int threads,
+        TimeSpan budget,
+        CancellationToken cancellation
+    )
+    {
+        ProcessMemory.ResetPeak();
+        using Transformer student = parts.CreateStudent(config, resumes: false);
+        parts.Batches.Position = 0;
+        using var trainer = new Trainer(
+            config,
+            student,
+            teacher,
+            parts.Batches,
+            parts.Tokenizer.VocabularySize,
+            parts.Text.Domains,
+            parts.Compute,
+            threads,
+            alignment
+        );
+        for (int i = 0; i < WarmupSteps; i++)
+        {
+            trainer.Step();
+        }
+
+        (double flopsBefore, double teacherFlopsBefore) = (trainer.State.Flops, trainer.State.TeacherFlops);
+        double processorBefore = ProcessorSeconds();
+        long start = Stopwatch.GetTimestamp();
+        var seconds = new List<double>();
+        StepProfile.Start();
+        while (
+            (seconds.Count < FewestSteps || Stopwatch.GetElapsedTime(start) < budget)
+            && seconds.Count < Math.Min(MostSteps, config.Training.Steps - WarmupSteps)
+        )
+        {
+            cancellation.ThrowIfCancellationRequested();
+            seconds.Add(trainer.Step().Seconds);
+        }
+
+        IReadOnlyDictionary<StepPart, double> profile = StepProfile.Stop();
+        double flops = (trainer.State.Flops - flopsBefore) / seconds.Count,
+            teacherFlops = (trainer.State.TeacherFlops - teacherFlopsBefore) / seconds.Count;
+        double processor = ProcessorSeconds() - processorBefore,
+            processorOfSteps = processor / seconds.Count;
+        long evaluation = Stopwatch.GetTimestamp();
+        processorBefore = ProcessorSeconds();
+        if (!trainer.HasTeacher)
+        {
+            ModelEvaluation.Run(
+                student,
+                trainer.Head,
+                parts.Text.CurveSet,
+                ModelEvaluation.TokenBytes(parts.Tokenizer),
+                parts.Text.Domains.Count
+            );
+        }
+
+        double evaluationSeconds = Stopwatch.GetElapsedTime(evaluation).TotalSeconds;
+        return new Measurement(
+            seconds,
+            flops,
+            teacherFlops,
+            (long)config.Training.BatchSequences * config.Data.SequenceLength,
+            ProcessMemory.Peak(),
+            profile,
+            evaluationSeconds,
+            processorOfSteps,
+            ProcessorSeconds() - processorBefore
+        );
+    }
+
+    private static double ProcessorSeconds() => Environment.CpuUsage.TotalTime.TotalSeconds;
+
+    private sealed record Measurement(
+        List<double> Seconds,
+        double Flops,
+        double TeacherFlops,
+        long Tokens,
+        long? PeakBytes,
+        IReadOnlyDictionary<StepPart, double> Profile,
+        double EvaluationSeconds,
+        double ProcessorOfStep,
+        double ProcessorOfEvaluation
+    )
+    {
+        /// <summary>Processor time of all that was measured here, warm-up included.</summary>
+        public double Processor => ((Seconds.Count + WarmupSteps) * ProcessorOfStep) + ProcessorOfEvaluation;
+
+        public double Median { get; } = Middle([.. Seconds.Order()]);
+
+        public BenchmarkPhase Phase(double peak)
+        {
+            var parts = Profile.ToDictionary(part => part.Key, part => part.Value / Seconds.Count);
+            return new BenchmarkPhase(
+                Seconds.Count,
+                Median,
+                Seconds.Min(),
+                Tokens / Median,
+                Flops / Median / peak,
+                PeakBytes,
+                parts,
+                Math.Max(0, Seconds.Average() - parts.Values.Sum()),
+                ProcessorOfStep
+            );
+        }
+
+        private static double Middle(double[] sorted) =>
+            (sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2;
+    }
+}

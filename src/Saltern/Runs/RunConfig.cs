@@ -1,0 +1,313 @@
+using System.ComponentModel.DataAnnotations;
+using Saltern.Batches;
+using Saltern.Configuration;
+using Saltern.Evaluation;
+using Saltern.Guidance;
+using Saltern.Losses;
+using Saltern.Models;
+using Saltern.Numerics;
+using Saltern.Optimization;
+using Saltern.RunFiles;
+using Saltern.Selection;
+
+namespace Saltern.Runs;
+
+/// <summary>Where a run computes.</summary>
+public enum ComputeDevice
+{
+    /// <summary>The processor.</summary>
+    Cpu,
+
+    /// <summary>The first CUDA device; needs libtorch for CUDA (docs/cuda.md).</summary>
+    Cuda,
+}
+
+/// <summary>Type of matrix products and attention.</summary>
+public enum ComputePrecision
+{
+    /// <summary>float32 throughout.</summary>
+    Fp32,
+
+    /// <summary>bfloat16 products over float32 weights, gradients of weights, norms, residual stream and losses. Meant for GPUs and processors with bfloat16 instructions.</summary>
+    Bf16,
+}
+
+/// <summary>Who computes what lies between the products.</summary>
+public enum KernelChoice
+{
+    /// <summary>Saltern's own kernels where they work (float32 on the CPU), libtorch's operations elsewhere.</summary>
+    Fused,
+
+    /// <summary>libtorch's operations everywhere: the plain twin, equal to rounding and slower.</summary>
+    Plain,
+}
+
+/// <summary>Library for large float32 products on the CPU.</summary>
+public enum ProductChoice
+{
+    /// <summary>The faster one, measured at the start of a run and kept for its life.</summary>
+    Fastest,
+
+    /// <summary>libtorch's BLAS (MKL).</summary>
+    Blas,
+
+    /// <summary>oneDNN; needs AVX-512.</summary>
+    Onednn,
+}
+
+/// <summary>A whole run as one tree: what <c>saltern train</c> reads from a recipe.</summary>
+public sealed record RunConfig : IValidated, IRunRecipe
+{
+    /// <summary>Name of the run; its folder is <c>runs/&lt;name&gt;</c> unless told otherwise.</summary>
+    [MinLength(1)]
+    [DoesNotAlterNumbers]
+    public required string Name { get; init; }
+
+    /// <summary>Decides initial weights and order of samples.</summary>
+    public int Seed { get; init; } = 1;
+
+    /// <summary>What is read.</summary>
+    public required DataConfig Data { get; init; }
+
+    /// <summary>Mix of causal, prefix and span training; null for causal alone.</summary>
+    public ObjectiveConfig? Objective { get; init; }
+
+    /// <summary>Shape of the model that is trained, the student.</summary>
+    public required TransformerConfig Model { get; init; }
+
+    /// <summary>The small model; null for training without one.</summary>
+    public TeacherConfig? Teacher { get; init; }
+
+    /// <summary>The two stages; null for plain next-token training (BASELINE).</summary>
+    public DistillationConfig? Distillation { get; init; }
+
+    /// <summary>Hidden-state alignment instead of soft labels, for a teacher with any tokenizer; null for none.</summary>
+    public AlignmentConfig? Alignment { get; init; }
+
+    /// <summary>Selected samples for stage 1; null for all.</summary>
+    public SelectionConfig? Selection { get; init; }
+
+    /// <summary>Update rule.</summary>
+    public OptimizerConfig Optimizer { get; init; } = new();
+
+    /// <summary>Learning rate over the steps.</summary>
+    public ScheduleConfig Schedule { get; init; } = new();
+
+    /// <summary>Length of the run, and what happens along it.</summary>
+    public required TrainingConfig Training { get; init; }
+
+    /// <summary>What else is measured along the run; null for loss and accuracy alone.</summary>
+    [DoesNotAlterNumbers]
+    public EvaluationConfig? Evaluation { get; init; }
+
+    /// <summary>Model whose weights the run starts from; null for fresh ones.</summary>
+    [NamesInput]
+    public string? InitFrom { get; init; }
+
+    /// <summary>Type of products and attention.</summary>
+    public ComputePrecision Precision { get; init; }
+
+    /// <summary>Own kernels, or libtorch's operations; equal to rounding.</summary>
+    public KernelChoice Kernels { get; init; }
+
+    /// <summary>Library for large products; equal to rounding.</summary>
+    [DoesNotAlterNumbers]
+    public ProductChoice Products { get; init; }
+
+    /// <summary>Threads to compute with; null takes the cores that are free at the start of the run.</summary>
+    [Range(1, 4_096)]
+    [DoesNotAlterNumbers]
+    public int? Threads { get; init; }
+
+    /// <summary>Where to compute.</summary>
+    [DoesNotAlterNumbers]
+    public ComputeDevice Device { get; init; }
+
+    /// <summary>Whether the run distils at all.</summary>
+    public bool Distils => Distillation is { Weight: > 0 };
+
+    /// <summary>Whether the run aligns hidden states.</summary>
+    public bool Aligns => Alignment is { Weight: > 0 };
+
+    /// <summary>Name of the method: <c>baseline</c>, <c>rkd</c>, <c>salt</c> or <c>aligned</c>; on selected data <c>selected</c> (without a teacher) or <c>salt_ds</c>.</summary>
+    public string Arm =>
+        (Selection is not null, Distils) switch
+        {
+            (true, true) => "salt_ds",
+            (true, false) => "selected",
+            (false, false) => Aligns ? "aligned" : "baseline",
+            _ => Distillation!.Transition == TransitionKind.Constant ? "rkd" : "salt",
+        };
+
+    /// <inheritdoc/>
+    public string? FixedBecause(string key) =>
+        key switch
+        {
+            "training.steps" =>
+                "schedules depend on it, so it may not change on resume. Start a new run, with init_from to keep the weights.",
+            _ when Distillation?.Transition == TransitionKind.Auto
+                    && key.StartsWith("distillation.", StringComparison.Ordinal) =>
+                "the constants of 'auto' may not change on resume.",
+            _ => null,
+        };
+
+    /// <summary>Whether a recipe file is one of fine-tuning, which names a model to start from and describes none.</summary>
+    /// <param name="path">An existing recipe.</param>
+    internal static bool IsOfFineTuning(string path)
+    {
+        IReadOnlyDictionary<string, string> keys = RecipeKeys.Flatten(File.ReadAllText(path));
+        return keys.ContainsKey("init_from")
+            && !keys.Keys.Any(key => key.StartsWith("model.", StringComparison.Ordinal));
+    }
+
+    /// <inheritdoc/>
+    public IEnumerable<ConfigurationProblem> Validate()
+    {
+        if (Distils && Teacher is null)
+        {
+            yield return new ConfigurationProblem(
+                "teacher",
+                "is missing, but distillation.weight is above 0. Name a teacher, or remove the section distillation."
+            );
+        }
+
+        if (Teacher is not null && Distillation is null && Alignment is null)
+        {
+            yield return new ConfigurationProblem(
+                "distillation",
+                "is missing, so the teacher would be ignored. Add the section (or alignment, for a teacher with another tokenizer), or remove the section teacher."
+            );
+        }
+
+        foreach (ConfigurationProblem problem in AlignmentProblems())
+        {
+            yield return problem;
+        }
+
+        if (Products == ProductChoice.Onednn && !MatrixProduct.OneDnnIsThere)
+        {
+            yield return new ConfigurationProblem(
+                "products",
+                "= onednn needs a processor with AVX-512 (BW, DQ, VL), which this one is not. Use 'fastest' or 'blas'."
+            );
+        }
+
+        if (Distillation is { Gate: GateKind.Bucket, GateBucketBounds: null } && Teacher?.Cache is null)
+        {
+            yield return new ConfigurationProblem(
+                "distillation.gate_bucket_bounds",
+                "is missing. Give two ascending bounds of the teacher's loss, in nats, or a teacher.cache, which knows them."
+            );
+        }
+
+        if (Selection is { Until: not null } && Distils)
+        {
+            yield return new ConfigurationProblem(
+                "selection.until",
+                "is not used with distillation: selected samples are drawn as long as ω is above 0. Remove it."
+            );
+        }
+
+        if (Selection is { Until: null } && !Distils)
+        {
+            yield return new ConfigurationProblem(
+                "selection.until",
+                "is missing. Without distillation it says how long selected samples are drawn, as a share of the run (0.25) or a step (250)."
+            );
+        }
+
+        foreach (string problem in ScheduleProblems())
+        {
+            yield return new ConfigurationProblem("", problem);
+        }
+    }
+
+    // What alignment has no use for, or cannot do.
+    private IEnumerable<ConfigurationProblem> AlignmentProblems()
+    {
+        if (Alignment is null)
+        {
+            yield break;
+        }
+
+        if (Distillation is not null)
+        {
+            yield return new ConfigurationProblem(
+                "alignment",
+                "and distillation do not go together: one teacher helps by soft labels or by hidden states. Remove one of the sections."
+            );
+        }
+
+        if (Teacher is null && Aligns)
+        {
+            yield return new ConfigurationProblem(
+                "teacher",
+                "is missing, but alignment.weight is above 0. Name a teacher, or remove the section alignment."
+            );
+        }
+
+        if (Teacher is { Cache: not null })
+        {
+            yield return new ConfigurationProblem(
+                "teacher.cache",
+                "holds soft labels, which alignment does not use. Name the model as teacher.path."
+            );
+        }
+
+        if (Teacher is { Temperature: not 1.0 })
+        {
+            yield return new ConfigurationProblem(
+                "teacher.temperature",
+                "divides logits, which alignment does not use. Remove it."
+            );
+        }
+
+        if (Objective is { IsMixed: true })
+        {
+            yield return new ConfigurationProblem(
+                "objective",
+                "mixes in inputs that are not running text, which a teacher with another tokenizer cannot read. Remove it, or the section alignment."
+            );
+        }
+
+        if (Selection is not null)
+        {
+            yield return new ConfigurationProblem(
+                "selection",
+                "is not used together with alignment. Remove one of the sections."
+            );
+        }
+    }
+
+    // What only the number of steps decides: windows and warm-up that do not fit into the run.
+    private List<string> ScheduleProblems()
+    {
+        var problems = new List<string>();
+        Collect(problems, () => _ = new LearningRateSchedule(Schedule, Optimizer.LearningRate, Training.Steps));
+
+        // A section that contradicts itself has said so already.
+        if (Distils && !Distillation!.Validate().Any())
+        {
+            Collect(problems, () => _ = Transition.Create(Distillation, Training.Steps, Schedule.WarmupSteps, 1));
+        }
+
+        if (Aligns && !Alignment!.Validate().Any())
+        {
+            Collect(problems, () => _ = Transition.Create(Alignment, Training.Steps, 1));
+        }
+
+        return problems;
+    }
+
+    private static void Collect(List<string> problems, Action check)
+    {
+        try
+        {
+            check();
+        }
+        catch (ConfigurationException e)
+        {
+            problems.AddRange(e.Problems);
+        }
+    }
+}

@@ -1,0 +1,139 @@
+using System.Globalization;
+using Saltern.Batches;
+using Saltern.Checkpoints;
+using Saltern.Guidance;
+using Saltern.Models;
+using Saltern.Numerics;
+using Saltern.Selection;
+
+namespace Saltern.Runs;
+
+/// <summary>What a run derived from its recipe, in words: sizes, tokens, arithmetic.</summary>
+internal static class RunDescription
+{
+    /// <summary>One line each for student, batch, compute, validation and teacher.</summary>
+    public static IReadOnlyList<string> Of(RunConfig config, Trainer trainer, RunParts parts, double peak)
+    {
+        (Transformer student, TrainState state, bool teacherRuns) = (
+            trainer.Student,
+            trainer.State,
+            trainer.HasTeacher
+        );
+        TransformerConfig m = student.Config;
+        long batchTokens = (long)config.Training.BatchSequences * config.Data.SequenceLength;
+        double perToken = ModelFlops.TrainingPerToken(m, config.Data.SequenceLength);
+        double epochs = (double)config.Training.BatchSequences * config.Training.Steps / parts.Batches.EpochLength;
+        List<string> lines =
+        [
+            Text(
+                $"student: {student.Parameters.Layout.ParameterCount / 1e6:0.00}M parameters ({m.NumHiddenLayers} layers, hidden {m.HiddenSize}, {m.NumAttentionHeads} heads, feed-forward {m.IntermediateSize}, vocabulary {m.VocabSize})"
+            ),
+            Text(
+                $"batch: {config.Training.BatchSequences} x {config.Data.SequenceLength} = {batchTokens} tokens in {config.Training.BatchSequences / config.Training.MicroBatch} micro-batches; {config.Training.Steps} steps = {batchTokens * config.Training.Steps / 1e6:0.0}M tokens = {epochs:0.00} epochs"
+            ),
+            Text(
+                $"compute: {perToken * batchTokens / 1e9:0.0} GFLOP a step; {state.Threads} threads; matrix products ({(parts.Compute.Device.type == TorchSharp.DeviceType.CUDA ? "cuBLAS" : state.Products == ProductLibrary.OneDnn ? "oneDNN" : "MKL")}) reach {peak / 1e9:0} GFLOP/s"
+            ),
+            Text($"validation: {parts.Text.CurveSet.TargetCount} tokens every {config.Training.EvaluateEvery} steps"),
+        ];
+        if (state.Ranks > 1)
+        {
+            lines.Add(
+                Text(
+                    $"ranks: {state.Ranks}, each with {config.Training.BatchSequences / (double)state.Ranks:0.##} of the batch's {config.Training.BatchSequences} sequences; rank 0 writes; optimizer state {trainer.Optimizer.State.Sum(tensor => tensor.ByteCount) / 1048576.0:0.00} MiB a rank{(config.Optimizer.ShardState ? ", sharded" : "")}"
+                )
+            );
+        }
+
+        lines.AddRange(parts.Compute.Remarks());
+        if (config.Objective is { IsMixed: true } objective)
+        {
+            lines.Add("objective: " + objective.Description);
+        }
+
+        lines.AddRange(DomainPlan(config, state, parts));
+        if (config.Distils)
+        {
+            string from = parts.TeacherCache is null
+                ? ""
+                : Text($" from {parts.TeacherCache.Folder}, {CacheWords(parts.TeacherCache.Manifest)}");
+            string teacher = teacherRuns
+                ? Text(
+                    $"{parts.TeacherRecord!.Parameters / 1e6:0.00}M parameters, temperature {config.Teacher!.Temperature}{from}"
+                )
+                : "already gone";
+            lines.Add(
+                Text(
+                    $"teacher: {teacher}; ω₀ = {config.Distillation!.Weight}, transition {config.Distillation.Transition}"
+                )
+            );
+        }
+        else if (config.Aligns)
+        {
+            string teacher = teacherRuns
+                ? Text($"{parts.TeacherRecord!.Parameters / 1e6:0.00}M parameters, its own tokens of the same text")
+                : "already gone";
+            string layer = config.Alignment!.TeacherLayer is int given ? Text($"layer {given}") : "last layer";
+            lines.Add(
+                Text(
+                    $"teacher: {teacher}; its {layer} guides layer {config.Alignment.ResolveStudentLayer(m.NumHiddenLayers)} of {m.NumHiddenLayers}; λ₀ = {config.Alignment.Weight}, transition {config.Alignment.Transition}"
+                )
+            );
+        }
+        else if (config.Teacher is not null)
+        {
+            lines.Add(
+                Text(
+                    $"teacher: not loaded, because {(config.Alignment is null ? "distillation" : "alignment")}.weight is 0"
+                )
+            );
+        }
+
+        if (parts.Selection is SelectionManifest selection)
+        {
+            lines.Add(
+                Text(
+                    $"selection: stage 1 draws from {selection.Chosen} of {selection.Scored + selection.Unscored} samples, scored by {selection.Teacher.Name}; at most {StageOne.Samples(config) / (double)selection.Chosen:0.00} epochs of them"
+                )
+            );
+        }
+
+        return lines;
+    }
+
+    private static string CacheWords(TeachManifest cache) =>
+        cache.Plan.Mode == CacheMode.Sampled
+            ? Text($"{cache.Plan.Draws} draws, {cache.BytesPerPosition:0.0} bytes a position")
+            : Text($"{cache.Plan.Kept} tokens and a tail, {cache.BytesPerPosition:0.0} bytes a position");
+
+    // Share and planned epochs of each domain, before the start; one line where every domain has its natural share.
+    private static IEnumerable<string> DomainPlan(RunConfig config, TrainState state, RunParts parts)
+    {
+        SampleStream stream = parts.Batches.Stream;
+        if (config.Data.MaskDocuments)
+        {
+            yield return "documents: attention does not cross their borders";
+        }
+
+        if (config.Data.Mixture is null)
+        {
+            yield break;
+        }
+
+        long[] drawn = stream.CountByDomain(
+            state.Samples + ((long)(config.Training.Steps - state.Step) * config.Training.BatchSequences)
+        );
+        for (int i = 0; i < drawn.Length; i++)
+        {
+            string epochs =
+                stream.Sizes[i] == 0
+                    ? "no whole sequence"
+                    : Text($"{drawn[i] / (double)stream.Sizes[i]:0.00} epochs of {stream.Sizes[i]} samples");
+            yield return Text(
+                $"domain {parts.Text.Domains[i]}: {100 * stream.Shares[i]:0.0} % of the samples, {epochs}"
+            );
+        }
+    }
+
+    private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,36 @@
+using Saltern.RunFiles;
+
+namespace Saltern.Runs;
+
+/// <summary>Where a run's figures go: <c>metrics.jsonl</c> and TensorBoard events of its folder, and what the caller gave.</summary>
+/// <param name="folder">The run's folder; null on a rank that does not write.</param>
+/// <param name="step">Step that the run goes on from; later lines of an earlier life are dropped.</param>
+/// <param name="sinks">Others, owned by who gave them.</param>
+internal sealed class RunFigures(RunFolder? folder, int step, IReadOnlyList<IMetricsSink> sinks) : IDisposable
+{
+    private readonly MetricsLog? _metrics = folder is null
+        ? null
+        : new MetricsLog(folder.PathOf(RunFolder.MetricsFile), step);
+    private readonly TensorBoardLog? _events = folder is null ? null : new TensorBoardLog(folder.Path);
+
+    /// <summary>Writes a line to all of them.</summary>
+    public void Write(MetricsLine line)
+    {
+        _metrics?.Write(line);
+        _events?.Write(line);
+        foreach (IMetricsSink sink in sinks)
+        {
+            sink.Write(line);
+        }
+    }
+
+    /// <summary>Puts on the disk what was written: a checkpoint must not be ahead of its figures.</summary>
+    public void Flush() => _metrics?.Flush();
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _metrics?.Dispose();
+        _events?.Dispose();
+    }
+}

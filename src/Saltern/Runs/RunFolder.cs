@@ -1,0 +1,232 @@
+using Saltern.Checkpoints;
+using Saltern.Configuration;
+using Saltern.Files;
+
+namespace Saltern.Runs;
+
+/// <summary>Everything a run leaves behind: recipe, metrics, events, checkpoints, evaluation, result.</summary>
+/// <remarks><see cref="Inspect"/> only looks; <see cref="Claim"/> takes the folder once everything else is known to be right.</remarks>
+public sealed class RunFolder : IDisposable
+{
+    /// <summary>The resolved recipe.</summary>
+    public const string RecipeFile = "recipe.yaml";
+
+    /// <summary>Figures, one JSON object a line.</summary>
+    public const string MetricsFile = "metrics.jsonl";
+
+    /// <summary>What a finished run wrote about itself.</summary>
+    public const string ResultFile = "result.json";
+
+    /// <summary>Losses of each document of the whole validation set.</summary>
+    public const string DocumentsFile = "eval/documents.jsonl";
+
+    /// <summary>What was changed on resume, a line each.</summary>
+    public const string ChangesFile = "changes.log";
+
+    // Held open while a run writes into the folder, so that a second one finds out.
+    private const string LockFile = "run.lock";
+    private readonly string _recipe;
+    private readonly IReadOnlyList<string> _changes;
+    private readonly IReadOnlyList<int> _damaged;
+    private FileStream? _lock;
+
+    private RunFolder(
+        string path,
+        string recipe,
+        int? resumeStep,
+        TrainState? resumeState,
+        IReadOnlyList<string> changes,
+        IReadOnlyList<int> damaged
+    )
+    {
+        Path = path;
+        _recipe = recipe;
+        Checkpoints = new CheckpointStore(path);
+        (ResumeStep, ResumeState, _changes, _damaged) = (resumeStep, resumeState, changes, damaged);
+    }
+
+    /// <summary>The folder.</summary>
+    public string Path { get; }
+
+    /// <summary>Its checkpoints.</summary>
+    public CheckpointStore Checkpoints { get; }
+
+    /// <summary>Step of the checkpoint to go on from; null to start at step 1.</summary>
+    public int? ResumeStep { get; }
+
+    /// <summary>State at that step; null to start at step 1.</summary>
+    public TrainState? ResumeState { get; }
+
+    /// <summary>Looks whether a run can start or go on in a folder; changes nothing.</summary>
+    /// <typeparam name="T">Root of the recipe.</typeparam>
+    /// <param name="path">Run folder.</param>
+    /// <param name="config">The recipe, with overrides.</param>
+    /// <param name="resume">Whether to go on from the newest good checkpoint.</param>
+    /// <param name="overrides">What <c>--set</c> gave: these keys may differ from the folder's recipe.</param>
+    /// <param name="log">Told what is passed over or changed.</param>
+    /// <exception cref="ConfigurationException">The folder holds something and nothing says to resume, or the recipe changed.</exception>
+    public static RunFolder Inspect<T>(
+        string path,
+        T config,
+        bool resume,
+        IReadOnlyCollection<RecipeOverride> overrides,
+        Action<string> log
+    )
+        where T : class, IRunRecipe
+    {
+        bool filled =
+            Directory.Exists(path)
+            && Directory.EnumerateFileSystemEntries(path).Any(entry => System.IO.Path.GetFileName(entry) != LockFile);
+        string recipe = System.IO.Path.Combine(path, RecipeFile);
+        if (filled && !resume)
+        {
+            throw new ConfigurationException(
+                $"The run folder {path} already holds something. Go on with --resume, or choose another folder with --out."
+            );
+        }
+
+        if (filled && !File.Exists(recipe))
+        {
+            throw new ConfigurationException(
+                $"{path} holds something but no {RecipeFile}, so it is not a run folder to resume. Choose another folder with --out."
+            );
+        }
+
+        if (!filled)
+        {
+            if (resume)
+            {
+                log($"{path} has nothing to resume; the run starts at step 1.");
+            }
+
+            return new RunFolder(path, RecipeWriter.Write(config), null, null, [], []);
+        }
+
+        IReadOnlyList<string> changes = CheckChanges(recipe, config, overrides);
+        foreach (string change in changes)
+        {
+            log("Changed on resume: " + change);
+        }
+
+        var store = new CheckpointStore(path);
+        (int? step, IReadOnlyList<string> skipped) = store.NewestGood();
+        foreach (string line in skipped)
+        {
+            log(line);
+        }
+
+        log(
+            step is null
+                ? $"{path} has no whole checkpoint; the run starts at step 1."
+                : $"Resuming {path} after step {step}."
+        );
+        TrainState? state = step is int found ? Checkpoint.LoadState(store.PathOf(found)) : null;
+        return new RunFolder(
+            path,
+            RecipeWriter.Write(config),
+            step,
+            state,
+            changes,
+            [.. store.Steps().Where(damaged => damaged > (step ?? -1))]
+        );
+    }
+
+    /// <summary>Takes the folder for this run: creates and locks it, sets damaged checkpoints aside, writes the resolved recipe.</summary>
+    /// <param name="steps">Steps that the run is planned for.</param>
+    /// <param name="log">Told what is removed.</param>
+    /// <exception cref="ConfigurationException">Another run is writing into the folder.</exception>
+    public void Claim(int steps, Action<string> log)
+    {
+        Directory.CreateDirectory(Path);
+        _lock =
+            FileLock.TryTake(PathOf(LockFile))
+            ?? throw new ConfigurationException(
+                $"Another run is writing into {Path}: it holds {LockFile}. Wait for it, or choose another folder with --out."
+            );
+
+        foreach (string leftover in DurableFolder.RemoveLeftovers(Checkpoints.Folder))
+        {
+            log($"Removed {leftover}, which was never finished.");
+        }
+
+        foreach (int step in _damaged)
+        {
+            Checkpoints.SetAside(step);
+        }
+
+        if (ResumeState is null || ResumeState.Step < steps)
+        {
+            // What an earlier, shorter life of this run concluded holds no longer.
+            File.Delete(PathOf(ResultFile));
+            if (Directory.Exists(PathOf("eval")))
+            {
+                File.Delete(PathOf(DocumentsFile));
+            }
+        }
+
+        if (_changes.Count > 0)
+        {
+            File.AppendAllLines(
+                PathOf(ChangesFile),
+                _changes.Select(change => $"after step {ResumeStep ?? 0}: {change}")
+            );
+        }
+
+        DurableFolder.WriteText(PathOf(RecipeFile), SelfChecksum.AddLine(_recipe));
+    }
+
+    /// <summary>Whether a run is writing into a folder, in this process or another.</summary>
+    public static bool IsTaken(string path)
+    {
+        string file = System.IO.Path.Combine(path, LockFile);
+        if (!File.Exists(file))
+        {
+            return false;
+        }
+
+        using FileStream? held = FileLock.TryTake(file, FileMode.Open);
+        return held is null;
+    }
+
+    /// <summary>Path of a file in the folder.</summary>
+    public string PathOf(string name) => System.IO.Path.Combine(Path, name);
+
+    /// <summary>Lets another run have the folder.</summary>
+    public void Dispose()
+    {
+        if (_lock is not null)
+        {
+            // Removed while still held: afterwards it could be the next run's.
+            File.Delete(PathOf(LockFile));
+            _lock.Dispose();
+            _lock = null;
+        }
+    }
+
+    private static List<string> CheckChanges<T>(string recipe, T config, IReadOnlyCollection<RecipeOverride> overrides)
+        where T : class, IRunRecipe
+    {
+        T before = RecipeReader.Read<T>(recipe, []);
+        List<string> problems = [],
+            allowed = [];
+        foreach (RecipeChange change in RecipeDiff.Compare(before, config))
+        {
+            if (change.AltersNumbers && before.FixedBecause(change.Path) is string reason)
+            {
+                problems.Add($"{change.Path} was {change.Before} and is now {change.After}: {reason}");
+            }
+            else if (change.AltersNumbers && !overrides.Any(given => given.Covers(change.Path)))
+            {
+                problems.Add(
+                    $"{change.Path} was {change.Before} in {recipe} and is now {change.After}. Give it by --set {change.Path}=… if the run is to go on with the new value."
+                );
+            }
+            else
+            {
+                allowed.Add($"{change.Path} from {change.Before} to {change.After}.");
+            }
+        }
+
+        return problems.Count > 0 ? throw new ConfigurationException(problems) : allowed;
+    }
+}

@@ -1,0 +1,189 @@
+using Saltern.Checkpoints;
+using Saltern.Evaluation;
+using Saltern.Guidance;
+using Saltern.Losses;
+using Saltern.RunFiles;
+
+namespace Saltern.Runs;
+
+/// <summary>Turns steps into lines of figures: means over all counted positions since the last line, never means of means.</summary>
+public sealed class RunLog
+{
+    private readonly Trainer _trainer;
+    private readonly double _peak;
+    private LossSums _sums = new();
+    private StepReport? _last;
+    private AlignmentTotals _alignment = new();
+    private double _seconds;
+    private double _flopsAtLastLine;
+    private long _tokensAtLastLine;
+
+    /// <summary>Starts from the trainer's present state.</summary>
+    /// <param name="trainer">Source of cumulative figures.</param>
+    /// <param name="peak">Speed of matrix products, FLOP/s.</param>
+    public RunLog(Trainer trainer, double peak)
+    {
+        (_trainer, _peak) = (trainer, peak);
+        (_flopsAtLastLine, _tokensAtLastLine) = (trainer.State.Flops, trainer.State.Tokens);
+    }
+
+    /// <summary>Whether there were steps since the last line.</summary>
+    public bool HasSteps => _seconds > 0;
+
+    /// <summary>ω_j of the last step; the largest where domains have their own.</summary>
+    public double LastWeight => _last?.Weights.Global ?? 0;
+
+    /// <summary>Takes a step's figures; a skipped step's non-finite ones are left out.</summary>
+    public void Add(StepReport report)
+    {
+        _last = report;
+        _seconds += report.Seconds;
+        if (report.SkippedBecause is null)
+        {
+            _sums.Add(report.Sums);
+            _alignment.Add(report);
+        }
+    }
+
+    /// <summary>The line of the steps since the last one.</summary>
+    public MetricsLine Line()
+    {
+        TrainState state = _trainer.State;
+        List<KeyValuePair<string, double>> values = Progress(state);
+        double n = _sums.Positions,
+            taught = _sums.TeacherPositions;
+        Add(values, "train/loss", (_sums.Loss + _alignment.Term) / n);
+        Add(values, "train/student_nll", _sums.StudentNll / n);
+        Add(values, "train/accuracy", _sums.Correct / n);
+        if (taught > 0)
+        {
+            Add(values, "train/teacher_nll", _sums.TeacherNll / taught);
+            Add(values, "train/teacher_nll_tempered", _sums.TeacherNllTempered / taught);
+            Add(values, "train/ce_teacher_student", _sums.CrossEntropyToTeacher / taught);
+            Add(values, "train/kl_teacher_student", (_sums.CrossEntropyToTeacher - _sums.TeacherEntropy) / taught);
+            Add(values, "train/teacher_entropy", _sums.TeacherEntropy / taught);
+            Add(values, "train/agreement", _sums.Agreements / taught);
+            Add(values, "train/gap", _trainer.Transition!.Gap);
+            if (_trainer.Transition is AutoTransition auto)
+            {
+                Add(values, "train/gap_share", auto.GapShare);
+                Add(values, "train/gap_factor", auto.Factors.Gap);
+                Add(values, "train/rate_factor", auto.Factors.LearningRate);
+                Add(values, "train/ceiling_factor", auto.Factors.Ceiling);
+            }
+        }
+
+        if (_alignment.Positions > 0)
+        {
+            Add(values, "train/alignment_distance", _alignment.Distance / _alignment.Positions);
+            Add(values, "train/aligned", _alignment.Positions / (double)_alignment.Counted);
+        }
+
+        Add(values, "train/weight", (_sums.Weight + _alignment.Weight) / n);
+        Add(values, "train/gradient_norm", _last!.GradientNorm);
+        Add(values, "train/learning_rate", _last.LearningRate);
+        Add(values, "perf/tokens_per_second", (state.Tokens - _tokensAtLastLine) / _seconds);
+        Add(values, "perf/mfu", (state.Flops - _flopsAtLastLine) / _seconds / _peak);
+        Add(values, "perf/resident_mib", Environment.WorkingSet / 1048576.0);
+        (_sums, _alignment, _seconds, _flopsAtLastLine, _tokensAtLastLine) = (
+            new LossSums(),
+            new AlignmentTotals(),
+            0,
+            state.Flops,
+            state.Tokens
+        );
+        return new MetricsLine(state.Step, values);
+    }
+
+    /// <summary>The line of an evaluation on the curve set.</summary>
+    /// <param name="scores">What it found.</param>
+    /// <param name="domains">Names of the domains.</param>
+    /// <param name="gap">The smoothed gap's statistic on validation text; null without a teacher.</param>
+    /// <param name="buckets">Losses by difficulty; empty where they are not asked for.</param>
+    public MetricsLine ValidationLine(
+        EvaluationResult scores,
+        IReadOnlyList<string> domains,
+        double? gap,
+        IReadOnlyList<BucketScores> buckets
+    )
+    {
+        List<KeyValuePair<string, double>> values = Progress(_trainer.State);
+        Add(values, "valid/loss", scores.Total.Loss);
+        Add(values, "valid/bits_per_byte", scores.Total.BitsPerByte);
+        Add(values, "valid/accuracy", scores.Total.Accuracy);
+        Add(values, "valid/confidence", scores.Total.Calibration.Confidence);
+        Add(values, "valid/calibration_error", scores.Total.Calibration.Error);
+        if (gap is double value)
+        {
+            Add(values, "valid/gap", value);
+        }
+
+        for (int i = 0; i < domains.Count; i++)
+        {
+            if (scores.Domains[i] is EvaluationPart part)
+            {
+                Add(values, $"valid/{domains[i]}/loss", part.Loss);
+            }
+        }
+
+        foreach (BucketScores bucket in buckets.Where(bucket => bucket.Unit == BucketScores.TokenUnit))
+        {
+            Add(values, $"valid/bucket/{bucket.Bucket}/loss", bucket.Loss ?? double.NaN);
+        }
+
+        return new MetricsLine(_trainer.State.Step, values);
+    }
+
+    /// <summary>The line of tasks run along the run: every metric of every task.</summary>
+    public MetricsLine TaskLine(IReadOnlyList<TaskResult> tasks)
+    {
+        List<KeyValuePair<string, double>> values = Progress(_trainer.State);
+        foreach (TaskResult task in tasks)
+        {
+            foreach (MetricScore score in task.Scores)
+            {
+                Add(values, $"valid/task/{task.Definition.Task}/{TaskMetrics.NameOf(score.Metric)}", score.Value);
+            }
+        }
+
+        return new MetricsLine(_trainer.State.Step, values);
+    }
+
+    private static List<KeyValuePair<string, double>> Progress(TrainState state) =>
+        [
+            new("samples", state.Samples),
+            new("tokens", state.Tokens),
+            new("seconds", state.Seconds),
+            new("cost/flops", state.Flops),
+            new("cost/teacher_flops", state.TeacherFlops),
+        ];
+
+    private static void Add(List<KeyValuePair<string, double>> values, string name, double value) =>
+        values.Add(new(name, value));
+
+    // Alignment over some steps. A step's λ and term count once for each of its counted positions, as ω and the loss do.
+    private sealed class AlignmentTotals
+    {
+        public long Counted { get; private set; }
+
+        public long Positions { get; private set; }
+
+        public double Distance { get; private set; }
+
+        public double Weight { get; private set; }
+
+        public double Term { get; private set; }
+
+        public void Add(StepReport report)
+        {
+            if (report.Alignment is AlignmentReport alignment)
+            {
+                Counted += report.Sums.Positions;
+                Positions += alignment.Positions;
+                Distance += alignment.Distance;
+                Weight += alignment.Weight * report.Sums.Positions;
+                Term += alignment.Term * report.Sums.Positions;
+            }
+        }
+    }
+}

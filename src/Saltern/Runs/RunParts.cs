@@ -1,0 +1,429 @@
+using System.Security.Cryptography;
+using Saltern.Batches;
+using Saltern.Checkpoints;
+using Saltern.Guidance;
+using Saltern.Losses;
+using Saltern.ModelFiles;
+using Saltern.Models;
+using Saltern.Numerics;
+using Saltern.RunFiles;
+using Saltern.Selection;
+using Saltern.Shards;
+using Saltern.Tokenization;
+using static TorchSharp.torch;
+
+namespace Saltern.Runs;
+
+/// <summary>Opens everything that a recipe names and checks that it fits together, before any training and before anything is written.</summary>
+public sealed class RunParts : IDisposable
+{
+    private readonly IDisposable? _files;
+    private readonly TeacherParts? _teacher;
+
+    private RunParts(
+        RunText text,
+        IDisposable? files,
+        BpeTokenizer tokenizer,
+        TransformerConfig model,
+        BatchLoader batches,
+        TeacherParts? teacher,
+        SelectionManifest? selection,
+        ComputePlan compute,
+        RunInstruments? instruments
+    )
+    {
+        (Text, _files, Tokenizer, Model, Batches, Compute) = (text, files, tokenizer, model, batches, compute);
+        (TeacherFolder, TeacherCache, TeacherWeights, TeacherRecord) = (
+            teacher?.Folder,
+            teacher?.Cache,
+            teacher?.Weights ?? "",
+            TeacherParts.WithScoring(teacher, selection)
+        );
+        (Selection, Instruments, _teacher) = (selection, instruments, teacher);
+    }
+
+    /// <summary>What the run is trained and measured on.</summary>
+    public RunText Text { get; }
+
+    /// <summary>Its tokenizer.</summary>
+    public BpeTokenizer Tokenizer { get; }
+
+    /// <summary>The student's resolved shape.</summary>
+    public TransformerConfig Model { get; }
+
+    /// <summary>Training text in the run's order.</summary>
+    public BatchLoader Batches { get; }
+
+    /// <summary>Where and how the run computes.</summary>
+    public ComputePlan Compute { get; }
+
+    /// <summary>What stage 1 draws from; null for all samples.</summary>
+    public SelectionManifest? Selection { get; }
+
+    /// <summary>What is measured along the run besides loss and accuracy; null for nothing.</summary>
+    internal RunInstruments? Instruments { get; }
+
+    /// <summary>The teacher's soft labels on disk; null where it runs live or none is needed. <see cref="CreateTeacher"/> hands it over.</summary>
+    public TeacherCache? TeacherCache { get; }
+
+    /// <summary>Model folder of the teacher; null where none is needed or a cache stands for it.</summary>
+    public string? TeacherFolder { get; }
+
+    /// <summary>Fingerprint of its weights file; empty where none is needed.</summary>
+    public string TeacherWeights { get; }
+
+    /// <summary>What is known of the teacher, or of the model that selected the data, its own training and its passes; null where there is none.</summary>
+    public RunTeacher? TeacherRecord { get; }
+
+    /// <summary>Opens data set, tokenizer and texts, and looks at the teacher and the initial weights as far as they are needed.</summary>
+    /// <param name="config">Validated recipe.</param>
+    /// <param name="resumed">State that the run goes on from; null where it starts.</param>
+    /// <param name="verifyData">Whether to read every file of the data whole even where that was done before.</param>
+    /// <exception cref="ConfigurationException">Something does not fit; every problem is listed.</exception>
+    public static RunParts Open(RunConfig config, TrainState? resumed, bool verifyData = false)
+    {
+        if (config.Teacher?.Cache is not null && !StageOne.IsOver(config, resumed))
+        {
+            CacheProblems.RefuseWrongPair(config);
+        }
+
+        var problems = new List<string>();
+        TokenDataset? data = null;
+        BpeTokenizer? tokenizer = null;
+        BatchLoader? batches = null;
+        RunText? text = null;
+        TeacherParts? teacher = null;
+        SelectionManifest? selection = null;
+        RunInstruments? instruments = null;
+        Collect(
+            problems,
+            () =>
+            {
+                data = TokenDataset.OpenAny(config.Data.Path, config.Data.Tokenizer, verifyData);
+                tokenizer = BpeTokenizer.Load(data.TokenizerPath);
+            }
+        );
+        if (data is not null && tokenizer is not null)
+        {
+            Collect(problems, () => CheckData(config, resumed, data));
+            Collect(problems, () => (batches, selection) = OpenBatches(config, data, tokenizer, resumed));
+            Collect(problems, () => text = RunText.Of(data, config, tokenizer));
+            Collect(
+                problems,
+                () =>
+                {
+                    instruments = RunInstruments.Open(config.Evaluation, data.Fingerprint);
+                    if (text is not null)
+                    {
+                        instruments?.Prepare(text.CurveSet);
+                        instruments?.Prepare(text.WholeSet);
+                    }
+                }
+            );
+        }
+
+        // Once stage 1 is over the teacher is needed no more, wherever it may be by then.
+        if (config.Teacher is not null && resumed?.Stage1EndStep is null)
+        {
+            Collect(
+                problems,
+                () =>
+                    teacher =
+                        config.Alignment is not null ? TeacherParts.OpenForAlignment(config, resumed)
+                        : config.Teacher.Cache is null
+                            ? TeacherParts.Open(
+                                config.Teacher,
+                                config.Objective,
+                                config.Data.SequenceLength,
+                                tokenizer,
+                                resumed
+                            )
+                        : TeacherParts.OpenCache(config, data, tokenizer, batches, resumed)
+            );
+        }
+
+        ComputePlan? compute = null;
+        Collect(problems, () => compute = ComputePlan.Of(config));
+
+        TransformerConfig model = config.Model.Resolve(tokenizer?.VocabularySize ?? 1, config.Data.SequenceLength);
+        if (tokenizer is not null)
+        {
+            CheckModel(config, model, tokenizer, resumed, problems);
+        }
+
+        if (config.Alignment is not null)
+        {
+            Collect(problems, () => config.Alignment.ResolveStudentLayer(model.NumHiddenLayers));
+        }
+
+        if (problems.Count > 0)
+        {
+            data?.Dispose();
+            teacher?.Cache?.Dispose();
+            throw new ConfigurationException(problems);
+        }
+
+        return new RunParts(text!, data, tokenizer!, model, batches!, teacher, selection, compute!, instruments);
+    }
+
+    /// <summary>Parts of a run without a teacher on text that is held in memory.</summary>
+    /// <param name="config">Validated recipe.</param>
+    /// <param name="text">What it is trained and measured on.</param>
+    /// <param name="tokenizer">Made the tokens.</param>
+    /// <param name="batches">Training text in the run's order.</param>
+    /// <exception cref="ConfigurationException">Model, tokenizer and length do not fit together, or there is no such device; every problem is listed.</exception>
+    internal static RunParts Of(RunConfig config, RunText text, BpeTokenizer tokenizer, BatchLoader batches)
+    {
+        var problems = new List<string>();
+        ComputePlan? compute = null;
+        Collect(problems, () => compute = ComputePlan.Of(config));
+        TransformerConfig model = config.Model.Resolve(tokenizer.VocabularySize, config.Data.SequenceLength);
+        CheckModel(config, model, tokenizer, null, problems);
+        return problems.Count > 0
+            ? throw new ConfigurationException(problems)
+            : new RunParts(text, null, tokenizer, model, batches, null, null, compute!, null);
+    }
+
+    /// <summary>The student: fresh, from <c>init_from</c>, or, where a checkpoint is about to fill it, empty. The caller owns it.</summary>
+    /// <param name="config">Validated recipe.</param>
+    /// <param name="resumes">Whether a checkpoint fills it.</param>
+    /// <param name="loading">Is told of the loading; null for nobody.</param>
+    public Transformer CreateStudent(RunConfig config, bool resumes, IProgress<WeightProgress>? loading = null)
+    {
+        Transformer student = Compute.Apply(new Transformer(Model, trainable: true, device: Compute.Device));
+        if (!resumes && config.InitFrom is null)
+        {
+            student.Initialize(config.Seed);
+        }
+        else if (!resumes)
+        {
+            ModelFolder.LoadWeights(ModelLocation.Resolve(config.InitFrom!), student, loading);
+        }
+
+        return student;
+    }
+
+    /// <summary>The teacher, in memory or on disk; null where none is needed. The caller owns it.</summary>
+    /// <param name="config">Validated recipe.</param>
+    /// <param name="loading">Is told of the loading; null for nobody.</param>
+    public Teacher? CreateTeacher(RunConfig config, IProgress<WeightProgress>? loading = null) =>
+        !config.Distils ? null
+        : TeacherCache is not null ? new CachedTeacher(TeacherCache)
+        : TeacherFolder is not null
+            ? new LiveTeacher(
+                Compute.Apply(ModelFolder.Load(TeacherFolder, trainable: false, Compute.Device, progress: loading)),
+                config.Teacher!.Temperature
+            )
+        : null;
+
+    /// <summary>The alignment with the teacher's hidden states; null where none is needed. The caller owns it.</summary>
+    /// <param name="config">Validated recipe.</param>
+    /// <param name="threads">Threads for our own kernels.</param>
+    public AlignmentStage? CreateAlignment(RunConfig config, int threads)
+    {
+        if (!config.Aligns || TeacherFolder is null)
+        {
+            return null;
+        }
+
+        Transformer model = Compute.Apply(ModelFolder.Load(TeacherFolder, trainable: false, Compute.Device));
+        int layer = config.Alignment!.ResolveTeacherLayer(model.Config.NumHiddenLayers);
+        var teacher = new AlignmentTeacher(model, _teacher!.Tokenizer!, layer, Tokenizer, config.Data.MaskDocuments);
+        return new AlignmentStage(
+            teacher,
+            Model,
+            config.Alignment.ResolveStudentLayer(Model.NumHiddenLayers),
+            config.Optimizer,
+            config.Seed,
+            Compute.Device,
+            threads
+        );
+    }
+
+    /// <summary>Says what is allowed but likely not meant.</summary>
+    public void Warn(Action<string> log) => _teacher?.Warn(log);
+
+    /// <summary>The teacher's losses on the curve set: computed once, or as its pass left them; null without a teacher.</summary>
+    /// <param name="teacher">The run's.</param>
+    /// <param name="threads">Threads for our own kernels.</param>
+    /// <param name="options">The ranks, and where words go.</param>
+    public TeacherValidation? ValidateTeacher(Teacher? teacher, int threads, TrainingRunOptions options)
+    {
+        using LossHead? head = teacher is LiveTeacher inMemory
+            ? Compute.CreateHead(Tokenizer.VocabularySize, inMemory.Config.VocabSize, threads)
+            : null;
+        TeacherLosses? losses = teacher switch
+        {
+            LiveTeacher live => TeacherLosses.Run(live, head!, Text.CurveSet, options.Ranks),
+            CachedTeacher => TeacherLosses.Load(TeacherCache!.Folder, Text.CurveSet),
+            _ => null,
+        };
+        if (teacher is not null && losses is null)
+        {
+            options.Log(
+                "The teacher's pass has no losses for this run's validation text, so valid/gap is not logged. It was made for another training.evaluation_tokens."
+            );
+        }
+
+        return losses is null ? null : new TeacherValidation(losses, Text.CurveSet);
+    }
+
+    /// <summary>Samples that a run was planned to draw when it started: what the cap on repetition is reckoned from.</summary>
+    public static long PlannedSamples(RunConfig config, TrainState? resumed) =>
+        resumed is { PlannedSamples: > 0 }
+            ? resumed.PlannedSamples
+            : (long)config.Training.Steps * config.Training.BatchSequences;
+
+    /// <summary>Fingerprint of a model's weights.</summary>
+    public static unsafe string WeightsFingerprint(Transformer model)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        using Tensor here = model.Parameters.FlatWeights.cpu();
+        var weights = (float*)TensorAddress.Of(here);
+        foreach (ParameterSlice slice in model.Parameters.Layout.Slices)
+        {
+            hash.AppendData(
+                new ReadOnlySpan<byte>(weights + slice.Offset, checked((int)(slice.Count * sizeof(float))))
+            );
+        }
+
+        return "sha256:" + Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Batches.Dispose();
+        _files?.Dispose();
+    }
+
+    private static void CheckData(RunConfig config, TrainState? resumed, TokenDataset data)
+    {
+        if (resumed is { DataFingerprint.Length: > 0 } && resumed.DataFingerprint != data.Fingerprint)
+        {
+            throw new ConfigurationException(
+                $"data.path = {config.Data.Path}: the run was trained on the data set {resumed.DataFingerprint}, but this is {data.Fingerprint}. Put the old data set back, or start a new run."
+            );
+        }
+
+        string[] known = [.. data.Domains.Select(domain => domain.Name)];
+        string[] unknown = [.. (config.Distillation?.GateDomains?.Keys ?? []).Except(known)];
+        if (unknown.Length > 0)
+        {
+            throw new ConfigurationException([
+                .. unknown.Select(name =>
+                    $"distillation.gate_domains: the data set has no domain '{name}'. It has {string.Join(", ", known)}."
+                ),
+            ]);
+        }
+    }
+
+    // A resumed run keeps the plan that its shares were made for, so that its stream stays the same whatever the batch size is now.
+    internal static (BatchLoader Batches, SelectionManifest? Selection) OpenBatches(
+        RunConfig config,
+        TokenDataset data,
+        BpeTokenizer tokenizer,
+        TrainState? resumed
+    )
+    {
+        SampleReader reader = SampleReader.Create(
+            [.. data.Domains.Select(domain => domain.Train)],
+            config.Data,
+            config.Objective,
+            tokenizer
+        );
+        double[] shares = DomainShares.Of(
+            config.Data.Mixture,
+            [.. data.Domains.Select(domain => domain.Name)],
+            reader.Sizes,
+            PlannedSamples(config, resumed)
+        );
+        if (config.Selection is null || StageOne.IsOver(config, resumed))
+        {
+            return (new BatchLoader(reader, shares, config.Seed), null);
+        }
+
+        (SelectionManifest selection, SampleSubset samples) = SelectionFolder.Read(config.Selection.Path);
+        List<string> differences =
+        [
+            .. selection.Samples.DifferencesFrom(
+                SampleSpace.Of(data.Fingerprint, config.Data, config.Objective),
+                $"selection.path = {config.Selection.Path}"
+            ),
+        ];
+        if (resumed is { Selection.Length: > 0 } && resumed.Selection != selection.Sha256)
+        {
+            differences.Add(
+                $"selection.path = {config.Selection.Path}: the run drew from the list {resumed.Selection}, but this is {selection.Sha256}. Put the old list back, or start a new run."
+            );
+        }
+
+        return differences.Count > 0
+            ? throw new ConfigurationException(differences)
+            : (new BatchLoader(reader, shares, config.Seed, samples), selection);
+    }
+
+    private static void CheckModel(
+        RunConfig config,
+        TransformerConfig model,
+        BpeTokenizer tokenizer,
+        TrainState? resumed,
+        List<string> problems
+    )
+    {
+        if (model.VocabSize < tokenizer.VocabularySize)
+        {
+            problems.Add(
+                $"model.vocab_size = {model.VocabSize} is smaller than the tokenizer's {tokenizer.VocabularySize} ids. Leave it out, or give at least {tokenizer.VocabularySize}."
+            );
+        }
+
+        if (model.MaxPositionEmbeddings < config.Data.SequenceLength)
+        {
+            problems.Add(
+                $"model.max_position_embeddings = {model.MaxPositionEmbeddings} is shorter than data.sequence_length = {config.Data.SequenceLength}. Leave it out, or give at least {config.Data.SequenceLength}."
+            );
+        }
+
+        if (config.InitFrom is not null && resumed is null)
+        {
+            Collect(
+                problems,
+                () =>
+                {
+                    TransformerConfig given = ModelFolder.LoadConfig(ModelLocation.Resolve(config.InitFrom));
+
+                    // Rotary positions have no weights: their number may be another.
+                    int positions = model.LearnedPositions ? model.MaxPositionEmbeddings : given.MaxPositionEmbeddings;
+                    if (
+                        given with
+                        {
+                            InitializerRange = 0,
+                        } != model with { MaxPositionEmbeddings = positions, InitializerRange = 0, Preset = null }
+                    )
+                    {
+                        throw new ConfigurationException(
+                            $"init_from = {config.InitFrom} has another shape than the section model: {given} against {model}."
+                        );
+                    }
+                }
+            );
+        }
+    }
+
+    private static void Collect(List<string> problems, Action check)
+    {
+        try
+        {
+            check();
+        }
+        catch (ConfigurationException e)
+        {
+            problems.AddRange(e.Problems);
+        }
+        catch (SalternException e)
+        {
+            problems.Add(e.Message);
+        }
+    }
+}

@@ -1,0 +1,110 @@
+using Saltern.Guidance;
+
+namespace Saltern.Runs;
+
+/// <summary>What a pass of a teacher is asked for.</summary>
+public sealed record TeachRequest
+{
+    /// <summary>Most tokens that a position keeps: beyond that whole distributions would be smaller.</summary>
+    public const int MostKept = 4_096;
+
+    /// <summary>The teacher: run folder, checkpoint folder or Hugging Face folder.</summary>
+    public required string Teacher { get; init; }
+
+    /// <summary>The recipe whose samples are gone over; null where <see cref="DataPath"/> names a data set.</summary>
+    public RunConfig? Recipe { get; init; }
+
+    /// <summary>Data set folder; all its samples are gone over, causal and without masks.</summary>
+    public string? DataPath { get; init; }
+
+    /// <summary>T, with <see cref="DataPath"/>.</summary>
+    public int? SequenceLength { get; init; }
+
+    /// <summary>Whether only the samples are gone over that the recipe's stage 1 can draw.</summary>
+    public bool Stage1Only { get; init; }
+
+    /// <summary>Folder to write.</summary>
+    public required string Out { get; init; }
+
+    /// <summary>What is stored of the distributions.</summary>
+    public CacheMode Mode { get; init; }
+
+    /// <summary>Draws of each position; null for what the byte budget allows.</summary>
+    public int? Draws { get; init; }
+
+    /// <summary>How they are drawn.</summary>
+    public DrawKind Sampling { get; init; }
+
+    /// <summary>Seed of the draws.</summary>
+    public long DrawSeed { get; init; }
+
+    /// <summary>Tokens kept of each position (top_k); null for what the byte budget allows.</summary>
+    public int? Kept { get; init; }
+
+    /// <summary>τ; null for the recipe's, or 1.</summary>
+    public double? Temperature { get; init; }
+
+    /// <summary>Bytes for each position on average; null for 40 up to a vocabulary of 65,536, 64 above.</summary>
+    public double? BytesPerPosition { get; init; }
+
+    /// <summary>Where the teacher computes. Its files are the same to rounding wherever that is.</summary>
+    public ComputeDevice Device { get; init; }
+
+    /// <summary>Threads to compute with.</summary>
+    public required int Threads { get; init; }
+
+    /// <summary>Refuses what contradicts itself.</summary>
+    /// <exception cref="ConfigurationException">Every problem found.</exception>
+    public void Validate()
+    {
+        List<string> problems = [];
+        if (Recipe is null == DataPath is null)
+        {
+            problems.Add("Give either --recipe RECIPE, or --data DATA with --sequence-length N.");
+        }
+
+        if (DataPath is not null && SequenceLength is not (>= 8 and <= 1_048_576))
+        {
+            problems.Add($"--sequence-length = {SequenceLength} must be 8 to 1048576 with --data.");
+        }
+
+        if (Stage1Only && Recipe is not { Distils: true })
+        {
+            problems.Add(
+                "--stage1-only needs a --recipe with distillation: its transition says what stage 1 can draw."
+            );
+        }
+
+        if (Temperature is double temperature && Recipe?.Teacher is { } teacher && teacher.Temperature != temperature)
+        {
+            problems.Add(
+                $"--temperature = {temperature}, but the recipe's teacher.temperature is {teacher.Temperature}. Leave the option out, or change the recipe."
+            );
+        }
+
+        if (Temperature is not (null or (>= 0.01 and <= 100)))
+        {
+            problems.Add($"--temperature = {Temperature} must be in [0.01, 100].");
+        }
+
+        if (Draws is not (null or (>= 1 and <= TargetDraws.Most)) || (Draws is not null && Mode != CacheMode.Sampled))
+        {
+            problems.Add($"--draws = {Draws} must be 1 to {TargetDraws.Most}, and goes with --mode sampled.");
+        }
+
+        if (Kept is not (null or (>= 1 and <= MostKept)) || (Kept is not null && Mode != CacheMode.TopK))
+        {
+            problems.Add($"--keep = {Kept} must be 1 to {MostKept}, and goes with --mode top_k.");
+        }
+
+        if (BytesPerPosition is not (null or (>= 12 and <= 10_000)))
+        {
+            problems.Add($"--bytes = {BytesPerPosition} must be 12 to 10000.");
+        }
+
+        if (problems.Count > 0)
+        {
+            throw new ConfigurationException(problems);
+        }
+    }
+}

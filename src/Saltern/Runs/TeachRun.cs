@@ -1,0 +1,261 @@
+using Saltern.Batches;
+using Saltern.Distributed;
+using Saltern.Files;
+using Saltern.Guidance;
+using Saltern.Losses;
+using Saltern.ModelFiles;
+using Saltern.Numerics;
+using Saltern.Shards;
+using Saltern.Tokenization;
+using TorchSharp;
+
+namespace Saltern.Runs;
+
+/// <summary>A pass of a teacher from request to manifest: opens what it needs, plans, makes the missing files, finds the difficulty bounds.</summary>
+public static class TeachRun
+{
+    // Average bytes of a position, for ids of two and of four bytes (docs/method.md, "Soft labels on disk").
+    private const double SmallVocabularyBytes = 40,
+        LargeVocabularyBytes = 64;
+    private const string LockFile = "teach.lock";
+
+    /// <summary>Makes the pass, or goes on with an interrupted one.</summary>
+    /// <param name="request">What is asked for.</param>
+    /// <param name="log">Told what a person should know, one line each.</param>
+    /// <param name="progress">Told how far it is.</param>
+    /// <param name="ranks">Ranks that share the pass out, each with the same request and folder; null for one process. Rank 0 plans and finishes. The files do not depend on their number, but for the seconds in their headers.</param>
+    /// <param name="cancellation">Ends the pass; files that are whole stay.</param>
+    /// <exception cref="ConfigurationException">Something does not fit, or the folder holds another pass.</exception>
+    public static TeachManifest Run(
+        TeachRequest request,
+        Action<string> log,
+        IProgress<TeachProgress>? progress = null,
+        ICommunicator? ranks = null,
+        CancellationToken cancellation = default
+    )
+    {
+        ranks ??= new SingleProcess();
+        bool leads = ranks.Rank == 0;
+        ranks.Activity = "opening the pass";
+        request.Validate();
+        var compute = ComputePlan.Of(request.Device);
+        DataConfig dataConfig =
+            request.Recipe?.Data
+            ?? new DataConfig { Path = request.DataPath!, SequenceLength = request.SequenceLength!.Value };
+        using TokenDataset data = TokenDataset.OpenAny(
+            dataConfig.Path,
+            dataConfig.Tokenizer,
+            cancellation: cancellation
+        );
+        BpeTokenizer tokenizer = BpeTokenizer.Load(data.TokenizerPath);
+        double temperature = request.Temperature ?? request.Recipe?.Teacher?.Temperature ?? 1.0;
+        TeacherParts parts = TeacherParts.Open(
+            new TeacherConfig { Path = request.Teacher, Temperature = temperature },
+            request.Recipe?.Objective,
+            dataConfig.SequenceLength,
+            tokenizer
+        );
+        parts.Warn(log);
+        SampleReader reader = SampleReader.Create(
+            [.. data.Domains.Select(domain => domain.Train)],
+            dataConfig,
+            request.Recipe?.Objective,
+            tokenizer
+        );
+        (IReadOnlyList<(int Domain, long Index)> samples, TeachCoverage coverage) = Samples(
+            request,
+            data,
+            tokenizer,
+            reader
+        );
+        Directory.CreateDirectory(request.Out);
+        using FileStream? held = leads ? Claim(request.Out) : null;
+        torch.set_num_threads(request.Threads);
+        UseProducts(request, ranks);
+        using var teacher = new LiveTeacher(
+            compute.Apply(ModelFolder.Load(parts.Folder!, trainable: false, compute.Device)),
+            temperature
+        );
+        var plan = new TeachPlan
+        {
+            Samples = SampleSpace.Of(data.Fingerprint, dataConfig, request.Recipe?.Objective),
+            Tokenizer = tokenizer.Fingerprint,
+            VocabularySize = tokenizer.VocabularySize,
+            TeacherWeights = parts.Weights,
+            Temperature = temperature,
+            Mode = request.Mode,
+            Sampling = request.Sampling,
+            DrawSeed = request.DrawSeed,
+            Coverage = coverage,
+            ShardSamples = Math.Clamp(
+                TeacherPass.DefaultShardSamples * 256 / dataConfig.SequenceLength,
+                16,
+                TeacherPass.DefaultShardSamples
+            ),
+        };
+        ranks.RequireSame(
+            "The samples of the pass",
+            plan.Text(),
+            "All ranks need the same recipe, data set and teacher under the same paths."
+        );
+        plan = leads
+            ? Settle(
+                request,
+                plan,
+                () => TeacherPass.PlanDraws(teacher, plan, reader, samples, Budget(request, plan), request.Threads)
+            )
+            : plan;
+        plan = plan with { Draws = (int)ranks.FromFirst(plan.Draws), Kept = (int)ranks.FromFirst(plan.Kept) };
+        log(Describe(plan));
+        var pass = new TeacherPass(request.Out, plan, reader, samples);
+        pass.Run(teacher, request.Threads, log, progress, ranks, cancellation);
+        if (data.Domains.Any(domain => domain.Valid is { TokenCount: > 0 }))
+        {
+            // For the curve along a run and for its end.
+            TrainingConfig training = request.Recipe?.Training ?? new TrainingConfig { Steps = 1 };
+            using LossHead head = compute.CreateHead(
+                tokenizer.VocabularySize,
+                teacher.Config.VocabSize,
+                request.Threads
+            );
+            foreach (
+                (int tokens, bool whole) in new[]
+                {
+                    (training.EvaluationTokens, false),
+                    (training.FinalEvaluationTokens, true),
+                }
+            )
+            {
+                ValidationSet set = ValidationSet.Create(
+                    [.. data.Domains.Select(domain => domain.Valid)],
+                    dataConfig.SequenceLength,
+                    tokens,
+                    whole,
+                    tokenizer.EndOfTextId
+                );
+                TeacherLosses losses = TeacherLosses.Run(teacher, head, set, ranks);
+                if (leads)
+                {
+                    losses.Save(request.Out, set);
+                }
+            }
+        }
+
+        ranks.Activity = "the pass's manifest";
+        TeachManifest? manifest = leads
+            ? pass.Finish(parts.Record, teacher.Config, dataConfig, request.Recipe?.Objective)
+            : null;
+        ranks.Barrier();
+        return manifest ?? TeachManifest.Load(request.Out);
+    }
+
+    // The recipe's library where it names one; else what the program chose. Ranks take rank 0's: the two round differently.
+    private static void UseProducts(TeachRequest request, ICommunicator ranks)
+    {
+        ProductLibrary wanted = request.Recipe is { Products: not ProductChoice.Fastest } recipe
+            ? ComputePlan.ChooseProducts(recipe, resumed: null)
+            : MatrixProduct.Library;
+        var first = (ProductLibrary)ranks.FromFirst((double)wanted);
+        MatrixProduct.Use(MatrixProduct.OneDnnIsThere ? first : ProductLibrary.Blas);
+    }
+
+    private static (IReadOnlyList<(int Domain, long Index)> Samples, TeachCoverage Coverage) Samples(
+        TeachRequest request,
+        TokenDataset data,
+        BpeTokenizer tokenizer,
+        SampleReader reader
+    )
+    {
+        long all = reader.Sizes.Sum();
+        if (!request.Stage1Only)
+        {
+            var keys = new SampleKeys(reader.Sizes);
+            return keys.Count > 0
+                ? (keys, new TeachCoverage(keys.Count, all, SampleKeys.Fingerprint(keys), null, keys.Count))
+                : throw new DataFormatException(
+                    "The data set has no whole sequence of training text. Use more text, or shorter sequences."
+                );
+        }
+
+        (BatchLoader batches, _) = RunParts.OpenBatches(request.Recipe!, data, tokenizer, resumed: null);
+        long drawn = StageOne.Samples(request.Recipe!);
+        IReadOnlyList<(int, long)> first = batches.FirstSamples(
+            drawn,
+            fromSubset: request.Recipe!.Selection is not null
+        );
+        string order = batches.Stage1Order(
+            SampleSpace.Of(data.Fingerprint, request.Recipe.Data, request.Recipe.Objective)
+        );
+        return (first, new TeachCoverage(first.Count, all, SampleKeys.Fingerprint(first), order, drawn));
+    }
+
+    // The plan of an interrupted pass stands, its draws included; anything else in the folder is not ours to replace.
+    private static TeachPlan Settle(TeachRequest request, TeachPlan plan, Func<int> planDraws)
+    {
+        string path = Path.Combine(request.Out, TeachPlan.FileName);
+        TeachPlan? before = File.Exists(path) ? TeachJson.Read<TeachPlan>(path) : null;
+        if (
+            before is null
+            && Directory.EnumerateFileSystemEntries(request.Out).Any(entry => Path.GetFileName(entry) != LockFile)
+        )
+        {
+            throw new ConfigurationException(
+                $"--out = {request.Out} holds something, but no {TeachPlan.FileName}, so it is not a pass to go on with. Name another folder."
+            );
+        }
+
+        plan = plan.Mode switch
+        {
+            CacheMode.Sampled => plan with { Draws = request.Draws ?? before?.Draws ?? planDraws() },
+            CacheMode.TopK => plan with
+            {
+                Kept = Math.Min(
+                    plan.VocabularySize,
+                    request.Kept
+                        ?? before?.Kept
+                        ?? (int)((Budget(request, plan) - CacheRecord.FixedBytes(CacheMode.TopK)) / plan.EntryBytes)
+                ),
+            },
+            _ => plan,
+        };
+        if (before is not null && before.Text() != plan.Text())
+        {
+            IEnumerable<string> differences = before
+                .Text()
+                .Split('\n')
+                .Zip(plan.Text().Split('\n'))
+                .Where(pair => pair.First != pair.Second)
+                .Select(pair => $"  there: {pair.First.Trim()}  asked for: {pair.Second.Trim()}");
+            throw new ConfigurationException([
+                $"--out = {request.Out} holds another pass. Name another folder, or ask for the same:",
+                .. differences,
+            ]);
+        }
+
+        if (before is null)
+        {
+            TeachJson.Write(path, plan);
+        }
+
+        return plan;
+    }
+
+    private static double Budget(TeachRequest request, TeachPlan plan) =>
+        request.BytesPerPosition ?? (plan.IdBytes == 2 ? SmallVocabularyBytes : LargeVocabularyBytes);
+
+    private static string Describe(TeachPlan plan) =>
+        plan.Mode switch
+        {
+            CacheMode.Sampled =>
+                $"{plan.Coverage.Count} of {plan.Coverage.OfAll} samples, {plan.Draws} {plan.Sampling.ToString().ToLowerInvariant()} draws a position at temperature {plan.Temperature}",
+            CacheMode.TopK =>
+                $"{plan.Coverage.Count} of {plan.Coverage.OfAll} samples, {plan.Kept} tokens a position and a tail at temperature {plan.Temperature}",
+            _ => $"{plan.Coverage.Count} of {plan.Coverage.OfAll} samples, scores alone",
+        };
+
+    private static FileStream Claim(string folder) =>
+        FileLock.TryTake(Path.Combine(folder, LockFile), options: FileOptions.DeleteOnClose)
+        ?? throw new ConfigurationException(
+            $"Another 'saltern teach' is writing into {folder}: it holds {LockFile}. Wait for it, or name another folder."
+        );
+}

@@ -1,0 +1,101 @@
+using Saltern.Export;
+using Saltern.ModelFiles;
+using Saltern.Tests.Tokenization;
+using Saltern.Tokenization;
+using TemporaryFolder = Saltern.Tests.TemporaryFolder;
+
+namespace Saltern.Tests.Export;
+
+/// <summary>All files that the tests want llama.cpp to run, exported and run once: a process of Node with its libraries takes longer to start than a small model to run.</summary>
+public sealed class GgufRuntimeRuns : IDisposable
+{
+    internal const int Added = 24;
+    private const int Neighbours = 6;
+    private readonly TemporaryFolder _folder = new();
+    private readonly Dictionary<string, GgufJob> _jobs = [];
+    private readonly Lazy<Dictionary<string, GgufRuntime>> _results;
+
+    public GgufRuntimeRuns() => _results = new(RunAll);
+
+    /// <summary>Token that begins texts, of <see cref="OfBegin"/>.</summary>
+    internal int Begin { get; private set; }
+
+    internal static string OfBegin => "begin";
+
+    public void Dispose() => _folder.Dispose();
+
+    internal static string OfModel(string name, WeightType type) => $"{name}-{WeightTypes.NameOf(type)}";
+
+    internal static string OfPattern(SplitPattern pattern) => $"pattern-{pattern}";
+
+    /// <summary>The exported model's folder, what was asked and what came of it; skips the test where Node or the packages cannot be had.</summary>
+    internal (string Model, GgufJob Job, GgufRuntime Result) Of(string run)
+    {
+        GgufRuntime result = _results.Value[run];
+        return (_folder[run + "/model"], _jobs[run], result);
+    }
+
+    private Dictionary<string, GgufRuntime> RunAll()
+    {
+        _ = NodePackages.Folder();
+        foreach ((string name, WeightType type, double _) in GgufRuntimeTests.Cases.Select(row => row.Data))
+        {
+            string at = OfModel(name, type);
+            ExportedModel.Write(_folder, name, at: at + "/model");
+            BpeTokenizer tokenizer = BpeTokenizer.Load(_folder[at + "/model/tokenizer.json"]);
+            Add(
+                at,
+                type,
+                [],
+                [
+                    [7],
+                    tokenizer.Encode("All human beings"),
+                    [.. tokenizer.Encode(SampleTexts.Oddities[0]).Take(16)],
+                ],
+                Added
+            );
+        }
+
+        foreach (SplitPattern pattern in Enum.GetValues<SplitPattern>())
+        {
+            // Each alone, and each with the next few. U+017F is a form of s to a regular expression without case ('ſ as 's), and none to llama.cpp.
+            ExportedModel.Write(_folder, "llama", pattern, OfPattern(pattern) + "/model");
+            string[] all = [.. SampleTexts.All];
+            Add(
+                OfPattern(pattern),
+                WeightType.F32,
+                [
+                    .. all.Concat(
+                            all.SelectMany(
+                                (first, i) =>
+                                    Enumerable.Range(1, Neighbours).Select(next => first + all[(i + next) % all.Length])
+                            )
+                        )
+                        .Where(text =>
+                            pattern == SplitPattern.Gpt2 || !text.Contains("'\u017F", StringComparison.Ordinal)
+                        ),
+                ],
+                [],
+                0
+            );
+        }
+
+        ExportedModel.Write(_folder, "llama-tied-padded", SplitPattern.Qwen2, OfBegin + "/model");
+        Begin = ExportedModel.AddBegin(_folder, OfBegin + "/model");
+        Add(OfBegin, WeightType.F32, ["a<s>b"], [], 0);
+        return _jobs.Keys.Zip(GgufRuntime.Run(_jobs.Values)).ToDictionary(pair => pair.First, pair => pair.Second);
+    }
+
+    private void Add(string at, WeightType type, IReadOnlyList<string> texts, IReadOnlyList<int[]> prompts, int added)
+    {
+        string file = _folder[at + "/model.gguf"];
+        ModelExport.Run(
+            _folder[at + "/model"],
+            file,
+            new ExportOptions { Format = ExportFormat.Gguf, Type = type },
+            null,
+            TestContext.Current.CancellationToken
+        );
+        _jobs.Add(at, new GgufJob(file, texts, prompts, added));
+    }
+}

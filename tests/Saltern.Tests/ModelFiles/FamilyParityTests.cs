@@ -1,0 +1,177 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Text.Json;
+using Saltern.ModelFiles;
+using Saltern.Models;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Saltern.Tests.ModelFiles;
+
+/// <summary>Each family's logits and gradients against reference_decoder.py: PyTorch in float64, written from the architecture's definition.</summary>
+public class FamilyParityTests
+{
+    private const string Python = "/usr/bin/python3"; // the distribution's own, which sees its package python3-torch
+    private static readonly Lazy<string?> Missing = new(() =>
+        !File.Exists(Python) ? $"{Python} is not on this machine"
+        : Run(TimeSpan.FromMinutes(1), "-c", "import torch") is { Length: > 0 } error
+            ? $"{Python} has no PyTorch (Debian's python3-torch): {error.Split('\n')[^1]}"
+        : null
+    );
+
+    // Differences are relative to the largest value of their tensor. Float64: sums of some hundred terms over two layers lose a few of 16 digits; a wrong
+    // option shows in the first two. Float32 has 7 digits and loses as many, more in the gradients of rotated and normed heads.
+    private const double Float64Tolerance = 1e-11,
+        Float32Tolerance = 2e-5;
+
+    public static TheoryData<string> Families => new(FamilyModel.Names);
+
+    [Theory]
+    [MemberData(nameof(Families))]
+    public void LogitsAndGradients_AreThoseOfTheDefinition(string family)
+    {
+        Assert.SkipWhen(Missing.Value is not null, Missing.Value ?? "");
+        using var folder = new TemporaryFolder();
+        IReadOnlyList<string> names = FamilyModel.Write(folder, family);
+        int[][] tokens =
+        [
+            .. Enumerable
+                .Range(0, 2)
+                .Select(row =>
+                    Enumerable
+                        .Range(0, FamilyModel.Length)
+                        .Select(t => ((row * 131) + (t * 37)) % FamilyModel.Vocabulary)
+                        .ToArray()
+                ),
+        ];
+        folder.Write("tokens.json", JsonSerializer.Serialize(tokens));
+        string error = Run(
+            TimeSpan.FromMinutes(2),
+            Path.Combine(AppContext.BaseDirectory, "ModelFiles", "reference_decoder.py"),
+            folder.Path,
+            folder["tokens.json"],
+            folder["out.bin"]
+        );
+        Assert.True(error.Length == 0, error);
+        double[] expected = MemoryMarshal.Cast<byte, double>(File.ReadAllBytes(folder["out.bin"])).ToArray();
+
+        Compare(folder, tokens, names, expected, ScalarType.Float64, kernels: false, Float64Tolerance, family);
+        Compare(folder, tokens, names, expected, ScalarType.Float32, kernels: false, Float32Tolerance, family);
+        Compare(
+            folder,
+            tokens,
+            names,
+            expected,
+            ScalarType.Float64,
+            kernels: false,
+            Float64Tolerance,
+            family,
+            recomputes: true
+        );
+        if (ModelFolder.LoadConfig(folder.Path).HasFusedPath)
+        {
+            Compare(folder, tokens, names, expected, ScalarType.Float32, kernels: true, Float32Tolerance, family);
+        }
+    }
+
+    [Theory]
+    [InlineData("qwen3")]
+    [InlineData("pythia")]
+    [InlineData("gpt2")]
+    public void OnlyShapesWithAFusedPath_UseKernels(string family)
+    {
+        using var folder = new TemporaryFolder();
+        FamilyModel.Write(folder, family);
+        using Transformer model = ModelFolder.Load(folder.Path, trainable: true);
+        model.UsesKernels = true; // as a run's plan would
+        Assert.False(model.UsesKernels);
+    }
+
+    private static void Compare(
+        TemporaryFolder folder,
+        int[][] tokens,
+        IReadOnlyList<string> names,
+        double[] expected,
+        ScalarType type,
+        bool kernels,
+        double tolerance,
+        string family,
+        bool recomputes = false
+    )
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using Transformer model = ModelFolder.Load(folder.Path, trainable: true, type: type);
+        (model.UsesKernels, model.Recomputes) = (kernels, recomputes);
+        Assert.Equal(kernels, model.UsesKernels);
+        Tensor ids = tensor(tokens.SelectMany(row => row).Select(id => (long)id).ToArray()).view(tokens.Length, -1);
+        using TrainingPass pass = model.Train(ids);
+        Tensor hidden = pass.Hidden.detach().requires_grad_(true);
+        Tensor logits = nn.functional.linear(hidden, model.Head); // [N, V]
+        Tensor n = arange(logits.shape[0], ScalarType.Float64).unsqueeze(1),
+            v = arange(logits.shape[1], ScalarType.Float64).unsqueeze(0);
+        (logits * (1 + (0.7 * n) + (0.3 * v)).cos().to(type)).sum().backward();
+        pass.Backward(hidden.grad!.contiguous());
+
+        double logitDifference = Difference(logits.detach(), expected.AsSpan(0, (int)logits.numel()));
+        (string Name, double Difference) worst = ("", 0);
+        int at = (int)logits.numel();
+        foreach (string name in names)
+        {
+            StoredTensor stored = StoredWeights
+                .Of(model.Config)
+                .Single(stored => stored.Name == name || stored.Name == StoredWeights.Gpt2Prefix + name);
+            double difference = Difference(
+                stored.InFileOrder(model.Parameters.FlatGradients),
+                expected.AsSpan(at, (int)stored.Count)
+            );
+            worst = difference > worst.Difference || double.IsNaN(difference) ? (name, difference) : worst;
+            at += (int)stored.Count;
+        }
+
+        Assert.Equal(expected.Length, at);
+        TestContext.Current.TestOutputHelper?.WriteLine(
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"{family, -15} {type, -7} {(kernels ? "kernels" : recomputes ? "recompute" : "plain"), -9}  logits {logitDifference:0.0e+00}  gradients {worst.Difference:0.0e+00} ({worst.Name})  tolerance {tolerance:0e+00}  {(logitDifference <= tolerance && worst.Difference <= tolerance ? "OK" : "WRONG")}"
+            )
+        );
+        Assert.InRange(logitDifference, 0, tolerance);
+        Assert.InRange(worst.Difference, 0, tolerance);
+    }
+
+    private static double Difference(Tensor found, ReadOnlySpan<double> expected)
+    {
+        double[] values = found.to(ScalarType.Float64).contiguous().data<double>().ToArray();
+        double largest = 0,
+            difference = 0;
+        for (int i = 0; i < values.Length; i++)
+        {
+            largest = Math.Max(largest, Math.Abs(expected[i]));
+            difference = Math.Max(difference, Math.Abs(values[i] - expected[i])); // NaN stays NaN
+        }
+
+        return difference / largest;
+    }
+
+    // What the program wrote to its error stream; empty where it ended well.
+    private static string Run(TimeSpan longest, params string[] arguments)
+    {
+        var start = new ProcessStartInfo(Python, arguments)
+        {
+            RedirectStandardError = true,
+            RedirectStandardOutput = true,
+        };
+        using Process process = Process.Start(start)!;
+        Task<string> error = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken),
+            output = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+        if (!process.WaitForExit(longest))
+        {
+            process.Kill();
+            return $"no end within {longest}";
+        }
+
+        Task.WaitAll([error, output], TestContext.Current.CancellationToken);
+        return process.ExitCode == 0 ? "" : $"exit code {process.ExitCode}: {error.Result.TrimEnd()}";
+    }
+}

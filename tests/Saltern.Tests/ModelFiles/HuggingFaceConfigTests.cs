@@ -1,0 +1,307 @@
+using System.Text;
+using System.Text.Json.Nodes;
+using Saltern.ModelFiles;
+using Saltern.Models;
+
+namespace Saltern.Tests.ModelFiles;
+
+public class HuggingFaceConfigTests
+{
+    public static TheoryData<string> Families => new(FamilyModel.Names);
+
+    [Fact]
+    public void Llama31Scaling_FollowsItsPublishedRule()
+    {
+        // Original length 8192, low 1, high 4, factor 8: wavelengths above 8192 tokens are stretched by 8, below 2048 kept.
+        var scaling = new RopeScalingConfig
+        {
+            RopeType = RopeType.Llama3,
+            Factor = 8,
+            LowFreqFactor = 1,
+            HighFreqFactor = 4,
+            OriginalMaxPositionEmbeddings = 8192,
+        };
+        double Frequency(double wavelength) => 2 * Math.PI / wavelength;
+        Assert.Equal(Frequency(2000), scaling.Scale(Frequency(2000)), 15);
+        Assert.Equal(Frequency(9000) / 8, scaling.Scale(Frequency(9000)), 15);
+
+        // Wavelength 4096 is 2 turns: (2 − 1)/(4 − 1) = 1/3 of it stays, and 2/3 is divided by 8.
+        Assert.Equal(Frequency(4096) * ((1.0 / 3) + (2.0 / 3 / 8)), scaling.Scale(Frequency(4096)), 15);
+    }
+
+    [Fact]
+    public void BothGenerationsOfKeys_SayTheSame()
+    {
+        TransformerConfig old = Read("llama", "rope_theta", "500000.0", "rope_scaling", Llama3Scaling),
+            later = Read(
+                "llama",
+                "rope_theta",
+                "null",
+                "rope_parameters",
+                Llama3Scaling.Replace("{", "{\"rope_theta\":500000.0,", StringComparison.Ordinal)
+            );
+        Assert.Equal((500_000.0, 32.0), (old.RopeTheta, old.RopeScaling!.Factor));
+        Assert.Equal(old, later);
+        Assert.Equal(
+            old,
+            Read(
+                "llama",
+                "rope_theta",
+                "500000.0",
+                "rope_scaling",
+                Llama3Scaling.Replace("rope_type", "type", StringComparison.Ordinal)
+            )
+        );
+    }
+
+    [Theory]
+    [InlineData("llama", "quantization_config", """{"bits":4}""", "not understood: 'quantization_config'")]
+    [InlineData("llama", "sliding_window", "4096", "not understood: 'sliding_window'")] // Llama has none: its meaning would be a guess
+    [InlineData(
+        "llama",
+        "rope_scaling",
+        """{"rope_type":"yarn","factor":4.0}""",
+        "rope_scaling.rope_type is 'yarn'. Allowed: default, llama3"
+    )]
+    [InlineData("llama", "rope_scaling", """{"factor":8}""", "not understood: 'rope_scaling.factor'")]
+    [InlineData(
+        "llama",
+        "rope_scaling",
+        """{"rope_type":"llama3","factor":8.0}""",
+        "'rope_scaling.low_freq_factor' is missing"
+    )]
+    [InlineData(
+        "llama",
+        "rope_scaling",
+        """{"rope_type":"llama3","factor":8.0,"low_freq_factor":4.0,"high_freq_factor":1.0,"original_max_position_embeddings":16}""",
+        "high_freq_factor = 1 must be above"
+    )]
+    [InlineData(
+        "llama",
+        "rope_parameters",
+        """{"rope_theta":5.0}""",
+        "rope_parameters.rope_theta is '5'. Allowed: 10000"
+    )]
+    [InlineData(
+        "llama",
+        "rope_parameters",
+        """{"rope_type":"default","partial_rotary_factor":0.5}""",
+        "'rope_parameters.partial_rotary_factor'"
+    )]
+    [InlineData("llama", "hidden_act", "\"gelu\"", "hidden_act is 'gelu'. Allowed: silu")]
+    [InlineData("llama", "attention_dropout", "0.1", "attention_dropout is '0.1'")]
+    [InlineData(
+        "llama",
+        "model_type",
+        "\"opt\"",
+        "model_type is 'opt'. Allowed: llama, mistral, qwen2, qwen3, gpt_neox, gpt2"
+    )]
+    [InlineData("llama", "model_type", "null", "model_type is ''")]
+    [InlineData("llama", "vocab_size", "null", "'vocab_size' is missing")]
+    [InlineData("llama", "vocab_size", "1.5", "vocab_size is '1.5'. Allowed: a whole number")]
+    [InlineData("llama", "vocab_size", "-3", "vocab_size = -3 is outside")]
+    [InlineData("llama", "hidden_size", "0", "hidden_size = 0 must be positive")]
+    [InlineData("llama", "num_attention_heads", "5", "does not divide hidden_size")]
+    [InlineData("llama", "head_dim", "7", "is odd")]
+    [InlineData("llama", "rms_norm_eps", "1e999", "rms_norm_eps is '1e999'")]
+    [InlineData("llama", "tie_word_embeddings", "\"yes\"", "Allowed: true or false")]
+    [InlineData("mistral", "sliding_window", "@absent", "'sliding_window' is missing")]
+    [InlineData("mistral", "sliding_window", "0", "sliding_window is '0'")]
+    [InlineData("mistral", "attention_bias", "true", "not understood: 'attention_bias'")]
+    [InlineData("qwen2", "use_sliding_window", "true", "sliding_window is '7 in 1 of 2 layers'")]
+    [InlineData(
+        "qwen2",
+        "layer_types",
+        """["full_attention","linear_attention"]""",
+        "layer_types is 'linear_attention'"
+    )]
+    [InlineData("qwen2", "layer_types", """["full_attention"]""", "layer_types is '1 entries'")]
+    [InlineData("qwen3", "head_dim", "@absent", "'head_dim' is missing")]
+    [InlineData(
+        "pythia",
+        "hidden_act",
+        "\"silu\"",
+        "hidden_act is 'silu'. Allowed: gelu, gelu_new, gelu_fast, gelu_pytorch_tanh"
+    )]
+    [InlineData("pythia", "hidden_dropout", "0.1", "hidden_dropout is '0.1'")]
+    [InlineData(
+        "pythia",
+        "partial_rotary_factor",
+        "0.5",
+        "rotary_pct is '0.67'. Allowed: 0.5, as partial_rotary_factor says"
+    )]
+    [InlineData("pythia", "rope_theta", "5.0", "rotary_emb_base is '10000'. Allowed: 5, as rope_theta says")]
+    [InlineData("pythia", "rotary_pct", "0.5", "partial_rotary_factor = 0.5 turns 3 of a head's 6 elements")]
+    [InlineData("pythia", "rotary_pct", "0.0", "turns 0 of a head's 6 elements")]
+    [InlineData("pythia", "rotary_pct", "1.5", "partial_rotary_factor = 1.5 is outside")]
+    [InlineData("pythia", "num_key_value_heads", "2", "not understood: 'num_key_value_heads'")]
+    [InlineData("pythia", "hidden_size", "26", "does not divide hidden_size")]
+    [InlineData(
+        "neox-sequential",
+        "rope_parameters",
+        """{"rope_type":"linear","factor":2.0}""",
+        "rope_parameters.rope_type is 'linear'"
+    )]
+    [InlineData("gpt2", "activation_function", "\"relu\"", "activation_function is 'relu'")]
+    [InlineData("gpt2", "scale_attn_weights", "false", "scale_attn_weights is 'false'. Allowed: true")]
+    [InlineData(
+        "gpt2",
+        "scale_attn_by_inverse_layer_idx",
+        "true",
+        "scale_attn_by_inverse_layer_idx is 'true'. Allowed: false"
+    )]
+    [InlineData("gpt2", "add_cross_attention", "true", "add_cross_attention is 'true'. Allowed: false")]
+    [InlineData("gpt2", "n_embd", "@absent", "'n_embd' is missing")]
+    [InlineData("gpt2", "n_embd", "2000000000", "hidden_size = 2000000000 is outside")]
+    [InlineData("gpt2", "n_embd", "-2147483648", "hidden_size = -2147483648 is outside")]
+    [InlineData("gpt2", "hidden_size", "24", "not understood: 'hidden_size'")]
+    public void WhatIsNotComputed_IsNamed(string family, string key, string value, string expected)
+    {
+        string message = Assert.Throws<DataFormatException>(() => Read(family, key, value)).Message;
+        Assert.StartsWith("config.json", message, StringComparison.Ordinal);
+        Assert.Contains(expected, message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Windows_AreReadAsTheFamilyMeansThem()
+    {
+        Assert.Equal(5, Read("mistral").SlidingWindow);
+        Assert.Equal(0, Read("mistral", "sliding_window", "null").SlidingWindow);
+        Assert.Equal(0, Read("qwen2").SlidingWindow); // not used, whatever its size
+        Assert.Equal(7, Read("qwen2", "use_sliding_window", "true", "max_window_layers", "0").SlidingWindow);
+        Assert.Equal(0, Read("qwen2", "use_sliding_window", "true", "max_window_layers", "2").SlidingWindow);
+        Assert.Equal(
+            7,
+            Read(
+                "qwen2",
+                "use_sliding_window",
+                "true",
+                "layer_types",
+                """["sliding_attention","sliding_attention"]"""
+            ).SlidingWindow
+        );
+    }
+
+    [Fact]
+    public void GptNeox_IsReadInBothGenerationsOfKeys()
+    {
+        TransformerConfig old = Read("pythia"),
+            later = Read(
+                "pythia",
+                "rotary_pct",
+                "@absent",
+                "rotary_emb_base",
+                "@absent",
+                "rope_parameters",
+                """{"rope_type":"default","rope_theta":10000.0,"partial_rotary_factor":0.67}"""
+            );
+        Assert.Equal((10_000.0, 0.67, 4), (old.RopeTheta, old.PartialRotaryFactor, old.RotaryDim));
+        Assert.Equal(old, later);
+        Assert.Equal(
+            old,
+            Read(
+                "pythia",
+                "rotary_pct",
+                "@absent",
+                "rotary_emb_base",
+                "@absent",
+                "rope_theta",
+                "10000",
+                "partial_rotary_factor",
+                "0.67"
+            )
+        );
+
+        // What absence means there: a quarter of each head, in parallel, with biases; 0.25 of a head of 6 is odd, so heads of 8 here.
+        TransformerConfig silent = Read(
+            "pythia",
+            "num_attention_heads",
+            "3",
+            "rotary_pct",
+            "@absent",
+            "rotary_emb_base",
+            "@absent",
+            "use_parallel_residual",
+            "@absent"
+        );
+        Assert.Equal(
+            (0.25, 2, true, true),
+            (silent.PartialRotaryFactor, silent.RotaryDim, silent.UseParallelResidual, silent.AttentionBias)
+        );
+    }
+
+    [Fact]
+    public void Gpt2_TiesItsHeadUnlessToldOtherwise()
+    {
+        TransformerConfig config = Read("gpt2");
+        Assert.Equal((true, 96, Activation.GeluNew), (config.IsTied, config.IntermediateSize, config.HiddenAct));
+        Assert.False(Read("gpt2", "tie_word_embeddings", "false").IsTied);
+    }
+
+    [Theory]
+    [MemberData(nameof(Families))]
+    public void WrittenConfigs_ReadBackTheSame(string family)
+    {
+        TransformerConfig config = Read(family);
+        Assert.Equal(
+            config,
+            HuggingFaceConfig.Parse(
+                "config.json",
+                Encoding.UTF8.GetBytes(HuggingFaceConfig.Write(config).ToJsonString())
+            )
+        );
+        if (config.LayerNormEps is not null)
+        {
+            return; // these families have no window
+        }
+
+        TransformerConfig windowed = config with { SlidingWindow = 9 };
+        Assert.Equal(
+            windowed,
+            HuggingFaceConfig.Parse(
+                "config.json",
+                Encoding.UTF8.GetBytes(HuggingFaceConfig.Write(windowed).ToJsonString())
+            )
+        );
+    }
+
+    [Theory]
+    [MemberData(nameof(Families))]
+    public void ChangedConfigs_GiveErrorsOfOurOwn(string family) =>
+        new MutationFuzz(Encoding.UTF8.GetBytes(Config(family).ToJsonString())).Run(
+            file => HuggingFaceConfig.Parse("config.json", file),
+            share: 0.2
+        ); // nine samples: more than all cases together
+
+    private const string Llama3Scaling =
+        """{"rope_type":"llama3","factor":32.0,"low_freq_factor":1.0,"high_freq_factor":4.0,"original_max_position_embeddings":8192}""";
+
+    private static TransformerConfig Read(string family, params string[] changes)
+    {
+        JsonObject config = Config(family);
+        foreach (string[] change in changes.Chunk(2))
+        {
+            config.Remove(change[0]);
+            if (change[1] != "@absent")
+            {
+                config[change[0]] = $"@{change[0]}@";
+            }
+        }
+
+        // Put in as text, so that values no JSON library would write can be tried too.
+        string text = changes
+            .Chunk(2)
+            .Aggregate(
+                config.ToJsonString(),
+                (json, change) => json.Replace($"\"@{change[0]}@\"", change[1], StringComparison.Ordinal)
+            );
+        return HuggingFaceConfig.Parse("config.json", Encoding.UTF8.GetBytes(text));
+    }
+
+    private static JsonObject Config(string family)
+    {
+        using var folder = new TemporaryFolder();
+        FamilyModel.Write(folder, family);
+        return JsonNode.Parse(File.ReadAllText(folder["config.json"]))!.AsObject();
+    }
+}

@@ -1,0 +1,97 @@
+using CsCheck;
+using Saltern.Numerics;
+
+namespace Saltern.Tests.Numerics;
+
+public unsafe class SmallProductTests
+{
+    [Fact]
+    public void Multiply_EqualsTheSumsInFloat64()
+    {
+        Assert.SkipUnless(SmallProduct.IsThere, "this processor has no AVX-512");
+        Gen.Select(Gen.Int[1, 21], Gen.Int[1, 5], Gen.Int[1, 40], Gen.Bool, Gen.Bool, Gen.Int[0, 1_000_000])
+            .Sample(
+                (m, vectors, k, transposed, add, seed) =>
+                {
+                    var random = new Random(seed);
+                    int n = vectors * SmallProduct.ColumnStep,
+                        strideB = n + 3,
+                        strideC = n + 5,
+                        strideA = (transposed ? m : k) + 2;
+                    float[] a = Draw(random, (transposed ? k : m) * strideA),
+                        b = Draw(random, k * strideB),
+                        c = Draw(random, m * strideC),
+                        before = [.. c];
+                    fixed (
+                        float* pa = a,
+                            pb = b,
+                            pc = c
+                    )
+                    {
+                        SmallProduct.Multiply(
+                            m,
+                            n,
+                            k,
+                            pa,
+                            transposed ? 1 : strideA,
+                            transposed ? strideA : 1,
+                            pb,
+                            strideB,
+                            pc,
+                            strideC,
+                            add
+                        );
+                    }
+
+                    for (int i = 0; i < m; i++)
+                    {
+                        for (int j = 0; j < strideC; j++)
+                        {
+                            double expected = j >= n || add ? before[(i * strideC) + j] : 0;
+                            for (int p = 0; p < k && j < n; p++)
+                            {
+                                expected +=
+                                    (double)a[transposed ? (p * strideA) + i : (i * strideA) + p]
+                                    * b[(p * strideB) + j];
+                            }
+
+                            Assert.True(
+                                Math.Abs(expected - c[(i * strideC) + j]) < 1e-4,
+                                $"[{i}, {j}] of {m} x {n} x {k}: {c[(i * strideC) + j]}, expected {expected}"
+                            ); // 40 products of size 1 in float32
+                        }
+                    }
+                }
+            );
+    }
+
+    [Fact]
+    public void Transpose_MovesEveryElement()
+    {
+        Assert.SkipUnless(SmallProduct.IsThere, "this processor has no AVX-512");
+        const int Rows = 24,
+            Columns = 16,
+            StrideA = 19,
+            StrideB = 31;
+        float[] a = Draw(new Random(1), Rows * StrideA),
+            b = new float[Columns * StrideB];
+        fixed (
+            float* pa = a,
+                pb = b
+        )
+        {
+            SmallProduct.Transpose(Rows, Columns, pa, StrideA, pb, StrideB);
+        }
+
+        for (int i = 0; i < Rows; i++)
+        {
+            for (int j = 0; j < Columns; j++)
+            {
+                Assert.Equal(a[(i * StrideA) + j], b[(j * StrideB) + i]);
+            }
+        }
+    }
+
+    private static float[] Draw(Random random, int count) =>
+        [.. Enumerable.Range(0, count).Select(_ => (random.NextSingle() * 2) - 1)];
+}

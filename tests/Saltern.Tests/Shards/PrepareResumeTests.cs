@@ -1,0 +1,487 @@
+using System.Text;
+using Saltern.Cli.Demo;
+using Saltern.Corpora;
+using Saltern.Shards;
+using Saltern.Tests.Corpora;
+using Saltern.Tests.Distributed;
+using Saltern.Tokenization;
+
+namespace Saltern.Tests.Shards;
+
+public sealed class PrepareResumeTests : IDisposable
+{
+    private static readonly BpeTokenizer Tokenizer = BpeTrainer.Train(
+        ["the salt works near the sea", "the sea near the salt"],
+        new BpeTrainerOptions { VocabularySize = 270 }
+    );
+
+    private readonly TemporaryFolder _folder = new();
+    private readonly string[] _input;
+    private readonly Dictionary<string, byte[]> _whole;
+
+    // Every format, broken records among them, duplicates, two domains a file, and a dozen points to go on from.
+    private static readonly Lazy<(string Name, byte[] Bytes)[]> Corpus = new(() =>
+    {
+        List<string> lines =
+        [
+            .. GeneratedText
+                .Generate(3, 2_800_000)
+                .Select(
+                    (document, i) =>
+                        $"{{\"text\":\"{document.Text.Replace("\n", "\\n", StringComparison.Ordinal).Replace("\"", "'", StringComparison.Ordinal)} {i}\",\"domain\":\"d{i % 3}\"}}"
+                ),
+        ];
+        lines.InsertRange(lines.Count / 2, ["broken", "", lines[1], "{}"]);
+        string[] parts = [.. lines.Chunk((lines.Count / 3) + 1).Select(part => string.Join('\n', part))];
+        return
+        [
+            ("in/1.jsonl.gz", TemporaryFolder.Gzip(parts[0])),
+            ("in/2.jsonl.zst", TemporaryFolder.Zstandard(parts[1])),
+            ("in/3.jsonl", Encoding.UTF8.GetBytes(parts[2])),
+            (
+                "in/4.parquet",
+                new HandMadeParquet
+                {
+                    Values = HandMadeParquet.Plain([
+                        .. Enumerable.Range(0, 200).Select(i => $"parquet {i} {new string('p', 1000)}"),
+                    ]),
+                    Rows = 200,
+                }.Bytes()
+            ),
+            ("in/text/5.txt", "a text file"u8.ToArray()),
+        ];
+    });
+
+    public PrepareResumeTests()
+    {
+        foreach ((string name, byte[] bytes) in Corpus.Value)
+        {
+            _folder.Write(name, bytes);
+        }
+
+        _input = [_folder["in"]];
+        Build("whole", CancellationToken.None);
+        _whole = Files("whole");
+    }
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void Build_InterruptedAnywhere_EndsInTheSameBytes()
+    {
+        long all = Manifest("whole")
+            .Domains.Sum(domain => (domain.Train?.Documents ?? 0) + (domain.Valid?.Documents ?? 0));
+        long gained = 0;
+        for (int stop = 1; stop <= 12; stop++)
+        {
+            // Each time interrupted twice, at other places.
+            Interrupt("again", stop * 240_000L);
+            PrepareSummary? summary = Interrupt("again", (stop + 1) * 240_000L) ?? Build("again", Cancel);
+
+            gained += summary.ResumedDocuments;
+            Assert.Equal(all, summary.Total.Documents);
+            AssertSame(Files("again"));
+            Directory.Delete(_folder["again"], recursive: true);
+        }
+
+        Assert.InRange(gained, all, long.MaxValue); // all did not begin anew
+    }
+
+    [Theory]
+    [InlineData(2)]
+    [InlineData(3)]
+    public void Build_OnSeveralRanks_EndsInTheSameBytes(int size)
+    {
+        // Undivided, and interrupted on a rank that is not the first, then gone on with by another number.
+        Share("shared", size, Cancel);
+        AssertSame(Files("shared"));
+        using CancellationTokenSource source = new();
+        AggregateException stopped = Assert.Throws<AggregateException>(() =>
+            Share("moved", size, source.Token, new Listener(p => CancelBehind(source, p, 900_000)))
+        );
+        Assert.IsAssignableFrom<OperationCanceledException>(stopped.InnerException);
+        Assert.InRange(Share("moved", size + 1, Cancel)!.ResumedDocuments, 1, long.MaxValue);
+        AssertSame(Files("moved"));
+        Directory.Delete(_folder["moved"], recursive: true);
+
+        // By one rank what several began, and the other way round.
+        Interrupt("moved", 500_000);
+        Assert.InRange(Share("moved", size, Cancel)!.ResumedDocuments, 1, long.MaxValue);
+        AssertSame(Files("moved"));
+    }
+
+    [Fact]
+    public void ARankWithOtherInput_EndsTheWork()
+    {
+        AggregateException failed = Assert.Throws<AggregateException>(() =>
+            ThreadRanks.Run(
+                2,
+                ranks =>
+                {
+                    DatasetBuilderOptions options = Options with { Ranks = ranks, Threads = 1 };
+                    if (ranks.Rank == 0)
+                    {
+                        DatasetBuilder.Build(
+                            new CorpusReader(_input, Reading),
+                            null,
+                            Tokenizer,
+                            _folder["other"],
+                            options,
+                            null,
+                            Cancel
+                        );
+                    }
+                    else
+                    {
+                        DatasetBuilder.Assist(
+                            new CorpusReader([_folder["in/1.jsonl.gz"]], Reading),
+                            null,
+                            Tokenizer,
+                            options,
+                            Cancel
+                        );
+                    }
+
+                    return 0;
+                }
+            )
+        );
+        Assert.Contains(
+            "All ranks need the same input files under the same paths.",
+            Assert.IsType<DistributedException>(failed.InnerException).Message,
+            StringComparison.Ordinal
+        );
+    }
+
+    [Fact]
+    public void Build_CountsTheSameWhenInterrupted()
+    {
+        CorpusReader reader = new(_input, new() { MaxBrokenShare = 0.5 });
+        PrepareSummary whole = DatasetBuilder.Build(reader, null, Tokenizer, _folder["counted"], Options, null, Cancel);
+        Interrupt("again", 500_000);
+
+        CorpusReader second = new(_input, new() { MaxBrokenShare = 0.5 });
+        PrepareSummary summary = DatasetBuilder.Build(second, null, Tokenizer, _folder["again"], Options, null, Cancel);
+
+        Assert.InRange(summary.ResumedDocuments, 1, whole.Total.Documents - 1);
+        Assert.Equal(
+            (whole.DuplicateDocuments, whole.EmptyDocuments, whole.Total.Tokens, whole.Total.Bytes),
+            (summary.DuplicateDocuments, summary.EmptyDocuments, summary.Total.Tokens, summary.Total.Bytes)
+        );
+        Assert.Equal(1, summary.DuplicateDocuments);
+        Assert.Equal(
+            (reader.Report.Records, 2L, reader.Report.Documents, reader.Report.Files),
+            (second.Report.Records, second.Report.BrokenRecords, second.Report.Documents, second.Report.Files)
+        );
+        Assert.Equal(reader.Report.FirstProblems, second.Report.FirstProblems);
+    }
+
+    [Fact]
+    public void Build_AfterAKill_GoesOnFromTheLastPointOnDisk()
+    {
+        // What a kill leaves at any moment is what lies in the folder then: copied while the work goes on, with bytes behind the last point.
+        int copies = 0;
+        Build(
+            "running",
+            Cancel,
+            new Listener(_ =>
+            {
+                if (File.Exists(_folder[$"running/{PrepareJournal.FileName}"]))
+                {
+                    Copy("running", $"killed-{copies++}");
+                }
+            })
+        );
+        Assert.InRange(copies, 1, 1000);
+        for (int i = 0; i < copies; i++)
+        {
+            string torn = Directory.GetFiles(_folder[$"killed-{i}/train"], "*.bin.partial")[0];
+            File.AppendAllText(torn, "half a docu");
+            _folder.Write($"killed-{i}/train/later.bin.partial", "a shard that was begun behind the last point");
+            File.AppendAllText(_folder[$"killed-{i}/{PrepareJournal.SeenFileName}"], "1234567");
+            _folder.Write($"killed-{i}/{PrepareJournal.FileName}.partial", "{\"schema\":");
+            Assert.Contains(
+                "holds an unfinished data set",
+                Assert
+                    .Throws<DataFormatException>(() => TokenDataset.Open(_folder[$"killed-{i}"], verify: false, Cancel))
+                    .Message,
+                StringComparison.Ordinal
+            );
+
+            Assert.InRange(Build($"killed-{i}", Cancel).ResumedDocuments, 1, long.MaxValue);
+            AssertSame(Files($"killed-{i}"));
+        }
+    }
+
+    [Fact]
+    public void Build_KilledWhileItFinished_IsMadeWhole()
+    {
+        Interrupt("again", 500_000);
+        Copy("again", "late");
+        Build("again", Cancel);
+
+        // Shards have their names, the manifest is missing: what lies between the renames.
+        foreach (string split in (string[])["train", "valid"])
+        {
+            foreach (string file in Directory.GetFiles(_folder[$"again/{split}"], "*.bin"))
+            {
+                string partial = _folder[$"late/{split}/{Path.GetFileName(file)}.partial"];
+                if (File.Exists(partial))
+                {
+                    File.Delete(partial);
+                    File.Copy(file, partial[..^".partial".Length]);
+                    File.Copy(
+                        Path.ChangeExtension(file, ".idx"),
+                        Path.ChangeExtension(partial[..^".partial".Length], ".idx")
+                    );
+                }
+            }
+        }
+
+        Assert.InRange(Build("late", Cancel).ResumedDocuments, 1, long.MaxValue);
+        AssertSame(Files("late"));
+    }
+
+    [Fact]
+    public void Build_WithValidationTextOfItsOwn_GoesOnInEitherPart()
+    {
+        string[] valid = [_folder["in/1.jsonl.gz"]],
+            train = [_folder["in/2.jsonl.zst"], _folder["in/3.jsonl"]];
+        PrepareSummary Run(string name, CancellationToken token, IProgress<PrepareProgress>? progress = null) =>
+            DatasetBuilder.Build(
+                new CorpusReader(train, Reading),
+                new CorpusReader(valid, Reading),
+                Tokenizer,
+                _folder[name],
+                Options,
+                progress,
+                token
+            );
+        Run("apart", Cancel);
+        Dictionary<string, byte[]> expected = Files("apart");
+        foreach (long bytes in (long[])[100_000, 250_000, 400_000, 700_000])
+        {
+            using CancellationTokenSource source = new();
+            Assert.ThrowsAny<OperationCanceledException>(() =>
+                Run("again", source.Token, new Listener(p => CancelBehind(source, p, bytes)))
+            );
+            Assert.InRange(Run("again", Cancel).ResumedDocuments, 1, long.MaxValue);
+            Dictionary<string, byte[]> found = Files("again");
+            Assert.Equal(expected.Keys.Order(), found.Keys.Order());
+            Assert.All(expected, file => Assert.Equal(file.Value, found[file.Key]));
+            Directory.Delete(_folder["again"], recursive: true);
+        }
+    }
+
+    [Fact]
+    public void Build_RefusesToGoOnWhenAnythingHasChanged()
+    {
+        Interrupt("again", 500_000);
+        byte[] parquet = File.ReadAllBytes(_folder["in/4.parquet"]);
+
+        _folder.Write("in/4.parquet", [.. parquet, 0]);
+        string message = Assert.Throws<DataFormatException>(() => Build("again", Cancel)).Message;
+        Assert.Contains("holds an unfinished data set of another job", message, StringComparison.Ordinal);
+        Assert.Matches($@"4\.parquet' had {parquet.Length} bytes of .*, has {parquet.Length + 1} of", message);
+
+        _folder.Write("in/4.parquet", parquet);
+        Assert.Matches("4.parquet' had", Assert.Throws<DataFormatException>(() => Build("again", Cancel)).Message); // touched: another time
+        File.Delete(_folder["in/4.parquet"]);
+        Assert.Matches(
+            "input 4 was '.*4.parquet', is '.*5.txt'",
+            Assert.Throws<DataFormatException>(() => Build("again", Cancel)).Message
+        );
+        Assert.Contains(
+            "the percentage of validation text was 5, is 6",
+            Assert
+                .Throws<DataFormatException>(() =>
+                    DatasetBuilder.Build(
+                        new CorpusReader(_input, Reading),
+                        null,
+                        Tokenizer,
+                        _folder["again"],
+                        Options with
+                        {
+                            ValidPercent = 6,
+                        },
+                        null,
+                        Cancel
+                    )
+                )
+                .Message,
+            StringComparison.Ordinal
+        );
+
+        // Nothing was touched by the refusals, and --overwrite begins anew.
+        Assert.True(File.Exists(_folder[$"again/{PrepareJournal.FileName}"]));
+        PrepareSummary summary = DatasetBuilder.Build(
+            new CorpusReader(_input, Reading),
+            null,
+            Tokenizer,
+            _folder["again"],
+            Options with
+            {
+                Overwrite = true,
+            },
+            null,
+            Cancel
+        );
+        Assert.Equal(0, summary.ResumedDocuments);
+    }
+
+    [Fact]
+    public void Build_NamesAJournalOrShardThatIsDamaged()
+    {
+        Interrupt("again", 500_000);
+        Copy("again", "short");
+        File.WriteAllText(_folder[$"again/{PrepareJournal.FileName}"], "{\"schema\": 7}");
+        Assert.Contains(
+            "dataset.progress.json' is damaged",
+            Assert.Throws<DataFormatException>(() => Build("again", Cancel)).Message,
+            StringComparison.Ordinal
+        );
+
+        using (FileStream file = File.OpenWrite(Directory.GetFiles(_folder["short/train"], "*.bin.partial")[0]))
+        {
+            file.SetLength(10);
+        }
+
+        Assert.Contains(
+            "has 10 bytes, expected at least",
+            Assert.Throws<DataFormatException>(() => Build("short", Cancel)).Message,
+            StringComparison.Ordinal
+        );
+        Assert.Equal(0, Build("short", Cancel).ResumedDocuments);
+        AssertSame(Files("short"));
+    }
+
+    [Fact]
+    public void Build_TooMuchBroken_LeavesNothingToGoOnWith()
+    {
+        Assert.Throws<DataFormatException>(() =>
+            DatasetBuilder.Build(
+                new CorpusReader(_input, new() { MaxBrokenShare = 0 }),
+                null,
+                Tokenizer,
+                _folder["failed"],
+                Options,
+                null,
+                Cancel
+            )
+        );
+        Assert.Empty(Directory.GetFiles(_folder["failed"], "*", SearchOption.AllDirectories));
+    }
+
+    private static DatasetBuilderOptions Options => new() { ValidPercent = 5, CheckpointBytes = 100_000 };
+
+    private static CorpusReaderOptions Reading => new() { MaxBrokenShare = 0.5 };
+
+    private static void CancelBehind(CancellationTokenSource source, PrepareProgress progress, long bytes)
+    {
+        if (progress.Bytes >= bytes)
+        {
+            source.Cancel();
+        }
+    }
+
+    private PrepareSummary Build(string name, CancellationToken token, IProgress<PrepareProgress>? progress = null) =>
+        DatasetBuilder.Build(
+            new CorpusReader(_input, Reading),
+            null,
+            Tokenizer,
+            _folder[name],
+            Options,
+            progress,
+            token
+        );
+
+    // Null where the run was interrupted, its summary where it had ended before.
+    private PrepareSummary? Interrupt(string name, long bytes)
+    {
+        using CancellationTokenSource source = new();
+        CorpusReader reader = new(_input, Reading);
+        try
+        {
+            return DatasetBuilder.Build(
+                reader,
+                null,
+                Tokenizer,
+                _folder[name],
+                Options with
+                {
+                    Overwrite = !Directory.Exists(_folder[name]),
+                },
+                new Listener(p => CancelBehind(source, p, bytes)),
+                source.Token
+            );
+        }
+        catch (OperationCanceledException)
+        {
+            return null;
+        }
+    }
+
+    // Only the last rank is told to stop.
+    private PrepareSummary? Share(
+        string name,
+        int size,
+        CancellationToken token,
+        IProgress<PrepareProgress>? progress = null
+    ) =>
+        ThreadRanks.Run(
+            size,
+            ranks =>
+            {
+                DatasetBuilderOptions options = Options with { Ranks = ranks, Threads = 1 };
+                if (ranks.Rank == 0)
+                {
+                    return DatasetBuilder.Build(
+                        new CorpusReader(_input, Reading),
+                        null,
+                        Tokenizer,
+                        _folder[name],
+                        options,
+                        progress,
+                        CancellationToken.None
+                    );
+                }
+
+                DatasetBuilder.Assist(
+                    new CorpusReader(_input, Reading),
+                    null,
+                    Tokenizer,
+                    options,
+                    ranks.Rank == size - 1 ? token : CancellationToken.None
+                );
+                return null;
+            }
+        )[0];
+
+    private DatasetManifest Manifest(string name) => DatasetManifest.Load(_folder[name]);
+
+    private Dictionary<string, byte[]> Files(string name) =>
+        Directory
+            .GetFiles(_folder[name], "*", SearchOption.AllDirectories)
+            .ToDictionary(file => Path.GetRelativePath(_folder[name], file), File.ReadAllBytes);
+
+    private void AssertSame(Dictionary<string, byte[]> found)
+    {
+        Assert.Equal(_whole.Keys.Order(), found.Keys.Order());
+        Assert.All(_whole, file => Assert.Equal(file.Value, found[file.Key]));
+    }
+
+    // By another process, which the locks of this one do not stop.
+    private void Copy(string from, string to)
+    {
+        using var copy = System.Diagnostics.Process.Start("cp", ["-r", _folder[from], _folder[to]]);
+        copy.WaitForExit();
+        Assert.Equal(0, copy.ExitCode);
+    }
+
+    private sealed class Listener(Action<PrepareProgress> report) : IProgress<PrepareProgress>
+    {
+        public void Report(PrepareProgress value) => report(value);
+    }
+}

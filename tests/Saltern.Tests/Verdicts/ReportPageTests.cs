@@ -1,0 +1,291 @@
+using System.Text.RegularExpressions;
+using System.Xml.Linq;
+using Saltern.RunFiles;
+using Saltern.Verdicts;
+
+namespace Saltern.Tests.Verdicts;
+
+public class ReportPageTests
+{
+    private static readonly RunRecord Baseline = FakeStudy.Run("baseline", 1, 3.715);
+    private static readonly RunRecord Salt = FakeStudy.Run("salt", 1, 3.625, 250);
+
+    [Fact]
+    public void Page_NeedsNothingFromElsewhere()
+    {
+        string html = Page(Baseline, Salt);
+        Assert.DoesNotContain("http", html, StringComparison.OrdinalIgnoreCase);
+        Assert.DoesNotContain("<script", html, StringComparison.OrdinalIgnoreCase);
+        Assert.DoesNotMatch(@"(?i)\s(src|href)\s*=|@import|<link|url\((?!#)", html);
+    }
+
+    [Fact]
+    public void Page_EscapesWhatModelsAndFilesSay()
+    {
+        string html = Page(
+            Baseline,
+            Salt with
+            {
+                RecipeText = "name: \"</pre><script>alert(1)</script>\"\n",
+                Result = Salt.Result with
+                {
+                    Arm = "<img onerror=x>",
+                    TextSamples = [new TextSample("\"><b>", "</p><script>alert(2)</script>\0\uD800 ok")],
+                },
+            }
+        );
+        Assert.DoesNotContain("<script", html, StringComparison.OrdinalIgnoreCase);
+        Assert.DoesNotContain("<img", html, StringComparison.OrdinalIgnoreCase);
+        Assert.Contains("&lt;script&gt;alert(2)&lt;/script&gt;\uFFFD\uFFFD ok", html, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Page_OpensWithTheSentence_AndHasEveryPart()
+    {
+        XElement page = Parse(Page(Baseline, Salt));
+        XElement main = page.Descendants("main").Single();
+
+        Assert.StartsWith("A reading from 1 seed", main.Descendants("p").First().Value, StringComparison.Ordinal);
+        Assert.Equal(
+            ["The figures", "By domain", "Against what it cost", "What the models write", "How it was made"],
+            main.Descendants("h2").Select(heading => heading.Value)
+        );
+        Assert.Contains(main.Descendants("td"), cell => cell.Value == "0.667");
+        Assert.Contains(main.Descendants("td"), cell => cell.Value == "3.225 (−0.090)"); // stories: 3.625 − 0.4
+        Assert.Contains(main.Descendants("th"), cell => cell.Value == "distillation.weight");
+        Assert.Contains("width=device-width", Page(Baseline, Salt), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Plots_HaveNameDescriptionAndDataAndNoClashingIdentifiers()
+    {
+        XElement page = Parse(Page(Baseline, Salt));
+        List<XElement> drawings = [.. page.Descendants("svg")];
+        List<string> identifiers =
+        [
+            .. page.Descendants().Select(element => element.Attribute("id")?.Value).OfType<string>(),
+        ];
+
+        Assert.Equal(8, drawings.Count);
+        Assert.All(drawings, svg => Assert.Equal("img", svg.Attribute("role")!.Value));
+        Assert.All(
+            drawings,
+            svg =>
+                Assert.All(svg.Attribute("aria-labelledby")!.Value.Split(' '), id => Assert.Contains(id, identifiers))
+        );
+        Assert.Equal(identifiers.Count, identifiers.Distinct().Count());
+        Assert.All(
+            page.Descendants("figure"),
+            figure => Assert.Single(figure.Descendants("details"), details => details.Descendants("table").Any())
+        );
+        foreach (Match reference in Regex.Matches(string.Concat(drawings), @"url\(#([^)]+)\)"))
+        {
+            Assert.Contains(reference.Groups[1].Value, identifiers);
+        }
+    }
+
+    [Fact]
+    public void Plots_TakeTheirColoursFromVariables()
+    {
+        string drawings = string.Concat(Parse(Page(Baseline, Salt)).Descendants("svg"));
+        Assert.DoesNotMatch(@"rgb\(|fill:black", drawings);
+        Assert.Contains("stroke:var(--line1)", drawings, StringComparison.Ordinal);
+        Assert.Contains("stroke-dasharray", drawings, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Crossing_IsMarkedWhereThereIsOne()
+    {
+        (RunRecord baseline, RunRecord salt) = FakeStudy.Worked();
+        Assert.Contains(">795 steps<", Page(baseline, salt), StringComparison.Ordinal);
+        Assert.DoesNotMatch(@">\d+ steps<", Page(Baseline, FakeStudy.Run("salt", 1, 3.8, 250)));
+    }
+
+    [Fact]
+    public void SeveralArmsAndSeeds_AreAllShown_AndClocksThatDoNotCompareAreNot()
+    {
+        int[] seeds = [1, 2, 3];
+        RunRecord[] baselines = [.. seeds.Select(seed => FakeStudy.Run("baseline", seed, 3.715))];
+        RunRecord[] others =
+        [
+            .. seeds.SelectMany(seed =>
+                new[] { FakeStudy.Run("salt", seed, 3.62, 250), FakeStudy.Run("rkd", seed, 3.8, 1000) }
+            ),
+        ];
+        others[0] = others[0] with { Result = others[0].Result with { SecondsComparable = false } };
+
+        string html = ReportPage.ToHtml(Verdict.Compute(baselines, others), baselines, others);
+
+        Assert.Contains("RKD, mean of 3 seeds", html, StringComparison.Ordinal);
+        Assert.Contains("not comparable", html, StringComparison.Ordinal);
+        Assert.DoesNotContain("Validation loss against training time", html, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void ManyArms_OpenWithASummaryAndOnePicture_AndTheSentencesFollow()
+    {
+        int[] seeds = [1, 2, 3];
+        string[] arms = ["salt-a", "salt-b", "salt-c", "rkd", "other"];
+        RunRecord[] baselines = [.. seeds.Select(seed => FakeStudy.Run("baseline", seed, 3.715 + (0.001 * seed)))];
+        RunRecord[] others =
+        [
+            .. arms.SelectMany(
+                (arm, i) =>
+                    seeds
+                        .Take(arm == "other" ? 1 : 3)
+                        .Select(seed =>
+                            FakeStudy.Run(arm, seed, arm == "rkd" ? 3.8 : 3.62 - (0.01 * i) + (0.002 * seed), 250)
+                        )
+            ),
+        ];
+        others =
+        [
+            .. others.Select(run =>
+                run.Result.Arm is "salt-a" or "salt-b"
+                    ? run with
+                    {
+                        Result = run.Result with { SecondsComparable = false },
+                    }
+                    : run
+            ),
+        ];
+        Verdict verdict = Verdict.Compute(baselines, others);
+        XElement main = Parse(ReportPage.ToHtml(verdict, baselines, others)).Descendants("main").Single();
+
+        Assert.Equal("5 arms against BASELINE", main.Element("h1")!.Value);
+        Assert.Equal(
+            "Of 5 arms against BASELINE, 3 helped, 1 harmed, 1 had fewer than 3 seeds.",
+            main.Descendants("p").First().Value
+        );
+        // Of those that helped, the one with the lowest loss crosses first.
+        Assert.StartsWith(
+            $"The cheapest of those: {verdict.Runs[2].Label} helped (3 seeds)",
+            main.Descendants("p").ElementAt(1).Value,
+            StringComparison.Ordinal
+        );
+
+        XElement picture = main.Descendants("figure").First();
+        Assert.Equal(4, picture.Descendants("svg").First().Elements("circle").Count());
+        Assert.Contains(picture.Descendants("text"), text => text.Value == "not reached");
+        Assert.Equal(5, picture.Descendants("tbody").Single().Elements("tr").Count());
+        Assert.All(
+            verdict.Runs,
+            run => Assert.Contains(main.Descendants("p"), paragraph => paragraph.Value == run.SentenceFree)
+        );
+
+        // One warning for the two arms whose clocks do not compare.
+        string[] warnings =
+        [
+            .. main.Descendants("p")
+                .Where(paragraph => paragraph.Attribute("class")?.Value == "warning")
+                .Select(paragraph => paragraph.Value),
+        ];
+        Assert.Single(
+            warnings,
+            warning =>
+                warning.StartsWith(
+                    $"{verdict.Runs[0].Label}, {verdict.Runs[1].Label}: seconds do not compare",
+                    StringComparison.Ordinal
+                )
+        );
+
+        List<string> identifiers =
+        [
+            .. main.Descendants().Select(element => element.Attribute("id")?.Value).OfType<string>(),
+        ];
+        Assert.Equal(identifiers.Count, identifiers.Distinct().Count());
+        // No table grows a column with each arm.
+        Assert.All(
+            main.Descendants("table").Where(table => !table.Ancestors("details").Any()),
+            table =>
+                Assert.True(
+                    table.Descendants("thead").Single().Descendants("th").Count() <= 12,
+                    table.Element("caption")!.Value
+                )
+        );
+    }
+
+    [Fact]
+    public void CommitMachineAndVersions_AreSaidOnceWhereAllRunsShareThem()
+    {
+        RunRecord With(RunRecord run, string commit) =>
+            run with
+            {
+                Result = run.Result with
+                {
+                    Versions = new Dictionary<string, string>
+                    {
+                        ["saltern"] = "0.1.0+" + commit,
+                        ["torchsharp"] = "0.107.0",
+                    },
+                },
+            };
+        XElement same = Parse(Page(With(Baseline, "0123456789abcdef"), With(Salt, "0123456789abcdef"))),
+            other = Parse(Page(With(Baseline, "0123456789abcdef"), With(Salt, "fedcba9876543210")));
+        Assert.Contains(
+            same.Descendants("p"),
+            paragraph =>
+                paragraph.Value.StartsWith("All runs: ", StringComparison.Ordinal)
+                && paragraph.Value.Contains(
+                    "commit 01234567; versions saltern 0.1.0, torchsharp 0.107.0",
+                    StringComparison.Ordinal
+                )
+        );
+        Assert.DoesNotContain(same.Descendants("th"), heading => heading.Value == "commit");
+        Assert.Contains(other.Descendants("th"), heading => heading.Value == "commit");
+        Assert.Contains(other.Descendants("td"), cell => cell.Value == "fedcba98");
+    }
+
+    [Fact]
+    public void RunsThatHardlyBegan_AreStillShown()
+    {
+        RunRecord Begun(string arm) =>
+            FakeStudy.WithCurve(arm, 1, (0, 8.3)) with
+            {
+                Documents = [],
+                RecipeText = "a: [broken",
+            };
+        XElement page = Parse(Page(Begun("baseline"), Begun("salt")));
+        Assert.DoesNotContain("NaN", string.Concat(page.Descendants("svg")), StringComparison.Ordinal);
+        Assert.Contains("a cost that was not recorded", page.Value, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void RunsOfAnotherVerdict_AreRefused()
+    {
+        Verdict verdict = Verdict.Compute([Baseline], [Salt]);
+        Assert.Throws<DataFormatException>(() =>
+            ReportPage.ToHtml(verdict, [Baseline], [FakeStudy.Run("rkd", 1, 3.8, 1000)])
+        );
+    }
+
+    [Fact]
+    public void Files_AreWrittenWholeAndReplaced()
+    {
+        string folder = Directory.CreateTempSubdirectory("saltern-report-").FullName;
+        try
+        {
+            Verdict verdict = Verdict.Compute([Baseline], [Salt]);
+            string page = Path.Combine(folder, "new", "report.html");
+            string picture = Path.Combine(folder, "curves.svg");
+            File.WriteAllText(picture, "old");
+
+            ReportPage.Write(page, verdict, [Baseline], [Salt]);
+            CurvePicture.Write(picture, verdict, [Baseline], [Salt]);
+
+            Assert.StartsWith("<!DOCTYPE html>", File.ReadAllText(page), StringComparison.Ordinal);
+            Assert.Equal("svg", XElement.Load(picture).Name.LocalName);
+            Assert.Contains("prefers-color-scheme:dark", File.ReadAllText(picture), StringComparison.Ordinal);
+            Assert.Equal([picture, page], Directory.GetFiles(folder, "*", SearchOption.AllDirectories));
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    private static string Page(RunRecord baseline, RunRecord other) =>
+        ReportPage.ToHtml(Verdict.Compute([baseline], [other]), [baseline], [other]);
+
+    private static XElement Parse(string html) => XElement.Parse(html[html.IndexOf('\n', StringComparison.Ordinal)..]);
+}
