@@ -1,6 +1,5 @@
 using Saltern.Cli.Demo;
 using Saltern.Configuration;
-using Saltern.Guidance;
 using Saltern.Runs;
 
 namespace Saltern.Cli.Tests;

@@ -1,7 +1,6 @@
 using System.Text;
 using Saltern.Cli.Demo;
 using Saltern.Corpora;
-using Saltern.FineTuning;
 using Saltern.Tests;
 
 namespace Saltern.Cli.Tests;

@@ -1,4 +1,3 @@
-using Saltern.Cli.Terminal;
 
 namespace Saltern.Cli.Tests;
 

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Saltern.Cli.Terminal;
 
 namespace Saltern.Cli.Tests;
 

@@ -1,7 +1,5 @@
 using System.Diagnostics;
 using System.Text.Json;
-using Saltern.Cli.Terminal;
-using Saltern.Verdicts;
 
 namespace Saltern.Cli.Tests;
 

@@ -3,7 +3,6 @@ using System.Text.Json;
 using System.Text.RegularExpressions;
 using Saltern.Configuration;
 using Saltern.FineTuning;
-using Saltern.Guidance;
 using Saltern.Models;
 using Saltern.Runs;
 using Saltern.Studies;

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Saltern.Cli.Terminal;
 using Saltern.Configuration;
 using Saltern.FineTuning;
 using Saltern.Models;

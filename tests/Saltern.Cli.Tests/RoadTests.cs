@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Text.Json;
-using Saltern.Cli.Terminal;
 
 namespace Saltern.Cli.Tests;
 

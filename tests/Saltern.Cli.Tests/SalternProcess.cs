@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
-using Saltern.Cli.Terminal;
 
 namespace Saltern.Cli.Tests;
 

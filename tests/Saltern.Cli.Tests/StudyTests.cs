@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Text.Json;
-using Saltern.Verdicts;
 
 namespace Saltern.Cli.Tests;
 

@@ -1,5 +1,4 @@
 using System.Text;
-using Saltern.Cli.Terminal;
 
 namespace Saltern.Cli.Tests;
 

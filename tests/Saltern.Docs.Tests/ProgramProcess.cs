@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using Saltern.Cli;
 
 namespace Saltern.Docs.Tests;
 

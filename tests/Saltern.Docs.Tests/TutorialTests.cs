@@ -1,6 +1,5 @@
 using Saltern.Cli.Demo;
 using Saltern.Corpora;
-using Saltern.Guidance;
 using Saltern.RunFiles;
 using Saltern.Shards;
 using Saltern.Tokenization;

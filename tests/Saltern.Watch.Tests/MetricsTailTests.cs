@@ -1,4 +1,3 @@
-using Saltern.RunFiles;
 
 namespace Saltern.Watch.Tests;
 

@@ -1,10 +1,8 @@
 using System.CommandLine;
 using System.Globalization;
-using Saltern.Checkpoints;
 using Saltern.Cli.Terminal;
 using Saltern.Configuration;
 using Saltern.FineTuning;
-using Saltern.Numerics;
 using Saltern.RunFiles;
 using Saltern.Runs;
 

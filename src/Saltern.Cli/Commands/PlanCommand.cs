@@ -3,7 +3,6 @@ using System.Globalization;
 using System.Text.Json;
 using Saltern.Cli.Terminal;
 using Saltern.Configuration;
-using Saltern.Guidance;
 using Saltern.Planning;
 using Saltern.Runs;
 

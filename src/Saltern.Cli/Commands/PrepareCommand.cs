@@ -4,7 +4,6 @@ using Saltern.Cli.Terminal;
 using Saltern.Corpora;
 using Saltern.Shards;
 using Saltern.Tokenization;
-using Saltern.Watch;
 
 namespace Saltern.Cli.Commands;
 

@@ -6,7 +6,6 @@ using Saltern.Configuration;
 using Saltern.FineTuning;
 using Saltern.Runs;
 using Saltern.Studies;
-using Saltern.Watch;
 
 namespace Saltern.Cli.Commands;
 

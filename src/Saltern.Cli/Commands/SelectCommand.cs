@@ -1,7 +1,6 @@
 using System.CommandLine;
 using Saltern.Cli.Terminal;
 using Saltern.Selection;
-using Saltern.Verdicts;
 
 namespace Saltern.Cli.Commands;
 

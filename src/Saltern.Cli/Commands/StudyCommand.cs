@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Globalization;
 using Saltern.Cli.Terminal;
 using Saltern.FineTuning;
-using Saltern.Numerics;
 using Saltern.RunFiles;
 using Saltern.Runs;
 using Saltern.Studies;

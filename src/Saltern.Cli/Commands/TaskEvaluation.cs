@@ -2,7 +2,6 @@ using System.Globalization;
 using Saltern.Cli.Terminal;
 using Saltern.Distributed;
 using Saltern.Evaluation;
-using Saltern.Watch;
 
 namespace Saltern.Cli.Commands;
 

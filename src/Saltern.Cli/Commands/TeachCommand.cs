@@ -5,7 +5,6 @@ using Saltern.Cli.Terminal;
 using Saltern.Configuration;
 using Saltern.Guidance;
 using Saltern.Runs;
-using Saltern.Watch;
 
 namespace Saltern.Cli.Commands;
 

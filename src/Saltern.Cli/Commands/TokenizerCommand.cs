@@ -4,7 +4,6 @@ using Saltern.Batches;
 using Saltern.Cli.Terminal;
 using Saltern.Corpora;
 using Saltern.Tokenization;
-using Saltern.Watch;
 
 namespace Saltern.Cli.Commands;
 

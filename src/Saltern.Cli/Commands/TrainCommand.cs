@@ -3,7 +3,6 @@ using System.Globalization;
 using Saltern.Cli.Terminal;
 using Saltern.Configuration;
 using Saltern.Distributed;
-using Saltern.Numerics;
 using Saltern.RunFiles;
 using Saltern.Runs;
 

@@ -3,7 +3,6 @@ using System.Globalization;
 using Saltern.Cli.Terminal;
 using Saltern.RunFiles;
 using Saltern.Runs;
-using Saltern.Watch;
 
 namespace Saltern.Cli.Demo;
 

@@ -4,7 +4,6 @@ using System.Globalization;
 using Saltern.Cli.Commands;
 using Saltern.Cli.Terminal;
 using Saltern.Files;
-using Saltern.Guidance;
 using Saltern.Numerics;
 using Saltern.RunFiles;
 using Saltern.Runs;

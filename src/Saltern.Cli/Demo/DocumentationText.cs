@@ -1,7 +1,6 @@
 using System.Text;
 using System.Xml.Linq;
 using Saltern.Corpora;
-using Saltern.FineTuning;
 
 namespace Saltern.Cli.Demo;
 

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using Saltern.Watch;
 
 namespace Saltern.Cli.Terminal;
 

@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Globalization;
 using Saltern.RunFiles;
 using Saltern.Runs;
-using Saltern.Watch;
 
 namespace Saltern.Cli.Terminal;
 

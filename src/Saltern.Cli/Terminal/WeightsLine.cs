@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
 using Saltern.ModelFiles;
-using Saltern.Watch;
 
 namespace Saltern.Cli.Terminal;
 
