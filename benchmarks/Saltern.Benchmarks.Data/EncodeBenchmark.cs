@@ -13,8 +13,8 @@ namespace Saltern.Benchmarks.Data;
 /// <summary>Encoding on one core beside Microsoft.ML.Tokenizers: the same vocabulary, merges, pattern, documents and ids.</summary>
 internal static class EncodeBenchmark
 {
-    private const int Repeats = 5,
-        Vocabulary = 16_384;
+    private const int Repeats = 5;
+    private const int Vocabulary = 16_384;
 
     // Of every file the same share, so that each domain has its own.
     private const long TextBytes = 12_000_000;
@@ -46,8 +46,8 @@ internal static class EncodeBenchmark
                 new BpeTrainerOptions { VocabularySize = Vocabulary, Pattern = pattern }
             );
             BpeTokenizer second = Fresh(ours);
-            Microsoft.ML.Tokenizers.BpeTokenizer theirs = Theirs(ours, pattern),
-                theirSecond = Theirs(ours, pattern);
+            Microsoft.ML.Tokenizers.BpeTokenizer theirs = Theirs(ours, pattern);
+            Microsoft.ML.Tokenizers.BpeTokenizer theirSecond = Theirs(ours, pattern);
             (int tokens, int different) = Compare(Fresh(ours), Theirs(ours, pattern), texts);
             var ids = new List<int>();
             double[][] speeds = Measure(
@@ -170,8 +170,8 @@ internal static class EncodeBenchmark
         ours.Save(path);
         using JsonDocument json = JsonDocument.Parse(File.ReadAllBytes(path));
         File.Delete(path);
-        JsonElement model = json.RootElement.GetProperty("model"),
-            cutter = json.RootElement.GetProperty("pre_tokenizer");
+        JsonElement model = json.RootElement.GetProperty("model");
+        JsonElement cutter = json.RootElement.GetProperty("pre_tokenizer");
         string regex =
             pattern == SplitPattern.Gpt2
                 ? @"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"

@@ -83,9 +83,9 @@ internal static class PrepareBenchmark
             folder,
             new DatasetBuilderOptions { Threads = threads }
         );
-        double seconds = clock.Elapsed.TotalSeconds,
-            busy = Environment.CpuUsage.TotalTime.TotalSeconds / seconds,
-            speed = summary.Total.Bytes / 1e6 / seconds;
+        double seconds = clock.Elapsed.TotalSeconds;
+        double busy = Environment.CpuUsage.TotalTime.TotalSeconds / seconds;
+        double speed = summary.Total.Bytes / 1e6 / seconds;
         string peak = File.ReadLines("/proc/self/status")
             .First(line => line.StartsWith("VmHWM", StringComparison.Ordinal))
             .Split(' ', StringSplitOptions.RemoveEmptyEntries)[1];
@@ -109,7 +109,12 @@ internal static class PrepareBenchmark
         using Process process = Process.Start(start)!;
         string line = process.StandardOutput.ReadToEnd().Trim();
         process.WaitForExit();
-        return process.ExitCode == 0 ? line : throw new InvalidOperationException("prepare-one failed");
+        if (process.ExitCode == 0)
+        {
+            return line;
+        }
+
+        throw new InvalidOperationException("prepare-one failed");
     }
 
     private static List<TextDocument> Sample(string[] paths)

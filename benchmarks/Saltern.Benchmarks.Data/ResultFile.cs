@@ -65,9 +65,12 @@ internal static class ResultFile
     public static double Median(IEnumerable<double> values)
     {
         double[] sorted = [.. values.Order()];
-        return sorted.Length % 2 == 1
-            ? sorted[sorted.Length / 2]
-            : (sorted[(sorted.Length / 2) - 1] + sorted[sorted.Length / 2]) / 2;
+        if (sorted.Length % 2 == 1)
+        {
+            return sorted[sorted.Length / 2];
+        }
+
+        return (sorted[(sorted.Length / 2) - 1] + sorted[sorted.Length / 2]) / 2;
     }
 
     private static string Version(string assembly) =>

@@ -22,19 +22,19 @@ internal static class ImportComparison
         ];
         foreach (string family in options.Text("families", "llama,gpt_neox").Split(','))
         {
-            string source = Path.Combine(at, family),
-                target = Path.Combine(at, family + "-imported");
+            string source = Path.Combine(at, family);
+            string target = Path.Combine(at, family + "-imported");
             Remove(target);
             if (!Directory.Exists(source))
             {
                 Worker.Own($"random-model --family {family} --out {source}");
             }
 
-            JsonElement imported = Worker.Own($"import-model --from {source} --out {target}"),
-                loaded = Worker.Own($"load-model --from {source}"),
-                again = Worker.Own($"load-model --from {target}");
-            double parameters = ImportWorkers.Parameters(family),
-                bytes = 2 * parameters;
+            JsonElement imported = Worker.Own($"import-model --from {source} --out {target}");
+            JsonElement loaded = Worker.Own($"load-model --from {source}");
+            JsonElement again = Worker.Own($"load-model --from {target}");
+            double parameters = ImportWorkers.Parameters(family);
+            double bytes = 2 * parameters;
             string name = string.Create(CultureInfo.InvariantCulture, $"{family} | {parameters / 1e6:0}M");
             lines.Add(Row(name, bytes, "import", imported, parameters));
             lines.Add(Row(name, bytes, "load", loaded, parameters));
@@ -75,8 +75,8 @@ internal static class ImportComparison
 
     private static string Row(string name, double bytes, string what, JsonElement line, double parameters)
     {
-        double seconds = Worker.Number(line, "seconds"),
-            peak = Worker.Number(line, "peak");
+        double seconds = Worker.Number(line, "seconds");
+        double peak = Worker.Number(line, "peak");
         return string.Create(
             CultureInfo.InvariantCulture,
             $"| {name} | {bytes / 1e6:0} | {what} | {seconds:0.0} | {Worker.Number(line, "cpu"):0.0} | {peak / 1e6:0} | {peak / (4 * parameters):0.00} |"

@@ -65,9 +65,9 @@ internal static class ImportWorkers
             )
             .Save(Path.Combine(folder, ModelFolder.TokenizerFile));
         IReadOnlyList<StoredTensor> tensors = StoredWeights.Of(config);
-        byte[] header = Header(tensors),
-            table = Table(),
-            length = new byte[sizeof(long)];
+        byte[] header = Header(tensors);
+        byte[] table = Table();
+        byte[] length = new byte[sizeof(long)];
         BinaryPrimitives.WriteInt64LittleEndian(length, header.Length);
         using (FileStream file = File.Create(Path.Combine(folder, ModelFolder.WeightsFile)))
         {

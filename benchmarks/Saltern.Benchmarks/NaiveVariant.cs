@@ -26,8 +26,8 @@ internal sealed class NaiveVariant : IStepVariant
     {
         using DisposeScope scope = NewDisposeScope();
         _optimizer.zero_grad();
-        Tensor logits = _student.Logits(tokens),
-            targets = tensor(labels);
+        Tensor logits = _student.Logits(tokens);
+        Tensor targets = tensor(labels);
         Tensor loss = nn.functional.cross_entropy(logits, targets);
         if (distils && _teacher is not null)
         {

@@ -26,8 +26,15 @@ internal sealed class Options
     public string Text(string name, string otherwise) => _values.GetValueOrDefault(name, otherwise);
 
     /// <summary>A whole number.</summary>
-    public int Number(string name, int otherwise) =>
-        _values.TryGetValue(name, out string? text) ? int.Parse(text, CultureInfo.InvariantCulture) : otherwise;
+    public int Number(string name, int otherwise)
+    {
+        if (_values.TryGetValue(name, out string? text))
+        {
+            return int.Parse(text, CultureInfo.InvariantCulture);
+        }
+
+        return otherwise;
+    }
 
     /// <summary>Whether a flag is there.</summary>
     public bool Has(string name) => _values.ContainsKey(name);

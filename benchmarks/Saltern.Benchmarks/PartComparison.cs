@@ -34,10 +34,10 @@ internal static class PartComparison
                     Worker.Own("head --variant naive --default-malloc " + arguments),
                     "cpu_ms"
                 );
-                double a = Middle(naive, "cpu_ms"),
-                    b = Middle(fused, "cpu_ms"),
-                    memory = Middle(naive, "peak_over_base_mb"),
-                    own = Middle(fused, "peak_over_base_mb");
+                double a = Middle(naive, "cpu_ms");
+                double b = Middle(fused, "cpu_ms");
+                double memory = Middle(naive, "peak_over_base_mb");
+                double own = Middle(fused, "peak_over_base_mb");
                 lines.Add(
                     Text(
                         $"| {vocabulary} | {(distils ? "distilling" : "plain")} | {a:0} | {untuned:0} | {b:0} | {a / b:0.00} | {memory:0} | {own:0} | 1/{memory / own:0} | {Worker.Number(naive[0], "loss"):0.00000}, {Worker.Number(fused[0], "loss"):0.00000} |"
@@ -100,8 +100,8 @@ internal static class PartComparison
     public static int Threads(Options options)
     {
         var load = new OtherLoad();
-        int rounds = options.Number("rounds", 5),
-            steps = options.Number("steps", 4);
+        int rounds = options.Number("rounds", 5);
+        int steps = options.Number("steps", 4);
         List<string> lines =
         [
             Text(
@@ -123,10 +123,10 @@ internal static class PartComparison
                     () => Worker.Own($"step --threads 1 --steps {steps}"),
                     () => Worker.Own($"step --threads 2 --steps {steps}")
                 );
-                double a = Middle(one, "wall_ms"),
-                    b = Middle(two, "wall_ms"),
-                    bestA = one.Min(line => Worker.Number(line, "wall_ms")),
-                    bestB = two.Min(line => Worker.Number(line, "wall_ms"));
+                double a = Middle(one, "wall_ms");
+                double b = Middle(two, "wall_ms");
+                double bestA = one.Min(line => Worker.Number(line, "wall_ms"));
+                double bestB = two.Min(line => Worker.Number(line, "wall_ms"));
                 lines.Add(
                     Text(
                         $"| {(shared ? "one core taken by another process" : "quiet")} | {bestA:0}, {a:0} | {bestB:0}, {b:0} | {bestA / bestB:0.00}, {a / b:0.00} |"
@@ -166,8 +166,8 @@ internal static class PartComparison
                         )
                     )
                     .ToArray();
-                double ms = measuredRounds.Min(round => round.Ms),
-                    peak = measuredRounds.Max(round => round.Peak);
+                double ms = measuredRounds.Min(round => round.Ms);
+                double peak = measuredRounds.Max(round => round.Peak);
                 lines.Add(
                     Text(
                         $"| {shape} | {threads} | {ms:0} | {flops / ms / 1e6:0} | {peak:0} | {flops / ms / 1e6 / peak:0.00} |"
@@ -192,8 +192,8 @@ internal static class PartComparison
     {
         var load = new OtherLoad();
         int rounds = options.Number("rounds", 3);
-        const int Taught = 5,
-            Alone = 15;
+        const int Taught = 5;
+        const int Alone = 15;
         (JsonElement[] naive, JsonElement[] own) = Rounds(
             rounds,
             () => Worker.Own($"step --variant naive --taught {Taught} --steps {Alone}"),

@@ -26,23 +26,23 @@ internal static class PartWorkers
         Prepare(options);
         string variant = options.Text("variant", "fused");
         bool distils = options.Has("kd");
-        const int N = 4_096,
-            D = 256,
-            TeacherD = 128;
+        const int N = 4_096;
+        const int D = 256;
+        const int TeacherD = 128;
         const float Weight = 0.667f;
-        int vocabulary = options.Number("vocabulary", 32_768),
-            repeats = options.Number("steps", 3);
+        int vocabulary = options.Number("vocabulary", 32_768);
+        int repeats = options.Number("steps", 3);
         using DisposeScope scope = NewDisposeScope();
         manual_seed(1);
-        Tensor hidden = randn(N, D),
-            head = randn(vocabulary, D) * 0.05,
-            teacherHidden = randn(N, TeacherD),
-            teacherHead = randn(vocabulary, TeacherD) * 0.05;
-        Tensor hiddenGradient = zeros(N, D),
-            headGradient = zeros(vocabulary, D);
+        Tensor hidden = randn(N, D);
+        Tensor head = randn(vocabulary, D) * 0.05;
+        Tensor teacherHidden = randn(N, TeacherD);
+        Tensor teacherHead = randn(vocabulary, TeacherD) * 0.05;
+        Tensor hiddenGradient = zeros(N, D);
+        Tensor headGradient = zeros(vocabulary, D);
         long[] labels = [.. Enumerable.Range(0, N).Select(i => (long)(i * 31 % vocabulary))];
-        double before = ResidentMebibytes(),
-            loss = 0;
+        double before = ResidentMebibytes();
+        double loss = 0;
         ProcessMemory.ResetPeak();
         var cpu = new List<double>();
         using LossHead? fused =
@@ -75,10 +75,10 @@ internal static class PartWorkers
             }
             else
             {
-                Tensor h = hidden.detach().requires_grad_(true),
-                    w = head.detach().requires_grad_(true),
-                    logits = nn.functional.linear(h, w),
-                    targets = tensor(labels);
+                Tensor h = hidden.detach().requires_grad_(true);
+                Tensor w = head.detach().requires_grad_(true);
+                Tensor logits = nn.functional.linear(h, w);
+                Tensor targets = tensor(labels);
                 Tensor total = nn.functional.cross_entropy(logits, targets);
                 if (distils)
                 {
@@ -114,14 +114,14 @@ internal static class PartWorkers
     {
         Prepare(options);
         Shape shape = Shape.Get(options);
-        int repeats = options.Number("steps", 5),
-            layers = shape.Student.NumHiddenLayers,
-            length = shape.Length;
+        int repeats = options.Number("steps", 5);
+        int layers = shape.Student.NumHiddenLayers;
+        int length = shape.Length;
         using DisposeScope scope = NewDisposeScope();
         TransformerConfig c = shape.Student;
-        int heads = c.NumAttentionHeads,
-            size = c.HeadDim,
-            rows = shape.Sequences * length;
+        int heads = c.NumAttentionHeads;
+        int size = c.HeadDim;
+        int rows = shape.Sequences * length;
         var results = new Dictionary<string, double>();
         foreach (string variant in new[] { "kernel", "sdpa", "softmax" })
         {
@@ -129,8 +129,8 @@ internal static class PartWorkers
             for (int i = 0; i <= repeats; i++)
             {
                 using DisposeScope inner = NewDisposeScope();
-                Tensor qkv = randn(rows, 3 * heads * size),
-                    gradient = randn(rows, heads * size);
+                Tensor qkv = randn(rows, 3 * heads * size);
+                Tensor gradient = randn(rows, heads * size);
                 using var rotary = new RotaryTable(length, c, ScalarType.Float32, CPU);
                 (Tensor cosines, Tensor sines) = rotary.Rows(0, length);
                 double start = CpuMilliseconds();
@@ -169,8 +169,8 @@ internal static class PartWorkers
     public static int Optimizer(Options options)
     {
         Prepare(options);
-        int threads = options.Number("threads", 1),
-            repeats = options.Number("steps", 20);
+        int threads = options.Number("threads", 1);
+        int repeats = options.Number("steps", 20);
         Shape shape = Shape.Get(options);
         using var model = new Transformer(shape.Student, trainable: true);
         model.Initialize(1);
@@ -184,16 +184,16 @@ internal static class PartWorkers
         [
             .. model.Parameters.Layout.Slices.Select(slice =>
             {
-                using Tensor weight = model.Parameters.Weight(slice),
-                    gradient = model.Parameters.FlatGradients.narrow(0, slice.Offset, slice.Count);
+                using Tensor weight = model.Parameters.Weight(slice);
+                using Tensor gradient = model.Parameters.FlatGradients.narrow(0, slice.Offset, slice.Count);
                 var parameter = new TorchSharp.Modules.Parameter(weight.detach().clone(), requires_grad: true);
                 parameter.grad = gradient.clone().view(slice.Shape);
                 return parameter;
             }),
         ];
         using optim.Optimizer torchs = optim.AdamW(weights, lr: 1e-4, beta1: 0.9, beta2: 0.95, weight_decay: 0.1);
-        List<double> ours = [],
-            theirs = [];
+        List<double> ours = [];
+        List<double> theirs = [];
         for (int i = 0; i <= repeats; i++)
         {
             double start = CpuMilliseconds();
@@ -249,9 +249,9 @@ internal static class PartWorkers
             c.HeadDim
         );
         var parallel = new ParallelOptions { MaxDegreeOfParallelism = threads };
-        Tensor mixed = empty_like(gradient),
-            logSums = empty(qkv.shape[0], c.NumAttentionHeads),
-            back = empty_like(qkv);
+        Tensor mixed = empty_like(gradient);
+        Tensor logSums = empty(qkv.shape[0], c.NumAttentionHeads);
+        Tensor back = empty_like(qkv);
         static float* At(Tensor tensor) => (float*)TensorAddress.Of(tensor);
         AttentionKernel.Forward(sizes, At(qkv), At(cosines), At(sines), null, null, At(mixed), At(logSums), parallel);
         AttentionKernel.Backward(
@@ -272,14 +272,14 @@ internal static class PartWorkers
     private static void Libtorch(Shape shape, Tensor qkv, Tensor cosines, Tensor sines, Tensor gradient, bool fused)
     {
         using DisposeScope scope = NewDisposeScope();
-        int heads = shape.Student.NumAttentionHeads,
-            size = shape.Student.HeadDim,
-            length = shape.Length;
-        Tensor input = qkv.detach().requires_grad_(true),
-            split = input.view(shape.Sequences, length, 3 * heads, size);
-        Tensor q = TensorMath.Rotate(split.narrow(2, 0, heads), cosines, sines).transpose(1, 2),
-            k = TensorMath.Rotate(split.narrow(2, heads, heads), cosines, sines).transpose(1, 2),
-            v = split.narrow(2, 2 * heads, heads).transpose(1, 2);
+        int heads = shape.Student.NumAttentionHeads;
+        int size = shape.Student.HeadDim;
+        int length = shape.Length;
+        Tensor input = qkv.detach().requires_grad_(true);
+        Tensor split = input.view(shape.Sequences, length, 3 * heads, size);
+        Tensor q = TensorMath.Rotate(split.narrow(2, 0, heads), cosines, sines).transpose(1, 2);
+        Tensor k = TensorMath.Rotate(split.narrow(2, heads, heads), cosines, sines).transpose(1, 2);
+        Tensor v = split.narrow(2, 2 * heads, heads).transpose(1, 2);
         Tensor mixed;
         if (fused)
         {

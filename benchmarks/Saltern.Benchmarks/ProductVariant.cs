@@ -28,8 +28,8 @@ internal sealed class ProductVariant : IStepVariant
         bool recompute
     )
     {
-        int positions = shape.Sequences * shape.Length,
-            vocabulary = shape.Student.VocabSize;
+        int positions = shape.Sequences * shape.Length;
+        int vocabulary = shape.Student.VocabSize;
         _student = new Transformer(shape.Student, trainable: true) { Recomputes = recompute };
         _student.Initialize(1);
         if (distils)

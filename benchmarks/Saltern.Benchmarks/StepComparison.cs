@@ -13,16 +13,16 @@ internal static class StepComparison
     {
         var load = new OtherLoad();
         Shape shape = Shape.Get(options);
-        int rounds = options.Number("rounds", 3),
-            steps = options.Number("steps", 4);
+        int rounds = options.Number("rounds", 3);
+        int steps = options.Number("steps", 4);
         string sizes = "--shape " + shape.Name;
         var columns = new List<(string Name, List<JsonElement> Lines)>();
         for (int round = 0; round < rounds; round++)
         {
             foreach (bool distils in new[] { false, true })
             {
-                string kd = distils ? " --kd" : "",
-                    suffix = distils ? ", distilling" : ", plain";
+                string kd = distils ? " --kd" : "";
+                string suffix = distils ? ", distilling" : ", plain";
                 Add(columns, "naive twin" + suffix, Worker.Own($"step {sizes} --variant naive --steps {steps}{kd}"));
                 Add(columns, "Saltern" + suffix, Worker.Own($"step {sizes} --variant fused --steps {steps}{kd}"));
                 Add(
@@ -66,8 +66,8 @@ internal static class StepComparison
         foreach ((string name, List<JsonElement> measured) in columns)
         {
             bool distils = name.EndsWith("distilling", StringComparison.Ordinal);
-            string suffix = distils ? ", distilling" : ", plain",
-                pytorch = "PyTorch 1.13 eager, OpenBLAS" + suffix;
+            string suffix = distils ? ", distilling" : ", plain";
+            string pytorch = "PyTorch 1.13 eager, OpenBLAS" + suffix;
             double[] own = [.. measured.Select(line => Worker.Number(line, "cpu_ms"))];
             double[] naive =
             [

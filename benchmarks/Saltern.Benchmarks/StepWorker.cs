@@ -9,17 +9,17 @@ namespace Saltern.Benchmarks;
 internal static class StepWorker
 {
     private const int Warmup = 2;
-    private const double Weight = 0.667,
-        Temperature = 1.0;
+    private const double Weight = 0.667;
+    private const double Temperature = 1.0;
 
     /// <summary>Runs the steps.</summary>
     public static int Run(Options options)
     {
         string variant = options.Text("variant", "fused");
         string runtime = NativeRuntime.Configure(tuneAllocator: !options.Has("default-malloc"));
-        int threads = options.Number("threads", 1),
-            steps = options.Number("steps", 6),
-            taught = options.Number("taught", 0);
+        int threads = options.Number("threads", 1);
+        int steps = options.Number("steps", 6);
+        int taught = options.Number("taught", 0);
         set_num_threads(threads);
         Shape shape = Shape.Get(options);
         bool distils = options.Has("kd") || taught > 0;
@@ -42,8 +42,8 @@ internal static class StepWorker
             _ => new ProductVariant(shape, distils, Weight, Temperature, variant, threads, options.Has("recompute")),
         };
         var (cpu, wall) = (new List<double>(), new List<double>());
-        double loss = 0,
-            runCpu = 0;
+        double loss = 0;
+        double runCpu = 0;
         using Process process = Process.GetCurrentProcess();
         for (int step = 0; step < Warmup + taught + steps; step++)
         {
@@ -104,9 +104,12 @@ internal static class StepWorker
     public static double Median(IReadOnlyList<double> values)
     {
         double[] sorted = [.. values.Order()];
-        return sorted.Length % 2 == 1
-            ? sorted[sorted.Length / 2]
-            : (sorted[(sorted.Length / 2) - 1] + sorted[sorted.Length / 2]) / 2;
+        if (sorted.Length % 2 == 1)
+        {
+            return sorted[sorted.Length / 2];
+        }
+
+        return (sorted[(sorted.Length / 2) - 1] + sorted[sorted.Length / 2]) / 2;
     }
 
     private static (Tensor Tokens, long[] Labels) Batch(Shape shape, int step)

@@ -58,10 +58,13 @@ internal static class Worker
         string output = process.StandardOutput.ReadToEnd();
         process.WaitForExit();
         string? line = output.Split('\n').LastOrDefault(text => text.StartsWith('{'));
-        return process.ExitCode == 0 && line is not null
-            ? JsonDocument.Parse(line).RootElement.Clone()
-            : throw new InvalidOperationException(
-                $"{program} {string.Join(' ', start.ArgumentList)} ended with {process.ExitCode}: {output}"
-            );
+        if (process.ExitCode == 0 && line is not null)
+        {
+            return JsonDocument.Parse(line).RootElement.Clone();
+        }
+
+        throw new InvalidOperationException(
+            $"{program} {string.Join(' ', start.ArgumentList)} ended with {process.ExitCode}: {output}"
+        );
     }
 }

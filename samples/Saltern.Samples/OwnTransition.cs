@@ -9,10 +9,20 @@ internal sealed class OwnTransition(TransitionContext run) : StepwiseTransition(
     public override string EndReason => "a tenth of a nat";
 
     // NaN before the first step: nothing is known of the gap yet.
-    public override double WeightAt(int step) =>
-        double.IsNaN(Gap) ? run.Distillation.Weight
-        : Gap < 0.1 ? 0
-        : Math.Min(run.Distillation.Weight, Gap);
+    public override double WeightAt(int step)
+    {
+        if (double.IsNaN(Gap))
+        {
+            return run.Distillation.Weight;
+        }
+
+        if (Gap < 0.1)
+        {
+            return 0;
+        }
+
+        return Math.Min(run.Distillation.Weight, Gap);
+    }
 
     public static void Run(string folder) =>
         TrainFromCSharp.Train(

@@ -20,8 +20,8 @@ internal static class TrainFromCSharp
         DatasetBuilder.Build(text, null, tokenizer, $"{folder}/data", new DatasetBuilderOptions { ValidPercent = 10 });
 
         Train(SampleRecipes.Teacher(folder), folder);
-        RunRecord baseline = Train(SampleRecipes.Baseline(folder), folder),
-            salt = Train(SampleRecipes.Salt(folder), folder);
+        RunRecord baseline = Train(SampleRecipes.Baseline(folder), folder);
+        RunRecord salt = Train(SampleRecipes.Salt(folder), folder);
         Console.WriteLine(VerdictText.Write(Verdict.Compute([baseline], [salt])));
     }
 

@@ -115,8 +115,13 @@ public static class CommandLine
         Console.Error.WriteLine($"See '{PathOf(command)} --help'.");
     }
 
-    private static string PathOf(Command command) =>
-        command.Parents.OfType<Command>().FirstOrDefault() is { } parent
-            ? $"{PathOf(parent)} {command.Name}"
-            : "saltern";
+    private static string PathOf(Command command)
+    {
+        if (command.Parents.OfType<Command>().FirstOrDefault() is { } parent)
+        {
+            return $"{PathOf(parent)} {command.Name}";
+        }
+
+        return "saltern";
+    }
 }

@@ -67,13 +67,16 @@ internal sealed class AccessGuard(RequestDelegate next, WatchOptions options)
             return Task.CompletedTask;
         }
 
-        return request.Cookies[CookieName] is { } cookie && Same(cookie, token)
-            ? next(context)
-            : Refuse(
-                context,
-                StatusCodes.Status401Unauthorized,
-                "Open the address that `saltern watch` printed, with its token."
-            );
+        if (request.Cookies[CookieName] is { } cookie && Same(cookie, token))
+        {
+            return next(context);
+        }
+
+        return Refuse(
+            context,
+            StatusCodes.Status401Unauthorized,
+            "Open the address that `saltern watch` printed, with its token."
+        );
     }
 
     private static bool IsLoopbackName(string host) =>

@@ -52,11 +52,11 @@ internal static class ChartDrawing
     public static Layout Layout(Chart chart)
     {
         int[] rightAxes = RightAxes(chart);
-        double total = chart.Panels.Sum(panel => panel.Height),
-            room = 1 - PanelGap * (chart.Panels.Count - 1),
-            top = 1;
-        List<YAxis> left = [],
-            right = [];
+        double total = chart.Panels.Sum(panel => panel.Height);
+        double room = 1 - PanelGap * (chart.Panels.Count - 1);
+        double top = 1;
+        List<YAxis> left = [];
+        List<YAxis> right = [];
         List<Shape> shapes =
         [
             .. chart.Marks.Select(mark => Line(mark.Colour, "dot", mark.X, mark.X, 0, 1, "x", "paper")),
@@ -150,8 +150,15 @@ internal static class ChartDrawing
         return [.. chart.Panels.Select(panel => panel.RightTitle is null ? -1 : next++)];
     }
 
-    private static string AxisName(int index) =>
-        index == 0 ? "y" : string.Create(CultureInfo.InvariantCulture, $"y{index + 1}");
+    private static string AxisName(int index)
+    {
+        if (index == 0)
+        {
+            return "y";
+        }
+
+        return string.Create(CultureInfo.InvariantCulture, $"y{index + 1}");
+    }
 
     private static Shape Line(
         string colour,

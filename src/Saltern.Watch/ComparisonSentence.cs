@@ -29,8 +29,13 @@ internal static class ComparisonSentence
         return standing + saving;
     }
 
-    private static string Change(double? saved, string what) =>
-        saved >= 0
-            ? $"{Show.Percent(saved)} less {what}".Replace("less steps", "fewer steps", StringComparison.Ordinal)
-            : $"{Show.Percent(-saved)} more {what}";
+    private static string Change(double? saved, string what)
+    {
+        if (saved >= 0)
+        {
+            return $"{Show.Percent(saved)} less {what}".Replace("less steps", "fewer steps", StringComparison.Ordinal);
+        }
+
+        return $"{Show.Percent(-saved)} more {what}";
+    }
 }

@@ -120,9 +120,9 @@ internal sealed class LiveRun(string folder)
 
     private void ReadDocuments()
     {
-        string recipe = Path.Combine(folder, "recipe.yaml"),
-            result = Path.Combine(folder, "result.json"),
-            samples = Path.Combine(folder, RunSamples.FileName);
+        string recipe = Path.Combine(folder, "recipe.yaml");
+        string result = Path.Combine(folder, "result.json");
+        string samples = Path.Combine(folder, RunSamples.FileName);
         (DateTime Recipe, DateTime Result, DateTime Samples) written = (
             File.GetLastWriteTimeUtc(recipe),
             File.GetLastWriteTimeUtc(result),
@@ -149,11 +149,19 @@ internal sealed class LiveRun(string folder)
     private static string? Text(string path)
     {
         var file = new FileInfo(path);
-        return !file.Exists ? null
-            : file.Length <= LargestDocument ? File.ReadAllText(path)
-            : throw new DataFormatException(
-                $"{path}: {file.Length:N0} bytes, at most {LargestDocument:N0} are read. This is not a file of a run; leave it out."
-            );
+        if (!file.Exists)
+        {
+            return null;
+        }
+
+        if (file.Length <= LargestDocument)
+        {
+            return File.ReadAllText(path);
+        }
+
+        throw new DataFormatException(
+            $"{path}: {file.Length:N0} bytes, at most {LargestDocument:N0} are read. This is not a file of a run; leave it out."
+        );
     }
 
     private CheckpointView[] Checkpoints()
@@ -180,8 +188,20 @@ internal sealed class LiveRun(string folder)
     private bool Any(string name, Func<double, bool> holds) =>
         _series.TryGetValue(name, out var points) && points.Any(point => holds(point.Value));
 
-    private int Number(string key) =>
-        int.TryParse(_recipe.GetValueOrDefault(key), NumberStyles.None, CultureInfo.InvariantCulture, out int number)
-            ? number
-            : 0;
+    private int Number(string key)
+    {
+        if (
+            int.TryParse(
+                _recipe.GetValueOrDefault(key),
+                NumberStyles.None,
+                CultureInfo.InvariantCulture,
+                out int number
+            )
+        )
+        {
+            return number;
+        }
+
+        return 0;
+    }
 }

@@ -20,8 +20,18 @@ internal sealed class RunBoard(WatchOptions options) : BackgroundService
     public event Action? Changed;
 
     /// <summary>The last reading, or a new one where no page has been open lately.</summary>
-    public BoardState State =>
-        _state is { } state && DateTime.Now - state.ReadAt < 2 * options.Interval ? state : Read();
+    public BoardState State
+    {
+        get
+        {
+            if (_state is { } state && DateTime.Now - state.ReadAt < 2 * options.Interval)
+            {
+                return state;
+            }
+
+            return Read();
+        }
+    }
 
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)

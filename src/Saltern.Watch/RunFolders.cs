@@ -37,12 +37,21 @@ public static class RunFolders
         return [.. runs.DistinctBy(Path.GetFullPath)];
     }
 
-    private static IEnumerable<string> Inside(string folder, int levels) =>
-        File.Exists(Path.Combine(folder, "metrics.jsonl")) || File.Exists(Path.Combine(folder, "recipe.yaml"))
-            ? [folder]
-        : levels == 0 ? []
-        : Directory
+    private static IEnumerable<string> Inside(string folder, int levels)
+    {
+        if (File.Exists(Path.Combine(folder, "metrics.jsonl")) || File.Exists(Path.Combine(folder, "recipe.yaml")))
+        {
+            return [folder];
+        }
+
+        if (levels == 0)
+        {
+            return [];
+        }
+
+        return Directory
             .EnumerateDirectories(folder)
             .Order(StringComparer.Ordinal)
             .SelectMany(inner => Inside(inner, levels - 1));
+    }
 }

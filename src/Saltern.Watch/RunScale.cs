@@ -16,8 +16,8 @@ internal sealed class RunScale(IReadOnlyList<(int Step, double Value)>? logged)
             return step;
         }
 
-        int low = 0,
-            high = logged.Count;
+        int low = 0;
+        int high = logged.Count;
         while (low < high)
         {
             int middle = (low + high) / 2;
@@ -29,11 +29,14 @@ internal sealed class RunScale(IReadOnlyList<(int Step, double Value)>? logged)
             return step == 0 ? 0 : null;
         }
 
-        (int Step, double Value) before = low > 0 ? logged[low - 1] : (0, 0.0),
-            after = logged[low];
-        return after.Step == before.Step
-            ? after.Value
-            : before.Value + ((after.Value - before.Value) * (step - before.Step) / (after.Step - before.Step));
+        (int Step, double Value) before = low > 0 ? logged[low - 1] : (0, 0.0);
+        (int Step, double Value) after = logged[low];
+        if (after.Step == before.Step)
+        {
+            return after.Value;
+        }
+
+        return before.Value + ((after.Value - before.Value) * (step - before.Step) / (after.Step - before.Step));
     }
 
     /// <summary>Values by step, put on the axis; those beyond what was logged are left out.</summary>
@@ -54,12 +57,18 @@ internal sealed class RunScale(IReadOnlyList<(int Step, double Value)>? logged)
         {
             if (curve[i].X >= x)
             {
-                return curve[i].X == x ? curve[i].Value
-                    : i == 0 ? null
-                    : curve[i - 1].Value
-                        + (
-                            (curve[i].Value - curve[i - 1].Value) * (x - curve[i - 1].X) / (curve[i].X - curve[i - 1].X)
-                        );
+                if (curve[i].X == x)
+                {
+                    return curve[i].Value;
+                }
+
+                if (i == 0)
+                {
+                    return null;
+                }
+
+                return curve[i - 1].Value
+                    + ((curve[i].Value - curve[i - 1].Value) * (x - curve[i - 1].X) / (curve[i].X - curve[i - 1].X));
             }
         }
 

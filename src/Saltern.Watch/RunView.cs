@@ -77,15 +77,30 @@ public sealed record RunView
     public string? Problem { get; init; }
 
     /// <summary>The name without the seed: runs of one arm share a colour.</summary>
-    public string Arm =>
-        Name.EndsWith($"-seed-{Seed}", StringComparison.Ordinal)
-            ? Name[..Name.LastIndexOf("-seed-", StringComparison.Ordinal)]
-            : Name;
+    public string Arm
+    {
+        get
+        {
+            if (Name.EndsWith($"-seed-{Seed}", StringComparison.Ordinal))
+            {
+                return Name[..Name.LastIndexOf("-seed-", StringComparison.Ordinal)];
+            }
+
+            return Name;
+        }
+    }
 
     /// <summary>Last value of a name; null where it was not logged.</summary>
     public double? Last(string name) => Points(name) is [.., var last] ? last.Value : null;
 
     /// <summary>All values of a name; empty where it was not logged.</summary>
-    public IReadOnlyList<(int Step, double Value)> Points(string name) =>
-        Series.TryGetValue(name, out IReadOnlyList<(int Step, double Value)>? points) ? points : [];
+    public IReadOnlyList<(int Step, double Value)> Points(string name)
+    {
+        if (Series.TryGetValue(name, out IReadOnlyList<(int Step, double Value)>? points))
+        {
+            return points;
+        }
+
+        return [];
+    }
 }

@@ -9,15 +9,20 @@ internal static class Show
     public const string Absent = "–";
 
     /// <summary>Four significant digits.</summary>
-    public static string Figure(double? value) =>
-        value is { } figure
-            ? figure.ToString(
+    public static string Figure(double? value)
+    {
+        if (value is { } figure)
+        {
+            return figure.ToString(
                 Math.Abs(figure) is >= 1000 or 0 ? "N0"
                     : Math.Abs(figure) < 1e-3 ? "0.00e0"
                     : "0.####",
                 CultureInfo.InvariantCulture
-            )
-            : Absent;
+            );
+        }
+
+        return Absent;
+    }
 
     /// <summary>A loss in nats, or a difference of losses.</summary>
     public static string Nats(double? value) => value?.ToString("0.000", CultureInfo.InvariantCulture) ?? Absent;
@@ -26,14 +31,26 @@ internal static class Show
     public static string Count(double? value) => value?.ToString("N0", CultureInfo.InvariantCulture) ?? Absent;
 
     /// <summary>A share as per cent.</summary>
-    public static string Percent(double? share) =>
-        share is { } value ? string.Create(CultureInfo.InvariantCulture, $"{100 * value:0} %") : Absent;
+    public static string Percent(double? share)
+    {
+        if (share is { } value)
+        {
+            return string.Create(CultureInfo.InvariantCulture, $"{100 * value:0} %");
+        }
+
+        return Absent;
+    }
 
     /// <summary>Bytes in MiB or GiB.</summary>
-    public static string Bytes(double bytes) =>
-        bytes >= 1L << 30
-            ? string.Create(CultureInfo.InvariantCulture, $"{bytes / (1L << 30):0.0} GiB")
-            : string.Create(CultureInfo.InvariantCulture, $"{bytes / (1L << 20):0.0} MiB");
+    public static string Bytes(double bytes)
+    {
+        if (bytes >= 1L << 30)
+        {
+            return string.Create(CultureInfo.InvariantCulture, $"{bytes / (1L << 30):0.0} GiB");
+        }
+
+        return string.Create(CultureInfo.InvariantCulture, $"{bytes / (1L << 20):0.0} MiB");
+    }
 
     /// <summary>A time in its two largest units.</summary>
     public static string Time(TimeSpan? time) =>

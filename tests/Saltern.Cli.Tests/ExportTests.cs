@@ -1,4 +1,3 @@
-
 namespace Saltern.Cli.Tests;
 
 public class ExportTests(Workspace workspace) : IClassFixture<Workspace>

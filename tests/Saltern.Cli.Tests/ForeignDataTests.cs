@@ -6,8 +6,8 @@ public class ForeignDataTests(Workspace workspace) : IClassFixture<Workspace>
     [Fact]
     public void NanoGptFiles_AreTrainedOnAndMarkedUnverified()
     {
-        string data = workspace["nano"],
-            run = workspace["nano-run"];
+        string data = workspace["nano"];
+        string run = workspace["nano-run"];
         Directory.CreateDirectory(data);
         foreach ((string split, string name) in new[] { ("train", "train.bin"), ("valid", "val.bin") })
         {

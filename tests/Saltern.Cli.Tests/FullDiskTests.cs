@@ -1,11 +1,10 @@
-
 namespace Saltern.Cli.Tests;
 
 // A disk that is full, and one that cannot be written: a clear error, what was whole stays whole, no half file, and the same command goes on once there is room.
 public class FullDiskTests(Workspace workspace) : IClassFixture<Workspace>
 {
-    private const string NoSpace = "No space left on device",
-        ReadOnly = "Read-only file system";
+    private const string NoSpace = "No space left on device";
+    private const string ReadOnly = "Read-only file system";
 
     [Theory]
     [InlineData(true)]
@@ -13,8 +12,8 @@ public class FullDiskTests(Workspace workspace) : IClassFixture<Workspace>
     public void Training_EndsWithTheReason_AndGoesOnFromTheLastCheckpoint(bool inBackground)
     {
         using var disk = new SmallDisk(workspace[$"disk-train-{inBackground}"]);
-        string run = disk["run"],
-            whole = workspace[$"disk-whole-{inBackground}"];
+        string run = disk["run"];
+        string whole = workspace[$"disk-whole-{inBackground}"];
         string[] train =
         [
             "train",
@@ -60,8 +59,8 @@ public class FullDiskTests(Workspace workspace) : IClassFixture<Workspace>
     public void ATeachersPass_EndsWithTheReason_AndGoesOn()
     {
         using var disk = new SmallDisk(workspace["disk-teach"]);
-        string pass = disk["pass"],
-            whole = workspace["disk-teach-whole"];
+        string pass = disk["pass"];
+        string whole = workspace["disk-teach-whole"];
         string[] teach = ["teach", "--teacher", workspace["teacher"], "--recipe", workspace["auto.yaml"], "--out"];
         Require(SalternProcess.Run([.. teach, whole]));
         string[] shards = [.. Directory.GetFiles(Path.Combine(whole, "shards")).Order(StringComparer.Ordinal)];

@@ -76,10 +76,15 @@ public class HelpTests
         Assert.Equal([first, second], error.TrimEnd().Split('\n'));
     }
 
-    private static IEnumerable<(string Path, Verb Verb)> Leaves(Command command, string path) =>
-        command is Verb verb
-            ? [(path, verb)]
-            : command.Subcommands.SelectMany(inner =>
-                Leaves(inner, path.Length == 0 ? inner.Name : $"{path} {inner.Name}")
-            );
+    private static IEnumerable<(string Path, Verb Verb)> Leaves(Command command, string path)
+    {
+        if (command is Verb verb)
+        {
+            return [(path, verb)];
+        }
+
+        return command.Subcommands.SelectMany(inner =>
+            Leaves(inner, path.Length == 0 ? inner.Name : $"{path} {inner.Name}")
+        );
+    }
 }

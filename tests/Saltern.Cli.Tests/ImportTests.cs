@@ -7,8 +7,8 @@ public class ImportTests(Workspace workspace) : IClassFixture<Workspace>
     [Fact]
     public void AnImportedModel_Generates()
     {
-        string checkpoint = Directory.GetDirectories(Path.Combine(workspace["teacher"], "checkpoints")).Order().Last(),
-            model = workspace["imported"];
+        string checkpoint = Directory.GetDirectories(Path.Combine(workspace["teacher"], "checkpoints")).Order().Last();
+        string model = workspace["imported"];
         Directory.CreateDirectory(workspace["hf"]);
         foreach (string file in new[] { "config.json", "model.safetensors", "tokenizer.json" })
         {
@@ -46,8 +46,8 @@ public class ImportTests(Workspace workspace) : IClassFixture<Workspace>
             .Replace("name: teacher", "name: neox", StringComparison.Ordinal);
         File.WriteAllText(workspace["neox.yaml"], recipe);
         Require("train", workspace["neox.yaml"], "--out", workspace["neox"]);
-        string checkpoint = Directory.GetDirectories(Path.Combine(workspace["neox"], "checkpoints")).Order().Last(),
-            folder = workspace["neox-hf"];
+        string checkpoint = Directory.GetDirectories(Path.Combine(workspace["neox"], "checkpoints")).Order().Last();
+        string folder = workspace["neox-hf"];
         Directory.CreateDirectory(folder);
         foreach (string file in new[] { "config.json", "model.safetensors", "tokenizer.json" })
         {

@@ -7,8 +7,8 @@ namespace Saltern.Cli.Tests;
 // SALTERN_KILLS sets the kills of each campaign (the suite keeps them few), SALTERN_KILL_SEED the moments.
 public class KillCampaignTests(Workspace workspace) : IClassFixture<Workspace>
 {
-    private const int KillsInTheSuite = 3,
-        FirstSeed = 20_261_125;
+    private const int KillsInTheSuite = 3;
+    private const int FirstSeed = 20_261_125;
     private static readonly string[] Resume = ["--resume"];
     private readonly int _kills = Setting("SALTERN_KILLS", KillsInTheSuite);
     private readonly Random _random = new(Setting("SALTERN_KILL_SEED", FirstSeed));
@@ -31,8 +31,8 @@ public class KillCampaignTests(Workspace workspace) : IClassFixture<Workspace>
     public void ATeachersPass_LosesNothing()
     {
         string[] arguments = ["teach", "--teacher", workspace["teacher"], "--recipe", workspace["auto.yaml"], "--out"];
-        string whole = workspace["kills-teach-whole"],
-            cut = workspace["kills-teach-cut"];
+        string whole = workspace["kills-teach-whole"];
+        string cut = workspace["kills-teach-cut"];
         TimeSpan usual = Require([.. arguments, whole]);
         Campaign(
             "teach",
@@ -70,8 +70,8 @@ public class KillCampaignTests(Workspace workspace) : IClassFixture<Workspace>
             workspace["tokenizer.json"],
             "--out",
         ];
-        string whole = workspace["kills-prepare-whole"],
-            cut = workspace["kills-prepare-cut"];
+        string whole = workspace["kills-prepare-whole"];
+        string cut = workspace["kills-prepare-cut"];
         TimeSpan usual = Require([.. arguments, whole]);
         string[] files =
         [
@@ -85,8 +85,8 @@ public class KillCampaignTests(Workspace workspace) : IClassFixture<Workspace>
     private void CompareTraining(string name, params string[] settings)
     {
         string[] arguments = ["train", workspace["auto.yaml"], "--set", .. settings, "--out"];
-        string whole = workspace["kills-whole-" + name],
-            cut = workspace["kills-cut-" + name];
+        string whole = workspace["kills-whole-" + name];
+        string cut = workspace["kills-cut-" + name];
         TimeSpan usual = Require([.. arguments, whole]);
         string last = Path.GetRelativePath(
             whole,
@@ -112,8 +112,8 @@ public class KillCampaignTests(Workspace workspace) : IClassFixture<Workspace>
         Action compare
     )
     {
-        int kills = 0,
-            rounds = 0;
+        int kills = 0;
+        int rounds = 0;
         for (; kills < _kills; rounds++)
         {
             if (Directory.Exists(folder))
@@ -177,8 +177,13 @@ public class KillCampaignTests(Workspace workspace) : IClassFixture<Workspace>
                 )
         );
 
-    private static int Setting(string name, int otherwise) =>
-        Environment.GetEnvironmentVariable(name) is { Length: > 0 } text
-            ? int.Parse(text, CultureInfo.InvariantCulture)
-            : otherwise;
+    private static int Setting(string name, int otherwise)
+    {
+        if (Environment.GetEnvironmentVariable(name) is { Length: > 0 } text)
+        {
+            return int.Parse(text, CultureInfo.InvariantCulture);
+        }
+
+        return otherwise;
+    }
 }

@@ -170,9 +170,9 @@ public class MistakeTests(Workspace workspace) : IClassFixture<Workspace>
         );
         Assert.True(code == 0, error);
         string config = Directory
-                .EnumerateFiles(Path.Combine(padded, "checkpoints"), "config.json", SearchOption.AllDirectories)
-                .Last(),
-            folder = workspace["narrow"];
+            .EnumerateFiles(Path.Combine(padded, "checkpoints"), "config.json", SearchOption.AllDirectories)
+            .Last();
+        string folder = workspace["narrow"];
         Directory.CreateDirectory(folder);
         foreach (string name in new[] { "config.json", "model.safetensors", "tokenizer.json" })
         {
@@ -205,8 +205,8 @@ public class MistakeTests(Workspace workspace) : IClassFixture<Workspace>
     [InlineData("flipped")]
     public void ADamagedShard_IsNamed(string damage)
     {
-        string copy = workspace["damaged-" + damage],
-            shard = Path.Combine(copy, "train", "north.bin");
+        string copy = workspace["damaged-" + damage];
+        string shard = Path.Combine(copy, "train", "north.bin");
         foreach (string file in Directory.EnumerateFiles(workspace["data"], "*", SearchOption.AllDirectories))
         {
             string target = Path.Combine(copy, Path.GetRelativePath(workspace["data"], file));
@@ -347,8 +347,8 @@ public class MistakeTests(Workspace workspace) : IClassFixture<Workspace>
             foreach (Option option in command.Options.Where(option => option.Name.Length > 4))
             {
                 // The last two letters change places, as they do under hasty fingers; a doubled last letter is left out instead.
-                string name = option.Name,
-                    wrong = name[^1] == name[^2] ? name[..^1] : $"{name[..^2]}{name[^1]}{name[^2]}";
+                string name = option.Name;
+                string wrong = name[^1] == name[^2] ? name[..^1] : $"{name[..^2]}{name[^1]}{name[^2]}";
                 foreach (
                     string[] line in new[]
                     {
@@ -376,10 +376,15 @@ public class MistakeTests(Workspace workspace) : IClassFixture<Workspace>
         Assert.Empty(missed);
     }
 
-    private static IEnumerable<(string[] Path, Command Command)> Verbs(Command command, string[] path) =>
-        command.Subcommands.Count == 0
-            ? [(path, command)]
-            : command.Subcommands.SelectMany(each => Verbs(each, [.. path, each.Name]));
+    private static IEnumerable<(string[] Path, Command Command)> Verbs(Command command, string[] path)
+    {
+        if (command.Subcommands.Count == 0)
+        {
+            return [(path, command)];
+        }
+
+        return command.Subcommands.SelectMany(each => Verbs(each, [.. path, each.Name]));
+    }
 
     private static void AssertFails(int expectedCode, string[] arguments, string expected)
     {

@@ -8,13 +8,21 @@ namespace Saltern.Cli.Tests;
 /// <remarks>The short form trains one model whose weights outweigh everything else, for a few steps. <c>SALTERN_PLAN_STEPS=60</c> takes three recipes, two with long enough runs to compare processor time, and prints the table of docs/planning.md.</remarks>
 public class PlanTests(Workspace workspace, ITestOutputHelper output) : IClassFixture<Workspace>
 {
-    private const double MemoryTolerance = 0.10,
-        ProcessorTolerance = 0.20;
+    private const double MemoryTolerance = 0.10;
+    private const double ProcessorTolerance = 0.20;
 
-    private static int LongSteps =>
-        Environment.GetEnvironmentVariable("SALTERN_PLAN_STEPS") is { Length: > 0 } text
-            ? int.Parse(text, CultureInfo.InvariantCulture)
-            : 0;
+    private static int LongSteps
+    {
+        get
+        {
+            if (Environment.GetEnvironmentVariable("SALTERN_PLAN_STEPS") is { Length: > 0 } text)
+            {
+                return int.Parse(text, CultureInfo.InvariantCulture);
+            }
+
+            return 0;
+        }
+    }
 
     [Fact]
     public void Memory_OfAModelThatIsMostlyWeights_IsWhatThePlanSays()
@@ -73,8 +81,8 @@ public class PlanTests(Workspace workspace, ITestOutputHelper output) : IClassFi
 
     private (Plan Plan, Taken Taken) Compare(string name, string text, double seconds)
     {
-        string recipe = workspace[name + ".yaml"],
-            folder = workspace["run-" + name];
+        string recipe = workspace[name + ".yaml"];
+        string folder = workspace["run-" + name];
         File.WriteAllText(recipe, text);
         (int code, string json, string error) = SalternProcess.Run(
             "plan",
@@ -85,9 +93,17 @@ public class PlanTests(Workspace workspace, ITestOutputHelper output) : IClassFi
         );
         Assert.True(code == 0, error);
         using var document = JsonDocument.Parse(json);
-        JsonElement plan = document.RootElement.GetProperty("plan"),
-            time = plan.GetProperty("time");
-        double? Of(string key) => time.ValueKind == JsonValueKind.Null ? null : time.GetProperty(key).GetDouble();
+        JsonElement plan = document.RootElement.GetProperty("plan");
+        JsonElement time = plan.GetProperty("time");
+        double? Of(string key)
+        {
+            if (time.ValueKind == JsonValueKind.Null)
+            {
+                return null;
+            }
+
+            return time.GetProperty(key).GetDouble();
+        }
         double planned =
             plan.GetProperty("memory")
                 .GetProperty("parts")
@@ -135,9 +151,15 @@ public class PlanTests(Workspace workspace, ITestOutputHelper output) : IClassFi
         {
             string? line = File.ReadLines($"/proc/{process}/status")
                 .FirstOrDefault(line => line.StartsWith("VmHWM:", StringComparison.Ordinal));
-            return line is null
-                ? 0
-                : double.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture);
+            if (line is null)
+            {
+                return 0;
+            }
+
+            return double.Parse(
+                line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1],
+                CultureInfo.InvariantCulture
+            );
         }
         catch (IOException)
         {

@@ -13,8 +13,8 @@ public class PrepareTests(Workspace workspace) : IClassFixture<Workspace>
         WriteCorpus(text, 25_000_000);
         string[] Arguments(string folder) =>
             ["prepare", "--input", text, "--tokenizer", workspace["tokenizer.json"], "--out", folder];
-        string whole = workspace["many-whole"],
-            folder = workspace["many-cut"];
+        string whole = workspace["many-whole"];
+        string folder = workspace["many-cut"];
         (int code, _, string error) = SalternProcess.Run(Arguments(whole));
         Assert.True(code == 0, error);
 
@@ -56,8 +56,8 @@ public class PrepareTests(Workspace workspace) : IClassFixture<Workspace>
     [Fact]
     public void FieldsOfOtherNames_AreFoundOrNamed()
     {
-        string text = workspace["other-fields.jsonl"],
-            folder = workspace["other-fields"];
+        string text = workspace["other-fields.jsonl"];
+        string folder = workspace["other-fields"];
         File.WriteAllText(
             text,
             string.Concat(
@@ -124,7 +124,12 @@ public class PrepareTests(Workspace workspace) : IClassFixture<Workspace>
     private static long Size(string folder)
     {
         var train = new DirectoryInfo(Path.Combine(folder, "train"));
-        return train.Exists ? train.GetFiles("*.bin.partial").Sum(file => file.Length) : 0;
+        if (train.Exists)
+        {
+            return train.GetFiles("*.bin.partial").Sum(file => file.Length);
+        }
+
+        return 0;
     }
 
     private static void WriteCorpus(string path, int bytes)

@@ -7,9 +7,9 @@ namespace Saltern.Cli.Tests;
 // SALTERN_RANK_KILLS sets the kills of each launcher (the suite keeps them few), SALTERN_KILL_SEED ranks and moments.
 public class RankKillTests(Workspace workspace) : IClassFixture<Workspace>
 {
-    private const int KillsInTheSuite = 2,
-        FirstSeed = 20_261_126,
-        Steps = 60;
+    private const int KillsInTheSuite = 2;
+    private const int FirstSeed = 20_261_126;
+    private const int Steps = 60;
     private static readonly TimeSpan AllHaveEnded = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan LongestRun = TimeSpan.FromMinutes(8);
     private readonly int _kills = Setting("SALTERN_RANK_KILLS", KillsInTheSuite);
@@ -26,8 +26,8 @@ public class RankKillTests(Workspace workspace) : IClassFixture<Workspace>
                 .Any(folder => File.Exists(Path.Combine(folder, launcher))),
             $"{launcher} is not installed (Debian: apt-get install openmpi-bin mpich)"
         );
-        string whole = workspace["rank-kills-whole-" + launcher],
-            cut = workspace["rank-kills-cut-" + launcher];
+        string whole = workspace["rank-kills-whole-" + launcher];
+        string cut = workspace["rank-kills-cut-" + launcher];
         string[] train =
         [
             "train",
@@ -45,10 +45,10 @@ public class RankKillTests(Workspace workspace) : IClassFixture<Workspace>
             Assert.True(undisturbed.ExitCode == 0, said);
         }
 
-        TimeSpan usual = Stopwatch.GetElapsedTime(begun),
-            longest = TimeSpan.Zero;
-        int kills = 0,
-            rounds = 0;
+        TimeSpan usual = Stopwatch.GetElapsedTime(begun);
+        TimeSpan longest = TimeSpan.Zero;
+        int kills = 0;
+        int rounds = 0;
         for (; kills < _kills; rounds++)
         {
             if (Directory.Exists(cut))
@@ -137,8 +137,8 @@ public class RankKillTests(Workspace workspace) : IClassFixture<Workspace>
 
     private static async Task<string> Finish(Process launch, TimeSpan limit)
     {
-        Task<string> output = launch.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken),
-            error = launch.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        Task<string> output = launch.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+        Task<string> error = launch.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
         await launch
             .WaitForExitAsync(TestContext.Current.CancellationToken)
             .WaitAsync(limit, TestContext.Current.CancellationToken);
@@ -181,8 +181,13 @@ public class RankKillTests(Workspace workspace) : IClassFixture<Workspace>
         }
     }
 
-    private static int Setting(string name, int otherwise) =>
-        Environment.GetEnvironmentVariable(name) is { Length: > 0 } text
-            ? int.Parse(text, CultureInfo.InvariantCulture)
-            : otherwise;
+    private static int Setting(string name, int otherwise)
+    {
+        if (Environment.GetEnvironmentVariable(name) is { Length: > 0 } text)
+        {
+            return int.Parse(text, CultureInfo.InvariantCulture);
+        }
+
+        return otherwise;
+    }
 }

@@ -65,8 +65,8 @@ public class RankTests(Workspace workspace) : IClassFixture<Workspace>
             );
         }
 
-        string one = workspace["one-" + recipe],
-            several = workspace[$"several-{launcher}-{ranks}-{recipe}-{shardsState}"];
+        string one = workspace["one-" + recipe];
+        string several = workspace[$"several-{launcher}-{ranks}-{recipe}-{shardsState}"];
         string[] train = ["train", workspace[recipe + ".yaml"], "--set", "training.log_every=1", "--out"];
         if (!Directory.Exists(one))
         {
@@ -85,8 +85,8 @@ public class RankTests(Workspace workspace) : IClassFixture<Workspace>
         ); // ends with an error at a checkpoint where the ranks' weights differ in one bit
         Assert.True(code == 0, output + error);
         Assert.Equal(shardsState, output.Contains("MiB a rank, sharded", StringComparison.Ordinal));
-        Dictionary<(int Step, string Name), double> expected = Figures(one),
-            found = Figures(several);
+        Dictionary<(int Step, string Name), double> expected = Figures(one);
+        Dictionary<(int Step, string Name), double> found = Figures(several);
         Assert.Equal(60, expected.Keys.Count(key => key.Name == "train/loss"));
         Assert.Equal(expected.Keys.Order(), found.Keys.Order());
         foreach (
@@ -113,8 +113,8 @@ public class RankTests(Workspace workspace) : IClassFixture<Workspace>
     [Fact]
     public void CheckpointsGoFromOneRankToTwoToFourAndBack()
     {
-        string whole = workspace["ranks-whole"],
-            moved = workspace["ranks-moved"];
+        string whole = workspace["ranks-whole"];
+        string moved = workspace["ranks-moved"];
         string[] train =
         [
             "train",
@@ -135,8 +135,8 @@ public class RankTests(Workspace workspace) : IClassFixture<Workspace>
         Require(Launch("mpirun.openmpi", 4, [.. train, moved, "--resume"]));
         ForgetAfter(moved, 40);
         Require(SalternProcess.Run([.. train, moved, "--resume"]));
-        Dictionary<(int Step, string Name), double> expected = Figures(whole),
-            found = Figures(moved);
+        Dictionary<(int Step, string Name), double> expected = Figures(whole);
+        Dictionary<(int Step, string Name), double> found = Figures(moved);
         Assert.Equal(expected.Keys.Order(), found.Keys.Order());
         Assert.All(
             expected.Where(figure => figure.Key.Name is "train/loss" or "valid/loss"),
@@ -166,8 +166,8 @@ public class RankTests(Workspace workspace) : IClassFixture<Workspace>
                 folder,
             ]
         );
-        Task<string> output = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken),
-            error = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        Task<string> output = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+        Task<string> error = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
         Assert.True(
             SpinWait.SpinUntil(
                 () => Directory.Exists(Path.Combine(folder, "checkpoints", "step-00000020")),
@@ -286,8 +286,8 @@ public class RankTests(Workspace workspace) : IClassFixture<Workspace>
             File.Exists("/usr/bin/cc"),
             "a C compiler is needed to make such a library (Debian: apt-get install gcc)"
         );
-        string source = workspace["endless.c"],
-            library = workspace["endless.so"];
+        string source = workspace["endless.c"];
+        string library = workspace["endless.so"];
         File.WriteAllText(source, "#include <unistd.h>\nint MPI_Finalize(void) { for (;;) pause(); }\n");
         using (
             Process compile = Start(

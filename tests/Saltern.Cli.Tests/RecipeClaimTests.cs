@@ -26,8 +26,8 @@ public partial class RecipeClaimTests(Workspace workspace) : IClassFixture<Works
     [MemberData(nameof(Recipes))]
     public void TheExpectedResult_IsThatOfACommittedRun_OrSaidNotToBeKnown(string file)
     {
-        string path = Path.Combine(Root, "recipes", file),
-            head = Head(path);
+        string path = Path.Combine(Root, "recipes", file);
+        string head = Head(path);
         Assert.All(
             ExperimentPath().Matches(head).Select(match => match.Value.TrimEnd('.')),
             named =>
@@ -77,8 +77,8 @@ public partial class RecipeClaimTests(Workspace workspace) : IClassFixture<Works
                 cost.Groups["cores"].Value == "one core" ? 1 : 2,
                 result.GetProperty("machine").GetProperty("threads").GetInt32()
             );
-            double minutes = double.Parse(cost.Groups["minutes"].Value, CultureInfo.InvariantCulture),
-                took = result.GetProperty("seconds").GetDouble() / 60;
+            double minutes = double.Parse(cost.Groups["minutes"].Value, CultureInfo.InvariantCulture);
+            double took = result.GetProperty("seconds").GetDouble() / 60;
             // A taught run of a study shared its core with others; only what ran alone can be held to the minute from above.
             Assert.True(
                 minutes <= (1 + CostTolerance) * took,

@@ -118,8 +118,8 @@ public class RecipeTests
     public void Schema_KnowsEveryKey_AndWhatItMeans()
     {
         using var schema = JsonDocument.Parse(SalternProcess.Run("recipe", "schema").Output);
-        JsonElement properties = schema.RootElement.GetProperty("properties"),
-            weight = properties.GetProperty("distillation").GetProperty("properties").GetProperty("weight");
+        JsonElement properties = schema.RootElement.GetProperty("properties");
+        JsonElement weight = properties.GetProperty("distillation").GetProperty("properties").GetProperty("weight");
         Assert.Equal(
             (0, 1, 0.667),
             (

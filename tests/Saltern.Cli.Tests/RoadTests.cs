@@ -9,9 +9,9 @@ public class RoadTests(Workspace workspace) : IClassFixture<Workspace>
     [Fact]
     public void BaselineAndSalt_EndInAVerdictAndAReport()
     {
-        string baseline = Trained("baseline"),
-            salt = Trained("salt"),
-            report = workspace["verdict.html"];
+        string baseline = Trained("baseline");
+        string salt = Trained("salt");
+        string report = workspace["verdict.html"];
         (int code, string output, string error) = SalternProcess.Run(
             "compare",
             baseline,
@@ -53,8 +53,8 @@ public class RoadTests(Workspace workspace) : IClassFixture<Workspace>
         string folder = Trained("baseline");
         (int code, string output, string error) = SalternProcess.Run("eval", folder, "--tokens", "4000", "--json");
         Assert.True(code == 0, error);
-        using JsonDocument eval = JsonDocument.Parse(output),
-            result = JsonDocument.Parse(File.ReadAllText(Path.Combine(folder, "result.json")));
+        using JsonDocument eval = JsonDocument.Parse(output);
+        using JsonDocument result = JsonDocument.Parse(File.ReadAllText(Path.Combine(folder, "result.json")));
         double measured = eval
             .RootElement.GetProperty("student")
             .GetProperty("splits")
@@ -83,8 +83,8 @@ public class RoadTests(Workspace workspace) : IClassFixture<Workspace>
     [InlineData("auto")]
     public void KilledRun_ResumesBitForBit(string recipe)
     {
-        string whole = Trained(recipe),
-            folder = "";
+        string whole = Trained(recipe);
+        string folder = "";
 
         // At a step that nobody chose: in the window of 'salt', around the end of stage 1 of 'auto', or while a checkpoint is being written beside the training.
         int after = Random.Shared.Next(11, 45);

@@ -107,9 +107,17 @@ public partial class SharedCommandTests(Workspace workspace) : IClassFixture<Wor
                     )
             )
         );
-        string[] data = ["eval", workspace["teacher"], "--split", "all", "--tokens", "30000", "--out"],
-            tasks =
-            ["eval", workspace["teacher"], "--tasks", workspace["order.yaml"], "--data-dir", workspace.Folder, "--out"];
+        string[] data = ["eval", workspace["teacher"], "--split", "all", "--tokens", "30000", "--out"];
+        string[] tasks =
+        [
+            "eval",
+            workspace["teacher"],
+            "--tasks",
+            workspace["order.yaml"],
+            "--data-dir",
+            workspace.Folder,
+            "--out",
+        ];
         foreach (
             (string[] eval, string name, string file) in new[]
             {
@@ -118,15 +126,15 @@ public partial class SharedCommandTests(Workspace workspace) : IClassFixture<Wor
             }
         )
         {
-            string one = workspace[name + "-one"],
-                two = workspace[name + "-two"];
+            string one = workspace[name + "-one"];
+            string two = workspace[name + "-two"];
             Require(SalternProcess.Run([.. eval, one]));
             (int code, string output, string error) = RankTests.Launch("mpirun.openmpi", 2, [.. eval, two], OneThread);
             Assert.True(code == 0, output + error);
 
             // Each run measures anew which library of products is the faster one, and the two round differently.
-            double[] expected = Numbers(Path.Combine(one, file)),
-                found = Numbers(Path.Combine(two, file));
+            double[] expected = Numbers(Path.Combine(one, file));
+            double[] found = Numbers(Path.Combine(two, file));
             Assert.True(expected.Length > 10);
             Assert.Equal(expected.Length, found.Length);
             Assert.All(
@@ -169,8 +177,8 @@ public partial class SharedCommandTests(Workspace workspace) : IClassFixture<Wor
                 folder,
             ]
         );
-        Task<string> output = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken),
-            error = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        Task<string> output = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+        Task<string> error = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
         Assert.True(
             SpinWait.SpinUntil(
                 () => Directory.Exists(Path.Combine(folder, "checkpoints", "step-00000020")),
@@ -182,10 +190,10 @@ public partial class SharedCommandTests(Workspace workspace) : IClassFixture<Wor
         Assert.Equal(2, ranks.Length);
 
         // As a debugger: stops the first thread of rank 1, the one that trains, and leaves the others running.
-        const int Seize = 0x4206,
-            Interrupt = 0x4207,
-            AnyChild = 0x40000000,
-            DoNotHang = 1;
+        const int Seize = 0x4206;
+        const int Interrupt = 0x4207;
+        const int AnyChild = 0x40000000;
+        const int DoNotHang = 1;
         if (Trace(Seize, ranks[1], 0, 0) != 0)
         {
             process.Kill(entireProcessTree: true);

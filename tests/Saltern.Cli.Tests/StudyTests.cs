@@ -12,8 +12,8 @@ public class StudyTests(Workspace workspace) : IClassFixture<Workspace>
     public void KilledStudy_GoesOn_AndSaysTheSame()
     {
         string study = Write("killed");
-        string whole = workspace["study-whole"],
-            cut = workspace["study-cut"];
+        string whole = workspace["study-whole"];
+        string cut = workspace["study-cut"];
         string told = Require(study, whole, "whole-runs");
         Assert.Contains("[4/4] SALT, seed 2: finished", told, StringComparison.Ordinal);
 
@@ -34,8 +34,8 @@ public class StudyTests(Workspace workspace) : IClassFixture<Workspace>
         Assert.Contains("Go on with --resume", error, StringComparison.Ordinal);
         told = Require(study, cut, "cut-runs", "--resume");
         Assert.Contains("PLAIN, seed 1: was finished before", told, StringComparison.Ordinal);
-        using JsonDocument a = Verdict(whole),
-            b = Verdict(cut);
+        using JsonDocument a = Verdict(whole);
+        using JsonDocument b = Verdict(cut);
         foreach (
             string name in new[]
             {
@@ -104,8 +104,8 @@ public class StudyTests(Workspace workspace) : IClassFixture<Workspace>
     [Fact]
     public void FinishedRuns_AreFineTuned_AndComparedInPairs()
     {
-        string study = Write("tuned", $"finetune: [{workspace.FineTuneRecipe("boxes")}]\nfinetune_seeds: 2\n"),
-            folder = workspace["study-tuned"];
+        string study = Write("tuned", $"finetune: [{workspace.FineTuneRecipe("boxes")}]\nfinetune_seeds: 2\n");
+        string folder = workspace["study-tuned"];
         string told = Require(study, folder, "tuned-runs", "--seeds", "1", "--set", "training.steps=20");
         Assert.Contains("SALT, seed 1, boxes, seed 2: finished", told, StringComparison.Ordinal);
         using var compared = JsonDocument.Parse(File.ReadAllText(Path.Combine(folder, "finetune.json")));

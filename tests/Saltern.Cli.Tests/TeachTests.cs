@@ -28,8 +28,8 @@ public class TeachTests(Workspace workspace) : IClassFixture<Workspace>
         foreach (string file in Directory.EnumerateFiles(Path.Combine(workspace["teach-whole"], "shards")))
         {
             // All but the seconds in the header, and the checksum over them.
-            byte[] whole = File.ReadAllBytes(file),
-                resumed = File.ReadAllBytes(Path.Combine(cut, "shards", Path.GetFileName(file)));
+            byte[] whole = File.ReadAllBytes(file);
+            byte[] resumed = File.ReadAllBytes(Path.Combine(cut, "shards", Path.GetFileName(file)));
             Assert.True(whole.AsSpan(72).SequenceEqual(resumed.AsSpan(72)), file);
         }
     }

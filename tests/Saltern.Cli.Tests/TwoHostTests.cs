@@ -6,12 +6,12 @@ namespace Saltern.Cli.Tests;
 public class TwoHostTests(Workspace workspace) : IClassFixture<Workspace>
 {
     // Enough that the link is cut long before the end, few enough for a busy machine, where ranks that poll wait for each other's turn in each of the seven calls of a step.
-    private const int Steps = 80,
-        FirstCheckpoint = 5;
+    private const int Steps = 80;
+    private const int FirstCheckpoint = 5;
     private const int HardLimitMilliseconds = 15 * 60 * 1_000;
-    private static readonly TimeSpan AllHaveEnded = TimeSpan.FromSeconds(60),
-        LongestRun = TimeSpan.FromMinutes(6),
-        OutputHasCome = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan AllHaveEnded = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan LongestRun = TimeSpan.FromMinutes(6);
+    private static readonly TimeSpan OutputHasCome = TimeSpan.FromSeconds(10);
 
     [Theory(Timeout = HardLimitMilliseconds)]
     [InlineData("mpirun.openmpi")]
@@ -30,8 +30,8 @@ public class TwoHostTests(Workspace workspace) : IClassFixture<Workspace>
         );
         CancellationToken cancellation = TestContext.Current.CancellationToken;
         using var hosts = new TwoHosts(Directory.CreateDirectory(workspace["hosts-" + launcher]).FullName);
-        string whole = workspace["hosts-whole-" + launcher],
-            cut = workspace["hosts-cut-" + launcher];
+        string whole = workspace["hosts-whole-" + launcher];
+        string cut = workspace["hosts-cut-" + launcher];
         string[] train =
         [
             "train",
@@ -116,8 +116,8 @@ public class TwoHostTests(Workspace workspace) : IClassFixture<Workspace>
     )
     {
         long begun = Stopwatch.GetTimestamp();
-        Task<string> output = launch.StandardOutput.ReadToEndAsync(cancellation),
-            error = launch.StandardError.ReadToEndAsync(cancellation);
+        Task<string> output = launch.StandardOutput.ReadToEndAsync(cancellation);
+        Task<string> error = launch.StandardError.ReadToEndAsync(cancellation);
         int[] left = hosts.Processes();
         while (!launch.HasExited || left.Length > 0)
         {

@@ -6,8 +6,8 @@ namespace Saltern.Cli.Tests;
 /// <remarks>Needs root and iproute2. Launchers reach the other host by a script in place of ssh. Disk and processes are shared, as over a cluster's file system.</remarks>
 internal sealed class TwoHosts : IDisposable
 {
-    private const string Cable = "veth0",
-        Network = "10.77.0.0/24";
+    private const string Cable = "veth0";
+    private const string Network = "10.77.0.0/24";
     private static readonly string[] Addresses = ["10.77.0.1", "10.77.0.2"];
 
     // Without them mpirun and its daemon on the other host notice a cut link after minutes, long after the ranks. They have to give up within 11 s, before the ranks speak (docs/cluster.md).

@@ -100,10 +100,10 @@ public sealed class Workspace : IDisposable
     {
         string folder = Directory.CreateTempSubdirectory("saltern-cli-shared-").FullName;
         AppDomain.CurrentDomain.ProcessExit += (_, _) => Directory.Delete(folder, recursive: true);
-        string text = Path.Combine(folder, "text"),
-            tokenizer = Path.Combine(folder, "tokenizer.json"),
-            data = Path.Combine(folder, "data"),
-            recipe = Path.Combine(folder, "teacher.yaml");
+        string text = Path.Combine(folder, "text");
+        string tokenizer = Path.Combine(folder, "tokenizer.json");
+        string data = Path.Combine(folder, "data");
+        string recipe = Path.Combine(folder, "teacher.yaml");
         Directory.CreateDirectory(text);
         foreach (string domain in new[] { "north", "south" })
         {

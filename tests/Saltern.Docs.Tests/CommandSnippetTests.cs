@@ -124,10 +124,17 @@ public class CommandSnippetTests
                 )
                 .Distinct(),
         ];
-        return unknown.Length > 0 ? "unknown: " + string.Join(' ', unknown)
-            : snippet.IsWhole && parsed.Errors.Count > 0
-                ? string.Join(' ', parsed.Errors.Select(error => error.Message))
-            : null;
+        if (unknown.Length > 0)
+        {
+            return "unknown: " + string.Join(' ', unknown);
+        }
+
+        if (snippet.IsWhole && parsed.Errors.Count > 0)
+        {
+            return string.Join(' ', parsed.Errors.Select(error => error.Message));
+        }
+
+        return null;
     }
 
     private static IEnumerable<Command> Verbs(SymbolResult? result)

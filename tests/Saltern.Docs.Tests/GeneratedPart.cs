@@ -11,12 +11,12 @@ internal static class GeneratedPart
     /// <summary>Compares the part of a page with what the code gives now, or writes it.</summary>
     public static void Check(string page, string name, string expected)
     {
-        string path = Repository.At(page),
-            text = File.ReadAllText(path);
-        string begin = $"<!-- made from the code: {name} -->\n",
-            end = $"<!-- end of {name} -->";
-        int first = text.IndexOf(begin, StringComparison.Ordinal) + begin.Length,
-            last = text.IndexOf(end, StringComparison.Ordinal);
+        string path = Repository.At(page);
+        string text = File.ReadAllText(path);
+        string begin = $"<!-- made from the code: {name} -->\n";
+        string end = $"<!-- end of {name} -->";
+        int first = text.IndexOf(begin, StringComparison.Ordinal) + begin.Length;
+        int last = text.IndexOf(end, StringComparison.Ordinal);
         Assert.True(first >= begin.Length && last >= first, $"{page} lacks the comments '{begin.Trim()}' and '{end}'.");
         Compare(page, text, text[..first] + expected.TrimEnd('\n') + "\n" + text[last..]);
     }
@@ -38,8 +38,8 @@ internal static class GeneratedPart
             return;
         }
 
-        string[] old = found.Split('\n'),
-            now = expected.Split('\n');
+        string[] old = found.Split('\n');
+        string[] now = expected.Split('\n');
         int differs = Enumerable
             .Range(0, Math.Max(old.Length, now.Length))
             .First(i => old.ElementAtOrDefault(i) != now.ElementAtOrDefault(i));

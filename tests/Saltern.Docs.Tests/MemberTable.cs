@@ -59,27 +59,57 @@ internal static partial class MemberTable
     private static string Value(PropertyInfo property)
     {
         string words = Words(property.PropertyType);
-        return new NullabilityInfoContext().Create(property).ReadState == NullabilityState.Nullable
-            ? words + " or null"
-            : words;
+        if (new NullabilityInfoContext().Create(property).ReadState == NullabilityState.Nullable)
+        {
+            return words + " or null";
+        }
+
+        return words;
     }
 
     private static string Words(Type type)
     {
         Type bare = Nullable.GetUnderlyingType(type) ?? type;
         Type? generic = bare.IsGenericType ? bare.GetGenericTypeDefinition() : null;
-        return generic == typeof(IReadOnlyDictionary<,>) ? $"map from names to {Words(bare.GetGenericArguments()[1])}"
-            : generic == typeof(IReadOnlyList<>) ? $"list of {Words(bare.GetGenericArguments()[0])}"
-            : bare == typeof(string) || bare.IsDefined(typeof(JsonConverterAttribute)) ? "text"
-            : bare == typeof(bool) ? "true or false"
-            : bare == typeof(int) || bare == typeof(long) ? "whole number"
-            : bare == typeof(double) ? "number"
-            : bare.IsEnum
-                ? string.Join(
-                    ", ",
-                    Enum.GetNames(bare).Select(word => $"`{JsonNamingPolicy.SnakeCaseLower.ConvertName(word)}`")
-                )
-            : "object";
+        if (generic == typeof(IReadOnlyDictionary<,>))
+        {
+            return $"map from names to {Words(bare.GetGenericArguments()[1])}";
+        }
+
+        if (generic == typeof(IReadOnlyList<>))
+        {
+            return $"list of {Words(bare.GetGenericArguments()[0])}";
+        }
+
+        if (bare == typeof(string) || bare.IsDefined(typeof(JsonConverterAttribute)))
+        {
+            return "text";
+        }
+
+        if (bare == typeof(bool))
+        {
+            return "true or false";
+        }
+
+        if (bare == typeof(int) || bare == typeof(long))
+        {
+            return "whole number";
+        }
+
+        if (bare == typeof(double))
+        {
+            return "number";
+        }
+
+        if (bare.IsEnum)
+        {
+            return string.Join(
+                ", ",
+                Enum.GetNames(bare).Select(word => $"`{JsonNamingPolicy.SnakeCaseLower.ConvertName(word)}`")
+            );
+        }
+
+        return "object";
     }
 
     private static Type Element(Type type)
@@ -134,8 +164,8 @@ internal static partial class MemberTable
         var copy = new XElement(comment);
         foreach (XElement inner in copy.Descendants().ToArray())
         {
-            string? cref = inner.Attribute("cref")?.Value.Split('.')[^1],
-                word = inner.Attribute("langword")?.Value;
+            string? cref = inner.Attribute("cref")?.Value.Split('.')[^1];
+            string? word = inner.Attribute("langword")?.Value;
             inner.ReplaceWith(
                 inner.Name == "c" ? $"`{inner.Value}`"
                 : cref is not null && inner.IsEmpty ? $"`{JsonNamingPolicy.SnakeCaseLower.ConvertName(cref)}`"

@@ -56,10 +56,20 @@ internal static class RecipeTable
         }
     }
 
-    private static JsonObject? Sections(JsonObject value) =>
-        value["properties"] is not null ? value
-        : value["items"] is JsonObject items && items["properties"] is not null ? items
-        : null;
+    private static JsonObject? Sections(JsonObject value)
+    {
+        if (value["properties"] is not null)
+        {
+            return value;
+        }
+
+        if (value["items"] is JsonObject items && items["properties"] is not null)
+        {
+            return items;
+        }
+
+        return null;
+    }
 
     private static string Value(JsonObject value)
     {
@@ -91,23 +101,43 @@ internal static class RecipeTable
         if (value["minItems"] is { } least)
         {
             string most = value["maxItems"]?.ToString() ?? "";
-            return most.Length == 0 ? $", {least} at least"
-                : most == least.ToString() ? $", {least} of them"
-                : $", {least} to {most}";
+            if (most.Length == 0)
+            {
+                return $", {least} at least";
+            }
+
+            if (most == least.ToString())
+            {
+                return $", {least} of them";
+            }
+
+            return $", {least} to {most}";
         }
 
-        string low = Bound(value["minimum"] ?? value["exclusiveMinimum"]),
-            high = Bound(value["maximum"] ?? value["exclusiveMaximum"]);
-        return low.Length + high.Length == 0
-            ? ""
-            : $" in {(value["minimum"] is null ? "(" : "[")}{low}, {high}{(value["maximum"] is null ? ")" : "]")}";
+        string low = Bound(value["minimum"] ?? value["exclusiveMinimum"]);
+        string high = Bound(value["maximum"] ?? value["exclusiveMaximum"]);
+        if (low.Length + high.Length == 0)
+        {
+            return "";
+        }
+
+        return $" in {(value["minimum"] is null ? "(" : "[")}{low}, {high}{(value["maximum"] is null ? ")" : "]")}";
     }
 
-    private static string Bound(JsonNode? bound) =>
-        bound is null ? ""
-        : bound.GetValue<double>() is var number && Math.Abs(number) > int.MaxValue
-            ? number.ToString("0.###e0", CultureInfo.InvariantCulture)
-        : number.ToString(CultureInfo.InvariantCulture);
+    private static string Bound(JsonNode? bound)
+    {
+        if (bound is null)
+        {
+            return "";
+        }
+
+        if (bound.GetValue<double>() is var number && Math.Abs(number) > int.MaxValue)
+        {
+            return number.ToString("0.###e0", CultureInfo.InvariantCulture);
+        }
+
+        return number.ToString(CultureInfo.InvariantCulture);
+    }
 
     // JSON text of a number, so that 8e-3 does not become a culture's; words as they stand in the file.
     private static string Word(JsonNode given)
@@ -116,7 +146,12 @@ internal static class RecipeTable
             given.GetValueKind() == System.Text.Json.JsonValueKind.String
                 ? given.GetValue<string>()
                 : given.ToJsonString();
-        return word.Length == 0 || word.Any(char.IsWhiteSpace) ? given.ToJsonString() : word;
+        if (word.Length == 0 || word.Any(char.IsWhiteSpace))
+        {
+            return given.ToJsonString();
+        }
+
+        return word;
     }
 
     private static string Sentence(JsonNode? description) => MarkdownText.Cell(description?.ToString() ?? "");

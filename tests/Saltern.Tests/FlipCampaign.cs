@@ -7,19 +7,19 @@ namespace Saltern.Tests;
 /// <remarks><c>SALTERN_FLIPS</c> sets the flips of each kind of file, <c>SALTERN_FLIP_SEED</c> the places. With it truncations are at 100 offsets, in the suite at a dozen, or at all where a file is shorter.</remarks>
 internal sealed class FlipCampaign
 {
-    private const int FlipsInTheSuite = 8,
-        CutsInTheSuite = 12,
-        AllCuts = 100,
-        FirstSeed = 20_261_126;
+    private const int FlipsInTheSuite = 8;
+    private const int CutsInTheSuite = 12;
+    private const int AllCuts = 100;
+    private const int FirstSeed = 20_261_126;
     private readonly int _flips = Setting("SALTERN_FLIPS", FlipsInTheSuite);
     private readonly int _cuts = Environment.GetEnvironmentVariable("SALTERN_FLIPS") is { Length: > 0 }
         ? AllCuts
         : CutsInTheSuite;
     private readonly Random _random = new(Setting("SALTERN_FLIP_SEED", FirstSeed));
     private readonly long _start = Stopwatch.GetTimestamp();
-    private int _flipped,
-        _cut,
-        _kinds;
+    private int _flipped;
+    private int _cut;
+    private int _kinds;
 
     /// <summary>Damages one file again and again.</summary>
     /// <param name="path">A good file; it is as it was afterwards.</param>
@@ -104,8 +104,13 @@ internal sealed class FlipCampaign
                 .Order(StringComparer.Ordinal),
         ];
 
-    private static int Setting(string name, int otherwise) =>
-        Environment.GetEnvironmentVariable(name) is { Length: > 0 } text
-            ? int.Parse(text, CultureInfo.InvariantCulture)
-            : otherwise;
+    private static int Setting(string name, int otherwise)
+    {
+        if (Environment.GetEnvironmentVariable(name) is { Length: > 0 } text)
+        {
+            return int.Parse(text, CultureInfo.InvariantCulture);
+        }
+
+        return otherwise;
+    }
 }

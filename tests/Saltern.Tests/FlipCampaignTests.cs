@@ -41,9 +41,12 @@ public sealed class FlipCampaignTests : IDisposable
                     Assert.Equal(store.PathOf(step!.Value), ModelLocation.Resolve(_folder["run"])); // what 'eval' and a student would read
 
                     // Asked for by name, it is refused.
-                    return skipped.Count == 0
-                        ? null
-                        : skipped[0] + Assert.Throws<CheckpointException>(() => ModelLocation.Resolve(newest)).Message;
+                    if (skipped.Count == 0)
+                    {
+                        return null;
+                    }
+
+                    return skipped[0] + Assert.Throws<CheckpointException>(() => ModelLocation.Resolve(newest)).Message;
                 }
             );
         }
@@ -105,8 +108,8 @@ public sealed class FlipCampaignTests : IDisposable
         Assert.True(File.Exists(_folder["unfinished/" + PrepareJournal.FileName]));
         foreach (string file in Files("unfinished").Where(file => new FileInfo(file).Length > 0))
         {
-            string name = Path.GetRelativePath(_folder["unfinished"], file),
-                copied = _folder["copy/" + name];
+            string name = Path.GetRelativePath(_folder["unfinished"], file);
+            string copied = _folder["copy/" + name];
             Copy(_folder["unfinished"], _folder["copy"]);
             _campaign.Damage(
                 copied,

@@ -9,8 +9,8 @@ namespace Saltern.Tests;
 internal sealed class MutationFuzz
 {
     private const int CasesInTheSuite = 5_000;
-    private static readonly TimeSpan LongestCase = TimeSpan.FromSeconds(5),
-        LongestRun = TimeSpan.FromMinutes(30);
+    private static readonly TimeSpan LongestCase = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan LongestRun = TimeSpan.FromMinutes(30);
 
     // What JSON and its numbers go wrong with.
     private static readonly byte[][] Words =
@@ -62,8 +62,8 @@ internal sealed class MutationFuzz
 
     private readonly byte[][] _samples;
     private readonly Random _random;
-    private readonly int _cases,
-        _seed;
+    private readonly int _cases;
+    private readonly int _seed;
 
     /// <summary>Takes the good files.</summary>
     public MutationFuzz(params byte[][] samples)
@@ -81,11 +81,11 @@ internal sealed class MutationFuzz
     /// <param name="share">Share of the cases, for readers that are slow.</param>
     public void Run(Action<byte[]> read, Action<byte[]>? mend = null, long mostBytes = 1 << 20, double share = 1)
     {
-        int refused = 0,
-            done = 0,
-            cases = (int)(_cases * share);
-        long mostAllocated = 0,
-            start = Stopwatch.GetTimestamp();
+        int refused = 0;
+        int done = 0;
+        int cases = (int)(_cases * share);
+        long mostAllocated = 0;
+        long start = Stopwatch.GetTimestamp();
         for (; done < cases && Stopwatch.GetElapsedTime(start) < LongestRun; done++)
         {
             byte[] file = Change(_samples[_random.Next(_samples.Length)]);
@@ -94,8 +94,8 @@ internal sealed class MutationFuzz
                 mend(file);
             }
 
-            long before = GC.GetAllocatedBytesForCurrentThread(),
-                begun = Stopwatch.GetTimestamp();
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            long begun = Stopwatch.GetTimestamp();
             try
             {
                 read(file);
@@ -132,18 +132,23 @@ internal sealed class MutationFuzz
         Assert.True(refused > done / 10, "The changes break too little to say anything."); // a fuzz that everything passes would prove nothing
     }
 
-    private static int Setting(string name, int otherwise) =>
-        Environment.GetEnvironmentVariable(name) is { Length: > 0 } text
-            ? int.Parse(text, CultureInfo.InvariantCulture)
-            : otherwise;
+    private static int Setting(string name, int otherwise)
+    {
+        if (Environment.GetEnvironmentVariable(name) is { Length: > 0 } text)
+        {
+            return int.Parse(text, CultureInfo.InvariantCulture);
+        }
+
+        return otherwise;
+    }
 
     private byte[] Change(byte[] sample)
     {
         List<byte> file = [.. sample];
         for (int changes = 1 + _random.Next(4); changes > 0; changes--)
         {
-            int at = _random.Next(file.Count + 1),
-                length = Math.Min(file.Count - at, 1 + _random.Next(1 << _random.Next(9)));
+            int at = _random.Next(file.Count + 1);
+            int length = Math.Min(file.Count - at, 1 + _random.Next(1 << _random.Next(9)));
             switch (_random.Next(8))
             {
                 case 0 when at < file.Count:

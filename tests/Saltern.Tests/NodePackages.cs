@@ -6,8 +6,8 @@ namespace Saltern.Tests;
 internal static class NodePackages
 {
     private const string Installed = "node_modules/node-llama-cpp/dist/index.js";
-    private static readonly TimeSpan LongestInstall = TimeSpan.FromMinutes(2),
-        LongestRun = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan LongestInstall = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan LongestRun = TimeSpan.FromMinutes(5);
     private static readonly Lazy<(string? Folder, string Reason)> Found = new(Find);
 
     /// <summary>Folder "node_modules"; skips the test, with the reason, where Node or the packages cannot be had.</summary>
@@ -48,15 +48,12 @@ internal static class NodePackages
 
         try
         {
-            string list = Path.Combine(root.FullName, "tests", "node"),
-                stamp =
-                    Convert.ToHexString(
-                        System.Security.Cryptography.SHA256.HashData(
-                            File.ReadAllBytes(Path.Combine(list, "package-lock.json"))
-                        )
-                    )[..12];
-            string place = Path.Combine(Path.GetTempPath(), $"saltern-node-{stamp}"),
-                error = "";
+            string list = Path.Combine(root.FullName, "tests", "node");
+            string stamp = Convert.ToHexString(
+                System.Security.Cryptography.SHA256.HashData(File.ReadAllBytes(Path.Combine(list, "package-lock.json")))
+            )[..12];
+            string place = Path.Combine(Path.GetTempPath(), $"saltern-node-{stamp}");
+            string error = "";
             if (!File.Exists(Path.Combine(place, Installed)))
             {
                 Directory.CreateDirectory(place);
@@ -78,9 +75,12 @@ internal static class NodePackages
                 );
             }
 
-            return File.Exists(Path.Combine(place, Installed))
-                ? (Path.Combine(place, "node_modules"), "")
-                : (null, $"npm cannot install the packages of tests/node: {error}");
+            if (File.Exists(Path.Combine(place, Installed)))
+            {
+                return (Path.Combine(place, "node_modules"), "");
+            }
+
+            return (null, $"npm cannot install the packages of tests/node: {error}");
         }
         catch (System.ComponentModel.Win32Exception e)
         {
@@ -102,8 +102,8 @@ internal static class NodePackages
             RedirectStandardOutput = true,
         };
         using Process process = Process.Start(start)!;
-        Task<string> output = process.StandardOutput.ReadToEndAsync(CancellationToken.None),
-            error = process.StandardError.ReadToEndAsync(CancellationToken.None);
+        Task<string> output = process.StandardOutput.ReadToEndAsync(CancellationToken.None);
+        Task<string> error = process.StandardError.ReadToEndAsync(CancellationToken.None);
         if (!process.WaitForExit(longest))
         {
             process.Kill(entireProcessTree: true);

@@ -1,4 +1,3 @@
-
 namespace Saltern.Watch.Tests;
 
 public sealed class MetricsTailTests : IDisposable

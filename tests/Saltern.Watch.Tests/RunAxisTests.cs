@@ -17,8 +17,8 @@ public class RunAxisTests
     public void TheGap_OnAnAxisOfCosts_IsThatAtEqualCost()
     {
         // The taught run pays 1.5 times the baseline's FLOPs a step: its step 20 costs what the baseline's step 30 did.
-        RunView baseline = Run("BASELINE", false, step => step * 1e9, step => 6 - (0.1 * step)),
-            run = Run("SALT", true, step => step * 1.5e9, step => 5.5 - (0.1 * step));
+        RunView baseline = Run("BASELINE", false, step => step * 1e9, step => 6 - (0.1 * step));
+        RunView run = Run("SALT", true, step => step * 1.5e9, step => 5.5 - (0.1 * step));
         Comparison pair = Comparison.Of(baseline, run);
         var colours = RunCharts.Colours([baseline, run]);
         ChartLine Gap(RunAxis axis) =>

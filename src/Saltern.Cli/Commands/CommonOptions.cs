@@ -52,10 +52,17 @@ public static class CommonOptions
         return option;
     }
 
-    private static IEnumerable<string> Keys(ValueShape shape, string prefix) =>
-        shape is RecordShape record
-            ? record.Keys.SelectMany(key => Keys(key.Value.Shape, prefix.Length == 0 ? key.Key : $"{prefix}.{key.Key}"))
-            : [prefix];
+    private static IEnumerable<string> Keys(ValueShape shape, string prefix)
+    {
+        if (shape is RecordShape record)
+        {
+            return record.Keys.SelectMany(key =>
+                Keys(key.Value.Shape, prefix.Length == 0 ? key.Key : $"{prefix}.{key.Key}")
+            );
+        }
+
+        return [prefix];
+    }
 
     /// <summary><c>--verify</c>.</summary>
     public static Option<bool> Verify() =>

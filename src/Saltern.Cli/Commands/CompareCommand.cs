@@ -64,8 +64,8 @@ public static class CompareCommand
                     }
 
                     VerdictMetric measure = VerdictMetric.Parse(parsed.GetValue(metric)!);
-                    string[] paths = parsed.GetValue(runs)!,
-                        baselinePaths = parsed.GetValue(baseline) ?? [];
+                    string[] paths = parsed.GetValue(runs)!;
+                    string[] baselinePaths = parsed.GetValue(baseline) ?? [];
                     List<RunRecord> others = [.. paths.Except(baselinePaths).Select(RunRecord.Load)];
                     List<RunRecord> baselines = [.. baselinePaths.Select(RunRecord.Load)];
                     if (baselines.Count == 0)

@@ -64,8 +64,8 @@ public static class EvalCommand
                 "Folder of 'saltern teach': also by easy, medium and hard; needs --teacher, the model of that pass.",
         };
         var output = new Option<string?>("--out") { Description = "Folder for the result as JSON." };
-        Option<bool> verify = CommonOptions.Verify(),
-            json = CommonOptions.Json();
+        Option<bool> verify = CommonOptions.Verify();
+        Option<bool> json = CommonOptions.Json();
         var tasks = new TaskOptions();
         var command = new Verb(
             Name,
@@ -94,8 +94,8 @@ public static class EvalCommand
                 {
                     EngineSetup.Prepare(rank);
                     rank.Ranks.Activity = "evaluation";
-                    string path = parsed.GetRequiredValue(model),
-                        folder = ModelLocation.Resolve(path);
+                    string path = parsed.GetRequiredValue(model);
+                    string folder = ModelLocation.Resolve(path);
                     RunConfig? run = RecipeOfRun(path);
                     if (tasks.Of(parsed) is TaskRequest request)
                     {
@@ -187,10 +187,15 @@ public static class EvalCommand
         length ?? trained ?? Math.Min(ModelFolder.LoadConfig(folder).MaxPositionEmbeddings, LongestDefaultWindow);
 
     // Token data of other programs names no tokenizer: it is taken to be the model's, as its ids must be.
-    private static string? TokenizerFor(string data, string model) =>
-        File.Exists(Path.Combine(data, DatasetManifest.FileName))
-            ? null
-            : Path.Combine(model, ModelFolder.TokenizerFile);
+    private static string? TokenizerFor(string data, string model)
+    {
+        if (File.Exists(Path.Combine(data, DatasetManifest.FileName)))
+        {
+            return null;
+        }
+
+        return Path.Combine(model, ModelFolder.TokenizerFile);
+    }
 
     // Both models see the same windows.
     private static Evaluated Evaluate(Output console, ICommunicator ranks, string name, string folder, Request request)
@@ -298,17 +303,28 @@ public static class EvalCommand
     private static RunConfig? RecipeOfRun(string path)
     {
         string recipe = Path.Combine(path, RunFolder.RecipeFile);
-        return File.Exists(recipe) && !FineTuneConfig.IsRecipe(recipe)
-            ? RecipeReader.Read<RunConfig>(recipe, [])
-            : null;
+        if (File.Exists(recipe) && !FineTuneConfig.IsRecipe(recipe))
+        {
+            return RecipeReader.Read<RunConfig>(recipe, []);
+        }
+
+        return null;
     }
 
     private static int? SequenceLengthOfRun(string path)
     {
         string recipe = Path.Combine(path, RunFolder.RecipeFile);
-        return !File.Exists(recipe) ? null
-            : FineTuneConfig.IsRecipe(recipe) ? RecipeReader.Read<FineTuneConfig>(recipe, []).Data.SequenceLength
-            : RecipeReader.Read<RunConfig>(recipe, []).Data.SequenceLength;
+        if (!File.Exists(recipe))
+        {
+            return null;
+        }
+
+        if (FineTuneConfig.IsRecipe(recipe))
+        {
+            return RecipeReader.Read<FineTuneConfig>(recipe, []).Data.SequenceLength;
+        }
+
+        return RecipeReader.Read<RunConfig>(recipe, []).Data.SequenceLength;
     }
 
     private static void Print(Output console, ModelScores scores)

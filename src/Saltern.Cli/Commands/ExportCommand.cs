@@ -13,8 +13,8 @@ namespace Saltern.Cli.Commands;
 public static class ExportCommand
 {
     private const double Gigabyte = 1e9;
-    private const string HuggingFace = "hf",
-        Gguf = "gguf";
+    private const string HuggingFace = "hf";
+    private const string Gguf = "gguf";
 
     /// <summary>The verb.</summary>
     public static Command Create()
@@ -118,6 +118,11 @@ public static class ExportCommand
             Format = format == Gguf ? ExportFormat.Gguf : ExportFormat.HuggingFace,
             Type = WeightTypes.Parse(type),
         };
-        return shard is double size ? options with { ShardBytes = Math.Max(1, (long)(size * Gigabyte)) } : options;
+        if (shard is double size)
+        {
+            return options with { ShardBytes = Math.Max(1, (long)(size * Gigabyte)) };
+        }
+
+        return options;
     }
 }

@@ -78,8 +78,8 @@ public static class GenerateCommand
                     };
                     options.Validate();
                     EngineSetup.Prepare();
-                    string folder = ModelLocation.Resolve(parsed.GetRequiredValue(model)),
-                        text = parsed.GetValue(prompt)!;
+                    string folder = ModelLocation.Resolve(parsed.GetRequiredValue(model));
+                    string text = parsed.GetValue(prompt)!;
                     using Transformer transformer = Load(console, folder);
                     BpeTokenizer tokenizer = BpeTokenizer.Load(ModelFolder.TokenizerPath(folder));
                     if (transformer.Config.VocabSize < tokenizer.VocabularySize)
@@ -117,7 +117,12 @@ public static class GenerateCommand
 
                     console.Lines.Write(characters, 0, decoder.GetChars([], characters, flush: true));
                     console.Line();
-                    return cancellation.IsCancellationRequested ? ExitCode.Interrupted : ExitCode.Done;
+                    if (cancellation.IsCancellationRequested)
+                    {
+                        return ExitCode.Interrupted;
+                    }
+
+                    return ExitCode.Done;
                 }
             )
         );

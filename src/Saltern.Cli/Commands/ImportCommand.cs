@@ -32,8 +32,8 @@ public static class ImportCommand
                 json: false,
                 (console, cancellation) =>
                 {
-                    string source = parsed.GetRequiredValue(folder),
-                        target = parsed.GetRequiredValue(output);
+                    string source = parsed.GetRequiredValue(folder);
+                    string target = parsed.GetRequiredValue(output);
                     if (!Directory.Exists(source))
                     {
                         throw new ConfigurationException(

@@ -271,14 +271,35 @@ public static class PlanCommand
         }
     }
 
-    private static string Seconds(double seconds) =>
-        seconds < 1 ? Text($"{1e3 * seconds:0.00} ms") : Text($"{seconds:0.00} s");
+    private static string Seconds(double seconds)
+    {
+        if (seconds < 1)
+        {
+            return Text($"{1e3 * seconds:0.00} ms");
+        }
 
-    private static string Millions(double count) =>
-        count >= 1e9 ? Text($"{count / 1e9:0.00}B") : Text($"{count / 1e6:0.00}M");
+        return Text($"{seconds:0.00} s");
+    }
 
-    private static string Mebibytes(long bytes) =>
-        bytes >= 10L << 30 ? Text($"{bytes / (double)(1L << 30):#,0.0} GiB") : Text($"{bytes / 1048576.0:#,0} MiB");
+    private static string Millions(double count)
+    {
+        if (count >= 1e9)
+        {
+            return Text($"{count / 1e9:0.00}B");
+        }
+
+        return Text($"{count / 1e6:0.00}M");
+    }
+
+    private static string Mebibytes(long bytes)
+    {
+        if (bytes >= 10L << 30)
+        {
+            return Text($"{bytes / (double)(1L << 30):#,0.0} GiB");
+        }
+
+        return Text($"{bytes / 1048576.0:#,0} MiB");
+    }
 
     private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

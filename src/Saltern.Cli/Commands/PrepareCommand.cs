@@ -180,8 +180,8 @@ public static class PrepareCommand
 
     private static string Describe(PrepareProgress progress, CorpusReader reader, CorpusReader? valid)
     {
-        long total = reader.TotalFileBytes + (valid?.TotalFileBytes ?? 0),
-            read = reader.FileBytesRead + (valid?.FileBytesRead ?? 0);
+        long total = reader.TotalFileBytes + (valid?.TotalFileBytes ?? 0);
+        long read = reader.FileBytesRead + (valid?.FileBytesRead ?? 0);
         double share = total == 0 ? 0 : read / (double)total;
         string left =
             share > 0.01 ? $", {Duration.Text(progress.Elapsed.TotalSeconds * (1 - share) / share)} left" : "";

@@ -12,24 +12,29 @@ public sealed record ShippedRecipe(string Name, string Purpose, string Cost, str
     /// <summary>Whether it is a study: a grid of runs.</summary>
     public bool IsStudy => StudyPlan.IsStudy(Path);
 
-    private const string PurposeMark = "# Purpose: ",
-        CostMark = "# Cost: ";
+    private const string PurposeMark = "# Purpose: ";
+    private const string CostMark = "# Cost: ";
 
     private static string Folder => System.IO.Path.Combine(AppContext.BaseDirectory, "recipes");
 
     /// <summary>All of them, recipes before studies.</summary>
-    public static IReadOnlyList<ShippedRecipe> All() =>
-        !Directory.Exists(Folder)
-            ? []
-            :
-            [
-                .. Directory
-                    .EnumerateFiles(Folder, "*.yaml", SearchOption.AllDirectories)
-                    .Select(path => System.IO.Path.GetRelativePath(Folder, path))
-                    .OrderBy(name => name.Contains(System.IO.Path.DirectorySeparatorChar, StringComparison.Ordinal))
-                    .ThenBy(name => name, StringComparer.Ordinal)
-                    .Select(name => Of(name, System.IO.Path.Combine(Folder, name))),
-            ];
+    public static IReadOnlyList<ShippedRecipe> All()
+    {
+        if (!Directory.Exists(Folder))
+        {
+            return [];
+        }
+
+        return
+        [
+            .. Directory
+                .EnumerateFiles(Folder, "*.yaml", SearchOption.AllDirectories)
+                .Select(path => System.IO.Path.GetRelativePath(Folder, path))
+                .OrderBy(name => name.Contains(System.IO.Path.DirectorySeparatorChar, StringComparison.Ordinal))
+                .ThenBy(name => name, StringComparer.Ordinal)
+                .Select(name => Of(name, System.IO.Path.Combine(Folder, name))),
+        ];
+    }
 
     /// <summary>Path behind what a user wrote: a file, or the name of a shipped recipe with or without <c>.yaml</c>.</summary>
     /// <exception cref="ConfigurationException">There is neither.</exception>

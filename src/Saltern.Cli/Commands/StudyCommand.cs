@@ -98,9 +98,12 @@ public static class StudyCommand
                     if (parsed.GetValue(reportOnly))
                     {
                         var kept = new StudyResults(folder);
-                        return Conclude(console, StudyVerdict.Write(plan, kept, console.Line), kept)
-                            ? ExitCode.Done
-                            : ExitCode.Failed;
+                        if (Conclude(console, StudyVerdict.Write(plan, kept, console.Line), kept))
+                        {
+                            return ExitCode.Done;
+                        }
+
+                        return ExitCode.Failed;
                     }
 
                     if (
@@ -138,15 +141,21 @@ public static class StudyCommand
                 (arms.Length == 0 || arms.Contains(run.Arm)) && (seeds.Length == 0 || seeds.Contains(run.Seed))
             ),
         ];
-        return unknown.Length > 0
-                ? throw new ConfigurationException(
-                    $"--arms names {string.Join(", ", unknown)}; the study has {string.Join(", ", plan.Config.Arms.Keys)}."
-                )
-            : chosen.Length == 0
-                ? throw new ConfigurationException(
-                    $"--seeds leaves no run; the study has the seeds {string.Join(", ", plan.Runs.Select(run => run.Seed).Distinct().Order())}."
-                )
-            : chosen;
+        if (unknown.Length > 0)
+        {
+            throw new ConfigurationException(
+                $"--arms names {string.Join(", ", unknown)}; the study has {string.Join(", ", plan.Config.Arms.Keys)}."
+            );
+        }
+
+        if (chosen.Length == 0)
+        {
+            throw new ConfigurationException(
+                $"--seeds leaves no run; the study has the seeds {string.Join(", ", plan.Runs.Select(run => run.Seed).Distinct().Order())}."
+            );
+        }
+
+        return chosen;
     }
 
     private static int Run(
@@ -207,9 +216,17 @@ public static class StudyCommand
             Console.Error.WriteLine($"{outcome.Job.Title} failed: {outcome.Problem}");
         }
 
-        return !whole ? ExitCode.Interrupted
-            : failed.Length > 0 ? ExitCode.Failed
-            : ExitCode.Done;
+        if (!whole)
+        {
+            return ExitCode.Interrupted;
+        }
+
+        if (failed.Length > 0)
+        {
+            return ExitCode.Failed;
+        }
+
+        return ExitCode.Done;
     }
 
     private static void MeasureSteps(

@@ -29,22 +29,28 @@ internal sealed record TaskOptions
     {
         string[] tasks = parsed.GetValue(Tasks) ?? [];
         string? folder = parsed.GetValue(DataFolder);
-        int? shots = parsed.GetValue(Shots),
-            limit = parsed.GetValue(Limit);
+        int? shots = parsed.GetValue(Shots);
+        int? limit = parsed.GetValue(Limit);
         if (tasks.Length == 0)
         {
-            return folder is null && shots is null && limit is null
-                ? null
-                : throw new ConfigurationException(
-                    "--data-dir, --shots and --limit belong to --tasks. Name task files, as --tasks tasks/arc_easy.yaml."
-                );
+            if (folder is null && shots is null && limit is null)
+            {
+                return null;
+            }
+
+            throw new ConfigurationException(
+                "--data-dir, --shots and --limit belong to --tasks. Name task files, as --tasks tasks/arc_easy.yaml."
+            );
         }
 
-        return shots is < 0 or > 100 || limit < 1
-            ? throw new ConfigurationException(
+        if (shots is < 0 or > 100 || limit < 1)
+        {
+            throw new ConfigurationException(
                 $"--shots = {shots} must be in [0, 100], and --limit = {limit} at least 1."
-            )
-            : new TaskRequest(tasks, folder, shots, limit);
+            );
+        }
+
+        return new TaskRequest(tasks, folder, shots, limit);
     }
 }
 

@@ -164,11 +164,14 @@ public static class TeachCommand
         }
 
         var store = new CheckpointStore(teacher);
-        return store.Steps().Contains(wanted)
-            ? store.PathOf(wanted)
-            : throw new ConfigurationException(
-                $"{teacher} has no checkpoint of step {wanted}. It has {string.Join(", ", store.Steps())}. Name steps to keep with training.keep_steps."
-            );
+        if (store.Steps().Contains(wanted))
+        {
+            return store.PathOf(wanted);
+        }
+
+        throw new ConfigurationException(
+            $"{teacher} has no checkpoint of step {wanted}. It has {string.Join(", ", store.Steps())}. Name steps to keep with training.keep_steps."
+        );
     }
 
     private static string Describe(TeachProgress progress, TeachRequest request)

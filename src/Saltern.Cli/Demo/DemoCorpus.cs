@@ -36,15 +36,18 @@ public sealed record DemoCorpus(string Description, IReadOnlyList<TextDocument> 
         }
 
         string? root = DotNetReferenceText.FindSdkRoot(Environment.GetEnvironmentVariable("DOTNET_ROOT"));
-        return root is not null
-            ? new DemoCorpus(
+        if (root is not null)
+        {
+            return new DemoCorpus(
                 "the .NET reference documentation that came with the SDK",
                 DotNetReferenceText.Read(root, cancellation)
-            )
-            : new DemoCorpus(
-                "generated text, because no .NET SDK with its reference documentation was found: the verdict shows the method, not real language",
-                [.. GeneratedText.Generate(1, GeneratedBytes)]
             );
+        }
+
+        return new DemoCorpus(
+            "generated text, because no .NET SDK with its reference documentation was found: the verdict shows the method, not real language",
+            [.. GeneratedText.Generate(1, GeneratedBytes)]
+        );
     }
 
     /// <summary>Refuses what no model can be trained on.</summary>

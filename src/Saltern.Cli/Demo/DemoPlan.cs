@@ -10,8 +10,8 @@ namespace Saltern.Cli.Demo;
 public sealed record DemoPlan
 {
     /// <summary>Shortest and longest demonstration, minutes.</summary>
-    public const double ShortestMinutes = 1,
-        LongestMinutes = 600;
+    public const double ShortestMinutes = 1;
+    public const double LongestMinutes = 600;
 
     // What two quiet cores of the reference machine (Zen 3, AVX2) do end to end at these sizes, with the teacher's and the evaluations' share;
     // only the planned number of steps depends on it, never a result.

@@ -57,11 +57,21 @@ public sealed class DemoRun
         if (!TrainStudents(data, teacherFolder, peak, cancellation))
         {
             _console.Line("Ended before the students' first step, so there is nothing to compare.");
-            return cancellation.IsCancellationRequested ? ExitCode.Interrupted : ExitCode.Failed;
+            if (cancellation.IsCancellationRequested)
+            {
+                return ExitCode.Interrupted;
+            }
+
+            return ExitCode.Failed;
         }
 
         Conclude();
-        return cancellation.IsCancellationRequested ? ExitCode.Interrupted : ExitCode.Done;
+        if (cancellation.IsCancellationRequested)
+        {
+            return ExitCode.Interrupted;
+        }
+
+        return ExitCode.Done;
     }
 
     private TimeSpan Elapsed => Stopwatch.GetElapsedTime(_start);
@@ -201,8 +211,8 @@ public sealed class DemoRun
 
     private void Conclude()
     {
-        RunRecord baseline = RunRecord.Load(Path.Combine(_folder, "baseline")),
-            salt = RunRecord.Load(Path.Combine(_folder, "salt"));
+        RunRecord baseline = RunRecord.Load(Path.Combine(_folder, "baseline"));
+        RunRecord salt = RunRecord.Load(Path.Combine(_folder, "salt"));
         Verdict verdict = Verdict.Compute([baseline], [salt]);
         string report = Path.Combine(_folder, "report.html");
         ReportPage.Write(report, verdict, [baseline], [salt]);

@@ -197,19 +197,21 @@ public static class DotNetReferenceText
     }
 
     // By number, so that 10.0.2 is newer than 9.0.11 and net10.0 than net9.0.
-    private static string? Newest(string folder) =>
-        !Directory.Exists(folder)
-            ? null
-            : Directory
-                .GetDirectories(folder)
-                .OrderByDescending(path =>
-                    Version.TryParse(
-                        Path.GetFileName(path).Split('-')[0].TrimStart(FrameworkLetters),
-                        out Version? version
-                    )
-                        ? version
-                        : new Version()
-                )
-                .ThenByDescending(path => path, StringComparer.Ordinal)
-                .FirstOrDefault();
+    private static string? Newest(string folder)
+    {
+        if (!Directory.Exists(folder))
+        {
+            return null;
+        }
+
+        return Directory
+            .GetDirectories(folder)
+            .OrderByDescending(path =>
+                Version.TryParse(Path.GetFileName(path).Split('-')[0].TrimStart(FrameworkLetters), out Version? version)
+                    ? version
+                    : new Version()
+            )
+            .ThenByDescending(path => path, StringComparer.Ordinal)
+            .FirstOrDefault();
+    }
 }

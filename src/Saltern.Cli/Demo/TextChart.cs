@@ -25,8 +25,8 @@ public static class TextChart
         }
 
         // The first evaluation stands far above the rest; the top is cut so that the curves can be told apart.
-        double low = values[0],
-            high = Math.Max(values[Math.Min(values.Length - 1, (int)(values.Length * 0.9))], low + 0.05);
+        double low = values[0];
+        double high = Math.Max(values[Math.Min(values.Length - 1, (int)(values.Length * 0.9))], low + 0.05);
         char[][] grid = [.. Enumerable.Range(0, height).Select(_ => Enumerable.Repeat(' ', width).ToArray())];
         foreach ((char mark, IReadOnlyList<(int Step, double Value)> points) in curves)
         {

@@ -11,12 +11,15 @@ public static class Duration
     public static string Text(double seconds)
     {
         var span = TimeSpan.FromSeconds(Math.Min(Math.Max(seconds, 0), TimeSpan.MaxValue.TotalSeconds / 2));
-        return span.TotalHours >= 1
-            ? string.Create(
+        if (span.TotalHours >= 1)
+        {
+            return string.Create(
                 CultureInfo.InvariantCulture,
                 $"{(long)span.TotalHours}:{span.Minutes:00}:{span.Seconds:00}"
-            )
-            : string.Create(CultureInfo.InvariantCulture, $"{span.Minutes}:{span.Seconds:00}");
+            );
+        }
+
+        return string.Create(CultureInfo.InvariantCulture, $"{span.Minutes}:{span.Seconds:00}");
     }
 
     /// <summary>A bar for a share in [0, 1].</summary>

@@ -64,8 +64,8 @@ public sealed record EngineSetup(int Threads, string Description)
             );
         }
 
-        ProductLibrary fastest = MatrixProduct.Fastest(),
-            first = rank is null ? fastest : (ProductLibrary)rank.Ranks.FromFirst((double)fastest);
+        ProductLibrary fastest = MatrixProduct.Fastest();
+        ProductLibrary first = rank is null ? fastest : (ProductLibrary)rank.Ranks.FromFirst((double)fastest);
         MatrixProduct.Use(MatrixProduct.OneDnnIsThere ? first : ProductLibrary.Blas);
         return new EngineSetup(
             threads,

@@ -9,8 +9,16 @@ internal static class OpenSsl
     private static readonly string[] Names = ["libssl.so.3", "libssl.so.1.1"];
 
     /// <summary>What to tell the user; null where it is there.</summary>
-    public static string? Missing =>
-        Names.Any(name => NativeLibrary.TryLoad(name, out _))
-            ? null
-            : $"OpenSSL is missing on this machine: neither {string.Join(" nor ", Names)} is found, and .NET computes checksums with it. Install it; on Debian and Ubuntu: apt-get install libssl3";
+    public static string? Missing
+    {
+        get
+        {
+            if (Names.Any(name => NativeLibrary.TryLoad(name, out _)))
+            {
+                return null;
+            }
+
+            return $"OpenSSL is missing on this machine: neither {string.Join(" nor ", Names)} is found, and .NET computes checksums with it. Install it; on Debian and Ubuntu: apt-get install libssl3";
+        }
+    }
 }

@@ -37,10 +37,18 @@ public sealed class RankProcess : IDisposable
     public RankCores? Cores { get; }
 
     /// <summary>What joins the ranks, for the start of a log; null for a process that runs alone.</summary>
-    public string? Description =>
-        _mpi is null
-            ? null
-            : $"{Ranks.Size} ranks started by {Launch.LauncherName}; {_mpi.Description}; {Cores!.RanksHere} on this machine, {Cores.Threads} threads each{(_watch is null ? "; no watch for lost ranks, because this library allows one thread only" : "")}";
+    public string? Description
+    {
+        get
+        {
+            if (_mpi is null)
+            {
+                return null;
+            }
+
+            return $"{Ranks.Size} ranks started by {Launch.LauncherName}; {_mpi.Description}; {Cores!.RanksHere} on this machine, {Cores.Threads} threads each{(_watch is null ? "; no watch for lost ranks, because this library allows one thread only" : "")}";
+        }
+    }
 
     /// <summary>Joins the ranks' GPUs over NCCL, one for each; before anything else touches a GPU.</summary>
     /// <exception cref="ConfigurationException">There is no NCCL, no driver, or no GPU for this rank.</exception>
@@ -68,8 +76,8 @@ public sealed class RankProcess : IDisposable
     /// <returns>The exit code; where one rank fails, the launcher ends all of them.</returns>
     public static int Run(Func<RankProcess, Output, CancellationToken, int> work, bool json = false)
     {
-        bool speaks = Launch.Rank == 0,
-            left = false;
+        bool speaks = Launch.Rank == 0;
+        bool left = false;
         RankProcess? rank = null;
         int code = CommandRunner.Run(
             speaks ? new Output(json) : Output.Silent,

@@ -5,8 +5,8 @@ namespace Saltern.Cli.Terminal;
 /// <summary>One line of progress: redrawn in place on a terminal, printed now and then elsewhere.</summary>
 public sealed class StatusLine : IDisposable
 {
-    private static readonly TimeSpan TerminalInterval = TimeSpan.FromMilliseconds(200),
-        PlainInterval = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan TerminalInterval = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan PlainInterval = TimeSpan.FromSeconds(15);
     private readonly Output _output;
     private readonly Lock _lock = new();
     private long _last = Stopwatch.GetTimestamp();

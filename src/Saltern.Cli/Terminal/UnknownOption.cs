@@ -48,11 +48,22 @@ public sealed record UnknownOption(string Word, string Meant)
             name,
             known.Where(option => !option.Hidden).Select(option => option.Name)
         );
-        return advice.Length > 0 ? advice
-            : known.Any(option => option.Name == previous && option.Arity.MaximumNumberOfValues == 1)
-                ? $" As a value it is written {previous}={word}."
-            : Path.Exists(word) ? $" As a path it is written ./{word}."
-            : "";
+        if (advice.Length > 0)
+        {
+            return advice;
+        }
+
+        if (known.Any(option => option.Name == previous && option.Arity.MaximumNumberOfValues == 1))
+        {
+            return $" As a value it is written {previous}={word}.";
+        }
+
+        if (Path.Exists(word))
+        {
+            return $" As a path it is written ./{word}.";
+        }
+
+        return "";
     }
 
     private static bool LooksLikeOption(string name)

@@ -9,8 +9,15 @@ internal static class MessageText
     private const int MaxLength = 80;
 
     /// <summary>The value of a scalar as its author wrote it: plain where it is plain, else in quotes.</summary>
-    public static string OfScalar(RecipeScalar scalar) =>
-        scalar.IsPlain && scalar.Text.Length > 0 ? OfText(scalar.Text) : $"\"{OfText(scalar.Text)}\"";
+    public static string OfScalar(RecipeScalar scalar)
+    {
+        if (scalar.IsPlain && scalar.Text.Length > 0)
+        {
+            return OfText(scalar.Text);
+        }
+
+        return $"\"{OfText(scalar.Text)}\"";
+    }
 
     /// <summary>At most 80 characters, control and format characters as \u0000.</summary>
     public static string OfText(string text)

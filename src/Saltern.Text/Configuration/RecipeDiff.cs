@@ -126,8 +126,15 @@ public static class RecipeDiff
     }
 
     /// <summary>A free name with a dot in it must not look like two keys.</summary>
-    private static string NameText(string name) =>
-        name.Contains('.', StringComparison.Ordinal) ? $"\"{name}\"" : ScalarText.Quote(name);
+    private static string NameText(string name)
+    {
+        if (name.Contains('.', StringComparison.Ordinal))
+        {
+            return $"\"{name}\"";
+        }
+
+        return ScalarText.Quote(name);
+    }
 
     private static string Join(string path, string name) => path.Length == 0 ? name : $"{path}.{name}";
 

@@ -71,24 +71,30 @@ internal sealed class RecipeParser
         RecipeNode root = ReadNode(1);
         Next<DocumentEnd>();
         _parser.MoveNext();
-        return _parser.Current is DocumentStart second
-            ? throw Refuse(
+        if (_parser.Current is DocumentStart second)
+        {
+            throw Refuse(
                 _placeOf(second.Start),
                 "a second YAML document begins here. Keep one; remove the line '---'."
-            )
-            : root;
+            );
+        }
+
+        return root;
     }
 
     private RecipeNode ReadNode(int depth)
     {
         if (_parser.Current is AnchorAlias alias)
         {
-            return _anchors.TryGetValue(alias.Value.Value, out RecipeNode? target)
-                ? target
-                : throw Refuse(
-                    _placeOf(alias.Start),
-                    $"alias *{MessageText.OfText(alias.Value.Value)} is used before its anchor is complete. Define it above with &{MessageText.OfText(alias.Value.Value)}."
-                );
+            if (_anchors.TryGetValue(alias.Value.Value, out RecipeNode? target))
+            {
+                return target;
+            }
+
+            throw Refuse(
+                _placeOf(alias.Start),
+                $"alias *{MessageText.OfText(alias.Value.Value)} is used before its anchor is complete. Define it above with &{MessageText.OfText(alias.Value.Value)}."
+            );
         }
 
         // Some malformed input, such as a key right after an indented tab, makes the parser close a map it has not filled.

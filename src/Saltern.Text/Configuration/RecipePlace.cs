@@ -11,6 +11,13 @@ internal readonly record struct RecipePlace(string Source, int Line, int Column,
 {
     public int CompareTo(RecipePlace other) => (Order, Line, Column).CompareTo((other.Order, other.Line, other.Column));
 
-    public override string ToString() =>
-        Line == 0 ? Source : string.Create(CultureInfo.InvariantCulture, $"{Source}:{Line}:{Column}");
+    public override string ToString()
+    {
+        if (Line == 0)
+        {
+            return Source;
+        }
+
+        return string.Create(CultureInfo.InvariantCulture, $"{Source}:{Line}:{Column}");
+    }
 }

@@ -139,14 +139,17 @@ public static partial class RecipeSchema
     private static Dictionary<string, string> Comments(Assembly assembly)
     {
         string file = Path.Combine(AppContext.BaseDirectory, assembly.GetName().Name + ".xml");
-        return File.Exists(file)
-            ? XDocument
+        if (File.Exists(file))
+        {
+            return XDocument
                 .Load(file)
                 .Descendants("member")
                 .Where(member => member.Attribute("name") is not null && member.Element("summary") is not null)
                 .GroupBy(member => member.Attribute("name")!.Value)
-                .ToDictionary(member => member.Key, member => Words(member.First().Element("summary")!))
-            : [];
+                .ToDictionary(member => member.Key, member => Words(member.First().Element("summary")!));
+        }
+
+        return [];
     }
 
     private static string Words(XElement summary)

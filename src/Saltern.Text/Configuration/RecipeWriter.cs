@@ -32,8 +32,15 @@ public static class RecipeWriter
     }
 
     /// <summary>A single value as it stands in a recipe, without quotes.</summary>
-    internal static string SingleText(object value, ValueShape shape) =>
-        shape is EnumShape words ? words.WordOf(value) : ScalarText.Write(value);
+    internal static string SingleText(object value, ValueShape shape)
+    {
+        if (shape is EnumShape words)
+        {
+            return words.WordOf(value);
+        }
+
+        return ScalarText.Write(value);
+    }
 
     private static void Emit(IEmitter emitter, object value, ValueShape shape)
     {

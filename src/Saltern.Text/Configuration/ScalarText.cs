@@ -62,10 +62,15 @@ internal static partial class ScalarText
     }
 
     /// <summary>The text as it is, or in quotes with escapes where its limits would be in doubt.</summary>
-    public static string Quote(string text) =>
-        NeedsQuotes(text)
-            ? $"\"{text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal)}\""
-            : text;
+    public static string Quote(string text)
+    {
+        if (NeedsQuotes(text))
+        {
+            return $"\"{text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal)}\"";
+        }
+
+        return text;
+    }
 
     /// <summary>What a key of that type takes, in a message.</summary>
     public static string Expected(Type type) =>
@@ -99,9 +104,12 @@ internal static partial class ScalarText
     {
         string text = number.ToString("R", CultureInfo.InvariantCulture).Replace('E', 'e');
         int exponent = text.IndexOf('e', StringComparison.Ordinal);
-        return text.Contains('.', StringComparison.Ordinal)
-            ? text
-            : text.Insert(exponent < 0 ? text.Length : exponent, ".0");
+        if (text.Contains('.', StringComparison.Ordinal))
+        {
+            return text;
+        }
+
+        return text.Insert(exponent < 0 ? text.Length : exponent, ".0");
     }
 
     private static bool? ReadBool(string text) =>
@@ -152,9 +160,12 @@ internal static partial class ScalarText
     {
         if (IntegerText().IsMatch(text))
         {
-            return ReadInteger(text, 0, int.MaxValue, ref refusal) is { } steps
-                ? StepPoint.FromSteps((int)steps)
-                : null;
+            if (ReadInteger(text, 0, int.MaxValue, ref refusal) is { } steps)
+            {
+                return StepPoint.FromSteps((int)steps);
+            }
+
+            return null;
         }
 
         if (ReadNumber(text, ref refusal) is not { } share)

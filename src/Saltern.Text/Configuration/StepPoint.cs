@@ -53,6 +53,13 @@ public readonly record struct StepPoint
     }
 
     /// <summary>The point as it is written in a recipe: <c>0.25</c>, <c>1.0</c>, <c>250</c>.</summary>
-    public override string ToString() =>
-        IsShare ? ScalarText.OfNumber(_value) : ((int)_value).ToString(CultureInfo.InvariantCulture);
+    public override string ToString()
+    {
+        if (IsShare)
+        {
+            return ScalarText.OfNumber(_value);
+        }
+
+        return ((int)_value).ToString(CultureInfo.InvariantCulture);
+    }
 }

@@ -20,14 +20,20 @@ internal static class UnknownKeyAdvice
         if (elsewhere.Contains(name))
         {
             int lastDot = name.LastIndexOf('.');
-            return lastDot < 0
-                ? " It belongs at the top level."
-                : $" Write {name[(lastDot + 1)..]} inside the section {name[..lastDot]}.";
+            if (lastDot < 0)
+            {
+                return " It belongs at the top level.";
+            }
+
+            return $" Write {name[(lastDot + 1)..]} inside the section {name[..lastDot]}.";
         }
 
-        return elsewhere.Length > 0
-            ? $" Did you mean {string.Join(" or ", elsewhere.Take(3))}?"
-            : $" Known here: {MessageText.OfNames(here.Keys.Keys)}.";
+        if (elsewhere.Length > 0)
+        {
+            return $" Did you mean {string.Join(" or ", elsewhere.Take(3))}?";
+        }
+
+        return $" Known here: {MessageText.OfNames(here.Keys.Keys)}.";
     }
 
     private static IEnumerable<string> Paths(RecordShape record, string path, int depth)

@@ -89,14 +89,19 @@ internal static class ValueChecks
         return toMinimum >= (range.MinimumIsExclusive ? 1 : 0) && toMaximum <= (range.MaximumIsExclusive ? -1 : 0);
     }
 
-    private static int Compare(object value, object bound) =>
-        value is double || bound is not (int or long)
-            ? Convert
+    private static int Compare(object value, object bound)
+    {
+        if (value is double || bound is not (int or long))
+        {
+            return Convert
                 .ToDouble(value, CultureInfo.InvariantCulture)
-                .CompareTo(Convert.ToDouble(bound, CultureInfo.InvariantCulture))
-            : Convert
-                .ToInt64(value, CultureInfo.InvariantCulture)
-                .CompareTo(Convert.ToInt64(bound, CultureInfo.InvariantCulture));
+                .CompareTo(Convert.ToDouble(bound, CultureInfo.InvariantCulture));
+        }
+
+        return Convert
+            .ToInt64(value, CultureInfo.InvariantCulture)
+            .CompareTo(Convert.ToInt64(bound, CultureInfo.InvariantCulture));
+    }
 
     /// <summary>"[0, 1]", "(0, ∞)": the largest value of a type stands for no bound.</summary>
     private static string Interval(RangeAttribute range)
@@ -112,9 +117,12 @@ internal static class ValueChecks
     {
         string[] words = [.. allowed.Values.OfType<object>().Select(ScalarText.Write)];
         string refusal = $"is not one of {MessageText.OfNames(words)}";
-        return value is string text && WordSuggestion.For(text, words) is { } meant
-            ? $"{refusal}. Did you mean {meant}?"
-            : refusal;
+        if (value is string text && WordSuggestion.For(text, words) is { } meant)
+        {
+            return $"{refusal}. Did you mean {meant}?";
+        }
+
+        return refusal;
     }
 
     private static string? WrongLength(object value, int least, int most)

@@ -15,8 +15,15 @@ internal abstract record ValueShape(Type Type)
 
     /// <summary>The shape of a type.</summary>
     /// <exception cref="InvalidOperationException">A recipe cannot hold that type; a mistake in the program, not in a recipe.</exception>
-    public static ValueShape Of(Type type) =>
-        Known.TryGetValue(type, out ValueShape? shape) ? shape : Known.GetOrAdd(type, Create(type));
+    public static ValueShape Of(Type type)
+    {
+        if (Known.TryGetValue(type, out ValueShape? shape))
+        {
+            return shape;
+        }
+
+        return Known.GetOrAdd(type, Create(type));
+    }
 
     /// <summary>snake_case of a C# name, as System.Text.Json writes it, so that a JSON schema will agree.</summary>
     public static string NameOf(MemberInfo member) =>
@@ -53,11 +60,14 @@ internal abstract record ValueShape(Type Type)
             return new DictionaryShape(type, type.GetGenericArguments()[1]);
         }
 
-        return RecordShape.IsRecord(type)
-            ? new RecordShape(type)
-            : throw new InvalidOperationException(
-                $"A recipe cannot hold {type}: it is none of string, bool, int, long, double, StepPoint, an enum, IReadOnlyList<X>, IReadOnlyDictionary<string, X> or a concrete record class with a parameterless constructor."
-            );
+        if (RecordShape.IsRecord(type))
+        {
+            return new RecordShape(type);
+        }
+
+        throw new InvalidOperationException(
+            $"A recipe cannot hold {type}: it is none of string, bool, int, long, double, StepPoint, an enum, IReadOnlyList<X>, IReadOnlyDictionary<string, X> or a concrete record class with a parameterless constructor."
+        );
     }
 }
 

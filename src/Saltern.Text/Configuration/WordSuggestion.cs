@@ -20,7 +20,12 @@ internal static class WordSuggestion
             .Select(candidate => ((string?)candidate, Distance(plain, Simplify(candidate))))
             .DefaultIfEmpty((null, int.MaxValue))
             .MinBy(pair => pair.Item2);
-        return best.Distance <= Math.Min(3, Math.Max(1, word.Length / 3)) ? best.Word : null;
+        if (best.Distance <= Math.Min(3, Math.Max(1, word.Length / 3)))
+        {
+            return best.Word;
+        }
+
+        return null;
     }
 
     /// <summary>" Did you mean x?", or nothing.</summary>

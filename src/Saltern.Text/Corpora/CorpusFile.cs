@@ -68,7 +68,12 @@ public sealed record CorpusFile(string Path, CorpusFormat Format, string Domain,
     private static string FolderUnder(string root, string path)
     {
         string[] parts = System.IO.Path.GetRelativePath(root, path).Split(System.IO.Path.DirectorySeparatorChar, '/');
-        return parts.Length > 1 && parts[0] is not ("." or "..") ? parts[0] : PlainTextDomain;
+        if (parts.Length > 1 && parts[0] is not ("." or ".."))
+        {
+            return parts[0];
+        }
+
+        return PlainTextDomain;
     }
 
     private static string Stem(string path)

@@ -43,7 +43,12 @@ internal static class CorpusPaths
             problems.Add($"No input was given. Name files ({CorpusFile.SupportedEndings}), folders or globs.");
         }
 
-        return problems.Count == 0 ? files : throw new ConfigurationException(problems);
+        if (problems.Count == 0)
+        {
+            return files;
+        }
+
+        throw new ConfigurationException(problems);
     }
 
     private static IEnumerable<CorpusFile> ResolveOne(string path, List<string> problems)
@@ -96,9 +101,12 @@ internal static class CorpusPaths
             firstWild == 0 ? "."
             : root.Length == 0 ? "/"
             : root;
-        return Directory.Exists(root)
-            ? (root, Walk(root, [.. parts[firstWild..].Where(part => part.Length > 0)]))
-            : (root, []);
+        if (Directory.Exists(root))
+        {
+            return (root, Walk(root, [.. parts[firstWild..].Where(part => part.Length > 0)]));
+        }
+
+        return (root, []);
     }
 
     private static List<string> Walk(string root, List<string> pattern)

@@ -9,8 +9,15 @@ namespace Saltern.Corpora;
 public sealed record CorpusProblem(string File, long? Line, string Reason)
 {
     /// <summary><c>file:line reason</c>.</summary>
-    public override string ToString() =>
-        Line is null ? $"{File}: {Reason}" : string.Create(CultureInfo.InvariantCulture, $"{File}:{Line}: {Reason}");
+    public override string ToString()
+    {
+        if (Line is null)
+        {
+            return $"{File}: {Reason}";
+        }
+
+        return string.Create(CultureInfo.InvariantCulture, $"{File}:{Line}: {Reason}");
+    }
 }
 
 /// <summary>The figures of a <see cref="CorpusReadReport"/> at one moment.</summary>

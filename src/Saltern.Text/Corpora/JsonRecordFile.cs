@@ -6,8 +6,8 @@ namespace Saltern.Corpora;
 /// <summary>Reads the records of JSON lines, plain or compressed, where a broken one is an error: tasks and examples, not corpora.</summary>
 internal static class JsonRecordFile
 {
-    private const int MaxLineBytes = 16 << 20,
-        MaxExpansion = 1_000;
+    private const int MaxLineBytes = 16 << 20;
+    private const int MaxExpansion = 1_000;
 
     /// <summary>Whether a path has an ending that <see cref="Read"/> takes.</summary>
     public static bool IsOne(string path) =>

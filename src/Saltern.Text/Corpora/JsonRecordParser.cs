@@ -52,9 +52,12 @@ internal sealed class JsonRecordParser(CorpusReaderOptions options)
 
             if (found != Found.Text)
             {
-                return found == Found.Nothing
-                    ? $"has no field {string.Join(" or ", options.TextFields.Select(name => $"'{name}'"))}, but {FieldNames(line)}"
-                    : $"field '{options.TextFields[field]}' is {(found == Found.Null ? "null" : "not a string")}";
+                if (found == Found.Nothing)
+                {
+                    return $"has no field {string.Join(" or ", options.TextFields.Select(name => $"'{name}'"))}, but {FieldNames(line)}";
+                }
+
+                return $"field '{options.TextFields[field]}' is {(found == Found.Null ? "null" : "not a string")}";
             }
 
             for (int i = 0; i < _domainPaths.Length && domain is null; i++)
@@ -93,9 +96,12 @@ internal sealed class JsonRecordParser(CorpusReaderOptions options)
             reader.Skip();
         }
 
-        return names.Count == 0
-            ? "is empty"
-            : string.Join(", ", names.Take(FieldsNamed)) + (names.Count > FieldsNamed ? ", …" : "");
+        if (names.Count == 0)
+        {
+            return "is empty";
+        }
+
+        return string.Join(", ", names.Take(FieldsNamed)) + (names.Count > FieldsNamed ? ", …" : "");
     }
 
     // Reads the record to its end even after a hit: the whole line must be JSON, and the last of doubled names counts, as in most readers.
@@ -154,6 +160,11 @@ internal sealed class JsonRecordParser(CorpusReaderOptions options)
         // Unescaping only shortens, so the length as written is a bound.
         byte[] bytes = new byte[reader.ValueSpan.Length];
         value = bytes.AsMemory(0, reader.CopyString(bytes));
-        return Utf8.IsValid(value.Span) ? Found.Text : throw new InvalidOperationException("invalid UTF-8");
+        if (Utf8.IsValid(value.Span))
+        {
+            return Found.Text;
+        }
+
+        throw new InvalidOperationException("invalid UTF-8");
     }
 }

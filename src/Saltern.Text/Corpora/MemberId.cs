@@ -60,9 +60,17 @@ internal sealed class MemberId
         int close = tilde > open ? tilde : id.Length;
         string parameters = open < 0 ? "" : id[(open + 1)..close].TrimEnd(')');
         int dot = name.LastIndexOf('.');
-        return id[0] == 'T' ? new MemberId('T', name, "", "")
-            : dot < 0 ? null
-            : new MemberId(id[0], name[..dot], name[(dot + 1)..], parameters);
+        if (id[0] == 'T')
+        {
+            return new MemberId('T', name, "", "");
+        }
+
+        if (dot < 0)
+        {
+            return null;
+        }
+
+        return new MemberId(id[0], name[..dot], name[(dot + 1)..], parameters);
     }
 
     /// <summary>The name that prose uses for a reference: <c>T:System.Collections.BitArray</c> is BitArray, <c>F:System.Int32.MaxValue</c> is Int32.MaxValue.</summary>
@@ -78,9 +86,17 @@ internal sealed class MemberId
         string[] parts = Readable(open < 0 ? id[2..] : id[2..open]).Split('.');
         bool qualified = id[0] is 'M' or 'P' or 'F' or 'E' or 'O' && parts.Length > 1 && parts[^1] != "";
         string last = parts[^1];
-        return !qualified ? last
-            : last.StartsWith('#') ? parts[^2]
-            : $"{parts[^2]}.{last}";
+        if (!qualified)
+        {
+            return last;
+        }
+
+        if (last.StartsWith('#'))
+        {
+            return parts[^2];
+        }
+
+        return $"{parts[^2]}.{last}";
     }
 
     /// <summary>A name without the counts of type parameters: <c>List`1</c> is List.</summary>
@@ -183,11 +199,15 @@ internal sealed class MemberId
             IReadOnlyList<string> names = id.StartsWith("``", StringComparison.Ordinal)
                 ? methodTypeParameters
                 : typeParameters;
-            return
+            if (
                 int.TryParse(id.AsSpan().TrimStart('`'), NumberStyles.None, CultureInfo.InvariantCulture, out int index)
                 && index < names.Count
-                ? names[index]
-                : "T";
+            )
+            {
+                return names[index];
+            }
+
+            return "T";
         }
 
         int brace = id.IndexOf('{', StringComparison.Ordinal);

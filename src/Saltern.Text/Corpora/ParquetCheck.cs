@@ -89,10 +89,10 @@ internal static class ParquetCheck
             $"a column of {column.TotalUncompressedSize} bytes, expected at most {MaxColumnBytes}; write smaller row groups"
         );
 
-        long position = begin,
-            end = begin + column.TotalCompressedSize,
-            values = 0,
-            expanded = 0;
+        long position = begin;
+        long end = begin + column.TotalCompressedSize;
+        long values = 0;
+        long expanded = 0;
         byte[] buffer = new byte[MaxHeaderBytes];
         while (values < rows)
         {
@@ -137,11 +137,11 @@ internal static class ParquetCheck
     private static Page ReadHeader(ReadOnlySpan<byte> bytes)
     {
         var reader = new CompactThrift(bytes);
-        long kind = -1,
-            expanded = -1,
-            stored = -1,
-            values = 0,
-            encoding = -1;
+        long kind = -1;
+        long expanded = -1;
+        long stored = -1;
+        long values = 0;
+        long encoding = -1;
         int id = 0;
         while (reader.NextField(ref id, out int type))
         {

@@ -171,9 +171,12 @@ internal sealed class ParquetFileReader(CorpusPass pass)
                 );
             }
 
-            return domains.Count > 0 || options.DomainFields is not { Count: > 0 } wanted
-                ? new Columns(AsBytes(text), [.. domains.Select(AsBytes)])
-                : throw new InvalidDataException($"has no column {Any(wanted)} for the domain; {there}");
+            if (domains.Count > 0 || options.DomainFields is not { Count: > 0 } wanted)
+            {
+                return new Columns(AsBytes(text), [.. domains.Select(AsBytes)]);
+            }
+
+            throw new InvalidDataException($"has no column {Any(wanted)} for the domain; {there}");
         }
 
         public static string NameOf(DataField field) => string.Join('.', field.Path.ToList());
@@ -200,11 +203,14 @@ internal sealed class ParquetFileReader(CorpusPass pass)
             }
 
             _ = new ParquetSchema(nested);
-            return isText && field.MaxRepetitionLevel == 0 && bytes.MaxDefinitionLevel == field.MaxDefinitionLevel
-                ? bytes
-                : throw new InvalidDataException(
-                    $"has a column '{NameOf(field)}' that is not one optional text a row, but {(field.MaxRepetitionLevel > 0 ? "a list" : field.ClrType.Name)}"
-                );
+            if (isText && field.MaxRepetitionLevel == 0 && bytes.MaxDefinitionLevel == field.MaxDefinitionLevel)
+            {
+                return bytes;
+            }
+
+            throw new InvalidDataException(
+                $"has a column '{NameOf(field)}' that is not one optional text a row, but {(field.MaxRepetitionLevel > 0 ? "a list" : field.ClrType.Name)}"
+            );
         }
     }
 

@@ -10,8 +10,8 @@ public static class Agreement
     /// <summary>Sum over the ranks of each of some float64 values; alone, the values themselves.</summary>
     public static double[] Sum(this ICommunicator ranks, params ReadOnlySpan<double> values)
     {
-        double[] all = Gather(ranks, values),
-            sums = new double[values.Length];
+        double[] all = Gather(ranks, values);
+        double[] sums = new double[values.Length];
         for (int i = 0; i < all.Length; i++)
         {
             sums[i % values.Length] += all[i];
@@ -56,8 +56,8 @@ public static class Agreement
         }
 
         int most = counts.Max();
-        T[] mine = new T[most * rowLength],
-            all = new T[mine.Length * ranks.Size];
+        T[] mine = new T[most * rowLength];
+        T[] all = new T[mine.Length * ranks.Size];
         int[] next = new int[ranks.Size];
         for (int row = 0; row < owners.Length; row++)
         {

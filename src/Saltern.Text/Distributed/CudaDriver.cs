@@ -7,8 +7,8 @@ namespace Saltern.Distributed;
 internal static unsafe class CudaDriver
 {
     private const string FileName = "libcuda.so.1";
-    private const int MemoryTypeAttribute = 2,
-        DeviceMemory = 2; // cuda.h: CU_POINTER_ATTRIBUTE_MEMORY_TYPE, CU_MEMORYTYPE_DEVICE
+    private const int MemoryTypeAttribute = 2;
+    private const int DeviceMemory = 2; // cuda.h: CU_POINTER_ATTRIBUTE_MEMORY_TYPE, CU_MEMORYTYPE_DEVICE
     private const int LongestName = 256;
 
     /// <summary>Variable by which the driver is told which GPUs a process sees; read when it starts.</summary>
@@ -28,9 +28,9 @@ internal static unsafe class CudaDriver
         }
 
         ImportedLibraries.Use(CudaFunctions.Library, handle);
-        int count = 0,
-            device = 0,
-            status = CudaFunctions.Initialize(0);
+        int count = 0;
+        int device = 0;
+        int status = CudaFunctions.Initialize(0);
         if (status != 0 || CudaFunctions.DeviceCount(&count) != 0 || count == 0)
         {
             throw new ConfigurationException(
@@ -71,8 +71,11 @@ internal static unsafe class CudaDriver
     private static string Words(int code)
     {
         byte* text = null;
-        return CudaFunctions.ErrorText(code, &text) == 0 && text is not null
-            ? Encoding.UTF8.GetString(MemoryMarshal.CreateReadOnlySpanFromNullTerminated(text))
-            : $"code {code}";
+        if (CudaFunctions.ErrorText(code, &text) == 0 && text is not null)
+        {
+            return Encoding.UTF8.GetString(MemoryMarshal.CreateReadOnlySpanFromNullTerminated(text));
+        }
+
+        return $"code {code}";
     }
 }

@@ -19,8 +19,8 @@ internal sealed class HungThread
     /// <summary>In one piece of steady work, at least.</summary>
     public static readonly TimeSpan Endless = TimeSpan.FromSeconds(40);
 
-    private const int Experience = 50,
-        TimesLongest = 10;
+    private const int Experience = 50;
+    private const int TimesLongest = 10;
     private static readonly TimeSpan Suspicious = TimeSpan.FromSeconds(10);
     private readonly ThreadProgress _thread;
     private readonly Func<long?> _processorTicks;
@@ -57,14 +57,17 @@ internal sealed class HungThread
             return Words();
         }
 
-        TimeSpan longest = _thread.Longest,
-            limit = TimesLongest * longest < Endless ? Endless : TimesLongest * longest;
-        return _thread.IsSteady && count >= Experience && _still >= limit
-            ? string.Create(
+        TimeSpan longest = _thread.Longest;
+        TimeSpan limit = TimesLongest * longest < Endless ? Endless : TimesLongest * longest;
+        if (_thread.IsSteady && count >= Experience && _still >= limit)
+        {
+            return string.Create(
                 CultureInfo.InvariantCulture,
                 $"its thread has been there for {_still.TotalSeconds:0} s, and never for more than {longest.TotalSeconds:0.0} s before"
-            )
-            : null;
+            );
+        }
+
+        return null;
     }
 
     /// <summary>For how long the thread has stood still, as the end of a sentence.</summary>

@@ -7,8 +7,8 @@ namespace Saltern.Distributed;
 /// <summary>Which library a name of <c>LibraryImport</c> stands for where that is known only at run time: an assembly has one resolver, and here it is.</summary>
 internal static partial class ImportedLibraries
 {
-    private const int ResolveNow = 2,
-        ShareSymbols = 0x100; // dlfcn.h: RTLD_NOW, RTLD_GLOBAL
+    private const int ResolveNow = 2;
+    private const int ShareSymbols = 0x100; // dlfcn.h: RTLD_NOW, RTLD_GLOBAL
     private static readonly ConcurrentDictionary<string, nint> Handles = new();
 
     static ImportedLibraries() =>

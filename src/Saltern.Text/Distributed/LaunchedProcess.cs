@@ -61,6 +61,13 @@ public sealed record LaunchedProcess(LauncherKind Kind, int Rank, int Size)
         return Alone;
     }
 
-    private static int? Number(string? text) =>
-        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number) ? number : null;
+    private static int? Number(string? text)
+    {
+        if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number))
+        {
+            return number;
+        }
+
+        return null;
+    }
 }

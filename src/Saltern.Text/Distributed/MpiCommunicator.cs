@@ -56,9 +56,9 @@ public sealed unsafe class MpiCommunicator : ICommunicator
     public static MpiCommunicator Start(LaunchedProcess launch, string? libraryPath)
     {
         MpiLibrary library = MpiLibrary.Load(launch, libraryPath);
-        int provided = 0,
-            rank = 0,
-            size = 0;
+        int provided = 0;
+        int rank = 0;
+        int size = 0;
         Check(MpiFunctions.Initialize(null, null, MpiFunctions.ThreadMultiple, &provided), "MPI_Init_thread");
         Check(MpiFunctions.SetErrorHandler(library.World, library.ErrorsReturn), "MPI_Comm_set_errhandler");
         Check(MpiFunctions.Rank(library.World, &rank), "MPI_Comm_rank");

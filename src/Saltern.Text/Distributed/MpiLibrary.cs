@@ -65,9 +65,12 @@ internal sealed record MpiLibrary
         {
             byte* text = stackalloc byte[LongestVersion];
             int length = 0;
-            return MpiFunctions.GetLibraryVersion(text, &length) == 0
-                ? Encoding.UTF8.GetString(text, length).Split('\n')[0].Trim('\0', ' ', ',')
-                : "unknown version";
+            if (MpiFunctions.GetLibraryVersion(text, &length) == 0)
+            {
+                return Encoding.UTF8.GetString(text, length).Split('\n')[0].Trim('\0', ' ', ',');
+            }
+
+            return "unknown version";
         }
     }
 
@@ -112,10 +115,13 @@ internal sealed record MpiLibrary
             LauncherKind.Mpich => false,
             _ => null,
         };
-        return expected is bool open && open != library.IsOpenMpi
-            ? throw new ConfigurationException(
+        if (expected is bool open && open != library.IsOpenMpi)
+        {
+            throw new ConfigurationException(
                 $"The launcher is {launch.LauncherName}, but the MPI library {library.Path} is {library.Version}, of the other family. Start with the mpirun that belongs to it, or name the launcher's own library in {PathVariable} (or unset it)."
-            )
-            : library;
+            );
+        }
+
+        return library;
     }
 }

@@ -70,8 +70,8 @@ public sealed unsafe class NcclCommunicator : ICommunicator
     /// <exception cref="DistributedException">NCCL cannot start.</exception>
     public static NcclCommunicator Start(ICommunicator host, string? libraryPath)
     {
-        string path = NcclLibrary.Load(libraryPath),
-            device = CudaDriver.UseFirstDevice();
+        string path = NcclLibrary.Load(libraryPath);
+        string device = CudaDriver.UseFirstDevice();
         int version = 0;
         NcclUniqueId id = default;
         Check(NcclFunctions.GetVersion(&version), "ncclGetVersion");
@@ -229,10 +229,15 @@ public sealed unsafe class NcclCommunicator : ICommunicator
         );
     }
 
-    private static bool AreOnDevice(void* from, void* to) =>
-        CudaDriver.IsOnDevice(from) == CudaDriver.IsOnDevice(to)
-            ? CudaDriver.IsOnDevice(to)
-            : throw new ArgumentException("Both sides must lie in GPU memory, or both in the processor's.");
+    private static bool AreOnDevice(void* from, void* to)
+    {
+        if (CudaDriver.IsOnDevice(from) == CudaDriver.IsOnDevice(to))
+        {
+            return CudaDriver.IsOnDevice(to);
+        }
+
+        throw new ArgumentException("Both sides must lie in GPU memory, or both in the processor's.");
+    }
 
     // Queued on the default stream, then waited for: an error of another rank comes out here, or as a wait that the watch ends.
     private void Run(int code, string function)

@@ -20,9 +20,9 @@ internal static unsafe partial class NcclFunctions
     public const string Library = "nccl";
 
     /// <summary>Elements as nccl.h numbers them: ncclUint8, ncclFloat32; and ncclSum.</summary>
-    public const int Byte = 1,
-        Float = 7,
-        Sum = 0;
+    public const int Byte = 1;
+    public const int Float = 7;
+    public const int Sum = 0;
 
     /// <summary>Every name that this class imports, for the check when the library is loaded.</summary>
     public static IReadOnlyList<string> Names { get; } =

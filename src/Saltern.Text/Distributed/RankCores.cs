@@ -10,10 +10,10 @@ namespace Saltern.Distributed;
 /// <param name="Remark">What a person should know; null for nothing.</param>
 public sealed record RankCores(int Threads, int RanksHere, string? Remark)
 {
-    private const string StatusFile = "/proc/self/status",
-        AffinityKey = "Cpus_allowed:";
-    private const int NameBytes = 64,
-        MaskWords = 16; // 1,024 cores
+    private const string StatusFile = "/proc/self/status";
+    private const string AffinityKey = "Cpus_allowed:";
+    private const int NameBytes = 64;
+    private const int MaskWords = 16; // 1,024 cores
 
     /// <summary>Number of this rank among those of its machine, from 0.</summary>
     public int IndexHere { get; init; }
@@ -23,8 +23,8 @@ public sealed record RankCores(int Threads, int RanksHere, string? Remark)
     /// <param name="launch">Who started them.</param>
     public static RankCores Find(ICommunicator ranks, LaunchedProcess launch)
     {
-        ulong[] mine = new ulong[(NameBytes / sizeof(ulong)) + MaskWords],
-            all = new ulong[mine.Length * ranks.Size];
+        ulong[] mine = new ulong[(NameBytes / sizeof(ulong)) + MaskWords];
+        ulong[] all = new ulong[mine.Length * ranks.Size];
         Span<byte> name = System.Runtime.InteropServices.MemoryMarshal.AsBytes(mine.AsSpan())[..NameBytes];
         byte[] host = Encoding.UTF8.GetBytes(Environment.MachineName);
         host.AsSpan(0, Math.Min(host.Length, NameBytes)).CopyTo(name);
@@ -56,8 +56,8 @@ public sealed record RankCores(int Threads, int RanksHere, string? Remark)
         int sharing = here.Count(place =>
             Enumerable.Range(nameWords, mine.Length - nameWords).Any(word => (place[word] & mine[word]) != 0)
         );
-        int cores = mine.Skip(nameWords).Sum(BitOperations.PopCount),
-            threads = Math.Max(1, usable / Math.Max(1, sharing));
+        int cores = mine.Skip(nameWords).Sum(BitOperations.PopCount);
+        int threads = Math.Max(1, usable / Math.Max(1, sharing));
         string? remark =
             cores == 1 && sharing == 1 && launch.Kind == LauncherKind.OpenMpi
                 ? "Open MPI has bound each rank to one core, so each computes with one thread. For more, start with 'mpirun --bind-to none' or '--map-by slot:PE=<cores per rank>'."

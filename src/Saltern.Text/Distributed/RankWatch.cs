@@ -17,13 +17,13 @@ public sealed unsafe partial class RankWatch : IDisposable
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
 
     private const string LastWord = "(parted)";
-    private const int HeartbeatTag = 1,
-        NoticeTag = 2,
-        MessageBytes = 256,
-        FailureCode = 1;
-    private static readonly TimeSpan Beat = TimeSpan.FromSeconds(1),
-        LongestBeat = TimeSpan.FromSeconds(2),
-        Grace = TimeSpan.FromSeconds(3);
+    private const int HeartbeatTag = 1;
+    private const int NoticeTag = 2;
+    private const int MessageBytes = 256;
+    private const int FailureCode = 1;
+    private static readonly TimeSpan Beat = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LongestBeat = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(3);
     private readonly MpiCommunicator _ranks;
     private readonly MpiLibrary _library;
     private readonly Action<string> _report;
@@ -31,9 +31,9 @@ public sealed unsafe partial class RankWatch : IDisposable
     private readonly byte* _memory; // three messages: heard, said, notice
     private readonly ManualResetEventSlim _stop = new();
     private readonly Thread _thread;
-    private nint _hearing,
-        _saying,
-        _notice;
+    private nint _hearing;
+    private nint _saying;
+    private nint _notice;
 
     /// <summary>Starts to watch. All ranks must come here together.</summary>
     /// <param name="ranks">The ranks, in a library that allows several threads.</param>

@@ -6,8 +6,8 @@ namespace Saltern.Files;
 /// <summary>Makes folders appear whole or not at all, also when the power fails.</summary>
 public static partial class DurableFolder
 {
-    private const int ReadOnly = 0,
-        Directory = 0x10000;
+    private const int ReadOnly = 0;
+    private const int Directory = 0x10000;
 
     /// <summary>Marks folders that are still being written; a reader passes them over.</summary>
     public const string TemporaryPrefix = ".writing-";

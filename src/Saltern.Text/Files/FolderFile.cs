@@ -30,7 +30,12 @@ internal static class FolderFile
             );
         }
 
-        return file.Exists ? file.FullName : throw new DataFormatException($"{folder} has no file '{name}'.");
+        if (file.Exists)
+        {
+            return file.FullName;
+        }
+
+        throw new DataFormatException($"{folder} has no file '{name}'.");
     }
 
     /// <summary>Whether the folder has an entry of that name, of whatever kind.</summary>
@@ -47,9 +52,12 @@ internal static class FolderFile
         {
             // The length first: a pipe, which would wait for ever, has none.
             long length = new FileInfo(path).Length;
-            return length > 0 && length <= limit
-                ? File.ReadAllBytes(path)
-                : throw new DataFormatException($"{path} has {length} bytes; from 1 to {limit} are read.");
+            if (length > 0 && length <= limit)
+            {
+                return File.ReadAllBytes(path);
+            }
+
+            throw new DataFormatException($"{path} has {length} bytes; from 1 to {limit} are read.");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

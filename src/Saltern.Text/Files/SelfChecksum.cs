@@ -31,8 +31,8 @@ internal static class SelfChecksum
     {
         ArgumentNullException.ThrowIfNull(json);
         string body = json.TrimEnd()[..^1].TrimEnd();
-        string before = body + Encoding.UTF8.GetString(Before),
-            after = Encoding.UTF8.GetString(After);
+        string before = body + Encoding.UTF8.GetString(Before);
+        string after = Encoding.UTF8.GetString(After);
         return before + Hash(before + new string('0', Digits) + after) + after;
     }
 
@@ -65,11 +65,14 @@ internal static class SelfChecksum
             return "is damaged: the checksum in its first line is not whole";
         }
 
-        string found = Convert.ToHexStringLower(SHA256.HashData(file[body..])),
-            expected = Encoding.ASCII.GetString(file.Slice(LineBefore.Length, Digits));
-        return found == expected
-            ? null
-            : $"has SHA-256 {found} below its first line, which says {expected}: it was changed or is damaged";
+        string found = Convert.ToHexStringLower(SHA256.HashData(file[body..]));
+        string expected = Encoding.ASCII.GetString(file.Slice(LineBefore.Length, Digits));
+        if (found == expected)
+        {
+            return null;
+        }
+
+        return $"has SHA-256 {found} below its first line, which says {expected}: it was changed or is damaged";
     }
 
     /// <summary>What is wrong with a JSON file by its own checksum; null where nothing is, or where it has none.</summary>
@@ -77,8 +80,8 @@ internal static class SelfChecksum
     /// <returns>The end of a sentence that begins with the file's name.</returns>
     public static string? Problem(ReadOnlySpan<byte> file)
     {
-        int from = file.Length - TailLength,
-            digits = from + Before.Length;
+        int from = file.Length - TailLength;
+        int digits = from + Before.Length;
         int differing =
             from < 0
                 ? int.MaxValue
@@ -94,11 +97,14 @@ internal static class SelfChecksum
 
         byte[] zeros = file.ToArray();
         zeros.AsSpan(digits, Digits).Fill((byte)'0');
-        string found = Convert.ToHexStringLower(SHA256.HashData(zeros)),
-            expected = Encoding.ASCII.GetString(file.Slice(digits, Digits));
-        return found == expected
-            ? null
-            : $"has SHA-256 {found}, expected {expected} as it says at its end: it was changed or is damaged";
+        string found = Convert.ToHexStringLower(SHA256.HashData(zeros));
+        string expected = Encoding.ASCII.GetString(file.Slice(digits, Digits));
+        if (found == expected)
+        {
+            return null;
+        }
+
+        return $"has SHA-256 {found}, expected {expected} as it says at its end: it was changed or is damaged";
     }
 
     /// <summary>Makes sure that a file agrees with its own checksum, where it has one.</summary>

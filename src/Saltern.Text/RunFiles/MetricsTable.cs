@@ -169,10 +169,18 @@ public sealed class MetricsTable
         }
 
         (int Step, double Value) before = low > 0 ? series[low - 1] : (0, 0.0);
-        return step == 0 ? 0.0
-            : low == series.Count ? null
-            : before.Value
-                + (series[low].Value - before.Value) * (step - before.Step) / (series[low].Step - before.Step);
+        if (step == 0)
+        {
+            return 0.0;
+        }
+
+        if (low == series.Count)
+        {
+            return null;
+        }
+
+        return before.Value
+            + (series[low].Value - before.Value) * (step - before.Step) / (series[low].Step - before.Step);
     }
 
     private static string Shorten(string line) => line.Length <= 80 ? line : line[..80] + "…";

@@ -23,8 +23,8 @@ internal static class RunFolderReader
         }
 
         CheckSize(metricsPath, LargestLog);
-        string resultPath = Path.Combine(folder, "result.json"),
-            recipePath = Path.Combine(folder, "recipe.yaml");
+        string resultPath = Path.Combine(folder, "result.json");
+        string recipePath = Path.Combine(folder, "recipe.yaml");
         CheckSize(resultPath, LargestDocument);
         RunResult? result = File.Exists(resultPath) ? RunResult.Read(resultPath) : null;
         if (result is not null)

@@ -27,10 +27,23 @@ public sealed record RunRecord
     public double FinalLoss => Result.Final?.Loss ?? Curve(VerdictMetric.Loss)[^1].Value;
 
     /// <summary>Final next-token accuracy in [0, 1], as <see cref="FinalLoss"/>; null where it was not measured.</summary>
-    public double? FinalAccuracy =>
-        Result.Final is { } final ? final.Accuracy
-        : Metrics.Series("valid/accuracy") is [.., var last] ? last.Value
-        : null;
+    public double? FinalAccuracy
+    {
+        get
+        {
+            if (Result.Final is { } final)
+            {
+                return final.Accuracy;
+            }
+
+            if (Metrics.Series("valid/accuracy") is [.., var last])
+            {
+                return last.Value;
+            }
+
+            return null;
+        }
+    }
 
     /// <summary>Reads a run folder: <c>metrics.jsonl</c>, and <c>result.json</c>, <c>recipe.yaml</c>, <c>eval/documents.jsonl</c> where they exist.</summary>
     /// <param name="runFolder">Path of the folder.</param>
@@ -52,11 +65,14 @@ public sealed record RunRecord
     public IReadOnlyList<CurvePoint> Curve(VerdictMetric metric)
     {
         IReadOnlyList<CurvePoint> curve = Metrics.Curve(metric.Series);
-        return curve.Count > 0
-            ? curve
-            : throw new DataFormatException(
-                $"Run '{Result.Name}' has no finite {metric.Series} in its metrics.jsonl. Train with training.evaluate_every set, for a task with evaluation.tasks, or leave it out."
-            );
+        if (curve.Count > 0)
+        {
+            return curve;
+        }
+
+        throw new DataFormatException(
+            $"Run '{Result.Name}' has no finite {metric.Series} in its metrics.jsonl. Train with training.evaluate_every set, for a task with evaluation.tasks, or leave it out."
+        );
     }
 }
 

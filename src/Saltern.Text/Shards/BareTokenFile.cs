@@ -35,22 +35,31 @@ internal sealed record BareTokenFile(string Path, string Kind, TokenType Type, l
             {
                 int found = BinaryPrimitives.ReadInt32LittleEndian(header.AsSpan(4));
                 long count = BinaryPrimitives.ReadUInt32LittleEndian(header.AsSpan(8));
-                return found != version
-                        ? throw new DataFormatException(
-                            $"'{path}' has llm.c's magic {magic} with version {found}, expected {version}."
-                        )
-                    : file.Length != HeaderBytes + (count * type.Size())
-                        ? throw new DataFormatException(
-                            $"'{path}' has {file.Length} bytes, expected {HeaderBytes + (count * type.Size())} for the {count} tokens of its llm.c header; the file is cut short or damaged."
-                        )
-                    : new BareTokenFile(path, "llm.c", type, HeaderBytes, count);
+                if (found != version)
+                {
+                    throw new DataFormatException(
+                        $"'{path}' has llm.c's magic {magic} with version {found}, expected {version}."
+                    );
+                }
+
+                if (file.Length != HeaderBytes + (count * type.Size()))
+                {
+                    throw new DataFormatException(
+                        $"'{path}' has {file.Length} bytes, expected {HeaderBytes + (count * type.Size())} for the {count} tokens of its llm.c header; the file is cut short or damaged."
+                    );
+                }
+
+                return new BareTokenFile(path, "llm.c", type, HeaderBytes, count);
             }
         }
 
-        return file.Length % sizeof(ushort) == 0
-            ? new BareTokenFile(path, "bare uint16 (nanoGPT)", TokenType.U16, 0, file.Length / sizeof(ushort))
-            : throw new DataFormatException(
-                $"'{path}' has {file.Length} bytes, an odd number, so it is no file of uint16 tokens, and it has neither an .idx file nor llm.c's header."
-            );
+        if (file.Length % sizeof(ushort) == 0)
+        {
+            return new BareTokenFile(path, "bare uint16 (nanoGPT)", TokenType.U16, 0, file.Length / sizeof(ushort));
+        }
+
+        throw new DataFormatException(
+            $"'{path}' has {file.Length} bytes, an odd number, so it is no file of uint16 tokens, and it has neither an .idx file nor llm.c's header."
+        );
     }
 }

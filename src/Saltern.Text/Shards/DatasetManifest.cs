@@ -105,9 +105,12 @@ public sealed record DatasetManifest
             DatasetManifest manifest =
                 JsonSerializer.Deserialize(file, DatasetManifestJson.Default.DatasetManifest)
                 ?? throw new DataFormatException($"'{path}' holds null, expected an object.");
-            return DatasetManifestCheck.FirstProblem(manifest) is { } problem
-                ? throw new DataFormatException($"'{path}': {problem} Run `saltern prepare` again or restore the file.")
-                : manifest;
+            if (DatasetManifestCheck.FirstProblem(manifest) is { } problem)
+            {
+                throw new DataFormatException($"'{path}': {problem} Run `saltern prepare` again or restore the file.");
+            }
+
+            return manifest;
         }
         catch (JsonException e)
         {

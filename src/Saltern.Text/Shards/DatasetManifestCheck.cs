@@ -45,9 +45,12 @@ internal static class DatasetManifestCheck
         }
 
         string fingerprint = manifest.ComputeFingerprint();
-        return manifest.Fingerprint == fingerprint
-            ? null
-            : $"fingerprint is '{manifest.Fingerprint}', expected '{fingerprint}' from the checksums it lists; the file was changed.";
+        if (manifest.Fingerprint == fingerprint)
+        {
+            return null;
+        }
+
+        return $"fingerprint is '{manifest.Fingerprint}', expected '{fingerprint}' from the checksums it lists; the file was changed.";
     }
 
     /// <summary>Whether a path names a file below the folder it is relative to.</summary>

@@ -18,8 +18,8 @@ internal static class ForeignTokenData
 
     private const string Schema = "saltern.foreign/1";
 
-    private static readonly string[] TrainWords = ["train", "training"],
-        ValidWords = ["val", "valid", "validation", "eval"];
+    private static readonly string[] TrainWords = ["train", "training"];
+    private static readonly string[] ValidWords = ["val", "valid", "validation", "eval"];
 
     private static readonly char[] WordBorders = ['_', '-', '.', ' '];
 
@@ -55,8 +55,8 @@ internal static class ForeignTokenData
     )
     {
         BpeTokenizer tokenizer = BpeTokenizer.Load(tokenizerPath);
-        List<string> problems = [],
-            lines = [Schema, tokenizer.Fingerprint];
+        List<string> problems = [];
+        List<string> lines = [Schema, tokenizer.Fingerprint];
         SortedDictionary<string, (TokenShard? Train, TokenShard? Valid)> domains = new(StringComparer.Ordinal);
         foreach (string file in files)
         {

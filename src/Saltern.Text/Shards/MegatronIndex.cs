@@ -156,17 +156,23 @@ internal sealed record MegatronIndex(TokenType Type, long[] Starts)
         ulong sequences = BinaryPrimitives.ReadUInt64LittleEndian(header[18..]);
         ulong borders = BinaryPrimitives.ReadUInt64LittleEndian(header[26..]);
         UInt128 expected = HeaderBytes + ((UInt128)sequences * 12) + ((UInt128)borders * 8);
-        return expected != (UInt128)fileBytes
-                ? throw Damaged(
-                    path,
-                    $"has {fileBytes} bytes, expected {expected} for {sequences} sequences and {borders} document borders"
-                )
-            : sequences >= (ulong)Array.MaxLength
-                ? throw Damaged(
-                    path,
-                    $"has {sequences} sequences, expected fewer than {Array.MaxLength}; split it into several shards"
-                )
-            : ((TokenType)header[17], sequences, borders);
+        if (expected != (UInt128)fileBytes)
+        {
+            throw Damaged(
+                path,
+                $"has {fileBytes} bytes, expected {expected} for {sequences} sequences and {borders} document borders"
+            );
+        }
+
+        if (sequences >= (ulong)Array.MaxLength)
+        {
+            throw Damaged(
+                path,
+                $"has {sequences} sequences, expected fewer than {Array.MaxLength}; split it into several shards"
+            );
+        }
+
+        return ((TokenType)header[17], sequences, borders);
     }
 
     // Checked where they are not wanted too, since a wrong border is a damaged file.

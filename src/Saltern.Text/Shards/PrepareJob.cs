@@ -81,8 +81,8 @@ internal sealed record PrepareJob
     {
         for (int i = 0; i < Math.Max(now.Count, before.Count); i++)
         {
-            PrepareInput? file = i < now.Count ? now[i] : null,
-                old = i < before.Count ? before[i] : null;
+            PrepareInput? file = i < now.Count ? now[i] : null;
+            PrepareInput? old = i < before.Count ? before[i] : null;
             if (file != old)
             {
                 yield return file?.Path == old?.Path

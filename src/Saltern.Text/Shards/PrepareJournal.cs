@@ -69,13 +69,17 @@ internal sealed record PrepareJournal
             byte[] file = File.ReadAllBytes(path);
             SelfChecksum.Require(file, path, "Begin anew with --overwrite.");
             PrepareJournal? journal = JsonSerializer.Deserialize(file, PrepareJournalJson.Default.PrepareJournal);
-            return
+            if (
                 journal is { Schema: CurrentSchema }
                 && journal.Shards.All(shard => DatasetManifestCheck.IsInside(shard.File))
-                ? journal
-                : throw new DataFormatException(
-                    $"'{path}' has schema '{journal?.Schema}' or names files outside its folder, expected '{CurrentSchema}'. Begin anew with --overwrite."
-                );
+            )
+            {
+                return journal;
+            }
+
+            throw new DataFormatException(
+                $"'{path}' has schema '{journal?.Schema}' or names files outside its folder, expected '{CurrentSchema}'. Begin anew with --overwrite."
+            );
         }
         catch (JsonException e)
         {

@@ -75,8 +75,8 @@ internal sealed class PrepareRun(
 
     private void WriteShards(ShardSet shards, IProgress<PrepareProgress>? progress, CancellationToken cancellation)
     {
-        TimeSpan before = _done.Elapsed,
-            reported = before;
+        TimeSpan before = _done.Elapsed;
+        TimeSpan reported = before;
         long savedBytes = _done.Bytes;
         ReadingState? written = null;
         try

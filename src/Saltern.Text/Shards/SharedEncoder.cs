@@ -103,8 +103,8 @@ internal sealed class SharedEncoder(BpeTokenizer tokenizer, int threads, ICommun
 
         RequireSameDocuments(entries, all);
         int most = (int)all.Max(one => one[0] + one[1]);
-        int[] given = new int[most],
-            gathered = new int[most * ranks.Size];
+        int[] given = new int[most];
+        int[] gathered = new int[most * ranks.Size];
         if (mine is not null)
         {
             CollectionsMarshal.AsSpan(mine.Tokens).CopyTo(given);
@@ -112,24 +112,27 @@ internal sealed class SharedEncoder(BpeTokenizer tokenizer, int threads, ICommun
         }
 
         ranks.AllGather<int>(given, gathered);
-        return ranks.Rank > 0
-            ? []
-            :
-            [
-                .. entries.Select(
-                    (entry, rank) =>
-                    {
-                        int start = rank * most,
-                            tokens = (int)all[rank][0];
-                        return new EncodedDocuments(
-                            entry.Documents,
-                            [.. gathered[start..(start + tokens)]],
-                            gathered[(start + tokens)..(start + tokens + (int)all[rank][1])],
-                            entry.After
-                        );
-                    }
-                ),
-            ];
+        if (ranks.Rank > 0)
+        {
+            return [];
+        }
+
+        return
+        [
+            .. entries.Select(
+                (entry, rank) =>
+                {
+                    int start = rank * most;
+                    int tokens = (int)all[rank][0];
+                    return new EncodedDocuments(
+                        entry.Documents,
+                        [.. gathered[start..(start + tokens)]],
+                        gathered[(start + tokens)..(start + tokens + (int)all[rank][1])],
+                        entry.After
+                    );
+                }
+            ),
+        ];
     }
 
     private void RequireSameDocuments(Entry[] entries, long[][] all)

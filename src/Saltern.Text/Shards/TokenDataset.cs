@@ -83,18 +83,24 @@ public sealed class TokenDataset : IDisposable
         IReadOnlyList<string> files = isPrepared || DatasetFolder.IsUnfinished(path) ? [] : ForeignTokenData.Find(path);
         if (files.Count == 0)
         {
-            return tokenizer is null || !isPrepared
-                ? Open(path, verified, cancellation)
-                : throw new ConfigurationException(
-                    $"data.tokenizer = {tokenizer} would be ignored: the data set {path} has its own tokenizer. Leave the key out."
-                );
+            if (tokenizer is null || !isPrepared)
+            {
+                return Open(path, verified, cancellation);
+            }
+
+            throw new ConfigurationException(
+                $"data.tokenizer = {tokenizer} would be ignored: the data set {path} has its own tokenizer. Leave the key out."
+            );
         }
 
-        return tokenizer is not null
-            ? ForeignTokenData.Open(path, files, tokenizer, verified, cancellation)
-            : throw new ConfigurationException(
-                $"data.path = {path} has tokens ('{Path.GetFileName(files[0])}'{(files.Count > 1 ? " and others" : "")}) without a {DatasetManifest.FileName} that says what made them. Name the tokenizer: data.tokenizer: PATH of its tokenizer.json."
-            );
+        if (tokenizer is not null)
+        {
+            return ForeignTokenData.Open(path, files, tokenizer, verified, cancellation);
+        }
+
+        throw new ConfigurationException(
+            $"data.path = {path} has tokens ('{Path.GetFileName(files[0])}'{(files.Count > 1 ? " and others" : "")}) without a {DatasetManifest.FileName} that says what made them. Name the tokenizer: data.tokenizer: PATH of its tokenizer.json."
+        );
     }
 
     /// <summary>Closes every shard.</summary>
@@ -130,7 +136,12 @@ public sealed class TokenDataset : IDisposable
 
             whole = problems.Count == 0;
             verified?.Save();
-            return whole ? dataset : throw new ConfigurationException(problems);
+            if (whole)
+            {
+                return dataset;
+            }
+
+            throw new ConfigurationException(problems);
         }
         finally
         {
@@ -151,8 +162,8 @@ public sealed class TokenDataset : IDisposable
         {
             try
             {
-                string bytes = Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(TokenizerPath))),
-                    found = BpeTokenizer.Load(TokenizerPath).Fingerprint;
+                string bytes = Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(TokenizerPath)));
+                string found = BpeTokenizer.Load(TokenizerPath).Fingerprint;
                 if (found != Manifest.TokenizerFingerprint)
                 {
                     problems.Add(
@@ -232,8 +243,8 @@ public sealed class TokenDataset : IDisposable
         CancellationToken cancellation
     )
     {
-        string index = TokenShard.IndexPath(shard.Path),
-            claim = $"{expected.BinSha256}, ids below {Manifest.VocabularySize}";
+        string index = TokenShard.IndexPath(shard.Path);
+        string claim = $"{expected.BinSha256}, ids below {Manifest.VocabularySize}";
         if (!verified.IsKnown(shard.Path, claim))
         {
             bool isSame = CheckHash(shard.Path, expected.BinSha256, problems, cancellation);

@@ -81,8 +81,8 @@ internal sealed class TokenShardWriter : IDisposable
             DocumentCount = documents,
         };
         using FileStream lengths = new(writer.LengthsPath, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
-        long found = writer._bin.Length,
-            expected = tokens * type.Size();
+        long found = writer._bin.Length;
+        long expected = tokens * type.Size();
         if (found < expected || lengths.Length < documents * sizeof(int))
         {
             (string file, long has, long needs) =

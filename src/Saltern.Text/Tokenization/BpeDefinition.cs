@@ -57,10 +57,13 @@ internal sealed record BpeDefinition
         }
 
         var missing = Array.IndexOf(ids, -1);
-        return missing < 0
-            ? ids
-            : throw new DataFormatException(
-                $"the vocabulary has no entry for byte 0x{missing:X2} (\"{ByteAlphabet.Spell([(byte)missing])}\"); a byte-level vocabulary has all 256"
-            );
+        if (missing < 0)
+        {
+            return ids;
+        }
+
+        throw new DataFormatException(
+            $"the vocabulary has no entry for byte 0x{missing:X2} (\"{ByteAlphabet.Spell([(byte)missing])}\"); a byte-level vocabulary has all 256"
+        );
     }
 }

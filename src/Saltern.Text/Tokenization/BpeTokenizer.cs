@@ -170,16 +170,25 @@ public sealed class BpeTokenizer
 
     /// <summary>Bytes of text that the id stands for, the divisor of bits per byte; 0 for special tokens and for ids that nothing uses.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The id is outside the vocabulary.</exception>
-    public int ByteLength(int id) => Token(id) is { } token && !_specialIds.Contains(id) ? token.Bytes.Length : 0;
+    public int ByteLength(int id)
+    {
+        if (Token(id) is { } token && !_specialIds.Contains(id))
+        {
+            return token.Bytes.Length;
+        }
 
-    private BpeToken? Token(int id) =>
-        (uint)id < (uint)VocabularySize
-            ? _definition.Tokens[id]
-            : throw new ArgumentOutOfRangeException(
-                nameof(id),
-                id,
-                $"The vocabulary has ids 0 to {VocabularySize - 1}."
-            );
+        return 0;
+    }
+
+    private BpeToken? Token(int id)
+    {
+        if ((uint)id < (uint)VocabularySize)
+        {
+            return _definition.Tokens[id];
+        }
+
+        throw new ArgumentOutOfRangeException(nameof(id), id, $"The vocabulary has ids 0 to {VocabularySize - 1}.");
+    }
 
     private void Encode(ReadOnlySpan<byte> utf8, bool allowSpecial, List<int> ids)
     {

@@ -12,14 +12,14 @@ namespace Saltern.Tokenization;
 internal static class CanonicalComposition
 {
     // Hangul syllables are composed by arithmetic (Unicode standard, section 3.12).
-    private const int SyllableBase = 0xAC00,
-        LeadBase = 0x1100,
-        VowelBase = 0x1161,
-        TailBase = 0x11A7;
-    private const int LeadCount = 19,
-        VowelCount = 21,
-        TailCount = 28,
-        SyllableCount = LeadCount * VowelCount * TailCount;
+    private const int SyllableBase = 0xAC00;
+    private const int LeadBase = 0x1100;
+    private const int VowelBase = 0x1161;
+    private const int TailBase = 0x11A7;
+    private const int LeadCount = 19;
+    private const int VowelCount = 21;
+    private const int TailCount = 28;
+    private const int SyllableCount = LeadCount * VowelCount * TailCount;
 
     private static readonly Dictionary<int, (int First, int Second)> Decompositions = [];
 

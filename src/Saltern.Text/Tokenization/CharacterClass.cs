@@ -57,7 +57,12 @@ internal static class CharacterClasses
             return CharacterClass.Other;
         }
 
-        return rune.IsBmp ? BasicPlane[rune.Value] : Of(CharUnicodeInfo.GetUnicodeCategory(rune.Value));
+        if (rune.IsBmp)
+        {
+            return BasicPlane[rune.Value];
+        }
+
+        return Of(CharUnicodeInfo.GetUnicodeCategory(rune.Value));
     }
 
     private static CharacterClass[] BuildBasicPlane()

@@ -19,9 +19,12 @@ internal readonly record struct JsonPlace(JsonElement Element, string Path)
     public JsonPlace? Optional(string name)
     {
         RequireKind(JsonValueKind.Object, "an object");
-        return Element.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null
-            ? new JsonPlace(value, Child(name))
-            : null;
+        if (Element.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null)
+        {
+            return new JsonPlace(value, Child(name));
+        }
+
+        return null;
     }
 
     /// <summary>The elements of an array.</summary>
@@ -72,10 +75,20 @@ internal readonly record struct JsonPlace(JsonElement Element, string Path)
     }
 
     /// <summary>The value as an index below the limit.</summary>
-    public int Index(int limit) =>
-        Element.ValueKind == JsonValueKind.Number && Element.TryGetInt32(out var value) && value >= 0 && value < limit
-            ? value
-            : Fail<int>($"a whole number from 0 to {limit - 1}");
+    public int Index(int limit)
+    {
+        if (
+            Element.ValueKind == JsonValueKind.Number
+            && Element.TryGetInt32(out var value)
+            && value >= 0
+            && value < limit
+        )
+        {
+            return value;
+        }
+
+        return Fail<int>($"a whole number from 0 to {limit - 1}");
+    }
 
     /// <summary>Complains about this value.</summary>
     /// <exception cref="DataFormatException">Always.</exception>

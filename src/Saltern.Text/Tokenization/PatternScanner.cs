@@ -8,10 +8,15 @@ namespace Saltern.Tokenization;
 internal static class PatternScanner
 {
     /// <summary>Length in bytes, at least 1, of the pre-token that starts at <paramref name="start"/>.</summary>
-    public static int Next(SplitPattern pattern, ReadOnlySpan<byte> text, int start) =>
-        pattern == SplitPattern.Gpt2
-            ? NextGpt2(text, start)
-            : NextLlama(text, start, pattern == SplitPattern.Llama3 ? 3 : 1);
+    public static int Next(SplitPattern pattern, ReadOnlySpan<byte> text, int start)
+    {
+        if (pattern == SplitPattern.Gpt2)
+        {
+            return NextGpt2(text, start);
+        }
+
+        return NextLlama(text, start, pattern == SplitPattern.Llama3 ? 3 : 1);
+    }
 
     private static int NextGpt2(ReadOnlySpan<byte> text, int start)
     {
@@ -29,9 +34,12 @@ internal static class PatternScanner
             kind = CharacterClasses.Read(text, run, out length);
         }
 
-        return kind is CharacterClass.Blank or CharacterClass.LineBreak
-            ? Blanks(text, start, cutAtLineBreak: false)
-            : RunEnd(text, run + length, kind, int.MaxValue) - start;
+        if (kind is CharacterClass.Blank or CharacterClass.LineBreak)
+        {
+            return Blanks(text, start, cutAtLineBreak: false);
+        }
+
+        return RunEnd(text, run + length, kind, int.MaxValue) - start;
     }
 
     private static int NextLlama(ReadOnlySpan<byte> text, int start, int maximumDigits)

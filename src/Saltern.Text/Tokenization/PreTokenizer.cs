@@ -18,8 +18,18 @@ internal sealed record SplitRule
     public bool IsPrefixBlank => Known is null && Foreign is null;
 
     /// <summary>A text that two rules share exactly if they cut alike.</summary>
-    public string Identity =>
-        Known is { } pattern ? SplitPatterns.Regex(pattern) : Foreign?.Identity ?? "add_prefix_space";
+    public string Identity
+    {
+        get
+        {
+            if (Known is { } pattern)
+            {
+                return SplitPatterns.Regex(pattern);
+            }
+
+            return Foreign?.Identity ?? "add_prefix_space";
+        }
+    }
 
     /// <summary>The rule of a known pattern.</summary>
     public static SplitRule Of(SplitPattern pattern) => new() { Known = pattern };
@@ -35,9 +45,12 @@ internal sealed record SplitRule
     {
         // The known patterns match every character: nothing lies between their matches that inverting could turn over or removing could drop.
         var isIsolated = behavior == SplitBehavior.Isolated || (behavior == SplitBehavior.Removed && isInverted);
-        return !isLiteral && isIsolated && SplitPatterns.Recognize(regex) is { } pattern
-            ? Of(pattern)
-            : new() { Foreign = new RegexSplitter(regex, behavior, isInverted, isLiteral) };
+        if (!isLiteral && isIsolated && SplitPatterns.Recognize(regex) is { } pattern)
+        {
+            return Of(pattern);
+        }
+
+        return new() { Foreign = new RegexSplitter(regex, behavior, isInverted, isLiteral) };
     }
 }
 

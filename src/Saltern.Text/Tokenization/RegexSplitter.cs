@@ -79,10 +79,18 @@ internal sealed class RegexSplitter
     public bool IsLiteral { get; }
 
     /// <summary>A text that two splitters share exactly if they cut alike: the bare pattern for the usual kind.</summary>
-    public string Identity =>
-        Behavior == SplitBehavior.Isolated && !IsLiteral
-            ? Pattern
-            : $"{Pattern}\n{Behavior}{(IsInverted ? " inverted" : "")}{(IsLiteral ? " literal" : "")}";
+    public string Identity
+    {
+        get
+        {
+            if (Behavior == SplitBehavior.Isolated && !IsLiteral)
+            {
+                return Pattern;
+            }
+
+            return $"{Pattern}\n{Behavior}{(IsInverted ? " inverted" : "")}{(IsLiteral ? " literal" : "")}";
+        }
+    }
 
     /// <summary>Appends begin and end, in bytes, of each piece of the text.</summary>
     /// <exception cref="DataFormatException">The expression takes too long to find its next match.</exception>

@@ -7,8 +7,8 @@ namespace Saltern.Tokenization;
 /// </remarks>
 internal static class TokenEnds
 {
-    private const byte Newline = (byte)'\n',
-        Blank = (byte)' ';
+    private const byte Newline = (byte)'\n';
+    private const byte Blank = (byte)' ';
 
     /// <summary>Appends the end of each token.</summary>
     /// <param name="text">The text that was encoded.</param>
@@ -23,8 +23,8 @@ internal static class TokenEnds
     )
     {
         bool blankInFront = joined is [Blank, ..] && text is not [Blank, ..];
-        int before = blankInFront ? 1 : 0,
-            end = -before;
+        int before = blankInFront ? 1 : 0;
+        int end = -before;
         if (joined[before..].SequenceEqual(text))
         {
             foreach (int length in lengths)
@@ -64,8 +64,8 @@ internal static class TokenEnds
 
         private static Line From(int start, int joinedStart, ReadOnlySpan<byte> text, ReadOnlySpan<byte> joined)
         {
-            int end = EndOf(text, start),
-                joinedEnd = EndOf(joined, joinedStart);
+            int end = EndOf(text, start);
+            int joinedEnd = EndOf(joined, joinedStart);
             return new Line(
                 start,
                 end,
@@ -75,7 +75,14 @@ internal static class TokenEnds
             );
         }
 
-        private static int EndOf(ReadOnlySpan<byte> bytes, int start) =>
-            bytes[start..].IndexOf(Newline) is >= 0 and int at ? start + at + 1 : bytes.Length;
+        private static int EndOf(ReadOnlySpan<byte> bytes, int start)
+        {
+            if (bytes[start..].IndexOf(Newline) is >= 0 and int at)
+            {
+                return start + at + 1;
+            }
+
+            return bytes.Length;
+        }
     }
 }

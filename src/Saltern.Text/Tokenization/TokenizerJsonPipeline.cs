@@ -34,8 +34,8 @@ internal static class TokenizerJsonPipeline
     /// <summary>Reads what is put before and behind each text: by a template, or by the two fixed forms of BERT and RoBERTa.</summary>
     public static (List<int> Before, List<int> Behind) ReadPostProcessor(JsonPlace? place, int vocabularySize)
     {
-        List<int> before = [],
-            behind = [];
+        List<int> before = [];
+        List<int> behind = [];
         foreach (var item in place is { } processor ? Flatten(processor, "processors") : [])
         {
             var type = item.Required("type");
@@ -94,7 +94,12 @@ internal static class TokenizerJsonPipeline
     private static int PairId(JsonPlace place, int vocabularySize)
     {
         JsonPlace[] pair = [.. place.Items()];
-        return pair.Length == 2 ? pair[1].Index(vocabularySize) : place.Fail<int>("a token and its id");
+        if (pair.Length == 2)
+        {
+            return pair[1].Index(vocabularySize);
+        }
+
+        return place.Fail<int>("a token and its id");
     }
 
     /// <summary>Reads a ByteLevel, or a Sequence of Split and Digits that ends in one.</summary>
@@ -128,13 +133,23 @@ internal static class TokenizerJsonPipeline
             }
         }
 
-        return isByteLevel ? new PreTokenizer(rules) : place.Fail<PreTokenizer>("one that ends in \"ByteLevel\"");
+        if (isByteLevel)
+        {
+            return new PreTokenizer(rules);
+        }
+
+        return place.Fail<PreTokenizer>("one that ends in \"ByteLevel\"");
     }
 
-    private static IEnumerable<JsonPlace> Flatten(JsonPlace place, string listName) =>
-        place.Required("type").Text() == "Sequence"
-            ? place.Required(listName).Items().SelectMany(item => Flatten(item, listName))
-            : [place];
+    private static IEnumerable<JsonPlace> Flatten(JsonPlace place, string listName)
+    {
+        if (place.Required("type").Text() == "Sequence")
+        {
+            return place.Required(listName).Items().SelectMany(item => Flatten(item, listName));
+        }
+
+        return [place];
+    }
 
     private static void ReadByteLevel(JsonPlace item, List<SplitRule> rules)
     {

@@ -71,9 +71,12 @@ internal static class TokenizerJsonReader
             );
 
             // The parser looks at bytes of names and texts only when they are asked for: once here instead of at every place that shows one.
-            return Utf8.IsValid(text.Span)
-                ? JsonDocument.Parse(text, Options)
-                : throw new DataFormatException("it is no valid UTF-8");
+            if (Utf8.IsValid(text.Span))
+            {
+                return JsonDocument.Parse(text, Options);
+            }
+
+            throw new DataFormatException("it is no valid UTF-8");
         }
         catch (InvalidOperationException error)
         {
@@ -233,9 +236,14 @@ internal static class TokenizerJsonReader
 
         return merges;
 
-        int Id(string spelling, JsonPlace item) =>
-            ids.TryGetValue(spelling, out var id)
-                ? id
-                : item.Fail<int>($"tokens of model.vocab; \"{spelling}\" is not there");
+        int Id(string spelling, JsonPlace item)
+        {
+            if (ids.TryGetValue(spelling, out var id))
+            {
+                return id;
+            }
+
+            return item.Fail<int>($"tokens of model.vocab; \"{spelling}\" is not there");
+        }
     }
 }

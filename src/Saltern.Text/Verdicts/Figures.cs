@@ -35,11 +35,16 @@ internal static class Figures
     public static string Ratio(double? value, IReadOnlyList<double>? interval) =>
         Format(value, "0.000") + Interval(interval, "0.000");
 
-    public static string Difference(double? value, IReadOnlyList<double>? interval) =>
-        value is { } x
-            ? Signed(x, "0.000")
-                + (interval is [var low, var high] ? $" [{Signed(low, "0.000")}, {Signed(high, "0.000")}]" : "")
-            : Absent;
+    public static string Difference(double? value, IReadOnlyList<double>? interval)
+    {
+        if (value is { } x)
+        {
+            return Signed(x, "0.000")
+                + (interval is [var low, var high] ? $" [{Signed(low, "0.000")}, {Signed(high, "0.000")}]" : "");
+        }
+
+        return Absent;
+    }
 
     public static string Flops(double? value)
     {
@@ -87,16 +92,38 @@ internal static class Figures
         string text = Format(Math.Abs(value), format);
         // A difference that rounds to nothing has no sign to show.
         bool isZero = text.All(character => character is '0' or '.');
-        return isZero ? text
-            : value < 0 ? "−" + text
-            : "+" + text;
+        if (isZero)
+        {
+            return text;
+        }
+
+        if (value < 0)
+        {
+            return "−" + text;
+        }
+
+        return "+" + text;
     }
 
-    private static string Interval(IReadOnlyList<double>? interval, string format) =>
-        interval is [var low, var high] ? $" [{Format(low, format)}, {Format(high, format)}]" : "";
+    private static string Interval(IReadOnlyList<double>? interval, string format)
+    {
+        if (interval is [var low, var high])
+        {
+            return $" [{Format(low, format)}, {Format(high, format)}]";
+        }
 
-    private static int FlopUnit(double value) =>
-        value < 1000 || !double.IsFinite(value) ? 0 : Math.Min((int)(Math.Log10(value) / 3), FlopUnits.Length - 1);
+        return "";
+    }
+
+    private static int FlopUnit(double value)
+    {
+        if (value < 1000 || !double.IsFinite(value))
+        {
+            return 0;
+        }
+
+        return Math.Min((int)(Math.Log10(value) / 3), FlopUnits.Length - 1);
+    }
 
     /// <summary>A value of the metric: a loss in nats, or a share in per cent.</summary>
     public static string Of(VerdictMetric metric, double? value) => metric.IsShare ? Percent(value) : Loss(value);

@@ -13,9 +13,9 @@ internal static class ForestPlot
     public static XElement Figure(Verdict verdict)
     {
         Row[] rows = [.. verdict.Runs.Select(run => Row.Of(run, verdict.SecondsComparable))];
-        string cost = verdict.SecondsComparable ? "time" : "arithmetic",
-            title =
-                $"Cost to reach {verdict.Baseline.Label}'s final {verdict.Metric.Noun}, over {verdict.Baseline.Label}'s own {cost}";
+        string cost = verdict.SecondsComparable ? "time" : "arithmetic";
+        string title =
+            $"Cost to reach {verdict.Baseline.Label}'s final {verdict.Metric.Noun}, over {verdict.Baseline.Label}'s own {cost}";
         return Html.Element(
             "figure",
             "",
@@ -52,15 +52,15 @@ internal static class ForestPlot
     private static XElement Draw(Row[] rows, PlotSize size, string id, string title)
     {
         // On a phone an arm's name stands above its marks.
-        double font = size.Font,
-            step = size.IsNarrow ? font * 3.1 : font * 1.9,
-            left = size.IsNarrow
-                ? font
-                : Math.Min(size.Width * 0.45, font * 0.58 * rows.Max(row => row.Label.Length) + 2 * font);
-        double right = size.Width - font * (size.IsNarrow ? 1.2 : 2),
-            top = font,
-            bottom = top + step * rows.Length,
-            height = bottom + font * 2.4;
+        double font = size.Font;
+        double step = size.IsNarrow ? font * 3.1 : font * 1.9;
+        double left = size.IsNarrow
+            ? font
+            : Math.Min(size.Width * 0.45, font * 0.58 * rows.Max(row => row.Label.Length) + 2 * font);
+        double right = size.Width - font * (size.IsNarrow ? 1.2 : 2);
+        double top = font;
+        double bottom = top + step * rows.Length;
+        double height = bottom + font * 2.4;
         double largest =
             rows.SelectMany(row => new[] { row.Free, row.Charged, row.FreeInterval?[1], row.ChargedInterval?[1] })
                 .OfType<double>()
@@ -147,15 +147,20 @@ internal static class ForestPlot
         double y,
         string colour,
         double width
-    ) =>
-        interval is [var low, var high]
-            ?
+    )
+    {
+        if (interval is [var low, var high])
+        {
+            return
             [
                 Line(x(low), y, x(high), y, colour, width),
                 Line(x(low), y - 4, x(low), y + 4, colour, width),
                 Line(x(high), y - 4, x(high), y + 4, colour, width),
-            ]
-            : [];
+            ];
+        }
+
+        return [];
+    }
 
     private static XElement Title(string id, string title) =>
         new("title", new XAttribute("id", $"{id}-title"), Html.Clean(title));
@@ -221,8 +226,9 @@ internal static class ForestPlot
                 reached == 0 ? "no"
                 : reached == run.Pairs.Count ? "yes"
                 : $"{reached} of {run.Pairs.Count} seeds";
-            return bySeconds
-                ? new Row(
+            if (bySeconds)
+            {
+                return new Row(
                     run.Label,
                     run.Pairs.Count,
                     words,
@@ -231,17 +237,19 @@ internal static class ForestPlot
                     run.SecondsRatioInterval,
                     run.SecondsRatioTeacherCharged,
                     run.SecondsRatioTeacherChargedInterval
-                )
-                : new Row(
-                    run.Label,
-                    run.Pairs.Count,
-                    words,
-                    run.OutcomeFree,
-                    run.FlopsRatio,
-                    run.FlopsRatioInterval,
-                    run.FlopsRatioTeacherCharged,
-                    run.FlopsRatioTeacherChargedInterval
                 );
+            }
+
+            return new Row(
+                run.Label,
+                run.Pairs.Count,
+                words,
+                run.OutcomeFree,
+                run.FlopsRatio,
+                run.FlopsRatioInterval,
+                run.FlopsRatioTeacherCharged,
+                run.FlopsRatioTeacherChargedInterval
+            );
         }
     }
 }

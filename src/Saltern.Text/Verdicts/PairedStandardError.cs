@@ -14,8 +14,18 @@ public sealed record PairedStandardError(double MeanDifference, double? Standard
     public const double Wanted = 0.01;
 
     /// <summary>Tokens of validation text that would bring the error down to <see cref="Wanted"/>, n·(SE/0.01)²; null with one document.</summary>
-    public long? TokensNeeded =>
-        StandardError is { } error ? (long)Math.Ceiling(Tokens * (error / Wanted) * (error / Wanted)) : null;
+    public long? TokensNeeded
+    {
+        get
+        {
+            if (StandardError is { } error)
+            {
+                return (long)Math.Ceiling(Tokens * (error / Wanted) * (error / Wanted));
+            }
+
+            return null;
+        }
+    }
 
     /// <summary>Pairs the scores by domain and document.</summary>
     /// <param name="first">Scores of one model.</param>

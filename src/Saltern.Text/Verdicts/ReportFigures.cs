@@ -143,15 +143,20 @@ internal static class ReportFigures
             .ToList();
         List<int> steps = [.. columns.SelectMany(column => column.Points.Keys).Distinct().Order()];
 
-        string Cell(CurvePoint? point) =>
-            point is null
-                ? Figures.Absent
-                : cost switch
-                {
-                    PlotCost.Seconds => $"{Figures.Loss(point.Value)} at {Figures.Seconds(point.Seconds)}",
-                    PlotCost.Flops => $"{Figures.Loss(point.Value)} at {Figures.Flops(point.Flops)}",
-                    _ => Figures.Loss(point.Value),
-                };
+        string Cell(CurvePoint? point)
+        {
+            if (point is null)
+            {
+                return Figures.Absent;
+            }
+
+            return cost switch
+            {
+                PlotCost.Seconds => $"{Figures.Loss(point.Value)} at {Figures.Seconds(point.Seconds)}",
+                PlotCost.Flops => $"{Figures.Loss(point.Value)} at {Figures.Flops(point.Flops)}",
+                _ => Figures.Loss(point.Value),
+            };
+        }
         return Html.Table(
             char.ToUpperInvariant(metric.Axis[0]) + metric.Axis[1..],
             ["step", .. columns.Select(column => column.Title)],

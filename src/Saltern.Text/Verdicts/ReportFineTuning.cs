@@ -17,35 +17,40 @@ public static class ReportFineTuning
         ];
 
     /// <summary>The section; null where nothing was fine-tuned.</summary>
-    internal static XElement? Section(string baseline, IReadOnlyList<FineTuneScore> scores) =>
-        scores.Count == 0
-            ? null
-            : Html.Section(
-                "After fine-tuning",
-                Html.Table(
-                    "Score before and after, mean over seeds of run and fine-tuning; difference from the baseline paired by both seeds, in points, with a 95 % interval over the pairs",
-                    ["task", "arm", "before", "after", "minus baseline", "pairs", "items", "cut"],
-                    Compare(baseline, [.. scores.Where(score => score.IsMain)])
-                        .Select(line =>
-                            new[]
-                            {
-                                $"{line.Task} {line.Metric}",
-                                line.Arm,
-                                Figures.Percent(line.Before),
-                                Figures.Percent(line.After),
-                                line.Arm == baseline ? Figures.Absent : Points(line),
-                                Figures.Count(line.Pairs),
-                                Figures.Count(line.Items),
-                                Figures.Count(line.TooLong),
-                            }
-                        )
-                ),
-                Html.Element(
-                    "p",
-                    "note",
-                    "Cut: items whose prompt is longer than the model reads; their beginning is left out, and they count. Pairs of one run share its weights, so they are closer to each other than pairs of different runs: the interval is that of fine-tuning as much as of pre-training."
-                )
-            );
+    internal static XElement? Section(string baseline, IReadOnlyList<FineTuneScore> scores)
+    {
+        if (scores.Count == 0)
+        {
+            return null;
+        }
+
+        return Html.Section(
+            "After fine-tuning",
+            Html.Table(
+                "Score before and after, mean over seeds of run and fine-tuning; difference from the baseline paired by both seeds, in points, with a 95 % interval over the pairs",
+                ["task", "arm", "before", "after", "minus baseline", "pairs", "items", "cut"],
+                Compare(baseline, [.. scores.Where(score => score.IsMain)])
+                    .Select(line =>
+                        new[]
+                        {
+                            $"{line.Task} {line.Metric}",
+                            line.Arm,
+                            Figures.Percent(line.Before),
+                            Figures.Percent(line.After),
+                            line.Arm == baseline ? Figures.Absent : Points(line),
+                            Figures.Count(line.Pairs),
+                            Figures.Count(line.Items),
+                            Figures.Count(line.TooLong),
+                        }
+                    )
+            ),
+            Html.Element(
+                "p",
+                "note",
+                "Cut: items whose prompt is longer than the model reads; their beginning is left out, and they count. Pairs of one run share its weights, so they are closer to each other than pairs of different runs: the interval is that of fine-tuning as much as of pre-training."
+            )
+        );
+    }
 
     private static FineTuneComparison Of(string baseline, FineTuneScore[] arm, FineTuneScore[] own)
     {
@@ -78,9 +83,12 @@ public static class ReportFineTuning
     private static string Points(FineTuneComparison line)
     {
         string text = Figures.Format(100 * line.Difference, "+0.0;−0.0;0.0");
-        return line.Low is double low && line.High is double high
-            ? $"{text} [{Figures.Format(100 * low, "+0.0;−0.0;0.0")}, {Figures.Format(100 * high, "+0.0;−0.0;0.0")}]"
-            : text;
+        if (line.Low is double low && line.High is double high)
+        {
+            return $"{text} [{Figures.Format(100 * low, "+0.0;−0.0;0.0")}, {Figures.Format(100 * high, "+0.0;−0.0;0.0")}]";
+        }
+
+        return text;
     }
 }
 

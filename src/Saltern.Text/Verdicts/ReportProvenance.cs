@@ -39,45 +39,44 @@ internal static class ReportProvenance
         [
             .. arms.SelectMany(arm => arm.Runs[0].Result.TextSamples).Select(sample => sample.Prompt).Distinct(),
         ];
-        return prompts.Length == 0
-            ? null
-            : Html.Section(
-                "What the models write",
-                [
-                    .. prompts.Select(prompt =>
+        if (prompts.Length == 0)
+        {
+            return null;
+        }
+
+        return Html.Section(
+            "What the models write",
+            [
+                .. prompts.Select(prompt =>
+                    Html.Element(
+                        "div",
+                        "sample",
+                        Html.Element("p", "prompt", Html.Element("b", "", prompt.Length == 0 ? "(no prompt)" : prompt)),
                         Html.Element(
                             "div",
-                            "sample",
-                            Html.Element(
-                                "p",
-                                "prompt",
-                                Html.Element("b", "", prompt.Length == 0 ? "(no prompt)" : prompt)
-                            ),
-                            Html.Element(
-                                "div",
-                                "columns",
-                                [
-                                    .. arms.Where(arm => shown is null || arm.Index == 0 || arm.Label == shown)
-                                        .Select(arm => SampleOf(arm, prompt)),
-                                ]
-                            ),
-                            shown is null
-                                ? null
-                                : Html.Details(
-                                    "The other arms",
-                                    Html.Element(
-                                        "div",
-                                        "columns",
-                                        [
-                                            .. arms.Where(arm => arm.Index > 0 && arm.Label != shown)
-                                                .Select(arm => SampleOf(arm, prompt)),
-                                        ]
-                                    )
+                            "columns",
+                            [
+                                .. arms.Where(arm => shown is null || arm.Index == 0 || arm.Label == shown)
+                                    .Select(arm => SampleOf(arm, prompt)),
+                            ]
+                        ),
+                        shown is null
+                            ? null
+                            : Html.Details(
+                                "The other arms",
+                                Html.Element(
+                                    "div",
+                                    "columns",
+                                    [
+                                        .. arms.Where(arm => arm.Index > 0 && arm.Label != shown)
+                                            .Select(arm => SampleOf(arm, prompt)),
+                                    ]
                                 )
-                        )
-                    ),
-                ]
-            );
+                            )
+                    )
+                ),
+            ]
+        );
     }
 
     private static XElement SampleOf(ReportArm arm, string prompt)
@@ -108,14 +107,21 @@ internal static class ReportProvenance
                 )
                 .Order(StringComparer.Ordinal),
         ];
-        return keys.Length == 0
-                ? Html.Element("p", "", "The recipes do not differ in anything but name and seed, or are not there.")
-            : arms.Count - 1 > ReportOverview.MostArmsInFull ? Deviations(arms, recipes, keys)
-            : Html.Table(
-                "What the recipes do not share",
-                ["key", .. arms.Select(arm => arm.Label)],
-                keys.Select(key => new[] { key }.Concat(recipes.Select(recipe => recipe.GetValueOrDefault(key, Unset))))
-            );
+        if (keys.Length == 0)
+        {
+            return Html.Element("p", "", "The recipes do not differ in anything but name and seed, or are not there.");
+        }
+
+        if (arms.Count - 1 > ReportOverview.MostArmsInFull)
+        {
+            return Deviations(arms, recipes, keys);
+        }
+
+        return Html.Table(
+            "What the recipes do not share",
+            ["key", .. arms.Select(arm => arm.Label)],
+            keys.Select(key => new[] { key }.Concat(recipes.Select(recipe => recipe.GetValueOrDefault(key, Unset))))
+        );
     }
 
     // A column for each of many arms cannot be read or printed: what most arms share is said once, then what each does otherwise.
@@ -148,9 +154,12 @@ internal static class ReportProvenance
                     recipe.GetValueOrDefault(key, Unset) != usual[key] && !missing.Contains(key.Split('.')[0])
                 )
                 .Select(key => $"{key} = {recipe.GetValueOrDefault(key, Unset)}");
-            return string.Join("; ", missing.Select(section => $"no {section}").Concat(own)) is { Length: > 0 } text
-                ? text
-                : "as above";
+            if (string.Join("; ", missing.Select(section => $"no {section}").Concat(own)) is { Length: > 0 } text)
+            {
+                return text;
+            }
+
+            return "as above";
         }
 
         return Html.Element(
@@ -175,39 +184,42 @@ internal static class ReportProvenance
     private static XElement? Teachers(IReadOnlyList<ReportArm> arms)
     {
         ReportArm[] taught = [.. arms.Where(arm => arm.Runs[0].Result.Teacher is not null)];
-        return taught.Length == 0
-            ? null
-            : Html.Table(
-                "Teachers",
-                [
-                    "arm",
-                    "teacher",
-                    "parameters",
-                    "temperature τ",
-                    "final loss",
-                    "its training",
-                    "stage 1 ended at",
-                    "because",
-                ],
-                taught.Select(arm =>
+        if (taught.Length == 0)
+        {
+            return null;
+        }
+
+        return Html.Table(
+            "Teachers",
+            [
+                "arm",
+                "teacher",
+                "parameters",
+                "temperature τ",
+                "final loss",
+                "its training",
+                "stage 1 ended at",
+                "because",
+            ],
+            taught.Select(arm =>
+            {
+                RunResult result = arm.Runs[0].Result;
+                RunTeacher teacher = result.Teacher!;
+                return new[]
                 {
-                    RunResult result = arm.Runs[0].Result;
-                    RunTeacher teacher = result.Teacher!;
-                    return new[]
-                    {
-                        arm.Label,
-                        teacher.Name,
-                        Figures.Count(teacher.Parameters),
-                        Figures.Format(teacher.Temperature, "0.###"),
-                        Figures.Loss(teacher.FinalLoss),
-                        teacher.TrainingFlops is null
-                            ? "not known"
-                            : $"{Figures.Flops(teacher.TrainingFlops)}, {Figures.Seconds(teacher.TrainingSeconds)}",
-                        Figures.Count(result.Stage1EndStep),
-                        result.Stage1EndReason ?? Figures.Absent,
-                    };
-                })
-            );
+                    arm.Label,
+                    teacher.Name,
+                    Figures.Count(teacher.Parameters),
+                    Figures.Format(teacher.Temperature, "0.###"),
+                    Figures.Loss(teacher.FinalLoss),
+                    teacher.TrainingFlops is null
+                        ? "not known"
+                        : $"{Figures.Flops(teacher.TrainingFlops)}, {Figures.Seconds(teacher.TrainingSeconds)}",
+                    Figures.Count(result.Stage1EndStep),
+                    result.Stage1EndReason ?? Figures.Absent,
+                };
+            })
+        );
     }
 
     private static XElement Machine(IReadOnlyList<ReportArm> arms)
@@ -279,11 +291,18 @@ internal static class ReportProvenance
     }
 
     // The program's version is VERSION+COMMIT where it was built in a clone.
-    private static string? Commit(RunResult result) =>
-        result.Versions.TryGetValue("saltern", out string? version)
-        && version.Split('+') is [_, { Length: >= 8 } commit]
-            ? commit[..8]
-            : null;
+    private static string? Commit(RunResult result)
+    {
+        if (
+            result.Versions.TryGetValue("saltern", out string? version)
+            && version.Split('+') is [_, { Length: >= 8 } commit]
+        )
+        {
+            return commit[..8];
+        }
+
+        return null;
+    }
 
     private static XElement Fingerprints(IReadOnlyList<ReportArm> arms) =>
         Html.Details(

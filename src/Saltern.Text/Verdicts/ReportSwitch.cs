@@ -63,10 +63,15 @@ internal static class ReportSwitch
             .Select(score => $"{TaskPrefix}{score.Task}/{score.Metric}")
             .Distinct();
 
-    private static string Name(string series) =>
-        series.StartsWith(TaskPrefix, StringComparison.Ordinal)
-            ? series[TaskPrefix.Length..].Replace('/', ' ')
-            : series["valid/".Length..].Replace('_', ' ');
+    private static string Name(string series)
+    {
+        if (series.StartsWith(TaskPrefix, StringComparison.Ordinal))
+        {
+            return series[TaskPrefix.Length..].Replace('/', ' ');
+        }
+
+        return series["valid/".Length..].Replace('_', ' ');
+    }
 
     private static string Words(Moment moment) =>
         moment switch
@@ -100,8 +105,11 @@ internal static class ReportSwitch
             }
         }
 
-        return pairs.Count == 0
-            ? Figures.Absent
-            : $"{Figures.Format(pairs.Average(pair => pair.Arm), "0.000")} ({Figures.Format(pairs.Average(pair => pair.Baseline), "0.000")})";
+        if (pairs.Count == 0)
+        {
+            return Figures.Absent;
+        }
+
+        return $"{Figures.Format(pairs.Average(pair => pair.Arm), "0.000")} ({Figures.Format(pairs.Average(pair => pair.Baseline), "0.000")})";
     }
 }

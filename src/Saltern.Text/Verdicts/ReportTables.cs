@@ -51,42 +51,47 @@ internal static class ReportTables
         );
     }
 
-    public static XElement? Seeds(Verdict verdict) =>
-        verdict.Runs.All(run => run.Pairs.Count == 1)
-            ? null
-            : Html.Details(
-                "Every seed by itself",
-                Html.Table(
-                    "Each run beside the baseline of its seed",
-                    [
-                        "run",
-                        "seed",
-                        "target",
-                        "steps",
-                        "steps ratio",
-                        "FLOPs ratio, free",
-                        "FLOPs ratio, charged",
-                        "final loss minus baseline",
-                        "standard error",
-                    ],
-                    verdict
-                        .Runs.SelectMany(run => run.Pairs)
-                        .Select(pair =>
-                            new[]
-                            {
-                                pair.Run,
-                                Figures.Count(pair.Seed),
-                                Figures.Loss(pair.Target),
-                                Figures.Count(pair.StepsToBaseline),
-                                Figures.Ratio(pair.StepsRatio, null),
-                                Figures.Ratio(pair.FlopsRatio, null),
-                                Figures.Ratio(pair.FlopsRatioTeacherCharged, null),
-                                Figures.SignedLoss(pair.FinalLossDifference),
-                                Figures.Format(pair.FinalLossDifferenceSe, "0.0000"),
-                            }
-                        )
-                )
-            );
+    public static XElement? Seeds(Verdict verdict)
+    {
+        if (verdict.Runs.All(run => run.Pairs.Count == 1))
+        {
+            return null;
+        }
+
+        return Html.Details(
+            "Every seed by itself",
+            Html.Table(
+                "Each run beside the baseline of its seed",
+                [
+                    "run",
+                    "seed",
+                    "target",
+                    "steps",
+                    "steps ratio",
+                    "FLOPs ratio, free",
+                    "FLOPs ratio, charged",
+                    "final loss minus baseline",
+                    "standard error",
+                ],
+                verdict
+                    .Runs.SelectMany(run => run.Pairs)
+                    .Select(pair =>
+                        new[]
+                        {
+                            pair.Run,
+                            Figures.Count(pair.Seed),
+                            Figures.Loss(pair.Target),
+                            Figures.Count(pair.StepsToBaseline),
+                            Figures.Ratio(pair.StepsRatio, null),
+                            Figures.Ratio(pair.FlopsRatio, null),
+                            Figures.Ratio(pair.FlopsRatioTeacherCharged, null),
+                            Figures.SignedLoss(pair.FinalLossDifference),
+                            Figures.Format(pair.FinalLossDifferenceSe, "0.0000"),
+                        }
+                    )
+            )
+        );
+    }
 
     public static XElement? Domains(IReadOnlyList<ReportArm> arms)
     {
@@ -109,10 +114,15 @@ internal static class ReportTables
                     : (double?)null
             );
         // One column a domain: two would not fit on paper.
-        string Cell(ReportArm arm, string domain) =>
-            arm.Index == 0
-                ? Figures.Loss(LossOf(arm, domain))
-                : $"{Figures.Loss(LossOf(arm, domain))} ({Figures.SignedLoss(LossOf(arm, domain) - LossOf(arms[0], domain))})";
+        string Cell(ReportArm arm, string domain)
+        {
+            if (arm.Index == 0)
+            {
+                return Figures.Loss(LossOf(arm, domain));
+            }
+
+            return $"{Figures.Loss(LossOf(arm, domain))} ({Figures.SignedLoss(LossOf(arm, domain) - LossOf(arms[0], domain))})";
+        }
         return Html.Table(
             "Final loss by domain, nats per token, and in brackets its difference from the baseline's",
             ["", .. domains],
@@ -127,6 +137,13 @@ internal static class ReportTables
         return run.Held == false ? seeds + ", not held" : seeds;
     }
 
-    private static string Clock(VerdictRun run, double? ratio, IReadOnlyList<double>? interval) =>
-        run.SecondsComparable ? Figures.Ratio(ratio, interval) : "not comparable";
+    private static string Clock(VerdictRun run, double? ratio, IReadOnlyList<double>? interval)
+    {
+        if (run.SecondsComparable)
+        {
+            return Figures.Ratio(ratio, interval);
+        }
+
+        return "not comparable";
+    }
 }

@@ -190,12 +190,24 @@ public sealed record VerdictRun
             ? PairedInterval.OfDifferences([.. pairs.Select(pair => pair.FinalAccuracyDifference!.Value)])
             : null;
 
-        double? MeanOf(Func<VerdictPair, double?> cost) =>
-            reached && pairs.All(pair => cost(pair) is not null) ? pairs.Average(cost) : null;
-        PairedInterval? RatioOf(Func<VerdictPair, double?> ratio) =>
-            reached && pairs.All(pair => ratio(pair) is not null)
-                ? PairedInterval.OfRatios([.. pairs.Select(pair => ratio(pair)!.Value)])
-                : null;
+        double? MeanOf(Func<VerdictPair, double?> cost)
+        {
+            if (reached && pairs.All(pair => cost(pair) is not null))
+            {
+                return pairs.Average(cost);
+            }
+
+            return null;
+        }
+        PairedInterval? RatioOf(Func<VerdictPair, double?> ratio)
+        {
+            if (reached && pairs.All(pair => ratio(pair) is not null))
+            {
+                return PairedInterval.OfRatios([.. pairs.Select(pair => ratio(pair)!.Value)]);
+            }
+
+            return null;
+        }
 
         PairedInterval? steps = RatioOf(pair => pair.StepsRatio);
         PairedInterval? seconds = RatioOf(pair => pair.SecondsRatio);

@@ -56,9 +56,17 @@ internal static class VerdictSentence
             ? arm.FinalMetricDifferenceInterval is [> 0, _]
             : arm.FinalMetricDifferenceInterval is [_, < 0];
         // A run that touched the target early and still ended worse beyond its interval has not helped, however cheap the touch was.
-        return (arm.Reached && ratioInterval is [> 1, _]) || endedWorse ? VerdictOutcome.Harmed
-            : arm.Reached && ratioInterval is [_, < 1] ? VerdictOutcome.Helped
-            : VerdictOutcome.NoDifference;
+        if ((arm.Reached && ratioInterval is [> 1, _]) || endedWorse)
+        {
+            return VerdictOutcome.Harmed;
+        }
+
+        if (arm.Reached && ratioInterval is [_, < 1])
+        {
+            return VerdictOutcome.Helped;
+        }
+
+        return VerdictOutcome.NoDifference;
     }
 
     private static string Compose(
@@ -74,10 +82,10 @@ internal static class VerdictSentence
     {
         // Who plans for fewer steps asks whether the method makes up for them: to end worse is then to fall short, not to be harmed.
         bool isShorter = arm.PlannedStepsRatio < 1;
-        string seeds = Seeds(arm),
-            who = isShorter
-                ? $"{arm.Label}, planned for {Figures.Percent(arm.PlannedStepsRatio)} of the steps,"
-                : arm.Label;
+        string seeds = Seeds(arm);
+        string who = isShorter
+            ? $"{arm.Label}, planned for {Figures.Percent(arm.PlannedStepsRatio)} of the steps,"
+            : arm.Label;
         string head = outcome switch
         {
             VerdictOutcome.Helped => $"{who} helped ({seeds}): it",
@@ -123,8 +131,15 @@ internal static class VerdictSentence
 
     private static string Seeds(VerdictRun arm) => arm.Pairs.Count == 1 ? "1 seed" : $"{arm.Pairs.Count} seeds";
 
-    private static string Range(IReadOnlyList<double>? interval) =>
-        interval is [var low, var high] ? $" [{Figures.Percent(low)} to {Figures.Percent(high)}]" : "";
+    private static string Range(IReadOnlyList<double>? interval)
+    {
+        if (interval is [var low, var high])
+        {
+            return $" [{Figures.Percent(low)} to {Figures.Percent(high)}]";
+        }
+
+        return "";
+    }
 
     private static string Reach(
         VerdictRun arm,
@@ -137,7 +152,12 @@ internal static class VerdictSentence
         if (!arm.Reached)
         {
             int reached = arm.Pairs.Count(pair => pair.Reached);
-            return reached == 0 ? $"did not reach {goal}" : $"reached {goal} in {reached} of {arm.Pairs.Count} seeds";
+            if (reached == 0)
+            {
+                return $"did not reach {goal}";
+            }
+
+            return $"reached {goal} in {reached} of {arm.Pairs.Count} seeds";
         }
 
         if (ratio is not { } value)
@@ -158,15 +178,23 @@ internal static class VerdictSentence
             return $"it ended {Figures.Format(100 * Math.Abs(difference), "0.0")} points {(difference < 0 ? "lower" : "higher")}";
         }
 
-        string amount = Figures.Loss(Math.Abs(difference)),
-            unit = metric == VerdictMetric.Loss ? " nats" : "";
-        return amount == "0.000"
-            ? $"it ended at the same {(metric == VerdictMetric.Loss ? "loss" : "value")}"
-            : $"it ended {amount}{unit} {(difference < 0 ? "lower" : "higher")}";
+        string amount = Figures.Loss(Math.Abs(difference));
+        string unit = metric == VerdictMetric.Loss ? " nats" : "";
+        if (amount == "0.000")
+        {
+            return $"it ended at the same {(metric == VerdictMetric.Loss ? "loss" : "value")}";
+        }
+
+        return $"it ended {amount}{unit} {(difference < 0 ? "lower" : "higher")}";
     }
 
-    private static string Early(VerdictRun arm) =>
-        arm.Truncated
-            ? " Training ended before the planned steps (truncated), so the learning rate had not run down."
-            : "";
+    private static string Early(VerdictRun arm)
+    {
+        if (arm.Truncated)
+        {
+            return " Training ended before the planned steps (truncated), so the learning rate had not run down.";
+        }
+
+        return "";
+    }
 }

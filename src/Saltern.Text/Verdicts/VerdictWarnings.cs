@@ -41,8 +41,8 @@ internal static class VerdictWarnings
         VerdictRun[] uncertain = [.. arms.Where(arm => arm.FinalLossDifferenceSe >= PairedStandardError.Wanted)];
         if (uncertain.Length > 0)
         {
-            string low = Figures.Loss(uncertain.Min(arm => arm.FinalLossDifferenceSe)),
-                high = Figures.Loss(uncertain.Max(arm => arm.FinalLossDifferenceSe));
+            string low = Figures.Loss(uncertain.Min(arm => arm.FinalLossDifferenceSe));
+            string high = Figures.Loss(uncertain.Max(arm => arm.FinalLossDifferenceSe));
             yield return $"{string.Join(", ", uncertain.Select(arm => arm.Label))}: the paired standard error of the final loss, {(low == high ? low : $"{low} to {high}")} nats, is not below {PairedStandardError.Wanted}; that takes about {Figures.Count(uncertain.SelectMany(arm => arm.Pairs).Max(pair => pair.TokensNeeded))} tokens of validation text.";
         }
     }

@@ -17,15 +17,15 @@ public sealed class Batch
     public Batch(IReadOnlyList<SampleKey> samples, ISampleReader reader, long firstPosition)
     {
         (Samples, SequenceLength, FirstPosition) = (samples, reader.SequenceLength, firstPosition);
-        int length = SequenceLength,
-            ranges = reader.HasRanges ? samples.Count * length : 0;
+        int length = SequenceLength;
+        int ranges = reader.HasRanges ? samples.Count * length : 0;
         _inputs = new long[samples.Count * length];
         _labels = new long[samples.Count * length];
         (_first, _end) = (new int[ranges], new int[ranges]);
         for (int row = 0; row < samples.Count; row++)
         {
-            int at = row * length,
-                take = ranges == 0 ? 0 : length;
+            int at = row * length;
+            int take = ranges == 0 ? 0 : length;
             reader.Read(
                 samples[row].Domain,
                 samples[row].Index,

@@ -52,16 +52,19 @@ public sealed class BatchLoader : IDisposable
     public ISampleReader Reader => _reader;
 
     /// <summary>Fingerprint of the order in which stage 1 draws, whatever the batch size.</summary>
-    public string Stage1Order(SampleSpace space) =>
-        _subsetStream is null
-            ? _stream.Fingerprint(space, 0)
-            : _subsetStream.Fingerprint(space, 0)
-                + "+"
-                + SampleKeys.Fingerprint([
-                    .. _subset!.Sizes.SelectMany(
-                        (_, domain) => _subset.Indices(domain).Select(index => (domain, index))
-                    ),
-                ]);
+    public string Stage1Order(SampleSpace space)
+    {
+        if (_subsetStream is null)
+        {
+            return _stream.Fingerprint(space, 0);
+        }
+
+        return _subsetStream.Fingerprint(space, 0)
+            + "+"
+            + SampleKeys.Fingerprint([
+                .. _subset!.Sizes.SelectMany((_, domain) => _subset.Indices(domain).Select(index => (domain, index))),
+            ]);
+    }
 
     /// <summary>Fingerprint of the batches that a run of this batch size sees, a stage 1 on a subset apart.</summary>
     public string Fingerprint(SampleSpace space, int batchSequences) => _stream.Fingerprint(space, batchSequences);
@@ -75,9 +78,12 @@ public sealed class BatchLoader : IDisposable
         SampleKey[] samples = Draw(count, fromSubset)[Share.Of(count)];
         Batch? ahead = _ahead?.GetAwaiter().GetResult();
         _ahead = null;
-        return ahead is not null && ahead.FirstPosition == first && ahead.Samples.SequenceEqual(samples)
-            ? ahead
-            : new Batch(samples, _reader, first);
+        if (ahead is not null && ahead.FirstPosition == first && ahead.Samples.SequenceEqual(samples))
+        {
+            return ahead;
+        }
+
+        return new Batch(samples, _reader, first);
     }
 
     /// <summary>Reads what <see cref="Next"/> would give on a background thread; the positions stay.</summary>

@@ -34,7 +34,12 @@ internal static class DomainShares
             ]),
             _ => Natural(sizes),
         };
-        return mixture?.MaxEpochs is double cap ? Capped(shares, names, sizes, plannedSamples, cap) : shares;
+        if (mixture?.MaxEpochs is double cap)
+        {
+            return Capped(shares, names, sizes, plannedSamples, cap);
+        }
+
+        return shares;
     }
 
     private static double[] ByWeight(
@@ -59,9 +64,12 @@ internal static class DomainShares
                     $"data.mixture.weights: the domain '{names[i]}' has no whole sequence of training text. Leave it out, or use a shorter data.sequence_length."
                 )
         );
-        return problems.Count > 0
-            ? throw new ConfigurationException(problems)
-            : Normalised([.. names.Select(name => weights.GetValueOrDefault(name))]);
+        if (problems.Count > 0)
+        {
+            throw new ConfigurationException(problems);
+        }
+
+        return Normalised([.. names.Select(name => weights.GetValueOrDefault(name))]);
     }
 
     // A domain over its cap gets the cap; the others share the rest as before, which may put further ones over theirs.
@@ -111,10 +119,13 @@ internal static class DomainShares
     private static double[] Normalised(double[] weights)
     {
         double total = weights.Sum();
-        return total > 0
-            ? [.. weights.Select(weight => weight / total)]
-            : throw new DataFormatException(
-                "No domain of the data set has one whole sequence of training text. Use more text, or a shorter data.sequence_length."
-            );
+        if (total > 0)
+        {
+            return [.. weights.Select(weight => weight / total)];
+        }
+
+        throw new DataFormatException(
+            "No domain of the data set has one whole sequence of training text. Use more text, or a shorter data.sequence_length."
+        );
     }
 }

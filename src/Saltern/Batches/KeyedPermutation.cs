@@ -52,9 +52,9 @@ internal readonly struct KeyedPermutation
 
     private ulong Encrypt(ulong value)
     {
-        ulong mask = (1UL << _halfBits) - 1,
-            left = value >> _halfBits,
-            right = value & mask;
+        ulong mask = (1UL << _halfBits) - 1;
+        ulong left = value >> _halfBits;
+        ulong right = value & mask;
         for (uint round = 0; round < Rounds; round++)
         {
             (left, right) = (right, left ^ (Mix(_key ^ Mix(right + ((ulong)round << 56))) & mask));

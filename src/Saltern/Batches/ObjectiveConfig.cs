@@ -57,13 +57,21 @@ public sealed record ObjectiveConfig : IValidated
     public bool IsMixed => Prefix > 0 || Span > 0;
 
     /// <summary>All that decides the inputs, in one line.</summary>
-    public string Description =>
-        !IsMixed
-            ? CausalDescription
-            : string.Create(
+    public string Description
+    {
+        get
+        {
+            if (!IsMixed)
+            {
+                return CausalDescription;
+            }
+
+            return string.Create(
                 CultureInfo.InvariantCulture,
                 $"causal {Causal:R} prefix {Prefix:R} span {Span:R}{(Span > 0 ? $" (density {SpanDensity:R}, length {SpanLength:R})" : "")} seed {Seed}"
             );
+        }
+    }
 
     /// <inheritdoc/>
     public IEnumerable<ConfigurationProblem> Validate()

@@ -11,8 +11,8 @@ public readonly record struct RankShare(int Rank, int Ranks)
     /// <summary>The rank's samples of a global batch; the ranks' numbers of samples differ by one at most.</summary>
     public Range Of(int batchSequences)
     {
-        int first = (int)((long)batchSequences * Rank / Ranks),
-            end = (int)((long)batchSequences * (Rank + 1) / Ranks);
+        int first = (int)((long)batchSequences * Rank / Ranks);
+        int end = (int)((long)batchSequences * (Rank + 1) / Ranks);
         return first..end;
     }
 }

@@ -77,24 +77,32 @@ public sealed class SampleReader : ISampleReader
             );
         }
 
-        return plan.Spans > objective.Sentinels
-            ? throw new ConfigurationException(
+        if (plan.Spans > objective.Sentinels)
+        {
+            throw new ConfigurationException(
                 $"objective.sentinels = {objective.Sentinels} is fewer than the {plan.Spans} spans of a sequence of {data.SequenceLength} tokens. Raise it, or objective.span_length."
-            )
-            : new SampleReader(
-                shards,
-                data,
-                objective,
-                new SpanCorruption(plan, sentinels, tokenizer.EndOfTextId),
-                tokenizer.EndOfTextId
             );
+        }
+
+        return new SampleReader(
+            shards,
+            data,
+            objective,
+            new SpanCorruption(plan, sentinels, tokenizer.EndOfTextId),
+            tokenizer.EndOfTextId
+        );
     }
 
     /// <summary>What falls to a sample: by a hash of (objective seed, sample) in the shares of the mix; the epoch does not enter.</summary>
-    public ObjectiveKind KindOf(int domain, long index) =>
-        _objective is null
-            ? ObjectiveKind.Causal
-            : KindOf(new SampleRandom(_objective.Seed, domain, index).NextUniform());
+    public ObjectiveKind KindOf(int domain, long index)
+    {
+        if (_objective is null)
+        {
+            return ObjectiveKind.Causal;
+        }
+
+        return KindOf(new SampleRandom(_objective.Seed, domain, index).NextUniform());
+    }
 
     /// <inheritdoc/>
     public void Read(int domain, long index, Span<long> inputs, Span<long> labels, Span<int> first, Span<int> end)
@@ -103,8 +111,8 @@ public sealed class SampleReader : ISampleReader
         long start = index * SequenceLength;
         long[] text = new long[SequenceLength + 1];
         shard.Read(start, text);
-        int freePrefix = 0,
-            countedEnd = SequenceLength;
+        int freePrefix = 0;
+        int countedEnd = SequenceLength;
         if (_objective is not null)
         {
             var random = new SampleRandom(_objective.Seed, domain, index);
@@ -147,10 +155,20 @@ public sealed class SampleReader : ISampleReader
         }
     }
 
-    private ObjectiveKind KindOf(double uniform) =>
-        uniform < _objective!.Causal ? ObjectiveKind.Causal
-        : uniform < _objective.Causal + _objective.Prefix ? ObjectiveKind.Prefix
-        : ObjectiveKind.Span;
+    private ObjectiveKind KindOf(double uniform)
+    {
+        if (uniform < _objective!.Causal)
+        {
+            return ObjectiveKind.Causal;
+        }
+
+        if (uniform < _objective.Causal + _objective.Prefix)
+        {
+            return ObjectiveKind.Prefix;
+        }
+
+        return ObjectiveKind.Span;
+    }
 
     // A document ends after its end-of-text token and wherever the shard's index begins a new one.
     private void MaskDocuments(
@@ -162,8 +180,8 @@ public sealed class SampleReader : ISampleReader
         Span<int> end
     )
     {
-        int document = shard.DocumentAt(start),
-            documentStart = 0;
+        int document = shard.DocumentAt(start);
+        int documentStart = 0;
         for (int position = 0; position < SequenceLength; position++)
         {
             first[position] = documentStart;

@@ -25,10 +25,13 @@ public sealed class SampleSubset
     public double[] Shares(IReadOnlyList<double> shares)
     {
         double total = _indices.Where((_, domain) => shares[domain] > 0).Sum(domain => (double)domain.Length);
-        return total > 0
-            ? [.. _indices.Select((domain, i) => shares[i] > 0 ? domain.Length / total : 0)]
-            : throw new DataFormatException(
-                "None of the selected samples is of a domain that the run draws. Select again, or change data.mixture."
-            );
+        if (total > 0)
+        {
+            return [.. _indices.Select((domain, i) => shares[i] > 0 ? domain.Length / total : 0)];
+        }
+
+        throw new DataFormatException(
+            "None of the selected samples is of a domain that the run draws. Select again, or change data.mixture."
+        );
     }
 }

@@ -53,11 +53,11 @@ internal sealed class SpanCorruption(SpanPlan plan, IReadOnlyList<int> sentinels
     public void Corrupt(ReadOnlySpan<long> text, ref SampleRandom random, Span<long> stream)
     {
         (int length, int corrupted, int spans) = Plan;
-        int[] kept = Split(length - corrupted, spans, ref random),
-            taken = Split(corrupted, spans, ref random);
-        int read = 0,
-            prefix = 0,
-            target = Plan.PrefixTokens;
+        int[] kept = Split(length - corrupted, spans, ref random);
+        int[] taken = Split(corrupted, spans, ref random);
+        int read = 0;
+        int prefix = 0;
+        int target = Plan.PrefixTokens;
         for (int span = 0; span < spans; span++)
         {
             // Parts alternate, kept text first.

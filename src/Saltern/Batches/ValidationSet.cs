@@ -44,10 +44,10 @@ public sealed class ValidationSet
     {
         int length = reader.SequenceLength;
         (int Domain, long Index)[] samples = [.. new SampleKeys(reader.Sizes)];
-        long[] inputs = new long[samples.Length * length],
-            labels = new long[samples.Length * length];
-        int[] first = new int[inputs.Length],
-            end = new int[inputs.Length];
+        long[] inputs = new long[samples.Length * length];
+        long[] labels = new long[samples.Length * length];
+        int[] first = new int[inputs.Length];
+        int[] end = new int[inputs.Length];
         for (int i = 0; i < samples.Length; i++)
         {
             int at = i * length;

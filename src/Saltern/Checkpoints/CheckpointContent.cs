@@ -32,8 +32,8 @@ public sealed unsafe class CheckpointContent : IDisposable
         }
 
         IReadOnlyList<StoredTensor> tensors = StoredWeights.Of(model.Config, model.Parameters.Layout);
-        IReadOnlyList<OptimizerTensor> aligned = alignment?.State ?? [],
-            own = gathered is null ? optimizer.State : [];
+        IReadOnlyList<OptimizerTensor> aligned = alignment?.State ?? [];
+        IReadOnlyList<OptimizerTensor> own = gathered is null ? optimizer.State : [];
         _copy = new MappedMemory(
             tensors.Sum(tensor => tensor.Count) + own.Concat(aligned).Sum(tensor => tensor.ByteCount / sizeof(float))
         );

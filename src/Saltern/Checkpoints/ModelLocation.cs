@@ -32,10 +32,13 @@ public static class ModelLocation
         var store = new CheckpointStore(path);
         (int? step, IReadOnlyList<string> skipped) = store.NewestGood();
         string seen = skipped.Count > 0 ? " " + string.Join(" ", skipped) : "";
-        return step is int found
-            ? store.PathOf(found)
-            : throw new CheckpointException(
-                $"{path} has neither a {ModelFolder.ConfigFile} nor a whole checkpoint. Give a run folder, a checkpoint folder or a Hugging Face folder.{seen}"
-            );
+        if (step is int found)
+        {
+            return store.PathOf(found);
+        }
+
+        throw new CheckpointException(
+            $"{path} has neither a {ModelFolder.ConfigFile} nor a whole checkpoint. Give a run folder, a checkpoint folder or a Hugging Face folder.{seen}"
+        );
     }
 }

@@ -18,8 +18,8 @@ internal static class OptimizerStateReader
     public static void Read(string path, Optimizer optimizer)
     {
         IReadOnlyList<SafeTensorsEntry> entries = SafeTensorsFile.ReadHeader(path);
-        OptimizerKind found = KindOf(entries.Select(entry => entry.Name)),
-            expected = KindOf(optimizer.Slots.Select(slot => slot.Name));
+        OptimizerKind found = KindOf(entries.Select(entry => entry.Name));
+        OptimizerKind expected = KindOf(optimizer.Slots.Select(slot => slot.Name));
         if (found != expected)
         {
             throw new CheckpointException(

@@ -36,7 +36,12 @@ public sealed record AnswerRules : IValidated
         }
 
         MatchCollection matches = Regex.Matches(text, Pattern, RegexOptions.CultureInvariant, Patience);
-        return matches.Count == 0 ? "" : Value(matches[TakeLast ? matches.Count - 1 : 0]).Trim();
+        if (matches.Count == 0)
+        {
+            return "";
+        }
+
+        return Value(matches[TakeLast ? matches.Count - 1 : 0]).Trim();
     }
 
     /// <summary>Whether answer and reference are the same under the rules.</summary>
@@ -76,7 +81,12 @@ public sealed record AnswerRules : IValidated
 
         text = IgnoreCase ? text.ToLowerInvariant() : text;
         text = IgnorePunctuation ? AnswerText.WithoutPunctuation(text) : text;
-        return IgnoreArticles ? string.Join(' ', AnswerText.Words(text)) : text.Trim();
+        if (IgnoreArticles)
+        {
+            return string.Join(' ', AnswerText.Words(text));
+        }
+
+        return text.Trim();
     }
 
     private static string Value(Match match) =>
@@ -89,11 +99,19 @@ internal static partial class AnswerText
     /// <summary>Token F1 of SQuAD's script: lower case, without punctuation and articles, over words with their counts. Two empty texts agree.</summary>
     public static double F1(string answer, string reference)
     {
-        string[] found = Words(WithoutPunctuation(answer.ToLowerInvariant())),
-            wanted = Words(WithoutPunctuation(reference.ToLowerInvariant()));
-        return found.Length == 0 || wanted.Length == 0
-            ? (found.Length == wanted.Length ? 1 : 0)
-            : Overlap(found, wanted);
+        string[] found = Words(WithoutPunctuation(answer.ToLowerInvariant()));
+        string[] wanted = Words(WithoutPunctuation(reference.ToLowerInvariant()));
+        if (found.Length == 0 || wanted.Length == 0)
+        {
+            if (found.Length == wanted.Length)
+            {
+                return 1;
+            }
+
+            return 0;
+        }
+
+        return Overlap(found, wanted);
     }
 
     /// <summary>ROUGE-2 F-measure as in google-research/rouge without stemming: lower case, runs of a–z and 0–9 are words, pairs of neighbours with their counts.</summary>

@@ -19,9 +19,12 @@ internal sealed record FieldPath
     {
         string[] parts = text.Split('|');
         string[] steps = parts[0].Trim().Replace("[", ".[", StringComparison.Ordinal).Split('.');
-        return steps.Any(step => step.Length == 0 || (step[0] == '[' && !IsIndex(step)))
-            ? throw new FormatException($"has the field '{text}', which is no path such as question.choices[].text.")
-            : new FieldPath(text, steps, [.. parts[1..].Select(TextFilter.Parse)]);
+        if (steps.Any(step => step.Length == 0 || (step[0] == '[' && !IsIndex(step))))
+        {
+            throw new FormatException($"has the field '{text}', which is no path such as question.choices[].text.");
+        }
+
+        return new FieldPath(text, steps, [.. parts[1..].Select(TextFilter.Parse)]);
     }
 
     /// <summary>The field as it was written.</summary>
@@ -61,10 +64,15 @@ internal sealed record FieldPath
 
     /// <summary>The single text at the place.</summary>
     /// <exception cref="DataFormatException">There is none, several, or something that is no text.</exception>
-    public string One(JsonElement record) =>
-        All(record) is [string only]
-            ? only
-            : throw new DataFormatException($"field '{_text}' holds {All(record).Count} texts, where one is needed");
+    public string One(JsonElement record)
+    {
+        if (All(record) is [string only])
+        {
+            return only;
+        }
+
+        throw new DataFormatException($"field '{_text}' holds {All(record).Count} texts, where one is needed");
+    }
 
     /// <summary>All texts at the place: a list gives its entries.</summary>
     /// <exception cref="DataFormatException">Something there is no text.</exception>
@@ -93,9 +101,12 @@ internal sealed record FieldPath
     {
         if (step[0] != '[')
         {
-            return element.ValueKind == JsonValueKind.Object && element.TryGetProperty(step, out JsonElement below)
-                ? [below]
-                : [];
+            if (element.ValueKind == JsonValueKind.Object && element.TryGetProperty(step, out JsonElement below))
+            {
+                return [below];
+            }
+
+            return [];
         }
 
         JsonElement[] entries = element.ValueKind == JsonValueKind.Array ? [.. element.EnumerateArray()] : [];

@@ -53,8 +53,8 @@ public sealed record MetricScore(
     /// <param name="indices">Which count, with repetition; null for all once.</param>
     internal static double Over(TaskMetric metric, ItemScore[] scores, int[]? indices)
     {
-        double value = 0,
-            weight = 0;
+        double value = 0;
+        double weight = 0;
         for (int i = 0; i < scores.Length; i++)
         {
             ItemScore score = scores[indices is null ? i : indices[i]];
@@ -71,16 +71,35 @@ public sealed record MetricScore(
         return Math.Sqrt(values.Sum(value => (value - mean) * (value - mean)) / (values.Length - 1));
     }
 
-    private static int Options(TaskKind kind, TaskItem item) =>
-        kind == TaskKind.ContextChoice ? item.Contexts.Count : item.Choices.Count;
+    private static int Options(TaskKind kind, TaskItem item)
+    {
+        if (kind == TaskKind.ContextChoice)
+        {
+            return item.Contexts.Count;
+        }
+
+        return item.Choices.Count;
+    }
 
     private static bool IsClosed(TaskKind kind) => kind is TaskKind.Choice or TaskKind.ContextChoice or TaskKind.Pair;
 
-    private static double ChanceOf(TaskKind kind, IReadOnlyList<ItemResult> items) =>
-        IsClosed(kind) ? items.Average(result => 1.0 / Options(kind, result.Item)) : 0;
+    private static double ChanceOf(TaskKind kind, IReadOnlyList<ItemResult> items)
+    {
+        if (IsClosed(kind))
+        {
+            return items.Average(result => 1.0 / Options(kind, result.Item));
+        }
 
-    private static double? MajorityOf(TaskKind kind, IReadOnlyList<ItemResult> items) =>
-        kind == TaskKind.Choice && items.All(result => result.Item.Choices.SequenceEqual(items[0].Item.Choices))
-            ? items.CountBy(result => result.Item.Gold).Max(pair => pair.Value) / (double)items.Count
-            : null;
+        return 0;
+    }
+
+    private static double? MajorityOf(TaskKind kind, IReadOnlyList<ItemResult> items)
+    {
+        if (kind == TaskKind.Choice && items.All(result => result.Item.Choices.SequenceEqual(items[0].Item.Choices)))
+        {
+            return items.CountBy(result => result.Item.Gold).Max(pair => pair.Value) / (double)items.Count;
+        }
+
+        return null;
+    }
 }

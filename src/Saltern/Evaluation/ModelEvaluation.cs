@@ -72,9 +72,9 @@ public static class ModelEvaluation
     private static PositionScore[] Score(Transformer model, LossHead head, ValidationSet set, ICommunicator ranks)
     {
         using IDisposable _ = no_grad();
-        int length = set.SequenceLength,
-            windows = set.WindowDomains.Count,
-            perBatch = Math.Max(1, PositionsPerBatch / length);
+        int length = set.SequenceLength;
+        int windows = set.WindowDomains.Count;
+        int perBatch = Math.Max(1, PositionsPerBatch / length);
         var scores = new PositionScore[set.Labels.Length];
         var losses = new PositionLosses(perBatch * length);
         for (int first = perBatch * ranks.Rank; first < windows; first += perBatch * ranks.Size)
@@ -111,11 +111,14 @@ public static class ModelEvaluation
 
     private static AttentionRanges? Ranges(ValidationSet set, int first, int count)
     {
-        int from = first * set.SequenceLength,
-            to = (first + count) * set.SequenceLength;
-        return set.Ranges is ({ } start, { } end)
-            ? new AttentionRanges(start[from..to], end[from..to], set.SequenceLength)
-            : null;
+        int from = first * set.SequenceLength;
+        int to = (first + count) * set.SequenceLength;
+        if (set.Ranges is ({ } start, { } end))
+        {
+            return new AttentionRanges(start[from..to], end[from..to], set.SequenceLength);
+        }
+
+        return null;
     }
 
     private static void Add(

@@ -29,8 +29,8 @@ public sealed record PairedTest(
             throw new ArgumentException("The two models did not get the same items.", nameof(second));
         }
 
-        ItemScore[] a = [.. first.Select(result => result.Metrics[metric])],
-            b = [.. second.Select(result => result.Metrics[metric])];
+        ItemScore[] a = [.. first.Select(result => result.Metrics[metric])];
+        ItemScore[] b = [.. second.Select(result => result.Metrics[metric])];
         double[] spread = ItemBootstrap.Values(
             a.Length,
             indices => MetricScore.Over(metric, a, indices) - MetricScore.Over(metric, b, indices)
@@ -44,8 +44,8 @@ public sealed record PairedTest(
             return new PairedTest(metric, difference, low, high, Math.Min(1, 2 * tail), "paired_bootstrap", null, null);
         }
 
-        int onlyFirst = a.Zip(b).Count(pair => pair.First.Value > pair.Second.Value),
-            onlySecond = a.Zip(b).Count(pair => pair.First.Value < pair.Second.Value);
+        int onlyFirst = a.Zip(b).Count(pair => pair.First.Value > pair.Second.Value);
+        int onlySecond = a.Zip(b).Count(pair => pair.First.Value < pair.Second.Value);
         return new PairedTest(
             metric,
             difference,
@@ -64,8 +64,8 @@ public sealed record PairedTest(
     public static double McNemar(int onlyFirst, int onlySecond)
     {
         int throws = onlyFirst + onlySecond;
-        double log = -throws * Math.Log(2),
-            tail = 0; // ln of C(n, k)/2ⁿ, from k = 0 on
+        double log = -throws * Math.Log(2);
+        double tail = 0; // ln of C(n, k)/2ⁿ, from k = 0 on
         for (int k = 0; k <= Math.Min(onlyFirst, onlySecond); k++)
         {
             tail += Math.Exp(log);

@@ -88,9 +88,14 @@ internal static class RequestRows
     // A newcomer saves the beginning it shares; those already there lose what they shared beyond it.
     private static RowGroup? Joined(RowGroup group, RequestRow row, int unscored)
     {
-        int common = group.Rows[^1].Longest.Input.CommonPrefixLength(row.Longest.Input),
-            shared = Math.Min(Math.Min(common, unscored), group.Shared);
+        int common = group.Rows[^1].Longest.Input.CommonPrefixLength(row.Longest.Input);
+        int shared = Math.Min(Math.Min(common, unscored), group.Shared);
         int lost = (group.Rows.Count - 1) * (group.Shared - shared);
-        return shared >= FewestShared && shared > lost ? new RowGroup([.. group.Rows, row], shared) : null;
+        if (shared >= FewestShared && shared > lost)
+        {
+            return new RowGroup([.. group.Rows, row], shared);
+        }
+
+        return null;
     }
 }

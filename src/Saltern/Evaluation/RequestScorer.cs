@@ -106,9 +106,9 @@ public static class RequestScorer
     // Groups that fit into one cache. Padding before a beginning shifts it, which only relative positions do not notice.
     private static int CountShared(Transformer model, ReadOnlySpan<RowGroup> groups)
     {
-        int count = 0,
-            rows = 0,
-            longest = 0;
+        int count = 0;
+        int rows = 0;
+        int longest = 0;
         foreach (RowGroup group in groups)
         {
             rows += group.Rows.Count;
@@ -147,8 +147,8 @@ public static class RequestScorer
     )
     {
         using DisposeScope scope = NewDisposeScope();
-        int shared = groups[0].Shared,
-            rest = groups.Max(group => group.Length - group.Shared);
+        int shared = groups[0].Shared;
+        int rest = groups.Max(group => group.Length - group.Shared);
         using var cache = new KeyValueCache(
             model.Config,
             groups.Length,
@@ -208,8 +208,8 @@ public static class RequestScorer
         RequestScore[] scores
     )
     {
-        List<long> positions = [],
-            labels = [];
+        List<long> positions = [];
+        List<long> labels = [];
         for (int row = 0; row < rows.Length; row++)
         {
             foreach (ScoreRequest request in rows[row].Requests.Select(index => requests[index]))

@@ -27,7 +27,18 @@ public readonly record struct RequestScore(double LogProb, bool IsGreedy);
 public sealed class RequestEncoder(BpeTokenizer tokenizer, int window)
 {
     // What the harness calls prefix_token_id: begin-of-text where there is one, else end-of-text.
-    private int Start => tokenizer.BeginOfText.Count > 0 ? tokenizer.BeginOfText[^1] : tokenizer.EndOfTextId;
+    private int Start
+    {
+        get
+        {
+            if (tokenizer.BeginOfText.Count > 0)
+            {
+                return tokenizer.BeginOfText[^1];
+            }
+
+            return tokenizer.EndOfTextId;
+        }
+    }
 
     /// <summary>log p(continuation | context).</summary>
     /// <remarks>
@@ -65,8 +76,8 @@ public sealed class RequestEncoder(BpeTokenizer tokenizer, int window)
         var requests = new List<ScoreRequest>();
         for (int scored = 0; scored < tokens.Length - 1; )
         {
-            int targets = Math.Min(window, tokens.Length - 1 - scored),
-                end = scored + targets + 1;
+            int targets = Math.Min(window, tokens.Length - 1 - scored);
+            int end = scored + targets + 1;
             requests.Add(new ScoreRequest(tokens[Math.Max(0, end - window - 1)..end], targets));
             scored += targets;
         }

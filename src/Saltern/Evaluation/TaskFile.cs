@@ -62,11 +62,14 @@ public sealed record TaskPlan(
             }
         }
 
-        return tasks.Count > 0
-            ? new TaskPlan([.. tasks.Values], groups, [.. missing.Distinct()])
-            : throw new ConfigurationException(
-                $"No data was found for any task of the group. Missing: {string.Join(", ", missing)}. Give their folder by --data-dir."
-            );
+        if (tasks.Count > 0)
+        {
+            return new TaskPlan([.. tasks.Values], groups, [.. missing.Distinct()]);
+        }
+
+        throw new ConfigurationException(
+            $"No data was found for any task of the group. Missing: {string.Join(", ", missing)}. Give their folder by --data-dir."
+        );
     }
 
     private static bool IsGroup(string path) =>

@@ -40,7 +40,12 @@ public static class TaskItemReader
                 return items.Count < (limit ?? int.MaxValue);
             }
         );
-        return items.Count > 0 ? items : throw new DataFormatException($"{path} holds no item.");
+        if (items.Count > 0)
+        {
+            return items;
+        }
+
+        throw new DataFormatException($"{path} holds no item.");
     }
 
     private static DataFormatException NoReading(TaskDefinition definition, JsonElement record)
@@ -57,11 +62,18 @@ public static class TaskItemReader
     private static TaskItem Fill(TaskKind kind, TaskReading reading, JsonElement record, int index)
     {
         string Text(string template) => PromptTemplate.Parse(template).Fill(record);
-        IReadOnlyList<string> List(IReadOnlyList<string> templates, string? field) =>
-            field is null ? [.. templates.Select(Text)] : FieldPath.Parse(field).All(record);
+        IReadOnlyList<string> List(IReadOnlyList<string> templates, string? field)
+        {
+            if (field is null)
+            {
+                return [.. templates.Select(Text)];
+            }
 
-        IReadOnlyList<string> choices = List(reading.Choices, reading.ChoicesFrom),
-            contexts = List(reading.Contexts, reading.ContextsFrom);
+            return FieldPath.Parse(field).All(record);
+        }
+
+        IReadOnlyList<string> choices = List(reading.Choices, reading.ChoicesFrom);
+        IReadOnlyList<string> contexts = List(reading.Contexts, reading.ContextsFrom);
         IReadOnlyList<string> options = kind == TaskKind.ContextChoice ? contexts : choices;
         string answer = reading.Answer is null ? "" : Text(reading.Answer);
         string[] answers =
@@ -131,10 +143,13 @@ public static class TaskItemReader
             : int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number) ? number
             : -1;
         string allowed = labels.Length > 0 ? string.Join(", ", labels) : $"0 to {count - 1}";
-        return gold >= 0 && gold < count
-            ? gold
-            : throw new DataFormatException(
-                $"field '{reading.Gold}' is '{text}'; of {count} choices allowed are {allowed}. Test sets without answers cannot be scored"
-            );
+        if (gold >= 0 && gold < count)
+        {
+            return gold;
+        }
+
+        throw new DataFormatException(
+            $"field '{reading.Gold}' is '{text}'; of {count} choices allowed are {allowed}. Test sets without answers cannot be scored"
+        );
     }
 }

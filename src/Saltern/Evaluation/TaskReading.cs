@@ -44,8 +44,8 @@ public sealed record TaskReading
     /// <summary>What is missing for a kind of task; null where all is well.</summary>
     internal string? ProblemFor(TaskKind kind)
     {
-        bool hasChoices = Choices.Count > 0 || ChoicesFrom is not null,
-            hasContexts = Contexts.Count > 0 || ContextsFrom is not null;
+        bool hasChoices = Choices.Count > 0 || ChoicesFrom is not null;
+        bool hasContexts = Contexts.Count > 0 || ContextsFrom is not null;
         string? missing = kind switch
         {
             TaskKind.Choice when !hasChoices || Gold is null => "needs choices or choices_from, and gold",

@@ -226,8 +226,15 @@ public static class TaskResultJson
     }
 
     // JSON has no infinity and no NaN.
-    private static JsonValue? Number(double? value) =>
-        value is double number && double.IsFinite(number) ? JsonValue.Create(number) : null;
+    private static JsonValue? Number(double? value)
+    {
+        if (value is double number && double.IsFinite(number))
+        {
+            return JsonValue.Create(number);
+        }
+
+        return null;
+    }
 
     private static string Hash(string text) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
 }

@@ -104,8 +104,8 @@ public static partial class TaskRunner
             return new Planned([("", item.Prompt)], model.Encoder.Rolling(item.Prompt));
         }
 
-        string before = definition.TakesExamples ? examples.Before(item) : "",
-            delimiter = definition.TargetDelimiter;
+        string before = definition.TakesExamples ? examples.Before(item) : "";
+        string delimiter = definition.TargetDelimiter;
         (string, string)[] arguments = definition.Kind switch
         {
             TaskKind.Choice => [.. item.Choices.Select(choice => (before + item.Prompt, delimiter + choice))],

@@ -31,11 +31,12 @@ internal sealed partial record TextFilter(string Name, string Argument)
     {
         int colon = text.IndexOf(':', StringComparison.Ordinal);
         string name = (colon < 0 ? text : text[..colon]).Trim();
-        return Known.ContainsKey(name)
-            ? new TextFilter(name, colon < 0 ? "" : text[(colon + 1)..])
-            : throw new FormatException(
-                $"has the unknown filter '{name}'. Use one of {string.Join(", ", Known.Keys)}."
-            );
+        if (Known.ContainsKey(name))
+        {
+            return new TextFilter(name, colon < 0 ? "" : text[(colon + 1)..]);
+        }
+
+        throw new FormatException($"has the unknown filter '{name}'. Use one of {string.Join(", ", Known.Keys)}.");
     }
 
     public string Apply(string text) => Known[Name](text, Argument);

@@ -6,10 +6,10 @@ namespace Saltern.Export;
 /// <summary>A model's shape in GGUF's words.</summary>
 internal sealed class GgufArchitecture
 {
-    private const string Llama = "llama",
-        Qwen2 = "qwen2",
-        Qwen3 = "qwen3",
-        GptNeox = "gptneox";
+    private const string Llama = "llama";
+    private const string Qwen2 = "qwen2";
+    private const string Qwen3 = "qwen3";
+    private const string GptNeox = "gptneox";
     private const string Layers = ".layers.";
 
     // Hugging Face's names, of the Llama kin and of GPT-NeoX, behind the number of a layer and elsewhere.
@@ -147,15 +147,15 @@ internal sealed class GgufArchitecture
     /// <param name="name">Hugging Face's.</param>
     public static string NameOf(string name)
     {
-        int kind = name.LastIndexOf('.'),
-            layers = name.IndexOf(Layers, StringComparison.Ordinal); // kind: .weight or .bias
+        int kind = name.LastIndexOf('.');
+        int layers = name.IndexOf(Layers, StringComparison.Ordinal); // kind: .weight or .bias
         if (layers < 0)
         {
             return OtherNames[name[..kind]] + name[kind..];
         }
 
-        int number = layers + Layers.Length,
-            end = name.IndexOf('.', number);
+        int number = layers + Layers.Length;
+        int end = name.IndexOf('.', number);
         return $"blk.{name[number..end]}.{LayerNames[name[(end + 1)..kind]]}{name[kind..]}";
     }
 

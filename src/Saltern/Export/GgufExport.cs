@@ -8,8 +8,8 @@ namespace Saltern.Export;
 /// <summary>Writes a model as one GGUF file, with its tokenizer.</summary>
 internal static class GgufExport
 {
-    private const string FrequencyFactors = "rope_freqs.weight",
-        Head = "output.weight";
+    private const string FrequencyFactors = "rope_freqs.weight";
+    private const string Head = "output.weight";
     private const uint QuantizationVersion = 2; // of ggml's block formats
 
     /// <summary>Writes the file.</summary>

@@ -92,8 +92,15 @@ internal static class HuggingFaceExport
         return shards;
     }
 
-    private static string FileName(int number, int count) =>
-        count == 1 ? ModelFolder.WeightsFile : $"model-{number + 1:00000}-of-{count:00000}.safetensors";
+    private static string FileName(int number, int count)
+    {
+        if (count == 1)
+        {
+            return ModelFolder.WeightsFile;
+        }
+
+        return $"model-{number + 1:00000}-of-{count:00000}.safetensors";
+    }
 
     private static JsonObject Index(List<List<OutgoingTensor>> shards)
     {

@@ -66,8 +66,11 @@ public static class ModelExport
 
         using SourceModel model = SourceModel.Open(source);
         var weights = new WeightStream(model, progress, cancellation);
-        return options.Format == ExportFormat.HuggingFace
-            ? HuggingFaceExport.Write(model, weights, target, options)
-            : GgufExport.Write(model, weights, target, options.Type);
+        if (options.Format == ExportFormat.HuggingFace)
+        {
+            return HuggingFaceExport.Write(model, weights, target, options);
+        }
+
+        return GgufExport.Write(model, weights, target, options.Type);
     }
 }

@@ -62,11 +62,14 @@ public sealed partial class ChatTemplate
                 .Distinct()
                 .Where(name => !tokenizer.Definition.AddedTokens.Any(token => token.Content == name)),
         ];
-        return missing.Length == 0
-            ? new ChatTemplate(texts)
-            : throw new ConfigurationException(
-                $"data.template{(config.Name is null ? "" : ".name = " + config.Name)} spells out {string.Join(", ", missing)}, which the model's tokenizer does not have as tokens of their own, so the model has never met them. Use 'template: {{ name: turns }}', or texts without them."
-            );
+        if (missing.Length == 0)
+        {
+            return new ChatTemplate(texts);
+        }
+
+        throw new ConfigurationException(
+            $"data.template{(config.Name is null ? "" : ".name = " + config.Name)} spells out {string.Join(", ", missing)}, which the model's tokenizer does not have as tokens of their own, so the model has never met them. Use 'template: {{ name: turns }}', or texts without them."
+        );
     }
 
     /// <summary>The conversation as text; replies and what ends them count.</summary>
@@ -118,8 +121,18 @@ public sealed partial class ChatTemplate
         return _texts.EndOfTurn is null ? pieces[..^1] : pieces;
     }
 
-    private TextPiece EndOfTurn =>
-        _texts.EndOfTurn is null ? TextPiece.End : TextPiece.Markup(_texts.EndOfTurn, counts: true);
+    private TextPiece EndOfTurn
+    {
+        get
+        {
+            if (_texts.EndOfTurn is null)
+            {
+                return TextPiece.End;
+            }
+
+            return TextPiece.Markup(_texts.EndOfTurn, counts: true);
+        }
+    }
 
     [GeneratedRegex(@"<\|[^|<>\s]+\|>")]
     private static partial Regex Special();

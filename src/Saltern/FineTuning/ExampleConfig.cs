@@ -86,8 +86,8 @@ public sealed record ExampleConfig : IValidated
             );
         }
 
-        bool isChat = Format == ExampleFormat.Messages,
-            isPlain = Format == ExampleFormat.PromptResponse;
+        bool isChat = Format == ExampleFormat.Messages;
+        bool isPlain = Format == ExampleFormat.PromptResponse;
         foreach (
             (string key, bool given, bool used, string user) in new[]
             {
@@ -155,9 +155,12 @@ public sealed record ExampleConfig : IValidated
     {
         try
         {
-            return PromptTemplate.Parse(template).Fields.Any()
-                ? null
-                : "names no field. Write {field} where a field's text belongs.";
+            if (PromptTemplate.Parse(template).Fields.Any())
+            {
+                return null;
+            }
+
+            return "names no field. Write {field} where a field's text belongs.";
         }
         catch (FormatException e)
         {

@@ -16,8 +16,8 @@ internal static class ExamplePacker
         Stack<int>[] withRoom = [.. Enumerable.Range(0, capacity + 1).Select(_ => new Stack<int>())];
         foreach (int example in Enumerable.Range(0, lengths.Count).OrderByDescending(index => lengths[index]))
         {
-            int length = lengths[example],
-                room = length;
+            int length = lengths[example];
+            int room = length;
             if (length < 1 || length > capacity)
             {
                 throw new ArgumentOutOfRangeException(

@@ -65,7 +65,12 @@ internal sealed class ExampleReader
                 return true;
             }
         );
-        return examples.Count > 0 ? examples : throw new DataFormatException($"{path} holds no example.");
+        if (examples.Count > 0)
+        {
+            return examples;
+        }
+
+        throw new DataFormatException($"{path} holds no example.");
     }
 
     private IReadOnlyList<TextPiece> Pieces(JsonElement record) =>
@@ -76,31 +81,51 @@ internal sealed class ExampleReader
             _ => Exchange(Fill(_prompt, "prompt", record), Fill(_response, "response", record)),
         };
 
-    private static string Fill(PromptTemplate template, string key, JsonElement record) =>
-        template.Fields.FirstOrDefault(field => !field.Exists(record)) is { } missing
-            ? throw new DataFormatException(
+    private static string Fill(PromptTemplate template, string key, JsonElement record)
+    {
+        if (template.Fields.FirstOrDefault(field => !field.Exists(record)) is { } missing)
+        {
+            throw new DataFormatException(
                 $"has no field '{missing.Notation}', but {Names(record)}. Name the fields in data.{key}, as {key}: \"{{my_field}}\""
-            )
-            : template.Fill(record);
+            );
+        }
 
-    private static TextPiece[] Exchange(string prompt, string response) =>
-        string.IsNullOrWhiteSpace(prompt) ? throw new DataFormatException("has an empty prompt")
-        : string.IsNullOrWhiteSpace(response)
-            ? throw new DataFormatException(
+        return template.Fill(record);
+    }
+
+    private static TextPiece[] Exchange(string prompt, string response)
+    {
+        if (string.IsNullOrWhiteSpace(prompt))
+        {
+            throw new DataFormatException("has an empty prompt");
+        }
+
+        if (string.IsNullOrWhiteSpace(response))
+        {
+            throw new DataFormatException(
                 "has an empty response, of which nothing can be learned. Take the record out"
-            )
-        : [new TextPiece(prompt), new TextPiece(response, Counts: true), TextPiece.End];
+            );
+        }
+
+        return [new TextPiece(prompt), new TextPiece(response, Counts: true), TextPiece.End];
+    }
 
     // The wording of Stanford Alpaca (train.py, PROMPT_DICT), with the line break behind "### Response:" that later programs have.
     private string AlpacaPrompt(JsonElement record)
     {
-        string instruction = Text(record, "instruction", required: true),
-            input = Text(record, "input", required: false);
-        return string.IsNullOrWhiteSpace(instruction)
-                ? throw new DataFormatException($"field '{_config.Field("instruction")}' is empty")
-            : string.IsNullOrWhiteSpace(input)
-                ? $"{AlpacaInstruction}### Instruction:\n{instruction}\n\n### Response:\n"
-            : $"{AlpacaWithInput}### Instruction:\n{instruction}\n\n### Input:\n{input}\n\n### Response:\n";
+        string instruction = Text(record, "instruction", required: true);
+        string input = Text(record, "input", required: false);
+        if (string.IsNullOrWhiteSpace(instruction))
+        {
+            throw new DataFormatException($"field '{_config.Field("instruction")}' is empty");
+        }
+
+        if (string.IsNullOrWhiteSpace(input))
+        {
+            return $"{AlpacaInstruction}### Instruction:\n{instruction}\n\n### Response:\n";
+        }
+
+        return $"{AlpacaWithInput}### Instruction:\n{instruction}\n\n### Input:\n{input}\n\n### Response:\n";
     }
 
     private ChatMessage[] Messages(JsonElement record)
@@ -126,11 +151,14 @@ internal sealed class ExampleReader
 
                         string role = Text(message, "role", required: true);
                         string known = _config.Roles?.GetValueOrDefault(role) ?? role;
-                        return ChatTemplate.Roles.Contains(known)
-                            ? new ChatMessage(known, Text(message, "content", required: true))
-                            : throw new DataFormatException(
-                                $"message {i + 1} has the role '{role}'. Allowed are {string.Join(", ", ChatTemplate.Roles.Concat(_config.Roles?.Keys ?? []))}; name others under data.roles"
-                            );
+                        if (ChatTemplate.Roles.Contains(known))
+                        {
+                            return new ChatMessage(known, Text(message, "content", required: true));
+                        }
+
+                        throw new DataFormatException(
+                            $"message {i + 1} has the role '{role}'. Allowed are {string.Join(", ", ChatTemplate.Roles.Concat(_config.Roles?.Keys ?? []))}; name others under data.roles"
+                        );
                     }
                 ),
         ];
@@ -140,13 +168,24 @@ internal sealed class ExampleReader
     {
         string field = _config.Field(name);
         bool isThere = record.TryGetProperty(field, out JsonElement value) && value.ValueKind != JsonValueKind.Null;
-        return isThere && value.ValueKind == JsonValueKind.String ? value.GetString()!
-            : isThere ? throw new DataFormatException($"field '{field}' is {value.ValueKind} where a text is needed")
-            : required
-                ? throw new DataFormatException(
-                    $"has no field '{field}', but {Names(record)}. Name the field under data.fields"
-                )
-            : "";
+        if (isThere && value.ValueKind == JsonValueKind.String)
+        {
+            return value.GetString()!;
+        }
+
+        if (isThere)
+        {
+            throw new DataFormatException($"field '{field}' is {value.ValueKind} where a text is needed");
+        }
+
+        if (required)
+        {
+            throw new DataFormatException(
+                $"has no field '{field}', but {Names(record)}. Name the field under data.fields"
+            );
+        }
+
+        return "";
     }
 
     private static string Names(JsonElement record)

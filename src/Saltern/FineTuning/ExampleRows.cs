@@ -72,8 +72,8 @@ public sealed class ExampleRows : ISampleReader
             {
                 // Label i is token i + 1.
                 Example example = _examples[number];
-                int firstTarget = Array.IndexOf(example.Counts, true) - 1,
-                    lastTarget = Array.LastIndexOf(example.Counts, true) - 1;
+                int firstTarget = Array.IndexOf(example.Counts, true) - 1;
+                int lastTarget = Array.LastIndexOf(example.Counts, true) - 1;
                 documents.Add(
                     new ValidationDocument(
                         0,

@@ -39,8 +39,8 @@ public sealed record ExampleSet
     {
         var reader = new ExampleReader(config, tokenizer);
         IReadOnlyList<(Example Example, string SplitKey)> read = reader.Read(config.Path, "data.path");
-        List<(Example Example, string SplitKey)> train,
-            valid;
+        List<(Example Example, string SplitKey)> train;
+        List<(Example Example, string SplitKey)> valid;
         if (config.ValidPath is string path)
         {
             (train, valid) = ([.. read], [.. reader.Read(path, "data.valid_path")]);
@@ -55,8 +55,8 @@ public sealed record ExampleSet
 
         bool Fits((Example Example, string SplitKey) entry) => entry.Example.Positions <= config.SequenceLength;
         string[] tooLong = [.. train.Concat(valid).Where(entry => !Fits(entry)).Select(entry => entry.Example.Id)];
-        Example[] trained = [.. train.Where(Fits).Select(entry => entry.Example)],
-            validated = [.. valid.Where(Fits).Select(entry => entry.Example)];
+        Example[] trained = [.. train.Where(Fits).Select(entry => entry.Example)];
+        Example[] validated = [.. valid.Where(Fits).Select(entry => entry.Example)];
         if (trained.Length == 0 || validated.Length == 0)
         {
             throw new ConfigurationException(

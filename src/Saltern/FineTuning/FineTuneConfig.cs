@@ -75,10 +75,15 @@ public sealed record FineTuneConfig : IValidated, IRunRecipe
     }
 
     /// <inheritdoc/>
-    public string? FixedBecause(string key) =>
-        key is "training.steps" or "training.epochs"
-            ? "the schedule depends on it, so it may not change on resume. Start a new run."
-            : null;
+    public string? FixedBecause(string key)
+    {
+        if (key is "training.steps" or "training.epochs")
+        {
+            return "the schedule depends on it, so it may not change on resume. Start a new run.";
+        }
+
+        return null;
+    }
 
     /// <inheritdoc/>
     public IEnumerable<ConfigurationProblem> Validate()
@@ -121,6 +126,11 @@ public sealed record FineTuneConfig : IValidated, IRunRecipe
             Device = Device,
         };
         string[] problems = [.. run.Validate().Select(problem => $"{problem.Key} {problem.Message}".Trim())];
-        return problems.Length == 0 ? run : throw new ConfigurationException(problems);
+        if (problems.Length == 0)
+        {
+            return run;
+        }
+
+        throw new ConfigurationException(problems);
     }
 }

@@ -38,11 +38,14 @@ internal sealed class TaskComparison
     )
     {
         TaskPlan plan = TaskPlan.Read(config.Tasks, config.DataDir, null);
-        return plan.Missing.Count == 0
-            ? new TaskComparison(plan, config.Limit, baseFolder, window, log)
-            : throw new ConfigurationException(
-                $"evaluation.tasks: no data was found for {string.Join(", ", plan.Missing)}. Give their folder by evaluation.data_dir."
-            );
+        if (plan.Missing.Count == 0)
+        {
+            return new TaskComparison(plan, config.Limit, baseFolder, window, log);
+        }
+
+        throw new ConfigurationException(
+            $"evaluation.tasks: no data was found for {string.Join(", ", plan.Missing)}. Give their folder by evaluation.data_dir."
+        );
     }
 
     /// <summary>Measures the model that fine-tuning starts from.</summary>

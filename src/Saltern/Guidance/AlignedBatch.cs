@@ -53,10 +53,10 @@ public sealed class AlignedBatch
     {
         int length = rows.Max(row => Math.Max(1, _samples[row].TeacherIds.Length));
         long[] ids = new long[rows.Count * length];
-        int[] first = new int[ids.Length],
-            end = new int[ids.Length];
-        List<long> student = [],
-            teacher = [];
+        int[] first = new int[ids.Length];
+        int[] end = new int[ids.Length];
+        List<long> student = [];
+        List<long> teacher = [];
         for (int i = 0; i < rows.Count; i++)
         {
             AlignedSample sample = _samples[rows[i]];

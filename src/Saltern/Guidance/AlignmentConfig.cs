@@ -38,22 +38,30 @@ public sealed record AlignmentConfig : IValidated
     public int ResolveStudentLayer(int layers)
     {
         int layer = StudentLayer ?? Math.Max(1, (int)Math.Floor((layers / 3.0) + 0.5));
-        return layer < layers
-            ? layer
-            : throw new ConfigurationException(
-                $"alignment.student_layer = {layer} is not inside the student's {layers} layers. Give a layer from 1 to {layers - 1}, or a model of more layers."
-            );
+        if (layer < layers)
+        {
+            return layer;
+        }
+
+        throw new ConfigurationException(
+            $"alignment.student_layer = {layer} is not inside the student's {layers} layers. Give a layer from 1 to {layers - 1}, or a model of more layers."
+        );
     }
 
     /// <summary>The teacher's layer: as given, or L.</summary>
     /// <param name="layers">L.</param>
     /// <exception cref="ConfigurationException">The teacher has no such layer.</exception>
-    public int ResolveTeacherLayer(int layers) =>
-        TeacherLayer is int layer && layer > layers
-            ? throw new ConfigurationException(
+    public int ResolveTeacherLayer(int layers)
+    {
+        if (TeacherLayer is int layer && layer > layers)
+        {
+            throw new ConfigurationException(
                 $"alignment.teacher_layer = {layer} is above the teacher's {layers} layers. Give a layer from 1 to {layers}, or leave it out for the last."
-            )
-            : TeacherLayer ?? layers;
+            );
+        }
+
+        return TeacherLayer ?? layers;
+    }
 
     /// <inheritdoc/>
     public IEnumerable<ConfigurationProblem> Validate()

@@ -31,8 +31,8 @@ public sealed class AlignmentStage : IDisposable
     private readonly ParallelOptions _workers;
     private readonly OptimizerTensor _weight;
     private AlignedBatch? _batch;
-    private double _distance,
-        _flops;
+    private double _distance;
+    private double _flops;
 
     /// <summary>Makes W, normal with deviation 1/√D, so that projected states are as long as the student's.</summary>
     /// <param name="teacher">Taken over.</param>
@@ -109,9 +109,9 @@ public sealed class AlignmentStage : IDisposable
 
         using IDisposable _ = no_grad();
         using DisposeScope scope = NewDisposeScope();
-        Tensor at = tensor(aligned.StudentRows).to(inner.device),
-            states = _teacher.States(aligned),
-            gradient = _projection.Gradient(0);
+        Tensor at = tensor(aligned.StudentRows).to(inner.device);
+        Tensor states = _teacher.States(aligned);
+        Tensor gradient = _projection.Gradient(0);
         (double sum, Tensor studentGradient) = CosineAlignment.Train(
             inner.detach().index_select(0, at),
             states,

@@ -69,9 +69,12 @@ public sealed class AutoTransition : Transition
         get
         {
             Track[] tracks = _domains.Length == 0 ? [_global] : _domains;
-            return tracks.All(track => track.EndStep is not null) && tracks.MaxBy(track => track.EndStep) is Track last
-                ? (last.EndStep!.Value, last.EndReason!)
-                : null;
+            if (tracks.All(track => track.EndStep is not null) && tracks.MaxBy(track => track.EndStep) is Track last)
+            {
+                return (last.EndStep!.Value, last.EndReason!);
+            }
+
+            return null;
         }
     }
 
@@ -158,8 +161,8 @@ public sealed class AutoTransition : Transition
                 step >= owner.Maximum
                     ? 0.0
                     : Math.Min(1.0, (owner.Maximum - step) / (double)(owner.Maximum - owner.CeilingStart));
-            double byGap = Math.Min(_ratio, _firstRatio * lambda * phi),
-                byCeiling = _firstRatio * kappa;
+            double byGap = Math.Min(_ratio, _firstRatio * lambda * phi);
+            double byCeiling = _firstRatio * kappa;
             _ratio = Math.Min(byGap, byCeiling);
             Factors = (phi, lambda, kappa);
             double weight = _ratio / (1.0 + _ratio);
@@ -171,7 +174,12 @@ public sealed class AutoTransition : Transition
                 return Finish(step, "gap");
             }
 
-            return weight <= config.EndWeight ? Finish(step, byCeiling < byGap ? "maximum" : "gap") : weight;
+            if (weight <= config.EndWeight)
+            {
+                return Finish(step, byCeiling < byGap ? "maximum" : "gap");
+            }
+
+            return weight;
         }
 
         public void Observe(double sum, long count)

@@ -56,8 +56,8 @@ internal static class CacheRecord
         ReadOnlySpan<byte> counts
     )
     {
-        int drawn = ids.IndexOf(best),
-            at = FixedBytes(CacheMode.Sampled);
+        int drawn = ids.IndexOf(best);
+        int at = FixedBytes(CacheMode.Sampled);
         to[0] = (byte)(ids.Length + (drawn < 0 ? 1 : 0));
         WriteSummary(to[1..], summary);
         at = WriteEntry(to, at, plan, best, drawn < 0 ? (byte)0 : counts[drawn]);

@@ -49,11 +49,14 @@ internal sealed unsafe class CacheShard : IDisposable
         CacheShard? shard = null;
         try
         {
-            long length = File.Exists(path)
-                ? new FileInfo(path).Length
-                : throw new DataFormatException(
+            if (!File.Exists(path))
+            {
+                throw new DataFormatException(
                     $"'{path}' is missing. Run the same 'saltern teach' again, which makes it anew."
                 );
+            }
+
+            long length = new FileInfo(path).Length;
             if (length < HeaderBytes)
             {
                 throw Damaged(path, $"has {length} bytes, fewer than its header of {HeaderBytes}");
@@ -84,12 +87,12 @@ internal sealed unsafe class CacheShard : IDisposable
     /// <summary>Row of a sample; negative where the file does not have it.</summary>
     public int Find(int domain, long index)
     {
-        int low = 0,
-            high = Count - 1;
+        int low = 0;
+        int high = Count - 1;
         while (low <= high)
         {
-            int middle = (low + high) / 2,
-                order = Key(middle).CompareTo((domain, index));
+            int middle = (low + high) / 2;
+            int order = Key(middle).CompareTo((domain, index));
             if (order == 0)
             {
                 return middle;
@@ -107,16 +110,19 @@ internal sealed unsafe class CacheShard : IDisposable
     {
         (int domain, long index) = Key(row);
         string place = $"'{Path}', sample {index} of domain {domain}";
-        long from = Offset(row),
-            to = row + 1 < Count ? Offset(row + 1) : _length - RecordsAt;
+        long from = Offset(row);
+        long to = row + 1 < Count ? Offset(row + 1) : _length - RecordsAt;
         var records = new ReadOnlySpan<byte>(_bytes + RecordsAt + from, checked((int)(to - from)));
-        uint expected = BinaryPrimitives.ReadUInt32LittleEndian(Row(row)[4..]),
-            found = Checksum(records);
-        return found == expected
-            ? SampleLabels.Read(records, _plan, place)
-            : throw new DataFormatException(
-                $"{place}: the checksum is {found:x8}, expected {expected:x8}. The file is damaged: remove it and run the same 'saltern teach' again, which makes it anew."
-            );
+        uint expected = BinaryPrimitives.ReadUInt32LittleEndian(Row(row)[4..]);
+        uint found = Checksum(records);
+        if (found == expected)
+        {
+            return SampleLabels.Read(records, _plan, place);
+        }
+
+        throw new DataFormatException(
+            $"{place}: the checksum is {found:x8}, expected {expected:x8}. The file is damaged: remove it and run the same 'saltern teach' again, which makes it anew."
+        );
     }
 
     public void Dispose()
@@ -213,8 +219,8 @@ internal sealed unsafe class CacheShard : IDisposable
 
         for (int row = 0; row < Count; row++)
         {
-            long from = Offset(row),
-                to = row + 1 < Count ? Offset(row + 1) : payload;
+            long from = Offset(row);
+            long to = row + 1 < Count ? Offset(row + 1) : payload;
             if (
                 from < 0
                 || to < from

@@ -58,19 +58,19 @@ public sealed class CachedTeacher : Teacher
     // Stored positions are the counted ones; the others have no entries, and the loss head passes them over.
     private SparseSoftLabels Join(SampleLabels[] samples, long[] labels, int length)
     {
-        int rows = samples.Length * length,
-            entries = samples.Sum(sample => sample.Ids.Length);
+        int rows = samples.Length * length;
+        int entries = samples.Sum(sample => sample.Ids.Length);
         var (starts, ids, shares) = (new int[rows + 1], new int[entries], new float[entries]);
-        float[] nll = new float[rows],
-            tempered = new float[rows],
-            entropy = new float[rows],
-            top = new float[rows];
+        float[] nll = new float[rows];
+        float[] tempered = new float[rows];
+        float[] entropy = new float[rows];
+        float[] top = new float[rows];
         int entry = 0;
         for (int i = 0; i < samples.Length; i++)
         {
             SampleLabels sample = samples[i];
-            int position = 0,
-                first = entry;
+            int position = 0;
+            int first = entry;
             sample.Ids.CopyTo(ids, entry);
             sample.Probabilities.CopyTo(shares, entry);
             for (int row = i * length; row < (i + 1) * length; row++)

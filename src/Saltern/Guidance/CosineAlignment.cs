@@ -43,12 +43,12 @@ internal static class CosineAlignment
 
         using IDisposable _ = no_grad();
         using DisposeScope scope = NewDisposeScope();
-        Tensor projected = zeros(teacher.shape, student.dtype, student.device),
-            gradient = zeros_like(student);
+        Tensor projected = zeros(teacher.shape, student.dtype, student.device);
+        Tensor gradient = zeros_like(student);
         MatrixProduct.Into(projected, student, projection.t(), 0); // u, [M, E]
         Tensor length = projected.norm(1, keepdim: true, p: 2).clamp_min(ShortestNorm); // ‖u‖, [M, 1]
-        Tensor target = teacher / teacher.norm(1, keepdim: true, p: 2).clamp_min(ShortestNorm),
-            own = projected / length; // [M, E]
+        Tensor target = teacher / teacher.norm(1, keepdim: true, p: 2).clamp_min(ShortestNorm);
+        Tensor own = projected / length; // [M, E]
         Tensor cosine = (own * target).sum(1, keepdim: true); // [M, 1]
         Tensor pull = ((cosine * own) - target) * (scale / length); // ∂L/∂u, [M, E]
         MatrixProduct.Into(gradient, pull, projection, 0);

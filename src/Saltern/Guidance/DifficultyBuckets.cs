@@ -20,27 +20,40 @@ public sealed record DifficultyBuckets
     public static IReadOnlyList<string> Names { get; } = ["easy", "medium", "hard"];
 
     /// <summary>Bucket of a loss: 0, 1 or 2.</summary>
-    public static int Of(double nll, IReadOnlyList<double> bounds) =>
-        nll <= bounds[0] ? 0
-        : nll <= bounds[1] ? 1
-        : 2;
+    public static int Of(double nll, IReadOnlyList<double> bounds)
+    {
+        if (nll <= bounds[0])
+        {
+            return 0;
+        }
+
+        if (nll <= bounds[1])
+        {
+            return 1;
+        }
+
+        return 2;
+    }
 
     /// <summary>Values at the ranks ⌈N/3⌉ and ⌈2N/3⌉.</summary>
     /// <param name="losses">Any order; sorted in place.</param>
     public static IReadOnlyList<double> Terciles(float[] losses)
     {
         Array.Sort(losses);
-        return losses.Length == 0
-            ? [0, 0]
-            : [losses[((losses.Length + 2) / 3) - 1], losses[(((2 * losses.Length) + 2) / 3) - 1]];
+        if (losses.Length == 0)
+        {
+            return [0, 0];
+        }
+
+        return [losses[((losses.Length + 2) / 3) - 1], losses[(((2 * losses.Length) + 2) / 3) - 1]];
     }
 
     /// <summary>The same from counts of half-precision values, which order like their bits where none is negative.</summary>
     /// <param name="counts">How often each value occurs, by its 16 bits; negative values never.</param>
     public static IReadOnlyList<double> Terciles(ReadOnlySpan<long> counts)
     {
-        long total = 0,
-            seen = 0;
+        long total = 0;
+        long seen = 0;
         foreach (long count in counts)
         {
             total += count;

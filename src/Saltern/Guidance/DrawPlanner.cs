@@ -23,9 +23,9 @@ internal sealed class DrawPlanner
     /// <param name="total">Their sum.</param>
     public void Add(ReadOnlySpan<float> weights, double total)
     {
-        double smallMass = 0,
-            smallSquares = 0,
-            top = 0;
+        double smallMass = 0;
+        double smallSquares = 0;
+        double top = 0;
         double limit = _kind == DrawKind.Systematic ? 1.0 / TargetDraws.Most : Small;
         Array.Clear(_distinct);
         foreach (float weight in weights)
@@ -58,10 +58,17 @@ internal sealed class DrawPlanner
     public double MeanEntries(int draws) => _sum[draws] / Positions;
 
     /// <summary>Standard error of that mean.</summary>
-    public double StandardError(int draws) =>
-        Positions < 2
-            ? 0
-            : Math.Sqrt(Math.Max(0, (_squares[draws] / Positions) - Math.Pow(MeanEntries(draws), 2)) / (Positions - 1));
+    public double StandardError(int draws)
+    {
+        if (Positions < 2)
+        {
+            return 0;
+        }
+
+        return Math.Sqrt(
+            Math.Max(0, (_squares[draws] / Positions) - Math.Pow(MeanEntries(draws), 2)) / (Positions - 1)
+        );
+    }
 
     /// <summary>The most draws whose mean record stays below a budget by two standard errors, so that the whole pass stays below it too.</summary>
     /// <param name="budget">Bytes for each position.</param>
@@ -89,6 +96,13 @@ internal sealed class DrawPlanner
         }
     }
 
-    private double Missed(double top, int draws) =>
-        _kind == DrawKind.Systematic ? 1 - Math.Min(1, draws * top) : Math.Pow(1 - top, draws);
+    private double Missed(double top, int draws)
+    {
+        if (_kind == DrawKind.Systematic)
+        {
+            return 1 - Math.Min(1, draws * top);
+        }
+
+        return Math.Pow(1 - top, draws);
+    }
 }

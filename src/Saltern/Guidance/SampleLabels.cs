@@ -46,8 +46,8 @@ public sealed class SampleLabels
     {
         (int positions, int entries) = Count(records, plan, place);
         var labels = new SampleLabels(positions, entries);
-        int at = 0,
-            entry = 0;
+        int at = 0;
+        int entry = 0;
         for (int position = 0; position < positions; position++)
         {
             int count = plan.Mode switch
@@ -127,9 +127,9 @@ public sealed class SampleLabels
     // Positions and entries of the records, without trusting one length: each step is checked against what is left.
     private static (int Positions, int Entries) Count(ReadOnlySpan<byte> records, TeachPlan plan, string place)
     {
-        int positions = 0,
-            entries = 0,
-            fixedBytes = CacheRecord.FixedBytes(plan.Mode);
+        int positions = 0;
+        int entries = 0;
+        int fixedBytes = CacheRecord.FixedBytes(plan.Mode);
         for (int at = 0; at < records.Length; positions++)
         {
             if (records.Length - at < fixedBytes)

@@ -58,14 +58,14 @@ internal static class TargetDraws
         Span<byte> counts
     )
     {
-        int distinct = 0,
-            next = 0;
+        int distinct = 0;
+        int next = 0;
         double before = 0;
         for (int block = 0; block < weights.Length && next < points.Length; block += Block)
         {
             ReadOnlySpan<float> part = weights.Slice(block, Math.Min(Block, weights.Length - block));
-            double after = before + Sum(part),
-                at = before;
+            double after = before + Sum(part);
+            double at = before;
             if (points[next] * total < after)
             {
                 for (int i = 0; i < part.Length && next < points.Length; i++)

@@ -152,11 +152,12 @@ public sealed record TeachManifest
         }
 
         TeachManifest manifest = TeachJson.Read<TeachManifest>(path);
-        return manifest.Problem() is string problem
-            ? throw new DataFormatException(
-                $"'{path}' {problem}. Restore it, or make the pass again with this version."
-            )
-            : manifest;
+        if (manifest.Problem() is string problem)
+        {
+            throw new DataFormatException($"'{path}' {problem}. Restore it, or make the pass again with this version.");
+        }
+
+        return manifest;
     }
 
     // What a damaged or foreign manifest could say that the reader relies on.
@@ -189,9 +190,12 @@ public sealed record TeachManifest
                     (pair.Second.FirstDomain, pair.Second.FirstIndex)
                 ) < 0
             );
-        return Shards.Count == 0 || !ascending
-            ? $"has {Shards.Count} files that are not in the order of their samples"
-            : null;
+        if (Shards.Count == 0 || !ascending)
+        {
+            return $"has {Shards.Count} files that are not in the order of their samples";
+        }
+
+        return null;
     }
 }
 

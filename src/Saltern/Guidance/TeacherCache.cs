@@ -63,12 +63,17 @@ public sealed class TeacherCache : IDisposable
 
     /// <summary>What is stored of a sample.</summary>
     /// <exception cref="DataFormatException">The pass did not go over it, or its bytes are damaged.</exception>
-    public SampleLabels Read(int domain, long index) =>
-        Find(domain, index) is (CacheShard shard, int row)
-            ? shard.Read(row)
-            : throw new DataFormatException(
-                $"'{Folder}' has nothing on sample {index} of domain {domain}: the pass did not go over it. Make a pass for this recipe."
-            );
+    public SampleLabels Read(int domain, long index)
+    {
+        if (Find(domain, index) is (CacheShard shard, int row))
+        {
+            return shard.Read(row);
+        }
+
+        throw new DataFormatException(
+            $"'{Folder}' has nothing on sample {index} of domain {domain}: the pass did not go over it. Make a pass for this recipe."
+        );
+    }
 
     /// <summary>Every sample with what is stored of it, in the order of domain and index.</summary>
     public IEnumerable<(int Domain, long Index, SampleLabels Labels)> ReadAll()
@@ -113,8 +118,8 @@ public sealed class TeacherCache : IDisposable
 
     private (CacheShard Shard, int Row)? Find(int domain, long index)
     {
-        int low = 0,
-            high = _shards.Length - 1;
+        int low = 0;
+        int high = _shards.Length - 1;
         while (low < high)
         {
             int middle = (low + high + 1) / 2;

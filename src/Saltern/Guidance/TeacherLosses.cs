@@ -28,17 +28,17 @@ public sealed record TeacherLosses(float[] Nll, float[] NllTempered)
     public static TeacherLosses Run(LiveTeacher teacher, LossHead head, ValidationSet set, ICommunicator? ranks = null)
     {
         ranks ??= new SingleProcess();
-        int length = set.SequenceLength,
-            windows = set.WindowDomains.Count,
-            perBatch = Math.Max(1, 4_096 / length);
-        float[] nll = new float[set.Labels.Length],
-            tempered = new float[set.Labels.Length];
+        int length = set.SequenceLength;
+        int windows = set.WindowDomains.Count;
+        int perBatch = Math.Max(1, 4_096 / length);
+        float[] nll = new float[set.Labels.Length];
+        float[] tempered = new float[set.Labels.Length];
         var losses = new PositionLosses(perBatch * length);
         for (int first = perBatch * ranks.Rank; first < windows; first += perBatch * ranks.Size)
         {
             using DisposeScope scope = NewDisposeScope();
-            int count = Math.Min(perBatch, windows - first) * length,
-                at = first * length;
+            int count = Math.Min(perBatch, windows - first) * length;
+            int at = first * length;
             LiveSoftLabels labels = teacher.Run(
                 tensor(set.Inputs.AsSpan(at, count).ToArray(), count / length, length).to(teacher.Device)
             );
@@ -85,8 +85,8 @@ public sealed record TeacherLosses(float[] Nll, float[] NllTempered)
     public static TeacherLosses? Load(string folder, ValidationSet set)
     {
         string path = PathIn(folder, set);
-        int count = set.Labels.Length,
-            values = Magic.Length + (2 * HashBytes);
+        int count = set.Labels.Length;
+        int values = Magic.Length + (2 * HashBytes);
         if (!File.Exists(path))
         {
             return null;

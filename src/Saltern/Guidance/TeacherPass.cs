@@ -58,13 +58,13 @@ public sealed class TeacherPass
         int threads
     )
     {
-        const int Probes = 4_096,
-            ProbeSamples = 128;
+        const int Probes = 4_096;
+        const int ProbeSamples = 128;
         var planner = new DrawPlanner(plan.Sampling);
         using var rows = new TeacherRows(plan, teacher, threads);
         var order = new KeyedPermutation(samples.Count, KeyedPermutation.Mix((ulong)plan.DrawSeed));
-        long counted = 0,
-            probed = 0;
+        long counted = 0;
+        long probed = 0;
         for (int i = 0; i < Math.Min(ProbeSamples, samples.Count); i++)
         {
             using DisposeScope scope = torch.NewDisposeScope();
@@ -73,8 +73,8 @@ public sealed class TeacherPass
             int[] countedRows = [.. Enumerable.Range(0, labels.Length).Where(row => labels[row] >= 0)];
 
             // Evenly over the sample, from a place that differs from one to the next.
-            int wanted = Math.Min(countedRows.Length, Probes / ProbeSamples),
-                stride = Math.Max(1, countedRows.Length / wanted);
+            int wanted = Math.Min(countedRows.Length, Probes / ProbeSamples);
+            int stride = Math.Max(1, countedRows.Length / wanted);
             var probes = Enumerable
                 .Range(0, wanted)
                 .Select(k => countedRows[(i + (k * stride)) % countedRows.Length])
@@ -106,9 +106,9 @@ public sealed class TeacherPass
         ranks ??= new SingleProcess();
         Directory.CreateDirectory(Path.Combine(_folder, TeacherCache.ShardFolder));
         using var rows = new TeacherRows(_plan, teacher, threads);
-        long start = Stopwatch.GetTimestamp(),
-            made = 0,
-            kept = 0;
+        long start = Stopwatch.GetTimestamp();
+        long made = 0;
+        long kept = 0;
         long total = Enumerable
             .Range(0, ShardCount)
             .Where(shard => shard % ranks.Size == ranks.Rank)
@@ -175,8 +175,8 @@ public sealed class TeacherPass
         var shards = new List<TeachShard>();
         long[] counts = new long[1 << 15];
         float[] means = new float[_samples.Count];
-        long positions = 0,
-            bytes = 0;
+        long positions = 0;
+        long bytes = 0;
         double seconds = 0;
         for (int number = 0, sample = 0; number < ShardCount; number++)
         {

@@ -45,8 +45,8 @@ internal sealed unsafe class TeacherRows : IDisposable
     /// <returns>One byte array a sample.</returns>
     public byte[][] Records(LiveSoftLabels labels, Batch batch)
     {
-        int length = batch.SequenceLength,
-            rows = batch.Samples.Count * length;
+        int length = batch.SequenceLength;
+        int rows = batch.Samples.Count * length;
         long[] targets = batch.Labels([.. Enumerable.Range(0, batch.Samples.Count)]);
         int[] bytes = new int[rows];
         if (_slots.Length < (long)rows * _recordBytes)
@@ -138,13 +138,13 @@ internal sealed unsafe class TeacherRows : IDisposable
     private void Visit(LiveSoftLabels labels, RowVisitor visit)
     {
         using IDisposable _ = no_grad();
-        int chunk = (int)_logits.shape[0],
-            rows = labels.Rows;
+        int chunk = (int)_logits.shape[0];
+        int rows = labels.Rows;
         for (int first = 0; first < rows; first += chunk)
         {
             using DisposeScope scope = NewDisposeScope();
-            int count = Math.Min(chunk, rows - first),
-                start = first;
+            int count = Math.Min(chunk, rows - first);
+            int start = first;
             Tensor logits = _logits.narrow(0, 0, count); // [M, V]
             Tensor product = Multiply(labels, first, count);
             if (_deviceLogits is not null)
@@ -225,8 +225,8 @@ internal sealed unsafe class TeacherRows : IDisposable
             _plan.Mode == CacheMode.TopK ? Largest(new ReadOnlySpan<float>(logits, vocabulary), _plan.Kept) : [];
         Temper(logits, top.Maximum, out double logSum);
         var weights = new ReadOnlySpan<float>(logits, vocabulary);
-        double total = TargetDraws.Total(weights),
-            temperedLse = Math.Log(total);
+        double total = TargetDraws.Total(weights);
+        double temperedLse = Math.Log(total);
         var summary = new PositionSummary(
             (float)(lse - labelScore),
             (float)(temperedLse - (labelScore / _plan.Temperature)),
@@ -255,17 +255,17 @@ internal sealed unsafe class TeacherRows : IDisposable
     // Replaces s_i by t_i; Σ t_i·ln t_i for the entropy.
     private void Temper(float* logits, float maximum, out double logSum)
     {
-        int i = 0,
-            count = _plan.VocabularySize,
-            lanes = Vector256<float>.Count;
+        int i = 0;
+        int count = _plan.VocabularySize;
+        int lanes = Vector256<float>.Count;
         float sharpness = (float)(1 / _plan.Temperature);
-        Vector256<float> shift = Vector256.Create(maximum),
-            factor = Vector256.Create(sharpness),
-            logs = Vector256<float>.Zero;
+        Vector256<float> shift = Vector256.Create(maximum);
+        Vector256<float> factor = Vector256.Create(sharpness);
+        Vector256<float> logs = Vector256<float>.Zero;
         for (; i <= count - lanes; i += lanes)
         {
-            Vector256<float> u = (Vector256.Load(logits + i) - shift) * factor,
-                t = Vector256.Exp(u);
+            Vector256<float> u = (Vector256.Load(logits + i) - shift) * factor;
+            Vector256<float> t = Vector256.Exp(u);
             t.Store(logits + i);
             logs += t * u;
         }
@@ -281,9 +281,9 @@ internal sealed unsafe class TeacherRows : IDisposable
 
     private static int CountAbove(float* logits, int count, float value)
     {
-        int i = 0,
-            above = 0,
-            lanes = Vector256<float>.Count;
+        int i = 0;
+        int above = 0;
+        int lanes = Vector256<float>.Count;
         Vector256<float> bound = Vector256.Create(value);
         for (; i <= count - lanes; i += lanes)
         {

@@ -28,11 +28,11 @@ public sealed class TextAlignment
     public AlignedSample Align(ReadOnlySpan<long> inputs)
     {
         var read = new TeacherText(_teacher);
-        int[] studentEnds = new int[inputs.Length],
-            documentOf = new int[inputs.Length];
+        int[] studentEnds = new int[inputs.Length];
+        int[] documentOf = new int[inputs.Length];
         var document = new List<byte>();
-        int at = 0,
-            documents = 0;
+        int at = 0;
+        int documents = 0;
         for (int t = 0; t < inputs.Length; t++)
         {
             int id = checked((int)inputs[t]);

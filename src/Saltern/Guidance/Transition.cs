@@ -29,20 +29,30 @@ public abstract class Transition
     /// <summary>The last step in which ω can be above 0: what stage 1 reads at most.</summary>
     /// <param name="config">Validated.</param>
     /// <param name="totalSteps">T.</param>
-    public static int LastTeacherStep(DistillationConfig config, int totalSteps) =>
-        config.Transition == TransitionKind.Auto
-            ? config.Maximum.Resolve(totalSteps) - 1
-            : Math.Min(totalSteps, config.Schedule.Window(totalSteps).FirstZero - 1);
+    public static int LastTeacherStep(DistillationConfig config, int totalSteps)
+    {
+        if (config.Transition == TransitionKind.Auto)
+        {
+            return config.Maximum.Resolve(totalSteps) - 1;
+        }
+
+        return Math.Min(totalSteps, config.Schedule.Window(totalSteps).FirstZero - 1);
+    }
 
     /// <summary>The transition that a configuration describes.</summary>
     /// <param name="config">Validated.</param>
     /// <param name="totalSteps">T.</param>
     /// <param name="warmupSteps">End of the learning rate's warm-up, steps.</param>
     /// <param name="domainCount">Domains of the data.</param>
-    public static Transition Create(DistillationConfig config, int totalSteps, int warmupSteps, int domainCount) =>
-        config.Transition == TransitionKind.Auto
-            ? new AutoTransition(config, totalSteps, warmupSteps, domainCount)
-            : new ScheduledTransition(config, totalSteps, domainCount);
+    public static Transition Create(DistillationConfig config, int totalSteps, int warmupSteps, int domainCount)
+    {
+        if (config.Transition == TransitionKind.Auto)
+        {
+            return new AutoTransition(config, totalSteps, warmupSteps, domainCount);
+        }
+
+        return new ScheduledTransition(config, totalSteps, domainCount);
+    }
 
     /// <summary>The transition of an alignment's λ.</summary>
     /// <param name="config">Validated.</param>

@@ -17,8 +17,18 @@ public sealed record WeightSchedule(
 )
 {
     /// <summary>Name of the shape in a recipe.</summary>
-    internal string KindName =>
-        Kind == TransitionKind.LinearRatio ? "linear_ratio" : Kind.ToString().ToLowerInvariant();
+    internal string KindName
+    {
+        get
+        {
+            if (Kind == TransitionKind.LinearRatio)
+            {
+                return "linear_ratio";
+            }
+
+            return Kind.ToString().ToLowerInvariant();
+        }
+    }
 
     /// <summary>n₁ and n₂ in steps.</summary>
     /// <exception cref="ConfigurationException">The window is reversed or outside the run.</exception>

@@ -40,8 +40,8 @@ public sealed class FusedLossHead : LossHead
         Tensor? headGradient
     )
     {
-        Tensor head = request.Head.detach(),
-            hidden = request.HiddenStates.detach().narrow(0, chunk.First, chunk.Rows); // [M, D]
+        Tensor head = request.Head.detach();
+        Tensor hidden = request.HiddenStates.detach().narrow(0, chunk.First, chunk.Rows); // [M, D]
         Tensor logits = _studentLogits.narrow(0, 0, chunk.Rows); // [M, V]
         Tensor? teacherLogits;
         using (StepProfile.Of(StepPart.HeadProducts))
@@ -97,8 +97,8 @@ public sealed class FusedLossHead : LossHead
         float scale
     )
     {
-        nint student = TensorAddress.Of(logits),
-            teacher = teacherLogits is null ? 0 : TensorAddress.Of(teacherLogits);
+        nint student = TensorAddress.Of(logits);
+        nint teacher = teacherLogits is null ? 0 : TensorAddress.Of(teacherLogits);
         int teacherColumns = teacherLogits is null ? 0 : (int)teacherLogits.shape[1];
 
         // A few ranges per thread: rows cost the same, but a thread may start late.
@@ -196,8 +196,8 @@ public sealed class FusedLossHead : LossHead
     )
     {
         RowSums q = SoftLabelKernel.Maximum(s, Vocabulary);
-        double temperature = request.Teacher!.Temperature,
-            teacherScore = (double)s[label] - q.Maximum;
+        double temperature = request.Teacher!.Temperature;
+        double teacherScore = (double)s[label] - q.Maximum;
         TeacherSums sums = SoftLabelKernel.ExponentialsOfBoth(
             z,
             s,
@@ -207,11 +207,11 @@ public sealed class FusedLossHead : LossHead
             (float)temperature,
             out p.ExpSum
         );
-        double lse = Math.Log(p.ExpSum),
-            teacherLse = Math.Log(sums.ExpSum),
-            plainLse = Math.Log(sums.PlainExpSum);
-        double nll = lse - labelScore,
-            teacherNll = plainLse - teacherScore;
+        double lse = Math.Log(p.ExpSum);
+        double teacherLse = Math.Log(sums.ExpSum);
+        double plainLse = Math.Log(sums.PlainExpSum);
+        double nll = lse - labelScore;
+        double teacherNll = plainLse - teacherScore;
         double crossEntropy = lse - (sums.StudentSum / (double)sums.ExpSum);
         double gate = request.Gate.Factor(
             1.0 / sums.PlainExpSum,

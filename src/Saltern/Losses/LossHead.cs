@@ -18,11 +18,11 @@ public abstract class LossHead : IDisposable
 
     // About 16 MiB of logits for small vocabularies, 32 for large ones: near the cache, yet with enough rows for fast products. Measured at V = 32,768, distilling, with
     // 64, 128, 256 and 512 rows: 1,933, 1,637, 1,501 and 1,417 ms; at V = 8,192 with 128 to 1,024 rows: 409, 375, 350, 384 ms (docs/speed.md).
-    private const int ChunkElements = 4 << 20,
-        LargestChunkElements = 8 << 20;
-    private const int FewestRows = 64,
-        FastRows = 256,
-        MostRows = 512;
+    private const int ChunkElements = 4 << 20;
+    private const int LargestChunkElements = 8 << 20;
+    private const int FewestRows = 64;
+    private const int FastRows = 256;
+    private const int MostRows = 512;
 
     /// <summary>Plans the chunks.</summary>
     /// <param name="vocabulary">Real token ids; rows of a head beyond them get neither probability nor gradient.</param>
@@ -118,8 +118,8 @@ public abstract class LossHead : IDisposable
     {
         CheckShapes(request);
         using IDisposable _ = no_grad();
-        int count = request.Labels.Length,
-            taught = request.Teacher?.Rows ?? 0;
+        int count = request.Labels.Length;
+        int taught = request.Teacher?.Rows ?? 0;
         for (int first = 0; first < count; first += ChunkRows)
         {
             using DisposeScope scope = NewDisposeScope();

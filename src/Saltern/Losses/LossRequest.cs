@@ -32,6 +32,11 @@ public sealed record LossRequest
     internal double WeightOf(int row, double gate)
     {
         double weight = Weights[row] * gate;
-        return GateScale is double factor ? Math.Min(LossHead.HighestGatedWeight, weight * factor) : weight;
+        if (GateScale is double factor)
+        {
+            return Math.Min(LossHead.HighestGatedWeight, weight * factor);
+        }
+
+        return weight;
     }
 }

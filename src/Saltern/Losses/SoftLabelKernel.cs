@@ -49,16 +49,26 @@ internal static unsafe class SoftLabelKernel
     }
 
     /// <summary>Replaces z_i by e_i and returns Σ e_i.</summary>
-    public static float Exponentials(float* row, int count, float maximum) =>
-        Lanes512.AreFast
-            ? Exponentials<Lanes512>(row, count, maximum, store: true)
-            : Exponentials<Lanes256>(row, count, maximum, store: true);
+    public static float Exponentials(float* row, int count, float maximum)
+    {
+        if (Lanes512.AreFast)
+        {
+            return Exponentials<Lanes512>(row, count, maximum, store: true);
+        }
+
+        return Exponentials<Lanes256>(row, count, maximum, store: true);
+    }
 
     /// <summary>Σ e_i without a write: evaluation needs no gradient.</summary>
-    public static float ExponentialSum(float* row, int count, float maximum) =>
-        Lanes512.AreFast
-            ? Exponentials<Lanes512>(row, count, maximum, store: false)
-            : Exponentials<Lanes256>(row, count, maximum, store: false);
+    public static float ExponentialSum(float* row, int count, float maximum)
+    {
+        if (Lanes512.AreFast)
+        {
+            return Exponentials<Lanes512>(row, count, maximum, store: false);
+        }
+
+        return Exponentials<Lanes256>(row, count, maximum, store: false);
+    }
 
     /// <summary>Replaces z_i by e_i and s_i by t_i, and sums all that the loss, its gradient and the log need.</summary>
     /// <param name="student">z, [count].</param>
@@ -76,18 +86,11 @@ internal static unsafe class SoftLabelKernel
         float teacherMaximum,
         float temperature,
         out float studentExpSum
-    ) =>
-        Lanes512.AreFast
-            ? ExponentialsOfBoth<Lanes512>(
-                student,
-                teacher,
-                count,
-                studentMaximum,
-                teacherMaximum,
-                temperature,
-                out studentExpSum
-            )
-            : ExponentialsOfBoth<Lanes256>(
+    )
+    {
+        if (Lanes512.AreFast)
+        {
+            return ExponentialsOfBoth<Lanes512>(
                 student,
                 teacher,
                 count,
@@ -96,6 +99,18 @@ internal static unsafe class SoftLabelKernel
                 temperature,
                 out studentExpSum
             );
+        }
+
+        return ExponentialsOfBoth<Lanes256>(
+            student,
+            teacher,
+            count,
+            studentMaximum,
+            teacherMaximum,
+            temperature,
+            out studentExpSum
+        );
+    }
 
     /// <summary>Replaces e_i by factor·e_i: the part of p in the gradient p − m.</summary>
     public static void Scale(float* row, int count, float factor)
@@ -132,8 +147,8 @@ internal static unsafe class SoftLabelKernel
         if (count >= 2 * TLanes.Count)
         {
             // Two chains: one maximum waits for the one before it.
-            TLanes even = TLanes.Load(row),
-                odd = TLanes.Load(row + TLanes.Count);
+            TLanes even = TLanes.Load(row);
+            TLanes odd = TLanes.Load(row + TLanes.Count);
             for (i = 2 * TLanes.Count; i <= count - (2 * TLanes.Count); i += 2 * TLanes.Count)
             {
                 even = TLanes.Max(even, TLanes.Load(row + i));
@@ -156,8 +171,8 @@ internal static unsafe class SoftLabelKernel
         where TLanes : struct, IFloatLanes<TLanes>
     {
         int i = 0;
-        TLanes shift = TLanes.Create(maximum),
-            sum = TLanes.Create(0);
+        TLanes shift = TLanes.Create(maximum);
+        TLanes sum = TLanes.Create(0);
         for (; i <= count - TLanes.Count; i += TLanes.Count)
         {
             TLanes e = TLanes.Exp(TLanes.Load(row + i) - shift);
@@ -198,23 +213,23 @@ internal static unsafe class SoftLabelKernel
     {
         bool tempered = temperature != 1f;
         float sharpness = 1f / temperature;
-        TLanes zShift = TLanes.Create(studentMaximum),
-            sShift = TLanes.Create(teacherMaximum),
-            factor = TLanes.Create(sharpness);
-        TLanes eSum = TLanes.Create(0),
-            tSum = eSum,
-            cross = eSum,
-            log = eSum,
-            plain = eSum,
-            plainLog = eSum;
+        TLanes zShift = TLanes.Create(studentMaximum);
+        TLanes sShift = TLanes.Create(teacherMaximum);
+        TLanes factor = TLanes.Create(sharpness);
+        TLanes eSum = TLanes.Create(0);
+        TLanes tSum = eSum;
+        TLanes cross = eSum;
+        TLanes log = eSum;
+        TLanes plain = eSum;
+        TLanes plainLog = eSum;
         int i = 0;
         for (; i <= count - TLanes.Count; i += TLanes.Count)
         {
-            TLanes z = TLanes.Load(student + i) - zShift,
-                s = TLanes.Load(teacher + i) - sShift;
-            TLanes e = TLanes.Exp(z),
-                u = s * factor,
-                t = TLanes.Exp(u);
+            TLanes z = TLanes.Load(student + i) - zShift;
+            TLanes s = TLanes.Load(teacher + i) - sShift;
+            TLanes e = TLanes.Exp(z);
+            TLanes u = s * factor;
+            TLanes t = TLanes.Exp(u);
             e.Store(student + i);
             t.Store(teacher + i);
             eSum += e;
@@ -240,9 +255,9 @@ internal static unsafe class SoftLabelKernel
         studentExpSum = TLanes.Sum(eSum);
         for (; i < count; i++)
         {
-            float z = student[i] - studentMaximum,
-                s = teacher[i] - teacherMaximum,
-                u = s * sharpness;
+            float z = student[i] - studentMaximum;
+            float s = teacher[i] - teacherMaximum;
+            float u = s * sharpness;
             student[i] = LaneMath.Exp(z);
             teacher[i] = LaneMath.Exp(u);
             studentExpSum += student[i];
@@ -292,8 +307,8 @@ internal static unsafe class SoftLabelKernel
     )
         where TLanes : struct, IFloatLanes<TLanes>
     {
-        TLanes a = TLanes.Create(studentFactor),
-            b = TLanes.Create(teacherFactor);
+        TLanes a = TLanes.Create(studentFactor);
+        TLanes b = TLanes.Create(teacherFactor);
         int i = 0;
         for (; i <= count - TLanes.Count; i += TLanes.Count)
         {

@@ -25,8 +25,8 @@ internal static unsafe class SparseLabelKernel
         float scale
     )
     {
-        int first = sparse.Starts[row],
-            count = sparse.Starts[row + 1] - first;
+        int first = sparse.Starts[row];
+        int count = sparse.Starts[row + 1] - first;
         ReadOnlySpan<int> ids = sparse.Ids.AsSpan(first, count);
         ReadOnlySpan<float> shares = sparse.Probabilities.AsSpan(first, count);
         float[]? rented = count > 256 ? new float[count] : null;
@@ -36,9 +36,9 @@ internal static unsafe class SparseLabelKernel
             scores[i] = z[ids[i]];
         }
 
-        double nll,
-            crossEntropy,
-            lse;
+        double nll;
+        double crossEntropy;
+        double lse;
         float labelLogit = z[(int)request.Labels[row]];
         double gate = request.Gate.Factor(sparse.TopProbability?[row] ?? 0, sparse.Entropy[row], sparse.Nll[row]);
         double weight = request.WeightOf(row, gate);
@@ -53,8 +53,8 @@ internal static unsafe class SparseLabelKernel
                     ? SoftLabelKernel.ExponentialSum(z, vocabulary, p.Maximum)
                     : SoftLabelKernel.Exponentials(z, vocabulary, p.Maximum);
             lse = p.Maximum + Math.Log(sum);
-            double inner = 0,
-                mass = 0;
+            double inner = 0;
+            double mass = 0;
             for (int i = 0; i < count; i++)
             {
                 inner += (double)shares[i] * scores[i];
@@ -98,9 +98,9 @@ internal static unsafe class SparseLabelKernel
         out double crossEntropy
     )
     {
-        double kept = 0,
-            inner = 0,
-            mass = 0;
+        double kept = 0;
+        double inner = 0;
+        double mass = 0;
         for (int i = 0; i < ids.Length; i++)
         {
             z[ids[i]] = float.NegativeInfinity; // out of the passes below, and 0 after them

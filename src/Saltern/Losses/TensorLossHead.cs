@@ -35,13 +35,13 @@ public sealed class TensorLossHead : LossHead
         Tensor? headGradient
     )
     {
-        ScalarType products = _productType ?? request.HiddenStates.dtype,
-            type = products == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32;
-        Tensor head = request.Head.detach().to(products),
-            hidden = request.HiddenStates.detach().narrow(0, chunk.First, chunk.Rows).to(products); // [M, D]
+        ScalarType products = _productType ?? request.HiddenStates.dtype;
+        ScalarType type = products == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32;
+        Tensor head = request.Head.detach().to(products);
+        Tensor hidden = request.HiddenStates.detach().narrow(0, chunk.First, chunk.Rows).to(products); // [M, D]
         Tensor labels = tensor(request.Labels.AsSpan(chunk.First, chunk.Rows).ToArray()).to(hidden.device); // [M]
-        Tensor counted = labels.ge(0),
-            targets = labels.clamp_min(0).unsqueeze(1); // [M], [M, 1]
+        Tensor counted = labels.ge(0);
+        Tensor targets = labels.clamp_min(0).unsqueeze(1); // [M], [M, 1]
         Tensor logProbs = nn.functional.log_softmax(hidden.mm(head.t()).to(type).narrow(1, 0, Vocabulary), 1); // [M, V]
         Tensor nll = logProbs.gather(1, targets).squeeze(1).neg();
         (Tensor highest, Tensor best) = logProbs.max(1);

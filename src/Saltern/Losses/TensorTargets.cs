@@ -51,8 +51,8 @@ internal sealed record TensorTargets(
                 .mm(live.Head.detach().to(products).t())
             : ((DenseSoftLabels)request.Teacher!).Logits.detach().narrow(0, chunk.First, chunk.Taught);
         logits = logits.narrow(1, 0, vocabulary).to(logProbs.dtype).to(logProbs.device);
-        Tensor plain = nn.functional.log_softmax(logits, 1),
-            tempered = nn.functional.log_softmax(logits / request.Teacher.Temperature, 1); // [rows, V]
+        Tensor plain = nn.functional.log_softmax(logits, 1);
+        Tensor tempered = nn.functional.log_softmax(logits / request.Teacher.Temperature, 1); // [rows, V]
         Tensor q = tempered.exp();
         float[][] known = HostRows.Read(
             (q * logProbs).sum(1L).neg(),
@@ -108,15 +108,15 @@ internal sealed record TensorTargets(
     )
     {
         Device device = logProbs.device;
-        int rows = chunk.Taught,
-            start = sparse.Starts[chunk.First],
-            count = sparse.Starts[chunk.First + rows] - start;
-        long[] at = new long[count],
-            best = new long[rows];
+        int rows = chunk.Taught;
+        int start = sparse.Starts[chunk.First];
+        int count = sparse.Starts[chunk.First + rows] - start;
+        long[] at = new long[count];
+        long[] best = new long[rows];
         for (int i = 0; i < rows; i++)
         {
-            int from = sparse.Starts[chunk.First + i],
-                to = sparse.Starts[chunk.First + i + 1];
+            int from = sparse.Starts[chunk.First + i];
+            int to = sparse.Starts[chunk.First + i + 1];
             best[i] = to > from ? sparse.Ids[from] : -1;
             for (int entry = from; entry < to; entry++)
             {
@@ -124,8 +124,8 @@ internal sealed record TensorTargets(
             }
         }
 
-        Tensor places = tensor(at).to(device),
-            shares = tensor(sparse.Probabilities.AsSpan(start, count).ToArray()).to(logProbs.dtype).to(device);
+        Tensor places = tensor(at).to(device);
+        Tensor shares = tensor(sparse.Probabilities.AsSpan(start, count).ToArray()).to(logProbs.dtype).to(device);
         Tensor target = zeros(rows, vocabulary, logProbs.dtype, device);
         target.view(-1).scatter_(0, places, shares);
         Tensor crossEntropy = (target * logProbs).sum(1L).neg(); // [rows]

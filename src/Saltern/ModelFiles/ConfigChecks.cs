@@ -43,7 +43,12 @@ internal static class ConfigChecks
         }
 
         double parameters = ModelFlops.Parameters(config.Resolve(config.VocabSize, config.MaxPositionEmbeddings));
-        return parameters <= MostParameters ? [] : [$"It would have {parameters:0.###e+0} parameters."];
+        if (parameters <= MostParameters)
+        {
+            return [];
+        }
+
+        return [$"It would have {parameters:0.###e+0} parameters."];
     }
 
     private static IEnumerable<string> Sentences(IValidated section) =>

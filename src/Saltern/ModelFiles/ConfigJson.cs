@@ -15,47 +15,107 @@ internal sealed class ConfigJson(string path, string place, JsonElement element)
     public bool Has(string key) => element.TryGetProperty(key, out _);
 
     /// <summary>A whole number; null where absent.</summary>
-    public int? Integer(string key) =>
-        Take(key) is not JsonElement value ? null
-        : value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int number) ? number
-        : throw Wrong(key, value, "a whole number");
+    public int? Integer(string key)
+    {
+        if (Take(key) is not JsonElement value)
+        {
+            return null;
+        }
+
+        if (value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int number))
+        {
+            return number;
+        }
+
+        throw Wrong(key, value, "a whole number");
+    }
 
     /// <summary>A whole number.</summary>
     /// <exception cref="DataFormatException">It is absent.</exception>
     public int RequiredInteger(string key) => Integer(key) ?? throw Missing(key);
 
     /// <summary>A number; null where absent.</summary>
-    public double? Number(string key) =>
-        Take(key) is not JsonElement value ? null
-        : value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out double number) && double.IsFinite(number)
-            ? number
-        : throw Wrong(key, value, "a number");
+    public double? Number(string key)
+    {
+        if (Take(key) is not JsonElement value)
+        {
+            return null;
+        }
+
+        if (value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out double number) && double.IsFinite(number))
+        {
+            return number;
+        }
+
+        throw Wrong(key, value, "a number");
+    }
 
     /// <summary>True or false; null where absent.</summary>
-    public bool? Flag(string key) =>
-        Take(key) is not JsonElement value ? null
-        : value.ValueKind is JsonValueKind.True or JsonValueKind.False ? value.GetBoolean()
-        : throw Wrong(key, value, "true or false");
+    public bool? Flag(string key)
+    {
+        if (Take(key) is not JsonElement value)
+        {
+            return null;
+        }
+
+        if (value.ValueKind is JsonValueKind.True or JsonValueKind.False)
+        {
+            return value.GetBoolean();
+        }
+
+        throw Wrong(key, value, "true or false");
+    }
 
     /// <summary>A text; null where absent.</summary>
-    public string? Text(string key) =>
-        Take(key) is not JsonElement value ? null
-        : value.ValueKind == JsonValueKind.String ? value.GetString()
-        : throw Wrong(key, value, "text");
+    public string? Text(string key)
+    {
+        if (Take(key) is not JsonElement value)
+        {
+            return null;
+        }
+
+        if (value.ValueKind == JsonValueKind.String)
+        {
+            return value.GetString();
+        }
+
+        throw Wrong(key, value, "text");
+    }
 
     /// <summary>A list of texts; null where absent.</summary>
-    public IReadOnlyList<string>? Texts(string key) =>
-        Take(key) is not JsonElement value ? null
-        : value.ValueKind == JsonValueKind.Array
-        && value.EnumerateArray().All(item => item.ValueKind == JsonValueKind.String)
-            ? [.. value.EnumerateArray().Select(item => item.GetString()!)]
-        : throw Wrong(key, value, "a list of texts");
+    public IReadOnlyList<string>? Texts(string key)
+    {
+        if (Take(key) is not JsonElement value)
+        {
+            return null;
+        }
+
+        if (
+            value.ValueKind == JsonValueKind.Array
+            && value.EnumerateArray().All(item => item.ValueKind == JsonValueKind.String)
+        )
+        {
+            return [.. value.EnumerateArray().Select(item => item.GetString()!)];
+        }
+
+        throw Wrong(key, value, "a list of texts");
+    }
 
     /// <summary>An object inside this one; null where absent.</summary>
-    public ConfigJson? Object(string key) =>
-        Take(key) is not JsonElement value ? null
-        : value.ValueKind == JsonValueKind.Object ? new ConfigJson(path, $"{place}{key}.", value)
-        : throw Wrong(key, value, "an object");
+    public ConfigJson? Object(string key)
+    {
+        if (Take(key) is not JsonElement value)
+        {
+            return null;
+        }
+
+        if (value.ValueKind == JsonValueKind.Object)
+        {
+            return new ConfigJson(path, $"{place}{key}.", value);
+        }
+
+        throw Wrong(key, value, "an object");
+    }
 
     /// <summary>Holds dropouts to 0: they would be left out of training silently.</summary>
     /// <exception cref="DataFormatException">One is not.</exception>
@@ -117,8 +177,11 @@ internal sealed class ConfigJson(string path, string place, JsonElement element)
     private JsonElement? Take(string key)
     {
         _understood.Add(key);
-        return element.TryGetProperty(key, out JsonElement value) && value.ValueKind != JsonValueKind.Null
-            ? value
-            : null;
+        if (element.TryGetProperty(key, out JsonElement value) && value.ValueKind != JsonValueKind.Null)
+        {
+            return value;
+        }
+
+        return null;
     }
 }

@@ -21,9 +21,12 @@ internal static class GeluWords
     public static Activation Read(ConfigJson json, string key, string otherwise)
     {
         string word = json.Text(key) ?? otherwise;
-        return Words.TryGetValue(word, out Activation activation)
-            ? activation
-            : throw json.Wrong(key, word, string.Join(", ", Words.Keys));
+        if (Words.TryGetValue(word, out Activation activation))
+        {
+            return activation;
+        }
+
+        throw json.Wrong(key, word, string.Join(", ", Words.Keys));
     }
 
     /// <summary>The word of an activation.</summary>

@@ -10,14 +10,14 @@ namespace Saltern.ModelFiles;
 public static class HuggingFaceConfig
 {
     private const int LargestFile = 4 << 20; // bytes; those in use have a few kilobytes
-    private const string Llama = "llama",
-        Mistral = "mistral",
-        Qwen2 = "qwen2",
-        Qwen3 = "qwen3",
-        GptNeox = "gpt_neox",
-        Gpt2 = "gpt2";
-    private const string FullAttention = "full_attention",
-        SlidingAttention = "sliding_attention";
+    private const string Llama = "llama";
+    private const string Mistral = "mistral";
+    private const string Qwen2 = "qwen2";
+    private const string Qwen3 = "qwen3";
+    private const string GptNeox = "gpt_neox";
+    private const string Gpt2 = "gpt2";
+    private const string FullAttention = "full_attention";
+    private const string SlidingAttention = "sliding_attention";
     private static readonly string[] Families = [Llama, Mistral, Qwen2, Qwen3, GptNeox, Gpt2];
 
     // How the model was made, stored or is prompted; none of them changes a logit.
@@ -57,11 +57,14 @@ public static class HuggingFaceConfig
 
             TransformerConfig config = Read(new ConfigJson(path, "", document.RootElement));
             string[] contradictions = [.. ConfigChecks.Of(config)];
-            return contradictions.Length == 0
-                ? config.Resolve(config.VocabSize, config.MaxPositionEmbeddings)
-                : throw new DataFormatException(
-                    $"{path} describes no model that can exist: {string.Join(" ", contradictions)}"
-                );
+            if (contradictions.Length == 0)
+            {
+                return config.Resolve(config.VocabSize, config.MaxPositionEmbeddings);
+            }
+
+            throw new DataFormatException(
+                $"{path} describes no model that can exist: {string.Join(" ", contradictions)}"
+            );
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
@@ -81,13 +84,35 @@ public static class HuggingFaceConfig
         };
 
     /// <summary>The family whose mathematics a shape is; a Mistral without a window is a Llama.</summary>
-    public static string FamilyOf(TransformerConfig c) =>
-        c.LearnedPositions ? Gpt2
-        : c.LayerNormEps is not null ? GptNeox
-        : c.QkNorm ? Qwen3
-        : c.QkvBias ? Qwen2
-        : c.SlidingWindow > 0 ? Mistral
-        : Llama;
+    public static string FamilyOf(TransformerConfig c)
+    {
+        if (c.LearnedPositions)
+        {
+            return Gpt2;
+        }
+
+        if (c.LayerNormEps is not null)
+        {
+            return GptNeox;
+        }
+
+        if (c.QkNorm)
+        {
+            return Qwen3;
+        }
+
+        if (c.QkvBias)
+        {
+            return Qwen2;
+        }
+
+        if (c.SlidingWindow > 0)
+        {
+            return Mistral;
+        }
+
+        return Llama;
+    }
 
     private static JsonObject WriteLlamaKin(TransformerConfig c, string family)
     {
@@ -146,10 +171,12 @@ public static class HuggingFaceConfig
 
     private static TransformerConfig Read(ConfigJson json)
     {
-        string family =
-            json.Text("model_type") is string type && Families.Contains(type)
-                ? type
-                : throw json.Wrong("model_type", json.Text("model_type") ?? "", string.Join(", ", Families));
+        if (!(json.Text("model_type") is string type && Families.Contains(type)))
+        {
+            throw json.Wrong("model_type", json.Text("model_type") ?? "", string.Join(", ", Families));
+        }
+
+        string family = type;
         TransformerConfig config = family switch
         {
             Gpt2 => Gpt2Config.Read(json),
@@ -223,22 +250,32 @@ public static class HuggingFaceConfig
         {
             string other = kinds.FirstOrDefault(kind => kind is not (FullAttention or SlidingAttention)) ?? "";
             int listed = kinds.Count(kind => kind == SlidingAttention);
-            windowed =
-                other.Length == 0 && kinds.Count == layers && (listed == 0 || window is not null)
-                    ? listed
-                    : throw json.Wrong(
-                        "layer_types",
-                        other.Length > 0 ? other : $"{kinds.Count} entries",
-                        $"{FullAttention} or {SlidingAttention} for each of the {layers} layers, with a sliding_window for the latter"
-                    );
+            if (!(other.Length == 0 && kinds.Count == layers && (listed == 0 || window is not null)))
+            {
+                throw json.Wrong(
+                    "layer_types",
+                    other.Length > 0 ? other : $"{kinds.Count} entries",
+                    $"{FullAttention} or {SlidingAttention} for each of the {layers} layers, with a sliding_window for the latter"
+                );
+            }
+
+            windowed = listed;
         }
 
-        return windowed == 0 ? 0
-            : windowed == layers ? window!.Value
-            : throw json.Wrong(
-                "sliding_window",
-                $"{window} in {windowed} of {layers} layers",
-                "a window in all layers or in none; layers of two kinds are not computed"
-            );
+        if (windowed == 0)
+        {
+            return 0;
+        }
+
+        if (windowed == layers)
+        {
+            return window!.Value;
+        }
+
+        throw json.Wrong(
+            "sliding_window",
+            $"{window} in {windowed} of {layers} layers",
+            "a window in all layers or in none; layers of two kinds are not computed"
+        );
     }
 }

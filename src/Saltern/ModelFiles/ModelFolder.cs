@@ -60,10 +60,15 @@ public static class ModelFolder
 
     /// <summary>Reads the shape.</summary>
     /// <exception cref="DataFormatException">The file is missing, damaged or asks for something that is not computed here.</exception>
-    public static TransformerConfig LoadConfig(string folder) =>
-        FolderFile.Exists(folder, ConfigFile)
-            ? HuggingFaceConfig.Read(FolderFile.Find(folder, ConfigFile))
-            : throw new DataFormatException($"{folder} has no {ConfigFile}, so it is not a model folder.");
+    public static TransformerConfig LoadConfig(string folder)
+    {
+        if (FolderFile.Exists(folder, ConfigFile))
+        {
+            return HuggingFaceConfig.Read(FolderFile.Find(folder, ConfigFile));
+        }
+
+        throw new DataFormatException($"{folder} has no {ConfigFile}, so it is not a model folder.");
+    }
 
     /// <summary>Path of the tokenizer.</summary>
     /// <exception cref="DataFormatException">It is missing, or a link.</exception>
@@ -117,8 +122,8 @@ public static class ModelFolder
     )
     {
         using IDisposable _ = torch.no_grad();
-        long done = 0,
-            total = tensors.Sum(tensor => tensor.Count);
+        long done = 0;
+        long total = tensors.Sum(tensor => tensor.Count);
         foreach (StoredTensor tensor in tensors)
         {
             files.Read(
@@ -139,8 +144,8 @@ public static class ModelFolder
 
     private static ReadOnlyMemory<byte> Bytes(Transformer model, StoredTensor tensor)
     {
-        using torch.Tensor weight = tensor.InFileOrder(model.Parameters.FlatWeights),
-            here = weight.cpu();
+        using torch.Tensor weight = tensor.InFileOrder(model.Parameters.FlatWeights);
+        using torch.Tensor here = weight.cpu();
         return here.bytes.ToArray();
     }
 

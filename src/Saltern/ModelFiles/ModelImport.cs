@@ -30,8 +30,8 @@ public static class ModelImport
         }
 
         using SourceModel model = SourceModel.Open(source);
-        long written = 0,
-            total = model.Tensors.Sum(pair => pair.Tensor.Count);
+        long written = 0;
+        long total = model.Tensors.Sum(pair => pair.Tensor.Count);
         DurableFolder.Write(
             target,
             temporary =>

@@ -21,8 +21,8 @@ internal sealed record RotaryConfig(double Theta, RopeScalingConfig? Scaling, do
         double? share = shareKey is null
             ? null
             : One(json, shareKey, json.Number(shareKey), json.Number("partial_rotary_factor"), "partial_rotary_factor");
-        ConfigJson? old = json.Object("rope_scaling"),
-            parameters = json.Object("rope_parameters");
+        ConfigJson? old = json.Object("rope_scaling");
+        ConfigJson? parameters = json.Object("rope_parameters");
         if (old is not null && parameters is not null)
         {
             throw json.Wrong("rope_scaling", "set beside rope_parameters", "one of the two");
@@ -38,8 +38,8 @@ internal sealed record RotaryConfig(double Theta, RopeScalingConfig? Scaling, do
             ? null
             : One(rope, "partial_rotary_factor", rope.Number("partial_rotary_factor"), share, $"{shareKey} outside");
 
-        string? kind = rope.Text("rope_type"),
-            older = rope.Text("type");
+        string? kind = rope.Text("rope_type");
+        string? older = rope.Text("type");
         if (kind is not null && older is not null && kind != older)
         {
             throw rope.Wrong("type", older, $"{kind}, as rope_type says");
@@ -81,8 +81,13 @@ internal sealed record RotaryConfig(double Theta, RopeScalingConfig? Scaling, do
     }
 
     // The value that two keys give, where not both are silent.
-    private static double? One(ConfigJson json, string key, double? value, double? other, string otherKey) =>
-        value is null || other is null || value == other
-            ? value ?? other
-            : throw json.Wrong(key, $"{value}", $"{other}, as {otherKey} says");
+    private static double? One(ConfigJson json, string key, double? value, double? other, string otherKey)
+    {
+        if (value is null || other is null || value == other)
+        {
+            return value ?? other;
+        }
+
+        throw json.Wrong(key, $"{value}", $"{other}, as {otherKey} says");
+    }
 }

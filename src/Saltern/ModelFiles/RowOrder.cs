@@ -39,8 +39,8 @@ internal static class RowOrder
     /// <returns>One head after the other, in one buffer.</returns>
     public static IEnumerable<Memory<float>> Interleave(IEnumerable<Memory<float>> pieces, int headSize, int columns)
     {
-        float[] head = new float[headSize * columns],
-            result = new float[head.Length];
+        float[] head = new float[headSize * columns];
+        float[] result = new float[head.Length];
         int filled = 0;
         foreach (Memory<float> piece in pieces)
         {

@@ -172,9 +172,12 @@ public static class SafeTensorsFile
         try
         {
             // A pipe would wait for a writer for ever, and it has no length.
-            return new FileInfo(path) is { Exists: true, Length: 0 }
-                ? throw new DataFormatException($"{path}: 0 bytes are too few for a safetensors file.")
-                : new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read);
+            if (new FileInfo(path) is { Exists: true, Length: 0 })
+            {
+                throw new DataFormatException($"{path}: 0 bytes are too few for a safetensors file.");
+            }
+
+            return new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -55,8 +55,8 @@ public sealed record StoredTensor(string Name, long[] Shape, long Offset, Stored
     {
         using DisposeScope scope = NewDisposeScope();
         Tensor weights = flat.narrow(0, Offset, Count);
-        long first = at / RowLength,
-            rows = values.numel() / RowLength;
+        long first = at / RowLength;
+        long rows = values.numel() / RowLength;
         switch (Form)
         {
             case StoredForm.Transposed:
@@ -64,8 +64,8 @@ public sealed record StoredTensor(string Name, long[] Shape, long Offset, Stored
                 break;
             case StoredForm.HeadByHead:
                 long heads = Shape[0] / (Projections * HeadRows);
-                Tensor byRow = weights.view(-1, RowLength),
-                    from = values.view(rows, RowLength);
+                Tensor byRow = weights.view(-1, RowLength);
+                Tensor from = values.view(rows, RowLength);
                 for (long row = first, count; row < first + rows; row += count)
                 {
                     (long run, long inside) = Math.DivRem(row, (long)HeadRows);

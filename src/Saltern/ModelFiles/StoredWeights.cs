@@ -44,9 +44,11 @@ public static class StoredWeights
         Of(config, new DecoderLayout(config).Parameters);
 
     /// <summary>As <see cref="Of(TransformerConfig)"/>, for a plan that is there already.</summary>
-    internal static IReadOnlyList<StoredTensor> Of(TransformerConfig config, ParameterLayout layout) =>
-        config.LayerNormEps is null
-            ?
+    internal static IReadOnlyList<StoredTensor> Of(TransformerConfig config, ParameterLayout layout)
+    {
+        if (config.LayerNormEps is null)
+        {
+            return
             [
                 .. layout.Slices.Select(slice => new StoredTensor(
                     slice.Name,
@@ -55,19 +57,27 @@ public static class StoredWeights
                     StoredForm.AsIs,
                     config.HeadDim
                 )),
-            ]
-            : [.. layout.Blocks.Select(block => Fused(config, block))];
+            ];
+        }
+
+        return [.. layout.Blocks.Select(block => Fused(config, block))];
+    }
 
     /// <summary>Name of the output head, whether the files hold one or not.</summary>
     internal static string HeadName(TransformerConfig config) => Theirs(config, "lm_head.weight");
 
-    private static string Theirs(TransformerConfig config, string ours) =>
-        config.LayerNormEps is null
-            ? ours
-            : (config.LearnedPositions ? Gpt2Names : GptNeoxNames).Aggregate(
-                ours,
-                (name, pair) => name.Replace(pair.Ours, pair.Theirs, StringComparison.Ordinal)
-            );
+    private static string Theirs(TransformerConfig config, string ours)
+    {
+        if (config.LayerNormEps is null)
+        {
+            return ours;
+        }
+
+        return (config.LearnedPositions ? Gpt2Names : GptNeoxNames).Aggregate(
+            ours,
+            (name, pair) => name.Replace(pair.Ours, pair.Theirs, StringComparison.Ordinal)
+        );
+    }
 
     // GPT-NeoX and GPT-2 keep q, k and v as one tensor; every other block of theirs is one weight.
     private static StoredTensor Fused(TransformerConfig config, ParameterBlock block)

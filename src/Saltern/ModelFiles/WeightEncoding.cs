@@ -52,9 +52,9 @@ internal static class WeightEncoding
     // The upper half of a float32. Half of what is cut off is added first; a tie goes up only where the result becomes even.
     private static float? ToBFloat16(ReadOnlySpan<float> from, Span<ushort> to)
     {
-        const uint magnitude = 0x7FFF_FFFF,
-            infinity = 0x7F80_0000,
-            quiet = 0x0040_0000;
+        const uint magnitude = 0x7FFF_FFFF;
+        const uint infinity = 0x7F80_0000;
+        const uint quiet = 0x0040_0000;
         for (int i = 0; i < from.Length; i++)
         {
             uint bits = BitConverter.SingleToUInt32Bits(from[i]);

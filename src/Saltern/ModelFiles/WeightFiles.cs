@@ -163,8 +163,8 @@ public sealed class WeightFiles : IDisposable
     // The index, if there is one, and the names of the files.
     private static (IReadOnlyDictionary<string, string>? Index, IReadOnlyList<string> Files) Map(string folder)
     {
-        bool single = FolderFile.Exists(folder, ModelFolder.WeightsFile),
-            several = FolderFile.Exists(folder, IndexFile);
+        bool single = FolderFile.Exists(folder, ModelFolder.WeightsFile);
+        bool several = FolderFile.Exists(folder, IndexFile);
         if (single && several)
         {
             throw new DataFormatException(
@@ -188,11 +188,14 @@ public sealed class WeightFiles : IDisposable
                 .Order(StringComparer.Ordinal)
                 .FirstOrDefault()
                 ?? "";
-        return single
-            ? (null, [ModelFolder.WeightsFile])
-            : throw new DataFormatException(
-                $"{folder} has neither {ModelFolder.WeightsFile} nor {IndexFile}.{(pickle.Length > 0 ? $" {pickle} may be a pickle file, which can run code when it is opened, so it is not read: get the model as safetensors." : "")}"
-            );
+        if (single)
+        {
+            return (null, [ModelFolder.WeightsFile]);
+        }
+
+        throw new DataFormatException(
+            $"{folder} has neither {ModelFolder.WeightsFile} nor {IndexFile}.{(pickle.Length > 0 ? $" {pickle} may be a pickle file, which can run code when it is opened, so it is not read: get the model as safetensors." : "")}"
+        );
     }
 
     /// <summary>Names of files by names of tensors.</summary>

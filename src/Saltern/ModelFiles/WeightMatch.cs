@@ -59,12 +59,19 @@ internal static class WeightMatch
     }
 
     // GPT-2's first files leave the prefix out.
-    private static string NameIn(WeightFiles files, string name) =>
-        !files.Entries.ContainsKey(name)
-        && name.StartsWith(StoredWeights.Gpt2Prefix, StringComparison.Ordinal)
-        && files.Entries.ContainsKey(name[StoredWeights.Gpt2Prefix.Length..])
-            ? name[StoredWeights.Gpt2Prefix.Length..]
-            : name;
+    private static string NameIn(WeightFiles files, string name)
+    {
+        if (
+            !files.Entries.ContainsKey(name)
+            && name.StartsWith(StoredWeights.Gpt2Prefix, StringComparison.Ordinal)
+            && files.Entries.ContainsKey(name[StoredWeights.Gpt2Prefix.Length..])
+        )
+        {
+            return name[StoredWeights.Gpt2Prefix.Length..];
+        }
+
+        return name;
+    }
 
     private static void CheckSecondCopy(WeightFiles files, string head, string embedding)
     {

@@ -19,10 +19,15 @@ public static class WeightTypes
 
     /// <summary>Type of a name.</summary>
     /// <exception cref="ConfigurationException">There is no such type.</exception>
-    public static WeightType Parse(string name) =>
-        All.FirstOrDefault(entry => entry.Name == name) is { Name: not null } found
-            ? found.Type
-            : throw new ConfigurationException($"'{name}' is no type of weights. Allowed: {string.Join(", ", Names)}.");
+    public static WeightType Parse(string name)
+    {
+        if (All.FirstOrDefault(entry => entry.Name == name) is { Name: not null } found)
+        {
+            return found.Type;
+        }
+
+        throw new ConfigurationException($"'{name}' is no type of weights. Allowed: {string.Join(", ", Names)}.");
+    }
 
     /// <summary>Name in a config.json; empty for types that only GGUF has.</summary>
     internal static string TorchNameOf(WeightType type) => All.Single(entry => entry.Type == type).Torch;

@@ -60,11 +60,14 @@ public sealed record AttentionRanges
     public AttentionRanges Within(int window)
     {
         int[] first = [.. First.Select((start, i) => Math.Max(start, (i % SequenceLength) + 1 - window))];
-        return End.Where((end, i) => end > (i % SequenceLength) + 1).Any()
-            ? throw new ConfigurationException(
+        if (End.Where((end, i) => end > (i % SequenceLength) + 1).Any())
+        {
+            throw new ConfigurationException(
                 $"model.sliding_window = {window} is shorter than the sequences of {SequenceLength} tokens, and it is not defined for a prefix that sees itself. Use causal sequences, or sequences of at most {window} tokens."
-            )
-            : new AttentionRanges(first, End, SequenceLength);
+            );
+        }
+
+        return new AttentionRanges(first, End, SequenceLength);
     }
 
     /// <summary>First key of each query, [B·T].</summary>
@@ -82,8 +85,8 @@ public sealed record AttentionRanges
         using DisposeScope scope = NewDisposeScope();
         long batch = First.Length / SequenceLength;
         Tensor keys = arange(SequenceLength).view(1, 1, 1, SequenceLength);
-        Tensor first = tensor(First).view(batch, 1, SequenceLength, 1),
-            end = tensor(End).view(batch, 1, SequenceLength, 1);
+        Tensor first = tensor(First).view(batch, 1, SequenceLength, 1);
+        Tensor end = tensor(End).view(batch, 1, SequenceLength, 1);
         return keys.ge(first).logical_and(keys.lt(end)).MoveToOuterDisposeScope();
     }
 }

@@ -4,17 +4,17 @@ namespace Saltern.Models;
 /// <remarks>Names and order are Llama's for every family, with Llama-like names for what Llama lacks; how a family's files name and arrange them is StoredWeights.cs.</remarks>
 internal sealed class DecoderLayout
 {
-    private readonly HashSet<int> _norms = [],
-        _intoResidual = [];
+    private readonly HashSet<int> _norms = [];
+    private readonly HashSet<int> _intoResidual = [];
 
     /// <summary>Plans the weights.</summary>
     /// <param name="config">A resolved shape.</param>
     public DecoderLayout(TransformerConfig config)
     {
-        int width = config.HiddenSize,
-            inner = config.IntermediateSize;
-        int queryRows = config.NumAttentionHeads * config.HeadDim,
-            keyRows = config.NumKeyValueHeads * config.HeadDim;
+        int width = config.HiddenSize;
+        int inner = config.IntermediateSize;
+        int queryRows = config.NumAttentionHeads * config.HeadDim;
+        int keyRows = config.NumKeyValueHeads * config.HeadDim;
         bool normBias = config.LayerNormEps is not null;
         Embedding = Parameters.Add(width, ("model.embed_tokens.weight", config.VocabSize));
         Positions = config.LearnedPositions
@@ -23,9 +23,9 @@ internal sealed class DecoderLayout
         Layers = new DecoderLayer[config.NumHiddenLayers];
         for (int i = 0; i < Layers.Length; i++)
         {
-            string at = $"model.layers.{i}.",
-                attention = at + "self_attn.",
-                mlp = at + "mlp.";
+            string at = $"model.layers.{i}.";
+            string attention = at + "self_attn.";
+            string mlp = at + "mlp.";
             Layers[i] = new DecoderLayer
             {
                 AttentionNorm = Norm(at + "input_layernorm.weight", width),
@@ -106,8 +106,13 @@ internal sealed class DecoderLayout
         return block;
     }
 
-    private int AddGateUp(int? columns, string mlp, string kind, int inner, bool gated) =>
-        gated
-            ? Parameters.Add(columns, ($"{mlp}gate_proj.{kind}", inner), ($"{mlp}up_proj.{kind}", inner))
-            : Parameters.Add(columns, ($"{mlp}up_proj.{kind}", inner));
+    private int AddGateUp(int? columns, string mlp, string kind, int inner, bool gated)
+    {
+        if (gated)
+        {
+            return Parameters.Add(columns, ($"{mlp}gate_proj.{kind}", inner), ($"{mlp}up_proj.{kind}", inner));
+        }
+
+        return Parameters.Add(columns, ($"{mlp}up_proj.{kind}", inner));
+    }
 }

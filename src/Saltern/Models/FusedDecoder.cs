@@ -17,14 +17,14 @@ internal sealed unsafe class FusedDecoder : IDisposable
     private readonly TransformerConfig _config;
     private readonly AttentionShape _shape;
     private readonly Kept[] _kept;
-    private readonly ActivationBuffer _residual,
-        _normed,
-        _branch,
-        _hidden,
-        _finalScales;
-    private readonly ActivationBuffer _gradient,
-        _mixedGradient,
-        _qkvGradient;
+    private readonly ActivationBuffer _residual;
+    private readonly ActivationBuffer _normed;
+    private readonly ActivationBuffer _branch;
+    private readonly ActivationBuffer _hidden;
+    private readonly ActivationBuffer _finalScales;
+    private readonly ActivationBuffer _gradient;
+    private readonly ActivationBuffer _mixedGradient;
+    private readonly ActivationBuffer _qkvGradient;
     private ParallelOptions _parallel = new();
     private (Tensor Tokens, AttentionRanges? Ranges, bool Recompute)? _pending;
 
@@ -33,8 +33,8 @@ internal sealed unsafe class FusedDecoder : IDisposable
     public FusedDecoder(Transformer model)
     {
         (_model, _config) = (model, model.Config);
-        int width = _config.HiddenSize,
-            heads = _config.NumAttentionHeads * _config.HeadDim;
+        int width = _config.HiddenSize;
+        int heads = _config.NumAttentionHeads * _config.HeadDim;
         _shape = new AttentionShape(0, 0, _config.NumAttentionHeads, _config.NumKeyValueHeads, _config.HeadDim);
         _kept = [.. Enumerable.Range(0, _config.NumHiddenLayers).Select(_ => new Kept(_config, _shape.RowStride))];
         (_residual, _normed, _branch, _gradient) = (new(width), new(width), new(width), new(width));
@@ -110,10 +110,15 @@ internal sealed unsafe class FusedDecoder : IDisposable
     /// <summary>Residual stream after some layers of a pass that kept its activations, [N, D]; owned by this, to be read before the way back.</summary>
     /// <param name="pass">Number of the forward pass.</param>
     /// <param name="layers">From 1 to L − 1.</param>
-    public Tensor KeptAfter(long pass, int layers) =>
-        pass == LastPass && _pending is not null
-            ? _kept[layers].Input.Rows((int)_pending.Value.Tokens.numel())
-            : throw Gone();
+    public Tensor KeptAfter(long pass, int layers)
+    {
+        if (pass == LastPass && _pending is not null)
+        {
+            return _kept[layers].Input.Rows((int)_pending.Value.Tokens.numel());
+        }
+
+        throw Gone();
+    }
 
     /// <summary>Adds the gradients of all weights but the output head's to the flat gradient; a tied head's share is the caller's, as an untied one's is.</summary>
     /// <param name="pass">Number of the forward pass.</param>
@@ -122,15 +127,19 @@ internal sealed unsafe class FusedDecoder : IDisposable
     /// <exception cref="InvalidOperationException">It kept nothing, another pass has followed it, or it has been gone back already.</exception>
     public void Backward(long pass, Tensor hiddenGradient, (int Layers, Tensor Values)? innerGradient = null)
     {
-        (Tensor tokens, AttentionRanges? ranges, bool recompute) =
-            pass == LastPass && _pending is not null ? _pending.Value : throw Gone();
+        if (!(pass == LastPass && _pending is not null))
+        {
+            throw Gone();
+        }
+
+        (Tensor tokens, AttentionRanges? ranges, bool recompute) = _pending.Value;
         _pending = null;
         using IDisposable _ = no_grad();
         using DisposeScope scope = NewDisposeScope();
         using Tensor disposed = tokens;
         int rows = (int)(tokens.shape[0] * tokens.shape[1]);
-        Tensor dx = _gradient.Rows(rows),
-            branch = _branch.Rows(rows);
+        Tensor dx = _gradient.Rows(rows);
+        Tensor branch = _branch.Rows(rows);
         NormBackward(_residual.Rows(rows), _model.FinalNorm, _finalScales, hiddenGradient, dx, overwrite: true);
         for (int i = _kept.Length - 1; i >= 0; i--)
         {
@@ -197,9 +206,9 @@ internal sealed unsafe class FusedDecoder : IDisposable
     {
         DecoderLayer layer = _model.Layer(index);
         int rows = (int)input.shape[0];
-        Tensor qkv = kept.Qkv.Rows(rows),
-            mixed = kept.Mixed.Rows(rows),
-            branch = _branch.Rows(rows);
+        Tensor qkv = kept.Qkv.Rows(rows);
+        Tensor mixed = kept.Mixed.Rows(rows);
+        Tensor branch = _branch.Rows(rows);
         Project(_normed.Rows(rows), layer.Qkv, layer.QkvBias, qkv);
         Attend(
             tokens,
@@ -219,8 +228,8 @@ internal sealed unsafe class FusedDecoder : IDisposable
         );
         Project(mixed, layer.Output, layer.OutputBias, branch);
         Norm(input, addBranch: true, middle, layer.FeedForwardNorm, kept.FeedForwardScales);
-        Tensor gateUp = kept.GateUp.Rows(rows),
-            hidden = _hidden.Rows(rows);
+        Tensor gateUp = kept.GateUp.Rows(rows);
+        Tensor hidden = _hidden.Rows(rows);
         Project(_normed.Rows(rows), layer.GateUp, layer.GateUpBias, gateUp);
         SwiGlu(gateUp, hidden);
         Project(hidden, layer.Down, layer.DownBias, branch);
@@ -230,9 +239,9 @@ internal sealed unsafe class FusedDecoder : IDisposable
     // dx is ∂L/∂(the layer's output) and becomes ∂L/∂(the stream between attention and feed-forward layer).
     private void FeedForwardBackward(DecoderLayer layer, Kept kept, Tensor dx, Tensor branch, int rows)
     {
-        Tensor gateUp = kept.GateUp.Rows(rows),
-            hidden = _hidden.Rows(rows),
-            middle = kept.Middle.Rows(rows);
+        Tensor gateUp = kept.GateUp.Rows(rows);
+        Tensor hidden = _hidden.Rows(rows);
+        Tensor middle = kept.Middle.Rows(rows);
         ProjectBack(dx, layer.Down, hidden); // [N, F]
         SwiGluBackward(gateUp, hidden);
         AddWeightGradient(layer.Down, layer.DownBias, dx, hidden);
@@ -254,9 +263,9 @@ internal sealed unsafe class FusedDecoder : IDisposable
     )
     {
         int rows = (int)input.shape[0];
-        Tensor mixed = kept.Mixed.Rows(rows),
-            dMixed = _mixedGradient.Rows(rows),
-            dQkv = _qkvGradient.Rows(rows);
+        Tensor mixed = kept.Mixed.Rows(rows);
+        Tensor dMixed = _mixedGradient.Rows(rows);
+        Tensor dQkv = _qkvGradient.Rows(rows);
         ProjectBack(dx, layer.Output, dMixed); // [N, H·A]
         AddWeightGradient(layer.Output, layer.OutputBias, dx, mixed);
         Attend(
@@ -286,12 +295,12 @@ internal sealed unsafe class FusedDecoder : IDisposable
     private Tensor Embed(Tensor tokens, ActivationBuffer to, int rows)
     {
         using StepProfile.Mark mark = StepProfile.Of(StepPart.ElementWise);
-        Tensor x = to.Rows(rows),
-            flat = tokens.contiguous();
+        Tensor x = to.Rows(rows);
+        Tensor flat = tokens.contiguous();
         int width = _config.HiddenSize;
         var ids = (long*)TensorAddress.Of(flat);
-        float* weights = Weight(_model.Embedding),
-            start = to.Start;
+        float* weights = Weight(_model.Embedding);
+        float* start = to.Start;
         for (int row = 0; row < rows; row++)
         {
             if ((ulong)ids[row] >= (ulong)_config.VocabSize)
@@ -316,23 +325,23 @@ internal sealed unsafe class FusedDecoder : IDisposable
     {
         using StepProfile.Mark mark = StepProfile.Of(StepPart.ElementWise);
         Tensor flat = tokens.contiguous();
-        int width = _config.HiddenSize,
-            rows = (int)dx.shape[0],
-            parts = Math.Min(_parallel.MaxDegreeOfParallelism, width);
-        nint ids = TensorAddress.Of(flat),
-            from = (nint)Start(dx),
-            to = (nint)Gradient(_model.Embedding);
+        int width = _config.HiddenSize;
+        int rows = (int)dx.shape[0];
+        int parts = Math.Min(_parallel.MaxDegreeOfParallelism, width);
+        nint ids = TensorAddress.Of(flat);
+        nint from = (nint)Start(dx);
+        nint to = (nint)Gradient(_model.Embedding);
         ParallelRanges.Run(
             parts,
             _parallel,
             part =>
             {
-                int first = (int)((long)width * part / parts),
-                    end = (int)((long)width * (part + 1) / parts);
+                int first = (int)((long)width * part / parts);
+                int end = (int)((long)width * (part + 1) / parts);
                 for (int row = 0; row < rows; row++)
                 {
-                    float* source = (float*)from + ((long)row * width),
-                        target = (float*)to + (((long*)ids)[row] * width);
+                    float* source = (float*)from + ((long)row * width);
+                    float* target = (float*)to + (((long*)ids)[row] * width);
                     for (int i = first; i < end; i++)
                     {
                         target[i] += source[i];
@@ -433,8 +442,8 @@ internal sealed unsafe class FusedDecoder : IDisposable
     private void AddWeightGradient(int weight, int? bias, Tensor g, Tensor x)
     {
         using StepProfile.Mark mark = StepProfile.Of(StepPart.LayerProducts);
-        using Tensor gradient = _model.Parameters.Gradient(weight),
-            transposed = g.t();
+        using Tensor gradient = _model.Parameters.Gradient(weight);
+        using Tensor transposed = g.t();
         MatrixProduct.Into(gradient, transposed, x, 1);
         if (bias is int b)
         {

@@ -12,8 +12,8 @@ namespace Saltern.Models;
 public static class GreedyBatch
 {
     // Positions of a batch, padding and answers included, and sequences of one: a cache of some ten megabytes for a model of a million parameters.
-    private const int PositionsPerBatch = 16_384,
-        MostRows = 128;
+    private const int PositionsPerBatch = 16_384;
+    private const int MostRows = 128;
 
     /// <summary>The tokens that the model adds to each prompt, end-of-text left out.</summary>
     /// <param name="model">Any decoder.</param>
@@ -54,8 +54,8 @@ public static class GreedyBatch
         List<int>[] texts = [.. prompts.Select(_ => new List<int>())];
         for (int first = 0, batch = 0; first < order.Length; batch++)
         {
-            int positions = prompts[order[first]].Length + maxTokens,
-                count = Math.Min(Math.Clamp(PositionsPerBatch / positions, 1, MostRows), order.Length - first);
+            int positions = prompts[order[first]].Length + maxTokens;
+            int count = Math.Min(Math.Clamp(PositionsPerBatch / positions, 1, MostRows), order.Length - first);
             if (model.Config.LearnedPositions)
             {
                 // Padding shifts a text, which only relative positions do not notice.
@@ -66,8 +66,8 @@ public static class GreedyBatch
                     .Count();
             }
 
-            int done = first,
-                owner = batch % ranks.Size;
+            int done = first;
+            int owner = batch % ranks.Size;
             Array.ForEach(order[first..(first + count)], index => owners[index] = owner);
             if (owner == ranks.Rank)
             {
@@ -88,7 +88,12 @@ public static class GreedyBatch
             first += count;
         }
 
-        return ranks.Size == 1 ? [.. texts.Select(text => text.ToArray())] : Exchange(ranks, texts, owners, maxTokens);
+        if (ranks.Size == 1)
+        {
+            return [.. texts.Select(text => text.ToArray())];
+        }
+
+        return Exchange(ranks, texts, owners, maxTokens);
     }
 
     // Length, then tokens, of each text.

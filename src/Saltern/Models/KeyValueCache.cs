@@ -134,8 +134,8 @@ public sealed class KeyValueCache : IDisposable
         }
 
         using DisposeScope scope = NewDisposeScope();
-        Tensor keys = arange(Length + count, device: _keys[0].device).view(1, 1, 1, -1),
-            queries = arange(Length, Length + count, device: _keys[0].device).view(1, 1, -1, 1);
+        Tensor keys = arange(Length + count, device: _keys[0].device).view(1, 1, 1, -1);
+        Tensor queries = arange(Length, Length + count, device: _keys[0].device).view(1, 1, -1, 1);
         Tensor mask = keys.le(queries); // [1, 1, T, Length + T]
         if (window > 0)
         {

@@ -6,8 +6,8 @@ public static class ModelFlops
     /// <summary>N: weights that take part in matrix products, the output head included whether tied or not; embedding look-ups, norms and biases excluded.</summary>
     public static long ProductWeights(TransformerConfig c)
     {
-        long queries = (long)c.NumAttentionHeads * c.HeadDim,
-            keys = (long)c.NumKeyValueHeads * c.HeadDim;
+        long queries = (long)c.NumAttentionHeads * c.HeadDim;
+        long keys = (long)c.NumKeyValueHeads * c.HeadDim;
         long attention = (c.HiddenSize * (queries + (2 * keys))) + (queries * c.HiddenSize);
         long feedForward = (c.IsGated ? 3L : 2L) * c.HiddenSize * c.IntermediateSize;
         return (c.NumHiddenLayers * (attention + feedForward)) + ((long)c.HiddenSize * c.VocabSize);
@@ -16,13 +16,14 @@ public static class ModelFlops
     /// <summary>All weights, biases and norms, each once.</summary>
     public static long Parameters(TransformerConfig c)
     {
-        long queries = (long)c.NumAttentionHeads * c.HeadDim,
-            keys = (long)c.NumKeyValueHeads * c.HeadDim;
+        long queries = (long)c.NumAttentionHeads * c.HeadDim;
+        long keys = (long)c.NumKeyValueHeads * c.HeadDim;
         long norms = ((2L * c.NumHiddenLayers) + 1) * c.HiddenSize * (c.LayerNormEps is null ? 1 : 2);
-        long attentionBiases = c.AttentionBias ? queries + (2 * keys) + c.HiddenSize
+        long attentionBiases =
+            c.AttentionBias ? queries + (2 * keys) + c.HiddenSize
             : c.QkvBias ? queries + (2 * keys)
-            : 0,
-            mlpBiases = c.MlpBias ? ((c.IsGated ? 2L : 1L) * c.IntermediateSize) + c.HiddenSize : 0;
+            : 0;
+        long mlpBiases = c.MlpBias ? ((c.IsGated ? 2L : 1L) * c.IntermediateSize) + c.HiddenSize : 0;
         long headNorms = c.QkNorm ? 2L * c.HeadDim : 0;
         long secondEmbedding = c.IsTied ? 0 : (long)c.VocabSize * c.HiddenSize;
         long positions = c.LearnedPositions ? (long)c.MaxPositionEmbeddings * c.HiddenSize : 0;

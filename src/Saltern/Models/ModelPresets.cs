@@ -40,10 +40,15 @@ public static class ModelPresets
 
     /// <summary>The shape behind a name; vocabulary and sequence length stay open.</summary>
     /// <exception cref="ConfigurationException">There is no such preset.</exception>
-    public static TransformerConfig Get(string name) =>
-        Shapes.TryGetValue(name, out TransformerConfig? shape)
-            ? shape
-            : throw new ConfigurationException($"'{name}' is not a model preset. Allowed: {string.Join(", ", Names)}.");
+    public static TransformerConfig Get(string name)
+    {
+        if (Shapes.TryGetValue(name, out TransformerConfig? shape))
+        {
+            return shape;
+        }
+
+        throw new ConfigurationException($"'{name}' is not a model preset. Allowed: {string.Join(", ", Names)}.");
+    }
 
     private static TransformerConfig Shape(int hidden, int layers, int heads, int feedForward) =>
         new()

@@ -50,8 +50,8 @@ public sealed class ParameterLayout
     /// <returns>Index of the block.</returns>
     public int Add(int? columns, params ReadOnlySpan<(string Name, int Rows)> weights)
     {
-        long offset = Length,
-            at = offset;
+        long offset = Length;
+        long at = offset;
         var slices = new List<ParameterSlice>();
         long rows = 0;
         foreach ((string name, int count) in weights)

@@ -32,7 +32,12 @@ internal sealed class RotaryTable : IDisposable
             )
             .data<double>()
             .ToArray();
-        return config.RopeScaling is RopeScalingConfig scaling ? [.. plain.Select(scaling.Scale)] : plain;
+        if (config.RopeScaling is RopeScalingConfig scaling)
+        {
+            return [.. plain.Select(scaling.Scale)];
+        }
+
+        return plain;
     }
 
     /// <summary>Number of positions.</summary>

@@ -140,8 +140,8 @@ public static class TextGenerator
             // Most likely first; ties by id, so that a draw does not depend on the sort.
             Array.Sort(ids, (a, b) => weights[b] != weights[a] ? weights[b].CompareTo(weights[a]) : a.CompareTo(b));
             kept = options.TopK > 0 ? Math.Min(options.TopK, kept) : kept;
-            double within = 0,
-                wanted = options.TopP * ids.Take(kept).Sum(id => weights[id]);
+            double within = 0;
+            double wanted = options.TopP * ids.Take(kept).Sum(id => weights[id]);
             int nucleus = 0;
             while (nucleus < kept && within < wanted)
             {

@@ -64,8 +64,8 @@ public sealed class Transformer : IDisposable
         using DisposeScope scope = NewDisposeScope();
         using IDisposable _ = no_grad();
         using var generator = new Generator((ulong)seed, CPU);
-        double deviation = Config.InitializerRange,
-            residual = deviation / Math.Sqrt(2.0 * Config.NumHiddenLayers);
+        double deviation = Config.InitializerRange;
+        double residual = deviation / Math.Sqrt(2.0 * Config.NumHiddenLayers);
         foreach ((int index, ParameterBlock block) in Parameters.Layout.Blocks.Index())
         {
             if (_layout.IsNorm(index))
@@ -101,10 +101,15 @@ public sealed class Transformer : IDisposable
     /// <param name="tokens">Token ids, [B, T], int64, on the model's device.</param>
     /// <param name="ranges">Keys each query sees; null for causal attention.</param>
     /// <returns>[N, D] with N = B·T, in the order of the tokens; the caller owns it. Without <see cref="no_grad"/> it carries a graph for automatic differentiation.</returns>
-    public Tensor HiddenStates(Tensor tokens, AttentionRanges? ranges = null) =>
-        UsesKernels && !is_grad_enabled()
-            ? Fused.Forward(tokens, Ranges(ranges, tokens), keep: false, recompute: false)
-            : HiddenStates(tokens, Ranges(ranges, tokens), cache: null);
+    public Tensor HiddenStates(Tensor tokens, AttentionRanges? ranges = null)
+    {
+        if (UsesKernels && !is_grad_enabled())
+        {
+            return Fused.Forward(tokens, Ranges(ranges, tokens), keep: false, recompute: false);
+        }
+
+        return HiddenStates(tokens, Ranges(ranges, tokens), cache: null);
+    }
 
     /// <summary>Hidden states after some layers, as Hugging Face numbers them: the residual stream after layer k for k below L, the final hidden states for k = L. The layers above are not computed.</summary>
     /// <param name="layers">k, from 1 to L.</param>
@@ -129,17 +134,33 @@ public sealed class Transformer : IDisposable
     /// <param name="ranges">Keys each query sees; null for causal attention.</param>
     /// <param name="innerLayer">Layer, from 1 to L − 1, whose output is asked for too; null for none.</param>
     /// <returns>Hidden states and the way back; the caller disposes of it before the next pass.</returns>
-    public TrainingPass Train(Tensor tokens, AttentionRanges? ranges = null, int? innerLayer = null) =>
-        innerLayer < 1 || innerLayer >= Config.NumHiddenLayers
-            ? throw new ArgumentOutOfRangeException(
+    public TrainingPass Train(Tensor tokens, AttentionRanges? ranges = null, int? innerLayer = null)
+    {
+        if (innerLayer < 1 || innerLayer >= Config.NumHiddenLayers)
+        {
+            throw new ArgumentOutOfRangeException(
                 nameof(innerLayer),
                 innerLayer,
                 $"Inner layers go from 1 to {Config.NumHiddenLayers - 1}."
-            )
-        : UsesKernels
-            ? new FusedPass(Fused, Fused.Forward(tokens, Ranges(ranges, tokens), keep: true, Recomputes), innerLayer)
-        : Recomputes ? new RecomputingPass(this, tokens, Ranges(ranges, tokens), innerLayer)
-        : new AutogradPass(this, tokens, Ranges(ranges, tokens), innerLayer);
+            );
+        }
+
+        if (UsesKernels)
+        {
+            return new FusedPass(
+                Fused,
+                Fused.Forward(tokens, Ranges(ranges, tokens), keep: true, Recomputes),
+                innerLayer
+            );
+        }
+
+        if (Recomputes)
+        {
+            return new RecomputingPass(this, tokens, Ranges(ranges, tokens), innerLayer);
+        }
+
+        return new AutogradPass(this, tokens, Ranges(ranges, tokens), innerLayer);
+    }
 
     /// <summary>As <see cref="HiddenStates(Tensor, AttentionRanges?)"/>, going on from the sequences that the cache holds, and adding to it.</summary>
     /// <param name="tokens">The next ids of each sequence, [B, T].</param>
@@ -246,14 +267,21 @@ public sealed class Transformer : IDisposable
         bool fits =
             ranges is null
             || (ranges.SequenceLength == tokens.shape[1] && ranges.First.Length == tokens.shape[0] * tokens.shape[1]);
-        return !fits
-                ? throw new ArgumentException(
-                    $"There are {ranges!.First.Length} ranges over {ranges.SequenceLength} positions for tokens of shape [{tokens.shape[0]}, {tokens.shape[1]}].",
-                    nameof(ranges)
-                )
-            : Config.SlidingWindow == 0 || tokens.shape[1] <= Config.SlidingWindow ? ranges
-            : ranges?.Within(Config.SlidingWindow)
-                ?? AttentionRanges.Window((int)tokens.shape[0], (int)tokens.shape[1], Config.SlidingWindow);
+        if (!fits)
+        {
+            throw new ArgumentException(
+                $"There are {ranges!.First.Length} ranges over {ranges.SequenceLength} positions for tokens of shape [{tokens.shape[0]}, {tokens.shape[1]}].",
+                nameof(ranges)
+            );
+        }
+
+        if (Config.SlidingWindow == 0 || tokens.shape[1] <= Config.SlidingWindow)
+        {
+            return ranges;
+        }
+
+        return ranges?.Within(Config.SlidingWindow)
+            ?? AttentionRanges.Window((int)tokens.shape[0], (int)tokens.shape[1], Config.SlidingWindow);
     }
 
     /// <summary>Blocks of a layer.</summary>
@@ -262,9 +290,9 @@ public sealed class Transformer : IDisposable
     // Grouped-query attention. [N, D] → [N, D]
     private Tensor Attention(DecoderLayer layer, Tensor x, PlainPass pass, int index)
     {
-        int heads = Config.NumAttentionHeads,
-            groups = Config.NumKeyValueHeads,
-            size = Config.HeadDim;
+        int heads = Config.NumAttentionHeads;
+        int groups = Config.NumKeyValueHeads;
+        int size = Config.HeadDim;
         Tensor qkv = Linear(x, layer.Qkv, layer.QkvBias).view(pass.Batch, pass.Length, heads + (2 * groups), size); // [B, T, H+2G, A]
         (Tensor q, Tensor k) = Rotated(layer, qkv, pass); // [B, H, T, A], [B, G, T, A]
         Tensor v = qkv.narrow(2, heads + groups, groups).transpose(1, 2); // [B, G, T, A]
@@ -301,28 +329,40 @@ public sealed class Transformer : IDisposable
     }
 
     // LayerNorm where there is a bias, otherwise an RMS norm. [N, D] → [N, D]
-    private Tensor Norm(Tensor x, int weight, int? bias) =>
-        bias is int b
-            ? TensorMath.LayerNorm(x, Parameters[weight], Parameters[b], Config.LayerNormEps!.Value)
-            : TensorMath.RmsNorm(x, Parameters[weight], Config.RmsNormEps);
+    private Tensor Norm(Tensor x, int weight, int? bias)
+    {
+        if (bias is int b)
+        {
+            return TensorMath.LayerNorm(x, Parameters[weight], Parameters[b], Config.LayerNormEps!.Value);
+        }
+
+        return TensorMath.RmsNorm(x, Parameters[weight], Config.RmsNormEps);
+    }
 
     // RMS norm over each head, where the family has one. [B, T, heads, A]
-    private Tensor HeadNorm(Tensor x, int? weight) =>
-        weight is int w ? TensorMath.RmsNorm(x, Parameters[w], Config.RmsNormEps) : x;
+    private Tensor HeadNorm(Tensor x, int? weight)
+    {
+        if (weight is int w)
+        {
+            return TensorMath.RmsNorm(x, Parameters[w], Config.RmsNormEps);
+        }
+
+        return x;
+    }
 
     // Queries and keys with norm and position, heads before tokens. Turned as one tensor where no norm comes between: half the operations, each of which a GPU waits for.
     private (Tensor Queries, Tensor Keys) Rotated(DecoderLayer layer, Tensor qkv, PlainPass pass)
     {
-        int heads = Config.NumAttentionHeads,
-            groups = Config.NumKeyValueHeads;
+        int heads = Config.NumAttentionHeads;
+        int groups = Config.NumKeyValueHeads;
         if (layer.QueryNorm is null && layer.KeyNorm is null)
         {
             Tensor both = Rotate(qkv.narrow(2, 0, heads + groups), pass).transpose(1, 2); // [B, H+G, T, A]
             return (both.narrow(1, 0, heads), both.narrow(1, heads, groups));
         }
 
-        Tensor queries = HeadNorm(qkv.narrow(2, 0, heads), layer.QueryNorm),
-            keys = HeadNorm(qkv.narrow(2, heads, groups), layer.KeyNorm);
+        Tensor queries = HeadNorm(qkv.narrow(2, 0, heads), layer.QueryNorm);
+        Tensor keys = HeadNorm(qkv.narrow(2, heads, groups), layer.KeyNorm);
         return (Rotate(queries, pass).transpose(1, 2), Rotate(keys, pass).transpose(1, 2));
     }
 
@@ -334,11 +374,14 @@ public sealed class Transformer : IDisposable
             return x;
         }
 
-        int turned = Config.RotaryDim,
-            kept = Config.HeadDim - turned;
-        return kept == 0
-            ? TensorMath.Rotate(x, cosines, sines)
-            : cat([TensorMath.Rotate(x.narrow(-1, 0, turned), cosines, sines), x.narrow(-1, turned, kept)], dim: -1);
+        int turned = Config.RotaryDim;
+        int kept = Config.HeadDim - turned;
+        if (kept == 0)
+        {
+            return TensorMath.Rotate(x, cosines, sines);
+        }
+
+        return cat([TensorMath.Rotate(x.narrow(-1, 0, turned), cosines, sines), x.narrow(-1, turned, kept)], dim: -1);
     }
 
     // SwiGLU, down(silu(gate(x)) · up(x)), or down(gelu(up(x))). [N, D] → [N, D]

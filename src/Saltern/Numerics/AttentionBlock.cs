@@ -67,8 +67,8 @@ internal readonly unsafe record struct Block(int Row, int Rows, int First, int W
             return new Block(row, rows, 0, row + rows, origin, true);
         }
 
-        int from = int.MaxValue,
-            to = 0;
+        int from = int.MaxValue;
+        int to = 0;
         for (int i = row; i < row + rows; i++)
         {
             from = Math.Min(from, first[origin + i]);
@@ -250,8 +250,15 @@ internal readonly unsafe struct BlockProducts
     }
 
     // Keys that the queries i … i + 7 of a block reach.
-    private static int Reach(Block block, int i) =>
-        block.IsCausal ? Math.Min(block.Width, block.Width - block.Rows + i + Group) : block.Width;
+    private static int Reach(Block block, int i)
+    {
+        if (block.IsCausal)
+        {
+            return Math.Min(block.Width, block.Width - block.Rows + i + Group);
+        }
+
+        return block.Width;
+    }
 
     private static int Whole(int width) =>
         (width + SmallProduct.ColumnStep - 1) / SmallProduct.ColumnStep * SmallProduct.ColumnStep;

@@ -51,12 +51,12 @@ internal static unsafe class AttentionKernel
             parallel,
             (batch, group, scratch) =>
             {
-                int stride = shape.RowStride,
-                    outStride = shape.Heads * shape.Size,
-                    perGroup = shape.Heads / shape.Groups;
+                int stride = shape.RowStride;
+                int outStride = shape.Heads * shape.Size;
+                int perGroup = shape.Heads / shape.Groups;
                 long origin = (long)batch * shape.Length;
-                float* keys = qkv + (origin * stride) + ((shape.Heads + group) * shape.Size),
-                    values = keys + (shape.Groups * shape.Size);
+                float* keys = qkv + (origin * stride) + ((shape.Heads + group) * shape.Size);
+                float* values = keys + (shape.Groups * shape.Size);
                 Turn(shape, keys, cosines, sines, 1f);
                 BlockProducts products = new(shape, scratch);
                 products.Transpose(keys, scratch.KeysTransposed);
@@ -126,17 +126,17 @@ internal static unsafe class AttentionKernel
             parallel,
             (batch, group, scratch) =>
             {
-                int size = shape.Size,
-                    stride = shape.RowStride,
-                    outStride = shape.Heads * size,
-                    perGroup = shape.Heads / shape.Groups;
-                long origin = (long)batch * shape.Length,
-                    keyAt = (origin * stride) + ((shape.Heads + group) * size),
-                    valueAt = keyAt + (shape.Groups * size);
-                float* keys = qkv + keyAt,
-                    values = qkv + valueAt,
-                    keyGradients = gradient + keyAt,
-                    valueGradients = gradient + valueAt;
+                int size = shape.Size;
+                int stride = shape.RowStride;
+                int outStride = shape.Heads * size;
+                int perGroup = shape.Heads / shape.Groups;
+                long origin = (long)batch * shape.Length;
+                long keyAt = (origin * stride) + ((shape.Heads + group) * size);
+                long valueAt = keyAt + (shape.Groups * size);
+                float* keys = qkv + keyAt;
+                float* values = qkv + valueAt;
+                float* keyGradients = gradient + keyAt;
+                float* valueGradients = gradient + valueAt;
                 for (int row = 0; row < shape.Length; row++)
                 {
                     new Span<float>(keyGradients + ((long)row * stride), size).Clear();
@@ -148,13 +148,13 @@ internal static unsafe class AttentionKernel
                 products.Transpose(values, scratch.ValuesTransposed);
                 for (int head = group * perGroup; head < (group + 1) * perGroup; head++)
                 {
-                    float* queries = qkv + (origin * stride) + (head * size),
-                        queryGradients = gradient + (origin * stride) + (head * size);
+                    float* queries = qkv + (origin * stride) + (head * size);
+                    float* queryGradients = gradient + (origin * stride) + (head * size);
                     for (int row = 0; row < shape.Length; row += BlockRows)
                     {
                         Block block = Block.At(shape, origin, row, first, end);
-                        float* outputs = mixed + ((origin + row) * outStride) + (head * size),
-                            outputGradients = mixedGradient + ((origin + row) * outStride) + (head * size);
+                        float* outputs = mixed + ((origin + row) * outStride) + (head * size);
+                        float* outputGradients = mixedGradient + ((origin + row) * outStride) + (head * size);
                         products.Scores(block, queries, stride, keys, scratch.KeysTransposed, scratch.Scores);
                         products.Scores(
                             block with
@@ -175,8 +175,8 @@ internal static unsafe class AttentionKernel
                                 outputGradients + ((long)i * outStride),
                                 size
                             ); // Σ_k P_k·∂L/∂P_k
-                            float* scores = scratch.Scores + ((long)i * scratch.Stride),
-                                scoreGradients = scratch.ScoreGradients + ((long)i * scratch.Stride);
+                            float* scores = scratch.Scores + ((long)i * scratch.Stride);
+                            float* scoreGradients = scratch.ScoreGradients + ((long)i * scratch.Stride);
                             GradientRow(
                                 scores,
                                 scoreGradients,
@@ -238,9 +238,9 @@ internal static unsafe class AttentionKernel
     {
         for (int t = 0; t < shape.Length; t++)
         {
-            float* x = rows + ((long)t * shape.RowStride),
-                c = cosines + ((long)t * shape.Size),
-                s = sines + ((long)t * shape.Size);
+            float* x = rows + ((long)t * shape.RowStride);
+            float* c = cosines + ((long)t * shape.Size);
+            float* s = sines + ((long)t * shape.Size);
             if (Lanes512.AreFast && shape.Size >= 2 * Lanes512.Count)
             {
                 TurnRow<Lanes512>(x, c, s, shape.Size / 2, direction);
@@ -260,28 +260,33 @@ internal static unsafe class AttentionKernel
         int i = 0;
         for (; i <= half - TLanes.Count; i += TLanes.Count)
         {
-            TLanes a = TLanes.Load(x + i),
-                b = TLanes.Load(x + half + i),
-                c = TLanes.Load(cosines + i),
-                s = TLanes.Load(sines + i) * sign;
+            TLanes a = TLanes.Load(x + i);
+            TLanes b = TLanes.Load(x + half + i);
+            TLanes c = TLanes.Load(cosines + i);
+            TLanes s = TLanes.Load(sines + i) * sign;
             ((a * c) - (b * s)).Store(x + i);
             ((b * c) + (a * s)).Store(x + half + i);
         }
 
         for (; i < half; i++)
         {
-            float a = x[i],
-                b = x[half + i],
-                s = sines[i] * direction;
+            float a = x[i];
+            float b = x[half + i];
+            float s = sines[i] * direction;
             x[i] = (a * cosines[i]) - (b * s);
             x[half + i] = (b * cosines[i]) + (a * s);
         }
     }
 
-    private static float SoftmaxRow(float* row, int width, int from, int to, float scale) =>
-        Lanes512.AreFast
-            ? SoftmaxRow<Lanes512>(row, width, from, to, scale)
-            : SoftmaxRow<Lanes256>(row, width, from, to, scale);
+    private static float SoftmaxRow(float* row, int width, int from, int to, float scale)
+    {
+        if (Lanes512.AreFast)
+        {
+            return SoftmaxRow<Lanes512>(row, width, from, to, scale);
+        }
+
+        return SoftmaxRow<Lanes256>(row, width, from, to, scale);
+    }
 
     // Shares exp(scale·score) over [from, to), zero elsewhere; returns the log-sum-exp.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -306,9 +311,9 @@ internal static unsafe class AttentionKernel
             maximum = MathF.Max(maximum, row[i]);
         }
 
-        TLanes shift = TLanes.Create(maximum),
-            sums = TLanes.Create(0),
-            scales = TLanes.Create(scale);
+        TLanes shift = TLanes.Create(maximum);
+        TLanes sums = TLanes.Create(0);
+        TLanes scales = TLanes.Create(scale);
         for (i = from; i <= to - TLanes.Count; i += TLanes.Count)
         {
             TLanes e = TLanes.Exp((TLanes.Load(row + i) - shift) * scales);
@@ -375,9 +380,9 @@ internal static unsafe class AttentionKernel
     )
         where TLanes : struct, IFloatLanes<TLanes>
     {
-        TLanes shift = TLanes.Create(logSum),
-            mean = TLanes.Create(inner),
-            factor = TLanes.Create(scale);
+        TLanes shift = TLanes.Create(logSum);
+        TLanes mean = TLanes.Create(inner);
+        TLanes factor = TLanes.Create(scale);
         int i = from;
         for (; i <= to - TLanes.Count; i += TLanes.Count)
         {

@@ -6,8 +6,8 @@ namespace Saltern.Numerics;
 /// <remarks>Row-major: a row-major matrix is the column-major transposed one, so C = A·B is asked for as Cᵀ = Bᵀ·Aᵀ. Call from worker threads inside <see cref="OneThread"/>.</remarks>
 internal static unsafe partial class Blas
 {
-    private const byte Plain = (byte)'N',
-        Transposed = (byte)'T';
+    private const byte Plain = (byte)'N';
+    private const byte Transposed = (byte)'T';
 
     /// <summary>C = alpha·A·Bᵀ + beta·C. A [m, k], B [n, k], C [m, n], each with its own row stride.</summary>
     public static void MultiplyTransposed(
@@ -24,8 +24,8 @@ internal static unsafe partial class Blas
         int strideC
     )
     {
-        byte first = Transposed,
-            second = Plain;
+        byte first = Transposed;
+        byte second = Plain;
         Sgemm(&first, &second, &n, &m, &k, &alpha, b, &strideB, a, &strideA, &beta, c, &strideC);
     }
 
@@ -44,8 +44,8 @@ internal static unsafe partial class Blas
         int strideC
     )
     {
-        byte first = Plain,
-            second = Plain;
+        byte first = Plain;
+        byte second = Plain;
         Sgemm(&first, &second, &n, &m, &k, &alpha, b, &strideB, a, &strideA, &beta, c, &strideC);
     }
 
@@ -64,8 +64,8 @@ internal static unsafe partial class Blas
         int strideC
     )
     {
-        byte first = Plain,
-            second = Transposed;
+        byte first = Plain;
+        byte second = Transposed;
         Sgemm(&first, &second, &n, &m, &k, &alpha, b, &strideB, a, &strideA, &beta, c, &strideC);
     }
 

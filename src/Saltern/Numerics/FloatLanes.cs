@@ -53,17 +53,17 @@ internal unsafe interface IFloatLanes<TSelf>
 /// </remarks>
 internal static class LaneMath
 {
-    internal const float Lowest = -87.33654f,
-        Highest = 88.37626f;
+    internal const float Lowest = -87.33654f;
+    internal const float Highest = 88.37626f;
     internal const float Log2E = 1.44269504f;
-    internal const float Ln2High = 0.693359375f,
-        Ln2Low = -2.12194440e-4f; // ln 2 in two parts, so that n·ln 2 is exact enough
-    internal const float P0 = 1.9875691500e-4f,
-        P1 = 1.3981999507e-3f,
-        P2 = 8.3334519073e-3f,
-        P3 = 4.1665795894e-2f,
-        P4 = 1.6666665459e-1f,
-        P5 = 5.0000001201e-1f; // Cephes expf
+    internal const float Ln2High = 0.693359375f;
+    internal const float Ln2Low = -2.12194440e-4f; // ln 2 in two parts, so that n·ln 2 is exact enough
+    internal const float P0 = 1.9875691500e-4f;
+    internal const float P1 = 1.3981999507e-3f;
+    internal const float P2 = 8.3334519073e-3f;
+    internal const float P3 = 4.1665795894e-2f;
+    internal const float P4 = 1.6666665459e-1f;
+    internal const float P5 = 5.0000001201e-1f; // Cephes expf
 
     /// <summary>The same steps for one number.</summary>
     public static float Exp(float x)

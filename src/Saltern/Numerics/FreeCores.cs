@@ -45,9 +45,12 @@ public static class FreeCores
                 .Skip(1)
                 .Select(text => double.Parse(text, CultureInfo.InvariantCulture)),
         ];
-        return ticks.Length < 8
-            ? 0
-            : (ticks[0] + ticks[1] + ticks[2] + ticks[5] + ticks[6] + ticks[7]) / TicksPerSecond;
+        if (ticks.Length < 8)
+        {
+            return 0;
+        }
+
+        return (ticks[0] + ticks[1] + ticks[2] + ticks[5] + ticks[6] + ticks[7]) / TicksPerSecond;
     }
 
     private static double OwnSeconds() => Environment.CpuUsage.TotalTime.TotalSeconds;

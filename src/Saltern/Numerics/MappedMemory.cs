@@ -7,10 +7,10 @@ namespace Saltern.Numerics;
 /// <remarks>Weights, gradients and optimizer state live here, so that a teacher's weights leave resident memory at the switch.</remarks>
 public sealed unsafe partial class MappedMemory : IDisposable
 {
-    private const int ReadWrite = 3,
-        PrivateAnonymous = 0x22;
-    private const int Float32 = 6,
-        DeviceCpu = 0; // aoti_torch's type and device codes, those of c10::ScalarType and c10::DeviceType
+    private const int ReadWrite = 3;
+    private const int PrivateAnonymous = 0x22;
+    private const int Float32 = 6;
+    private const int DeviceCpu = 0; // aoti_torch's type and device codes, those of c10::ScalarType and c10::DeviceType
     private nint _address;
 
     /// <summary>Maps room for <paramref name="count"/> floats, all zero; pages become resident when first written.</summary>
@@ -48,8 +48,8 @@ public sealed unsafe partial class MappedMemory : IDisposable
     {
         // Makes TorchSharp load its libraries before the first direct call into one of them.
         torch.InitializeDeviceType(DeviceType.CPU);
-        long size = Count,
-            stride = 1;
+        long size = Count;
+        long stride = 1;
         int status = CreateFromBlob((nint)Start, 1, &size, &stride, 0, Float32, DeviceCpu, 0, out nint handle);
         if (status != 0)
         {

@@ -19,9 +19,9 @@ public static class MatmulPeak
     {
         using DisposeScope scope = NewDisposeScope();
         using IDisposable _ = no_grad();
-        Tensor a = ones(Size, Size),
-            b = ones(Size, Size),
-            product = zeros(Size, Size);
+        Tensor a = ones(Size, Size);
+        Tensor b = ones(Size, Size);
+        Tensor product = zeros(Size, Size);
         MatrixProduct.Into(product, a, b, 0);
         double best = double.PositiveInfinity;
         for (int i = 0; i < repeats; i++)

@@ -56,7 +56,12 @@ public static partial class MatrixProduct
         }
 
         Advantage ??= Measure();
-        return Advantage > ClearlyFaster ? ProductLibrary.OneDnn : ProductLibrary.Blas;
+        if (Advantage > ClearlyFaster)
+        {
+            return ProductLibrary.OneDnn;
+        }
+
+        return ProductLibrary.Blas;
     }
 
     /// <summary>result = beta·result + a·b.</summary>
@@ -86,11 +91,11 @@ public static partial class MatrixProduct
     {
         using DisposeScope scope = NewDisposeScope();
         using IDisposable _ = no_grad();
-        Tensor a = ones(ProbeSize, ProbeSize),
-            b = ones(ProbeSize, ProbeSize),
-            product = zeros(ProbeSize, ProbeSize);
-        double blas = double.PositiveInfinity,
-            oneDnn = double.PositiveInfinity;
+        Tensor a = ones(ProbeSize, ProbeSize);
+        Tensor b = ones(ProbeSize, ProbeSize);
+        Tensor product = zeros(ProbeSize, ProbeSize);
+        double blas = double.PositiveInfinity;
+        double oneDnn = double.PositiveInfinity;
         ProductLibrary before = Library;
         for (int turn = 0; turn < 5; turn++)
         {

@@ -11,10 +11,10 @@ namespace Saltern.Numerics;
 public static partial class NativeRuntime
 {
     // malloc.h
-    private const int TrimThreshold = -1,
-        TopPad = -2,
-        MapMaximum = -4,
-        ArenaMaximum = -8;
+    private const int TrimThreshold = -1;
+    private const int TopPad = -2;
+    private const int MapMaximum = -4;
+    private const int ArenaMaximum = -8;
     private const int TopPadBytes = 64 << 20;
 
     /// <summary>Variables by which a user tunes glibc's allocator; where one is set, ours are left out.</summary>

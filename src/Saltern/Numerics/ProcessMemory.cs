@@ -5,8 +5,8 @@ namespace Saltern.Numerics;
 /// <summary>This process's resident memory as Linux counts it.</summary>
 public static class ProcessMemory
 {
-    private const string StatusFile = "/proc/self/status",
-        ClearFile = "/proc/self/clear_refs";
+    private const string StatusFile = "/proc/self/status";
+    private const string ClearFile = "/proc/self/clear_refs";
     private const string ResetPeakMark = "5"; // proc(5): resets VmHWM to the present resident size
 
     /// <summary>High-water mark since the start or the last <see cref="ResetPeak"/>, bytes; null where the system does not say.</summary>
@@ -15,10 +15,13 @@ public static class ProcessMemory
         string? line = File.Exists(StatusFile)
             ? File.ReadLines(StatusFile).FirstOrDefault(line => line.StartsWith("VmHWM:", StringComparison.Ordinal))
             : null;
-        return line is null
-            ? null
-            : long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture)
-                * 1024;
+        if (line is null)
+        {
+            return null;
+        }
+
+        return long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture)
+            * 1024;
     }
 
     /// <summary>Starts the high-water mark anew.</summary>

@@ -40,8 +40,8 @@ internal static unsafe class RmsNormKernel
                 for (int row = piece * PieceRows; row < Math.Min(rows, (piece + 1) * PieceRows); row++)
                 {
                     long at = (long)row * width;
-                    float* added = branch is null ? null : branch + at,
-                        to = branch is null ? x + at : sum + at;
+                    float* added = branch is null ? null : branch + at;
+                    float* to = branch is null ? x + at : sum + at;
                     scales[row] = Lanes512.AreFast
                         ? ForwardRow<Lanes512>(x + at, added, to, weight, y + at, width, (float)epsilon)
                         : ForwardRow<Lanes256>(x + at, added, to, weight, y + at, width, (float)epsilon);
@@ -224,8 +224,8 @@ internal static unsafe class RmsNormKernel
     )
         where TLanes : struct, IFloatLanes<TLanes>
     {
-        TLanes r = TLanes.Create(scale),
-            inner = TLanes.Create(0);
+        TLanes r = TLanes.Create(scale);
+        TLanes inner = TLanes.Create(0);
         int i = 0;
         for (; i <= width - TLanes.Count; i += TLanes.Count)
         {

@@ -9,8 +9,8 @@ namespace Saltern.Numerics;
 /// <summary>C = A·B or C += A·B for small float32 matrices on one thread; needs AVX-512.</summary>
 internal static unsafe class SmallProduct
 {
-    private const int Lanes = 16,
-        Rows = 8;
+    private const int Lanes = 16;
+    private const int Rows = 8;
 
     /// <summary>Columns of B and C that are computed together; n must be a multiple.</summary>
     public const int ColumnStep = Lanes;
@@ -47,8 +47,8 @@ internal static unsafe class SmallProduct
         int row = 0;
         for (; row <= m - Rows; row += Rows)
         {
-            float* rowA = a + ((long)row * rowStrideA),
-                rowC = c + ((long)row * strideC);
+            float* rowA = a + ((long)row * rowStrideA);
+            float* rowC = c + ((long)row * strideC);
             int column = 0;
             for (; column <= n - (2 * Lanes); column += 2 * Lanes)
             {
@@ -119,34 +119,34 @@ internal static unsafe class SmallProduct
         bool add
     )
     {
-        float* a1 = a + rowStride,
-            a2 = a1 + rowStride,
-            a3 = a2 + rowStride,
-            a4 = a3 + rowStride,
-            a5 = a4 + rowStride,
-            a6 = a5 + rowStride,
-            a7 = a6 + rowStride;
-        Vector512<float> c00 = default,
-            c01 = default,
-            c10 = default,
-            c11 = default,
-            c20 = default,
-            c21 = default,
-            c30 = default,
-            c31 = default;
-        Vector512<float> c40 = default,
-            c41 = default,
-            c50 = default,
-            c51 = default,
-            c60 = default,
-            c61 = default,
-            c70 = default,
-            c71 = default;
+        float* a1 = a + rowStride;
+        float* a2 = a1 + rowStride;
+        float* a3 = a2 + rowStride;
+        float* a4 = a3 + rowStride;
+        float* a5 = a4 + rowStride;
+        float* a6 = a5 + rowStride;
+        float* a7 = a6 + rowStride;
+        Vector512<float> c00 = default;
+        Vector512<float> c01 = default;
+        Vector512<float> c10 = default;
+        Vector512<float> c11 = default;
+        Vector512<float> c20 = default;
+        Vector512<float> c21 = default;
+        Vector512<float> c30 = default;
+        Vector512<float> c31 = default;
+        Vector512<float> c40 = default;
+        Vector512<float> c41 = default;
+        Vector512<float> c50 = default;
+        Vector512<float> c51 = default;
+        Vector512<float> c60 = default;
+        Vector512<float> c61 = default;
+        Vector512<float> c70 = default;
+        Vector512<float> c71 = default;
         long at = 0;
         for (int p = 0; p < k; p++, at += depthStride, b += strideB)
         {
-            Vector512<float> b0 = Vector512.Load(b),
-                b1 = Vector512.Load(b + Lanes);
+            Vector512<float> b0 = Vector512.Load(b);
+            Vector512<float> b1 = Vector512.Load(b + Lanes);
             Vector512<float> x = Vector512.Create(a[at]);
             c00 = Vector512.FusedMultiplyAdd(x, b0, c00);
             c01 = Vector512.FusedMultiplyAdd(x, b1, c01);
@@ -211,30 +211,30 @@ internal static unsafe class SmallProduct
 
     private static void TransposeEight(float* a, int strideA, float* b, int strideB)
     {
-        Vector256<float> r0 = Vector256.Load(a),
-            r1 = Vector256.Load(a + strideA),
-            r2 = Vector256.Load(a + (2L * strideA)),
-            r3 = Vector256.Load(a + (3L * strideA));
-        Vector256<float> r4 = Vector256.Load(a + (4L * strideA)),
-            r5 = Vector256.Load(a + (5L * strideA)),
-            r6 = Vector256.Load(a + (6L * strideA)),
-            r7 = Vector256.Load(a + (7L * strideA));
-        Vector256<float> t0 = Avx.UnpackLow(r0, r1),
-            t1 = Avx.UnpackHigh(r0, r1),
-            t2 = Avx.UnpackLow(r2, r3),
-            t3 = Avx.UnpackHigh(r2, r3);
-        Vector256<float> t4 = Avx.UnpackLow(r4, r5),
-            t5 = Avx.UnpackHigh(r4, r5),
-            t6 = Avx.UnpackLow(r6, r7),
-            t7 = Avx.UnpackHigh(r6, r7);
-        Vector256<float> s0 = Avx.Shuffle(t0, t2, 0x44),
-            s1 = Avx.Shuffle(t0, t2, 0xEE),
-            s2 = Avx.Shuffle(t1, t3, 0x44),
-            s3 = Avx.Shuffle(t1, t3, 0xEE);
-        Vector256<float> s4 = Avx.Shuffle(t4, t6, 0x44),
-            s5 = Avx.Shuffle(t4, t6, 0xEE),
-            s6 = Avx.Shuffle(t5, t7, 0x44),
-            s7 = Avx.Shuffle(t5, t7, 0xEE);
+        Vector256<float> r0 = Vector256.Load(a);
+        Vector256<float> r1 = Vector256.Load(a + strideA);
+        Vector256<float> r2 = Vector256.Load(a + (2L * strideA));
+        Vector256<float> r3 = Vector256.Load(a + (3L * strideA));
+        Vector256<float> r4 = Vector256.Load(a + (4L * strideA));
+        Vector256<float> r5 = Vector256.Load(a + (5L * strideA));
+        Vector256<float> r6 = Vector256.Load(a + (6L * strideA));
+        Vector256<float> r7 = Vector256.Load(a + (7L * strideA));
+        Vector256<float> t0 = Avx.UnpackLow(r0, r1);
+        Vector256<float> t1 = Avx.UnpackHigh(r0, r1);
+        Vector256<float> t2 = Avx.UnpackLow(r2, r3);
+        Vector256<float> t3 = Avx.UnpackHigh(r2, r3);
+        Vector256<float> t4 = Avx.UnpackLow(r4, r5);
+        Vector256<float> t5 = Avx.UnpackHigh(r4, r5);
+        Vector256<float> t6 = Avx.UnpackLow(r6, r7);
+        Vector256<float> t7 = Avx.UnpackHigh(r6, r7);
+        Vector256<float> s0 = Avx.Shuffle(t0, t2, 0x44);
+        Vector256<float> s1 = Avx.Shuffle(t0, t2, 0xEE);
+        Vector256<float> s2 = Avx.Shuffle(t1, t3, 0x44);
+        Vector256<float> s3 = Avx.Shuffle(t1, t3, 0xEE);
+        Vector256<float> s4 = Avx.Shuffle(t4, t6, 0x44);
+        Vector256<float> s5 = Avx.Shuffle(t4, t6, 0xEE);
+        Vector256<float> s6 = Avx.Shuffle(t5, t7, 0x44);
+        Vector256<float> s7 = Avx.Shuffle(t5, t7, 0xEE);
         Avx.Permute2x128(s0, s4, 0x20).Store(b);
         Avx.Permute2x128(s1, s5, 0x20).Store(b + strideB);
         Avx.Permute2x128(s2, s6, 0x20).Store(b + (2L * strideB));

@@ -64,8 +64,8 @@ internal static unsafe class SwiGluKernel
     private static void ForwardRow<TLanes>(float* gateUp, float* h, int width)
         where TLanes : struct, IFloatLanes<TLanes>
     {
-        TLanes zero = TLanes.Create(0),
-            one = TLanes.Create(1);
+        TLanes zero = TLanes.Create(0);
+        TLanes one = TLanes.Create(1);
         int i = 0;
         for (; i <= width - TLanes.Count; i += TLanes.Count)
         {
@@ -83,16 +83,16 @@ internal static unsafe class SwiGluKernel
     private static void BackwardRow<TLanes>(float* gateUp, float* gradient, int width)
         where TLanes : struct, IFloatLanes<TLanes>
     {
-        TLanes zero = TLanes.Create(0),
-            one = TLanes.Create(1);
+        TLanes zero = TLanes.Create(0);
+        TLanes one = TLanes.Create(1);
         int i = 0;
         for (; i <= width - TLanes.Count; i += TLanes.Count)
         {
-            TLanes a = TLanes.Load(gateUp + i),
-                b = TLanes.Load(gateUp + width + i),
-                g = TLanes.Load(gradient + i);
-            TLanes sigmoid = one / (one + TLanes.Exp(zero - a)),
-                silu = a * sigmoid;
+            TLanes a = TLanes.Load(gateUp + i);
+            TLanes b = TLanes.Load(gateUp + width + i);
+            TLanes g = TLanes.Load(gradient + i);
+            TLanes sigmoid = one / (one + TLanes.Exp(zero - a));
+            TLanes silu = a * sigmoid;
             (g * b * TLanes.MultiplyAdd(silu, one - sigmoid, sigmoid)).Store(gateUp + i);
             (g * silu).Store(gateUp + width + i);
             (silu * b).Store(gradient + i);
@@ -100,11 +100,11 @@ internal static unsafe class SwiGluKernel
 
         for (; i < width; i++)
         {
-            float a = gateUp[i],
-                b = gateUp[width + i],
-                g = gradient[i];
-            float sigmoid = 1f / (1f + LaneMath.Exp(-a)),
-                silu = a * sigmoid;
+            float a = gateUp[i];
+            float b = gateUp[width + i];
+            float g = gradient[i];
+            float sigmoid = 1f / (1f + LaneMath.Exp(-a));
+            float silu = a * sigmoid;
             gateUp[i] = g * b * MathF.FusedMultiplyAdd(silu, 1f - sigmoid, sigmoid);
             gateUp[width + i] = g * silu;
             gradient[i] = silu * b;

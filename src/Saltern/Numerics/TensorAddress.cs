@@ -34,9 +34,12 @@ internal static partial class TensorAddress
         }
 
         int status = DataPointer(tensor.Handle, out nint address);
-        return status == 0
-            ? address
-            : throw new InvalidOperationException($"libtorch gave no address (status {status}).");
+        if (status == 0)
+        {
+            return address;
+        }
+
+        throw new InvalidOperationException($"libtorch gave no address (status {status}).");
     }
 
     [LibraryImport("torch_cpu", EntryPoint = "aoti_torch_get_data_ptr")]

@@ -42,8 +42,8 @@ public sealed unsafe class Adafactor : Optimizer
 
     private protected override void Apply(double learningRate, double clip)
     {
-        float* weights = (float*)TensorAddress.Of(Parameters.FlatWeights),
-            gradients = (float*)TensorAddress.Of(Parameters.FlatGradients);
+        float* weights = (float*)TensorAddress.Of(Parameters.FlatWeights);
+        float* gradients = (float*)TensorAddress.Of(Parameters.FlatGradients);
         var step = new AdafactorStep(
             clip,
             1.0 - Math.Pow(UpdateCount, -DecayExponent),

@@ -50,9 +50,9 @@ internal readonly record struct AdafactorStep(
 /// <summary>Adafactor's arithmetic on raw memory, in chunks of rows that do not depend on the number of threads.</summary>
 internal sealed unsafe class AdafactorKernel
 {
-    private const double Epsilon1 = 1e-30,
-        Epsilon2 = 1e-3,
-        UpdateThreshold = 1.0; // arXiv:1804.04235, Algorithm 6
+    private const double Epsilon1 = 1e-30;
+    private const double Epsilon2 = 1e-3;
+    private const double UpdateThreshold = 1.0; // arXiv:1804.04235, Algorithm 6
     private const int ChunkElements = 1 << 16;
     private const int LeastChunkRows = 64; // bounds the sums by chunk and column to 1/64 of the weight
     private readonly ParallelOptions _parallel;
@@ -75,8 +75,8 @@ internal sealed unsafe class AdafactorKernel
     /// <summary>One update of one weight and its moments.</summary>
     public void Update(AdafactorWeight weight, AdafactorStep step)
     {
-        int chunks = ChunkCount(weight.Rows, weight.Columns),
-            rows = ChunkRows(weight.Columns);
+        int chunks = ChunkCount(weight.Rows, weight.Columns);
+        int rows = ChunkRows(weight.Columns);
         Parallel.For(
             0,
             chunks,
@@ -112,8 +112,8 @@ internal sealed unsafe class AdafactorKernel
                 )
         );
         double count = (double)weight.Rows * weight.Columns;
-        double updateRms = Math.Sqrt(squares.Sum(square => square.Update) / count),
-            weightRms = Math.Sqrt(squares.Sum(square => square.Weight) / count);
+        double updateRms = Math.Sqrt(squares.Sum(square => square.Update) / count);
+        double weightRms = Math.Sqrt(squares.Sum(square => square.Weight) / count);
         double rate =
             step.LearningRate
             * (step.ScaleParameter ? Math.Max(Epsilon2, weightRms) : 1.0)
@@ -144,8 +144,8 @@ internal sealed unsafe class AdafactorKernel
                 int j = 0;
                 for (; j <= weight.Columns - Vector<float>.Count; j += Vector<float>.Count)
                 {
-                    Vector<float> g = Vector.Load(gradients + j) * clip,
-                        square = g * g;
+                    Vector<float> g = Vector.Load(gradients + j) * clip;
+                    Vector<float> square = g * g;
                     sum += square;
                     (Vector.Load(columns + j) + square).Store(columns + j);
                 }
@@ -209,17 +209,17 @@ internal sealed unsafe class AdafactorKernel
         bool withWeight
     )
     {
-        double updates = 0,
-            weights = 0;
+        double updates = 0;
+        double weights = 0;
         fixed (float* columns = _columnFactors)
         {
             for (int row = firstRow; row < firstRow + rowCount; row++)
             {
-                float* gradients = weight.Gradients + ((long)row * weight.Columns),
-                    values = weight.Values + ((long)row * weight.Columns);
+                float* gradients = weight.Gradients + ((long)row * weight.Columns);
+                float* values = weight.Values + ((long)row * weight.Columns);
                 float factor = _rowFactors[row];
-                Vector<float> sum = Vector<float>.Zero,
-                    weightSum = Vector<float>.Zero;
+                Vector<float> sum = Vector<float>.Zero;
+                Vector<float> weightSum = Vector<float>.Zero;
                 int j = 0;
                 for (; j <= weight.Columns - Vector<float>.Count; j += Vector<float>.Count)
                 {
@@ -256,9 +256,9 @@ internal sealed unsafe class AdafactorKernel
             for (int row = firstRow; row < firstRow + rowCount; row++)
             {
                 long start = (long)row * weight.Columns;
-                float* gradients = weight.Gradients + start,
-                    values = weight.Values + start,
-                    moments = hasMoments ? weight.FirstMoments + start : null;
+                float* gradients = weight.Gradients + start;
+                float* values = weight.Values + start;
+                float* moments = hasMoments ? weight.FirstMoments + start : null;
                 float factor = _rowFactors[row] * rate;
                 int j = 0;
                 for (; j <= weight.Columns - Vector<float>.Count; j += Vector<float>.Count)

@@ -65,10 +65,10 @@ internal sealed unsafe class AdamWKernel
     /// <param name="updateCount">t ≥ 1, this update included.</param>
     public void Update(double learningRate, double clip, long updateCount)
     {
-        float* weights = (float*)TensorAddress.Of(_parameters.FlatWeights),
-            gradients = (float*)TensorAddress.Of(_parameters.FlatGradients);
-        double firstCorrection = 1.0 - Math.Pow(_config.Betas[0], updateCount),
-            secondCorrection = 1.0 - Math.Pow(_config.Betas[1], updateCount);
+        float* weights = (float*)TensorAddress.Of(_parameters.FlatWeights);
+        float* gradients = (float*)TensorAddress.Of(_parameters.FlatGradients);
+        double firstCorrection = 1.0 - Math.Pow(_config.Betas[0], updateCount);
+        double secondCorrection = 1.0 - Math.Pow(_config.Betas[1], updateCount);
         var step = new Step(
             (float)clip,
             (float)_config.Betas[0],
@@ -137,15 +137,15 @@ internal sealed unsafe class AdamWKernel
         float keep
     )
     {
-        Vector<float> clip = new(step.Clip),
-            beta1 = new(step.Beta1),
-            beta2 = new(step.Beta2),
-            rest1 = new(1f - step.Beta1),
-            rest2 = new(1f - step.Beta2);
-        Vector<float> rate = new(step.Rate),
-            root = new(step.RootCorrection),
-            epsilon = new(step.Epsilon),
-            kept = new(keep);
+        Vector<float> clip = new(step.Clip);
+        Vector<float> beta1 = new(step.Beta1);
+        Vector<float> beta2 = new(step.Beta2);
+        Vector<float> rest1 = new(1f - step.Beta1);
+        Vector<float> rest2 = new(1f - step.Beta2);
+        Vector<float> rate = new(step.Rate);
+        Vector<float> root = new(step.RootCorrection);
+        Vector<float> epsilon = new(step.Epsilon);
+        Vector<float> kept = new(keep);
         long i = 0;
         for (; i <= count - Vector<float>.Count; i += Vector<float>.Count)
         {

@@ -101,8 +101,8 @@ public sealed unsafe class FlatShards : IDisposable
     {
         foreach (OwnedRun run in Owned)
         {
-            long first = Math.Max(run.Start, start),
-                end = Math.Min(run.Start + run.Length, start + values.Length);
+            long first = Math.Max(run.Start, start);
+            long end = Math.Min(run.Start + run.Length, start + values.Length);
             if (first < end)
             {
                 values[(int)(first - start)..(int)(end - start)]
@@ -134,8 +134,8 @@ public sealed unsafe class FlatShards : IDisposable
 
     private (int Length, int Part) Bucket(long first)
     {
-        int length = (int)Math.Min(_bucket, _length - first),
-            unit = AlignmentElements * _ranks.Size;
+        int length = (int)Math.Min(_bucket, _length - first);
+        int unit = AlignmentElements * _ranks.Size;
         return (length, (length + unit - 1) / unit * AlignmentElements);
     }
 

@@ -12,9 +12,9 @@ namespace Saltern.Optimization;
 internal static class NewtonSchulz
 {
     private const int Steps = 5;
-    private const double A = 3.4445,
-        B = -4.7750,
-        C = 2.0315;
+    private const double A = 3.4445;
+    private const double B = -4.7750;
+    private const double C = 2.0315;
 
     // Against division by 0 where a whole gradient is 0; beside any real norm it vanishes.
     private const double NormFloor = 1e-30;

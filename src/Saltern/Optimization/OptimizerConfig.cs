@@ -75,8 +75,8 @@ public sealed record OptimizerConfig : IValidated
         }
 
         var defaults = new OptimizerConfig();
-        bool muon = Kind == OptimizerKind.Muon,
-            adafactor = Kind == OptimizerKind.Adafactor;
+        bool muon = Kind == OptimizerKind.Muon;
+        bool adafactor = Kind == OptimizerKind.Adafactor;
         (string Key, bool Ignored, string Users)[] keys =
         [
             ("adamw_learning_rate", AdamwLearningRate is not null && !muon, "'kind: muon'"),

@@ -58,8 +58,8 @@ public sealed class PlainAdamW : Optimizer
         {
             // Padding between blocks goes along: its gradient and moments are 0, so it stays as it is.
             using DisposeScope scope = NewDisposeScope();
-            long from = start,
-                length = Math.Min(RangeLength, Parameters.Layout.Length - start);
+            long from = start;
+            long length = Math.Min(RangeLength, Parameters.Layout.Length - start);
             Update(
                 Parameters,
                 Config,
@@ -103,10 +103,10 @@ public sealed class PlainAdamW : Optimizer
     )
     {
         using DisposeScope scope = NewDisposeScope();
-        double rate = learningRate / (1.0 - Math.Pow(config.Betas[0], updateCount)),
-            root = 1.0 / Math.Sqrt(1.0 - Math.Pow(config.Betas[1], updateCount));
-        Tensor weight = parameters.FlatWeights.narrow(0, start, length),
-            wide = weight.to(ScalarType.Float32); // the same memory where the weights are float32
+        double rate = learningRate / (1.0 - Math.Pow(config.Betas[0], updateCount));
+        double root = 1.0 / Math.Sqrt(1.0 - Math.Pow(config.Betas[1], updateCount));
+        Tensor weight = parameters.FlatWeights.narrow(0, start, length);
+        Tensor wide = weight.to(ScalarType.Float32); // the same memory where the weights are float32
         Tensor g = parameters.FlatGradients.narrow(0, start, length).to(ScalarType.Float32).mul(clip);
         m.mul_(config.Betas[0]).add_(g, alpha: 1.0 - config.Betas[0]);
         v.mul_(config.Betas[1]).addcmul_(g, g, 1.0 - config.Betas[1]);
@@ -128,8 +128,8 @@ public sealed class PlainAdamW : Optimizer
         var parts = new List<(long Start, long Length)>();
         foreach (ParameterBlock block in Parameters.Layout.Blocks.Where(block => block.Decays))
         {
-            long from = Math.Max(block.Offset, start) - start,
-                end = Math.Min(block.Offset + block.Count, start + length) - start;
+            long from = Math.Max(block.Offset, start) - start;
+            long end = Math.Min(block.Offset + block.Count, start + length) - start;
             if (from < end)
             {
                 parts.Add((from, end - from));

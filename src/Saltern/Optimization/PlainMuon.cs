@@ -54,8 +54,8 @@ public sealed class PlainMuon : Optimizer
     private protected override void Apply(double learningRate, double clip)
     {
         using IDisposable _ = no_grad();
-        double rest = learningRate * _restRatio,
-            keep = 1.0 - (rest * Config.WeightDecay);
+        double rest = learningRate * _restRatio;
+        double keep = 1.0 - (rest * Config.WeightDecay);
         foreach ((ParameterSlice slice, bool decays) in _weights)
         {
             if (Muon.IsHiddenMatrix(slice))
@@ -73,8 +73,8 @@ public sealed class PlainMuon : Optimizer
             }
 
             using DisposeScope scope = NewDisposeScope();
-            Tensor m = _state[OptimizerTensor.FirstMoment + slice.Name].view(-1),
-                v = _state[OptimizerTensor.SecondMoment + slice.Name].view(-1);
+            Tensor m = _state[OptimizerTensor.FirstMoment + slice.Name].view(-1);
+            Tensor v = _state[OptimizerTensor.SecondMoment + slice.Name].view(-1);
             PlainAdamW.Update(
                 Parameters,
                 Config,

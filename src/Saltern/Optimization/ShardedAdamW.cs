@@ -113,8 +113,8 @@ public sealed unsafe class ShardedAdamW : Optimizer
     {
         foreach (OwnedRun run in _shards.Owned)
         {
-            long first = Math.Max(run.Start, block.Offset),
-                end = Math.Min(run.Start + run.Length, block.Offset + block.Count);
+            long first = Math.Max(run.Start, block.Offset);
+            long end = Math.Min(run.Start + run.Length, block.Offset + block.Count);
             if (first < end)
             {
                 yield return (new OwnedRun(first, end - first, run.At + (first - run.Start)), block.Decays);

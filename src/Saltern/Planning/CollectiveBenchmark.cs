@@ -25,8 +25,8 @@ public sealed record CollectiveBenchmark(
     NetworkModel Network
 )
 {
-    private const int FewestCalls = 9,
-        MostCalls = 200;
+    private const int FewestCalls = 9;
+    private const int MostCalls = 200;
     private static readonly TimeSpan TimeOfASize = TimeSpan.FromSeconds(2);
 
     /// <summary>Measures; every rank comes here.</summary>

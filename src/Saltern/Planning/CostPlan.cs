@@ -48,8 +48,8 @@ public sealed record CostPlan
     /// <param name="teacherSteps">Steps of its own training, of as many tokens each.</param>
     public static CostPlan Of(RunConfig recipe, TransformerConfig student, TransformerConfig? teacher, int teacherSteps)
     {
-        int length = recipe.Data.SequenceLength,
-            steps = recipe.Training.Steps;
+        int length = recipe.Data.SequenceLength;
+        int steps = recipe.Training.Steps;
         double tokens = (double)recipe.Training.BatchSequences * length;
         int taught = recipe.Distils ? TaughtStepsOf(recipe) : 0;
         double forward = teacher is null ? 0 : tokens * ModelFlops.ForwardPerToken(teacher, length);
@@ -93,8 +93,15 @@ public sealed record CostPlan
 
     /// <summary>Students over which the teacher's training has to be shared to cost as much as BASELINE; null where no number is enough.</summary>
     /// <param name="share">s, the share of the steps.</param>
-    public double? StudentsToBreakEven(double share) =>
-        FreeRatio(share) < 1 ? ((TeacherTraining ?? 0) + CachePass) / Baseline / (1 - FreeRatio(share)) : null;
+    public double? StudentsToBreakEven(double share)
+    {
+        if (FreeRatio(share) < 1)
+        {
+            return ((TeacherTraining ?? 0) + CachePass) / Baseline / (1 - FreeRatio(share));
+        }
+
+        return null;
+    }
 
     private static int TaughtStepsOf(RunConfig recipe)
     {

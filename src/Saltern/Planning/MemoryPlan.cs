@@ -16,8 +16,8 @@ public sealed record MemoryPart(string Name, long Bytes, bool FirstRankOnly = fa
 /// <param name="Parts">Largest first.</param>
 public sealed record MemoryPlan(IReadOnlyList<MemoryPart> Parts)
 {
-    private const int Float = 4,
-        EvaluationRows = 4_096;
+    private const int Float = 4;
+    private const int EvaluationRows = 4_096;
 
     // The runtime, libtorch and what its allocator keeps after the first products, before a model is there: what four runs of 0.3M to 1.3M parameters held beyond the
     // other parts (docs/planning.md).
@@ -99,8 +99,8 @@ public sealed record MemoryPlan(IReadOnlyList<MemoryPart> Parts)
     // Models/FusedDecoder.cs, Kept: input, middle, factors of the norms, rotated q, k, v, log sums, mixed values, gate and up of each layer.
     private static long KeptBytes(TransformerConfig c, long rows, bool recompute)
     {
-        long heads = (long)c.NumAttentionHeads * c.HeadDim,
-            qkv = heads + (2L * c.NumKeyValueHeads * c.HeadDim);
+        long heads = (long)c.NumAttentionHeads * c.HeadDim;
+        long qkv = heads + (2L * c.NumKeyValueHeads * c.HeadDim);
         long rest = c.HiddenSize + 2 + qkv + c.NumAttentionHeads + heads + (2L * c.IntermediateSize);
         return rows
             * Float
@@ -111,8 +111,8 @@ public sealed record MemoryPlan(IReadOnlyList<MemoryPart> Parts)
     // them the final hidden states, and in training their gradient.
     private static long PassBytes(TransformerConfig c, long rows, bool trains)
     {
-        long heads = (long)c.NumAttentionHeads * c.HeadDim,
-            qkv = heads + (2L * c.NumKeyValueHeads * c.HeadDim);
+        long heads = (long)c.NumAttentionHeads * c.HeadDim;
+        long qkv = heads + (2L * c.NumKeyValueHeads * c.HeadDim);
         long width = (3L * c.HiddenSize) + c.IntermediateSize + 1 + c.HiddenSize;
         return rows * Float * (trains ? width + (2L * c.HiddenSize) + heads + qkv : width);
     }
@@ -123,8 +123,8 @@ public sealed record MemoryPlan(IReadOnlyList<MemoryPart> Parts)
 
     private static long OptimizerBytes(OptimizerConfig optimizer, TransformerConfig c)
     {
-        long parameters = ModelFlops.Parameters(c),
-            matrices = ModelFlops.ProductWeights(c) - ((long)c.HiddenSize * c.VocabSize);
+        long parameters = ModelFlops.Parameters(c);
+        long matrices = ModelFlops.ProductWeights(c) - ((long)c.HiddenSize * c.VocabSize);
         return optimizer.Kind switch
         {
             OptimizerKind.Muon => (Float * matrices) + (2 * Float * (parameters - matrices)),

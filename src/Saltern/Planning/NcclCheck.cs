@@ -7,8 +7,8 @@ namespace Saltern.Planning;
 /// <summary>Tries every collective of a <see cref="NcclCommunicator"/> on GPU memory, with values whose sums are exact, and measures the all-reduce. Needs no libtorch.</summary>
 public static unsafe class NcclCheck
 {
-    private const int TimedRounds = 20,
-        WarmUpRounds = 3;
+    private const int TimedRounds = 20;
+    private const int WarmUpRounds = 3;
 
     /// <summary>Runs on all ranks together.</summary>
     /// <param name="ranks">The ranks with their GPUs.</param>
@@ -18,8 +18,8 @@ public static unsafe class NcclCheck
     public static IReadOnlyList<string> Run(NcclCommunicator ranks, int elements)
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(elements % ranks.Size, 0);
-        int part = elements / ranks.Size,
-            sum = ranks.Size * (ranks.Size + 1) / 2;
+        int part = elements / ranks.Size;
+        int sum = ranks.Size * (ranks.Size + 1) / 2;
         using var buffer = new DeviceBuffer(elements);
         using var share = new DeviceBuffer(part);
         float[] Mine() => [.. Enumerable.Range(0, elements).Select(i => Value(i) * (ranks.Rank + 1))];
@@ -52,8 +52,8 @@ public static unsafe class NcclCheck
             ranks.AllReduceSum(buffer.Values);
         }
 
-        double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds / TimedRounds,
-            bytes = (double)elements * sizeof(float);
+        double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds / TimedRounds;
+        double bytes = (double)elements * sizeof(float);
         return
         [
             string.Create(

@@ -24,28 +24,38 @@ public sealed record NetworkModel(double LatencySeconds, double BytesPerSecond, 
     /// <summary>Small collective calls of one step beside the gradients: counted positions, gradient norm, sums of losses, seconds, and whether anyone was interrupted.</summary>
     public const int SmallCallsPerStep = 5;
 
-    private const double BitsPerByte = 8,
-        BitsPerGigabit = 1e9,
-        SecondsPerMicrosecond = 1e-6;
+    private const double BitsPerByte = 8;
+    private const double BitsPerGigabit = 1e9;
+    private const double SecondsPerMicrosecond = 1e-6;
 
     /// <summary>The network of a described machine; null where none is given or there is one rank.</summary>
-    public static NetworkModel? Of(ClusterConfig cluster) =>
-        cluster.Ranks > 1 && cluster.NetworkGbit is double gbit
-            ? new NetworkModel(
+    public static NetworkModel? Of(ClusterConfig cluster)
+    {
+        if (cluster.Ranks > 1 && cluster.NetworkGbit is double gbit)
+        {
+            return new NetworkModel(
                 cluster.NetworkLatencyUs * SecondsPerMicrosecond,
                 gbit * BitsPerGigabit / BitsPerByte,
                 cluster.NetworkAlgorithm
-            )
-            : null;
+            );
+        }
+
+        return null;
+    }
 
     /// <summary>Seconds to sum one buffer: 2·⌈log₂ p⌉·α or 2·(p − 1)·α, and 2·(p − 1)/p · bytes/β either way.</summary>
     /// <param name="bytes">Of the buffer.</param>
     /// <param name="ranks">p.</param>
-    public double AllReduce(double bytes, int ranks) =>
-        ranks == 1
-            ? 0
-            : (2 * (Algorithm == NetworkAlgorithm.Ring ? ranks - 1 : Rounds(ranks)) * LatencySeconds)
-                + (2 * (ranks - 1) / (double)ranks * bytes / BytesPerSecond);
+    public double AllReduce(double bytes, int ranks)
+    {
+        if (ranks == 1)
+        {
+            return 0;
+        }
+
+        return (2 * (Algorithm == NetworkAlgorithm.Ring ? ranks - 1 : Rounds(ranks)) * LatencySeconds)
+            + (2 * (ranks - 1) / (double)ranks * bytes / BytesPerSecond);
+    }
 
     /// <summary>Seconds of a call that hands round a few numbers: ⌈log₂ p⌉·α.</summary>
     public double SmallCall(int ranks) => ranks == 1 ? 0 : Rounds(ranks) * LatencySeconds;

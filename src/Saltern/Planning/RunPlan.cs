@@ -85,14 +85,17 @@ public sealed record RunPlan
             * recipe.Training.BatchSequences
             * recipe.Data.SequenceLength
             * (student.VocabSize < 65_500 ? 2 : 4);
-        return File.Exists(Path.Combine(recipe.Data.Path, DatasetManifest.FileName))
-            ? Math.Min(
+        if (File.Exists(Path.Combine(recipe.Data.Path, DatasetManifest.FileName)))
+        {
+            return Math.Min(
                 4 * read,
                 new DirectoryInfo(recipe.Data.Path)
                     .EnumerateFiles("*.bin", SearchOption.AllDirectories)
                     .Sum(file => file.Length)
-            )
-            : 0;
+            );
+        }
+
+        return 0;
     }
 
     private static int VocabularyOf(RunConfig recipe)
@@ -104,11 +107,19 @@ public sealed record RunPlan
                     ? Path.Combine(recipe.Data.Path, ModelFolder.TokenizerFile)
                     : null
             );
-        return tokenizer is not null && File.Exists(tokenizer) ? BpeTokenizer.Load(tokenizer).VocabularySize
-            : recipe.Model.VocabSize > 0 ? recipe.Model.VocabSize
-            : throw new ConfigurationException(
-                $"There is no data set at data.path = {recipe.Data.Path} yet, so nothing says how large the vocabulary is. Give it by --set model.vocab_size=N."
-            );
+        if (tokenizer is not null && File.Exists(tokenizer))
+        {
+            return BpeTokenizer.Load(tokenizer).VocabularySize;
+        }
+
+        if (recipe.Model.VocabSize > 0)
+        {
+            return recipe.Model.VocabSize;
+        }
+
+        throw new ConfigurationException(
+            $"There is no data set at data.path = {recipe.Data.Path} yet, so nothing says how large the vocabulary is. Give it by --set model.vocab_size=N."
+        );
     }
 
     private static TransformerConfig TeacherShape(RunConfig recipe, string? preset, int vocabulary)
@@ -118,17 +129,25 @@ public sealed record RunPlan
             return ModelPresets.Get(preset).Resolve(vocabulary, recipe.Data.SequenceLength);
         }
 
-        return recipe.Teacher!.Path is string path && Directory.Exists(path)
-            ? ModelFolder.LoadConfig(ModelLocation.Resolve(path))
-            : throw new ConfigurationException(
-                $"teacher.path = {recipe.Teacher.Path ?? "(a cache)"} is not there, so nothing says how large the teacher is. Name its shape by --teacher PRESET ({string.Join(", ", ModelPresets.Names)})."
-            );
+        if (recipe.Teacher!.Path is string path && Directory.Exists(path))
+        {
+            return ModelFolder.LoadConfig(ModelLocation.Resolve(path));
+        }
+
+        throw new ConfigurationException(
+            $"teacher.path = {recipe.Teacher.Path ?? "(a cache)"} is not there, so nothing says how large the teacher is. Name its shape by --teacher PRESET ({string.Join(", ", ModelPresets.Names)})."
+        );
     }
 
     private static int? StepsOfTeacher(RunConfig recipe)
     {
         string? own = recipe.Teacher?.Path is string path ? Path.Combine(path, RunFolder.RecipeFile) : null;
-        return own is not null && File.Exists(own) ? RecipeReader.Read<RunConfig>(own, []).Training.Steps : null;
+        if (own is not null && File.Exists(own))
+        {
+            return RecipeReader.Read<RunConfig>(own, []).Training.Steps;
+        }
+
+        return null;
     }
 }
 
@@ -139,15 +158,15 @@ public sealed record RunPlan
 public sealed record DiskPlan(long Checkpoints, long TokensRead, long Cache)
 {
     // Budget of a record of soft labels (docs/cache-format.md), small and large vocabularies.
-    private const int SmallRecord = 40,
-        LargeRecord = 64,
-        LargestSmallVocabulary = 65_536;
+    private const int SmallRecord = 40;
+    private const int LargeRecord = 64;
+    private const int LargestSmallVocabulary = 65_536;
 
     internal static DiskPlan Of(RunConfig recipe, TransformerConfig student, CostPlan cost)
     {
         TrainingConfig training = recipe.Training;
-        long batchTokens = (long)training.BatchSequences * recipe.Data.SequenceLength,
-            parameters = ModelFlops.Parameters(student);
+        long batchTokens = (long)training.BatchSequences * recipe.Data.SequenceLength;
+        long parameters = ModelFlops.Parameters(student);
         long kept =
             Math.Min(2, ((training.Steps - 1) / training.CheckpointEvery) + 1)
             + (training.KeepSteps?.Count ?? 0)

@@ -56,10 +56,10 @@ public sealed record TimePlan
         ClusterConfig? prices
     )
     {
-        double plain = measured.Plain.StepSeconds,
-            taught = measured.Distilling?.StepSeconds ?? plain;
-        double plainProcessor = measured.Plain.ProcessorSeconds,
-            taughtProcessor = measured.Distilling?.ProcessorSeconds ?? plainProcessor;
+        double plain = measured.Plain.StepSeconds;
+        double taught = measured.Distilling?.StepSeconds ?? plain;
+        double plainProcessor = measured.Plain.ProcessorSeconds;
+        double taughtProcessor = measured.Distilling?.ProcessorSeconds ?? plainProcessor;
         double evaluationCount =
             ((double)recipe.Training.Steps / recipe.Training.EvaluateEvery)
             + ((double)recipe.Training.FinalEvaluationTokens / recipe.Training.EvaluationTokens);
@@ -100,14 +100,12 @@ public sealed record TimePlan
     )
     {
         double speed = cluster.Ranks * cluster.PeakFlops * cluster.Utilisation;
-        double plain = PlainStepSeconds(cost, parameters, batchSequences, cluster),
-            exchange = ExchangeSeconds(parameters, cluster);
+        double plain = PlainStepSeconds(cost, parameters, batchSequences, cluster);
+        double exchange = ExchangeSeconds(parameters, cluster);
         double taught =
-                plain
-                + (
-                    LargestShare(batchSequences, cluster) * cost.TeacherStep / (cluster.PeakFlops * cluster.Utilisation)
-                ),
-            evaluations = cost.Evaluation / speed;
+            plain
+            + (LargestShare(batchSequences, cluster) * cost.TeacherStep / (cluster.PeakFlops * cluster.Utilisation));
+        double evaluations = cost.Evaluation / speed;
         return new TimePlan
         {
             Source =
@@ -138,12 +136,17 @@ public sealed record TimePlan
         (NetworkModel.Of(cluster)?.Step(parameters, cluster.Ranks) ?? 0) * (1 - cluster.NetworkOverlap);
 
     // Of a batch, the rank with the most sequences: ⌈B/p⌉/B.
-    private static double LargestShare(int batchSequences, ClusterConfig cluster) =>
-        cluster.Ranks <= batchSequences
-            ? ((batchSequences + cluster.Ranks - 1) / cluster.Ranks) / (double)batchSequences
-            : throw new ConfigurationException(
-                $"ranks = {cluster.Ranks} is more than training.batch_sequences = {batchSequences}: each rank needs a sequence of its own. Describe fewer ranks, or plan a larger batch."
-            );
+    private static double LargestShare(int batchSequences, ClusterConfig cluster)
+    {
+        if (cluster.Ranks <= batchSequences)
+        {
+            return ((batchSequences + cluster.Ranks - 1) / cluster.Ranks) / (double)batchSequences;
+        }
+
+        throw new ConfigurationException(
+            $"ranks = {cluster.Ranks} is more than training.batch_sequences = {batchSequences}: each rank needs a sequence of its own. Describe fewer ranks, or plan a larger batch."
+        );
+    }
 
     private TimePlan Priced(ClusterConfig prices)
     {

@@ -122,8 +122,11 @@ internal static class CacheProblems
             fromSubset: config.Selection is not null
         );
         int missing = needed.Count(key => !cache.Has(key.Domain, key.Index));
-        return missing == 0
-            ? null
-            : $"holds {coverage.Count} of {coverage.OfAll} samples, those of the first {coverage.Drawn} draws of another order, or of a shorter stage 1: {missing} of the {needed.Count} samples that this run's stage 1 may draw are missing. Make the pass for this recipe, or over all samples (without --stage1-only).";
+        if (missing == 0)
+        {
+            return null;
+        }
+
+        return $"holds {coverage.Count} of {coverage.OfAll} samples, those of the first {coverage.Drawn} draws of another order, or of a shorter stage 1: {missing} of the {needed.Count} samples that this run's stage 1 may draw are missing. Make the pass for this recipe, or over all samples (without --stage1-only).";
     }
 }

@@ -60,12 +60,24 @@ public sealed record ComputePlan
             ProductChoice.Onednn => ProductLibrary.OneDnn,
             _ => resumed ?? MatrixProduct.Fastest(),
         };
-        return wanted == ProductLibrary.OneDnn && !MatrixProduct.OneDnnIsThere ? ProductLibrary.Blas : wanted;
+        if (wanted == ProductLibrary.OneDnn && !MatrixProduct.OneDnnIsThere)
+        {
+            return ProductLibrary.Blas;
+        }
+
+        return wanted;
     }
 
     /// <summary>Speed of matrix products here and now, FLOP/s, in the type that the run's products have on a GPU and float32 on the CPU.</summary>
-    public double MeasurePeak() =>
-        Device.type == DeviceType.CUDA ? MatmulPeak.Measure(Device, ProductType) : MatmulPeak.Measure();
+    public double MeasurePeak()
+    {
+        if (Device.type == DeviceType.CUDA)
+        {
+            return MatmulPeak.Measure(Device, ProductType);
+        }
+
+        return MatmulPeak.Measure();
+    }
 
     /// <summary>Tells a model how to compute.</summary>
     public Transformer Apply(Transformer model)
@@ -78,10 +90,15 @@ public sealed record ComputePlan
     /// <param name="vocabulary">Real token ids.</param>
     /// <param name="headRows">Rows of the student's head.</param>
     /// <param name="threads">Threads of own kernels.</param>
-    public LossHead CreateHead(int vocabulary, int headRows, int threads) =>
-        UsesKernels
-            ? new FusedLossHead(vocabulary, headRows, threads)
-            : new TensorLossHead(vocabulary, headRows, ProductType, Device.type == DeviceType.CUDA);
+    public LossHead CreateHead(int vocabulary, int headRows, int threads)
+    {
+        if (UsesKernels)
+        {
+            return new FusedLossHead(vocabulary, headRows, threads);
+        }
+
+        return new TensorLossHead(vocabulary, headRows, ProductType, Device.type == DeviceType.CUDA);
+    }
 
     /// <summary>What a person should know of the plan; empty for float32 with own kernels on the CPU.</summary>
     public IReadOnlyList<string> Remarks()
@@ -115,9 +132,9 @@ public sealed record ComputePlan
     {
         using DisposeScope scope = NewDisposeScope();
         using IDisposable _ = no_grad();
-        Tensor a = ones(512, 512, type),
-            b = ones(512, 512, type),
-            product = zeros(512, 512, type);
+        Tensor a = ones(512, 512, type);
+        Tensor b = ones(512, 512, type);
+        Tensor product = zeros(512, 512, type);
         double best = double.PositiveInfinity;
         for (int turn = 0; turn < 5; turn++)
         {

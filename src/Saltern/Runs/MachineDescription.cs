@@ -11,32 +11,38 @@ public static class MachineDescription
     /// <summary>Name of the processor; null where Linux does not say.</summary>
     public static string? Processor()
     {
-        const string CpuInfo = "/proc/cpuinfo",
-            Key = "model name";
-        return File.Exists(CpuInfo)
-            ? File.ReadLines(CpuInfo)
+        const string CpuInfo = "/proc/cpuinfo";
+        const string Key = "model name";
+        if (File.Exists(CpuInfo))
+        {
+            return File.ReadLines(CpuInfo)
                 .FirstOrDefault(line => line.StartsWith(Key, StringComparison.Ordinal))
                 ?.Split(':', 2)[1]
-                .Trim()
-            : null;
+                .Trim();
+        }
+
+        return null;
     }
 
     /// <summary>Name of the first NVIDIA GPU; null where the driver does not say.</summary>
     public static string? Accelerator()
     {
-        const string Folder = "/proc/driver/nvidia/gpus",
-            Key = "Model:";
+        const string Folder = "/proc/driver/nvidia/gpus";
+        const string Key = "Model:";
         string? file = Directory.Exists(Folder)
             ? Directory
                 .EnumerateFiles(Folder, "information", SearchOption.AllDirectories)
                 .Order(StringComparer.Ordinal)
                 .FirstOrDefault()
             : null;
-        return file is null
-            ? null
-            : File.ReadLines(file)
-                .FirstOrDefault(line => line.StartsWith(Key, StringComparison.Ordinal))
-                ?[Key.Length..].Trim();
+        if (file is null)
+        {
+            return null;
+        }
+
+        return File.ReadLines(file)
+            .FirstOrDefault(line => line.StartsWith(Key, StringComparison.Ordinal))
+            ?[Key.Length..].Trim();
     }
 
     /// <summary>What a result says of the machine that made it.</summary>

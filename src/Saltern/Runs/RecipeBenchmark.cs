@@ -11,9 +11,9 @@ namespace Saltern.Runs;
 /// <summary>Times a recipe's steps with and without its teacher.</summary>
 public static class RecipeBenchmark
 {
-    private const int WarmupSteps = 2,
-        FewestSteps = 5,
-        MostSteps = 400;
+    private const int WarmupSteps = 2;
+    private const int FewestSteps = 5;
+    private const int MostSteps = 400;
 
     /// <summary>Runs the benchmark.</summary>
     /// <param name="config">Validated recipe; data set and teacher must be there.</param>
@@ -160,10 +160,10 @@ public static class RecipeBenchmark
         }
 
         IReadOnlyDictionary<StepPart, double> profile = StepProfile.Stop();
-        double flops = (trainer.State.Flops - flopsBefore) / seconds.Count,
-            teacherFlops = (trainer.State.TeacherFlops - teacherFlopsBefore) / seconds.Count;
-        double processor = ProcessorSeconds() - processorBefore,
-            processorOfSteps = processor / seconds.Count;
+        double flops = (trainer.State.Flops - flopsBefore) / seconds.Count;
+        double teacherFlops = (trainer.State.TeacherFlops - teacherFlopsBefore) / seconds.Count;
+        double processor = ProcessorSeconds() - processorBefore;
+        double processorOfSteps = processor / seconds.Count;
         long evaluation = Stopwatch.GetTimestamp();
         processorBefore = ProcessorSeconds();
         if (!trainer.HasTeacher)

@@ -101,10 +101,15 @@ internal static class RunDescription
         return lines;
     }
 
-    private static string CacheWords(TeachManifest cache) =>
-        cache.Plan.Mode == CacheMode.Sampled
-            ? Text($"{cache.Plan.Draws} draws, {cache.BytesPerPosition:0.0} bytes a position")
-            : Text($"{cache.Plan.Kept} tokens and a tail, {cache.BytesPerPosition:0.0} bytes a position");
+    private static string CacheWords(TeachManifest cache)
+    {
+        if (cache.Plan.Mode == CacheMode.Sampled)
+        {
+            return Text($"{cache.Plan.Draws} draws, {cache.BytesPerPosition:0.0} bytes a position");
+        }
+
+        return Text($"{cache.Plan.Kept} tokens and a tail, {cache.BytesPerPosition:0.0} bytes a position");
+    }
 
     // Share and planned epochs of each domain, before the start; one line where every domain has its natural share.
     private static IEnumerable<string> DomainPlan(RunConfig config, TrainState state, RunParts parts)

@@ -207,8 +207,8 @@ public sealed class RunFolder : IDisposable
         where T : class, IRunRecipe
     {
         T before = RecipeReader.Read<T>(recipe, []);
-        List<string> problems = [],
-            allowed = [];
+        List<string> problems = [];
+        List<string> allowed = [];
         foreach (RecipeChange change in RecipeDiff.Compare(before, config))
         {
             if (change.AltersNumbers && before.FixedBecause(change.Path) is string reason)
@@ -227,6 +227,11 @@ public sealed class RunFolder : IDisposable
             }
         }
 
-        return problems.Count > 0 ? throw new ConfigurationException(problems) : allowed;
+        if (problems.Count > 0)
+        {
+            throw new ConfigurationException(problems);
+        }
+
+        return allowed;
     }
 }

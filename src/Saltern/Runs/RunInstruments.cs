@@ -65,8 +65,15 @@ internal sealed record RunInstruments(EvaluationConfig Config, DifficultyBuckets
     /// <summary>Losses by difficulty; empty where they are not asked for.</summary>
     /// <param name="set">A set that was prepared.</param>
     /// <param name="scores">The student on it.</param>
-    public IReadOnlyList<BucketScores> Buckets(ValidationSet set, EvaluationResult scores) =>
-        Bounds is null ? [] : BucketScores.Of(set, scores, _teacherNll[set], Bounds);
+    public IReadOnlyList<BucketScores> Buckets(ValidationSet set, EvaluationResult scores)
+    {
+        if (Bounds is null)
+        {
+            return [];
+        }
+
+        return BucketScores.Of(set, scores, _teacherNll[set], Bounds);
+    }
 
     /// <summary>Whether tasks are run after a step.</summary>
     /// <param name="step">Steps done.</param>

@@ -50,8 +50,8 @@ public sealed class RunLog
     {
         TrainState state = _trainer.State;
         List<KeyValuePair<string, double>> values = Progress(state);
-        double n = _sums.Positions,
-            taught = _sums.TeacherPositions;
+        double n = _sums.Positions;
+        double taught = _sums.TeacherPositions;
         Add(values, "train/loss", (_sums.Loss + _alignment.Term) / n);
         Add(values, "train/student_nll", _sums.StudentNll / n);
         Add(values, "train/accuracy", _sums.Correct / n);

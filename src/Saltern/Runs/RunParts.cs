@@ -179,9 +179,12 @@ public sealed class RunParts : IDisposable
         Collect(problems, () => compute = ComputePlan.Of(config));
         TransformerConfig model = config.Model.Resolve(tokenizer.VocabularySize, config.Data.SequenceLength);
         CheckModel(config, model, tokenizer, null, problems);
-        return problems.Count > 0
-            ? throw new ConfigurationException(problems)
-            : new RunParts(text, null, tokenizer, model, batches, null, null, compute!, null);
+        if (problems.Count > 0)
+        {
+            throw new ConfigurationException(problems);
+        }
+
+        return new RunParts(text, null, tokenizer, model, batches, null, null, compute!, null);
     }
 
     /// <summary>The student: fresh, from <c>init_from</c>, or, where a checkpoint is about to fill it, empty. The caller owns it.</summary>
@@ -206,15 +209,28 @@ public sealed class RunParts : IDisposable
     /// <summary>The teacher, in memory or on disk; null where none is needed. The caller owns it.</summary>
     /// <param name="config">Validated recipe.</param>
     /// <param name="loading">Is told of the loading; null for nobody.</param>
-    public Teacher? CreateTeacher(RunConfig config, IProgress<WeightProgress>? loading = null) =>
-        !config.Distils ? null
-        : TeacherCache is not null ? new CachedTeacher(TeacherCache)
-        : TeacherFolder is not null
-            ? new LiveTeacher(
+    public Teacher? CreateTeacher(RunConfig config, IProgress<WeightProgress>? loading = null)
+    {
+        if (!config.Distils)
+        {
+            return null;
+        }
+
+        if (TeacherCache is not null)
+        {
+            return new CachedTeacher(TeacherCache);
+        }
+
+        if (TeacherFolder is not null)
+        {
+            return new LiveTeacher(
                 Compute.Apply(ModelFolder.Load(TeacherFolder, trainable: false, Compute.Device, progress: loading)),
                 config.Teacher!.Temperature
-            )
-        : null;
+            );
+        }
+
+        return null;
+    }
 
     /// <summary>The alignment with the teacher's hidden states; null where none is needed. The caller owns it.</summary>
     /// <param name="config">Validated recipe.</param>
@@ -269,10 +285,15 @@ public sealed class RunParts : IDisposable
     }
 
     /// <summary>Samples that a run was planned to draw when it started: what the cap on repetition is reckoned from.</summary>
-    public static long PlannedSamples(RunConfig config, TrainState? resumed) =>
-        resumed is { PlannedSamples: > 0 }
-            ? resumed.PlannedSamples
-            : (long)config.Training.Steps * config.Training.BatchSequences;
+    public static long PlannedSamples(RunConfig config, TrainState? resumed)
+    {
+        if (resumed is { PlannedSamples: > 0 })
+        {
+            return resumed.PlannedSamples;
+        }
+
+        return (long)config.Training.Steps * config.Training.BatchSequences;
+    }
 
     /// <summary>Fingerprint of a model's weights.</summary>
     public static unsafe string WeightsFingerprint(Transformer model)
@@ -358,9 +379,12 @@ public sealed class RunParts : IDisposable
             );
         }
 
-        return differences.Count > 0
-            ? throw new ConfigurationException(differences)
-            : (new BatchLoader(reader, shares, config.Seed, samples), selection);
+        if (differences.Count > 0)
+        {
+            throw new ConfigurationException(differences);
+        }
+
+        return (new BatchLoader(reader, shares, config.Seed, samples), selection);
     }
 
     private static void CheckModel(

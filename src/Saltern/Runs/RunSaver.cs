@@ -26,10 +26,15 @@ internal sealed class RunSaver(
     private int _savedStep = savedStep;
 
     /// <summary>Where to go on from, as a sentence.</summary>
-    public string LastGood() =>
-        folder.Checkpoints.NewestGood().Step is int step
-            ? $"The last good checkpoint is {folder.Checkpoints.PathOf(step)}."
-            : "There is no checkpoint yet.";
+    public string LastGood()
+    {
+        if (folder.Checkpoints.NewestGood().Step is int step)
+        {
+            return $"The last good checkpoint is {folder.Checkpoints.PathOf(step)}.";
+        }
+
+        return "There is no checkpoint yet.";
+    }
 
     /// <summary>Saves the present step; not before the first step, and not once the weights are beyond use: the checkpoints before stay.</summary>
     /// <exception cref="CheckpointException">It cannot be written; the one before it is intact.</exception>

@@ -15,8 +15,8 @@ namespace Saltern.Runs;
 public static class TeachRun
 {
     // Average bytes of a position, for ids of two and of four bytes (docs/method.md, "Soft labels on disk").
-    private const double SmallVocabularyBytes = 40,
-        LargeVocabularyBytes = 64;
+    private const double SmallVocabularyBytes = 40;
+    private const double LargeVocabularyBytes = 64;
     private const string LockFile = "teach.lock";
 
     /// <summary>Makes the pass, or goes on with an interrupted one.</summary>
@@ -170,11 +170,14 @@ public static class TeachRun
         if (!request.Stage1Only)
         {
             var keys = new SampleKeys(reader.Sizes);
-            return keys.Count > 0
-                ? (keys, new TeachCoverage(keys.Count, all, SampleKeys.Fingerprint(keys), null, keys.Count))
-                : throw new DataFormatException(
-                    "The data set has no whole sequence of training text. Use more text, or shorter sequences."
-                );
+            if (keys.Count > 0)
+            {
+                return (keys, new TeachCoverage(keys.Count, all, SampleKeys.Fingerprint(keys), null, keys.Count));
+            }
+
+            throw new DataFormatException(
+                "The data set has no whole sequence of training text. Use more text, or shorter sequences."
+            );
         }
 
         (BatchLoader batches, _) = RunParts.OpenBatches(request.Recipe!, data, tokenizer, resumed: null);

@@ -39,8 +39,8 @@ internal sealed record TeacherParts(string? Folder, TeacherCache? Cache, string 
         TrainState? resumed = null
     )
     {
-        string path = teacher.Path!,
-            folder = ModelLocation.Resolve(path);
+        string path = teacher.Path!;
+        string folder = ModelLocation.Resolve(path);
         TransformerConfig shape = ModelFolder.LoadConfig(folder);
         if (tokenizer is not null)
         {
@@ -71,8 +71,8 @@ internal sealed record TeacherParts(string? Folder, TeacherCache? Cache, string 
     /// <exception cref="ConfigurationException">Vocabulary, layer or, on resume, the weights do not fit.</exception>
     public static TeacherParts OpenForAlignment(RunConfig config, TrainState? resumed)
     {
-        string path = config.Teacher!.Path!,
-            folder = ModelLocation.Resolve(path);
+        string path = config.Teacher!.Path!;
+        string folder = ModelLocation.Resolve(path);
         TransformerConfig shape = ModelFolder.LoadConfig(folder);
         BpeTokenizer tokenizer = LoadTokenizer(path, folder, "the sample's text cannot be put into its tokens");
         CheckRows(path, shape, tokenizer);
@@ -155,23 +155,29 @@ internal sealed record TeacherParts(string? Folder, TeacherCache? Cache, string 
             return teacher?.Record;
         }
 
-        return teacher is null
-            ? selection.Teacher
-            : teacher.Record with
-            {
-                PassFlops = (teacher.Record.PassFlops ?? 0) + selection.Teacher.PassFlops,
-                PassSeconds = (teacher.Record.PassSeconds ?? 0) + selection.Teacher.PassSeconds,
-            };
+        if (teacher is null)
+        {
+            return selection.Teacher;
+        }
+
+        return teacher.Record with
+        {
+            PassFlops = (teacher.Record.PassFlops ?? 0) + selection.Teacher.PassFlops,
+            PassSeconds = (teacher.Record.PassSeconds ?? 0) + selection.Teacher.PassSeconds,
+        };
     }
 
     private static string CheckedWeights(string path, string folder, TrainState? resumed)
     {
         string weights = TeacherWeights.Fingerprint(folder);
-        return resumed is { TeacherWeights.Length: > 0 } && resumed.TeacherWeights != weights
-            ? throw new ConfigurationException(
+        if (resumed is { TeacherWeights.Length: > 0 } && resumed.TeacherWeights != weights)
+        {
+            throw new ConfigurationException(
                 $"teacher.path = {path}: the run was taught by the weights {resumed.TeacherWeights}, but {folder} now has {weights}. Name the old checkpoint as teacher.path, or start a new run."
-            )
-            : weights;
+            );
+        }
+
+        return weights;
     }
 
     private static void CheckTokenizer(string path, string folder, TransformerConfig shape, BpeTokenizer tokenizer)
@@ -195,11 +201,14 @@ internal sealed record TeacherParts(string? Folder, TeacherCache? Cache, string 
     private static BpeTokenizer LoadTokenizer(string path, string folder, string otherwise)
     {
         string file = Path.Combine(folder, ModelFolder.TokenizerFile);
-        return File.Exists(file)
-            ? BpeTokenizer.Load(file)
-            : throw new DataFormatException(
-                $"teacher.path = {path}: {folder} has no {ModelFolder.TokenizerFile}, so {otherwise}. Put it there."
-            );
+        if (File.Exists(file))
+        {
+            return BpeTokenizer.Load(file);
+        }
+
+        throw new DataFormatException(
+            $"teacher.path = {path}: {folder} has no {ModelFolder.TokenizerFile}, so {otherwise}. Put it there."
+        );
     }
 
     // More rows than ids are padding, which gets no probability anywhere.
@@ -228,9 +237,12 @@ internal sealed record TeacherParts(string? Folder, TeacherCache? Cache, string 
             recipe is null || RunConfig.IsOfFineTuning(recipe)
                 ? null
                 : RecipeReader.Read<RunConfig>(recipe, []).Objective?.Description ?? ObjectiveConfig.CausalDescription;
-        return trained is null || trained == wanted
-            ? null
-            : $"teacher.path = {path} was trained on the objective '{trained}', but teaches '{wanted}': its soft labels are poor where it never learned the task.";
+        if (trained is null || trained == wanted)
+        {
+            return null;
+        }
+
+        return $"teacher.path = {path} was trained on the objective '{trained}', but teaches '{wanted}': its soft labels are poor where it never learned the task.";
     }
 
     // What the teacher's own run says: its cost up to this very checkpoint, and its final loss where this is the final one.

@@ -267,8 +267,8 @@ public sealed class Trainer : IDisposable
     {
         using StepProfile.Mark mark = StepProfile.Of(StepPart.Optimizer);
         // Rank 0's, for clipping and for what is left out: MPI does not promise the same last bits of a sum on every rank.
-        double norm = _ranks.FromFirst(Optimizer.GradientNorm()),
-            projectionNorm = Alignment?.GradientNorm() ?? 0;
+        double norm = _ranks.FromFirst(Optimizer.GradientNorm());
+        double projectionNorm = Alignment?.GradientNorm() ?? 0;
         bool applied = double.IsFinite(loss) && double.IsFinite(norm) && double.IsFinite(projectionNorm);
         if (applied)
         {
@@ -333,7 +333,12 @@ public sealed class Trainer : IDisposable
     private static AttentionRanges? Ranges(Batch batch, int[] rows)
     {
         (int[] first, int[] end) = batch.Ranges(rows);
-        return batch.HasRanges ? new AttentionRanges(first, end, batch.SequenceLength) : null;
+        if (batch.HasRanges)
+        {
+            return new AttentionRanges(first, end, batch.SequenceLength);
+        }
+
+        return null;
     }
 
     // ω_j of each sample's domain, times the domain gate's factor, spread over its positions.
@@ -350,10 +355,20 @@ public sealed class Trainer : IDisposable
     }
 
     // renormalise: 1 / running mean of h, the domain gate's factor included.
-    private double? GateScale() =>
-        _config.Distillation is not { Renormalise: true } ? null
-        : State.GateCount == 0 || State.GateSum == 0 ? 1.0
-        : State.GateCount / State.GateSum;
+    private double? GateScale()
+    {
+        if (_config.Distillation is not { Renormalise: true })
+        {
+            return null;
+        }
+
+        if (State.GateCount == 0 || State.GateSum == 0)
+        {
+            return 1.0;
+        }
+
+        return State.GateCount / State.GateSum;
+    }
 
     // Every sum of all ranks, in one exchange: what ω, the log and the decision about the update see is the same everywhere.
     private (LossSums[] ByDomain, int Taught, double Gate) AddUp(LossSums[] byDomain, int taught, double gate)
@@ -398,13 +413,18 @@ public sealed class Trainer : IDisposable
     }
 
     // Σ h_t over the positions with a teacher where h is a matter of whole samples; other gates are summed with the losses.
-    private double DomainGateSum(Batch batch, StageWeights weights) =>
-        _config.Distillation?.Gate != GateKind.Domain
-            ? 0
-            : Enumerable
-                .Range(0, batch.Samples.Count)
-                .Where(row => weights.ByDomain[batch.Samples[row].Domain] > 0)
-                .Sum(row => _domainFactors[batch.Samples[row].Domain] * batch.CountedOf(row));
+    private double DomainGateSum(Batch batch, StageWeights weights)
+    {
+        if (_config.Distillation?.Gate != GateKind.Domain)
+        {
+            return 0;
+        }
+
+        return Enumerable
+            .Range(0, batch.Samples.Count)
+            .Where(row => weights.ByDomain[batch.Samples[row].Domain] > 0)
+            .Sum(row => _domainFactors[batch.Samples[row].Domain] * batch.CountedOf(row));
+    }
 
     private void ReleaseTeacher()
     {

@@ -279,8 +279,8 @@ public sealed class TrainingRun : IDisposable
             }
 
             HandleSkipped(report);
-            bool isLast = report.Step == Config.Training.Steps,
-                saves = Config.Training.SavesAfter(report.Step);
+            bool isLast = report.Step == Config.Training.Steps;
+            bool saves = Config.Training.SavesAfter(report.Step);
             bool evaluates = isLast || report.Step % Config.Training.EvaluateEvery == 0;
 
             // A line before every checkpoint: its means then never reach across a resume.

@@ -91,8 +91,11 @@ public static class SampleScore
 
         values.Sort();
         int cut = rule.Statistic == ScoreStatistic.Trimmed ? (int)(TrimmedShare * values.Count) : 0;
-        return rule.Statistic == ScoreStatistic.Median
-            ? (values[(values.Count - 1) / 2] + values[values.Count / 2]) / 2
-            : values.Skip(cut).Take(values.Count - (2 * cut)).Average();
+        if (rule.Statistic == ScoreStatistic.Median)
+        {
+            return (values[(values.Count - 1) / 2] + values[values.Count / 2]) / 2;
+        }
+
+        return values.Skip(cut).Take(values.Count - (2 * cut)).Average();
     }
 }

@@ -117,8 +117,8 @@ public static class SelectionFolder
     /// <exception cref="DataFormatException">The folder is not that of a selection, or damaged.</exception>
     public static (SelectionManifest Manifest, SampleSubset Samples) Read(string folder)
     {
-        string manifestPath = Path.Combine(folder, ManifestFile),
-            path = Path.Combine(folder, SamplesFile);
+        string manifestPath = Path.Combine(folder, ManifestFile);
+        string path = Path.Combine(folder, SamplesFile);
         if (!File.Exists(manifestPath) || !File.Exists(path))
         {
             throw new DataFormatException(
@@ -127,8 +127,8 @@ public static class SelectionFolder
         }
 
         SelectionManifest manifest = TeachJson.Read<SelectionManifest>(manifestPath);
-        long length = new FileInfo(path).Length,
-            expected = HeadBytes + (manifest.Chosen * KeyBytes);
+        long length = new FileInfo(path).Length;
+        long expected = HeadBytes + (manifest.Chosen * KeyBytes);
         if (
             manifest.Schema != SelectionManifest.CurrentSchema
             || manifest.Chosen < 1

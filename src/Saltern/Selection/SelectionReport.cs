@@ -31,8 +31,8 @@ public sealed record SelectionExample(
 /// <summary>What "challenging yet learnable" means on a corpus: the scores' distribution, what was chosen of each part, and examples.</summary>
 public sealed record SelectionReport
 {
-    private const int Bins = 20,
-        ExamplesOfAGroup = 10;
+    private const int Bins = 20;
+    private const int ExamplesOfAGroup = 10;
 
     /// <summary>The selection.</summary>
     public required SelectionManifest Manifest { get; init; }
@@ -67,8 +67,8 @@ public sealed record SelectionReport
     )
     {
         IReadOnlyList<ScoredSample> ranked = selection.Ranked;
-        double highest = ranked[0].Score!.Value,
-            width = highest > 0 ? highest / Bins : 1;
+        double highest = ranked[0].Score!.Value;
+        double width = highest > 0 ? highest / Bins : 1;
         bool IsChosen(ScoredSample sample) => selection.Chosen.Contains((sample.Domain, sample.Index));
         ILookup<int, ScoredSample> bins = ranked.ToLookup(sample =>
             Math.Min(Bins - 1, (int)(sample.Score!.Value / width))

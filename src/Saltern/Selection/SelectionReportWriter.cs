@@ -28,8 +28,8 @@ public static class SelectionReportWriter
         int largest = Math.Max(1, report.Histogram.Max(bin => bin.Samples));
         foreach ((double from, int samples, int chosen) in report.Histogram)
         {
-            int bar = samples * BarWidth / largest,
-                filled = samples == 0 ? 0 : bar * chosen / samples;
+            int bar = samples * BarWidth / largest;
+            int filled = samples == 0 ? 0 : bar * chosen / samples;
             text.Append(
                 Invariant(
                     $"  {from, 6:0.000} to {from + report.BinWidth, 6:0.000}  {samples, 8}  {chosen, 8}  {new string('#', filled)}{new string('.', bar - filled)}\n"

@@ -50,8 +50,11 @@ internal static class KeptRecipe
     private static string Shortened(string path, string workingFolder)
     {
         string relative = Path.GetRelativePath(workingFolder, path);
-        return relative.StartsWith("..", StringComparison.Ordinal) || Path.IsPathFullyQualified(relative)
-            ? Path.GetFileName(Path.TrimEndingDirectorySeparator(path))
-            : relative.Replace(Path.DirectorySeparatorChar, '/');
+        if (relative.StartsWith("..", StringComparison.Ordinal) || Path.IsPathFullyQualified(relative))
+        {
+            return Path.GetFileName(Path.TrimEndingDirectorySeparator(path));
+        }
+
+        return relative.Replace(Path.DirectorySeparatorChar, '/');
     }
 }

@@ -28,8 +28,8 @@ public sealed record StepTimes
     public const string FileName = "step-times.json";
 
     // A turn is long enough for the caches to be the step's own, short enough for every kind to meet the same moments.
-    private const int WarmupSteps = 2,
-        StepsPerTurn = 3;
+    private const int WarmupSteps = 2;
+    private const int StepsPerTurn = 3;
 
     /// <summary>Where it was measured.</summary>
     public required RunMachine Machine { get; init; }
@@ -194,8 +194,8 @@ public sealed record StepTimes
     )
     {
         RunConfig plain = Shorn(recipe with { Teacher = null, Distillation = null, Selection = null });
-        string? taught = null,
-            teacher = null;
+        string? taught = null;
+        string? teacher = null;
         int? teacherSteps = null;
         if (recipe.Distils)
         {
@@ -237,28 +237,29 @@ public sealed record StepTimes
     }
 
     // What decides a step's time, and nothing else: arms that differ in schedule or seed share a kind. A cache fits one order of samples and one stage 1 alone.
-    private static RunConfig Shorn(RunConfig recipe) =>
-        recipe.Teacher?.Cache is not null
-            ? recipe with
+    private static RunConfig Shorn(RunConfig recipe)
+    {
+        if (recipe.Teacher?.Cache is not null)
+        {
+            return recipe with { Name = "step", Evaluation = null };
+        }
+
+        return recipe with
+        {
+            Name = "step",
+            Seed = 1,
+            Evaluation = null,
+            Schedule = new(),
+            Optimizer = recipe.Optimizer with { LearningRate = 1e-4 },
+            Training = new TrainingConfig
             {
-                Name = "step",
-                Evaluation = null,
-            }
-            : recipe with
-            {
-                Name = "step",
-                Seed = 1,
-                Evaluation = null,
-                Schedule = new(),
-                Optimizer = recipe.Optimizer with { LearningRate = 1e-4 },
-                Training = new TrainingConfig
-                {
-                    Steps = 1_000_000,
-                    BatchSequences = recipe.Training.BatchSequences,
-                    MicroBatchSequences = recipe.Training.MicroBatchSequences,
-                    Recompute = recipe.Training.Recompute,
-                },
-            };
+                Steps = 1_000_000,
+                BatchSequences = recipe.Training.BatchSequences,
+                MicroBatchSequences = recipe.Training.MicroBatchSequences,
+                Recompute = recipe.Training.Recompute,
+            },
+        };
+    }
 
     private static string Add(Dictionary<string, TimedSteps> kinds, RunConfig recipe, int threads)
     {

@@ -73,10 +73,25 @@ public sealed record StudyInputs(string? Data, string? Teacher, string? Selectio
                 ),
         ];
 
-    private static string? TeacherOf(TeacherConfig teacher) =>
-        teacher.Cache is string cache ? (Directory.Exists(cache) ? TeachManifest.Load(cache).Plan.TeacherWeights : null)
-        : Directory.Exists(teacher.Path) ? TeacherWeights.Fingerprint(ModelLocation.Resolve(teacher.Path!))
-        : null;
+    private static string? TeacherOf(TeacherConfig teacher)
+    {
+        if (teacher.Cache is string cache)
+        {
+            if (Directory.Exists(cache))
+            {
+                return TeachManifest.Load(cache).Plan.TeacherWeights;
+            }
+
+            return null;
+        }
+
+        if (Directory.Exists(teacher.Path))
+        {
+            return TeacherWeights.Fingerprint(ModelLocation.Resolve(teacher.Path!));
+        }
+
+        return null;
+    }
 
     private static void Compare(List<string> differences, string what, string? finished, string? now)
     {

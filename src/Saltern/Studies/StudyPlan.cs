@@ -111,9 +111,12 @@ public sealed record StudyPlan(StudyConfig Config, IReadOnlyList<StudyRun> Runs,
         }
 
         // An arm's mistake would come once for each seed.
-        return problems.Count > 0
-            ? throw new ConfigurationException([.. problems.Distinct()])
-            : new StudyPlan(config, runs, tunes);
+        if (problems.Count > 0)
+        {
+            throw new ConfigurationException([.. problems.Distinct()]);
+        }
+
+        return new StudyPlan(config, runs, tunes);
     }
 
     private static IEnumerable<string> Pairs(IReadOnlyDictionary<string, string>? keys) =>
@@ -128,11 +131,19 @@ public sealed record StudyPlan(StudyConfig Config, IReadOnlyList<StudyRun> Runs,
     public static string Locate(string study, string file)
     {
         string beside = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(study))!, file);
-        return File.Exists(beside) ? beside
-            : File.Exists(file) ? file
-            : throw new ConfigurationException(
-                $"{study} names {file}, which is neither beside it nor in {Directory.GetCurrentDirectory()}."
-            );
+        if (File.Exists(beside))
+        {
+            return beside;
+        }
+
+        if (File.Exists(file))
+        {
+            return file;
+        }
+
+        throw new ConfigurationException(
+            $"{study} names {file}, which is neither beside it nor in {Directory.GetCurrentDirectory()}."
+        );
     }
 
     // Fine-tuning computes where and how its run did.

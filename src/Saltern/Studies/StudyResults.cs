@@ -26,8 +26,8 @@ public sealed record StudyResults(string Folder)
     /// <exception cref="ConfigurationException">There is a result of something else; every difference is named.</exception>
     public static bool IsResultOf(string folder, StudyJob job)
     {
-        string result = Path.Combine(folder, RunFolder.ResultFile),
-            recipe = Path.Combine(folder, RunFolder.RecipeFile);
+        string result = Path.Combine(folder, RunFolder.ResultFile);
+        string recipe = Path.Combine(folder, RunFolder.RecipeFile);
         if (!File.Exists(result) || !File.Exists(recipe))
         {
             return false;
@@ -43,12 +43,15 @@ public sealed record StudyResults(string Folder)
             StudyFineTune tune => StudyInputs.Differences(tune.Recipe, RecipeReader.Read<FineTuneConfig>(recipe, [])),
             _ => throw new ArgumentException($"{job.GetType()} is no work of a study.", nameof(job)),
         };
-        return differences.Count == 0
-            ? true
-            : throw new ConfigurationException([
-                $"{folder} holds the result of another run than the study plans for {job.Title}. Remove the folder to run it again, or give the study another --out:",
-                .. differences.Select(difference => "  " + difference),
-            ]);
+        if (differences.Count == 0)
+        {
+            return true;
+        }
+
+        throw new ConfigurationException([
+            $"{folder} holds the result of another run than the study plans for {job.Title}. Remove the folder to run it again, or give the study another --out:",
+            .. differences.Select(difference => "  " + difference),
+        ]);
     }
 
     /// <summary>Keeps what matters of a finished run; a result that is already there is replaced.</summary>

@@ -37,8 +37,8 @@ public class ObjectiveExamplesTests(ITestOutputHelper output)
     {
         Batch sample = SampleShard.Sample(reader, 0);
         using torch.Tensor inputs = sample.Inputs([0]);
-        long[] ids = inputs.data<long>().ToArray(),
-            labels = sample.Labels([0]);
+        long[] ids = inputs.data<long>().ToArray();
+        long[] labels = sample.Labels([0]);
         int free = sample.HasRanges ? sample.Ranges([0]).End[0] : 1;
         lines.Append($"    {reader.KindOf(0, 0).ToString().ToLowerInvariant()}\n");
         lines.Append($"      sees     {Show(text, ids)}\n");

@@ -36,9 +36,9 @@ public sealed class SampleReaderTests : IDisposable
         (int[] first, int[] end) = sample.Ranges([0]);
         Assert.Equal([0, 0, 0, 3, 3, 5, 5, 5], first);
         Assert.Equal([1, 2, 3, 4, 5, 6, 7, 8], end);
-        long e = text.Tokenizer.EndOfTextId,
-            a = text.Tokenizer.Encode("a")[0],
-            c = text.Tokenizer.Encode("c")[0];
+        long e = text.Tokenizer.EndOfTextId;
+        long a = text.Tokenizer.Encode("a")[0];
+        long c = text.Tokenizer.Encode("c")[0];
         Assert.Equal([a, e, -1, e, -1, c, c, c], sample.Labels([0]));
         Assert.Equal(6, sample.CountedPositions);
     }
@@ -72,8 +72,8 @@ public sealed class SampleReaderTests : IDisposable
     [Fact]
     public void MaskedPrefixes_EndWithTheirDocument()
     {
-        SampleReader free = _text.Reader(Data(64), new ObjectiveConfig { Prefix = 1 }),
-            masked = _text.Reader(Data(64) with { MaskDocuments = true }, new ObjectiveConfig { Prefix = 1 });
+        SampleReader free = _text.Reader(Data(64), new ObjectiveConfig { Prefix = 1 });
+        SampleReader masked = _text.Reader(Data(64) with { MaskDocuments = true }, new ObjectiveConfig { Prefix = 1 });
         for (int index = 0; index < 8; index++)
         {
             ((int[] First, int[] End) without, (int[] First, int[] End) with) = (
@@ -117,8 +117,8 @@ public sealed class SampleReaderTests : IDisposable
             long[] stream = [.. inputs.data<long>(), 0];
             long[] labels = sample.Labels([0]);
             stream[^1] = labels[^1] >= 0 ? labels[^1] : _text.Tokenizer.EndOfTextId;
-            long[] prefix = stream[..plan.PrefixTokens],
-                rest = stream[plan.PrefixTokens..plan.StreamTokens];
+            long[] prefix = stream[..plan.PrefixTokens];
+            long[] rest = stream[plan.PrefixTokens..plan.StreamTokens];
             var text = new List<long>();
             foreach (long id in prefix)
             {
@@ -232,8 +232,8 @@ public sealed class SampleReaderTests : IDisposable
     public void BatchSize_DoesNotChangeTheStream()
     {
         SampleReader reader = _text.Reader(Data(8));
-        BatchLoader large = new(reader, [1], 5),
-            small = new(reader, [1], 5);
+        BatchLoader large = new(reader, [1], 5);
+        BatchLoader small = new(reader, [1], 5);
         SampleKey[] whole = [.. large.Next(8).Samples, .. large.Next(8).Samples];
 
         // Two steps of 3, then a resume with batches of 5.
@@ -247,28 +247,26 @@ public sealed class SampleReaderTests : IDisposable
     public void ReadingAhead_ChangesNoBatch()
     {
         SampleReader reader = _text.Reader(Data(8));
-        using BatchLoader plain =
-                new(
-                    reader,
-                    [1],
-                    5,
-                    new SampleSubset([
-                        [2, 7, 11],
-                    ])
-                ),
-            ahead =
-                new(
-                    reader,
-                    [1],
-                    5,
-                    new SampleSubset([
-                        [2, 7, 11],
-                    ])
-                );
+        using BatchLoader plain = new(
+            reader,
+            [1],
+            5,
+            new SampleSubset([
+                [2, 7, 11],
+            ])
+        );
+        using BatchLoader ahead = new(
+            reader,
+            [1],
+            5,
+            new SampleSubset([
+                [2, 7, 11],
+            ])
+        );
         foreach (bool fromSubset in new[] { true, true, false, false })
         {
-            Batch expected = plain.Next(4, fromSubset),
-                actual = ahead.Next(4, fromSubset);
+            Batch expected = plain.Next(4, fromSubset);
+            Batch actual = ahead.Next(4, fromSubset);
             Assert.Equal(expected.Samples, actual.Samples);
             Assert.Equal(expected.FirstPosition, actual.FirstPosition);
             Assert.Equal(expected.Labels([0, 1, 2, 3]), actual.Labels([0, 1, 2, 3]));
@@ -283,16 +281,15 @@ public sealed class SampleReaderTests : IDisposable
     public void ASubset_LeavesTheOtherStreamWhereItWouldHaveBeen()
     {
         SampleReader reader = _text.Reader(Data(8));
-        BatchLoader plain = new(reader, [1], 5),
-            selected =
-                new(
-                    reader,
-                    [1],
-                    5,
-                    new SampleSubset([
-                        [2, 7, 11],
-                    ])
-                );
+        BatchLoader plain = new(reader, [1], 5);
+        BatchLoader selected = new(
+            reader,
+            [1],
+            5,
+            new SampleSubset([
+                [2, 7, 11],
+            ])
+        );
         plain.Next(6);
         Batch stage1 = selected.Next(6, fromSubset: true);
         Assert.Equal([2, 2, 7, 7, 11, 11], stage1.Samples.Select(sample => sample.Index).Order()); // two epochs of three

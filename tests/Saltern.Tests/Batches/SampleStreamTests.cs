@@ -58,8 +58,8 @@ public class SampleStreamTests
     public void TheNextEpoch_HasAnotherOrder()
     {
         var stream = new SampleStream([50], seed: 5);
-        long[] first = [.. Enumerable.Range(0, 50).Select(_ => stream.Next().Index)],
-            second = [.. Enumerable.Range(0, 50).Select(_ => stream.Next().Index)];
+        long[] first = [.. Enumerable.Range(0, 50).Select(_ => stream.Next().Index)];
+        long[] second = [.. Enumerable.Range(0, 50).Select(_ => stream.Next().Index)];
         Assert.NotEqual(first, second);
         Assert.Equal(first.Order(), second.Order());
     }
@@ -127,8 +127,8 @@ public class SampleStreamTests
                 {
                     double[] shares = [.. weights.Select(weight => weight / weights.Sum())];
                     long[] sizes = [.. shares.Select((_, i) => 3L + (i * 5))];
-                    SampleStream whole = new(sizes, shares, 4),
-                        sought = new(sizes, shares, 4);
+                    SampleStream whole = new(sizes, shares, 4);
+                    SampleStream sought = new(sizes, shares, 4);
                     for (int i = 0; i < position; i++)
                     {
                         whole.Next();

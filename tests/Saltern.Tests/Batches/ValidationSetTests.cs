@@ -11,8 +11,8 @@ public class ValidationSetTests
     public void EveryTarget_CountsOnceInItsOwnWindow()
     {
         using var folder = new TemporaryFolder();
-        using TokenShard first = Shard(folder, "a", [1, 2, 3, EndOfText], [4, 5, EndOfText]),
-            second = Shard(folder, "b", [7, 8, EndOfText]);
+        using TokenShard first = Shard(folder, "a", [1, 2, 3, EndOfText], [4, 5, EndOfText]);
+        using TokenShard second = Shard(folder, "b", [7, 8, EndOfText]);
         ValidationSet set = ValidationSet.Create(
             [first, null, second],
             sequenceLength: 4,
@@ -41,8 +41,8 @@ public class ValidationSetTests
     {
         using var folder = new TemporaryFolder();
         int[] document = [.. Enumerable.Repeat(5, 49), EndOfText];
-        using TokenShard large = Shard(folder, "a", [.. Enumerable.Repeat(document, 30)]),
-            small = Shard(folder, "b", [.. Enumerable.Repeat(document, 10)]);
+        using TokenShard large = Shard(folder, "a", [.. Enumerable.Repeat(document, 30)]);
+        using TokenShard small = Shard(folder, "b", [.. Enumerable.Repeat(document, 10)]);
         ValidationSet cut = ValidationSet.Create([large, small], 16, 400, wholeDocuments: false, EndOfText);
         Assert.Equal(300, cut.Documents.Where(d => d.Domain == 0).Sum(d => d.TargetCount));
         Assert.Equal(100, cut.Documents.Where(d => d.Domain == 1).Sum(d => d.TargetCount));

@@ -20,8 +20,8 @@ public class AgreementTests
     public void Alone_EverythingIsWhatItWas()
     {
         using var alone = new SingleProcess();
-        float[] values = [1, 2, 3],
-            copy = new float[3];
+        float[] values = [1, 2, 3];
+        float[] copy = new float[3];
         alone.AllReduceSum(values);
         alone.ReduceScatterSum(values, copy);
         Assert.Equal([1, 2, 3], copy);

@@ -47,7 +47,12 @@ internal sealed class ThreadRanks : IDisposable
             .OfType<Exception>()
             .OrderBy(failure => failure is TimeoutException)
             .FirstOrDefault();
-        return first is null ? results : throw new AggregateException(first);
+        if (first is null)
+        {
+            return results;
+        }
+
+        throw new AggregateException(first);
     }
 
     public void Dispose()

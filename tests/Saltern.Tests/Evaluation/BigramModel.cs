@@ -65,8 +65,15 @@ internal static class BigramModel
     public static double Uniform => 1.0 / Tokenizer.VocabularySize;
 
     /// <summary>Id of a text of one token; end-of-text for the empty one.</summary>
-    public static int Id(string text) =>
-        text.Length == 0 ? Tokenizer.EndOfTextId : Assert.Single(Tokenizer.Encode(text));
+    public static int Id(string text)
+    {
+        if (text.Length == 0)
+        {
+            return Tokenizer.EndOfTextId;
+        }
+
+        return Assert.Single(Tokenizer.Encode(text));
+    }
 
     private static void Copy(Transformer model, string name, Tensor values)
     {

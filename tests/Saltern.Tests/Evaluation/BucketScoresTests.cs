@@ -25,8 +25,8 @@ public class BucketScoresTests
         );
 
         // The teacher's losses go 0, 1, 2, …; the model pays one nat more everywhere.
-        float[] teacher = [.. Enumerable.Range(0, set.Labels.Length).Select(i => (float)i)],
-            model = [.. teacher.Select(nll => nll + 1)];
+        float[] teacher = [.. Enumerable.Range(0, set.Labels.Length).Select(i => (float)i)];
+        float[] model = [.. teacher.Select(nll => nll + 1)];
         var buckets = new DifficultyBuckets
         {
             TokenBounds = [3, 9],

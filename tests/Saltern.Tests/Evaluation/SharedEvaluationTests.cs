@@ -12,8 +12,8 @@ namespace Saltern.Tests.Evaluation;
 /// <summary>What is measured does not depend on how many ranks share the batches out, to the last bit: batches and the order of sums stay the same.</summary>
 public class SharedEvaluationTests
 {
-    private const int Vocabulary = 40,
-        Length = 64;
+    private const int Vocabulary = 40;
+    private const int Length = 64;
 
     public static TheoryData<int> Sizes => [2, 3, 7]; // 7: more ranks than batches
 
@@ -22,8 +22,8 @@ public class SharedEvaluationTests
     public void Evaluation_HasTheSameBits(int size)
     {
         using var folder = new TemporaryFolder();
-        using TokenShard north = Shard(folder, "n.bin", 11),
-            south = Shard(folder, "s.bin", 12);
+        using TokenShard north = Shard(folder, "n.bin", 11);
+        using TokenShard south = Shard(folder, "s.bin", 12);
         ValidationSet set = ValidationSet.Create(
             [north, south],
             Length,

@@ -139,8 +139,8 @@ public class TaskRunnerTests
     public void LastWord_IsRightWhereGreedyDecodingGivesIt()
     {
         using TaskModel model = BigramModel.Create(16, ("m", "a", 0.6), ("a", "b", 0.3), ("a", "c", 0.4));
-        ItemResult right = Run(model, Task(TaskKind.LastWord), Last("ac")),
-            wrong = Run(model, Task(TaskKind.LastWord), Last("ab"));
+        ItemResult right = Run(model, Task(TaskKind.LastWord), Last("ac"));
+        ItemResult wrong = Run(model, Task(TaskKind.LastWord), Last("ab"));
         Assert.Equal((1.0, 0.0), (right.Metrics[TaskMetric.Acc].Value, wrong.Metrics[TaskMetric.Acc].Value));
         Assert.Equal(Math.Log(0.6 * 0.3), wrong.Metrics[TaskMetric.Perplexity].Value, Rounding);
 

@@ -61,8 +61,8 @@ public class TaskStatisticsTests
     [Fact]
     public void TwoModels_AreComparedItemByItem()
     {
-        ItemResult[] first = [.. Enumerable.Range(0, 50).Select(i => Item(i < 40 ? 1 : 0, 2, id: $"{i}"))],
-            second = [.. Enumerable.Range(0, 50).Select(i => Item(i < 30 ? 1 : 0, 2, id: $"{i}"))];
+        ItemResult[] first = [.. Enumerable.Range(0, 50).Select(i => Item(i < 40 ? 1 : 0, 2, id: $"{i}"))];
+        ItemResult[] second = [.. Enumerable.Range(0, 50).Select(i => Item(i < 30 ? 1 : 0, 2, id: $"{i}"))];
         PairedTest test = PairedTest.Of(TaskMetric.Acc, first, second);
         Assert.Equal(0.2, test.Difference, 12);
         Assert.Equal((10, 0, "mcnemar_exact"), (test.OnlyFirst, test.OnlySecond, test.Test));
@@ -130,8 +130,8 @@ public class TaskStatisticsTests
             Time = TimeSpan.FromSeconds(2),
         };
         using JsonDocument json = JsonDocument.Parse(TaskResultJson.Results("m", 32, 100, [result], [], [], null));
-        JsonElement root = json.RootElement,
-            scores = root.GetProperty("results").GetProperty("t");
+        JsonElement root = json.RootElement;
+        JsonElement scores = root.GetProperty("results").GetProperty("t");
         Assert.Equal(0.5, scores.GetProperty("acc,none").GetDouble());
         Assert.Equal(0.5, scores.GetProperty("acc_stderr,none").GetDouble(), 12); // s = √½, over √2
         Assert.Equal(0.25, scores.GetProperty("acc_chance,none").GetDouble());

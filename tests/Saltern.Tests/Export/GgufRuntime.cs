@@ -35,12 +35,12 @@ internal sealed record GgufRuntime
     /// <summary>Loads and runs files, one after the other in one process; skips the test where Node or the packages cannot be had.</summary>
     public static GgufRuntime[] Run(IEnumerable<GgufJob> jobs)
     {
-        string packages = NodePackages.Folder(),
-            folder = Directory.CreateTempSubdirectory("saltern-gguf-").FullName;
+        string packages = NodePackages.Folder();
+        string folder = Directory.CreateTempSubdirectory("saltern-gguf-").FullName;
         try
         {
-            string asked = Path.Combine(folder, "jobs.json"),
-                results = Path.Combine(folder, "results.json");
+            string asked = Path.Combine(folder, "jobs.json");
+            string results = Path.Combine(folder, "results.json");
             File.WriteAllText(asked, JsonSerializer.Serialize(jobs, Json));
             string error = NodePackages.Run(
                 Path.Combine(AppContext.BaseDirectory, "Export", "gguf_runtime.mjs"),

@@ -65,8 +65,8 @@ public class GgufRuntimeTests(GgufRuntimeRuns runs) : IClassFixture<GgufRuntimeR
             for (int n = 0; n < GgufRuntimeRuns.Added && text[^1] != tokenizer.EndOfTextId; n++)
             {
                 double[] next = LogProbabilities(model, [.. text]);
-                int best = Array.IndexOf(next, next.Max()),
-                    theirs = runtime.Continuations[i][n];
+                int best = Array.IndexOf(next, next.Max());
+                int theirs = runtime.Continuations[i][n];
                 if (best != theirs)
                 {
                     // Either of two that are closer than both tolerances is right; what follows is another text then.

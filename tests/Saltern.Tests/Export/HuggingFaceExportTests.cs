@@ -47,8 +47,8 @@ public class HuggingFaceExportTests
         }
 
         // The exported tensors are also those of the family's own files, byte by byte.
-        using WeightFiles own = WeightFiles.Open(folder.Path),
-            exported = WeightFiles.Open(folder["exported"]);
+        using WeightFiles own = WeightFiles.Open(folder.Path);
+        using WeightFiles exported = WeightFiles.Open(folder["exported"]);
         Assert.True(exported.Entries.Count > 10);
         Assert.All(
             exported.Entries,
@@ -126,9 +126,9 @@ public class HuggingFaceExportTests
         void Check(string name, int id, string target)
         {
             Export(folder["model"], folder[target], WeightType.BF16, 1 << 20);
-            JsonElement config = Json(target + "/config.json"),
-                generation = Json(target + "/generation_config.json"),
-                tokenizer = Json(target + "/tokenizer_config.json");
+            JsonElement config = Json(target + "/config.json");
+            JsonElement generation = Json(target + "/generation_config.json");
+            JsonElement tokenizer = Json(target + "/tokenizer_config.json");
             Assert.Equal(
                 (id, end),
                 (config.GetProperty("bos_token_id").GetInt32(), config.GetProperty("eos_token_id").GetInt32())

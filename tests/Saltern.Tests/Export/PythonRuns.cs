@@ -19,19 +19,28 @@ internal static class PythonRuns
         return output;
     }
 
-    private static string? Missing(string module, string package) =>
-        !File.Exists(Python) ? $"{Python} is not on this machine"
-        : Start("-c", $"import {module}").Error is { Length: > 0 } error
-            ? $"{Python} has no {module} (Debian's {package}): {error.Split('\n')[^1]}"
-        : null;
+    private static string? Missing(string module, string package)
+    {
+        if (!File.Exists(Python))
+        {
+            return $"{Python} is not on this machine";
+        }
+
+        if (Start("-c", $"import {module}").Error is { Length: > 0 } error)
+        {
+            return $"{Python} has no {module} (Debian's {package}): {error.Split('\n')[^1]}";
+        }
+
+        return null;
+    }
 
     private static (string Output, string Error) Start(params string[] arguments)
     {
         using Process process = Process.Start(
             new ProcessStartInfo(Python, arguments) { RedirectStandardError = true, RedirectStandardOutput = true }
         )!;
-        Task<string> output = process.StandardOutput.ReadToEndAsync(CancellationToken.None),
-            error = process.StandardError.ReadToEndAsync(CancellationToken.None);
+        Task<string> output = process.StandardOutput.ReadToEndAsync(CancellationToken.None);
+        Task<string> error = process.StandardError.ReadToEndAsync(CancellationToken.None);
         if (!process.WaitForExit(Longest))
         {
             process.Kill(entireProcessTree: true);

@@ -50,8 +50,8 @@ public class SelfChecksumTests
     [Fact]
     public void EveryChangeOfEveryByte_IsNoticed()
     {
-        byte[] json = Encoding.UTF8.GetBytes(SelfChecksum.Add(Json)),
-            yaml = Encoding.UTF8.GetBytes(SelfChecksum.AddLine(Yaml));
+        byte[] json = Encoding.UTF8.GetBytes(SelfChecksum.Add(Json));
+        byte[] yaml = Encoding.UTF8.GetBytes(SelfChecksum.AddLine(Yaml));
         for (int change = 1; change < 256; change++)
         {
             for (int at = 0; at < json.Length; at++)
@@ -73,8 +73,8 @@ public class SelfChecksumTests
     [Fact]
     public void ACutDocument_IsNoticed()
     {
-        byte[] json = Encoding.UTF8.GetBytes(SelfChecksum.Add(Json)),
-            yaml = Encoding.UTF8.GetBytes(SelfChecksum.AddLine(Yaml));
+        byte[] json = Encoding.UTF8.GetBytes(SelfChecksum.Add(Json));
+        byte[] yaml = Encoding.UTF8.GetBytes(SelfChecksum.AddLine(Yaml));
         Assert.NotNull(SelfChecksum.Problem(json.AsSpan(0, json.Length - 1))); // still JSON; shorter ones are not
         for (int length = 1; length < yaml.Length; length++)
         {

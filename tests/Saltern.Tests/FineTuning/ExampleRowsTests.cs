@@ -120,8 +120,8 @@ public class ExampleRowsTests
         // float32 sums in another order; a leak changes the loss by hundredths (the check below).
         Assert.Equal(alone.Sum(), together, 1e-4);
         float[] sum = [.. Enumerable.Range(0, gradient.Length).Select(i => gradients.Sum(part => part[i]))];
-        double size = Math.Sqrt(sum.Sum(g => (double)g * g)),
-            difference = Math.Sqrt(sum.Zip(gradient, (a, b) => Math.Pow(a - b, 2)).Sum());
+        double size = Math.Sqrt(sum.Sum(g => (double)g * g));
+        double difference = Math.Sqrt(sum.Zip(gradient, (a, b) => Math.Pow(a - b, 2)).Sum());
         Assert.True(difference <= 2e-5 * size, $"gradients differ by {difference / size:e2}");
 
         // The same row without ranges leaks, and the test sees it.

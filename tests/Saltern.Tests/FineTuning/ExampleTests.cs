@@ -38,8 +38,8 @@ public class ExampleTests
             ],
             Bytes
         );
-        int start = Bytes.SpecialTokenId("<|im_start|>")!.Value,
-            end = Bytes.SpecialTokenId("<|im_end|>")!.Value;
+        int start = Bytes.SpecialTokenId("<|im_start|>")!.Value;
+        int end = Bytes.SpecialTokenId("<|im_end|>")!.Value;
         int[] expected =
         [
             start,

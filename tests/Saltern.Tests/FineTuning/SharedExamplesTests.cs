@@ -13,8 +13,8 @@ namespace Saltern.Tests.FineTuning;
 // On real examples, where they lie beside the checkout.
 public partial class SharedExamplesTests
 {
-    private const int Window = 128,
-        ShortCount = 500;
+    private const int Window = 128;
+    private const int ShortCount = 500;
 
     public static TheoryData<string, string> Tasks =>
         new()

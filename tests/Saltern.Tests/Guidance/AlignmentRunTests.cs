@@ -113,10 +113,10 @@ public sealed class AlignmentRunTests : IClassFixture<OtherTokenizerTeacher>, ID
         Assert.Equal("other-teacher", result.Teacher!.Name);
         Assert.True(result.Teacher.TrainingFlops > 0);
 
-        double[] weight = Series("run", "train/weight"),
-            distance = Series("run", "train/alignment_distance"),
-            loss = Series("run", "train/loss"),
-            nll = Series("run", "train/student_nll");
+        double[] weight = Series("run", "train/weight");
+        double[] distance = Series("run", "train/alignment_distance");
+        double[] loss = Series("run", "train/loss");
+        double[] nll = Series("run", "train/student_nll");
         Assert.Equal(25, distance.Length);
         for (int i = 0; i < distance.Length; i++)
         {
@@ -131,8 +131,8 @@ public sealed class AlignmentRunTests : IClassFixture<OtherTokenizerTeacher>, ID
 
         // Teacher's forward over its own tokens, head left out, and W's products: at least the tokens that carry text, at most a row twice as long.
         RunRecord record = RunRecord.Load(_folder["run"]);
-        double projection = 6.0 * 16 * 24 * distance.Length * 8 * 32,
-            share = (record.Result.TeacherFlops - projection) / (25 * 8 * 32);
+        double projection = 6.0 * 16 * 24 * distance.Length * 8 * 32;
+        double share = (record.Result.TeacherFlops - projection) / (25 * 8 * 32);
         Assert.InRange(
             share,
             ModelFlops.ForwardPerToken(OtherTokenizerTeacher.Shape with { VocabSize = 0 }, 32),
@@ -147,15 +147,15 @@ public sealed class AlignmentRunTests : IClassFixture<OtherTokenizerTeacher>, ID
     {
         // The term is divided by the aligned positions of the whole batch; rounding apart, any split is the same.
         RunConfig config = Aligned(3, new AlignmentConfig { Weight = 2, Transition = TransitionKind.Constant });
-        float[] whole = Train(config, "whole", 3),
-            split = Train(
-                config with
-                {
-                    Training = config.Training with { MicroBatchSequences = microBatch },
-                },
-                "split",
-                3
-            );
+        float[] whole = Train(config, "whole", 3);
+        float[] split = Train(
+            config with
+            {
+                Training = config.Training with { MicroBatchSequences = microBatch },
+            },
+            "split",
+            3
+        );
         AssertClose(whole, split, 1e-5);
         Assert.Equal(Series("whole", "train/loss")[^1], Series("split", "train/loss")[^1], 5);
     }
@@ -165,8 +165,8 @@ public sealed class AlignmentRunTests : IClassFixture<OtherTokenizerTeacher>, ID
     {
         // Three updates by AdamW, whose first ones are near ±η whatever the gradient's size, so rounding shows where gradients are near zero.
         RunConfig config = Aligned(3, new AlignmentConfig { Weight = 1, Transition = TransitionKind.Constant });
-        float[] fused = Train(config, "fused", 3),
-            plain = Train(config with { Kernels = KernelChoice.Plain }, "plain", 3);
+        float[] fused = Train(config, "fused", 3);
+        float[] plain = Train(config with { Kernels = KernelChoice.Plain }, "plain", 3);
         AssertClose(fused, plain, 1e-3);
         Assert.Equal(Series("fused", "train/loss")[^1], Series("plain", "train/loss")[^1], 5);
         Assert.Equal(
@@ -369,8 +369,8 @@ public sealed class AlignmentRunTests : IClassFixture<OtherTokenizerTeacher>, ID
 
     private static void AssertClose(float[] expected, float[] actual, double relative)
     {
-        double difference = Math.Sqrt(expected.Zip(actual, (a, b) => Math.Pow(a - b, 2)).Sum()),
-            size = Math.Sqrt(expected.Sum(w => (double)w * w));
+        double difference = Math.Sqrt(expected.Zip(actual, (a, b) => Math.Pow(a - b, 2)).Sum());
+        double size = Math.Sqrt(expected.Sum(w => (double)w * w));
         Assert.True(difference <= relative * size, $"weights differ by {difference / size:e2}");
     }
 }

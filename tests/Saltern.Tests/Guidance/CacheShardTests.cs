@@ -47,8 +47,8 @@ public sealed class CacheShardTests : IDisposable
     [Fact]
     public void WideIds_AndTopK_AreReadBack()
     {
-        TeachPlan wide = Plan with { VocabularySize = 70_000 },
-            top = wide with { Mode = CacheMode.TopK, Draws = 0, Kept = 2 };
+        TeachPlan wide = Plan with { VocabularySize = 70_000 };
+        TeachPlan top = wide with { Mode = CacheMode.TopK, Draws = 0, Kept = 2 };
         byte[] record = new byte[100];
         int length = CacheRecord.WriteSampled(record, wide, new PositionSummary(1, 1, 1, 1), 69_999, [69_999], [4]);
         Assert.Equal(8 + 5, length); // 8 + 5K bytes
@@ -136,8 +136,8 @@ public sealed class CacheShardTests : IDisposable
 
     private string Write()
     {
-        byte[] first = [1, 0, 0x3C, 0, 0x3C, 0, 0x38, 1, 5, 0, 4],
-            second = [2, 0, 0x40, 0, 0x40, 0, 0x38, 2, 5, 0, 1, 6, 0, 3];
+        byte[] first = [1, 0, 0x3C, 0, 0x3C, 0, 0x38, 1, 5, 0, 4];
+        byte[] second = [2, 0, 0x40, 0, 0x40, 0, 0x38, 2, 5, 0, 1, 6, 0, 3];
         string path = _folder["0.teach"];
         CacheShard.Write(path, Plan, [(0, 3), (1, 0)], [first, second], seconds: 1.5);
         using CacheShard shard = CacheShard.Open(path, Plan);

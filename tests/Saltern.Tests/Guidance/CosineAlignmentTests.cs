@@ -48,13 +48,13 @@ public class CosineAlignmentTests
     {
         using DisposeScope scope = NewDisposeScope();
         manual_seed(5);
-        Tensor h = randn(40, 7, ScalarType.Float64).requires_grad_(true),
-            v = randn(40, 5, ScalarType.Float64) * 3,
-            w = randn(5, 7, ScalarType.Float64).requires_grad_(true);
+        Tensor h = randn(40, 7, ScalarType.Float64).requires_grad_(true);
+        Tensor v = randn(40, 5, ScalarType.Float64) * 3;
+        Tensor w = randn(5, 7, ScalarType.Float64).requires_grad_(true);
         Tensor exact = (1 - nn.functional.cosine_similarity(nn.functional.linear(h, w), v, 1)).sum();
         (exact * 0.3).backward();
-        Tensor before = randn(5, 7, ScalarType.Float64),
-            gradient = before.clone();
+        Tensor before = randn(5, 7, ScalarType.Float64);
+        Tensor gradient = before.clone();
         (double sum, Tensor student) = CosineAlignment.Train(h.detach(), v, w.detach(), 0.3, gradient);
 
         // float64 sums of 40 terms in another order

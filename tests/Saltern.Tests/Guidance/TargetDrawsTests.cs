@@ -48,13 +48,13 @@ public class TargetDrawsTests
     public void Targets_AreUnbiasedInTheGradient(DrawKind kind)
     {
         // The gradient at the logits is p − (1 − ω)·onehot − ω·q̂, so its error is that of ω·q̂. 10⁴ draws of n at 16 positions of 128 tokens.
-        const int V = 128,
-            N = 16,
-            Repeats = 10_000,
-            Draws = 12;
+        const int V = 128;
+        const int N = 16;
+        const int Repeats = 10_000;
+        const int Draws = 12;
         const double Weight = 2.0 / 3;
-        int beyond = 0,
-            coordinates = 0;
+        int beyond = 0;
+        int coordinates = 0;
         for (int position = 0; position < N; position++)
         {
             float[] weights =
@@ -64,8 +64,8 @@ public class TargetDrawsTests
                     .Select(v => (float)Math.Exp(2.5 * Math.Sin((v * 12.9898) + (position * 78.233)))),
             ];
             double total = TargetDraws.Total(weights);
-            double[] sum = new double[V],
-                points = new double[Draws];
+            double[] sum = new double[V];
+            double[] points = new double[Draws];
             int[] ids = new int[Draws];
             byte[] counts = new byte[Draws];
             for (int repeat = 0; repeat < Repeats; repeat++)
@@ -80,11 +80,11 @@ public class TargetDrawsTests
 
             for (int v = 0; v < V; v++)
             {
-                double q = weights[v] / total,
-                    f = (Draws * q) - Math.Floor(Draws * q);
+                double q = weights[v] / total;
+                double f = (Draws * q) - Math.Floor(Draws * q);
                 double variance = kind == DrawKind.Systematic ? f * (1 - f) / (Draws * Draws) : q * (1 - q) / Draws;
-                double error = Math.Abs((sum[v] / Repeats) - (Weight * q)),
-                    sigma = Weight * Math.Sqrt(variance / Repeats);
+                double error = Math.Abs((sum[v] / Repeats) - (Weight * q));
+                double sigma = Weight * Math.Sqrt(variance / Repeats);
                 beyond += error > 3 * sigma ? 1 : 0;
                 coordinates++;
             }
@@ -98,8 +98,8 @@ public class TargetDrawsTests
     [InlineData(DrawKind.Independent)]
     public void Planner_ExpectsTheEntriesThatDrawingGives(DrawKind kind)
     {
-        const int V = 2_000,
-            Repeats = 4_000;
+        const int V = 2_000;
+        const int Repeats = 4_000;
         float[] weights = [.. Enumerable.Range(0, V).Select(v => 1f / (v + 1))];
         double total = TargetDraws.Total(weights);
         var planner = new DrawPlanner(kind);
@@ -126,8 +126,8 @@ public class TargetDrawsTests
     public void MostDraws_FitTheBudget()
     {
         var planner = new DrawPlanner(DrawKind.Systematic);
-        float[] peaked = [0.9f, .. Enumerable.Repeat(0.001f, 100)],
-            flat = [.. Enumerable.Repeat(0.01f, 100)];
+        float[] peaked = [0.9f, .. Enumerable.Repeat(0.001f, 100)];
+        float[] flat = [.. Enumerable.Repeat(0.01f, 100)];
         planner.Add(peaked, TargetDraws.Total(peaked));
         planner.Add(flat, TargetDraws.Total(flat));
         int draws = planner.Most(40, 8, 3);

@@ -8,8 +8,8 @@ namespace Saltern.Tests.Guidance;
 // Records from logits in a buffer of the teacher's device are those from logits in place; the device is the CPU here, a GPU's are in CudaTests.
 public sealed class TeacherRowsTests
 {
-    private const int Vocabulary = 701,
-        Length = 40;
+    private const int Vocabulary = 701;
+    private const int Length = 40;
 
     [Theory]
     [InlineData(CacheMode.Sampled)]
@@ -45,10 +45,10 @@ public sealed class TeacherRowsTests
             ShardSamples = 20,
         };
         var batch = new Batch([.. Enumerable.Range(0, 20).Select(i => new SampleKey(0, i, 0))], new RandomText(), 0);
-        using TeacherRows inPlace = new(plan, teacher, 2),
-            onDevice = new(plan, teacher, 2, onDevice: true);
-        byte[][] expected = inPlace.Records(Run(), batch),
-            found = onDevice.Records(Run(), batch);
+        using TeacherRows inPlace = new(plan, teacher, 2);
+        using TeacherRows onDevice = new(plan, teacher, 2, onDevice: true);
+        byte[][] expected = inPlace.Records(Run(), batch);
+        byte[][] found = onDevice.Records(Run(), batch);
         int counted = batch.Labels([.. Enumerable.Range(0, 20)]).Count(label => label >= 0);
         Assert.True(
             counted is > 300 and < 800
@@ -61,8 +61,8 @@ public sealed class TeacherRowsTests
         }
 
         // Sums in another order: a loss may round to the next of half precision, a rank is exact.
-        byte[] all = [.. expected.SelectMany(record => record)],
-            others = [.. found.SelectMany(record => record)];
+        byte[] all = [.. expected.SelectMany(record => record)];
+        byte[] others = [.. found.SelectMany(record => record)];
         Assert.Equal(all.Length, others.Length);
         for (int at = 0; at < all.Length; at += CacheRecord.FixedBytes(mode))
         {

@@ -9,9 +9,9 @@ namespace Saltern.Tests.Guidance;
 public class TextAlignmentTests
 {
     // Bytes alone, and words of these texts: a text of n letters is n tokens for the first, few for the second.
-    private static readonly BpeTokenizer Bytes = Train([], 257),
-        Words = Train(["the cat sat", "the cat sat", "the mat"], 300),
-        Scripts = Train(SampleTexts.All, 600);
+    private static readonly BpeTokenizer Bytes = Train([], 257);
+    private static readonly BpeTokenizer Words = Train(["the cat sat", "the cat sat", "the mat"], 300);
+    private static readonly BpeTokenizer Scripts = Train(SampleTexts.All, 600);
 
     [Fact]
     public void CoarseTeacher_IsFollowedOnlyOnceItsTokenIsComplete()
@@ -84,8 +84,8 @@ public class TextAlignmentTests
                 (from, to, start, count, separator) =>
                 {
                     (BpeTokenizer student, BpeTokenizer teacher) = (tokenizers[from], tokenizers[to]);
-                    long[] all = Ids(student, text),
-                        ids = [.. all.Skip(start % all.Length).Take(count)];
+                    long[] all = Ids(student, text);
+                    long[] ids = [.. all.Skip(start % all.Length).Take(count)];
                     ids[separator % ids.Length] = student.EndOfTextId;
                     AlignedSample sample = new TextAlignment(student, teacher, 10_000, masksDocuments: false).Align(
                         ids

@@ -29,9 +29,9 @@ public class TransitionTests
     [InlineData(TransitionKind.Cosine)]
     public void EveryStep_EqualsItsClosedForm(TransitionKind kind)
     {
-        const int T = 997,
-            N1 = 150,
-            N2 = 701;
+        const int T = 997;
+        const int N1 = 150;
+        const int N2 = 701;
         var transition = new ScheduledTransition(
             new DistillationConfig
             {
@@ -182,8 +182,8 @@ public class TransitionTests
         double[] whole = Replay(Auto(), gaps, _ => 1.0);
         for (int cut = 1; cut < 60; cut += 7)
         {
-            AutoTransition first = Auto(),
-                second = Auto();
+            AutoTransition first = Auto();
+            AutoTransition second = Auto();
             double[] before = Replay(first, gaps[..cut], _ => 1.0);
             second.Restore(first.Save());
             double[] after = Replay(second, gaps[cut..], _ => 1.0, firstStep: cut + 1);
@@ -262,9 +262,9 @@ public class TransitionTests
     public void ALabelGate_LiftsUnlikelyTokensInExpectation()
     {
         // q = data = (0.8, 0.2), h = (1, 0) by the label, ω = ½: E m_v = q_v·(1 − ω·h_v + ω·E h) = (0.72, 0.28).
-        double[] q = [0.8, 0.2],
-            h = [1, 0],
-            expected = [0, 0];
+        double[] q = [0.8, 0.2];
+        double[] h = [1, 0];
+        double[] expected = [0, 0];
         for (int y = 0; y < 2; y++)
         {
             double weight = 0.5 * h[y];
@@ -319,8 +319,8 @@ public class TransitionTests
         Assert.NotEqual(whole.Select(w => w[0]), whole.Select(w => w[1]));
         for (int cut = 3; cut < 55; cut += 5)
         {
-            AutoTransition before = Create(),
-                after = Create();
+            AutoTransition before = Create();
+            AutoTransition after = Create();
             Run(before, 1, cut);
             after.Restore(before.Save());
             Assert.Equal(whole[cut..].SelectMany(w => w), Run(after, cut + 1, 60).SelectMany(w => w));

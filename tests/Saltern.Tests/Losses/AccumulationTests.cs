@@ -8,9 +8,9 @@ namespace Saltern.Tests.Losses;
 // A micro-batch adds its sum divided by the global count of counted positions, so that 1×32 = 4×8 = 32×1, however the masks fall.
 public class AccumulationTests
 {
-    private const int Sequences = 32,
-        Length = 6,
-        Vocabulary = 29;
+    private const int Sequences = 32;
+    private const int Length = 6;
+    private const int Vocabulary = 29;
     private static readonly TransformerConfig Shape = new TransformerConfig
     {
         HiddenSize = 12,
@@ -49,8 +49,8 @@ public class AccumulationTests
         (double exactLoss, double[] exactGradient) = Exact(1);
         (double loss, double[] gradient) = Fused(splits);
         Assert.True(Math.Abs(loss - exactLoss) <= 1e-6 * exactLoss, $"loss {loss}, exact {exactLoss}");
-        double difference = Math.Sqrt(exactGradient.Zip(gradient, (a, b) => Math.Pow(a - b, 2)).Sum()),
-            size = Math.Sqrt(exactGradient.Sum(g => g * g));
+        double difference = Math.Sqrt(exactGradient.Zip(gradient, (a, b) => Math.Pow(a - b, 2)).Sum());
+        double size = Math.Sqrt(exactGradient.Sum(g => g * g));
         Assert.True(difference <= 1e-5 * size, $"gradients differ by {difference / size:e2}");
     }
 
@@ -59,8 +59,8 @@ public class AccumulationTests
     private static (double Loss, double[] Gradient) Exact(int splits)
     {
         using DisposeScope scope = NewDisposeScope();
-        using Transformer student = Model(ScalarType.Float64, 1),
-            teacher = Model(ScalarType.Float64, 2);
+        using Transformer student = Model(ScalarType.Float64, 1);
+        using Transformer teacher = Model(ScalarType.Float64, 2);
         double loss = 0;
         for (int split = 0; split < splits; split++)
         {
@@ -89,16 +89,16 @@ public class AccumulationTests
     private static (double Loss, double[] Gradient) Fused(int splits)
     {
         using DisposeScope scope = NewDisposeScope();
-        using Transformer student = Model(ScalarType.Float32, 1),
-            teacher = Model(ScalarType.Float32, 2);
+        using Transformer student = Model(ScalarType.Float32, 1);
+        using Transformer teacher = Model(ScalarType.Float32, 2);
         using var head = new FusedLossHead(Vocabulary, Vocabulary, 2);
         var sums = new LossSums();
         for (int split = 0; split < splits; split++)
         {
             (Tensor tokens, Range rows) = Part(splits, split);
-            Tensor hidden = student.HiddenStates(tokens),
-                gradient = empty_like(hidden),
-                teacherHidden;
+            Tensor hidden = student.HiddenStates(tokens);
+            Tensor gradient = empty_like(hidden);
+            Tensor teacherHidden;
             using (no_grad())
             {
                 teacherHidden = teacher.HiddenStates(tokens);

@@ -47,14 +47,14 @@ public class LossHeadTests
     {
         using DisposeScope scope = NewDisposeScope();
         manual_seed(7);
-        const int N = 700,
-            D = 24,
-            Dt = 16,
-            V = 301; // more than one chunk of rows, and a vocabulary that no vector width divides
-        Tensor hidden = randn(N, D),
-            head = randn(V, D),
-            teacherHidden = randn(N, Dt),
-            teacherHead = randn(V, Dt) * 0.7;
+        const int N = 700;
+        const int D = 24;
+        const int Dt = 16;
+        const int V = 301; // more than one chunk of rows, and a vocabulary that no vector width divides
+        Tensor hidden = randn(N, D);
+        Tensor head = randn(V, D);
+        Tensor teacherHidden = randn(N, Dt);
+        Tensor teacherHead = randn(V, Dt) * 0.7;
         long[] labels = [.. Enumerable.Range(0, N).Select(i => i % 11 == 3 ? -1L : i * 37 % V)];
         long n = labels.Count(label => label >= 0);
         float[] weights = [.. Enumerable.Repeat((float)weight, N)];
@@ -64,8 +64,8 @@ public class LossHeadTests
                 ? new FusedLossHead(V, V, threads: 2)
                 : new TensorLossHead(V, V, onDevice: kind != "tensor");
         var losses = new PositionLosses(N);
-        Tensor hiddenGradient = zeros(N, D),
-            headGradient = zeros(V, D);
+        Tensor hiddenGradient = zeros(N, D);
+        Tensor headGradient = zeros(V, D);
         SoftLabels softLabels =
             source == "live"
                 ? new LiveSoftLabels(teacherHidden, teacherHead, temperature)
@@ -85,8 +85,8 @@ public class LossHeadTests
             headGradient
         );
 
-        Tensor exactHidden = hidden.to(ScalarType.Float64).requires_grad_(true),
-            exactHead = head.to(ScalarType.Float64).requires_grad_(true);
+        Tensor exactHidden = hidden.to(ScalarType.Float64).requires_grad_(true);
+        Tensor exactHead = head.to(ScalarType.Float64).requires_grad_(true);
         Tensor teacherLogits = teacherHidden.to(ScalarType.Float64).mm(teacherHead.to(ScalarType.Float64).t());
         Tensor exact = SoftLabelLoss.Compute(
             exactHidden.mm(exactHead.t()),
@@ -115,10 +115,10 @@ public class LossHeadTests
     {
         using DisposeScope scope = NewDisposeScope();
         manual_seed(12);
-        const int N = 80,
-            V = 45;
-        Tensor student = randn(N, V) * 2,
-            teacher = randn(60, V) * 2;
+        const int N = 80;
+        const int V = 45;
+        Tensor student = randn(N, V) * 2;
+        Tensor teacher = randn(60, V) * 2;
         var request = new LossRequest
         {
             HiddenStates = student,
@@ -131,12 +131,12 @@ public class LossHeadTests
         };
         using var fused = new FusedLossHead(V, V, 2);
         using var plain = new TensorLossHead(V, V);
-        PositionLosses expected = new(N),
-            actual = new(N);
-        Tensor gradient = zeros(N, V),
-            plainGradient = zeros(N, V),
-            headGradient = zeros(V, V),
-            plainHeadGradient = zeros(V, V);
+        PositionLosses expected = new(N);
+        PositionLosses actual = new(N);
+        Tensor gradient = zeros(N, V);
+        Tensor plainGradient = zeros(N, V);
+        Tensor headGradient = zeros(V, V);
+        Tensor plainHeadGradient = zeros(V, V);
         fused.Train(request, 71, expected, gradient, headGradient);
         plain.Train(request, 71, actual, plainGradient, plainHeadGradient);
         Assert.Equal(expected.Counted, actual.Counted);
@@ -173,8 +173,8 @@ public class LossHeadTests
     {
         using DisposeScope scope = NewDisposeScope();
         manual_seed(3);
-        Tensor student = randn(4, 5, ScalarType.Float64),
-            teacher = randn(4, 5, ScalarType.Float64);
+        Tensor student = randn(4, 5, ScalarType.Float64);
+        Tensor teacher = randn(4, 5, ScalarType.Float64);
         long[] labels = [1, 4, -1, 0];
         float[] weights = [0.2f, 0.667f, 0.5f, 1f];
         Tensor exactWeights = tensor(weights).to(ScalarType.Float64);
@@ -207,8 +207,8 @@ public class LossHeadTests
         manual_seed(5);
         Tensor logits = randn(40, 67);
         long[] labels = [.. Enumerable.Range(0, 40).Select(i => (long)i)];
-        Result plain = Run(logits, null, labels, [], 1),
-            withTeacher = Run(logits, randn(40, 67), labels, new float[40], 1);
+        Result plain = Run(logits, null, labels, [], 1);
+        Result withTeacher = Run(logits, randn(40, 67), labels, new float[40], 1);
         Assert.Equal(plain.LogitGradient, withTeacher.LogitGradient);
         Assert.Equal(plain.Losses.StudentNll, withTeacher.Losses.StudentNll);
     }
@@ -218,12 +218,12 @@ public class LossHeadTests
     {
         using DisposeScope scope = NewDisposeScope();
         manual_seed(6);
-        Tensor logits = randn(6, 9),
-            teacher = randn(4, 9);
+        Tensor logits = randn(6, 9);
+        Tensor teacher = randn(4, 9);
         long[] labels = [0, 1, 2, 3, 4, 5];
         float[] weights = [0.5f, 0.5f, 0.5f, 0.5f, 0.5f, 0.5f];
-        Result mixed = Run(logits, teacher, labels, weights, 1),
-            plain = Run(logits, null, labels, [], 1);
+        Result mixed = Run(logits, teacher, labels, weights, 1);
+        Result plain = Run(logits, null, labels, [], 1);
         Assert.Equal([true, true, true, true, false, false], mixed.Losses.HasTeacher);
         Assert.Equal(plain.LogitGradient[36..], mixed.LogitGradient[36..]);
         Assert.NotEqual(plain.LogitGradient[..36], mixed.LogitGradient[..36]);
@@ -250,8 +250,8 @@ public class LossHeadTests
     {
         using DisposeScope scope = NewDisposeScope();
         manual_seed(9);
-        Tensor student = randn(3, 20),
-            teacher = randn(3, 20);
+        Tensor student = randn(3, 20);
+        Tensor teacher = randn(3, 20);
         Result before = Run(student, teacher, [0, 1, 2], [0.6f, 0.6f, 0.6f], 0.5);
         Result after = Run(student + 3, teacher - 5, [0, 1, 2], [0.6f, 0.6f, 0.6f], 0.5);
         AssertClose([.. before.LogitGradient.Select(g => (double)g)], after.LogitGradient, 2e-7);
@@ -276,8 +276,8 @@ public class LossHeadTests
         manual_seed(10);
         Tensor logits = randn(3, 12);
         Tensor padded = cat([logits, full(3, 4, 50f)], dim: 1); // four rows beyond the vocabulary with huge logits
-        Result plain = Run(logits, null, [0, 5, 11], [], 1),
-            withPadding = Run(padded, null, [0, 5, 11], [], 1, vocabulary: 12);
+        Result plain = Run(logits, null, [0, 5, 11], [], 1);
+        Result withPadding = Run(padded, null, [0, 5, 11], [], 1, vocabulary: 12);
         Assert.Equal(plain.Losses.Loss, withPadding.Losses.Loss);
         for (int row = 0; row < 3; row++)
         {
@@ -296,8 +296,8 @@ public class LossHeadTests
     {
         // The hand-worked example above, with two more rows in the student and one in the teacher that would win every softmax.
         using DisposeScope scope = NewDisposeScope();
-        Tensor student = Rows([.. Half, 50, 60]),
-            teacher = Rows([.. Teacher, 70]);
+        Tensor student = Rows([.. Half, 50, 60]);
+        Tensor teacher = Rows([.. Teacher, 70]);
         foreach (
             SoftLabels labels in new SoftLabels[]
             {
@@ -319,8 +319,8 @@ public class LossHeadTests
         {
             using LossHead head = kind == "fused" ? new FusedLossHead(3, 5, threads: 1) : new TensorLossHead(3, 5);
             var losses = new PositionLosses(1);
-            Tensor gradient = zeros(1, 5),
-                headGradient = zeros(5, 5);
+            Tensor gradient = zeros(1, 5);
+            Tensor headGradient = zeros(5, 5);
             head.Train(
                 new LossRequest
                 {
@@ -350,8 +350,8 @@ public class LossHeadTests
     {
         using DisposeScope scope = NewDisposeScope();
         manual_seed(11);
-        Tensor student = randn(90, 50),
-            teacher = randn(90, 50);
+        Tensor student = randn(90, 50);
+        Tensor teacher = randn(90, 50);
         long[] labels = [.. Enumerable.Range(0, 90).Select(i => (long)(i % 50))];
         float[] weights = [.. Enumerable.Repeat(0.4f, 90)];
         Assert.Equal(
@@ -414,9 +414,9 @@ public class LossHeadTests
         int columns = (int)studentLogits.shape[1];
         using var head = new FusedLossHead(vocabulary ?? columns, columns, threads);
         var losses = new PositionLosses(labels.Length);
-        using Tensor identity = eye(columns),
-            gradient = zeros_like(studentLogits),
-            headGradient = zeros(columns, columns);
+        using Tensor identity = eye(columns);
+        using Tensor gradient = zeros_like(studentLogits);
+        using Tensor headGradient = zeros(columns, columns);
         var request = new LossRequest
         {
             HiddenStates = studentLogits,
@@ -443,8 +443,8 @@ public class LossHeadTests
 
     private static void AssertSmallDifference(Tensor actual, Tensor expected, double relative)
     {
-        double difference = (actual.to(ScalarType.Float64) - expected).norm().item<double>(),
-            size = expected.norm().item<double>();
+        double difference = (actual.to(ScalarType.Float64) - expected).norm().item<double>();
+        double size = expected.norm().item<double>();
         Assert.True(
             difference <= relative * size,
             $"gradient differs by {difference / size:e2} of its norm, allowed {relative:e0}"

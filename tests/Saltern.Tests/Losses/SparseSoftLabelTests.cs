@@ -47,18 +47,18 @@ public class SparseSoftLabelTests
     {
         using DisposeScope scope = NewDisposeScope();
         manual_seed(21);
-        const int N = 90,
-            V = 61,
-            Entries = 7,
-            Taught = 70;
+        const int N = 90;
+        const int V = 61;
+        const int Entries = 7;
+        const int Taught = 70;
         const float Weight = 0.6f;
         Tensor logits = randn(N, V) * 3;
         SparseSoftLabels sparse = RandomLabels(Taught, V, Entries, tail);
         long[] labels = [.. Enumerable.Range(0, N).Select(i => i % 13 == 5 ? -1L : i * 31 % V)];
         (PositionLosses losses, float[] gradient) = Run(logits, sparse, labels, Weight, plain);
 
-        Tensor exact = logits.to(ScalarType.Float64).requires_grad_(true),
-            logProbs = nn.functional.log_softmax(exact, 1);
+        Tensor exact = logits.to(ScalarType.Float64).requires_grad_(true);
+        Tensor logProbs = nn.functional.log_softmax(exact, 1);
         Tensor total = zeros(1, ScalarType.Float64);
         for (int row = 0; row < N; row++)
         {
@@ -70,8 +70,8 @@ public class SparseSoftLabelTests
             Tensor loss = logProbs[row, labels[row]].neg();
             if (row < Taught)
             {
-                Tensor soft = zeros(1, ScalarType.Float64),
-                    kept = zeros(V, ScalarType.Bool);
+                Tensor soft = zeros(1, ScalarType.Float64);
+                Tensor kept = zeros(V, ScalarType.Bool);
                 double mass = 0;
                 for (int entry = sparse.Starts[row]; entry < sparse.Starts[row + 1]; entry++)
                 {
@@ -179,9 +179,9 @@ public class SparseSoftLabelTests
         int columns = (int)logits.shape[1];
         using LossHead head = plain ? new TensorLossHead(columns, columns) : new FusedLossHead(columns, columns, 2);
         var losses = new PositionLosses(labels.Length);
-        using Tensor identity = eye(columns),
-            gradient = zeros_like(logits),
-            headGradient = zeros(columns, columns);
+        using Tensor identity = eye(columns);
+        using Tensor gradient = zeros_like(logits);
+        using Tensor headGradient = zeros(columns, columns);
         var request = new LossRequest
         {
             HiddenStates = logits,

@@ -11,13 +11,13 @@ namespace Saltern.Tests.ModelFiles;
 /// <summary>A small random model as its family's own library would store it: names, keys, types and files are written here by hand, without Saltern's code.</summary>
 internal static class FamilyModel
 {
-    public const int Vocabulary = 257,
-        Length = 12;
-    private const int Width = 24,
-        Layers = 2,
-        Heads = 4,
-        Groups = 2,
-        Inner = 40;
+    public const int Vocabulary = 257;
+    public const int Length = 12;
+    private const int Width = 24;
+    private const int Layers = 2;
+    private const int Heads = 4;
+    private const int Groups = 2;
+    private const int Inner = 40;
 
     public static readonly string[] Names =
     [
@@ -223,8 +223,8 @@ internal static class FamilyModel
 
     private static IEnumerable<(string Name, int[] Shape)> GptNeoxTensors(JsonObject config)
     {
-        bool buffers = config.ContainsKey("rotary_pct"),
-            attentionBias = config["attention_bias"]?.GetValue<bool>() ?? true;
+        bool buffers = config.ContainsKey("rotary_pct");
+        bool attentionBias = config["attention_bias"]?.GetValue<bool>() ?? true;
         yield return ("gpt_neox.embed_in.weight", [Vocabulary, Width]);
         for (int i = 0; i < Layers; i++)
         {
@@ -395,8 +395,8 @@ internal static class FamilyModel
             };
         }
 
-        byte[] text = Encoding.UTF8.GetBytes(header.ToJsonString()),
-            length = new byte[8];
+        byte[] text = Encoding.UTF8.GetBytes(header.ToJsonString());
+        byte[] length = new byte[8];
         BinaryPrimitives.WriteInt64LittleEndian(length, text.Length);
         return [.. length, .. text, .. data.ToArray()];
     }

@@ -22,8 +22,8 @@ public class FamilyParityTests
 
     // Differences are relative to the largest value of their tensor. Float64: sums of some hundred terms over two layers lose a few of 16 digits; a wrong
     // option shows in the first two. Float32 has 7 digits and loses as many, more in the gradients of rotated and normed heads.
-    private const double Float64Tolerance = 1e-11,
-        Float32Tolerance = 2e-5;
+    private const double Float64Tolerance = 1e-11;
+    private const double Float32Tolerance = 2e-5;
 
     public static TheoryData<string> Families => new(FamilyModel.Names);
 
@@ -108,8 +108,8 @@ public class FamilyParityTests
         using TrainingPass pass = model.Train(ids);
         Tensor hidden = pass.Hidden.detach().requires_grad_(true);
         Tensor logits = nn.functional.linear(hidden, model.Head); // [N, V]
-        Tensor n = arange(logits.shape[0], ScalarType.Float64).unsqueeze(1),
-            v = arange(logits.shape[1], ScalarType.Float64).unsqueeze(0);
+        Tensor n = arange(logits.shape[0], ScalarType.Float64).unsqueeze(1);
+        Tensor v = arange(logits.shape[1], ScalarType.Float64).unsqueeze(0);
         (logits * (1 + (0.7 * n) + (0.3 * v)).cos().to(type)).sum().backward();
         pass.Backward(hidden.grad!.contiguous());
 
@@ -143,8 +143,8 @@ public class FamilyParityTests
     private static double Difference(Tensor found, ReadOnlySpan<double> expected)
     {
         double[] values = found.to(ScalarType.Float64).contiguous().data<double>().ToArray();
-        double largest = 0,
-            difference = 0;
+        double largest = 0;
+        double difference = 0;
         for (int i = 0; i < values.Length; i++)
         {
             largest = Math.Max(largest, Math.Abs(expected[i]));
@@ -163,8 +163,8 @@ public class FamilyParityTests
             RedirectStandardOutput = true,
         };
         using Process process = Process.Start(start)!;
-        Task<string> error = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken),
-            output = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+        Task<string> error = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        Task<string> output = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
         if (!process.WaitForExit(longest))
         {
             process.Kill();
@@ -172,6 +172,11 @@ public class FamilyParityTests
         }
 
         Task.WaitAll([error, output], TestContext.Current.CancellationToken);
-        return process.ExitCode == 0 ? "" : $"exit code {process.ExitCode}: {error.Result.TrimEnd()}";
+        if (process.ExitCode == 0)
+        {
+            return "";
+        }
+
+        return $"exit code {process.ExitCode}: {error.Result.TrimEnd()}";
     }
 }

@@ -32,14 +32,14 @@ public class HuggingFaceConfigTests
     [Fact]
     public void BothGenerationsOfKeys_SayTheSame()
     {
-        TransformerConfig old = Read("llama", "rope_theta", "500000.0", "rope_scaling", Llama3Scaling),
-            later = Read(
-                "llama",
-                "rope_theta",
-                "null",
-                "rope_parameters",
-                Llama3Scaling.Replace("{", "{\"rope_theta\":500000.0,", StringComparison.Ordinal)
-            );
+        TransformerConfig old = Read("llama", "rope_theta", "500000.0", "rope_scaling", Llama3Scaling);
+        TransformerConfig later = Read(
+            "llama",
+            "rope_theta",
+            "null",
+            "rope_parameters",
+            Llama3Scaling.Replace("{", "{\"rope_theta\":500000.0,", StringComparison.Ordinal)
+        );
         Assert.Equal((500_000.0, 32.0), (old.RopeTheta, old.RopeScaling!.Factor));
         Assert.Equal(old, later);
         Assert.Equal(
@@ -185,16 +185,16 @@ public class HuggingFaceConfigTests
     [Fact]
     public void GptNeox_IsReadInBothGenerationsOfKeys()
     {
-        TransformerConfig old = Read("pythia"),
-            later = Read(
-                "pythia",
-                "rotary_pct",
-                "@absent",
-                "rotary_emb_base",
-                "@absent",
-                "rope_parameters",
-                """{"rope_type":"default","rope_theta":10000.0,"partial_rotary_factor":0.67}"""
-            );
+        TransformerConfig old = Read("pythia");
+        TransformerConfig later = Read(
+            "pythia",
+            "rotary_pct",
+            "@absent",
+            "rotary_emb_base",
+            "@absent",
+            "rope_parameters",
+            """{"rope_type":"default","rope_theta":10000.0,"partial_rotary_factor":0.67}"""
+        );
         Assert.Equal((10_000.0, 0.67, 4), (old.RopeTheta, old.PartialRotaryFactor, old.RotaryDim));
         Assert.Equal(old, later);
         Assert.Equal(

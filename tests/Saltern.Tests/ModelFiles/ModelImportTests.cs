@@ -22,8 +22,8 @@ public class ModelImportTests
         using var source = new TemporaryFolder();
         FamilyModel.Write(source, family);
         TransformerConfig config = ModelImport.Run(source.Path, folder["first"], cancellation: Cancellation);
-        using Transformer direct = ModelFolder.Load(source.Path, trainable: false),
-            imported = ModelFolder.Load(folder["first"], trainable: false);
+        using Transformer direct = ModelFolder.Load(source.Path, trainable: false);
+        using Transformer imported = ModelFolder.Load(folder["first"], trainable: false);
         Assert.Equal(
             direct.Parameters.FlatWeights.data<float>().ToArray(),
             imported.Parameters.FlatWeights.data<float>().ToArray()
@@ -167,8 +167,8 @@ public class ModelImportTests
 
         IReadOnlyList<SafeTensorsEntry> entries = SafeTensorsFile.ReadHeader(folder["model.safetensors"]);
         byte[] file = File.ReadAllBytes(folder["model.safetensors"]);
-        SafeTensorsEntry from = entries.Single(entry => entry.Name == "model.embed_tokens.weight"),
-            to = entries.Single(entry => entry.Name == "lm_head.weight");
+        SafeTensorsEntry from = entries.Single(entry => entry.Name == "model.embed_tokens.weight");
+        SafeTensorsEntry to = entries.Single(entry => entry.Name == "lm_head.weight");
         file.AsSpan((int)from.Offset, (int)from.Length).CopyTo(file.AsSpan((int)to.Offset));
         folder.Write("model.safetensors", file);
         using Transformer model = ModelFolder.Load(folder.Path, trainable: false);
@@ -232,8 +232,8 @@ public class ModelImportTests
         };
         RunConfig first = TinyRun.Shared.Plain("first", 5) with { Model = shape };
         Train(first, folder["first"]);
-        string teacher = new CheckpointStore(folder["first"]).PathOf(5),
-            config = File.ReadAllText(Path.Combine(teacher, ModelFolder.ConfigFile));
+        string teacher = new CheckpointStore(folder["first"]).PathOf(5);
+        string config = File.ReadAllText(Path.Combine(teacher, ModelFolder.ConfigFile));
         Assert.Contains($"\"{family}\"", config, StringComparison.Ordinal);
 
         ModelImport.Run(teacher, folder["hf"], cancellation: Cancellation); // a bare Hugging Face folder, without anything of a run

@@ -11,8 +11,8 @@ public class StoredTensorTests
     public void HeadByHead_HandWorked()
     {
         // Two heads of one row: the file has q0 k0 v0 q1 k1 v1, the decoder q0 q1 k0 k1 v0 v1.
-        using Tensor flat = zeros(12),
-            piece = tensor(new float[] { 10, 11, 20, 21, 30, 31, 40, 41, 50, 51, 60, 61 });
+        using Tensor flat = zeros(12);
+        using Tensor piece = tensor(new float[] { 10, 11, 20, 21, 30, 31, 40, 41, 50, 51, 60, 61 });
         var stored = new StoredTensor("qkv", [6, 2], 0, StoredForm.HeadByHead, HeadRows: 1);
         stored.Fill(flat, 0, piece);
         Assert.Equal([10, 11, 40, 41, 20, 21, 50, 51, 30, 31, 60, 61], flat.data<float>().ToArray());
@@ -22,8 +22,8 @@ public class StoredTensorTests
     public void Transposed_HandWorked()
     {
         // The file has two inputs by three outputs, the decoder three outputs by two inputs; one element before it belongs to another weight.
-        using Tensor flat = zeros(7),
-            piece = tensor(new float[] { 1, 2, 3, 4, 5, 6 });
+        using Tensor flat = zeros(7);
+        using Tensor piece = tensor(new float[] { 1, 2, 3, 4, 5, 6 });
         new StoredTensor("conv", [2, 3], 1, StoredForm.Transposed, HeadRows: 1).Fill(flat, 0, piece);
         Assert.Equal([0, 1, 4, 2, 5, 3, 6], flat.data<float>().ToArray());
     }
@@ -38,8 +38,8 @@ public class StoredTensorTests
         foreach (int rowsAtOnce in new[] { 1, 3, 7, rows })
         {
             using DisposeScope scope = NewDisposeScope();
-            Tensor flat = zeros((rows * columns) + 3),
-                file = randperm(rows * columns).to(ScalarType.Float32);
+            Tensor flat = zeros((rows * columns) + 3);
+            Tensor file = randperm(rows * columns).to(ScalarType.Float32);
             var stored = new StoredTensor("x", columns == 1 ? [rows] : [rows, columns], 3, form, HeadRows: 4);
             for (int row = 0; row < rows; row += rowsAtOnce)
             {

@@ -42,9 +42,9 @@ public class AttentionRangesTests
         using DisposeScope scope = NewDisposeScope();
         using var model = new Transformer(Config, trainable: false);
         model.Initialize(4);
-        Tensor tokens = Tokens(),
-            plain = model.HiddenStates(tokens),
-            ranged = model.HiddenStates(tokens, new AttentionRanges(new int[24], [.. Ends(), .. Ends()], 12));
+        Tensor tokens = Tokens();
+        Tensor plain = model.HiddenStates(tokens);
+        Tensor ranged = model.HiddenStates(tokens, new AttentionRanges(new int[24], [.. Ends(), .. Ends()], 12));
         Assert.True((plain - ranged).abs().max().item<float>() < 1e-5);
     }
 

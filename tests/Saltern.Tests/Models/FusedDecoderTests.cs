@@ -56,8 +56,8 @@ public class FusedDecoderTests
 
         // The yardstick for rounding is the naive decoder in float32: sums in another order, but no more error than three times its own.
         using var rounded = new PlainDecoder(model, trainable: true);
-        Tensor logits = exact.Logits(tokens, ranges),
-            roundedLogits = rounded.Logits(tokens, ranges);
+        Tensor logits = exact.Logits(tokens, ranges);
+        Tensor roundedLogits = rounded.Logits(tokens, ranges);
         logits.backward([logitGradient.to(ScalarType.Float64)]);
         roundedLogits.backward([logitGradient]);
         AssertSmallDifference(
@@ -94,15 +94,15 @@ public class FusedDecoderTests
         }
 
         (model.UsesKernels, model.Recomputes) = (path == "kernels", recompute);
-        Tensor tokens = randint(0, 53, [3, 37], ScalarType.Int64),
-            hiddenGradient = randn(111, 32),
-            innerGradient = randn(111, 32);
+        Tensor tokens = randint(0, 53, [3, 37], ScalarType.Int64);
+        Tensor hiddenGradient = randn(111, 32);
+        Tensor innerGradient = randn(111, 32);
         for (int layer = 1; layer <= 2; layer++)
         {
             model.Parameters.ZeroGradients();
             exact.Parameters.ZeroGradients();
-            using TrainingPass pass = model.Train(tokens, innerLayer: layer),
-                exactPass = exact.Train(tokens, innerLayer: layer);
+            using TrainingPass pass = model.Train(tokens, innerLayer: layer);
+            using TrainingPass exactPass = exact.Train(tokens, innerLayer: layer);
             AssertSmallDifference(pass.Inner!, exactPass.Inner!.detach(), 1e-6, $"state after layer {layer}");
             Assert.True(
                 (exact.HiddenStatesAfter(layer, tokens) - exactPass.Inner!.detach()).abs().max().item<double>() == 0
@@ -132,9 +132,9 @@ public class FusedDecoderTests
             model.Parameters.FlatWeights.copy_(small.Parameters.FlatWeights);
         }
 
-        Tensor tokens = randint(0, 53, [1, 12], ScalarType.Int64),
-            a = randn(12, 32, ScalarType.Float64),
-            b = randn(12, 32, ScalarType.Float64);
+        Tensor tokens = randint(0, 53, [1, 12], ScalarType.Int64);
+        Tensor a = randn(12, 32, ScalarType.Float64);
+        Tensor b = randn(12, 32, ScalarType.Float64);
         using (TrainingPass pass = model.Train(tokens, innerLayer: 1))
         {
             pass.Backward(a, b);
@@ -152,8 +152,8 @@ public class FusedDecoderTests
             long at =
                 slice.Offset
                 + model.Parameters.FlatGradients.narrow(0, slice.Offset, slice.Count).abs().argmax().item<long>();
-            double expected = model.Parameters.FlatGradients[at].item<double>(),
-                before = model.Parameters.FlatWeights[at].item<double>();
+            double expected = model.Parameters.FlatGradients[at].item<double>();
+            double before = model.Parameters.FlatWeights[at].item<double>();
             model.Parameters.FlatWeights[at] = before + Step;
             double above = Loss();
             model.Parameters.FlatWeights[at] = before - Step;
@@ -206,8 +206,8 @@ public class FusedDecoderTests
     {
         using DisposeScope scope = NewDisposeScope();
         using Transformer model = Model(2, biases: false, 40);
-        Tensor tokens = randint(0, 53, [2, 40], ScalarType.Int64),
-            gradient = randn(80, 32);
+        Tensor tokens = randint(0, 53, [2, 40], ScalarType.Int64);
+        Tensor gradient = randn(80, 32);
         Tensor[] gradients =
         [
             .. new[] { false, true }.Select(recompute =>
@@ -228,8 +228,8 @@ public class FusedDecoderTests
         // libtorch's products may round differently with other threads; with one row of blocks each they do not here.
         using DisposeScope scope = NewDisposeScope();
         using Transformer model = Model(4, biases: false, 70);
-        Tensor tokens = randint(0, 53, [4, 70], ScalarType.Int64),
-            gradient = randn(280, 32);
+        Tensor tokens = randint(0, 53, [4, 70], ScalarType.Int64);
+        Tensor gradient = randn(280, 32);
         int before = get_num_threads();
         try
         {
@@ -257,8 +257,8 @@ public class FusedDecoderTests
     {
         using DisposeScope scope = NewDisposeScope();
         using Transformer model = Model(2, biases: true, 37);
-        Tensor tokens = randint(0, 53, [2, 37], ScalarType.Int64),
-            gradient = randn(74, 32);
+        Tensor tokens = randint(0, 53, [2, 37], ScalarType.Int64);
+        Tensor gradient = randn(74, 32);
         Tensor[] gradients =
         [
             .. new[] { true, false }.Select(kernels =>
@@ -279,8 +279,8 @@ public class FusedDecoderTests
         using DisposeScope scope = NewDisposeScope();
         using Transformer model = Model(4, biases: false, 20);
         Tensor gradient = randn(40, 32);
-        using TrainingPass first = model.Train(randint(0, 53, [2, 20], ScalarType.Int64)),
-            second = model.Train(randint(0, 53, [2, 20], ScalarType.Int64));
+        using TrainingPass first = model.Train(randint(0, 53, [2, 20], ScalarType.Int64));
+        using TrainingPass second = model.Train(randint(0, 53, [2, 20], ScalarType.Int64));
         Assert.Throws<InvalidOperationException>(() => first.Backward(gradient));
         second.Backward(gradient);
         Assert.Throws<InvalidOperationException>(() => second.Backward(gradient));
@@ -320,9 +320,9 @@ public class FusedDecoderTests
         MatrixProduct.Use(ProductLibrary.OneDnn);
         try
         {
-            Tensor a = transposeFirst ? randn(31, 70).t() : randn(70, 31),
-                b = transposeSecond ? randn(45, 31).t() : randn(31, 45),
-                result = randn(70, 45);
+            Tensor a = transposeFirst ? randn(31, 70).t() : randn(70, 31);
+            Tensor b = transposeSecond ? randn(45, 31).t() : randn(31, 45);
+            Tensor result = randn(70, 45);
             Tensor expected = result.to(ScalarType.Float64) + a.to(ScalarType.Float64).mm(b.to(ScalarType.Float64));
             MatrixProduct.Into(result, a, b, 1);
             AssertSmallDifference(result, expected, 1e-6, "sum");
@@ -367,17 +367,20 @@ public class FusedDecoderTests
         }
 
         int[] positions = [.. Enumerable.Range(0, batch).SelectMany(_ => Enumerable.Range(0, length))];
-        return mask == "documents"
-            ? new AttentionRanges(
+        if (mask == "documents")
+        {
+            return new AttentionRanges(
                 [.. positions.Select((t, i) => t / (9 + (i / length)) * (9 + (i / length)))],
                 [.. positions.Select(t => t + 1)],
                 length
-            )
-            : new AttentionRanges(
-                [.. positions.Select(_ => 0)],
-                [.. positions.Select((t, i) => Math.Max(t + 1, 11 * ((i / length) + 1)))],
-                length
             );
+        }
+
+        return new AttentionRanges(
+            [.. positions.Select(_ => 0)],
+            [.. positions.Select((t, i) => Math.Max(t + 1, 11 * ((i / length) + 1)))],
+            length
+        );
     }
 
     // Three times the error of float32 itself, and never above 2e-5.
@@ -386,8 +389,8 @@ public class FusedDecoderTests
 
     private static void AssertSmallDifference(Tensor actual, Tensor expected, double relative, string what)
     {
-        double difference = (actual.to(ScalarType.Float64) - expected).norm().item<double>(),
-            size = expected.norm().item<double>();
+        double difference = (actual.to(ScalarType.Float64) - expected).norm().item<double>();
+        double size = expected.norm().item<double>();
         Assert.True(
             difference <= relative * size,
             $"{what} differs by {difference / size:e2} of its norm, allowed {relative:e0}"

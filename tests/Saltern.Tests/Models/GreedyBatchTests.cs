@@ -5,8 +5,8 @@ namespace Saltern.Tests.Models;
 // The oracle is TextGenerator, which takes one prompt after the other without padding.
 public class GreedyBatchTests
 {
-    private const int Vocabulary = 40,
-        MaxTokens = 12;
+    private const int Vocabulary = 40;
+    private const int MaxTokens = 12;
 
     [Theory]
     [InlineData(0, 2)]

@@ -56,8 +56,8 @@ internal sealed class PlainDecoder : IDisposable
     public Tensor Logits(Tensor tokens, AttentionRanges? ranges = null)
     {
         using DisposeScope scope = NewDisposeScope();
-        long batch = tokens.shape[0],
-            length = tokens.shape[1];
+        long batch = tokens.shape[0];
+        long length = tokens.shape[1];
         Tensor mask = Mask(batch, length, ranges);
         Tensor x = _weights["model.embed_tokens.weight"].index_select(0, tokens.reshape(-1)).view(batch, length, -1); // [B, T, D]
         for (int i = 0; i < _config.NumHiddenLayers; i++)
@@ -87,9 +87,9 @@ internal sealed class PlainDecoder : IDisposable
 
     private Tensor Attention(Tensor x, string at, Tensor mask, long batch, long length)
     {
-        int heads = _config.NumAttentionHeads,
-            groups = _config.NumKeyValueHeads,
-            size = _config.HeadDim;
+        int heads = _config.NumAttentionHeads;
+        int groups = _config.NumKeyValueHeads;
+        int size = _config.HeadDim;
         Tensor q = Rotate(Linear(x, at + "q_proj").view(batch, length, heads, size)).transpose(1, 2); // [B, H, T, A]
         Tensor k = Rotate(Linear(x, at + "k_proj").view(batch, length, groups, size)).transpose(1, 2); // [B, G, T, A]
         Tensor v = Linear(x, at + "v_proj").view(batch, length, groups, size).transpose(1, 2);
@@ -113,17 +113,17 @@ internal sealed class PlainDecoder : IDisposable
         }
 
         Tensor keys = arange(length).view(1, 1, 1, length);
-        Tensor first = tensor(ranges.First).view(batch, 1, length, 1),
-            end = tensor(ranges.End).view(batch, 1, length, 1);
+        Tensor first = tensor(ranges.First).view(batch, 1, length, 1);
+        Tensor end = tensor(ranges.End).view(batch, 1, length, 1);
         return keys.lt(first).logical_or(keys.ge(end));
     }
 
     private Tensor Rotate(Tensor x)
     {
-        long half = x.shape[^1] / 2,
-            length = x.shape[1];
-        Tensor cosines = _cosines.narrow(0, 0, length).unsqueeze(1),
-            sines = _sines.narrow(0, 0, length).unsqueeze(1);
+        long half = x.shape[^1] / 2;
+        long length = x.shape[1];
+        Tensor cosines = _cosines.narrow(0, 0, length).unsqueeze(1);
+        Tensor sines = _sines.narrow(0, 0, length).unsqueeze(1);
         Tensor turned = cat([x.narrow(-1, half, half).neg(), x.narrow(-1, 0, half)], dim: -1);
         return (x * cosines) + (turned * sines);
     }

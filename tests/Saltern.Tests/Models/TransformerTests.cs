@@ -29,9 +29,9 @@ public class TransformerTests
     {
         using var model = new Transformer(Tiny(tied, groups, biases), trainable: true);
         model.Initialize(1);
-        using Tensor tokens = randint(0, 37, [3, 12], ScalarType.Int64),
-            hidden = model.HiddenStates(tokens),
-            logits = model.Logits(tokens);
+        using Tensor tokens = randint(0, 37, [3, 12], ScalarType.Int64);
+        using Tensor hidden = model.HiddenStates(tokens);
+        using Tensor logits = model.Logits(tokens);
         Assert.Equal([36, 16], hidden.shape);
         Assert.Equal([36, 37], logits.shape);
         Assert.Equal([37, 16], model.Head.shape);
@@ -115,8 +115,8 @@ public class TransformerTests
 
         Tensor tokens = randint(0, 37, [3, 12], ScalarType.Int64);
         long[] labels = [.. Enumerable.Range(0, 36).Select(i => (long)(i * 7 % 37))];
-        Tensor hidden = fast.HiddenStates(tokens),
-            hiddenGradient = empty_like(hidden);
+        Tensor hidden = fast.HiddenStates(tokens);
+        Tensor hiddenGradient = empty_like(hidden);
         using var head = new FusedLossHead(37, 37, 1);
         head.Train(
             new LossRequest
@@ -133,8 +133,8 @@ public class TransformerTests
         hidden.backward([hiddenGradient]);
         SoftLabelLoss.Compute(exact.Logits(tokens), tensor(labels), null, null, 1, 36).backward();
 
-        Tensor expected = exact.Parameters.FlatGradients,
-            actual = fast.Parameters.FlatGradients.to(ScalarType.Float64);
+        Tensor expected = exact.Parameters.FlatGradients;
+        Tensor actual = fast.Parameters.FlatGradients.to(ScalarType.Float64);
         double relative = ((expected - actual).norm() / expected.norm()).item<double>();
         Assert.True(relative < 1e-5, $"gradients differ by {relative:e2}");
     }
@@ -157,8 +157,8 @@ public class TransformerTests
         {
             using DisposeScope scope = NewDisposeScope();
             model.Parameters.ZeroGradients();
-            Tensor hidden = model.HiddenStates(tokens),
-                gradient = empty_like(hidden);
+            Tensor hidden = model.HiddenStates(tokens);
+            Tensor gradient = empty_like(hidden);
             head.Train(
                 new LossRequest
                 {
@@ -204,9 +204,9 @@ public class TransformerTests
     [Fact]
     public void RmsNorm_HandWorked()
     {
-        using Tensor x = tensor(new double[] { 3, 4 }, 1, 2),
-            weight = tensor(new double[] { 1, 2 }),
-            y = TensorMath.RmsNorm(x, weight, 0);
+        using Tensor x = tensor(new double[] { 3, 4 }, 1, 2);
+        using Tensor weight = tensor(new double[] { 1, 2 });
+        using Tensor y = TensorMath.RmsNorm(x, weight, 0);
         double rms = Math.Sqrt(12.5);
         Assert.Equal([3 / rms, 8 / rms], y.data<double>().ToArray(), (a, b) => Math.Abs(a - b) < 1e-12);
     }
@@ -214,8 +214,8 @@ public class TransformerTests
     [Fact]
     public void SwiGlu_HandWorked()
     {
-        using Tensor x = tensor(new double[] { 1, 3 }, 1, 2),
-            y = TensorMath.SwiGlu(x);
+        using Tensor x = tensor(new double[] { 1, 3 }, 1, 2);
+        using Tensor y = TensorMath.SwiGlu(x);
         Assert.Equal(3 / (1 + Math.Exp(-1)), y.item<double>(), 12);
     }
 
@@ -223,10 +223,10 @@ public class TransformerTests
     public void LayerNorm_HandWorked()
     {
         // Mean 3, variance 4: (1 − 3)/2 = −1 and 1, times the weight, plus the bias.
-        using Tensor x = tensor(new double[] { 1, 5 }, 1, 2),
-            weight = tensor(new double[] { 1, 2 }),
-            bias = tensor(new double[] { 10, 20 }),
-            y = TensorMath.LayerNorm(x, weight, bias, 0);
+        using Tensor x = tensor(new double[] { 1, 5 }, 1, 2);
+        using Tensor weight = tensor(new double[] { 1, 2 });
+        using Tensor bias = tensor(new double[] { 10, 20 });
+        using Tensor y = TensorMath.LayerNorm(x, weight, bias, 0);
         Assert.Equal([9, 22], y.data<double>().ToArray(), (a, b) => Math.Abs(a - b) < 1e-12);
     }
 
@@ -234,8 +234,8 @@ public class TransformerTests
     public void Gelu_HasTheValuesOfTheNormalDistribution()
     {
         // Φ(1) = 0.8413447460685429; with tanh 0.8411919906082768 (arXiv:1606.08415's approximation at 1).
-        using Tensor one = tensor(new double[] { 1 }),
-            exact = TensorMath.Gelu(one, Activation.Gelu);
+        using Tensor one = tensor(new double[] { 1 });
+        using Tensor exact = TensorMath.Gelu(one, Activation.Gelu);
         Assert.Equal(0.8413447460685429, exact.item<double>(), 12);
         foreach (Activation word in new[] { Activation.GeluNew, Activation.GeluFast, Activation.GeluPytorchTanh })
         {

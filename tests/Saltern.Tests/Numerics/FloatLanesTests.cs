@@ -9,8 +9,8 @@ public unsafe class FloatLanesTests
     {
         for (float x = -87.3f; x < 88f; x += 0.0137f)
         {
-            double exact = Math.Exp((double)x),
-                unit = (double)MathF.BitIncrement((float)exact) - (float)exact;
+            double exact = Math.Exp((double)x);
+            double unit = (double)MathF.BitIncrement((float)exact) - (float)exact;
             Assert.True(
                 Math.Abs(LaneMath.Exp(x) - exact) <= 2 * unit,
                 $"exp({x}) = {LaneMath.Exp(x):r}, exact {exact:r}"

@@ -46,8 +46,8 @@ public class NativeLibraryTests
     {
         foreach (Section section in Sections(elf).Where(s => s.Type == 0x6ffffffe)) // SHT_GNU_verneed
         {
-            long strings = Sections(elf)[(int)section.Link].Offset,
-                need = section.Offset;
+            long strings = Sections(elf)[(int)section.Link].Offset;
+            long need = section.Offset;
             for (uint file = 0; file < section.Info; file++)
             {
                 long entry = need + U32(elf, need + 8);

@@ -14,14 +14,14 @@ public unsafe class SmallProductTests
                 (m, vectors, k, transposed, add, seed) =>
                 {
                     var random = new Random(seed);
-                    int n = vectors * SmallProduct.ColumnStep,
-                        strideB = n + 3,
-                        strideC = n + 5,
-                        strideA = (transposed ? m : k) + 2;
-                    float[] a = Draw(random, (transposed ? k : m) * strideA),
-                        b = Draw(random, k * strideB),
-                        c = Draw(random, m * strideC),
-                        before = [.. c];
+                    int n = vectors * SmallProduct.ColumnStep;
+                    int strideB = n + 3;
+                    int strideC = n + 5;
+                    int strideA = (transposed ? m : k) + 2;
+                    float[] a = Draw(random, (transposed ? k : m) * strideA);
+                    float[] b = Draw(random, k * strideB);
+                    float[] c = Draw(random, m * strideC);
+                    float[] before = [.. c];
                     fixed (
                         float* pa = a,
                             pb = b,
@@ -69,12 +69,12 @@ public unsafe class SmallProductTests
     public void Transpose_MovesEveryElement()
     {
         Assert.SkipUnless(SmallProduct.IsThere, "this processor has no AVX-512");
-        const int Rows = 24,
-            Columns = 16,
-            StrideA = 19,
-            StrideB = 31;
-        float[] a = Draw(new Random(1), Rows * StrideA),
-            b = new float[Columns * StrideB];
+        const int Rows = 24;
+        const int Columns = 16;
+        const int StrideA = 19;
+        const int StrideB = 31;
+        float[] a = Draw(new Random(1), Rows * StrideA);
+        float[] b = new float[Columns * StrideB];
         fixed (
             float* pa = a,
                 pb = b

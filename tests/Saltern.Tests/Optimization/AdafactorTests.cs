@@ -147,8 +147,8 @@ public class AdafactorTests
 
         public void Update(Tensor gradient, int t, double learningRate, double beta1, bool scaleParameter)
         {
-            double beta2 = 1 - Math.Pow(t, -0.8),
-                decay = 0.1;
+            double beta2 = 1 - Math.Pow(t, -0.8);
+            double decay = 0.1;
             Tensor squares = gradient.square() + 1e-30;
             bool isMatrix = gradient.dim() == 2;
             _row = (beta2 * _row) + ((1 - beta2) * (isMatrix ? squares.sum([1L]) : squares));

@@ -38,8 +38,8 @@ public class AdamWTests
         var plain = optim.AdamW([vector], lr: 3e-3, beta1: 0.9, beta2: 0.95, weight_decay: 0);
         for (int step = 0; step < 5; step++)
         {
-            Tensor first = randn(11, 7) * (step + 0.1),
-                second = randn(13) * 0.3;
+            Tensor first = randn(11, 7) * (step + 0.1);
+            Tensor second = randn(13) * 0.3;
             matrix.grad = first.clone();
             vector.grad = second.clone();
             parameters.Gradient(0).copy_(first);
@@ -61,10 +61,10 @@ public class AdamWTests
     public void PlainTwin_IsEqualUpToRounding()
     {
         using DisposeScope scope = NewDisposeScope();
-        using ParameterSet fused = SampleWeights.Create(),
-            plain = SampleWeights.Create();
-        using Optimizer ours = new AdamW(fused, new OptimizerConfig(), 1),
-            twin = new PlainAdamW(plain, new OptimizerConfig(), 1);
+        using ParameterSet fused = SampleWeights.Create();
+        using ParameterSet plain = SampleWeights.Create();
+        using Optimizer ours = new AdamW(fused, new OptimizerConfig(), 1);
+        using Optimizer twin = new PlainAdamW(plain, new OptimizerConfig(), 1);
         SampleWeights.Run(ours, fused, 1, 5, 1e-2);
         SampleWeights.Run(twin, plain, 1, 5, 1e-2);
 
@@ -82,10 +82,10 @@ public class AdamWTests
     public void OtherTypes_GoThroughThePlainTwin(ScalarType type, double tolerance)
     {
         using DisposeScope scope = NewDisposeScope();
-        using ParameterSet single = SampleWeights.Create(),
-            other = SampleWeights.Create(type);
-        using Optimizer ours = Optimizer.Create(single, new OptimizerConfig(), 1),
-            twin = Optimizer.Create(other, new OptimizerConfig(), 1);
+        using ParameterSet single = SampleWeights.Create();
+        using ParameterSet other = SampleWeights.Create(type);
+        using Optimizer ours = Optimizer.Create(single, new OptimizerConfig(), 1);
+        using Optimizer twin = Optimizer.Create(other, new OptimizerConfig(), 1);
         Assert.IsType<AdamW>(ours);
         Assert.IsType<PlainAdamW>(twin);
         SampleWeights.Run(ours, single, 1, 5, 1e-2);

@@ -11,9 +11,9 @@ public class LearningRateScheduleTests
     [InlineData(ScheduleKind.Constant)]
     public void EveryStep_EqualsItsClosedForm(ScheduleKind kind)
     {
-        const int T = 913,
-            W = 57,
-            Decay = 183; // ⌊0.2·913 + ½⌋
+        const int T = 913;
+        const int W = 57;
+        const int Decay = 183; // ⌊0.2·913 + ½⌋
         var schedule = new LearningRateSchedule(
             new ScheduleConfig
             {

@@ -62,8 +62,8 @@ public class MuonTests
     public void PlainTwin_IsEqualUpToRounding()
     {
         using DisposeScope scope = NewDisposeScope();
-        using ParameterSet fused = SampleWeights.Create(),
-            plain = SampleWeights.Create();
+        using ParameterSet fused = SampleWeights.Create();
+        using ParameterSet plain = SampleWeights.Create();
         var config = new OptimizerConfig
         {
             Kind = OptimizerKind.Muon,
@@ -71,8 +71,8 @@ public class MuonTests
             AdamwLearningRate = 0.01,
             WeightDecay = 0.1,
         };
-        using Optimizer ours = Optimizer.Create(fused, config, 1),
-            twin = new PlainMuon(plain, config, 1);
+        using Optimizer ours = Optimizer.Create(fused, config, 1);
+        using Optimizer twin = new PlainMuon(plain, config, 1);
         SampleWeights.Run(ours, fused, 1, 5, 1e-2);
         SampleWeights.Run(twin, plain, 1, 5, 1e-2);
         Assert.Equal(SampleWeights.All(fused), SampleWeights.All(plain), (a, b) => Math.Abs(a - b) < 1e-6f);
@@ -88,16 +88,16 @@ public class MuonTests
     public void Rest_IsAdamWToTheLastBit(double? adamwLearningRate, double expectedRate)
     {
         using DisposeScope scope = NewDisposeScope();
-        using ParameterSet ours = SampleWeights.Create(),
-            theirs = SampleWeights.Create();
+        using ParameterSet ours = SampleWeights.Create();
+        using ParameterSet theirs = SampleWeights.Create();
         var config = new OptimizerConfig
         {
             Kind = OptimizerKind.Muon,
             LearningRate = 0.02,
             AdamwLearningRate = adamwLearningRate,
         };
-        using Optimizer muon = Optimizer.Create(ours, config, 1),
-            adamW = Optimizer.Create(theirs, new OptimizerConfig { LearningRate = expectedRate }, 1);
+        using Optimizer muon = Optimizer.Create(ours, config, 1);
+        using Optimizer adamW = Optimizer.Create(theirs, new OptimizerConfig { LearningRate = expectedRate }, 1);
         for (int update = 1; update <= 3; update++)
         {
             // Half of the highest rate each: what the schedule gives scales both parts.

@@ -120,8 +120,8 @@ public class OptimizerStateTests
         List<(string, long[], Func<ReadOnlyMemory<byte>>)> moments = [];
         foreach (ParameterSlice slice in model.Parameters.Layout.Slices)
         {
-            float[] first = [.. Enumerable.Range(0, (int)slice.Count).Select(i => i + 0.5f)],
-                second = [.. first.Select(value => value * 2)];
+            float[] first = [.. Enumerable.Range(0, (int)slice.Count).Select(i => i + 0.5f)];
+            float[] second = [.. first.Select(value => value * 2)];
             moments.Add(("exp_avg." + slice.Name, slice.Shape, () => MemoryMarshal.AsBytes<float>(first).ToArray()));
             moments.Add(
                 ("exp_avg_sq." + slice.Name, slice.Shape, () => MemoryMarshal.AsBytes<float>(second).ToArray())
@@ -133,8 +133,8 @@ public class OptimizerStateTests
             moments,
             new Dictionary<string, string> { ["updates"] = "7" }
         );
-        using Optimizer fused = new AdamW(model.Parameters, new OptimizerConfig(), 1),
-            plain = new PlainAdamW(model.Parameters, new OptimizerConfig(), 1);
+        using Optimizer fused = new AdamW(model.Parameters, new OptimizerConfig(), 1);
+        using Optimizer plain = new PlainAdamW(model.Parameters, new OptimizerConfig(), 1);
         foreach (Optimizer optimizer in new[] { fused, plain })
         {
             OptimizerStateReader.Read(folder["optimizer.safetensors"], optimizer);
@@ -160,8 +160,8 @@ public class OptimizerStateTests
     {
         using var folder = new TemporaryFolder();
         using Transformer model = Model();
-        using Optimizer writer = Optimizer.Create(model.Parameters, Config(written), 1),
-            reader = Optimizer.Create(model.Parameters, Config(read), 1);
+        using Optimizer writer = Optimizer.Create(model.Parameters, Config(written), 1);
+        using Optimizer reader = Optimizer.Create(model.Parameters, Config(read), 1);
         Checkpoint.Save(folder["c"], CheckpointContent.Of(model, writer, new TrainState()), "{}");
         return Assert.Throws<CheckpointException>(() => Checkpoint.Load(folder["c"], model, reader)).Message;
     }

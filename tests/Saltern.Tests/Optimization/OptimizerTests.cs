@@ -39,11 +39,11 @@ public class OptimizerTests
     public void Clipping_IsAGradientOfTheLargestNorm(OptimizerKind kind)
     {
         using DisposeScope scope = NewDisposeScope();
-        using ParameterSet clipped = SampleWeights.Create(),
-            scaled = SampleWeights.Create();
+        using ParameterSet clipped = SampleWeights.Create();
+        using ParameterSet scaled = SampleWeights.Create();
         var config = new OptimizerConfig { Kind = kind, MaxGradientNorm = 2 };
-        using Optimizer first = Optimizer.Create(clipped, config, 1),
-            second = Optimizer.Create(scaled, config with { MaxGradientNorm = 0 }, 1);
+        using Optimizer first = Optimizer.Create(clipped, config, 1);
+        using Optimizer second = Optimizer.Create(scaled, config with { MaxGradientNorm = 0 }, 1);
         for (int update = 1; update <= 3; update++)
         {
             SampleWeights.SetGradients(clipped, update);
@@ -64,10 +64,10 @@ public class OptimizerTests
     public void WeightDecay_ShrinksMatricesAndLeavesVectors(OptimizerKind kind)
     {
         using DisposeScope scope = NewDisposeScope();
-        using ParameterSet plain = SampleWeights.Create(),
-            decayed = SampleWeights.Create();
-        using Optimizer without = Optimizer.Create(plain, new OptimizerConfig { Kind = kind, WeightDecay = 0 }, 1),
-            with = Optimizer.Create(decayed, new OptimizerConfig { Kind = kind, WeightDecay = 0.5 }, 1);
+        using ParameterSet plain = SampleWeights.Create();
+        using ParameterSet decayed = SampleWeights.Create();
+        using Optimizer without = Optimizer.Create(plain, new OptimizerConfig { Kind = kind, WeightDecay = 0 }, 1);
+        using Optimizer with = Optimizer.Create(decayed, new OptimizerConfig { Kind = kind, WeightDecay = 0.5 }, 1);
         Dictionary<string, Tensor> before = plain.Layout.Slices.ToDictionary(
             slice => slice.Name,
             slice => SampleWeights.Copy(plain, slice.Name)

@@ -8,11 +8,11 @@ namespace Saltern.Tests.Optimization;
 /// <summary>A few weights with one of everything an optimizer tells apart: embedding, fused and single matrices of a layer, a norm.</summary>
 internal static class SampleWeights
 {
-    public const string Embedding = "model.embed_tokens.weight",
-        Query = "model.layers.0.self_attn.q_proj.weight",
-        Key = "model.layers.0.self_attn.k_proj.weight";
-    public const string Down = "model.layers.0.mlp.down_proj.weight",
-        Norm = "model.norm.weight";
+    public const string Embedding = "model.embed_tokens.weight";
+    public const string Query = "model.layers.0.self_attn.q_proj.weight";
+    public const string Key = "model.layers.0.self_attn.k_proj.weight";
+    public const string Down = "model.layers.0.mlp.down_proj.weight";
+    public const string Norm = "model.norm.weight";
 
     /// <summary>Random weights; q [9, 7] and k [5, 7] are one block, down is [7, 19]: no size is a multiple of a vector width.</summary>
     public static ParameterSet Create(ScalarType type = ScalarType.Float32)

@@ -68,8 +68,8 @@ public class ShardedAdamWTests
         int[] sizes = [1, 2, 3, 1];
         for (int part = 0; part < sizes.Length; part++)
         {
-            string from = folder[$"c{part}"],
-                to = folder[$"c{part + 1}"];
+            string from = folder[$"c{part}"];
+            string to = folder[$"c{part + 1}"];
             int update = part + 1;
             ThreadRanks.Run(
                 sizes[part],

@@ -9,8 +9,8 @@ namespace Saltern.Tests.Planning;
 
 public class MemoryPlanTests
 {
-    private const string State = "optimizer state",
-        Copy = "copy for a checkpoint";
+    private const string State = "optimizer state";
+    private const string Copy = "copy for a checkpoint";
     private static readonly TransformerConfig Shape = new TransformerConfig
     {
         HiddenSize = 64,
@@ -42,8 +42,8 @@ public class MemoryPlanTests
     [Fact]
     public void OnlyTheFirstRank_PutsACheckpointTogether()
     {
-        MemoryPlan whole = Of(new OptimizerConfig(), 4),
-            sharded = Of(Sharded, 4);
+        MemoryPlan whole = Of(new OptimizerConfig(), 4);
+        MemoryPlan sharded = Of(Sharded, 4);
         Assert.Equal(whole.Bytes - Part(whole, Copy).Bytes, whole.BytesOfOtherRanks);
 
         // Written from the run's own memory there is no copy, unless the ranks' parts must come together first.

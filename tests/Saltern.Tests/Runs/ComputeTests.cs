@@ -46,10 +46,10 @@ public class ComputeTests
             },
             _ => config with { Kernels = KernelChoice.Plain, Training = config.Training with { Recompute = true } },
         };
-        float[] expected = Train(config, folder["fast"]),
-            actual = Train(slow, folder["slow"]);
-        double difference = Math.Sqrt(expected.Zip(actual, (a, b) => Math.Pow(a - b, 2)).Sum()),
-            size = Math.Sqrt(expected.Sum(w => (double)w * w));
+        float[] expected = Train(config, folder["fast"]);
+        float[] actual = Train(slow, folder["slow"]);
+        double difference = Math.Sqrt(expected.Zip(actual, (a, b) => Math.Pow(a - b, 2)).Sum());
+        double size = Math.Sqrt(expected.Sum(w => (double)w * w));
         Assert.True(difference <= tolerance * size, $"weights differ by {difference / size:e2}");
     }
 

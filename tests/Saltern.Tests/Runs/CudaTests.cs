@@ -38,10 +38,10 @@ public sealed class CudaTests : IDisposable
     public void ARunOnTheGpu_IsTheProcessors(string kind)
     {
         RunConfig config = Config(kind);
-        float[] expected = Train(config, "cpu"),
-            actual = Train(config with { Device = ComputeDevice.Cuda }, "gpu");
-        double difference = Math.Sqrt(expected.Zip(actual, (a, b) => Math.Pow(a - b, 2)).Sum()),
-            size = Math.Sqrt(expected.Sum(w => (double)w * w));
+        float[] expected = Train(config, "cpu");
+        float[] actual = Train(config with { Device = ComputeDevice.Cuda }, "gpu");
+        double difference = Math.Sqrt(expected.Zip(actual, (a, b) => Math.Pow(a - b, 2)).Sum());
+        double size = Math.Sqrt(expected.Sum(w => (double)w * w));
 
         // 12 updates whose first steps turn the rounding of tiny gradients into full steps.
         Assert.True(difference > 0 && difference <= 1e-3 * size, $"weights differ by {difference / size:e2}");
@@ -64,8 +64,8 @@ public sealed class CudaTests : IDisposable
             float[] resumed = Train(config with { Device = device }, name, until: 20, resume: true);
 
             // Not to the bit: the gradient of the embedding is summed by atomic additions, whose order varies.
-            double difference = Math.Sqrt(whole.Zip(resumed, (a, b) => Math.Pow(a - b, 2)).Sum()),
-                size = Math.Sqrt(whole.Sum(w => (double)w * w));
+            double difference = Math.Sqrt(whole.Zip(resumed, (a, b) => Math.Pow(a - b, 2)).Sum());
+            double size = Math.Sqrt(whole.Sum(w => (double)w * w));
             Assert.True(difference <= 1e-3 * size, $"{device}: weights differ by {difference / size:e2}");
         }
     }
@@ -154,8 +154,8 @@ public sealed class CudaTests : IDisposable
 
     private RunConfig Config(string kind)
     {
-        RunConfig plain = TinyRun.Shared.Plain("plain", Steps),
-            live = TinyRun.Shared.Salt("live", Steps, Ratio, temperature: 0.5);
+        RunConfig plain = TinyRun.Shared.Plain("plain", Steps);
+        RunConfig live = TinyRun.Shared.Salt("live", Steps, Ratio, temperature: 0.5);
         return kind switch
         {
             "live teacher" => live,

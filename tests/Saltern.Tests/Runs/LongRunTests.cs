@@ -43,8 +43,8 @@ public class LongRunTests
             points.Add((step, MemoryTests.ResidentBytes()));
         }
 
-        double meanStep = points.Average(point => point.Step),
-            meanBytes = points.Average(point => point.Bytes);
+        double meanStep = points.Average(point => point.Step);
+        double meanBytes = points.Average(point => point.Bytes);
         double slope =
             points.Sum(point => (point.Step - meanStep) * (point.Bytes - meanBytes))
             / points.Sum(point => Math.Pow(point.Step - meanStep, 2));

@@ -64,8 +64,8 @@ public class MemoryTests
         config = config with { Teacher = config.Teacher! with { Path = folder["teacher"] } };
         using TrainingRun run = TrainingRun.Open(config, folder["run"], TinyRun.Quick);
         run.Continue(4, CancellationToken.None);
-        long bytes = ((LiveTeacher)run.Teacher!).WeightBytes,
-            before = ResidentBytes();
+        long bytes = ((LiveTeacher)run.Teacher!).WeightBytes;
+        long before = ResidentBytes();
         run.Continue(5, CancellationToken.None);
         Assert.Null(run.Teacher);
         long left = before - ResidentBytes();

@@ -89,8 +89,15 @@ public sealed class OwnTransitionTests : IDisposable
     {
         public override string EndReason => "fell";
 
-        public override double WeightAt(int step) =>
-            Math.Max(0, 0.6 - (0.1 * step)) is var weight && weight < 0.05 ? 0 : weight;
+        public override double WeightAt(int step)
+        {
+            if (Math.Max(0, 0.6 - (0.1 * step)) is var weight && weight < 0.05)
+            {
+                return 0;
+            }
+
+            return weight;
+        }
     }
 
     // Depends on what was observed, so that a state which is not restored changes the weights.

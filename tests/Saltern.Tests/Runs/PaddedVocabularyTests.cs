@@ -13,9 +13,9 @@ namespace Saltern.Tests.Runs;
 // Heads with more rows than the tokenizer has ids, on either side: 300 ids, 304 rows in the teacher, 317 in the student.
 public sealed class PaddedVocabularyTests : IDisposable
 {
-    private const int Ids = 300,
-        TeacherRows = 304,
-        StudentRows = 317;
+    private const int Ids = 300;
+    private const int TeacherRows = 304;
+    private const int StudentRows = 317;
     private readonly TemporaryFolder _folder = new();
 
     public PaddedVocabularyTests()
@@ -29,10 +29,10 @@ public sealed class PaddedVocabularyTests : IDisposable
         {
             foreach (ParameterSlice slice in teacher.Parameters.Layout.Slices)
             {
-                Tensor weight = teacher.Parameters.Weight(slice),
-                    to = padded.Parameters.Weight(
-                        padded.Parameters.Layout.Slices.Single(other => other.Name == slice.Name)
-                    );
+                Tensor weight = teacher.Parameters.Weight(slice);
+                Tensor to = padded.Parameters.Weight(
+                    padded.Parameters.Layout.Slices.Single(other => other.Name == slice.Name)
+                );
                 to.fill_(1000).narrow(0, 0, weight.shape[0]).copy_(weight);
             }
         }
@@ -53,8 +53,8 @@ public sealed class PaddedVocabularyTests : IDisposable
     public void LiveTeacher_TeachesWhatItWouldTeachWithoutPadding(KernelChoice kernels)
     {
         RunConfig config = Salt(StudentRows) with { Kernels = kernels };
-        float[] padded = Train(config with { Teacher = config.Teacher! with { Path = _folder["teacher"] } }, "padded"),
-            plain = Train(config, "plain");
+        float[] padded = Train(config with { Teacher = config.Teacher! with { Path = _folder["teacher"] } }, "padded");
+        float[] plain = Train(config, "plain");
         AssertClose(plain, padded);
         Assert.Equal(Figure("plain", "train/teacher_nll"), Figure("padded", "train/teacher_nll"), 5);
         Assert.Equal(Figure("plain", "valid/gap"), Figure("padded", "valid/gap"), 5);
@@ -183,8 +183,8 @@ public sealed class PaddedVocabularyTests : IDisposable
     // A product with more columns may round otherwise; AdamW's first updates make that visible where gradients are near zero.
     private static void AssertClose(float[] expected, float[] actual)
     {
-        double difference = Math.Sqrt(expected.Zip(actual, (a, b) => Math.Pow(a - b, 2)).Sum()),
-            size = Math.Sqrt(expected.Sum(w => (double)w * w));
+        double difference = Math.Sqrt(expected.Zip(actual, (a, b) => Math.Pow(a - b, 2)).Sum());
+        double size = Math.Sqrt(expected.Sum(w => (double)w * w));
         Assert.True(difference <= 1e-3 * size, $"weights differ by {difference / size:e2}");
     }
 }

@@ -15,8 +15,8 @@ public class StallTests
     [Fact]
     public void SavingAndLogging_AsTheDefaultsAsk_AreLessThanTwoPercentOfTheSteps()
     {
-        const int Steps = 200,
-            SaveEvery = 8;
+        const int Steps = 200;
+        const int SaveEvery = 8;
         var defaults = new TrainingConfig { Steps = Steps };
         using var folder = new TemporaryFolder();
         RunConfig config = TinyRun.Shared.Plain("stalls", Steps);
@@ -43,8 +43,8 @@ public class StallTests
 
         // At a step's end the sums hold what was logged and saved after the step before.
         (TrainState Before, TrainState After)[] steps = [.. at.Zip(at.Skip(1))];
-        double step = Median(steps.Select(pair => pair.After.Seconds - pair.Before.Seconds)),
-            line = Median(steps.Select(pair => pair.After.LoggingSeconds - pair.Before.LoggingSeconds));
+        double step = Median(steps.Select(pair => pair.After.Seconds - pair.Before.Seconds));
+        double line = Median(steps.Select(pair => pair.After.LoggingSeconds - pair.Before.LoggingSeconds));
         double save = Median(
             steps
                 .Where(pair => pair.Before.Step % SaveEvery == 0)
@@ -64,8 +64,8 @@ public class StallTests
     [Fact]
     public void WhatOneRankDoesForAll_IsAStallOfEveryRank()
     {
-        const int Lines = 2,
-            SlowMilliseconds = 150;
+        const int Lines = 2;
+        const int SlowMilliseconds = 150;
         using var folder = new TemporaryFolder();
         RunConfig config = TinyRun.Shared.Plain("stalled-ranks", 100);
         config = config with

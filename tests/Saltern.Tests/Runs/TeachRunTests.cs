@@ -98,15 +98,15 @@ public sealed class TeachRunTests : IDisposable
     {
         // Probabilities in half precision: relative errors of 5e-4 in the target, which 20 small steps carry into the weights.
         Teach(Request("all") with { Mode = CacheMode.TopK, Kept = 300, Recipe = Salt(20), Stage1Only = true });
-        RunConfig live = Salt(20),
-            cached = Cached(live, "all");
-        float[] expected = Train(live, "live"),
-            found = Train(cached, "cached");
-        double difference = Math.Sqrt(expected.Zip(found, (a, b) => Math.Pow(a - b, 2)).Sum()),
-            moved = Math.Sqrt(expected.Zip(Initial(), (a, b) => Math.Pow(a - b, 2)).Sum());
+        RunConfig live = Salt(20);
+        RunConfig cached = Cached(live, "all");
+        float[] expected = Train(live, "live");
+        float[] found = Train(cached, "cached");
+        double difference = Math.Sqrt(expected.Zip(found, (a, b) => Math.Pow(a - b, 2)).Sum());
+        double moved = Math.Sqrt(expected.Zip(Initial(), (a, b) => Math.Pow(a - b, 2)).Sum());
         Assert.True(difference <= 5e-3 * moved, $"weights differ by {difference / moved:e2} of the way they went");
-        RunRecord a = RunRecord.Load(_folder["live"]),
-            b = RunRecord.Load(_folder["cached"]);
+        RunRecord a = RunRecord.Load(_folder["live"]);
+        RunRecord b = RunRecord.Load(_folder["cached"]);
         Assert.Equal(Names("live"), Names("cached")); // everything that is logged live is logged from the cache
         foreach (
             string name in new[]
@@ -140,8 +140,8 @@ public sealed class TeachRunTests : IDisposable
         RunConfig config = Cached(Salt(20), "sampled");
         float[] whole = Train(config, "whole");
         float[] split = Train(config with { Training = config.Training with { MicroBatchSequences = 2 } }, "split");
-        double difference = Math.Sqrt(whole.Zip(split, (x, y) => Math.Pow(x - y, 2)).Sum()),
-            size = Math.Sqrt(whole.Sum(w => (double)w * w));
+        double difference = Math.Sqrt(whole.Zip(split, (x, y) => Math.Pow(x - y, 2)).Sum());
+        double size = Math.Sqrt(whole.Sum(w => (double)w * w));
         Assert.True(difference <= 1e-5 * size, $"weights differ by {difference / size:e2}"); // rounding, as with a live teacher
         using (TrainingRun cut = TrainingRun.Open(config, _folder["resumed"], TinyRun.Quick))
         {
@@ -302,8 +302,8 @@ public sealed class TeachRunTests : IDisposable
 
     private static void AssertSameRecords(string first, string second)
     {
-        using TeacherCache a = TeacherCache.Open(first),
-            b = TeacherCache.Open(second, verify: true);
+        using TeacherCache a = TeacherCache.Open(first);
+        using TeacherCache b = TeacherCache.Open(second, verify: true);
         foreach (
             (
                 (int Domain, long Index, SampleLabels Labels) x,

@@ -49,8 +49,8 @@ public class TrainingRunTests
             folder["split"],
             3
         );
-        double difference = Math.Sqrt(whole.Zip(split, (a, b) => Math.Pow(a - b, 2)).Sum()),
-            size = Math.Sqrt(whole.Sum(w => (double)w * w));
+        double difference = Math.Sqrt(whole.Zip(split, (a, b) => Math.Pow(a - b, 2)).Sum());
+        double size = Math.Sqrt(whole.Sum(w => (double)w * w));
         Assert.True(difference <= 1e-5 * size, $"weights differ by {difference / size:e2}");
         double[] losses =
         [
@@ -65,8 +65,8 @@ public class TrainingRunTests
     public void AnotherBatchSizeOnResume_GoesOnInTheSameStream()
     {
         using var folder = new TemporaryFolder();
-        RunConfig config = Arm("mixed", 20),
-            smaller = config with { Training = config.Training with { BatchSequences = 5 } };
+        RunConfig config = Arm("mixed", 20);
+        RunConfig smaller = config with { Training = config.Training with { BatchSequences = 5 } };
         using (TrainingRun first = TrainingRun.Open(config, folder["run"], TinyRun.Quick))
         {
             first.Continue(10, CancellationToken.None);
@@ -84,8 +84,8 @@ public class TrainingRunTests
         Assert.Equal((80, 160), (run.State.Samples, run.State.PlannedSamples));
         run.Continue(11, CancellationToken.None);
         Assert.Equal(85, run.State.Samples);
-        using RunParts before = RunParts.Open(config, null),
-            after = RunParts.Open(smaller, run.State);
+        using RunParts before = RunParts.Open(config, null);
+        using RunParts after = RunParts.Open(smaller, run.State);
         (before.Batches.Position, after.Batches.Position) = (85, run.State.Samples);
         Assert.Equal(before.Batches.Next(9).Samples, after.Batches.Next(9).Samples); // the cap was reckoned from 20 steps of 8
     }

@@ -18,12 +18,11 @@ public sealed class SelectedTrainingTests : IDisposable
     public void StageOneDrawsSelectedSamples_AndStageTwoGoesOnWhereItWouldHaveBeen()
     {
         SelectionReport report = Select(0.1);
-        RunConfig plain = TinyRun.Shared.Plain("plain", 30),
-            selected =
-                plain with
-                {
-                    Selection = new SelectionConfig { Path = _folder["selection"], Until = StepPoint.FromShare(0.4) },
-                };
+        RunConfig plain = TinyRun.Shared.Plain("plain", 30);
+        RunConfig selected = plain with
+        {
+            Selection = new SelectionConfig { Path = _folder["selection"], Until = StepPoint.FromShare(0.4) },
+        };
         RunConfig salt = Salt() with { Selection = new SelectionConfig { Path = _folder["selection"] } };
         Assert.Equal(("selected", "salt_ds"), (selected.Arm, salt.Arm));
         foreach (RunConfig config in new[] { selected, salt })
@@ -41,8 +40,8 @@ public sealed class SelectedTrainingTests : IDisposable
             );
         }
 
-        using RunParts parts = RunParts.Open(selected, null),
-            all = RunParts.Open(plain, null);
+        using RunParts parts = RunParts.Open(selected, null);
+        using RunParts all = RunParts.Open(plain, null);
         Assert.All(
             parts.Batches.Peek(50, fromSubset: true),
             sample =>

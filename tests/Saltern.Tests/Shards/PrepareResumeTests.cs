@@ -247,8 +247,8 @@ public sealed class PrepareResumeTests : IDisposable
     [Fact]
     public void Build_WithValidationTextOfItsOwn_GoesOnInEitherPart()
     {
-        string[] valid = [_folder["in/1.jsonl.gz"]],
-            train = [_folder["in/2.jsonl.zst"], _folder["in/3.jsonl"]];
+        string[] valid = [_folder["in/1.jsonl.gz"]];
+        string[] train = [_folder["in/2.jsonl.zst"], _folder["in/3.jsonl"]];
         PrepareSummary Run(string name, CancellationToken token, IProgress<PrepareProgress>? progress = null) =>
             DatasetBuilder.Build(
                 new CorpusReader(train, Reading),

@@ -21,8 +21,8 @@ public class KeptRecipeTests
     [Fact]
     public void NothingElse_Changes()
     {
-        string written = RecipeWriter.Write(Recipe("/mnt/data/core")),
-            kept = KeptRecipe.Of(written, Work);
+        string written = RecipeWriter.Write(Recipe("/mnt/data/core"));
+        string kept = KeptRecipe.Of(written, Work);
         Assert.Equal(
             written
                 .Replace("/mnt/data/core", "core", StringComparison.Ordinal)

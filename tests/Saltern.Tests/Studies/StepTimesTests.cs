@@ -31,8 +31,8 @@ public class StepTimesTests
             },
         };
         (RunRecord baseline, RunRecord salt) = FakeStudy.Worked();
-        RunRecord plain = times.Apply(baseline),
-            taught = times.Apply(salt);
+        RunRecord plain = times.Apply(baseline);
+        RunRecord taught = times.Apply(salt);
 
         // 250 steps with the teacher at 2.5 s, the rest at 2 s.
         Assert.Equal([(500, 1000.0), (1000, 2000.0)], plain.Metrics.Series("seconds"));

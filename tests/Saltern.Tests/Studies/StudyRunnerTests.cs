@@ -19,8 +19,8 @@ public sealed class StudyRunnerTests : IDisposable
     [Fact]
     public void AnInterruptedStudy_GoesOn_AndEndsAsIfItHadNotBeen()
     {
-        StudyResults whole = new(_folder["whole"]),
-            cut = new(_folder["cut"]);
+        StudyResults whole = new(_folder["whole"]);
+        StudyResults cut = new(_folder["cut"]);
         Assert.All(Run(whole, "whole-runs", Runs()), outcome => Assert.Equal(StudyRunState.Finished, outcome.State));
 
         // Interrupted in the second run after 17 steps, with a checkpoint after 10 left behind as a kill would leave it.
@@ -36,8 +36,8 @@ public sealed class StudyRunnerTests : IDisposable
         Assert.Equal(3, _trained.Count);
         foreach (StudyRun run in Runs())
         {
-            RunRecord a = whole.Load(run),
-                b = cut.Load(run);
+            RunRecord a = whole.Load(run);
+            RunRecord b = cut.Load(run);
             Assert.Equal(a.FinalLoss, b.FinalLoss);
             Assert.Equal(a.Metrics.Series("valid/loss"), b.Metrics.Series("valid/loss"));
             Assert.Equal(run.Arm, b.Result.Arm);

@@ -7,8 +7,8 @@ namespace Saltern.Tests.Tokenization;
 /// <summary>The npm package @huggingface/tokenizers, an implementation of tokenizer.json that shares no code with ours, run by Node.</summary>
 internal static class NodeTokenizers
 {
-    private const string Package = "@huggingface/tokenizers",
-        Version = "0.2.0";
+    private const string Package = "@huggingface/tokenizers";
+    private const string Version = "0.2.0";
 
     private const string Script = """
         import { readFileSync, writeFileSync } from "node:fs";
@@ -24,8 +24,8 @@ internal static class NodeTokenizers
         writeFileSync(idsPath, Buffer.from(Int32Array.from(numbers).buffer));
         """;
 
-    private static readonly TimeSpan LongestInstall = TimeSpan.FromSeconds(60),
-        LongestRun = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan LongestInstall = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan LongestRun = TimeSpan.FromMinutes(5);
 
     private static readonly Lazy<(string? Library, string Reason)> Found = new(Find);
 
@@ -99,7 +99,12 @@ internal static class NodeTokenizers
                 );
             }
 
-            return Library(place) is { } library ? (library, "") : (null, $"npm cannot install {Package}: {missing}");
+            if (Library(place) is { } library)
+            {
+                return (library, "");
+            }
+
+            return (null, $"npm cannot install {Package}: {missing}");
         }
         catch (System.ComponentModel.Win32Exception e)
         {

@@ -37,8 +37,8 @@ public class TokenEndsTests
                 (start, length) =>
                 {
                     ReadOnlySpan<byte> text = all.AsSpan(start, length);
-                    List<int> ids = [],
-                        ends = [];
+                    List<int> ids = [];
+                    List<int> ends = [];
                     tokenizer.EncodeWithEnds(text, ids, ends);
                     for (int i = 0; i < ids.Count; i++)
                     {

@@ -13,8 +13,8 @@ public sealed class TokenizerJsonFuzzTests : IDisposable
     [Fact]
     public void ChangedFiles_GiveErrorsOfOurOwn()
     {
-        JsonObject root = TokenizerJsonTests.Minimal(),
-            merging = TokenizerJsonTests.Minimal();
+        JsonObject root = TokenizerJsonTests.Minimal();
+        JsonObject merging = TokenizerJsonTests.Minimal();
         JsonObject vocabulary = merging["model"]!["vocab"]!.AsObject();
         (vocabulary["ab"], vocabulary["abc"]) = (257, 258);
         merging["model"]!["merges"] = JsonNode.Parse("""["a b",["ab","c"]]""");

@@ -163,11 +163,18 @@ public class VerdictSentenceTests
     }
 
     /// <summary>A run without a teacher that is at the target after this share of 100 steps, at the baseline's loss in the end.</summary>
-    private static RunRecord Constant(string arm, int seed, double share) =>
-        FakeStudy.WithCurve(arm, seed, (0, 4), ((int)Math.Round(share * 100), 3), (200, 3)) is var run
-        && arm == "baseline"
-            ? FakeStudy.WithCurve(arm, seed, (0, 4), (100, 3))
-            : run;
+    private static RunRecord Constant(string arm, int seed, double share)
+    {
+        if (
+            FakeStudy.WithCurve(arm, seed, (0, 4), ((int)Math.Round(share * 100), 3), (200, 3)) is var run
+            && arm == "baseline"
+        )
+        {
+            return FakeStudy.WithCurve(arm, seed, (0, 4), (100, 3));
+        }
+
+        return run;
+    }
 
     private static string Plain(string sentence) => sentence.Replace('\u00A0', ' ');
 }
