@@ -31,7 +31,10 @@ public partial class RecipeClaimTests(Workspace workspace) : IClassFixture<Works
         Assert.All(
             ExperimentPath().Matches(head).Select(match => match.Value.TrimEnd('.')),
             named =>
-                Assert.True(Directory.Exists(Path.Combine(Root, named)), $"{file} names {named}, which is not there")
+                Assert.True(
+                    Directory.Exists(Path.Combine(Root, named)) || KeptResults.At(named) is not null,
+                    $"{file} names {named}, which is not there"
+                )
         );
         Match claim = LossClaim().Match(head);
         if (!claim.Success)
@@ -46,7 +49,7 @@ public partial class RecipeClaimTests(Workspace workspace) : IClassFixture<Works
             return;
         }
 
-        JsonElement result = Result(claim.Groups["path"].Value);
+        JsonElement result = KeptResults.At(claim.Groups["path"].Value)!.Value;
         bool ofTeacher = claim.Groups["teacher"].Success;
         double loss = ofTeacher
             ? result.GetProperty("teacher").GetProperty("final_loss").GetDouble()
@@ -99,23 +102,15 @@ public partial class RecipeClaimTests(Workspace workspace) : IClassFixture<Works
     [InlineData("2026-11-26-twice-study")]
     public void Studies_EndAsTheirHeadsSay(string experiment)
     {
-        string results = Path.Combine(Root, "experiments", experiment, "results");
-        double Loss(string arm) =>
-            Directory
-                .EnumerateFiles(Path.Combine(results, arm), "result.json", SearchOption.AllDirectories)
-                .Average(file => Parse(file).GetProperty("final").GetProperty("loss").GetDouble());
+        IReadOnlyDictionary<string, JsonElement> results = KeptResults.Of(experiment);
+        double LossOf(string run) => results[run].GetProperty("final").GetProperty("loss").GetDouble();
+        string[] RunsOf(string arm) =>
+            [.. results.Keys.Where(run => run.StartsWith(arm + "/", StringComparison.Ordinal))];
+        double Loss(string arm) => RunsOf(arm).Average(LossOf);
         // Seed by seed: not every arm has all of them.
         double Difference(string arm) =>
-            Directory
-                .EnumerateDirectories(Path.Combine(results, arm))
-                .Average(seed =>
-                    Parse(Path.Combine(seed, "result.json")).GetProperty("final").GetProperty("loss").GetDouble()
-                    - Parse(Path.Combine(results, "BASELINE", Path.GetFileName(seed), "result.json"))
-                        .GetProperty("final")
-                        .GetProperty("loss")
-                        .GetDouble()
-                );
-        string[] arms = [.. Directory.EnumerateDirectories(results).Select(folder => Path.GetFileName(folder)!)];
+            RunsOf(arm).Average(run => LossOf(run) - LossOf("BASELINE/" + run.Split('/')[1]));
+        string[] arms = [.. results.Keys.Select(run => run.Split('/')[0]).Distinct()];
         Assert.All(
             arms.Where(arm =>
                 arm.StartsWith("SALT", StringComparison.Ordinal) && !arm.Contains("-70", StringComparison.Ordinal)
@@ -135,31 +130,18 @@ public partial class RecipeClaimTests(Workspace workspace) : IClassFixture<Works
     {
         Match claim = ScoreClaim().Match(Head(Path.Combine(Root, "recipes", name + ".yaml")));
         Assert.True(claim.Success);
-        string[] runs =
-        [
-            .. Directory
-                .EnumerateFiles(
-                    Path.Combine(Root, claim.Groups["path"].Value, "results"),
-                    "result.json",
-                    SearchOption.AllDirectories
-                )
-                .Where(file =>
-                    file.Contains(
-                        Path.DirectorySeparatorChar + name + Path.DirectorySeparatorChar,
-                        StringComparison.Ordinal
-                    )
-                ),
-        ];
         JsonElement[] scores =
         [
-            .. runs.Select(file =>
-                Parse(file)
-                    .GetProperty("fine_tuning")
-                    .GetProperty("tasks")
-                    .GetProperty(task)
-                    .GetProperty("metrics")
-                    .GetProperty(metric)
-            ),
+            .. KeptResults
+                .Of(Path.GetFileName(claim.Groups["path"].Value))
+                .Where(run => run.Key.Split('/').Contains(name))
+                .Select(run =>
+                    run.Value.GetProperty("fine_tuning")
+                        .GetProperty("tasks")
+                        .GetProperty(task)
+                        .GetProperty("metrics")
+                        .GetProperty(metric)
+                ),
         ];
         double Told(string group) => double.Parse(claim.Groups[group].Value, CultureInfo.InvariantCulture);
         Assert.Equal(committed, scores.Length);
@@ -175,13 +157,11 @@ public partial class RecipeClaimTests(Workspace workspace) : IClassFixture<Works
     [Fact]
     public void TheLearningRates_AreAsTheirStudySays()
     {
+        IReadOnlyDictionary<string, JsonElement> results = KeptResults.Of("2026-11-25-core-learning-rate");
         double[] losses =
         [
             .. new[] { "LR-4e-3", "LR-8e-3", "LR-16e-3" }.Select(arm =>
-                Result($"experiments/2026-11-25-core-learning-rate/results/{arm}/seed-1")
-                    .GetProperty("final")
-                    .GetProperty("loss")
-                    .GetDouble()
+                results[arm + "/seed-1"].GetProperty("final").GetProperty("loss").GetDouble()
             ),
         ];
         Assert.Equal(losses[0], losses[1], 0.01);
@@ -272,8 +252,6 @@ public partial class RecipeClaimTests(Workspace workspace) : IClassFixture<Works
             ' ',
             File.ReadLines(path).TakeWhile(line => line.StartsWith('#')).Select(line => line.TrimStart('#', ' '))
         );
-
-    private static JsonElement Result(string folder) => Parse(Path.Combine(Root, folder, "result.json"));
 
     private static JsonElement Parse(string file) => JsonDocument.Parse(File.ReadAllText(file)).RootElement;
 

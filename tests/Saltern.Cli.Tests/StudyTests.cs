@@ -80,6 +80,36 @@ public class StudyTests(Workspace workspace) : IClassFixture<Workspace>
         (code, _, error) = SalternProcess.Run(Arguments(study, workspace["nothing-kept"], "cut-runs", "--report-only"));
         Assert.True(code == 1 && !Directory.Exists(workspace["nothing-kept"]), error);
 
+        // In one file they say the same, to this verb and to another, and count as finished.
+        string archive = Path.Combine(cut, "results.zip");
+        string verdict = File.ReadAllText(Path.Combine(cut, "verdict.json"));
+        Assert.Contains("4 runs, 4 of them new", Require(study, cut, "cut-runs", "--pack"), StringComparison.Ordinal);
+        Directory.Delete(Path.Combine(cut, "results"), recursive: true);
+        File.Delete(Path.Combine(cut, "verdict.json"));
+        Assert.Contains("report: ", Require(study, cut, "cut-runs", "--report-only"), StringComparison.Ordinal);
+        Assert.Equal(verdict, File.ReadAllText(Path.Combine(cut, "verdict.json")));
+        Assert.Contains(
+            "SALT, seed 2: was finished before",
+            Require(study, cut, "cut-runs", "--resume"),
+            StringComparison.Ordinal
+        );
+        (code, string compared, error) = SalternProcess.Run(
+            "compare",
+            "--baseline",
+            archive + "/PLAIN",
+            archive,
+            "--json"
+        );
+        Assert.True(code == 0, error);
+        using (var of = JsonDocument.Parse(compared))
+        {
+            Assert.Equal(
+                a.RootElement.GetProperty("runs")[0].GetProperty("steps_ratio").ToString(),
+                of.RootElement.GetProperty("runs")[0].GetProperty("steps_ratio").ToString()
+            );
+            Assert.Equal("SALT", of.RootElement.GetProperty("runs")[0].GetProperty("arm").GetString());
+        }
+
         // Another recipe under the same results is no resumption.
         (code, _, error) = SalternProcess.Run(
             Arguments(study, cut, "cut-runs", "--resume", "--set", "optimizer.learning_rate=0.001")

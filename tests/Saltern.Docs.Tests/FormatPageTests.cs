@@ -1,3 +1,4 @@
+using System.IO.Compression;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Saltern.Configuration;
@@ -73,11 +74,14 @@ public partial class FormatPageTests
 
     [Theory]
     [InlineData("docs/verdict-format.md", "experiments/2026-11-25-dotnet-docs-study/verdict.json")]
-    [InlineData("docs/run-format.md", "experiments/2026-11-25-dotnet-docs-study/results/SALT-auto/seed-1/result.json")]
+    [InlineData(
+        "docs/run-format.md",
+        "experiments/2026-11-25-dotnet-docs-study/results.zip/SALT-auto/seed-1/result.json"
+    )]
     public void MembersOfARealFile_AreOnItsPage(string page, string file)
     {
         string text = File.ReadAllText(Repository.At(page));
-        using var json = JsonDocument.Parse(File.ReadAllText(Repository.At(file)));
+        using var json = JsonDocument.Parse(Content(file));
         string[] missing =
         [
             .. Names(json.RootElement, "")
@@ -103,8 +107,8 @@ public partial class FormatPageTests
         string[] found =
         [
             .. Directory
-                .EnumerateFiles(Repository.At("experiments"), "metrics.jsonl", SearchOption.AllDirectories)
-                .SelectMany(File.ReadLines)
+                .EnumerateFiles(Repository.At("experiments"), "results.zip", SearchOption.AllDirectories)
+                .SelectMany(MetricsLines)
                 .SelectMany(line =>
                     JsonDocument.Parse(line).RootElement.EnumerateObject().Select(figure => figure.Name)
                 )
@@ -133,6 +137,36 @@ public partial class FormatPageTests
                 StringComparison.Ordinal
             );
         }
+    }
+
+    // A file, or one in an archive.
+    private static string Content(string file)
+    {
+        string[] parts = file.Split(".zip/");
+        if (parts.Length == 1)
+        {
+            return File.ReadAllText(Repository.At(file));
+        }
+
+        using ZipArchive archive = ZipFile.OpenRead(Repository.At(parts[0] + ".zip"));
+        return Text(archive.GetEntry(parts[1])!);
+    }
+
+    private static string[] MetricsLines(string archive)
+    {
+        using ZipArchive zip = ZipFile.OpenRead(archive);
+        return
+        [
+            .. zip
+                .Entries.Where(entry => entry.Name == "metrics.jsonl")
+                .SelectMany(entry => Text(entry).Split('\n', StringSplitOptions.RemoveEmptyEntries)),
+        ];
+    }
+
+    private static string Text(ZipArchiveEntry entry)
+    {
+        using var reader = new StreamReader(entry.Open());
+        return reader.ReadToEnd();
     }
 
     // Names under free ones (domains, versions, tasks) are not the format's.

@@ -5,7 +5,13 @@ namespace Saltern.Docs.Tests;
 // Links within the repository lead somewhere.
 public partial class LinkTests
 {
-    public static TheoryData<string> Pages => [.. Repository.Pages];
+    public static TheoryData<string> Pages =>
+        [
+            .. Repository.Pages,
+            .. Directory
+                .EnumerateFiles(Repository.At("experiments"), "*.md", SearchOption.AllDirectories)
+                .Select(path => Path.GetRelativePath(Repository.Root, path)),
+        ];
 
     [Theory]
     [MemberData(nameof(Pages))]

@@ -268,6 +268,13 @@ public sealed class FlipCampaignTests : IDisposable
             }
         }
 
+        // All results in one file: a damaged one is not taken for a study that has not begun.
+        var packed = new StudyResults(_folder["packed"]);
+        packed.Keep(job, _folder["finished"]);
+        string archive = PackedResults.Pack(packed.Folder).Path;
+        Directory.Delete(Path.Combine(packed.Folder, "results"), recursive: true);
+        _campaign.Damage(archive, () => new StudyResults(packed.Folder).Has(job) ? null : archive + " is not there");
+
         var times = new StepTimes
         {
             Machine = new RunMachine { Processor = "P" },

@@ -13,12 +13,14 @@ public static class CompareCommand
     {
         var runs = new Argument<string[]>("RUN")
         {
-            Description = "Run folders; the baseline may be among them.",
+            Description =
+                "Run folders, or archives of results (results.zip, results.zip/SALT, results.zip/SALT/seed-1); the baseline may be among them.",
             Arity = ArgumentArity.OneOrMore,
         };
         var baseline = new Option<string[]>("--baseline")
         {
-            Description = "Run folder of the baseline; by default the runs without distillation.",
+            Description =
+                "Run folder of the baseline, or its place in an archive; by default the runs without distillation.",
         };
         var metric = new Option<string>("--metric")
         {
@@ -28,7 +30,8 @@ public static class CompareCommand
         };
         var report = new Option<string?>("--report")
         {
-            Description = "HTML report to write; report.html in the last run folder by default.",
+            Description =
+                "HTML report to write; report.html in the last run folder, or beside the archive, by default.",
         };
         var picture = new Option<string?>("--picture") { Description = "SVG of the loss curves to write." };
         var served = new Option<int>("--students-served")
@@ -40,7 +43,10 @@ public static class CompareCommand
         var command = new Verb(
             "compare",
             "Say what runs saved against a baseline.",
-            ["saltern compare runs/core-baseline runs/core-salt --report report.html"]
+            [
+                "saltern compare runs/core-baseline runs/core-salt --report report.html",
+                "saltern compare --baseline results.zip/MUON results.zip/SALT-MUON",
+            ]
         )
         {
             runs,
@@ -66,8 +72,15 @@ public static class CompareCommand
                     VerdictMetric measure = VerdictMetric.Parse(parsed.GetValue(metric)!);
                     string[] paths = parsed.GetValue(runs)!;
                     string[] baselinePaths = parsed.GetValue(baseline) ?? [];
-                    List<RunRecord> others = [.. paths.Except(baselinePaths).Select(RunRecord.Load)];
-                    List<RunRecord> baselines = [.. baselinePaths.Select(RunRecord.Load)];
+                    List<RunSource> named = [.. baselinePaths.SelectMany(NamedRuns.Of)];
+                    List<RunRecord> others =
+                    [
+                        .. paths
+                            .SelectMany(NamedRuns.Of)
+                            .ExceptBy(named.Select(run => run.Name), run => run.Name)
+                            .Select(NamedRuns.Load),
+                    ];
+                    List<RunRecord> baselines = [.. named.Select(NamedRuns.Load)];
                     if (baselines.Count == 0)
                     {
                         baselines = [.. others.Where(run => !run.IsDistilled)];
@@ -82,7 +95,8 @@ public static class CompareCommand
                     }
 
                     Verdict verdict = Verdict.Compute(baselines, others, measure, parsed.GetValue(served));
-                    string path = parsed.GetValue(report) ?? Path.Combine(paths[^1], "report.html");
+                    string path =
+                        parsed.GetValue(report) ?? Path.Combine(NamedRuns.ReportFolder(paths[^1]), "report.html");
                     ReportPage.Write(path, verdict, baselines, others);
                     if (parsed.GetValue(picture) is string svg)
                     {

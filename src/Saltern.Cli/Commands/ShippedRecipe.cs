@@ -36,12 +36,13 @@ public sealed record ShippedRecipe(string Name, string Purpose, string Cost, str
         ];
     }
 
-    /// <summary>Path behind what a user wrote: a file, or the name of a shipped recipe with or without <c>.yaml</c>.</summary>
+    /// <summary>Path behind what a user wrote: a file, or the name of a shipped recipe with or without <c>.yaml</c>, a study's with or without its folder.</summary>
     /// <exception cref="ConfigurationException">There is neither.</exception>
     public static string Find(string name)
     {
         string shipped = System.IO.Path.Combine(Folder, name);
-        return new[] { name, shipped, shipped + ".yaml" }.FirstOrDefault(File.Exists)
+        string study = System.IO.Path.Combine(Folder, "studies", name);
+        return new[] { name, shipped, shipped + ".yaml", study, study + ".yaml" }.FirstOrDefault(File.Exists)
             ?? throw new ConfigurationException(
                 $"{name} is neither a file nor one of the recipes that ship: {string.Join(", ", All().Select(recipe => recipe.Name))}."
             );

@@ -66,6 +66,11 @@ public static class StudyCommand
             Description =
                 "Write verdict and report of what is finished; train and measure nothing. Needs neither weights nor data.",
         };
+        var pack = new Option<bool>("--pack")
+        {
+            Description =
+                "Put the finished runs' kept results into results.zip, one file for version control; trains nothing.",
+        };
         Option<bool> json = CommonOptions.Json();
         var command = new Verb(
             "study",
@@ -85,6 +90,7 @@ public static class StudyCommand
             times,
             resume,
             reportOnly,
+            pack,
             json,
         };
         command.SetAction(parsed =>
@@ -95,6 +101,15 @@ public static class StudyCommand
                     string file = ShippedRecipe.Find(parsed.GetRequiredValue(study));
                     StudyPlan plan = StudyPlan.Read(file, parsed.GetValue(set)!);
                     string folder = parsed.GetValue(output) ?? Path.Combine("studies", plan.Config.Name);
+                    if (parsed.GetValue(pack))
+                    {
+                        Pack(console, folder);
+                        if (!parsed.GetValue(reportOnly))
+                        {
+                            return ExitCode.Done;
+                        }
+                    }
+
                     if (parsed.GetValue(reportOnly))
                     {
                         var kept = new StudyResults(folder);
@@ -227,6 +242,29 @@ public static class StudyCommand
         }
 
         return ExitCode.Done;
+    }
+
+    private static void Pack(Output console, string folder)
+    {
+        PackedResults packed = PackedResults.Pack(folder);
+        console.Line(
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"{packed.Path}: {packed.Runs} runs, {packed.New} of them new or changed, {packed.Bytes:N0} bytes"
+            )
+        );
+        foreach (string file in packed.LeftOut)
+        {
+            console.Line(
+                $"not packed, no file of a finished run that a verdict reads: {Path.Combine("results", file)}"
+            );
+        }
+
+        string results = Path.Combine(folder, "results");
+        if (Directory.Exists(results))
+        {
+            console.Line($"{results} is kept; verdict and report no longer need it.");
+        }
     }
 
     private static void MeasureSteps(

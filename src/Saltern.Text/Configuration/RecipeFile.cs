@@ -37,6 +37,15 @@ internal static class RecipeFile
             throw new ConfigurationException($"{path}: the recipe cannot be read: {error.Message}");
         }
 
+        return Decode(bytes, path);
+    }
+
+    /// <summary>The text of a recipe that was read from elsewhere.</summary>
+    /// <param name="bytes">All of the file.</param>
+    /// <param name="path">What messages call it.</param>
+    /// <exception cref="ConfigurationException">It is too long, is not UTF-8, or is not what its first line says.</exception>
+    public static string Decode(byte[] bytes, string path)
+    {
         RefuseLongerThanLimit(bytes.Length, path);
         if (SelfChecksum.LineProblem(bytes) is string problem)
         {

@@ -8,20 +8,21 @@ internal static class ResultSums
     private static readonly string[] Names = ["metrics.jsonl", "eval/documents.jsonl"];
 
     /// <summary>SHA-256 of those that a run folder has, by name, lower-case hexadecimal.</summary>
-    public static IReadOnlyDictionary<string, string> Sums(string folder) =>
-        Names
-            .Where(name => File.Exists(Path.Combine(folder, name)))
-            .ToDictionary(name => name, name => Sum(Path.Combine(folder, name)));
+    public static IReadOnlyDictionary<string, string> Sums(string folder)
+    {
+        var run = new RunFolderSource(folder);
+        return Names.Where(run.Has).ToDictionary(name => name, name => Sum(run, name));
+    }
 
     /// <summary>Makes sure that a finished run's files are those that its result names; without such names nothing is checked.</summary>
     /// <exception cref="DataFormatException">One is missing, changed or damaged.</exception>
-    public static void Require(string folder, RunResult result)
+    public static void Require(RunSource run, RunResult result)
     {
         ArgumentNullException.ThrowIfNull(result);
         foreach ((string name, string expected) in result.Files ?? new Dictionary<string, string>())
         {
-            string path = Path.Combine(folder, name);
-            string? found = !Names.Contains(name) || !File.Exists(path) ? null : Sum(path);
+            string path = run.At(name);
+            string? found = !Names.Contains(name) || !run.Has(name) ? null : Sum(run, name);
             if (found != expected)
             {
                 throw new DataFormatException(
@@ -31,9 +32,9 @@ internal static class ResultSums
         }
     }
 
-    private static string Sum(string path)
+    private static string Sum(RunSource run, string name)
     {
-        using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        using Stream file = run.Open(name);
         return Convert.ToHexStringLower(SHA256.HashData(file));
     }
 }

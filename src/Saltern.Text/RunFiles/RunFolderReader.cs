@@ -10,62 +10,68 @@ internal static class RunFolderReader
     private const long LargestDocument = 64L << 20;
     private const long LargestLog = 2L << 30;
 
+    private const string Metrics = "metrics.jsonl";
+    private const string Result = "result.json";
+    private const string Recipe = "recipe.yaml";
+    private const string Documents = "eval/documents.jsonl";
+
     public static RunRecord Read(string folder)
     {
         ArgumentException.ThrowIfNullOrEmpty(folder);
-        string metricsPath = Path.Combine(folder, "metrics.jsonl");
-        if (!File.Exists(metricsPath))
+        return Read(new RunFolderSource(folder));
+    }
+
+    public static RunRecord Read(RunSource run)
+    {
+        if (!run.Has(Metrics))
         {
-            string found = Directory.Exists(folder) ? "the folder has no metrics.jsonl" : "there is no such folder";
             throw new DataFormatException(
-                $"{folder}: not a run folder, {found}. Name a folder that `saltern train` has written."
+                $"{run.Name}: not a run folder, {run.Lack}. Name a folder that `saltern train` has written."
             );
         }
 
-        CheckSize(metricsPath, LargestLog);
-        string resultPath = Path.Combine(folder, "result.json");
-        string recipePath = Path.Combine(folder, "recipe.yaml");
-        CheckSize(resultPath, LargestDocument);
-        RunResult? result = File.Exists(resultPath) ? RunResult.Read(resultPath) : null;
+        CheckSize(run, Metrics, LargestLog);
+        CheckSize(run, Result, LargestDocument);
+        RunResult? result = run.Has(Result) ? RunResult.Read(run.Bytes(Result), run.At(Result)) : null;
         if (result is not null)
         {
-            ResultSums.Require(folder, result);
+            ResultSums.Require(run, result);
         }
 
-        string? recipe = ReadIfThere(recipePath);
+        string? recipe = ReadIfThere(run, Recipe);
         if (
             recipe is not null
-            && (recipe.Length == 0 ? "is empty" : SelfChecksum.LineProblem(File.ReadAllBytes(recipePath)))
-                is string problem
+            && (recipe.Length == 0 ? "is empty" : SelfChecksum.LineProblem(run.Bytes(Recipe))) is string problem
         )
         {
             throw new DataFormatException(
-                $"{recipePath} {problem}. Restore the file; a recipe that you have changed yourself needs its first line no longer."
+                $"{run.At(Recipe)} {problem}. Restore the file; a recipe that you have changed yourself needs its first line no longer."
             );
         }
 
-        MetricsTable metrics = MetricsTable.Parse(File.ReadLines(metricsPath), metricsPath);
+        MetricsTable metrics = MetricsTable.Parse(run.Lines(Metrics), run.At(Metrics));
         return new RunRecord
         {
-            Result = result ?? Unfinished(folder, recipe, metrics),
+            Result = result ?? Unfinished(run.Name, recipe, metrics),
             Finished = result is not null,
             Metrics = metrics,
-            Documents = ReadDocuments(Path.Combine(folder, "eval", "documents.jsonl")),
+            Documents = ReadDocuments(run),
             RecipeText = recipe,
         };
     }
 
-    private static List<DocumentScore> ReadDocuments(string path)
+    private static List<DocumentScore> ReadDocuments(RunSource run)
     {
         List<DocumentScore> documents = [];
-        if (!File.Exists(path))
+        if (!run.Has(Documents))
         {
             return documents;
         }
 
-        CheckSize(path, LargestLog);
+        CheckSize(run, Documents, LargestLog);
+        string path = run.At(Documents);
         int number = 0;
-        foreach (string line in File.ReadLines(path))
+        foreach (string line in run.Lines(Documents))
         {
             number++;
             if (string.IsNullOrWhiteSpace(line))
@@ -115,24 +121,25 @@ internal static class RunFolderReader
         };
     }
 
-    private static string? ReadIfThere(string path)
+    private static string? ReadIfThere(RunSource run, string file)
     {
-        if (!File.Exists(path))
+        if (!run.Has(file))
         {
             return null;
         }
 
-        CheckSize(path, LargestDocument);
-        return File.ReadAllText(path);
+        CheckSize(run, file, LargestDocument);
+        using var reader = new StreamReader(run.Open(file));
+        return reader.ReadToEnd();
     }
 
-    private static void CheckSize(string path, long largest)
+    private static void CheckSize(RunSource run, string file, long largest)
     {
-        long length = File.Exists(path) ? new FileInfo(path).Length : 0;
+        long length = run.Has(file) ? run.Length(file) : 0;
         if (length > largest)
         {
             throw new DataFormatException(
-                $"{path}: {length:N0} bytes, at most {largest:N0} are read. This is not a file of a run; leave it out."
+                $"{run.At(file)}: {length:N0} bytes, at most {largest:N0} are read. This is not a file of a run; leave it out."
             );
         }
     }

@@ -109,12 +109,13 @@ public sealed record RunResult
     /// <summary>Reads a <c>result.json</c>.</summary>
     /// <param name="path">The file.</param>
     /// <exception cref="DataFormatException">As <see cref="Parse"/>, or the file does not agree with its own checksum.</exception>
-    public static RunResult Read(string path)
+    public static RunResult Read(string path) => Read(File.ReadAllBytes(path), path);
+
+    // Of the bytes: as text, a damaged one would have become another character.
+    internal static RunResult Read(byte[] file, string sourceName)
     {
-        // Of the bytes: as text, a damaged one would have become another character.
-        byte[] file = File.ReadAllBytes(path);
-        SelfChecksum.Require(file, path, "Run the training again or leave this run out.");
-        return Parse(Encoding.UTF8.GetString(file), path);
+        SelfChecksum.Require(file, sourceName, "Run the training again or leave this run out.");
+        return Parse(Encoding.UTF8.GetString(file), sourceName);
     }
 
     /// <summary>Reads the text of a <c>result.json</c>.</summary>

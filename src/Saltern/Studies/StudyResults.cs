@@ -8,39 +8,41 @@ namespace Saltern.Studies;
 
 /// <summary>A study's folder of results: of each run its recipe, thinned figures and result, small enough to keep under version control.</summary>
 /// <param name="Folder">The study's folder.</param>
+/// <remarks>
+/// They lie in the folder <c>results</c>, or packed in <c>results.zip</c> beside it, or in both: a run that the folder does not have is
+/// looked for in the archive. New results are always written to the folder.
+/// </remarks>
 public sealed record StudyResults(string Folder)
 {
+    private readonly Lazy<ResultsArchive?> _archive = new(() => OpenArchive(Folder));
+
     /// <summary>Most bytes of a run's kept metrics.</summary>
     public const int MostMetricsBytes = 200_000;
 
-    /// <summary>Folder of a run's result.</summary>
+    /// <summary>Folder in which a run's result is kept.</summary>
     public string PathOf(StudyJob job) => Path.Combine(Folder, "results", job.RelativePath);
 
     /// <summary>Whether a run is finished and its result is that of the plan.</summary>
     /// <exception cref="ConfigurationException">There is a result of another recipe, data set or teacher; every difference is named.</exception>
-    public bool Has(StudyJob job) => IsResultOf(PathOf(job), job);
+    public bool Has(StudyJob job) => IsResultOf(SourceOf(job), job);
 
     /// <summary>Whether a run folder, or what was kept of one, holds the finished result of a plan.</summary>
     /// <param name="folder">Folder with result.json and recipe.yaml.</param>
     /// <param name="job">What is planned.</param>
     /// <exception cref="ConfigurationException">There is a result of something else; every difference is named.</exception>
-    public static bool IsResultOf(string folder, StudyJob job)
+    public static bool IsResultOf(string folder, StudyJob job) => IsResultOf(new RunFolderSource(folder), job);
+
+    private static bool IsResultOf(RunSource kept, StudyJob job)
     {
-        string result = Path.Combine(folder, RunFolder.ResultFile);
-        string recipe = Path.Combine(folder, RunFolder.RecipeFile);
-        if (!File.Exists(result) || !File.Exists(recipe))
+        if (!kept.Has(RunFolder.ResultFile) || !kept.Has(RunFolder.RecipeFile))
         {
             return false;
         }
 
         IReadOnlyList<string> differences = job switch
         {
-            StudyRun run => StudyInputs.Differences(
-                run.Recipe,
-                RecipeReader.Read<RunConfig>(recipe, []),
-                RunResult.Read(result)
-            ),
-            StudyFineTune tune => StudyInputs.Differences(tune.Recipe, RecipeReader.Read<FineTuneConfig>(recipe, [])),
+            StudyRun run => StudyInputs.Differences(run.Recipe, Recipe<RunConfig>(kept), Result(kept)),
+            StudyFineTune tune => StudyInputs.Differences(tune.Recipe, Recipe<FineTuneConfig>(kept)),
             _ => throw new ArgumentException($"{job.GetType()} is no work of a study.", nameof(job)),
         };
         if (differences.Count == 0)
@@ -49,7 +51,7 @@ public sealed record StudyResults(string Folder)
         }
 
         throw new ConfigurationException([
-            $"{folder} holds the result of another run than the study plans for {job.Title}. Remove the folder to run it again, or give the study another --out:",
+            $"{kept.Name} holds the result of another run than the study plans for {job.Title}. {kept.Removal} to run it again, or give the study another --out:",
             .. differences.Select(difference => "  " + difference),
         ]);
     }
@@ -94,7 +96,7 @@ public sealed record StudyResults(string Folder)
         [
             .. from tune in plan.FineTunes
             where Has(tune)
-            let result = RunResult.Read(Path.Combine(PathOf(tune), RunFolder.ResultFile))
+            let result = Result(SourceOf(tune))
             from task in result.FineTuning?.Tasks ?? new Dictionary<string, TaskChange>()
             from metric in task.Value.Metrics
             select new FineTuneScore(
@@ -114,7 +116,35 @@ public sealed record StudyResults(string Folder)
     /// <summary>The finished run as reports read it, under its arm's name.</summary>
     public RunRecord Load(StudyRun run)
     {
-        RunRecord record = RunRecord.Load(PathOf(run));
+        RunRecord record = RunFolderReader.Read(SourceOf(run));
         return record with { Result = record.Result with { Arm = run.Arm, Name = $"{run.Arm}-seed-{run.Seed}" } };
+    }
+
+    // The folder wins: what is in it was written after the archive was made, or unpacked to be changed.
+    private RunSource SourceOf(StudyJob job)
+    {
+        var folder = new RunFolderSource(PathOf(job));
+        if (!folder.Has(RunFolder.ResultFile) && _archive.Value is ResultsArchive archive)
+        {
+            return archive.Run(job.RelativePath);
+        }
+
+        return folder;
+    }
+
+    private static ResultsArchive? OpenArchive(string folder)
+    {
+        string path = Path.Combine(folder, ResultsArchive.FileName);
+        return File.Exists(path) ? ResultsArchive.Open(path) : null;
+    }
+
+    private static RunResult Result(RunSource kept) =>
+        RunResult.Read(kept.Bytes(RunFolder.ResultFile), kept.At(RunFolder.ResultFile));
+
+    private static T Recipe<T>(RunSource kept)
+        where T : class
+    {
+        string name = kept.At(RunFolder.RecipeFile);
+        return RecipeReader.Parse<T>(RecipeFile.Decode(kept.Bytes(RunFolder.RecipeFile), name), name, []);
     }
 }

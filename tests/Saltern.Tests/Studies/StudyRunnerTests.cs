@@ -1,3 +1,4 @@
+using System.IO.Compression;
 using Saltern.Configuration;
 using Saltern.Guidance;
 using Saltern.RunFiles;
@@ -122,6 +123,114 @@ public sealed class StudyRunnerTests : IDisposable
             [StudyRunState.Elsewhere, StudyRunState.Finished],
             Run(results, "shared-runs", [run, Runs()[2]]).Select(outcome => outcome.State)
         );
+    }
+
+    [Fact]
+    public void PackedResults_StandForTheirRuns_AndSayTheSame()
+    {
+        StudyResults results = new(_folder["packed"]);
+        string archive = _folder["packed/results.zip"];
+        string kept = _folder["packed/results"];
+        Run(results, "packed-runs", Runs()[..2]);
+        PackedResults packed = PackedResults.Pack(results.Folder);
+        Assert.Equal((archive, 2, 2, 0), (packed.Path, packed.Runs, packed.New, packed.LeftOut.Count));
+        Directory.Delete(kept, recursive: true);
+
+        // What is in the archive is not trained again; what is new goes to the folder, and both are judged together.
+        _trained.Clear();
+        results = new(results.Folder);
+        Assert.Equal(
+            [StudyRunState.Kept, StudyRunState.Kept, StudyRunState.Finished, StudyRunState.Finished],
+            Run(results, "packed-runs", Runs()).Select(outcome => outcome.State)
+        );
+        Assert.Equal(2, _trained.Count);
+        Assert.False(Directory.Exists(results.PathOf(Runs()[0])));
+        string verdict = Verdict(results.Folder);
+
+        // Packed together, with what is no result left out and named; nothing is written where nothing has changed.
+        Directory.CreateDirectory(Path.Combine(kept, "SALT", "seed-3"));
+        File.WriteAllText(Path.Combine(kept, "SALT", "seed-3", RunFolder.MetricsFile), "");
+        File.WriteAllText(Path.Combine(kept, "notes.txt"), "");
+        packed = PackedResults.Pack(results.Folder);
+        Assert.Equal((4, 2), (packed.Runs, packed.New));
+        Assert.Equal(["SALT/seed-3/metrics.jsonl", "notes.txt"], packed.LeftOut);
+        File.SetLastWriteTimeUtc(archive, DateTime.UnixEpoch);
+        Assert.Equal(0, PackedResults.Pack(results.Folder).New);
+        Assert.Equal(DateTime.UnixEpoch, File.GetLastWriteTimeUtc(archive));
+        Directory.Delete(kept, recursive: true);
+        Assert.Equal(verdict, Verdict(results.Folder));
+        Assert.Equal(4, PackedResults.Pack(results.Folder).Runs);
+
+        // The same results in another order of packing: the same bytes.
+        ZipFile.ExtractToDirectory(archive, _folder["other/results"]);
+        PackedResults.Pack(_folder["other"]);
+        Assert.Equal(File.ReadAllBytes(archive), File.ReadAllBytes(_folder["other/results.zip"]));
+        File.Delete(_folder["other/results.zip"]);
+        Assert.Equal(verdict, Verdict(_folder["other"]));
+    }
+
+    [Fact]
+    public void AnArchiveThatIsNotWhole_OrOfAnotherPlan_StopsTheStudy()
+    {
+        StudyResults results = new(_folder["stop"]);
+        StudyRun run = Runs()[0];
+        Assert.Contains(
+            "holds no finished run",
+            Assert.Throws<ConfigurationException>(() => PackedResults.Pack(results.Folder)).Message,
+            StringComparison.Ordinal
+        );
+        Run(results, "stop-runs", [run]);
+        PackedResults.Pack(results.Folder);
+        Directory.Delete(_folder["stop/results"], recursive: true);
+        StudyRun hotter = run with
+        {
+            Recipe = run.Recipe with { Optimizer = run.Recipe.Optimizer with { LearningRate = 0.5 } },
+        };
+        string message = Assert
+            .Throws<ConfigurationException>(() => new StudyResults(results.Folder).Has(hotter))
+            .Message;
+        Assert.StartsWith(
+            _folder["stop/results.zip/PLAIN/seed-1"] + " holds the result of another run",
+            message,
+            StringComparison.Ordinal
+        );
+        Assert.Contains("Unpack ", message, StringComparison.Ordinal);
+
+        byte[] bytes = File.ReadAllBytes(_folder["stop/results.zip"]);
+        File.WriteAllBytes(_folder["stop/results.zip"], bytes[..^10]);
+        _trained.Clear();
+        Assert.Contains(
+            "results.zip",
+            Assert.Throws<DataFormatException>(() => Run(new StudyResults(results.Folder), "stop-runs", [run])).Message,
+            StringComparison.Ordinal
+        );
+        Assert.Throws<DataFormatException>(() => PackedResults.Pack(results.Folder));
+        Assert.Empty(_trained);
+        Assert.Equal(bytes[..^10], File.ReadAllBytes(_folder["stop/results.zip"]));
+    }
+
+    private static string Verdict(string folder)
+    {
+        var plan = new StudyPlan(
+            new StudyConfig
+            {
+                Name = "packed",
+                Base = "x.yaml",
+                Seeds = [1, 2],
+                Baseline = "PLAIN",
+                Arms = Runs()
+                    .Select(run => run.Arm)
+                    .Distinct()
+                    .ToDictionary(
+                        arm => arm,
+                        _ => (IReadOnlyDictionary<string, string>)new Dictionary<string, string>()
+                    ),
+            },
+            Runs(),
+            []
+        );
+        Assert.NotNull(StudyVerdict.Write(plan, new StudyResults(folder), _ => { }));
+        return File.ReadAllText(Path.Combine(folder, "verdict.json"));
     }
 
     private static StudyRun[] Runs() =>
