@@ -64,7 +64,7 @@ internal static class PartWorkers
                         Head = head,
                         Labels = labels,
                         Teacher = teacher,
-                        Weights = [.. Enumerable.Repeat(Weight, N)],
+                        Omega = [.. Enumerable.Repeat(Weight, N)],
                     },
                     N,
                     losses,

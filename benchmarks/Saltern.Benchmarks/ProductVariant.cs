@@ -62,7 +62,7 @@ internal sealed class ProductVariant : IStepVariant
             Head = _student.Head,
             Labels = labels,
             Teacher = distils ? Teach(tokens) : null,
-            Weights = _weights,
+            Omega = _weights,
         };
         using (Tensor headGradient = _student.HeadGradient())
         {

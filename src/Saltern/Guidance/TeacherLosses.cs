@@ -51,7 +51,7 @@ public sealed record TeacherLosses(float[] Nll, float[] NllTempered)
                     Head = labels.Head,
                     Labels = set.Labels[at..(at + count)],
                     Teacher = labels,
-                    Weights = new float[count],
+                    Omega = new float[count],
                 },
                 losses
             );

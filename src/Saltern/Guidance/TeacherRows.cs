@@ -213,7 +213,7 @@ internal sealed unsafe class TeacherRows : IDisposable
         int vocabulary = _plan.VocabularySize;
         RowSums top = SoftLabelKernel.Maximum(logits, vocabulary);
         float labelScore = logits[label] - top.Maximum;
-        double lse = Math.Log(SoftLabelKernel.ExponentialSum(logits, vocabulary, top.Maximum));
+        double lse = Math.Log(SoftLabelKernel.Exponentials(logits, vocabulary, top.Maximum, store: false));
         int larger = CountAbove(logits, vocabulary, logits[label]);
         byte rank = (byte)Math.Min(larger + 1, CacheRecord.LowestRank);
         if (_plan.Mode == CacheMode.Scores)

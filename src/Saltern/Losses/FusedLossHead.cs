@@ -1,4 +1,5 @@
 // The loss head for float32 on the CPU: libtorch's products around vectorised passes over the logits in place (SoftLabelKernel.cs).
+using System.Diagnostics;
 using Saltern.Numerics;
 using static TorchSharp.torch;
 
@@ -35,31 +36,32 @@ public sealed class FusedLossHead : LossHead
         LossRequest request,
         PositionLosses losses,
         LossChunk chunk,
-        float scale,
-        Tensor? hiddenGradient,
-        Tensor? headGradient
+        LossGradients? gradients
     )
     {
         Tensor head = request.Head.detach();
         Tensor hidden = request.HiddenStates.detach().narrow(0, chunk.First, chunk.Rows); // [M, D]
         Tensor logits = _studentLogits.narrow(0, 0, chunk.Rows); // [M, V]
-        Tensor? teacherLogits;
+        Tensor? teacherLogits = null;
         using (StepProfile.Of(StepPart.HeadProducts))
         {
             MatrixProduct.Into(logits, hidden, head.t(), 0);
-            teacherLogits = chunk.Taught > 0 ? TeacherLogits(request.Teacher!, chunk) : null;
+            if (chunk.Taught > 0 && request.Teacher is SoftLabels teacher)
+            {
+                teacherLogits = TeacherLogits(teacher, chunk);
+            }
         }
 
         using (StepProfile.Of(StepPart.Loss))
         {
-            RunRows(request, losses, chunk, logits, teacherLogits, scale);
+            RunRows(request, losses, chunk, logits, teacherLogits, gradients?.Scale ?? 0f);
         }
 
-        if (hiddenGradient is not null)
+        if (gradients is LossGradients wanted)
         {
             using StepProfile.Mark mark = StepProfile.Of(StepPart.HeadProducts);
-            MatrixProduct.Into(hiddenGradient, logits, head, 0); // [M, D]
-            MatrixProduct.Into(headGradient!, logits.t(), hidden, 1); // [V, D]
+            MatrixProduct.Into(wanted.Hidden, logits, head, 0); // [M, D]
+            MatrixProduct.Into(wanted.Head, logits.t(), hidden, 1); // [V, D]
         }
     }
 
@@ -80,8 +82,12 @@ public sealed class FusedLossHead : LossHead
             case DenseSoftLabels dense:
                 return TeacherBuffer(dense.Logits.shape[1], chunk.Taught)
                     .copy_(dense.Logits.narrow(0, chunk.First, chunk.Taught));
-            default:
+            case SparseSoftLabels:
                 return null;
+            default:
+                throw new UnreachableException(
+                    $"{teacher.GetType()} is no kind of soft labels that this loss head knows."
+                );
         }
     }
 
@@ -98,8 +104,13 @@ public sealed class FusedLossHead : LossHead
     )
     {
         nint student = TensorAddress.Of(logits);
-        nint teacher = teacherLogits is null ? 0 : TensorAddress.Of(teacherLogits);
-        int teacherColumns = teacherLogits is null ? 0 : (int)teacherLogits.shape[1];
+        nint teacher = 0;
+        int teacherColumns = 0;
+        if (teacherLogits is not null)
+        {
+            teacher = TensorAddress.Of(teacherLogits);
+            teacherColumns = (int)teacherLogits.shape[1];
+        }
 
         // A few ranges per thread: rows cost the same, but a thread may start late.
         int ranges = Math.Min(chunk.Rows, _parallel.MaxDegreeOfParallelism * 4);
@@ -108,24 +119,19 @@ public sealed class FusedLossHead : LossHead
             _parallel,
             range =>
             {
-                for (
-                    int row = (int)((long)chunk.Rows * range / ranges);
-                    row < (int)((long)chunk.Rows * (range + 1) / ranges);
-                    row++
-                )
+                int end = (int)((long)chunk.Rows * (range + 1) / ranges);
+                for (int row = (int)((long)chunk.Rows * range / ranges); row < end; row++)
                 {
                     float* z = (float*)student + ((long)row * Columns);
-                    bool taught = row < chunk.Taught;
-                    float* s = taught && teacher != 0 ? (float*)teacher + ((long)row * teacherColumns) : null;
-                    RunRow(
-                        request,
-                        losses,
-                        chunk.First + row,
-                        z,
-                        s,
-                        taught ? request.Teacher as SparseSoftLabels : null,
-                        scale
-                    );
+                    float* s = null;
+                    SparseSoftLabels? sparse = null;
+                    if (row < chunk.Taught)
+                    {
+                        s = teacher == 0 ? null : (float*)teacher + ((long)row * teacherColumns);
+                        sparse = request.Teacher as SparseSoftLabels;
+                    }
+
+                    RunRow(request, losses, chunk.First + row, z, s, sparse, scale);
                 }
             }
         );
@@ -144,7 +150,7 @@ public sealed class FusedLossHead : LossHead
         int label = (int)request.Labels[row];
         losses.Counted[row] = label >= 0;
         losses.HasTeacher[row] = label >= 0 && (s is not null || sparse is not null);
-        losses.Weight[row] = 0f;
+        losses.Omega[row] = 0f;
         if (label < 0)
         {
             new Span<float>(z, Columns).Clear();
@@ -153,10 +159,9 @@ public sealed class FusedLossHead : LossHead
 
         RowSums p = SoftLabelKernel.Maximum(z, Vocabulary);
         losses.Correct[row] = p.MaximumIndex == label;
-        double labelScore = (double)z[label] - p.Maximum;
         if (s is not null)
         {
-            RunTeacherRow(request, losses, row, label, z, s, p, labelScore, scale);
+            RunTeacherRow(request, losses, row, label, z, s, p, scale);
         }
         else if (sparse is not null)
         {
@@ -164,10 +169,8 @@ public sealed class FusedLossHead : LossHead
         }
         else
         {
-            p.ExpSum =
-                scale == 0
-                    ? SoftLabelKernel.ExponentialSum(z, Vocabulary, p.Maximum)
-                    : SoftLabelKernel.Exponentials(z, Vocabulary, p.Maximum);
+            double labelScore = (double)z[label] - p.Maximum;
+            p.ExpSum = SoftLabelKernel.Exponentials(z, Vocabulary, p.Maximum, store: scale != 0);
             losses.StudentNll[row] = losses.Loss[row] = (float)(Math.Log(p.ExpSum) - labelScore);
             losses.Confidence[row] = 1f / p.ExpSum;
             if (scale != 0)
@@ -178,7 +181,7 @@ public sealed class FusedLossHead : LossHead
 
         if (scale != 0)
         {
-            z[label] -= scale * (1f - losses.Weight[row]);
+            z[label] -= scale * (1f - losses.Omega[row]);
             new Span<float>(z + Vocabulary, Columns - Vocabulary).Clear();
         }
     }
@@ -191,12 +194,12 @@ public sealed class FusedLossHead : LossHead
         float* z,
         float* s,
         RowSums p,
-        double labelScore,
         float scale
     )
     {
+        double labelScore = (double)z[label] - p.Maximum;
         RowSums q = SoftLabelKernel.Maximum(s, Vocabulary);
-        double temperature = request.Teacher!.Temperature;
+        double temperature = request.Temperature;
         double teacherScore = (double)s[label] - q.Maximum;
         TeacherSums sums = SoftLabelKernel.ExponentialsOfBoth(
             z,
@@ -218,13 +221,13 @@ public sealed class FusedLossHead : LossHead
             plainLse - (sums.PlainLogSum / (double)sums.PlainExpSum),
             teacherNll
         );
-        double weight = request.WeightOf(row, gate);
-        losses.Weight[row] = (float)weight;
+        double omega = request.OmegaOf(row, gate);
+        losses.Omega[row] = (float)omega;
         losses.Gate[row] = (float)gate;
         losses.StudentNll[row] = (float)nll;
         losses.Confidence[row] = 1f / p.ExpSum;
         losses.CrossEntropyToTeacher[row] = (float)crossEntropy;
-        losses.Loss[row] = (float)(((1.0 - weight) * nll) + (weight * crossEntropy));
+        losses.Loss[row] = (float)(((1.0 - omega) * nll) + (omega * crossEntropy));
         losses.TeacherNll[row] = (float)teacherNll;
         losses.TeacherNllTempered[row] = (float)(teacherLse - (teacherScore / temperature));
         losses.TeacherEntropy[row] = (float)(teacherLse - (sums.LogSum / (double)sums.ExpSum));
@@ -234,14 +237,14 @@ public sealed class FusedLossHead : LossHead
             return;
         }
 
-        if (weight == 0)
+        if (omega == 0)
         {
             // The same operations as without a teacher, so that ω = 0 is plain training to the last bit.
             SoftLabelKernel.Scale(z, Vocabulary, scale / p.ExpSum);
         }
         else
         {
-            SoftLabelKernel.Difference(z, s, Vocabulary, scale / p.ExpSum, (float)(scale * weight / sums.ExpSum));
+            SoftLabelKernel.Difference(z, s, Vocabulary, scale / p.ExpSum, (float)(scale * omega / sums.ExpSum));
         }
     }
 }

@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace Saltern.Losses;
 
 /// <summary>Which positions learn from the teacher; formulas in <see cref="Gate"/>.</summary>
@@ -47,11 +49,19 @@ public sealed record Gate(GateKind Kind, double Threshold, IReadOnlyList<double>
             GateKind.TopProbability => topProbability >= Threshold ? 1.0 : 0.0,
             GateKind.Entropy => entropy <= Threshold ? 1.0 : 0.0,
             GateKind.Observed => Math.Min(1.0, Math.Exp(-nll) / Threshold),
-            GateKind.Bucket => Factors[
-                nll <= Bounds[0] ? 0
-                : nll <= Bounds[1] ? 1
-                : 2
-            ],
-            _ => 1.0,
+            GateKind.Bucket => Factors[BucketOf(nll)],
+            GateKind.None or GateKind.Domain => 1.0,
+            _ => throw new UnreachableException($"{Kind} is no kind of gate that has a formula here."),
         };
+
+    // 0 easy, 1 medium, 2 hard.
+    private int BucketOf(double nll)
+    {
+        if (nll <= Bounds[0])
+        {
+            return 0;
+        }
+
+        return nll <= Bounds[1] ? 1 : 2;
+    }
 }

@@ -1,5 +1,6 @@
 // From hidden states to loss and gradients without ever holding [N, V]: logits are made, used and overwritten chunk by chunk.
 // N = positions, D = hidden size, V = vocabulary, M = rows of a chunk; p − m is the gradient at the logits (docs/method.md).
+using System.Diagnostics;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -14,7 +15,7 @@ namespace Saltern.Losses;
 public abstract class LossHead : IDisposable
 {
     /// <summary>Largest ω_t that a scaled gate may give.</summary>
-    public const double HighestGatedWeight = 0.95;
+    public const double HighestGatedOmega = 0.95;
 
     // About 16 MiB of logits for small vocabularies, 32 for large ones: near the cache, yet with enough rows for fast products. Measured at V = 32,768, distilling, with
     // 64, 128, 256 and 512 rows: 1,933, 1,637, 1,501 and 1,417 ms; at V = 8,192 with 128 to 1,024 rows: 409, 375, 350, 384 ms (docs/speed.md).
@@ -40,7 +41,11 @@ public abstract class LossHead : IDisposable
         }
 
         (Vocabulary, Columns) = (vocabulary, headRows);
-        ChunkRows = chunkElements is int elements ? Math.Max(FewestRows, elements / headRows) : RowsOfChunk(headRows);
+        ChunkRows = RowsOfChunk(headRows);
+        if (chunkElements is int elements)
+        {
+            ChunkRows = Math.Max(FewestRows, elements / headRows);
+        }
     }
 
     /// <summary>M, rows whose logits are held at once.</summary>
@@ -62,7 +67,7 @@ public abstract class LossHead : IDisposable
     protected int ChunkRows { get; }
 
     /// <summary>Losses at every position, without gradients.</summary>
-    public void Evaluate(LossRequest request, PositionLosses losses) => Run(request, losses, 0, null, null);
+    public void Evaluate(LossRequest request, PositionLosses losses) => Run(request, losses, null);
 
     /// <summary>Losses at every position, ∂L/∂hidden and, added to what is there, ∂L/∂head.</summary>
     /// <param name="request">The micro-batch.</param>
@@ -79,7 +84,7 @@ public abstract class LossHead : IDisposable
     )
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(divisor);
-        Run(request, losses, (float)(1.0 / divisor), hiddenGradient, headGradient);
+        Run(request, losses, new LossGradients((float)(1.0 / divisor), hiddenGradient, headGradient));
     }
 
     /// <summary>Frees the chunk buffers.</summary>
@@ -96,25 +101,15 @@ public abstract class LossHead : IDisposable
     /// <param name="request">The micro-batch.</param>
     /// <param name="losses">Receives the losses.</param>
     /// <param name="chunk">Which rows, and how many of them have soft labels.</param>
-    /// <param name="scale">1/n; 0 without gradients.</param>
-    /// <param name="hiddenGradient">The chunk's rows of ∂hidden, [M, D]; null without gradients.</param>
-    /// <param name="headGradient">∂head, [V or more, D]; null without gradients.</param>
+    /// <param name="gradients">Takes the chunk's rows of ∂hidden, [M, D], and ∂head; null for evaluation, which asks for the losses alone.</param>
     protected abstract void RunChunk(
         LossRequest request,
         PositionLosses losses,
         LossChunk chunk,
-        float scale,
-        Tensor? hiddenGradient,
-        Tensor? headGradient
+        LossGradients? gradients
     );
 
-    private void Run(
-        LossRequest request,
-        PositionLosses losses,
-        float scale,
-        Tensor? hiddenGradient,
-        Tensor? headGradient
-    )
+    private void Run(LossRequest request, PositionLosses losses, LossGradients? gradients)
     {
         CheckShapes(request);
         using IDisposable _ = no_grad();
@@ -124,14 +119,8 @@ public abstract class LossHead : IDisposable
         {
             using DisposeScope scope = NewDisposeScope();
             int rows = Math.Min(ChunkRows, count - first);
-            RunChunk(
-                request,
-                losses,
-                new LossChunk(first, rows, Math.Clamp(taught - first, 0, rows)),
-                scale,
-                hiddenGradient?.narrow(0, first, rows),
-                headGradient
-            );
+            var chunk = new LossChunk(first, rows, Math.Clamp(taught - first, 0, rows));
+            RunChunk(request, losses, chunk, gradients?.OfRows(chunk));
         }
     }
 
@@ -171,53 +160,64 @@ public abstract class LossHead : IDisposable
         {
             LiveSoftLabels live => live.Head.shape[0],
             DenseSoftLabels dense => dense.Logits.shape[1],
-            _ => null,
+            SparseSoftLabels => null,
+            _ => throw new UnreachableException(
+                $"{teacher.GetType()} is no kind of soft labels that a loss head knows."
+            ),
         };
         if (logits < Vocabulary || teacher.Rows > rows)
         {
             throw new ArgumentException(
-                $"The teacher has {teacher.Rows} rows and {logits} logits for {rows} rows and a vocabulary of {Vocabulary}.",
+                $"The teacher has {teacher.Rows} rows and {logits} logits for {rows} rows "
+                    + $"and a vocabulary of {Vocabulary}.",
                 nameof(request)
             );
         }
 
-        if (request.Weights.Length != rows)
+        if (request.Omega.Length != rows)
         {
             throw new ArgumentException(
-                $"There are {request.Weights.Length} weights for {rows} positions.",
+                $"There are {request.Omega.Length} weights for {rows} positions.",
                 nameof(request)
             );
         }
 
         if (teacher is SparseSoftLabels sparse)
         {
-            if (
-                sparse.Starts.Length != sparse.Rows + 1
-                || sparse.Starts[^1] > sparse.Ids.Length
-                || sparse.Ids.Length != sparse.Probabilities.Length
-            )
-            {
-                throw new ArgumentException(
-                    $"The sparse soft labels of {sparse.Rows} rows have {sparse.Starts.Length} starts, {sparse.Ids.Length} ids and {sparse.Probabilities.Length} probabilities.",
-                    nameof(request)
-                );
-            }
+            CheckSparse(request, sparse);
+        }
+    }
 
-            if (sparse.Ids.AsSpan().ContainsAnyExceptInRange(0, Vocabulary - 1))
-            {
-                throw new ArgumentException(
-                    $"A token id of the sparse soft labels is outside the vocabulary of {Vocabulary}.",
-                    nameof(request)
-                );
-            }
+    private void CheckSparse(LossRequest request, SparseSoftLabels sparse)
+    {
+        if (
+            sparse.Starts.Length != sparse.Rows + 1
+            || sparse.Starts[^1] > sparse.Ids.Length
+            || sparse.Ids.Length != sparse.Probabilities.Length
+        )
+        {
+            throw new ArgumentException(
+                $"The sparse soft labels of {sparse.Rows} rows have {sparse.Starts.Length} starts, "
+                    + $"{sparse.Ids.Length} ids and {sparse.Probabilities.Length} probabilities.",
+                nameof(request)
+            );
+        }
 
-            if (request.Gate.Kind == GateKind.TopProbability && sparse.TopProbability is null)
-            {
-                throw new ArgumentException(
-                    "The gate top_probability needs the teacher's largest probability, which these sparse soft labels do not hold.",
-                    nameof(request)
-                );
-            }
+        if (sparse.Ids.AsSpan().ContainsAnyExceptInRange(0, Vocabulary - 1))
+        {
+            throw new ArgumentException(
+                $"A token id of the sparse soft labels is outside the vocabulary of {Vocabulary}.",
+                nameof(request)
+            );
+        }
+
+        if (request.Gate.Kind == GateKind.TopProbability && sparse.TopProbability is null)
+        {
+            throw new ArgumentException(
+                "The gate top_probability needs the teacher's largest probability, "
+                    + "which these sparse soft labels do not hold.",
+                nameof(request)
+            );
         }
     }
 }
@@ -227,3 +227,13 @@ public abstract class LossHead : IDisposable
 /// <param name="Rows">M or fewer.</param>
 /// <param name="Taught">How many of them, from the first on, have soft labels.</param>
 public readonly record struct LossChunk(int First, int Rows, int Taught);
+
+/// <summary>Where the gradients of a micro-batch, or of some of its rows, go.</summary>
+/// <param name="Scale">1/n, factor of every gradient; n = counted positions of the global batch.</param>
+/// <param name="Hidden">∂L/∂hidden, [rows, D], overwritten.</param>
+/// <param name="Head">∂L/∂head, [V or more, D], added to.</param>
+public readonly record struct LossGradients(float Scale, Tensor Hidden, Tensor Head)
+{
+    /// <summary>The same for a chunk's rows; the caller's scope owns the view.</summary>
+    internal LossGradients OfRows(LossChunk chunk) => this with { Hidden = Hidden.narrow(0, chunk.First, chunk.Rows) };
+}

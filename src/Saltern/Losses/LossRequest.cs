@@ -17,8 +17,11 @@ public sealed record LossRequest
     /// <summary>Soft labels for the first rows; null for plain next-token training.</summary>
     public SoftLabels? Teacher { get; init; }
 
+    /// <summary>τ of the soft labels; 1 without them.</summary>
+    internal double Temperature => Teacher?.Temperature ?? 1.0;
+
     /// <summary>ω_j of each position before the gate, [N]; not read without a teacher.</summary>
-    public float[] Weights { get; init; } = [];
+    public float[] Omega { get; init; } = [];
 
     /// <summary>h_t.</summary>
     public Gate Gate { get; init; } = Gate.Open;
@@ -29,14 +32,14 @@ public sealed record LossRequest
     /// <summary>ω_t of a row, gate and its scale included.</summary>
     /// <param name="row">Row of the micro-batch.</param>
     /// <param name="gate">h_t.</param>
-    internal double WeightOf(int row, double gate)
+    internal double OmegaOf(int row, double gate)
     {
-        double weight = Weights[row] * gate;
+        double omega = Omega[row] * gate;
         if (GateScale is double factor)
         {
-            return Math.Min(LossHead.HighestGatedWeight, weight * factor);
+            return Math.Min(LossHead.HighestGatedOmega, omega * factor);
         }
 
-        return weight;
+        return omega;
     }
 }

@@ -19,7 +19,7 @@ public sealed record LossSums
     public long Correct { get; private set; }
 
     /// <summary>Σ ω_t.</summary>
-    public double Weight { get; private set; }
+    public double Omega { get; private set; }
 
     /// <summary>Σ −ln q(y) at τ = 1, over teacher positions.</summary>
     public double TeacherNll { get; private set; }
@@ -55,22 +55,30 @@ public sealed record LossSums
             Positions++;
             Loss += losses.Loss[row];
             StudentNll += losses.StudentNll[row];
-            Correct += losses.Correct[row] ? 1 : 0;
+            if (losses.Correct[row])
+            {
+                Correct++;
+            }
+
             if (!losses.HasTeacher[row])
             {
                 continue;
             }
 
-            double weight = losses.Weight[row];
+            double omega = losses.Omega[row];
             TeacherPositions++;
-            Weight += weight;
+            Omega += omega;
             TeacherNll += losses.TeacherNll[row];
             TeacherNllTempered += losses.TeacherNllTempered[row];
             CrossEntropyToTeacher += losses.CrossEntropyToTeacher[row];
             TeacherEntropy += losses.TeacherEntropy[row];
-            Agreements += losses.Agrees[row] ? 1 : 0;
+            if (losses.Agrees[row])
+            {
+                Agreements++;
+            }
+
             Gate += losses.Gate[row];
-            Gap += losses.StudentNll[row] - Reference(losses.TeacherNll[row], losses.TeacherNllTempered[row], weight);
+            Gap += losses.StudentNll[row] - Reference(losses.TeacherNll[row], losses.TeacherNllTempered[row], omega);
         }
     }
 
@@ -82,7 +90,7 @@ public sealed record LossSums
         Loss += other.Loss;
         StudentNll += other.StudentNll;
         Correct += other.Correct;
-        Weight += other.Weight;
+        Omega += other.Omega;
         TeacherNll += other.TeacherNll;
         TeacherNllTempered += other.TeacherNllTempered;
         CrossEntropyToTeacher += other.CrossEntropyToTeacher;
@@ -100,7 +108,7 @@ public sealed record LossSums
             Loss,
             StudentNll,
             Correct,
-            Weight,
+            Omega,
             TeacherNll,
             TeacherNllTempered,
             CrossEntropyToTeacher,
@@ -119,7 +127,7 @@ public sealed record LossSums
             Loss = values[2],
             StudentNll = values[3],
             Correct = (long)values[4],
-            Weight = values[5],
+            Omega = values[5],
             TeacherNll = values[6],
             TeacherNllTempered = values[7],
             CrossEntropyToTeacher = values[8],
@@ -130,12 +138,11 @@ public sealed record LossSums
         };
 
     /// <summary>−ln((1 − ω)·q(y) + ω·q_τ(y)) from the two losses, nats.</summary>
-    public static double Reference(double teacherNll, double teacherNllTempered, double weight)
+    public static double Reference(double teacherNll, double teacherNllTempered, double omega)
     {
         // Factored by the larger probability; where ω = 1 leaves only one that underflows, it is that one's loss.
         double least = Math.Min(teacherNll, teacherNllTempered);
-        double mixed =
-            ((1.0 - weight) * Math.Exp(least - teacherNll)) + (weight * Math.Exp(least - teacherNllTempered));
+        double mixed = ((1.0 - omega) * Math.Exp(least - teacherNll)) + (omega * Math.Exp(least - teacherNllTempered));
         return mixed > 0 ? least - Math.Log(mixed) : teacherNllTempered;
     }
 }

@@ -9,7 +9,7 @@ public sealed class PositionLosses
     {
         Counted = new bool[rows];
         HasTeacher = new bool[rows];
-        Weight = new float[rows];
+        Omega = new float[rows];
         Loss = new float[rows];
         StudentNll = new float[rows];
         Correct = new bool[rows];
@@ -29,7 +29,7 @@ public sealed class PositionLosses
     public bool[] HasTeacher { get; }
 
     /// <summary>ω_t, gate included.</summary>
-    public float[] Weight { get; }
+    public float[] Omega { get; }
 
     /// <summary>CE(m, p).</summary>
     public float[] Loss { get; }

@@ -48,26 +48,19 @@ internal static unsafe class SoftLabelKernel
         return new RowSums { Maximum = maximum, MaximumIndex = Math.Max(index, 0) };
     }
 
-    /// <summary>Replaces z_i by e_i and returns Σ e_i.</summary>
-    public static float Exponentials(float* row, int count, float maximum)
+    /// <summary>Σ e_i.</summary>
+    /// <param name="row">z, [count].</param>
+    /// <param name="count">V.</param>
+    /// <param name="maximum">max z.</param>
+    /// <param name="store">Whether e_i replaces z_i: evaluation, which needs no gradient, saves the write.</param>
+    public static float Exponentials(float* row, int count, float maximum, bool store)
     {
         if (Lanes512.AreFast)
         {
-            return Exponentials<Lanes512>(row, count, maximum, store: true);
+            return Exponentials<Lanes512>(row, count, maximum, store);
         }
 
-        return Exponentials<Lanes256>(row, count, maximum, store: true);
-    }
-
-    /// <summary>Σ e_i without a write: evaluation needs no gradient.</summary>
-    public static float ExponentialSum(float* row, int count, float maximum)
-    {
-        if (Lanes512.AreFast)
-        {
-            return Exponentials<Lanes512>(row, count, maximum, store: false);
-        }
-
-        return Exponentials<Lanes256>(row, count, maximum, store: false);
+        return Exponentials<Lanes256>(row, count, maximum, store);
     }
 
     /// <summary>Replaces z_i by e_i and s_i by t_i, and sums all that the loss, its gradient and the log need.</summary>

@@ -14,7 +14,7 @@ public static class SoftLabelLoss
     /// <param name="studentLogits">z, [N, V].</param>
     /// <param name="labels">y, [N], int64; negative where a position is not counted.</param>
     /// <param name="teacherLogits">s, [N, V]; null for plain next-token training.</param>
-    /// <param name="weights">ω_t, [N], same type as the logits; not read without a teacher.</param>
+    /// <param name="omega">ω_t, [N], same type as the logits; not read without a teacher.</param>
     /// <param name="temperature">τ, divides the teacher's logits only.</param>
     /// <param name="divisor">n of the global batch.</param>
     /// <returns>Scalar; the caller owns it.</returns>
@@ -22,7 +22,7 @@ public static class SoftLabelLoss
         Tensor studentLogits,
         Tensor labels,
         Tensor? teacherLogits,
-        Tensor? weights,
+        Tensor? omega,
         double temperature,
         long divisor
     )
@@ -35,9 +35,10 @@ public static class SoftLabelLoss
         Tensor loss = nll;
         if (teacherLogits is not null)
         {
+            ArgumentNullException.ThrowIfNull(omega);
             Tensor q = nn.functional.softmax(teacherLogits.detach() / temperature, -1); // [N, V]
             Tensor crossEntropy = (q * logProbs).sum(-1).neg(); // [N]
-            loss = ((1.0 - weights!) * nll) + (weights! * crossEntropy);
+            loss = ((1.0 - omega) * nll) + (omega * crossEntropy);
         }
 
         return ((loss * counted).sum() / divisor).MoveToOuterDisposeScope();

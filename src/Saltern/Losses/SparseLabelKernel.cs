@@ -1,4 +1,4 @@
-// One row whose soft labels are a few token ids (docs/method.md, "Sparse soft labels"). z = student logits, K = the ids, q̂ = their shares, ω = weight;
+// One row whose soft labels are a few token ids (docs/method.md, "Sparse soft labels"). z = student logits, K = the ids, q̂ = their shares;
 // P = Σ of p outside K, s = 1 − Σ q̂, the tail's share.
 namespace Saltern.Losses;
 
@@ -36,22 +36,18 @@ internal static unsafe class SparseLabelKernel
             scores[i] = z[ids[i]];
         }
 
-        double nll;
         double crossEntropy;
         double lse;
         float labelLogit = z[(int)request.Labels[row]];
         double gate = request.Gate.Factor(sparse.TopProbability?[row] ?? 0, sparse.Entropy[row], sparse.Nll[row]);
-        double weight = request.WeightOf(row, gate);
+        double omega = request.OmegaOf(row, gate);
         if (sparse.HasTail)
         {
-            lse = RunWithTail(z, vocabulary, ids, shares, scores, p.Maximum, weight, scale, out crossEntropy);
+            lse = RunWithTail(z, vocabulary, ids, shares, scores, p.Maximum, omega, scale, out crossEntropy);
         }
         else
         {
-            float sum =
-                scale == 0
-                    ? SoftLabelKernel.ExponentialSum(z, vocabulary, p.Maximum)
-                    : SoftLabelKernel.Exponentials(z, vocabulary, p.Maximum);
+            float sum = SoftLabelKernel.Exponentials(z, vocabulary, p.Maximum, store: scale != 0);
             lse = p.Maximum + Math.Log(sum);
             double inner = 0;
             double mass = 0;
@@ -65,20 +61,20 @@ internal static unsafe class SparseLabelKernel
             if (scale != 0)
             {
                 SoftLabelKernel.Scale(z, vocabulary, scale / sum);
-                if (weight != 0)
+                if (omega != 0)
                 {
-                    Subtract(z, ids, shares, (float)(scale * weight));
+                    Subtract(z, ids, shares, (float)(scale * omega));
                 }
             }
         }
 
-        nll = lse - labelLogit;
-        losses.Weight[row] = (float)weight;
+        double nll = lse - labelLogit;
+        losses.Omega[row] = (float)omega;
         losses.Gate[row] = (float)gate;
         losses.StudentNll[row] = (float)nll;
         losses.Confidence[row] = (float)Math.Exp(p.Maximum - lse);
         losses.CrossEntropyToTeacher[row] = (float)crossEntropy;
-        losses.Loss[row] = (float)(((1.0 - weight) * nll) + (weight * crossEntropy));
+        losses.Loss[row] = (float)(((1.0 - omega) * nll) + (omega * crossEntropy));
         losses.TeacherNll[row] = sparse.Nll[row];
         losses.TeacherNllTempered[row] = sparse.NllTempered[row];
         losses.TeacherEntropy[row] = sparse.Entropy[row];
@@ -93,7 +89,7 @@ internal static unsafe class SparseLabelKernel
         ReadOnlySpan<float> shares,
         ReadOnlySpan<float> scores,
         float maximum,
-        double weight,
+        double omega,
         float scale,
         out double crossEntropy
     )
@@ -111,10 +107,12 @@ internal static unsafe class SparseLabelKernel
 
         float restMaximum = SoftLabelKernel.Maximum(z, vocabulary).Maximum;
         bool hasRest = ids.Length < vocabulary && !float.IsNegativeInfinity(restMaximum);
-        float restSum =
-            !hasRest ? 0
-            : scale == 0 ? SoftLabelKernel.ExponentialSum(z, vocabulary, restMaximum)
-            : SoftLabelKernel.Exponentials(z, vocabulary, restMaximum);
+        float restSum = 0;
+        if (hasRest)
+        {
+            restSum = SoftLabelKernel.Exponentials(z, vocabulary, restMaximum, store: scale != 0);
+        }
+
         double tail = Math.Max(0.0, 1.0 - mass);
         double lse = maximum + Math.Log(kept + (restSum * Math.Exp((double)restMaximum - maximum)));
         double restLse = restMaximum + Math.Log(restSum);
@@ -125,16 +123,16 @@ internal static unsafe class SparseLabelKernel
             SoftLabelKernel.Scale(
                 z,
                 vocabulary,
-                hasRest ? (float)(scale * (Math.Exp(restMaximum - lse) - (weight * tail / restSum))) : 0f
+                hasRest ? (float)(scale * (Math.Exp(restMaximum - lse) - (omega * tail / restSum))) : 0f
             );
             for (int i = 0; i < ids.Length; i++)
             {
                 z[ids[i]] = (float)(scale * Math.Exp(scores[i] - lse));
             }
 
-            if (weight != 0)
+            if (omega != 0)
             {
-                Subtract(z, ids, shares, (float)(scale * weight));
+                Subtract(z, ids, shares, (float)(scale * omega));
             }
         }
 

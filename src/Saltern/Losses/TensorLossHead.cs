@@ -30,9 +30,7 @@ public sealed class TensorLossHead : LossHead
         LossRequest request,
         PositionLosses losses,
         LossChunk chunk,
-        float scale,
-        Tensor? hiddenGradient,
-        Tensor? headGradient
+        LossGradients? gradients
     )
     {
         ScalarType products = _productType ?? request.HiddenStates.dtype;
@@ -51,42 +49,46 @@ public sealed class TensorLossHead : LossHead
         known[1].CopyTo(losses.Loss, chunk.First);
         Truths(known[2]).CopyTo(losses.Correct, chunk.First);
         known[3].CopyTo(losses.Confidence, chunk.First);
-        Array.Clear(losses.Weight, chunk.First, chunk.Rows);
+        Array.Clear(losses.Omega, chunk.First, chunk.Rows);
         Array.Clear(losses.HasTeacher, chunk.First, chunk.Rows);
-        TensorTargets? taught =
-            chunk.Taught > 0
-                ? TensorTargets.Of(
-                    request,
-                    chunk,
+        TensorTargets? taught = null;
+        if (chunk.Taught > 0 && request.Teacher is SoftLabels teacher)
+        {
+            taught = TensorTargets.Of(
+                request,
+                teacher,
+                chunk,
+                new StudentRows(
                     logProbs.narrow(0, 0, chunk.Taught),
                     targets.narrow(0, 0, chunk.Taught),
-                    best.narrow(0, 0, chunk.Taught),
-                    Vocabulary,
-                    products
-                )
-                : null;
-        taught?.Record(losses, chunk);
-        if (hiddenGradient is null)
+                    best.narrow(0, 0, chunk.Taught)
+                ),
+                products
+            );
+            taught.Record(losses, chunk);
+        }
+
+        if (gradients is not LossGradients wanted)
         {
             return;
         }
 
         // p − m, zero where a position is not counted and beyond the real vocabulary.
-        Tensor weights = tensor(losses.Weight.AsSpan(chunk.First, chunk.Rows).ToArray())
+        Tensor omega = tensor(losses.Omega.AsSpan(chunk.First, chunk.Rows).ToArray())
             .to(type)
             .to(hidden.device)
             .unsqueeze(1); // [M, 1]
         Tensor gradient = logProbs.exp();
-        gradient.scatter_add_(1, targets, weights - 1);
+        gradient.scatter_add_(1, targets, omega - 1);
         if (taught is not null)
         {
-            gradient.narrow(0, 0, chunk.Taught).sub_(weights.narrow(0, 0, chunk.Taught) * taught.Target);
+            gradient.narrow(0, 0, chunk.Taught).sub_(omega.narrow(0, 0, chunk.Taught) * taught.Target);
         }
 
-        gradient = (gradient * (counted.to(type).unsqueeze(1) * scale)).to(products);
+        gradient = (gradient * (counted.to(type).unsqueeze(1) * wanted.Scale)).to(products);
         Tensor rows = head.narrow(0, 0, Vocabulary);
-        hiddenGradient.copy_(gradient.mm(rows)); // [M, D]
-        headGradient!.narrow(0, 0, Vocabulary).add_(gradient.t().mm(hidden)); // [V, D]
+        wanted.Hidden.copy_(gradient.mm(rows)); // [M, D]
+        wanted.Head.narrow(0, 0, Vocabulary).add_(gradient.t().mm(hidden)); // [V, D]
     }
 
     private static bool[] Truths(float[] values) => Array.ConvertAll(values, value => value != 0);

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using static TorchSharp.torch;
 
 namespace Saltern.Losses;
@@ -9,7 +10,7 @@ namespace Saltern.Losses;
 /// <param name="NllTempered">−ln q_τ(y), [rows].</param>
 /// <param name="Entropy">H(q_τ), [rows].</param>
 /// <param name="Agrees">Whether the student's most likely token is the teacher's: not 0, [rows].</param>
-/// <param name="Weights">ω_t and h_t of each row.</param>
+/// <param name="Shares">ω_t and h_t of each row.</param>
 internal sealed record TensorTargets(
     Tensor Target,
     float[] CrossEntropy,
@@ -17,42 +18,52 @@ internal sealed record TensorTargets(
     float[] NllTempered,
     float[] Entropy,
     float[] Agrees,
-    (float Weight, float Gate)[] Weights
+    (float Omega, float Gate)[] Shares
 )
 {
     /// <summary>Soft labels of the chunk's taught rows.</summary>
     /// <param name="request">The micro-batch.</param>
+    /// <param name="teacher">Its soft labels.</param>
     /// <param name="chunk">Which rows.</param>
-    /// <param name="logProbs">ln p of the taught rows, [rows, V].</param>
-    /// <param name="targets">y, [rows, 1]; 0 where not counted.</param>
-    /// <param name="studentBest">argmax p, [rows].</param>
-    /// <param name="vocabulary">V.</param>
+    /// <param name="student">What the student says of the taught rows.</param>
     /// <param name="products">Type of the product with a live teacher's head.</param>
     public static TensorTargets Of(
         LossRequest request,
+        SoftLabels teacher,
         LossChunk chunk,
-        Tensor logProbs,
-        Tensor targets,
-        Tensor studentBest,
-        int vocabulary,
+        StudentRows student,
         ScalarType products
-    )
-    {
-        if (request.Teacher is SparseSoftLabels sparse)
+    ) =>
+        teacher switch
         {
-            return OfSparse(request, sparse, chunk, logProbs, studentBest, vocabulary);
-        }
+            SparseSoftLabels sparse => OfSparse(request, sparse, chunk, student),
+            LiveSoftLabels live => OfLogits(
+                request,
+                chunk,
+                student,
+                live.HiddenStates.detach()
+                    .narrow(0, chunk.First, chunk.Taught)
+                    .to(products)
+                    .mm(live.Head.detach().to(products).t())
+            ),
+            DenseSoftLabels dense => OfLogits(
+                request,
+                chunk,
+                student,
+                dense.Logits.detach().narrow(0, chunk.First, chunk.Taught)
+            ),
+            _ => throw new UnreachableException(
+                $"{teacher.GetType()} is no kind of soft labels that this loss head knows."
+            ),
+        };
 
-        Tensor logits = request.Teacher is LiveSoftLabels live
-            ? live
-                .HiddenStates.detach()
-                .narrow(0, chunk.First, chunk.Taught)
-                .to(products)
-                .mm(live.Head.detach().to(products).t())
-            : ((DenseSoftLabels)request.Teacher!).Logits.detach().narrow(0, chunk.First, chunk.Taught);
-        logits = logits.narrow(1, 0, vocabulary).to(logProbs.dtype).to(logProbs.device);
+    // From the teacher's logits of the taught rows, [rows, V or more].
+    private static TensorTargets OfLogits(LossRequest request, LossChunk chunk, StudentRows student, Tensor logits)
+    {
+        (Tensor logProbs, Tensor targets, Tensor studentBest) = student;
+        logits = logits.narrow(1, 0, student.Vocabulary).to(logProbs.dtype).to(logProbs.device);
         Tensor plain = nn.functional.log_softmax(logits, 1);
-        Tensor tempered = nn.functional.log_softmax(logits / request.Teacher.Temperature, 1); // [rows, V]
+        Tensor tempered = nn.functional.log_softmax(logits / request.Temperature, 1); // [rows, V]
         Tensor q = tempered.exp();
         float[][] known = HostRows.Read(
             (q * logProbs).sum(1L).neg(),
@@ -79,22 +90,23 @@ internal sealed record TensorTargets(
     /// <param name="chunk">Which rows.</param>
     public void Record(PositionLosses losses, LossChunk chunk)
     {
-        for (int i = 0, row = chunk.First; i < chunk.Taught; i++, row++)
+        for (int i = 0; i < chunk.Taught; i++)
         {
+            int row = chunk.First + i;
             if (!losses.Counted[row])
             {
                 continue;
             }
 
-            (losses.Weight[row], losses.Gate[row]) = Weights[i];
+            (float omega, losses.Gate[row]) = Shares[i];
+            losses.Omega[row] = omega;
             losses.HasTeacher[row] = true;
             losses.CrossEntropyToTeacher[row] = CrossEntropy[i];
             losses.TeacherNll[row] = Nll[i];
             losses.TeacherNllTempered[row] = NllTempered[i];
             losses.TeacherEntropy[row] = Entropy[i];
             losses.Agrees[row] = Agrees[i] != 0;
-            losses.Loss[row] =
-                ((1f - Weights[i].Weight) * losses.StudentNll[row]) + (Weights[i].Weight * CrossEntropy[i]);
+            losses.Loss[row] = ((1f - omega) * losses.StudentNll[row]) + (omega * CrossEntropy[i]);
         }
     }
 
@@ -102,11 +114,11 @@ internal sealed record TensorTargets(
         LossRequest request,
         SparseSoftLabels sparse,
         LossChunk chunk,
-        Tensor logProbs,
-        Tensor studentBest,
-        int vocabulary
+        StudentRows student
     )
     {
+        (Tensor logProbs, _, Tensor studentBest) = student;
+        int vocabulary = student.Vocabulary;
         Device device = logProbs.device;
         int rows = chunk.Taught;
         int start = sparse.Starts[chunk.First];
@@ -163,14 +175,24 @@ internal sealed record TensorTargets(
         );
     }
 
-    private static (float Weight, float Gate)[] Weigh(LossRequest request, LossChunk chunk, Func<int, double> gate) =>
+    private static (float Omega, float Gate)[] Weigh(LossRequest request, LossChunk chunk, Func<int, double> gate) =>
         [
             .. Enumerable
                 .Range(0, chunk.Taught)
                 .Select(i =>
                 {
                     double h = gate(i);
-                    return ((float)request.WeightOf(chunk.First + i, h), (float)h);
+                    return ((float)request.OmegaOf(chunk.First + i, h), (float)h);
                 }),
         ];
+}
+
+/// <summary>What the student says of some rows.</summary>
+/// <param name="LogProbs">ln p, [rows, V].</param>
+/// <param name="Targets">y, [rows, 1]; 0 where not counted.</param>
+/// <param name="Best">argmax p, [rows].</param>
+internal readonly record struct StudentRows(Tensor LogProbs, Tensor Targets, Tensor Best)
+{
+    /// <summary>V.</summary>
+    public int Vocabulary => (int)LogProbs.shape[1];
 }

@@ -79,7 +79,7 @@ public sealed class RunLog
             Add(values, "train/aligned", _alignment.Positions / (double)_alignment.Counted);
         }
 
-        Add(values, "train/weight", (_sums.Weight + _alignment.Weight) / n);
+        Add(values, "train/weight", (_sums.Omega + _alignment.Weight) / n);
         Add(values, "train/gradient_norm", _last!.GradientNorm);
         Add(values, "train/learning_rate", _last.LearningRate);
         Add(values, "perf/tokens_per_second", (state.Tokens - _tokensAtLastLine) / _seconds);

@@ -303,7 +303,7 @@ public sealed class Trainer : IDisposable
             Head = Student.Head,
             Labels = batch.Labels(rows),
             Teacher = softLabels,
-            Weights = PositionWeights(batch, rows, weights, length),
+            Omega = PositionWeights(batch, rows, weights, length),
             Gate = _gate,
             GateScale = GateScale(),
         };

@@ -110,7 +110,7 @@ public class AccumulationTests
                 HiddenStates = hidden,
                 Head = student.Head,
                 Labels = Labels[rows],
-                Weights = Weights[rows],
+                Omega = Weights[rows],
                 Teacher = new LiveSoftLabels(teacherHidden, teacher.Head, 0.5),
             };
             head.Train(request, Count, losses, gradient, student.HeadGradient());

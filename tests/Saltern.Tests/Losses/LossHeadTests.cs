@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Saltern.Losses;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -76,7 +77,7 @@ public class LossHeadTests
                 HiddenStates = hidden,
                 Head = head,
                 Labels = labels,
-                Weights = weights,
+                Omega = weights,
                 Teacher = softLabels,
             },
             n,
@@ -125,7 +126,7 @@ public class LossHeadTests
             Head = eye(V),
             Labels = [.. Enumerable.Range(0, N).Select(i => i % 9 == 4 ? -1L : i * 7 % V)],
             Teacher = new DenseSoftLabels(teacher, 0.5),
-            Weights = [.. Enumerable.Range(0, N).Select(i => i % 10 / 10f)],
+            Omega = [.. Enumerable.Range(0, N).Select(i => i % 10 / 10f)],
             Gate = new Gate(kind, threshold, [], []),
             GateScale = 1.7,
         };
@@ -149,7 +150,7 @@ public class LossHeadTests
             }
 
             Assert.Equal(expected.Correct[row], actual.Correct[row]);
-            Assert.Equal(expected.Weight[row], actual.Weight[row], 1e-5f);
+            Assert.Equal(expected.Omega[row], actual.Omega[row], 1e-5f);
             Assert.Equal(expected.Loss[row], actual.Loss[row], 1e-5f);
             Assert.Equal(expected.StudentNll[row], actual.StudentNll[row], 1e-5f);
             if (expected.HasTeacher[row])
@@ -327,7 +328,7 @@ public class LossHeadTests
                     HiddenStates = student,
                     Head = eye(5),
                     Labels = [0],
-                    Weights = [2f / 3f],
+                    Omega = [2f / 3f],
                     Teacher = labels,
                 },
                 1,
@@ -398,6 +399,32 @@ public class LossHeadTests
         );
     }
 
+    [Theory]
+    [InlineData("fused")]
+    [InlineData("tensor")]
+    public void UnknownKindOfSoftLabels_IsRefusedRatherThanIgnored(string kind)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using LossHead head = kind == "fused" ? new FusedLossHead(5, 5, threads: 1) : new TensorLossHead(5, 5);
+        var request = new LossRequest
+        {
+            HiddenStates = zeros(4, 3),
+            Head = zeros(5, 3),
+            Labels = [0, 1, 2, 3],
+            Omega = [1f, 1f, 1f, 1f],
+            Teacher = new ForeignSoftLabels(4),
+        };
+        UnreachableException refusal = Assert.Throws<UnreachableException>(() =>
+            head.Train(request, 4, new PositionLosses(4), zeros(4, 3), zeros(5, 3))
+        );
+        Assert.Contains(nameof(ForeignSoftLabels), refusal.Message, StringComparison.Ordinal);
+    }
+
+    private sealed record ForeignSoftLabels(int Count) : SoftLabels(1.0)
+    {
+        public override int Rows => Count;
+    }
+
     private static Tensor Rows(params double[] row) => tensor(row, 1, row.Length).to(ScalarType.Float32);
 
     // With the identity as head, hidden states are the logits, and their gradient is the gradient at the logits.
@@ -422,7 +449,7 @@ public class LossHeadTests
             HiddenStates = studentLogits,
             Head = identity,
             Labels = labels,
-            Weights = weights,
+            Omega = weights,
             Teacher = teacherLogits is null ? null : new LiveSoftLabels(teacherLogits, identity, temperature),
         };
         head.Train(request, labels.Count(label => label >= 0), losses, gradient, headGradient);

@@ -126,7 +126,7 @@ public class SparseSoftLabelTests
             HiddenStates = Logits(0.5, 0.25, 0.25),
             Head = eye(3),
             Labels = [0],
-            Weights = [1f],
+            Omega = [1f],
             Teacher = wrong with { Ids = [1] },
             Gate = Gate.Open with { Kind = GateKind.TopProbability, Threshold = 0.5 },
         };
@@ -187,7 +187,7 @@ public class SparseSoftLabelTests
             HiddenStates = logits,
             Head = identity,
             Labels = labels,
-            Weights = [.. Enumerable.Repeat(weight, labels.Length)],
+            Omega = [.. Enumerable.Repeat(weight, labels.Length)],
             Teacher = sparse,
         };
         head.Train(request, labels.Count(label => label >= 0), losses, gradient, headGradient);
