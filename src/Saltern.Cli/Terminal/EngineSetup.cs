@@ -1,6 +1,7 @@
 using System.Globalization;
 using Saltern.Distributed;
 using Saltern.Numerics;
+using Saltern.Runs;
 
 namespace Saltern.Cli.Terminal;
 
@@ -64,9 +65,7 @@ public sealed record EngineSetup(int Threads, string Description)
             );
         }
 
-        ProductLibrary fastest = MatrixProduct.Fastest();
-        ProductLibrary first = rank is null ? fastest : (ProductLibrary)rank.Ranks.FromFirst((double)fastest);
-        MatrixProduct.Use(MatrixProduct.OneDnnIsThere ? first : ProductLibrary.Blas);
+        MatrixProduct.Use(ComputePlan.AgreeOnProducts(MatrixProduct.Fastest(), rank?.Ranks));
         return new EngineSetup(
             threads,
             $"{runtime}; {threads} threads ({why}); products: {(MatrixProduct.Library == ProductLibrary.OneDnn ? "oneDNN" : "MKL")}"

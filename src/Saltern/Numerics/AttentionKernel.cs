@@ -156,11 +156,9 @@ internal static unsafe class AttentionKernel
                         float* outputs = mixed + ((origin + row) * outStride) + (head * size);
                         float* outputGradients = mixedGradient + ((origin + row) * outStride) + (head * size);
                         products.Scores(block, queries, stride, keys, scratch.KeysTransposed, scratch.Scores);
+                        Block atItsStart = block with { Row = 0 };
                         products.Scores(
-                            block with
-                            {
-                                Row = 0,
-                            },
+                            atItsStart,
                             outputGradients,
                             outStride,
                             values,

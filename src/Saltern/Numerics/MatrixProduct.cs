@@ -33,11 +33,22 @@ public static partial class MatrixProduct
     /// <summary>Whether oneDNN's float32 products can be used here: it asks for AVX-512 with byte, word and double-word instructions and vector lengths.</summary>
     public static bool OneDnnIsThere => Avx512BW.IsSupported && Avx512DQ.IsSupported && Avx512BW.VL.IsSupported;
 
+    /// <summary>A library where this processor has what it asks for, else <see cref="ProductLibrary.Blas"/>, which is everywhere.</summary>
+    public static ProductLibrary Available(ProductLibrary wanted)
+    {
+        if (OneDnnIsThere)
+        {
+            return wanted;
+        }
+
+        return ProductLibrary.Blas;
+    }
+
     /// <summary>Uses one library from now on.</summary>
     /// <exception cref="PlatformNotSupportedException">The processor lacks what oneDNN asks for.</exception>
     public static void Use(ProductLibrary library)
     {
-        if (library == ProductLibrary.OneDnn && !OneDnnIsThere)
+        if (library != Available(library))
         {
             throw new PlatformNotSupportedException(
                 "oneDNN's float32 products need a processor with AVX-512 (BW, DQ, VL)."

@@ -54,24 +54,24 @@ public static class StepProfile
     /// <summary>Marks a part until disposed; what is marked inside another mark counts for the outer one.</summary>
     internal static Mark Of(StepPart part)
     {
-        if (Ticks is null || Inside)
+        if (Ticks is not long[] ticks || Inside)
         {
             return default;
         }
 
         Inside = true;
-        return new Mark(part, Stopwatch.GetTimestamp());
+        return new Mark(ticks, part, Stopwatch.GetTimestamp());
     }
 
     /// <summary>One stretch of time.</summary>
-    internal readonly ref struct Mark(StepPart part, long start)
+    internal readonly ref struct Mark(long[]? ticks, StepPart part, long start)
     {
         /// <summary>Ends it.</summary>
         public void Dispose()
         {
-            if (start != 0)
+            if (ticks is not null)
             {
-                Ticks![(int)part] += Stopwatch.GetTimestamp() - start;
+                ticks[(int)part] += Stopwatch.GetTimestamp() - start;
                 Inside = false;
             }
         }

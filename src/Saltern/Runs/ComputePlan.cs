@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using Saltern.Distributed;
 using Saltern.Losses;
 using Saltern.Models;
 using Saltern.Numerics;
@@ -8,7 +9,7 @@ using static TorchSharp.torch;
 
 namespace Saltern.Runs;
 
-/// <summary>Where and how a run computes: device, type of products, own kernels or not. One place decides, for student, teacher, loss and evaluation alike.</summary>
+/// <summary>Where and how a run computes: device, type of products, own kernels or not, library of large products. One place decides, for student, teacher, loss and evaluation alike.</summary>
 public sealed record ComputePlan
 {
     private ComputePlan(ComputeDevice device, ComputePrecision precision, KernelChoice kernels, bool recomputes)
@@ -16,19 +17,23 @@ public sealed record ComputePlan
         if (device == ComputeDevice.Cuda && !cuda.is_available())
         {
             throw new ConfigurationException(
-                $"device = cuda, but the libtorch in use ({LibtorchVersion.Loaded()}) finds no CUDA device. Saltern is built with libtorch for the CPU; build it for PyTorch's CUDA libraries as docs/cuda.md says, on a machine with an NVIDIA driver, or use device: cpu."
+                $"device = cuda, but the libtorch in use ({LibtorchVersion.Loaded()}) finds no CUDA device. "
+                    + "Saltern is built with libtorch for the CPU; build it for PyTorch's CUDA libraries as docs/cuda.md says, "
+                    + "on a machine with an NVIDIA driver, or use device: cpu."
             );
         }
 
         Device = device == ComputeDevice.Cuda ? CUDA : CPU;
         ProductType = precision == ComputePrecision.Bf16 ? ScalarType.BFloat16 : ScalarType.Float32;
-        UsesKernels =
-            kernels == KernelChoice.Fused && ProductType == ScalarType.Float32 && Device.type == DeviceType.CPU;
+        UsesKernels = kernels == KernelChoice.Fused && OwnKernels.Cover(ProductType, Device.type);
         Recomputes = recomputes;
     }
 
     /// <summary>Where weights and activations live.</summary>
     public Device Device { get; }
+
+    /// <summary>Whether that is a GPU.</summary>
+    internal bool IsOnGpu => Device.type == DeviceType.CUDA;
 
     /// <summary>Type of products and attention.</summary>
     public ScalarType ProductType { get; }
@@ -60,18 +65,27 @@ public sealed record ComputePlan
             ProductChoice.Onednn => ProductLibrary.OneDnn,
             _ => resumed ?? MatrixProduct.Fastest(),
         };
-        if (wanted == ProductLibrary.OneDnn && !MatrixProduct.OneDnnIsThere)
+        return MatrixProduct.Available(wanted);
+    }
+
+    /// <summary>The library of products for some ranks: rank 0's, because the two round differently; MKL where this processor lacks what oneDNN needs.</summary>
+    /// <param name="wanted">What this rank would take alone.</param>
+    /// <param name="ranks">Ranks that compute together, all of which have to come here; null for a process that computes alone.</param>
+    public static ProductLibrary AgreeOnProducts(ProductLibrary wanted, ICommunicator? ranks)
+    {
+        ProductLibrary first = wanted;
+        if (ranks is not null)
         {
-            return ProductLibrary.Blas;
+            first = (ProductLibrary)ranks.FromFirst((double)wanted);
         }
 
-        return wanted;
+        return MatrixProduct.Available(first);
     }
 
     /// <summary>Speed of matrix products here and now, FLOP/s, in the type that the run's products have on a GPU and float32 on the CPU.</summary>
     public double MeasurePeak()
     {
-        if (Device.type == DeviceType.CUDA)
+        if (IsOnGpu)
         {
             return MatmulPeak.Measure(Device, ProductType);
         }
@@ -97,35 +111,41 @@ public sealed record ComputePlan
             return new FusedLossHead(vocabulary, headRows, threads);
         }
 
-        return new TensorLossHead(vocabulary, headRows, ProductType, Device.type == DeviceType.CUDA);
+        return new TensorLossHead(vocabulary, headRows, ProductType, IsOnGpu);
     }
 
     /// <summary>What a person should know of the plan; empty for float32 with own kernels on the CPU.</summary>
     public IReadOnlyList<string> Remarks()
     {
-        var lines = new List<string>();
-        if (Device.type == DeviceType.CUDA)
+        if (IsOnGpu)
         {
-            lines.Add(
-                "device: cuda. The same algorithm with libtorch's operations; Saltern's own tests run without a GPU, on one they are equal to rounding (docs/cuda.md)."
-            );
-        }
-        else if (ProductType == ScalarType.BFloat16)
-        {
-            double factor = ProductSeconds(ScalarType.BFloat16) / ProductSeconds(ScalarType.Float32);
-            lines.Add(
-                string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"precision: bf16. On this processor bfloat16 products take {factor:0.00} times as long as float32's. Own kernels are for float32, so libtorch's operations do the rest, and a step is slower than with precision: fp32."
-                )
-            );
-        }
-        else if (!UsesKernels)
-        {
-            lines.Add("kernels: plain. libtorch's operations instead of own kernels: the same to rounding, slower.");
+            return
+            [
+                "device: cuda. The same algorithm with libtorch's operations; Saltern's own tests run without a GPU, "
+                    + "on one they are equal to rounding (docs/cuda.md).",
+            ];
         }
 
-        return lines;
+        if (ProductType == ScalarType.BFloat16)
+        {
+            double factor = ProductSeconds(ScalarType.BFloat16) / ProductSeconds(ScalarType.Float32);
+            return
+            [
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"precision: bf16. On this processor bfloat16 products take {factor:0.00} times as long as float32's. "
+                )
+                    + "Own kernels are for float32, so libtorch's operations do the rest, "
+                    + "and a step is slower than with precision: fp32.",
+            ];
+        }
+
+        if (!UsesKernels)
+        {
+            return ["kernels: plain. libtorch's operations instead of own kernels: the same to rounding, slower."];
+        }
+
+        return [];
     }
 
     private static double ProductSeconds(ScalarType type)

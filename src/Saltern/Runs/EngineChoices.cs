@@ -1,5 +1,4 @@
 using Saltern.Checkpoints;
-using Saltern.Distributed;
 using Saltern.Numerics;
 
 namespace Saltern.Runs;
@@ -10,24 +9,22 @@ internal static class EngineChoices
     /// <summary>Threads of the run: the recipe's, else those of its first life, else what is there.</summary>
     public static int Threads(RunConfig config, TrainState? resumed, TrainingRunOptions options)
     {
-        Action<string> log = options.Log;
         int ranks = options.Ranks.Size;
         bool sameRanks = resumed?.Ranks == ranks;
-        int threads =
-            config.Threads
-            ?? (sameRanks ? resumed?.Threads : null)
-            ?? options.DefaultThreads
-            ?? Environment.ProcessorCount;
+        int? resumedThreads = sameRanks ? resumed?.Threads : null;
+        int threads = config.Threads ?? resumedThreads ?? options.DefaultThreads ?? Environment.ProcessorCount;
         if (resumed is not null && !sameRanks)
         {
-            log(
-                $"The run was computed by {resumed.Ranks} ranks so far and goes on with {ranks}, {threads} threads each: the samples stay the same, but sums are rounded otherwise, so the result is no longer bit-exact."
+            options.Log(
+                $"The run was computed by {resumed.Ranks} ranks so far and goes on with {ranks}, {threads} threads each: "
+                    + "the samples stay the same, but sums are rounded otherwise, so the result is no longer bit-exact."
             );
         }
         else if (resumed is not null && threads != resumed.Threads)
         {
-            log(
-                $"The run computed with {resumed.Threads} threads so far and goes on with {threads}: sums are rounded otherwise, so the result is no longer bit-exact."
+            options.Log(
+                $"The run computed with {resumed.Threads} threads so far and goes on with {threads}: "
+                    + "sums are rounded otherwise, so the result is no longer bit-exact."
             );
         }
 
@@ -37,14 +34,13 @@ internal static class EngineChoices
     /// <summary>The library of products: that of a run's first life, because the two round differently; the ranks take what rank 0 found the faster.</summary>
     public static ProductLibrary Products(RunConfig config, TrainState? resumed, TrainingRunOptions options)
     {
-        Action<string> log = options.Log;
-        ProductLibrary first = (ProductLibrary)
-            options.Ranks.FromFirst((double)ComputePlan.ChooseProducts(config, resumed?.Products));
-        ProductLibrary chosen = MatrixProduct.OneDnnIsThere ? first : ProductLibrary.Blas;
+        ProductLibrary wanted = ComputePlan.ChooseProducts(config, resumed?.Products);
+        ProductLibrary chosen = ComputePlan.AgreeOnProducts(wanted, options.Ranks);
         if (resumed is not null && chosen != resumed.Products)
         {
-            log(
-                $"The run's products came from {resumed.Products} so far and come from {chosen} now: sums are rounded otherwise, so the result is no longer bit-exact."
+            options.Log(
+                $"The run's products came from {resumed.Products} so far and come from {chosen} now: "
+                    + "sums are rounded otherwise, so the result is no longer bit-exact."
             );
         }
 

@@ -13,15 +13,12 @@ public static class MachineDescription
     {
         const string CpuInfo = "/proc/cpuinfo";
         const string Key = "model name";
-        if (File.Exists(CpuInfo))
+        if (!File.Exists(CpuInfo))
         {
-            return File.ReadLines(CpuInfo)
-                .FirstOrDefault(line => line.StartsWith(Key, StringComparison.Ordinal))
-                ?.Split(':', 2)[1]
-                .Trim();
+            return null;
         }
 
-        return null;
+        return LineOf(CpuInfo, Key)?.Split(':', 2)[1].Trim();
     }
 
     /// <summary>Name of the first NVIDIA GPU; null where the driver does not say.</summary>
@@ -29,20 +26,16 @@ public static class MachineDescription
     {
         const string Folder = "/proc/driver/nvidia/gpus";
         const string Key = "Model:";
-        string? file = Directory.Exists(Folder)
-            ? Directory
-                .EnumerateFiles(Folder, "information", SearchOption.AllDirectories)
-                .Order(StringComparer.Ordinal)
-                .FirstOrDefault()
-            : null;
-        if (file is null)
+        if (!Directory.Exists(Folder))
         {
             return null;
         }
 
-        return File.ReadLines(file)
-            .FirstOrDefault(line => line.StartsWith(Key, StringComparison.Ordinal))
-            ?[Key.Length..].Trim();
+        string? file = Directory
+            .EnumerateFiles(Folder, "information", SearchOption.AllDirectories)
+            .Order(StringComparer.Ordinal)
+            .FirstOrDefault();
+        return file is null ? null : LineOf(file, Key)?[Key.Length..].Trim();
     }
 
     /// <summary>What a result says of the machine that made it.</summary>
@@ -52,15 +45,20 @@ public static class MachineDescription
     /// <param name="peak">Speed of matrix products, FLOP/s.</param>
     public static RunMachine Of(ComputePlan compute, int threads, ProductLibrary products, double peak)
     {
-        bool onGpu = compute.Device.type == DeviceType.CUDA;
-        return new RunMachine
+        var machine = new RunMachine
         {
-            Processor = onGpu ? Accelerator() ?? "CUDA device" : Processor(),
+            Processor = Processor(),
             Cores = Environment.ProcessorCount,
             Threads = threads,
-            Products = onGpu ? "cuBLAS" : products.ToString(),
+            Products = products.ToString(),
             MatmulPeakGflops = peak / 1e9,
         };
+        if (compute.IsOnGpu)
+        {
+            return machine with { Processor = Accelerator() ?? "CUDA device", Products = "cuBLAS" };
+        }
+
+        return machine;
     }
 
     /// <summary>Versions by name.</summary>
@@ -72,6 +70,9 @@ public static class MachineDescription
             ["libtorch"] = LibtorchVersion.Loaded(),
             ["dotnet"] = Environment.Version.ToString(),
         };
+
+    private static string? LineOf(string file, string key) =>
+        File.ReadLines(file).FirstOrDefault(line => line.StartsWith(key, StringComparison.Ordinal));
 
     private static string Version(Type type) =>
         type.Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion

@@ -155,8 +155,7 @@ public static class TeachRun
         ProductLibrary wanted = request.Recipe is { Products: not ProductChoice.Fastest } recipe
             ? ComputePlan.ChooseProducts(recipe, resumed: null)
             : MatrixProduct.Library;
-        var first = (ProductLibrary)ranks.FromFirst((double)wanted);
-        MatrixProduct.Use(MatrixProduct.OneDnnIsThere ? first : ProductLibrary.Blas);
+        MatrixProduct.Use(ComputePlan.AgreeOnProducts(wanted, ranks));
     }
 
     private static (IReadOnlyList<(int Domain, long Index)> Samples, TeachCoverage Coverage) Samples(

@@ -4,7 +4,7 @@ using TorchSharp.Modules;
 
 namespace Saltern.Runs;
 
-/// <summary>The same figures as TensorBoard events, in the run folder.</summary>
+/// <summary>The same metrics as TensorBoard events, in the run folder.</summary>
 public sealed class TensorBoardLog : IMetricsSink
 {
     private readonly SummaryWriter _writer;
@@ -15,7 +15,7 @@ public sealed class TensorBoardLog : IMetricsSink
     /// <inheritdoc/>
     public void Write(MetricsLine line)
     {
-        foreach ((string name, double value) in line.Values.Where(figure => double.IsFinite(figure.Value)))
+        foreach ((string name, double value) in line.Values.Where(metric => double.IsFinite(metric.Value)))
         {
             _writer.add_scalar(name, (float)value, line.Step);
         }
