@@ -7,7 +7,7 @@ using Saltern.Optimization;
 
 namespace Saltern.Checkpoints;
 
-/// <summary>All that a run needs to go on bit for bit, all of it or none of it: a Hugging Face folder plus optimizer, trainer state and manifest.</summary>
+/// <summary>All that a run needs to resume bit for bit, all of it or none of it: a Hugging Face folder plus optimizer, trainer state and manifest.</summary>
 public static class Checkpoint
 {
     /// <summary>State of the optimizer, by the names of the weights.</summary>
@@ -100,7 +100,7 @@ public static class Checkpoint
         alignment.UpdateCount = LoadState(folder).Updates;
     }
 
-    /// <summary>What is wrong with a checkpoint; null where it is whole and can be gone on from.</summary>
+    /// <summary>What is wrong with a checkpoint; null where it is whole and can be resumed from.</summary>
     public static string? Problem(string folder)
     {
         string[] needed =

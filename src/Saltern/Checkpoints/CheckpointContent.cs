@@ -34,9 +34,10 @@ public sealed unsafe class CheckpointContent : IDisposable
         IReadOnlyList<StoredTensor> tensors = StoredWeights.Of(model.Config, model.Parameters.Layout);
         IReadOnlyList<OptimizerTensor> aligned = alignment?.State ?? [];
         IReadOnlyList<OptimizerTensor> own = gathered is null ? optimizer.State : [];
-        _copy = new MappedMemory(
+        var copy = new MappedMemory(
             tensors.Sum(tensor => tensor.Count) + own.Concat(aligned).Sum(tensor => tensor.ByteCount / sizeof(float))
         );
+        _copy = copy;
         long at = 0;
         Weights =
         [
@@ -44,7 +45,7 @@ public sealed unsafe class CheckpointContent : IDisposable
             {
                 // Arranged here, on the thread that owns the tensors: the writer has memory alone.
                 using torch.Tensor weight = tensor.InFileOrder(model.Parameters.FlatWeights);
-                return Copy(tensor.Name, tensor.Shape, weight, tensor.Count, ref at);
+                return Copy(copy, tensor.Name, tensor.Shape, weight, tensor.Count, ref at);
             }),
         ];
         OptimizerTensors =
@@ -52,13 +53,13 @@ public sealed unsafe class CheckpointContent : IDisposable
             ??
             [
                 .. own.Select(tensor =>
-                    Copy(tensor.Name, tensor.Shape, tensor.Values, tensor.ByteCount / sizeof(float), ref at)
+                    Copy(copy, tensor.Name, tensor.Shape, tensor.Values, tensor.ByteCount / sizeof(float), ref at)
                 ),
             ];
         AlignmentTensors =
         [
             .. aligned.Select(tensor =>
-                Copy(tensor.Name, tensor.Shape, tensor.Values, tensor.ByteCount / sizeof(float), ref at)
+                Copy(copy, tensor.Name, tensor.Shape, tensor.Values, tensor.ByteCount / sizeof(float), ref at)
             ),
         ];
     }
@@ -114,7 +115,8 @@ public sealed unsafe class CheckpointContent : IDisposable
     private static (string Name, long[] Shape, Func<ReadOnlyMemory<byte>> Bytes) Live(OptimizerTensor tensor) =>
         (tensor.Name, tensor.Shape, () => tensor.ToBytes());
 
-    private (string Name, long[] Shape, Func<ReadOnlyMemory<byte>> Bytes) Copy(
+    private static (string Name, long[] Shape, Func<ReadOnlyMemory<byte>> Bytes) Copy(
+        MappedMemory copy,
         string name,
         long[] shape,
         torch.Tensor values,
@@ -124,7 +126,7 @@ public sealed unsafe class CheckpointContent : IDisposable
     {
         using DisposeScope scope = torch.NewDisposeScope(); // each call in the chain has a handle of its own
         using torch.Tensor here = values.detach().to(torch.ScalarType.Float32).cpu().contiguous();
-        float* to = _copy!.Start + at;
+        float* to = copy.Start + at;
         Buffer.MemoryCopy((void*)TensorAddress.Of(here), to, count * sizeof(float), count * sizeof(float));
         at += count;
         // Written from where it lies: arrays of these bytes would be as much again, as garbage.

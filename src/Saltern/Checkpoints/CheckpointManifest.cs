@@ -69,7 +69,8 @@ public sealed record CheckpointManifest(string Schema, IReadOnlyDictionary<strin
 
         if (manifest?.Files is not { Count: > 0 } || manifest.Schema != CurrentSchema)
         {
-            return $"its {FileName} has the schema '{manifest?.Schema}' and {manifest?.Files?.Count ?? 0} files, expected '{CurrentSchema}' and at least one";
+            return $"its {FileName} has the schema '{manifest?.Schema}' and {manifest?.Files?.Count ?? 0} files, "
+                + $"expected '{CurrentSchema}' and at least one";
         }
 
         try

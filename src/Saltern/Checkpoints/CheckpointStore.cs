@@ -43,7 +43,7 @@ public sealed class CheckpointStore
         ];
     }
 
-    /// <summary>The newest checkpoint that verifies, and what was passed over on the way and why.</summary>
+    /// <summary>The newest checkpoint that verifies, and what was skipped on the way and why.</summary>
     public (int? Step, IReadOnlyList<string> Skipped) NewestGood()
     {
         var skipped = new List<string>();

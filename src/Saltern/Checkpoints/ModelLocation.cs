@@ -38,7 +38,8 @@ public static class ModelLocation
         }
 
         throw new CheckpointException(
-            $"{path} has neither a {ModelFolder.ConfigFile} nor a whole checkpoint. Give a run folder, a checkpoint folder or a Hugging Face folder.{seen}"
+            $"{path} has neither a {ModelFolder.ConfigFile} nor a whole checkpoint. "
+                + $"Give a run folder, a checkpoint folder or a Hugging Face folder.{seen}"
         );
     }
 }

@@ -23,7 +23,9 @@ internal static class OptimizerStateReader
         if (found != expected)
         {
             throw new CheckpointException(
-                $"{path} holds the state of 'optimizer.kind: {OptimizerConfig.Name(found)}', but the recipe says '{OptimizerConfig.Name(expected)}'. Go on with '{OptimizerConfig.Name(found)}', or start a new run."
+                $"{path} holds the state of 'optimizer.kind: {OptimizerConfig.Name(found)}', "
+                    + $"but the recipe says '{OptimizerConfig.Name(expected)}'. "
+                    + $"Go on with '{OptimizerConfig.Name(found)}', or start a new run."
             );
         }
 

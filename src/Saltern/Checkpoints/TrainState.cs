@@ -19,7 +19,7 @@ public sealed record TrainState
     /// <summary>Samples drawn from the selected ones: the position in their own stream.</summary>
     public long SubsetSamples { get; init; }
 
-    /// <summary>SHA-256 of the list of selected samples; a run does not go on with another one while they are drawn.</summary>
+    /// <summary>SHA-256 of the list of selected samples; a run is not resumed with another one while they are drawn.</summary>
     public string Selection { get; init; } = "";
 
     /// <summary>Samples that the run was planned to draw when it started; the shares of capped domains follow from it.</summary>
@@ -88,10 +88,10 @@ public sealed record TrainState
     /// <summary>libtorch's random state, Base64.</summary>
     public string RandomState { get; init; } = "";
 
-    /// <summary>Fingerprint of the data set; a run does not go on with another one.</summary>
+    /// <summary>Fingerprint of the data set; a run is not resumed with another one.</summary>
     public string DataFingerprint { get; init; } = "";
 
-    /// <summary>Fingerprint of the teacher's weights file; a run does not go on with another teacher while stage 1 lasts.</summary>
+    /// <summary>Fingerprint of the teacher's weights file; a run is not resumed with another teacher while stage 1 lasts.</summary>
     public string TeacherWeights { get; init; } = "";
 
     /// <summary>What is known of the teacher; null without one.</summary>

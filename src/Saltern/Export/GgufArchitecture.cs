@@ -50,11 +50,7 @@ internal sealed class GgufArchitecture
     public GgufArchitecture(TransformerConfig config)
     {
         _config = config;
-        Name =
-            config.LayerNormEps is not null ? GptNeox
-            : config.QkNorm ? Qwen3
-            : config.QkvBias ? Qwen2
-            : Llama;
+        Name = NameOf(config);
         if (config.LearnedPositions)
         {
             throw new DataFormatException("GPT-2 models are not exported to GGUF. Export as hf.");
@@ -63,21 +59,24 @@ internal sealed class GgufArchitecture
         if (Name == GptNeox && !config.AttentionBias)
         {
             throw new DataFormatException(
-                "A GPT-NeoX model without attention_bias cannot be exported to GGUF: the architecture gptneox has these biases. Export as hf."
+                "A GPT-NeoX model without attention_bias cannot be exported to GGUF: "
+                    + "the architecture gptneox has these biases. Export as hf."
             );
         }
 
         if (config.RopeScaling is not null && Name != Llama)
         {
             throw new DataFormatException(
-                $"rope_scaling llama3 cannot be exported to GGUF for a {Name} model: only the architecture llama has the factors of its frequencies. Export as hf."
+                $"rope_scaling llama3 cannot be exported to GGUF for a {Name} model: "
+                    + "only the architecture llama has the factors of its frequencies. Export as hf."
             );
         }
 
         if (config.QkNorm && config.AttentionBias)
         {
             throw new DataFormatException(
-                "attention_bias beside norms of queries and keys cannot be exported to GGUF: the architecture qwen3 has no biases. Export as hf."
+                "attention_bias beside norms of queries and keys cannot be exported to GGUF: "
+                    + "the architecture qwen3 has no biases. Export as hf."
             );
         }
 
@@ -88,14 +87,17 @@ internal sealed class GgufArchitecture
             // Beyond the window the architectures' own attention would see more than the model does.
             ContextLength = config.SlidingWindow;
             warnings.Add(
-                $"GGUF's {Name} has no sliding window, so the file gives the window of {ContextLength} tokens as the longest context, up to which both are the same; the model was meant for {config.MaxPositionEmbeddings}."
+                $"GGUF's {Name} has no sliding window, so the file gives the window of {ContextLength} tokens "
+                    + "as the longest context, up to which both are the same; "
+                    + $"the model was meant for {config.MaxPositionEmbeddings}."
             );
         }
 
         if (config.HiddenAct == Activation.Gelu)
         {
             warnings.Add(
-                "llama.cpp computes hidden_act gelu by its approximation with tanh: activations differ by up to 5e-4 from the model's own."
+                "llama.cpp computes hidden_act gelu by its approximation with tanh: "
+                    + "activations differ by up to 5e-4 from the model's own."
             );
         }
 
@@ -147,8 +149,8 @@ internal sealed class GgufArchitecture
     /// <param name="name">Hugging Face's.</param>
     public static string NameOf(string name)
     {
-        int kind = name.LastIndexOf('.');
-        int layers = name.IndexOf(Layers, StringComparison.Ordinal); // kind: .weight or .bias
+        int kind = name.LastIndexOf('.'); // .weight or .bias
+        int layers = name.IndexOf(Layers, StringComparison.Ordinal);
         if (layers < 0)
         {
             return OtherNames[name[..kind]] + name[kind..];
@@ -175,5 +177,20 @@ internal sealed class GgufArchitecture
         }
 
         return factors;
+    }
+
+    private static string NameOf(TransformerConfig config)
+    {
+        if (config.LayerNormEps is not null)
+        {
+            return GptNeox;
+        }
+
+        if (config.QkNorm)
+        {
+            return Qwen3;
+        }
+
+        return config.QkvBias ? Qwen2 : Llama;
     }
 }

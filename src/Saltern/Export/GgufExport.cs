@@ -81,21 +81,24 @@ internal static class GgufExport
         if (type == WeightType.Q8 && isMatrix && tensor.RowLength % WeightEncoding.BlockLength != 0)
         {
             throw new DataFormatException(
-                $"--dtype q8_0 takes rows in blocks of {WeightEncoding.BlockLength}, but {tensor.Name} has {tensor.RowLength} columns. Use f16, bf16 or f32."
+                $"--dtype q8_0 takes rows in blocks of {WeightEncoding.BlockLength}, "
+                    + $"but {tensor.Name} has {tensor.RowLength} columns. Use f16, bf16 or f32."
             );
         }
 
         bool isRotated =
-            architecture.RotatesNeighbours
-            && (
-                tensor.Name.Contains(".q_proj.", StringComparison.Ordinal)
-                || tensor.Name.Contains(".k_proj.", StringComparison.Ordinal)
-            );
-        Func<IEnumerable<Memory<float>>, IEnumerable<Memory<float>>>? reorder =
-            tensor.Form == StoredForm.HeadByHead
-                ? pieces => RowOrder.ByProjection(pieces, config.HeadDim, tensor.RowLength)
-            : isRotated ? pieces => RowOrder.Interleave(pieces, config.HeadDim, tensor.RowLength)
-            : null;
+            tensor.Name.Contains(".q_proj.", StringComparison.Ordinal)
+            || tensor.Name.Contains(".k_proj.", StringComparison.Ordinal);
+        Func<IEnumerable<Memory<float>>, IEnumerable<Memory<float>>>? reorder = null;
+        if (tensor.Form == StoredForm.HeadByHead)
+        {
+            reorder = pieces => RowOrder.ByProjection(pieces, config.HeadDim, tensor.RowLength);
+        }
+        else if (isRotated && architecture.RotatesNeighbours)
+        {
+            reorder = pieces => RowOrder.Interleave(pieces, config.HeadDim, tensor.RowLength);
+        }
+
         WeightType own = isMatrix ? type : WeightType.F32;
         return new OutgoingTensor(
             GgufArchitecture.NameOf(tensor.Name),

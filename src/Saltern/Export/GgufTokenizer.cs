@@ -33,7 +33,7 @@ internal static class GgufTokenizer
             );
         }
 
-        int begin = definition.BeforeText.Count == 1 ? definition.BeforeText[0] : tokenizer.EndOfTextId;
+        int begin = definition.BeforeText.FirstOrDefault(tokenizer.EndOfTextId);
         (string[] names, int[] types) = Tokens(definition, rows);
         metadata.Add(Prefix + "model", "gpt2");
         metadata.Add(Prefix + "pre", NameOfCut(definition));
@@ -62,11 +62,23 @@ internal static class GgufTokenizer
             [{ Foreign.Identity: @"\p{N}" }, { Known: SplitPattern.Gpt2 }] when !takesWholeWords => "smollm",
             _ => null,
         };
-        return name
-            ?? throw new DataFormatException(
-                $"The tokenizer cuts text by {(rules.Count == 0 ? "nothing" : string.Join(", then ", rules.Select(rule => $"'{rule.Identity}'")))}{(takesWholeWords ? " with ignore_merges" : "")}, for which llama.cpp has no name: its token ids would differ. "
-                    + "Export as hf. GGUF can have the patterns of Llama 3, Qwen 2 (without ignore_merges), GPT-2 and SmolLM (digits, then GPT-2)."
-            );
+        if (name is not null)
+        {
+            return name;
+        }
+
+        string cut = "nothing";
+        if (rules.Count > 0)
+        {
+            cut = string.Join(", then ", rules.Select(rule => $"'{rule.Identity}'"));
+        }
+
+        throw new DataFormatException(
+            $"The tokenizer cuts text by {cut}{(takesWholeWords ? " with ignore_merges" : "")}, "
+                + "for which llama.cpp has no name: its token ids would differ. Export as hf. "
+                + "GGUF can have the patterns of Llama 3, Qwen 2 (without ignore_merges), "
+                + "GPT-2 and SmolLM (digits, then GPT-2)."
+        );
     }
 
     private static (string[] Names, int[] Types) Tokens(BpeDefinition definition, int rows)
@@ -74,10 +86,7 @@ internal static class GgufTokenizer
         string[] names = new string[rows];
         int[] types = new int[rows];
         var added = definition.AddedTokens.ToDictionary(token => token.Id);
-        var used = definition
-            .Tokens.Where(token => token is not null)
-            .Select(token => token!.Value.Spelling)
-            .ToHashSet();
+        HashSet<string> used = [.. definition.Tokens.OfType<BpeToken>().Select(token => token.Spelling)];
         for (int id = 0; id < rows; id++)
         {
             BpeToken? token = id < definition.Tokens.Count ? definition.Tokens[id] : null;
@@ -132,7 +141,8 @@ internal static class GgufTokenizer
     {
         if (definition.ComposesText)
         {
-            yield return "The tokenizer composes text (NFC) first and GGUF cannot say so: decomposed characters will get other token ids; compose text before you give it to a GGUF program.";
+            yield return "The tokenizer composes text (NFC) first and GGUF cannot say so: "
+                + "decomposed characters will get other token ids; compose text before you give it to a GGUF program.";
         }
 
         string[] particular =
@@ -141,7 +151,8 @@ internal static class GgufTokenizer
         ];
         if (particular.Length > 0)
         {
-            yield return $"GGUF cannot say that added tokens take white space beside them or stand alone as words: {string.Join(", ", particular)} will be found just as they are spelled.";
+            yield return "GGUF cannot say that added tokens take white space beside them or stand alone as words: "
+                + $"{string.Join(", ", particular)} will be found just as they are spelled.";
         }
     }
 }

@@ -25,16 +25,26 @@ internal sealed class WeightStream(
     )
     {
         IEnumerable<Memory<float>> pieces = model.Weights.Pieces(name);
+        if (reorder is not null)
+        {
+            pieces = reorder(pieces);
+        }
+
         byte[] buffer = [];
-        foreach (Memory<float> piece in reorder is null ? pieces : reorder(pieces))
+        foreach (Memory<float> piece in pieces)
         {
             cancellation.ThrowIfCancellationRequested();
             int length = checked((int)WeightEncoding.Bytes(type, piece.Length));
-            buffer = buffer.Length >= length ? buffer : new byte[length];
+            if (buffer.Length < length)
+            {
+                buffer = new byte[length];
+            }
+
             if (WeightEncoding.Encode(type, piece.Span, buffer.AsSpan(0, length)) is float value)
             {
                 throw new DataFormatException(
-                    $"{model.Weights.PathOf(name)}: {name} holds {value}, which {WeightTypes.NameOf(type)} cannot hold. Export as bf16 or f32."
+                    $"{model.Weights.PathOf(name)}: {name} holds {value}, which {WeightTypes.NameOf(type)} cannot hold. "
+                        + "Export as bf16 or f32."
                 );
             }
 

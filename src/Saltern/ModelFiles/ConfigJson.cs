@@ -95,7 +95,7 @@ internal sealed class ConfigJson(string path, string place, JsonElement element)
             && value.EnumerateArray().All(item => item.ValueKind == JsonValueKind.String)
         )
         {
-            return [.. value.EnumerateArray().Select(item => item.GetString()!)];
+            return [.. value.EnumerateArray().Select(item => item.GetString() ?? "")];
         }
 
         throw Wrong(key, value, "a list of texts");
@@ -153,7 +153,8 @@ internal sealed class ConfigJson(string path, string place, JsonElement element)
         if (unknown.Length > 0)
         {
             throw new DataFormatException(
-                $"{path} has keys that are not understood: {string.Join(", ", unknown)}. They may change what the model computes, so it is not loaded; remove them if they do not."
+                $"{path} has keys that are not understood: {string.Join(", ", unknown)}. "
+                    + "They may change what the model computes, so it is not loaded; remove them if they do not."
             );
         }
     }

@@ -171,12 +171,12 @@ public static class HuggingFaceConfig
 
     private static TransformerConfig Read(ConfigJson json)
     {
-        if (!(json.Text("model_type") is string type && Families.Contains(type)))
+        string family = json.Text("model_type") ?? "";
+        if (!Families.Contains(family))
         {
-            throw json.Wrong("model_type", json.Text("model_type") ?? "", string.Join(", ", Families));
+            throw json.Wrong("model_type", family, string.Join(", ", Families));
         }
 
-        string family = type;
         TransformerConfig config = family switch
         {
             Gpt2 => Gpt2Config.Read(json),
@@ -206,11 +206,8 @@ public static class HuggingFaceConfig
             NumAttentionHeads = json.RequiredInteger("num_attention_heads"),
 
             // The families differ in what absence means; files written by their own library have the keys.
-            NumKeyValueHeads =
-                family is Llama
-                    ? json.Integer("num_key_value_heads") ?? 0
-                    : json.RequiredInteger("num_key_value_heads"),
-            HeadDim = family is Qwen3 ? json.RequiredInteger("head_dim") : json.Integer("head_dim") ?? 0,
+            NumKeyValueHeads = OptionalSize(json, "num_key_value_heads", isRequired: family is not Llama),
+            HeadDim = OptionalSize(json, "head_dim", isRequired: family is Qwen3),
             IntermediateSize = json.RequiredInteger("intermediate_size"),
             MaxPositionEmbeddings = json.RequiredInteger("max_position_embeddings"),
             RmsNormEps = json.Number("rms_norm_eps") ?? 1e-6,
@@ -226,7 +223,18 @@ public static class HuggingFaceConfig
         };
     }
 
-    // Mistral: sliding_window for all layers, null for none. Qwen: only with use_sliding_window, and then from layer max_window_layers on.
+    // A size that follows from others where a file of the family may leave it out: 0 then.
+    private static int OptionalSize(ConfigJson json, string key, bool isRequired)
+    {
+        if (isRequired)
+        {
+            return json.RequiredInteger(key);
+        }
+
+        return json.Integer(key) ?? 0;
+    }
+
+    // The window of all layers; 0 for none.
     private static int Window(ConfigJson json, string family, int layers)
     {
         int? window = json.Integer("sliding_window");
@@ -235,17 +243,12 @@ public static class HuggingFaceConfig
             throw json.Wrong("sliding_window", $"{window}", "a positive number of tokens, or null for none");
         }
 
-        if (family is Mistral && !json.Has("sliding_window"))
+        int windowed = 0;
+        if (FirstWindowedLayer(json, family) is int first && window is not null)
         {
-            throw json.Missing("sliding_window"); // its absence means 4096 in some versions; null says that there is none
+            windowed = Math.Max(0, layers - Math.Max(0, first));
         }
 
-        bool used = family is Mistral || (json.Flag("use_sliding_window") ?? false);
-        int first =
-            family is Mistral
-                ? 0
-                : json.Integer("max_window_layers") ?? (used ? throw json.Missing("max_window_layers") : 0);
-        int windowed = used && window is not null ? Math.Max(0, layers - Math.Max(0, first)) : 0;
         if (json.Texts("layer_types") is IReadOnlyList<string> kinds)
         {
             string other = kinds.FirstOrDefault(kind => kind is not (FullAttention or SlidingAttention)) ?? "";
@@ -267,9 +270,9 @@ public static class HuggingFaceConfig
             return 0;
         }
 
-        if (windowed == layers)
+        if (windowed == layers && window is int tokens)
         {
-            return window!.Value;
+            return tokens;
         }
 
         throw json.Wrong(
@@ -277,5 +280,28 @@ public static class HuggingFaceConfig
             $"{window} in {windowed} of {layers} layers",
             "a window in all layers or in none; layers of two kinds are not computed"
         );
+    }
+
+    // Mistral: sliding_window for all layers, null for none. Qwen: only with use_sliding_window, and then from layer max_window_layers on.
+    private static int? FirstWindowedLayer(ConfigJson json, string family)
+    {
+        if (family is Mistral)
+        {
+            if (!json.Has("sliding_window"))
+            {
+                throw json.Missing("sliding_window"); // its absence means 4096 in some versions; null says that there is none
+            }
+
+            return 0;
+        }
+
+        bool isUsed = json.Flag("use_sliding_window") ?? false;
+        int? first = json.Integer("max_window_layers");
+        if (!isUsed)
+        {
+            return null;
+        }
+
+        return first ?? throw json.Missing("max_window_layers");
     }
 }

@@ -7,7 +7,7 @@ internal static class KnownBuffers
 {
     private const double FrequencyTolerance = 0.01; // files in float16 hold them with 11 bits; another base differs by far more
 
-    /// <summary>Whether a tensor is one of them; it may then be passed over.</summary>
+    /// <summary>Whether a tensor is one of them; it may then be skipped.</summary>
     /// <param name="files">The folder's.</param>
     /// <param name="name">A tensor that is no weight.</param>
     /// <param name="config">The shape.</param>
@@ -61,7 +61,8 @@ internal static class KnownBuffers
                     if (!(Math.Abs(values.Span[i] - value) <= FrequencyTolerance * value))
                     {
                         throw new DataFormatException(
-                            $"{files.PathOf(name)}: {name} has the frequency {values.Span[i]} at {at + i}, but config.json gives {value}. One of the two is wrong."
+                            $"{files.PathOf(name)}: {name} has the frequency {values.Span[i]} at {at + i}, "
+                                + $"but config.json gives {value}. One of the two is wrong."
                         );
                     }
                 }
@@ -74,7 +75,9 @@ internal static class KnownBuffers
     {
         int positions = config.MaxPositionEmbeddings;
         long[] shape = files.Entries[name].Shape;
-        if (shape.Length > 1 ? !shape.SequenceEqual([1, 1, positions, positions]) : shape.Any(length => length != 1))
+        bool isMask = shape.SequenceEqual([1, 1, positions, positions]);
+        bool isNumber = shape.Length <= 1 && shape.All(length => length == 1);
+        if (!isMask && !isNumber)
         {
             throw Wrong(files, name, $"[1, 1, {positions}, {positions}] or one number");
         }

@@ -140,7 +140,8 @@ public static class SafeTensorsFile
         if (headerLength > LargestHeader || headerLength > (ulong)(file.Length - LengthBytes))
         {
             throw new DataFormatException(
-                $"{path}: the header claims {headerLength} bytes, but the file has {file.Length} and the format allows {LargestHeader}. It is damaged or not safetensors."
+                $"{path}: the header claims {headerLength} bytes, but the file has {file.Length} "
+                    + $"and the format allows {LargestHeader}. It is damaged or not safetensors."
             );
         }
 

@@ -125,7 +125,8 @@ internal static class SafeTensorsHeader
         if (shape.Any(length => length < 0) || offsets.Length != 2 || offsets[0] < 0 || offsets[1] < offsets[0])
         {
             throw new DataFormatException(
-                $"{path}: {property.Name} has the shape [{string.Join(", ", shape)}] and the offsets [{string.Join(", ", offsets)}], which is impossible."
+                $"{path}: {property.Name} has the shape [{string.Join(", ", shape)}] "
+                    + $"and the offsets [{string.Join(", ", offsets)}], which is impossible."
             );
         }
 
@@ -133,7 +134,8 @@ internal static class SafeTensorsHeader
         if (offsets[1] - offsets[0] != bytes)
         {
             throw new DataFormatException(
-                $"{path}: {property.Name} spans {offsets[1] - offsets[0]} bytes, but {type} of shape [{string.Join(", ", shape)}] needs {bytes}."
+                $"{path}: {property.Name} spans {offsets[1] - offsets[0]} bytes, "
+                    + $"but {type} of shape [{string.Join(", ", shape)}] needs {bytes}."
             );
         }
 

@@ -6,23 +6,13 @@ namespace Saltern.ModelFiles;
 /// <summary>A model folder that is about to be converted: opened, and checked part against part.</summary>
 internal sealed class SourceModel : IDisposable
 {
-    private SourceModel(TransformerConfig config, WeightFiles weights, string tokenizerPath)
-    {
-        (Config, Weights, TokenizerPath) = (config, weights, tokenizerPath);
-        Tensors =
-        [
-            .. StoredWeights
-                .Of(config)
-                .Zip(WeightMatch.Check(weights, config), (tensor, found) => (tensor, found.Name)),
-        ];
-        Tokenizer = BpeTokenizer.Load(tokenizerPath);
-        if (Tokenizer.VocabularySize > config.VocabSize)
-        {
-            throw new DataFormatException(
-                $"{weights.Folder}: the tokenizer has {Tokenizer.VocabularySize} ids, but vocab_size = {config.VocabSize}. They do not belong together."
-            );
-        }
-    }
+    private SourceModel(
+        TransformerConfig config,
+        WeightFiles weights,
+        IReadOnlyList<(StoredTensor Tensor, string Source)> tensors,
+        BpeTokenizer tokenizer,
+        string tokenizerPath
+    ) => (Config, Weights, Tensors, Tokenizer, TokenizerPath) = (config, weights, tensors, tokenizer, tokenizerPath);
 
     /// <summary>Its shape.</summary>
     public TransformerConfig Config { get; }
@@ -47,7 +37,23 @@ internal sealed class SourceModel : IDisposable
         WeightFiles weights = WeightFiles.Open(folder);
         try
         {
-            return new SourceModel(config, weights, ModelFolder.TokenizerPath(folder));
+            string tokenizerPath = ModelFolder.TokenizerPath(folder);
+            IReadOnlyList<(StoredTensor, string)> tensors =
+            [
+                .. StoredWeights
+                    .Of(config)
+                    .Zip(WeightMatch.Check(weights, config), (tensor, found) => (tensor, found.Name)),
+            ];
+            BpeTokenizer tokenizer = BpeTokenizer.Load(tokenizerPath);
+            if (tokenizer.VocabularySize > config.VocabSize)
+            {
+                throw new DataFormatException(
+                    $"{folder}: the tokenizer has {tokenizer.VocabularySize} ids, but vocab_size = {config.VocabSize}. "
+                        + "They do not belong together."
+                );
+            }
+
+            return new SourceModel(config, weights, tensors, tokenizer, tokenizerPath);
         }
         catch
         {

@@ -63,23 +63,29 @@ public sealed record StoredTensor(string Name, long[] Shape, long Offset, Stored
                 weights.view(Shape[1], Shape[0]).narrow(1, first, rows).copy_(values.view(rows, RowLength).t());
                 break;
             case StoredForm.HeadByHead:
-                long heads = Shape[0] / (Projections * HeadRows);
-                Tensor byRow = weights.view(-1, RowLength);
-                Tensor from = values.view(rows, RowLength);
-                for (long row = first, count; row < first + rows; row += count)
-                {
-                    (long run, long inside) = Math.DivRem(row, (long)HeadRows);
-                    (long head, long projection) = Math.DivRem(run, (long)Projections);
-                    count = Math.Min(HeadRows - inside, first + rows - row);
-                    byRow
-                        .narrow(0, (((projection * heads) + head) * HeadRows) + inside, count)
-                        .copy_(from.narrow(0, row - first, count));
-                }
-
+                FillByHead(weights.view(-1, RowLength), first, values.view(rows, RowLength));
                 break;
             default:
                 weights.narrow(0, at, values.numel()).copy_(values);
                 break;
+        }
+    }
+
+    // Runs of rows that stay together: those of one head's queries, keys or values.
+    private void FillByHead(Tensor weights, long first, Tensor rows)
+    {
+        long heads = Shape[0] / (Projections * HeadRows);
+        long end = first + rows.shape[0];
+        long row = first;
+        while (row < end)
+        {
+            (long run, long inside) = Math.DivRem(row, (long)HeadRows);
+            (long head, long projection) = Math.DivRem(run, (long)Projections);
+            long count = Math.Min(HeadRows - inside, end - row);
+            weights
+                .narrow(0, (((projection * heads) + head) * HeadRows) + inside, count)
+                .copy_(rows.narrow(0, row - first, count));
+            row += count;
         }
     }
 }

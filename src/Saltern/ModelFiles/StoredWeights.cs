@@ -85,16 +85,17 @@ public static class StoredWeights
         string ours = block.Slices[0].Name;
         bool transposed =
             config.LearnedPositions && block.Shape.Length == 2 && ours.Contains(".layers.", StringComparison.Ordinal);
-        StoredForm form =
-            transposed ? StoredForm.Transposed
-            : !config.LearnedPositions && ours.Contains(Query, StringComparison.Ordinal) ? StoredForm.HeadByHead
-            : StoredForm.AsIs;
-        return new StoredTensor(
-            Theirs(config, ours),
-            transposed ? [block.Shape[1], block.Shape[0]] : block.Shape,
-            block.Offset,
-            form,
-            config.HeadDim
-        );
+        var stored = new StoredTensor(Theirs(config, ours), block.Shape, block.Offset, StoredForm.AsIs, config.HeadDim);
+        if (transposed)
+        {
+            return stored with { Shape = [block.Shape[1], block.Shape[0]], Form = StoredForm.Transposed };
+        }
+
+        if (!config.LearnedPositions && ours.Contains(Query, StringComparison.Ordinal))
+        {
+            return stored with { Form = StoredForm.HeadByHead };
+        }
+
+        return stored;
     }
 }

@@ -10,7 +10,9 @@ internal static class WeightEncoding
 
     private const int BlockBytes = sizeof(ushort) + BlockLength;
     private const float LargestQuant = 127;
-    private const float SmallestScale = 1.1754944e-38f; // the smallest normal float32: 1/d is finite from there, and d is 0 as float16 long before
+
+    // The smallest normal float32: 1/d is finite from there, and d is 0 as float16 long before.
+    private const float SmallestScale = 1.1754944e-38f;
 
     /// <summary>Bytes of a number of values.</summary>
     /// <param name="type">Their type.</param>

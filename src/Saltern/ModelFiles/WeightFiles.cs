@@ -140,10 +140,12 @@ public sealed class WeightFiles : IDisposable
             _files.Add(file);
             foreach (SafeTensorsEntry entry in SafeTensorsFile.ReadHeader(file, file.Name))
             {
-                if (index is not null && (!index.TryGetValue(entry.Name, out string? place) || place != name))
+                string? place = index is null ? name : index.GetValueOrDefault(entry.Name);
+                if (place != name)
                 {
+                    string said = place is null ? "does not know" : $"puts into {place}";
                     throw new DataFormatException(
-                        $"{file.Name} has the tensor '{entry.Name}', which {IndexFile} {(index.TryGetValue(entry.Name, out place) ? $"puts into {place}" : "does not know")}."
+                        $"{file.Name} has the tensor '{entry.Name}', which {IndexFile} {said}."
                     );
                 }
 
@@ -179,23 +181,26 @@ public sealed class WeightFiles : IDisposable
             return (index, [.. index.Values.Distinct().Order(StringComparer.Ordinal)]);
         }
 
-        string pickle = single
-            ? ""
-            : Directory
-                .EnumerateFiles(folder, "*.bin")
-                .Concat(Directory.EnumerateFiles(folder, "*.pt*"))
-                .Select(Path.GetFileName)
-                .Order(StringComparer.Ordinal)
-                .FirstOrDefault()
-                ?? "";
         if (single)
         {
             return (null, [ModelFolder.WeightsFile]);
         }
 
-        throw new DataFormatException(
-            $"{folder} has neither {ModelFolder.WeightsFile} nor {IndexFile}.{(pickle.Length > 0 ? $" {pickle} may be a pickle file, which can run code when it is opened, so it is not read: get the model as safetensors." : "")}"
-        );
+        string? pickle = Directory
+            .EnumerateFiles(folder, "*.bin")
+            .Concat(Directory.EnumerateFiles(folder, "*.pt*"))
+            .Select(Path.GetFileName)
+            .Order(StringComparer.Ordinal)
+            .FirstOrDefault();
+        string message = $"{folder} has neither {ModelFolder.WeightsFile} nor {IndexFile}.";
+        if (pickle is not null)
+        {
+            message +=
+                $" {pickle} may be a pickle file, which can run code when it is opened, so it is not read: "
+                + "get the model as safetensors.";
+        }
+
+        throw new DataFormatException(message);
     }
 
     /// <summary>Names of files by names of tensors.</summary>
@@ -213,14 +218,14 @@ public sealed class WeightFiles : IDisposable
             foreach (JsonProperty tensor in json.RootElement.GetProperty("weight_map").EnumerateObject())
             {
                 string file = tensor.Value.GetString() ?? "";
-                files.Add(
-                    tensor.Name,
-                    file.EndsWith(Extension, StringComparison.Ordinal)
-                        ? file
-                        : throw new DataFormatException(
-                            $"{path} puts '{tensor.Name}' into '{file}'. Only {Extension} files are read."
-                        )
-                );
+                if (!file.EndsWith(Extension, StringComparison.Ordinal))
+                {
+                    throw new DataFormatException(
+                        $"{path} puts '{tensor.Name}' into '{file}'. Only {Extension} files are read."
+                    );
+                }
+
+                files.Add(tensor.Name, file);
             }
 
             return files;

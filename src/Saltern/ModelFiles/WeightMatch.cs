@@ -32,7 +32,8 @@ internal static class WeightMatch
             if (!entry.Shape.SequenceEqual(tensor.Shape))
             {
                 throw new DataFormatException(
-                    $"{files.PathOf(tensor.Name)}: {tensor.Name} is {entry.Type} [{string.Join(", ", entry.Shape)}], expected [{string.Join(", ", tensor.Shape)}]."
+                    $"{files.PathOf(tensor.Name)}: {tensor.Name} is {entry.Type} [{string.Join(", ", entry.Shape)}], "
+                        + $"expected [{string.Join(", ", tensor.Shape)}]."
                 );
             }
         }
@@ -50,8 +51,10 @@ internal static class WeightMatch
 
         if (entries.Count > 0)
         {
+            string names = string.Join(", ", entries.Keys.Take(NamesShown));
+            string rest = entries.Count > NamesShown ? ", …" : "";
             throw new DataFormatException(
-                $"{files.Folder} has {entries.Count} tensors that the model does not know: {string.Join(", ", entries.Keys.Take(NamesShown))}{(entries.Count > NamesShown ? ", …" : "")}."
+                $"{files.Folder} has {entries.Count} tensors that the model does not know: {names}{rest}."
             );
         }
 

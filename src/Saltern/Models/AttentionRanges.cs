@@ -31,7 +31,8 @@ public sealed record AttentionRanges
             if (first[i] < 0 || first[i] > position || end[i] <= position || end[i] > sequenceLength)
             {
                 throw new ArgumentException(
-                    $"Query {position} of sequence {i / sequenceLength} has the range [{first[i]}, {end[i]}), which leaves the {sequenceLength} positions or misses its own.",
+                    $"Query {position} of sequence {i / sequenceLength} has the range [{first[i]}, {end[i]}), "
+                        + $"which leaves the {sequenceLength} positions or misses its own.",
                     nameof(first)
                 );
             }
@@ -63,7 +64,9 @@ public sealed record AttentionRanges
         if (End.Where((end, i) => end > (i % SequenceLength) + 1).Any())
         {
             throw new ConfigurationException(
-                $"model.sliding_window = {window} is shorter than the sequences of {SequenceLength} tokens, and it is not defined for a prefix that sees itself. Use causal sequences, or sequences of at most {window} tokens."
+                $"model.sliding_window = {window} is shorter than the sequences of {SequenceLength} tokens, "
+                    + "and it is not defined for a prefix that sees itself. "
+                    + $"Use causal sequences, or sequences of at most {window} tokens."
             );
         }
 

@@ -15,53 +15,53 @@ internal sealed class DecoderLayout
         int inner = config.IntermediateSize;
         int queryRows = config.NumAttentionHeads * config.HeadDim;
         int keyRows = config.NumKeyValueHeads * config.HeadDim;
-        bool normBias = config.LayerNormEps is not null;
         Embedding = Parameters.Add(width, ("model.embed_tokens.weight", config.VocabSize));
-        Positions = config.LearnedPositions
-            ? Parameters.Add(width, ("model.embed_positions.weight", config.MaxPositionEmbeddings))
-            : null;
+        if (config.LearnedPositions)
+        {
+            Positions = Parameters.Add(width, ("model.embed_positions.weight", config.MaxPositionEmbeddings));
+        }
+
+        bool hasNormBias = config.LayerNormEps is not null;
+        bool hasQkvBias = config.AttentionBias || config.QkvBias;
         Layers = new DecoderLayer[config.NumHiddenLayers];
         for (int i = 0; i < Layers.Length; i++)
         {
             string at = $"model.layers.{i}.";
             string attention = at + "self_attn.";
             string mlp = at + "mlp.";
+
+            // In the order of the flat buffer.
             Layers[i] = new DecoderLayer
             {
                 AttentionNorm = Norm(at + "input_layernorm.weight", width),
-                AttentionNormBias = normBias ? Parameters.Add(null, (at + "input_layernorm.bias", width)) : null,
+                AttentionNormBias = AddIf(hasNormBias, (at + "input_layernorm.bias", width)),
                 Qkv = Parameters.Add(
                     width,
                     (attention + "q_proj.weight", queryRows),
                     (attention + "k_proj.weight", keyRows),
                     (attention + "v_proj.weight", keyRows)
                 ),
-                QkvBias =
-                    config.AttentionBias || config.QkvBias
-                        ? Parameters.Add(
-                            null,
-                            (attention + "q_proj.bias", queryRows),
-                            (attention + "k_proj.bias", keyRows),
-                            (attention + "v_proj.bias", keyRows)
-                        )
-                        : null,
-                QueryNorm = config.QkNorm ? Norm(attention + "q_norm.weight", config.HeadDim) : null,
-                KeyNorm = config.QkNorm ? Norm(attention + "k_norm.weight", config.HeadDim) : null,
+                QkvBias = AddIf(
+                    hasQkvBias,
+                    (attention + "q_proj.bias", queryRows),
+                    (attention + "k_proj.bias", keyRows),
+                    (attention + "v_proj.bias", keyRows)
+                ),
+                QueryNorm = HeadNorm(config, attention + "q_norm.weight"),
+                KeyNorm = HeadNorm(config, attention + "k_norm.weight"),
                 Output = IntoResidual(queryRows, attention + "o_proj.weight", width),
-                OutputBias = config.AttentionBias ? Parameters.Add(null, (attention + "o_proj.bias", width)) : null,
+                OutputBias = AddIf(config.AttentionBias, (attention + "o_proj.bias", width)),
                 FeedForwardNorm = Norm(at + "post_attention_layernorm.weight", width),
-                FeedForwardNormBias = normBias
-                    ? Parameters.Add(null, (at + "post_attention_layernorm.bias", width))
-                    : null,
+                FeedForwardNormBias = AddIf(hasNormBias, (at + "post_attention_layernorm.bias", width)),
                 GateUp = AddGateUp(width, mlp, "weight", inner, config.IsGated),
                 GateUpBias = config.MlpBias ? AddGateUp(null, mlp, "bias", inner, config.IsGated) : null,
                 Down = IntoResidual(inner, mlp + "down_proj.weight", width),
-                DownBias = config.MlpBias ? Parameters.Add(null, (mlp + "down_proj.bias", width)) : null,
+                DownBias = AddIf(config.MlpBias, (mlp + "down_proj.bias", width)),
             };
         }
 
         FinalNorm = Norm("model.norm.weight", width);
-        FinalNormBias = normBias ? Parameters.Add(null, ("model.norm.bias", width)) : null;
+        FinalNormBias = AddIf(hasNormBias, ("model.norm.bias", width));
         Head = config.IsTied ? Embedding : Parameters.Add(width, ("lm_head.weight", config.VocabSize));
     }
 
@@ -91,6 +91,28 @@ internal sealed class DecoderLayout
 
     /// <summary>Whether a block projects into the residual stream, and starts smaller for it.</summary>
     public bool IsIntoResidual(int block) => _intoResidual.Contains(block);
+
+    // A block of biases, where the shape has it.
+    private int? AddIf(bool exists, params ReadOnlySpan<(string Name, int Length)> biases)
+    {
+        if (exists)
+        {
+            return Parameters.Add(null, biases);
+        }
+
+        return null;
+    }
+
+    // The norm of each query or key head, where the shape has it.
+    private int? HeadNorm(TransformerConfig config, string name)
+    {
+        if (config.QkNorm)
+        {
+            return Norm(name, config.HeadDim);
+        }
+
+        return null;
+    }
 
     private int Norm(string name, int length)
     {

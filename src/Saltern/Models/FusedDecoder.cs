@@ -54,7 +54,7 @@ internal sealed unsafe class FusedDecoder : IDisposable
         using IDisposable _ = no_grad();
         using DisposeScope scope = NewDisposeScope();
 
-        // Every pass writes over what the one before has kept, whose way back is closed from here on.
+        // Every pass writes over what the one before has kept, whose backward pass is no longer possible.
         _pending?.Tokens.Dispose();
         _pending = null;
         LastPass++;
@@ -66,9 +66,15 @@ internal sealed unsafe class FusedDecoder : IDisposable
         {
             // A pass that keeps nothing uses the first layer's buffers for all layers, and adds to the residual stream in place.
             Kept kept = _kept[keep && !recompute ? i : 0];
-            ActivationBuffer input = keep ? _kept[i].Input : _residual;
+            ActivationBuffer input = _residual;
+            ActivationBuffer middle = _residual;
+            if (keep)
+            {
+                (input, middle) = (_kept[i].Input, kept.Middle);
+            }
+
             Norm(x, addBranch, input, _model.Layer(i).AttentionNorm, kept.AttentionScales);
-            x = RunLayer(i, input.Rows(rows), kept, keep ? kept.Middle : _residual, tokens, ranges, keep);
+            x = RunLayer(i, input.Rows(rows), kept, middle, tokens, ranges, keep);
             addBranch = true;
         }
 
@@ -104,10 +110,10 @@ internal sealed unsafe class FusedDecoder : IDisposable
         return hidden.MoveToOuterDisposeScope();
     }
 
-    /// <summary>Number of the last forward pass, by which its way back is asked for.</summary>
+    /// <summary>Number of the last forward pass, by which its backward pass is asked for.</summary>
     public long LastPass { get; private set; }
 
-    /// <summary>Residual stream after some layers of a pass that kept its activations, [N, D]; owned by this, to be read before the way back.</summary>
+    /// <summary>Residual stream after some layers of a pass that kept its activations, [N, D]; owned by this, to be read before the backward pass.</summary>
     /// <param name="pass">Number of the forward pass.</param>
     /// <param name="layers">From 1 to L − 1.</param>
     public Tensor KeptAfter(long pass, int layers)
@@ -124,15 +130,14 @@ internal sealed unsafe class FusedDecoder : IDisposable
     /// <param name="pass">Number of the forward pass.</param>
     /// <param name="hiddenGradient">∂L/∂(final hidden states), [N, D], contiguous.</param>
     /// <param name="innerGradient">What a loss on the residual stream after some layers adds to the gradient there; null for none.</param>
-    /// <exception cref="InvalidOperationException">It kept nothing, another pass has followed it, or it has been gone back already.</exception>
+    /// <exception cref="InvalidOperationException">It kept nothing, another pass has followed it, or its backward pass was made already.</exception>
     public void Backward(long pass, Tensor hiddenGradient, (int Layers, Tensor Values)? innerGradient = null)
     {
-        if (!(pass == LastPass && _pending is not null))
+        if (pass != LastPass || _pending is not (Tensor tokens, var ranges, var recompute))
         {
             throw Gone();
         }
 
-        (Tensor tokens, AttentionRanges? ranges, bool recompute) = _pending.Value;
         _pending = null;
         using IDisposable _ = no_grad();
         using DisposeScope scope = NewDisposeScope();
@@ -458,10 +463,8 @@ internal sealed unsafe class FusedDecoder : IDisposable
         int length = (int)tokens.shape[1];
         AttentionShape shape = _shape with { Batch = (int)tokens.shape[0], Length = length };
         (Tensor cosines, Tensor sines) = _model.RotaryRows(0, length);
-        fixed (
-            int* first = ranges?.First,
-                end = ranges?.End
-        )
+        fixed (int* first = ranges?.First)
+        fixed (int* end = ranges?.End)
         {
             attention(shape, Start(cosines), Start(sines), first, end);
         }

@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 
 namespace Saltern.Models;
 
-/// <summary>Lets a model go on with many texts at once, always by the most likely token: what <see cref="TextGenerator"/> gives at temperature 0, in far fewer passes.</summary>
+/// <summary>Lets a model continue many texts at once, always by the most likely token: what <see cref="TextGenerator"/> gives at temperature 0, in far fewer passes.</summary>
 /// <remarks>
 /// Prompts of like length share a batch, padded on the left so that they end together; texts that are over leave it. Sums of a larger product may be rounded
 /// otherwise, so a text can differ from the one generated alone where two tokens are equally likely to the last bits.
@@ -17,7 +17,7 @@ public static class GreedyBatch
 
     /// <summary>The tokens that the model adds to each prompt, end-of-text left out.</summary>
     /// <param name="model">Any decoder.</param>
-    /// <param name="prompts">Ids to go on from; an empty prompt starts from the end-of-text token.</param>
+    /// <param name="prompts">Ids to continue; an empty prompt starts from the end-of-text token.</param>
     /// <param name="maxTokens">Most tokens to add to each.</param>
     /// <param name="endOfText">Id that ends a text.</param>
     /// <param name="vocabulary">Real token ids; rows of the head beyond them are never taken.</param>
@@ -43,16 +43,19 @@ public static class GreedyBatch
         if (longest + maxTokens > model.Config.MaxPositionEmbeddings)
         {
             throw new ArgumentException(
-                $"A prompt of {longest} tokens and an answer of {maxTokens} do not fit into {model.Config.MaxPositionEmbeddings} positions.",
+                $"A prompt of {longest} tokens and an answer of {maxTokens} do not fit "
+                    + $"into {model.Config.MaxPositionEmbeddings} positions.",
                 nameof(prompts)
             );
         }
 
         ranks ??= new SingleProcess();
+        var limits = new Limits(maxTokens, endOfText, vocabulary, isOver);
         int[] owners = new int[prompts.Count];
         int[] order = [.. Enumerable.Range(0, prompts.Count).OrderByDescending(index => prompts[index].Length)];
         List<int>[] texts = [.. prompts.Select(_ => new List<int>())];
-        for (int first = 0, batch = 0; first < order.Length; batch++)
+        int batch = 0;
+        for (int first = 0; first < order.Length; batch++)
         {
             int positions = prompts[order[first]].Length + maxTokens;
             int count = Math.Min(Math.Clamp(PositionsPerBatch / positions, 1, MostRows), order.Length - first);
@@ -76,10 +79,7 @@ public static class GreedyBatch
                     prompts,
                     order[first..(first + count)],
                     texts,
-                    maxTokens,
-                    endOfText,
-                    vocabulary,
-                    isOver,
+                    limits,
                     ended => progress?.Invoke(done += ended),
                     cancellation
                 );
@@ -116,21 +116,18 @@ public static class GreedyBatch
         IReadOnlyList<int[]> prompts,
         int[] batch,
         List<int>[] texts,
-        int maxTokens,
-        int endOfText,
-        int vocabulary,
-        Func<int, IReadOnlyList<int>, bool>? isOver,
+        Limits limits,
         Action<int> ended,
         CancellationToken cancellation
     )
     {
-        int[][] starts = [.. batch.Select(index => prompts[index].Length > 0 ? prompts[index] : [endOfText])];
+        int[][] starts = [.. batch.Select(index => prompts[index].Length > 0 ? prompts[index] : [limits.EndOfText])];
         int length = starts.Max(start => start.Length);
         int[] padding = [.. starts.Select(start => length - start.Length)];
         using var cache = new KeyValueCache(
             model.Config,
             batch.Length,
-            length + maxTokens,
+            length + limits.MaxTokens,
             model.Head.dtype,
             model.Parameters.Device,
             padding
@@ -146,12 +143,12 @@ public static class GreedyBatch
         while (over.Count < batch.Length)
         {
             cancellation.ThrowIfCancellationRequested();
-            int[] drawn = Step(model, cache, next, live.Length, vocabulary);
+            int[] drawn = Step(model, cache, next, live.Length, limits.Vocabulary);
             int before = over.Count;
             for (int row = 0; row < live.Length; row++)
             {
                 int prompt = live[row];
-                if (!over.Contains(prompt) && Ends(prompt, drawn[row], texts[prompt], maxTokens, endOfText, isOver))
+                if (!over.Contains(prompt) && limits.Ends(prompt, drawn[row], texts[prompt]))
                 {
                     over.Add(prompt);
                 }
@@ -168,24 +165,6 @@ public static class GreedyBatch
 
             next = [.. rows.Select(row => (long)drawn[row])];
         }
-    }
-
-    private static bool Ends(
-        int prompt,
-        int token,
-        List<int> text,
-        int maxTokens,
-        int endOfText,
-        Func<int, IReadOnlyList<int>, bool>? isOver
-    )
-    {
-        if (token == endOfText)
-        {
-            return true;
-        }
-
-        text.Add(token);
-        return isOver?.Invoke(prompt, text) == true || text.Count == maxTokens;
     }
 
     // The most likely token after each row.
@@ -209,5 +188,26 @@ public static class GreedyBatch
                 .Range(0, rows)
                 .Select(row => TextGenerator.MostLikely(scores.AsSpan(row * vocabulary, vocabulary))),
         ];
+    }
+
+    // What ends a text, and which ids it is made of.
+    private readonly record struct Limits(
+        int MaxTokens,
+        int EndOfText,
+        int Vocabulary,
+        Func<int, IReadOnlyList<int>, bool>? IsOver
+    )
+    {
+        // Adds a token, unless it is the one that ends a text, and says whether the text is over.
+        public bool Ends(int prompt, int token, List<int> text)
+        {
+            if (token == EndOfText)
+            {
+                return true;
+            }
+
+            text.Add(token);
+            return IsOver?.Invoke(prompt, text) == true || text.Count == MaxTokens;
+        }
     }
 }

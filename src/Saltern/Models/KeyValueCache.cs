@@ -31,9 +31,10 @@ public sealed class KeyValueCache : IDisposable
     )
     {
         Capacity = capacity;
-        _padding = padding?.Any(count => count > 0) == true ? padding : [];
-        if (_padding.Length > 0)
+        _padding = [];
+        if (padding is not null && padding.Any(count => count > 0))
         {
+            _padding = padding;
             using DisposeScope scope = NewDisposeScope();
             _visible = arange(capacity, device: device)
                 .view(1, 1, 1, capacity)
@@ -84,7 +85,7 @@ public sealed class KeyValueCache : IDisposable
     /// <summary>Counts the tokens that every layer has stored.</summary>
     public void Advance(long count) => Length += count;
 
-    /// <summary>Drops all sequences but some, which need no more arithmetic; or goes on from one in several ways.</summary>
+    /// <summary>Drops all sequences but some, which need no more arithmetic; or continues one in several ways.</summary>
     /// <param name="rows">Those that stay, in their new order; any as often as it is named.</param>
     public void Keep(IReadOnlyList<int> rows)
     {
@@ -142,9 +143,12 @@ public sealed class KeyValueCache : IDisposable
             mask = mask.logical_and(keys.gt(queries - window));
         }
 
-        return (
-            _visible is null ? mask : mask.logical_and(_visible.narrow(3, 0, Length + count))
-        ).MoveToOuterDisposeScope();
+        if (_visible is not null)
+        {
+            mask = mask.logical_and(_visible.narrow(3, 0, Length + count));
+        }
+
+        return mask.MoveToOuterDisposeScope();
     }
 
     /// <inheritdoc/>

@@ -9,7 +9,7 @@ public static class ModelFlops
         long queries = (long)c.NumAttentionHeads * c.HeadDim;
         long keys = (long)c.NumKeyValueHeads * c.HeadDim;
         long attention = (c.HiddenSize * (queries + (2 * keys))) + (queries * c.HiddenSize);
-        long feedForward = (c.IsGated ? 3L : 2L) * c.HiddenSize * c.IntermediateSize;
+        long feedForward = (ProjectionsIn(c) + 1) * c.HiddenSize * c.IntermediateSize;
         return (c.NumHiddenLayers * (attention + feedForward)) + ((long)c.HiddenSize * c.VocabSize);
     }
 
@@ -19,25 +19,47 @@ public static class ModelFlops
         long queries = (long)c.NumAttentionHeads * c.HeadDim;
         long keys = (long)c.NumKeyValueHeads * c.HeadDim;
         long norms = ((2L * c.NumHiddenLayers) + 1) * c.HiddenSize * (c.LayerNormEps is null ? 1 : 2);
-        long attentionBiases =
-            c.AttentionBias ? queries + (2 * keys) + c.HiddenSize
-            : c.QkvBias ? queries + (2 * keys)
-            : 0;
-        long mlpBiases = c.MlpBias ? ((c.IsGated ? 2L : 1L) * c.IntermediateSize) + c.HiddenSize : 0;
+        long attentionBiases = 0;
+        if (c.AttentionBias || c.QkvBias)
+        {
+            attentionBiases += queries + (2 * keys);
+        }
+
+        if (c.AttentionBias)
+        {
+            attentionBiases += c.HiddenSize;
+        }
+
+        long mlpBiases = 0;
+        if (c.MlpBias)
+        {
+            mlpBiases = (ProjectionsIn(c) * c.IntermediateSize) + c.HiddenSize;
+        }
+
         long headNorms = c.QkNorm ? 2L * c.HeadDim : 0;
-        long secondEmbedding = c.IsTied ? 0 : (long)c.VocabSize * c.HiddenSize;
-        long positions = c.LearnedPositions ? (long)c.MaxPositionEmbeddings * c.HiddenSize : 0;
-        return ProductWeights(c)
-            + secondEmbedding
-            + positions
-            + norms
-            + (c.NumHiddenLayers * (attentionBiases + mlpBiases + headNorms));
+        long total = ProductWeights(c) + norms + (c.NumHiddenLayers * (attentionBiases + mlpBiases + headNorms));
+        if (!c.IsTied)
+        {
+            total += (long)c.VocabSize * c.HiddenSize;
+        }
+
+        if (c.LearnedPositions)
+        {
+            total += (long)c.MaxPositionEmbeddings * c.HiddenSize;
+        }
+
+        return total;
     }
 
     /// <summary>f = 2·N + 2·L·A·(T + 1): forward operations per token of a sequence of T tokens, A = heads × head size. A sliding window W below T leaves W·(2T + 1 − W)/T in place of T + 1.</summary>
     public static double ForwardPerToken(TransformerConfig c, int sequenceLength)
     {
-        double window = c.SlidingWindow > 0 && c.SlidingWindow < sequenceLength ? c.SlidingWindow : sequenceLength;
+        double window = sequenceLength;
+        if (c.SlidingWindow > 0 && c.SlidingWindow < sequenceLength)
+        {
+            window = c.SlidingWindow;
+        }
+
         double twicePairs = window * ((2.0 * sequenceLength) + 1 - window) / sequenceLength; // twice the mean number of keys a query sees
         return (2.0 * ProductWeights(c)) + (2.0 * c.NumHiddenLayers * c.NumAttentionHeads * c.HeadDim * twicePairs);
     }
@@ -45,4 +67,7 @@ public static class ModelFlops
     /// <summary>3f: forward and backward operations per token; recomputation is not counted.</summary>
     public static double TrainingPerToken(TransformerConfig c, int sequenceLength) =>
         3.0 * ForwardPerToken(c, sequenceLength);
+
+    // From the hidden size to the feed-forward size: up, and gate where there is one.
+    private static long ProjectionsIn(TransformerConfig c) => c.IsGated ? 2 : 1;
 }

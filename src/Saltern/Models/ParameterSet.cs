@@ -56,22 +56,25 @@ public sealed class ParameterLayout
         long rows = 0;
         foreach ((string name, int count) in weights)
         {
-            var slice = new ParameterSlice(name, columns is int c ? [count, c] : [count], at);
+            var slice = new ParameterSlice(name, ShapeOf(count, columns), at);
             slices.Add(slice);
             at += slice.Count;
             rows += count;
         }
 
-        _blocks.Add(
-            new ParameterBlock(
-                columns is int width ? [rows, width] : [rows],
-                offset,
-                Decays: columns is not null,
-                slices
-            )
-        );
+        _blocks.Add(new ParameterBlock(ShapeOf(rows, columns), offset, Decays: columns is not null, slices));
         Length = (at + AlignmentElements - 1) / AlignmentElements * AlignmentElements;
         return _blocks.Count - 1;
+    }
+
+    private static long[] ShapeOf(long rows, int? columns)
+    {
+        if (columns is int width)
+        {
+            return [rows, width];
+        }
+
+        return [rows];
     }
 }
 
@@ -98,14 +101,22 @@ public sealed class ParameterSet : IDisposable
     {
         Layout = layout;
         Device = device ?? CPU;
-        bool mapped = type == ScalarType.Float32 && Device.type == DeviceType.CPU;
+        bool mapped = OwnKernels.Cover(type, Device.type);
         using (NewDisposeScope())
         {
-            _weights = mapped ? new MappedMemory(layout.Length) : null;
+            if (mapped)
+            {
+                _weights = new MappedMemory(layout.Length);
+            }
+
             _flatWeights = (_weights?.AsTensor() ?? zeros(layout.Length, type, Device)).DetachFromDisposeScope();
             if (trainable)
             {
-                _gradients = mapped ? new MappedMemory(layout.Length) : null;
+                if (mapped)
+                {
+                    _gradients = new MappedMemory(layout.Length);
+                }
+
                 _flatGradients = (
                     _gradients?.AsTensor() ?? zeros(layout.Length, type, Device)
                 ).DetachFromDisposeScope();

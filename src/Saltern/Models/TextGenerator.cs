@@ -47,12 +47,12 @@ public sealed record SamplingOptions
     }
 }
 
-/// <summary>Lets a model go on with a text, one token after the other, each computed once.</summary>
+/// <summary>Lets a model continue a text, one token after the other, each computed once.</summary>
 public static class TextGenerator
 {
     /// <summary>The tokens that the model adds, end-of-text left out; ends there, at the limit, or when cancelled.</summary>
     /// <param name="model">Any decoder.</param>
-    /// <param name="prompt">Ids to go on from; an empty prompt starts from the end-of-text token.</param>
+    /// <param name="prompt">Ids to continue; an empty prompt starts from the end-of-text token.</param>
     /// <param name="endOfText">Id that ends a text.</param>
     /// <param name="vocabulary">Real token ids; rows of the head beyond them are never drawn.</param>
     /// <param name="options">How to draw.</param>
@@ -98,7 +98,7 @@ public static class TextGenerator
                 yield return token;
                 if (cache.Length >= window)
                 {
-                    // Past the positions that the model knows: go on from the second half of the window.
+                    // Past the positions that the model knows: continue from the second half of the window.
                     cache.Dispose();
                     cache = NewCache(model, window);
                     logits = Feed(model, cache, Tail(text, Math.Max(1, window / 2)), vocabulary);
@@ -139,7 +139,11 @@ public static class TextGenerator
         {
             // Most likely first; ties by id, so that a draw does not depend on the sort.
             Array.Sort(ids, (a, b) => weights[b] != weights[a] ? weights[b].CompareTo(weights[a]) : a.CompareTo(b));
-            kept = options.TopK > 0 ? Math.Min(options.TopK, kept) : kept;
+            if (options.TopK > 0)
+            {
+                kept = Math.Min(options.TopK, kept);
+            }
+
             double within = 0;
             double wanted = options.TopP * ids.Take(kept).Sum(id => weights[id]);
             int nucleus = 0;
@@ -176,7 +180,10 @@ public static class TextGenerator
         int best = 0;
         for (int i = 1; i < logits.Length; i++)
         {
-            best = logits[i] > logits[best] ? i : best;
+            if (logits[i] > logits[best])
+            {
+                best = i;
+            }
         }
 
         return best;

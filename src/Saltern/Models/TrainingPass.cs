@@ -9,12 +9,12 @@ public abstract class TrainingPass : IDisposable
     /// <summary>Final hidden states, normalised, [N, D]; owned by the pass.</summary>
     public abstract Tensor Hidden { get; }
 
-    /// <summary>Residual stream after the inner layer that was asked for, [N, D]; null where none was. Owned by the pass; only to be read, and before the way back.</summary>
+    /// <summary>Residual stream after the inner layer that was asked for, [N, D]; null where none was. Owned by the pass; only to be read, and before the backward pass.</summary>
     public abstract Tensor? Inner { get; }
 
     /// <summary>Adds the gradients of all weights but the output head's own share to the model's gradients; once.</summary>
     /// <param name="hiddenGradient">∂L/∂<see cref="Hidden"/>, [N, D], contiguous.</param>
-    /// <param name="innerGradient">What a loss on <see cref="Inner"/> adds, ∂L/∂<see cref="Inner"/> without the way through the layers above, [N, D]; null for none.</param>
+    /// <param name="innerGradient">What a loss on <see cref="Inner"/> adds, ∂L/∂<see cref="Inner"/> without what comes through the layers above, [N, D]; null for none.</param>
     public abstract void Backward(Tensor hiddenGradient, Tensor? innerGradient = null);
 
     /// <summary>Frees the hidden states and what else the pass kept.</summary>
@@ -25,7 +25,10 @@ public abstract class TrainingPass : IDisposable
         GC.SuppressFinalize(this);
     }
 
-    /// <summary>Frees what a way back that was never taken has left.</summary>
+    /// <summary>What a gradient at a layer that nobody asked for means.</summary>
+    private protected static InvalidOperationException NoInner() => new("This pass was not asked for an inner layer.");
+
+    /// <summary>Frees what a backward pass that was never made has left.</summary>
     protected virtual void Release() { }
 }
 
@@ -37,7 +40,11 @@ internal sealed class AutogradPass : TrainingPass
         using DisposeScope scope = NewDisposeScope();
         PlainPass pass = model.Pass(tokens, ranges, cache: null);
         Tensor x = model.RunLayers(model.Embed(tokens), pass, 0, innerLayer ?? 0);
-        Inner = innerLayer is null ? null : x.DetachFromDisposeScope();
+        if (innerLayer is not null)
+        {
+            Inner = x.DetachFromDisposeScope();
+        }
+
         Hidden = model
             .Finish(model.RunLayers(x, pass, innerLayer ?? 0, model.Config.NumHiddenLayers))
             .DetachFromDisposeScope();
@@ -55,7 +62,7 @@ internal sealed class AutogradPass : TrainingPass
         }
         else
         {
-            autograd.backward([Hidden, Inner!], [hiddenGradient, innerGradient]);
+            autograd.backward([Hidden, Inner ?? throw NoInner()], [hiddenGradient, innerGradient]);
         }
     }
 
@@ -71,11 +78,19 @@ internal sealed class FusedPass(FusedDecoder decoder, Tensor hidden, int? innerL
 
     public override Tensor? Inner => innerLayer is int layer ? decoder.KeptAfter(_pass, layer) : null;
 
-    public override void Backward(Tensor hiddenGradient, Tensor? innerGradient = null) =>
-        decoder.Backward(_pass, hiddenGradient, innerGradient is null ? null : (innerLayer!.Value, innerGradient));
+    public override void Backward(Tensor hiddenGradient, Tensor? innerGradient = null)
+    {
+        (int, Tensor)? inner = null;
+        if (innerGradient is not null)
+        {
+            inner = (innerLayer ?? throw NoInner(), innerGradient);
+        }
+
+        decoder.Backward(_pass, hiddenGradient, inner);
+    }
 }
 
-/// <summary>A pass through libtorch's operations that keeps each layer's input and runs the layer again, with a graph, on the way back.</summary>
+/// <summary>A pass through libtorch's operations that keeps each layer's input and runs the layer again, with a graph, in the backward pass.</summary>
 internal sealed class RecomputingPass : TrainingPass
 {
     private readonly Transformer _model;
@@ -115,7 +130,10 @@ internal sealed class RecomputingPass : TrainingPass
         {
             int layer = i;
             gradient = Again(layer, x => _model.RunLayer(layer, x, pass), gradient);
-            gradient = innerGradient is not null && layer == _innerLayer ? gradient + innerGradient : gradient;
+            if (innerGradient is not null && layer == _innerLayer)
+            {
+                gradient = gradient + innerGradient;
+            }
         }
 
         _model.Embed(_tokens).backward([gradient]);

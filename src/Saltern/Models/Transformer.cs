@@ -4,6 +4,7 @@
 //
 // B = sequences, T = tokens of a sequence, N = B·T, D = hidden size, H = query heads, G = key/value heads, A = head size, R = elements of a head that are turned,
 // F = feed-forward size, V = vocabulary.
+using Saltern.Numerics;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -34,7 +35,7 @@ public sealed class Transformer : IDisposable
         _layout = new DecoderLayout(config);
         Parameters = new ParameterSet(_layout.Parameters, trainable, type, device);
         ProductType = type;
-        UsesKernels = type == ScalarType.Float32 && Parameters.Device.type == DeviceType.CPU;
+        UsesKernels = OwnKernels.Cover(type, Parameters.Device.type);
     }
 
     /// <summary>The resolved shape.</summary>
@@ -122,11 +123,22 @@ public sealed class Transformer : IDisposable
         ArgumentOutOfRangeException.ThrowIfGreaterThan(layers, Config.NumHiddenLayers);
         using IDisposable _ = no_grad();
         using DisposeScope scope = NewDisposeScope();
-        return (
-            UsesKernels ? Fused.Forward(tokens, Ranges(ranges, tokens), keep: false, recompute: false, layers)
-            : layers == Config.NumHiddenLayers ? HiddenStates(tokens, Ranges(ranges, tokens), cache: null)
-            : RunLayers(Embed(tokens), Pass(tokens, Ranges(ranges, tokens), cache: null), 0, layers)
-        ).MoveToOuterDisposeScope();
+        return LayersFromTokens(layers, tokens, Ranges(ranges, tokens)).MoveToOuterDisposeScope();
+    }
+
+    private Tensor LayersFromTokens(int layers, Tensor tokens, AttentionRanges? ranges)
+    {
+        if (UsesKernels)
+        {
+            return Fused.Forward(tokens, ranges, keep: false, recompute: false, layers);
+        }
+
+        if (layers == Config.NumHiddenLayers)
+        {
+            return HiddenStates(tokens, ranges, cache: null);
+        }
+
+        return RunLayers(Embed(tokens), Pass(tokens, ranges, cache: null), 0, layers);
     }
 
     /// <summary>The forward pass of a training step.</summary>
@@ -162,11 +174,19 @@ public sealed class Transformer : IDisposable
         return new AutogradPass(this, tokens, Ranges(ranges, tokens), innerLayer);
     }
 
-    /// <summary>As <see cref="HiddenStates(Tensor, AttentionRanges?)"/>, going on from the sequences that the cache holds, and adding to it.</summary>
+    /// <summary>As <see cref="HiddenStates(Tensor, AttentionRanges?)"/>, continuing the sequences that the cache holds, and adding to it.</summary>
     /// <param name="tokens">The next ids of each sequence, [B, T].</param>
     /// <param name="cache">Keys and values of the tokens before.</param>
-    public Tensor HiddenStates(Tensor tokens, KeyValueCache cache) =>
-        HiddenStates(tokens, cache.Length == 0 ? Ranges(cache.FirstRanges((int)tokens.shape[1]), tokens) : null, cache);
+    public Tensor HiddenStates(Tensor tokens, KeyValueCache cache)
+    {
+        AttentionRanges? ranges = null;
+        if (cache.Length == 0)
+        {
+            ranges = Ranges(cache.FirstRanges((int)tokens.shape[1]), tokens);
+        }
+
+        return HiddenStates(tokens, ranges, cache);
+    }
 
     private Tensor HiddenStates(Tensor tokens, AttentionRanges? ranges, KeyValueCache? cache)
     {
@@ -181,9 +201,16 @@ public sealed class Transformer : IDisposable
     internal PlainPass Pass(Tensor tokens, AttentionRanges? ranges, KeyValueCache? cache)
     {
         long length = tokens.shape[1];
-        Tensor? mask = cache is { Length: > 0 }
-            ? cache.NextMask(length, Config.SlidingWindow)
-            : ranges?.Mask().to(Parameters.Device);
+        Tensor? mask = null;
+        if (cache is { Length: > 0 })
+        {
+            mask = cache.NextMask(length, Config.SlidingWindow);
+        }
+        else if (ranges is not null)
+        {
+            mask = ranges.Mask().to(Parameters.Device);
+        }
+
         return new PlainPass(
             tokens.shape[0],
             length,
@@ -264,24 +291,23 @@ public sealed class Transformer : IDisposable
     // What was asked for, cut to the model's window where sequences are longer than it.
     private AttentionRanges? Ranges(AttentionRanges? ranges, Tensor tokens)
     {
-        bool fits =
-            ranges is null
-            || (ranges.SequenceLength == tokens.shape[1] && ranges.First.Length == tokens.shape[0] * tokens.shape[1]);
-        if (!fits)
+        (long batch, long length) = (tokens.shape[0], tokens.shape[1]);
+        if (ranges is not null && !(ranges.SequenceLength == length && ranges.First.Length == batch * length))
         {
             throw new ArgumentException(
-                $"There are {ranges!.First.Length} ranges over {ranges.SequenceLength} positions for tokens of shape [{tokens.shape[0]}, {tokens.shape[1]}].",
+                $"There are {ranges.First.Length} ranges over {ranges.SequenceLength} positions "
+                    + $"for tokens of shape [{batch}, {length}].",
                 nameof(ranges)
             );
         }
 
-        if (Config.SlidingWindow == 0 || tokens.shape[1] <= Config.SlidingWindow)
+        if (Config.SlidingWindow == 0 || length <= Config.SlidingWindow)
         {
             return ranges;
         }
 
         return ranges?.Within(Config.SlidingWindow)
-            ?? AttentionRanges.Window((int)tokens.shape[0], (int)tokens.shape[1], Config.SlidingWindow);
+            ?? AttentionRanges.Window((int)batch, (int)length, Config.SlidingWindow);
     }
 
     /// <summary>Blocks of a layer.</summary>
@@ -331,9 +357,9 @@ public sealed class Transformer : IDisposable
     // LayerNorm where there is a bias, otherwise an RMS norm. [N, D] → [N, D]
     private Tensor Norm(Tensor x, int weight, int? bias)
     {
-        if (bias is int b)
+        if (bias is int b && Config.LayerNormEps is double epsilon)
         {
-            return TensorMath.LayerNorm(x, Parameters[weight], Parameters[b], Config.LayerNormEps!.Value);
+            return TensorMath.LayerNorm(x, Parameters[weight], Parameters[b], epsilon);
         }
 
         return TensorMath.RmsNorm(x, Parameters[weight], Config.RmsNormEps);
@@ -388,11 +414,8 @@ public sealed class Transformer : IDisposable
     private Tensor FeedForward(DecoderLayer layer, Tensor x)
     {
         Tensor inner = Linear(x, layer.GateUp, layer.GateUpBias); // [N, 2F], without a gate [N, F]
-        return Linear(
-            Config.IsGated ? TensorMath.SwiGlu(inner) : TensorMath.Gelu(inner, Config.HiddenAct),
-            layer.Down,
-            layer.DownBias
-        );
+        Tensor activated = Config.IsGated ? TensorMath.SwiGlu(inner) : TensorMath.Gelu(inner, Config.HiddenAct);
+        return Linear(activated, layer.Down, layer.DownBias);
     }
 
     // Weights of a wider type than the products' are rounded for this use; their gradients come back in the weights' own type.

@@ -128,7 +128,18 @@ public sealed record TransformerConfig : IValidated
     public bool IsGated => HiddenAct == Activation.Silu;
 
     /// <summary>Elements of a head that rotary positions turn.</summary>
-    public int RotaryDim => LearnedPositions ? 0 : (int)(HeadDim * PartialRotaryFactor);
+    public int RotaryDim
+    {
+        get
+        {
+            if (LearnedPositions)
+            {
+                return 0;
+            }
+
+            return (int)(HeadDim * PartialRotaryFactor);
+        }
+    }
 
     /// <summary>Fills what is open: the preset's values, then the derived ones.</summary>
     /// <param name="tokenizerVocabulary">Number of token ids, used where <see cref="VocabSize"/> is 0.</param>
@@ -152,7 +163,7 @@ public sealed record TransformerConfig : IValidated
             ),
             TieWordEmbeddings = TieWordEmbeddings ?? shape.TieWordEmbeddings ?? false,
             MaxPositionEmbeddings = Given(MaxPositionEmbeddings, sequenceLength),
-            InitializerRange = InitializerRange == 0 && hidden > 0 ? Math.Sqrt(2.0 / (5.0 * hidden)) : InitializerRange,
+            InitializerRange = ResolveInitializerRange(hidden),
         };
     }
 
@@ -203,7 +214,8 @@ public sealed record TransformerConfig : IValidated
         {
             yield return new ConfigurationProblem(
                 "partial_rotary_factor",
-                $"= {PartialRotaryFactor} turns {c.RotaryDim} of a head's {c.HeadDim} elements. Rotary positions turn pairs, so it must be even, and at least 2."
+                $"= {PartialRotaryFactor} turns {c.RotaryDim} of a head's {c.HeadDim} elements. "
+                    + "Rotary positions turn pairs, so it must be even, and at least 2."
             );
         }
 
@@ -221,5 +233,23 @@ public sealed record TransformerConfig : IValidated
         }
     }
 
-    private static int Given(int value, int otherwise) => value == 0 ? otherwise : value;
+    private double ResolveInitializerRange(int hidden)
+    {
+        if (InitializerRange == 0 && hidden > 0)
+        {
+            return Math.Sqrt(2.0 / (5.0 * hidden));
+        }
+
+        return InitializerRange;
+    }
+
+    private static int Given(int value, int otherwise)
+    {
+        if (value == 0)
+        {
+            return otherwise;
+        }
+
+        return value;
+    }
 }

@@ -55,23 +55,30 @@ public sealed unsafe class Adafactor : Optimizer
         foreach (Weight weight in _weights)
         {
             string name = weight.Slice.Name;
-            bool isMatrix = weight.Slice.Shape.Length == 2;
-            _kernel.Update(
-                new AdafactorWeight
-                {
-                    Values = weights + weight.Slice.Offset,
-                    Gradients = gradients + weight.Slice.Offset,
-                    RowMoments = isMatrix ? _state.AddressOf(OptimizerTensor.Row + name) : null,
-                    ColumnMoments = _state.AddressOf(
-                        (isMatrix ? OptimizerTensor.Column : OptimizerTensor.SecondMoment) + name
-                    ),
-                    FirstMoments = Config.Beta1 is null ? null : _state.AddressOf(OptimizerTensor.FirstMoment + name),
-                    Rows = weight.Rows,
-                    Columns = weight.Columns,
-                    Keep = weight.Decays ? keep : 1.0,
-                },
-                step
-            );
+            var placed = new AdafactorWeight
+            {
+                Values = weights + weight.Slice.Offset,
+                Gradients = gradients + weight.Slice.Offset,
+                Rows = weight.Rows,
+                Columns = weight.Columns,
+                Keep = weight.Decays ? keep : 1.0,
+            };
+            if (weight.Slice.Shape.Length == 2)
+            {
+                placed.RowMoments = _state.AddressOf(OptimizerTensor.Row + name);
+                placed.ColumnMoments = _state.AddressOf(OptimizerTensor.Column + name);
+            }
+            else
+            {
+                placed.ColumnMoments = _state.AddressOf(OptimizerTensor.SecondMoment + name);
+            }
+
+            if (Config.Beta1 is not null)
+            {
+                placed.FirstMoments = _state.AddressOf(OptimizerTensor.FirstMoment + name);
+            }
+
+            _kernel.Update(placed, step);
         }
     }
 

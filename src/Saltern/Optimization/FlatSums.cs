@@ -17,7 +17,7 @@ internal static unsafe class FlatSums
     private const long DeviceRangeLength = 1 << 24;
 
     /// <summary>Whether our own kernels can work on a flat buffer: float32 on the CPU.</summary>
-    public static bool CanRead(Tensor flat) => flat.dtype == ScalarType.Float32 && flat.device_type == DeviceType.CPU;
+    public static bool CanRead(Tensor flat) => OwnKernels.Cover(flat.dtype, flat.device_type);
 
     /// <summary>Σ x² over all blocks; not a number or infinite as soon as one element is.</summary>
     /// <param name="flat">[length], of any type and on any device.</param>

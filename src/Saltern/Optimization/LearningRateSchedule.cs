@@ -18,12 +18,16 @@ public sealed class LearningRateSchedule
     public LearningRateSchedule(ScheduleConfig config, double peak, int totalSteps)
     {
         (_config, _peak, _totalSteps) = (config, peak, totalSteps);
-        _decaySteps =
-            config.Kind == ScheduleKind.Wsd ? (config.Decay ?? StepPoint.FromShare(0.2)).Resolve(totalSteps) : 0;
+        if (config.Kind == ScheduleKind.Wsd)
+        {
+            _decaySteps = (config.Decay ?? StepPoint.FromShare(0.2)).Resolve(totalSteps);
+        }
+
         if (config.WarmupSteps + _decaySteps > totalSteps)
         {
             throw new ConfigurationException(
-                $"schedule.warmup_steps = {config.WarmupSteps} and a decay of {_decaySteps} steps do not fit into training.steps = {totalSteps}."
+                $"schedule.warmup_steps = {config.WarmupSteps} and a decay of {_decaySteps} steps "
+                    + $"do not fit into training.steps = {totalSteps}."
             );
         }
     }

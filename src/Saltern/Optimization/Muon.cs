@@ -16,20 +16,18 @@ namespace Saltern.Optimization;
 public sealed class Muon : Optimizer
 {
     /// <summary>μ where the recipe names none.</summary>
-    internal const double DefaultMomentum = 0.95;
+    private const double DefaultMomentum = 0.95;
 
     private const double UpdateRootMeanSquare = 0.2; // arXiv:2502.16982, section 2.2
     private readonly OptimizerState _state;
     private readonly AdamWKernel _rest;
     private readonly ParameterSlice[] _matrices;
-    private readonly double _momentum;
     private readonly double _restRatio;
 
     /// <summary>Makes zeroed momentum and moments for a trainable model.</summary>
     public Muon(ParameterSet parameters, OptimizerConfig config, int threads)
         : base(parameters, config, threads)
     {
-        _momentum = config.Momentum ?? DefaultMomentum;
         _restRatio = (config.AdamwLearningRate ?? config.LearningRate) / config.LearningRate;
         _matrices = [.. parameters.Layout.Slices.Where(IsHiddenMatrix)];
         _state = new OptimizerState(
@@ -66,15 +64,8 @@ public sealed class Muon : Optimizer
         using IDisposable _ = no_grad();
         foreach (ParameterSlice slice in _matrices)
         {
-            UpdateMatrix(
-                Parameters,
-                slice,
-                _state[OptimizerTensor.Momentum + slice.Name],
-                _momentum,
-                Config.WeightDecay,
-                learningRate,
-                clip
-            );
+            Tensor momentum = _state[OptimizerTensor.Momentum + slice.Name];
+            UpdateMatrix(Parameters, Config, slice, momentum, learningRate, clip);
         }
 
         _rest.Update(learningRate * _restRatio, clip, UpdateCount);
@@ -82,27 +73,29 @@ public sealed class Muon : Optimizer
 
     /// <summary>One update of a hidden matrix, for this class and <see cref="PlainMuon"/>.</summary>
     /// <param name="parameters">Weights and gradients.</param>
+    /// <param name="config">μ and weight decay λ.</param>
     /// <param name="slice">The matrix.</param>
     /// <param name="momentum">M, [rows, columns], changed.</param>
-    /// <param name="share">μ.</param>
-    /// <param name="weightDecay">λ.</param>
     /// <param name="learningRate">η.</param>
     /// <param name="clip">Factor of the gradient.</param>
     internal static void UpdateMatrix(
         ParameterSet parameters,
+        OptimizerConfig config,
         ParameterSlice slice,
         Tensor momentum,
-        double share,
-        double weightDecay,
         double learningRate,
         double clip
     )
     {
         using DisposeScope scope = NewDisposeScope();
+        double share = config.Momentum ?? DefaultMomentum;
         Tensor g = parameters.FlatGradients.narrow(0, slice.Offset, slice.Count).view(slice.Shape).mul(clip); // [rows, columns]
         momentum.mul_(share).add_(g, alpha: 1.0 - share);
         Tensor direction = NewtonSchulz.Orthogonalize(g.mul_(1.0 - share).add_(momentum, alpha: share));
         double scale = UpdateRootMeanSquare * Math.Sqrt(Math.Max(slice.Shape[0], slice.Shape[1]));
-        parameters.Weight(slice).mul_(1.0 - (learningRate * weightDecay)).add_(direction, alpha: -learningRate * scale);
+        parameters
+            .Weight(slice)
+            .mul_(1.0 - (learningRate * config.WeightDecay))
+            .add_(direction, alpha: -learningRate * scale);
     }
 }

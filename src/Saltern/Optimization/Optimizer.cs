@@ -1,4 +1,5 @@
 // What the update rules have in common: which weights, which gradient norm, clipping, and state that a checkpoint can keep.
+using System.Diagnostics;
 using Saltern.Distributed;
 using Saltern.Models;
 using static TorchSharp.torch;
@@ -46,28 +47,51 @@ public abstract class Optimizer : IDisposable
         ICommunicator? ranks = null
     )
     {
-        ScalarType type = parameters.FlatWeights.dtype;
-        bool flat = FlatSums.CanRead(parameters.FlatWeights);
-        return config.Kind switch
+        if (FlatSums.CanRead(parameters.FlatWeights))
         {
-            OptimizerKind.Adamw when flat && config.ShardState && ranks is { Size: > 1 } => new ShardedAdamW(
-                parameters,
-                config,
-                threads,
-                ranks
-            ),
-            OptimizerKind.Adamw when flat => new AdamW(parameters, config, threads),
-            OptimizerKind.Adamw when config.ShardState && ranks is { Size: > 1 } => throw new ConfigurationException(
-                $"optimizer.shard_state shares out the state of float32 weights on the CPU only, and these are {type} on {parameters.Device.type}. Remove the key."
-            ),
-            OptimizerKind.Adamw => new PlainAdamW(parameters, config, threads),
-            OptimizerKind.Muon when !flat && type == ScalarType.Float32 => new PlainMuon(parameters, config, threads),
-            _ when !flat => throw new ConfigurationException(
-                $"optimizer.kind: {OptimizerConfig.Name(config.Kind)} updates float32 weights on the CPU only, and these are {type} on {parameters.Device.type}. Use 'kind: adamw'."
-            ),
-            OptimizerKind.Muon => new Muon(parameters, config, threads),
-            _ => new Adafactor(parameters, config, threads),
-        };
+            return CreateFused(parameters, config, threads, ranks);
+        }
+
+        ScalarType type = parameters.FlatWeights.dtype;
+        string found = $"float32 weights on the CPU only, and these are {type} on {parameters.Device.type}";
+        switch (config.Kind)
+        {
+            case OptimizerKind.Adamw when config.ShardState && ranks is { Size: > 1 }:
+                throw new ConfigurationException(
+                    $"optimizer.shard_state shares out the state of {found}. Remove the key."
+                );
+            case OptimizerKind.Adamw:
+                return new PlainAdamW(parameters, config, threads);
+            case OptimizerKind.Muon when type == ScalarType.Float32:
+                return new PlainMuon(parameters, config, threads);
+            default:
+                throw new ConfigurationException(
+                    $"optimizer.kind: {OptimizerConfig.Name(config.Kind)} updates {found}. Use 'kind: adamw'."
+                );
+        }
+    }
+
+    // Those with own kernels.
+    private static Optimizer CreateFused(
+        ParameterSet parameters,
+        OptimizerConfig config,
+        int threads,
+        ICommunicator? ranks
+    )
+    {
+        switch (config.Kind)
+        {
+            case OptimizerKind.Adamw when config.ShardState && ranks is { Size: > 1 }:
+                return new ShardedAdamW(parameters, config, threads, ranks);
+            case OptimizerKind.Adamw:
+                return new AdamW(parameters, config, threads);
+            case OptimizerKind.Muon:
+                return new Muon(parameters, config, threads);
+            case OptimizerKind.Adafactor:
+                return new Adafactor(parameters, config, threads);
+            default:
+                throw new UnreachableException($"{config.Kind} is no kind of optimizer that can be made.");
+        }
     }
 
     /// <summary>Adds up the gradients of all ranks, wherever this process needs the sums.</summary>
@@ -89,10 +113,12 @@ public abstract class Optimizer : IDisposable
     public void Update(double learningRate, double gradientNorm)
     {
         UpdateCount++;
-        double clip =
-            Config.MaxGradientNorm > 0 && gradientNorm > Config.MaxGradientNorm
-                ? Config.MaxGradientNorm / gradientNorm
-                : 1.0;
+        double clip = 1.0;
+        if (Config.MaxGradientNorm > 0 && gradientNorm > Config.MaxGradientNorm)
+        {
+            clip = Config.MaxGradientNorm / gradientNorm;
+        }
+
         Apply(learningRate, clip);
     }
 

@@ -53,61 +53,41 @@ public sealed class PlainAdamW : Optimizer
     private protected override void Apply(double learningRate, double clip)
     {
         using IDisposable _ = no_grad();
-        double keep = 1.0 - (learningRate * Config.WeightDecay);
+        var step = new AdamWStep(learningRate, clip, UpdateCount);
         for (long start = 0; start < Parameters.Layout.Length; start += RangeLength)
         {
             // Padding between blocks goes along: its gradient and moments are 0, so it stays as it is.
             using DisposeScope scope = NewDisposeScope();
             long from = start;
             long length = Math.Min(RangeLength, Parameters.Layout.Length - start);
-            Update(
-                Parameters,
-                Config,
-                from,
-                length,
-                _first.narrow(0, from, length),
-                _second.narrow(0, from, length),
-                DecayingParts(from, length),
-                keep,
-                learningRate,
-                clip,
-                UpdateCount
-            );
+            var run = new AdamWRun(from, _first.narrow(0, from, length), _second.narrow(0, from, length));
+            Update(Parameters, Config, run, DecayingParts(from, length), step);
         }
     }
 
     /// <summary>One update of a run of weights.</summary>
     /// <param name="parameters">Weights and gradients.</param>
-    /// <param name="config">Betas and ε.</param>
-    /// <param name="start">First element in the flat buffers.</param>
-    /// <param name="length">Number of elements.</param>
-    /// <param name="m">First moments, [length], float32.</param>
-    /// <param name="v">Second moments, [length], float32.</param>
+    /// <param name="config">Betas, ε and weight decay.</param>
+    /// <param name="run">Which weights, and their moments.</param>
     /// <param name="decaying">Parts of the run that decay, counted from its start.</param>
-    /// <param name="keep">What decay leaves of a weight, 1 − ηλ.</param>
-    /// <param name="learningRate">η_j.</param>
-    /// <param name="clip">Factor of every gradient.</param>
-    /// <param name="updateCount">t ≥ 1, this update included.</param>
+    /// <param name="step">What all runs of an update share.</param>
     internal static void Update(
         ParameterSet parameters,
         OptimizerConfig config,
-        long start,
-        long length,
-        Tensor m,
-        Tensor v,
+        AdamWRun run,
         IEnumerable<(long Start, long Length)> decaying,
-        double keep,
-        double learningRate,
-        double clip,
-        long updateCount
+        AdamWStep step
     )
     {
         using DisposeScope scope = NewDisposeScope();
-        double rate = learningRate / (1.0 - Math.Pow(config.Betas[0], updateCount));
-        double root = 1.0 / Math.Sqrt(1.0 - Math.Pow(config.Betas[1], updateCount));
+        (long start, Tensor m, Tensor v) = run;
+        long length = m.numel();
+        double keep = 1.0 - (step.LearningRate * config.WeightDecay);
+        double rate = step.LearningRate / (1.0 - Math.Pow(config.Betas[0], step.UpdateCount));
+        double root = 1.0 / Math.Sqrt(1.0 - Math.Pow(config.Betas[1], step.UpdateCount));
         Tensor weight = parameters.FlatWeights.narrow(0, start, length);
         Tensor wide = weight.to(ScalarType.Float32); // the same memory where the weights are float32
-        Tensor g = parameters.FlatGradients.narrow(0, start, length).to(ScalarType.Float32).mul(clip);
+        Tensor g = parameters.FlatGradients.narrow(0, start, length).to(ScalarType.Float32).mul(step.Clip);
         m.mul_(config.Betas[0]).add_(g, alpha: 1.0 - config.Betas[0]);
         v.mul_(config.Betas[1]).addcmul_(g, g, 1.0 - config.Betas[1]);
         foreach ((long from, long count) in decaying)
@@ -145,3 +125,15 @@ public sealed class PlainAdamW : Optimizer
         return flat.narrow(0, slice.Offset, slice.Count).view(slice.Shape).DetachFromDisposeScope();
     }
 }
+
+/// <summary>Weights that lie next to each other, and their moments.</summary>
+/// <param name="Start">First element in the flat buffers.</param>
+/// <param name="First">m, [length], float32.</param>
+/// <param name="Second">v, [length], float32.</param>
+internal readonly record struct AdamWRun(long Start, Tensor First, Tensor Second);
+
+/// <summary>What all weights of one update share.</summary>
+/// <param name="LearningRate">η_j.</param>
+/// <param name="Clip">Factor of every gradient.</param>
+/// <param name="UpdateCount">t ≥ 1, this update included.</param>
+internal readonly record struct AdamWStep(double LearningRate, double Clip, long UpdateCount);

@@ -11,14 +11,12 @@ public sealed class PlainMuon : Optimizer
 {
     private readonly Dictionary<string, Tensor> _state = [];
     private readonly (ParameterSlice Slice, bool Decays)[] _weights;
-    private readonly double _momentum;
     private readonly double _restRatio;
 
     /// <summary>Makes zeroed momentum and moments beside the weights.</summary>
     public PlainMuon(ParameterSet parameters, OptimizerConfig config, int threads)
         : base(parameters, config, threads)
     {
-        _momentum = config.Momentum ?? Muon.DefaultMomentum;
         _restRatio = (config.AdamwLearningRate ?? config.LearningRate) / config.LearningRate;
         _weights =
         [
@@ -54,21 +52,13 @@ public sealed class PlainMuon : Optimizer
     private protected override void Apply(double learningRate, double clip)
     {
         using IDisposable _ = no_grad();
-        double rest = learningRate * _restRatio;
-        double keep = 1.0 - (rest * Config.WeightDecay);
+        var rest = new AdamWStep(learningRate * _restRatio, clip, UpdateCount);
         foreach ((ParameterSlice slice, bool decays) in _weights)
         {
             if (Muon.IsHiddenMatrix(slice))
             {
-                Muon.UpdateMatrix(
-                    Parameters,
-                    slice,
-                    _state[OptimizerTensor.Momentum + slice.Name],
-                    _momentum,
-                    Config.WeightDecay,
-                    learningRate,
-                    clip
-                );
+                Tensor momentum = _state[OptimizerTensor.Momentum + slice.Name];
+                Muon.UpdateMatrix(Parameters, Config, slice, momentum, learningRate, clip);
                 continue;
             }
 
@@ -78,15 +68,9 @@ public sealed class PlainMuon : Optimizer
             PlainAdamW.Update(
                 Parameters,
                 Config,
-                slice.Offset,
-                slice.Count,
-                m,
-                v,
+                new AdamWRun(slice.Offset, m, v),
                 decays ? [(0L, slice.Count)] : [],
-                keep,
-                rest,
-                clip,
-                UpdateCount
+                rest
             );
         }
     }

@@ -89,9 +89,16 @@ public sealed unsafe class ShardedAdamW : Optimizer
     /// <inheritdoc/>
     public override GatheredState? Gather(bool keep)
     {
-        GatheredState? whole = keep ? new GatheredState(Parameters.Layout) : null;
-        _shards.Collect(First, whole is null ? null : whole.First);
-        _shards.Collect(Second, whole is null ? null : whole.Second);
+        if (!keep)
+        {
+            _shards.Collect(First, null);
+            _shards.Collect(Second, null);
+            return null;
+        }
+
+        var whole = new GatheredState(Parameters.Layout);
+        _shards.Collect(First, whole.First);
+        _shards.Collect(Second, whole.Second);
         return whole;
     }
 
