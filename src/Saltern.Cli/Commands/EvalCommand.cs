@@ -159,7 +159,7 @@ public static class EvalCommand
                     if (parsed.GetValue(output) is string target && rank.Ranks.Rank == 0)
                     {
                         Directory.CreateDirectory(target);
-                        DurableFolder.WriteText(Path.Combine(target, "eval.json"), result);
+                        WholeFile.WriteText(Path.Combine(target, "eval.json"), result);
                     }
 
                     if (console.IsJson)

@@ -30,15 +30,14 @@ internal static class MessageText
                 return shown.Append('…').ToString();
             }
 
-            bool isUnsafe =
-                Rune.GetUnicodeCategory(rune)
-                is UnicodeCategory.Control
-                    or UnicodeCategory.Format
-                    or UnicodeCategory.LineSeparator
-                    or UnicodeCategory.ParagraphSeparator;
-            shown.Append(
-                isUnsafe ? string.Create(CultureInfo.InvariantCulture, $"\\u{rune.Value:x4}") : rune.ToString()
-            );
+            if (IsUnsafe(rune))
+            {
+                shown.Append(CultureInfo.InvariantCulture, $"\\u{rune.Value:x4}");
+            }
+            else
+            {
+                shown.Append(rune.ToString());
+            }
         }
 
         return shown.ToString();
@@ -58,4 +57,11 @@ internal static class MessageText
         string shown = OfText(key);
         return path.Length == 0 ? shown : $"{path}.{shown}";
     }
+
+    private static bool IsUnsafe(Rune rune) =>
+        Rune.GetUnicodeCategory(rune)
+            is UnicodeCategory.Control
+                or UnicodeCategory.Format
+                or UnicodeCategory.LineSeparator
+                or UnicodeCategory.ParagraphSeparator;
 }

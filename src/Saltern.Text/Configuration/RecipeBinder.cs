@@ -79,8 +79,7 @@ internal sealed class RecipeBinder
             case (ListShape list, RecipeList items):
                 return BindList(key, list, items, path);
             case (_, RecipeScalar scalar) when ScalarText.IsEmpty(scalar) || ScalarText.IsNull(scalar):
-                string found = ScalarText.IsEmpty(scalar) ? "has no value" : "= null is not allowed";
-                Refuse(node, $"{path} {found}. Expected: {shape.Expected}", key);
+                Refuse(node, $"{path} {EmptyOrNull(scalar)}. Expected: {shape.Expected}", key);
                 return null;
             case (ScalarShape or EnumShape, RecipeScalar scalar):
                 return BindScalar(key, shape, scalar, path);
@@ -102,23 +101,11 @@ internal sealed class RecipeBinder
             return null;
         }
 
-        object? value;
-        string refusal;
-        if (shape is EnumShape words)
-        {
-            value = words.Values.GetValueOrDefault(scalar.Text);
-            refusal =
-                $"is not {shape.Expected}"
-                + (WordSuggestion.For(scalar.Text, words.Values.Keys) is { } meant ? $". Did you mean {meant}?" : "");
-        }
-        else
-        {
-            value = ScalarText.Read(shape.Type, scalar.Text, out refusal);
-        }
-
+        object? value = ReadSingle(shape, scalar.Text, out string unread);
+        string? refusal = unread;
         if (value is not null)
         {
-            refusal = ValueChecks.RefusalOfSingle(key, value)!;
+            refusal = ValueChecks.RefusalOfSingle(key, value);
         }
 
         if (refusal is null)
@@ -128,6 +115,33 @@ internal sealed class RecipeBinder
 
         Refuse(scalar, $"{shown} {refusal}", key);
         return null;
+    }
+
+    // Why there is no value is said as the end of a sentence; it means nothing where there is one.
+    private static object? ReadSingle(ValueShape shape, string text, out string refusal)
+    {
+        if (shape is not EnumShape words)
+        {
+            return ScalarText.Read(shape.Type, text, out refusal);
+        }
+
+        refusal = $"is not {shape.Expected}";
+        if (WordSuggestion.For(text, words.Values.Keys) is { } meant)
+        {
+            refusal += $". Did you mean {meant}?";
+        }
+
+        return words.Values.GetValueOrDefault(text);
+    }
+
+    private static string EmptyOrNull(RecipeScalar scalar)
+    {
+        if (ScalarText.IsEmpty(scalar))
+        {
+            return "has no value";
+        }
+
+        return "= null is not allowed";
     }
 
     private Array? BindList(KeyShape key, ListShape shape, RecipeList list, string path)
@@ -141,7 +155,12 @@ internal sealed class RecipeBinder
             isGood &= value is not null;
         }
 
-        return isGood ? values : null;
+        if (isGood)
+        {
+            return values;
+        }
+
+        return null;
     }
 
     private object? BindDictionary(KeyShape key, DictionaryShape shape, RecipeMap map, string path)
@@ -161,7 +180,12 @@ internal sealed class RecipeBinder
             values[name] = value;
         }
 
-        return isGood ? values : null;
+        if (isGood)
+        {
+            return values;
+        }
+
+        return null;
     }
 
     private bool MayBeSilent(KeyShape key, RecipePlace place, string path, object? start)
@@ -171,8 +195,7 @@ internal sealed class RecipeBinder
             return true;
         }
 
-        string advice = key.Advice is null ? "" : " " + key.Advice;
-        _problems.Add(place, $"{path} is missing. Expected: {key.Shape.Expected}.{advice}");
+        _problems.Add(place, $"{path} is missing. Expected: {key.Shape.Expected}.{AdviceOf(key)}");
         return false;
     }
 
@@ -217,10 +240,8 @@ internal sealed class RecipeBinder
 
         foreach (ConfigurationProblem problem in validated.Validate())
         {
-            string keyPath =
-                problem.Key.Length == 0 ? path
-                : path.Length == 0 ? problem.Key
-                : $"{path}.{problem.Key}";
+            string[] parts = [path, problem.Key];
+            string keyPath = string.Join('.', parts.Where(part => part.Length > 0));
             _problems.Add(PlaceOf(map, problem.Key), $"{keyPath} {problem.Message}".TrimStart());
         }
     }
@@ -245,7 +266,8 @@ internal sealed class RecipeBinder
     private void Refuse(RecipeNode node, string sentence, KeyShape key)
     {
         string end = sentence[^1] is '.' or '?' or '!' ? "" : ".";
-        string advice = key.Advice is null ? "" : " " + key.Advice;
-        _problems.Add(node.Place, sentence + end + advice);
+        _problems.Add(node.Place, sentence + end + AdviceOf(key));
     }
+
+    private static string AdviceOf(KeyShape key) => key.Advice is null ? "" : " " + key.Advice;
 }

@@ -22,10 +22,10 @@ public static class RecipeDiff
         var changes = new List<RecipeChange>();
         foreach ((string path, Leaf leaf) in old)
         {
-            Leaf? other = now.TryGetValue(path, out Leaf found) ? found : null;
-            if (other?.Text != leaf.Text)
+            string? text = now.TryGetValue(path, out Leaf found) ? found.Text : null;
+            if (text != leaf.Text)
             {
-                changes.Add(new RecipeChange(path, leaf.Text, other?.Text, leaf.AltersNumbers, leaf.NamesInput));
+                changes.Add(new RecipeChange(path, leaf.Text, text, leaf.AltersNumbers, leaf.NamesInput));
             }
         }
 
@@ -122,7 +122,12 @@ public static class RecipeDiff
     private static string Single(object value, ValueShape shape)
     {
         string text = RecipeWriter.SingleText(value, shape);
-        return value is string ? ScalarText.Quote(text) : text;
+        if (value is string)
+        {
+            return ScalarText.Quote(text);
+        }
+
+        return text;
     }
 
     /// <summary>A free name with a dot in it must not look like two keys.</summary>

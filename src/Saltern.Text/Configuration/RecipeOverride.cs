@@ -34,7 +34,8 @@ public sealed class RecipeOverride
         {
             // The command line takes what it does not know, behind --set, for one more setting.
             throw new ConfigurationException(
-                $"{MessageText.OfText(text)} is no option of this command; --help lists them. A setting is written key.path=value, without dashes."
+                $"{MessageText.OfText(text)} is no option of this command; --help lists them. "
+                    + "A setting is written key.path=value, without dashes."
             );
         }
 
@@ -50,7 +51,8 @@ public sealed class RecipeOverride
         if (keys.Length > MaxKeys || keys.Any(key => key.Length == 0 || key.Any(char.IsWhiteSpace)))
         {
             throw new ConfigurationException(
-                $"{place}: '{MessageText.OfText(text[..equals])}' is not a key path. Write words with dots between them, such as training.steps."
+                $"{place}: '{MessageText.OfText(text[..equals])}' is not a key path. "
+                    + "Write words with dots between them, such as training.steps."
             );
         }
 
@@ -105,7 +107,8 @@ public sealed class RecipeOverride
                 []
             ),
             RecipeNode other => throw new ConfigurationException(
-                $"{place}: {MessageText.OfText(string.Join('.', _keys[..(index + 1)]))} is {other.Kind} ({other.Place}), so it has no key {MessageText.OfText(_keys[index + 1])}. Set it as a whole."
+                $"{place}: {MessageText.OfText(string.Join('.', _keys[..(index + 1)]))} is {other.Kind} "
+                    + $"({other.Place}), so it has no key {MessageText.OfText(_keys[index + 1])}. Set it as a whole."
             ),
         };
         return map.With(key, new RecipeEntry(old?.KeyPlace ?? place, Replace(below, index + 1, value, place)));

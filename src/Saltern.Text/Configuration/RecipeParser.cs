@@ -93,7 +93,8 @@ internal sealed class RecipeParser
 
             throw Refuse(
                 _placeOf(alias.Start),
-                $"alias *{MessageText.OfText(alias.Value.Value)} is used before its anchor is complete. Define it above with &{MessageText.OfText(alias.Value.Value)}."
+                $"alias *{MessageText.OfText(alias.Value.Value)} is used before its anchor is complete. "
+                    + $"Define it above with &{MessageText.OfText(alias.Value.Value)}."
             );
         }
 

@@ -53,7 +53,7 @@ public static partial class RecipeSchema
             JsonObject value = Of(key.Shape, comments);
             foreach (ValidationAttribute check in key.Checks)
             {
-                Restrict(key.Shape is ListShape && check is RangeAttribute ? value["items"]!.AsObject() : value, check);
+                Restrict(check is RangeAttribute && value["items"] is JsonObject items ? items : value, check);
             }
 
             if (
@@ -68,16 +68,7 @@ public static partial class RecipeSchema
 
             if (key is { IsRequired: false, Shape: ScalarShape or EnumShape } && key.Get(defaults) is { } given)
             {
-                value["default"] = key.Shape is EnumShape words
-                    ? words.WordOf(given)
-                    : given switch
-                    {
-                        bool flag => JsonValue.Create(flag),
-                        int number => JsonValue.Create(number),
-                        long number => JsonValue.Create(number),
-                        double number => JsonValue.Create(number),
-                        _ => JsonValue.Create(given.ToString()),
-                    };
+                value["default"] = DefaultOf(key.Shape, given);
             }
 
             properties[name] = value;
@@ -98,15 +89,29 @@ public static partial class RecipeSchema
         return schema;
     }
 
+    private static JsonNode? DefaultOf(ValueShape shape, object value) =>
+        value switch
+        {
+            _ when shape is EnumShape words => JsonValue.Create(words.WordOf(value)),
+            bool flag => JsonValue.Create(flag),
+            int number => JsonValue.Create(number),
+            long number => JsonValue.Create(number),
+            double number => JsonValue.Create(number),
+            _ => JsonValue.Create(value.ToString()),
+        };
+
     private static JsonObject OfScalar(Type type) =>
         new()
         {
-            // A recipe may say a number where text is meant, as in the keys of a study's arms.
-            ["type"] =
-                type == typeof(bool) ? "boolean"
-                : type == typeof(int) || type == typeof(long) ? "integer"
-                : type == typeof(string) ? new JsonArray("string", "number", "boolean")
-                : "number",
+            ["type"] = Type.GetTypeCode(type) switch
+            {
+                TypeCode.Boolean => "boolean",
+                TypeCode.Int32 or TypeCode.Int64 => "integer",
+
+                // A recipe may say a number where text is meant, as in the keys of a study's arms.
+                TypeCode.String => new JsonArray("string", "number", "boolean"),
+                _ => "number",
+            },
         };
 
     private static void Restrict(JsonObject value, ValidationAttribute check)

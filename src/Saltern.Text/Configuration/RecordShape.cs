@@ -47,7 +47,16 @@ internal sealed record RecordShape : ValueShape
 
     public object CopyOf(object record) => _clone.Invoke(record, null)!;
 
-    private static int Depth(Type type) => type.BaseType is null ? 0 : 1 + Depth(type.BaseType);
+    private static int Depth(Type type)
+    {
+        int depth = 0;
+        for (Type? above = type.BaseType; above is not null; above = above.BaseType)
+        {
+            depth++;
+        }
+
+        return depth;
+    }
 
     /// <summary>
     /// A recipe says null by leaving the key out, so null has to be the default wherever it is allowed, and nowhere else;
@@ -64,12 +73,15 @@ internal sealed record RecordShape : ValueShape
                 throw new InvalidOperationException($"{name} is required and may be null; a recipe cannot say both.");
             }
 
-            if (!key.IsRequired && key.IsNullable != (value is null))
+            if (key.IsNullable && value is not null)
+            {
+                throw new InvalidOperationException($"{name} may be null, so null must be its default.");
+            }
+
+            if (!key.IsRequired && !key.IsNullable && value is null)
             {
                 throw new InvalidOperationException(
-                    key.IsNullable
-                        ? $"{name} may be null, so null must be its default."
-                        : $"{name} has no default; give it one, make it required or make it nullable."
+                    $"{name} has no default; give it one, make it required or make it nullable."
                 );
             }
 

@@ -49,16 +49,12 @@ internal static partial class ScalarText
             return ReadStepPoint(text, ref refusal);
         }
 
-        bool isLong = type == typeof(long);
-        long least = isLong ? long.MinValue : int.MinValue;
-        long most = isLong ? long.MaxValue : int.MaxValue;
-        if (ReadInteger(text, least, most, ref refusal) is not { } integer)
+        if (type == typeof(long))
         {
-            return null;
+            return ReadInteger(text, long.MinValue, long.MaxValue, ref refusal);
         }
 
-        // Boxed apart: a conditional expression would make both a long.
-        return isLong ? (object)integer : (int)integer;
+        return (int?)ReadInteger(text, int.MinValue, int.MaxValue, ref refusal);
     }
 
     /// <summary>The text as it is, or in quotes with escapes where its limits would be in doubt.</summary>
@@ -89,7 +85,8 @@ internal static partial class ScalarText
         value switch
         {
             string text => text,
-            bool truth => truth ? "true" : "false",
+            true => "true",
+            false => "false",
             double number when double.IsFinite(number) => OfNumber(number),
             double number => throw new ArgumentException($"A recipe cannot hold the number {number}.", nameof(value)),
             IFormattable other => other.ToString(null, CultureInfo.InvariantCulture),
@@ -103,12 +100,12 @@ internal static partial class ScalarText
     public static string OfNumber(double number)
     {
         string text = number.ToString("R", CultureInfo.InvariantCulture).Replace('E', 'e');
-        int exponent = text.IndexOf('e', StringComparison.Ordinal);
         if (text.Contains('.', StringComparison.Ordinal))
         {
             return text;
         }
 
+        int exponent = text.IndexOf('e', StringComparison.Ordinal);
         return text.Insert(exponent < 0 ? text.Length : exponent, ".0");
     }
 

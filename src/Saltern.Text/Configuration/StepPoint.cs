@@ -49,7 +49,12 @@ public readonly record struct StepPoint
     public int Resolve(int totalSteps)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(totalSteps);
-        return IsShare ? (int)Math.Floor((_value * totalSteps) + 0.5) : (int)_value;
+        if (IsShare)
+        {
+            return (int)Math.Floor((_value * totalSteps) + 0.5);
+        }
+
+        return (int)_value;
     }
 
     /// <summary>The point as it is written in a recipe: <c>0.25</c>, <c>1.0</c>, <c>250</c>.</summary>

@@ -36,15 +36,15 @@ internal static class UnknownKeyAdvice
         return $" Known here: {MessageText.OfNames(here.Keys.Keys)}.";
     }
 
-    private static IEnumerable<string> Paths(RecordShape record, string path, int depth)
+    private static IEnumerable<string> Paths(RecordShape record, string prefix, int depth)
     {
         foreach ((string name, KeyShape key) in record.Keys)
         {
-            string keyPath = path.Length == 0 ? name : $"{path}.{name}";
+            string keyPath = prefix + name;
             yield return keyPath;
             if (depth < MaxDepth && key.Shape is RecordShape below)
             {
-                foreach (string inner in Paths(below, keyPath, depth + 1))
+                foreach (string inner in Paths(below, keyPath + ".", depth + 1))
                 {
                     yield return inner;
                 }

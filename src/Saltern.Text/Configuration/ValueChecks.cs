@@ -68,7 +68,8 @@ internal static class ValueChecks
                 MinLengthAttribute min => WrongLength(value, min.Length, int.MaxValue),
                 MaxLengthAttribute max => WrongLength(value, 0, max.Length),
                 LengthAttribute both => WrongLength(value, both.MinimumLength, both.MaximumLength),
-                _ => check.IsValid(value) ? null : $"is refused: {check.FormatErrorMessage(key.Property.Name)}",
+                _ when check.IsValid(value) => null,
+                _ => $"is refused: {check.FormatErrorMessage(key.Property.Name)}",
             };
             if (refusal is not null)
             {
@@ -86,7 +87,8 @@ internal static class ValueChecks
     {
         int toMinimum = Compare(value, range.Minimum);
         int toMaximum = Compare(value, range.Maximum);
-        return toMinimum >= (range.MinimumIsExclusive ? 1 : 0) && toMaximum <= (range.MaximumIsExclusive ? -1 : 0);
+        return (toMinimum > 0 || (toMinimum == 0 && !range.MinimumIsExclusive))
+            && (toMaximum < 0 || (toMaximum == 0 && !range.MaximumIsExclusive));
     }
 
     private static int Compare(object value, object bound)
@@ -108,9 +110,10 @@ internal static class ValueChecks
     {
         // [Range(0, long.MaxValue)] is the constructor for double: its bound is 2^63.
         bool hasNoEnd = range.Maximum is int.MaxValue or long.MaxValue or >= (double)long.MaxValue;
-        string maximum = hasNoEnd ? "∞" : Convert.ToString(range.Maximum, CultureInfo.InvariantCulture)!;
-        string minimum = Convert.ToString(range.Minimum, CultureInfo.InvariantCulture)!;
-        return $"{(range.MinimumIsExclusive ? '(' : '[')}{minimum}, {maximum}{(range.MaximumIsExclusive || hasNoEnd ? ')' : ']')}";
+        object maximum = hasNoEnd ? "∞" : range.Maximum;
+        char open = range.MinimumIsExclusive ? '(' : '[';
+        char close = range.MaximumIsExclusive || hasNoEnd ? ')' : ']';
+        return string.Create(CultureInfo.InvariantCulture, $"{open}{range.Minimum}, {maximum}{close}");
     }
 
     private static string NotAllowed(AllowedValuesAttribute allowed, object value)
@@ -133,11 +136,13 @@ internal static class ValueChecks
             return null;
         }
 
-        string needed =
-            least == most ? $"exactly {least}"
-            : most == int.MaxValue ? $"at least {least}"
-            : least == 0 ? $"at most {most}"
-            : $"{least} to {most}";
+        string needed = (least, most) switch
+        {
+            _ when least == most => $"exactly {least}",
+            (_, int.MaxValue) => $"at least {least}",
+            (0, _) => $"at most {most}",
+            _ => $"{least} to {most}",
+        };
         string unit = (value is string, length == 1) switch
         {
             (true, true) => "character",

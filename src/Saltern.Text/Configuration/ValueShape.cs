@@ -66,7 +66,9 @@ internal abstract record ValueShape(Type Type)
         }
 
         throw new InvalidOperationException(
-            $"A recipe cannot hold {type}: it is none of string, bool, int, long, double, StepPoint, an enum, IReadOnlyList<X>, IReadOnlyDictionary<string, X> or a concrete record class with a parameterless constructor."
+            $"A recipe cannot hold {type}: it is none of string, bool, int, long, double, StepPoint, an enum, "
+                + "IReadOnlyList<X>, IReadOnlyDictionary<string, X> or a concrete record class with a parameterless "
+                + "constructor."
         );
     }
 }

@@ -49,7 +49,12 @@ internal static class WordSuggestion
                     continue;
                 }
 
-                int replace = cost[i - 1, j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
+                int replace = cost[i - 1, j - 1];
+                if (a[i - 1] != b[j - 1])
+                {
+                    replace++;
+                }
+
                 cost[i, j] = Math.Min(replace, 1 + Math.Min(cost[i - 1, j], cost[i, j - 1]));
                 if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
                 {

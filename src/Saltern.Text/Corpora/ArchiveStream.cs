@@ -76,7 +76,8 @@ internal static class ArchiveStream
                 if (from * maxExpansion < _inStretch)
                 {
                     throw new InvalidDataException(
-                        $"{from} stored bytes expand to {_inStretch}, more than {maxExpansion} times; if this is no archive bomb, allow a larger expansion"
+                        $"{from} stored bytes expand to {_inStretch}, more than {maxExpansion} times; "
+                            + "if this is no archive bomb, allow a larger expansion"
                     );
                 }
 

@@ -92,7 +92,12 @@ internal sealed class BoundedLineReader(Stream stream, int maxLineBytes)
 
         if (_end == _buffer.Length)
         {
-            byte[] target = _start > 0 ? _buffer : new byte[Math.Min(2L * _buffer.Length, maxLineBytes + 1L)];
+            byte[] target = _buffer;
+            if (_start == 0)
+            {
+                target = new byte[Math.Min(2L * _buffer.Length, maxLineBytes + 1L)];
+            }
+
             _buffer.AsSpan(_start, _end - _start).CopyTo(target);
             scanned -= _start;
             _end -= _start;

@@ -32,7 +32,8 @@ internal ref struct CompactThrift(ReadOnlySpan<byte> bytes)
         }
 
         // A step of 0 means that the number follows in full.
-        id = header >> 4 == 0 ? checked((int)Signed()) : id + (header >> 4);
+        int step = header >> 4;
+        id = step == 0 ? checked((int)Signed()) : id + step;
         return true;
     }
 
@@ -88,7 +89,12 @@ internal ref struct CompactThrift(ReadOnlySpan<byte> bytes)
     private void SkipList(int depth)
     {
         byte header = Byte();
-        ulong count = header >> 4 == 15 ? Unsigned() : (ulong)(header >> 4);
+        ulong count = (ulong)(header >> 4);
+        if (count == 15)
+        {
+            count = Unsigned(); // more than the header has room for
+        }
+
         int type = header & 0xF;
         if (count > (ulong)(_bytes.Length - Position))
         {
@@ -97,10 +103,14 @@ internal ref struct CompactThrift(ReadOnlySpan<byte> bytes)
             );
         }
 
+        if (type is 1 or 2)
+        {
+            type = 3; // in lists a truth value takes a byte
+        }
+
         for (ulong i = 0; i < count; i++)
         {
-            // In lists a truth value takes a byte.
-            Skip(type is 1 or 2 ? 3 : type, depth + 1);
+            Skip(type, depth + 1);
         }
     }
 

@@ -64,7 +64,8 @@ public sealed record CorpusFile(string Path, CorpusFormat Format, string Domain,
         return new CorpusFile(path, format, domain, new FileInfo(path).Length);
     }
 
-    // The first folder below the root: corpora that come as folders name their parts there, and deeper ones would make hundreds of domains.
+    // The first folder below the root: corpora that come as folders name their parts there,
+    // and deeper ones would make hundreds of domains.
     private static string FolderUnder(string root, string path)
     {
         string[] parts = System.IO.Path.GetRelativePath(root, path).Split(System.IO.Path.DirectorySeparatorChar, '/');
@@ -80,6 +81,11 @@ public sealed record CorpusFile(string Path, CorpusFormat Format, string Domain,
     {
         string name = System.IO.Path.GetFileName(path);
         int dot = name.IndexOf('.', 1);
-        return dot < 0 ? name : name[..dot];
+        if (dot < 0)
+        {
+            return name;
+        }
+
+        return name[..dot];
     }
 }

@@ -57,10 +57,8 @@ internal static class CorpusPaths
         {
             if (CorpusFile.FormatOf(path) is not null)
             {
-                return
-                [
-                    CorpusFile.Describe(path, Path.GetDirectoryName(path) is { Length: > 0 } parent ? parent : "."),
-                ];
+                string? parent = Path.GetDirectoryName(path);
+                return [CorpusFile.Describe(path, string.IsNullOrEmpty(parent) ? "." : parent)];
             }
 
             problems.Add($"'{path}' has an ending that is not supported. Allowed: {CorpusFile.SupportedEndings}.");
@@ -76,19 +74,26 @@ internal static class CorpusPaths
             return [];
         }
 
-        (string root, List<string> relative) =
-            isGlob && !Directory.Exists(path) ? Glob(path) : (path, Walk(path, ["**", "*"]));
+        (string root, List<string> relative) = Directory.Exists(path) ? (path, Walk(path, ["**", "*"])) : Glob(path);
         List<string> supported = [.. relative.Where(name => CorpusFile.FormatOf(name) is not null)];
         if (supported.Count == 0)
         {
-            problems.Add(
-                relative.Count == 0
-                    ? $"'{path}' {(isGlob ? "matches no file" : "is a folder without files")}. Allowed are files that end in {CorpusFile.SupportedEndings}."
-                    : $"'{path}' leads to {relative.Count} file(s), none of a supported kind (the first is '{relative[0]}'). Allowed: {CorpusFile.SupportedEndings}."
-            );
+            problems.Add(NothingSupported(path, isGlob, relative));
         }
 
         return supported.Select(name => CorpusFile.Describe(Path.Combine(root, name), root));
+    }
+
+    private static string NothingSupported(string path, bool isGlob, List<string> found)
+    {
+        if (found.Count > 0)
+        {
+            return $"'{path}' leads to {found.Count} file(s), none of a supported kind (the first is '{found[0]}'). "
+                + $"Allowed: {CorpusFile.SupportedEndings}.";
+        }
+
+        string what = isGlob ? "matches no file" : "is a folder without files";
+        return $"'{path}' {what}. Allowed are files that end in {CorpusFile.SupportedEndings}.";
     }
 
     // The fixed folders before the first wildcard are the root; the rest is matched name by name.
@@ -97,10 +102,15 @@ internal static class CorpusPaths
         string[] parts = pattern.Replace('\\', '/').Split('/');
         int firstWild = Array.FindIndex(parts, part => part.AsSpan().IndexOfAny(Wildcards) >= 0);
         string root = string.Join('/', parts[..firstWild]);
-        root =
-            firstWild == 0 ? "."
-            : root.Length == 0 ? "/"
-            : root;
+        if (firstWild == 0)
+        {
+            root = ".";
+        }
+        else if (root.Length == 0)
+        {
+            root = "/";
+        }
+
         if (Directory.Exists(root))
         {
             return (root, Walk(root, [.. parts[firstWild..].Where(part => part.Length > 0)]));

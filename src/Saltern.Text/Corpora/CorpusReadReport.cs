@@ -20,7 +20,7 @@ public sealed record CorpusProblem(string File, long? Line, string Reason)
     }
 }
 
-/// <summary>The figures of a <see cref="CorpusReadReport"/> at one moment.</summary>
+/// <summary>The counts of a <see cref="CorpusReadReport"/> at one moment.</summary>
 internal sealed record ReportCounts(
     long Documents,
     long Records,
@@ -79,7 +79,7 @@ public sealed class CorpusReadReport
     /// <summary>The first problems found, at most <see cref="NamedProblemLimit"/>.</summary>
     public IReadOnlyList<CorpusProblem> FirstProblems => _problems;
 
-    /// <summary>The figures as they are now.</summary>
+    /// <summary>The counts as they are now.</summary>
     internal ReportCounts Counts =>
         new(Documents, Records, BrokenRecords, RecordsWithDomain, Files, BrokenFiles, [.. _problems]);
 
@@ -88,7 +88,10 @@ public sealed class CorpusReadReport
     internal void CountRecord(bool namesDomain)
     {
         Records++;
-        RecordsWithDomain += namesDomain ? 1 : 0;
+        if (namesDomain)
+        {
+            RecordsWithDomain++;
+        }
     }
 
     internal void CountDocument() => Documents++;
@@ -117,17 +120,28 @@ public sealed class CorpusReadReport
         bool filesFail = BrokenFiles > options.MaxBrokenShare * Files;
         if (recordsFail || filesFail)
         {
-            string records = recordsFail ? $"{BrokenRecords} of {Records} records are broken" : "";
-            string files = filesFail ? $"{BrokenFiles} of {Files} files cannot be read to the end" : "";
+            List<string> findings = [];
+            if (recordsFail)
+            {
+                findings.Add($"{BrokenRecords} of {Records} records are broken");
+            }
+
+            if (filesFail)
+            {
+                findings.Add($"{BrokenFiles} of {Files} files cannot be read to the end");
+            }
+
             throw Failure(
-                $"{records}{(recordsFail && filesFail ? " and " : "")}{files}, more than the allowed {options.MaxBrokenShare * 100:0.##} %"
+                $"{string.Join(" and ", findings)}, more than the allowed {options.MaxBrokenShare * 100:0.##} %"
             );
         }
 
         if (options.DomainFields is { Count: > 0 } fields && Records > BrokenRecords && RecordsWithDomain == 0)
         {
             throw new DataFormatException(
-                $"None of {Records} records has a domain in {string.Join(" or ", fields.Select(field => $"'{field}'"))}. Name a field that is there, or leave the domain field out to take the files' names."
+                $"None of {Records} records has a domain in "
+                    + $"{string.Join(" or ", fields.Select(field => $"'{field}'"))}. "
+                    + "Name a field that is there, or leave the domain field out to take the files' names."
             );
         }
     }

@@ -20,7 +20,7 @@ public sealed record CorpusReaderOptions
     public IReadOnlyList<string>? DomainFields { get; init; }
 
     /// <summary>
-    /// Longest record, in bytes: a line of JSON, a text in a Parquet file, a text file that is not cut. A longer one is broken and is passed over
+    /// Longest record, in bytes: a line of JSON, a text in a Parquet file, a text file that is not cut. A longer one is broken and is skipped
     /// without being held. Default: 64 MiB; from 64 bytes to 1 GiB.
     /// </summary>
     public int MaxRecordBytes { get; init; } = 64 << 20;

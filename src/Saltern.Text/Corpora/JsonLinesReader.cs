@@ -7,7 +7,7 @@ internal sealed class JsonLinesReader(CorpusPass pass)
 
     /// <summary>Reads the documents.</summary>
     /// <param name="file">The file.</param>
-    /// <param name="skip">Lines that are passed over and not counted: an earlier pass has dealt with them.</param>
+    /// <param name="skip">Lines that are skipped and not counted: an earlier pass has dealt with them.</param>
     public IEnumerable<TextDocument> Read(CorpusFile file, long skip)
     {
         FileStream? stored = pass.Open(file);
@@ -42,7 +42,8 @@ internal sealed class JsonLinesReader(CorpusPass pass)
         }
     }
 
-    // False at the end of the file; a null document is a line that gave none. Apart from the loop, because an iterator cannot yield inside a catch.
+    // False at the end of the file; a null document is a line that gave none.
+    // Apart from the loop, because an iterator cannot yield inside a catch.
     private bool TryReadRecord(
         CorpusFile file,
         BoundedLineReader lines,

@@ -60,7 +60,11 @@ internal static class JsonRecordFile
                     return;
                 }
 
-                line = lines.LineNumber == 1 && line.StartsWith("\uFEFF"u8) ? line[3..] : line;
+                if (lines.LineNumber == 1 && line.StartsWith("\uFEFF"u8))
+                {
+                    line = line[3..];
+                }
+
                 if (!line.Trim(" \t\r"u8).IsEmpty && !Take(line, lines.LineNumber, place, about, take))
                 {
                     return;

@@ -57,7 +57,8 @@ internal sealed class JsonRecordParser(CorpusReaderOptions options)
                     return $"has no field {string.Join(" or ", options.TextFields.Select(name => $"'{name}'"))}, but {FieldNames(line)}";
                 }
 
-                return $"field '{options.TextFields[field]}' is {(found == Found.Null ? "null" : "not a string")}";
+                string what = found == Found.Null ? "null" : "not a string";
+                return $"field '{options.TextFields[field]}' is {what}";
             }
 
             for (int i = 0; i < _domainPaths.Length && domain is null; i++)
@@ -68,7 +69,10 @@ internal sealed class JsonRecordParser(CorpusReaderOptions options)
                     return $"field '{_domainFields[i]}' is not a string of at most {MaxDomainBytes} bytes";
                 }
 
-                domain = name.Length > 0 ? Encoding.UTF8.GetString(name.Span) : null;
+                if (name.Length > 0)
+                {
+                    domain = Encoding.UTF8.GetString(name.Span);
+                }
             }
 
             return null;

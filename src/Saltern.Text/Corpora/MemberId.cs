@@ -54,11 +54,17 @@ internal sealed class MemberId
             return null;
         }
 
+        string name = id[2..];
+        string parameters = "";
         int open = id.IndexOf('(', StringComparison.Ordinal);
-        string name = open < 0 ? id[2..] : id[2..open];
-        int tilde = id.LastIndexOf('~');
-        int close = tilde > open ? tilde : id.Length;
-        string parameters = open < 0 ? "" : id[(open + 1)..close].TrimEnd(')');
+        if (open >= 0)
+        {
+            int tilde = id.LastIndexOf('~');
+            int close = tilde > open ? tilde : id.Length;
+            name = id[2..open];
+            parameters = id[(open + 1)..close].TrimEnd(')');
+        }
+
         int dot = name.LastIndexOf('.');
         if (id[0] == 'T')
         {
@@ -76,14 +82,14 @@ internal sealed class MemberId
     /// <summary>The name that prose uses for a reference: <c>T:System.Collections.BitArray</c> is BitArray, <c>F:System.Int32.MaxValue</c> is Int32.MaxValue.</summary>
     public static string ShortName(string reference)
     {
-        string id = reference.Length > 1 && reference[1] == ':' ? reference : "T:" + reference;
+        bool hasKind = reference.Length > 1 && reference[1] == ':';
+        string id = hasKind ? reference : "T:" + reference;
         if (id[0] == 'N')
         {
             return id[2..];
         }
 
-        int open = id.IndexOf('(', StringComparison.Ordinal);
-        string[] parts = Readable(open < 0 ? id[2..] : id[2..open]).Split('.');
+        string[] parts = Readable(id[2..].Split('(')[0]).Split('.');
         bool qualified = id[0] is 'M' or 'P' or 'F' or 'E' or 'O' && parts.Length > 1 && parts[^1] != "";
         string last = parts[^1];
         if (!qualified)
@@ -141,9 +147,11 @@ internal sealed class MemberId
         {
             // An explicit implementation writes the interface's dots as '#', and its generic arguments in braces.
             string[] parts = name.Split('{')[0].Split('#');
-            name = name.StartsWith("op_", StringComparison.Ordinal)
-                ? $"{type} operator {name[3..]}"
-                : $"{type}.{string.Join('.', parts.TakeLast(2))}";
+            name = $"{type}.{string.Join('.', parts.TakeLast(2))}";
+            if (_member.StartsWith("op_", StringComparison.Ordinal))
+            {
+                name = $"{type} operator {Readable(_member)[3..]}";
+            }
         }
 
         if (_kind != 'M' && _parameters.Length == 0)
@@ -161,8 +169,17 @@ internal sealed class MemberId
         int index = 0;
         foreach (string parameter in SplitTopLevel(_parameters))
         {
-            text.Append(index > 0 ? ", " : "").Append(TypeText(parameter, typeParameters, methodTypeParameters));
-            text.Append(index < parameterNames.Count ? " " + parameterNames[index] : "");
+            if (index > 0)
+            {
+                text.Append(", ");
+            }
+
+            text.Append(TypeText(parameter, typeParameters, methodTypeParameters));
+            if (index < parameterNames.Count)
+            {
+                text.Append(' ').Append(parameterNames[index]);
+            }
+
             index++;
         }
 
@@ -196,9 +213,8 @@ internal sealed class MemberId
 
         if (id.StartsWith('`'))
         {
-            IReadOnlyList<string> names = id.StartsWith("``", StringComparison.Ordinal)
-                ? methodTypeParameters
-                : typeParameters;
+            bool isOfMethod = id.StartsWith("``", StringComparison.Ordinal);
+            IReadOnlyList<string> names = isOfMethod ? methodTypeParameters : typeParameters;
             if (
                 int.TryParse(id.AsSpan().TrimStart('`'), NumberStyles.None, CultureInfo.InvariantCulture, out int index)
                 && index < names.Count
@@ -211,7 +227,7 @@ internal sealed class MemberId
         }
 
         int brace = id.IndexOf('{', StringComparison.Ordinal);
-        string name = brace < 0 ? id : id[..brace];
+        string name = id.Split('{')[0];
         string plain = Keywords.GetValueOrDefault(name) ?? Readable(name).Split('.')[^1];
         if (brace < 0)
         {
@@ -220,7 +236,9 @@ internal sealed class MemberId
 
         int close = id.LastIndexOf('}');
         string inner = close > brace ? id[(brace + 1)..close] : "";
-        return $"{plain}<{string.Join(", ", SplitTopLevel(inner).Select(part => TypeText(part, typeParameters, methodTypeParameters)))}>";
+        IEnumerable<string> arguments = SplitTopLevel(inner)
+            .Select(part => TypeText(part, typeParameters, methodTypeParameters));
+        return $"{plain}<{string.Join(", ", arguments)}>";
     }
 
     // At commas outside braces and brackets.
@@ -231,10 +249,15 @@ internal sealed class MemberId
         int start = 0;
         for (int i = 0; i < list.Length; i++)
         {
-            depth +=
-                list[i] is '{' or '[' or '(' ? 1
-                : list[i] is '}' or ']' or ')' ? -1
-                : 0;
+            if (list[i] is '{' or '[' or '(')
+            {
+                depth++;
+            }
+            else if (list[i] is '}' or ']' or ')')
+            {
+                depth--;
+            }
+
             if (list[i] == ',' && depth == 0)
             {
                 parts.Add(list[start..i]);

@@ -40,7 +40,8 @@ internal static class ParquetCheck
         if (!tail.AsSpan(4).SequenceEqual(Magic))
         {
             throw new InvalidDataException(
-                $"ends in {Convert.ToHexString(tail.AsSpan(4))}, expected {Convert.ToHexString(Magic)} (PAR1); the file is cut short, encrypted, or not Parquet"
+                $"ends in {Convert.ToHexString(tail.AsSpan(4))}, expected {Convert.ToHexString(Magic)} (PAR1); "
+                    + "the file is cut short, encrypted, or not Parquet"
             );
         }
 
@@ -71,9 +72,12 @@ internal static class ParquetCheck
     /// <exception cref="InvalidDataException">Sizes or counts contradict the file or one another, or exceed the bounds.</exception>
     public static void CheckColumn(FileStream file, ColumnMetaData column, long rows)
     {
-        long begin = column.DictionaryPageOffset is > 0 and { } dictionary
-            ? Math.Min(dictionary, column.DataPageOffset)
-            : column.DataPageOffset;
+        long begin = column.DataPageOffset;
+        if (column.DictionaryPageOffset is > 0 and { } dictionary)
+        {
+            begin = Math.Min(dictionary, begin);
+        }
+
         Require(
             rows is >= 0 and <= MaxRowGroupRows && column.NumValues == rows,
             $"a row group of {rows} rows with {column.NumValues} values, expected equal numbers of at most {MaxRowGroupRows}"
@@ -125,9 +129,14 @@ internal static class ParquetCheck
             );
             Require(
                 page.Encoding != (long)Encoding.DELTA_BYTE_ARRAY,
-                "texts that share their beginnings (DELTA_BYTE_ARRAY), whose size cannot be bounded; write them in plain or dictionary encoding"
+                "texts that share their beginnings (DELTA_BYTE_ARRAY), whose size cannot be bounded; "
+                    + "write them in plain or dictionary encoding"
             );
-            values += page.IsDictionary ? 0 : page.Values;
+            if (!page.IsDictionary)
+            {
+                values += page.Values;
+            }
+
             position += page.HeaderBytes + page.Stored;
         }
 

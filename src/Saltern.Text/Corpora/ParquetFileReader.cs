@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Text;
 using System.Text.Unicode;
 using Parquet;
@@ -13,7 +14,7 @@ internal sealed class ParquetFileReader(CorpusPass pass)
 
     /// <summary>Reads the documents.</summary>
     /// <param name="file">The file.</param>
-    /// <param name="skip">Rows that are passed over and not counted: an earlier pass has dealt with them.</param>
+    /// <param name="skip">Rows that are skipped and not counted: an earlier pass has dealt with them.</param>
     public IEnumerable<TextDocument> Read(CorpusFile file, long skip)
     {
         using FileStream? stored = pass.Open(file);
@@ -25,13 +26,13 @@ internal sealed class ParquetFileReader(CorpusPass pass)
         try
         {
             long before = 0;
-            for (int group = 0; group < reader!.RowGroupCount; group++)
+            for (int group = 0; group < reader.RowGroupCount; group++)
             {
                 using ParquetRowGroupReader rows = reader.OpenRowGroupReader(group);
                 long end = before + rows.RowCount;
                 if (end > skip)
                 {
-                    using RowGroup? texts = TryRead(file, stored, rows, columns!, before);
+                    using RowGroup? texts = TryRead(file, stored, rows, columns, before);
                     if (texts is null)
                     {
                         yield break;
@@ -39,7 +40,7 @@ internal sealed class ParquetFileReader(CorpusPass pass)
 
                     for (int row = (int)Math.Max(0, skip - before); row < texts.Count; row++)
                     {
-                        if (Take(file, texts, columns!, row, before + row + 1) is { } document)
+                        if (Take(file, texts, columns, row, before + row + 1) is { } document)
                         {
                             yield return document;
                         }
@@ -53,14 +54,19 @@ internal sealed class ParquetFileReader(CorpusPass pass)
         finally
         {
             pass.Close();
-            reader!.DisposeAsync().AsTask().GetAwaiter().GetResult();
+            reader.DisposeAsync().AsTask().GetAwaiter().GetResult();
         }
     }
 
     // The library throws whatever its code meets in a damaged file, so all but a lack of memory counts as damage.
     private static bool IsDamage(Exception e) => e is not (OutOfMemoryException or OperationCanceledException);
 
-    private bool TryOpen(CorpusFile file, FileStream stored, out ParquetReader? reader, out Columns? columns)
+    private bool TryOpen(
+        CorpusFile file,
+        FileStream stored,
+        [NotNullWhen(true)] out ParquetReader? reader,
+        [NotNullWhen(true)] out Columns? columns
+    )
     {
         (reader, columns) = (null, null);
         try
@@ -118,22 +124,22 @@ internal sealed class ParquetFileReader(CorpusPass pass)
     {
         ReadOnlyMemory<byte>? text = group.Text[row];
         string? domain = null;
-        string? problem =
-            text is not { } bytes ? $"column '{Columns.NameOf(columns.Text)}' is null"
-            : bytes.Length > pass.Options.MaxRecordBytes ? $"is longer than {pass.Options.MaxRecordBytes} bytes"
-            : !Utf8.IsValid(bytes.Span) ? "holds text that is not valid Unicode"
-            : null;
+        string? problem = ProblemOf(text, columns);
         for (int i = 0; i < group.Domains.Count && domain is null && problem is null; i++)
         {
-            if (group.Domains[i][row] is { Length: > 0 } name)
+            if (group.Domains[i][row] is not { Length: > 0 } name)
             {
-                domain =
-                    name.Length <= MaxDomainBytes && Utf8.IsValid(name.Span)
-                        ? Encoding.UTF8.GetString(name.Span)
-                        : null;
-                problem = domain is null
-                    ? $"column '{Columns.NameOf(columns.Domains[i])}' is not a text of at most {MaxDomainBytes} bytes"
-                    : null;
+                continue;
+            }
+
+            if (name.Length <= MaxDomainBytes && Utf8.IsValid(name.Span))
+            {
+                domain = Encoding.UTF8.GetString(name.Span);
+            }
+            else
+            {
+                problem =
+                    $"column '{Columns.NameOf(columns.Domains[i])}' is not a text of at most {MaxDomainBytes} bytes";
             }
         }
 
@@ -145,7 +151,22 @@ internal sealed class ParquetFileReader(CorpusPass pass)
         }
 
         // A copy: the row group's memory is used again for the next one.
-        return new TextDocument(text!.Value.ToArray(), domain ?? file.Domain, file.Path, number);
+        return new TextDocument(text.GetValueOrDefault().ToArray(), domain ?? file.Domain, file.Path, number);
+    }
+
+    private string? ProblemOf(ReadOnlyMemory<byte>? text, Columns columns)
+    {
+        if (text is not { } bytes)
+        {
+            return $"column '{Columns.NameOf(columns.Text)}' is null";
+        }
+
+        if (bytes.Length > pass.Options.MaxRecordBytes)
+        {
+            return $"is longer than {pass.Options.MaxRecordBytes} bytes";
+        }
+
+        return Utf8.IsValid(bytes.Span) ? null : "holds text that is not valid Unicode";
     }
 
     /// <summary>The columns for text and domain, as byte strings: decoding them to characters would hide invalid UTF-8.</summary>
@@ -208,8 +229,9 @@ internal sealed class ParquetFileReader(CorpusPass pass)
                 return bytes;
             }
 
+            string found = field.MaxRepetitionLevel > 0 ? "a list" : field.ClrType.Name;
             throw new InvalidDataException(
-                $"has a column '{NameOf(field)}' that is not one optional text a row, but {(field.MaxRepetitionLevel > 0 ? "a list" : field.ClrType.Name)}"
+                $"has a column '{NameOf(field)}' that is not one optional text a row, but {found}"
             );
         }
     }
@@ -222,7 +244,12 @@ internal sealed class ParquetFileReader(CorpusPass pass)
             get
             {
                 int place = places is null ? row : places[row];
-                return place < 0 ? default(ReadOnlyMemory<byte>?) : data.Values[place];
+                if (place < 0)
+                {
+                    return null;
+                }
+
+                return data.Values[place];
             }
         }
 
@@ -240,7 +267,11 @@ internal sealed class ParquetFileReader(CorpusPass pass)
             int next = 0;
             for (int row = 0; row < places.Length; row++)
             {
-                places[row] = data.DefinitionLevels[row] == field.MaxDefinitionLevel ? next++ : -1;
+                places[row] = -1;
+                if (data.DefinitionLevels[row] == field.MaxDefinitionLevel)
+                {
+                    places[row] = next++;
+                }
             }
 
             return new Column(data, places);

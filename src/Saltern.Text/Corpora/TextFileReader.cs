@@ -5,7 +5,7 @@ internal sealed class TextFileReader(CorpusPass pass)
 {
     /// <summary>Reads the documents.</summary>
     /// <param name="file">The file.</param>
-    /// <param name="skip">Pieces that are passed over: an earlier pass has dealt with them.</param>
+    /// <param name="skip">Pieces that are skipped: an earlier pass has dealt with them.</param>
     public IEnumerable<TextDocument> Read(CorpusFile file, long skip)
     {
         using FileStream? stored = pass.Open(file);

@@ -25,7 +25,7 @@ public static class Agreement
 
     /// <summary>Whether something holds on any rank.</summary>
     public static bool Any(this ICommunicator ranks, bool value) =>
-        ranks.Size == 1 ? value : Max(ranks, value ? 1 : 0) > 0;
+        ranks.Size == 1 ? value : Max(ranks, Convert.ToDouble(value)) > 0;
 
     /// <summary>Rank 0's value, for all.</summary>
     public static double FromFirst(this ICommunicator ranks, double value)

@@ -34,7 +34,9 @@ internal static unsafe class CudaDriver
         if (status != 0 || CudaFunctions.DeviceCount(&count) != 0 || count == 0)
         {
             throw new ConfigurationException(
-                $"The NVIDIA driver finds no GPU for this process ({Words(status)}; {DevicesVariable} = {Environment.GetEnvironmentVariable(DevicesVariable) ?? "not set"}). Start as many ranks on a machine as it has GPUs, or use device: cpu."
+                $"The NVIDIA driver finds no GPU for this process ({Words(status)}; "
+                    + $"{DevicesVariable} = {Environment.GetEnvironmentVariable(DevicesVariable) ?? "not set"}). "
+                    + "Start as many ranks on a machine as it has GPUs, or use device: cpu."
             );
         }
 

@@ -58,7 +58,12 @@ internal sealed class HungThread
         }
 
         TimeSpan longest = _thread.Longest;
-        TimeSpan limit = TimesLongest * longest < Endless ? Endless : TimesLongest * longest;
+        TimeSpan limit = TimesLongest * longest;
+        if (limit < Endless)
+        {
+            limit = Endless;
+        }
+
         if (_thread.IsSteady && count >= Experience && _still >= limit)
         {
             return string.Create(

@@ -12,12 +12,12 @@ public interface ICommunicator : IDisposable
     int Size { get; }
 
     /// <summary>What this rank is doing, for the message when it stops answering: "step 12: gradients".</summary>
-    /// <remarks>Setting it says that this may take any time; work that is known to go on steadily is told by <see cref="GetsOn"/>.</remarks>
+    /// <remarks>Setting it says that this may take any time; steady work is told by <see cref="ReportProgress"/>.</remarks>
     string Activity { get; set; }
 
-    /// <summary>Says that this rank is at its work and goes on to the next piece of it, which takes about as long as pieces before: a watch takes a much longer one for a thread that hangs.</summary>
+    /// <summary>Reports progress in steady work: the next piece begins, which takes about as long as pieces before; a watch takes a much longer one for a thread that hangs.</summary>
     /// <param name="activity">What it does now, as <see cref="Activity"/>.</param>
-    void GetsOn(string activity) => Activity = activity;
+    void ReportProgress(string activity) => Activity = activity;
 
     /// <summary>Replaces each value by its sum over all ranks, float32.</summary>
     /// <param name="values">As many on every rank.</param>

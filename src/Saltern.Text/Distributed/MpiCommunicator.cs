@@ -42,7 +42,7 @@ public sealed unsafe class MpiCommunicator : ICommunicator
     /// <summary>Whether a second thread, a <see cref="RankWatch"/>, may talk to other ranks at the same time.</summary>
     public bool AllowsThreads { get; }
 
-    /// <summary>How the thread that makes these calls gets on, for a watch.</summary>
+    /// <summary>Progress of the thread that makes these calls, for a watch.</summary>
     internal ThreadProgress Progress { get; }
 
     /// <summary>The library's constants.</summary>
@@ -69,8 +69,12 @@ public sealed unsafe class MpiCommunicator : ICommunicator
             string description = ranks.Description;
             ranks.Dispose();
             throw new ConfigurationException(
-                $"{launch.LauncherName} started {launch.Size} processes, but for the MPI library {description} there are {size}: launcher and library do not know each other. "
-                    + $"Start with the mpirun that belongs to the library, under Slurm choose another 'srun --mpi=…' ('srun --mpi=list' has them), or name the launcher's library in {MpiLibrary.PathVariable}."
+                $"{launch.LauncherName} started {launch.Size} processes, "
+                    + $"but for the MPI library {description} there are {size}: "
+                    + "launcher and library do not know each other. "
+                    + "Start with the mpirun that belongs to the library, "
+                    + "under Slurm choose another 'srun --mpi=…' ('srun --mpi=list' has them), "
+                    + $"or name the launcher's library in {MpiLibrary.PathVariable}."
             );
         }
 
@@ -78,7 +82,7 @@ public sealed unsafe class MpiCommunicator : ICommunicator
     }
 
     /// <inheritdoc/>
-    public void GetsOn(string activity) => Progress.Begin(activity, isSteady: true);
+    public void ReportProgress(string activity) => Progress.Begin(activity, isSteady: true);
 
     /// <inheritdoc/>
     public void AllReduceSum(Span<float> values)
@@ -105,10 +109,8 @@ public sealed unsafe class MpiCommunicator : ICommunicator
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(values.Length, checked(share.Length * Size));
         using ThreadProgress.Stay stay = Progress.InCollective();
-        fixed (
-            float* from = values,
-                to = share
-        )
+        fixed (float* from = values)
+        fixed (float* to = share)
         {
             Check(
                 MpiFunctions.ReduceScatter(from, to, share.Length, _library.Float, _library.Sum, _library.World),
@@ -160,7 +162,8 @@ public sealed unsafe class MpiCommunicator : ICommunicator
         using ThreadProgress.Stay stay = Progress.AtRest();
         nint request = 0;
         Check(MpiFunctions.StartBarrier(_library.World, &request), "MPI_Ibarrier");
-        for (int done = 0, pause = 0; ; pause = Math.Min(pause + 1, LongestPause))
+        int done = 0;
+        for (int pause = 0; ; pause = Math.Min(pause + 1, LongestPause))
         {
             Check(MpiFunctions.Test(&request, &done, _library.IgnoreStatus), "MPI_Test");
             if (done != 0)
@@ -193,12 +196,20 @@ public sealed unsafe class MpiCommunicator : ICommunicator
             return;
         }
 
+        throw new DistributedException(
+            $"{function} failed: {Words(code)}. Another rank is gone or the network failed; start again with --resume."
+        );
+    }
+
+    private static string Words(int code)
+    {
         byte* text = stackalloc byte[LongestError];
         int length = 0;
-        string words =
-            MpiFunctions.ErrorText(code, text, &length) == 0 ? Encoding.UTF8.GetString(text, length) : $"code {code}";
-        throw new DistributedException(
-            $"{function} failed: {words}. Another rank is gone or the network failed; start again with --resume."
-        );
+        if (MpiFunctions.ErrorText(code, text, &length) == 0)
+        {
+            return Encoding.UTF8.GetString(text, length);
+        }
+
+        return $"code {code}";
     }
 }

@@ -14,49 +14,35 @@ internal sealed record MpiLibrary
     private static readonly string[] OpenMpiNames = ["libmpi.so.40"];
     private static readonly string[] MpichNames = ["libmpi.so.12", "libmpich.so.12", "libmpi_cray.so.12"];
 
-    private MpiLibrary(string path, nint library)
-    {
-        (Path, IsOpenMpi) = (path, NativeLibrary.TryGetExport(library, "ompi_mpi_comm_world", out nint world));
-        nint Symbol(string name, int mpich) => IsOpenMpi ? NativeLibrary.GetExport(library, name) : mpich;
-        World = IsOpenMpi ? world : 0x44000000;
-        Byte = Symbol("ompi_mpi_byte", 0x4c00010d);
-        Float = Symbol("ompi_mpi_float", 0x4c00040a);
-        Sum = Symbol("ompi_mpi_op_sum", 0x58000003);
-        ErrorsReturn = Symbol("ompi_mpi_errors_return", 0x54000001);
-        InPlace = IsOpenMpi ? 1 : -1;
-        IgnoreStatus = IsOpenMpi ? 0 : 1;
-        AnySource = IsOpenMpi ? -1 : -2;
-    }
-
     /// <summary>Name that it was loaded by.</summary>
-    public string Path { get; }
+    public required string Path { get; init; }
 
     /// <summary>Whether it is Open MPI; else one of the MPICH family.</summary>
-    public bool IsOpenMpi { get; }
+    public required bool IsOpenMpi { get; init; }
 
     /// <summary>MPI_COMM_WORLD.</summary>
-    public nint World { get; }
+    public required nint World { get; init; }
 
     /// <summary>MPI_BYTE.</summary>
-    public nint Byte { get; }
+    public required nint Byte { get; init; }
 
     /// <summary>MPI_FLOAT.</summary>
-    public nint Float { get; }
+    public required nint Float { get; init; }
 
     /// <summary>MPI_SUM.</summary>
-    public nint Sum { get; }
+    public required nint Sum { get; init; }
 
     /// <summary>MPI_ERRORS_RETURN.</summary>
-    public nint ErrorsReturn { get; }
+    public required nint ErrorsReturn { get; init; }
 
     /// <summary>MPI_IN_PLACE.</summary>
-    public nint InPlace { get; }
+    public required nint InPlace { get; init; }
 
     /// <summary>MPI_STATUS_IGNORE.</summary>
-    public nint IgnoreStatus { get; }
+    public required nint IgnoreStatus { get; init; }
 
     /// <summary>MPI_ANY_SOURCE.</summary>
-    public int AnySource { get; }
+    public required int AnySource { get; init; }
 
     /// <summary>What the library calls itself, first line.</summary>
     public unsafe string Version
@@ -80,24 +66,19 @@ internal sealed record MpiLibrary
     /// <exception cref="ConfigurationException">There is none, it is not MPI, or it is of the other family than the launcher.</exception>
     public static MpiLibrary Load(LaunchedProcess launch, string? path)
     {
-        string[] names = path is not null
-            ? [path]
-            : launch.Kind switch
-            {
-                LauncherKind.OpenMpi => OpenMpiNames,
-                LauncherKind.Mpich => MpichNames,
-                _ => [.. OpenMpiNames, .. MpichNames],
-            };
+        string[] names = (path, launch.Kind) switch
+        {
+            (not null, _) => [path],
+            (_, LauncherKind.OpenMpi) => OpenMpiNames,
+            (_, LauncherKind.Mpich) => MpichNames,
+            _ => [.. OpenMpiNames, .. MpichNames],
+        };
         (string? name, nint handle) = names
             .Select(name => (name, Handle: ImportedLibraries.Open(name)))
             .FirstOrDefault(found => found.Handle != 0);
         if (name is null)
         {
-            throw new ConfigurationException(
-                path is not null
-                    ? $"{PathVariable} = {path} cannot be loaded. Give the path of the MPI library that belongs to the launcher, such as /usr/lib/x86_64-linux-gnu/libmpi.so.40."
-                    : $"{launch.LauncherName} started {launch.Size} processes, but no MPI library is found (looked for {string.Join(", ", names)}). Install the launcher's library, or name it in {PathVariable}."
-            );
+            throw NotLoaded(launch, path, names);
         }
 
         if (!NativeLibrary.TryGetExport(handle, "MPI_Init_thread", out _))
@@ -108,7 +89,7 @@ internal sealed record MpiLibrary
         }
 
         ImportedLibraries.Use(MpiFunctions.Library, handle);
-        var library = new MpiLibrary(name, handle);
+        MpiLibrary library = ConstantsOf(name, handle);
         bool? expected = launch.Kind switch
         {
             LauncherKind.OpenMpi => true,
@@ -118,10 +99,65 @@ internal sealed record MpiLibrary
         if (expected is bool open && open != library.IsOpenMpi)
         {
             throw new ConfigurationException(
-                $"The launcher is {launch.LauncherName}, but the MPI library {library.Path} is {library.Version}, of the other family. Start with the mpirun that belongs to it, or name the launcher's own library in {PathVariable} (or unset it)."
+                $"The launcher is {launch.LauncherName}, "
+                    + $"but the MPI library {library.Path} is {library.Version}, of the other family. "
+                    + "Start with the mpirun that belongs to it, "
+                    + $"or name the launcher's own library in {PathVariable} (or unset it)."
             );
         }
 
         return library;
+    }
+
+    private static ConfigurationException NotLoaded(LaunchedProcess launch, string? path, string[] names)
+    {
+        if (path is not null)
+        {
+            return new ConfigurationException(
+                $"{PathVariable} = {path} cannot be loaded. "
+                    + "Give the path of the MPI library that belongs to the launcher, "
+                    + "such as /usr/lib/x86_64-linux-gnu/libmpi.so.40."
+            );
+        }
+
+        return new ConfigurationException(
+            $"{launch.LauncherName} started {launch.Size} processes, "
+                + $"but no MPI library is found (looked for {string.Join(", ", names)}). "
+                + $"Install the launcher's library, or name it in {PathVariable}."
+        );
+    }
+
+    private static MpiLibrary ConstantsOf(string path, nint library)
+    {
+        if (!NativeLibrary.TryGetExport(library, "ompi_mpi_comm_world", out nint world))
+        {
+            return new MpiLibrary
+            {
+                Path = path,
+                IsOpenMpi = false,
+                World = 0x44000000,
+                Byte = 0x4c00010d,
+                Float = 0x4c00040a,
+                Sum = 0x58000003,
+                ErrorsReturn = 0x54000001,
+                InPlace = -1,
+                IgnoreStatus = 1,
+                AnySource = -2,
+            };
+        }
+
+        return new MpiLibrary
+        {
+            Path = path,
+            IsOpenMpi = true,
+            World = world,
+            Byte = NativeLibrary.GetExport(library, "ompi_mpi_byte"),
+            Float = NativeLibrary.GetExport(library, "ompi_mpi_float"),
+            Sum = NativeLibrary.GetExport(library, "ompi_mpi_op_sum"),
+            ErrorsReturn = NativeLibrary.GetExport(library, "ompi_mpi_errors_return"),
+            InPlace = 1,
+            IgnoreStatus = 0,
+            AnySource = -1,
+        };
     }
 }

@@ -35,7 +35,7 @@ public sealed unsafe class NcclCommunicator : ICommunicator
     }
 
     /// <inheritdoc/>
-    public void GetsOn(string activity) => _host.GetsOn(activity);
+    public void ReportProgress(string activity) => _host.ReportProgress(activity);
 
     /// <summary>Library, its version and this rank's GPU, for the start of a log.</summary>
     public string Description { get; }
@@ -51,16 +51,26 @@ public sealed unsafe class NcclCommunicator : ICommunicator
             ',',
             StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries
         );
-        return devices.Length switch
+        int count = devices.Length;
+        if (count == 0)
         {
-            0 => $"{indexHere}",
-            1 => devices[0], // the launcher has given each rank its own
-            int count => indexHere < count
-                ? devices[indexHere]
-                : throw new ConfigurationException(
-                    $"{DevicesVariable} = {visible} names {count} GPUs, but this is rank {indexHere + 1} of its machine. Start at most {count} ranks on a machine."
-                ),
-        };
+            return $"{indexHere}";
+        }
+
+        if (count == 1)
+        {
+            return devices[0]; // the launcher has given each rank its own
+        }
+
+        if (indexHere < count)
+        {
+            return devices[indexHere];
+        }
+
+        throw new ConfigurationException(
+            $"{DevicesVariable} = {visible} names {count} GPUs, "
+                + $"but this is rank {indexHere + 1} of its machine. Start at most {count} ranks on a machine."
+        );
     }
 
     /// <summary>Loads the library and joins the other ranks' GPUs, each rank with the first GPU it sees. All ranks must come here together.</summary>
@@ -117,10 +127,8 @@ public sealed unsafe class NcclCommunicator : ICommunicator
     public void ReduceScatterSum(ReadOnlySpan<float> values, Span<float> share)
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(values.Length, checked(share.Length * Size));
-        fixed (
-            float* from = values,
-                to = share
-        )
+        fixed (float* from = values)
+        fixed (float* to = share)
         {
             if (AreOnDevice(from, to))
             {
@@ -149,10 +157,8 @@ public sealed unsafe class NcclCommunicator : ICommunicator
         where T : unmanaged
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(all.Length, checked(share.Length * Size));
-        fixed (
-            T* from = share,
-                to = all
-        )
+        fixed (T* from = share)
+        fixed (T* to = all)
         {
             if (AreOnDevice(from, to))
             {

@@ -20,11 +20,7 @@ internal static class NcclLibrary
         nint handle = ImportedLibraries.Open(name);
         if (handle == 0)
         {
-            throw new ConfigurationException(
-                path is null
-                    ? $"{FileName} is not found, which ranks with GPUs exchange gradients by. Install NVIDIA's NCCL (libnccl2), or name the library in {PathVariable}."
-                    : $"{PathVariable} = {path} cannot be loaded. Give the path of NVIDIA's NCCL, such as /usr/lib/x86_64-linux-gnu/{FileName}."
-            );
+            throw NotLoaded(path);
         }
 
         string[] missing =
@@ -34,11 +30,28 @@ internal static class NcclLibrary
         if (missing.Length > 0)
         {
             throw new ConfigurationException(
-                $"{name} is not NCCL 2, or too old a version of it: it has no {string.Join(", ", missing)}. Install NVIDIA's NCCL (libnccl2), or name the library in {PathVariable}."
+                $"{name} is not NCCL 2, or too old a version of it: it has no {string.Join(", ", missing)}. "
+                    + $"Install NVIDIA's NCCL (libnccl2), or name the library in {PathVariable}."
             );
         }
 
         ImportedLibraries.Use(NcclFunctions.Library, handle);
         return name;
+    }
+
+    private static ConfigurationException NotLoaded(string? path)
+    {
+        if (path is null)
+        {
+            return new ConfigurationException(
+                $"{FileName} is not found, which ranks with GPUs exchange gradients by. "
+                    + $"Install NVIDIA's NCCL (libnccl2), or name the library in {PathVariable}."
+            );
+        }
+
+        return new ConfigurationException(
+            $"{PathVariable} = {path} cannot be loaded. "
+                + $"Give the path of NVIDIA's NCCL, such as /usr/lib/x86_64-linux-gnu/{FileName}."
+        );
     }
 }

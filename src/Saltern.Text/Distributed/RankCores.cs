@@ -58,15 +58,21 @@ public sealed record RankCores(int Threads, int RanksHere, string? Remark)
         );
         int cores = mine.Skip(nameWords).Sum(BitOperations.PopCount);
         int threads = Math.Max(1, usable / Math.Max(1, sharing));
-        string? remark =
-            cores == 1 && sharing == 1 && launch.Kind == LauncherKind.OpenMpi
-                ? "Open MPI has bound each rank to one core, so each computes with one thread. For more, start with 'mpirun --bind-to none' or '--map-by slot:PE=<cores per rank>'."
-            : sharing > usable
-                ? string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"{sharing} ranks share {usable} cores: more ranks than cores are slower than fewer."
-                )
-            : null;
+        string? remark = null;
+        if (cores == 1 && sharing == 1 && launch.Kind == LauncherKind.OpenMpi)
+        {
+            remark =
+                "Open MPI has bound each rank to one core, so each computes with one thread. "
+                + "For more, start with 'mpirun --bind-to none' or '--map-by slot:PE=<cores per rank>'.";
+        }
+        else if (sharing > usable)
+        {
+            remark = string.Create(
+                CultureInfo.InvariantCulture,
+                $"{sharing} ranks share {usable} cores: more ranks than cores are slower than fewer."
+            );
+        }
+
         return new RankCores(threads, here.Length, remark)
         {
             IndexHere = places

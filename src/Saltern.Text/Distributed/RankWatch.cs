@@ -1,5 +1,7 @@
-// A ring: each rank tells the next one, every second, what it is doing. Whoever hears nothing for too long says so, tells all ranks, and ends.
-// And each looks at its own process's thread that does the work: one that hangs says so too, for the others only hear that the process lives.
+// A ring: each rank tells the next one, every second, what it is doing.
+// Whoever hears nothing for too long says so, tells all ranks, and ends.
+// And each looks at its own process's thread that does the work: one that hangs says so too,
+// for the others only hear that the process lives.
 using System.Runtime.InteropServices;
 using System.Text;
 
@@ -75,8 +77,8 @@ public sealed unsafe partial class RankWatch : IDisposable
             {
                 Say(_ranks.Activity);
                 long now = Environment.TickCount64;
-                TimeSpan beat = TimeSpan.FromMilliseconds(now - last);
-                silence += beat < LongestBeat ? beat : LongestBeat;
+                var beat = TimeSpan.FromMilliseconds(Math.Min(now - last, LongestBeat.TotalMilliseconds));
+                silence += beat;
                 last = now;
                 while (IsDone(ref _hearing))
                 {
@@ -85,9 +87,12 @@ public sealed unsafe partial class RankWatch : IDisposable
                 }
 
                 // A thread that stands still inside MPI keeps this one from hearing the others: then it is not they who are silent.
-                string? hung =
-                    own.Look(beat < LongestBeat ? beat : LongestBeat)
-                    ?? (silence > Patience && own.IsSuspect ? own.Words() : null);
+                string? hung = own.Look(beat);
+                if (hung is null && silence > Patience && own.IsSuspect)
+                {
+                    hung = own.Words();
+                }
+
                 if (IsDone(ref _notice))
                 {
                     End();
@@ -95,7 +100,8 @@ public sealed unsafe partial class RankWatch : IDisposable
                 else if (hung is not null)
                 {
                     _report(
-                        $"Rank {_ranks.Rank} on {Environment.MachineName} hangs in '{_ranks.Activity}': {hung}. The run ends on all ranks; go on from the last checkpoint with --resume."
+                        $"Rank {_ranks.Rank} on {Environment.MachineName} hangs in '{_ranks.Activity}': {hung}. "
+                            + "The run ends on all ranks; go on from the last checkpoint with --resume."
                     );
                     TellAll();
                     End();
@@ -103,7 +109,11 @@ public sealed unsafe partial class RankWatch : IDisposable
                 else if (silence > Patience)
                 {
                     _report(
-                        $"Rank {Before} has not been heard of for {silence.TotalSeconds:0} s: it was killed, is stopped or lost its link. It last said that it was in '{doing}'; rank {_ranks.Rank} on {Environment.MachineName} is in '{_ranks.Activity}'. The run ends on all ranks; go on from the last checkpoint with --resume."
+                        $"Rank {Before} has not been heard of for {silence.TotalSeconds:0} s: "
+                            + "it was killed, is stopped or lost its link. "
+                            + $"It last said that it was in '{doing}'; "
+                            + $"rank {_ranks.Rank} on {Environment.MachineName} is in '{_ranks.Activity}'. "
+                            + "The run ends on all ranks; go on from the last checkpoint with --resume."
                     );
                     TellAll();
                     End();
@@ -242,8 +252,13 @@ public sealed unsafe partial class RankWatch : IDisposable
         int done = 0;
         nint tested = request;
         MpiCommunicator.Check(MpiFunctions.Test(&tested, &done, _library.IgnoreStatus), "MPI_Test");
-        request = done != 0 ? 0 : request;
-        return done != 0;
+        if (done == 0)
+        {
+            return false;
+        }
+
+        request = 0;
+        return true;
     }
 
     private static string Text(byte* message) => Marshal.PtrToStringUTF8((nint)message) ?? "";

@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 
 namespace Saltern.Distributed;
 
-/// <summary>How the thread that works and talks to other ranks gets on; written by it, read by a <see cref="RankWatch"/>.</summary>
+/// <summary>Progress of the thread that works and talks to other ranks; written by it, read by a <see cref="RankWatch"/>.</summary>
 internal sealed partial class ThreadProgress
 {
     private readonly string _statusFile = string.Create(
@@ -71,7 +71,8 @@ internal sealed partial class ThreadProgress
     {
         try
         {
-            // "id (name) state …": the name may hold anything, so fields are counted behind its end; the 12th and 13th there are user's and system's time.
+            // "id (name) state …": the name may hold anything, so fields are counted behind its end;
+            // the 12th and 13th there are user's and system's time.
             string line = File.ReadAllText(_statusFile);
             string[] fields = line[(line.LastIndexOf(')') + 2)..].Split(' ');
             return long.Parse(fields[11], CultureInfo.InvariantCulture)

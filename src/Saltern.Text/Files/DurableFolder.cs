@@ -7,9 +7,9 @@ namespace Saltern.Files;
 public static partial class DurableFolder
 {
     private const int ReadOnly = 0;
-    private const int Directory = 0x10000;
+    private const int OnlyFolders = 0x10000; // fcntl.h: O_DIRECTORY
 
-    /// <summary>Marks folders that are still being written; a reader passes them over.</summary>
+    /// <summary>Marks folders that are still being written; a reader skips them.</summary>
     public const string TemporaryPrefix = ".writing-";
 
     /// <summary>Writes a folder under a temporary name, flushes it and renames it; the caller flushes its files.</summary>
@@ -17,21 +17,21 @@ public static partial class DurableFolder
     /// <param name="write">Fills the temporary folder whose path it is given.</param>
     public static void Write(string path, Action<string> write)
     {
-        string parent = Path.GetDirectoryName(Path.GetFullPath(path))!;
-        if (!System.IO.Directory.Exists(parent))
+        string parent = ParentOf(path);
+        if (!Directory.Exists(parent))
         {
-            System.IO.Directory.CreateDirectory(parent);
-            Flush(Path.GetDirectoryName(parent)!);
+            Directory.CreateDirectory(parent);
+            FlushParent(parent);
         }
 
         string temporary = Path.Combine(parent, TemporaryPrefix + Path.GetFileName(path));
         RemoveIfPresent(temporary);
-        System.IO.Directory.CreateDirectory(temporary);
+        Directory.CreateDirectory(temporary);
         try
         {
             write(temporary);
             Flush(temporary);
-            System.IO.Directory.Move(temporary, path);
+            Directory.Move(temporary, path);
             Flush(parent);
         }
         catch
@@ -44,54 +44,37 @@ public static partial class DurableFolder
     /// <summary>Removes what an interrupted write left in a folder, and names it.</summary>
     public static IReadOnlyList<string> RemoveLeftovers(string parent)
     {
-        string[] leftovers = System.IO.Directory.Exists(parent)
-            ? System.IO.Directory.GetDirectories(parent, TemporaryPrefix + "*")
-            : [];
+        if (!Directory.Exists(parent))
+        {
+            return [];
+        }
+
+        string[] leftovers = Directory.GetDirectories(parent, TemporaryPrefix + "*");
         Array.ForEach(leftovers, RemoveIfPresent);
         return leftovers;
     }
 
-    /// <summary>Writes a text file under a temporary name, flushes it and renames it.</summary>
-    public static void WriteText(string path, string text) =>
-        WriteFile(path, file => file.Write(System.Text.Encoding.UTF8.GetBytes(text)));
+    /// <summary>Brings the names in a path's folder to the disk: .NET does not open folders, and without this a rename may be lost.</summary>
+    internal static void FlushParent(string path) => Flush(ParentOf(path));
 
-    /// <summary>Writes a file under a temporary name, flushes it and renames it.</summary>
-    /// <param name="path">Final path; a file that is there is replaced.</param>
-    /// <param name="write">Fills the file.</param>
-    public static void WriteFile(string path, Action<Stream> write)
+    // The root, which has no parent, is its own.
+    private static string ParentOf(string path)
     {
-        string temporary = path + ".writing";
-        try
-        {
-            using (var file = new FileStream(temporary, FileMode.Create, FileAccess.Write, FileShare.None, 1 << 20))
-            {
-                write(file);
-                file.Flush(flushToDisk: true);
-            }
-
-            File.Move(temporary, path, overwrite: true);
-        }
-        catch
-        {
-            File.Delete(temporary);
-            throw;
-        }
-
-        Flush(Path.GetDirectoryName(Path.GetFullPath(path))!);
+        string full = Path.GetFullPath(path);
+        return Path.GetDirectoryName(full) ?? full;
     }
 
     private static void RemoveIfPresent(string path)
     {
-        if (System.IO.Directory.Exists(path))
+        if (Directory.Exists(path))
         {
-            System.IO.Directory.Delete(path, recursive: true);
+            Directory.Delete(path, recursive: true);
         }
     }
 
-    // .NET does not open folders; without this the rename itself may be lost.
     private static void Flush(string folder)
     {
-        using SafeFileHandle handle = Open(folder, ReadOnly | Directory);
+        using SafeFileHandle handle = Open(folder, ReadOnly | OnlyFolders);
         if (handle.IsInvalid || Synchronize(handle) != 0)
         {
             throw new IOException(

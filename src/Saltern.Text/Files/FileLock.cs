@@ -7,9 +7,6 @@ internal static class FileLock
     private const int HeldByAnother = 11;
 
     /// <summary>Takes the file; null where another process holds it.</summary>
-    /// <param name="path">The file; created where it is not there, unless it is only to be looked at.</param>
-    /// <param name="mode">How it is opened.</param>
-    /// <param name="options">Such as to delete it on closing.</param>
     /// <exception cref="IOException">It cannot be opened for another reason.</exception>
     public static FileStream? TryTake(
         string path,

@@ -28,8 +28,12 @@ internal static class SampledHash
         {
             for (int i = 0; i < Blocks; i++)
             {
-                file.Position =
-                    i == Blocks - 1 ? file.Length - BlockBytes : (file.Length - BlockBytes) / (Blocks - 1) * i;
+                file.Position = (file.Length - BlockBytes) / (Blocks - 1) * i;
+                if (i == Blocks - 1)
+                {
+                    file.Position = file.Length - BlockBytes; // exactly the end, whatever the division left over
+                }
+
                 file.ReadExactly(block);
                 hash.AppendData(block);
             }

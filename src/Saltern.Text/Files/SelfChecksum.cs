@@ -1,4 +1,5 @@
-// Every document that a later run relies on has a checksum of its own, JSON at its end and a recipe in its first line: without it a flipped digit would be as good as the right one.
+// Every document that a later run relies on has a checksum of its own, JSON at its end and a recipe in its first line:
+// without it a flipped digit would be as good as the right one.
 using System.Security.Cryptography;
 using System.Text;
 
@@ -13,7 +14,8 @@ internal static class SelfChecksum
 {
     private const int Digits = 64;
 
-    // A flip changes one byte, a burst a few; a file that never had a checksum differs nearly everywhere: one in this many of the bytes around it is taken for damage.
+    // A flip changes one byte, a burst a few; a file that never had a checksum differs nearly everywhere:
+    // one in this many of the bytes around it is taken for damage.
     private const int DamagedShare = 5;
 
     private static ReadOnlySpan<byte> Before => ",\n  \"checksum\": \"sha256:"u8;
@@ -42,9 +44,12 @@ internal static class SelfChecksum
     {
         ArgumentNullException.ThrowIfNull(yaml);
         string before = Encoding.UTF8.GetString(LineBefore);
-        string body = yaml.StartsWith(before, StringComparison.Ordinal)
-            ? yaml[(yaml.IndexOf('\n', StringComparison.Ordinal) + 1)..]
-            : yaml;
+        string body = yaml;
+        if (yaml.StartsWith(before, StringComparison.Ordinal))
+        {
+            body = yaml[(yaml.IndexOf('\n', StringComparison.Ordinal) + 1)..];
+        }
+
         return $"{before}{Hash(body)}\n{body}";
     }
 
@@ -82,10 +87,13 @@ internal static class SelfChecksum
     {
         int from = file.Length - TailLength;
         int digits = from + Before.Length;
-        int differing =
-            from < 0
-                ? int.MaxValue
-                : Differing(file.Slice(from, Before.Length), Before) + Differing(file[(digits + Digits)..], After);
+        int differing = int.MaxValue;
+        if (from >= 0)
+        {
+            differing =
+                Differing(file.Slice(from, Before.Length), Before) + Differing(file[(digits + Digits)..], After);
+        }
+
         if (differing > 0)
         {
             // Its own bytes are damaged, or it is not where it belongs: the file was cut by a byte, or has grown.
@@ -127,7 +135,10 @@ internal static class SelfChecksum
         int count = 0;
         for (int i = 0; i < expected.Length; i++)
         {
-            count += found[i] == expected[i] ? 0 : 1;
+            if (found[i] != expected[i])
+            {
+                count++;
+            }
         }
 
         return count;

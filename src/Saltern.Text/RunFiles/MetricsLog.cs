@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Saltern.Files;
 
 namespace Saltern.RunFiles;
 
@@ -16,18 +17,7 @@ public sealed class MetricsLog : IMetricsSink
             lastStep > 0 && File.Exists(path)
                 ? [.. File.ReadLines(path).Where(line => StepOf(line) is int step && step <= lastStep)]
                 : [];
-        string temporary = path + ".writing";
-        try
-        {
-            File.WriteAllLines(temporary, kept);
-            File.Move(temporary, path, overwrite: true);
-        }
-        catch
-        {
-            File.Delete(temporary); // a full disk must not keep half of it
-            throw;
-        }
-
+        WholeFile.WriteText(path, string.Concat(kept.Select(line => line + '\n')));
         _file = new FileStream(path, FileMode.Append, FileAccess.Write, FileShare.Read, bufferSize: 0);
     }
 

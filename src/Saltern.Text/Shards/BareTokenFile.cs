@@ -45,7 +45,8 @@ internal sealed record BareTokenFile(string Path, string Kind, TokenType Type, l
                 if (file.Length != HeaderBytes + (count * type.Size()))
                 {
                     throw new DataFormatException(
-                        $"'{path}' has {file.Length} bytes, expected {HeaderBytes + (count * type.Size())} for the {count} tokens of its llm.c header; the file is cut short or damaged."
+                        $"'{path}' has {file.Length} bytes, expected {HeaderBytes + (count * type.Size())} for "
+                            + $"the {count} tokens of its llm.c header; the file is cut short or damaged."
                     );
                 }
 
@@ -59,7 +60,8 @@ internal sealed record BareTokenFile(string Path, string Kind, TokenType Type, l
         }
 
         throw new DataFormatException(
-            $"'{path}' has {file.Length} bytes, an odd number, so it is no file of uint16 tokens, and it has neither an .idx file nor llm.c's header."
+            $"'{path}' has {file.Length} bytes, an odd number, so it is no file of uint16 tokens, "
+                + "and it has neither an .idx file nor llm.c's header."
         );
     }
 }

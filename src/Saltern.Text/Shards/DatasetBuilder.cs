@@ -17,7 +17,7 @@ public static class DatasetBuilder
     /// <param name="tokenizer">Makes the tokens; its <c>Encode</c> is called from several threads at once.</param>
     /// <param name="outFolder">Folder of the data set; created where it does not exist.</param>
     /// <param name="options">How; <see langword="null"/> for the defaults.</param>
-    /// <param name="progress">Told about ten times a second, at every point that the work can be gone on with from, and at the end.</param>
+    /// <param name="progress">Told about ten times a second, at every point that the work can be resumed from, and at the end.</param>
     /// <param name="cancellation">Ends the work; what was written stays, for the next run to go on with.</param>
     /// <returns>Counts, and the manifest as written.</returns>
     /// <exception cref="ConfigurationException">An option is out of range.</exception>
@@ -49,7 +49,8 @@ public static class DatasetBuilder
                 ReadingState? from = folder.Resumed?.Reading;
 
                 // Several ranks end together: reading itself is not interrupted.
-                CancellationToken reading = options.Ranks.Size > 1 ? CancellationToken.None : cancellation;
+                bool isShared = options.Ranks.Size > 1;
+                CancellationToken reading = isShared ? CancellationToken.None : cancellation;
                 var run = new PrepareRun(folder, tokenizer, options, point);
                 run.Read(
                     Documents(train, from?.Train, reading),
@@ -173,9 +174,12 @@ public static class DatasetBuilder
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            string kept = DatasetFolder.IsUnfinished(outFolder)
-                ? "What was written is kept: run the same command again to go on."
-                : "Nothing of it was kept.";
+            string kept = "Nothing of it was kept.";
+            if (DatasetFolder.IsUnfinished(outFolder))
+            {
+                kept = "What was written is kept: run the same command again to go on.";
+            }
+
             throw new SalternException($"The data set in '{outFolder}' cannot be written: {e.Message} {kept}", e);
         }
     }

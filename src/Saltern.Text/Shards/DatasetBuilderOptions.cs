@@ -14,7 +14,7 @@ public sealed record DatasetBuilderOptions
 
     /// <summary>
     /// Whether a finished data set in the output folder may be replaced, and an unfinished one begun anew. Default: no; a finished one is an error, an
-    /// unfinished one is gone on with.
+    /// unfinished one is resumed.
     /// </summary>
     public bool Overwrite { get; init; }
 

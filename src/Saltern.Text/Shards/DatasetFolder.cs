@@ -7,7 +7,7 @@ namespace Saltern.Shards;
 /// <summary>The folder that a data set is written to, from the claim until it is whole.</summary>
 /// <remarks>
 /// A marker file lies in the folder, locked, as long as the data set is being written; <c>dataset.json</c> comes last. So a run that was killed
-/// leaves the marker and never a manifest, and the next run knows that what it finds in the two shard folders may be gone on with (where there is a
+/// leaves the marker and never a manifest, and the next run knows that what it finds in the two shard folders may be resumed (where there is a
 /// journal) or removed.
 /// </remarks>
 internal sealed class DatasetFolder : IDisposable
@@ -31,7 +31,7 @@ internal sealed class DatasetFolder : IDisposable
         _marker = marker;
     }
 
-    /// <summary>The journal of the interrupted run that is gone on with; null where the work begins anew.</summary>
+    /// <summary>The journal of the interrupted run that is resumed; null where the work begins anew.</summary>
     public PrepareJournal? Resumed { get; private set; }
 
     private string ManifestPath => System.IO.Path.Combine(_path, DatasetManifest.FileName);
@@ -47,7 +47,7 @@ internal sealed class DatasetFolder : IDisposable
     /// <param name="path">The folder.</param>
     /// <param name="tokenizer">Makes the tokens.</param>
     /// <param name="overwrite">Whether to replace what is there.</param>
-    /// <param name="job">What the data set is to hold; null where the documents come from something that cannot be gone on with.</param>
+    /// <param name="job">What the data set is to hold; null where the documents come from something that cannot be resumed.</param>
     /// <exception cref="DataFormatException">
     /// The folder holds something that is not to be replaced, another run is writing to it, or an interrupted run had another job.
     /// </exception>
@@ -106,25 +106,14 @@ internal sealed class DatasetFolder : IDisposable
     public string FullPath(string file) => System.IO.Path.Combine(_path, file);
 
     /// <summary>Writes a file of the folder under a temporary name, flushes it and renames it.</summary>
-    public void WriteWhole(string file, Action<Stream> write)
-    {
-        string partial = FullPath(file) + TokenShardWriter.PartialEnding;
-        using (FileStream stream = new(partial, FileMode.Create, FileAccess.Write, FileShare.None))
-        {
-            write(stream);
-            stream.Flush(flushToDisk: true);
-        }
-
-        File.Move(partial, FullPath(file), overwrite: true);
-    }
+    public void WriteWhole(string file, Action<Stream> write) =>
+        WholeFile.Write(FullPath(file), write, TokenShardWriter.PartialEnding);
 
     /// <summary>Makes the data set whole: the tokenizer's copy, then the manifest, each by rename; then the marker goes.</summary>
     /// <returns>The manifest as written.</returns>
     public DatasetManifest Finish(DatasetManifest manifest, BpeTokenizer tokenizer)
     {
-        string partial = TokenizerPath + TokenShardWriter.PartialEnding;
-        tokenizer.Save(partial);
-        File.Move(partial, TokenizerPath, overwrite: true);
+        WriteWhole(DatasetManifest.TokenizerFileName, tokenizer.SaveTo);
         manifest = manifest with
         {
             TokenizerSha256 = Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(TokenizerPath))),
@@ -177,8 +166,10 @@ internal sealed class DatasetFolder : IDisposable
             string[] differences = [.. job.DifferencesFrom(journal.Job)];
             if (differences.Length > 0)
             {
+                string list = string.Concat(differences.Select(text => Environment.NewLine + "  " + text));
                 throw new DataFormatException(
-                    $"'{_path}' holds an unfinished data set of another job:{string.Concat(differences.Select(text => Environment.NewLine + "  " + text))}{Environment.NewLine}Put it back as it was, name another folder, or begin anew with --overwrite."
+                    $"'{_path}' holds an unfinished data set of another job:{list}{Environment.NewLine}"
+                        + "Put it back as it was, name another folder, or begin anew with --overwrite."
                 );
             }
 

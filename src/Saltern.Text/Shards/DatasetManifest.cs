@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
@@ -54,7 +53,7 @@ public sealed record DatasetManifest
         );
 
     /// <summary>Computes what <see cref="Fingerprint"/> has to be.</summary>
-    public string ComputeFingerprint()
+    public Fingerprint ComputeFingerprint()
     {
         StringBuilder lines = new();
         lines.Append(Schema).Append('\n').Append(TokenizerFingerprint).Append('\n');
@@ -71,7 +70,7 @@ public sealed record DatasetManifest
                 .Append('\n');
         }
 
-        return "sha256:" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(lines.ToString())));
+        return Files.Fingerprint.Of(lines.ToString());
     }
 
     /// <summary>Reads the manifest of a data set's folder.</summary>
@@ -82,12 +81,9 @@ public sealed record DatasetManifest
         string path = Path.Combine(folder, FileName);
         if (!File.Exists(path))
         {
-            string found =
-                DatasetFolder.IsUnfinished(folder)
-                    ? "holds an unfinished data set: `saltern prepare` was interrupted before it wrote"
-                : Directory.Exists(folder) ? "is not a data set: it lacks"
-                : "does not exist; a data set is a folder with";
-            throw new DataFormatException($"'{folder}' {found} {FileName}. Run `saltern prepare --out {folder}`.");
+            throw new DataFormatException(
+                $"'{folder}' {WhyNone(folder)} {FileName}. Run `saltern prepare --out {folder}`."
+            );
         }
 
         try
@@ -120,6 +116,21 @@ public sealed record DatasetManifest
         {
             throw new DataFormatException($"'{path}' cannot be read: {e.Message}", e);
         }
+    }
+
+    private static string WhyNone(string folder)
+    {
+        if (DatasetFolder.IsUnfinished(folder))
+        {
+            return "holds an unfinished data set: `saltern prepare` was interrupted before it wrote";
+        }
+
+        if (Directory.Exists(folder))
+        {
+            return "is not a data set: it lacks";
+        }
+
+        return "does not exist; a data set is a folder with";
     }
 
     /// <summary>Every shard with its domain and split, in the order of the fingerprint.</summary>

@@ -40,7 +40,8 @@ internal static class DatasetManifestCheck
 
             if (shard.Documents < 0 || shard.Tokens < shard.Documents || shard.Bytes < 0)
             {
-                return $"{domain.Name}, {split} has {shard.Documents} documents, {shard.Tokens} tokens, {shard.Bytes} bytes; every document has at least one token.";
+                return $"{domain.Name}, {split} has {shard.Documents} documents, {shard.Tokens} tokens, "
+                    + $"{shard.Bytes} bytes; every document has at least one token.";
             }
         }
 

@@ -114,8 +114,15 @@ internal sealed class DocumentEncoder(BpeTokenizer tokenizer, int threads)
     )
     {
         // About three bytes a token; growing once is cheaper than reserving for the worst case.
-        List<int> tokens = _lists.TryTake(out List<int>? list) ? list : new((ChunkBytes / 3) + documents.Count);
-        return EncodeChunk(tokenizer, documents, tokens, cancellation) with { After = after };
+        if (!_lists.TryTake(out List<int>? tokens))
+        {
+            tokens = new List<int>((ChunkBytes / 3) + documents.Count);
+        }
+
+        return EncodeChunk(tokenizer, documents, tokens, cancellation) with
+        {
+            After = after,
+        };
     }
 
     /// <summary>Encodes one chunk.</summary>

@@ -23,7 +23,7 @@ internal sealed record SplitCounts(long Duplicates, long TrainInValid, long Empt
 /// first 128 bits.
 /// </remarks>
 /// <param name="validPercent">Percent of the documents that become validation text where none is given apart.</param>
-/// <param name="remember">Receives the hash of each new document, so that an interrupted run can be gone on with.</param>
+/// <param name="remember">Receives the hash of each new document, so that an interrupted run can be resumed.</param>
 internal sealed class DocumentSplit(double validPercent, Action<UInt128>? remember = null)
 {
     private const double TwoToMinus53 = 1.0 / (1L << 53);
@@ -45,7 +45,8 @@ internal sealed class DocumentSplit(double validPercent, Action<UInt128>? rememb
         (_duplicates, _trainInValid, _empty) = (counts.Duplicates, counts.TrainInValid, counts.Empty);
         foreach (UInt128 hash in hashes)
         {
-            (_valid.Added < counts.ValidSeen ? _valid : _train).Add(hash);
+            SeenDocuments seen = _valid.Added < counts.ValidSeen ? _valid : _train;
+            seen.Add(hash);
         }
     }
 

@@ -32,11 +32,18 @@ internal static class ForeignTokenData
             return [.. Directory.GetFiles(path, "*.bin").Order(StringComparer.Ordinal)];
         }
 
-        string bin =
-            Path.GetExtension(path) == ".idx" ? Path.ChangeExtension(path, ".bin")
-            : Path.GetExtension(path) == ".bin" ? path
-            : path + ".bin";
-        return File.Exists(bin) ? [bin] : [];
+        string bin = Path.GetExtension(path) switch
+        {
+            ".idx" => Path.ChangeExtension(path, ".bin"),
+            ".bin" => path,
+            _ => path + ".bin",
+        };
+        if (File.Exists(bin))
+        {
+            return [bin];
+        }
+
+        return [];
     }
 
     /// <summary>Opens the files as a data set that is marked unverified.</summary>
@@ -67,8 +74,9 @@ internal static class ForeignTokenData
                 (TokenShard? train, TokenShard? valid) = domains.GetValueOrDefault(domain);
                 if ((isValid ? valid : train) is { } other)
                 {
+                    string split = isValid ? "validation" : "training";
                     problems.Add(
-                        $"'{file}' and '{other.Path}' are both {(isValid ? "validation" : "training")} text of '{domain}'. Rename one of them."
+                        $"'{file}' and '{other.Path}' are both {split} text of '{domain}'. Rename one of them."
                     );
                     other.Dispose();
                 }
@@ -151,13 +159,19 @@ internal static class ForeignTokenData
     {
         try
         {
-            bool isMegatron = File.Exists(TokenShard.IndexPath(file));
-            TokenShard shard = isMegatron
-                ? TokenShard.OpenForeign(file)
-                : TokenShard.OpenBare(BareTokenFile.Inspect(file), tokenizer.EndOfTextId);
-            lines.Add(
-                $"{Path.GetFileName(file)} {SampledHash.Of(file)} {(isMegatron ? SampledHash.Of(TokenShard.IndexPath(file)) : "")}"
-            );
+            TokenShard shard;
+            string indexHash = "";
+            if (File.Exists(TokenShard.IndexPath(file)))
+            {
+                shard = TokenShard.OpenForeign(file);
+                indexHash = SampledHash.Of(TokenShard.IndexPath(file));
+            }
+            else
+            {
+                shard = TokenShard.OpenBare(BareTokenFile.Inspect(file), tokenizer.EndOfTextId);
+            }
+
+            lines.Add($"{Path.GetFileName(file)} {SampledHash.Of(file)} {indexHash}");
             string claim = $"ids below {tokenizer.VocabularySize}";
             if (!verified.IsKnown(file, claim))
             {
@@ -165,7 +179,8 @@ internal static class ForeignTokenData
                 if (outside >= 0)
                 {
                     problems.Add(
-                        $"'{file}' has a token outside the vocabulary of {tokenizer.VocabularySize} ids at position {outside}. Name the tokenizer that made it: data.tokenizer."
+                        $"'{file}' has a token outside the vocabulary of {tokenizer.VocabularySize} ids at "
+                            + $"position {outside}. Name the tokenizer that made it: data.tokenizer."
                     );
                 }
                 else
@@ -189,7 +204,9 @@ internal static class ForeignTokenData
         if (border == shard.TokenCount || border == 0)
         {
             problems.Add(
-                $"'{shard.Path}' has no document that begins in the last {ValidPercent} % of its {shard.TokenCount} tokens, and there is no validation text. Put a file beside it whose name has the word 'val'."
+                $"'{shard.Path}' has no document that begins in the last {ValidPercent} % of its "
+                    + $"{shard.TokenCount} tokens, and there is no validation text. "
+                    + "Put a file beside it whose name has the word 'val'."
             );
             return (shard, null);
         }

@@ -100,7 +100,8 @@ internal sealed record MegatronIndex(TokenType Type, long[] Starts)
         {
             throw Damaged(
                 path,
-                $"describes {starts[^1]} tokens ({(Int128)starts[^1] * type.Size()} bytes), found {tokenBytes} bytes in {Path.GetFileNameWithoutExtension(path)}.bin beside it"
+                $"describes {starts[^1]} tokens ({(Int128)starts[^1] * type.Size()} bytes), "
+                    + $"found {tokenBytes} bytes in {Path.GetFileNameWithoutExtension(path)}.bin beside it"
             );
         }
 
@@ -188,10 +189,8 @@ internal sealed record MegatronIndex(TokenType Type, long[] Starts)
             {
                 if (border < previous || border > sequences || (done == 0 && border != 0))
                 {
-                    throw Damaged(
-                        path,
-                        $"document border {done} is {border}, expected {(done == 0 ? "0" : $"a number from {previous} to {sequences}")}"
-                    );
+                    string expected = done == 0 ? "0" : $"a number from {previous} to {sequences}";
+                    throw Damaged(path, $"document border {done} is {border}, expected {expected}");
                 }
 
                 receive?.Invoke(border);

@@ -13,7 +13,7 @@ internal sealed record PrepareInput(string Path, long Bytes, DateTime Modified)
         new(System.IO.Path.GetFullPath(file.Path), file.Bytes, File.GetLastWriteTimeUtc(file.Path));
 }
 
-/// <summary>All that decides what a data set will hold; an interrupted run is gone on with only if none of it has changed.</summary>
+/// <summary>All that decides what a data set will hold; an interrupted run is resumed only if none of it has changed.</summary>
 internal sealed record PrepareJob
 {
     public required string Tokenizer { get; init; }
@@ -67,11 +67,22 @@ internal sealed record PrepareJob
         ];
     }
 
-    private static string Describe(CorpusReaderOptions options) =>
-        string.Create(
+    private static string Describe(CorpusReaderOptions options)
+    {
+        string textFiles = "whole";
+        if (options.TextPieceBytes is { } piece)
+        {
+            textFiles = string.Create(CultureInfo.InvariantCulture, $"in pieces of {piece} bytes");
+        }
+
+        return string.Create(
             CultureInfo.InvariantCulture,
-            $"text from {string.Join(", ", options.TextFields)}; domain from {string.Join(", ", options.DomainFields ?? ["the usual fields"])}; records up to {options.MaxRecordBytes} bytes; expansion up to {options.MaxExpansion}; text files {(options.TextPieceBytes is { } piece ? $"in pieces of {piece} bytes" : "whole")}"
+            $"text from {string.Join(", ", options.TextFields)}; "
+                + $"domain from {string.Join(", ", options.DomainFields ?? ["the usual fields"])}; "
+                + $"records up to {options.MaxRecordBytes} bytes; expansion up to {options.MaxExpansion}; "
+                + $"text files {textFiles}"
         );
+    }
 
     private static IEnumerable<string> Differences(
         string what,
@@ -83,15 +94,24 @@ internal sealed record PrepareJob
         {
             PrepareInput? file = i < now.Count ? now[i] : null;
             PrepareInput? old = i < before.Count ? before[i] : null;
-            if (file != old)
+            if (file == old)
             {
-                yield return file?.Path == old?.Path
-                    ? string.Create(
-                        CultureInfo.InvariantCulture,
-                        $"{what} '{file!.Path}' had {old!.Bytes} bytes of {old.Modified:u}, has {file.Bytes} of {file.Modified:u}"
-                    )
-                    : $"{what} {i + 1} was {(old is null ? "not there" : $"'{old.Path}'")}, is {(file is null ? "not there" : $"'{file.Path}'")}";
+                continue;
+            }
+
+            if (file is not null && old is not null && file.Path == old.Path)
+            {
+                yield return string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{what} '{file.Path}' had {old.Bytes} bytes of {old.Modified:u}, has {file.Bytes} of {file.Modified:u}"
+                );
+            }
+            else
+            {
+                yield return $"{what} {i + 1} was {PathOf(old)}, is {PathOf(file)}";
             }
         }
     }
+
+    private static string PathOf(PrepareInput? input) => input is null ? "not there" : $"'{input.Path}'";
 }

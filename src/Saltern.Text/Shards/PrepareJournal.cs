@@ -78,7 +78,8 @@ internal sealed record PrepareJournal
             }
 
             throw new DataFormatException(
-                $"'{path}' has schema '{journal?.Schema}' or names files outside its folder, expected '{CurrentSchema}'. Begin anew with --overwrite."
+                $"'{path}' has schema '{journal?.Schema}' or names files outside its folder, "
+                    + $"expected '{CurrentSchema}'. Begin anew with --overwrite."
             );
         }
         catch (JsonException e)

@@ -17,7 +17,7 @@ internal sealed class PrepareRun(
 
     private readonly Stopwatch _clock = Stopwatch.StartNew();
     private readonly TokenType _type = TokenTypes.ForVocabulary(tokenizer.VocabularySize);
-    private readonly DocumentSplit _split = new(options.ValidPercent, point is null ? null : point.Remember);
+    private readonly DocumentSplit _split = new(options.ValidPercent, RememberedBy(point));
     private PrepareProgress _done = folder.Resumed?.Done ?? new(0, 0, 0, TimeSpan.Zero);
     private IEnumerable<TextDocument> _train = [];
     private IEnumerable<TextDocument>? _valid;
@@ -26,7 +26,7 @@ internal sealed class PrepareRun(
     /// <summary>Names the documents.</summary>
     /// <param name="train">Training documents, from where an interrupted run had come to.</param>
     /// <param name="valid">Validation documents, likewise; null to split them off.</param>
-    /// <param name="reading">Says how far reading has come; null where the run cannot be gone on with.</param>
+    /// <param name="reading">Says how far reading has come; null where the run cannot be resumed.</param>
     public void Read(
         IEnumerable<TextDocument> train,
         IEnumerable<TextDocument>? valid,
@@ -34,7 +34,10 @@ internal sealed class PrepareRun(
     )
     {
         (_train, _valid) = (train, valid);
-        _reading = reading is null ? null : () => reading(_split.Counts);
+        if (reading is not null)
+        {
+            _reading = () => reading(_split.Counts);
+        }
     }
 
     /// <summary>Does the work.</summary>
@@ -48,8 +51,14 @@ internal sealed class PrepareRun(
             {
                 shards.Restore(journal.Shards);
                 IEnumerable<UInt128> hashes = point!.LoadHashes();
-                UInt128[] told = options.Ranks.Size > 1 ? [.. hashes] : [];
-                _split.Restore(journal.Reading.Split, options.Ranks.Size > 1 ? told : hashes);
+                UInt128[] told = [];
+                if (options.Ranks.Size > 1)
+                {
+                    told = [.. hashes];
+                    hashes = told;
+                }
+
+                _split.Restore(journal.Reading.Split, hashes);
                 Tell(journal.Reading, told);
             }
             else
@@ -82,15 +91,7 @@ internal sealed class PrepareRun(
         try
         {
             IEnumerable<SplitDocument> documents = _split.Apply(_train, _valid);
-            foreach (
-                EncodedDocuments chunk in options.Ranks.Size > 1
-                    ? new SharedEncoder(tokenizer, options.Threads, options.Ranks).Encode(
-                        documents,
-                        _reading,
-                        cancellation
-                    )
-                    : new DocumentEncoder(tokenizer, options.Threads).Encode(documents, _reading, cancellation)
-            )
+            foreach (EncodedDocuments chunk in Encode(documents, cancellation))
             {
                 Write(shards, chunk, before);
                 written = chunk.After;
@@ -116,6 +117,19 @@ internal sealed class PrepareRun(
 
         _done = _done with { Elapsed = before + _clock.Elapsed };
         progress?.Report(_done);
+    }
+
+    private static Action<UInt128>? RememberedBy(ResumePoint? point) => point is null ? null : point.Remember;
+
+    private IEnumerable<EncodedDocuments> Encode(IEnumerable<SplitDocument> documents, CancellationToken cancellation)
+    {
+        if (options.Ranks.Size > 1)
+        {
+            var shared = new SharedEncoder(tokenizer, options.Threads, options.Ranks);
+            return shared.Encode(documents, _reading, cancellation);
+        }
+
+        return new DocumentEncoder(tokenizer, options.Threads).Encode(documents, _reading, cancellation);
     }
 
     private void Tell(ReadingState? reading, UInt128[] hashes)
@@ -152,8 +166,11 @@ internal sealed class PrepareRun(
         {
             SplitCounts counts = _split.Counts;
             throw new DataFormatException(
-                $"No training document is left: {counts.Empty} were empty, {counts.Duplicates} repeated another one, {counts.TrainInValid} are also validation text, "
-                    + $"{domains.Sum(domain => domain.Valid?.Documents ?? 0)} are validation text. Give more text, or a lower valid percent."
+                "No training document is left: "
+                    + $"{counts.Empty} were empty, {counts.Duplicates} repeated another one, "
+                    + $"{counts.TrainInValid} are also validation text, "
+                    + $"{domains.Sum(domain => domain.Valid?.Documents ?? 0)} are validation text. "
+                    + "Give more text, or a lower valid percent."
             );
         }
 

@@ -3,7 +3,7 @@ using System.Security.Cryptography;
 
 namespace Saltern.Shards;
 
-/// <summary>Keeps the journal of a run that can be gone on with, and the hashes of the documents it has seen.</summary>
+/// <summary>Keeps the journal of a run that can be resumed, and the hashes of the documents it has seen.</summary>
 internal sealed class ResumePoint : IDisposable
 {
     private readonly DatasetFolder _folder;
@@ -36,7 +36,8 @@ internal sealed class ResumePoint : IDisposable
         if (file.Length < bytes)
         {
             throw new DataFormatException(
-                $"'{path}' has {file.Length} bytes, expected at least {bytes} of the interrupted run. What is left of it is removed; run the command again to begin anew."
+                $"'{path}' has {file.Length} bytes, expected at least {bytes} of the interrupted run. "
+                    + "What is left of it is removed; run the command again to begin anew."
             );
         }
 
@@ -55,7 +56,8 @@ internal sealed class ResumePoint : IDisposable
         )
         {
             throw new DataFormatException(
-                $"'{path}' does not have the checksum that {PrepareJournal.FileName} says: it is damaged. What is left of the interrupted run is removed; run the command again to begin anew."
+                $"'{path}' does not have the checksum that {PrepareJournal.FileName} says: it is damaged. "
+                    + "What is left of the interrupted run is removed; run the command again to begin anew."
             );
         }
     }

@@ -35,7 +35,8 @@ internal sealed class ShardSet(DatasetFolder folder, TokenType type, int maxDoma
                     _domains.Keys.Take(5).Append(document.Domain).Select(name => $"'{name}'")
                 );
                 throw new DataFormatException(
-                    $"The text has more than {maxDomains} domains (such as {examples}). Name a field that holds the domain and not, say, a title."
+                    $"The text has more than {maxDomains} domains (such as {examples}). "
+                        + "Name a field that holds the domain and not, say, a title."
                 );
             }
 
@@ -140,7 +141,8 @@ internal sealed class ShardSet(DatasetFolder folder, TokenType type, int maxDoma
         StringBuilder slug = new();
         foreach (char c in domain.ToLowerInvariant())
         {
-            slug.Append(char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.' ? c : '-');
+            bool stays = char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.';
+            slug.Append(stays ? c : '-');
         }
 
         string trimmed = slug.ToString(0, Math.Min(slug.Length, MaxSlugLength)).Trim('-', '.');

@@ -39,17 +39,7 @@ internal sealed class SharedEncoder(BpeTokenizer tokenizer, int threads, ICommun
             {
                 bool mine = number++ % ranks.Size == ranks.Rank;
                 ranks.Activity = $"chunk {number} of the text";
-                _waiting.Enqueue(
-                    new Entry(
-                        chunk,
-                        reading?.Invoke(),
-                        mine
-                            ? _factory.StartNew(() =>
-                                DocumentEncoder.EncodeChunk(tokenizer, chunk, [], CancellationToken.None)
-                            )
-                            : null
-                    )
-                );
+                _waiting.Enqueue(new Entry(chunk, reading?.Invoke(), mine ? StartEncoding(chunk) : null));
                 if (_waiting.Count >= (threads + 1) * ranks.Size)
                 {
                     foreach (EncodedDocuments encoded in Round(cancellation))
@@ -77,20 +67,22 @@ internal sealed class SharedEncoder(BpeTokenizer tokenizer, int threads, ICommun
         }
     }
 
+    private Task<EncodedDocuments> StartEncoding(List<SplitDocument> chunk) =>
+        _factory.StartNew(() => DocumentEncoder.EncodeChunk(tokenizer, chunk, [], CancellationToken.None));
+
     private List<EncodedDocuments> Round(CancellationToken cancellation)
     {
         Entry[] entries =
         [
             .. Enumerable.Range(0, Math.Min(ranks.Size, _waiting.Count)).Select(_ => _waiting.Dequeue()),
         ];
-        EncodedDocuments? mine =
-            ranks.Rank < entries.Length ? entries[ranks.Rank].Encoded!.GetAwaiter().GetResult() : null;
+        EncodedDocuments? mine = entries.ElementAtOrDefault(ranks.Rank)?.Encoded?.GetAwaiter().GetResult();
         long[] header =
         [
             mine?.Tokens.Count ?? 0,
             mine?.Ends.Count ?? 0,
-            mine is null ? 0 : Bytes(mine.Documents),
-            cancellation.IsCancellationRequested ? 1 : 0,
+            Bytes(mine?.Documents ?? []),
+            Convert.ToInt64(cancellation.IsCancellationRequested),
             entries.Length,
         ];
         long[] headers = new long[HeaderLength * ranks.Size];
@@ -139,12 +131,14 @@ internal sealed class SharedEncoder(BpeTokenizer tokenizer, int threads, ICommun
     {
         for (int rank = 0; rank < all.Length; rank++)
         {
-            (long documents, long bytes) =
-                rank < entries.Length ? (entries[rank].Documents.Count, Bytes(entries[rank].Documents)) : (0, 0);
+            IReadOnlyList<SplitDocument> own = entries.ElementAtOrDefault(rank)?.Documents ?? [];
+            (long documents, long bytes) = (own.Count, Bytes(own));
             if (all[rank][4] != entries.Length || all[rank][1] != documents || all[rank][2] != bytes)
             {
                 throw new DistributedException(
-                    $"Rank {rank} has read {all[rank][1]} documents of {all[rank][2]} bytes where rank {ranks.Rank} has read {documents} of {bytes}. All ranks need the same input files under the same paths."
+                    $"Rank {rank} has read {all[rank][1]} documents of {all[rank][2]} bytes where rank "
+                        + $"{ranks.Rank} has read {documents} of {bytes}. "
+                        + "All ranks need the same input files under the same paths."
                 );
             }
         }

@@ -16,9 +16,12 @@ internal static class SharedPreparation
     /// <param name="hashes">The documents that it had seen.</param>
     public static void Tell(ICommunicator ranks, ReadingState? reading, UInt128[] hashes)
     {
-        byte[] text = reading is null
-            ? []
-            : JsonSerializer.SerializeToUtf8Bytes(reading, PrepareJournalJson.Default.ReadingState);
+        byte[] text = [];
+        if (reading is not null)
+        {
+            text = JsonSerializer.SerializeToUtf8Bytes(reading, PrepareJournalJson.Default.ReadingState);
+        }
+
         long[] lengths = [text.Length, hashes.Length];
         ranks.Broadcast<long>(lengths, root: 0);
         ranks.Broadcast<byte>(text, root: 0);
@@ -34,10 +37,12 @@ internal static class SharedPreparation
         ranks.Broadcast<byte>(text, root: 0);
         UInt128[] hashes = new UInt128[lengths[1]];
         Send(ranks, hashes);
-        return (
-            text.Length == 0 ? null : JsonSerializer.Deserialize(text, PrepareJournalJson.Default.ReadingState),
-            hashes
-        );
+        if (text.Length == 0)
+        {
+            return (null, hashes);
+        }
+
+        return (JsonSerializer.Deserialize(text, PrepareJournalJson.Default.ReadingState), hashes);
     }
 
     private static void Send(ICommunicator ranks, UInt128[] hashes)

@@ -80,7 +80,8 @@ public sealed class TokenDataset : IDisposable
         ArgumentNullException.ThrowIfNull(path);
         VerifiedFiles verified = VerifiedFiles.Of(path, verifyAgain, userFolder);
         bool isPrepared = File.Exists(Path.Combine(path, DatasetManifest.FileName));
-        IReadOnlyList<string> files = isPrepared || DatasetFolder.IsUnfinished(path) ? [] : ForeignTokenData.Find(path);
+        bool isOwn = isPrepared || DatasetFolder.IsUnfinished(path);
+        IReadOnlyList<string> files = isOwn ? [] : ForeignTokenData.Find(path);
         if (files.Count == 0)
         {
             if (tokenizer is null || !isPrepared)
@@ -98,8 +99,11 @@ public sealed class TokenDataset : IDisposable
             return ForeignTokenData.Open(path, files, tokenizer, verified, cancellation);
         }
 
+        string others = files.Count > 1 ? " and others" : "";
         throw new ConfigurationException(
-            $"data.path = {path} has tokens ('{Path.GetFileName(files[0])}'{(files.Count > 1 ? " and others" : "")}) without a {DatasetManifest.FileName} that says what made them. Name the tokenizer: data.tokenizer: PATH of its tokenizer.json."
+            $"data.path = {path} has tokens ('{Path.GetFileName(files[0])}'{others}) without a "
+                + $"{DatasetManifest.FileName} that says what made them. "
+                + "Name the tokenizer: data.tokenizer: PATH of its tokenizer.json."
         );
     }
 
@@ -167,13 +171,16 @@ public sealed class TokenDataset : IDisposable
                 if (found != Manifest.TokenizerFingerprint)
                 {
                     problems.Add(
-                        $"'{TokenizerPath}' has fingerprint {found}, expected {Manifest.TokenizerFingerprint}. Restore the file or run `saltern prepare` again."
+                        $"'{TokenizerPath}' has fingerprint {found}, expected {Manifest.TokenizerFingerprint}. "
+                            + "Restore the file or run `saltern prepare` again."
                     );
                 }
                 else if (Manifest.TokenizerSha256 is string expected && bytes != expected)
                 {
                     problems.Add(
-                        $"'{TokenizerPath}' has SHA-256 {bytes}, expected {expected} as in {DatasetManifest.FileName}. Restore the file or run `saltern prepare` again."
+                        $"'{TokenizerPath}' has SHA-256 {bytes}, "
+                            + $"expected {expected} as in {DatasetManifest.FileName}. "
+                            + "Restore the file or run `saltern prepare` again."
                     );
                 }
             }
@@ -229,7 +236,8 @@ public sealed class TokenDataset : IDisposable
         if (shard.TokenCount != expected.Tokens || shard.DocumentCount != expected.Documents)
         {
             problems.Add(
-                $"'{shard.Path}' has {shard.TokenCount} tokens in {shard.DocumentCount} documents, expected {expected.Tokens} in {expected.Documents} as in "
+                $"'{shard.Path}' has {shard.TokenCount} tokens in {shard.DocumentCount} documents, "
+                    + $"expected {expected.Tokens} in {expected.Documents} as in "
                     + $"{DatasetManifest.FileName}. Restore the file or run `saltern prepare` again."
             );
         }
@@ -252,7 +260,8 @@ public sealed class TokenDataset : IDisposable
             if (outside >= 0)
             {
                 problems.Add(
-                    $"'{shard.Path}' has a token outside the vocabulary of {Manifest.VocabularySize} at position {outside}. Run `saltern prepare` again."
+                    $"'{shard.Path}' has a token outside the vocabulary of {Manifest.VocabularySize} at "
+                        + $"position {outside}. Run `saltern prepare` again."
                 );
             }
             else if (isSame)
@@ -291,7 +300,8 @@ public sealed class TokenDataset : IDisposable
         if (found != expected)
         {
             problems.Add(
-                $"'{path}' has SHA-256 {found}, expected {expected} as in {DatasetManifest.FileName}. Restore the file or run `saltern prepare` again."
+                $"'{path}' has SHA-256 {found}, expected {expected} as in {DatasetManifest.FileName}. "
+                    + "Restore the file or run `saltern prepare` again."
             );
         }
 

@@ -107,9 +107,14 @@ public sealed unsafe class TokenShard : IDisposable
             end - begin,
             _endOfText,
             part =>
-                _endOfText is { } endOfText
-                    ? part.FindDocuments(endOfText)
-                    : [.. _index.Starts.Where(start => start >= begin && start <= end).Select(start => start - begin)]
+            {
+                if (_endOfText is { } endOfText)
+                {
+                    return part.FindDocuments(endOfText);
+                }
+
+                return [.. _index.Starts.Where(start => start >= begin && start <= end).Select(start => start - begin)];
+            }
         );
 
     /// <summary>Position of the first document that begins at a position or behind it; the number of tokens where there is none.</summary>
@@ -126,8 +131,7 @@ public sealed unsafe class TokenShard : IDisposable
             return _index.Starts[found < 0 ? ~found : found];
         }
 
-        long end = FindToken(endOfText, position - 1);
-        return end < 0 ? TokenCount : end + 1;
+        return EndOfDocument(endOfText, position - 1);
     }
 
     /// <summary>Position of a document's first token in the stream.</summary>
@@ -241,10 +245,7 @@ public sealed unsafe class TokenShard : IDisposable
         for (long position = from; position < TokenCount; position += Stretch)
         {
             int count = (int)Math.Min(Stretch, TokenCount - position);
-            int found =
-                Type == TokenType.I32 ? Int32Tokens(position, count).IndexOf(id)
-                : id > ushort.MaxValue ? -1
-                : UInt16Tokens(position, count).IndexOf((ushort)id);
+            int found = IndexOf(id, position, count);
             if (found >= 0)
             {
                 return position + found;
@@ -254,13 +255,29 @@ public sealed unsafe class TokenShard : IDisposable
         return -1;
     }
 
+    // Behind the first end-of-text token from a position on; the end of all tokens where there is none.
+    private long EndOfDocument(int endOfText, long from)
+    {
+        long last = FindToken(endOfText, from);
+        return last < 0 ? TokenCount : last + 1;
+    }
+
+    private int IndexOf(int id, long position, int count)
+    {
+        if (Type == TokenType.I32)
+        {
+            return Int32Tokens(position, count).IndexOf(id);
+        }
+
+        return id > ushort.MaxValue ? -1 : UInt16Tokens(position, count).IndexOf((ushort)id);
+    }
+
     private long[] FindDocuments(int endOfText)
     {
         List<long> starts = [0];
         while (starts[^1] < TokenCount)
         {
-            long end = FindToken(endOfText, starts[^1]);
-            starts.Add(end < 0 ? TokenCount : end + 1);
+            starts.Add(EndOfDocument(endOfText, starts[^1]));
         }
 
         return [.. starts];

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
+using Saltern.Files;
 
 namespace Saltern.Shards;
 
@@ -60,7 +61,7 @@ internal sealed class TokenShardWriter : IDisposable
 
     private string LengthsPath => _binPath + ".lengths" + PartialEnding;
 
-    /// <summary>Goes on with a shard that <see cref="Suspend"/> or a kill left, cut back to what is known to be on disk.</summary>
+    /// <summary>Resumes a shard that <see cref="Suspend"/> or a kill left, cut back to what is known to be on disk.</summary>
     /// <param name="binPath">As it was given at first.</param>
     /// <param name="type">As it was given at first.</param>
     /// <param name="state">What to keep, with its checksums.</param>
@@ -85,13 +86,16 @@ internal sealed class TokenShardWriter : IDisposable
         long expected = tokens * type.Size();
         if (found < expected || lengths.Length < documents * sizeof(int))
         {
-            (string file, long has, long needs) =
-                found < expected
-                    ? (binPath + PartialEnding, found, expected)
-                    : (writer.LengthsPath, lengths.Length, documents * sizeof(int));
+            (string file, long has, long needs) = (writer.LengthsPath, lengths.Length, documents * sizeof(int));
+            if (found < expected)
+            {
+                (file, has, needs) = (binPath + PartialEnding, found, expected);
+            }
+
             writer.Dispose();
             throw new DataFormatException(
-                $"'{file}' has {has} bytes, expected at least {needs} of the interrupted run. What is left of it is removed; run the command again to begin anew."
+                $"'{file}' has {has} bytes, expected at least {needs} of the interrupted run. "
+                    + "What is left of it is removed; run the command again to begin anew."
             );
         }
 
@@ -104,10 +108,12 @@ internal sealed class TokenShardWriter : IDisposable
             || (state.LengthsSha256 ?? writer.LengthsSha256()) != writer.LengthsSha256()
         )
         {
-            string damaged = state.BinSha256 == writer.BinSha256() ? writer.LengthsPath : binPath + PartialEnding;
+            bool isBinWhole = state.BinSha256 == writer.BinSha256();
+            string damaged = isBinWhole ? writer.LengthsPath : binPath + PartialEnding;
             writer.Dispose();
             throw new DataFormatException(
-                $"'{damaged}' does not have the checksum that {PrepareJournal.FileName} says: it is damaged. What is left of the interrupted run is removed; run the command again to begin anew."
+                $"'{damaged}' does not have the checksum that {PrepareJournal.FileName} says: it is damaged. "
+                    + "What is left of the interrupted run is removed; run the command again to begin anew."
             );
         }
 
@@ -176,20 +182,15 @@ internal sealed class TokenShardWriter : IDisposable
         Flush();
         _bin.Dispose();
         string idxPartial = _idxPath + PartialEnding;
-        using (FileStream idx = new(idxPartial, FileMode.Create, FileAccess.Write, FileShare.None, 1 << 16))
-        {
-            MegatronIndex.Write(idx, _type, DocumentCount, ReadLengths);
-            idx.Flush(flushToDisk: true);
-        }
-
+        WholeFile.WriteFlushed(idxPartial, idx => MegatronIndex.Write(idx, _type, DocumentCount, ReadLengths));
         string idxHash;
         using (FileStream idx = File.OpenRead(idxPartial))
         {
             idxHash = Convert.ToHexStringLower(SHA256.HashData(idx));
         }
 
-        File.Move(_binPath + PartialEnding, _binPath, overwrite: true);
-        File.Move(idxPartial, _idxPath, overwrite: true);
+        WholeFile.Publish(_binPath + PartialEnding, _binPath);
+        WholeFile.Publish(idxPartial, _idxPath);
         _keeps = true;
         return new WrittenShard(DocumentCount, TokenCount, Convert.ToHexStringLower(_hash.GetHashAndReset()), idxHash);
     }

@@ -13,19 +13,35 @@ public enum TokenType : byte
 /// <summary>Sizes, names and the choice of <see cref="TokenType"/>.</summary>
 public static class TokenTypes
 {
-    /// <summary>Vocabularies from this size on are stored in four bytes; Megatron's own bound, a little below 2¹⁶.</summary>
+    /// <summary>Vocabularies from this size on are stored in four bytes in shards; Megatron's own bound, a little below 2¹⁶, so that its tools choose the same type.</summary>
     public const int UInt16VocabularyLimit = 65_500;
 
-    /// <summary>The type that Megatron chooses for a vocabulary.</summary>
+    private const int UInt16Values = ushort.MaxValue + 1;
+
+    /// <summary>The type that Megatron chooses for a vocabulary, and so that of shards.</summary>
     /// <param name="vocabularySize">Number of token ids.</param>
     public static TokenType ForVocabulary(int vocabularySize) =>
         vocabularySize < UInt16VocabularyLimit ? TokenType.U16 : TokenType.I32;
 
+    /// <summary>The narrowest type that holds every id of a vocabulary, for files that no other program reads: soft labels.</summary>
+    internal static TokenType NarrowestFor(int vocabularySize) =>
+        vocabularySize <= UInt16Values ? TokenType.U16 : TokenType.I32;
+
     /// <summary>Bytes that one token takes.</summary>
     /// <param name="type">The type.</param>
-    public static int Size(this TokenType type) => type == TokenType.U16 ? 2 : 4;
+    public static int Size(this TokenType type) =>
+        type switch
+        {
+            TokenType.U16 => sizeof(ushort),
+            _ => sizeof(int),
+        };
 
     /// <summary>The name in <c>dataset.json</c>: <c>uint16</c> or <c>int32</c>.</summary>
     /// <param name="type">The type.</param>
-    public static string Name(this TokenType type) => type == TokenType.U16 ? "uint16" : "int32";
+    public static string Name(this TokenType type) =>
+        type switch
+        {
+            TokenType.U16 => "uint16",
+            _ => "int32",
+        };
 }

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using Saltern.Files;
 
 namespace Saltern.Shards;
 
@@ -16,35 +17,15 @@ internal sealed class VerifiedFiles
     public const string FileName = "dataset.verified.json";
 
     private readonly string[] _memories;
-    private readonly Dictionary<string, Entry> _entries = [];
+    private readonly Dictionary<string, Entry> _entries;
     private readonly bool _trusts;
     private bool _changed;
 
-    private VerifiedFiles(string[] memories, bool trusts)
-    {
-        (_memories, _trusts) = (memories, trusts);
-        foreach (string memory in memories.Where(File.Exists))
-        {
-            try
-            {
-                foreach (
-                    (string path, Entry entry) in JsonSerializer.Deserialize<Dictionary<string, Entry>>(
-                        File.ReadAllBytes(memory)
-                    ) ?? []
-                )
-                {
-                    _entries[path] = entry;
-                }
-            }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException)
-            {
-                // No memory is no harm.
-            }
-        }
-    }
+    private VerifiedFiles(string[] memories, Dictionary<string, Entry> entries, bool trusts) =>
+        (_memories, _entries, _trusts) = (memories, entries, trusts);
 
     /// <summary>Verifies everything and remembers nothing.</summary>
-    public static VerifiedFiles None => new([], trusts: false);
+    public static VerifiedFiles None => new([], [], trusts: false);
 
     /// <summary>Where memories lie that cannot lie beside the data; null where the user has no such folder.</summary>
     public static string? UserFolder
@@ -79,7 +60,31 @@ internal sealed class VerifiedFiles
             );
         }
 
-        return new VerifiedFiles([.. memories], trusts: !again);
+        return new VerifiedFiles([.. memories], Read(memories), trusts: !again);
+    }
+
+    private static Dictionary<string, Entry> Read(IEnumerable<string> memories)
+    {
+        Dictionary<string, Entry> entries = [];
+        foreach (string memory in memories.Where(File.Exists))
+        {
+            try
+            {
+                byte[] json = File.ReadAllBytes(memory);
+                foreach (
+                    (string path, Entry entry) in JsonSerializer.Deserialize<Dictionary<string, Entry>>(json) ?? []
+                )
+                {
+                    entries[path] = entry;
+                }
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException)
+            {
+                // No memory is no harm.
+            }
+        }
+
+        return entries;
     }
 
     /// <summary>Whether a file was found to be what is claimed of it, and has not been touched since.</summary>
@@ -96,23 +101,24 @@ internal sealed class VerifiedFiles
     /// <summary>Writes the memory to the first place that takes it.</summary>
     public void Save()
     {
-        foreach (string memory in _changed ? _memories : [])
+        if (!_changed)
         {
-            string partial = $"{memory}.{Environment.ProcessId}{TokenShardWriter.PartialEnding}";
+            return;
+        }
+
+        // Runs that share a data set may save at the same time.
+        string ownEnding = $".{Environment.ProcessId}{TokenShardWriter.PartialEnding}";
+        foreach (string memory in _memories)
+        {
             try
             {
                 Directory.CreateDirectory(Path.GetDirectoryName(memory)!);
-                File.WriteAllBytes(partial, JsonSerializer.SerializeToUtf8Bytes(_entries));
-                File.Move(partial, memory, overwrite: true);
+                WholeFile.Write(memory, file => JsonSerializer.Serialize(file, _entries), ownEnding);
                 return;
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
                 // The next place, or none: the next start verifies again.
-                if (File.Exists(partial))
-                {
-                    File.Delete(partial);
-                }
             }
         }
     }

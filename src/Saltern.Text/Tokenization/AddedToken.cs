@@ -67,7 +67,7 @@ internal sealed class AddedTokenMatcher
                 return token.TakesBlanksBefore ? SkipBlanksBack(text, start, from) : start;
             }
 
-            // What was found and does not count is passed over as a whole, as in Hugging Face's library.
+            // What was found and does not count is skipped as a whole, as in Hugging Face's library.
             start += Math.Max(length, 1);
         }
 

@@ -63,7 +63,8 @@ internal sealed record BpeDefinition
         }
 
         throw new DataFormatException(
-            $"the vocabulary has no entry for byte 0x{missing:X2} (\"{ByteAlphabet.Spell([(byte)missing])}\"); a byte-level vocabulary has all 256"
+            $"the vocabulary has no entry for byte 0x{missing:X2} (\"{ByteAlphabet.Spell([(byte)missing])}\"); "
+                + "a byte-level vocabulary has all 256"
         );
     }
 }

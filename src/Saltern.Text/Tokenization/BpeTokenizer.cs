@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Text;
+using Saltern.Files;
 
 namespace Saltern.Tokenization;
 
@@ -55,7 +56,8 @@ public sealed class BpeTokenizer
         if (definition.BehindText.Any(id => id != EndOfTextId))
         {
             throw new DataFormatException(
-                $"\"post_processor\" puts the ids {string.Join(", ", definition.BehindText)} behind each text; allowed is nothing, or the end-of-text token {EndOfTextId}"
+                $"\"post_processor\" puts the ids {string.Join(", ", definition.BehindText)} behind each text; "
+                    + $"allowed is nothing, or the end-of-text token {EndOfTextId}"
             );
         }
 
@@ -87,7 +89,7 @@ public sealed class BpeTokenizer
     public IReadOnlyList<int> BeginOfText => _definition.BeforeText;
 
     /// <summary>"sha256:" and 64 hexadecimal digits over all that decides ids: equal content gives an equal fingerprint, however the file is laid out.</summary>
-    public string Fingerprint { get; }
+    public Fingerprint Fingerprint { get; }
 
     /// <summary>What the tokenizer consists of.</summary>
     internal BpeDefinition Definition => _definition;
@@ -109,8 +111,11 @@ public sealed class BpeTokenizer
     public void Save(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        TokenizerJsonWriter.Write(_definition, path);
+        WholeFile.Write(path, SaveTo);
     }
+
+    /// <summary>As <see cref="Save"/>, to a stream.</summary>
+    internal void SaveTo(Stream stream) => TokenizerJsonWriter.Write(_definition, stream);
 
     /// <summary>Appends the ids of a text. Special tokens spelled out in it are text.</summary>
     /// <param name="utf8">Any bytes: what is not valid UTF-8 keeps its bytes (unless the tokenizer normalises, which leaves them too).</param>

@@ -37,7 +37,8 @@ public sealed record BpeTrainerOptions
         if (!SpecialTokens.Any(BpeTokenizer.EndOfTextNames.Contains))
         {
             throw new ArgumentException(
-                $"{nameof(SpecialTokens)} = [{string.Join(", ", SpecialTokens)}] has none that ends a text. Add one of {string.Join(", ", BpeTokenizer.EndOfTextNames)}."
+                $"{nameof(SpecialTokens)} = [{string.Join(", ", SpecialTokens)}] has none that ends a text. "
+                    + $"Add one of {string.Join(", ", BpeTokenizer.EndOfTextNames)}."
             );
         }
 

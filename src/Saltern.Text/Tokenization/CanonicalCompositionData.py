@@ -38,7 +38,7 @@ for code, value in classes:
 
 packer = zlib.compressobj(9, zlib.DEFLATED, -15)
 text = base64.b64encode(packer.compress(bytes(data)) + packer.flush()).decode()
-lines = [text[i:i + 140] for i in range(0, len(text), 140)]
+lines = [text[i:i + 100] for i in range(0, len(text), 100)]
 path = pathlib.Path(__file__).with_suffix(".cs")
 path.write_text(
     "namespace Saltern.Tokenization;\n\n"
@@ -46,5 +46,5 @@ path.write_text(
     "internal static class CanonicalCompositionData\n{\n"
     "    /// <summary>Base64 of raw deflate of numbers of seven bits a byte.</summary>\n"
     "    public const string Packed =\n        \""
-    + "\" +\n        \"".join(lines) + "\";\n}\n")
+    + "\"\n        + \"".join(lines) + "\";\n}\n")
 print(len(mappings), len(classes), len(data), len(text), unicodedata.unidata_version)

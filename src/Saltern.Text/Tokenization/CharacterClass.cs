@@ -70,10 +70,12 @@ internal static class CharacterClasses
         var classes = new CharacterClass[0x10000];
         for (var c = 0; c < classes.Length; c++)
         {
-            classes[c] =
-                c is '\r' or '\n' ? CharacterClass.LineBreak
-                : char.IsWhiteSpace((char)c) ? CharacterClass.Blank
-                : Of(CharUnicodeInfo.GetUnicodeCategory((char)c));
+            classes[c] = (char)c switch
+            {
+                '\r' or '\n' => CharacterClass.LineBreak,
+                var blank when char.IsWhiteSpace(blank) => CharacterClass.Blank,
+                var other => Of(CharUnicodeInfo.GetUnicodeCategory(other)),
+            };
         }
 
         return classes;

@@ -96,7 +96,11 @@ internal readonly record struct JsonPlace(JsonElement Element, string Path)
     public void Fail(string allowed, string? found = null)
     {
         found ??= Element.GetRawText();
-        found = found.Length <= LongestQuote ? found : found[..LongestQuote] + " …";
+        if (found.Length > LongestQuote)
+        {
+            found = found[..LongestQuote] + " …";
+        }
+
         throw new DataFormatException($"\"{Path}\" is {found}; allowed is {allowed}");
     }
 

@@ -117,7 +117,12 @@ internal static class PatternScanner
         }
 
         // A run that ends the text is one piece; any other leaves its last blank to the word that follows.
-        return (end == text.Length || last == start ? end : last) - start;
+        if (end == text.Length || last == start)
+        {
+            return end - start;
+        }
+
+        return last - start;
     }
 
     private static int RunEnd(ReadOnlySpan<byte> text, int position, CharacterClass kind, int maximumCount)
@@ -161,6 +166,7 @@ internal static class PatternScanner
             return 3;
         }
 
-        return ignoreCase && text[1] == 0xC5 && text[2] == 0xBF ? 3 : 0; // U+017F, the long s
+        bool isLongS = text[1] == 0xC5 && text[2] == 0xBF; // U+017F
+        return ignoreCase && isLongS ? 3 : 0;
     }
 }

@@ -43,7 +43,8 @@ internal sealed record SplitRule
         bool isLiteral = false
     )
     {
-        // The known patterns match every character: nothing lies between their matches that inverting could turn over or removing could drop.
+        // The known patterns match every character: nothing lies between their matches
+        // that inverting could turn over or removing could drop.
         var isIsolated = behavior == SplitBehavior.Isolated || (behavior == SplitBehavior.Removed && isInverted);
         if (!isLiteral && isIsolated && SplitPatterns.Recognize(regex) is { } pattern)
         {

@@ -88,7 +88,9 @@ internal sealed class RegexSplitter
                 return Pattern;
             }
 
-            return $"{Pattern}\n{Behavior}{(IsInverted ? " inverted" : "")}{(IsLiteral ? " literal" : "")}";
+            string inverted = IsInverted ? " inverted" : "";
+            string literal = IsLiteral ? " literal" : "";
+            return $"{Pattern}\n{Behavior}{inverted}{literal}";
         }
     }
 
@@ -115,7 +117,8 @@ internal sealed class RegexSplitter
         catch (RegexMatchTimeoutException error)
         {
             throw new DataFormatException(
-                $"The tokenizer's regular expression \"{Pattern}\" found no end within {LongestSearch.TotalSeconds} s in a text of {text.Length} bytes; use another tokenizer.",
+                $"The tokenizer's regular expression \"{Pattern}\" found no end within "
+                    + $"{LongestSearch.TotalSeconds} s in a text of {text.Length} bytes; use another tokenizer.",
                 error
             );
         }
@@ -133,16 +136,29 @@ internal sealed class RegexSplitter
         while (position < text.Length)
         {
             offsets[count] = position;
-            var isValid = Rune.DecodeFromUtf8(text[position..], out var rune, out var length) == OperationStatus.Done;
-            units[count++] =
-                !isValid ? '\uFFFD'
-                : rune.IsBmp ? (char)rune.Value
-                : StandIns[(int)CharUnicodeInfo.GetUnicodeCategory(rune.Value)];
-            position += isValid ? length : 1;
+            if (Rune.DecodeFromUtf8(text[position..], out var rune, out var length) != OperationStatus.Done)
+            {
+                units[count++] = '\uFFFD';
+                position++;
+                continue;
+            }
+
+            units[count++] = UnitOf(rune);
+            position += length;
         }
 
         offsets[count] = position;
         return count;
+    }
+
+    private static char UnitOf(Rune rune)
+    {
+        if (rune.IsBmp)
+        {
+            return (char)rune.Value;
+        }
+
+        return StandIns[(int)CharUnicodeInfo.GetUnicodeCategory(rune.Value)];
     }
 
     /// <summary>The last char of each general category: late ones are rare, so that no expression names them.</summary>

@@ -47,12 +47,18 @@ internal static class TokenEnds
                 line = line.Next(text, joined);
             }
 
-            ends.Add(
-                end <= 0 ? 0
-                : line.Changed ? line.End
-                : line.Start + (end - line.JoinedStart)
-            );
+            ends.Add(EndIn(line, end));
         }
+    }
+
+    private static int EndIn(Line line, int joinedEnd)
+    {
+        if (joinedEnd <= 0)
+        {
+            return 0;
+        }
+
+        return line.Changed ? line.End : line.Start + (joinedEnd - line.JoinedStart);
     }
 
     // The same line in the text and in the joined tokens, its newline included.

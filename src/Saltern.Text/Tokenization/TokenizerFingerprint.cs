@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using Saltern.Files;
 
 namespace Saltern.Tokenization;
 
@@ -9,13 +10,12 @@ internal static class TokenizerFingerprint
     private const string Version = "saltern-bpe-1";
 
     /// <summary>Hashes all that decides ids, in one canonical order: not the file's layout, nor anything that ids do not depend on.</summary>
-    /// <returns>"sha256:" and 64 hexadecimal digits.</returns>
-    public static string Of(BpeDefinition definition)
+    public static Fingerprint Of(BpeDefinition definition)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         Append(hash, Encoding.UTF8.GetBytes(Version));
-        Append(hash, definition.ComposesText ? 1 : 0);
-        Append(hash, definition.IgnoresMergesOfWholeWords ? 1 : 0);
+        Append(hash, definition.ComposesText);
+        Append(hash, definition.IgnoresMergesOfWholeWords);
 
         Append(hash, definition.PreTokenizer.Rules.Count);
         foreach (var rule in definition.PreTokenizer.Rules)
@@ -26,12 +26,7 @@ internal static class TokenizerFingerprint
         Append(hash, definition.Tokens.Count);
         foreach (var token in definition.Tokens)
         {
-            Append(
-                hash,
-                token is null ? 0
-                    : token.Value.IsLiteral ? 2
-                    : 1
-            );
+            Append(hash, KindOf(token));
             Append(hash, token?.Bytes ?? []);
         }
 
@@ -47,8 +42,8 @@ internal static class TokenizerFingerprint
         foreach (var token in definition.AddedTokens)
         {
             Append(hash, token.Id);
-            Append(hash, token.IsSpecial ? 1 : 0);
-            Append(hash, token.IsNormalized ? 1 : 0);
+            Append(hash, token.IsSpecial);
+            Append(hash, token.IsNormalized);
         }
 
         // What came to be honoured later is hashed only where a file uses it: fingerprints in old data sets and checkpoints stay good.
@@ -56,10 +51,7 @@ internal static class TokenizerFingerprint
         {
             Append(hash, "flags"u8);
             Append(hash, token.Id);
-            Append(
-                hash,
-                (token.IsSingleWord ? 1 : 0) + (token.TakesBlanksBefore ? 2 : 0) + (token.TakesBlanksAfter ? 4 : 0)
-            );
+            Append(hash, FlagsOf(token));
         }
 
         foreach (var id in definition.BeforeText)
@@ -68,8 +60,25 @@ internal static class TokenizerFingerprint
             Append(hash, id);
         }
 
-        return "sha256:" + Convert.ToHexStringLower(hash.GetHashAndReset());
+        return Fingerprint.Of(hash);
     }
+
+    private static int KindOf(BpeToken? token)
+    {
+        if (token is null)
+        {
+            return 0;
+        }
+
+        return token.Value.IsLiteral ? 2 : 1;
+    }
+
+    private static int FlagsOf(AddedToken token) =>
+        Convert.ToInt32(token.IsSingleWord)
+        + (2 * Convert.ToInt32(token.TakesBlanksBefore))
+        + (4 * Convert.ToInt32(token.TakesBlanksAfter));
+
+    private static void Append(IncrementalHash hash, bool value) => Append(hash, Convert.ToInt32(value));
 
     private static void Append(IncrementalHash hash, int value)
     {

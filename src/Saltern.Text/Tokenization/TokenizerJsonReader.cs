@@ -51,26 +51,32 @@ internal static class TokenizerJsonReader
     private static byte[] ReadWhole(string path)
     {
         // The length first: a pipe, which would wait for ever, has none.
-        long? length = new FileInfo(path) is { Exists: true } file ? file.Length : null;
-        return length switch
+        var file = new FileInfo(path);
+        if (file is { Exists: true, Length: 0 })
         {
-            0 => throw new DataFormatException("no valid JSON, so no tokenizer.json: the file is empty"),
-            > MaximumFileBytes => throw new DataFormatException(
-                $"the file has {length} bytes; at most {MaximumFileBytes} are read"
-            ),
-            _ => File.ReadAllBytes(path),
-        };
+            throw new DataFormatException("no valid JSON, so no tokenizer.json: the file is empty");
+        }
+
+        if (file is { Exists: true, Length: > MaximumFileBytes })
+        {
+            throw new DataFormatException($"the file has {file.Length} bytes; at most {MaximumFileBytes} are read");
+        }
+
+        return File.ReadAllBytes(path);
     }
 
     private static JsonDocument Parse(byte[] bytes)
     {
         try
         {
-            ReadOnlyMemory<byte> text = bytes.AsMemory(
-                bytes.AsSpan().StartsWith(Encoding.UTF8.Preamble) ? Encoding.UTF8.Preamble.Length : 0
-            );
+            ReadOnlyMemory<byte> text = bytes;
+            if (text.Span.StartsWith(Encoding.UTF8.Preamble))
+            {
+                text = text[Encoding.UTF8.Preamble.Length..];
+            }
 
-            // The parser looks at bytes of names and texts only when they are asked for: once here instead of at every place that shows one.
+            // The parser looks at bytes of names and texts only when they are asked for:
+            // once here instead of at every place that shows one.
             if (Utf8.IsValid(text.Span))
             {
                 return JsonDocument.Parse(text, Options);
@@ -222,10 +228,8 @@ internal static class TokenizerJsonReader
         foreach (var item in place.Items())
         {
             // "a b" up to 2024, ["a", "b"] since.
-            string[] pair =
-                item.Element.ValueKind == JsonValueKind.Array
-                    ? [.. item.Items().Select(part => part.Text())]
-                    : item.Text().Split(' ');
+            bool isList = item.Element.ValueKind == JsonValueKind.Array;
+            string[] pair = isList ? [.. item.Items().Select(part => part.Text())] : item.Text().Split(' ');
             if (pair.Length != 2)
             {
                 item.Fail("two tokens, as \"a b\" or [\"a\", \"b\"]");

@@ -13,20 +13,14 @@ internal static class TokenizerJsonWriter
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, // the file is no web page; "Ġ" should read as itself
     };
 
-    /// <summary>Writes beside the target and renames, so that a file is there whole or not at all.</summary>
-    public static void Write(BpeDefinition definition, string path)
+    public static void Write(BpeDefinition definition, Stream stream)
     {
-        var temporary = path + ".tmp";
-        using (var stream = File.Create(temporary))
         using (var json = new Utf8JsonWriter(stream, Options))
         {
             Write(definition, json);
-            json.Flush();
-            stream.WriteByte((byte)'\n');
-            stream.Flush(flushToDisk: true);
         }
 
-        File.Move(temporary, path, overwrite: true);
+        stream.WriteByte((byte)'\n');
     }
 
     private static void Write(BpeDefinition definition, Utf8JsonWriter json)
@@ -92,10 +86,8 @@ internal static class TokenizerJsonWriter
         var isPatternAlone = splits is [{ Known: SplitPattern.Gpt2 }];
         var prefixesBlank = splits.Exists(rule => rule.IsPrefixBlank);
         var usesPattern = isPatternAlone || (prefixesBlank && splits[^1].Known == SplitPattern.Gpt2);
-        splits.RemoveRange(
-            splits.Count - (prefixesBlank ? 1 : 0) - (usesPattern ? 1 : 0),
-            (prefixesBlank ? 1 : 0) + (usesPattern ? 1 : 0)
-        );
+        var ofByteLevel = Convert.ToInt32(prefixesBlank) + Convert.ToInt32(usesPattern);
+        splits.RemoveRange(splits.Count - ofByteLevel, ofByteLevel);
         if (splits.Count == 0)
         {
             WriteByteLevel(json, prefixesBlank, usesPattern);

@@ -106,7 +106,10 @@ internal sealed class WordEncoder
             var best = 0;
             for (var i = 1; i < count - 1; i++)
             {
-                best = _ranks[i] < _ranks[best] ? i : best;
+                if (_ranks[i] < _ranks[best])
+                {
+                    best = i;
+                }
             }
 
             if (_ranks[best] == MergeTable.NoMerge)

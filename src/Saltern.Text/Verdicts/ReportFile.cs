@@ -29,6 +29,6 @@ internal static class ReportFile
     {
         string full = Path.GetFullPath(path);
         Directory.CreateDirectory(Path.GetDirectoryName(full)!);
-        DurableFolder.WriteText(full, text);
+        WholeFile.WriteText(full, text);
     }
 }

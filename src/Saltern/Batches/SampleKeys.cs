@@ -1,5 +1,6 @@
 using System.Collections;
 using System.Security.Cryptography;
+using Saltern.Files;
 
 namespace Saltern.Batches;
 
@@ -47,7 +48,7 @@ internal sealed class SampleKeys : IReadOnlyList<(int Domain, long Index)>
     }
 
     /// <summary>Fingerprint of a list of samples.</summary>
-    public static string Fingerprint(IReadOnlyList<(int Domain, long Index)> samples)
+    public static Fingerprint Fingerprint(IReadOnlyList<(int Domain, long Index)> samples)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         Span<byte> key = stackalloc byte[12];
@@ -58,7 +59,7 @@ internal sealed class SampleKeys : IReadOnlyList<(int Domain, long Index)>
             hash.AppendData(key);
         }
 
-        return "sha256:" + Convert.ToHexStringLower(hash.GetHashAndReset());
+        return Files.Fingerprint.Of(hash);
     }
 
     /// <inheritdoc/>

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using Saltern.Files;
 
 namespace Saltern.Batches;
 
@@ -24,13 +25,8 @@ public sealed record SampleSpace(string Data, int SequenceLength, bool MaskDocum
         );
 
     /// <summary>Stands for the space as a whole.</summary>
-    public string Fingerprint =>
-        "sha256:"
-        + Convert.ToHexStringLower(
-            SHA256.HashData(
-                Encoding.UTF8.GetBytes($"saltern.samples/1|{Data}|{SequenceLength}|{MaskDocuments}|{Objective}")
-            )
-        );
+    public Fingerprint Fingerprint =>
+        Fingerprint.Of($"saltern.samples/1|{Data}|{SequenceLength}|{MaskDocuments}|{Objective}");
 
     /// <summary>What two spaces differ in, one sentence each; none where they are the same.</summary>
     /// <param name="run">The run's space.</param>

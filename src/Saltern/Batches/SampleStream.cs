@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using Saltern.Files;
 
 namespace Saltern.Batches;
 
@@ -101,14 +102,13 @@ public sealed class SampleStream
     /// <summary>Fingerprint of the batches: equal for two runs exactly when they see the same samples at the same steps.</summary>
     /// <param name="space">What a sample is.</param>
     /// <param name="batchSequences">Sequences of a step.</param>
-    public string Fingerprint(SampleSpace space, int batchSequences)
+    public Fingerprint Fingerprint(SampleSpace space, int batchSequences)
     {
         string shares = string.Join(
             ',',
             _shares.Select(share => share.ToString("R", System.Globalization.CultureInfo.InvariantCulture))
         );
-        byte[] text = Encoding.UTF8.GetBytes($"saltern.order/2|{space.Fingerprint}|{_seed}|{batchSequences}|{shares}");
-        return "sha256:" + Convert.ToHexStringLower(SHA256.HashData(text));
+        return Files.Fingerprint.Of($"saltern.order/2|{space.Fingerprint}|{_seed}|{batchSequences}|{shares}");
     }
 
     // Due time of a domain's next sample; the stream takes the earliest, ties to the lowest index.

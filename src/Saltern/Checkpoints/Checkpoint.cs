@@ -36,7 +36,7 @@ public static class Checkpoint
             temporary =>
             {
                 ModelFolder.Save(temporary, content.Config, content.Weights);
-                DurableFolder.WriteText(Path.Combine(temporary, ModelFolder.TokenizerFile), tokenizerJson);
+                WholeFile.WriteText(Path.Combine(temporary, ModelFolder.TokenizerFile), tokenizerJson);
                 SafeTensorsFile.WriteFloat32(
                     Path.Combine(temporary, OptimizerFile),
                     content.OptimizerTensors,
@@ -51,10 +51,7 @@ public static class Checkpoint
                     );
                 }
 
-                DurableFolder.WriteText(
-                    Path.Combine(temporary, StateFile),
-                    JsonSerializer.Serialize(content.State, Json)
-                );
+                WholeFile.WriteText(Path.Combine(temporary, StateFile), JsonSerializer.Serialize(content.State, Json));
                 CheckpointManifest.Write(temporary);
             }
         );

@@ -35,7 +35,7 @@ public sealed record CheckpointManifest(string Schema, IReadOnlyDictionary<strin
             files[Path.GetFileName(path)] = Describe(path);
         }
 
-        DurableFolder.WriteText(
+        WholeFile.WriteText(
             Path.Combine(folder, FileName),
             SelfChecksum.Add(JsonSerializer.Serialize(new CheckpointManifest(CurrentSchema, files), Json))
         );

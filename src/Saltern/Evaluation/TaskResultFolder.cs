@@ -18,12 +18,12 @@ public static class TaskResultFolder
         File.Delete(Path.Combine(folder, ResultsFile));
         foreach (TaskResult result in results)
         {
-            DurableFolder.WriteText(
+            WholeFile.WriteText(
                 Path.Combine(folder, $"samples_{result.Definition.Task}.jsonl"),
                 string.Concat(TaskResultJson.Samples(result).Select(line => line + "\n"))
             );
         }
 
-        DurableFolder.WriteText(Path.Combine(folder, ResultsFile), json);
+        WholeFile.WriteText(Path.Combine(folder, ResultsFile), json);
     }
 }

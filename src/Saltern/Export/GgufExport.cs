@@ -59,7 +59,7 @@ internal static class GgufExport
         IReadOnlyList<string> warnings = GgufTokenizer.Describe(model.Tokenizer, model.Config.VocabSize, metadata);
         string folder = Path.GetDirectoryName(Path.GetFullPath(target))!;
         Directory.CreateDirectory(folder);
-        DurableFolder.WriteFile(target, file => GgufFile.Write(file, metadata, tensors));
+        WholeFile.Write(target, file => GgufFile.Write(file, metadata, tensors));
         return new ExportResult(
             model.Config,
             [target],

@@ -53,7 +53,7 @@ internal static class HuggingFaceExport
                 WriteJson(temporary, ModelFolder.ConfigFile, config);
                 WriteJson(temporary, TokenizerCompanions.TokenizerConfigFile, companions.TokenizerConfig());
                 WriteJson(temporary, TokenizerCompanions.GenerationConfigFile, companions.GenerationConfig());
-                DurableFolder.WriteText(
+                WholeFile.WriteText(
                     Path.Combine(temporary, ModelFolder.TokenizerFile),
                     File.ReadAllText(model.TokenizerPath)
                 );
@@ -121,5 +121,5 @@ internal static class HuggingFaceExport
     }
 
     private static void WriteJson(string folder, string name, JsonObject content) =>
-        DurableFolder.WriteText(Path.Combine(folder, name), content.ToJsonString(Indented) + "\n");
+        WholeFile.WriteText(Path.Combine(folder, name), content.ToJsonString(Indented) + "\n");
 }

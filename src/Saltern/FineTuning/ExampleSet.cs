@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
+using Saltern.Files;
 using Saltern.RunFiles;
 using Saltern.Shards;
 using Saltern.Tokenization;
@@ -101,7 +102,7 @@ public sealed record ExampleSet
         }
     }
 
-    private static string Hash(Example[] train, Example[] valid)
+    private static Fingerprint Hash(Example[] train, Example[] valid)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         foreach (Example example in train.Append(new Example("", [-1], [false])).Concat(valid))
@@ -110,6 +111,6 @@ public sealed record ExampleSet
             hash.AppendData(MemoryMarshal.AsBytes(example.Counts.AsSpan()));
         }
 
-        return "sha256:" + Convert.ToHexStringLower(hash.GetHashAndReset());
+        return Files.Fingerprint.Of(hash);
     }
 }

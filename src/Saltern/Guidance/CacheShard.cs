@@ -160,7 +160,7 @@ internal sealed unsafe class CacheShard : IDisposable
         }
 
         BinaryPrimitives.WriteUInt32LittleEndian(head.AsSpan(ChecksumAt), HeadChecksum(head));
-        DurableFolder.WriteFile(
+        WholeFile.Write(
             path,
             file =>
             {

@@ -4,6 +4,7 @@ using System.Text.Json;
 using Saltern.Batches;
 using Saltern.Files;
 using Saltern.RunFiles;
+using Saltern.Shards;
 
 namespace Saltern.Guidance;
 
@@ -75,7 +76,7 @@ public sealed record TeachPlan
     public string Text() => JsonSerializer.Serialize(this, TeachJson.Options);
 
     /// <summary>Bytes of a token id in the records.</summary>
-    public int IdBytes => VocabularySize <= 65_536 ? 2 : 4;
+    public int IdBytes => TokenTypes.NarrowestFor(VocabularySize).Size();
 
     /// <summary>Bytes of an entry of a record: id and count, or id and probability.</summary>
     public int EntryBytes => IdBytes + (Mode == CacheMode.TopK ? 2 : 1);
@@ -130,11 +131,8 @@ public sealed record TeachManifest
     public double BytesPerPosition => Bytes / (double)Math.Max(1, Positions);
 
     /// <summary>Stands for the pass as a whole.</summary>
-    public string Fingerprint() =>
-        "sha256:"
-        + Convert.ToHexStringLower(
-            SHA256.HashData(Encoding.UTF8.GetBytes(Plan.Text() + string.Concat(Shards.Select(shard => shard.Sha256))))
-        );
+    public Fingerprint Fingerprint() =>
+        Files.Fingerprint.Of(Plan.Text() + string.Concat(Shards.Select(shard => shard.Sha256)));
 
     /// <summary>Reads the manifest of a folder.</summary>
     /// <exception cref="DataFormatException">The folder is not that of a finished pass, or its manifest is damaged.</exception>
@@ -245,5 +243,5 @@ internal static class TeachJson
     }
 
     public static void Write<T>(string path, T value) =>
-        DurableFolder.WriteText(path, SelfChecksum.Add(JsonSerializer.Serialize(value, Options)));
+        WholeFile.WriteText(path, SelfChecksum.Add(JsonSerializer.Serialize(value, Options)));
 }

@@ -74,7 +74,7 @@ public sealed record TeacherLosses(float[] Nll, float[] NllTempered)
     public void Save(string folder, ValidationSet set)
     {
         byte[] values = [.. MemoryMarshal.AsBytes(Nll.AsSpan()), .. MemoryMarshal.AsBytes(NllTempered.AsSpan())];
-        DurableFolder.WriteFile(
+        WholeFile.Write(
             PathIn(folder, set),
             file => file.Write([.. Magic, .. Hash(set), .. SHA256.HashData(values), .. values])
         );

@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using Saltern.Files;
 using Saltern.ModelFiles;
 
 namespace Saltern.Guidance;
@@ -7,7 +8,7 @@ namespace Saltern.Guidance;
 public static class TeacherWeights
 {
     /// <summary>SHA-256 of a model folder's weights, one file after the other, with the prefix <c>sha256:</c>.</summary>
-    public static string Fingerprint(string folder)
+    public static Fingerprint Fingerprint(string folder)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         byte[] buffer = new byte[1 << 20];
@@ -20,6 +21,6 @@ public static class TeacherWeights
             }
         }
 
-        return "sha256:" + Convert.ToHexStringLower(hash.GetHashAndReset());
+        return Files.Fingerprint.Of(hash);
     }
 }

@@ -150,8 +150,5 @@ public static class ModelFolder
     }
 
     private static void SaveConfig(string folder, TransformerConfig config) =>
-        DurableFolder.WriteText(
-            Path.Combine(folder, ConfigFile),
-            HuggingFaceConfig.Write(config).ToJsonString(Indented)
-        );
+        WholeFile.WriteText(Path.Combine(folder, ConfigFile), HuggingFaceConfig.Write(config).ToJsonString(Indented));
 }

@@ -41,7 +41,7 @@ public static class ModelImport
                     model.Config,
                     [.. model.Tensors.Select(pair => (pair.Tensor.Name, pair.Tensor.Shape, Pieces(pair.Source)))]
                 );
-                DurableFolder.WriteText(
+                WholeFile.WriteText(
                     Path.Combine(temporary, ModelFolder.TokenizerFile),
                     File.ReadAllText(model.TokenizerPath)
                 );

@@ -84,7 +84,7 @@ public sealed record RunPlan
             (long)recipe.Training.Steps
             * recipe.Training.BatchSequences
             * recipe.Data.SequenceLength
-            * (student.VocabSize < 65_500 ? 2 : 4);
+            * TokenTypes.ForVocabulary(student.VocabSize).Size();
         if (File.Exists(Path.Combine(recipe.Data.Path, DatasetManifest.FileName)))
         {
             return Math.Min(
@@ -160,7 +160,6 @@ public sealed record DiskPlan(long Checkpoints, long TokensRead, long Cache)
     // Budget of a record of soft labels (docs/cache-format.md), small and large vocabularies.
     private const int SmallRecord = 40;
     private const int LargeRecord = 64;
-    private const int LargestSmallVocabulary = 65_536;
 
     internal static DiskPlan Of(RunConfig recipe, TransformerConfig student, CostPlan cost)
     {
@@ -171,10 +170,10 @@ public sealed record DiskPlan(long Checkpoints, long TokensRead, long Cache)
             Math.Min(2, ((training.Steps - 1) / training.CheckpointEvery) + 1)
             + (training.KeepSteps?.Count ?? 0)
             + (training.KeepEvery is int every ? training.Steps / every : 0);
-        int record = student.VocabSize <= LargestSmallVocabulary ? SmallRecord : LargeRecord;
+        int record = TokenTypes.NarrowestFor(student.VocabSize) == TokenType.U16 ? SmallRecord : LargeRecord;
         return new DiskPlan(
             kept * 12 * parameters,
-            batchTokens * training.Steps * (student.VocabSize < 65_500 ? 2 : 4),
+            batchTokens * training.Steps * TokenTypes.ForVocabulary(student.VocabSize).Size(),
             recipe.Teacher?.Cache is null ? 0 : cost.TaughtSteps * batchTokens * record
         );
     }

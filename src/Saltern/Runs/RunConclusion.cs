@@ -101,7 +101,7 @@ internal sealed class RunConclusion(
             TextSamples = RunSamples.Of(parts, trainer.Student, config.Seed),
             Files = ResultSums.Sums(folder.Path),
         };
-        DurableFolder.WriteText(folder.PathOf(RunFolder.ResultFile), result.ToJson());
+        WholeFile.WriteText(folder.PathOf(RunFolder.ResultFile), result.ToJson());
         return result;
     }
 
@@ -140,7 +140,7 @@ internal sealed class RunConclusion(
     {
         string path = folder.PathOf(RunFolder.DocumentsFile);
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-        DurableFolder.WriteText(
+        WholeFile.WriteText(
             path,
             string.Concat(
                 scores.Documents.Select(d =>

@@ -172,7 +172,7 @@ public sealed class RunFolder : IDisposable
             );
         }
 
-        DurableFolder.WriteText(PathOf(RecipeFile), SelfChecksum.AddLine(_recipe));
+        WholeFile.WriteText(PathOf(RecipeFile), SelfChecksum.AddLine(_recipe));
     }
 
     /// <summary>Whether a run is writing into a folder, in this process or another.</summary>

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using Saltern.Batches;
 using Saltern.Checkpoints;
+using Saltern.Files;
 using Saltern.Guidance;
 using Saltern.Losses;
 using Saltern.ModelFiles;
@@ -296,7 +297,7 @@ public sealed class RunParts : IDisposable
     }
 
     /// <summary>Fingerprint of a model's weights.</summary>
-    public static unsafe string WeightsFingerprint(Transformer model)
+    public static unsafe Fingerprint WeightsFingerprint(Transformer model)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         using Tensor here = model.Parameters.FlatWeights.cpu();
@@ -308,7 +309,7 @@ public sealed class RunParts : IDisposable
             );
         }
 
-        return "sha256:" + Convert.ToHexStringLower(hash.GetHashAndReset());
+        return Fingerprint.Of(hash);
     }
 
     /// <inheritdoc/>

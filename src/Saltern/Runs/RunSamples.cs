@@ -69,8 +69,5 @@ public sealed record RunSamples
 
     /// <summary>Writes the file in one go.</summary>
     internal void Write(string folder) =>
-        DurableFolder.WriteText(
-            Path.Combine(folder, FileName),
-            JsonSerializer.Serialize(this, ReportJson.Options) + "\n"
-        );
+        WholeFile.WriteText(Path.Combine(folder, FileName), JsonSerializer.Serialize(this, ReportJson.Options) + "\n");
 }

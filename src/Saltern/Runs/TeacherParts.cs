@@ -120,7 +120,7 @@ internal sealed record TeacherParts(string? Folder, TeacherCache? Cache, string 
         List<string> problems = [.. CacheProblems.Of(cache, config, data, tokenizer, batches, resumed)];
         if (
             config.Teacher.Path is string path
-            && TeacherWeights.Fingerprint(ModelLocation.Resolve(path)) is string found
+            && TeacherWeights.Fingerprint(ModelLocation.Resolve(path)) is var found
             && found != cache.Plan.TeacherWeights
         )
         {

@@ -188,7 +188,7 @@ public sealed class Trainer : IDisposable
 
         long start = Stopwatch.GetTimestamp();
         bool fromSubset = DrawsSelected(step, weights);
-        _ranks.GetsOn($"step {step}: batch");
+        _ranks.ReportProgress($"step {step}: batch");
         Batch batch = NextBatch(fromSubset);
         string samples = $"samples {batch.FirstPosition} … {batch.FirstPosition + _config.Training.BatchSequences - 1}";
 
@@ -205,7 +205,7 @@ public sealed class Trainer : IDisposable
         int taught = 0;
         for (int first = 0; first < batch.Samples.Count; first += _config.Training.MicroBatch)
         {
-            _ranks.GetsOn($"step {step}: gradients of sample {first + 1} of {batch.Samples.Count}");
+            _ranks.ReportProgress($"step {step}: gradients of sample {first + 1} of {batch.Samples.Count}");
             taught += RunMicroBatch(batch, first, counted, weights, byDomain);
         }
 
@@ -213,9 +213,9 @@ public sealed class Trainer : IDisposable
         if (_ranks.Size > 1)
         {
             (byDomain, taught, gate) = AddUp(byDomain, taught, gate);
-            _ranks.GetsOn($"step {step}: sum of the gradients");
+            _ranks.ReportProgress($"step {step}: sum of the gradients");
             Optimizer.SumGradients(_ranks);
-            _ranks.GetsOn($"step {step}: update");
+            _ranks.ReportProgress($"step {step}: update");
         }
 
         var sums = new LossSums();

@@ -94,7 +94,7 @@ public static class SelectionFolder
 
         string path = Path.Combine(folder, SamplesFile);
         File.Delete(Path.Combine(folder, ManifestFile));
-        DurableFolder.WriteFile(path, file => file.Write(bytes));
+        WholeFile.Write(path, file => file.Write(bytes));
         var manifest = new SelectionManifest
         {
             Samples = scores.Plan.Samples,

@@ -74,7 +74,7 @@ public static class SelectionRun
             own?.Name
         );
         var report = SelectionReport.Of(selection, manifest, pass.Manifest.Buckets, reader, tokenizer);
-        DurableFolder.WriteText(Path.Combine(output, ReportFile), SelectionReportWriter.Html(report));
+        WholeFile.WriteText(Path.Combine(output, ReportFile), SelectionReportWriter.Html(report));
         return report;
     }
 }

@@ -78,7 +78,7 @@ public sealed record StepTimes
 
     /// <summary>Writes the file into a study's folder.</summary>
     public void Save(string folder) =>
-        DurableFolder.WriteText(
+        WholeFile.WriteText(
             Path.Combine(folder, FileName),
             SelfChecksum.Add(JsonSerializer.Serialize(this, ReportJson.Options))
         );

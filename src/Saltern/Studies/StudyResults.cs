@@ -64,7 +64,7 @@ public sealed record StudyResults(string Folder)
         string target = PathOf(job);
         string documents = Path.Combine(target, RunFolder.DocumentsFile);
         Directory.CreateDirectory(Path.GetDirectoryName(documents)!);
-        DurableFolder.WriteText(
+        WholeFile.WriteText(
             Path.Combine(target, RunFolder.RecipeFile),
             SelfChecksum.AddLine(
                 KeptRecipe.Of(
@@ -76,16 +76,16 @@ public sealed record StudyResults(string Folder)
         RunResult result = RunRecord.Load(runFolder).Result; // with all that says whether the run's files are whole
         if (File.Exists(Path.Combine(runFolder, RunFolder.DocumentsFile)))
         {
-            DurableFolder.WriteText(documents, File.ReadAllText(Path.Combine(runFolder, RunFolder.DocumentsFile)));
+            WholeFile.WriteText(documents, File.ReadAllText(Path.Combine(runFolder, RunFolder.DocumentsFile)));
         }
 
-        DurableFolder.WriteText(
+        WholeFile.WriteText(
             Path.Combine(target, RunFolder.MetricsFile),
             ThinnedMetrics.Of(File.ReadLines(Path.Combine(runFolder, RunFolder.MetricsFile)), MostMetricsBytes)
         );
 
         // The result last: a folder without it is not taken for a finished run.
-        DurableFolder.WriteText(
+        WholeFile.WriteText(
             Path.Combine(target, RunFolder.ResultFile),
             (result with { Files = ResultSums.Sums(target) }).ToJson()
         );

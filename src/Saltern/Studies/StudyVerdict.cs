@@ -58,12 +58,12 @@ public static class StudyVerdict
             verdict = verdict with { Warnings = [.. verdict.Warnings, times.Note] };
         }
 
-        DurableFolder.WriteText(Path.Combine(results.Folder, "verdict.json"), verdict.ToJson());
+        WholeFile.WriteText(Path.Combine(results.Folder, "verdict.json"), verdict.ToJson());
         IReadOnlyList<FineTuneScore> tuned = results.FineTuneScores(plan);
         ReportPage.Write(Path.Combine(results.Folder, "report.html"), verdict, baseline, others, tuned);
         if (tuned.Count > 0)
         {
-            DurableFolder.WriteText(
+            WholeFile.WriteText(
                 Path.Combine(results.Folder, "finetune.json"),
                 JsonSerializer.Serialize(ReportFineTuning.Compare(plan.Config.Baseline, tuned), ReportJson.Options)
                     + "\n"

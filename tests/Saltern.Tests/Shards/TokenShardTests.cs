@@ -141,6 +141,14 @@ public sealed class TokenShardTests : IDisposable
     public void ForVocabulary_ChangesAtMegatronsBound(int vocabulary, TokenType type) =>
         Assert.Equal(type, TokenTypes.ForVocabulary(vocabulary));
 
+    // Shards keep to Megatron's bound; files of our own use 16 bits as long as every id fits.
+    [Theory]
+    [InlineData(65_500, TokenType.U16)]
+    [InlineData(65_536, TokenType.U16)]
+    [InlineData(65_537, TokenType.I32)]
+    public void NarrowestFor_HoldsEveryId(int vocabulary, TokenType type) =>
+        Assert.Equal(type, TokenTypes.NarrowestFor(vocabulary));
+
     [Fact]
     public void Open_NamesTheFileAndWhatIsWrongWithIt()
     {

@@ -1,0 +1,67 @@
+using Saltern.Files;
+
+namespace Saltern.Tests.Files;
+
+public sealed class WholeFileTests : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+
+    private string Path => _folder["file.txt"];
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void Write_ReplacesTheFileAndLeavesNothingElse()
+    {
+        File.WriteAllText(Path, "old and longer");
+
+        WholeFile.WriteText(Path, "new é");
+
+        Assert.Equal("new é"u8.ToArray(), File.ReadAllBytes(Path));
+        Assert.Equal([Path], Directory.GetFiles(_folder.Path));
+    }
+
+    [Fact]
+    public void Write_ThatFails_LeavesTheOldFileAlone()
+    {
+        File.WriteAllText(Path, "old");
+
+        Assert.Throws<InvalidDataException>(() =>
+            WholeFile.Write(
+                Path,
+                file =>
+                {
+                    file.Write("half"u8);
+                    throw new InvalidDataException();
+                }
+            )
+        );
+
+        Assert.Equal("old", File.ReadAllText(Path));
+        Assert.Equal([Path], Directory.GetFiles(_folder.Path));
+    }
+
+    [Fact]
+    public void Write_WhatAKillLeftIsReplaced()
+    {
+        File.WriteAllText(Path + WholeFile.TemporaryEnding, "half of an earlier one");
+
+        WholeFile.WriteText(Path, "new");
+
+        Assert.Equal("new", File.ReadAllText(Path));
+        Assert.Equal([Path], Directory.GetFiles(_folder.Path));
+    }
+
+    [Fact]
+    public void Write_WhileAnotherWrites_LeavesItsTemporaryFileAlone()
+    {
+        string temporary = Path + WholeFile.TemporaryEnding;
+        using (new FileStream(temporary, FileMode.Create, FileAccess.Write, FileShare.None))
+        {
+            Assert.Throws<IOException>(() => WholeFile.WriteText(Path, "second"));
+        }
+
+        Assert.True(File.Exists(temporary));
+        Assert.False(File.Exists(Path));
+    }
+}
