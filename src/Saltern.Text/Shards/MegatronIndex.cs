@@ -181,7 +181,8 @@ internal sealed record MegatronIndex(TokenType Type, long[] Starts)
     {
         long previous = 0;
         long[] buffer = new long[(int)Math.Min(borders, 1 << 13)];
-        for (long done = 0; done < borders; )
+        long done = 0;
+        while (done < borders)
         {
             Span<long> part = buffer.AsSpan(0, (int)Math.Min(buffer.Length, borders - done));
             ReadArray(file, part);

@@ -50,7 +50,8 @@ internal sealed class AddedTokenMatcher
     /// <returns>Where the token starts, in bytes; −1 if there is none.</returns>
     public int Find(ReadOnlySpan<byte> text, int from, out int end, out int id)
     {
-        for (var start = from; start < text.Length; )
+        var start = from;
+        while (start < text.Length)
         {
             var skip = text[start..].IndexOfAny(_firstBytes);
             if (skip < 0)

@@ -110,7 +110,8 @@ internal sealed class PreTokenizer(IReadOnlyList<SplitRule> rules)
     )
     {
         var isLast = rule + 1 == Rules.Count;
-        for (var start = 0; start < text.Length; )
+        var start = 0;
+        while (start < text.Length)
         {
             var length = PatternScanner.Next(pattern, text, start);
             var piece = text.Slice(start, length);

@@ -95,7 +95,8 @@ internal static class DomainShares
 
         bool[] full = new bool[shares.Length];
         double[] capped = [.. shares];
-        for (bool changed = true; changed; )
+        bool changed = true;
+        while (changed)
         {
             changed = false;
             double left = 1 - Enumerable.Range(0, shares.Length).Where(i => full[i]).Sum(i => limits[i]);

@@ -49,7 +49,8 @@ public static class RequestScorer
             .ToLookup(group => group.Shared > 0);
         int done = 0;
         RowGroup[] single = [.. groups[false].OrderByDescending(group => group.Length)];
-        for (int first = 0; first < single.Length; )
+        int first = 0;
+        while (first < single.Length)
         {
             int count = Math.Min(Math.Max(1, PositionsPerBatch / single[first].Length), single.Length - first);
             Run([.. single.Skip(first).Take(count).Select(group => group.Rows[0])], ScoreWhole);
@@ -57,7 +58,8 @@ public static class RequestScorer
         }
 
         RowGroup[] shared = [.. groups[true].OrderByDescending(RestClass).ThenByDescending(group => group.Shared)];
-        for (int first = 0; first < shared.Length; )
+        first = 0;
+        while (first < shared.Length)
         {
             int count = CountShared(model, shared.AsSpan(first));
             RowGroup[] batch = shared[first..(first + count)];

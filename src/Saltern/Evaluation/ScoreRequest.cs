@@ -74,7 +74,8 @@ public sealed class RequestEncoder(BpeTokenizer tokenizer, int window)
     {
         int[] tokens = [Start, .. tokenizer.Encode(text)];
         var requests = new List<ScoreRequest>();
-        for (int scored = 0; scored < tokens.Length - 1; )
+        int scored = 0;
+        while (scored < tokens.Length - 1)
         {
             int targets = Math.Min(window, tokens.Length - 1 - scored);
             int end = scored + targets + 1;

@@ -15,7 +15,7 @@ public static class TeacherWeights
         foreach (string path in WeightFiles.Paths(folder))
         {
             using FileStream file = File.OpenRead(path);
-            for (int read; (read = file.Read(buffer)) > 0; )
+            while (file.Read(buffer) is > 0 and int read)
             {
                 hash.AppendData(buffer.AsSpan(0, read));
             }

@@ -16,7 +16,8 @@ internal static class RowOrder
             long at = 0;
             foreach (Memory<float> piece in pieces)
             {
-                for (Memory<float> rest = piece; rest.Length > 0; )
+                Memory<float> rest = piece;
+                while (rest.Length > 0)
                 {
                     int inside = (int)Math.Min(rest.Length, run - (at % run));
                     if (at / run % projections == projection)
@@ -44,7 +45,8 @@ internal static class RowOrder
         int filled = 0;
         foreach (Memory<float> piece in pieces)
         {
-            for (Memory<float> rest = piece; rest.Length > 0; )
+            Memory<float> rest = piece;
+            while (rest.Length > 0)
             {
                 int taken = Math.Min(rest.Length, head.Length - filled);
                 rest[..taken].CopyTo(head.AsMemory(filled));

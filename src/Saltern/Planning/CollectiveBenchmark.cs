@@ -77,7 +77,8 @@ public sealed record CollectiveBenchmark(
         call();
         var times = new List<double>();
         long start = Stopwatch.GetTimestamp();
-        for (bool more = true; more; )
+        bool more;
+        do
         {
             ranks.Barrier();
             long begun = Stopwatch.GetTimestamp();
@@ -89,7 +90,7 @@ public sealed record CollectiveBenchmark(
                     times.Count < MostCalls
                     && ranks.FromFirst(Stopwatch.GetElapsedTime(start).TotalSeconds) < TimeOfASize.TotalSeconds
                 );
-        }
+        } while (more);
 
         return [.. times];
     }

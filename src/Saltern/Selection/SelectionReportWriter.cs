@@ -30,11 +30,18 @@ public static class SelectionReportWriter
         {
             int bar = samples * BarWidth / largest;
             int filled = samples == 0 ? 0 : bar * chosen / samples;
-            text.Append(
-                Invariant(
-                    $"  {from, 6:0.000} to {from + report.BinWidth, 6:0.000}  {samples, 8}  {chosen, 8}  {new string('#', filled)}{new string('.', bar - filled)}\n"
-                )
-            );
+            text.Append("  ")
+                .Append(Right(from, 6, "0.000"))
+                .Append(" to ")
+                .Append(Right(from + report.BinWidth, 6, "0.000"))
+                .Append("  ")
+                .Append(Right(samples, 8))
+                .Append("  ")
+                .Append(Right(chosen, 8))
+                .Append("  ")
+                .Append('#', filled)
+                .Append('.', bar - filled)
+                .Append('\n');
         }
 
         foreach (
@@ -45,19 +52,28 @@ public static class SelectionReportWriter
             }
         )
         {
-            text.Append(Invariant($"\n  {title, -16}  samples    chosen     share  mean score\n"));
+            text.Append("\n  ").Append(title.PadRight(16)).Append("  samples    chosen     share  mean score\n");
             foreach (SelectionShare part in parts)
             {
-                text.Append(
-                    Invariant(
-                        $"  {part.Name, -16} {part.Samples, 8}  {part.Chosen, 8}  {Share(part), 7:0.0} %  {part.MeanScore, 10:0.000}\n"
-                    )
-                );
+                text.Append("  ")
+                    .Append(part.Name.PadRight(16))
+                    .Append(' ')
+                    .Append(Right(part.Samples, 8))
+                    .Append("  ")
+                    .Append(Right(part.Chosen, 8))
+                    .Append("  ")
+                    .Append(Right(Share(part), 7, "0.0"))
+                    .Append(" %  ")
+                    .Append(Right(part.MeanScore, 10, "0.000"))
+                    .Append('\n');
             }
         }
 
         return text.ToString();
     }
+
+    private static string Right(IFormattable? number, int width, string? format = null) =>
+        (number?.ToString(format, CultureInfo.InvariantCulture) ?? "").PadLeft(width);
 
     /// <summary>The page, with the examples' text.</summary>
     public static string Html(SelectionReport report)

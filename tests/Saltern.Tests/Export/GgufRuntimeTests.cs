@@ -85,7 +85,8 @@ public class GgufRuntimeTests(GgufRuntimeRuns runs) : IClassFixture<GgufRuntimeR
         TestContext.Current.TestOutputHelper?.WriteLine(
             string.Create(
                 CultureInfo.InvariantCulture,
-                $"{name, -18} {WeightTypes.NameOf(type), -5} largest difference of log-probabilities {worst:0.0e+00}, tolerance {tolerance:0e+00}; {same} greedy tokens the same"
+                $"{name.PadRight(18)} {WeightTypes.NameOf(type).PadRight(5)} largest difference of log-probabilities"
+                    + $" {worst:0.0e+00}, tolerance {tolerance:0e+00}; {same} greedy tokens the same"
             )
         );
         Assert.InRange(worst, 0, tolerance);

@@ -130,10 +130,14 @@ public class FamilyParityTests
         }
 
         Assert.Equal(expected.Length, at);
+        string backward = recomputes ? "recompute" : "plain";
+        string path = kernels ? "kernels" : backward;
+        string verdict = logitDifference <= tolerance && worst.Difference <= tolerance ? "OK" : "WRONG";
         TestContext.Current.TestOutputHelper?.WriteLine(
             string.Create(
                 CultureInfo.InvariantCulture,
-                $"{family, -15} {type, -7} {(kernels ? "kernels" : recomputes ? "recompute" : "plain"), -9}  logits {logitDifference:0.0e+00}  gradients {worst.Difference:0.0e+00} ({worst.Name})  tolerance {tolerance:0e+00}  {(logitDifference <= tolerance && worst.Difference <= tolerance ? "OK" : "WRONG")}"
+                $"{family.PadRight(15)} {type.ToString().PadRight(7)} {path.PadRight(9)}  logits {logitDifference:0.0e+00}"
+                    + $"  gradients {worst.Difference:0.0e+00} ({worst.Name})  tolerance {tolerance:0e+00}  {verdict}"
             )
         );
         Assert.InRange(logitDifference, 0, tolerance);

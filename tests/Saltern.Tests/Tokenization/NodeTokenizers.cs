@@ -54,7 +54,8 @@ internal static class NodeTokenizers
         Assert.True(code == 0, error);
         ReadOnlySpan<byte> numbers = File.ReadAllBytes(folder["ids.bin"]);
         var all = new List<int[]>();
-        for (var position = 0; position < numbers.Length; )
+        var position = 0;
+        while (position < numbers.Length)
         {
             var ids = new int[BinaryPrimitives.ReadInt32LittleEndian(numbers[position..])];
             position += sizeof(int);

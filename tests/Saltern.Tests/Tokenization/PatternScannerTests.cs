@@ -131,7 +131,8 @@ public class PatternScannerTests
     private static List<string> Cut(SplitPattern pattern, byte[] text)
     {
         var pieces = new List<string>();
-        for (var start = 0; start < text.Length; )
+        var start = 0;
+        while (start < text.Length)
         {
             var length = PatternScanner.Next(pattern, text, start);
             pieces.Add(Encoding.UTF8.GetString(text, start, length));
