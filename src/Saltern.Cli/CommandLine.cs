@@ -74,7 +74,9 @@ public static class CommandLine
         {
             // Otherwise N processes would do the same work, into the same files.
             Console.Error.WriteLine(
-                $"{launch.LauncherName} started {launch.Size} processes, but '{parsed.CommandResult.Command.Name}' runs in one. Across ranks work: {string.Join(", ", AcrossRanks.Except([NcclCheckCommand.Name]))}."
+                $"{launch.LauncherName} started {launch.Size} processes, "
+                    + $"but '{parsed.CommandResult.Command.Name}' runs in one. "
+                    + $"Across ranks work: {string.Join(", ", AcrossRanks.Except([NcclCheckCommand.Name]))}."
             );
             return ExitCode.WrongUsage;
         }
@@ -100,9 +102,8 @@ public static class CommandLine
         }
         else if (misspelt is not null)
         {
-            Console.Error.WriteLine(
-                $"'{misspelt}' is not a command of '{PathOf(command)}'.{WordSuggestion.Sentence(misspelt, command.Subcommands.Select(known => known.Name))}"
-            );
+            string advice = WordSuggestion.Sentence(misspelt, command.Subcommands.Select(known => known.Name));
+            Console.Error.WriteLine($"'{misspelt}' is not a command of '{PathOf(command)}'.{advice}");
         }
         else
         {

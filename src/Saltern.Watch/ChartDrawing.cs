@@ -59,28 +59,30 @@ internal static class ChartDrawing
         List<YAxis> right = [];
         List<Shape> shapes =
         [
-            .. chart.Marks.Select(mark => Line(mark.Colour, "dot", mark.X, mark.X, 0, 1, "x", "paper")),
+            .. chart.Marks.Select(mark => Line(mark.Colour, "dot", (mark.X, 0), (mark.X, 1), ("x", "paper"))),
         ];
         for (int i = 0; i < chart.Panels.Count; i++)
         {
             ChartPanel panel = chart.Panels[i];
             double bottom = Math.Max(0, top - room * panel.Height / total);
-            left.Add(
-                new YAxis
-                {
-                    Title = new YTitle { Text = panel.Title, Standoff = 6 },
-                    Domain = [bottom, top],
-                    AutoMargin = Plotly.Blazor.LayoutLib.YAxisLib.AutoMarginFlag.True,
-                    ZeroLine = false,
-                    Range = panel.SkipsFirstFall ? Range(chart, i) : null,
+            var axis = new YAxis
+            {
+                Title = new YTitle { Text = panel.Title, Standoff = 6 },
+                Domain = [bottom, top],
+                AutoMargin = Plotly.Blazor.LayoutLib.YAxisLib.AutoMarginFlag.True,
+                ZeroLine = false,
+                NTicks = 6,
+            };
+            left.Add(axis);
+            if (panel.SkipsFirstFall)
+            {
+                axis.Range = Range(chart, i);
+            }
 
-                    // Two axes of one panel begin at the same zero; else a weight that has hardly moved yet looks as if it fell.
-                    RangeMode = panel.RightTitle is null ? null : Plotly.Blazor.LayoutLib.YAxisLib.RangeModeEnum.ToZero,
-                    NTicks = 6,
-                }
-            );
             if (panel.RightTitle is { } title)
             {
+                // Two axes of one panel begin at the same zero; else a weight that has hardly moved yet looks as if it fell.
+                axis.RangeMode = Plotly.Blazor.LayoutLib.YAxisLib.RangeModeEnum.ToZero;
                 right.Add(
                     new YAxis
                     {
@@ -98,7 +100,7 @@ internal static class ChartDrawing
 
             if (panel.Level is { } level)
             {
-                shapes.Add(Line("#7d8590", "dash", 0, 1, level, level, "paper", AxisName(i)));
+                shapes.Add(Line("#7d8590", "dash", (0, level), (1, level), ("paper", AxisName(i))));
             }
 
             top = bottom - PanelGap;
@@ -132,7 +134,7 @@ internal static class ChartDrawing
                     ZeroLine = false,
                     NTicks = 6,
                     TickAngle = 0,
-                    HoverFormat = chart.Axis == RunAxis.Flops ? ".3~s" : ",d",
+                    HoverFormat = RunAxes.Hover(chart.Axis),
                     TickFormat = RunAxes.Ticks(chart.Axis),
                 },
             ],
@@ -163,22 +165,19 @@ internal static class ChartDrawing
     private static Shape Line(
         string colour,
         string dash,
-        object x0,
-        object x1,
-        object y0,
-        object y1,
-        string xRef,
-        string yRef
+        (object X, object Y) from,
+        (object X, object Y) to,
+        (string X, string Y) axes
     ) =>
         new()
         {
             Type = Plotly.Blazor.LayoutLib.ShapeLib.TypeEnum.Line,
-            X0 = x0,
-            X1 = x1,
-            Y0 = y0,
-            Y1 = y1,
-            XRef = xRef,
-            YRef = yRef,
+            X0 = from.X,
+            X1 = to.X,
+            Y0 = from.Y,
+            Y1 = to.Y,
+            XRef = axes.X,
+            YRef = axes.Y,
             Layer = Plotly.Blazor.LayoutLib.ShapeLib.LayerEnum.Below,
             Line = new ShapeLine
             {

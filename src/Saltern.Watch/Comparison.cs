@@ -59,26 +59,43 @@ public sealed record Comparison
                 .Curve.Where(point => own.ContainsKey(point.Step))
                 .Select(point => (point.Step, point.Value - own[point.Step])),
         ];
-        double? target = baseline.State == RunState.Finished ? baseline.Curve[^1].Value : null;
-        Crossing? reached = target is { } level ? Crossing.Find(run.Curve, level) : null;
-        Crossing? baselineCrossing = target is { } last ? Crossing.Find(baseline.Curve, last) : null;
-        return new Comparison
+        var comparison = new Comparison
         {
             Baseline = baseline,
             Run = run,
             Gap = gap,
+        };
+        if (baseline.State != RunState.Finished)
+        {
+            return comparison;
+        }
+
+        double target = baseline.Curve[^1].Value;
+        Crossing? reached = Crossing.Find(run.Curve, target);
+        Crossing? baselineCrossing = Crossing.Find(baseline.Curve, target);
+        return comparison with
+        {
             Target = target,
             Reached = reached,
             BaselineSteps = baselineCrossing?.Steps,
-            ProjectedSteps =
-                reached is null
-                && run.State != RunState.Finished
-                && target is { } goal
-                && gap is [.., { Value: < 0 } now]
-                    ? Project(baseline.Curve, now, goal)
-                    : null,
+            ProjectedSteps = reached is null ? Projected(baseline, run, gap, target) : null,
             FlopsSaved = 1 - reached?.Flops / baselineCrossing?.Flops,
         };
+    }
+
+    private static double? Projected(
+        RunView baseline,
+        RunView run,
+        IReadOnlyList<(int Step, double Value)> gap,
+        double target
+    )
+    {
+        if (run.State != RunState.Finished && gap is [.., { Value: < 0 } now])
+        {
+            return Project(baseline.Curve, now, target);
+        }
+
+        return null;
     }
 
     /// <summary>The baseline's curve from now on, lowered by the gap, crosses the target.</summary>

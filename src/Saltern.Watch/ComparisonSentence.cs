@@ -11,22 +11,37 @@ internal static class ComparisonSentence
             return "has no evaluation at a step of the baseline's yet.";
         }
 
-        string standing =
-            $"is {Show.Nats(Math.Abs(gap.Value))} nats {(gap.Value < 0 ? "below" : "above")} the baseline at step {Show.Count(gap.Step)}.";
-        string saving = pair switch
+        string side = gap.Value < 0 ? "below" : "above";
+        return $"is {Show.Nats(Math.Abs(gap.Value))} nats {side} the baseline at step {Show.Count(gap.Step)}."
+            + Saving(pair);
+    }
+
+    private static string Saving(Comparison pair) =>
+        pair switch
         {
             { Target: null } => " What it saves shows when the baseline is finished.",
             { Reached: { } reached } =>
-                $" It reached the baseline's last loss, {Show.Nats(pair.Target)}, after {Show.Count(reached.Steps)} steps: {Change(pair.StepsSaved, "steps")}{(pair.FlopsSaved is { } flops ? $", {Change(flops, "arithmetic")}" : "")}"
+                $" It reached the baseline's last loss, {Show.Nats(pair.Target)}, after {Show.Count(reached.Steps)} steps: "
+                    + Change(pair.StepsSaved, "steps")
+                    + Arithmetic(pair)
                     + (reached.Held ? "." : ", but did not stay there."),
             { ProjectedSteps: { } steps } =>
-                $" If that gap lasted, it would reach {Show.Nats(pair.Target)} after {Show.Count(steps)} steps: {Change(pair.StepsSaved, "steps")}."
-                    + (pair.TeacherStillOn ? " Most of such a lead goes when the teacher leaves." : ""),
+                $" If that gap lasted, it would reach {Show.Nats(pair.Target)} after {Show.Count(steps)} steps: "
+                    + Change(pair.StepsSaved, "steps")
+                    + (pair.TeacherStillOn ? ". Most of such a lead goes when the teacher leaves." : "."),
             { Run.State: RunState.Finished } =>
                 $" It did not reach the baseline's last loss, {Show.Nats(pair.Target)}.",
             _ => "",
         };
-        return standing + saving;
+
+    private static string Arithmetic(Comparison pair)
+    {
+        if (pair.FlopsSaved is { } flops)
+        {
+            return $", {Change(flops, "arithmetic")}";
+        }
+
+        return "";
     }
 
     private static string Change(double? saved, string what)

@@ -17,9 +17,8 @@ internal static class EmbeddedFiles
         var tag = new EntityTagHeaderValue($"\"{assembly.ManifestModule.ModuleVersionId:N}\"");
         foreach (string name in assembly.GetManifestResourceNames())
         {
-            string type = name.EndsWith(".css", StringComparison.Ordinal)
-                ? "text/css; charset=utf-8"
-                : "text/javascript; charset=utf-8";
+            bool isStyle = name.EndsWith(".css", StringComparison.Ordinal);
+            string type = isStyle ? "text/css; charset=utf-8" : "text/javascript; charset=utf-8";
             routes.MapGet(
                 "/" + name,
                 (HttpContext context) =>

@@ -59,15 +59,16 @@ internal sealed class LiveRun(string folder)
     private RunView View(DateTime now, IReadOnlyList<CheckpointView> checkpoints, string? problem)
     {
         IReadOnlyList<int> steps = _tail.Table.Steps;
-        int step = _result?.Steps ?? (steps.Count > 0 ? steps[^1] : 0);
+        int step = _result?.Steps ?? steps.LastOrDefault();
         int planned = _result?.PlannedSteps ?? Number("training.steps");
-        DateTime? written = steps.Count > 0 ? File.GetLastWriteTimeUtc(Path.Combine(folder, "metrics.jsonl")) : null;
+        DateTime? written = null;
+        if (steps.Count > 0)
+        {
+            written = File.GetLastWriteTimeUtc(Path.Combine(folder, "metrics.jsonl"));
+        }
+
         double? secondsPerStep = SecondsPerStep();
-        RunState state =
-            _result is not null ? RunState.Finished
-            : written is not { } last ? RunState.Waiting
-            : now - last < PatienceAfter(secondsPerStep) ? RunState.Running
-            : RunState.Quiet;
+        RunState state = State(now, written, secondsPerStep);
         return new RunView
         {
             Folder = folder,
@@ -84,22 +85,60 @@ internal sealed class LiveRun(string folder)
             Silence = now - written,
             Step = step,
             PlannedSteps = planned,
-            TimeLeft =
-                state == RunState.Finished || secondsPerStep is not { } pace || planned <= step
-                    ? null
-                    : TimeSpan.FromSeconds(pace * (planned - step)),
-            SwitchStep =
-                _result?.Stage1EndStep
-                ?? (_series.GetValueOrDefault("event/stage1_end") is [.., var end] ? (int)end.Value : null),
+            TimeLeft = TimeLeft(state, secondsPerStep, planned - step),
+            SwitchStep = _result?.Stage1EndStep ?? LoggedSwitch(),
             Series = _series,
             Curve = _curve,
             Checkpoints = checkpoints,
             Result = _result,
-            Samples = _result is { TextSamples.Count: > 0 }
-                ? new RunSamples { Step = _result.Steps, Samples = _result.TextSamples }
-                : _samples,
+            Samples = LastSamples(),
             Problem = problem,
         };
+    }
+
+    private RunState State(DateTime now, DateTime? written, double? secondsPerStep)
+    {
+        if (_result is not null)
+        {
+            return RunState.Finished;
+        }
+
+        if (written is not { } last)
+        {
+            return RunState.Waiting;
+        }
+
+        return now - last < PatienceAfter(secondsPerStep) ? RunState.Running : RunState.Quiet;
+    }
+
+    private static TimeSpan? TimeLeft(RunState state, double? secondsPerStep, int steps)
+    {
+        if (state != RunState.Finished && secondsPerStep is { } pace && steps > 0)
+        {
+            return TimeSpan.FromSeconds(pace * steps);
+        }
+
+        return null;
+    }
+
+    private int? LoggedSwitch()
+    {
+        if (_series.GetValueOrDefault("event/stage1_end") is [.., var end])
+        {
+            return (int)end.Value;
+        }
+
+        return null;
+    }
+
+    private RunSamples? LastSamples()
+    {
+        if (_result is { TextSamples.Count: > 0 })
+        {
+            return new RunSamples { Step = _result.Steps, Samples = _result.TextSamples };
+        }
+
+        return _samples;
     }
 
     /// <summary>Twice the time between two log lines or evaluations, and never less than what an evaluation may take.</summary>
@@ -130,23 +169,25 @@ internal sealed class LiveRun(string folder)
         );
         if (written.Recipe != _read.Recipe)
         {
-            _recipe = Text(recipe) is { } yaml ? RecipeKeys.Flatten(yaml) : new Dictionary<string, string>();
+            _recipe = Parse(recipe, (yaml, _) => RecipeKeys.Flatten(yaml)) ?? new Dictionary<string, string>();
         }
 
         if (written.Result != _read.Result)
         {
-            _result = Text(result) is { } json ? RunResult.Parse(json, result) : null;
+            _result = Parse(result, RunResult.Parse);
         }
 
         if (written.Samples != _read.Samples)
         {
-            _samples = Text(samples) is { } json ? RunSamples.Parse(json, samples) : null;
+            _samples = Parse(samples, RunSamples.Parse);
         }
 
         _read = written;
     }
 
-    private static string? Text(string path)
+    // Null where there is no such file.
+    private static T? Parse<T>(string path, Func<string, string, T> parse)
+        where T : class
     {
         var file = new FileInfo(path);
         if (!file.Exists)
@@ -156,7 +197,7 @@ internal sealed class LiveRun(string folder)
 
         if (file.Length <= LargestDocument)
         {
-            return File.ReadAllText(path);
+            return parse(File.ReadAllText(path), path);
         }
 
         throw new DataFormatException(
@@ -176,11 +217,8 @@ internal sealed class LiveRun(string folder)
                     var checkpoint = new DirectoryInfo(store.PathOf(step));
                     // The manifest is written last: with it the checkpoint is whole. One may be removed while it is looked at.
                     var manifest = new FileInfo(Path.Combine(checkpoint.FullName, "manifest.json"));
-                    return new CheckpointView(
-                        step,
-                        checkpoint.Exists ? checkpoint.EnumerateFiles().Sum(file => file.Length) : 0,
-                        manifest.Exists ? manifest.LastWriteTimeUtc : null
-                    );
+                    long bytes = checkpoint.Exists ? checkpoint.EnumerateFiles().Sum(file => file.Length) : 0;
+                    return new CheckpointView(step, bytes, manifest.Exists ? manifest.LastWriteTimeUtc : null);
                 }),
         ];
     }

@@ -22,7 +22,7 @@ internal sealed class MetricsTail(string path)
     /// <summary>Everything read so far.</summary>
     public MetricsTable Table { get; private set; } = new();
 
-    /// <summary>Whole lines that are not objects with a step; they are passed over.</summary>
+    /// <summary>Whole lines that are not objects with a step; they are skipped.</summary>
     public int BrokenLines { get; private set; }
 
     /// <summary>Reads what has been added.</summary>
@@ -42,16 +42,17 @@ internal sealed class MetricsTail(string path)
         file.Position = _position;
         var line = new List<byte>();
         byte[] chunk = new byte[1 << 16];
-        for (int count; (count = file.Read(chunk)) > 0; )
+        while (file.Read(chunk) is > 0 and int count)
         {
             ReadOnlySpan<byte> rest = chunk.AsSpan(0, count);
-            for (int end; (end = rest.IndexOf((byte)'\n')) >= 0; rest = rest[(end + 1)..])
+            while (rest.IndexOf((byte)'\n') is >= 0 and int end)
             {
                 line.AddRange(rest[..end]);
                 _position += line.Count + 1;
                 Take(Encoding.UTF8.GetString([.. line]));
                 line.Clear();
                 changed = true;
+                rest = rest[(end + 1)..];
             }
 
             line.AddRange(rest);

@@ -49,6 +49,14 @@ internal static class RunAxes
             _ => "step",
         };
 
+    /// <summary>Form of a value that is pointed at, as d3-format has it.</summary>
+    public static string Hover(RunAxis axis) =>
+        axis switch
+        {
+            RunAxis.Flops => ".3~s",
+            _ => ",d",
+        };
+
     /// <summary>Form of the ticks, as d3-format has it.</summary>
     public static string Ticks(RunAxis axis) =>
         axis switch

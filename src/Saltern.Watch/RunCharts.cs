@@ -1,6 +1,6 @@
 namespace Saltern.Watch;
 
-/// <summary>Which figures of the runs are drawn, and how.</summary>
+/// <summary>Which metrics of the runs are drawn, and how.</summary>
 internal static class RunCharts
 {
     // Mid-tones with at least 3:1 on the light and on the dark page (WCAG 1.4.11), apart with every common colour vision; the first is the baseline's.
@@ -25,8 +25,12 @@ internal static class RunCharts
         int next = runs.Count > 0 && runs[0].IsDistilled ? 1 : 0;
         foreach (string arm in runs.Select(run => run.Arm).Distinct())
         {
-            colours[arm] = next < Palette.Length ? Palette[next] : Palette[1 + (next - 1) % (Palette.Length - 1)];
+            colours[arm] = Palette[next];
             next++;
+            if (next == Palette.Length)
+            {
+                next = 1;
+            }
         }
 
         return colours;
@@ -60,7 +64,9 @@ internal static class RunCharts
                     Id = "training",
                     Title = "Training loss, ω and learning rate",
                     Note =
-                        "Loss on the same tokens: full line student, dotted teacher. Below: full line ω, the teacher's weight; dashed the learning rate. Vertical lines: the teacher leaves.",
+                        "Loss on the same tokens: full line student, dotted teacher. "
+                        + "Below: full line ω, the teacher's weight; dashed the learning rate. "
+                        + "Vertical lines: the teacher leaves.",
                     IsWide = true,
                     Panels =
                     [
@@ -69,47 +75,20 @@ internal static class RunCharts
                     ],
                     Lines =
                     [
-                        .. Each(runs, colours, axis, "train/student_nll", "", "solid", 0),
-                        .. Each(runs, colours, axis, "train/teacher_nll", " teacher", "dot", 0),
-                        .. Each(runs, colours, axis, "train/weight", " ω", "solid", 1),
-                        .. Each(runs, colours, axis, "train/learning_rate", " learning rate", "dash", 1)
-                            .Select(line => line with { OnRight = true }),
+                        .. Lines(runs, colours, axis, new("train/student_nll")),
+                        .. Lines(runs, colours, axis, new("train/teacher_nll", Suffix: " teacher", Dash: "dot")),
+                        .. Lines(runs, colours, axis, new("train/weight", Suffix: " ω", Panel: 1)),
+                        .. Lines(
+                            runs,
+                            colours,
+                            axis,
+                            new("train/learning_rate", Suffix: " learning rate", Dash: "dash", Panel: 1, OnRight: true)
+                        ),
                     ],
                     Marks = switches,
                 },
-                new Chart
+                Validation(runs, comparisons, colours, axis) with
                 {
-                    Id = "validation",
-                    Title = "Validation loss and gap to the baseline",
-                    Note =
-                        comparisons.Count == 0
-                            ? "On the curve set."
-                            : $"On the curve set; horizontal: the baseline's last loss. Below: minus the baseline's loss at the same {RunAxes.Unit(axis)}, below 0 is better.",
-                    IsWide = true,
-                    Panels =
-                        comparisons.Count == 0
-                            ? [new("loss, nats per token", SkipsFirstFall: true)]
-                            :
-                            [
-                                new(
-                                    "loss, nats per token",
-                                    Height: 2.2,
-                                    SkipsFirstFall: true,
-                                    Level: comparisons[0].Target
-                                ),
-                                new("gap, nats", SkipsFirstFall: true, Level: 0),
-                            ],
-                    Lines =
-                    [
-                        .. Each(runs, colours, axis, "valid/loss", "", "solid", 0),
-                        .. comparisons.Select(pair => new ChartLine(
-                            pair.Run.Name + " gap",
-                            colours[pair.Run.Arm],
-                            "solid",
-                            Gap(pair, axis),
-                            1
-                        )),
-                    ],
                     Marks = switches,
                 },
                 new Chart
@@ -117,12 +96,13 @@ internal static class RunCharts
                     Id = "agreement",
                     Title = "Teacher and student",
                     Note =
-                        "While the teacher runs: KL(teacher‖student), and the share of tokens on which both find the same one most likely.",
+                        "While the teacher runs: KL(teacher‖student), "
+                        + "and the share of tokens on which both find the same one most likely.",
                     Panels = [new("KL, nats", SkipsFirstFall: true), new("agreement")],
                     Lines =
                     [
-                        .. Each(runs, colours, axis, "train/kl_teacher_student", " KL", "solid", 0),
-                        .. Each(runs, colours, axis, "train/agreement", " agreement", "solid", 1),
+                        .. Lines(runs, colours, axis, new("train/kl_teacher_student", Suffix: " KL")),
+                        .. Lines(runs, colours, axis, new("train/agreement", Suffix: " agreement", Panel: 1)),
                     ],
                     Marks = switches,
                 },
@@ -134,13 +114,58 @@ internal static class RunCharts
                     Panels = [new("tokens/s"), new("share of peak"), new("memory, MiB")],
                     Lines =
                     [
-                        .. Each(runs, colours, axis, "perf/tokens_per_second", " tokens/s", "solid", 0),
-                        .. Each(runs, colours, axis, "perf/mfu", " share of peak", "solid", 1),
-                        .. Each(runs, colours, axis, "perf/resident_mib", " MiB", "solid", 2),
+                        .. Lines(runs, colours, axis, new("perf/tokens_per_second", Suffix: " tokens/s")),
+                        .. Lines(runs, colours, axis, new("perf/mfu", Suffix: " share of peak", Panel: 1)),
+                        .. Lines(runs, colours, axis, new("perf/resident_mib", Suffix: " MiB", Panel: 2)),
                     ],
                 },
             ]
         );
+    }
+
+    private static Chart Validation(
+        IReadOnlyList<RunView> runs,
+        IReadOnlyList<Comparison> comparisons,
+        IReadOnlyDictionary<string, string> colours,
+        RunAxis axis
+    )
+    {
+        var losses = new Chart
+        {
+            Id = "validation",
+            Title = "Validation loss and gap to the baseline",
+            Note = "On the curve set.",
+            IsWide = true,
+            Panels = [new("loss, nats per token", SkipsFirstFall: true)],
+            Lines = [.. Lines(runs, colours, axis, new("valid/loss"))],
+        };
+        if (comparisons.Count == 0)
+        {
+            return losses;
+        }
+
+        return losses with
+        {
+            Note =
+                "On the curve set; horizontal: the baseline's last loss. "
+                + $"Below: minus the baseline's loss at the same {RunAxes.Unit(axis)}, below 0 is better.",
+            Panels =
+            [
+                new("loss, nats per token", Height: 2.2, SkipsFirstFall: true, Level: comparisons[0].Target),
+                new("gap, nats", SkipsFirstFall: true, Level: 0),
+            ],
+            Lines =
+            [
+                .. losses.Lines,
+                .. comparisons.Select(pair => new ChartLine(
+                    pair.Run.Name + " gap",
+                    colours[pair.Run.Arm],
+                    "solid",
+                    Gap(pair, axis),
+                    1
+                )),
+            ],
+        };
     }
 
     /// <summary>Validation loss by domain, one chart each.</summary>
@@ -190,24 +215,22 @@ internal static class RunCharts
             Id = id,
             Title = title,
             Panels = [new("nats per token", SkipsFirstFall: true)],
-            Lines = [.. Each(runs, colours, axis, series, "", "solid", 0)],
+            Lines = [.. Lines(runs, colours, axis, new(series))],
         };
 
-    private static IEnumerable<ChartLine> Each(
+    private static IEnumerable<ChartLine> Lines(
         IReadOnlyList<RunView> runs,
         IReadOnlyDictionary<string, string> colours,
         RunAxis axis,
-        string series,
-        string suffix,
-        string dash,
-        int panel
+        MetricCurve curve
     ) =>
         runs.Select(run => new ChartLine(
-            run.Name + suffix,
+            run.Name + curve.Suffix,
             colours[run.Arm],
-            dash,
-            RunScale.Of(run, axis).Place(run.Points(series)),
-            panel
+            curve.Dash,
+            RunScale.Of(run, axis).Place(run.Points(curve.Series)),
+            curve.Panel,
+            curve.OnRight
         ));
 
     /// <summary>The run's loss minus the baseline's: at the same step where both were evaluated, on another axis at the same place of the baseline's curve.</summary>
@@ -239,4 +262,15 @@ internal static class RunCharts
         charts
             .Select(chart => chart with { Axis = axis, Lines = [.. chart.Lines.Where(line => line.Points.Count > 0)] })
             .Where(chart => chart.Lines.Count > 0);
+
+    /// <summary>A metric that is drawn of every run.</summary>
+    /// <param name="Series">Its name in the log.</param>
+    /// <param name="Suffix">Behind the run's name.</param>
+    private sealed record MetricCurve(
+        string Series,
+        string Suffix = "",
+        string Dash = "solid",
+        int Panel = 0,
+        bool OnRight = false
+    );
 }

@@ -27,7 +27,8 @@ public static class RunFolders
             if (found.Count == 0)
             {
                 throw new ConfigurationException(
-                    $"{path}: neither this folder nor those in it have a recipe.yaml or metrics.jsonl. Name a folder that `saltern train` writes, or one that holds several."
+                    $"{path}: neither this folder nor those in it have a recipe.yaml or metrics.jsonl. "
+                        + "Name a folder that `saltern train` writes, or one that holds several."
                 );
             }
 

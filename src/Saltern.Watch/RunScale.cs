@@ -21,7 +21,14 @@ internal sealed class RunScale(IReadOnlyList<(int Step, double Value)>? logged)
         while (low < high)
         {
             int middle = (low + high) / 2;
-            (low, high) = logged[middle].Step < step ? (middle + 1, high) : (low, middle);
+            if (logged[middle].Step < step)
+            {
+                low = middle + 1;
+            }
+            else
+            {
+                high = middle;
+            }
         }
 
         if (low == logged.Count)
@@ -40,13 +47,19 @@ internal sealed class RunScale(IReadOnlyList<(int Step, double Value)>? logged)
     }
 
     /// <summary>Values by step, put on the axis; those beyond what was logged are left out.</summary>
-    public IReadOnlyList<ChartPoint> Place(IReadOnlyList<(int Step, double Value)> points) =>
-        [
-            .. points
-                .Select(point => (point.Step, X: At(point.Step), point.Value))
-                .Where(point => point.X is not null)
-                .Select(point => new ChartPoint(point.Step, point.X!.Value, point.Value)),
-        ];
+    public IReadOnlyList<ChartPoint> Place(IReadOnlyList<(int Step, double Value)> points)
+    {
+        List<ChartPoint> placed = [];
+        foreach ((int step, double value) in points)
+        {
+            if (At(step) is double x)
+            {
+                placed.Add(new ChartPoint(step, x, value));
+            }
+        }
+
+        return placed;
+    }
 
     /// <summary>The value of a curve at a place between its points; null outside them.</summary>
     /// <param name="curve">In order of places.</param>

@@ -6,10 +6,10 @@ namespace Saltern.Watch;
 /// <summary>What a run is doing, as far as its folder tells.</summary>
 public enum RunState
 {
-    /// <summary>The folder is there, but no figures yet.</summary>
+    /// <summary>The folder is there, but no metrics yet.</summary>
     Waiting,
 
-    /// <summary>Figures or checkpoints came in lately.</summary>
+    /// <summary>Metrics or checkpoints came in lately.</summary>
     Running,
 
     /// <summary>Neither result nor news: stopped, killed, or in a long evaluation.</summary>
@@ -43,7 +43,7 @@ public sealed record RunView
     /// <summary>What it is doing.</summary>
     public RunState State { get; init; }
 
-    /// <summary>Time since the last figures were written; null where there are none.</summary>
+    /// <summary>Time since the last metrics were written; null where there are none.</summary>
     public TimeSpan? Silence { get; init; }
 
     /// <summary>Steps done.</summary>
@@ -91,7 +91,15 @@ public sealed record RunView
     }
 
     /// <summary>Last value of a name; null where it was not logged.</summary>
-    public double? Last(string name) => Points(name) is [.., var last] ? last.Value : null;
+    public double? Last(string name)
+    {
+        if (Points(name) is [.., var last])
+        {
+            return last.Value;
+        }
+
+        return null;
+    }
 
     /// <summary>All values of a name; empty where it was not logged.</summary>
     public IReadOnlyList<(int Step, double Value)> Points(string name)

@@ -2,26 +2,22 @@ using System.Globalization;
 
 namespace Saltern.Watch;
 
-/// <summary>Figures as the page shows them.</summary>
+/// <summary>Numbers as the page shows them.</summary>
 internal static class Show
 {
-    /// <summary>What stands where there is no figure.</summary>
+    /// <summary>What stands where there is no value.</summary>
     public const string Absent = "–";
 
     /// <summary>Four significant digits.</summary>
     public static string Figure(double? value)
     {
-        if (value is { } figure)
+        string format = Math.Abs(value ?? 0) switch
         {
-            return figure.ToString(
-                Math.Abs(figure) is >= 1000 or 0 ? "N0"
-                    : Math.Abs(figure) < 1e-3 ? "0.00e0"
-                    : "0.####",
-                CultureInfo.InvariantCulture
-            );
-        }
-
-        return Absent;
+            >= 1000 or 0 => "N0",
+            < 1e-3 => "0.00e0",
+            _ => "0.####",
+        };
+        return value?.ToString(format, CultureInfo.InvariantCulture) ?? Absent;
     }
 
     /// <summary>A loss in nats, or a difference of losses.</summary>

@@ -20,20 +20,26 @@ public sealed class DotNetReferenceTextTests : IDisposable
             "P.Ref/1.0.0/ref/net1.0/A.xml",
             """
             <member name="N:System.X"><summary>Not a type.</summary></member>
-            <member name="T:System.X.Bag`1"><summary>Holds <see langword="null" /> or <typeparamref name="T" />, unlike <see cref="T:System.Collections.Generic.List`1" />. It is   meant
-               as an example that is long enough to be kept as a document of its own, and says so in as many words.</summary>
+            <member name="T:System.X.Bag`1">
+              <summary>Holds <see langword="null" /> or <typeparamref name="T" />,
+               unlike <see cref="T:System.Collections.Generic.List`1" />.
+               It is   meant
+               as an example, long enough to be kept as a document.</summary>
               <typeparam name="T">The kind of thing.</typeparam></member>
             <member name="M:System.X.Bag`1.#ctor"><summary>Makes an empty one.</summary></member>
-            <member name="M:System.X.Bag`1.Put``1(`0,``0[],System.Int32@,System.Collections.Generic.IDictionary{System.String,System.Boolean})">
-              <summary>Puts <paramref name="thing" /> in.</summary><param name="thing">The thing.</param><param name="more">More things.</param>
-              <param name="count">A count, see <see cref="F:System.Int32.MaxValue" />.</param><typeparam name="TOther">Another kind.</typeparam>
+            <member
+              name="M:System.X.Bag`1.Put``1(`0,``0[],System.Int32@,System.Collections.Generic.IDictionary{System.String,System.Boolean})">
+              <summary>Puts <paramref name="thing" /> in.</summary><param name="thing">The thing.</param>
+              <param name="more">More things.</param><param name="count">A count, see <see cref="F:System.Int32.MaxValue" />.</param>
+              <typeparam name="TOther">Another kind.</typeparam>
               <returns><see langword="true" /> where it fits.</returns>
               <exception cref="T:System.ArgumentNullException"><paramref name="thing" /> is <see langword="null" />.</exception>
               <example><code>
             if (x)
                 bag.Put(1);
             </code></example></member>
-            <member name="P:System.X.Bag`1.Item(System.Int32)"><summary>The thing at a place.</summary><param name="at">The place.</param></member>
+            <member name="P:System.X.Bag`1.Item(System.Int32)">
+              <summary>The thing at a place.</summary><param name="at">The place.</param></member>
             <member name="M:System.X.Bag`1.System#Collections#IEnumerable#GetEnumerator"><summary>Goes through the bag.</summary></member>
             <member name="M:System.X.Bag`1.op_Addition(System.X.Bag{`0},System.X.Bag{`0})"><summary>Adds two bags.</summary></member>
             """
@@ -45,7 +51,7 @@ public sealed class DotNetReferenceTextTests : IDisposable
             """
             System.X.Bag<T>
 
-            Holds null or T, unlike List. It is meant as an example that is long enough to be kept as a document of its own, and says so in as many words.
+            Holds null or T, unlike List. It is meant as an example, long enough to be kept as a document.
             T: The kind of thing.
 
             Bag()

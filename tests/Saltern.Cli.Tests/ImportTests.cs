@@ -39,8 +39,9 @@ public class ImportTests(Workspace workspace) : IClassFixture<Workspace>
         // A GPT-NeoX model with the data's tokenizer, as a bare folder: nothing in it says that it was trained here.
         string recipe = File.ReadAllText(workspace["teacher.yaml"])
             .Replace(
-                "model: { hidden_size: 16, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 32, tie_word_embeddings: true }",
-                "model: { hidden_size: 16, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 64, layer_norm_eps: 1.0e-5, hidden_act: gelu, attention_bias: true, mlp_bias: true, use_parallel_residual: true, partial_rotary_factor: 0.25 }",
+                "intermediate_size: 32, tie_word_embeddings: true }",
+                "intermediate_size: 64, layer_norm_eps: 1.0e-5, hidden_act: gelu, "
+                    + "attention_bias: true, mlp_bias: true, use_parallel_residual: true, partial_rotary_factor: 0.25 }",
                 StringComparison.Ordinal
             )
             .Replace("name: teacher", "name: neox", StringComparison.Ordinal);

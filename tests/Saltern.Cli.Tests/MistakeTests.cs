@@ -239,13 +239,13 @@ public class MistakeTests(Workspace workspace) : IClassFixture<Workspace>
         );
         Assert.Equal(2, code);
         Assert.Contains("north.", error, StringComparison.Ordinal);
-        Assert.Contains(
-            damage == "flipped" ? "SHA-256"
-                : damage == "missing" ? "missing"
-                : "bytes",
-            error,
-            StringComparison.Ordinal
-        );
+        string named = damage switch
+        {
+            "flipped" => "SHA-256",
+            "missing" => "missing",
+            _ => "bytes",
+        };
+        Assert.Contains(named, error, StringComparison.Ordinal);
         Assert.False(Directory.Exists(workspace["never-" + damage]));
     }
 

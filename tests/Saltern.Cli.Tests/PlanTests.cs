@@ -54,7 +54,9 @@ public class PlanTests(Workspace workspace, ITestOutputHelper output) : IClassFi
             ("plain-11M", Recipe("plain-11M", hidden: 384, layers: 6, batch: 16, LongSteps / 3, "")),
         ];
         output.WriteLine(
-            "| recipe | memory: plan | run | ratio | processor time: plan | run | ratio | wall: plan | run | peak, GFLOP/s: plan | run |\n| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
+            "| recipe | memory: plan | run | ratio | processor time: plan | run | ratio "
+                + "| wall: plan | run | peak, GFLOP/s: plan | run |\n"
+                + "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
         );
         var misses = new List<string>();
         foreach ((string name, string text) in recipes)
@@ -67,7 +69,9 @@ public class PlanTests(Workspace workspace, ITestOutputHelper output) : IClassFi
             output.WriteLine(
                 string.Create(
                     CultureInfo.InvariantCulture,
-                    $"| {name} | {plan.MemoryMib:0} MiB | {taken.MemoryMib:0} MiB | {memory:0.00} | {plan.ProcessorSeconds:0} s | {taken.ProcessorSeconds:0} s | {processor:0.00} | {plan.Seconds:0} s | {taken.Seconds:0} s | {plan.Peak:0} | {taken.Peak:0} |"
+                    $"| {name} | {plan.MemoryMib:0} MiB | {taken.MemoryMib:0} MiB | {memory:0.00} | "
+                        + $"{plan.ProcessorSeconds:0} s | {taken.ProcessorSeconds:0} s | {processor:0.00} | "
+                        + $"{plan.Seconds:0} s | {taken.Seconds:0} s | {plan.Peak:0} | {taken.Peak:0} |"
                 )
             );
             if (Math.Abs(memory - 1) > MemoryTolerance || Math.Abs(processor - 1) > ProcessorTolerance)

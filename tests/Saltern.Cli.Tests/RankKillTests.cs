@@ -98,7 +98,8 @@ public class RankKillTests(Workspace workspace) : IClassFixture<Workspace>
         TestContext.Current.TestOutputHelper?.WriteLine(
             string.Create(
                 CultureInfo.InvariantCulture,
-                $"{launcher}: {kills} kills of one of {ranks} ranks in {rounds} rounds, all ended within {longest.TotalSeconds:0.0} s, the same bytes after each"
+                $"{launcher}: {kills} kills of one of {ranks} ranks in {rounds} rounds, "
+                    + $"all ended within {longest.TotalSeconds:0.0} s, the same bytes after each"
             )
         );
     }

@@ -85,8 +85,8 @@ public class RankTests(Workspace workspace) : IClassFixture<Workspace>
         ); // ends with an error at a checkpoint where the ranks' weights differ in one bit
         Assert.True(code == 0, output + error);
         Assert.Equal(shardsState, output.Contains("MiB a rank, sharded", StringComparison.Ordinal));
-        Dictionary<(int Step, string Name), double> expected = Figures(one);
-        Dictionary<(int Step, string Name), double> found = Figures(several);
+        Dictionary<(int Step, string Name), double> expected = Metrics(one);
+        Dictionary<(int Step, string Name), double> found = Metrics(several);
         Assert.Equal(60, expected.Keys.Count(key => key.Name == "train/loss"));
         Assert.Equal(expected.Keys.Order(), found.Keys.Order());
         foreach (
@@ -135,8 +135,8 @@ public class RankTests(Workspace workspace) : IClassFixture<Workspace>
         Require(Launch("mpirun.openmpi", 4, [.. train, moved, "--resume"]));
         ForgetAfter(moved, 40);
         Require(SalternProcess.Run([.. train, moved, "--resume"]));
-        Dictionary<(int Step, string Name), double> expected = Figures(whole);
-        Dictionary<(int Step, string Name), double> found = Figures(moved);
+        Dictionary<(int Step, string Name), double> expected = Metrics(whole);
+        Dictionary<(int Step, string Name), double> found = Metrics(moved);
         Assert.Equal(expected.Keys.Order(), found.Keys.Order());
         Assert.All(
             expected.Where(figure => figure.Key.Name is "train/loss" or "valid/loss"),
@@ -428,7 +428,7 @@ public class RankTests(Workspace workspace) : IClassFixture<Workspace>
         }
     }
 
-    private static Dictionary<(int Step, string Name), double> Figures(string run) =>
+    private static Dictionary<(int Step, string Name), double> Metrics(string run) =>
         File.ReadLines(Path.Combine(run, "metrics.jsonl"))
             .Select(line => JsonDocument.Parse(line).RootElement)
             .SelectMany(line =>

@@ -261,7 +261,8 @@ public partial class RecipeClaimTests(Workspace workspace) : IClassFixture<Works
     private static partial Regex LossClaim();
 
     [GeneratedRegex(
-        @"Expected: (?:exact match|token F1) (?<before>\d\.\d\d) before, (?<lowest>\d\.\d\d)(?: to (?<highest>\d\.\d\d))? after \((?<path>experiments/[^)]+)\)"
+        @"Expected: (?:exact match|token F1) (?<before>\d\.\d\d) before, "
+            + @"(?<lowest>\d\.\d\d)(?: to (?<highest>\d\.\d\d))? after \((?<path>experiments/[^)]+)\)"
     )]
     private static partial Regex ScoreClaim();
 

@@ -26,11 +26,7 @@ public class RecipeTests
     public void EveryRecipe_LoadsAndOpensWithPurposeCostAndExpectation(string file)
     {
         string path = Path.Combine(Root(), "recipes", file);
-        string name =
-            StudyPlan.IsStudy(path) ? StudyPlan.Read(path, []).Config.Name
-            : FineTuneConfig.IsRecipe(path) ? RecipeReader.Read<FineTuneConfig>(path, []).Name
-            : RecipeReader.Read<RunConfig>(path, []).Name;
-        Assert.Equal(Path.GetFileNameWithoutExtension(file), name);
+        Assert.Equal(Path.GetFileNameWithoutExtension(file), NameIn(path));
         Assert.Equal(file.StartsWith("finetune-", StringComparison.Ordinal), FineTuneConfig.IsRecipe(path));
         string[] head = [.. File.ReadLines(path).TakeWhile(line => line.StartsWith('#'))];
         Assert.StartsWith("# Purpose: ", head[0], StringComparison.Ordinal);
@@ -165,5 +161,20 @@ public class RecipeTests
         }
 
         return folder ?? throw new DirectoryNotFoundException("Saltern.slnx was not found above the tests.");
+    }
+
+    private static string NameIn(string path)
+    {
+        if (StudyPlan.IsStudy(path))
+        {
+            return StudyPlan.Read(path, []).Config.Name;
+        }
+
+        if (FineTuneConfig.IsRecipe(path))
+        {
+            return RecipeReader.Read<FineTuneConfig>(path, []).Name;
+        }
+
+        return RecipeReader.Read<RunConfig>(path, []).Name;
     }
 }

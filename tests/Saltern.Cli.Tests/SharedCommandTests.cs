@@ -23,8 +23,10 @@ public partial class SharedCommandTests(Workspace workspace) : IClassFixture<Wor
                 Enumerable
                     .Range(0, 4_000)
                     .Select(i =>
-                        $$"""{"text": "{{part}} {{i}}: {{string.Join(' ', Enumerable.Range(i, 40).Select(j => $"word{j * 7919 % 1000}"))}}", "domain": "d{{i % 3}}"}"""
-                    )
+                    {
+                        string words = string.Join(' ', Enumerable.Range(i, 40).Select(j => $"word{j * 7919 % 1000}"));
+                        return $$"""{"text": "{{part}} {{i}}: {{words}}", "domain": "d{{i % 3}}"}""";
+                    })
             );
         }
 
@@ -72,9 +74,12 @@ public partial class SharedCommandTests(Workspace workspace) : IClassFixture<Wor
             workspace["teach-one"],
             workspace["teach-two"],
             file =>
-                file.EndsWith(".teach", StringComparison.Ordinal) ? 72
-                : Path.GetFileName(file) == "manifest.json" ? int.MaxValue
-                : 0
+                Path.GetFileName(file) switch
+                {
+                    "manifest.json" => int.MaxValue,
+                    var name when name.EndsWith(".teach", StringComparison.Ordinal) => 72,
+                    _ => 0,
+                }
         );
 
         // What one process left, two go on with, and the other way round: nothing is made twice.
@@ -214,7 +219,8 @@ public partial class SharedCommandTests(Workspace workspace) : IClassFixture<Wor
 
         // Its own watch tells, or, where the thread stands still inside MPI and holds its lock, rank 0's.
         Assert.Matches(
-            "Rank 1 on .* hangs in 'step .*': its thread has not used the processor for|Rank 1 has not been heard of for .* in 'step ",
+            "Rank 1 on .* hangs in 'step .*': its thread has not used the processor for|Rank 1 has not "
+                + "been heard of for .* in 'step ",
             words
         );
         Assert.DoesNotContain("Rank 0 has not been heard of", words, StringComparison.Ordinal);

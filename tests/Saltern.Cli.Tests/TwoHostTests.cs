@@ -52,7 +52,8 @@ public class TwoHostTests(Workspace workspace) : IClassFixture<Workspace>
             Assert.Contains("1 on this machine", said, StringComparison.Ordinal);
         }
 
-        long gradients = Steps * new FileInfo(Path.Combine(Last(whole), "model.safetensors")).Length / 2; // all of them, less what the file has besides
+        // All of them, less what the file has besides.
+        long gradients = Steps * new FileInfo(Path.Combine(Last(whole), "model.safetensors")).Length / 2;
         Assert.True(
             hosts.BytesReceived() > gradients,
             $"{hosts.BytesReceived()} bytes came over the cable, fewer than the {gradients} of {Steps} steps' gradients"
@@ -65,7 +66,8 @@ public class TwoHostTests(Workspace workspace) : IClassFixture<Workspace>
             long begun = Stopwatch.GetTimestamp();
             string said = await Finish(launch, hosts, AllHaveEnded, cancellation);
             TestContext.Current.TestOutputHelper?.WriteLine(
-                $"{launcher}: all ended {Stopwatch.GetElapsedTime(begun).TotalSeconds:0} s after the link was cut, exit code {launch.ExitCode}"
+                $"{launcher}: all ended {Stopwatch.GetElapsedTime(begun).TotalSeconds:0} s after the link "
+                    + $"was cut, exit code {launch.ExitCode}"
             );
             Assert.NotEqual(0, launch.ExitCode);
             Assert.False(File.Exists(Path.Combine(cut, "result.json")), "the run was over before the link was cut");

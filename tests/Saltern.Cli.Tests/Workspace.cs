@@ -137,14 +137,25 @@ public sealed class Workspace : IDisposable
             name: {{name}}
             seed: 3
             threads: 1
-            products: blas # the faster of two libraries, measured anew by each run, need not be the same one on a busy machine
+            # The faster of two libraries, measured anew by each run, need not be the same one on a busy machine.
+            products: blas
             data: { path: {{data}}, sequence_length: 32 }
-            model: { hidden_size: {{hidden}}, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 32, tie_word_embeddings: true }
+            model: {{Model(hidden)}}
             optimizer: { learning_rate: 3.0e-3 }
             schedule: { warmup_steps: 5 }
-            training: { steps: {{steps}}, batch_sequences: 8, evaluate_every: 10, checkpoint_every: 10, evaluation_tokens: 2000, final_evaluation_tokens: 4000 }
+            training:
+              steps: {{steps}}
+              batch_sequences: 8
+              evaluate_every: 10
+              checkpoint_every: 10
+              evaluation_tokens: 2000
+              final_evaluation_tokens: 4000
             {{more}}
             """;
+
+    private static string Model(int hidden) =>
+        $"{{ hidden_size: {hidden}, num_hidden_layers: 2, num_attention_heads: 2, "
+        + "intermediate_size: 32, tie_word_embeddings: true }";
 
     private static string Corpus(string domain)
     {

@@ -35,7 +35,7 @@ public sealed class LiveRunTests : IDisposable
     }
 
     [Fact]
-    public void TornResult_IsAProblemAndFiguresStay()
+    public void TornResult_IsAProblemAndMetricsStay()
     {
         string folder = _disk.Add("SALT", true, 60, _ => 5, false);
         File.WriteAllText(Path.Combine(folder, "result.json"), "{ \"schema\": ");

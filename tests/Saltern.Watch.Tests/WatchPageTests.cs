@@ -160,7 +160,9 @@ public sealed class WatchPageTests : IAsyncLifetime, IDisposable
         IPage page = await Open();
         await page.GetByLabel("Against").SelectOptionAsync(new SelectOptionValue { Label = axis });
         await page.WaitForFunctionAsync(
-            "([title, end]) => { const plot = document.querySelector('#validation .js-plotly-plot'); return plot.layout.xaxis.title.text === title && plot.data[0].x.at(-1) === end && document.querySelector('#validation .xtitle')?.textContent === title; }",
+            "([title, end]) => { const plot = document.querySelector('#validation .js-plotly-plot'); "
+                + "return plot.layout.xaxis.title.text === title && plot.data[0].x.at(-1) === end && "
+                + "document.querySelector('#validation .xtitle')?.textContent === title; }",
             new object[] { axis, end }
         );
         // The switch after step 40 moves along, and the gap is that of equal costs, which here are equal steps.
@@ -200,8 +202,15 @@ public sealed class WatchPageTests : IAsyncLifetime, IDisposable
         double contrast = await page.EvaluateAsync<double>(
             """
             () => {
-              const rgb = colour => { const c = document.createElement('canvas').getContext('2d'); c.fillStyle = colour; c.fillRect(0, 0, 1, 1); return [...c.getImageData(0, 0, 1, 1).data].slice(0, 3); };
-              const light = colour => rgb(colour).map(v => v / 255).map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4).reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+              const rgb = colour => {
+                const c = document.createElement('canvas').getContext('2d');
+                c.fillStyle = colour;
+                c.fillRect(0, 0, 1, 1);
+                return [...c.getImageData(0, 0, 1, 1).data].slice(0, 3); };
+              const light = colour => rgb(colour)
+                .map(v => v / 255)
+                .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+                .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
               const ground = light(getComputedStyle(document.querySelector('.chart')).backgroundColor);
               return Math.min(...[...document.querySelectorAll('.chart .js-plotly-plot text, .chart .note')].map(text => {
                 const style = getComputedStyle(text), ink = light(text instanceof SVGElement ? style.fill : style.color);

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Saltern.Cli.Terminal;
@@ -7,6 +8,7 @@ using Saltern.Configuration;
 using Saltern.Distributed;
 using Saltern.Numerics;
 using Saltern.Planning;
+using Saltern.RunFiles;
 using Saltern.Runs;
 
 namespace Saltern.Cli.Commands;
@@ -35,7 +37,8 @@ public static class BenchCommand
         var ranks = new Option<bool>(RanksOption)
         {
             Description =
-                "Under mpirun, without a recipe: time the collectives of the ranks and fit latency and bandwidth for 'plan --cluster'.",
+                "Under mpirun, without a recipe: time the collectives of the ranks "
+                + "and fit latency and bandwidth for 'plan --cluster'.",
         };
         Option<string[]> set = CommonOptions.Set<RunConfig>("threads=1");
         var seconds = new Option<double>("--seconds")
@@ -57,50 +60,54 @@ public static class BenchCommand
             json,
         };
         command.SetAction(parsed =>
-            parsed.GetValue(ranks)
-                ? RankProcess.Run((process, console, _) => Collectives(process, console))
-                : CommandRunner.Run(
-                    parsed.GetValue(json),
-                    (console, cancellation) =>
+        {
+            if (parsed.GetValue(ranks))
+            {
+                return RankProcess.Run((process, console, _) => Collectives(process, console));
+            }
+
+            return CommandRunner.Run(
+                parsed.GetValue(json),
+                (console, cancellation) =>
+                {
+                    if (parsed.GetValue(seconds) is not (> 0 and < 86_400) and var wrong)
                     {
-                        if (parsed.GetValue(seconds) is not (> 0 and < 86_400) and var wrong)
-                        {
-                            throw new ConfigurationException(
-                                $"--seconds {wrong} is not a time between 0 and 86,400 seconds."
-                            );
-                        }
-
-                        RunConfig config = RecipeReader.Read<RunConfig>(
-                            ShippedRecipe.Find(
-                                parsed.GetValue(recipe)
-                                    ?? throw new ConfigurationException(
-                                        $"Name a recipe to time, or start 'bench {RanksOption}' under mpirun."
-                                    )
-                            ),
-                            [.. parsed.GetValue(set)!]
+                        throw new ConfigurationException(
+                            $"--seconds {wrong} is not a time between 0 and 86,400 seconds."
                         );
-                        EngineSetup engine = EngineSetup.Prepare();
-                        console.Line("runtime: " + engine.Description);
-                        BenchmarkResult result = RecipeBenchmark.Run(
-                            config,
-                            engine.Threads,
-                            TimeSpan.FromSeconds(parsed.GetValue(seconds)),
-                            text => console.Line("measuring " + text),
-                            cancellation
-                        );
-                        if (console.IsJson)
-                        {
-                            Output.Json(JsonSerializer.Serialize(result, JsonFormat));
-                        }
-                        else
-                        {
-                            Print(console, result, config);
-                        }
-
-                        return ExitCode.Done;
                     }
-                )
-        );
+
+                    RunConfig config = RecipeReader.Read<RunConfig>(
+                        ShippedRecipe.Find(
+                            parsed.GetValue(recipe)
+                                ?? throw new ConfigurationException(
+                                    $"Name a recipe to time, or start 'bench {RanksOption}' under mpirun."
+                                )
+                        ),
+                        [.. parsed.GetRequiredValue(set)]
+                    );
+                    EngineSetup engine = EngineSetup.Prepare();
+                    console.Line("runtime: " + engine.Description);
+                    BenchmarkResult result = RecipeBenchmark.Run(
+                        config,
+                        engine.Threads,
+                        TimeSpan.FromSeconds(parsed.GetValue(seconds)),
+                        text => console.Line("measuring " + text),
+                        cancellation
+                    );
+                    if (console.IsJson)
+                    {
+                        Output.Json(JsonSerializer.Serialize(result, JsonFormat));
+                    }
+                    else
+                    {
+                        Print(console, result, config);
+                    }
+
+                    return ExitCode.Done;
+                }
+            );
+        });
         return command;
     }
 
@@ -119,12 +126,15 @@ public static class BenchCommand
                 : NetworkAlgorithm.Halving;
         console.Line("ranks: " + process.Description);
         CollectiveBenchmark result = CollectiveBenchmark.Run(process.Ranks, algorithm);
-        console.Line(Text($"{"all-reduce, bytes", 20}{"median", 14}{"fastest", 14}{"model", 14}"));
+        console.Line(Collective("all-reduce, bytes", "median", "fastest", "model"));
         foreach (CollectiveTime time in result.AllReduce)
         {
             console.Line(
-                Text(
-                    $"{time.Bytes, 20:#,0}{1e6 * time.Seconds, 11:0.0} us{1e6 * time.Fastest, 11:0.0} us{1e6 * time.Model, 11:0.0} us"
+                Collective(
+                    Text($"{time.Bytes:#,0}"),
+                    Microseconds(time.Seconds),
+                    Microseconds(time.Fastest),
+                    Microseconds(time.Model)
                 )
             );
         }
@@ -134,28 +144,38 @@ public static class BenchCommand
         console.Line(Text($"ranks: {result.Ranks}"));
         console.Line(Text($"network_gbit: {result.Network.BytesPerSecond * 8e-9:0.###}"));
         console.Line(Text($"network_latency_us: {1e6 * result.Network.LatencySeconds:0.##}"));
-        console.Line($"network_algorithm: {(algorithm == NetworkAlgorithm.Ring ? "ring" : "halving")}");
+        console.Line($"network_algorithm: {algorithm.ToString().ToLowerInvariant()}");
         return ExitCode.Done;
     }
 
+    private static string Collective(string bytes, params ReadOnlySpan<string> times)
+    {
+        var row = new StringBuilder(Column.Right(bytes, 20));
+        foreach (string time in times)
+        {
+            row.Append(Column.Right(time, 14));
+        }
+
+        return row.ToString();
+    }
+
+    private static string Microseconds(double seconds) => Text($"{1e6 * seconds:0.0} us");
+
     private static void Print(Output console, BenchmarkResult result, RunConfig config)
     {
+        RunMachine machine = result.Machine;
         BenchmarkPhase[] phases = result.Distilling is null ? [result.Plain] : [result.Plain, result.Distilling];
         console.Line(
-            Text(
-                $"{result.Name}: {result.Machine.Processor}, {result.Machine.Threads} of {result.Machine.Cores} threads; matrix products reach {result.Machine.MatmulPeakGflops:0} GFLOP/s ({result.Machine.Products})"
-            )
+            Text($"{result.Name}: {machine.Processor}, {machine.Threads} of {machine.Cores} threads; ")
+                + Text($"matrix products reach {machine.MatmulPeakGflops:0} GFLOP/s ({machine.Products})")
         );
-        Row(console, "", phases.Select((_, i) => i == 0 ? "plain" : "distilling"));
+        Row(console, "", new[] { "plain", "distilling" }.Take(phases.Length));
         Row(console, "step, median", phases.Select(phase => Text($"{1e3 * phase.StepSeconds:0.0} ms")));
         Row(console, "tokens/s", phases.Select(phase => Text($"{phase.TokensPerSecond:0}")));
         Row(console, "share of the peak", phases.Select(phase => Text($"{phase.ShareOfPeak:0.00}")));
-        Row(
-            console,
-            config.Device == ComputeDevice.Cpu ? "peak memory" : "peak memory beside the GPU's",
-            phases.Select(phase => phase.PeakMemoryBytes is long bytes ? Text($"{bytes / 1048576.0:0} MiB") : "-")
-        );
-        if (config.Device == ComputeDevice.Cpu)
+        bool onCpu = config.Device == ComputeDevice.Cpu;
+        Row(console, onCpu ? "peak memory" : "peak memory beside the GPU's", phases.Select(PeakMemory));
+        if (onCpu)
         {
             // A GPU works on while the processor goes ahead: the parts that the processor sees would say nothing.
             console.Line("where a step's time goes (mean):");
@@ -170,31 +190,38 @@ public static class BenchCommand
         if (result.DistillingRatio is double ratio)
         {
             console.Line(
-                Text(
-                    $"a distilling step takes {ratio:0.000} plain steps; the teacher's operations are {result.TeacherFlopsShare:0.000} of the student's"
-                )
+                Text($"a distilling step takes {ratio:0.000} plain steps; ")
+                    + Text($"the teacher's operations are {result.TeacherFlopsShare:0.000} of the student's")
             );
         }
 
         console.Line(
-            Text(
-                $"an evaluation takes {result.EvaluationSeconds:0.0} s: {100 * result.EvaluationShare:0.0} % of the steps' time every {config.Training.EvaluateEvery} steps"
-            )
+            Text($"an evaluation takes {result.EvaluationSeconds:0.0} s: {100 * result.EvaluationShare:0.0} % ")
+                + Text($"of the steps' time every {config.Training.EvaluateEvery} steps")
         );
         if (result.LoadedShare > 0.05)
         {
             console.Line(
-                Text(
-                    $"Other programs took more than a tenth of the used cores in {100 * result.LoadedShare:0} % of the time: measure again on a quiet machine."
-                )
+                Text($"Other programs took more than a tenth of the used cores in {100 * result.LoadedShare:0} % ")
+                    + "of the time: measure again on a quiet machine."
             );
         }
+    }
+
+    private static string PeakMemory(BenchmarkPhase phase)
+    {
+        if (phase.PeakMemoryBytes is long bytes)
+        {
+            return Text($"{bytes / 1048576.0:0} MiB");
+        }
+
+        return "-";
     }
 
     private static string Share(BenchmarkPhase phase, double seconds)
     {
         double all = phase.Parts.Values.Sum() + phase.OtherSeconds;
-        return Text($"{1e3 * seconds:0.0} ms {100 * seconds / all, 3:0} %");
+        return Text($"{1e3 * seconds:0.0} ms {Column.Right(100 * seconds / all, 3, "0")} %");
     }
 
     private static string Name(StepPart part) =>
@@ -211,7 +238,9 @@ public static class BenchCommand
         };
 
     private static void Row(Output console, string name, IEnumerable<string> values) =>
-        console.Line($"{name, -32}{string.Concat(values.Select(value => value.PadLeft(20)))}".TrimEnd());
+        console.Line(
+            (Column.Left(name, 32) + string.Concat(values.Select(value => Column.Right(value, 20)))).TrimEnd()
+        );
 
     private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

@@ -39,10 +39,11 @@ public static class CommonOptions
     public static Option<string[]> Set<T>(string? example = "distillation.weight=0.3")
     {
         // Without a name the help would list every key.
+        string such = example is null ? "" : $", e.g. {example}";
         var option = new Option<string[]>("--set")
         {
             HelpName = "key=value",
-            Description = $"key=value that wins over the recipe{(example is null ? "" : $", e.g. {example}")}.",
+            Description = $"key=value that wins over the recipe{such}.",
             DefaultValueFactory = _ => [],
             AllowMultipleArgumentsPerToken = true,
         };
@@ -56,9 +57,8 @@ public static class CommonOptions
     {
         if (shape is RecordShape record)
         {
-            return record.Keys.SelectMany(key =>
-                Keys(key.Value.Shape, prefix.Length == 0 ? key.Key : $"{prefix}.{key.Key}")
-            );
+            string path = prefix.Length == 0 ? "" : prefix + ".";
+            return record.Keys.SelectMany(key => Keys(key.Value.Shape, path + key.Key));
         }
 
         return [prefix];
@@ -71,7 +71,7 @@ public static class CommonOptions
             Description = "Read every data file whole and compare checksums, even where an earlier start has done so.",
         };
 
-    /// <summary>Names what a reader passed over.</summary>
+    /// <summary>Names what a reader skipped.</summary>
     public static void ReportProblems(Output console, CorpusReadReport report)
     {
         if (report.BrokenRecords + report.BrokenFiles > 0)

@@ -69,8 +69,8 @@ public static class CompareCommand
                         );
                     }
 
-                    VerdictMetric measure = VerdictMetric.Parse(parsed.GetValue(metric)!);
-                    string[] paths = parsed.GetValue(runs)!;
+                    VerdictMetric measure = VerdictMetric.Parse(parsed.GetRequiredValue(metric));
+                    string[] paths = parsed.GetRequiredValue(runs);
                     string[] baselinePaths = parsed.GetValue(baseline) ?? [];
                     List<RunSource> named = [.. baselinePaths.SelectMany(NamedRuns.Of)];
                     List<RunRecord> others =
@@ -90,7 +90,8 @@ public static class CompareCommand
                     if (baselines.Count == 0 || others.Count == 0)
                     {
                         throw new ConfigurationException(
-                            $"There are {baselines.Count} runs without distillation and {others.Count} others; at least one of each is needed. Name the baseline with --baseline."
+                            $"There are {baselines.Count} runs without distillation and {others.Count} "
+                                + "others; at least one of each is needed. Name the baseline with --baseline."
                         );
                     }
 

@@ -14,7 +14,8 @@ public sealed class CorpusOptions
     );
     private readonly Option<string[]> _domainField = Many(
         "--domain-field",
-        "Field or column that names the domain; several are tried in order. By default domain, then meta.pile_set_name, else the file's name."
+        "Field or column that names the domain; several are tried in order. "
+            + "By default domain, then meta.pile_set_name, else the file's name."
     );
     private readonly Option<int?> _piece = new("--text-piece-bytes")
     {

@@ -1,22 +1,11 @@
 using System.CommandLine;
-using System.Globalization;
-using System.Text.Json;
-using Saltern.Batches;
 using Saltern.Checkpoints;
 using Saltern.Cli.Terminal;
 using Saltern.Configuration;
-using Saltern.Distributed;
-using Saltern.Evaluation;
-using Saltern.Files;
 using Saltern.FineTuning;
-using Saltern.Guidance;
-using Saltern.Losses;
 using Saltern.ModelFiles;
-using Saltern.Models;
-using Saltern.RunFiles;
 using Saltern.Runs;
 using Saltern.Shards;
-using Saltern.Tokenization;
 
 namespace Saltern.Cli.Commands;
 
@@ -25,12 +14,6 @@ public static class EvalCommand
 {
     // Models may know far more positions than fit into a forward pass here.
     private const int LongestDefaultWindow = 1_024;
-
-    private static readonly JsonSerializerOptions JsonFormat = new()
-    {
-        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
-        WriteIndented = true,
-    };
 
     /// <summary>The verb's name.</summary>
     public const string Name = "eval";
@@ -106,19 +89,20 @@ public static class EvalCommand
                             );
                         }
 
-                        (string, string)? other = parsed.GetValue(teacher) is string secondName
-                            ? (secondName, ModelLocation.Resolve(secondName))
-                            : null;
-                        return TaskEvaluation.Run(
+                        (string, string)? other = null;
+                        if (parsed.GetValue(teacher) is string secondName)
+                        {
+                            other = (secondName, ModelLocation.Resolve(secondName));
+                        }
+
+                        var evaluation = new TaskEvaluation(
                             console,
                             rank.Ranks,
                             request,
-                            (path, folder),
-                            other,
                             (of, at) => Window(parsed.GetValue(length), SequenceLengthOfRun(of), at),
-                            parsed.GetValue(output),
                             cancellation
                         );
+                        return evaluation.Run((path, folder), other, parsed.GetValue(output));
                     }
 
                     string dataFolder =
@@ -134,47 +118,13 @@ public static class EvalCommand
                         cancellation
                     );
                     int window = Window(parsed.GetValue(length), SequenceLengthOfRun(path), folder);
-                    var set = new Request(dataset, parsed.GetValue(split)!, parsed.GetValue(tokens), window);
-                    DifficultyBuckets? bounds = Bounds(parsed.GetValue(buckets), parsed.GetValue(teacher), set);
-                    Evaluated student = Evaluate(console, rank.Ranks, path, folder, set);
-                    Evaluated? second = parsed.GetValue(teacher) is string name
-                        ? Evaluate(console, rank.Ranks, name, ModelLocation.Resolve(name), set)
-                        : null;
-                    ModelScores scores = student.Scores with
-                    {
-                        Buckets = bounds is null ? null : ByBucket(student, second!, bounds),
-                    };
-                    ModelScores? teacherScores = second?.Scores;
-                    string result = JsonSerializer.Serialize(
-                        new
-                        {
-                            Schema = "saltern.eval/1",
-                            Data = dataset.Fingerprint,
-                            Split = parsed.GetValue(split),
-                            Student = scores,
-                            Teacher = teacherScores,
-                        },
-                        JsonFormat
+                    var windows = new EvaluationWindows(
+                        parsed.GetRequiredValue(split),
+                        parsed.GetValue(tokens),
+                        window
                     );
-                    if (parsed.GetValue(output) is string target && rank.Ranks.Rank == 0)
-                    {
-                        Directory.CreateDirectory(target);
-                        WholeFile.WriteText(Path.Combine(target, "eval.json"), result);
-                    }
-
-                    if (console.IsJson)
-                    {
-                        Output.Json(result);
-                    }
-                    else
-                    {
-                        Print(console, scores);
-                        if (teacherScores is not null)
-                        {
-                            Print(console, teacherScores);
-                        }
-                    }
-
+                    var measure = new DatasetEvaluation(console, rank.Ranks, dataset, windows);
+                    measure.Run(path, parsed.GetValue(teacher), parsed.GetValue(buckets), parsed.GetValue(output));
                     return ExitCode.Done;
                 },
                 parsed.GetValue(json)
@@ -196,108 +146,6 @@ public static class EvalCommand
 
         return Path.Combine(model, ModelFolder.TokenizerFile);
     }
-
-    // Both models see the same windows.
-    private static Evaluated Evaluate(Output console, ICommunicator ranks, string name, string folder, Request request)
-    {
-        (TokenDataset dataset, string split, int tokens, int window) = request;
-        using Transformer model = Load(console, folder);
-        BpeTokenizer tokenizer = BpeTokenizer.Load(ModelFolder.TokenizerPath(folder));
-        if (tokenizer.Fingerprint != dataset.Manifest.TokenizerFingerprint)
-        {
-            throw new ConfigurationException(
-                $"{name} has the tokenizer {tokenizer.Fingerprint}, the data set {dataset.Folder} was made with {dataset.Manifest.TokenizerFingerprint}. Prepare the text again with the model's tokenizer."
-            );
-        }
-
-        if (
-            model.Config.VocabSize < tokenizer.VocabularySize
-            || window < 1
-            || window > model.Config.MaxPositionEmbeddings
-        )
-        {
-            throw new ConfigurationException(
-                $"{name} has {model.Config.VocabSize} rows for {tokenizer.VocabularySize} token ids and knows {model.Config.MaxPositionEmbeddings} positions; windows of {window} tokens were asked for. Give another --sequence-length, or a model that fits its tokenizer."
-            );
-        }
-
-        string[] domains = [.. dataset.Domains.Select(domain => domain.Name)];
-        int[] bytes = ModelEvaluation.TokenBytes(tokenizer);
-        using var head = new FusedLossHead(
-            tokenizer.VocabularySize,
-            model.Config.VocabSize,
-            TorchSharp.torch.get_num_threads()
-        );
-        var parts = new List<(string Name, ValidationSet Set, EvaluationResult Result)>();
-        foreach (string part in split == "all" ? ["valid", "train"] : new[] { split })
-        {
-            IReadOnlyList<TokenShard?> shards =
-            [
-                .. dataset.Domains.Select(domain => part == "valid" ? domain.Valid : domain.Train),
-            ];
-            ValidationSet set = ValidationSet.Create(
-                shards,
-                window,
-                tokens,
-                wholeDocuments: true,
-                tokenizer.EndOfTextId
-            );
-            parts.Add((part, set, ModelEvaluation.Run(model, head, set, bytes, domains.Length, ranks)));
-        }
-
-        return new Evaluated(
-            new ModelScores(
-                name,
-                parts.ToDictionary(part => part.Name, part => RunScores.Of(part.Result, domains)),
-                null
-            ),
-            parts
-        );
-    }
-
-    private static Transformer Load(Output console, string folder)
-    {
-        using var status = new StatusLine(console);
-        return ModelFolder.Load(folder, trainable: false, progress: WeightsLine.On(status, "loading"));
-    }
-
-    // The bounds are those of one teacher, on one data set.
-    private static DifficultyBuckets? Bounds(string? folder, string? teacher, Request request)
-    {
-        if (folder is null)
-        {
-            return null;
-        }
-
-        TeachPlan plan = TeachManifest.Load(folder).Plan;
-        string model = ModelLocation.Resolve(
-            teacher
-                ?? throw new ConfigurationException(
-                    "--buckets needs --teacher: the model of that pass, whose losses sort the text."
-                )
-        );
-        string weights = TeacherWeights.Fingerprint(model);
-        if (weights != plan.TeacherWeights || plan.Samples.Data != request.Data.Fingerprint)
-        {
-            throw new ConfigurationException(
-                $"--buckets = {folder} was made by the weights {plan.TeacherWeights} on the data set {plan.Samples.Data}, but --teacher = {teacher} has {weights} and the data set is {request.Data.Fingerprint}."
-            );
-        }
-
-        return TeachManifest.Load(folder).Buckets;
-    }
-
-    private static Dictionary<string, IReadOnlyList<BucketScores>> ByBucket(
-        Evaluated model,
-        Evaluated teacher,
-        DifficultyBuckets bounds
-    ) =>
-        model
-            .Parts.Zip(teacher.Parts)
-            .ToDictionary(
-                pair => pair.First.Split,
-                pair => BucketScores.Of(pair.First.Set, pair.First.Result, pair.Second.Result.PositionNll, bounds)
-            );
 
     // Null where the path is no run, or one of fine-tuning, which has no data set.
     private static RunConfig? RecipeOfRun(string path)
@@ -326,45 +174,4 @@ public static class EvalCommand
 
         return RecipeReader.Read<RunConfig>(recipe, []).Data.SequenceLength;
     }
-
-    private static void Print(Output console, ModelScores scores)
-    {
-        foreach ((string split, FinalScores all) in scores.Splits)
-        {
-            console.Line($"{scores.Model}, {split}:");
-            console.Line("  domain             tokens      loss  perplexity  bits/byte  accuracy");
-            foreach ((string name, DomainScores part) in all.Domains.Append(new("all", all)))
-            {
-                console.Line(
-                    string.Create(
-                        CultureInfo.InvariantCulture,
-                        $"  {name, -16} {part.Tokens, 8}  {part.Loss, 8:0.0000}  {Math.Exp(part.Loss), 10:0.00}  {part.BitsPerByte, 9:0.0000}  {part.Accuracy, 8:0.0000}"
-                    )
-                );
-            }
-
-            foreach (BucketScores part in scores.Buckets?[split] ?? [])
-            {
-                console.Line(
-                    string.Create(
-                        CultureInfo.InvariantCulture,
-                        $"  {part.Bucket + " " + part.Unit, -16} {part.Tokens, 8}  {part.Loss, 8:0.0000}  teacher {part.TeacherLoss:0.0000}"
-                    )
-                );
-            }
-        }
-    }
-
-    private sealed record Request(TokenDataset Data, string Split, int Tokens, int Window);
-
-    private sealed record ModelScores(
-        string Model,
-        IReadOnlyDictionary<string, FinalScores> Splits,
-        Dictionary<string, IReadOnlyList<BucketScores>>? Buckets
-    );
-
-    private sealed record Evaluated(
-        ModelScores Scores,
-        IReadOnlyList<(string Split, ValidationSet Set, EvaluationResult Result)> Parts
-    );
 }

@@ -66,7 +66,7 @@ public static class ExportCommand
                     string target = parsed.GetRequiredValue(output);
                     ExportOptions options = Options(
                         parsed.GetRequiredValue(format),
-                        parsed.GetValue(type)!,
+                        parsed.GetRequiredValue(type),
                         parsed.GetValue(shard)
                     );
                     string source = ModelLocation.Resolve(parsed.GetRequiredValue(model));
@@ -88,10 +88,13 @@ public static class ExportCommand
                         console.Line($"Note: {warning}");
                     }
 
+                    string files = result.Files.Count == 1 ? "file" : "files";
                     console.Line(
                         string.Create(
                             CultureInfo.InvariantCulture,
-                            $"{target}: {ModelFlops.Parameters(result.Config):N0} parameters in {WeightTypes.NameOf(options.Type)}, {result.Files.Count} weight file{(result.Files.Count == 1 ? "" : "s")}, {result.Bytes / Gigabyte:0.000} GB, {Stopwatch.GetElapsedTime(start).TotalSeconds:0.0} s"
+                            $"{target}: {ModelFlops.Parameters(result.Config):N0} parameters in {WeightTypes.NameOf(options.Type)}"
+                                + $", {result.Files.Count} weight {files}, {result.Bytes / Gigabyte:0.000} GB"
+                                + $", {Stopwatch.GetElapsedTime(start).TotalSeconds:0.0} s"
                         )
                     );
                     return ExitCode.Done;

@@ -42,7 +42,7 @@ public static class FinetuneCommand
                 json: false,
                 (console, cancellation) =>
                 {
-                    string[] overrides = parsed.GetValue(set)!;
+                    string[] overrides = parsed.GetRequiredValue(set);
                     FineTuneConfig config = RecipeReader.Read<FineTuneConfig>(
                         ShippedRecipe.Find(parsed.GetRequiredValue(recipe)),
                         overrides
@@ -104,7 +104,9 @@ public static class FinetuneCommand
         status.Keep(
             string.Create(
                 CultureInfo.InvariantCulture,
-                $"{folder}: {result.Steps} steps, {result.Seconds:0} s in steps; best after step {result.BestStep}, validation loss {result.BestLoss:0.0000} nats per token of the responses: {Path.Combine(folder, result.FineTuning!.Checkpoint)}"
+                $"{folder}: {result.Steps} steps, {result.Seconds:0} s in steps; "
+                    + $"best after step {result.BestStep}, validation loss {result.BestLoss:0.0000} "
+                    + $"nats per token of the responses: {Path.Combine(folder, result.FineTuning!.Checkpoint)}"
             )
         );
         TaskTable.PrintChanges(console, result.FineTuning.Tasks);

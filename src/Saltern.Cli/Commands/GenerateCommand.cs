@@ -79,13 +79,14 @@ public static class GenerateCommand
                     options.Validate();
                     EngineSetup.Prepare();
                     string folder = ModelLocation.Resolve(parsed.GetRequiredValue(model));
-                    string text = parsed.GetValue(prompt)!;
+                    string text = parsed.GetRequiredValue(prompt);
                     using Transformer transformer = Load(console, folder);
                     BpeTokenizer tokenizer = BpeTokenizer.Load(ModelFolder.TokenizerPath(folder));
                     if (transformer.Config.VocabSize < tokenizer.VocabularySize)
                     {
                         throw new DataFormatException(
-                            $"{folder} has {transformer.Config.VocabSize} rows for the {tokenizer.VocabularySize} ids of its tokenizer, so they do not belong together."
+                            $"{folder} has {transformer.Config.VocabSize} rows "
+                                + $"for the {tokenizer.VocabularySize} ids of its tokenizer, so they do not belong together."
                         );
                     }
 

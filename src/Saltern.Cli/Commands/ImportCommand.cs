@@ -15,7 +15,8 @@ public static class ImportCommand
         var folder = new Argument<string>("FOLDER")
         {
             Description =
-                "Hugging Face folder: config.json, safetensors weights and tokenizer.json of a Llama, Mistral, Qwen2, Qwen3, GPT-NeoX or GPT-2 model.",
+                "Hugging Face folder: config.json, safetensors weights and tokenizer.json of a Llama, "
+                + "Mistral, Qwen2, Qwen3, GPT-NeoX or GPT-2 model.",
         };
         var output = new Option<string>("--out") { Description = "Folder to create.", Required = true };
         var command = new Verb(
@@ -50,7 +51,9 @@ public static class ImportCommand
                     console.Line(
                         string.Create(
                             CultureInfo.InvariantCulture,
-                            $"{target}: {HuggingFaceConfig.FamilyOf(config)}, {ModelFlops.Parameters(config):N0} parameters in float32, {config.MaxPositionEmbeddings} positions"
+                            $"{target}: {HuggingFaceConfig.FamilyOf(config)}, "
+                                + $"{ModelFlops.Parameters(config):N0} parameters in float32, "
+                                + $"{config.MaxPositionEmbeddings} positions"
                         )
                     );
                     return ExitCode.Done;

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Text;
 using System.Text.Json;
 using Saltern.Cli.Terminal;
 using Saltern.Configuration;
@@ -28,7 +29,8 @@ public static class PlanCommand
         var cluster = new Option<string?>("--cluster")
         {
             Description =
-                "YAML file that describes a machine: peak, memory, network, power, prices. Without it the recipe's steps are timed here.",
+                "YAML file that describes a machine: peak, memory, network, power, prices. "
+                + "Without it the recipe's steps are timed here.",
         };
         var seconds = new Option<double>("--seconds")
         {
@@ -87,13 +89,15 @@ public static class PlanCommand
                     if (steps is not (> 0 and <= 1) || served < 1 || !(parsed.GetValue(seconds) >= 0))
                     {
                         throw new ConfigurationException(
-                            $"--steps-share = {steps} must be in (0, 1], --students-served = {served} at least 1, --seconds = {parsed.GetValue(seconds)} at least 0."
+                            $"--steps-share = {steps} must be in (0, 1], "
+                                + $"--students-served = {served} at least 1, "
+                                + $"--seconds = {parsed.GetValue(seconds)} at least 0."
                         );
                     }
 
                     RunConfig config = RecipeReader.Read<RunConfig>(
                         ShippedRecipe.Find(parsed.GetRequiredValue(recipe)),
-                        parsed.GetValue(set)!
+                        parsed.GetRequiredValue(set)
                     );
                     ClusterConfig? machine = parsed.GetValue(cluster) is string file
                         ? RecipeReader.Read<ClusterConfig>(file, [])
@@ -104,16 +108,12 @@ public static class PlanCommand
                         parsed.GetValue(teacherSteps),
                         machine?.Ranks ?? 1
                     );
-                    if (parsed.GetValue(scaling) && machine is null)
+                    IReadOnlyList<ScalingPoint>? points = null;
+                    if (parsed.GetValue(scaling))
                     {
-                        throw new ConfigurationException(
-                            "--scaling reckons with a described machine: give one by --cluster FILE."
-                        );
+                        points = Scaling(config, plan, machine);
                     }
 
-                    IReadOnlyList<ScalingPoint>? points = parsed.GetValue(scaling)
-                        ? ScalingPlan.Of(plan.Cost, plan.StudentParameters, config.Training.BatchSequences, machine!)
-                        : null;
                     plan = plan with
                     {
                         Time = Time(console, config, plan, machine, parsed.GetValue(seconds), cancellation),
@@ -126,16 +126,7 @@ public static class PlanCommand
                                 {
                                     Plan = plan,
                                     Scaling = points,
-                                    Ratios = plan.Cost.TeacherTraining is null
-                                        ? null
-                                        : new
-                                        {
-                                            StepsShare = steps,
-                                            Free = plan.Cost.FreeRatio(steps),
-                                            Charged = plan.Cost.ChargedRatio(steps, served),
-                                            BreakEvenShare = plan.Cost.FreeBreakEven,
-                                            StudentsToBreakEven = plan.Cost.StudentsToBreakEven(steps),
-                                        },
+                                    Ratios = Ratios(plan.Cost, steps, served),
                                 },
                                 JsonFormat
                             )
@@ -152,6 +143,32 @@ public static class PlanCommand
             )
         );
         return command;
+    }
+
+    private static IReadOnlyList<ScalingPoint> Scaling(RunConfig config, RunPlan plan, ClusterConfig? machine)
+    {
+        if (machine is null)
+        {
+            throw new ConfigurationException("--scaling reckons with a described machine: give one by --cluster FILE.");
+        }
+
+        return ScalingPlan.Of(plan.Cost, plan.StudentParameters, config.Training.BatchSequences, machine);
+    }
+
+    private static CostRatios? Ratios(CostPlan cost, double share, int students)
+    {
+        if (cost.TeacherTraining is null)
+        {
+            return null;
+        }
+
+        return new CostRatios(
+            share,
+            cost.FreeRatio(share),
+            cost.ChargedRatio(share, students),
+            cost.FreeBreakEven,
+            cost.StudentsToBreakEven(share)
+        );
     }
 
     private static TimePlan? Time(
@@ -179,11 +196,7 @@ public static class PlanCommand
             && (!config.Distils || Directory.Exists(config.Teacher!.Path ?? config.Teacher.Cache));
         if (seconds == 0 || !inputsAreThere)
         {
-            console.Line(
-                seconds == 0
-                    ? "Time is left out (--seconds 0)."
-                    : $"Data set or teacher are not there yet ({config.Data.Path}{(config.Teacher?.Path is string path ? ", " + path : "")}), so steps cannot be timed here. Describe a machine by --cluster."
-            );
+            console.Line(NotTimed(config, seconds));
             return null;
         }
 
@@ -198,78 +211,152 @@ public static class PlanCommand
         return TimePlan.Measured(config, plan.Cost, plan.Memory, measured, prices: null);
     }
 
+    private static string NotTimed(RunConfig config, double seconds)
+    {
+        if (seconds == 0)
+        {
+            return "Time is left out (--seconds 0).";
+        }
+
+        string teacher = config.Teacher?.Path is string path ? ", " + path : "";
+        return $"Data set or teacher are not there yet ({config.Data.Path}{teacher}), so steps cannot be timed here. "
+            + "Describe a machine by --cluster.";
+    }
+
     private static void Print(Output console, RunPlan plan, double share, int students)
     {
         CostPlan cost = plan.Cost;
+        string teacher = plan.TeacherParameters is long parameters ? $", teacher {Millions(parameters)}" : "";
         console.Line(
-            Text(
-                $"{plan.Name}: student {Millions(plan.StudentParameters)}{(plan.TeacherParameters is long teacher ? $", teacher {Millions(teacher)}" : "")} parameters, {plan.Tokens / 1e6:#,0.0}M tokens in {cost.Steps:#,0} steps"
-            )
+            $"{plan.Name}: student {Millions(plan.StudentParameters)}{teacher} parameters, "
+                + Text($"{plan.Tokens / 1e6:#,0.0}M tokens in {cost.Steps:#,0} steps")
         );
         console.Line(
-            Text(
-                $"arithmetic: student {cost.Baseline:0.00e0} FLOP{(cost.TeacherTraining is null ? "" : Text($", teacher beside it {cost.TaughtSteps * cost.TeacherStep:0.00e0}{(cost.MayEndEarlier ? " at most" : "")} in {cost.TaughtSteps:#,0} steps, its own training {cost.TeacherTraining:0.00e0}"))}, evaluation {cost.Evaluation:0.00e0} ({100 * cost.EvaluationShare:0.0} % of the student's steps along the run)"
-            )
+            Text($"arithmetic: student {cost.Baseline:0.00e0} FLOP{TeacherArithmetic(cost)}, ")
+                + Text($"evaluation {cost.Evaluation:0.00e0} ")
+                + Text($"({100 * cost.EvaluationShare:0.0} % of the student's steps along the run)")
         );
-        console.Line(
-            Text(
-                $"memory: {Mebibytes(plan.Memory.Bytes)} at most (float32 on the CPU, {(plan.Ranks == 1 ? "one process" : Text($"rank 0 of {plan.Ranks}; each of the others {Mebibytes(plan.Memory.BytesOfOtherRanks)}"))})"
-            )
-        );
-        foreach (MemoryPart part in plan.Memory.Parts)
-        {
-            console.Line($"  {part.Name, -42}{Mebibytes(part.Bytes), 14}");
-        }
-
-        console.Line(
-            $"disk: checkpoints {Mebibytes(plan.Disk.Checkpoints)}, tokens {Mebibytes(plan.Disk.TokensRead)}{(plan.Disk.Cache > 0 ? $", soft labels {Mebibytes(plan.Disk.Cache)}" : "")}"
-        );
+        PrintSpace(console, plan);
         if (plan.Time is TimePlan time)
         {
-            console.Line(
-                Text(
-                    $"time ({time.Source}): {Duration.Text(time.Run)}; a step {1e3 * time.PlainStep:0.0} ms{(time.TaughtStep is double taught ? Text($", with the teacher {1e3 * taught:0.0} ms") : "")}; BASELINE {Duration.Text(time.Baseline)}{(time.ProcessorSeconds is double processor ? Text($"; processor time {Duration.Text(processor)}, at a peak of {time.MatmulPeakGflops:0} GFLOP/s") : "")}{(time.NetworkShare is double network ? Text($"; {100 * network:0} % of a step waits for the network") : "")}"
-                )
-            );
-            console.Line(
-                Text(
-                    $"{(time.Fits switch { true => "It fits into memory.", false => "It does NOT fit into memory: smaller micro-batches, training.recompute, another optimizer or, on several ranks, optimizer.shard_state take less.", _ => "Whether it fits is not known." })}{(time.EnergyKwh is double energy ? Text($" Energy {energy:#,0.#} kWh.") : "")}{(time.Price is double price ? Text($" Price {price:#,0.##} {time.Currency}.") : "")}"
-                )
-            );
+            PrintTime(console, time);
         }
 
         if (cost.TeacherTraining is not null)
         {
-            console.Line(
-                Text(
-                    $"SALT against BASELINE, if it reaches BASELINE's quality after {100 * share:0} % of the steps: {cost.FreeRatio(share):0.000} of its FLOPs with the teacher for nothing, {cost.ChargedRatio(share, students):0.000} with the teacher's training shared by {students} student(s)."
-                )
-            );
-            console.Line(
-                Text(
-                    $"Break-even: with the teacher for nothing at {100 * cost.FreeBreakEven:0.0} % of the steps; at {100 * share:0} % a paid teacher needs {(cost.StudentsToBreakEven(share) is double needed ? Text($"{Math.Ceiling(needed):0} student(s) to share it ({needed:0.00})") : "more than can be: no number is enough")}."
-                )
-            );
+            PrintRatios(console, cost, share, students);
         }
+    }
+
+    private static string TeacherArithmetic(CostPlan cost)
+    {
+        if (cost.TeacherTraining is null)
+        {
+            return "";
+        }
+
+        string most = cost.MayEndEarlier ? " at most" : "";
+        return Text(
+                $", teacher beside it {cost.TaughtSteps * cost.TeacherStep:0.00e0}{most} in {cost.TaughtSteps:#,0} steps"
+            ) + Text($", its own training {cost.TeacherTraining:0.00e0}");
+    }
+
+    private static void PrintSpace(Output console, RunPlan plan)
+    {
+        string where = "one process";
+        if (plan.Ranks > 1)
+        {
+            where = Text($"rank 0 of {plan.Ranks}; each of the others {Mebibytes(plan.Memory.BytesOfOtherRanks)}");
+        }
+
+        console.Line($"memory: {Mebibytes(plan.Memory.Bytes)} at most (float32 on the CPU, {where})");
+        foreach (MemoryPart part in plan.Memory.Parts)
+        {
+            console.Line($"  {Column.Left(part.Name, 42)}{Column.Right(Mebibytes(part.Bytes), 14)}");
+        }
+
+        string labels = plan.Disk.Cache > 0 ? $", soft labels {Mebibytes(plan.Disk.Cache)}" : "";
+        console.Line(
+            $"disk: checkpoints {Mebibytes(plan.Disk.Checkpoints)}, tokens {Mebibytes(plan.Disk.TokensRead)}{labels}"
+        );
+    }
+
+    private static void PrintTime(Output console, TimePlan time)
+    {
+        var line = new StringBuilder();
+        line.Append(Text($"time ({time.Source}): {Duration.Text(time.Run)}; a step {1e3 * time.PlainStep:0.0} ms"));
+        if (time.TaughtStep is double taught)
+        {
+            line.Append(Text($", with the teacher {1e3 * taught:0.0} ms"));
+        }
+
+        line.Append(Text($"; BASELINE {Duration.Text(time.Baseline)}"));
+        if (time.ProcessorSeconds is double processor)
+        {
+            line.Append(Text($"; processor time {Duration.Text(processor)}"))
+                .Append(Text($", at a peak of {time.MatmulPeakGflops:0} GFLOP/s"));
+        }
+
+        if (time.NetworkShare is double network)
+        {
+            line.Append(Text($"; {100 * network:0} % of a step waits for the network"));
+        }
+
+        console.Line(line.ToString());
+        line.Clear().Append(Fits(time));
+        if (time.EnergyKwh is double energy)
+        {
+            line.Append(Text($" Energy {energy:#,0.#} kWh."));
+        }
+
+        if (time.Price is double price)
+        {
+            line.Append(Text($" Price {price:#,0.##} {time.Currency}."));
+        }
+
+        console.Line(line.ToString());
+    }
+
+    private static string Fits(TimePlan time) =>
+        time.Fits switch
+        {
+            true => "It fits into memory.",
+            false => "It does NOT fit into memory: smaller micro-batches, training.recompute, another optimizer or, "
+                + "on several ranks, optimizer.shard_state take less.",
+            _ => "Whether it fits is not known.",
+        };
+
+    private static void PrintRatios(Output console, CostPlan cost, double share, int students)
+    {
+        console.Line(
+            Text($"SALT against BASELINE, if it reaches BASELINE's quality after {100 * share:0} % of the steps: ")
+                + Text($"{cost.FreeRatio(share):0.000} of its FLOPs with the teacher for nothing, ")
+                + Text($"{cost.ChargedRatio(share, students):0.000} with the teacher's training ")
+                + Text($"shared by {students} student(s).")
+        );
+        string needed = "more than can be: no number is enough";
+        if (cost.StudentsToBreakEven(share) is double count)
+        {
+            needed = Text($"{Math.Ceiling(count):0} student(s) to share it ({count:0.00})");
+        }
+
+        console.Line(
+            Text($"Break-even: with the teacher for nothing at {100 * cost.FreeBreakEven:0.0} % of the steps; ")
+                + Text($"at {100 * share:0} % a paid teacher needs {needed}.")
+        );
     }
 
     private static void PrintScaling(Output console, IReadOnlyList<ScalingPoint>? points)
     {
         foreach (IGrouping<int, ScalingPoint> row in (points ?? []).GroupBy(point => point.Ranks))
         {
-            console.Line(
-                Text($"{row.Key, 6} ranks  ")
-                    + string.Join(
-                        "   ",
-                        row.Select(point =>
-                            Text(
-                                $"{point.NetworkGbit, 3:0} Gbit/s: {Seconds(point.StepSeconds), 9}, {100 * point.Efficiency, 3:0} %"
-                            )
-                        )
-                    )
-            );
+            console.Line($"{Column.Right(row.Key, 6)} ranks  {string.Join("   ", row.Select(Cell))}");
         }
     }
+
+    private static string Cell(ScalingPoint point) =>
+        $"{Column.Right(point.NetworkGbit, 3, "0")} Gbit/s: {Column.Right(Seconds(point.StepSeconds), 9)}, "
+        + $"{Column.Right(100 * point.Efficiency, 3, "0")} %";
 
     private static string Seconds(double seconds)
     {
@@ -302,4 +389,12 @@ public static class PlanCommand
     }
 
     private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
+
+    private sealed record CostRatios(
+        double StepsShare,
+        double Free,
+        double Charged,
+        double BreakEvenShare,
+        double? StudentsToBreakEven
+    );
 }

@@ -57,9 +57,12 @@ public static class PrepareCommand
                     CorpusReaderOptions options = corpus.Read(parsed);
                     BpeTokenizer tokenizer = BpeTokenizer.Load(parsed.GetRequiredValue(tokenizerFile));
                     var reader = new CorpusReader(parsed.GetRequiredValue(corpus.Input), options);
-                    CorpusReader? validReader = parsed.GetValue(valid) is { Length: > 0 } paths
-                        ? new CorpusReader(paths, options)
-                        : null;
+                    CorpusReader? validReader = null;
+                    if (parsed.GetValue(valid) is { Length: > 0 } paths)
+                    {
+                        validReader = new CorpusReader(paths, options);
+                    }
+
                     string folder = parsed.GetRequiredValue(output);
                     var how = new DatasetBuilderOptions
                     {
@@ -135,20 +138,24 @@ public static class PrepareCommand
     /// <summary>Tells what a data set holds.</summary>
     internal static void Report(Output console, PrepareSummary summary, string folder)
     {
-        foreach (DomainManifest domain in summary.Manifest.Domains)
+        PrepareProgress total = summary.Total;
+        IReadOnlyList<DomainManifest> domains = summary.Manifest.Domains;
+        foreach (DomainManifest domain in domains)
         {
+            string train = Column.Right((domain.Train?.Tokens ?? 0) / 1e6, 9, "0.00");
+            string valid = Column.Right((domain.Valid?.Tokens ?? 0) / 1e6, 8, "0.000");
             console.Line(
-                string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"  {domain.Name, -16} train {domain.Train?.Documents ?? 0, 8} documents {(domain.Train?.Tokens ?? 0) / 1e6, 9:0.00}M tokens   valid {domain.Valid?.Documents ?? 0, 6} documents {(domain.Valid?.Tokens ?? 0) / 1e6, 8:0.000}M tokens"
-                )
+                $"  {Column.Left(domain.Name, 16)}"
+                    + $" train {Column.Right(domain.Train?.Documents ?? 0, 8)} documents {train}M tokens"
+                    + $"   valid {Column.Right(domain.Valid?.Documents ?? 0, 6)} documents {valid}M tokens"
             );
         }
 
         console.Line(
             string.Create(
                 CultureInfo.InvariantCulture,
-                $"{folder}: {summary.Total.Documents} documents, {summary.Total.Bytes / 1e6:0.0} MB, {summary.Total.Tokens / 1e6:0.00}M tokens in {summary.Total.Elapsed.TotalSeconds:0.0} s ({summary.Total.MegabytesPerSecond:0.0} MB/s)"
+                $"{folder}: {total.Documents} documents, {total.Bytes / 1e6:0.0} MB, {total.Tokens / 1e6:0.00}M tokens"
+                    + $" in {total.Elapsed.TotalSeconds:0.0} s ({total.MegabytesPerSecond:0.0} MB/s)"
             )
         );
         if (summary.ResumedDocuments > 0)
@@ -159,16 +166,22 @@ public static class PrepareCommand
         if (summary.DuplicateDocuments + summary.TrainDocumentsInValid + summary.EmptyDocuments > 0)
         {
             console.Line(
-                $"Left out: {summary.DuplicateDocuments} duplicates, {summary.TrainDocumentsInValid} that are also validation text, {summary.EmptyDocuments} empty."
+                $"Left out: {summary.DuplicateDocuments} duplicates, "
+                    + $"{summary.TrainDocumentsInValid} that are also validation text, "
+                    + $"{summary.EmptyDocuments} empty."
             );
         }
 
         foreach (string domain in summary.DomainsWithoutValid)
         {
             // One text file is one document, and a document goes to one side whole: a larger share would only move it there.
-            bool isWhole = summary.Manifest.Domains.Any(known => known.Name == domain && known.Train?.Documents == 1);
+            bool isWhole = domains.Any(known => known.Name == domain && known.Train?.Documents == 1);
+            string refusal = domains.Count == 1 ? ", and training refuses the data set" : "";
+            string remedy = isWhole
+                ? "It is a single document: --text-piece-bytes 4000 cuts text files into many."
+                : "A larger --valid-percent gives it some.";
             console.Line(
-                $"The domain '{domain}' has no validation text: its loss will not be reported{(summary.Manifest.Domains.Count == 1 ? ", and training refuses the data set" : "")}. {(isWhole ? "It is a single document: --text-piece-bytes 4000 cuts text files into many." : "A larger --valid-percent gives it some.")}"
+                $"The domain '{domain}' has no validation text: its loss will not be reported{refusal}. {remedy}"
             );
         }
 
@@ -183,11 +196,16 @@ public static class PrepareCommand
         long total = reader.TotalFileBytes + (valid?.TotalFileBytes ?? 0);
         long read = reader.FileBytesRead + (valid?.FileBytesRead ?? 0);
         double share = total == 0 ? 0 : read / (double)total;
-        string left =
-            share > 0.01 ? $", {Duration.Text(progress.Elapsed.TotalSeconds * (1 - share) / share)} left" : "";
+        string left = "";
+        if (share > 0.01)
+        {
+            left = $", {Duration.Text(progress.Elapsed.TotalSeconds * (1 - share) / share)} left";
+        }
+
         return string.Create(
             CultureInfo.InvariantCulture,
-            $"{Duration.Bar(share)} {progress.Documents} documents, {progress.Bytes / 1e6:0.0} MB, {progress.Tokens / 1e6:0.00}M tokens, {progress.MegabytesPerSecond:0.0} MB/s, {share * 100:0} %{left}"
+            $"{Duration.Bar(share)} {progress.Documents} documents, {progress.Bytes / 1e6:0.0} MB, "
+                + $"{progress.Tokens / 1e6:0.00}M tokens, {progress.MegabytesPerSecond:0.0} MB/s, {share * 100:0} %{left}"
         );
     }
 }

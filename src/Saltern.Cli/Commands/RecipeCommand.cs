@@ -77,7 +77,7 @@ public static class RecipeCommand
                 (console, _) =>
                 {
                     string path = ShippedRecipe.Find(parsed.GetRequiredValue(name));
-                    string[] overrides = parsed.GetValue(set)!;
+                    string[] overrides = parsed.GetRequiredValue(set);
                     if (!parsed.GetValue(resolved) && overrides.Length > 0)
                     {
                         throw new ConfigurationException(
@@ -85,20 +85,29 @@ public static class RecipeCommand
                         );
                     }
 
-                    console.Lines.Write(
-                        !parsed.GetValue(resolved) ? File.ReadAllText(path)
-                        : StudyPlan.IsStudy(path)
-                            ? throw new ConfigurationException(
-                                $"{path} is a study: its runs' recipes are its base with each arm's keys. Resolve the base instead."
-                            )
-                        : IsFineTuning(path) ? RecipeWriter.Write(RecipeReader.Read<FineTuneConfig>(path, overrides))
-                        : RecipeWriter.Write(RecipeReader.Read<RunConfig>(path, overrides))
-                    );
+                    console.Lines.Write(parsed.GetValue(resolved) ? Resolved(path, overrides) : File.ReadAllText(path));
                     return ExitCode.Done;
                 }
             )
         );
         return command;
+    }
+
+    private static string Resolved(string path, string[] overrides)
+    {
+        if (StudyPlan.IsStudy(path))
+        {
+            throw new ConfigurationException(
+                $"{path} is a study: its runs' recipes are its base with each arm's keys. Resolve the base instead."
+            );
+        }
+
+        if (IsFineTuning(path))
+        {
+            return RecipeWriter.Write(RecipeReader.Read<FineTuneConfig>(path, overrides));
+        }
+
+        return RecipeWriter.Write(RecipeReader.Read<RunConfig>(path, overrides));
     }
 
     private static Verb Check()
@@ -124,34 +133,33 @@ public static class RecipeCommand
                 (console, _) =>
                 {
                     string path = ShippedRecipe.Find(parsed.GetRequiredValue(file));
-                    string[] overrides = parsed.GetValue(set)!;
-                    if (StudyPlan.IsStudy(path))
-                    {
-                        StudyPlan plan = StudyPlan.Read(path, overrides);
-                        console.Line(
-                            $"{path}: a study of {plan.Config.Arms.Count} arms, {plan.Runs.Count} runs, {plan.Runs.Sum(run => (long)run.Recipe.Training.Steps):N0} steps in all. Nothing is wrong with it."
-                        );
-                        return ExitCode.Done;
-                    }
-
-                    if (IsFineTuning(path))
-                    {
-                        FineTuneConfig tuning = RecipeReader.Read<FineTuneConfig>(path, overrides);
-                        console.Line(
-                            $"{path}: fine-tuning of {tuning.InitFrom} on {tuning.Data.Path}. Nothing is wrong with it."
-                        );
-                        return ExitCode.Done;
-                    }
-
-                    RunConfig config = RecipeReader.Read<RunConfig>(path, overrides);
-                    console.Line(
-                        $"{path}: {config.Arm}, {config.Training.Steps:N0} steps of {config.Training.BatchSequences} x {config.Data.SequenceLength} tokens. Nothing is wrong with it."
-                    );
+                    string[] overrides = parsed.GetRequiredValue(set);
+                    console.Line($"{path}: {Summary(path, overrides)}. Nothing is wrong with it.");
                     return ExitCode.Done;
                 }
             )
         );
         return command;
+    }
+
+    private static string Summary(string path, string[] overrides)
+    {
+        if (StudyPlan.IsStudy(path))
+        {
+            StudyPlan plan = StudyPlan.Read(path, overrides);
+            long steps = plan.Runs.Sum(run => (long)run.Recipe.Training.Steps);
+            return $"a study of {plan.Config.Arms.Count} arms, {plan.Runs.Count} runs, {steps:N0} steps in all";
+        }
+
+        if (IsFineTuning(path))
+        {
+            FineTuneConfig tuning = RecipeReader.Read<FineTuneConfig>(path, overrides);
+            return $"fine-tuning of {tuning.InitFrom} on {tuning.Data.Path}";
+        }
+
+        RunConfig config = RecipeReader.Read<RunConfig>(path, overrides);
+        TrainingConfig training = config.Training;
+        return $"{config.Arm}, {training.Steps:N0} steps of {training.BatchSequences} x {config.Data.SequenceLength} tokens";
     }
 
     private static Verb Schema()

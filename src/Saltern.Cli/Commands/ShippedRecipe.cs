@@ -44,7 +44,8 @@ public sealed record ShippedRecipe(string Name, string Purpose, string Cost, str
         string study = System.IO.Path.Combine(Folder, "studies", name);
         return new[] { name, shipped, shipped + ".yaml", study, study + ".yaml" }.FirstOrDefault(File.Exists)
             ?? throw new ConfigurationException(
-                $"{name} is neither a file nor one of the recipes that ship: {string.Join(", ", All().Select(recipe => recipe.Name))}."
+                $"{name} is neither a file nor one of the recipes that ship: "
+                    + $"{string.Join(", ", All().Select(recipe => recipe.Name))}."
             );
     }
 

@@ -99,7 +99,7 @@ public static class StudyCommand
                 (console, cancellation) =>
                 {
                     string file = ShippedRecipe.Find(parsed.GetRequiredValue(study));
-                    StudyPlan plan = StudyPlan.Read(file, parsed.GetValue(set)!);
+                    StudyPlan plan = StudyPlan.Read(file, parsed.GetRequiredValue(set));
                     string folder = parsed.GetValue(output) ?? Path.Combine("studies", plan.Config.Name);
                     if (parsed.GetValue(pack))
                     {
@@ -113,12 +113,8 @@ public static class StudyCommand
                     if (parsed.GetValue(reportOnly))
                     {
                         var kept = new StudyResults(folder);
-                        if (Conclude(console, StudyVerdict.Write(plan, kept, console.Line), kept))
-                        {
-                            return ExitCode.Done;
-                        }
-
-                        return ExitCode.Failed;
+                        bool concluded = Conclude(console, StudyVerdict.Write(plan, kept, console.Line), kept);
+                        return concluded ? ExitCode.Done : ExitCode.Failed;
                     }
 
                     if (
@@ -128,19 +124,19 @@ public static class StudyCommand
                     )
                     {
                         throw new ConfigurationException(
-                            $"The study's folder {folder} already holds something. Go on with --resume, or choose another folder with --out."
+                            $"The study's folder {folder} already holds something. "
+                                + "Go on with --resume, or choose another folder with --out."
                         );
                     }
 
-                    return Run(
-                        console,
+                    var request = new Request(
                         plan,
-                        Chosen(plan, parsed.GetValue(arms)!, parsed.GetValue(seeds)!),
+                        Chosen(plan, parsed.GetRequiredValue(arms), parsed.GetRequiredValue(seeds)),
                         new StudyResults(folder),
                         parsed.GetValue(runs) ?? Path.Combine("runs", plan.Config.Name),
-                        parsed.GetValue(times)!,
-                        cancellation
+                        parsed.GetRequiredValue(times)
                     );
+                    return Run(console, request, cancellation);
                 }
             )
         );
@@ -166,27 +162,22 @@ public static class StudyCommand
         if (chosen.Length == 0)
         {
             throw new ConfigurationException(
-                $"--seeds leaves no run; the study has the seeds {string.Join(", ", plan.Runs.Select(run => run.Seed).Distinct().Order())}."
+                "--seeds leaves no run; the study has the seeds "
+                    + $"{string.Join(", ", plan.Runs.Select(run => run.Seed).Distinct().Order())}."
             );
         }
 
         return chosen;
     }
 
-    private static int Run(
-        Output console,
-        StudyPlan plan,
-        StudyRun[] chosen,
-        StudyResults results,
-        string runsFolder,
-        string stepTimes,
-        CancellationToken cancellation
-    )
+    private static int Run(Output console, Request request, CancellationToken cancellation)
     {
+        (StudyPlan plan, StudyRun[] chosen, StudyResults results, string runsFolder, string stepTimes) = request;
         EngineSetup engine = EngineSetup.Prepare();
         console.Line("runtime: " + engine.Description);
         console.Line(
-            $"study {plan.Config.Name}: {plan.Config.Arms.Count} arms, {plan.Runs.Count} runs, {chosen.Length} of them asked for; results in {results.Folder}, weights in {runsFolder}"
+            $"study {plan.Config.Name}: {plan.Config.Arms.Count} arms, {plan.Runs.Count} runs, "
+                + $"{chosen.Length} of them asked for; results in {results.Folder}, weights in {runsFolder}"
         );
         int done = 0;
         using var status = new StatusLine(console);
@@ -398,4 +389,12 @@ public static class StudyCommand
             StudyRunState.Elsewhere => "is being trained by another process",
             _ => "failed: " + outcome.Problem,
         };
+
+    private sealed record Request(
+        StudyPlan Plan,
+        StudyRun[] Chosen,
+        StudyResults Results,
+        string RunsFolder,
+        string StepTimes
+    );
 }

@@ -6,47 +6,29 @@ using Saltern.Evaluation;
 namespace Saltern.Cli.Commands;
 
 /// <summary>The part of <c>saltern eval</c> that runs tasks: one model, or two on the same items.</summary>
-internal static class TaskEvaluation
+/// <param name="console">Where words go.</param>
+/// <param name="ranks">The ranks, which share the work out; rank 0 writes.</param>
+/// <param name="request">The tasks.</param>
+/// <param name="window">Most tokens a model reads at once, by its name and folder.</param>
+/// <param name="cancellation">Ends the work early.</param>
+internal sealed class TaskEvaluation(
+    Output console,
+    ICommunicator ranks,
+    TaskRequest request,
+    Func<string, string, int> window,
+    CancellationToken cancellation
+)
 {
     /// <summary>Runs the tasks, prints the table, writes the files.</summary>
-    /// <param name="console">Where words go.</param>
-    /// <param name="ranks">The ranks, which share the work out; rank 0 writes.</param>
-    /// <param name="request">The tasks.</param>
     /// <param name="model">Name and folder of the model.</param>
     /// <param name="second">Name and folder of a second model, or null.</param>
-    /// <param name="window">Most tokens a model reads at once, by its name and folder.</param>
     /// <param name="output">Folder for results.json and samples, or null.</param>
-    /// <param name="cancellation">Ends the work early.</param>
-    public static int Run(
-        Output console,
-        ICommunicator ranks,
-        TaskRequest request,
-        (string Name, string Folder) model,
-        (string Name, string Folder)? second,
-        Func<string, string, int> window,
-        string? output,
-        CancellationToken cancellation
-    )
+    public int Run((string Name, string Folder) model, (string Name, string Folder)? second, string? output)
     {
         TaskPlan plan = TaskPlan.Read(request.Files, request.DataFolder, request.Shots);
-        Measured first = Measure(console, ranks, request, plan, model, window, cancellation);
-        Measured? other = second is { } named
-            ? Measure(console, ranks, request, plan, named, window, cancellation)
-            : null;
-        Dictionary<string, IReadOnlyList<PairedTest>>? paired = other is null
-            ? null
-            : first
-                .Results.Zip(other.Results)
-                .ToDictionary(
-                    pair => pair.First.Definition.Task,
-                    pair =>
-                        (IReadOnlyList<PairedTest>)
-                            [
-                                .. pair.First.Scores.Select(score =>
-                                    PairedTest.Of(score.Metric, pair.First.Items, pair.Second.Items)
-                                ),
-                            ]
-                );
+        Measured first = Measure(plan, model);
+        Measured? other = second is { } named ? Measure(plan, named) : null;
+        Dictionary<string, IReadOnlyList<PairedTest>>? paired = other is null ? null : Paired(first, other);
         foreach (Measured measured in new[] { first, other }.OfType<Measured>())
         {
             TaskTable.Print(console, measured.Name, measured.Results, measured.Groups);
@@ -57,9 +39,9 @@ internal static class TaskEvaluation
             console.Line($"Left out, because --data-dir has no data for them: {string.Join(", ", plan.Missing)}.");
         }
 
-        if (paired is not null)
+        if (other is not null && paired is not null)
         {
-            TaskTable.PrintPaired(console, first.Name, other!.Name, paired);
+            TaskTable.PrintPaired(console, first.Name, other.Name, paired);
         }
 
         string result = first.Json(request.Limit, plan.Missing, paired);
@@ -77,15 +59,21 @@ internal static class TaskEvaluation
         return ExitCode.Done;
     }
 
-    private static Measured Measure(
-        Output console,
-        ICommunicator ranks,
-        TaskRequest request,
-        TaskPlan plan,
-        (string Name, string Folder) named,
-        Func<string, string, int> window,
-        CancellationToken cancellation
-    )
+    private static Dictionary<string, IReadOnlyList<PairedTest>> Paired(Measured first, Measured second)
+    {
+        var paired = new Dictionary<string, IReadOnlyList<PairedTest>>();
+        foreach ((TaskResult one, TaskResult other) in first.Results.Zip(second.Results))
+        {
+            paired.Add(
+                one.Definition.Task,
+                [.. one.Scores.Select(score => PairedTest.Of(score.Metric, one.Items, other.Items))]
+            );
+        }
+
+        return paired;
+    }
+
+    private Measured Measure(TaskPlan plan, (string Name, string Folder) named)
     {
         using var status = new StatusLine(console);
         using TaskModel model = TaskModel.Load(
@@ -109,13 +97,16 @@ internal static class TaskEvaluation
             status.Keep(
                 string.Create(
                     CultureInfo.InvariantCulture,
-                    $"{task.Definition.Task}: {result.Items.Count} items in {result.Time.TotalSeconds:0.0} s, {result.ItemsPerSecond:0.0} items/s"
+                    $"{task.Definition.Task}: {result.Items.Count} items in {result.Time.TotalSeconds:0.0} "
+                        + $"s, {result.ItemsPerSecond:0.0} items/s"
                 )
             );
             if (result.CutItems.Count > 0)
             {
+                string more = result.CutItems.Count > 5 ? ", …" : "";
                 status.Keep(
-                    $"  {result.CutItems.Count} of them longer than the {model.Window} tokens that {named.Name} reads, cut from the left: {string.Join(", ", result.CutItems.Take(5))}{(result.CutItems.Count > 5 ? ", …" : "")}"
+                    $"  {result.CutItems.Count} of them longer than the {model.Window} tokens that {named.Name} reads, "
+                        + $"cut from the left: {string.Join(", ", result.CutItems.Take(5))}{more}"
                 );
             }
 

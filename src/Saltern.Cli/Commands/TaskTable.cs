@@ -8,6 +8,9 @@ namespace Saltern.Cli.Commands;
 /// <summary>Task results as a table for people: chance beside every score.</summary>
 internal static class TaskTable
 {
+    private const string Places = "0.0000";
+    private const string Signed = "+0.0000;-0.0000;0.0000";
+
     /// <summary>Prints the scores of a model.</summary>
     public static void Print(
         Output console,
@@ -23,10 +26,10 @@ internal static class TaskTable
             foreach (MetricScore score in result.Scores)
             {
                 console.Line(
-                    string.Create(
-                        CultureInfo.InvariantCulture,
-                        $"  {result.Definition.Task, -16} {result.Definition.Shots, 5}  {result.Items.Count, 5}  {TaskMetrics.NameOf(score.Metric), -15} {Number(score.Value)} {Number(score.StandardError)} {Number(score.Low)} –{Number(score.High)} {Number(score.Chance)}{Remark(score)}"
-                    )
+                    $"  {Column.Left(result.Definition.Task, 16)} {Column.Right(result.Definition.Shots, 5)}"
+                        + $"  {Column.Right(result.Items.Count, 5)}  {Column.Left(TaskMetrics.NameOf(score.Metric), 15)}"
+                        + $" {Number(score.Value)} {Number(score.StandardError)}"
+                        + $" {Number(score.Low)} –{Number(score.High)} {Number(score.Chance)}{Remark(score)}"
                 );
             }
         }
@@ -37,10 +40,7 @@ internal static class TaskTable
             foreach (DomainScore mean in group.Domains.Concat(group.Averages))
             {
                 console.Line(
-                    string.Create(
-                        CultureInfo.InvariantCulture,
-                        $"    {mean.Name, -26} {Number(mean.Score)}   over {mean.Measured} of {mean.Of}"
-                    )
+                    $"    {Column.Left(mean.Name, 26)} {Number(mean.Score)}   over {mean.Measured} of {mean.Of}"
                 );
             }
         }
@@ -60,14 +60,10 @@ internal static class TaskTable
         {
             foreach (PairedTest test in tests)
             {
-                string counts = test.OnlyFirst is null
-                    ? ""
-                    : $", only one right: {test.OnlyFirst} and {test.OnlySecond}";
                 console.Line(
-                    string.Create(
-                        CultureInfo.InvariantCulture,
-                        $"  {task, -16} {TaskMetrics.NameOf(test.Metric), -15}  {test.Difference, 12:+0.0000;-0.0000;0.0000} {Number(test.Low)} –{Number(test.High)}  {test.PValue, 9:0.0000}  {test.Test}{counts}"
-                    )
+                    $"  {Column.Left(task, 16)} {Column.Left(TaskMetrics.NameOf(test.Metric), 15)}"
+                        + $"  {Column.Right(test.Difference, 12, Signed)} {Number(test.Low)} –{Number(test.High)}"
+                        + $"  {Column.Right(test.PValue, 9, Places)}  {test.Test}{OnlyOneRight(test)}"
                 );
             }
         }
@@ -82,20 +78,32 @@ internal static class TaskTable
         }
 
         console.Line(
-            "  task             metric          items     before      after   after less before, 95 % interval          p  too long"
+            "  task             metric          items     before      after"
+                + "   after less before, 95 % interval          p  too long"
         );
         foreach ((string task, TaskChange change) in tasks)
         {
             foreach ((string metric, MetricChange scores) in change.Metrics)
             {
+                string difference = scores.Difference.ToString(Signed, CultureInfo.InvariantCulture);
                 console.Line(
-                    string.Create(
-                        CultureInfo.InvariantCulture,
-                        $"  {task, -16} {metric, -15} {change.Items, 5}  {Number(scores.Before)}  {Number(scores.After)}      {scores.Difference:+0.0000;-0.0000;0.0000}  {Number(scores.DifferenceCi95[0])} –{Number(scores.DifferenceCi95[1])}  {scores.PValue, 9:0.0000}  {change.TooLong.Count, 8}"
-                    )
+                    $"  {Column.Left(task, 16)} {Column.Left(metric, 15)} {Column.Right(change.Items, 5)}"
+                        + $"  {Number(scores.Before)}  {Number(scores.After)}      {difference}"
+                        + $"  {Number(scores.DifferenceCi95[0])} –{Number(scores.DifferenceCi95[1])}"
+                        + $"  {Column.Right(scores.PValue, 9, Places)}  {Column.Right(change.TooLong.Count, 8)}"
                 );
             }
         }
+    }
+
+    private static string OnlyOneRight(PairedTest test)
+    {
+        if (test.OnlyFirst is null)
+        {
+            return "";
+        }
+
+        return $", only one right: {test.OnlyFirst} and {test.OnlySecond}";
     }
 
     private static string Remark(MetricScore score) =>
@@ -116,7 +124,7 @@ internal static class TaskTable
         value switch
         {
             null => "        –",
-            >= 10_000 => value.Value.ToString("0.00e0", CultureInfo.InvariantCulture).PadLeft(9),
-            _ => value.Value.ToString("0.0000", CultureInfo.InvariantCulture).PadLeft(9),
+            >= 10_000 => Column.Right(value, 9, "0.00e0"),
+            _ => Column.Right(value, 9, Places),
         };
 }

@@ -104,8 +104,12 @@ public static class TeachCommand
             RankProcess.Run(
                 (rank, console, cancellation) =>
                 {
-                    string? path = parsed.GetValue(recipe) is string named ? ShippedRecipe.Find(named) : null;
-                    RunConfig? config = path is null ? null : RecipeReader.Read<RunConfig>(path, parsed.GetValue(set)!);
+                    RunConfig? config = null;
+                    if (parsed.GetValue(recipe) is string named)
+                    {
+                        config = RecipeReader.Read<RunConfig>(ShippedRecipe.Find(named), parsed.GetRequiredValue(set));
+                    }
+
                     var request = new TeachRequest
                     {
                         Teacher = AtStep(parsed.GetRequiredValue(teacher), parsed.GetValue(step)),
@@ -170,7 +174,8 @@ public static class TeachCommand
         }
 
         throw new ConfigurationException(
-            $"{teacher} has no checkpoint of step {wanted}. It has {string.Join(", ", store.Steps())}. Name steps to keep with training.keep_steps."
+            $"{teacher} has no checkpoint of step {wanted}. It has {string.Join(", ", store.Steps())}. "
+                + "Name steps to keep with training.keep_steps."
         );
     }
 
@@ -181,23 +186,28 @@ public static class TeachCommand
         double left = (progress.TotalSamples - progress.Samples) * (double)length / progress.TokensPerSecond;
         return string.Create(
             CultureInfo.InvariantCulture,
-            $"{Duration.Bar(share)} {progress.Samples} of {progress.TotalSamples} samples, {progress.TokensPerSecond:0} tokens/s, {share * 100:0} %, {Duration.Text(left)} left"
+            $"{Duration.Bar(share)} {progress.Samples} of {progress.TotalSamples} samples, "
+                + $"{progress.TokensPerSecond:0} tokens/s, {share * 100:0} %, {Duration.Text(left)} left"
         );
     }
 
     private static void Report(Output console, string folder, TeachManifest manifest)
     {
         DifficultyBuckets buckets = manifest.Buckets;
+        double speed = manifest.Positions / Math.Max(manifest.Teacher.PassSeconds ?? 0, 1e-9);
         console.Line(
             string.Create(
                 CultureInfo.InvariantCulture,
-                $"{folder}: {manifest.Plan.Coverage.Count} samples, {manifest.Positions / 1e6:0.00}M positions, {manifest.Bytes / 1e6:0.0} MB, {manifest.BytesPerPosition:0.00} bytes a position, {manifest.Teacher.PassSeconds:0} s ({manifest.Positions / Math.Max(manifest.Teacher.PassSeconds ?? 0, 1e-9):0} positions/s)"
+                $"{folder}: {manifest.Plan.Coverage.Count} samples, {manifest.Positions / 1e6:0.00}M positions, "
+                    + $"{manifest.Bytes / 1e6:0.0} MB, {manifest.BytesPerPosition:0.00} bytes a position, "
+                    + $"{manifest.Teacher.PassSeconds:0} s ({speed:0} positions/s)"
             )
         );
         console.Line(
             string.Create(
                 CultureInfo.InvariantCulture,
-                $"tokens: easy up to {buckets.TokenBounds[0]:0.000} nats, medium up to {buckets.TokenBounds[1]:0.000}; samples: {buckets.SequenceBounds[0]:0.000} and {buckets.SequenceBounds[1]:0.000}"
+                $"tokens: easy up to {buckets.TokenBounds[0]:0.000} nats, medium up to {buckets.TokenBounds[1]:0.000}; "
+                    + $"samples: {buckets.SequenceBounds[0]:0.000} and {buckets.SequenceBounds[1]:0.000}"
             )
         );
     }

@@ -72,23 +72,14 @@ public static class TokenizerCommand
                         Pattern = parsed.GetValue(pattern),
                         SpecialTokens =
                         [
-                            .. parsed.GetValue(special)!,
+                            .. parsed.GetRequiredValue(special),
                             .. Enumerable.Range(0, Math.Max(0, parsed.GetValue(sentinels))).Select(SentinelTokens.Name),
                         ],
                     };
                     BpeTokenizer tokenizer;
                     using (var status = new StatusLine(console))
                     {
-                        var progress = new ImmediateProgress<BpeTrainingProgress>(p =>
-                            status.Show(() =>
-                                p.VocabularySize == 0
-                                    ? string.Create(
-                                        CultureInfo.InvariantCulture,
-                                        $"reading: {p.Documents} documents, {p.TextBytes / 1e6:0.0} MB, {p.DistinctWords} distinct words"
-                                    )
-                                    : $"merging: {p.VocabularySize} of {p.TargetVocabularySize} tokens"
-                            )
-                        );
+                        var progress = new ImmediateProgress<BpeTrainingProgress>(p => status.Show(() => Describe(p)));
                         tokenizer = Guard(() =>
                             BpeTrainer.Train(
                                 reader.ReadDocuments(cancellation).Select(document => document.Text),
@@ -104,7 +95,8 @@ public static class TokenizerCommand
                     if (tokenizer.VocabularySize < options.VocabularySize)
                     {
                         console.Line(
-                            $"The text has pairs for {tokenizer.VocabularySize} tokens only, {options.VocabularySize} were asked for."
+                            $"The text has pairs for {tokenizer.VocabularySize} tokens only, "
+                                + $"{options.VocabularySize} were asked for."
                         );
                     }
 
@@ -114,6 +106,19 @@ public static class TokenizerCommand
             )
         );
         return command;
+    }
+
+    private static string Describe(BpeTrainingProgress progress)
+    {
+        if (progress.VocabularySize > 0)
+        {
+            return $"merging: {progress.VocabularySize} of {progress.TargetVocabularySize} tokens";
+        }
+
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $"reading: {progress.Documents} documents, {progress.TextBytes / 1e6:0.0} MB, {progress.DistinctWords} distinct words"
+        );
     }
 
     private static Verb Show()
@@ -140,7 +145,8 @@ public static class TokenizerCommand
                     if (tokenizer.BeginOfText.Count > 0)
                     {
                         console.Line(
-                            $"begins a text: {string.Join(' ', tokenizer.BeginOfText)} ({tokenizer.Decode([.. tokenizer.BeginOfText])})"
+                            $"begins a text: {string.Join(' ', tokenizer.BeginOfText)} "
+                                + $"({tokenizer.Decode([.. tokenizer.BeginOfText])})"
                         );
                     }
 

@@ -50,7 +50,7 @@ public static class TrainCommand
             RankProcess.Run(
                 (rank, console, cancellation) =>
                 {
-                    List<string> overrides = [.. parsed.GetValue(set)!];
+                    List<string> overrides = [.. parsed.GetRequiredValue(set)];
                     if (parsed.GetValue(device) is string chosen)
                     {
                         overrides.Add("device=" + chosen);
@@ -61,16 +61,13 @@ public static class TrainCommand
                         overrides
                     );
                     string folder = parsed.GetValue(output) ?? Path.Combine("runs", config.Name);
-                    return Run(
-                        rank,
-                        console,
-                        config,
-                        folder,
-                        parsed.GetValue(resume),
-                        parsed.GetValue(verify),
-                        [.. overrides.Select(RecipeOverride.Parse)],
-                        cancellation
-                    );
+                    var options = new TrainingRunOptions
+                    {
+                        Resume = parsed.GetValue(resume),
+                        VerifyData = parsed.GetValue(verify),
+                        Overrides = [.. overrides.Select(RecipeOverride.Parse)],
+                    };
+                    return Run(rank, console, config, folder, options, cancellation);
                 }
             )
         );
@@ -82,23 +79,18 @@ public static class TrainCommand
         Output console,
         RunConfig config,
         string folder,
-        bool resume,
-        bool verify,
-        IReadOnlyList<RecipeOverride> overrides,
+        TrainingRunOptions asked,
         CancellationToken cancellation
     )
     {
-        using NcclCommunicator? devices =
-            rank.Ranks.Size > 1 && config.Device == ComputeDevice.Cuda ? rank.StartNccl() : null;
+        bool overGpus = rank.Ranks.Size > 1 && config.Device == ComputeDevice.Cuda;
+        using NcclCommunicator? devices = overGpus ? rank.StartNccl() : null;
         EngineSetup engine = EngineSetup.Prepare(rank);
         using var status = new StatusLine(console);
         var progress = new TrainingProgress(status);
-        var options = new TrainingRunOptions
+        TrainingRunOptions options = asked with
         {
             DefaultThreads = engine.Threads,
-            Resume = resume,
-            VerifyData = verify,
-            Overrides = overrides,
             Log = status.Keep,
             Loading = WeightsLine.On(status, "loading"),
             MatmulPeak = EngineSetup.KnownPeak,
@@ -140,13 +132,16 @@ public static class TrainCommand
         status.Keep(
             string.Create(
                 CultureInfo.InvariantCulture,
-                $"{folder}: {result.Steps} steps, {result.Seconds:0} s in steps, final loss {result.Final!.Loss:0.0000} nats per token, {result.Final.BitsPerByte:0.0000} bits per byte, accuracy {result.Final.Accuracy:0.0000}"
+                $"{folder}: {result.Steps} steps, {result.Seconds:0} s in steps, "
+                    + $"final loss {result.Final!.Loss:0.0000} nats per token, "
+                    + $"{result.Final.BitsPerByte:0.0000} bits per byte, accuracy {result.Final.Accuracy:0.0000}"
             )
         );
         status.Keep(
             string.Create(
                 CultureInfo.InvariantCulture,
-                $"apart from the steps: evaluation {run.State.EvaluationSeconds:0.0} s, checkpoints {run.State.CheckpointSeconds:0.0} s, logging {run.State.LoggingSeconds:0.00} s"
+                $"apart from the steps: evaluation {run.State.EvaluationSeconds:0.0} s, "
+                    + $"checkpoints {run.State.CheckpointSeconds:0.0} s, logging {run.State.LoggingSeconds:0.00} s"
             )
         );
         return ExitCode.Done;

@@ -46,7 +46,13 @@ public static class WatchCommand
             CommandRunner.Run(
                 json: false,
                 (console, interrupted) =>
-                    Serve(parsed.GetValue(runs)!, parsed.GetValue(host)!, parsed.GetValue(port), console, interrupted)
+                    Serve(
+                            parsed.GetRequiredValue(runs),
+                            parsed.GetRequiredValue(host),
+                            parsed.GetValue(port),
+                            console,
+                            interrupted
+                        )
                         .GetAwaiter()
                         .GetResult()
             )
@@ -80,8 +86,12 @@ public static class WatchCommand
             Runs = RunFolders.Find(paths),
             Address = address,
             Port = port,
-            Token = isOpen ? RandomNumberGenerator.GetHexString(2 * TokenBytes, lowercase: true) : null,
         };
+        if (isOpen)
+        {
+            options = options with { Token = RandomNumberGenerator.GetHexString(2 * TokenBytes, lowercase: true) };
+        }
+
         WatchServer server;
         try
         {
@@ -96,13 +106,13 @@ public static class WatchCommand
 
         await using (server)
         {
-            console.Line(
-                $"watching {options.Runs.Count} {(options.Runs.Count == 1 ? "run" : "runs")}: {server.Address}"
-            );
+            string runs = options.Runs.Count == 1 ? "run" : "runs";
+            console.Line($"watching {options.Runs.Count} {runs}: {server.Address}");
             if (isOpen)
             {
                 console.Line(
-                    "Whoever has this address may look. It travels unencrypted; between sites use an SSH tunnel to 127.0.0.1 instead."
+                    "Whoever has this address may look. "
+                        + "It travels unencrypted; between sites use an SSH tunnel to 127.0.0.1 instead."
                 );
             }
 

@@ -58,7 +58,7 @@ public static class DemoCommand
                     }
 
                     return new DemoRun(console, plan, folder, parsed.GetValue(seed)).Run(
-                        parsed.GetValue(text)!,
+                        parsed.GetRequiredValue(text),
                         cancellation
                     );
                 }

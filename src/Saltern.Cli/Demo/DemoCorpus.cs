@@ -45,7 +45,8 @@ public sealed record DemoCorpus(string Description, IReadOnlyList<TextDocument> 
         }
 
         return new DemoCorpus(
-            "generated text, because no .NET SDK with its reference documentation was found: the verdict shows the method, not real language",
+            "generated text, because no .NET SDK with its reference documentation was found: "
+                + "the verdict shows the method, not real language",
             [.. GeneratedText.Generate(1, GeneratedBytes)]
         );
     }
@@ -57,7 +58,8 @@ public sealed record DemoCorpus(string Description, IReadOnlyList<TextDocument> 
         if (Bytes < fewestBytes)
         {
             throw new DataFormatException(
-                $"The text has {Bytes:N0} bytes; the demonstration needs at least {fewestBytes:N0}. Add more with --text, or leave --text out for the embedded default."
+                $"The text has {Bytes:N0} bytes; the demonstration needs at least {fewestBytes:N0}. "
+                    + "Add more with --text, or leave --text out for the embedded default."
             );
         }
     }

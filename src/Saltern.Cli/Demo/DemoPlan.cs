@@ -6,7 +6,7 @@ using Saltern.Runs;
 
 namespace Saltern.Cli.Demo;
 
-/// <summary>Sizes and steps of a demonstration: a pure function of the minutes it may take, so that the same seed gives the same figures anywhere.</summary>
+/// <summary>Sizes and steps of a demonstration: a pure function of the minutes it may take, so that the same seed gives the same numbers anywhere.</summary>
 public sealed record DemoPlan
 {
     /// <summary>Shortest and longest demonstration, minutes.</summary>

@@ -20,10 +20,10 @@ public sealed class DemoProgress
     public DemoProgress(Output output, StatusLine status, int steps) =>
         (_status, _steps, _chart) = (status, steps, output.IsInteractive);
 
-    /// <summary>Takes BASELINE's figures.</summary>
+    /// <summary>Takes BASELINE's metrics.</summary>
     public IMetricsSink Baseline => new Sink(this, _baseline);
 
-    /// <summary>Takes SALT's figures.</summary>
+    /// <summary>Takes SALT's metrics.</summary>
     public IMetricsSink Salt => new Sink(this, _salt);
 
     /// <summary>Takes a step of either.</summary>
@@ -51,7 +51,8 @@ public sealed class DemoProgress
         _status.Keep(
             string.Create(
                 CultureInfo.InvariantCulture,
-                $"step {line.Step, 5}  validation loss  BASELINE {baseline:0.0000}  SALT {salt:0.0000}  difference {salt - baseline:+0.0000;-0.0000}  {TimeLeft(line.Step)} left"
+                $"step {Column.Right(line.Step, 5)}  validation loss  BASELINE {baseline:0.0000}  SALT {salt:0.0000}"
+                    + $"  difference {salt - baseline:+0.0000;-0.0000}  {TimeLeft(line.Step)} left"
             )
         );
         if (_chart && _baseline.Count % 5 == 0)

@@ -48,10 +48,12 @@ public static class DotNetReferenceText
     {
         // <root>/shared/Microsoft.NETCore.App/<version>/System.Private.CoreLib.dll; empty in a single-file program.
         string runtime = typeof(object).Assembly.Location;
-        string? ofRuntime =
-            runtime.Length == 0
-                ? null
-                : Path.GetFullPath(Path.Combine(Path.GetDirectoryName(runtime)!, "..", "..", ".."));
+        string? ofRuntime = null;
+        if (Path.GetDirectoryName(runtime) is { Length: > 0 } folder)
+        {
+            ofRuntime = Path.GetFullPath(Path.Combine(folder, "..", "..", ".."));
+        }
+
         foreach (string? root in (string?[])[dotnetRoot, ofRuntime])
         {
             if (!string.IsNullOrEmpty(root) && FindFiles(root).Count > 0)
@@ -74,7 +76,8 @@ public static class DotNetReferenceText
         if (files.Count == 0)
         {
             throw new DataFormatException(
-                $"'{dotnetRoot}' holds no reference documentation (packs/*/*/ref/*/*.xml). Give the folder of a .NET SDK, or text of your own."
+                $"'{dotnetRoot}' holds no reference documentation (packs/*/*/ref/*/*.xml). "
+                    + "Give the folder of a .NET SDK, or text of your own."
             );
         }
 
@@ -132,11 +135,13 @@ public static class DotNetReferenceText
             if (body.Length > 0)
             {
                 text.Append('\n');
-                string heading =
-                    member.Signature.Length == 0
-                        ? ""
-                        : repeated.Remove(new DocumentationPart("", [member.Signature], IsCode: true));
-                text.Append(heading).Append(heading.Length > 0 ? "\n" : "").Append(body);
+                if (member.Signature.Length > 0)
+                {
+                    string heading = repeated.Remove(new DocumentationPart("", [member.Signature], IsCode: true));
+                    text.Append(heading).Append(heading.Length > 0 ? "\n" : "");
+                }
+
+                text.Append(body);
             }
         }
 
@@ -206,12 +211,19 @@ public static class DotNetReferenceText
 
         return Directory
             .GetDirectories(folder)
-            .OrderByDescending(path =>
-                Version.TryParse(Path.GetFileName(path).Split('-')[0].TrimStart(FrameworkLetters), out Version? version)
-                    ? version
-                    : new Version()
-            )
+            .OrderByDescending(VersionOf)
             .ThenByDescending(path => path, StringComparer.Ordinal)
             .FirstOrDefault();
+    }
+
+    private static Version VersionOf(string folder)
+    {
+        string number = Path.GetFileName(folder).Split('-')[0].TrimStart(FrameworkLetters);
+        if (Version.TryParse(number, out Version? version))
+        {
+            return version;
+        }
+
+        return new Version();
     }
 }

@@ -80,7 +80,8 @@ public static class GeneratedText
         IEnumerable<TextDocument> Documents()
         {
             Draws draws = new(seed);
-            for (long made = 0; made < bytes; )
+            long made = 0;
+            while (made < bytes)
             {
                 (string domain, string text) = draws.Below(4) switch
                 {
@@ -121,10 +122,10 @@ public static class GeneratedText
             text.Append(
                 draws.Below(5) switch
                 {
-                    0 =>
-                        $"On the way {hero} came to {place}. The {beast} did not want to go on, so they rested. {draws.Of(Weather)} there. ",
-                    1 =>
-                        $"\"Where are you going?\" asked someone at {place}. \"To {away},\" said {hero}, \"to bring {friend} the {it}.\" ",
+                    0 => $"On the way {hero} came to {place}. "
+                        + $"The {beast} did not want to go on, so they rested. {draws.Of(Weather)} there. ",
+                    1 => $"\"Where are you going?\" asked someone at {place}. "
+                        + $"\"To {away},\" said {hero}, \"to bring {friend} the {it}.\" ",
                     2 =>
                         $"At {place} the {it} was nearly lost, but the {beast} saw it and {hero} was {draws.Of(Moods)} again. ",
                     3 =>

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using Saltern.Cli.Terminal;
 
 namespace Saltern.Cli.Demo;
 
@@ -42,7 +43,7 @@ public static class TextChart
         for (int row = 0; row < height; row++)
         {
             double at = high - ((high - low) * row / (height - 1));
-            text.Append(CultureInfo.InvariantCulture, $"{at, 7:0.000} |").Append(grid[row]).Append('\n');
+            text.Append(Column.Right(at, 7, "0.000")).Append(" |").Append(grid[row]).Append('\n');
         }
 
         string last = lastStep.ToString(CultureInfo.InvariantCulture);

@@ -40,19 +40,18 @@ public sealed record EngineSetup(int Threads, string Description)
             Environment.GetEnvironmentVariable(name) is not null
         );
         string runtime = NativeRuntime.Configure(tuneAllocator: !userTuned);
+        string whose = cores is null ? "free" : "this rank's";
+        int threads = 0;
         string? variable = ThreadVariables.FirstOrDefault(name =>
-            int.TryParse(Environment.GetEnvironmentVariable(name), CultureInfo.InvariantCulture, out int count)
-            && count > 0
+            int.TryParse(Environment.GetEnvironmentVariable(name), CultureInfo.InvariantCulture, out threads)
+            && threads > 0
         );
-        int threads = variable is null
-            ? cores?.Threads ?? FreeCores.Count()
-            : int.Parse(Environment.GetEnvironmentVariable(variable)!, CultureInfo.InvariantCulture);
-        string why =
-            variable
-            ?? string.Create(
-                CultureInfo.InvariantCulture,
-                $"{(cores is null ? "free" : "this rank's")} of {Environment.ProcessorCount} cores"
-            );
+        if (variable is null)
+        {
+            threads = cores?.Threads ?? FreeCores.Count();
+        }
+
+        string why = variable ?? $"{whose} of {Environment.ProcessorCount} cores";
         try
         {
             TorchSharp.torch.set_num_threads(threads);
@@ -61,14 +60,14 @@ public sealed record EngineSetup(int Threads, string Description)
         {
             // TorchSharp's own message speaks to programmers who forgot a package.
             throw new ConfigurationException(
-                "libtorch is not found. This build brings none (SalternLibtorch=none): set LD_LIBRARY_PATH to the folder 'lib' of a PyTorch installation, as docs/cuda.md says. A build with libtorch for the CPU needs nothing: dotnet build -c Release."
+                "libtorch is not found. This build brings none (SalternLibtorch=none): "
+                    + "set LD_LIBRARY_PATH to the folder 'lib' of a PyTorch installation, as docs/cuda.md says. "
+                    + "A build with libtorch for the CPU needs nothing: dotnet build -c Release."
             );
         }
 
         MatrixProduct.Use(ComputePlan.AgreeOnProducts(MatrixProduct.Fastest(), rank?.Ranks));
-        return new EngineSetup(
-            threads,
-            $"{runtime}; {threads} threads ({why}); products: {(MatrixProduct.Library == ProductLibrary.OneDnn ? "oneDNN" : "MKL")}"
-        );
+        string products = MatrixProduct.Library == ProductLibrary.OneDnn ? "oneDNN" : "MKL";
+        return new EngineSetup(threads, $"{runtime}; {threads} threads ({why}); products: {products}");
     }
 }

@@ -40,10 +40,8 @@ public sealed class Interruption : IDisposable
         }
 
         context.Cancel = true;
-        Console.Error.WriteLine(
-            "Ending as soon as the work at hand is safe; once more ends at once."
-                + (_doing is null ? "" : " " + _doing())
-        );
+        string doing = _doing is null ? "" : " " + _doing();
+        Console.Error.WriteLine("Ending as soon as the work at hand is safe; once more ends at once." + doing);
         _source.Cancel();
     }
 }

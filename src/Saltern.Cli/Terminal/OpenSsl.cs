@@ -18,7 +18,8 @@ internal static class OpenSsl
                 return null;
             }
 
-            return $"OpenSSL is missing on this machine: neither {string.Join(" nor ", Names)} is found, and .NET computes checksums with it. Install it; on Debian and Ubuntu: apt-get install libssl3";
+            return $"OpenSSL is missing on this machine: neither {string.Join(" nor ", Names)} is found, "
+                + "and .NET computes checksums with it. Install it; on Debian and Ubuntu: apt-get install libssl3";
         }
     }
 }

@@ -8,10 +8,11 @@ public sealed class Output
     public Output(bool json)
     {
         IsJson = json;
-        Lines = json ? Console.Error : Console.Out;
-        IsInteractive =
-            !(json ? Console.IsErrorRedirected : Console.IsOutputRedirected)
-            && Environment.GetEnvironmentVariable("TERM") != "dumb";
+        (TextWriter lines, bool redirected) = json
+            ? (Console.Error, Console.IsErrorRedirected)
+            : (Console.Out, Console.IsOutputRedirected);
+        Lines = lines;
+        IsInteractive = !redirected && Environment.GetEnvironmentVariable("TERM") != "dumb";
     }
 
     private Output(TextWriter lines) => Lines = lines;

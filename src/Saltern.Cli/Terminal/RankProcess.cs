@@ -18,13 +18,20 @@ public sealed class RankProcess : IDisposable
 
     private RankProcess(LaunchedProcess launch)
     {
-        _mpi =
-            launch.Size > 1
-                ? MpiCommunicator.Start(launch, Environment.GetEnvironmentVariable(MpiCommunicator.LibraryVariable))
-                : null;
-        _watch = _mpi is { AllowsThreads: true } ? new RankWatch(_mpi, Console.Error.WriteLine) : null;
-        Ranks = _mpi is null ? new SingleProcess() : _mpi;
-        Cores = _mpi is null ? null : RankCores.Find(_mpi, launch);
+        if (launch.Size == 1)
+        {
+            Ranks = new SingleProcess();
+            return;
+        }
+
+        _mpi = MpiCommunicator.Start(launch, Environment.GetEnvironmentVariable(MpiCommunicator.LibraryVariable));
+        Ranks = _mpi;
+        if (_mpi.AllowsThreads)
+        {
+            _watch = new RankWatch(_mpi, Console.Error.WriteLine);
+        }
+
+        Cores = RankCores.Find(_mpi, launch);
     }
 
     /// <summary>What the launcher said when the program was started.</summary>
@@ -41,12 +48,16 @@ public sealed class RankProcess : IDisposable
     {
         get
         {
-            if (_mpi is null)
+            if (_mpi is null || Cores is null)
             {
                 return null;
             }
 
-            return $"{Ranks.Size} ranks started by {Launch.LauncherName}; {_mpi.Description}; {Cores!.RanksHere} on this machine, {Cores.Threads} threads each{(_watch is null ? "; no watch for lost ranks, because this library allows one thread only" : "")}";
+            string unwatched = _watch is null
+                ? "; no watch for lost ranks, because this library allows one thread only"
+                : "";
+            return $"{Ranks.Size} ranks started by {Launch.LauncherName}; {_mpi.Description}; "
+                + $"{Cores.RanksHere} on this machine, {Cores.Threads} threads each{unwatched}";
         }
     }
 
@@ -101,8 +112,9 @@ public sealed class RankProcess : IDisposable
                         Thread.Sleep(PatienceForRankZero);
                     }
 
+                    string activity = rank is null ? "" : " in " + rank.Ranks.Activity;
                     Console.Error.WriteLine(
-                        $"rank {Launch.Rank} of {Launch.Size} on {Environment.MachineName} fails{(rank is null ? "" : " in " + rank.Ranks.Activity)}:"
+                        $"rank {Launch.Rank} of {Launch.Size} on {Environment.MachineName} fails{activity}:"
                     );
                     throw;
                 }

@@ -27,13 +27,11 @@ public sealed class TrainingProgress : IMetricsSink
         _status.Show(() =>
         {
             double each = Stopwatch.GetElapsedTime(_start).TotalSeconds / Math.Max(1, report.Step - _firstStep);
-            string weight = report.Weights.TeacherRuns
-                ? $" {(report.Alignment is null ? "ω" : "λ")} {report.Weights.Global:0.000}"
-                : "";
-            string speed = _train?["perf/tokens_per_second"] is double tokens ? $" {tokens:0} tokens/s" : "";
+            double loss = report.Sums.StudentNll / report.Sums.Positions;
             return string.Create(
                 CultureInfo.InvariantCulture,
-                $"{Duration.Bar(report.Step / (double)_steps)} step {report.Step}/{_steps} loss {report.Sums.StudentNll / report.Sums.Positions:0.000}{weight}{speed}, {Duration.Text(each * (_steps - report.Step))} left"
+                $"{Duration.Bar(report.Step / (double)_steps)} step {report.Step}/{_steps} loss {loss:0.000}"
+                    + $"{Weight(report)}{Speed()}, {Duration.Text(each * (_steps - report.Step))} left"
             );
         });
 
@@ -46,29 +44,70 @@ public sealed class TrainingProgress : IMetricsSink
             return;
         }
 
-        string train = _train is null
-            ? ""
-            : string.Create(
-                CultureInfo.InvariantCulture,
-                $"  train {_train["train/student_nll"]:0.0000}  rate {_train["train/learning_rate"]:0.00000}  {_train["perf/tokens_per_second"]:0} tokens/s  {_train["perf/mfu"] * 100:0} % of peak"
-            );
-        string teacher =
-            _train?["train/alignment_distance"] is double distance
-                ? string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"  alignment {distance:0.0000}  λ {_train["train/weight"]:0.000}"
-                )
-            : _train?["train/teacher_nll"] is double nll
-                ? string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"  teacher {nll:0.0000}  ω {_train["train/weight"]:0.000}"
-                )
-            : "";
         _status.Keep(
-            string.Create(CultureInfo.InvariantCulture, $"step {line.Step, 6}  valid {loss:0.0000}{train}{teacher}")
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"step {Column.Right(line.Step, 6)}  valid {loss:0.0000}{Training(_train)}{Guidance(_train)}"
+            )
         );
     }
 
     /// <inheritdoc/>
     public void Dispose() { }
+
+    private static string Weight(StepReport report)
+    {
+        if (!report.Weights.TeacherRuns)
+        {
+            return "";
+        }
+
+        string name = report.Alignment is null ? "ω" : "λ";
+        return $" {name} {report.Weights.Global:0.000}";
+    }
+
+    private string Speed()
+    {
+        if (_train?["perf/tokens_per_second"] is double tokens)
+        {
+            return $" {tokens:0} tokens/s";
+        }
+
+        return "";
+    }
+
+    private static string Training(MetricsLine? train)
+    {
+        if (train is null)
+        {
+            return "";
+        }
+
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $"  train {train["train/student_nll"]:0.0000}  rate {train["train/learning_rate"]:0.00000}"
+                + $"  {train["perf/tokens_per_second"]:0} tokens/s  {train["perf/mfu"] * 100:0} % of peak"
+        );
+    }
+
+    private static string Guidance(MetricsLine? train)
+    {
+        if (train?["train/alignment_distance"] is double distance)
+        {
+            return string.Create(
+                CultureInfo.InvariantCulture,
+                $"  alignment {distance:0.0000}  λ {train["train/weight"]:0.000}"
+            );
+        }
+
+        if (train?["train/teacher_nll"] is double nll)
+        {
+            return string.Create(
+                CultureInfo.InvariantCulture,
+                $"  teacher {nll:0.0000}  ω {train["train/weight"]:0.000}"
+            );
+        }
+
+        return "";
+    }
 }

@@ -16,7 +16,11 @@ public static class WeightsLine
         return new ImmediateProgress<WeightProgress>(progress =>
         {
             // A run loads several models one after the other; each has a clock of its own.
-            start = progress.IsFirst ? Stopwatch.GetTimestamp() : start;
+            if (progress.IsFirst)
+            {
+                start = Stopwatch.GetTimestamp();
+            }
+
             status.Show(() => Text(doing, progress, Stopwatch.GetElapsedTime(start).TotalSeconds));
         });
     }
@@ -27,7 +31,8 @@ public static class WeightsLine
         double share = progress.Values / (double)progress.TotalValues;
         return string.Create(
             CultureInfo.InvariantCulture,
-            $"{Duration.Bar(share)} {doing} {100 * share:0} % of {progress.TotalValues / 1e6:0.0}M values, {Duration.Text(seconds * (1 - share) / share)} left, {progress.Tensor}"
+            $"{Duration.Bar(share)} {doing} {100 * share:0} % of {progress.TotalValues / 1e6:0.0}M values, "
+                + $"{Duration.Text(seconds * (1 - share) / share)} left, {progress.Tensor}"
         );
     }
 }
