@@ -36,7 +36,7 @@ public sealed record Comparison
 
     /// <summary>Whether a teacher still shapes the loss: what it leads by then mostly goes when it leaves (docs/method.md).</summary>
     public bool TeacherStillOn =>
-        Run.State != RunState.Finished && Run.SwitchStep is null && Run.Last("train/weight") is not 0;
+        Run.State != RunState.Finished && Run.SwitchStep is null && Run.Last(MetricNames.TeacherWeight) is not 0;
 
     /// <summary>Pairs each run with a teacher with the baseline of its seed: of several that with the most planned steps.</summary>
     public static IReadOnlyList<Comparison> Of(IReadOnlyList<RunView> runs) =>

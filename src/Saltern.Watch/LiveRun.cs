@@ -9,12 +9,9 @@ namespace Saltern.Watch;
 /// <param name="folder">The run folder.</param>
 internal sealed class LiveRun(string folder)
 {
-    // A recipe and a result are a few kB.
-    private const long LargestDocument = 64L << 20;
-
     // Steps over which the pace is measured, in log lines.
     private const int PaceLines = 20;
-    private readonly MetricsTail _tail = new(Path.Combine(folder, "metrics.jsonl"));
+    private readonly MetricsTail _tail = new(Path.Combine(folder, RunLayout.Metrics));
     private IReadOnlyDictionary<string, string> _recipe = new Dictionary<string, string>();
     private Dictionary<string, IReadOnlyList<(int Step, double Value)>> _series = [];
     private IReadOnlyList<CurvePoint> _curve = [];
@@ -64,7 +61,7 @@ internal sealed class LiveRun(string folder)
         DateTime? written = null;
         if (steps.Count > 0)
         {
-            written = File.GetLastWriteTimeUtc(Path.Combine(folder, "metrics.jsonl"));
+            written = File.GetLastWriteTimeUtc(Path.Combine(folder, RunLayout.Metrics));
         }
 
         double? secondsPerStep = SecondsPerStep();
@@ -80,7 +77,7 @@ internal sealed class LiveRun(string folder)
             IsDistilled =
                 _result?.Teacher is not null
                 || _recipe.ContainsKey("teacher.path")
-                || Any("train/weight", value => value > 0),
+                || Any(MetricNames.TeacherWeight, value => value > 0),
             State = state,
             Silence = now - written,
             Step = step,
@@ -123,7 +120,7 @@ internal sealed class LiveRun(string folder)
 
     private int? LoggedSwitch()
     {
-        if (_series.GetValueOrDefault("event/stage1_end") is [.., var end])
+        if (_series.GetValueOrDefault(MetricNames.Stage1End) is [.., var end])
         {
             return (int)end.Value;
         }
@@ -147,7 +144,7 @@ internal sealed class LiveRun(string folder)
 
     private double? SecondsPerStep()
     {
-        IReadOnlyList<(int Step, double Value)> seconds = _series.GetValueOrDefault("seconds") ?? [];
+        IReadOnlyList<(int Step, double Value)> seconds = _series.GetValueOrDefault(MetricNames.Seconds) ?? [];
         if (seconds.Count < 2)
         {
             return null;
@@ -159,9 +156,9 @@ internal sealed class LiveRun(string folder)
 
     private void ReadDocuments()
     {
-        string recipe = Path.Combine(folder, "recipe.yaml");
-        string result = Path.Combine(folder, "result.json");
-        string samples = Path.Combine(folder, RunSamples.FileName);
+        string recipe = Path.Combine(folder, RunLayout.Recipe);
+        string result = Path.Combine(folder, RunLayout.Result);
+        string samples = Path.Combine(folder, RunLayout.Samples);
         (DateTime Recipe, DateTime Result, DateTime Samples) written = (
             File.GetLastWriteTimeUtc(recipe),
             File.GetLastWriteTimeUtc(result),
@@ -189,20 +186,13 @@ internal sealed class LiveRun(string folder)
     private static T? Parse<T>(string path, Func<string, string, T> parse)
         where T : class
     {
-        var file = new FileInfo(path);
-        if (!file.Exists)
+        string? text = RunLayout.ReadDocument(path);
+        if (text is null)
         {
             return null;
         }
 
-        if (file.Length <= LargestDocument)
-        {
-            return parse(File.ReadAllText(path), path);
-        }
-
-        throw new DataFormatException(
-            $"{path}: {file.Length:N0} bytes, at most {LargestDocument:N0} are read. This is not a file of a run; leave it out."
-        );
+        return parse(text, path);
     }
 
     private CheckpointView[] Checkpoints()

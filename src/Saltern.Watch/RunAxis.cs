@@ -1,3 +1,5 @@
+using Saltern.RunFiles;
+
 namespace Saltern.Watch;
 
 /// <summary>What the charts are drawn against.</summary>
@@ -23,9 +25,9 @@ internal static class RunAxes
     public static string? Series(RunAxis axis) =>
         axis switch
         {
-            RunAxis.Tokens => "tokens",
-            RunAxis.Seconds => "seconds",
-            RunAxis.Flops => "cost/flops",
+            RunAxis.Tokens => MetricNames.Tokens,
+            RunAxis.Seconds => MetricNames.Seconds,
+            RunAxis.Flops => MetricNames.Flops,
             _ => null,
         };
 

@@ -1,3 +1,5 @@
+using Saltern.RunFiles;
+
 namespace Saltern.Watch;
 
 /// <summary>Which metrics of the runs are drawn, and how.</summary>
@@ -75,14 +77,14 @@ internal static class RunCharts
                     ],
                     Lines =
                     [
-                        .. Lines(runs, colours, axis, new("train/student_nll")),
-                        .. Lines(runs, colours, axis, new("train/teacher_nll", Suffix: " teacher", Dash: "dot")),
-                        .. Lines(runs, colours, axis, new("train/weight", Suffix: " ω", Panel: 1)),
+                        .. Lines(runs, colours, axis, new(MetricNames.StudentNll)),
+                        .. Lines(runs, colours, axis, new(MetricNames.TeacherNll, Suffix: " teacher", Dash: "dot")),
+                        .. Lines(runs, colours, axis, new(MetricNames.TeacherWeight, Suffix: " ω", Panel: 1)),
                         .. Lines(
                             runs,
                             colours,
                             axis,
-                            new("train/learning_rate", Suffix: " learning rate", Dash: "dash", Panel: 1, OnRight: true)
+                            new(MetricNames.LearningRate, Suffix: " learning rate", Dash: "dash", Panel: 1, OnRight: true)
                         ),
                     ],
                     Marks = switches,
@@ -101,8 +103,8 @@ internal static class RunCharts
                     Panels = [new("KL, nats", SkipsFirstFall: true), new("agreement")],
                     Lines =
                     [
-                        .. Lines(runs, colours, axis, new("train/kl_teacher_student", Suffix: " KL")),
-                        .. Lines(runs, colours, axis, new("train/agreement", Suffix: " agreement", Panel: 1)),
+                        .. Lines(runs, colours, axis, new(MetricNames.KlToTeacher, Suffix: " KL")),
+                        .. Lines(runs, colours, axis, new(MetricNames.Agreement, Suffix: " agreement", Panel: 1)),
                     ],
                     Marks = switches,
                 },
@@ -114,9 +116,9 @@ internal static class RunCharts
                     Panels = [new("tokens/s"), new("share of peak"), new("memory, MiB")],
                     Lines =
                     [
-                        .. Lines(runs, colours, axis, new("perf/tokens_per_second", Suffix: " tokens/s")),
-                        .. Lines(runs, colours, axis, new("perf/mfu", Suffix: " share of peak", Panel: 1)),
-                        .. Lines(runs, colours, axis, new("perf/resident_mib", Suffix: " MiB", Panel: 2)),
+                        .. Lines(runs, colours, axis, new(MetricNames.TokensPerSecond, Suffix: " tokens/s")),
+                        .. Lines(runs, colours, axis, new(MetricNames.Mfu, Suffix: " share of peak", Panel: 1)),
+                        .. Lines(runs, colours, axis, new(MetricNames.ResidentMib, Suffix: " MiB", Panel: 2)),
                     ],
                 },
             ]
@@ -137,7 +139,7 @@ internal static class RunCharts
             Note = "On the curve set.",
             IsWide = true,
             Panels = [new("loss, nats per token", SkipsFirstFall: true)],
-            Lines = [.. Lines(runs, colours, axis, new("valid/loss"))],
+            Lines = [.. Lines(runs, colours, axis, new(MetricNames.ValidLoss))],
         };
         if (comparisons.Count == 0)
         {
@@ -181,9 +183,12 @@ internal static class RunCharts
             axis,
             runs.SelectMany(run => run.Series.Keys)
                 .Distinct()
-                .Where(name => name.Split('/') is ["valid", not "bucket", "loss"])
                 .Order(StringComparer.Ordinal)
-                .Select(name => Small("domain-" + name.Split('/')[1], name.Split('/')[1], name, runs, colours, axis))
+                .Select(MetricNames.DomainOf)
+                .OfType<string>()
+                .Select(domain =>
+                    Small("domain-" + domain, domain, MetricNames.DomainLoss(domain), runs, colours, axis)
+                )
         );
 
     /// <summary>Validation loss by difficulty for the teacher of <c>evaluation.buckets</c>, one chart each.</summary>
@@ -198,7 +203,7 @@ internal static class RunCharts
         WithContent(
             axis,
             Buckets.Select(bucket =>
-                Small("bucket-" + bucket, bucket + " tokens", $"valid/bucket/{bucket}/loss", runs, colours, axis)
+                Small("bucket-" + bucket, bucket + " tokens", MetricNames.BucketLoss(bucket), runs, colours, axis)
             )
         );
 

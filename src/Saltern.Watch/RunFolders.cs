@@ -1,3 +1,5 @@
+using Saltern.RunFiles;
+
 namespace Saltern.Watch;
 
 /// <summary>Which folders are runs: those that were named, or those inside a folder of runs such as a study's.</summary>
@@ -40,7 +42,7 @@ public static class RunFolders
 
     private static IEnumerable<string> Inside(string folder, int levels)
     {
-        if (File.Exists(Path.Combine(folder, "metrics.jsonl")) || File.Exists(Path.Combine(folder, "recipe.yaml")))
+        if (File.Exists(Path.Combine(folder, RunLayout.Metrics)) || File.Exists(Path.Combine(folder, RunLayout.Recipe)))
         {
             return [folder];
         }

@@ -45,12 +45,22 @@ internal static partial class MemberTable
 
     // A base record's properties come first, as they are written.
     private static IEnumerable<PropertyInfo> Properties(Type type) =>
-        type.GetProperties(BindingFlags.Public | BindingFlags.Instance)
-            .Where(property =>
-                property.SetMethod is not null && property.GetCustomAttribute<JsonIgnoreAttribute>() is null
-            )
+        type.GetProperties(BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance)
+            .Where(IsWritten)
             .OrderBy(property => property.DeclaringType == type ? 1 : 0)
             .ThenBy(property => property.MetadataToken);
+
+    // What can be set, and what is written besides (JsonInclude) without being part of the API.
+    private static bool IsWritten(PropertyInfo property)
+    {
+        if (property.IsDefined(typeof(JsonIgnoreAttribute)))
+        {
+            return false;
+        }
+
+        return property.IsDefined(typeof(JsonIncludeAttribute))
+            || property is { GetMethod.IsPublic: true, SetMethod: not null };
+    }
 
     private static string NameOf(PropertyInfo property) =>
         property.GetCustomAttribute<JsonPropertyNameAttribute>()?.Name

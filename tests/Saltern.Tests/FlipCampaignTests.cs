@@ -239,13 +239,7 @@ public sealed class FlipCampaignTests : IDisposable
         foreach (string run in new[] { _folder["finished"], results.PathOf(job) })
         {
             foreach (
-                string name in new[]
-                {
-                    RunFolder.RecipeFile,
-                    RunFolder.MetricsFile,
-                    RunFolder.ResultFile,
-                    RunFolder.DocumentsFile,
-                }
+                string name in new[] { RunLayout.Recipe, RunLayout.Metrics, RunLayout.Result, RunLayout.Documents }
             )
             {
                 _campaign.Damage(
@@ -259,7 +253,7 @@ public sealed class FlipCampaignTests : IDisposable
             }
 
             // As the next run of the study, or a run that goes on, reads them.
-            foreach (string name in new[] { RunFolder.RecipeFile, RunFolder.ResultFile })
+            foreach (string name in new[] { RunLayout.Recipe, RunLayout.Result })
             {
                 _campaign.Damage(
                     Path.Combine(run, name),

@@ -11,6 +11,7 @@ using Saltern.Losses;
 using Saltern.ModelFiles;
 using Saltern.Models;
 using Saltern.RunFiles;
+using Saltern.Runs;
 using Saltern.Shards;
 using Saltern.Tokenization;
 

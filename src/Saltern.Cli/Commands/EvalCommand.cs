@@ -4,6 +4,7 @@ using Saltern.Cli.Terminal;
 using Saltern.Configuration;
 using Saltern.FineTuning;
 using Saltern.ModelFiles;
+using Saltern.RunFiles;
 using Saltern.Runs;
 using Saltern.Shards;
 
@@ -150,7 +151,7 @@ public static class EvalCommand
     // Null where the path is no run, or one of fine-tuning, which has no data set.
     private static RunConfig? RecipeOfRun(string path)
     {
-        string recipe = Path.Combine(path, RunFolder.RecipeFile);
+        string recipe = Path.Combine(path, RunLayout.Recipe);
         if (File.Exists(recipe) && !FineTuneConfig.IsRecipe(recipe))
         {
             return RecipeReader.Read<RunConfig>(recipe, []);
@@ -161,7 +162,7 @@ public static class EvalCommand
 
     private static int? SequenceLengthOfRun(string path)
     {
-        string recipe = Path.Combine(path, RunFolder.RecipeFile);
+        string recipe = Path.Combine(path, RunLayout.Recipe);
         if (!File.Exists(recipe))
         {
             return null;

@@ -300,7 +300,7 @@ public static class StudyCommand
             Output.Json(verdict.ToJson());
         }
 
-        console.Line($"report: {Path.GetFullPath(Path.Combine(results.Folder, "report.html"))}");
+        console.Line($"report: {Path.GetFullPath(Path.Combine(results.Folder, VerdictFiles.Report))}");
         return true;
     }
 

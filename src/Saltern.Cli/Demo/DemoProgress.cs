@@ -37,7 +37,7 @@ public sealed class DemoProgress
 
     private void Take(SortedDictionary<int, double> curve, MetricsLine line)
     {
-        if (line["valid/loss"] is not double loss)
+        if (line[MetricNames.ValidLoss] is not double loss)
         {
             return;
         }

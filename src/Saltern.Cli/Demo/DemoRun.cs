@@ -214,7 +214,7 @@ public sealed class DemoRun
         RunRecord baseline = RunRecord.Load(Path.Combine(_folder, "baseline"));
         RunRecord salt = RunRecord.Load(Path.Combine(_folder, "salt"));
         Verdict verdict = Verdict.Compute([baseline], [salt]);
-        string report = Path.Combine(_folder, "report.html");
+        string report = Path.Combine(_folder, VerdictFiles.Report);
         ReportPage.Write(report, verdict, [baseline], [salt]);
         WholeFile.WriteText(Path.Combine(_folder, "verdict.json"), verdict.ToJson());
         _console.Line();

@@ -38,7 +38,7 @@ public sealed class TrainingProgress : IMetricsSink
     /// <inheritdoc/>
     public void Write(MetricsLine line)
     {
-        if (line["valid/loss"] is not double loss)
+        if (line[MetricNames.ValidLoss] is not double loss)
         {
             _train = line;
             return;
@@ -68,7 +68,7 @@ public sealed class TrainingProgress : IMetricsSink
 
     private string Speed()
     {
-        if (_train?["perf/tokens_per_second"] is double tokens)
+        if (_train?[MetricNames.TokensPerSecond] is double tokens)
         {
             return $" {tokens:0} tokens/s";
         }
@@ -85,26 +85,26 @@ public sealed class TrainingProgress : IMetricsSink
 
         return string.Create(
             CultureInfo.InvariantCulture,
-            $"  train {train["train/student_nll"]:0.0000}  rate {train["train/learning_rate"]:0.00000}"
-                + $"  {train["perf/tokens_per_second"]:0} tokens/s  {train["perf/mfu"] * 100:0} % of peak"
+            $"  train {train[MetricNames.StudentNll]:0.0000}  rate {train[MetricNames.LearningRate]:0.00000}"
+                + $"  {train[MetricNames.TokensPerSecond]:0} tokens/s  {train[MetricNames.Mfu] * 100:0} % of peak"
         );
     }
 
     private static string Guidance(MetricsLine? train)
     {
-        if (train?["train/alignment_distance"] is double distance)
+        if (train?[MetricNames.AlignmentDistance] is double distance)
         {
             return string.Create(
                 CultureInfo.InvariantCulture,
-                $"  alignment {distance:0.0000}  λ {train["train/weight"]:0.000}"
+                $"  alignment {distance:0.0000}  λ {train[MetricNames.TeacherWeight]:0.000}"
             );
         }
 
-        if (train?["train/teacher_nll"] is double nll)
+        if (train?[MetricNames.TeacherNll] is double nll)
         {
             return string.Create(
                 CultureInfo.InvariantCulture,
-                $"  teacher {nll:0.0000}  ω {train["train/weight"]:0.000}"
+                $"  teacher {nll:0.0000}  ω {train[MetricNames.TeacherWeight]:0.000}"
             );
         }
 

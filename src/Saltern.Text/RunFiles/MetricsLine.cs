@@ -1,11 +1,11 @@
 namespace Saltern.RunFiles;
 
-/// <summary>Some figures of one step, by the names that docs/run-format.md lists.</summary>
-/// <param name="Step">Step that the figures belong to.</param>
+/// <summary>Some metrics of one step, by the names that docs/run-format.md lists.</summary>
+/// <param name="Step">Step that the metrics belong to.</param>
 /// <param name="Values">Name and value, in the order they are written.</param>
 public sealed record MetricsLine(int Step, IReadOnlyList<KeyValuePair<string, double>> Values)
 {
-    /// <summary>Value of a figure; null where the line has none.</summary>
+    /// <summary>Value of a metric; null where the line has none.</summary>
     public double? this[string name]
     {
         get
@@ -23,7 +23,7 @@ public sealed record MetricsLine(int Step, IReadOnlyList<KeyValuePair<string, do
     }
 }
 
-/// <summary>Takes a run's figures as they come: a file, a dashboard, a progress bar.</summary>
+/// <summary>Takes a run's metrics as they come: a file, a dashboard, a progress bar.</summary>
 public interface IMetricsSink : IDisposable
 {
     /// <summary>Takes one line.</summary>

@@ -8,7 +8,7 @@ public sealed class MetricsLog : IMetricsSink
 {
     private readonly FileStream _file;
 
-    /// <summary>Opens a log to go on after a step; lines of later steps, left by a run that was killed, are dropped.</summary>
+    /// <summary>Opens a log to resume after a step; lines of later steps, left by a run that was killed, are dropped.</summary>
     /// <param name="path">File to write.</param>
     /// <param name="lastStep">Last step to keep; 0 starts anew.</param>
     public MetricsLog(string path, int lastStep)
@@ -28,10 +28,10 @@ public sealed class MetricsLog : IMetricsSink
         using (var json = new Utf8JsonWriter(buffer))
         {
             json.WriteStartObject();
-            json.WriteNumber("step", line.Step);
+            json.WriteNumber(MetricNames.Step, line.Step);
             foreach ((string name, double value) in line.Values)
             {
-                // JSON has no NaN: a figure that is not a number is left out.
+                // JSON has no NaN: a metric that is not a number is left out.
                 if (double.IsFinite(value))
                 {
                     json.WriteNumber(name, value);
@@ -56,7 +56,7 @@ public sealed class MetricsLog : IMetricsSink
         try
         {
             using var json = JsonDocument.Parse(line);
-            return json.RootElement.GetProperty("step").GetInt32();
+            return json.RootElement.GetProperty(MetricNames.Step).GetInt32();
         }
         catch (Exception e)
             when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)

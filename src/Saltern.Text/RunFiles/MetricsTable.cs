@@ -61,7 +61,7 @@ public sealed class MetricsTable
             using JsonDocument document = JsonDocument.Parse(line);
             if (
                 document.RootElement.ValueKind != JsonValueKind.Object
-                || !document.RootElement.TryGetProperty("step", out JsonElement element)
+                || !document.RootElement.TryGetProperty(MetricNames.Step, out JsonElement element)
             )
             {
                 throw new FormatException("no step");
@@ -77,7 +77,7 @@ public sealed class MetricsTable
                 step,
                 document
                     .RootElement.EnumerateObject()
-                    .Where(member => member.Value.ValueKind == JsonValueKind.Number && member.Name != "step")
+                    .Where(member => member.Value.ValueKind == JsonValueKind.Number && member.Name != MetricNames.Step)
                     .Select(member => KeyValuePair.Create(member.Name, member.Value.GetDouble()))
             );
         }
@@ -132,8 +132,8 @@ public sealed class MetricsTable
     /// <remarks>Where a cost was not logged at an evaluation's step it is interpolated between its neighbours; at step 0 it is 0.</remarks>
     public IReadOnlyList<CurvePoint> Curve(string name)
     {
-        IReadOnlyList<(int Step, double Value)> seconds = Series("seconds");
-        IReadOnlyList<(int Step, double Value)> flops = Series("cost/flops");
+        IReadOnlyList<(int Step, double Value)> seconds = Series(MetricNames.Seconds);
+        IReadOnlyList<(int Step, double Value)> flops = Series(MetricNames.Flops);
         return
         [
             .. Series(name)
@@ -168,7 +168,6 @@ public sealed class MetricsTable
             return series[low].Value;
         }
 
-        (int Step, double Value) before = low > 0 ? series[low - 1] : (0, 0.0);
         if (step == 0)
         {
             return 0.0;
@@ -177,6 +176,12 @@ public sealed class MetricsTable
         if (low == series.Count)
         {
             return null;
+        }
+
+        (int Step, double Value) before = (0, 0.0);
+        if (low > 0)
+        {
+            before = series[low - 1];
         }
 
         return before.Value

@@ -5,7 +5,7 @@ namespace Saltern.RunFiles;
 /// <summary>The files beside a <c>result.json</c> that a verdict reads: whether they are still those of the run.</summary>
 internal static class ResultSums
 {
-    private static readonly string[] Names = ["metrics.jsonl", "eval/documents.jsonl"];
+    private static readonly string[] Names = [RunLayout.Metrics, RunLayout.Documents];
 
     /// <summary>SHA-256 of those that a run folder has, by name, lower-case hexadecimal.</summary>
     public static IReadOnlyDictionary<string, string> Sums(string folder)

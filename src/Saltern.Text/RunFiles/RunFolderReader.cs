@@ -6,14 +6,6 @@ namespace Saltern.RunFiles;
 /// <summary>Reads the files that a run leaves behind. They may be damaged, cut short, or of another program.</summary>
 internal static class RunFolderReader
 {
-    // A resolved recipe and a result are a few kB; metrics of a year of steps stay below a gigabyte.
-    private const long LargestDocument = 64L << 20;
-    private const long LargestLog = 2L << 30;
-
-    private const string Metrics = "metrics.jsonl";
-    private const string Result = "result.json";
-    private const string Recipe = "recipe.yaml";
-    private const string Documents = "eval/documents.jsonl";
 
     public static RunRecord Read(string folder)
     {
@@ -23,33 +15,33 @@ internal static class RunFolderReader
 
     public static RunRecord Read(RunSource run)
     {
-        if (!run.Has(Metrics))
+        if (!run.Has(RunLayout.Metrics))
         {
             throw new DataFormatException(
                 $"{run.Name}: not a run folder, {run.Lack}. Name a folder that `saltern train` has written."
             );
         }
 
-        CheckSize(run, Metrics, LargestLog);
-        CheckSize(run, Result, LargestDocument);
-        RunResult? result = run.Has(Result) ? RunResult.Read(run.Bytes(Result), run.At(Result)) : null;
+        CheckSize(run, RunLayout.Metrics, RunLayout.LargestLog);
+        CheckSize(run, RunLayout.Result, RunLayout.LargestDocument);
+        RunResult? result = run.Has(RunLayout.Result) ? RunResult.Read(run.Bytes(RunLayout.Result), run.At(RunLayout.Result)) : null;
         if (result is not null)
         {
             ResultSums.Require(run, result);
         }
 
-        string? recipe = ReadIfThere(run, Recipe);
+        string? recipe = ReadIfThere(run, RunLayout.Recipe);
         if (
             recipe is not null
-            && (recipe.Length == 0 ? "is empty" : SelfChecksum.LineProblem(run.Bytes(Recipe))) is string problem
+            && (recipe.Length == 0 ? "is empty" : SelfChecksum.LineProblem(run.Bytes(RunLayout.Recipe))) is string problem
         )
         {
             throw new DataFormatException(
-                $"{run.At(Recipe)} {problem}. Restore the file; a recipe that you have changed yourself needs its first line no longer."
+                $"{run.At(RunLayout.Recipe)} {problem}. Restore the file; a recipe that you have changed yourself needs its first line no longer."
             );
         }
 
-        MetricsTable metrics = MetricsTable.Parse(run.Lines(Metrics), run.At(Metrics));
+        MetricsTable metrics = MetricsTable.Parse(run.Lines(RunLayout.Metrics), run.At(RunLayout.Metrics));
         return new RunRecord
         {
             Result = result ?? Unfinished(run.Name, recipe, metrics),
@@ -63,15 +55,15 @@ internal static class RunFolderReader
     private static List<DocumentScore> ReadDocuments(RunSource run)
     {
         List<DocumentScore> documents = [];
-        if (!run.Has(Documents))
+        if (!run.Has(RunLayout.Documents))
         {
             return documents;
         }
 
-        CheckSize(run, Documents, LargestLog);
-        string path = run.At(Documents);
+        CheckSize(run, RunLayout.Documents, RunLayout.LargestLog);
+        string path = run.At(RunLayout.Documents);
         int number = 0;
-        foreach (string line in run.Lines(Documents))
+        foreach (string line in run.Lines(RunLayout.Documents))
         {
             number++;
             if (string.IsNullOrWhiteSpace(line))
@@ -128,7 +120,7 @@ internal static class RunFolderReader
             return null;
         }
 
-        CheckSize(run, file, LargestDocument);
+        CheckSize(run, file, RunLayout.LargestDocument);
         using var reader = new StreamReader(run.Open(file));
         return reader.ReadToEnd();
     }

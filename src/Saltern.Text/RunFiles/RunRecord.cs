@@ -20,7 +20,7 @@ public sealed record RunRecord
 
     /// <summary>Whether a teacher took part.</summary>
     public bool IsDistilled =>
-        Result.Teacher is not null || Metrics.Series("train/weight").Any(point => point.Value > 0);
+        Result.Teacher is not null || Metrics.Series(MetricNames.TeacherWeight).Any(point => point.Value > 0);
 
     /// <summary>Final loss, nats per token: of the whole validation set, or else of the last evaluation.</summary>
     /// <exception cref="DataFormatException">The run was never evaluated.</exception>
@@ -36,7 +36,7 @@ public sealed record RunRecord
                 return final.Accuracy;
             }
 
-            if (Metrics.Series("valid/accuracy") is [.., var last])
+            if (Metrics.Series(MetricNames.ValidAccuracy) is [.., var last])
             {
                 return last.Value;
             }
@@ -52,12 +52,20 @@ public sealed record RunRecord
 
     /// <summary>Final value of a measure: of the whole validation set where that was measured, or else of the last evaluation.</summary>
     /// <exception cref="DataFormatException">The run has no such evaluation.</exception>
-    public double FinalOf(VerdictMetric metric) =>
-        (
-            metric == VerdictMetric.Loss ? FinalLoss
-            : metric == VerdictMetric.Accuracy ? FinalAccuracy
-            : null
-        ) ?? Curve(metric)[^1].Value;
+    public double FinalOf(VerdictMetric metric)
+    {
+        if (metric == VerdictMetric.Loss)
+        {
+            return FinalLoss;
+        }
+
+        if (metric == VerdictMetric.Accuracy && FinalAccuracy is { } accuracy)
+        {
+            return accuracy;
+        }
+
+        return Curve(metric)[^1].Value;
+    }
 
     /// <summary>Evaluations along the run on the curve set, in order of steps.</summary>
     /// <param name="metric">Which measure.</param>
@@ -71,7 +79,8 @@ public sealed record RunRecord
         }
 
         throw new DataFormatException(
-            $"Run '{Result.Name}' has no finite {metric.Series} in its metrics.jsonl. Train with training.evaluate_every set, for a task with evaluation.tasks, or leave it out."
+            $"Run '{Result.Name}' has no finite {metric.Series} in its metrics.jsonl. "
+                + "Train with training.evaluate_every set, for a task with evaluation.tasks, or leave it out."
         );
     }
 }

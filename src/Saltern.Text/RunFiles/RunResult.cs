@@ -132,7 +132,8 @@ public sealed record RunResult
         catch (JsonException problem)
         {
             throw new DataFormatException(
-                $"{sourceName}: not a run's result: {problem.Message} Expected schema {CurrentSchema}; run the training again or leave this run out.",
+                $"{sourceName}: not a run's result: {problem.Message} "
+                    + $"Expected schema {CurrentSchema}; run the training again or leave this run out.",
                 problem
             );
         }
@@ -140,14 +141,16 @@ public sealed record RunResult
         if (result is null || result.Schema != CurrentSchema)
         {
             throw new DataFormatException(
-                $"{sourceName}: schema '{result?.Schema}' found, {CurrentSchema} expected. Read it with the version of Saltern that wrote it."
+                $"{sourceName}: schema '{result?.Schema}' found, {CurrentSchema} expected. "
+                    + "Read it with the version of Saltern that wrote it."
             );
         }
 
         if (result.Steps < 0 || !(result.Seconds >= 0) || !(result.Flops >= 0))
         {
             throw new DataFormatException(
-                $"{sourceName}: steps = {result.Steps}, seconds = {result.Seconds}, flops = {result.Flops}: none may be negative. The file is damaged; leave this run out."
+                $"{sourceName}: steps = {result.Steps}, seconds = {result.Seconds}, flops = {result.Flops}: "
+                    + "none may be negative. The file is damaged; leave this run out."
             );
         }
 

@@ -17,7 +17,7 @@ internal static class ThinnedMetrics
             int training = 0;
             foreach (string line in all)
             {
-                if (!line.Contains("\"train/loss\"", StringComparison.Ordinal) || training++ % every == 0)
+                if (!line.Contains($"\"{MetricNames.TrainLoss}\"", StringComparison.Ordinal) || training++ % every == 0)
                 {
                     kept.Append(line).Append('\n');
                 }

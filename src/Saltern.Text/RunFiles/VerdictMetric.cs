@@ -12,11 +12,18 @@ public sealed record VerdictMetric
 
     /// <summary>Validation loss, nats per token; lower is better.</summary>
     public static VerdictMetric Loss { get; } =
-        new("loss", "valid/loss", true, "validation loss", "Validation loss", "validation loss, nats per token");
+        new(
+            "loss",
+            MetricNames.ValidLoss,
+            true,
+            "validation loss",
+            "Validation loss",
+            "validation loss, nats per token"
+        );
 
     /// <summary>Next-token accuracy; higher is better.</summary>
     public static VerdictMetric Accuracy { get; } =
-        new("accuracy", "valid/accuracy", false, "accuracy", "Next-token accuracy", "next-token accuracy");
+        new("accuracy", MetricNames.ValidAccuracy, false, "accuracy", "Next-token accuracy", "next-token accuracy");
 
     /// <summary>Name in options and files: <c>loss</c>, <c>accuracy</c>, or <c>task/metric</c>.</summary>
     public string Name { get; }
@@ -34,6 +41,20 @@ public sealed record VerdictMetric
     public bool IsShare => !LowerIsBetter;
 
     internal string Noun { get; }
+
+    /// <summary>The noun where the text around it already speaks of validation.</summary>
+    internal string ShortNoun
+    {
+        get
+        {
+            if (this == Loss)
+            {
+                return "loss";
+            }
+
+            return Noun;
+        }
+    }
 
     internal string Title { get; }
 
@@ -59,7 +80,7 @@ public sealed record VerdictMetric
             metric.Contains("perplexity", StringComparison.Ordinal)
             || metric.StartsWith("bits_per", StringComparison.Ordinal);
         string name = $"{task} {metric}";
-        return new VerdictMetric($"{task}/{metric}", $"valid/task/{task}/{metric}", lower, name, name, name);
+        return new VerdictMetric($"{task}/{metric}", MetricNames.Task(task, metric), lower, name, name, name);
     }
 
     private sealed class VerdictMetricJson : JsonConverter<VerdictMetric>
@@ -68,7 +89,7 @@ public sealed record VerdictMetric
             ref Utf8JsonReader reader,
             Type typeToConvert,
             JsonSerializerOptions options
-        ) => Parse(reader.GetString()!);
+        ) => Parse(reader.GetString() ?? "");
 
         public override void Write(Utf8JsonWriter writer, VerdictMetric value, JsonSerializerOptions options) =>
             writer.WriteStringValue(value.Name);

@@ -12,6 +12,9 @@ public sealed record Crossing(double Steps, double? Seconds, double? Flops, bool
     /// <summary>Nats of loss, or share of accuracy, by which a later evaluation may be worse and the target still counts as held.</summary>
     public const double HeldTolerance = 0.005;
 
+    /// <summary>What the run had cost there.</summary>
+    public Cost Cost => new(Steps, Seconds, Flops);
+
     /// <summary>Finds the first evaluation at the target or better; no smoothing.</summary>
     /// <param name="curve">Evaluations in order of steps, all values finite.</param>
     /// <param name="target">Loss in nats per token, or accuracy.</param>

@@ -24,26 +24,41 @@ internal static class Figures
 
     public static string Loss(double? value) => Format(value, "0.000");
 
-    public static string SignedLoss(double? value) => value is { } x ? Signed(x, "0.000") : Absent;
+    public static string SignedLoss(double? value) => Difference(value, null);
 
-    // A no-break space keeps the sign with its number at the end of a line.
-    public static string Percent(double? share) => share is { } x ? Format(100 * x, "0.0") + "\u00A0%" : Absent;
+    public static string Percent(double? share)
+    {
+        if (share is { } x)
+        {
+            // A no-break space keeps the sign with its number at the end of a line.
+            return Format(100 * x, "0.0") + "\u00A0%";
+        }
+
+        return Absent;
+    }
 
     public static string Count(double? value) => Format(value, "#,##0");
 
     /// <summary>A ratio with its interval where there is one: <c>0.809 [0.725, 0.903]</c>.</summary>
-    public static string Ratio(double? value, IReadOnlyList<double>? interval) =>
-        Format(value, "0.000") + Interval(interval, "0.000");
+    public static string Ratio(PairedInterval? ratio) => MeanRatio(ratio) + Interval(ratio, "0.000");
+
+    /// <summary>A ratio without its interval.</summary>
+    public static string MeanRatio(PairedInterval? ratio) => Format(ratio?.Mean, "0.000");
 
     public static string Difference(double? value, IReadOnlyList<double>? interval)
     {
-        if (value is { } x)
+        if (value is not { } x)
         {
-            return Signed(x, "0.000")
-                + (interval is [var low, var high] ? $" [{Signed(low, "0.000")}, {Signed(high, "0.000")}]" : "");
+            return Absent;
         }
 
-        return Absent;
+        string text = Signed(x, "0.000");
+        if (interval is [var low, var high])
+        {
+            return $"{text} [{Signed(low, "0.000")}, {Signed(high, "0.000")}]";
+        }
+
+        return text;
     }
 
     public static string Flops(double? value)
@@ -105,9 +120,9 @@ internal static class Figures
         return "+" + text;
     }
 
-    private static string Interval(IReadOnlyList<double>? interval, string format)
+    private static string Interval(PairedInterval? interval, string format)
     {
-        if (interval is [var low, var high])
+        if (interval is { Lower: { } low, Upper: { } high })
         {
             return $" [{Format(low, format)}, {Format(high, format)}]";
         }
@@ -126,5 +141,13 @@ internal static class Figures
     }
 
     /// <summary>A value of the metric: a loss in nats, or a share in per cent.</summary>
-    public static string Of(VerdictMetric metric, double? value) => metric.IsShare ? Percent(value) : Loss(value);
+    public static string Of(VerdictMetric metric, double? value)
+    {
+        if (metric.IsShare)
+        {
+            return Percent(value);
+        }
+
+        return Loss(value);
+    }
 }

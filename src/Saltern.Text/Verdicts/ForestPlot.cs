@@ -13,9 +13,20 @@ internal static class ForestPlot
     public static XElement Figure(Verdict verdict)
     {
         Row[] rows = [.. verdict.Runs.Select(run => Row.Of(run, verdict.SecondsComparable))];
-        string cost = verdict.SecondsComparable ? "time" : "arithmetic";
-        string title =
-            $"Cost to reach {verdict.Baseline.Label}'s final {verdict.Metric.Noun}, over {verdict.Baseline.Label}'s own {cost}";
+        string baseline = verdict.Baseline.Label;
+        string cost = "arithmetic";
+        if (verdict.SecondsComparable)
+        {
+            cost = "time";
+        }
+
+        string title = $"Cost to reach {baseline}'s final {verdict.Metric.Noun}, over {baseline}'s own {cost}";
+        string sharing = "";
+        if (verdict.StudentsServed > 1)
+        {
+            sharing = $", shared by {verdict.StudentsServed} students";
+        }
+
         return Html.Element(
             "figure",
             "",
@@ -26,7 +37,7 @@ internal static class ForestPlot
                 "p",
                 "note",
                 "Left of the line at 1 is a saving. Disc: the teacher's training not counted; diamond: charged to one run"
-                    + (verdict.StudentsServed == 1 ? "" : $", shared by {verdict.StudentsServed} students")
+                    + sharing
                     + ". Bars: 95 % intervals over seeds, none from one seed."
             ),
             Html.Details(
@@ -40,8 +51,8 @@ internal static class ForestPlot
                             row.Label,
                             Figures.Count(row.Seeds),
                             row.Reached,
-                            Figures.Ratio(row.Free, row.FreeInterval),
-                            Figures.Ratio(row.Charged, row.ChargedInterval),
+                            Figures.Ratio(row.Free),
+                            Figures.Ratio(row.Charged),
                         }
                     )
                 )
@@ -51,88 +62,77 @@ internal static class ForestPlot
 
     private static XElement Draw(Row[] rows, PlotSize size, string id, string title)
     {
-        // On a phone an arm's name stands above its marks.
-        double font = size.Font;
-        double step = size.IsNarrow ? font * 3.1 : font * 1.9;
-        double left = size.IsNarrow
-            ? font
-            : Math.Min(size.Width * 0.45, font * 0.58 * rows.Max(row => row.Label.Length) + 2 * font);
-        double right = size.Width - font * (size.IsNarrow ? 1.2 : 2);
-        double top = font;
-        double bottom = top + step * rows.Length;
-        double height = bottom + font * 2.4;
-        double largest =
-            rows.SelectMany(row => new[] { row.Free, row.Charged, row.FreeInterval?[1], row.ChargedInterval?[1] })
-                .OfType<double>()
-                .Append(1.2)
-                .Max() * 1.03;
-        double X(double ratio) => left + (right - left) * ratio / largest;
-        List<XElement> marks = [Title(id, title), Description(id, rows)];
-        double spacing = Spacing(largest);
-        for (double tick = 0; tick <= largest; tick += spacing)
-        {
-            marks.Add(Line(X(tick), top, X(tick), bottom, "var(--grid)", 1));
-            marks.Add(Text(Figures.Format(tick, "0.##"), X(tick), bottom + font * 1.5, font, "var(--muted)", "middle"));
-        }
-
-        marks.Add(Line(X(1), top, X(1), bottom, "var(--line0)", 1.6));
+        var layout = new Layout(rows, size);
+        List<XElement> marks = [Title(id, title), Description(id, rows), .. Axis(layout)];
         for (int i = 0; i < rows.Length; i++)
         {
-            Row row = rows[i];
-            double y = top + step * (i + (size.IsNarrow ? 0.72 : 0.5));
-            marks.Add(
-                size.IsNarrow
-                    ? Text(row.Label, left, y - font * 1.05, font * 0.92, "var(--ink)", "start")
-                    : Text(row.Label, left - font, y + font * 0.35, font, "var(--ink)", "end")
-            );
-            if (row.Free is not double free)
-            {
-                marks.Add(
-                    Text(
-                        row.Reached == "no" ? "not reached" : $"reached in {row.Reached}",
-                        X(0) + font * 0.6,
-                        y + font * 0.35,
-                        font * 0.92,
-                        "var(--muted)",
-                        "start"
-                    )
-                );
-                continue;
-            }
-
-            if (row.Charged is double charged)
-            {
-                marks.AddRange(Interval(row.ChargedInterval, X, y, "var(--muted)", 1.6));
-                marks.Add(
-                    Path($"M {Number(X(charged) - 5)} {Number(y)} l 5 -5 l 5 5 l -5 5 z", "var(--card)", "var(--muted)")
-                );
-            }
-
-            string colour = row.Outcome switch
-            {
-                VerdictOutcome.Helped => "var(--line1)",
-                VerdictOutcome.Harmed => "var(--line2)",
-                _ => "var(--line0)",
-            };
-            marks.AddRange(Interval(row.FreeInterval, X, y, colour, 2.6));
-            marks.Add(
-                new XElement(
-                    "circle",
-                    new XAttribute("cx", Number(X(free))),
-                    new XAttribute("cy", Number(y)),
-                    new XAttribute("r", "5"),
-                    new XAttribute("style", $"fill:{colour}")
-                )
-            );
+            marks.Add(Name(rows[i], layout, layout.Y(i)));
+            marks.AddRange(Marks(rows[i], layout, layout.Y(i)));
         }
 
         return new XElement(
             "svg",
-            new XAttribute("viewBox", $"0 0 {Number(size.Width)} {Number(height)}"),
+            new XAttribute("viewBox", $"0 0 {Number(size.Width)} {Number(layout.Height)}"),
             new XAttribute("role", "img"),
             new XAttribute("aria-labelledby", $"{id}-title {id}-desc"),
             marks
         );
+    }
+
+    private static IEnumerable<XElement> Axis(Layout layout)
+    {
+        double font = layout.Font;
+        double spacing = Spacing(layout.Largest);
+        for (double tick = 0; tick <= layout.Largest; tick += spacing)
+        {
+            double x = layout.X(tick);
+            yield return Line(new Segment(x, layout.Top, x, layout.Bottom), "var(--grid)", 1);
+            string label = Figures.Format(tick, "0.##");
+            yield return Text(label, x, layout.Bottom + font * 1.5, font, "var(--muted)", "middle");
+        }
+
+        yield return Line(new Segment(layout.X(1), layout.Top, layout.X(1), layout.Bottom), "var(--line0)", 1.6);
+    }
+
+    private static XElement Name(Row row, Layout layout, double y)
+    {
+        double font = layout.Font;
+        if (layout.IsNarrow)
+        {
+            return Text(row.Label, layout.Left, y - font * 1.05, font * 0.92, "var(--ink)", "start");
+        }
+
+        return Text(row.Label, layout.Left - font, y + font * 0.35, font, "var(--ink)", "end");
+    }
+
+    private static IEnumerable<XElement> Marks(Row row, Layout layout, double y)
+    {
+        double font = layout.Font;
+        if (row.Free is not { } free)
+        {
+            double x = layout.X(0) + font * 0.6;
+            return [Text(row.Missing, x, y + font * 0.35, font * 0.92, "var(--muted)", "start")];
+        }
+
+        List<XElement> marks = [];
+        if (row.Charged is { } charged)
+        {
+            marks.AddRange(Interval(charged, layout, y, "var(--muted)", 1.6));
+            string diamond = $"M {Number(layout.X(charged.Mean) - 5)} {Number(y)} l 5 -5 l 5 5 l -5 5 z";
+            marks.Add(Path(diamond, "var(--card)", "var(--muted)"));
+        }
+
+        marks.AddRange(Interval(free, layout, y, row.Colour, 2.6));
+        marks.Add(
+            new XElement(
+                "circle",
+                new XAttribute("cx", Number(layout.X(free.Mean))),
+                new XAttribute("cy", Number(y)),
+                new XAttribute("r", "5"),
+                new XAttribute("style", $"fill:{row.Colour}")
+            )
+        );
+        return marks;
     }
 
     private static double Spacing(double largest) =>
@@ -142,50 +142,52 @@ internal static class ForestPlot
         );
 
     private static IEnumerable<XElement> Interval(
-        IReadOnlyList<double>? interval,
-        Func<double, double> x,
+        PairedInterval interval,
+        Layout layout,
         double y,
         string colour,
         double width
     )
     {
-        if (interval is [var low, var high])
+        if (interval is not { Lower: { } lower, Upper: { } upper })
         {
-            return
-            [
-                Line(x(low), y, x(high), y, colour, width),
-                Line(x(low), y - 4, x(low), y + 4, colour, width),
-                Line(x(high), y - 4, x(high), y + 4, colour, width),
-            ];
+            return [];
         }
 
-        return [];
+        double low = layout.X(lower);
+        double high = layout.X(upper);
+        return
+        [
+            Line(new Segment(low, y, high, y), colour, width),
+            Line(new Segment(low, y - 4, low, y + 4), colour, width),
+            Line(new Segment(high, y - 4, high, y + 4), colour, width),
+        ];
     }
 
     private static XElement Title(string id, string title) =>
         new("title", new XAttribute("id", $"{id}-title"), Html.Clean(title));
 
-    private static XElement Description(string id, Row[] rows) =>
-        new(
-            "desc",
-            new XAttribute("id", $"{id}-desc"),
-            Html.Clean(
-                string.Join(
-                    "; ",
-                    rows.Select(row =>
-                        $"{row.Label}: {(row.Free is null ? "not reached" : Figures.Ratio(row.Free, row.FreeInterval))}"
-                    )
-                )
-            )
-        );
+    private static XElement Description(string id, Row[] rows)
+    {
+        IEnumerable<string> texts = rows.Select(row =>
+        {
+            if (row.Free is null)
+            {
+                return $"{row.Label}: not reached";
+            }
 
-    private static XElement Line(double x1, double y1, double x2, double y2, string colour, double width) =>
+            return $"{row.Label}: {Figures.Ratio(row.Free)}";
+        });
+        return new XElement("desc", new XAttribute("id", $"{id}-desc"), Html.Clean(string.Join("; ", texts)));
+    }
+
+    private static XElement Line(Segment line, string colour, double width) =>
         new(
             "line",
-            new XAttribute("x1", Number(x1)),
-            new XAttribute("y1", Number(y1)),
-            new XAttribute("x2", Number(x2)),
-            new XAttribute("y2", Number(y2)),
+            new XAttribute("x1", Number(line.X1)),
+            new XAttribute("y1", Number(line.Y1)),
+            new XAttribute("x2", Number(line.X2)),
+            new XAttribute("y2", Number(line.Y2)),
             new XAttribute("style", $"stroke:{colour};stroke-width:{Number(width)}")
         );
 
@@ -205,6 +207,8 @@ internal static class ForestPlot
             Html.Clean(text)
         );
 
+    private readonly record struct Segment(double X1, double Y1, double X2, double Y2);
+
     private static string Number(double value) => value.ToString("0.##", CultureInfo.InvariantCulture);
 
     /// <summary>What is drawn of an arm.</summary>
@@ -213,43 +217,118 @@ internal static class ForestPlot
         int Seeds,
         string Reached,
         VerdictOutcome Outcome,
-        double? Free,
-        IReadOnlyList<double>? FreeInterval,
-        double? Charged,
-        IReadOnlyList<double>? ChargedInterval
+        PairedInterval? Free,
+        PairedInterval? Charged
     )
     {
+        /// <summary>What stands in the picture where there is no mark.</summary>
+        public string Missing
+        {
+            get
+            {
+                if (Reached == "no")
+                {
+                    return "not reached";
+                }
+
+                return $"reached in {Reached}";
+            }
+        }
+
+        public string Colour =>
+            Outcome switch
+            {
+                VerdictOutcome.Helped => "var(--line1)",
+                VerdictOutcome.Harmed => "var(--line2)",
+                _ => "var(--line0)",
+            };
+
         public static Row Of(VerdictRun run, bool bySeconds)
         {
-            int reached = run.Pairs.Count(pair => pair.Reached);
-            string words =
-                reached == 0 ? "no"
-                : reached == run.Pairs.Count ? "yes"
-                : $"{reached} of {run.Pairs.Count} seeds";
-            if (bySeconds)
-            {
-                return new Row(
-                    run.Label,
-                    run.Pairs.Count,
-                    words,
-                    run.OutcomeFree,
-                    run.SecondsRatio,
-                    run.SecondsRatioInterval,
-                    run.SecondsRatioTeacherCharged,
-                    run.SecondsRatioTeacherChargedInterval
-                );
-            }
-
+            PairedInterval? Told(CostRatio ratio) => bySeconds ? ratio.Seconds : ratio.Flops;
             return new Row(
                 run.Label,
                 run.Pairs.Count,
-                words,
+                Words(run),
                 run.OutcomeFree,
-                run.FlopsRatio,
-                run.FlopsRatioInterval,
-                run.FlopsRatioTeacherCharged,
-                run.FlopsRatioTeacherChargedInterval
+                Told(run.Ratios.Free),
+                Told(run.Ratios.Charged)
             );
+        }
+
+        private static string Words(VerdictRun run)
+        {
+            int reached = run.Pairs.Count(pair => pair.Reached);
+            if (reached == 0)
+            {
+                return "no";
+            }
+
+            if (reached == run.Pairs.Count)
+            {
+                return "yes";
+            }
+
+            return $"{reached} of {run.Pairs.Count} seeds";
+        }
+    }
+
+    /// <summary>Where things stand in the picture, pixels.</summary>
+    private sealed record Layout
+    {
+        public Layout(Row[] rows, PlotSize size)
+        {
+            Font = size.Font;
+            IsNarrow = size.IsNarrow;
+            // On a phone an arm's name stands above its marks.
+            if (IsNarrow)
+            {
+                (Step, Left, Right) = (Font * 3.1, Font, size.Width - Font * 1.2);
+            }
+            else
+            {
+                double names = Font * 0.58 * rows.Max(row => row.Label.Length) + 2 * Font;
+                (Step, Left, Right) = (Font * 1.9, Math.Min(size.Width * 0.45, names), size.Width - Font * 2);
+            }
+
+            Bottom = Top + Step * rows.Length;
+            Largest =
+                rows.SelectMany(row => new[] { row.Free?.Mean, row.Charged?.Mean, row.Free?.Upper, row.Charged?.Upper })
+                    .OfType<double>()
+                    .Append(1.2)
+                    .Max() * 1.03;
+        }
+
+        public double Font { get; }
+
+        public bool IsNarrow { get; }
+
+        public double Step { get; }
+
+        public double Left { get; }
+
+        public double Right { get; }
+
+        public double Top => Font;
+
+        public double Bottom { get; }
+
+        public double Height => Bottom + Font * 2.4;
+
+        /// <summary>The ratio at the right end.</summary>
+        public double Largest { get; }
+
+        public double X(double ratio) => Left + (Right - Left) * ratio / Largest;
+
+        /// <summary>Height of a row's marks.</summary>
+        public double Y(int row)
+        {
+            if (IsNarrow)
+            {
+                return Top + Step * (row + 0.72);
+            }
+
+            return Top + Step * (row + 0.5);
         }
     }
 }

@@ -7,19 +7,14 @@ using Saltern.RunFiles;
 
 namespace Saltern.Verdicts;
 
-/// <summary>What a curve is drawn against.</summary>
-internal enum PlotCost
-{
-    Steps,
-    Seconds,
-    Flops,
-}
-
 /// <summary>The picture that carries the verdict: every arm's validation curve, the baseline's final value, and where each arm reaches it.</summary>
 internal static class LossPlot
 {
     /// <summary>The first fall of a loss is ten times its later differences; the vertical axis covers what comes after this share of the run.</summary>
     public const double ShareBeforeAxis = 0.2;
+
+    /// <summary>That share in per cent, as notes say it.</summary>
+    public static string PercentBeforeAxis => Figures.Format(100 * ShareBeforeAxis, "0");
 
     /// <summary>The model.</summary>
     /// <param name="verdict">What was found.</param>
@@ -37,25 +32,13 @@ internal static class LossPlot
     {
         PlotModel model = PlotCanvas.Create(size);
         double largest = LargestCost(arms, verdict.Metric, cost);
-        (double divisor, string unit) = cost switch
-        {
-            PlotCost.Seconds => Figures.SecondsAxis(largest),
-            PlotCost.Flops => Figures.FlopsAxis(largest),
-            _ => (1, "steps"),
-        };
+        (double divisor, string costTitle) = PlotCosts.Axis(cost, largest);
         (double low, double high) = Range(verdict, arms);
-        string costName = cost switch
-        {
-            PlotCost.Seconds => $"training time, {unit}",
-            PlotCost.Flops => $"arithmetic, {unit}",
-            _ => unit,
-        };
-        bool falls = verdict.Metric.LowerIsBetter;
-        model.Axes.Add(PlotCanvas.Axis(AxisPosition.Bottom, costName, 0, largest / divisor));
+        model.Axes.Add(PlotCanvas.Axis(AxisPosition.Bottom, costTitle, 0, largest / divisor));
         model.Axes.Add(PlotCanvas.Axis(AxisPosition.Left, verdict.Metric.Axis, low, high));
         if (legend)
         {
-            model.Legends.Add(PlotCanvas.Legend(size, falls ? LegendPosition.RightTop : LegendPosition.RightBottom));
+            model.Legends.Add(PlotCanvas.Legend(size, FreeCorner(verdict.Metric)));
         }
 
         AddTarget(model, verdict, largest / divisor, size);
@@ -67,18 +50,32 @@ internal static class LossPlot
         AddTeacher(model, verdict, arms, largest / divisor, size);
         foreach ((int place, ReportArm arm) in arms.Index())
         {
-            AddCrossing(
-                model,
-                verdict,
-                arm,
-                cost,
-                divisor,
-                new DataPoint(largest / divisor, low),
-                size.Font * 1.3 * (arms.Count - place)
-            );
+            if (PlotCosts.Of(arm.Verdict?.ToBaseline, cost) is { } crossing)
+            {
+                var at = new DataPoint(crossing / divisor, verdict.Baseline.Target);
+                AddCrossing(model, arm, at);
+                AddLabel(
+                    model,
+                    arm,
+                    PlotCosts.Text(cost, at.X * divisor),
+                    new DataPoint(at.X, low),
+                    new ScreenVector(SideOf(at.X, largest / divisor), -size.Font * 1.3 * (arms.Count - place))
+                );
+            }
         }
 
         return model;
+    }
+
+    // The corner that curves leave free.
+    private static LegendPosition FreeCorner(VerdictMetric metric)
+    {
+        if (metric.LowerIsBetter)
+        {
+            return LegendPosition.RightTop;
+        }
+
+        return LegendPosition.RightBottom;
     }
 
     private static void AddArm(
@@ -94,11 +91,19 @@ internal static class LossPlot
         bool isFirst = true;
         foreach (RunRecord run in arm.Runs)
         {
-            LineSeries line = PlotCanvas.Line(arm.Index, isFirst && !hasMean ? arm.Label : null, hasMean);
+            // One line an arm has a name; of several seeds it is the mean.
+            string? title = null;
+            if (isFirst && !hasMean)
+            {
+                title = arm.Label;
+            }
+
+            LineSeries line = PlotCanvas.Line(arm.Index, title, hasMean);
             line.Points.AddRange(
                 run.Curve(metric)
-                    .Where(point => CostOf(point, cost) is not null)
-                    .Select(point => new DataPoint(CostOf(point, cost)!.Value / divisor, point.Value))
+                    .Select(point => (Cost: PlotCosts.At(point, cost), point.Value))
+                    .Where(point => point.Cost is not null)
+                    .Select(point => new DataPoint(point.Cost.GetValueOrDefault() / divisor, point.Value))
             );
             model.Series.Add(line);
             isFirst = false;
@@ -106,10 +111,13 @@ internal static class LossPlot
 
         if (hasMean)
         {
-            LineSeries mean = PlotCanvas.Line(
-                arm.Index,
-                size.IsNarrow ? arm.Label : $"{arm.Label}, mean of {arm.Runs.Count} seeds"
-            );
+            string title = $"{arm.Label}, mean of {arm.Runs.Count} seeds";
+            if (size.IsNarrow)
+            {
+                title = arm.Label;
+            }
+
+            LineSeries mean = PlotCanvas.Line(arm.Index, title);
             mean.Points.AddRange(arm.Mean(metric).Select(point => new DataPoint(point.Step, point.Value)));
             model.Series.Add(mean);
         }
@@ -131,9 +139,7 @@ internal static class LossPlot
         model.Annotations.Add(
             new TextAnnotation
             {
-                Text = size.IsNarrow
-                    ? $"target {Figures.Loss(verdict.Baseline.Target)}"
-                    : $"{verdict.Baseline.Label}'s final {(verdict.Metric == VerdictMetric.Loss ? "loss" : verdict.Metric.Noun)} {Figures.Loss(verdict.Baseline.Target)}",
+                Text = TargetText(verdict, size),
                 TextPosition = new DataPoint(right * 0.012, verdict.Baseline.Target),
                 TextHorizontalAlignment = HorizontalAlignment.Left,
                 TextVerticalAlignment = VerticalAlignment.Middle,
@@ -142,6 +148,17 @@ internal static class LossPlot
                 StrokeThickness = 0,
             }
         );
+    }
+
+    private static string TargetText(Verdict verdict, PlotSize size)
+    {
+        string target = Figures.Loss(verdict.Baseline.Target);
+        if (size.IsNarrow)
+        {
+            return $"target {target}";
+        }
+
+        return $"{verdict.Baseline.Label}'s final {verdict.Metric.ShortNoun} {target}";
     }
 
     private static void AddTeacher(
@@ -173,7 +190,7 @@ internal static class LossPlot
         double loss = losses.Average();
         LineSeries line = new()
         {
-            Title = size.IsNarrow ? $"teacher {Figures.Loss(loss)}" : $"teacher's loss {Figures.Loss(loss)}",
+            Title = (size.IsNarrow ? "teacher " : "teacher's loss ") + Figures.Loss(loss),
             Color = PlotPalette.Muted,
             StrokeThickness = 1.6,
             Dashes = [1, 3],
@@ -184,46 +201,24 @@ internal static class LossPlot
     }
 
     /// <summary>A mark at the arm's crossing with a line down to the axis. With several seeds it stands at their mean cost.</summary>
-    private static void AddCrossing(
-        PlotModel model,
-        Verdict verdict,
-        ReportArm arm,
-        PlotCost cost,
-        double divisor,
-        DataPoint rightBottom,
-        double labelHeight
-    )
+    private static void AddCrossing(PlotModel model, ReportArm arm, DataPoint at)
     {
-        double? at =
-            cost switch
-            {
-                PlotCost.Seconds => arm.Verdict?.SecondsToBaseline,
-                PlotCost.Flops => arm.Verdict?.FlopsToBaseline,
-                _ => arm.Verdict?.StepsToBaseline,
-            } / divisor;
-        if (at is not { } x)
-        {
-            return;
-        }
-
-        double y = verdict.Baseline.Target;
         model.Annotations.Add(
             new LineAnnotation
             {
                 Type = LineAnnotationType.Vertical,
-                X = x,
-                MaximumY = y,
+                X = at.X,
+                MaximumY = at.Y,
                 Color = PlotPalette.Line(arm.Index),
                 StrokeThickness = 1,
                 LineStyle = LineStyle.Dot,
             }
         );
-        bool leftOfLine = x > 0.5 * rightBottom.X;
         model.Annotations.Add(
             new PointAnnotation
             {
-                X = x,
-                Y = y,
+                X = at.X,
+                Y = at.Y,
                 Size = 5,
                 Shape = MarkerType.Circle,
                 Fill = PlotPalette.Line(arm.Index),
@@ -231,18 +226,34 @@ internal static class LossPlot
                 StrokeThickness = 1.5,
             }
         );
+    }
+
+    // Past the middle a label stands left of its line, lest it leave the picture.
+    private static double SideOf(double x, double right)
+    {
+        if (x > 0.5 * right)
+        {
+            return -7;
+        }
+
+        return 7;
+    }
+
+    private static void AddLabel(PlotModel model, ReportArm arm, string text, DataPoint at, ScreenVector offset)
+    {
+        HorizontalAlignment alignment = HorizontalAlignment.Left;
+        if (offset.X < 0)
+        {
+            alignment = HorizontalAlignment.Right;
+        }
+
         model.Annotations.Add(
             new TextAnnotation
             {
-                Text = cost switch
-                {
-                    PlotCost.Seconds => Figures.Seconds(x * divisor),
-                    PlotCost.Flops => Figures.Flops(x * divisor),
-                    _ => $"{Figures.Count(x)} steps",
-                },
-                TextPosition = new DataPoint(x, rightBottom.Y),
-                Offset = new ScreenVector(leftOfLine ? -7 : 7, -labelHeight),
-                TextHorizontalAlignment = leftOfLine ? HorizontalAlignment.Right : HorizontalAlignment.Left,
+                Text = text,
+                TextPosition = at,
+                Offset = offset,
+                TextHorizontalAlignment = alignment,
                 TextVerticalAlignment = VerticalAlignment.Middle,
                 TextColor = PlotPalette.Line(arm.Index),
                 StrokeThickness = 0,
@@ -273,15 +284,12 @@ internal static class LossPlot
     {
         double largest = arms.SelectMany(arm => arm.Runs)
             .SelectMany(run => run.Curve(metric))
-            .Max(point => CostOf(point, cost) ?? 0);
-        return largest > 0 ? largest : 1;
-    }
-
-    private static double? CostOf(CurvePoint point, PlotCost cost) =>
-        cost switch
+            .Max(point => PlotCosts.At(point, cost) ?? 0);
+        if (largest > 0)
         {
-            PlotCost.Seconds => point.Seconds,
-            PlotCost.Flops => point.Flops,
-            _ => point.Step,
-        };
+            return largest;
+        }
+
+        return 1;
+    }
 }

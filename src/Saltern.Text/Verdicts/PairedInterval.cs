@@ -7,6 +7,20 @@ namespace Saltern.Verdicts;
 /// <param name="Count">Number of pairs.</param>
 public sealed record PairedInterval(double Mean, double? Lower, double? Upper, int Count)
 {
+    /// <summary>Both ends, as a file has them; null with fewer than two pairs.</summary>
+    internal IReadOnlyList<double>? Ends
+    {
+        get
+        {
+            if (this is { Lower: { } low, Upper: { } high })
+            {
+                return [low, high];
+            }
+
+            return null;
+        }
+    }
+
     /// <summary>Interval of ratios: exp(x̄ ± t·sd/√n) over x_i = ln r_i.</summary>
     /// <param name="ratios">One ratio a pair, each above 0.</param>
     /// <exception cref="ArgumentException">No ratio, or one that is not above 0.</exception>
@@ -25,12 +39,7 @@ public sealed record PairedInterval(double Mean, double? Lower, double? Upper, i
         }
 
         PairedInterval logs = OfDifferences([.. ratios.Select(ratio => Math.Log(ratio))]);
-        return new PairedInterval(
-            Math.Exp(logs.Mean),
-            logs.Lower is { } lower ? Math.Exp(lower) : null,
-            logs.Upper is { } upper ? Math.Exp(upper) : null,
-            logs.Count
-        );
+        return new PairedInterval(Math.Exp(logs.Mean), Exp(logs.Lower), Exp(logs.Upper), logs.Count);
     }
 
     /// <summary>Interval of differences: x̄ ± t₀.₉₇₅,ₙ₋₁·sd/√n.</summary>
@@ -54,5 +63,15 @@ public sealed record PairedInterval(double Mean, double? Lower, double? Upper, i
         double variance = differences.Sum(x => (x - mean) * (x - mean)) / (count - 1);
         double half = StudentT.Quantile975(count - 1) * Math.Sqrt(variance / count);
         return new PairedInterval(mean, mean - half, mean + half, count);
+    }
+
+    private static double? Exp(double? value)
+    {
+        if (value is { } x)
+        {
+            return Math.Exp(x);
+        }
+
+        return null;
     }
 }

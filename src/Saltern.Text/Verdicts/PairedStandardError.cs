@@ -63,8 +63,15 @@ public sealed record PairedStandardError(double MeanDifference, double? Standard
                 || other.Tokens != score.Tokens
             )
             {
+                string found = "is not";
+                if (other is not null)
+                {
+                    found = $"{other.Tokens}";
+                }
+
                 throw Mismatch(
-                    $"document {score.Document} of '{score.Domain}' has {score.Tokens} tokens in one run and {(other is null ? "is not" : $"{other.Tokens}")} in the other"
+                    $"document {score.Document} of '{score.Domain}' "
+                        + $"has {score.Tokens} tokens in one run and {found} in the other"
                 );
             }
 
@@ -88,12 +95,18 @@ public sealed record PairedStandardError(double MeanDifference, double? Standard
         double mean = documents.Sum(document => document.Sum) / tokens;
         int count = documents.Count;
         double squares = documents.Sum(document => Math.Pow(document.Sum - mean * document.Tokens, 2));
-        double? error = count > 1 ? Math.Sqrt((double)count / (count - 1) * squares) / tokens : null;
+        double? error = null;
+        if (count > 1)
+        {
+            error = Math.Sqrt((double)count / (count - 1) * squares) / tokens;
+        }
+
         return new PairedStandardError(mean, error, count, tokens);
     }
 
     private static DataFormatException Mismatch(string found) =>
         new(
-            $"eval/documents.jsonl of two runs: {found}. Runs compare on the same validation documents only; evaluate both with the same data."
+            $"{RunLayout.Documents} of two runs: {found}. "
+                + "Runs compare on the same validation documents only; evaluate both with the same data."
         );
 }

@@ -34,6 +34,17 @@ internal sealed record ReportArm(int Index, string Label, IReadOnlyList<RunRecor
         return arms;
     }
 
+    /// <summary>A run's name in a table: the arm's, with the seed where there are several.</summary>
+    public string TitleOf(RunRecord run)
+    {
+        if (Runs.Count == 1)
+        {
+            return Label;
+        }
+
+        return $"{Label}, seed {run.Result.Seed}";
+    }
+
     /// <summary>Mean over the runs at the steps that all of them evaluated; the run itself where there is one.</summary>
     public IReadOnlyList<(int Step, double Value)> Mean(VerdictMetric metric) =>
         [

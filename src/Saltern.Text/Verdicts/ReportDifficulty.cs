@@ -16,6 +16,8 @@ internal static class ReportDifficulty
     // Early differences are ten times the later ones; the same cut as the picture of the losses.
     private const double ShareBeforeAxis = LossPlot.ShareBeforeAxis;
 
+    private const int MostRows = 40;
+
     /// <summary>The section; null where nobody measured by difficulty.</summary>
     public static XElement? Section(IReadOnlyList<ReportArm> arms)
     {
@@ -30,13 +32,23 @@ internal static class ReportDifficulty
             Html.Element(
                 "p",
                 "note",
-                "Tokens are sorted by the teacher's own loss into three parts of equal size (on training text). Students are compared with students: the teacher itself looks too good on easy tokens and too bad on hard ones by construction."
+                "Tokens are sorted by the teacher's own loss into three parts of equal size (on training text). "
+                    + "Students are compared with students: the teacher itself looks too good on easy tokens "
+                    + "and too bad on hard ones by construction."
             ),
             Finals(arms[0], measured),
-            measured.Length > ReportOverview.MostArmsInFull
-                ? Html.Details("Along the run, arm by arm", [.. measured.Select(arm => Curves(arms[0], arm))])
-                : Html.Element("div", "", [.. measured.Select(arm => Curves(arms[0], arm))])
+            AlongTheRun([.. measured.Select(arm => Curves(arms[0], arm))])
         );
+    }
+
+    private static XElement AlongTheRun(XElement[] curves)
+    {
+        if (curves.Length > ReportOverview.MostArmsInFull)
+        {
+            return Html.Details("Along the run, arm by arm", [.. curves]);
+        }
+
+        return Html.Element("div", "", [.. curves]);
     }
 
     /// <summary>Mean over seeds of the arm's value minus the baseline's at the steps that both evaluated.</summary>
@@ -46,7 +58,7 @@ internal static class ReportDifficulty
         string bucket
     )
     {
-        string series = $"valid/bucket/{bucket}/loss";
+        string series = MetricNames.BucketLoss(bucket);
         var all = new List<(int Step, double Value)>();
         int pairs = 0;
         foreach (RunRecord run in arm.Runs)
@@ -76,7 +88,8 @@ internal static class ReportDifficulty
 
     private static XElement Finals(ReportArm baseline, ReportArm[] arms) =>
         Html.Table(
-            "Final loss on the whole validation set by difficulty, nats per token, and its difference from the baseline's (95 % interval over seeds)",
+            "Final loss on the whole validation set by difficulty, nats per token, "
+                + "and its difference from the baseline's (95 % interval over seeds)",
             ["", .. Buckets.Select(bucket => bucket + " tokens")],
             [
                 [
@@ -112,7 +125,7 @@ internal static class ReportDifficulty
         }
 
         PairedInterval interval = PairedInterval.OfDifferences(pairs);
-        return Figures.Difference(interval.Mean, interval is { Lower: { } low, Upper: { } high } ? [low, high] : null);
+        return Figures.Difference(interval.Mean, interval.Ends);
     }
 
     private static XElement Curves(ReportArm baseline, ReportArm arm)
@@ -121,33 +134,29 @@ internal static class ReportDifficulty
         [
             .. Buckets.Select(bucket => (bucket, Differences(baseline, arm, bucket))),
         ];
-        return ReportFigures.Figure(
-            $"difficulty-{arm.Index}",
-            $"{arm.Label} minus {baseline.Label} by difficulty",
-            "Below zero the arm is ahead at the same step.",
-            size => Build(lines, arm, size),
-            PlotSize.Wide.Strip,
-            PlotSize.Narrow.Strip,
-            "Mean over seeds; below zero the arm is ahead. The dotted line is where its teacher leaves.",
-            Html.Table(
+        IReadOnlyList<int> steps = [.. lines[0].Points.Select(point => point.Step)];
+        return new ReportPlot
+        {
+            Id = $"difficulty-{arm.Index}",
+            Title = $"{arm.Label} minus {baseline.Label} by difficulty",
+            Description = "Below zero the arm is ahead at the same step.",
+            Build = size => Build(lines, arm, size),
+            IsStrip = true,
+            Note = "Mean over seeds; below zero the arm is ahead. The dotted line is where its teacher leaves.",
+            Data = Html.Table(
                 "Difference at the same step, nats per token",
                 ["step", .. Buckets],
                 Thinning
-                    .Keep([.. lines[0].Points.Select(point => point.Step)], 40)
-                    .Select(step =>
-                        new[] { Figures.Count(step) }.Concat(
-                            lines.Select(line =>
-                                Figures.SignedLoss(
-                                    line.Points.Where(point => point.Step == step)
-                                        .Select(point => (double?)point.Value)
-                                        .FirstOrDefault()
-                                )
-                            )
-                        )
-                    )
-            )
-        );
+                    .Keep(steps, MostRows)
+                    .Select(step => lines.Select(line => Cell(line.Points, step)).Prepend(Figures.Count(step)))
+            ),
+        }.Figure();
     }
+
+    private static string Cell(IReadOnlyList<(int Step, double Value)> points, int step) =>
+        Figures.SignedLoss(
+            points.Where(point => point.Step == step).Select(point => (double?)point.Value).FirstOrDefault()
+        );
 
     private static PlotModel Build(
         (string Bucket, IReadOnlyList<(int Step, double Value)> Points)[] lines,

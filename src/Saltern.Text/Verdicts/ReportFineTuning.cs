@@ -27,7 +27,8 @@ public static class ReportFineTuning
         return Html.Section(
             "After fine-tuning",
             Html.Table(
-                "Score before and after, mean over seeds of run and fine-tuning; difference from the baseline paired by both seeds, in points, with a 95 % interval over the pairs",
+                "Score before and after, mean over seeds of run and fine-tuning; difference from the baseline "
+                    + "paired by both seeds, in points, with a 95 % interval over the pairs",
                 ["task", "arm", "before", "after", "minus baseline", "pairs", "items", "cut"],
                 Compare(baseline, [.. scores.Where(score => score.IsMain)])
                     .Select(line =>
@@ -37,7 +38,7 @@ public static class ReportFineTuning
                             line.Arm,
                             Figures.Percent(line.Before),
                             Figures.Percent(line.After),
-                            line.Arm == baseline ? Figures.Absent : Points(line),
+                            Points(line),
                             Figures.Count(line.Pairs),
                             Figures.Count(line.Items),
                             Figures.Count(line.TooLong),
@@ -47,7 +48,9 @@ public static class ReportFineTuning
             Html.Element(
                 "p",
                 "note",
-                "Cut: items whose prompt is longer than the model reads; their beginning is left out, and they count. Pairs of one run share its weights, so they are closer to each other than pairs of different runs: the interval is that of fine-tuning as much as of pre-training."
+                "Cut: items whose prompt is longer than the model reads; their beginning is left out, and they count. "
+                    + "Pairs of one run share its weights, so they are closer to each other than pairs of different runs: "
+                    + "the interval is that of fine-tuning as much as of pre-training."
             )
         );
     }
@@ -63,8 +66,12 @@ public static class ReportFineTuning
             .. arm.Where(score => beside.ContainsKey((score.Seed, score.TuningSeed)))
                 .Select(score => score.After - beside[(score.Seed, score.TuningSeed)]),
         ];
-        PairedInterval? interval =
-            arm[0].Arm == baseline || differences.Length == 0 ? null : PairedInterval.OfDifferences(differences);
+        PairedInterval? interval = null;
+        if (arm[0].Arm != baseline && differences.Length > 0)
+        {
+            interval = PairedInterval.OfDifferences(differences);
+        }
+
         return new FineTuneComparison(
             arm[0].Task,
             arm[0].Metric,

@@ -12,45 +12,60 @@ internal static class ReportOverview
     public static bool Fits(Verdict verdict) => verdict.Runs.Count > MostArmsInFull;
 
     /// <summary>What the page is called.</summary>
-    public static string Title(Verdict verdict) =>
-        $"{(Fits(verdict) ? $"{verdict.Runs.Count} arms" : string.Join(", ", verdict.Runs.Select(run => run.Label)))} against {verdict.Baseline.Label}";
+    public static string Title(Verdict verdict) => $"{Arms(verdict)} against {verdict.Baseline.Label}";
+
+    private static string Arms(Verdict verdict)
+    {
+        if (Fits(verdict))
+        {
+            return $"{verdict.Runs.Count} arms";
+        }
+
+        return string.Join(", ", verdict.Runs.Select(run => run.Label));
+    }
 
     /// <summary>The cheapest of the arms that helped; null where none did.</summary>
     public static VerdictRun? Best(Verdict verdict) =>
         verdict
             .Runs.Where(run => run.OutcomeFree == VerdictOutcome.Helped)
-            .MinBy(run =>
-                (verdict.SecondsComparable ? run.SecondsRatio : null) ?? run.FlopsRatio ?? double.PositiveInfinity
-            );
+            .MinBy(run => CostOf(run, verdict.SecondsComparable));
+
+    private static double CostOf(VerdictRun run, bool bySeconds)
+    {
+        PairedInterval? told = run.Ratios.Free.Flops;
+        if (bySeconds && run.Ratios.Free.Seconds is { } seconds)
+        {
+            told = seconds;
+        }
+
+        return told?.Mean ?? double.PositiveInfinity;
+    }
 
     /// <summary>The count of outcomes, the cheapest arm that helped, and what choosing it afterwards means.</summary>
     public static XElement Verdict(Verdict verdict)
     {
-        VerdictRun? best = Best(verdict);
-        return Html.Element(
-            "div",
-            "verdict overview",
-            Html.Element("p", "free", Counts(verdict)),
-            best is null
-                ? null
-                : Html.Element(
-                    "p",
-                    "free best",
-                    (
-                        verdict.Runs.Count(run => run.OutcomeFree == VerdictOutcome.Helped) > 1
-                            ? "The cheapest of those: "
-                            : "That one: "
-                    ) + best.SentenceFree
-                ),
-            best is null ? null : Html.Element("p", "charged", best.SentenceCharged),
-            best is null
-                ? null
-                : Html.Element(
+        List<XElement> parts = [Html.Element("p", "free", Counts(verdict))];
+        if (Best(verdict) is { } best)
+        {
+            string which = "That one: ";
+            if (verdict.Runs.Count(run => run.OutcomeFree == VerdictOutcome.Helped) > 1)
+            {
+                which = "The cheapest of those: ";
+            }
+
+            parts.Add(Html.Element("p", "free best", which + best.SentenceFree));
+            parts.Add(Html.Element("p", "charged", best.SentenceCharged));
+            parts.Add(
+                Html.Element(
                     "p",
                     "note",
-                    "It was chosen after the fact among several arms, which flatters its figure a little; the picture shows all of them."
+                    "It was chosen after the fact among several arms, which flatters its figure a little; "
+                        + "the picture shows all of them."
                 )
-        );
+            );
+        }
+
+        return Html.Element("div", "verdict overview", [.. parts]);
     }
 
     /// <summary>The count of outcomes, in words.</summary>
@@ -71,7 +86,8 @@ internal static class ReportOverview
                 $"had fewer than {VerdictRun.SeedsOfAFinding} seeds"
             ),
         ];
-        return $"Of {verdict.Runs.Count} arms against {verdict.Baseline.Label}, {string.Join(", ", parts.Where(part => part.Number > 0).Select(part => $"{part.Number} {part.Words}"))}.";
+        IEnumerable<string> counts = parts.Where(part => part.Number > 0).Select(part => $"{part.Number} {part.Words}");
+        return $"Of {verdict.Runs.Count} arms against {verdict.Baseline.Label}, {string.Join(", ", counts)}.";
     }
 
     /// <summary>All sentences, for those who want each.</summary>

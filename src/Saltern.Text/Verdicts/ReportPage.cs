@@ -64,64 +64,118 @@ public static class ReportPage
     }
 
     // With few arms the sentences come first and the curves carry them; with many a summary, and a picture of all verdicts.
-    private static XElement Body(Verdict verdict, IReadOnlyList<ReportArm> arms, string title, XElement? fineTuning)
-    {
-        bool many = ReportOverview.Fits(verdict);
-        return Html.Element(
+    private static XElement Body(Verdict verdict, IReadOnlyList<ReportArm> arms, string title, XElement? fineTuning) =>
+        Html.Element(
             "main",
             "",
-            Html.Element("h1", "", title),
-            many
-                ? ReportOverview.Verdict(verdict)
-                : Html.Element(
-                    "div",
-                    verdict.Runs.Count == 1 ? "verdict" : "verdict several",
-                    [.. verdict.Runs.SelectMany(ReportOverview.Sentences)]
+            [
+                Html.Element("h1", "", title),
+                .. Opening(verdict, arms),
+                Html.Section(
+                    "The figures",
+                    ReportTables.Finals(verdict, arms),
+                    ReportTables.Ratios(verdict),
+                    Explanation(verdict),
+                    ReportTables.Seeds(verdict)
                 ),
-            many ? ForestPlot.Figure(verdict) : null,
-            ReportOverview.Warnings(verdict),
-            many
-                ? ReportFigures.Multiples(verdict, arms, PlotCost.Steps)
-                : ReportFigures.Curves(verdict, arms, PlotCost.Steps),
-            ReportFigures.Schedules(verdict.Metric, arms),
-            many ? ReportOverview.ArmByArm(verdict) : null,
-            Html.Section(
-                "The figures",
-                ReportTables.Finals(verdict, arms),
-                ReportTables.Ratios(verdict),
-                Explanation(verdict),
-                ReportTables.Seeds(verdict)
-            ),
-            ReportTables.Domains(arms) is { } domains ? Html.Section("By domain", domains) : null,
-            ReportDifficulty.Section(arms),
-            ReportSwitch.Section(arms),
-            fineTuning,
-            many
-                ? Html.Section(
-                    "Against what it cost",
-                    Html.Details("Arm by arm", ReportFigures.Multiples(verdict, arms, PlotCost.Flops))
-                )
-                : Html.Section(
-                    "Against what it cost",
-                    verdict.SecondsComparable ? ReportFigures.Curves(verdict, arms, PlotCost.Seconds) : null,
-                    ReportFigures.Curves(verdict, arms, PlotCost.Flops)
+                Domains(arms),
+                ReportDifficulty.Section(arms),
+                ReportSwitch.Section(arms),
+                fineTuning,
+                Html.Section("Against what it cost", [.. CostCurves(verdict, arms)]),
+                ReportProvenance.Samples(arms, ShownOfMany(verdict)),
+                ReportProvenance.Section(arms),
+                Html.Element(
+                    "footer",
+                    "",
+                    "Written by Saltern. Losses in nats per token; "
+                        + "95 % intervals by Student's t over paired seeds, standard errors by document."
                 ),
-            ReportProvenance.Samples(arms, many ? ReportOverview.Best(verdict)?.Label : null),
-            ReportProvenance.Section(arms),
-            Html.Element(
-                "footer",
-                "",
-                "Written by Saltern. Losses in nats per token; 95 % intervals by Student's t over paired seeds, standard errors by document."
-            )
+            ]
         );
+
+    private static IEnumerable<XElement> Opening(Verdict verdict, IReadOnlyList<ReportArm> arms)
+    {
+        if (ReportOverview.Fits(verdict))
+        {
+            return
+            [
+                ReportOverview.Verdict(verdict),
+                ForestPlot.Figure(verdict),
+                ReportOverview.Warnings(verdict),
+                ReportFigures.Multiples(verdict, arms, PlotCost.Steps),
+                ReportFigures.Schedules(verdict.Metric, arms),
+                ReportOverview.ArmByArm(verdict),
+            ];
+        }
+
+        string look = "verdict";
+        if (verdict.Runs.Count > 1)
+        {
+            look = "verdict several";
+        }
+
+        return
+        [
+            Html.Element("div", look, [.. verdict.Runs.SelectMany(ReportOverview.Sentences)]),
+            ReportOverview.Warnings(verdict),
+            ReportFigures.Curves(verdict, arms, PlotCost.Steps),
+            ReportFigures.Schedules(verdict.Metric, arms),
+        ];
     }
 
-    private static XElement Explanation(Verdict verdict) =>
-        Html.Element(
+    private static XElement? Domains(IReadOnlyList<ReportArm> arms)
+    {
+        if (ReportTables.Domains(arms) is { } domains)
+        {
+            return Html.Section("By domain", domains);
+        }
+
+        return null;
+    }
+
+    private static IEnumerable<XElement> CostCurves(Verdict verdict, IReadOnlyList<ReportArm> arms)
+    {
+        if (ReportOverview.Fits(verdict))
+        {
+            yield return Html.Details("Arm by arm", ReportFigures.Multiples(verdict, arms, PlotCost.Flops));
+            yield break;
+        }
+
+        if (verdict.SecondsComparable)
+        {
+            yield return ReportFigures.Curves(verdict, arms, PlotCost.Seconds);
+        }
+
+        yield return ReportFigures.Curves(verdict, arms, PlotCost.Flops);
+    }
+
+    // Of many arms one stands beside the baseline; null for all side by side.
+    private static string? ShownOfMany(Verdict verdict)
+    {
+        if (ReportOverview.Fits(verdict))
+        {
+            return ReportOverview.Best(verdict)?.Label;
+        }
+
+        return null;
+    }
+
+    private static XElement Explanation(Verdict verdict)
+    {
+        string sharing = "";
+        if (verdict.StudentsServed > 1)
+        {
+            sharing = $", shared by {verdict.StudentsServed} students";
+        }
+
+        return Html.Element(
             "p",
             "note",
-            "Free: what the run itself executed, a live teacher included. With passes: plus passes of the teacher for a cache or scores. Charged: plus the teacher's own training"
-                + (verdict.StudentsServed == 1 ? ". " : $", shared by {verdict.StudentsServed} students. ")
+            "Free: what the run itself executed, a live teacher included. "
+                + "With passes: plus passes of the teacher for a cache or scores. "
+                + $"Charged: plus the teacher's own training{sharing}. "
                 + "A crossing while the learning rate is still falling understates a saving: that model is not yet annealed."
         );
+    }
 }

@@ -44,39 +44,38 @@ internal static class ReportProvenance
             return null;
         }
 
+        ReportArm[] beside = [.. arms.Where(arm => shown is null || arm.Index == 0 || arm.Label == shown)];
+        ReportArm[] others = [.. arms.Except(beside)];
         return Html.Section(
             "What the models write",
-            [
-                .. prompts.Select(prompt =>
-                    Html.Element(
-                        "div",
-                        "sample",
-                        Html.Element("p", "prompt", Html.Element("b", "", prompt.Length == 0 ? "(no prompt)" : prompt)),
-                        Html.Element(
-                            "div",
-                            "columns",
-                            [
-                                .. arms.Where(arm => shown is null || arm.Index == 0 || arm.Label == shown)
-                                    .Select(arm => SampleOf(arm, prompt)),
-                            ]
-                        ),
-                        shown is null
-                            ? null
-                            : Html.Details(
-                                "The other arms",
-                                Html.Element(
-                                    "div",
-                                    "columns",
-                                    [
-                                        .. arms.Where(arm => arm.Index > 0 && arm.Label != shown)
-                                            .Select(arm => SampleOf(arm, prompt)),
-                                    ]
-                                )
-                            )
-                    )
-                ),
-            ]
+            [.. prompts.Select(prompt => SamplesOf(prompt, beside, others, shown is not null))]
         );
+    }
+
+    private static XElement SamplesOf(string prompt, ReportArm[] beside, ReportArm[] others, bool hasOthers)
+    {
+        string heading = prompt;
+        if (prompt.Length == 0)
+        {
+            heading = "(no prompt)";
+        }
+
+        List<XElement> parts =
+        [
+            Html.Element("p", "prompt", Html.Element("b", "", heading)),
+            Html.Element("div", "columns", [.. beside.Select(arm => SampleOf(arm, prompt))]),
+        ];
+        if (hasOthers)
+        {
+            parts.Add(
+                Html.Details(
+                    "The other arms",
+                    Html.Element("div", "columns", [.. others.Select(arm => SampleOf(arm, prompt))])
+                )
+            );
+        }
+
+        return Html.Element("div", "sample", [.. parts]);
     }
 
     private static XElement SampleOf(ReportArm arm, string prompt)
@@ -133,12 +132,7 @@ internal static class ReportProvenance
     {
         Dictionary<string, string> usual = keys.ToDictionary(
             key => key,
-            key =>
-                recipes
-                    .Select(recipe => recipe.GetValueOrDefault(key, Unset))
-                    .GroupBy(value => value)
-                    .MaxBy(same => same.Count())!
-                    .Key
+            key => recipes.CountBy(recipe => recipe.GetValueOrDefault(key, Unset)).MaxBy(same => same.Value).Key
         );
         string Own(IReadOnlyDictionary<string, string> recipe)
         {
@@ -183,8 +177,16 @@ internal static class ReportProvenance
 
     private static XElement? Teachers(IReadOnlyList<ReportArm> arms)
     {
-        ReportArm[] taught = [.. arms.Where(arm => arm.Runs[0].Result.Teacher is not null)];
-        if (taught.Length == 0)
+        List<string[]> rows = [];
+        foreach (ReportArm arm in arms)
+        {
+            if (arm.Runs[0].Result.Teacher is { } teacher)
+            {
+                rows.Add(TeacherRow(arm.Label, arm.Runs[0].Result, teacher));
+            }
+        }
+
+        if (rows.Count == 0)
         {
             return null;
         }
@@ -201,25 +203,29 @@ internal static class ReportProvenance
                 "stage 1 ended at",
                 "because",
             ],
-            taught.Select(arm =>
-            {
-                RunResult result = arm.Runs[0].Result;
-                RunTeacher teacher = result.Teacher!;
-                return new[]
-                {
-                    arm.Label,
-                    teacher.Name,
-                    Figures.Count(teacher.Parameters),
-                    Figures.Format(teacher.Temperature, "0.###"),
-                    Figures.Loss(teacher.FinalLoss),
-                    teacher.TrainingFlops is null
-                        ? "not known"
-                        : $"{Figures.Flops(teacher.TrainingFlops)}, {Figures.Seconds(teacher.TrainingSeconds)}",
-                    Figures.Count(result.Stage1EndStep),
-                    result.Stage1EndReason ?? Figures.Absent,
-                };
-            })
+            rows
         );
+    }
+
+    private static string[] TeacherRow(string label, RunResult result, RunTeacher teacher)
+    {
+        string training = "not known";
+        if (teacher.TrainingFlops is not null)
+        {
+            training = $"{Figures.Flops(teacher.TrainingFlops)}, {Figures.Seconds(teacher.TrainingSeconds)}";
+        }
+
+        return
+        [
+            label,
+            teacher.Name,
+            Figures.Count(teacher.Parameters),
+            Figures.Format(teacher.Temperature, "0.###"),
+            Figures.Loss(teacher.FinalLoss),
+            training,
+            Figures.Count(result.Stage1EndStep),
+            result.Stage1EndReason ?? Figures.Absent,
+        ];
     }
 
     private static XElement Machine(IReadOnlyList<ReportArm> arms)
@@ -241,18 +247,14 @@ internal static class ReportProvenance
         ILookup<bool, (string Name, Func<RunResult, string> Of)> shared = all.ToLookup(fact =>
             results.Select(fact.Of).Distinct().Count() == 1
         );
-        return Html.Element(
-            "div",
-            "",
-            shared[true].Any()
-                ? Html.Element(
-                    "p",
-                    "",
-                    "All runs: "
-                        + string.Join("; ", shared[true].Select(fact => $"{fact.Name} {fact.Of(results[0])}"))
-                        + "."
-                )
-                : null,
+        List<XElement> parts = [];
+        if (shared[true].Any())
+        {
+            IEnumerable<string> facts = shared[true].Select(fact => $"{fact.Name} {fact.Of(results[0])}");
+            parts.Add(Html.Element("p", "", $"All runs: {string.Join("; ", facts)}."));
+        }
+
+        parts.Add(
             Html.Table(
                 "Runs and machines",
                 [
@@ -273,21 +275,38 @@ internal static class ReportProvenance
                             result.Name,
                             Figures.Count(result.Seed),
                             Figures.Count(result.StudentParameters),
-                            result.Steps == result.PlannedSteps
-                                ? Figures.Count(result.Steps)
-                                : $"{Figures.Count(result.Steps)} of {Figures.Count(result.PlannedSteps)}",
+                            Steps(result),
                             Figures.Count(result.Tokens),
                             Figures.Seconds(result.Seconds),
                             Figures.Flops(result.Flops),
                             Figures.Flops(result.TeacherFlops),
-                            result.Machine.MatmulPeakGflops is { } peak
-                                ? $"{Figures.Format(peak, "0.0")} GFLOP/s"
-                                : Figures.Absent,
+                            Peak(result),
                             .. shared[false].Select(fact => fact.Of(result)),
                         ]
                 )
             )
         );
+        return Html.Element("div", "", [.. parts]);
+    }
+
+    private static string Steps(RunResult result)
+    {
+        if (result.Steps == result.PlannedSteps)
+        {
+            return Figures.Count(result.Steps);
+        }
+
+        return $"{Figures.Count(result.Steps)} of {Figures.Count(result.PlannedSteps)}";
+    }
+
+    private static string Peak(RunResult result)
+    {
+        if (result.Machine.MatmulPeakGflops is { } peak)
+        {
+            return $"{Figures.Format(peak, "0.0")} GFLOP/s";
+        }
+
+        return Figures.Absent;
     }
 
     // The program's version is VERSION+COMMIT where it was built in a clone.

@@ -4,7 +4,7 @@ namespace Saltern.Verdicts;
 /// <remarks>The page is written as XML, so the sheet avoids the characters that would have to be escaped.</remarks>
 internal static class ReportStyle
 {
-    public static string Css => PlotPalette.Css() + Sheet;
+    public static string Css => PlotPalette.Css() + Sheet + "\n" + Paper;
 
     private const string Sheet = """
         :root{--page:#f6f8fa;color-scheme:light}
@@ -47,9 +47,15 @@ internal static class ReportStyle
         footer{margin-top:40px;color:var(--muted);font-size:.85rem}
         @media screen and (max-width:600px){main{padding:16px 12px 32px}.wide{display:none}.narrow{display:block}
         figure,.sample{padding:10px 6px}.verdict .free{font-size:1.15rem}th,td{padding:6px 8px}}
-        @media print{@page{margin:12mm}:root{--page:#fff}body{font-size:9.5pt}main{max-width:none;padding:0}h2{margin-top:24px}h2,figcaption{break-after:avoid}
-        figure,tr,.multiples div{break-inside:avoid}figure.spread{break-inside:auto}figure,.sample{padding:8px;margin:12px 0}.note{font-size:8pt}.text{font-size:7.5pt}
-        .columns{grid-template-columns:repeat(auto-fit,minmax(150px,1fr))}.multiples{grid-template-columns:repeat(4,1fr)}
-        .scroll{overflow:visible;border:0}table{font-size:7.5pt}th,td{padding:2px 4px}thead th{min-width:0}details:not([open]){display:none}}
         """;
+
+    private const string Paper =
+        "@media print{@page{margin:12mm}:root{--page:#fff}body{font-size:9.5pt}main{max-width:none;padding:0}"
+        + "h2{margin-top:24px}h2,figcaption{break-after:avoid}\n"
+        + "figure,tr,.multiples div{break-inside:avoid}figure.spread{break-inside:auto}"
+        + "figure,.sample{padding:8px;margin:12px 0}.note{font-size:8pt}.text{font-size:7.5pt}\n"
+        + ".columns{grid-template-columns:repeat(auto-fit,minmax(150px,1fr))}"
+        + ".multiples{grid-template-columns:repeat(4,1fr)}\n"
+        + ".scroll{overflow:visible;border:0}table{font-size:7.5pt}th,td{padding:2px 4px}thead th{min-width:0}"
+        + "details:not([open]){display:none}}";
 }

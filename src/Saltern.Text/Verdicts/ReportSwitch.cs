@@ -6,9 +6,7 @@ namespace Saltern.Verdicts;
 /// <summary>What soft labels can hurt, before and after the teacher leaves: calibration, and copying as far as a task measured it; each beside the baseline at the same step.</summary>
 internal static class ReportSwitch
 {
-    private const string TaskPrefix = "valid/task/";
-
-    private static readonly string[] Measures = ["valid/calibration_error", "valid/confidence"];
+    private static readonly string[] Measures = [MetricNames.ValidCalibrationError, MetricNames.ValidConfidence];
 
     /// <summary>The section; null where neither was measured, or no teacher left.</summary>
     public static XElement? Section(IReadOnlyList<ReportArm> arms)
@@ -28,26 +26,36 @@ internal static class ReportSwitch
 
         IEnumerable<string[]> rows =
             from arm in taught
-            from moment in LeftEarly(arm) ? new[] { Moment.Before, Moment.After, Moment.End } : [Moment.End]
+            from moment in MomentsOf(arm)
             select (string[])
                 [$"{arm.Label}, {Words(moment)}", .. series.Select(name => Cell(arms[0], arm, name, moment))];
         return Html.Section(
             "Around the switch",
             Html.Table(
-                "Mean over seeds at the last evaluation before the teacher leaves, the first one after, and the last one of the run; in brackets the baseline at the same step",
-                ["", .. series.Select(Name)],
+                "Mean over seeds at the last evaluation before the teacher leaves, the first one after, "
+                    + "and the last one of the run; in brackets the baseline at the same step",
+                ["", .. series.Select(MetricNames.Words)],
                 rows
             ),
             Html.Element(
                 "p",
                 "note",
-                "Calibration error: 15 bins of the most likely token's probability (arXiv:1706.04599), 0 is best. Confidence: mean of that probability. Tasks: share of items."
+                "Calibration error: 15 bins of the most likely token's probability (arXiv:1706.04599), 0 is best. "
+                    + "Confidence: mean of that probability. Tasks: share of items."
             )
         );
     }
 
     // With the teacher to the end there is nothing after it, and its last evaluation is the run's.
-    private static bool LeftEarly(ReportArm arm) => arm.Runs.Any(run => run.Result.Stage1EndStep < run.Result.Steps);
+    private static Moment[] MomentsOf(ReportArm arm)
+    {
+        if (arm.Runs.Any(run => run.Result.Stage1EndStep < run.Result.Steps))
+        {
+            return [Moment.Before, Moment.After, Moment.End];
+        }
+
+        return [Moment.End];
+    }
 
     private enum Moment
     {
@@ -60,18 +68,8 @@ internal static class ReportSwitch
         arms[0]
             .Runs[0]
             .Result.Tasks.Where(score => score.Metric is "acc" or "exact_match" or "f1")
-            .Select(score => $"{TaskPrefix}{score.Task}/{score.Metric}")
+            .Select(score => MetricNames.Task(score.Task, score.Metric))
             .Distinct();
-
-    private static string Name(string series)
-    {
-        if (series.StartsWith(TaskPrefix, StringComparison.Ordinal))
-        {
-            return series[TaskPrefix.Length..].Replace('/', ' ');
-        }
-
-        return series["valid/".Length..].Replace('_', ' ');
-    }
 
     private static string Words(Moment moment) =>
         moment switch
@@ -89,7 +87,7 @@ internal static class ReportSwitch
             IReadOnlyList<(int Step, double Value)> own =
                 baseline.Runs.FirstOrDefault(one => one.Result.Seed == run.Result.Seed)?.Metrics.Series(series) ?? [];
             IReadOnlyList<(int Step, double Value)> points = run.Metrics.Series(series);
-            int end = run.Result.Stage1EndStep!.Value;
+            int? end = run.Result.Stage1EndStep;
             (int Step, double Value)[] at =
             [
                 .. moment switch
@@ -110,6 +108,7 @@ internal static class ReportSwitch
             return Figures.Absent;
         }
 
-        return $"{Figures.Format(pairs.Average(pair => pair.Arm), "0.000")} ({Figures.Format(pairs.Average(pair => pair.Baseline), "0.000")})";
+        string mean = Figures.Format(pairs.Average(pair => pair.Arm), "0.000");
+        return $"{mean} ({Figures.Format(pairs.Average(pair => pair.Baseline), "0.000")})";
     }
 }

@@ -15,12 +15,10 @@ internal static class ReportTables
                 {
                     arm.Label,
                     Figures.Loss(arm.Verdict?.FinalLoss ?? verdict.Baseline.FinalLoss),
-                    arm.Verdict is { } run
-                        ? Figures.Difference(run.FinalLossDifference, run.FinalLossDifferenceInterval)
-                        : Figures.Absent,
+                    Figures.Difference(arm.Verdict?.FinalLossDifference, arm.Verdict?.FinalLossDifferenceInterval),
                     Figures.Format(arm.Verdict?.FinalLossDifferenceSe, "0.0000"),
                     Figures.Loss(arm.Runs.Average(one => one.Result.Final?.BitsPerByte)),
-                    Figures.Percent(arm.Verdict is null ? verdict.Baseline.FinalAccuracy : arm.Verdict.FinalAccuracy),
+                    Figures.Percent(Accuracy(verdict, arm)),
                     Figures.Count(arm.Runs.Average(one => one.Result.Steps)),
                 }
             )
@@ -31,18 +29,12 @@ internal static class ReportTables
         (string Name, Func<VerdictRun, string> Of)[] rows =
         [
             ("reached", Reached),
-            ("steps", run => Figures.Ratio(run.StepsRatio, run.StepsRatioInterval)),
-            ("seconds, free", run => Clock(run, run.SecondsRatio, run.SecondsRatioInterval)),
-            (
-                "seconds, charged",
-                run => Clock(run, run.SecondsRatioTeacherCharged, run.SecondsRatioTeacherChargedInterval)
-            ),
-            ("FLOPs, free", run => Figures.Ratio(run.FlopsRatio, run.FlopsRatioInterval)),
-            ("FLOPs, with passes", run => Figures.Ratio(run.FlopsRatioPasses, run.FlopsRatioPassesInterval)),
-            (
-                "FLOPs, charged",
-                run => Figures.Ratio(run.FlopsRatioTeacherCharged, run.FlopsRatioTeacherChargedInterval)
-            ),
+            ("steps", run => Figures.Ratio(run.Ratios.Steps)),
+            ("seconds, free", run => Clock(run, run.Ratios.Free)),
+            ("seconds, charged", run => Clock(run, run.Ratios.Charged)),
+            ("FLOPs, free", run => Figures.Ratio(run.Ratios.Free.Flops)),
+            ("FLOPs, with passes", run => Figures.Ratio(run.Ratios.WithPasses.Flops)),
+            ("FLOPs, charged", run => Figures.Ratio(run.Ratios.Charged.Flops)),
         ];
         return Html.Table(
             "Cost to reach the baseline's final value, over the baseline's own: below 1 is a saving",
@@ -81,10 +73,10 @@ internal static class ReportTables
                             pair.Run,
                             Figures.Count(pair.Seed),
                             Figures.Loss(pair.Target),
-                            Figures.Count(pair.StepsToBaseline),
-                            Figures.Ratio(pair.StepsRatio, null),
-                            Figures.Ratio(pair.FlopsRatio, null),
-                            Figures.Ratio(pair.FlopsRatioTeacherCharged, null),
+                            Figures.Count(pair.ToBaseline?.Steps),
+                            Figures.MeanRatio(pair.Ratios.Steps),
+                            Figures.MeanRatio(pair.Ratios.Free.Flops),
+                            Figures.MeanRatio(pair.Ratios.Charged.Flops),
                             Figures.SignedLoss(pair.FinalLossDifference),
                             Figures.Format(pair.FinalLossDifferenceSe, "0.0000"),
                         }
@@ -108,11 +100,7 @@ internal static class ReportTables
         }
 
         double? LossOf(ReportArm arm, string domain) =>
-            arm.Runs.Average(run =>
-                run.Result.Final?.Domains.TryGetValue(domain, out DomainScores? scores) == true
-                    ? scores.Loss
-                    : (double?)null
-            );
+            arm.Runs.Average(run => run.Result.Final?.Domains.GetValueOrDefault(domain)?.Loss);
         // One column a domain: two would not fit on paper.
         string Cell(ReportArm arm, string domain)
         {
@@ -121,7 +109,8 @@ internal static class ReportTables
                 return Figures.Loss(LossOf(arm, domain));
             }
 
-            return $"{Figures.Loss(LossOf(arm, domain))} ({Figures.SignedLoss(LossOf(arm, domain) - LossOf(arms[0], domain))})";
+            double? own = LossOf(arm, domain);
+            return $"{Figures.Loss(own)} ({Figures.SignedLoss(own - LossOf(arms[0], domain))})";
         }
         return Html.Table(
             "Final loss by domain, nats per token, and in brackets its difference from the baseline's",
@@ -130,18 +119,41 @@ internal static class ReportTables
         );
     }
 
-    private static string Reached(VerdictRun run)
+    private static double? Accuracy(Verdict verdict, ReportArm arm)
     {
-        int reached = run.Pairs.Count(pair => pair.Reached);
-        string seeds = run.Pairs.Count == 1 ? (reached == 1 ? "yes" : "no") : $"{reached} of {run.Pairs.Count} seeds";
-        return run.Held == false ? seeds + ", not held" : seeds;
+        if (arm.Verdict is { } run)
+        {
+            return run.FinalAccuracy;
+        }
+
+        return verdict.Baseline.FinalAccuracy;
     }
 
-    private static string Clock(VerdictRun run, double? ratio, IReadOnlyList<double>? interval)
+    private static string Reached(VerdictRun run)
+    {
+        string seeds = $"{run.Pairs.Count(pair => pair.Reached)} of {run.Pairs.Count} seeds";
+        if (run.Pairs is [var pair])
+        {
+            seeds = "no";
+            if (pair.Reached)
+            {
+                seeds = "yes";
+            }
+        }
+
+        if (run.Held == false)
+        {
+            return seeds + ", not held";
+        }
+
+        return seeds;
+    }
+
+    private static string Clock(VerdictRun run, CostRatio ratio)
     {
         if (run.SecondsComparable)
         {
-            return Figures.Ratio(ratio, interval);
+            return Figures.Ratio(ratio.Seconds);
         }
 
         return "not comparable";

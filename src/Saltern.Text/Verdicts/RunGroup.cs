@@ -30,8 +30,27 @@ internal sealed record RunGroup(string Label, string Name, IReadOnlyList<RunReco
         return groups;
     }
 
+    /// <summary>What some of its runs are called: one by its own name, several by the arm's.</summary>
+    public string NameOf(IReadOnlyList<RunRecord> runs)
+    {
+        if (runs.Count == 1)
+        {
+            return runs[0].Result.Name;
+        }
+
+        return Name;
+    }
+
     // The methods' own names are capitals in sentences; a study's arms are called what its file calls them.
-    private static string LabelOf(string arm) => arm.Any(char.IsUpper) ? arm : arm.ToUpperInvariant();
+    private static string LabelOf(string arm)
+    {
+        if (arm.Any(char.IsUpper))
+        {
+            return arm;
+        }
+
+        return arm.ToUpperInvariant();
+    }
 
     private static RunGroup Of(string label, IEnumerable<RunRecord> members)
     {
@@ -45,6 +64,12 @@ internal sealed record RunGroup(string Label, string Name, IReadOnlyList<RunReco
             );
         }
 
-        return new RunGroup(label, runs.Count == 1 ? runs[0].Result.Name : runs[0].Result.Arm, runs);
+        string name = runs[0].Result.Arm;
+        if (runs.Count == 1)
+        {
+            name = runs[0].Result.Name;
+        }
+
+        return new RunGroup(label, name, runs);
     }
 }

@@ -13,15 +13,21 @@ internal static class SchedulePlot
     {
         PlotModel model = PlotCanvas.Create(size);
         double lastStep = Math.Max(1, arms.SelectMany(arm => arm.Runs).Max(run => run.Curve(metric)[^1].Step));
-        IReadOnlyList<(int Step, double Value)> rate = arms[0].Runs[0].Metrics.Series("train/learning_rate");
-        double highestRate = rate.Count > 0 ? rate.Max(point => point.Value) : 1;
+        IReadOnlyList<(int Step, double Value)> rate = arms[0].Runs[0].Metrics.Series(MetricNames.LearningRate);
+        double highestRate = rate.Select(point => point.Value).DefaultIfEmpty(1).Max();
         model.Axes.Add(PlotCanvas.Axis(AxisPosition.Bottom, "steps", 0, lastStep));
         LinearAxis weightAxis = PlotCanvas.Axis(AxisPosition.Left, "teacher's weight ω", 0, 1.05);
         weightAxis.MajorStep = 0.5;
         weightAxis.Key = "weight";
         model.Axes.Add(weightAxis);
-        LinearAxis rateAxis = PlotCanvas.Axis(AxisPosition.Right, "", 0, highestRate > 0 ? highestRate * 1.05 : 1);
-        rateAxis.MajorStep = highestRate > 0 ? highestRate / 2 : 0.5;
+        LinearAxis rateAxis = PlotCanvas.Axis(AxisPosition.Right, "", 0, 1);
+        rateAxis.MajorStep = 0.5;
+        if (highestRate > 0)
+        {
+            rateAxis.Maximum = highestRate * 1.05;
+            rateAxis.MajorStep = highestRate / 2;
+        }
+
         rateAxis.Key = "rate";
         rateAxis.LabelFormatter = value => Figures.Format(value, value == 0 ? "0" : "0.#e-0");
         model.Axes.Add(rateAxis);
@@ -37,7 +43,7 @@ internal static class SchedulePlot
         {
             LineSeries line = PlotCanvas.Line(arm.Index, null);
             line.YAxisKey = "weight";
-            line.Points.AddRange(Thin(arm.Runs[0].Metrics.Series("train/weight")));
+            line.Points.AddRange(Thin(arm.Runs[0].Metrics.Series(MetricNames.TeacherWeight)));
             model.Series.Add(line);
             AddSwitch(model, arm);
         }

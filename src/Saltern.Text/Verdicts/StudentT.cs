@@ -42,17 +42,31 @@ internal static class StudentT
         double angle = Math.Atan(t / Math.Sqrt(degreesOfFreedom));
         double sine = Math.Sin(angle);
         double cosine = Math.Cos(angle);
-        bool odd = degreesOfFreedom % 2 == 1;
 
         // Terms are cos^k with k = 1, 3, … ν − 2 (odd) or 0, 2, … ν − 2 (even), each the last times cos²·(k − 1)/k.
-        double term = odd ? cosine : 1.0;
-        double sum = degreesOfFreedom == 1 ? 0.0 : term;
-        for (int power = odd ? 3 : 2; power <= degreesOfFreedom - 2; power += 2)
+        if (degreesOfFreedom % 2 == 0)
         {
-            term *= cosine * cosine * (power - 1) / power;
-            sum += term;
+            return sine * Series(1.0, 2);
         }
 
-        return odd ? 2.0 / Math.PI * (angle + sine * sum) : sine * sum;
+        if (degreesOfFreedom == 1)
+        {
+            return 2.0 / Math.PI * angle;
+        }
+
+        return 2.0 / Math.PI * (angle + sine * Series(cosine, 3));
+
+        double Series(double first, int power)
+        {
+            double term = first;
+            double sum = first;
+            for (; power <= degreesOfFreedom - 2; power += 2)
+            {
+                term *= cosine * cosine * (power - 1) / power;
+                sum += term;
+            }
+
+            return sum;
+        }
     }
 }

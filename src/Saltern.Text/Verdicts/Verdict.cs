@@ -57,7 +57,8 @@ public sealed record Verdict
         if (baselineGroups.Count != 1 || others.Count == 0)
         {
             throw new DataFormatException(
-                $"{baselineGroups.Count} baselines and {others.Count} other runs: a verdict needs one baseline (one run a seed) and at least one other run."
+                $"{baselineGroups.Count} baselines and {others.Count} other runs: "
+                    + "a verdict needs one baseline (one run a seed) and at least one other run."
             );
         }
 

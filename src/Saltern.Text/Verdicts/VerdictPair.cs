@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Saltern.RunFiles;
 
 namespace Saltern.Verdicts;
@@ -33,35 +34,55 @@ public sealed record VerdictPair
     /// <summary>Whether it stayed there; null where it was not reached.</summary>
     public required bool? Held { get; init; }
 
+    /// <summary>What the run cost up to the target; null where it was not reached.</summary>
+    [JsonIgnore]
+    public Cost? ToBaseline { get; init; }
+
+    /// <summary>Costs to the target over the baseline's.</summary>
+    [JsonIgnore]
+    public required CostRatios Ratios { get; init; }
+
+    // The file is flat: these are its members, where the code reads the two records above.
+
     /// <summary>Steps to the target.</summary>
-    public double? StepsToBaseline { get; init; }
+    [JsonInclude]
+    internal double? StepsToBaseline => ToBaseline?.Steps;
 
     /// <summary>Step time to the target, seconds.</summary>
-    public double? SecondsToBaseline { get; init; }
+    [JsonInclude]
+    internal double? SecondsToBaseline => ToBaseline?.Seconds;
 
     /// <summary>Arithmetic to the target, FLOPs.</summary>
-    public double? FlopsToBaseline { get; init; }
+    [JsonInclude]
+    internal double? FlopsToBaseline => ToBaseline?.Flops;
 
     /// <summary>Steps, over the baseline's.</summary>
-    public double? StepsRatio { get; init; }
+    [JsonInclude]
+    internal double? StepsRatio => Ratios.Steps?.Mean;
 
     /// <summary>Seconds, over the baseline's, free.</summary>
-    public double? SecondsRatio { get; init; }
+    [JsonInclude]
+    internal double? SecondsRatio => Ratios.Free.Seconds?.Mean;
 
     /// <summary>FLOPs, over the baseline's, free.</summary>
-    public double? FlopsRatio { get; init; }
+    [JsonInclude]
+    internal double? FlopsRatio => Ratios.Free.Flops?.Mean;
 
     /// <summary>Seconds with the passes.</summary>
-    public double? SecondsRatioPasses { get; init; }
+    [JsonInclude]
+    internal double? SecondsRatioPasses => Ratios.WithPasses.Seconds?.Mean;
 
     /// <summary>FLOPs with the passes.</summary>
-    public double? FlopsRatioPasses { get; init; }
+    [JsonInclude]
+    internal double? FlopsRatioPasses => Ratios.WithPasses.Flops?.Mean;
 
     /// <summary>Seconds with the passes and the teacher's training.</summary>
-    public double? SecondsRatioTeacherCharged { get; init; }
+    [JsonInclude]
+    internal double? SecondsRatioTeacherCharged => Ratios.Charged.Seconds?.Mean;
 
     /// <summary>FLOPs with the passes and the teacher's training.</summary>
-    public double? FlopsRatioTeacherCharged { get; init; }
+    [JsonInclude]
+    internal double? FlopsRatioTeacherCharged => Ratios.Charged.Flops?.Mean;
 
     /// <summary>Final loss minus the baseline's, nats per token; below 0 is better.</summary>
     public required double FinalLossDifference { get; init; }
@@ -87,13 +108,8 @@ public sealed record VerdictPair
         double target = baselineCurve[^1].Value;
         Crossing own = Crossing.Find(baselineCurve, target, metric)!;
         Crossing? reached = Crossing.Find(run.Curve(metric), target, metric);
-        RunTeacher? teacher = run.Result.Teacher;
         PairedStandardError? error = PairedStandardError.Compute(run.Documents, baseline.Documents);
 
-        double? flopPasses = (teacher?.PassFlops ?? 0) / studentsServed;
-        double? secondPasses = (teacher?.PassSeconds ?? 0) / studentsServed;
-        double? flopCharge = !run.IsDistilled ? 0 : flopPasses + teacher?.TrainingFlops / studentsServed;
-        double? secondCharge = !run.IsDistilled ? 0 : secondPasses + teacher?.TrainingSeconds / studentsServed;
         return new VerdictPair
         {
             Seed = run.Result.Seed,
@@ -104,16 +120,8 @@ public sealed record VerdictPair
             Target = target,
             Reached = reached is not null,
             Held = reached?.Held,
-            StepsToBaseline = reached?.Steps,
-            SecondsToBaseline = reached?.Seconds,
-            FlopsToBaseline = reached?.Flops,
-            StepsRatio = Ratio(reached?.Steps, own.Steps),
-            SecondsRatio = Ratio(reached?.Seconds, own.Seconds),
-            FlopsRatio = Ratio(reached?.Flops, own.Flops),
-            SecondsRatioPasses = Ratio(reached?.Seconds + secondPasses, own.Seconds),
-            FlopsRatioPasses = Ratio(reached?.Flops + flopPasses, own.Flops),
-            SecondsRatioTeacherCharged = Ratio(reached?.Seconds + secondCharge, own.Seconds),
-            FlopsRatioTeacherCharged = Ratio(reached?.Flops + flopCharge, own.Flops),
+            ToBaseline = reached?.Cost,
+            Ratios = RatiosOf(run, reached?.Cost, own.Cost, studentsServed),
             FinalLossDifference = run.FinalLoss - baseline.FinalLoss,
             FinalMetricDifference = run.FinalOf(metric) - baseline.FinalOf(metric),
             FinalLossDifferenceSe = error?.StandardError,
@@ -122,15 +130,38 @@ public sealed record VerdictPair
         };
     }
 
-    private static double? Ratio(double? cost, double? baselineCost) =>
-        cost > 0 && baselineCost > 0 ? cost / baselineCost : null;
+    private static CostRatios RatiosOf(RunRecord run, Cost? cost, Cost own, int studentsServed)
+    {
+        RunTeacher? teacher = run.Result.Teacher;
+        double passSeconds = (teacher?.PassSeconds ?? 0) / studentsServed;
+        double passFlops = (teacher?.PassFlops ?? 0) / studentsServed;
+        double? chargedSeconds = 0;
+        double? chargedFlops = 0;
+        if (run.IsDistilled)
+        {
+            chargedSeconds = passSeconds + teacher?.TrainingSeconds / studentsServed;
+            chargedFlops = passFlops + teacher?.TrainingFlops / studentsServed;
+        }
+
+        CostRatio With(double? seconds, double? flops) =>
+            new(CostRatio.Of(cost?.Seconds + seconds, own.Seconds), CostRatio.Of(cost?.Flops + flops, own.Flops));
+
+        return new CostRatios
+        {
+            Steps = CostRatio.Of(cost?.Steps, own.Steps),
+            Free = With(0, 0),
+            WithPasses = With(passSeconds, passFlops),
+            Charged = With(chargedSeconds, chargedFlops),
+        };
+    }
 
     private static void RequireSameData(RunResult baseline, RunResult run)
     {
         if (baseline.DataFingerprint is { } expected && run.DataFingerprint is { } found && expected != found)
         {
             throw new DataFormatException(
-                $"Run '{run.Name}' was trained on data {found}, its baseline '{baseline.Name}' on {expected}. Only runs on the same data compare; train one of them again."
+                $"Run '{run.Name}' was trained on data {found}, its baseline '{baseline.Name}' on {expected}. "
+                    + "Only runs on the same data compare; train one of them again."
             );
         }
     }

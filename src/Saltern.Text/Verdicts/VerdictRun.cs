@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Saltern.RunFiles;
 
 namespace Saltern.Verdicts;
@@ -82,56 +83,83 @@ public sealed record VerdictRun
     /// <summary>Whether every pair stayed there; null where not reached.</summary>
     public bool? Held { get; init; }
 
+    /// <summary>Mean cost to the target; null unless every pair reached it.</summary>
+    [JsonIgnore]
+    public Cost? ToBaseline { get; init; }
+
+    /// <summary>Costs to the target over the baseline's.</summary>
+    [JsonIgnore]
+    public required CostRatios Ratios { get; init; }
+
+    // The file is flat: these are its members, where the code reads the two records above.
+
     /// <summary>Steps to the target, mean.</summary>
-    public double? StepsToBaseline { get; init; }
+    [JsonInclude]
+    internal double? StepsToBaseline => ToBaseline?.Steps;
 
     /// <summary>Seconds to the target, mean.</summary>
-    public double? SecondsToBaseline { get; init; }
+    [JsonInclude]
+    internal double? SecondsToBaseline => ToBaseline?.Seconds;
 
     /// <summary>FLOPs to the target, mean.</summary>
-    public double? FlopsToBaseline { get; init; }
+    [JsonInclude]
+    internal double? FlopsToBaseline => ToBaseline?.Flops;
 
     /// <summary>Steps over the baseline's.</summary>
-    public double? StepsRatio { get; init; }
+    [JsonInclude]
+    internal double? StepsRatio => Ratios.Steps?.Mean;
 
     /// <summary>Interval of <see cref="StepsRatio"/>.</summary>
-    public IReadOnlyList<double>? StepsRatioInterval { get; init; }
+    [JsonInclude]
+    internal IReadOnlyList<double>? StepsRatioInterval => Ratios.Steps?.Ends;
 
     /// <summary>Seconds over the baseline's, free.</summary>
-    public double? SecondsRatio { get; init; }
+    [JsonInclude]
+    internal double? SecondsRatio => Ratios.Free.Seconds?.Mean;
 
     /// <summary>Interval of <see cref="SecondsRatio"/>.</summary>
-    public IReadOnlyList<double>? SecondsRatioInterval { get; init; }
+    [JsonInclude]
+    internal IReadOnlyList<double>? SecondsRatioInterval => Ratios.Free.Seconds?.Ends;
 
     /// <summary>FLOPs over the baseline's, free.</summary>
-    public double? FlopsRatio { get; init; }
+    [JsonInclude]
+    internal double? FlopsRatio => Ratios.Free.Flops?.Mean;
 
     /// <summary>Interval of <see cref="FlopsRatio"/>.</summary>
-    public IReadOnlyList<double>? FlopsRatioInterval { get; init; }
+    [JsonInclude]
+    internal IReadOnlyList<double>? FlopsRatioInterval => Ratios.Free.Flops?.Ends;
 
     /// <summary>Seconds with the passes.</summary>
-    public double? SecondsRatioPasses { get; init; }
+    [JsonInclude]
+    internal double? SecondsRatioPasses => Ratios.WithPasses.Seconds?.Mean;
 
     /// <summary>Interval of <see cref="SecondsRatioPasses"/>.</summary>
-    public IReadOnlyList<double>? SecondsRatioPassesInterval { get; init; }
+    [JsonInclude]
+    internal IReadOnlyList<double>? SecondsRatioPassesInterval => Ratios.WithPasses.Seconds?.Ends;
 
     /// <summary>FLOPs with the passes.</summary>
-    public double? FlopsRatioPasses { get; init; }
+    [JsonInclude]
+    internal double? FlopsRatioPasses => Ratios.WithPasses.Flops?.Mean;
 
     /// <summary>Interval of <see cref="FlopsRatioPasses"/>.</summary>
-    public IReadOnlyList<double>? FlopsRatioPassesInterval { get; init; }
+    [JsonInclude]
+    internal IReadOnlyList<double>? FlopsRatioPassesInterval => Ratios.WithPasses.Flops?.Ends;
 
     /// <summary>Seconds with passes and teacher's training.</summary>
-    public double? SecondsRatioTeacherCharged { get; init; }
+    [JsonInclude]
+    internal double? SecondsRatioTeacherCharged => Ratios.Charged.Seconds?.Mean;
 
     /// <summary>Interval of <see cref="SecondsRatioTeacherCharged"/>.</summary>
-    public IReadOnlyList<double>? SecondsRatioTeacherChargedInterval { get; init; }
+    [JsonInclude]
+    internal IReadOnlyList<double>? SecondsRatioTeacherChargedInterval => Ratios.Charged.Seconds?.Ends;
 
     /// <summary>FLOPs with passes and teacher's training.</summary>
-    public double? FlopsRatioTeacherCharged { get; init; }
+    [JsonInclude]
+    internal double? FlopsRatioTeacherCharged => Ratios.Charged.Flops?.Mean;
 
     /// <summary>Interval of <see cref="FlopsRatioTeacherCharged"/>.</summary>
-    public IReadOnlyList<double>? FlopsRatioTeacherChargedInterval { get; init; }
+    [JsonInclude]
+    internal IReadOnlyList<double>? FlopsRatioTeacherChargedInterval => Ratios.Charged.Flops?.Ends;
 
     /// <summary>What may be said with the teacher's training left out.</summary>
     public VerdictOutcome OutcomeFree { get; init; }
@@ -161,15 +189,16 @@ public sealed record VerdictRun
         if (runs.Count == 0)
         {
             throw new DataFormatException(
-                $"{arm.Label} has seeds {string.Join(", ", arm.Seeds)}, {baseline.Label} has {string.Join(", ", baseline.Seeds)}. Only runs of the same seed compare; train one of these seeds."
+                $"{arm.Label} has seeds {string.Join(", ", arm.Seeds)}, "
+                    + $"{baseline.Label} has {string.Join(", ", baseline.Seeds)}. "
+                    + "Only runs of the same seed compare; train one of these seeds."
             );
         }
 
         if (runs.Count < arm.Runs.Count)
         {
-            warnings.Add(
-                $"{arm.Label}: seeds {string.Join(", ", arm.Seeds.Where(seed => !bySeed.ContainsKey(seed)))} have no baseline and are left out."
-            );
+            IEnumerable<int> alone = arm.Seeds.Where(seed => !bySeed.ContainsKey(seed));
+            warnings.Add($"{arm.Label}: seeds {string.Join(", ", alone)} have no baseline and are left out.");
         }
 
         List<VerdictPair> pairs =
@@ -186,39 +215,10 @@ public sealed record VerdictRun
         bool reached = pairs.All(pair => pair.Reached);
         PairedInterval difference = PairedInterval.OfDifferences([.. pairs.Select(pair => pair.FinalLossDifference)]);
         PairedInterval measure = PairedInterval.OfDifferences([.. pairs.Select(pair => pair.FinalMetricDifference)]);
-        PairedInterval? accuracy = pairs.All(pair => pair.FinalAccuracyDifference is not null)
-            ? PairedInterval.OfDifferences([.. pairs.Select(pair => pair.FinalAccuracyDifference!.Value)])
-            : null;
-
-        double? MeanOf(Func<VerdictPair, double?> cost)
-        {
-            if (reached && pairs.All(pair => cost(pair) is not null))
-            {
-                return pairs.Average(cost);
-            }
-
-            return null;
-        }
-        PairedInterval? RatioOf(Func<VerdictPair, double?> ratio)
-        {
-            if (reached && pairs.All(pair => ratio(pair) is not null))
-            {
-                return PairedInterval.OfRatios([.. pairs.Select(pair => ratio(pair)!.Value)]);
-            }
-
-            return null;
-        }
-
-        PairedInterval? steps = RatioOf(pair => pair.StepsRatio);
-        PairedInterval? seconds = RatioOf(pair => pair.SecondsRatio);
-        PairedInterval? flops = RatioOf(pair => pair.FlopsRatio);
-        PairedInterval? secondsPasses = RatioOf(pair => pair.SecondsRatioPasses);
-        PairedInterval? flopsPasses = RatioOf(pair => pair.FlopsRatioPasses);
-        PairedInterval? secondsCharged = RatioOf(pair => pair.SecondsRatioTeacherCharged);
-        PairedInterval? flopsCharged = RatioOf(pair => pair.FlopsRatioTeacherCharged);
+        PairedInterval? accuracy = AccuracyDifference(pairs);
         return new VerdictRun
         {
-            Name = runs.Count == 1 ? runs[0].Result.Name : arm.Name,
+            Name = arm.NameOf(runs),
             Label = arm.Label,
             Arm = runs[0].Result.Arm,
             Seeds = [.. pairs.Select(pair => pair.Seed)],
@@ -230,35 +230,38 @@ public sealed record VerdictRun
             FinalLoss = runs.Average(run => run.FinalLoss),
             FinalAccuracy = runs.Average(run => run.FinalAccuracy),
             FinalLossDifference = difference.Mean,
-            FinalLossDifferenceInterval = Ends(difference),
+            FinalLossDifferenceInterval = difference.Ends,
             FinalLossDifferenceSe = pairs.Max(pair => pair.FinalLossDifferenceSe),
             FinalAccuracyDifference = accuracy?.Mean,
-            FinalAccuracyDifferenceInterval = Ends(accuracy),
+            FinalAccuracyDifferenceInterval = accuracy?.Ends,
             FinalMetricDifference = measure.Mean,
-            FinalMetricDifferenceInterval = Ends(measure),
+            FinalMetricDifferenceInterval = measure.Ends,
             Reached = reached,
-            Held = reached ? pairs.All(pair => pair.Held == true) : null,
-            StepsToBaseline = MeanOf(pair => pair.StepsToBaseline),
-            SecondsToBaseline = MeanOf(pair => pair.SecondsToBaseline),
-            FlopsToBaseline = MeanOf(pair => pair.FlopsToBaseline),
-            StepsRatio = steps?.Mean,
-            StepsRatioInterval = Ends(steps),
-            SecondsRatio = seconds?.Mean,
-            SecondsRatioInterval = Ends(seconds),
-            FlopsRatio = flops?.Mean,
-            FlopsRatioInterval = Ends(flops),
-            SecondsRatioPasses = secondsPasses?.Mean,
-            SecondsRatioPassesInterval = Ends(secondsPasses),
-            FlopsRatioPasses = flopsPasses?.Mean,
-            FlopsRatioPassesInterval = Ends(flopsPasses),
-            SecondsRatioTeacherCharged = secondsCharged?.Mean,
-            SecondsRatioTeacherChargedInterval = Ends(secondsCharged),
-            FlopsRatioTeacherCharged = flopsCharged?.Mean,
-            FlopsRatioTeacherChargedInterval = Ends(flopsCharged),
+            Held = HeldByAll(pairs),
+            ToBaseline = Cost.Mean([.. pairs.Select(pair => pair.ToBaseline)]),
+            Ratios = CostRatios.Mean([.. pairs.Select(pair => pair.Ratios)]),
             Pairs = pairs,
         };
     }
 
-    private static double[]? Ends(PairedInterval? interval) =>
-        interval is { Lower: { } low, Upper: { } high } ? [low, high] : null;
+    private static PairedInterval? AccuracyDifference(List<VerdictPair> pairs)
+    {
+        double[] differences = [.. pairs.Select(pair => pair.FinalAccuracyDifference).OfType<double>()];
+        if (differences.Length < pairs.Count)
+        {
+            return null;
+        }
+
+        return PairedInterval.OfDifferences(differences);
+    }
+
+    private static bool? HeldByAll(List<VerdictPair> pairs)
+    {
+        if (pairs.All(pair => pair.Reached))
+        {
+            return pairs.All(pair => pair.Held == true);
+        }
+
+        return null;
+    }
 }

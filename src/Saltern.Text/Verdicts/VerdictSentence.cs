@@ -3,8 +3,31 @@ using Saltern.RunFiles;
 namespace Saltern.Verdicts;
 
 /// <summary>The verdict on one arm in plain English, once with the teacher's training left out and once with it charged (docs/method.md).</summary>
-internal static class VerdictSentence
+internal sealed class VerdictSentence
 {
+    private readonly VerdictRun _arm;
+    private readonly string _baseline;
+    private readonly VerdictMetric _metric;
+
+    private VerdictSentence(VerdictRun arm, string baseline, VerdictMetric metric) =>
+        (_arm, _baseline, _metric) = (arm, baseline, metric);
+
+    // Who plans for fewer steps asks whether the method makes up for them: to end worse is then to fall short, not to be harmed.
+    private bool IsShorter => _arm.PlannedStepsRatio < 1;
+
+    private string Seeds
+    {
+        get
+        {
+            if (_arm.Pairs.Count == 1)
+            {
+                return "1 seed";
+            }
+
+            return $"{_arm.Pairs.Count} seeds";
+        }
+    }
+
     public static VerdictRun Complete(
         VerdictRun arm,
         RunGroup baseline,
@@ -13,55 +36,44 @@ internal static class VerdictSentence
         int studentsServed
     )
     {
-        bool bySeconds = arm.SecondsComparable && arm.SecondsRatio is not null;
-        double? free = bySeconds ? arm.SecondsRatio : arm.FlopsRatio;
-        IReadOnlyList<double>? freeInterval = bySeconds ? arm.SecondsRatioInterval : arm.FlopsRatioInterval;
+        var sentence = new VerdictSentence(arm, baseline.Label, metric);
+        ToldCost free = ToldCost.Of(arm.Ratios.Free, arm.SecondsComparable);
         // Without a training time the charged figure can still be told in FLOPs.
-        bool chargedBySeconds = bySeconds && arm.SecondsRatioTeacherCharged is not null;
-        double? charged = chargedBySeconds ? arm.SecondsRatioTeacherCharged : arm.FlopsRatioTeacherCharged;
-        IReadOnlyList<double>? chargedInterval = chargedBySeconds
-            ? arm.SecondsRatioTeacherChargedInterval
-            : arm.FlopsRatioTeacherChargedInterval;
+        ToldCost charged = ToldCost.Of(arm.Ratios.Charged, free.InSeconds);
+        VerdictOutcome outcomeFree = sentence.Outcome(free.Ratio);
+        VerdictOutcome? outcomeCharged = null;
+        string sentenceCharged =
+            "What the teacher's training cost is not known, so nothing can be said with it charged.";
+        if (!arm.Reached || charged.Ratio is not null)
+        {
+            VerdictOutcome outcome = sentence.Outcome(charged.Ratio);
+            outcomeCharged = outcome;
+            sentenceCharged = sentence.WithCharge(outcome, charged, Charge(distilled, studentsServed));
+        }
 
-        VerdictOutcome outcomeFree = Outcome(arm, freeInterval, metric);
-        VerdictOutcome? outcomeCharged = arm.Reached && charged is null ? null : Outcome(arm, chargedInterval, metric);
-        string uncounted = distilled && arm.Reached ? ", the teacher's training not counted" : "";
-        string chargedTo = studentsServed == 1 ? "charged to this one run" : $"shared by {studentsServed} students";
         return arm with
         {
             OutcomeFree = outcomeFree,
             OutcomeCharged = outcomeCharged,
-            SentenceFree = Compose(arm, baseline, metric, outcomeFree, free, freeInterval, bySeconds, uncounted),
-            SentenceCharged = outcomeCharged is { } outcome
-                ? ComposeCharged(
-                    arm,
-                    outcome,
-                    charged,
-                    chargedInterval,
-                    chargedBySeconds,
-                    distilled ? $"With the teacher's training {chargedTo}" : "There was no teacher to charge"
-                )
-                : "What the teacher's training cost is not known, so nothing can be said with it charged.",
+            SentenceFree = sentence.WithoutCharge(outcomeFree, free, distilled),
+            SentenceCharged = sentenceCharged,
         };
     }
 
-    internal static VerdictOutcome Outcome(VerdictRun arm, IReadOnlyList<double>? ratioInterval, VerdictMetric metric)
+    private VerdictOutcome Outcome(PairedInterval? ratio)
     {
-        if (arm.Pairs.Count < VerdictRun.SeedsOfAFinding)
+        if (_arm.Pairs.Count < VerdictRun.SeedsOfAFinding)
         {
             return VerdictOutcome.Reading;
         }
 
-        bool endedWorse = metric.LowerIsBetter
-            ? arm.FinalMetricDifferenceInterval is [> 0, _]
-            : arm.FinalMetricDifferenceInterval is [_, < 0];
         // A run that touched the target early and still ended worse beyond its interval has not helped, however cheap the touch was.
-        if ((arm.Reached && ratioInterval is [> 1, _]) || endedWorse)
+        if ((_arm.Reached && ratio?.Lower > 1) || EndedWorse())
         {
             return VerdictOutcome.Harmed;
         }
 
-        if (arm.Reached && ratioInterval is [_, < 1])
+        if (_arm.Reached && ratio?.Upper < 1)
         {
             return VerdictOutcome.Helped;
         }
@@ -69,132 +81,178 @@ internal static class VerdictSentence
         return VerdictOutcome.NoDifference;
     }
 
-    private static string Compose(
-        VerdictRun arm,
-        RunGroup baseline,
-        VerdictMetric metric,
-        VerdictOutcome outcome,
-        double? ratio,
-        IReadOnlyList<double>? interval,
-        bool bySeconds,
-        string charge
-    )
+    private bool EndedWorse()
     {
-        // Who plans for fewer steps asks whether the method makes up for them: to end worse is then to fall short, not to be harmed.
-        bool isShorter = arm.PlannedStepsRatio < 1;
-        string seeds = Seeds(arm);
-        string who = isShorter
-            ? $"{arm.Label}, planned for {Figures.Percent(arm.PlannedStepsRatio)} of the steps,"
-            : arm.Label;
-        string head = outcome switch
+        if (_metric.LowerIsBetter)
         {
-            VerdictOutcome.Helped => $"{who} helped ({seeds}): it",
-            VerdictOutcome.Harmed => $"{who} {(isShorter ? "fell short" : "harmed")} ({seeds}): it",
-            VerdictOutcome.NoDifference =>
-                $"No difference shown between {arm.Label} and {baseline.Label} ({seeds}): {who}",
-            _ => $"A reading from {seeds}, not a finding: {who}",
-        };
-        double target = arm.Pairs.Average(pair => pair.Target);
-        string goal =
-            metric == VerdictMetric.Loss
-                ? $"{baseline.Label}'s final validation loss ({Figures.Loss(target)} nats per token)"
-                : $"{baseline.Label}'s final {metric.Noun} ({Figures.Of(metric, target)})";
-        return $"{head} {Reach(arm, goal, ratio, interval, bySeconds)}{charge}; {Ending(arm, metric)}.{Early(arm)}";
+            return _arm.FinalMetricDifferenceInterval is [> 0, _];
+        }
+
+        return _arm.FinalMetricDifferenceInterval is [_, < 0];
     }
 
-    private static string ComposeCharged(
-        VerdictRun arm,
-        VerdictOutcome outcome,
-        double? ratio,
-        IReadOnlyList<double>? interval,
-        bool bySeconds,
-        string charge
-    )
+    private string WithoutCharge(VerdictOutcome outcome, ToldCost cost, bool distilled)
     {
-        if (!arm.Reached)
+        string uncounted = "";
+        if (distilled && _arm.Reached)
+        {
+            uncounted = ", the teacher's training not counted";
+        }
+
+        return $"{Head(outcome)} {Reach(cost)}{uncounted}; {Ending()}.{Early()}";
+    }
+
+    private string WithCharge(VerdictOutcome outcome, ToldCost cost, string charge)
+    {
+        if (!_arm.Reached)
         {
             return $"{charge}, the same holds.";
         }
 
-        string cost = ratio is { } value
-            ? $"{Figures.Percent(value)} of the {(bySeconds ? "time" : "FLOPs")}{Range(interval)}"
-            : "a cost that was not recorded";
         string finding = outcome switch
         {
-            VerdictOutcome.Helped => $"{arm.Label} helped",
-            VerdictOutcome.Harmed => $"{arm.Label} harmed",
+            VerdictOutcome.Helped => $"{_arm.Label} helped",
+            VerdictOutcome.Harmed => $"{_arm.Label} harmed",
             VerdictOutcome.NoDifference => "no difference is shown",
-            _ => $"again a reading from {Seeds(arm)}",
+            _ => $"again a reading from {Seeds}",
         };
-        return $"{charge}, {finding}: {cost}.";
+        return $"{charge}, {finding}: {cost.Words() ?? "a cost that was not recorded"}.";
     }
 
-    private static string Seeds(VerdictRun arm) => arm.Pairs.Count == 1 ? "1 seed" : $"{arm.Pairs.Count} seeds";
-
-    private static string Range(IReadOnlyList<double>? interval)
+    private static string Charge(bool distilled, int studentsServed)
     {
-        if (interval is [var low, var high])
+        if (!distilled)
         {
-            return $" [{Figures.Percent(low)} to {Figures.Percent(high)}]";
+            return "There was no teacher to charge";
         }
 
-        return "";
+        if (studentsServed == 1)
+        {
+            return "With the teacher's training charged to this one run";
+        }
+
+        return $"With the teacher's training shared by {studentsServed} students";
     }
 
-    private static string Reach(
-        VerdictRun arm,
-        string goal,
-        double? ratio,
-        IReadOnlyList<double>? interval,
-        bool bySeconds
-    )
+    private string Head(VerdictOutcome outcome)
     {
-        if (!arm.Reached)
+        string who = _arm.Label;
+        string harmed = "harmed";
+        if (IsShorter)
         {
-            int reached = arm.Pairs.Count(pair => pair.Reached);
-            if (reached == 0)
-            {
-                return $"did not reach {goal}";
-            }
-
-            return $"reached {goal} in {reached} of {arm.Pairs.Count} seeds";
+            who = $"{_arm.Label}, planned for {Figures.Percent(_arm.PlannedStepsRatio)} of the steps,";
+            harmed = "fell short";
         }
 
-        if (ratio is not { } value)
+        return outcome switch
         {
-            return $"reached {goal}, at a cost that was not recorded";
-        }
-
-        string unit = bySeconds ? "time" : "FLOPs";
-        string steps = arm.StepsRatio is { } share ? $", after {Figures.Percent(share)} of its steps" : "";
-        return $"reached {goal} with {Figures.Percent(value)} of the {unit}{Range(interval)}{steps}";
+            VerdictOutcome.Helped => $"{who} helped ({Seeds}): it",
+            VerdictOutcome.Harmed => $"{who} {harmed} ({Seeds}): it",
+            VerdictOutcome.NoDifference => $"No difference shown between {_arm.Label} and {_baseline} ({Seeds}): {who}",
+            _ => $"A reading from {Seeds}, not a finding: {who}",
+        };
     }
 
-    private static string Ending(VerdictRun arm, VerdictMetric metric)
+    private string Reach(ToldCost cost)
     {
-        double difference = arm.FinalMetricDifference;
-        if (metric.IsShare)
+        int reached = _arm.Pairs.Count(pair => pair.Reached);
+        if (reached == 0)
         {
-            return $"it ended {Figures.Format(100 * Math.Abs(difference), "0.0")} points {(difference < 0 ? "lower" : "higher")}";
+            return $"did not reach {Goal()}";
+        }
+
+        if (!_arm.Reached)
+        {
+            return $"reached {Goal()} in {reached} of {_arm.Pairs.Count} seeds";
+        }
+
+        if (cost.Words() is not { } words)
+        {
+            return $"reached {Goal()}, at a cost that was not recorded";
+        }
+
+        string steps = "";
+        if (_arm.Ratios.Steps is { } share)
+        {
+            steps = $", after {Figures.Percent(share.Mean)} of its steps";
+        }
+
+        return $"reached {Goal()} with {words}{steps}";
+    }
+
+    private string Goal()
+    {
+        double target = _arm.Pairs.Average(pair => pair.Target);
+        if (_metric == VerdictMetric.Loss)
+        {
+            return $"{_baseline}'s final validation loss ({Figures.Loss(target)} nats per token)";
+        }
+
+        return $"{_baseline}'s final {_metric.Noun} ({Figures.Of(_metric, target)})";
+    }
+
+    private string Ending()
+    {
+        double difference = _arm.FinalMetricDifference;
+        string direction = "higher";
+        if (difference < 0)
+        {
+            direction = "lower";
+        }
+
+        if (_metric.IsShare)
+        {
+            return $"it ended {Figures.Format(100 * Math.Abs(difference), "0.0")} points {direction}";
         }
 
         string amount = Figures.Loss(Math.Abs(difference));
-        string unit = metric == VerdictMetric.Loss ? " nats" : "";
+        bool isLoss = _metric == VerdictMetric.Loss;
         if (amount == "0.000")
         {
-            return $"it ended at the same {(metric == VerdictMetric.Loss ? "loss" : "value")}";
+            return $"it ended at the same {(isLoss ? "loss" : "value")}";
         }
 
-        return $"it ended {amount}{unit} {(difference < 0 ? "lower" : "higher")}";
+        return $"it ended {amount}{(isLoss ? " nats" : "")} {direction}";
     }
 
-    private static string Early(VerdictRun arm)
+    private string Early()
     {
-        if (arm.Truncated)
+        if (_arm.Truncated)
         {
             return " Training ended before the planned steps (truncated), so the learning rate had not run down.";
         }
 
         return "";
+    }
+
+    /// <summary>A ratio as it is told: by the clock where clocks compare, else in FLOPs.</summary>
+    private sealed record ToldCost(PairedInterval? Ratio, bool InSeconds)
+    {
+        public static ToldCost Of(CostRatio ratio, bool secondsCompare)
+        {
+            if (secondsCompare && ratio.Seconds is { } seconds)
+            {
+                return new ToldCost(seconds, InSeconds: true);
+            }
+
+            return new ToldCost(ratio.Flops, InSeconds: false);
+        }
+
+        /// <summary>As <c>82.5 % of the time [80.1 % to 84.9 %]</c>; null where there is no ratio.</summary>
+        public string? Words()
+        {
+            if (Ratio is null)
+            {
+                return null;
+            }
+
+            string text = $"{Figures.Percent(Ratio.Mean)} of the {(InSeconds ? "time" : "FLOPs")}";
+            if (Ratio is { Lower: { } low, Upper: { } high })
+            {
+                return $"{text} [{Figures.Percent(low)} to {Figures.Percent(high)}]";
+            }
+
+            return text;
+        }
     }
 }

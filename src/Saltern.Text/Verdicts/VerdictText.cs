@@ -61,26 +61,34 @@ public static class VerdictText
                     run.Label,
                     Figures.Loss(run.FinalLoss),
                     Figures.SignedLoss(run.FinalLossDifference),
-                    Figures.Ratio(run.StepsRatio, null),
-                    run.SecondsComparable ? Figures.Ratio(run.SecondsRatio, null) : Figures.Absent,
-                    run.SecondsComparable ? Figures.Ratio(run.SecondsRatioTeacherCharged, null) : Figures.Absent,
-                    Figures.Ratio(run.FlopsRatio, null),
-                    Figures.Ratio(run.FlopsRatioTeacherCharged, null),
+                    Figures.MeanRatio(run.Ratios.Steps),
+                    Clock(run, run.Ratios.Free),
+                    Clock(run, run.Ratios.Charged),
+                    Figures.MeanRatio(run.Ratios.Free.Flops),
+                    Figures.MeanRatio(run.Ratios.Charged.Flops),
                 }
             )
         );
         int[] widths = [.. Enumerable.Range(0, Headings.Length).Select(column => rows.Max(row => row[column].Length))];
         foreach (string[] row in rows)
         {
-            IEnumerable<string> cells = row.Select(
-                (cell, column) => column == 0 ? cell.PadRight(widths[0]) : cell.PadLeft(widths[column])
-            );
-            text.Append(string.Join("  ", cells).TrimEnd()).Append('\n');
+            IEnumerable<string> numbers = row.Skip(1).Zip(widths.Skip(1), (cell, width) => cell.PadLeft(width));
+            text.Append(string.Join("  ", numbers.Prepend(row[0].PadRight(widths[0]))).TrimEnd()).Append('\n');
         }
 
         text.Append("Cost to reach the baseline's final ")
-            .Append(verdict.Metric == VerdictMetric.Loss ? "loss" : verdict.Metric.Noun)
+            .Append(verdict.Metric.ShortNoun)
             .Append(", over its own; below 1 is a saving.\n");
+    }
+
+    private static string Clock(VerdictRun run, CostRatio ratio)
+    {
+        if (run.SecondsComparable)
+        {
+            return Figures.MeanRatio(ratio.Seconds);
+        }
+
+        return Figures.Absent;
     }
 
     private static void Wrap(StringBuilder text, string sentence, string indent)
@@ -88,16 +96,20 @@ public static class VerdictText
         int length = 0;
         foreach (string word in sentence.Split(' '))
         {
-            bool isFirst = length == 0;
-            if (!isFirst && length + 1 + word.Length > LineLength)
+            string before = " ";
+            if (length > 0 && length + 1 + word.Length > LineLength)
             {
                 text.Append('\n');
-                isFirst = true;
                 length = 0;
             }
 
-            text.Append(isFirst ? indent : " ").Append(word);
-            length += (isFirst ? indent.Length : 1) + word.Length;
+            if (length == 0)
+            {
+                before = indent;
+            }
+
+            text.Append(before).Append(word);
+            length += before.Length + word.Length;
         }
 
         text.Append('\n');

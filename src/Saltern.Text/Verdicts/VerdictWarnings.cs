@@ -10,28 +10,34 @@ internal static class VerdictWarnings
     {
         if (!arm.Paired)
         {
-            yield return $"{arm.Label} is not paired with its baseline: initial weights or data order differ or are not known, so part of the difference is chance.";
+            yield return $"{arm.Label} is not paired with its baseline: "
+                + "initial weights or data order differ or are not known, so part of the difference is chance.";
         }
 
         if (!arm.SecondsComparable)
         {
-            yield return $"{arm.Label}: seconds do not compare (other load, another machine, or neither alone nor in turns), so costs are told in FLOPs.";
+            yield return $"{arm.Label}: seconds do not compare "
+                + "(other load, another machine, or neither alone nor in turns), so costs are told in FLOPs.";
         }
 
         RunRecord[] uncosted = [.. runs.Where(run => run.IsDistilled && run.Result.Teacher?.TrainingFlops is null)];
         if (uncosted.Length > 0)
         {
-            yield return $"{arm.Label}: nobody recorded what the training of the teacher '{uncosted[0].Result.Teacher?.Name ?? "unknown"}' cost, so there is no charged figure.";
+            string teacher = uncosted[0].Result.Teacher?.Name ?? "unknown";
+            yield return $"{arm.Label}: nobody recorded what the training of the teacher '{teacher}' cost, "
+                + "so there is no charged figure.";
         }
 
         if (arm.Reached && arm.Held == false)
         {
-            yield return $"{arm.Label} reached the baseline's final value, but a later evaluation was worse again by more than {Crossing.HeldTolerance}.";
+            yield return $"{arm.Label} reached the baseline's final value, "
+                + $"but a later evaluation was worse again by more than {Crossing.HeldTolerance}.";
         }
 
         if (arm.Pairs.Any(pair => pair.Reached) && !arm.Reached)
         {
-            yield return $"{arm.Label} reached the baseline's final value in {arm.Pairs.Count(pair => pair.Reached)} of {arm.Pairs.Count} seeds only.";
+            int reached = arm.Pairs.Count(pair => pair.Reached);
+            yield return $"{arm.Label} reached the baseline's final value in {reached} of {arm.Pairs.Count} seeds only.";
         }
     }
 
@@ -41,9 +47,17 @@ internal static class VerdictWarnings
         VerdictRun[] uncertain = [.. arms.Where(arm => arm.FinalLossDifferenceSe >= PairedStandardError.Wanted)];
         if (uncertain.Length > 0)
         {
-            string low = Figures.Loss(uncertain.Min(arm => arm.FinalLossDifferenceSe));
-            string high = Figures.Loss(uncertain.Max(arm => arm.FinalLossDifferenceSe));
-            yield return $"{string.Join(", ", uncertain.Select(arm => arm.Label))}: the paired standard error of the final loss, {(low == high ? low : $"{low} to {high}")} nats, is not below {PairedStandardError.Wanted}; that takes about {Figures.Count(uncertain.SelectMany(arm => arm.Pairs).Max(pair => pair.TokensNeeded))} tokens of validation text.";
+            string error = Figures.Loss(uncertain.Min(arm => arm.FinalLossDifferenceSe));
+            string largest = Figures.Loss(uncertain.Max(arm => arm.FinalLossDifferenceSe));
+            if (error != largest)
+            {
+                error = $"{error} to {largest}";
+            }
+
+            long? tokens = uncertain.SelectMany(arm => arm.Pairs).Max(pair => pair.TokensNeeded);
+            yield return $"{string.Join(", ", uncertain.Select(arm => arm.Label))}: "
+                + $"the paired standard error of the final loss, {error} nats, is not below {PairedStandardError.Wanted}; "
+                + $"that takes about {Figures.Count(tokens)} tokens of validation text.";
         }
     }
 
@@ -58,10 +72,6 @@ internal static class VerdictWarnings
                         .MaxBy(label => label.Length)
                 )
             )
-            .GroupBy(warning => warning.Label is null ? warning.Warning : warning.Warning[warning.Label.Length..])
-            .Select(same =>
-                same.First().Label is null
-                    ? same.Key
-                    : string.Join(", ", same.Select(warning => warning.Label)) + same.Key
-            );
+            .GroupBy(warning => warning.Warning[(warning.Label?.Length ?? 0)..])
+            .Select(same => string.Join(", ", same.Select(warning => warning.Label).OfType<string>()) + same.Key);
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Saltern.RunFiles;
 
 namespace Saltern.Checkpoints;
 
@@ -8,7 +9,7 @@ public sealed class CheckpointStore
     private const string Prefix = "step-";
 
     /// <summary>Opens the store of a run; the folder appears with the first checkpoint.</summary>
-    public CheckpointStore(string runFolder) => Folder = Path.Combine(runFolder, "checkpoints");
+    public CheckpointStore(string runFolder) => Folder = Path.Combine(runFolder, RunLayout.CheckpointsFolder);
 
     /// <summary>The store's folder.</summary>
     public string Folder { get; }

@@ -2,6 +2,7 @@ using Saltern.Checkpoints;
 using Saltern.Configuration;
 using Saltern.ModelFiles;
 using Saltern.Models;
+using Saltern.RunFiles;
 using Saltern.Runs;
 using Saltern.Shards;
 using Saltern.Tokenization;
@@ -141,7 +142,7 @@ public sealed record RunPlan
 
     private static int? StepsOfTeacher(RunConfig recipe)
     {
-        string? own = recipe.Teacher?.Path is string path ? Path.Combine(path, RunFolder.RecipeFile) : null;
+        string? own = recipe.Teacher?.Path is string path ? Path.Combine(path, RunLayout.Recipe) : null;
         if (own is not null && File.Exists(own))
         {
             return RecipeReader.Read<RunConfig>(own, []).Training.Steps;

@@ -101,7 +101,7 @@ internal sealed class RunConclusion(
             TextSamples = RunSamples.Of(parts, trainer.Student, config.Seed),
             Files = ResultSums.Sums(folder.Path),
         };
-        WholeFile.WriteText(folder.PathOf(RunFolder.ResultFile), result.ToJson());
+        WholeFile.WriteText(folder.PathOf(RunLayout.Result), result.ToJson());
         return result;
     }
 
@@ -138,7 +138,7 @@ internal sealed class RunConclusion(
 
     private void WriteDocuments(EvaluationResult scores)
     {
-        string path = folder.PathOf(RunFolder.DocumentsFile);
+        string path = folder.PathOf(RunLayout.Documents);
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
         WholeFile.WriteText(
             path,

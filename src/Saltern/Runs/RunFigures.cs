@@ -10,7 +10,7 @@ internal sealed class RunFigures(RunFolder? folder, int step, IReadOnlyList<IMet
 {
     private readonly MetricsLog? _metrics = folder is null
         ? null
-        : new MetricsLog(folder.PathOf(RunFolder.MetricsFile), step);
+        : new MetricsLog(folder.PathOf(RunLayout.Metrics), step);
     private readonly TensorBoardLog? _events = folder is null ? null : new TensorBoardLog(folder.Path);
 
     /// <summary>Writes a line to all of them.</summary>

@@ -1,6 +1,7 @@
 using Saltern.Checkpoints;
 using Saltern.Configuration;
 using Saltern.Files;
+using Saltern.RunFiles;
 
 namespace Saltern.Runs;
 
@@ -8,23 +9,6 @@ namespace Saltern.Runs;
 /// <remarks><see cref="Inspect"/> only looks; <see cref="Claim"/> takes the folder once everything else is known to be right.</remarks>
 public sealed class RunFolder : IDisposable
 {
-    /// <summary>The resolved recipe.</summary>
-    public const string RecipeFile = "recipe.yaml";
-
-    /// <summary>Figures, one JSON object a line.</summary>
-    public const string MetricsFile = "metrics.jsonl";
-
-    /// <summary>What a finished run wrote about itself.</summary>
-    public const string ResultFile = "result.json";
-
-    /// <summary>Losses of each document of the whole validation set.</summary>
-    public const string DocumentsFile = "eval/documents.jsonl";
-
-    /// <summary>What was changed on resume, a line each.</summary>
-    public const string ChangesFile = "changes.log";
-
-    // Held open while a run writes into the folder, so that a second one finds out.
-    private const string LockFile = "run.lock";
     private readonly string _recipe;
     private readonly IReadOnlyList<string> _changes;
     private readonly IReadOnlyList<int> _damaged;
@@ -76,8 +60,10 @@ public sealed class RunFolder : IDisposable
     {
         bool filled =
             Directory.Exists(path)
-            && Directory.EnumerateFileSystemEntries(path).Any(entry => System.IO.Path.GetFileName(entry) != LockFile);
-        string recipe = System.IO.Path.Combine(path, RecipeFile);
+            && Directory
+                .EnumerateFileSystemEntries(path)
+                .Any(entry => System.IO.Path.GetFileName(entry) != RunLayout.Lock);
+        string recipe = System.IO.Path.Combine(path, RunLayout.Recipe);
         if (filled && !resume)
         {
             throw new ConfigurationException(
@@ -88,7 +74,7 @@ public sealed class RunFolder : IDisposable
         if (filled && !File.Exists(recipe))
         {
             throw new ConfigurationException(
-                $"{path} holds something but no {RecipeFile}, so it is not a run folder to resume. Choose another folder with --out."
+                $"{path} holds something but no {RunLayout.Recipe}, so it is not a run folder to resume. Choose another folder with --out."
             );
         }
 
@@ -139,9 +125,9 @@ public sealed class RunFolder : IDisposable
     {
         Directory.CreateDirectory(Path);
         _lock =
-            FileLock.TryTake(PathOf(LockFile))
+            FileLock.TryTake(PathOf(RunLayout.Lock))
             ?? throw new ConfigurationException(
-                $"Another run is writing into {Path}: it holds {LockFile}. Wait for it, or choose another folder with --out."
+                $"Another run is writing into {Path}: it holds {RunLayout.Lock}. Wait for it, or choose another folder with --out."
             );
 
         foreach (string leftover in DurableFolder.RemoveLeftovers(Checkpoints.Folder))
@@ -157,28 +143,28 @@ public sealed class RunFolder : IDisposable
         if (ResumeState is null || ResumeState.Step < steps)
         {
             // What an earlier, shorter life of this run concluded holds no longer.
-            File.Delete(PathOf(ResultFile));
-            if (Directory.Exists(PathOf("eval")))
+            File.Delete(PathOf(RunLayout.Result));
+            if (Directory.Exists(PathOf(RunLayout.EvaluationFolder)))
             {
-                File.Delete(PathOf(DocumentsFile));
+                File.Delete(PathOf(RunLayout.Documents));
             }
         }
 
         if (_changes.Count > 0)
         {
             File.AppendAllLines(
-                PathOf(ChangesFile),
+                PathOf(RunLayout.Changes),
                 _changes.Select(change => $"after step {ResumeStep ?? 0}: {change}")
             );
         }
 
-        WholeFile.WriteText(PathOf(RecipeFile), SelfChecksum.AddLine(_recipe));
+        WholeFile.WriteText(PathOf(RunLayout.Recipe), SelfChecksum.AddLine(_recipe));
     }
 
     /// <summary>Whether a run is writing into a folder, in this process or another.</summary>
     public static bool IsTaken(string path)
     {
-        string file = System.IO.Path.Combine(path, LockFile);
+        string file = System.IO.Path.Combine(path, RunLayout.Lock);
         if (!File.Exists(file))
         {
             return false;
@@ -197,7 +183,7 @@ public sealed class RunFolder : IDisposable
         if (_lock is not null)
         {
             // Removed while still held: afterwards it could be the next run's.
-            File.Delete(PathOf(LockFile));
+            File.Delete(PathOf(RunLayout.Lock));
             _lock.Dispose();
             _lock = null;
         }

@@ -52,39 +52,39 @@ public sealed class RunLog
         List<KeyValuePair<string, double>> values = Progress(state);
         double n = _sums.Positions;
         double taught = _sums.TeacherPositions;
-        Add(values, "train/loss", (_sums.Loss + _alignment.Term) / n);
-        Add(values, "train/student_nll", _sums.StudentNll / n);
-        Add(values, "train/accuracy", _sums.Correct / n);
+        Add(values, MetricNames.TrainLoss, (_sums.Loss + _alignment.Term) / n);
+        Add(values, MetricNames.StudentNll, _sums.StudentNll / n);
+        Add(values, MetricNames.TrainAccuracy, _sums.Correct / n);
         if (taught > 0)
         {
-            Add(values, "train/teacher_nll", _sums.TeacherNll / taught);
-            Add(values, "train/teacher_nll_tempered", _sums.TeacherNllTempered / taught);
-            Add(values, "train/ce_teacher_student", _sums.CrossEntropyToTeacher / taught);
-            Add(values, "train/kl_teacher_student", (_sums.CrossEntropyToTeacher - _sums.TeacherEntropy) / taught);
-            Add(values, "train/teacher_entropy", _sums.TeacherEntropy / taught);
-            Add(values, "train/agreement", _sums.Agreements / taught);
-            Add(values, "train/gap", _trainer.Transition!.Gap);
+            Add(values, MetricNames.TeacherNll, _sums.TeacherNll / taught);
+            Add(values, MetricNames.TeacherNllTempered, _sums.TeacherNllTempered / taught);
+            Add(values, MetricNames.CrossEntropyToTeacher, _sums.CrossEntropyToTeacher / taught);
+            Add(values, MetricNames.KlToTeacher, (_sums.CrossEntropyToTeacher - _sums.TeacherEntropy) / taught);
+            Add(values, MetricNames.TeacherEntropy, _sums.TeacherEntropy / taught);
+            Add(values, MetricNames.Agreement, _sums.Agreements / taught);
+            Add(values, MetricNames.TrainGap, _trainer.Transition!.Gap);
             if (_trainer.Transition is AutoTransition auto)
             {
-                Add(values, "train/gap_share", auto.GapShare);
-                Add(values, "train/gap_factor", auto.Factors.Gap);
-                Add(values, "train/rate_factor", auto.Factors.LearningRate);
-                Add(values, "train/ceiling_factor", auto.Factors.Ceiling);
+                Add(values, MetricNames.GapShare, auto.GapShare);
+                Add(values, MetricNames.GapFactor, auto.Factors.Gap);
+                Add(values, MetricNames.RateFactor, auto.Factors.LearningRate);
+                Add(values, MetricNames.CeilingFactor, auto.Factors.Ceiling);
             }
         }
 
         if (_alignment.Positions > 0)
         {
-            Add(values, "train/alignment_distance", _alignment.Distance / _alignment.Positions);
-            Add(values, "train/aligned", _alignment.Positions / (double)_alignment.Counted);
+            Add(values, MetricNames.AlignmentDistance, _alignment.Distance / _alignment.Positions);
+            Add(values, MetricNames.Aligned, _alignment.Positions / (double)_alignment.Counted);
         }
 
-        Add(values, "train/weight", (_sums.Omega + _alignment.Weight) / n);
-        Add(values, "train/gradient_norm", _last!.GradientNorm);
-        Add(values, "train/learning_rate", _last.LearningRate);
-        Add(values, "perf/tokens_per_second", (state.Tokens - _tokensAtLastLine) / _seconds);
-        Add(values, "perf/mfu", (state.Flops - _flopsAtLastLine) / _seconds / _peak);
-        Add(values, "perf/resident_mib", Environment.WorkingSet / 1048576.0);
+        Add(values, MetricNames.TeacherWeight, (_sums.Omega + _alignment.Weight) / n);
+        Add(values, MetricNames.GradientNorm, _last!.GradientNorm);
+        Add(values, MetricNames.LearningRate, _last.LearningRate);
+        Add(values, MetricNames.TokensPerSecond, (state.Tokens - _tokensAtLastLine) / _seconds);
+        Add(values, MetricNames.Mfu, (state.Flops - _flopsAtLastLine) / _seconds / _peak);
+        Add(values, MetricNames.ResidentMib, Environment.WorkingSet / 1048576.0);
         (_sums, _alignment, _seconds, _flopsAtLastLine, _tokensAtLastLine) = (
             new LossSums(),
             new AlignmentTotals(),
@@ -108,27 +108,27 @@ public sealed class RunLog
     )
     {
         List<KeyValuePair<string, double>> values = Progress(_trainer.State);
-        Add(values, "valid/loss", scores.Total.Loss);
-        Add(values, "valid/bits_per_byte", scores.Total.BitsPerByte);
-        Add(values, "valid/accuracy", scores.Total.Accuracy);
-        Add(values, "valid/confidence", scores.Total.Calibration.Confidence);
-        Add(values, "valid/calibration_error", scores.Total.Calibration.Error);
+        Add(values, MetricNames.ValidLoss, scores.Total.Loss);
+        Add(values, MetricNames.ValidBitsPerByte, scores.Total.BitsPerByte);
+        Add(values, MetricNames.ValidAccuracy, scores.Total.Accuracy);
+        Add(values, MetricNames.ValidConfidence, scores.Total.Calibration.Confidence);
+        Add(values, MetricNames.ValidCalibrationError, scores.Total.Calibration.Error);
         if (gap is double value)
         {
-            Add(values, "valid/gap", value);
+            Add(values, MetricNames.ValidGap, value);
         }
 
         for (int i = 0; i < domains.Count; i++)
         {
             if (scores.Domains[i] is EvaluationPart part)
             {
-                Add(values, $"valid/{domains[i]}/loss", part.Loss);
+                Add(values, MetricNames.DomainLoss(domains[i]), part.Loss);
             }
         }
 
         foreach (BucketScores bucket in buckets.Where(bucket => bucket.Unit == BucketScores.TokenUnit))
         {
-            Add(values, $"valid/bucket/{bucket.Bucket}/loss", bucket.Loss ?? double.NaN);
+            Add(values, MetricNames.BucketLoss(bucket.Bucket), bucket.Loss ?? double.NaN);
         }
 
         return new MetricsLine(_trainer.State.Step, values);
@@ -142,7 +142,7 @@ public sealed class RunLog
         {
             foreach (MetricScore score in task.Scores)
             {
-                Add(values, $"valid/task/{task.Definition.Task}/{TaskMetrics.NameOf(score.Metric)}", score.Value);
+                Add(values, MetricNames.Task(task.Definition.Task, TaskMetrics.NameOf(score.Metric)), score.Value);
             }
         }
 
@@ -151,11 +151,11 @@ public sealed class RunLog
 
     private static List<KeyValuePair<string, double>> Progress(TrainState state) =>
         [
-            new("samples", state.Samples),
-            new("tokens", state.Tokens),
-            new("seconds", state.Seconds),
-            new("cost/flops", state.Flops),
-            new("cost/teacher_flops", state.TeacherFlops),
+            new(MetricNames.Samples, state.Samples),
+            new(MetricNames.Tokens, state.Tokens),
+            new(MetricNames.Seconds, state.Seconds),
+            new(MetricNames.Flops, state.Flops),
+            new(MetricNames.TeacherFlops, state.TeacherFlops),
         ];
 
     private static void Add(List<KeyValuePair<string, double>> values, string name, double value) =>

@@ -8,9 +8,6 @@ namespace Saltern.Runs;
 /// <summary>Text that a run's model writes after the data set's prompts: always the same ones, so that one can see it learn.</summary>
 public sealed record RunSamples
 {
-    /// <summary>File of the run folder that holds the newest ones while the run is under way (<c>training.sample_text</c>).</summary>
-    public const string FileName = "samples.json";
-
     private const int MaxTokens = 96;
 
     /// <summary>Steps done when they were written.</summary>
@@ -69,5 +66,5 @@ public sealed record RunSamples
 
     /// <summary>Writes the file in one go.</summary>
     internal void Write(string folder) =>
-        WholeFile.WriteText(Path.Combine(folder, FileName), JsonSerializer.Serialize(this, ReportJson.Options) + "\n");
+        WholeFile.WriteText(Path.Combine(folder, RunLayout.Samples), JsonSerializer.Serialize(this, ReportJson.Options) + "\n");
 }

@@ -224,13 +224,13 @@ internal sealed record TeacherParts(string? Folder, TeacherCache? Cache, string 
 
     private static string? RunOf(string path, string folder) =>
         new[] { path, Path.Combine(folder, "..", "..") }.FirstOrDefault(at =>
-            File.Exists(Path.Combine(at, RunFolder.RecipeFile))
+            File.Exists(Path.Combine(at, RunLayout.Recipe))
         );
 
     private static string? ObjectiveWarning(string path, string? run, ObjectiveConfig? objective)
     {
         string wanted = objective?.Description ?? ObjectiveConfig.CausalDescription;
-        string? recipe = run is null ? null : Path.Combine(run, RunFolder.RecipeFile);
+        string? recipe = run is null ? null : Path.Combine(run, RunLayout.Recipe);
 
         // Of a fine-tuned teacher nothing is known: its own recipe does not say what it was trained on before.
         string? trained =
@@ -252,7 +252,7 @@ internal sealed record TeacherParts(string? Folder, TeacherCache? Cache, string 
         TrainState? state = File.Exists(Path.Combine(folder, Checkpoint.StateFile))
             ? Checkpoint.LoadState(folder)
             : null;
-        string? file = run is null ? null : Path.Combine(run, RunFolder.ResultFile);
+        string? file = run is null ? null : Path.Combine(run, RunLayout.Result);
         RunResult? result = file is not null && File.Exists(file) ? RunResult.Read(file) : null;
         return new RunTeacher
         {

@@ -363,7 +363,7 @@ public sealed class TrainingRun : IDisposable
     private void SayStage1IsOver(int step)
     {
         _options.Log($"Stage 1 ended after step {step - 1} ({_trainer.Stage1EndReason}); the student goes on alone.");
-        _figures.Write(new MetricsLine(step, [new("event/stage1_end", step - 1)]));
+        _figures.Write(new MetricsLine(step, [new(MetricNames.Stage1End, step - 1)]));
     }
 
     private void HandleSkipped(StepReport report)
@@ -374,7 +374,7 @@ public sealed class TrainingRun : IDisposable
         }
 
         _options.Log(report.SkippedBecause);
-        _figures.Write(new MetricsLine(report.Step, [new("event/skipped", State.SkippedInARow)]));
+        _figures.Write(new MetricsLine(report.Step, [new(MetricNames.Skipped, State.SkippedInARow)]));
         if (State.SkippedInARow >= Config.Training.MaxSkippedSteps)
         {
             throw new TrainingException(

@@ -14,10 +14,10 @@ internal sealed record PackedResults(string Path, int Runs, int New, long Bytes,
 {
     private static readonly string[] Kept =
     [
-        RunFolder.RecipeFile,
-        RunFolder.MetricsFile,
-        RunFolder.ResultFile,
-        RunFolder.DocumentsFile,
+        RunLayout.Recipe,
+        RunLayout.Metrics,
+        RunLayout.Result,
+        RunLayout.Documents,
     ];
 
     /// <summary>
@@ -36,7 +36,7 @@ internal sealed record PackedResults(string Path, int Runs, int New, long Bytes,
             ? new(ResultsArchive.Open(path).Files, StringComparer.Ordinal)
             : [];
         string[] found = FilesBelow(results);
-        const string mark = "/" + RunFolder.ResultFile;
+        const string mark = "/" + RunLayout.Result;
         string[] runs =
         [
             .. found.Where(file => file.EndsWith(mark, StringComparison.Ordinal)).Select(file => file[..^mark.Length]),
@@ -54,7 +54,7 @@ internal sealed record PackedResults(string Path, int Runs, int New, long Bytes,
         {
             byte[] archive = ResultsArchive.Pack(files);
             _ = ResultsArchive.Parse(archive, path); // what could not be read again is not written
-            DurableFolder.WriteFile(path, file => file.Write(archive));
+            WholeFile.Write(path, file => file.Write(archive));
         }
 
         HashSet<string> taken = [.. runs.SelectMany(run => Kept.Select(file => System.IO.Path.Combine(run, file)))];

@@ -163,7 +163,7 @@ public sealed record StepTimes
         var metrics = new MetricsTable();
         foreach (int step in run.Metrics.Steps)
         {
-            metrics.Add(step, run.Metrics.Row(step).Append(new("seconds", SecondsAt(step))));
+            metrics.Add(step, run.Metrics.Row(step).Append(new(MetricNames.Seconds, SecondsAt(step))));
         }
 
         RunTeacher? teacher =
@@ -218,9 +218,9 @@ public sealed record StepTimes
                 ),
                 threads
             );
-            if (recipe.Teacher!.Path is string path && File.Exists(Path.Combine(path, RunFolder.RecipeFile)))
+            if (recipe.Teacher!.Path is string path && File.Exists(Path.Combine(path, RunLayout.Recipe)))
             {
-                RunConfig own = RecipeReader.Read<RunConfig>(Path.Combine(path, RunFolder.RecipeFile), []);
+                RunConfig own = RecipeReader.Read<RunConfig>(Path.Combine(path, RunLayout.Recipe), []);
                 teacher = Add(
                     kinds,
                     Shorn(own with { Teacher = null, Distillation = null, Selection = null }),

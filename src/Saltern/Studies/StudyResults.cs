@@ -34,7 +34,7 @@ public sealed record StudyResults(string Folder)
 
     private static bool IsResultOf(RunSource kept, StudyJob job)
     {
-        if (!kept.Has(RunFolder.ResultFile) || !kept.Has(RunFolder.RecipeFile))
+        if (!kept.Has(RunLayout.Result) || !kept.Has(RunLayout.Recipe))
         {
             return false;
         }
@@ -62,31 +62,28 @@ public sealed record StudyResults(string Folder)
     public void Keep(StudyJob job, string runFolder)
     {
         string target = PathOf(job);
-        string documents = Path.Combine(target, RunFolder.DocumentsFile);
+        string documents = Path.Combine(target, RunLayout.Documents);
         Directory.CreateDirectory(Path.GetDirectoryName(documents)!);
         WholeFile.WriteText(
-            Path.Combine(target, RunFolder.RecipeFile),
+            Path.Combine(target, RunLayout.Recipe),
             SelfChecksum.AddLine(
-                KeptRecipe.Of(
-                    File.ReadAllText(Path.Combine(runFolder, RunFolder.RecipeFile)),
-                    Environment.CurrentDirectory
-                )
+                KeptRecipe.Of(File.ReadAllText(Path.Combine(runFolder, RunLayout.Recipe)), Environment.CurrentDirectory)
             )
         );
         RunResult result = RunRecord.Load(runFolder).Result; // with all that says whether the run's files are whole
-        if (File.Exists(Path.Combine(runFolder, RunFolder.DocumentsFile)))
+        if (File.Exists(Path.Combine(runFolder, RunLayout.Documents)))
         {
-            WholeFile.WriteText(documents, File.ReadAllText(Path.Combine(runFolder, RunFolder.DocumentsFile)));
+            WholeFile.WriteText(documents, File.ReadAllText(Path.Combine(runFolder, RunLayout.Documents)));
         }
 
         WholeFile.WriteText(
-            Path.Combine(target, RunFolder.MetricsFile),
-            ThinnedMetrics.Of(File.ReadLines(Path.Combine(runFolder, RunFolder.MetricsFile)), MostMetricsBytes)
+            Path.Combine(target, RunLayout.Metrics),
+            ThinnedMetrics.Of(File.ReadLines(Path.Combine(runFolder, RunLayout.Metrics)), MostMetricsBytes)
         );
 
         // The result last: a folder without it is not taken for a finished run.
         WholeFile.WriteText(
-            Path.Combine(target, RunFolder.ResultFile),
+            Path.Combine(target, RunLayout.Result),
             (result with { Files = ResultSums.Sums(target) }).ToJson()
         );
     }
@@ -124,7 +121,7 @@ public sealed record StudyResults(string Folder)
     private RunSource SourceOf(StudyJob job)
     {
         var folder = new RunFolderSource(PathOf(job));
-        if (!folder.Has(RunFolder.ResultFile) && _archive.Value is ResultsArchive archive)
+        if (!folder.Has(RunLayout.Result) && _archive.Value is ResultsArchive archive)
         {
             return archive.Run(job.RelativePath);
         }
@@ -139,12 +136,12 @@ public sealed record StudyResults(string Folder)
     }
 
     private static RunResult Result(RunSource kept) =>
-        RunResult.Read(kept.Bytes(RunFolder.ResultFile), kept.At(RunFolder.ResultFile));
+        RunResult.Read(kept.Bytes(RunLayout.Result), kept.At(RunLayout.Result));
 
     private static T Recipe<T>(RunSource kept)
         where T : class
     {
-        string name = kept.At(RunFolder.RecipeFile);
-        return RecipeReader.Parse<T>(RecipeFile.Decode(kept.Bytes(RunFolder.RecipeFile), name), name, []);
+        string name = kept.At(RunLayout.Recipe);
+        return RecipeReader.Parse<T>(RecipeFile.Decode(kept.Bytes(RunLayout.Recipe), name), name, []);
     }
 }

@@ -60,7 +60,7 @@ public static class StudyVerdict
 
         WholeFile.WriteText(Path.Combine(results.Folder, "verdict.json"), verdict.ToJson());
         IReadOnlyList<FineTuneScore> tuned = results.FineTuneScores(plan);
-        ReportPage.Write(Path.Combine(results.Folder, "report.html"), verdict, baseline, others, tuned);
+        ReportPage.Write(Path.Combine(results.Folder, VerdictFiles.Report), verdict, baseline, others, tuned);
         if (tuned.Count > 0)
         {
             WholeFile.WriteText(
@@ -70,7 +70,7 @@ public static class StudyVerdict
             );
         }
 
-        CurvePicture.Write(Path.Combine(results.Folder, "curves.svg"), verdict, baseline, others);
+        CurvePicture.Write(Path.Combine(results.Folder, VerdictFiles.Picture), verdict, baseline, others);
         return verdict;
     }
 }

@@ -241,7 +241,7 @@ public sealed class FineTuneRunTests : IDisposable
 
     private string[] Figures(string name) =>
         [
-            .. File.ReadLines(_folder[$"{name}/{RunFolder.MetricsFile}"])
+            .. File.ReadLines(_folder[$"{name}/{RunLayout.Metrics}"])
                 .Select(line =>
                 {
                     using var json = JsonDocument.Parse(line);

@@ -362,7 +362,7 @@ public sealed class AlignmentRunTests : IClassFixture<OtherTokenizerTeacher>, ID
     private double[] Series(string run, string name) =>
         [
             .. MetricsTable
-                .Parse(File.ReadLines(Path.Combine(_folder[run], RunFolder.MetricsFile)), run)
+                .Parse(File.ReadLines(Path.Combine(_folder[run], RunLayout.Metrics)), run)
                 .Series(name)
                 .Select(point => point.Value),
         ];

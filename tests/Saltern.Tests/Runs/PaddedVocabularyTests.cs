@@ -172,10 +172,7 @@ public sealed class PaddedVocabularyTests : IDisposable
     }
 
     private double Figure(string run, string name) =>
-        MetricsTable
-            .Parse(File.ReadLines(Path.Combine(_folder[run], RunFolder.MetricsFile)), run)
-            .Series(name)[^1]
-            .Value;
+        MetricsTable.Parse(File.ReadLines(Path.Combine(_folder[run], RunLayout.Metrics)), run).Series(name)[^1].Value;
 
     private static float[] Embedding(Transformer model, int rows) =>
         model.Head.detach().data<float>().ToArray()[..(rows * model.Config.HiddenSize)];

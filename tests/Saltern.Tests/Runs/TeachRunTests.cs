@@ -363,7 +363,7 @@ public sealed class TeachRunTests : IDisposable
 
     private string[] Names(string run) =>
         [
-            .. File.ReadLines(Path.Combine(_folder[run], RunFolder.MetricsFile))
+            .. File.ReadLines(Path.Combine(_folder[run], RunLayout.Metrics))
                 .SelectMany(line =>
                 {
                     using var json = JsonDocument.Parse(line);

@@ -625,7 +625,7 @@ public class TrainingRunTests
 
     private static string[] Figures(string folder) =>
         [
-            .. File.ReadLines(Path.Combine(folder, RunFolder.MetricsFile))
+            .. File.ReadLines(Path.Combine(folder, RunLayout.Metrics))
                 .Select(line =>
                 {
                     using var json = JsonDocument.Parse(line);

@@ -55,7 +55,7 @@ public sealed class StudyRunnerTests : IDisposable
         Assert.Equal(StudyRunState.Kept, Assert.Single(Run(results, "kept-runs", Runs()[..1])).State);
         Assert.Empty(_trained);
         Assert.True(
-            new FileInfo(Path.Combine(results.PathOf(Runs()[0]), RunFolder.MetricsFile)).Length
+            new FileInfo(Path.Combine(results.PathOf(Runs()[0]), RunLayout.Metrics)).Length
                 <= StudyResults.MostMetricsBytes
         );
     }
@@ -83,7 +83,7 @@ public sealed class StudyRunnerTests : IDisposable
             Threads = 1,
         };
         Assert.True(results.Has(run with { Recipe = moved }));
-        string result = Path.Combine(results.PathOf(run), RunFolder.ResultFile);
+        string result = Path.Combine(results.PathOf(run), RunLayout.Result);
         File.WriteAllText(
             result,
             (RunResult.Parse(File.ReadAllText(result), result) with { DataFingerprint = "sha256:00" }).ToJson()
