@@ -8,13 +8,13 @@ public sealed record CostRatios
     public PairedInterval? Steps { get; init; }
 
     /// <summary>What the run itself executed, a live teacher included.</summary>
-    public required CostRatio Free { get; init; }
+    public CostRatio Free { get; init; } = CostRatio.Unknown;
 
     /// <summary>With the teacher's passes for a cache or scores, over the students served.</summary>
-    public required CostRatio WithPasses { get; init; }
+    public CostRatio WithPasses { get; init; } = CostRatio.Unknown;
 
     /// <summary>With those passes and the teacher's own training, over the students served.</summary>
-    public required CostRatio Charged { get; init; }
+    public CostRatio Charged { get; init; } = CostRatio.Unknown;
 
     /// <summary>Geometric means over pairs.</summary>
     internal static CostRatios Mean(IReadOnlyList<CostRatios> pairs) =>
@@ -32,6 +32,9 @@ public sealed record CostRatios
 /// <param name="Flops">FLOPs over the baseline's.</param>
 public sealed record CostRatio(PairedInterval? Seconds, PairedInterval? Flops)
 {
+    /// <summary>Neither is known.</summary>
+    internal static CostRatio Unknown { get; } = new(null, null);
+
     internal static CostRatio Mean(IReadOnlyList<CostRatio> pairs) =>
         new(MeanOf([.. pairs.Select(pair => pair.Seconds)]), MeanOf([.. pairs.Select(pair => pair.Flops)]));
 

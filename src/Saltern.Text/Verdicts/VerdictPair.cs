@@ -40,7 +40,7 @@ public sealed record VerdictPair
 
     /// <summary>Costs to the target over the baseline's.</summary>
     [JsonIgnore]
-    public required CostRatios Ratios { get; init; }
+    public CostRatios Ratios { get; init; } = new();
 
     // The file is flat: these are its members, where the code reads the two records above.
 
