@@ -1,5 +1,4 @@
 using Saltern.Numerics;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Saltern.Models;
