@@ -87,7 +87,12 @@ public sealed class CorpusReader
         for (int index = from.File; index < Files.Count; index++)
         {
             CorpusFile file = Files[index];
-            long skip = index == from.File ? from.Record : 0;
+            long skip = 0;
+            if (index == from.File)
+            {
+                skip = from.Record;
+            }
+
             if (skip == 0)
             {
                 report.CountFile();

@@ -146,7 +146,12 @@ internal sealed class ShardSet(DatasetFolder folder, TokenType type, int maxDoma
         }
 
         string trimmed = slug.ToString(0, Math.Min(slug.Length, MaxSlugLength)).Trim('-', '.');
-        return trimmed.Length > 0 ? trimmed : "domain";
+        if (trimmed.Length > 0)
+        {
+            return trimmed;
+        }
+
+        return "domain";
     }
 
     private static SplitManifest? Complete(Shard? shard)

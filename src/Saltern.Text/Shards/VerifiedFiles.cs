@@ -33,7 +33,12 @@ internal sealed class VerifiedFiles
         get
         {
             string user = Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData);
-            return user.Length > 0 ? Path.Combine(user, "saltern", "verified") : null;
+            if (user.Length > 0)
+            {
+                return Path.Combine(user, "saltern", "verified");
+            }
+
+            return null;
         }
     }
 
