@@ -1,6 +1,5 @@
 using System.Text.Json;
 using Saltern.Files;
-using Saltern.Guidance;
 using Saltern.ModelFiles;
 using Saltern.Models;
 using Saltern.Optimization;
@@ -12,9 +11,6 @@ public static class Checkpoint
 {
     /// <summary>State of the optimizer, by the names of the weights.</summary>
     public const string OptimizerFile = "optimizer.safetensors";
-
-    /// <summary>Projection of an alignment and the state of its optimizer; only while stage 1 lasts, and no part of the model.</summary>
-    public const string AlignmentFile = "alignment.safetensors";
 
     /// <summary>Step, data position, random state, transition.</summary>
     public const string StateFile = "trainer_state.json";
@@ -42,11 +38,11 @@ public static class Checkpoint
                     content.OptimizerTensors,
                     new Dictionary<string, string> { ["updates"] = $"{content.Updates}" }
                 );
-                if (content.AlignmentTensors.Count > 0)
+                if (content.StageTensors.Count > 0)
                 {
                     SafeTensorsFile.WriteFloat32(
-                        Path.Combine(temporary, AlignmentFile),
-                        content.AlignmentTensors,
+                        Path.Combine(temporary, content.StageFile),
+                        content.StageTensors,
                         new Dictionary<string, string> { ["updates"] = $"{content.Updates}" }
                     );
                 }
@@ -72,29 +68,28 @@ public static class Checkpoint
         return state;
     }
 
-    /// <summary>Fills an alignment that is not over; nothing without one.</summary>
-    /// <exception cref="CheckpointException">The checkpoint has none, or another teacher's.</exception>
-    public static void LoadAlignment(string folder, AlignmentStage? alignment)
+    /// <summary>Fills what is learned besides the model in a stage 1 that is not over; nothing where nothing is.</summary>
+    /// <exception cref="CheckpointException">The checkpoint has none of it, or another teacher's.</exception>
+    public static void LoadStage(string folder, StageTensors stage)
     {
-        if (alignment is null)
+        if (stage.Tensors.Count == 0)
         {
             return;
         }
 
-        string path = Path.Combine(folder, AlignmentFile);
+        string path = Path.Combine(folder, stage.File);
         if (!File.Exists(path))
         {
             throw new CheckpointException(
-                $"{folder} has no {AlignmentFile}, but the recipe's alignment is not over. Go on with the recipe that wrote it."
+                $"{folder} has no {stage.File}, but the recipe's {stage.Section} is not over. Go on with the recipe that wrote it."
             );
         }
 
         OptimizerStateReader.Fill(
             path,
             SafeTensorsFile.ReadHeader(path),
-            [.. alignment.State.Select(tensor => tensor.Slot)]
+            [.. stage.Tensors.Select(tensor => tensor.Slot)]
         );
-        alignment.UpdateCount = LoadState(folder).Updates;
     }
 
     /// <summary>What is wrong with a checkpoint; null where it is whole and can be resumed from.</summary>
@@ -136,12 +131,22 @@ public static class Checkpoint
         string path = Path.Combine(folder, StateFile);
         try
         {
-            return JsonSerializer.Deserialize<TrainState>(File.ReadAllText(path), Json)
-                ?? throw new JsonException("the file says null");
+            string json = File.ReadAllText(path);
+            TrainState state =
+                JsonSerializer.Deserialize<TrainState>(json, Json) ?? throw new JsonException("the file says null");
+            if (JsonSerializer.Deserialize<OldStage>(json, Json)?.Stage1EndStep is int firstWithout)
+            {
+                return state with { Stage1LastStep = firstWithout - 1 };
+            }
+
+            return state;
         }
         catch (Exception e) when (e is JsonException or IOException)
         {
             throw new CheckpointException($"{path} cannot be read: {e.Message}", e);
         }
     }
+
+    // Older states name the first step without the teacher, where newer ones name the last step with it (stage1_last_step).
+    private sealed record OldStage(int? Stage1EndStep);
 }

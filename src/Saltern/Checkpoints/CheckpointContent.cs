@@ -1,4 +1,3 @@
-using Saltern.Guidance;
 using Saltern.ModelFiles;
 using Saltern.Models;
 using Saltern.Numerics;
@@ -17,25 +16,26 @@ public sealed unsafe class CheckpointContent : IDisposable
         Transformer model,
         Optimizer optimizer,
         TrainState state,
-        AlignmentStage? alignment,
+        StageTensors? stage,
         GatheredState? gathered,
         bool copies
     )
     {
         (Config, Updates, State, _gathered) = (model.Config, optimizer.UpdateCount, state, gathered);
+        StageFile = stage?.File ?? "";
         if (!copies)
         {
             Weights = ModelFolder.Tensors(model);
             OptimizerTensors = gathered?.Tensors ?? [.. optimizer.State.Select(Live)];
-            AlignmentTensors = [.. (alignment?.State ?? []).Select(Live)];
+            StageTensors = [.. (stage?.Tensors ?? []).Select(Live)];
             return;
         }
 
         IReadOnlyList<StoredTensor> tensors = StoredWeights.Of(model.Config, model.Parameters.Layout);
-        IReadOnlyList<OptimizerTensor> aligned = alignment?.State ?? [];
+        IReadOnlyList<OptimizerTensor> beside = stage?.Tensors ?? [];
         IReadOnlyList<OptimizerTensor> own = gathered is null ? optimizer.State : [];
         var copy = new MappedMemory(
-            tensors.Sum(tensor => tensor.Count) + own.Concat(aligned).Sum(tensor => tensor.ByteCount / sizeof(float))
+            tensors.Sum(tensor => tensor.Count) + own.Concat(beside).Sum(tensor => tensor.ByteCount / sizeof(float))
         );
         _copy = copy;
         long at = 0;
@@ -56,9 +56,9 @@ public sealed unsafe class CheckpointContent : IDisposable
                     Copy(copy, tensor.Name, tensor.Shape, tensor.Values, tensor.ByteCount / sizeof(float), ref at)
                 ),
             ];
-        AlignmentTensors =
+        StageTensors =
         [
-            .. aligned.Select(tensor =>
+            .. beside.Select(tensor =>
                 Copy(copy, tensor.Name, tensor.Shape, tensor.Values, tensor.ByteCount / sizeof(float), ref at)
             ),
         ];
@@ -73,8 +73,11 @@ public sealed unsafe class CheckpointContent : IDisposable
     /// <summary>The same of the optimizer's state.</summary>
     internal IReadOnlyList<(string Name, long[] Shape, Func<ReadOnlyMemory<byte>> Bytes)> OptimizerTensors { get; }
 
-    /// <summary>The same of an alignment's projection and its optimizer; empty without one.</summary>
-    internal IReadOnlyList<(string Name, long[] Shape, Func<ReadOnlyMemory<byte>> Bytes)> AlignmentTensors { get; }
+    /// <summary>File of <see cref="StageTensors"/>.</summary>
+    internal string StageFile { get; }
+
+    /// <summary>The same of what stage 1 learns besides the model; empty where it learns nothing.</summary>
+    internal IReadOnlyList<(string Name, long[] Shape, Func<ReadOnlyMemory<byte>> Bytes)> StageTensors { get; }
 
     /// <summary>Updates made.</summary>
     internal long Updates { get; }
@@ -86,24 +89,24 @@ public sealed unsafe class CheckpointContent : IDisposable
     /// <param name="model">The weights.</param>
     /// <param name="optimizer">Its state, and the number of updates.</param>
     /// <param name="state">Everything else.</param>
-    /// <param name="alignment">An alignment that is not over; null without one.</param>
+    /// <param name="stage">What a stage 1 that is not over learns besides the model; null for nothing.</param>
     /// <param name="gathered">The optimizer's whole state where ranks keep parts of it, taken over; null where it has all of it.</param>
     public static CheckpointContent Of(
         Transformer model,
         Optimizer optimizer,
         TrainState state,
-        AlignmentStage? alignment = null,
+        StageTensors? stage = null,
         GatheredState? gathered = null
-    ) => new(model, optimizer, state, alignment, gathered, copies: false);
+    ) => new(model, optimizer, state, stage, gathered, copies: false);
 
     /// <summary>Copies weights and optimizer state now; takes as much memory as they do until it is disposed. As the other otherwise.</summary>
     public static CheckpointContent CopyOf(
         Transformer model,
         Optimizer optimizer,
         TrainState state,
-        AlignmentStage? alignment = null,
+        StageTensors? stage = null,
         GatheredState? gathered = null
-    ) => new(model, optimizer, state, alignment, gathered, copies: true);
+    ) => new(model, optimizer, state, stage, gathered, copies: true);
 
     /// <summary>Gives a copy's memory back to the system.</summary>
     public void Dispose()

@@ -58,8 +58,8 @@ public sealed record TrainState
     /// <summary>Steps in a row that were not applied.</summary>
     public int SkippedInARow { get; init; }
 
-    /// <summary>First step without the teacher; null while it runs, or without one.</summary>
-    public int? Stage1EndStep { get; init; }
+    /// <summary>Last step with the teacher, 0 where even the first had none; null while it runs, or without one.</summary>
+    public int? Stage1LastStep { get; init; }
 
     /// <summary>ω, smoothed gap and their past; null without distillation.</summary>
     public TransitionState? Transition { get; init; }
@@ -69,6 +69,17 @@ public sealed record TrainState
 
     /// <summary>Positions behind <see cref="GateSum"/>.</summary>
     public long GateCount { get; init; }
+
+    /// <summary>1 / running mean of h, 1 as long as there is none.</summary>
+    public double GateScale()
+    {
+        if (GateCount == 0 || GateSum == 0)
+        {
+            return 1.0;
+        }
+
+        return GateCount / GateSum;
+    }
 
     /// <summary>Seconds of steps that were watched for other load, and those of them with more than 10 % of the used cores taken.</summary>
     public double WatchedSeconds { get; init; }

@@ -1,4 +1,5 @@
 using Saltern.Batches;
+using Saltern.Distributed;
 using Saltern.Losses;
 using Saltern.Models;
 using static TorchSharp.torch;
@@ -15,11 +16,15 @@ public sealed class CachedTeacher : Teacher
     /// <summary>Takes over an open cache.</summary>
     public CachedTeacher(TeacherCache cache) => _cache = cache;
 
-    /// <summary>The pass behind it.</summary>
-    public TeachManifest Manifest => _cache.Manifest;
+    /// <inheritdoc/>
+    public override IReadOnlyList<double> BucketBounds => _cache.Manifest.Buckets.TokenBounds;
 
     /// <inheritdoc/>
     public override double FlopsPerToken(int sequenceLength) => 0;
+
+    /// <inheritdoc/>
+    public override TeacherLosses? LossesOn(ValidationSet set, Func<int, LossHead> createHead, ICommunicator ranks) =>
+        TeacherLosses.Load(_cache.Folder, set);
 
     /// <inheritdoc/>
     public override void ReadAhead(IReadOnlyList<SampleKey> samples)

@@ -1,4 +1,5 @@
 using Saltern.Batches;
+using Saltern.Distributed;
 using Saltern.Losses;
 using Saltern.Models;
 using static TorchSharp.torch;
@@ -38,6 +39,13 @@ public sealed class LiveTeacher : Teacher
 
     /// <inheritdoc/>
     public override double FlopsPerToken(int sequenceLength) => ModelFlops.ForwardPerToken(Config, sequenceLength);
+
+    /// <inheritdoc/>
+    public override TeacherLosses LossesOn(ValidationSet set, Func<int, LossHead> createHead, ICommunicator ranks)
+    {
+        using LossHead head = createHead(Config.VocabSize);
+        return TeacherLosses.Run(this, head, set, ranks);
+    }
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing) => _model.Dispose();

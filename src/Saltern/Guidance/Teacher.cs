@@ -1,4 +1,5 @@
 using Saltern.Batches;
+using Saltern.Distributed;
 using Saltern.Losses;
 using Saltern.Models;
 using static TorchSharp.torch;
@@ -17,6 +18,15 @@ public abstract class Teacher : IDisposable
 
     /// <summary>Floating-point operations of the teacher for a token of a sequence of T tokens during training.</summary>
     public abstract double FlopsPerToken(int sequenceLength);
+
+    /// <summary>Bounds between easy and medium, medium and hard, nats, that the teacher's pass found; null where none was made.</summary>
+    public virtual IReadOnlyList<double>? BucketBounds => null;
+
+    /// <summary>The teacher's losses on a set; null where its pass left none for this text.</summary>
+    /// <param name="set">Validation text.</param>
+    /// <param name="createHead">Makes a loss head for so many rows of a vocabulary.</param>
+    /// <param name="ranks">Ranks with the same teacher; all get all losses.</param>
+    public abstract TeacherLosses? LossesOn(ValidationSet set, Func<int, LossHead> createHead, ICommunicator ranks);
 
     /// <summary>Told which samples come next, so that reading need not wait for them.</summary>
     public virtual void ReadAhead(IReadOnlyList<SampleKey> samples) { }

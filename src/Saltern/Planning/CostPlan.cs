@@ -50,7 +50,7 @@ public sealed record CostPlan
     {
         int length = recipe.Data.SequenceLength;
         int steps = recipe.Training.Steps;
-        double tokens = (double)recipe.Training.BatchSequences * length;
+        double tokens = recipe.BatchTokens;
         int taught = recipe.Distils ? TaughtStepsOf(recipe) : 0;
         double forward = teacher is null ? 0 : tokens * ModelFlops.ForwardPerToken(teacher, length);
         bool cached = recipe.Teacher?.Cache is not null;

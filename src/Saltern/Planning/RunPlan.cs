@@ -64,7 +64,7 @@ public sealed record RunPlan
             Name = recipe.Name,
             StudentParameters = ModelFlops.Parameters(student),
             TeacherParameters = teacher is null ? null : ModelFlops.Parameters(teacher),
-            Tokens = (long)recipe.Training.Steps * recipe.Training.BatchSequences * recipe.Data.SequenceLength,
+            Tokens = recipe.Training.Steps * recipe.BatchTokens,
             Cost = cost,
             Ranks = ranks,
             Memory = MemoryPlan.Of(
@@ -165,7 +165,7 @@ public sealed record DiskPlan(long Checkpoints, long TokensRead, long Cache)
     internal static DiskPlan Of(RunConfig recipe, TransformerConfig student, CostPlan cost)
     {
         TrainingConfig training = recipe.Training;
-        long batchTokens = (long)training.BatchSequences * recipe.Data.SequenceLength;
+        long batchTokens = recipe.BatchTokens;
         long parameters = ModelFlops.Parameters(student);
         long kept =
             Math.Min(2, ((training.Steps - 1) / training.CheckpointEvery) + 1)

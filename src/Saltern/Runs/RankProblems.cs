@@ -26,11 +26,9 @@ internal static class RankProblems
             );
         }
 
-        if (ranks.Size > 1 && config.Aligns)
+        if (ranks.Size > 1 && GuidanceKinds.Active(config)?.RankProblem(ranks.Size) is string problem)
         {
-            problems.Add(
-                $"alignment is for one process, and {ranks.Size} ranks were started. Train it without mpirun, or use distillation."
-            );
+            problems.Add(problem);
         }
 
         if (problems.Count > 0)

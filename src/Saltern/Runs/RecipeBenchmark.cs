@@ -38,60 +38,18 @@ public static class RecipeBenchmark
         load.Sample();
         double peak = parts.Compute.MeasurePeak();
         RunConfig plain = config with { Teacher = null, Distillation = null, Alignment = null, Selection = null };
-        TimeSpan share = config.Distils || config.Aligns ? budget / 2 : budget;
+        GuidanceKind? kind = GuidanceKinds.Active(config);
+        TimeSpan share = kind is null ? budget : budget / 2;
         log("plain steps");
-        Measurement plainSteps = Measure(plain, parts, teacher: null, alignment: null, used, share, cancellation);
+        Measurement plainSteps = Measure(plain, parts, used, share, cancellation);
         peak = Math.Max(peak, parts.Compute.MeasurePeak());
-        Measurement? distilling = null;
+        Measurement? guidedSteps = null;
         double? teacherFlops = null;
-        if (config.Distils)
+        if (kind is not null)
         {
-            log("distilling steps");
-            Teacher teacher = parts.CreateTeacher(config)!;
-            teacherFlops =
-                teacher.FlopsPerToken(config.Data.SequenceLength)
-                / ModelFlops.TrainingPerToken(parts.Model, config.Data.SequenceLength);
-            distilling = Measure(
-                config with
-                {
-                    Distillation = config.Distillation! with
-                    {
-                        Transition = TransitionKind.Constant,
-                        Start = null,
-                        End = null,
-                    },
-                },
-                parts,
-                teacher,
-                alignment: null,
-                used,
-                share,
-                cancellation
-            );
-            peak = Math.Max(peak, parts.Compute.MeasurePeak());
-        }
-        else if (config.Aligns)
-        {
-            log("aligning steps");
-            AlignmentStage alignment = parts.CreateAlignment(config, used)!;
-            distilling = Measure(
-                config with
-                {
-                    Alignment = config.Alignment! with
-                    {
-                        Transition = TransitionKind.Constant,
-                        Start = null,
-                        End = null,
-                    },
-                },
-                parts,
-                teacher: null,
-                alignment,
-                used,
-                share,
-                cancellation
-            );
-            teacherFlops = distilling.TeacherFlops / (distilling.Flops - distilling.TeacherFlops);
+            log($"{kind.Activity} steps");
+            guidedSteps = Measure(kind.AtFullWeight(config), parts, used, share, cancellation);
+            teacherFlops = guidedSteps.TeacherFlops / (guidedSteps.Flops - guidedSteps.TeacherFlops);
             peak = Math.Max(peak, parts.Compute.MeasurePeak());
         }
 
@@ -104,13 +62,13 @@ public static class RecipeBenchmark
             LoadedShare = watched > 0 ? loaded / watched : null,
             BatchTokens = plainSteps.Tokens,
             Plain = plainSteps.Phase(peak),
-            Distilling = distilling?.Phase(peak),
+            Distilling = guidedSteps?.Phase(peak),
             TeacherFlopsShare = teacherFlops,
             EvaluationSeconds = plainSteps.EvaluationSeconds,
             EvaluationProcessorSeconds = plainSteps.ProcessorOfEvaluation,
             OverheadProcessorSeconds = Math.Max(
                 0,
-                ProcessorSeconds() - plainSteps.Processor - (distilling?.Processor ?? 0)
+                ProcessorSeconds() - plainSteps.Processor - (guidedSteps?.Processor ?? 0)
             ),
             EvaluationShare = plainSteps.EvaluationSeconds / (config.Training.EvaluateEvery * plainSteps.Median),
         };
@@ -119,27 +77,16 @@ public static class RecipeBenchmark
     private static Measurement Measure(
         RunConfig config,
         RunParts parts,
-        Teacher? teacher,
-        AlignmentStage? alignment,
         int threads,
         TimeSpan budget,
         CancellationToken cancellation
     )
     {
+        StageGuidance guidance = parts.CreateGuidance(config, threads);
         ProcessMemory.ResetPeak();
         using Transformer student = parts.CreateStudent(config, resumes: false);
         parts.Batches.Position = 0;
-        using var trainer = new Trainer(
-            config,
-            student,
-            teacher,
-            parts.Batches,
-            parts.Tokenizer.VocabularySize,
-            parts.Text.Domains,
-            parts.Compute,
-            threads,
-            alignment
-        );
+        using var trainer = new Trainer(config, parts, student, guidance, threads);
         for (int i = 0; i < WarmupSteps; i++)
         {
             trainer.Step();
@@ -166,7 +113,7 @@ public static class RecipeBenchmark
         double processorOfSteps = processor / seconds.Count;
         long evaluation = Stopwatch.GetTimestamp();
         processorBefore = ProcessorSeconds();
-        if (!trainer.HasTeacher)
+        if (!guidance.IsActive)
         {
             ModelEvaluation.Run(
                 student,
@@ -182,7 +129,7 @@ public static class RecipeBenchmark
             seconds,
             flops,
             teacherFlops,
-            (long)config.Training.BatchSequences * config.Data.SequenceLength,
+            config.BatchTokens,
             ProcessMemory.Peak(),
             profile,
             evaluationSeconds,

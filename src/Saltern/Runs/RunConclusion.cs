@@ -8,13 +8,9 @@ using Saltern.RunFiles;
 namespace Saltern.Runs;
 
 /// <summary>What a run says when it is over: losses on the whole validation set, samples of text, costs, circumstances.</summary>
-internal sealed class RunConclusion(
-    RunParts parts,
-    Trainer trainer,
-    RunFolder folder,
-    int[] tokenBytes,
-    IReadOnlyList<string> domainNames
-)
+/// <param name="run">The run.</param>
+/// <param name="tokenBytes">Bytes of each token id.</param>
+internal sealed class RunConclusion(RunContext run, int[] tokenBytes)
 {
     // Evaluation along a run should not cost more than this share of its steps' time.
     private const double HighestEvaluationShare = 0.06;
@@ -23,37 +19,29 @@ internal sealed class RunConclusion(
     private const double HighestLoadedShare = 0.05;
 
     /// <summary>Evaluates, writes <c>result.json</c> and <c>eval/documents.jsonl</c>, and returns the result.</summary>
-    /// <param name="config">The recipe.</param>
     /// <param name="truncated">Whether the run ends before its planned steps.</param>
     /// <param name="peak">Speed of matrix products, FLOP/s.</param>
-    /// <param name="options">Where words go, and what ran beside.</param>
     /// <param name="fineTuning">What fine-tuning adds; null for other runs.</param>
-    public RunResult Write(
-        RunConfig config,
-        bool truncated,
-        double peak,
-        TrainingRunOptions options,
-        FineTuningOutcome? fineTuning
-    )
+    public RunResult Write(bool truncated, double peak, FineTuningOutcome? fineTuning)
     {
-        TrainState state = trainer.State;
+        TrainState state = run.Trainer.State;
         if (state.EvaluationSeconds > HighestEvaluationShare * state.Seconds && state.Step >= 100)
         {
-            options.Log(
+            run.Options.Log(
                 $"Evaluation took {100 * state.EvaluationSeconds / state.Seconds:0} % of the steps' time. A larger training.evaluate_every makes it cheaper, and so does less validation text."
             );
         }
 
-        ValidationSet whole = parts.Text.WholeSet;
-        (EvaluationResult scores, IReadOnlyList<TaskResult> tasks) = Measure(config, options);
+        ValidationSet whole = Parts.Text.WholeSet;
+        (EvaluationResult scores, IReadOnlyList<TaskResult> tasks) = Measure();
         WriteDocuments(scores);
         var result = new RunResult
         {
-            Name = config.Name,
-            Arm = parts.Text.Arm ?? config.Arm,
-            Seed = config.Seed,
+            Name = run.Config.Name,
+            Arm = Parts.Text.Arm ?? run.Config.Arm,
+            Seed = run.Config.Seed,
             Steps = state.Step,
-            PlannedSteps = config.Training.Steps,
+            PlannedSteps = run.Config.Training.Steps,
             Truncated = truncated,
             Samples = state.Samples,
             Tokens = state.Tokens,
@@ -66,79 +54,91 @@ internal sealed class RunConclusion(
             ),
             Flops = state.Flops,
             TeacherFlops = state.TeacherFlops,
-            Stage1EndStep =
-                config.Distils || config.Aligns
-                    ? (state.Stage1EndStep - 1) ?? state.Step
-                    : config.Selection?.Until?.Resolve(config.Training.Steps),
-            Stage1EndReason = state.Stage1EndStep is null ? null : trainer.Stage1EndReason,
-            StudentParameters = trainer.Student.Parameters.Layout.ParameterCount,
-            DataFingerprint = parts.Text.Fingerprint,
-            OrderFingerprint = parts.Batches.Fingerprint(
-                SampleSpace.Of(parts.Text.Fingerprint, config.Data, config.Objective),
-                config.Training.BatchSequences
+            Stage1EndStep = LastStepOfStage1(run.Config, state),
+            Stage1EndReason = state.Stage1LastStep is null ? null : run.Trainer.Guidance.EndReason,
+            StudentParameters = run.Trainer.Student.Parameters.Layout.ParameterCount,
+            DataFingerprint = Parts.Text.Fingerprint,
+            OrderFingerprint = Parts.Batches.Fingerprint(
+                SampleSpace.Of(Parts.Text.Fingerprint, run.Config.Data, run.Config.Objective),
+                run.Config.Training.BatchSequences
             ),
             InitialWeightsFingerprint = state.InitialWeights,
             SelectionFingerprint = state.Selection.Length > 0 ? state.Selection : null,
             SecondsComparable =
                 state.WatchedSeconds > 0 && state.LoadedSeconds <= HighestLoadedShare * state.WatchedSeconds,
-            InterleavedWith = options.InterleavedWith,
-            Teacher =
-                config.Distils || config.Aligns || config.Selection is not null
-                    ? state.Teacher is null
-                        ? null
-                        : state.Teacher with
-                        {
-                            Weights = state.TeacherWeights.Length > 0 ? state.TeacherWeights : state.Teacher.Weights,
-                        }
-                    : null,
+            InterleavedWith = run.Options.InterleavedWith,
+            Teacher = TeacherOf(run.Config, state),
             BestStep = state.BestStep,
             BestLoss = state.BestLoss,
             FineTuning = fineTuning,
-            Final = RunScores.Of(scores, domainNames, parts.Instruments?.Buckets(whole, scores)),
+            Final = RunScores.Of(scores, Parts.Text.Domains, Parts.Instruments?.Buckets(whole, scores)),
             Tasks = RunScores.Of(tasks),
-            Machine = MachineDescription.Of(parts.Compute, state.Threads, state.Products, peak),
+            Machine = MachineDescription.Of(Parts.Compute, state.Threads, state.Products, peak),
             Versions = MachineDescription.Versions(),
-            TextSamples = RunSamples.Of(parts, trainer.Student, config.Seed),
-            Files = ResultSums.Sums(folder.Path),
+            TextSamples = RunSamples.Of(Parts, run.Trainer.Student, run.Config.Seed),
+            Files = ResultSums.Sums(run.Folder.Path),
         };
-        WholeFile.WriteText(folder.PathOf(RunLayout.Result), result.ToJson());
+        DurableFolder.WriteText(run.Folder.PathOf(RunFolder.ResultFile), result.ToJson());
         return result;
     }
 
     /// <summary>The student on the whole validation set and on the recipe's tasks, if any; on all ranks together.</summary>
-    /// <param name="config">The recipe.</param>
-    /// <param name="options">The ranks.</param>
-    public (EvaluationResult Scores, IReadOnlyList<TaskResult> Tasks) Measure(
-        RunConfig config,
-        TrainingRunOptions options
-    )
+    public (EvaluationResult Scores, IReadOnlyList<TaskResult> Tasks) Measure()
     {
-        options.Ranks.Activity = "the last evaluation";
+        run.Options.Ranks.Activity = "the last evaluation";
         EvaluationResult scores = ModelEvaluation.Run(
-            trainer.Student,
-            trainer.Head,
-            parts.Text.WholeSet,
+            run.Trainer.Student,
+            run.Trainer.Head,
+            Parts.Text.WholeSet,
             tokenBytes,
-            domainNames.Count,
-            options.Ranks
+            Parts.Text.Domains.Count,
+            run.Options.Ranks
         );
-        return (
-            scores,
-            parts.Instruments is { Tasks: not null } instruments
-                ? instruments.RunTasks(
-                    config.Name,
-                    trainer.Student,
-                    parts.Tokenizer,
-                    config.Data.SequenceLength,
-                    options.Ranks
-                )
-                : []
+        if (Parts.Instruments is not { Tasks: not null } instruments)
+        {
+            return (scores, []);
+        }
+
+        IReadOnlyList<TaskResult> tasks = instruments.RunTasks(
+            run.Config.Name,
+            run.Trainer.Student,
+            Parts.Tokenizer,
+            run.Config.Data.SequenceLength,
+            run.Options.Ranks
         );
+        return (scores, tasks);
+    }
+
+    private RunParts Parts => run.Parts;
+
+    private static int? LastStepOfStage1(RunConfig config, TrainState state)
+    {
+        if (GuidanceKinds.Active(config) is not null)
+        {
+            return state.Stage1LastStep ?? state.Step;
+        }
+
+        return config.Selection?.Until?.Resolve(config.Training.Steps);
+    }
+
+    // The small model that helped, be it by its labels or its states or by what it selected.
+    private static RunTeacher? TeacherOf(RunConfig config, TrainState state)
+    {
+        bool helped = GuidanceKinds.Active(config) is not null || config.Selection is not null;
+        if (!helped || state.Teacher is null)
+        {
+            return null;
+        }
+
+        return state.Teacher with
+        {
+            Weights = state.TeacherWeights.Length > 0 ? state.TeacherWeights : state.Teacher.Weights,
+        };
     }
 
     private void WriteDocuments(EvaluationResult scores)
     {
-        string path = folder.PathOf(RunLayout.Documents);
+        string path = run.Folder.PathOf(RunFolder.DocumentsFile);
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
         WholeFile.WriteText(
             path,
@@ -147,7 +147,7 @@ internal sealed class RunConclusion(
                     JsonSerializer.Serialize(
                         new
                         {
-                            domain = domainNames[d.Document.Domain],
+                            domain = Parts.Text.Domains[d.Document.Domain],
                             document = d.Document.Document,
                             tokens = d.Document.TargetCount,
                             nll = d.Nll,

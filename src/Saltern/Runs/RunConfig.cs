@@ -123,21 +123,25 @@ public sealed record RunConfig : IValidated, IRunRecipe
     [DoesNotAlterNumbers]
     public ComputeDevice Device { get; init; }
 
-    /// <summary>Whether the run distils at all.</summary>
+    /// <summary>Whether the run learns from soft labels.</summary>
     public bool Distils => Distillation is { Weight: > 0 };
 
-    /// <summary>Whether the run aligns hidden states.</summary>
-    public bool Aligns => Alignment is { Weight: > 0 };
+    /// <summary>Tokens of one optimizer step (the global batch), those that do not count included.</summary>
+    public long BatchTokens => (long)Training.BatchSequences * Data.SequenceLength;
 
     /// <summary>Name of the method: <c>baseline</c>, <c>rkd</c>, <c>salt</c> or <c>aligned</c>; on selected data <c>selected</c> (without a teacher) or <c>salt_ds</c>.</summary>
-    public string Arm =>
-        (Selection is not null, Distils) switch
+    public string Arm
+    {
+        get
         {
-            (true, true) => "salt_ds",
-            (true, false) => "selected",
-            (false, false) => Aligns ? "aligned" : "baseline",
-            _ => Distillation!.Transition == TransitionKind.Constant ? "rkd" : "salt",
-        };
+            if (GuidanceKinds.Active(this) is GuidanceKind kind)
+            {
+                return kind.ArmOf(this);
+            }
+
+            return Selection is null ? "baseline" : "selected";
+        }
+    }
 
     /// <inheritdoc/>
     public string? FixedBecause(string key) =>
@@ -163,15 +167,12 @@ public sealed record RunConfig : IValidated, IRunRecipe
     /// <inheritdoc/>
     public IEnumerable<ConfigurationProblem> Validate()
     {
-        if (Distils && Teacher is null)
+        foreach (ConfigurationProblem problem in GuidanceKinds.All.SelectMany(kind => kind.Problems(this)))
         {
-            yield return new ConfigurationProblem(
-                "teacher",
-                "is missing, but distillation.weight is above 0. Name a teacher, or remove the section distillation."
-            );
+            yield return problem;
         }
 
-        if (Teacher is not null && Distillation is null && Alignment is null)
+        if (Teacher is not null && GuidanceKinds.Named(this) is null)
         {
             yield return new ConfigurationProblem(
                 "distillation",
@@ -179,24 +180,11 @@ public sealed record RunConfig : IValidated, IRunRecipe
             );
         }
 
-        foreach (ConfigurationProblem problem in AlignmentProblems())
-        {
-            yield return problem;
-        }
-
         if (Products == ProductChoice.Onednn && !MatrixProduct.OneDnnIsThere)
         {
             yield return new ConfigurationProblem(
                 "products",
                 "= onednn needs a processor with AVX-512 (BW, DQ, VL), which this one is not. Use 'fastest' or 'blas'."
-            );
-        }
-
-        if (Distillation is { Gate: GateKind.Bucket, GateBucketBounds: null } && Teacher?.Cache is null)
-        {
-            yield return new ConfigurationProblem(
-                "distillation.gate_bucket_bounds",
-                "is missing. Give two ascending bounds of the teacher's loss, in nats, or a teacher.cache, which knows them."
             );
         }
 
@@ -222,63 +210,6 @@ public sealed record RunConfig : IValidated, IRunRecipe
         }
     }
 
-    // What alignment has no use for, or cannot do.
-    private IEnumerable<ConfigurationProblem> AlignmentProblems()
-    {
-        if (Alignment is null)
-        {
-            yield break;
-        }
-
-        if (Distillation is not null)
-        {
-            yield return new ConfigurationProblem(
-                "alignment",
-                "and distillation do not go together: one teacher helps by soft labels or by hidden states. Remove one of the sections."
-            );
-        }
-
-        if (Teacher is null && Aligns)
-        {
-            yield return new ConfigurationProblem(
-                "teacher",
-                "is missing, but alignment.weight is above 0. Name a teacher, or remove the section alignment."
-            );
-        }
-
-        if (Teacher is { Cache: not null })
-        {
-            yield return new ConfigurationProblem(
-                "teacher.cache",
-                "holds soft labels, which alignment does not use. Name the model as teacher.path."
-            );
-        }
-
-        if (Teacher is { Temperature: not 1.0 })
-        {
-            yield return new ConfigurationProblem(
-                "teacher.temperature",
-                "divides logits, which alignment does not use. Remove it."
-            );
-        }
-
-        if (Objective is { IsMixed: true })
-        {
-            yield return new ConfigurationProblem(
-                "objective",
-                "mixes in inputs that are not running text, which a teacher with another tokenizer cannot read. Remove it, or the section alignment."
-            );
-        }
-
-        if (Selection is not null)
-        {
-            yield return new ConfigurationProblem(
-                "selection",
-                "is not used together with alignment. Remove one of the sections."
-            );
-        }
-    }
-
     // What only the number of steps decides: windows and warm-up that do not fit into the run.
     private List<string> ScheduleProblems()
     {
@@ -286,14 +217,12 @@ public sealed record RunConfig : IValidated, IRunRecipe
         Collect(problems, () => _ = new LearningRateSchedule(Schedule, Optimizer.LearningRate, Training.Steps));
 
         // A section that contradicts itself has said so already.
-        if (Distils && !Distillation!.Validate().Any())
+        foreach (GuidanceKind kind in GuidanceKinds.All.Where(kind => kind.IsActive(this)))
         {
-            Collect(problems, () => _ = Transition.Create(Distillation, Training.Steps, Schedule.WarmupSteps, 1));
-        }
-
-        if (Aligns && !Alignment!.Validate().Any())
-        {
-            Collect(problems, () => _ = Transition.Create(Alignment, Training.Steps, 1));
+            if (kind.SectionOf(this)?.Validate().Any() == false)
+            {
+                Collect(problems, () => _ = kind.CreateTransition(this, domainCount: 1));
+            }
         }
 
         return problems;

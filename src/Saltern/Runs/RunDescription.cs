@@ -12,15 +12,13 @@ namespace Saltern.Runs;
 internal static class RunDescription
 {
     /// <summary>One line each for student, batch, compute, validation and teacher.</summary>
-    public static IReadOnlyList<string> Of(RunConfig config, Trainer trainer, RunParts parts, double peak)
+    public static IReadOnlyList<string> Of(RunContext run, double peak)
     {
-        (Transformer student, TrainState state, bool teacherRuns) = (
-            trainer.Student,
-            trainer.State,
-            trainer.HasTeacher
-        );
+        (RunConfig config, Trainer trainer, RunParts parts) = (run.Config, run.Trainer, run.Parts);
+        Transformer student = trainer.Student;
+        TrainState state = trainer.State;
         TransformerConfig m = student.Config;
-        long batchTokens = (long)config.Training.BatchSequences * config.Data.SequenceLength;
+        long batchTokens = config.BatchTokens;
         double perToken = ModelFlops.TrainingPerToken(m, config.Data.SequenceLength);
         double epochs = (double)config.Training.BatchSequences * config.Training.Steps / parts.Batches.EpochLength;
         List<string> lines =
@@ -52,41 +50,13 @@ internal static class RunDescription
         }
 
         lines.AddRange(DomainPlan(config, state, parts));
-        if (config.Distils)
+        if (GuidanceKinds.Active(config) is GuidanceKind kind)
         {
-            string from = parts.TeacherCache is null
-                ? ""
-                : Text($" from {parts.TeacherCache.Folder}, {CacheWords(parts.TeacherCache.Manifest)}");
-            string teacher = teacherRuns
-                ? Text(
-                    $"{parts.TeacherRecord!.Parameters / 1e6:0.00}M parameters, temperature {config.Teacher!.Temperature}{from}"
-                )
-                : "already gone";
-            lines.Add(
-                Text(
-                    $"teacher: {teacher}; ω₀ = {config.Distillation!.Weight}, transition {config.Distillation.Transition}"
-                )
-            );
+            lines.Add(Text(kind.Describe(config, parts, trainer.Guidance.IsActive)));
         }
-        else if (config.Aligns)
+        else if (config.Teacher is not null && GuidanceKinds.Named(config) is GuidanceKind unused)
         {
-            string teacher = teacherRuns
-                ? Text($"{parts.TeacherRecord!.Parameters / 1e6:0.00}M parameters, its own tokens of the same text")
-                : "already gone";
-            string layer = config.Alignment!.TeacherLayer is int given ? Text($"layer {given}") : "last layer";
-            lines.Add(
-                Text(
-                    $"teacher: {teacher}; its {layer} guides layer {config.Alignment.ResolveStudentLayer(m.NumHiddenLayers)} of {m.NumHiddenLayers}; λ₀ = {config.Alignment.Weight}, transition {config.Alignment.Transition}"
-                )
-            );
-        }
-        else if (config.Teacher is not null)
-        {
-            lines.Add(
-                Text(
-                    $"teacher: not loaded, because {(config.Alignment is null ? "distillation" : "alignment")}.weight is 0"
-                )
-            );
+            lines.Add($"teacher: not loaded, because {unused.Section}.weight is 0");
         }
 
         if (parts.Selection is SelectionManifest selection)
@@ -99,16 +69,6 @@ internal static class RunDescription
         }
 
         return lines;
-    }
-
-    private static string CacheWords(TeachManifest cache)
-    {
-        if (cache.Plan.Mode == CacheMode.Sampled)
-        {
-            return Text($"{cache.Plan.Draws} draws, {cache.BytesPerPosition:0.0} bytes a position");
-        }
-
-        return Text($"{cache.Plan.Kept} tokens and a tail, {cache.BytesPerPosition:0.0} bytes a position");
     }
 
     // Share and planned epochs of each domain, before the start; one line where every domain has its natural share.

@@ -13,7 +13,7 @@ public sealed class RunLog
     private readonly double _peak;
     private LossSums _sums = new();
     private StepReport? _last;
-    private AlignmentTotals _alignment = new();
+    private GuidanceTotals _guidance = new();
     private double _seconds;
     private double _flopsAtLastLine;
     private long _tokensAtLastLine;
@@ -31,7 +31,7 @@ public sealed class RunLog
     public bool HasSteps => _seconds > 0;
 
     /// <summary>ω_j of the last step; the largest where domains have their own.</summary>
-    public double LastWeight => _last?.Weights.Global ?? 0;
+    public double LastOmega => _last?.Weights.Global ?? 0;
 
     /// <summary>Takes a step's figures; a skipped step's non-finite ones are left out.</summary>
     public void Add(StepReport report)
@@ -41,7 +41,7 @@ public sealed class RunLog
         if (report.SkippedBecause is null)
         {
             _sums.Add(report.Sums);
-            _alignment.Add(report);
+            _guidance.Add(report);
         }
     }
 
@@ -52,19 +52,19 @@ public sealed class RunLog
         List<KeyValuePair<string, double>> values = Progress(state);
         double n = _sums.Positions;
         double taught = _sums.TeacherPositions;
-        Add(values, MetricNames.TrainLoss, (_sums.Loss + _alignment.Term) / n);
-        Add(values, MetricNames.StudentNll, _sums.StudentNll / n);
-        Add(values, MetricNames.TrainAccuracy, _sums.Correct / n);
+        Add(values, "train/loss", (_sums.Loss + _guidance.Term) / n);
+        Add(values, "train/student_nll", _sums.StudentNll / n);
+        Add(values, "train/accuracy", _sums.Correct / n);
         if (taught > 0)
         {
-            Add(values, MetricNames.TeacherNll, _sums.TeacherNll / taught);
-            Add(values, MetricNames.TeacherNllTempered, _sums.TeacherNllTempered / taught);
-            Add(values, MetricNames.CrossEntropyToTeacher, _sums.CrossEntropyToTeacher / taught);
-            Add(values, MetricNames.KlToTeacher, (_sums.CrossEntropyToTeacher - _sums.TeacherEntropy) / taught);
-            Add(values, MetricNames.TeacherEntropy, _sums.TeacherEntropy / taught);
-            Add(values, MetricNames.Agreement, _sums.Agreements / taught);
-            Add(values, MetricNames.TrainGap, _trainer.Transition!.Gap);
-            if (_trainer.Transition is AutoTransition auto)
+            Add(values, "train/teacher_nll", _sums.TeacherNll / taught);
+            Add(values, "train/teacher_nll_tempered", _sums.TeacherNllTempered / taught);
+            Add(values, "train/ce_teacher_student", _sums.CrossEntropyToTeacher / taught);
+            Add(values, "train/kl_teacher_student", (_sums.CrossEntropyToTeacher - _sums.TeacherEntropy) / taught);
+            Add(values, "train/teacher_entropy", _sums.TeacherEntropy / taught);
+            Add(values, "train/agreement", _sums.Agreements / taught);
+            Add(values, "train/gap", _trainer.Guidance.Gap);
+            if (_trainer.Guidance.Transition is AutoTransition auto)
             {
                 Add(values, MetricNames.GapShare, auto.GapShare);
                 Add(values, MetricNames.GapFactor, auto.Factors.Gap);
@@ -73,21 +73,20 @@ public sealed class RunLog
             }
         }
 
-        if (_alignment.Positions > 0)
+        foreach (GuidanceMean mean in _guidance.Means.Where(mean => mean.Count > 0))
         {
-            Add(values, MetricNames.AlignmentDistance, _alignment.Distance / _alignment.Positions);
-            Add(values, MetricNames.Aligned, _alignment.Positions / (double)_alignment.Counted);
+            Add(values, mean.Metric, mean.Sum / mean.Count);
         }
 
-        Add(values, MetricNames.TeacherWeight, (_sums.Omega + _alignment.Weight) / n);
-        Add(values, MetricNames.GradientNorm, _last!.GradientNorm);
-        Add(values, MetricNames.LearningRate, _last.LearningRate);
-        Add(values, MetricNames.TokensPerSecond, (state.Tokens - _tokensAtLastLine) / _seconds);
-        Add(values, MetricNames.Mfu, (state.Flops - _flopsAtLastLine) / _seconds / _peak);
-        Add(values, MetricNames.ResidentMib, Environment.WorkingSet / 1048576.0);
-        (_sums, _alignment, _seconds, _flopsAtLastLine, _tokensAtLastLine) = (
+        Add(values, "train/weight", (_sums.Weight + _guidance.Weight) / n);
+        Add(values, "train/gradient_norm", _last!.GradientNorm);
+        Add(values, "train/learning_rate", _last.LearningRate);
+        Add(values, "perf/tokens_per_second", (state.Tokens - _tokensAtLastLine) / _seconds);
+        Add(values, "perf/mfu", (state.Flops - _flopsAtLastLine) / _seconds / _peak);
+        Add(values, "perf/resident_mib", Environment.WorkingSet / 1048576.0);
+        (_sums, _guidance, _seconds, _flopsAtLastLine, _tokensAtLastLine) = (
             new LossSums(),
-            new AlignmentTotals(),
+            new GuidanceTotals(),
             0,
             state.Flops,
             state.Tokens
@@ -161,14 +160,12 @@ public sealed class RunLog
     private static void Add(List<KeyValuePair<string, double>> values, string name, double value) =>
         values.Add(new(name, value));
 
-    // Alignment over some steps. A step's λ and term count once for each of its counted positions, as ω and the loss do.
-    private sealed class AlignmentTotals
+    // A guidance's own term over some steps. A step's λ and term count once for each of its counted positions, as ω and the loss do.
+    private sealed class GuidanceTotals
     {
-        public long Counted { get; private set; }
+        private readonly List<GuidanceMean> _means = [];
 
-        public long Positions { get; private set; }
-
-        public double Distance { get; private set; }
+        public IReadOnlyList<GuidanceMean> Means => _means;
 
         public double Weight { get; private set; }
 
@@ -176,14 +173,30 @@ public sealed class RunLog
 
         public void Add(StepReport report)
         {
-            if (report.Alignment is AlignmentReport alignment)
+            if (report.Guidance is not GuidanceReport guidance)
             {
-                Counted += report.Sums.Positions;
-                Positions += alignment.Positions;
-                Distance += alignment.Distance;
-                Weight += alignment.Weight * report.Sums.Positions;
-                Term += alignment.Term * report.Sums.Positions;
+                return;
             }
+
+            Weight += guidance.Weight * report.Sums.Positions;
+            Term += guidance.Term * report.Sums.Positions;
+            foreach (GuidanceMean mean in guidance.Means)
+            {
+                Add(mean);
+            }
+        }
+
+        private void Add(GuidanceMean mean)
+        {
+            int known = _means.FindIndex(other => other.Metric == mean.Metric);
+            if (known < 0)
+            {
+                _means.Add(mean);
+                return;
+            }
+
+            GuidanceMean before = _means[known];
+            _means[known] = new(mean.Metric, before.Sum + mean.Sum, before.Count + mean.Count);
         }
     }
 }

@@ -64,11 +64,14 @@ public sealed class RunParts : IDisposable
     /// <summary>What is measured along the run besides loss and accuracy; null for nothing.</summary>
     internal RunInstruments? Instruments { get; }
 
-    /// <summary>The teacher's soft labels on disk; null where it runs live or none is needed. <see cref="CreateTeacher"/> hands it over.</summary>
+    /// <summary>The teacher's soft labels on disk; null where it runs live or none is needed. <see cref="CreateGuidance"/> hands it over.</summary>
     public TeacherCache? TeacherCache { get; }
 
     /// <summary>Model folder of the teacher; null where none is needed or a cache stands for it.</summary>
     public string? TeacherFolder { get; }
+
+    /// <summary>The teacher's own tokenizer where it may be another than the data set's; else null.</summary>
+    internal BpeTokenizer? TeacherTokenizer => _teacher?.Tokenizer;
 
     /// <summary>Fingerprint of its weights file; empty where none is needed.</summary>
     public string TeacherWeights { get; }
@@ -124,23 +127,10 @@ public sealed class RunParts : IDisposable
         }
 
         // Once stage 1 is over the teacher is needed no more, wherever it may be by then.
-        if (config.Teacher is not null && resumed?.Stage1EndStep is null)
+        GuidanceKind kind = GuidanceKinds.Named(config) ?? GuidanceKinds.All[0];
+        if (config.Teacher is not null && resumed?.Stage1LastStep is null)
         {
-            Collect(
-                problems,
-                () =>
-                    teacher =
-                        config.Alignment is not null ? TeacherParts.OpenForAlignment(config, resumed)
-                        : config.Teacher.Cache is null
-                            ? TeacherParts.Open(
-                                config.Teacher,
-                                config.Objective,
-                                config.Data.SequenceLength,
-                                tokenizer,
-                                resumed
-                            )
-                        : TeacherParts.OpenCache(config, data, tokenizer, batches, resumed)
-            );
+            Collect(problems, () => teacher = kind.OpenTeacher(config, data, tokenizer, batches, resumed));
         }
 
         ComputePlan? compute = null;
@@ -152,10 +142,7 @@ public sealed class RunParts : IDisposable
             CheckModel(config, model, tokenizer, resumed, problems);
         }
 
-        if (config.Alignment is not null)
-        {
-            Collect(problems, () => config.Alignment.ResolveStudentLayer(model.NumHiddenLayers));
-        }
+        Collect(problems, () => kind.CheckStudent(config, model));
 
         if (problems.Count > 0)
         {
@@ -207,54 +194,31 @@ public sealed class RunParts : IDisposable
         return student;
     }
 
-    /// <summary>The teacher, in memory or on disk; null where none is needed. The caller owns it.</summary>
-    /// <param name="config">Validated recipe.</param>
-    /// <param name="loading">Is told of the loading; null for nobody.</param>
-    public Teacher? CreateTeacher(RunConfig config, IProgress<WeightProgress>? loading = null)
-    {
-        if (!config.Distils)
-        {
-            return null;
-        }
-
-        if (TeacherCache is not null)
-        {
-            return new CachedTeacher(TeacherCache);
-        }
-
-        if (TeacherFolder is not null)
-        {
-            return new LiveTeacher(
-                Compute.Apply(ModelFolder.Load(TeacherFolder, trainable: false, Compute.Device, progress: loading)),
-                config.Teacher!.Temperature
-            );
-        }
-
-        return null;
-    }
-
-    /// <summary>The alignment with the teacher's hidden states; null where none is needed. The caller owns it.</summary>
+    /// <summary>What the small model adds to the steps; its memory is taken, or its files opened, here. The caller owns it.</summary>
     /// <param name="config">Validated recipe.</param>
     /// <param name="threads">Threads for our own kernels.</param>
-    public AlignmentStage? CreateAlignment(RunConfig config, int threads)
+    /// <param name="loading">Is told of the loading; null for nobody.</param>
+    /// <param name="transition">The weight over the steps; null for the recipe's.</param>
+    public StageGuidance CreateGuidance(
+        RunConfig config,
+        int threads,
+        IProgress<WeightProgress>? loading = null,
+        Transition? transition = null
+    )
     {
-        if (!config.Aligns || TeacherFolder is null)
+        int domains = Text.Domains.Count;
+        if (GuidanceKinds.Active(config) is not GuidanceKind kind)
         {
-            return null;
+            return new NoGuidance(domains);
         }
 
-        Transformer model = Compute.Apply(ModelFolder.Load(TeacherFolder, trainable: false, Compute.Device));
-        int layer = config.Alignment!.ResolveTeacherLayer(model.Config.NumHiddenLayers);
-        var teacher = new AlignmentTeacher(model, _teacher!.Tokenizer!, layer, Tokenizer, config.Data.MaskDocuments);
-        return new AlignmentStage(
-            teacher,
-            Model,
-            config.Alignment.ResolveStudentLayer(Model.NumHiddenLayers),
-            config.Optimizer,
-            config.Seed,
-            Compute.Device,
-            threads
-        );
+        Transition weights = transition ?? kind.CreateTransition(config, domains);
+        if (_teacher is null)
+        {
+            return new NoGuidance(domains, weights);
+        }
+
+        return kind.Create(config, this, weights, threads, loading);
     }
 
     /// <summary>Says what is allowed but likely not meant.</summary>
@@ -266,24 +230,41 @@ public sealed class RunParts : IDisposable
     /// <param name="options">The ranks, and where words go.</param>
     public TeacherValidation? ValidateTeacher(Teacher? teacher, int threads, TrainingRunOptions options)
     {
-        using LossHead? head = teacher is LiveTeacher inMemory
-            ? Compute.CreateHead(Tokenizer.VocabularySize, inMemory.Config.VocabSize, threads)
-            : null;
-        TeacherLosses? losses = teacher switch
+        if (teacher is null)
         {
-            LiveTeacher live => TeacherLosses.Run(live, head!, Text.CurveSet, options.Ranks),
-            CachedTeacher => TeacherLosses.Load(TeacherCache!.Folder, Text.CurveSet),
-            _ => null,
-        };
-        if (teacher is not null && losses is null)
-        {
-            options.Log(
-                "The teacher's pass has no losses for this run's validation text, so valid/gap is not logged. It was made for another training.evaluation_tokens."
-            );
+            return null;
         }
 
-        return losses is null ? null : new TeacherValidation(losses, Text.CurveSet);
+        LossHead CreateHead(int rows) => Compute.CreateHead(Tokenizer.VocabularySize, rows, threads);
+        if (teacher.LossesOn(Text.CurveSet, CreateHead, options.Ranks) is TeacherLosses losses)
+        {
+            return new TeacherValidation(losses, Text.CurveSet);
+        }
+
+        options.Log(
+            "The teacher's pass has no losses for this run's validation text, so valid/gap is not logged. It was made for another training.evaluation_tokens."
+        );
+        return null;
     }
+
+    /// <summary>The state of a run that starts.</summary>
+    /// <param name="config">Validated recipe.</param>
+    /// <param name="student">With its first weights.</param>
+    /// <param name="threads">Threads that each rank computes with.</param>
+    /// <param name="ranks">Number of ranks.</param>
+    internal TrainState FreshState(RunConfig config, Transformer student, int threads, int ranks) =>
+        new()
+        {
+            Threads = threads,
+            Ranks = ranks,
+            Products = MatrixProduct.Library,
+            PlannedSamples = PlannedSamples(config, null),
+            Selection = Selection?.Sha256 ?? "",
+            InitialWeights = WeightsFingerprint(student),
+            DataFingerprint = Text.Fingerprint,
+            TeacherWeights = TeacherWeights,
+            Teacher = TeacherRecord,
+        };
 
     /// <summary>Samples that a run was planned to draw when it started: what the cap on repetition is reckoned from.</summary>
     public static long PlannedSamples(RunConfig config, TrainState? resumed)

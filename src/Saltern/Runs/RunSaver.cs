@@ -5,32 +5,19 @@ using TorchSharp;
 namespace Saltern.Runs;
 
 /// <summary>Saves a run's state: never twice, and on a background thread where the recipe says so. Rank 0 alone writes.</summary>
-/// <param name="trainer">Whose state.</param>
-/// <param name="config">The recipe.</param>
-/// <param name="folder">The run's folder.</param>
-/// <param name="tokenizerJson">The tokenizer that goes with the weights.</param>
+/// <param name="run">The run.</param>
 /// <param name="figures">Put on the disk before each checkpoint.</param>
-/// <param name="options">The ranks, and where words go.</param>
-/// <param name="savedStep">Step of the checkpoint that the run goes on from; 0 for a new run.</param>
-internal sealed class RunSaver(
-    Trainer trainer,
-    RunConfig config,
-    RunFolder folder,
-    string tokenizerJson,
-    RunFigures figures,
-    TrainingRunOptions options,
-    int savedStep
-) : IDisposable
+internal sealed class RunSaver(RunContext run, RunFigures figures) : IDisposable
 {
     private readonly BackgroundSaver _background = new();
-    private int _savedStep = savedStep;
+    private int _savedStep = run.Folder.ResumeStep ?? 0;
 
     /// <summary>Where to go on from, as a sentence.</summary>
     public string LastGood()
     {
-        if (folder.Checkpoints.NewestGood().Step is int step)
+        if (run.Folder.Checkpoints.NewestGood().Step is int step)
         {
-            return $"The last good checkpoint is {folder.Checkpoints.PathOf(step)}.";
+            return $"The last good checkpoint is {run.Folder.Checkpoints.PathOf(step)}.";
         }
 
         return "There is no checkpoint yet.";
@@ -41,34 +28,34 @@ internal sealed class RunSaver(
     /// <exception cref="DistributedException">The weights of two ranks differ.</exception>
     public void Save()
     {
-        int step = trainer.State.Step;
+        int step = run.Trainer.State.Step;
         if (step == _savedStep)
         {
             return;
         }
 
-        options.Ranks.Activity = $"step {step}: checkpoint";
-        trainer.Timed(
-            options.Ranks,
+        run.Options.Ranks.Activity = $"step {step}: checkpoint";
+        run.Trainer.Timed(
+            run.Options.Ranks,
             Noted,
             () =>
             {
-                options.Ranks.RequireSameWeights(trainer.Student);
-                if (!trainer.Optimizer.WeightsAreFinite())
+                run.Options.Ranks.RequireSameWeights(run.Trainer.Student);
+                if (!run.Trainer.Optimizer.WeightsAreFinite())
                 {
-                    options.Log($"Step {step} is not saved: some weights are not finite.");
+                    run.Options.Log($"Step {step} is not saved: some weights are not finite.");
                     return;
                 }
 
                 _savedStep = step;
-                bool writes = options.Ranks.Rank == 0;
+                bool writes = run.Options.Ranks.Rank == 0;
                 if (writes)
                 {
                     // Before a copy is made: there is never more than one.
                     _background.Wait();
                 }
 
-                GatheredState? gathered = trainer.Optimizer.Gather(keep: writes);
+                GatheredState? gathered = run.Trainer.Optimizer.Gather(keep: writes);
                 if (writes)
                 {
                     Write(gathered);
@@ -79,7 +66,7 @@ internal sealed class RunSaver(
 
     /// <summary>Returns once no checkpoint is being written.</summary>
     /// <exception cref="CheckpointException">The last one could not be written.</exception>
-    public void Wait() => trainer.Timed(options.Ranks, Noted, _background.Wait);
+    public void Wait() => run.Trainer.Timed(run.Options.Ranks, Noted, _background.Wait);
 
     /// <inheritdoc/>
     public void Dispose() => _background.Dispose();
@@ -93,25 +80,26 @@ internal sealed class RunSaver(
     private void Write(GatheredState? gathered)
     {
         using torch.Tensor random = torch.get_rng_state();
-        TrainState state = trainer.Snapshot() with
+        TrainState state = run.Trainer.Snapshot() with
         {
             RandomState = Convert.ToBase64String(random.data<byte>().ToArray()),
         };
+        var stage = new StageTensors(run.Trainer.Guidance.Section, run.Trainer.Guidance.State);
         figures.Flush();
-        if (config.Training.CheckpointInBackground)
+        if (run.Config.Training.CheckpointInBackground)
         {
             CheckpointContent copy = CheckpointContent.CopyOf(
-                trainer.Student,
-                trainer.Optimizer,
+                run.Trainer.Student,
+                run.Trainer.Optimizer,
                 state,
-                trainer.Alignment,
+                stage,
                 gathered
             );
             _background.Start(() => Write(copy));
         }
         else
         {
-            Write(CheckpointContent.Of(trainer.Student, trainer.Optimizer, state, trainer.Alignment, gathered));
+            Write(CheckpointContent.Of(run.Trainer.Student, run.Trainer.Optimizer, state, stage, gathered));
         }
     }
 
@@ -119,13 +107,13 @@ internal sealed class RunSaver(
     private void Write(CheckpointContent content)
     {
         using CheckpointContent disposed = content;
-        string path = folder.Checkpoints.PathOf(content.State.Step);
+        string path = run.Folder.Checkpoints.PathOf(content.State.Step);
         try
         {
-            Checkpoint.Save(path, content, tokenizerJson);
-            folder.Checkpoints.Retain(
-                [.. config.Training.KeepSteps ?? [], content.State.BestStep ?? 0],
-                config.Training.KeepEvery
+            Checkpoint.Save(path, content, run.Parts.Text.TokenizerJson);
+            run.Folder.Checkpoints.Retain(
+                [.. run.Config.Training.KeepSteps ?? [], content.State.BestStep ?? 0],
+                run.Config.Training.KeepEvery
             );
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

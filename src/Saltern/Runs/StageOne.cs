@@ -11,7 +11,7 @@ internal static class StageOne
         resumed is not null
         && (
             config.Distils
-                ? resumed.Stage1EndStep is not null
+                ? resumed.Stage1LastStep is not null
                 : resumed.Step >= (config.Selection?.Until?.Resolve(config.Training.Steps) ?? 0)
         );
 

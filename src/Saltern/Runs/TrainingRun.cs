@@ -15,9 +15,7 @@ namespace Saltern.Runs;
 /// <summary>One run from recipe to result, in a folder of its own.</summary>
 public sealed class TrainingRun : IDisposable
 {
-    private readonly TrainingRunOptions _options;
-    private readonly RunParts _parts;
-    private readonly Trainer _trainer;
+    private readonly RunContext _run;
     private readonly int[] _tokenBytes;
     private readonly RunFigures _figures;
     private readonly RunEvaluation _evaluation;
@@ -26,159 +24,49 @@ public sealed class TrainingRun : IDisposable
     private readonly RunLog _log;
     private readonly double _peak;
 
-    private TrainingRun(RunConfig config, RunFolder folder, TrainingRunOptions options, RunParts parts)
+    private TrainingRun(RunContext run, double peak, TeacherValidation? teacherLosses)
     {
-        (Config, Folder, _options, _parts) = (config, folder, options, parts);
-        Ranks.Activity = "opening the run";
-        int threads = EngineChoices.Threads(config, folder.ResumeState, options);
-        torch.set_num_threads(threads);
-        MatrixProduct.Use(EngineChoices.Products(config, folder.ResumeState, options));
-        _peak = options.MatmulPeak ?? parts.Compute.MeasurePeak();
-        DomainNames = parts.Text.Domains;
-        _tokenBytes = ModelEvaluation.TokenBytes(parts.Tokenizer);
-        Transformer student = parts.CreateStudent(config, folder.ResumeStep is not null, options.Loading);
-        Teacher? teacher = null;
-        AlignmentStage? alignment = null;
-        try
+        (_run, _peak) = (run, peak);
+        _tokenBytes = ModelEvaluation.TokenBytes(run.Parts.Tokenizer);
+        _log = new RunLog(run.Trainer, peak * Ranks.Size);
+        if (Leads)
         {
-            long loading = Stopwatch.GetTimestamp();
-            teacher = parts.CreateTeacher(config, options.Loading);
-            alignment = parts.CreateAlignment(config, threads);
-            double teacherSeconds = Stopwatch.GetElapsedTime(loading).TotalSeconds;
-            _trainer = new Trainer(
-                config,
-                student,
-                teacher,
-                parts.Batches,
-                parts.Tokenizer.VocabularySize,
-                DomainNames,
-                parts.Compute,
-                threads,
-                alignment,
-                Ranks,
-                options.Transition
-            );
-            if (options.Transition is not null)
-            {
-                options.Log(
-                    $"transition: {_trainer.Transition!.GetType().Name}, which the caller gave, in place of the recipe's {config.Distillation!.Transition}"
-                );
-            }
-
-            if (folder.ResumeStep is int resumeStep)
-            {
-                string checkpoint = folder.Checkpoints.PathOf(resumeStep);
-                _trainer.Restore(
-                    Checkpoint.Load(checkpoint, student, _trainer.Optimizer, options.Loading) with
-                    {
-                        Threads = threads,
-                        Ranks = Ranks.Size,
-                        Products = MatrixProduct.Library,
-                    }
-                );
-                Checkpoint.LoadAlignment(checkpoint, _trainer.Alignment);
-                using torch.Tensor random = torch.tensor(Convert.FromBase64String(State.RandomState));
-                torch.set_rng_state(random);
-            }
-            else
-            {
-                string initialWeights = RunParts.WeightsFingerprint(student);
-                _trainer.Note(state =>
-                    state with
-                    {
-                        Ranks = Ranks.Size,
-                        PlannedSamples = RunParts.PlannedSamples(config, null),
-                        Selection = parts.Selection?.Sha256 ?? "",
-                        Products = MatrixProduct.Library,
-                        InitialWeights = initialWeights,
-                        DataFingerprint = parts.Text.Fingerprint,
-                        TeacherWeights = parts.TeacherWeights,
-                        Teacher = parts.TeacherRecord,
-                    }
-                );
-                torch.manual_seed(config.Seed);
-            }
-
-            Ranks.RequireSameWeights(student);
-            TeacherValidation? teacherValidation = parts.ValidateTeacher(_trainer.Teacher, threads, options);
-            _trainer.Note(state =>
-                state with
-                {
-                    TeacherSeconds = state.TeacherSeconds + teacherSeconds,
-                    Teacher =
-                        teacherValidation is null || state.Teacher is null
-                            ? state.Teacher
-                            : state.Teacher with
-                            {
-                                CurveLoss = teacherValidation.MeanNll,
-                            },
-                }
-            );
-            _log = new RunLog(_trainer, _peak * Ranks.Size);
-            if (Leads)
-            {
-                // The other ranks of this machine would count as other load, so it is watched in a run of one process alone.
-                _otherLoad = Ranks.Size == 1 ? new OtherLoad(threads) : null;
-                folder.Claim(config.Training.Steps, options.Log);
-            }
-
-            _figures = new RunFigures(Leads ? folder : null, State.Step, options.Sinks);
-            _evaluation = new RunEvaluation(
-                config,
-                parts,
-                _trainer,
-                _log,
-                _figures,
-                teacherValidation,
-                _tokenBytes,
-                options,
-                folder.Path
-            );
-            _saver = new RunSaver(
-                _trainer,
-                config,
-                folder,
-                parts.Text.TokenizerJson,
-                _figures,
-                options,
-                folder.ResumeStep ?? 0
-            );
+            // The other ranks of this machine would count as other load, so it is watched in a run of one process alone.
+            _otherLoad = Ranks.Size == 1 ? new OtherLoad(State.Threads) : null;
+            run.Folder.Claim(run.Config.Training.Steps, run.Options.Log);
         }
-        catch
-        {
-            teacher?.Dispose();
-            alignment?.Dispose();
-            student.Dispose();
-            throw;
-        }
+
+        _figures = new RunFigures(Leads ? run.Folder : null, State.Step, run.Options.Sinks);
+        _evaluation = new RunEvaluation(run, _log, _figures, teacherLosses, _tokenBytes);
+        _saver = new RunSaver(run, _figures);
     }
 
     /// <summary>The recipe.</summary>
-    public RunConfig Config { get; }
+    public RunConfig Config => _run.Config;
 
     /// <summary>The run folder.</summary>
-    public RunFolder Folder { get; }
+    public RunFolder Folder => _run.Folder;
 
     /// <summary>The model that is trained; owned by the run.</summary>
-    public Transformer Student => _trainer.Student;
+    public Transformer Student => Trainer.Student;
 
     /// <summary>Where the run stands.</summary>
-    public TrainState State => _trainer.State;
+    public TrainState State => Trainer.State;
 
     /// <summary>Whether this is rank 0: the one that writes and finishes.</summary>
     public bool Leads => Ranks.Rank == 0;
 
     /// <summary>Domains of the data set.</summary>
-    public IReadOnlyList<string> DomainNames { get; }
+    public IReadOnlyList<string> DomainNames => _run.Parts.Text.Domains;
 
-    /// <summary>The teacher that gives soft labels, while it is in memory.</summary>
-    public Teacher? Teacher => _trainer.Teacher;
+    /// <summary>What the small model adds; active as long as stage 1 lasts.</summary>
+    public StageGuidance Guidance => Trainer.Guidance;
 
-    /// <summary>The alignment with a teacher's hidden states, while it lasts.</summary>
-    public AlignmentStage? Alignment => _trainer.Alignment;
+    /// <summary>The teacher that gives soft labels, while it is there.</summary>
+    public Teacher? Teacher => Guidance.Teacher;
 
     /// <summary>Lines that describe what was derived, for the start of a log.</summary>
-    public IReadOnlyList<string> Description() => RunDescription.Of(Config, _trainer, _parts, _peak);
+    public IReadOnlyList<string> Description() => RunDescription.Of(_run, _peak);
 
     /// <summary>Opens a run; all mistakes in recipe and data end here, before any training and before anything is written.</summary>
     /// <exception cref="ConfigurationException">Something does not fit; every problem is listed.</exception>
@@ -216,25 +104,114 @@ public sealed class TrainingRun : IDisposable
                 );
             }
 
-            if (
-                (config.Distillation?.Schedule ?? config.Alignment?.Schedule)
-                    is { Start: StepPoint start, End: StepPoint end } schedule
-                && start.Resolve(config.Training.Steps) == end.Resolve(config.Training.Steps)
-            )
-            {
-                options.Log(
-                    $"{schedule.Section}.start = {start} and {schedule.Section}.end = {end} are the same step of {config.Training.Steps}: {(config.Aligns ? "λ" : "ω")} falls to 0 within one step."
-                );
-            }
-
+            SayShortWindow(config, options.Log);
             parts.Warn(options.Log);
-            return new TrainingRun(config, run, options, parts);
+            return Start(config, run, options, parts);
         }
         catch
         {
             parts?.Dispose();
             run.Dispose();
             throw;
+        }
+    }
+
+    // From here on the run computes: student, guidance and state, fresh or from a checkpoint.
+    private static TrainingRun Start(RunConfig config, RunFolder folder, TrainingRunOptions options, RunParts parts)
+    {
+        options.Ranks.Activity = "opening the run";
+        int threads = EngineChoices.Threads(config, folder.ResumeState, options);
+        torch.set_num_threads(threads);
+        MatrixProduct.Use(EngineChoices.Products(config, folder.ResumeState, options));
+        double peak = options.MatmulPeak ?? parts.Compute.MeasurePeak();
+        Transformer student = parts.CreateStudent(config, folder.ResumeStep is not null, options.Loading);
+        StageGuidance? guidance = null;
+        try
+        {
+            long loading = Stopwatch.GetTimestamp();
+            Transition? own = OwnTransition(config, options, parts.Text.Domains.Count);
+            guidance = parts.CreateGuidance(config, threads, options.Loading, own);
+            double teacherSeconds = Stopwatch.GetElapsedTime(loading).TotalSeconds;
+            var trainer = new Trainer(config, parts, student, guidance, threads, options.Ranks);
+            if (own is not null)
+            {
+                options.Log(
+                    $"transition: {own.GetType().Name}, which the caller gave, in place of the recipe's {config.Distillation?.Transition}"
+                );
+            }
+
+            if (folder.ResumeStep is int step)
+            {
+                Resume(trainer, folder.Checkpoints.PathOf(step), threads, options);
+            }
+            else
+            {
+                trainer.Restore(parts.FreshState(config, student, threads, options.Ranks.Size));
+                torch.manual_seed(config.Seed);
+            }
+
+            options.Ranks.RequireSameWeights(student);
+            TeacherValidation? losses = parts.ValidateTeacher(guidance.Teacher, threads, options);
+            trainer.Note(state => WithTeacher(state, teacherSeconds, losses));
+            return new TrainingRun(new RunContext(config, folder, options, parts, trainer), peak, losses);
+        }
+        catch
+        {
+            guidance?.Dispose();
+            student.Dispose();
+            throw;
+        }
+    }
+
+    private static Transition? OwnTransition(RunConfig config, TrainingRunOptions options, int domainCount)
+    {
+        if (config.Distillation is not DistillationConfig distillation)
+        {
+            return null;
+        }
+
+        return options.Transition?.Invoke(
+            new TransitionContext(distillation, config.Training.Steps, config.Schedule.WarmupSteps, domainCount)
+        );
+    }
+
+    // Weights, moments, state and libtorch's random numbers, as the checkpoint has them.
+    private static void Resume(Trainer trainer, string checkpoint, int threads, TrainingRunOptions options)
+    {
+        TrainState state = Checkpoint.Load(checkpoint, trainer.Student, trainer.Optimizer, options.Loading);
+        trainer.Restore(state with { Threads = threads, Ranks = options.Ranks.Size, Products = MatrixProduct.Library });
+        Checkpoint.LoadStage(checkpoint, new StageTensors(trainer.Guidance.Section, trainer.Guidance.State));
+        trainer.Guidance.Resume(state.Updates);
+        using torch.Tensor random = torch.tensor(Convert.FromBase64String(state.RandomState));
+        torch.set_rng_state(random);
+    }
+
+    private static TrainState WithTeacher(TrainState state, double seconds, TeacherValidation? losses)
+    {
+        TrainState counted = state with { TeacherSeconds = state.TeacherSeconds + seconds };
+        if (losses is null || state.Teacher is null)
+        {
+            return counted;
+        }
+
+        return counted with
+        {
+            Teacher = state.Teacher with { CurveLoss = losses.MeanNll },
+        };
+    }
+
+    private static void SayShortWindow(RunConfig config, Action<string> log)
+    {
+        if (
+            GuidanceKinds.Named(config) is GuidanceKind kind
+            && kind.ScheduleOf(config) is { Start: StepPoint start, End: StepPoint end }
+            && start.Resolve(config.Training.Steps) == end.Resolve(config.Training.Steps)
+        )
+        {
+            log(
+                $"{kind.Section}.start = {start} and {kind.Section}.end = {end} are the same step of {config.Training.Steps}: "
+                    + $"{kind.Symbol} falls to 0 within one step."
+            );
         }
     }
 
@@ -268,12 +245,12 @@ public sealed class TrainingRun : IDisposable
                 return RunStatus.Interrupted;
             }
 
-            bool hadTeacher = _trainer.HasTeacher;
-            StepReport report = _trainer.Step();
+            bool wasGuided = Guidance.IsActive;
+            StepReport report = Trainer.Step();
             WatchLoad();
             _log.Add(report);
-            _options.OnStep?.Invoke(report);
-            if (hadTeacher && !_trainer.HasTeacher)
+            _run.Options.OnStep?.Invoke(report);
+            if (wasGuided && !Guidance.IsActive)
             {
                 SayStage1IsOver(report.Step);
             }
@@ -286,7 +263,7 @@ public sealed class TrainingRun : IDisposable
             // A line before every checkpoint: its means then never reach across a resume.
             if (saves || (evaluates && Config.Training.KeepBest) || report.Step % Config.Training.LogEvery == 0)
             {
-                _trainer.Timed(
+                Trainer.Timed(
                     Ranks,
                     (state, seconds) => state with { LoggingSeconds = state.LoggingSeconds + seconds },
                     () => _figures.Write(_log.Line())
@@ -299,7 +276,7 @@ public sealed class TrainingRun : IDisposable
                 saves |= Config.Training.KeepBest && _evaluation.IsBest(loss);
             }
 
-            if (_parts.Instruments?.RunsTasksAfter(report.Step, Config.Training) == true)
+            if (_run.Parts.Instruments?.RunsTasksAfter(report.Step, Config.Training) == true)
             {
                 _evaluation.EvaluateTasks();
             }
@@ -338,11 +315,11 @@ public sealed class TrainingRun : IDisposable
             _saver.Wait();
         }
 
-        return Conclusion.Write(Config, truncated, _peak, _options, fineTuning);
+        return Conclusion.Write(truncated, _peak, fineTuning);
     }
 
     /// <summary>What ranks other than the first do while that one finishes: their share of the last evaluation.</summary>
-    public void Assist() => Conclusion.Measure(Config, _options);
+    public void Assist() => Conclusion.Measure();
 
     /// <inheritdoc/>
     public void Dispose()
@@ -350,20 +327,22 @@ public sealed class TrainingRun : IDisposable
         _saver.Dispose();
 
         _figures.Dispose();
-        _trainer.Student.Dispose();
-        _trainer.Dispose();
-        _parts.Dispose();
+        Trainer.Student.Dispose();
+        Trainer.Dispose();
+        _run.Parts.Dispose();
         Folder.Dispose();
     }
 
-    private ICommunicator Ranks => _options.Ranks;
+    private Trainer Trainer => _run.Trainer;
 
-    private RunConclusion Conclusion => new(_parts, _trainer, Folder, _tokenBytes, DomainNames);
+    private ICommunicator Ranks => _run.Options.Ranks;
+
+    private RunConclusion Conclusion => new(_run, _tokenBytes);
 
     private void SayStage1IsOver(int step)
     {
-        _options.Log($"Stage 1 ended after step {step - 1} ({_trainer.Stage1EndReason}); the student goes on alone.");
-        _figures.Write(new MetricsLine(step, [new(MetricNames.Stage1End, step - 1)]));
+        _run.Options.Log($"Stage 1 ended after step {step - 1} ({Guidance.EndReason}); the student goes on alone.");
+        _figures.Write(new MetricsLine(step, [new("event/stage1_end", step - 1)]));
     }
 
     private void HandleSkipped(StepReport report)
@@ -373,8 +352,8 @@ public sealed class TrainingRun : IDisposable
             return;
         }
 
-        _options.Log(report.SkippedBecause);
-        _figures.Write(new MetricsLine(report.Step, [new(MetricNames.Skipped, State.SkippedInARow)]));
+        _run.Options.Log(report.SkippedBecause);
+        _figures.Write(new MetricsLine(report.Step, [new("event/skipped", State.SkippedInARow)]));
         if (State.SkippedInARow >= Config.Training.MaxSkippedSteps)
         {
             throw new TrainingException(
@@ -389,7 +368,7 @@ public sealed class TrainingRun : IDisposable
         (double watched, double loaded) = _otherLoad?.Sample() ?? (0, 0);
         if (watched > 0)
         {
-            _trainer.Note(state =>
+            Trainer.Note(state =>
                 state with
                 {
                     WatchedSeconds = state.WatchedSeconds + watched,

@@ -279,23 +279,15 @@ public sealed record StepTimes
         private readonly Transformer _student;
         private readonly Trainer _trainer;
         private readonly List<double> _seconds = [];
-        private readonly bool _hadTeacher;
+        private readonly bool _wasGuided;
 
         public TimedSteps(RunConfig recipe, int threads)
         {
             _parts = RunParts.Open(recipe, resumed: null);
             _student = _parts.CreateStudent(recipe, resumes: false);
-            _trainer = new Trainer(
-                recipe,
-                _student,
-                _parts.CreateTeacher(recipe),
-                _parts.Batches,
-                _parts.Tokenizer.VocabularySize,
-                _parts.Text.Domains,
-                _parts.Compute,
-                threads
-            );
-            _hadTeacher = _trainer.Teacher is not null;
+            StageGuidance guidance = _parts.CreateGuidance(recipe, threads);
+            _trainer = new Trainer(recipe, _parts, _student, guidance, threads);
+            _wasGuided = guidance.IsActive;
             for (int i = 0; i < WarmupSteps; i++)
             {
                 _trainer.Step();
@@ -313,7 +305,7 @@ public sealed record StepTimes
 
         public void Turn(int steps)
         {
-            if (_hadTeacher && _trainer.Teacher is null)
+            if (_wasGuided && !_trainer.Guidance.IsActive)
             {
                 // Stage 1 of a cached run is over: what follows would be steps of another kind.
                 return;

@@ -24,6 +24,7 @@ public sealed class AlignmentRunTests : IClassFixture<OtherTokenizerTeacher>, ID
         Start = StepPoint.FromSteps(4),
         End = StepPoint.FromSteps(26),
     };
+    private const string AlignmentFile = "alignment.safetensors";
     private readonly OtherTokenizerTeacher _teacher;
     private readonly TemporaryFolder _folder = new();
 
@@ -57,7 +58,7 @@ public sealed class AlignmentRunTests : IClassFixture<OtherTokenizerTeacher>, ID
         var store = new CheckpointStore(_folder["run"]);
         Assert.Equal(
             [10, 20],
-            store.Steps().Where(step => File.Exists(Path.Combine(store.PathOf(step), Checkpoint.AlignmentFile)))
+            store.Steps().Where(step => File.Exists(Path.Combine(store.PathOf(step), AlignmentFile)))
         );
         string[] inStage =
         [
@@ -74,7 +75,7 @@ public sealed class AlignmentRunTests : IClassFixture<OtherTokenizerTeacher>, ID
         );
 
         // Without it stage 1 cannot go on.
-        File.Delete(Path.Combine(store.PathOf(20), Checkpoint.AlignmentFile));
+        File.Delete(Path.Combine(store.PathOf(20), AlignmentFile));
         File.Delete(Path.Combine(store.PathOf(20), CheckpointManifest.FileName));
         CheckpointManifest.Write(store.PathOf(20));
         foreach (int later in new[] { 30, 40 })
@@ -103,11 +104,11 @@ public sealed class AlignmentRunTests : IClassFixture<OtherTokenizerTeacher>, ID
             line => line.Contains("its last layer guides layer 1 of 2; λ₀ = 0.5", StringComparison.Ordinal)
         );
         run.Continue(25, CancellationToken.None);
-        Assert.NotNull(run.Alignment);
+        Assert.True(run.Guidance.IsActive);
         double flops = run.State.TeacherFlops;
         run.Continue(40, CancellationToken.None);
-        Assert.Null(run.Alignment);
-        Assert.Equal((26, flops), (run.State.Stage1EndStep, run.State.TeacherFlops));
+        Assert.False(run.Guidance.IsActive);
+        Assert.Equal((25, flops), (run.State.Stage1LastStep, run.State.TeacherFlops));
         RunResult result = run.Finish();
         Assert.Equal(("aligned", 25), (result.Arm, result.Stage1EndStep));
         Assert.Equal("other-teacher", result.Teacher!.Name);

@@ -24,7 +24,7 @@ public sealed class OwnTransitionTests : IDisposable
         run.Continue(12, CancellationToken.None);
         Assert.Equal([0.5, 0.4, 0.3, 0.2, 0.1, 0, 0, 0, 0, 0, 0, 0], weights.Select(weight => Math.Round(weight, 12)));
         Assert.Null(run.Teacher);
-        Assert.Equal((6, "fell"), (run.State.Stage1EndStep, run.Finish().Stage1EndReason));
+        Assert.Equal((5, "fell"), (run.State.Stage1LastStep, run.Finish().Stage1EndReason));
     }
 
     [Fact]

@@ -179,7 +179,7 @@ public class TrainingRunTests
         double flops = run.State.TeacherFlops;
         run.Continue(20, CancellationToken.None);
         Assert.Null(run.Teacher);
-        Assert.Equal(11, run.State.Stage1EndStep);
+        Assert.Equal(10, run.State.Stage1LastStep);
         Assert.Equal(flops, run.State.TeacherFlops);
         RunResult result = run.Finish();
         Assert.Equal(10, result.Stage1EndStep);

@@ -1,0 +1,113 @@
+using System.Globalization;
+using Saltern.Configuration;
+using Saltern.Guidance;
+using Saltern.Losses;
+using Saltern.ModelFiles;
+using Saltern.Models;
+
+namespace Saltern.Runs;
+
+/// <summary>Section <c>distillation</c>: soft labels of a teacher that runs live or left a cache.</summary>
+internal sealed class SoftLabelKind : GuidanceKind
+{
+    public override string Section => "distillation";
+
+    public override string Activity => "distilling";
+
+    public override string Symbol => "ω";
+
+    public override IValidated? SectionOf(RunConfig config) => config.Distillation;
+
+    public override WeightSchedule? ScheduleOf(RunConfig config) => config.Distillation?.Schedule;
+
+    public override string ArmOf(RunConfig config)
+    {
+        if (config.Selection is not null)
+        {
+            return "salt_ds";
+        }
+
+        return Of(config).Transition == TransitionKind.Constant ? "rkd" : "salt";
+    }
+
+    public override IEnumerable<ConfigurationProblem> Problems(RunConfig config)
+    {
+        if (IsActive(config) && config.Teacher is null)
+        {
+            yield return new ConfigurationProblem(
+                "teacher",
+                "is missing, but distillation.weight is above 0. Name a teacher, or remove the section distillation."
+            );
+        }
+
+        if (config.Distillation is { Gate: GateKind.Bucket, GateBucketBounds: null } && config.Teacher?.Cache is null)
+        {
+            yield return new ConfigurationProblem(
+                "distillation.gate_bucket_bounds",
+                "is missing. Give two ascending bounds of the teacher's loss, in nats, or a teacher.cache, which knows them."
+            );
+        }
+    }
+
+    public override RunConfig AtFullWeight(RunConfig config) =>
+        config with
+        {
+            Distillation = Of(config) with { Transition = TransitionKind.Constant, Start = null, End = null },
+        };
+
+    public override Transition CreateTransition(RunConfig config, int domainCount) =>
+        Transition.Create(Of(config), config.Training.Steps, config.Schedule.WarmupSteps, domainCount);
+
+    public override StageGuidance Create(
+        RunConfig config,
+        RunParts parts,
+        Transition transition,
+        int threads,
+        IProgress<WeightProgress>? loading
+    ) => new SoftLabelGuidance(OpenTeacher(config, parts, loading), transition, Of(config), parts.Text.Domains);
+
+    public override FormattableString Describe(RunConfig config, RunParts parts, bool isActive)
+    {
+        DistillationConfig distillation = Of(config);
+        string teacher = "already gone";
+        if (isActive)
+        {
+            string from = parts.TeacherCache is TeacherCache cache ? CacheWords(cache) : "";
+            teacher = string.Create(
+                CultureInfo.InvariantCulture,
+                $"{TeacherMillions(parts):0.00}M parameters, temperature {config.Teacher?.Temperature}{from}"
+            );
+        }
+
+        return $"teacher: {teacher}; ω₀ = {distillation.Weight}, transition {distillation.Transition}";
+    }
+
+    private static DistillationConfig Of(RunConfig config) =>
+        config.Distillation ?? throw new System.Diagnostics.UnreachableException("The recipe distils nothing.");
+
+    private static Teacher OpenTeacher(RunConfig config, RunParts parts, IProgress<WeightProgress>? loading)
+    {
+        if (parts.TeacherCache is TeacherCache cache)
+        {
+            return new CachedTeacher(cache);
+        }
+
+        if (parts.TeacherFolder is string folder && config.Teacher is TeacherConfig teacher)
+        {
+            Transformer model = ModelFolder.Load(folder, trainable: false, parts.Compute.Device, progress: loading);
+            return new LiveTeacher(parts.Compute.Apply(model), teacher.Temperature);
+        }
+
+        throw new System.Diagnostics.UnreachableException("The parts have no teacher.");
+    }
+
+    private static string CacheWords(TeacherCache cache)
+    {
+        TeachPlan plan = cache.Manifest.Plan;
+        string kept = plan.Mode == CacheMode.Sampled ? $"{plan.Draws} draws" : $"{plan.Kept} tokens and a tail";
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $" from {cache.Folder}, {kept}, {cache.Manifest.BytesPerPosition:0.0} bytes a position"
+        );
+    }
+}
