@@ -25,14 +25,14 @@ public sealed class Batch
         for (int row = 0; row < samples.Count; row++)
         {
             int at = row * length;
-            int take = ranges == 0 ? 0 : length;
+            (int rangesAt, int take) = reader.HasRanges ? (at, length) : (0, 0);
             reader.Read(
                 samples[row].Domain,
                 samples[row].Index,
                 _inputs.AsSpan(at, length),
                 _labels.AsSpan(at, length),
-                _first.AsSpan(ranges == 0 ? 0 : at, take),
-                _end.AsSpan(ranges == 0 ? 0 : at, take)
+                _first.AsSpan(rangesAt, take),
+                _end.AsSpan(rangesAt, take)
             );
         }
 
@@ -69,8 +69,15 @@ public sealed class Batch
     public long[] Labels(IReadOnlyList<int> rows) => Gather(_labels, rows);
 
     /// <summary>First key of each position of some samples, and one past the last, [count · T] each; empty without <see cref="HasRanges"/>.</summary>
-    public (int[] First, int[] End) Ranges(IReadOnlyList<int> rows) =>
-        HasRanges ? (Gather(_first, rows), Gather(_end, rows)) : ([], []);
+    public (int[] First, int[] End) Ranges(IReadOnlyList<int> rows)
+    {
+        if (HasRanges)
+        {
+            return (Gather(_first, rows), Gather(_end, rows));
+        }
+
+        return ([], []);
+    }
 
     private TValue[] Gather<TValue>(TValue[] values, IReadOnlyList<int> rows)
     {

@@ -61,7 +61,8 @@ internal static class DomainShares
                 .Range(0, names.Count)
                 .Where(i => sizes[i] == 0 && weights.GetValueOrDefault(names[i]) > 0)
                 .Select(i =>
-                    $"data.mixture.weights: the domain '{names[i]}' has no whole sequence of training text. Leave it out, or use a shorter data.sequence_length."
+                    $"data.mixture.weights: the domain '{names[i]}' has no whole sequence of training text. "
+                    + "Leave it out, or use a shorter data.sequence_length."
                 )
         );
         if (problems.Count > 0)
@@ -88,7 +89,9 @@ internal static class DomainShares
             throw new ConfigurationException(
                 string.Create(
                     CultureInfo.InvariantCulture,
-                    $"data.mixture.max_epochs = {cap} allows {possible * plannedSamples:0} samples of the domains {string.Join(", ", names.Where((_, i) => shares[i] > 0))}, but the run draws {plannedSamples}. Allow more epochs, or train for fewer steps."
+                    $"data.mixture.max_epochs = {cap} allows {possible * plannedSamples:0} samples of the domains "
+                        + $"{string.Join(", ", names.Where((_, i) => shares[i] > 0))}, "
+                        + $"but the run draws {plannedSamples}. Allow more epochs, or train for fewer steps."
                 )
             );
         }
@@ -103,11 +106,14 @@ internal static class DomainShares
             double weight = Enumerable.Range(0, shares.Length).Where(i => !full[i]).Sum(i => shares[i]);
             for (int i = 0; i < shares.Length; i++)
             {
-                capped[i] =
-                    full[i] ? limits[i]
-                    : weight > 0 ? left * shares[i] / weight
-                    : 0;
-                if (!full[i] && capped[i] > limits[i])
+                if (full[i])
+                {
+                    capped[i] = limits[i];
+                    continue;
+                }
+
+                capped[i] = weight > 0 ? left * shares[i] / weight : 0;
+                if (capped[i] > limits[i])
                 {
                     full[i] = changed = true;
                 }

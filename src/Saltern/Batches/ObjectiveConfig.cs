@@ -68,7 +68,8 @@ public sealed record ObjectiveConfig : IValidated
 
             return string.Create(
                 CultureInfo.InvariantCulture,
-                $"causal {Causal:R} prefix {Prefix:R} span {Span:R}{(Span > 0 ? $" (density {SpanDensity:R}, length {SpanLength:R})" : "")} seed {Seed}"
+                $"causal {Causal:R} prefix {Prefix:R} span {Span:R}"
+                    + $"{(Span > 0 ? $" (density {SpanDensity:R}, length {SpanLength:R})" : "")} seed {Seed}"
             );
         }
     }

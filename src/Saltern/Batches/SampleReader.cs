@@ -63,7 +63,8 @@ public sealed class SampleReader : ISampleReader
         if (data.MaskDocuments)
         {
             throw new ConfigurationException(
-                "objective.span and data.mask_documents = true do not go together: a span stands at the end of its sample, away from its document. Use one of them."
+                "objective.span and data.mask_documents = true do not go together: "
+                    + "a span stands at the end of its sample, away from its document. Use one of them."
             );
         }
 
@@ -72,15 +73,19 @@ public sealed class SampleReader : ISampleReader
         if (sentinels.Count < plan.Spans || sentinels.Count < objective.Sentinels)
         {
             throw new ConfigurationException(
-                $"objective.span: the tokenizer has the {sentinels.Count} sentinels {SentinelTokens.Name(0)} … in a row, but objective.sentinels = {objective.Sentinels} and a sequence of {data.SequenceLength} tokens has {plan.Spans} spans. "
-                    + "Train a tokenizer with 'saltern tokenizer train --sentinels 100', or lower objective.sentinels or objective.span_density, or raise objective.span_length."
+                $"objective.span: the tokenizer has the {sentinels.Count} sentinels {SentinelTokens.Name(0)} … in a "
+                    + $"row, but objective.sentinels = {objective.Sentinels} and a sequence of "
+                    + $"{data.SequenceLength} tokens has {plan.Spans} spans. "
+                    + "Train a tokenizer with 'saltern tokenizer train --sentinels 100', "
+                    + "or lower objective.sentinels or objective.span_density, or raise objective.span_length."
             );
         }
 
         if (plan.Spans > objective.Sentinels)
         {
             throw new ConfigurationException(
-                $"objective.sentinels = {objective.Sentinels} is fewer than the {plan.Spans} spans of a sequence of {data.SequenceLength} tokens. Raise it, or objective.span_length."
+                $"objective.sentinels = {objective.Sentinels} is fewer than the {plan.Spans} spans of a sequence of "
+                    + $"{data.SequenceLength} tokens. Raise it, or objective.span_length."
             );
         }
 

@@ -35,22 +35,26 @@ public sealed record SampleSpace(string Data, int SequenceLength, bool MaskDocum
     {
         if (Data != run.Data)
         {
-            yield return $"{owner} was made for the data set {Data}, but the run's data set is {run.Data}. Use the data set that it was made for, or make it again.";
+            yield return $"{owner} was made for the data set {Data}, but the run's data set is {run.Data}. "
+                + "Use the data set that it was made for, or make it again.";
         }
 
         if (SequenceLength != run.SequenceLength)
         {
-            yield return $"{owner} was made for sequences of {SequenceLength} tokens, but data.sequence_length = {run.SequenceLength}. Make it again, or change the recipe.";
+            yield return $"{owner} was made for sequences of {SequenceLength} tokens, "
+                + $"but data.sequence_length = {run.SequenceLength}. Make it again, or change the recipe.";
         }
 
         if (MaskDocuments != run.MaskDocuments)
         {
-            yield return $"{owner} was made with data.mask_documents = {Word(MaskDocuments)}, but the run has {Word(run.MaskDocuments)}. Make it again, or change the recipe.";
+            yield return $"{owner} was made with data.mask_documents = {Word(MaskDocuments)}, "
+                + $"but the run has {Word(run.MaskDocuments)}. Make it again, or change the recipe.";
         }
 
         if (Objective != run.Objective)
         {
-            yield return $"{owner} was made for the objective '{Objective}', but the run's is '{run.Objective}'. Make it again, or change the recipe.";
+            yield return $"{owner} was made for the objective '{Objective}', but the run's is '{run.Objective}'. "
+                + "Make it again, or change the recipe.";
         }
     }
 

@@ -107,7 +107,9 @@ public sealed class ValidationSet
         if (available == 0)
         {
             throw new DataFormatException(
-                "The data set has no validation text. Prepare it again with a larger --valid-percent, with --valid, or, where it is one text file, with --text-piece-bytes 4000."
+                "The data set has no validation text. "
+                    + "Prepare it again with a larger --valid-percent, with --valid, or, "
+                    + "where it is one text file, with --text-piece-bytes 4000."
             );
         }
 

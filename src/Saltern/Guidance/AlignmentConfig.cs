@@ -44,7 +44,8 @@ public sealed record AlignmentConfig : IValidated
         }
 
         throw new ConfigurationException(
-            $"alignment.student_layer = {layer} is not inside the student's {layers} layers. Give a layer from 1 to {layers - 1}, or a model of more layers."
+            $"alignment.student_layer = {layer} is not inside the student's {layers} layers. "
+                + $"Give a layer from 1 to {layers - 1}, or a model of more layers."
         );
     }
 
@@ -56,7 +57,8 @@ public sealed record AlignmentConfig : IValidated
         if (TeacherLayer is int layer && layer > layers)
         {
             throw new ConfigurationException(
-                $"alignment.teacher_layer = {layer} is above the teacher's {layers} layers. Give a layer from 1 to {layers}, or leave it out for the last."
+                $"alignment.teacher_layer = {layer} is above the teacher's {layers} layers. "
+                    + $"Give a layer from 1 to {layers}, or leave it out for the last."
             );
         }
 
@@ -70,7 +72,8 @@ public sealed record AlignmentConfig : IValidated
         {
             yield return new ConfigurationProblem(
                 "transition",
-                "= auto needs the teacher's loss on the student's tokens, which alignment does not have. Use 'linear', 'linear_ratio', 'cosine', 'step' or 'constant'."
+                "= auto needs the teacher's loss on the student's tokens, which alignment does not have. "
+                    + "Use 'linear', 'linear_ratio', 'cosine', 'step' or 'constant'."
             );
         }
 
@@ -78,7 +81,8 @@ public sealed record AlignmentConfig : IValidated
         {
             yield return new ConfigurationProblem(
                 "weight",
-                $"= {Weight} has no finite ratio λ/(1 − λ), which the transition 'linear_ratio' lowers. Use a weight below 1, or another transition."
+                $"= {Weight} has no finite ratio λ/(1 − λ), which the transition 'linear_ratio' lowers. "
+                    + "Use a weight below 1, or another transition."
             );
         }
 

@@ -28,15 +28,16 @@ public sealed class AutoTransition : Transition
         if (Maximum <= Anchor || Maximum > totalSteps)
         {
             throw new ConfigurationException(
-                $"distillation.maximum = {config.Maximum} is step {Maximum} of {totalSteps}, but must lie after the anchor (step {Anchor}, not before the end of warm-up) and inside the run."
+                $"distillation.maximum = {config.Maximum} is step {Maximum} of {totalSteps}, "
+                    + $"but must lie after the anchor (step {Anchor}, "
+                    + "not before the end of warm-up) and inside the run."
             );
         }
 
         double smoothing = config.Smoothing * totalSteps;
         _global = new Track(this, smoothing);
-        _domains = config.PerDomain
-            ? [.. Enumerable.Range(0, domainCount).Select(_ => new Track(this, smoothing))]
-            : [];
+        int tracks = config.PerDomain ? domainCount : 0;
+        _domains = [.. Enumerable.Range(0, tracks).Select(_ => new Track(this, smoothing))];
     }
 
     /// <summary>a, the step whose gap is the measure.</summary>
@@ -115,6 +116,17 @@ public sealed class AutoTransition : Transition
         }
     }
 
+    // κ: 1 up to the start of the ceiling, 0 from the maximum on.
+    private double CeilingFactor(int step)
+    {
+        if (step >= Maximum)
+        {
+            return 0.0;
+        }
+
+        return Math.Min(1.0, (Maximum - step) / (double)(Maximum - CeilingStart));
+    }
+
     // One gap and the ratio that follows it: the run's, or a domain's.
     private sealed class Track(AutoTransition owner, double smoothing)
     {
@@ -157,10 +169,7 @@ public sealed class AutoTransition : Transition
 
             double lambda =
                 config.FollowLearningRate && _maximumLearningRate > 0 ? learningRate / _maximumLearningRate : 1.0;
-            double kappa =
-                step >= owner.Maximum
-                    ? 0.0
-                    : Math.Min(1.0, (owner.Maximum - step) / (double)(owner.Maximum - owner.CeilingStart));
+            double kappa = owner.CeilingFactor(step);
             double byGap = Math.Min(_ratio, _firstRatio * lambda * phi);
             double byCeiling = _firstRatio * kappa;
             _ratio = Math.Min(byGap, byCeiling);

@@ -121,7 +121,8 @@ internal sealed unsafe class CacheShard : IDisposable
         }
 
         throw new DataFormatException(
-            $"{place}: the checksum is {found:x8}, expected {expected:x8}. The file is damaged: remove it and run the same 'saltern teach' again, which makes it anew."
+            $"{place}: the checksum is {found:x8}, expected {expected:x8}. "
+                + "The file is damaged: remove it and run the same 'saltern teach' again, which makes it anew."
         );
     }
 

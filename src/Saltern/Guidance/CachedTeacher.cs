@@ -89,7 +89,8 @@ public sealed class CachedTeacher : Teacher
                 if (position == sample.Nll.Length)
                 {
                     throw new DataFormatException(
-                        $"'{_cache.Folder}' has {position} positions of a sample of which more count. It was made for other samples; make the pass again."
+                        $"'{_cache.Folder}' has {position} positions of a sample of which more count. "
+                            + "It was made for other samples; make the pass again."
                     );
                 }
 
@@ -106,7 +107,8 @@ public sealed class CachedTeacher : Teacher
             if (position != sample.Nll.Length)
             {
                 throw new DataFormatException(
-                    $"'{_cache.Folder}' has {sample.Nll.Length} positions of a sample of which {position} count. It was made for other samples; make the pass again."
+                    $"'{_cache.Folder}' has {sample.Nll.Length} positions of a sample of which {position} count. "
+                        + "It was made for other samples; make the pass again."
                 );
             }
         }

@@ -36,7 +36,8 @@ internal static class CosineAlignment
         )
         {
             throw new ArgumentException(
-                $"A projection of shape [{string.Join(", ", projection.shape)}] does not lead from [{string.Join(", ", student.shape)}] to [{string.Join(", ", teacher.shape)}].",
+                $"A projection of shape [{string.Join(", ", projection.shape)}] does not lead from "
+                    + $"[{string.Join(", ", student.shape)}] to [{string.Join(", ", teacher.shape)}].",
                 nameof(projection)
             );
         }

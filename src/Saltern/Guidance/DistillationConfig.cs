@@ -113,7 +113,8 @@ public sealed record DistillationConfig : IValidated
         {
             yield return new ConfigurationProblem(
                 "weight",
-                $"= 1 has no finite ratio ω/(1 − ω), which the transition '{Schedule.KindName}' lowers. Use a weight below 1, or another transition."
+                $"= 1 has no finite ratio ω/(1 − ω), which the transition '{Schedule.KindName}' lowers. "
+                    + "Use a weight below 1, or another transition."
             );
         }
 

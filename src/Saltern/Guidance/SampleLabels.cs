@@ -115,7 +115,8 @@ public sealed class SampleLabels
                 throw Damaged(
                     place,
                     position,
-                    $"has shares that add up to {sum}, losses {labels.Nll[position]} and {labels.NllTempered[position]}, entropy {labels.Entropy[position]}"
+                    $"has shares that add up to {sum}, losses {labels.Nll[position]} and "
+                        + $"{labels.NllTempered[position]}, entropy {labels.Entropy[position]}"
                 );
             }
         }
@@ -167,6 +168,8 @@ public sealed class SampleLabels
 
     private static DataFormatException Damaged(string place, int position, string what) =>
         new(
-            $"{place}: position {position} {what}. The pass is damaged: remove the file and run the same 'saltern teach' again, which makes it anew."
+            $"{place}: position {position} {what}. "
+                + "The pass is damaged: remove the file and run the same 'saltern teach' again, "
+                + "which makes it anew."
         );
 }

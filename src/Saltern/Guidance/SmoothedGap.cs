@@ -25,6 +25,6 @@ public sealed class SmoothedGap
         Count = (_decay * Count) + count;
     }
 
-    /// <summary>Goes on from saved values.</summary>
+    /// <summary>Resumes from saved values.</summary>
     public void Restore(double sum, double count) => (Sum, Count) = (sum, count);
 }

@@ -60,8 +60,11 @@ public sealed class SoftLabelGuidance : StageGuidance
     /// <inheritdoc/>
     public override void Begin(Batch batch, StageWeights weights, double gateScale)
     {
-        _step = IsActive ? new Step(batch, weights, _renormalises ? gateScale : null) : null;
         _taught = 0;
+        if (IsActive)
+        {
+            _step = new Step(batch, weights, _renormalises ? gateScale : null);
+        }
     }
 
     /// <inheritdoc/>

@@ -100,7 +100,7 @@ public abstract class StageGuidance : IDisposable
     public void Observe(IReadOnlyList<LossSums> byDomain) =>
         Transition?.Observe([.. byDomain.Select(domain => (domain.Gap, domain.TeacherPositions))]);
 
-    /// <summary>Goes on from a checkpoint whose <see cref="State"/> was filled.</summary>
+    /// <summary>Resumes from a checkpoint whose <see cref="State"/> was filled.</summary>
     /// <param name="updates">Updates made.</param>
     public virtual void Resume(long updates) { }
 

@@ -119,7 +119,7 @@ internal static class TargetDraws
         return total;
     }
 
-    // Tokens that are passed over at once where no point falls among them.
+    // Tokens that are skipped at once where no point falls among them.
     private const int Block = 64;
 
     private static float Sum(ReadOnlySpan<float> values)

@@ -141,12 +141,7 @@ public sealed record TeachManifest
         string path = Path.Combine(folder, FileName);
         if (!File.Exists(path))
         {
-            string found =
-                File.Exists(Path.Combine(folder, TeachPlan.FileName))
-                    ? "holds an unfinished pass of a teacher. Run the same 'saltern teach' again: it goes on where it ended."
-                : Directory.Exists(folder) ? $"is not a folder of 'saltern teach': it has no {FileName}."
-                : "does not exist. Make it with 'saltern teach'.";
-            throw new DataFormatException($"'{folder}' {found}");
+            throw new DataFormatException($"'{folder}' {WhatIsThere(folder)}");
         }
 
         TeachManifest manifest = TeachJson.Read<TeachManifest>(path);
@@ -156,6 +151,21 @@ public sealed record TeachManifest
         }
 
         return manifest;
+    }
+
+    private static string WhatIsThere(string folder)
+    {
+        if (File.Exists(Path.Combine(folder, TeachPlan.FileName)))
+        {
+            return "holds an unfinished pass of a teacher. Run the same 'saltern teach' again: it goes on where it ended.";
+        }
+
+        if (Directory.Exists(folder))
+        {
+            return $"is not a folder of 'saltern teach': it has no {FileName}.";
+        }
+
+        return "does not exist. Make it with 'saltern teach'.";
     }
 
     // What a damaged or foreign manifest could say that the reader relies on.
@@ -173,7 +183,8 @@ public sealed record TeachManifest
             || (Plan.Mode == CacheMode.TopK && Plan.Kept < 1)
         )
         {
-            return $"has a vocabulary of {Plan.VocabularySize}, {Plan.ShardSamples} samples a file, {Plan.Draws} draws, {Plan.Kept} kept tokens";
+            return $"has a vocabulary of {Plan.VocabularySize}, {Plan.ShardSamples} samples a file, "
+                + $"{Plan.Draws} draws, {Plan.Kept} kept tokens";
         }
 
         if (Buckets.TokenBounds.Count != 2 || Buckets.SequenceBounds.Count != 2)

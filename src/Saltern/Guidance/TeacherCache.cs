@@ -43,14 +43,17 @@ public sealed class TeacherCache : IDisposable
             if (bytes != shard.Bytes)
             {
                 throw new DataFormatException(
-                    $"'{path}' {(bytes is null ? "is missing" : $"has {bytes} bytes")}, expected {shard.Bytes} as in {TeachManifest.FileName}. Run the same 'saltern teach' again, which makes it anew."
+                    $"'{path}' {(bytes is null ? "is missing" : $"has {bytes} bytes")}, "
+                        + $"expected {shard.Bytes} as in {TeachManifest.FileName}. "
+                        + "Run the same 'saltern teach' again, which makes it anew."
                 );
             }
 
             if (verify && Sha256(path) is string found && found != shard.Sha256)
             {
                 throw new DataFormatException(
-                    $"'{path}' has SHA-256 {found}, expected {shard.Sha256}. Remove it and run the same 'saltern teach' again, which makes it anew."
+                    $"'{path}' has SHA-256 {found}, expected {shard.Sha256}. "
+                        + "Remove it and run the same 'saltern teach' again, which makes it anew."
                 );
             }
         }
@@ -94,9 +97,13 @@ public sealed class TeacherCache : IDisposable
         gate switch
         {
             GateKind.TopProbability when Plan.Mode != CacheMode.TopK || Plan.Temperature != 1 =>
-                "distillation.gate = top_probability needs the teacher's largest probability, which only a cache of mode top_k at temperature 1 holds. Run the teacher live, or make such a cache.",
+                "distillation.gate = top_probability needs the teacher's largest probability, "
+                    + "which only a cache of mode top_k at temperature 1 holds. "
+                    + "Run the teacher live, or make such a cache.",
             GateKind.Entropy when Plan.Temperature != 1 =>
-                $"distillation.gate = entropy needs the teacher's entropy at temperature 1, but the cache was made at {Plan.Temperature}. Run the teacher live, or make a cache at temperature 1.",
+                "distillation.gate = entropy needs the teacher's entropy at temperature 1, "
+                    + $"but the cache was made at {Plan.Temperature}. "
+                    + "Run the teacher live, or make a cache at temperature 1.",
             _ => null,
         };
 

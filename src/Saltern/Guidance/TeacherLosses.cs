@@ -100,14 +100,18 @@ public sealed record TeacherLosses(float[] Nll, float[] NllTempered)
         )
         {
             throw new DataFormatException(
-                $"'{path}' is damaged: it has {bytes.Length} bytes, expected {values + (8L * count)} that begin with {Encoding.ASCII.GetString(Magic)} and the hash of its validation text. Remove it and run the same 'saltern teach' again, which makes it anew."
+                $"'{path}' is damaged: it has {bytes.Length} bytes, "
+                    + $"expected {values + (8L * count)} that begin with {Encoding.ASCII.GetString(Magic)} and "
+                    + "the hash of its validation text. "
+                    + "Remove it and run the same 'saltern teach' again, which makes it anew."
             );
         }
 
         if (!bytes.AsSpan(Magic.Length + HashBytes, HashBytes).SequenceEqual(SHA256.HashData(bytes.AsSpan(values))))
         {
             throw new DataFormatException(
-                $"'{path}' is damaged: its values do not have their checksum. Remove it and run the same 'saltern teach' again, which makes it anew."
+                $"'{path}' is damaged: its values do not have their checksum. "
+                    + "Remove it and run the same 'saltern teach' again, which makes it anew."
             );
         }
 

@@ -125,11 +125,8 @@ public sealed class TeacherPass
 
             long shardStart = Stopwatch.GetTimestamp();
             var records = new List<byte[]>(keys.Length);
-            for (
-                int first = 0, perForward = Math.Max(1, PositionsPerForward / _reader.SequenceLength);
-                first < keys.Length;
-                first += perForward
-            )
+            int perForward = Math.Max(1, PositionsPerForward / _reader.SequenceLength);
+            for (int first = 0; first < keys.Length; first += perForward)
             {
                 cancellation.ThrowIfCancellationRequested();
                 using DisposeScope scope = torch.NewDisposeScope();
@@ -178,7 +175,8 @@ public sealed class TeacherPass
         long positions = 0;
         long bytes = 0;
         double seconds = 0;
-        for (int number = 0, sample = 0; number < ShardCount; number++)
+        int sample = 0;
+        for (int number = 0; number < ShardCount; number++)
         {
             string path = PathOf(number);
             using CacheShard shard = CacheShard.Open(path, _plan);

@@ -51,13 +51,15 @@ internal sealed unsafe class TeacherRows : IDisposable
         int[] bytes = new int[rows];
         if (_slots.Length < (long)rows * _recordBytes)
         {
-            _slots = new byte[
-                (long)rows * _recordBytes <= Array.MaxLength
-                    ? rows * _recordBytes
-                    : throw new ConfigurationException(
-                        $"Records of {rows} positions with up to {_recordBytes} bytes do not fit. Use fewer --draws or a smaller --keep."
-                    )
-            ];
+            if ((long)rows * _recordBytes > Array.MaxLength)
+            {
+                throw new ConfigurationException(
+                    $"Records of {rows} positions with up to {_recordBytes} bytes do not fit. "
+                        + "Use fewer --draws or a smaller --keep."
+                );
+            }
+
+            _slots = new byte[rows * _recordBytes];
         }
 
         if (_plan.Mode == CacheMode.Scores && _deviceLogits is not null)

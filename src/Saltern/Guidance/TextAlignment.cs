@@ -66,7 +66,8 @@ public sealed class TextAlignment
     {
         int[] index = new int[studentEnds.Length];
         int last = AlignedSample.None;
-        for (int t = 0, next = 0; t < index.Length; t++)
+        int next = 0;
+        for (int t = 0; t < index.Length; t++)
         {
             for (; next < kept && read.Ends[next] <= studentEnds[t]; next++)
             {

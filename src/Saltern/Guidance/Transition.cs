@@ -23,7 +23,7 @@ public abstract class Transition
     /// <summary>Everything that a resumed run needs to go on bit for bit.</summary>
     public abstract TransitionState Save();
 
-    /// <summary>Goes on from a saved state.</summary>
+    /// <summary>Resumes from a saved state.</summary>
     public abstract void Restore(TransitionState state);
 
     /// <summary>The last step in which ω can be above 0: what stage 1 reads at most.</summary>

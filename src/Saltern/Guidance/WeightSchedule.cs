@@ -45,7 +45,8 @@ public sealed record WeightSchedule(
         if (end < start || start > totalSteps || (!isStep && Math.Max(end, start + 1) > totalSteps))
         {
             throw new ConfigurationException(
-                $"{Section}.start = {Start} and {Section}.end = {End?.ToString() ?? "(none)"} are steps {start} and {end} of {totalSteps}. The window must run forward and end inside the run."
+                $"{Section}.start = {Start} and {Section}.end = {End?.ToString() ?? "(none)"} are steps {start} and "
+                    + $"{end} of {totalSteps}. The window must run forward and end inside the run."
             );
         }
 

@@ -155,7 +155,8 @@ internal sealed class AlignmentKind : GuidanceKind
         string layer = alignment.TeacherLayer is int given ? $"layer {given}" : "last layer";
         int layers = parts.Model.NumHiddenLayers;
         int studentLayer = alignment.ResolveStudentLayer(layers);
-        return $"teacher: {teacher}; its {layer} guides layer {studentLayer} of {layers}; λ₀ = {alignment.Weight}, transition {alignment.Transition}";
+        string guides = $"its {layer} guides layer {studentLayer} of {layers}";
+        return $"teacher: {teacher}; {guides}; λ₀ = {alignment.Weight}, transition {alignment.Transition}";
     }
 
     private static AlignmentConfig Of(RunConfig config) =>

@@ -28,7 +28,8 @@ internal static class CacheProblems
 
         if (tokenizer is not null && cache.Plan.Tokenizer != tokenizer.Fingerprint)
         {
-            yield return $"{owner} was made with the tokenizer {cache.Plan.Tokenizer}, but the data set has {tokenizer.Fingerprint}. Soft labels need the same token ids.";
+            yield return $"{owner} was made with the tokenizer {cache.Plan.Tokenizer}, "
+                + $"but the data set has {tokenizer.Fingerprint}. Soft labels need the same token ids.";
         }
 
         if (config.Distillation is not null && cache.GateProblem(config.Distillation.Gate) is string gate)
@@ -80,14 +81,18 @@ internal static class CacheProblems
 
         if (plan.Temperature != config.Teacher.Temperature)
         {
-            yield return $"{owner} was made at temperature {plan.Temperature}, but teacher.temperature = {config.Teacher.Temperature}. Make it again with --temperature {config.Teacher.Temperature}, or change the recipe.";
+            yield return $"{owner} was made at temperature {plan.Temperature}, "
+                + $"but teacher.temperature = {config.Teacher.Temperature}. "
+                + $"Make it again with --temperature {config.Teacher.Temperature}, or change the recipe.";
         }
 
-        foreach (
-            string difference in data is null
-                ? []
-                : plan.Samples.DifferencesFrom(SampleSpace.Of(data, config.Data, config.Objective), owner)
-        )
+        if (data is null)
+        {
+            yield break;
+        }
+
+        SampleSpace run = SampleSpace.Of(data, config.Data, config.Objective);
+        foreach (string difference in plan.Samples.DifferencesFrom(run, owner))
         {
             yield return difference;
         }
@@ -127,6 +132,9 @@ internal static class CacheProblems
             return null;
         }
 
-        return $"holds {coverage.Count} of {coverage.OfAll} samples, those of the first {coverage.Drawn} draws of another order, or of a shorter stage 1: {missing} of the {needed.Count} samples that this run's stage 1 may draw are missing. Make the pass for this recipe, or over all samples (without --stage1-only).";
+        return $"holds {coverage.Count} of {coverage.OfAll} samples, "
+            + $"those of the first {coverage.Drawn} draws of another order, or of a shorter stage 1: "
+            + $"{missing} of the {needed.Count} samples that this run's stage 1 may draw are missing. "
+            + "Make the pass for this recipe, or over all samples (without --stage1-only).";
     }
 }

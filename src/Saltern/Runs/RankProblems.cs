@@ -15,14 +15,17 @@ internal static class RankProblems
         if (config.Training.BatchSequences < ranks.Size)
         {
             problems.Add(
-                $"training.batch_sequences = {config.Training.BatchSequences} is less than the {ranks.Size} ranks: some would have no sample. Start at most {config.Training.BatchSequences} ranks, or take a larger batch."
+                $"training.batch_sequences = {config.Training.BatchSequences} is less than the {ranks.Size} ranks: "
+                    + "some would have no sample. "
+                    + $"Start at most {config.Training.BatchSequences} ranks, or take a larger batch."
             );
         }
 
         if (ranks.Size > 1 && config.Device == ComputeDevice.Cuda && ranks is not NcclCommunicator)
         {
             problems.Add(
-                $"device = cuda, but the {ranks.Size} ranks exchange gradients in the memory of the processor only. Use device: cpu, or one process."
+                $"device = cuda, but the {ranks.Size} ranks exchange gradients in the memory of the processor only. "
+                    + "Use device: cpu, or one process."
             );
         }
 

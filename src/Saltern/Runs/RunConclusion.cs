@@ -28,7 +28,8 @@ internal sealed class RunConclusion(RunContext run, int[] tokenBytes)
         if (state.EvaluationSeconds > HighestEvaluationShare * state.Seconds && state.Step >= 100)
         {
             run.Options.Log(
-                $"Evaluation took {100 * state.EvaluationSeconds / state.Seconds:0} % of the steps' time. A larger training.evaluate_every makes it cheaper, and so does less validation text."
+                $"Evaluation took {100 * state.EvaluationSeconds / state.Seconds:0} % of the steps' time. "
+                    + "A larger training.evaluate_every makes it cheaper, and so does less validation text."
             );
         }
 

@@ -176,7 +176,9 @@ public sealed record RunConfig : IValidated, IRunRecipe
         {
             yield return new ConfigurationProblem(
                 "distillation",
-                "is missing, so the teacher would be ignored. Add the section (or alignment, for a teacher with another tokenizer), or remove the section teacher."
+                "is missing, so the teacher would be ignored. "
+                    + "Add the section (or alignment, for a teacher with another tokenizer), "
+                    + "or remove the section teacher."
             );
         }
 
@@ -200,7 +202,9 @@ public sealed record RunConfig : IValidated, IRunRecipe
         {
             yield return new ConfigurationProblem(
                 "selection.until",
-                "is missing. Without distillation it says how long selected samples are drawn, as a share of the run (0.25) or a step (250)."
+                "is missing. "
+                    + "Without distillation it says how long selected samples are drawn, "
+                    + "as a share of the run (0.25) or a step (250)."
             );
         }
 

@@ -24,22 +24,28 @@ internal static class RunDescription
         List<string> lines =
         [
             Text(
-                $"student: {student.Parameters.Layout.ParameterCount / 1e6:0.00}M parameters ({m.NumHiddenLayers} layers, hidden {m.HiddenSize}, {m.NumAttentionHeads} heads, feed-forward {m.IntermediateSize}, vocabulary {m.VocabSize})"
-            ),
-            Text(
-                $"batch: {config.Training.BatchSequences} x {config.Data.SequenceLength} = {batchTokens} tokens in {config.Training.BatchSequences / config.Training.MicroBatch} micro-batches; {config.Training.Steps} steps = {batchTokens * config.Training.Steps / 1e6:0.0}M tokens = {epochs:0.00} epochs"
-            ),
-            Text(
-                $"compute: {perToken * batchTokens / 1e9:0.0} GFLOP a step; {state.Threads} threads; matrix products ({(parts.Compute.Device.type == TorchSharp.DeviceType.CUDA ? "cuBLAS" : state.Products == ProductLibrary.OneDnn ? "oneDNN" : "MKL")}) reach {peak / 1e9:0} GFLOP/s"
-            ),
+                $"student: {student.Parameters.Layout.ParameterCount / 1e6:0.00}M parameters ({m.NumHiddenLayers} layers, "
+            )
+                + $"hidden {m.HiddenSize}, {m.NumAttentionHeads} heads, feed-forward {m.IntermediateSize}, "
+                + $"vocabulary {m.VocabSize})",
+            Text($"batch: {config.Training.BatchSequences} x {config.Data.SequenceLength} = {batchTokens} tokens in ")
+                + Text(
+                    $"{config.Training.BatchSequences / config.Training.MicroBatch} micro-batches; {config.Training.Steps} steps = "
+                )
+                + Text($"{batchTokens * config.Training.Steps / 1e6:0.0}M tokens = {epochs:0.00} epochs"),
+            Text($"compute: {perToken * batchTokens / 1e9:0.0} GFLOP a step; {state.Threads} threads; ")
+                + Text($"matrix products ({Products(parts, state)}) reach {peak / 1e9:0} GFLOP/s"),
             Text($"validation: {parts.Text.CurveSet.TargetCount} tokens every {config.Training.EvaluateEvery} steps"),
         ];
         if (state.Ranks > 1)
         {
+            int sequences = config.Training.BatchSequences;
+            double mebibytes = trainer.Optimizer.State.Sum(tensor => tensor.ByteCount) / 1048576.0;
+            string sharded = config.Optimizer.ShardState ? ", sharded" : "";
             lines.Add(
                 Text(
-                    $"ranks: {state.Ranks}, each with {config.Training.BatchSequences / (double)state.Ranks:0.##} of the batch's {config.Training.BatchSequences} sequences; rank 0 writes; optimizer state {trainer.Optimizer.State.Sum(tensor => tensor.ByteCount) / 1048576.0:0.00} MiB a rank{(config.Optimizer.ShardState ? ", sharded" : "")}"
-                )
+                    $"ranks: {state.Ranks}, each with {sequences / (double)state.Ranks:0.##} of the batch's {sequences} "
+                ) + Text($"sequences; rank 0 writes; optimizer state {mebibytes:0.00} MiB a rank{sharded}")
             );
         }
 
@@ -61,10 +67,11 @@ internal static class RunDescription
 
         if (parts.Selection is SelectionManifest selection)
         {
+            double most = StageOne.Samples(config) / (double)selection.Chosen;
+            long all = selection.Scored + selection.Unscored;
             lines.Add(
-                Text(
-                    $"selection: stage 1 draws from {selection.Chosen} of {selection.Scored + selection.Unscored} samples, scored by {selection.Teacher.Name}; at most {StageOne.Samples(config) / (double)selection.Chosen:0.00} epochs of them"
-                )
+                Text($"selection: stage 1 draws from {selection.Chosen} of {all} samples, ")
+                    + Text($"scored by {selection.Teacher.Name}; at most {most:0.00} epochs of them")
             );
         }
 
@@ -98,6 +105,16 @@ internal static class RunDescription
                 $"domain {parts.Text.Domains[i]}: {100 * stream.Shares[i]:0.0} % of the samples, {epochs}"
             );
         }
+    }
+
+    private static string Products(RunParts parts, TrainState state)
+    {
+        if (parts.Compute.Device.type == TorchSharp.DeviceType.CUDA)
+        {
+            return "cuBLAS";
+        }
+
+        return state.Products == ProductLibrary.OneDnn ? "oneDNN" : "MKL";
     }
 
     private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);

@@ -7,13 +7,13 @@ namespace Saltern.Runs;
 /// <summary>What is measured along a run: the curve set, and tasks where the recipe has some. Shared out over the ranks; rank 0 writes.</summary>
 /// <param name="run">The run.</param>
 /// <param name="log">Makes the lines of metrics.</param>
-/// <param name="figures">Takes them.</param>
+/// <param name="metrics">Takes them.</param>
 /// <param name="teacher">The teacher's losses on the curve set; null without soft labels and on ranks that do not evaluate.</param>
 /// <param name="tokenBytes">Bytes of each token id.</param>
 internal sealed class RunEvaluation(
     RunContext run,
     RunLog log,
-    RunFigures figures,
+    RunMetrics metrics,
     TeacherValidation? teacher,
     int[] tokenBytes
 )
@@ -24,7 +24,7 @@ internal sealed class RunEvaluation(
     {
         double loss = double.NaN;
         run.Options.Ranks.Activity = $"step {Trainer.State.Step}: evaluation";
-        Trainer.Timed(run.Options.Ranks, Noted, () => loss = CurveLoss());
+        Trainer.Timed(run.Options.Ranks, AddSeconds, () => loss = CurveLoss());
         return run.Options.Ranks.FromFirst(loss);
     }
 
@@ -46,7 +46,7 @@ internal sealed class RunEvaluation(
         run.Options.Ranks.Activity = $"step {Trainer.State.Step}: tasks";
         Trainer.Timed(
             run.Options.Ranks,
-            Noted,
+            AddSeconds,
             () =>
             {
                 IReadOnlyList<TaskResult> tasks = Parts.Instruments!.RunTasks(
@@ -58,7 +58,7 @@ internal sealed class RunEvaluation(
                 );
                 if (run.Options.Ranks.Rank == 0)
                 {
-                    figures.Write(log.TaskLine(tasks));
+                    metrics.Write(log.TaskLine(tasks));
                 }
             }
         );
@@ -68,7 +68,7 @@ internal sealed class RunEvaluation(
 
     private RunParts Parts => run.Parts;
 
-    private static TrainState Noted(TrainState state, double seconds) =>
+    private static TrainState AddSeconds(TrainState state, double seconds) =>
         state with
         {
             EvaluationSeconds = state.EvaluationSeconds + seconds,
@@ -97,11 +97,13 @@ internal sealed class RunEvaluation(
         )
         {
             run.Options.Log(
-                $"Step {step}: the teacher is {Trainer.Guidance.Gap:0.000} nats ahead on the training text but only {valid:0.000} on the validation text. If it was trained on these tokens more than once, it looks better than it is."
+                $"Step {step}: the teacher is {Trainer.Guidance.Gap:0.000} nats ahead on the training text but only "
+                    + $"{valid:0.000} on the validation text. "
+                    + "If it was trained on these tokens more than once, it looks better than it is."
             );
         }
 
-        figures.Write(
+        metrics.Write(
             log.ValidationLine(
                 scores,
                 Parts.Text.Domains,

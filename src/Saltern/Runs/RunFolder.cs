@@ -35,19 +35,19 @@ public sealed class RunFolder : IDisposable
     /// <summary>Its checkpoints.</summary>
     public CheckpointStore Checkpoints { get; }
 
-    /// <summary>Step of the checkpoint to go on from; null to start at step 1.</summary>
+    /// <summary>Step of the checkpoint to resume from; null to start at step 1.</summary>
     public int? ResumeStep { get; }
 
     /// <summary>State at that step; null to start at step 1.</summary>
     public TrainState? ResumeState { get; }
 
-    /// <summary>Looks whether a run can start or go on in a folder; changes nothing.</summary>
+    /// <summary>Looks whether a run can start or be resumed in a folder; changes nothing.</summary>
     /// <typeparam name="T">Root of the recipe.</typeparam>
     /// <param name="path">Run folder.</param>
     /// <param name="config">The recipe, with overrides.</param>
-    /// <param name="resume">Whether to go on from the newest good checkpoint.</param>
+    /// <param name="resume">Whether to resume from the newest good checkpoint.</param>
     /// <param name="overrides">What <c>--set</c> gave: these keys may differ from the folder's recipe.</param>
-    /// <param name="log">Told what is passed over or changed.</param>
+    /// <param name="log">Told what is skipped or changed.</param>
     /// <exception cref="ConfigurationException">The folder holds something and nothing says to resume, or the recipe changed.</exception>
     public static RunFolder Inspect<T>(
         string path,
@@ -204,7 +204,8 @@ public sealed class RunFolder : IDisposable
             else if (change.AltersNumbers && !overrides.Any(given => given.Covers(change.Path)))
             {
                 problems.Add(
-                    $"{change.Path} was {change.Before} in {recipe} and is now {change.After}. Give it by --set {change.Path}=… if the run is to go on with the new value."
+                    $"{change.Path} was {change.Before} in {recipe} and is now {change.After}. "
+                        + $"Give it by --set {change.Path}=… if the run is to go on with the new value."
                 );
             }
             else

@@ -33,7 +33,9 @@ internal sealed record RunInstruments(EvaluationConfig Config, DifficultyBuckets
             if (manifest.Plan.Samples.Data != dataFingerprint)
             {
                 throw new ConfigurationException(
-                    $"evaluation.buckets = {folder} was made on the data set {manifest.Plan.Samples.Data}, but data.path has {dataFingerprint}. Make a pass over this data set with 'saltern teach', or remove the key."
+                    $"evaluation.buckets = {folder} was made on the data set {manifest.Plan.Samples.Data}, "
+                        + $"but data.path has {dataFingerprint}. "
+                        + "Make a pass over this data set with 'saltern teach', or remove the key."
                 );
             }
 
@@ -57,7 +59,10 @@ internal sealed record RunInstruments(EvaluationConfig Config, DifficultyBuckets
             _teacherNll[set] =
                 TeacherLosses.Load(Config.Buckets!, set)?.Nll
                 ?? throw new ConfigurationException(
-                    $"evaluation.buckets = {Config.Buckets} has no losses for this run's validation text: it was made for another data.sequence_length, training.evaluation_tokens or training.final_evaluation_tokens. Make a pass with 'saltern teach --recipe' of this recipe."
+                    $"evaluation.buckets = {Config.Buckets} has no losses for this run's validation text: "
+                        + "it was made for another data.sequence_length, "
+                        + "training.evaluation_tokens or training.final_evaluation_tokens. "
+                        + "Make a pass with 'saltern teach --recipe' of this recipe."
                 );
         }
     }

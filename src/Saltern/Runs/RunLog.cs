@@ -6,7 +6,7 @@ using Saltern.RunFiles;
 
 namespace Saltern.Runs;
 
-/// <summary>Turns steps into lines of figures: means over all counted positions since the last line, never means of means.</summary>
+/// <summary>Turns steps into lines of metrics: means over all counted positions since the last line, never means of means.</summary>
 public sealed class RunLog
 {
     private readonly Trainer _trainer;
@@ -19,7 +19,7 @@ public sealed class RunLog
     private long _tokensAtLastLine;
 
     /// <summary>Starts from the trainer's present state.</summary>
-    /// <param name="trainer">Source of cumulative figures.</param>
+    /// <param name="trainer">Source of cumulative metrics.</param>
     /// <param name="peak">Speed of matrix products, FLOP/s.</param>
     public RunLog(Trainer trainer, double peak)
     {
@@ -33,7 +33,7 @@ public sealed class RunLog
     /// <summary>ω_j of the last step; the largest where domains have their own.</summary>
     public double LastOmega => _last?.Weights.Global ?? 0;
 
-    /// <summary>Takes a step's figures; a skipped step's non-finite ones are left out.</summary>
+    /// <summary>Takes a step's metrics; a skipped step's non-finite ones are left out.</summary>
     public void Add(StepReport report)
     {
         _last = report;

@@ -81,7 +81,7 @@ public sealed class RunParts : IDisposable
 
     /// <summary>Opens data set, tokenizer and texts, and looks at the teacher and the initial weights as far as they are needed.</summary>
     /// <param name="config">Validated recipe.</param>
-    /// <param name="resumed">State that the run goes on from; null where it starts.</param>
+    /// <param name="resumed">State that the run is resumed from; null where it starts.</param>
     /// <param name="verifyData">Whether to read every file of the data whole even where that was done before.</param>
     /// <exception cref="ConfigurationException">Something does not fit; every problem is listed.</exception>
     public static RunParts Open(RunConfig config, TrainState? resumed, bool verifyData = false)
@@ -242,7 +242,8 @@ public sealed class RunParts : IDisposable
         }
 
         options.Log(
-            "The teacher's pass has no losses for this run's validation text, so valid/gap is not logged. It was made for another training.evaluation_tokens."
+            "The teacher's pass has no losses for this run's validation text, so valid/gap is not logged. "
+                + "It was made for another training.evaluation_tokens."
         );
         return null;
     }
@@ -305,7 +306,8 @@ public sealed class RunParts : IDisposable
         if (resumed is { DataFingerprint.Length: > 0 } && resumed.DataFingerprint != data.Fingerprint)
         {
             throw new ConfigurationException(
-                $"data.path = {config.Data.Path}: the run was trained on the data set {resumed.DataFingerprint}, but this is {data.Fingerprint}. Put the old data set back, or start a new run."
+                $"data.path = {config.Data.Path}: the run was trained on the data set {resumed.DataFingerprint}, "
+                    + $"but this is {data.Fingerprint}. Put the old data set back, or start a new run."
             );
         }
 
@@ -357,7 +359,9 @@ public sealed class RunParts : IDisposable
         if (resumed is { Selection.Length: > 0 } && resumed.Selection != selection.Sha256)
         {
             differences.Add(
-                $"selection.path = {config.Selection.Path}: the run drew from the list {resumed.Selection}, but this is {selection.Sha256}. Put the old list back, or start a new run."
+                $"selection.path = {config.Selection.Path}: "
+                    + $"the run drew from the list {resumed.Selection}, but this is {selection.Sha256}. "
+                    + "Put the old list back, or start a new run."
             );
         }
 
@@ -380,14 +384,17 @@ public sealed class RunParts : IDisposable
         if (model.VocabSize < tokenizer.VocabularySize)
         {
             problems.Add(
-                $"model.vocab_size = {model.VocabSize} is smaller than the tokenizer's {tokenizer.VocabularySize} ids. Leave it out, or give at least {tokenizer.VocabularySize}."
+                $"model.vocab_size = {model.VocabSize} is smaller than the tokenizer's {tokenizer.VocabularySize} ids. "
+                    + $"Leave it out, or give at least {tokenizer.VocabularySize}."
             );
         }
 
         if (model.MaxPositionEmbeddings < config.Data.SequenceLength)
         {
             problems.Add(
-                $"model.max_position_embeddings = {model.MaxPositionEmbeddings} is shorter than data.sequence_length = {config.Data.SequenceLength}. Leave it out, or give at least {config.Data.SequenceLength}."
+                $"model.max_position_embeddings = {model.MaxPositionEmbeddings} is shorter than data.sequence_length = "
+                    + $"{config.Data.SequenceLength}. "
+                    + $"Leave it out, or give at least {config.Data.SequenceLength}."
             );
         }
 

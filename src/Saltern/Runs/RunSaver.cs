@@ -6,13 +6,13 @@ namespace Saltern.Runs;
 
 /// <summary>Saves a run's state: never twice, and on a background thread where the recipe says so. Rank 0 alone writes.</summary>
 /// <param name="run">The run.</param>
-/// <param name="figures">Put on the disk before each checkpoint.</param>
-internal sealed class RunSaver(RunContext run, RunFigures figures) : IDisposable
+/// <param name="metrics">Put on the disk before each checkpoint.</param>
+internal sealed class RunSaver(RunContext run, RunMetrics metrics) : IDisposable
 {
     private readonly BackgroundSaver _background = new();
     private int _savedStep = run.Folder.ResumeStep ?? 0;
 
-    /// <summary>Where to go on from, as a sentence.</summary>
+    /// <summary>Where to resume from, as a sentence.</summary>
     public string LastGood()
     {
         if (run.Folder.Checkpoints.NewestGood().Step is int step)
@@ -37,7 +37,7 @@ internal sealed class RunSaver(RunContext run, RunFigures figures) : IDisposable
         run.Options.Ranks.Activity = $"step {step}: checkpoint";
         run.Trainer.Timed(
             run.Options.Ranks,
-            Noted,
+            AddSeconds,
             () =>
             {
                 run.Options.Ranks.RequireSameWeights(run.Trainer.Student);
@@ -66,12 +66,12 @@ internal sealed class RunSaver(RunContext run, RunFigures figures) : IDisposable
 
     /// <summary>Returns once no checkpoint is being written.</summary>
     /// <exception cref="CheckpointException">The last one could not be written.</exception>
-    public void Wait() => run.Trainer.Timed(run.Options.Ranks, Noted, _background.Wait);
+    public void Wait() => run.Trainer.Timed(run.Options.Ranks, AddSeconds, _background.Wait);
 
     /// <inheritdoc/>
     public void Dispose() => _background.Dispose();
 
-    private static TrainState Noted(TrainState state, double seconds) =>
+    private static TrainState AddSeconds(TrainState state, double seconds) =>
         state with
         {
             CheckpointSeconds = state.CheckpointSeconds + seconds,
@@ -85,7 +85,7 @@ internal sealed class RunSaver(RunContext run, RunFigures figures) : IDisposable
             RandomState = Convert.ToBase64String(random.data<byte>().ToArray()),
         };
         var stage = new StageTensors(run.Trainer.Guidance.Section, run.Trainer.Guidance.State);
-        figures.Flush();
+        metrics.Flush();
         if (run.Config.Training.CheckpointInBackground)
         {
             CheckpointContent copy = CheckpointContent.CopyOf(
@@ -119,7 +119,8 @@ internal sealed class RunSaver(RunContext run, RunFigures figures) : IDisposable
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new CheckpointException(
-                $"The checkpoint {path} cannot be written: {e.Message} {LastGood()} Make room or change the permissions, then go on with --resume.",
+                $"The checkpoint {path} cannot be written: "
+                    + $"{e.Message} {LastGood()} Make room or change the permissions, then go on with --resume.",
                 e
             );
         }

@@ -15,7 +15,8 @@ internal static class SameWeights
             ranks.RequireSame(
                 "The fingerprint of the weights",
                 RunParts.WeightsFingerprint(student),
-                "Are the ranks of one build, on machines of one kind, with the same model files? Go on from the last checkpoint with --resume."
+                "Are the ranks of one build, on machines of one kind, "
+                    + "with the same model files? Go on from the last checkpoint with --resume."
             );
         }
     }

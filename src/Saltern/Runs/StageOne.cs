@@ -7,26 +7,35 @@ namespace Saltern.Runs;
 internal static class StageOne
 {
     /// <summary>Whether a resumed run has stage 1 behind it, so that neither teacher nor selected samples are needed.</summary>
-    public static bool IsOver(RunConfig config, TrainState? resumed) =>
-        resumed is not null
-        && (
-            config.Distils
-                ? resumed.Stage1LastStep is not null
-                : resumed.Step >= (config.Selection?.Until?.Resolve(config.Training.Steps) ?? 0)
-        );
+    public static bool IsOver(RunConfig config, TrainState? resumed)
+    {
+        if (resumed is null)
+        {
+            return false;
+        }
+
+        if (config.Distils)
+        {
+            return resumed.Stage1LastStep is not null;
+        }
+
+        return resumed.Step >= (config.Selection?.Until?.Resolve(config.Training.Steps) ?? 0);
+    }
 
     /// <summary>Draws up to the last step in which ω can be above 0, or, without distillation, in which selected samples are drawn.</summary>
     /// <param name="config">Validated recipe.</param>
-    /// <param name="resumed">State that the run goes on from, perhaps with another batch size; null where it starts.</param>
+    /// <param name="resumed">State that the run is resumed from, perhaps with another batch size; null where it starts.</param>
     public static long Samples(RunConfig config, TrainState? resumed = null)
     {
         int last = config.Distils
             ? Transition.LastTeacherStep(config.Distillation!, config.Training.Steps)
             : config.Selection?.Until?.Resolve(config.Training.Steps) ?? 0;
-        long drawn =
-            resumed is null ? 0
-            : config.Selection is null ? resumed.Samples
-            : resumed.SubsetSamples;
-        return drawn + (Math.Max(0, last - (resumed?.Step ?? 0)) * (long)config.Training.BatchSequences);
+        if (resumed is null)
+        {
+            return Math.Max(0, last) * (long)config.Training.BatchSequences;
+        }
+
+        long drawn = config.Selection is null ? resumed.Samples : resumed.SubsetSamples;
+        return drawn + (Math.Max(0, last - resumed.Step) * (long)config.Training.BatchSequences);
     }
 }

@@ -78,7 +78,8 @@ public sealed record TeachRequest
         if (Temperature is double temperature && Recipe?.Teacher is { } teacher && teacher.Temperature != temperature)
         {
             problems.Add(
-                $"--temperature = {temperature}, but the recipe's teacher.temperature is {teacher.Temperature}. Leave the option out, or change the recipe."
+                $"--temperature = {temperature}, but the recipe's teacher.temperature is {teacher.Temperature}. "
+                    + "Leave the option out, or change the recipe."
             );
         }
 

@@ -202,7 +202,8 @@ public static class TeachRun
         )
         {
             throw new ConfigurationException(
-                $"--out = {request.Out} holds something, but no {TeachPlan.FileName}, so it is not a pass to go on with. Name another folder."
+                $"--out = {request.Out} holds something, but no {TeachPlan.FileName}, "
+                    + "so it is not a pass to go on with. Name another folder."
             );
         }
 
@@ -248,10 +249,11 @@ public static class TeachRun
     private static string Describe(TeachPlan plan) =>
         plan.Mode switch
         {
-            CacheMode.Sampled =>
-                $"{plan.Coverage.Count} of {plan.Coverage.OfAll} samples, {plan.Draws} {plan.Sampling.ToString().ToLowerInvariant()} draws a position at temperature {plan.Temperature}",
-            CacheMode.TopK =>
-                $"{plan.Coverage.Count} of {plan.Coverage.OfAll} samples, {plan.Kept} tokens a position and a tail at temperature {plan.Temperature}",
+            CacheMode.Sampled => $"{plan.Coverage.Count} of {plan.Coverage.OfAll} samples, "
+                + $"{plan.Draws} {plan.Sampling.ToString().ToLowerInvariant()} draws a position at "
+                + $"temperature {plan.Temperature}",
+            CacheMode.TopK => $"{plan.Coverage.Count} of {plan.Coverage.OfAll} samples, "
+                + $"{plan.Kept} tokens a position and a tail at temperature {plan.Temperature}",
             _ => $"{plan.Coverage.Count} of {plan.Coverage.OfAll} samples, scores alone",
         };
 

@@ -29,7 +29,7 @@ internal sealed record TeacherParts(string? Folder, TeacherCache? Cache, string 
     /// <param name="objective">The run's objective mix; null for causal.</param>
     /// <param name="sequenceLength">T.</param>
     /// <param name="tokenizer">The data set's; null where that is not known, which is a problem of its own.</param>
-    /// <param name="resumed">State that the run goes on from; null where it starts.</param>
+    /// <param name="resumed">State that the run is resumed from; null where it starts.</param>
     /// <exception cref="ConfigurationException">Tokenizer, vocabulary, length or, on resume, the weights do not fit.</exception>
     public static TeacherParts Open(
         TeacherConfig teacher,
@@ -50,7 +50,9 @@ internal sealed record TeacherParts(string? Folder, TeacherCache? Cache, string 
         if (shape.MaxPositionEmbeddings < sequenceLength)
         {
             throw new ConfigurationException(
-                $"teacher.path = {path} knows {shape.MaxPositionEmbeddings} positions, but data.sequence_length = {sequenceLength}. Train the teacher on sequences as long, or shorten them."
+                $"teacher.path = {path} knows {shape.MaxPositionEmbeddings} positions, "
+                    + $"but data.sequence_length = {sequenceLength}. "
+                    + "Train the teacher on sequences as long, or shorten them."
             );
         }
 
@@ -67,7 +69,7 @@ internal sealed record TeacherParts(string? Folder, TeacherCache? Cache, string 
 
     /// <summary>Finds and checks a teacher whose hidden states are aligned with: any tokenizer that can be read will do.</summary>
     /// <param name="config">Recipe with an alignment.</param>
-    /// <param name="resumed">State that the run goes on from; null where it starts.</param>
+    /// <param name="resumed">State that the run is resumed from; null where it starts.</param>
     /// <exception cref="ConfigurationException">Vocabulary, layer or, on resume, the weights do not fit.</exception>
     public static TeacherParts OpenForAlignment(RunConfig config, TrainState? resumed)
     {
@@ -87,7 +89,9 @@ internal sealed record TeacherParts(string? Folder, TeacherCache? Cache, string 
             Tokenizer = tokenizer,
             Warning =
                 shape.MaxPositionEmbeddings < config.Data.SequenceLength
-                    ? $"teacher.path = {path} knows {shape.MaxPositionEmbeddings} positions, fewer than the sequences of {config.Data.SequenceLength} tokens: what lies beyond is not aligned."
+                    ? $"teacher.path = {path} knows {shape.MaxPositionEmbeddings} positions, "
+                        + $"fewer than the sequences of {config.Data.SequenceLength} tokens: "
+                        + "what lies beyond is not aligned."
                     : null,
         };
     }
@@ -106,7 +110,7 @@ internal sealed record TeacherParts(string? Folder, TeacherCache? Cache, string 
     /// <param name="data">The data set; null where it could not be opened, which is a problem of its own.</param>
     /// <param name="tokenizer">Its tokenizer; null likewise.</param>
     /// <param name="batches">The run's samples; null likewise.</param>
-    /// <param name="resumed">State that the run goes on from; null where it starts.</param>
+    /// <param name="resumed">State that the run is resumed from; null where it starts.</param>
     /// <exception cref="ConfigurationException">Cache and run do not fit; every difference is named with both sides.</exception>
     public static TeacherParts OpenCache(
         RunConfig config,
@@ -125,14 +129,18 @@ internal sealed record TeacherParts(string? Folder, TeacherCache? Cache, string 
         )
         {
             problems.Add(
-                $"teacher.cache = {cache.Folder} was made by the weights {cache.Plan.TeacherWeights}, but teacher.path = {path} has {found}. Make a pass of this teacher, or remove teacher.path."
+                $"teacher.cache = {cache.Folder} was made by the weights {cache.Plan.TeacherWeights}, "
+                    + $"but teacher.path = {path} has {found}. "
+                    + "Make a pass of this teacher, or remove teacher.path."
             );
         }
 
         if (resumed is { TeacherWeights.Length: > 0 } && resumed.TeacherWeights != cache.Plan.TeacherWeights)
         {
             problems.Add(
-                $"teacher.cache = {cache.Folder} was made by the weights {cache.Plan.TeacherWeights}, but the run was taught by {resumed.TeacherWeights}. Name the old cache, or start a new run."
+                $"teacher.cache = {cache.Folder} was made by the weights {cache.Plan.TeacherWeights}, "
+                    + $"but the run was taught by {resumed.TeacherWeights}. "
+                    + "Name the old cache, or start a new run."
             );
         }
 
@@ -173,7 +181,9 @@ internal sealed record TeacherParts(string? Folder, TeacherCache? Cache, string 
         if (resumed is { TeacherWeights.Length: > 0 } && resumed.TeacherWeights != weights)
         {
             throw new ConfigurationException(
-                $"teacher.path = {path}: the run was taught by the weights {resumed.TeacherWeights}, but {folder} now has {weights}. Name the old checkpoint as teacher.path, or start a new run."
+                $"teacher.path = {path}: the run was taught by the weights {resumed.TeacherWeights}, "
+                    + $"but {folder} now has {weights}. "
+                    + "Name the old checkpoint as teacher.path, or start a new run."
             );
         }
 
@@ -190,8 +200,11 @@ internal sealed record TeacherParts(string? Folder, TeacherCache? Cache, string 
         if (fingerprint != tokenizer.Fingerprint)
         {
             throw new ConfigurationException(
-                $"teacher.path = {path} has another tokenizer than the data set ({fingerprint} against {tokenizer.Fingerprint}). Soft labels are probabilities of the same token ids: "
-                    + "take a teacher with the data set's tokenizer, or replace the section distillation by 'alignment: { weight: 0.1, start: 0, end: 0.5 }', which compares hidden states and works with any tokenizer (docs/alignment.md)."
+                $"teacher.path = {path} has another tokenizer than the data set ({fingerprint} against "
+                    + $"{tokenizer.Fingerprint}). Soft labels are probabilities of the same token ids: "
+                    + "take a teacher with the data set's tokenizer, "
+                    + "or replace the section distillation by 'alignment: { weight: 0.1, start: 0, end: "
+                    + "0.5 }', which compares hidden states and works with any tokenizer (docs/alignment.md)."
             );
         }
 
@@ -217,7 +230,9 @@ internal sealed record TeacherParts(string? Folder, TeacherCache? Cache, string 
         if (shape.VocabSize < tokenizer.VocabularySize)
         {
             throw new ConfigurationException(
-                $"teacher.path = {path} has {shape.VocabSize} rows in its vocabulary, fewer than the {tokenizer.VocabularySize} ids of its tokenizer, so they do not belong together."
+                $"teacher.path = {path} has {shape.VocabSize} rows in its vocabulary, "
+                    + $"fewer than the {tokenizer.VocabularySize} ids of its tokenizer, "
+                    + "so they do not belong together."
             );
         }
     }
@@ -242,7 +257,8 @@ internal sealed record TeacherParts(string? Folder, TeacherCache? Cache, string 
             return null;
         }
 
-        return $"teacher.path = {path} was trained on the objective '{trained}', but teaches '{wanted}': its soft labels are poor where it never learned the task.";
+        return $"teacher.path = {path} was trained on the objective '{trained}', but teaches '{wanted}': "
+            + "its soft labels are poor where it never learned the task.";
     }
 
     // What the teacher's own run says: its cost up to this very checkpoint, and its final loss where this is the final one.

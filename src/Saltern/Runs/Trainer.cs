@@ -99,7 +99,7 @@ public sealed class Trainer : IDisposable
     /// <summary>Adds what happened between steps (evaluation, saving, logging) to the state.</summary>
     public void Note(Func<TrainState, TrainState> change) => State = change(State);
 
-    /// <summary>Goes on from a state; weights and moments are restored by the caller.</summary>
+    /// <summary>Resumes from a state; weights and moments are restored by the caller.</summary>
     public void Restore(TrainState state)
     {
         State = state;
@@ -153,7 +153,7 @@ public sealed class Trainer : IDisposable
         if (_ranks.Size > 1)
         {
             sums = AddUp(sums);
-            _ranks.GetsOn($"step {step}: sum of the gradients");
+            _ranks.ReportProgress($"step {step}: sum of the gradients");
             Optimizer.SumGradients(_ranks);
             _ranks.ReportProgress($"step {step}: update");
         }
@@ -253,7 +253,7 @@ public sealed class Trainer : IDisposable
         LossSums[] byDomain = [.. Enumerable.Range(0, _domainCount).Select(_ => new LossSums())];
         for (int first = 0; first < batch.Samples.Count; first += _config.Training.MicroBatch)
         {
-            _ranks.GetsOn($"step {step}: gradients of sample {first + 1} of {batch.Samples.Count}");
+            _ranks.ReportProgress($"step {step}: gradients of sample {first + 1} of {batch.Samples.Count}");
             int count = Math.Min(_config.Training.MicroBatch, batch.Samples.Count - first);
 
             // Samples that still have a teacher first, so that it runs on those alone.

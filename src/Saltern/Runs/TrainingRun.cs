@@ -17,7 +17,7 @@ public sealed class TrainingRun : IDisposable
 {
     private readonly RunContext _run;
     private readonly int[] _tokenBytes;
-    private readonly RunFigures _figures;
+    private readonly RunMetrics _metrics;
     private readonly RunEvaluation _evaluation;
     private readonly RunSaver _saver;
     private readonly OtherLoad? _otherLoad;
@@ -36,9 +36,9 @@ public sealed class TrainingRun : IDisposable
             run.Folder.Claim(run.Config.Training.Steps, run.Options.Log);
         }
 
-        _figures = new RunFigures(Leads ? run.Folder : null, State.Step, run.Options.Sinks);
-        _evaluation = new RunEvaluation(run, _log, _figures, teacherLosses, _tokenBytes);
-        _saver = new RunSaver(run, _figures);
+        _metrics = new RunMetrics(Leads ? run.Folder : null, State.Step, run.Options.Sinks);
+        _evaluation = new RunEvaluation(run, _log, _metrics, teacherLosses, _tokenBytes);
+        _saver = new RunSaver(run, _metrics);
     }
 
     /// <summary>The recipe.</summary>
@@ -86,7 +86,8 @@ public sealed class TrainingRun : IDisposable
             if (options.Transition is not null && !config.Distils)
             {
                 throw new ConfigurationException(
-                    "A transition was given, but the recipe distils nothing, so it would be ignored. Give the recipe the sections teacher and distillation, with a weight above 0."
+                    "A transition was given, but the recipe distils nothing, so it would be ignored. "
+                        + "Give the recipe the sections teacher and distillation, with a weight above 0."
                 );
             }
 
@@ -100,7 +101,9 @@ public sealed class TrainingRun : IDisposable
             if (parts.Text.IsUnverified)
             {
                 options.Log(
-                    $"data: {config.Data.Path} was written by another program; nothing proves that {config.Data.Tokenizer} made its tokens. Unverified, all ids within the vocabulary."
+                    $"data: {config.Data.Path} was written by another program; "
+                        + $"nothing proves that {config.Data.Tokenizer} made its tokens. "
+                        + "Unverified, all ids within the vocabulary."
                 );
             }
 
@@ -238,7 +241,7 @@ public sealed class TrainingRun : IDisposable
             {
                 if (_log.HasSteps)
                 {
-                    _figures.Write(_log.Line());
+                    _metrics.Write(_log.Line());
                 }
 
                 _saver.Save();
@@ -266,7 +269,7 @@ public sealed class TrainingRun : IDisposable
                 Trainer.Timed(
                     Ranks,
                     (state, seconds) => state with { LoggingSeconds = state.LoggingSeconds + seconds },
-                    () => _figures.Write(_log.Line())
+                    () => _metrics.Write(_log.Line())
                 );
             }
 
@@ -326,7 +329,7 @@ public sealed class TrainingRun : IDisposable
     {
         _saver.Dispose();
 
-        _figures.Dispose();
+        _metrics.Dispose();
         Trainer.Student.Dispose();
         Trainer.Dispose();
         _run.Parts.Dispose();
@@ -342,7 +345,7 @@ public sealed class TrainingRun : IDisposable
     private void SayStage1IsOver(int step)
     {
         _run.Options.Log($"Stage 1 ended after step {step - 1} ({Guidance.EndReason}); the student goes on alone.");
-        _figures.Write(new MetricsLine(step, [new("event/stage1_end", step - 1)]));
+        _metrics.Write(new MetricsLine(step, [new("event/stage1_end", step - 1)]));
     }
 
     private void HandleSkipped(StepReport report)
@@ -353,11 +356,12 @@ public sealed class TrainingRun : IDisposable
         }
 
         _run.Options.Log(report.SkippedBecause);
-        _figures.Write(new MetricsLine(report.Step, [new("event/skipped", State.SkippedInARow)]));
+        _metrics.Write(new MetricsLine(report.Step, [new("event/skipped", State.SkippedInARow)]));
         if (State.SkippedInARow >= Config.Training.MaxSkippedSteps)
         {
             throw new TrainingException(
-                $"{report.SkippedBecause} {State.SkippedInARow} steps in a row were not applied (training.max_skipped_steps = {Config.Training.MaxSkippedSteps}), so the run stops. "
+                $"{report.SkippedBecause} {State.SkippedInARow} steps in a row were not applied "
+                    + $"(training.max_skipped_steps = {Config.Training.MaxSkippedSteps}), so the run stops. "
                     + $"{_saver.LastGood()} A lower learning rate or a longer warm-up usually helps."
             );
         }

@@ -9,7 +9,7 @@ namespace Saltern.Runs;
 /// <summary>What a run is given besides its recipe.</summary>
 public sealed record TrainingRunOptions
 {
-    /// <summary>Whether to go on from the newest good checkpoint.</summary>
+    /// <summary>Whether to resume from the newest good checkpoint.</summary>
     public bool Resume { get; init; }
 
     /// <summary>What <c>--set</c> gave; these keys may differ from a resumed run's recipe.</summary>
@@ -24,7 +24,7 @@ public sealed record TrainingRunOptions
     /// <summary>Told how far the loading of weights is: initial ones, a teacher's, a checkpoint's.</summary>
     public IProgress<WeightProgress>? Loading { get; init; }
 
-    /// <summary>Takes the figures beside the run folder's own files.</summary>
+    /// <summary>Takes the metrics beside the run folder's own files.</summary>
     public IReadOnlyList<IMetricsSink> Sinks { get; init; } = [];
 
     /// <summary>Told of every step.</summary>

@@ -2,11 +2,11 @@ using Saltern.RunFiles;
 
 namespace Saltern.Runs;
 
-/// <summary>Where a run's figures go: <c>metrics.jsonl</c> and TensorBoard events of its folder, and what the caller gave.</summary>
+/// <summary>Where a run's metrics go: <c>metrics.jsonl</c> and TensorBoard events of its folder, and what the caller gave.</summary>
 /// <param name="folder">The run's folder; null on a rank that does not write.</param>
-/// <param name="step">Step that the run goes on from; later lines of an earlier life are dropped.</param>
+/// <param name="step">Step that the run is resumed from; later lines of an earlier life are dropped.</param>
 /// <param name="sinks">Others, owned by who gave them.</param>
-internal sealed class RunFigures(RunFolder? folder, int step, IReadOnlyList<IMetricsSink> sinks) : IDisposable
+internal sealed class RunMetrics(RunFolder? folder, int step, IReadOnlyList<IMetricsSink> sinks) : IDisposable
 {
     private readonly MetricsLog? _metrics = folder is null
         ? null
@@ -24,7 +24,7 @@ internal sealed class RunFigures(RunFolder? folder, int step, IReadOnlyList<IMet
         }
     }
 
-    /// <summary>Puts on the disk what was written: a checkpoint must not be ahead of its figures.</summary>
+    /// <summary>Puts on the disk what was written: a checkpoint must not be ahead of its metrics.</summary>
     public void Flush() => _metrics?.Flush();
 
     /// <inheritdoc/>
