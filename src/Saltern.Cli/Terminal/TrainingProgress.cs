@@ -62,8 +62,7 @@ public sealed class TrainingProgress : IMetricsSink
             return "";
         }
 
-        string name = report.Alignment is null ? "ω" : "λ";
-        return $" {name} {report.Weights.Global:0.000}";
+        return $" {report.WeightSymbol} {report.Weights.Global:0.000}";
     }
 
     private string Speed()

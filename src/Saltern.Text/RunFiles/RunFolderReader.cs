@@ -109,7 +109,7 @@ internal static class RunFolderReader
             PlannedSteps = int.TryParse(keys.GetValueOrDefault("training.steps"), out int planned) ? planned : steps,
             Truncated = true,
             Seconds = metrics.Series("seconds") is [.., var seconds] ? seconds.Value : 0,
-            Flops = metrics.Series("cost/flops") is [.., var flops] ? flops.Value : 0,
+            Flops = metrics.Series(MetricNames.Flops) is [.., var flops] ? flops.Value : 0,
         };
     }
 

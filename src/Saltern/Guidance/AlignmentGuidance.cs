@@ -5,6 +5,8 @@ using Saltern.Optimization;
 using TorchSharp;
 using static TorchSharp.torch;
 
+using Saltern.RunFiles;
+
 namespace Saltern.Guidance;
 
 /// <summary>Aligns an inner layer of the student with a layer of the teacher, and learns the projection between them.</summary>
@@ -118,8 +120,8 @@ public sealed class AlignmentGuidance : StageGuidance
             _lambda,
             term,
             [
-                new GuidanceMean("train/alignment_distance", _distance, positions),
-                new GuidanceMean("train/aligned", positions, counted),
+                new GuidanceMean(MetricNames.AlignmentDistance, _distance, positions),
+                new GuidanceMean(MetricNames.Aligned, positions, counted),
             ]
         );
     }

@@ -85,7 +85,7 @@ public sealed class SoftLabelGuidance : StageGuidance
         return request with
         {
             Teacher = Label(rows.Take(taught)),
-            Weights = Omegas(rows, _step.Weights),
+            Omega = Omegas(rows, _step.Weights),
             Gate = _gate,
             GateScale = _step.GateScale,
         };

@@ -79,7 +79,7 @@ internal sealed class RunConclusion(RunContext run, int[] tokenBytes)
             TextSamples = RunSamples.Of(Parts, run.Trainer.Student, run.Config.Seed),
             Files = ResultSums.Sums(run.Folder.Path),
         };
-        DurableFolder.WriteText(run.Folder.PathOf(RunFolder.ResultFile), result.ToJson());
+        WholeFile.WriteText(run.Folder.PathOf(RunLayout.Result), result.ToJson());
         return result;
     }
 
@@ -139,7 +139,7 @@ internal sealed class RunConclusion(RunContext run, int[] tokenBytes)
 
     private void WriteDocuments(EvaluationResult scores)
     {
-        string path = run.Folder.PathOf(RunFolder.DocumentsFile);
+        string path = run.Folder.PathOf(RunLayout.Documents);
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
         WholeFile.WriteText(
             path,

@@ -52,18 +52,18 @@ public sealed class RunLog
         List<KeyValuePair<string, double>> values = Progress(state);
         double n = _sums.Positions;
         double taught = _sums.TeacherPositions;
-        Add(values, "train/loss", (_sums.Loss + _guidance.Term) / n);
-        Add(values, "train/student_nll", _sums.StudentNll / n);
-        Add(values, "train/accuracy", _sums.Correct / n);
+        Add(values, MetricNames.TrainLoss, (_sums.Loss + _guidance.Term) / n);
+        Add(values, MetricNames.StudentNll, _sums.StudentNll / n);
+        Add(values, MetricNames.TrainAccuracy, _sums.Correct / n);
         if (taught > 0)
         {
-            Add(values, "train/teacher_nll", _sums.TeacherNll / taught);
-            Add(values, "train/teacher_nll_tempered", _sums.TeacherNllTempered / taught);
-            Add(values, "train/ce_teacher_student", _sums.CrossEntropyToTeacher / taught);
-            Add(values, "train/kl_teacher_student", (_sums.CrossEntropyToTeacher - _sums.TeacherEntropy) / taught);
-            Add(values, "train/teacher_entropy", _sums.TeacherEntropy / taught);
-            Add(values, "train/agreement", _sums.Agreements / taught);
-            Add(values, "train/gap", _trainer.Guidance.Gap);
+            Add(values, MetricNames.TeacherNll, _sums.TeacherNll / taught);
+            Add(values, MetricNames.TeacherNllTempered, _sums.TeacherNllTempered / taught);
+            Add(values, MetricNames.CrossEntropyToTeacher, _sums.CrossEntropyToTeacher / taught);
+            Add(values, MetricNames.KlToTeacher, (_sums.CrossEntropyToTeacher - _sums.TeacherEntropy) / taught);
+            Add(values, MetricNames.TeacherEntropy, _sums.TeacherEntropy / taught);
+            Add(values, MetricNames.Agreement, _sums.Agreements / taught);
+            Add(values, MetricNames.TrainGap, _trainer.Guidance.Gap);
             if (_trainer.Guidance.Transition is AutoTransition auto)
             {
                 Add(values, MetricNames.GapShare, auto.GapShare);
@@ -78,12 +78,12 @@ public sealed class RunLog
             Add(values, mean.Metric, mean.Sum / mean.Count);
         }
 
-        Add(values, "train/weight", (_sums.Weight + _guidance.Weight) / n);
-        Add(values, "train/gradient_norm", _last!.GradientNorm);
-        Add(values, "train/learning_rate", _last.LearningRate);
-        Add(values, "perf/tokens_per_second", (state.Tokens - _tokensAtLastLine) / _seconds);
-        Add(values, "perf/mfu", (state.Flops - _flopsAtLastLine) / _seconds / _peak);
-        Add(values, "perf/resident_mib", Environment.WorkingSet / 1048576.0);
+        Add(values, MetricNames.TeacherWeight, (_sums.Omega + _guidance.Weight) / n);
+        Add(values, MetricNames.GradientNorm, _last!.GradientNorm);
+        Add(values, MetricNames.LearningRate, _last.LearningRate);
+        Add(values, MetricNames.TokensPerSecond, (state.Tokens - _tokensAtLastLine) / _seconds);
+        Add(values, MetricNames.Mfu, (state.Flops - _flopsAtLastLine) / _seconds / _peak);
+        Add(values, MetricNames.ResidentMib, Environment.WorkingSet / 1048576.0);
         (_sums, _guidance, _seconds, _flopsAtLastLine, _tokensAtLastLine) = (
             new LossSums(),
             new GuidanceTotals(),

@@ -345,7 +345,7 @@ public sealed class TrainingRun : IDisposable
     private void SayStage1IsOver(int step)
     {
         _run.Options.Log($"Stage 1 ended after step {step - 1} ({Guidance.EndReason}); the student goes on alone.");
-        _metrics.Write(new MetricsLine(step, [new("event/stage1_end", step - 1)]));
+        _metrics.Write(new MetricsLine(step, [new(MetricNames.Stage1End, step - 1)]));
     }
 
     private void HandleSkipped(StepReport report)
@@ -356,7 +356,7 @@ public sealed class TrainingRun : IDisposable
         }
 
         _run.Options.Log(report.SkippedBecause);
-        _metrics.Write(new MetricsLine(report.Step, [new("event/skipped", State.SkippedInARow)]));
+        _metrics.Write(new MetricsLine(report.Step, [new(MetricNames.Skipped, State.SkippedInARow)]));
         if (State.SkippedInARow >= Config.Training.MaxSkippedSteps)
         {
             throw new TrainingException(

@@ -149,7 +149,7 @@ public sealed class StudyRunnerTests : IDisposable
 
         // Packed together, with what is no result left out and named; nothing is written where nothing has changed.
         Directory.CreateDirectory(Path.Combine(kept, "SALT", "seed-3"));
-        File.WriteAllText(Path.Combine(kept, "SALT", "seed-3", RunFolder.MetricsFile), "");
+        File.WriteAllText(Path.Combine(kept, "SALT", "seed-3", RunLayout.Metrics), "");
         File.WriteAllText(Path.Combine(kept, "notes.txt"), "");
         packed = PackedResults.Pack(results.Folder);
         Assert.Equal((4, 2), (packed.Runs, packed.New));
