@@ -56,7 +56,7 @@ internal sealed class LiveRun(string folder)
     private RunView View(DateTime now, IReadOnlyList<CheckpointView> checkpoints, string? problem)
     {
         IReadOnlyList<int> steps = _tail.Table.Steps;
-        int step = _result?.Steps ?? steps.LastOrDefault();
+        int step = _result?.Steps ?? (steps.Count > 0 ? steps[^1] : 0);
         int planned = _result?.PlannedSteps ?? Number("training.steps");
         DateTime? written = null;
         if (steps.Count > 0)

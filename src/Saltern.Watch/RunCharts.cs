@@ -269,8 +269,6 @@ internal static class RunCharts
             .Where(chart => chart.Lines.Count > 0);
 
     /// <summary>A metric that is drawn of every run.</summary>
-    /// <param name="Series">Its name in the log.</param>
-    /// <param name="Suffix">Behind the run's name.</param>
     private sealed record MetricCurve(
         string Series,
         string Suffix = "",

@@ -16,6 +16,8 @@ namespace Saltern.Cli.Commands;
 /// <summary><c>saltern bench RECIPE</c>: what this machine gives a recipe.</summary>
 public static class BenchCommand
 {
+    private static readonly string[] Phases = ["plain", "distilling"];
+
     private static readonly JsonSerializerOptions JsonFormat = new()
     {
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
@@ -169,7 +171,7 @@ public static class BenchCommand
             Text($"{result.Name}: {machine.Processor}, {machine.Threads} of {machine.Cores} threads; ")
                 + Text($"matrix products reach {machine.MatmulPeakGflops:0} GFLOP/s ({machine.Products})")
         );
-        Row(console, "", new[] { "plain", "distilling" }.Take(phases.Length));
+        Row(console, "", Phases.Take(phases.Length));
         Row(console, "step, median", phases.Select(phase => Text($"{1e3 * phase.StepSeconds:0.0} ms")));
         Row(console, "tokens/s", phases.Select(phase => Text($"{phase.TokensPerSecond:0}")));
         Row(console, "share of the peak", phases.Select(phase => Text($"{phase.ShareOfPeak:0.00}")));

@@ -9,8 +9,10 @@ namespace Saltern.Cli.Demo;
 /// <summary>Sizes and steps of a demonstration: a pure function of the minutes it may take, so that the same seed gives the same numbers anywhere.</summary>
 public sealed record DemoPlan
 {
-    /// <summary>Shortest and longest demonstration, minutes.</summary>
+    /// <summary>Shortest demonstration, minutes.</summary>
     public const double ShortestMinutes = 1;
+
+    /// <summary>Longest demonstration, minutes.</summary>
     public const double LongestMinutes = 600;
 
     // What two quiet cores of the reference machine (Zen 3, AVX2) do end to end at these sizes, with the teacher's and the evaluations' share;

@@ -89,7 +89,7 @@ public static partial class RecipeSchema
         return schema;
     }
 
-    private static JsonNode? DefaultOf(ValueShape shape, object value) =>
+    private static JsonValue? DefaultOf(ValueShape shape, object value) =>
         value switch
         {
             _ when shape is EnumShape words => JsonValue.Create(words.WordOf(value)),

@@ -105,7 +105,7 @@ internal static class ForestPlot
         return Text(row.Label, layout.Left - font, y + font * 0.35, font, "var(--ink)", "end");
     }
 
-    private static IEnumerable<XElement> Marks(Row row, Layout layout, double y)
+    private static List<XElement> Marks(Row row, Layout layout, double y)
     {
         double font = layout.Font;
         if (row.Free is not { } free)

@@ -1,5 +1,4 @@
 using System.Xml.Linq;
-using OxyPlot;
 using Saltern.RunFiles;
 
 namespace Saltern.Verdicts;

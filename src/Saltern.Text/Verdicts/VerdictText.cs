@@ -1,5 +1,4 @@
 using System.Text;
-using Saltern.RunFiles;
 
 namespace Saltern.Verdicts;
 

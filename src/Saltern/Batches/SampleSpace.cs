@@ -1,5 +1,3 @@
-using System.Security.Cryptography;
-using System.Text;
 using Saltern.Files;
 
 namespace Saltern.Batches;

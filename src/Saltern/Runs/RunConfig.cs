@@ -3,7 +3,6 @@ using Saltern.Batches;
 using Saltern.Configuration;
 using Saltern.Evaluation;
 using Saltern.Guidance;
-using Saltern.Losses;
 using Saltern.Models;
 using Saltern.Numerics;
 using Saltern.Optimization;

@@ -1,7 +1,6 @@
 using System.Globalization;
 using Saltern.Batches;
 using Saltern.Checkpoints;
-using Saltern.Guidance;
 using Saltern.Models;
 using Saltern.Numerics;
 using Saltern.Selection;

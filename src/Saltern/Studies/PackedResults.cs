@@ -1,6 +1,5 @@
 using Saltern.Files;
 using Saltern.RunFiles;
-using Saltern.Runs;
 
 namespace Saltern.Studies;
 
