@@ -7,7 +7,7 @@ namespace Saltern.Cli.Tests;
 // SALTERN_RANK_KILLS sets the kills of each launcher (the suite keeps them few), SALTERN_KILL_SEED ranks and moments.
 public class RankKillTests(Workspace workspace) : IClassFixture<Workspace>
 {
-    private const int KillsInTheSuite = 2;
+    private const int KillsInTheSuite = 1;
     private const int FirstSeed = 20_261_126;
     private const int Steps = 60;
     private static readonly TimeSpan AllHaveEnded = TimeSpan.FromSeconds(60);

@@ -134,7 +134,10 @@ public class StudyTests(Workspace workspace) : IClassFixture<Workspace>
     [Fact]
     public void FinishedRuns_AreFineTuned_AndComparedInPairs()
     {
-        string study = Write("tuned", $"finetune: [{workspace.FineTuneRecipe("boxes")}]\nfinetune_seeds: 2\n");
+        string study = Write(
+            "tuned",
+            $"finetune: [{workspace.FineTuneRecipe("boxes", steps: 40)}]\nfinetune_seeds: 2\n"
+        );
         string folder = workspace["study-tuned"];
         string told = Require(study, folder, "tuned-runs", "--seeds", "1", "--set", "training.steps=20");
         Assert.Contains("SALT, seed 1, boxes, seed 2: finished", told, StringComparison.Ordinal);
@@ -164,10 +167,14 @@ public class StudyTests(Workspace workspace) : IClassFixture<Workspace>
     {
         string path = workspace[$"study-{name}.yaml"];
         File.WriteAllText(
+            workspace["short.yaml"],
+            File.ReadAllText(workspace["baseline.yaml"]).Replace("steps: 60", "steps: 30", StringComparison.Ordinal)
+        );
+        File.WriteAllText(
             path,
             $$"""
             name: {{name}}
-            base: baseline.yaml
+            base: short.yaml
             seeds: [1, 2]
             baseline: PLAIN
             arms:

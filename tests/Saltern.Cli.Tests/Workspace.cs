@@ -61,7 +61,7 @@ public sealed class Workspace : IDisposable
     public void Dispose() => Directory.Delete(Folder, recursive: true);
 
     /// <summary>Writes a recipe of fine-tuning with its examples and task, and returns its path.</summary>
-    public string FineTuneRecipe(string name)
+    public string FineTuneRecipe(string name, int steps = 300)
     {
         string[] colours = ["red", "blue", "green"];
         string Line(int i) => $$"""{"id": "{{i}}", "prompt": "box {{i}}:", "response": " {{colours[i % 3]}}"}""";
@@ -90,7 +90,7 @@ public sealed class Workspace : IDisposable
             data: { path: {{this["boxes.jsonl"]}}, sequence_length: 32, valid_percent: 20 }
             evaluation: { tasks: [{{this["colour.yaml"]}}], data_dir: {{Folder}} }
             optimizer: { learning_rate: 3.0e-3 }
-            training: { steps: 300, batch_sequences: 4, evaluate_every: 20, checkpoint_every: 20 }
+            training: { steps: {{steps}}, batch_sequences: 4, evaluate_every: 20, checkpoint_every: 20 }
             """
         );
         return this[name + "-ft.yaml"];
