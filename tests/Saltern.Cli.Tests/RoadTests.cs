@@ -180,11 +180,9 @@ public class RoadTests(Workspace workspace) : IClassFixture<Workspace>
             folder
         );
         string metrics = Path.Combine(folder, "salt", "metrics.jsonl");
-        Assert.True(
-            SpinWait.SpinUntil(
-                () => process.HasExited || (File.Exists(metrics) && CountLines(metrics) >= 1),
-                TimeSpan.FromMinutes(3)
-            )
+        Wait.Until(
+            () => process.HasExited || (File.Exists(metrics) && CountLines(metrics) >= 1),
+            "the program did not come so far"
         );
 
         bool over = process.HasExited;
@@ -219,9 +217,7 @@ public class RoadTests(Workspace workspace) : IClassFixture<Workspace>
             "--set",
             "training.steps=100000"
         );
-        Assert.True(
-            SpinWait.SpinUntil(() => Directory.Exists(Path.Combine(folder, "checkpoints")), TimeSpan.FromMinutes(1))
-        );
+        Wait.Until(() => Directory.Exists(Path.Combine(folder, "checkpoints")), "the program did not come so far");
         using (Process kill = Process.Start("kill", ["-TERM", $"{process.Id}"]))
         {
             kill.WaitForExit();
@@ -244,11 +240,9 @@ public class RoadTests(Workspace workspace) : IClassFixture<Workspace>
             "training.log_every=1"
         );
         string metrics = Path.Combine(folder, "metrics.jsonl");
-        Assert.True(
-            SpinWait.SpinUntil(
-                () => process.HasExited || (File.Exists(metrics) && CountLines(metrics) >= lines),
-                TimeSpan.FromMinutes(1)
-            )
+        Wait.Until(
+            () => process.HasExited || (File.Exists(metrics) && CountLines(metrics) >= lines),
+            "the program did not come so far"
         );
         process.Kill();
         process.WaitForExit();

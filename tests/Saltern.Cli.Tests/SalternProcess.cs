@@ -32,7 +32,7 @@ internal static class SalternProcess
         using Process process = Start(arguments);
         Task<string> error = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
         string output = process.StandardOutput.ReadToEnd();
-        Assert.True(process.WaitForExit(TimeSpan.FromMinutes(5)), "the program did not end");
+        Assert.True(process.WaitForExit(Wait.LongestRun), "the program did not end");
         return (process.ExitCode, output, error.Result);
     }
 

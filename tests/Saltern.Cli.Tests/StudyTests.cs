@@ -19,11 +19,9 @@ public class StudyTests(Workspace workspace) : IClassFixture<Workspace>
 
         using (Process process = SalternProcess.StartQuietly(Arguments(study, cut, "cut-runs")))
         {
-            Assert.True(
-                SpinWait.SpinUntil(
-                    () => process.HasExited || File.Exists(Path.Combine(cut, "results", "PLAIN", "seed-1", Result)),
-                    TimeSpan.FromMinutes(2)
-                )
+            Wait.Until(
+                () => process.HasExited || File.Exists(Path.Combine(cut, "results", "PLAIN", "seed-1", Result)),
+                "the program did not come so far"
             );
             process.Kill();
             process.WaitForExit();

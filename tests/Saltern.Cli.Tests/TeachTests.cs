@@ -14,11 +14,9 @@ public class TeachTests(Workspace workspace) : IClassFixture<Workspace>
         string cut = workspace["teach-cut"];
         using (Process process = SalternProcess.StartQuietly([.. arguments, cut]))
         {
-            Assert.True(
-                SpinWait.SpinUntil(
-                    () => process.HasExited || File.Exists(Path.Combine(cut, "shards", "00000000.teach")),
-                    TimeSpan.FromMinutes(1)
-                )
+            Wait.Until(
+                () => process.HasExited || File.Exists(Path.Combine(cut, "shards", "00000000.teach")),
+                "the program did not come so far"
             );
             process.Kill();
             process.WaitForExit();

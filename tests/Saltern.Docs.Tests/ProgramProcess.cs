@@ -33,7 +33,7 @@ internal static class ProgramProcess
         Task<string> error = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
         string output = process.StandardOutput.ReadToEnd();
         Assert.True(
-            process.WaitForExit(TimeSpan.FromMinutes(5)),
+            process.WaitForExit(TimeSpan.FromMinutes(20)),
             $"{program} {string.Join(' ', arguments)} did not end"
         );
         Assert.True(

@@ -7,7 +7,7 @@ internal static class NodePackages
 {
     private const string Installed = "node_modules/node-llama-cpp/dist/index.js";
     private static readonly TimeSpan LongestInstall = TimeSpan.FromMinutes(2);
-    private static readonly TimeSpan LongestRun = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan LongestRun = TimeSpan.FromMinutes(20);
     private static readonly Lazy<(string? Folder, string Reason)> Found = new(Find);
 
     /// <summary>Folder "node_modules"; skips the test, with the reason, where Node or the packages cannot be had.</summary>

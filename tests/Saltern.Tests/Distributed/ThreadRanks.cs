@@ -6,7 +6,7 @@ namespace Saltern.Tests.Distributed;
 /// <summary>Several ranks as threads of one process: what MPI does, in the order of the ranks, without a launcher.</summary>
 internal sealed class ThreadRanks : IDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(10);
 
     // Once a rank has failed: time for the others to come to a failure of their own.
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(2);

@@ -6,7 +6,7 @@ namespace Saltern.Tests.Export;
 internal static class PythonRuns
 {
     private const string Python = "/usr/bin/python3";
-    private static readonly TimeSpan Longest = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan Longest = TimeSpan.FromMinutes(20);
     private static readonly Lazy<string?> MissingNumPy = new(() => Missing("numpy", "python3-numpy"));
 
     /// <summary>Runs a script that needs NumPy; skips the test, with the reason, where there is none.</summary>

@@ -15,7 +15,7 @@ public class FamilyParityTests
     private const string Python = "/usr/bin/python3"; // the distribution's own, which sees its package python3-torch
     private static readonly Lazy<string?> Missing = new(() =>
         !File.Exists(Python) ? $"{Python} is not on this machine"
-        : Run(TimeSpan.FromMinutes(1), "-c", "import torch") is { Length: > 0 } error
+        : Run(TimeSpan.FromMinutes(20), "-c", "import torch") is { Length: > 0 } error
             ? $"{Python} has no PyTorch (Debian's python3-torch): {error.Split('\n')[^1]}"
         : null
     );
@@ -47,7 +47,7 @@ public class FamilyParityTests
         ];
         folder.Write("tokens.json", JsonSerializer.Serialize(tokens));
         string error = Run(
-            TimeSpan.FromMinutes(2),
+            TimeSpan.FromMinutes(20),
             Path.Combine(AppContext.BaseDirectory, "ModelFiles", "reference_decoder.py"),
             folder.Path,
             folder["tokens.json"],

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Saltern.Checkpoints;
 using Saltern.Models;
 using Saltern.RunFiles;
@@ -7,32 +6,20 @@ using Saltern.Tests.Distributed;
 
 namespace Saltern.Tests.Runs;
 
-// What a run waits for besides its steps. Middle values of many steps and saves of one run, beside one another, mean something on a busy machine too.
+// What a run waits for besides its steps is counted apart from them; `stalls` of benchmarks/ measures its share.
 public class StallTests
 {
-    private const double HighestShare = 0.02;
-
     [Fact]
-    public void SavingAndLogging_AsTheDefaultsAsk_AreLessThanTwoPercentOfTheSteps()
+    public void SecondsApart_GrowOnStepsThatLogOrSaveAlone()
     {
-        const int Steps = 200;
+        const int Steps = 40;
+        const int LogEvery = 4;
         const int SaveEvery = 8;
-        var defaults = new TrainingConfig { Steps = Steps };
         using var folder = new TemporaryFolder();
         RunConfig config = TinyRun.Shared.Plain("stalls", Steps);
-
-        // A hundredth of a second a step: the faster the steps, the more a stall weighs.
         config = config with
         {
-            Model = new TransformerConfig
-            {
-                HiddenSize = 64,
-                NumHiddenLayers = 2,
-                NumAttentionHeads = 4,
-                IntermediateSize = 176,
-                TieWordEmbeddings = true,
-            },
-            Training = config.Training with { LogEvery = 1, CheckpointEvery = SaveEvery, EvaluateEvery = Steps },
+            Training = config.Training with { LogEvery = LogEvery, CheckpointEvery = SaveEvery, EvaluateEvery = Steps },
         };
         var at = new List<TrainState>();
         TrainingRun? run = null;
@@ -43,22 +30,19 @@ public class StallTests
 
         // At a step's end the sums hold what was logged and saved after the step before.
         (TrainState Before, TrainState After)[] steps = [.. at.Zip(at.Skip(1))];
-        double step = Median(steps.Select(pair => pair.After.Seconds - pair.Before.Seconds));
-        double line = Median(steps.Select(pair => pair.After.LoggingSeconds - pair.Before.LoggingSeconds));
-        double save = Median(
-            steps
-                .Where(pair => pair.Before.Step % SaveEvery == 0)
-                .Select(pair => pair.After.CheckpointSeconds - pair.Before.CheckpointSeconds)
+        Assert.Equal(Steps - 2, steps.Length);
+        Assert.All(
+            steps,
+            pair =>
+            {
+                Assert.True(pair.After.Seconds > pair.Before.Seconds);
+                Assert.Equal(pair.Before.Step % LogEvery == 0, pair.After.LoggingSeconds > pair.Before.LoggingSeconds);
+                Assert.Equal(
+                    pair.Before.Step % SaveEvery == 0,
+                    pair.After.CheckpointSeconds > pair.Before.CheckpointSeconds
+                );
+            }
         );
-        double share = ((line / defaults.LogEvery) + (save / defaults.CheckpointEvery)) / step;
-        TestContext.Current.TestOutputHelper?.WriteLine(
-            string.Create(
-                CultureInfo.InvariantCulture,
-                $"a step {1e3 * step:0.00} ms, a line {1e3 * line:0.000} ms, a save {1e3 * save:0.00} ms: {100 * share:0.00} % of the steps at every {defaults.LogEvery} and {defaults.CheckpointEvery} of them"
-            )
-        );
-        Assert.True(line > 0 && save > 0 && steps.Length > 100);
-        Assert.True(share < HighestShare, $"saving and logging take {100 * share:0.0} % of the steps' time");
     }
 
     [Fact]
@@ -95,12 +79,6 @@ public class StallTests
         );
         Assert.Equal(states[0].LoggingSeconds, states[1].LoggingSeconds);
         Assert.Equal(states[0].Seconds, states[1].Seconds);
-    }
-
-    private static double Median(IEnumerable<double> values)
-    {
-        double[] sorted = [.. values.Order()];
-        return sorted[sorted.Length / 2];
     }
 
     // Rank 0 alone writes lines.

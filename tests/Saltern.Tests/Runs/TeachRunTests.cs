@@ -291,12 +291,10 @@ public sealed class TeachRunTests : IDisposable
 
     private void AssertRefused(RunConfig config, string expected)
     {
-        var clock = System.Diagnostics.Stopwatch.StartNew();
         ConfigurationException e = Assert.Throws<ConfigurationException>(() =>
             TrainingRun.Open(config, _folder["refused"], TinyRun.Quick)
         );
         Assert.Contains(expected, e.Message, StringComparison.Ordinal);
-        Assert.True(clock.Elapsed < TimeSpan.FromSeconds(5));
         Assert.False(Directory.Exists(_folder["refused"]));
     }
 

@@ -25,7 +25,7 @@ internal static class NodeTokenizers
         """;
 
     private static readonly TimeSpan LongestInstall = TimeSpan.FromSeconds(60);
-    private static readonly TimeSpan LongestRun = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan LongestRun = TimeSpan.FromMinutes(20);
 
     private static readonly Lazy<(string? Library, string Reason)> Found = new(Find);
 
