@@ -33,10 +33,14 @@ internal static class EncodeBenchmark
         [
             string.Create(
                 CultureInfo.InvariantCulture,
-                $"{documents.Length} documents of {reader.Files.Count} files, {megabytes:0.0} MB of UTF-8, vocabulary {Vocabulary} trained on them; MB/s on one thread, the median of {Repeats} interleaved repeats after a first pass; in brackets the first pass, with empty caches of words, then the slowest and fastest."
+                $"{documents.Length} documents of {reader.Files.Count} files, {megabytes:0.0} MB of UTF-8, "
+                    + $"vocabulary {Vocabulary} trained on them; MB/s on one thread, "
+                    + $"the median of {Repeats} interleaved repeats after a first pass; "
+                    + "in brackets the first pass, with empty caches of words, then the slowest and fastest."
             ),
             "",
-            "| pattern | Saltern, bytes | Saltern, strings | Microsoft, strings | Microsoft, strings line by line | Saltern : Microsoft, strings | tokens |",
+            "| pattern | Saltern, bytes | Saltern, strings | Microsoft, strings | Microsoft, "
+                + "strings line by line | Saltern : Microsoft, strings | tokens |",
             "| --- | --- | --- | --- | --- | --- | --- |",
         ];
         foreach (SplitPattern pattern in Enum.GetValues<SplitPattern>())
@@ -78,14 +82,18 @@ internal static class EncodeBenchmark
             table.Add(
                 string.Create(
                     CultureInfo.InvariantCulture,
-                    $"| {pattern} | {cells} | {ResultFile.Median(speeds[1][1..]) / ResultFile.Median(speeds[2][1..]):0.0} ({speeds[1][0] / speeds[2][0]:0.0}) | {tokens / 1e6:0.00}M, {equal} |"
+                    $"| {pattern} | {cells} | {ResultFile.Median(speeds[1][1..]) / ResultFile.Median(speeds[2][1..]):0.0} "
+                        + $"({speeds[1][0] / speeds[2][0]:0.0}) | {tokens / 1e6:0.00}M, {equal} |"
                 )
             );
         }
 
         table.Add("");
         table.Add(
-            "Documents may differ where they have characters beyond U+FFFF, which .NET's regular expressions read as two. Line by line the cuts differ from those of whole texts: it shows what the package reaches when it is fed in small pieces. Both keep words they have met; in every pass but the first they meet the same ones."
+            "Documents may differ where they have characters beyond U+FFFF, which .NET's regular expressions read as two. "
+                + "Line by line the cuts differ from those of whole texts: "
+                + "it shows what the package reaches when it is fed in small pieces. Both keep words they have met; "
+                + "in every pass but the first they meet the same ones."
         );
         ResultFile.Write(
             "tokenizer",

@@ -29,7 +29,9 @@ internal static class PrepareBenchmark
                 .Save(tokenizer);
             List<string> table =
             [
-                $"One `.jsonl` file, vocabulary {Vocabulary}, pattern llama3; each row a process of its own. Peak memory is VmHWM: all that the process ever held, runtime and code included. Cores busy is its processor time over its wall time.",
+                $"One `.jsonl` file, vocabulary {Vocabulary}, pattern llama3; each row a process of its own. "
+                    + "Peak memory is VmHWM: all that the process ever held, runtime and code included. "
+                    + "Cores busy is its processor time over its wall time.",
                 "",
                 "| text | documents | threads | MB/s | MB/s per core busy | cores busy | peak memory, MB |",
                 "| --- | --- | --- | --- | --- | --- | --- |",
@@ -55,7 +57,8 @@ internal static class PrepareBenchmark
 
             table.Add("");
             table.Add(
-                "Memory: the runtime and code take about 70 MB; words that the encoders keep fill up within the first 100 MB of text; a table of document hashes takes 8 MB at 300,000 documents and 128 MiB at most."
+                "Memory: the runtime and code take about 70 MB; words that the encoders keep fill up within the first 100 MB of "
+                    + "text; a table of document hashes takes 8 MB at 300,000 documents and 128 MiB at most."
             );
             ResultFile.Write(
                 "prepare",
@@ -92,7 +95,8 @@ internal static class PrepareBenchmark
         Console.WriteLine(
             string.Create(
                 CultureInfo.InvariantCulture,
-                $"| {summary.Total.Bytes / 1e6:0} MB | {summary.Total.Documents} | {threads} | {speed:0.0} | {speed / busy:0.0} | {busy:0.00} | {double.Parse(peak, CultureInfo.InvariantCulture) * 1024 / 1e6:0} |"
+                $"| {summary.Total.Bytes / 1e6:0} MB | {summary.Total.Documents} | {threads} | {speed:0.0} | {speed / busy:0.0} "
+                    + $"| {busy:0.00} | {double.Parse(peak, CultureInfo.InvariantCulture) * 1024 / 1e6:0} |"
             )
         );
         return 0;
@@ -137,7 +141,8 @@ internal static class PrepareBenchmark
     private static void WriteCorpus(string path, List<TextDocument> documents, long bytes)
     {
         using FileStream file = File.Create(path);
-        for (long written = 0, number = 0; written < bytes; number++)
+        long written = 0;
+        for (long number = 0; written < bytes; number++)
         {
             TextDocument document = documents[(int)(number % documents.Count)];
             byte[] line = JsonSerializer.SerializeToUtf8Bytes(

@@ -35,7 +35,9 @@ internal static class ResultFile
         var text = new StringBuilder();
         text.AppendLine(
             CultureInfo.InvariantCulture,
-            $"{Processor}, {Environment.ProcessorCount} cores; {System.Runtime.InteropServices.RuntimeInformation.OSDescription}; .NET {Environment.Version}; {versions}."
+            $"{Processor}, {Environment.ProcessorCount} "
+                + $"cores; {System.Runtime.InteropServices.RuntimeInformation.OSDescription}; "
+                + $".NET {Environment.Version}; {versions}."
         );
         text.AppendLine(
             CultureInfo.InvariantCulture,

@@ -14,8 +14,12 @@ internal static class ImportComparison
         string at = options.Text("folder", Path.Combine(Path.GetTempPath(), "saltern-import"));
         List<string> lines =
         [
-            "Random weights in the family's own files, written beforehand, in the system's file cache if there was room. `import` converts to float32 and flushes to the disk; loading widens to float32 in memory; export goes from file to file.",
-            "Each row a process of its own; processor time includes its start and the system's copying. Peak is VmHWM, all that the process ever held, runtime and libtorch included; beside it, it as a share of the weights in float32.",
+            "Random weights in the family's own files, written beforehand, in the system's file cache if there was room. "
+                + "`import` converts to float32 and flushes to the disk; loading widens to float32 in memory; "
+                + "export goes from file to file.",
+            "Each row a process of its own; processor time includes its start and the system's copying. "
+                + "Peak is VmHWM, all that the process ever held, runtime and libtorch included; "
+                + "beside it, it as a share of the weights in float32.",
             "",
             "| model | parameters | file, MB | what | seconds | of them processor time | peak, MB | peak / weights in float32 |",
             "| --- | --- | --- | --- | --- | --- | --- | --- |",
@@ -79,7 +83,8 @@ internal static class ImportComparison
         double peak = Worker.Number(line, "peak");
         return string.Create(
             CultureInfo.InvariantCulture,
-            $"| {name} | {bytes / 1e6:0} | {what} | {seconds:0.0} | {Worker.Number(line, "cpu"):0.0} | {peak / 1e6:0} | {peak / (4 * parameters):0.00} |"
+            $"| {name} | {bytes / 1e6:0} | {what} | {seconds:0.0} | {Worker.Number(line, "cpu"):0.0} | {peak / 1e6:0} "
+                + $"| {peak / (4 * parameters):0.00} |"
         );
     }
 

@@ -15,9 +15,13 @@ internal static class PartComparison
         int rounds = options.Number("rounds", 3);
         List<string> lines =
         [
-            "Loss head alone with all its gradients, 4,096 positions, hidden size 256, teacher's 128, one thread; process CPU time, median of rounds; memory is the high-water mark over what lay in memory before. The naive head has Saltern's allocator settings too, which it would not have by itself; a column shows it with glibc's own.",
+            "Loss head alone with all its gradients, 4,096 positions, hidden size 256, teacher's 128, one thread; "
+                + "process CPU time, median of rounds; memory is the high-water mark over what lay in memory before. "
+                + "The naive head has Saltern's allocator settings too, which it would not have by itself; "
+                + "a column shows it with glibc's own.",
             "",
-            "| vocabulary | loss | naive, ms | with glibc's malloc | Saltern, ms | naive / Saltern | naive, MiB | Saltern, MiB | Saltern / naive | loss values |",
+            "| vocabulary | loss | naive, ms | with glibc's malloc | Saltern, ms | naive / Saltern | naive, MiB | Saltern, "
+                + "MiB | Saltern / naive | loss values |",
             "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
         ];
         foreach (int vocabulary in new[] { 8_192, 32_768 })
@@ -39,8 +43,11 @@ internal static class PartComparison
                 double memory = Middle(naive, "peak_over_base_mb");
                 double own = Middle(fused, "peak_over_base_mb");
                 lines.Add(
-                    Text(
-                        $"| {vocabulary} | {(distils ? "distilling" : "plain")} | {a:0} | {untuned:0} | {b:0} | {a / b:0.00} | {memory:0} | {own:0} | 1/{memory / own:0} | {Worker.Number(naive[0], "loss"):0.00000}, {Worker.Number(fused[0], "loss"):0.00000} |"
+                    string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"| {vocabulary} | {(distils ? "distilling" : "plain")} | {a:0} | {untuned:0} | {b:0} | {a / b:0.00} "
+                            + $"| {memory:0} | {own:0} | 1/{memory / own:0} "
+                            + $"| {Worker.Number(naive[0], "loss"):0.00000}, {Worker.Number(fused[0], "loss"):0.00000} |"
                     )
                 );
             }
@@ -61,8 +68,11 @@ internal static class PartComparison
                     $"attention --shape {shape} --length {length} --sequences {4_096 / length}"
                 );
                 lines.Add(
-                    Text(
-                        $"| {shape} | {length} | {Worker.Number(line, "kernel_ms"):0} | {Worker.Number(line, "sdpa_ms"):0} | {Worker.Number(line, "softmax_ms"):0} | {Worker.Number(line, "sdpa_ms") / Worker.Number(line, "kernel_ms"):0.0} |"
+                    string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"| {shape} | {length} | {Worker.Number(line, "kernel_ms"):0} | {Worker.Number(line, "sdpa_ms"):0} "
+                            + $"| {Worker.Number(line, "softmax_ms"):0} "
+                            + $"| {Worker.Number(line, "sdpa_ms") / Worker.Number(line, "kernel_ms"):0.0} |"
                     )
                 );
             }
@@ -79,8 +89,11 @@ internal static class PartComparison
         {
             JsonElement line = Worker.Own("optimizer --shape " + shape);
             lines.Add(
-                Text(
-                    $"| {Worker.Number(line, "parameters") / 1e6:0.0}M | {Worker.Number(line, "torchsharp_ms"):0.0} | {Worker.Number(line, "own_ms"):0.0} | {Worker.Number(line, "torchsharp_ms") / Worker.Number(line, "own_ms"):0.0} |"
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"| {Worker.Number(line, "parameters") / 1e6:0.0}M | {Worker.Number(line, "torchsharp_ms"):0.0} "
+                        + $"| {Worker.Number(line, "own_ms"):0.0} "
+                        + $"| {Worker.Number(line, "torchsharp_ms") / Worker.Number(line, "own_ms"):0.0} |"
                 )
             );
         }
@@ -104,8 +117,11 @@ internal static class PartComparison
         int steps = options.Number("steps", 4);
         List<string> lines =
         [
-            Text(
-                $"Wall time of a plain step, reference student: medians of {steps} steps, {rounds} interleaved rounds. On a virtual machine the host may take a core without saying so, and two threads meet it more often than one: the least disturbed round stands beside the median."
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"Wall time of a plain step, reference student: medians of {steps} steps, {rounds} interleaved rounds. "
+                    + "On a virtual machine the host may take a core without saying so, and two threads meet it more often than one: "
+                    + "the least disturbed round stands beside the median."
             ),
             "",
             "| machine | one thread, ms: best, median | two threads, ms: best, median | one / two: best, median |",
@@ -128,8 +144,10 @@ internal static class PartComparison
                 double bestA = one.Min(line => Worker.Number(line, "wall_ms"));
                 double bestB = two.Min(line => Worker.Number(line, "wall_ms"));
                 lines.Add(
-                    Text(
-                        $"| {(shared ? "one core taken by another process" : "quiet")} | {bestA:0}, {a:0} | {bestB:0}, {b:0} | {bestA / bestB:0.00}, {a / b:0.00} |"
+                    string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"| {(shared ? "one core taken by another process" : "quiet")} | {bestA:0}, {a:0} | {bestB:0}, {b:0} "
+                            + $"| {bestA / bestB:0.00}, {a / b:0.00} |"
                     )
                 );
             }
@@ -141,7 +159,8 @@ internal static class PartComparison
 
         lines.AddRange([
             "",
-            "Share of the products' peak, whole plain step (counted operations over wall time); the best of three interleaved rounds for both.",
+            "Share of the products' peak, whole plain step (counted operations over wall time); "
+                + "the best of three interleaved rounds for both.",
             "",
             "| shape | threads | ms | GFLOP/s | peak | share |",
             "| --- | --- | --- | --- | --- | --- |",
@@ -169,7 +188,8 @@ internal static class PartComparison
                 double ms = measuredRounds.Min(round => round.Ms);
                 double peak = measuredRounds.Max(round => round.Peak);
                 lines.Add(
-                    Text(
+                    string.Create(
+                        CultureInfo.InvariantCulture,
                         $"| {shape} | {threads} | {ms:0} | {flops / ms / 1e6:0} | {peak:0} | {flops / ms / 1e6 / peak:0.00} |"
                     )
                 );
@@ -201,8 +221,12 @@ internal static class PartComparison
         );
         List<string> lines =
         [
-            Text(
-                $"A SALT run from end to end, reference student and teacher, {Taught} steps with the teacher and {Alone} alone, one thread: naive twin {Middle(naive, "run_cpu_ms") / 1e3:0.0} s of CPU, Saltern {Middle(own, "run_cpu_ms") / 1e3:0.0} s, ratio {Middle(naive, "run_cpu_ms") / Middle(own, "run_cpu_ms"):0.00} (median of {rounds} rounds)."
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"A SALT run from end to end, reference student and teacher, {Taught} steps with the teacher and {Alone} alone, "
+                    + $"one thread: naive twin {Middle(naive, "run_cpu_ms") / 1e3:0.0} s of CPU, "
+                    + $"Saltern {Middle(own, "run_cpu_ms") / 1e3:0.0} s, "
+                    + $"ratio {Middle(naive, "run_cpu_ms") / Middle(own, "run_cpu_ms"):0.00} (median of {rounds} rounds)."
             ),
         ];
         ResultFile.Write(
@@ -228,6 +252,4 @@ internal static class PartComparison
 
     private static double Middle(IEnumerable<JsonElement> lines, string name) =>
         ResultFile.Median(lines.Select(line => Worker.Number(line, name)));
-
-    private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

@@ -45,10 +45,12 @@ internal static class PartWorkers
         double loss = 0;
         ProcessMemory.ResetPeak();
         var cpu = new List<double>();
-        using LossHead? fused =
-            variant == "naive" ? null
-            : variant == "tensor" ? new TensorLossHead(vocabulary, vocabulary)
-            : new FusedLossHead(vocabulary, vocabulary, options.Number("threads", 1));
+        using LossHead? fused = variant switch
+        {
+            "naive" => null,
+            "tensor" => new TensorLossHead(vocabulary, vocabulary),
+            _ => new FusedLossHead(vocabulary, vocabulary, options.Number("threads", 1)),
+        };
         var losses = new PositionLosses(N);
         for (int i = 0; i <= repeats; i++)
         {

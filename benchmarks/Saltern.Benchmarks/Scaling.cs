@@ -89,18 +89,25 @@ internal static class Scaling
             List<string> lines =
             [
                 sweep.Title
-                    + Text(
-                        $"; {threads} threads, the fastest of 3 steps after 2 (on a virtual machine the host takes a core now and then, which doubles a step)."
+                    + string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"; {threads} threads, the fastest of 3 steps after 2 (on a virtual machine the host takes a core now and then, "
+                            + "which doubles a step)."
                     ),
                 "",
-                $"| {sweep.XTitle} | plain, tokens/s | distilling, tokens/s | GFLOP/s, plain | plain, MiB | distilling, MiB | plain with recompute: tokens/s | MiB |",
+                $"| {sweep.XTitle} | plain, tokens/s | distilling, tokens/s | GFLOP/s, plain | plain, MiB | distilling, "
+                    + "MiB | plain with recompute: tokens/s | MiB |",
                 "| --- | --- | --- | --- | --- | --- | --- | --- |",
             ];
             foreach ((Point point, JsonElement plain, JsonElement distilling, JsonElement recomputing) in rows)
             {
                 lines.Add(
-                    Text(
-                        $"| {point.Label} | {Worker.Number(plain, "tokens_per_second"):0} | {Worker.Number(distilling, "tokens_per_second"):0} | {Worker.Number(plain, "gflops"):0} | {Worker.Number(plain, "peak_rss_mb"):0} | {Worker.Number(distilling, "peak_rss_mb"):0} | {Worker.Number(recomputing, "tokens_per_second"):0} | {Worker.Number(recomputing, "peak_rss_mb"):0} |"
+                    string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"| {point.Label} | {Worker.Number(plain, "tokens_per_second"):0} "
+                            + $"| {Worker.Number(distilling, "tokens_per_second"):0} | {Worker.Number(plain, "gflops"):0} "
+                            + $"| {Worker.Number(plain, "peak_rss_mb"):0} | {Worker.Number(distilling, "peak_rss_mb"):0} "
+                            + $"| {Worker.Number(recomputing, "tokens_per_second"):0} | {Worker.Number(recomputing, "peak_rss_mb"):0} |"
                     )
                 );
             }
@@ -130,7 +137,10 @@ internal static class Scaling
         Shape shape = Shape.Get(new Options(arguments.Split(' ')));
         double parameters = ModelFlops.Parameters(shape.Student) / 1e6;
         return new Point(
-            Text($"{parameters:0.0}M (d {hidden}, {layers} layers; {sequences} x 256)"),
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"{parameters:0.0}M (d {hidden}, {layers} layers; {sequences} x 256)"
+            ),
             parameters,
             arguments
         );
@@ -197,6 +207,4 @@ internal static class Scaling
         exporter.Export(plot, stream);
         return System.Text.Encoding.UTF8.GetString(stream.ToArray());
     }
-
-    private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

@@ -56,8 +56,14 @@ internal static class StepComparison
             );
         List<string> lines =
         [
-            Text(
-                $"Shape '{shape.Name}': student {ModelFlops.Parameters(shape.Student) / 1e6:0.0}M parameters, teacher {ModelFlops.Parameters(shape.Teacher) / 1e6:0.0}M, vocabulary {shape.Student.VocabSize}, {shape.Sequences} x {shape.Length} tokens, {flops / 1e9:0.0} GFLOP a plain step; one thread; products reach {peak:0} GFLOP/s. Process CPU time of a step, median of {steps} steps, then of {rounds} rounds; in brackets the rounds' range. Ratios are of medians; 'pairs' is the range of the rounds' own ratios."
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"Shape '{shape.Name}': student {ModelFlops.Parameters(shape.Student) / 1e6:0.0}M parameters, "
+                    + $"teacher {ModelFlops.Parameters(shape.Teacher) / 1e6:0.0}M, "
+                    + $"vocabulary {shape.Student.VocabSize}, {shape.Sequences} x {shape.Length} tokens, {flops / 1e9:0.0} GFLOP a "
+                    + $"plain step; one thread; products reach {peak:0} GFLOP/s. "
+                    + $"Process CPU time of a step, median of {steps} steps, then of {rounds} rounds; in brackets the rounds' range. "
+                    + "Ratios are of medians; 'pairs' is the range of the rounds' own ratios."
             ),
             "",
             "| variant | ms a step | naive twin / this | pairs | PyTorch / this | share of the peak | peak memory, MiB | loss |",
@@ -77,12 +83,17 @@ internal static class StepComparison
             ];
             double[] pairs = [.. naive.Zip(own, (a, b) => a / b)];
             string peerRatio = columns.Any(column => column.Name == pytorch)
-                ? Text($"{Cpu(pytorch) / ResultFile.Median(own):0.00}")
+                ? string.Create(CultureInfo.InvariantCulture, $"{Cpu(pytorch) / ResultFile.Median(own):0.00}")
                 : "-";
             double counted = flops * (distils ? 1 + teacher : 1);
             lines.Add(
-                Text(
-                    $"| {name} | {ResultFile.Median(own):0} [{own.Min():0}–{own.Max():0}] | {ResultFile.Median(naive) / ResultFile.Median(own):0.00} | {pairs.Min():0.00}–{pairs.Max():0.00} | {peerRatio} | {counted / (ResultFile.Median(own) / 1e3) / (peak * 1e9):0.00} | {ResultFile.Median(measured.Select(line => Worker.Number(line, "peak_rss_mb"))):0} | {Worker.Number(measured[0], "loss"):0.0000} |"
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"| {name} | {ResultFile.Median(own):0} [{own.Min():0}–{own.Max():0}] "
+                        + $"| {ResultFile.Median(naive) / ResultFile.Median(own):0.00} | {pairs.Min():0.00}–{pairs.Max():0.00} "
+                        + $"| {peerRatio} | {counted / (ResultFile.Median(own) / 1e3) / (peak * 1e9):0.00} "
+                        + $"| {ResultFile.Median(measured.Select(line => Worker.Number(line, "peak_rss_mb"))):0} "
+                        + $"| {Worker.Number(measured[0], "loss"):0.0000} |"
                 )
             );
         }
@@ -90,8 +101,10 @@ internal static class StepComparison
         double ratio = Cpu("Saltern, distilling") / Cpu("Saltern, plain");
         lines.Add("");
         lines.Add(
-            Text(
-                $"A distilling step takes {ratio:0.000} plain steps; the teacher's operations are {teacher:0.000} of the student's, so 1 + 1.4 × that is {1 + (1.4 * teacher):0.000}."
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"A distilling step takes {ratio:0.000} plain steps; "
+                    + $"the teacher's operations are {teacher:0.000} of the student's, so 1 + 1.4 × that is {1 + (1.4 * teacher):0.000}."
             )
         );
         ResultFile.Write(
@@ -115,6 +128,4 @@ internal static class StepComparison
         columns.First(column => column.Name == name).Lines.Add(line);
         Console.Error.WriteLine($"{name}: {line}");
     }
-
-    private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

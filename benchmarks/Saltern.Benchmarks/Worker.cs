@@ -29,7 +29,9 @@ internal static class Worker
         var s = shape.Student;
         string arguments = string.Create(
             CultureInfo.InvariantCulture,
-            $"{script} --hidden {s.HiddenSize} --layers {s.NumHiddenLayers} --heads {s.NumAttentionHeads} --feed-forward {s.IntermediateSize} --vocabulary {s.VocabSize} --length {shape.Length} --sequences {shape.Sequences} --threads {threads} --steps {steps}{(distils ? " --kd" : "")}"
+            $"{script} --hidden {s.HiddenSize} --layers {s.NumHiddenLayers} --heads {s.NumAttentionHeads} "
+                + $"--feed-forward {s.IntermediateSize} --vocabulary {s.VocabSize} --length {shape.Length} "
+                + $"--sequences {shape.Sequences} --threads {threads} --steps {steps}{(distils ? " --kd" : "")}"
         );
         return Run(Python, arguments.Split(' '), threads);
     }

@@ -74,10 +74,12 @@ internal static class SameFigures
             CultureInfo.InvariantCulture,
             out _
         );
-        double tolerance =
-            Discrete.Contains(name) ? DiscreteTolerance
-            : whole ? 0
-            : relative * Math.Abs(wanted);
+        double tolerance = whole ? 0 : relative * Math.Abs(wanted);
+        if (Discrete.Contains(name))
+        {
+            tolerance = DiscreteTolerance;
+        }
+
         Assert.True(
             Math.Abs(value - wanted) <= tolerance,
             string.Create(CultureInfo.InvariantCulture, $"{path}: {value:R} instead of {wanted:R}")

@@ -59,10 +59,18 @@ public class CommandSnippetTests
             ];
             try
             {
-                _ =
-                    StudyPlan.IsStudy(recipe) ? (object)StudyPlan.Read(recipe, set)
-                    : FineTuneConfig.IsRecipe(recipe) ? RecipeReader.Read<FineTuneConfig>(recipe, set)
-                    : RecipeReader.Read<RunConfig>(recipe, set);
+                if (StudyPlan.IsStudy(recipe))
+                {
+                    _ = StudyPlan.Read(recipe, set);
+                }
+                else if (FineTuneConfig.IsRecipe(recipe))
+                {
+                    _ = RecipeReader.Read<FineTuneConfig>(recipe, set);
+                }
+                else
+                {
+                    _ = RecipeReader.Read<RunConfig>(recipe, set);
+                }
             }
             catch (ConfigurationException e)
             {

@@ -43,12 +43,14 @@ internal static class GeneratedPart
         int differs = Enumerable
             .Range(0, Math.Max(old.Length, now.Length))
             .First(i => old.ElementAtOrDefault(i) != now.ElementAtOrDefault(i));
+        const string Accept =
+            $"run the tests once with {AcceptVariable}=1, read the difference in git, and commit the file";
         Assert.Fail(
             $"""
             {file}:{differs + 1} is not what the code gives.
               the file has: {old.ElementAtOrDefault(differs) ?? "(its end)"}
               the code has: {now.ElementAtOrDefault(differs) ?? "(its end)"}
-            If the change is meant, run the tests once with {AcceptVariable}=1, read the difference in git, and commit the file with the change.
+            If the change is meant, {Accept} with the change.
             """
         );
     }

@@ -176,11 +176,17 @@ internal static partial class MemberTable
         {
             string? cref = inner.Attribute("cref")?.Value.Split('.')[^1];
             string? word = inner.Attribute("langword")?.Value;
-            inner.ReplaceWith(
-                inner.Name == "c" ? $"`{inner.Value}`"
-                : cref is not null && inner.IsEmpty ? $"`{JsonNamingPolicy.SnakeCaseLower.ConvertName(cref)}`"
-                : word ?? inner.Value
-            );
+            string text = word ?? inner.Value;
+            if (inner.Name == "c")
+            {
+                text = $"`{inner.Value}`";
+            }
+            else if (cref is not null && inner.IsEmpty)
+            {
+                text = $"`{JsonNamingPolicy.SnakeCaseLower.ConvertName(cref)}`";
+            }
+
+            inner.ReplaceWith(text);
         }
 
         return Blanks().Replace(copy.Value, " ").Trim();

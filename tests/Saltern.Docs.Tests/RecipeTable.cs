@@ -36,10 +36,12 @@ internal static class RecipeTable
         {
             JsonObject value = node!.AsObject();
             string inner = path.Length == 0 ? key : $"{path}.{key}";
-            string fallback =
-                required.Contains(key) ? "**required**"
-                : value["default"] is { } given ? $"`{Word(given)}`"
-                : "–";
+            string fallback = value["default"] is { } given ? $"`{Word(given)}`" : "–";
+            if (required.Contains(key))
+            {
+                fallback = "**required**";
+            }
+
             text.Append(
                 CultureInfo.InvariantCulture,
                 $"| `{key}` | {Value(value)} | {fallback} | {Sentence(value["description"])} |\n"
@@ -78,23 +80,26 @@ internal static class RecipeTable
             return string.Join(", ", words.Select(word => $"`{word}`"));
         }
 
-        string type =
-            value["type"] is JsonArray
-                ? "text"
-                : value["type"]?.ToString() switch
-                {
-                    "boolean" => "`true`, `false`",
-                    "integer" => "whole number",
-                    "array" => "list of "
-                        + (Sections(value) is null ? Value(value["items"]!.AsObject()) : "maps, below"),
-                    "object" => value["properties"] is null
-                        ? "map from names to " + Value(value["additionalProperties"]!.AsObject())
-                        : "map, below",
-                    string other => other,
-                    null => "any",
-                };
-        return type + Range(value);
+        return Type(value) + Range(value);
     }
+
+    private static string Type(JsonObject value) =>
+        value["type"] switch
+        {
+            null => "any",
+            JsonArray => "text",
+            { } type => type.ToString() switch
+            {
+                "boolean" => "`true`, `false`",
+                "integer" => "whole number",
+                "array" when Sections(value) is null => "list of " + Value(value["items"]!.AsObject()),
+                "array" => "list of maps, below",
+                "object" when value["properties"] is null => "map from names to "
+                    + Value(value["additionalProperties"]!.AsObject()),
+                "object" => "map, below",
+                string other => other,
+            },
+        };
 
     private static string Range(JsonObject value)
     {

@@ -28,7 +28,8 @@ public class SourceRulesTests
         double perThousand = 1000.0 * Library.Sum(file => file.TernaryLines) / Library.Sum(file => file.CodeLines);
         Assert.True(
             perThousand <= MostTernariesPerThousand,
-            $"{perThousand:0.0} lines of 1,000 hold a conditional operator, at most {MostTernariesPerThousand} should. Write a choice as statements."
+            $"{perThousand:0.0} lines of 1,000 hold a conditional operator, at most {MostTernariesPerThousand} should. "
+                + "Write a choice as statements."
         );
     }
 

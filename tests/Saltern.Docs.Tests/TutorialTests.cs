@@ -56,13 +56,14 @@ public sealed class TutorialTests : IDisposable
                 verbs.Add(arguments[0]);
 
                 // The demonstration has a test of its own, watch waits for a browser, and a study is of a clone and of hours.
-                output = arguments[0] is "demo" or "watch" or "study"
-                    ? output
-                    : ProgramProcess.Run(
+                if (arguments[0] is not ("demo" or "watch" or "study"))
+                {
+                    output = ProgramProcess.Run(
                         "saltern.dll",
                         _folder,
                         arguments[0] == "train" ? [.. arguments, "--set", .. Settings(arguments)] : arguments
                     );
+                }
             }
         }
 

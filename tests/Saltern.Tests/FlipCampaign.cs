@@ -80,7 +80,8 @@ internal sealed class FlipCampaign
         TestContext.Current.TestOutputHelper?.WriteLine(
             string.Create(
                 CultureInfo.InvariantCulture,
-                $"{what}: {_flipped} flips and {_cut} cuts in {_kinds} kinds of file, all noticed and named, in {Stopwatch.GetElapsedTime(_start).TotalSeconds:0.0} s"
+                $"{what}: {_flipped} flips and {_cut} cuts in {_kinds} kinds of file, all noticed and named, "
+                    + $"in {Stopwatch.GetElapsedTime(_start).TotalSeconds:0.0} s"
             )
         );
 

@@ -109,7 +109,8 @@ internal sealed class MutationFuzz
             catch (Exception e)
             {
                 Assert.Fail(
-                    $"Seed {_seed}, case {done}: {e.GetType()} instead of an error of our own.{Environment.NewLine}{Convert.ToBase64String(file)}{Environment.NewLine}{e}"
+                    $"Seed {_seed}, case {done}: {e.GetType()} instead of an error of our "
+                        + $"own.{Environment.NewLine}{Convert.ToBase64String(file)}{Environment.NewLine}{e}"
                 );
             }
 
@@ -117,7 +118,8 @@ internal sealed class MutationFuzz
             mostAllocated = Math.Max(mostAllocated, allocated);
             Assert.True(
                 allocated <= mostBytes + (64L * file.Length),
-                $"Seed {_seed}, case {done}: {allocated} bytes of memory for a file of {file.Length}.{Environment.NewLine}{Convert.ToBase64String(file)}"
+                $"Seed {_seed}, case {done}: {allocated} bytes of memory for a file "
+                    + $"of {file.Length}.{Environment.NewLine}{Convert.ToBase64String(file)}"
             );
             TimeSpan took = Environment.CpuUsage.TotalTime - begun;
             Assert.True(
@@ -129,10 +131,12 @@ internal sealed class MutationFuzz
         TestContext.Current.TestOutputHelper?.WriteLine(
             string.Create(
                 CultureInfo.InvariantCulture,
-                $"{done} cases with seed {_seed} in {Stopwatch.GetElapsedTime(start).TotalSeconds:0.0} s: {refused} refused by name, {done - refused} still whole; at most {mostAllocated / 1024} KiB for a case"
+                $"{done} cases with seed {_seed} in {Stopwatch.GetElapsedTime(start).TotalSeconds:0.0} s: {refused} refused by "
+                    + $"name, {done - refused} still whole; at most {mostAllocated / 1024} KiB for a case"
             )
         );
-        Assert.True(refused > done / 10, "The changes break too little to say anything."); // a fuzz that everything passes would prove nothing
+        // a fuzz that everything passes would prove nothing
+        Assert.True(refused > done / 10, "The changes break too little to say anything.");
     }
 
     private static int Setting(string name, int otherwise)

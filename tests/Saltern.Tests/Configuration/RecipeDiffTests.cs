@@ -12,7 +12,8 @@ public class RecipeDiffTests
         );
         SampleRecipe after = RecipeText.Parse(
             RecipeText.Least
-                + "distillation: { start: 1.0 }\nmixture: { a: 0.25, b.c: 0.25, d: 1 }\noptimizer: { betas: [0.9, 0.99] }\ntasks: [{ name: y }]",
+                + "distillation: { start: 1.0 }\nmixture: { a: 0.25, b.c: 0.25, d: 1 }\noptimizer: { betas: [0.9, 0.99] }\ntasks: "
+                + "[{ name: y }]",
             "name=b"
         );
 

@@ -110,7 +110,8 @@ public class RecipeProblemTests
         Assert.Equal(
             [
                 "r.yaml:1:1: name is missing. Expected: text.",
-                "r.yaml:1:1: model is missing. Expected: a map with the keys hidden_size, num_attention_heads, tie_word_embeddings, vocab_size.",
+                "r.yaml:1:1: model is missing. Expected: a map with the keys hidden_size, num_attention_heads, "
+                    + "tie_word_embeddings, vocab_size.",
             ],
             RecipeText.ProblemsOf("# nothing yet\n")
         );

@@ -147,9 +147,9 @@ public sealed class CorpusReaderTests : IDisposable
         // Lengths around those of the decompressor's own buffer, and two members in one file as `cat` makes them.
         foreach (int length in (int[])[1, 8_100, 8_150, 8_192, 16_384])
         {
-            byte[] member = TemporaryFolder.Gzip(
-                $"{{\"text\":\"{Convert.ToHexString(new Random(length).GetItems(Enumerable.Range(0, 256).Select(i => (byte)i).ToArray(), length))}\"}}\n"
-            );
+            byte[] bytes = [.. Enumerable.Range(0, 256).Select(i => (byte)i)];
+            string text = Convert.ToHexString(new Random(length).GetItems(bytes, length));
+            byte[] member = TemporaryFolder.Gzip($"{{\"text\":\"{text}\"}}\n");
             byte[] whole = [.. member, .. member];
             Assert.Equal(2, new CorpusReader([_folder.Write("w.jsonl.gz", whole)]).ReadDocuments(Cancel).Count());
 
@@ -386,16 +386,22 @@ public sealed class CorpusReaderTests : IDisposable
             Enumerable
                 .Range(0, 20)
                 .Select(i =>
-                    i % 5 == 2 ? "\n"
-                    : i % 7 == 3 ? "broken\n"
-                    : $"{{\"text\":\"{i}\"}}\n"
+                    i switch
+                    {
+                        _ when i % 5 == 2 => "\n",
+                        _ when i % 7 == 3 => "broken\n",
+                        _ => $"{{\"text\":\"{i}\"}}\n",
+                    }
                 )
         );
         _folder.Write(
             name,
-            name.EndsWith("gz", StringComparison.Ordinal) ? TemporaryFolder.Gzip(lines)
-                : name.EndsWith("zst", StringComparison.Ordinal) ? TemporaryFolder.Zstandard(lines)
-                : [.. System.Text.Encoding.UTF8.GetBytes(lines)]
+            Path.GetExtension(name) switch
+            {
+                ".gz" => TemporaryFolder.Gzip(lines),
+                ".zst" => TemporaryFolder.Zstandard(lines),
+                _ => [.. System.Text.Encoding.UTF8.GetBytes(lines)],
+            }
         );
         _folder.Write("b.txt", "text");
         CorpusReader reader = new([_folder[name], _folder["b.txt"]], new() { MaxBrokenShare = 1 });

@@ -43,7 +43,8 @@ public class TaskItemReaderTests
             },
             {
                 "hellaswag",
-                """{"activity_label":"Baking","ctx_a":"A cook stands [title] here.","ctx_b":"the cook","endings":["bakes [step] bread.","flies."],"label":"0"}""",
+                """{"activity_label":"Baking","ctx_a":"A cook stands [title] here.","ctx_b":"the cook","endings":["bakes [step] """
+                    + """bread.","flies."],"label":"0"}""",
                 "Baking: A cook stands. here. The cook",
                 "bakes bread./flies./0"
             },
@@ -114,7 +115,8 @@ public class TaskItemReaderTests
             {
                 "mbpp",
                 """{"text":"Add.","code":"def f(): pass","test_list":["assert f()","x"]}""",
-                "You are an expert Python programmer, and here is your task: Add. Your code should pass these tests:\n\nassert f()\n[BEGIN]",
+                "You are an expert Python programmer, and here is your task: Add. "
+                    + "Your code should pass these tests:\n\nassert f()\n[BEGIN]",
                 "/0:def f(): pass"
             },
             {
@@ -134,10 +136,9 @@ public class TaskItemReaderTests
         TaskItem item = Assert.Single(TaskItemReader.Read(Load(task), folder.Write(task + ".jsonl", record + "\n")));
         Assert.Equal(prompt, item.Prompt);
         string options = string.Join('/', item.Contexts.Count > 0 ? item.Contexts : item.Choices);
-        Assert.Equal(
-            rest,
-            $"{options}/{item.Gold}{(item.Contexts.Count > 0 ? " " : "")}{item.Answer}{string.Concat(item.Answers.Select(answer => ":" + answer))}"
-        );
+        string blank = item.Contexts.Count > 0 ? " " : "";
+        string answers = string.Concat(item.Answers.Select(answer => ":" + answer));
+        Assert.Equal(rest, $"{options}/{item.Gold}{blank}{item.Answer}{answers}");
     }
 
     [Fact]

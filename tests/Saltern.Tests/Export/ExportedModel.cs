@@ -108,11 +108,13 @@ internal static class ExportedModel
             .AsArray()
             .Add(
                 JsonNode.Parse(
-                    $$"""{"id":{{Vocabulary}},"content":"<s>","single_word":false,"lstrip":false,"rstrip":false,"normalized":false,"special":true}"""
+                    $$"""{"id":{{Vocabulary}},"content":"<s>","single_word":false,"lstrip":false,"rstrip":false,"normalized":"""
+                        + $$"""false,"special":true}"""
                 )
             );
         tokenizer["post_processor"] = JsonNode.Parse(
-            """{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"<s>","type_id":0}},{"Sequence":{"id":"A","type_id":0}}],"pair":[],"special_tokens":{"<s>":{"id":"<s>","tokens":["<s>"]}}}"""
+            """{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"<s>","type_id":0}},{"Sequence":"""
+                + """{"id":"A","type_id":0}}],"pair":[],"special_tokens":{"<s>":{"id":"<s>","tokens":["<s>"]}}}"""
         );
         tokenizer["post_processor"]!["special_tokens"]!["<s>"]!["ids"] = new JsonArray(Vocabulary);
         File.WriteAllText(path, tokenizer.ToJsonString());

@@ -26,9 +26,12 @@ public class GgufExportTests
         Export(folder["model"], folder["model.gguf"], type);
         JsonNode found = JsonNode.Parse(PythonRuns.Run("check_export.py", folder["model"], folder["model.gguf"]))!;
         Assert.Equal(
-            name.StartsWith("qwen", StringComparison.Ordinal) ? name
-                : name.StartsWith("gptneox", StringComparison.Ordinal) ? "gptneox"
-                : "llama",
+            name switch
+            {
+                ['q', 'w', 'e', 'n', ..] => name,
+                ['g', 'p', 't', 'n', 'e', 'o', 'x', ..] => "gptneox",
+                _ => "llama",
+            },
             found["architecture"]!.GetValue<string>()
         );
         Assert.True(found["types"]![WeightTypes.NameOf(type).ToUpperInvariant()]!.GetValue<int>() >= 10);

@@ -67,11 +67,14 @@ public sealed class ExampleReaderTests : IDisposable
                 .Select(entry => TinyExamples.Tokenizer.Decode(entry.Example.Tokens)),
         ];
         Assert.Equal(
-            "Below is an instruction that describes a task, paired with an input that provides further context. Write a response that appropriately completes the request.\n\n### Instruction:\nAdd.\n\n### Input:\n1 2\n\n### Response:\n3<|endoftext|>",
+            "Below is an instruction that describes a task, paired with an input that provides further context. "
+                + "Write a response that appropriately completes the request.\n\n### Instruction:\nAdd.\n\n### Input:\n1 2\n\n### "
+                + "Response:\n3<|endoftext|>",
             texts[0]
         );
         Assert.Equal(
-            "Below is an instruction that describes a task. Write a response that appropriately completes the request.\n\n### Instruction:\nGreet.\n\n### Response:\nHi<|endoftext|>",
+            "Below is an instruction that describes a task. Write a response that appropriately completes the "
+                + "request.\n\n### Instruction:\nGreet.\n\n### Response:\nHi<|endoftext|>",
             texts[1]
         );
         Assert.Equal(texts[1], texts[2]);

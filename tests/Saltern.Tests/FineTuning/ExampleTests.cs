@@ -164,11 +164,12 @@ public class ExampleTests
         var text = new System.Text.StringBuilder();
         for (int i = 0; i < example.Tokens.Length; i++)
         {
-            text.Append(
-                example.Counts[i] && !(i > 0 && example.Counts[i - 1]) ? "["
-                : !example.Counts[i] && i > 0 && example.Counts[i - 1] ? "]"
-                : ""
-            );
+            bool countedBefore = i > 0 && example.Counts[i - 1];
+            if (example.Counts[i] != countedBefore)
+            {
+                text.Append(countedBefore ? ']' : '[');
+            }
+
             string token = Bytes.Decode([example.Tokens[i]]);
             text.Append(
                 token switch

@@ -67,7 +67,8 @@ public sealed class FineTuneRunTests : IDisposable
         CurvePoint best = curve.MinBy(point => point.Value)!;
         Assert.NotEqual(curve[^1].Step, best.Step); // otherwise this shows nothing
         Assert.Equal((best.Step, best.Value), (result.BestStep!.Value, result.BestLoss!.Value));
-        Assert.Equal(best.Value, result.Final!.Loss, 1e-9); // the whole set is the curve set here, and the weights are those of the best step
+        // the whole set is the curve set here, and the weights are those of the best step
+        Assert.Equal(best.Value, result.Final!.Loss, 1e-9);
         Assert.Equal($"checkpoints/step-{best.Step:00000000}", result.FineTuning!.Checkpoint);
         Assert.Null(Checkpoint.Problem(_folder[$"best/{result.FineTuning.Checkpoint}"]));
         Assert.Contains(best.Step, run.Training.Folder.Checkpoints.Steps());

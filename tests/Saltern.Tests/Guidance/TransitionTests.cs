@@ -53,10 +53,12 @@ public class TransitionTests
                 TransitionKind.LinearRatio => r / (1 + r),
                 _ => 0.667 / 2 * (1 + Math.Cos(Math.PI * (j - N1) / (N2 - N1))),
             };
-            double expected =
-                j <= N1 ? 0.667
-                : j >= N2 ? 0
-                : inside;
+            double expected = j switch
+            {
+                <= N1 => 0.667,
+                >= N2 => 0,
+                _ => inside,
+            };
             Assert.True(
                 Math.Abs(expected - transition.WeightAt(j)) <= 1e-12,
                 $"step {j}: {transition.WeightAt(j)}, expected {expected}"

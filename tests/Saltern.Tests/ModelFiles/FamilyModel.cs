@@ -83,7 +83,8 @@ internal static class FamilyModel
             "llama" => (
                 Config(
                     "llama",
-                    """{"rope_theta":10000.0,"torch_dtype":"float32","tie_word_embeddings":false,"attention_bias":false,"mlp_bias":false,"pretraining_tp":1,"rope_scaling":null}"""
+                    """{"rope_theta":10000.0,"torch_dtype":"float32","tie_word_embeddings":false,"attention_bias":false,"mlp_bias":"""
+                        + """false,"pretraining_tp":1,"rope_scaling":null}"""
                 ),
                 "F32",
                 1
@@ -91,7 +92,9 @@ internal static class FamilyModel
             "llama-3.1" => (
                 Config(
                     "llama",
-                    """{"rope_parameters":{"rope_type":"llama3","rope_theta":50.0,"factor":8.0,"low_freq_factor":1.0,"high_freq_factor":4.0,"original_max_position_embeddings":16},"dtype":"bfloat16","tie_word_embeddings":true,"head_dim":6}"""
+                    """{"rope_parameters":{"rope_type":"llama3","rope_theta":50.0,"factor":8.0,"low_freq_factor":"""
+                        + """1.0,"high_freq_factor":4.0,"original_max_position_embeddings":16},"dtype":"bfloat16","tie_word_embeddings":"""
+                        + """true,"head_dim":6}"""
                 ),
                 "BF16",
                 3
@@ -99,7 +102,8 @@ internal static class FamilyModel
             "mistral" => (
                 Config(
                     "mistral",
-                    """{"rope_theta":10000.0,"torch_dtype":"float16","sliding_window":5,"tie_word_embeddings":false,"attention_dropout":0.0}"""
+                    """{"rope_theta":10000.0,"torch_dtype":"float16","sliding_window":5,"tie_word_embeddings":"""
+                        + """false,"attention_dropout":0.0}"""
                 ),
                 "F16",
                 1
@@ -107,7 +111,8 @@ internal static class FamilyModel
             "qwen2" => (
                 Config(
                     "qwen2",
-                    """{"rope_theta":1000000.0,"torch_dtype":"bfloat16","use_sliding_window":false,"sliding_window":7,"max_window_layers":1,"tie_word_embeddings":true}"""
+                    """{"rope_theta":1000000.0,"torch_dtype":"bfloat16","use_sliding_window":false,"sliding_window":"""
+                        + """7,"max_window_layers":1,"tie_word_embeddings":true}"""
                 ),
                 "BF16",
                 2
@@ -115,35 +120,43 @@ internal static class FamilyModel
             "qwen3" => (
                 Config(
                     "qwen3",
-                    """{"rope_parameters":{"rope_type":"default","rope_theta":1000000.0},"dtype":"bfloat16","use_sliding_window":false,"sliding_window":null,"max_window_layers":2,"layer_types":["full_attention","full_attention"],"attention_bias":false,"head_dim":10,"tie_word_embeddings":false}"""
+                    """{"rope_parameters":{"rope_type":"default","rope_theta":1000000.0},"dtype":"bfloat16","use_sliding_window":"""
+                        + """false,"sliding_window":null,"max_window_layers":2,"layer_types":"""
+                        + """["full_attention","full_attention"],"attention_bias":false,"head_dim":10,"tie_word_embeddings":false}"""
                 ),
                 "BF16",
                 1
             ),
             "pythia" => (
                 GptNeox(
-                    """{"rotary_pct":0.67,"rotary_emb_base":10000,"hidden_act":"gelu","use_parallel_residual":true,"torch_dtype":"float16","tie_word_embeddings":false}"""
+                    """{"rotary_pct":0.67,"rotary_emb_base":10000,"hidden_act":"gelu","use_parallel_residual":"""
+                        + """true,"torch_dtype":"float16","tie_word_embeddings":false}"""
                 ),
                 "F16",
                 1
             ),
             "neox-sequential" => (
                 GptNeox(
-                    """{"rope_parameters":{"rope_type":"default","rope_theta":500.0,"partial_rotary_factor":0.34},"hidden_act":"gelu_fast","use_parallel_residual":false,"attention_bias":false,"hidden_dropout":0.0,"dtype":"bfloat16","tie_word_embeddings":true}"""
+                    """{"rope_parameters":{"rope_type":"default","rope_theta":500.0,"partial_rotary_factor":0.34}"""
+                        + ""","hidden_act":"gelu_fast","use_parallel_residual":false,"attention_bias":false,"hidden_dropout":"""
+                        + """0.0,"dtype":"bfloat16","tie_word_embeddings":true}"""
                 ),
                 "BF16",
                 3
             ),
             "gpt2" => (
                 Gpt2(
-                    """{"activation_function":"gelu_new","n_ctx":64,"n_inner":null,"resid_pdrop":0.1,"embd_pdrop":0.1,"attn_pdrop":0.1,"summary_type":"cls_index","task_specific_params":{"text-generation":{"do_sample":true}}}"""
+                    """{"activation_function":"gelu_new","n_ctx":64,"n_inner":null,"resid_pdrop":0.1,"embd_pdrop":0.1,"attn_pdrop":"""
+                        + """0.1,"summary_type":"cls_index","task_specific_params":{"text-generation":{"do_sample":true}}}"""
                 ),
                 "F32",
                 1
             ),
             "gpt2-untied" => (
                 Gpt2(
-                    """{"activation_function":"gelu_pytorch_tanh","n_inner":40,"scale_attn_weights":true,"scale_attn_by_inverse_layer_idx":false,"reorder_and_upcast_attn":false,"dtype":"bfloat16","tie_word_embeddings":false}"""
+                    """{"activation_function":"gelu_pytorch_tanh","n_inner":40,"scale_attn_weights":"""
+                        + """true,"scale_attn_by_inverse_layer_idx":false,"reorder_and_upcast_attn":"""
+                        + """false,"dtype":"bfloat16","tie_word_embeddings":false}"""
                 ),
                 "BF16",
                 2
@@ -358,6 +371,9 @@ internal static class FamilyModel
         }
     }
 
+    private static bool IsNorm(string name) =>
+        name.EndsWith("norm.weight", StringComparison.Ordinal) || name.Contains("ln_", StringComparison.Ordinal);
+
     private static byte[] SafeTensors(IEnumerable<(string Name, int[] Shape)> tensors, string type, Random random)
     {
         var header = new JsonObject { ["__metadata__"] = new JsonObject { ["format"] = "pt" } };
@@ -368,15 +384,10 @@ internal static class FamilyModel
             for (int i = 0; i < shape.Aggregate(1, (product, length) => product * length); i++)
             {
                 // Large enough that attention is far from uniform and every option shows.
+                float centre = IsNorm(name) ? 1 : 0;
                 float value = name.EndsWith("inv_freq", StringComparison.Ordinal)
                     ? (float)Math.Pow(10_000, -0.5 * i)
-                    : (float)(((random.NextDouble() * 2) - 1) * 0.6)
-                        + (
-                            name.EndsWith("norm.weight", StringComparison.Ordinal)
-                            || name.Contains("ln_", StringComparison.Ordinal)
-                                ? 1
-                                : 0
-                        );
+                    : (float)(((random.NextDouble() * 2) - 1) * 0.6) + centre;
                 data.Write(
                     type switch
                     {

@@ -13,12 +13,7 @@ namespace Saltern.Tests.ModelFiles;
 public class FamilyParityTests
 {
     private const string Python = "/usr/bin/python3"; // the distribution's own, which sees its package python3-torch
-    private static readonly Lazy<string?> Missing = new(() =>
-        !File.Exists(Python) ? $"{Python} is not on this machine"
-        : Run(TimeSpan.FromMinutes(20), "-c", "import torch") is { Length: > 0 } error
-            ? $"{Python} has no PyTorch (Debian's python3-torch): {error.Split('\n')[^1]}"
-        : null
-    );
+    private static readonly Lazy<string?> Missing = new(WhatIsMissing);
 
     // Differences are relative to the largest value of their tensor. Float64: sums of some hundred terms over two layers lose a few of 16 digits; a wrong
     // option shows in the first two. Float32 has 7 digits and loses as many, more in the gradients of rotated and normed heads.
@@ -159,6 +154,17 @@ public class FamilyParityTests
     }
 
     // What the program wrote to its error stream; empty where it ended well.
+    private static string? WhatIsMissing()
+    {
+        if (!File.Exists(Python))
+        {
+            return $"{Python} is not on this machine";
+        }
+
+        string error = Run(TimeSpan.FromMinutes(20), "-c", "import torch");
+        return error.Length > 0 ? $"{Python} has no PyTorch (Debian's python3-torch): {error.Split('\n')[^1]}" : null;
+    }
+
     private static string Run(TimeSpan longest, params string[] arguments)
     {
         var start = new ProcessStartInfo(Python, arguments)

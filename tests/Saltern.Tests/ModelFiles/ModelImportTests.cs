@@ -192,7 +192,8 @@ public class ModelImportTests
         Tensor whole = model.HiddenStates(tokens).view(2, 12, -1);
         using var cache = new KeyValueCache(model.Config, 2, 12, ScalarType.Float32, CPU);
         Tensor first = model.HiddenStates(tokens.narrow(1, 0, 8), cache).view(2, 8, -1); // longer than Mistral's window of 5
-        Assert.True((first - whole.narrow(1, 0, 8)).abs().max().item<float>() < 2e-5f); // hidden states are of size 1, and float32 has 7 digits
+        // hidden states are of size 1, and float32 has 7 digits
+        Assert.True((first - whole.narrow(1, 0, 8)).abs().max().item<float>() < 2e-5f);
         for (int t = 8; t < 12; t++)
         {
             Tensor one = model.HiddenStates(tokens.narrow(1, t, 1), cache);

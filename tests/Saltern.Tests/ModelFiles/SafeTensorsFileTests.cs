@@ -50,7 +50,8 @@ public class SafeTensorsFileTests
     [InlineData("{\"x\":{\"dtype\":\"F32\",\"shape\":[4611686018427387904,4],\"data_offsets\":[0,8]}}", 8, "damaged")] // overflow
     [InlineData("{\"x\":{\"shape\":[2],\"data_offsets\":[0,8]}}", 8, "damaged")]
     [InlineData("{\"x\":{\"dtype\":\"F32\",\"shape\":[2,18446744073709551614],\"data_offsets\":[0,8]}}", 8, "damaged")] // no 64-bit number
-    [InlineData("{\"x\":{\"dtype\":\"F32\",\"shape\":[2,9223372036854775807],\"data_offsets\":[0,8]}}", 8, "damaged")] // overflow of the bytes
+    // overflow of the bytes
+    [InlineData("{\"x\":{\"dtype\":\"F32\",\"shape\":[2,9223372036854775807],\"data_offsets\":[0,8]}}", 8, "damaged")]
     [InlineData(
         "{\"x\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8],\"strides\":[1]}}",
         8,
@@ -61,7 +62,8 @@ public class SafeTensorsFileTests
     [InlineData("{\"x\":{\"dtype\":\"F32\",\"shape\":[2.5],\"data_offsets\":[0,8]}}", 8, "damaged")]
     [InlineData("{\"__metadata__\":{\"format\":1}}", 0, "__metadata__ is damaged")]
     [InlineData("{\"__metadata__\":[]}", 0, "__metadata__ is damaged")]
-    [InlineData("{\"x\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}\0", 8, "damaged")] // padded with something else than blanks
+    // padded with something else than blanks
+    [InlineData("{\"x\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}\0", 8, "damaged")]
     [InlineData("{\"\\ud800\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 8, "damaged")] // half a surrogate pair
     [InlineData("\t{}", 0, "does not begin with '{'")]
     [InlineData("[1]", 0, "does not begin with '{'")]
@@ -145,7 +147,8 @@ public class SafeTensorsFileTests
     public void ChangedFiles_GiveErrorsOfOurOwn()
     {
         byte[] header = Encoding.UTF8.GetBytes(
-            """{"__metadata__":{"format":"pt"},"model.norm.weight":{"dtype":"F32","shape":[4],"data_offsets":[0,16]},"lm_head.weight":{"dtype":"BF16","shape":[2,3],"data_offsets":[16,28]}}"""
+            """{"__metadata__":{"format":"pt"},"model.norm.weight":{"dtype":"F32","shape":[4],"data_offsets":[0,16]}"""
+                + ""","lm_head.weight":{"dtype":"BF16","shape":[2,3],"data_offsets":[16,28]}}"""
         );
         byte[] sample = File(header, 28);
         new MutationFuzz(sample).Run(
@@ -153,7 +156,8 @@ public class SafeTensorsFileTests
             {
                 using var stream = new MemoryStream(file);
                 IReadOnlyList<SafeTensorsEntry> entries = SafeTensorsFile.ReadHeader(stream, "file");
-                Assert.All(entries, entry => Assert.InRange(entry.Offset + entry.Length, 0, file.Length)); // what is let through can be read
+                // what is let through can be read
+                Assert.All(entries, entry => Assert.InRange(entry.Offset + entry.Length, 0, file.Length));
             },
             mend: file =>
             {

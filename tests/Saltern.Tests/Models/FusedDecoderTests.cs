@@ -159,7 +159,8 @@ public class FusedDecoderTests
             model.Parameters.FlatWeights[at] = before - Step;
             double below = Loss();
             model.Parameters.FlatWeights[at] = before;
-            Assert.True(Math.Abs(((above - below) / (2 * Step)) - expected) <= 1e-6 * Math.Abs(expected), slice.Name); // central differences are off by Step²
+            // central differences are off by Step²
+            Assert.True(Math.Abs(((above - below) / (2 * Step)) - expected) <= 1e-6 * Math.Abs(expected), slice.Name);
         }
     }
 

@@ -22,11 +22,9 @@ public unsafe class SmallProductTests
                     float[] b = Draw(random, k * strideB);
                     float[] c = Draw(random, m * strideC);
                     float[] before = [.. c];
-                    fixed (
-                        float* pa = a,
-                            pb = b,
-                            pc = c
-                    )
+                    fixed (float* pa = a)
+                    fixed (float* pb = b)
+                    fixed (float* pc = c)
                     {
                         SmallProduct.Multiply(
                             m,
@@ -75,10 +73,8 @@ public unsafe class SmallProductTests
         const int StrideB = 31;
         float[] a = Draw(new Random(1), Rows * StrideA);
         float[] b = new float[Columns * StrideB];
-        fixed (
-            float* pa = a,
-                pb = b
-        )
+        fixed (float* pa = a)
+        fixed (float* pb = b)
         {
             SmallProduct.Transpose(Rows, Columns, pa, StrideA, pb, StrideB);
         }

@@ -64,7 +64,8 @@ public class MemoryPlanTests
     {
         const string Kept = "activations kept for the backward pass";
         Assert.Equal(Part(Of(Sharded, 1), Kept).Bytes, 4 * Part(Of(Sharded, 4), Kept).Bytes);
-        Assert.Equal(6 * Part(Of(Sharded, 1), Kept).Bytes, 16 * Part(Of(Sharded, 3), Kept).Bytes); // of 16 sequences the fullest of three ranks has 6
+        // of 16 sequences the fullest of three ranks has 6
+        Assert.Equal(6 * Part(Of(Sharded, 1), Kept).Bytes, 16 * Part(Of(Sharded, 3), Kept).Bytes);
     }
 
     private static MemoryPart Part(MemoryPlan plan, string name) =>

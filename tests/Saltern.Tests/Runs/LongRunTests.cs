@@ -51,7 +51,9 @@ public class LongRunTests
         TestContext.Current.TestOutputHelper?.WriteLine(
             string.Create(
                 CultureInfo.InvariantCulture,
-                $"{steps} steps, {steps / 20} evaluations, {steps / 10} checkpoints: {tensors} live tensors throughout; resident {points[0].Bytes / 1048576:0.0} MiB after step {warm}, {points[^1].Bytes / 1048576:0.0} MiB at the end, slope {1_000 * slope / 1048576:0.000} MiB per 1,000 steps"
+                $"{steps} steps, {steps / 20} evaluations, {steps / 10} checkpoints: {tensors} live tensors throughout; "
+                    + $"resident {points[0].Bytes / 1048576:0.0} MiB after step {warm}, {points[^1].Bytes / 1048576:0.0} MiB at the "
+                    + $"end, slope {1_000 * slope / 1048576:0.000} MiB per 1,000 steps"
             )
         );
         Assert.True(

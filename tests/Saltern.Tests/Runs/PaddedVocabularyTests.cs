@@ -93,7 +93,8 @@ public sealed class PaddedVocabularyTests : IDisposable
         }
 
         Assert.Equal(Figure("plain", "train/teacher_nll"), Figure("padded", "train/teacher_nll"), 5);
-        Assert.Equal(Figure("plain", "train/ce_teacher_student"), Figure("padded", "train/ce_teacher_student"), 3); // a draw on the border of two tokens may fall to the other one
+        // a draw on the border of two tokens may fall to the other one
+        Assert.Equal(Figure("plain", "train/ce_teacher_student"), Figure("padded", "train/ce_teacher_student"), 3);
     }
 
     [Theory]

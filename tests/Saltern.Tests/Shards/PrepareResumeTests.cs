@@ -26,10 +26,12 @@ public sealed class PrepareResumeTests : IDisposable
         [
             .. GeneratedText
                 .Generate(3, 2_800_000)
-                .Select(
-                    (document, i) =>
-                        $"{{\"text\":\"{document.Text.Replace("\n", "\\n", StringComparison.Ordinal).Replace("\"", "'", StringComparison.Ordinal)} {i}\",\"domain\":\"d{i % 3}\"}}"
-                ),
+                .Select(document =>
+                    document
+                        .Text.Replace("\n", "\\n", StringComparison.Ordinal)
+                        .Replace("\"", "'", StringComparison.Ordinal)
+                )
+                .Select((text, i) => $"{{\"text\":\"{text} {i}\",\"domain\":\"d{i % 3}\"}}"),
         ];
         lines.InsertRange(lines.Count / 2, ["broken", "", lines[1], "{}"]);
         string[] parts = [.. lines.Chunk((lines.Count / 3) + 1).Select(part => string.Join('\n', part))];

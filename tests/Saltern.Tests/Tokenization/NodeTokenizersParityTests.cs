@@ -123,7 +123,8 @@ public sealed class NodeTokenizersParityTests : IDisposable
         root["post_processor"] = JsonNode.Parse(
             """
             {"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"<s>","type_id":0}},{"Sequence":{"id":"A","type_id":0}}],
-             "pair":[{"Sequence":{"id":"A","type_id":0}},{"Sequence":{"id":"B","type_id":1}}],"special_tokens":{"<s>":{"id":"<s>","ids":[703],"tokens":["<s>"]}}}
+             "pair":[{"Sequence":{"id":"A","type_id":0}},{"Sequence":{"id":"B","type_id":1}}],
+             "special_tokens":{"<s>":{"id":"<s>","ids":[703],"tokens":["<s>"]}}}
             """
         );
         File.WriteAllText(_folder["tokenizer.json"], root.ToJsonString());
@@ -145,7 +146,8 @@ public sealed class NodeTokenizersParityTests : IDisposable
             int[] ids = [.. ours.BeginOfText, .. ours.Encode(texts[i], allowSpecial: true)]; // theirs always finds special tokens
             Assert.True(
                 ids.AsSpan().SequenceEqual(theirs[i]),
-                $"text {i}, \"{texts[i][..Math.Min(200, texts[i].Length)]}\": {string.Join(' ', ids.Take(50))} against {string.Join(' ', theirs[i].Take(50))}"
+                $"text {i}, \"{texts[i][..Math.Min(200, texts[i].Length)]}\": {string.Join(' ', ids.Take(50))} "
+                    + $"against {string.Join(' ', theirs[i].Take(50))}"
             );
             tokens += ids.Length;
         }

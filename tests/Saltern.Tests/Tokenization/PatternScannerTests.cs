@@ -90,10 +90,13 @@ public class PatternScannerTests
         var standIn = SampleTexts
             .Astral.EnumerateRunes()
             .Select(rune =>
-                rune.IsBmp ? (char)rune.Value
-                : Rune.IsLetter(rune) ? 'ä'
-                : Rune.IsNumber(rune) ? '7'
-                : '!'
+                rune switch
+                {
+                    { IsBmp: true } => (char)rune.Value,
+                    _ when Rune.IsLetter(rune) => 'ä',
+                    _ when Rune.IsNumber(rune) => '7',
+                    _ => '!',
+                }
             );
 
         // Lengths in code points, which the stand-ins keep.

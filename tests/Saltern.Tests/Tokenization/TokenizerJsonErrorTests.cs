@@ -32,7 +32,8 @@ public sealed class TokenizerJsonErrorTests : IDisposable
     [InlineData("post_processor", """{"type":"Unknown"}""", "\"post_processor.type\" is \"Unknown\"")]
     [InlineData(
         "post_processor",
-        """{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"<s>","type_id":0}},{"Sequence":{"id":"A","type_id":0}}],"special_tokens":{}}""",
+        """{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"<s>","type_id":0}},{"Sequence":"""
+            + """{"id":"A","type_id":0}}],"special_tokens":{}}""",
         "\"post_processor.single[0].SpecialToken.id\" is \"<s>\"; allowed is a name of \"special_tokens\""
     )]
     [InlineData(
@@ -42,7 +43,8 @@ public sealed class TokenizerJsonErrorTests : IDisposable
     )]
     [InlineData(
         "post_processor",
-        """{"type":"TemplateProcessing","single":[{"Sequence":{"id":"A"}},{"SpecialToken":{"id":"x"}}],"special_tokens":{"x":{"ids":[65]}}}""",
+        """{"type":"TemplateProcessing","single":[{"Sequence":{"id":"A"}},{"SpecialToken":{"id":"x"}}],"special_tokens":"""
+            + """{"x":{"ids":[65]}}}""",
         "puts the ids 65 behind each text; allowed is nothing, or the end-of-text token 256"
     )]
     [InlineData(

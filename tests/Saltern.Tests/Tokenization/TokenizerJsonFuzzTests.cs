@@ -19,7 +19,9 @@ public sealed class TokenizerJsonFuzzTests : IDisposable
         (vocabulary["ab"], vocabulary["abc"]) = (257, 258);
         merging["model"]!["merges"] = JsonNode.Parse("""["a b",["ab","c"]]""");
         merging["pre_tokenizer"] = JsonNode.Parse(
-            """{"type":"Sequence","pretokenizers":[{"type":"Split","pattern":{"Regex":"\\p{N}{1,3}| ?\\p{L}+"},"behavior":"Isolated","invert":false},{"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true,"use_regex":false}]}"""
+            """{"type":"Sequence","pretokenizers":[{"type":"Split","pattern":{"Regex":"\\p{N}{1,3}| """
+                + """?\\p{L}+"},"behavior":"Isolated","invert":false},{"type":"ByteLevel","add_prefix_space":false,"trim_offsets":"""
+                + """true,"use_regex":false}]}"""
         );
 
         // Tables of a vocabulary take a few megabytes whatever its size.

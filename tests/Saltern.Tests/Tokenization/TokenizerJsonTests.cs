@@ -150,10 +150,12 @@ public sealed class TokenizerJsonTests : IDisposable
 
     [Theory]
     [InlineData(
-        """{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"<s>","type_id":0}},{"Sequence":{"id":"A","type_id":0}}],"pair":[],"special_tokens":{"<s>":{"id":"<s>","ids":[257],"tokens":["<s>"]}}}"""
+        """{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"<s>","type_id":0}},{"Sequence":"""
+            + """{"id":"A","type_id":0}}],"pair":[],"special_tokens":{"<s>":{"id":"<s>","ids":[257],"tokens":["<s>"]}}}"""
     )]
     [InlineData(
-        """{"type":"Sequence","processors":[{"type":"ByteLevel"},{"type":"RobertaProcessing","cls":["<s>",257],"sep":["<|endoftext|>",256],"trim_offsets":true,"add_prefix_space":false}]}"""
+        """{"type":"Sequence","processors":[{"type":"ByteLevel"},{"type":"RobertaProcessing","cls":["<s>",257],"sep":"""
+            + """["<|endoftext|>",256],"trim_offsets":true,"add_prefix_space":false}]}"""
     )]
     public void Load_HonoursTheTokenThatBeginsAText(string postProcessor)
     {
@@ -199,7 +201,8 @@ public sealed class TokenizerJsonTests : IDisposable
         Assert.True(
             JsonNode.DeepEquals(
                 JsonNode.Parse(
-                    $$"""{"type":"ByteLevel","add_prefix_space":true,"trim_offsets":true,"use_regex":{{(usesPattern ? "true" : "false")}}}"""
+                    $$"""{"type":"ByteLevel","add_prefix_space":true,"trim_offsets":"""
+                        + $$"""true,"use_regex":{{(usesPattern ? "true" : "false")}}}"""
                 ),
                 JsonNode.Parse(File.ReadAllText(_folder["prefix.json"]))!["pre_tokenizer"]
             )
@@ -253,9 +256,12 @@ public sealed class TokenizerJsonTests : IDisposable
                 tokenizer
                     .Encode(text)
                     .Select(id =>
-                        id == 257 ? "X"
-                        : id == ' ' ? "_"
-                        : ((char)id).ToString()
+                        id switch
+                        {
+                            257 => "X",
+                            ' ' => "_",
+                            _ => ((char)id).ToString(),
+                        }
                     )
             )
         );
@@ -305,7 +311,8 @@ public sealed class TokenizerJsonTests : IDisposable
         return new JsonObject
         {
             ["added_tokens"] = JsonNode.Parse(
-                """[{"id":256,"content":"<|endoftext|>","single_word":false,"lstrip":false,"rstrip":false,"normalized":false,"special":true}]"""
+                """[{"id":256,"content":"<|endoftext|>","single_word":false,"lstrip":false,"rstrip":false,"normalized":"""
+                    + """false,"special":true}]"""
             ),
             ["normalizer"] = null,
             ["pre_tokenizer"] = JsonNode.Parse("""{"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true}"""),

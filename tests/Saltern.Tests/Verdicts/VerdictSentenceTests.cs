@@ -13,7 +13,8 @@ public class VerdictSentenceTests
         (RunRecord baseline, RunRecord salt) = FakeStudy.Worked();
         VerdictRun run = Verdict.Compute([baseline], [salt]).Runs[0];
         Assert.Equal(
-            "A reading from 1 seed, not a finding: SALT reached BASELINE's final validation loss (3.715 nats per token) with 82.5 % of the time, "
+            "A reading from 1 seed, not a finding: SALT reached BASELINE's final validation loss (3.715 nats per token) "
+                + "with 82.5 % of the time, "
                 + "after 79.5 % of its steps, the teacher's training not counted; it ended 0.090 nats lower.",
             Plain(run.SentenceFree)
         );

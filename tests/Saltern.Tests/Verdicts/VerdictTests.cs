@@ -106,7 +106,7 @@ public class VerdictTests
                                     {
                                         Nll =
                                             document.Nll
-                                            + (run.Result.Arm == "near" ? 0 : (arm + 1) * 100 * (i % 2 == 0 ? 1 : -1)),
+                                            + (run.Result.Arm == "near" ? 0 : (arm + 1) * 100 * (1 - (i % 2 * 2))),
                                     }
                             ),
                         ],
