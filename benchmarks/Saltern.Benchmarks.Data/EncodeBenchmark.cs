@@ -36,7 +36,7 @@ internal static class EncodeBenchmark
                 $"{documents.Length} documents of {reader.Files.Count} files, {megabytes:0.0} MB of UTF-8, "
                     + $"vocabulary {Vocabulary} trained on them; MB/s on one thread, "
                     + $"the median of {Repeats} interleaved repeats after a first pass; "
-                    + "in brackets the first pass, with empty caches of words, then the slowest and fastest."
+                    + $"in brackets the first pass, with empty caches of words, then the slowest and fastest."
             ),
             "",
             "| pattern | Saltern, bytes | Saltern, strings | Microsoft, strings | Microsoft, "

@@ -120,8 +120,8 @@ internal static class PartComparison
             string.Create(
                 CultureInfo.InvariantCulture,
                 $"Wall time of a plain step, reference student: medians of {steps} steps, {rounds} interleaved rounds. "
-                    + "On a virtual machine the host may take a core without saying so, and two threads meet it more often than one: "
-                    + "the least disturbed round stands beside the median."
+                    + $"On a virtual machine the host may take a core without saying so, and two threads meet it more often than one: "
+                    + $"the least disturbed round stands beside the median."
             ),
             "",
             "| machine | one thread, ms: best, median | two threads, ms: best, median | one / two: best, median |",

@@ -92,7 +92,7 @@ internal static class Scaling
                     + string.Create(
                         CultureInfo.InvariantCulture,
                         $"; {threads} threads, the fastest of 3 steps after 2 (on a virtual machine the host takes a core now and then, "
-                            + "which doubles a step)."
+                            + $"which doubles a step)."
                     ),
                 "",
                 $"| {sweep.XTitle} | plain, tokens/s | distilling, tokens/s | GFLOP/s, plain | plain, MiB | distilling, "

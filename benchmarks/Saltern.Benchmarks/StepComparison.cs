@@ -63,7 +63,7 @@ internal static class StepComparison
                     + $"vocabulary {shape.Student.VocabSize}, {shape.Sequences} x {shape.Length} tokens, {flops / 1e9:0.0} GFLOP a "
                     + $"plain step; one thread; products reach {peak:0} GFLOP/s. "
                     + $"Process CPU time of a step, median of {steps} steps, then of {rounds} rounds; in brackets the rounds' range. "
-                    + "Ratios are of medians; 'pairs' is the range of the rounds' own ratios."
+                    + $"Ratios are of medians; 'pairs' is the range of the rounds' own ratios."
             ),
             "",
             "| variant | ms a step | naive twin / this | pairs | PyTorch / this | share of the peak | peak memory, MiB | loss |",
