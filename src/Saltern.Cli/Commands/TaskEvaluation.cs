@@ -134,7 +134,16 @@ internal sealed class TaskEvaluation(
             int? limit,
             IReadOnlyList<string> missing,
             IReadOnlyDictionary<string, IReadOnlyList<PairedTest>>? paired
-        ) => TaskResultJson.Results(Name, Window, limit, Results, Groups, missing, paired);
+        ) =>
+            TaskResultJson.Results(
+                new TaskRunResults(Name, Window, Results)
+                {
+                    Limit = limit,
+                    Groups = Groups,
+                    Missing = missing,
+                },
+                paired
+            );
 
         public void Write(string folder, string json) => TaskResultFolder.Write(folder, Results, json);
     }

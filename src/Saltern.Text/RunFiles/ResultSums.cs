@@ -22,11 +22,19 @@ internal static class ResultSums
         foreach ((string name, string expected) in result.Files ?? new Dictionary<string, string>())
         {
             string path = run.At(name);
-            string? found = !Names.Contains(name) || !run.Has(name) ? null : Sum(run, name);
-            if (found != expected)
+            string? sum = null;
+            string found = "the file is missing";
+            if (Names.Contains(name) && run.Has(name))
+            {
+                sum = Sum(run, name);
+                found = $"SHA-256 {sum} found";
+            }
+
+            if (sum != expected)
             {
                 throw new DataFormatException(
-                    $"{path}: {(found is null ? "the file is missing" : $"SHA-256 {found} found")}, {expected} expected as in result.json. Restore the file, or run the training again."
+                    $"{path}: {found}, {expected} expected as in result.json. "
+                        + "Restore the file, or run the training again."
                 );
             }
         }

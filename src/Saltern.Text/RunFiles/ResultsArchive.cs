@@ -201,7 +201,10 @@ internal sealed class ResultsArchive
         int count = 0;
         for (int i = 0; i < expected.Length; i++)
         {
-            count += found[i] == expected[i] ? 1 : 0;
+            if (found[i] == expected[i])
+            {
+                count++;
+            }
         }
 
         return count;

@@ -6,7 +6,6 @@ namespace Saltern.RunFiles;
 /// <summary>Reads the files that a run leaves behind. They may be damaged, cut short, or of another program.</summary>
 internal static class RunFolderReader
 {
-
     public static RunRecord Read(string folder)
     {
         ArgumentException.ThrowIfNullOrEmpty(folder);
@@ -24,20 +23,19 @@ internal static class RunFolderReader
 
         CheckSize(run, RunLayout.Metrics, RunLayout.LargestLog);
         CheckSize(run, RunLayout.Result, RunLayout.LargestDocument);
-        RunResult? result = run.Has(RunLayout.Result) ? RunResult.Read(run.Bytes(RunLayout.Result), run.At(RunLayout.Result)) : null;
-        if (result is not null)
+        RunResult? result = null;
+        if (run.Has(RunLayout.Result))
         {
+            result = RunResult.Read(run.Bytes(RunLayout.Result), run.At(RunLayout.Result));
             ResultSums.Require(run, result);
         }
 
         string? recipe = ReadIfThere(run, RunLayout.Recipe);
-        if (
-            recipe is not null
-            && (recipe.Length == 0 ? "is empty" : SelfChecksum.LineProblem(run.Bytes(RunLayout.Recipe))) is string problem
-        )
+        if (recipe is not null && RecipeProblem(run, recipe) is string problem)
         {
             throw new DataFormatException(
-                $"{run.At(RunLayout.Recipe)} {problem}. Restore the file; a recipe that you have changed yourself needs its first line no longer."
+                $"{run.At(RunLayout.Recipe)} {problem}. Restore the file; "
+                    + "a recipe that you have changed yourself needs its first line no longer."
             );
         }
 
@@ -50,6 +48,16 @@ internal static class RunFolderReader
             Documents = ReadDocuments(run),
             RecipeText = recipe,
         };
+    }
+
+    private static string? RecipeProblem(RunSource run, string recipe)
+    {
+        if (recipe.Length == 0)
+        {
+            return "is empty";
+        }
+
+        return SelfChecksum.LineProblem(run.Bytes(RunLayout.Recipe));
     }
 
     private static List<DocumentScore> ReadDocuments(RunSource run)
@@ -74,16 +82,18 @@ internal static class RunFolderReader
             try
             {
                 DocumentScore? score = JsonSerializer.Deserialize<DocumentScore>(line, ReportJson.Options);
-                documents.Add(
-                    score is { Domain: not null, Tokens: >= 0 }
-                        ? score
-                        : throw new JsonException("domain or tokens missing")
-                );
+                if (score is not { Domain: not null, Tokens: >= 0 })
+                {
+                    throw new JsonException("domain or tokens missing");
+                }
+
+                documents.Add(score);
             }
             catch (JsonException problem)
             {
                 throw new DataFormatException(
-                    $"{path}:{number}: {{ \"domain\", \"document\", \"tokens\", \"nll\" }} was expected: {problem.Message} Evaluate the run again.",
+                    $"{path}:{number}: {{ \"domain\", \"document\", \"tokens\", \"nll\" }} was expected: "
+                        + $"{problem.Message} Evaluate the run again.",
                     problem
                 );
             }
@@ -96,9 +106,12 @@ internal static class RunFolderReader
     private static RunResult Unfinished(string folder, string? recipe, MetricsTable metrics)
     {
         string name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)));
-        IReadOnlyDictionary<string, string> keys = recipe is null
-            ? new Dictionary<string, string>()
-            : RecipeKeys.Flatten(recipe);
+        IReadOnlyDictionary<string, string> keys = new Dictionary<string, string>();
+        if (recipe is not null)
+        {
+            keys = RecipeKeys.Flatten(recipe);
+        }
+
         int steps = metrics.Steps.Count > 0 ? metrics.Steps[^1] : 0;
         return new RunResult
         {
@@ -108,10 +121,13 @@ internal static class RunFolderReader
             Steps = steps,
             PlannedSteps = int.TryParse(keys.GetValueOrDefault("training.steps"), out int planned) ? planned : steps,
             Truncated = true,
-            Seconds = metrics.Series("seconds") is [.., var seconds] ? seconds.Value : 0,
-            Flops = metrics.Series(MetricNames.Flops) is [.., var flops] ? flops.Value : 0,
+            Seconds = Last(metrics, "seconds"),
+            Flops = Last(metrics, MetricNames.Flops),
         };
     }
+
+    private static double Last(MetricsTable metrics, string name) =>
+        metrics.Series(name) is [.., var last] ? last.Value : 0;
 
     private static string? ReadIfThere(RunSource run, string file)
     {
@@ -127,8 +143,7 @@ internal static class RunFolderReader
 
     private static void CheckSize(RunSource run, string file, long largest)
     {
-        long length = run.Has(file) ? run.Length(file) : 0;
-        if (length > largest)
+        if (run.Has(file) && run.Length(file) is long length && length > largest)
         {
             throw new DataFormatException(
                 $"{run.At(file)}: {length:N0} bytes, at most {largest:N0} are read. This is not a file of a run; leave it out."

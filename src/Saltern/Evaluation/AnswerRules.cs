@@ -41,7 +41,12 @@ public sealed record AnswerRules : IValidated
             return "";
         }
 
-        return Value(matches[TakeLast ? matches.Count - 1 : 0]).Trim();
+        if (TakeLast)
+        {
+            return Value(matches[^1]).Trim();
+        }
+
+        return Value(matches[0]).Trim();
     }
 
     /// <summary>Whether answer and reference are the same under the rules.</summary>
@@ -79,8 +84,16 @@ public sealed record AnswerRules : IValidated
             text = Regex.Replace(text, pattern, "", RegexOptions.CultureInvariant, Patience);
         }
 
-        text = IgnoreCase ? text.ToLowerInvariant() : text;
-        text = IgnorePunctuation ? AnswerText.WithoutPunctuation(text) : text;
+        if (IgnoreCase)
+        {
+            text = text.ToLowerInvariant();
+        }
+
+        if (IgnorePunctuation)
+        {
+            text = AnswerText.WithoutPunctuation(text);
+        }
+
         if (IgnoreArticles)
         {
             return string.Join(' ', AnswerText.Words(text));
@@ -146,7 +159,12 @@ internal static partial class AnswerText
             }
         }
 
-        return shared == 0 ? 0 : 2.0 * shared / (found.Length + wanted.Length);
+        if (shared == 0)
+        {
+            return 0;
+        }
+
+        return 2.0 * shared / (found.Length + wanted.Length);
     }
 
     [GeneratedRegex(@"\b(a|an|the)\b")]

@@ -73,8 +73,10 @@ public sealed record BucketScores(string Unit, string Bucket, long Tokens, doubl
                     unit,
                     DifficultyBuckets.Names[bucket],
                     part.Count,
-                    part.Count == 0 ? null : part.Model / part.Count,
-                    part.Count == 0 ? null : part.Teacher / part.Count
+                    Mean(part.Model, part.Count),
+                    Mean(part.Teacher, part.Count)
                 )
         );
+
+    private static double? Mean(double sum, long count) => count == 0 ? null : sum / count;
 }

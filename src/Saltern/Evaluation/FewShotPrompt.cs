@@ -24,10 +24,12 @@ public sealed class FewShotPrompt(
         foreach (TaskItem example in Examples(item))
         {
             string prompt = definition.Kind == TaskKind.ContextChoice ? example.Contexts[example.Gold] : example.Prompt;
-            text.Append(prompt)
-                .Append(prompt.Length == 0 ? "" : definition.TargetDelimiter)
-                .Append(example.Example)
-                .Append(definition.ExampleDelimiter);
+            if (prompt.Length > 0)
+            {
+                text.Append(prompt).Append(definition.TargetDelimiter);
+            }
+
+            text.Append(example.Example).Append(definition.ExampleDelimiter);
         }
 
         return text.ToString();
@@ -40,7 +42,8 @@ public sealed class FewShotPrompt(
         if (shots > pool.Count - own)
         {
             throw new ConfigurationException(
-                $"{definition.Task}: {shots} examples were asked for, but there are {pool.Count - own}. Use fewer --shots, or name example_data."
+                $"{definition.Task}: {shots} examples were asked for, but there are {pool.Count - own}. "
+                    + "Use fewer --shots, or name example_data."
             );
         }
 
@@ -53,6 +56,7 @@ public sealed class FewShotPrompt(
             chosen.Add(chosen.Contains(drawn) ? top : drawn);
         }
 
-        return [.. chosen.Select(index => pool[poolHoldsItems && index >= item.Index ? index + 1 : index])];
+        // The item itself is skipped.
+        return [.. chosen.Select(index => pool[index + (poolHoldsItems && index >= item.Index ? 1 : 0)])];
     }
 }

@@ -84,17 +84,17 @@ internal sealed record FieldPath
             found = found.SelectMany(element => Below(element, step)).ToList();
         }
 
-        return
-        [
-            .. found
-                .SelectMany(element =>
-                    element.ValueKind == JsonValueKind.Array
-                        ? element.EnumerateArray()
-                        : (IEnumerable<JsonElement>)[element]
-                )
-                .Where(element => element.ValueKind != JsonValueKind.Null)
-                .Select(Text),
-        ];
+        return [.. found.SelectMany(Entries).Where(element => element.ValueKind != JsonValueKind.Null).Select(Text)];
+    }
+
+    private static IEnumerable<JsonElement> Entries(JsonElement element)
+    {
+        if (element.ValueKind == JsonValueKind.Array)
+        {
+            return element.EnumerateArray();
+        }
+
+        return [element];
     }
 
     private static IEnumerable<JsonElement> Below(JsonElement element, string step)
@@ -109,8 +109,17 @@ internal sealed record FieldPath
             return [];
         }
 
-        JsonElement[] entries = element.ValueKind == JsonValueKind.Array ? [.. element.EnumerateArray()] : [];
-        return step == "[]" ? entries : entries.Skip(IndexOf(step)).Take(1);
+        if (element.ValueKind != JsonValueKind.Array)
+        {
+            return [];
+        }
+
+        if (step == "[]")
+        {
+            return [.. element.EnumerateArray()];
+        }
+
+        return element.EnumerateArray().Skip(IndexOf(step)).Take(1);
     }
 
     private string Text(JsonElement element)
@@ -119,12 +128,13 @@ internal sealed record FieldPath
         {
             JsonValueKind.String => element.GetString()!,
             JsonValueKind.Number or JsonValueKind.True or JsonValueKind.False => element.GetRawText(),
-            _ => throw new DataFormatException(
-                $"field '{_text}' is {(element.ValueKind == JsonValueKind.Array ? "a list of lists" : "an object")}, where a text is needed"
-            ),
+            JsonValueKind.Array => throw NoText("a list of lists"),
+            _ => throw NoText("an object"),
         };
         return _filters.Aggregate(text, (value, filter) => filter.Apply(value));
     }
+
+    private DataFormatException NoText(string found) => new($"field '{_text}' is {found}, where a text is needed");
 
     private static bool IsIndex(string step) =>
         step == "[]" || (step[^1] == ']' && int.TryParse(step[1..^1], out int index) && index >= 0);

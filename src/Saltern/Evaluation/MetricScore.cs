@@ -31,20 +31,19 @@ public sealed record MetricScore(
         double value = Over(metric, scores, null);
         double[] spread = ItemBootstrap.Values(scores.Length, indices => Over(metric, scores, indices));
         (double low, double high) = ItemBootstrap.Middle95(spread);
-        bool isMean = TaskMetrics.IsHigherBetter(metric);
-        double? error =
-            scores.Length < 2 ? null
-            : isMean ? Deviation([.. scores.Select(score => score.Value)]) / Math.Sqrt(scores.Length)
-            : Deviation(spread);
-        return new MetricScore(
-            metric,
-            value,
-            error,
-            low,
-            high,
-            isMean ? ChanceOf(kind, items) : null,
-            isMean ? MajorityOf(kind, items) : null
-        );
+        if (!TaskMetrics.IsHigherBetter(metric))
+        {
+            double? deviation = scores.Length < 2 ? null : Deviation(spread);
+            return new MetricScore(metric, value, deviation, low, high, Chance: null, Majority: null);
+        }
+
+        double? error = null;
+        if (scores.Length >= 2)
+        {
+            error = Deviation([.. scores.Select(score => score.Value)]) / Math.Sqrt(scores.Length);
+        }
+
+        return new MetricScore(metric, value, error, low, high, ChanceOf(kind, items), MajorityOf(kind, items));
     }
 
     /// <summary>The metric over some items.</summary>

@@ -39,8 +39,9 @@ public static class ModelEvaluation
         var domains = new EvaluationPart?[domainCount];
         float[] nll = new float[scores.Length];
         var losses = new PositionLosses(set.SequenceLength);
-        for (int window = 0, first = 0; window < set.WindowDomains.Count; window++, first += set.SequenceLength)
+        for (int window = 0; window < set.WindowDomains.Count; window++)
         {
+            int first = window * set.SequenceLength;
             for (int i = 0; i < set.SequenceLength; i++)
             {
                 PositionScore score = scores[first + i];

@@ -32,7 +32,8 @@ internal sealed class PromptTemplate
             else if (text[i] is '{' or '}')
             {
                 throw new FormatException(
-                    $"has the template '{text}' with a single '{text[i]}'. Write {{field}}, or '{text[i]}{text[i]}' for the character itself."
+                    $"has the template '{text}' with a single '{text[i]}'. Write {{field}}, "
+                        + $"or '{text[i]}{text[i]}' for the character itself."
                 );
             }
             else

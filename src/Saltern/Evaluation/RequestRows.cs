@@ -78,10 +78,14 @@ internal static class RequestRows
         return
         [
             .. groups.SelectMany(group =>
-                group.Rows.Count > 1 && group.Rows.Sum(row => row.Length) >= leastSaving * group.Tokens
-                    ? [group]
-                    : group.Rows.Select(row => new RowGroup([row], 0))
-            ),
+            {
+                if (group.Rows.Count > 1 && group.Rows.Sum(row => row.Length) >= leastSaving * group.Tokens)
+                {
+                    return [group];
+                }
+
+                return group.Rows.Select(row => new RowGroup([row], 0));
+            }),
         ];
     }
 

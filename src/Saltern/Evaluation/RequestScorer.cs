@@ -44,6 +44,7 @@ public static class RequestScorer
         int[] owners = new int[requests.Count];
         int batches = 0;
         var scores = new RequestScore[requests.Count];
+        var scoring = new Scoring(model, head, requests, scores);
         ILookup<bool, RowGroup> groups = RequestRows
             .Groups(requests, RequestRows.Of(requests), model.UsesKernels ? LeastSavingOverKernels : 1)
             .ToLookup(group => group.Shared > 0);
@@ -63,10 +64,7 @@ public static class RequestScorer
         {
             int count = CountShared(model, shared.AsSpan(first));
             RowGroup[] batch = shared[first..(first + count)];
-            Run(
-                [.. batch.SelectMany(group => group.Rows)],
-                rows => ScoreShared(model, head, requests, batch, rows, scores)
-            );
+            Run([.. batch.SelectMany(group => group.Rows)], rows => ScoreShared(scoring, batch, rows));
             first += count;
         }
 
@@ -80,7 +78,7 @@ public static class RequestScorer
             Tensor hidden = model.HiddenStates(
                 Padded(model, [.. rows.Select(row => row.Longest.Tokens.AsMemory(0, row.Length))], length)
             ); // [N, D]
-            Read(head, model, requests, rows, hidden, length, _ => 0, scores);
+            Read(scoring, rows, hidden, length, _ => 0);
         }
 
         void Run(RequestRow[] rows, Action<RequestRow[]> score)
@@ -139,15 +137,9 @@ public static class RequestScorer
     // Rests of a batch are padded to one length, so only like ones go together.
     private static int RestClass(RowGroup group) => (int)Math.Round(4 * Math.Log2(group.Length - group.Shared));
 
-    private static void ScoreShared(
-        Transformer model,
-        LossHead head,
-        IReadOnlyList<ScoreRequest> requests,
-        RowGroup[] groups,
-        RequestRow[] rows,
-        RequestScore[] scores
-    )
+    private static void ScoreShared(Scoring scoring, RowGroup[] groups, RequestRow[] rows)
     {
+        Transformer model = scoring.Model;
         using DisposeScope scope = NewDisposeScope();
         int shared = groups[0].Shared;
         int rest = groups.Max(group => group.Length - group.Shared);
@@ -179,7 +171,7 @@ public static class RequestScorer
             ),
         ];
         Tensor hidden = model.HiddenStates(Padded(model, ends, rest), cache); // [N, D]
-        Read(head, model, requests, rows, hidden, rest, row => groups[groupOf[row]].Shared, scores);
+        Read(scoring, rows, hidden, rest, row => groups[groupOf[row]].Shared);
     }
 
     // [B, T], padded with id 0; behind a row nothing before it sees the padding, in front of one the cache hides it.
@@ -199,22 +191,13 @@ public static class RequestScorer
     }
 
     // Scores of the requests of some rows, from hidden states that begin at a place of each row.
-    private static void Read(
-        LossHead head,
-        Transformer model,
-        IReadOnlyList<ScoreRequest> requests,
-        RequestRow[] rows,
-        Tensor hidden,
-        int length,
-        Func<int, int> beginning,
-        RequestScore[] scores
-    )
+    private static void Read(Scoring scoring, RequestRow[] rows, Tensor hidden, int length, Func<int, int> beginning)
     {
         List<long> positions = [];
         List<long> labels = [];
         for (int row = 0; row < rows.Length; row++)
         {
-            foreach (ScoreRequest request in rows[row].Requests.Select(index => requests[index]))
+            foreach (ScoreRequest request in rows[row].Requests.Select(index => scoring.Requests[index]))
             {
                 for (int i = 0; i < request.TargetCount; i++)
                 {
@@ -226,11 +209,11 @@ public static class RequestScorer
 
         Tensor targets = hidden.index_select(0, tensor(positions.ToArray()).to(hidden.device)); // [targets, D]
         var losses = new PositionLosses(labels.Count);
-        head.Evaluate(
+        scoring.Head.Evaluate(
             new LossRequest
             {
                 HiddenStates = targets,
-                Head = model.Head,
+                Head = scoring.Model.Head,
                 Labels = [.. labels],
             },
             losses
@@ -240,13 +223,21 @@ public static class RequestScorer
         {
             double sum = 0;
             bool greedy = true;
-            for (int i = 0; i < requests[index].TargetCount; i++, at++)
+            for (int i = 0; i < scoring.Requests[index].TargetCount; i++, at++)
             {
                 sum -= losses.StudentNll[at];
                 greedy &= losses.Correct[at];
             }
 
-            scores[index] = new RequestScore(sum, greedy);
+            scoring.Scores[index] = new RequestScore(sum, greedy);
         }
     }
+
+    // What all batches of one call share; scores are written in place.
+    private sealed record Scoring(
+        Transformer Model,
+        LossHead Head,
+        IReadOnlyList<ScoreRequest> Requests,
+        RequestScore[] Scores
+    );
 }

@@ -51,7 +51,14 @@ public sealed class RequestEncoder(BpeTokenizer tokenizer, int window)
         string trimmed = context.TrimEnd();
         continuation = context[trimmed.Length..] + continuation;
         int[] whole = tokenizer.Encode(trimmed + continuation);
-        int targets = whole.Length - (trimmed.Length == 0 ? 0 : tokenizer.Encode(trimmed).Length);
+        int targets = whole.Length;
+        IReadOnlyList<int> first = [Start];
+        if (trimmed.Length > 0)
+        {
+            targets -= tokenizer.Encode(trimmed).Length;
+            first = tokenizer.BeginOfText;
+        }
+
         if (targets < 1)
         {
             throw new DataFormatException(
@@ -59,7 +66,7 @@ public sealed class RequestEncoder(BpeTokenizer tokenizer, int window)
             );
         }
 
-        int[] tokens = [.. trimmed.Length == 0 ? [Start] : tokenizer.BeginOfText, .. whole];
+        int[] tokens = [.. first, .. whole];
         bool isCut = tokens.Length > window + 1;
         return new ScoreRequest(
             isCut ? tokens[^(window + 1)..] : tokens,

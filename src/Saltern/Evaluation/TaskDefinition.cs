@@ -98,7 +98,8 @@ public sealed record TaskDefinition : IValidated
         {
             yield return new ConfigurationProblem(
                 "metrics",
-                $"has {TaskMetrics.NameOf(metric)}, which {KindName} does not give. Use {string.Join(", ", allowed.Select(TaskMetrics.NameOf))}."
+                $"has {TaskMetrics.NameOf(metric)}, which {KindName} does not give. "
+                    + $"Use {string.Join(", ", allowed.Select(TaskMetrics.NameOf))}."
             );
         }
 

@@ -49,7 +49,10 @@ public sealed record TaskPlan(
                     if (name != task || !TaskMetrics.IsHigherBetter(file.Definition.Measured[0]))
                     {
                         throw new ConfigurationException(
-                            $"{inside}, of the group {group.Group}, has the name {name} and measures {TaskMetrics.NameOf(file.Definition.Measured[0])} first. Tasks of a group are named as their files, and averages need scores of which more is better."
+                            $"{inside}, of the group {group.Group}, has the name {name} and measures "
+                                + $"{TaskMetrics.NameOf(file.Definition.Measured[0])} first. "
+                                + "Tasks of a group are named as their files, and averages need scores of which more "
+                                + "is better."
                         );
                     }
 
@@ -79,14 +82,21 @@ public sealed record TaskPlan(
     {
         TaskDefinition definition = RecipeReader.Read<TaskDefinition>(path, []);
         name = definition.Task;
-        definition = shots is int count && definition.TakesExamples ? definition with { Shots = count } : definition;
+        if (shots is int count && definition.TakesExamples)
+        {
+            definition = definition with { Shots = count };
+        }
+
         string folder = Path.GetDirectoryName(path) ?? "";
         string? data = TaskItemReader.Find(definition.Data ?? definition.Task, dataFolder, folder);
-        string? examples =
-            definition.ExampleData is string wanted && definition.Shots > 0
-                ? TaskItemReader.Find(wanted, dataFolder, folder)
-                    ?? throw NoData($"{name} (example_data)", path, dataFolder)
-                : null;
+        string? examples = null;
+        if (definition.ExampleData is string wanted && definition.Shots > 0)
+        {
+            examples =
+                TaskItemReader.Find(wanted, dataFolder, folder)
+                ?? throw NoData($"{name} (example_data)", path, dataFolder);
+        }
+
         return data is null ? null : new TaskFile(definition, path, data, examples);
     }
 
@@ -105,6 +115,8 @@ public sealed record TaskPlan(
 
     private static ConfigurationException NoData(string task, string path, string? dataFolder) =>
         new(
-            $"The data of the task {task} ({path}) was found neither in {(dataFolder is null ? "--data-dir (not given)" : dataFolder)} nor beside the task file. It is a file of JSON lines (.jsonl, .jsonl.gz, .jsonl.zst); give its folder by --data-dir."
+            $"The data of the task {task} ({path}) was found neither in "
+                + $"{dataFolder ?? "--data-dir (not given)"} nor beside the task file. "
+                + "It is a file of JSON lines (.jsonl, .jsonl.gz, .jsonl.zst); give its folder by --data-dir."
         );
 }

@@ -41,12 +41,7 @@ public sealed record TaskGroup : IValidated
             .. Domains.Select(domain =>
             {
                 double[] found = [.. domain.Tasks.Where(scores.ContainsKey).Select(task => scores[task])];
-                return new DomainScore(
-                    domain.Name,
-                    found.Length == 0 ? null : found.Average(),
-                    found.Length,
-                    domain.Tasks.Count
-                );
+                return new DomainScore(domain.Name, Mean(found), found.Length, domain.Tasks.Count);
             }),
         ];
         return new GroupScores(
@@ -57,16 +52,13 @@ public sealed record TaskGroup : IValidated
                 {
                     DomainScore[] counted = [.. domains.Where(domain => !average.Without.Contains(domain.Name))];
                     double[] found = [.. counted.Select(domain => domain.Score).OfType<double>()];
-                    return new DomainScore(
-                        average.Name,
-                        found.Length == 0 ? null : found.Average(),
-                        found.Length,
-                        counted.Length
-                    );
+                    return new DomainScore(average.Name, Mean(found), found.Length, counted.Length);
                 }),
             ]
         );
     }
+
+    private static double? Mean(double[] scores) => scores.Length == 0 ? null : scores.Average();
 }
 
 /// <summary>A domain of a group.</summary>

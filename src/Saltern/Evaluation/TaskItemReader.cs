@@ -50,10 +50,12 @@ public static class TaskItemReader
 
     private static DataFormatException NoReading(TaskDefinition definition, JsonElement record)
     {
-        string found =
-            record.ValueKind == JsonValueKind.Object
-                ? string.Join(", ", record.EnumerateObject().Select(field => field.Name))
-                : $"no object but {record.ValueKind}";
+        string found = $"no object but {record.ValueKind}";
+        if (record.ValueKind == JsonValueKind.Object)
+        {
+            found = string.Join(", ", record.EnumerateObject().Select(field => field.Name));
+        }
+
         return new DataFormatException(
             $"no reading of the task fits the record, which has {found}. Add one under readings"
         );
@@ -89,14 +91,15 @@ public static class TaskItemReader
             ];
         }
 
-        int gold = reading.Gold is null ? 0 : GoldIndex(reading, record, options.Count);
+        int gold = reading.Gold is string field ? GoldIndex(reading, field, record, options.Count) : 0;
         if (
             kind is TaskKind.Choice or TaskKind.Pair or TaskKind.ContextChoice
             && (options.Count < 2 || options.Any(string.IsNullOrWhiteSpace))
         )
         {
             throw new DataFormatException(
-                $"has {options.Count} choices, of which {options.Count(string.IsNullOrWhiteSpace)} are empty; at least two with text are needed"
+                $"has {options.Count} choices, of which {options.Count(string.IsNullOrWhiteSpace)} are empty; "
+                    + "at least two with text are needed"
             );
         }
 
@@ -110,9 +113,7 @@ public static class TaskItemReader
 
         return new TaskItem
         {
-            Id = record.TryGetProperty("id", out JsonElement id)
-                ? id.ToString()
-                : index.ToString(CultureInfo.InvariantCulture),
+            Id = IdOf(record, index),
             Index = index,
             Record = record,
             Prompt = Text(reading.Prompt),
@@ -121,35 +122,54 @@ public static class TaskItemReader
             Gold = gold,
             Answer = answer,
             Answers = answers,
-            Example = reading.Example is not null
-                ? Text(reading.Example)
-                : kind switch
-                {
-                    TaskKind.Choice => choices[gold],
-                    TaskKind.Generate => answers[0],
-                    _ => answer,
-                },
+            Example = kind switch
+            {
+                _ when reading.Example is not null => Text(reading.Example),
+                TaskKind.Choice => choices[gold],
+                TaskKind.Generate => answers[0],
+                _ => answer,
+            },
         };
     }
 
-    private static int GoldIndex(TaskReading reading, JsonElement record, int count)
+    private static string IdOf(JsonElement record, int index)
     {
-        string text = FieldPath.Parse(reading.Gold!).One(record);
-        string[] labels = reading.GoldLabelsFrom is string from
-            ? [.. FieldPath.Parse(from).All(record)]
-            : [.. reading.GoldLabels];
-        int gold =
-            labels.Length > 0 ? Array.IndexOf(labels, text)
-            : int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number) ? number
-            : -1;
-        string allowed = labels.Length > 0 ? string.Join(", ", labels) : $"0 to {count - 1}";
+        if (record.TryGetProperty("id", out JsonElement id))
+        {
+            return id.ToString();
+        }
+
+        return index.ToString(CultureInfo.InvariantCulture);
+    }
+
+    private static int GoldIndex(TaskReading reading, string field, JsonElement record, int count)
+    {
+        string text = FieldPath.Parse(field).One(record);
+        IReadOnlyList<string> labels = reading.GoldLabels;
+        if (reading.GoldLabelsFrom is string from)
+        {
+            labels = FieldPath.Parse(from).All(record);
+        }
+
+        int gold = -1;
+        string allowed = $"0 to {count - 1}";
+        if (labels.Count > 0)
+        {
+            gold = Array.IndexOf([.. labels], text);
+            allowed = string.Join(", ", labels);
+        }
+        else if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number))
+        {
+            gold = number;
+        }
+
         if (gold >= 0 && gold < count)
         {
             return gold;
         }
 
         throw new DataFormatException(
-            $"field '{reading.Gold}' is '{text}'; of {count} choices allowed are {allowed}. Test sets without answers cannot be scored"
+            $"field '{field}' is '{text}'; of {count} choices allowed are {allowed}. Test sets without answers cannot be scored"
         );
     }
 }

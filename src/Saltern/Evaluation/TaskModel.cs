@@ -37,7 +37,9 @@ public sealed class TaskModel : IDisposable
         )
         {
             throw new ConfigurationException(
-                $"{name} has {model.Config.VocabSize} rows for {tokenizer.VocabularySize} token ids and knows {model.Config.MaxPositionEmbeddings} positions; windows of {window} tokens were asked for. Give another --sequence-length, or a model that fits its tokenizer."
+                $"{name} has {model.Config.VocabSize} rows for {tokenizer.VocabularySize} token ids and knows "
+                    + $"{model.Config.MaxPositionEmbeddings} positions; windows of {window} tokens were asked for. "
+                    + "Give another --sequence-length, or a model that fits its tokenizer."
             );
         }
 

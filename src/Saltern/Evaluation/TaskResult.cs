@@ -44,8 +44,12 @@ public sealed record TaskResult
 
         // Examples come from the whole file: they do not change with --limit.
         bool ownPool = task.ExamplePath is null;
-        IReadOnlyList<TaskItem> pool =
-            definition.Shots > 0 ? TaskItemReader.Read(definition, task.ExamplePath ?? task.DataPath) : [];
+        IReadOnlyList<TaskItem> pool = [];
+        if (definition.Shots > 0)
+        {
+            pool = TaskItemReader.Read(definition, task.ExamplePath ?? task.DataPath);
+        }
+
         IReadOnlyList<TaskItem> items =
             definition.Shots > 0 && ownPool
                 ? [.. pool.Take(limit ?? pool.Count)]

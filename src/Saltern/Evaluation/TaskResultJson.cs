@@ -7,6 +7,22 @@ using System.Text.Json.Nodes;
 
 namespace Saltern.Evaluation;
 
+/// <summary>What a model did on the tasks of one run.</summary>
+/// <param name="Model">Name of the model.</param>
+/// <param name="Window">Most tokens it read at once.</param>
+/// <param name="Tasks">Tasks.</param>
+public sealed record TaskRunResults(string Model, int Window, IReadOnlyList<TaskResult> Tasks)
+{
+    /// <summary>Most items of a task; null for all.</summary>
+    public int? Limit { get; init; }
+
+    /// <summary>Groups of the tasks.</summary>
+    public IReadOnlyList<GroupScores> Groups { get; init; } = [];
+
+    /// <summary>Tasks of groups without data.</summary>
+    public IReadOnlyList<string> Missing { get; init; } = [];
+}
+
 /// <summary>Results in the shape and names of lm-evaluation-harness's files. Its keys are "metric,filter"; there are no filters here, so the second half is "none".</summary>
 public static class TaskResultJson
 {
@@ -21,32 +37,19 @@ public static class TaskResultJson
     };
 
     /// <summary>The text of results.json.</summary>
-    /// <param name="model">Name of the model.</param>
-    /// <param name="window">Most tokens it read at once.</param>
-    /// <param name="limit">Most items of a task, or null.</param>
-    /// <param name="results">Tasks.</param>
-    /// <param name="groups">Groups.</param>
-    /// <param name="missing">Tasks of groups without data.</param>
+    /// <param name="run">What was measured.</param>
     /// <param name="paired">Comparison with a second model by task; null without one.</param>
-    public static string Results(
-        string model,
-        int window,
-        int? limit,
-        IReadOnlyList<TaskResult> results,
-        IReadOnlyList<GroupScores> groups,
-        IReadOnlyList<string> missing,
-        IReadOnlyDictionary<string, IReadOnlyList<PairedTest>>? paired
-    ) =>
+    public static string Results(TaskRunResults run, IReadOnlyDictionary<string, IReadOnlyList<PairedTest>>? paired) =>
         new JsonObject
         {
-            ["results"] = ByTask(results, Scores),
+            ["results"] = ByTask(run.Tasks, Scores),
             ["groups"] = new JsonObject(
-                groups.Select(group => KeyValuePair.Create(group.Group, (JsonNode?)Group(group)))
+                run.Groups.Select(group => KeyValuePair.Create(group.Group, (JsonNode?)Group(group)))
             ),
-            ["versions"] = ByTask(results, result => result.Definition.Version),
-            ["n-shot"] = ByTask(results, result => result.Definition.Shots),
+            ["versions"] = ByTask(run.Tasks, result => result.Definition.Version),
+            ["n-shot"] = ByTask(run.Tasks, result => result.Definition.Shots),
             ["higher_is_better"] = ByTask(
-                results,
+                run.Tasks,
                 result => new JsonObject(
                     result.Scores.Select(score =>
                         KeyValuePair.Create(
@@ -57,23 +60,23 @@ public static class TaskResultJson
                 )
             ),
             ["n-samples"] = ByTask(
-                results,
+                run.Tasks,
                 result => new JsonObject { ["effective"] = result.Items.Count, ["too_long"] = result.CutItems.Count }
             ),
             ["too_long"] = ByTask(
-                results.Where(result => result.CutItems.Count > 0),
+                run.Tasks.Where(result => result.CutItems.Count > 0),
                 result => new JsonArray([.. result.CutItems.Select(id => (JsonNode?)id)])
             ),
-            ["configs"] = ByTask(results, Config),
+            ["configs"] = ByTask(run.Tasks, Config),
             ["config"] = new JsonObject
             {
                 ["model"] = "saltern",
-                ["model_args"] = model,
-                ["max_length"] = window,
-                ["limit"] = limit,
+                ["model_args"] = run.Model,
+                ["max_length"] = run.Window,
+                ["limit"] = run.Limit,
                 ["bootstrap_iters"] = ItemBootstrap.Resamples,
             },
-            ["missing"] = new JsonArray([.. missing.Select(task => (JsonNode?)task)]),
+            ["missing"] = new JsonArray([.. run.Missing.Select(task => (JsonNode?)task)]),
             ["paired"] = paired is null
                 ? null
                 : new JsonObject(

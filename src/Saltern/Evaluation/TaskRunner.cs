@@ -32,9 +32,11 @@ public static partial class TaskRunner
         Planned[] plans = [.. items.Select(item => Plan(model, definition, item, examples))];
         RequestScore[] scores = model.Score([.. plans.SelectMany(plan => plan.Requests)], progress, cancellation);
         var results = new ItemResult[items.Count];
-        for (int i = 0, at = 0; i < items.Count; at += plans[i++].Requests.Count)
+        int at = 0;
+        for (int i = 0; i < items.Count; i++)
         {
             RequestScore[] own = scores[at..(at + plans[i].Requests.Count)];
+            at += own.Length;
             results[i] = new ItemResult
             {
                 Item = items[i],
@@ -60,7 +62,7 @@ public static partial class TaskRunner
     )
     {
         double sum = scores.Sum(score => score.LogProb);
-        ItemScore Right(Func<int, double> value) => new(Largest(scores.Count, value) == item.Gold ? 1 : 0);
+        ItemScore Right(Func<int, double> value) => Count(Largest(scores.Count, value) == item.Gold);
         return kind switch
         {
             TaskKind.Choice or TaskKind.Pair => new()
@@ -72,7 +74,7 @@ public static partial class TaskRunner
             TaskKind.ContextChoice => new() { [TaskMetric.Acc] = Right(i => scores[i].LogProb) },
             TaskKind.LastWord => new()
             {
-                [TaskMetric.Acc] = new(scores[0].IsGreedy ? 1 : 0),
+                [TaskMetric.Acc] = Count(scores[0].IsGreedy),
                 [TaskMetric.Perplexity] = new(sum),
             },
             TaskKind.Perplexity => new()
@@ -85,13 +87,18 @@ public static partial class TaskRunner
         };
     }
 
+    private static ItemScore Count(bool isRight) => new(isRight ? 1 : 0);
+
     // The first of equal ones, as numpy's argmax.
     private static int Largest(int count, Func<int, double> value)
     {
         int best = 0;
         for (int i = 1; i < count; i++)
         {
-            best = value(i) > value(best) ? i : best;
+            if (value(i) > value(best))
+            {
+                best = i;
+            }
         }
 
         return best;
@@ -152,7 +159,11 @@ public static partial class TaskRunner
 
     private static ItemResult Answered(TaskDefinition definition, TaskItem item, string prompt, string text, bool isCut)
     {
-        text = End(text, definition.Until) is int end ? text[..end] : text;
+        if (End(text, definition.Until) is int end)
+        {
+            text = text[..end];
+        }
+
         string answer = definition.Answer.Extract(text);
         return new ItemResult
         {
@@ -162,8 +173,8 @@ public static partial class TaskRunner
             Answer = answer,
             Metrics = new Dictionary<TaskMetric, ItemScore>
             {
-                [TaskMetric.ExactMatch] = new(
-                    item.Answers.Any(reference => definition.Answer.AreEqual(answer, reference)) ? 1 : 0
+                [TaskMetric.ExactMatch] = Count(
+                    item.Answers.Any(reference => definition.Answer.AreEqual(answer, reference))
                 ),
                 [TaskMetric.F1] = new(item.Answers.Max(reference => AnswerText.F1(answer, reference))),
                 [TaskMetric.Rouge2] = new(item.Answers.Max(reference => AnswerText.Rouge2(answer, reference))),
@@ -175,7 +186,12 @@ public static partial class TaskRunner
     private static int? End(string text, IReadOnlyList<string> marks)
     {
         int[] found = [.. marks.Select(mark => text.IndexOf(mark, StringComparison.Ordinal)).Where(at => at >= 0)];
-        return found.Length == 0 ? null : found.Min();
+        if (found.Length == 0)
+        {
+            return null;
+        }
+
+        return found.Min();
     }
 
     [GeneratedRegex(@"\s+")]

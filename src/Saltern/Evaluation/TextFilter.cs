@@ -8,16 +8,13 @@ internal sealed partial record TextFilter(string Name, string Argument)
     private static readonly Dictionary<string, Func<string, string, string>> Known = new(StringComparer.Ordinal)
     {
         ["trim"] = (text, _) => text.Trim(),
-        ["lower_first"] = (text, _) => text.Length == 0 ? text : char.ToLowerInvariant(text[0]) + text[1..],
-        ["capitalize"] = (text, _) =>
-            text.Length == 0 ? text : char.ToUpperInvariant(text[0]) + text[1..].ToLowerInvariant(),
-        ["drop_last"] = (text, _) => text.Length == 0 ? text : text[..^1],
+        ["lower_first"] = (text, _) => LowerFirst(text),
+        ["capitalize"] = (text, _) => Capitalized(text),
+        ["drop_last"] = (text, _) => text[..Math.Max(0, text.Length - 1)],
         ["last_word"] = (text, _) => text[(text.LastIndexOf(' ') + 1)..],
         ["but_last_word"] = (text, _) => text[..Math.Max(0, text.LastIndexOf(' '))],
-        ["before"] = (text, mark) =>
-            text.IndexOf(mark, StringComparison.Ordinal) is >= 0 and int at ? text[..at] : text,
-        ["after"] = (text, mark) =>
-            text.IndexOf(mark, StringComparison.Ordinal) is >= 0 and int at ? text[(at + mark.Length)..] : text,
+        ["before"] = Before,
+        ["after"] = After,
         ["without_brackets"] = (text, _) =>
             Brackets()
                 .Replace(text.Trim().Replace(" [title]", ". ", StringComparison.Ordinal), "")
@@ -29,17 +26,57 @@ internal sealed partial record TextFilter(string Name, string Argument)
     /// <exception cref="FormatException">There is no such filter.</exception>
     public static TextFilter Parse(string text)
     {
-        int colon = text.IndexOf(':', StringComparison.Ordinal);
-        string name = (colon < 0 ? text : text[..colon]).Trim();
+        string[] parts = text.Split(':', 2);
+        string name = parts[0].Trim();
         if (Known.ContainsKey(name))
         {
-            return new TextFilter(name, colon < 0 ? "" : text[(colon + 1)..]);
+            return new TextFilter(name, parts.Length == 1 ? "" : parts[1]);
         }
 
         throw new FormatException($"has the unknown filter '{name}'. Use one of {string.Join(", ", Known.Keys)}.");
     }
 
     public string Apply(string text) => Known[Name](text, Argument);
+
+    private static string LowerFirst(string text)
+    {
+        if (text.Length == 0)
+        {
+            return text;
+        }
+
+        return char.ToLowerInvariant(text[0]) + text[1..];
+    }
+
+    private static string Capitalized(string text)
+    {
+        if (text.Length == 0)
+        {
+            return text;
+        }
+
+        return char.ToUpperInvariant(text[0]) + text[1..].ToLowerInvariant();
+    }
+
+    private static string Before(string text, string mark)
+    {
+        if (text.IndexOf(mark, StringComparison.Ordinal) is >= 0 and int at)
+        {
+            return text[..at];
+        }
+
+        return text;
+    }
+
+    private static string After(string text, string mark)
+    {
+        if (text.IndexOf(mark, StringComparison.Ordinal) is >= 0 and int at)
+        {
+            return text[(at + mark.Length)..];
+        }
+
+        return text;
+    }
 
     // say:cause=because,effect=therefore
     private static string Say(string text, string pairs)

@@ -67,8 +67,11 @@ public sealed partial class ChatTemplate
             return new ChatTemplate(texts);
         }
 
+        string key = config.Name is null ? "data.template" : $"data.template.name = {config.Name}";
         throw new ConfigurationException(
-            $"data.template{(config.Name is null ? "" : ".name = " + config.Name)} spells out {string.Join(", ", missing)}, which the model's tokenizer does not have as tokens of their own, so the model has never met them. Use 'template: {{ name: turns }}', or texts without them."
+            $"{key} spells out {string.Join(", ", missing)}, which the model's tokenizer does not have as "
+                + "tokens of their own, so the model has never met them. Use 'template: { name: "
+                + "turns }', or texts without them."
         );
     }
 
@@ -76,12 +79,15 @@ public sealed partial class ChatTemplate
     /// <exception cref="DataFormatException">A role is unknown or out of place, a message is empty, or no reply ends the conversation.</exception>
     public IReadOnlyList<TextPiece> Render(IReadOnlyList<ChatMessage> messages)
     {
-        if (messages.Count == 0 || messages[^1].Role != "assistant")
+        if (messages.Count == 0)
+        {
+            throw new DataFormatException("has no messages");
+        }
+
+        if (messages[^1].Role != "assistant")
         {
             throw new DataFormatException(
-                messages.Count == 0
-                    ? "has no messages"
-                    : $"ends with a message of the {messages[^1].Role}; the last one must be the assistant's, because it is what is learned"
+                $"ends with a message of the {messages[^1].Role}; the last one must be the assistant's, because it is what is learned"
             );
         }
 
@@ -118,7 +124,12 @@ public sealed partial class ChatTemplate
         }
 
         // Where the end of a turn is end-of-text already, no second one follows.
-        return _texts.EndOfTurn is null ? pieces[..^1] : pieces;
+        if (_texts.EndOfTurn is null)
+        {
+            pieces.RemoveAt(pieces.Count - 1);
+        }
+
+        return pieces;
     }
 
     private TextPiece EndOfTurn

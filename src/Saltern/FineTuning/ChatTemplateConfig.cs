@@ -37,7 +37,8 @@ public sealed record ChatTemplateConfig : IValidated
             {
                 yield return new ConfigurationProblem(
                     "name",
-                    $"= {Name} is none of {string.Join(", ", ChatTemplate.Names)}. Use one of them, or give texts: user, assistant, and perhaps system, end_of_turn, separator."
+                    $"= {Name} is none of {string.Join(", ", ChatTemplate.Names)}. Use one of them, "
+                        + "or give texts: user, assistant, and perhaps system, end_of_turn, separator."
                 );
             }
 

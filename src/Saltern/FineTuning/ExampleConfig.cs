@@ -108,16 +108,20 @@ public sealed record ExampleConfig : IValidated
         {
             yield return new ConfigurationProblem(
                 "template",
-                $"is missing: a conversation needs text around its messages. Name one of {string.Join(", ", ChatTemplate.Names)} (template: {{ name: turns }}), or give texts of your own."
+                "is missing: a conversation needs text around its messages. "
+                    + $"Name one of {string.Join(", ", ChatTemplate.Names)} (template: {{ name: "
+                    + "turns }), or give texts of your own."
             );
         }
 
         foreach (string unknown in (Fields?.Keys ?? []).Except(FieldNames[Format]))
         {
-            string allowed =
-                FieldNames[Format].Length > 0
-                    ? $"Allowed are {string.Join(", ", FieldNames[Format])}."
-                    : "Name fields in the templates: prompt: \"{question}\".";
+            string allowed = "Name fields in the templates: prompt: \"{question}\".";
+            if (FieldNames[Format].Length > 0)
+            {
+                allowed = $"Allowed are {string.Join(", ", FieldNames[Format])}.";
+            }
+
             yield return new ConfigurationProblem(
                 "fields",
                 $"has '{unknown}', which 'format: {Word(Format)}' does not use. {allowed}"

@@ -11,7 +11,8 @@ internal sealed class ExampleReader
     private const string AlpacaInstruction =
         "Below is an instruction that describes a task. Write a response that appropriately completes the request.\n\n";
     private const string AlpacaWithInput =
-        "Below is an instruction that describes a task, paired with an input that provides further context. Write a response that appropriately completes the request.\n\n";
+        "Below is an instruction that describes a task, paired with an input that provides further context. "
+        + "Write a response that appropriately completes the request.\n\n";
 
     private readonly ExampleConfig _config;
     private readonly PromptTemplate _prompt;
@@ -38,10 +39,17 @@ internal sealed class ExampleReader
     /// <exception cref="DataFormatException">The file is damaged, a record is broken, or there is none.</exception>
     public IReadOnlyList<(Example Example, string SplitKey)> Read(string path, string key)
     {
-        if (!File.Exists(path) || !JsonRecordFile.IsOne(path))
+        if (!File.Exists(path))
         {
             throw new ConfigurationException(
-                $"{key} = {path} {(File.Exists(path) ? "has another ending than" : "does not exist. Name a file of JSON lines:")} .jsonl, .jsonl.gz or .jsonl.zst."
+                $"{key} = {path} does not exist. Name a file of JSON lines: .jsonl, .jsonl.gz or .jsonl.zst."
+            );
+        }
+
+        if (!JsonRecordFile.IsOne(path))
+        {
+            throw new ConfigurationException(
+                $"{key} = {path} has another ending than .jsonl, .jsonl.gz or .jsonl.zst."
             );
         }
 
@@ -157,7 +165,9 @@ internal sealed class ExampleReader
                         }
 
                         throw new DataFormatException(
-                            $"message {i + 1} has the role '{role}'. Allowed are {string.Join(", ", ChatTemplate.Roles.Concat(_config.Roles?.Keys ?? []))}; name others under data.roles"
+                            $"message {i + 1} has the role '{role}'. "
+                                + $"Allowed are {string.Join(", ", ChatTemplate.Roles.Concat(_config.Roles?.Keys ?? []))}; "
+                                + "name others under data.roles"
                         );
                     }
                 ),
@@ -191,6 +201,11 @@ internal sealed class ExampleReader
     private static string Names(JsonElement record)
     {
         string[] names = [.. record.EnumerateObject().Select(field => $"'{field.Name}'")];
-        return names.Length == 0 ? "no field at all" : string.Join(", ", names);
+        if (names.Length == 0)
+        {
+            return "no field at all";
+        }
+
+        return string.Join(", ", names);
     }
 }

@@ -61,7 +61,10 @@ public sealed record ExampleSet
         if (trained.Length == 0 || validated.Length == 0)
         {
             throw new ConfigurationException(
-                $"data: of {train.Count + valid.Count} examples {trained.Length} are left to train on and {validated.Length} to validate on; {tooLong.Length} are longer than data.sequence_length = {config.SequenceLength} tokens. Raise data.sequence_length or data.valid_percent, or name data.valid_path."
+                $"data: of {train.Count + valid.Count} examples {trained.Length} are left to train on and "
+                    + $"{validated.Length} to validate on; {tooLong.Length} are longer than data.sequence_length = "
+                    + $"{config.SequenceLength} tokens. Raise data.sequence_length or data.valid_percent, "
+                    + "or name data.valid_path."
             );
         }
 
@@ -98,7 +101,8 @@ public sealed record ExampleSet
         int shared = valid.Count(entry => known.Contains(entry.SplitKey));
         if (shared > 0)
         {
-            yield return $"{shared} of {valid.Count} validation examples have a prompt that is trained on too, so the validation loss looks too good.";
+            yield return $"{shared} of {valid.Count} validation examples have a prompt that is trained on too, "
+                + "so the validation loss looks too good.";
         }
     }
 

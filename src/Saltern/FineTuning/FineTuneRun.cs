@@ -29,19 +29,20 @@ public sealed class FineTuneRun : IDisposable
         ExampleCounts counts = _examples.Counts;
         List<string> lines =
         [
-            Text(
-                $"examples: {counts.Train} to train on ({counts.Targets} targets), {counts.Valid} to validate on; {counts.Rows} rows, {100 * _examples.Train.Fill:0.0} % filled"
-            ),
+            Text($"examples: {counts.Train} to train on ({counts.Targets} targets), {counts.Valid} to validate on; ")
+                + Text($"{counts.Rows} rows, {100 * _examples.Train.Fill:0.0} % filled"),
             .. _examples.Remarks,
             .. Training.Description(),
         ];
         if (counts.TooLong.Count > 0)
         {
+            string named = string.Join(", ", counts.TooLong.Take(5));
+            string more = counts.TooLong.Count > 5 ? ", … (result.json has all)" : "";
             lines.Insert(
                 1,
-                Text(
-                    $"left out: {counts.TooLong.Count} examples longer than {_config.Data.SequenceLength} tokens: {string.Join(", ", counts.TooLong.Take(5))}{(counts.TooLong.Count > 5 ? ", … (result.json has all)" : "")}"
-                )
+                Text($"left out: {counts.TooLong.Count} examples longer than {_config.Data.SequenceLength} tokens: ")
+                    + named
+                    + more
             );
         }
 
@@ -67,7 +68,10 @@ public sealed class FineTuneRun : IDisposable
             if (shape.MaxPositionEmbeddings < config.Data.SequenceLength)
             {
                 throw new ConfigurationException(
-                    $"data.sequence_length = {config.Data.SequenceLength}, but init_from = {config.InitFrom} reads at most {shape.MaxPositionEmbeddings} tokens at once. Use --set data.sequence_length={shape.MaxPositionEmbeddings}, or a model that was trained on longer sequences."
+                    $"data.sequence_length = {config.Data.SequenceLength}, but init_from = {config.InitFrom} "
+                        + $"reads at most {shape.MaxPositionEmbeddings} tokens at once. "
+                        + $"Use --set data.sequence_length={shape.MaxPositionEmbeddings}, or a model that was trained "
+                        + "on longer sequences."
                 );
             }
 
@@ -75,14 +79,17 @@ public sealed class FineTuneRun : IDisposable
             ExampleSet examples = ExampleSet.Open(config.Data, tokenizer);
             RefuseOtherExamples(config, run.ResumeState, examples);
             RunConfig training = config.ToRun(shape, run.ResumeStep is null ? model : null, examples.Counts.Rows);
-            TaskComparison? tasks = config.Evaluation is null
-                ? null
-                : TaskComparison.Plan(
+            TaskComparison? tasks = null;
+            if (config.Evaluation is not null)
+            {
+                tasks = TaskComparison.Plan(
                     config.Evaluation,
                     ModelLocation.Resolve(config.InitFrom),
                     config.Data.SequenceLength,
                     options.Log
                 );
+            }
+
             return new FineTuneRun(
                 config,
                 examples,
@@ -127,7 +134,8 @@ public sealed class FineTuneRun : IDisposable
         int best =
             Training.State.BestStep
             ?? throw new TrainingException(
-                "No evaluation along the run gave a finite loss, so there is no best checkpoint. A lower optimizer.learning_rate or a longer schedule.warmup_steps usually helps."
+                "No evaluation along the run gave a finite loss, so there is no best checkpoint. "
+                    + "A lower optimizer.learning_rate or a longer schedule.warmup_steps usually helps."
             );
         string checkpoint = ModelLocation.Resolve(Training.Folder.Checkpoints.PathOf(best));
         ModelFolder.LoadWeights(checkpoint, Training.Student);
@@ -176,7 +184,9 @@ public sealed class FineTuneRun : IDisposable
         if (resumed is not null && resumed.DataFingerprint != examples.Fingerprint)
         {
             throw new ConfigurationException(
-                $"data.path = {config.Data.Path}: the run was trained on the examples {resumed.DataFingerprint}, but these are {examples.Fingerprint}. Put the old file and layout back, or start a new run."
+                $"data.path = {config.Data.Path}: "
+                    + $"the run was trained on the examples {resumed.DataFingerprint}, "
+                    + $"but these are {examples.Fingerprint}. Put the old file and layout back, or start a new run."
             );
         }
     }

@@ -61,7 +61,9 @@ internal sealed class TaskComparison
         if (found != weights)
         {
             throw new ConfigurationException(
-                $"init_from = {name} has the weights {found}, but the run started from {weights}, so tasks before and after would not compare. Name the checkpoint that it started from: --set init_from=…."
+                $"init_from = {name} has the weights {found}, but the run started from {weights}, "
+                    + "so tasks before and after would not compare. Name the checkpoint that it started from: "
+                    + "--set init_from=…."
             );
         }
 
@@ -107,25 +109,34 @@ internal sealed class TaskComparison
             .. _plan.Tasks.Select(task =>
             {
                 TaskResult result = TaskResult.Of(model, task, _limit, null, cancellation);
-                string cut =
-                    result.CutItems.Count == 0
-                        ? ""
-                        : $"; {result.CutItems.Count} longer than {model.Window} tokens, cut from the left: {string.Join(", ", result.CutItems.Take(5))}{(result.CutItems.Count > 5 ? ", …" : "")}";
+                MetricScore main = result.Scores[0];
                 _log(
                     string.Create(
                         CultureInfo.InvariantCulture,
-                        $"{when}: {task.Definition.Task} {TaskMetrics.NameOf(result.Scores[0].Metric)} {result.Scores[0].Value:0.0000}, {result.Items.Count} items, {result.ItemsPerSecond:0} items/s{cut}"
+                        $"{when}: {task.Definition.Task} {TaskMetrics.NameOf(main.Metric)} {main.Value:0.0000}, "
+                            + $"{result.Items.Count} items, {result.ItemsPerSecond:0} items/s{CutNote(result.CutItems, model.Window)}"
                     )
                 );
                 return result;
             }),
         ];
 
+    private static string CutNote(IReadOnlyList<string> cut, int window)
+    {
+        if (cut.Count == 0)
+        {
+            return "";
+        }
+
+        string more = cut.Count > 5 ? ", …" : "";
+        return $"; {cut.Count} longer than {window} tokens, cut from the left: {string.Join(", ", cut.Take(5))}{more}";
+    }
+
     private string Json(
         TaskModel model,
         IReadOnlyList<TaskResult> results,
         IReadOnlyDictionary<string, IReadOnlyList<PairedTest>>? paired
-    ) => TaskResultJson.Results(model.Name, model.Window, _limit, results, [], [], paired);
+    ) => TaskResultJson.Results(new TaskRunResults(model.Name, model.Window, results) { Limit = _limit }, paired);
 
     private static TaskChange Change(TaskResult before, TaskResult after, IReadOnlyList<PairedTest> paired) =>
         new()

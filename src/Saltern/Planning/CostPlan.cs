@@ -52,7 +52,14 @@ public sealed record CostPlan
         int steps = recipe.Training.Steps;
         double tokens = recipe.BatchTokens;
         int taught = recipe.Distils ? TaughtStepsOf(recipe) : 0;
-        double forward = teacher is null ? 0 : tokens * ModelFlops.ForwardPerToken(teacher, length);
+        double forward = 0;
+        double? teacherTraining = null;
+        if (teacher is not null)
+        {
+            forward = tokens * ModelFlops.ForwardPerToken(teacher, length);
+            teacherTraining = tokens * ModelFlops.TrainingPerToken(teacher, length) * teacherSteps;
+        }
+
         bool cached = recipe.Teacher?.Cache is not null;
         return new CostPlan
         {
@@ -71,9 +78,7 @@ public sealed record CostPlan
                 recipe.Training.EvaluationTokens
                 * ModelFlops.ForwardPerToken(student, length)
                 / (recipe.Training.EvaluateEvery * tokens * ModelFlops.TrainingPerToken(student, length)),
-            TeacherTraining = teacher is null
-                ? null
-                : tokens * ModelFlops.TrainingPerToken(teacher, length) * teacherSteps,
+            TeacherTraining = teacherTraining,
             CachePass = cached ? taught * forward : 0,
         };
     }

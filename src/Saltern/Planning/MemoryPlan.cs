@@ -27,7 +27,7 @@ public sealed record MemoryPlan(IReadOnlyList<MemoryPart> Parts)
     public long Bytes => Parts.Sum(part => part.Bytes);
 
     /// <summary>What each rank but the first takes.</summary>
-    public long BytesOfOtherRanks => Parts.Sum(part => part.FirstRankOnly ? 0 : part.Bytes);
+    public long BytesOfOtherRanks => Parts.Where(part => !part.FirstRankOnly).Sum(part => part.Bytes);
 
     /// <summary>Reckons a run. Buffers of the MPI library are left out.</summary>
     /// <param name="recipe">Validated recipe.</param>
@@ -73,9 +73,16 @@ public sealed record MemoryPlan(IReadOnlyList<MemoryPart> Parts)
         }
 
         // The state of all ranks is put together even where the run waits for the file (Optimization/GatheredState.cs).
-        long copied =
-            (recipe.Training.CheckpointInBackground ? parameters * Float : 0)
-            + (recipe.Training.CheckpointInBackground || shards ? state : 0);
+        long copied = 0;
+        if (recipe.Training.CheckpointInBackground)
+        {
+            copied = (parameters * Float) + state;
+        }
+        else if (shards)
+        {
+            copied = state;
+        }
+
         if (copied > 0)
         {
             parts.Add(new("copy for a checkpoint", copied, FirstRankOnly: true));
@@ -102,9 +109,13 @@ public sealed record MemoryPlan(IReadOnlyList<MemoryPart> Parts)
         long heads = (long)c.NumAttentionHeads * c.HeadDim;
         long qkv = heads + (2L * c.NumKeyValueHeads * c.HeadDim);
         long rest = c.HiddenSize + 2 + qkv + c.NumAttentionHeads + heads + (2L * c.IntermediateSize);
-        return rows
-            * Float
-            * (recompute ? ((long)c.NumHiddenLayers * c.HiddenSize) + rest : c.NumHiddenLayers * (c.HiddenSize + rest));
+        long inputs = (long)c.NumHiddenLayers * c.HiddenSize;
+        if (recompute)
+        {
+            return rows * Float * (inputs + rest);
+        }
+
+        return rows * Float * (inputs + (c.NumHiddenLayers * rest));
     }
 
     // Models/FusedDecoder.cs, the buffers all layers share: residual, normed, branch, hidden; for training the gradients of the stream, the mixed values and q, k, v; beside
@@ -114,7 +125,12 @@ public sealed record MemoryPlan(IReadOnlyList<MemoryPart> Parts)
         long heads = (long)c.NumAttentionHeads * c.HeadDim;
         long qkv = heads + (2L * c.NumKeyValueHeads * c.HeadDim);
         long width = (3L * c.HiddenSize) + c.IntermediateSize + 1 + c.HiddenSize;
-        return rows * Float * (trains ? width + (2L * c.HiddenSize) + heads + qkv : width);
+        if (trains)
+        {
+            width += (2L * c.HiddenSize) + heads + qkv;
+        }
+
+        return rows * Float * width;
     }
 
     // Losses/LossHead.cs: one chunk of logits for the student, one for a live teacher.
@@ -128,9 +144,8 @@ public sealed record MemoryPlan(IReadOnlyList<MemoryPart> Parts)
         return optimizer.Kind switch
         {
             OptimizerKind.Muon => (Float * matrices) + (2 * Float * (parameters - matrices)),
-            OptimizerKind.Adafactor => optimizer.Beta1 is null
-                ? parameters / 20
-                : (parameters / 20) + (Float * parameters),
+            OptimizerKind.Adafactor when optimizer.Beta1 is null => parameters / 20,
+            OptimizerKind.Adafactor => (parameters / 20) + (Float * parameters),
             _ => 2 * Float * parameters,
         };
     }

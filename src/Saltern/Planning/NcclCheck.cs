@@ -48,7 +48,11 @@ public static unsafe class NcclCheck
         buffer.Set(new float[elements]);
         for (int round = 0; round < WarmUpRounds + TimedRounds; round++)
         {
-            start = round == WarmUpRounds ? Stopwatch.GetTimestamp() : start;
+            if (round == WarmUpRounds)
+            {
+                start = Stopwatch.GetTimestamp();
+            }
+
             ranks.AllReduceSum(buffer.Values);
         }
 

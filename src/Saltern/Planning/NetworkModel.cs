@@ -53,8 +53,8 @@ public sealed record NetworkModel(double LatencySeconds, double BytesPerSecond, 
             return 0;
         }
 
-        return (2 * (Algorithm == NetworkAlgorithm.Ring ? ranks - 1 : Rounds(ranks)) * LatencySeconds)
-            + (2 * (ranks - 1) / (double)ranks * bytes / BytesPerSecond);
+        int turns = Algorithm == NetworkAlgorithm.Ring ? ranks - 1 : Rounds(ranks);
+        return (2 * turns * LatencySeconds) + (2 * (ranks - 1) / (double)ranks * bytes / BytesPerSecond);
     }
 
     /// <summary>Seconds of a call that hands round a few numbers: ⌈log₂ p⌉·α.</summary>

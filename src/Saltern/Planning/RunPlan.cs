@@ -52,7 +52,14 @@ public sealed record RunPlan
     {
         int vocabulary = VocabularyOf(recipe);
         TransformerConfig student = recipe.Model.Resolve(vocabulary, recipe.Data.SequenceLength);
-        TransformerConfig? teacher = recipe.Distils ? TeacherShape(recipe, teacherPreset, vocabulary) : null;
+        TransformerConfig? teacher = null;
+        long? teacherParameters = null;
+        if (recipe.Distils)
+        {
+            teacher = TeacherShape(recipe, teacherPreset, vocabulary);
+            teacherParameters = ModelFlops.Parameters(teacher);
+        }
+
         CostPlan cost = CostPlan.Of(
             recipe,
             student,
@@ -63,7 +70,7 @@ public sealed record RunPlan
         {
             Name = recipe.Name,
             StudentParameters = ModelFlops.Parameters(student),
-            TeacherParameters = teacher is null ? null : ModelFlops.Parameters(teacher),
+            TeacherParameters = teacherParameters,
             Tokens = recipe.Training.Steps * recipe.BatchTokens,
             Cost = cost,
             Ranks = ranks,
@@ -86,7 +93,7 @@ public sealed record RunPlan
             * recipe.Training.BatchSequences
             * recipe.Data.SequenceLength
             * TokenTypes.ForVocabulary(student.VocabSize).Size();
-        if (File.Exists(Path.Combine(recipe.Data.Path, DatasetManifest.FileName)))
+        if (HasDataset(recipe))
         {
             return Math.Min(
                 4 * read,
@@ -99,15 +106,17 @@ public sealed record RunPlan
         return 0;
     }
 
+    private static bool HasDataset(RunConfig recipe) =>
+        File.Exists(Path.Combine(recipe.Data.Path, DatasetManifest.FileName));
+
     private static int VocabularyOf(RunConfig recipe)
     {
-        string? tokenizer =
-            recipe.Data.Tokenizer
-            ?? (
-                File.Exists(Path.Combine(recipe.Data.Path, DatasetManifest.FileName))
-                    ? Path.Combine(recipe.Data.Path, ModelFolder.TokenizerFile)
-                    : null
-            );
+        string? tokenizer = recipe.Data.Tokenizer;
+        if (tokenizer is null && HasDataset(recipe))
+        {
+            tokenizer = Path.Combine(recipe.Data.Path, ModelFolder.TokenizerFile);
+        }
+
         if (tokenizer is not null && File.Exists(tokenizer))
         {
             return BpeTokenizer.Load(tokenizer).VocabularySize;
@@ -119,7 +128,8 @@ public sealed record RunPlan
         }
 
         throw new ConfigurationException(
-            $"There is no data set at data.path = {recipe.Data.Path} yet, so nothing says how large the vocabulary is. Give it by --set model.vocab_size=N."
+            $"There is no data set at data.path = {recipe.Data.Path} yet, so nothing says how large the "
+                + "vocabulary is. Give it by --set model.vocab_size=N."
         );
     }
 
@@ -136,19 +146,25 @@ public sealed record RunPlan
         }
 
         throw new ConfigurationException(
-            $"teacher.path = {recipe.Teacher.Path ?? "(a cache)"} is not there, so nothing says how large the teacher is. Name its shape by --teacher PRESET ({string.Join(", ", ModelPresets.Names)})."
+            $"teacher.path = {recipe.Teacher.Path ?? "(a cache)"} is not there, so nothing says how large the "
+                + $"teacher is. Name its shape by --teacher PRESET ({string.Join(", ", ModelPresets.Names)})."
         );
     }
 
     private static int? StepsOfTeacher(RunConfig recipe)
     {
-        string? own = recipe.Teacher?.Path is string path ? Path.Combine(path, RunLayout.Recipe) : null;
-        if (own is not null && File.Exists(own))
+        if (recipe.Teacher?.Path is not string path)
         {
-            return RecipeReader.Read<RunConfig>(own, []).Training.Steps;
+            return null;
         }
 
-        return null;
+        string own = Path.Combine(path, RunLayout.Recipe);
+        if (!File.Exists(own))
+        {
+            return null;
+        }
+
+        return RecipeReader.Read<RunConfig>(own, []).Training.Steps;
     }
 }
 
@@ -170,12 +186,18 @@ public sealed record DiskPlan(long Checkpoints, long TokensRead, long Cache)
         long kept =
             Math.Min(2, ((training.Steps - 1) / training.CheckpointEvery) + 1)
             + (training.KeepSteps?.Count ?? 0)
-            + (training.KeepEvery is int every ? training.Steps / every : 0);
-        int record = TokenTypes.NarrowestFor(student.VocabSize) == TokenType.U16 ? SmallRecord : LargeRecord;
+            + (training.Steps / training.KeepEvery ?? 0);
+        long cache = 0;
+        if (recipe.Teacher?.Cache is not null)
+        {
+            int record = TokenTypes.NarrowestFor(student.VocabSize) == TokenType.U16 ? SmallRecord : LargeRecord;
+            cache = cost.TaughtSteps * batchTokens * record;
+        }
+
         return new DiskPlan(
             kept * 12 * parameters,
             batchTokens * training.Steps * TokenTypes.ForVocabulary(student.VocabSize).Size(),
-            recipe.Teacher?.Cache is null ? 0 : cost.TaughtSteps * batchTokens * record
+            cache
         );
     }
 }

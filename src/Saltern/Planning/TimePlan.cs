@@ -81,7 +81,12 @@ public sealed record TimePlan
             MatmulPeakGflops = measured.Machine.MatmulPeakGflops,
             Fits = memory.Bytes < GC.GetGCMemoryInfo().TotalAvailableMemoryBytes,
         };
-        return prices is null ? plan : plan.Priced(prices);
+        if (prices is null)
+        {
+            return plan;
+        }
+
+        return plan.Priced(prices);
     }
 
     /// <summary>From a described machine.</summary>
@@ -115,7 +120,7 @@ public sealed record TimePlan
             Run = (cost.TaughtSteps * taught) + ((cost.Steps - cost.TaughtSteps) * plain) + evaluations,
             Baseline = (cost.Steps * plain) + evaluations,
             NetworkShare = cluster.Ranks > 1 ? exchange / plain : null,
-            Fits = cluster.MemoryGib is double gib ? memory.Bytes <= gib * (1L << 30) : null,
+            Fits = Fitting(memory.Bytes, cluster.MemoryGib),
         }.Priced(cluster);
     }
 
@@ -135,6 +140,16 @@ public sealed record TimePlan
     public static double ExchangeSeconds(long parameters, ClusterConfig cluster) =>
         (NetworkModel.Of(cluster)?.Step(parameters, cluster.Ranks) ?? 0) * (1 - cluster.NetworkOverlap);
 
+    private static bool? Fitting(long bytes, double? gib)
+    {
+        if (gib is null)
+        {
+            return null;
+        }
+
+        return bytes <= gib * (1L << 30);
+    }
+
     // Of a batch, the rank with the most sequences: ⌈B/p⌉/B.
     private static double LargestShare(int batchSequences, ClusterConfig cluster)
     {
@@ -144,18 +159,25 @@ public sealed record TimePlan
         }
 
         throw new ConfigurationException(
-            $"ranks = {cluster.Ranks} is more than training.batch_sequences = {batchSequences}: each rank needs a sequence of its own. Describe fewer ranks, or plan a larger batch."
+            $"ranks = {cluster.Ranks} is more than training.batch_sequences = {batchSequences}: "
+                + "each rank needs a sequence of its own. Describe fewer ranks, or plan a larger batch."
         );
     }
 
     private TimePlan Priced(ClusterConfig prices)
     {
         double hours = Run / 3_600;
-        double? energy = prices.Watts is double watts ? watts * prices.Ranks * hours / 1_000 : null;
-        double? price =
-            prices.PricePerKwh is null && prices.PricePerRankHour is null
-                ? null
-                : ((energy * prices.PricePerKwh) ?? 0) + ((prices.PricePerRankHour * prices.Ranks * hours) ?? 0);
-        return this with { EnergyKwh = energy, Price = price, Currency = price is null ? null : prices.Currency };
+        double? energy = prices.Watts * prices.Ranks * hours / 1_000;
+        if (prices.PricePerKwh is null && prices.PricePerRankHour is null)
+        {
+            return this with { EnergyKwh = energy };
+        }
+
+        return this with
+        {
+            EnergyKwh = energy,
+            Price = ((energy * prices.PricePerKwh) ?? 0) + ((prices.PricePerRankHour * prices.Ranks * hours) ?? 0),
+            Currency = prices.Currency,
+        };
     }
 }

@@ -37,7 +37,8 @@ public sealed record ScoreRule
         if (K < 1 || (K >= CacheRecord.LowestRank && K < vocabulary))
         {
             throw new ConfigurationException(
-                $"--k = {K} must be 1 to {CacheRecord.LowestRank - 1}, the ranks that a pass stores, or at least the vocabulary of {vocabulary}."
+                $"--k = {K} must be 1 to {CacheRecord.LowestRank - 1}, the ranks that a pass stores, "
+                    + $"or at least the vocabulary of {vocabulary}."
             );
         }
 
@@ -75,11 +76,14 @@ public static class SampleScore
         int hits = 0;
         for (int i = 0; i < nll.Length; i++)
         {
-            bool inSight = rule.K >= vocabulary || rank[i] <= rule.K;
-            hits += inSight ? 1 : 0;
-            if (inSight || rule.Zeros)
+            if (rule.K >= vocabulary || rank[i] <= rule.K)
             {
-                values.Add(inSight ? nll[i] : 0);
+                hits++;
+                values.Add(nll[i]);
+            }
+            else if (rule.Zeros)
+            {
+                values.Add(0);
             }
         }
 
@@ -90,12 +94,12 @@ public static class SampleScore
         }
 
         values.Sort();
-        int cut = rule.Statistic == ScoreStatistic.Trimmed ? (int)(TrimmedShare * values.Count) : 0;
         if (rule.Statistic == ScoreStatistic.Median)
         {
             return (values[(values.Count - 1) / 2] + values[values.Count / 2]) / 2;
         }
 
+        int cut = rule.Statistic == ScoreStatistic.Trimmed ? (int)(TrimmedShare * values.Count) : 0;
         return values.Skip(cut).Take(values.Count - (2 * cut)).Average();
     }
 }

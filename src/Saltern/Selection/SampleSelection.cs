@@ -77,19 +77,22 @@ public sealed class SampleSelection
                     .Select(sample => new ScoredSample(
                         sample.Domain,
                         sample.Index,
-                        own is null
-                            ? SampleScore.Of(
-                                sample.Labels.Nll,
-                                sample.Labels.Rank,
-                                rule.Score,
-                                scores.Plan.VocabularySize
-                            )
-                            : own.Of(sample.Labels),
+                        ScoreOf(sample.Labels, rule.Score, scores.Plan.VocabularySize, own),
                         sample.Labels.Nll.Length == 0 ? 0 : sample.Labels.Nll.Average()
                     )),
             ],
             rule
         );
+
+    private static double? ScoreOf(SampleLabels labels, ScoreRule rule, int vocabulary, OwnScore? own)
+    {
+        if (own is not null)
+        {
+            return own.Of(labels);
+        }
+
+        return SampleScore.Of(labels.Nll, labels.Rank, rule, vocabulary);
+    }
 
     /// <summary>Chooses ⌊share·scored + ½⌋ samples, or the count, at least 1 each.</summary>
     /// <exception cref="ConfigurationException">No sample could be scored.</exception>
@@ -112,9 +115,14 @@ public sealed class SampleSelection
 
         // With a count, each domain gives its share of it.
         double share = rule.Share ?? Math.Min(1, rule.Count!.Value / (double)ranked.Length);
-        IEnumerable<ScoredSample> chosen = rule.BalanceDomains
-            ? ranked.GroupBy(sample => sample.Domain).SelectMany(domain => domain.Take(Number(share, domain.Count())))
-            : ranked.Take(Number(share, ranked.Length));
+        IEnumerable<ScoredSample> chosen = ranked.Take(Number(share, ranked.Length));
+        if (rule.BalanceDomains)
+        {
+            chosen = ranked
+                .GroupBy(sample => sample.Domain)
+                .SelectMany(domain => domain.Take(Number(share, domain.Count())));
+        }
+
         return new SampleSelection(samples, ranked, chosen.Select(sample => (sample.Domain, sample.Index)).ToHashSet());
     }
 

@@ -119,10 +119,10 @@ public static class SelectionFolder
     {
         string manifestPath = Path.Combine(folder, ManifestFile);
         string path = Path.Combine(folder, SamplesFile);
-        if (!File.Exists(manifestPath) || !File.Exists(path))
+        if (new[] { manifestPath, path }.FirstOrDefault(file => !File.Exists(file)) is string lacking)
         {
             throw new DataFormatException(
-                $"'{folder}' is not a selection: it lacks {(File.Exists(manifestPath) ? SamplesFile : ManifestFile)}. Make it with 'saltern select'."
+                $"'{folder}' is not a selection: it lacks {Path.GetFileName(lacking)}. Make it with 'saltern select'."
             );
         }
 
@@ -137,7 +137,8 @@ public static class SelectionFolder
         )
         {
             throw new DataFormatException(
-                $"'{path}' has {length} bytes of {manifest.Chosen} samples and {ManifestFile} the schema '{manifest.Schema}', expected {expected} and {SelectionManifest.CurrentSchema}. Select again."
+                $"'{path}' has {length} bytes of {manifest.Chosen} samples and {ManifestFile} the schema "
+                    + $"'{manifest.Schema}', expected {expected} and {SelectionManifest.CurrentSchema}. Select again."
             );
         }
 

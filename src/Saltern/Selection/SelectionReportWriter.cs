@@ -11,8 +11,10 @@ public static class SelectionReportWriter
 
     private const string Style =
         "body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222;background:#fff}"
-        + "table{border-collapse:collapse}td,th{padding:.1rem .8rem .1rem 0;text-align:right}td:first-child,th:first-child{text-align:left}"
-        + "pre{white-space:pre-wrap;background:#f4f4f4;padding:.6rem;overflow-wrap:anywhere}.bar{display:inline-block;height:.8em;background:#bbb}.chosen{background:#2a6}";
+        + "table{border-collapse:collapse}td,th{padding:.1rem .8rem .1rem 0;text-align:right}"
+        + "td:first-child,th:first-child{text-align:left}"
+        + "pre{white-space:pre-wrap;background:#f4f4f4;padding:.6rem;overflow-wrap:anywhere}"
+        + ".bar{display:inline-block;height:.8em;background:#bbb}.chosen{background:#2a6}";
 
     /// <summary>Plain text without the examples.</summary>
     public static string Text(SelectionReport report)
@@ -79,11 +81,9 @@ public static class SelectionReportWriter
     public static string Html(SelectionReport report)
     {
         var page = new StringBuilder();
-        page.Append(
-            Invariant(
-                $"<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Selection</title><style>{Style}</style></head><body><h1>Selection</h1><p>{Encode(Headline(report))}</p>"
-            )
-        );
+        page.Append("<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Selection</title>")
+            .Append(Invariant($"<style>{Style}</style></head>"))
+            .Append(Invariant($"<body><h1>Selection</h1><p>{Encode(Headline(report))}</p>"));
         if (report.Manifest.ChosenZeros > 0)
         {
             page.Append(Invariant($"<p>{Encode(Zeros(report))}</p>"));
@@ -93,11 +93,12 @@ public static class SelectionReportWriter
         int largest = Math.Max(1, report.Histogram.Max(bin => bin.Samples));
         foreach ((double from, int samples, int chosen) in report.Histogram)
         {
-            page.Append(
-                Invariant(
-                    $"<tr><td>{from:0.000} to {from + report.BinWidth:0.000}</td><td>{samples}</td><td>{chosen}</td><td style=\"text-align:left\"><span class=\"bar chosen\" style=\"width:{20.0 * chosen / largest:0.00}rem\"></span><span class=\"bar\" style=\"width:{20.0 * (samples - chosen) / largest:0.00}rem\"></span></td></tr>"
-                )
-            );
+            double chosenWidth = 20.0 * chosen / largest;
+            double otherWidth = 20.0 * (samples - chosen) / largest;
+            page.Append(Invariant($"<tr><td>{from:0.000} to {from + report.BinWidth:0.000}</td>"))
+                .Append(Invariant($"<td>{samples}</td><td>{chosen}</td><td style=\"text-align:left\">"))
+                .Append(Invariant($"<span class=\"bar chosen\" style=\"width:{chosenWidth:0.00}rem\"></span>"))
+                .Append(Invariant($"<span class=\"bar\" style=\"width:{otherWidth:0.00}rem\"></span></td></tr>"));
         }
 
         page.Append("</table>");
@@ -116,11 +117,8 @@ public static class SelectionReportWriter
             );
             foreach (SelectionShare part in parts)
             {
-                page.Append(
-                    Invariant(
-                        $"<tr><td>{Encode(part.Name)}</td><td>{part.Samples}</td><td>{part.Chosen}</td><td>{Share(part):0.0} %</td><td>{part.MeanScore:0.000}</td></tr>"
-                    )
-                );
+                page.Append(Invariant($"<tr><td>{Encode(part.Name)}</td><td>{part.Samples}</td><td>{part.Chosen}</td>"))
+                    .Append(Invariant($"<td>{Share(part):0.0} %</td><td>{part.MeanScore:0.000}</td></tr>"));
             }
 
             page.Append("</table>");
@@ -132,10 +130,10 @@ public static class SelectionReportWriter
             foreach (SelectionExample example in group)
             {
                 page.Append(
-                    Invariant(
-                        $"<p>{Encode(example.Domain)}, sample {example.Index}: score {example.Score:0.000}, teacher's mean loss {example.MeanNll:0.000} nats</p><pre>{Encode(example.Text)}</pre>"
+                        Invariant($"<p>{Encode(example.Domain)}, sample {example.Index}: score {example.Score:0.000}, ")
                     )
-                );
+                    .Append(Invariant($"teacher's mean loss {example.MeanNll:0.000} nats</p>"))
+                    .Append(Invariant($"<pre>{Encode(example.Text)}</pre>"));
             }
         }
 
@@ -146,20 +144,27 @@ public static class SelectionReportWriter
     {
         SelectionManifest manifest = report.Manifest;
         ScoreRule rule = manifest.Rule.Score;
-        string score = manifest.OwnScore is string own
-            ? $"{own}, a score of somebody's own"
-            : Invariant(
-                $"{rule.Statistic.ToString().ToLowerInvariant()} loss of tokens among the {rule.K} most likely, zeros {(rule.Zeros ? "in" : "out")}"
-            );
+        string zeros = rule.Zeros ? "in" : "out";
+        string score =
+            Invariant($"{rule.Statistic.ToString().ToLowerInvariant()} loss of tokens among the {rule.K} most likely, ")
+            + $"zeros {zeros}";
+        string unscored = Invariant($"had fewer than {rule.MinTokens} counted tokens");
+        if (manifest.OwnScore is string own)
+        {
+            score = $"{own}, a score of somebody's own";
+            unscored = "were left unscored";
+        }
+
+        string within = manifest.Rule.BalanceDomains ? ", within each domain" : "";
         return Invariant(
-            $"{manifest.Chosen} of {manifest.Scored} scored samples chosen ({manifest.Unscored} {(manifest.OwnScore is null ? Invariant($"had fewer than {rule.MinTokens} counted tokens") : "were left unscored")}), scored by {manifest.Teacher.Name}: {score}{(manifest.Rule.BalanceDomains ? ", within each domain" : "")}."
-        );
+                $"{manifest.Chosen} of {manifest.Scored} scored samples chosen ({manifest.Unscored} {unscored}), "
+            ) + $"scored by {manifest.Teacher.Name}: {score}{within}.";
     }
 
     private static string Zeros(SelectionReport report) =>
-        Invariant(
-            $"Warning: {report.Manifest.ChosenZeros} of the chosen samples have the score 0: for half of their tokens or more the teacher does not have the right one in sight. Choose fewer, a larger k, or a later checkpoint."
-        );
+        Invariant($"Warning: {report.Manifest.ChosenZeros} of the chosen samples have the score 0: ")
+        + "for half of their tokens or more the teacher does not have the right one in sight. "
+        + "Choose fewer, a larger k, or a later checkpoint.";
 
     private static double Share(SelectionShare part) => part.Samples == 0 ? 0 : 100.0 * part.Chosen / part.Samples;
 

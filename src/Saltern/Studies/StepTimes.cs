@@ -45,11 +45,26 @@ public sealed record StepTimes
 
     /// <summary>What a reader has to know about seconds that come from here.</summary>
     [JsonIgnore]
-    public string Note =>
-        string.Create(
-            CultureInfo.InvariantCulture,
-            $"Seconds are each arm's steps times the median of their kind, measured in {Rounds} turns on {Machine.Threads} thread(s) of {Machine.Processor}{(LoadedShare is double loaded ? $", with other load in {100 * loaded:0} % of the time" : "")}."
-        );
+    public string Note
+    {
+        get
+        {
+            string load = "";
+            if (LoadedShare is double loaded)
+            {
+                load = string.Create(
+                    CultureInfo.InvariantCulture,
+                    $", with other load in {100 * loaded:0} % of the time"
+                );
+            }
+
+            return string.Create(
+                CultureInfo.InvariantCulture,
+                $"Seconds are each arm's steps times the median of their kind, measured in {Rounds} turns "
+                    + $"on {Machine.Threads} thread(s) of {Machine.Processor}{load}."
+            );
+        }
+    }
 
     /// <summary>Reads the file of a study's folder; null where there is none.</summary>
     /// <exception cref="DataFormatException">The file is damaged.</exception>
@@ -120,6 +135,7 @@ public sealed record StepTimes
 
             double peak = compute.MeasurePeak();
             (double watched, double loaded) = load.Sample();
+            double? MedianOf(string? kind) => kind is null ? null : kinds[kind].Median;
             return new StepTimes
             {
                 Machine = MachineDescription.Of(compute, used, MatrixProduct.Library, peak),
@@ -129,8 +145,8 @@ public sealed record StepTimes
                     arm => arm.Key,
                     arm => new ArmStepTimes(
                         kinds[arm.Value.Plain].Median,
-                        arm.Value.Taught is string taught ? kinds[taught].Median : null,
-                        arm.Value.Teacher is string teacher ? kinds[teacher].Median : null,
+                        MedianOf(arm.Value.Taught),
+                        MedianOf(arm.Value.Teacher),
                         arm.Value.TeacherSteps
                     )
                 ),
@@ -156,8 +172,12 @@ public sealed record StepTimes
             return run with { Result = run.Result with { SecondsComparable = false } };
         }
 
-        int taughtSteps =
-            run.Result.Teacher is not null && times.Taught is not null ? run.Result.Stage1EndStep ?? 0 : 0;
+        int taughtSteps = 0;
+        if (run.Result.Teacher is not null && times.Taught is not null)
+        {
+            taughtSteps = run.Result.Stage1EndStep ?? 0;
+        }
+
         double SecondsAt(int step) =>
             (times.Taught * Math.Min(step, taughtSteps) ?? 0) + (times.Plain * Math.Max(0, step - taughtSteps));
         var metrics = new MetricsTable();
@@ -166,13 +186,12 @@ public sealed record StepTimes
             metrics.Add(step, run.Metrics.Row(step).Append(new(MetricNames.Seconds, SecondsAt(step))));
         }
 
-        RunTeacher? teacher =
-            run.Result.Teacher is { } known && times.TeacherTraining * times.TeacherSteps is double cost
-                ? known with
-                {
-                    TrainingSeconds = cost,
-                }
-                : run.Result.Teacher;
+        RunTeacher? teacher = run.Result.Teacher;
+        if (teacher is not null && times.TeacherTraining * times.TeacherSteps is double cost)
+        {
+            teacher = teacher with { TrainingSeconds = cost };
+        }
+
         return run with
         {
             Metrics = metrics,
@@ -193,43 +212,43 @@ public sealed record StepTimes
         int threads
     )
     {
-        RunConfig plain = Shorn(recipe with { Teacher = null, Distillation = null, Selection = null });
+        RunConfig plain = TimingRecipe(recipe with { Teacher = null, Distillation = null, Selection = null });
         string? taught = null;
         string? teacher = null;
         int? teacherSteps = null;
         if (recipe.Distils)
         {
-            // ω stays where it begins: the teacher's cost does not depend on it.
-            taught = Add(
-                kinds,
-                Shorn(
-                    recipe.Teacher!.Cache is not null
-                        ? recipe
-                        : recipe with
-                        {
-                            Selection = null,
-                            Distillation = recipe.Distillation! with
-                            {
-                                Transition = TransitionKind.Constant,
-                                Start = null,
-                                End = null,
-                            },
-                        }
-                ),
-                threads
-            );
+            RunConfig distilling = recipe;
+            if (recipe.Teacher!.Cache is null)
+            {
+                // ω stays where it begins: the teacher's cost does not depend on it.
+                distilling = recipe with
+                {
+                    Selection = null,
+                    Distillation = recipe.Distillation! with
+                    {
+                        Transition = TransitionKind.Constant,
+                        Start = null,
+                        End = null,
+                    },
+                };
+            }
+
+            taught = Add(kinds, TimingRecipe(distilling), threads);
             if (recipe.Teacher!.Path is string path && File.Exists(Path.Combine(path, RunLayout.Recipe)))
             {
                 RunConfig own = RecipeReader.Read<RunConfig>(Path.Combine(path, RunLayout.Recipe), []);
                 teacher = Add(
                     kinds,
-                    Shorn(own with { Teacher = null, Distillation = null, Selection = null }),
+                    TimingRecipe(own with { Teacher = null, Distillation = null, Selection = null }),
                     threads
                 );
                 string state = Path.Combine(ModelLocation.Resolve(path), Checkpoint.StateFile);
-                teacherSteps = File.Exists(state)
-                    ? Checkpoint.LoadState(ModelLocation.Resolve(path)).Step
-                    : own.Training.Steps;
+                teacherSteps = own.Training.Steps;
+                if (File.Exists(state))
+                {
+                    teacherSteps = Checkpoint.LoadState(ModelLocation.Resolve(path)).Step;
+                }
             }
         }
 
@@ -237,7 +256,7 @@ public sealed record StepTimes
     }
 
     // What decides a step's time, and nothing else: arms that differ in schedule or seed share a kind. A cache fits one order of samples and one stage 1 alone.
-    private static RunConfig Shorn(RunConfig recipe)
+    private static RunConfig TimingRecipe(RunConfig recipe)
     {
         if (recipe.Teacher?.Cache is not null)
         {

@@ -22,10 +22,18 @@ public sealed record StudyInputs(string? Data, string? Teacher, string? Selectio
         return new StudyInputs(
             File.Exists(manifest) ? DatasetManifest.Load(recipe.Data.Path).Fingerprint : null,
             recipe.Distils ? TeacherOf(recipe.Teacher!) : null,
-            recipe.Selection is { } selection && Directory.Exists(selection.Path)
-                ? SelectionFolder.Read(selection.Path).Manifest.Sha256
-                : null
+            SelectionOf(recipe)
         );
+    }
+
+    private static string? SelectionOf(RunConfig recipe)
+    {
+        if (recipe.Selection is { } selection && Directory.Exists(selection.Path))
+        {
+            return SelectionFolder.Read(selection.Path).Manifest.Sha256;
+        }
+
+        return null;
     }
 
     /// <summary>Ways in which a finished run differs from what is planned now; empty where its result stands for the plan.</summary>

@@ -51,7 +51,8 @@ public sealed record StudyResults(string Folder)
         }
 
         throw new ConfigurationException([
-            $"{kept.Name} holds the result of another run than the study plans for {job.Title}. {kept.Removal} to run it again, or give the study another --out:",
+            $"{kept.Name} holds the result of another run than the study plans for {job.Title}. "
+                + $"{kept.Removal} to run it again, or give the study another --out:",
             .. differences.Select(difference => "  " + difference),
         ]);
     }

@@ -42,7 +42,8 @@ public static class StudyVerdict
         if (baseline.Length == 0 || others.Length == 0)
         {
             log(
-                "There is nothing to compare yet: the verdict needs a finished run of the baseline and one of another arm with the same seed."
+                "There is nothing to compare yet: the verdict needs a finished run of the baseline and one of "
+                    + "another arm with the same seed."
             );
             return null;
         }

@@ -129,7 +129,8 @@ public class TaskStatisticsTests
             Scores = [MetricScore.Of(TaskMetric.Acc, TaskKind.Choice, items)],
             Time = TimeSpan.FromSeconds(2),
         };
-        using JsonDocument json = JsonDocument.Parse(TaskResultJson.Results("m", 32, 100, [result], [], [], null));
+        var run = new TaskRunResults("m", 32, [result]) { Limit = 100 };
+        using JsonDocument json = JsonDocument.Parse(TaskResultJson.Results(run, null));
         JsonElement root = json.RootElement;
         JsonElement scores = root.GetProperty("results").GetProperty("t");
         Assert.Equal(0.5, scores.GetProperty("acc,none").GetDouble());
