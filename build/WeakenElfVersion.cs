@@ -9,7 +9,7 @@ using Microsoft.Build.Utilities;
 public class WeakenElfVersion : Task
 {
     private const uint SectionTypeVersionNeeds = 0x6ffffffe; // SHT_GNU_verneed
-    private const byte WeakFlag = 2;                         // VER_FLG_WEAK
+    private const byte WeakFlag = 2; // VER_FLG_WEAK
 
     [Required]
     public string File { get; set; }
@@ -41,7 +41,8 @@ public class WeakenElfVersion : Task
     {
         bool changed = false;
         long sections = BitConverter.ToInt64(b, 0x28);
-        int sectionSize = BitConverter.ToUInt16(b, 0x3A), sectionCount = BitConverter.ToUInt16(b, 0x3C);
+        int sectionSize = BitConverter.ToUInt16(b, 0x3A),
+            sectionCount = BitConverter.ToUInt16(b, 0x3C);
         for (int i = 0; i < sectionCount; i++)
         {
             long section = sections + (long)i * sectionSize;

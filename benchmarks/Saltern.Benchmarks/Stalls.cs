@@ -1,4 +1,5 @@
 using System.Globalization;
+using Saltern.Batches;
 using Saltern.Benchmarks.Data;
 using Saltern.Checkpoints;
 using Saltern.Cli.Demo;
@@ -21,7 +22,7 @@ internal static class Stalls
     public static int Run(Options options)
     {
         NativeRuntime.Configure(tuneAllocator: true);
-        var load = new OtherLoad();
+        var load = new Benchmarks.Data.OtherLoad();
         int steps = options.Number("steps", 200);
         var defaults = new TrainingConfig { Steps = steps };
         string folder = Directory.CreateTempSubdirectory("saltern-stalls-").FullName;

@@ -84,7 +84,13 @@ internal static class RunCharts
                             runs,
                             colours,
                             axis,
-                            new(MetricNames.LearningRate, Suffix: " learning rate", Dash: "dash", Panel: 1, OnRight: true)
+                            new(
+                                MetricNames.LearningRate,
+                                Suffix: " learning rate",
+                                Dash: "dash",
+                                Panel: 1,
+                                OnRight: true
+                            )
                         ),
                     ],
                     Marks = switches,

@@ -31,7 +31,7 @@ public class NoLibtorchTests(Workspace workspace) : IClassFixture<Workspace>
     }
 
     [Fact]
-    public void NothingOfLibtorch_IsMapped_WhileRunsAreWatched()
+    public async Task NothingOfLibtorch_IsMapped_WhileRunsAreWatched()
     {
         CopyTeacher();
         using var maps = new MappedLibraries();
@@ -42,10 +42,8 @@ public class NoLibtorchTests(Workspace workspace) : IClassFixture<Workspace>
         string line = process.StandardOutput.ReadLine()!;
         using (var browser = new HttpClient())
         {
-            string page = browser
-                .GetStringAsync(new Uri(line[line.IndexOf("http", StringComparison.Ordinal)..]))
-                .GetAwaiter()
-                .GetResult();
+            var address = new Uri(line[line.IndexOf("http", StringComparison.Ordinal)..]);
+            string page = await browser.GetStringAsync(address, TestContext.Current.CancellationToken);
             Assert.Contains("teacher", page, StringComparison.Ordinal);
         }
 

@@ -2,10 +2,9 @@
 using Saltern.Batches;
 using Saltern.Numerics;
 using Saltern.Optimization;
+using Saltern.RunFiles;
 using TorchSharp;
 using static TorchSharp.torch;
-
-using Saltern.RunFiles;
 
 namespace Saltern.Guidance;
 

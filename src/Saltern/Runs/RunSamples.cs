@@ -66,5 +66,8 @@ public sealed record RunSamples
 
     /// <summary>Writes the file in one go.</summary>
     internal void Write(string folder) =>
-        WholeFile.WriteText(Path.Combine(folder, RunLayout.Samples), JsonSerializer.Serialize(this, ReportJson.Options) + "\n");
+        WholeFile.WriteText(
+            Path.Combine(folder, RunLayout.Samples),
+            JsonSerializer.Serialize(this, ReportJson.Options) + "\n"
+        );
 }

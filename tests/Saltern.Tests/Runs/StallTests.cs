@@ -1,5 +1,4 @@
 using Saltern.Checkpoints;
-using Saltern.Models;
 using Saltern.RunFiles;
 using Saltern.Runs;
 using Saltern.Tests.Distributed;
