@@ -146,10 +146,11 @@ internal static partial class MemberTable
     private static Dictionary<string, string> ReadComments()
     {
         var comments = new Dictionary<string, string>(StringComparer.Ordinal);
+        Type[] assemblies = [typeof(SalternException), typeof(Runs.TrainingRun)];
         foreach (
-            XElement member in XDocument
-                .Load(Path.ChangeExtension(typeof(SalternException).Assembly.Location, ".xml"))
-                .Descendants("member")
+            XElement member in assemblies.SelectMany(type =>
+                XDocument.Load(Path.ChangeExtension(type.Assembly.Location, ".xml")).Descendants("member")
+            )
         )
         {
             string name = member.Attribute("name")!.Value;

@@ -14,7 +14,8 @@ public static class CompareCommand
         var runs = new Argument<string[]>("RUN")
         {
             Description =
-                "Run folders, or archives of results (results.zip, results.zip/SALT, results.zip/SALT/seed-1); the baseline may be among them.",
+                "Run folders, or archives of results (results.zip, results.zip/SALT, results.zip/SALT/seed-1); "
+                    + "the baseline may be among them.",
             Arity = ArgumentArity.OneOrMore,
         };
         var baseline = new Option<string[]>("--baseline")

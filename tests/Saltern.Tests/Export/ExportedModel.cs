@@ -5,7 +5,6 @@ using Saltern.Models;
 using Saltern.Tests.Tokenization;
 using Saltern.Tokenization;
 using TorchSharp;
-using TemporaryFolder = Saltern.Tests.TemporaryFolder;
 
 namespace Saltern.Tests.Export;
 

@@ -4,7 +4,6 @@ using Saltern.ModelFiles;
 using Saltern.Models;
 using Saltern.Tests.ModelFiles;
 using Saltern.Tokenization;
-using TemporaryFolder = Saltern.Tests.TemporaryFolder;
 
 namespace Saltern.Tests.Export;
 

@@ -2,7 +2,6 @@ using Saltern.Export;
 using Saltern.ModelFiles;
 using Saltern.Tests.Tokenization;
 using Saltern.Tokenization;
-using TemporaryFolder = Saltern.Tests.TemporaryFolder;
 
 namespace Saltern.Tests.Export;
 

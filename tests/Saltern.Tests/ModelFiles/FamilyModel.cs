@@ -4,7 +4,6 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Saltern.ModelFiles;
 using Saltern.Tests.Tokenization;
-using TemporaryFolder = Saltern.Tests.TemporaryFolder;
 
 namespace Saltern.Tests.ModelFiles;
 
