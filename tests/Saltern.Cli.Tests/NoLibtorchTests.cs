@@ -112,6 +112,10 @@ public class NoLibtorchTests(Workspace workspace) : IClassFixture<Workspace>
         {
             File.Copy(file, Path.Combine(workspace["maps-run"], Path.GetFileName(file)));
         }
+
+        string documents = Path.Combine(workspace["maps-run"], "eval", "documents.jsonl");
+        Directory.CreateDirectory(Path.Combine(workspace["maps-run"], "eval"));
+        File.Copy(Path.Combine(workspace["teacher"], "eval", "documents.jsonl"), documents);
     }
 
     private static void AssertDone(Process process)
