@@ -10,11 +10,13 @@ test:
 
 # Format the code.
 format:
-    dotnet format
+    dotnet tool restore
+    dotnet csharpier format .
 
 # Fail where the code is not formatted.
 format-check:
-    dotnet format --verify-no-changes
+    dotnet tool restore
+    dotnet csharpier check .
 
 # The whole road in minutes, e.g. `just demo --minutes 10`.
 demo *args:
