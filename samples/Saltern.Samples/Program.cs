@@ -1,4 +1,4 @@
-// dotnet run -c Release --project samples/Saltern.Samples -- train FOLDER, then transition FOLDER, then score FOLDER
+// dotnet run -c Release --project samples/Saltern.Samples -- train FOLDER, then any of the others
 using Saltern.Samples;
 
 switch (args)
@@ -12,8 +12,17 @@ switch (args)
     case ["score", string folder]:
         OwnSelectionScore.Run(folder);
         break;
+    case ["teacher", string folder]:
+        OwnTeacher.Run(folder);
+        break;
+    case ["generate", string folder]:
+        LoadAndGenerate.Run(folder);
+        break;
+    case ["evaluate", string folder]:
+        EvaluateFromCSharp.Run(folder);
+        break;
     default:
-        Console.Error.WriteLine("train, transition or score, and a folder; train comes first.");
+        Console.Error.WriteLine("train, transition, score, teacher, generate or evaluate, and a folder; train comes first.");
         return 2;
 }
 

@@ -31,6 +31,17 @@ public sealed class SampleTests : IDisposable
             File.ReadAllText(Path.Combine(_folder, "runs/selection/selection.json"))
         );
         Assert.Equal("between 1 and 4 nats", selection.RootElement.GetProperty("own_score").GetString());
+
+        output = ProgramProcess.Run("Saltern.Samples.dll", _folder, "teacher", "runs");
+        Assert.Contains("teacher: OwnTeacher, which the caller gave, around the recipe's", output, StringComparison.Ordinal);
+
+        output = ProgramProcess.Run("Saltern.Samples.dll", _folder, "generate", "runs");
+        Assert.Matches("generated: 12 plus 30 is.*[0-9]", output);
+
+        // What the sample measures is what the run itself wrote, on more of the same text.
+        output = ProgramProcess.Run("Saltern.Samples.dll", _folder, "evaluate", "runs");
+        Assert.Matches("baseline: [0-9.]+ nats per token", output);
+        Assert.Matches("salt: [0-9.]+ nats per token", output);
         Assert.Contains(
             "\"arm\": \"salt_ds\"",
             File.ReadAllText(Path.Combine(_folder, "runs/own-score/result.json")),

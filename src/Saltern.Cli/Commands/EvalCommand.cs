@@ -124,7 +124,7 @@ public static class EvalCommand
                         parsed.GetValue(tokens),
                         window
                     );
-                    var measure = new DatasetEvaluation(console, rank.Ranks, dataset, windows);
+                    var measure = new DatasetTable(console, rank.Ranks, dataset, windows);
                     measure.Run(path, parsed.GetValue(teacher), parsed.GetValue(buckets), parsed.GetValue(output));
                     return ExitCode.Done;
                 },

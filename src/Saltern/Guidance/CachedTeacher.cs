@@ -23,7 +23,7 @@ public sealed class CachedTeacher : Teacher
     public override double FlopsPerToken(int sequenceLength) => 0;
 
     /// <inheritdoc/>
-    public override TeacherLosses? LossesOn(ValidationSet set, Func<int, LossHead> createHead, ICommunicator ranks) =>
+    internal override TeacherLosses? LossesOn(ValidationSet set, Func<int, LossHead> createHead, ICommunicator ranks) =>
         TeacherLosses.Load(_cache.Folder, set);
 
     /// <inheritdoc/>

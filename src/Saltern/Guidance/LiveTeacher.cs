@@ -41,7 +41,7 @@ public sealed class LiveTeacher : Teacher
     public override double FlopsPerToken(int sequenceLength) => ModelFlops.ForwardPerToken(Config, sequenceLength);
 
     /// <inheritdoc/>
-    public override TeacherLosses LossesOn(ValidationSet set, Func<int, LossHead> createHead, ICommunicator ranks)
+    internal override TeacherLosses LossesOn(ValidationSet set, Func<int, LossHead> createHead, ICommunicator ranks)
     {
         using LossHead head = createHead(Config.VocabSize);
         return TeacherLosses.Run(this, head, set, ranks);

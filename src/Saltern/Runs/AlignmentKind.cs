@@ -111,7 +111,7 @@ internal sealed class AlignmentKind : GuidanceKind
         RunParts parts,
         Transition transition,
         int threads,
-        IProgress<WeightProgress>? loading
+        GuidanceOptions options
     )
     {
         if (parts.TeacherFolder is not string folder || parts.TeacherTokenizer is not BpeTokenizer tokenizer)

@@ -79,13 +79,13 @@ internal abstract class GuidanceKind
     /// <param name="parts">Has a teacher.</param>
     /// <param name="transition">Its weight over the steps.</param>
     /// <param name="threads">Threads for our own kernels.</param>
-    /// <param name="loading">Is told of the loading; null for nobody.</param>
+    /// <param name="options">What the caller gives besides the recipe.</param>
     public abstract StageGuidance Create(
         RunConfig config,
         RunParts parts,
         Transition transition,
         int threads,
-        IProgress<WeightProgress>? loading
+        GuidanceOptions options
     );
 
     /// <summary>What a run says of it at its start.</summary>
@@ -96,4 +96,17 @@ internal abstract class GuidanceKind
 
     /// <summary>The size of a run's teacher for its description, in millions of parameters.</summary>
     protected static double TeacherMillions(RunParts parts) => (parts.TeacherRecord?.Parameters ?? 0) / 1e6;
+}
+
+/// <summary>What the caller of a run gives its guidance besides the recipe.</summary>
+internal sealed record GuidanceOptions
+{
+    /// <summary>A transition in place of the recipe's; null for the recipe's.</summary>
+    public Transition? Transition { get; init; }
+
+    /// <summary>Puts a teacher around the recipe's; null for the recipe's.</summary>
+    public Func<Teacher, Teacher>? Teacher { get; init; }
+
+    /// <summary>Is told of the loading; null for nobody.</summary>
+    public IProgress<WeightProgress>? Loading { get; init; }
 }

@@ -197,28 +197,23 @@ public sealed class RunParts : IDisposable
     /// <summary>What the small model adds to the steps; its memory is taken, or its files opened, here. The caller owns it.</summary>
     /// <param name="config">Validated recipe.</param>
     /// <param name="threads">Threads for our own kernels.</param>
-    /// <param name="loading">Is told of the loading; null for nobody.</param>
-    /// <param name="transition">The weight over the steps; null for the recipe's.</param>
-    public StageGuidance CreateGuidance(
-        RunConfig config,
-        int threads,
-        IProgress<WeightProgress>? loading = null,
-        Transition? transition = null
-    )
+    /// <param name="options">What the caller gives besides the recipe; null for nothing.</param>
+    public StageGuidance CreateGuidance(RunConfig config, int threads, GuidanceOptions? options = null)
     {
+        options ??= new GuidanceOptions();
         int domains = Text.Domains.Count;
         if (GuidanceKinds.Active(config) is not GuidanceKind kind)
         {
             return new NoGuidance(domains);
         }
 
-        Transition weights = transition ?? kind.CreateTransition(config, domains);
+        Transition weights = options.Transition ?? kind.CreateTransition(config, domains);
         if (_teacher is null)
         {
             return new NoGuidance(domains, weights);
         }
 
-        return kind.Create(config, this, weights, threads, loading);
+        return kind.Create(config, this, weights, threads, options);
     }
 
     /// <summary>Says what is allowed but likely not meant.</summary>

@@ -63,8 +63,13 @@ internal sealed class SoftLabelKind : GuidanceKind
         RunParts parts,
         Transition transition,
         int threads,
-        IProgress<WeightProgress>? loading
-    ) => new SoftLabelGuidance(OpenTeacher(config, parts, loading), transition, Of(config), parts.Text.Domains);
+        GuidanceOptions options
+    )
+    {
+        Teacher teacher = OpenTeacher(config, parts, options.Loading);
+        teacher = options.Teacher?.Invoke(teacher) ?? teacher;
+        return new SoftLabelGuidance(teacher, transition, Of(config), parts.Text.Domains);
+    }
 
     public override FormattableString Describe(RunConfig config, RunParts parts, bool isActive)
     {

@@ -83,14 +83,7 @@ public sealed class TrainingRun : IDisposable
         try
         {
             RankProblems.Refuse(config, options.Ranks);
-            if (options.Transition is not null && !config.Distils)
-            {
-                throw new ConfigurationException(
-                    "A transition was given, but the recipe distils nothing, so it would be ignored. "
-                        + "Give the recipe the sections teacher and distillation, with a weight above 0."
-                );
-            }
-
+            RefuseIgnored(config, options);
             // Every rank has looked before rank 0 writes anything.
             options.Ranks.RequireSame(
                 "The checkpoint to go on from",
@@ -119,6 +112,20 @@ public sealed class TrainingRun : IDisposable
         }
     }
 
+    private static void RefuseIgnored(RunConfig config, TrainingRunOptions options)
+    {
+        if (config.Distils || options is { Transition: null, Teacher: null })
+        {
+            return;
+        }
+
+        string given = options.Transition is null ? "teacher" : "transition";
+        throw new ConfigurationException(
+            $"A {given} was given, but the recipe distils nothing, so it would be ignored. "
+                + "Give the recipe the sections teacher and distillation, with a weight above 0."
+        );
+    }
+
     // From here on the run computes: student, guidance and state, fresh or from a checkpoint.
     private static TrainingRun Start(RunConfig config, RunFolder folder, TrainingRunOptions options, RunParts parts)
     {
@@ -133,7 +140,16 @@ public sealed class TrainingRun : IDisposable
         {
             long loading = Stopwatch.GetTimestamp();
             Transition? own = OwnTransition(config, options, parts.Text.Domains.Count);
-            guidance = parts.CreateGuidance(config, threads, options.Loading, own);
+            guidance = parts.CreateGuidance(
+                config,
+                threads,
+                new GuidanceOptions
+                {
+                    Transition = own,
+                    Teacher = options.Teacher,
+                    Loading = options.Loading,
+                }
+            );
             double teacherSeconds = Stopwatch.GetElapsedTime(loading).TotalSeconds;
             var trainer = new Trainer(config, parts, student, guidance, threads, options.Ranks);
             if (own is not null)
@@ -141,6 +157,11 @@ public sealed class TrainingRun : IDisposable
                 options.Log(
                     $"transition: {own.GetType().Name}, which the caller gave, in place of the recipe's {config.Distillation?.Transition}"
                 );
+            }
+
+            if (options.Teacher is not null && guidance.Teacher is Teacher teacher)
+            {
+                options.Log($"teacher: {teacher.GetType().Name}, which the caller gave, around the recipe's");
             }
 
             if (folder.ResumeStep is int step)

@@ -34,6 +34,10 @@ public sealed record TrainingRunOptions
     /// <remarks>The recipe needs a section <c>distillation</c> all the same: for gates, for what a run says of itself, and for how far a cache of soft labels has to reach.</remarks>
     public Func<TransitionContext, Transition>? Transition { get; init; }
 
+    /// <summary>Puts a teacher of the caller's own around the recipe's, which it takes over; null for the recipe's. A resumed run has to be given the same.</summary>
+    /// <remarks>The recipe needs <c>teacher</c> and <c>distillation</c> all the same: its small model is checked, recorded and charged. Not called any more once stage 1 is over.</remarks>
+    public Func<Teacher, Teacher>? Teacher { get; init; }
+
     /// <summary>Threads where neither recipe nor resumed run says; null takes all cores.</summary>
     public int? DefaultThreads { get; init; }
 

@@ -28,7 +28,7 @@ internal sealed record EvaluationWindows(string Split, int Tokens, int Length);
 /// <param name="ranks">The ranks, which share the work out; rank 0 writes.</param>
 /// <param name="dataset">The data set.</param>
 /// <param name="windows">Which of its windows.</param>
-internal sealed class DatasetEvaluation(
+internal sealed class DatasetTable(
     Output console,
     ICommunicator ranks,
     TokenDataset dataset,
@@ -51,8 +51,8 @@ internal sealed class DatasetEvaluation(
     public void Run(string path, string? teacher, string? buckets, string? output)
     {
         DifficultyBuckets? bounds = Bounds(buckets, teacher);
-        Evaluated student = Evaluate(path, ModelLocation.Resolve(path));
-        Evaluated? second = teacher is null ? null : Evaluate(teacher, ModelLocation.Resolve(teacher));
+        Evaluated student = Evaluate(path);
+        Evaluated? second = teacher is null ? null : Evaluate(teacher);
         ModelScores scores = student.Scores;
         if (bounds is not null && second is not null)
         {
@@ -90,73 +90,29 @@ internal sealed class DatasetEvaluation(
     }
 
     // Both models see the same windows.
-    private Evaluated Evaluate(string name, string folder)
+    private Evaluated Evaluate(string name)
     {
-        (string split, int tokens, int window) = windows;
-        using Transformer model = Load(folder);
-        BpeTokenizer tokenizer = BpeTokenizer.Load(ModelFolder.TokenizerPath(folder));
-        if (tokenizer.Fingerprint != dataset.Manifest.TokenizerFingerprint)
-        {
-            throw new ConfigurationException(
-                $"{name} has the tokenizer {tokenizer.Fingerprint}, "
-                    + $"the data set {dataset.Folder} was made with {dataset.Manifest.TokenizerFingerprint}. "
-                    + "Prepare the text again with the model's tokenizer."
-            );
-        }
-
-        if (
-            model.Config.VocabSize < tokenizer.VocabularySize
-            || window < 1
-            || window > model.Config.MaxPositionEmbeddings
-        )
-        {
-            throw new ConfigurationException(
-                $"{name} has {model.Config.VocabSize} rows for {tokenizer.VocabularySize} token ids and "
-                    + $"knows {model.Config.MaxPositionEmbeddings} positions; "
-                    + $"windows of {window} tokens were asked for. "
-                    + "Give another --sequence-length, or a model that fits its tokenizer."
-            );
-        }
-
-        string[] domains = [.. dataset.Domains.Select(domain => domain.Name)];
-        int[] bytes = ModelEvaluation.TokenBytes(tokenizer);
-        using var head = new FusedLossHead(
-            tokenizer.VocabularySize,
-            model.Config.VocabSize,
-            TorchSharp.torch.get_num_threads()
-        );
+        using DatasetEvaluation evaluation = Open(name);
         var parts = new List<(string Name, ValidationSet Set, EvaluationResult Result)>();
-        string[] splits = split == "all" ? ["valid", "train"] : [split];
-        foreach (string part in splits)
+        string[] splits = windows.Split == "all" ? ["valid", "train"] : [windows.Split];
+        foreach (string split in splits)
         {
-            IReadOnlyList<TokenShard?> shards =
-            [
-                .. dataset.Domains.Select(domain => part == "valid" ? domain.Valid : domain.Train),
-            ];
-            ValidationSet set = ValidationSet.Create(
-                shards,
-                window,
-                tokens,
-                wholeDocuments: true,
-                tokenizer.EndOfTextId
-            );
-            parts.Add((part, set, ModelEvaluation.Run(model, head, set, bytes, domains.Length, ranks)));
+            ValidationSet set = evaluation.Windows(split == "train", windows.Tokens);
+            parts.Add((split, set, evaluation.Measure(set, ranks)));
         }
 
-        return new Evaluated(
-            new ModelScores(
-                name,
-                parts.ToDictionary(part => part.Name, part => RunScores.Of(part.Result, domains)),
-                null
-            ),
-            parts
+        var scores = new ModelScores(
+            name,
+            parts.ToDictionary(part => part.Name, part => evaluation.ScoresOf(part.Result)),
+            null
         );
+        return new Evaluated(scores, parts);
     }
 
-    private Transformer Load(string folder)
+    private DatasetEvaluation Open(string name)
     {
         using var status = new StatusLine(console);
-        return ModelFolder.Load(folder, trainable: false, progress: WeightsLine.On(status, "loading"));
+        return DatasetEvaluation.Open(name, dataset, windows.Length, WeightsLine.On(status, "loading"));
     }
 
     // The bounds are those of one teacher, on one data set.

@@ -1,7 +1,6 @@
-using Saltern.Evaluation;
 using Saltern.RunFiles;
 
-namespace Saltern.Runs;
+namespace Saltern.Evaluation;
 
 /// <summary>An evaluation in the form that result files keep.</summary>
 public static class RunScores
