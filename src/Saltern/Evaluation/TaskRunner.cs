@@ -6,7 +6,7 @@ using Saltern.Models;
 namespace Saltern.Evaluation;
 
 /// <summary>Puts the items of a task to a model and scores what comes back.</summary>
-public static partial class TaskRunner
+internal static partial class TaskRunner
 {
     /// <summary>Runs a task.</summary>
     /// <param name="model">The model.</param>
@@ -141,10 +141,10 @@ public static partial class TaskRunner
         int[][] added = GreedyBatch.Generate(
             model.Model,
             [.. encoded.Select(prompt => prompt.Tokens)],
-            most,
-            model.Tokenizer.EndOfTextId,
-            model.Tokenizer.VocabularySize,
-            definition.Until.Count == 0 ? null : IsOver,
+            new AnswerLimits(most, model.Tokenizer.EndOfTextId, model.Tokenizer.VocabularySize)
+            {
+                IsOver = definition.Until.Count == 0 ? null : IsOver,
+            },
             progress,
             model.Ranks,
             cancellation
@@ -204,7 +204,7 @@ public static partial class TaskRunner
 }
 
 /// <summary>What a model made of one item.</summary>
-public sealed record ItemResult
+internal sealed record ItemResult
 {
     /// <summary>The item.</summary>
     public required TaskItem Item { get; init; }

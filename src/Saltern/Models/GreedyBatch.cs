@@ -18,10 +18,7 @@ public static class GreedyBatch
     /// <summary>The tokens that the model adds to each prompt, end-of-text left out.</summary>
     /// <param name="model">Any decoder.</param>
     /// <param name="prompts">Ids to continue; an empty prompt starts from the end-of-text token.</param>
-    /// <param name="maxTokens">Most tokens to add to each.</param>
-    /// <param name="endOfText">Id that ends a text.</param>
-    /// <param name="vocabulary">Real token ids; rows of the head beyond them are never taken.</param>
-    /// <param name="isOver">Told a prompt's index and its tokens so far, after each: whether the text ends there, before the limit; null for the end-of-text token alone.</param>
+    /// <param name="limits">Where each text ends, and which ids it is made of.</param>
     /// <param name="progress">Told how many prompts are done.</param>
     /// <param name="ranks">Ranks with the same model and prompts, which share the batches out; null for one process. All get all texts, the same for any number of ranks.</param>
     /// <param name="cancellation">Ends the work early, with an exception.</param>
@@ -30,34 +27,30 @@ public static class GreedyBatch
     public static int[][] Generate(
         Transformer model,
         IReadOnlyList<int[]> prompts,
-        int maxTokens,
-        int endOfText,
-        int vocabulary,
-        Func<int, IReadOnlyList<int>, bool>? isOver = null,
+        AnswerLimits limits,
         Action<int>? progress = null,
         ICommunicator? ranks = null,
         CancellationToken cancellation = default
     )
     {
         int longest = prompts.Select(prompt => prompt.Length).DefaultIfEmpty().Max();
-        if (longest + maxTokens > model.Config.MaxPositionEmbeddings)
+        if (longest + limits.MaxTokens > model.Config.MaxPositionEmbeddings)
         {
             throw new ArgumentException(
-                $"A prompt of {longest} tokens and an answer of {maxTokens} do not fit "
+                $"A prompt of {longest} tokens and an answer of {limits.MaxTokens} do not fit "
                     + $"into {model.Config.MaxPositionEmbeddings} positions.",
                 nameof(prompts)
             );
         }
 
         ranks ??= new SingleProcess();
-        var limits = new Limits(maxTokens, endOfText, vocabulary, isOver);
         int[] owners = new int[prompts.Count];
         int[] order = [.. Enumerable.Range(0, prompts.Count).OrderByDescending(index => prompts[index].Length)];
-        List<int>[] texts = [.. prompts.Select(_ => new List<int>())];
+        Answer[] answers = [.. prompts.Select((prompt, index) => new Answer(index, prompt))];
         int batch = 0;
         for (int first = 0; first < order.Length; batch++)
         {
-            int positions = prompts[order[first]].Length + maxTokens;
+            int positions = prompts[order[first]].Length + limits.MaxTokens;
             int count = Math.Min(Math.Clamp(PositionsPerBatch / positions, 1, MostRows), order.Length - first);
             if (model.Config.LearnedPositions)
             {
@@ -76,9 +69,7 @@ public static class GreedyBatch
             {
                 RunBatch(
                     model,
-                    prompts,
-                    order[first..(first + count)],
-                    texts,
+                    [.. order[first..(first + count)].Select(index => answers[index])],
                     limits,
                     ended => progress?.Invoke(done += ended),
                     cancellation
@@ -88,12 +79,13 @@ public static class GreedyBatch
             first += count;
         }
 
+        List<int>[] texts = [.. answers.Select(answer => answer.Added)];
         if (ranks.Size == 1)
         {
             return [.. texts.Select(text => text.ToArray())];
         }
 
-        return Exchange(ranks, texts, owners, maxTokens);
+        return Exchange(ranks, texts, owners, limits.MaxTokens);
     }
 
     // Length, then tokens, of each text.
@@ -113,15 +105,13 @@ public static class GreedyBatch
 
     private static void RunBatch(
         Transformer model,
-        IReadOnlyList<int[]> prompts,
-        int[] batch,
-        List<int>[] texts,
-        Limits limits,
+        Answer[] batch,
+        AnswerLimits limits,
         Action<int> ended,
         CancellationToken cancellation
     )
     {
-        int[][] starts = [.. batch.Select(index => prompts[index].Length > 0 ? prompts[index] : [limits.EndOfText])];
+        int[][] starts = [.. batch.Select(answer => answer.Prompt.Length > 0 ? answer.Prompt : [limits.EndOfText])];
         int length = starts.Max(start => start.Length);
         int[] padding = [.. starts.Select(start => length - start.Length)];
         using var cache = new KeyValueCache(
@@ -138,8 +128,8 @@ public static class GreedyBatch
                 .Zip(padding)
                 .SelectMany(row => Enumerable.Repeat(0L, row.Second).Concat(row.First.Select(id => (long)id))),
         ]; // [B, T]
-        int[] live = [.. batch]; // prompt of each row of the cache
-        var over = new HashSet<int>();
+        Answer[] live = batch; // of each row of the cache
+        var over = new HashSet<Answer>();
         while (over.Count < batch.Length)
         {
             cancellation.ThrowIfCancellationRequested();
@@ -147,10 +137,10 @@ public static class GreedyBatch
             int before = over.Count;
             for (int row = 0; row < live.Length; row++)
             {
-                int prompt = live[row];
-                if (!over.Contains(prompt) && limits.Ends(prompt, drawn[row], texts[prompt]))
+                Answer answer = live[row];
+                if (!over.Contains(answer) && answer.EndsWith(drawn[row], limits))
                 {
-                    over.Add(prompt);
+                    over.Add(answer);
                 }
             }
 
@@ -190,24 +180,32 @@ public static class GreedyBatch
         ];
     }
 
-    // What ends a text, and which ids it is made of.
-    private readonly record struct Limits(
-        int MaxTokens,
-        int EndOfText,
-        int Vocabulary,
-        Func<int, IReadOnlyList<int>, bool>? IsOver
-    )
+    private sealed class Answer(int index, int[] prompt)
     {
+        public int[] Prompt => prompt;
+
+        public List<int> Added { get; } = [];
+
         // Adds a token, unless it is the one that ends a text, and says whether the text is over.
-        public bool Ends(int prompt, int token, List<int> text)
+        public bool EndsWith(int token, AnswerLimits limits)
         {
-            if (token == EndOfText)
+            if (token == limits.EndOfText)
             {
                 return true;
             }
 
-            text.Add(token);
-            return IsOver?.Invoke(prompt, text) == true || text.Count == MaxTokens;
+            Added.Add(token);
+            return limits.IsOver?.Invoke(index, Added) == true || Added.Count == limits.MaxTokens;
         }
     }
+}
+
+/// <summary>What ends a generated text, and which ids it is made of.</summary>
+/// <param name="MaxTokens">Most tokens to add to a prompt.</param>
+/// <param name="EndOfText">Id that ends a text.</param>
+/// <param name="Vocabulary">Real token ids; rows of the head beyond them are never taken.</param>
+public readonly record struct AnswerLimits(int MaxTokens, int EndOfText, int Vocabulary)
+{
+    /// <summary>Told a prompt's index and its tokens so far, after each: whether the text ends there, before the limit; null for the end-of-text token alone.</summary>
+    public Func<int, IReadOnlyList<int>, bool>? IsOver { get; init; }
 }

@@ -18,66 +18,46 @@ namespace Saltern.Runs;
 /// <summary>Opens everything that a recipe names and checks that it fits together, before any training and before anything is written.</summary>
 public sealed class RunParts : IDisposable
 {
-    private readonly IDisposable? _files;
-    private readonly TeacherParts? _teacher;
+    private IDisposable? _files;
+    private TeacherParts? _teacher;
 
-    private RunParts(
-        RunText text,
-        IDisposable? files,
-        BpeTokenizer tokenizer,
-        TransformerConfig model,
-        BatchLoader batches,
-        TeacherParts? teacher,
-        SelectionManifest? selection,
-        ComputePlan compute,
-        RunInstruments? instruments
-    )
-    {
-        (Text, _files, Tokenizer, Model, Batches, Compute) = (text, files, tokenizer, model, batches, compute);
-        (TeacherFolder, TeacherCache, TeacherWeights, TeacherRecord) = (
-            teacher?.Folder,
-            teacher?.Cache,
-            teacher?.Weights ?? "",
-            TeacherParts.WithScoring(teacher, selection)
-        );
-        (Selection, Instruments, _teacher) = (selection, instruments, teacher);
-    }
+    private RunParts() { }
 
     /// <summary>What the run is trained and measured on.</summary>
-    public RunText Text { get; }
+    public required RunText Text { get; init; }
 
     /// <summary>Its tokenizer.</summary>
-    public BpeTokenizer Tokenizer { get; }
+    public required BpeTokenizer Tokenizer { get; init; }
 
     /// <summary>The student's resolved shape.</summary>
-    public TransformerConfig Model { get; }
+    public required TransformerConfig Model { get; init; }
 
     /// <summary>Training text in the run's order.</summary>
-    public BatchLoader Batches { get; }
+    public required BatchLoader Batches { get; init; }
 
     /// <summary>Where and how the run computes.</summary>
-    public ComputePlan Compute { get; }
+    public required ComputePlan Compute { get; init; }
 
     /// <summary>What stage 1 draws from; null for all samples.</summary>
-    public SelectionManifest? Selection { get; }
+    public SelectionManifest? Selection { get; private init; }
 
     /// <summary>What is measured along the run besides loss and accuracy; null for nothing.</summary>
-    internal RunInstruments? Instruments { get; }
+    internal RunInstruments? Instruments { get; private init; }
 
     /// <summary>The teacher's soft labels on disk; null where it runs live or none is needed. <see cref="CreateGuidance"/> hands it over.</summary>
-    public TeacherCache? TeacherCache { get; }
+    public TeacherCache? TeacherCache => _teacher?.Cache;
 
     /// <summary>Model folder of the teacher; null where none is needed or a cache stands for it.</summary>
-    public string? TeacherFolder { get; }
+    public string? TeacherFolder => _teacher?.Folder;
 
     /// <summary>The teacher's own tokenizer where it may be another than the data set's; else null.</summary>
     internal BpeTokenizer? TeacherTokenizer => _teacher?.Tokenizer;
 
     /// <summary>Fingerprint of its weights file; empty where none is needed.</summary>
-    public string TeacherWeights { get; }
+    public string TeacherWeights => _teacher?.Weights ?? "";
 
     /// <summary>What is known of the teacher, or of the model that selected the data, its own training and its passes; null where there is none.</summary>
-    public RunTeacher? TeacherRecord { get; }
+    public RunTeacher? TeacherRecord => TeacherParts.WithScoring(_teacher, Selection);
 
     /// <summary>Opens data set, tokenizer and texts, and looks at the teacher and the initial weights as far as they are needed.</summary>
     /// <param name="config">Validated recipe.</param>
@@ -151,7 +131,18 @@ public sealed class RunParts : IDisposable
             throw new ConfigurationException(problems);
         }
 
-        return new RunParts(text!, data, tokenizer!, model, batches!, teacher, selection, compute!, instruments);
+        return new RunParts
+        {
+            Text = text!,
+            Tokenizer = tokenizer!,
+            Model = model,
+            Batches = batches!,
+            Compute = compute!,
+            Selection = selection,
+            Instruments = instruments,
+            _files = data,
+            _teacher = teacher,
+        };
     }
 
     /// <summary>Parts of a run without a teacher on text that is held in memory.</summary>
@@ -172,7 +163,14 @@ public sealed class RunParts : IDisposable
             throw new ConfigurationException(problems);
         }
 
-        return new RunParts(text, null, tokenizer, model, batches, null, null, compute!, null);
+        return new RunParts
+        {
+            Text = text,
+            Tokenizer = tokenizer,
+            Model = model,
+            Batches = batches,
+            Compute = compute!,
+        };
     }
 
     /// <summary>The student: fresh, from <c>init_from</c>, or, where a checkpoint is about to fill it, empty. The caller owns it.</summary>

@@ -126,9 +126,7 @@ public class SharedEvaluationTests
                 GreedyBatch.Generate(
                     model,
                     prompts,
-                    8,
-                    Vocabulary - 1,
-                    Vocabulary,
+                    new AnswerLimits(8, Vocabulary - 1, Vocabulary),
                     ranks: ranks,
                     cancellation: TestContext.Current.CancellationToken
                 )

@@ -30,9 +30,7 @@ public class GreedyBatchTests
             .Generate(
                 model,
                 [.. prompts.Where(prompt => prompt.Length > 0)],
-                MaxTokens,
-                endOfText: -1,
-                Vocabulary,
+                new AnswerLimits(MaxTokens, EndOfText: -1, Vocabulary),
                 cancellation: TestContext.Current.CancellationToken
             )
             .SelectMany(text => text.Skip(2))
@@ -58,9 +56,7 @@ public class GreedyBatchTests
         int[][] together = GreedyBatch.Generate(
             model,
             prompts,
-            MaxTokens,
-            endOfText,
-            Vocabulary,
+            new AnswerLimits(MaxTokens, endOfText, Vocabulary),
             progress: count => done = count,
             cancellation: TestContext.Current.CancellationToken
         );
@@ -120,9 +116,7 @@ public class GreedyBatchTests
             GreedyBatch.Generate(
                 model,
                 prompts,
-                MaxTokens,
-                Vocabulary - 1,
-                Vocabulary,
+                new AnswerLimits(MaxTokens, Vocabulary - 1, Vocabulary),
                 cancellation: TestContext.Current.CancellationToken
             )
         );
@@ -143,18 +137,16 @@ public class GreedyBatchTests
         int[][] whole = GreedyBatch.Generate(
             model,
             prompts,
-            MaxTokens,
-            endOfText: -1,
-            Vocabulary,
+            new AnswerLimits(MaxTokens, EndOfText: -1, Vocabulary),
             cancellation: TestContext.Current.CancellationToken
         );
         int[][] cut = GreedyBatch.Generate(
             model,
             prompts,
-            MaxTokens,
-            endOfText: -1,
-            Vocabulary,
-            (prompt, tokens) => prompt != 2 && tokens.Count == prompt + 1,
+            new AnswerLimits(MaxTokens, EndOfText: -1, Vocabulary)
+            {
+                IsOver = (prompt, tokens) => prompt != 2 && tokens.Count == prompt + 1,
+            },
             cancellation: TestContext.Current.CancellationToken
         );
         Assert.Equal([.. whole.Select((text, i) => i == 2 ? text : text[..(i + 1)])], cut);
@@ -168,9 +160,7 @@ public class GreedyBatchTests
             GreedyBatch.Generate(
                 model,
                 [new int[60]],
-                MaxTokens,
-                endOfText: -1,
-                Vocabulary,
+                new AnswerLimits(MaxTokens, EndOfText: -1, Vocabulary),
                 cancellation: TestContext.Current.CancellationToken
             )
         );
@@ -178,9 +168,7 @@ public class GreedyBatchTests
             GreedyBatch.Generate(
                 model,
                 [],
-                MaxTokens,
-                endOfText: -1,
-                Vocabulary,
+                new AnswerLimits(MaxTokens, EndOfText: -1, Vocabulary),
                 cancellation: TestContext.Current.CancellationToken
             )
         );
