@@ -20,7 +20,7 @@ internal static class PartWorkers
         return Print(new { gflops = peak / 1e9, library = MatrixProduct.Library.ToString() });
     }
 
-    /// <summary>Loss head with all its gradients, from hidden states of N = 4,096 positions, D = 256, teacher's D = 128.</summary>
+    /// <summary>Loss head with all its gradients, from hidden states of N = 4,096 positions, D = 256, D′ = 128.</summary>
     public static int Head(Options options)
     {
         Prepare(options);

@@ -16,22 +16,22 @@ public sealed record Comparison
     /// <summary>The run's validation loss minus the baseline's at the same step, nats per token; below 0 is better.</summary>
     public required IReadOnlyList<(int Step, double Value)> Gap { get; init; }
 
-    /// <summary>L*: the baseline's last loss on the curve set; null while it runs.</summary>
+    /// <summary>ℒ*: the baseline's last loss on the curve set; null while it runs.</summary>
     public double? Target { get; init; }
 
-    /// <summary>Where the run reached L*; null where it has not.</summary>
+    /// <summary>Where the run reached ℒ*; null where it has not.</summary>
     public Crossing? Reached { get; init; }
 
-    /// <summary>Where it would reach L* if the last gap lasted, in steps; null where it has reached it, where the gap is not in its favour, or while the baseline runs.</summary>
+    /// <summary>Where it would reach ℒ* if the last gap lasted, in steps; null where it has reached it, where the gap is not in its favour, or while the baseline runs.</summary>
     public double? ProjectedSteps { get; init; }
 
-    /// <summary>The baseline's own steps to L*.</summary>
+    /// <summary>The baseline's own steps to ℒ*.</summary>
     public double? BaselineSteps { get; init; }
 
     /// <summary>Steps saved, as a share of the baseline's; null where neither reached nor projected.</summary>
     public double? StepsSaved => 1 - (Reached?.Steps ?? ProjectedSteps) / BaselineSteps;
 
-    /// <summary>Arithmetic saved, as a share of the baseline's, the live teacher's included and its training not; null before L* is reached.</summary>
+    /// <summary>Arithmetic saved, as a share of the baseline's, the live teacher's included and its training not; null before ℒ* is reached.</summary>
     public double? FlopsSaved { get; init; }
 
     /// <summary>Whether a teacher still shapes the loss: what it leads by then mostly goes when it leaves (docs/method.md).</summary>

@@ -46,7 +46,7 @@ internal sealed class DatasetTable(
     /// <summary>Measures, prints the table, writes the file.</summary>
     /// <param name="path">The model.</param>
     /// <param name="teacher">A second model, or null.</param>
-    /// <param name="buckets">Folder of the teacher's pass whose bounds sort the tokens, or null.</param>
+    /// <param name="buckets">Folder of the teacher pass whose bounds sort the tokens, or null.</param>
     /// <param name="output">Folder for eval.json, or null.</param>
     public void Run(string path, string? teacher, string? buckets, string? output)
     {

@@ -4,7 +4,7 @@ using Saltern.Selection;
 
 namespace Saltern.Cli.Commands;
 
-/// <summary><c>saltern select</c>: scores of a teacher's pass → the samples that stage 1 draws from (SALT_DS).</summary>
+/// <summary><c>saltern select</c>: scores of a teacher pass → the samples that stage 1 draws from (SALT_DS).</summary>
 public static class SelectCommand
 {
     /// <summary>The verb.</summary>

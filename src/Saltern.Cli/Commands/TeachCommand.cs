@@ -8,7 +8,7 @@ using Saltern.Runs;
 
 namespace Saltern.Cli.Commands;
 
-/// <summary><c>saltern teach</c>: one pass of a teacher over samples → soft-label cache, scores, difficulty.</summary>
+/// <summary><c>saltern teach</c>: one teacher pass over samples → soft-label cache, scores, difficulty.</summary>
 public static class TeachCommand
 {
     /// <summary>The verb's name.</summary>

@@ -8,7 +8,7 @@ public static class RecipeDiff
     /// <summary>Compares two configurations key by key, defaults included.</summary>
     /// <typeparam name="T">The root record.</typeparam>
     /// <param name="before">The one the run began with.</param>
-    /// <param name="after">The one it is to go on with.</param>
+    /// <param name="after">The one it is to be resumed with.</param>
     /// <returns>The keys whose values differ or that are gone, in the order of declaration, then the new ones; none when the two are alike.</returns>
     /// <exception cref="ArgumentException">A number is infinite or NaN, which no recipe can say.</exception>
     /// <exception cref="InvalidOperationException"><typeparamref name="T"/> is no record that a recipe can hold.</exception>

@@ -43,8 +43,8 @@ public readonly record struct StepPoint
         return new StepPoint(share + 0.0, isShare: true);
     }
 
-    /// <summary>The point in steps: ⌊share · T + ½⌋ for a share, the number of steps itself otherwise, even beyond T.</summary>
-    /// <param name="totalSteps">T, the optimizer steps of the whole run, at least 0.</param>
+    /// <summary>The point in steps: ⌊share · J + ½⌋ for a share, the number of steps itself otherwise, even beyond J.</summary>
+    /// <param name="totalSteps">J, the optimizer steps of the whole run, at least 0.</param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="totalSteps"/> is negative.</exception>
     public int Resolve(int totalSteps)
     {

@@ -55,7 +55,7 @@ public sealed class CorpusReader
     public IEnumerable<TextDocument> ReadDocuments(CancellationToken cancellation = default) =>
         ReadDocuments(default, new CorpusReadReport(), cancellation);
 
-    /// <summary>Goes on where an earlier pass over the same files ended.</summary>
+    /// <summary>Resumes where an earlier pass over the same files ended.</summary>
     /// <param name="from">The place; documents before it are not given out and not counted again.</param>
     /// <param name="report">What the earlier pass had counted up to there; this pass adds to it.</param>
     /// <param name="cancellation">Ends the pass.</param>

@@ -8,7 +8,7 @@ public interface ICommunicator : IDisposable
     /// <summary>This process's number, from 0.</summary>
     int Rank { get; }
 
-    /// <summary>N, the number of ranks.</summary>
+    /// <summary>R, the number of ranks.</summary>
     int Size { get; }
 
     /// <summary>What this rank is doing, for the message when it stops answering: "step 12: gradients".</summary>
@@ -24,13 +24,13 @@ public interface ICommunicator : IDisposable
     void AllReduceSum(Span<float> values);
 
     /// <summary>Sums over all ranks, float32, and leaves each rank its N-th part of the result.</summary>
-    /// <param name="values">N times as many as <paramref name="share"/>.</param>
-    /// <param name="share">Rank r gets the sums from r · length on.</param>
+    /// <param name="values">R times as many as <paramref name="share"/>.</param>
+    /// <param name="share">Rank i gets the sums from i · length on.</param>
     void ReduceScatterSum(ReadOnlySpan<float> values, Span<float> share);
 
     /// <summary>Puts the values of all ranks together, in the order of the ranks.</summary>
     /// <param name="share">As many on every rank.</param>
-    /// <param name="all">N times as many.</param>
+    /// <param name="all">R times as many.</param>
     void AllGather<T>(ReadOnlySpan<T> share, Span<T> all)
         where T : unmanaged;
 

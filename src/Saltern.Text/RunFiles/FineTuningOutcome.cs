@@ -25,10 +25,10 @@ public sealed record ExampleCounts
     /// <summary>Examples validated on.</summary>
     public required int Valid { get; init; }
 
-    /// <summary>Packed rows of one pass over the training examples.</summary>
+    /// <summary>Packed rows of one epoch.</summary>
     public required long Rows { get; init; }
 
-    /// <summary>Targets of one pass: tokens of responses, ends included.</summary>
+    /// <summary>Targets of one epoch: tokens of responses, ends included.</summary>
     public required long Targets { get; init; }
 
     /// <summary>Ids of examples longer than the sequence length, training and validation alike: they are left out whole.</summary>

@@ -164,7 +164,7 @@ public sealed record RunResult
 /// <summary>Time of a run that is not step time, seconds.</summary>
 /// <param name="Evaluation">Evaluation along the run.</param>
 /// <param name="Checkpoints">Writing checkpoints.</param>
-/// <param name="Logging">Writing figures.</param>
+/// <param name="Logging">Writing metrics.</param>
 /// <param name="Teacher">Loading and releasing the teacher.</param>
 public sealed record SecondsApart(double Evaluation, double Checkpoints, double Logging, double Teacher);
 
@@ -189,10 +189,10 @@ public sealed record RunTeacher
     /// <summary>What its own training cost, seconds; null where nobody knows.</summary>
     public double? TrainingSeconds { get; init; }
 
-    /// <summary>FLOPs of passes made before the run, for a cache or for scores; null where there was none.</summary>
+    /// <summary>FLOPs of teacher passes made before the run, for a cache or for scores; null where there was none.</summary>
     public double? PassFlops { get; init; }
 
-    /// <summary>Seconds of passes made before the run, for a cache or for scores; null where there was none.</summary>
+    /// <summary>Seconds of teacher passes made before the run, for a cache or for scores; null where there was none.</summary>
     public double? PassSeconds { get; init; }
 
     /// <summary>Its loss on the whole validation set after its own training, nats per token.</summary>

@@ -11,14 +11,14 @@ namespace Saltern.Shards;
 /// </remarks>
 public static class DatasetBuilder
 {
-    /// <summary>Prepares a data set from files; where an earlier run over the same files was interrupted, goes on with it.</summary>
+    /// <summary>Prepares a data set from files; where an earlier run over the same files was interrupted, resumes it.</summary>
     /// <param name="train">The text; read once, streaming.</param>
     /// <param name="valid">Validation text, read before the other; <see langword="null"/> to split it off <paramref name="train"/> by hash.</param>
     /// <param name="tokenizer">Makes the tokens; its <c>Encode</c> is called from several threads at once.</param>
     /// <param name="outFolder">Folder of the data set; created where it does not exist.</param>
     /// <param name="options">How; <see langword="null"/> for the defaults.</param>
     /// <param name="progress">Told about ten times a second, at every point that the work can be resumed from, and at the end.</param>
-    /// <param name="cancellation">Ends the work; what was written stays, for the next run to go on with.</param>
+    /// <param name="cancellation">Ends the work; what was written stays, for the next run to resume.</param>
     /// <returns>Counts, and the manifest as written.</returns>
     /// <exception cref="ConfigurationException">An option is out of range.</exception>
     /// <exception cref="DataFormatException">

@@ -43,7 +43,7 @@ internal sealed class DatasetFolder : IDisposable
         File.Exists(System.IO.Path.Combine(path, MarkerName))
         && !File.Exists(System.IO.Path.Combine(path, DatasetManifest.FileName));
 
-    /// <summary>Takes the folder for a new data set: creates it, goes on with an interrupted one, or clears what an unfinished (or, if asked, a finished) one left.</summary>
+    /// <summary>Takes the folder for a new data set: creates it, resumes an interrupted one, or clears what an unfinished (or, if asked, a finished) one left.</summary>
     /// <param name="path">The folder.</param>
     /// <param name="tokenizer">Makes the tokens.</param>
     /// <param name="overwrite">Whether to replace what is there.</param>
@@ -123,7 +123,7 @@ internal sealed class DatasetFolder : IDisposable
         return manifest;
     }
 
-    /// <summary>Leaves what was written for a later run to go on with.</summary>
+    /// <summary>Leaves what was written for a later run to resume.</summary>
     public void Keep() => _keeps = true;
 
     /// <summary>Gives the folder up; unless it was finished or kept, removes what was written to it.</summary>

@@ -5,8 +5,8 @@ namespace Saltern.Shards;
 
 /// <summary>The <c>.idx</c> file of a Megatron shard, version 1: where each sequence of the <c>.bin</c> file begins and ends.</summary>
 /// <remarks>
-/// Little-endian throughout: 9 bytes <c>MMIDIDX\0\0</c>, u64 version, u8 token type, u64 sequence count S, u64 count D of document borders,
-/// S × i32 lengths in tokens, S × i64 byte offsets, D × i64 sequence numbers at which documents begin, the last one S.
+/// Little-endian throughout: 9 bytes <c>MMIDIDX\0\0</c>, u64 version, u8 token type, u64 number of sequences, u64 number of document borders,
+/// i32 lengths of the sequences in tokens, their i64 byte offsets, i64 sequence numbers at which documents begin, the last one the number of sequences.
 /// </remarks>
 /// <param name="Type">The token type.</param>
 /// <param name="Starts">Position of the first token of each sequence (or document), and at the end the number of tokens.</param>

@@ -5,7 +5,7 @@ using Saltern.Tokenization;
 
 namespace Saltern.Shards;
 
-/// <summary>One run of <see cref="DatasetBuilder"/> over a claimed folder: read, split, encode, write, and now and then make a point to go on from.</summary>
+/// <summary>One run of <see cref="DatasetBuilder"/> over a claimed folder: read, split, encode, write, and now and then make a point to resume from.</summary>
 internal sealed class PrepareRun(
     DatasetFolder folder,
     BpeTokenizer tokenizer,

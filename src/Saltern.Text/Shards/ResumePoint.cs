@@ -12,7 +12,7 @@ internal sealed class ResumePoint : IDisposable
     private readonly IncrementalHash _seenHash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
     private long _savedHashes;
 
-    /// <summary>Begins a journal, or goes on with the folder's.</summary>
+    /// <summary>Begins a journal, or resumes the folder's.</summary>
     public ResumePoint(DatasetFolder folder, PrepareJob job)
     {
         (_folder, _job) = (folder, job);

@@ -117,7 +117,7 @@ internal sealed class ShardSet(DatasetFolder folder, TokenType type, int maxDoma
         }
     }
 
-    /// <summary>Closes every shard and leaves its files, for a later run to go on with.</summary>
+    /// <summary>Closes every shard and leaves its files, for a later run to resume.</summary>
     public void Suspend()
     {
         foreach ((_, _, Shard shard) in All)

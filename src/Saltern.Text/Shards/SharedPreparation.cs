@@ -4,7 +4,7 @@ using Saltern.Distributed;
 
 namespace Saltern.Shards;
 
-/// <summary>How ranks begin a data set together: where rank 0 goes on with an interrupted run, the others start from the same place.</summary>
+/// <summary>How ranks begin a data set together: where rank 0 resumes an interrupted run, the others start from the same place.</summary>
 internal static class SharedPreparation
 {
     // Hashes that travel at once, 16 bytes each.

@@ -10,7 +10,7 @@ public sealed record CostRatios
     /// <summary>What the run itself executed, a live teacher included.</summary>
     public CostRatio Free { get; init; } = CostRatio.Unknown;
 
-    /// <summary>With the teacher's passes for a cache or scores, over the students served.</summary>
+    /// <summary>With the teacher passes for a cache or scores, over the students served.</summary>
     public CostRatio WithPasses { get; init; } = CostRatio.Unknown;
 
     /// <summary>With those passes and the teacher's own training, over the students served.</summary>

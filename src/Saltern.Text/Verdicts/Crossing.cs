@@ -19,7 +19,7 @@ public sealed record Crossing(double Steps, double? Seconds, double? Flops, bool
     /// <param name="curve">Evaluations in order of steps, all values finite.</param>
     /// <param name="target">Loss in nats per token, or accuracy.</param>
     /// <param name="metric">Decides whether lower or higher is better; null for the loss.</param>
-    /// <returns>Costs c_{i−1} + (c_i − c_{i−1})(L_{i−1} − L*)/(L_{i−1} − L_i); the first point's own cost if it is that one; null where the target is not reached.</returns>
+    /// <returns>Costs cost_{i−1} + (cost_i − cost_{i−1})(ℒ_{i−1} − ℒ*)/(ℒ_{i−1} − ℒ_i); the first point's own cost if it is that one; null where the target is not reached.</returns>
     public static Crossing? Find(IReadOnlyList<CurvePoint> curve, double target, VerdictMetric? metric = null)
     {
         ArgumentNullException.ThrowIfNull(curve);

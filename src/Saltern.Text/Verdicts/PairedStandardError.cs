@@ -4,8 +4,8 @@ namespace Saltern.Verdicts;
 
 /// <summary>The mean difference of two models' losses on the same documents, with its standard error (docs/method.md).</summary>
 /// <param name="MeanDifference">First minus second, nats per token.</param>
-/// <param name="StandardError">√(D/(D−1)·Σ(X_i − x̄n_i)²)/Σn_i over the D documents, nats; null with one document.</param>
-/// <param name="Documents">D.</param>
+/// <param name="StandardError">√(n_doc/(n_doc − 1)·Σ(Δ_i − Δ·n_i)²)/Σn_i over n_doc documents, nats; null with one document.</param>
+/// <param name="Documents">n_doc.</param>
 /// <param name="Tokens">Σn_i.</param>
 /// <remarks>Tokens of a document are not independent, so the document is the unit; taking tokens for independent gave a fifth of the error in our measurement.</remarks>
 public sealed record PairedStandardError(double MeanDifference, double? StandardError, int Documents, long Tokens)
@@ -13,7 +13,7 @@ public sealed record PairedStandardError(double MeanDifference, double? Standard
     /// <summary>Nats that the standard error must stay below before a difference is worth reading.</summary>
     public const double Wanted = 0.01;
 
-    /// <summary>Tokens of validation text that would bring the error down to <see cref="Wanted"/>, n·(SE/0.01)²; null with one document.</summary>
+    /// <summary>Tokens of validation text that would bring the error down to <see cref="Wanted"/>, Σn_i·(SE/0.01)²; null with one document.</summary>
     public long? TokensNeeded
     {
         get

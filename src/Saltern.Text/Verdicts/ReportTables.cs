@@ -2,7 +2,7 @@ using System.Xml.Linq;
 
 namespace Saltern.Verdicts;
 
-/// <summary>The report's tables of figures.</summary>
+/// <summary>The report's tables of numbers.</summary>
 internal static class ReportTables
 {
     public static XElement Finals(Verdict verdict, IReadOnlyList<ReportArm> arms) =>

@@ -32,7 +32,7 @@ internal static class StudentT
         return 0.5 * (low + high);
     }
 
-    /// <summary>P(|T| ≤ t), by the finite series in θ = arctan(t/√ν) (Abramowitz and Stegun, 26.7.3 and 26.7.4).</summary>
+    /// <summary>Probability of a value between −t and t, by the finite series in the angle arctan(t/√ν) (Abramowitz and Stegun, 26.7.3 and 26.7.4).</summary>
     /// <param name="t">At least 0.</param>
     /// <param name="degreesOfFreedom">ν, at least 1.</param>
     public static double ProbabilityWithin(double t, int degreesOfFreedom)
@@ -43,7 +43,7 @@ internal static class StudentT
         double sine = Math.Sin(angle);
         double cosine = Math.Cos(angle);
 
-        // Terms are cos^k with k = 1, 3, … ν − 2 (odd) or 0, 2, … ν − 2 (even), each the last times cos²·(k − 1)/k.
+        // Terms are cos^power with power = 1, 3, … ν − 2 (odd) or 0, 2, … ν − 2 (even), each the last times cos²·(power − 1)/power.
         if (degreesOfFreedom % 2 == 0)
         {
             return sine * Series(1.0, 2);

@@ -33,7 +33,7 @@ public sealed record Verdict
     /// <summary>The others, by arm.</summary>
     public required IReadOnlyList<VerdictRun> Runs { get; init; }
 
-    /// <summary>What a reader has to know before believing the figures.</summary>
+    /// <summary>What a reader has to know before believing the numbers.</summary>
     public required IReadOnlyList<string> Warnings { get; init; }
 
     /// <summary>Compares runs with baselines of the same seeds.</summary>
@@ -112,7 +112,7 @@ public sealed record VerdictBaseline
     /// <summary>Accuracy after the last step, in [0, 1]; null where not measured.</summary>
     public required double? FinalAccuracy { get; init; }
 
-    /// <summary>L*: its last value on the curve set, which the others have to reach.</summary>
+    /// <summary>ℒ*: its last value on the curve set, which the others have to reach.</summary>
     public required double Target { get; init; }
 
     /// <summary>Steps done.</summary>

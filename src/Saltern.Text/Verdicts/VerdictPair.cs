@@ -5,7 +5,7 @@ namespace Saltern.Verdicts;
 
 /// <summary>One run beside the baseline of the same seed. Ratios are the run's cost to reach the baseline's final quality over the baseline's own cost to it.</summary>
 /// <remarks>
-/// Free: what the run itself executed up to the crossing, a live teacher included. Passes: with passes made for a cache or scores, over K students.
+/// Free: what the run itself executed up to the crossing, a live teacher included. Passes: with teacher passes made for a cache or scores, over K students.
 /// Charged: with the teacher's training too, over K (docs/method.md). Null where the quality is not reached or a cost is not known.
 /// </remarks>
 public sealed record VerdictPair
@@ -25,7 +25,7 @@ public sealed record VerdictPair
     /// <summary>Whether the clocks of the two mean anything beside each other.</summary>
     public required bool SecondsComparable { get; init; }
 
-    /// <summary>L*: the baseline's last value on the curve set.</summary>
+    /// <summary>ℒ*: the baseline's last value on the curve set.</summary>
     public required double Target { get; init; }
 
     /// <summary>Whether the run reached the target.</summary>
@@ -68,19 +68,19 @@ public sealed record VerdictPair
     [JsonInclude]
     internal double? FlopsRatio => Ratios.Free.Flops?.Mean;
 
-    /// <summary>Seconds with the passes.</summary>
+    /// <summary>Seconds with the teacher passes.</summary>
     [JsonInclude]
     internal double? SecondsRatioPasses => Ratios.WithPasses.Seconds?.Mean;
 
-    /// <summary>FLOPs with the passes.</summary>
+    /// <summary>FLOPs with the teacher passes.</summary>
     [JsonInclude]
     internal double? FlopsRatioPasses => Ratios.WithPasses.Flops?.Mean;
 
-    /// <summary>Seconds with the passes and the teacher's training.</summary>
+    /// <summary>Seconds with the teacher passes and the teacher's training.</summary>
     [JsonInclude]
     internal double? SecondsRatioTeacherCharged => Ratios.Charged.Seconds?.Mean;
 
-    /// <summary>FLOPs with the passes and the teacher's training.</summary>
+    /// <summary>FLOPs with the teacher passes and the teacher's training.</summary>
     [JsonInclude]
     internal double? FlopsRatioTeacherCharged => Ratios.Charged.Flops?.Mean;
 

@@ -3,7 +3,7 @@ using Saltern.RunFiles;
 
 namespace Saltern.Verdicts;
 
-/// <summary>What the figures allow to say.</summary>
+/// <summary>What the ratios allow to say.</summary>
 public enum VerdictOutcome
 {
     /// <summary>Reached in all seeds, and the ratio's interval ends below 1.</summary>
@@ -129,7 +129,7 @@ public sealed record VerdictRun
     [JsonInclude]
     internal IReadOnlyList<double>? FlopsRatioInterval => Ratios.Free.Flops?.Ends;
 
-    /// <summary>Seconds with the passes.</summary>
+    /// <summary>Seconds with the teacher passes.</summary>
     [JsonInclude]
     internal double? SecondsRatioPasses => Ratios.WithPasses.Seconds?.Mean;
 
@@ -137,7 +137,7 @@ public sealed record VerdictRun
     [JsonInclude]
     internal IReadOnlyList<double>? SecondsRatioPassesInterval => Ratios.WithPasses.Seconds?.Ends;
 
-    /// <summary>FLOPs with the passes.</summary>
+    /// <summary>FLOPs with the teacher passes.</summary>
     [JsonInclude]
     internal double? FlopsRatioPasses => Ratios.WithPasses.Flops?.Mean;
 
@@ -145,7 +145,7 @@ public sealed record VerdictRun
     [JsonInclude]
     internal IReadOnlyList<double>? FlopsRatioPassesInterval => Ratios.WithPasses.Flops?.Ends;
 
-    /// <summary>Seconds with passes and teacher's training.</summary>
+    /// <summary>Seconds with teacher passes and the teacher's training.</summary>
     [JsonInclude]
     internal double? SecondsRatioTeacherCharged => Ratios.Charged.Seconds?.Mean;
 
@@ -153,7 +153,7 @@ public sealed record VerdictRun
     [JsonInclude]
     internal IReadOnlyList<double>? SecondsRatioTeacherChargedInterval => Ratios.Charged.Seconds?.Ends;
 
-    /// <summary>FLOPs with passes and teacher's training.</summary>
+    /// <summary>FLOPs with teacher passes and the teacher's training.</summary>
     [JsonInclude]
     internal double? FlopsRatioTeacherCharged => Ratios.Charged.Flops?.Mean;
 

@@ -38,7 +38,7 @@ internal sealed class VerdictSentence
     {
         var sentence = new VerdictSentence(arm, baseline.Label, metric);
         ToldCost free = ToldCost.Of(arm.Ratios.Free, arm.SecondsComparable);
-        // Without a training time the charged figure can still be told in FLOPs.
+        // Without a training time the charged ratio can still be told in FLOPs.
         ToldCost charged = ToldCost.Of(arm.Ratios.Charged, free.InSeconds);
         VerdictOutcome outcomeFree = sentence.Outcome(free.Ratio);
         VerdictOutcome? outcomeCharged = null;

@@ -2,7 +2,7 @@ using Saltern.RunFiles;
 
 namespace Saltern.Verdicts;
 
-/// <summary>What a reader has to know before believing the figures.</summary>
+/// <summary>What a reader has to know before believing the numbers.</summary>
 internal static class VerdictWarnings
 {
     /// <summary>About one arm.</summary>
@@ -41,7 +41,7 @@ internal static class VerdictWarnings
         }
     }
 
-    /// <summary>What limits the figures of several arms in the same way, once.</summary>
+    /// <summary>What limits the numbers of several arms in the same way, once.</summary>
     public static IEnumerable<string> OfAll(IEnumerable<VerdictRun> arms)
     {
         VerdictRun[] uncertain = [.. arms.Where(arm => arm.FinalLossDifferenceSe >= PairedStandardError.Wanted)];

@@ -45,7 +45,7 @@ public sealed class BatchLoader : IDisposable
     /// <summary>The order of the subset's samples; null without one.</summary>
     public SampleStream? SubsetStream => _subsetStream;
 
-    /// <summary>Samples of one pass over the data.</summary>
+    /// <summary>Samples of one epoch.</summary>
     public long EpochLength => _stream.EpochLength;
 
     /// <summary>Reads a sample.</summary>

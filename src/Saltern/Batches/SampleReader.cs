@@ -1,4 +1,4 @@
-// From a sample's key to what the model is given: input ids, labels, and which positions see which (docs/method.md, "Samples" and "Objective mix").
+// From a sample's key to what the model is given: input ids, labels, and which positions see which (docs/method.md, "Samples and their order"; docs/objectives.md).
 using Saltern.Shards;
 using Saltern.Tokenization;
 
@@ -146,7 +146,7 @@ public sealed class SampleReader : ISampleReader
             return;
         }
 
-        // A free prefix of s tokens: position t < s sees all of it, and only the predictions of tokens s … T count.
+        // A free prefix up to the pivot: position t < pivot sees all of it, and only the predictions of tokens pivot … T count.
         for (int position = 0; position < SequenceLength; position++)
         {
             (first[position], end[position]) = (0, Math.Max(position + 1, Math.Min(freePrefix, SequenceLength)));

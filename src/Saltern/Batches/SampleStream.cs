@@ -10,8 +10,8 @@ public readonly record struct SampleKey(int Domain, long Index, long Epoch);
 
 /// <summary>The order of all samples of a run: a pure function of (data, seed, position), independent of batch size, accumulation and processes.</summary>
 /// <remarks>
-/// Domains take turns so that each has its share of any stretch of the stream, as nearly as whole samples allow: sample k of a domain with share s is due at
-/// time (k + ½)/s, and the stream is all samples in the order of their times (Webster's method). Within a domain an epoch is a permutation by (seed, domain,
+/// Domains take turns so that each has its share of any stretch of the stream, as nearly as whole samples allow: the sample that a domain gives after i others is due at
+/// time (i + ½)/share, and the stream is all samples in the order of their times (Webster's method). Within a domain an epoch is a permutation by (seed, domain,
 /// epoch), so nothing repeats before everything was seen. Its state is one number, and going to any position takes the same short time.
 /// </remarks>
 public sealed class SampleStream
@@ -73,7 +73,7 @@ public sealed class SampleStream
     {
         ArgumentOutOfRangeException.ThrowIfNegative(position);
 
-        // At time t a domain has had t·share samples up to ½ of one, so at P − D all domains together have had at most P of them.
+        // At a time a domain has had time·share samples up to ½ of one, so at the position less one for each domain they have together had at most as many as the position says.
         double time = Math.Max(0, position - _sizes.Length);
         for (int domain = 0; domain < _sizes.Length; domain++)
         {

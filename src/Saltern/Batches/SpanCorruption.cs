@@ -1,9 +1,9 @@
 namespace Saltern.Batches;
 
-/// <summary>How many tokens span corruption takes of a sample, and in how many spans (docs/method.md, "Objective mix").</summary>
-/// <param name="Length">Tokens of text that fit with their sentinels into T + 1.</param>
-/// <param name="Corrupted">x of them that are taken out.</param>
-/// <param name="Spans">k, the spans they form.</param>
+/// <summary>How many tokens span corruption takes of a sample, and in how many spans (docs/objectives.md).</summary>
+/// <param name="Length">len: tokens of text that fit with their sentinels into T + 1.</param>
+/// <param name="Corrupted">cut: how many of them that are taken out.</param>
+/// <param name="Spans">spans: how many they form.</param>
 internal readonly record struct SpanPlan(int Length, int Corrupted, int Spans)
 {
     /// <summary>Tokens of the corrupted text with its sentinels: the free prefix.</summary>
@@ -12,7 +12,7 @@ internal readonly record struct SpanPlan(int Length, int Corrupted, int Spans)
     /// <summary>Tokens of the whole stream: corrupted text, then each sentinel with its span, then end-of-text.</summary>
     public int StreamTokens => Length + (2 * Spans) + 1;
 
-    /// <summary>The longest text that fits: x = ⌊density·len + ½⌋, k = max(1, ⌊x/mean + ½⌋), len + 2k + 1 ≤ T + 1.</summary>
+    /// <summary>The longest text that fits: cut = ⌊density·len + ½⌋, spans = max(1, ⌊cut/mean + ½⌋), len + 2·spans + 1 ≤ T + 1.</summary>
     /// <param name="sequenceLength">T.</param>
     /// <param name="density">Share that is taken out.</param>
     /// <param name="meanLength">Mean length of a span.</param>
@@ -23,7 +23,7 @@ internal readonly record struct SpanPlan(int Length, int Corrupted, int Spans)
         {
             int corrupted = Math.Clamp((int)Math.Floor((density * length) + 0.5), 1, length - 1);
 
-            // Both kinds of tokens are split into k parts that are not empty.
+            // Both kinds of tokens are split into as many parts as spans, which are not empty.
             int spans = Math.Clamp(
                 (int)Math.Floor((corrupted / meanLength) + 0.5),
                 1,

@@ -18,7 +18,7 @@ public sealed record BucketScores(string Unit, string Bucket, long Tokens, doubl
     /// <param name="set">The windows that both models saw.</param>
     /// <param name="model">The model's losses.</param>
     /// <param name="teacherNll">Loss at each position of the set, nats, of the teacher that the bounds are of.</param>
-    /// <param name="buckets">Bounds of the teacher's pass.</param>
+    /// <param name="buckets">Bounds of the teacher pass.</param>
     public static IReadOnlyList<BucketScores> Of(
         ValidationSet set,
         EvaluationResult model,

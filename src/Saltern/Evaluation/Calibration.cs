@@ -1,7 +1,7 @@
 namespace Saltern.Evaluation;
 
 /// <summary>Whether a model is right as often as it is sure: predictions sorted by the probability of the most likely token.</summary>
-/// <remarks>Expected calibration error of Guo et al. (arXiv:1706.04599), equation 3: Σ_b n_b/n · |accuracy_b − confidence_b| over 15 bins of equal width.</remarks>
+/// <remarks>Expected calibration error of Guo et al. (arXiv:1706.04599), equation 3: Σ share · |accuracy − confidence| over 15 bins of equal width, share that of the predictions in the bin.</remarks>
 public sealed class Calibration
 {
     private const int Bins = 15;
@@ -25,7 +25,7 @@ public sealed class Calibration
     /// <param name="correct">Whether that token came.</param>
     public void Add(double confidence, bool correct)
     {
-        // Bins are closed above, as in the paper: ((b − 1)/15, b/15].
+        // Bins are closed above, as in the paper: ((i − 1)/15, i/15].
         int bin = Math.Clamp((int)Math.Ceiling(confidence * Bins) - 1, 0, Bins - 1);
         (long count, double sum, long right) = _bins[bin];
         _bins[bin] = (count + 1, sum + confidence, right + (correct ? 1 : 0));

@@ -3,7 +3,7 @@ namespace Saltern.Evaluation;
 /// <summary>A metric over the items of a task.</summary>
 /// <param name="Metric">Which.</param>
 /// <param name="Value">The metric.</param>
-/// <param name="StandardError">Of a mean s/√n with n − 1 in s, as in lm-evaluation-harness; of the others the spread of the bootstrap. Null for a single item.</param>
+/// <param name="StandardError">Of a mean sd/√items with items − 1 in sd, as in lm-evaluation-harness; of the others the spread of the bootstrap. Null for a single item.</param>
 /// <param name="Low">Lower end of the 95 % interval, by bootstrap over items.</param>
 /// <param name="High">Upper end.</param>
 /// <param name="Chance">What guessing gives: the mean of 1/choices, 0 for free answers; null where guessing has no value, as for a perplexity.</param>

@@ -69,7 +69,7 @@ public static class ModelEvaluation
         );
     }
 
-    // Each rank takes every N-th batch. Batches are the same for any N, and sums are made afterwards, in the order of the set.
+    // Each of R ranks takes every R-th batch. Batches are the same for any R, and sums are made afterwards, in the order of the set.
     private static PositionScore[] Score(Transformer model, LossHead head, ValidationSet set, ICommunicator ranks)
     {
         using IDisposable _ = no_grad();

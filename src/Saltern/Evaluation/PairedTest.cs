@@ -65,7 +65,7 @@ public sealed record PairedTest(
     {
         int throws = onlyFirst + onlySecond;
         double log = -throws * Math.Log(2);
-        double tail = 0; // ln of C(n, k)/2ⁿ, from k = 0 on
+        double tail = 0; // ln of a binomial coefficient over 2^throws, from 0 on
         for (int k = 0; k <= Math.Min(onlyFirst, onlySecond); k++)
         {
             tail += Math.Exp(log);

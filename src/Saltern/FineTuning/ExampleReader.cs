@@ -5,7 +5,7 @@ using Saltern.Tokenization;
 
 namespace Saltern.FineTuning;
 
-/// <summary>Reads examples from JSON lines. A broken record is an error, never passed over: it names file and line.</summary>
+/// <summary>Reads examples from JSON lines. A broken record is an error, never skipped: it names file and line.</summary>
 internal sealed class ExampleReader
 {
     private const string AlpacaInstruction =

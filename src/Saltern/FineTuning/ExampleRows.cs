@@ -36,7 +36,7 @@ public sealed class ExampleRows : ISampleReader
     /// <summary>Share of the places that examples fill.</summary>
     public double Fill => _examples.Sum(example => (double)example.Positions) / ((double)_rows.Count * SequenceLength);
 
-    /// <summary>Targets of one pass over all rows.</summary>
+    /// <summary>Targets of one epoch.</summary>
     public long TargetCount => _examples.Sum(example => (long)example.TargetCount);
 
     /// <inheritdoc/>

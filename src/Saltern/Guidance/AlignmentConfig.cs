@@ -4,7 +4,7 @@ using Saltern.Configuration;
 namespace Saltern.Guidance;
 
 /// <summary>Hidden-state alignment (LET, arXiv:2602.05393): the teacher's late layer guides an early layer of the student; the tokenizers may differ.</summary>
-/// <remarks>L = CE + λ·mean(1 − cos(W·h_student, h_teacher)), W learned with the student and dropped with the teacher (docs/alignment.md).</remarks>
+/// <remarks>ℒ = CE + λ·mean(1 − cos(W·x, x′)), x and x′ hidden states of student and teacher, W learned with the student and dropped with the teacher (docs/alignment.md).</remarks>
 public sealed record AlignmentConfig : IValidated
 {
     /// <summary>λ₀, weight of the alignment term in stage 1, in [0, 100].</summary>

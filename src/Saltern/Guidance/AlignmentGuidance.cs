@@ -125,7 +125,7 @@ public sealed class AlignmentGuidance : StageGuidance
         );
     }
 
-    /// <summary>‖∂L/∂W‖₂.</summary>
+    /// <summary>‖∂ℒ/∂W‖₂.</summary>
     public override double GradientNorm() => IsActive ? _projection.GradientNorm() : 0;
 
     /// <inheritdoc/>

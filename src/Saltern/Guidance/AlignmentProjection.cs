@@ -18,7 +18,7 @@ public sealed class AlignmentProjection : IDisposable
 
     /// <summary>Makes W, normal with deviation 1/√D, so that projected states are as long as the student's.</summary>
     /// <param name="studentWidth">D, columns of W.</param>
-    /// <param name="teacherWidth">Rows of W.</param>
+    /// <param name="teacherWidth">D′, rows of W.</param>
     /// <param name="optimizer">The student's update rule.</param>
     /// <param name="seed">Decides W's first values.</param>
     /// <param name="device">Where the student lives.</param>
@@ -46,10 +46,10 @@ public sealed class AlignmentProjection : IDisposable
         _weight = new OptimizerTensor(WeightName, weight);
     }
 
-    /// <summary>W, [D of the teacher, D]; owned by this.</summary>
+    /// <summary>W, [D′, D]; owned by this.</summary>
     public Tensor Weight => _weight.Values;
 
-    /// <summary>Where ∂L/∂W is added up, of W's shape.</summary>
+    /// <summary>Where ∂ℒ/∂W is added up, of W's shape.</summary>
     public Tensor Gradient => _parameters.Gradient(0);
 
     /// <summary>Values of W.</summary>
@@ -65,10 +65,10 @@ public sealed class AlignmentProjection : IDisposable
         set => _optimizer.UpdateCount = value;
     }
 
-    /// <summary>Sets ∂L/∂W to zero.</summary>
+    /// <summary>Sets ∂ℒ/∂W to zero.</summary>
     public void ZeroGradient() => _parameters.ZeroGradients();
 
-    /// <summary>‖∂L/∂W‖₂.</summary>
+    /// <summary>‖∂ℒ/∂W‖₂.</summary>
     public double GradientNorm() => _optimizer.GradientNorm();
 
     /// <summary>One update of W.</summary>

@@ -44,7 +44,7 @@ public sealed class AlignmentTeacher : IDisposable
 
     /// <summary>Hidden states to align with, one for each of the rows' pairs.</summary>
     /// <param name="rows">Some samples.</param>
-    /// <returns>[pairs, D of the teacher]; the caller owns it.</returns>
+    /// <returns>[pairs, D′]; the caller owns it.</returns>
     public Tensor States(AlignedRows rows)
     {
         using IDisposable _ = no_grad();

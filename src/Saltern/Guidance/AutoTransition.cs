@@ -2,9 +2,9 @@ namespace Saltern.Guidance;
 
 /// <summary>ω follows how much closer the teacher still is to the data than the student, and ends stage 1 by itself.</summary>
 /// <remarks>
-/// The gap g estimates KL(data‖student) − KL(data‖teacher) on the training tokens, at no cost beyond the teacher's forward pass.
-/// As a share of the gap at the anchor it drives φ; the learning rate drives λ; κ guarantees an end:
-/// r_j = min(r_{j−1}, r₀·λ_j·φ_j, r₀·κ_j), ω_j = r_j/(1 + r_j). Our rule, docs/method.md "auto".
+/// The gap γ estimates KL(data‖student) − KL(data‖teacher) on the training tokens, at no cost beyond the teacher's forward pass.
+/// As a share of the gap at the anchor it drives φ; the learning rate drives ρ; κ guarantees an end:
+/// r_j = min(r_{j−1}, r₀·ρ_j·φ_j, r₀·κ_j), ω_j = r_j/(1 + r_j). Our rule, docs/method.md "auto".
 /// </remarks>
 public sealed class AutoTransition : Transition
 {
@@ -40,7 +40,7 @@ public sealed class AutoTransition : Transition
         _domains = [.. Enumerable.Range(0, tracks).Select(_ => new Track(this, smoothing))];
     }
 
-    /// <summary>a, the step whose gap is the measure.</summary>
+    /// <summary>n_a, the step whose gap is the measure.</summary>
     public int Anchor { get; }
 
     /// <summary>n_min.</summary>
@@ -58,10 +58,10 @@ public sealed class AutoTransition : Transition
     /// <summary><c>gap</c> or <c>maximum</c>.</summary>
     public override string EndReason => End?.Reason ?? base.EndReason;
 
-    /// <summary>g/G of the last step; NaN before the anchor.</summary>
+    /// <summary>γ/γ_a of the last step; NaN before the anchor.</summary>
     public double GapShare => _global.Gap.Value / (_global.AnchorGap ?? double.NaN);
 
-    /// <summary>φ, λ and κ of the last step.</summary>
+    /// <summary>φ, ρ and κ of the last step.</summary>
     public (double Gap, double LearningRate, double Ceiling) Factors { get; private set; } = (1, 1, 1);
 
     /// <summary>First step without the teacher in any domain, and why; null while it runs.</summary>

@@ -1,12 +1,12 @@
 // Records of one sample, position after position, little-endian (docs/cache-format.md):
-//   sampled  K u8,  nll f16, nll_τ f16, H(q_τ) f16, rank u8, K × (id u16|u32, count u8)
-//   top_k    K u16, nll f16, nll_τ f16, H(q_τ) f16, rank u8, K × (id u16|u32, q_τ f16)
+//   sampled  entries u8,  nll f16, nll_τ f16, H(q_τ) f16, rank u8, entries × (id u16|u32, count u8)
+//   top_k    entries u16, nll f16, nll_τ f16, H(q_τ) f16, rank u8, entries × (id u16|u32, q_τ f16)
 //   scores   nll f16, rank u8
 using System.Buffers.Binary;
 
 namespace Saltern.Guidance;
 
-/// <summary>What a pass finds at one position besides the entries.</summary>
+/// <summary>What a teacher pass finds at one position besides the entries.</summary>
 /// <param name="Nll">−ln q(y) at τ = 1.</param>
 /// <param name="NllTempered">−ln q_τ(y).</param>
 /// <param name="Entropy">H(q_τ).</param>

@@ -5,9 +5,9 @@ using Saltern.Files;
 
 namespace Saltern.Guidance;
 
-/// <summary>One file of a pass, memory-mapped: a header, a table of samples, and their records. Safe to read from several threads.</summary>
+/// <summary>One file of a teacher pass, memory-mapped: a header, a table of samples, and their records. Safe to read from several threads.</summary>
 /// <remarks>
-/// Header, 72 bytes: magic, version u32, samples u32, bytes of the records u64, seconds of the pass f64, SHA-256 of the plan, CRC-32C of all before it and of the
+/// Header, 72 bytes: magic, version u32, samples u32, bytes of the records u64, seconds of the teacher pass f64, SHA-256 of the plan, CRC-32C of all before it and of the
 /// table, u32 zero. Table, 24 bytes a sample: domain u32, CRC-32C of its records u32, index i64, offset of its records u64. Every number is checked before it is used.
 /// </remarks>
 internal sealed unsafe class CacheShard : IDisposable
@@ -39,7 +39,7 @@ internal sealed unsafe class CacheShard : IDisposable
     /// <summary>Samples in it.</summary>
     public int Count { get; private set; }
 
-    /// <summary>Seconds that the pass took for it.</summary>
+    /// <summary>Seconds that the teacher pass took for it.</summary>
     public double Seconds { get; private set; }
 
     /// <summary>Opens a file and checks header and table.</summary>

@@ -29,7 +29,7 @@ public sealed class CachedTeacher : Teacher
     /// <inheritdoc/>
     public override void ReadAhead(IReadOnlyList<SampleKey> samples)
     {
-        // Disk, checksums and decoding in the background. After the last step with the teacher there may be samples that the pass did not go over.
+        // Disk, checksums and decoding in the background. After the last step with the teacher there may be samples that the teacher pass did not go over.
         _current = _ahead;
         _ahead = Task.Run(() =>
             samples
@@ -60,7 +60,7 @@ public sealed class CachedTeacher : Teacher
         _cache.Dispose();
     }
 
-    // Stored positions are the counted ones; the others have no entries, and the loss head passes them over.
+    // Stored positions are the counted ones; the others have no entries, and the loss head skips them.
     private SparseSoftLabels Join(SampleLabels[] samples, long[] labels, int length)
     {
         int rows = samples.Length * length;

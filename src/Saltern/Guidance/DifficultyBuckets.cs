@@ -1,7 +1,7 @@
 namespace Saltern.Guidance;
 
 /// <summary>Easy, medium and hard by the teacher's loss at τ = 1: terciles over the text of its pass.</summary>
-/// <remarks>Within a bucket compare student with student: the teacher's own loss chose the bucket (docs/method.md, "Difficulty buckets").</remarks>
+/// <remarks>Within a bucket compare student with student: the teacher's own loss chose the bucket (docs/method.md, "Soft labels on disk").</remarks>
 public sealed record DifficultyBuckets
 {
     /// <summary>b₁ and b₂ for tokens, nats: easy up to b₁, medium up to b₂.</summary>
@@ -35,7 +35,7 @@ public sealed record DifficultyBuckets
         return 2;
     }
 
-    /// <summary>Values at the ranks ⌈N/3⌉ and ⌈2N/3⌉.</summary>
+    /// <summary>Values at the ranks ⌈count/3⌉ and ⌈2·count/3⌉.</summary>
     /// <param name="losses">Any order; sorted in place.</param>
     public static IReadOnlyList<double> Terciles(float[] losses)
     {

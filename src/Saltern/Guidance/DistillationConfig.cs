@@ -97,7 +97,7 @@ public sealed record DistillationConfig : IValidated
     public WeightSchedule Schedule => new("distillation", Transition, Weight, Start, End);
 
     /// <summary>The gate that this configuration describes.</summary>
-    /// <param name="bounds">Bounds of the buckets, nats, where the configuration has none; those of the teacher's pass.</param>
+    /// <param name="bounds">Bounds of the buckets, nats, where the configuration has none; those of the teacher pass.</param>
     public Losses.Gate CreateGate(IReadOnlyList<double>? bounds = null) =>
         new(Gate, GateThreshold ?? 0, GateBuckets ?? [], GateBucketBounds ?? bounds ?? []);
 

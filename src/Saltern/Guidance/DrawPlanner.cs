@@ -1,10 +1,10 @@
 namespace Saltern.Guidance;
 
 /// <summary>Finds how many draws a byte budget allows, from the teacher's distributions at some probe positions.</summary>
-/// <remarks>E distinct = Σ_v min(1, n·q_v) for systematic draws, Σ_v 1 − (1 − q_v)^n for independent ones; the most likely token is stored whether it was drawn or not.</remarks>
+/// <remarks>E distinct = Σ_v min(1, n_d·q_v) for systematic draws, Σ_v 1 − (1 − q_v)^n_d for independent ones; the most likely token is stored whether it was drawn or not.</remarks>
 internal sealed class DrawPlanner
 {
-    // Below this, 1 − (1 − q)^n is its first two terms to 3e-6 of itself for n ≤ 254.
+    // Below this, 1 − (1 − q_v)^n_d is its first two terms to 3e-6 of itself for n_d ≤ 254.
     private const double Small = 1e-4;
 
     private readonly DrawKind _kind;

@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 
 namespace Saltern.Guidance;
 
-/// <summary>What a pass stored of one sample, read and checked: one value for each counted position, in order.</summary>
+/// <summary>What a teacher pass stored of one sample, read and checked: one value for each counted position, in order.</summary>
 public sealed class SampleLabels
 {
     private SampleLabels(int positions, int entries)

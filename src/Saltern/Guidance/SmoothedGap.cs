@@ -1,21 +1,21 @@
 namespace Saltern.Guidance;
 
-/// <summary>g = S/N with S ← βS + d and N ← βN + c: the smoothed mean of student NLL − reference, nats per position.</summary>
+/// <summary>γ = S_d/S_n with S_d ← β_s·S_d + d_j and S_n ← β_s·S_n + n′_j: the smoothed mean of student NLL − reference, nats per position.</summary>
 public sealed class SmoothedGap
 {
     private readonly double _decay;
 
-    /// <summary>Starts from S = N = 0, which leaves no bias to correct.</summary>
+    /// <summary>Starts from S_d = S_n = 0, which leaves no bias to correct.</summary>
     /// <param name="steps">Time constant, steps; below 1 counts as 1: no smoothing.</param>
     public SmoothedGap(double steps) => _decay = 1.0 - (1.0 / Math.Max(1.0, steps));
 
-    /// <summary>S.</summary>
+    /// <summary>S_d.</summary>
     public double Sum { get; private set; }
 
-    /// <summary>N.</summary>
+    /// <summary>S_n.</summary>
     public double Count { get; private set; }
 
-    /// <summary>g; NaN before the first position.</summary>
+    /// <summary>γ; NaN before the first position.</summary>
     public double Value => Sum / Count;
 
     /// <summary>Adds one step's differences.</summary>

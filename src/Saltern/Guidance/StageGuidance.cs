@@ -71,7 +71,7 @@ public abstract class StageGuidance : IDisposable
     /// <summary>The term on the student's <see cref="InnerLayer"/>.</summary>
     /// <param name="rows">Some samples of the step.</param>
     /// <param name="inner">Output of the layer for them, [N, D].</param>
-    /// <returns>∂L/∂inner, [N, D], which the caller owns; null where nothing is added.</returns>
+    /// <returns>∂ℒ/∂inner, [N, D], which the caller owns; null where nothing is added.</returns>
     public virtual torch.Tensor? InnerGradient(BatchRows rows, torch.Tensor? inner) => null;
 
     /// <summary>The guidance's own term of the step's loss, after its last samples; null where all there is lies in the labels' loss.</summary>

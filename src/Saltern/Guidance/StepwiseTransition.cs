@@ -3,7 +3,7 @@ namespace Saltern.Guidance;
 /// <summary>Transitions with one ω for all domains at each step; the base of the closed forms, and of one's own.</summary>
 /// <remarks>
 /// What derives from it says ω alone: as a function of the step, or of <see cref="Gap"/> too, which is kept and saved here, so that a resumed run
-/// goes on bit for bit. Anything else that it remembers it has to derive from the step. At the first ω = 0 the teacher leaves, for good.
+/// continues bit for bit. Anything else that it remembers it has to derive from the step. At the first ω = 0 the teacher leaves, for good.
 /// </remarks>
 public abstract class StepwiseTransition : Transition
 {

@@ -7,14 +7,14 @@ namespace Saltern.Guidance;
 /// <summary>How the tokens of a sampled target are drawn from q_τ; both are unbiased.</summary>
 public enum DrawKind
 {
-    /// <summary>(u + i)/n, i = 0 … n − 1, through the cumulative distribution, with one uniform u: variance f(1 − f)/n² of an entry, f the fractional part of n·q.</summary>
+    /// <summary>(shift + i)/n_d, i = 0 … n_d − 1, through the cumulative distribution, with one uniform shift: variance part·(1 − part)/n_d² of an entry, part the fractional part of n_d·q_v.</summary>
     Systematic,
 
-    /// <summary>n independent draws (arXiv:2503.16870): variance q(1 − q)/n.</summary>
+    /// <summary>n_d independent draws (arXiv:2503.16870): variance q_v(1 − q_v)/n_d.</summary>
     Independent,
 }
 
-/// <summary>Draws from a distribution: the sparse target q̂_v = c_v/n with E c_v = n·q_v (docs/method.md, "Sparse soft labels").</summary>
+/// <summary>Draws from a distribution: the sparse target q̂_v = c_v/n_d with E c_v = n_d·q_v (docs/method.md, "Soft labels on disk").</summary>
 internal static class TargetDraws
 {
     /// <summary>Most draws of a position: a count is one byte.</summary>
@@ -27,7 +27,7 @@ internal static class TargetDraws
     /// <param name="kind">How.</param>
     /// <param name="random">The sample's numbers.</param>
     /// <param name="position">Position in the sample.</param>
-    /// <param name="points">Receives n points.</param>
+    /// <param name="points">Receives n_d points.</param>
     public static void Points(DrawKind kind, SampleRandom random, int position, Span<double> points)
     {
         ulong first = (ulong)position * UniformsPerPosition;

@@ -8,7 +8,7 @@ using Saltern.Shards;
 
 namespace Saltern.Guidance;
 
-/// <summary>What a pass of the teacher stores of its distributions.</summary>
+/// <summary>What a teacher pass stores of its distributions.</summary>
 public enum CacheMode
 {
     /// <summary>Draws from q_τ: an unbiased estimate.</summary>
@@ -21,7 +21,7 @@ public enum CacheMode
     Scores,
 }
 
-/// <summary>Everything that decides what a pass writes: <c>plan.json</c>, written first, so that an interrupted pass goes on with the same plan.</summary>
+/// <summary>Everything that decides what a teacher pass writes: <c>plan.json</c>, written first, so that an interrupted teacher pass is resumed with the same plan.</summary>
 public sealed record TeachPlan
 {
     /// <summary>Name of the file.</summary>
@@ -51,7 +51,7 @@ public sealed record TeachPlan
     /// <summary>What is stored of the distributions.</summary>
     public required CacheMode Mode { get; init; }
 
-    /// <summary>n, draws of each position (sampled); 0 otherwise.</summary>
+    /// <summary>n_d, draws of each position (sampled); 0 otherwise.</summary>
     public int Draws { get; init; }
 
     /// <summary>How they are drawn.</summary>
@@ -82,7 +82,7 @@ public sealed record TeachPlan
     public int EntryBytes => IdBytes + (Mode == CacheMode.TopK ? 2 : 1);
 }
 
-/// <summary>Which samples a pass went over.</summary>
+/// <summary>Which samples a teacher pass went over.</summary>
 /// <param name="Count">How many.</param>
 /// <param name="OfAll">Samples of the data set.</param>
 /// <param name="Fingerprint">SHA-256 of their keys, in order.</param>
@@ -106,7 +106,7 @@ public sealed record TeachManifest
     /// <summary>The teacher, with what this pass cost.</summary>
     public required RunTeacher Teacher { get; init; }
 
-    /// <summary>Where the data set was when the pass was made; the plan has its fingerprint.</summary>
+    /// <summary>Where the data set was when the teacher pass was made; the plan has its fingerprint.</summary>
     public required string DataPath { get; init; }
 
     /// <summary>Tokenizer of the recipe, where the tokens are another program's; null for a prepared data set.</summary>
@@ -130,7 +130,7 @@ public sealed record TeachManifest
     /// <summary>Bytes for each counted position, tables included.</summary>
     public double BytesPerPosition => Bytes / (double)Math.Max(1, Positions);
 
-    /// <summary>Stands for the pass as a whole.</summary>
+    /// <summary>Stands for the teacher pass as a whole.</summary>
     public Fingerprint Fingerprint() =>
         Files.Fingerprint.Of(Plan.Text() + string.Concat(Shards.Select(shard => shard.Sha256)));
 
@@ -208,7 +208,7 @@ public sealed record TeachManifest
     }
 }
 
-/// <summary>One file of a pass.</summary>
+/// <summary>One file of a teacher pass.</summary>
 /// <param name="File">Name in the folder <c>shards</c>.</param>
 /// <param name="FirstDomain">Domain of its first sample.</param>
 /// <param name="FirstIndex">Index of its first sample.</param>

@@ -19,7 +19,7 @@ public abstract class Teacher : IDisposable
     /// <summary>Floating-point operations of the teacher for a token of a sequence of T tokens during training.</summary>
     public abstract double FlopsPerToken(int sequenceLength);
 
-    /// <summary>Bounds between easy and medium, medium and hard, nats, that the teacher's pass found; null where none was made.</summary>
+    /// <summary>Bounds between easy and medium, medium and hard, nats, that the teacher pass found; null where none was made.</summary>
     public virtual IReadOnlyList<double>? BucketBounds => null;
 
     /// <summary>The teacher's losses on a set; null where there are none of this text, so that a teacher which looks too good on its training text is not noticed.</summary>

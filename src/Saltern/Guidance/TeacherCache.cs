@@ -3,11 +3,11 @@ using Saltern.Losses;
 
 namespace Saltern.Guidance;
 
-/// <summary>A finished pass of a teacher, opened for reading: soft labels, scores and difficulty by sample.</summary>
+/// <summary>A finished teacher pass, opened for reading: soft labels, scores and difficulty by sample.</summary>
 /// <remarks>Opening looks at manifest and file sizes. A file's header and table are checked when it is first used, a sample's checksum whenever it is read.</remarks>
 public sealed class TeacherCache : IDisposable
 {
-    /// <summary>Folder of the files below that of the pass.</summary>
+    /// <summary>Folder of the files below that of the teacher pass.</summary>
     public const string ShardFolder = "shards";
 
     private readonly CacheShard?[] _shards;
@@ -22,7 +22,7 @@ public sealed class TeacherCache : IDisposable
     /// <summary>The folder.</summary>
     public string Folder { get; }
 
-    /// <summary>What the pass says of itself.</summary>
+    /// <summary>What the teacher pass says of itself.</summary>
     public TeachManifest Manifest { get; }
 
     /// <summary>What decided the contents.</summary>
@@ -61,11 +61,11 @@ public sealed class TeacherCache : IDisposable
         return new TeacherCache(folder, manifest);
     }
 
-    /// <summary>Whether the pass went over a sample.</summary>
+    /// <summary>Whether the teacher pass went over a sample.</summary>
     public bool Has(int domain, long index) => Find(domain, index) is not null;
 
     /// <summary>What is stored of a sample.</summary>
-    /// <exception cref="DataFormatException">The pass did not go over it, or its bytes are damaged.</exception>
+    /// <exception cref="DataFormatException">The teacher pass did not go over it, or its bytes are damaged.</exception>
     public SampleLabels Read(int domain, long index)
     {
         if (Find(domain, index) is (CacheShard shard, int row))

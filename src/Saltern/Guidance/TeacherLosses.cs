@@ -70,7 +70,7 @@ public sealed record TeacherLosses(float[] Nll, float[] NllTempered)
         return new TeacherLosses(nll, tempered);
     }
 
-    /// <summary>Keeps the losses in a pass's folder: magic, SHA-256 of the set, SHA-256 of the values, then both arrays as f32, little-endian.</summary>
+    /// <summary>Keeps the losses in a teacher pass's folder: magic, SHA-256 of the set, SHA-256 of the values, then both arrays as f32, little-endian.</summary>
     public void Save(string folder, ValidationSet set)
     {
         byte[] values = [.. MemoryMarshal.AsBytes(Nll.AsSpan()), .. MemoryMarshal.AsBytes(NllTempered.AsSpan())];
@@ -119,7 +119,7 @@ public sealed record TeacherLosses(float[] Nll, float[] NllTempered)
         return new TeacherLosses(read[..count], read[count..]);
     }
 
-    /// <summary>Where a pass's folder holds them: a file for each set, named by the set's hash.</summary>
+    /// <summary>Where a teacher pass's folder holds them: a file for each set, named by the set's hash.</summary>
     public static string PathIn(string folder, ValidationSet set) =>
         Path.Combine(folder, $"validation-{Convert.ToHexStringLower(Hash(set).AsSpan(0, 4))}.bin");
 

@@ -8,13 +8,13 @@ using TorchSharp;
 
 namespace Saltern.Guidance;
 
-/// <summary>How far a pass is.</summary>
-/// <param name="Samples">Samples of this rank that are done, those of an earlier, interrupted pass included.</param>
+/// <summary>How far a teacher pass is.</summary>
+/// <param name="Samples">Samples of this rank that are done, those of an earlier, interrupted teacher pass included.</param>
 /// <param name="TotalSamples">Samples of this rank: all of them in one process.</param>
 /// <param name="TokensPerSecond">Speed of this process so far.</param>
 public sealed record TeachProgress(long Samples, long TotalSamples, double TokensPerSecond);
 
-/// <summary>One pass of a teacher over samples, file by file: what is whole stays, the rest is made.</summary>
+/// <summary>One teacher pass over samples, file by file: what is whole stays, the rest is made.</summary>
 public sealed class TeacherPass
 {
     // Positions of one forward pass, and samples of a file: about 10 MB of soft labels at 256 tokens.
@@ -28,7 +28,7 @@ public sealed class TeacherPass
     private readonly SampleReader _reader;
     private readonly IReadOnlyList<(int Domain, long Index)> _samples;
 
-    /// <summary>Prepares a pass.</summary>
+    /// <summary>Prepares a teacher pass.</summary>
     /// <param name="folder">Where its files go.</param>
     /// <param name="plan">What it stores, draws included.</param>
     /// <param name="reader">Reads the samples.</param>
@@ -46,7 +46,7 @@ public sealed class TeacherPass
     /// <param name="teacher">At the plan's temperature.</param>
     /// <param name="plan">All but the draws.</param>
     /// <param name="reader">Reads the samples.</param>
-    /// <param name="samples">Of the pass.</param>
+    /// <param name="samples">Of the teacher pass.</param>
     /// <param name="budget">Bytes for each position.</param>
     /// <param name="threads">Threads for our own kernels.</param>
     public static int PlanDraws(
@@ -87,13 +87,13 @@ public sealed class TeacherPass
         return planner.Most(budget, CacheRecord.FixedBytes(CacheMode.Sampled) + table, plan.EntryBytes);
     }
 
-    /// <summary>Makes the files that are missing; of N ranks each makes every N-th.</summary>
+    /// <summary>Makes the files that are missing; of R ranks each makes every R-th.</summary>
     /// <param name="teacher">At the plan's temperature.</param>
     /// <param name="threads">Threads for our own kernels.</param>
-    /// <param name="log">Told which files of an interrupted pass are kept or made anew.</param>
+    /// <param name="log">Told which files of an interrupted teacher pass are kept or made anew.</param>
     /// <param name="progress">Told after every forward pass.</param>
     /// <param name="ranks">Ranks with the same teacher, plan and folder; null for one process. It returns when all of them are done.</param>
-    /// <param name="cancellation">Ends the pass; what is whole stays.</param>
+    /// <param name="cancellation">Ends the teacher pass; what is whole stays.</param>
     public void Run(
         LiveTeacher teacher,
         int threads,
@@ -158,7 +158,7 @@ public sealed class TeacherPass
     }
 
     /// <summary>Reads all files once, finds the bounds of easy, medium and hard, and writes the manifest.</summary>
-    /// <param name="teacher">What is known of the teacher; the pass's cost is added.</param>
+    /// <param name="teacher">What is known of the teacher; the teacher pass's cost is added.</param>
     /// <param name="shape">Its shape.</param>
     /// <param name="data">Where the data set is, and its tokenizer where another program wrote it.</param>
     /// <param name="objective">The objective mix; null for causal samples.</param>

@@ -1,5 +1,5 @@
-// The arithmetic of a pass over the teacher: hidden states → logits, chunk by chunk → one record a position.
-// N = positions, M = rows of a chunk, V = vocabulary; s = the teacher's logits, t_i = exp((s_i − max s)/τ).
+// The arithmetic of a teacher pass: hidden states → logits, chunk by chunk → one record a position.
+// N = positions, M = rows of a chunk, V = vocabulary; s = the teacher's logits, e′_i = exp((s_i − max s)/τ).
 using System.Runtime.Intrinsics;
 using Saltern.Batches;
 using Saltern.Losses;
@@ -179,7 +179,7 @@ internal sealed unsafe class TeacherRows : IDisposable
             .narrow(0, 0, count)
             .addmm_(labels.HiddenStates.detach().narrow(0, first, count), labels.Head.detach().t(), 0, 1); // [M, V]
 
-    // Scores need two figures a position, so the logits stay on the device.
+    // Scores need two numbers a position, so the logits stay on the device.
     private void WriteScores(LiveSoftLabels labels, long[] targets, int[] bytes)
     {
         using IDisposable _ = no_grad();
@@ -254,7 +254,7 @@ internal sealed unsafe class TeacherRows : IDisposable
         return CacheRecord.WriteSampled(to, _plan, summary, top.MaximumIndex, ids[..distinct], counts[..distinct]);
     }
 
-    // Replaces s_i by t_i; Σ t_i·ln t_i for the entropy.
+    // Replaces s_i by e′_i; Σ e′_i·ln e′_i for the entropy.
     private void Temper(float* logits, float maximum, out double logSum)
     {
         int i = 0;

@@ -20,7 +20,7 @@ public abstract class Transition
     /// <summary>Why stage 1 ended, in the log and in <c>result.json</c>.</summary>
     public virtual string EndReason => "schedule";
 
-    /// <summary>Everything that a resumed run needs to go on bit for bit.</summary>
+    /// <summary>Everything that a resumed run needs to continue bit for bit.</summary>
     public abstract TransitionState Save();
 
     /// <summary>Resumes from a saved state.</summary>
@@ -28,7 +28,7 @@ public abstract class Transition
 
     /// <summary>The last step in which ω can be above 0: what stage 1 reads at most.</summary>
     /// <param name="config">Validated.</param>
-    /// <param name="totalSteps">T.</param>
+    /// <param name="totalSteps">J.</param>
     public static int LastTeacherStep(DistillationConfig config, int totalSteps)
     {
         if (config.Transition == TransitionKind.Auto)
@@ -41,7 +41,7 @@ public abstract class Transition
 
     /// <summary>The transition that a configuration describes.</summary>
     /// <param name="config">Validated.</param>
-    /// <param name="totalSteps">T.</param>
+    /// <param name="totalSteps">J.</param>
     /// <param name="warmupSteps">End of the learning rate's warm-up, steps.</param>
     /// <param name="domainCount">Domains of the data.</param>
     public static Transition Create(DistillationConfig config, int totalSteps, int warmupSteps, int domainCount)
@@ -56,7 +56,7 @@ public abstract class Transition
 
     /// <summary>The transition of an alignment's λ.</summary>
     /// <param name="config">Validated.</param>
-    /// <param name="totalSteps">T.</param>
+    /// <param name="totalSteps">J.</param>
     /// <param name="domainCount">Domains of the data.</param>
     public static Transition Create(AlignmentConfig config, int totalSteps, int domainCount) =>
         new ScheduledTransition(config.Schedule, smoothing: 0, totalSteps, domainCount);
@@ -64,7 +64,7 @@ public abstract class Transition
 
 /// <summary>What a transition of one's own may want to know of the run.</summary>
 /// <param name="Distillation">The recipe's section; validated.</param>
-/// <param name="Steps">T.</param>
+/// <param name="Steps">J.</param>
 /// <param name="WarmupSteps">End of the learning rate's warm-up, steps.</param>
 /// <param name="Domains">Number of domains of the data.</param>
 public sealed record TransitionContext(DistillationConfig Distillation, int Steps, int WarmupSteps, int Domains);
@@ -83,9 +83,9 @@ public sealed record StageWeights(double Global, IReadOnlyList<double> ByDomain)
 public sealed record TransitionState(IReadOnlyList<GapTrackState> Tracks);
 
 /// <summary>State of one smoothed gap.</summary>
-/// <param name="Sum">S, smoothed sum of differences, nats.</param>
-/// <param name="Count">N, smoothed number of positions.</param>
-/// <param name="AnchorGap">G; null before the anchor.</param>
+/// <param name="Sum">S_d, smoothed sum of differences, nats.</param>
+/// <param name="Count">S_n, smoothed number of positions.</param>
+/// <param name="AnchorGap">γ_a; null before the anchor.</param>
 /// <param name="Ratio">r, the ratio ω/(1 − ω) of the last step.</param>
 /// <param name="MaximumLearningRate">Highest η so far.</param>
 /// <param name="EndStep">First step without the teacher; null while it runs.</param>

@@ -14,8 +14,8 @@ public sealed class FusedLossHead : LossHead
     private Tensor? _teacherLogits;
 
     /// <summary>Reserves the student's buffer; a live teacher's follows when there is one.</summary>
-    /// <param name="vocabulary">Real token ids; rows of a head beyond them get neither probability nor gradient.</param>
-    /// <param name="headRows">Rows of the student's head, V or more.</param>
+    /// <param name="vocabulary">Real token ids; rows of an output head beyond them get neither probability nor gradient.</param>
+    /// <param name="headRows">Rows of the student's output head, V or more.</param>
     /// <param name="threads">Threads for the passes over the logits.</param>
     public FusedLossHead(int vocabulary, int headRows, int threads)
         : base(vocabulary, headRows)

@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 
 namespace Saltern.Losses;
 
-/// <summary>Output head and soft-label cross-entropy in one: L = (1/n) Σ CE(m, p), m = (1 − ω)·onehot(y) + ω·q_τ.</summary>
+/// <summary>Output head and soft-label cross-entropy in one: ℒ = (1/n) Σ CE(m, p), m = (1 − ω)·onehot(y) + ω·q_τ.</summary>
 /// <remarks>
 /// One path serves plain training (ω = 0), SALT and RKD (arXiv:2410.18779); the gradient p − m is made in the forward pass and turned into
 /// ∂hidden and ∂head with libtorch's products. Memory is one chunk of [M, V] for the student and one for a teacher, whatever N.
@@ -26,8 +26,8 @@ public abstract class LossHead : IDisposable
     private const int MostRows = 512;
 
     /// <summary>Plans the chunks.</summary>
-    /// <param name="vocabulary">Real token ids; rows of a head beyond them get neither probability nor gradient.</param>
-    /// <param name="headRows">Rows of the student's head, V or more.</param>
+    /// <param name="vocabulary">Real token ids; rows of an output head beyond them get neither probability nor gradient.</param>
+    /// <param name="headRows">Rows of the student's output head, V or more.</param>
     /// <param name="chunkElements">Logits held at once; null for what suits a processor's cache.</param>
     protected LossHead(int vocabulary, int headRows, int? chunkElements = null)
     {
@@ -49,7 +49,7 @@ public abstract class LossHead : IDisposable
     }
 
     /// <summary>M, rows whose logits are held at once.</summary>
-    /// <param name="headRows">Rows of the student's head.</param>
+    /// <param name="headRows">Rows of the student's output head.</param>
     public static int RowsOfChunk(int headRows) =>
         Math.Clamp(
             ChunkElements / headRows,
@@ -60,7 +60,7 @@ public abstract class LossHead : IDisposable
     /// <summary>V: real token ids.</summary>
     protected int Vocabulary { get; }
 
-    /// <summary>Rows of the student's head.</summary>
+    /// <summary>Rows of the student's output head.</summary>
     protected int Columns { get; }
 
     /// <summary>M.</summary>
@@ -69,7 +69,7 @@ public abstract class LossHead : IDisposable
     /// <summary>Losses at every position, without gradients.</summary>
     public void Evaluate(LossRequest request, PositionLosses losses) => Run(request, losses, null);
 
-    /// <summary>Losses at every position, ∂L/∂hidden and, added to what is there, ∂L/∂head.</summary>
+    /// <summary>Losses at every position, ∂ℒ/∂hidden and, added to what is there, ∂ℒ/∂head.</summary>
     /// <param name="request">The micro-batch.</param>
     /// <param name="divisor">n, counted positions of the global batch.</param>
     /// <param name="losses">Receives the losses, before any division.</param>
@@ -230,8 +230,8 @@ public readonly record struct LossChunk(int First, int Rows, int Taught);
 
 /// <summary>Where the gradients of a micro-batch, or of some of its rows, go.</summary>
 /// <param name="Scale">1/n, factor of every gradient; n = counted positions of the global batch.</param>
-/// <param name="Hidden">∂L/∂hidden, [rows, D], overwritten.</param>
-/// <param name="Head">∂L/∂head, [V or more, D], added to.</param>
+/// <param name="Hidden">∂ℒ/∂hidden, [rows, D], overwritten.</param>
+/// <param name="Head">∂ℒ/∂head, [V or more, D], added to.</param>
 public readonly record struct LossGradients(float Scale, Tensor Hidden, Tensor Head)
 {
     /// <summary>The same for a chunk's rows; the caller's scope owns the view.</summary>

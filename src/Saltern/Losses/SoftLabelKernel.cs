@@ -1,5 +1,5 @@
 // The arithmetic of one position, over rows of logits in place: one pass for maxima, one for exponentials and sums, one for the gradient.
-// z = student logits, s = teacher logits, e_i = exp(z_i − max z), t_i = exp((s_i − max s)/τ); lse = log-sum-exp.
+// z = student logits, s = teacher logits, e_i = exp(z_i − max z), e′_i = exp((s_i − max s)/τ); lse = log-sum-exp.
 using System.Runtime.CompilerServices;
 using Saltern.Numerics;
 
@@ -21,13 +21,13 @@ internal struct RowSums
 /// <summary>Teacher's sums beyond <see cref="RowSums"/>.</summary>
 internal struct TeacherSums
 {
-    /// <summary>Σ t_i.</summary>
+    /// <summary>Σ e′_i.</summary>
     public float ExpSum;
 
-    /// <summary>Σ t_i·(z_i − max z), for the student's cross-entropy.</summary>
+    /// <summary>Σ e′_i·(z_i − max z), for the student's cross-entropy.</summary>
     public float StudentSum;
 
-    /// <summary>Σ t_i·(s_i − max s)/τ, for the entropy.</summary>
+    /// <summary>Σ e′_i·(s_i − max s)/τ, for the entropy.</summary>
     public float LogSum;
 
     /// <summary>Σ exp(s_i − max s), at τ = 1.</summary>
@@ -63,7 +63,7 @@ internal static unsafe class SoftLabelKernel
         return Exponentials<Lanes256>(row, count, maximum, store);
     }
 
-    /// <summary>Replaces z_i by e_i and s_i by t_i, and sums all that the loss, its gradient and the log need.</summary>
+    /// <summary>Replaces z_i by e_i and s_i by e′_i, and sums all that the loss, its gradient and the log need.</summary>
     /// <param name="student">z, [count].</param>
     /// <param name="teacher">s, [count].</param>
     /// <param name="count">V.</param>
@@ -118,7 +118,7 @@ internal static unsafe class SoftLabelKernel
         }
     }
 
-    /// <summary>Replaces e_i by a·e_i − b·t_i: p and the teacher's part of m in the gradient p − m.</summary>
+    /// <summary>Replaces e_i by studentFactor·e_i − teacherFactor·e′_i: p and the teacher's part of m in the gradient p − m.</summary>
     public static void Difference(float* student, float* teacher, int count, float studentFactor, float teacherFactor)
     {
         if (Lanes512.AreFast)

@@ -5,7 +5,7 @@ namespace Saltern.Losses;
 
 /// <summary>The mixed loss as its equation reads, with libtorch's operations on whole logits: the plain twin of <see cref="LossHead"/>.</summary>
 /// <remarks>
-/// L = (1/n) Σ_{t∈C} CE(m_t, p_t), m_t = (1 − ω_t)·onehot(y_t) + ω_t·q_τ,t, in nats (arXiv:2410.18779; docs/method.md, "Mixture loss").
+/// ℒ = (1/n) Σ_{t∈C} CE(m_t, p_t), m_t = (1 − ω_t)·onehot(y_t) + ω_t·q_τ,t, in nats (arXiv:2410.18779; docs/method.md, "Mixture loss").
 /// Any floating type and device; in float64 it is the oracle of the tests.
 /// </remarks>
 public static class SoftLabelLoss

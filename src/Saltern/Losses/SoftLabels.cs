@@ -11,8 +11,8 @@ public abstract record SoftLabels(double Temperature)
 }
 
 /// <summary>A live teacher's: its hidden states and output head make its logits, chunk by chunk.</summary>
-/// <param name="HiddenStates">[rows, D of the teacher].</param>
-/// <param name="Head">[V or more, D of the teacher].</param>
+/// <param name="HiddenStates">[rows, D′].</param>
+/// <param name="Head">[V or more, D′].</param>
 /// <param name="Temperature">τ.</param>
 public sealed record LiveSoftLabels(Tensor HiddenStates, Tensor Head, double Temperature) : SoftLabels(Temperature)
 {
@@ -29,8 +29,8 @@ public sealed record DenseSoftLabels(Tensor Logits, double Temperature) : SoftLa
     public override int Rows => (int)Logits.shape[0];
 }
 
-/// <summary>A cache's: a few token ids a row with their share of the target, and what the pass of the teacher found over its whole distribution (docs/method.md, "Sparse soft labels").</summary>
-/// <param name="Starts">[rows + 1]: entries of row r are Starts[r] … Starts[r + 1] − 1 of <paramref name="Ids"/> and <paramref name="Probabilities"/>.</param>
+/// <summary>A cache's: a few token ids a row with their share of the target, and what the teacher pass found over its whole distribution (docs/method.md, "Soft labels on disk").</summary>
+/// <param name="Starts">[rows + 1]: entries of row i are Starts[i] … Starts[i + 1] − 1 of <paramref name="Ids"/> and <paramref name="Probabilities"/>.</param>
 /// <param name="Ids">Token ids, each once in a row; the teacher's most likely one first.</param>
 /// <param name="Probabilities">q̂: count / draws (sampled; sums to 1) or q_τ itself (top k; sums to at most 1). 0 is allowed.</param>
 /// <param name="HasTail">Whether what is missing to 1 is one further outcome, "any other token" (top k + tail).</param>

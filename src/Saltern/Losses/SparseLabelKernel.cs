@@ -1,5 +1,5 @@
-// One row whose soft labels are a few token ids (docs/method.md, "Sparse soft labels"). z = student logits, K = the ids, q̂ = their shares;
-// P = Σ of p outside K, s = 1 − Σ q̂, the tail's share.
+// One row whose soft labels are a few token ids (docs/method.md, "Soft labels on disk"). z = student logits, 𝒦 = the ids, q̂ = their shares;
+// tail = everything outside 𝒦: p_tail = Σ of p there, q_tail = 1 − Σ q̂.
 namespace Saltern.Losses;
 
 /// <summary>Loss and gradient of one position against sparse soft labels; the label's own part of the gradient is left to the caller.</summary>
@@ -12,7 +12,7 @@ internal static unsafe class SparseLabelKernel
     /// <param name="row">Row of the micro-batch.</param>
     /// <param name="z">Student's logits, [vocabulary].</param>
     /// <param name="vocabulary">V.</param>
-    /// <param name="p">Maximum of z and where it is.</param>
+    /// <param name="top">Maximum of z and where it is.</param>
     /// <param name="scale">1/n; 0 without gradients.</param>
     public static void Run(
         LossRequest request,
@@ -21,7 +21,7 @@ internal static unsafe class SparseLabelKernel
         int row,
         float* z,
         int vocabulary,
-        RowSums p,
+        RowSums top,
         float scale
     )
     {
@@ -30,7 +30,7 @@ internal static unsafe class SparseLabelKernel
         ReadOnlySpan<int> ids = sparse.Ids.AsSpan(first, count);
         ReadOnlySpan<float> shares = sparse.Probabilities.AsSpan(first, count);
         float[]? rented = count > 256 ? new float[count] : null;
-        Span<float> scores = rented ?? stackalloc float[count]; // z_i of K, before the exponentials overwrite them
+        Span<float> scores = rented ?? stackalloc float[count]; // z_i of 𝒦, before the exponentials overwrite them
         for (int i = 0; i < count; i++)
         {
             scores[i] = z[ids[i]];
@@ -43,12 +43,12 @@ internal static unsafe class SparseLabelKernel
         double omega = request.OmegaOf(row, gate);
         if (sparse.HasTail)
         {
-            lse = RunWithTail(z, vocabulary, ids, shares, scores, p.Maximum, omega, scale, out crossEntropy);
+            lse = RunWithTail(z, vocabulary, ids, shares, scores, top.Maximum, omega, scale, out crossEntropy);
         }
         else
         {
-            float sum = SoftLabelKernel.Exponentials(z, vocabulary, p.Maximum, store: scale != 0);
-            lse = p.Maximum + Math.Log(sum);
+            float sum = SoftLabelKernel.Exponentials(z, vocabulary, top.Maximum, store: scale != 0);
+            lse = top.Maximum + Math.Log(sum);
             double inner = 0;
             double mass = 0;
             for (int i = 0; i < count; i++)
@@ -72,16 +72,16 @@ internal static unsafe class SparseLabelKernel
         losses.Omega[row] = (float)omega;
         losses.Gate[row] = (float)gate;
         losses.StudentNll[row] = (float)nll;
-        losses.Confidence[row] = (float)Math.Exp(p.Maximum - lse);
+        losses.Confidence[row] = (float)Math.Exp(top.Maximum - lse);
         losses.CrossEntropyToTeacher[row] = (float)crossEntropy;
         losses.Loss[row] = (float)(((1.0 - omega) * nll) + (omega * crossEntropy));
         losses.TeacherNll[row] = sparse.Nll[row];
         losses.TeacherNllTempered[row] = sparse.NllTempered[row];
         losses.TeacherEntropy[row] = sparse.Entropy[row];
-        losses.Agrees[row] = count > 0 && p.MaximumIndex == ids[0];
+        losses.Agrees[row] = count > 0 && top.MaximumIndex == ids[0];
     }
 
-    // KD loss −Σ_K q̂_i ln p_i − s·ln P with P by its own log-sum-exp, since 1 − Σ_K p_i would cancel. Returns the log-sum-exp of all logits.
+    // KD loss −Σ_𝒦 q̂_v ln p_v − q_tail·ln p_tail with p_tail by its own log-sum-exp, since 1 − Σ_𝒦 p_v would cancel. Returns the log-sum-exp of all logits.
     private static double RunWithTail(
         float* z,
         int vocabulary,
@@ -119,7 +119,7 @@ internal static unsafe class SparseLabelKernel
         crossEntropy = (mass * lse) - inner + (hasRest ? tail * (lse - restLse) : 0.0);
         if (scale != 0)
         {
-            // Outside K: p_v − ω·s·p_v/P, one factor for all of them.
+            // Outside 𝒦: p_v − ω·q_tail·p_v/p_tail, one factor for all of them.
             SoftLabelKernel.Scale(
                 z,
                 vocabulary,

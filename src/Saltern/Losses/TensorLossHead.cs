@@ -12,8 +12,8 @@ public sealed class TensorLossHead : LossHead
     private readonly ScalarType? _productType;
 
     /// <summary>Plans the chunks; their memory comes from libtorch's allocator.</summary>
-    /// <param name="vocabulary">Real token ids; rows of a head beyond them get neither probability nor gradient.</param>
-    /// <param name="headRows">Rows of the student's head, V or more.</param>
+    /// <param name="vocabulary">Real token ids; rows of an output head beyond them get neither probability nor gradient.</param>
+    /// <param name="headRows">Rows of the student's output head, V or more.</param>
     /// <param name="productType">Type of the products with the head; null for that of the hidden states.</param>
     /// <param name="onDevice">Whether the weights are on a GPU: its chunks are larger, as each costs launches and a transfer.</param>
     public TensorLossHead(int vocabulary, int headRows, ScalarType? productType = null, bool onDevice = false)

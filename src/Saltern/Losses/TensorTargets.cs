@@ -147,7 +147,7 @@ internal sealed record TensorTargets(
             kept.view(-1).scatter_(0, places, ones_like(places).to(ScalarType.Bool));
             Tensor tail = (1 - target.sum(1L, keepdim: true)).clamp_min(0); // [rows, 1]
             Tensor rest = logProbs.masked_fill(kept, double.NegativeInfinity);
-            Tensor logMass = rest.logsumexp(1, keepdim: true); // ln P, [rows, 1]
+            Tensor logMass = rest.logsumexp(1, keepdim: true); // ln p_tail, [rows, 1]
             Tensor spread = (rest - logMass).exp().nan_to_num(0); // all kept: no rest to spread over
             target = target + (tail * spread);
             crossEntropy = crossEntropy - (tail * logMass.masked_fill(logMass.isinf(), 0)).squeeze(1);

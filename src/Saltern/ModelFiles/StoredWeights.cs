@@ -79,7 +79,7 @@ public static class StoredWeights
         );
     }
 
-    // GPT-NeoX and GPT-2 keep q, k and v as one tensor; every other block of theirs is one weight.
+    // GPT-NeoX and GPT-2 keep query, key and value as one tensor; every other block of theirs is one weight.
     private static StoredTensor Fused(TransformerConfig config, ParameterBlock block)
     {
         string ours = block.Slices[0].Name;

@@ -11,7 +11,7 @@ internal static class WeightEncoding
     private const int BlockBytes = sizeof(ushort) + BlockLength;
     private const float LargestQuant = 127;
 
-    // The smallest normal float32: 1/d is finite from there, and d is 0 as float16 long before.
+    // The smallest normal float32: 1/scale is finite from there, and the scale is 0 as float16 long before.
     private const float SmallestScale = 1.1754944e-38f;
 
     /// <summary>Bytes of a number of values.</summary>
@@ -91,7 +91,7 @@ internal static class WeightEncoding
         return null;
     }
 
-    // Per block: scale d = max|x|/127 as float16, then round(x/d) as int8, with the unrounded d and ties away from zero. Source: ggml's quantize_row_q8_0_ref.
+    // Per block: scale = max|value|/127 as float16, then round(value/scale) as int8, with the unrounded scale and ties away from zero. Source: ggml's quantize_row_q8_0_ref.
     private static float? ToQ8(ReadOnlySpan<float> from, Span<byte> to)
     {
         for (; from.Length > 0; from = from[BlockLength..], to = to[BlockBytes..])

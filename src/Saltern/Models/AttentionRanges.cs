@@ -5,7 +5,7 @@ namespace Saltern.Models;
 
 /// <summary>Which positions of its own sequence each query position attends to: one contiguous range a query. Null instead of an instance means causal attention.</summary>
 /// <remarks>
-/// Causal: [0, t + 1). Within documents only: [start of t's document, t + 1). A free prefix of s tokens: [0, max(s, t + 1)). One range covers every objective of
+/// Causal: [0, t + 1). Within documents only: [start of t's document, t + 1). A free prefix up to the pivot: [0, max(pivot, t + 1)). One range covers every objective of
 /// docs/method.md, so that no [T, T] mask need exist.
 /// </remarks>
 public sealed record AttentionRanges

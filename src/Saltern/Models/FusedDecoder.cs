@@ -128,7 +128,7 @@ internal sealed unsafe class FusedDecoder : IDisposable
 
     /// <summary>Adds the gradients of all weights but the output head's to the flat gradient; a tied head's share is the caller's, as an untied one's is.</summary>
     /// <param name="pass">Number of the forward pass.</param>
-    /// <param name="hiddenGradient">∂L/∂(final hidden states), [N, D], contiguous.</param>
+    /// <param name="hiddenGradient">∂ℒ/∂(final hidden states), [N, D], contiguous.</param>
     /// <param name="innerGradient">What a loss on the residual stream after some layers adds to the gradient there; null for none.</param>
     /// <exception cref="InvalidOperationException">It kept nothing, another pass has followed it, or its backward pass was made already.</exception>
     public void Backward(long pass, Tensor hiddenGradient, (int Layers, Tensor Values)? innerGradient = null)
@@ -241,7 +241,7 @@ internal sealed unsafe class FusedDecoder : IDisposable
         return middle.Rows(rows);
     }
 
-    // dx is ∂L/∂(the layer's output) and becomes ∂L/∂(the stream between attention and feed-forward layer).
+    // dx is ∂ℒ/∂(the layer's output) and becomes ∂ℒ/∂(the stream between attention and feed-forward layer).
     private void FeedForwardBackward(DecoderLayer layer, Kept kept, Tensor dx, Tensor branch, int rows)
     {
         Tensor gateUp = kept.GateUp.Rows(rows);
@@ -256,7 +256,7 @@ internal sealed unsafe class FusedDecoder : IDisposable
         NormBackward(middle, layer.FeedForwardNorm, kept.FeedForwardScales, branch, dx);
     }
 
-    // dx goes on to become ∂L/∂(the layer's input).
+    // dx goes on to become ∂ℒ/∂(the layer's input).
     private void AttentionBackward(
         DecoderLayer layer,
         Kept kept,
@@ -424,14 +424,14 @@ internal sealed unsafe class FusedDecoder : IDisposable
         SwiGluKernel.Backward(Start(gateUp), Start(hidden), (int)hidden.shape[0], _config.IntermediateSize, _parallel);
     }
 
-    // ∂x = g·W
+    // ∂x = g·w
     private void ProjectBack(Tensor g, int weight, Tensor to)
     {
         using StepProfile.Mark mark = StepProfile.Of(StepPart.LayerProducts);
         MatrixProduct.Into(to, g, _model.Parameters[weight].detach(), 0);
     }
 
-    // y = x·Wᵀ + b
+    // y = x·wᵀ + b
     private void Project(Tensor x, int weight, int? bias, Tensor y)
     {
         using StepProfile.Mark mark = StepProfile.Of(StepPart.LayerProducts);
@@ -443,7 +443,7 @@ internal sealed unsafe class FusedDecoder : IDisposable
         }
     }
 
-    // ∂W += gᵀ·x, ∂b += Σ g
+    // ∂w += gᵀ·x, ∂b += Σ g
     private void AddWeightGradient(int weight, int? bias, Tensor g, Tensor x)
     {
         using StepProfile.Mark mark = StepProfile.Of(StepPart.LayerProducts);

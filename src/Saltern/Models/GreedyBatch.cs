@@ -203,7 +203,7 @@ public static class GreedyBatch
 /// <summary>What ends a generated text, and which ids it is made of.</summary>
 /// <param name="MaxTokens">Most tokens to add to a prompt.</param>
 /// <param name="EndOfText">Id that ends a text.</param>
-/// <param name="Vocabulary">Real token ids; rows of the head beyond them are never taken.</param>
+/// <param name="Vocabulary">Real token ids; rows of the output head beyond them are never taken.</param>
 public readonly record struct AnswerLimits(int MaxTokens, int EndOfText, int Vocabulary)
 {
     /// <summary>Told a prompt's index and its tokens so far, after each: whether the text ends there, before the limit; null for the end-of-text token alone.</summary>

@@ -3,7 +3,7 @@ namespace Saltern.Models;
 /// <summary>Floating-point operations of a model by the rule of docs/method.md: products only, causal pairs only.</summary>
 public static class ModelFlops
 {
-    /// <summary>N: weights that take part in matrix products, the output head included whether tied or not; embedding look-ups, norms and biases excluded.</summary>
+    /// <summary>P: weights that take part in matrix products, the output head included whether tied or not; embedding look-ups, norms and biases excluded.</summary>
     public static long ProductWeights(TransformerConfig c)
     {
         long queries = (long)c.NumAttentionHeads * c.HeadDim;
@@ -51,7 +51,7 @@ public static class ModelFlops
         return total;
     }
 
-    /// <summary>f = 2·N + 2·L·A·(T + 1): forward operations per token of a sequence of T tokens, A = heads × head size. A sliding window W below T leaves W·(2T + 1 − W)/T in place of T + 1.</summary>
+    /// <summary>f = 2·P + 2·L·H·A·(T + 1): forward operations per token of a sequence of T tokens. A sliding window below T leaves window·(2T + 1 − window)/T in place of T + 1.</summary>
     public static double ForwardPerToken(TransformerConfig c, int sequenceLength)
     {
         double window = sequenceLength;

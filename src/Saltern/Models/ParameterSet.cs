@@ -13,7 +13,7 @@ public sealed record ParameterSlice(string Name, long[] Shape, long Offset)
     public long Count => Shape.Aggregate(1L, (product, size) => product * size);
 }
 
-/// <summary>One leaf tensor of the model, made of one or more named weights that lie next to each other (q, k and v; gate and up).</summary>
+/// <summary>One leaf tensor of the model, made of one or more named weights that lie next to each other (query, key and value; gate and up).</summary>
 /// <param name="Shape">Shape of the whole block.</param>
 /// <param name="Offset">First element in the flat buffer.</param>
 /// <param name="Decays">Whether weight decay applies: matrices yes, norm weights and biases no.</param>

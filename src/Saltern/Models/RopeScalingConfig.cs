@@ -12,7 +12,7 @@ public enum RopeType
 
 /// <summary>Scaled rotary positions; the keys are those of Hugging Face's <c>rope_scaling</c>.</summary>
 /// <remarks>
-/// f' = f·(s + (1 − s)/factor) with s = clamp((original·f/2π − low)/(high − low), 0, 1), f in radians a token. Source: the model code of Llama 3.1 (apply_scaling).
+/// scaled = freq·(kept + (1 − kept)/factor) with kept = clamp((original·freq/2π − low)/(high − low), 0, 1), freq in radians a token. Source: the model code of Llama 3.1 (apply_scaling).
 /// </remarks>
 public sealed record RopeScalingConfig : IValidated
 {
@@ -36,7 +36,7 @@ public sealed record RopeScalingConfig : IValidated
     public required int OriginalMaxPositionEmbeddings { get; init; }
 
     /// <summary>A frequency after scaling.</summary>
-    /// <param name="frequency">f, radians a token.</param>
+    /// <param name="frequency">freq, radians a token.</param>
     public double Scale(double frequency)
     {
         double turns = OriginalMaxPositionEmbeddings * frequency / (2 * Math.PI);

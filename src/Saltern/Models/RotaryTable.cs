@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 namespace Saltern.Models;
 
 /// <summary>Cosines and sines of the rotary position angles, in Hugging Face's half-split layout (RoFormer, arXiv:2104.09864).</summary>
-/// <remarks>Angle of pair i at position t: t·f with f = θ^(−2i/R), or as <see cref="RopeScalingConfig"/> changes it; R = A, or the part of a head that is turned. Pair i is made of the elements i and i + R/2 of a head.</remarks>
+/// <remarks>Angle of pair i at position t: t·freq with freq = base^(−2i/A_r), or as <see cref="RopeScalingConfig"/> changes it; A_r = A, or the part of a head that is turned. Pair i is made of the elements i and i + A_r/2 of a head.</remarks>
 internal sealed class RotaryTable : IDisposable
 {
     private readonly Tensor _cosines;
@@ -16,13 +16,13 @@ internal sealed class RotaryTable : IDisposable
         Length = length;
         using DisposeScope scope = NewDisposeScope();
         using IDisposable _ = no_grad();
-        Tensor angles = outer(arange(length, ScalarType.Float64), tensor(Frequencies(config))); // [length, R/2]
-        angles = cat([angles, angles], dim: 1); // [length, R]
+        Tensor angles = outer(arange(length, ScalarType.Float64), tensor(Frequencies(config))); // [length, A_r/2]
+        angles = cat([angles, angles], dim: 1); // [length, A_r]
         _cosines = angles.cos().to(type).to(device).DetachFromDisposeScope();
         _sines = angles.sin().to(type).to(device).DetachFromDisposeScope();
     }
 
-    /// <summary>Radians a token of each pair, [R/2], float64.</summary>
+    /// <summary>Radians a token of each pair, [A_r/2], float64.</summary>
     public static double[] Frequencies(TransformerConfig config)
     {
         using DisposeScope scope = NewDisposeScope();
@@ -43,7 +43,7 @@ internal sealed class RotaryTable : IDisposable
     /// <summary>Number of positions.</summary>
     public long Length { get; }
 
-    /// <summary>Rows for positions start … start + length − 1, each [1, length, 1, R]; views that the caller owns.</summary>
+    /// <summary>Rows for positions start … start + length − 1, each [1, length, 1, A_r]; views that the caller owns.</summary>
     public (Tensor Cosines, Tensor Sines) Rows(long start, long length) =>
         (
             _cosines.narrow(0, start, length).unsqueeze(0).unsqueeze(2),

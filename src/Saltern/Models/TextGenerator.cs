@@ -54,7 +54,7 @@ public static class TextGenerator
     /// <param name="model">Any decoder.</param>
     /// <param name="prompt">Ids to continue; an empty prompt starts from the end-of-text token.</param>
     /// <param name="endOfText">Id that ends a text.</param>
-    /// <param name="vocabulary">Real token ids; rows of the head beyond them are never drawn.</param>
+    /// <param name="vocabulary">Real token ids; rows of the output head beyond them are never drawn.</param>
     /// <param name="options">How to draw.</param>
     /// <param name="cancellation">Ends the text early.</param>
     public static IEnumerable<int> Generate(

@@ -13,8 +13,8 @@ public abstract class TrainingPass : IDisposable
     public abstract Tensor? Inner { get; }
 
     /// <summary>Adds the gradients of all weights but the output head's own share to the model's gradients; once.</summary>
-    /// <param name="hiddenGradient">∂L/∂<see cref="Hidden"/>, [N, D], contiguous.</param>
-    /// <param name="innerGradient">What a loss on <see cref="Inner"/> adds, ∂L/∂<see cref="Inner"/> without what comes through the layers above, [N, D]; null for none.</param>
+    /// <param name="hiddenGradient">∂ℒ/∂<see cref="Hidden"/>, [N, D], contiguous.</param>
+    /// <param name="innerGradient">What a loss on <see cref="Inner"/> adds, ∂ℒ/∂<see cref="Inner"/> without what comes through the layers above, [N, D]; null for none.</param>
     public abstract void Backward(Tensor hiddenGradient, Tensor? innerGradient = null);
 
     /// <summary>Frees the hidden states and what else the pass kept.</summary>
@@ -145,7 +145,7 @@ internal sealed class RecomputingPass : TrainingPass
         Array.ForEach(_inputs, input => input.Dispose());
     }
 
-    // Runs one part again from its kept input; its graph is gone when this returns ∂L/∂input.
+    // Runs one part again from its kept input; its graph is gone when this returns ∂ℒ/∂input.
     private Tensor Again(int index, Func<Tensor, Tensor> part, Tensor gradient)
     {
         using DisposeScope scope = NewDisposeScope();

@@ -2,7 +2,7 @@
 // Llama-style unless told otherwise: RMS norms before each layer, rotary positions, grouped-query attention, SwiGLU. Options: biases, norms of queries and keys, attention window,
 // tied head, and what GPT-NeoX and GPT-2 do otherwise: LayerNorm, GELU without a gate, rotary positions for part of a head, learned positions, both branches in parallel.
 //
-// B = sequences, T = tokens of a sequence, N = B·T, D = hidden size, H = query heads, G = key/value heads, A = head size, R = elements of a head that are turned,
+// B = sequences, T = tokens of a sequence, N = B·T, D = hidden size, H = query heads, G = key/value heads, A = head size, A_r = elements of a head that are turned,
 // F = feed-forward size, V = vocabulary.
 using Saltern.Numerics;
 using TorchSharp;
@@ -11,7 +11,7 @@ using static TorchSharp.torch;
 namespace Saltern.Models;
 
 /// <summary>A decoder over one flat parameter buffer.</summary>
-/// <remarks>Weights are named as in Hugging Face's Llama (DecoderLayout.cs); q, k, v and gate, up are adjacent, so that each triple or pair is one product.</remarks>
+/// <remarks>Weights are named as in Hugging Face's Llama (DecoderLayout.cs); query, key, value and gate, up are adjacent, so that each triple or pair is one product.</remarks>
 public sealed class Transformer : IDisposable
 {
     private const long FirstPositions = 4096;
@@ -98,7 +98,7 @@ public sealed class Transformer : IDisposable
     /// <summary>Whether a training pass keeps only each layer's input and makes the rest again on the way back: less memory for about a third more arithmetic.</summary>
     public bool Recomputes { get; set; }
 
-    /// <summary>Final hidden states of whole sequences, normalised, ready for the head.</summary>
+    /// <summary>Final hidden states of whole sequences, normalised, ready for the output head.</summary>
     /// <param name="tokens">Token ids, [B, T], int64, on the model's device.</param>
     /// <param name="ranges">Keys each query sees; null for causal attention.</param>
     /// <returns>[N, D] with N = B·T, in the order of the tokens; the caller owns it. Without <see cref="no_grad"/> it carries a graph for automatic differentiation.</returns>
@@ -112,8 +112,8 @@ public sealed class Transformer : IDisposable
         return HiddenStates(tokens, Ranges(ranges, tokens), cache: null);
     }
 
-    /// <summary>Hidden states after some layers, as Hugging Face numbers them: the residual stream after layer k for k below L, the final hidden states for k = L. The layers above are not computed.</summary>
-    /// <param name="layers">k, from 1 to L.</param>
+    /// <summary>Hidden states after some layers, as Hugging Face numbers them: the residual stream after layer l for l below L, the final hidden states for l = L. The layers above are not computed.</summary>
+    /// <param name="layers">l, from 1 to L.</param>
     /// <param name="tokens">Token ids, [B, T], int64, on the model's device.</param>
     /// <param name="ranges">Keys each query sees; null for causal attention.</param>
     /// <returns>[N, D]; the caller owns it. Carries no graph.</returns>
@@ -392,7 +392,7 @@ public sealed class Transformer : IDisposable
         return (Rotate(queries, pass).transpose(1, 2), Rotate(keys, pass).transpose(1, 2));
     }
 
-    // The first R elements of each head turned, the others as they are. [B, T, heads, A]
+    // The first A_r elements of each head turned, the others as they are. [B, T, heads, A]
     private Tensor Rotate(Tensor x, PlainPass pass)
     {
         if (pass.Angles is not (Tensor cosines, Tensor sines))
@@ -426,7 +426,7 @@ public sealed class Transformer : IDisposable
             bias is int b ? Parameters[b].to(ProductType) : null
         );
 
-    /// <summary>Cosines and sines of some positions, each [1, length, 1, R]; the caller owns the views.</summary>
+    /// <summary>Cosines and sines of some positions, each [1, length, 1, A_r]; the caller owns the views.</summary>
     internal (Tensor Cosines, Tensor Sines) RotaryRows(long start, long length)
     {
         if (_rotary is null || _rotary.Length < start + length)

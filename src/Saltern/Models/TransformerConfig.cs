@@ -83,7 +83,7 @@ public sealed record TransformerConfig : IValidated
     [Range(0.0, 1.0)]
     public double PartialRotaryFactor { get; init; } = 1.0;
 
-    /// <summary>θ, base of the rotary position frequencies.</summary>
+    /// <summary>Base of the rotary position frequencies.</summary>
     [Range(1.0, 1e12)]
     public double RopeTheta { get; init; } = DefaultRopeTheta;
 

@@ -96,7 +96,7 @@ internal static unsafe class AttentionKernel
             }
         );
 
-    /// <summary>∂L/∂qkv from ∂L/∂mixed; queries and keys of <paramref name="qkv"/> are turned, their gradients are turned back.</summary>
+    /// <summary>∂ℒ/∂qkv from ∂ℒ/∂mixed; queries and keys of <paramref name="qkv"/> are turned, their gradients are turned back.</summary>
     /// <param name="shape">Sizes.</param>
     /// <param name="qkv">As <see cref="Forward"/> left it.</param>
     /// <param name="cosines">[T, A].</param>
@@ -105,8 +105,8 @@ internal static unsafe class AttentionKernel
     /// <param name="end">As before.</param>
     /// <param name="mixed">[B·T, H·A], as <see cref="Forward"/> made it.</param>
     /// <param name="logSums">[B·T, H].</param>
-    /// <param name="mixedGradient">∂L/∂mixed, [B·T, H·A].</param>
-    /// <param name="gradient">∂L/∂qkv, [B·T, (H + 2G)·A], overwritten.</param>
+    /// <param name="mixedGradient">∂ℒ/∂mixed, [B·T, H·A].</param>
+    /// <param name="gradient">∂ℒ/∂qkv, [B·T, (H + 2G)·A], overwritten.</param>
     /// <param name="parallel">Threads.</param>
     public static void Backward(
         AttentionShape shape,
@@ -172,7 +172,7 @@ internal static unsafe class AttentionKernel
                                 outputs + ((long)i * outStride),
                                 outputGradients + ((long)i * outStride),
                                 size
-                            ); // Σ_k P_k·∂L/∂P_k
+                            ); // Σ share·∂ℒ/∂share
                             float* scores = scratch.Scores + ((long)i * scratch.Stride);
                             float* scoreGradients = scratch.ScoreGradients + ((long)i * scratch.Stride);
                             GradientRow(
@@ -364,7 +364,7 @@ internal static unsafe class AttentionKernel
         }
     }
 
-    // P = exp(scale·score − log-sum-exp) in place of the scores, P·(∂L/∂P − Σ P·∂L/∂P)·scale in place of ∂L/∂P; zero outside [from, to).
+    // share = exp(scale·score − log-sum-exp) in place of the scores, share·(∂ℒ/∂share − Σ share·∂ℒ/∂share)·scale in place of ∂ℒ/∂share; zero outside [from, to).
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void GradientRow<TLanes>(
         float* scores,

@@ -79,11 +79,11 @@ internal static unsafe class RmsNormKernel
             }
         );
 
-    /// <summary>Adds ∂L/∂x and ∂L/∂w: dx += r·(w∘g − x·r²·mean(w∘g∘x)), dw += Σ g∘x·r.</summary>
+    /// <summary>Adds ∂ℒ/∂x and ∂ℒ/∂w: dx += r·(w∘g − x·r²·mean(w∘g∘x)), dw += Σ g∘x·r.</summary>
     /// <param name="x">[rows, D].</param>
     /// <param name="weight">w, [D].</param>
     /// <param name="scales">r, [rows].</param>
-    /// <param name="gradient">g = ∂L/∂y, [rows, D].</param>
+    /// <param name="gradient">g = ∂ℒ/∂y, [rows, D].</param>
     /// <param name="xGradient">[rows, D], added to (the residual path's gradient is there already); may be the same memory as <paramref name="gradient"/> only where <paramref name="overwrite"/> is set.</param>
     /// <param name="weightGradient">[D], added to.</param>
     /// <param name="overwrite">Whether dx replaces what is there.</param>

@@ -1,5 +1,5 @@
 // Products of the size of one block of attention, with AVX-512: 8 rows by 32 columns of the result stay in registers while the depth runs by.
-// MKL takes AVX2 paths on AMD processors, and oneDNN's calls cost more than products this small (docs/speed.md has the figures).
+// MKL takes AVX2 paths on AMD processors, and oneDNN's calls cost more than products this small (docs/speed.md has the measurements).
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;

@@ -34,9 +34,9 @@ internal static unsafe class SwiGluKernel
             }
         );
 
-    /// <summary>Replaces a and b by ∂L/∂a = g·b·σ(a)·(1 + a·(1 − σ(a))) and ∂L/∂b = g·silu(a), and ∂L/∂h by h again, which the next product's weight gradient needs.</summary>
+    /// <summary>Replaces a and b by ∂ℒ/∂a = g·b·σ(a)·(1 + a·(1 − σ(a))) and ∂ℒ/∂b = g·silu(a), and ∂ℒ/∂h by h again, which the next product's weight gradient needs.</summary>
     /// <param name="gateUp">a and b, [rows, 2F]; overwritten by their gradients.</param>
-    /// <param name="gradient">g = ∂L/∂h, [rows, F]; overwritten by h.</param>
+    /// <param name="gradient">g = ∂ℒ/∂h, [rows, F]; overwritten by h.</param>
     /// <param name="rows">Number of rows.</param>
     /// <param name="width">F.</param>
     /// <param name="parallel">Threads.</param>

@@ -5,10 +5,10 @@ namespace Saltern.Optimization;
 
 /// <summary>Adafactor: second moments as one number per row and one per column (arXiv:1804.04235, Algorithms 4 to 6), float32 on the CPU.</summary>
 /// <remarks>
-/// With β₂ = 1 − t^(−0.8), ε₁ = 1e-30, ε₂ = 1e-3 and d = 1, for every weight under its checkpoint name:
-/// R ← β₂R + (1 − β₂)·mean over columns of (g² + ε₁), C ← the same over rows, V̂ = R·C/mean(R), U = g/√V̂ / max(1, RMS(g/√V̂)/d),
-/// W ← (1 − ηλ)W − ηU. Vectors keep a whole V. Where <c>beta1</c> is set, M ← β₁M + (1 − β₁)ηU takes the place of ηU, as in the authors'
-/// program; where <c>scale_parameter</c> is true, η·max(ε₂, RMS(W)) that of η. There is no relative step: the schedule gives η. Weight decay is decoupled, as for AdamW.
+/// With β₂ = 1 − u^(−0.8), for every weight under its checkpoint name:
+/// m_row ← β₂·m_row + (1 − β₂)·mean over columns of (g² + 1e-30), m_col ← the same over rows, m̂₂ = m_row·m_col/mean(m_row), U = g/√m̂₂ / max(1, RMS(g/√m̂₂)),
+/// w ← (1 − ηδ)w − ηU. Vectors keep a whole m₂. Where <c>beta1</c> is set, m₁ ← β₁m₁ + (1 − β₁)ηU takes the place of ηU, as in the authors'
+/// program; where <c>scale_parameter</c> is true, η·max(1e-3, RMS(w)) that of η. There is no relative step: the schedule gives η. Weight decay is decoupled, as for AdamW.
 /// State: about 4·(1/rows + 1/columns) bytes per parameter of a matrix; 4 more with <c>beta1</c>. The same bits for any number of threads.
 /// </remarks>
 public sealed unsafe class Adafactor : Optimizer

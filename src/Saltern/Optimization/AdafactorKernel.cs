@@ -8,19 +8,19 @@ namespace Saltern.Optimization;
 /// <summary>Where one weight and its moments lie; <see cref="Adafactor"/> has the formulas.</summary>
 internal unsafe struct AdafactorWeight
 {
-    /// <summary>W, [rows, columns].</summary>
+    /// <summary>w, [rows, columns].</summary>
     public float* Values;
 
     /// <summary>g, [rows, columns].</summary>
     public float* Gradients;
 
-    /// <summary>R, [rows]; null for a vector, whose one row needs no factor.</summary>
+    /// <summary>m_row, [rows]; null for a vector, whose one row needs no factor.</summary>
     public float* RowMoments;
 
-    /// <summary>C, [columns]; of a vector all of its second moment.</summary>
+    /// <summary>m_col, [columns]; of a vector all of its second moment.</summary>
     public float* ColumnMoments;
 
-    /// <summary>M, [rows, columns]; null where none is kept.</summary>
+    /// <summary>m₁, [rows, columns]; null where none is kept.</summary>
     public float* FirstMoments;
 
     /// <summary>Rows; 1 for a vector.</summary>
@@ -29,7 +29,7 @@ internal unsafe struct AdafactorWeight
     /// <summary>Columns, or the length of a vector.</summary>
     public int Columns;
 
-    /// <summary>1 − ηλ, or 1 where the weight does not decay.</summary>
+    /// <summary>1 − ηδ, or 1 where the weight does not decay.</summary>
     public double Keep;
 }
 
@@ -92,7 +92,7 @@ internal sealed unsafe class AdafactorKernel
         );
         UpdateMoments(weight, step.Beta2, chunks);
 
-        // The clip goes into the rows' factors: u = g · row · column.
+        // The clip goes into the rows' factors: U = g · row · column.
         for (int i = 0; i < weight.Rows; i++)
         {
             _rowFactors[i] *= (float)step.Clip;
@@ -163,7 +163,7 @@ internal sealed unsafe class AdafactorKernel
         }
     }
 
-    // R and C, and 1/√(R/mean(R)) and 1/√C, the two factors of 1/√V̂.
+    // m_row and m_col, and 1/√(m_row/mean(m_row)) and 1/√m_col, the two factors of 1/√m̂₂.
     private void UpdateMoments(AdafactorWeight weight, double beta2, int chunks)
     {
         for (int j = 0; j < weight.Columns; j++)

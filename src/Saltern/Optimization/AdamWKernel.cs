@@ -62,7 +62,7 @@ internal sealed unsafe class AdamWKernel
     /// <summary>One update; elementwise, so the same bits for any number of threads.</summary>
     /// <param name="learningRate">η_j.</param>
     /// <param name="clip">Factor of every gradient.</param>
-    /// <param name="updateCount">t ≥ 1, this update included.</param>
+    /// <param name="updateCount">u ≥ 1, this update included.</param>
     public void Update(double learningRate, double clip, long updateCount)
     {
         float* weights = (float*)TensorAddress.Of(_parameters.FlatWeights);
@@ -180,7 +180,7 @@ internal sealed unsafe class AdamWKernel
         public bool Decays;
     }
 
-    // Rate is η/(1 − β₁ᵗ), RootCorrection 1/√(1 − β₂ᵗ).
+    // Rate is η/(1 − β₁ᵘ), RootCorrection 1/√(1 − β₂ᵘ).
     private readonly record struct Step(
         float Clip,
         float Beta1,

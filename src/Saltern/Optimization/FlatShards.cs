@@ -1,4 +1,4 @@
-// A flat buffer in buckets, each bucket in N equal parts, one a rank: reduce-scatter and all-gather then work on a bucket as it lies.
+// A flat buffer in buckets, each bucket in R equal parts, one a rank: reduce-scatter and all-gather then work on a bucket as it lies.
 using Saltern.Distributed;
 using Saltern.Numerics;
 
@@ -10,7 +10,7 @@ namespace Saltern.Optimization;
 /// <param name="At">First element in the rank's own storage, where its runs lie one after the other.</param>
 public readonly record struct OwnedRun(long Start, long Length, long At);
 
-/// <summary>Which elements of a flat float32 buffer each rank owns, and what ranks do with them together: the r-th of N equal parts of every bucket is rank r's.</summary>
+/// <summary>Which elements of a flat float32 buffer each rank owns, and what ranks do with them together: the i-th of R equal parts of every bucket is rank i's.</summary>
 /// <remarks>Every rank calls the same methods in the same order. Beside the buffer it takes the memory of one part, and of the last bucket where it does not divide evenly.</remarks>
 public sealed unsafe class FlatShards : IDisposable
 {

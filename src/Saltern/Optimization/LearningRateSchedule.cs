@@ -13,7 +13,7 @@ public sealed class LearningRateSchedule
     /// <summary>Plans the schedule of a run.</summary>
     /// <param name="config">Shape.</param>
     /// <param name="peak">Highest rate.</param>
-    /// <param name="totalSteps">T.</param>
+    /// <param name="totalSteps">J.</param>
     /// <exception cref="ConfigurationException">Warm-up and decay do not fit into the run.</exception>
     public LearningRateSchedule(ScheduleConfig config, double peak, int totalSteps)
     {
@@ -33,7 +33,7 @@ public sealed class LearningRateSchedule
     }
 
     /// <summary>η_j.</summary>
-    /// <param name="step">j in 1 … T; step j of a warm-up over W steps has η·j/(W + 1).</param>
+    /// <param name="step">j in 1 … J; step j of the warm-up has η·j/(steps of warm-up + 1).</param>
     public double At(int step)
     {
         if (step <= _config.WarmupSteps)

@@ -7,8 +7,8 @@ namespace Saltern.Optimization;
 
 /// <summary>Momentum whose direction is made orthogonal, matrix by matrix (Keller Jordan 2024; scale and decay from arXiv:2502.16982), float32 on the CPU.</summary>
 /// <remarks>
-/// For every matrix inside the layers, under its checkpoint name (q, k and v are three, though they are stored as one):
-/// M ← μM + (1 − μ)g, O = orthogonalised (1 − μ)g + μM (Nesterov), W ← (1 − ηλ)W − η·0.2·√max(rows, columns)·O.
+/// For every matrix inside the layers, under its checkpoint name (query, key and value are three, though they are stored as one):
+/// m₁ ← μm₁ + (1 − μ)g, O = orthogonalised (1 − μ)g + μm₁ (Nesterov), w ← (1 − ηδ)w − η·0.2·√max(rows, columns)·O.
 /// The scale gives every update a root mean square of about 0.2, AdamW's own, so one learning rate and one weight decay serve both parts
 /// (docs/decisions/0007). Embedding, output head, norms and biases go through AdamW.
 /// State: 4 bytes per parameter of the matrices, 8 per parameter of the rest.
@@ -73,9 +73,9 @@ public sealed class Muon : Optimizer
 
     /// <summary>One update of a hidden matrix, for this class and <see cref="PlainMuon"/>.</summary>
     /// <param name="parameters">Weights and gradients.</param>
-    /// <param name="config">μ and weight decay λ.</param>
+    /// <param name="config">μ and weight decay δ.</param>
     /// <param name="slice">The matrix.</param>
-    /// <param name="momentum">M, [rows, columns], changed.</param>
+    /// <param name="momentum">m₁, [rows, columns], changed.</param>
     /// <param name="learningRate">η.</param>
     /// <param name="clip">Factor of the gradient.</param>
     internal static void UpdateMatrix(

@@ -56,7 +56,7 @@ public sealed record OptimizerConfig : IValidated
     [Range(0.0, 1e9)]
     public double MaxGradientNorm { get; init; } = 1.0;
 
-    /// <summary><c>adamw</c>: whether each of N ranks keeps and updates only its N-th of the state (ZeRO stage 1), 8/N bytes per parameter instead of 8. For float32 weights on the CPU. Changes memory and, with several ranks, the last bits; alone it changes nothing.</summary>
+    /// <summary><c>adamw</c>: whether each of R ranks keeps and updates only its R-th of the state (ZeRO stage 1), 8/R bytes per parameter instead of 8. For float32 weights on the CPU. Changes memory and, with several ranks, the last bits; alone it changes nothing.</summary>
     [DoesNotAlterNumbers]
     public bool ShardState { get; init; }
 

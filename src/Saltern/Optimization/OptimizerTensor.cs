@@ -8,19 +8,19 @@ namespace Saltern.Optimization;
 /// <param name="Values">Float32, contiguous, on the optimizer's device; owned by the optimizer.</param>
 public sealed record OptimizerTensor(string Name, Tensor Values)
 {
-    /// <summary>m, AdamW's (and, where kept, Adafactor's) first moment, of the weight's shape.</summary>
+    /// <summary>m₁, AdamW's (and, where kept, Adafactor's) first moment, of the weight's shape.</summary>
     public const string FirstMoment = "exp_avg.";
 
-    /// <summary>v, the full second moment, of the weight's shape.</summary>
+    /// <summary>m₂, the full second moment, of the weight's shape.</summary>
     public const string SecondMoment = "exp_avg_sq.";
 
-    /// <summary>Muon's momentum, of the weight's shape.</summary>
+    /// <summary>m₁, Muon's momentum, of the weight's shape.</summary>
     public const string Momentum = "momentum.";
 
-    /// <summary>R, Adafactor's second moment of each row, [rows].</summary>
+    /// <summary>m_row, Adafactor's second moment of each row, [rows].</summary>
     public const string Row = "row.";
 
-    /// <summary>C, Adafactor's second moment of each column, [columns].</summary>
+    /// <summary>m_col, Adafactor's second moment of each column, [columns].</summary>
     public const string Column = "column.";
 
     /// <summary>Shape of the tensor.</summary>

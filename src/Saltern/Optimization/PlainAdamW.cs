@@ -128,12 +128,12 @@ public sealed class PlainAdamW : Optimizer
 
 /// <summary>Weights that lie next to each other, and their moments.</summary>
 /// <param name="Start">First element in the flat buffers.</param>
-/// <param name="First">m, [length], float32.</param>
-/// <param name="Second">v, [length], float32.</param>
+/// <param name="First">m₁, [length], float32.</param>
+/// <param name="Second">m₂, [length], float32.</param>
 internal readonly record struct AdamWRun(long Start, Tensor First, Tensor Second);
 
 /// <summary>What all weights of one update share.</summary>
 /// <param name="LearningRate">η_j.</param>
 /// <param name="Clip">Factor of every gradient.</param>
-/// <param name="UpdateCount">t ≥ 1, this update included.</param>
+/// <param name="UpdateCount">u ≥ 1, this update included.</param>
 internal readonly record struct AdamWStep(double LearningRate, double Clip, long UpdateCount);

@@ -2,14 +2,14 @@ using System.ComponentModel.DataAnnotations;
 
 namespace Saltern.Planning;
 
-/// <summary>A machine or cluster in a few figures: what <c>saltern plan --cluster</c> reckons with.</summary>
+/// <summary>A machine or cluster in a few numbers: what <c>saltern plan --cluster</c> reckons with.</summary>
 public sealed record ClusterConfig
 {
     /// <summary>What it is called.</summary>
     [MinLength(1)]
     public required string Name { get; init; }
 
-    /// <summary>p, processes that train together: one for each processor or accelerator.</summary>
+    /// <summary>R, processes that train together: one for each processor or accelerator.</summary>
     [Range(1, 1_000_000)]
     public int Ranks { get; init; } = 1;
 

@@ -14,7 +14,7 @@ namespace Saltern.Planning;
 public sealed record CollectiveTime(long Bytes, double Seconds, double Fastest, double Model);
 
 /// <summary>Measured collectives, and the model that fits them.</summary>
-/// <param name="Ranks">p.</param>
+/// <param name="Ranks">R.</param>
 /// <param name="AllReduce">By size.</param>
 /// <param name="SmallCallSeconds">An all-gather of one number a rank, median.</param>
 /// <param name="Network">The fitted model.</param>
@@ -32,7 +32,7 @@ public sealed record CollectiveBenchmark(
     /// <summary>Measures; every rank comes here.</summary>
     /// <param name="ranks">More than one.</param>
     /// <param name="algorithm">What the library does with large buffers.</param>
-    /// <remarks>α is the small all-gather's time over its ⌈log₂ p⌉ rounds; β follows from the median of a bucket of gradients.</remarks>
+    /// <remarks>α is the small all-gather's time over its ⌈log₂ R⌉ rounds; β follows from the median of a bucket of gradients.</remarks>
     public static CollectiveBenchmark Run(ICommunicator ranks, NetworkAlgorithm algorithm)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(ranks.Size, 2);

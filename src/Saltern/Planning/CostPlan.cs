@@ -1,4 +1,4 @@
-// FLOPs of a run, its baseline and its teacher by the rule of docs/method.md, "Cost and verdict", and what follows from them before anything is trained.
+// FLOPs of a run, its baseline and its teacher by the rule of docs/method.md, "Cost", and what follows from them before anything is trained.
 using Saltern.Guidance;
 using Saltern.Models;
 using Saltern.Runs;
@@ -32,7 +32,7 @@ public sealed record CostPlan
     /// <summary>The teacher's own training; null without a teacher.</summary>
     public required double? TeacherTraining { get; init; }
 
-    /// <summary>A pass of the teacher that fills a cache; 0 where it runs live.</summary>
+    /// <summary>A teacher pass that fills a cache; 0 where it runs live.</summary>
     public required double CachePass { get; init; }
 
     /// <summary>The student's and the live teacher's part, all steps.</summary>
@@ -84,11 +84,11 @@ public sealed record CostPlan
     }
 
     /// <summary>Cost of a run that reaches BASELINE's quality after a share of the steps, over BASELINE's own: free, what it executes itself.</summary>
-    /// <param name="share">s, the share of the steps.</param>
+    /// <param name="share">Share of the steps.</param>
     public double FreeRatio(double share) => share + (Math.Min(TaughtSteps, share * Steps) * TeacherStep / Baseline);
 
     /// <summary>The same with the teacher's training and passes, shared by K students.</summary>
-    /// <param name="share">s, the share of the steps.</param>
+    /// <param name="share">Share of the steps.</param>
     /// <param name="students">K.</param>
     public double ChargedRatio(double share, int students) =>
         FreeRatio(share) + (((TeacherTraining ?? 0) + CachePass) / students / Baseline);
@@ -97,7 +97,7 @@ public sealed record CostPlan
     public double FreeBreakEven => 1 - (TaughtSteps * TeacherStep / Baseline);
 
     /// <summary>Students over which the teacher's training has to be shared to cost as much as BASELINE; null where no number is enough.</summary>
-    /// <param name="share">s, the share of the steps.</param>
+    /// <param name="share">Share of the steps.</param>
     public double? StudentsToBreakEven(double share)
     {
         if (FreeRatio(share) < 1)

@@ -34,7 +34,7 @@ public sealed record MemoryPlan(IReadOnlyList<MemoryPart> Parts)
     /// <param name="student">Resolved shape.</param>
     /// <param name="teacher">Shape of a teacher in memory; null without one, or where a cache stands for it.</param>
     /// <param name="shardBytes">Mapped files whose pages the run touches; the system takes them back where memory is short.</param>
-    /// <param name="ranks">N, processes that share the batch, and the optimizer state where <c>optimizer.shard_state</c> says so.</param>
+    /// <param name="ranks">R, processes that share the batch, and the optimizer state where <c>optimizer.shard_state</c> says so.</param>
     public static MemoryPlan Of(
         RunConfig recipe,
         TransformerConfig student,
@@ -103,7 +103,7 @@ public sealed record MemoryPlan(IReadOnlyList<MemoryPart> Parts)
         return new MemoryPlan([.. parts.OrderByDescending(part => part.Bytes)]);
     }
 
-    // Models/FusedDecoder.cs, Kept: input, middle, factors of the norms, rotated q, k, v, log sums, mixed values, gate and up of each layer.
+    // Models/FusedDecoder.cs, Kept: input, middle, factors of the norms, rotated queries, keys and values, log sums, mixed values, gate and up of each layer.
     private static long KeptBytes(TransformerConfig c, long rows, bool recompute)
     {
         long heads = (long)c.NumAttentionHeads * c.HeadDim;
@@ -118,7 +118,7 @@ public sealed record MemoryPlan(IReadOnlyList<MemoryPart> Parts)
         return rows * Float * (inputs + (c.NumHiddenLayers * rest));
     }
 
-    // Models/FusedDecoder.cs, the buffers all layers share: residual, normed, branch, hidden; for training the gradients of the stream, the mixed values and q, k, v; beside
+    // Models/FusedDecoder.cs, the buffers all layers share: residual, normed, branch, hidden; for training the gradients of the stream, the mixed values and queries, keys and values; beside
     // them the final hidden states, and in training their gradient.
     private static long PassBytes(TransformerConfig c, long rows, bool trains)
     {

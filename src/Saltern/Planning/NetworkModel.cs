@@ -7,14 +7,14 @@ namespace Saltern.Planning;
 /// <summary>How an MPI library sums a large buffer over all ranks.</summary>
 public enum NetworkAlgorithm
 {
-    /// <summary>Recursive halving and doubling: 2·⌈log₂ p⌉ messages one after the other (Rabenseifner; the MPICH family).</summary>
+    /// <summary>Recursive halving and doubling: 2·⌈log₂ R⌉ messages one after the other (Rabenseifner; the MPICH family).</summary>
     Halving,
 
-    /// <summary>A ring: 2·(p − 1) messages one after the other (Open MPI for large buffers).</summary>
+    /// <summary>A ring: 2·(R − 1) messages one after the other (Open MPI for large buffers).</summary>
     Ring,
 }
 
-/// <summary>α–β model of a network: a message of n bytes takes α + n/β.</summary>
+/// <summary>α–β model of a network: a message takes α + bytes/β.</summary>
 /// <param name="LatencySeconds">α.</param>
 /// <param name="BytesPerSecond">β of one rank, its part of summing included.</param>
 /// <param name="Algorithm">How buckets are summed.</param>
@@ -43,9 +43,9 @@ public sealed record NetworkModel(double LatencySeconds, double BytesPerSecond, 
         return null;
     }
 
-    /// <summary>Seconds to sum one buffer: 2·⌈log₂ p⌉·α or 2·(p − 1)·α, and 2·(p − 1)/p · bytes/β either way.</summary>
+    /// <summary>Seconds to sum one buffer: 2·⌈log₂ R⌉·α or 2·(R − 1)·α, and 2·(R − 1)/R · bytes/β either way.</summary>
     /// <param name="bytes">Of the buffer.</param>
-    /// <param name="ranks">p.</param>
+    /// <param name="ranks">R.</param>
     public double AllReduce(double bytes, int ranks)
     {
         if (ranks == 1)
@@ -57,12 +57,12 @@ public sealed record NetworkModel(double LatencySeconds, double BytesPerSecond, 
         return (2 * turns * LatencySeconds) + (2 * (ranks - 1) / (double)ranks * bytes / BytesPerSecond);
     }
 
-    /// <summary>Seconds of a call that hands round a few numbers: ⌈log₂ p⌉·α.</summary>
+    /// <summary>Seconds of a call that hands round a few numbers: ⌈log₂ R⌉·α.</summary>
     public double SmallCall(int ranks) => ranks == 1 ? 0 : Rounds(ranks) * LatencySeconds;
 
     /// <summary>Seconds that a step spends on the network: buckets of <see cref="GradientReduction.BucketLength"/> one after the other, after the backward pass, and the small calls.</summary>
     /// <param name="parameters">Float32 gradients.</param>
-    /// <param name="ranks">p.</param>
+    /// <param name="ranks">R.</param>
     public double Step(long parameters, int ranks)
     {
         (long whole, long rest) = Math.DivRem(parameters, GradientReduction.BucketLength);

@@ -93,7 +93,7 @@ public sealed record TimePlan
     /// <param name="cost">The run's arithmetic.</param>
     /// <param name="memory">Its memory, reckoned for the machine's ranks.</param>
     /// <param name="parameters">Of the student: its gradients are what ranks exchange.</param>
-    /// <param name="batchSequences">B, which the ranks share: the one with the largest part is waited for.</param>
+    /// <param name="batchSequences">S, which the ranks share: the one with the largest part is waited for.</param>
     /// <param name="cluster">The machine.</param>
     /// <exception cref="ConfigurationException">There are more ranks than sequences in a batch.</exception>
     public static TimePlan Described(
@@ -150,7 +150,7 @@ public sealed record TimePlan
         return bytes <= gib * (1L << 30);
     }
 
-    // Of a batch, the rank with the most sequences: ⌈B/p⌉/B.
+    // Of a batch, the rank with the most sequences: ⌈S/R⌉/S.
     private static double LargestShare(int batchSequences, ClusterConfig cluster)
     {
         if (cluster.Ranks <= batchSequences)

@@ -98,7 +98,7 @@ internal static class CacheProblems
         }
     }
 
-    // A pass over stage 1 of the same order covers every shorter one; for another order each sample is looked for.
+    // A teacher pass over stage 1 of the same order covers every shorter one; for another order each sample is looked for.
     private static string? MissingSamples(
         TeacherCache cache,
         RunConfig config,

@@ -49,7 +49,7 @@ public sealed record ComputePlan
     public static ComputePlan Of(RunConfig config) =>
         new(config.Device, config.Precision, config.Kernels, config.Training.Recompute);
 
-    /// <summary>For a teacher's pass: float32, on the CPU with own kernels.</summary>
+    /// <summary>For a teacher pass: float32, on the CPU with own kernels.</summary>
     /// <exception cref="ConfigurationException">There is no such device here.</exception>
     public static ComputePlan Of(ComputeDevice device) =>
         new(device, ComputePrecision.Fp32, KernelChoice.Fused, recomputes: false);
@@ -102,7 +102,7 @@ public sealed record ComputePlan
 
     /// <summary>A loss head for this plan; the caller owns it.</summary>
     /// <param name="vocabulary">Real token ids.</param>
-    /// <param name="headRows">Rows of the student's head.</param>
+    /// <param name="headRows">Rows of the student's output head.</param>
     /// <param name="threads">Threads of own kernels.</param>
     public LossHead CreateHead(int vocabulary, int headRows, int threads)
     {

@@ -2,7 +2,7 @@ using Saltern.Guidance;
 
 namespace Saltern.Runs;
 
-/// <summary>What a pass of a teacher is asked for.</summary>
+/// <summary>What a teacher pass is asked for.</summary>
 public sealed record TeachRequest
 {
     /// <summary>Most tokens that a position keeps: beyond that whole distributions would be smaller.</summary>

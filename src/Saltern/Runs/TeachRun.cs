@@ -11,7 +11,7 @@ using TorchSharp;
 
 namespace Saltern.Runs;
 
-/// <summary>A pass of a teacher from request to manifest: opens what it needs, plans, makes the missing files, finds the difficulty bounds.</summary>
+/// <summary>A teacher pass from request to manifest: opens what it needs, plans, makes the missing files, finds the difficulty bounds.</summary>
 public static class TeachRun
 {
     // Average bytes of a position, for ids of two and of four bytes (docs/method.md, "Soft labels on disk").
@@ -19,12 +19,12 @@ public static class TeachRun
     private const double LargeVocabularyBytes = 64;
     private const string LockFile = "teach.lock";
 
-    /// <summary>Makes the pass, or goes on with an interrupted one.</summary>
+    /// <summary>Makes the teacher pass, or resumes an interrupted one.</summary>
     /// <param name="request">What is asked for.</param>
     /// <param name="log">Told what a person should know, one line each.</param>
     /// <param name="progress">Told how far it is.</param>
-    /// <param name="ranks">Ranks that share the pass out, each with the same request and folder; null for one process. Rank 0 plans and finishes. The files do not depend on their number, but for the seconds in their headers.</param>
-    /// <param name="cancellation">Ends the pass; files that are whole stay.</param>
+    /// <param name="ranks">Ranks that share the teacher pass out, each with the same request and folder; null for one process. Rank 0 plans and finishes. The files do not depend on their number, but for the seconds in their headers.</param>
+    /// <param name="cancellation">Ends the teacher pass; files that are whole stay.</param>
     /// <exception cref="ConfigurationException">Something does not fit, or the folder holds another pass.</exception>
     public static TeachManifest Run(
         TeachRequest request,
@@ -191,7 +191,7 @@ public static class TeachRun
         return (first, new TeachCoverage(first.Count, all, SampleKeys.Fingerprint(first), order, drawn));
     }
 
-    // The plan of an interrupted pass stands, its draws included; anything else in the folder is not ours to replace.
+    // The plan of an interrupted teacher pass stands, its draws included; anything else in the folder is not ours to replace.
     private static TeachPlan Settle(TeachRequest request, TeachPlan plan, Func<int> planDraws)
     {
         string path = Path.Combine(request.Out, TeachPlan.FileName);

@@ -153,7 +153,7 @@ internal sealed record TeacherParts(string? Folder, TeacherCache? Cache, string 
         return new TeacherParts(null, cache, cache.Plan.TeacherWeights, cache.Manifest.Teacher);
     }
 
-    /// <summary>The teacher's record with what the pass cost that scored the selected data; a pass that served for both counts once.</summary>
+    /// <summary>The teacher's record with what the teacher pass cost that scored the selected data; a teacher pass that served for both counts once.</summary>
     /// <param name="teacher">The teacher; null without one.</param>
     /// <param name="selection">The selection; null without one.</param>
     public static RunTeacher? WithScoring(TeacherParts? teacher, SelectionManifest? selection)

@@ -6,7 +6,7 @@ namespace Saltern.Runs;
 /// <summary>How long a run is, and what happens along it.</summary>
 public sealed record TrainingConfig : IValidated
 {
-    /// <summary>T, optimizer steps of the run.</summary>
+    /// <summary>J, optimizer steps of the run.</summary>
     [Range(1, 100_000_000)]
     public required int Steps { get; init; }
 

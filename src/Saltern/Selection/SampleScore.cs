@@ -30,7 +30,7 @@ public sealed record ScoreRule
     /// <summary>A sample with fewer counted tokens is not scored.</summary>
     public int MinTokens { get; init; } = 32;
 
-    /// <summary>Checks the rule against what a pass stored.</summary>
+    /// <summary>Checks the rule against what a teacher pass stored.</summary>
     /// <exception cref="ConfigurationException">A number is out of range.</exception>
     public void Validate(int vocabulary)
     {
@@ -51,15 +51,15 @@ public sealed record ScoreRule
 
 /// <summary>A score of one's own in place of <see cref="SampleScore.Of"/>; what is chosen are the highest.</summary>
 /// <param name="Name">What <c>selection.json</c> and the report call it.</param>
-/// <param name="Of">Score of a sample from what a pass stored of its counted tokens; null leaves the sample unscored.</param>
+/// <param name="Of">Score of a sample from what a teacher pass stored of its counted tokens; null leaves the sample unscored.</param>
 public sealed record OwnScore(string Name, Func<SampleLabels, double?> Of);
 
-/// <summary>The SALT_DS score: hard, yet with the right token in the teacher's sight (docs/method.md, "Selection").</summary>
+/// <summary>The SALT_DS score: hard, yet with the right token in the teacher's sight (docs/selection.md).</summary>
 public static class SampleScore
 {
     private const double TrimmedShare = 0.2;
 
-    /// <summary>v_t = nll_t·[rank_t ≤ k], and of these the statistic.</summary>
+    /// <summary>A token's value is nll·[rank ≤ k], and of these the statistic.</summary>
     /// <param name="nll">Teacher's loss of each counted token at τ = 1.</param>
     /// <param name="rank">Its rank, 255 for more.</param>
     /// <param name="rule">How.</param>

@@ -16,7 +16,7 @@ public sealed record SelectionRule
     /// <summary>Share of the scored samples, in (0, 1]; null where <see cref="Count"/> says how many.</summary>
     public double? Share { get; init; }
 
-    /// <summary>m, samples; null where <see cref="Share"/> says how many.</summary>
+    /// <summary>Samples; null where <see cref="Share"/> says how many.</summary>
     public long? Count { get; init; }
 
     /// <summary>Whether the choice is made within each domain, so that the mixture stays.</summary>
@@ -43,7 +43,7 @@ public sealed record SelectionRule
     }
 }
 
-/// <summary>All samples of a pass with their scores, and the chosen ones.</summary>
+/// <summary>All samples of a teacher pass with their scores, and the chosen ones.</summary>
 public sealed class SampleSelection
 {
     private SampleSelection(
@@ -52,7 +52,7 @@ public sealed class SampleSelection
         IReadOnlySet<(int, long)> chosen
     ) => (Samples, Ranked, Chosen) = (samples, ranked, chosen);
 
-    /// <summary>Every sample of the pass.</summary>
+    /// <summary>Every sample of the teacher pass.</summary>
     public IReadOnlyList<ScoredSample> Samples { get; }
 
     /// <summary>The scored ones: by score descending, then domain and index ascending.</summary>
@@ -65,8 +65,8 @@ public sealed class SampleSelection
     public int ChosenZeros =>
         Ranked.Count(sample => sample.Score == 0 && Chosen.Contains((sample.Domain, sample.Index)));
 
-    /// <summary>Scores what a pass stored, and chooses.</summary>
-    /// <param name="scores">A pass of any mode.</param>
+    /// <summary>Scores what a teacher pass stored, and chooses.</summary>
+    /// <param name="scores">A teacher pass of any mode.</param>
     /// <param name="rule">Validated.</param>
     /// <param name="own">A score in place of the rule's; null for the rule's.</param>
     public static SampleSelection Choose(TeacherCache scores, SelectionRule rule, OwnScore? own = null) =>

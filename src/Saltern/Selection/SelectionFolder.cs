@@ -19,7 +19,7 @@ public sealed record SelectionManifest
     /// <summary>What a sample is.</summary>
     public required SampleSpace Samples { get; init; }
 
-    /// <summary>Fingerprint of the pass that scored.</summary>
+    /// <summary>Fingerprint of the teacher pass that scored.</summary>
     public required string Scores { get; init; }
 
     /// <summary>The model that scored, with what its pass cost.</summary>
@@ -67,7 +67,7 @@ public static class SelectionFolder
     /// <summary>Writes the list, then the manifest.</summary>
     /// <param name="folder">Folder to write.</param>
     /// <param name="selection">What was chosen.</param>
-    /// <param name="scores">The pass that it was chosen from.</param>
+    /// <param name="scores">The teacher pass that it was chosen from.</param>
     /// <param name="rule">How.</param>
     /// <param name="domains">Names of the data set's domains.</param>
     /// <param name="ownScore">Name of the score where it is not the rule's.</param>

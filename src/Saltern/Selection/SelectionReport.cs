@@ -55,7 +55,7 @@ public sealed record SelectionReport
     /// <summary>Puts a report together.</summary>
     /// <param name="selection">Scores and choice.</param>
     /// <param name="manifest">What was written.</param>
-    /// <param name="buckets">Bounds of the pass.</param>
+    /// <param name="buckets">Bounds of the teacher pass.</param>
     /// <param name="reader">Reads the samples' text.</param>
     /// <param name="tokenizer">The data set's.</param>
     public static SelectionReport Of(

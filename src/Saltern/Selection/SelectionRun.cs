@@ -14,7 +14,7 @@ public static class SelectionRun
 
     /// <summary>Scores, chooses, writes the list and the report.</summary>
     /// <param name="scores">Folder of a finished pass.</param>
-    /// <param name="dataPath">Data set folder that the pass was made for; null for where it was then.</param>
+    /// <param name="dataPath">Data set folder that the teacher pass was made for; null for where it was then.</param>
     /// <param name="rule">How to choose.</param>
     /// <param name="output">Folder to write.</param>
     /// <param name="own">A score in place of the rule's; null for the rule's.</param>

@@ -6,7 +6,7 @@ using Saltern.Runs;
 
 namespace Saltern.Studies;
 
-/// <summary>A study's folder of results: of each run its recipe, thinned figures and result, small enough to keep under version control.</summary>
+/// <summary>A study's folder of results: of each run its recipe, thinned metrics and result, small enough to keep under version control.</summary>
 /// <param name="Folder">The study's folder.</param>
 /// <remarks>
 /// They lie in the folder <c>results</c>, or packed in <c>results.zip</c> beside it, or in both: a run that the folder does not have is

@@ -27,7 +27,7 @@ public sealed record StudyOutcome(StudyJob Job, StudyRunState State, string? Pro
 /// <summary>Trains the missing runs of a study, one after the other; what is finished is never trained again.</summary>
 /// <remarks>
 /// Two programs on libtorch slow each other more than twofold, so that one run at a time is the fast way on a small machine. On a larger one several
-/// processes may share a study: each passes over the runs that another one has taken.
+/// processes may share a study: each skips the runs that another one has taken.
 /// </remarks>
 /// <param name="results">Where results are kept.</param>
 /// <param name="runsFolder">Where runs lie with their weights.</param>
@@ -38,7 +38,7 @@ public sealed class StudyRunner(StudyResults results, string runsFolder)
 
     /// <summary>Trains what is missing.</summary>
     /// <param name="jobs">Work in the order it is wanted.</param>
-    /// <param name="train">Trains one of them in a folder to its end, going on where it stopped; false where it was interrupted.</param>
+    /// <param name="train">Trains one of them in a folder to its end, resuming where it stopped; false where it was interrupted.</param>
     /// <param name="say">Told of every run.</param>
     /// <returns>What became of each; fewer than were asked for where it was interrupted.</returns>
     /// <exception cref="ConfigurationException">A result on disk is not that of the plan.</exception>

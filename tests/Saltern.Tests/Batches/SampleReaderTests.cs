@@ -194,7 +194,7 @@ public sealed class SampleReaderTests : IDisposable
                 .Range(0, (int)prefix.Sizes[0])
                 .Select(i => (int)SampleShard.Sample(prefix, i).CountedPositions),
         ];
-        Assert.Equal([1, 2, 3, 4, 5, 6, 7, 8], counted.Distinct().Order()); // T + 1 − s, s = 1 … T
+        Assert.Equal([1, 2, 3, 4, 5, 6, 7, 8], counted.Distinct().Order()); // T + 1 − pivot, pivot = 1 … T
     }
 
     [Fact]

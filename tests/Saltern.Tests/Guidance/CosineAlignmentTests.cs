@@ -10,9 +10,9 @@ public class CosineAlignmentTests
     [Fact]
     public void HandWorkedExample_GivesTermAndGradients()
     {
-        // h = (1, 0), W = (3 0; 4 0), so u = (3, 4), ‖u‖ = 5, û = (0.6, 0.8); v = (2, 0), v̂ = (1, 0); c = 0.6.
-        // ∂(1 − c)/∂u = −(v̂ − c·û)/‖u‖ = −((1, 0) − (0.36, 0.48))/5 = (−0.128, 0.096).
-        // With a factor of 10: ∂h = Wᵀ·(−1.28, 0.96) = (0, 0), since the cosine does not change with h's length; ∂W = (−1.28 0; 0.96 0).
+        // x = (1, 0), W = (3 0; 4 0), so Wx = (3, 4), ‖Wx‖ = 5, direction (0.6, 0.8); x′ = (2, 0), direction (1, 0); cos = 0.6.
+        // ∂(1 − cos)/∂Wx = −(x′/‖x′‖ − cos·Wx/‖Wx‖)/‖Wx‖ = −((1, 0) − (0.36, 0.48))/5 = (−0.128, 0.096).
+        // With a factor of 10: ∂x = Wᵀ·(−1.28, 0.96) = (0, 0), since the cosine does not change with x's length; ∂W = (−1.28 0; 0.96 0).
         using DisposeScope scope = NewDisposeScope();
         Tensor gradient = zeros(2, 2);
         (double sum, Tensor student) = CosineAlignment.Train(

@@ -9,7 +9,7 @@ public class TargetDrawsTests
     [Fact]
     public void SystematicDraws_HandWorked()
     {
-        // q = (½, ¼, ¼), n = 4, u = ½: points ⅛, ⅜, ⅝, ⅞ fall on 0, 0, 1, 2.
+        // q = (½, ¼, ¼), n_d = 4, shift = ½: points ⅛, ⅜, ⅝, ⅞ fall on 0, 0, 1, 2.
         (int[] ids, byte[] counts) = Draw([2, 1, 1], [0.125, 0.375, 0.625, 0.875]);
         Assert.Equal([0, 1, 2], ids);
         Assert.Equal([2, 1, 1], counts);

@@ -366,7 +366,7 @@ public class TransitionTests
             1
         );
 
-    // T = 100, no smoothing: a = 10, n_min = 2, n_max = 50, n_c = 38.
+    // J = 100, no smoothing: n_a = 10, n_min = 2, n_max = 50, n_c = 38.
     private static AutoTransition Auto() =>
         new(new DistillationConfig { Weight = TwoThirds, Transition = TransitionKind.Auto }, 100, 0, 1);
 

@@ -30,7 +30,7 @@ public class SparseSoftLabelTests
     [InlineData(true)]
     public void TopKHandWorkedExample(bool plain)
     {
-        // p = (0.5, 0.3, 0.2), K = {0}, q₀ = 0.6, ω = 1: KD loss −0.6 ln 0.5 − 0.4 ln 0.5 = 0.693147, gradient (−0.1, 0.06, 0.04).
+        // p = (0.5, 0.3, 0.2), 𝒦 = {0}, q₀ = 0.6, ω = 1: KD loss −0.6 ln 0.5 − 0.4 ln 0.5 = 0.693147, gradient (−0.1, 0.06, 0.04).
         using DisposeScope scope = NewDisposeScope();
         var sparse = new SparseSoftLabels([0, 1], [0], [0.6f], true, [0.5f], [0.5f], [0.9f], [0.6f], 1);
         (PositionLosses losses, float[] gradient) = Run(Logits(0.5, 0.3, 0.2), sparse, [2], 1f, plain);

@@ -123,7 +123,7 @@ public class FusedDecoderTests
     [Fact]
     public void ALossOnAnInnerState_HasItsFiniteDifferencesAsGradient()
     {
-        // Float64 through libtorch's operations; L = Σ a·hidden + Σ b·inner.
+        // Float64 through libtorch's operations; ℒ = Σ a·hidden + Σ b·inner.
         using DisposeScope scope = NewDisposeScope();
         using Transformer small = Model(4, biases: false, 12);
         using var model = new Transformer(small.Config, trainable: true, ScalarType.Float64);

@@ -7,7 +7,7 @@ public class ModelFlopsTests
     [Fact]
     public void HandWorkedExample()
     {
-        // docs/method.md, "Cost": d 256, 6 layers, feed-forward 704, 4 × 64, V 8,192, T 256.
+        // docs/method.md, "Cost": D 256, L 6, F 704, H × A 4 × 64, V 8,192, T 256.
         var config = new TransformerConfig
         {
             HiddenSize = 256,

@@ -11,8 +11,8 @@ public class AdafactorTests
     public void TwoByTwo_ByHand()
     {
         // g = [1 2; 3 4]: g² has row means (2.5, 12.5) and column means (5, 10), whose mean is 7.5. In update 1, β₂ = 0:
-        // V̂ = R·C/7.5 = [5/3 10/3; 25/3 50/3], U = g/√V̂ = √[0.6 1.2; 1.08 0.96], RMS = √0.96 < 1: not clipped.
-        // Update 2 with 2g: β₂ = 1 − 2^(−0.8) = 0.425651, so R and C are those before times β₂ + 4(1 − β₂) = 2.723048;
+        // m̂₂ = m_row·m_col/7.5 = [5/3 10/3; 25/3 50/3], U = g/√m̂₂ = √[0.6 1.2; 1.08 0.96], RMS = √0.96 < 1: not clipped.
+        // Update 2 with 2g: β₂ = 1 − 2^(−0.8) = 0.425651, so m_row and m_col are those before times β₂ + 4(1 − β₂) = 2.723048;
         // U is the former times 2/√2.723048, RMS 1.1875 > 1: clipped to U/RMS = √[0.625 1.25; 1.125 1].
         using DisposeScope scope = NewDisposeScope();
         var layout = new ParameterLayout();

@@ -98,7 +98,7 @@ public class AdamWTests
     [Fact]
     public void FirstUpdate_MovesEveryWeightByTheRate()
     {
-        // Bias-corrected, m/√v is the sign of the gradient.
+        // Bias-corrected, m₁/√m₂ is the sign of the gradient.
         using DisposeScope scope = NewDisposeScope();
         var layout = new ParameterLayout();
         layout.Add(null, ("vector", 3));

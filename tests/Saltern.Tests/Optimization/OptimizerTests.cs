@@ -76,7 +76,7 @@ public class OptimizerTests
         SampleWeights.Run(with, decayed, 1, 1, 0.1);
         foreach ((string name, Tensor start) in before)
         {
-            // W(1 − ηλ) against W: the difference is ηλW = 0.05·W, to float32's rounding of numbers near 1.
+            // w(1 − ηδ) against w: the difference is ηδw = 0.05·w, to float32's rounding of numbers near 1.
             Tensor expected = name == SampleWeights.Norm ? zeros_like(start) : start * 0.05;
             Assert.True(
                 (SampleWeights.Copy(plain, name) - SampleWeights.Copy(decayed, name) - expected)

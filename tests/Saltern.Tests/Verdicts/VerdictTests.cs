@@ -42,7 +42,7 @@ public class VerdictTests
     [Fact]
     public void BaselineThatRisesAtTheEnd_PaysItsOwnFirstCrossing()
     {
-        // L* = 3.6 is reached by the baseline itself halfway between 200 and 300.
+        // ℒ* = 3.6 is reached by the baseline itself halfway between 200 and 300.
         RunRecord baseline = FakeStudy.WithCurve("baseline", 1, (200, 3.7), (300, 3.5), (400, 3.6));
         RunRecord run = FakeStudy.WithCurve("plain", 1, (100, 3.7), (200, 3.5), (400, 3.5));
         Assert.Equal(150.0 / 250.0, Verdict.Compute([baseline], [run]).Runs[0].StepsRatio!.Value, 9);
