@@ -26,16 +26,14 @@ internal static class OwnSelectionScore
             labels =>
                 labels.Nll.Length == 0 ? null : labels.Nll.Count(nll => nll is > 1 and < 4) / (double)labels.Nll.Length
         );
-        SelectionReport chosen = SelectionRun.Run(
+        SelectionSummary taken = SelectionRun.Run(
             $"{folder}/scores",
             null,
             new SelectionRule { Share = 0.33 },
             $"{folder}/selection",
             score
         );
-        Console.WriteLine(
-            $"{chosen.Manifest.Chosen} of {chosen.Manifest.Scored} samples by \"{chosen.Manifest.OwnScore}\""
-        );
+        Console.WriteLine($"{taken.Chosen} of {taken.Scored} samples by \"{score.Name}\"");
         TrainFromCSharp.Train(
             salt with
             {

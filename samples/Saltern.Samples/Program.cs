@@ -22,7 +22,9 @@ switch (args)
         EvaluateFromCSharp.Run(folder);
         break;
     default:
-        Console.Error.WriteLine("train, transition, score, teacher, generate or evaluate, and a folder; train comes first.");
+        Console.Error.WriteLine(
+            "train, transition, score, teacher, generate or evaluate, and a folder; train comes first."
+        );
         return 2;
 }
 

@@ -38,7 +38,7 @@ public sealed class DataFormatException : SalternException
         : base(message) { }
 
     /// <summary>Creates the exception with the error that caused it.</summary>
-    public DataFormatException(string message, Exception innerException)
+    internal DataFormatException(string message, Exception innerException)
         : base(message, innerException) { }
 }
 
@@ -50,7 +50,7 @@ public sealed class CheckpointException : SalternException
         : base(message) { }
 
     /// <summary>Creates the exception with the error that caused it.</summary>
-    public CheckpointException(string message, Exception innerException)
+    internal CheckpointException(string message, Exception innerException)
         : base(message, innerException) { }
 }
 

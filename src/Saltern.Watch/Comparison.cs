@@ -20,7 +20,7 @@ public sealed record Comparison
     public double? Target { get; init; }
 
     /// <summary>Where the run reached ℒ*; null where it has not.</summary>
-    public Crossing? Reached { get; init; }
+    internal Crossing? Reached { get; init; }
 
     /// <summary>Where it would reach ℒ* if the last gap lasted, in steps; null where it has reached it, where the gap is not in its favour, or while the baseline runs.</summary>
     public double? ProjectedSteps { get; init; }

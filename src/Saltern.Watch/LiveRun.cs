@@ -6,7 +6,6 @@ using Saltern.Runs;
 namespace Saltern.Watch;
 
 /// <summary>Reads one run's folder again and again; nothing in it is changed, created or locked.</summary>
-/// <param name="folder">The run folder.</param>
 internal sealed class LiveRun(string folder)
 {
     // Steps over which the pace is measured, in log lines.
@@ -20,7 +19,6 @@ internal sealed class LiveRun(string folder)
     private (DateTime Recipe, DateTime Result, DateTime Samples) _read;
 
     /// <summary>Looks at the folder.</summary>
-    /// <param name="now">The time, UTC.</param>
     /// <returns>The run as it stands; what cannot be read is named in it and the last good state kept.</returns>
     public RunView Look(DateTime now)
     {

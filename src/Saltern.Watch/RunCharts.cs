@@ -39,8 +39,6 @@ internal static class RunCharts
     }
 
     /// <summary>The charts that have something to show.</summary>
-    /// <param name="runs">Runs to draw.</param>
-    /// <param name="comparisons">Of those runs.</param>
     /// <param name="colours">As from <see cref="Colours"/>, of all runs.</param>
     /// <param name="axis">What to draw them against.</param>
     public static IEnumerable<Chart> Main(
@@ -177,7 +175,6 @@ internal static class RunCharts
     }
 
     /// <summary>Validation loss by domain, one chart each.</summary>
-    /// <param name="runs">Runs to draw.</param>
     /// <param name="colours">As from <see cref="Colours"/>, of all runs.</param>
     /// <param name="axis">What to draw them against.</param>
     public static IEnumerable<Chart> Domains(
@@ -198,7 +195,6 @@ internal static class RunCharts
         );
 
     /// <summary>Validation loss by difficulty for the teacher of <c>evaluation.buckets</c>, one chart each.</summary>
-    /// <param name="runs">Runs to draw.</param>
     /// <param name="colours">As from <see cref="Colours"/>, of all runs.</param>
     /// <param name="axis">What to draw them against.</param>
     public static IEnumerable<Chart> Difficulty(

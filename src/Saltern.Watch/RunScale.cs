@@ -63,7 +63,6 @@ internal sealed class RunScale(IReadOnlyList<(int Step, double Value)>? logged)
 
     /// <summary>The value of a curve at a place between its points; null outside them.</summary>
     /// <param name="curve">In order of places.</param>
-    /// <param name="x">The place.</param>
     public static double? Interpolate(IReadOnlyList<ChartPoint> curve, double x)
     {
         for (int i = 0; i < curve.Count; i++)

@@ -71,7 +71,7 @@ public sealed record RunView
     public RunResult? Result { get; init; }
 
     /// <summary>Text that the model wrote last: of a finished run its result's, before that what <c>training.sample_text</c> left; null where there is none.</summary>
-    public RunSamples? Samples { get; init; }
+    internal RunSamples? Samples { get; init; }
 
     /// <summary>What could not be read; null where all is well.</summary>
     public string? Problem { get; init; }

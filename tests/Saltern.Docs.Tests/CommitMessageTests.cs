@@ -14,7 +14,10 @@ public sealed class CommitMessageTests : IDisposable
     [InlineData("Add a line\n# what git strips\n")]
     [InlineData("Added value is not a verb here\n", "not the imperative")]
     [InlineData("\n# nothing but a comment\n", "no subject")]
-    [InlineData("Read every file of the data whole, and compare its checksum with the one in dataset.json\n", "at most 72")]
+    [InlineData(
+        "Read every file of the data whole, and compare its checksum with the one in dataset.json\n",
+        "at most 72"
+    )]
     [InlineData("Count skipped documents.\n", "full stop")]
     [InlineData("WIP\n", "says nothing")]
     [InlineData("Count skipped documents\nby reason\n", "one empty line")]

@@ -33,7 +33,11 @@ public sealed class SampleTests : IDisposable
         Assert.Equal("between 1 and 4 nats", selection.RootElement.GetProperty("own_score").GetString());
 
         output = ProgramProcess.Run("Saltern.Samples.dll", _folder, "teacher", "runs");
-        Assert.Contains("teacher: OwnTeacher, which the caller gave, around the recipe's", output, StringComparison.Ordinal);
+        Assert.Contains(
+            "teacher: OwnTeacher, which the caller gave, around the recipe's",
+            output,
+            StringComparison.Ordinal
+        );
 
         output = ProgramProcess.Run("Saltern.Samples.dll", _folder, "generate", "runs");
         Assert.Matches("generated: 12 plus 30 is.*[0-9]", output);

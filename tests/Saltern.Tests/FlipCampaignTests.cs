@@ -152,7 +152,7 @@ public sealed class FlipCampaignTests : IDisposable
             20,
             new DistillationConfig { Transition = TransitionKind.Step, Start = StepPoint.FromSteps(12) }
         );
-        TeachRun.Run(
+        TeachRun.Pass(
             new TeachRequest
             {
                 Teacher = TinyRun.Shared.TeacherFolder,
@@ -189,7 +189,7 @@ public sealed class FlipCampaignTests : IDisposable
     [Fact]
     public void ASelection_IsRefused()
     {
-        TeachRun.Run(
+        TeachRun.Pass(
             new TeachRequest
             {
                 Teacher = TinyRun.Shared.TeacherFolder,

@@ -15,7 +15,7 @@ public static class CompareCommand
         {
             Description =
                 "Run folders, or archives of results (results.zip, results.zip/SALT, results.zip/SALT/seed-1); "
-                    + "the baseline may be among them.",
+                + "the baseline may be among them.",
             Arity = ArgumentArity.OneOrMore,
         };
         var baseline = new Option<string[]>("--baseline")

@@ -7,13 +7,8 @@ using Saltern.Distributed;
 using Saltern.Evaluation;
 using Saltern.Files;
 using Saltern.Guidance;
-using Saltern.Losses;
-using Saltern.ModelFiles;
-using Saltern.Models;
 using Saltern.RunFiles;
-using Saltern.Runs;
 using Saltern.Shards;
-using Saltern.Tokenization;
 
 namespace Saltern.Cli.Commands;
 
@@ -24,16 +19,9 @@ namespace Saltern.Cli.Commands;
 internal sealed record EvaluationWindows(string Split, int Tokens, int Length);
 
 /// <summary>The part of <c>saltern eval</c> that measures a data set: one model, or two on the same windows.</summary>
-/// <param name="console">Where words go.</param>
 /// <param name="ranks">The ranks, which share the work out; rank 0 writes.</param>
-/// <param name="dataset">The data set.</param>
 /// <param name="windows">Which of its windows.</param>
-internal sealed class DatasetTable(
-    Output console,
-    ICommunicator ranks,
-    TokenDataset dataset,
-    EvaluationWindows windows
-)
+internal sealed class DatasetTable(Output console, ICommunicator ranks, TokenDataset dataset, EvaluationWindows windows)
 {
     private const string Places = "0.0000";
 
@@ -44,7 +32,6 @@ internal sealed class DatasetTable(
     };
 
     /// <summary>Measures, prints the table, writes the file.</summary>
-    /// <param name="path">The model.</param>
     /// <param name="teacher">A second model, or null.</param>
     /// <param name="buckets">Folder of the teacher pass whose bounds sort the tokens, or null.</param>
     /// <param name="output">Folder for eval.json, or null.</param>

@@ -85,7 +85,7 @@ public static class SelectCommand
                     };
                     EngineSetup.Prepare();
                     string target = parsed.GetRequiredValue(output);
-                    SelectionReport report = SelectionRun.Run(
+                    SelectionReport report = SelectionRun.Report(
                         parsed.GetRequiredValue(scores),
                         parsed.GetValue(data),
                         rule,

@@ -6,9 +6,7 @@ using Saltern.Evaluation;
 namespace Saltern.Cli.Commands;
 
 /// <summary>The part of <c>saltern eval</c> that runs tasks: one model, or two on the same items.</summary>
-/// <param name="console">Where words go.</param>
 /// <param name="ranks">The ranks, which share the work out; rank 0 writes.</param>
-/// <param name="request">The tasks.</param>
 /// <param name="window">Most tokens a model reads at once, by its name and folder.</param>
 /// <param name="cancellation">Ends the work early.</param>
 internal sealed class TaskEvaluation(

@@ -149,7 +149,7 @@ public static class TeachCommand
                         var progress = new ImmediateProgress<TeachProgress>(p =>
                             status.Show(() => Describe(p, request))
                         );
-                        manifest = TeachRun.Run(request, status.Keep, progress, rank.Ranks, cancellation);
+                        manifest = TeachRun.Pass(request, status.Keep, progress, rank.Ranks, cancellation);
                     }
 
                     Report(console, request.Out, manifest);

@@ -5,7 +5,6 @@ using System.CommandLine.Invocation;
 namespace Saltern.Cli.Terminal;
 
 /// <summary>The library's help, and the examples of the verb under it.</summary>
-/// <param name="help">The library's own.</param>
 internal sealed class HelpWithExamples(HelpAction help) : SynchronousCommandLineAction
 {
     private const string Beginning = """

@@ -35,13 +35,13 @@ public sealed class RankProcess : IDisposable
     }
 
     /// <summary>What the launcher said when the program was started.</summary>
-    public static LaunchedProcess Launch { get; } = LaunchedProcess.Read(Environment.GetEnvironmentVariable);
+    internal static LaunchedProcess Launch { get; } = LaunchedProcess.Read(Environment.GetEnvironmentVariable);
 
     /// <summary>The ranks; owned by this.</summary>
-    public ICommunicator Ranks { get; }
+    internal ICommunicator Ranks { get; }
 
     /// <summary>Threads of this rank; null for a process that runs alone.</summary>
-    public RankCores? Cores { get; }
+    internal RankCores? Cores { get; }
 
     /// <summary>What joins the ranks, for the start of a log; null for a process that runs alone.</summary>
     public string? Description
@@ -63,7 +63,7 @@ public sealed class RankProcess : IDisposable
 
     /// <summary>Joins the ranks' GPUs over NCCL, one for each; before anything else touches a GPU.</summary>
     /// <exception cref="ConfigurationException">There is no NCCL, no driver, or no GPU for this rank.</exception>
-    public NcclCommunicator StartNccl()
+    internal NcclCommunicator StartNccl()
     {
         Ranks.Activity = "joining the GPUs";
         if (Cores is not null)

@@ -7,7 +7,6 @@ internal sealed class Verb : Command
 {
     /// <summary>Makes one.</summary>
     /// <param name="name">What the user writes.</param>
-    /// <param name="description">One sentence.</param>
     /// <param name="examples">Whole command lines, from <c>saltern</c> on; a test parses every one.</param>
     public Verb(string name, string description, IReadOnlyList<string> examples)
         : base(name, description) => Examples = examples;

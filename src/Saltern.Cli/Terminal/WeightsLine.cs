@@ -8,9 +8,8 @@ namespace Saltern.Cli.Terminal;
 public static class WeightsLine
 {
     /// <summary>Progress that is shown on a status line; the clock starts now.</summary>
-    /// <param name="status">Where.</param>
     /// <param name="doing">What is being done, e.g. <c>loading</c>.</param>
-    public static IProgress<WeightProgress> On(StatusLine status, string doing)
+    internal static IProgress<WeightProgress> On(StatusLine status, string doing)
     {
         long start = Stopwatch.GetTimestamp();
         return new ImmediateProgress<WeightProgress>(progress =>

@@ -5,4 +5,4 @@ namespace Saltern.Configuration;
 /// (its name, how often it logs), so that it may differ when the run is resumed.
 /// </summary>
 [AttributeUsage(AttributeTargets.Property)]
-public sealed class DoesNotAlterNumbersAttribute : Attribute;
+internal sealed class DoesNotAlterNumbersAttribute : Attribute;

@@ -1,7 +1,7 @@
 namespace Saltern.Configuration;
 
 /// <summary>A part of a recipe whose keys can contradict one another.</summary>
-public interface IValidated
+internal interface IValidated
 {
     /// <summary>
     /// Finds the contradictions between the keys of this record. Called once every key in it, nested ones included,
@@ -18,4 +18,4 @@ public interface IValidated
 /// <param name="Message">
 /// How the sentence goes on after the key path, and what to do: <c>= 3 does not divide hidden_size = 64. Use 1, 2 or 4.</c>
 /// </param>
-public sealed record ConfigurationProblem(string Key, string Message);
+internal sealed record ConfigurationProblem(string Key, string Message);

@@ -5,4 +5,4 @@ namespace Saltern.Configuration;
 /// fingerprint, so that a result stays valid where the data or the teacher has been moved.
 /// </summary>
 [AttributeUsage(AttributeTargets.Property)]
-public sealed class NamesInputAttribute : Attribute;
+internal sealed class NamesInputAttribute : Attribute;

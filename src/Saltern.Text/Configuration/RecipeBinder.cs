@@ -16,7 +16,6 @@ internal sealed class RecipeBinder
     public object? Bind(RecipeMap root) => BindRecord(_root, root, "", start: null);
 
     /// <summary>Reads a map into a record.</summary>
-    /// <param name="shape">The record's shape.</param>
     /// <param name="map">What the recipe says.</param>
     /// <param name="path">Key path of the record, empty at the root.</param>
     /// <param name="start">The record that holds where the recipe is silent; null for the type's own defaults.</param>

@@ -3,10 +3,9 @@ using System.Collections;
 namespace Saltern.Configuration;
 
 /// <summary>What changed between two configurations, for the checks before a run is resumed.</summary>
-public static class RecipeDiff
+internal static class RecipeDiff
 {
     /// <summary>Compares two configurations key by key, defaults included.</summary>
-    /// <typeparam name="T">The root record.</typeparam>
     /// <param name="before">The one the run began with.</param>
     /// <param name="after">The one it is to be resumed with.</param>
     /// <returns>The keys whose values differ or that are gone, in the order of declaration, then the new ones; none when the two are alike.</returns>
@@ -149,10 +148,9 @@ public static class RecipeDiff
 /// <summary>One key whose value differs between two configurations.</summary>
 /// <param name="Path">Key path, such as <c>distillation.weight</c> or <c>data.mixture[1].share</c>.</param>
 /// <param name="Before">The value as a recipe writes it, a list of single values in brackets; null where there was none.</param>
-/// <param name="After">The same afterwards.</param>
 /// <param name="AltersNumbers">False where the key or a section around it is marked <see cref="DoesNotAlterNumbersAttribute"/>.</param>
 /// <param name="NamesInput">True where the key or a section around it is marked <see cref="NamesInputAttribute"/>.</param>
-public sealed record RecipeChange(
+internal sealed record RecipeChange(
     string Path,
     string? Before,
     string? After,

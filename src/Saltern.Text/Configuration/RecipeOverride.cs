@@ -17,10 +17,10 @@ public sealed class RecipeOverride
     }
 
     /// <summary>The text as given, without <c>--set</c>.</summary>
-    public string Text { get; }
+    internal string Text { get; }
 
     /// <summary>The part before the first equals sign, such as <c>distillation.weight</c>.</summary>
-    public string KeyPath => string.Join('.', _keys);
+    internal string KeyPath => string.Join('.', _keys);
 
     /// <summary>Splits an override.</summary>
     /// <param name="text">Such as <c>distillation.weight=0.3</c>.</param>
@@ -61,7 +61,7 @@ public sealed class RecipeOverride
 
     /// <summary>Whether it sets that key, or a section that holds it.</summary>
     /// <param name="keyPath">Such as <c>distillation.weight</c>, or <c>data.mixture[1].share</c>.</param>
-    public bool Covers(string keyPath)
+    internal bool Covers(string keyPath)
     {
         ArgumentNullException.ThrowIfNull(keyPath);
         return keyPath.StartsWith(KeyPath, StringComparison.Ordinal)

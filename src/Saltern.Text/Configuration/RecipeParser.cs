@@ -25,7 +25,6 @@ internal sealed class RecipeParser
     }
 
     /// <summary>Reads one YAML document.</summary>
-    /// <param name="yaml">The text.</param>
     /// <param name="placeOf">Turns a position in the text into the place that messages name.</param>
     /// <param name="problems">Receives what is wrong but does not stop the reading.</param>
     /// <returns>The root, or null when there is nothing but comments.</returns>

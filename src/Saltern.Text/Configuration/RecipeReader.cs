@@ -31,14 +31,13 @@ public static class RecipeReader
     }
 
     /// <summary>Reads a recipe from text.</summary>
-    /// <typeparam name="T">The root record.</typeparam>
     /// <param name="yaml">YAML, at most 1 Mi characters.</param>
     /// <param name="sourceName">What messages call the text, usually the file's path.</param>
     /// <param name="overrides">Texts of <c>--set</c>, such as <c>distillation.weight=0.3</c>; later ones win.</param>
     /// <returns>The configuration with all defaults filled in.</returns>
     /// <exception cref="ConfigurationException">Anything is wrong; lists everything that is, each with its place and key.</exception>
     /// <exception cref="InvalidOperationException"><typeparamref name="T"/> is no record that a recipe can hold.</exception>
-    public static T Parse<T>(string yaml, string sourceName, IReadOnlyList<string> overrides)
+    internal static T Parse<T>(string yaml, string sourceName, IReadOnlyList<string> overrides)
         where T : class
     {
         ArgumentNullException.ThrowIfNull(yaml);

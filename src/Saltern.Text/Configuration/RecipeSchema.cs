@@ -9,10 +9,9 @@ namespace Saltern.Configuration;
 
 /// <summary>JSON schema (draft 2020-12) of a recipe, made from the records that read it, so that editors complete keys and show what they mean.</summary>
 /// <remarks>It says what a schema can say: keys, types, ranges, words. What several keys say together only <see cref="RecipeReader"/> checks.</remarks>
-public static partial class RecipeSchema
+internal static partial class RecipeSchema
 {
     /// <summary>The schema of a record.</summary>
-    /// <typeparam name="T">The root record.</typeparam>
     /// <param name="title">What the schema is called.</param>
     /// <returns>A JSON object; descriptions are the documentation comments of the properties, where their XML file lies beside the assembly.</returns>
     public static JsonObject Of<T>(string title)

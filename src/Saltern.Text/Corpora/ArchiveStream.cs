@@ -12,7 +12,6 @@ internal static class ArchiveStream
     /// <summary>Opens a stored file for reading its lines.</summary>
     /// <param name="stored">The file; closed with the stream returned.</param>
     /// <param name="format">How it is stored.</param>
-    /// <param name="maxExpansion">See <see cref="CorpusReaderOptions.MaxExpansion"/>.</param>
     /// <param name="endLine">The line that ends a whole gzip archive; <see langword="null"/> where the format shows its end by itself.</param>
     public static Stream Open(FileStream stored, CorpusFormat format, int maxExpansion, out byte[]? endLine)
     {

@@ -19,7 +19,6 @@ internal ref struct CompactThrift(ReadOnlySpan<byte> bytes)
 
     /// <summary>Reads the header of a structure's next field.</summary>
     /// <param name="id">Number of the field before, 0 at first; becomes this field's.</param>
-    /// <param name="type">Its type.</param>
     /// <returns>False at the end of the structure.</returns>
     public bool NextField(ref int id, out int type)
     {

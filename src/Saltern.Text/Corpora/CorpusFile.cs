@@ -1,7 +1,7 @@
 namespace Saltern.Corpora;
 
 /// <summary>The file formats that <see cref="CorpusReader"/> reads, told apart by the end of the name.</summary>
-public enum CorpusFormat
+internal enum CorpusFormat
 {
     /// <summary><c>.jsonl</c>: one JSON object a line.</summary>
     JsonLines,
@@ -24,7 +24,7 @@ public enum CorpusFormat
 /// <param name="Format">How to read it.</param>
 /// <param name="Domain">The domain of documents that name none themselves.</param>
 /// <param name="Bytes">Size of the file as stored, in bytes.</param>
-public sealed record CorpusFile(string Path, CorpusFormat Format, string Domain, long Bytes)
+internal sealed record CorpusFile(string Path, CorpusFormat Format, string Domain, long Bytes)
 {
     /// <summary>The supported endings, as messages name them.</summary>
     internal const string SupportedEndings = ".jsonl, .jsonl.gz, .jsonl.zst, .parquet, .txt, .md";

@@ -3,4 +3,4 @@ namespace Saltern.Corpora;
 /// <summary>A place in a corpus, between two documents.</summary>
 /// <param name="File">Index of the file in <see cref="CorpusReader.Files"/>.</param>
 /// <param name="Record">Records of it that lie before: lines of JSON lines (empty and broken ones too), rows of a Parquet file, pieces of a text file.</param>
-public readonly record struct CorpusPosition(int File, long Record);
+internal readonly record struct CorpusPosition(int File, long Record);

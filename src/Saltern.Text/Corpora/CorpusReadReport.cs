@@ -35,7 +35,7 @@ internal sealed record ReportCounts(
 public sealed class CorpusReadReport
 {
     /// <summary>How many problems are kept by name; the rest is only counted.</summary>
-    public const int NamedProblemLimit = 10;
+    internal const int NamedProblemLimit = 10;
 
     // A corpus with a wrong field name should not be read to its end before anyone hears of it.
     private const long HopelessRecords = 1000;

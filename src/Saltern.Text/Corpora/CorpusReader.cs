@@ -28,16 +28,16 @@ public sealed class CorpusReader
     }
 
     /// <summary>How the files are read.</summary>
-    public CorpusReaderOptions Options { get; }
+    internal CorpusReaderOptions Options { get; }
 
     /// <summary>The files, in reading order.</summary>
-    public IReadOnlyList<CorpusFile> Files { get; }
+    internal IReadOnlyList<CorpusFile> Files { get; }
 
     /// <summary>Size of all files as stored, in bytes.</summary>
-    public long TotalFileBytes { get; }
+    internal long TotalFileBytes { get; }
 
     /// <summary>Bytes of the files consumed by the running pass, for a share of the work done; may be read from another thread.</summary>
-    public long FileBytesRead =>
+    internal long FileBytesRead =>
         Interlocked.Read(ref _finishedFileBytes) + (Volatile.Read(ref _pass)?.ConsumedBytes ?? 0);
 
     /// <summary>Counts and first problems of the pass that runs or ran last.</summary>
@@ -58,7 +58,6 @@ public sealed class CorpusReader
     /// <summary>Resumes where an earlier pass over the same files ended.</summary>
     /// <param name="from">The place; documents before it are not given out and not counted again.</param>
     /// <param name="report">What the earlier pass had counted up to there; this pass adds to it.</param>
-    /// <param name="cancellation">Ends the pass.</param>
     internal IEnumerable<TextDocument> ReadDocuments(
         CorpusPosition from,
         CorpusReadReport report,

@@ -4,7 +4,7 @@ namespace Saltern.Corpora;
 public sealed record CorpusReaderOptions
 {
     /// <summary>Fields that may hold the domain where <see cref="DomainFields"/> names none.</summary>
-    public static readonly IReadOnlyList<string> UsualDomainFields = ["domain", "meta.pile_set_name"];
+    internal static readonly IReadOnlyList<string> UsualDomainFields = ["domain", "meta.pile_set_name"];
 
     /// <summary>
     /// Fields of a JSON line, or columns of a Parquet file, that may hold the text, the first one present wins; a dotted path
@@ -45,7 +45,7 @@ public sealed record CorpusReaderOptions
 
     /// <summary>Checks every option.</summary>
     /// <exception cref="ConfigurationException">An option is out of range; the message lists every one.</exception>
-    public void Validate()
+    internal void Validate()
     {
         List<string> problems = [];
         if (TextFields.Count == 0)

@@ -6,7 +6,6 @@ internal sealed class JsonLinesReader(CorpusPass pass)
     private readonly JsonRecordParser _parser = new(pass.Options);
 
     /// <summary>Reads the documents.</summary>
-    /// <param name="file">The file.</param>
     /// <param name="skip">Lines that are skipped and not counted: an earlier pass has dealt with them.</param>
     public IEnumerable<TextDocument> Read(CorpusFile file, long skip)
     {

@@ -13,7 +13,6 @@ internal sealed class ParquetFileReader(CorpusPass pass)
     private const int MaxDomainBytes = 256;
 
     /// <summary>Reads the documents.</summary>
-    /// <param name="file">The file.</param>
     /// <param name="skip">Rows that are skipped and not counted: an earlier pass has dealt with them.</param>
     public IEnumerable<TextDocument> Read(CorpusFile file, long skip)
     {

@@ -4,7 +4,6 @@ namespace Saltern.Corpora;
 internal sealed class TextFileReader(CorpusPass pass)
 {
     /// <summary>Reads the documents.</summary>
-    /// <param name="file">The file.</param>
     /// <param name="skip">Pieces that are skipped: an earlier pass has dealt with them.</param>
     public IEnumerable<TextDocument> Read(CorpusFile file, long skip)
     {

@@ -5,7 +5,6 @@ internal static class TextPieces
 {
     /// <summary>The whole text without a byte order mark, or pieces of about <paramref name="pieceBytes"/> bytes that together are the whole text.</summary>
     /// <remarks>A piece ends after a blank line in its second half, else after a line, else between two characters.</remarks>
-    /// <param name="text">The file.</param>
     /// <param name="pieceBytes">Bytes of a piece; <see langword="null"/> for the whole file, which the caller has found small enough.</param>
     public static IEnumerable<ReadOnlyMemory<byte>> Cut(Stream text, int? pieceBytes)
     {

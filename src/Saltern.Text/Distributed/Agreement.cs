@@ -5,7 +5,7 @@ using System.Text;
 namespace Saltern.Distributed;
 
 /// <summary>What all ranks must see alike. Sums are made on every rank from the same values in the order of the ranks, so they have the same bits everywhere.</summary>
-public static class Agreement
+internal static class Agreement
 {
     /// <summary>Sum over the ranks of each of some float64 values; alone, the values themselves.</summary>
     public static double[] Sum(this ICommunicator ranks, params ReadOnlySpan<double> values)
@@ -36,7 +36,6 @@ public static class Agreement
     }
 
     /// <summary>Gives every rank all items of which each rank has made some.</summary>
-    /// <param name="ranks">The ranks.</param>
     /// <param name="items">As many on every rank; those of other owners are replaced.</param>
     /// <param name="owners">Rank that has made each row of items, the same on every rank.</param>
     /// <param name="rowLength">Items of a row.</param>
@@ -78,9 +77,7 @@ public static class Agreement
     }
 
     /// <summary>Makes sure that all ranks have the same text, and names the first that has not.</summary>
-    /// <param name="ranks">The ranks.</param>
     /// <param name="what">What is compared, as the message's subject.</param>
-    /// <param name="value">This rank's.</param>
     /// <param name="remedy">What to do where they differ, a sentence.</param>
     /// <exception cref="DistributedException">Some rank has another one than rank 0.</exception>
     public static void RequireSame(this ICommunicator ranks, string what, string value, string remedy)

@@ -30,7 +30,6 @@ internal sealed class HungThread
     private TimeSpan _idle;
 
     /// <summary>Begins to look at a thread.</summary>
-    /// <param name="thread">What it says.</param>
     /// <param name="processorTicks">What it uses; null for what the system says of it.</param>
     public HungThread(ThreadProgress thread, Func<long?>? processorTicks = null)
     {

@@ -3,7 +3,7 @@ namespace Saltern.Distributed;
 /// <summary>What the ranks of one run say to each other. Every rank makes the same calls in the same order, from one thread.</summary>
 /// <remarks>Alone (<see cref="SingleProcess"/>) every call returns at once; across processes it is MPI (<see cref="MpiCommunicator"/>).</remarks>
 /// <exception cref="DistributedException">Every call but <see cref="Abort"/>: the library reports an error.</exception>
-public interface ICommunicator : IDisposable
+internal interface ICommunicator : IDisposable
 {
     /// <summary>This process's number, from 0.</summary>
     int Rank { get; }
@@ -36,7 +36,6 @@ public interface ICommunicator : IDisposable
 
     /// <summary>Gives one rank's values to all.</summary>
     /// <param name="values">As many on every rank.</param>
-    /// <param name="root">Whose.</param>
     void Broadcast<T>(Span<T> values, int root)
         where T : unmanaged;
 

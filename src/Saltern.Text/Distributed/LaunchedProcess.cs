@@ -3,7 +3,7 @@ using System.Globalization;
 namespace Saltern.Distributed;
 
 /// <summary>Who started this process as one of several.</summary>
-public enum LauncherKind
+internal enum LauncherKind
 {
     /// <summary>Nobody: it runs alone.</summary>
     None,
@@ -19,10 +19,9 @@ public enum LauncherKind
 }
 
 /// <summary>What the launcher says of this process through environment variables, before any library is loaded.</summary>
-/// <param name="Kind">Which launcher.</param>
 /// <param name="Rank">Number of the process, from 0.</param>
 /// <param name="Size">How many were started.</param>
-public sealed record LaunchedProcess(LauncherKind Kind, int Rank, int Size)
+internal sealed record LaunchedProcess(LauncherKind Kind, int Rank, int Size)
 {
     // Of a step, not of the job: a batch script that starts the program without srun has SLURM_NTASKS too, and runs alone.
     private static readonly (LauncherKind Kind, string Rank, string Size)[] Variables =

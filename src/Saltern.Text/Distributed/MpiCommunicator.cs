@@ -4,7 +4,7 @@ using System.Text;
 namespace Saltern.Distributed;
 
 /// <summary>Ranks over MPI: Open MPI and the MPICH family (MPICH, MVAPICH, Intel MPI, Cray), found when the program starts.</summary>
-public sealed unsafe class MpiCommunicator : ICommunicator
+internal sealed unsafe class MpiCommunicator : ICommunicator
 {
     /// <summary>Environment variable that names the library, for who does not want it looked for.</summary>
     public const string LibraryVariable = MpiLibrary.PathVariable;

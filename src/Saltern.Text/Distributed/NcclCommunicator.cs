@@ -7,7 +7,7 @@ namespace Saltern.Distributed;
 
 /// <summary>Ranks that each have a GPU: collectives on GPU memory by NCCL 2, on the processor's memory by the communicator that the ranks have already.</summary>
 /// <remarks>A span may name GPU memory, which nobody here looks into. Each call returns once its result is there; work of libtorch's default stream before it is waited for.</remarks>
-public sealed unsafe class NcclCommunicator : ICommunicator
+internal sealed unsafe class NcclCommunicator : ICommunicator
 {
     /// <summary>Environment variable that names the library, for who does not want it looked for.</summary>
     public const string LibraryVariable = NcclLibrary.PathVariable;

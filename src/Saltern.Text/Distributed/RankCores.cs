@@ -8,7 +8,7 @@ namespace Saltern.Distributed;
 /// <param name="Threads">Threads of this rank: its cores, divided by the ranks that share them.</param>
 /// <param name="RanksHere">Ranks on this machine.</param>
 /// <param name="Remark">What a person should know; null for nothing.</param>
-public sealed record RankCores(int Threads, int RanksHere, string? Remark)
+internal sealed record RankCores(int Threads, int RanksHere, string? Remark)
 {
     private const string StatusFile = "/proc/self/status";
     private const string AffinityKey = "Cpus_allowed:";
@@ -19,8 +19,6 @@ public sealed record RankCores(int Threads, int RanksHere, string? Remark)
     public int IndexHere { get; init; }
 
     /// <summary>Asks every rank for its machine and cores.</summary>
-    /// <param name="ranks">The ranks.</param>
-    /// <param name="launch">Who started them.</param>
     public static RankCores Find(ICommunicator ranks, LaunchedProcess launch)
     {
         ulong[] mine = new ulong[(NameBytes / sizeof(ulong)) + MaskWords];
@@ -36,10 +34,8 @@ public sealed record RankCores(int Threads, int RanksHere, string? Remark)
 
     /// <summary>Decides from every rank's machine and cores.</summary>
     /// <param name="places">Of each rank: some words that name its machine, then its cores, a bit each.</param>
-    /// <param name="rank">This one.</param>
     /// <param name="nameWords">How many words name the machine.</param>
     /// <param name="usable">Cores that this process may use by affinity and quota.</param>
-    /// <param name="launch">Who started them.</param>
     internal static RankCores Of(
         IReadOnlyList<ulong[]> places,
         int rank,

@@ -13,7 +13,7 @@ namespace Saltern.Distributed;
 /// Time in which this process was itself stopped does not count, so a job that is suspended as a whole goes on afterwards.
 /// What counts as a thread that hangs is <see cref="HungThread"/>'s to say.
 /// </remarks>
-public sealed unsafe partial class RankWatch : IDisposable
+internal sealed unsafe partial class RankWatch : IDisposable
 {
     /// <summary>Silence after which a rank counts as lost: well above what a busy machine delays a thread by, and short enough that all have ended within a minute.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);

@@ -1,7 +1,7 @@
 namespace Saltern.Distributed;
 
 /// <summary>A run of one process: needs no library, and every sum is what it was.</summary>
-public sealed class SingleProcess : ICommunicator
+internal sealed class SingleProcess : ICommunicator
 {
     /// <inheritdoc/>
     public int Rank => 0;

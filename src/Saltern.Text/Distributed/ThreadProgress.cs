@@ -52,7 +52,6 @@ internal sealed partial class ThreadProgress
     public TimeSpan Longest => TimeSpan.FromMilliseconds(Interlocked.Read(ref _longest));
 
     /// <summary>Begins a piece of work.</summary>
-    /// <param name="activity">What it is.</param>
     /// <param name="isSteady">Whether it takes about as long as pieces before.</param>
     public void Begin(string activity, bool isSteady)
     {

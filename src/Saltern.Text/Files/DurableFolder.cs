@@ -4,7 +4,7 @@ using Microsoft.Win32.SafeHandles;
 namespace Saltern.Files;
 
 /// <summary>Makes folders appear whole or not at all, also when the power fails.</summary>
-public static partial class DurableFolder
+internal static partial class DurableFolder
 {
     private const int ReadOnly = 0;
     private const int OnlyFolders = 0x10000; // fcntl.h: O_DIRECTORY

@@ -5,7 +5,7 @@ namespace Saltern.Files;
 
 /// <summary>Stands for content by its SHA-256: <c>sha256:</c> and 64 lower-case hexadecimal digits.</summary>
 /// <remarks>Made from content alone. What a file claims stays the text that it holds, and is compared with one of these: so a claim of any form can be shown as it stands.</remarks>
-public readonly record struct Fingerprint
+internal readonly record struct Fingerprint
 {
     private const string Prefix = "sha256:";
 

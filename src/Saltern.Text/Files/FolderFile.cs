@@ -43,7 +43,6 @@ internal static class FolderFile
         new FileInfo(Path.Combine(folder, name)) is { } file && (file.Exists || file.LinkTarget is not null);
 
     /// <summary>The bytes of a small file.</summary>
-    /// <param name="path">File.</param>
     /// <param name="limit">Bytes above which the file is refused unread.</param>
     /// <exception cref="DataFormatException">The file is missing, empty or too large.</exception>
     public static byte[] ReadSmall(string path, int limit)

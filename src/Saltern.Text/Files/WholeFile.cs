@@ -7,7 +7,7 @@ namespace Saltern.Files;
 /// The content goes to a temporary name beside the file and is flushed to the disk; the rename, which replaces a file that is there, is flushed with the folder.
 /// Files that grow (logs, shards that are being made) are streams of their own; those that get a final name get it by <see cref="Publish"/>.
 /// </remarks>
-public static class WholeFile
+internal static class WholeFile
 {
     /// <summary>What is added to a name until the file is whole; readers skip such files.</summary>
     public const string TemporaryEnding = ".writing";
@@ -16,20 +16,16 @@ public static class WholeFile
 
     /// <summary>Writes a file.</summary>
     /// <param name="path">Final path; a file that is there is replaced. The folder must exist.</param>
-    /// <param name="write">Fills the file.</param>
     /// <exception cref="IOException">It cannot be written; a file that is there is then left as it was.</exception>
     public static void Write(string path, Action<Stream> write) => Write(path, write, TemporaryEnding);
 
     /// <summary>Writes a text file, UTF-8 without a mark.</summary>
     /// <param name="path">Final path; a file that is there is replaced. The folder must exist.</param>
-    /// <param name="text">The whole content.</param>
     /// <exception cref="IOException">It cannot be written; a file that is there is then left as it was.</exception>
     public static void WriteText(string path, string text) =>
         Write(path, file => file.Write(Encoding.UTF8.GetBytes(text)));
 
     /// <summary>Writes a file under a temporary name of the caller's choice.</summary>
-    /// <param name="path">Final path.</param>
-    /// <param name="write">Fills the file.</param>
     /// <param name="temporaryEnding">What is added to the name meanwhile; where several processes may write the same file at once, with something of the process in it.</param>
     internal static void Write(string path, Action<Stream> write, string temporaryEnding)
     {

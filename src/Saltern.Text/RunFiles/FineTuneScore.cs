@@ -4,14 +4,12 @@ namespace Saltern.RunFiles;
 /// <param name="Arm">Arm of the run.</param>
 /// <param name="Seed">Seed of the run.</param>
 /// <param name="TuningSeed">Seed of the fine-tuning.</param>
-/// <param name="Task">The task.</param>
-/// <param name="Metric">The metric.</param>
 /// <param name="IsMain">Whether it is the task's main one.</param>
 /// <param name="Items">Items of the task.</param>
 /// <param name="TooLong">Items that were cut because the model reads fewer tokens.</param>
 /// <param name="Before">Score of the run's final model.</param>
 /// <param name="After">Score after fine-tuning, of the checkpoint with the lowest validation loss.</param>
-public sealed record FineTuneScore(
+internal sealed record FineTuneScore(
     string Arm,
     int Seed,
     int TuningSeed,

@@ -1,7 +1,7 @@
 namespace Saltern.RunFiles;
 
 /// <summary>What fine-tuning started from, was given and changed: the part <c>fine_tuning</c> of a <c>result.json</c>.</summary>
-public sealed record FineTuningOutcome
+internal sealed record FineTuningOutcome
 {
     /// <summary>The model that it started from, as the recipe names it.</summary>
     public required string InitFrom { get; init; }
@@ -17,7 +17,7 @@ public sealed record FineTuningOutcome
 }
 
 /// <summary>What became of the examples of a fine-tuning run.</summary>
-public sealed record ExampleCounts
+internal sealed record ExampleCounts
 {
     /// <summary>Examples trained on.</summary>
     public required int Train { get; init; }
@@ -36,7 +36,7 @@ public sealed record ExampleCounts
 }
 
 /// <summary>A task before and after fine-tuning, on the same items.</summary>
-public sealed record TaskChange
+internal sealed record TaskChange
 {
     /// <summary>The task's main metric, a key of <see cref="Metrics"/>.</summary>
     public required string MainMetric { get; init; }
@@ -60,7 +60,7 @@ public sealed record TaskChange
 /// <param name="DifferenceCi95">Its interval.</param>
 /// <param name="PValue">Two-sided, by <paramref name="Test"/>.</param>
 /// <param name="Test"><c>mcnemar_exact</c> or <c>paired_bootstrap</c>.</param>
-public sealed record MetricChange(
+internal sealed record MetricChange(
     double Before,
     IReadOnlyList<double> BeforeCi95,
     double After,

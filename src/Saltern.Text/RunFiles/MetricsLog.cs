@@ -4,12 +4,11 @@ using Saltern.Files;
 namespace Saltern.RunFiles;
 
 /// <summary><c>metrics.jsonl</c>: one JSON object a line, flushed line by line, so that a reader may follow and a kill costs at most a torn line.</summary>
-public sealed class MetricsLog : IMetricsSink
+internal sealed class MetricsLog : IMetricsSink
 {
     private readonly FileStream _file;
 
     /// <summary>Opens a log to resume after a step; lines of later steps, left by a run that was killed, are dropped.</summary>
-    /// <param name="path">File to write.</param>
     /// <param name="lastStep">Last step to keep; 0 starts anew.</param>
     public MetricsLog(string path, int lastStep)
     {

@@ -14,7 +14,7 @@ public sealed class MetricsTable
     /// <param name="lines">One JSON object each; a last line that was torn by a crash is left out.</param>
     /// <param name="sourceName">Path to name in errors.</param>
     /// <exception cref="DataFormatException">A line other than the last is not an object with an integer <c>step</c>.</exception>
-    public static MetricsTable Parse(IEnumerable<string> lines, string sourceName)
+    internal static MetricsTable Parse(IEnumerable<string> lines, string sourceName)
     {
         ArgumentNullException.ThrowIfNull(lines);
         MetricsTable table = new();
@@ -51,9 +51,8 @@ public sealed class MetricsTable
     }
 
     /// <summary>Adds what one line of a metrics file says.</summary>
-    /// <param name="line">A JSON object.</param>
     /// <exception cref="DataFormatException">Not an object with an integer <c>step</c>; the message shows the line, not the file.</exception>
-    public void AddLine(string line)
+    internal void AddLine(string line)
     {
         ArgumentNullException.ThrowIfNull(line);
         try
@@ -94,7 +93,7 @@ public sealed class MetricsTable
     /// <param name="step">Steps done, 0 or more.</param>
     /// <param name="values">Values by the names of docs/run-format.md.</param>
     /// <exception cref="ArgumentOutOfRangeException">The step is negative.</exception>
-    public void Add(int step, IEnumerable<KeyValuePair<string, double>> values)
+    internal void Add(int step, IEnumerable<KeyValuePair<string, double>> values)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(step);
         ArgumentNullException.ThrowIfNull(values);

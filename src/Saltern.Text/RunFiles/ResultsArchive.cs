@@ -40,7 +40,6 @@ internal sealed class ResultsArchive
     private static ReadOnlySpan<byte> Comment => "saltern results; sha256 of this file with zeros here: "u8;
 
     /// <summary>Reads an archive.</summary>
-    /// <param name="path">The file.</param>
     /// <exception cref="DataFormatException">No zip file, damaged, larger than results are, or with names that leave a folder.</exception>
     public static ResultsArchive Open(string path)
     {
@@ -54,7 +53,6 @@ internal sealed class ResultsArchive
     }
 
     /// <summary>Reads the bytes of an archive.</summary>
-    /// <param name="file">All of them.</param>
     /// <param name="path">What messages call it.</param>
     /// <exception cref="DataFormatException">As <see cref="Open"/>.</exception>
     public static ResultsArchive Parse(byte[] file, string path)
@@ -107,7 +105,6 @@ internal sealed class ResultsArchive
     }
 
     /// <summary>Makes an archive. The same files give the same bytes, with the same version of .NET.</summary>
-    /// <param name="files">Contents by path.</param>
     public static byte[] Pack(IReadOnlyDictionary<string, byte[]> files)
     {
         var stream = new MemoryStream();

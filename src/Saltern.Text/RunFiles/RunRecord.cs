@@ -13,7 +13,7 @@ public sealed record RunRecord
     public required MetricsTable Metrics { get; init; }
 
     /// <summary>Scores by document of the whole validation set, for the paired standard error; may be empty.</summary>
-    public IReadOnlyList<DocumentScore> Documents { get; init; } = [];
+    internal IReadOnlyList<DocumentScore> Documents { get; init; } = [];
 
     /// <summary>The resolved recipe as YAML; null where there is none.</summary>
     public string? RecipeText { get; init; }
@@ -86,8 +86,7 @@ public sealed record RunRecord
 }
 
 /// <summary>The final model's score on one validation document.</summary>
-/// <param name="Domain">The document's domain.</param>
 /// <param name="Document">Its index in the domain.</param>
 /// <param name="Tokens">Targets scored in it.</param>
 /// <param name="Nll">Sum of −ln p over them, nats.</param>
-public sealed record DocumentScore(string Domain, long Document, long Tokens, double Nll);
+internal sealed record DocumentScore(string Domain, long Document, long Tokens, double Nll);

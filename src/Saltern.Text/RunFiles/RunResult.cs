@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Saltern.Files;
 
 namespace Saltern.RunFiles;
@@ -8,7 +9,7 @@ namespace Saltern.RunFiles;
 public sealed record RunResult
 {
     /// <summary>The schema that this version reads and writes.</summary>
-    public const string CurrentSchema = "saltern.result/1";
+    internal const string CurrentSchema = "saltern.result/1";
 
     /// <summary>Name and version of the layout.</summary>
     public string Schema { get; init; } = CurrentSchema;
@@ -86,7 +87,8 @@ public sealed record RunResult
     public double? BestLoss { get; init; }
 
     /// <summary>What fine-tuning started from, was given and changed; null for other runs.</summary>
-    public FineTuningOutcome? FineTuning { get; init; }
+    [JsonInclude]
+    internal FineTuningOutcome? FineTuning { get; init; }
 
     /// <summary>Scores on the whole validation set after the last step; null if it was not evaluated.</summary>
     public FinalScores? Final { get; init; }
@@ -119,10 +121,9 @@ public sealed record RunResult
     }
 
     /// <summary>Reads the text of a <c>result.json</c>.</summary>
-    /// <param name="json">The file's text.</param>
     /// <param name="sourceName">Path to name in errors.</param>
     /// <exception cref="DataFormatException">Not JSON, another schema, a missing or mistyped member, or a negative count.</exception>
-    public static RunResult Parse(string json, string sourceName)
+    internal static RunResult Parse(string json, string sourceName)
     {
         RunResult? result;
         try
@@ -158,7 +159,7 @@ public sealed record RunResult
     }
 
     /// <summary>The text of a <c>result.json</c>, indented, with its checksum.</summary>
-    public string ToJson() => SelfChecksum.Add(JsonSerializer.Serialize(this, ReportJson.Options));
+    internal string ToJson() => SelfChecksum.Add(JsonSerializer.Serialize(this, ReportJson.Options));
 }
 
 /// <summary>Time of a run that is not step time, seconds.</summary>

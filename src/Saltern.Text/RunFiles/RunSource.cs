@@ -44,7 +44,6 @@ internal abstract record RunSource(string Name)
 }
 
 /// <summary>A run folder on disk.</summary>
-/// <param name="Name">Its path.</param>
 internal sealed record RunFolderSource(string Name) : RunSource(Name)
 {
     /// <inheritdoc/>

@@ -6,7 +6,6 @@ namespace Saltern.RunFiles;
 internal static class ThinnedMetrics
 {
     /// <summary>Thins the lines of a file.</summary>
-    /// <param name="lines">JSON lines.</param>
     /// <param name="mostBytes">Most UTF-8 bytes wanted; evaluations are kept even where they alone take more.</param>
     public static string Of(IEnumerable<string> lines, int mostBytes)
     {

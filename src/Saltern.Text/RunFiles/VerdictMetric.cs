@@ -29,16 +29,16 @@ public sealed record VerdictMetric
     public string Name { get; }
 
     /// <summary>Name in <c>metrics.jsonl</c>.</summary>
-    public string Series { get; }
+    internal string Series { get; }
 
     /// <summary>Whether less is better.</summary>
-    public bool LowerIsBetter { get; }
+    internal bool LowerIsBetter { get; }
 
     /// <summary>+1 where less is better, −1 where more is: times a value, less is always better.</summary>
-    public double Sign => LowerIsBetter ? 1.0 : -1.0;
+    internal double Sign => LowerIsBetter ? 1.0 : -1.0;
 
     /// <summary>Whether it is a share in [0, 1], told in per cent.</summary>
-    public bool IsShare => !LowerIsBetter;
+    internal bool IsShare => !LowerIsBetter;
 
     internal string Noun { get; }
 

@@ -7,7 +7,6 @@ namespace Saltern.Shards;
 /// nanoGPT: uint16 from the first byte on. llm.c: 256 int32 of header (magic, version, number of tokens, zeros), then uint16 (magic 20240520, version 1)
 /// or uint32 (magic 20240801, version 7). Little-endian.
 /// </remarks>
-/// <param name="Path">The file.</param>
 /// <param name="Kind">What it is, for messages.</param>
 /// <param name="Type">How ids are stored.</param>
 /// <param name="FirstByte">Where the tokens begin.</param>

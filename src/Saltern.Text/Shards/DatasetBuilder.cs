@@ -69,7 +69,7 @@ public static class DatasetBuilder
     /// <param name="options">As on rank 0, with its own ranks.</param>
     /// <param name="cancellation">Ends the work on all ranks.</param>
     /// <exception cref="OperationCanceledException">Some rank was cancelled.</exception>
-    public static void Assist(
+    internal static void Assist(
         CorpusReader train,
         CorpusReader? valid,
         BpeTokenizer tokenizer,

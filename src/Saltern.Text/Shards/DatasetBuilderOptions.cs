@@ -34,11 +34,11 @@ public sealed record DatasetBuilderOptions
     /// Ranks that share the encoding out, each with the same input; owned by the caller. Rank 0 calls <see cref="DatasetBuilder.Build(CorpusReader, CorpusReader?, Saltern.Tokenization.BpeTokenizer, string, DatasetBuilderOptions?, IProgress{PrepareProgress}?, CancellationToken)"/>
     /// and writes, the others <see cref="DatasetBuilder.Assist"/>; the files do not depend on their number. Default: one process.
     /// </summary>
-    public ICommunicator Ranks { get; init; } = new SingleProcess();
+    internal ICommunicator Ranks { get; init; } = new SingleProcess();
 
     /// <summary>Checks every option.</summary>
     /// <exception cref="ConfigurationException">An option is out of range; the message lists every one.</exception>
-    public void Validate()
+    internal void Validate()
     {
         List<string> problems = [];
         if (ValidPercent is not (>= 0 and < 100))

@@ -44,8 +44,6 @@ internal sealed class DatasetFolder : IDisposable
         && !File.Exists(System.IO.Path.Combine(path, DatasetManifest.FileName));
 
     /// <summary>Takes the folder for a new data set: creates it, resumes an interrupted one, or clears what an unfinished (or, if asked, a finished) one left.</summary>
-    /// <param name="path">The folder.</param>
-    /// <param name="tokenizer">Makes the tokens.</param>
     /// <param name="overwrite">Whether to replace what is there.</param>
     /// <param name="job">What the data set is to hold; null where the documents come from something that cannot be resumed.</param>
     /// <exception cref="DataFormatException">

@@ -6,7 +6,7 @@ using Saltern.Files;
 namespace Saltern.Shards;
 
 /// <summary>The file <c>dataset.json</c>: what a prepared data set consists of. It is written last, so a folder without it is unfinished.</summary>
-public sealed record DatasetManifest
+internal sealed record DatasetManifest
 {
     /// <summary>Name of the file in the data set's folder.</summary>
     public const string FileName = "dataset.json";
@@ -53,7 +53,7 @@ public sealed record DatasetManifest
         );
 
     /// <summary>Computes what <see cref="Fingerprint"/> has to be.</summary>
-    public Fingerprint ComputeFingerprint()
+    internal Fingerprint ComputeFingerprint()
     {
         StringBuilder lines = new();
         lines.Append(Schema).Append('\n').Append(TokenizerFingerprint).Append('\n');
@@ -74,7 +74,6 @@ public sealed record DatasetManifest
     }
 
     /// <summary>Reads the manifest of a data set's folder.</summary>
-    /// <param name="folder">The folder.</param>
     /// <exception cref="DataFormatException">The folder is not a finished data set, or the manifest is damaged or contradicts itself.</exception>
     public static DatasetManifest Load(string folder)
     {
@@ -152,7 +151,7 @@ public sealed record DatasetManifest
 }
 
 /// <summary>One domain of a data set.</summary>
-public sealed record DomainManifest
+internal sealed record DomainManifest
 {
     /// <summary>The domain's name, as the corpus writes it.</summary>
     public required string Name { get; init; }
@@ -165,7 +164,7 @@ public sealed record DomainManifest
 }
 
 /// <summary>One shard of a data set: the documents of one domain and split.</summary>
-public sealed record SplitManifest
+internal sealed record SplitManifest
 {
     /// <summary>Number of documents; each ends in the end-of-text token and is one sequence of the index.</summary>
     public required long Documents { get; init; }

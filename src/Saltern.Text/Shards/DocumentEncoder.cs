@@ -32,9 +32,7 @@ internal sealed class DocumentEncoder(BpeTokenizer tokenizer, int threads)
     private readonly ConcurrentBag<List<int>> _lists = [];
 
     /// <summary>Encodes every document.</summary>
-    /// <param name="documents">The documents.</param>
     /// <param name="reading">Asked after the last document of each chunk how far reading has come; may be null.</param>
-    /// <param name="cancellation">Ends the work.</param>
     public IEnumerable<EncodedDocuments> Encode(
         IEnumerable<SplitDocument> documents,
         Func<ReadingState>? reading,
@@ -126,10 +124,6 @@ internal sealed class DocumentEncoder(BpeTokenizer tokenizer, int threads)
     }
 
     /// <summary>Encodes one chunk.</summary>
-    /// <param name="tokenizer">Makes the tokens.</param>
-    /// <param name="documents">The chunk.</param>
-    /// <param name="tokens">Takes them; empty.</param>
-    /// <param name="cancellation">Ends the work.</param>
     internal static EncodedDocuments EncodeChunk(
         BpeTokenizer tokenizer,
         List<SplitDocument> documents,

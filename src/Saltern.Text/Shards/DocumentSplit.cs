@@ -11,8 +11,6 @@ internal readonly record struct SplitDocument(ReadOnlyMemory<byte> Utf8, string 
 /// <param name="Duplicates">Documents dropped because the same bytes had come before.</param>
 /// <param name="TrainInValid">Training documents dropped because they are validation text.</param>
 /// <param name="Empty">Documents dropped because they had no bytes.</param>
-/// <param name="ValidSeen">Distinct validation documents.</param>
-/// <param name="TrainSeen">Distinct other documents.</param>
 internal sealed record SplitCounts(long Duplicates, long TrainInValid, long Empty, long ValidSeen, long TrainSeen);
 
 /// <summary>Decides for each document whether it is kept and on which side, by the SHA-256 of its bytes.</summary>
@@ -38,7 +36,6 @@ internal sealed class DocumentSplit(double validPercent, Action<UInt128>? rememb
     public SplitCounts Counts => new(_duplicates, _trainInValid, _empty, _valid.Added, _train.Added);
 
     /// <summary>Goes on from what an earlier run had seen.</summary>
-    /// <param name="counts">Its counts.</param>
     /// <param name="hashes">The hashes it gave to <c>remember</c>, in their order.</param>
     public void Restore(SplitCounts counts, IEnumerable<UInt128> hashes)
     {

@@ -48,10 +48,8 @@ internal static class ForeignTokenData
 
     /// <summary>Opens the files as a data set that is marked unverified.</summary>
     /// <param name="path">As the recipe names it.</param>
-    /// <param name="files">What <see cref="Find"/> found.</param>
     /// <param name="tokenizerPath">The tokenizer that is said to have made the tokens.</param>
     /// <param name="verified">Which files were read before.</param>
-    /// <param name="cancellation">Ends the check.</param>
     /// <exception cref="ConfigurationException">Something does not fit; every problem is listed.</exception>
     public static TokenDataset Open(
         string path,

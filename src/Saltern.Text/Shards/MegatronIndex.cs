@@ -8,7 +8,6 @@ namespace Saltern.Shards;
 /// Little-endian throughout: 9 bytes <c>MMIDIDX\0\0</c>, u64 version, u8 token type, u64 number of sequences, u64 number of document borders,
 /// i32 lengths of the sequences in tokens, their i64 byte offsets, i64 sequence numbers at which documents begin, the last one the number of sequences.
 /// </remarks>
-/// <param name="Type">The token type.</param>
 /// <param name="Starts">Position of the first token of each sequence (or document), and at the end the number of tokens.</param>
 internal sealed record MegatronIndex(TokenType Type, long[] Starts)
 {
@@ -25,7 +24,6 @@ internal sealed record MegatronIndex(TokenType Type, long[] Starts)
     /// <summary>Writes an index in which every sequence is one document.</summary>
     /// <param name="stream">Where to; not flushed.</param>
     /// <param name="type">The token type of the <c>.bin</c> file.</param>
-    /// <param name="documents">Number of documents.</param>
     /// <param name="lengths">Gives, as often as it is called, the length of each document in tokens, in the order of the <c>.bin</c> file.</param>
     public static void Write(Stream stream, TokenType type, long documents, Func<IEnumerable<int>> lengths)
     {
@@ -60,7 +58,6 @@ internal sealed record MegatronIndex(TokenType Type, long[] Starts)
     }
 
     /// <summary>Reads an index and checks every number in it against the sizes of both files, before anything is allocated by it.</summary>
-    /// <param name="path">The <c>.idx</c> file.</param>
     /// <param name="tokenBytes">Size of the <c>.bin</c> file.</param>
     /// <param name="wholeDocuments">Whether <see cref="Starts"/> gives documents rather than sequences.</param>
     /// <exception cref="DataFormatException">The file is not such an index, or does not belong to a <c>.bin</c> file of that size.</exception>

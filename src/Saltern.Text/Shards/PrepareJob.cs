@@ -4,8 +4,6 @@ using Saltern.Corpora;
 namespace Saltern.Shards;
 
 /// <summary>A file that a data set is made from, as it was when the work began.</summary>
-/// <param name="Path">Full path.</param>
-/// <param name="Bytes">Size.</param>
 /// <param name="Modified">When it was written last, UTC.</param>
 internal sealed record PrepareInput(string Path, long Bytes, DateTime Modified)
 {

@@ -10,11 +10,7 @@ namespace Saltern.Shards;
 internal sealed record ReadingState(ReaderState Train, ReaderState? Valid, SplitCounts Split);
 
 /// <summary>How much of one shard was on disk.</summary>
-/// <param name="Domain">The domain.</param>
-/// <param name="Split"><c>train</c> or <c>valid</c>.</param>
 /// <param name="File">The <c>.bin</c> file, as the manifest will name it.</param>
-/// <param name="Documents">Documents in it.</param>
-/// <param name="Tokens">Tokens in it.</param>
 /// <param name="Bytes">UTF-8 bytes of its text.</param>
 /// <param name="BinSha256">SHA-256 of these tokens, lower-case hexadecimal; null in journals of earlier versions.</param>
 /// <param name="LengthsSha256">SHA-256 of these documents' lengths, likewise.</param>

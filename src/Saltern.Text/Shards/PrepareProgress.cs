@@ -15,21 +15,28 @@ public sealed record PrepareProgress(long Documents, long Bytes, long Tokens, Ti
 }
 
 /// <summary>What <see cref="DatasetBuilder"/> did.</summary>
-/// <param name="Manifest">The manifest, as written.</param>
-/// <param name="Total">Documents, bytes, tokens and time of the whole.</param>
-/// <param name="DuplicateDocuments">Documents dropped because the same bytes had come before.</param>
-/// <param name="TrainDocumentsInValid">Training documents dropped because the validation text given holds the same bytes.</param>
-/// <param name="EmptyDocuments">Documents dropped because they had no bytes.</param>
-/// <param name="ResumedDocuments">Documents that an interrupted run had written already; 0 where the work began anew.</param>
-public sealed record PrepareSummary(
-    DatasetManifest Manifest,
-    PrepareProgress Total,
-    long DuplicateDocuments,
-    long TrainDocumentsInValid,
-    long EmptyDocuments,
-    long ResumedDocuments
-)
+public sealed record PrepareSummary
 {
+    internal PrepareSummary(DatasetManifest manifest, PrepareProgress total) => (Manifest, Total) = (manifest, total);
+
+    /// <summary>The manifest, as written.</summary>
+    internal DatasetManifest Manifest { get; }
+
+    /// <summary>Documents, bytes, tokens and time of the whole.</summary>
+    public PrepareProgress Total { get; }
+
+    /// <summary>Documents dropped because the same bytes had come before.</summary>
+    public long DuplicateDocuments { get; init; }
+
+    /// <summary>Training documents dropped because the validation text given holds the same bytes.</summary>
+    public long TrainDocumentsInValid { get; init; }
+
+    /// <summary>Documents dropped because they had no bytes.</summary>
+    public long EmptyDocuments { get; init; }
+
+    /// <summary>Documents that an interrupted run had written already; 0 where the work began anew.</summary>
+    public long ResumedDocuments { get; init; }
+
     /// <summary>Names of domains that have no training text.</summary>
     public IReadOnlyList<string> DomainsWithoutTrain =>
         [.. Manifest.Domains.Where(domain => domain.Train is null).Select(domain => domain.Name)];

@@ -72,7 +72,13 @@ internal sealed class PrepareRun(
             manifest = folder.Finish(manifest, tokenizer);
             shards.RemoveLengths();
             SplitCounts counts = _split.Counts;
-            return new PrepareSummary(manifest, _done, counts.Duplicates, counts.TrainInValid, counts.Empty, resumed);
+            return new PrepareSummary(manifest, _done)
+            {
+                DuplicateDocuments = counts.Duplicates,
+                TrainDocumentsInValid = counts.TrainInValid,
+                EmptyDocuments = counts.Empty,
+                ResumedDocuments = resumed,
+            };
         }
         catch (Exception e) when (point is { Exists: true } && e is OperationCanceledException or IOException)
         {

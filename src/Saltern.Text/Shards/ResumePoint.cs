@@ -64,8 +64,6 @@ internal sealed class ResumePoint : IDisposable
 
     /// <summary>Brings all to the disk, the journal last.</summary>
     /// <param name="reading">How far reading had come behind the documents that were written last.</param>
-    /// <param name="done">What was written.</param>
-    /// <param name="shards">The shards.</param>
     public void Save(ReadingState reading, PrepareProgress done, ShardSet shards)
     {
         List<ShardState> states = shards.Flush();

@@ -21,7 +21,6 @@ internal sealed class SharedEncoder(BpeTokenizer tokenizer, int threads, ICommun
     );
 
     /// <summary>Encodes every document, together with the other ranks.</summary>
-    /// <param name="documents">All documents.</param>
     /// <param name="reading">Asked after the last document of each chunk how far reading has come; may be null.</param>
     /// <param name="cancellation">Ends the work on all ranks, in the same round.</param>
     /// <returns>All chunks in order on rank 0, nothing on the others, which enumerate it all the same.</returns>

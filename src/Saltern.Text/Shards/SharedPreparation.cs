@@ -11,7 +11,6 @@ internal static class SharedPreparation
     private const int HashesAtOnce = 1 << 20;
 
     /// <summary>Tells the other ranks where rank 0 begins.</summary>
-    /// <param name="ranks">The ranks.</param>
     /// <param name="reading">Where an interrupted run had come to; null where the work begins anew.</param>
     /// <param name="hashes">The documents that it had seen.</param>
     public static void Tell(ICommunicator ranks, ReadingState? reading, UInt128[] hashes)

@@ -7,7 +7,7 @@ namespace Saltern.Shards;
 /// <param name="Manifest">Name, counts and checksums.</param>
 /// <param name="Train">The training text; <see langword="null"/> where the domain has none.</param>
 /// <param name="Valid">The validation text; <see langword="null"/> where the domain has none.</param>
-public sealed record DatasetDomain(DomainManifest Manifest, TokenShard? Train, TokenShard? Valid)
+internal sealed record DatasetDomain(DomainManifest Manifest, TokenShard? Train, TokenShard? Valid)
 {
     /// <summary>The domain's name.</summary>
     public string Name => Manifest.Name;
@@ -28,7 +28,7 @@ public sealed class TokenDataset : IDisposable
     public string Folder { get; }
 
     /// <summary>What the data set says of itself; of token data that other programs wrote, what was found: its domains then have no counts.</summary>
-    public DatasetManifest Manifest { get; }
+    internal DatasetManifest Manifest { get; }
 
     /// <summary>Stands for the data as a whole; see <see cref="DatasetManifest.Fingerprint"/>.</summary>
     public string Fingerprint => Manifest.Fingerprint;
@@ -39,10 +39,10 @@ public sealed class TokenDataset : IDisposable
     /// <summary>
     /// Whether other programs wrote the tokens: nothing then proves that the tokenizer belongs to them, and the fingerprint is that of sampled blocks.
     /// </summary>
-    public bool IsUnverified { get; init; }
+    internal bool IsUnverified { get; init; }
 
     /// <summary>The domains, in ordinal order of their names.</summary>
-    public IReadOnlyList<DatasetDomain> Domains { get; }
+    internal IReadOnlyList<DatasetDomain> Domains { get; }
 
     /// <summary>Opens a data set and checks it.</summary>
     /// <remarks>Headers, indices and sizes are always checked; that reads the <c>.idx</c> files and no token.</remarks>

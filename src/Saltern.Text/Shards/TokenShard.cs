@@ -7,7 +7,7 @@ namespace Saltern.Shards;
 /// The documents in stored order form one stream of tokens, positions 0 … <see cref="TokenCount"/> − 1. Sizes and every number of the index are
 /// checked when the shard is opened; the token ids themselves are not, see <see cref="FindTokenOutside"/>. Safe to read from several threads.
 /// </remarks>
-public sealed unsafe class TokenShard : IDisposable
+internal sealed unsafe class TokenShard : IDisposable
 {
     private readonly ShardIndex _index;
     private readonly long _firstByte;
@@ -80,7 +80,6 @@ public sealed unsafe class TokenShard : IDisposable
 
     /// <summary>Opens a file of bare tokens, whose documents are told by the end-of-text token that ends each.</summary>
     /// <param name="file">Where its tokens lie.</param>
-    /// <param name="endOfText">The token.</param>
     /// <exception cref="DataFormatException">The file cannot be read.</exception>
     internal static TokenShard OpenBare(BareTokenFile file, int endOfText) =>
         Guarded(
@@ -196,7 +195,6 @@ public sealed unsafe class TokenShard : IDisposable
 
     /// <summary>Tokens as they are mapped; valid until the shard is disposed.</summary>
     /// <param name="position">Position of the first one.</param>
-    /// <param name="count">How many.</param>
     /// <exception cref="InvalidOperationException">The shard stores <see cref="TokenType.I32"/>.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The range leaves the stream.</exception>
     public ReadOnlySpan<ushort> UInt16Tokens(long position, int count)
@@ -207,7 +205,6 @@ public sealed unsafe class TokenShard : IDisposable
 
     /// <summary>Tokens as they are mapped; valid until the shard is disposed.</summary>
     /// <param name="position">Position of the first one.</param>
-    /// <param name="count">How many.</param>
     /// <exception cref="InvalidOperationException">The shard stores <see cref="TokenType.U16"/>.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The range leaves the stream.</exception>
     public ReadOnlySpan<int> Int32Tokens(long position, int count)

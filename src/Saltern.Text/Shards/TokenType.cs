@@ -1,7 +1,7 @@
 namespace Saltern.Shards;
 
 /// <summary>How a token id is stored in a shard; the values are Megatron's codes.</summary>
-public enum TokenType : byte
+internal enum TokenType : byte
 {
     /// <summary>Four bytes, signed, little-endian.</summary>
     I32 = 4,
@@ -11,7 +11,7 @@ public enum TokenType : byte
 }
 
 /// <summary>Sizes, names and the choice of <see cref="TokenType"/>.</summary>
-public static class TokenTypes
+internal static class TokenTypes
 {
     /// <summary>Vocabularies from this size on are stored in four bytes in shards; Megatron's own bound, a little below 2¹⁶, so that its tools choose the same type.</summary>
     public const int UInt16VocabularyLimit = 65_500;
@@ -28,7 +28,6 @@ public static class TokenTypes
         vocabularySize <= UInt16Values ? TokenType.U16 : TokenType.I32;
 
     /// <summary>Bytes that one token takes.</summary>
-    /// <param name="type">The type.</param>
     public static int Size(this TokenType type) =>
         type switch
         {
@@ -37,7 +36,6 @@ public static class TokenTypes
         };
 
     /// <summary>The name in <c>dataset.json</c>: <c>uint16</c> or <c>int32</c>.</summary>
-    /// <param name="type">The type.</param>
     public static string Name(this TokenType type) =>
         type switch
         {

@@ -43,9 +43,7 @@ internal sealed class VerifiedFiles
     }
 
     /// <summary>The memory of a data set.</summary>
-    /// <param name="data">Its path.</param>
     /// <param name="again">Whether to verify everything once more; the outcome is remembered all the same.</param>
-    /// <param name="userFolder">See <see cref="UserFolder"/>.</param>
     public static VerifiedFiles Of(string data, bool again, string? userFolder)
     {
         List<string> memories = [];

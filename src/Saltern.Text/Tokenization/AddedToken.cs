@@ -5,8 +5,6 @@ using System.Text;
 namespace Saltern.Tokenization;
 
 /// <summary>A token that no merge makes: it is found in the text as a whole, before anything is cut.</summary>
-/// <param name="Id">Its id.</param>
-/// <param name="Content">Its text.</param>
 /// <param name="IsSpecial">Control token, found only where the caller allows special tokens; others are always found.</param>
 /// <param name="IsNormalized">Whether it is looked for after normalisation rather than before.</param>
 internal sealed record AddedToken(int Id, string Content, bool IsSpecial, bool IsNormalized)
@@ -43,7 +41,6 @@ internal sealed class AddedTokenMatcher
     }
 
     /// <summary>Finds the next token.</summary>
-    /// <param name="text">UTF-8.</param>
     /// <param name="from">Where to begin, in bytes; what lies before counts as neighbour only.</param>
     /// <param name="end">Where the token ends, white space that it takes included.</param>
     /// <param name="id">Id of the token.</param>

@@ -86,10 +86,10 @@ public sealed class BpeTokenizer
     public int EndOfTextId { get; }
 
     /// <summary>Ids that begin a document, because the file puts them before each text (a BOS token); empty for most files.</summary>
-    public IReadOnlyList<int> BeginOfText => _definition.BeforeText;
+    internal IReadOnlyList<int> BeginOfText => _definition.BeforeText;
 
     /// <summary>"sha256:" and 64 hexadecimal digits over all that decides ids: equal content gives an equal fingerprint, however the file is laid out.</summary>
-    public Fingerprint Fingerprint { get; }
+    internal Fingerprint Fingerprint { get; }
 
     /// <summary>What the tokenizer consists of.</summary>
     internal BpeDefinition Definition => _definition;
@@ -127,10 +127,9 @@ public sealed class BpeTokenizer
     }
 
     /// <summary>As <see cref="Encode(ReadOnlySpan{byte}, List{int})"/>, with the place where each token ends in the text.</summary>
-    /// <param name="utf8">Any bytes.</param>
     /// <param name="ids">Where the ids go.</param>
     /// <param name="ends">Where the ends go: offsets into <paramref name="utf8"/>, one past the token's last byte. Where the tokenizer changes bytes (NFC), a token may be said to end later than it does, never earlier.</param>
-    public void EncodeWithEnds(ReadOnlySpan<byte> utf8, List<int> ids, List<int> ends)
+    internal void EncodeWithEnds(ReadOnlySpan<byte> utf8, List<int> ids, List<int> ends)
     {
         ArgumentNullException.ThrowIfNull(ids);
         ArgumentNullException.ThrowIfNull(ends);
@@ -170,12 +169,12 @@ public sealed class BpeTokenizer
     public string Decode(ReadOnlySpan<int> ids) => Encoding.UTF8.GetString(DecodeToBytes(ids));
 
     /// <summary>Id of a special token by its name; null where the tokenizer has none of that name.</summary>
-    public int? SpecialTokenId(string name) =>
+    internal int? SpecialTokenId(string name) =>
         _definition.AddedTokens.FirstOrDefault(token => token.IsSpecial && token.Content == name)?.Id;
 
     /// <summary>Bytes of text that the id stands for, the divisor of bits per byte; 0 for special tokens and for ids that nothing uses.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The id is outside the vocabulary.</exception>
-    public int ByteLength(int id)
+    internal int ByteLength(int id)
     {
         if (Token(id) is { } token && !_specialIds.Contains(id))
         {

@@ -14,7 +14,6 @@ public static class BpeTrainer
     /// <summary>Trains a tokenizer.</summary>
     /// <param name="documents">Texts, read once; special tokens spelled out in them are text.</param>
     /// <param name="options">What the tokenizer is to be.</param>
-    /// <param name="progress">Told about every megabyte and every 64 merges, and once at the end.</param>
     /// <param name="cancellationToken">Ends the training between documents or merges.</param>
     /// <returns>A tokenizer of at most the size wanted: fewer where the text has too few pairs that occur often enough.</returns>
     /// <exception cref="ArgumentException">An option is out of range.</exception>
@@ -22,7 +21,14 @@ public static class BpeTrainer
     public static BpeTokenizer Train(
         IEnumerable<string> documents,
         BpeTrainerOptions options,
-        IProgress<BpeTrainingProgress>? progress = null,
+        CancellationToken cancellationToken = default
+    ) => Train(documents, options, progress: null, cancellationToken);
+
+    /// <summary>Trains a tokenizer and tells about every megabyte and every 64 merges, and once at the end.</summary>
+    internal static BpeTokenizer Train(
+        IEnumerable<string> documents,
+        BpeTrainerOptions options,
+        IProgress<BpeTrainingProgress>? progress,
         CancellationToken cancellationToken = default
     )
     {

@@ -4,7 +4,6 @@ using System.Text.Json;
 namespace Saltern.Tokenization;
 
 /// <summary>A JSON value and where it stands, so that every complaint can say both.</summary>
-/// <param name="Element">The value.</param>
 /// <param name="Path">Its place, as in "model.merges[12]"; empty for the root.</param>
 internal readonly record struct JsonPlace(JsonElement Element, string Path)
 {

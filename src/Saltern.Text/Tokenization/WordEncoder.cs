@@ -30,7 +30,6 @@ internal sealed class WordEncoder
     private readonly int[] _results = new int[LongestScannedWord];
 
     /// <summary>Creates an encoder over tables that it only reads.</summary>
-    /// <param name="merges">The merge rules.</param>
     /// <param name="byteIds">Ids of the 256 bytes.</param>
     /// <param name="wholeWords">Entries that a word becomes without merging; null if there are none.</param>
     /// <param name="wholeWordIds">Their ids, by index in <paramref name="wholeWords"/>.</param>

@@ -7,7 +7,7 @@ namespace Saltern.Verdicts;
 /// <param name="Seconds">Step time; null where it was not logged.</param>
 /// <param name="Flops">Arithmetic, a live teacher's included; null where it was not logged.</param>
 /// <param name="Held">Whether no later evaluation is worse than the target by more than <see cref="HeldTolerance"/>.</param>
-public sealed record Crossing(double Steps, double? Seconds, double? Flops, bool Held)
+internal sealed record Crossing(double Steps, double? Seconds, double? Flops, bool Held)
 {
     /// <summary>Nats of loss, or share of accuracy, by which a later evaluation may be worse and the target still counts as held.</summary>
     public const double HeldTolerance = 0.005;

@@ -4,11 +4,10 @@ using Saltern.RunFiles;
 namespace Saltern.Verdicts;
 
 /// <summary>The curves against steps as an SVG file of its own, for a README; it follows the reader's light or dark mode.</summary>
-public static class CurvePicture
+internal static class CurvePicture
 {
     /// <summary>Writes the picture; an existing file is replaced in one go.</summary>
     /// <param name="path">Where to; the folder is made if it does not exist.</param>
-    /// <param name="verdict">What was found.</param>
     /// <param name="baselines">The baseline's runs, as given to <see cref="Verdict.Compute"/>.</param>
     /// <param name="others">The other runs, as given to <see cref="Verdict.Compute"/>.</param>
     /// <exception cref="DataFormatException">The runs are not those of the verdict.</exception>

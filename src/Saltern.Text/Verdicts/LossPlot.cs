@@ -17,9 +17,7 @@ internal static class LossPlot
     public static string PercentBeforeAxis => Figures.Format(100 * ShareBeforeAxis, "0");
 
     /// <summary>The model.</summary>
-    /// <param name="verdict">What was found.</param>
     /// <param name="arms">Arms to draw; their indices decide colours and dashes.</param>
-    /// <param name="cost">The horizontal axis.</param>
     /// <param name="size">Size to draw it in.</param>
     /// <param name="legend">Whether the lines are named in the picture; else the page does so.</param>
     public static PlotModel Build(

@@ -24,7 +24,7 @@ public sealed record PairedInterval(double Mean, double? Lower, double? Upper, i
     /// <summary>Interval of ratios: exp(mean ± t₀.₉₇₅·sd/√n_s) over ln ratio of n_s seeds, n_s − 1 degrees of freedom.</summary>
     /// <param name="ratios">One ratio a pair, each above 0.</param>
     /// <exception cref="ArgumentException">No ratio, or one that is not above 0.</exception>
-    public static PairedInterval OfRatios(IReadOnlyList<double> ratios)
+    internal static PairedInterval OfRatios(IReadOnlyList<double> ratios)
     {
         ArgumentNullException.ThrowIfNull(ratios);
         foreach (double ratio in ratios)
@@ -45,7 +45,7 @@ public sealed record PairedInterval(double Mean, double? Lower, double? Upper, i
     /// <summary>Interval of differences: mean ± t₀.₉₇₅·sd/√n_s, n_s − 1 degrees of freedom.</summary>
     /// <param name="differences">One difference a pair.</param>
     /// <exception cref="ArgumentException">No difference at all.</exception>
-    public static PairedInterval OfDifferences(IReadOnlyList<double> differences)
+    internal static PairedInterval OfDifferences(IReadOnlyList<double> differences)
     {
         ArgumentNullException.ThrowIfNull(differences);
         int count = differences.Count;

@@ -5,10 +5,8 @@ namespace Saltern.Verdicts;
 /// <summary>The mean difference of two models' losses on the same documents, with its standard error (docs/method.md).</summary>
 /// <param name="MeanDifference">First minus second, nats per token.</param>
 /// <param name="StandardError">√(n_doc/(n_doc − 1)·Σ(Δ_i − Δ·n_i)²)/Σn_i over n_doc documents, nats; null with one document.</param>
-/// <param name="Documents">n_doc.</param>
-/// <param name="Tokens">Σn_i.</param>
 /// <remarks>Tokens of a document are not independent, so the document is the unit; taking tokens for independent gave a fifth of the error in our measurement.</remarks>
-public sealed record PairedStandardError(double MeanDifference, double? StandardError, int Documents, long Tokens)
+internal sealed record PairedStandardError(double MeanDifference, double? StandardError, int Documents, long Tokens)
 {
     /// <summary>Nats that the standard error must stay below before a difference is worth reading.</summary>
     public const double Wanted = 0.01;

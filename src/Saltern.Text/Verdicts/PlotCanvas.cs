@@ -79,7 +79,6 @@ internal static class PlotCanvas
     }
 
     /// <summary>Draws the model as an SVG element that scales with its box, without fixed colours and without identifiers that clash.</summary>
-    /// <param name="model">What to draw.</param>
     /// <param name="size">Size to draw it in.</param>
     /// <param name="id">Prefix of its identifiers, unique in the page.</param>
     /// <param name="title">Short name for a screen reader.</param>

@@ -1,8 +1,6 @@
 namespace Saltern.Verdicts;
 
 /// <summary>Size of a drawing; a page shows the wide one or, on a phone, the narrow one, because scaled-down text cannot be read.</summary>
-/// <param name="Width">Pixels.</param>
-/// <param name="Height">Pixels.</param>
 /// <param name="Font">Height of the letters, pixels.</param>
 internal sealed record PlotSize(double Width, double Height, double Font)
 {

@@ -4,7 +4,6 @@ namespace Saltern.Verdicts;
 
 /// <summary>One arm as the report shows it; index 0 is the baseline.</summary>
 /// <param name="Index">Decides colour and dashes, the same in all plots.</param>
-/// <param name="Label">Its name.</param>
 /// <param name="Runs">Its runs, by seed.</param>
 /// <param name="Verdict">What was found; null for the baseline.</param>
 internal sealed record ReportArm(int Index, string Label, IReadOnlyList<RunRecord> Runs, VerdictRun? Verdict)

@@ -4,7 +4,7 @@ using Saltern.RunFiles;
 namespace Saltern.Verdicts;
 
 /// <summary>What the arms can do after fine-tuning, each beside the baseline that was fine-tuned with the same seeds.</summary>
-public static class ReportFineTuning
+internal static class ReportFineTuning
 {
     /// <summary>One line a task and arm: means over seeds, and the difference from the baseline paired by both seeds, with a 95 % interval by Student's t.</summary>
     /// <param name="baseline">Arm that the others are measured against.</param>
@@ -100,18 +100,13 @@ public static class ReportFineTuning
 }
 
 /// <summary>A task after the fine-tuning of an arm's runs.</summary>
-/// <param name="Task">The task.</param>
-/// <param name="Metric">The metric.</param>
-/// <param name="Arm">The arm.</param>
 /// <param name="Before">Mean score of the runs' final models.</param>
 /// <param name="After">Mean score after fine-tuning.</param>
 /// <param name="Difference">Mean difference from the baseline's, paired; null of the baseline, or without a pair.</param>
 /// <param name="Low">Lower end of its 95 % interval; null of a single pair.</param>
-/// <param name="High">Upper end.</param>
-/// <param name="Pairs">Pairs.</param>
 /// <param name="Items">Items of the task.</param>
 /// <param name="TooLong">Items that were cut.</param>
-public sealed record FineTuneComparison(
+internal sealed record FineTuneComparison(
     string Task,
     string Metric,
     string Arm,

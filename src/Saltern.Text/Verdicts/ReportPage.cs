@@ -11,15 +11,22 @@ public static class ReportPage
     /// <param name="verdict">What was found.</param>
     /// <param name="baselines">The baseline's runs, as given to <see cref="Verdict.Compute"/>.</param>
     /// <param name="others">The other runs, as given to <see cref="Verdict.Compute"/>.</param>
-    /// <param name="fineTuning">Scores after fine-tuning the runs, arms named as the runs' are; null for none.</param>
     /// <exception cref="DataFormatException">The runs are not those of the verdict.</exception>
     /// <exception cref="IOException">The file cannot be written.</exception>
     public static void Write(
         string path,
         Verdict verdict,
         IReadOnlyList<RunRecord> baselines,
+        IReadOnlyList<RunRecord> others
+    ) => Write(path, verdict, baselines, others, fineTuning: null);
+
+    /// <summary>As the other, with scores after fine-tuning the runs, arms named as the runs' are; null for none.</summary>
+    internal static void Write(
+        string path,
+        Verdict verdict,
+        IReadOnlyList<RunRecord> baselines,
         IReadOnlyList<RunRecord> others,
-        IReadOnlyList<FineTuneScore>? fineTuning = null
+        IReadOnlyList<FineTuneScore>? fineTuning
     )
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
@@ -27,8 +34,7 @@ public static class ReportPage
     }
 
     /// <summary>The page as text.</summary>
-    /// <inheritdoc cref="Write"/>
-    public static string ToHtml(
+    internal static string ToHtml(
         Verdict verdict,
         IReadOnlyList<RunRecord> baselines,
         IReadOnlyList<RunRecord> others,

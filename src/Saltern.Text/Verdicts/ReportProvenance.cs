@@ -31,7 +31,6 @@ internal static class ReportProvenance
         );
 
     /// <summary>What the final models write, side by side.</summary>
-    /// <param name="arms">All arms.</param>
     /// <param name="shown">Of many arms the one that stands beside the baseline, while the others open on request; null for all side by side.</param>
     public static XElement? Samples(IReadOnlyList<ReportArm> arms, string? shown = null)
     {

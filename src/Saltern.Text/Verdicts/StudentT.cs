@@ -4,7 +4,6 @@ namespace Saltern.Verdicts;
 internal static class StudentT
 {
     /// <summary>The t with 97.5 % of the distribution below it: 12.706 for one degree of freedom, 1.960 in the limit.</summary>
-    /// <param name="degreesOfFreedom">At least 1.</param>
     /// <exception cref="ArgumentOutOfRangeException">Fewer than one degree of freedom.</exception>
     public static double Quantile975(int degreesOfFreedom)
     {
@@ -33,7 +32,6 @@ internal static class StudentT
     }
 
     /// <summary>Probability of a value between −t and t, by the finite series in the angle arctan(t/√ν) (Abramowitz and Stegun, 26.7.3 and 26.7.4).</summary>
-    /// <param name="t">At least 0.</param>
     /// <param name="degreesOfFreedom">ν, at least 1.</param>
     public static double ProbabilityWithin(double t, int degreesOfFreedom)
     {

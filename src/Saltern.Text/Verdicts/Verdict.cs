@@ -7,7 +7,7 @@ namespace Saltern.Verdicts;
 public sealed record Verdict
 {
     /// <summary>Name and version of the JSON layout.</summary>
-    public const string CurrentSchema = "saltern.verdict/1";
+    internal const string CurrentSchema = "saltern.verdict/1";
 
     /// <summary>Name and version of the JSON layout.</summary>
     public string Schema { get; init; } = CurrentSchema;

@@ -24,7 +24,7 @@ public enum VerdictOutcome
 public sealed record VerdictRun
 {
     /// <summary>Fewest seeds that make a finding.</summary>
-    public const int SeedsOfAFinding = 3;
+    internal const int SeedsOfAFinding = 3;
 
     /// <summary>Name of the run, or of the arm where there are several.</summary>
     public required string Name { get; init; }

@@ -12,9 +12,8 @@ public sealed class Batch
 
     /// <summary>Reads samples.</summary>
     /// <param name="samples">Which ones, in order.</param>
-    /// <param name="reader">Reads them.</param>
     /// <param name="firstPosition">Stream position of the step's first one.</param>
-    public Batch(IReadOnlyList<SampleKey> samples, ISampleReader reader, long firstPosition)
+    internal Batch(IReadOnlyList<SampleKey> samples, ISampleReader reader, long firstPosition)
     {
         (Samples, SequenceLength, FirstPosition) = (samples, reader.SequenceLength, firstPosition);
         int length = SequenceLength;
@@ -46,16 +45,16 @@ public sealed class Batch
     public int SequenceLength { get; }
 
     /// <summary>Stream position of the step's first sample, of all ranks.</summary>
-    public long FirstPosition { get; }
+    internal long FirstPosition { get; }
 
     /// <summary>Positions with a label; the sum over the ranks is n.</summary>
     public long CountedPositions { get; }
 
     /// <summary>Whether positions see other keys than all those before them.</summary>
-    public bool HasRanges => _first.Length > 0;
+    internal bool HasRanges => _first.Length > 0;
 
     /// <summary>Positions with a label of one sample.</summary>
-    public int CountedOf(int row) =>
+    internal int CountedOf(int row) =>
         _labels.AsSpan(row * SequenceLength, SequenceLength).Length
         - _labels.AsSpan(row * SequenceLength, SequenceLength).Count(SampleReader.NotCounted);
 
@@ -69,7 +68,7 @@ public sealed class Batch
     public long[] Labels(IReadOnlyList<int> rows) => Gather(_labels, rows);
 
     /// <summary>First key of each position of some samples, and one past the last, [count · T] each; empty without <see cref="HasRanges"/>.</summary>
-    public (int[] First, int[] End) Ranges(IReadOnlyList<int> rows)
+    internal (int[] First, int[] End) Ranges(IReadOnlyList<int> rows)
     {
         if (HasRanges)
         {

@@ -2,7 +2,7 @@ namespace Saltern.Batches;
 
 /// <summary>Deterministic, resumable batches from the shards of a data set, or, in stage 1, from a selected part of them.</summary>
 /// <remarks>One batch may be read ahead on a background thread; it is used only if it holds just the samples that are asked for, so that what is drawn never depends on it.</remarks>
-public sealed class BatchLoader : IDisposable
+internal sealed class BatchLoader : IDisposable
 {
     private readonly ISampleReader _reader;
     private readonly SampleStream _stream;
@@ -11,9 +11,7 @@ public sealed class BatchLoader : IDisposable
     private Task<Batch>? _ahead;
 
     /// <summary>Plans the batches.</summary>
-    /// <param name="reader">Reads a sample.</param>
     /// <param name="shares">Share of each domain (<see cref="DomainShares"/>).</param>
-    /// <param name="seed">Decides the order.</param>
     /// <param name="subset">Samples that stage 1 draws from; null for all.</param>
     public BatchLoader(ISampleReader reader, IReadOnlyList<double> shares, long seed, SampleSubset? subset = null)
     {

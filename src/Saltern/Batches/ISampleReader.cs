@@ -1,7 +1,7 @@
 namespace Saltern.Batches;
 
 /// <summary>Turns a sample's number into what the model is given: text of token shards (<see cref="SampleReader"/>), or packed examples of fine-tuning. Safe for several threads.</summary>
-public interface ISampleReader
+internal interface ISampleReader
 {
     /// <summary>T.</summary>
     int SequenceLength { get; }
@@ -13,8 +13,6 @@ public interface ISampleReader
     IReadOnlyList<long> Sizes { get; }
 
     /// <summary>Reads a sample.</summary>
-    /// <param name="domain">Its domain.</param>
-    /// <param name="index">Its index there.</param>
     /// <param name="inputs">Receives the T input ids.</param>
     /// <param name="labels">Receives the T targets; <see cref="SampleReader.NotCounted"/> where a position does not count.</param>
     /// <param name="first">Receives the first key that each position sees; empty where <see cref="HasRanges"/> is false.</param>

@@ -12,7 +12,6 @@ internal readonly struct KeyedPermutation
 
     /// <summary>Plans the permutation.</summary>
     /// <param name="count">Elements, at least 1.</param>
-    /// <param name="key">Decides the order.</param>
     public KeyedPermutation(long count, ulong key)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(count);

@@ -18,7 +18,7 @@ public sealed record MixtureConfig : IValidated
     public double? MaxEpochs { get; init; }
 
     /// <inheritdoc/>
-    public IEnumerable<ConfigurationProblem> Validate()
+    IEnumerable<ConfigurationProblem> IValidated.Validate()
     {
         if (Weights is not null && Temperature is not null)
         {

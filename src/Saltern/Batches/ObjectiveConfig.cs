@@ -5,7 +5,7 @@ using Saltern.Configuration;
 namespace Saltern.Batches;
 
 /// <summary>What a sample asks of the model.</summary>
-public enum ObjectiveKind
+internal enum ObjectiveKind
 {
     /// <summary>Every token from those before it.</summary>
     Causal,
@@ -54,10 +54,10 @@ public sealed record ObjectiveConfig : IValidated
     public long Seed { get; init; }
 
     /// <summary>Whether samples can be anything but causal.</summary>
-    public bool IsMixed => Prefix > 0 || Span > 0;
+    internal bool IsMixed => Prefix > 0 || Span > 0;
 
     /// <summary>All that decides the inputs, in one line.</summary>
-    public string Description
+    internal string Description
     {
         get
         {
@@ -75,7 +75,7 @@ public sealed record ObjectiveConfig : IValidated
     }
 
     /// <inheritdoc/>
-    public IEnumerable<ConfigurationProblem> Validate()
+    IEnumerable<ConfigurationProblem> IValidated.Validate()
     {
         double sum = Causal + Prefix + Span;
         if (Math.Abs(sum - 1) > ShareTolerance)

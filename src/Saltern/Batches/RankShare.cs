@@ -3,7 +3,7 @@ namespace Saltern.Batches;
 /// <summary>Which samples of each global batch a rank computes: one stretch of it, so that the stream does not depend on the number of ranks.</summary>
 /// <param name="Rank">Number of the rank, from 0.</param>
 /// <param name="Ranks">How many there are; at most as many as a batch has samples.</param>
-public readonly record struct RankShare(int Rank, int Ranks)
+internal readonly record struct RankShare(int Rank, int Ranks)
 {
     /// <summary>All samples: a run of one process.</summary>
     public static RankShare Whole { get; } = new(0, 1);

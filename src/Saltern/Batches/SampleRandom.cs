@@ -1,7 +1,7 @@
 namespace Saltern.Batches;
 
 /// <summary>Random numbers that belong to one sample and depend on nothing else: a counter through <see cref="KeyedPermutation.Mix"/>.</summary>
-public struct SampleRandom
+internal struct SampleRandom
 {
     private readonly ulong _key;
     private ulong _drawn;
@@ -9,7 +9,6 @@ public struct SampleRandom
     /// <summary>The numbers of a sample.</summary>
     /// <param name="seed">Which of many independent series.</param>
     /// <param name="domain">Domain of the sample.</param>
-    /// <param name="index">Its index there.</param>
     public SampleRandom(long seed, int domain, long index) =>
         _key = KeyedPermutation.Mix(
             KeyedPermutation.Mix(KeyedPermutation.Mix((ulong)seed) ^ (ulong)domain) ^ (ulong)index

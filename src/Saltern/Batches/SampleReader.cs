@@ -5,7 +5,7 @@ using Saltern.Tokenization;
 namespace Saltern.Batches;
 
 /// <summary>Reads samples of text: causal, or the objective that falls to the sample, with or without masks between documents. Immutable; safe for several threads.</summary>
-public sealed class SampleReader : ISampleReader
+internal sealed class SampleReader : ISampleReader
 {
     /// <summary>Label of a position that does not count.</summary>
     public const long NotCounted = -1;

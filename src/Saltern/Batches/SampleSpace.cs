@@ -8,11 +8,10 @@ namespace Saltern.Batches;
 /// <param name="SequenceLength">T.</param>
 /// <param name="MaskDocuments">Whether attention stays inside documents.</param>
 /// <param name="Objective">The objective mix in one line; "causal" without one.</param>
-public sealed record SampleSpace(string Data, int SequenceLength, bool MaskDocuments, string Objective)
+internal sealed record SampleSpace(string Data, int SequenceLength, bool MaskDocuments, string Objective)
 {
     /// <summary>The space of a recipe's samples.</summary>
     /// <param name="dataFingerprint">Of its data set.</param>
-    /// <param name="data">Its section data.</param>
     /// <param name="objective">Its section objective; null for causal training.</param>
     public static SampleSpace Of(string dataFingerprint, DataConfig data, ObjectiveConfig? objective) =>
         new(
@@ -23,11 +22,10 @@ public sealed record SampleSpace(string Data, int SequenceLength, bool MaskDocum
         );
 
     /// <summary>Stands for the space as a whole.</summary>
-    public Fingerprint Fingerprint =>
+    internal Fingerprint Fingerprint =>
         Fingerprint.Of($"saltern.samples/1|{Data}|{SequenceLength}|{MaskDocuments}|{Objective}");
 
     /// <summary>What two spaces differ in, one sentence each; none where they are the same.</summary>
-    /// <param name="run">The run's space.</param>
     /// <param name="owner">What this space belongs to, as a sentence begins: <c>teacher.cache = teach</c>.</param>
     public IEnumerable<string> DifferencesFrom(SampleSpace run, string owner)
     {

@@ -14,7 +14,7 @@ public readonly record struct SampleKey(int Domain, long Index, long Epoch);
 /// time (i + ½)/share, and the stream is all samples in the order of their times (Webster's method). Within a domain an epoch is a permutation by (seed, domain,
 /// epoch), so nothing repeats before everything was seen. Its state is one number, and going to any position takes the same short time.
 /// </remarks>
-public sealed class SampleStream
+internal sealed class SampleStream
 {
     private readonly long[] _sizes;
     private readonly double[] _shares;
@@ -23,7 +23,6 @@ public sealed class SampleStream
 
     /// <summary>Plans the order with every domain in its natural share.</summary>
     /// <param name="samplesByDomain">Samples of each domain; a domain without samples is never drawn.</param>
-    /// <param name="seed">Decides the permutations.</param>
     /// <exception cref="DataFormatException">No domain has a sample.</exception>
     public SampleStream(IReadOnlyList<long> samplesByDomain, long seed)
         : this(samplesByDomain, DomainShares.Natural(samplesByDomain), seed) { }
@@ -31,7 +30,6 @@ public sealed class SampleStream
     /// <summary>Plans the order.</summary>
     /// <param name="samplesByDomain">Samples of each domain.</param>
     /// <param name="shares">Share of each domain in the stream (<see cref="DomainShares"/>); 0 where a domain is not drawn.</param>
-    /// <param name="seed">Decides the permutations.</param>
     public SampleStream(IReadOnlyList<long> samplesByDomain, IReadOnlyList<double> shares, long seed)
     {
         _sizes = [.. samplesByDomain];

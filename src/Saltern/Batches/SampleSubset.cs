@@ -1,7 +1,7 @@
 namespace Saltern.Batches;
 
 /// <summary>Some samples of each domain: what stage 1 draws from when data was selected (SALT_DS).</summary>
-public sealed class SampleSubset
+internal sealed class SampleSubset
 {
     private readonly long[][] _indices;
 

@@ -13,7 +13,6 @@ internal readonly record struct SpanPlan(int Length, int Corrupted, int Spans)
     public int StreamTokens => Length + (2 * Spans) + 1;
 
     /// <summary>The longest text that fits: cut = ⌊density·len + ½⌋, spans = max(1, ⌊cut/mean + ½⌋), len + 2·spans + 1 ≤ T + 1.</summary>
-    /// <param name="sequenceLength">T.</param>
     /// <param name="density">Share that is taken out.</param>
     /// <param name="meanLength">Mean length of a span.</param>
     public static SpanPlan Of(int sequenceLength, double density, double meanLength)
@@ -40,7 +39,6 @@ internal readonly record struct SpanPlan(int Length, int Corrupted, int Spans)
 /// <summary>Turns text into the decoder-only form of span corruption: text with sentinels for its spans, then each sentinel with what it stands for (T5, UL2).</summary>
 /// <param name="plan">How many tokens and spans.</param>
 /// <param name="sentinels">Ids of the sentinels, at least as many as spans.</param>
-/// <param name="endOfText">Ends the stream.</param>
 internal sealed class SpanCorruption(SpanPlan plan, IReadOnlyList<int> sentinels, int endOfText)
 {
     /// <summary>How many tokens and spans.</summary>
@@ -48,8 +46,6 @@ internal sealed class SpanCorruption(SpanPlan plan, IReadOnlyList<int> sentinels
 
     /// <summary>Writes the stream of one sample.</summary>
     /// <param name="text">At least <see cref="SpanPlan.Length"/> tokens.</param>
-    /// <param name="random">The sample's.</param>
-    /// <param name="stream">Receives <see cref="SpanPlan.StreamTokens"/> tokens.</param>
     public void Corrupt(ReadOnlySpan<long> text, ref SampleRandom random, Span<long> stream)
     {
         (int length, int corrupted, int spans) = Plan;

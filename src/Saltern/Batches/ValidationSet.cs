@@ -8,14 +8,14 @@ namespace Saltern.Batches;
 /// <param name="FirstTarget">Its first target in <see cref="ValidationSet.Labels"/>, counted over all windows.</param>
 /// <param name="TargetCount">Its targets in the set, end-of-text included.</param>
 /// <param name="Positions">Positions from its first target to its last: more than its targets where some between do not count, as in a conversation.</param>
-public sealed record ValidationDocument(int Domain, int Document, long FirstTarget, int TargetCount, int Positions);
+internal sealed record ValidationDocument(int Domain, int Document, long FirstTarget, int TargetCount, int Positions);
 
 /// <summary>Fixed validation text: the same tokens in the same windows for every run.</summary>
 /// <remarks>
 /// Per domain a stream of documents in hash order behind one end-of-text token; every target counts once, window i scoring tokens
 /// i·T + 1 … (i + 1)·T in its own context (docs/method.md, "Measures"). A domain's last window is padded with targets that do not count.
 /// </remarks>
-public sealed class ValidationSet
+internal sealed class ValidationSet
 {
     /// <summary>Label of a position that does not count.</summary>
     public const long NotCounted = -1;
@@ -90,7 +90,6 @@ public sealed class ValidationSet
 
     /// <summary>Takes about <paramref name="tokens"/> tokens of validation text, every domain in its share.</summary>
     /// <param name="shards">Validation shard of each domain; null where a domain has none.</param>
-    /// <param name="sequenceLength">T.</param>
     /// <param name="tokens">Tokens wanted; all there is where there is less.</param>
     /// <param name="wholeDocuments">Whether the last document of a domain is taken whole (the set is then a little larger) or cut.</param>
     /// <param name="endOfText">Id that stands before the first document of a domain.</param>

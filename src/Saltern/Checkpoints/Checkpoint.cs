@@ -7,7 +7,7 @@ using Saltern.Optimization;
 namespace Saltern.Checkpoints;
 
 /// <summary>All that a run needs to resume bit for bit, all of it or none of it: a Hugging Face folder plus optimizer, trainer state and manifest.</summary>
-public static class Checkpoint
+internal static class Checkpoint
 {
     /// <summary>State of the optimizer, by the names of the weights.</summary>
     public const string OptimizerFile = "optimizer.safetensors";
@@ -23,7 +23,6 @@ public static class Checkpoint
     };
 
     /// <summary>Writes a checkpoint aside, flushes it and renames it.</summary>
-    /// <param name="folder">Final path.</param>
     /// <param name="content">Weights, optimizer and state.</param>
     /// <param name="tokenizerJson">Text of the tokenizer.json to put beside the model.</param>
     public static void Save(string folder, CheckpointContent content, string tokenizerJson) =>

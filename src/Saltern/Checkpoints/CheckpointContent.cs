@@ -7,7 +7,7 @@ using TorchSharp;
 namespace Saltern.Checkpoints;
 
 /// <summary>What a checkpoint is written from: either the run's own memory, or a copy of it that a background thread may read while training goes on.</summary>
-public sealed unsafe class CheckpointContent : IDisposable
+internal sealed unsafe class CheckpointContent : IDisposable
 {
     private readonly MappedMemory? _copy;
     private readonly GatheredState? _gathered;
@@ -86,9 +86,7 @@ public sealed unsafe class CheckpointContent : IDisposable
     internal TrainState State { get; }
 
     /// <summary>Reads the run's memory when it is written: nothing may change until then.</summary>
-    /// <param name="model">The weights.</param>
     /// <param name="optimizer">Its state, and the number of updates.</param>
-    /// <param name="state">Everything else.</param>
     /// <param name="stage">What a stage 1 that is not over learns besides the model; null for nothing.</param>
     /// <param name="gathered">The optimizer's whole state where ranks keep parts of it, taken over; null where it has all of it.</param>
     public static CheckpointContent Of(

@@ -5,14 +5,11 @@ using Saltern.Files;
 namespace Saltern.Checkpoints;
 
 /// <summary>One file of a checkpoint.</summary>
-/// <param name="Bytes">Length.</param>
-/// <param name="Sha256">Checksum, lower-case hexadecimal.</param>
-public sealed record ManifestFile(long Bytes, string Sha256);
+internal sealed record ManifestFile(long Bytes, string Sha256);
 
 /// <summary><c>manifest.json</c>: what a whole checkpoint consists of; written last.</summary>
-/// <param name="Schema">Always <see cref="CurrentSchema"/>.</param>
 /// <param name="Files">Every other file, by name.</param>
-public sealed record CheckpointManifest(string Schema, IReadOnlyDictionary<string, ManifestFile> Files)
+internal sealed record CheckpointManifest(string Schema, IReadOnlyDictionary<string, ManifestFile> Files)
 {
     /// <summary>The schema that this version writes and reads.</summary>
     public const string CurrentSchema = "saltern.checkpoint/1";

@@ -4,7 +4,7 @@ using Saltern.RunFiles;
 namespace Saltern.Checkpoints;
 
 /// <summary>The checkpoints of a run: <c>checkpoints/step-00001000</c>, …</summary>
-public sealed class CheckpointStore
+internal sealed class CheckpointStore
 {
     private const string Prefix = "step-";
 

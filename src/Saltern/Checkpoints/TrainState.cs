@@ -5,7 +5,7 @@ using Saltern.RunFiles;
 namespace Saltern.Checkpoints;
 
 /// <summary>Where a run stands, weights and moments apart: saved and restored as a whole.</summary>
-public sealed record TrainState
+internal sealed record TrainState
 {
     /// <summary>Steps done, skipped ones included.</summary>
     public int Step { get; init; }

@@ -4,7 +4,7 @@ using Saltern.Configuration;
 namespace Saltern.Evaluation;
 
 /// <summary>How a generated answer is taken out of the text, and what does not count when it is compared.</summary>
-public sealed record AnswerRules : IValidated
+internal sealed record AnswerRules : IValidated
 {
     // A task file is not trusted to hold a harmless pattern.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
@@ -53,7 +53,7 @@ public sealed record AnswerRules : IValidated
     public bool AreEqual(string answer, string reference) => Plain(answer) == Plain(reference);
 
     /// <inheritdoc/>
-    public IEnumerable<ConfigurationProblem> Validate()
+    IEnumerable<ConfigurationProblem> IValidated.Validate()
     {
         foreach (string pattern in Remove.Append(Pattern ?? ""))
         {

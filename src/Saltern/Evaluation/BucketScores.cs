@@ -6,17 +6,15 @@ namespace Saltern.Evaluation;
 /// <summary>A model's loss on the easy, medium or hard part of a validation set.</summary>
 /// <param name="Unit"><c>tokens</c> or <c>windows</c>: what was sorted into buckets.</param>
 /// <param name="Bucket"><c>easy</c>, <c>medium</c> or <c>hard</c>, by the teacher's loss.</param>
-/// <param name="Tokens">Targets in it.</param>
 /// <param name="Loss">The model's, nats per token.</param>
 /// <param name="TeacherLoss">The teacher's, which chose the bucket and so looks too good in easy and too bad in hard.</param>
-public sealed record BucketScores(string Unit, string Bucket, long Tokens, double? Loss, double? TeacherLoss)
+internal sealed record BucketScores(string Unit, string Bucket, long Tokens, double? Loss, double? TeacherLoss)
 {
     /// <summary>Unit of buckets of single tokens.</summary>
     public const string TokenUnit = "tokens";
 
     /// <summary>Splits an evaluation by difficulty.</summary>
     /// <param name="set">The windows that both models saw.</param>
-    /// <param name="model">The model's losses.</param>
     /// <param name="teacherNll">Loss at each position of the set, nats, of the teacher that the bounds are of.</param>
     /// <param name="buckets">Bounds of the teacher pass.</param>
     public static IReadOnlyList<BucketScores> Of(

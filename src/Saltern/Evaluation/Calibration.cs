@@ -2,7 +2,7 @@ namespace Saltern.Evaluation;
 
 /// <summary>Whether a model is right as often as it is sure: predictions sorted by the probability of the most likely token.</summary>
 /// <remarks>Expected calibration error of Guo et al. (arXiv:1706.04599), equation 3: Σ share · |accuracy − confidence| over 15 bins of equal width, share that of the predictions in the bin.</remarks>
-public sealed class Calibration
+internal sealed class Calibration
 {
     private const int Bins = 15;
 

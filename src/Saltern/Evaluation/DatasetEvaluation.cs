@@ -65,7 +65,6 @@ public sealed class DatasetEvaluation : IDisposable
 
     /// <summary>Whole documents of one split, the same windows for every model.</summary>
     /// <param name="train">Training text instead of validation text.</param>
-    /// <param name="tokens">About how many.</param>
     internal ValidationSet Windows(bool train, long tokens) =>
         ValidationSet.Create(
             [.. _data.Domains.Select(domain => train ? domain.Train : domain.Valid)],
@@ -76,7 +75,6 @@ public sealed class DatasetEvaluation : IDisposable
         );
 
     /// <summary>Runs the model over windows.</summary>
-    /// <param name="set">The windows.</param>
     /// <param name="ranks">Ranks that share them out; null for one process.</param>
     internal EvaluationResult Measure(ValidationSet set, ICommunicator? ranks = null) =>
         ModelEvaluation.Run(_model, _head, set, ModelEvaluation.TokenBytes(_tokenizer), _data.Domains.Count, ranks);

@@ -26,7 +26,7 @@ public sealed record EvaluationConfig : IValidated
     public int? TasksEvery { get; init; }
 
     /// <inheritdoc/>
-    public IEnumerable<ConfigurationProblem> Validate()
+    IEnumerable<ConfigurationProblem> IValidated.Validate()
     {
         if (
             Tasks is null or { Count: 0 }

@@ -4,7 +4,7 @@ using Saltern.Losses;
 namespace Saltern.Evaluation;
 
 /// <summary>Losses of one part of a validation set: a domain, or all.</summary>
-public sealed record EvaluationPart
+internal sealed record EvaluationPart
 {
     /// <summary>Sums over the part's targets.</summary>
     public LossSums Sums { get; } = new();
@@ -32,11 +32,10 @@ public sealed record EvaluationPart
 }
 
 /// <summary>What an evaluation found.</summary>
-/// <param name="Total">All targets.</param>
 /// <param name="Domains">By domain; null where a domain has no target.</param>
 /// <param name="Documents">Σ nll of each document of the set, nats.</param>
 /// <param name="PositionNll">nll of each position of the set, nats; unset where a position does not count.</param>
-public sealed record EvaluationResult(
+internal sealed record EvaluationResult(
     EvaluationPart Total,
     IReadOnlyList<EvaluationPart?> Domains,
     IReadOnlyList<(ValidationDocument Document, double Nll)> Documents,

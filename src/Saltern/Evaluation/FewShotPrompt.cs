@@ -4,11 +4,10 @@ using Saltern.Batches;
 namespace Saltern.Evaluation;
 
 /// <summary>Examples before an item, as lm-evaluation-harness lays them out: prompt, delimiter, answer; a blank line; the item's own prompt.</summary>
-/// <param name="definition">The task.</param>
 /// <param name="pool">Items that examples are taken from.</param>
 /// <param name="poolHoldsItems">Whether the items measured are in the pool, so that one must not be its own example.</param>
 /// <param name="shots">Examples before each item.</param>
-public sealed class FewShotPrompt(
+internal sealed class FewShotPrompt(
     TaskDefinition definition,
     IReadOnlyList<TaskItem> pool,
     bool poolHoldsItems,

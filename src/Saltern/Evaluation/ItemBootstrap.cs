@@ -36,7 +36,6 @@ internal static class ItemBootstrap
     }
 
     /// <summary>Ends of the middle 95 %.</summary>
-    /// <param name="ascending">What <see cref="Values"/> gave.</param>
     public static (double Low, double High) Middle95(double[] ascending)
     {
         int left = (int)(0.025 * ascending.Length);

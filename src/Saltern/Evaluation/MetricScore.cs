@@ -1,14 +1,11 @@
 namespace Saltern.Evaluation;
 
 /// <summary>A metric over the items of a task.</summary>
-/// <param name="Metric">Which.</param>
-/// <param name="Value">The metric.</param>
 /// <param name="StandardError">Of a mean sd/√items with items − 1 in sd, as in lm-evaluation-harness; of the others the spread of the bootstrap. Null for a single item.</param>
 /// <param name="Low">Lower end of the 95 % interval, by bootstrap over items.</param>
-/// <param name="High">Upper end.</param>
 /// <param name="Chance">What guessing gives: the mean of 1/choices, 0 for free answers; null where guessing has no value, as for a perplexity.</param>
 /// <param name="Majority">Share of the most frequent right answer where all items have the same choices: what an answer without looking can reach. Null elsewhere.</param>
-public sealed record MetricScore(
+internal sealed record MetricScore(
     TaskMetric Metric,
     double Value,
     double? StandardError,
@@ -19,13 +16,12 @@ public sealed record MetricScore(
 )
 {
     /// <summary>Whether the interval lies above all that needs no understanding; null where there is no chance level.</summary>
-    public bool? IsAboveChance => Chance is double chance ? Low > Math.Max(chance, Majority ?? 0) : null;
+    internal bool? IsAboveChance => Chance is double chance ? Low > Math.Max(chance, Majority ?? 0) : null;
 
     /// <summary>The metric over items.</summary>
-    /// <param name="metric">Which.</param>
     /// <param name="kind">Kind of the task.</param>
     /// <param name="items">Results, at least one.</param>
-    public static MetricScore Of(TaskMetric metric, TaskKind kind, IReadOnlyList<ItemResult> items)
+    internal static MetricScore Of(TaskMetric metric, TaskKind kind, IReadOnlyList<ItemResult> items)
     {
         ItemScore[] scores = [.. items.Select(item => item.Metrics[metric])];
         double value = Over(metric, scores, null);
@@ -47,8 +43,6 @@ public sealed record MetricScore(
     }
 
     /// <summary>The metric over some items.</summary>
-    /// <param name="metric">Which.</param>
-    /// <param name="scores">All items.</param>
     /// <param name="indices">Which count, with repetition; null for all once.</param>
     internal static double Over(TaskMetric metric, ItemScore[] scores, int[]? indices)
     {

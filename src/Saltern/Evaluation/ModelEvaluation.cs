@@ -9,7 +9,7 @@ using static TorchSharp.torch;
 namespace Saltern.Evaluation;
 
 /// <summary>A model's loss, perplexity, accuracy and bits per byte on fixed text.</summary>
-public static class ModelEvaluation
+internal static class ModelEvaluation
 {
     // Positions of one forward pass: enough for full speed, little enough to stay below a training step's memory.
     private const int PositionsPerBatch = 4_096;

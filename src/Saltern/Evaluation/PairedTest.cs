@@ -1,15 +1,11 @@
 namespace Saltern.Evaluation;
 
 /// <summary>Two models on the same items.</summary>
-/// <param name="Metric">Which metric.</param>
-/// <param name="Difference">First less second.</param>
 /// <param name="Low">Lower end of the 95 % interval of the difference, by bootstrap over pairs.</param>
-/// <param name="High">Upper end.</param>
-/// <param name="PValue">Two-sided.</param>
 /// <param name="Test"><c>mcnemar_exact</c> where items score 0 or 1, else <c>paired_bootstrap</c>.</param>
 /// <param name="OnlyFirst">Items that only the first has right; null for other scores than 0 and 1.</param>
 /// <param name="OnlySecond">Items that only the second has right.</param>
-public sealed record PairedTest(
+internal sealed record PairedTest(
     TaskMetric Metric,
     double Difference,
     double Low,

@@ -10,7 +10,6 @@ internal sealed record RequestRow(ScoreRequest Longest, List<int> Requests)
 }
 
 /// <summary>Rows that begin alike, such as the choices after one question.</summary>
-/// <param name="Rows">At least one.</param>
 /// <param name="Shared">Tokens at the beginning to be computed once for all of them; nothing is scored within them. 0 for a row by itself.</param>
 internal sealed record RowGroup(List<RequestRow> Rows, int Shared)
 {
@@ -52,7 +51,6 @@ internal static class RequestRows
     }
 
     /// <summary>Puts neighbours together as long as that saves tokens.</summary>
-    /// <param name="requests">What is asked.</param>
     /// <param name="rows">Its rows, in the order of <see cref="Of"/>.</param>
     /// <param name="leastSaving">Tokens of a group's rows, each computed whole, over the tokens of the group: groups that save less come apart again.</param>
     public static List<RowGroup> Groups(

@@ -11,7 +11,7 @@ namespace Saltern.Evaluation;
 /// Requests whose input is the beginning of another's ride along in its row: the model is causal, so later tokens change nothing before them. Rows that begin alike
 /// share the keys and values of their beginning, computed once. Rows are sorted by length, padded and run in batches; logits are made for the targets alone, a chunk at a time.
 /// </remarks>
-public static class RequestScorer
+internal static class RequestScorer
 {
     // Positions of one forward pass, padding included: enough for full speed, little enough for memory.
     private const int PositionsPerBatch = 4_096;
@@ -23,12 +23,9 @@ public static class RequestScorer
     private const double LeastSavingOverKernels = 3;
 
     /// <summary>Scores requests.</summary>
-    /// <param name="model">Any decoder.</param>
     /// <param name="head">Loss head made for its vocabulary.</param>
-    /// <param name="requests">In any order.</param>
     /// <param name="progress">Told how many are done.</param>
     /// <param name="ranks">Ranks with the same model and requests, which share the batches out; null for one process. All get all scores, the same for any number of ranks.</param>
-    /// <param name="cancellation">Checked between batches.</param>
     /// <returns>In the order of the requests.</returns>
     public static RequestScore[] Score(
         Transformer model,

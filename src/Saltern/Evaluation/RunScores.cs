@@ -3,10 +3,9 @@ using Saltern.RunFiles;
 namespace Saltern.Evaluation;
 
 /// <summary>An evaluation in the form that result files keep.</summary>
-public static class RunScores
+internal static class RunScores
 {
     /// <summary>Scores over all targets and by domain.</summary>
-    /// <param name="scores">The evaluation.</param>
     /// <param name="domains">Names of the domains.</param>
     /// <param name="buckets">Losses by difficulty; null where they are not asked for.</param>
     public static FinalScores Of(

@@ -7,7 +7,7 @@ namespace Saltern.Evaluation;
 /// <param name="TargetCount">Tokens to score, at least 1.</param>
 /// <param name="IsCut">Whether the beginning was left out because the model knows fewer positions.</param>
 /// <param name="LosesTargets">Whether even a part of what is to be scored was left out.</param>
-public sealed record ScoreRequest(int[] Tokens, int TargetCount, bool IsCut = false, bool LosesTargets = false)
+internal sealed record ScoreRequest(int[] Tokens, int TargetCount, bool IsCut = false, bool LosesTargets = false)
 {
     /// <summary>What the model reads.</summary>
     public ReadOnlySpan<int> Input => Tokens.AsSpan(0, Tokens.Length - 1);
@@ -19,12 +19,11 @@ public sealed record ScoreRequest(int[] Tokens, int TargetCount, bool IsCut = fa
 /// <summary>A request's result.</summary>
 /// <param name="LogProb">Σ ln p of the targets, nats.</param>
 /// <param name="IsGreedy">Whether each target is the most likely token, ties to the lowest id.</param>
-public readonly record struct RequestScore(double LogProb, bool IsGreedy);
+internal readonly record struct RequestScore(double LogProb, bool IsGreedy);
 
 /// <summary>Texts → requests by the rules of lm-evaluation-harness (lm_eval/models: <c>_encode_pair</c>, <c>loglikelihood</c>, <c>loglikelihood_rolling</c>).</summary>
-/// <param name="tokenizer">The model's.</param>
 /// <param name="window">Most tokens that the model reads at once.</param>
-public sealed class RequestEncoder(BpeTokenizer tokenizer, int window)
+internal sealed class RequestEncoder(BpeTokenizer tokenizer, int window)
 {
     // What the harness calls prefix_token_id: begin-of-text where there is one, else end-of-text.
     private int Start

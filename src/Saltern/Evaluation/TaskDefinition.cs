@@ -4,7 +4,7 @@ using Saltern.Configuration;
 namespace Saltern.Evaluation;
 
 /// <summary>How an item is put to the model.</summary>
-public enum TaskKind
+internal enum TaskKind
 {
     /// <summary>log p(choice | prompt) of each choice; the largest is the answer.</summary>
     Choice,
@@ -27,7 +27,7 @@ public enum TaskKind
 }
 
 /// <summary>A task: which file, how its fields become prompts, what is measured. One YAML file each; the field names are lm-evaluation-harness's where it has them.</summary>
-public sealed record TaskDefinition : IValidated
+internal sealed record TaskDefinition : IValidated
 {
     /// <summary>Name in results; lm-evaluation-harness's where the task is there.</summary>
     [RegularExpression("[A-Za-z0-9_.-]+")]
@@ -91,7 +91,7 @@ public sealed record TaskDefinition : IValidated
         };
 
     /// <inheritdoc/>
-    public IEnumerable<ConfigurationProblem> Validate()
+    IEnumerable<ConfigurationProblem> IValidated.Validate()
     {
         IReadOnlyList<TaskMetric> allowed = TaskMetrics.Of(Kind);
         foreach (TaskMetric metric in Measured.Except(allowed))

@@ -3,25 +3,19 @@ using Saltern.Configuration;
 namespace Saltern.Evaluation;
 
 /// <summary>A task, ready to be read: its definition and where its items are.</summary>
-/// <param name="Definition">The task.</param>
-/// <param name="Source">Its YAML file.</param>
-/// <param name="DataPath">Its items.</param>
 /// <param name="ExamplePath">Items for examples; null for those measured.</param>
-public sealed record TaskFile(TaskDefinition Definition, string Source, string DataPath, string? ExamplePath);
+internal sealed record TaskFile(TaskDefinition Definition, string Source, string DataPath, string? ExamplePath);
 
 /// <summary>What <c>--tasks</c> names: tasks, and groups of tasks.</summary>
 /// <param name="Tasks">Every task once, those of groups included.</param>
-/// <param name="Groups">Groups.</param>
 /// <param name="Missing">Tasks of groups whose data was not found; they are left out and named.</param>
-public sealed record TaskPlan(
+internal sealed record TaskPlan(
     IReadOnlyList<TaskFile> Tasks,
     IReadOnlyList<TaskGroup> Groups,
     IReadOnlyList<string> Missing
 )
 {
     /// <summary>Reads task and group files.</summary>
-    /// <param name="paths">YAML files.</param>
-    /// <param name="dataFolder"><c>--data-dir</c>, or null.</param>
     /// <param name="shots">Examples for every task that takes them, in place of what its file says; or null.</param>
     /// <exception cref="ConfigurationException">A file is wrong, the data of a task named itself is missing, or two tasks have one name.</exception>
     public static TaskPlan Read(IReadOnlyList<string> paths, string? dataFolder, int? shots)

@@ -4,7 +4,7 @@ using Saltern.Configuration;
 namespace Saltern.Evaluation;
 
 /// <summary>Tasks in domains, and averages over the domains. A domain's score is the mean of its tasks' main metrics, an average the mean of its domains' scores.</summary>
-public sealed record TaskGroup : IValidated
+internal sealed record TaskGroup : IValidated
 {
     /// <summary>Name in results.</summary>
     [MinLength(1)]
@@ -18,7 +18,7 @@ public sealed record TaskGroup : IValidated
     public IReadOnlyList<TaskAverage> Averages { get; init; } = [new TaskAverage { Name = "average" }];
 
     /// <inheritdoc/>
-    public IEnumerable<ConfigurationProblem> Validate()
+    IEnumerable<ConfigurationProblem> IValidated.Validate()
     {
         foreach (
             string name in Averages.SelectMany(average => average.Without).Except(Domains.Select(domain => domain.Name))
@@ -62,7 +62,7 @@ public sealed record TaskGroup : IValidated
 }
 
 /// <summary>A domain of a group.</summary>
-public sealed record TaskDomain
+internal sealed record TaskDomain
 {
     /// <summary>Its name.</summary>
     [MinLength(1)]
@@ -74,7 +74,7 @@ public sealed record TaskDomain
 }
 
 /// <summary>An average over domains.</summary>
-public sealed record TaskAverage
+internal sealed record TaskAverage
 {
     /// <summary>Its name.</summary>
     [MinLength(1)]
@@ -85,14 +85,14 @@ public sealed record TaskAverage
 }
 
 /// <summary>Score of a domain, or of an average.</summary>
-/// <param name="Name">Its name.</param>
 /// <param name="Score">The mean; null where nothing of it was measured.</param>
 /// <param name="Measured">Tasks (or domains) in the mean.</param>
 /// <param name="Of">How many belong to it.</param>
-public sealed record DomainScore(string Name, double? Score, int Measured, int Of);
+internal sealed record DomainScore(string Name, double? Score, int Measured, int Of);
 
 /// <summary>Scores of a group.</summary>
-/// <param name="Group">Its name.</param>
-/// <param name="Domains">By domain.</param>
-/// <param name="Averages">Over domains.</param>
-public sealed record GroupScores(string Group, IReadOnlyList<DomainScore> Domains, IReadOnlyList<DomainScore> Averages);
+internal sealed record GroupScores(
+    string Group,
+    IReadOnlyList<DomainScore> Domains,
+    IReadOnlyList<DomainScore> Averages
+);

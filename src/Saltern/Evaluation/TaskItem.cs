@@ -3,7 +3,7 @@ using System.Text.Json;
 namespace Saltern.Evaluation;
 
 /// <summary>One item of a task, its templates filled in.</summary>
-public sealed record TaskItem
+internal sealed record TaskItem
 {
     /// <summary>The record's <c>id</c>, else its line number.</summary>
     public required string Id { get; init; }

@@ -5,7 +5,7 @@ using Saltern.Corpora;
 namespace Saltern.Evaluation;
 
 /// <summary>Reads the items of a task from JSON lines, plain or compressed. A broken record is an error: a score over the rest would be of another task.</summary>
-public static class TaskItemReader
+internal static class TaskItemReader
 {
     private static readonly string[] Endings = ["", ".jsonl", ".jsonl.gz", ".jsonl.zst"];
 
@@ -21,8 +21,6 @@ public static class TaskItemReader
             .FirstOrDefault(path => File.Exists(path) && JsonRecordFile.IsOne(path));
 
     /// <summary>Reads items.</summary>
-    /// <param name="definition">The task.</param>
-    /// <param name="path">Its file.</param>
     /// <param name="limit">Most items, from the first on; null for all.</param>
     /// <exception cref="DataFormatException">The file is damaged, or a record does not fit the task; the message names file and line.</exception>
     public static IReadOnlyList<TaskItem> Read(TaskDefinition definition, string path, int? limit = null)

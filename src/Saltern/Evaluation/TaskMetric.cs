@@ -3,7 +3,7 @@ using System.Text.Json;
 namespace Saltern.Evaluation;
 
 /// <summary>What a task measures; the names are lm-evaluation-harness's.</summary>
-public enum TaskMetric
+internal enum TaskMetric
 {
     /// <summary>Share of items with the largest log p on the right choice; of a last word, whether greedy decoding gives it.</summary>
     Acc,
@@ -39,10 +39,10 @@ public enum TaskMetric
 /// <summary>One item's share in a metric: the metric is a function of Σ value / Σ weight.</summary>
 /// <param name="Value">A score, or a log probability.</param>
 /// <param name="Weight">1, or the words or bytes that the log probability is of.</param>
-public readonly record struct ItemScore(double Value, double Weight = 1);
+internal readonly record struct ItemScore(double Value, double Weight = 1);
 
 /// <summary>What belongs to each metric.</summary>
-public static class TaskMetrics
+internal static class TaskMetrics
 {
     /// <summary>Name in files and tables.</summary>
     public static string NameOf(TaskMetric metric) => JsonNamingPolicy.SnakeCaseLower.ConvertName(metric.ToString());

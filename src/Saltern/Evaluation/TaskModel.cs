@@ -8,15 +8,13 @@ using TorchSharp;
 namespace Saltern.Evaluation;
 
 /// <summary>A model made ready for tasks: weights, tokenizer and loss head.</summary>
-public sealed class TaskModel : IDisposable
+internal sealed class TaskModel : IDisposable
 {
     private readonly LossHead _head;
     private readonly bool _ownsModel;
 
     /// <summary>Makes a model ready.</summary>
     /// <param name="name">What results call it.</param>
-    /// <param name="model">The decoder.</param>
-    /// <param name="tokenizer">The model's.</param>
     /// <param name="window">Most tokens that it reads at once.</param>
     /// <param name="ownsModel">Whether the model is disposed of with this; false for one that is being trained.</param>
     /// <param name="ranks">Ranks that each have the model and share the work out; owned by the caller, null for one process.</param>

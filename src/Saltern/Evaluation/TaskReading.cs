@@ -3,7 +3,7 @@ using System.Text.Json;
 namespace Saltern.Evaluation;
 
 /// <summary>How one release's records are read. Texts are templates with <c>{field}</c>; see <see cref="PromptTemplate"/>.</summary>
-public sealed record TaskReading
+internal sealed record TaskReading
 {
     /// <summary>What stands before the choice or answer; of kind <c>perplexity</c> the text itself.</summary>
     public string Prompt { get; init; } = "";

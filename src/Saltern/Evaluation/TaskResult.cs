@@ -3,7 +3,7 @@ using System.Diagnostics;
 namespace Saltern.Evaluation;
 
 /// <summary>A model's result on a task.</summary>
-public sealed record TaskResult
+internal sealed record TaskResult
 {
     /// <summary>The task.</summary>
     public required TaskDefinition Definition { get; init; }
@@ -27,8 +27,6 @@ public sealed record TaskResult
     public IReadOnlyList<string> CutItems => [.. Items.Where(item => item.IsCut).Select(item => item.Item.Id)];
 
     /// <summary>Runs a task.</summary>
-    /// <param name="model">The model.</param>
-    /// <param name="task">The task.</param>
     /// <param name="limit">Most items, from the first on; null for all.</param>
     /// <param name="progress">Told how many requests or answers are done.</param>
     /// <param name="cancellation">Ends the work early.</param>

@@ -10,8 +10,7 @@ namespace Saltern.Evaluation;
 /// <summary>What a model did on the tasks of one run.</summary>
 /// <param name="Model">Name of the model.</param>
 /// <param name="Window">Most tokens it read at once.</param>
-/// <param name="Tasks">Tasks.</param>
-public sealed record TaskRunResults(string Model, int Window, IReadOnlyList<TaskResult> Tasks)
+internal sealed record TaskRunResults(string Model, int Window, IReadOnlyList<TaskResult> Tasks)
 {
     /// <summary>Most items of a task; null for all.</summary>
     public int? Limit { get; init; }
@@ -24,7 +23,7 @@ public sealed record TaskRunResults(string Model, int Window, IReadOnlyList<Task
 }
 
 /// <summary>Results in the shape and names of lm-evaluation-harness's files. Its keys are "metric,filter"; there are no filters here, so the second half is "none".</summary>
-public static class TaskResultJson
+internal static class TaskResultJson
 {
     private static readonly JsonSerializerOptions Pretty = new()
     {
@@ -37,7 +36,6 @@ public static class TaskResultJson
     };
 
     /// <summary>The text of results.json.</summary>
-    /// <param name="run">What was measured.</param>
     /// <param name="paired">Comparison with a second model by task; null without one.</param>
     public static string Results(TaskRunResults run, IReadOnlyDictionary<string, IReadOnlyList<PairedTest>>? paired) =>
         new JsonObject

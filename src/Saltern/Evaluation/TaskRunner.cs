@@ -9,9 +9,6 @@ namespace Saltern.Evaluation;
 internal static partial class TaskRunner
 {
     /// <summary>Runs a task.</summary>
-    /// <param name="model">The model.</param>
-    /// <param name="definition">The task.</param>
-    /// <param name="items">Its items.</param>
     /// <param name="examples">What stands before each item.</param>
     /// <param name="progress">Told how many requests or answers are done.</param>
     /// <param name="cancellation">Ends the work early, with an exception.</param>
@@ -53,7 +50,6 @@ internal static partial class TaskRunner
 
     /// <summary>Metrics of one item from its log probabilities.</summary>
     /// <param name="kind">Kind of the task, not <c>generate</c>.</param>
-    /// <param name="item">The item.</param>
     /// <param name="scores">One a choice or context; the windows of a text.</param>
     internal static Dictionary<TaskMetric, ItemScore> Measure(
         TaskKind kind,

@@ -45,7 +45,6 @@ internal sealed class GgufArchitecture
     private readonly TransformerConfig _config;
 
     /// <summary>Finds the architecture.</summary>
-    /// <param name="config">A resolved shape.</param>
     /// <exception cref="DataFormatException">llama.cpp computes no such model; the message names what it lacks.</exception>
     public GgufArchitecture(TransformerConfig config)
     {
@@ -146,7 +145,6 @@ internal sealed class GgufArchitecture
     }
 
     /// <summary>A weight's name in the file.</summary>
-    /// <param name="name">Hugging Face's.</param>
     public static string NameOf(string name)
     {
         int kind = name.LastIndexOf('.'); // .weight or .bias

@@ -13,9 +13,6 @@ internal static class GgufExport
     private const uint QuantizationVersion = 2; // of ggml's block formats
 
     /// <summary>Writes the file.</summary>
-    /// <param name="model">What to write.</param>
-    /// <param name="weights">Its weights.</param>
-    /// <param name="target">File to create.</param>
     /// <param name="type">Type of matrices; vectors are float32.</param>
     public static ExportResult Write(SourceModel model, WeightStream weights, string target, WeightType type)
     {

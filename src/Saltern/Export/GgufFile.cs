@@ -12,8 +12,6 @@ internal static class GgufFile
     private const uint Version = 3;
 
     /// <summary>Writes a whole file.</summary>
-    /// <param name="file">Where to.</param>
-    /// <param name="metadata">Key/value pairs.</param>
     /// <param name="tensors">Written in this order, one after the other.</param>
     public static void Write(Stream file, GgufMetadata metadata, IReadOnlyCollection<OutgoingTensor> tensors)
     {

@@ -18,9 +18,7 @@ internal static class GgufTokenizer
     }
 
     /// <summary>Adds the keys that describe the tokenizer.</summary>
-    /// <param name="tokenizer">The tokenizer.</param>
     /// <param name="rows">Rows of the embedding; ids from the tokenizer's last one up to here are marked as unused.</param>
-    /// <param name="metadata">Where to.</param>
     /// <returns>What the file cannot say, one sentence each.</returns>
     /// <exception cref="DataFormatException">No name of llama.cpp's cuts text as the tokenizer does, or it puts more before a text than one token.</exception>
     public static IReadOnlyList<string> Describe(BpeTokenizer tokenizer, int rows, GgufMetadata metadata)

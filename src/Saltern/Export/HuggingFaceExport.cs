@@ -12,9 +12,6 @@ internal static class HuggingFaceExport
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
 
     /// <summary>Writes the folder.</summary>
-    /// <param name="model">What to write.</param>
-    /// <param name="weights">Its weights.</param>
-    /// <param name="target">Folder to create.</param>
     /// <param name="options">Type of the weights and size of a file.</param>
     public static ExportResult Write(SourceModel model, WeightStream weights, string target, ExportOptions options)
     {

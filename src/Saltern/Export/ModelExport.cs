@@ -4,7 +4,7 @@ using Saltern.Models;
 namespace Saltern.Export;
 
 /// <summary>Forms that a model can leave in.</summary>
-public enum ExportFormat
+internal enum ExportFormat
 {
     /// <summary>A folder that Hugging Face's libraries load.</summary>
     HuggingFace,
@@ -14,7 +14,7 @@ public enum ExportFormat
 }
 
 /// <summary>What an export is asked for.</summary>
-public sealed record ExportOptions
+internal sealed record ExportOptions
 {
     /// <summary>Form of the result.</summary>
     public required ExportFormat Format { get; init; }
@@ -27,11 +27,10 @@ public sealed record ExportOptions
 }
 
 /// <summary>What an export has made.</summary>
-/// <param name="Config">The model's shape.</param>
 /// <param name="Files">Paths of the weight files.</param>
 /// <param name="Bytes">Bytes of the weight files together.</param>
 /// <param name="Warnings">What the form cannot say in full, one sentence each; empty where the result computes just what the model does.</param>
-public sealed record ExportResult(
+internal sealed record ExportResult(
     TransformerConfig Config,
     IReadOnlyList<string> Files,
     long Bytes,
@@ -39,12 +38,11 @@ public sealed record ExportResult(
 );
 
 /// <summary>Writes a model for other programs, piece by piece: memory does not grow with the model.</summary>
-public static class ModelExport
+internal static class ModelExport
 {
     /// <summary>Converts.</summary>
     /// <param name="source">Model folder: a checkpoint or a Hugging Face folder.</param>
     /// <param name="target">Folder or (GGUF) file to create; it appears whole or not at all.</param>
-    /// <param name="options">Form and type.</param>
     /// <param name="progress">Is told of every piece; null for nobody.</param>
     /// <param name="cancellation">Ends the export and leaves nothing behind.</param>
     /// <exception cref="DataFormatException">The source is damaged, or the form or type cannot hold it; the message names what.</exception>

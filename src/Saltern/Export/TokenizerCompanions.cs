@@ -4,7 +4,6 @@ using Saltern.Tokenization;
 namespace Saltern.Export;
 
 /// <summary>What Hugging Face's libraries want to know of a tokenizer beside tokenizer.json: which tokens begin and end a text.</summary>
-/// <param name="tokenizer">The tokenizer.</param>
 /// <param name="maxLength">Longest sequence that the model is meant for, tokens.</param>
 internal sealed class TokenizerCompanions(BpeTokenizer tokenizer, int maxLength)
 {

@@ -5,11 +5,10 @@ namespace Saltern.FineTuning;
 
 /// <summary>A message of a conversation.</summary>
 /// <param name="Role"><c>system</c>, <c>user</c> or <c>assistant</c>.</param>
-/// <param name="Content">Its text.</param>
-public sealed record ChatMessage(string Role, string Content);
+internal sealed record ChatMessage(string Role, string Content);
 
 /// <summary>Turns a conversation into text of which the replies count.</summary>
-public sealed partial class ChatTemplate
+internal sealed partial class ChatTemplate
 {
     /// <summary>Place of a message in a template's text.</summary>
     public const string Content = "{content}";

@@ -3,7 +3,7 @@ using Saltern.Configuration;
 namespace Saltern.FineTuning;
 
 /// <summary>The text around the messages of a conversation: a name, or texts of one's own.</summary>
-public sealed record ChatTemplateConfig : IValidated
+internal sealed record ChatTemplateConfig : IValidated
 {
     /// <summary>A template that is known by name; null where the texts are given.</summary>
     public string? Name { get; init; }
@@ -24,7 +24,7 @@ public sealed record ChatTemplateConfig : IValidated
     public string? Separator { get; init; }
 
     /// <inheritdoc/>
-    public IEnumerable<ConfigurationProblem> Validate()
+    IEnumerable<ConfigurationProblem> IValidated.Validate()
     {
         bool hasTexts = (System ?? User ?? Assistant ?? EndOfTurn ?? Separator) is not null;
         if (Name is not null)

@@ -7,7 +7,7 @@ namespace Saltern.FineTuning;
 /// <param name="Id">The record's <c>id</c>, or its line.</param>
 /// <param name="Tokens">All of it, end-of-text included.</param>
 /// <param name="Counts">Whether each token is a target; the first never is.</param>
-public sealed record Example(string Id, int[] Tokens, bool[] Counts)
+internal sealed record Example(string Id, int[] Tokens, bool[] Counts)
 {
     /// <summary>Places it takes in a row: every token but the last is an input.</summary>
     public int Positions => Tokens.Length - 1;
@@ -19,9 +19,6 @@ public sealed record Example(string Id, int[] Tokens, bool[] Counts)
     public int[] Prompt => Tokens[..Array.IndexOf(Counts, true)];
 
     /// <summary>Encodes an example.</summary>
-    /// <param name="id">Its id.</param>
-    /// <param name="pieces">Its text.</param>
-    /// <param name="tokenizer">The model's.</param>
     /// <remarks>
     /// What the file's tokenizer puts before each text comes first. Neighbouring pieces that count alike are encoded as one text, and a response apart from its prompt:
     /// just so the prompt is encoded, alone, where the model answers.

@@ -5,7 +5,7 @@ using Saltern.Evaluation;
 namespace Saltern.FineTuning;
 
 /// <summary>How a record of examples is laid out.</summary>
-public enum ExampleFormat
+internal enum ExampleFormat
 {
     /// <summary>A prompt and a response, each a text template over the record's fields.</summary>
     PromptResponse,
@@ -18,7 +18,7 @@ public enum ExampleFormat
 }
 
 /// <summary>What a fine-tuning run reads: the section <c>data</c> of its recipe.</summary>
-public sealed record ExampleConfig : IValidated
+internal sealed record ExampleConfig : IValidated
 {
     private static readonly Dictionary<ExampleFormat, string[]> FieldNames = new()
     {
@@ -68,7 +68,7 @@ public sealed record ExampleConfig : IValidated
     internal string Field(string name) => Fields?.GetValueOrDefault(name) ?? name;
 
     /// <inheritdoc/>
-    public IEnumerable<ConfigurationProblem> Validate()
+    IEnumerable<ConfigurationProblem> IValidated.Validate()
     {
         if (ValidPath is not null && (ValidPercent ?? 0) > 0)
         {

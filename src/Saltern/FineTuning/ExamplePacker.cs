@@ -6,7 +6,6 @@ internal static class ExamplePacker
     /// <summary>Packs by best-fit decreasing: the longest first, each into the fullest row that it still fits into.</summary>
     /// <remarks>The usual heuristic for bin packing (Johnson, 1973), at most 11/9 of the fewest rows and a few; what TRL's <c>packing_strategy="bfd"</c> does. Nothing random: rows are the same for every seed, their order is not.</remarks>
     /// <param name="lengths">Positions of each example, 1 to <paramref name="capacity"/>.</param>
-    /// <param name="capacity">T.</param>
     /// <returns>Rows: indices of the examples in each, every index once.</returns>
     public static IReadOnlyList<int[]> Pack(IReadOnlyList<int> lengths, int capacity)
     {

@@ -23,7 +23,6 @@ internal sealed class ExampleReader
 
     /// <summary>Prepares reading.</summary>
     /// <param name="config">Layout of the records.</param>
-    /// <param name="tokenizer">The model's.</param>
     /// <exception cref="ConfigurationException">The tokenizer lacks tokens that the chat template spells out.</exception>
     public ExampleReader(ExampleConfig config, BpeTokenizer tokenizer)
     {

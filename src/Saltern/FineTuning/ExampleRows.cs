@@ -8,7 +8,7 @@ namespace Saltern.FineTuning;
 /// No example sees another (attention ranges), and the last token of one does not predict the first of the next (no label). Rotary positions are relative, so an
 /// example's place in its row changes its loss and gradient by rounding alone.
 /// </remarks>
-public sealed class ExampleRows : ISampleReader
+internal sealed class ExampleRows : ISampleReader
 {
     private readonly IReadOnlyList<Example> _examples;
     private readonly IReadOnlyList<int[]> _rows;
@@ -16,7 +16,6 @@ public sealed class ExampleRows : ISampleReader
 
     /// <summary>Packs examples.</summary>
     /// <param name="examples">Each of at most <paramref name="sequenceLength"/> positions.</param>
-    /// <param name="sequenceLength">T.</param>
     /// <param name="padding">Input id of places that nothing fills.</param>
     public ExampleRows(IReadOnlyList<Example> examples, int sequenceLength, int padding)
     {

@@ -9,7 +9,7 @@ using Saltern.Tokenization;
 namespace Saltern.FineTuning;
 
 /// <summary>The examples of a fine-tuning run: read, split, encoded, packed.</summary>
-public sealed record ExampleSet
+internal sealed record ExampleSet
 {
     private const double DefaultValidPercent = 2;
 
@@ -32,8 +32,6 @@ public sealed record ExampleSet
     public IReadOnlyList<string> Remarks { get; init; } = [];
 
     /// <summary>Reads what a recipe names.</summary>
-    /// <param name="config">Section <c>data</c>.</param>
-    /// <param name="tokenizer">The model's.</param>
     /// <exception cref="ConfigurationException">A file is missing, or no example is left to train or validate on.</exception>
     /// <exception cref="DataFormatException">A file is damaged or a record broken.</exception>
     public static ExampleSet Open(ExampleConfig config, BpeTokenizer tokenizer)

@@ -9,7 +9,7 @@ using Saltern.Runs;
 namespace Saltern.FineTuning;
 
 /// <summary>A whole fine-tuning run as one tree: what <c>saltern finetune</c> reads from a recipe.</summary>
-public sealed record FineTuneConfig : IValidated, IRunRecipe
+internal sealed record FineTuneConfig : IValidated, IRunRecipe
 {
     /// <summary>Name of the run; its folder is <c>runs/&lt;name&gt;</c> unless told otherwise.</summary>
     [MinLength(1)]
@@ -60,7 +60,6 @@ public sealed record FineTuneConfig : IValidated, IRunRecipe
     public ComputeDevice Device { get; init; }
 
     /// <summary>Whether a recipe file is one of fine-tuning: it alone says how examples become steps.</summary>
-    /// <param name="path">An existing recipe.</param>
     public static bool IsRecipe(string path)
     {
         try
@@ -75,7 +74,7 @@ public sealed record FineTuneConfig : IValidated, IRunRecipe
     }
 
     /// <inheritdoc/>
-    public string? FixedBecause(string key)
+    string? IRunRecipe.FixedBecause(string key)
     {
         if (key is "training.steps" or "training.epochs")
         {
@@ -86,7 +85,7 @@ public sealed record FineTuneConfig : IValidated, IRunRecipe
     }
 
     /// <inheritdoc/>
-    public IEnumerable<ConfigurationProblem> Validate()
+    IEnumerable<ConfigurationProblem> IValidated.Validate()
     {
         if (Products == ProductChoice.Onednn && !MatrixProduct.OneDnnIsThere)
         {
@@ -125,7 +124,10 @@ public sealed record FineTuneConfig : IValidated, IRunRecipe
             Threads = Threads,
             Device = Device,
         };
-        string[] problems = [.. run.Validate().Select(problem => $"{problem.Key} {problem.Message}".Trim())];
+        string[] problems =
+        [
+            .. ((IValidated)run).Validate().Select(problem => $"{problem.Key} {problem.Message}".Trim()),
+        ];
         if (problems.Length == 0)
         {
             return run;

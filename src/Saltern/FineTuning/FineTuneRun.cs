@@ -11,7 +11,7 @@ using Saltern.Tokenization;
 namespace Saltern.FineTuning;
 
 /// <summary>Supervised fine-tuning: the training loop of all runs on packed examples, between two evaluations on tasks.</summary>
-public sealed class FineTuneRun : IDisposable
+internal sealed class FineTuneRun : IDisposable
 {
     private readonly FineTuneConfig _config;
     private readonly ExampleSet _examples;
@@ -50,8 +50,6 @@ public sealed class FineTuneRun : IDisposable
     }
 
     /// <summary>Opens a run; all mistakes in recipe, examples and task files end here, before anything is written.</summary>
-    /// <param name="config">Validated recipe.</param>
-    /// <param name="folder">Run folder.</param>
     /// <param name="options">What the run is given besides.</param>
     /// <exception cref="ConfigurationException">Something does not fit.</exception>
     /// <exception cref="DataFormatException">Examples or model are damaged.</exception>

@@ -5,7 +5,7 @@ using Saltern.Runs;
 namespace Saltern.FineTuning;
 
 /// <summary>How long a fine-tuning run is, and what happens along it. A sequence is a packed row of several examples.</summary>
-public sealed record FineTuneTrainingConfig : IValidated
+internal sealed record FineTuneTrainingConfig : IValidated
 {
     /// <summary>Passes over the training examples, the last one to the end of its last batch; null for none given. Where steps are given too, the run ends with what comes first.</summary>
     [Range(0.001, 10_000.0)]
@@ -42,7 +42,7 @@ public sealed record FineTuneTrainingConfig : IValidated
     public bool Recompute { get; init; }
 
     /// <inheritdoc/>
-    public IEnumerable<ConfigurationProblem> Validate()
+    IEnumerable<ConfigurationProblem> IValidated.Validate()
     {
         if (Steps is null && Epochs is null)
         {
@@ -80,7 +80,7 @@ public sealed record FineTuneTrainingConfig : IValidated
 }
 
 /// <summary>Tasks that a fine-tuning run measures before its first step and on its best checkpoint.</summary>
-public sealed record FineTuneEvaluationConfig
+internal sealed record FineTuneEvaluationConfig
 {
     /// <summary>Task files (tasks/*.yaml), whose prompts should be those of the examples.</summary>
     [MinLength(1)]

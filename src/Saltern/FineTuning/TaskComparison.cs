@@ -25,7 +25,6 @@ internal sealed class TaskComparison
         (_plan, _limit, _base, _window, _log) = (plan, limit, baseFolder, window, log);
 
     /// <summary>Reads the task files and finds their data.</summary>
-    /// <param name="config">Which tasks.</param>
     /// <param name="baseFolder">Folder of the model that fine-tuning starts from.</param>
     /// <param name="window">Most tokens that a model reads at once.</param>
     /// <param name="log">Told how the work goes.</param>
@@ -73,7 +72,6 @@ internal sealed class TaskComparison
 
     /// <summary>Measures the best checkpoint and compares.</summary>
     /// <param name="folder">Where its results go.</param>
-    /// <param name="checkpoint">The checkpoint.</param>
     /// <param name="cancellation">Ends the work early, with an exception.</param>
     public IReadOnlyDictionary<string, TaskChange> After(
         string folder,

@@ -4,7 +4,7 @@ namespace Saltern.FineTuning;
 /// <param name="Text">The text; null is the end-of-text token.</param>
 /// <param name="Counts">Whether its tokens are learned: those of responses and their ends.</param>
 /// <param name="IsMarkup">Whether special tokens spelled out in it are those tokens: only in a template's own text, never in what a record holds.</param>
-public sealed record TextPiece(string? Text, bool Counts = false, bool IsMarkup = false)
+internal sealed record TextPiece(string? Text, bool Counts = false, bool IsMarkup = false)
 {
     /// <summary>The end-of-text token, which counts.</summary>
     public static TextPiece End { get; } = new(null, Counts: true);

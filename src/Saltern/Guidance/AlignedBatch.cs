@@ -4,18 +4,15 @@ using Saltern.Models;
 namespace Saltern.Guidance;
 
 /// <summary>The samples of one step in the teacher's tokens, and which positions of the student have one of them to align with.</summary>
-public sealed class AlignedBatch
+internal sealed class AlignedBatch
 {
     private readonly AlignedSample[] _samples;
     private readonly int _endOfText;
     private readonly bool _masksDocuments;
 
     /// <summary>Aligns all samples of a batch, shared out over threads.</summary>
-    /// <param name="batch">The step's samples.</param>
-    /// <param name="alignment">Both tokenizers.</param>
     /// <param name="endOfText">The teacher's end-of-text id, which fills shorter rows up.</param>
     /// <param name="masksDocuments">Whether the teacher sees one document at a time.</param>
-    /// <param name="workers">How many threads.</param>
     public AlignedBatch(
         Batch batch,
         TextAlignment alignment,
@@ -48,7 +45,6 @@ public sealed class AlignedBatch
     public long Positions { get; }
 
     /// <summary>Some samples as the teacher is given them, and the pairs of positions to align.</summary>
-    /// <param name="rows">Which samples.</param>
     public AlignedRows Rows(IReadOnlyList<int> rows)
     {
         int length = rows.Max(row => Math.Max(1, _samples[row].TeacherIds.Length));
@@ -94,7 +90,7 @@ public sealed class AlignedBatch
 /// <param name="Ranges">What each position sees; null for causal attention.</param>
 /// <param name="StudentRows">Aligned positions as rows of the student's hidden states, ascending.</param>
 /// <param name="TeacherRows">For each of them the row of the teacher's hidden states.</param>
-public sealed record AlignedRows(
+internal sealed record AlignedRows(
     long[] TeacherIds,
     int Length,
     AttentionRanges? Ranges,

@@ -30,12 +30,11 @@ public sealed record AlignmentConfig : IValidated
     public int? TeacherLayer { get; init; }
 
     /// <summary>λ over the steps.</summary>
-    public WeightSchedule Schedule => new("alignment", Transition, Weight, Start, End);
+    internal WeightSchedule Schedule => new("alignment", Transition, Weight, Start, End);
 
     /// <summary>The student's layer: as given, or ⌊L/3 + ½⌋, at least 1.</summary>
-    /// <param name="layers">L.</param>
     /// <exception cref="ConfigurationException">The student has no such inner layer.</exception>
-    public int ResolveStudentLayer(int layers)
+    internal int ResolveStudentLayer(int layers)
     {
         int layer = StudentLayer ?? Math.Max(1, (int)Math.Floor((layers / 3.0) + 0.5));
         if (layer < layers)
@@ -50,9 +49,8 @@ public sealed record AlignmentConfig : IValidated
     }
 
     /// <summary>The teacher's layer: as given, or L.</summary>
-    /// <param name="layers">L.</param>
     /// <exception cref="ConfigurationException">The teacher has no such layer.</exception>
-    public int ResolveTeacherLayer(int layers)
+    internal int ResolveTeacherLayer(int layers)
     {
         if (TeacherLayer is int layer && layer > layers)
         {
@@ -66,7 +64,7 @@ public sealed record AlignmentConfig : IValidated
     }
 
     /// <inheritdoc/>
-    public IEnumerable<ConfigurationProblem> Validate()
+    IEnumerable<ConfigurationProblem> IValidated.Validate()
     {
         if (Transition == TransitionKind.Auto)
         {

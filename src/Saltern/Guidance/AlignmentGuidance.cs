@@ -10,7 +10,7 @@ namespace Saltern.Guidance;
 
 /// <summary>Aligns an inner layer of the student with a layer of the teacher, and learns the projection between them.</summary>
 /// <remarks>W is updated by the student's rule, schedule and clipping norm, but its gradient is measured and clipped apart, so that the student's clipping is what it would be.</remarks>
-public sealed class AlignmentGuidance : StageGuidance
+internal sealed class AlignmentGuidance : StageGuidance
 {
     private readonly AlignmentTeacher _teacher;
     private readonly AlignmentProjection _projection;

@@ -7,7 +7,7 @@ using static TorchSharp.torch;
 namespace Saltern.Guidance;
 
 /// <summary>W, which brings the student's hidden states into the teacher's width, with its gradient and its own optimizer.</summary>
-public sealed class AlignmentProjection : IDisposable
+internal sealed class AlignmentProjection : IDisposable
 {
     /// <summary>Name of W in a checkpoint.</summary>
     public const string WeightName = "alignment.projection.weight";
@@ -72,7 +72,6 @@ public sealed class AlignmentProjection : IDisposable
     public double GradientNorm() => _optimizer.GradientNorm();
 
     /// <summary>One update of W.</summary>
-    /// <param name="learningRate">η_j.</param>
     /// <param name="gradientNorm">As <see cref="GradientNorm"/> found it.</param>
     public void Update(double learningRate, double gradientNorm) => _optimizer.Update(learningRate, gradientNorm);
 

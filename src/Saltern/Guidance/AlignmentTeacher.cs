@@ -7,7 +7,7 @@ using static TorchSharp.torch;
 namespace Saltern.Guidance;
 
 /// <summary>A teacher in memory that gives hidden states of one layer, on its own tokens of the student's text.</summary>
-public sealed class AlignmentTeacher : IDisposable
+internal sealed class AlignmentTeacher : IDisposable
 {
     private readonly Transformer _model;
     private readonly int _layer;
@@ -16,10 +16,7 @@ public sealed class AlignmentTeacher : IDisposable
     private readonly bool _masksDocuments;
 
     /// <summary>Takes over a model that was loaded without gradients.</summary>
-    /// <param name="model">The teacher.</param>
-    /// <param name="tokenizer">Its own tokenizer.</param>
     /// <param name="layer">Layer whose output is given, from 1 to L.</param>
-    /// <param name="student">The student's tokenizer.</param>
     /// <param name="masksDocuments">Whether both see one document at a time.</param>
     public AlignmentTeacher(
         Transformer model,
@@ -37,13 +34,10 @@ public sealed class AlignmentTeacher : IDisposable
     public TransformerConfig Config => _model.Config;
 
     /// <summary>A step's samples in the teacher's tokens.</summary>
-    /// <param name="batch">The samples.</param>
-    /// <param name="workers">How many threads.</param>
     public AlignedBatch Read(Batch batch, ParallelOptions workers) =>
         new(batch, _text, _endOfText, _masksDocuments, workers);
 
     /// <summary>Hidden states to align with, one for each of the rows' pairs.</summary>
-    /// <param name="rows">Some samples.</param>
     /// <returns>[pairs, D′]; the caller owns it.</returns>
     public Tensor States(AlignedRows rows)
     {

@@ -6,7 +6,7 @@ namespace Saltern.Guidance;
 /// As a share of the gap at the anchor it drives φ; the learning rate drives ρ; κ guarantees an end:
 /// r_j = min(r_{j−1}, r₀·ρ_j·φ_j, r₀·κ_j), ω_j = r_j/(1 + r_j). Our rule, docs/method.md "auto".
 /// </remarks>
-public sealed class AutoTransition : Transition
+internal sealed class AutoTransition : Transition
 {
     /// <summary>A domain of which fewer (smoothed) positions were seen by the anchor goes by the overall gap.</summary>
     public const double FewestPositionsOfADomain = 8_192;
@@ -80,7 +80,7 @@ public sealed class AutoTransition : Transition
     }
 
     /// <inheritdoc/>
-    public override StageWeights Next(int step, double learningRate)
+    internal override StageWeights Next(int step, double learningRate)
     {
         double overall = _global.Next(step, learningRate, null);
         Factors = _global.Factors;
@@ -94,7 +94,7 @@ public sealed class AutoTransition : Transition
     }
 
     /// <inheritdoc/>
-    public override void Observe(IReadOnlyList<(double Sum, long Count)> gapByDomain)
+    internal override void Observe(IReadOnlyList<(double Sum, long Count)> gapByDomain)
     {
         _global.Observe(gapByDomain.Sum(g => g.Sum), gapByDomain.Sum(g => g.Count));
         for (int i = 0; i < _domains.Length; i++)
@@ -104,10 +104,10 @@ public sealed class AutoTransition : Transition
     }
 
     /// <inheritdoc/>
-    public override TransitionState Save() => new([_global.Save(), .. _domains.Select(track => track.Save())]);
+    internal override TransitionState Save() => new([_global.Save(), .. _domains.Select(track => track.Save())]);
 
     /// <inheritdoc/>
-    public override void Restore(TransitionState state)
+    internal override void Restore(TransitionState state)
     {
         _global.Restore(state.Tracks[0]);
         for (int i = 0; i < _domains.Length; i++)

@@ -6,9 +6,8 @@ namespace Saltern.Guidance;
 
 /// <summary>Some samples of a step's batch, as one forward pass is given them.</summary>
 /// <param name="Batch">All samples of the step.</param>
-/// <param name="Rows">Which of them.</param>
 /// <param name="Inputs">Their tokens, [rows, T], int64, on the student's device.</param>
-public sealed record BatchRows(Batch Batch, int[] Rows, torch.Tensor Inputs)
+internal sealed record BatchRows(Batch Batch, int[] Rows, torch.Tensor Inputs)
 {
     /// <summary>What each position attends to; null for causal attention.</summary>
     public AttentionRanges? Ranges

@@ -8,8 +8,6 @@ namespace Saltern.Guidance;
 
 /// <summary>What a teacher pass finds at one position besides the entries.</summary>
 /// <param name="Nll">−ln q(y) at τ = 1.</param>
-/// <param name="NllTempered">−ln q_τ(y).</param>
-/// <param name="Entropy">H(q_τ).</param>
 /// <param name="Rank">1 + number of tokens with strictly larger q; 255 for more.</param>
 internal readonly record struct PositionSummary(float Nll, float NllTempered, float Entropy, byte Rank);
 

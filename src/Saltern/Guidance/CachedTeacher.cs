@@ -7,7 +7,7 @@ using static TorchSharp.torch;
 namespace Saltern.Guidance;
 
 /// <summary>A teacher that left its soft labels on disk: no model in memory, and no arithmetic in training. The next step's samples are read while this one is computed.</summary>
-public sealed class CachedTeacher : Teacher
+internal sealed class CachedTeacher : Teacher
 {
     private readonly TeacherCache _cache;
     private Task<Dictionary<(int Domain, long Index), SampleLabels>>? _current;

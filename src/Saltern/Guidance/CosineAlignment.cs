@@ -15,8 +15,6 @@ internal static class CosineAlignment
 
     /// <summary>The term and its gradients.</summary>
     /// <param name="student">x, [pairs, D], contiguous.</param>
-    /// <param name="teacher">x′, [pairs, D′].</param>
-    /// <param name="projection">W, [D′, D].</param>
     /// <param name="scale">Factor on the gradients: λ divided by the aligned positions of the global batch.</param>
     /// <param name="projectionGradient">∂ℒ/∂W, [D′, D], added to.</param>
     /// <returns>Σ (1 − cos), not scaled, and ∂ℒ/∂x, [pairs, D], which the caller owns.</returns>

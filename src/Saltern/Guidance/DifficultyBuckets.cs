@@ -2,7 +2,7 @@ namespace Saltern.Guidance;
 
 /// <summary>Easy, medium and hard by the teacher's loss at τ = 1: terciles over the text of its pass.</summary>
 /// <remarks>Within a bucket compare student with student: the teacher's own loss chose the bucket (docs/method.md, "Soft labels on disk").</remarks>
-public sealed record DifficultyBuckets
+internal sealed record DifficultyBuckets
 {
     /// <summary>b₁ and b₂ for tokens, nats: easy up to b₁, medium up to b₂.</summary>
     public required IReadOnlyList<double> TokenBounds { get; init; }

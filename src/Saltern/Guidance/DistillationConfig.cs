@@ -94,15 +94,15 @@ public sealed record DistillationConfig : IValidated
     public bool Renormalise { get; init; }
 
     /// <summary>ω over the steps, but for <c>auto</c>, which finds its own.</summary>
-    public WeightSchedule Schedule => new("distillation", Transition, Weight, Start, End);
+    internal WeightSchedule Schedule => new("distillation", Transition, Weight, Start, End);
 
     /// <summary>The gate that this configuration describes.</summary>
     /// <param name="bounds">Bounds of the buckets, nats, where the configuration has none; those of the teacher pass.</param>
-    public Losses.Gate CreateGate(IReadOnlyList<double>? bounds = null) =>
+    internal Losses.Gate CreateGate(IReadOnlyList<double>? bounds = null) =>
         new(Gate, GateThreshold ?? 0, GateBuckets ?? [], GateBucketBounds ?? bounds ?? []);
 
     /// <inheritdoc/>
-    public IEnumerable<ConfigurationProblem> Validate()
+    IEnumerable<ConfigurationProblem> IValidated.Validate()
     {
         foreach (ConfigurationProblem problem in Schedule.Validate())
         {

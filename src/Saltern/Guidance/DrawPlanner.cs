@@ -19,8 +19,6 @@ internal sealed class DrawPlanner
     public long Positions { get; private set; }
 
     /// <summary>Takes a position.</summary>
-    /// <param name="weights">Unnormalised q_τ, [V].</param>
-    /// <param name="total">Their sum.</param>
     public void Add(ReadOnlySpan<float> weights, double total)
     {
         double smallMass = 0;

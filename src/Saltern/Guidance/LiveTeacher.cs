@@ -7,7 +7,7 @@ using static TorchSharp.torch;
 namespace Saltern.Guidance;
 
 /// <summary>A teacher in memory: frozen weights in a mapping of their own, run on the student's tokens.</summary>
-public sealed class LiveTeacher : Teacher
+internal sealed class LiveTeacher : Teacher
 {
     private readonly Transformer _model;
     private readonly double _temperature;

@@ -42,7 +42,7 @@ public sealed class SampleLabels
     /// <param name="plan">What they were written by.</param>
     /// <param name="place">What to name in an error.</param>
     /// <exception cref="DataFormatException">A record is cut off, or holds what no pass writes.</exception>
-    public static SampleLabels Read(ReadOnlySpan<byte> records, TeachPlan plan, string place)
+    internal static SampleLabels Read(ReadOnlySpan<byte> records, TeachPlan plan, string place)
     {
         (int positions, int entries) = Count(records, plan, place);
         var labels = new SampleLabels(positions, entries);

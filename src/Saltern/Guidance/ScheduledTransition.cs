@@ -1,7 +1,7 @@
 namespace Saltern.Guidance;
 
 /// <summary>Transitions whose ω is a closed function of the step (docs/method.md, "Stages and transitions").</summary>
-public sealed class ScheduledTransition : StepwiseTransition
+internal sealed class ScheduledTransition : StepwiseTransition
 {
     private readonly TransitionKind _kind;
     private readonly double _weight;
@@ -12,9 +12,7 @@ public sealed class ScheduledTransition : StepwiseTransition
         : this(config.Schedule, config.Smoothing, totalSteps, domainCount) { }
 
     /// <summary>Resolves the window of any weight; where a teacher has no losses, as in alignment, nothing is observed and the gap stays unknown.</summary>
-    /// <param name="schedule">Validated.</param>
     /// <param name="smoothing">Time constant of the smoothed gap, share of the run.</param>
-    /// <param name="totalSteps">J.</param>
     /// <param name="domainCount">Domains of the data.</param>
     /// <exception cref="ConfigurationException">The window is empty, reversed or outside the run.</exception>
     public ScheduledTransition(WeightSchedule schedule, double smoothing, int totalSteps, int domainCount)

@@ -1,7 +1,7 @@
 namespace Saltern.Guidance;
 
 /// <summary>γ = S_d/S_n with S_d ← β_s·S_d + d_j and S_n ← β_s·S_n + n′_j: the smoothed mean of student NLL − reference, nats per position.</summary>
-public sealed class SmoothedGap
+internal sealed class SmoothedGap
 {
     private readonly double _decay;
 

@@ -5,7 +5,7 @@ using Saltern.Numerics;
 namespace Saltern.Guidance;
 
 /// <summary>Stage 1 by soft labels: a teacher, live or cached, whose probabilities count ω beside the next token's 1 − ω.</summary>
-public sealed class SoftLabelGuidance : StageGuidance
+internal sealed class SoftLabelGuidance : StageGuidance
 {
     private readonly Teacher _teacher;
     private readonly Transition _transition;

@@ -10,7 +10,7 @@ namespace Saltern.Guidance;
 /// Per step: <see cref="Next"/>, <see cref="Begin"/>, then for each micro-batch <see cref="AddLabels"/> and <see cref="InnerGradient"/>, then <see cref="Report"/>,
 /// <see cref="GradientNorm"/> and, where the step is applied, <see cref="Update"/> and <see cref="Observe"/>. After <see cref="Release"/> nothing is added any more.
 /// </remarks>
-public abstract class StageGuidance : IDisposable
+internal abstract class StageGuidance : IDisposable
 {
     /// <summary>Starts with the small model in memory or on disk.</summary>
     /// <param name="transition">Weight of the guidance over the steps; null where there never is any.</param>
@@ -49,16 +49,12 @@ public abstract class StageGuidance : IDisposable
     public virtual GuidanceSums Sums => default;
 
     /// <summary>Weights of a step; steps are asked for in order, once each.</summary>
-    /// <param name="step">j, from 1.</param>
-    /// <param name="learningRate">η_j.</param>
     public abstract StageWeights Next(int step, double learningRate);
 
     /// <summary>Told which samples the next step draws, so that reading need not wait for them.</summary>
     public virtual void ReadAhead(IReadOnlyList<SampleKey> samples) { }
 
     /// <summary>Begins a step: sets its sums and gradients to zero.</summary>
-    /// <param name="batch">This rank's samples.</param>
-    /// <param name="weights">The step's weights.</param>
     /// <param name="gateScale">1 / running mean of the gate's h, for gates that are scaled to keep it.</param>
     public virtual void Begin(Batch batch, StageWeights weights, double gateScale) { }
 
@@ -82,7 +78,6 @@ public abstract class StageGuidance : IDisposable
     public virtual double GradientNorm() => 0;
 
     /// <summary>One update of what is learned besides the student.</summary>
-    /// <param name="learningRate">η_j.</param>
     /// <param name="gradientNorm">As <see cref="GradientNorm"/> found it.</param>
     public virtual void Update(double learningRate, double gradientNorm) { }
 
@@ -101,7 +96,6 @@ public abstract class StageGuidance : IDisposable
         Transition?.Observe([.. byDomain.Select(domain => (domain.Gap, domain.TeacherPositions))]);
 
     /// <summary>Resumes from a checkpoint whose <see cref="State"/> was filled.</summary>
-    /// <param name="updates">Updates made.</param>
     public virtual void Resume(long updates) { }
 
     /// <summary>Gives the small model's memory and files back to the system; once, later calls do nothing.</summary>
@@ -128,16 +122,13 @@ public abstract class StageGuidance : IDisposable
 /// <summary>A rank's sums over a step, added up over the ranks.</summary>
 /// <param name="Samples">Samples that the teacher saw.</param>
 /// <param name="Gate">Σ h over positions with a teacher where h is a matter of whole samples.</param>
-public readonly record struct GuidanceSums(double Samples, double Gate);
+internal readonly record struct GuidanceSums(double Samples, double Gate);
 
 /// <summary>A term that guidance adds to the loss of a step.</summary>
-/// <param name="Weight">λ_j.</param>
 /// <param name="Term">The term of the loss, its weight included, nats.</param>
 /// <param name="Means">What the log says of it.</param>
-public sealed record GuidanceReport(double Weight, double Term, IReadOnlyList<GuidanceMean> Means);
+internal sealed record GuidanceReport(double Weight, double Term, IReadOnlyList<GuidanceMean> Means);
 
 /// <summary>A mean for the log, as its two sums.</summary>
 /// <param name="Metric">Name in the metrics, e.g. <c>train/aligned</c>.</param>
-/// <param name="Sum">What is averaged.</param>
-/// <param name="Count">Over how many.</param>
-public sealed record GuidanceMean(string Metric, double Sum, long Count);
+internal sealed record GuidanceMean(string Metric, double Sum, long Count);

@@ -25,7 +25,7 @@ public abstract class StepwiseTransition : Transition
 
     /// <inheritdoc/>
     /// <exception cref="InvalidOperationException">The weight is negative or no number.</exception>
-    public override StageWeights Next(int step, double learningRate)
+    internal override StageWeights Next(int step, double learningRate)
     {
         double weight = WeightAt(step);
         if (!double.IsFinite(weight) || weight < 0)
@@ -39,13 +39,13 @@ public abstract class StepwiseTransition : Transition
     }
 
     /// <inheritdoc/>
-    public override void Observe(IReadOnlyList<(double Sum, long Count)> gapByDomain) =>
+    internal override void Observe(IReadOnlyList<(double Sum, long Count)> gapByDomain) =>
         _gap.Add(gapByDomain.Sum(g => g.Sum), gapByDomain.Sum(g => g.Count));
 
     /// <inheritdoc/>
-    public override TransitionState Save() =>
+    internal override TransitionState Save() =>
         new([new GapTrackState(_gap.Sum, _gap.Count, null, 0, 0, null, null, false)]);
 
     /// <inheritdoc/>
-    public override void Restore(TransitionState state) => _gap.Restore(state.Tracks[0].Sum, state.Tracks[0].Count);
+    internal override void Restore(TransitionState state) => _gap.Restore(state.Tracks[0].Sum, state.Tracks[0].Count);
 }

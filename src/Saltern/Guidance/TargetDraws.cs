@@ -24,10 +24,7 @@ internal static class TargetDraws
     private const int UniformsPerPosition = 256;
 
     /// <summary>Fills in the points of [0, 1), ascending, at which the cumulative distribution is read; a function of (seed, sample, position) alone.</summary>
-    /// <param name="kind">How.</param>
-    /// <param name="random">The sample's numbers.</param>
     /// <param name="position">Position in the sample.</param>
-    /// <param name="points">Receives n_d points.</param>
     public static void Points(DrawKind kind, SampleRandom random, int position, Span<double> points)
     {
         ulong first = (ulong)position * UniformsPerPosition;

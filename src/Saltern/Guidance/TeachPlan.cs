@@ -22,7 +22,7 @@ public enum CacheMode
 }
 
 /// <summary>Everything that decides what a teacher pass writes: <c>plan.json</c>, written first, so that an interrupted teacher pass is resumed with the same plan.</summary>
-public sealed record TeachPlan
+internal sealed record TeachPlan
 {
     /// <summary>Name of the file.</summary>
     public const string FileName = "plan.json";
@@ -83,19 +83,18 @@ public sealed record TeachPlan
 }
 
 /// <summary>Which samples a teacher pass went over.</summary>
-/// <param name="Count">How many.</param>
 /// <param name="OfAll">Samples of the data set.</param>
 /// <param name="Fingerprint">SHA-256 of their keys, in order.</param>
 /// <param name="Order">Fingerprint of the order whose first samples they are; null where they are all.</param>
 /// <param name="Drawn">How many draws of that order they cover.</param>
-public sealed record TeachCoverage(long Count, long OfAll, string Fingerprint, string? Order, long Drawn)
+internal sealed record TeachCoverage(long Count, long OfAll, string Fingerprint, string? Order, long Drawn)
 {
     /// <summary>Whether every sample of the data set is covered.</summary>
     public bool IsWhole => Count == OfAll;
 }
 
 /// <summary>What a finished pass says of itself: <c>manifest.json</c>, written last, so that a folder without it is unfinished.</summary>
-public sealed record TeachManifest
+internal sealed record TeachManifest
 {
     /// <summary>Name of the file.</summary>
     public const string FileName = "manifest.json";
@@ -212,10 +211,15 @@ public sealed record TeachManifest
 /// <param name="File">Name in the folder <c>shards</c>.</param>
 /// <param name="FirstDomain">Domain of its first sample.</param>
 /// <param name="FirstIndex">Index of its first sample.</param>
-/// <param name="Samples">Samples in it.</param>
-/// <param name="Bytes">Size.</param>
 /// <param name="Sha256">SHA-256 of the file, lower-case hexadecimal.</param>
-public sealed record TeachShard(string File, int FirstDomain, long FirstIndex, int Samples, long Bytes, string Sha256);
+internal sealed record TeachShard(
+    string File,
+    int FirstDomain,
+    long FirstIndex,
+    int Samples,
+    long Bytes,
+    string Sha256
+);
 
 /// <summary>How plan and manifest are written as JSON.</summary>
 internal static class TeachJson

@@ -23,14 +23,10 @@ public abstract class Teacher : IDisposable
     public virtual IReadOnlyList<double>? BucketBounds => null;
 
     /// <summary>The teacher's losses on a set; null where there are none of this text, so that a teacher which looks too good on its training text is not noticed.</summary>
-    /// <param name="set">Validation text.</param>
     /// <param name="createHead">Makes a loss head for so many rows of a vocabulary.</param>
     /// <param name="ranks">Ranks with the same teacher; all get all losses.</param>
-    internal virtual TeacherLosses? LossesOn(
-        ValidationSet set,
-        Func<int, LossHead> createHead,
-        ICommunicator ranks
-    ) => null;
+    internal virtual TeacherLosses? LossesOn(ValidationSet set, Func<int, LossHead> createHead, ICommunicator ranks) =>
+        null;
 
     /// <summary>Told which samples come next, so that reading need not wait for them.</summary>
     public virtual void ReadAhead(IReadOnlyList<SampleKey> samples) { }

@@ -5,7 +5,7 @@ namespace Saltern.Guidance;
 
 /// <summary>A finished teacher pass, opened for reading: soft labels, scores and difficulty by sample.</summary>
 /// <remarks>Opening looks at manifest and file sizes. A file's header and table are checked when it is first used, a sample's checksum whenever it is read.</remarks>
-public sealed class TeacherCache : IDisposable
+internal sealed class TeacherCache : IDisposable
 {
     /// <summary>Folder of the files below that of the teacher pass.</summary>
     public const string ShardFolder = "shards";

@@ -21,7 +21,7 @@ public sealed record TeacherConfig : IValidated
     public double Temperature { get; init; } = 1.0;
 
     /// <inheritdoc/>
-    public IEnumerable<ConfigurationProblem> Validate()
+    IEnumerable<ConfigurationProblem> IValidated.Validate()
     {
         if (Path is null && Cache is null)
         {

@@ -13,17 +13,14 @@ namespace Saltern.Guidance;
 
 /// <summary>The teacher's losses at every position of a validation set, nats: for the gap on validation text, and for difficulty.</summary>
 /// <param name="Nll">−ln q(y) at τ = 1; 0 where a position does not count.</param>
-/// <param name="NllTempered">−ln q_τ(y).</param>
-public sealed record TeacherLosses(float[] Nll, float[] NllTempered)
+internal sealed record TeacherLosses(float[] Nll, float[] NllTempered)
 {
     private const int HashBytes = 32;
 
     private static ReadOnlySpan<byte> Magic => "SALTVAL1"u8;
 
     /// <summary>Runs the teacher over the set.</summary>
-    /// <param name="teacher">At any temperature.</param>
     /// <param name="head">Loss head made for the teacher's vocabulary.</param>
-    /// <param name="set">Windows.</param>
     /// <param name="ranks">Ranks with the same teacher, which share the batches out; null for one process. All get all losses.</param>
     public static TeacherLosses Run(LiveTeacher teacher, LossHead head, ValidationSet set, ICommunicator? ranks = null)
     {

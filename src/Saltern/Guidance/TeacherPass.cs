@@ -12,10 +12,10 @@ namespace Saltern.Guidance;
 /// <param name="Samples">Samples of this rank that are done, those of an earlier, interrupted teacher pass included.</param>
 /// <param name="TotalSamples">Samples of this rank: all of them in one process.</param>
 /// <param name="TokensPerSecond">Speed of this process so far.</param>
-public sealed record TeachProgress(long Samples, long TotalSamples, double TokensPerSecond);
+internal sealed record TeachProgress(long Samples, long TotalSamples, double TokensPerSecond);
 
 /// <summary>One teacher pass over samples, file by file: what is whole stays, the rest is made.</summary>
-public sealed class TeacherPass
+internal sealed class TeacherPass
 {
     // Positions of one forward pass, and samples of a file: about 10 MB of soft labels at 256 tokens.
     private const int PositionsPerForward = 4_096;
@@ -31,8 +31,6 @@ public sealed class TeacherPass
     /// <summary>Prepares a teacher pass.</summary>
     /// <param name="folder">Where its files go.</param>
     /// <param name="plan">What it stores, draws included.</param>
-    /// <param name="reader">Reads the samples.</param>
-    /// <param name="samples">Which ones, ascending.</param>
     public TeacherPass(
         string folder,
         TeachPlan plan,
@@ -45,7 +43,6 @@ public sealed class TeacherPass
     /// <summary>Finds the draws that fit a byte budget, on positions of samples spread over all of them.</summary>
     /// <param name="teacher">At the plan's temperature.</param>
     /// <param name="plan">All but the draws.</param>
-    /// <param name="reader">Reads the samples.</param>
     /// <param name="samples">Of the teacher pass.</param>
     /// <param name="budget">Bytes for each position.</param>
     /// <param name="threads">Threads for our own kernels.</param>
@@ -159,7 +156,6 @@ public sealed class TeacherPass
 
     /// <summary>Reads all files once, finds the bounds of easy, medium and hard, and writes the manifest.</summary>
     /// <param name="teacher">What is known of the teacher; the teacher pass's cost is added.</param>
-    /// <param name="shape">Its shape.</param>
     /// <param name="data">Where the data set is, and its tokenizer where another program wrote it.</param>
     /// <param name="objective">The objective mix; null for causal samples.</param>
     public TeachManifest Finish(

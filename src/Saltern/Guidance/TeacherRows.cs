@@ -22,7 +22,6 @@ internal sealed unsafe class TeacherRows : IDisposable
     private byte[] _slots = [];
 
     /// <summary>Reserves the buffer of a chunk.</summary>
-    /// <param name="plan">What is stored.</param>
     /// <param name="teacher">Whose head and device they are.</param>
     /// <param name="threads">Threads for the passes over the logits.</param>
     /// <param name="onDevice">Whether logits have a buffer on the teacher's device and come from there; as the device asks by default.</param>
@@ -41,7 +40,6 @@ internal sealed unsafe class TeacherRows : IDisposable
 
     /// <summary>The records of some samples.</summary>
     /// <param name="labels">The teacher on these samples.</param>
-    /// <param name="batch">The samples.</param>
     /// <returns>One byte array a sample.</returns>
     public byte[][] Records(LiveSoftLabels labels, Batch batch)
     {
@@ -107,8 +105,6 @@ internal sealed unsafe class TeacherRows : IDisposable
 
     /// <summary>Hands some positions' distributions to a planner of draws.</summary>
     /// <param name="labels">The teacher on some samples.</param>
-    /// <param name="isProbe">Which rows.</param>
-    /// <param name="planner">Takes them.</param>
     public void Probe(LiveSoftLabels labels, Func<int, bool> isProbe, DrawPlanner planner)
     {
         var order = new Lock();

@@ -5,7 +5,7 @@ using Saltern.ModelFiles;
 namespace Saltern.Guidance;
 
 /// <summary>Which model a teacher is, whatever its folder is called.</summary>
-public static class TeacherWeights
+internal static class TeacherWeights
 {
     /// <summary>SHA-256 of a model folder's weights, one file after the other, with the prefix <c>sha256:</c>.</summary>
     public static Fingerprint Fingerprint(string folder)

@@ -8,7 +8,7 @@ namespace Saltern.Guidance;
 /// A sample may begin and end inside a word or a character: its bytes are encoded as they are. An end-of-text token counts as one byte of the text on both sides. Tokens that a tokenizer
 /// puts in front of a document are read by the teacher and never aligned with. What lies beyond the teacher's positions is not read.
 /// </remarks>
-public sealed class TextAlignment
+internal sealed class TextAlignment
 {
     private readonly BpeTokenizer _student;
     private readonly BpeTokenizer _teacher;
@@ -16,8 +16,6 @@ public sealed class TextAlignment
     private readonly bool _masksDocuments;
 
     /// <summary>Takes note of both tokenizers.</summary>
-    /// <param name="student">The data set's.</param>
-    /// <param name="teacher">The teacher's.</param>
     /// <param name="teacherPositions">Most tokens that the teacher reads of a sample.</param>
     /// <param name="masksDocuments">Whether positions see their own document only, so that none is aligned with a token of the one before.</param>
     public TextAlignment(BpeTokenizer student, BpeTokenizer teacher, int teacherPositions, bool masksDocuments) =>

@@ -8,11 +8,11 @@ public abstract class Transition
     /// <param name="step">j, from 1.</param>
     /// <param name="learningRate">η_j.</param>
     /// <returns>ω by domain; all zero where the teacher does not run.</returns>
-    public abstract StageWeights Next(int step, double learningRate);
+    internal abstract StageWeights Next(int step, double learningRate);
 
     /// <summary>Takes note of how far the student was behind the teacher in the step just made.</summary>
     /// <param name="gapByDomain">Σ over counted positions of student NLL − reference, and the number of positions, per domain; positions without a teacher left out.</param>
-    public abstract void Observe(IReadOnlyList<(double Sum, long Count)> gapByDomain);
+    internal abstract void Observe(IReadOnlyList<(double Sum, long Count)> gapByDomain);
 
     /// <summary>g_j, the smoothed gap over all domains, nats; NaN before the first observation.</summary>
     public abstract double Gap { get; }
@@ -21,15 +21,13 @@ public abstract class Transition
     public virtual string EndReason => "schedule";
 
     /// <summary>Everything that a resumed run needs to continue bit for bit.</summary>
-    public abstract TransitionState Save();
+    internal abstract TransitionState Save();
 
     /// <summary>Resumes from a saved state.</summary>
-    public abstract void Restore(TransitionState state);
+    internal abstract void Restore(TransitionState state);
 
     /// <summary>The last step in which ω can be above 0: what stage 1 reads at most.</summary>
-    /// <param name="config">Validated.</param>
-    /// <param name="totalSteps">J.</param>
-    public static int LastTeacherStep(DistillationConfig config, int totalSteps)
+    internal static int LastTeacherStep(DistillationConfig config, int totalSteps)
     {
         if (config.Transition == TransitionKind.Auto)
         {
@@ -40,11 +38,9 @@ public abstract class Transition
     }
 
     /// <summary>The transition that a configuration describes.</summary>
-    /// <param name="config">Validated.</param>
-    /// <param name="totalSteps">J.</param>
     /// <param name="warmupSteps">End of the learning rate's warm-up, steps.</param>
     /// <param name="domainCount">Domains of the data.</param>
-    public static Transition Create(DistillationConfig config, int totalSteps, int warmupSteps, int domainCount)
+    internal static Transition Create(DistillationConfig config, int totalSteps, int warmupSteps, int domainCount)
     {
         if (config.Transition == TransitionKind.Auto)
         {
@@ -55,10 +51,8 @@ public abstract class Transition
     }
 
     /// <summary>The transition of an alignment's λ.</summary>
-    /// <param name="config">Validated.</param>
-    /// <param name="totalSteps">J.</param>
     /// <param name="domainCount">Domains of the data.</param>
-    public static Transition Create(AlignmentConfig config, int totalSteps, int domainCount) =>
+    internal static Transition Create(AlignmentConfig config, int totalSteps, int domainCount) =>
         new ScheduledTransition(config.Schedule, smoothing: 0, totalSteps, domainCount);
 }
 
@@ -80,7 +74,7 @@ public sealed record StageWeights(double Global, IReadOnlyList<double> ByDomain)
 
 /// <summary>State of a transition in a checkpoint.</summary>
 /// <param name="Tracks">The overall track first, then one per domain where each has its own.</param>
-public sealed record TransitionState(IReadOnlyList<GapTrackState> Tracks);
+internal sealed record TransitionState(IReadOnlyList<GapTrackState> Tracks);
 
 /// <summary>State of one smoothed gap.</summary>
 /// <param name="Sum">S_d, smoothed sum of differences, nats.</param>
@@ -91,7 +85,7 @@ public sealed record TransitionState(IReadOnlyList<GapTrackState> Tracks);
 /// <param name="EndStep">First step without the teacher; null while it runs.</param>
 /// <param name="EndReason"><c>gap</c> or <c>maximum</c>; null while the teacher runs.</param>
 /// <param name="FollowsGlobal">Whether too little was seen of this domain, so that it goes by the overall track.</param>
-public sealed record GapTrackState(
+internal sealed record GapTrackState(
     double Sum,
     double Count,
     double? AnchorGap,

@@ -5,10 +5,9 @@ namespace Saltern.Guidance;
 /// <summary>How the weight of a teacher's term falls from its first value to 0: distillation's ω and alignment's λ alike.</summary>
 /// <param name="Section">Section of the recipe, for messages.</param>
 /// <param name="Kind">Shape of the way.</param>
-/// <param name="Weight">First value.</param>
 /// <param name="Start">n₁, last step with the first value; null where the shape has none.</param>
 /// <param name="End">n₂, first step with 0; null where the shape has none.</param>
-public sealed record WeightSchedule(
+internal sealed record WeightSchedule(
     string Section,
     TransitionKind Kind,
     double Weight,

@@ -7,7 +7,7 @@ namespace Saltern.Losses;
 
 /// <summary>Loss head with own vectorised passes: CPU, float32. The chunks' buffers are made once and reused.</summary>
 /// <remarks>Its twins are <see cref="TensorLossHead"/>, made of libtorch's operations, and <see cref="SoftLabelLoss"/>, the equation itself. The bits do not depend on the number of threads, but for libtorch's products.</remarks>
-public sealed class FusedLossHead : LossHead
+internal sealed class FusedLossHead : LossHead
 {
     private readonly ParallelOptions _parallel;
     private readonly Tensor _studentLogits;

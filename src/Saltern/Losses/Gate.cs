@@ -30,19 +30,20 @@ public enum GateKind
 /// The last two look at the label and so lift unlikely tokens in expectation (docs/method.md, "Gates"). The domain gate is a
 /// matter of whole samples and is applied where ω is made.
 /// </remarks>
-/// <param name="Kind">Which rule.</param>
 /// <param name="Threshold">θ: a probability, or nats for the entropy.</param>
 /// <param name="Factors">Easy, medium, hard (bucket).</param>
 /// <param name="Bounds">Between easy and medium, medium and hard, nats (bucket).</param>
-public sealed record Gate(GateKind Kind, double Threshold, IReadOnlyList<double> Factors, IReadOnlyList<double> Bounds)
+internal sealed record Gate(
+    GateKind Kind,
+    double Threshold,
+    IReadOnlyList<double> Factors,
+    IReadOnlyList<double> Bounds
+)
 {
     /// <summary>No position is treated differently.</summary>
     public static Gate Open { get; } = new(GateKind.None, 0, [], []);
 
     /// <summary>h_t.</summary>
-    /// <param name="topProbability">max q.</param>
-    /// <param name="entropy">H(q), nats.</param>
-    /// <param name="nll">−ln q(y), nats.</param>
     public double Factor(double topProbability, double entropy, double nll) =>
         Kind switch
         {

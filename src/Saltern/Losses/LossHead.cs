@@ -12,7 +12,7 @@ namespace Saltern.Losses;
 /// ∂hidden and ∂head with libtorch's products. Memory is one chunk of [M, V] for the student and one for a teacher, whatever N.
 /// This class makes the chunks; what happens to their rows is <see cref="FusedLossHead"/>'s (CPU, float32) or <see cref="TensorLossHead"/>'s (any device and type).
 /// </remarks>
-public abstract class LossHead : IDisposable
+internal abstract class LossHead : IDisposable
 {
     /// <summary>Largest ω_t that a scaled gate may give.</summary>
     public const double HighestGatedOmega = 0.95;
@@ -70,7 +70,6 @@ public abstract class LossHead : IDisposable
     public void Evaluate(LossRequest request, PositionLosses losses) => Run(request, losses, null);
 
     /// <summary>Losses at every position, ∂ℒ/∂hidden and, added to what is there, ∂ℒ/∂head.</summary>
-    /// <param name="request">The micro-batch.</param>
     /// <param name="divisor">n, counted positions of the global batch.</param>
     /// <param name="losses">Receives the losses, before any division.</param>
     /// <param name="hiddenGradient">[N, D], of the hidden states' type, overwritten.</param>
@@ -98,8 +97,6 @@ public abstract class LossHead : IDisposable
     protected abstract void Dispose(bool disposing);
 
     /// <summary>Everything of one chunk: logits, losses and, where asked for, both gradients.</summary>
-    /// <param name="request">The micro-batch.</param>
-    /// <param name="losses">Receives the losses.</param>
     /// <param name="chunk">Which rows, and how many of them have soft labels.</param>
     /// <param name="gradients">Takes the chunk's rows of ∂hidden, [M, D], and ∂head; null for evaluation, which asks for the losses alone.</param>
     protected abstract void RunChunk(
@@ -223,16 +220,14 @@ public abstract class LossHead : IDisposable
 }
 
 /// <summary>Some rows of a micro-batch.</summary>
-/// <param name="First">Their first row.</param>
-/// <param name="Rows">M or fewer.</param>
 /// <param name="Taught">How many of them, from the first on, have soft labels.</param>
-public readonly record struct LossChunk(int First, int Rows, int Taught);
+internal readonly record struct LossChunk(int First, int Rows, int Taught);
 
 /// <summary>Where the gradients of a micro-batch, or of some of its rows, go.</summary>
 /// <param name="Scale">1/n, factor of every gradient; n = counted positions of the global batch.</param>
 /// <param name="Hidden">∂ℒ/∂hidden, [rows, D], overwritten.</param>
 /// <param name="Head">∂ℒ/∂head, [V or more, D], added to.</param>
-public readonly record struct LossGradients(float Scale, Tensor Hidden, Tensor Head)
+internal readonly record struct LossGradients(float Scale, Tensor Hidden, Tensor Head)
 {
     /// <summary>The same for a chunk's rows; the caller's scope owns the view.</summary>
     internal LossGradients OfRows(LossChunk chunk) => this with { Hidden = Hidden.narrow(0, chunk.First, chunk.Rows) };

@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 namespace Saltern.Losses;
 
 /// <summary>What one micro-batch asks of the loss head.</summary>
-public sealed record LossRequest
+internal sealed record LossRequest
 {
     /// <summary>Student's final hidden states, [N, D], contiguous.</summary>
     public required Tensor HiddenStates { get; init; }
@@ -31,7 +31,6 @@ public sealed record LossRequest
 
     /// <summary>ω_t of a row, gate and its scale included.</summary>
     /// <param name="row">Row of the micro-batch.</param>
-    /// <param name="gate">h_t.</param>
     internal double OmegaOf(int row, double gate)
     {
         double omega = Omega[row] * gate;

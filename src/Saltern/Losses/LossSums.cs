@@ -7,43 +7,43 @@ public sealed record LossSums
     public long Positions { get; private set; }
 
     /// <summary>Positions of C for which the teacher ran.</summary>
-    public long TeacherPositions { get; private set; }
+    internal long TeacherPositions { get; private set; }
 
     /// <summary>Σ CE(m, p), nats.</summary>
     public double Loss { get; private set; }
 
     /// <summary>Σ −ln p(y), nats.</summary>
-    public double StudentNll { get; private set; }
+    internal double StudentNll { get; private set; }
 
     /// <summary>Positions whose label the student finds most likely.</summary>
-    public long Correct { get; private set; }
+    internal long Correct { get; private set; }
 
     /// <summary>Σ ω_t.</summary>
-    public double Omega { get; private set; }
+    internal double Omega { get; private set; }
 
     /// <summary>Σ −ln q(y) at τ = 1, over teacher positions.</summary>
-    public double TeacherNll { get; private set; }
+    internal double TeacherNll { get; private set; }
 
     /// <summary>Σ −ln q_τ(y), over teacher positions.</summary>
-    public double TeacherNllTempered { get; private set; }
+    internal double TeacherNllTempered { get; private set; }
 
     /// <summary>Σ −Σ q_τ ln p, over teacher positions.</summary>
-    public double CrossEntropyToTeacher { get; private set; }
+    internal double CrossEntropyToTeacher { get; private set; }
 
     /// <summary>Σ H(q_τ), over teacher positions.</summary>
-    public double TeacherEntropy { get; private set; }
+    internal double TeacherEntropy { get; private set; }
 
     /// <summary>Teacher positions where both find the same token most likely.</summary>
-    public long Agreements { get; private set; }
+    internal long Agreements { get; private set; }
 
     /// <summary>Σ student NLL − reference over teacher positions; the reference is −ln((1 − ω)·q(y) + ω·q_τ(y)), what a student that knows just what the teacher knows would pay.</summary>
-    public double Gap { get; private set; }
+    internal double Gap { get; private set; }
 
     /// <summary>Σ h_t over teacher positions.</summary>
-    public double Gate { get; private set; }
+    internal double Gate { get; private set; }
 
     /// <summary>Adds the counted positions of a range of rows.</summary>
-    public void Add(PositionLosses losses, int firstRow, int rowCount)
+    internal void Add(PositionLosses losses, int firstRow, int rowCount)
     {
         for (int row = firstRow; row < firstRow + rowCount; row++)
         {
@@ -83,7 +83,7 @@ public sealed record LossSums
     }
 
     /// <summary>Adds another sum: of a micro-batch, a domain, a rank or a step.</summary>
-    public void Add(LossSums other)
+    internal void Add(LossSums other)
     {
         Positions += other.Positions;
         TeacherPositions += other.TeacherPositions;
@@ -138,7 +138,7 @@ public sealed record LossSums
         };
 
     /// <summary>−ln((1 − ω)·q(y) + ω·q_τ(y)) from the two losses, nats.</summary>
-    public static double Reference(double teacherNll, double teacherNllTempered, double omega)
+    internal static double Reference(double teacherNll, double teacherNllTempered, double omega)
     {
         // Factored by the larger probability; where ω = 1 leaves only one that underflows, it is that one's loss.
         double least = Math.Min(teacherNll, teacherNllTempered);

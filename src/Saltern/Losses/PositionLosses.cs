@@ -2,7 +2,7 @@ namespace Saltern.Losses;
 
 /// <summary>What the loss head finds at each position of a micro-batch, in row order; reused from one micro-batch to the next.</summary>
 /// <remarks>All losses in nats, float32. Teacher quantities hold only where <see cref="HasTeacher"/> is set; nothing holds where a position is not counted.</remarks>
-public sealed class PositionLosses
+internal sealed class PositionLosses
 {
     /// <summary>Reserves room for <paramref name="rows"/> positions.</summary>
     public PositionLosses(int rows)

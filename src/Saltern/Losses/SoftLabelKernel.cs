@@ -49,9 +49,6 @@ internal static unsafe class SoftLabelKernel
     }
 
     /// <summary>Σ e_i.</summary>
-    /// <param name="row">z, [count].</param>
-    /// <param name="count">V.</param>
-    /// <param name="maximum">max z.</param>
     /// <param name="store">Whether e_i replaces z_i: evaluation, which needs no gradient, saves the write.</param>
     public static float Exponentials(float* row, int count, float maximum, bool store)
     {
@@ -64,13 +61,6 @@ internal static unsafe class SoftLabelKernel
     }
 
     /// <summary>Replaces z_i by e_i and s_i by e′_i, and sums all that the loss, its gradient and the log need.</summary>
-    /// <param name="student">z, [count].</param>
-    /// <param name="teacher">s, [count].</param>
-    /// <param name="count">V.</param>
-    /// <param name="studentMaximum">max z.</param>
-    /// <param name="teacherMaximum">max s.</param>
-    /// <param name="temperature">τ.</param>
-    /// <param name="studentExpSum">Σ e_i.</param>
     public static TeacherSums ExponentialsOfBoth(
         float* student,
         float* teacher,

@@ -8,10 +8,9 @@ namespace Saltern.Losses;
 /// ℒ = (1/n) Σ_{t∈C} CE(m_t, p_t), m_t = (1 − ω_t)·onehot(y_t) + ω_t·q_τ,t, in nats (arXiv:2410.18779; docs/method.md, "Mixture loss").
 /// Any floating type and device; in float64 it is the oracle of the tests.
 /// </remarks>
-public static class SoftLabelLoss
+internal static class SoftLabelLoss
 {
     /// <summary>Mean loss over counted positions; gradients flow to the student only.</summary>
-    /// <param name="studentLogits">z, [N, V].</param>
     /// <param name="labels">y, [N], int64; negative where a position is not counted.</param>
     /// <param name="teacherLogits">s, [N, V]; null for plain next-token training.</param>
     /// <param name="omega">ω_t, [N], same type as the logits; not read without a teacher.</param>

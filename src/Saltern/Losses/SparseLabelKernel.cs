@@ -6,12 +6,7 @@ namespace Saltern.Losses;
 internal static unsafe class SparseLabelKernel
 {
     /// <summary>Fills the row's losses and, where asked for, replaces z by scale·(p − ω·q̂), the tail spread as the student spreads it.</summary>
-    /// <param name="request">The micro-batch.</param>
-    /// <param name="sparse">Its soft labels.</param>
-    /// <param name="losses">Receives the losses.</param>
     /// <param name="row">Row of the micro-batch.</param>
-    /// <param name="z">Student's logits, [vocabulary].</param>
-    /// <param name="vocabulary">V.</param>
     /// <param name="top">Maximum of z and where it is.</param>
     /// <param name="scale">1/n; 0 without gradients.</param>
     public static void Run(

@@ -5,7 +5,7 @@ namespace Saltern.Losses;
 
 /// <summary>Loss head made of libtorch's operations: any device and floating type; losses are computed in float32 or better.</summary>
 /// <remarks>The plain twin of <see cref="FusedLossHead"/>, and the one that runs where weights are not float32 on the CPU.</remarks>
-public sealed class TensorLossHead : LossHead
+internal sealed class TensorLossHead : LossHead
 {
     // 256 MiB of float32 logits: 16,384 rows at V = 4,096, 2,048 at V = 32,768.
     private const int DeviceChunkElements = 64 << 20;

@@ -7,8 +7,6 @@ namespace Saltern.Losses;
 /// <param name="Target">q_τ or its estimate, [rows, V]; for a tail outcome already spread as the student spreads it.</param>
 /// <param name="CrossEntropy">−Σ target·ln p, [rows].</param>
 /// <param name="Nll">−ln q(y) at τ = 1, [rows].</param>
-/// <param name="NllTempered">−ln q_τ(y), [rows].</param>
-/// <param name="Entropy">H(q_τ), [rows].</param>
 /// <param name="Agrees">Whether the student's most likely token is the teacher's: not 0, [rows].</param>
 /// <param name="Shares">ω_t and h_t of each row.</param>
 internal sealed record TensorTargets(
@@ -22,9 +20,6 @@ internal sealed record TensorTargets(
 )
 {
     /// <summary>Soft labels of the chunk's taught rows.</summary>
-    /// <param name="request">The micro-batch.</param>
-    /// <param name="teacher">Its soft labels.</param>
-    /// <param name="chunk">Which rows.</param>
     /// <param name="student">What the student says of the taught rows.</param>
     /// <param name="products">Type of the product with a live teacher's head.</param>
     public static TensorTargets Of(
@@ -87,7 +82,6 @@ internal sealed record TensorTargets(
 
     /// <summary>Writes what is known of the rows.</summary>
     /// <param name="losses">Receives the losses; holds −ln p(y) already.</param>
-    /// <param name="chunk">Which rows.</param>
     public void Record(PositionLosses losses, LossChunk chunk)
     {
         for (int i = 0; i < chunk.Taught; i++)
@@ -190,7 +184,6 @@ internal sealed record TensorTargets(
 /// <summary>What the student says of some rows.</summary>
 /// <param name="LogProbs">ln p, [rows, V].</param>
 /// <param name="Targets">y, [rows, 1]; 0 where not counted.</param>
-/// <param name="Best">argmax p, [rows].</param>
 internal readonly record struct StudentRows(Tensor LogProbs, Tensor Targets, Tensor Best)
 {
     /// <summary>V.</summary>

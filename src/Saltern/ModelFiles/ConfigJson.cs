@@ -3,9 +3,7 @@ using System.Text.Json;
 namespace Saltern.ModelFiles;
 
 /// <summary>An object of a <c>config.json</c> that remembers which of its keys were understood; null counts as absent.</summary>
-/// <param name="path">File, for messages.</param>
 /// <param name="place">Keys that lead here, with a dot behind; empty for the root.</param>
-/// <param name="element">The object.</param>
 internal sealed class ConfigJson(string path, string place, JsonElement element)
 {
     private const int LongestQuote = 80;
@@ -163,8 +161,6 @@ internal sealed class ConfigJson(string path, string place, JsonElement element)
     public DataFormatException Missing(string key) => new($"{path} is damaged: the key '{place}{key}' is missing.");
 
     /// <summary>Complains about a value.</summary>
-    /// <param name="key">Its key.</param>
-    /// <param name="found">What it says.</param>
     /// <param name="allowed">What can be computed.</param>
     public DataFormatException Wrong(string key, string found, string allowed) =>
         new($"{path}: {place}{key} is '{found}'. Allowed: {allowed}.");

@@ -14,8 +14,6 @@ internal static class GeluWords
     };
 
     /// <summary>The activation that a key names.</summary>
-    /// <param name="json">The config.</param>
-    /// <param name="key">The key.</param>
     /// <param name="otherwise">What its absence means.</param>
     /// <exception cref="DataFormatException">It names another one.</exception>
     public static Activation Read(ConfigJson json, string key, string otherwise)

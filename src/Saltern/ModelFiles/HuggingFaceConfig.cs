@@ -7,7 +7,7 @@ using Saltern.Models;
 namespace Saltern.ModelFiles;
 
 /// <summary>Reads and writes the <c>config.json</c> of all families; what is peculiar to GPT-NeoX and GPT-2 is in files of their own.</summary>
-public static class HuggingFaceConfig
+internal static class HuggingFaceConfig
 {
     private const int LargestFile = 4 << 20; // bytes; those in use have a few kilobytes
     private const string Llama = "llama";
@@ -37,7 +37,6 @@ public static class HuggingFaceConfig
     ];
 
     /// <summary>Reads a shape.</summary>
-    /// <param name="path">config.json.</param>
     /// <exception cref="DataFormatException">The file is damaged, or asks for something that is not computed here; the message names it.</exception>
     public static TransformerConfig Read(string path) => Parse(path, FolderFile.ReadSmall(path, LargestFile));
 
@@ -74,7 +73,6 @@ public static class HuggingFaceConfig
     }
 
     /// <summary>A shape as the file of the family that it belongs to.</summary>
-    /// <param name="c">A resolved shape.</param>
     public static JsonObject Write(TransformerConfig c) =>
         FamilyOf(c) switch
         {

@@ -8,9 +8,7 @@ internal static class KnownBuffers
     private const double FrequencyTolerance = 0.01; // files in float16 hold them with 11 bits; another base differs by far more
 
     /// <summary>Whether a tensor is one of them; it may then be skipped.</summary>
-    /// <param name="files">The folder's.</param>
     /// <param name="name">A tensor that is no weight.</param>
-    /// <param name="config">The shape.</param>
     /// <exception cref="DataFormatException">It is one, but says something else than the config.</exception>
     public static bool Check(WeightFiles files, string name, TransformerConfig config)
     {

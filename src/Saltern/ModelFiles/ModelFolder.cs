@@ -10,13 +10,13 @@ namespace Saltern.ModelFiles;
 public static class ModelFolder
 {
     /// <summary>Weights.</summary>
-    public const string WeightsFile = "model.safetensors";
+    internal const string WeightsFile = "model.safetensors";
 
     /// <summary>Shape.</summary>
-    public const string ConfigFile = "config.json";
+    internal const string ConfigFile = "config.json";
 
     /// <summary>Tokenizer.</summary>
-    public const string TokenizerFile = "tokenizer.json";
+    internal const string TokenizerFile = "tokenizer.json";
 
     private static readonly Dictionary<string, string> Metadata = new() { ["format"] = "pt" };
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
@@ -79,13 +79,20 @@ public static class ModelFolder
     /// <param name="trainable">Whether gradients are kept.</param>
     /// <param name="device">Where the weights are to live; the CPU by default.</param>
     /// <param name="type">Type of weights and activations.</param>
-    /// <param name="progress">Is told of every piece; null for nobody.</param>
     public static Transformer Load(
         string folder,
         bool trainable,
         torch.Device? device = null,
-        torch.ScalarType type = torch.ScalarType.Float32,
-        IProgress<WeightProgress>? progress = null
+        torch.ScalarType type = torch.ScalarType.Float32
+    ) => Load(folder, trainable, progress: null, device, type);
+
+    /// <summary>Loads a model and tells of it.</summary>
+    internal static Transformer Load(
+        string folder,
+        bool trainable,
+        IProgress<WeightProgress>? progress,
+        torch.Device? device = null,
+        torch.ScalarType type = torch.ScalarType.Float32
     )
     {
         TransformerConfig config = LoadConfig(folder);
@@ -108,7 +115,7 @@ public static class ModelFolder
 
     /// <summary>Fills an existing model with a folder's weights, piece by piece; float16 and bfloat16 are widened.</summary>
     /// <exception cref="DataFormatException">A tensor is missing, superfluous or of another shape or type.</exception>
-    public static void LoadWeights(string folder, Transformer model, IProgress<WeightProgress>? progress = null)
+    internal static void LoadWeights(string folder, Transformer model, IProgress<WeightProgress>? progress = null)
     {
         using WeightFiles files = WeightFiles.Open(folder);
         Fill(files, WeightMatch.Check(files, model.Config), model, progress);

@@ -5,7 +5,7 @@ using Saltern.Models;
 namespace Saltern.ModelFiles;
 
 /// <summary>Turns a Hugging Face folder into one of ours: float32 weights in one file, in the naming and arrangement of their family, a checked config and tokenizer.</summary>
-public static class ModelImport
+internal static class ModelImport
 {
     /// <summary>Converts piece by piece: memory does not grow with the model.</summary>
     /// <param name="source">Folder with <c>config.json</c>, safetensors weights and <c>tokenizer.json</c>.</param>

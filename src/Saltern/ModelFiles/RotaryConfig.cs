@@ -10,7 +10,6 @@ namespace Saltern.ModelFiles;
 internal sealed record RotaryConfig(double Theta, RopeScalingConfig? Scaling, double? Share)
 {
     /// <summary>Reads both spellings: the base beside <c>rope_scaling</c>, and <c>rope_parameters</c>, which holds all.</summary>
-    /// <param name="json">The config.</param>
     /// <param name="baseKey">Its older word for the base, beside <c>rope_theta</c>; null for none.</param>
     /// <param name="shareKey">Its older word for the share, beside <c>partial_rotary_factor</c>; null where the family turns whole heads.</param>
     /// <exception cref="DataFormatException">The spellings disagree, or the kind of scaling is not computed here.</exception>

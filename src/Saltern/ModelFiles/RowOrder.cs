@@ -5,7 +5,6 @@ internal static class RowOrder
 {
     /// <summary>Queries, keys and values head by head, [H, 3, A, D], become all queries, all keys, all values, [3, H, A, D].</summary>
     /// <param name="pieces">Values of the one matrix (or bias) that GPT-NeoX has for the three; gone through once for each of them.</param>
-    /// <param name="headSize">A.</param>
     /// <param name="columns">D; 1 for a bias.</param>
     public static IEnumerable<Memory<float>> ByProjection(IEnumerable<Memory<float>> pieces, int headSize, int columns)
     {
@@ -35,7 +34,6 @@ internal static class RowOrder
     /// <summary>Moves the two elements of each rotary pair next to each other: rows i and i + A/2 of a head become rows 2i and 2i + 1.</summary>
     /// <remarks>Hugging Face's Llama rotates halves, the original one and llama.cpp's rotate neighbours. Scores of attention are sums over a head's elements, so that nothing else changes.</remarks>
     /// <param name="pieces">Values of a matrix [heads · A, columns], row by row.</param>
-    /// <param name="headSize">A, even.</param>
     /// <param name="columns">Values of a row.</param>
     /// <returns>One head after the other, in one buffer.</returns>
     public static IEnumerable<Memory<float>> Interleave(IEnumerable<Memory<float>> pieces, int headSize, int columns)

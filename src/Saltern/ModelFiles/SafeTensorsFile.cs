@@ -5,22 +5,18 @@ using System.Text.Json;
 namespace Saltern.ModelFiles;
 
 /// <summary>Where a tensor lies in a safetensors file.</summary>
-/// <param name="Name">Key.</param>
 /// <param name="Type">Element type as the format names it: F32, F16, BF16, I64, …</param>
-/// <param name="Shape">Shape.</param>
 /// <param name="Offset">First byte, counted from the start of the file.</param>
-/// <param name="Length">Bytes.</param>
-public sealed record SafeTensorsEntry(string Name, string Type, long[] Shape, long Offset, long Length);
+internal sealed record SafeTensorsEntry(string Name, string Type, long[] Shape, long Offset, long Length);
 
 /// <summary>Reads and writes safetensors files; a reader trusts nothing that the file says before it is checked.</summary>
-public static class SafeTensorsFile
+internal static class SafeTensorsFile
 {
     private const int LengthBytes = 8;
     private const int LargestHeader = 100_000_000; // the format's own limit, bytes
     private const int DataAlignment = 64;
 
     /// <summary>Writes float32 tensors; the stream is flushed to the disk before this returns.</summary>
-    /// <param name="path">File to create.</param>
     /// <param name="tensors">Name, shape and the bytes of each; read while writing, one after the other.</param>
     /// <param name="metadata">Free text to keep beside them.</param>
     public static void WriteFloat32(
@@ -30,7 +26,6 @@ public static class SafeTensorsFile
     ) => WriteFloat32(path, [.. tensors.Select(tensor => (tensor.Name, tensor.Shape, Whole(tensor.Bytes)))], metadata);
 
     /// <summary>As the other, with the bytes of each tensor in pieces, so that none need be in memory as a whole.</summary>
-    /// <param name="path">File to create.</param>
     /// <param name="tensors">Name, shape and the pieces of each; read while writing, one after the other.</param>
     /// <param name="metadata">Free text to keep beside them.</param>
     internal static void WriteFloat32(
@@ -45,7 +40,6 @@ public static class SafeTensorsFile
         );
 
     /// <summary>Writes tensors of types that the format has; the stream is flushed to the disk before this returns.</summary>
-    /// <param name="path">File to create.</param>
     /// <param name="tensors">Written in this order.</param>
     /// <param name="metadata">Free text to keep beside them.</param>
     internal static void Write(

@@ -32,7 +32,6 @@ internal static class SafeTensorsHeader
     private static readonly JsonDocumentOptions Options = new() { MaxDepth = 4, AllowDuplicateProperties = false };
 
     /// <summary>The tensors of a header.</summary>
-    /// <param name="path">File, for messages.</param>
     /// <param name="header">JSON, padded with blanks.</param>
     /// <param name="dataStart">First byte after the header.</param>
     /// <param name="fileLength">Bytes of the whole file.</param>

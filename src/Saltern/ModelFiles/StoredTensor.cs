@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 namespace Saltern.ModelFiles;
 
 /// <summary>How a family's files arrange a weight, against the rows that the decoder has.</summary>
-public enum StoredForm
+internal enum StoredForm
 {
     /// <summary>As the decoder has it.</summary>
     AsIs,
@@ -22,7 +22,7 @@ public enum StoredForm
 /// <param name="Offset">First element of its weights in the flat buffer, where they lie one after the other.</param>
 /// <param name="Form">How its elements are arranged in the files.</param>
 /// <param name="HeadRows">Rows of one head; matters to <see cref="StoredForm.HeadByHead"/> alone.</param>
-public sealed record StoredTensor(string Name, long[] Shape, long Offset, StoredForm Form, int HeadRows)
+internal sealed record StoredTensor(string Name, long[] Shape, long Offset, StoredForm Form, int HeadRows)
 {
     private const int Projections = 3; // query, key, value
 

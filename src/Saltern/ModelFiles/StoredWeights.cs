@@ -4,7 +4,7 @@ using Saltern.Models;
 namespace Saltern.ModelFiles;
 
 /// <summary>The tensors of a family's files for a given shape.</summary>
-public static class StoredWeights
+internal static class StoredWeights
 {
     private const string Query = "self_attn.q_proj.";
 
@@ -39,7 +39,6 @@ public static class StoredWeights
     internal const string Gpt2Prefix = "transformer.";
 
     /// <summary>Every tensor, in the order of the decoder's weights.</summary>
-    /// <param name="config">A resolved shape.</param>
     public static IReadOnlyList<StoredTensor> Of(TransformerConfig config) =>
         Of(config, new DecoderLayout(config).Parameters);
 

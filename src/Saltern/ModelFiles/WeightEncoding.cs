@@ -15,7 +15,6 @@ internal static class WeightEncoding
     private const float SmallestScale = 1.1754944e-38f;
 
     /// <summary>Bytes of a number of values.</summary>
-    /// <param name="type">Their type.</param>
     /// <param name="values">How many; whole blocks for <see cref="WeightType.Q8"/>.</param>
     public static long Bytes(WeightType type, long values) =>
         type switch

@@ -6,7 +6,7 @@ namespace Saltern.ModelFiles;
 
 /// <summary>The weights of a model folder: <c>model.safetensors</c>, or several files with <c>model.safetensors.index.json</c>.</summary>
 /// <remarks>Everything is checked when the folder is opened; values are then read from the same open files. Pickle files are never read.</remarks>
-public sealed class WeightFiles : IDisposable
+internal sealed class WeightFiles : IDisposable
 {
     /// <summary>Names the file of each tensor where there are several.</summary>
     public const string IndexFile = "model.safetensors.index.json";
@@ -204,8 +204,6 @@ public sealed class WeightFiles : IDisposable
     }
 
     /// <summary>Names of files by names of tensors.</summary>
-    /// <param name="path">File, for messages.</param>
-    /// <param name="content">What it holds.</param>
     internal static IReadOnlyDictionary<string, string> ParseIndex(string path, byte[] content)
     {
         try

@@ -9,8 +9,6 @@ internal static class WeightMatch
     private const int NamesShown = 5;
 
     /// <summary>Compares names and shapes; types are checked when the values are read.</summary>
-    /// <param name="files">The folder's.</param>
-    /// <param name="config">The shape.</param>
     /// <returns>The tensors that make the model, in the order of the decoder's weights, by the names that they have in these files.</returns>
     /// <exception cref="DataFormatException">A tensor is missing, superfluous or of another shape.</exception>
     public static IReadOnlyList<StoredTensor> Check(WeightFiles files, TransformerConfig config)

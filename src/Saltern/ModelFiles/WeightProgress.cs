@@ -1,8 +1,7 @@
 namespace Saltern.ModelFiles;
 
 /// <summary>How far the reading of a model's weights is.</summary>
-/// <param name="Tensor">Being read.</param>
 /// <param name="Values">Values read so far.</param>
 /// <param name="TotalValues">Values of the model.</param>
 /// <param name="IsFirst">Whether nothing was reported of this model before.</param>
-public readonly record struct WeightProgress(string Tensor, long Values, long TotalValues, bool IsFirst);
+internal readonly record struct WeightProgress(string Tensor, long Values, long TotalValues, bool IsFirst);

@@ -1,7 +1,7 @@
 namespace Saltern.ModelFiles;
 
 /// <summary>Types that weights can be written in.</summary>
-public enum WeightType
+internal enum WeightType
 {
     /// <summary>float32, what Saltern trains in: nothing is lost.</summary>
     F32,

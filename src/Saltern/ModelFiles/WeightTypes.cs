@@ -1,7 +1,7 @@
 namespace Saltern.ModelFiles;
 
 /// <summary>The names by which users and files call a <see cref="WeightType"/>.</summary>
-public static class WeightTypes
+internal static class WeightTypes
 {
     private static readonly (WeightType Type, string Name, string Torch)[] All =
     [

@@ -42,10 +42,8 @@ public sealed record AttentionRanges
     }
 
     /// <summary>Causal attention that looks back over the last tokens only.</summary>
-    /// <param name="batch">B.</param>
-    /// <param name="sequenceLength">T.</param>
     /// <param name="window">Keys each query sees at most, its own included.</param>
-    public static AttentionRanges Window(int batch, int sequenceLength, int window)
+    internal static AttentionRanges Window(int batch, int sequenceLength, int window)
     {
         int[] positions = [.. Enumerable.Range(0, batch * sequenceLength).Select(i => i % sequenceLength)];
         return new AttentionRanges(
@@ -58,7 +56,7 @@ public sealed record AttentionRanges
     /// <summary>These ranges without the keys that a window has left behind.</summary>
     /// <param name="window">Keys each query sees at most, its own included.</param>
     /// <exception cref="ConfigurationException">A query sees later keys: a window is defined for causal attention alone.</exception>
-    public AttentionRanges Within(int window)
+    internal AttentionRanges Within(int window)
     {
         int[] first = [.. First.Select((start, i) => Math.Max(start, (i % SequenceLength) + 1 - window))];
         if (End.Where((end, i) => end > (i % SequenceLength) + 1).Any())
@@ -83,7 +81,7 @@ public sealed record AttentionRanges
     public int SequenceLength { get; }
 
     /// <summary>The same as a matrix: true where a query attends to a key, [B, 1, T, T], on the CPU; the caller owns it.</summary>
-    public Tensor Mask()
+    internal Tensor Mask()
     {
         using DisposeScope scope = NewDisposeScope();
         long batch = First.Length / SequenceLength;

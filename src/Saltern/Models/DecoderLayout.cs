@@ -8,7 +8,6 @@ internal sealed class DecoderLayout
     private readonly HashSet<int> _intoResidual = [];
 
     /// <summary>Plans the weights.</summary>
-    /// <param name="config">A resolved shape.</param>
     public DecoderLayout(TransformerConfig config)
     {
         int width = config.HiddenSize;

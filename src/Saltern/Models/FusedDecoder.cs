@@ -45,7 +45,6 @@ internal sealed unsafe class FusedDecoder : IDisposable
     /// <summary>Final hidden states, normalised.</summary>
     /// <param name="tokens">Ids, [B, T], int64.</param>
     /// <param name="ranges">Keys each query sees; null for causal attention.</param>
-    /// <param name="keep">Whether <see cref="Backward"/> follows.</param>
     /// <param name="recompute">Whether only each layer's input is kept, and the rest made again in the backward pass.</param>
     /// <param name="layers">Layers to run, without the last norm where there are more; null for all.</param>
     /// <returns>[N, D]; the caller owns it.</returns>

@@ -9,14 +9,13 @@ namespace Saltern.Models;
 /// Prompts of like length share a batch, padded on the left so that they end together; texts that are over leave it. Sums of a larger product may be rounded
 /// otherwise, so a text can differ from the one generated alone where two tokens are equally likely to the last bits.
 /// </remarks>
-public static class GreedyBatch
+internal static class GreedyBatch
 {
     // Positions of a batch, padding and answers included, and sequences of one: a cache of some ten megabytes for a model of a million parameters.
     private const int PositionsPerBatch = 16_384;
     private const int MostRows = 128;
 
     /// <summary>The tokens that the model adds to each prompt, end-of-text left out.</summary>
-    /// <param name="model">Any decoder.</param>
     /// <param name="prompts">Ids to continue; an empty prompt starts from the end-of-text token.</param>
     /// <param name="limits">Where each text ends, and which ids it is made of.</param>
     /// <param name="progress">Told how many prompts are done.</param>
@@ -204,7 +203,7 @@ public static class GreedyBatch
 /// <param name="MaxTokens">Most tokens to add to a prompt.</param>
 /// <param name="EndOfText">Id that ends a text.</param>
 /// <param name="Vocabulary">Real token ids; rows of the output head beyond them are never taken.</param>
-public readonly record struct AnswerLimits(int MaxTokens, int EndOfText, int Vocabulary)
+internal readonly record struct AnswerLimits(int MaxTokens, int EndOfText, int Vocabulary)
 {
     /// <summary>Told a prompt's index and its tokens so far, after each: whether the text ends there, before the limit; null for the end-of-text token alone.</summary>
     public Func<int, IReadOnlyList<int>, bool>? IsOver { get; init; }

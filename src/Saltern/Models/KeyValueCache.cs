@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 namespace Saltern.Models;
 
 /// <summary>Keys and values of the tokens already seen, so that generation computes each token once.</summary>
-public sealed class KeyValueCache : IDisposable
+internal sealed class KeyValueCache : IDisposable
 {
     private readonly Tensor[] _keys;
     private readonly Tensor[] _values;
@@ -12,11 +12,8 @@ public sealed class KeyValueCache : IDisposable
     private int[] _padding;
 
     /// <summary>Reserves room for <paramref name="capacity"/> tokens of <paramref name="batch"/> sequences.</summary>
-    /// <param name="config">The model's shape.</param>
-    /// <param name="batch">B.</param>
     /// <param name="capacity">Tokens per sequence, padding included.</param>
     /// <param name="type">Type of keys and values.</param>
-    /// <param name="device">Where they live.</param>
     /// <param name="padding">
     /// Tokens at the beginning of each sequence that nothing behind them sees, so that sequences of different length end together; null for none. Rotary positions are
     /// relative, so padding shifts a sequence without changing it, but for rounding.

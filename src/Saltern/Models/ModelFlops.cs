@@ -1,7 +1,7 @@
 namespace Saltern.Models;
 
 /// <summary>Floating-point operations of a model by the rule of docs/method.md: products only, causal pairs only.</summary>
-public static class ModelFlops
+internal static class ModelFlops
 {
     /// <summary>P: weights that take part in matrix products, the output head included whether tied or not; embedding look-ups, norms and biases excluded.</summary>
     public static long ProductWeights(TransformerConfig c)

@@ -2,7 +2,7 @@ namespace Saltern.Models;
 
 /// <summary>Named decoder shapes, from half a million parameters to the paper's sizes.</summary>
 /// <remarks>Names give the parameters at the vocabulary in the comment; another vocabulary moves the small ones noticeably.</remarks>
-public static class ModelPresets
+internal static class ModelPresets
 {
     private static readonly Dictionary<string, TransformerConfig> Shapes = new()
     {

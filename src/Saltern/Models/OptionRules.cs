@@ -6,7 +6,6 @@ namespace Saltern.Models;
 internal static class OptionRules
 {
     /// <summary>What no family has.</summary>
-    /// <param name="c">A resolved shape.</param>
     public static IEnumerable<ConfigurationProblem> Problems(TransformerConfig c) =>
         c.LayerNormEps is null ? WithRmsNorms(c) : WithLayerNorms(c);
 

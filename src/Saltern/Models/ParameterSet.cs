@@ -5,9 +5,8 @@ namespace Saltern.Models;
 
 /// <summary>A named weight as checkpoints know it: a row range of one fused block.</summary>
 /// <param name="Name">Hugging Face's key, e.g. <c>model.layers.0.self_attn.q_proj.weight</c>.</param>
-/// <param name="Shape">Its shape.</param>
 /// <param name="Offset">First element in the flat buffer.</param>
-public sealed record ParameterSlice(string Name, long[] Shape, long Offset)
+internal sealed record ParameterSlice(string Name, long[] Shape, long Offset)
 {
     /// <summary>Number of elements.</summary>
     public long Count => Shape.Aggregate(1L, (product, size) => product * size);
@@ -18,14 +17,14 @@ public sealed record ParameterSlice(string Name, long[] Shape, long Offset)
 /// <param name="Offset">First element in the flat buffer.</param>
 /// <param name="Decays">Whether weight decay applies: matrices yes, norm weights and biases no.</param>
 /// <param name="Slices">The named weights, in order of their rows.</param>
-public sealed record ParameterBlock(long[] Shape, long Offset, bool Decays, IReadOnlyList<ParameterSlice> Slices)
+internal sealed record ParameterBlock(long[] Shape, long Offset, bool Decays, IReadOnlyList<ParameterSlice> Slices)
 {
     /// <summary>Number of elements.</summary>
     public long Count => Shape.Aggregate(1L, (product, size) => product * size);
 }
 
 /// <summary>Plans where each weight of a model lies in one flat buffer, before the buffer exists.</summary>
-public sealed class ParameterLayout
+internal sealed class ParameterLayout
 {
     // 64 bytes, the alignment libtorch gives its own tensors: products take the same path, and give the same bits, wherever a block starts.
     private const long AlignmentElements = 16;
@@ -82,7 +81,7 @@ public sealed class ParameterLayout
 /// The flat buffers are what the optimizer, the checkpoint and (later) the other ranks see; the blocks are views of them, so
 /// automatic differentiation accumulates straight into the flat gradient.
 /// </remarks>
-public sealed class ParameterSet : IDisposable
+internal sealed class ParameterSet : IDisposable
 {
     private readonly Tensor[] _blocks;
     private MappedMemory? _weights;

@@ -37,7 +37,7 @@ public sealed record RopeScalingConfig : IValidated
 
     /// <summary>A frequency after scaling.</summary>
     /// <param name="frequency">freq, radians a token.</param>
-    public double Scale(double frequency)
+    internal double Scale(double frequency)
     {
         double turns = OriginalMaxPositionEmbeddings * frequency / (2 * Math.PI);
         double kept = Math.Clamp((turns - LowFreqFactor) / (HighFreqFactor - LowFreqFactor), 0, 1);
@@ -45,7 +45,7 @@ public sealed record RopeScalingConfig : IValidated
     }
 
     /// <inheritdoc/>
-    public IEnumerable<ConfigurationProblem> Validate()
+    IEnumerable<ConfigurationProblem> IValidated.Validate()
     {
         if (HighFreqFactor <= LowFreqFactor)
         {

@@ -7,9 +7,6 @@ namespace Saltern.Models;
 internal static class TensorMath
 {
     /// <summary>x / √(mean(x²) + ε) · weight over the last dimension (arXiv:1910.07467).</summary>
-    /// <param name="x">[N, D].</param>
-    /// <param name="weight">[D].</param>
-    /// <param name="epsilon">ε.</param>
     /// <returns>[N, D]; the caller owns it.</returns>
     public static Tensor RmsNorm(Tensor x, Tensor weight, double epsilon)
     {
@@ -19,10 +16,6 @@ internal static class TensorMath
     }
 
     /// <summary>(x − mean(x)) / √(variance(x) + ε) · weight + bias over the last dimension (arXiv:1607.06450).</summary>
-    /// <param name="x">[N, D].</param>
-    /// <param name="weight">[D].</param>
-    /// <param name="bias">[D].</param>
-    /// <param name="epsilon">ε.</param>
     /// <returns>[N, D]; the caller owns it.</returns>
     public static Tensor LayerNorm(Tensor x, Tensor weight, Tensor bias, double epsilon) =>
         nn.functional.layer_norm(x, [x.shape[^1]], weight, bias, epsilon);
@@ -41,7 +34,6 @@ internal static class TensorMath
     }
 
     /// <summary>silu(gate) · up, with gate and up side by side (arXiv:2002.05202).</summary>
-    /// <param name="gateUp">[N, 2F].</param>
     /// <returns>[N, F]; the caller owns it.</returns>
     public static Tensor SwiGlu(Tensor gateUp)
     {
@@ -52,7 +44,6 @@ internal static class TensorMath
     }
 
     /// <summary>x·Φ(x), exactly or with tanh in Φ's place (arXiv:1606.08415).</summary>
-    /// <param name="x">Any shape.</param>
     /// <param name="activation">A GELU; <see cref="Activation.Silu"/> belongs to <see cref="SwiGlu"/>.</param>
     /// <returns>As x; the caller owns it.</returns>
     public static Tensor Gelu(Tensor x, Activation activation)

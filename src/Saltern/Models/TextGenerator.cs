@@ -22,7 +22,7 @@ public sealed record SamplingOptions
 
     /// <summary>Checks the ranges.</summary>
     /// <exception cref="ConfigurationException">A value is out of range; all are listed.</exception>
-    public void Validate()
+    internal void Validate()
     {
         var problems = new List<string>();
         void Require(bool holds, string problem)
@@ -116,10 +116,8 @@ public static class TextGenerator
     }
 
     /// <summary>Draws one token from a row of logits.</summary>
-    /// <param name="logits">[V].</param>
-    /// <param name="options">Temperature, top-k, top-p.</param>
     /// <param name="random">Source of the draw.</param>
-    public static int Draw(ReadOnlySpan<float> logits, SamplingOptions options, Random random)
+    internal static int Draw(ReadOnlySpan<float> logits, SamplingOptions options, Random random)
     {
         int best = MostLikely(logits);
         if (options.Temperature == 0)

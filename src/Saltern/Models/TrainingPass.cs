@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 namespace Saltern.Models;
 
 /// <summary>One forward pass of a model that is trained, and the backward pass that belongs to it.</summary>
-public abstract class TrainingPass : IDisposable
+internal abstract class TrainingPass : IDisposable
 {
     /// <summary>Final hidden states, normalised, [N, D]; owned by the pass.</summary>
     public abstract Tensor Hidden { get; }

@@ -50,17 +50,17 @@ public sealed class Transformer : IDisposable
     private FusedDecoder Fused => _fused ??= new FusedDecoder(this);
 
     /// <summary>Weights and gradients.</summary>
-    public ParameterSet Parameters { get; }
+    internal ParameterSet Parameters { get; }
 
     /// <summary>Output head, [V, D]: the embedding itself where tied. Owned by the model.</summary>
     public Tensor Head => Parameters[_layout.Head];
 
     /// <summary>View of the head's gradient, [V, D]; the caller owns the view.</summary>
-    public Tensor HeadGradient() => Parameters.Gradient(_layout.Head);
+    internal Tensor HeadGradient() => Parameters.Gradient(_layout.Head);
 
     /// <summary>Fills the weights: normal with <see cref="TransformerConfig.InitializerRange"/>, divided by √(2L) for the projections into the residual stream; norms one, biases zero.</summary>
     /// <param name="seed">The same seed and shape give the same weights, bit for bit, whatever was drawn before.</param>
-    public void Initialize(long seed)
+    internal void Initialize(long seed)
     {
         using DisposeScope scope = NewDisposeScope();
         using IDisposable _ = no_grad();
@@ -86,17 +86,17 @@ public sealed class Transformer : IDisposable
     }
 
     /// <summary>Whether passes go through own kernels; possible for float32 on the CPU, and on there unless switched off. Stays off for shapes without a fused path.</summary>
-    public bool UsesKernels
+    internal bool UsesKernels
     {
         get;
         set => field = value && Config.HasFusedPath;
     }
 
     /// <summary>Type of matrix products and attention: the weights' own, or a narrower one (bfloat16), with weights, norms, residual stream and gradients of weights as they are.</summary>
-    public ScalarType ProductType { get; set; }
+    internal ScalarType ProductType { get; set; }
 
     /// <summary>Whether a training pass keeps only each layer's input and makes the rest again on the way back: less memory for about a third more arithmetic.</summary>
-    public bool Recomputes { get; set; }
+    internal bool Recomputes { get; set; }
 
     /// <summary>Final hidden states of whole sequences, normalised, ready for the output head.</summary>
     /// <param name="tokens">Token ids, [B, T], int64, on the model's device.</param>
@@ -117,7 +117,7 @@ public sealed class Transformer : IDisposable
     /// <param name="tokens">Token ids, [B, T], int64, on the model's device.</param>
     /// <param name="ranges">Keys each query sees; null for causal attention.</param>
     /// <returns>[N, D]; the caller owns it. Carries no graph.</returns>
-    public Tensor HiddenStatesAfter(int layers, Tensor tokens, AttentionRanges? ranges = null)
+    internal Tensor HiddenStatesAfter(int layers, Tensor tokens, AttentionRanges? ranges = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(layers, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(layers, Config.NumHiddenLayers);
@@ -146,7 +146,7 @@ public sealed class Transformer : IDisposable
     /// <param name="ranges">Keys each query sees; null for causal attention.</param>
     /// <param name="innerLayer">Layer, from 1 to L − 1, whose output is asked for too; null for none.</param>
     /// <returns>Hidden states and the way back; the caller disposes of it before the next pass.</returns>
-    public TrainingPass Train(Tensor tokens, AttentionRanges? ranges = null, int? innerLayer = null)
+    internal TrainingPass Train(Tensor tokens, AttentionRanges? ranges = null, int? innerLayer = null)
     {
         if (innerLayer < 1 || innerLayer >= Config.NumHiddenLayers)
         {
@@ -177,7 +177,7 @@ public sealed class Transformer : IDisposable
     /// <summary>As <see cref="HiddenStates(Tensor, AttentionRanges?)"/>, continuing the sequences that the cache holds, and adding to it.</summary>
     /// <param name="tokens">The next ids of each sequence, [B, T].</param>
     /// <param name="cache">Keys and values of the tokens before.</param>
-    public Tensor HiddenStates(Tensor tokens, KeyValueCache cache)
+    internal Tensor HiddenStates(Tensor tokens, KeyValueCache cache)
     {
         AttentionRanges? ranges = null;
         if (cache.Length == 0)
@@ -221,7 +221,6 @@ public sealed class Transformer : IDisposable
     }
 
     /// <summary>Embedding of every token, with its position's where positions are learned, [N, D].</summary>
-    /// <param name="tokens">[B, T].</param>
     /// <param name="start">Position of the first token of each sequence.</param>
     internal Tensor Embed(Tensor tokens, long start = 0)
     {

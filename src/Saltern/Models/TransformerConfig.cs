@@ -119,16 +119,16 @@ public sealed record TransformerConfig : IValidated
     public double InitializerRange { get; init; }
 
     /// <summary>Whether the output head is the embedding; what is open counts as false.</summary>
-    public bool IsTied => TieWordEmbeddings ?? false;
+    internal bool IsTied => TieWordEmbeddings ?? false;
 
     /// <summary>Whether own kernels exist for every part of the shape.</summary>
-    public bool HasFusedPath => !QkNorm && LayerNormEps is null;
+    internal bool HasFusedPath => !QkNorm && LayerNormEps is null;
 
     /// <summary>Whether the feed-forward layer has a gate.</summary>
-    public bool IsGated => HiddenAct == Activation.Silu;
+    internal bool IsGated => HiddenAct == Activation.Silu;
 
     /// <summary>Elements of a head that rotary positions turn.</summary>
-    public int RotaryDim
+    internal int RotaryDim
     {
         get
         {
@@ -144,7 +144,7 @@ public sealed record TransformerConfig : IValidated
     /// <summary>Fills what is open: the preset's values, then the derived ones.</summary>
     /// <param name="tokenizerVocabulary">Number of token ids, used where <see cref="VocabSize"/> is 0.</param>
     /// <param name="sequenceLength">Tokens, used where <see cref="MaxPositionEmbeddings"/> is 0.</param>
-    public TransformerConfig Resolve(int tokenizerVocabulary, int sequenceLength)
+    internal TransformerConfig Resolve(int tokenizerVocabulary, int sequenceLength)
     {
         TransformerConfig shape = Preset is null ? new TransformerConfig() : ModelPresets.Get(Preset);
         int hidden = Given(HiddenSize, shape.HiddenSize);
@@ -168,7 +168,7 @@ public sealed record TransformerConfig : IValidated
     }
 
     /// <inheritdoc/>
-    public IEnumerable<ConfigurationProblem> Validate()
+    IEnumerable<ConfigurationProblem> IValidated.Validate()
     {
         if (Preset is not null && !ModelPresets.Names.Contains(Preset))
         {

@@ -51,9 +51,6 @@ internal readonly unsafe struct BlockScratch
 
 /// <summary>Some queries and the keys that any of them sees.</summary>
 /// <param name="Row">First query, counted within its sequence.</param>
-/// <param name="Rows">Queries.</param>
-/// <param name="First">First key.</param>
-/// <param name="Width">Keys.</param>
 /// <param name="Origin">Row of the sequence's first token.</param>
 /// <param name="IsCausal">Whether query i sees exactly the keys up to itself, so that the upper triangle need not be computed.</param>
 internal readonly unsafe record struct Block(int Row, int Rows, int First, int Width, long Origin, bool IsCausal)
@@ -122,12 +119,9 @@ internal readonly unsafe struct BlockProducts
     }
 
     /// <summary>scores[i, j] = left_i · right_(First + j), [Rows, Width]; above the diagonal of a causal block anything may stand.</summary>
-    /// <param name="block">Which.</param>
     /// <param name="left">Row 0 of the sequence's queries (or, for a block at row 0, of the block's output gradients).</param>
     /// <param name="leftStride">From one of its rows to the next.</param>
     /// <param name="right">Row 0 of the sequence's keys or values.</param>
-    /// <param name="transposed">The same, transposed.</param>
-    /// <param name="scores">Receives them.</param>
     public void Scores(Block block, float* left, int leftStride, float* right, float* transposed, float* scores)
     {
         float* rows = left + ((long)block.Row * leftStride);

@@ -8,9 +8,7 @@ using System.Runtime.CompilerServices;
 namespace Saltern.Numerics;
 
 /// <summary>Sizes of one attention call.</summary>
-/// <param name="Batch">B, sequences.</param>
 /// <param name="Length">T, tokens of each.</param>
-/// <param name="Heads">H, query heads.</param>
 /// <param name="Groups">G, key/value heads; a divisor of H.</param>
 /// <param name="Size">A, elements of a head.</param>
 internal readonly record struct AttentionShape(int Batch, int Length, int Heads, int Groups, int Size)
@@ -26,15 +24,11 @@ internal static unsafe class AttentionKernel
     public const int BlockRows = 64;
 
     /// <summary>Turns the query and key heads of qkv by their positions' angles, in place, and attends.</summary>
-    /// <param name="shape">Sizes.</param>
     /// <param name="qkv">[B·T, (H + 2G)·A]; queries and keys are turned afterwards.</param>
     /// <param name="cosines">[T, A], from the first position on.</param>
-    /// <param name="sines">[T, A].</param>
     /// <param name="first">First key of each query, [B·T]; null for 0.</param>
     /// <param name="end">One past its last key, [B·T]; null for causal attention.</param>
-    /// <param name="mixed">[B·T, H·A], overwritten.</param>
     /// <param name="logSums">Log-sum-exp of each query's scores, [B·T, H]; null where no backward pass follows.</param>
-    /// <param name="parallel">Threads.</param>
     public static void Forward(
         AttentionShape shape,
         float* qkv,
@@ -97,17 +91,9 @@ internal static unsafe class AttentionKernel
         );
 
     /// <summary>∂ℒ/∂qkv from ∂ℒ/∂mixed; queries and keys of <paramref name="qkv"/> are turned, their gradients are turned back.</summary>
-    /// <param name="shape">Sizes.</param>
     /// <param name="qkv">As <see cref="Forward"/> left it.</param>
-    /// <param name="cosines">[T, A].</param>
-    /// <param name="sines">[T, A].</param>
-    /// <param name="first">As before.</param>
-    /// <param name="end">As before.</param>
     /// <param name="mixed">[B·T, H·A], as <see cref="Forward"/> made it.</param>
-    /// <param name="logSums">[B·T, H].</param>
-    /// <param name="mixedGradient">∂ℒ/∂mixed, [B·T, H·A].</param>
     /// <param name="gradient">∂ℒ/∂qkv, [B·T, (H + 2G)·A], overwritten.</param>
-    /// <param name="parallel">Threads.</param>
     public static void Backward(
         AttentionShape shape,
         float* qkv,

@@ -6,7 +6,6 @@ using System.Runtime.Intrinsics;
 namespace Saltern.Numerics;
 
 /// <summary>Lanes of float32 that kernels compute with.</summary>
-/// <typeparam name="TSelf">The implementing struct.</typeparam>
 internal unsafe interface IFloatLanes<TSelf>
     where TSelf : struct, IFloatLanes<TSelf>
 {

@@ -5,7 +5,7 @@ namespace Saltern.Numerics;
 
 /// <summary>How many of the process's cores nobody else is using, from Linux's <c>/proc/stat</c>.</summary>
 /// <remarks>Two threads on two cores of which one is taken are slower than one: each parallel part waits for the thread that shares its core.</remarks>
-public static class FreeCores
+internal static class FreeCores
 {
     private const string StatFile = "/proc/stat";
     private const double TicksPerSecond = 100; // USER_HZ, fixed in Linux's interface

@@ -5,7 +5,7 @@ namespace Saltern.Numerics;
 
 /// <summary>Zeroed memory in a mapping of its own: unlike the heap's, it is back with the system the moment it is disposed.</summary>
 /// <remarks>Weights, gradients and optimizer state live here, so that a teacher's weights leave resident memory at the switch.</remarks>
-public sealed unsafe partial class MappedMemory : IDisposable
+internal sealed unsafe partial class MappedMemory : IDisposable
 {
     private const int ReadWrite = 3;
     private const int PrivateAnonymous = 0x22;

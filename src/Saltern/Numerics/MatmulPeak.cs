@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 namespace Saltern.Numerics;
 
 /// <summary>The speed that matrix products reach on this machine now: the measure that a run's own speed is held against.</summary>
-public static class MatmulPeak
+internal static class MatmulPeak
 {
     private const int Size = 2_048;
 
@@ -35,7 +35,6 @@ public static class MatmulPeak
     }
 
     /// <summary>Best of a few products of 8,192 × 8,192 random matrices on a GPU.</summary>
-    /// <param name="device">The GPU.</param>
     /// <param name="type">Type of the matrices.</param>
     /// <param name="repeats">Products to time, after one that is not counted.</param>
     /// <returns>FLOP/s.</returns>

@@ -9,7 +9,7 @@ using static TorchSharp.torch;
 namespace Saltern.Numerics;
 
 /// <summary>Library that computes large products.</summary>
-public enum ProductLibrary
+internal enum ProductLibrary
 {
     /// <summary>libtorch's BLAS (MKL), through its ordinary operations.</summary>
     Blas,
@@ -20,7 +20,7 @@ public enum ProductLibrary
 
 /// <summary>Large float32 products into memory that is there already, on the CPU.</summary>
 /// <remarks>The choice concerns the whole process, as libtorch's number of threads does. The two libraries round differently: a run keeps to one.</remarks>
-public static partial class MatrixProduct
+internal static partial class MatrixProduct
 {
     // oneDNN is taken only where it is clearly faster: a choice that flips with noise would flip the last bits too.
     private const double ClearlyFaster = 1.15;
@@ -76,10 +76,7 @@ public static partial class MatrixProduct
     }
 
     /// <summary>result = beta·result + a·b.</summary>
-    /// <param name="result">[m, n], contiguous.</param>
     /// <param name="a">[m, k], contiguous or the transposed of a contiguous matrix.</param>
-    /// <param name="b">[k, n], likewise.</param>
-    /// <param name="beta">0 or 1.</param>
     public static void Into(Tensor result, Tensor a, Tensor b, float beta)
     {
         if (

@@ -3,8 +3,6 @@ using System.Buffers;
 namespace Saltern.Numerics;
 
 /// <summary>Native memory as .NET's <see cref="Memory{T}"/>, without a copy of it; whoever owns it keeps it while this is read.</summary>
-/// <param name="address">First byte.</param>
-/// <param name="length">Bytes.</param>
 internal sealed unsafe class NativeBytes(nint address, int length) : MemoryManager<byte>
 {
     /// <inheritdoc/>

@@ -8,7 +8,7 @@ namespace Saltern.Numerics;
 /// which costs a vocabulary-sized product 30–54 % of its speed. And OpenMP's busy waiting makes two threads slower than one
 /// as soon as another process wants a core.
 /// </remarks>
-public static partial class NativeRuntime
+internal static partial class NativeRuntime
 {
     // malloc.h
     private const int TrimThreshold = -1;

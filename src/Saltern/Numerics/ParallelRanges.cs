@@ -5,7 +5,6 @@ internal static class ParallelRanges
 {
     /// <summary>Runs every piece once.</summary>
     /// <param name="count">Pieces, numbered from 0.</param>
-    /// <param name="options">How many threads.</param>
     /// <param name="piece">The work; must not depend on the order of the pieces.</param>
     public static void Run(int count, ParallelOptions options, Action<int> piece)
     {

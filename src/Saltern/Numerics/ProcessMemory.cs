@@ -3,7 +3,7 @@ using System.Globalization;
 namespace Saltern.Numerics;
 
 /// <summary>This process's resident memory as Linux counts it.</summary>
-public static class ProcessMemory
+internal static class ProcessMemory
 {
     private const string StatusFile = "/proc/self/status";
     private const string ClearFile = "/proc/self/clear_refs";

@@ -10,16 +10,8 @@ internal static unsafe class RmsNormKernel
     private const int PieceRows = 128;
 
     /// <summary>y and r of every row of x + branch, and that sum.</summary>
-    /// <param name="x">[rows, D].</param>
     /// <param name="branch">[rows, D] to add to x; null for none.</param>
     /// <param name="sum">[rows, D], x + branch; may be x itself. Not written without a branch.</param>
-    /// <param name="weight">w, [D].</param>
-    /// <param name="y">[rows, D].</param>
-    /// <param name="scales">r, [rows].</param>
-    /// <param name="rows">Number of rows.</param>
-    /// <param name="width">D.</param>
-    /// <param name="epsilon">ε.</param>
-    /// <param name="parallel">Threads.</param>
     public static void Forward(
         float* x,
         float* branch,
@@ -80,16 +72,9 @@ internal static unsafe class RmsNormKernel
         );
 
     /// <summary>Adds ∂ℒ/∂x and ∂ℒ/∂w: dx += r·(w∘g − x·r²·mean(w∘g∘x)), dw += Σ g∘x·r.</summary>
-    /// <param name="x">[rows, D].</param>
-    /// <param name="weight">w, [D].</param>
-    /// <param name="scales">r, [rows].</param>
     /// <param name="gradient">g = ∂ℒ/∂y, [rows, D].</param>
     /// <param name="xGradient">[rows, D], added to (the residual path's gradient is there already); may be the same memory as <paramref name="gradient"/> only where <paramref name="overwrite"/> is set.</param>
-    /// <param name="weightGradient">[D], added to.</param>
     /// <param name="overwrite">Whether dx replaces what is there.</param>
-    /// <param name="rows">Number of rows.</param>
-    /// <param name="width">D.</param>
-    /// <param name="parallel">Threads.</param>
     public static void Backward(
         float* x,
         float* weight,

@@ -19,15 +19,11 @@ internal static unsafe class SmallProduct
     public static bool IsThere => Vector512.IsHardwareAccelerated && Avx.IsSupported;
 
     /// <summary>C[m, n] = A[m, k]·B[k, n], or added to what is there.</summary>
-    /// <param name="m">Rows of C.</param>
     /// <param name="n">Columns of C, a multiple of <see cref="ColumnStep"/>.</param>
-    /// <param name="k">Depth.</param>
     /// <param name="a">First element of A.</param>
     /// <param name="rowStrideA">From one row of A to the next; 1 with a depth stride of the row length reads A transposed.</param>
     /// <param name="depthStrideA">From one column of A to the next.</param>
-    /// <param name="b">B, row-major.</param>
     /// <param name="strideB">From one row of B to the next.</param>
-    /// <param name="c">C, row-major.</param>
     /// <param name="strideC">From one row of C to the next.</param>
     /// <param name="add">Whether to add to C.</param>
     public static void Multiply(

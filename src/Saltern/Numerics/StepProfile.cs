@@ -3,7 +3,7 @@ using System.Diagnostics;
 namespace Saltern.Numerics;
 
 /// <summary>What a training step spends its time on.</summary>
-public enum StepPart
+internal enum StepPart
 {
     /// <summary>Asking for the batch.</summary>
     Batch,
@@ -31,7 +31,7 @@ public enum StepPart
 }
 
 /// <summary>Adds up the time of the parts of a step on the thread that makes it, while somebody asks for it; otherwise costs a comparison.</summary>
-public static class StepProfile
+internal static class StepProfile
 {
     [ThreadStatic]
     private static long[]? Ticks;

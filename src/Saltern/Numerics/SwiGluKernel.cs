@@ -10,10 +10,6 @@ internal static unsafe class SwiGluKernel
 
     /// <summary>h of every row.</summary>
     /// <param name="gateUp">a and b, [rows, 2F].</param>
-    /// <param name="h">[rows, F].</param>
-    /// <param name="rows">Number of rows.</param>
-    /// <param name="width">F.</param>
-    /// <param name="parallel">Threads.</param>
     public static void Forward(float* gateUp, float* h, int rows, int width, ParallelOptions parallel) =>
         ParallelRanges.Run(
             (rows + PieceRows - 1) / PieceRows,
@@ -37,9 +33,6 @@ internal static unsafe class SwiGluKernel
     /// <summary>Replaces a and b by ∂ℒ/∂a = g·b·σ(a)·(1 + a·(1 − σ(a))) and ∂ℒ/∂b = g·silu(a), and ∂ℒ/∂h by h again, which the next product's weight gradient needs.</summary>
     /// <param name="gateUp">a and b, [rows, 2F]; overwritten by their gradients.</param>
     /// <param name="gradient">g = ∂ℒ/∂h, [rows, F]; overwritten by h.</param>
-    /// <param name="rows">Number of rows.</param>
-    /// <param name="width">F.</param>
-    /// <param name="parallel">Threads.</param>
     public static void Backward(float* gateUp, float* gradient, int rows, int width, ParallelOptions parallel) =>
         ParallelRanges.Run(
             (rows + PieceRows - 1) / PieceRows,

@@ -11,7 +11,7 @@ namespace Saltern.Optimization;
 /// program; where <c>scale_parameter</c> is true, η·max(1e-3, RMS(w)) that of η. There is no relative step: the schedule gives η. Weight decay is decoupled, as for AdamW.
 /// State: about 4·(1/rows + 1/columns) bytes per parameter of a matrix; 4 more with <c>beta1</c>. The same bits for any number of threads.
 /// </remarks>
-public sealed unsafe class Adafactor : Optimizer
+internal sealed unsafe class Adafactor : Optimizer
 {
     private const double DecayExponent = 0.8; // arXiv:1804.04235, Algorithm 6
     private readonly OptimizerState _state;

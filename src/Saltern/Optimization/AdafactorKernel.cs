@@ -36,7 +36,6 @@ internal unsafe struct AdafactorWeight
 /// <summary>What all weights of one update share.</summary>
 /// <param name="Clip">Factor of every gradient.</param>
 /// <param name="Beta2">β₂ of this update; 0 in the first.</param>
-/// <param name="LearningRate">η_j.</param>
 /// <param name="ScaleParameter">Whether η is relative to the weight's root mean square.</param>
 /// <param name="Beta1">β₁, used where first moments are kept.</param>
 internal readonly record struct AdafactorStep(

@@ -5,7 +5,7 @@ namespace Saltern.Optimization;
 
 /// <summary>AdamW on the flat weights of a model, float32 on the CPU (arXiv:1711.05101, Algorithm 2); <see cref="PlainAdamW"/> is its plain twin.</summary>
 /// <remarks>State: two moments of every weight, 8 bytes per parameter. The same bits for any number of threads.</remarks>
-public sealed class AdamW : Optimizer
+internal sealed class AdamW : Optimizer
 {
     private readonly OptimizerState _state;
     private readonly AdamWKernel _kernel;

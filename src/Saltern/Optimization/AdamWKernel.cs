@@ -15,11 +15,9 @@ internal sealed unsafe class AdamWKernel
     private readonly Range[] _ranges;
 
     /// <summary>Plans the work, in ranges that do not depend on the number of threads.</summary>
-    /// <param name="parameters">Weights and gradients.</param>
     /// <param name="weights">The weights to update, and whether each decays.</param>
     /// <param name="state">Holds the moments that <see cref="StateOf"/> names.</param>
     /// <param name="config">Betas, ε and weight decay.</param>
-    /// <param name="parallel">Threads.</param>
     public AdamWKernel(
         ParameterSet parameters,
         IEnumerable<(ParameterSlice Slice, bool Decays)> weights,
@@ -33,12 +31,9 @@ internal sealed unsafe class AdamWKernel
     }
 
     /// <summary>Plans the work for some runs of the flat weights, wherever they begin.</summary>
-    /// <param name="parameters">Weights and gradients.</param>
     /// <param name="runs">The runs, and whether each decays.</param>
     /// <param name="first">First moments of all runs, one after the other.</param>
-    /// <param name="second">Second moments.</param>
     /// <param name="config">Betas, ε and weight decay.</param>
-    /// <param name="parallel">Threads.</param>
     public AdamWKernel(
         ParameterSet parameters,
         IEnumerable<(OwnedRun Run, bool Decays)> runs,
@@ -60,7 +55,6 @@ internal sealed unsafe class AdamWKernel
         ];
 
     /// <summary>One update; elementwise, so the same bits for any number of threads.</summary>
-    /// <param name="learningRate">η_j.</param>
     /// <param name="clip">Factor of every gradient.</param>
     /// <param name="updateCount">u ≥ 1, this update included.</param>
     public void Update(double learningRate, double clip, long updateCount)

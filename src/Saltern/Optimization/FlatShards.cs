@@ -6,13 +6,12 @@ namespace Saltern.Optimization;
 
 /// <summary>A run of elements that a rank owns.</summary>
 /// <param name="Start">First element in the flat buffer.</param>
-/// <param name="Length">How many.</param>
 /// <param name="At">First element in the rank's own storage, where its runs lie one after the other.</param>
-public readonly record struct OwnedRun(long Start, long Length, long At);
+internal readonly record struct OwnedRun(long Start, long Length, long At);
 
 /// <summary>Which elements of a flat float32 buffer each rank owns, and what ranks do with them together: the i-th of R equal parts of every bucket is rank i's.</summary>
 /// <remarks>Every rank calls the same methods in the same order. Beside the buffer it takes the memory of one part, and of the last bucket where it does not divide evenly.</remarks>
-public sealed unsafe class FlatShards : IDisposable
+internal sealed unsafe class FlatShards : IDisposable
 {
     // 64 bytes, as the blocks of a model's weights: a part never splits a vector.
     private const int AlignmentElements = 16;
@@ -24,7 +23,6 @@ public sealed unsafe class FlatShards : IDisposable
 
     /// <summary>Plans the parts.</summary>
     /// <param name="length">Elements of the flat buffer.</param>
-    /// <param name="ranks">Who shares them.</param>
     /// <param name="bucketLength">Most elements of a bucket.</param>
     public FlatShards(long length, ICommunicator ranks, int bucketLength = GradientReduction.BucketLength)
     {
@@ -94,7 +92,6 @@ public sealed unsafe class FlatShards : IDisposable
     }
 
     /// <summary>Takes this rank's elements out of a stretch of the buffer; no other rank is needed.</summary>
-    /// <param name="values">The stretch.</param>
     /// <param name="start">Its first element in the flat buffer.</param>
     /// <param name="owned">This rank's storage, <see cref="OwnedCount"/> values.</param>
     public void Keep(ReadOnlySpan<float> values, long start, float* owned)

@@ -21,7 +21,6 @@ internal static unsafe class FlatSums
 
     /// <summary>Σ x² over all blocks; not a number or infinite as soon as one element is.</summary>
     /// <param name="flat">[length], of any type and on any device.</param>
-    /// <param name="layout">Its blocks.</param>
     /// <param name="parallel">Threads for float32 on the CPU; the result does not depend on them.</param>
     public static double SquareSum(Tensor flat, ParameterLayout layout, ParallelOptions parallel)
     {
@@ -34,7 +33,6 @@ internal static unsafe class FlatSums
     }
 
     /// <summary>Σ x² over some runs of a float32 buffer on the CPU.</summary>
-    /// <param name="flat">[length].</param>
     /// <param name="runs">First element and length of each.</param>
     /// <param name="parallel">Threads; the result does not depend on them.</param>
     public static double SquareSum(Tensor flat, IEnumerable<(long Start, long Length)> runs, ParallelOptions parallel)

@@ -4,7 +4,7 @@ using Saltern.Numerics;
 namespace Saltern.Optimization;
 
 /// <summary>AdamW's whole state, put together from the ranks for a checkpoint: plain memory, which a thread without tensors may read.</summary>
-public sealed unsafe class GatheredState : IDisposable
+internal sealed unsafe class GatheredState : IDisposable
 {
     private readonly MappedMemory _first;
     private readonly MappedMemory _second;

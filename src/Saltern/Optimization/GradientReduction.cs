@@ -5,14 +5,13 @@ using static TorchSharp.torch;
 namespace Saltern.Optimization;
 
 /// <summary>Sums the gradients of all ranks, bucket by bucket.</summary>
-public static unsafe class GradientReduction
+internal static unsafe class GradientReduction
 {
     /// <summary>Elements of a bucket, 16 MiB: long enough for full bandwidth, short enough that the library's own buffers stay small beside a model.</summary>
     public const int BucketLength = 1 << 22;
 
     /// <summary>Replaces a flat gradient by its sum over all ranks.</summary>
     /// <param name="flat">[length], float32, the same layout on every rank; on a GPU where the ranks exchange GPU memory.</param>
-    /// <param name="ranks">The ranks.</param>
     public static void SumOverRanks(Tensor flat, ICommunicator ranks)
     {
         float* values = (float*)TensorAddress.Anywhere(flat);

@@ -3,7 +3,7 @@ using Saltern.Configuration;
 namespace Saltern.Optimization;
 
 /// <summary>η_j of each step as a closed function of the step; it runs straight through both stages.</summary>
-public sealed class LearningRateSchedule
+internal sealed class LearningRateSchedule
 {
     private readonly ScheduleConfig _config;
     private readonly double _peak;
@@ -11,9 +11,6 @@ public sealed class LearningRateSchedule
     private readonly int _decaySteps;
 
     /// <summary>Plans the schedule of a run.</summary>
-    /// <param name="config">Shape.</param>
-    /// <param name="peak">Highest rate.</param>
-    /// <param name="totalSteps">J.</param>
     /// <exception cref="ConfigurationException">Warm-up and decay do not fit into the run.</exception>
     public LearningRateSchedule(ScheduleConfig config, double peak, int totalSteps)
     {

@@ -13,7 +13,7 @@ namespace Saltern.Optimization;
 /// (docs/decisions/0007). Embedding, output head, norms and biases go through AdamW.
 /// State: 4 bytes per parameter of the matrices, 8 per parameter of the rest.
 /// </remarks>
-public sealed class Muon : Optimizer
+internal sealed class Muon : Optimizer
 {
     /// <summary>μ where the recipe names none.</summary>
     private const double DefaultMomentum = 0.95;
@@ -72,11 +72,8 @@ public sealed class Muon : Optimizer
     }
 
     /// <summary>One update of a hidden matrix, for this class and <see cref="PlainMuon"/>.</summary>
-    /// <param name="parameters">Weights and gradients.</param>
     /// <param name="config">μ and weight decay δ.</param>
-    /// <param name="slice">The matrix.</param>
     /// <param name="momentum">m₁, [rows, columns], changed.</param>
-    /// <param name="learningRate">η.</param>
     /// <param name="clip">Factor of the gradient.</param>
     internal static void UpdateMatrix(
         ParameterSet parameters,

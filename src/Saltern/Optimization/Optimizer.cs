@@ -8,7 +8,7 @@ namespace Saltern.Optimization;
 
 /// <summary>Turns a gradient into a change of the weights; owns what it has to remember between updates.</summary>
 /// <remarks>Made by <see cref="Create"/> from a recipe. Gradients are read, never changed: clipping is folded into the update.</remarks>
-public abstract class Optimizer : IDisposable
+internal abstract class Optimizer : IDisposable
 {
     private protected Optimizer(ParameterSet parameters, OptimizerConfig config, int threads)
     {
@@ -108,7 +108,6 @@ public abstract class Optimizer : IDisposable
         double.IsFinite(FlatSums.SquareSum(Parameters.FlatWeights, Parameters.Layout, Workers));
 
     /// <summary>One update of every weight.</summary>
-    /// <param name="learningRate">η_j.</param>
     /// <param name="gradientNorm">‖g‖₂ as <see cref="GradientNorm"/> found it.</param>
     public void Update(double learningRate, double gradientNorm)
     {
@@ -131,7 +130,6 @@ public abstract class Optimizer : IDisposable
     public abstract void Dispose();
 
     /// <summary>The update rule itself; <see cref="UpdateCount"/> already counts this update.</summary>
-    /// <param name="learningRate">η_j.</param>
     /// <param name="clip">What every gradient is multiplied with: 1, or less where the norm is too large.</param>
     private protected abstract void Apply(double learningRate, double clip);
 }

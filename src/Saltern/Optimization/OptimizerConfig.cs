@@ -61,10 +61,10 @@ public sealed record OptimizerConfig : IValidated
     public bool ShardState { get; init; }
 
     /// <summary>A kind's word in a recipe.</summary>
-    public static string Name(OptimizerKind kind) => kind.ToString().ToLowerInvariant();
+    internal static string Name(OptimizerKind kind) => kind.ToString().ToLowerInvariant();
 
     /// <inheritdoc/>
-    public IEnumerable<ConfigurationProblem> Validate()
+    IEnumerable<ConfigurationProblem> IValidated.Validate()
     {
         if (Betas.Count != 2 || Betas.Any(beta => beta is < 0 or >= 1))
         {

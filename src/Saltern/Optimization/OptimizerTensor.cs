@@ -6,7 +6,7 @@ namespace Saltern.Optimization;
 /// <summary>One named tensor of an optimizer's state, as a checkpoint keeps it.</summary>
 /// <param name="Name">Key: what it is, then the weight it belongs to, e.g. <c>exp_avg.model.norm.weight</c>.</param>
 /// <param name="Values">Float32, contiguous, on the optimizer's device; owned by the optimizer.</param>
-public sealed record OptimizerTensor(string Name, Tensor Values)
+internal sealed record OptimizerTensor(string Name, Tensor Values)
 {
     /// <summary>m₁, AdamW's (and, where kept, Adafactor's) first moment, of the weight's shape.</summary>
     public const string FirstMoment = "exp_avg.";

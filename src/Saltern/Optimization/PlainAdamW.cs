@@ -10,7 +10,7 @@ namespace Saltern.Optimization;
 /// Moments and arithmetic are float32 whatever the weights are; narrower weights are rounded once, after the update, and no wider copy of them is kept.
 /// Its state has the names of <see cref="AdamW"/>'s, so either reads the other's checkpoints.
 /// </remarks>
-public sealed class PlainAdamW : Optimizer
+internal sealed class PlainAdamW : Optimizer
 {
     // Weights of one turn: three temporaries of 64 MiB each. Few turns, because each operation costs a GPU a launch.
     private const long RangeLength = 1 << 24;
@@ -66,7 +66,6 @@ public sealed class PlainAdamW : Optimizer
     }
 
     /// <summary>One update of a run of weights.</summary>
-    /// <param name="parameters">Weights and gradients.</param>
     /// <param name="config">Betas, ε and weight decay.</param>
     /// <param name="run">Which weights, and their moments.</param>
     /// <param name="decaying">Parts of the run that decay, counted from its start.</param>
@@ -128,12 +127,9 @@ public sealed class PlainAdamW : Optimizer
 
 /// <summary>Weights that lie next to each other, and their moments.</summary>
 /// <param name="Start">First element in the flat buffers.</param>
-/// <param name="First">m₁, [length], float32.</param>
-/// <param name="Second">m₂, [length], float32.</param>
 internal readonly record struct AdamWRun(long Start, Tensor First, Tensor Second);
 
 /// <summary>What all weights of one update share.</summary>
-/// <param name="LearningRate">η_j.</param>
 /// <param name="Clip">Factor of every gradient.</param>
 /// <param name="UpdateCount">u ≥ 1, this update included.</param>
 internal readonly record struct AdamWStep(double LearningRate, double Clip, long UpdateCount);

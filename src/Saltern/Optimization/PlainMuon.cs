@@ -7,7 +7,7 @@ namespace Saltern.Optimization;
 
 /// <summary>Muon with tensor operations, for float32 weights on any device; equal to <see cref="Muon"/> up to rounding.</summary>
 /// <remarks>Its state has the names of <see cref="Muon"/>'s, so either reads the other's checkpoints.</remarks>
-public sealed class PlainMuon : Optimizer
+internal sealed class PlainMuon : Optimizer
 {
     private readonly Dictionary<string, Tensor> _state = [];
     private readonly (ParameterSlice Slice, bool Decays)[] _weights;

@@ -34,7 +34,7 @@ public sealed record ScheduleConfig : IValidated
     public StepPoint? Decay { get; init; }
 
     /// <inheritdoc/>
-    public IEnumerable<ConfigurationProblem> Validate()
+    IEnumerable<ConfigurationProblem> IValidated.Validate()
     {
         if (Decay is not null && Kind != ScheduleKind.Wsd)
         {

@@ -11,7 +11,7 @@ namespace Saltern.Optimization;
 /// State: 8 bytes per parameter, divided by R. From the same sums of gradients every weight gets the bits that <see cref="AdamW"/> gives it; only the order in which
 /// the ranks' gradients are added may differ. Checkpoints hold the whole state under the names of <see cref="AdamW"/>'s, so either reads the other's, on any number of ranks.
 /// </remarks>
-public sealed unsafe class ShardedAdamW : Optimizer
+internal sealed unsafe class ShardedAdamW : Optimizer
 {
     private const string Shard = "shard";
     private readonly ICommunicator _ranks;

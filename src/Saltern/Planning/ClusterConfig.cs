@@ -3,7 +3,7 @@ using System.ComponentModel.DataAnnotations;
 namespace Saltern.Planning;
 
 /// <summary>A machine or cluster in a few numbers: what <c>saltern plan --cluster</c> reckons with.</summary>
-public sealed record ClusterConfig
+internal sealed record ClusterConfig
 {
     /// <summary>What it is called.</summary>
     [MinLength(1)]

@@ -7,18 +7,14 @@ using Saltern.Optimization;
 namespace Saltern.Planning;
 
 /// <summary>An all-reduce of one size.</summary>
-/// <param name="Bytes">Of the buffer.</param>
 /// <param name="Seconds">Median of the calls, each the slowest rank's.</param>
 /// <param name="Fastest">The fastest of them.</param>
 /// <param name="Model">What the fitted model says, seconds.</param>
-public sealed record CollectiveTime(long Bytes, double Seconds, double Fastest, double Model);
+internal sealed record CollectiveTime(long Bytes, double Seconds, double Fastest, double Model);
 
 /// <summary>Measured collectives, and the model that fits them.</summary>
-/// <param name="Ranks">R.</param>
-/// <param name="AllReduce">By size.</param>
 /// <param name="SmallCallSeconds">An all-gather of one number a rank, median.</param>
-/// <param name="Network">The fitted model.</param>
-public sealed record CollectiveBenchmark(
+internal sealed record CollectiveBenchmark(
     int Ranks,
     IReadOnlyList<CollectiveTime> AllReduce,
     double SmallCallSeconds,
@@ -30,7 +26,6 @@ public sealed record CollectiveBenchmark(
     private static readonly TimeSpan TimeOfASize = TimeSpan.FromSeconds(2);
 
     /// <summary>Measures; every rank comes here.</summary>
-    /// <param name="ranks">More than one.</param>
     /// <param name="algorithm">What the library does with large buffers.</param>
     /// <remarks>α is the small all-gather's time over its ⌈log₂ R⌉ rounds; β follows from the median of a bucket of gradients.</remarks>
     public static CollectiveBenchmark Run(ICommunicator ranks, NetworkAlgorithm algorithm)

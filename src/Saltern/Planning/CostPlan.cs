@@ -6,7 +6,7 @@ using Saltern.Runs;
 namespace Saltern.Planning;
 
 /// <summary>Arithmetic of a planned run, FLOPs.</summary>
-public sealed record CostPlan
+internal sealed record CostPlan
 {
     /// <summary>One step of the student alone.</summary>
     public required double StudentStep { get; init; }
@@ -42,8 +42,6 @@ public sealed record CostPlan
     public double Baseline => Steps * StudentStep;
 
     /// <summary>Reckons a run.</summary>
-    /// <param name="recipe">Validated recipe.</param>
-    /// <param name="student">Resolved shape.</param>
     /// <param name="teacher">The teacher's shape; null without one.</param>
     /// <param name="teacherSteps">Steps of its own training, of as many tokens each.</param>
     public static CostPlan Of(RunConfig recipe, TransformerConfig student, TransformerConfig? teacher, int teacherSteps)
@@ -89,7 +87,6 @@ public sealed record CostPlan
 
     /// <summary>The same with the teacher's training and passes, shared by K students.</summary>
     /// <param name="share">Share of the steps.</param>
-    /// <param name="students">K.</param>
     public double ChargedRatio(double share, int students) =>
         FreeRatio(share) + (((TeacherTraining ?? 0) + CachePass) / students / Baseline);
 

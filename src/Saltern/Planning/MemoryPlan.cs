@@ -7,14 +7,11 @@ using Saltern.Runs;
 namespace Saltern.Planning;
 
 /// <summary>A part of a run's memory.</summary>
-/// <param name="Name">What it is.</param>
-/// <param name="Bytes">How much.</param>
 /// <param name="FirstRankOnly">Whether rank 0 alone takes it: what is written is put together there.</param>
-public sealed record MemoryPart(string Name, long Bytes, bool FirstRankOnly = false);
+internal sealed record MemoryPart(string Name, long Bytes, bool FirstRankOnly = false);
 
 /// <summary>Peak memory of a run's fullest process, by part: float32, own kernels; of several ranks, rank 0.</summary>
-/// <param name="Parts">Largest first.</param>
-public sealed record MemoryPlan(IReadOnlyList<MemoryPart> Parts)
+internal sealed record MemoryPlan(IReadOnlyList<MemoryPart> Parts)
 {
     private const int Float = 4;
     private const int EvaluationRows = 4_096;
@@ -30,8 +27,6 @@ public sealed record MemoryPlan(IReadOnlyList<MemoryPart> Parts)
     public long BytesOfOtherRanks => Parts.Where(part => !part.FirstRankOnly).Sum(part => part.Bytes);
 
     /// <summary>Reckons a run. Buffers of the MPI library are left out.</summary>
-    /// <param name="recipe">Validated recipe.</param>
-    /// <param name="student">Resolved shape.</param>
     /// <param name="teacher">Shape of a teacher in memory; null without one, or where a cache stands for it.</param>
     /// <param name="shardBytes">Mapped files whose pages the run touches; the system takes them back where memory is short.</param>
     /// <param name="ranks">R, processes that share the batch, and the optimizer state where <c>optimizer.shard_state</c> says so.</param>

@@ -5,7 +5,7 @@ using Saltern.Distributed;
 namespace Saltern.Planning;
 
 /// <summary>Tries every collective of a <see cref="NcclCommunicator"/> on GPU memory, with values whose sums are exact, and measures the all-reduce. Needs no libtorch.</summary>
-public static unsafe class NcclCheck
+internal static unsafe class NcclCheck
 {
     private const int TimedRounds = 20;
     private const int WarmUpRounds = 3;

@@ -5,7 +5,7 @@ using Saltern.Optimization;
 namespace Saltern.Planning;
 
 /// <summary>How an MPI library sums a large buffer over all ranks.</summary>
-public enum NetworkAlgorithm
+internal enum NetworkAlgorithm
 {
     /// <summary>Recursive halving and doubling: 2·⌈log₂ R⌉ messages one after the other (Rabenseifner; the MPICH family).</summary>
     Halving,
@@ -15,11 +15,10 @@ public enum NetworkAlgorithm
 }
 
 /// <summary>α–β model of a network: a message takes α + bytes/β.</summary>
-/// <param name="LatencySeconds">α.</param>
 /// <param name="BytesPerSecond">β of one rank, its part of summing included.</param>
 /// <param name="Algorithm">How buckets are summed.</param>
 /// <remarks>Thakur, Rabenseifner and Gropp 2005, section 4. Links are taken to be without contention, ranks to be equally fast.</remarks>
-public sealed record NetworkModel(double LatencySeconds, double BytesPerSecond, NetworkAlgorithm Algorithm)
+internal sealed record NetworkModel(double LatencySeconds, double BytesPerSecond, NetworkAlgorithm Algorithm)
 {
     /// <summary>Small collective calls of one step beside the gradients: counted positions, gradient norm, sums of losses, seconds, and whether anyone was interrupted.</summary>
     public const int SmallCallsPerStep = 5;
@@ -44,8 +43,6 @@ public sealed record NetworkModel(double LatencySeconds, double BytesPerSecond, 
     }
 
     /// <summary>Seconds to sum one buffer: 2·⌈log₂ R⌉·α or 2·(R − 1)·α, and 2·(R − 1)/R · bytes/β either way.</summary>
-    /// <param name="bytes">Of the buffer.</param>
-    /// <param name="ranks">R.</param>
     public double AllReduce(double bytes, int ranks)
     {
         if (ranks == 1)
@@ -61,8 +58,6 @@ public sealed record NetworkModel(double LatencySeconds, double BytesPerSecond, 
     public double SmallCall(int ranks) => ranks == 1 ? 0 : Rounds(ranks) * LatencySeconds;
 
     /// <summary>Seconds that a step spends on the network: buckets of <see cref="GradientReduction.BucketLength"/> one after the other, after the backward pass, and the small calls.</summary>
-    /// <param name="parameters">Float32 gradients.</param>
-    /// <param name="ranks">R.</param>
     public double Step(long parameters, int ranks)
     {
         (long whole, long rest) = Math.DivRem(parameters, GradientReduction.BucketLength);

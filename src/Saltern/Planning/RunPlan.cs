@@ -10,7 +10,7 @@ using Saltern.Tokenization;
 namespace Saltern.Planning;
 
 /// <summary>What a run will need and cost, before anything is trained.</summary>
-public sealed record RunPlan
+internal sealed record RunPlan
 {
     /// <summary>Schema of the JSON form.</summary>
     public string Schema { get; init; } = "saltern.plan/1";
@@ -43,7 +43,6 @@ public sealed record RunPlan
     public TimePlan? Time { get; init; }
 
     /// <summary>Reckons a recipe.</summary>
-    /// <param name="recipe">Validated recipe.</param>
     /// <param name="teacherPreset">Shape of a teacher that does not exist yet; null to read the one the recipe names.</param>
     /// <param name="teacherSteps">Steps of the teacher's own training; null for as many as the run's, or what its own run says.</param>
     /// <param name="ranks">Processes that train together.</param>
@@ -172,7 +171,7 @@ public sealed record RunPlan
 /// <param name="Checkpoints">The newest two and those that are kept: weights and optimizer state.</param>
 /// <param name="TokensRead">Token shards that its samples are read from, two or four bytes a token, at most once each.</param>
 /// <param name="Cache">Soft labels of stage 1 on disk; 0 where the teacher runs live.</param>
-public sealed record DiskPlan(long Checkpoints, long TokensRead, long Cache)
+internal sealed record DiskPlan(long Checkpoints, long TokensRead, long Cache)
 {
     // Budget of a record of soft labels (docs/cache-format.md), small and large vocabularies.
     private const int SmallRecord = 40;

@@ -4,7 +4,7 @@ using Saltern.Runs;
 namespace Saltern.Planning;
 
 /// <summary>Time, energy and money of a run.</summary>
-public sealed record TimePlan
+internal sealed record TimePlan
 {
     /// <summary>Where the speed comes from.</summary>
     public required string Source { get; init; }
@@ -43,10 +43,6 @@ public sealed record TimePlan
     public string? Currency { get; init; }
 
     /// <summary>From a measurement of the recipe's own steps here.</summary>
-    /// <param name="recipe">The recipe.</param>
-    /// <param name="cost">Its steps.</param>
-    /// <param name="memory">Its memory.</param>
-    /// <param name="measured">What <see cref="RecipeBenchmark"/> found.</param>
     /// <param name="prices">Power and prices; null for none.</param>
     public static TimePlan Measured(
         RunConfig recipe,
@@ -90,11 +86,9 @@ public sealed record TimePlan
     }
 
     /// <summary>From a described machine.</summary>
-    /// <param name="cost">The run's arithmetic.</param>
     /// <param name="memory">Its memory, reckoned for the machine's ranks.</param>
     /// <param name="parameters">Of the student: its gradients are what ranks exchange.</param>
     /// <param name="batchSequences">S, which the ranks share: the one with the largest part is waited for.</param>
-    /// <param name="cluster">The machine.</param>
     /// <exception cref="ConfigurationException">There are more ranks than sequences in a batch.</exception>
     public static TimePlan Described(
         CostPlan cost,
@@ -136,7 +130,6 @@ public sealed record TimePlan
 
     /// <summary>Seconds that a step waits for the network; 0 where there is one rank or no network is given.</summary>
     /// <param name="parameters">Gradients, four bytes each.</param>
-    /// <param name="cluster">Ranks and network.</param>
     public static double ExchangeSeconds(long parameters, ClusterConfig cluster) =>
         (NetworkModel.Of(cluster)?.Step(parameters, cluster.Ranks) ?? 0) * (1 - cluster.NetworkOverlap);
 

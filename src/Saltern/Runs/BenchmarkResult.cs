@@ -4,7 +4,7 @@ using Saltern.RunFiles;
 namespace Saltern.Runs;
 
 /// <summary>What a machine gives a recipe.</summary>
-public sealed record BenchmarkResult
+internal sealed record BenchmarkResult
 {
     /// <summary>Schema of the JSON form.</summary>
     public const string CurrentSchema = "saltern.bench/1";
@@ -53,16 +53,12 @@ public sealed record BenchmarkResult
 }
 
 /// <summary>One kind of step.</summary>
-/// <param name="Steps">Steps timed.</param>
-/// <param name="StepSeconds">Median.</param>
-/// <param name="FastestStepSeconds">Least.</param>
-/// <param name="TokensPerSecond">From the median.</param>
 /// <param name="ShareOfPeak">Counted operations of a step over its median time and the peak of matrix products.</param>
 /// <param name="PeakMemoryBytes">High-water mark of the process while these steps ran; null where the system does not say.</param>
 /// <param name="Parts">Mean seconds of a step's parts; what is left to the mean of the whole step is not listed.</param>
 /// <param name="OtherSeconds">Mean seconds of a step outside the parts.</param>
 /// <param name="ProcessorSeconds">Mean processor time of a step, all threads together: what other programs take from the machine does not count in it.</param>
-public sealed record BenchmarkPhase(
+internal sealed record BenchmarkPhase(
     int Steps,
     double StepSeconds,
     double FastestStepSeconds,

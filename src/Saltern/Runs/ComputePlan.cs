@@ -10,7 +10,7 @@ using static TorchSharp.torch;
 namespace Saltern.Runs;
 
 /// <summary>Where and how a run computes: device, type of products, own kernels or not, library of large products. One place decides, for student, teacher, loss and evaluation alike.</summary>
-public sealed record ComputePlan
+internal sealed record ComputePlan
 {
     private ComputePlan(ComputeDevice device, ComputePrecision precision, KernelChoice kernels, bool recomputes)
     {
@@ -55,7 +55,6 @@ public sealed record ComputePlan
         new(device, ComputePrecision.Fp32, KernelChoice.Fused, recomputes: false);
 
     /// <summary>Library of large products for a run: the recipe's, else that of the run's first life, else the faster one; MKL where the processor lacks what oneDNN needs.</summary>
-    /// <param name="config">Recipe.</param>
     /// <param name="resumed">Library that a resumed run computed with; null where it starts.</param>
     public static ProductLibrary ChooseProducts(RunConfig config, ProductLibrary? resumed)
     {
@@ -101,7 +100,6 @@ public sealed record ComputePlan
     }
 
     /// <summary>A loss head for this plan; the caller owns it.</summary>
-    /// <param name="vocabulary">Real token ids.</param>
     /// <param name="headRows">Rows of the student's output head.</param>
     /// <param name="threads">Threads of own kernels.</param>
     public LossHead CreateHead(int vocabulary, int headRows, int threads)

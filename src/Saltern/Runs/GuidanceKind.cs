@@ -76,7 +76,6 @@ internal abstract class GuidanceKind
 
     /// <summary>The guidance, with the small model in memory or on disk.</summary>
     /// <param name="config">A recipe that asks for it.</param>
-    /// <param name="parts">Has a teacher.</param>
     /// <param name="transition">Its weight over the steps.</param>
     /// <param name="threads">Threads for our own kernels.</param>
     /// <param name="options">What the caller gives besides the recipe.</param>
@@ -90,7 +89,6 @@ internal abstract class GuidanceKind
 
     /// <summary>What a run says of it at its start.</summary>
     /// <param name="config">A recipe that asks for it.</param>
-    /// <param name="parts">The run's.</param>
     /// <param name="isActive">Whether the teacher is still there.</param>
     public abstract FormattableString Describe(RunConfig config, RunParts parts, bool isActive);
 

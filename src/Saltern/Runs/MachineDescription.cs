@@ -6,7 +6,7 @@ using TorchSharp;
 namespace Saltern.Runs;
 
 /// <summary>What a result says of the machine and the software that made it.</summary>
-public static class MachineDescription
+internal static class MachineDescription
 {
     /// <summary>Name of the processor; null where Linux does not say.</summary>
     public static string? Processor()
@@ -40,7 +40,6 @@ public static class MachineDescription
 
     /// <summary>What a result says of the machine that made it.</summary>
     /// <param name="compute">Where the run computed.</param>
-    /// <param name="threads">Threads it used.</param>
     /// <param name="products">Library of its large products on the CPU.</param>
     /// <param name="peak">Speed of matrix products, FLOP/s.</param>
     public static RunMachine Of(ComputePlan compute, int threads, ProductLibrary products, double peak)

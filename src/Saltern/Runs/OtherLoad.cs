@@ -4,7 +4,7 @@ using Saltern.Numerics;
 namespace Saltern.Runs;
 
 /// <summary>How much of the processor others took while steps ran, from Linux's <c>/proc/stat</c>; elsewhere nothing is watched, and no clock counts as comparable.</summary>
-public sealed class OtherLoad
+internal sealed class OtherLoad
 {
     private const string StatFile = "/proc/stat";
     private const double ShortestWindow = 1.0; // seconds; the counters tick every 10 ms

@@ -6,7 +6,6 @@ namespace Saltern.Runs;
 internal static class RankProblems
 {
     /// <summary>Says no before anything is opened.</summary>
-    /// <param name="config">Validated recipe.</param>
     /// <param name="ranks">The ranks of the run.</param>
     /// <exception cref="ConfigurationException">Every problem, listed.</exception>
     public static void Refuse(RunConfig config, ICommunicator ranks)

@@ -9,7 +9,7 @@ using TorchSharp;
 namespace Saltern.Runs;
 
 /// <summary>Times a recipe's steps with and without its teacher.</summary>
-public static class RecipeBenchmark
+internal static class RecipeBenchmark
 {
     private const int WarmupSteps = 2;
     private const int FewestSteps = 5;

@@ -8,7 +8,6 @@ using Saltern.RunFiles;
 namespace Saltern.Runs;
 
 /// <summary>What a run says when it is over: losses on the whole validation set, samples of text, costs, circumstances.</summary>
-/// <param name="run">The run.</param>
 /// <param name="tokenBytes">Bytes of each token id.</param>
 internal sealed class RunConclusion(RunContext run, int[] tokenBytes)
 {

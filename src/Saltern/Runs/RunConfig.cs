@@ -126,10 +126,10 @@ public sealed record RunConfig : IValidated, IRunRecipe
     public bool Distils => Distillation is { Weight: > 0 };
 
     /// <summary>Tokens of one optimizer step (the global batch), those that do not count included.</summary>
-    public long BatchTokens => (long)Training.BatchSequences * Data.SequenceLength;
+    internal long BatchTokens => (long)Training.BatchSequences * Data.SequenceLength;
 
     /// <summary>Name of the method: <c>baseline</c>, <c>rkd</c>, <c>salt</c> or <c>aligned</c>; on selected data <c>selected</c> (without a teacher) or <c>salt_ds</c>.</summary>
-    public string Arm
+    internal string Arm
     {
         get
         {
@@ -143,7 +143,7 @@ public sealed record RunConfig : IValidated, IRunRecipe
     }
 
     /// <inheritdoc/>
-    public string? FixedBecause(string key) =>
+    string? IRunRecipe.FixedBecause(string key) =>
         key switch
         {
             "training.steps" =>
@@ -155,7 +155,6 @@ public sealed record RunConfig : IValidated, IRunRecipe
         };
 
     /// <summary>Whether a recipe file is one of fine-tuning, which names a model to start from and describes none.</summary>
-    /// <param name="path">An existing recipe.</param>
     internal static bool IsOfFineTuning(string path)
     {
         IReadOnlyDictionary<string, string> keys = RecipeKeys.Flatten(File.ReadAllText(path));
@@ -164,7 +163,7 @@ public sealed record RunConfig : IValidated, IRunRecipe
     }
 
     /// <inheritdoc/>
-    public IEnumerable<ConfigurationProblem> Validate()
+    IEnumerable<ConfigurationProblem> IValidated.Validate()
     {
         foreach (ConfigurationProblem problem in GuidanceKinds.All.SelectMany(kind => kind.Problems(this)))
         {

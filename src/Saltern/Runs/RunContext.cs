@@ -1,8 +1,6 @@
 namespace Saltern.Runs;
 
 /// <summary>A run that is open: what its parts work on together.</summary>
-/// <param name="Config">The recipe.</param>
-/// <param name="Folder">The run's folder.</param>
 /// <param name="Options">The ranks, and where words go.</param>
 /// <param name="Parts">Text, tokenizer and instruments.</param>
 /// <param name="Trainer">The student, the guidance and the state.</param>

@@ -5,9 +5,7 @@ using Saltern.Evaluation;
 namespace Saltern.Runs;
 
 /// <summary>What is measured along a run: the curve set, and tasks where the recipe has some. Shared out over the ranks; rank 0 writes.</summary>
-/// <param name="run">The run.</param>
 /// <param name="log">Makes the lines of metrics.</param>
-/// <param name="metrics">Takes them.</param>
 /// <param name="teacher">The teacher's losses on the curve set; null without soft labels and on ranks that do not evaluate.</param>
 /// <param name="tokenBytes">Bytes of each token id.</param>
 internal sealed class RunEvaluation(

@@ -33,23 +33,22 @@ public sealed class RunFolder : IDisposable
     public string Path { get; }
 
     /// <summary>Its checkpoints.</summary>
-    public CheckpointStore Checkpoints { get; }
+    internal CheckpointStore Checkpoints { get; }
 
     /// <summary>Step of the checkpoint to resume from; null to start at step 1.</summary>
     public int? ResumeStep { get; }
 
     /// <summary>State at that step; null to start at step 1.</summary>
-    public TrainState? ResumeState { get; }
+    internal TrainState? ResumeState { get; }
 
     /// <summary>Looks whether a run can start or be resumed in a folder; changes nothing.</summary>
     /// <typeparam name="T">Root of the recipe.</typeparam>
-    /// <param name="path">Run folder.</param>
     /// <param name="config">The recipe, with overrides.</param>
     /// <param name="resume">Whether to resume from the newest good checkpoint.</param>
     /// <param name="overrides">What <c>--set</c> gave: these keys may differ from the folder's recipe.</param>
     /// <param name="log">Told what is skipped or changed.</param>
     /// <exception cref="ConfigurationException">The folder holds something and nothing says to resume, or the recipe changed.</exception>
-    public static RunFolder Inspect<T>(
+    internal static RunFolder Inspect<T>(
         string path,
         T config,
         bool resume,
@@ -121,7 +120,7 @@ public sealed class RunFolder : IDisposable
     /// <param name="steps">Steps that the run is planned for.</param>
     /// <param name="log">Told what is removed.</param>
     /// <exception cref="ConfigurationException">Another run is writing into the folder.</exception>
-    public void Claim(int steps, Action<string> log)
+    internal void Claim(int steps, Action<string> log)
     {
         Directory.CreateDirectory(Path);
         _lock =
@@ -162,7 +161,7 @@ public sealed class RunFolder : IDisposable
     }
 
     /// <summary>Whether a run is writing into a folder, in this process or another.</summary>
-    public static bool IsTaken(string path)
+    internal static bool IsTaken(string path)
     {
         string file = System.IO.Path.Combine(path, RunLayout.Lock);
         if (!File.Exists(file))
@@ -175,7 +174,7 @@ public sealed class RunFolder : IDisposable
     }
 
     /// <summary>Path of a file in the folder.</summary>
-    public string PathOf(string name) => System.IO.Path.Combine(Path, name);
+    internal string PathOf(string name) => System.IO.Path.Combine(Path, name);
 
     /// <summary>Lets another run have the folder.</summary>
     public void Dispose()

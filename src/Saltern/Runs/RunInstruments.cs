@@ -8,7 +8,6 @@ using Saltern.Tokenization;
 namespace Saltern.Runs;
 
 /// <summary>What a recipe's section <c>evaluation</c> measures along a run: loss by difficulty, and tasks.</summary>
-/// <param name="Config">The section.</param>
 /// <param name="Bounds">Bounds of easy, medium and hard; null where they are not asked for.</param>
 /// <param name="Tasks">Tasks, ready to be read; null where there are none.</param>
 internal sealed record RunInstruments(EvaluationConfig Config, DifficultyBuckets? Bounds, TaskPlan? Tasks)
@@ -50,7 +49,6 @@ internal sealed record RunInstruments(EvaluationConfig Config, DifficultyBuckets
     }
 
     /// <summary>Loads the pass's losses on a set, so that <see cref="Buckets"/> can be asked about it.</summary>
-    /// <param name="set">Validation text.</param>
     /// <exception cref="ConfigurationException">The pass has none for this text.</exception>
     public void Prepare(ValidationSet set)
     {
@@ -81,7 +79,6 @@ internal sealed record RunInstruments(EvaluationConfig Config, DifficultyBuckets
     }
 
     /// <summary>Whether tasks are run after a step.</summary>
-    /// <param name="step">Steps done.</param>
     /// <param name="training">Length of the run and the usual distance of evaluations.</param>
     public bool RunsTasksAfter(int step, TrainingConfig training) =>
         Tasks is not null && (step == training.Steps || step % (Config.TasksEvery ?? training.EvaluateEvery) == 0);
@@ -89,7 +86,6 @@ internal sealed record RunInstruments(EvaluationConfig Config, DifficultyBuckets
     /// <summary>Runs the tasks; the student stays the caller's.</summary>
     /// <param name="name">What results call the model.</param>
     /// <param name="student">The model as it is.</param>
-    /// <param name="tokenizer">Its tokenizer.</param>
     /// <param name="window">Most tokens at once.</param>
     /// <param name="ranks">Ranks that each have the student and share the work out.</param>
     public IReadOnlyList<TaskResult> RunTasks(

@@ -7,7 +7,7 @@ using Saltern.RunFiles;
 namespace Saltern.Runs;
 
 /// <summary>Turns steps into lines of metrics: means over all counted positions since the last line, never means of means.</summary>
-public sealed class RunLog
+internal sealed class RunLog
 {
     private readonly Trainer _trainer;
     private readonly double _peak;
@@ -95,7 +95,6 @@ public sealed class RunLog
     }
 
     /// <summary>The line of an evaluation on the curve set.</summary>
-    /// <param name="scores">What it found.</param>
     /// <param name="domains">Names of the domains.</param>
     /// <param name="gap">The smoothed gap's statistic on validation text; null without a teacher.</param>
     /// <param name="buckets">Losses by difficulty; empty where they are not asked for.</param>

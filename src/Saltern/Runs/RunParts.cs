@@ -16,9 +16,9 @@ using static TorchSharp.torch;
 namespace Saltern.Runs;
 
 /// <summary>Opens everything that a recipe names and checks that it fits together, before any training and before anything is written.</summary>
-public sealed class RunParts : IDisposable
+internal sealed class RunParts : IDisposable
 {
-    private IDisposable? _files;
+    private TokenDataset? _data;
     private TeacherParts? _teacher;
 
     private RunParts() { }
@@ -60,7 +60,6 @@ public sealed class RunParts : IDisposable
     public RunTeacher? TeacherRecord => TeacherParts.WithScoring(_teacher, Selection);
 
     /// <summary>Opens data set, tokenizer and texts, and looks at the teacher and the initial weights as far as they are needed.</summary>
-    /// <param name="config">Validated recipe.</param>
     /// <param name="resumed">State that the run is resumed from; null where it starts.</param>
     /// <param name="verifyData">Whether to read every file of the data whole even where that was done before.</param>
     /// <exception cref="ConfigurationException">Something does not fit; every problem is listed.</exception>
@@ -140,15 +139,13 @@ public sealed class RunParts : IDisposable
             Compute = compute!,
             Selection = selection,
             Instruments = instruments,
-            _files = data,
+            _data = data,
             _teacher = teacher,
         };
     }
 
     /// <summary>Parts of a run without a teacher on text that is held in memory.</summary>
-    /// <param name="config">Validated recipe.</param>
     /// <param name="text">What it is trained and measured on.</param>
-    /// <param name="tokenizer">Made the tokens.</param>
     /// <param name="batches">Training text in the run's order.</param>
     /// <exception cref="ConfigurationException">Model, tokenizer and length do not fit together, or there is no such device; every problem is listed.</exception>
     internal static RunParts Of(RunConfig config, RunText text, BpeTokenizer tokenizer, BatchLoader batches)
@@ -174,7 +171,6 @@ public sealed class RunParts : IDisposable
     }
 
     /// <summary>The student: fresh, from <c>init_from</c>, or, where a checkpoint is about to fill it, empty. The caller owns it.</summary>
-    /// <param name="config">Validated recipe.</param>
     /// <param name="resumes">Whether a checkpoint fills it.</param>
     /// <param name="loading">Is told of the loading; null for nobody.</param>
     public Transformer CreateStudent(RunConfig config, bool resumes, IProgress<WeightProgress>? loading = null)
@@ -193,7 +189,6 @@ public sealed class RunParts : IDisposable
     }
 
     /// <summary>What the small model adds to the steps; its memory is taken, or its files opened, here. The caller owns it.</summary>
-    /// <param name="config">Validated recipe.</param>
     /// <param name="threads">Threads for our own kernels.</param>
     /// <param name="options">What the caller gives besides the recipe; null for nothing.</param>
     public StageGuidance CreateGuidance(RunConfig config, int threads, GuidanceOptions? options = null)
@@ -218,7 +213,6 @@ public sealed class RunParts : IDisposable
     public void Warn(Action<string> log) => _teacher?.Warn(log);
 
     /// <summary>The teacher's losses on the curve set: computed once, or as its pass left them; null without a teacher.</summary>
-    /// <param name="teacher">The run's.</param>
     /// <param name="threads">Threads for our own kernels.</param>
     /// <param name="options">The ranks, and where words go.</param>
     public TeacherValidation? ValidateTeacher(Teacher? teacher, int threads, TrainingRunOptions options)
@@ -242,10 +236,8 @@ public sealed class RunParts : IDisposable
     }
 
     /// <summary>The state of a run that starts.</summary>
-    /// <param name="config">Validated recipe.</param>
     /// <param name="student">With its first weights.</param>
     /// <param name="threads">Threads that each rank computes with.</param>
-    /// <param name="ranks">Number of ranks.</param>
     internal TrainState FreshState(RunConfig config, Transformer student, int threads, int ranks) =>
         new()
         {
@@ -291,7 +283,7 @@ public sealed class RunParts : IDisposable
     public void Dispose()
     {
         Batches.Dispose();
-        _files?.Dispose();
+        _data?.Dispose();
     }
 
     private static void CheckData(RunConfig config, TrainState? resumed, TokenDataset data)

@@ -6,7 +6,7 @@ using Saltern.RunFiles;
 namespace Saltern.Runs;
 
 /// <summary>Text that a run's model writes after the data set's prompts: always the same ones, so that one can see it learn.</summary>
-public sealed record RunSamples
+internal sealed record RunSamples
 {
     private const int MaxTokens = 96;
 
@@ -17,7 +17,6 @@ public sealed record RunSamples
     public required IReadOnlyList<TextSample> Samples { get; init; }
 
     /// <summary>Reads the file.</summary>
-    /// <param name="json">Its text.</param>
     /// <param name="path">What messages call it.</param>
     /// <exception cref="DataFormatException">It is no such file.</exception>
     public static RunSamples Parse(string json, string path)

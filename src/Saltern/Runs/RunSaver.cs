@@ -5,7 +5,6 @@ using TorchSharp;
 namespace Saltern.Runs;
 
 /// <summary>Saves a run's state: never twice, and on a background thread where the recipe says so. Rank 0 alone writes.</summary>
-/// <param name="run">The run.</param>
 /// <param name="metrics">Put on the disk before each checkpoint.</param>
 internal sealed class RunSaver(RunContext run, RunMetrics metrics) : IDisposable
 {

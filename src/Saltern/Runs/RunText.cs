@@ -5,7 +5,7 @@ using Saltern.Tokenization;
 namespace Saltern.Runs;
 
 /// <summary>What a run is trained and measured on, whatever files it came from.</summary>
-public sealed record RunText
+internal sealed record RunText
 {
     // Tokens of a validation document that the model is given to go on from.
     private const int PromptTokens = 24;
@@ -35,9 +35,7 @@ public sealed record RunText
     public string? Arm { get; init; }
 
     /// <summary>Text of a data set.</summary>
-    /// <param name="data">The data set.</param>
     /// <param name="config">Sizes of the evaluations.</param>
-    /// <param name="tokenizer">The data set's.</param>
     /// <exception cref="DataFormatException">There is no validation text.</exception>
     internal static RunText Of(TokenDataset data, RunConfig config, BpeTokenizer tokenizer)
     {

@@ -99,7 +99,7 @@ internal sealed class SoftLabelKind : GuidanceKind
 
         if (parts.TeacherFolder is string folder && config.Teacher is TeacherConfig teacher)
         {
-            Transformer model = ModelFolder.Load(folder, trainable: false, parts.Compute.Device, progress: loading);
+            Transformer model = ModelFolder.Load(folder, trainable: false, loading, parts.Compute.Device);
             return new LiveTeacher(parts.Compute.Apply(model), teacher.Temperature);
         }
 

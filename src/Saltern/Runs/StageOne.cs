@@ -23,7 +23,6 @@ internal static class StageOne
     }
 
     /// <summary>Draws up to the last step in which ω can be above 0, or, without distillation, in which selected samples are drawn.</summary>
-    /// <param name="config">Validated recipe.</param>
     /// <param name="resumed">State that the run is resumed from, perhaps with another batch size; null where it starts.</param>
     public static long Samples(RunConfig config, TrainState? resumed = null)
     {

@@ -6,7 +6,7 @@ namespace Saltern.Runs;
 public sealed record TeachRequest
 {
     /// <summary>Most tokens that a position keeps: beyond that whole distributions would be smaller.</summary>
-    public const int MostKept = 4_096;
+    internal const int MostKept = 4_096;
 
     /// <summary>The teacher: run folder, checkpoint folder or Hugging Face folder.</summary>
     public required string Teacher { get; init; }
@@ -55,7 +55,7 @@ public sealed record TeachRequest
 
     /// <summary>Refuses what contradicts itself.</summary>
     /// <exception cref="ConfigurationException">Every problem found.</exception>
-    public void Validate()
+    internal void Validate()
     {
         List<string> problems = [];
         if (Recipe is null == DataPath is null)

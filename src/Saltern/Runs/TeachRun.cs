@@ -19,6 +19,14 @@ public static class TeachRun
     private const double LargeVocabularyBytes = 64;
     private const string LockFile = "teach.lock";
 
+    /// <summary>Makes a teacher pass as <c>saltern teach</c> does, or resumes an interrupted one.</summary>
+    /// <param name="request">What is asked for; <see cref="TeachRequest.Out"/> is where the soft labels or scores are afterwards.</param>
+    /// <param name="log">Told what a person should know, one line each.</param>
+    /// <param name="cancellation">Ends the teacher pass; files that are whole stay.</param>
+    /// <exception cref="ConfigurationException">Something does not fit, or the folder holds another pass.</exception>
+    public static void Run(TeachRequest request, Action<string> log, CancellationToken cancellation = default) =>
+        Pass(request, log, cancellation: cancellation);
+
     /// <summary>Makes the teacher pass, or resumes an interrupted one.</summary>
     /// <param name="request">What is asked for.</param>
     /// <param name="log">Told what a person should know, one line each.</param>
@@ -26,7 +34,7 @@ public static class TeachRun
     /// <param name="ranks">Ranks that share the teacher pass out, each with the same request and folder; null for one process. Rank 0 plans and finishes. The files do not depend on their number, but for the seconds in their headers.</param>
     /// <param name="cancellation">Ends the teacher pass; files that are whole stay.</param>
     /// <exception cref="ConfigurationException">Something does not fit, or the folder holds another pass.</exception>
-    public static TeachManifest Run(
+    internal static TeachManifest Pass(
         TeachRequest request,
         Action<string> log,
         IProgress<TeachProgress>? progress = null,

@@ -27,7 +27,6 @@ internal sealed record TeacherParts(string? Folder, TeacherCache? Cache, string 
     /// <summary>Finds and checks the teacher that a recipe names.</summary>
     /// <param name="teacher">Section with a path.</param>
     /// <param name="objective">The run's objective mix; null for causal.</param>
-    /// <param name="sequenceLength">T.</param>
     /// <param name="tokenizer">The data set's; null where that is not known, which is a problem of its own.</param>
     /// <param name="resumed">State that the run is resumed from; null where it starts.</param>
     /// <exception cref="ConfigurationException">Tokenizer, vocabulary, length or, on resume, the weights do not fit.</exception>

@@ -6,7 +6,7 @@ using Saltern.Losses;
 namespace Saltern.Runs;
 
 /// <summary>The teacher's losses on the curve set, computed once: the gap's statistic on text that neither model was trained on.</summary>
-public sealed class TeacherValidation
+internal sealed class TeacherValidation
 {
     /// <summary>A teacher that is this much further ahead on training than on validation text, nats, looks too good.</summary>
     public const double SuspiciousDifference = 0.05;

@@ -5,7 +5,7 @@ using TorchSharp.Modules;
 namespace Saltern.Runs;
 
 /// <summary>The same metrics as TensorBoard events, in the run folder.</summary>
-public sealed class TensorBoardLog : IMetricsSink
+internal sealed class TensorBoardLog : IMetricsSink
 {
     private readonly SummaryWriter _writer;
 

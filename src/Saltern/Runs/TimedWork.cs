@@ -8,10 +8,8 @@ namespace Saltern.Runs;
 internal static class TimedWork
 {
     /// <summary>Does the work and notes the seconds of the slowest rank. All ranks must come here.</summary>
-    /// <param name="trainer">Whose state counts.</param>
     /// <param name="ranks">Who waits for whom.</param>
     /// <param name="note">The state with so many more seconds of the kind.</param>
-    /// <param name="work">What is done.</param>
     public static void Timed(
         this Trainer trainer,
         ICommunicator ranks,

@@ -38,11 +38,11 @@ public sealed record StepReport(
     public required string WeightSymbol { get; init; }
 
     /// <summary>The guidance's own term of the loss, whose weights are then λ_j; null in a step without one.</summary>
-    public GuidanceReport? Guidance { get; init; }
+    internal GuidanceReport? Guidance { get; init; }
 }
 
 /// <summary>Trains a student, guided by a small model as long as the transition says so; owns the optimizer, the guidance and the state, is given the rest.</summary>
-public sealed class Trainer : IDisposable
+internal sealed class Trainer : IDisposable
 {
     private readonly RunConfig _config;
     private readonly BatchLoader _batches;
@@ -52,7 +52,6 @@ public sealed class Trainer : IDisposable
     private readonly ICommunicator _ranks;
 
     /// <summary>Puts the parts of a run together.</summary>
-    /// <param name="config">Validated recipe.</param>
     /// <param name="parts">Training text, vocabulary, and where to compute; owned by the caller.</param>
     /// <param name="student">Trainable model; owned by the caller.</param>
     /// <param name="guidance">What the small model adds, taken over.</param>

@@ -81,7 +81,7 @@ public sealed record TrainingConfig : IValidated
     public int MicroBatch => MicroBatchSequences ?? BatchSequences;
 
     /// <inheritdoc/>
-    public IEnumerable<ConfigurationProblem> Validate()
+    IEnumerable<ConfigurationProblem> IValidated.Validate()
     {
         if (BatchSequences % MicroBatch != 0)
         {

@@ -51,7 +51,7 @@ public sealed class TrainingRun : IDisposable
     public Transformer Student => Trainer.Student;
 
     /// <summary>Where the run stands.</summary>
-    public TrainState State => Trainer.State;
+    internal TrainState State => Trainer.State;
 
     /// <summary>Whether this is rank 0: the one that writes and finishes.</summary>
     public bool Leads => Ranks.Rank == 0;
@@ -60,7 +60,7 @@ public sealed class TrainingRun : IDisposable
     public IReadOnlyList<string> DomainNames => _run.Parts.Text.Domains;
 
     /// <summary>What the small model adds; active as long as stage 1 lasts.</summary>
-    public StageGuidance Guidance => Trainer.Guidance;
+    internal StageGuidance Guidance => Trainer.Guidance;
 
     /// <summary>The teacher that gives soft labels, while it is there.</summary>
     public Teacher? Teacher => Guidance.Teacher;

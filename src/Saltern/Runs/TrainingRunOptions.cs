@@ -22,7 +22,7 @@ public sealed record TrainingRunOptions
     public Action<string> Log { get; init; } = _ => { };
 
     /// <summary>Told how far the loading of weights is: initial ones, a teacher's, a checkpoint's.</summary>
-    public IProgress<WeightProgress>? Loading { get; init; }
+    internal IProgress<WeightProgress>? Loading { get; init; }
 
     /// <summary>Takes the metrics beside the run folder's own files.</summary>
     public IReadOnlyList<IMetricsSink> Sinks { get; init; } = [];
@@ -45,7 +45,7 @@ public sealed record TrainingRunOptions
     public double? MatmulPeak { get; init; }
 
     /// <summary>The ranks that train together, each with the same recipe and folder; owned by the caller. Rank 0 alone writes.</summary>
-    public ICommunicator Ranks { get; init; } = new SingleProcess();
+    internal ICommunicator Ranks { get; init; } = new SingleProcess();
 
     /// <summary>Names of runs that advance in turns with this one in one process.</summary>
     public IReadOnlyList<string> InterleavedWith { get; init; } = [];

@@ -55,14 +55,13 @@ public sealed record ScoreRule
 public sealed record OwnScore(string Name, Func<SampleLabels, double?> Of);
 
 /// <summary>The SALT_DS score: hard, yet with the right token in the teacher's sight (docs/selection.md).</summary>
-public static class SampleScore
+internal static class SampleScore
 {
     private const double TrimmedShare = 0.2;
 
     /// <summary>A token's value is nll·[rank ≤ k], and of these the statistic.</summary>
     /// <param name="nll">Teacher's loss of each counted token at τ = 1.</param>
     /// <param name="rank">Its rank, 255 for more.</param>
-    /// <param name="rule">How.</param>
     /// <param name="vocabulary">V: from k = V on every token is in sight.</param>
     /// <returns>Nats; null where the sample has too few tokens.</returns>
     public static double? Of(ReadOnlySpan<float> nll, ReadOnlySpan<byte> rank, ScoreRule rule, int vocabulary)

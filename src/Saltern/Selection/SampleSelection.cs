@@ -4,11 +4,9 @@ using Saltern.Guidance;
 namespace Saltern.Selection;
 
 /// <summary>A sample with its score.</summary>
-/// <param name="Domain">Its domain.</param>
-/// <param name="Index">Its index there.</param>
 /// <param name="Score">Nats; null where it has too few counted tokens.</param>
 /// <param name="MeanNll">The teacher's mean loss on it, nats.</param>
-public readonly record struct ScoredSample(int Domain, long Index, double? Score, double MeanNll);
+internal readonly record struct ScoredSample(int Domain, long Index, double? Score, double MeanNll);
 
 /// <summary>How many samples are chosen, and among which.</summary>
 public sealed record SelectionRule
@@ -44,7 +42,7 @@ public sealed record SelectionRule
 }
 
 /// <summary>All samples of a teacher pass with their scores, and the chosen ones.</summary>
-public sealed class SampleSelection
+internal sealed class SampleSelection
 {
     private SampleSelection(
         IReadOnlyList<ScoredSample> samples,
@@ -67,7 +65,6 @@ public sealed class SampleSelection
 
     /// <summary>Scores what a teacher pass stored, and chooses.</summary>
     /// <param name="scores">A teacher pass of any mode.</param>
-    /// <param name="rule">Validated.</param>
     /// <param name="own">A score in place of the rule's; null for the rule's.</param>
     public static SampleSelection Choose(TeacherCache scores, SelectionRule rule, OwnScore? own = null) =>
         Choose(

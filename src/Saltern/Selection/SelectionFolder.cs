@@ -8,7 +8,7 @@ using Saltern.RunFiles;
 namespace Saltern.Selection;
 
 /// <summary>What a selection says of itself: <c>selection.json</c>, written last.</summary>
-public sealed record SelectionManifest
+internal sealed record SelectionManifest
 {
     /// <summary>The only schema there is so far.</summary>
     public const string CurrentSchema = "saltern.selection/1";
@@ -51,7 +51,7 @@ public sealed record SelectionManifest
 }
 
 /// <summary>The list of chosen samples on disk.</summary>
-public static class SelectionFolder
+internal static class SelectionFolder
 {
     /// <summary>Name of the manifest.</summary>
     public const string ManifestFile = "selection.json";
@@ -65,10 +65,7 @@ public static class SelectionFolder
     private static ReadOnlySpan<byte> Magic => "SALTSEL1"u8;
 
     /// <summary>Writes the list, then the manifest.</summary>
-    /// <param name="folder">Folder to write.</param>
-    /// <param name="selection">What was chosen.</param>
     /// <param name="scores">The teacher pass that it was chosen from.</param>
-    /// <param name="rule">How.</param>
     /// <param name="domains">Names of the data set's domains.</param>
     /// <param name="ownScore">Name of the score where it is not the rule's.</param>
     public static SelectionManifest Write(

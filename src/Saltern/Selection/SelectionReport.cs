@@ -6,20 +6,14 @@ using TorchSharp;
 namespace Saltern.Selection;
 
 /// <summary>A part of the samples, and how much of it was chosen.</summary>
-/// <param name="Name">Domain or bucket.</param>
-/// <param name="Samples">Scored samples.</param>
-/// <param name="Chosen">Chosen ones.</param>
 /// <param name="MeanScore">Mean score of its samples, nats.</param>
-public sealed record SelectionShare(string Name, int Samples, int Chosen, double MeanScore);
+internal sealed record SelectionShare(string Name, int Samples, int Chosen, double MeanScore);
 
 /// <summary>A sample as a person reads it.</summary>
 /// <param name="Group">Highest, middle or lowest.</param>
-/// <param name="Domain">Its domain.</param>
-/// <param name="Index">Its index there.</param>
-/// <param name="Score">Nats.</param>
 /// <param name="MeanNll">The teacher's mean loss on it, nats.</param>
 /// <param name="Text">What the model is given.</param>
-public sealed record SelectionExample(
+internal sealed record SelectionExample(
     string Group,
     string Domain,
     long Index,
@@ -29,7 +23,7 @@ public sealed record SelectionExample(
 );
 
 /// <summary>What "challenging yet learnable" means on a corpus: the scores' distribution, what was chosen of each part, and examples.</summary>
-public sealed record SelectionReport
+internal sealed record SelectionReport
 {
     private const int Bins = 20;
     private const int ExamplesOfAGroup = 10;
@@ -53,12 +47,9 @@ public sealed record SelectionReport
     public required IReadOnlyList<SelectionExample> Examples { get; init; }
 
     /// <summary>Puts a report together.</summary>
-    /// <param name="selection">Scores and choice.</param>
-    /// <param name="manifest">What was written.</param>
     /// <param name="buckets">Bounds of the teacher pass.</param>
     /// <param name="reader">Reads the samples' text.</param>
-    /// <param name="tokenizer">The data set's.</param>
-    public static SelectionReport Of(
+    internal static SelectionReport Of(
         SampleSelection selection,
         SelectionManifest manifest,
         DifficultyBuckets buckets,

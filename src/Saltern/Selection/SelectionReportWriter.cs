@@ -5,7 +5,7 @@ using System.Text;
 namespace Saltern.Selection;
 
 /// <summary>A selection's report as plain text and as one HTML file that needs nothing else.</summary>
-public static class SelectionReportWriter
+internal static class SelectionReportWriter
 {
     private const int BarWidth = 40;
 

@@ -10,7 +10,7 @@ namespace Saltern.Selection;
 public static class SelectionRun
 {
     /// <summary>Name of the page in the selection's folder.</summary>
-    public const string ReportFile = "report.html";
+    internal const string ReportFile = "report.html";
 
     /// <summary>Scores, chooses, writes the list and the report.</summary>
     /// <param name="scores">Folder of a finished pass.</param>
@@ -19,7 +19,20 @@ public static class SelectionRun
     /// <param name="output">Folder to write.</param>
     /// <param name="own">A score in place of the rule's; null for the rule's.</param>
     /// <exception cref="ConfigurationException">The rule is out of range, or the data set is another one.</exception>
-    public static SelectionReport Run(
+    public static SelectionSummary Run(
+        string scores,
+        string? dataPath,
+        SelectionRule rule,
+        string output,
+        OwnScore? own = null
+    )
+    {
+        SelectionManifest written = Report(scores, dataPath, rule, output, own).Manifest;
+        return new SelectionSummary(written.Scored, written.Chosen);
+    }
+
+    /// <summary>As <see cref="Run"/>, with the report that is written.</summary>
+    internal static SelectionReport Report(
         string scores,
         string? dataPath,
         SelectionRule rule,
@@ -78,3 +91,8 @@ public static class SelectionRun
         return report;
     }
 }
+
+/// <summary>What a selection took.</summary>
+/// <param name="Scored">Samples with a score.</param>
+/// <param name="Chosen">Samples that stage 1 draws from.</param>
+public sealed record SelectionSummary(long Scored, long Chosen);

@@ -8,8 +8,6 @@ namespace Saltern.Studies;
 internal static class KeptRecipe
 {
     /// <summary>Writes paths below the working folder relative to it, and leaves of other absolute paths the last part.</summary>
-    /// <param name="recipe">YAML.</param>
-    /// <param name="workingFolder">Absolute.</param>
     /// <returns>The same recipe; a text without absolute paths comes back as it was.</returns>
     public static string Of(string recipe, string workingFolder)
     {

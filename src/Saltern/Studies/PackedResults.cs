@@ -4,10 +4,8 @@ using Saltern.RunFiles;
 namespace Saltern.Studies;
 
 /// <summary>What packing a study's results did.</summary>
-/// <param name="Path">The archive.</param>
 /// <param name="Runs">Runs that it holds now, fine-tunings included.</param>
 /// <param name="New">Of these, how many it did not hold before, or held with another content.</param>
-/// <param name="Bytes">Its size.</param>
 /// <param name="LeftOut">Files below the folder of results that belong to no finished run, or are none that a verdict reads.</param>
 internal sealed record PackedResults(string Path, int Runs, int New, long Bytes, IReadOnlyList<string> LeftOut)
 {
@@ -23,7 +21,6 @@ internal sealed record PackedResults(string Path, int Runs, int New, long Bytes,
     /// Puts the finished runs of <c>results</c> into <c>results.zip</c> beside it, with those that the archive already has; a run that both
     /// have is the folder's.
     /// </summary>
-    /// <param name="folder">The study's folder.</param>
     /// <remarks>The archive appears whole or stays as it was, and is not written where nothing has changed. Nothing is removed.</remarks>
     /// <exception cref="DataFormatException">A run's files or the archive are damaged, or there is more than one may hold.</exception>
     /// <exception cref="ConfigurationException">There is no finished run.</exception>

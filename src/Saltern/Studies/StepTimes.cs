@@ -19,10 +19,10 @@ namespace Saltern.Studies;
 /// <param name="Taught">A step with the teacher; null without one.</param>
 /// <param name="TeacherTraining">A step of the teacher's own training; null where its run is not there.</param>
 /// <param name="TeacherSteps">Steps that the teacher's training took.</param>
-public sealed record ArmStepTimes(double Plain, double? Taught, double? TeacherTraining, int? TeacherSteps);
+internal sealed record ArmStepTimes(double Plain, double? Taught, double? TeacherTraining, int? TeacherSteps);
 
 /// <summary>Step times of a study's arms, of one measurement.</summary>
-public sealed record StepTimes
+internal sealed record StepTimes
 {
     /// <summary>Name of the file in a study's folder.</summary>
     public const string FileName = "step-times.json";

@@ -5,7 +5,7 @@ using Saltern.Configuration;
 namespace Saltern.Studies;
 
 /// <summary>A grid of runs, arms × seeds, that ends in one verdict: what <c>saltern study</c> reads.</summary>
-public sealed partial record StudyConfig : IValidated
+internal sealed partial record StudyConfig : IValidated
 {
     /// <summary>Name of the study; its folder is <c>studies/&lt;name&gt;</c> unless told otherwise.</summary>
     [MinLength(1)]
@@ -55,7 +55,7 @@ public sealed partial record StudyConfig : IValidated
     public IReadOnlyList<int> SeedsOf(string arm) => ArmSeeds?.GetValueOrDefault(arm) ?? Seeds;
 
     /// <inheritdoc/>
-    public IEnumerable<ConfigurationProblem> Validate()
+    IEnumerable<ConfigurationProblem> IValidated.Validate()
     {
         foreach (string arm in Arms.Keys.Where(arm => !ArmName().IsMatch(arm)))
         {

@@ -10,10 +10,8 @@ using Saltern.Shards;
 namespace Saltern.Studies;
 
 /// <summary>What a recipe's inputs hold, by fingerprint; null where there is none or it is not on this machine.</summary>
-/// <param name="Data">The data set.</param>
-/// <param name="Teacher">The teacher's weights.</param>
 /// <param name="Selection">The list of selected samples.</param>
-public sealed record StudyInputs(string? Data, string? Teacher, string? Selection)
+internal sealed record StudyInputs(string? Data, string? Teacher, string? Selection)
 {
     /// <summary>Looks at the inputs that a recipe names.</summary>
     public static StudyInputs Of(RunConfig recipe)
@@ -37,9 +35,7 @@ public sealed record StudyInputs(string? Data, string? Teacher, string? Selectio
     }
 
     /// <summary>Ways in which a finished run differs from what is planned now; empty where its result stands for the plan.</summary>
-    /// <param name="planned">The recipe.</param>
     /// <param name="finished">The finished run's recipe.</param>
-    /// <param name="result">Its result.</param>
     /// <remarks>Every key that alters numbers must agree; of inputs the content counts, not the path, and only where both sides know it.</remarks>
     public static IReadOnlyList<string> Differences(RunConfig planned, RunConfig finished, RunResult result)
     {
@@ -69,7 +65,6 @@ public sealed record StudyInputs(string? Data, string? Teacher, string? Selectio
     }
 
     /// <summary>Ways in which a finished fine-tuning differs from what is planned now; empty where its result stands for the plan.</summary>
-    /// <param name="planned">The recipe.</param>
     /// <param name="finished">The finished one's recipe.</param>
     public static IReadOnlyList<string> Differences(FineTuneConfig planned, FineTuneConfig finished) =>
         [

@@ -5,9 +5,7 @@ using Saltern.Runs;
 namespace Saltern.Studies;
 
 /// <summary>One piece of a study's work: a run, or the fine-tuning of one.</summary>
-/// <param name="Arm">Its arm.</param>
-/// <param name="Seed">Its seed.</param>
-public abstract record StudyJob(string Arm, int Seed)
+internal abstract record StudyJob(string Arm, int Seed)
 {
     /// <summary>Where it lies below a folder of runs or of results.</summary>
     public abstract string RelativePath { get; }
@@ -17,10 +15,7 @@ public abstract record StudyJob(string Arm, int Seed)
 }
 
 /// <summary>One run of a study.</summary>
-/// <param name="Arm">Its arm.</param>
-/// <param name="Seed">Its seed.</param>
-/// <param name="Recipe">Its whole recipe.</param>
-public sealed record StudyRun(string Arm, int Seed, RunConfig Recipe) : StudyJob(Arm, Seed)
+internal sealed record StudyRun(string Arm, int Seed, RunConfig Recipe) : StudyJob(Arm, Seed)
 {
     /// <inheritdoc/>
     public override string RelativePath => Path.Combine(Arm, $"seed-{Seed}");
@@ -30,10 +25,9 @@ public sealed record StudyRun(string Arm, int Seed, RunConfig Recipe) : StudyJob
 }
 
 /// <summary>The fine-tuning of a run's final model.</summary>
-/// <param name="Run">The run.</param>
 /// <param name="TuningSeed">Seed of the fine-tuning.</param>
 /// <param name="Recipe">Its whole recipe, but for the model to start from, which is the run's.</param>
-public sealed record StudyFineTune(StudyRun Run, int TuningSeed, FineTuneConfig Recipe) : StudyJob(Run.Arm, Run.Seed)
+internal sealed record StudyFineTune(StudyRun Run, int TuningSeed, FineTuneConfig Recipe) : StudyJob(Run.Arm, Run.Seed)
 {
     /// <inheritdoc/>
     public override string RelativePath =>
@@ -44,13 +38,15 @@ public sealed record StudyFineTune(StudyRun Run, int TuningSeed, FineTuneConfig 
 }
 
 /// <summary>A study with every recipe resolved.</summary>
-/// <param name="Config">The study file.</param>
 /// <param name="Runs">Arm by arm within a seed, so that every seed can be judged as soon as it is whole.</param>
 /// <param name="FineTunes">What follows on finished runs.</param>
-public sealed record StudyPlan(StudyConfig Config, IReadOnlyList<StudyRun> Runs, IReadOnlyList<StudyFineTune> FineTunes)
+internal sealed record StudyPlan(
+    StudyConfig Config,
+    IReadOnlyList<StudyRun> Runs,
+    IReadOnlyList<StudyFineTune> FineTunes
+)
 {
     /// <summary>Reads a study and the recipe that it is based on.</summary>
-    /// <param name="path">Study file.</param>
     /// <param name="overrides">Texts of <c>--set</c>: they win over the base recipe and what is common to all arms; an arm's own keys win over them.</param>
     /// <exception cref="ConfigurationException">Study, recipe or an arm's keys are wrong; the problems of all arms are listed.</exception>
     public static StudyPlan Read(string path, IReadOnlyList<string> overrides)

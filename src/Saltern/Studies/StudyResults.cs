@@ -7,12 +7,11 @@ using Saltern.Runs;
 namespace Saltern.Studies;
 
 /// <summary>A study's folder of results: of each run its recipe, thinned metrics and result, small enough to keep under version control.</summary>
-/// <param name="Folder">The study's folder.</param>
 /// <remarks>
 /// They lie in the folder <c>results</c>, or packed in <c>results.zip</c> beside it, or in both: a run that the folder does not have is
 /// looked for in the archive. New results are always written to the folder.
 /// </remarks>
-public sealed record StudyResults(string Folder)
+internal sealed record StudyResults(string Folder)
 {
     private readonly Lazy<ResultsArchive?> _archive = new(() => OpenArchive(Folder));
 
@@ -28,7 +27,6 @@ public sealed record StudyResults(string Folder)
 
     /// <summary>Whether a run folder, or what was kept of one, holds the finished result of a plan.</summary>
     /// <param name="folder">Folder with result.json and recipe.yaml.</param>
-    /// <param name="job">What is planned.</param>
     /// <exception cref="ConfigurationException">There is a result of something else; every difference is named.</exception>
     public static bool IsResultOf(string folder, StudyJob job) => IsResultOf(new RunFolderSource(folder), job);
 
@@ -58,7 +56,6 @@ public sealed record StudyResults(string Folder)
     }
 
     /// <summary>Keeps what matters of a finished run; a result that is already there is replaced.</summary>
-    /// <param name="job">Which.</param>
     /// <param name="runFolder">The run's own folder, with its weights.</param>
     public void Keep(StudyJob job, string runFolder)
     {

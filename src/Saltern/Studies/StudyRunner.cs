@@ -3,7 +3,7 @@ using Saltern.Runs;
 namespace Saltern.Studies;
 
 /// <summary>What became of a study's run.</summary>
-public enum StudyRunState
+internal enum StudyRunState
 {
     /// <summary>It was finished before.</summary>
     Kept,
@@ -19,10 +19,9 @@ public enum StudyRunState
 }
 
 /// <summary>A run and what became of it.</summary>
-/// <param name="Job">Which.</param>
 /// <param name="State">What became of it.</param>
 /// <param name="Problem">Why it failed; null elsewhere.</param>
-public sealed record StudyOutcome(StudyJob Job, StudyRunState State, string? Problem = null);
+internal sealed record StudyOutcome(StudyJob Job, StudyRunState State, string? Problem = null);
 
 /// <summary>Trains the missing runs of a study, one after the other; what is finished is never trained again.</summary>
 /// <remarks>
@@ -31,7 +30,7 @@ public sealed record StudyOutcome(StudyJob Job, StudyRunState State, string? Pro
 /// </remarks>
 /// <param name="results">Where results are kept.</param>
 /// <param name="runsFolder">Where runs lie with their weights.</param>
-public sealed class StudyRunner(StudyResults results, string runsFolder)
+internal sealed class StudyRunner(StudyResults results, string runsFolder)
 {
     /// <summary>Folder of a run, or of its fine-tuning, with the weights.</summary>
     public string FolderOf(StudyJob job) => Path.Combine(runsFolder, job.RelativePath);

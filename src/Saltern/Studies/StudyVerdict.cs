@@ -6,11 +6,9 @@ using Saltern.Verdicts;
 namespace Saltern.Studies;
 
 /// <summary>Verdict, report and picture of the runs of a study that are finished.</summary>
-public static class StudyVerdict
+internal static class StudyVerdict
 {
     /// <summary>Writes <c>verdict.json</c>, <c>report.html</c> and <c>curves.svg</c> into the study's folder.</summary>
-    /// <param name="plan">The study.</param>
-    /// <param name="results">Its folder.</param>
     /// <param name="log">Told what is missing.</param>
     /// <returns>The verdict; null where there is nothing to compare yet.</returns>
     public static Verdict? Write(StudyPlan plan, StudyResults results, Action<string> log)

@@ -30,7 +30,7 @@ public sealed record SampleRecipe : IValidated
     [DoesNotAlterNumbers]
     public IReadOnlyList<SampleTask> Tasks { get; init; } = [];
 
-    public IEnumerable<ConfigurationProblem> Validate()
+    IEnumerable<ConfigurationProblem> IValidated.Validate()
     {
         if (Distillation is { End: { } end } distillation && end.Resolve(1000) <= distillation.Start.Resolve(1000))
         {
@@ -54,7 +54,7 @@ public sealed record SampleModel : IValidated
 
     public int HeadSize => HiddenSize / NumAttentionHeads;
 
-    public IEnumerable<ConfigurationProblem> Validate()
+    IEnumerable<ConfigurationProblem> IValidated.Validate()
     {
         if (HiddenSize % NumAttentionHeads != 0)
         {

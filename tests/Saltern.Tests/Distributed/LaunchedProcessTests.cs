@@ -18,14 +18,14 @@ public class LaunchedProcessTests
     [InlineData("SLURM_NTASKS=8 SLURM_PROCID=0", LauncherKind.None, 0, 1)] // the batch script itself
     [InlineData("OMPI_COMM_WORLD_SIZE=many OMPI_COMM_WORLD_RANK=0", LauncherKind.None, 0, 1)]
     [InlineData("", LauncherKind.None, 0, 1)]
-    public void TheLaunchersVariables_SayWhichProcessThisIs(string environment, LauncherKind kind, int rank, int size)
+    public void TheLaunchersVariables_SayWhichProcessThisIs(string environment, Enum launcher, int rank, int size)
     {
         Dictionary<string, string> variables = environment
             .Split(' ', StringSplitOptions.RemoveEmptyEntries)
             .Select(pair => pair.Split('='))
             .ToDictionary(pair => pair[0], pair => pair[1]);
         Assert.Equal(
-            new LaunchedProcess(kind, rank, size),
+            new LaunchedProcess((LauncherKind)launcher, rank, size),
             LaunchedProcess.Read(name => variables.GetValueOrDefault(name))
         );
     }

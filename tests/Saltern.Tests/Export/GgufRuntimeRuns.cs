@@ -37,8 +37,9 @@ public sealed class GgufRuntimeRuns : IDisposable
     private Dictionary<string, GgufRuntime> RunAll()
     {
         _ = NodePackages.Folder();
-        foreach ((string name, WeightType type, double _) in GgufRuntimeTests.Cases.Select(row => row.Data))
+        foreach ((string name, Enum stored, double _) in GgufRuntimeTests.Cases.Select(row => row.Data))
         {
+            var type = (WeightType)stored;
             string at = OfModel(name, type);
             ExportedModel.Write(_folder, name, at: at + "/model");
             BpeTokenizer tokenizer = BpeTokenizer.Load(_folder[at + "/model/tokenizer.json"]);

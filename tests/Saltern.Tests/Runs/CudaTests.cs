@@ -122,7 +122,7 @@ public sealed class CudaTests : IDisposable
         TeachManifest[] passes =
         [
             .. new[] { ComputeDevice.Cpu, ComputeDevice.Cuda }.Select(device =>
-                TeachRun.Run(
+                TeachRun.Pass(
                     new TeachRequest
                     {
                         Teacher = TinyRun.Shared.TeacherFolder,
@@ -189,7 +189,7 @@ public sealed class CudaTests : IDisposable
     {
         if (!Directory.Exists(_folder["teach"]))
         {
-            TeachRun.Run(
+            TeachRun.Pass(
                 new TeachRequest
                 {
                     Teacher = TinyRun.Shared.TeacherFolder,

@@ -3,7 +3,6 @@ using Saltern.Configuration;
 using Saltern.Guidance;
 using Saltern.Losses;
 using Saltern.Models;
-using Saltern.Numerics;
 using Saltern.Runs;
 using TorchSharp;
 

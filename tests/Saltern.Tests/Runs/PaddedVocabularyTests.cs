@@ -74,7 +74,7 @@ public sealed class PaddedVocabularyTests : IDisposable
             }
         )
         {
-            TeachRun.Run(
+            TeachRun.Pass(
                 new TeachRequest
                 {
                     Teacher = teacher,

@@ -31,7 +31,7 @@ public sealed class TeachRunTests : IDisposable
         });
         TeachRequest cut = request with { Out = _folder["cut"] };
         Assert.Throws<OperationCanceledException>(() =>
-            TeachRun.Run(cut, _ => { }, progress, cancellation: interruption.Token)
+            TeachRun.Pass(cut, _ => { }, progress, cancellation: interruption.Token)
         );
         Assert.Contains(
             "holds an unfinished pass",
@@ -317,7 +317,7 @@ public sealed class TeachRunTests : IDisposable
     }
 
     private static TeachManifest Teach(TeachRequest request, List<string>? log = null) =>
-        TeachRun.Run(request, line => log?.Add(line), cancellation: TestContext.Current.CancellationToken);
+        TeachRun.Pass(request, line => log?.Add(line), cancellation: TestContext.Current.CancellationToken);
 
     private TeachRequest Request(string name) =>
         new()

@@ -181,7 +181,7 @@ public sealed class SelectedTrainingTests : IDisposable
     private SelectionReport Select(double share, string name = "selection")
     {
         Teach("scores", null, CacheMode.Scores, stage1Only: false);
-        return SelectionRun.Run(
+        return SelectionRun.Report(
             _folder["scores"],
             null,
             new SelectionRule
@@ -194,7 +194,7 @@ public sealed class SelectedTrainingTests : IDisposable
     }
 
     private TeachManifest Teach(string name, RunConfig? config, CacheMode mode, bool stage1Only) =>
-        TeachRun.Run(
+        TeachRun.Pass(
             new TeachRequest
             {
                 Teacher = TinyRun.Shared.TeacherFolder,

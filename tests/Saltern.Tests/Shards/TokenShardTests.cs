@@ -58,7 +58,7 @@ public sealed class TokenShardTests : IDisposable
     [Theory]
     [InlineData(TokenType.U16, 65535)]
     [InlineData(TokenType.I32, int.MaxValue)]
-    public void Read_GivesBackWhatWasWritten(TokenType type, int largest) =>
+    public void Read_GivesBackWhatWasWritten(Enum width, int largest) =>
         Gen.Int[0, largest]
             .Array[0, 50]
             .List[1, 20]
@@ -66,7 +66,7 @@ public sealed class TokenShardTests : IDisposable
                 documents =>
                 {
                     string path = _folder[$"{Guid.NewGuid():N}.bin"];
-                    using (TokenShardWriter writer = new(path, type))
+                    using (TokenShardWriter writer = new(path, (TokenType)width))
                     {
                         documents.ForEach(document => writer.WriteDocument(document));
                         writer.Complete();
@@ -128,9 +128,9 @@ public sealed class TokenShardTests : IDisposable
     [InlineData(TokenType.U16, 65536)]
     [InlineData(TokenType.U16, -1)]
     [InlineData(TokenType.I32, -1)]
-    public void Writer_RefusesIdsThatDoNotFit(TokenType type, int id)
+    public void Writer_RefusesIdsThatDoNotFit(Enum width, int id)
     {
-        using TokenShardWriter writer = new(_folder["a.bin"], type);
+        using TokenShardWriter writer = new(_folder["a.bin"], (TokenType)width);
 
         Assert.Throws<ArgumentOutOfRangeException>(() => writer.WriteDocument([0, id]));
     }
@@ -138,16 +138,16 @@ public sealed class TokenShardTests : IDisposable
     [Theory]
     [InlineData(65_499, TokenType.U16)]
     [InlineData(65_500, TokenType.I32)]
-    public void ForVocabulary_ChangesAtMegatronsBound(int vocabulary, TokenType type) =>
-        Assert.Equal(type, TokenTypes.ForVocabulary(vocabulary));
+    public void ForVocabulary_ChangesAtMegatronsBound(int vocabulary, Enum width) =>
+        Assert.Equal(width, TokenTypes.ForVocabulary(vocabulary));
 
     // Shards keep to Megatron's bound; files of our own use 16 bits as long as every id fits.
     [Theory]
     [InlineData(65_500, TokenType.U16)]
     [InlineData(65_536, TokenType.U16)]
     [InlineData(65_537, TokenType.I32)]
-    public void NarrowestFor_HoldsEveryId(int vocabulary, TokenType type) =>
-        Assert.Equal(type, TokenTypes.NarrowestFor(vocabulary));
+    public void NarrowestFor_HoldsEveryId(int vocabulary, Enum width) =>
+        Assert.Equal(width, TokenTypes.NarrowestFor(vocabulary));
 
     [Fact]
     public void Open_NamesTheFileAndWhatIsWrongWithIt()
