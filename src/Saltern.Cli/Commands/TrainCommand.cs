@@ -8,7 +8,7 @@ using Saltern.Runs;
 
 namespace Saltern.Cli.Commands;
 
-/// <summary><c>saltern train RECIPE</c>: one run, baseline, RKD or SALT.</summary>
+/// <summary><c>saltern train RECIPE</c>: one run, of whatever arm its recipe says.</summary>
 public static class TrainCommand
 {
     /// <summary>The verb's name.</summary>

@@ -109,6 +109,7 @@ internal sealed class SampleReader : ISampleReader
         return KindOf(new SampleRandom(_objective.Seed, domain, index).NextUniform());
     }
 
+    // first, end: the keys that each position sees, [first, end).
     /// <inheritdoc/>
     public void Read(int domain, long index, Span<long> inputs, Span<long> labels, Span<int> first, Span<int> end)
     {

@@ -8,7 +8,7 @@ namespace Saltern.Batches;
 /// <param name="Epoch">How many times the domain has been gone through before.</param>
 public readonly record struct SampleKey(int Domain, long Index, long Epoch);
 
-/// <summary>The order of all samples of a run: a pure function of (data, seed, position), independent of batch size, accumulation and processes.</summary>
+/// <summary>The order of all samples of a run: a pure function of (data, seed, position), independent of batch size, accumulation and processes. <see cref="BatchLoader"/> draws from it.</summary>
 /// <remarks>
 /// Domains take turns so that each has its share of any stretch of the stream, as nearly as whole samples allow: the sample that a domain gives after i others is due at
 /// time (i + ½)/share, and the stream is all samples in the order of their times (Webster's method). Within a domain an epoch is a permutation by (seed, domain,
@@ -71,7 +71,8 @@ internal sealed class SampleStream
     {
         ArgumentOutOfRangeException.ThrowIfNegative(position);
 
-        // At a time a domain has had time·share samples up to ½ of one, so at the position less one for each domain they have together had at most as many as the position says.
+        // By a time a domain has had time·share samples, give or take half of one; so by the position less one sample a domain,
+        // all together have had no more than the position.
         double time = Math.Max(0, position - _sizes.Length);
         for (int domain = 0; domain < _sizes.Length; domain++)
         {

@@ -61,7 +61,7 @@ internal sealed record TrainState
     /// <summary>Last step with the teacher, 0 where even the first had none; null while it runs, or without one.</summary>
     public int? Stage1LastStep { get; init; }
 
-    /// <summary>ω, smoothed gap and their past; null without distillation.</summary>
+    /// <summary>State of the transition of ω or λ; null without guidance.</summary>
     public TransitionState? Transition { get; init; }
 
     /// <summary>Σ h and number of positions so far, for gates that are scaled to keep their mean.</summary>

@@ -56,7 +56,7 @@ internal sealed class AutoTransition : Transition
     public override double Gap => _global.Gap.Value;
 
     /// <summary><c>gap</c> or <c>maximum</c>.</summary>
-    public override string EndReason => End?.Reason ?? base.EndReason;
+    public override string EndReason => FirstWithout?.Reason ?? base.EndReason;
 
     /// <summary>γ/γ_a of the last step; NaN before the anchor.</summary>
     public double GapShare => _global.Gap.Value / (_global.AnchorGap ?? double.NaN);
@@ -65,7 +65,7 @@ internal sealed class AutoTransition : Transition
     public (double Gap, double LearningRate, double Ceiling) Factors { get; private set; } = (1, 1, 1);
 
     /// <summary>First step without the teacher in any domain, and why; null while it runs.</summary>
-    public (int Step, string Reason)? End
+    public (int Step, string Reason)? FirstWithout
     {
         get
         {
@@ -167,13 +167,13 @@ internal sealed class AutoTransition : Transition
                 );
             }
 
-            double lambda =
+            double rho =
                 config.FollowLearningRate && _maximumLearningRate > 0 ? learningRate / _maximumLearningRate : 1.0;
             double kappa = owner.CeilingFactor(step);
-            double byGap = Math.Min(_ratio, _firstRatio * lambda * phi);
+            double byGap = Math.Min(_ratio, _firstRatio * rho * phi);
             double byCeiling = _firstRatio * kappa;
             _ratio = Math.Min(byGap, byCeiling);
-            Factors = (phi, lambda, kappa);
+            Factors = (phi, rho, kappa);
             double weight = _ratio / (1.0 + _ratio);
 
             // Too few positions say nothing about a domain's sign yet: the overall gap decides.

@@ -4,7 +4,7 @@ using Saltern.Numerics;
 
 namespace Saltern.Guidance;
 
-/// <summary>Stage 1 by soft labels: a teacher, live or cached, whose probabilities count ω beside the next token's 1 − ω.</summary>
+/// <summary>Stage 1 by soft labels: a teacher, live or cached, whose probabilities count ω beside the next token's 1 − ω. A gate h_t in [0, 1] is the share of ω that a position gets.</summary>
 internal sealed class SoftLabelGuidance : StageGuidance
 {
     private readonly Teacher _teacher;
@@ -75,6 +75,7 @@ internal sealed class SoftLabelGuidance : StageGuidance
             return request;
         }
 
+        // Samples with a weight come first (Trainer.RunMicroBatches), so the teacher sees the first rows alone.
         int taught = Enumerable.Range(0, rows.Rows.Length).Count(i => _step.Weights.ByDomain[rows.DomainOf(i)] > 0);
         if (taught == 0)
         {

@@ -9,6 +9,7 @@ namespace Saltern.Guidance;
 /// <remarks>
 /// Per step: <see cref="Next"/>, <see cref="Begin"/>, then for each micro-batch <see cref="AddLabels"/> and <see cref="InnerGradient"/>, then <see cref="Report"/>,
 /// <see cref="GradientNorm"/> and, where the step is applied, <see cref="Update"/> and <see cref="Observe"/>. After <see cref="Release"/> nothing is added any more.
+/// Another way for the small model to help is a class of this kind, a <c>GuidanceKind</c> with a line in <c>GuidanceKinds</c>, and its section in <c>RunConfig</c>.
 /// </remarks>
 internal abstract class StageGuidance : IDisposable
 {

@@ -1,6 +1,5 @@
 // From hidden states to loss and gradients without ever holding [N, V]: logits are made, used and overwritten chunk by chunk.
 // N = positions, D = hidden size, V = vocabulary, M = rows of a chunk; p − m is the gradient at the logits (docs/method.md).
-using System.Diagnostics;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -14,9 +13,6 @@ namespace Saltern.Losses;
 /// </remarks>
 internal abstract class LossHead : IDisposable
 {
-    /// <summary>Largest ω_t that a scaled gate may give.</summary>
-    public const double HighestGatedOmega = 0.95;
-
     // About 16 MiB of logits for small vocabularies, 32 for large ones: near the cache, yet with enough rows for fast products. Measured at V = 32,768, distilling, with
     // 64, 128, 256 and 512 rows: 1,933, 1,637, 1,501 and 1,417 ms; at V = 8,192 with 128 to 1,024 rows: 409, 375, 350, 384 ms (docs/speed.md).
     private const int ChunkElements = 4 << 20;
@@ -108,7 +104,7 @@ internal abstract class LossHead : IDisposable
 
     private void Run(LossRequest request, PositionLosses losses, LossGradients? gradients)
     {
-        CheckShapes(request);
+        LossShapes.Check(request, Vocabulary, Columns);
         using IDisposable _ = no_grad();
         int count = request.Labels.Length;
         int taught = request.Teacher?.Rows ?? 0;
@@ -118,103 +114,6 @@ internal abstract class LossHead : IDisposable
             int rows = Math.Min(ChunkRows, count - first);
             var chunk = new LossChunk(first, rows, Math.Clamp(taught - first, 0, rows));
             RunChunk(request, losses, chunk, gradients?.OfRows(chunk));
-        }
-    }
-
-    private void CheckShapes(LossRequest request)
-    {
-        long rows = request.HiddenStates.shape[0];
-        if (rows != request.Labels.Length)
-        {
-            throw new ArgumentException(
-                $"There are {rows} hidden states but {request.Labels.Length} labels.",
-                nameof(request)
-            );
-        }
-
-        if (request.Labels.AsSpan().ContainsAnyInRange(Vocabulary, long.MaxValue))
-        {
-            throw new ArgumentException($"A label is outside the vocabulary of {Vocabulary}.", nameof(request));
-        }
-
-        if (request.Head.shape[0] != Columns)
-        {
-            throw new ArgumentException(
-                $"The head has {request.Head.shape[0]} rows; this loss head was made for {Columns}.",
-                nameof(request)
-            );
-        }
-
-        if (request.Teacher is SoftLabels teacher)
-        {
-            CheckTeacher(request, teacher, rows);
-        }
-    }
-
-    private void CheckTeacher(LossRequest request, SoftLabels teacher, long rows)
-    {
-        long? logits = teacher switch
-        {
-            LiveSoftLabels live => live.Head.shape[0],
-            DenseSoftLabels dense => dense.Logits.shape[1],
-            SparseSoftLabels => null,
-            _ => throw new UnreachableException(
-                $"{teacher.GetType()} is no kind of soft labels that a loss head knows."
-            ),
-        };
-        if (logits < Vocabulary || teacher.Rows > rows)
-        {
-            throw new ArgumentException(
-                $"The teacher has {teacher.Rows} rows and {logits} logits for {rows} rows "
-                    + $"and a vocabulary of {Vocabulary}.",
-                nameof(request)
-            );
-        }
-
-        if (request.Omega.Length != rows)
-        {
-            throw new ArgumentException(
-                $"There are {request.Omega.Length} weights for {rows} positions.",
-                nameof(request)
-            );
-        }
-
-        if (teacher is SparseSoftLabels sparse)
-        {
-            CheckSparse(request, sparse);
-        }
-    }
-
-    private void CheckSparse(LossRequest request, SparseSoftLabels sparse)
-    {
-        if (
-            sparse.Starts.Length != sparse.Rows + 1
-            || sparse.Starts[^1] > sparse.Ids.Length
-            || sparse.Ids.Length != sparse.Probabilities.Length
-        )
-        {
-            throw new ArgumentException(
-                $"The sparse soft labels of {sparse.Rows} rows have {sparse.Starts.Length} starts, "
-                    + $"{sparse.Ids.Length} ids and {sparse.Probabilities.Length} probabilities.",
-                nameof(request)
-            );
-        }
-
-        if (sparse.Ids.AsSpan().ContainsAnyExceptInRange(0, Vocabulary - 1))
-        {
-            throw new ArgumentException(
-                $"A token id of the sparse soft labels is outside the vocabulary of {Vocabulary}.",
-                nameof(request)
-            );
-        }
-
-        if (request.Gate.Kind == GateKind.TopProbability && sparse.TopProbability is null)
-        {
-            throw new ArgumentException(
-                "The gate top_probability needs the teacher's largest probability, "
-                    + "which these sparse soft labels do not hold.",
-                nameof(request)
-            );
         }
     }
 }

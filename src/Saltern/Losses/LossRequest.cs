@@ -5,6 +5,9 @@ namespace Saltern.Losses;
 /// <summary>What one micro-batch asks of the loss head.</summary>
 internal sealed record LossRequest
 {
+    /// <summary>Largest ω_t that a scaled gate may give.</summary>
+    public const double HighestGatedOmega = 0.95;
+
     /// <summary>Student's final hidden states, [N, D], contiguous.</summary>
     public required Tensor HiddenStates { get; init; }
 
@@ -36,7 +39,7 @@ internal sealed record LossRequest
         double omega = Omega[row] * gate;
         if (GateScale is double factor)
         {
-            return Math.Min(LossHead.HighestGatedOmega, omega * factor);
+            return Math.Min(HighestGatedOmega, omega * factor);
         }
 
         return omega;

@@ -54,6 +54,7 @@ internal sealed class TensorLossHead : LossHead
         TensorTargets? taught = null;
         if (chunk.Taught > 0 && request.Teacher is SoftLabels teacher)
         {
+            // ω_t = ω_j·h_t and the mixed loss (1 − ω)·nll + ω·CE are made there.
             taught = TensorTargets.Of(
                 request,
                 teacher,

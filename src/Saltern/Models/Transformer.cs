@@ -47,8 +47,6 @@ public sealed class Transformer : IDisposable
     /// <summary>Block of the last norm's weight, [D].</summary>
     internal int FinalNorm => _layout.FinalNorm;
 
-    private FusedDecoder Fused => _fused ??= new FusedDecoder(this);
-
     /// <summary>Weights and gradients.</summary>
     internal ParameterSet Parameters { get; }
 
@@ -125,6 +123,8 @@ public sealed class Transformer : IDisposable
         using DisposeScope scope = NewDisposeScope();
         return LayersFromTokens(layers, tokens, Ranges(ranges, tokens)).MoveToOuterDisposeScope();
     }
+
+    private FusedDecoder Fused => _fused ??= new FusedDecoder(this);
 
     private Tensor LayersFromTokens(int layers, Tensor tokens, AttentionRanges? ranges)
     {
@@ -344,7 +344,8 @@ public sealed class Transformer : IDisposable
             k.to(ProductType),
             v.to(ProductType),
             attn_mask: pass.Mask,
-            is_casual: pass.Mask is null && pass.Length > 1
+            is_casual: // TorchSharp's spelling
+            pass.Mask is null && pass.Length > 1
         ); // [B, H, T, A]
         return Linear(
             mixed.transpose(1, 2).reshape(pass.Batch * pass.Length, heads * size),

@@ -1,4 +1,4 @@
-// The moments belong to Saltern: checkpoints are exact, and a later rank can own a slice of them.
+// The moments belong to Saltern: checkpoints are exact, and ranks can own slices of them (ShardedAdamW.cs).
 using Saltern.Models;
 
 namespace Saltern.Optimization;

@@ -117,7 +117,7 @@ internal static class RecipeBenchmark
         {
             ModelEvaluation.Run(
                 student,
-                trainer.Head,
+                trainer.LossHead,
                 parts.Text.CurveSet,
                 ModelEvaluation.TokenBytes(parts.Tokenizer),
                 parts.Text.Domains.Count

@@ -54,6 +54,7 @@ internal sealed class RunConclusion(RunContext run, int[] tokenBytes)
             ),
             Flops = state.Flops,
             TeacherFlops = state.TeacherFlops,
+            // The last step with the teacher: stage1_last_step of a checkpoint.
             Stage1EndStep = LastStepOfStage1(run.Config, state),
             Stage1EndReason = state.Stage1LastStep is null ? null : run.Trainer.Guidance.EndReason,
             StudentParameters = run.Trainer.Student.Parameters.Layout.ParameterCount,
@@ -88,7 +89,7 @@ internal sealed class RunConclusion(RunContext run, int[] tokenBytes)
         run.Options.Ranks.Activity = "the last evaluation";
         EvaluationResult scores = ModelEvaluation.Run(
             run.Trainer.Student,
-            run.Trainer.Head,
+            run.Trainer.LossHead,
             Parts.Text.WholeSet,
             tokenBytes,
             Parts.Text.Domains.Count,

@@ -77,7 +77,7 @@ public sealed record RunConfig : IValidated, IRunRecipe
     /// <summary>The small model; null for training without one.</summary>
     public TeacherConfig? Teacher { get; init; }
 
-    /// <summary>The two stages; null for plain next-token training (BASELINE).</summary>
+    /// <summary>The two stages; null for none.</summary>
     public DistillationConfig? Distillation { get; init; }
 
     /// <summary>Hidden-state alignment instead of soft labels, for a teacher with any tokenizer; null for none.</summary>
@@ -133,6 +133,7 @@ public sealed record RunConfig : IValidated, IRunRecipe
     {
         get
         {
+            // Active: named, with a weight above 0.
             if (GuidanceKinds.Active(this) is GuidanceKind kind)
             {
                 return kind.ArmOf(this);

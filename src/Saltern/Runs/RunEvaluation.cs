@@ -22,7 +22,7 @@ internal sealed class RunEvaluation(
     {
         double loss = double.NaN;
         run.Options.Ranks.Activity = $"step {Trainer.State.Step}: evaluation";
-        Trainer.Timed(run.Options.Ranks, AddSeconds, () => loss = CurveLoss());
+        Trainer.Timed(AddSeconds, () => loss = CurveLoss());
         return run.Options.Ranks.FromFirst(loss);
     }
 
@@ -43,7 +43,6 @@ internal sealed class RunEvaluation(
     {
         run.Options.Ranks.Activity = $"step {Trainer.State.Step}: tasks";
         Trainer.Timed(
-            run.Options.Ranks,
             AddSeconds,
             () =>
             {
@@ -76,7 +75,7 @@ internal sealed class RunEvaluation(
     {
         EvaluationResult scores = ModelEvaluation.Run(
             Trainer.Student,
-            Trainer.Head,
+            Trainer.LossHead,
             Parts.Text.CurveSet,
             tokenBytes,
             Parts.Text.Domains.Count,

@@ -106,8 +106,8 @@ internal sealed class RunParts : IDisposable
         }
 
         // Once stage 1 is over the teacher is needed no more, wherever it may be by then.
-        GuidanceKind kind = GuidanceKinds.Named(config) ?? GuidanceKinds.All[0];
-        if (config.Teacher is not null && resumed?.Stage1LastStep is null)
+        GuidanceKind? kind = GuidanceKinds.Named(config);
+        if (kind is not null && config.Teacher is not null && resumed?.Stage1LastStep is null)
         {
             Collect(problems, () => teacher = kind.OpenTeacher(config, data, tokenizer, batches, resumed));
         }
@@ -121,7 +121,7 @@ internal sealed class RunParts : IDisposable
             CheckModel(config, model, tokenizer, resumed, problems);
         }
 
-        Collect(problems, () => kind.CheckStudent(config, model));
+        Collect(problems, () => kind?.CheckStudent(config, model));
 
         if (problems.Count > 0)
         {
@@ -203,6 +203,7 @@ internal sealed class RunParts : IDisposable
         Transition weights = options.Transition ?? kind.CreateTransition(config, domains);
         if (_teacher is null)
         {
+            // Stage 1 was over before the checkpoint: no teacher, but the transition still says that, and why.
             return new NoGuidance(domains, weights);
         }
 
@@ -308,7 +309,6 @@ internal sealed class RunParts : IDisposable
         }
     }
 
-    // A resumed run keeps the plan that its shares were made for, so that its stream stays the same whatever the batch size is now.
     internal static (BatchLoader Batches, SelectionManifest? Selection) OpenBatches(
         RunConfig config,
         TokenDataset data,
@@ -322,6 +322,8 @@ internal sealed class RunParts : IDisposable
             config.Objective,
             tokenizer
         );
+
+        // A resumed run keeps the plan that its shares were made for, so that its stream stays the same whatever the batch size is now.
         double[] shares = DomainShares.Of(
             config.Data.Mixture,
             [.. data.Domains.Select(domain => domain.Name)],

@@ -35,7 +35,6 @@ internal sealed class RunSaver(RunContext run, RunMetrics metrics) : IDisposable
 
         run.Options.Ranks.Activity = $"step {step}: checkpoint";
         run.Trainer.Timed(
-            run.Options.Ranks,
             AddSeconds,
             () =>
             {
@@ -65,7 +64,7 @@ internal sealed class RunSaver(RunContext run, RunMetrics metrics) : IDisposable
 
     /// <summary>Returns once no checkpoint is being written.</summary>
     /// <exception cref="CheckpointException">The last one could not be written.</exception>
-    public void Wait() => run.Trainer.Timed(run.Options.Ranks, AddSeconds, _background.Wait);
+    public void Wait() => run.Trainer.Timed(AddSeconds, _background.Wait);
 
     /// <inheritdoc/>
     public void Dispose() => _background.Dispose();

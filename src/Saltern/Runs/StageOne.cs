@@ -6,7 +6,7 @@ namespace Saltern.Runs;
 /// <summary>What stage 1 of a recipe can read.</summary>
 internal static class StageOne
 {
-    /// <summary>Whether a resumed run has stage 1 behind it, so that neither teacher nor selected samples are needed.</summary>
+    /// <summary>Whether a resumed run reads neither soft labels nor selected samples any more; says nothing of an alignment.</summary>
     public static bool IsOver(RunConfig config, TrainState? resumed)
     {
         if (resumed is null)

@@ -1,4 +1,4 @@
-// One optimizer step: batch → student forward → guidance (soft labels, or hidden states aligned) → loss and gradients → backward → (sum over ranks) → update.
+// One optimizer step: ω_j and learning rate (stage 1 may end here) → batch → student forward → guidance (soft labels, or hidden states aligned) → loss and gradients → backward → (sum over ranks) → update.
 // B = sequences of a micro-batch, T = tokens of a sequence, N = B·T, D = hidden size.
 using System.Diagnostics;
 using Saltern.Batches;
@@ -76,7 +76,7 @@ internal sealed class Trainer : IDisposable
         Student = student;
         Guidance = guidance;
         Optimizer = Optimizer.Create(student.Parameters, config.Optimizer, threads, _ranks);
-        Head = parts.Compute.CreateHead(parts.Tokenizer.VocabularySize, student.Config.VocabSize, threads);
+        LossHead = parts.Compute.CreateHead(parts.Tokenizer.VocabularySize, student.Config.VocabSize, threads);
         State = new TrainState { Threads = threads };
     }
 
@@ -90,7 +90,7 @@ internal sealed class Trainer : IDisposable
     public Optimizer Optimizer { get; }
 
     /// <summary>Loss head of the student's vocabulary, also for evaluation between steps.</summary>
-    public LossHead Head { get; }
+    public LossHead LossHead { get; }
 
     /// <summary>Where the run stands.</summary>
     public TrainState State { get; private set; }
@@ -98,7 +98,19 @@ internal sealed class Trainer : IDisposable
     /// <summary>Adds what happened between steps (evaluation, saving, logging) to the state.</summary>
     public void Note(Func<TrainState, TrainState> change) => State = change(State);
 
-    /// <summary>Resumes from a state; weights and moments are restored by the caller.</summary>
+    /// <summary>Work apart from the steps, whose seconds the state counts by kind: the slowest rank's. All ranks must come here, and come out together, so that what one does never counts as a step of another that waits for it.</summary>
+    /// <param name="note">The state with so many more seconds of the kind.</param>
+    public void Timed(Func<TrainState, double, TrainState> note, Action work)
+    {
+        long start = Stopwatch.GetTimestamp();
+        work();
+
+        // Nobody has the maximum before the last one came: no barrier is needed besides.
+        double seconds = _ranks.Max(Stopwatch.GetElapsedTime(start).TotalSeconds);
+        Note(state => note(state, seconds));
+    }
+
+    /// <summary>Takes over a state, fresh or a checkpoint's; weights and moments are the caller's business.</summary>
     public void Restore(TrainState state)
     {
         State = state;
@@ -173,7 +185,7 @@ internal sealed class Trainer : IDisposable
 
         // The slowest rank's: a step is over when all have made it.
         double seconds = _ranks.Max(Stopwatch.GetElapsedTime(start).TotalSeconds);
-        Count(step, counted, seconds, sums.Guidance);
+        Advance(step, counted, seconds, sums.Guidance);
         State = applied ? Applied(losses, sums.Guidance) : Skipped();
         return new StepReport(step, losses, weights, norm, learningRate, seconds)
         {
@@ -188,7 +200,7 @@ internal sealed class Trainer : IDisposable
     {
         Guidance.Dispose();
         Optimizer.Dispose();
-        Head.Dispose();
+        LossHead.Dispose();
     }
 
     // The small model leaves before the first step without it, and its memory with it.
@@ -289,7 +301,7 @@ internal sealed class Trainer : IDisposable
         Tensor hiddenGradient = empty_like(pass.Hidden); // [N, D]
         using (Tensor headGradient = Student.HeadGradient())
         {
-            Head.Train(request, counted, _losses, hiddenGradient, headGradient);
+            LossHead.Train(request, counted, _losses, hiddenGradient, headGradient);
         }
 
         pass.Backward(hiddenGradient, Guidance.InnerGradient(given, pass.Inner));
@@ -307,8 +319,8 @@ internal sealed class Trainer : IDisposable
         );
     }
 
-    // What a step costs, whether it is applied or not.
-    private void Count(int step, long counted, double seconds, GuidanceSums guidance)
+    // Step, position in the data and cost, whether the update was made or not.
+    private void Advance(int step, long counted, double seconds, GuidanceSums guidance)
     {
         double guided = Guidance.Flops(guidance);
         double alone = _config.BatchTokens * ModelFlops.TrainingPerToken(Student.Config, _config.Data.SequenceLength);

@@ -65,6 +65,12 @@ public sealed class TrainingRun : IDisposable
     /// <summary>The teacher that gives soft labels, while it is there.</summary>
     public Teacher? Teacher => Guidance.Teacher;
 
+    private Trainer Trainer => _run.Trainer;
+
+    private ICommunicator Ranks => _run.Options.Ranks;
+
+    private RunConclusion Conclusion => new(_run, _tokenBytes);
+
     /// <summary>Lines that describe what was derived, for the start of a log.</summary>
     public IReadOnlyList<string> Description() => RunDescription.Of(_run, _peak);
 
@@ -110,20 +116,6 @@ public sealed class TrainingRun : IDisposable
             run.Dispose();
             throw;
         }
-    }
-
-    private static void RefuseIgnored(RunConfig config, TrainingRunOptions options)
-    {
-        if (config.Distils || options is { Transition: null, Teacher: null })
-        {
-            return;
-        }
-
-        string given = options.Transition is null ? "teacher" : "transition";
-        throw new ConfigurationException(
-            $"A {given} was given, but the recipe distils nothing, so it would be ignored. "
-                + "Give the recipe the sections teacher and distillation, with a weight above 0."
-        );
     }
 
     // From here on the run computes: student, guidance and state, fresh or from a checkpoint.
@@ -187,18 +179,6 @@ public sealed class TrainingRun : IDisposable
         }
     }
 
-    private static Transition? OwnTransition(RunConfig config, TrainingRunOptions options, int domainCount)
-    {
-        if (config.Distillation is not DistillationConfig distillation)
-        {
-            return null;
-        }
-
-        return options.Transition?.Invoke(
-            new TransitionContext(distillation, config.Training.Steps, config.Schedule.WarmupSteps, domainCount)
-        );
-    }
-
     // Weights, moments, state and libtorch's random numbers, as the checkpoint has them.
     private static void Resume(Trainer trainer, string checkpoint, int threads, TrainingRunOptions options)
     {
@@ -208,35 +188,6 @@ public sealed class TrainingRun : IDisposable
         trainer.Guidance.Resume(state.Updates);
         using torch.Tensor random = torch.tensor(Convert.FromBase64String(state.RandomState));
         torch.set_rng_state(random);
-    }
-
-    private static TrainState WithTeacher(TrainState state, double seconds, TeacherValidation? losses)
-    {
-        TrainState counted = state with { TeacherSeconds = state.TeacherSeconds + seconds };
-        if (losses is null || state.Teacher is null)
-        {
-            return counted;
-        }
-
-        return counted with
-        {
-            Teacher = state.Teacher with { CurveLoss = losses.MeanNll },
-        };
-    }
-
-    private static void SayShortWindow(RunConfig config, Action<string> log)
-    {
-        if (
-            GuidanceKinds.Named(config) is GuidanceKind kind
-            && kind.ScheduleOf(config) is { Start: StepPoint start, End: StepPoint end }
-            && start.Resolve(config.Training.Steps) == end.Resolve(config.Training.Steps)
-        )
-        {
-            log(
-                $"{kind.Section}.start = {start} and {kind.Section}.end = {end} are the same step of {config.Training.Steps}: "
-                    + $"{kind.Symbol} falls to 0 within one step."
-            );
-        }
     }
 
     /// <summary>Trains up to a step; when it returns, no checkpoint is still being written.</summary>
@@ -288,7 +239,6 @@ public sealed class TrainingRun : IDisposable
             if (saves || (evaluates && Config.Training.KeepBest) || report.Step % Config.Training.LogEvery == 0)
             {
                 Trainer.Timed(
-                    Ranks,
                     (state, seconds) => state with { LoggingSeconds = state.LoggingSeconds + seconds },
                     () => _metrics.Write(_log.Line())
                 );
@@ -357,11 +307,60 @@ public sealed class TrainingRun : IDisposable
         Folder.Dispose();
     }
 
-    private Trainer Trainer => _run.Trainer;
+    private static void SayShortWindow(RunConfig config, Action<string> log)
+    {
+        if (
+            GuidanceKinds.Named(config) is GuidanceKind kind
+            && kind.ScheduleOf(config) is { Start: StepPoint start, End: StepPoint end }
+            && start.Resolve(config.Training.Steps) == end.Resolve(config.Training.Steps)
+        )
+        {
+            log(
+                $"{kind.Section}.start = {start} and {kind.Section}.end = {end} are the same step of {config.Training.Steps}: "
+                    + $"{kind.Symbol} falls to 0 within one step."
+            );
+        }
+    }
 
-    private ICommunicator Ranks => _run.Options.Ranks;
+    private static TrainState WithTeacher(TrainState state, double seconds, TeacherValidation? losses)
+    {
+        TrainState counted = state with { TeacherSeconds = state.TeacherSeconds + seconds };
+        if (losses is null || state.Teacher is null)
+        {
+            return counted;
+        }
 
-    private RunConclusion Conclusion => new(_run, _tokenBytes);
+        return counted with
+        {
+            Teacher = state.Teacher with { CurveLoss = losses.MeanNll },
+        };
+    }
+
+    private static Transition? OwnTransition(RunConfig config, TrainingRunOptions options, int domainCount)
+    {
+        if (config.Distillation is not DistillationConfig distillation)
+        {
+            return null;
+        }
+
+        return options.Transition?.Invoke(
+            new TransitionContext(distillation, config.Training.Steps, config.Schedule.WarmupSteps, domainCount)
+        );
+    }
+
+    private static void RefuseIgnored(RunConfig config, TrainingRunOptions options)
+    {
+        if (config.Distils || options is { Transition: null, Teacher: null })
+        {
+            return;
+        }
+
+        string given = options.Transition is null ? "teacher" : "transition";
+        throw new ConfigurationException(
+            $"A {given} was given, but the recipe distils nothing, so it would be ignored. "
+                + "Give the recipe the sections teacher and distillation, with a weight above 0."
+        );
+    }
 
     private void SayStage1IsOver(int step)
     {

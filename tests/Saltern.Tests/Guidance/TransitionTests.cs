@@ -145,7 +145,7 @@ public class TransitionTests
         double[] weights = Replay(auto, gaps, _ => 1.0);
         AssertWeights([TwoThirds, 0.5, 0.5, 1.0 / 3.0, 0.0], weights[11..16]);
         Assert.All(weights[15..], weight => Assert.Equal(0.0, weight));
-        Assert.Equal((16, "gap"), auto.End);
+        Assert.Equal((16, "gap"), auto.FirstWithout);
     }
 
     [Fact]
@@ -157,7 +157,7 @@ public class TransitionTests
             [TwoThirds, 0.647059, 0.5, 1.0 / 7.0, 0.0],
             [weights[37], weights[38], weights[43], weights[48], weights[49]]
         );
-        Assert.Equal((50, "maximum"), auto.End);
+        Assert.Equal((50, "maximum"), auto.FirstWithout);
     }
 
     [Fact]
@@ -292,7 +292,7 @@ public class TransitionTests
         );
         double[] weights = Replay(auto, [2, 2, 2, 2], _ => 1.0);
         Assert.Equal([0.5, 0, 0, 0], weights);
-        Assert.Equal((2, "maximum"), auto.End);
+        Assert.Equal((2, "maximum"), auto.FirstWithout);
     }
 
     [Fact]
