@@ -17,6 +17,7 @@ format:
 format-check:
     dotnet tool restore
     dotnet csharpier check .
+    dotnet format --verify-no-changes
 
 # The whole road in minutes, e.g. `just demo --minutes 10`.
 demo *args:
