@@ -42,8 +42,8 @@ public sealed record Comparison
     public static IReadOnlyList<Comparison> Of(IReadOnlyList<RunView> runs) =>
         [
             .. from run in runs
-            where run.IsDistilled && run.Curve.Count > 0
-            let baseline = runs.Where(other => !other.IsDistilled && other.Seed == run.Seed && other.Curve.Count > 0)
+            where run.HadTeacher && run.Curve.Count > 0
+            let baseline = runs.Where(other => !other.HadTeacher && other.Seed == run.Seed && other.Curve.Count > 0)
                 .MaxBy(other => other.PlannedSteps)
             where baseline is not null
             select Of(baseline, run),

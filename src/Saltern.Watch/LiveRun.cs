@@ -72,7 +72,7 @@ internal sealed class LiveRun(string folder)
                 ?? _recipe.GetValueOrDefault("name")
                 ?? Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder))),
             Seed = _result?.Seed ?? Number("seed"),
-            IsDistilled =
+            HadTeacher =
                 _result?.Teacher is not null
                 || _recipe.ContainsKey("teacher.path")
                 || Any(MetricNames.TeacherWeight, value => value > 0),

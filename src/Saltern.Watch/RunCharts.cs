@@ -24,7 +24,7 @@ internal static class RunCharts
     public static IReadOnlyDictionary<string, string> Colours(IReadOnlyList<RunView> runs)
     {
         Dictionary<string, string> colours = [];
-        int next = runs.Count > 0 && runs[0].IsDistilled ? 1 : 0;
+        int next = runs.Count > 0 && runs[0].HadTeacher ? 1 : 0;
         foreach (string arm in runs.Select(run => run.Arm).Distinct())
         {
             colours[arm] = Palette[next];

@@ -38,7 +38,7 @@ public sealed record RunView
     public int Seed { get; init; }
 
     /// <summary>Whether a teacher takes part.</summary>
-    public bool IsDistilled { get; init; }
+    public bool HadTeacher { get; init; }
 
     /// <summary>What it is doing.</summary>
     public RunState State { get; init; }

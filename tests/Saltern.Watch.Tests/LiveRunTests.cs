@@ -16,7 +16,7 @@ public sealed class LiveRunTests : IDisposable
         Assert.Equal(TimeSpan.FromSeconds(40), run.TimeLeft);
         Assert.Equal(40, run.SwitchStep);
         Assert.Equal("SALT", run.Arm);
-        Assert.True(run.IsDistilled);
+        Assert.True(run.HadTeacher);
     }
 
     [Fact]

@@ -55,7 +55,7 @@ public class RunAxisTests
         {
             Folder = name,
             Name = name,
-            IsDistilled = distilled,
+            HadTeacher = distilled,
             State = RunState.Finished,
             Step = 30,
             PlannedSteps = 30,

@@ -84,8 +84,8 @@ public static class CompareCommand
                     List<RunRecord> baselines = [.. named.Select(NamedRuns.Load)];
                     if (baselines.Count == 0)
                     {
-                        baselines = [.. others.Where(run => !run.IsDistilled)];
-                        others = [.. others.Where(run => run.IsDistilled)];
+                        baselines = [.. others.Where(run => !run.HadTeacher)];
+                        others = [.. others.Where(run => run.HadTeacher)];
                     }
 
                     if (baselines.Count == 0 || others.Count == 0)

@@ -65,6 +65,7 @@ public static class TrainCommand
                     {
                         Resume = parsed.GetValue(resume),
                         VerifyData = parsed.GetValue(verify),
+                        // On resume these keys may differ from the recipe that the run folder keeps.
                         Overrides = [.. overrides.Select(RecipeOverride.Parse)],
                     };
                     return Run(rank, console, config, folder, options, cancellation);

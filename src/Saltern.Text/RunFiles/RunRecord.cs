@@ -18,8 +18,8 @@ public sealed record RunRecord
     /// <summary>The resolved recipe as YAML; null where there is none.</summary>
     public string? RecipeText { get; init; }
 
-    /// <summary>Whether a teacher took part.</summary>
-    public bool IsDistilled =>
+    /// <summary>Whether a small model helped: by soft labels, by alignment, or by the data it selected.</summary>
+    public bool HadTeacher =>
         Result.Teacher is not null || Metrics.Series(MetricNames.TeacherWeight).Any(point => point.Value > 0);
 
     /// <summary>Final loss, nats per token: of the whole validation set, or else of the last evaluation.</summary>

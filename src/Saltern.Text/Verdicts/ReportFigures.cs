@@ -138,7 +138,7 @@ internal static class ReportFigures
             .Runs[0]
             .Metrics.Series(MetricNames.LearningRate)
             .ToDictionary(point => point.Step, point => point.Value);
-        var weights = arms.Where(arm => arm.Runs[0].IsDistilled)
+        var weights = arms.Where(arm => arm.Runs[0].HadTeacher)
             .Select(arm =>
                 (
                     arm.Label,

@@ -17,7 +17,7 @@ internal static class ReportSwitch
         ];
         ReportArm[] taught =
         [
-            .. arms.Where(arm => arm.Runs.All(run => run.Result.Stage1EndStep is not null && run.IsDistilled)),
+            .. arms.Where(arm => arm.Runs.All(run => run.Result.Stage1EndStep is not null && run.HadTeacher)),
         ];
         if (series.Length == 0 || taught.Length == 0)
         {

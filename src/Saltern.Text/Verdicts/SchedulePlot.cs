@@ -39,7 +39,7 @@ internal static class SchedulePlot
         rateLine.Dashes = [1, 3];
         rateLine.Points.AddRange(Thin(rate));
         model.Series.Add(rateLine);
-        foreach (ReportArm arm in arms.Where(arm => arm.Runs[0].IsDistilled))
+        foreach (ReportArm arm in arms.Where(arm => arm.Runs[0].HadTeacher))
         {
             LineSeries line = PlotCanvas.Line(arm.Index, null);
             line.YAxisKey = "weight";

@@ -137,7 +137,7 @@ public sealed record VerdictPair
         double passFlops = (teacher?.PassFlops ?? 0) / studentsServed;
         double? chargedSeconds = 0;
         double? chargedFlops = 0;
-        if (run.IsDistilled)
+        if (run.HadTeacher)
         {
             chargedSeconds = passSeconds + teacher?.TrainingSeconds / studentsServed;
             chargedFlops = passFlops + teacher?.TrainingFlops / studentsServed;

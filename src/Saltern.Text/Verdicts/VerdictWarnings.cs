@@ -20,7 +20,7 @@ internal static class VerdictWarnings
                 + "(other load, another machine, or neither alone nor in turns), so costs are told in FLOPs.";
         }
 
-        RunRecord[] uncosted = [.. runs.Where(run => run.IsDistilled && run.Result.Teacher?.TrainingFlops is null)];
+        RunRecord[] uncosted = [.. runs.Where(run => run.HadTeacher && run.Result.Teacher?.TrainingFlops is null)];
         if (uncosted.Length > 0)
         {
             string teacher = uncosted[0].Result.Teacher?.Name ?? "unknown";

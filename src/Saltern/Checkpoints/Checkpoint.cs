@@ -12,7 +12,7 @@ internal static class Checkpoint
     /// <summary>State of the optimizer, by the names of the weights.</summary>
     public const string OptimizerFile = "optimizer.safetensors";
 
-    /// <summary>Step, data position, random state, transition.</summary>
+    /// <summary>Step, updates, positions in the data, libtorch's random state (RunSaver puts it there), transition, ranks, threads, costs: TrainState.</summary>
     public const string StateFile = "trainer_state.json";
 
     private static readonly JsonSerializerOptions Json = new()

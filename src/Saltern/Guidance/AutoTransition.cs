@@ -1,6 +1,6 @@
 namespace Saltern.Guidance;
 
-/// <summary>ω follows how much closer the teacher still is to the data than the student, and ends stage 1 by itself.</summary>
+/// <summary>ω follows how much closer the teacher still is to the data than the student, and ends stage 1 by itself. The other transitions end it where their window does.</summary>
 /// <remarks>
 /// The gap γ estimates KL(data‖student) − KL(data‖teacher) on the training tokens, at no cost beyond the teacher's forward pass.
 /// As a share of the gap at the anchor it drives φ; the learning rate drives ρ; κ guarantees an end:

@@ -31,7 +31,7 @@ internal sealed class SoftLabelGuidance : StageGuidance
     {
         (_teacher, _transition, _renormalises) = (teacher, transition, config.Renormalise);
 
-        // The domain gate concerns whole samples: it is part of their ω, and the kernel's gate stays open.
+        // The domain gate concerns whole samples: it is part of their ω, and the loss head's gate stays open.
         _gatesDomains = config.Gate == GateKind.Domain;
         _gate = _gatesDomains ? Gate.Open : config.CreateGate(teacher.BucketBounds);
         IReadOnlyDictionary<string, double> factors =

@@ -74,7 +74,7 @@ internal sealed class TensorLossHead : LossHead
             return;
         }
 
-        // p − m, zero where a position is not counted and beyond the real vocabulary.
+        // p − m, m = (1 − ω)·onehot(y) + ω·q_τ, times 1/n; zero where a position is not counted and beyond the real vocabulary.
         Tensor omega = tensor(losses.Omega.AsSpan(chunk.First, chunk.Rows).ToArray())
             .to(type)
             .to(hidden.device)

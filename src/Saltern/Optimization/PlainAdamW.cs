@@ -130,6 +130,6 @@ internal sealed class PlainAdamW : Optimizer
 internal readonly record struct AdamWRun(long Start, Tensor First, Tensor Second);
 
 /// <summary>What all weights of one update share.</summary>
-/// <param name="Clip">Factor of every gradient.</param>
+/// <param name="Clip">Factor of every gradient: max_gradient_norm/‖g‖ where that is below 1, else 1 (Optimizer.Update).</param>
 /// <param name="UpdateCount">u ≥ 1, this update included.</param>
 internal readonly record struct AdamWStep(double LearningRate, double Clip, long UpdateCount);

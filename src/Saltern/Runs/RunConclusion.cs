@@ -72,6 +72,7 @@ internal sealed class RunConclusion(RunContext run, int[] tokenBytes)
             BestStep = state.BestStep,
             BestLoss = state.BestLoss,
             FineTuning = fineTuning,
+            // Final.Loss: mean over all counted tokens of the whole set, all domains together, nats per token.
             Final = RunScores.Of(scores, Parts.Text.Domains, Parts.Instruments?.Buckets(whole, scores)),
             Tasks = RunScores.Of(tasks),
             Machine = MachineDescription.Of(Parts.Compute, state.Threads, state.Products, peak),

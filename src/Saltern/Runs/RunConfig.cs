@@ -55,6 +55,7 @@ public enum ProductChoice
 }
 
 /// <summary>A whole run as one tree: what <c>saltern train</c> reads from a recipe.</summary>
+/// <remarks>A key is the property's name in snake case: <c>training.batch_sequences</c> is <see cref="TrainingConfig.BatchSequences"/>.</remarks>
 public sealed record RunConfig : IValidated, IRunRecipe
 {
     /// <summary>Name of the run; its folder is <c>runs/&lt;name&gt;</c> unless told otherwise.</summary>

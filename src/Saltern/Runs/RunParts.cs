@@ -253,7 +253,7 @@ internal sealed class RunParts : IDisposable
             Teacher = TeacherRecord,
         };
 
-    /// <summary>Samples that a run was planned to draw when it started: what the cap on repetition is reckoned from.</summary>
+    /// <summary>Samples that a run was planned to draw when it started: what data.mixture.max_epochs is reckoned from.</summary>
     public static long PlannedSamples(RunConfig config, TrainState? resumed)
     {
         if (resumed is { PlannedSamples: > 0 })

@@ -364,6 +364,7 @@ public sealed class TrainingRun : IDisposable
 
     private void SayStage1IsOver(int step)
     {
+        // Found while this step began: the last one with the small model is the one before.
         _run.Options.Log($"Stage 1 ended after step {step - 1} ({Guidance.EndReason}); the student goes on alone.");
         _metrics.Write(new MetricsLine(step, [new(MetricNames.Stage1End, step - 1)]));
     }
