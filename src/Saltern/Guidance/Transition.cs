@@ -4,6 +4,9 @@ namespace Saltern.Guidance;
 /// <remarks>Per step: <see cref="Next"/> before the forward pass, <see cref="Observe"/> after it.</remarks>
 public abstract class Transition
 {
+    // Of one's own: StepwiseTransition.
+    private protected Transition() { }
+
     /// <summary>ω_j of a step; steps are asked for in order, once each.</summary>
     /// <param name="step">j, from 1.</param>
     /// <param name="learningRate">η_j.</param>

@@ -53,6 +53,9 @@ public sealed class TrainingRun : IDisposable
     /// <summary>Where the run stands.</summary>
     internal TrainState State => Trainer.State;
 
+    /// <summary>Steps made so far, those of an earlier start included.</summary>
+    public int Step => State.Step;
+
     /// <summary>Whether this is rank 0: the one that writes and finishes.</summary>
     public bool Leads => Ranks.Rank == 0;
 
