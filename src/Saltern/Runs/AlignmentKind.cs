@@ -94,11 +94,12 @@ internal sealed class AlignmentKind : GuidanceKind
 
     public override TeacherParts OpenTeacher(
         RunConfig config,
+        TeacherConfig teacher,
         TokenDataset? data,
         BpeTokenizer? tokenizer,
         BatchLoader? batches,
         TrainState? resumed
-    ) => TeacherParts.OpenForAlignment(config, resumed);
+    ) => TeacherParts.OpenForAlignment(teacher, Of(config), config.Data.SequenceLength, resumed);
 
     public override void CheckStudent(RunConfig config, TransformerConfig student) =>
         Of(config).ResolveStudentLayer(student.NumHiddenLayers);

@@ -43,7 +43,6 @@ internal abstract class GuidanceKind
     public abstract RunConfig AtFullWeight(RunConfig config);
 
     /// <summary>Finds and checks the teacher on disk.</summary>
-    /// <param name="config">Validated recipe with a section <c>teacher</c>.</param>
     /// <param name="data">The data set; null where it could not be opened, which is a problem of its own.</param>
     /// <param name="tokenizer">Its tokenizer; null likewise.</param>
     /// <param name="batches">The run's samples; null likewise.</param>
@@ -51,18 +50,19 @@ internal abstract class GuidanceKind
     /// <exception cref="ConfigurationException">Teacher and run do not fit.</exception>
     public virtual TeacherParts OpenTeacher(
         RunConfig config,
+        TeacherConfig teacher,
         TokenDataset? data,
         BpeTokenizer? tokenizer,
         BatchLoader? batches,
         TrainState? resumed
     )
     {
-        if (config.Teacher!.Cache is not null)
+        if (teacher.Cache is not null)
         {
-            return TeacherParts.OpenCache(config, data, tokenizer, batches, resumed);
+            return TeacherParts.OpenCache(config, teacher, data, tokenizer, batches, resumed);
         }
 
-        return TeacherParts.Open(config.Teacher, config.Objective, config.Data.SequenceLength, tokenizer, resumed);
+        return TeacherParts.Open(teacher, config.Objective, config.Data.SequenceLength, tokenizer, resumed);
     }
 
     /// <summary>Checks the student's shape.</summary>

@@ -107,9 +107,9 @@ internal sealed class RunParts : IDisposable
 
         // Once stage 1 is over the teacher is needed no more, wherever it may be by then.
         GuidanceKind? kind = GuidanceKinds.Named(config);
-        if (kind is not null && config.Teacher is not null && resumed?.Stage1LastStep is null)
+        if (kind is not null && config.Teacher is TeacherConfig named && resumed?.Stage1LastStep is null)
         {
-            Collect(problems, () => teacher = kind.OpenTeacher(config, data, tokenizer, batches, resumed));
+            Collect(problems, () => teacher = kind.OpenTeacher(config, named, data, tokenizer, batches, resumed));
         }
 
         ComputePlan? compute = null;
@@ -123,7 +123,8 @@ internal sealed class RunParts : IDisposable
 
         Collect(problems, () => kind?.CheckStudent(config, model));
 
-        if (problems.Count > 0)
+        // Whatever is null has left its problem.
+        if (problems.Count > 0 || text is null || tokenizer is null || batches is null || compute is null)
         {
             data?.Dispose();
             teacher?.Cache?.Dispose();
@@ -132,11 +133,11 @@ internal sealed class RunParts : IDisposable
 
         return new RunParts
         {
-            Text = text!,
-            Tokenizer = tokenizer!,
+            Text = text,
+            Tokenizer = tokenizer,
             Model = model,
-            Batches = batches!,
-            Compute = compute!,
+            Batches = batches,
+            Compute = compute,
             Selection = selection,
             Instruments = instruments,
             _data = data,
@@ -155,7 +156,7 @@ internal sealed class RunParts : IDisposable
         Collect(problems, () => compute = ComputePlan.Of(config));
         TransformerConfig model = config.Model.Resolve(tokenizer.VocabularySize, config.Data.SequenceLength);
         CheckModel(config, model, tokenizer, null, problems);
-        if (problems.Count > 0)
+        if (problems.Count > 0 || compute is null)
         {
             throw new ConfigurationException(problems);
         }
@@ -166,7 +167,7 @@ internal sealed class RunParts : IDisposable
             Tokenizer = tokenizer,
             Model = model,
             Batches = batches,
-            Compute = compute!,
+            Compute = compute,
         };
     }
 
@@ -176,13 +177,18 @@ internal sealed class RunParts : IDisposable
     public Transformer CreateStudent(RunConfig config, bool resumes, IProgress<WeightProgress>? loading = null)
     {
         Transformer student = Compute.Apply(new Transformer(Model, trainable: true, device: Compute.Device));
-        if (!resumes && config.InitFrom is null)
+        if (resumes)
+        {
+            return student;
+        }
+
+        if (config.InitFrom is string model)
+        {
+            ModelFolder.LoadWeights(ModelLocation.Resolve(model), student, loading);
+        }
+        else
         {
             student.Initialize(config.Seed);
-        }
-        else if (!resumes)
-        {
-            ModelFolder.LoadWeights(ModelLocation.Resolve(config.InitFrom!), student, loading);
         }
 
         return student;

@@ -26,9 +26,12 @@ internal static class StageOne
     /// <param name="resumed">State that the run is resumed from, perhaps with another batch size; null where it starts.</param>
     public static long Samples(RunConfig config, TrainState? resumed = null)
     {
-        int last = config.Distils
-            ? Transition.LastTeacherStep(config.Distillation!, config.Training.Steps)
-            : config.Selection?.Until?.Resolve(config.Training.Steps) ?? 0;
+        int last = config.Selection?.Until?.Resolve(config.Training.Steps) ?? 0;
+        if (config.Distillation is { Weight: > 0 } distillation)
+        {
+            last = Transition.LastTeacherStep(distillation, config.Training.Steps);
+        }
+
         if (resumed is null)
         {
             return Math.Max(0, last) * (long)config.Training.BatchSequences;

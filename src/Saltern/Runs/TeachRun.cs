@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Saltern.Batches;
 using Saltern.Distributed;
 using Saltern.Files;
@@ -187,15 +188,12 @@ public static class TeachRun
             );
         }
 
-        (BatchLoader batches, _) = RunParts.OpenBatches(request.Recipe!, data, tokenizer, resumed: null);
-        long drawn = StageOne.Samples(request.Recipe!);
-        IReadOnlyList<(int, long)> first = batches.FirstSamples(
-            drawn,
-            fromSubset: request.Recipe!.Selection is not null
-        );
-        string order = batches.Stage1Order(
-            SampleSpace.Of(data.Fingerprint, request.Recipe.Data, request.Recipe.Objective)
-        );
+        RunConfig recipe =
+            request.Recipe ?? throw new UnreachableException("Stage 1 alone is asked for without a recipe.");
+        (BatchLoader batches, _) = RunParts.OpenBatches(recipe, data, tokenizer, resumed: null);
+        long drawn = StageOne.Samples(recipe);
+        IReadOnlyList<(int, long)> first = batches.FirstSamples(drawn, fromSubset: recipe.Selection is not null);
+        string order = batches.Stage1Order(SampleSpace.Of(data.Fingerprint, recipe.Data, recipe.Objective));
         return (first, new TeachCoverage(first.Count, all, SampleKeys.Fingerprint(first), order, drawn));
     }
 

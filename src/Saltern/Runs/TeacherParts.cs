@@ -67,29 +67,36 @@ internal sealed record TeacherParts(string? Folder, TeacherCache? Cache, string 
     }
 
     /// <summary>Finds and checks a teacher whose hidden states are aligned with: any tokenizer that can be read will do.</summary>
-    /// <param name="config">Recipe with an alignment.</param>
+    /// <param name="teacher">Section with a path.</param>
+    /// <param name="alignment">Names the layers.</param>
+    /// <param name="sequenceLength">T.</param>
     /// <param name="resumed">State that the run is resumed from; null where it starts.</param>
     /// <exception cref="ConfigurationException">Vocabulary, layer or, on resume, the weights do not fit.</exception>
-    public static TeacherParts OpenForAlignment(RunConfig config, TrainState? resumed)
+    public static TeacherParts OpenForAlignment(
+        TeacherConfig teacher,
+        AlignmentConfig alignment,
+        int sequenceLength,
+        TrainState? resumed
+    )
     {
-        string path = config.Teacher!.Path!;
+        string path = teacher.Path!;
         string folder = ModelLocation.Resolve(path);
         TransformerConfig shape = ModelFolder.LoadConfig(folder);
         BpeTokenizer tokenizer = LoadTokenizer(path, folder, "the sample's text cannot be put into its tokens");
         CheckRows(path, shape, tokenizer);
-        config.Alignment!.ResolveTeacherLayer(shape.NumHiddenLayers);
+        alignment.ResolveTeacherLayer(shape.NumHiddenLayers);
         return new TeacherParts(
             folder,
             null,
             CheckedWeights(path, folder, resumed),
-            Describe(path, config.Teacher.Temperature, folder, shape)
+            Describe(path, teacher.Temperature, folder, shape)
         )
         {
             Tokenizer = tokenizer,
             Warning =
-                shape.MaxPositionEmbeddings < config.Data.SequenceLength
+                shape.MaxPositionEmbeddings < sequenceLength
                     ? $"teacher.path = {path} knows {shape.MaxPositionEmbeddings} positions, "
-                        + $"fewer than the sequences of {config.Data.SequenceLength} tokens: "
+                        + $"fewer than the sequences of {sequenceLength} tokens: "
                         + "what lies beyond is not aligned."
                     : null,
         };
@@ -105,7 +112,7 @@ internal sealed record TeacherParts(string? Folder, TeacherCache? Cache, string 
     }
 
     /// <summary>Opens the cache that a recipe names and checks that it was made by this teacher, for these samples.</summary>
-    /// <param name="config">Recipe with a cache.</param>
+    /// <param name="teacher">Its section, with a cache.</param>
     /// <param name="data">The data set; null where it could not be opened, which is a problem of its own.</param>
     /// <param name="tokenizer">Its tokenizer; null likewise.</param>
     /// <param name="batches">The run's samples; null likewise.</param>
@@ -113,16 +120,17 @@ internal sealed record TeacherParts(string? Folder, TeacherCache? Cache, string 
     /// <exception cref="ConfigurationException">Cache and run do not fit; every difference is named with both sides.</exception>
     public static TeacherParts OpenCache(
         RunConfig config,
+        TeacherConfig teacher,
         TokenDataset? data,
         BpeTokenizer? tokenizer,
         BatchLoader? batches,
         TrainState? resumed
     )
     {
-        TeacherCache cache = TeacherCache.Open(config.Teacher!.Cache!);
+        TeacherCache cache = TeacherCache.Open(teacher.Cache!);
         List<string> problems = [.. CacheProblems.Of(cache, config, data, tokenizer, batches, resumed)];
         if (
-            config.Teacher.Path is string path
+            teacher.Path is string path
             && TeacherWeights.Fingerprint(ModelLocation.Resolve(path)) is var found
             && found != cache.Plan.TeacherWeights
         )
