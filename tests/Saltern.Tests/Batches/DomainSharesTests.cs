@@ -69,6 +69,24 @@ public class DomainSharesTests
     }
 
     [Fact]
+    public void ACapThatIsJustEnough_GivesEveryDomainAllItHas()
+    {
+        // 2·(600 + 100 + 300) = 2,000 samples are allowed and drawn: the natural shares, whatever the weights.
+        var mixture = new MixtureConfig
+        {
+            Weights = new Dictionary<string, double>
+            {
+                ["books"] = 1,
+                ["maths"] = 1,
+                ["wiki"] = 1,
+            },
+            MaxEpochs = 2,
+        };
+        AssertShares([0.6, 0.1, 0.3], DomainShares.Of(mixture, Names, Sizes, 2_000));
+        Assert.Throws<ConfigurationException>(() => DomainShares.Of(mixture, Names, Sizes, 2_001));
+    }
+
+    [Fact]
     public void UnknownAndEmptyDomains_AreNamedTogether()
     {
         var mixture = new MixtureConfig

@@ -40,6 +40,74 @@ public class SampleStreamTests
         Assert.InRange(meanDistance, 30_000, 37_000); // a third of the range for independent draws
     }
 
+    // Runs are compared and resumed across versions, so these numbers stay. Worked out apart from the code, from the description in docs/method.md.
+    [Fact]
+    public void TheOrderOfASeed_NeverChanges()
+    {
+        Assert.Equal(0xE220A8397B1DCDAF, KeyedPermutation.Mix(0)); // SplitMix64's first number, as published
+        KeyedPermutation ten = new(10, 42);
+        Assert.Equal([5, 8, 3, 1, 2, 7, 4, 6, 9, 0], Enumerable.Range(0, 10).Select(i => ten[i]));
+        KeyedPermutation large = new(1_000_000_007, 42);
+        Assert.Equal([226653031, 662720830, 880295968, 568137399], Enumerable.Range(0, 4).Select(i => large[i]));
+
+        var stream = new SampleStream([5, 3, 0], seed: 7);
+        (int, long, long)[] expected =
+        [
+            (0, 4, 0),
+            (1, 1, 0),
+            (0, 3, 0),
+            (0, 2, 0),
+            (1, 0, 0),
+            (0, 1, 0),
+            (1, 2, 0),
+            (0, 0, 0),
+            (0, 0, 1),
+            (1, 1, 1),
+            (0, 1, 1),
+            (0, 2, 1),
+        ];
+        Assert.Equal(
+            expected,
+            Enumerable.Range(0, 12).Select(_ => stream.Next()).Select(k => (k.Domain, k.Index, k.Epoch))
+        );
+    }
+
+    [Fact]
+    public void KeyedPermutation_RefusesWhatIsNotAnElement()
+    {
+        var permutation = new KeyedPermutation(3, 1);
+        Assert.Throws<ArgumentOutOfRangeException>(() => permutation[-1]);
+        Assert.Throws<ArgumentOutOfRangeException>(() => permutation[3]);
+        Assert.Throws<ArgumentOutOfRangeException>(() => new KeyedPermutation(0, 1));
+        Assert.Throws<ArgumentOutOfRangeException>(() => new SampleStream([3], 1).Seek(-1));
+    }
+
+    [Fact]
+    public void CountByDomain_LeavesThePosition()
+    {
+        var stream = new SampleStream([600, 300, 100], seed: 1);
+        stream.Seek(17);
+        Assert.Equal([60, 30, 10], stream.CountByDomain(100));
+        Assert.Equal(17, stream.Position);
+        Assert.Equal(1_000, stream.EpochLength);
+    }
+
+    [Fact]
+    public void Fingerprint_DependsOnAllThatDecidesTheOrder()
+    {
+        var space = new SampleSpace("data", 16, false, "causal");
+        string[] prints =
+        [
+            new SampleStream([5, 3], seed: 7).Fingerprint(space, 4),
+            new SampleStream([5, 3], seed: 8).Fingerprint(space, 4),
+            new SampleStream([5, 3], [0.5, 0.5], seed: 7).Fingerprint(space, 4),
+            new SampleStream([5, 3], seed: 7).Fingerprint(space, 5),
+            new SampleStream([5, 3], seed: 7).Fingerprint(space with { SequenceLength = 17 }, 4),
+        ];
+        Assert.Equal(5, prints.Distinct().Count());
+        Assert.Equal(prints[0], new SampleStream([5, 3], [0.625, 0.375], seed: 7).Fingerprint(space, 4));
+    }
+
     [Fact]
     public void AnEpoch_TakesEverySampleOfEveryDomainOnce()
     {

@@ -399,6 +399,130 @@ public class LossHeadTests
         );
     }
 
+    [Fact]
+    public void TeachersThatDoNotFit_AreNamed()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using var head = new FusedLossHead(5, 5, 1);
+        var request = new LossRequest
+        {
+            HiddenStates = zeros(2, 3),
+            Head = zeros(5, 3),
+            Labels = [1, 2],
+            Omega = [1f, 1f],
+        };
+        Assert.Contains("3 rows and 5 logits for 2 rows", Refused(request, new DenseSoftLabels(zeros(3, 5), 1)));
+        Assert.Contains("2 rows and 4 logits", Refused(request, new DenseSoftLabels(zeros(2, 4), 1)));
+        LiveSoftLabels small = new(zeros(2, 3), zeros(4, 3), 1);
+        Assert.Contains("2 rows and 4 logits", Refused(request, small));
+        DenseSoftLabels fitting = new(zeros(2, 5), 1);
+        Assert.Contains("1 weights for 2 positions", Refused(request with { Omega = [1f] }, fitting));
+
+        SparseSoftLabels sparse = new([0, 1, 2], [0, 1], [1f, 1f], false, [1f, 1f], [1f, 1f], [0f, 0f], null, 1);
+        Assert.Contains("have 2 starts", Refused(request, sparse with { Starts = [0, 1] }));
+        Assert.Contains("2 ids and 2 probabilities", Refused(request, sparse with { Starts = [0, 1, 3] }));
+        Assert.Contains("2 ids and 1 probabilities", Refused(request, sparse with { Probabilities = [1f] }));
+        Assert.Contains("outside the vocabulary of 5", Refused(request, sparse with { Ids = [0, -1] }));
+        head.Evaluate(request with { Teacher = sparse }, new PositionLosses(2));
+        head.Evaluate(request with { Teacher = fitting }, new PositionLosses(2));
+
+        string Refused(LossRequest asked, SoftLabels teacher) =>
+            Assert
+                .Throws<ArgumentException>(() => head.Evaluate(asked with { Teacher = teacher }, new PositionLosses(2)))
+                .Message;
+    }
+
+    [Fact]
+    public void AGateScale_RaisesOmegaUpToItsLimit()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        var request = new LossRequest
+        {
+            HiddenStates = zeros(2, 3),
+            Head = zeros(5, 3),
+            Labels = [1, 2],
+            Omega = [0.5f, 0.25f],
+        };
+        Assert.Equal(0.125, request.OmegaOf(0, 0.25), 12);
+        Assert.Equal(0.375, (request with { GateScale = 3 }).OmegaOf(0, 0.25), 12);
+        Assert.Equal(0.1875, (request with { GateScale = 3 }).OmegaOf(1, 0.25), 12);
+        Assert.Equal(0.95, (request with { GateScale = 3 }).OmegaOf(0, 1), 12);
+        Assert.Equal(1.0, request.Temperature);
+    }
+
+    [Theory]
+    [InlineData("fused", "none")]
+    [InlineData("fused", "dense")]
+    [InlineData("fused", "sparse")]
+    [InlineData("fused", "tail")]
+    [InlineData("tensor", "none")]
+    [InlineData("tensor", "dense")]
+    [InlineData("tensor", "sparse")]
+    [InlineData("tensor", "tail")]
+    public void Evaluate_FindsWhatTrainingFinds_AndHowSureTheStudentIs(string kind, string source)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        manual_seed(13);
+        const int N = 9;
+        const int V = 37; // two vectors of 16 or four of 8, and a rest
+        Tensor hidden = randn(N, V) * 3;
+        float[] ones = [.. Enumerable.Repeat(1f, N)];
+        int[] ids = [.. Enumerable.Range(0, 2 * N).Select(i => i * 5 % V)];
+        SparseSoftLabels sparse = new(
+            [.. Enumerable.Range(0, N + 1).Select(i => 2 * i)],
+            ids,
+            [.. Enumerable.Repeat(0.4f, 2 * N)],
+            source == "tail",
+            ones,
+            ones,
+            ones,
+            null,
+            1
+        );
+        var request = new LossRequest
+        {
+            HiddenStates = hidden,
+            Head = eye(V),
+            Labels = [.. Enumerable.Range(0, N).Select(i => i == 4 ? -1L : i * 7 % V)],
+            Omega = [.. Enumerable.Repeat(0.3f, N)],
+            Teacher = source switch
+            {
+                "none" => null,
+                "dense" => new DenseSoftLabels(randn(N, V), 0.5),
+                _ => sparse,
+            },
+        };
+        using LossHead head = kind == "fused" ? new FusedLossHead(V, V, threads: 2) : new TensorLossHead(V, V);
+        (PositionLosses evaluated, PositionLosses trained) = (new(N), new(N));
+        head.Evaluate(request, evaluated);
+        head.Train(request, N - 1, trained, zeros(N, V), zeros(V, V));
+        Assert.Equal(trained.Loss, evaluated.Loss);
+        Assert.Equal(trained.StudentNll, evaluated.StudentNll);
+        Assert.Equal(trained.CrossEntropyToTeacher, evaluated.CrossEntropyToTeacher);
+        Assert.Equal(trained.Confidence, evaluated.Confidence);
+        float[] surest = nn.functional.softmax(hidden, 1).amax([1L]).data<float>().ToArray();
+        for (int row = 0; row < N; row++)
+        {
+            if (row == 4)
+            {
+                continue;
+            }
+
+            // A probability in float32.
+            Assert.Equal(surest[row], evaluated.Confidence[row], 1e-6f);
+        }
+    }
+
+    [Fact]
+    public void TheTwin_RefusesNoPositionsAndATeacherWithoutWeights()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Tensor logits = zeros(1, 3);
+        Tensor labels = tensor(new long[] { 0 });
+        Assert.Throws<ArgumentOutOfRangeException>(() => SoftLabelLoss.Compute(logits, labels, null, null, 1, 0));
+        Assert.Throws<ArgumentNullException>(() => SoftLabelLoss.Compute(logits, labels, logits, null, 1, 1));
+    }
+
     [Theory]
     [InlineData("fused")]
     [InlineData("tensor")]

@@ -31,6 +31,7 @@ public class CrossingTests
 
     [Theory]
     [InlineData(3.5049, true)]
+    [InlineData(3.505, true)] // exactly that much: 3.5 + 0.005 in float64
     [InlineData(3.5051, false)]
     public void Held_AllowsFiveThousandthsLater(double later, bool held) =>
         Assert.Equal(held, Crossing.Find([Point(1, 4), Point(2, 3.4), Point(3, later), Point(4, 3.3)], 3.5)!.Held);

@@ -35,6 +35,17 @@ public class PairedIntervalTests
     public void OfRatios_RefusesWhatHasNoLogarithm(double ratio) =>
         Assert.Throws<ArgumentException>(() => PairedInterval.OfRatios([1, ratio]));
 
+    [Fact]
+    public void NoPairAtAll_IsRefused() => Assert.Throws<ArgumentException>(() => PairedInterval.OfDifferences([]));
+
+    [Fact]
+    public void ProbabilityWithin_RefusesNegativeValuesAndNoDegrees()
+    {
+        Assert.Throws<ArgumentOutOfRangeException>(() => StudentT.ProbabilityWithin(-1, 1));
+        Assert.Throws<ArgumentOutOfRangeException>(() => StudentT.ProbabilityWithin(1, 0));
+        Assert.Throws<ArgumentOutOfRangeException>(() => StudentT.Quantile975(0));
+    }
+
     // The published table to three decimals.
     [Theory]
     [InlineData(1, 12.706)]

@@ -20,6 +20,23 @@ public class PairedStandardErrorTests
     }
 
     [Fact]
+    public void ThreeDocuments_HaveThreeOverTwo()
+    {
+        // X = (0, 1, 2) over n = 10 each: x̄ = 0.1; Σ(X − 1)² = 2; √(3/2·2)/30 = 0.057735.
+        PairedStandardError error = PairedStandardError.Of([(0, 10), (1, 10), (2, 10)]);
+        Assert.Equal(0.1, error.MeanDifference, 12);
+        Assert.Equal(Math.Sqrt(3) / 30, error.StandardError!.Value, 12);
+    }
+
+    [Fact]
+    public void DocumentsWithoutTokens_AreRefused() =>
+        Assert.Contains(
+            "no tokens were scored",
+            Assert.Throws<DataFormatException>(() => PairedStandardError.Of([(0, 0), (0, 0)])).Message,
+            StringComparison.Ordinal
+        );
+
+    [Fact]
     public void SameShiftInEveryDocument_HasNoError()
     {
         PairedStandardError error = PairedStandardError.Compute(
@@ -44,7 +61,7 @@ public class PairedStandardErrorTests
             Assert.Throws<DataFormatException>(() => PairedStandardError.Compute(a, b)).Message;
 
         Assert.Contains(
-            "document 7 of 'wiki'",
+            "document 7 of 'wiki' has 10 tokens in one run and is not in the other",
             Message([Score(7, 10, 5)], [Score(8, 10, 5)]),
             StringComparison.Ordinal
         );

@@ -183,6 +183,20 @@ public class VerdictTests
     }
 
     [Fact]
+    public void AnotherNumberOfBaselinesThanOne_AndNothingBesideIt_AreRefused()
+    {
+        RunRecord baseline = FakeStudy.Run("baseline", 1, 3.7);
+        RunRecord salt = FakeStudy.Run("salt", 1, 3.6);
+        Assert.StartsWith("2 baselines and 1 other runs", Refused([baseline, salt], [salt]), StringComparison.Ordinal);
+        Assert.StartsWith("0 baselines and 1 other runs", Refused([], [salt]), StringComparison.Ordinal);
+        Assert.StartsWith("1 baselines and 0 other runs", Refused([baseline], []), StringComparison.Ordinal);
+        Assert.Throws<ArgumentOutOfRangeException>(() => Verdict.Compute([baseline], [salt], studentsServed: 0));
+
+        static string Refused(RunRecord[] baselines, RunRecord[] others) =>
+            Assert.Throws<DataFormatException>(() => Verdict.Compute(baselines, others)).Message;
+    }
+
+    [Fact]
     public void SameArmAndSeedTwice_AreTwoArmsByName_AndTheSameRunTwiceIsAnError()
     {
         RunRecord baseline = FakeStudy.Run("baseline", 1, 3.7);
