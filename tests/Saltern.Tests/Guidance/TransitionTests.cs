@@ -131,6 +131,68 @@ public class TransitionTests
     }
 
     [Fact]
+    public void AScheduledTransition_SmoothsItsGapOverAllDomains_AndResumesIt()
+    {
+        // Smoothing over 0.02 of 100 steps, as above; sums and positions of two domains add up.
+        var config = new DistillationConfig { Transition = TransitionKind.Constant, Smoothing = 0.02 };
+        var transition = new ScheduledTransition(config, 100, 2);
+        transition.Observe([(3, 1), (5, 1)]);
+        transition.Observe([(1, 0), (3, 2)]);
+        Assert.Equal(8.0 / 3.0, transition.Gap, 12);
+
+        var resumed = new ScheduledTransition(config, 100, 2);
+        resumed.Restore(transition.Save());
+        transition.Observe([(0, 2), (0, 0)]);
+        resumed.Observe([(0, 2), (0, 0)]);
+        Assert.Equal(8.0 / 7.0, resumed.Gap, 12);
+        Assert.Equal(transition.Gap, resumed.Gap);
+        Assert.Equal("schedule", resumed.EndReason);
+    }
+
+    [Theory]
+    [InlineData(0.0, true)]
+    [InlineData(0.25, true)]
+    [InlineData(-0.25, false)]
+    [InlineData(double.PositiveInfinity, false)]
+    public void OnesOwnTransition_MayGiveAnyWeightThatIsNotNegative(double weight, bool allowed)
+    {
+        var transition = new Given(weight);
+        if (allowed)
+        {
+            Assert.Equal([weight, weight], transition.Next(1, 1.0).ByDomain);
+        }
+        else
+        {
+            Assert.Throws<InvalidOperationException>(() => transition.Next(1, 1.0));
+        }
+    }
+
+    [Fact]
+    public void TheTeacherRuns_WhereAnyDomainHasAWeight()
+    {
+        Assert.True(new StageWeights(0.1, [0, 0.1]).TeacherRuns);
+        Assert.False(new StageWeights(0, [0, 0]).TeacherRuns);
+    }
+
+    [Theory]
+    [InlineData(TransitionKind.Auto, null, null, 49)] // from half of the run on, at step 50, ω is 0
+    [InlineData(TransitionKind.Step, 25, null, 25)]
+    [InlineData(TransitionKind.Linear, 35, 65, 64)]
+    [InlineData(TransitionKind.Constant, null, null, 100)]
+    public void LastTeacherStep_IsTheLastThatMayHaveAWeight(TransitionKind kind, int? start, int? end, int expected)
+    {
+        var config = new DistillationConfig
+        {
+            Transition = kind,
+            Start = start is int first ? StepPoint.FromSteps(first) : null,
+            End = end is int last ? StepPoint.FromSteps(last) : null,
+        };
+        Assert.Equal(expected, Transition.LastTeacherStep(config, 100));
+        Transition created = Transition.Create(config, 100, warmupSteps: 0, domainCount: 1);
+        Assert.Equal(kind == TransitionKind.Auto, created is AutoTransition);
+    }
+
+    [Fact]
     public void Reference_HandWorked()
     {
         // q(y) = 0.5, q_τ(y) = 0.9, ω = ⅔: −ln(0.5/3 + 0.6).
@@ -219,7 +281,7 @@ public class TransitionTests
 
         Assert.Equal(21, ends[0]);
         Assert.Equal(50, ends[1]);
-        Assert.InRange(ends[2], 21, 50);
+        Assert.Equal(21, ends[2]);
     }
 
     [Fact]
@@ -352,6 +414,11 @@ public class TransitionTests
     [InlineData(GateKind.Bucket, 0.1, 5.0, 6.1, 0.25)]
     public void Gates_HandWorked(GateKind kind, double top, double entropy, double nll, double expected) =>
         Assert.Equal(expected, new Gate(kind, 0.5, [1.0, 0.5, 0.25], [3.0, 6.0]).Factor(top, entropy, nll), 12);
+
+    private sealed class Given(double weight) : StepwiseTransition(smoothingSteps: 1, domainCount: 2)
+    {
+        public override double WeightAt(int step) => weight;
+    }
 
     private static ScheduledTransition Window(TransitionKind kind, double start, double end, int steps) =>
         new(

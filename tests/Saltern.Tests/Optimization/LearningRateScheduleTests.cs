@@ -49,6 +49,13 @@ public class LearningRateScheduleTests
     }
 
     [Fact]
+    public void Wsd_WithoutADecay_KeepsThePeakToTheLastStep()
+    {
+        var config = new ScheduleConfig { Kind = ScheduleKind.Wsd, Decay = StepPoint.FromSteps(0) };
+        Assert.Equal(0.5, new LearningRateSchedule(config, 0.5, 100).At(100));
+    }
+
+    [Fact]
     public void WarmupAndDecayThatDoNotFit_AreNamed()
     {
         var config = new ScheduleConfig
