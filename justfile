@@ -8,6 +8,10 @@ build:
 test:
     dotnet test -c Release
 
+# Which small changes of the code no test would notice, e.g. `just mutate losses`; an hour for all four areas.
+mutate *areas:
+    build/mutate.sh {{areas}}
+
 # Format the code.
 format:
     dotnet tool restore

@@ -86,14 +86,8 @@ internal static class DomainShares
         double possible = Enumerable.Range(0, shares.Length).Where(i => shares[i] > 0).Sum(i => limits[i]);
         if (possible < 1)
         {
-            throw new ConfigurationException(
-                string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"data.mixture.max_epochs = {cap} allows {possible * plannedSamples:0} samples of the domains "
-                        + $"{string.Join(", ", names.Where((_, i) => shares[i] > 0))}, "
-                        + $"but the run draws {plannedSamples}. Allow more epochs, or train for fewer steps."
-                )
-            );
+            IEnumerable<string> drawn = names.Where((_, i) => shares[i] > 0);
+            throw TooFewEpochs(cap, possible * plannedSamples, drawn, plannedSamples);
         }
 
         bool[] full = new bool[shares.Length];
@@ -122,6 +116,20 @@ internal static class DomainShares
 
         return Normalised(capped);
     }
+
+    private static ConfigurationException TooFewEpochs(
+        double cap,
+        double allowed,
+        IEnumerable<string> domains,
+        long plannedSamples
+    ) =>
+        new(
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"data.mixture.max_epochs = {cap} allows {allowed:0} samples of the domains {string.Join(", ", domains)}, "
+                    + $"but the run draws {plannedSamples}. Allow more epochs, or train for fewer steps."
+            )
+        );
 
     private static double[] Normalised(double[] weights)
     {

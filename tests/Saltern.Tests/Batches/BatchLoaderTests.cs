@@ -39,6 +39,24 @@ public class BatchLoaderTests
     }
 
     [Fact]
+    public void Dispose_WaitsForWhatIsBeingRead_AsItsShardsMayBeClosedThen()
+    {
+        var reader = new CountingReader(20) { Slow = TimeSpan.FromMilliseconds(20) };
+        var loader = new BatchLoader(reader, [1], 5);
+        loader.ReadAhead(4);
+        loader.Dispose();
+        Assert.Equal(4, reader.Reads);
+    }
+
+    [Fact]
+    public void FirstSamples_BeginAtTheStartWhereverTheStreamStands()
+    {
+        using var loader = new BatchLoader(new CountingReader(100), [1], 5);
+        long[] start = [.. loader.Next(4).Samples.Select(key => key.Index).Order()];
+        Assert.Equal(start, loader.FirstSamples(4, fromSubset: false).Select(key => key.Index));
+    }
+
+    [Fact]
     public void FirstSamples_AreDistinctInOrder_AndLeaveThePosition()
     {
         using var loader = new BatchLoader(
@@ -100,6 +118,8 @@ public class BatchLoaderTests
 
         public bool Fails { get; init; }
 
+        public TimeSpan Slow { get; init; }
+
         public int SequenceLength => 2;
 
         public bool HasRanges => false;
@@ -108,6 +128,7 @@ public class BatchLoaderTests
 
         public void Read(int domain, long index, Span<long> inputs, Span<long> labels, Span<int> first, Span<int> end)
         {
+            Thread.Sleep(Slow);
             Interlocked.Increment(ref _reads);
             if (Fails)
             {

@@ -100,6 +100,16 @@ public class DomainSharesTests
         Assert.Contains("'maths' has no whole sequence", e.Problems[1], StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void AnEmptyDomainWithoutAWeight_IsNoProblem()
+    {
+        var mixture = new MixtureConfig
+        {
+            Weights = new Dictionary<string, double> { ["maths"] = 1, ["wiki"] = 3 },
+        };
+        AssertShares([0, 0.25, 0.75], DomainShares.Of(mixture, Names, [0, 100, 300], 100));
+    }
+
     // Sums and quotients of float64: a few rounding errors.
     private static void AssertShares(double[] expected, double[] found) =>
         Assert.All(Enumerable.Range(0, expected.Length), i => Assert.Equal(expected[i], found[i], 12));

@@ -151,6 +151,31 @@ public sealed class SampleReaderTests : IDisposable
     }
 
     [Fact]
+    public void SpanCorruption_OfAnyLength_CountsItsSecondPartAndFillsUpWithTheEnd()
+    {
+        int filled = 0;
+        for (int length = 16; length < 48; length++)
+        {
+            var plan = SpanPlan.Of(length, 0.15, 3);
+            Batch sample = SampleShard.Sample(_text.Reader(Data(length), new ObjectiveConfig { Span = 1 }), 1);
+            Assert.Equal(plan.StreamTokens - plan.PrefixTokens, sample.CountedPositions);
+            long[] rest = sample.InputIds(0)[Math.Min(length, plan.StreamTokens)..].ToArray();
+            Assert.All(rest, id => Assert.Equal(_text.Tokenizer.EndOfTextId, id));
+            filled += rest.Length;
+        }
+
+        Assert.True(filled > 0);
+    }
+
+    [Fact]
+    public void AsManySentinelsAsSpans_AreEnough()
+    {
+        using var text = new SampleShard(["some text that is long enough"], sentinels: 12);
+        SampleReader reader = text.Reader(Data(256), new ObjectiveConfig { Span = 1, Sentinels = 12 });
+        Assert.Equal(ObjectiveKind.Span, reader.KindOf(0, 0));
+    }
+
+    [Fact]
     public void Tasks_FallInTheirSharesWhateverSeedOrEpoch_AndPivotsAreUniform()
     {
         SampleReader reader = _text.Reader(

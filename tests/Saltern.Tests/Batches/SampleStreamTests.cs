@@ -210,6 +210,14 @@ public class SampleStreamTests
             );
 
     [Fact]
+    public void ADomainWithoutSamples_IsNeverDrawn_WhateverItsShare()
+    {
+        var stream = new SampleStream([3, 0, 4], [0.25, 0.5, 0.25], seed: 1);
+        Assert.Equal([0, 2, 0, 2], Enumerable.Range(0, 4).Select(_ => stream.Next().Domain));
+        Assert.Equal([50, 0, 50], stream.CountByDomain(100));
+    }
+
+    [Fact]
     public void NoSamples_AreNamed() =>
         Assert.Contains(
             "No domain",
