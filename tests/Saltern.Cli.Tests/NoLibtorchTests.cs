@@ -62,7 +62,7 @@ public class NoLibtorchTests(Workspace workspace) : IClassFixture<Workspace>
     public void NothingOfLibtorch_IsMapped_WhereRanksPrepare(string launcher)
     {
         using var maps = new MappedLibraries();
-        (int code, string output, string error) = RankTests.Launch(
+        (int code, string output, string error) = Launcher.Run(
             launcher,
             2,
             [

@@ -21,12 +21,7 @@ public class RankKillTests(Workspace workspace) : IClassFixture<Workspace>
     [InlineData("mpirun.mpich", 2)]
     public async Task AKilledRank_EndsAll_AndTheRunGoesOnBitForBit(string launcher, int ranks)
     {
-        Assert.SkipUnless(
-            (Environment.GetEnvironmentVariable("PATH") ?? "")
-                .Split(':')
-                .Any(folder => File.Exists(Path.Combine(folder, launcher))),
-            $"{launcher} is not installed (Debian: apt-get install openmpi-bin mpich)"
-        );
+        Launcher.SkipWithout(launcher);
         string whole = workspace["rank-kills-whole-" + launcher];
         string cut = workspace["rank-kills-cut-" + launcher];
         string[] train =
@@ -40,7 +35,7 @@ public class RankKillTests(Workspace workspace) : IClassFixture<Workspace>
             "--out",
         ];
         long begun = Stopwatch.GetTimestamp();
-        using (Process undisturbed = Start(launcher, ranks, [.. train, whole]))
+        using (Process undisturbed = Launcher.StartRanks(launcher, ranks, [.. train, whole]))
         {
             string said = await Finish(undisturbed, Wait.LongestRun);
             Assert.True(undisturbed.ExitCode == 0, said);
@@ -59,7 +54,7 @@ public class RankKillTests(Workspace workspace) : IClassFixture<Workspace>
 
             while (!File.Exists(Path.Combine(cut, "result.json")))
             {
-                using Process launch = Start(launcher, ranks, [.. train, cut, "--resume"]);
+                using Process launch = Launcher.StartRanks(launcher, ranks, [.. train, cut, "--resume"]);
                 Task<string> ending = Finish(launch, Wait.LongestRun);
                 TimeSpan? took =
                     kills < _kills && await KillOne(launch, cut, ranks, usual) ? await TimeOf(ending) : null;
@@ -81,7 +76,7 @@ public class RankKillTests(Workspace workspace) : IClassFixture<Workspace>
                     launcher == "mpirun.openmpi" ? "process rank [0-9]+ .*exited on signal 9" : "BAD TERMINATION",
                     said
                 );
-                Wait.Until(() => RankProcesses(cut).Length == 0, "a rank was left behind");
+                Wait.Until(() => Launcher.RankProcesses(cut).Length == 0, "a rank was left behind");
             }
 
             foreach (string file in new[] { "model.safetensors", "optimizer.safetensors" })
@@ -108,7 +103,7 @@ public class RankKillTests(Workspace workspace) : IClassFixture<Workspace>
     // False where the work was over first.
     private async Task<bool> KillOne(Process launch, string folder, int ranks, TimeSpan usual)
     {
-        while (RankProcesses(folder).Length < ranks)
+        while (Launcher.RankProcesses(folder).Length < ranks)
         {
             if (launch.HasExited)
             {
@@ -119,7 +114,7 @@ public class RankKillTests(Workspace workspace) : IClassFixture<Workspace>
         }
 
         await Task.Delay(usual * 0.8 * _random.NextDouble(), TestContext.Current.CancellationToken);
-        int[] there = RankProcesses(folder);
+        int[] there = Launcher.RankProcesses(folder);
         if (launch.HasExited || there.Length < ranks)
         {
             return false;
@@ -145,42 +140,6 @@ public class RankKillTests(Workspace workspace) : IClassFixture<Workspace>
             .WaitForExitAsync(TestContext.Current.CancellationToken)
             .WaitAsync(limit, TestContext.Current.CancellationToken);
         return await output + await error;
-    }
-
-    private static Process Start(string launcher, int ranks, string[] arguments)
-    {
-        string[] more = launcher == "mpirun.openmpi" ? ["--oversubscribe"] : [];
-        var start = new ProcessStartInfo(
-            launcher,
-            [.. more, "-np", $"{ranks}", "dotnet", SalternProcess.Program, .. arguments]
-        )
-        {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
-        start.Environment["OMPI_ALLOW_RUN_AS_ROOT"] = start.Environment["OMPI_ALLOW_RUN_AS_ROOT_CONFIRM"] = "1";
-        return Process.Start(start)!;
-    }
-
-    private static int[] RankProcesses(string folder) =>
-        [
-            .. Process
-                .GetProcessesByName("dotnet")
-                .Select(process => process.Id)
-                .Where(id => CommandLineOf(id).Contains(folder + "\0", StringComparison.Ordinal))
-                .Order(),
-        ];
-
-    private static string CommandLineOf(int process)
-    {
-        try
-        {
-            return File.ReadAllText($"/proc/{process}/cmdline");
-        }
-        catch (IOException)
-        {
-            return ""; // over in the meantime
-        }
     }
 
     private static int Setting(string name, int otherwise)

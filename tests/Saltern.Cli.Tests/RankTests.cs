@@ -13,7 +13,7 @@ public class RankTests(Workspace workspace) : IClassFixture<Workspace>
         new(["mpirun.openmpi", "mpirun.mpich"], [2, 4], ["baseline", "auto", "cached"], [false, true]);
 
     // A minute is what a quiet machine needs at most: the long form holds it, the suite says what it took.
-    private static bool IsLong => !string.IsNullOrEmpty(Environment.GetEnvironmentVariable("SALTERN_RANK_MATRIX"));
+    internal static bool IsLong => !string.IsNullOrEmpty(Environment.GetEnvironmentVariable("SALTERN_RANK_MATRIX"));
 
     // docs/cluster.md has its result; the suite has the cases of the theory below, in which each value of each column occurs.
     [Theory]
@@ -31,7 +31,7 @@ public class RankTests(Workspace workspace) : IClassFixture<Workspace>
     [InlineData("mpirun.openmpi", 2, "cached", true)]
     public void SeveralRanks_TrainWhatOneDoes(string launcher, int ranks, string recipe, bool shardsState)
     {
-        SkipWithout(launcher);
+        Launcher.SkipWithout(launcher);
         if (recipe == "cached")
         {
             // Every rank reads the soft labels of its own samples.
@@ -75,7 +75,7 @@ public class RankTests(Workspace workspace) : IClassFixture<Workspace>
             Directory.Delete(several, recursive: true); // some cases are in the matrix and in the suite
         }
 
-        (int code, string output, string error) = Launch(
+        (int code, string output, string error) = Launcher.Run(
             launcher,
             ranks,
             [.. train, several, "--set", $"optimizer.shard_state={shardsState}".ToLowerInvariant()]
@@ -125,11 +125,11 @@ public class RankTests(Workspace workspace) : IClassFixture<Workspace>
         Require(SalternProcess.Run([.. train, whole]));
         Require(SalternProcess.Run([.. train, moved]));
         ForgetAfter(moved, 20);
-        (int code, string output, string error) = Launch("mpirun.openmpi", 2, [.. train, moved, "--resume"]);
+        (int code, string output, string error) = Launcher.Run("mpirun.openmpi", 2, [.. train, moved, "--resume"]);
         Assert.True(code == 0, output + error);
         Assert.Contains("computed by 1 ranks so far and goes on with 2", output, StringComparison.Ordinal);
         ForgetAfter(moved, 30);
-        Require(Launch("mpirun.openmpi", 4, [.. train, moved, "--resume"]));
+        Require(Launcher.Run("mpirun.openmpi", 4, [.. train, moved, "--resume"]));
         ForgetAfter(moved, 40);
         Require(SalternProcess.Run([.. train, moved, "--resume"]));
         Dictionary<(int Step, string Name), double> expected = Metrics(whole);
@@ -143,59 +143,10 @@ public class RankTests(Workspace workspace) : IClassFixture<Workspace>
         Assert.Equal(60 * 8, found[(60, "samples")]);
     }
 
-    [Theory]
-    [InlineData("mpirun.openmpi")]
-    [InlineData("mpirun.mpich")]
-    public async Task AStoppedRank_EndsTheOthersWithinAMinute(string launcher)
-    {
-        string folder = workspace["stopped-" + launcher];
-        using Process process = StartLaunch(
-            launcher,
-            2,
-            [
-                "train",
-                workspace["baseline.yaml"],
-                "--set",
-                "training.steps=100000",
-                "--set",
-                "training.evaluate_every=50000",
-                "--out",
-                folder,
-            ]
-        );
-        Task<string> output = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
-        Task<string> error = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
-        Wait.Until(() => Directory.Exists(Path.Combine(folder, "checkpoints", "step-00000020")), "no checkpoint came");
-        await Task.Delay(TimeSpan.FromSeconds(3), TestContext.Current.CancellationToken); // ranks say once a second what they are doing
-        int[] ranks = RankProcesses(folder);
-        Assert.Equal(2, ranks.Length);
-        using (Process stop = Process.Start("kill", ["-STOP", $"{ranks[1]}"]))
-        {
-            stop.WaitForExit();
-        }
-
-        long begun = Stopwatch.GetTimestamp();
-        Assert.True(process.WaitForExit(Wait.LongestRun), "the launcher still waits");
-        TimeSpan took = Stopwatch.GetElapsedTime(begun);
-        TestContext.Current.TestOutputHelper?.WriteLine(
-            $"{launcher}: over {took.TotalSeconds:0} s after the rank was stopped"
-        );
-        if (IsLong)
-        {
-            Assert.True(took < TimeSpan.FromSeconds(60), $"the launcher waited for {took}");
-        }
-
-        Assert.NotEqual(0, process.ExitCode);
-        string words = await output + await error;
-        Assert.Contains("Rank 1 has not been heard of for", words, StringComparison.Ordinal);
-        Assert.Contains("It last said that it was in 'step ", words, StringComparison.Ordinal);
-        Wait.Until(() => RankProcesses(folder).Length == 0, "a rank was left behind");
-    }
-
     [Fact]
     public void MistakesUnderALauncher_EndAllRanksWithTheReason()
     {
-        (int code, string output, string error) = Launch(
+        (int code, string output, string error) = Launcher.Run(
             "mpirun.openmpi",
             2,
             [
@@ -215,7 +166,7 @@ public class RankTests(Workspace workspace) : IClassFixture<Workspace>
         );
         Assert.False(Directory.Exists(workspace["too-small"]));
 
-        (code, output, error) = Launch("mpirun.openmpi", 2, ["generate", workspace["teacher"]]);
+        (code, output, error) = Launcher.Run("mpirun.openmpi", 2, ["generate", workspace["teacher"]]);
         Assert.NotEqual(0, code);
         Assert.Contains(
             "'generate' runs in one. Across ranks work: prepare, teach, train, eval.",
@@ -224,7 +175,7 @@ public class RankTests(Workspace workspace) : IClassFixture<Workspace>
         );
 
         // One infinite weight: every rank skips the same steps and stops.
-        (code, output, error) = Launch(
+        (code, output, error) = Launcher.Run(
             "mpirun.openmpi",
             2,
             [
@@ -246,7 +197,7 @@ public class RankTests(Workspace workspace) : IClassFixture<Workspace>
     [InlineData("mpirun.mpich", "libmpi.so.40", "of the other family")]
     public void ALibraryOfTheOtherFamily_IsRefused(string launcher, string library, string expected)
     {
-        (int code, string output, string error) = Launch(
+        (int code, string output, string error) = Launcher.Run(
             launcher,
             2,
             ["train", workspace["baseline.yaml"], "--out", workspace["wrong-library"]],
@@ -259,10 +210,10 @@ public class RankTests(Workspace workspace) : IClassFixture<Workspace>
     [Fact]
     public void ALauncherThatTheLibraryDoesNotKnow_IsNoticed()
     {
-        SkipWithout("mpirun.openmpi");
+        Launcher.SkipWithout("mpirun.openmpi");
 
         // As 'srun' without an interface that the library speaks: each process is a world of its own.
-        using Process process = Start(
+        using Process process = Launcher.Start(
             "dotnet",
             [SalternProcess.Program, "train", workspace["baseline.yaml"], "--out", workspace["alone"]],
             ("SLURM_STEP_NUM_TASKS", "2"),
@@ -273,47 +224,6 @@ public class RankTests(Workspace workspace) : IClassFixture<Workspace>
         Assert.NotEqual(0, process.ExitCode);
         Assert.Contains("srun started 2 processes, but for the MPI library", error, StringComparison.Ordinal);
         Assert.Contains("there are 1", error, StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public void ALibraryThatDoesNotClose_HoldsNobodyBack()
-    {
-        // What MPICH 4.0 over UCX may do after a finished run (docs/reliability.md), every time: MPICH's own library behind an MPI_Finalize that never returns.
-        SkipWithout("mpirun.mpich");
-        Assert.SkipUnless(
-            File.Exists("/usr/bin/cc"),
-            "a C compiler is needed to make such a library (Debian: apt-get install gcc)"
-        );
-        string source = workspace["endless.c"];
-        string library = workspace["endless.so"];
-        File.WriteAllText(source, "#include <unistd.h>\nint MPI_Finalize(void) { for (;;) pause(); }\n");
-        using (
-            Process compile = Start(
-                "/usr/bin/cc",
-                ["-shared", "-fPIC", "-o", library, source, "-Wl,--no-as-needed", "-l:libmpich.so.12"]
-            )
-        )
-        {
-            compile.WaitForExit();
-            Assert.Equal(0, compile.ExitCode);
-        }
-
-        (int code, string output, string error) = Launch(
-            "mpirun.mpich",
-            2,
-            [
-                "prepare",
-                "--input",
-                workspace["text"],
-                "--tokenizer",
-                workspace["tokenizer.json"],
-                "--out",
-                workspace["not-closed"],
-            ],
-            ("SALTERN_MPI_LIBRARY", library)
-        );
-        Assert.True(code == 0, output + error);
-        Assert.True(File.Exists(Path.Combine(workspace["not-closed"], "dataset.json")));
     }
 
     private string InfiniteModel()
@@ -331,87 +241,6 @@ public class RankTests(Workspace workspace) : IClassFixture<Workspace>
         weights.Seek(-sizeof(float), SeekOrigin.End);
         weights.Write(BitConverter.GetBytes(float.PositiveInfinity));
         return folder;
-    }
-
-    internal static (int ExitCode, string Output, string Error) Launch(
-        string launcher,
-        int ranks,
-        string[] arguments,
-        params (string Name, string Value)[] variables
-    )
-    {
-        using Process process = StartLaunch(launcher, ranks, arguments, variables);
-        Task<string> error = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
-        string output = process.StandardOutput.ReadToEnd();
-        Assert.True(process.WaitForExit(Wait.LongestRun), "the launcher did not end");
-        return (process.ExitCode, output, error.Result);
-    }
-
-    internal static Process StartLaunch(
-        string launcher,
-        int ranks,
-        string[] arguments,
-        params (string Name, string Value)[] variables
-    )
-    {
-        SkipWithout(launcher);
-        string[] more = launcher == "mpirun.openmpi" ? ["--oversubscribe"] : [];
-        return Start(
-            launcher,
-            [.. more, "-np", $"{ranks}", "dotnet", SalternProcess.Program, .. arguments],
-            [("OMPI_ALLOW_RUN_AS_ROOT", "1"), ("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1"), .. variables]
-        );
-    }
-
-    private static Process Start(string program, string[] arguments, params (string Name, string Value)[] variables)
-    {
-        var start = new ProcessStartInfo(program, arguments)
-        {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
-        Array.ForEach(variables, variable => start.Environment[variable.Name] = variable.Value);
-        return Process.Start(start)!;
-    }
-
-    private static void SkipWithout(string launcher) =>
-        Assert.SkipUnless(
-            (Environment.GetEnvironmentVariable("PATH") ?? "")
-                .Split(':')
-                .Any(folder => File.Exists(Path.Combine(folder, launcher))),
-            $"{launcher} is not installed (Debian: apt-get install openmpi-bin mpich)"
-        );
-
-    // In the order of their ranks: the programs that were started with this folder, mpirun apart.
-    internal static int[] RankProcesses(string folder) =>
-        [
-            .. Process
-                .GetProcessesByName("dotnet")
-                .Select(process => process.Id)
-                .Where(id => Read(id, "cmdline").EndsWith(folder + "\0", StringComparison.Ordinal))
-                .OrderBy(
-                    id =>
-                        Read(id, "environ")
-                            .Split('\0')
-                            .Where(line =>
-                                line.StartsWith("OMPI_COMM_WORLD_RANK=", StringComparison.Ordinal)
-                                || line.StartsWith("PMI_RANK=", StringComparison.Ordinal)
-                            )
-                            .FirstOrDefault(),
-                    StringComparer.Ordinal
-                ),
-        ];
-
-    private static string Read(int process, string file)
-    {
-        try
-        {
-            return File.ReadAllText($"/proc/{process}/{file}");
-        }
-        catch (IOException)
-        {
-            return ""; // over in the meantime
-        }
     }
 
     private static void ForgetAfter(string run, int step)

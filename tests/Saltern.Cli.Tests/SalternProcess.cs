@@ -1,6 +1,9 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
 
+// A test waits for the programs that it starts, and some programs for a silence: beside them there is work for the processors.
+[assembly: Xunit.v3.Parallelization(MaxThreads = 4)]
+
 namespace Saltern.Cli.Tests;
 
 /// <summary>The program as a user starts it: a process of its own.</summary>

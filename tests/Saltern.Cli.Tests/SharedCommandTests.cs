@@ -1,11 +1,9 @@
-using System.Diagnostics;
-using System.Runtime.InteropServices;
 using System.Text.Json;
 
 namespace Saltern.Cli.Tests;
 
 // Commands besides train that share their work out over ranks: what they write does not depend on how many there are.
-public partial class SharedCommandTests(Workspace workspace) : IClassFixture<Workspace>
+public class SharedCommandTests(Workspace workspace) : IClassFixture<Workspace>
 {
     private static readonly (string, string) OneThread = ("OMP_NUM_THREADS", "1");
 
@@ -46,7 +44,7 @@ public partial class SharedCommandTests(Workspace workspace) : IClassFixture<Wor
             Require(SalternProcess.Run([.. prepare, workspace["much-one"]]));
         }
 
-        (int code, string output, string error) = RankTests.Launch(
+        (int code, string output, string error) = Launcher.Run(
             launcher,
             ranks,
             [.. prepare, workspace["much-" + launcher]]
@@ -61,11 +59,7 @@ public partial class SharedCommandTests(Workspace workspace) : IClassFixture<Wor
     {
         string[] teach = ["teach", "--teacher", workspace["teacher"], "--recipe", workspace["salt.yaml"], "--out"];
         Require(SalternProcess.Run([.. teach, workspace["teach-one"]]));
-        (int code, string output, string error) = RankTests.Launch(
-            "mpirun.openmpi",
-            2,
-            [.. teach, workspace["teach-two"]]
-        );
+        (int code, string output, string error) = Launcher.Run("mpirun.openmpi", 2, [.. teach, workspace["teach-two"]]);
         Assert.True(code == 0, output + error);
         Assert.True(Directory.GetFiles(workspace["teach-one/shards"]).Length > 1);
 
@@ -84,7 +78,7 @@ public partial class SharedCommandTests(Workspace workspace) : IClassFixture<Wor
 
         // What one process left, two go on with, and the other way round: nothing is made twice.
         File.Delete(workspace["teach-two/shards/00000001.teach"]);
-        (code, output, error) = RankTests.Launch("mpirun.openmpi", 2, [.. teach, workspace["teach-two"]]);
+        (code, output, error) = Launcher.Run("mpirun.openmpi", 2, [.. teach, workspace["teach-two"]]);
         Assert.True(code == 0, output + error);
         Assert.Contains(
             "1492 samples of an interrupted pass were kept, 1024 were made",
@@ -134,7 +128,7 @@ public partial class SharedCommandTests(Workspace workspace) : IClassFixture<Wor
             string one = workspace[name + "-one"];
             string two = workspace[name + "-two"];
             Require(SalternProcess.Run([.. eval, one]));
-            (int code, string output, string error) = RankTests.Launch("mpirun.openmpi", 2, [.. eval, two], OneThread);
+            (int code, string output, string error) = Launcher.Run("mpirun.openmpi", 2, [.. eval, two], OneThread);
             Assert.True(code == 0, output + error);
 
             // Each run measures anew which library of products is the faster one, and the two round differently.
@@ -162,64 +156,6 @@ public partial class SharedCommandTests(Workspace workspace) : IClassFixture<Wor
             Assert.Equal(2, code);
             Assert.Matches("libnccl.so.2 is not found|has no NVIDIA driver|finds no GPU", output + error);
         }
-    }
-
-    [Fact]
-    public async Task AHungThread_EndsAllRanksWithinAMinute()
-    {
-        string folder = workspace["hung"];
-        using Process process = RankTests.StartLaunch(
-            "mpirun.openmpi",
-            2,
-            [
-                "train",
-                workspace["baseline.yaml"],
-                "--set",
-                "training.steps=100000",
-                "--set",
-                "training.evaluate_every=50000",
-                "--out",
-                folder,
-            ]
-        );
-        Task<string> output = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
-        Task<string> error = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
-        Wait.Until(() => Directory.Exists(Path.Combine(folder, "checkpoints", "step-00000020")), "no checkpoint came");
-        int[] ranks = RankTests.RankProcesses(folder);
-        Assert.Equal(2, ranks.Length);
-
-        // As a debugger: stops the first thread of rank 1, the one that trains, and leaves the others running.
-        const int Seize = 0x4206;
-        const int Interrupt = 0x4207;
-        const int AnyChild = 0x40000000;
-        const int DoNotHang = 1;
-        if (Trace(Seize, ranks[1], 0, 0) != 0)
-        {
-            process.Kill(entireProcessTree: true);
-            Assert.Skip("This system does not let one process trace another (ptrace).");
-        }
-
-        Assert.Equal(0, Trace(Interrupt, ranks[1], 0, 0));
-        var clock = Stopwatch.StartNew();
-        while (clock.Elapsed < Wait.LongestRun && !process.HasExited)
-        {
-            _ = WaitFor(ranks[1], out _, AnyChild | DoNotHang); // a traced process is over only once its tracer has seen it
-            Thread.Sleep(100);
-        }
-
-        Assert.True(process.HasExited, "the launcher still waits");
-        process.WaitForExit();
-        Assert.NotEqual(0, process.ExitCode);
-        string words = await output + await error;
-
-        // Its own watch tells, or, where the thread stands still inside MPI and holds its lock, rank 0's.
-        Assert.Matches(
-            "Rank 1 on .* hangs in 'step .*': its thread has not used the processor for|Rank 1 has not "
-                + "been heard of for .* in 'step ",
-            words
-        );
-        Assert.DoesNotContain("Rank 0 has not been heard of", words, StringComparison.Ordinal);
-        Wait.Until(() => RankTests.RankProcesses(folder).Length == 0, "a rank was left behind");
     }
 
     private static double[] Numbers(string file)
@@ -274,10 +210,4 @@ public partial class SharedCommandTests(Workspace workspace) : IClassFixture<Wor
 
     private static void Require((int ExitCode, string Output, string Error) result) =>
         Assert.True(result.ExitCode == 0, result.Output + result.Error);
-
-    [LibraryImport("libc", EntryPoint = "ptrace", SetLastError = true)]
-    private static partial nint Trace(int request, int process, nint address, nint data);
-
-    [LibraryImport("libc", EntryPoint = "waitpid")]
-    private static partial int WaitFor(int process, out int status, int options);
 }

@@ -22,12 +22,7 @@ public class TwoHostTests(Workspace workspace) : IClassFixture<Workspace>
             string.IsNullOrEmpty(Environment.GetEnvironmentVariable("SALTERN_TWO_HOSTS")),
             "Takes a minute a launcher, and several on a busy machine: SALTERN_TWO_HOSTS=1 runs it (docs/reliability.md)."
         );
-        Assert.SkipUnless(
-            (Environment.GetEnvironmentVariable("PATH") ?? "")
-                .Split(':')
-                .Any(folder => File.Exists(Path.Combine(folder, launcher))),
-            $"{launcher} is not installed (Debian: apt-get install openmpi-bin mpich)"
-        );
+        Launcher.SkipWithout(launcher);
         CancellationToken cancellation = TestContext.Current.CancellationToken;
         using var hosts = new TwoHosts(Directory.CreateDirectory(workspace["hosts-" + launcher]).FullName);
         string whole = workspace["hosts-whole-" + launcher];
