@@ -5,6 +5,13 @@ namespace Saltern.Docs.Tests;
 // Links within the repository lead somewhere.
 public partial class LinkTests
 {
+    private static readonly string[] Sources =
+    [
+        .. new[] { "src", "tests", "samples", "build", "benchmarks" }.SelectMany(folder =>
+            Directory.EnumerateFiles(Repository.At(folder), "*.cs", SearchOption.AllDirectories)
+        ),
+    ];
+
     public static TheoryData<string> Pages =>
         [
             .. Repository.Pages,
@@ -51,6 +58,25 @@ public partial class LinkTests
         Assert.True(wrong.Count == 0, "These lead nowhere:\n" + string.Join('\n', wrong));
     }
 
+    // A page says `Folder/File.cs` or `Folder/` for what lies under src, tests, samples or build.
+    [Theory]
+    [MemberData(nameof(Pages))]
+    public void SourceFilesThatAPageNames_AreThere(string page)
+    {
+        Assert.SkipWhen(
+            page.StartsWith("experiments", StringComparison.Ordinal),
+            "A record keeps the names of its day."
+        );
+        string[] wrong =
+        [
+            .. SourceFile()
+                .Matches(File.ReadAllText(Repository.At(page)))
+                .Select(match => match.Groups[1].Value)
+                .Where(named => !Sources.Any(file => file.EndsWith("/" + named, StringComparison.Ordinal))),
+        ];
+        Assert.True(wrong.Length == 0, $"{page} names what is not there: {string.Join(", ", wrong)}");
+    }
+
     [Fact]
     public void Index_LeadsToEveryPage()
     {
@@ -76,6 +102,9 @@ public partial class LinkTests
 
     [GeneratedRegex(@"\]\(([^)\s]+)\)")]
     private static partial Regex Link();
+
+    [GeneratedRegex("`((?:[A-Za-z.]+/)*[A-Za-z]+\\.cs)`")]
+    private static partial Regex SourceFile();
 
     [GeneratedRegex(@"[^\p{L}\p{N}\- _]")]
     private static partial Regex Dropped();
