@@ -1,10 +1,11 @@
 using System.Diagnostics;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 
 namespace Saltern.Cli.Tests;
 
 // The program under real launchers: several processes, as on a cluster.
-public class RankTests(Workspace workspace) : IClassFixture<Workspace>
+public partial class RankTests(Workspace workspace) : IClassFixture<Workspace>
 {
     // A step's loss is a float32 sum over other partial sums; 50 steps of a tiny model amplify its rounding little.
     private const double Tolerance = 1e-5;
@@ -208,6 +209,32 @@ public class RankTests(Workspace workspace) : IClassFixture<Workspace>
     }
 
     [Fact]
+    public void Bench_TimesWhatTheRanksSayToEachOther_AndWritesWhatAPlanReads()
+    {
+        (int code, string output, string error) = Launcher.Run("mpirun.mpich", 2, ["bench", "--ranks"]);
+        Assert.True(code == 0, output + error);
+        Assert.Matches("(?m)^ +16,777,216 ( +[0-9.]+ us){3}$", output);
+        Match[] keys = [.. PlannedKey().Matches(output).Cast<Match>()];
+        Assert.Equal(
+            ["ranks", "network_gbit", "network_latency_us", "network_algorithm"],
+            keys.Select(key => key.Groups["name"].Value)
+        );
+        File.WriteAllLines(
+            workspace["measured.yaml"],
+            ["name: measured", "peak_flops: 1.0e+11", .. keys.Select(key => key.Value)]
+        );
+        (code, output, error) = SalternProcess.Run(
+            "plan",
+            workspace["baseline.yaml"],
+            "--cluster",
+            workspace["measured.yaml"],
+            "--seconds",
+            "0"
+        );
+        Assert.True(code == 0, output + error);
+    }
+
+    [Fact]
     public void ALauncherThatTheLibraryDoesNotKnow_IsNoticed()
     {
         Launcher.SkipWithout("mpirun.openmpi");
@@ -225,6 +252,9 @@ public class RankTests(Workspace workspace) : IClassFixture<Workspace>
         Assert.Contains("srun started 2 processes, but for the MPI library", error, StringComparison.Ordinal);
         Assert.Contains("there are 1", error, StringComparison.Ordinal);
     }
+
+    [GeneratedRegex("(?m)^(?<name>ranks|network_[a-z_]+): [a-z0-9.]+$")]
+    private static partial Regex PlannedKey();
 
     private string InfiniteModel()
     {

@@ -142,6 +142,14 @@ public static class BenchCommand
         }
 
         console.Line(Text($"a small call takes {1e6 * result.SmallCallSeconds:0.0} us"));
+        if (result.Disturbed)
+        {
+            console.Line(
+                "Small calls took longer than a large one allows: something else kept the ranks busy. "
+                    + "The model is fitted to the fastest calls; measure again on machines that do nothing else."
+            );
+        }
+
         console.Line("for a file of 'saltern plan --cluster':");
         console.Line(Text($"ranks: {result.Ranks}"));
         console.Line(Text($"network_gbit: {result.Network.BytesPerSecond * 8e-9:0.###}"));

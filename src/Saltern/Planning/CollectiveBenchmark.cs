@@ -14,11 +14,13 @@ internal sealed record CollectiveTime(long Bytes, double Seconds, double Fastest
 
 /// <summary>Measured collectives, and the model that fits them.</summary>
 /// <param name="SmallCallSeconds">An all-gather of one number a rank, median.</param>
+/// <param name="Disturbed">The median of the small calls was longer than that of a whole bucket allows, so the model fits the fastest calls.</param>
 internal sealed record CollectiveBenchmark(
     int Ranks,
     IReadOnlyList<CollectiveTime> AllReduce,
     double SmallCallSeconds,
-    NetworkModel Network
+    NetworkModel Network,
+    bool Disturbed
 )
 {
     private const int FewestCalls = 9;
@@ -27,13 +29,12 @@ internal sealed record CollectiveBenchmark(
 
     /// <summary>Measures; every rank comes here.</summary>
     /// <param name="algorithm">What the library does with large buffers.</param>
-    /// <remarks>α is the small all-gather's time over its ⌈log₂ R⌉ rounds; β follows from the median of a bucket of gradients.</remarks>
+    /// <exception cref="DistributedException">The calls were disturbed so much that no model fits them.</exception>
     public static CollectiveBenchmark Run(ICommunicator ranks, NetworkAlgorithm algorithm)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(ranks.Size, 2);
         double[] gathered = new double[ranks.Size];
-        double small = Median(Times(ranks, () => ranks.AllGather<double>([1], gathered)));
-        double latency = small / (BitOperations.Log2((uint)ranks.Size - 1) + 1);
+        double[] small = Times(ranks, () => ranks.AllGather<double>([1], gathered));
         long[] sizes =
         [
             .. Enumerable
@@ -49,9 +50,14 @@ internal sealed record CollectiveBenchmark(
                 return Times(ranks, () => ranks.AllReduceSum(buffer));
             }),
         ];
-        double moved = 2 * (ranks.Size - 1) / (double)ranks.Size * sizes[^1];
-        double waiting = new NetworkModel(latency, double.PositiveInfinity, algorithm).AllReduce(sizes[^1], ranks.Size);
-        var network = new NetworkModel(latency, moved / Math.Max(Median(times[^1]) - waiting, 1e-9), algorithm);
+        NetworkModel? usual = Fit(ranks.Size, algorithm, Median(small), sizes[^1], Median(times[^1]));
+        NetworkModel network =
+            usual
+            ?? Fit(ranks.Size, algorithm, small.Min(), sizes[^1], times[^1].Min())
+            ?? throw new DistributedException(
+                $"A call of a few numbers took {small.Min():g3} s at best and one of {sizes[^1]:#,0} bytes {times[^1].Min():g3} s: "
+                    + "something else kept the ranks busy. Measure again on machines that do nothing else."
+            );
         return new CollectiveBenchmark(
             ranks.Size,
             [
@@ -60,9 +66,27 @@ internal sealed record CollectiveBenchmark(
                     (bytes, of) => new CollectiveTime(bytes, Median(of), of.Min(), network.AllReduce(bytes, ranks.Size))
                 ),
             ],
-            small,
-            network
+            Median(small),
+            network,
+            usual is null
         );
+    }
+
+    /// <summary>The model that two times give; null where the large call took no longer than its messages alone.</summary>
+    /// <param name="small">An all-gather of one number a rank, seconds: ⌈log₂ R⌉ rounds of α.</param>
+    /// <param name="bytes">Size of the large all-reduce.</param>
+    /// <param name="large">Its time, seconds: what α does not explain gives β.</param>
+    internal static NetworkModel? Fit(int ranks, NetworkAlgorithm algorithm, double small, long bytes, double large)
+    {
+        double latency = small / (BitOperations.Log2((uint)ranks - 1) + 1);
+        double waiting = new NetworkModel(latency, double.PositiveInfinity, algorithm).AllReduce(bytes, ranks);
+        if (large <= waiting)
+        {
+            return null;
+        }
+
+        double moved = 2 * (ranks - 1) / (double)ranks * bytes;
+        return new NetworkModel(latency, moved / (large - waiting), algorithm);
     }
 
     // All ranks begin a call together and count the slowest one's time; the first calls make connections and are left out.

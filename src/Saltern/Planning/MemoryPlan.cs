@@ -62,7 +62,7 @@ internal sealed record MemoryPlan(IReadOnlyList<MemoryPart> Parts)
         ];
         if (shards)
         {
-            // Distributed/FlatShards.cs: a bucket, and a rank's part of it.
+            // Optimization/FlatShards.cs: a bucket, and a rank's part of it.
             long bucket = Float * Math.Min(GradientReduction.BucketLength, parameters);
             parts.Add(new("a bucket of gradients and weights", bucket + (bucket / ranks)));
         }

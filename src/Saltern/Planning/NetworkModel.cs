@@ -1,4 +1,4 @@
-// What the ranks of one step say to each other, in seconds: the α–β model of docs/scaling.md, counted as the code calls (Distributed/GradientReduction.cs, Training/Trainer.cs).
+// What the ranks of one step say to each other, in seconds: the α–β model of docs/scaling.md, counted as the code calls (Optimization/GradientReduction.cs, Runs/Trainer.cs).
 using System.Numerics;
 using Saltern.Optimization;
 
