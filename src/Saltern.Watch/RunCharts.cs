@@ -62,22 +62,22 @@ internal static class RunCharts
                 new Chart
                 {
                     Id = "training",
-                    Title = "Training loss, ω and learning rate",
+                    Title = "Training loss, teacher's weight and learning rate",
                     Note =
                         "Loss on the same tokens: full line student, dotted teacher. "
-                        + "Below: full line ω, the teacher's weight; dashed the learning rate. "
+                        + "Below: full line the teacher's weight; dashed the learning rate. "
                         + "Vertical lines: the teacher leaves.",
                     IsWide = true,
                     Panels =
                     [
                         new("loss, nats per token", Height: 2.2, SkipsFirstFall: true),
-                        new("ω", RightTitle: "learning rate"),
+                        new("weight", RightTitle: "learning rate"),
                     ],
                     Lines =
                     [
                         .. Lines(runs, colours, axis, new(MetricNames.StudentNll)),
                         .. Lines(runs, colours, axis, new(MetricNames.TeacherNll, Suffix: " teacher", Dash: "dot")),
-                        .. Lines(runs, colours, axis, new(MetricNames.TeacherWeight, Suffix: " ω", Panel: 1)),
+                        .. Lines(runs, colours, axis, new(MetricNames.TeacherWeight, Suffix: " weight", Panel: 1)),
                         .. Lines(
                             runs,
                             colours,

@@ -193,7 +193,9 @@ public static class PlanCommand
 
         bool inputsAreThere =
             Directory.Exists(config.Data.Path)
-            && (!config.Distils || Directory.Exists(config.Teacher!.Path ?? config.Teacher.Cache));
+            && (
+                GuidanceKinds.Active(config) is null || Directory.Exists(config.Teacher?.Path ?? config.Teacher?.Cache)
+            );
         if (seconds == 0 || !inputsAreThere)
         {
             console.Line(NotTimed(config, seconds));

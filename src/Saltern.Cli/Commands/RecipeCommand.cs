@@ -102,7 +102,7 @@ public static class RecipeCommand
             );
         }
 
-        if (IsFineTuning(path))
+        if (FineTuneConfig.IsRecipe(path))
         {
             return RecipeWriter.Write(RecipeReader.Read<FineTuneConfig>(path, overrides));
         }
@@ -151,7 +151,7 @@ public static class RecipeCommand
             return $"a study of {plan.Config.Arms.Count} arms, {plan.Runs.Count} runs, {steps:N0} steps in all";
         }
 
-        if (IsFineTuning(path))
+        if (FineTuneConfig.IsRecipe(path))
         {
             FineTuneConfig tuning = RecipeReader.Read<FineTuneConfig>(path, overrides);
             return $"fine-tuning of {tuning.InitFrom} on {tuning.Data.Path}";
@@ -203,13 +203,5 @@ public static class RecipeCommand
             )
         );
         return command;
-    }
-
-    // What the keys say before they are checked: a recipe of fine-tuning names the model to begin with and no shape.
-    private static bool IsFineTuning(string path)
-    {
-        string[] lines = RecipeFile.Read(path).Split('\n');
-        return lines.Any(line => line.StartsWith("init_from:", StringComparison.Ordinal))
-            && !lines.Any(line => line.StartsWith("model:", StringComparison.Ordinal));
     }
 }

@@ -71,8 +71,8 @@ internal static class ReportFigures
         new ReportPlot
         {
             Id = "schedule",
-            Title = "The teacher's weight ω and the learning rate against steps",
-            Description = "ω falls to 0 where the teacher leaves; the learning rate runs straight through.",
+            Title = "The teacher's weight and the learning rate against steps",
+            Description = "The weight falls to 0 where the teacher leaves; the learning rate runs straight through.",
             Build = size => SchedulePlot.Build(metric, arms, size),
             IsStrip = true,
             Note = Switches(arms),
@@ -150,8 +150,8 @@ internal static class ReportFigures
             .ToList();
         List<int> steps = [.. rate.Keys.Union(weights.SelectMany(weight => weight.Values.Keys)).Order()];
         return Html.Table(
-            "Learning rate, and ω of each arm",
-            ["step", "learning rate", .. weights.Select(weight => $"ω of {weight.Label}")],
+            "Learning rate, and each arm's weight of the teacher",
+            ["step", "learning rate", .. weights.Select(weight => $"weight in {weight.Label}")],
             Thinning
                 .Keep(steps, MostRows)
                 .Select(step =>

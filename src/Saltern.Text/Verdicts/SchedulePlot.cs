@@ -6,7 +6,7 @@ using Saltern.RunFiles;
 
 namespace Saltern.Verdicts;
 
-/// <summary>The strip under the picture: each arm's weight ω of the teacher and the learning rate, over the same steps.</summary>
+/// <summary>The strip under the picture: each arm's weight of the teacher (ω, or an alignment's λ) and the learning rate, over the same steps.</summary>
 internal static class SchedulePlot
 {
     public static PlotModel Build(VerdictMetric metric, IReadOnlyList<ReportArm> arms, PlotSize size)
@@ -16,8 +16,13 @@ internal static class SchedulePlot
         IReadOnlyList<(int Step, double Value)> rate = arms[0].Runs[0].Metrics.Series(MetricNames.LearningRate);
         double highestRate = rate.Select(point => point.Value).DefaultIfEmpty(1).Max();
         model.Axes.Add(PlotCanvas.Axis(AxisPosition.Bottom, "steps", 0, lastStep));
-        LinearAxis weightAxis = PlotCanvas.Axis(AxisPosition.Left, "teacher's weight ω", 0, 1.05);
-        weightAxis.MajorStep = 0.5;
+        double highestWeight = arms.Where(arm => arm.Runs[0].HadTeacher)
+            .SelectMany(arm => arm.Runs[0].Metrics.Series(MetricNames.TeacherWeight))
+            .Select(point => point.Value)
+            .Append(1)
+            .Max();
+        LinearAxis weightAxis = PlotCanvas.Axis(AxisPosition.Left, "teacher's weight", 0, 1.05 * highestWeight);
+        weightAxis.MajorStep = highestWeight / 2;
         weightAxis.Key = "weight";
         model.Axes.Add(weightAxis);
         LinearAxis rateAxis = PlotCanvas.Axis(AxisPosition.Right, "", 0, 1);

@@ -2,7 +2,6 @@ using System.ComponentModel.DataAnnotations;
 using Saltern.Batches;
 using Saltern.Configuration;
 using Saltern.Models;
-using Saltern.Numerics;
 using Saltern.Optimization;
 using Saltern.Runs;
 
@@ -59,19 +58,8 @@ internal sealed record FineTuneConfig : IValidated, IRunRecipe
     [DoesNotAlterNumbers]
     public ComputeDevice Device { get; init; }
 
-    /// <summary>Whether a recipe file is one of fine-tuning: it alone says how examples become steps.</summary>
-    public static bool IsRecipe(string path)
-    {
-        try
-        {
-            RecipeReader.Read<FineTuneConfig>(path, []);
-            return true;
-        }
-        catch (ConfigurationException)
-        {
-            return false;
-        }
-    }
+    /// <summary>Whether a recipe file is one of fine-tuning: it names a model to start from and describes none.</summary>
+    public static bool IsRecipe(string path) => RunConfig.IsOfFineTuning(path);
 
     /// <inheritdoc/>
     string? IRunRecipe.FixedBecause(string key)
@@ -85,16 +73,7 @@ internal sealed record FineTuneConfig : IValidated, IRunRecipe
     }
 
     /// <inheritdoc/>
-    IEnumerable<ConfigurationProblem> IValidated.Validate()
-    {
-        if (Products == ProductChoice.Onednn && !MatrixProduct.OneDnnIsThere)
-        {
-            yield return new ConfigurationProblem(
-                "products",
-                "= onednn needs a processor with AVX-512 (BW, DQ, VL), which this one is not. Use 'fastest' or 'blas'."
-            );
-        }
-    }
+    IEnumerable<ConfigurationProblem> IValidated.Validate() => RunConfig.ProductProblems(Products);
 
     /// <summary>The same as the training loop takes it.</summary>
     /// <param name="model">Shape of the model to start from.</param>

@@ -28,7 +28,7 @@ internal abstract class StageGuidance : IDisposable
     /// <summary>Why stage 1 ended: the schedule, or what the rule of <c>auto</c> found.</summary>
     public string EndReason => Transition?.EndReason ?? "schedule";
 
-    /// <summary>g_j, how far the student is behind the teacher over all domains, smoothed, nats; NaN where nothing is known of it.</summary>
+    /// <summary>γ_j, how far the student is behind the teacher over all domains, smoothed, nats; NaN where nothing is known of it.</summary>
     public double Gap => Transition?.Gap ?? double.NaN;
 
     /// <summary>Sign of the weight for people: ω, or an alignment's λ.</summary>

@@ -17,7 +17,7 @@ public abstract class Transition
     /// <param name="gapByDomain">Σ over counted positions of student NLL − reference, and the number of positions, per domain; positions without a teacher left out.</param>
     internal abstract void Observe(IReadOnlyList<(double Sum, long Count)> gapByDomain);
 
-    /// <summary>g_j, the smoothed gap over all domains, nats; NaN before the first observation.</summary>
+    /// <summary>γ_j, the smoothed gap over all domains, nats; NaN before the first observation.</summary>
     public abstract double Gap { get; }
 
     /// <summary>Why stage 1 ended, in the log and in <c>result.json</c>.</summary>
@@ -37,7 +37,7 @@ public abstract class Transition
             return config.Maximum.Resolve(totalSteps) - 1;
         }
 
-        return Math.Min(totalSteps, config.Schedule.Window(totalSteps).FirstZero - 1);
+        return config.Schedule.LastStep(totalSteps);
     }
 
     /// <summary>The transition that a configuration describes.</summary>
@@ -52,11 +52,6 @@ public abstract class Transition
 
         return new ScheduledTransition(config, totalSteps, domainCount);
     }
-
-    /// <summary>The transition of an alignment's λ.</summary>
-    /// <param name="domainCount">Domains of the data.</param>
-    internal static Transition Create(AlignmentConfig config, int totalSteps, int domainCount) =>
-        new ScheduledTransition(config.Schedule, smoothing: 0, totalSteps, domainCount);
 }
 
 /// <summary>What a transition of one's own may want to know of the run.</summary>

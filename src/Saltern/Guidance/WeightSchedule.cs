@@ -52,6 +52,10 @@ internal sealed record WeightSchedule(
         return (start, Math.Max(end, start + 1));
     }
 
+    /// <summary>The last step with a weight above 0.</summary>
+    /// <exception cref="ConfigurationException">The window is reversed or outside the run.</exception>
+    public int LastStep(int totalSteps) => Math.Min(totalSteps, Window(totalSteps).FirstZero - 1);
+
     /// <summary>What is missing or too much for the shape.</summary>
     internal IEnumerable<ConfigurationProblem> Validate()
     {

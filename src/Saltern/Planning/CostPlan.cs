@@ -1,5 +1,4 @@
 // FLOPs of a run, its baseline and its teacher by the rule of docs/method.md, "Cost", and what follows from them before anything is trained.
-using Saltern.Guidance;
 using Saltern.Models;
 using Saltern.Runs;
 
@@ -49,7 +48,8 @@ internal sealed record CostPlan
         int length = recipe.Data.SequenceLength;
         int steps = recipe.Training.Steps;
         double tokens = recipe.BatchTokens;
-        int taught = recipe.Distils ? TaughtStepsOf(recipe) : 0;
+        GuidanceKind? kind = GuidanceKinds.Active(recipe);
+        int taught = kind?.LastStep(recipe) ?? 0;
         double forward = 0;
         double? teacherTraining = null;
         if (teacher is not null)
@@ -65,7 +65,7 @@ internal sealed record CostPlan
             TeacherStep = cached ? 0 : forward,
             Steps = steps,
             TaughtSteps = taught,
-            MayEndEarlier = recipe.Distillation?.Transition == TransitionKind.Auto,
+            MayEndEarlier = kind?.MayEndEarlier(recipe) == true,
             Evaluation =
                 ModelFlops.ForwardPerToken(student, length)
                 * (
@@ -103,18 +103,5 @@ internal sealed record CostPlan
         }
 
         return null;
-    }
-
-    private static int TaughtStepsOf(RunConfig recipe)
-    {
-        DistillationConfig stage = recipe.Distillation!;
-        int steps = recipe.Training.Steps;
-        return stage.Transition switch
-        {
-            TransitionKind.Constant => steps,
-            TransitionKind.Auto => stage.Maximum.Resolve(steps) - 1,
-            TransitionKind.Step => stage.Start!.Value.Resolve(steps),
-            _ => stage.End!.Value.Resolve(steps) - 1,
-        };
     }
 }

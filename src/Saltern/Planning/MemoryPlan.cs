@@ -132,7 +132,8 @@ internal sealed record MemoryPlan(IReadOnlyList<MemoryPart> Parts)
     private static long ChunkBytes(TransformerConfig student, TransformerConfig? teacher) =>
         Float * LossHead.RowsOfChunk(student.VocabSize) * ((long)student.VocabSize + (teacher?.VocabSize ?? 0));
 
-    private static long OptimizerBytes(OptimizerConfig optimizer, TransformerConfig c)
+    /// <summary>State of the optimizer, bytes.</summary>
+    internal static long OptimizerBytes(OptimizerConfig optimizer, TransformerConfig c)
     {
         long parameters = ModelFlops.Parameters(c);
         long matrices = ModelFlops.ProductWeights(c) - ((long)c.HiddenSize * c.VocabSize);

@@ -53,7 +53,7 @@ internal sealed record RunPlan
         TransformerConfig student = recipe.Model.Resolve(vocabulary, recipe.Data.SequenceLength);
         TransformerConfig? teacher = null;
         long? teacherParameters = null;
-        if (recipe.Distils)
+        if (GuidanceKinds.Active(recipe) is not null)
         {
             teacher = TeacherShape(recipe, teacherPreset, vocabulary);
             teacherParameters = ModelFlops.Parameters(teacher);
@@ -87,11 +87,7 @@ internal sealed record RunPlan
     // Pages come in whole and with their neighbours, so a run that reads a good part of a shard soon holds all of it.
     private static long ShardBytes(RunConfig recipe, TransformerConfig student)
     {
-        long read =
-            (long)recipe.Training.Steps
-            * recipe.Training.BatchSequences
-            * recipe.Data.SequenceLength
-            * TokenTypes.ForVocabulary(student.VocabSize).Size();
+        long read = recipe.Training.Steps * recipe.BatchTokens * TokenTypes.ForVocabulary(student.VocabSize).Size();
         if (HasDataset(recipe))
         {
             return Math.Min(
@@ -139,13 +135,13 @@ internal sealed record RunPlan
             return ModelPresets.Get(preset).Resolve(vocabulary, recipe.Data.SequenceLength);
         }
 
-        if (recipe.Teacher!.Path is string path && Directory.Exists(path))
+        if (recipe.Teacher?.Path is string path && Directory.Exists(path))
         {
             return ModelFolder.LoadConfig(ModelLocation.Resolve(path));
         }
 
         throw new ConfigurationException(
-            $"teacher.path = {recipe.Teacher.Path ?? "(a cache)"} is not there, so nothing says how large the "
+            $"teacher.path = {recipe.Teacher?.Path ?? "(a cache)"} is not there, so nothing says how large the "
                 + $"teacher is. Name its shape by --teacher PRESET ({string.Join(", ", ModelPresets.Names)})."
         );
     }
@@ -158,9 +154,9 @@ internal sealed record RunPlan
         }
 
         string own = Path.Combine(path, RunLayout.Recipe);
-        if (!File.Exists(own))
+        if (!File.Exists(own) || RunConfig.IsOfFineTuning(own))
         {
-            return null;
+            return null; // what a fine-tuned model cost before that, its recipe does not say
         }
 
         return RecipeReader.Read<RunConfig>(own, []).Training.Steps;
@@ -173,10 +169,6 @@ internal sealed record RunPlan
 /// <param name="Cache">Soft labels of stage 1 on disk; 0 where the teacher runs live.</param>
 internal sealed record DiskPlan(long Checkpoints, long TokensRead, long Cache)
 {
-    // Budget of a record of soft labels (docs/cache-format.md), small and large vocabularies.
-    private const int SmallRecord = 40;
-    private const int LargeRecord = 64;
-
     internal static DiskPlan Of(RunConfig recipe, TransformerConfig student, CostPlan cost)
     {
         TrainingConfig training = recipe.Training;
@@ -189,12 +181,12 @@ internal sealed record DiskPlan(long Checkpoints, long TokensRead, long Cache)
         long cache = 0;
         if (recipe.Teacher?.Cache is not null)
         {
-            int record = TokenTypes.NarrowestFor(student.VocabSize) == TokenType.U16 ? SmallRecord : LargeRecord;
+            int record = TeachRun.DefaultBytesPerPosition(TokenTypes.NarrowestFor(student.VocabSize).Size());
             cache = cost.TaughtSteps * batchTokens * record;
         }
 
         return new DiskPlan(
-            kept * 12 * parameters,
+            kept * ((sizeof(float) * parameters) + MemoryPlan.OptimizerBytes(recipe.Optimizer, student)),
             batchTokens * training.Steps * TokenTypes.ForVocabulary(student.VocabSize).Size(),
             cache
         );

@@ -24,6 +24,10 @@ internal sealed class AlignmentKind : GuidanceKind
 
     public override WeightSchedule? ScheduleOf(RunConfig config) => config.Alignment?.Schedule;
 
+    public override int LastStep(RunConfig config) => Of(config).Schedule.LastStep(config.Training.Steps);
+
+    public override RunConfig Without(RunConfig config) => config with { Alignment = null };
+
     public override string ArmOf(RunConfig config) => "aligned";
 
     public override IEnumerable<ConfigurationProblem> Problems(RunConfig config)
@@ -31,14 +35,6 @@ internal sealed class AlignmentKind : GuidanceKind
         if (config.Alignment is null)
         {
             yield break;
-        }
-
-        if (config.Distillation is not null)
-        {
-            yield return new ConfigurationProblem(
-                "alignment",
-                "and distillation do not go together: one teacher helps by soft labels or by hidden states. Remove one of the sections."
-            );
         }
 
         if (config.Teacher is null && IsActive(config))
@@ -105,7 +101,7 @@ internal sealed class AlignmentKind : GuidanceKind
         Of(config).ResolveStudentLayer(student.NumHiddenLayers);
 
     public override Transition CreateTransition(RunConfig config, int domainCount) =>
-        Transition.Create(Of(config), config.Training.Steps, domainCount);
+        new ScheduledTransition(Of(config).Schedule, smoothing: 0, config.Training.Steps, domainCount);
 
     public override StageGuidance Create(
         RunConfig config,

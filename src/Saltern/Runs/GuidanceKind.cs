@@ -30,6 +30,16 @@ internal abstract class GuidanceKind
     /// <summary>Whether a recipe asks for it, with a weight above 0.</summary>
     public bool IsActive(RunConfig config) => ScheduleOf(config) is { Weight: > 0 };
 
+    /// <summary>The last step in which its weight can be above 0: what stage 1 takes at most.</summary>
+    /// <param name="config">A recipe that asks for it.</param>
+    public abstract int LastStep(RunConfig config);
+
+    /// <summary>Whether stage 1 may end earlier by itself.</summary>
+    public virtual bool MayEndEarlier(RunConfig config) => false;
+
+    /// <summary>The same recipe without its section.</summary>
+    public abstract RunConfig Without(RunConfig config);
+
     /// <summary>Name of the method in results.</summary>
     public abstract string ArmOf(RunConfig config);
 

@@ -30,6 +30,14 @@ internal static class RecipeBenchmark
         CancellationToken cancellation
     )
     {
+        if (config.Training.Steps < WarmupSteps + FewestSteps)
+        {
+            throw new ConfigurationException(
+                $"training.steps = {config.Training.Steps} is too short to be timed: "
+                    + $"{WarmupSteps} steps warm up and {FewestSteps} are measured. Give at least {WarmupSteps + FewestSteps} steps."
+            );
+        }
+
         using RunParts parts = RunParts.Open(config, resumed: null);
         int used = config.Threads ?? threads;
         torch.set_num_threads(used);
@@ -37,7 +45,7 @@ internal static class RecipeBenchmark
         var load = new OtherLoad(used);
         load.Sample();
         double peak = parts.Compute.MeasurePeak();
-        RunConfig plain = config with { Teacher = null, Distillation = null, Alignment = null, Selection = null };
+        RunConfig plain = GuidanceKinds.Without(config) with { Selection = null };
         GuidanceKind? kind = GuidanceKinds.Active(config);
         TimeSpan share = kind is null ? budget : budget / 2;
         log("plain steps");

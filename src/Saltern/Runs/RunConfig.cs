@@ -159,15 +159,27 @@ public sealed record RunConfig : IValidated, IRunRecipe
     /// <summary>Whether a recipe file is one of fine-tuning, which names a model to start from and describes none.</summary>
     internal static bool IsOfFineTuning(string path)
     {
-        IReadOnlyDictionary<string, string> keys = RecipeKeys.Flatten(File.ReadAllText(path));
+        IReadOnlyDictionary<string, string> keys = RecipeKeys.Flatten(RecipeFile.Read(path));
         return keys.ContainsKey("init_from")
             && !keys.Keys.Any(key => key.StartsWith("model.", StringComparison.Ordinal));
+    }
+
+    /// <summary>What this processor cannot do of a choice.</summary>
+    internal static IEnumerable<ConfigurationProblem> ProductProblems(ProductChoice products)
+    {
+        if (products == ProductChoice.Onednn && !MatrixProduct.OneDnnIsThere)
+        {
+            yield return new ConfigurationProblem(
+                "products",
+                "= onednn needs a processor with AVX-512 (BW, DQ, VL), which this one is not. Use 'fastest' or 'blas'."
+            );
+        }
     }
 
     /// <inheritdoc/>
     IEnumerable<ConfigurationProblem> IValidated.Validate()
     {
-        foreach (ConfigurationProblem problem in GuidanceKinds.All.SelectMany(kind => kind.Problems(this)))
+        foreach (ConfigurationProblem problem in GuidanceKinds.Problems(this))
         {
             yield return problem;
         }
@@ -182,12 +194,9 @@ public sealed record RunConfig : IValidated, IRunRecipe
             );
         }
 
-        if (Products == ProductChoice.Onednn && !MatrixProduct.OneDnnIsThere)
+        foreach (ConfigurationProblem problem in ProductProblems(Products))
         {
-            yield return new ConfigurationProblem(
-                "products",
-                "= onednn needs a processor with AVX-512 (BW, DQ, VL), which this one is not. Use 'fastest' or 'blas'."
-            );
+            yield return problem;
         }
 
         if (Selection is { Until: not null } && Distils)

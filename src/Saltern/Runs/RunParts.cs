@@ -20,6 +20,7 @@ internal sealed class RunParts : IDisposable
 {
     private TokenDataset? _data;
     private TeacherParts? _teacher;
+    private bool _stageOneIsOver;
 
     private RunParts() { }
 
@@ -106,8 +107,9 @@ internal sealed class RunParts : IDisposable
         }
 
         // Once stage 1 is over the teacher is needed no more, wherever it may be by then.
-        GuidanceKind? kind = GuidanceKinds.Named(config);
-        if (kind is not null && config.Teacher is TeacherConfig named && resumed?.Stage1LastStep is null)
+        GuidanceKind? kind = GuidanceKinds.Active(config);
+        bool stageOneIsOver = resumed?.Stage1LastStep is not null;
+        if (kind is not null && config.Teacher is TeacherConfig named && !stageOneIsOver)
         {
             Collect(problems, () => teacher = kind.OpenTeacher(config, named, data, tokenizer, batches, resumed));
         }
@@ -142,6 +144,7 @@ internal sealed class RunParts : IDisposable
             Instruments = instruments,
             _data = data,
             _teacher = teacher,
+            _stageOneIsOver = stageOneIsOver,
         };
     }
 
@@ -207,9 +210,9 @@ internal sealed class RunParts : IDisposable
         }
 
         Transition weights = options.Transition ?? kind.CreateTransition(config, domains);
-        if (_teacher is null)
+        if (_stageOneIsOver)
         {
-            // Stage 1 was over before the checkpoint: no teacher, but the transition still says that, and why.
+            // It was before the checkpoint: no teacher, but the transition still says that, and why.
             return new NoGuidance(domains, weights);
         }
 

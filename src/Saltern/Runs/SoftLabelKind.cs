@@ -20,6 +20,12 @@ internal sealed class SoftLabelKind : GuidanceKind
 
     public override WeightSchedule? ScheduleOf(RunConfig config) => config.Distillation?.Schedule;
 
+    public override int LastStep(RunConfig config) => Transition.LastTeacherStep(Of(config), config.Training.Steps);
+
+    public override bool MayEndEarlier(RunConfig config) => Of(config).Transition == TransitionKind.Auto;
+
+    public override RunConfig Without(RunConfig config) => config with { Distillation = null };
+
     public override string ArmOf(RunConfig config)
     {
         if (config.Selection is not null)

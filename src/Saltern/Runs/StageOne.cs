@@ -1,12 +1,11 @@
 using Saltern.Checkpoints;
-using Saltern.Guidance;
 
 namespace Saltern.Runs;
 
 /// <summary>What stage 1 of a recipe can read.</summary>
 internal static class StageOne
 {
-    /// <summary>Whether a resumed run reads neither soft labels nor selected samples any more; says nothing of an alignment.</summary>
+    /// <summary>Whether a resumed run takes neither the small model's help nor selected samples any more.</summary>
     public static bool IsOver(RunConfig config, TrainState? resumed)
     {
         if (resumed is null)
@@ -14,7 +13,7 @@ internal static class StageOne
             return false;
         }
 
-        if (config.Distils)
+        if (GuidanceKinds.Active(config) is not null)
         {
             return resumed.Stage1LastStep is not null;
         }
@@ -22,14 +21,14 @@ internal static class StageOne
         return resumed.Step >= (config.Selection?.Until?.Resolve(config.Training.Steps) ?? 0);
     }
 
-    /// <summary>Draws up to the last step in which ω can be above 0, or, without distillation, in which selected samples are drawn.</summary>
+    /// <summary>Draws up to the last step in which the small model can help, or, without it, in which selected samples are drawn.</summary>
     /// <param name="resumed">State that the run is resumed from, perhaps with another batch size; null where it starts.</param>
     public static long Samples(RunConfig config, TrainState? resumed = null)
     {
         int last = config.Selection?.Until?.Resolve(config.Training.Steps) ?? 0;
-        if (config.Distillation is { Weight: > 0 } distillation)
+        if (GuidanceKinds.Active(config) is GuidanceKind kind)
         {
-            last = Transition.LastTeacherStep(distillation, config.Training.Steps);
+            last = kind.LastStep(config);
         }
 
         if (resumed is null)

@@ -15,9 +15,6 @@ namespace Saltern.Runs;
 /// <summary>A teacher pass from request to manifest: opens what it needs, plans, makes the missing files, finds the difficulty bounds.</summary>
 public static class TeachRun
 {
-    // Average bytes of a position, for ids of two and of four bytes (docs/method.md, "Soft labels on disk").
-    private const double SmallVocabularyBytes = 40;
-    private const double LargeVocabularyBytes = 64;
     private const string LockFile = "teach.lock";
 
     /// <summary>Makes a teacher pass as <c>saltern teach</c> does, or resumes an interrupted one.</summary>
@@ -227,6 +224,15 @@ public static class TeachRun
             },
             _ => plan,
         };
+        if (plan is { Mode: CacheMode.TopK, Kept: < 1 })
+        {
+            throw new ConfigurationException(
+                $"--bytes = {request.BytesPerPosition} holds no token of a position: the record takes "
+                    + $"{CacheRecord.FixedBytes(CacheMode.TopK)} bytes and each token {plan.EntryBytes}. "
+                    + $"Give at least {CacheRecord.FixedBytes(CacheMode.TopK) + plan.EntryBytes}, or --kept."
+            );
+        }
+
         if (before is not null && before.Text() != plan.Text())
         {
             IEnumerable<string> differences = before
@@ -249,8 +255,12 @@ public static class TeachRun
         return plan;
     }
 
+    /// <summary>Average bytes of a position's soft labels where a request gives none (docs/method.md, "Soft labels on disk").</summary>
+    /// <param name="idBytes">Bytes of a token id, 2 or 4.</param>
+    internal static int DefaultBytesPerPosition(int idBytes) => idBytes == 2 ? 40 : 64;
+
     private static double Budget(TeachRequest request, TeachPlan plan) =>
-        request.BytesPerPosition ?? (plan.IdBytes == 2 ? SmallVocabularyBytes : LargeVocabularyBytes);
+        request.BytesPerPosition ?? DefaultBytesPerPosition(plan.IdBytes);
 
     private static string Describe(TeachPlan plan) =>
         plan.Mode switch

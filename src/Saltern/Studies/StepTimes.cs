@@ -1,3 +1,4 @@
+using System.Diagnostics;
 // What a step of each arm costs in seconds, measured in turns, so that whatever else the machine does meets all arms alike (docs/method.md, "Seconds").
 using System.Globalization;
 using System.Text.Json;
@@ -144,7 +145,8 @@ internal sealed record StepTimes
                 Arms = wanted.ToDictionary(
                     arm => arm.Key,
                     arm => new ArmStepTimes(
-                        kinds[arm.Value.Plain].Median,
+                        kinds[arm.Value.Plain].Median
+                            ?? throw new UnreachableException("Plain steps are always timed."),
                         MedianOf(arm.Value.Taught),
                         MedianOf(arm.Value.Teacher),
                         arm.Value.TeacherSteps
@@ -163,10 +165,11 @@ internal sealed record StepTimes
 
     /// <summary>A run with its seconds reckoned from these times: its steps with and without a teacher, each at the median of its kind.</summary>
     /// <param name="run">A run of one of the arms.</param>
-    /// <returns>Where its arm was not measured, the run as it is, its seconds marked as not comparable.</returns>
+    /// <returns>Where its arm, or its steps with a teacher, were not measured, the run as it is, its seconds marked as not comparable.</returns>
     public RunRecord Apply(RunRecord run)
     {
-        if (!Arms.TryGetValue(run.Result.Arm, out ArmStepTimes? times))
+        bool wasGuided = run.Metrics.Series(MetricNames.TeacherWeight).Any(point => point.Value > 0);
+        if (!Arms.TryGetValue(run.Result.Arm, out ArmStepTimes? times) || (wasGuided && times.Taught is null))
         {
             // Its own clock means nothing beside seconds that were reckoned.
             return run with { Result = run.Result with { SecondsComparable = false } };
@@ -212,37 +215,32 @@ internal sealed record StepTimes
         int threads
     )
     {
-        RunConfig plain = TimingRecipe(recipe with { Teacher = null, Distillation = null, Selection = null });
+        RunConfig plain = TimingRecipe(GuidanceKinds.Without(recipe) with { Selection = null });
         string? taught = null;
         string? teacher = null;
         int? teacherSteps = null;
-        if (recipe.Distils)
+        if (GuidanceKinds.Active(recipe) is GuidanceKind kind)
         {
-            RunConfig distilling = recipe;
-            if (recipe.Teacher!.Cache is null)
+            RunConfig guided = recipe;
+            if (recipe.Teacher?.Cache is null)
             {
-                // ω stays where it begins: the teacher's cost does not depend on it.
-                distilling = recipe with
+                // The weight stays where it begins: the teacher's cost does not depend on it.
+                guided = kind.AtFullWeight(recipe) with
                 {
                     Selection = null,
-                    Distillation = recipe.Distillation! with
-                    {
-                        Transition = TransitionKind.Constant,
-                        Start = null,
-                        End = null,
-                    },
                 };
             }
 
-            taught = Add(kinds, TimingRecipe(distilling), threads);
-            if (recipe.Teacher!.Path is string path && File.Exists(Path.Combine(path, RunLayout.Recipe)))
+            taught = Add(kinds, TimingRecipe(guided), threads);
+            if (
+                recipe.Teacher?.Path is string path
+                && Path.Combine(path, RunLayout.Recipe) is var described
+                && File.Exists(described)
+                && !RunConfig.IsOfFineTuning(described)
+            )
             {
-                RunConfig own = RecipeReader.Read<RunConfig>(Path.Combine(path, RunLayout.Recipe), []);
-                teacher = Add(
-                    kinds,
-                    TimingRecipe(own with { Teacher = null, Distillation = null, Selection = null }),
-                    threads
-                );
+                RunConfig own = RecipeReader.Read<RunConfig>(described, []);
+                teacher = Add(kinds, TimingRecipe(GuidanceKinds.Without(own) with { Selection = null }), threads);
                 string state = Path.Combine(ModelLocation.Resolve(path), Checkpoint.StateFile);
                 teacherSteps = own.Training.Steps;
                 if (File.Exists(state))
@@ -313,10 +311,15 @@ internal sealed record StepTimes
             }
         }
 
-        public double Median
+        public double? Median
         {
             get
             {
+                if (_seconds.Count == 0)
+                {
+                    return null; // stage 1 was over before a step was timed
+                }
+
                 double[] sorted = [.. _seconds.Order()];
                 return (sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2;
             }
@@ -332,7 +335,7 @@ internal sealed record StepTimes
 
             // The first step of a turn finds the caches full of another kind's data.
             _trainer.Step();
-            for (int i = 0; i < steps; i++)
+            for (int i = 0; i < steps && (!_wasGuided || _trainer.Guidance.IsActive); i++)
             {
                 _seconds.Add(_trainer.Step().Seconds);
             }

@@ -19,7 +19,7 @@ internal sealed record StudyInputs(string? Data, string? Teacher, string? Select
         string manifest = Path.Combine(recipe.Data.Path, DatasetManifest.FileName);
         return new StudyInputs(
             File.Exists(manifest) ? DatasetManifest.Load(recipe.Data.Path).Fingerprint : null,
-            recipe.Distils ? TeacherOf(recipe.Teacher!) : null,
+            TeacherOf(recipe),
             SelectionOf(recipe)
         );
     }
@@ -50,11 +50,7 @@ internal sealed record StudyInputs(string? Data, string? Teacher, string? Select
                 ),
         ];
         Compare(differences, "data.path", result.DataFingerprint, now.Data);
-        if (planned.Distils)
-        {
-            Compare(differences, "teacher", result.Teacher?.Weights, now.Teacher);
-        }
-
+        Compare(differences, "teacher", result.Teacher?.Weights, now.Teacher);
         Compare(differences, "selection.path", result.SelectionFingerprint, now.Selection);
         if (result.Truncated || result.Steps != planned.Training.Steps)
         {
@@ -76,8 +72,13 @@ internal sealed record StudyInputs(string? Data, string? Teacher, string? Select
                 ),
         ];
 
-    private static string? TeacherOf(TeacherConfig teacher)
+    private static string? TeacherOf(RunConfig recipe)
     {
+        if (GuidanceKinds.Active(recipe) is null || recipe.Teacher is not TeacherConfig teacher)
+        {
+            return null;
+        }
+
         if (teacher.Cache is string cache)
         {
             if (Directory.Exists(cache))

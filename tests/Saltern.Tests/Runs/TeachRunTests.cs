@@ -94,6 +94,20 @@ public sealed class TeachRunTests : IDisposable
     }
 
     [Fact]
+    public void ABudgetThatHoldsNoToken_IsRefusedBeforeThePass()
+    {
+        // 9 bytes of a record, and 4 for each token that is kept.
+        string message = Assert
+            .Throws<ConfigurationException>(() =>
+                Teach(Request("little") with { Mode = CacheMode.TopK, BytesPerPosition = 12 })
+            )
+            .Message;
+        Assert.StartsWith("--bytes = 12 holds no token of a position", message, StringComparison.Ordinal);
+        Assert.Contains("Give at least 13, or --kept.", message, StringComparison.Ordinal);
+        Assert.Equal(1, Teach(Request("least") with { Mode = CacheMode.TopK, BytesPerPosition = 13 }).Plan.Kept);
+    }
+
+    [Fact]
     public void CachedTeacherThatKeepsEverything_IsTheLiveOne()
     {
         // Probabilities in half precision: relative errors of 5e-4 in the target, which 20 small steps carry into the weights.
