@@ -204,7 +204,7 @@ internal sealed class LiveRun(string folder)
                 {
                     var checkpoint = new DirectoryInfo(store.PathOf(step));
                     // The manifest is written last: with it the checkpoint is whole. One may be removed while it is looked at.
-                    var manifest = new FileInfo(Path.Combine(checkpoint.FullName, "manifest.json"));
+                    var manifest = new FileInfo(Path.Combine(checkpoint.FullName, CheckpointManifest.FileName));
                     long bytes = checkpoint.Exists ? checkpoint.EnumerateFiles().Sum(file => file.Length) : 0;
                     return new CheckpointView(step, bytes, manifest.Exists ? manifest.LastWriteTimeUtc : null);
                 }),

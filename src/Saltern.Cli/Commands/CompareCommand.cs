@@ -98,7 +98,7 @@ public static class CompareCommand
 
                     Verdict verdict = Verdict.Compute(baselines, others, measure, parsed.GetValue(served));
                     string path =
-                        parsed.GetValue(report) ?? Path.Combine(NamedRuns.ReportFolder(paths[^1]), "report.html");
+                        parsed.GetValue(report) ?? Path.Combine(NamedRuns.ReportFolder(paths[^1]), RunLayout.Report);
                     ReportPage.Write(path, verdict, baselines, others);
                     if (parsed.GetValue(picture) is string svg)
                     {

@@ -216,7 +216,7 @@ public sealed class DemoRun
         Verdict verdict = Verdict.Compute([baseline], [salt]);
         string report = Path.Combine(_folder, VerdictFiles.Report);
         ReportPage.Write(report, verdict, [baseline], [salt]);
-        WholeFile.WriteText(Path.Combine(_folder, "verdict.json"), verdict.ToJson());
+        WholeFile.WriteText(Path.Combine(_folder, VerdictFiles.Verdict), verdict.ToJson());
         _console.Line();
         foreach (RunRecord run in new[] { RunRecord.Load(Path.Combine(_folder, "teacher")), baseline, salt })
         {

@@ -67,7 +67,7 @@ public sealed record EngineSetup(int Threads, string Description)
         }
 
         MatrixProduct.Use(ComputePlan.AgreeOnProducts(MatrixProduct.Fastest(), rank?.Ranks));
-        string products = MatrixProduct.Library == ProductLibrary.OneDnn ? "oneDNN" : "MKL";
+        string products = MatrixProduct.Library.Words();
         return new EngineSetup(threads, $"{runtime}; {threads} threads ({why}); products: {products}");
     }
 }

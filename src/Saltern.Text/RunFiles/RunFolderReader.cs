@@ -121,7 +121,7 @@ internal static class RunFolderReader
             Steps = steps,
             PlannedSteps = int.TryParse(keys.GetValueOrDefault("training.steps"), out int planned) ? planned : steps,
             Truncated = true,
-            Seconds = Last(metrics, "seconds"),
+            Seconds = Last(metrics, MetricNames.Seconds),
             Flops = Last(metrics, MetricNames.Flops),
         };
     }
@@ -143,11 +143,9 @@ internal static class RunFolderReader
 
     private static void CheckSize(RunSource run, string file, long largest)
     {
-        if (run.Has(file) && run.Length(file) is long length && length > largest)
+        if (run.Has(file))
         {
-            throw new DataFormatException(
-                $"{run.At(file)}: {length:N0} bytes, at most {largest:N0} are read. This is not a file of a run; leave it out."
-            );
+            RunLayout.RequireSize(run.At(file), run.Length(file), largest);
         }
     }
 }

@@ -44,10 +44,21 @@ internal static class RunLayout
     public static void RequireSize(string path, long largest)
     {
         var file = new FileInfo(path);
-        if (file.Exists && file.Length > largest)
+        if (file.Exists)
+        {
+            RequireSize(path, file.Length, largest);
+        }
+    }
+
+    /// <summary>The same of a file whose length is known.</summary>
+    /// <param name="name">What the message calls it.</param>
+    /// <param name="length">Its bytes.</param>
+    public static void RequireSize(string name, long length, long largest)
+    {
+        if (length > largest)
         {
             throw new DataFormatException(
-                $"{path}: {file.Length:N0} bytes, at most {largest:N0} are read. "
+                $"{name}: {length:N0} bytes, at most {largest:N0} are read. "
                     + "This is not a file of a run; leave it out."
             );
         }

@@ -9,10 +9,10 @@ namespace Saltern.FineTuning;
 internal sealed class TaskComparison
 {
     /// <summary>Where the first model's results go, in the run folder.</summary>
-    public const string BeforeFolder = "eval/before";
+    public const string BeforeFolder = RunLayout.EvaluationFolder + "/before";
 
     /// <summary>Where the best checkpoint's results go.</summary>
-    public const string AfterFolder = "eval/after";
+    public const string AfterFolder = RunLayout.EvaluationFolder + "/after";
 
     private readonly TaskPlan _plan;
     private readonly int? _limit;

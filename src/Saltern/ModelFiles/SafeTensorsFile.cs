@@ -1,6 +1,7 @@
 // The safetensors format: u64 length of the header, JSON header { name: { dtype, shape, data_offsets } }, then raw little-endian data.
 using System.Buffers.Binary;
 using System.Text.Json;
+using Saltern.Files;
 
 namespace Saltern.ModelFiles;
 
@@ -83,17 +84,25 @@ internal static class SafeTensorsFile
             header.WriteByte((byte)' ');
         }
 
-        using var file = new FileStream(path, FileMode.CreateNew, FileAccess.Write);
-        Span<byte> length = stackalloc byte[LengthBytes];
-        BinaryPrimitives.WriteInt64LittleEndian(length, header.Length);
-        file.Write(length);
-        header.WriteTo(file);
-        foreach (OutgoingTensor tensor in tensors)
+        if (File.Exists(path))
         {
-            tensor.WriteTo(file);
+            throw new IOException($"{path} is there already. Weights replace no others; name another folder.");
         }
 
-        file.Flush(flushToDisk: true);
+        byte[] length = new byte[LengthBytes];
+        BinaryPrimitives.WriteInt64LittleEndian(length, header.Length);
+        WholeFile.Write(
+            path,
+            file =>
+            {
+                file.Write(length);
+                header.WriteTo(file);
+                foreach (OutgoingTensor tensor in tensors)
+                {
+                    tensor.WriteTo(file);
+                }
+            }
+        );
     }
 
     private static string TypeName(WeightType type) =>

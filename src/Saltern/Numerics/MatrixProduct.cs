@@ -18,6 +18,12 @@ internal enum ProductLibrary
     OneDnn,
 }
 
+internal static class ProductLibraryWords
+{
+    /// <summary>What people call a library.</summary>
+    public static string Words(this ProductLibrary library) => library == ProductLibrary.OneDnn ? "oneDNN" : "MKL";
+}
+
 /// <summary>Large float32 products into memory that is there already, on the CPU.</summary>
 /// <remarks>The choice concerns the whole process, as libtorch's number of threads does. The two libraries round differently: a run keeps to one.</remarks>
 internal static partial class MatrixProduct
@@ -25,6 +31,10 @@ internal static partial class MatrixProduct
     // oneDNN is taken only where it is clearly faster: a choice that flips with noise would flip the last bits too.
     private const double ClearlyFaster = 1.15;
     private const int ProbeSize = 768;
+
+    /// <summary>What people call the library of products on a GPU.</summary>
+    public const string OfTheGpu = "cuBLAS";
+
     private static double? Advantage;
 
     /// <summary>The library in use.</summary>

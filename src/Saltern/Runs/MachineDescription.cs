@@ -54,7 +54,7 @@ internal static class MachineDescription
         };
         if (compute.IsOnGpu)
         {
-            return machine with { Processor = Accelerator() ?? "CUDA device", Products = "cuBLAS" };
+            return machine with { Processor = Accelerator() ?? "CUDA device", Products = MatrixProduct.OfTheGpu };
         }
 
         return machine;

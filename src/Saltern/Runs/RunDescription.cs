@@ -108,12 +108,12 @@ internal static class RunDescription
 
     private static string Products(RunParts parts, TrainState state)
     {
-        if (parts.Compute.Device.type == TorchSharp.DeviceType.CUDA)
+        if (parts.Compute.IsOnGpu)
         {
-            return "cuBLAS";
+            return MatrixProduct.OfTheGpu;
         }
 
-        return state.Products == ProductLibrary.OneDnn ? "oneDNN" : "MKL";
+        return state.Products.Words();
     }
 
     private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);

@@ -1,6 +1,7 @@
 using Saltern.Batches;
 using Saltern.Files;
 using Saltern.Guidance;
+using Saltern.RunFiles;
 using Saltern.Shards;
 using Saltern.Tokenization;
 
@@ -10,7 +11,7 @@ namespace Saltern.Selection;
 public static class SelectionRun
 {
     /// <summary>Name of the page in the selection's folder.</summary>
-    internal const string ReportFile = "report.html";
+    internal const string ReportFile = RunLayout.Report;
 
     /// <summary>Scores, chooses, writes the list and the report.</summary>
     /// <param name="scores">Folder of a finished pass.</param>

@@ -57,7 +57,7 @@ internal static class StudyVerdict
             verdict = verdict with { Warnings = [.. verdict.Warnings, times.Note] };
         }
 
-        WholeFile.WriteText(Path.Combine(results.Folder, "verdict.json"), verdict.ToJson());
+        WholeFile.WriteText(Path.Combine(results.Folder, VerdictFiles.Verdict), verdict.ToJson());
         IReadOnlyList<FineTuneScore> tuned = results.FineTuneScores(plan);
         ReportPage.Write(Path.Combine(results.Folder, VerdictFiles.Report), verdict, baseline, others, tuned);
         if (tuned.Count > 0)
