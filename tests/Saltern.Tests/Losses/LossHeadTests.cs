@@ -109,9 +109,9 @@ public class LossHeadTests
     }
 
     [Theory]
-    [InlineData(GateKind.TopProbability, 0.05)]
-    [InlineData(GateKind.Entropy, 3.0)]
-    [InlineData(GateKind.Observed, 0.2)]
+    [InlineData(GateKind.TopProbability, 0.3)]
+    [InlineData(GateKind.Entropy, 2.5)]
+    [InlineData(GateKind.Observed, 0.02)]
     public void PlainTwin_LogsAndGatesAsTheFusedHead(GateKind kind, double threshold)
     {
         using DisposeScope scope = NewDisposeScope();
@@ -141,6 +141,13 @@ public class LossHeadTests
         fused.Train(request, 71, expected, gradient, headGradient);
         plain.Train(request, 71, actual, plainGradient, plainHeadGradient);
         Assert.Equal(expected.Counted, actual.Counted);
+
+        // The gate treats positions differently, or it would not matter what it is told.
+        float[] gates =
+        [
+            .. Enumerable.Range(0, 60).Where(row => expected.Counted[row]).Select(row => expected.Gate[row]),
+        ];
+        Assert.True(gates.Min() < 0.5f && gates.Max() == 1f, $"gates of {gates.Min()} to {gates.Max()}");
         for (int row = 0; row < N; row++)
         {
             Assert.Equal(expected.HasTeacher[row], actual.HasTeacher[row]);
@@ -228,6 +235,43 @@ public class LossHeadTests
         Assert.Equal([true, true, true, true, false, false], mixed.Losses.HasTeacher);
         Assert.Equal(plain.LogitGradient[36..], mixed.LogitGradient[36..]);
         Assert.NotEqual(plain.LogitGradient[..36], mixed.LogitGradient[..36]);
+    }
+
+    [Theory]
+    [InlineData("fused", -3)]
+    [InlineData("fused", 3)]
+    [InlineData("tensor", -3)]
+    [InlineData("tensor", 3)]
+    public void TheTeachersRows_MayEndInAnyChunk(string kind, int beyond)
+    {
+        // Two chunks and a bit; the rows with soft labels end shortly before or behind the first border.
+        using DisposeScope scope = NewDisposeScope();
+        manual_seed(8);
+        const int V = 9;
+        int border = LossHead.RowsOfChunk(V);
+        int taught = border + beyond;
+        int n = (2 * border) + 5;
+        Tensor logits = randn(n, V);
+        Tensor teacher = randn(taught, V);
+        var request = new LossRequest
+        {
+            HiddenStates = logits,
+            Head = eye(V),
+            Labels = [.. Enumerable.Range(0, n).Select(i => (long)(i % V))],
+            Omega = [.. Enumerable.Repeat(0.5f, n)],
+            Teacher = new DenseSoftLabels(teacher, 1),
+        };
+        using LossHead head = kind == "fused" ? new FusedLossHead(V, V, 2) : new TensorLossHead(V, V);
+        var losses = new PositionLosses(n);
+        Tensor gradient = zeros(n, V);
+        head.Train(request, n, losses, gradient, zeros(V, V));
+        Assert.Equal(Enumerable.Range(0, n).Select(row => row < taught), losses.HasTeacher);
+        Tensor mixed = softmax(logits, 1) - (0.5 * nn.functional.one_hot(tensor(request.Labels), V));
+        mixed.narrow(0, 0, taught).sub_(0.5 * softmax(teacher, 1));
+        mixed
+            .narrow(0, taught, n - taught)
+            .sub_(0.5 * nn.functional.one_hot(tensor(request.Labels), V).narrow(0, taught, n - taught));
+        AssertSmallDifference(gradient, (mixed / n).to(ScalarType.Float64), 1e-5);
     }
 
     [Fact]

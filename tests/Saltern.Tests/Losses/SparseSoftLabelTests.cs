@@ -110,6 +110,45 @@ public class SparseSoftLabelTests
         }
     }
 
+    // What the pass knew of each row opens its gate: θ is met by the second and third, by the first two, and by half of what is observed.
+    [Theory]
+    [InlineData(GateKind.TopProbability, 0.5, new[] { 0.0, 1.0, 1.0 })]
+    [InlineData(GateKind.Entropy, 1.0, new[] { 1.0, 1.0, 0.0 })]
+    [InlineData(GateKind.Observed, 0.5, new[] { 0.5, 1.0, 0.25 })]
+    public void Gates_GoByWhatThePassFound(GateKind kind, double threshold, double[] expected)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        float[] nll = [(float)-Math.Log(0.25), (float)-Math.Log(0.75), (float)-Math.Log(0.125)];
+        var labels = new SparseSoftLabels(
+            [0, 1, 2, 3],
+            [0, 1, 2],
+            [1f, 1f, 1f],
+            false,
+            nll,
+            nll,
+            [0.9f, 1f, 1.1f],
+            [0.4f, 0.5f, 0.6f],
+            1
+        );
+        var request = new LossRequest
+        {
+            HiddenStates = Logits(0.5, 0.25, 0.25).expand(3, 3).contiguous(),
+            Head = eye(3),
+            Labels = [0, 1, 2],
+            Omega = [0.6f, 0.6f, 0.6f],
+            Teacher = labels,
+            Gate = Gate.Open with { Kind = kind, Threshold = threshold },
+        };
+        foreach (bool plain in new[] { false, true })
+        {
+            using LossHead head = plain ? new TensorLossHead(3, 3) : new FusedLossHead(3, 3, 1);
+            var losses = new PositionLosses(3);
+            head.Train(request, 3, losses, zeros(3, 3), zeros(3, 3));
+            AssertClose(expected, losses.Gate, 1e-6);
+            AssertClose([.. expected.Select(gate => 0.6 * gate)], losses.Omega, 1e-6);
+        }
+    }
+
     [Fact]
     public void IdsOutsideTheVocabularyAndUnknownTopProbabilities_AreRefused()
     {

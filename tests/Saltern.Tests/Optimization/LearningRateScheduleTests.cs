@@ -64,10 +64,12 @@ public class LearningRateScheduleTests
             WarmupSteps = 60,
             Decay = StepPoint.FromSteps(50),
         };
-        Assert.Contains(
-            "do not fit into training.steps = 100",
-            Assert.Throws<ConfigurationException>(() => new LearningRateSchedule(config, 1, 100)).Message,
-            StringComparison.Ordinal
+        Assert.Equal(
+            "schedule.warmup_steps = 60 and a decay of 50 steps do not fit into training.steps = 100.",
+            Assert.Throws<ConfigurationException>(() => new LearningRateSchedule(config, 1, 100)).Message
         );
+
+        // 60 steps up and 50 down are 110: the peak lasts no step, and that fits.
+        Assert.Equal(1, new LearningRateSchedule(config, 1, 110).At(60), 0.02);
     }
 }
