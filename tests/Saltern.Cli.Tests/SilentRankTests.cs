@@ -13,20 +13,7 @@ public partial class SilentRankTests(Workspace workspace) : IClassFixture<Worksp
     public async Task AStoppedRank_EndsTheOthersWithinAMinute(string launcher)
     {
         string folder = workspace["stopped-" + launcher];
-        using Process process = Launcher.StartRanks(
-            launcher,
-            2,
-            [
-                "train",
-                workspace["baseline.yaml"],
-                "--set",
-                "training.steps=100000",
-                "--set",
-                "training.evaluate_every=50000",
-                "--out",
-                folder,
-            ]
-        );
+        using Process process = StartEndless(launcher, folder);
         Task<string> output = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
         Task<string> error = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
         Wait.Until(() => Directory.Exists(Path.Combine(folder, "checkpoints", "step-00000020")), "no checkpoint came");
@@ -60,20 +47,7 @@ public partial class SilentRankTests(Workspace workspace) : IClassFixture<Worksp
     public async Task AHungThread_EndsAllRanksWithinAMinute()
     {
         string folder = workspace["hung"];
-        using Process process = Launcher.StartRanks(
-            "mpirun.openmpi",
-            2,
-            [
-                "train",
-                workspace["baseline.yaml"],
-                "--set",
-                "training.steps=100000",
-                "--set",
-                "training.evaluate_every=50000",
-                "--out",
-                folder,
-            ]
-        );
+        using Process process = StartEndless("mpirun.openmpi", folder);
         Task<string> output = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
         Task<string> error = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
         Wait.Until(() => Directory.Exists(Path.Combine(folder, "checkpoints", "step-00000020")), "no checkpoint came");
@@ -154,6 +128,21 @@ public partial class SilentRankTests(Workspace workspace) : IClassFixture<Worksp
         Assert.True(code == 0, output + error);
         Assert.True(File.Exists(Path.Combine(workspace["not-closed"], "dataset.json")));
     }
+
+    private Process StartEndless(string launcher, string folder) =>
+        Launcher.StartRanks(
+            launcher,
+            2,
+            [
+                "train",
+                workspace["baseline.yaml"],
+                "--set",
+                "training.steps=100000",
+                "training.evaluate_every=50000",
+                "--out",
+                folder,
+            ]
+        );
 
     [LibraryImport("libc", EntryPoint = "ptrace", SetLastError = true)]
     private static partial nint Trace(int request, int process, nint address, nint data);
