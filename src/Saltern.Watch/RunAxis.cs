@@ -21,7 +21,7 @@ public enum RunAxis
 /// <summary>Names and forms of the axes.</summary>
 internal static class RunAxes
 {
-    /// <summary>Name of the logged values behind an axis (docs/notation.md); null for the steps themselves.</summary>
+    /// <summary>Name of the logged values behind an axis (docs/run-format.md); null for the steps themselves.</summary>
     public static string? Series(RunAxis axis) =>
         axis switch
         {

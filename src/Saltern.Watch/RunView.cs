@@ -9,7 +9,7 @@ public enum RunState
     /// <summary>The folder is there, but no metrics yet.</summary>
     Waiting,
 
-    /// <summary>Metrics or checkpoints came in lately.</summary>
+    /// <summary>Metrics came in lately.</summary>
     Running,
 
     /// <summary>Neither result nor news: stopped, killed, or in a long evaluation.</summary>

@@ -358,7 +358,8 @@ public static class StudyCommand
         {
             DefaultThreads = threads,
             Resume = Directory.Exists(folder),
-            Log = _ => { },
+            Log = status.Keep,
+            MatmulPeak = EngineSetup.KnownPeak,
             Sinks = [progress],
             OnStep = progress.Step,
         };

@@ -1,7 +1,7 @@
 namespace Saltern.Distributed;
 
 /// <summary>What the ranks of one run say to each other. Every rank makes the same calls in the same order, from one thread.</summary>
-/// <remarks>Alone (<see cref="SingleProcess"/>) every call returns at once; across processes it is MPI (<see cref="MpiCommunicator"/>).</remarks>
+/// <remarks>Alone (<see cref="SingleProcess"/>) every call returns at once; across processes it is MPI (<see cref="MpiCommunicator"/>), or NCCL between GPUs (<see cref="NcclCommunicator"/>).</remarks>
 /// <exception cref="DistributedException">Every call but <see cref="Abort"/>: the library reports an error.</exception>
 internal interface ICommunicator : IDisposable
 {
@@ -23,7 +23,7 @@ internal interface ICommunicator : IDisposable
     /// <param name="values">As many on every rank.</param>
     void AllReduceSum(Span<float> values);
 
-    /// <summary>Sums over all ranks, float32, and leaves each rank its N-th part of the result.</summary>
+    /// <summary>Sums over all ranks, float32, and leaves each rank its R-th part of the result.</summary>
     /// <param name="values">R times as many as <paramref name="share"/>.</param>
     /// <param name="share">Rank i gets the sums from i · length on.</param>
     void ReduceScatterSum(ReadOnlySpan<float> values, Span<float> share);

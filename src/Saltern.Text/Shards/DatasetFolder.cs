@@ -141,8 +141,10 @@ internal sealed class DatasetFolder : IDisposable
         }
 
         RemoveJournal();
-        _marker.Dispose();
+
+        // Deleted while it is held: after that it may be the next one's.
         File.Delete(_marker.Name);
+        _marker.Dispose();
     }
 
     private static FileStream Lock(string marker) =>

@@ -1,4 +1,4 @@
-// Every rank reads all documents and encodes every N-th chunk of them; the tokens meet on rank 0, in the order of the chunks.
+// Every rank reads all documents and encodes every R-th chunk of them; the tokens meet on rank 0, in the order of the chunks.
 using System.Runtime.InteropServices;
 using Saltern.Distributed;
 using Saltern.Tokenization;

@@ -173,7 +173,7 @@ internal static class ForestPlot
         {
             if (row.Free is null)
             {
-                return $"{row.Label}: not reached";
+                return $"{row.Label}: {row.Missing}";
             }
 
             return $"{row.Label}: {Figures.Ratio(row.Free)}";
@@ -231,7 +231,7 @@ internal static class ForestPlot
                     return "not reached";
                 }
 
-                return $"reached in {Reached}";
+                return Reached == "yes" ? "reached, cost not known" : $"reached in {Reached}";
             }
         }
 

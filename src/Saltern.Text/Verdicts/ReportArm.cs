@@ -29,9 +29,13 @@ internal sealed record ReportArm(int Index, string Label, IReadOnlyList<RunRecor
         }
 
         List<ReportArm> arms = [new ReportArm(0, baseline[0].Label, baseline[0].Runs, null)];
-        arms.AddRange(groups.Select((group, i) => new ReportArm(i + 1, group.Label, group.Runs, verdict.Runs[i])));
+        arms.AddRange(groups.Select((group, i) => Of(i + 1, group, verdict.Runs[i])));
         return arms;
     }
+
+    // Seeds without a baseline are not in the verdict, so not in what stands beside it either.
+    private static ReportArm Of(int index, RunGroup group, VerdictRun run) =>
+        new(index, group.Label, [.. group.Runs.Where(one => run.Seeds.Contains(one.Result.Seed))], run);
 
     /// <summary>A run's name in a table: the arm's, with the seed where there are several.</summary>
     public string TitleOf(RunRecord run)

@@ -21,7 +21,7 @@ public sealed record Verdict
     /// <summary>Seeds of the baseline.</summary>
     public required IReadOnlyList<int> Seeds { get; init; }
 
-    /// <summary>Whether all clocks may be compared; else the sentences speak of FLOPs.</summary>
+    /// <summary>Whether the clocks of all runs may be compared; of each arm its own <see cref="VerdictRun.SecondsComparable"/> says it.</summary>
     public required bool SecondsComparable { get; init; }
 
     /// <summary>Whether any run ended before its planned steps.</summary>

@@ -73,6 +73,9 @@ internal static class DomainShares
         return Normalised([.. names.Select(name => weights.GetValueOrDefault(name))]);
     }
 
+    // Of a sum of shares in float64: a cap that is exactly enough is enough.
+    private const double Rounding = 1e-9;
+
     // A domain over its cap gets the cap; the others share the rest as before, which may put further ones over theirs.
     private static double[] Capped(
         double[] shares,
@@ -84,7 +87,7 @@ internal static class DomainShares
     {
         double[] limits = [.. sizes.Select(size => cap * size / plannedSamples)];
         double possible = Enumerable.Range(0, shares.Length).Where(i => shares[i] > 0).Sum(i => limits[i]);
-        if (possible < 1)
+        if (possible < 1 - Rounding)
         {
             IEnumerable<string> drawn = names.Where((_, i) => shares[i] > 0);
             throw TooFewEpochs(cap, possible * plannedSamples, drawn, plannedSamples);

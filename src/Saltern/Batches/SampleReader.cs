@@ -168,12 +168,13 @@ internal sealed class SampleReader : ISampleReader
             return ObjectiveKind.Causal;
         }
 
-        if (uniform < _objective.Causal + _objective.Prefix)
+        // Shares may sum to a little less than 1: what is beyond them goes to the last kind that is asked for at all.
+        if (uniform < _objective.Causal + _objective.Prefix || (_corruption is null && _objective.Prefix > 0))
         {
             return ObjectiveKind.Prefix;
         }
 
-        return ObjectiveKind.Span;
+        return _corruption is null ? ObjectiveKind.Causal : ObjectiveKind.Span;
     }
 
     // A document ends after its end-of-text token and wherever the shard's index begins a new one.

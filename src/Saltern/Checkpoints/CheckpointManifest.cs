@@ -63,6 +63,10 @@ internal sealed record CheckpointManifest(string Schema, IReadOnlyDictionary<str
         {
             return $"its {FileName} is damaged ({e.Message})";
         }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return $"its {FileName} cannot be read ({e.Message})";
+        }
 
         if (manifest?.Files is not { Count: > 0 } || manifest.Schema != CurrentSchema)
         {

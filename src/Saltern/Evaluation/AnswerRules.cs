@@ -35,18 +35,19 @@ internal sealed record AnswerRules : IValidated
             return text.Trim();
         }
 
-        MatchCollection matches = Regex.Matches(text, Pattern, RegexOptions.CultureInvariant, Patience);
-        if (matches.Count == 0)
-        {
-            return "";
-        }
+        return Within(
+            Pattern,
+            pattern =>
+            {
+                MatchCollection matches = Regex.Matches(text, pattern, RegexOptions.CultureInvariant, Patience);
+                if (matches.Count == 0)
+                {
+                    return "";
+                }
 
-        if (TakeLast)
-        {
-            return Value(matches[^1]).Trim();
-        }
-
-        return Value(matches[0]).Trim();
+                return Value(matches[TakeLast ? ^1 : 0]).Trim();
+            }
+        );
     }
 
     /// <summary>Whether answer and reference are the same under the rules.</summary>
@@ -77,11 +78,30 @@ internal sealed record AnswerRules : IValidated
         }
     }
 
+    private static string Within(string pattern, Func<string, string> match)
+    {
+        try
+        {
+            return match(pattern);
+        }
+        catch (RegexMatchTimeoutException)
+        {
+            throw new DataFormatException(
+                $"The task's pattern {pattern} takes longer than {Patience.TotalSeconds:0} s on one answer: it goes back and "
+                    + "forth over the text. Make its repetitions exclude each other, as in [^x]*x for .*x."
+            );
+        }
+    }
+
     private string Plain(string text)
     {
         foreach (string pattern in Remove)
         {
-            text = Regex.Replace(text, pattern, "", RegexOptions.CultureInvariant, Patience);
+            string before = text;
+            text = Within(
+                pattern,
+                removed => Regex.Replace(before, removed, "", RegexOptions.CultureInvariant, Patience)
+            );
         }
 
         if (IgnoreCase)

@@ -41,7 +41,7 @@ internal sealed class AlignedBatch
         Positions = _samples.Sum(sample => (long)sample.TeacherIndex.Count(index => index != AlignedSample.None));
     }
 
-    /// <summary>A: positions of the whole batch that count and have a teacher token.</summary>
+    /// <summary>n′_j: positions of the whole batch that count and have a teacher token.</summary>
     public long Positions { get; }
 
     /// <summary>Some samples as the teacher is given them, and the pairs of positions to align.</summary>

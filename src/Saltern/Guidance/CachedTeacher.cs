@@ -56,6 +56,7 @@ internal sealed class CachedTeacher : Teacher
     protected override void Dispose(bool disposing)
     {
         // The files must not be unmapped under a reader.
+        ((IAsyncResult?)_current)?.AsyncWaitHandle.WaitOne();
         ((IAsyncResult?)_ahead)?.AsyncWaitHandle.WaitOne();
         _cache.Dispose();
     }

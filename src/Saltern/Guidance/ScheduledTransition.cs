@@ -6,6 +6,8 @@ internal sealed class ScheduledTransition : StepwiseTransition
     private readonly TransitionKind _kind;
     private readonly double _weight;
 
+    private protected override double HighestWeight => Math.Max(1, _weight);
+
     /// <summary>Resolves the window for a run of <paramref name="totalSteps"/> steps.</summary>
     /// <exception cref="ConfigurationException">The window is empty, reversed or outside the run.</exception>
     public ScheduledTransition(DistillationConfig config, int totalSteps, int domainCount)

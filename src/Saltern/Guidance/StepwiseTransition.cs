@@ -19,19 +19,22 @@ public abstract class StepwiseTransition : Transition
     /// <inheritdoc/>
     public override double Gap => _gap.Value;
 
+    // ω is a share of the loss; an alignment's λ is not.
+    private protected virtual double HighestWeight => 1;
+
     /// <summary>ω_j, in [0, 1].</summary>
     /// <param name="step">j, from 1.</param>
     public abstract double WeightAt(int step);
 
     /// <inheritdoc/>
-    /// <exception cref="InvalidOperationException">The weight is negative or no number.</exception>
+    /// <exception cref="InvalidOperationException">The weight is outside [0, 1] or no number.</exception>
     internal override StageWeights Next(int step, double learningRate)
     {
         double weight = WeightAt(step);
-        if (!double.IsFinite(weight) || weight < 0)
+        if (!(weight >= 0 && weight <= HighestWeight))
         {
             throw new InvalidOperationException(
-                $"{GetType().Name} gives the weight {weight} at step {step}; a weight is a number of at least 0."
+                $"{GetType().Name} gives the weight {weight} at step {step}; a weight is a number from 0 to {HighestWeight}."
             );
         }
 

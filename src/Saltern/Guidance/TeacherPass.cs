@@ -68,6 +68,11 @@ internal sealed class TeacherPass
             Batch batch = OneBatch([samples[(int)order[i]]], reader);
             long[] labels = batch.Labels([0]);
             int[] countedRows = [.. Enumerable.Range(0, labels.Length).Where(row => labels[row] >= 0)];
+            probed++;
+            if (countedRows.Length == 0)
+            {
+                continue; // masked documents or a pivot at the end leave nothing to predict
+            }
 
             // Evenly over the sample, from a place that differs from one to the next.
             int wanted = Math.Min(countedRows.Length, Probes / ProbeSamples);
@@ -77,7 +82,15 @@ internal sealed class TeacherPass
                 .Select(k => countedRows[(i + (k * stride)) % countedRows.Length])
                 .ToHashSet();
             rows.Probe(Run(teacher, batch), probes.Contains, planner);
-            (counted, probed) = (counted + countedRows.Length, probed + 1);
+            counted += countedRows.Length;
+        }
+
+        if (counted == 0)
+        {
+            throw new ConfigurationException(
+                $"None of {probed} samples has a position that counts, so there is nothing to teach. "
+                    + "Look at data.mask_documents and the objective: with documents of one token nothing is predicted."
+            );
         }
 
         double table = CacheShard.RowBytes * (double)probed / counted;

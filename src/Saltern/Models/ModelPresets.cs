@@ -35,7 +35,7 @@ internal static class ModelPresets
         },
     };
 
-    /// <summary>Every preset's name, smallest first.</summary>
+    /// <summary>Every preset's name.</summary>
     public static IReadOnlyCollection<string> Names => Shapes.Keys;
 
     /// <summary>The shape behind a name; vocabulary and sequence length stay open.</summary>

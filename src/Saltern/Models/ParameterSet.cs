@@ -78,7 +78,7 @@ internal sealed class ParameterLayout
 
 /// <summary>A model's weights in one flat buffer, and its gradients in a second one of the same layout.</summary>
 /// <remarks>
-/// The flat buffers are what the optimizer, the checkpoint and (later) the other ranks see; the blocks are views of them, so
+/// The flat buffers are what the optimizer, the checkpoint and the other ranks see; the blocks are views of them, so
 /// automatic differentiation accumulates straight into the flat gradient.
 /// </remarks>
 internal sealed class ParameterSet : IDisposable

@@ -52,7 +52,7 @@ public static class TextGenerator
 {
     /// <summary>The tokens that the model adds, end-of-text left out; ends there, at the limit, or when cancelled.</summary>
     /// <param name="model">Any decoder.</param>
-    /// <param name="prompt">Ids to continue; an empty prompt starts from the end-of-text token.</param>
+    /// <param name="prompt">Ids to continue, of a longer one the last that fit into the model's positions; an empty prompt starts from the end-of-text token.</param>
     /// <param name="endOfText">Id that ends a text.</param>
     /// <param name="vocabulary">Real token ids; rows of the output head beyond them are never drawn.</param>
     /// <param name="options">How to draw.</param>

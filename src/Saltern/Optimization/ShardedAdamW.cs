@@ -6,7 +6,7 @@ using Saltern.Numerics;
 
 namespace Saltern.Optimization;
 
-/// <summary><see cref="AdamW"/> whose moments are spread over the ranks: each keeps and updates an N-th of the elements, float32 on the CPU.</summary>
+/// <summary><see cref="AdamW"/> whose moments are spread over the ranks: each keeps and updates an R-th of the elements, float32 on the CPU.</summary>
 /// <remarks>
 /// State: 8 bytes per parameter, divided by R. From the same sums of gradients every weight gets the bits that <see cref="AdamW"/> gives it; only the order in which
 /// the ranks' gradients are added may differ. Checkpoints hold the whole state under the names of <see cref="AdamW"/>'s, so either reads the other's, on any number of ranks.

@@ -90,5 +90,13 @@ public sealed record TrainingConfig : IValidated
                 $"= {MicroBatch} does not divide batch_sequences = {BatchSequences}."
             );
         }
+
+        foreach (int step in KeepSteps?.Where(step => step < 1 || step > Steps) ?? [])
+        {
+            yield return new ConfigurationProblem(
+                "keep_steps",
+                $"has {step}, which is no step of a run of {Steps}. Name steps from 1 to {Steps}."
+            );
+        }
     }
 }

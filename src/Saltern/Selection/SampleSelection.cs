@@ -85,7 +85,16 @@ internal sealed class SampleSelection
     {
         if (own is not null)
         {
-            return own.Of(labels);
+            double? score = own.Of(labels);
+            if (score is double given && !double.IsFinite(given))
+            {
+                throw new ConfigurationException(
+                    $"The score '{own.Name}' gives {given}, which has no place in an order. "
+                        + "Give a number, or null for a sample without a score."
+                );
+            }
+
+            return score;
         }
 
         return SampleScore.Of(labels.Nll, labels.Rank, rule, vocabulary);

@@ -59,10 +59,13 @@ internal sealed record SelectionReport
     {
         IReadOnlyList<ScoredSample> ranked = selection.Ranked;
         double highest = ranked[0].Score!.Value;
-        double width = highest > 0 ? highest / Bins : 1;
+
+        // A rule's scores are losses; one's own may be below 0.
+        double lowest = Math.Min(0, ranked[^1].Score!.Value);
+        double width = highest > lowest ? (highest - lowest) / Bins : 1;
         bool IsChosen(ScoredSample sample) => selection.Chosen.Contains((sample.Domain, sample.Index));
         ILookup<int, ScoredSample> bins = ranked.ToLookup(sample =>
-            Math.Min(Bins - 1, (int)(sample.Score!.Value / width))
+            Math.Min(Bins - 1, (int)((sample.Score!.Value - lowest) / width))
         );
         SelectionShare Share(string name, IEnumerable<ScoredSample> part)
         {
@@ -91,7 +94,9 @@ internal sealed record SelectionReport
             BinWidth = width,
             Histogram =
             [
-                .. Enumerable.Range(0, Bins).Select(bin => (bin * width, bins[bin].Count(), bins[bin].Count(IsChosen))),
+                .. Enumerable
+                    .Range(0, Bins)
+                    .Select(bin => (lowest + (bin * width), bins[bin].Count(), bins[bin].Count(IsChosen))),
             ],
             Domains =
             [

@@ -84,6 +84,9 @@ public class DomainSharesTests
         };
         AssertShares([0.6, 0.1, 0.3], DomainShares.Of(mixture, Names, Sizes, 2_000));
         Assert.Throws<ConfigurationException>(() => DomainShares.Of(mixture, Names, Sizes, 2_001));
+
+        // 0.7 + 0.2 + 0.1 is a little less than 1 in float64.
+        AssertShares([0.7, 0.2, 0.1], DomainShares.Of(new MixtureConfig { MaxEpochs = 1 }, Names, [7, 2, 1], 10));
     }
 
     [Fact]

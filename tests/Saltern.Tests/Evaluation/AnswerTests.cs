@@ -46,4 +46,22 @@ public class AnswerTests
         Assert.False(new AnswerRules { IgnoreCase = false }.AreEqual("Cat", "cat"));
         Assert.Single(new AnswerRules { Pattern = "(" }.Validate());
     }
+
+    [Fact]
+    public void APatternThatGoesBackAndForth_IsNamed()
+    {
+        string answer = new string('a', 40) + "b";
+        string Refused(AnswerRules rules, Action<AnswerRules> use) =>
+            Assert.Throws<DataFormatException>(() => use(rules)).Message;
+        Assert.StartsWith(
+            "The task's pattern ^(a+)+$ takes longer than 1 s on one answer",
+            Refused(new AnswerRules { Pattern = "^(a+)+$" }, rules => rules.Extract(answer)),
+            StringComparison.Ordinal
+        );
+        Assert.StartsWith(
+            "The task's pattern ^(a+)+$ takes longer than 1 s on one answer",
+            Refused(new AnswerRules { Remove = ["^(a+)+$"] }, rules => rules.AreEqual(answer, "")),
+            StringComparison.Ordinal
+        );
+    }
 }

@@ -36,7 +36,7 @@ public sealed class OwnTransitionTests : IDisposable
     }
 
     [Fact]
-    public void WhereNothingIsDistilled_OrTheWeightIsNone_ItIsRefused()
+    public void WhereNothingIsDistilled_ItIsRefused()
     {
         TrainingRunOptions options = TinyRun.Quick with { Transition = run => new Falling(run) };
         string message = Assert
@@ -45,18 +45,24 @@ public sealed class OwnTransitionTests : IDisposable
             )
             .Message;
         Assert.Contains("the recipe distils nothing, so it would be ignored", message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(double.NaN, "NaN")]
+    [InlineData(1.5, "1.5")]
+    public void AWeightThatIsNoShare_IsRefused(double weight, string words)
+    {
         using TrainingRun run = TrainingRun.Open(
             Salt(),
-            _folder["nan"],
+            _folder["no-share"],
             TinyRun.Quick with
             {
-                Transition = context => new ByGap(context, double.NaN),
+                Transition = context => new ByGap(context, weight),
             }
         );
-        Assert.Contains(
-            "gives the weight NaN at step 1",
-            Assert.Throws<InvalidOperationException>(() => run.Continue(1, CancellationToken.None)).Message,
-            StringComparison.Ordinal
+        Assert.Equal(
+            $"ByGap gives the weight {words} at step 1; a weight is a number from 0 to 1.",
+            Assert.Throws<InvalidOperationException>(() => run.Continue(1, CancellationToken.None)).Message
         );
     }
 

@@ -91,6 +91,20 @@ public class TrainingRunTests
     }
 
     [Fact]
+    public void StepsToKeepThatTheRunDoesNotHave_AreNamed()
+    {
+        TrainingConfig training = TinyRun.Shared.Plain("plain", 20).Training;
+        Assert.Empty((training with { KeepSteps = [1, 20] }).Validate());
+        Assert.Equal(
+            [
+                "has 0, which is no step of a run of 20. Name steps from 1 to 20.",
+                "has 21, which is no step of a run of 20. Name steps from 1 to 20.",
+            ],
+            (training with { KeepSteps = [0, 10, 21] }).Validate().Select(problem => problem.Message)
+        );
+    }
+
+    [Fact]
     public void DescriptionPlansTheEpochsOfEachDomain()
     {
         using var folder = new TemporaryFolder();

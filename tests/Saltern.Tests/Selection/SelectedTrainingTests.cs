@@ -178,7 +178,27 @@ public sealed class SelectedTrainingTests : IDisposable
         );
     }
 
-    private SelectionReport Select(double share, string name = "selection")
+    [Fact]
+    public void AScoreOfOnesOwn_MayBeNegative_AndIsANumber()
+    {
+        // Every sample is in the histogram, whichever side of 0 its score is on.
+        SelectionReport report = Select(
+            0.2,
+            "negative",
+            new OwnScore("minus the mean", labels => -labels.Nll.Average())
+        );
+        Assert.Equal(report.Manifest.Scored, report.Histogram.Sum(bin => bin.Samples));
+        Assert.True(report.Histogram[0].From < 0 && report.Histogram.Count(bin => bin.Samples > 0) > 1);
+        Assert.Contains(
+            "The score 'none' gives NaN",
+            Assert
+                .Throws<ConfigurationException>(() => Select(0.2, "none", new OwnScore("none", _ => double.NaN)))
+                .Message,
+            StringComparison.Ordinal
+        );
+    }
+
+    private SelectionReport Select(double share, string name = "selection", OwnScore? own = null)
     {
         Teach("scores", null, CacheMode.Scores, stage1Only: false);
         return SelectionRun.Report(
@@ -189,7 +209,8 @@ public sealed class SelectedTrainingTests : IDisposable
                 Share = share,
                 Score = new ScoreRule { MinTokens = 8 },
             },
-            _folder[name]
+            _folder[name],
+            own
         );
     }
 

@@ -102,6 +102,17 @@ public class ReportPageTests
     }
 
     [Fact]
+    public void SeedsThatTheVerdictLeavesOut_AreNotInTheReport()
+    {
+        RunRecord[] baselines = [FakeStudy.Run("baseline", 1, 3.715), FakeStudy.Run("baseline", 2, 3.715)];
+        RunRecord[] others = [.. new[] { 1, 2, 7 }.Select(seed => FakeStudy.Run("salt", seed, 3.62, 250))];
+        string html = ReportPage.ToHtml(Verdict.Compute(baselines, others), baselines, others);
+        Assert.Contains("SALT, seed 2", html, StringComparison.Ordinal);
+        Assert.DoesNotContain("SALT, seed 7", html, StringComparison.Ordinal);
+        Assert.Contains("SALT, mean of 2 seeds", html, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void SeveralArmsAndSeeds_AreAllShown_AndClocksThatDoNotCompareAreNot()
     {
         int[] seeds = [1, 2, 3];
