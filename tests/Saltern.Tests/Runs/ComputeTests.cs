@@ -173,6 +173,28 @@ public class ComputeTests
     public void FreeCores_AreThoseThatOthersLeave(int cores, double others, int expected) =>
         Assert.Equal(expected, FreeCores.Free(cores, others));
 
+    // user nice system idle iowait irq softirq steal guest: seven hundredths of a second on core 0, seventy on core 1, none on core 12.
+    [Theory]
+    [InlineData(null, 0.77)]
+    [InlineData("0", 0.07)]
+    [InlineData("1", 0.70)]
+    [InlineData("0-1", 0.77)]
+    [InlineData("0,12", 0.07)]
+    [InlineData("2-11", 0.0)]
+    public void TheLoadOfOtherCores_IsNotCounted(string? allowed, double expected)
+    {
+        string[] stat =
+        [
+            "cpu  11 11 11 999 999 11 11 22 5",
+            "cpu0 1 1 1 999 999 1 1 2 5",
+            "cpu1 10 10 10 0 0 10 10 20 0",
+            "cpu12 0 0 0 7 7 0 0 0 0",
+            "intr 5 5 5 5 5 5 5 5 5",
+        ];
+        IReadOnlySet<int>? cores = allowed is null ? null : FreeCores.Numbers(allowed);
+        Assert.Equal(expected, FreeCores.BusySeconds(stat, cores), 1e-12);
+    }
+
     private static float[] Train(RunConfig config, string folder, int until = Steps)
     {
         using TrainingRun run = TrainingRun.Open(config, folder, TinyRun.Quick);
