@@ -42,6 +42,37 @@ public class PlanTests(Workspace workspace, ITestOutputHelper output) : IClassFi
     }
 
     [Fact]
+    public void ADescribedCluster_GivesTimeEnergyPriceAndScaling()
+    {
+        // 8 ranks of 1e12 FLOP/s at 40 %; what a step waits for is the network. The arithmetic has its tests beside it.
+        File.WriteAllText(
+            workspace["cluster.yaml"],
+            "name: eight\nranks: 8\npeak_flops: 1.0e+12\nmemory_gib: 0.1\nnetwork_gbit: 100\nwatts: 300\n"
+                + "price_per_kwh: 0.3\nprice_per_rank_hour: 2\ncurrency: CHF\n"
+        );
+        (int code, string text, string error) = SalternProcess.Run(
+            "plan",
+            workspace["salt.yaml"],
+            "--cluster",
+            workspace["cluster.yaml"],
+            "--scaling"
+        );
+        Assert.True(code == 0, error);
+        Assert.Contains("time (described: eight, 8 x 1e+12 FLOP/s at 40 %): ", text, StringComparison.Ordinal);
+        Assert.Contains("It does NOT fit into memory: ", text, StringComparison.Ordinal);
+        Assert.Matches("Energy [0-9.]+ kWh. Price [0-9.]+ CHF.", text);
+        Assert.Equal(
+            4,
+            text.Split('\n').Count(line => line.Contains(" ranks   10 Gbit/s: ", StringComparison.Ordinal))
+        );
+        Assert.Contains(
+            "SALT against BASELINE, if it reaches BASELINE's quality after 70 %",
+            text,
+            StringComparison.Ordinal
+        );
+    }
+
+    [Fact]
     public void ThreeRecipes_TakeWhatThePlanSays()
     {
         Assert.SkipWhen(LongSteps == 0, "The long form takes minutes: SALTERN_PLAN_STEPS=60 runs it.");
