@@ -12,6 +12,10 @@ test:
 mutate *areas:
     build/mutate.sh {{areas}}
 
+# Which lines and branches the tests run, by folder; six minutes.
+coverage *folder:
+    build/coverage.sh {{folder}}
+
 # Format the code.
 format:
     dotnet tool restore
