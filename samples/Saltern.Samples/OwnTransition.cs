@@ -31,6 +31,11 @@ internal sealed class OwnTransition(TransitionContext run) : StepwiseTransition(
                 Name = "own-transition",
             },
             folder,
-            new TrainingRunOptions { Transition = run => new OwnTransition(run), Log = Console.WriteLine }
+            new TrainingRunOptions
+            {
+                Transition = run => new OwnTransition(run),
+                Sinks = [new OwnSink()],
+                Log = Console.WriteLine,
+            }
         );
 }

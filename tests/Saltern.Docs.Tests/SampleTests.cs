@@ -17,6 +17,7 @@ public sealed class SampleTests : IDisposable
         // The gap of this teacher closes at some step, and the reason that the sample gives is what the run says of itself.
         output = ProgramProcess.Run("Saltern.Samples.dll", _folder, "transition", "runs");
         Assert.Contains("transition: OwnTransition, which the caller gave", output, StringComparison.Ordinal);
+        Assert.Matches("(?m)^after step [0-9]+: [0-9.]+ nats per token, weight 0[.][0-9]{2}$", output);
         using (
             var result = JsonDocument.Parse(File.ReadAllText(Path.Combine(_folder, "runs/own-transition/result.json")))
         )
