@@ -70,9 +70,9 @@ internal sealed class AutoTransition : Transition
         get
         {
             Track[] tracks = _domains.Length == 0 ? [_global] : _domains;
-            if (tracks.All(track => track.EndStep is not null) && tracks.MaxBy(track => track.EndStep) is Track last)
+            if (tracks.All(track => track.LastStep is not null) && tracks.MaxBy(track => track.LastStep) is Track last)
             {
-                return (last.EndStep!.Value, last.EndReason!);
+                return (last.LastStep!.Value + 1, last.EndReason!);
             }
 
             return null;
@@ -140,7 +140,7 @@ internal sealed class AutoTransition : Transition
 
         public double? AnchorGap { get; private set; }
 
-        public int? EndStep { get; private set; }
+        public int? LastStep { get; private set; }
 
         public string? EndReason { get; private set; }
 
@@ -150,7 +150,7 @@ internal sealed class AutoTransition : Transition
         {
             _step = step;
             _maximumLearningRate = Math.Max(_maximumLearningRate, learningRate);
-            if (EndStep is not null)
+            if (LastStep is not null)
             {
                 return 0.0;
             }
@@ -204,18 +204,18 @@ internal sealed class AutoTransition : Transition
         }
 
         public GapTrackState Save() =>
-            new(Gap.Sum, Gap.Count, AnchorGap, _ratio, _maximumLearningRate, EndStep, EndReason, _followsGlobal);
+            new(Gap.Sum, Gap.Count, AnchorGap, _ratio, _maximumLearningRate, LastStep, EndReason, _followsGlobal);
 
         public void Restore(GapTrackState state)
         {
             Gap.Restore(state.Sum, state.Count);
             (AnchorGap, _ratio, _maximumLearningRate) = (state.AnchorGap, state.Ratio, state.MaximumLearningRate);
-            (EndStep, EndReason, _followsGlobal) = (state.EndStep, state.EndReason, state.FollowsGlobal);
+            (LastStep, EndReason, _followsGlobal) = (state.LastStep, state.EndReason, state.FollowsGlobal);
         }
 
         private double Finish(int step, string reason)
         {
-            (EndStep, EndReason, _ratio) = (step, reason, 0.0);
+            (LastStep, EndReason, _ratio) = (step - 1, reason, 0.0);
             return 0.0;
         }
     }

@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Saltern.Guidance;
 
 /// <summary>ω of each step: how much weight the teacher has, from the first step to its last.</summary>
@@ -80,7 +82,7 @@ internal sealed record TransitionState(IReadOnlyList<GapTrackState> Tracks);
 /// <param name="AnchorGap">γ_a; null before the anchor.</param>
 /// <param name="Ratio">r, the ratio ω/(1 − ω) of the last step.</param>
 /// <param name="MaximumLearningRate">Highest η so far.</param>
-/// <param name="EndStep">First step without the teacher; null while it runs.</param>
+/// <param name="LastStep">Last step with the teacher; null while it runs.</param>
 /// <param name="EndReason"><c>gap</c> or <c>maximum</c>; null while the teacher runs.</param>
 /// <param name="FollowsGlobal">Whether too little was seen of this domain, so that it goes by the overall track.</param>
 internal sealed record GapTrackState(
@@ -89,7 +91,23 @@ internal sealed record GapTrackState(
     double? AnchorGap,
     double Ratio,
     double MaximumLearningRate,
-    int? EndStep,
+    int? LastStep,
     string? EndReason,
     bool FollowsGlobal
-);
+)
+{
+    /// <summary>Older states name the first step without the teacher; never written.</summary>
+    [JsonInclude]
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    internal int? EndStep
+    {
+        get => null;
+        init
+        {
+            if (value is int firstWithout)
+            {
+                LastStep = firstWithout - 1;
+            }
+        }
+    }
+}
