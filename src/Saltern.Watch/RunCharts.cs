@@ -18,8 +18,6 @@ internal static class RunCharts
         "#d1495b",
     ];
 
-    private static readonly string[] Buckets = ["easy", "medium", "hard"];
-
     /// <summary>A colour for each arm of the runs, by <see cref="RunView.Arm"/>; the first colour is kept for runs without a teacher.</summary>
     public static IReadOnlyDictionary<string, string> Colours(IReadOnlyList<RunView> runs)
     {
@@ -204,7 +202,7 @@ internal static class RunCharts
     ) =>
         WithContent(
             axis,
-            Buckets.Select(bucket =>
+            MetricNames.Buckets.Select(bucket =>
                 Small("bucket-" + bucket, bucket + " tokens", MetricNames.BucketLoss(bucket), runs, colours, axis)
             )
         );

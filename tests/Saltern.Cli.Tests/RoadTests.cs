@@ -75,6 +75,19 @@ public class RoadTests(Workspace workspace) : IClassFixture<Workspace>
         Assert.Equal(first, SalternProcess.Run(arguments).Output);
         Assert.NotEqual(first, SalternProcess.Run([.. arguments[..^1], "5"]).Output);
         Assert.Equal(2, SalternProcess.Run("generate", folder, "--top-p", "2").ExitCode);
+
+        // The model was made for 32 positions.
+        (code, string output, error) = SalternProcess.Run(
+            "generate",
+            folder,
+            "--prompt",
+            string.Join(' ', Enumerable.Repeat("harbour", 50)),
+            "--max-tokens",
+            "2"
+        );
+        Assert.Equal(0, code);
+        Assert.StartsWith("harbour harbour", output, StringComparison.Ordinal);
+        Assert.Matches("The prompt has [0-9]+ tokens and the model 32 positions: it reads the last 31.", error);
     }
 
     [Theory]

@@ -90,6 +90,15 @@ public static class GenerateCommand
                         );
                     }
 
+                    int[] ids = [.. tokenizer.BeginOfText, .. tokenizer.Encode(text)];
+                    int window = transformer.Config.MaxPositionEmbeddings;
+                    if (ids.Length >= window)
+                    {
+                        Console.Error.WriteLine(
+                            $"The prompt has {ids.Length} tokens and the model {window} positions: it reads the last {window - 1}."
+                        );
+                    }
+
                     console.Lines.Write(text);
 
                     // Tokens may end inside a character: the decoder holds its first bytes back until the rest has come.
@@ -98,7 +107,7 @@ public static class GenerateCommand
                     foreach (
                         int token in TextGenerator.Generate(
                             transformer,
-                            [.. tokenizer.BeginOfText, .. tokenizer.Encode(text)],
+                            ids,
                             tokenizer.EndOfTextId,
                             tokenizer.VocabularySize,
                             options,

@@ -55,6 +55,9 @@ internal static class MetricNames
     /// <summary>Validation loss of one domain, <c>valid/wiki/loss</c>.</summary>
     public static string DomainLoss(string domain) => $"{ValidPrefix}{domain}/{LossPart}";
 
+    /// <summary>The difficulty buckets, by the teacher's loss.</summary>
+    public static IReadOnlyList<string> Buckets { get; } = ["easy", "medium", "hard"];
+
     /// <summary>Validation loss of one difficulty bucket, <c>valid/bucket/easy/loss</c>.</summary>
     public static string BucketLoss(string bucket) => $"{ValidPrefix}{BucketPart}/{bucket}/{LossPart}";
 

@@ -11,8 +11,6 @@ namespace Saltern.Verdicts;
 /// <summary>Where an arm wins: its loss minus the baseline's on easy, medium and hard tokens, along the run and at its end.</summary>
 internal static class ReportDifficulty
 {
-    private static readonly string[] Buckets = ["easy", "medium", "hard"];
-
     // Early differences are ten times the later ones; the same cut as the picture of the losses.
     private const double ShareBeforeAxis = LossPlot.ShareBeforeAxis;
 
@@ -21,7 +19,10 @@ internal static class ReportDifficulty
     /// <summary>The section; null where nobody measured by difficulty.</summary>
     public static XElement? Section(IReadOnlyList<ReportArm> arms)
     {
-        ReportArm[] measured = [.. arms.Skip(1).Where(arm => Differences(arms[0], arm, Buckets[0]).Count > 0)];
+        ReportArm[] measured =
+        [
+            .. arms.Skip(1).Where(arm => Differences(arms[0], arm, MetricNames.Buckets[0]).Count > 0),
+        ];
         if (measured.Length == 0)
         {
             return null;
@@ -90,14 +91,17 @@ internal static class ReportDifficulty
         Html.Table(
             "Final loss on the whole validation set by difficulty, nats per token, "
                 + "and its difference from the baseline's (95 % interval over seeds)",
-            ["", .. Buckets.Select(bucket => bucket + " tokens")],
+            ["", .. MetricNames.Buckets.Select(bucket => bucket + " tokens")],
             [
                 [
                     baseline.Label,
-                    .. Buckets.Select(bucket => Figures.Loss(baseline.Runs.Average(run => Final(run, bucket)))),
+                    .. MetricNames.Buckets.Select(bucket =>
+                        Figures.Loss(baseline.Runs.Average(run => Final(run, bucket)))
+                    ),
                 ],
                 .. arms.Select(arm =>
-                    (string[])[arm.Label, .. Buckets.Select(bucket => FinalDifference(baseline, arm, bucket))]
+                    (string[])
+                        [arm.Label, .. MetricNames.Buckets.Select(bucket => FinalDifference(baseline, arm, bucket))]
                 ),
             ]
         );
@@ -132,7 +136,7 @@ internal static class ReportDifficulty
     {
         (string Bucket, IReadOnlyList<(int Step, double Value)> Points)[] lines =
         [
-            .. Buckets.Select(bucket => (bucket, Differences(baseline, arm, bucket))),
+            .. MetricNames.Buckets.Select(bucket => (bucket, Differences(baseline, arm, bucket))),
         ];
         IReadOnlyList<int> steps = [.. lines[0].Points.Select(point => point.Step)];
         return new ReportPlot
@@ -145,7 +149,7 @@ internal static class ReportDifficulty
             Note = "Mean over seeds; below zero the arm is ahead. The dotted line is where its teacher leaves.",
             Data = Html.Table(
                 "Difference at the same step, nats per token",
-                ["step", .. Buckets],
+                ["step", .. MetricNames.Buckets],
                 Thinning
                     .Keep(steps, MostRows)
                     .Select(step => lines.Select(line => Cell(line.Points, step)).Prepend(Figures.Count(step)))

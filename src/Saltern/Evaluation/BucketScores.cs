@@ -1,5 +1,6 @@
 using Saltern.Batches;
 using Saltern.Guidance;
+using Saltern.RunFiles;
 
 namespace Saltern.Evaluation;
 
@@ -69,7 +70,7 @@ internal sealed record BucketScores(string Unit, string Bucket, long Tokens, dou
             (part, bucket) =>
                 new BucketScores(
                     unit,
-                    DifficultyBuckets.Names[bucket],
+                    MetricNames.Buckets[bucket],
                     part.Count,
                     Mean(part.Model, part.Count),
                     Mean(part.Teacher, part.Count)

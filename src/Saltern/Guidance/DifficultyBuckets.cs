@@ -16,9 +16,6 @@ internal sealed record DifficultyBuckets
     /// <summary>Samples behind the bounds.</summary>
     public required long Sequences { get; init; }
 
-    /// <summary>Names of the buckets.</summary>
-    public static IReadOnlyList<string> Names { get; } = ["easy", "medium", "hard"];
-
     /// <summary>Bucket of a loss: 0, 1 or 2.</summary>
     public static int Of(double nll, IReadOnlyList<double> bounds)
     {

@@ -210,15 +210,17 @@ public static class TeachRun
             );
         }
 
+        // What a pass has stays, unless a budget is asked for: then it has to come to the same.
+        int? Kept(int? there) => request.BytesPerPosition is null ? there : null;
         plan = plan.Mode switch
         {
-            CacheMode.Sampled => plan with { Draws = request.Draws ?? before?.Draws ?? planDraws() },
+            CacheMode.Sampled => plan with { Draws = request.Draws ?? Kept(before?.Draws) ?? planDraws() },
             CacheMode.TopK => plan with
             {
                 Kept = Math.Min(
                     plan.VocabularySize,
                     request.Kept
-                        ?? before?.Kept
+                        ?? Kept(before?.Kept)
                         ?? (int)((Budget(request, plan) - CacheRecord.FixedBytes(CacheMode.TopK)) / plan.EntryBytes)
                 ),
             },

@@ -1,5 +1,6 @@
 using Saltern.Batches;
 using Saltern.Guidance;
+using Saltern.RunFiles;
 using Saltern.Tokenization;
 using TorchSharp;
 
@@ -106,7 +107,7 @@ internal sealed record SelectionReport
             ],
             Buckets =
             [
-                .. DifficultyBuckets.Names.Select(
+                .. MetricNames.Buckets.Select(
                     (name, bucket) =>
                         Share(
                             name,

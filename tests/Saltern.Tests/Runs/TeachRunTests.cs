@@ -104,7 +104,16 @@ public sealed class TeachRunTests : IDisposable
             .Message;
         Assert.StartsWith("--bytes = 12 holds no token of a position", message, StringComparison.Ordinal);
         Assert.Contains("Give at least 13, or --kept.", message, StringComparison.Ordinal);
-        Assert.Equal(1, Teach(Request("least") with { Mode = CacheMode.TopK, BytesPerPosition = 13 }).Plan.Kept);
+        TeachRequest least = Request("least") with { Mode = CacheMode.TopK, BytesPerPosition = 13 };
+        Assert.Equal(1, Teach(least).Plan.Kept);
+
+        // Asked for again it is the same pass; with another budget it is not.
+        Assert.Equal(1, Teach(least).Plan.Kept);
+        Assert.Contains(
+            "there: \"kept\": 1,  asked for: \"kept\": 2,",
+            Assert.Throws<ConfigurationException>(() => Teach(least with { BytesPerPosition = 17 })).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
