@@ -19,9 +19,10 @@ internal static class ProgramProcess
             WorkingDirectory = folder,
         };
 
-        // Measuring the machine and compiling again with a profile are two thirds of a run of seconds, and change none of its results.
+        // Looking for free cores, measuring the machine and compiling again with a profile are two thirds of a run of seconds, and change none of its results.
         // The delay is hexadecimal: 0x7D0 are 2,000 ms.
         start.Environment["SALTERN_MATMUL_GFLOPS"] = "50";
+        start.Environment["OMP_NUM_THREADS"] = "1";
         start.Environment["DOTNET_TieredPGO"] = "0";
         start.Environment["DOTNET_TC_CallCountingDelayMs"] = "7D0";
         foreach (string argument in arguments.Prepend(Path.Combine(AppContext.BaseDirectory, program)))
