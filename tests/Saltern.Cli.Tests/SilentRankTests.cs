@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Runtime.InteropServices;
 
 namespace Saltern.Cli.Tests;
@@ -91,42 +92,99 @@ public partial class SilentRankTests(Workspace workspace) : IClassFixture<Worksp
     [Fact]
     public void ALibraryThatDoesNotClose_HoldsNobodyBack()
     {
-        // What MPICH 4.0 over UCX may do after a finished run (docs/reliability.md), every time: MPICH's own library behind an MPI_Finalize that never returns.
+        // Where the machine is busy, one rank may end so much later than the other that its library finds it gone and tells the launcher
+        // (docs/reliability.md); the work is whole all the same. Three times in a row that is no accident.
+        string library = EndlessLibrary("endless");
+        string said = "";
+        for (int attempt = 0; attempt < 3; attempt++)
+        {
+            string name = $"not-closed-{attempt}";
+            (int code, string output, string error) = Launcher.Run(
+                "mpirun.mpich",
+                2,
+                Prepare(name),
+                ("SALTERN_MPI_LIBRARY", library)
+            );
+            Assert.True(File.Exists(Path.Combine(workspace[name], "dataset.json")), output + error);
+            if (code == 0)
+            {
+                return;
+            }
+
+            said += output + error;
+        }
+
+        Assert.Fail(said);
+    }
+
+    // A launcher that sees one rank end without its library hangs up on the other one.
+    [Theory]
+    [InlineData("HUP")]
+    [InlineData("TERM")]
+    public async Task ASignalWhileTheLibraryCloses_LeavesTheExitCodeOfTheWork(string signal)
+    {
+        string name = "signalled-" + signal;
+        using Process process = Launcher.StartRanks(
+            "mpirun.mpich",
+            2,
+            Prepare(name),
+            ("SALTERN_MPI_LIBRARY", EndlessLibrary(name))
+        );
+        Task<string> output = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+        Task<string> error = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        int[] closing = [];
+        Wait.Until(() => (closing = Closing(name)).Length == 2 || process.HasExited, "the library was never closed");
+        foreach (int rank in closing)
+        {
+            using Process kill = Process.Start("kill", ["-" + signal, $"{rank}"]);
+            kill.WaitForExit();
+        }
+
+        Assert.True(process.WaitForExit(Wait.LongestRun), "the launcher did not end");
+        Assert.True(process.ExitCode == 0, await output + await error);
+    }
+
+    private string[] Prepare(string name) =>
+        ["prepare", "--input", workspace["text"], "--tokenizer", workspace["tokenizer.json"], "--out", workspace[name]];
+
+    private int[] Closing(string name) =>
+        [
+            .. Directory
+                .GetFiles(workspace.Folder, name + ".closing.*")
+                .Select(file => int.Parse(Path.GetExtension(file)[1..], CultureInfo.InvariantCulture)),
+        ];
+
+    // What MPICH 4.0 over UCX may do after a finished run (docs/reliability.md), every time: MPICH's own library behind an MPI_Finalize that never returns.
+    // It says that it was called by a file NAME.closing.PROCESS.
+    private string EndlessLibrary(string name)
+    {
         Launcher.SkipWithout("mpirun.mpich");
         Assert.SkipUnless(
             File.Exists("/usr/bin/cc"),
             "a C compiler is needed to make such a library (Debian: apt-get install gcc)"
         );
-        string source = workspace["endless.c"];
-        string library = workspace["endless.so"];
-        File.WriteAllText(source, "#include <unistd.h>\nint MPI_Finalize(void) { for (;;) pause(); }\n");
-        using (
-            Process compile = Launcher.Start(
-                "/usr/bin/cc",
-                ["-shared", "-fPIC", "-o", library, source, "-Wl,--no-as-needed", "-l:libmpich.so.12"]
-            )
-        )
-        {
-            compile.WaitForExit();
-            Assert.Equal(0, compile.ExitCode);
-        }
-
-        (int code, string output, string error) = Launcher.Run(
-            "mpirun.mpich",
-            2,
-            [
-                "prepare",
-                "--input",
-                workspace["text"],
-                "--tokenizer",
-                workspace["tokenizer.json"],
-                "--out",
-                workspace["not-closed"],
-            ],
-            ("SALTERN_MPI_LIBRARY", library)
+        string source = workspace[name + ".c"];
+        string library = workspace[name + ".so"];
+        File.WriteAllText(
+            source,
+            $$"""
+            #include <stdio.h>
+            #include <unistd.h>
+            int MPI_Finalize(void) {
+                char mark[4096];
+                snprintf(mark, sizeof mark, "{{workspace[name]}}.closing.%d", (int)getpid());
+                fclose(fopen(mark, "w"));
+                for (;;) pause();
+            }
+            """
         );
-        Assert.True(code == 0, output + error);
-        Assert.True(File.Exists(Path.Combine(workspace["not-closed"], "dataset.json")));
+        using Process compile = Launcher.Start(
+            "/usr/bin/cc",
+            ["-shared", "-fPIC", "-o", library, source, "-Wl,--no-as-needed", "-l:libmpich.so.12"]
+        );
+        compile.WaitForExit();
+        Assert.Equal(0, compile.ExitCode);
+        return library;
     }
 
     private Process StartEndless(string launcher, string folder) =>

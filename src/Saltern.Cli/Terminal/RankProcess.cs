@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Saltern.Distributed;
 using Saltern.Numerics;
 
@@ -144,6 +145,10 @@ public sealed class RankProcess : IDisposable
         Ranks.Barrier();
         _watch?.Dispose();
         using var limit = new Timer(_ => RankWatch.Exit(code), null, LibraryCloses, Timeout.InfiniteTimeSpan);
+
+        // A launcher that sees one rank end without its library hangs up on the others, whose work is done as well.
+        using var hangup = PosixSignalRegistration.Create(PosixSignal.SIGHUP, _ => RankWatch.Exit(code));
+        using var termination = PosixSignalRegistration.Create(PosixSignal.SIGTERM, _ => RankWatch.Exit(code));
         Ranks.Dispose();
     }
 }
