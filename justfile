@@ -8,7 +8,7 @@ build:
 test:
     dotnet test -c Release
 
-# Which small changes of the code no test would notice, e.g. `just mutate losses`; an hour for all four areas.
+# Which small changes of the code no test would notice, e.g. `just mutate losses`; half an hour for all four areas.
 mutate *areas:
     build/mutate.sh {{areas}}
 

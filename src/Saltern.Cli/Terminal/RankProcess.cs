@@ -146,7 +146,7 @@ public sealed class RankProcess : IDisposable
         _watch?.Dispose();
         using var limit = new Timer(_ => RankWatch.Exit(code), null, LibraryCloses, Timeout.InfiniteTimeSpan);
 
-        // A launcher that sees one rank end without its library hangs up on the others, whose work is done as well.
+        // All ranks' work is done: a launcher's signal ends this one with the code of the work, not with its own.
         using var hangup = PosixSignalRegistration.Create(PosixSignal.SIGHUP, _ => RankWatch.Exit(code));
         using var termination = PosixSignalRegistration.Create(PosixSignal.SIGTERM, _ => RankWatch.Exit(code));
         Ranks.Dispose();

@@ -5,6 +5,9 @@ namespace Saltern.Batches;
 /// <summary>The share that each domain has in a run's samples, from the recipe's mixture and the sizes of the domains.</summary>
 internal static class DomainShares
 {
+    // Of a sum of shares in float64: a cap that is exactly enough is enough.
+    private const double Rounding = 1e-9;
+
     /// <summary>Shares in proportion to the number of samples.</summary>
     /// <param name="sizes">Samples of each domain.</param>
     /// <returns>Shares that add up to 1.</returns>
@@ -72,9 +75,6 @@ internal static class DomainShares
 
         return Normalised([.. names.Select(name => weights.GetValueOrDefault(name))]);
     }
-
-    // Of a sum of shares in float64: a cap that is exactly enough is enough.
-    private const double Rounding = 1e-9;
 
     // A domain over its cap gets the cap; the others share the rest as before, which may put further ones over theirs.
     private static double[] Capped(

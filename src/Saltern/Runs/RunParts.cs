@@ -107,7 +107,7 @@ internal sealed class RunParts : IDisposable
         }
 
         // Once stage 1 is over the teacher is needed no more, wherever it may be by then.
-        GuidanceKind? kind = GuidanceKinds.Active(config);
+        GuidanceKind? kind = GuidanceKinds.Named(config);
         bool stageOneIsOver = resumed?.Stage1LastStep is not null;
         if (kind is not null && config.Teacher is TeacherConfig named && !stageOneIsOver)
         {
