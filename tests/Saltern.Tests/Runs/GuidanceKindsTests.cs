@@ -67,6 +67,25 @@ public class GuidanceKindsTests
     }
 
     [Theory]
+    [MemberData(nameof(Sections))]
+    public void ATeacherThatIsNotThere_IsRefusedWhateverItsWeight(string section)
+    {
+        using var folder = new TemporaryFolder();
+        RunConfig recipe = Guided(section) with { Teacher = new TeacherConfig { Path = folder["nowhere"] } };
+        recipe = recipe with
+        {
+            Alignment = recipe.Alignment is null ? null : recipe.Alignment with { Weight = 0 },
+            Distillation = recipe.Distillation is null ? null : recipe.Distillation with { Weight = 0 },
+        };
+        Assert.Contains(
+            "nowhere does not exist",
+            Assert.Throws<ConfigurationException>(() => TrainingRun.Open(recipe, folder["run"], TinyRun.Quick)).Message,
+            StringComparison.Ordinal
+        );
+        Assert.False(Directory.Exists(folder["run"]));
+    }
+
+    [Theory]
     [InlineData(6)]
     [InlineData(7)]
     public void ARunThatIsTooShortToBeTimed_SaysSo(int steps)
