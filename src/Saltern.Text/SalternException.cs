@@ -42,7 +42,7 @@ public sealed class DataFormatException : SalternException
         : base(message, innerException) { }
 }
 
-/// <summary>A checkpoint cannot be written, found, verified or continued.</summary>
+/// <summary>A checkpoint cannot be written, found, verified or continued, or another file of a running training cannot be written.</summary>
 public sealed class CheckpointException : SalternException
 {
     /// <summary>Creates the exception; name the checkpoint and what is wrong with it.</summary>

@@ -1,3 +1,5 @@
+using Saltern.RunFiles;
+
 namespace Saltern.Cli.Tests;
 
 // A disk that is full, and one that cannot be written: a clear error, what was whole stays whole, no half file, and the same command goes on once there is room.
@@ -53,6 +55,34 @@ public class FullDiskTests(Workspace workspace) : IClassFixture<Workspace>
         Assert.DoesNotContain("passed over", output, StringComparison.Ordinal);
         string last = Path.Combine("checkpoints", "step-00000060", "model.safetensors");
         Assert.Equal(File.ReadAllBytes(Path.Combine(whole, last)), File.ReadAllBytes(Path.Combine(run, last)));
+    }
+
+    // The log is written at every step, so it may be what the disk refuses first.
+    [Fact]
+    public void ALogThatDoesNotFit_EndsWithTheReason_AndGoesOn()
+    {
+        using var disk = new SmallDisk(workspace["disk-log"]);
+        string run = disk["run"];
+        string[] train =
+        [
+            "train",
+            workspace["auto.yaml"],
+            "--set",
+            "training.checkpoint_every=60",
+            "training.log_every=1",
+            "--out",
+            run,
+        ];
+        disk.Leave(24_000); // the recipe and some lines
+        (int code, string output, string error) = SalternProcess.Run(train);
+        Assert.Equal(1, code);
+        Assert.Contains($"The log of the run in {run} cannot be written: {NoSpace}", error, StringComparison.Ordinal);
+        Assert.Contains("There is no checkpoint yet.", error, StringComparison.Ordinal);
+        Assert.Contains("go on with --resume", error, StringComparison.Ordinal);
+
+        disk.Empty();
+        Require(SalternProcess.Run([.. train, "--resume"]));
+        Assert.Equal(Enumerable.Range(1, 60), RunRecord.Load(run).Metrics.Steps);
     }
 
     [Fact]

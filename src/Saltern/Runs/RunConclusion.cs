@@ -2,7 +2,6 @@ using System.Text.Json;
 using Saltern.Batches;
 using Saltern.Checkpoints;
 using Saltern.Evaluation;
-using Saltern.Files;
 using Saltern.RunFiles;
 
 namespace Saltern.Runs;
@@ -80,7 +79,7 @@ internal sealed class RunConclusion(RunContext run, int[] tokenBytes)
             TextSamples = RunSamples.Of(Parts, run.Trainer.Student, run.Config.Seed),
             Files = ResultSums.Sums(run.Folder.Path),
         };
-        WholeFile.WriteText(run.Folder.PathOf(RunLayout.Result), result.ToJson());
+        run.Folder.WriteText(RunLayout.Result, result.ToJson());
         return result;
     }
 
@@ -140,10 +139,8 @@ internal sealed class RunConclusion(RunContext run, int[] tokenBytes)
 
     private void WriteDocuments(EvaluationResult scores)
     {
-        string path = run.Folder.PathOf(RunLayout.Documents);
-        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-        WholeFile.WriteText(
-            path,
+        run.Folder.WriteText(
+            RunLayout.Documents,
             string.Concat(
                 scores.Documents.Select(d =>
                     JsonSerializer.Serialize(

@@ -111,7 +111,7 @@ internal sealed class RunEvaluation(
         if (run.Config.Training.SampleText)
         {
             new RunSamples { Step = step, Samples = RunSamples.Of(Parts, Trainer.Student, run.Config.Seed) }.Write(
-                run.Folder.Path
+                run.Folder
             );
         }
 

@@ -173,6 +173,52 @@ public sealed class RunFolder : IDisposable
         return held is null;
     }
 
+    /// <summary>Where to resume from, as a sentence.</summary>
+    internal string LastGood()
+    {
+        if (Checkpoints.NewestGood().Step is int step)
+        {
+            return $"The last good checkpoint is {Checkpoints.PathOf(step)}.";
+        }
+
+        return "There is no checkpoint yet.";
+    }
+
+    /// <summary>Writes into the folder while the run goes; where the disk refuses, the error says what the run can be resumed from.</summary>
+    /// <param name="what">What is written, with its path, as the beginning of a sentence: "The checkpoint …".</param>
+    /// <exception cref="CheckpointException">It cannot be written; the last good checkpoint is intact.</exception>
+    internal void Write(string what, Action write)
+    {
+        try
+        {
+            write();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new CheckpointException(
+                $"{what} cannot be written: {e.Message} {LastGood()} "
+                    + "Make room or change the permissions, then go on with --resume.",
+                e
+            );
+        }
+    }
+
+    /// <summary>Writes a text file of the folder whole; its own folder is made.</summary>
+    /// <param name="name">As <see cref="RunLayout"/> has it.</param>
+    /// <exception cref="CheckpointException">It cannot be written; the last good checkpoint is intact.</exception>
+    internal void WriteText(string name, string text)
+    {
+        string path = PathOf(name);
+        Write(
+            path,
+            () =>
+            {
+                Directory.CreateDirectory(System.IO.Path.GetDirectoryName(path)!);
+                WholeFile.WriteText(path, text);
+            }
+        );
+    }
+
     /// <summary>Path of a file in the folder.</summary>
     internal string PathOf(string name) => System.IO.Path.Combine(Path, name);
 

@@ -14,10 +14,14 @@ internal sealed class RunMetrics(RunFolder? folder, int step, IReadOnlyList<IMet
     private readonly TensorBoardLog? _events = folder is null ? null : new TensorBoardLog(folder.Path);
 
     /// <summary>Writes a line to all of them.</summary>
+    /// <exception cref="CheckpointException">The folder cannot be written.</exception>
     public void Write(MetricsLine line)
     {
-        _metrics?.Write(line);
-        _events?.Write(line);
+        ToFolder(() =>
+        {
+            _metrics?.Write(line);
+            _events?.Write(line);
+        });
         foreach (IMetricsSink sink in sinks)
         {
             sink.Write(line);
@@ -25,7 +29,8 @@ internal sealed class RunMetrics(RunFolder? folder, int step, IReadOnlyList<IMet
     }
 
     /// <summary>Puts on the disk what was written: a checkpoint must not be ahead of its metrics.</summary>
-    public void Flush() => _metrics?.Flush();
+    /// <exception cref="CheckpointException">The folder cannot be written.</exception>
+    public void Flush() => ToFolder(() => _metrics?.Flush());
 
     /// <inheritdoc/>
     public void Dispose()
@@ -33,4 +38,6 @@ internal sealed class RunMetrics(RunFolder? folder, int step, IReadOnlyList<IMet
         _metrics?.Dispose();
         _events?.Dispose();
     }
+
+    private void ToFolder(Action write) => folder?.Write($"The log of the run in {folder.Path}", write);
 }

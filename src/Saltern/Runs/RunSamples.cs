@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Saltern.Files;
 using Saltern.Models;
 using Saltern.RunFiles;
 
@@ -64,9 +63,6 @@ internal sealed record RunSamples
         ];
 
     /// <summary>Writes the file in one go.</summary>
-    internal void Write(string folder) =>
-        WholeFile.WriteText(
-            Path.Combine(folder, RunLayout.Samples),
-            JsonSerializer.Serialize(this, ReportJson.Options) + "\n"
-        );
+    internal void Write(RunFolder folder) =>
+        folder.WriteText(RunLayout.Samples, JsonSerializer.Serialize(this, ReportJson.Options) + "\n");
 }

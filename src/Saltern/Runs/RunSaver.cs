@@ -11,17 +11,6 @@ internal sealed class RunSaver(RunContext run, RunMetrics metrics) : IDisposable
     private readonly BackgroundSaver _background = new();
     private int _savedStep = run.Folder.ResumeStep ?? 0;
 
-    /// <summary>Where to resume from, as a sentence.</summary>
-    public string LastGood()
-    {
-        if (run.Folder.Checkpoints.NewestGood().Step is int step)
-        {
-            return $"The last good checkpoint is {run.Folder.Checkpoints.PathOf(step)}.";
-        }
-
-        return "There is no checkpoint yet.";
-    }
-
     /// <summary>Saves the present step; not before the first step, and not once the weights are beyond use: the checkpoints before stay.</summary>
     /// <exception cref="CheckpointException">It cannot be written; the one before it is intact.</exception>
     /// <exception cref="DistributedException">The weights of two ranks differ.</exception>
@@ -106,21 +95,16 @@ internal sealed class RunSaver(RunContext run, RunMetrics metrics) : IDisposable
     {
         using CheckpointContent disposed = content;
         string path = run.Folder.Checkpoints.PathOf(content.State.Step);
-        try
-        {
-            Checkpoint.Save(path, content, run.Parts.Text.TokenizerJson);
-            run.Folder.Checkpoints.Retain(
-                [.. run.Config.Training.KeepSteps ?? [], content.State.BestStep ?? 0],
-                run.Config.Training.KeepEvery
-            );
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new CheckpointException(
-                $"The checkpoint {path} cannot be written: "
-                    + $"{e.Message} {LastGood()} Make room or change the permissions, then go on with --resume.",
-                e
-            );
-        }
+        run.Folder.Write(
+            $"The checkpoint {path}",
+            () =>
+            {
+                Checkpoint.Save(path, content, run.Parts.Text.TokenizerJson);
+                run.Folder.Checkpoints.Retain(
+                    [.. run.Config.Training.KeepSteps ?? [], content.State.BestStep ?? 0],
+                    run.Config.Training.KeepEvery
+                );
+            }
+        );
     }
 }

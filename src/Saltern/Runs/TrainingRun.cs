@@ -386,7 +386,7 @@ public sealed class TrainingRun : IDisposable
             throw new TrainingException(
                 $"{report.SkippedBecause} {State.SkippedInARow} steps in a row were not applied "
                     + $"(training.max_skipped_steps = {Config.Training.MaxSkippedSteps}), so the run stops. "
-                    + $"{_saver.LastGood()} A lower learning rate or a longer warm-up usually helps."
+                    + $"{_run.Folder.LastGood()} A lower learning rate or a longer warm-up usually helps."
             );
         }
     }
