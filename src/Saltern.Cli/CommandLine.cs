@@ -39,6 +39,7 @@ public static class CommandLine
             EvalCommand.Create(),
             GenerateCommand.Create(),
             ImportCommand.Create(),
+            GrowCommand.Create(),
             ExportCommand.Create(),
             CompareCommand.Create(),
             StudyCommand.Create(),

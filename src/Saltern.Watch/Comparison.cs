@@ -42,8 +42,8 @@ public sealed record Comparison
     public static IReadOnlyList<Comparison> Of(IReadOnlyList<RunView> runs) =>
         [
             .. from run in runs
-            where run.HadTeacher && run.Curve.Count > 0
-            let baseline = runs.Where(other => !other.HadTeacher && other.Seed == run.Seed && other.Curve.Count > 0)
+            where run.HadSmallModel && run.Curve.Count > 0
+            let baseline = runs.Where(other => !other.HadSmallModel && other.Seed == run.Seed && other.Curve.Count > 0)
                 .MaxBy(other => other.PlannedSteps)
             where baseline is not null
             select Of(baseline, run),
@@ -79,8 +79,19 @@ public sealed record Comparison
             Reached = reached,
             BaselineSteps = baselineCrossing?.Steps,
             ProjectedSteps = reached is null ? Projected(baseline, run, gap, target) : null,
-            FlopsSaved = 1 - reached?.Flops / baselineCrossing?.Flops,
+            FlopsSaved = 1 - ((reached?.Flops + CostBefore(run)) / baselineCrossing?.Flops),
         };
+    }
+
+    // What the run's first weights had cost; null while that is not known.
+    private static double? CostBefore(RunView run)
+    {
+        if (run.Result is RunResult result)
+        {
+            return AncestorCost.Of(result.Origin).Flops;
+        }
+
+        return run.StartsFromAModel ? null : 0;
     }
 
     private static double? Projected(

@@ -64,6 +64,7 @@ internal sealed class LiveRun(string folder)
 
         double? secondsPerStep = SecondsPerStep();
         RunState state = State(now, written, secondsPerStep);
+        bool startsFromAModel = _recipe.Keys.Any(key => key.StartsWith("init_from", StringComparison.Ordinal));
         return new RunView
         {
             Folder = folder,
@@ -76,6 +77,12 @@ internal sealed class LiveRun(string folder)
                 _result?.Teacher is not null
                 || _recipe.ContainsKey("teacher.path")
                 || Any(MetricNames.TeacherWeight, value => value > 0),
+            Grew = startsFromAModel || _recipe.Keys.Any(key => key.StartsWith("growth", StringComparison.Ordinal)),
+            StartsFromAModel = startsFromAModel,
+            GrowthSteps =
+            [
+                .. (_series.GetValueOrDefault(MetricNames.GrownAfter) ?? []).Select(point => (int)point.Value),
+            ],
             State = state,
             Silence = now - written,
             Step = step,

@@ -60,7 +60,7 @@ internal sealed class RunBoard(WatchOptions options) : BackgroundService
         lock (_reading)
         {
             DateTime now = DateTime.UtcNow;
-            List<RunView> runs = [.. _runs.Select(run => run.Look(now)).OrderBy(run => run.HadTeacher)];
+            List<RunView> runs = [.. _runs.Select(run => run.Look(now)).OrderBy(run => run.HadSmallModel)];
             return _state = new BoardState(runs, Comparison.Of(runs), now.ToLocalTime());
         }
     }

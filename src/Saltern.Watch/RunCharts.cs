@@ -18,11 +18,11 @@ internal static class RunCharts
         "#d1495b",
     ];
 
-    /// <summary>A colour for each arm of the runs, by <see cref="RunView.Arm"/>; the first colour is kept for runs without a teacher.</summary>
+    /// <summary>A colour for each arm of the runs, by <see cref="RunView.Arm"/>; the first colour is kept for runs without a small model.</summary>
     public static IReadOnlyDictionary<string, string> Colours(IReadOnlyList<RunView> runs)
     {
         Dictionary<string, string> colours = [];
-        int next = runs.Count > 0 && runs[0].HadTeacher ? 1 : 0;
+        int next = runs.Count > 0 && runs[0].HadSmallModel ? 1 : 0;
         foreach (string arm in runs.Select(run => run.Arm).Distinct())
         {
             colours[arm] = Palette[next];
@@ -53,6 +53,11 @@ internal static class RunCharts
             let x = RunScale.Of(run, axis).At(run.SwitchStep!.Value)
             where x is not null
             select new ChartMark(x.Value, colours[run.Arm], $"{run.Name}: the teacher left"),
+            .. from run in runs
+            from step in run.GrowthSteps
+            let x = RunScale.Of(run, axis).At(step)
+            where x is not null
+            select new ChartMark(x.Value, colours[run.Arm], $"{run.Name}: the model grew after step {step}"),
         ];
         return WithContent(
             axis,
@@ -64,7 +69,7 @@ internal static class RunCharts
                     Note =
                         "Loss on the same tokens: full line student, dotted teacher. "
                         + "Below: full line the teacher's weight; dashed the learning rate. "
-                        + "Vertical lines: the teacher leaves.",
+                        + "Vertical lines: the teacher leaves, or the model grows.",
                     IsWide = true,
                     Panels =
                     [

@@ -40,6 +40,18 @@ public sealed record RunView
     /// <summary>Whether a teacher takes part.</summary>
     public bool HadTeacher { get; init; }
 
+    /// <summary>Whether its model grew out of a smaller one, or starts from another model.</summary>
+    public bool Grew { get; init; }
+
+    /// <summary>Whether its first weights are another model's.</summary>
+    public bool StartsFromAModel { get; init; }
+
+    /// <summary>Whether a small model takes part in any way; runs without one are baselines.</summary>
+    public bool HadSmallModel => HadTeacher || Grew;
+
+    /// <summary>Steps that its model grew after, so far.</summary>
+    public IReadOnlyList<int> GrowthSteps { get; init; } = [];
+
     /// <summary>What it is doing.</summary>
     public RunState State { get; init; }
 

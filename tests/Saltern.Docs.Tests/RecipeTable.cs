@@ -60,6 +60,12 @@ internal static class RecipeTable
 
     private static JsonObject? Sections(JsonObject value)
     {
+        if (value["anyOf"] is JsonArray forms)
+        {
+            // A map that may also be given as one value: described as a map.
+            return forms.OfType<JsonObject>().First(form => form["properties"] is not null);
+        }
+
         if (value["properties"] is not null)
         {
             return value;
@@ -86,6 +92,7 @@ internal static class RecipeTable
     private static string Type(JsonObject value) =>
         value["type"] switch
         {
+            null when value["anyOf"] is not null => "map, below, or its first key's value alone",
             null => "any",
             JsonArray => "text",
             { } type => type.ToString() switch

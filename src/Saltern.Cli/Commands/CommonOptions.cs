@@ -64,6 +64,24 @@ public static class CommonOptions
         return [prefix];
     }
 
+    /// <summary><c>--teacher-tokens</c>.</summary>
+    public static Option<long?> TeacherTokens() =>
+        new("--teacher-tokens")
+        {
+            Description =
+                "Tokens that a small model was trained on of which nothing records it, so that its cost can be charged.",
+        };
+
+    /// <summary>Refuses what is no number of tokens.</summary>
+    /// <exception cref="ConfigurationException">It is below 1.</exception>
+    public static void CheckTeacherTokens(long? tokens)
+    {
+        if (tokens < 1)
+        {
+            throw new ConfigurationException($"--teacher-tokens = {tokens} must be at least 1.");
+        }
+    }
+
     /// <summary><c>--verify</c>.</summary>
     public static Option<bool> Verify() =>
         new("--verify")

@@ -37,9 +37,10 @@ public static class CompareCommand
         var picture = new Option<string?>("--picture") { Description = "SVG of the loss curves to write." };
         var served = new Option<int>("--students-served")
         {
-            Description = "K: the teacher's cost counts by its K-th part.",
+            Description = "K: what small models cost counts by its K-th part.",
             DefaultValueFactory = _ => 1,
         };
+        Option<long?> tokens = CommonOptions.TeacherTokens();
         Option<bool> json = CommonOptions.Json();
         var command = new Verb(
             "compare",
@@ -56,6 +57,7 @@ public static class CompareCommand
             report,
             picture,
             served,
+            tokens,
             json,
         };
         command.SetAction(parsed =>
@@ -70,6 +72,7 @@ public static class CompareCommand
                         );
                     }
 
+                    CommonOptions.CheckTeacherTokens(parsed.GetValue(tokens));
                     VerdictMetric measure = VerdictMetric.Parse(parsed.GetRequiredValue(metric));
                     string[] paths = parsed.GetRequiredValue(runs);
                     string[] baselinePaths = parsed.GetValue(baseline) ?? [];
@@ -84,16 +87,22 @@ public static class CompareCommand
                     List<RunRecord> baselines = [.. named.Select(NamedRuns.Load)];
                     if (baselines.Count == 0)
                     {
-                        baselines = [.. others.Where(run => !run.HadTeacher)];
-                        others = [.. others.Where(run => run.HadTeacher)];
+                        baselines = [.. others.Where(run => !run.HadSmallModel)];
+                        others = [.. others.Where(run => run.HadSmallModel)];
                     }
 
                     if (baselines.Count == 0 || others.Count == 0)
                     {
                         throw new ConfigurationException(
-                            $"There are {baselines.Count} runs without distillation and {others.Count} "
+                            $"There are {baselines.Count} runs without a small model and {others.Count} "
                                 + "others; at least one of each is needed. Name the baseline with --baseline."
                         );
+                    }
+
+                    if (parsed.GetValue(tokens) is long trained)
+                    {
+                        baselines = [.. baselines.Select(run => run.WithTeacherTokens(trained))];
+                        others = [.. others.Select(run => run.WithTeacherTokens(trained))];
                     }
 
                     Verdict verdict = Verdict.Compute(baselines, others, measure, parsed.GetValue(served));

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using Saltern.Checkpoints;
 using Saltern.Cli.Terminal;
 using Saltern.ModelFiles;
 using Saltern.Models;
@@ -19,6 +20,7 @@ public static class ImportCommand
                 + "Mistral, Qwen2, Qwen3, GPT-NeoX or GPT-2 model.",
         };
         var output = new Option<string>("--out") { Description = "Folder to create.", Required = true };
+        Option<long?> tokens = CommonOptions.TeacherTokens();
         var command = new Verb(
             "import",
             "Check a Hugging Face model and convert it to float32.",
@@ -27,6 +29,7 @@ public static class ImportCommand
         {
             folder,
             output,
+            tokens,
         };
         command.SetAction(parsed =>
             CommandRunner.Run(
@@ -42,10 +45,18 @@ public static class ImportCommand
                         );
                     }
 
+                    CommonOptions.CheckTeacherTokens(parsed.GetValue(tokens));
                     TransformerConfig config;
                     using (var status = new StatusLine(console))
                     {
-                        config = ModelImport.Run(source, target, WeightsLine.On(status, "importing"), cancellation);
+                        config = ModelImport.Run(
+                            source,
+                            target,
+                            temporary =>
+                                Lineage.Write(temporary, Lineage.Imported(source, temporary, parsed.GetValue(tokens))),
+                            WeightsLine.On(status, "importing"),
+                            cancellation
+                        );
                     }
 
                     console.Line(
@@ -56,6 +67,7 @@ public static class ImportCommand
                                 + $"{config.MaxPositionEmbeddings} positions"
                         )
                     );
+                    console.Line("history: " + Lineage.Describe(Lineage.Of(target, target)));
                     return ExitCode.Done;
                 }
             )

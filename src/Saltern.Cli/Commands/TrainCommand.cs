@@ -27,6 +27,11 @@ public static class TrainCommand
         {
             Description = "Go on from the newest whole checkpoint of the run folder.",
         };
+        var until = new Option<int?>("--until")
+        {
+            Description =
+                "Stop after this step, with a checkpoint, as if interrupted: a trunk to branch from or to go on with.",
+        };
         var device = new Option<string?>("--device") { Description = "Where to compute." };
         device.AcceptOnlyFromAmong("cpu", "cuda");
         Option<bool> verify = CommonOptions.Verify();
@@ -43,6 +48,7 @@ public static class TrainCommand
             output,
             set,
             resume,
+            until,
             device,
             verify,
         };
@@ -68,7 +74,15 @@ public static class TrainCommand
                         // On resume these keys may differ from the recipe that the run folder keeps.
                         Overrides = [.. overrides.Select(RecipeOverride.Parse)],
                     };
-                    return Run(rank, console, config, folder, options, cancellation);
+                    int last = parsed.GetValue(until) ?? config.Training.Steps;
+                    if (last < 1 || last > config.Training.Steps)
+                    {
+                        throw new ConfigurationException(
+                            $"--until = {last} is no step of a run of {config.Training.Steps}. Give one from 1 to {config.Training.Steps}."
+                        );
+                    }
+
+                    return Run(rank, console, config, folder, options, last, cancellation);
                 }
             )
         );
@@ -81,6 +95,7 @@ public static class TrainCommand
         RunConfig config,
         string folder,
         TrainingRunOptions asked,
+        int until,
         CancellationToken cancellation
     )
     {
@@ -117,10 +132,19 @@ public static class TrainCommand
         }
 
         progress.Start(run.State.Step, config.Training.Steps);
-        if (run.Continue(config.Training.Steps, cancellation) == RunStatus.Interrupted)
+        if (run.Continue(until, cancellation) == RunStatus.Interrupted)
         {
             status.Keep($"Interrupted after step {run.State.Step}; the checkpoint is written. Go on with --resume.");
             return ExitCode.Interrupted;
+        }
+
+        if (run.Step < config.Training.Steps)
+        {
+            run.Leave();
+            status.Keep(
+                $"Stopped after step {run.Step}, as --until says; the checkpoint is written. Go on with --resume."
+            );
+            return ExitCode.Done;
         }
 
         if (!run.Leads)

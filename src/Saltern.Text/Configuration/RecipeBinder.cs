@@ -73,6 +73,9 @@ internal sealed class RecipeBinder
         {
             case (RecordShape record, RecipeMap map):
                 return BindRecord(record, map, path, start);
+            case (RecordShape { ShortForm: string only } record, RecipeScalar scalar)
+                when !ScalarText.IsEmpty(scalar) && !ScalarText.IsNull(scalar):
+                return BindRecord(record, OfOneKey(only, scalar), path, start: null);
             case (DictionaryShape dictionary, RecipeMap map):
                 return BindDictionary(key, dictionary, map, path);
             case (ListShape list, RecipeList items):
@@ -90,6 +93,9 @@ internal sealed class RecipeBinder
                 return null;
         }
     }
+
+    private static RecipeMap OfOneKey(string key, RecipeScalar value) =>
+        new(value.Place, new OrderedDictionary<string, RecipeEntry> { [key] = new(value.Place, value) });
 
     private object? BindScalar(KeyShape key, ValueShape shape, RecipeScalar scalar, string path)
     {

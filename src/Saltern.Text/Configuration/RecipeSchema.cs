@@ -29,6 +29,10 @@ internal static partial class RecipeSchema
     private static JsonObject Of(ValueShape shape, IReadOnlyDictionary<string, string> comments) =>
         shape switch
         {
+            RecordShape { ShortForm: string only } record => new JsonObject
+            {
+                ["anyOf"] = new JsonArray(Of(record.Keys[only].Shape, comments), OfRecord(record, comments)),
+            },
             RecordShape record => OfRecord(record, comments),
             ListShape list => new JsonObject { ["type"] = "array", ["items"] = Of(list.Element, comments) },
             DictionaryShape dictionary => new JsonObject

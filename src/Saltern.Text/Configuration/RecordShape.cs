@@ -35,7 +35,17 @@ internal sealed record RecordShape : ValueShape
     /// <summary>The keys by name, in the order of declaration, a base record's first.</summary>
     public OrderedDictionary<string, KeyShape> Keys { get; } = [];
 
-    public override string Expected => $"a map with the keys {MessageText.OfNames(Keys.Keys)}";
+    /// <summary>Key that a single value stands for; null where only a map will do.</summary>
+    public string? ShortForm => Type.GetCustomAttribute<ShortFormAttribute>()?.Key;
+
+    public override string Expected
+    {
+        get
+        {
+            string alone = ShortForm is null ? "" : $", or its {ShortForm} alone";
+            return $"a map with the keys {MessageText.OfNames(Keys.Keys)}{alone}";
+        }
+    }
 
     public static bool IsRecord(Type type) =>
         type is { IsClass: true, IsAbstract: false }

@@ -45,6 +45,12 @@ internal static class MetricNames
     public const string ValidGap = "valid/gap";
 
     public const string Stage1End = "event/stage1_end";
+
+    /// <summary>Step that the model grew after.</summary>
+    public const string GrownAfter = "event/grown_after";
+
+    /// <summary>Parameters of the grown model.</summary>
+    public const string GrownParameters = "event/grown_parameters";
     public const string Skipped = "event/skipped";
 
     private const string ValidPrefix = "valid/";

@@ -22,6 +22,9 @@ public sealed record RunRecord
     public bool HadTeacher =>
         Result.Teacher is not null || Metrics.Series(MetricNames.TeacherWeight).Any(point => point.Value > 0);
 
+    /// <summary>Whether a small model helped in any way: as above, or because the run's own model grew out of it or started from it.</summary>
+    public bool HadSmallModel => HadTeacher || Result.Stages.Count > 0 || Result.Origin.Count > 0;
+
     /// <summary>Final loss, nats per token: of the whole validation set, or else of the last evaluation.</summary>
     /// <exception cref="DataFormatException">The run was never evaluated.</exception>
     public double FinalLoss => Result.Final?.Loss ?? Curve(VerdictMetric.Loss)[^1].Value;
@@ -43,6 +46,29 @@ public sealed record RunRecord
 
             return null;
         }
+    }
+
+    /// <summary>The same run, with a cost for small models of which nothing records one: six FLOPs a parameter and token. Their seconds stay unknown.</summary>
+    /// <param name="tokens">Tokens that each of them was trained on.</param>
+    internal RunRecord WithTeacherTokens(long tokens)
+    {
+        RunAncestor[] Reckoned(IReadOnlyList<RunAncestor> history) =>
+            [.. history.Select(each => each with { Flops = each.Flops ?? (6.0 * each.Parameters * tokens) })];
+        RunTeacher? teacher = Result.Teacher;
+        if (teacher is { TrainingFlops: null })
+        {
+            RunAncestor[] history = Reckoned(teacher.History);
+            teacher = teacher with
+            {
+                History = history,
+                TrainingFlops = history.Length > 0 ? AncestorCost.Of(history).Flops : 6.0 * teacher.Parameters * tokens,
+            };
+        }
+
+        return this with
+        {
+            Result = Result with { Origin = Reckoned(Result.Origin), Teacher = teacher },
+        };
     }
 
     /// <summary>Reads a run folder: <c>metrics.jsonl</c>, and <c>result.json</c>, <c>recipe.yaml</c>, <c>eval/documents.jsonl</c> where they exist.</summary>

@@ -50,6 +50,14 @@ public sealed record RunResult
     /// <summary>The live teacher's part of <see cref="Flops"/>.</summary>
     public double TeacherFlops { get; init; }
 
+    /// <summary>History of the weights before step 1, oldest first, with what it cost; empty of fresh ones.</summary>
+    [JsonInclude]
+    internal IReadOnlyList<RunAncestor> Origin { get; init; } = [];
+
+    /// <summary>Parts of the run with a smaller model that it grew out of, in order; empty where the model did not grow.</summary>
+    [JsonInclude]
+    internal IReadOnlyList<RunStage> Stages { get; init; } = [];
+
     /// <summary>Last step with a teacher; null where there was none.</summary>
     public int? Stage1EndStep { get; init; }
 
@@ -184,10 +192,14 @@ public sealed record RunTeacher
     /// <summary>τ that divided its logits.</summary>
     public double Temperature { get; init; } = 1.0;
 
-    /// <summary>What its own training cost, FLOPs; null where nobody knows.</summary>
+    /// <summary>History of its weights, oldest first, its own training last; empty where that was not recorded.</summary>
+    [JsonInclude]
+    internal IReadOnlyList<RunAncestor> History { get; init; } = [];
+
+    /// <summary>What its own training cost, all its history included, FLOPs; null where nobody knows.</summary>
     public double? TrainingFlops { get; init; }
 
-    /// <summary>What its own training cost, seconds; null where nobody knows.</summary>
+    /// <summary>What its own training cost, all its history included, seconds; null where nobody knows.</summary>
     public double? TrainingSeconds { get; init; }
 
     /// <summary>FLOPs of teacher passes made before the run, for a cache or for scores; null where there was none.</summary>

@@ -16,6 +16,7 @@ internal static class ReportProvenance
             "How it was made",
             RecipeDifferences(arms),
             Teachers(arms),
+            Histories(arms),
             Machine(arms),
             Fingerprints(arms),
             Html.Element(
@@ -204,6 +205,54 @@ internal static class ReportProvenance
             ],
             rows
         );
+    }
+
+    // Where the weights of a run came from: the models that it started from, and those that it was while it grew.
+    private static XElement? Histories(IReadOnlyList<ReportArm> arms)
+    {
+        string[][] rows =
+        [
+            .. from arm in arms from row in HistoryOf(arm.Runs[0].Result) select row.Prepend(arm.Label).ToArray(),
+        ];
+        if (rows.Length == 0)
+        {
+            return null;
+        }
+
+        return Html.Table(
+            "Where the weights came from",
+            ["arm", "model", "what was done", "parameters", "tokens", "FLOPs", "seconds"],
+            rows
+        );
+    }
+
+    private static IEnumerable<string[]> HistoryOf(RunResult result)
+    {
+        foreach (RunAncestor each in result.Origin)
+        {
+            yield return
+            [
+                each.Name,
+                each.Operation,
+                Figures.Count(each.Parameters),
+                Figures.Count(each.Tokens),
+                each.Flops is null ? "not known" : Figures.Flops(each.Flops),
+                each.Seconds is null ? "not known" : Figures.Seconds(each.Seconds),
+            ];
+        }
+
+        foreach (RunStage stage in result.Stages)
+        {
+            yield return
+            [
+                result.Name,
+                $"up to step {stage.LastStep}: {stage.Layers} layers of {stage.HiddenSize}, then grown",
+                Figures.Count(stage.Parameters),
+                Figures.Count(stage.Tokens),
+                Figures.Flops(stage.Flops),
+                Figures.Seconds(stage.Seconds),
+            ];
+        }
     }
 
     private static string[] TeacherRow(string label, RunResult result, RunTeacher teacher)

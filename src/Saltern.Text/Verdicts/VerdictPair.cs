@@ -5,8 +5,8 @@ namespace Saltern.Verdicts;
 
 /// <summary>One run beside the baseline of the same seed. Ratios are the run's cost to reach the baseline's final quality over the baseline's own cost to it.</summary>
 /// <remarks>
-/// Free: what the run itself executed up to the crossing, a live teacher included. Passes: with teacher passes made for a cache or scores, over K students.
-/// Charged: with the teacher's training too, over K (docs/method.md). Null where the quality is not reached or a cost is not known.
+/// Free: what the run itself executed up to the crossing, a live teacher included, the small model that it grew out of left out. Passes: with teacher passes made for a cache or scores, over K students.
+/// Charged: with the teacher's training and all that the first weights cost, too, over K; what two of them share is paid once (docs/method.md). Null where the quality is not reached or a cost is not known.
 /// </remarks>
 public sealed record VerdictPair
 {
@@ -121,7 +121,13 @@ public sealed record VerdictPair
             Reached = reached is not null,
             Held = reached?.Held,
             ToBaseline = reached?.Cost,
-            Ratios = RatiosOf(run, reached?.Cost, own.Cost, studentsServed),
+            Ratios = RatiosOf(
+                SmallModelCost.Of(run),
+                reached?.Cost,
+                SmallModelCost.Of(baseline),
+                own.Cost,
+                studentsServed
+            ),
             FinalLossDifference = run.FinalLoss - baseline.FinalLoss,
             FinalMetricDifference = run.FinalOf(metric) - baseline.FinalOf(metric),
             FinalLossDifferenceSe = error?.StandardError,
@@ -130,28 +136,35 @@ public sealed record VerdictPair
         };
     }
 
-    private static CostRatios RatiosOf(RunRecord run, Cost? cost, Cost own, int studentsServed)
+    private static CostRatios RatiosOf(
+        SmallModelCost small,
+        Cost? cost,
+        SmallModelCost smallOfBaseline,
+        Cost own,
+        int studentsServed
+    )
     {
-        RunTeacher? teacher = run.Result.Teacher;
-        double passSeconds = (teacher?.PassSeconds ?? 0) / studentsServed;
-        double passFlops = (teacher?.PassFlops ?? 0) / studentsServed;
-        double? chargedSeconds = 0;
-        double? chargedFlops = 0;
-        if (run.HadTeacher)
+        if (cost is null)
         {
-            chargedSeconds = passSeconds + teacher?.TrainingSeconds / studentsServed;
-            chargedFlops = passFlops + teacher?.TrainingFlops / studentsServed;
+            return new CostRatios();
         }
 
-        CostRatio With(double? seconds, double? flops) =>
-            new(CostRatio.Of(cost?.Seconds + seconds, own.Seconds), CostRatio.Of(cost?.Flops + flops, own.Flops));
+        CostRatio Of(Func<SmallModelCost, Cost, AncestorCost> costOf)
+        {
+            AncestorCost mine = costOf(small, cost);
+            AncestorCost baselines = costOf(smallOfBaseline, own);
+            return new CostRatio(
+                CostRatio.Of(mine.Seconds, baselines.Seconds),
+                CostRatio.Of(mine.Flops, baselines.Flops)
+            );
+        }
 
         return new CostRatios
         {
-            Steps = CostRatio.Of(cost?.Steps, own.Steps),
-            Free = With(0, 0),
-            WithPasses = With(passSeconds, passFlops),
-            Charged = With(chargedSeconds, chargedFlops),
+            Steps = CostRatio.Of(cost.Steps, own.Steps),
+            Free = Of((of, run) => of.Free(run)),
+            WithPasses = Of((of, run) => of.WithPasses(run, studentsServed)),
+            Charged = Of((of, run) => of.Charged(run, studentsServed)),
         };
     }
 
@@ -166,11 +179,14 @@ public sealed record VerdictPair
         }
     }
 
-    private static bool SameStart(RunResult a, RunResult b) =>
-        a.InitialWeightsFingerprint is not null
-        && a.InitialWeightsFingerprint == b.InitialWeightsFingerprint
-        && a.OrderFingerprint is not null
-        && a.OrderFingerprint == b.OrderFingerprint;
+    // A model that grows has other first weights by nature: what is paired is the order of the samples.
+    private static bool SameStart(RunResult a, RunResult b)
+    {
+        bool grows = a.Stages.Count > 0 || b.Stages.Count > 0 || a.Origin.Count > 0 || b.Origin.Count > 0;
+        bool sameWeights =
+            a.InitialWeightsFingerprint is not null && a.InitialWeightsFingerprint == b.InitialWeightsFingerprint;
+        return (grows || sameWeights) && a.OrderFingerprint is not null && a.OrderFingerprint == b.OrderFingerprint;
+    }
 
     /// <summary>Each alone, or in turns with each other, on the same machine with the same threads.</summary>
     private static bool SameClock(RunResult a, RunResult b)

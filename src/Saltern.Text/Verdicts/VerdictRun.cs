@@ -207,7 +207,7 @@ public sealed record VerdictRun
         ];
         VerdictRun result = Summarise(baseline, arm, runs, pairs);
         warnings.AddRange(VerdictWarnings.Of(result, runs));
-        return VerdictSentence.Complete(result, baseline, runs.Any(run => run.HadTeacher), metric, studentsServed);
+        return VerdictSentence.Complete(result, baseline, SmallModel.Of(runs), metric, studentsServed);
     }
 
     private static VerdictRun Summarise(RunGroup baseline, RunGroup arm, List<RunRecord> runs, List<VerdictPair> pairs)

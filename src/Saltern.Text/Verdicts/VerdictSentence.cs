@@ -28,10 +28,11 @@ internal sealed class VerdictSentence
         }
     }
 
+    /// <param name="smallModel">What helped the arm's runs, as <see cref="SmallModel"/> calls it; null where nothing did.</param>
     public static VerdictRun Complete(
         VerdictRun arm,
         RunGroup baseline,
-        bool distilled,
+        string? smallModel,
         VerdictMetric metric,
         int studentsServed
     )
@@ -43,19 +44,19 @@ internal sealed class VerdictSentence
         VerdictOutcome outcomeFree = sentence.Outcome(free.Ratio);
         VerdictOutcome? outcomeCharged = null;
         string sentenceCharged =
-            "What the teacher's training cost is not known, so nothing can be said with it charged.";
+            $"What the {smallModel ?? SmallModel.Teacher}'s training cost is not known, so nothing can be said with it charged.";
         if (!arm.Reached || charged.Ratio is not null)
         {
             VerdictOutcome outcome = sentence.Outcome(charged.Ratio);
             outcomeCharged = outcome;
-            sentenceCharged = sentence.WithCharge(outcome, charged, Charge(distilled, studentsServed));
+            sentenceCharged = sentence.WithCharge(outcome, charged, Charge(smallModel, studentsServed));
         }
 
         return arm with
         {
             OutcomeFree = outcomeFree,
             OutcomeCharged = outcomeCharged,
-            SentenceFree = sentence.WithoutCharge(outcomeFree, free, distilled),
+            SentenceFree = sentence.WithoutCharge(outcomeFree, free, smallModel),
             SentenceCharged = sentenceCharged,
         };
     }
@@ -91,12 +92,12 @@ internal sealed class VerdictSentence
         return _arm.FinalMetricDifferenceInterval is [_, < 0];
     }
 
-    private string WithoutCharge(VerdictOutcome outcome, ToldCost cost, bool distilled)
+    private string WithoutCharge(VerdictOutcome outcome, ToldCost cost, string? smallModel)
     {
         string uncounted = "";
-        if (distilled && _arm.Reached)
+        if (smallModel is not null && _arm.Reached)
         {
-            uncounted = ", the teacher's training not counted";
+            uncounted = $", the {smallModel}'s training not counted";
         }
 
         return $"{Head(outcome)} {Reach(cost)}{uncounted}; {Ending()}.{Early()}";
@@ -119,19 +120,19 @@ internal sealed class VerdictSentence
         return $"{charge}, {finding}: {cost.Words() ?? "a cost that was not recorded"}.";
     }
 
-    private static string Charge(bool distilled, int studentsServed)
+    private static string Charge(string? smallModel, int studentsServed)
     {
-        if (!distilled)
+        if (smallModel is null)
         {
             return "There was no teacher to charge";
         }
 
         if (studentsServed == 1)
         {
-            return "With the teacher's training charged to this one run";
+            return $"With the {smallModel}'s training charged to this one run";
         }
 
-        return $"With the teacher's training shared by {studentsServed} students";
+        return $"With the {smallModel}'s training shared by {studentsServed} students";
     }
 
     private string Head(VerdictOutcome outcome)

@@ -20,11 +20,9 @@ internal static class VerdictWarnings
                 + "(other load, another machine, or neither alone nor in turns), so costs are told in FLOPs.";
         }
 
-        RunRecord[] uncosted = [.. runs.Where(run => run.HadTeacher && run.Result.Teacher?.TrainingFlops is null)];
-        if (uncosted.Length > 0)
+        if (runs.FirstOrDefault(run => SmallModelCost.Of(run).Before.Flops is null) is RunRecord uncosted)
         {
-            string teacher = uncosted[0].Result.Teacher?.Name ?? "unknown";
-            yield return $"{arm.Label}: nobody recorded what the training of the teacher '{teacher}' cost, "
+            yield return $"{arm.Label}: nobody recorded what the training of {UnknownOf(uncosted.Result)} cost, "
                 + "so there is no charged figure.";
         }
 
@@ -39,6 +37,17 @@ internal static class VerdictWarnings
             int reached = arm.Pairs.Count(pair => pair.Reached);
             yield return $"{arm.Label} reached the baseline's final value in {reached} of {arm.Pairs.Count} seeds only.";
         }
+    }
+
+    private static string UnknownOf(RunResult run)
+    {
+        RunAncestor? unknown = run.Origin.Concat(run.Teacher?.History ?? []).FirstOrDefault(each => each.Flops is null);
+        if (unknown is not null && run.Origin.Contains(unknown))
+        {
+            return $"'{unknown.Name}', which the first weights came from,";
+        }
+
+        return $"the teacher '{run.Teacher?.Name ?? "unknown"}'";
     }
 
     /// <summary>What limits the numbers of several arms in the same way, once.</summary>

@@ -49,6 +49,15 @@ internal sealed record TrainState
     /// <summary>The live teacher's part of them.</summary>
     public double TeacherFlops { get; init; }
 
+    /// <summary>The stages that are over, in order: what the run had cost when the model grew.</summary>
+    public IReadOnlyList<RunStage> Stages { get; init; } = [];
+
+    /// <summary>History of the weights that the run started from, oldest first; empty of fresh ones.</summary>
+    public IReadOnlyList<RunAncestor> Origin { get; init; } = [];
+
+    /// <summary>Whether the run fine-tunes.</summary>
+    public bool IsFineTuning { get; init; }
+
     /// <summary>Step with the lowest loss on the curve set so far, where the recipe keeps it (<c>training.keep_best</c>); null before the first evaluation.</summary>
     public int? BestStep { get; init; }
 

@@ -13,7 +13,14 @@ internal static class HuggingFaceExport
 
     /// <summary>Writes the folder.</summary>
     /// <param name="options">Type of the weights and size of a file.</param>
-    public static ExportResult Write(SourceModel model, WeightStream weights, string target, ExportOptions options)
+    /// <param name="beside">Writes what else belongs into the folder; null for nothing.</param>
+    public static ExportResult Write(
+        SourceModel model,
+        WeightStream weights,
+        string target,
+        ExportOptions options,
+        Action<string>? beside = null
+    )
     {
         if (options.Type == WeightType.Q8)
         {
@@ -63,6 +70,8 @@ internal static class HuggingFaceExport
                 {
                     WriteJson(temporary, WeightFiles.IndexFile, Index(shards));
                 }
+
+                beside?.Invoke(temporary);
             }
         );
         string[] files = [.. shards.Select((_, number) => Path.Combine(target, FileName(number, shards.Count)))];

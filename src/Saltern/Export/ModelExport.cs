@@ -1,3 +1,4 @@
+using Saltern.Checkpoints;
 using Saltern.ModelFiles;
 using Saltern.Models;
 
@@ -66,7 +67,13 @@ internal static class ModelExport
         var weights = new WeightStream(model, progress, cancellation);
         if (options.Format == ExportFormat.HuggingFace)
         {
-            return HuggingFaceExport.Write(model, weights, target, options);
+            return HuggingFaceExport.Write(
+                model,
+                weights,
+                target,
+                options,
+                folder => Lineage.Write(folder, Lineage.Exported(source, folder))
+            );
         }
 
         return GgufExport.Write(model, weights, target, options.Type);

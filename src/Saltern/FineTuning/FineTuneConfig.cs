@@ -1,6 +1,7 @@
 using System.ComponentModel.DataAnnotations;
 using Saltern.Batches;
 using Saltern.Configuration;
+using Saltern.Growth;
 using Saltern.Models;
 using Saltern.Optimization;
 using Saltern.Runs;
@@ -62,7 +63,7 @@ internal sealed record FineTuneConfig : IValidated, IRunRecipe
     public static bool IsRecipe(string path) => RunConfig.IsOfFineTuning(path);
 
     /// <inheritdoc/>
-    string? IRunRecipe.FixedBecause(string key)
+    string? IRunRecipe.FixedBecause(string key, IRunRecipe now, int doneSteps)
     {
         if (key is "training.steps" or "training.epochs")
         {
@@ -93,7 +94,7 @@ internal sealed record FineTuneConfig : IValidated, IRunRecipe
                 MaskDocuments = true,
             },
             Model = model,
-            InitFrom = initFrom,
+            InitFrom = initFrom is null ? null : new InitFromConfig { Path = initFrom },
             Optimizer = Optimizer,
             Schedule = Schedule,
             Training = Training.ToTraining(rows),

@@ -11,19 +11,31 @@ internal sealed class AutoTransition : Transition
     /// <summary>A domain of which fewer (smoothed) positions were seen by the anchor goes by the overall gap.</summary>
     public const double FewestPositionsOfADomain = 8_192;
 
+    /// <summary>Reason of a stage 1 that ends before its gap could be measured: the teacher was not ahead of the student.</summary>
+    public const string NoGap = "no gap";
+
     private readonly DistillationConfig _config;
     private readonly Track _global;
     private readonly Track[] _domains;
     private readonly int _domainCount;
+    private readonly bool _startsTrained;
 
     /// <summary>Resolves the constants for a run.</summary>
+    /// <param name="startsTrained">Whether the student starts from a trained model: then there may be nothing to learn from the first step on, and nothing is waited for.</param>
     /// <exception cref="ConfigurationException">The maximum does not lie after the anchor, or outside the run.</exception>
-    public AutoTransition(DistillationConfig config, int totalSteps, int warmupSteps, int domainCount)
+    public AutoTransition(
+        DistillationConfig config,
+        int totalSteps,
+        int warmupSteps,
+        int domainCount,
+        bool startsTrained = false
+    )
     {
         _config = config;
         _domainCount = domainCount;
+        _startsTrained = startsTrained;
         Anchor = Math.Max(Math.Max(1, config.Anchor.Resolve(totalSteps)), warmupSteps);
-        Minimum = config.Minimum.Resolve(totalSteps);
+        Minimum = startsTrained ? 0 : config.Minimum.Resolve(totalSteps);
         Maximum = config.Maximum.Resolve(totalSteps);
         if (Maximum <= Anchor || Maximum > totalSteps)
         {
@@ -55,7 +67,7 @@ internal sealed class AutoTransition : Transition
     /// <inheritdoc/>
     public override double Gap => _global.Gap.Value;
 
-    /// <summary><c>gap</c> or <c>maximum</c>.</summary>
+    /// <summary><c>gap</c>, <c>no gap</c> (the teacher was never ahead) or <c>maximum</c>.</summary>
     public override string EndReason => FirstWithout?.Reason ?? base.EndReason;
 
     /// <summary>γ/γ_a of the last step; NaN before the anchor.</summary>
@@ -180,7 +192,7 @@ internal sealed class AutoTransition : Transition
             Track sign = global is not null && Gap.Count < FewestPositionsOfADomain ? global : measure;
             if (step > owner.Minimum && sign.Gap.Value <= 0)
             {
-                return Finish(step, "gap");
+                return Finish(step, owner._startsTrained && step <= owner.Anchor ? NoGap : "gap");
             }
 
             if (weight <= config.EndWeight)

@@ -101,6 +101,10 @@ public sealed record DistillationConfig : IValidated
     internal Losses.Gate CreateGate(IReadOnlyList<double>? bounds = null) =>
         new(Gate, GateThreshold ?? 0, GateBuckets ?? [], GateBucketBounds ?? bounds ?? []);
 
+    /// <summary>Whether the teacher may be the very weights that the student started from or grew out of. Such a student is that teacher already, and ended worse for its labels (docs/growth.md).</summary>
+    [DoesNotAlterNumbers]
+    public bool FromOwnOrigin { get; init; }
+
     /// <inheritdoc/>
     IEnumerable<ConfigurationProblem> IValidated.Validate()
     {

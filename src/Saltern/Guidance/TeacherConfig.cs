@@ -20,6 +20,11 @@ public sealed record TeacherConfig : IValidated
     [Range(0.01, 100.0)]
     public double Temperature { get; init; } = 1.0;
 
+    /// <summary>Tokens that a teacher of unknown history was trained on, for what it cost; null where its run says it, or nobody knows.</summary>
+    [Range(1.0, 1e18)]
+    [DoesNotAlterNumbers]
+    public long? TrainedTokens { get; init; }
+
     /// <inheritdoc/>
     IEnumerable<ConfigurationProblem> IValidated.Validate()
     {

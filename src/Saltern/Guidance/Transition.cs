@@ -45,11 +45,18 @@ public abstract class Transition
     /// <summary>The transition that a configuration describes.</summary>
     /// <param name="warmupSteps">End of the learning rate's warm-up, steps.</param>
     /// <param name="domainCount">Domains of the data.</param>
-    internal static Transition Create(DistillationConfig config, int totalSteps, int warmupSteps, int domainCount)
+    /// <param name="startsTrained">Whether the student starts from a trained model.</param>
+    internal static Transition Create(
+        DistillationConfig config,
+        int totalSteps,
+        int warmupSteps,
+        int domainCount,
+        bool startsTrained = false
+    )
     {
         if (config.Transition == TransitionKind.Auto)
         {
-            return new AutoTransition(config, totalSteps, warmupSteps, domainCount);
+            return new AutoTransition(config, totalSteps, warmupSteps, domainCount, startsTrained);
         }
 
         return new ScheduledTransition(config, totalSteps, domainCount);
@@ -83,7 +90,7 @@ internal sealed record TransitionState(IReadOnlyList<GapTrackState> Tracks);
 /// <param name="Ratio">r, the ratio ω/(1 − ω) of the last step.</param>
 /// <param name="MaximumLearningRate">Highest η so far.</param>
 /// <param name="LastStep">Last step with the teacher; null while it runs.</param>
-/// <param name="EndReason"><c>gap</c> or <c>maximum</c>; null while the teacher runs.</param>
+/// <param name="EndReason"><c>gap</c>, <c>no gap</c> or <c>maximum</c>; null while the teacher runs.</param>
 /// <param name="FollowsGlobal">Whether too little was seen of this domain, so that it goes by the overall track.</param>
 internal sealed record GapTrackState(
     double Sum,

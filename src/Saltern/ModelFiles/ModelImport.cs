@@ -10,6 +10,7 @@ internal static class ModelImport
     /// <summary>Converts piece by piece: memory does not grow with the model.</summary>
     /// <param name="source">Folder with <c>config.json</c>, safetensors weights and <c>tokenizer.json</c>.</param>
     /// <param name="target">Folder to create; it appears whole or not at all.</param>
+    /// <param name="beside">Writes what else belongs into the folder; null for nothing.</param>
     /// <param name="progress">Is told of every piece; null for nobody.</param>
     /// <param name="cancellation">Ends the import and leaves nothing behind.</param>
     /// <returns>The model's shape.</returns>
@@ -18,6 +19,7 @@ internal static class ModelImport
     public static TransformerConfig Run(
         string source,
         string target,
+        Action<string>? beside = null,
         IProgress<WeightProgress>? progress = null,
         CancellationToken cancellation = default
     )
@@ -45,6 +47,7 @@ internal static class ModelImport
                     Path.Combine(temporary, ModelFolder.TokenizerFile),
                     File.ReadAllText(model.TokenizerPath)
                 );
+                beside?.Invoke(temporary);
             }
         );
         return model.Config;

@@ -23,6 +23,9 @@ internal sealed record OptimizerTensor(string Name, Tensor Values)
     /// <summary>m_col, Adafactor's second moment of each column, [columns].</summary>
     public const string Column = "column.";
 
+    /// <summary>All beginnings of names, the longer of two that begin alike first.</summary>
+    public static IReadOnlyList<string> Kinds { get; } = [SecondMoment, FirstMoment, Momentum, Row, Column];
+
     /// <summary>Shape of the tensor.</summary>
     public long[] Shape => Values.shape;
 

@@ -1,8 +1,13 @@
 // FLOPs of a run, its baseline and its teacher by the rule of docs/method.md, "Cost", and what follows from them before anything is trained.
+using Saltern.Growth;
 using Saltern.Models;
 using Saltern.Runs;
 
 namespace Saltern.Planning;
+
+/// <summary>A part of a planned run with a smaller model.</summary>
+/// <param name="StepFlops">FLOPs of one of its steps.</param>
+internal sealed record StagePlan(int Steps, double StepFlops, long Parameters, int Layers, int HiddenSize);
 
 /// <summary>Arithmetic of a planned run, FLOPs.</summary>
 internal sealed record CostPlan
@@ -34,8 +39,18 @@ internal sealed record CostPlan
     /// <summary>A teacher pass that fills a cache; 0 where it runs live.</summary>
     public required double CachePass { get; init; }
 
+    /// <summary>Steps of the smaller models that the student grows out of, in order; empty where it does not grow.</summary>
+    public IReadOnlyList<StagePlan> SmallStages { get; init; } = [];
+
+    /// <summary>Their steps together.</summary>
+    public int SmallSteps => SmallStages.Sum(stage => stage.Steps);
+
+    /// <summary>The student's part, all steps.</summary>
+    public double Student =>
+        SmallStages.Sum(stage => stage.Steps * stage.StepFlops) + ((Steps - SmallSteps) * StudentStep);
+
     /// <summary>The student's and the live teacher's part, all steps.</summary>
-    public double Run => (Steps * StudentStep) + (TaughtSteps * TeacherStep);
+    public double Run => Student + (TaughtSteps * TeacherStep);
 
     /// <summary>BASELINE with as many steps.</summary>
     public double Baseline => Steps * StudentStep;
@@ -61,6 +76,19 @@ internal sealed record CostPlan
         bool cached = recipe.Teacher?.Cache is not null;
         return new CostPlan
         {
+            SmallStages =
+            [
+                .. recipe
+                    .PlanStages(student.VocabSize)
+                    .Stages.SkipLast(1)
+                    .Select(stage => new StagePlan(
+                        stage.Steps,
+                        GrowthPlan.StepFlops(stage, length),
+                        ModelFlops.Parameters(stage.Model),
+                        stage.Model.NumHiddenLayers,
+                        stage.Model.HiddenSize
+                    )),
+            ],
             StudentStep = tokens * ModelFlops.TrainingPerToken(student, length),
             TeacherStep = cached ? 0 : forward,
             Steps = steps,

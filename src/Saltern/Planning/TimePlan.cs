@@ -60,7 +60,11 @@ internal sealed record TimePlan
             ((double)recipe.Training.Steps / recipe.Training.EvaluateEvery)
             + ((double)recipe.Training.FinalEvaluationTokens / recipe.Training.EvaluationTokens);
         double evaluations = measured.EvaluationSeconds * evaluationCount;
-        double run = (cost.TaughtSteps * taught) + ((cost.Steps - cost.TaughtSteps) * plain) + evaluations;
+        double saved = measured.SmallStages.Sum(stage => stage.Steps * (plain - stage.Phase.StepSeconds));
+        double savedProcessor = measured.SmallStages.Sum(stage =>
+            stage.Steps * (plainProcessor - stage.Phase.ProcessorSeconds)
+        );
+        double run = (cost.TaughtSteps * taught) + ((cost.Steps - cost.TaughtSteps) * plain) - saved + evaluations;
         var plan = new TimePlan
         {
             Source =
@@ -72,6 +76,7 @@ internal sealed record TimePlan
             ProcessorSeconds =
                 (cost.TaughtSteps * taughtProcessor)
                 + ((cost.Steps - cost.TaughtSteps) * plainProcessor)
+                - savedProcessor
                 + (evaluationCount * measured.EvaluationProcessorSeconds)
                 + measured.OverheadProcessorSeconds,
             MatmulPeakGflops = measured.Machine.MatmulPeakGflops,
@@ -105,13 +110,16 @@ internal sealed record TimePlan
             plain
             + (LargestShare(batchSequences, cluster) * cost.TeacherStep / (cluster.PeakFlops * cluster.Utilisation));
         double evaluations = cost.Evaluation / speed;
+
+        // A smaller model's step waits for the network in proportion to its arithmetic, which is a little too much.
+        double saved = cost.SmallStages.Sum(stage => stage.Steps * plain * (1 - (stage.StepFlops / cost.StudentStep)));
         return new TimePlan
         {
             Source =
                 $"described: {cluster.Name}, {cluster.Ranks} x {cluster.PeakFlops:g3} FLOP/s at {100 * cluster.Utilisation:0} %",
             PlainStep = plain,
             TaughtStep = cost.TeacherTraining is null ? null : taught,
-            Run = (cost.TaughtSteps * taught) + ((cost.Steps - cost.TaughtSteps) * plain) + evaluations,
+            Run = (cost.TaughtSteps * taught) + ((cost.Steps - cost.TaughtSteps) * plain) - saved + evaluations,
             Baseline = (cost.Steps * plain) + evaluations,
             NetworkShare = cluster.Ranks > 1 ? exchange / plain : null,
             Fits = Fitting(memory.Bytes, cluster.MemoryGib),

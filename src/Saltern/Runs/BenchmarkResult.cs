@@ -30,6 +30,9 @@ internal sealed record BenchmarkResult
     /// <summary>A step without a teacher.</summary>
     public required BenchmarkPhase Plain { get; init; }
 
+    /// <summary>Steps of the smaller models that the recipe's model grows out of, in order; empty where it does not grow.</summary>
+    public IReadOnlyList<BenchmarkStage> SmallStages { get; init; } = [];
+
     /// <summary>A step with the recipe's teacher; null without one.</summary>
     public BenchmarkPhase? Distilling { get; init; }
 
@@ -51,6 +54,14 @@ internal sealed record BenchmarkResult
     /// <summary>Evaluation's time over the steps' time at the recipe's <c>evaluate_every</c>.</summary>
     public required double EvaluationShare { get; init; }
 }
+
+/// <summary>Steps of a model that grows.</summary>
+/// <param name="Steps">Of the run.</param>
+/// <param name="Layers">Of the stage's model.</param>
+/// <param name="HiddenSize">Width of its residual stream.</param>
+/// <param name="Parameters">Its parameters.</param>
+/// <param name="Phase">A step of it, without a teacher.</param>
+internal sealed record BenchmarkStage(int Steps, int Layers, int HiddenSize, long Parameters, BenchmarkPhase Phase);
 
 /// <summary>One kind of step.</summary>
 /// <param name="ShareOfPeak">Counted operations of a step over its median time and the peak of matrix products.</param>

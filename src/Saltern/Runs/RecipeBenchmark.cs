@@ -1,6 +1,7 @@
 // What this machine gives a recipe: the recipe's own steps, on its own data, timed and taken apart. Nothing is written.
 using System.Diagnostics;
 using Saltern.Evaluation;
+using Saltern.Growth;
 using Saltern.Guidance;
 using Saltern.Models;
 using Saltern.Numerics;
@@ -38,7 +39,12 @@ internal static class RecipeBenchmark
             );
         }
 
-        using RunParts parts = RunParts.Open(config, resumed: null);
+        using RunParts asked = RunParts.Open(config, resumed: null);
+        GrowthStage[] small = [.. asked.Stages.Stages.SkipLast(1)];
+        RunConfig recipe = config;
+        config = config.OfStage(asked.Stages.Stages[^1]);
+        using RunParts? opened = small.Length > 0 ? RunParts.Open(config, resumed: null) : null;
+        RunParts parts = opened ?? asked;
         int used = config.Threads ?? threads;
         torch.set_num_threads(used);
         MatrixProduct.Use(ComputePlan.ChooseProducts(config, resumed: null));
@@ -47,7 +53,7 @@ internal static class RecipeBenchmark
         double peak = parts.Compute.MeasurePeak();
         RunConfig plain = GuidanceKinds.Without(config) with { Selection = null };
         GuidanceKind? kind = GuidanceKinds.Active(config);
-        TimeSpan share = kind is null ? budget : budget / 2;
+        TimeSpan share = budget / (small.Length + (kind is null ? 1 : 2));
         log("plain steps");
         Measurement plainSteps = Measure(plain, parts, used, share, cancellation);
         peak = Math.Max(peak, parts.Compute.MeasurePeak());
@@ -61,6 +67,24 @@ internal static class RecipeBenchmark
             peak = Math.Max(peak, parts.Compute.MeasurePeak());
         }
 
+        var smallStages = new List<BenchmarkStage>();
+        foreach (GrowthStage stage in small)
+        {
+            log($"steps of {stage.Model.NumHiddenLayers} layers of {stage.Model.HiddenSize}");
+            RunConfig alone = GuidanceKinds.Without(recipe.OfStage(stage)) with { Selection = null };
+            using RunParts its = RunParts.Open(alone, resumed: null);
+            Measurement steps = Measure(alone, its, used, share, cancellation);
+            smallStages.Add(
+                new BenchmarkStage(
+                    stage.Steps,
+                    stage.Model.NumHiddenLayers,
+                    stage.Model.HiddenSize,
+                    ModelFlops.Parameters(stage.Model),
+                    steps.Phase(peak)
+                )
+            );
+        }
+
         (double watched, double loaded) = load.Sample();
         return new BenchmarkResult
         {
@@ -70,6 +94,7 @@ internal static class RecipeBenchmark
             LoadedShare = watched > 0 ? loaded / watched : null,
             BatchTokens = plainSteps.Tokens,
             Plain = plainSteps.Phase(peak),
+            SmallStages = smallStages,
             Distilling = guidedSteps?.Phase(peak),
             TeacherFlopsShare = teacherFlops,
             EvaluationSeconds = plainSteps.EvaluationSeconds,
@@ -92,7 +117,7 @@ internal static class RecipeBenchmark
     {
         StageGuidance guidance = parts.CreateGuidance(config, threads);
         ProcessMemory.ResetPeak();
-        using Transformer student = parts.CreateStudent(config, resumes: false);
+        using Transformer student = parts.CreateStudent(config, resumedStep: null);
         parts.Batches.Position = 0;
         using var trainer = new Trainer(config, parts, student, guidance, threads);
         for (int i = 0; i < WarmupSteps; i++)

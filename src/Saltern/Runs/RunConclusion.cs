@@ -53,6 +53,8 @@ internal sealed class RunConclusion(RunContext run, int[] tokenBytes)
             ),
             Flops = state.Flops,
             TeacherFlops = state.TeacherFlops,
+            Origin = state.Origin,
+            Stages = state.Stages,
             // The last step with the teacher: stage1_last_step of a checkpoint.
             Stage1EndStep = LastStepOfStage1(run.Config, state),
             Stage1EndReason = state.Stage1LastStep is null ? null : run.Trainer.Guidance.EndReason,

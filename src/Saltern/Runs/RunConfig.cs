@@ -2,6 +2,7 @@ using System.ComponentModel.DataAnnotations;
 using Saltern.Batches;
 using Saltern.Configuration;
 using Saltern.Evaluation;
+using Saltern.Growth;
 using Saltern.Guidance;
 using Saltern.Models;
 using Saltern.Numerics;
@@ -100,9 +101,12 @@ public sealed record RunConfig : IValidated, IRunRecipe
     [DoesNotAlterNumbers]
     public EvaluationConfig? Evaluation { get; init; }
 
-    /// <summary>Model whose weights the run starts from; null for fresh ones.</summary>
+    /// <summary>Model that the run starts from, as it is or grown; null for fresh weights.</summary>
     [NamesInput]
-    public string? InitFrom { get; init; }
+    public InitFromConfig? InitFrom { get; init; }
+
+    /// <summary>First parts of the run in which the model is smaller, in order; null for a model that does not grow.</summary>
+    public IReadOnlyList<GrowthStageConfig>? Growth { get; init; }
 
     /// <summary>Type of products and attention.</summary>
     public ComputePrecision Precision { get; init; }
@@ -126,11 +130,72 @@ public sealed record RunConfig : IValidated, IRunRecipe
     /// <summary>Whether the run learns from soft labels.</summary>
     public bool Distils => Distillation is { Weight: > 0 };
 
-    /// <summary>Tokens of one optimizer step (the global batch), those that do not count included.</summary>
+    /// <summary>Tokens of one optimizer step of the whole model (the global batch), those that do not count included.</summary>
     internal long BatchTokens => (long)Training.BatchSequences * Data.SequenceLength;
 
-    /// <summary>Name of the method: <c>baseline</c>, <c>rkd</c>, <c>salt</c> or <c>aligned</c>; on selected data <c>selected</c> (without a teacher) or <c>salt_ds</c>.</summary>
+    /// <summary>The stages of the run.</summary>
+    /// <param name="vocabulary">Ids of the tokenizer.</param>
+    /// <exception cref="ConfigurationException">The stages do not fit together.</exception>
+    internal GrowthPlan PlanStages(int vocabulary) =>
+        GrowthPlan.Of(
+            Growth,
+            Model.Resolve(vocabulary, Data.SequenceLength),
+            Training.Steps,
+            Training.BatchSequences,
+            Data.SequenceLength
+        );
+
+    /// <summary>A recipe of one stage alone, from fresh weights: to time its steps.</summary>
+    internal RunConfig OfStage(GrowthStage stage)
+    {
+        if (Growth is not { Count: > 0 })
+        {
+            return this;
+        }
+
+        return this with
+        {
+            Model = stage.Model,
+            Growth = null,
+            InitFrom = null,
+            Training = Training with { BatchSequences = stage.BatchSequences },
+        };
+    }
+
+    /// <summary>The learning rate over the steps of a plan.</summary>
+    /// <exception cref="ConfigurationException">Warm-up and decay do not fit into the run.</exception>
+    internal LearningRateSchedule RateSchedule(GrowthPlan plan) =>
+        new(
+            Schedule,
+            Optimizer.LearningRate,
+            Training.Steps,
+            [
+                .. plan
+                    .Stages.Where(stage => stage.Growth is not null)
+                    .Select(stage => new RateBreak(
+                        stage.LastStep,
+                        stage.Growth!.WarmupSteps,
+                        stage.Growth.RestartSchedule
+                    )),
+            ]
+        );
+
+    /// <summary>Name of the method: <c>baseline</c>, <c>rkd</c>, <c>salt</c> or <c>aligned</c>; on selected data <c>selected</c> (without a teacher) or <c>salt_ds</c>. Of a model that grows <c>grown</c>, or
+    /// <c>grown+salt</c> and so on.</summary>
     internal string Arm
+    {
+        get
+        {
+            if (Growth is not { Count: > 0 } && InitFrom?.Grow is null)
+            {
+                return ArmOfGuidance;
+            }
+
+            return ArmOfGuidance == "baseline" ? "grown" : $"grown+{ArmOfGuidance}";
+        }
+    }
+
+    private string ArmOfGuidance
     {
         get
         {
@@ -145,11 +210,13 @@ public sealed record RunConfig : IValidated, IRunRecipe
     }
 
     /// <inheritdoc/>
-    string? IRunRecipe.FixedBecause(string key) =>
+    string? IRunRecipe.FixedBecause(string key, IRunRecipe now, int doneSteps) =>
         key switch
         {
-            "training.steps" =>
-                "schedules depend on it, so it may not change on resume. Start a new run, with init_from to keep the weights.",
+            "training.steps" when now is RunConfig other => RunExtension.Problem(this, other, doneSteps),
+            _ when key.StartsWith("growth", StringComparison.Ordinal) =>
+                "the model's shape along the run follows from it, so it may not change on resume. "
+                    + "Start a new run, with init_from.grow to grow what there is.",
             _ when Distillation?.Transition == TransitionKind.Auto
                     && key.StartsWith("distillation.", StringComparison.Ordinal) =>
                 "the constants of 'auto' may not change on resume.",
@@ -217,6 +284,42 @@ public sealed record RunConfig : IValidated, IRunRecipe
             );
         }
 
+        foreach (
+            GrowthStageConfig stage in (Growth ?? []).Where(stage =>
+                stage.BatchSequences % Training.MicroBatchSequences is not (null or 0)
+            )
+        )
+        {
+            yield return new ConfigurationProblem(
+                "growth",
+                $"has a stage of batch_sequences = {stage.BatchSequences}, "
+                    + $"which training.micro_batch_sequences = {Training.MicroBatchSequences} does not divide."
+            );
+        }
+
+        if (Growth is { Count: > 0 } stages)
+        {
+            if (
+                stages.Any(stage => stage.BatchSequences is not null) && (Teacher?.Cache ?? Selection?.Path) is not null
+            )
+            {
+                yield return new ConfigurationProblem(
+                    "growth",
+                    "has a stage with a batch_sequences of its own, which does not go with teacher.cache or selection: "
+                        + "both know their samples by the run's one batch size. Leave it out."
+                );
+            }
+
+            if (Alignment is { Weight: > 0 })
+            {
+                yield return new ConfigurationProblem(
+                    "growth",
+                    "does not go with alignment, which learns a projection of the student's width along the run. "
+                        + "Grow first (saltern grow, or init_from.grow), then align."
+                );
+            }
+        }
+
         foreach (string problem in ScheduleProblems())
         {
             yield return new ConfigurationProblem("", problem);
@@ -227,7 +330,11 @@ public sealed record RunConfig : IValidated, IRunRecipe
     private List<string> ScheduleProblems()
     {
         var problems = new List<string>();
-        Collect(problems, () => _ = new LearningRateSchedule(Schedule, Optimizer.LearningRate, Training.Steps));
+        if (Growth is not { Count: > 0 })
+        {
+            // Where the model grows only its vocabulary tells: RunParts.Open.
+            Collect(problems, () => _ = new LearningRateSchedule(Schedule, Optimizer.LearningRate, Training.Steps));
+        }
 
         // A section that contradicts itself has said so already.
         foreach (GuidanceKind kind in GuidanceKinds.All.Where(kind => kind.IsActive(this)))

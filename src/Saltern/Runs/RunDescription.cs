@@ -1,6 +1,7 @@
 using System.Globalization;
 using Saltern.Batches;
 using Saltern.Checkpoints;
+using Saltern.Growth;
 using Saltern.Models;
 using Saltern.Numerics;
 using Saltern.Selection;
@@ -19,7 +20,7 @@ internal static class RunDescription
         TransformerConfig m = student.Config;
         long batchTokens = config.BatchTokens;
         double perToken = ModelFlops.TrainingPerToken(m, config.Data.SequenceLength);
-        double epochs = (double)config.Training.BatchSequences * config.Training.Steps / parts.Batches.EpochLength;
+        double epochs = (double)parts.Stages.Samples / parts.Batches.EpochLength;
         List<string> lines =
         [
             Text(
@@ -31,7 +32,7 @@ internal static class RunDescription
                 + Text(
                     $"{config.Training.BatchSequences / config.Training.MicroBatch} micro-batches; {config.Training.Steps} steps = "
                 )
-                + Text($"{batchTokens * config.Training.Steps / 1e6:0.0}M tokens = {epochs:0.00} epochs"),
+                + Text($"{parts.Stages.Samples * config.Data.SequenceLength / 1e6:0.0}M tokens = {epochs:0.00} epochs"),
             Text($"compute: {perToken * batchTokens / 1e9:0.0} GFLOP a step; {state.Threads} threads; ")
                 + Text($"matrix products ({Products(parts, state)}) reach {peak / 1e9:0} GFLOP/s"),
             Text($"validation: {parts.Text.CurveSet.TargetCount} tokens every {config.Training.EvaluateEvery} steps"),
@@ -48,6 +49,7 @@ internal static class RunDescription
             );
         }
 
+        lines.AddRange(Origin(config, state, parts));
         lines.AddRange(parts.Compute.Remarks());
         if (config.Objective is { IsMixed: true } objective)
         {
@@ -77,6 +79,44 @@ internal static class RunDescription
         return lines;
     }
 
+    // Where the weights come from, and what they grow into.
+    private static IEnumerable<string> Origin(RunConfig config, TrainState state, RunParts parts)
+    {
+        if (Lineage.Describe(state.Origin) is string history)
+        {
+            yield return $"weights from: {history}";
+        }
+
+        if (parts.Stages.Stages.Count == 1)
+        {
+            yield break;
+        }
+
+        int length = config.Data.SequenceLength;
+        foreach (GrowthStage stage in parts.Stages.Stages)
+        {
+            TransformerConfig model = stage.Model;
+            string next = "";
+            if (stage.Growth is GrowthStageConfig growth)
+            {
+                next =
+                    Text($", then grown by {growth.Operator.ToString().ToLowerInvariant()}, ")
+                    + $"optimizer {growth.Optimizer.ToString().ToLowerInvariant()}";
+            }
+
+            yield return Text(
+                $"stage: steps {stage.FirstStep} to {stage.LastStep}, {model.NumHiddenLayers} layers of {model.HiddenSize}, "
+            )
+                + Text($"{ModelFlops.Parameters(model) / 1e6:0.00}M parameters, ")
+                + Text($"{GrowthPlan.StepFlops(stage, length) / 1e9:0.0} GFLOP a step{next}");
+        }
+
+        double whole = config.Training.Steps * GrowthPlan.StepFlops(parts.Stages.Stages[^1], length);
+        yield return Text(
+            $"growth: the run costs {parts.Stages.Flops(length) / whole:0.000} of as many steps of the whole model"
+        );
+    }
+
     // Share and planned epochs of each domain, before the start; one line where every domain has its natural share.
     private static IEnumerable<string> DomainPlan(RunConfig config, TrainState state, RunParts parts)
     {
@@ -92,7 +132,7 @@ internal static class RunDescription
         }
 
         long[] drawn = stream.CountByDomain(
-            state.Samples + ((long)(config.Training.Steps - state.Step) * config.Training.BatchSequences)
+            state.Samples + parts.Stages.Samples - parts.Stages.SamplesUpTo(state.Step)
         );
         for (int i = 0; i < drawn.Length; i++)
         {

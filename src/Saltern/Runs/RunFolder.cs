@@ -87,14 +87,14 @@ public sealed class RunFolder : IDisposable
             return new RunFolder(path, RecipeWriter.Write(config), null, null, [], []);
         }
 
-        IReadOnlyList<string> changes = CheckChanges(recipe, config, overrides);
+        var store = new CheckpointStore(path);
+        (int? step, IReadOnlyList<string> skipped) = store.NewestGood();
+        IReadOnlyList<string> changes = CheckChanges(recipe, config, overrides, step ?? 0);
         foreach (string change in changes)
         {
             log("Changed on resume: " + change);
         }
 
-        var store = new CheckpointStore(path);
-        (int? step, IReadOnlyList<string> skipped) = store.NewestGood();
         foreach (string line in skipped)
         {
             log(line);
@@ -234,7 +234,12 @@ public sealed class RunFolder : IDisposable
         }
     }
 
-    private static List<string> CheckChanges<T>(string recipe, T config, IReadOnlyCollection<RecipeOverride> overrides)
+    private static List<string> CheckChanges<T>(
+        string recipe,
+        T config,
+        IReadOnlyCollection<RecipeOverride> overrides,
+        int doneSteps
+    )
         where T : class, IRunRecipe
     {
         T before = RecipeReader.Read<T>(recipe, []);
@@ -242,7 +247,7 @@ public sealed class RunFolder : IDisposable
         List<string> allowed = [];
         foreach (RecipeChange change in RecipeDiff.Compare(before, config))
         {
-            if (change.AltersNumbers && before.FixedBecause(change.Path) is string reason)
+            if (change.AltersNumbers && before.FixedBecause(change.Path, config, doneSteps) is string reason)
             {
                 problems.Add($"{change.Path} was {change.Before} and is now {change.After}: {reason}");
             }

@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using Saltern.Batches;
 using Saltern.Checkpoints;
 using Saltern.Files;
+using Saltern.Growth;
 using Saltern.Guidance;
 using Saltern.Losses;
 using Saltern.ModelFiles;
@@ -30,8 +31,14 @@ internal sealed class RunParts : IDisposable
     /// <summary>Its tokenizer.</summary>
     public required BpeTokenizer Tokenizer { get; init; }
 
-    /// <summary>The student's resolved shape.</summary>
+    /// <summary>The student's resolved shape: at the end, where it grows.</summary>
     public required TransformerConfig Model { get; init; }
+
+    /// <summary>The student's shapes along the run: one stage where it does not grow.</summary>
+    public required GrowthPlan Stages { get; init; }
+
+    /// <summary>State of the checkpoint whose samples the run goes on with; null where they begin.</summary>
+    public TrainState? Continued { get; private init; }
 
     /// <summary>Training text in the run's order.</summary>
     public required BatchLoader Batches { get; init; }
@@ -75,6 +82,7 @@ internal sealed class RunParts : IDisposable
         TokenDataset? data = null;
         BpeTokenizer? tokenizer = null;
         BatchLoader? batches = null;
+        TrainState? continued = null;
         RunText? text = null;
         TeacherParts? teacher = null;
         SelectionManifest? selection = null;
@@ -90,6 +98,11 @@ internal sealed class RunParts : IDisposable
         if (data is not null && tokenizer is not null)
         {
             Collect(problems, () => CheckData(config, resumed, data));
+            if (resumed is null)
+            {
+                Collect(problems, () => continued = InitialModel.ContinuedData(config, data.Fingerprint));
+            }
+
             Collect(problems, () => (batches, selection) = OpenBatches(config, data, tokenizer, resumed));
             Collect(problems, () => text = RunText.Of(data, config, tokenizer));
             Collect(
@@ -114,19 +127,32 @@ internal sealed class RunParts : IDisposable
             Collect(problems, () => teacher = kind.OpenTeacher(config, named, data, tokenizer, batches, resumed));
         }
 
+        if (teacher is not null && resumed is null)
+        {
+            Collect(problems, () => InitialModel.RefuseOwnLabels(config, teacher));
+        }
+
         ComputePlan? compute = null;
         Collect(problems, () => compute = ComputePlan.Of(config));
 
         TransformerConfig model = config.Model.Resolve(tokenizer?.VocabularySize ?? 1, config.Data.SequenceLength);
+        GrowthPlan? stages = null;
         if (tokenizer is not null)
         {
-            CheckModel(config, model, tokenizer, resumed, problems);
+            stages = CheckModel(config, model, tokenizer, resumed, problems);
         }
 
         Collect(problems, () => kind?.CheckStudent(config, model));
 
         // Whatever is null has left its problem.
-        if (problems.Count > 0 || text is null || tokenizer is null || batches is null || compute is null)
+        if (
+            problems.Count > 0
+            || text is null
+            || tokenizer is null
+            || batches is null
+            || compute is null
+            || stages is null
+        )
         {
             data?.Dispose();
             teacher?.Cache?.Dispose();
@@ -138,6 +164,8 @@ internal sealed class RunParts : IDisposable
             Text = text,
             Tokenizer = tokenizer,
             Model = model,
+            Stages = stages,
+            Continued = continued,
             Batches = batches,
             Compute = compute,
             Selection = selection,
@@ -158,8 +186,8 @@ internal sealed class RunParts : IDisposable
         ComputePlan? compute = null;
         Collect(problems, () => compute = ComputePlan.Of(config));
         TransformerConfig model = config.Model.Resolve(tokenizer.VocabularySize, config.Data.SequenceLength);
-        CheckModel(config, model, tokenizer, null, problems);
-        if (problems.Count > 0 || compute is null)
+        GrowthPlan? stages = CheckModel(config, model, tokenizer, null, problems);
+        if (problems.Count > 0 || compute is null || stages is null)
         {
             throw new ConfigurationException(problems);
         }
@@ -169,25 +197,26 @@ internal sealed class RunParts : IDisposable
             Text = text,
             Tokenizer = tokenizer,
             Model = model,
+            Stages = stages,
             Batches = batches,
             Compute = compute,
         };
     }
 
     /// <summary>The student: fresh, from <c>init_from</c>, or, where a checkpoint is about to fill it, empty. The caller owns it.</summary>
-    /// <param name="resumes">Whether a checkpoint fills it.</param>
+    /// <param name="resumedStep">Step of the checkpoint that fills it; null where none does.</param>
     /// <param name="loading">Is told of the loading; null for nobody.</param>
-    public Transformer CreateStudent(RunConfig config, bool resumes, IProgress<WeightProgress>? loading = null)
+    public Transformer CreateStudent(RunConfig config, int? resumedStep, IProgress<WeightProgress>? loading = null)
     {
-        Transformer student = Compute.Apply(new Transformer(Model, trainable: true, device: Compute.Device));
-        if (resumes)
+        Transformer student = CreateModel(Stages.At(resumedStep ?? 0).Model);
+        if (resumedStep is not null)
         {
             return student;
         }
 
-        if (config.InitFrom is string model)
+        if (config.InitFrom is InitFromConfig from)
         {
-            ModelFolder.LoadWeights(ModelLocation.Resolve(model), student, loading);
+            InitialModel.Fill(student, from, config.Seed, loading);
         }
         else
         {
@@ -196,6 +225,11 @@ internal sealed class RunParts : IDisposable
 
         return student;
     }
+
+    /// <summary>A trainable model where and how the run computes, its weights zero. The caller owns it.</summary>
+    /// <param name="model">Resolved shape.</param>
+    public Transformer CreateModel(TransformerConfig model) =>
+        Compute.Apply(new Transformer(model, trainable: true, device: Compute.Device));
 
     /// <summary>What the small model adds to the steps; its memory is taken, or its files opened, here. The caller owns it.</summary>
     /// <param name="threads">Threads for our own kernels.</param>
@@ -254,7 +288,10 @@ internal sealed class RunParts : IDisposable
             Threads = threads,
             Ranks = ranks,
             Products = MatrixProduct.Library,
-            PlannedSamples = PlannedSamples(config, null),
+            Samples = Continued?.Samples ?? 0,
+            PlannedSamples = Stages.Samples,
+            Origin = InitialModel.History(config.InitFrom, Stages.At(0).Model),
+            IsFineTuning = Text.Arm is not null,
             Selection = Selection?.Sha256 ?? "",
             InitialWeights = WeightsFingerprint(student),
             DataFingerprint = Text.Fingerprint,
@@ -263,14 +300,14 @@ internal sealed class RunParts : IDisposable
         };
 
     /// <summary>Samples that a run was planned to draw when it started: what data.mixture.max_epochs is reckoned from.</summary>
-    public static long PlannedSamples(RunConfig config, TrainState? resumed)
+    private static long PlannedSamples(RunConfig config, BpeTokenizer tokenizer, TrainState? resumed)
     {
         if (resumed is { PlannedSamples: > 0 })
         {
             return resumed.PlannedSamples;
         }
 
-        return (long)config.Training.Steps * config.Training.BatchSequences;
+        return config.PlanStages(tokenizer.VocabularySize).Samples;
     }
 
     /// <summary>Fingerprint of a model's weights.</summary>
@@ -337,7 +374,7 @@ internal sealed class RunParts : IDisposable
             config.Data.Mixture,
             [.. data.Domains.Select(domain => domain.Name)],
             reader.Sizes,
-            PlannedSamples(config, resumed)
+            PlannedSamples(config, tokenizer, resumed)
         );
         if (config.Selection is null || StageOne.IsOver(config, resumed))
         {
@@ -369,7 +406,8 @@ internal sealed class RunParts : IDisposable
         return (new BatchLoader(reader, shares, config.Seed, samples), selection);
     }
 
-    private static void CheckModel(
+    // The stages; null where there is a problem with them.
+    private static GrowthPlan? CheckModel(
         RunConfig config,
         TransformerConfig model,
         BpeTokenizer tokenizer,
@@ -394,30 +432,21 @@ internal sealed class RunParts : IDisposable
             );
         }
 
-        if (config.InitFrom is not null && resumed is null)
+        GrowthPlan? stages = null;
+        Collect(
+            problems,
+            () =>
+            {
+                stages = config.PlanStages(tokenizer.VocabularySize);
+                _ = config.RateSchedule(stages);
+            }
+        );
+        if (config.InitFrom is InitFromConfig from && resumed is null && stages is not null)
         {
-            Collect(
-                problems,
-                () =>
-                {
-                    TransformerConfig given = ModelFolder.LoadConfig(ModelLocation.Resolve(config.InitFrom));
-
-                    // Rotary positions have no weights: their number may be another.
-                    int positions = model.LearnedPositions ? model.MaxPositionEmbeddings : given.MaxPositionEmbeddings;
-                    if (
-                        given with
-                        {
-                            InitializerRange = 0,
-                        } != model with { MaxPositionEmbeddings = positions, InitializerRange = 0, Preset = null }
-                    )
-                    {
-                        throw new ConfigurationException(
-                            $"init_from = {config.InitFrom} has another shape than the section model: {given} against {model}."
-                        );
-                    }
-                }
-            );
+            Collect(problems, () => InitialModel.Check(from, stages.At(0).Model));
         }
+
+        return stages;
     }
 
     private static void Collect(List<string> problems, Action check)

@@ -101,7 +101,12 @@ internal sealed class RunSaver(RunContext run, RunMetrics metrics) : IDisposable
             {
                 Checkpoint.Save(path, content, run.Parts.Text.TokenizerJson);
                 run.Folder.Checkpoints.Retain(
-                    [.. run.Config.Training.KeepSteps ?? [], content.State.BestStep ?? 0],
+                    [
+                        .. run.Config.Training.KeepSteps ?? [],
+                        // The small models, to be taught by, to branch from or to use.
+                        .. run.Parts.Stages.Stages.Select(stage => stage.LastStep),
+                        content.State.BestStep ?? 0,
+                    ],
                     run.Config.Training.KeepEvery
                 );
             }

@@ -62,7 +62,13 @@ internal sealed class SoftLabelKind : GuidanceKind
         };
 
     public override Transition CreateTransition(RunConfig config, int domainCount) =>
-        Transition.Create(Of(config), config.Training.Steps, config.Schedule.WarmupSteps, domainCount);
+        Transition.Create(
+            Of(config),
+            config.Training.Steps,
+            config.Schedule.WarmupSteps,
+            domainCount,
+            startsTrained: config.InitFrom is not null
+        );
 
     public override StageGuidance Create(
         RunConfig config,

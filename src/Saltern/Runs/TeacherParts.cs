@@ -55,12 +55,7 @@ internal sealed record TeacherParts(string? Folder, TeacherCache? Cache, string 
             );
         }
 
-        return new TeacherParts(
-            folder,
-            null,
-            CheckedWeights(path, folder, resumed),
-            Describe(path, teacher.Temperature, folder, shape)
-        )
+        return new TeacherParts(folder, null, CheckedWeights(path, folder, resumed), Describe(teacher, folder, shape))
         {
             Warning = ObjectiveWarning(path, RunOf(path, folder), objective),
         };
@@ -85,12 +80,7 @@ internal sealed record TeacherParts(string? Folder, TeacherCache? Cache, string 
         BpeTokenizer tokenizer = LoadTokenizer(path, folder, "the sample's text cannot be put into its tokens");
         CheckRows(path, shape, tokenizer);
         alignment.ResolveTeacherLayer(shape.NumHiddenLayers);
-        return new TeacherParts(
-            folder,
-            null,
-            CheckedWeights(path, folder, resumed),
-            Describe(path, teacher.Temperature, folder, shape)
-        )
+        return new TeacherParts(folder, null, CheckedWeights(path, folder, resumed), Describe(teacher, folder, shape))
         {
             Tokenizer = tokenizer,
             Warning =
@@ -269,12 +259,14 @@ internal sealed record TeacherParts(string? Folder, TeacherCache? Cache, string 
     }
 
     // What the teacher's own run says: its cost up to this very checkpoint, and its final loss where this is the final one.
-    private static RunTeacher Describe(string teacherPath, double temperature, string folder, TransformerConfig shape)
+    private static RunTeacher Describe(TeacherConfig teacher, string folder, TransformerConfig shape)
     {
+        string teacherPath = teacher.Path!;
         string? run = RunOf(teacherPath, folder);
         TrainState? state = File.Exists(Path.Combine(folder, Checkpoint.StateFile))
             ? Checkpoint.LoadState(folder)
             : null;
+        IReadOnlyList<RunAncestor> history = Lineage.Of(teacherPath, folder, teacher.TrainedTokens);
         string? file = run is null ? null : Path.Combine(run, RunLayout.Result);
         RunResult? result = file is not null && File.Exists(file) ? RunResult.Read(file) : null;
         return new RunTeacher
@@ -282,10 +274,11 @@ internal sealed record TeacherParts(string? Folder, TeacherCache? Cache, string 
             Name =
                 result?.Name
                 ?? Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(run ?? teacherPath))),
-            Temperature = temperature,
+            Temperature = teacher.Temperature,
             Parameters = ModelFlops.Parameters(shape),
-            TrainingFlops = state?.Flops,
-            TrainingSeconds = state?.Seconds,
+            History = history,
+            TrainingFlops = AncestorCost.Of(history).Flops,
+            TrainingSeconds = AncestorCost.Of(history).Seconds,
             FinalLoss =
                 state is not null && state.Step == result?.Steps && result.FineTuning is null
                     ? result.Final?.Loss

@@ -5,11 +5,13 @@ using Saltern.Batches;
 using Saltern.Checkpoints;
 using Saltern.Configuration;
 using Saltern.Distributed;
+using Saltern.Growth;
 using Saltern.Guidance;
 using Saltern.Losses;
 using Saltern.Models;
 using Saltern.Numerics;
 using Saltern.Optimization;
+using Saltern.RunFiles;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -31,6 +33,9 @@ public sealed record StepReport(
     double Seconds
 )
 {
+    /// <summary>The stage that the step ended by growing out of it; null where the model stayed.</summary>
+    internal RunStage? Grown { get; init; }
+
     /// <summary>Why the update was not made; null where it was.</summary>
     public string? SkippedBecause { get; init; }
 
@@ -45,15 +50,18 @@ public sealed record StepReport(
 internal sealed class Trainer : IDisposable
 {
     private readonly RunConfig _config;
+    private readonly RunParts _parts;
     private readonly BatchLoader _batches;
     private readonly LearningRateSchedule _schedule;
     private readonly PositionLosses _losses;
     private readonly int _domainCount;
     private readonly ICommunicator _ranks;
+    private readonly int _threads;
+    private GrowthStage _stage;
 
     /// <summary>Puts the parts of a run together.</summary>
     /// <param name="parts">Training text, vocabulary, and where to compute; owned by the caller.</param>
-    /// <param name="student">Trainable model; owned by the caller.</param>
+    /// <param name="student">Trainable model of the stage that the run is in; what <see cref="Student"/> is in the end is the caller's to dispose of.</param>
     /// <param name="guidance">What the small model adds, taken over.</param>
     /// <param name="threads">Threads for our own kernels.</param>
     /// <param name="ranks">The ranks that share each batch; owned by the caller, null for one process.</param>
@@ -67,12 +75,17 @@ internal sealed class Trainer : IDisposable
     )
     {
         _config = config;
+        _parts = parts;
+        _threads = threads;
         _batches = parts.Batches;
         _ranks = ranks ?? new SingleProcess();
         _batches.Share = new RankShare(_ranks.Rank, _ranks.Size);
         _domainCount = parts.Text.Domains.Count;
-        _schedule = new LearningRateSchedule(config.Schedule, config.Optimizer.LearningRate, config.Training.Steps);
-        _losses = new PositionLosses(config.Training.MicroBatch * config.Data.SequenceLength);
+        _schedule = config.RateSchedule(parts.Stages);
+        _losses = new PositionLosses(
+            config.Training.MicroBatchOf(parts.Stages.LargestBatch) * config.Data.SequenceLength
+        );
+        _stage = parts.Stages.At(0);
         Student = student;
         Guidance = guidance;
         Optimizer = Optimizer.Create(student.Parameters, config.Optimizer, threads, _ranks);
@@ -80,14 +93,14 @@ internal sealed class Trainer : IDisposable
         State = new TrainState { Threads = threads };
     }
 
-    /// <summary>The model that is trained.</summary>
-    public Transformer Student { get; }
+    /// <summary>The model that is trained; another one after a growth.</summary>
+    public Transformer Student { get; private set; }
 
     /// <summary>What the small model adds; active as long as stage 1 lasts.</summary>
     public StageGuidance Guidance { get; }
 
-    /// <summary>The optimizer and its state.</summary>
-    public Optimizer Optimizer { get; }
+    /// <summary>The optimizer and its state; another one after a growth.</summary>
+    public Optimizer Optimizer { get; private set; }
 
     /// <summary>Loss head of the student's vocabulary, also for evaluation between steps.</summary>
     public LossHead LossHead { get; }
@@ -114,6 +127,7 @@ internal sealed class Trainer : IDisposable
     public void Restore(TrainState state)
     {
         State = state;
+        _stage = _parts.Stages.At(state.Step);
         (_batches.Position, _batches.SubsetPosition) = (state.Samples, state.SubsetSamples);
         if (state.Transition is not null)
         {
@@ -146,10 +160,11 @@ internal sealed class Trainer : IDisposable
         }
 
         long start = Stopwatch.GetTimestamp();
+        RunStage? grown = GrowBefore(step);
         bool fromSubset = DrawsSelected(step, weights);
         _ranks.ReportProgress($"step {step}: batch");
         Batch batch = NextBatch(fromSubset);
-        string samples = $"samples {batch.FirstPosition} … {batch.FirstPosition + _config.Training.BatchSequences - 1}";
+        string samples = $"samples {batch.FirstPosition} … {batch.FirstPosition + _stage.BatchSequences - 1}";
 
         // n of the global batch, known before the first backward pass: the divisor of every rank.
         long counted = (long)_ranks.Sum(batch.CountedPositions)[0];
@@ -189,6 +204,7 @@ internal sealed class Trainer : IDisposable
         State = applied ? Applied(losses, sums.Guidance) : Skipped();
         return new StepReport(step, losses, weights, norm, learningRate, seconds)
         {
+            Grown = grown,
             SkippedBecause = skipped,
             WeightSymbol = Guidance.Symbol,
             Guidance = guidance,
@@ -215,11 +231,55 @@ internal sealed class Trainer : IDisposable
         };
     }
 
+    // A larger model takes over before its first step, and the small one's memory goes back.
+    private RunStage? GrowBefore(int step)
+    {
+        if (step <= _stage.LastStep)
+        {
+            return null;
+        }
+
+        GrowthStage before = _stage;
+        GrowthStageConfig growth = before.Growth!;
+        RunStage record = Stage(before);
+        _stage = _parts.Stages.At(step);
+        GrowthMap map = GrowthMap.Of(before.Model, _stage.Model, growth.Operator, "growth");
+        Transformer grown = _parts.CreateModel(_stage.Model);
+        ModelGrowth.Fill(Student, grown, map, growth.Noise, ModelGrowth.NoiseSeed(_config.Seed, step));
+        Optimizer optimizer = Optimizer.Create(grown.Parameters, _config.Optimizer, _threads, _ranks);
+        if (growth.Optimizer != OptimizerTransfer.Fresh)
+        {
+            using GatheredState? gathered = Optimizer.Gather(keep: true);
+            using StateTensors small = StateTensors.Of(Optimizer, gathered);
+            using StateTensors large = ModelGrowth.GrowState(small, grown.Parameters.Layout, map, growth.Optimizer);
+            large.GiveTo(optimizer);
+        }
+
+        Optimizer.Dispose();
+        Student.Dispose();
+        (Optimizer, Student) = (optimizer, grown);
+        State = State with { Stages = [.. State.Stages, record] };
+        return record;
+    }
+
+    private RunStage Stage(GrowthStage stage) =>
+        new()
+        {
+            LastStep = stage.LastStep,
+            Parameters = Student.Parameters.Layout.ParameterCount,
+            Layers = stage.Model.NumHiddenLayers,
+            HiddenSize = stage.Model.HiddenSize,
+            Flops = State.Flops,
+            TeacherFlops = State.TeacherFlops,
+            Seconds = State.Seconds,
+            Tokens = State.Tokens,
+        };
+
     private Batch NextBatch(bool fromSubset)
     {
         using StepProfile.Mark mark = StepProfile.Of(StepPart.Batch);
-        Batch batch = _batches.Next(_config.Training.BatchSequences, fromSubset);
-        IReadOnlyList<SampleKey> ahead = _batches.ReadAhead(_config.Training.BatchSequences, fromSubset);
+        Batch batch = _batches.Next(_stage.BatchSequences, fromSubset);
+        IReadOnlyList<SampleKey> ahead = _batches.ReadAhead(_stage.BatchSequences, fromSubset);
         Guidance.ReadAhead(ahead);
         return batch;
     }
@@ -262,10 +322,11 @@ internal sealed class Trainer : IDisposable
     private StepSums RunMicroBatches(int step, Batch batch, long counted, StageWeights weights)
     {
         LossSums[] byDomain = [.. Enumerable.Range(0, _domainCount).Select(_ => new LossSums())];
-        for (int first = 0; first < batch.Samples.Count; first += _config.Training.MicroBatch)
+        int microBatch = _config.Training.MicroBatchOf(_stage.BatchSequences);
+        for (int first = 0; first < batch.Samples.Count; first += microBatch)
         {
             _ranks.ReportProgress($"step {step}: gradients of sample {first + 1} of {batch.Samples.Count}");
-            int count = Math.Min(_config.Training.MicroBatch, batch.Samples.Count - first);
+            int count = Math.Min(microBatch, batch.Samples.Count - first);
 
             // Samples that still have a teacher first, so that it runs on those alone.
             int[] rows =
@@ -323,7 +384,7 @@ internal sealed class Trainer : IDisposable
     private void Advance(int step, long counted, double seconds, GuidanceSums guidance)
     {
         double guided = Guidance.Flops(guidance);
-        double alone = _config.BatchTokens * ModelFlops.TrainingPerToken(Student.Config, _config.Data.SequenceLength);
+        double alone = GrowthPlan.StepFlops(_stage, _config.Data.SequenceLength);
         State = State with
         {
             Step = step,

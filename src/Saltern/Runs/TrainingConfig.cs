@@ -78,7 +78,10 @@ public sealed record TrainingConfig : IValidated
         || (KeepSteps?.Any(kept => kept == step) ?? false);
 
     /// <summary>Sequences of a micro-batch.</summary>
-    public int MicroBatch => MicroBatchSequences ?? BatchSequences;
+    public int MicroBatch => MicroBatchOf(BatchSequences);
+
+    /// <summary>Sequences of a micro-batch of a stage's batch.</summary>
+    internal int MicroBatchOf(int batchSequences) => MicroBatchSequences ?? batchSequences;
 
     /// <inheritdoc/>
     IEnumerable<ConfigurationProblem> IValidated.Validate()

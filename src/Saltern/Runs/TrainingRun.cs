@@ -1,9 +1,11 @@
 // The road of one run, top to bottom: open → (step, log, evaluate, save)* → conclusion (RunConclusion.cs).
 using System.Diagnostics;
+using System.Globalization;
 using Saltern.Checkpoints;
 using Saltern.Configuration;
 using Saltern.Distributed;
 using Saltern.Evaluation;
+using Saltern.Growth;
 using Saltern.Guidance;
 using Saltern.Models;
 using Saltern.Numerics;
@@ -129,7 +131,7 @@ public sealed class TrainingRun : IDisposable
         torch.set_num_threads(threads);
         MatrixProduct.Use(EngineChoices.Products(config, folder.ResumeState, options));
         double peak = options.MatmulPeak ?? parts.Compute.MeasurePeak();
-        Transformer student = parts.CreateStudent(config, folder.ResumeStep is not null, options.Loading);
+        Transformer student = parts.CreateStudent(config, folder.ResumeStep, options.Loading);
         StageGuidance? guidance = null;
         try
         {
@@ -166,6 +168,11 @@ public sealed class TrainingRun : IDisposable
             else
             {
                 trainer.Restore(parts.FreshState(config, student, threads, options.Ranks.Size));
+                if (config.InitFrom is InitFromConfig from)
+                {
+                    InitialModel.FillState(trainer.Optimizer, from, student);
+                }
+
                 torch.manual_seed(config.Seed);
             }
 
@@ -205,6 +212,24 @@ public sealed class TrainingRun : IDisposable
         return status;
     }
 
+    /// <summary>Writes a checkpoint of the present step, for a run that is left here; all ranks must come here.</summary>
+    /// <exception cref="CheckpointException">It cannot be written; the one before it is intact.</exception>
+    internal void Leave()
+    {
+        SaveBeforeTheEnd();
+        _saver.Wait();
+    }
+
+    private void SaveBeforeTheEnd()
+    {
+        if (_log.HasSteps)
+        {
+            _metrics.Write(_log.Line());
+        }
+
+        _saver.Save();
+    }
+
     private RunStatus RunSteps(int untilStep, CancellationToken cancellation)
     {
         int last = Math.Min(untilStep, Config.Training.Steps);
@@ -214,12 +239,7 @@ public sealed class TrainingRun : IDisposable
             // A signal may reach one rank alone: all end after the same step.
             if (Ranks.Any(cancellation.IsCancellationRequested))
             {
-                if (_log.HasSteps)
-                {
-                    _metrics.Write(_log.Line());
-                }
-
-                _saver.Save();
+                SaveBeforeTheEnd();
                 return RunStatus.Interrupted;
             }
 
@@ -233,9 +253,14 @@ public sealed class TrainingRun : IDisposable
                 SayStage1IsOver(report.Step);
             }
 
+            if (report.Grown is RunStage stage)
+            {
+                SayGrown(report.Step, stage);
+            }
+
             HandleSkipped(report);
             bool isLast = report.Step == Config.Training.Steps;
-            bool saves = Config.Training.SavesAfter(report.Step);
+            bool saves = Config.Training.SavesAfter(report.Step) || _run.Parts.Stages.EndsAfter(report.Step);
             bool evaluates = isLast || report.Step % Config.Training.EvaluateEvery == 0;
 
             // A line before every checkpoint: its means then never reach across a resume.
@@ -368,8 +393,35 @@ public sealed class TrainingRun : IDisposable
     private void SayStage1IsOver(int step)
     {
         // Found while this step began: the last one with the small model is the one before.
-        _run.Options.Log($"Stage 1 ended after step {step - 1} ({Guidance.EndReason}); the student goes on alone.");
+        string nothing = "";
+        if (Guidance.EndReason == AutoTransition.NoGap)
+        {
+            nothing = " The teacher is not ahead of the student, so there is nothing to learn from it.";
+        }
+
+        _run.Options.Log(
+            $"Stage 1 ended after step {step - 1} ({Guidance.EndReason}); the student goes on alone.{nothing}"
+        );
         _metrics.Write(new MetricsLine(step, [new(MetricNames.Stage1End, step - 1)]));
+    }
+
+    private void SayGrown(int step, RunStage stage)
+    {
+        long parameters = Student.Parameters.Layout.ParameterCount;
+        _run.Options.Log(
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"The model grew after step {stage.LastStep}: {stage.Layers} to {Student.Config.NumHiddenLayers} layers, "
+                    + $"hidden {stage.HiddenSize} to {Student.Config.HiddenSize}, "
+                    + $"{stage.Parameters / 1e6:0.00}M to {parameters / 1e6:0.00}M parameters."
+            )
+        );
+        _metrics.Write(
+            new MetricsLine(
+                step,
+                [new(MetricNames.GrownAfter, stage.LastStep), new(MetricNames.GrownParameters, parameters)]
+            )
+        );
     }
 
     private void HandleSkipped(StepReport report)

@@ -6,6 +6,7 @@ using System.Text.Json.Serialization;
 using Saltern.Checkpoints;
 using Saltern.Configuration;
 using Saltern.Files;
+using Saltern.Growth;
 using Saltern.Guidance;
 using Saltern.Models;
 using Saltern.Numerics;
@@ -20,7 +21,38 @@ namespace Saltern.Studies;
 /// <param name="Taught">A step with the teacher; null without one.</param>
 /// <param name="TeacherTraining">A step of the teacher's own training; null where its run is not there.</param>
 /// <param name="TeacherSteps">Steps that the teacher's training took.</param>
-internal sealed record ArmStepTimes(double Plain, double? Taught, double? TeacherTraining, int? TeacherSteps);
+internal sealed record ArmStepTimes(double Plain, double? Taught, double? TeacherTraining, int? TeacherSteps)
+{
+    /// <summary>Steps of the smaller models that the student grew out of, in order; empty where it did not grow.</summary>
+    public IReadOnlyList<StageStepTimes> Stages { get; init; } = [];
+
+    /// <summary>Seconds of steps without a teacher.</summary>
+    /// <param name="after">The step before the first of them.</param>
+    /// <param name="last">The last of them.</param>
+    public double PlainSeconds(int after, int last)
+    {
+        double seconds = 0;
+        foreach (StageStepTimes stage in Stages)
+        {
+            int steps = Math.Max(0, Math.Min(last, stage.LastStep) - after);
+            seconds += steps * stage.Seconds;
+            after += steps;
+        }
+
+        return seconds + (Math.Max(0, last - after) * Plain);
+    }
+}
+
+/// <summary>Median seconds of a step of a smaller model that a student grew out of.</summary>
+/// <param name="LastStep">Last step of the stage.</param>
+internal sealed record StageStepTimes(int LastStep, double Seconds);
+
+/// <summary>The kinds of step that an arm takes, by their keys.</summary>
+internal sealed record ArmKinds(string Plain, string? Taught, string? Teacher, int? TeacherSteps)
+{
+    /// <summary>Last step and kind of each smaller model's steps.</summary>
+    public IReadOnlyList<(int LastStep, string Kind)> Stages { get; init; } = [];
+}
 
 /// <summary>Step times of a study's arms, of one measurement.</summary>
 internal sealed record StepTimes
@@ -122,8 +154,10 @@ internal sealed record StepTimes
         var kinds = new Dictionary<string, TimedSteps>(StringComparer.Ordinal);
         try
         {
-            Dictionary<string, (string Plain, string? Taught, string? Teacher, int? TeacherSteps)> wanted =
-                arms.ToDictionary(arm => arm.Key, arm => Kinds(kinds, arm.Value, used));
+            Dictionary<string, ArmKinds> wanted = arms.ToDictionary(
+                arm => arm.Key,
+                arm => Kinds(kinds, arm.Value, used)
+            );
             log($"{kinds.Count} kinds of step, {rounds} turns each");
             for (int round = 0; round < rounds; round++)
             {
@@ -151,6 +185,15 @@ internal sealed record StepTimes
                         MedianOf(arm.Value.Teacher),
                         arm.Value.TeacherSteps
                     )
+                    {
+                        Stages =
+                        [
+                            .. arm.Value.Stages.Select(stage => new StageStepTimes(
+                                stage.LastStep,
+                                MedianOf(stage.Kind) ?? throw new UnreachableException("Plain steps are always timed.")
+                            )),
+                        ],
+                    }
                 ),
             };
         }
@@ -182,7 +225,7 @@ internal sealed record StepTimes
         }
 
         double SecondsAt(int step) =>
-            (times.Taught * Math.Min(step, taughtSteps) ?? 0) + (times.Plain * Math.Max(0, step - taughtSteps));
+            (times.Taught * Math.Min(step, taughtSteps) ?? 0) + times.PlainSeconds(Math.Min(step, taughtSteps), step);
         var metrics = new MetricsTable();
         foreach (int step in run.Metrics.Steps)
         {
@@ -201,6 +244,9 @@ internal sealed record StepTimes
             Result = run.Result with
             {
                 Seconds = SecondsAt(run.Result.Steps),
+                Stages = [.. run.Result.Stages.Select(stage => stage with { Seconds = SecondsAt(stage.LastStep) })],
+                // By another clock, which means nothing beside seconds that were reckoned.
+                Origin = [.. run.Result.Origin.Select(each => each with { Seconds = null })],
                 SecondsComparable = true,
                 InterleavedWith = [],
                 Machine = Machine,
@@ -209,12 +255,21 @@ internal sealed record StepTimes
         };
     }
 
-    private static (string Plain, string? Taught, string? Teacher, int? TeacherSteps) Kinds(
-        Dictionary<string, TimedSteps> kinds,
-        RunConfig recipe,
-        int threads
-    )
+    private static ArmKinds Kinds(Dictionary<string, TimedSteps> kinds, RunConfig recipe, int threads)
     {
+        var stages = new List<(int LastStep, string Kind)>();
+        if (recipe.Growth is { Count: > 0 })
+        {
+            using RunParts parts = RunParts.Open(recipe, resumed: null);
+            foreach (GrowthStage stage in parts.Stages.Stages.SkipLast(1))
+            {
+                RunConfig small = GuidanceKinds.Without(recipe.OfStage(stage)) with { Selection = null };
+                stages.Add((stage.LastStep, Add(kinds, TimingRecipe(small), threads)));
+            }
+
+            recipe = recipe.OfStage(parts.Stages.Stages[^1]);
+        }
+
         RunConfig plain = TimingRecipe(GuidanceKinds.Without(recipe) with { Selection = null });
         string? taught = null;
         string? teacher = null;
@@ -250,7 +305,7 @@ internal sealed record StepTimes
             }
         }
 
-        return (Add(kinds, plain, threads), taught, teacher, teacherSteps);
+        return new ArmKinds(Add(kinds, plain, threads), taught, teacher, teacherSteps) { Stages = stages };
     }
 
     // What decides a step's time, and nothing else: arms that differ in schedule or seed share a kind. A cache fits one order of samples and one stage 1 alone.
@@ -301,7 +356,7 @@ internal sealed record StepTimes
         public TimedSteps(RunConfig recipe, int threads)
         {
             _parts = RunParts.Open(recipe, resumed: null);
-            _student = _parts.CreateStudent(recipe, resumes: false);
+            _student = _parts.CreateStudent(recipe, resumedStep: null);
             StageGuidance guidance = _parts.CreateGuidance(recipe, threads);
             _trainer = new Trainer(recipe, _parts, _student, guidance, threads);
             _wasGuided = guidance.IsActive;

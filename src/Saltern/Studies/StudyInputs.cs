@@ -1,6 +1,7 @@
 using Saltern.Checkpoints;
 using Saltern.Configuration;
 using Saltern.FineTuning;
+using Saltern.Growth;
 using Saltern.Guidance;
 using Saltern.RunFiles;
 using Saltern.Runs;
@@ -11,7 +12,8 @@ namespace Saltern.Studies;
 
 /// <summary>What a recipe's inputs hold, by fingerprint; null where there is none or it is not on this machine.</summary>
 /// <param name="Selection">The list of selected samples.</param>
-internal sealed record StudyInputs(string? Data, string? Teacher, string? Selection)
+/// <param name="InitFrom">The weights that the run starts from, before any growth.</param>
+internal sealed record StudyInputs(string? Data, string? Teacher, string? Selection, string? InitFrom)
 {
     /// <summary>Looks at the inputs that a recipe names.</summary>
     public static StudyInputs Of(RunConfig recipe)
@@ -20,8 +22,19 @@ internal sealed record StudyInputs(string? Data, string? Teacher, string? Select
         return new StudyInputs(
             File.Exists(manifest) ? DatasetManifest.Load(recipe.Data.Path).Fingerprint : null,
             TeacherOf(recipe),
-            SelectionOf(recipe)
+            SelectionOf(recipe),
+            InitFromOf(recipe)
         );
+    }
+
+    private static string? InitFromOf(RunConfig recipe)
+    {
+        if (recipe.InitFrom is InitFromConfig from && Directory.Exists(from.Path))
+        {
+            return TeacherWeights.Fingerprint(InitialModel.Folder(from));
+        }
+
+        return null;
     }
 
     private static string? SelectionOf(RunConfig recipe)
@@ -52,6 +65,12 @@ internal sealed record StudyInputs(string? Data, string? Teacher, string? Select
         Compare(differences, "data.path", result.DataFingerprint, now.Data);
         Compare(differences, "teacher", result.Teacher?.Weights, now.Teacher);
         Compare(differences, "selection.path", result.SelectionFingerprint, now.Selection);
+        Compare(
+            differences,
+            "init_from",
+            result.Origin.LastOrDefault(each => each.Weights is not null)?.Weights,
+            now.InitFrom
+        );
         if (result.Truncated || result.Steps != planned.Training.Steps)
         {
             differences.Add($"it ended after {result.Steps} of {planned.Training.Steps} steps");

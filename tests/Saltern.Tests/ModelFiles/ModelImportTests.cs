@@ -1,4 +1,5 @@
 using Saltern.Checkpoints;
+using Saltern.Growth;
 using Saltern.Guidance;
 using Saltern.ModelFiles;
 using Saltern.Models;
@@ -47,7 +48,13 @@ public class ModelImportTests
         using var source = new TemporaryFolder();
         FamilyModel.Write(source, "qwen2");
         var seen = new List<WeightProgress>();
-        TransformerConfig config = ModelImport.Run(source.Path, folder["model"], new Collector(seen), Cancellation);
+        TransformerConfig config = ModelImport.Run(
+            source.Path,
+            folder["model"],
+            beside: null,
+            new Collector(seen),
+            Cancellation
+        );
         Assert.Equal(ModelFlops.Parameters(config), seen[^1].Values);
         Assert.Equal(seen[^1].Values, seen[^1].TotalValues);
     }
@@ -59,7 +66,7 @@ public class ModelImportTests
         using var source = new TemporaryFolder();
         FamilyModel.Write(source, "llama");
         Assert.Throws<OperationCanceledException>(() =>
-            ModelImport.Run(source.Path, folder["model"], null, new CancellationToken(canceled: true))
+            ModelImport.Run(source.Path, folder["model"], cancellation: new CancellationToken(canceled: true))
         );
         Assert.Empty(Directory.EnumerateFileSystemEntries(folder.Path));
     }
@@ -242,9 +249,9 @@ public class ModelImportTests
         salt = salt with
         {
             Model = shape,
-            InitFrom = folder["hf"],
+            InitFrom = new InitFromConfig { Path = folder["hf"] },
             Teacher = new TeacherConfig { Path = folder["hf"] },
-            Distillation = new DistillationConfig { Transition = TransitionKind.Constant },
+            Distillation = new DistillationConfig { Transition = TransitionKind.Constant, FromOwnOrigin = true },
             Training = salt.Training with { LogEvery = 1 },
         };
         Train(salt, folder["salt"]);

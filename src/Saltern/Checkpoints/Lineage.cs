@@ -1,0 +1,142 @@
+using System.Text.Json;
+using Saltern.Files;
+using Saltern.Guidance;
+using Saltern.ModelFiles;
+using Saltern.Models;
+using Saltern.RunFiles;
+
+namespace Saltern.Checkpoints;
+
+/// <summary>Where the weights of a model folder came from and what that cost: from its checkpoint's state, or from the <c>lineage.json</c> that import, export and growth write beside a model.</summary>
+internal static class Lineage
+{
+    /// <summary>Name of the file.</summary>
+    public const string FileName = "lineage.json";
+
+    private static readonly JsonSerializerOptions Json = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        WriteIndented = true,
+    };
+
+    /// <summary>The history of a model, oldest first; its last entry is what made the weights as they are.</summary>
+    /// <param name="path">As the user named it, a run folder perhaps.</param>
+    /// <param name="folder">Where the model itself is.</param>
+    /// <param name="trainedTokens">Tokens that a model of unknown history was trained on; null where nobody knows. Without effect where the history is recorded.</param>
+    /// <exception cref="CheckpointException">The checkpoint's state is damaged.</exception>
+    /// <exception cref="DataFormatException">The file is damaged.</exception>
+    public static IReadOnlyList<RunAncestor> Of(string path, string folder, long? trainedTokens = null)
+    {
+        if (File.Exists(Path.Combine(folder, Checkpoint.StateFile)))
+        {
+            return OfCheckpoint(path, folder);
+        }
+
+        return Recorded(folder) ?? [Foreign(path, folder, trainedTokens)];
+    }
+
+    private static RunAncestor Foreign(string path, string folder, long? trainedTokens)
+    {
+        TransformerConfig shape = ModelFolder.LoadConfig(folder);
+        return new RunAncestor
+        {
+            Name = NameOf(path),
+            Operation = "foreign",
+            Parameters = ModelFlops.Parameters(shape),
+            Tokens = trainedTokens,
+            Flops = trainedTokens * ModelFlops.TrainingPerToken(shape, shape.MaxPositionEmbeddings),
+            Weights = TeacherWeights.Fingerprint(folder),
+        };
+    }
+
+    /// <summary>The history of a model that was converted: its own where it is recorded, else a model of unknown history, under the new weights' fingerprint.</summary>
+    /// <param name="source">Folder that it came from.</param>
+    /// <param name="converted">Folder with the new weights.</param>
+    /// <param name="trainedTokens">As in <see cref="Of"/>.</param>
+    public static IReadOnlyList<RunAncestor> Imported(string source, string converted, long? trainedTokens)
+    {
+        IReadOnlyList<RunAncestor> history = Recorded(source) ?? [Foreign(source, converted, trainedTokens)];
+        return [.. history.SkipLast(1), history[^1] with { Weights = TeacherWeights.Fingerprint(converted) }];
+    }
+
+    /// <summary>The history of a model that was written for other programs, under its weights' new fingerprint.</summary>
+    public static IReadOnlyList<RunAncestor> Exported(string source, string written)
+    {
+        IReadOnlyList<RunAncestor> history = Of(source, source);
+        return [.. history.SkipLast(1), history[^1] with { Weights = TeacherWeights.Fingerprint(written) }];
+    }
+
+    /// <summary>Writes a history beside a model.</summary>
+    public static void Write(string folder, IReadOnlyList<RunAncestor> history) =>
+        WholeFile.WriteText(Path.Combine(folder, FileName), JsonSerializer.Serialize(history, Json));
+
+    /// <summary>The history in words, for a log; null of fresh weights.</summary>
+    public static string? Describe(IReadOnlyList<RunAncestor> history)
+    {
+        if (history.Count == 0)
+        {
+            return null;
+        }
+
+        string cost = AncestorCost.Of(history).Flops is double flops
+            ? FormattableString.Invariant($"{flops:0.00e0} FLOP")
+            : "at a cost that nobody recorded";
+        return $"{string.Join(", ", history.Select(each => $"{each.Name} ({each.Operation})"))}; {cost}";
+    }
+
+    private static IReadOnlyList<RunAncestor> OfCheckpoint(string path, string folder)
+    {
+        TrainState state = Checkpoint.LoadState(folder);
+        RunTeacher? teacher = state.Teacher;
+        double? OfTeacher(double? training, double? pass) => teacher is null ? 0 : training + (pass ?? 0);
+        return
+        [
+            .. state.Origin,
+            new RunAncestor
+            {
+                Name = RunNameOf(path, folder),
+                Operation = state.IsFineTuning ? "fine-tuned" : "trained",
+                Parameters = ModelFlops.Parameters(ModelFolder.LoadConfig(folder)),
+                Steps = state.Step,
+                Tokens = state.Tokens,
+                Flops = state.Flops + OfTeacher(teacher?.TrainingFlops, teacher?.PassFlops),
+                Seconds = state.Seconds + OfTeacher(teacher?.TrainingSeconds, teacher?.PassSeconds),
+                InitialWeights = state.InitialWeights,
+                Weights = TeacherWeights.Fingerprint(folder),
+            },
+        ];
+    }
+
+    // Null where nothing is recorded.
+    private static IReadOnlyList<RunAncestor>? Recorded(string folder)
+    {
+        string path = Path.Combine(folder, FileName);
+        if (RunLayout.ReadDocument(path) is not string json)
+        {
+            return null;
+        }
+
+        try
+        {
+            IReadOnlyList<RunAncestor>? history = JsonSerializer.Deserialize<IReadOnlyList<RunAncestor>>(json, Json);
+            return history is { Count: > 0 } ? history : null;
+        }
+        catch (JsonException e)
+        {
+            throw new DataFormatException(
+                $"{path}: not the history of a model: {e.Message} Remove the file; what the model cost is then not known.",
+                e
+            );
+        }
+    }
+
+    // A checkpoint's folder says a step; the run's name is two folders above.
+    private static string RunNameOf(string path, string folder)
+    {
+        string run = Path.GetFullPath(Path.Combine(folder, "..", ".."));
+        return File.Exists(Path.Combine(run, RunLayout.Recipe)) ? Path.GetFileName(run) : NameOf(path);
+    }
+
+    private static string NameOf(string path) =>
+        Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(path)));
+}

@@ -1,0 +1,216 @@
+using Saltern.Checkpoints;
+using Saltern.Configuration;
+using Saltern.Growth;
+using Saltern.ModelFiles;
+using Saltern.Models;
+using Saltern.Optimization;
+using Saltern.RunFiles;
+using TorchSharp;
+
+namespace Saltern.Runs;
+
+/// <summary>The model that a run starts from, as it is on disk.</summary>
+internal static class InitialModel
+{
+    /// <summary>Folder of the model.</summary>
+    /// <exception cref="CheckpointException">There is none.</exception>
+    public static string Folder(InitFromConfig from)
+    {
+        if (from.Step is not int step)
+        {
+            return ModelLocation.Resolve(from.Path);
+        }
+
+        var store = new CheckpointStore(from.Path);
+        if (store.Steps().Contains(step))
+        {
+            return ModelLocation.Resolve(store.PathOf(step));
+        }
+
+        string kept = string.Join(", ", store.Steps());
+        throw new CheckpointException(
+            $"init_from.step = {step}: {from.Path} keeps no checkpoint of that step"
+                + (kept.Length > 0 ? $", but of {kept}." : ".")
+        );
+    }
+
+    /// <summary>History of the weights that a run starts from; empty of fresh ones.</summary>
+    public static IReadOnlyList<RunAncestor> History(InitFromConfig? from, TransformerConfig model)
+    {
+        if (from is null)
+        {
+            return [];
+        }
+
+        string folder = Folder(from);
+        IReadOnlyList<RunAncestor> history = Lineage.Of(from.Path, folder, from.TrainedTokens);
+        if (from.Grow is not GrowthConfig grow)
+        {
+            return history;
+        }
+
+        return [.. history, GrowthEntry(ModelFolder.LoadConfig(folder), model, grow)];
+    }
+
+    /// <summary>What a growth adds to a history: no cost, but how.</summary>
+    public static RunAncestor GrowthEntry(TransformerConfig small, TransformerConfig large, GrowthConfig grow) =>
+        new()
+        {
+            Name = "growth",
+            Operation =
+                $"grown by {grow.Operator.ToString().ToLowerInvariant()} from {small.NumHiddenLayers} layers of {small.HiddenSize} "
+                + $"to {large.NumHiddenLayers} of {large.HiddenSize}",
+            Parameters = ModelFlops.Parameters(large),
+            Flops = 0,
+            Seconds = 0,
+        };
+
+    /// <summary>Refuses soft labels of the weights that the student starts from.</summary>
+    /// <exception cref="ConfigurationException">The teacher is among the first weights' history.</exception>
+    public static void RefuseOwnLabels(RunConfig config, TeacherParts teacher)
+    {
+        if (config.InitFrom is not InitFromConfig from || config.Distillation is not { FromOwnOrigin: false })
+        {
+            return;
+        }
+
+        IReadOnlyList<RunAncestor> history = Lineage.Of(from.Path, Folder(from), from.TrainedTokens);
+        if (history.FirstOrDefault(each => each.Weights == teacher.Weights) is RunAncestor same)
+        {
+            throw new ConfigurationException(
+                $"teacher.path = {config.Teacher?.Path} has the weights of '{same.Name}', out of which the student comes (init_from). "
+                    + "The student is this teacher already, and its labels made it end 0.03 to 0.045 nats worse when that was tried "
+                    + "(docs/growth.md). Take a better teacher, such as the small model trained on to its end, or remove the section "
+                    + "distillation. If you mean it, set distillation.from_own_origin: true."
+            );
+        }
+    }
+
+    /// <summary>Checks that the model has the shape that a run starts with, or grows into it.</summary>
+    /// <exception cref="ConfigurationException">It does not.</exception>
+    public static void Check(InitFromConfig from, TransformerConfig model)
+    {
+        TransformerConfig given = ModelFolder.LoadConfig(Folder(from));
+        if (from.Grow is GrowthConfig grow)
+        {
+            _ = GrowthMap.Of(given, model, grow.Operator, $"init_from.grow ({from.Path})");
+            return;
+        }
+
+        // Rotary positions have no weights: their number may be another.
+        int positions = model.LearnedPositions ? model.MaxPositionEmbeddings : given.MaxPositionEmbeddings;
+        TransformerConfig wanted = model with
+        {
+            MaxPositionEmbeddings = positions,
+            InitializerRange = 0,
+            Preset = null,
+        };
+        if (given with { InitializerRange = 0 } != wanted)
+        {
+            throw new ConfigurationException(
+                $"init_from = {from.Path} has another shape than the section model: {given} against {model}. "
+                    + "If it is to grow into that, say how: init_from: { path: …, grow: { operator: stack } } (docs/growth.md)."
+            );
+        }
+    }
+
+    /// <summary>Gives a run's first optimizer the state that the recipe takes over.</summary>
+    /// <param name="model">The run's first model.</param>
+    /// <exception cref="CheckpointException">There is no state, or it does not fit.</exception>
+    public static void FillState(Optimizer optimizer, InitFromConfig from, Transformer model)
+    {
+        if (from.Optimizer == OptimizerTransfer.Fresh)
+        {
+            return;
+        }
+
+        string folder = Folder(from);
+        using StateTensors state = StateTensors.Read(folder);
+        if (from.Grow is not GrowthConfig grow)
+        {
+            state.GiveTo(optimizer);
+            return;
+        }
+
+        GrowthMap map = GrowthMap.Of(ModelFolder.LoadConfig(folder), model.Config, grow.Operator, "init_from.grow");
+        using StateTensors grown = ModelGrowth.GrowState(state, model.Parameters.Layout, map, from.Optimizer);
+        grown.GiveTo(optimizer);
+    }
+
+    /// <summary>Where the samples of a run go on: the state of the checkpoint that it continues; null where they begin.</summary>
+    /// <exception cref="ConfigurationException">The samples before were others, so that they cannot be gone on with.</exception>
+    public static TrainState? ContinuedData(RunConfig config, string dataFingerprint)
+    {
+        if (config.InitFrom is not { ContinueData: true } from)
+        {
+            return null;
+        }
+
+        string folder = Folder(from);
+        string recipe = Path.GetFullPath(Path.Combine(folder, "..", "..", RunLayout.Recipe));
+        if (!File.Exists(Path.Combine(folder, Checkpoint.StateFile)) || !File.Exists(recipe))
+        {
+            throw new ConfigurationException(
+                $"init_from.continue_data: {from.Path} is no run, so nothing says which samples it read. Remove the key."
+            );
+        }
+
+        TrainState state = Checkpoint.LoadState(folder);
+        RunConfig before = RecipeReader.Read<RunConfig>(recipe, []);
+        string[] differences =
+        [
+            .. RecipeDiff
+                .Compare(Samples(before), Samples(config))
+                .Select(change =>
+                    $"{change.Path} was {change.Before ?? "not given"} and is {change.After ?? "not given"}"
+                ),
+            .. state.DataFingerprint == dataFingerprint ? Array.Empty<string>() : ["the data set is another"],
+            .. config.Data.Mixture?.MaxEpochs is null
+                ? Array.Empty<string>()
+                : ["data.mixture.max_epochs makes the order depend on the length of the run"],
+        ];
+        if (differences.Length > 0)
+        {
+            throw new ConfigurationException(
+                $"init_from.continue_data: the samples of {from.Path} cannot be gone on with: {string.Join("; ", differences)}. "
+                    + "Take the same, or remove the key."
+            );
+        }
+
+        return state;
+    }
+
+    // What decides which sample comes when, and nothing else.
+    private static RunConfig Samples(RunConfig config) =>
+        new()
+        {
+            Name = "samples",
+            Seed = config.Seed,
+            Data = config.Data with { Path = "data" },
+            Objective = config.Objective,
+            Model = new TransformerConfig(),
+            Training = new TrainingConfig { Steps = 1 },
+        };
+
+    /// <summary>Fills a run's first model.</summary>
+    /// <param name="seed">Of the noise of a growth.</param>
+    public static void Fill(Transformer student, InitFromConfig from, int seed, IProgress<WeightProgress>? loading)
+    {
+        string folder = Folder(from);
+        if (from.Grow is not GrowthConfig grow)
+        {
+            ModelFolder.LoadWeights(folder, student, loading);
+            return;
+        }
+
+        using Transformer small = ModelFolder.Load(
+            folder,
+            trainable: false,
+            loading,
+            student.Parameters.Device,
+            torch.ScalarType.Float32
+        );
+        GrowthMap map = GrowthMap.Of(small.Config, student.Config, grow.Operator, "init_from.grow");
+        ModelGrowth.Fill(small, student, map, grow.Noise, ModelGrowth.NoiseSeed(seed, 1));
+    }
+}
