@@ -66,7 +66,7 @@ public class PlanTests(Workspace workspace, ITestOutputHelper output) : IClassFi
             text.Split('\n').Count(line => line.Contains(" ranks   10 Gbit/s: ", StringComparison.Ordinal))
         );
         Assert.Contains(
-            "SALT against BASELINE, if it reaches BASELINE's quality after 70 %",
+            "SALT against BASELINE, if it reaches BASELINE's quality after 80 %",
             text,
             StringComparison.Ordinal
         );

@@ -39,8 +39,9 @@ public static class PlanCommand
         };
         var share = new Option<double>("--steps-share")
         {
-            Description = "Share of BASELINE's steps after which SALT is assumed to reach its quality.",
-            DefaultValueFactory = _ => 0.7,
+            Description =
+                "Share of BASELINE's steps after which SALT is assumed to reach its quality; 0.8 was measured here, the paper's is 0.7.",
+            DefaultValueFactory = _ => 0.8,
         };
         var students = new Option<int>("--students-served")
         {
@@ -55,6 +56,21 @@ public static class PlanCommand
         {
             Description = "Steps of the teacher's own training; as many as the run's by default.",
         };
+        var smallLayers = new Option<int?>("--small-layers")
+        {
+            Description =
+                "Layers of the small model that GROWN is reckoned with; the recipe's growth by default, "
+                + "else half or a quarter of the student's.",
+        };
+        var smallShare = new Option<double?>("--small-share")
+        {
+            Description = "Share of the steps with it; the recipe's growth by default, else 0.5.",
+        };
+        var budget = new Option<double?>("--budget")
+        {
+            Description = "FLOPs that there are: says how many steps of each way they pay for.",
+        };
+        Option<long?> teacherTokens = CommonOptions.TeacherTokens();
         var scaling = new Option<bool>("--scaling")
         {
             Description = "With --cluster: also the step on 1, 2, 4, … 1,024 of its ranks at 10, 100 and 400 Gbit/s.",
@@ -77,6 +93,10 @@ public static class PlanCommand
             students,
             teacher,
             teacherSteps,
+            teacherTokens,
+            smallLayers,
+            smallShare,
+            budget,
             scaling,
             json,
         };
@@ -95,6 +115,18 @@ public static class PlanCommand
                         );
                     }
 
+                    CommonOptions.CheckTeacherTokens(parsed.GetValue(teacherTokens));
+                    if (
+                        parsed.GetValue(smallShare) is not (null or (> 0 and < 1))
+                        || parsed.GetValue(budget) is not (null or > 0)
+                    )
+                    {
+                        throw new ConfigurationException(
+                            $"--small-share = {parsed.GetValue(smallShare)} must be in (0, 1), "
+                                + $"--budget = {parsed.GetValue(budget)} above 0."
+                        );
+                    }
+
                     RunConfig config = RecipeReader.Read<RunConfig>(
                         ShippedRecipe.Find(parsed.GetRequiredValue(recipe)),
                         parsed.GetRequiredValue(set)
@@ -105,8 +137,22 @@ public static class PlanCommand
                     RunPlan plan = RunPlan.Of(
                         config,
                         parsed.GetValue(teacher),
-                        parsed.GetValue(teacherSteps),
+                        TeacherSteps(config, parsed.GetValue(teacherSteps), parsed.GetValue(teacherTokens)),
                         machine?.Ranks ?? 1
+                    );
+                    WaysPlan ways = WaysPlan.Of(
+                        config,
+                        plan.Student,
+                        plan.Teacher,
+                        plan.TeacherSteps,
+                        steps,
+                        served,
+                        WaysPlan.StagesFor(
+                            config,
+                            plan.Student,
+                            parsed.GetValue(smallLayers),
+                            parsed.GetValue(smallShare)
+                        )
                     );
                     IReadOnlyList<ScalingPoint>? points = null;
                     if (parsed.GetValue(scaling))
@@ -127,6 +173,7 @@ public static class PlanCommand
                                     Plan = plan,
                                     Scaling = points,
                                     Ratios = Ratios(plan.Cost, steps, served),
+                                    Ways = ways,
                                 },
                                 JsonFormat
                             )
@@ -135,6 +182,7 @@ public static class PlanCommand
                     else
                     {
                         Print(console, plan, steps, served);
+                        PrintWays(console, plan, ways, parsed.GetValue(budget));
                         PrintScaling(console, points);
                     }
 
@@ -157,7 +205,7 @@ public static class PlanCommand
 
     private static CostRatios? Ratios(CostPlan cost, double share, int students)
     {
-        if (cost.TeacherTraining is null)
+        if (cost.TeacherTraining is null || cost.TaughtSteps == 0)
         {
             return null;
         }
@@ -234,17 +282,27 @@ public static class PlanCommand
                 + Text($"{plan.Tokens / 1e6:#,0.0}M tokens in {cost.Steps:#,0} steps")
         );
         console.Line(
-            Text($"arithmetic: student {cost.Baseline:0.00e0} FLOP{TeacherArithmetic(cost)}, ")
+            Text($"arithmetic: student {cost.Student:0.00e0} FLOP{TeacherArithmetic(cost)}, ")
                 + Text($"evaluation {cost.Evaluation:0.00e0} ")
                 + Text($"({100 * cost.EvaluationShare:0.0} % of the student's steps along the run)")
         );
+        foreach (StagePlan stage in cost.SmallStages)
+        {
+            console.Line(
+                Text($"growth: {stage.Steps:#,0} steps with {stage.Layers} layers of {stage.HiddenSize}, ")
+                    + Text(
+                        $"{Millions(stage.Parameters)} parameters, {stage.StepFlops / cost.StudentStep:0.000} of a step's FLOPs each"
+                    )
+            );
+        }
+
         PrintSpace(console, plan);
         if (plan.Time is TimePlan time)
         {
             PrintTime(console, time);
         }
 
-        if (cost.TeacherTraining is not null)
+        if (cost.TeacherTraining is not null && cost.TaughtSteps > 0)
         {
             PrintRatios(console, cost, share, students);
         }
@@ -252,7 +310,7 @@ public static class PlanCommand
 
     private static string TeacherArithmetic(CostPlan cost)
     {
-        if (cost.TeacherTraining is null)
+        if (cost.TeacherTraining is null || cost.TaughtSteps == 0)
         {
             return "";
         }
@@ -346,6 +404,69 @@ public static class PlanCommand
             Text($"Break-even: with the teacher for nothing at {100 * cost.FreeBreakEven:0.0} % of the steps; ")
                 + Text($"at {100 * share:0} % a paid teacher needs {needed}.")
         );
+    }
+
+    // Which way to BASELINE's quality.
+    private static void PrintWays(Output console, RunPlan plan, WaysPlan ways, double? budget)
+    {
+        console.Line();
+        console.Line(
+            Text(
+                $"ways to BASELINE's quality, FLOPs over its own ({ways.StudentsServed} student(s) share the small model):"
+            )
+        );
+        console.Line($"  {Column.Left("", 12)}{Column.Right("free", 8)}{Column.Right("charged", 10)}  rule");
+        foreach (Way way in ways.Ways)
+        {
+            string charged = way.Charged is double known ? Text($"{known:0.000}") : "unknown";
+            console.Line(
+                $"  {Column.Left(way.Name, 12)}{Column.Right(Text($"{way.Free:0.000}"), 8)}{Column.Right(charged, 10)}  {way.Rule}"
+            );
+        }
+
+        foreach (string missing in ways.Missing)
+        {
+            console.Line("  " + missing);
+        }
+
+        console.Line(
+            Text(
+                $"cheapest with the small model to be paid for: {ways.BestCharged.Name} ({ways.BestCharged.Charged:0.000}); "
+            )
+                + Text($"with one that is there already: {ways.BestFree.Name} ({ways.BestFree.Free:0.000}). ")
+                + "Expectations, from small models: docs/growth.md says how they were measured; hold your own runs against BASELINE."
+        );
+        if (plan.Epochs is > 1)
+        {
+            console.Line(
+                Text(
+                    $"data: the run reads its text {plan.Epochs:0.0} times; no rule here was measured on text that is read twice."
+                )
+            );
+        }
+
+        if (budget is double flops)
+        {
+            IEnumerable<string> steps = ways.Ways.Select(way =>
+                Text($"{way.Name} {flops / plan.Cost.StudentStep / (way.Charged ?? way.Free):#,0}")
+            );
+            console.Line(
+                Text(
+                    $"budget: {flops:0.00e0} FLOP pay for the quality of a BASELINE of so many steps: {string.Join(", ", steps)}"
+                )
+            );
+        }
+    }
+
+    // Steps of as many tokens as the run's.
+    private static int? TeacherSteps(RunConfig config, int? steps, long? tokens)
+    {
+        if (tokens is long read && steps is null)
+        {
+            return (int)Math.Max(1, read / config.BatchTokens);
+        }
+
+        return steps;
     }
 
     private static void PrintScaling(Output console, IReadOnlyList<ScalingPoint>? points)

@@ -39,6 +39,18 @@ internal sealed record RunPlan
     /// <summary>Files that the run leaves or needs.</summary>
     public required DiskPlan Disk { get; init; }
 
+    /// <summary>Steps of the teacher's own training, as far as its run or the caller says; null for the student's.</summary>
+    public required int? TeacherSteps { get; init; }
+
+    /// <summary>The student's resolved shape.</summary>
+    public required TransformerConfig Student { get; init; }
+
+    /// <summary>The teacher's: the recipe's, or one that was asked for; null without one.</summary>
+    public required TransformerConfig? Teacher { get; init; }
+
+    /// <summary>Times that the run reads its training text; null where there is no data set yet.</summary>
+    public double? Epochs { get; init; }
+
     /// <summary>Time, energy and money; null where nothing says how fast the machine is.</summary>
     public TimePlan? Time { get; init; }
 
@@ -53,7 +65,7 @@ internal sealed record RunPlan
         TransformerConfig student = recipe.Model.Resolve(vocabulary, recipe.Data.SequenceLength);
         TransformerConfig? teacher = null;
         long? teacherParameters = null;
-        if (GuidanceKinds.Active(recipe) is not null)
+        if (GuidanceKinds.Active(recipe) is not null || teacherPreset is not null)
         {
             teacher = TeacherShape(recipe, teacherPreset, vocabulary);
             teacherParameters = ModelFlops.Parameters(teacher);
@@ -68,9 +80,13 @@ internal sealed record RunPlan
         return new RunPlan
         {
             Name = recipe.Name,
+            Student = student,
+            Teacher = teacher,
+            TeacherSteps = teacherSteps ?? StepsOfTeacher(recipe),
+            Epochs = EpochsOf(recipe, vocabulary),
             StudentParameters = ModelFlops.Parameters(student),
             TeacherParameters = teacherParameters,
-            Tokens = recipe.Training.Steps * recipe.BatchTokens,
+            Tokens = recipe.PlanStages(vocabulary).Samples * recipe.Data.SequenceLength,
             Cost = cost,
             Ranks = ranks,
             Memory = MemoryPlan.Of(
@@ -99,6 +115,17 @@ internal sealed record RunPlan
         }
 
         return 0;
+    }
+
+    private static double? EpochsOf(RunConfig recipe, int vocabulary)
+    {
+        if (!HasDataset(recipe))
+        {
+            return null;
+        }
+
+        long tokens = DatasetManifest.Load(recipe.Data.Path).Domains.Sum(domain => domain.Train?.Tokens ?? 0);
+        return recipe.PlanStages(vocabulary).Samples * (double)recipe.Data.SequenceLength / tokens;
     }
 
     private static bool HasDataset(RunConfig recipe) =>
