@@ -65,6 +65,52 @@ public class GrowTests(Workspace workspace) : IClassFixture<Workspace>
         Assert.Equal((2, true), (code, error.Contains("--until = 61 is no step", StringComparison.Ordinal)));
     }
 
+    [Fact]
+    public void BenchAndPlan_KnowTheStages()
+    {
+        string recipe = workspace["planned.yaml"];
+        File.WriteAllText(
+            recipe,
+            File.ReadAllText(workspace["baseline.yaml"])
+                + "\ngrowth: [{ until_flops: 0.25, model: { num_hidden_layers: 1 } }]\n"
+        );
+        (int code, string output, string error) = Run("bench", recipe, "--seconds", "0.01");
+        Assert.True(code == 0, error);
+        Assert.Matches("(?m)^the [0-9]+ steps with 1 layers of 24 take [0-9.]+ ms each, [0-9.]+ of the whole", output);
+        (code, output, error) = Run("plan", recipe, "--seconds", "0.01", "--budget", "1e12", "--students-served", "2");
+        Assert.True(code == 0, error);
+        Assert.Matches(
+            "(?m)^growth: [0-9]+ steps with 1 layers of 24, 0.01M parameters, 0.[0-9]+ of a step's FLOPs",
+            output
+        );
+        Assert.Matches("(?m)^  BASELINE +1.000 +1.000", output);
+        Assert.Matches("(?m)^  GROWN +0.[0-9]+ +0.[0-9]+  0.[0-9]+ of the steps small", output);
+        Assert.Contains("SALT: no teacher. Name one in the recipe", output, StringComparison.Ordinal);
+        Assert.Matches("(?m)^cheapest with the small model to be paid for: GROWN ", output);
+        Assert.Matches("(?m)^budget: 1.00e12 FLOP pay for .*BASELINE [0-9,]+, GROWN [0-9,]+", output);
+        (code, output, error) = Run(
+            "plan",
+            workspace["baseline.yaml"],
+            "--seconds",
+            "0",
+            "--teacher",
+            "0.25m",
+            "--teacher-tokens",
+            "5120",
+            "--small-layers",
+            "1",
+            "--small-share",
+            "0.3",
+            "--json"
+        );
+        Assert.True(code == 0, error);
+        JsonNode ways = JsonNode.Parse(output)!["ways"]!;
+        Assert.Equal(
+            ["BASELINE", "SALT", "GROWN", "GROWN+SALT"],
+            ways["ways"]!.AsArray().Select(way => way!["name"]!.GetValue<string>())
+        );
+    }
+
     private static (int Code, string Output, string Error) Run(params string[] arguments) =>
         SalternProcess.Run(arguments);
 }

@@ -20,6 +20,25 @@ public sealed class LiveRunTests : IDisposable
     }
 
     [Fact]
+    public void ARunThatGrows_IsNoBaseline_AndMarksItsGrowth()
+    {
+        string folder = _disk.Add("GROWN", false, 60, _ => 5, false);
+        File.AppendAllText(Path.Combine(folder, "recipe.yaml"), "growth:\n  - until: 30\n");
+        File.AppendAllText(Path.Combine(folder, "metrics.jsonl"), "{\"step\":61,\"event/grown_after\":60}\n");
+        RunView run = new LiveRun(folder).Look(DateTime.UtcNow);
+        Assert.Equal((false, true, true), (run.HadTeacher, run.Grew, run.HadSmallModel));
+        Assert.Equal([60], run.GrowthSteps);
+        Assert.False(run.StartsFromAModel);
+        Chart training = RunCharts
+            .Main([run], [], RunCharts.Colours([run]), RunAxis.Steps)
+            .Single(chart => chart.Id == "training");
+        Assert.Contains(
+            training.Marks,
+            mark => mark.Text.EndsWith("the model grew after step 60", StringComparison.Ordinal)
+        );
+    }
+
+    [Fact]
     public void NoNewsForLong_IsQuiet()
     {
         var run = new LiveRun(_disk.Add("SALT", true, 60, _ => 5, false));

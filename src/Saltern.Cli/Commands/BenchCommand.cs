@@ -205,6 +205,15 @@ public static class BenchCommand
             );
         }
 
+        foreach (BenchmarkStage stage in result.SmallStages)
+        {
+            double share = stage.Phase.StepSeconds / result.Plain.StepSeconds;
+            console.Line(
+                Text($"the {stage.Steps} steps with {stage.Layers} layers of {stage.HiddenSize} take ")
+                    + Text($"{1e3 * stage.Phase.StepSeconds:0.0} ms each, {share:0.000} of the whole model's")
+            );
+        }
+
         console.Line(
             Text($"an evaluation takes {result.EvaluationSeconds:0.0} s: {100 * result.EvaluationShare:0.0} % ")
                 + Text($"of the steps' time every {config.Training.EvaluateEvery} steps")

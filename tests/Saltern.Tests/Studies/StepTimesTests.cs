@@ -1,8 +1,10 @@
 using Saltern.Configuration;
+using Saltern.Growth;
 using Saltern.Guidance;
 using Saltern.RunFiles;
 using Saltern.Runs;
 using Saltern.Studies;
+using Saltern.Tests.Growth;
 using Saltern.Tests.Runs;
 using Saltern.Tests.Verdicts;
 using Saltern.Verdicts;
@@ -54,6 +56,59 @@ public class StepTimesTests
             1e-9
         );
         Assert.Equal(verdict.SecondsRatio!.Value + (300.0 / 2000), verdict.SecondsRatioTeacherCharged!.Value, 1e-9);
+    }
+
+    // 300 steps at 1 s, up to 700 at 1.5 s, then 2 s; 0.5 s more for each of the first 400 with a teacher.
+    [Theory]
+    [InlineData(0, 1000, 300 + 600 + 600)]
+    [InlineData(0, 250, 250)]
+    [InlineData(400, 1000, 450 + 600)]
+    [InlineData(800, 1000, 400)]
+    [InlineData(500, 500, 0)]
+    public void StepsOfAModelThatGrows_AreThoseOfItsStages(int after, int last, double expected)
+    {
+        var times = new ArmStepTimes(2.0, null, null, null) { Stages = [new(300, 1.0), new(700, 1.5)] };
+        Assert.Equal(expected, times.PlainSeconds(after, last), 1e-9);
+    }
+
+    [Fact]
+    public void ARunThatGrew_HasTheSecondsOfItsStages()
+    {
+        StepTimes times = StepTimes.Measure(
+            new Dictionary<string, RunConfig>
+            {
+                ["baseline"] = TinyRun.Shared.Plain("plain", 40),
+                ["grown"] = GrownRunTests.Config(OptimizerTransfer.Fresh),
+            },
+            threads: 1,
+            rounds: 2,
+            _ => { },
+            CancellationToken.None
+        );
+        ArmStepTimes grown = times.Arms["grown"];
+        Assert.Equal([14, 25], grown.Stages.Select(stage => stage.LastStep));
+        Assert.All(grown.Stages, stage => Assert.True(stage.Seconds > 0));
+        RunRecord run = FakeStudy.WithCurve("grown", 1, (500, 4.0), (1000, 3.5));
+        run = times.Apply(
+            run with
+            {
+                Result = run.Result with
+                {
+                    Stages =
+                    [
+                        new RunStage
+                        {
+                            LastStep = 25,
+                            Seconds = 7,
+                            Flops = 1,
+                        },
+                    ],
+                },
+            }
+        );
+        Assert.Equal(grown.PlainSeconds(0, 500), run.Metrics.Series("seconds")[0].Value, 1e-9);
+        Assert.Equal(grown.PlainSeconds(0, 25), run.Result.Stages[0].Seconds, 1e-9);
+        Assert.Empty(times.Arms["baseline"].Stages);
     }
 
     [Fact]
