@@ -77,7 +77,10 @@ internal sealed class LiveRun(string folder)
                 _result?.Teacher is not null
                 || _recipe.ContainsKey("teacher.path")
                 || Any(MetricNames.TeacherWeight, value => value > 0),
-            Grew = startsFromAModel || _recipe.Keys.Any(key => key.StartsWith("growth", StringComparison.Ordinal)),
+            Grew = _recipe.Keys.Any(key =>
+                key.StartsWith("growth", StringComparison.Ordinal)
+                || key.StartsWith("init_from.grow", StringComparison.Ordinal)
+            ),
             StartsFromAModel = startsFromAModel,
             GrowthSteps =
             [

@@ -40,7 +40,7 @@ public sealed record RunView
     /// <summary>Whether a teacher takes part.</summary>
     public bool HadTeacher { get; init; }
 
-    /// <summary>Whether its model grew out of a smaller one, or starts from another model.</summary>
+    /// <summary>Whether its model grows, or grew, out of a smaller one.</summary>
     public bool Grew { get; init; }
 
     /// <summary>Whether its first weights are another model's.</summary>

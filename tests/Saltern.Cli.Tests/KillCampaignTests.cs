@@ -29,6 +29,16 @@ public class KillCampaignTests(Workspace workspace) : IClassFixture<Workspace>
         );
 
     [Fact]
+    public void TrainingThatGrows_LosesNothing() =>
+        CompareTraining(
+            "growth",
+            "training.checkpoint_every=2",
+            Steps(120),
+            "growth=[{ until: 0.3, model: { num_hidden_layers: 1, hidden_size: 12 }, optimizer: copied }, "
+                + "{ until: 0.6, model: { hidden_size: 12 }, warmup_steps: 2 }]"
+        );
+
+    [Fact]
     public void ATeachersPass_LosesNothing()
     {
         string[] arguments = ["teach", "--teacher", workspace["teacher"], "--recipe", workspace["auto.yaml"], "--out"];

@@ -87,8 +87,8 @@ public static class CompareCommand
                     List<RunRecord> baselines = [.. named.Select(NamedRuns.Load)];
                     if (baselines.Count == 0)
                     {
-                        baselines = [.. others.Where(run => !run.HadSmallModel)];
-                        others = [.. others.Where(run => run.HadSmallModel)];
+                        baselines = [.. RunRecord.Baselines(others)];
+                        others = [.. others.Except(baselines)];
                     }
 
                     if (baselines.Count == 0 || others.Count == 0)

@@ -174,6 +174,7 @@ public static class PlanCommand
                                     Scaling = points,
                                     Ratios = Ratios(plan.Cost, steps, served),
                                     Ways = ways,
+                                    Budget = BaselineSteps(plan, ways, parsed.GetValue(budget)),
                                 },
                                 JsonFormat
                             )
@@ -447,9 +448,8 @@ public static class PlanCommand
 
         if (budget is double flops)
         {
-            IEnumerable<string> steps = ways.Ways.Select(way =>
-                Text($"{way.Name} {flops / plan.Cost.StudentStep / (way.Charged ?? way.Free):#,0}")
-            );
+            IEnumerable<string> steps = BaselineSteps(plan, ways, flops)!
+                .Select(way => Text($"{way.Key} {way.Value:#,0}"));
             console.Line(
                 Text(
                     $"budget: {flops:0.00e0} FLOP pay for the quality of a BASELINE of so many steps: {string.Join(", ", steps)}"
@@ -458,15 +458,29 @@ public static class PlanCommand
         }
     }
 
-    // Steps of as many tokens as the run's.
-    private static int? TeacherSteps(RunConfig config, int? steps, long? tokens)
+    // Steps of a BASELINE whose quality a budget pays for, by way.
+    private static Dictionary<string, double>? BaselineSteps(RunPlan plan, WaysPlan ways, double? budget)
     {
-        if (tokens is long read && steps is null)
+        if (budget is not double flops)
         {
-            return (int)Math.Max(1, read / config.BatchTokens);
+            return null;
         }
 
-        return steps;
+        return ways.Ways.ToDictionary(
+            way => way.Name,
+            way => flops / plan.Cost.StudentStep / (way.Charged ?? way.Free)
+        );
+    }
+
+    // Steps of as many tokens as the run's.
+    private static double? TeacherSteps(RunConfig config, int? steps, long? tokens)
+    {
+        if (steps is not null && tokens is not null)
+        {
+            throw new ConfigurationException("--teacher-steps and --teacher-tokens say the same. Give one of them.");
+        }
+
+        return tokens / (double)config.BatchTokens ?? steps;
     }
 
     private static void PrintScaling(Output console, IReadOnlyList<ScalingPoint>? points)

@@ -3,6 +3,12 @@ namespace Saltern.RunFiles;
 /// <summary>One step in the history of a model's weights: a run that trained them, a growth, or a model of unknown history.</summary>
 internal sealed record RunAncestor
 {
+    /// <summary>The operation of a model of unknown history.</summary>
+    public const string Foreign = "foreign";
+
+    /// <summary>Beginning of the operation of a growth.</summary>
+    public const string Grown = "grown";
+
     /// <summary>Name of the run, or of the model's folder.</summary>
     public required string Name { get; init; }
 
@@ -18,23 +24,49 @@ internal sealed record RunAncestor
     /// <summary>Tokens that it read; null where nobody knows.</summary>
     public long? Tokens { get; init; }
 
-    /// <summary>What it cost, its own teacher's training included, FLOPs; null where nobody knows.</summary>
+    /// <summary>What it cost, teachers apart, which have entries of their own, FLOPs; null where nobody knows.</summary>
     public double? Flops { get; init; }
 
-    /// <summary>What it cost, its own teacher's training included, seconds; null where nobody knows.</summary>
+    /// <summary>The same in seconds; null where nobody knows.</summary>
     public double? Seconds { get; init; }
 
-    /// <summary>Fingerprint of the weights before the run's first step: the same for all checkpoints and branches of one run; null without a run.</summary>
-    public string? InitialWeights { get; init; }
+    /// <summary>Identity of the run: of its recipe, data and first weights, the same for all its checkpoints; null without a run.</summary>
+    public string? Run { get; init; }
 
     /// <summary>Fingerprint of the weights file that was taken; null of a growth.</summary>
     public string? Weights { get; init; }
 
-    // Of one run, or of one model of unknown history.
-    public bool IsSameAs(RunAncestor other) =>
-        InitialWeights is not null
-            ? InitialWeights == other.InitialWeights
-            : Weights is not null && Weights == other.Weights;
+    /// <summary>Whether it is no ancestor of the weights, but of a small model that taught one.</summary>
+    public bool AsTeacher { get; init; }
+
+    /// <summary>Whether both are of one run, or of one model of unknown history.</summary>
+    public bool IsSameAs(RunAncestor other)
+    {
+        if (Run is not null)
+        {
+            return Run == other.Run;
+        }
+
+        return Weights is not null && Weights == other.Weights;
+    }
+
+    /// <summary>What a model of unknown history cost, FLOPs: six a parameter and token, as is usual where nothing else is known; null where the tokens are not.</summary>
+    public static double? ForeignFlops(long parameters, long? tokens) => 6.0 * parameters * tokens;
+
+    /// <summary>The same entry, with a cost where it is of a model of unknown history.</summary>
+    public RunAncestor WithTokens(long? tokens)
+    {
+        if (Operation != Foreign || Flops is not null || tokens is null)
+        {
+            return this;
+        }
+
+        return this with
+        {
+            Tokens = tokens,
+            Flops = ForeignFlops(Parameters, tokens),
+        };
+    }
 }
 
 /// <summary>What a history cost as a whole.</summary>
@@ -48,6 +80,26 @@ internal sealed record AncestorCost(double? Flops, double? Seconds)
     /// <summary>The whole cost of a history; nothing of an empty one.</summary>
     public static AncestorCost Of(IReadOnlyList<RunAncestor> history) =>
         new(Sum(history.Select(each => each.Flops)), Sum(history.Select(each => each.Seconds)));
+
+    /// <summary>Two histories as one: what both have is there once, at the larger of its costs.</summary>
+    public static IReadOnlyList<RunAncestor> Union(IReadOnlyList<RunAncestor> one, IReadOnlyList<RunAncestor> other)
+    {
+        var union = new List<RunAncestor>(one);
+        foreach (RunAncestor each in other)
+        {
+            int same = union.FindIndex(each.IsSameAs);
+            if (same < 0)
+            {
+                union.Add(each);
+            }
+            else if (each.Flops > union[same].Flops)
+            {
+                union[same] = each;
+            }
+        }
+
+        return union;
+    }
 
     /// <summary>What two histories have in common, and is paid once: of each run in both the smaller part.</summary>
     public static AncestorCost Shared(IReadOnlyList<RunAncestor> one, IReadOnlyList<RunAncestor> other)

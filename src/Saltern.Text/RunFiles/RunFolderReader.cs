@@ -121,10 +121,42 @@ internal static class RunFolderReader
             Steps = steps,
             PlannedSteps = int.TryParse(keys.GetValueOrDefault("training.steps"), out int planned) ? planned : steps,
             Truncated = true,
+            Origin = OriginOf(keys),
+            Stages = StagesOf(metrics),
             Seconds = Last(metrics, MetricNames.Seconds),
             Flops = Last(metrics, MetricNames.Flops),
         };
     }
+
+    // What it cost only the result will say.
+    private static IReadOnlyList<RunAncestor> OriginOf(IReadOnlyDictionary<string, string> keys)
+    {
+        string? from = keys.GetValueOrDefault("init_from.path") ?? keys.GetValueOrDefault("init_from");
+        if (from is null)
+        {
+            return [];
+        }
+
+        string operation = keys.Keys.Any(key => key.StartsWith("init_from.grow.", StringComparison.Ordinal))
+            ? RunAncestor.Grown
+            : RunAncestor.Foreign;
+        return [new RunAncestor { Name = from, Operation = operation }];
+    }
+
+    private static IReadOnlyList<RunStage> StagesOf(MetricsTable metrics) =>
+        [
+            .. from grown in metrics.Series(MetricNames.GrownAfter)
+            let last = (int)grown.Value
+            select new RunStage
+            {
+                LastStep = last,
+                Flops = Before(metrics, MetricNames.Flops, last),
+                Seconds = Before(metrics, MetricNames.Seconds, last),
+            },
+        ];
+
+    private static double Before(MetricsTable metrics, string name, int step) =>
+        metrics.Series(name).LastOrDefault(point => point.Step <= step).Value;
 
     private static double Last(MetricsTable metrics, string name) =>
         metrics.Series(name) is [.., var last] ? last.Value : 0;

@@ -22,8 +22,20 @@ public sealed record RunRecord
     public bool HadTeacher =>
         Result.Teacher is not null || Metrics.Series(MetricNames.TeacherWeight).Any(point => point.Value > 0);
 
-    /// <summary>Whether a small model helped in any way: as above, or because the run's own model grew out of it or started from it.</summary>
-    public bool HadSmallModel => HadTeacher || Result.Stages.Count > 0 || Result.Origin.Count > 0;
+    /// <summary>Whether the run's model grew out of a smaller one, in the run or before it.</summary>
+    internal bool Grew =>
+        Result.Stages.Count > 0
+        || Result.Origin.Any(each =>
+            !each.AsTeacher && each.Operation.StartsWith(RunAncestor.Grown, StringComparison.Ordinal)
+        );
+
+    /// <summary>The runs that others are held against where nobody names them: those that no small model helped, and that start from fresh weights where any does.</summary>
+    internal static IReadOnlyList<RunRecord> Baselines(IReadOnlyList<RunRecord> runs)
+    {
+        RunRecord[] plain = [.. runs.Where(run => !run.HadTeacher && !run.Grew)];
+        RunRecord[] fresh = [.. plain.Where(run => run.Result.Origin.Count == 0)];
+        return fresh.Length > 0 ? fresh : plain;
+    }
 
     /// <summary>Final loss, nats per token: of the whole validation set, or else of the last evaluation.</summary>
     /// <exception cref="DataFormatException">The run was never evaluated.</exception>
@@ -50,26 +62,15 @@ public sealed record RunRecord
 
     /// <summary>The same run, with a cost for small models of which nothing records one: six FLOPs a parameter and token. Their seconds stay unknown.</summary>
     /// <param name="tokens">Tokens that each of them was trained on.</param>
-    internal RunRecord WithTeacherTokens(long tokens)
-    {
-        RunAncestor[] Reckoned(IReadOnlyList<RunAncestor> history) =>
-            [.. history.Select(each => each with { Flops = each.Flops ?? (6.0 * each.Parameters * tokens) })];
-        RunTeacher? teacher = Result.Teacher;
-        if (teacher is { TrainingFlops: null })
+    internal RunRecord WithTeacherTokens(long tokens) =>
+        this with
         {
-            RunAncestor[] history = Reckoned(teacher.History);
-            teacher = teacher with
+            Result = Result with
             {
-                History = history,
-                TrainingFlops = history.Length > 0 ? AncestorCost.Of(history).Flops : 6.0 * teacher.Parameters * tokens,
-            };
-        }
-
-        return this with
-        {
-            Result = Result with { Origin = Reckoned(Result.Origin), Teacher = teacher },
+                Origin = [.. Result.Origin.Select(each => each.WithTokens(tokens))],
+                Teacher = Result.Teacher?.WithTokens(tokens),
+            },
         };
-    }
 
     /// <summary>Reads a run folder: <c>metrics.jsonl</c>, and <c>result.json</c>, <c>recipe.yaml</c>, <c>eval/documents.jsonl</c> where they exist.</summary>
     /// <param name="runFolder">Path of the folder.</param>

@@ -50,6 +50,10 @@ public sealed record RunResult
     /// <summary>The live teacher's part of <see cref="Flops"/>.</summary>
     public double TeacherFlops { get; init; }
 
+    /// <summary>Identity of the run: of its recipe, data and first weights; null where that was not recorded.</summary>
+    [JsonInclude]
+    internal string? Run { get; init; }
+
     /// <summary>History of the weights before step 1, oldest first, with what it cost; empty of fresh ones.</summary>
     [JsonInclude]
     internal IReadOnlyList<RunAncestor> Origin { get; init; } = [];
@@ -213,6 +217,24 @@ public sealed record RunTeacher
 
     /// <summary>Its loss on the curve set, the tokens that the student is evaluated on along the run, nats per token.</summary>
     public double? CurveLoss { get; init; }
+
+    /// <summary>The same teacher, with a cost where nothing recorded one.</summary>
+    /// <param name="tokens">Tokens that it was trained on; null where nobody knows.</param>
+    internal RunTeacher WithTokens(long? tokens)
+    {
+        if (TrainingFlops is not null || tokens is null)
+        {
+            return this;
+        }
+
+        RunAncestor[] history = [.. History.Select(each => each.WithTokens(tokens))];
+        return this with
+        {
+            History = history,
+            TrainingFlops =
+                history.Length > 0 ? AncestorCost.Of(history).Flops : RunAncestor.ForeignFlops(Parameters, tokens),
+        };
+    }
 }
 
 /// <summary>Scores on one set of validation text.</summary>

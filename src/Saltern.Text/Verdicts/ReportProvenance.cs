@@ -233,7 +233,7 @@ internal static class ReportProvenance
             yield return
             [
                 each.Name,
-                each.Operation,
+                each.AsTeacher ? $"{each.Operation}, as a teacher" : each.Operation,
                 Figures.Count(each.Parameters),
                 Figures.Count(each.Tokens),
                 each.Flops is null ? "not known" : Figures.Flops(each.Flops),

@@ -42,7 +42,7 @@ internal sealed record SmallModelCost
                     Operation = "trained",
                     Flops = stages.Flops,
                     Seconds = stages.Seconds,
-                    InitialWeights = result.InitialWeightsFingerprint,
+                    Run = result.Run,
                 },
             ],
             teacher?.History ?? []

@@ -115,7 +115,7 @@ public sealed record VerdictPair
             Seed = run.Result.Seed,
             Run = run.Result.Name,
             Baseline = baseline.Result.Name,
-            Paired = SameStart(baseline.Result, run.Result),
+            Paired = SameStart(baseline, run),
             SecondsComparable = SameClock(baseline.Result, run.Result),
             Target = target,
             Reached = reached is not null,
@@ -180,9 +180,10 @@ public sealed record VerdictPair
     }
 
     // A model that grows has other first weights by nature: what is paired is the order of the samples.
-    private static bool SameStart(RunResult a, RunResult b)
+    private static bool SameStart(RunRecord one, RunRecord other)
     {
-        bool grows = a.Stages.Count > 0 || b.Stages.Count > 0 || a.Origin.Count > 0 || b.Origin.Count > 0;
+        (RunResult a, RunResult b) = (one.Result, other.Result);
+        bool grows = one.Grew || other.Grew;
         bool sameWeights =
             a.InitialWeightsFingerprint is not null && a.InitialWeightsFingerprint == b.InitialWeightsFingerprint;
         return (grows || sameWeights) && a.OrderFingerprint is not null && a.OrderFingerprint == b.OrderFingerprint;

@@ -27,27 +27,20 @@ internal static class Lineage
     /// <exception cref="DataFormatException">The file is damaged.</exception>
     public static IReadOnlyList<RunAncestor> Of(string path, string folder, long? trainedTokens = null)
     {
-        if (File.Exists(Path.Combine(folder, Checkpoint.StateFile)))
-        {
-            return OfCheckpoint(path, folder);
-        }
-
-        return Recorded(folder) ?? [Foreign(path, folder, trainedTokens)];
+        IReadOnlyList<RunAncestor> history = File.Exists(Path.Combine(folder, Checkpoint.StateFile))
+            ? OfCheckpoint(path, folder)
+            : Recorded(folder) ?? [Foreign(path, folder)];
+        return [.. history.Select(each => each.WithTokens(trainedTokens))];
     }
 
-    private static RunAncestor Foreign(string path, string folder, long? trainedTokens)
-    {
-        TransformerConfig shape = ModelFolder.LoadConfig(folder);
-        return new RunAncestor
+    private static RunAncestor Foreign(string path, string folder) =>
+        new()
         {
             Name = NameOf(path),
-            Operation = "foreign",
-            Parameters = ModelFlops.Parameters(shape),
-            Tokens = trainedTokens,
-            Flops = trainedTokens * ModelFlops.TrainingPerToken(shape, shape.MaxPositionEmbeddings),
+            Operation = RunAncestor.Foreign,
+            Parameters = ModelFlops.Parameters(ModelFolder.LoadConfig(folder)),
             Weights = TeacherWeights.Fingerprint(folder),
         };
-    }
 
     /// <summary>The history of a model that was converted: its own where it is recorded, else a model of unknown history, under the new weights' fingerprint.</summary>
     /// <param name="source">Folder that it came from.</param>
@@ -55,16 +48,19 @@ internal static class Lineage
     /// <param name="trainedTokens">As in <see cref="Of"/>.</param>
     public static IReadOnlyList<RunAncestor> Imported(string source, string converted, long? trainedTokens)
     {
-        IReadOnlyList<RunAncestor> history = Recorded(source) ?? [Foreign(source, converted, trainedTokens)];
-        return [.. history.SkipLast(1), history[^1] with { Weights = TeacherWeights.Fingerprint(converted) }];
+        IReadOnlyList<RunAncestor> history = Recorded(source) ?? [Foreign(source, converted)];
+        return InNewWeights([.. history.Select(each => each.WithTokens(trainedTokens))], converted);
     }
 
     /// <summary>The history of a model that was written for other programs, under its weights' new fingerprint.</summary>
     public static IReadOnlyList<RunAncestor> Exported(string source, string written)
     {
-        IReadOnlyList<RunAncestor> history = Of(source, source);
-        return [.. history.SkipLast(1), history[^1] with { Weights = TeacherWeights.Fingerprint(written) }];
+        return InNewWeights(Of(source, source), written);
     }
+
+    /// <summary>The same history under the fingerprint of weights that were written anew.</summary>
+    public static IReadOnlyList<RunAncestor> InNewWeights(IReadOnlyList<RunAncestor> history, string folder) =>
+        [.. history.SkipLast(1), history[^1] with { Weights = TeacherWeights.Fingerprint(folder) }];
 
     /// <summary>Writes a history beside a model.</summary>
     public static void Write(string folder, IReadOnlyList<RunAncestor> history) =>
@@ -87,24 +83,62 @@ internal static class Lineage
     private static IReadOnlyList<RunAncestor> OfCheckpoint(string path, string folder)
     {
         TrainState state = Checkpoint.LoadState(folder);
-        RunTeacher? teacher = state.Teacher;
-        double? OfTeacher(double? training, double? pass) => teacher is null ? 0 : training + (pass ?? 0);
+        RunTeacher? teacher = TeacherOf(state);
+        var own = new RunAncestor
+        {
+            Name = RunNameOf(path, folder),
+            Operation = state.IsFineTuning ? "fine-tuned" : "trained",
+            Parameters = ModelFlops.Parameters(ModelFolder.LoadConfig(folder)),
+            Steps = state.Step,
+            Tokens = state.Tokens,
+            Flops = state.Flops + (teacher?.PassFlops ?? 0),
+            Seconds = state.Seconds + (teacher?.PassSeconds ?? 0),
+            Run = state.Run.Length > 0 ? state.Run : state.InitialWeights,
+            Weights = TeacherWeights.Fingerprint(folder),
+        };
+        IEnumerable<RunAncestor> teachers = HistoryOf(teacher).Select(each => each with { AsTeacher = true });
+        return [.. AncestorCost.Union(state.Origin ?? OldOrigin(folder), [.. teachers]), own];
+    }
+
+    // The small model that helped the run; one that was named with the weight 0 never did.
+    private static RunTeacher? TeacherOf(TrainState state) =>
+        state.Transition is not null || state.Selection.Length > 0 ? state.Teacher : null;
+
+    private static IReadOnlyList<RunAncestor> HistoryOf(RunTeacher? teacher)
+    {
+        if (teacher is null || teacher.History.Count > 0)
+        {
+            return teacher?.History ?? [];
+        }
+
+        // Of an older run: its cost alone is known, or not even that.
         return
         [
-            .. state.Origin,
             new RunAncestor
             {
-                Name = RunNameOf(path, folder),
-                Operation = state.IsFineTuning ? "fine-tuned" : "trained",
-                Parameters = ModelFlops.Parameters(ModelFolder.LoadConfig(folder)),
-                Steps = state.Step,
-                Tokens = state.Tokens,
-                Flops = state.Flops + OfTeacher(teacher?.TrainingFlops, teacher?.PassFlops),
-                Seconds = state.Seconds + OfTeacher(teacher?.TrainingSeconds, teacher?.PassSeconds),
-                InitialWeights = state.InitialWeights,
-                Weights = TeacherWeights.Fingerprint(folder),
+                Name = teacher.Name,
+                Operation = teacher.TrainingFlops is null ? RunAncestor.Foreign : "trained",
+                Parameters = teacher.Parameters,
+                Flops = teacher.TrainingFlops,
+                Seconds = teacher.TrainingSeconds,
+                Weights = teacher.Weights,
             },
         ];
+    }
+
+    // An older state says nothing of its origin; its recipe says whether there was one.
+    private static IReadOnlyList<RunAncestor> OldOrigin(string folder)
+    {
+        string recipe = Path.GetFullPath(Path.Combine(folder, "..", "..", RunLayout.Recipe));
+        if (
+            !File.Exists(recipe)
+            || !RecipeKeys.Flatten(File.ReadAllText(recipe)).TryGetValue("init_from", out string? from)
+        )
+        {
+            return [];
+        }
+
+        return [new RunAncestor { Name = NameOf(from), Operation = RunAncestor.Foreign }];
     }
 
     // Null where nothing is recorded.

@@ -52,8 +52,17 @@ internal sealed record TrainState
     /// <summary>The stages that are over, in order: what the run had cost when the model grew.</summary>
     public IReadOnlyList<RunStage> Stages { get; init; } = [];
 
-    /// <summary>History of the weights that the run started from, oldest first; empty of fresh ones.</summary>
-    public IReadOnlyList<RunAncestor> Origin { get; init; } = [];
+    /// <summary>Identity of the run: of its recipe as it began, data and first weights.</summary>
+    public string Run { get; init; } = "";
+
+    /// <summary>Last steps of its stages as it began.</summary>
+    public IReadOnlyList<int> StageEnds { get; init; } = [];
+
+    /// <summary>Position in the stream of the first sample: above 0 where the run goes on with another's data.</summary>
+    public long FirstSample { get; init; }
+
+    /// <summary>History of the weights that the run started from, oldest first; empty of fresh ones; null in older states, which do not say.</summary>
+    public IReadOnlyList<RunAncestor>? Origin { get; init; }
 
     /// <summary>Whether the run fine-tunes.</summary>
     public bool IsFineTuning { get; init; }

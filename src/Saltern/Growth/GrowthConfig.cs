@@ -150,10 +150,12 @@ public sealed record InitFromConfig : IValidated
 {
     /// <summary>A run folder (its newest good checkpoint), a checkpoint folder or a Hugging Face folder.</summary>
     [MinLength(1)]
+    [NamesInput]
     public required string Path { get; init; }
 
     /// <summary>Step of the run's checkpoint; null for the newest.</summary>
     [Range(1, int.MaxValue)]
+    [NamesInput]
     public int? Step { get; init; }
 
     /// <summary>How the model becomes one of the shape of the section <c>model</c>; null where it has that shape.</summary>

@@ -24,6 +24,12 @@ internal sealed record GrowthMap
     /// <summary>Whether only the number of layers changes.</summary>
     public bool KeepsWidth => Hidden.IsIdentity && Query.IsIdentity && Key.IsIdentity && Inner.IsIdentity;
 
+    /// <summary>Whether nothing grows at all.</summary>
+    public bool KeepsAll => KeepsWidth && Layers.All(layer => !layer.IsNew);
+
+    /// <summary>Whether the output head is the embedding, so that the last norm is divided in its place.</summary>
+    public required bool IsTied { get; init; }
+
     /// <summary>Whether the grown model computes what the small one does.</summary>
     public bool PreservesFunction => Layers.All(layer => !layer.IsNew || layer.IsSilent);
 
@@ -59,6 +65,7 @@ internal sealed record GrowthMap
         return new GrowthMap
         {
             Layers = layers,
+            IsTied = to.IsTied,
             Hidden = UnitMap.Tile(from.HiddenSize, to.HiddenSize),
             Query = queryHeads.Expand(to.HeadDim),
             Key = keyHeads.Expand(to.HeadDim),

@@ -33,6 +33,9 @@ internal sealed record GrowthPlan(IReadOnlyList<GrowthStage> Stages)
     /// <summary>The stage of a step; of step 0, before the first one, the first.</summary>
     public GrowthStage At(int step) => Stages.First(stage => step <= stage.LastStep);
 
+    /// <summary>Last step of each stage.</summary>
+    public IReadOnlyList<int> Ends => [.. Stages.Select(stage => stage.LastStep)];
+
     /// <summary>Whether the model grows after a step.</summary>
     public bool EndsAfter(int step) => Stages.Any(stage => stage.Growth is not null && stage.LastStep == step);
 
@@ -127,7 +130,7 @@ internal sealed record GrowthPlan(IReadOnlyList<GrowthStage> Stages)
         try
         {
             GrowthMap map = GrowthMap.Of(from, to, growth.Operator, $"growth[{index}]");
-            if (!map.KeepsWidth || from.NumHiddenLayers != to.NumHiddenLayers)
+            if (!map.KeepsAll)
             {
                 return [];
             }

@@ -31,7 +31,7 @@ internal static class ModelGrowth
 
             Tensor source = small.Parameters.Weight(sources[WeightAxes.SourceOf(slice.Name, map)]);
             Tensor grown = Grow(source, WeightAxes.Of(slice.Name, map), noise, generator);
-            if (large.Config.IsTied && slice.Name.StartsWith("model.norm.", StringComparison.Ordinal))
+            if (IsDividedNorm(slice.Name, map))
             {
                 // A tied head is the embedding, which is not divided: the last norm is, in its place.
                 grown = grown.div(map.Hidden.Copies[0]);
@@ -62,7 +62,8 @@ internal static class ModelGrowth
             {
                 using DisposeScope scope = NewDisposeScope();
                 WeightAxes axes = WeightAxes.Of(weight, map);
-                Tensor values = GrowState(before[kind + source], kind, axes, PowerOf(kind, before));
+                int power = IsDividedNorm(weight, map) ? 0 : PowerOf(kind, before);
+                Tensor values = GrowState(before[kind + source], kind, axes, power);
                 if (transfer == OptimizerTransfer.Kept)
                 {
                     values = values.mul(MaskOfOld(weight, StateAxes(kind, axes), values.shape, map));
@@ -78,6 +79,9 @@ internal static class ModelGrowth
     /// <summary>Seed of a growth's noise: another one for every growth of a run.</summary>
     /// <param name="step">First step of the grown model.</param>
     public static long NoiseSeed(int seed, int step) => ((long)seed << 32) ^ step ^ 0x67726F77; // "grow"
+
+    private static bool IsDividedNorm(string weight, GrowthMap map) =>
+        map.IsTied && weight.StartsWith("model.norm.", StringComparison.Ordinal);
 
     private static bool IsSilent(string weight, GrowthMap map) =>
         WeightAxes.LayerOf(weight) is int layer && map.Layers[layer].IsSilent && WeightAxes.IsIntoResidual(weight);
@@ -97,17 +101,18 @@ internal static class ModelGrowth
             return divided;
         }
 
-        // Of the root mean square that fresh weights of as many inputs would have beside the old ones: 1/√copies.
-        Tensor deviation = source.square().mean().sqrt().mul(noise).div(copies.sqrt());
+        // Of the root mean square that fresh weights of as many inputs would have beside the old ones: 1/√copies. On the CPU, so that it is the same on every device and rank.
+        Tensor here = source.cpu();
+        Tensor shared = tensor(columns.Copies, dtype: source.dtype);
+        Tensor deviation = here.square().mean().sqrt().mul(noise).div(shared.sqrt());
         Tensor drawn = randn(grown.shape, ScalarType.Float32, CPU, generator: generator)
             .to(source.dtype)
-            .to(source.device)
             .mul(deviation);
-        Tensor index = Index(columns.Sources, source.device);
-        Tensor sums = zeros_like(source.narrow(0, 0, 1)).expand(grown.shape[0], source.shape[1]).clone();
+        Tensor index = Index(columns.Sources, CPU);
+        Tensor sums = zeros([grown.shape[0], source.shape[1]], source.dtype);
         sums.index_add_(1, index, drawn, 1);
-        Tensor means = sums.index_select(1, index).div(copies);
-        return divided.add(drawn.sub(means));
+        Tensor means = sums.index_select(1, index).div(shared);
+        return divided.add(drawn.sub(means).to(source.device));
     }
 
     private static Tensor Select(Tensor source, WeightAxes axes)

@@ -19,9 +19,10 @@ internal sealed class AutoTransition : Transition
     private readonly Track[] _domains;
     private readonly int _domainCount;
     private readonly bool _startsTrained;
+    private readonly bool _mayEndAtOnce;
 
     /// <summary>Resolves the constants for a run.</summary>
-    /// <param name="startsTrained">Whether the student starts from a trained model: then there may be nothing to learn from the first step on, and nothing is waited for.</param>
+    /// <param name="startsTrained">Whether the student starts from a trained model: then there may be nothing to learn from the beginning, and n_min is not waited for once 8,192 positions were seen, unless it is asked for.</param>
     /// <exception cref="ConfigurationException">The maximum does not lie after the anchor, or outside the run.</exception>
     public AutoTransition(
         DistillationConfig config,
@@ -35,7 +36,10 @@ internal sealed class AutoTransition : Transition
         _domainCount = domainCount;
         _startsTrained = startsTrained;
         Anchor = Math.Max(Math.Max(1, config.Anchor.Resolve(totalSteps)), warmupSteps);
-        Minimum = startsTrained ? 0 : config.Minimum.Resolve(totalSteps);
+        Minimum = config.Minimum.Resolve(totalSteps);
+
+        // One batch of a small run says little, and n_min was asked for where it is not the default.
+        _mayEndAtOnce = startsTrained && config.Minimum == new DistillationConfig().Minimum;
         Maximum = config.Maximum.Resolve(totalSteps);
         if (Maximum <= Anchor || Maximum > totalSteps)
         {
@@ -147,6 +151,7 @@ internal sealed class AutoTransition : Transition
         private double _maximumLearningRate;
         private bool _followsGlobal;
         private int _step;
+        private long _seen;
 
         public SmoothedGap Gap { get; } = new(smoothing);
 
@@ -190,7 +195,8 @@ internal sealed class AutoTransition : Transition
 
             // Too few positions say nothing about a domain's sign yet: the overall gap decides.
             Track sign = global is not null && Gap.Count < FewestPositionsOfADomain ? global : measure;
-            if (step > owner.Minimum && sign.Gap.Value <= 0)
+            bool seenEnough = owner._mayEndAtOnce && sign._seen >= FewestPositionsOfADomain;
+            if ((step > owner.Minimum || seenEnough) && sign.Gap.Value <= 0)
             {
                 return Finish(step, owner._startsTrained && step <= owner.Anchor ? NoGap : "gap");
             }
@@ -206,6 +212,7 @@ internal sealed class AutoTransition : Transition
         public void Observe(double sum, long count)
         {
             Gap.Add(sum, count);
+            _seen += count;
 
             // At the anchor, or at the first step after it that was applied.
             if (_step >= owner.Anchor && AnchorGap is null && !_followsGlobal)
@@ -216,13 +223,24 @@ internal sealed class AutoTransition : Transition
         }
 
         public GapTrackState Save() =>
-            new(Gap.Sum, Gap.Count, AnchorGap, _ratio, _maximumLearningRate, LastStep, EndReason, _followsGlobal);
+            new(
+                Gap.Sum,
+                Gap.Count,
+                AnchorGap,
+                _ratio,
+                _maximumLearningRate,
+                LastStep,
+                EndReason,
+                _followsGlobal,
+                _seen
+            );
 
         public void Restore(GapTrackState state)
         {
             Gap.Restore(state.Sum, state.Count);
             (AnchorGap, _ratio, _maximumLearningRate) = (state.AnchorGap, state.Ratio, state.MaximumLearningRate);
             (LastStep, EndReason, _followsGlobal) = (state.LastStep, state.EndReason, state.FollowsGlobal);
+            _seen = state.Seen;
         }
 
         private double Finish(int step, string reason)

@@ -91,6 +91,7 @@ internal sealed record TransitionState(IReadOnlyList<GapTrackState> Tracks);
 /// <param name="MaximumLearningRate">Highest η so far.</param>
 /// <param name="LastStep">Last step with the teacher; null while it runs.</param>
 /// <param name="EndReason"><c>gap</c>, <c>no gap</c> or <c>maximum</c>; null while the teacher runs.</param>
+/// <param name="Seen">Positions that were seen so far.</param>
 /// <param name="FollowsGlobal">Whether too little was seen of this domain, so that it goes by the overall track.</param>
 internal sealed record GapTrackState(
     double Sum,
@@ -100,7 +101,8 @@ internal sealed record GapTrackState(
     double MaximumLearningRate,
     int? LastStep,
     string? EndReason,
-    bool FollowsGlobal
+    bool FollowsGlobal,
+    long Seen = 0
 )
 {
     /// <summary>Older states name the first step without the teacher; never written.</summary>

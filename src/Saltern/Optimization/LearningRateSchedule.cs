@@ -48,6 +48,13 @@ internal sealed class LearningRateSchedule
             );
         }
 
+        if (restart is not null && config.WarmupSteps > _breaks[0].After)
+        {
+            throw new ConfigurationException(
+                $"schedule.warmup_steps = {config.WarmupSteps} is longer than the {_breaks[0].After} steps before the first growth."
+            );
+        }
+
         foreach (RateBreak each in _breaks.Where(each => each.WarmupSteps > totalSteps - each.After))
         {
             throw new ConfigurationException(
@@ -69,6 +76,18 @@ internal sealed class LearningRateSchedule
         }
 
         return Planned(step) * since / (last.WarmupSteps + 1.0);
+    }
+
+    /// <summary>η_j without the warm-ups after growths: what a weight that follows the rate goes by, so that it does not fall with them for good.</summary>
+    public double WithoutRewarming(int step)
+    {
+        RateBreak? last = _breaks.LastOrDefault(each => step > each.After);
+        if (last is { Restarts: true } && step - last.After <= last.WarmupSteps)
+        {
+            return _peak;
+        }
+
+        return Planned(step);
     }
 
     // Without the warm-ups after growths that restart nothing.

@@ -58,7 +58,12 @@ internal sealed record CostPlan
     /// <summary>Reckons a run.</summary>
     /// <param name="teacher">The teacher's shape; null without one.</param>
     /// <param name="teacherSteps">Steps of its own training, of as many tokens each.</param>
-    public static CostPlan Of(RunConfig recipe, TransformerConfig student, TransformerConfig? teacher, int teacherSteps)
+    public static CostPlan Of(
+        RunConfig recipe,
+        TransformerConfig student,
+        TransformerConfig? teacher,
+        double teacherSteps
+    )
     {
         int length = recipe.Data.SequenceLength;
         int steps = recipe.Training.Steps;

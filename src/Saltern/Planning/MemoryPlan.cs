@@ -43,9 +43,10 @@ internal sealed record MemoryPlan(IReadOnlyList<MemoryPart> Parts)
             EvaluationRows,
             Math.Max(recipe.Training.EvaluationTokens, recipe.Training.FinalEvaluationTokens)
         );
+        // A smaller model's batch may be the larger one: an upper bound.
+        int batch = recipe.PlanStages(student.VocabSize).LargestBatch;
         long training =
-            Math.Min(recipe.Training.MicroBatch, (recipe.Training.BatchSequences + ranks - 1L) / ranks)
-            * recipe.Data.SequenceLength;
+            Math.Min(recipe.Training.MicroBatchOf(batch), (batch + ranks - 1L) / ranks) * recipe.Data.SequenceLength;
         long rows = Math.Max(training, evaluated / recipe.Data.SequenceLength * recipe.Data.SequenceLength);
         bool shards = recipe.Optimizer.ShardState && ranks > 1;
         long state = OptimizerBytes(recipe.Optimizer, student);

@@ -40,7 +40,7 @@ internal sealed record RunPlan
     public required DiskPlan Disk { get; init; }
 
     /// <summary>Steps of the teacher's own training, as far as its run or the caller says; null for the student's.</summary>
-    public required int? TeacherSteps { get; init; }
+    public required double? TeacherSteps { get; init; }
 
     /// <summary>The student's resolved shape.</summary>
     public required TransformerConfig Student { get; init; }
@@ -59,7 +59,7 @@ internal sealed record RunPlan
     /// <param name="teacherSteps">Steps of the teacher's own training; null for as many as the run's, or what its own run says.</param>
     /// <param name="ranks">Processes that train together.</param>
     /// <exception cref="ConfigurationException">Neither data nor recipe say the vocabulary, or nothing says the teacher's shape.</exception>
-    public static RunPlan Of(RunConfig recipe, string? teacherPreset, int? teacherSteps, int ranks = 1)
+    public static RunPlan Of(RunConfig recipe, string? teacherPreset, double? teacherSteps, int ranks = 1)
     {
         int vocabulary = VocabularyOf(recipe);
         TransformerConfig student = recipe.Model.Resolve(vocabulary, recipe.Data.SequenceLength);
@@ -86,13 +86,13 @@ internal sealed record RunPlan
             Epochs = EpochsOf(recipe, vocabulary),
             StudentParameters = ModelFlops.Parameters(student),
             TeacherParameters = teacherParameters,
-            Tokens = recipe.PlanStages(vocabulary).Samples * recipe.Data.SequenceLength,
+            Tokens = TokensOf(recipe, student),
             Cost = cost,
             Ranks = ranks,
             Memory = MemoryPlan.Of(
                 recipe,
                 student,
-                recipe.Teacher?.Cache is null ? teacher : null,
+                GuidanceKinds.Active(recipe) is not null && recipe.Teacher?.Cache is null ? teacher : null,
                 ShardBytes(recipe, student),
                 ranks
             ),
@@ -103,7 +103,7 @@ internal sealed record RunPlan
     // Pages come in whole and with their neighbours, so a run that reads a good part of a shard soon holds all of it.
     private static long ShardBytes(RunConfig recipe, TransformerConfig student)
     {
-        long read = recipe.Training.Steps * recipe.BatchTokens * TokenTypes.ForVocabulary(student.VocabSize).Size();
+        long read = TokensOf(recipe, student) * TokenTypes.ForVocabulary(student.VocabSize).Size();
         if (HasDataset(recipe))
         {
             return Math.Min(
@@ -117,6 +117,10 @@ internal sealed record RunPlan
         return 0;
     }
 
+    /// <summary>Tokens that a run reads, those that do not count included.</summary>
+    internal static long TokensOf(RunConfig recipe, TransformerConfig student) =>
+        recipe.PlanStages(student.VocabSize).Samples * recipe.Data.SequenceLength;
+
     private static double? EpochsOf(RunConfig recipe, int vocabulary)
     {
         if (!HasDataset(recipe))
@@ -125,7 +129,7 @@ internal sealed record RunPlan
         }
 
         long tokens = DatasetManifest.Load(recipe.Data.Path).Domains.Sum(domain => domain.Train?.Tokens ?? 0);
-        return recipe.PlanStages(vocabulary).Samples * (double)recipe.Data.SequenceLength / tokens;
+        return (double)TokensOf(recipe, recipe.Model.Resolve(vocabulary, recipe.Data.SequenceLength)) / tokens;
     }
 
     private static bool HasDataset(RunConfig recipe) =>
@@ -204,6 +208,8 @@ internal sealed record DiskPlan(long Checkpoints, long TokensRead, long Cache)
         long kept =
             Math.Min(2, ((training.Steps - 1) / training.CheckpointEvery) + 1)
             + (training.KeepSteps?.Count ?? 0)
+            // The small models are smaller: an upper bound.
+            + cost.SmallStages.Count
             + (training.Steps / training.KeepEvery ?? 0);
         long cache = 0;
         if (recipe.Teacher?.Cache is not null)
@@ -214,7 +220,7 @@ internal sealed record DiskPlan(long Checkpoints, long TokensRead, long Cache)
 
         return new DiskPlan(
             kept * ((sizeof(float) * parameters) + MemoryPlan.OptimizerBytes(recipe.Optimizer, student)),
-            batchTokens * training.Steps * TokenTypes.ForVocabulary(student.VocabSize).Size(),
+            RunPlan.TokensOf(recipe, student) * TokenTypes.ForVocabulary(student.VocabSize).Size(),
             cache
         );
     }

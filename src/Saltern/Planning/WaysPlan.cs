@@ -51,7 +51,7 @@ internal sealed record WaysPlan
         RunConfig recipe,
         TransformerConfig student,
         TransformerConfig? teacher,
-        int? teacherSteps,
+        double? teacherSteps,
         double stepsShare,
         int students,
         IReadOnlyList<GrowthStageConfig> growth
@@ -145,7 +145,7 @@ internal sealed record WaysPlan
         RunConfig recipe,
         TransformerConfig student,
         TransformerConfig? teacher,
-        int? teacherSteps
+        double? teacherSteps
     )
     {
         RunConfig salt = recipe with { Growth = null };

@@ -56,13 +56,6 @@ internal sealed record GrowRequest
             );
         }
 
-        if (request.Sizes == new GrowthModelConfig())
-        {
-            throw new ConfigurationException(
-                "Nothing would grow. Give --layers, --hidden-size, --heads, --key-value-heads or --intermediate-size."
-            );
-        }
-
         GrowthConfig grow = request.From.Grow ?? new GrowthConfig();
         string folder = InitialModel.Folder(request.From);
         TransformerConfig shape = ModelFolder.LoadConfig(folder);
@@ -77,10 +70,19 @@ internal sealed record GrowRequest
         }
 
         GrowthMap map = GrowthMap.Of(shape, wanted, grow.Operator, request.From.Path);
+        if (map.KeepsAll)
+        {
+            throw new ConfigurationException(
+                "Nothing would grow. Give --layers, --hidden-size, --heads, --key-value-heads or --intermediate-size, "
+                    + "larger than the model's."
+            );
+        }
+
         using Transformer small = ModelFolder.Load(folder, trainable: false);
         using var large = new Transformer(wanted, trainable: false);
         ModelGrowth.Fill(small, large, map, grow.Noise, ModelGrowth.NoiseSeed(request.Seed, 1));
-        IReadOnlyList<RunAncestor> history = InitialModel.History(request.From, wanted);
+        (double difference, double before, double after) = Compare(small, large);
+        IReadOnlyList<RunAncestor> history = InitialModel.Find(request.From)!.History(wanted);
         DurableFolder.Write(
             request.Target,
             temporary =>
@@ -90,10 +92,10 @@ internal sealed record GrowRequest
                     Path.Combine(temporary, ModelFolder.TokenizerFile),
                     File.ReadAllText(ModelFolder.TokenizerPath(folder))
                 );
+                history = Lineage.InNewWeights(history, temporary);
                 Lineage.Write(temporary, history);
             }
         );
-        (double difference, double before, double after) = Compare(small, large);
         return new GrowResult(small.Config, wanted, map.PreservesFunction, difference, before, after, history);
     }
 
@@ -102,14 +104,8 @@ internal sealed record GrowRequest
         using IDisposable _ = no_grad();
         using DisposeScope scope = NewDisposeScope();
         using var generator = new Generator(1, CPU);
-        Tensor tokens = randint(
-            0,
-            small.Config.VocabSize,
-            [1, ProbeTokens],
-            ScalarType.Int64,
-            CPU,
-            generator: generator
-        );
+        int length = Math.Min(ProbeTokens, small.Config.MaxPositionEmbeddings);
+        Tensor tokens = randint(0, small.Config.VocabSize, [1, length], ScalarType.Int64, CPU, generator: generator);
         Tensor logits = small.HiddenStates(tokens).matmul(small.Head.t());
         Tensor difference = large.HiddenStates(tokens).matmul(large.Head.t()).sub(logits).abs().max();
         return (

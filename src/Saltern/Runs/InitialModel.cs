@@ -9,9 +9,24 @@ using TorchSharp;
 
 namespace Saltern.Runs;
 
-/// <summary>The model that a run starts from, as it is on disk.</summary>
-internal static class InitialModel
+/// <summary>The model that a run starts from, found once: its run may write newer checkpoints meanwhile.</summary>
+internal sealed class InitialModel
 {
+    private readonly InitFromConfig _from;
+    private readonly string _folder;
+    private readonly Lazy<IReadOnlyList<RunAncestor>> _before;
+
+    private InitialModel(InitFromConfig from)
+    {
+        _from = from;
+        _folder = Folder(from);
+        _before = new(() => Lineage.Of(from.Path, _folder, from.TrainedTokens));
+    }
+
+    /// <summary>Finds the model; null where a run starts from fresh weights.</summary>
+    /// <exception cref="CheckpointException">There is none.</exception>
+    public static InitialModel? Find(InitFromConfig? from) => from is null ? null : new InitialModel(from);
+
     /// <summary>Folder of the model.</summary>
     /// <exception cref="CheckpointException">There is none.</exception>
     public static string Folder(InitFromConfig from)
@@ -34,22 +49,16 @@ internal static class InitialModel
         );
     }
 
-    /// <summary>History of the weights that a run starts from; empty of fresh ones.</summary>
-    public static IReadOnlyList<RunAncestor> History(InitFromConfig? from, TransformerConfig model)
+    /// <summary>History of the weights that a run starts from.</summary>
+    /// <param name="model">The run's first model.</param>
+    public IReadOnlyList<RunAncestor> History(TransformerConfig model)
     {
-        if (from is null)
+        if (_from.Grow is not GrowthConfig grow)
         {
-            return [];
+            return _before.Value;
         }
 
-        string folder = Folder(from);
-        IReadOnlyList<RunAncestor> history = Lineage.Of(from.Path, folder, from.TrainedTokens);
-        if (from.Grow is not GrowthConfig grow)
-        {
-            return history;
-        }
-
-        return [.. history, GrowthEntry(ModelFolder.LoadConfig(folder), model, grow)];
+        return [.. _before.Value, GrowthEntry(ModelFolder.LoadConfig(_folder), model, grow)];
     }
 
     /// <summary>What a growth adds to a history: no cost, but how.</summary>
@@ -58,7 +67,8 @@ internal static class InitialModel
         {
             Name = "growth",
             Operation =
-                $"grown by {grow.Operator.ToString().ToLowerInvariant()} from {small.NumHiddenLayers} layers of {small.HiddenSize} "
+                $"{RunAncestor.Grown} by {grow.Operator.ToString().ToLowerInvariant()} "
+                + $"from {small.NumHiddenLayers} layers of {small.HiddenSize} "
                 + $"to {large.NumHiddenLayers} of {large.HiddenSize}",
             Parameters = ModelFlops.Parameters(large),
             Flops = 0,
@@ -67,18 +77,20 @@ internal static class InitialModel
 
     /// <summary>Refuses soft labels of the weights that the student starts from.</summary>
     /// <exception cref="ConfigurationException">The teacher is among the first weights' history.</exception>
-    public static void RefuseOwnLabels(RunConfig config, TeacherParts teacher)
+    public void RefuseOwnLabels(RunConfig config, TeacherParts teacher)
     {
-        if (config.InitFrom is not InitFromConfig from || config.Distillation is not { FromOwnOrigin: false })
+        if (config.Distillation is not { FromOwnOrigin: false, Weight: > 0 })
         {
             return;
         }
 
-        IReadOnlyList<RunAncestor> history = Lineage.Of(from.Path, Folder(from), from.TrainedTokens);
-        if (history.FirstOrDefault(each => each.Weights == teacher.Weights) is RunAncestor same)
+        if (
+            _before.Value.FirstOrDefault(each => !each.AsTeacher && each.Weights == teacher.Weights) is RunAncestor same
+        )
         {
             throw new ConfigurationException(
-                $"teacher.path = {config.Teacher?.Path} has the weights of '{same.Name}', out of which the student comes (init_from). "
+                $"The teacher ({config.Teacher?.Path ?? config.Teacher?.Cache}) has the weights of '{same.Name}', "
+                    + "out of which the student comes (init_from). "
                     + "The student is this teacher already, and its labels made it end 0.03 to 0.045 nats worse when that was tried "
                     + "(docs/growth.md). Take a better teacher, such as the small model trained on to its end, or remove the section "
                     + "distillation. If you mean it, set distillation.from_own_origin: true."
@@ -88,12 +100,19 @@ internal static class InitialModel
 
     /// <summary>Checks that the model has the shape that a run starts with, or grows into it.</summary>
     /// <exception cref="ConfigurationException">It does not.</exception>
-    public static void Check(InitFromConfig from, TransformerConfig model)
+    public void Check(TransformerConfig model)
     {
-        TransformerConfig given = ModelFolder.LoadConfig(Folder(from));
-        if (from.Grow is GrowthConfig grow)
+        TransformerConfig given = ModelFolder.LoadConfig(_folder);
+        if (_from.Grow is GrowthConfig grow)
         {
-            _ = GrowthMap.Of(given, model, grow.Operator, $"init_from.grow ({from.Path})");
+            var map = GrowthMap.Of(given, model, grow.Operator, $"init_from.grow ({_from.Path})");
+            if (map.KeepsAll)
+            {
+                throw new ConfigurationException(
+                    $"init_from.grow: {_from.Path} has the shape of the section model already, so nothing would grow. Remove grow."
+                );
+            }
+
             return;
         }
 
@@ -108,7 +127,7 @@ internal static class InitialModel
         if (given with { InitializerRange = 0 } != wanted)
         {
             throw new ConfigurationException(
-                $"init_from = {from.Path} has another shape than the section model: {given} against {model}. "
+                $"init_from = {_from.Path} has another shape than the section model: {given} against {model}. "
                     + "If it is to grow into that, say how: init_from: { path: …, grow: { operator: stack } } (docs/growth.md)."
             );
         }
@@ -117,45 +136,43 @@ internal static class InitialModel
     /// <summary>Gives a run's first optimizer the state that the recipe takes over.</summary>
     /// <param name="model">The run's first model.</param>
     /// <exception cref="CheckpointException">There is no state, or it does not fit.</exception>
-    public static void FillState(Optimizer optimizer, InitFromConfig from, Transformer model)
+    public void FillState(Optimizer optimizer, Transformer model)
     {
-        if (from.Optimizer == OptimizerTransfer.Fresh)
+        if (_from.Optimizer == OptimizerTransfer.Fresh)
         {
             return;
         }
 
-        string folder = Folder(from);
-        using StateTensors state = StateTensors.Read(folder);
-        if (from.Grow is not GrowthConfig grow)
+        using StateTensors state = StateTensors.Read(_folder);
+        if (_from.Grow is not GrowthConfig grow)
         {
             state.GiveTo(optimizer);
             return;
         }
 
-        GrowthMap map = GrowthMap.Of(ModelFolder.LoadConfig(folder), model.Config, grow.Operator, "init_from.grow");
-        using StateTensors grown = ModelGrowth.GrowState(state, model.Parameters.Layout, map, from.Optimizer);
+        GrowthMap map = GrowthMap.Of(ModelFolder.LoadConfig(_folder), model.Config, grow.Operator, "init_from.grow");
+        using StateTensors grown = ModelGrowth.GrowState(state, model.Parameters.Layout, map, _from.Optimizer);
         grown.GiveTo(optimizer);
     }
 
     /// <summary>Where the samples of a run go on: the state of the checkpoint that it continues; null where they begin.</summary>
     /// <exception cref="ConfigurationException">The samples before were others, so that they cannot be gone on with.</exception>
-    public static TrainState? ContinuedData(RunConfig config, string dataFingerprint)
+    public TrainState? ContinuedData(RunConfig config, string dataFingerprint)
     {
-        if (config.InitFrom is not { ContinueData: true } from)
+        if (!_from.ContinueData)
         {
             return null;
         }
 
-        string folder = Folder(from);
-        string recipe = Path.GetFullPath(Path.Combine(folder, "..", "..", RunLayout.Recipe));
-        if (!File.Exists(Path.Combine(folder, Checkpoint.StateFile)) || !File.Exists(recipe))
+        string recipe = Path.GetFullPath(Path.Combine(_folder, "..", "..", RunLayout.Recipe));
+        if (!File.Exists(Path.Combine(_folder, Checkpoint.StateFile)) || !File.Exists(recipe))
         {
             throw new ConfigurationException(
-                $"init_from.continue_data: {from.Path} is no run, so nothing says which samples it read. Remove the key."
+                $"init_from.continue_data: {_from.Path} is no run, so nothing says which samples it read. Remove the key."
             );
         }
 
-        TrainState state = Checkpoint.LoadState(folder);
+        TrainState state = Checkpoint.LoadState(_folder);
         RunConfig before = RecipeReader.Read<RunConfig>(recipe, []);
         string[] differences =
         [
@@ -172,7 +189,7 @@ internal static class InitialModel
         if (differences.Length > 0)
         {
             throw new ConfigurationException(
-                $"init_from.continue_data: the samples of {from.Path} cannot be gone on with: {string.Join("; ", differences)}. "
+                $"init_from.continue_data: the samples of {_from.Path} cannot be gone on with: {string.Join("; ", differences)}. "
                     + "Take the same, or remove the key."
             );
         }
@@ -194,17 +211,16 @@ internal static class InitialModel
 
     /// <summary>Fills a run's first model.</summary>
     /// <param name="seed">Of the noise of a growth.</param>
-    public static void Fill(Transformer student, InitFromConfig from, int seed, IProgress<WeightProgress>? loading)
+    public void Fill(Transformer student, int seed, IProgress<WeightProgress>? loading)
     {
-        string folder = Folder(from);
-        if (from.Grow is not GrowthConfig grow)
+        if (_from.Grow is not GrowthConfig grow)
         {
-            ModelFolder.LoadWeights(folder, student, loading);
+            ModelFolder.LoadWeights(_folder, student, loading);
             return;
         }
 
         using Transformer small = ModelFolder.Load(
-            folder,
+            _folder,
             trainable: false,
             loading,
             student.Parameters.Device,

@@ -11,14 +11,23 @@ internal static class RankProblems
     public static void Refuse(RunConfig config, ICommunicator ranks)
     {
         List<string> problems = [];
-        if (config.Training.BatchSequences < ranks.Size)
-        {
-            problems.Add(
-                $"training.batch_sequences = {config.Training.BatchSequences} is less than the {ranks.Size} ranks: "
+        (string Key, int Sequences)[] batches =
+        [
+            ("training.batch_sequences", config.Training.BatchSequences),
+            .. (config.Growth ?? [])
+                .Index()
+                .Where(stage => stage.Item.BatchSequences is not null)
+                .Select(stage => ($"growth[{stage.Index}].batch_sequences", stage.Item.BatchSequences!.Value)),
+        ];
+        problems.AddRange(
+            batches
+                .Where(batch => batch.Sequences < ranks.Size)
+                .Select(batch =>
+                    $"{batch.Key} = {batch.Sequences} is less than the {ranks.Size} ranks: "
                     + "some would have no sample. "
-                    + $"Start at most {config.Training.BatchSequences} ranks, or take a larger batch."
-            );
-        }
+                    + $"Start at most {batch.Sequences} ranks, or take a larger batch."
+                )
+        );
 
         if (ranks.Size > 1 && config.Device == ComputeDevice.Cuda && ranks is not NcclCommunicator)
         {

@@ -39,12 +39,11 @@ internal static class RecipeBenchmark
             );
         }
 
-        using RunParts asked = RunParts.Open(config, resumed: null);
-        GrowthStage[] small = [.. asked.Stages.Stages.SkipLast(1)];
         RunConfig recipe = config;
-        config = config.OfStage(asked.Stages.Stages[^1]);
-        using RunParts? opened = small.Length > 0 ? RunParts.Open(config, resumed: null) : null;
-        RunParts parts = opened ?? asked;
+        GrowthPlan stages = RunParts.PlanStages(recipe);
+        GrowthStage[] small = [.. stages.Stages.SkipLast(1)];
+        config = recipe.OfStage(stages.Stages[^1]);
+        using RunParts parts = RunParts.Open(config, resumed: null);
         int used = config.Threads ?? threads;
         torch.set_num_threads(used);
         MatrixProduct.Use(ComputePlan.ChooseProducts(config, resumed: null));

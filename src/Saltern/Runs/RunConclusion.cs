@@ -2,6 +2,7 @@ using System.Text.Json;
 using Saltern.Batches;
 using Saltern.Checkpoints;
 using Saltern.Evaluation;
+using Saltern.Files;
 using Saltern.RunFiles;
 
 namespace Saltern.Runs;
@@ -42,7 +43,7 @@ internal sealed class RunConclusion(RunContext run, int[] tokenBytes)
             Steps = state.Step,
             PlannedSteps = run.Config.Training.Steps,
             Truncated = truncated,
-            Samples = state.Samples,
+            Samples = state.Samples - state.FirstSample,
             Tokens = state.Tokens,
             Seconds = state.Seconds,
             SecondsApart = new SecondsApart(
@@ -53,17 +54,15 @@ internal sealed class RunConclusion(RunContext run, int[] tokenBytes)
             ),
             Flops = state.Flops,
             TeacherFlops = state.TeacherFlops,
-            Origin = state.Origin,
+            Run = state.Run.Length > 0 ? state.Run : null,
+            Origin = state.Origin ?? [],
             Stages = state.Stages,
             // The last step with the teacher: stage1_last_step of a checkpoint.
             Stage1EndStep = LastStepOfStage1(run.Config, state),
             Stage1EndReason = state.Stage1LastStep is null ? null : run.Trainer.Guidance.EndReason,
             StudentParameters = run.Trainer.Student.Parameters.Layout.ParameterCount,
             DataFingerprint = Parts.Text.Fingerprint,
-            OrderFingerprint = Parts.Batches.Fingerprint(
-                SampleSpace.Of(Parts.Text.Fingerprint, run.Config.Data, run.Config.Objective),
-                run.Config.Training.BatchSequences
-            ),
+            OrderFingerprint = Order(state),
             InitialWeightsFingerprint = state.InitialWeights,
             SelectionFingerprint = state.Selection.Length > 0 ? state.Selection : null,
             SecondsComparable =
@@ -113,6 +112,23 @@ internal sealed class RunConclusion(RunContext run, int[] tokenBytes)
     }
 
     private RunParts Parts => run.Parts;
+
+    // Which sample comes in which step.
+    private string Order(TrainState state)
+    {
+        string stream = Parts.Batches.Fingerprint(
+            SampleSpace.Of(Parts.Text.Fingerprint, run.Config.Data, run.Config.Objective),
+            run.Config.Training.BatchSequences
+        );
+        int[] batches = [.. Parts.Stages.Stages.Select(stage => stage.BatchSequences)];
+        if (state.FirstSample == 0 && batches.Distinct().Count() == 1)
+        {
+            return stream;
+        }
+
+        IEnumerable<string> stages = Parts.Stages.Stages.Select(stage => $"{stage.LastStep}x{stage.BatchSequences}");
+        return Fingerprint.Of($"{stream} from {state.FirstSample}: {string.Join(' ', stages)}");
+    }
 
     private static int? LastStepOfStage1(RunConfig config, TrainState state)
     {

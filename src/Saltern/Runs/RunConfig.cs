@@ -102,7 +102,6 @@ public sealed record RunConfig : IValidated, IRunRecipe
     public EvaluationConfig? Evaluation { get; init; }
 
     /// <summary>Model that the run starts from, as it is or grown; null for fresh weights.</summary>
-    [NamesInput]
     public InitFromConfig? InitFrom { get; init; }
 
     /// <summary>First parts of the run in which the model is smaller, in order; null for a model that does not grow.</summary>
@@ -136,14 +135,25 @@ public sealed record RunConfig : IValidated, IRunRecipe
     /// <summary>The stages of the run.</summary>
     /// <param name="vocabulary">Ids of the tokenizer.</param>
     /// <exception cref="ConfigurationException">The stages do not fit together.</exception>
-    internal GrowthPlan PlanStages(int vocabulary) =>
-        GrowthPlan.Of(
+    internal GrowthPlan PlanStages(int vocabulary)
+    {
+        var plan = GrowthPlan.Of(
             Growth,
             Model.Resolve(vocabulary, Data.SequenceLength),
             Training.Steps,
             Training.BatchSequences,
             Data.SequenceLength
         );
+        if (Model.InitializerRange != 0)
+        {
+            return plan;
+        }
+
+        // It follows from the width, and a stage's may be another.
+        TransformerConfig Derived(TransformerConfig model) =>
+            (model with { InitializerRange = 0 }).Resolve(vocabulary, Data.SequenceLength);
+        return new GrowthPlan([.. plan.Stages.Select(stage => stage with { Model = Derived(stage.Model) })]);
+    }
 
     /// <summary>A recipe of one stage alone, from fresh weights: to time its steps.</summary>
     internal RunConfig OfStage(GrowthStage stage)
@@ -214,6 +224,10 @@ public sealed record RunConfig : IValidated, IRunRecipe
         key switch
         {
             "training.steps" when now is RunConfig other => RunExtension.Problem(this, other, doneSteps),
+            _ when key.StartsWith("init_from.", StringComparison.Ordinal)
+                    && doneSteps > 0
+                    && key is not ("init_from.path" or "init_from.step") =>
+                "what the run started from is done, so it may not change on resume. Start a new run.",
             _ when key.StartsWith("growth", StringComparison.Ordinal) =>
                 "the model's shape along the run follows from it, so it may not change on resume. "
                     + "Start a new run, with init_from.grow to grow what there is.",
@@ -318,6 +332,22 @@ public sealed record RunConfig : IValidated, IRunRecipe
                         + "Grow first (saltern grow, or init_from.grow), then align."
                 );
             }
+        }
+
+        if (InitFrom is { ContinueData: true } && (Teacher?.Cache ?? Selection?.Path) is not null)
+        {
+            yield return new ConfigurationProblem(
+                "init_from.continue_data",
+                "does not go with teacher.cache or selection: both know their samples from the beginning of a run. Remove one of them."
+            );
+        }
+
+        if (InitFrom is { Optimizer: not OptimizerTransfer.Fresh } && Alignment is { Weight: > 0 })
+        {
+            yield return new ConfigurationProblem(
+                "init_from.optimizer",
+                "must be fresh with alignment, whose projection begins with the run."
+            );
         }
 
         foreach (string problem in ScheduleProblems())

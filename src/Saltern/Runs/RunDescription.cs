@@ -18,7 +18,8 @@ internal static class RunDescription
         Transformer student = trainer.Student;
         TrainState state = trainer.State;
         TransformerConfig m = student.Config;
-        long batchTokens = config.BatchTokens;
+        int batch = parts.Stages.At(state.Step).BatchSequences;
+        long batchTokens = (long)batch * config.Data.SequenceLength;
         double perToken = ModelFlops.TrainingPerToken(m, config.Data.SequenceLength);
         double epochs = (double)parts.Stages.Samples / parts.Batches.EpochLength;
         List<string> lines =
@@ -28,10 +29,8 @@ internal static class RunDescription
             )
                 + $"hidden {m.HiddenSize}, {m.NumAttentionHeads} heads, feed-forward {m.IntermediateSize}, "
                 + $"vocabulary {m.VocabSize})",
-            Text($"batch: {config.Training.BatchSequences} x {config.Data.SequenceLength} = {batchTokens} tokens in ")
-                + Text(
-                    $"{config.Training.BatchSequences / config.Training.MicroBatch} micro-batches; {config.Training.Steps} steps = "
-                )
+            Text($"batch: {batch} x {config.Data.SequenceLength} = {batchTokens} tokens in ")
+                + Text($"{batch / config.Training.MicroBatchOf(batch)} micro-batches; {config.Training.Steps} steps = ")
                 + Text($"{parts.Stages.Samples * config.Data.SequenceLength / 1e6:0.0}M tokens = {epochs:0.00} epochs"),
             Text($"compute: {perToken * batchTokens / 1e9:0.0} GFLOP a step; {state.Threads} threads; ")
                 + Text($"matrix products ({Products(parts, state)}) reach {peak / 1e9:0} GFLOP/s"),
@@ -39,7 +38,7 @@ internal static class RunDescription
         ];
         if (state.Ranks > 1)
         {
-            int sequences = config.Training.BatchSequences;
+            int sequences = batch;
             double mebibytes = trainer.Optimizer.State.Sum(tensor => tensor.ByteCount) / 1048576.0;
             string sharded = config.Optimizer.ShardState ? ", sharded" : "";
             lines.Add(
@@ -82,7 +81,7 @@ internal static class RunDescription
     // Where the weights come from, and what they grow into.
     private static IEnumerable<string> Origin(RunConfig config, TrainState state, RunParts parts)
     {
-        if (Lineage.Describe(state.Origin) is string history)
+        if (Lineage.Describe(state.Origin ?? []) is string history)
         {
             yield return $"weights from: {history}";
         }

@@ -20,6 +20,11 @@ internal static class RunExtension
             return null;
         }
 
+        if (now.Training.Steps < doneSteps)
+        {
+            return $"{doneSteps} steps are done, so it may not be fewer. {Remedy}";
+        }
+
         if (before.Growth is { Count: > 0 } growth && growth.Any(stage => stage.Until is not { IsShare: false }))
         {
             return "the model grows at a share of it, so it may not change on resume. " + Remedy;

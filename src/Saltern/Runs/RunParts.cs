@@ -37,6 +37,9 @@ internal sealed class RunParts : IDisposable
     /// <summary>The student's shapes along the run: one stage where it does not grow.</summary>
     public required GrowthPlan Stages { get; init; }
 
+    /// <summary>The model that the run starts from; null for fresh weights, and where a checkpoint has them.</summary>
+    private InitialModel? Initial { get; init; }
+
     /// <summary>State of the checkpoint whose samples the run goes on with; null where they begin.</summary>
     public TrainState? Continued { get; private init; }
 
@@ -83,10 +86,16 @@ internal sealed class RunParts : IDisposable
         BpeTokenizer? tokenizer = null;
         BatchLoader? batches = null;
         TrainState? continued = null;
+        InitialModel? initial = null;
         RunText? text = null;
         TeacherParts? teacher = null;
         SelectionManifest? selection = null;
         RunInstruments? instruments = null;
+        if (resumed is null)
+        {
+            Collect(problems, () => initial = InitialModel.Find(config.InitFrom));
+        }
+
         Collect(
             problems,
             () =>
@@ -98,10 +107,7 @@ internal sealed class RunParts : IDisposable
         if (data is not null && tokenizer is not null)
         {
             Collect(problems, () => CheckData(config, resumed, data));
-            if (resumed is null)
-            {
-                Collect(problems, () => continued = InitialModel.ContinuedData(config, data.Fingerprint));
-            }
+            Collect(problems, () => continued = initial?.ContinuedData(config, data.Fingerprint));
 
             Collect(problems, () => (batches, selection) = OpenBatches(config, data, tokenizer, resumed));
             Collect(problems, () => text = RunText.Of(data, config, tokenizer));
@@ -127,9 +133,9 @@ internal sealed class RunParts : IDisposable
             Collect(problems, () => teacher = kind.OpenTeacher(config, named, data, tokenizer, batches, resumed));
         }
 
-        if (teacher is not null && resumed is null)
+        if (teacher is not null)
         {
-            Collect(problems, () => InitialModel.RefuseOwnLabels(config, teacher));
+            Collect(problems, () => initial?.RefuseOwnLabels(config, teacher));
         }
 
         ComputePlan? compute = null;
@@ -139,7 +145,7 @@ internal sealed class RunParts : IDisposable
         GrowthPlan? stages = null;
         if (tokenizer is not null)
         {
-            stages = CheckModel(config, model, tokenizer, resumed, problems);
+            stages = CheckModel(config, model, tokenizer, resumed, initial, problems);
         }
 
         Collect(problems, () => kind?.CheckStudent(config, model));
@@ -156,7 +162,9 @@ internal sealed class RunParts : IDisposable
         {
             data?.Dispose();
             teacher?.Cache?.Dispose();
-            throw new ConfigurationException(problems);
+
+            // What the stages have wrong stops the samples, which follow from them, too.
+            throw new ConfigurationException([.. problems.Distinct()]);
         }
 
         return new RunParts
@@ -165,6 +173,7 @@ internal sealed class RunParts : IDisposable
             Tokenizer = tokenizer,
             Model = model,
             Stages = stages,
+            Initial = initial,
             Continued = continued,
             Batches = batches,
             Compute = compute,
@@ -174,6 +183,19 @@ internal sealed class RunParts : IDisposable
             _teacher = teacher,
             _stageOneIsOver = stageOneIsOver,
         };
+    }
+
+    /// <summary>The stages of a recipe, whose data set says the vocabulary; one stage needs no data.</summary>
+    /// <exception cref="ConfigurationException">The stages do not fit together.</exception>
+    internal static GrowthPlan PlanStages(RunConfig config)
+    {
+        if (config.Growth is not { Count: > 0 })
+        {
+            return config.PlanStages(vocabulary: 1);
+        }
+
+        using var data = TokenDataset.OpenAny(config.Data.Path, config.Data.Tokenizer);
+        return config.PlanStages(BpeTokenizer.Load(data.TokenizerPath).VocabularySize);
     }
 
     /// <summary>Parts of a run without a teacher on text that is held in memory.</summary>
@@ -186,7 +208,9 @@ internal sealed class RunParts : IDisposable
         ComputePlan? compute = null;
         Collect(problems, () => compute = ComputePlan.Of(config));
         TransformerConfig model = config.Model.Resolve(tokenizer.VocabularySize, config.Data.SequenceLength);
-        GrowthPlan? stages = CheckModel(config, model, tokenizer, null, problems);
+        InitialModel? initial = null;
+        Collect(problems, () => initial = InitialModel.Find(config.InitFrom));
+        GrowthPlan? stages = CheckModel(config, model, tokenizer, null, initial, problems);
         if (problems.Count > 0 || compute is null || stages is null)
         {
             throw new ConfigurationException(problems);
@@ -198,6 +222,7 @@ internal sealed class RunParts : IDisposable
             Tokenizer = tokenizer,
             Model = model,
             Stages = stages,
+            Initial = initial,
             Batches = batches,
             Compute = compute,
         };
@@ -214,13 +239,13 @@ internal sealed class RunParts : IDisposable
             return student;
         }
 
-        if (config.InitFrom is InitFromConfig from)
+        if (Initial is null)
         {
-            InitialModel.Fill(student, from, config.Seed, loading);
+            student.Initialize(config.Seed);
         }
         else
         {
-            student.Initialize(config.Seed);
+            Initial.Fill(student, config.Seed, loading);
         }
 
         return student;
@@ -282,22 +307,32 @@ internal sealed class RunParts : IDisposable
     /// <summary>The state of a run that starts.</summary>
     /// <param name="student">With its first weights.</param>
     /// <param name="threads">Threads that each rank computes with.</param>
-    internal TrainState FreshState(RunConfig config, Transformer student, int threads, int ranks) =>
-        new()
+    internal TrainState FreshState(RunConfig config, Transformer student, int threads, int ranks)
+    {
+        string initialWeights = WeightsFingerprint(student);
+        return new TrainState
         {
+            Run = RunIdentity.Of(config, Text.Fingerprint, initialWeights),
+            StageEnds = Stages.Ends,
+            FirstSample = Continued?.Samples ?? 0,
             Threads = threads,
             Ranks = ranks,
             Products = MatrixProduct.Library,
             Samples = Continued?.Samples ?? 0,
             PlannedSamples = Stages.Samples,
-            Origin = InitialModel.History(config.InitFrom, Stages.At(0).Model),
+            Origin = Initial?.History(Stages.At(0).Model) ?? [],
             IsFineTuning = Text.Arm is not null,
             Selection = Selection?.Sha256 ?? "",
-            InitialWeights = WeightsFingerprint(student),
+            InitialWeights = initialWeights,
             DataFingerprint = Text.Fingerprint,
             TeacherWeights = TeacherWeights,
             Teacher = TeacherRecord,
         };
+    }
+
+    /// <summary>Gives a run's first optimizer the state that the recipe takes over from the model that it starts from; nothing for fresh weights.</summary>
+    public void FillState(Saltern.Optimization.Optimizer optimizer, Transformer student) =>
+        Initial?.FillState(optimizer, student);
 
     /// <summary>Samples that a run was planned to draw when it started: what data.mixture.max_epochs is reckoned from.</summary>
     private static long PlannedSamples(RunConfig config, BpeTokenizer tokenizer, TrainState? resumed)
@@ -412,6 +447,7 @@ internal sealed class RunParts : IDisposable
         TransformerConfig model,
         BpeTokenizer tokenizer,
         TrainState? resumed,
+        InitialModel? initial,
         List<string> problems
     )
     {
@@ -441,9 +477,17 @@ internal sealed class RunParts : IDisposable
                 _ = config.RateSchedule(stages);
             }
         );
-        if (config.InitFrom is InitFromConfig from && resumed is null && stages is not null)
+        if (stages is not null)
         {
-            Collect(problems, () => InitialModel.Check(from, stages.At(0).Model));
+            Collect(problems, () => initial?.Check(stages.At(0).Model));
+            if (resumed is { StageEnds.Count: > 1 } && !resumed.StageEnds.SequenceEqual(stages.Ends))
+            {
+                problems.Add(
+                    $"growth: the stages of the run ended with steps {string.Join(", ", resumed.StageEnds)} when it began, "
+                        + $"and would end with {string.Join(", ", stages.Ends)} now, because a share follows from what was changed. "
+                        + "Change it back, or give 'until' in steps."
+                );
+            }
         }
 
         return stages;

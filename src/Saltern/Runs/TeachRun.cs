@@ -56,7 +56,12 @@ public static class TeachRun
         BpeTokenizer tokenizer = BpeTokenizer.Load(data.TokenizerPath);
         double temperature = request.Temperature ?? request.Recipe?.Teacher?.Temperature ?? 1.0;
         TeacherParts parts = TeacherParts.Open(
-            new TeacherConfig { Path = request.Teacher, Temperature = temperature },
+            new TeacherConfig
+            {
+                Path = request.Teacher,
+                Temperature = temperature,
+                TrainedTokens = request.Recipe?.Teacher?.TrainedTokens,
+            },
             request.Recipe?.Objective,
             dataConfig.SequenceLength,
             tokenizer

@@ -147,7 +147,12 @@ internal sealed record TeacherParts(string? Folder, TeacherCache? Cache, string 
             throw new ConfigurationException(problems);
         }
 
-        return new TeacherParts(null, cache, cache.Plan.TeacherWeights, cache.Manifest.Teacher);
+        return new TeacherParts(
+            null,
+            cache,
+            cache.Plan.TeacherWeights,
+            cache.Manifest.Teacher.WithTokens(teacher.TrainedTokens)
+        );
     }
 
     /// <summary>The teacher's record with what the teacher pass cost that scored the selected data; a teacher pass that served for both counts once.</summary>

@@ -153,7 +153,7 @@ internal sealed class Trainer : IDisposable
     {
         int step = State.Step + 1;
         double learningRate = _schedule.At(step);
-        StageWeights weights = Guidance.Next(step, learningRate);
+        StageWeights weights = Guidance.Next(step, _schedule.WithoutRewarming(step));
         if (!weights.TeacherRuns && Guidance.IsActive)
         {
             EndStage1(step);

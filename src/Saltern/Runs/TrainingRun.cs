@@ -5,7 +5,6 @@ using Saltern.Checkpoints;
 using Saltern.Configuration;
 using Saltern.Distributed;
 using Saltern.Evaluation;
-using Saltern.Growth;
 using Saltern.Guidance;
 using Saltern.Models;
 using Saltern.Numerics;
@@ -168,11 +167,7 @@ public sealed class TrainingRun : IDisposable
             else
             {
                 trainer.Restore(parts.FreshState(config, student, threads, options.Ranks.Size));
-                if (config.InitFrom is InitFromConfig from)
-                {
-                    InitialModel.FillState(trainer.Optimizer, from, student);
-                }
-
+                parts.FillState(trainer.Optimizer, student);
                 torch.manual_seed(config.Seed);
             }
 

@@ -224,8 +224,18 @@ internal sealed record StepTimes
             taughtSteps = run.Result.Stage1EndStep ?? 0;
         }
 
-        double SecondsAt(int step) =>
-            (times.Taught * Math.Min(step, taughtSteps) ?? 0) + times.PlainSeconds(Math.Min(step, taughtSteps), step);
+        double SecondsAt(int step)
+        {
+            int withTeacher = Math.Min(step, taughtSteps);
+            if (times.Stages.Count == 0)
+            {
+                return (times.Taught * withTeacher ?? 0) + times.PlainSeconds(withTeacher, step);
+            }
+
+            // What the teacher adds to a step does not depend on the student's size.
+            return times.PlainSeconds(0, step) + ((times.Taught - times.Plain) * withTeacher ?? 0);
+        }
+
         var metrics = new MetricsTable();
         foreach (int step in run.Metrics.Steps)
         {
@@ -235,7 +245,12 @@ internal sealed record StepTimes
         RunTeacher? teacher = run.Result.Teacher;
         if (teacher is not null && times.TeacherTraining * times.TeacherSteps is double cost)
         {
-            teacher = teacher with { TrainingSeconds = cost };
+            // What came before its own run was timed by another clock.
+            teacher = teacher with
+            {
+                TrainingSeconds = teacher.History.Count > 1 ? null : cost,
+                History = [.. teacher.History.Select(each => each with { Seconds = null })],
+            };
         }
 
         return run with
@@ -260,14 +275,14 @@ internal sealed record StepTimes
         var stages = new List<(int LastStep, string Kind)>();
         if (recipe.Growth is { Count: > 0 })
         {
-            using RunParts parts = RunParts.Open(recipe, resumed: null);
-            foreach (GrowthStage stage in parts.Stages.Stages.SkipLast(1))
+            GrowthPlan plan = RunParts.PlanStages(recipe);
+            foreach (GrowthStage stage in plan.Stages.SkipLast(1))
             {
                 RunConfig small = GuidanceKinds.Without(recipe.OfStage(stage)) with { Selection = null };
                 stages.Add((stage.LastStep, Add(kinds, TimingRecipe(small), threads)));
             }
 
-            recipe = recipe.OfStage(parts.Stages.Stages[^1]);
+            recipe = recipe.OfStage(plan.Stages[^1]);
         }
 
         RunConfig plain = TimingRecipe(GuidanceKinds.Without(recipe) with { Selection = null });
@@ -292,9 +307,9 @@ internal sealed record StepTimes
                 && Path.Combine(path, RunLayout.Recipe) is var described
                 && File.Exists(described)
                 && !RunConfig.IsOfFineTuning(described)
+                && RecipeReader.Read<RunConfig>(described, []) is { Growth: null } own
             )
             {
-                RunConfig own = RecipeReader.Read<RunConfig>(described, []);
                 teacher = Add(kinds, TimingRecipe(GuidanceKinds.Without(own) with { Selection = null }), threads);
                 string state = Path.Combine(ModelLocation.Resolve(path), Checkpoint.StateFile);
                 teacherSteps = own.Training.Steps;

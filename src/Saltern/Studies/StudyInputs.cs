@@ -65,12 +65,16 @@ internal sealed record StudyInputs(string? Data, string? Teacher, string? Select
         Compare(differences, "data.path", result.DataFingerprint, now.Data);
         Compare(differences, "teacher", result.Teacher?.Weights, now.Teacher);
         Compare(differences, "selection.path", result.SelectionFingerprint, now.Selection);
-        Compare(
-            differences,
-            "init_from",
-            result.Origin.LastOrDefault(each => each.Weights is not null)?.Weights,
-            now.InitFrom
-        );
+        string? startedFrom = result.Origin.LastOrDefault(each => each.Weights is not null)?.Weights;
+        if (startedFrom is null != planned.InitFrom is null)
+        {
+            differences.Add(
+                $"init_from: it started from {(startedFrom is null ? "fresh weights" : "a model")}, "
+                    + $"and is now to start from {planned.InitFrom?.Path ?? "fresh weights"}"
+            );
+        }
+
+        Compare(differences, "init_from", startedFrom, now.InitFrom);
         if (result.Truncated || result.Steps != planned.Training.Steps)
         {
             differences.Add($"it ended after {result.Steps} of {planned.Training.Steps} steps");

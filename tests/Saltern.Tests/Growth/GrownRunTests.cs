@@ -182,6 +182,60 @@ public class GrownRunTests
     }
 
     [Fact]
+    public void AWeightThatFollowsTheRate_DoesNotFallWithAWarmupAfterAGrowth()
+    {
+        var constant = new ScheduleConfig { Kind = ScheduleKind.Constant, WarmupSteps = 2 };
+        var schedule = new LearningRateSchedule(
+            constant,
+            1,
+            40,
+            [new RateBreak(10, 5, false), new RateBreak(20, 5, true)]
+        );
+        Assert.Equal([1.0 / 6, 1.0 / 6], new[] { 11, 21 }.Select(schedule.At), new Close());
+        Assert.Equal([1.0, 1.0, 1.0 / 3], new[] { 11, 21, 1 }.Select(schedule.WithoutRewarming), new Close());
+    }
+
+    [Fact]
+    public void ANarrowStage_StartsAsAModelOfItsWidth()
+    {
+        RunConfig config = Config(OptimizerTransfer.Fresh);
+        GrowthPlan plan = config.PlanStages(300);
+        Assert.Equal(Math.Sqrt(2.0 / (5 * 12)), plan.Stages[0].Model.InitializerRange, 1e-12);
+        Assert.Equal(Math.Sqrt(2.0 / (5 * 24)), plan.Stages[2].Model.InitializerRange, 1e-12);
+        RunConfig given = config with { Model = config.Model with { InitializerRange = 0.03 } };
+        Assert.All(given.PlanStages(300).Stages, stage => Assert.Equal(0.03, stage.Model.InitializerRange));
+    }
+
+    [Fact]
+    public void StagesThatMoveOnResume_AreRefused()
+    {
+        using var folder = new TemporaryFolder();
+        RunConfig config = Config(OptimizerTransfer.Fresh) with
+        {
+            Growth = [Stage(2, null) with { UntilFlops = 0.3, BatchSequences = 4 }],
+        };
+        Train(config, folder["run"], 10);
+        RunConfig other = config with { Training = config.Training with { BatchSequences = 16 } };
+        Assert.Contains(
+            "growth: the stages of the run ended with steps ",
+            Assert
+                .Throws<ConfigurationException>(() =>
+                    TrainingRun.Open(
+                        other,
+                        folder["run"],
+                        TinyRun.Quick with
+                        {
+                            Resume = true,
+                            Overrides = [RecipeOverride.Parse("training.batch_sequences=16")],
+                        }
+                    )
+                )
+                .Message,
+            StringComparison.Ordinal
+        );
+    }
+
+    [Fact]
     public void MistakesEndTheRunBeforeItBegins()
     {
         using var folder = new TemporaryFolder();

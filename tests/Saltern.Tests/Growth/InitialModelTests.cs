@@ -6,6 +6,7 @@ using Saltern.ModelFiles;
 using Saltern.Optimization;
 using Saltern.RunFiles;
 using Saltern.Runs;
+using Saltern.Studies;
 using Saltern.Tests.ModelFiles;
 using Saltern.Tests.Runs;
 
@@ -70,7 +71,8 @@ public class InitialModelTests
         );
         Assert.Equal((10, "small"), (grown.Origin[0].Steps, grown.Origin[0].Name));
         Assert.Equal(first.Flops / 2, AncestorCost.Of(grown.Origin).Flops!.Value, 1e-6 * first.Flops);
-        Assert.Equal(first.InitialWeightsFingerprint, grown.Origin[0].InitialWeights);
+        Assert.Equal(first.Run, grown.Origin[0].Run);
+        Assert.NotEqual(first.Run, grown.Run);
 
         // A fine-tuning or another growth of it goes on with the history.
         IReadOnlyList<RunAncestor> next = Lineage.Of(folder["large"], ModelLocation.Resolve(folder["large"]));
@@ -237,6 +239,7 @@ public class InitialModelTests
             Schedule = new ScheduleConfig { WarmupSteps = 20 },
             InitFrom = new InitFromConfig { Path = folder["small"] },
             Teacher = new TeacherConfig { Path = TinyRun.Shared.TeacherFolder }, // 40 steps of a smaller model
+            Training = small.Training with { BatchSequences = 256, MicroBatchSequences = 32 }, // 8,192 positions
             Distillation = new DistillationConfig { Transition = TransitionKind.Auto },
         };
         using TrainingRun run = TrainingRun.Open(taught, folder["taught"], TinyRun.Quick with { Log = lines.Add });
@@ -248,6 +251,82 @@ public class InitialModelTests
                 line.Contains("(no gap)", StringComparison.Ordinal)
                 && line.Contains("nothing to learn from it", StringComparison.Ordinal)
         );
+    }
+
+    [Fact]
+    public void AMinimumThatWasAskedFor_IsWaitedFor()
+    {
+        var asked = new DistillationConfig { Transition = TransitionKind.Auto, Minimum = StepPoint.FromSteps(7) };
+        Assert.Equal(7, EndOf(asked, startsTrained: true));
+        Assert.Equal(2, EndOf(new DistillationConfig { Transition = TransitionKind.Auto }, startsTrained: true));
+        Assert.Equal(20, EndOf(new DistillationConfig { Transition = TransitionKind.Auto }, startsTrained: false));
+
+        // 5,000 positions a step: 8,192 are seen after two.
+        static int? EndOf(DistillationConfig config, bool startsTrained)
+        {
+            var auto = new AutoTransition(config, 1_000, 50, 1, startsTrained);
+            for (int step = 1; step <= 40; step++)
+            {
+                auto.Next(step, 1e-3);
+                auto.Observe([(-0.1 * 5_000, 5_000)]);
+            }
+
+            return auto.FirstWithout?.Step - 1;
+        }
+    }
+
+    // A taught run B that starts from a taught run A pays for their teacher once.
+    [Fact]
+    public void ATeacherOfTwoRunsInARow_IsPaidOnce()
+    {
+        using var folder = new TemporaryFolder();
+        RunConfig taught = TinyRun.Shared.Salt(
+            "a",
+            10,
+            new DistillationConfig { Transition = TransitionKind.Constant }
+        );
+        RunResult first = Finish(taught, folder["a"]);
+        RunConfig second = taught with
+        {
+            Name = "b",
+            InitFrom = new InitFromConfig { Path = folder["a"] },
+        };
+        RunResult then = Finish(second, folder["b"]);
+        double teacher = first.Teacher!.TrainingFlops!.Value;
+        Assert.Equal(["teacher", "a"], then.Origin.Select(each => each.Name));
+        Assert.Equal(first.Flops, then.Origin[1].Flops!.Value, 1.0);
+        Assert.Equal(teacher, AncestorCost.Shared(then.Origin, then.Teacher!.History).Flops!.Value, 1.0);
+
+        // One that was named with the weight 0 never helped.
+        RunConfig named = taught with
+        {
+            Name = "c",
+            Distillation = taught.Distillation! with { Weight = 0 },
+        };
+        Finish(named, folder["c"]);
+        Assert.Equal("c", Assert.Single(Lineage.Of(folder["c"], ModelLocation.Resolve(folder["c"]))).Name);
+    }
+
+    // The same shape and seed is not the same run.
+    [Fact]
+    public void RunsAreToldApart_ByTheirRecipes()
+    {
+        RunConfig run = TinyRun.Shared.Plain("a", 10);
+        string id = RunIdentity.Of(run, "data", "weights");
+        Assert.Equal(id, RunIdentity.Of(run with { Name = "b", Threads = 1 }, "data", "weights"));
+        Assert.NotEqual(
+            id,
+            RunIdentity.Of(
+                run with
+                {
+                    Schedule = new ScheduleConfig { Kind = ScheduleKind.Constant },
+                },
+                "data",
+                "weights"
+            )
+        );
+        Assert.NotEqual(id, RunIdentity.Of(run, "other", "weights"));
+        Assert.NotEqual(id, RunIdentity.Of(run, "data", "other"));
     }
 
     [Fact]
@@ -271,7 +350,10 @@ public class InitialModelTests
         Assert.Null(AncestorCost.Of(Lineage.Of(folder["unknown"], folder["unknown"])).Flops);
         RunAncestor known = Assert.Single(Lineage.Of(folder["known"], folder["known"]));
         Assert.Equal(("foreign", 1_000L), (known.Operation, known.Tokens));
-        Assert.True(known.Flops > 6.0 * 1_000 * 1_000);
+        Assert.Equal(6.0 * known.Parameters * 1_000, known.Flops);
+
+        // Tokens that are named later count as those that were named at once.
+        Assert.Equal(known.Flops, Lineage.Of(folder["unknown"], folder["unknown"], 1_000)[0].Flops);
         GrowResult grown = GrowRequest.Run(
             new GrowRequest
             {
@@ -293,6 +375,7 @@ public class InitialModelTests
             history.Select(each => each.Operation)
         );
         Assert.Equal(known.Flops, AncestorCost.Of(history).Flops);
+        Assert.Equal(TeacherWeights.Fingerprint(folder["grown"]), history[^1].Weights);
         File.WriteAllText(Path.Combine(folder["grown"], Lineage.FileName), "{");
         Assert.Contains(
             "not the history of a model",
@@ -311,6 +394,7 @@ public class InitialModelTests
         "the learning rate of step 33, which is done, would have been 0.003 and not 0.0"
     )]
     [InlineData(ScheduleKind.Cosine, 20, 60, "the learning rate of step 2, which is done")]
+    [InlineData(ScheduleKind.Constant, 30, 20, "30 steps are done, so it may not be fewer")]
     public void ARun_IsExtended_WhereWhatIsDoneStaysTheSame(ScheduleKind kind, int done, int steps, string? problem)
     {
         using var folder = new TemporaryFolder();
@@ -390,6 +474,94 @@ public class InitialModelTests
             Distillation = taught.Distillation! with { Start = StepPoint.FromSteps(20) },
         };
         Assert.Null(RunExtension.Problem(bySteps, Longer(bySteps), 10));
+    }
+
+    [Fact]
+    public void AStudysArm_IsTrainedAgain_WhereItsStartIsAnother()
+    {
+        using var folder = new TemporaryFolder();
+        RunConfig small = TinyRun.Shared.Plain("small", 10);
+        Finish(small, folder["small"]);
+        RunConfig large = small with
+        {
+            Model = small.Model with { NumHiddenLayers = 4 },
+            InitFrom = new InitFromConfig { Path = folder["small"], Grow = Stack },
+        };
+        RunResult result = Finish(large, folder["large"]);
+        Assert.Empty(StudyInputs.Differences(large, large, result));
+        InitFromConfig begin = large.InitFrom!;
+        RunConfig With(InitFromConfig? start) => large with { InitFrom = start };
+        Assert.NotEmpty(
+            StudyInputs.Differences(
+                With(begin with { Grow = Stack with { Operator = DepthOperator.Zero } }),
+                large,
+                result
+            )
+        );
+        Assert.NotEmpty(
+            StudyInputs.Differences(With(begin with { Optimizer = OptimizerTransfer.Copied }), large, result)
+        );
+        Assert.NotEmpty(StudyInputs.Differences(With(null), large, result));
+        Finish(small with { Seed = 9 }, folder["another"]);
+        Assert.NotEmpty(StudyInputs.Differences(With(begin with { Path = folder["another"] }), large, result));
+
+        // A folder that 'grow' wrote is what a run starts from.
+        GrowRequest.Run(
+            new GrowRequest
+            {
+                From = new InitFromConfig { Path = folder["small"] },
+                Sizes = new GrowthModelConfig { NumHiddenLayers = 4 },
+                Target = folder["grown"],
+            }
+        );
+        RunConfig started = With(new InitFromConfig { Path = folder["grown"] });
+        Assert.Empty(StudyInputs.Differences(started, started, Finish(started, folder["started"])));
+    }
+
+    [Fact]
+    public void TheStart_MayNotChangeOnResume()
+    {
+        using var folder = new TemporaryFolder();
+        RunConfig small = TinyRun.Shared.Plain("small", 10);
+        Finish(small, folder["small"]);
+        RunConfig run = small with { InitFrom = new InitFromConfig { Path = folder["small"] } };
+        GrownRunTests.Train(run, folder["run"], 10);
+        Assert.Contains(
+            "what the run started from is done",
+            Assert
+                .Throws<ConfigurationException>(() =>
+                    TrainingRun.Open(
+                        run with
+                        {
+                            InitFrom = run.InitFrom! with { Optimizer = OptimizerTransfer.Copied },
+                        },
+                        folder["run"],
+                        TinyRun.Quick with
+                        {
+                            Resume = true,
+                            Overrides = [RecipeOverride.Parse("init_from.optimizer=copied")],
+                        }
+                    )
+                )
+                .Message,
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
+            "so nothing would grow. Remove grow",
+            Assert
+                .Throws<ConfigurationException>(() =>
+                    TrainingRun.Open(
+                        run with
+                        {
+                            InitFrom = run.InitFrom with { Grow = Stack },
+                        },
+                        folder["x"],
+                        TinyRun.Quick
+                    )
+                )
+                .Message,
+            StringComparison.Ordinal
+        );
     }
 
     private static RunResult Finish(RunConfig config, string folder)

@@ -190,9 +190,10 @@ public class ModelGrowthTests
     [InlineData(OptimizerKind.Adamw)]
     [InlineData(OptimizerKind.Muon)]
     [InlineData(OptimizerKind.Adafactor)]
-    public void CopiedState_IsScaledAsTheGradientsAre(OptimizerKind kind)
+    [InlineData(OptimizerKind.Adamw, "gpt2")]
+    public void CopiedState_IsScaledAsTheGradientsAre(OptimizerKind kind, string family = "llama")
     {
-        using Transformer small = Trainable("llama");
+        using Transformer small = Trainable(family);
         TransformerConfig wanted = new GrowthModelConfig { HiddenSize = 48, NumHiddenLayers = 4 }.Of(small.Config);
         using var large = new Transformer(wanted, trainable: true);
         GrowthMap map = GrowthMap.Of(small.Config, wanted, DepthOperator.Zero, "");
@@ -211,8 +212,10 @@ public class ModelGrowthTests
         // Of layers that were there before; new ones have gradients of their own, and their state is their source's.
         foreach ((OptimizerTensor given, OptimizerTensor seen) in after.State.Zip(own.State))
         {
+            // A key's bias changes no softmax: its gradient is what rounding leaves.
             if (
-                !given.Name.Contains("layers.1", StringComparison.Ordinal)
+                !given.Name.EndsWith("k_proj.bias", StringComparison.Ordinal)
+                && !given.Name.Contains("layers.1", StringComparison.Ordinal)
                 && !given.Name.Contains("layers.3", StringComparison.Ordinal)
             )
             {

@@ -96,7 +96,7 @@ public class SmallModelCostTests
         {
             Name = "teacher",
             TrainingFlops = 400,
-            History = [Ancestor("weights-1", 400)], // the run's own first weights
+            History = [Ancestor("run-1", 400)], // the run itself, up to its growth and on
         };
         VerdictRun run = Of(new RunResultParts { Stages = [Stage(300)], Teacher = teacher });
         Assert.Equal(0.8 + 0.4 - 0.3, run.Ratios.Charged.Flops!.Mean, 9);
@@ -129,7 +129,7 @@ public class SmallModelCostTests
                 Stages = parts.Stages,
                 Origin = parts.Origin,
                 Teacher = parts.Teacher,
-                InitialWeightsFingerprint = "weights-1",
+                Run = "run-1",
             },
         };
     }
@@ -149,7 +149,7 @@ public class SmallModelCostTests
             Operation = "trained",
             Flops = flops,
             Seconds = flops,
-            InitialWeights = name,
+            Run = name,
         };
 
     private static RunAncestor Growth() =>
