@@ -167,8 +167,19 @@ public sealed record RunResult
             );
         }
 
+        if (HasNull(result.Origin) || HasNull(result.Stages) || HasNull(result.Teacher?.History ?? []))
+        {
+            throw new DataFormatException(
+                $"{sourceName}: origin, stages or teacher.history holds a null. The file is damaged; leave this run out."
+            );
+        }
+
         return result;
     }
+
+    // The reader refuses a null list, but not a null in it.
+    private static bool HasNull<T>(IReadOnlyList<T> list)
+        where T : class => list.Any(each => each is null);
 
     /// <summary>The text of a <c>result.json</c>, indented, with its checksum.</summary>
     internal string ToJson() => SelfChecksum.Add(JsonSerializer.Serialize(this, ReportJson.Options));

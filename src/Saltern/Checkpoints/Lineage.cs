@@ -153,6 +153,11 @@ internal static class Lineage
         try
         {
             IReadOnlyList<RunAncestor>? history = JsonSerializer.Deserialize<IReadOnlyList<RunAncestor>>(json, Json);
+            if (history?.Any(each => each is null) == true)
+            {
+                throw new JsonException("an entry is null.");
+            }
+
             return history is { Count: > 0 } ? history : null;
         }
         catch (JsonException e)

@@ -69,7 +69,7 @@ internal static class ModelGrowth
                     values = values.mul(MaskOfOld(weight, StateAxes(kind, axes), values.shape, map));
                 }
 
-                grown[kind + weight] = values.contiguous().MoveToOuterDisposeScope().DetachFromDisposeScope();
+                grown[kind + weight] = values.contiguous().DetachFromDisposeScope();
             }
         }
 

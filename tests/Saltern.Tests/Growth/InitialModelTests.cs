@@ -376,12 +376,15 @@ public class InitialModelTests
         );
         Assert.Equal(known.Flops, AncestorCost.Of(history).Flops);
         Assert.Equal(TeacherWeights.Fingerprint(folder["grown"]), history[^1].Weights);
-        File.WriteAllText(Path.Combine(folder["grown"], Lineage.FileName), "{");
-        Assert.Contains(
-            "not the history of a model",
-            Assert.Throws<DataFormatException>(() => Lineage.Of(folder["grown"], folder["grown"])).Message,
-            StringComparison.Ordinal
-        );
+        foreach (string damaged in new[] { "{", "[null]", "[{}]", "7" })
+        {
+            File.WriteAllText(Path.Combine(folder["grown"], Lineage.FileName), damaged);
+            Assert.Contains(
+                "not the history of a model",
+                Assert.Throws<DataFormatException>(() => Lineage.Of(folder["grown"], folder["grown"])).Message,
+                StringComparison.Ordinal
+            );
+        }
     }
 
     [Theory]

@@ -54,6 +54,24 @@ public class BaselineTests
         Assert.Equal(RunAncestor.Foreign, RunRecord.Load(folder.Path).Result.Origin[0].Operation);
     }
 
+    [Theory]
+    [InlineData("\"origin\": [null]")]
+    [InlineData("\"stages\": [null]")]
+    [InlineData("\"teacher\": { \"name\": \"t\", \"history\": [null] }")]
+    public void AHistoryWithNulls_IsADamagedFile(string member) =>
+        Assert.Contains(
+            "holds a null",
+            Assert
+                .Throws<DataFormatException>(() =>
+                    RunResult.Parse(
+                        $$"""{ "schema": "saltern.result/1", "name": "a", "arm": "a", "seed": 1, "steps": 1, {{member}} }""",
+                        "result.json"
+                    )
+                )
+                .Message,
+            StringComparison.Ordinal
+        );
+
     private static RunRecord Run(string name, params RunAncestor[] origin)
     {
         RunRecord run = FakeStudy.Run("baseline", 1, 3.7, name: name);
