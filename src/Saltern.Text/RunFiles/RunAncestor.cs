@@ -50,8 +50,17 @@ internal sealed record RunAncestor
         return Weights is not null && Weights == other.Weights;
     }
 
-    /// <summary>What a model of unknown history cost, FLOPs: six a parameter and token, as is usual where nothing else is known; null where the tokens are not.</summary>
-    public static double? ForeignFlops(long parameters, long? tokens) => 6.0 * parameters * tokens;
+    /// <summary>What a model of unknown history cost, FLOPs: six a parameter and token, as is usual where nothing else is known; null where its size or its tokens are not.</summary>
+    /// <param name="parameters">0 where nobody knows.</param>
+    public static double? ForeignFlops(long parameters, long? tokens)
+    {
+        if (parameters == 0)
+        {
+            return null;
+        }
+
+        return 6.0 * parameters * tokens;
+    }
 
     /// <summary>The same entry, with a cost where it is of a model of unknown history.</summary>
     public RunAncestor WithTokens(long? tokens)

@@ -1,3 +1,4 @@
+using Saltern.Checkpoints;
 using Saltern.Configuration;
 using Saltern.Growth;
 using Saltern.ModelFiles;
@@ -32,6 +33,25 @@ public class GrownRunTests
         float[] resumed = Train(config, folder["cut"], 40, resume: true);
         Assert.Equal(whole, resumed);
         Assert.Equal(Losses(folder["whole"]), Losses(folder["cut"]));
+    }
+
+    // Growths after steps 14 and 25: a fresh optimizer counts the 15 updates since, a carried one all 40.
+    [Theory]
+    [InlineData(OptimizerTransfer.Fresh, 15)]
+    [InlineData(OptimizerTransfer.Copied, 40)]
+    [InlineData(OptimizerTransfer.Kept, 40)]
+    public void TheOptimizersState_IsCarriedAsTheRecipeSays(OptimizerTransfer transfer, long updates)
+    {
+        using var folder = new TemporaryFolder();
+        using TrainingRun run = TrainingRun.Open(Config(transfer), folder["run"], TinyRun.Quick);
+        run.Continue(40, CancellationToken.None);
+        TrainState saved = Checkpoint.LoadState(run.Folder.Checkpoints.PathOf(40));
+        Assert.Equal(updates, saved.Updates);
+        float[] own = run.Student.Parameters.FlatWeights.data<float>().ToArray();
+        foreach (OptimizerTransfer other in Enum.GetValues<OptimizerTransfer>().Where(other => other != transfer))
+        {
+            Assert.NotEqual(own, Train(Config(other), folder[other.ToString()], 40));
+        }
     }
 
     [Fact]

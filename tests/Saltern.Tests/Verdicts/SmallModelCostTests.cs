@@ -71,6 +71,14 @@ public class SmallModelCostTests
         );
     }
 
+    [Fact]
+    public void TokensOfAModelOfUnknownSize_AreNoCost()
+    {
+        RunAncestor old = Ancestor("before", null) with { Operation = RunAncestor.Foreign };
+        RunRecord run = Run(new RunResultParts { Origin = [old] }).WithTeacherTokens(2);
+        Assert.Null(Verdict.Compute([Baseline()], [run]).Runs[0].Ratios.Charged.Flops);
+    }
+
     // The small model that the student grew out of was trained on into its teacher: what both have in common is paid once.
     [Theory]
     [InlineData("trunk", 0.8 + 0.4)]
