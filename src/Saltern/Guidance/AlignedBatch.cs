@@ -1,5 +1,6 @@
 using Saltern.Batches;
 using Saltern.Models;
+using Saltern.Numerics;
 
 namespace Saltern.Guidance;
 
@@ -22,8 +23,7 @@ internal sealed class AlignedBatch
     )
     {
         (_samples, _endOfText, _masksDocuments) = (new AlignedSample[batch.Samples.Count], endOfText, masksDocuments);
-        Parallel.For(
-            0,
+        ParallelRanges.Run(
             _samples.Length,
             workers,
             row =>

@@ -8,16 +8,7 @@ internal static class ParallelRanges
     /// <param name="piece">The work; must not depend on the order of the pieces.</param>
     public static void Run(int count, ParallelOptions options, Action<int> piece)
     {
-        if (options.MaxDegreeOfParallelism == 1)
-        {
-            for (int i = 0; i < count; i++)
-            {
-                piece(i);
-            }
-        }
-        else
-        {
-            Parallel.For(0, count, options, piece);
-        }
+        int threads = options.MaxDegreeOfParallelism;
+        WorkerPool.Run(count, threads > 0 ? threads : Environment.ProcessorCount, piece);
     }
 }

@@ -2,6 +2,7 @@
 // The update is never stored: the second and third pass make it anew from the gradient and two vectors.
 using System.Numerics;
 using System.Runtime.CompilerServices;
+using Saltern.Numerics;
 
 namespace Saltern.Optimization;
 
@@ -76,8 +77,7 @@ internal sealed unsafe class AdafactorKernel
     {
         int chunks = ChunkCount(weight.Rows, weight.Columns);
         int rows = ChunkRows(weight.Columns);
-        Parallel.For(
-            0,
+        ParallelRanges.Run(
             chunks,
             _parallel,
             i =>
@@ -98,8 +98,7 @@ internal sealed unsafe class AdafactorKernel
         }
 
         (double Update, double Weight)[] squares = new (double, double)[chunks];
-        Parallel.For(
-            0,
+        ParallelRanges.Run(
             chunks,
             _parallel,
             i =>
@@ -117,8 +116,7 @@ internal sealed unsafe class AdafactorKernel
             step.LearningRate
             * (step.ScaleParameter ? Math.Max(Epsilon2, weightRms) : 1.0)
             / Math.Max(1.0, updateRms / UpdateThreshold);
-        Parallel.For(
-            0,
+        ParallelRanges.Run(
             chunks,
             _parallel,
             i => Apply(weight, i * rows, Math.Min(rows, weight.Rows - (i * rows)), (float)rate, (float)step.Beta1)

@@ -72,8 +72,7 @@ internal sealed unsafe class AdamWKernel
             (float)_config.Epsilon
         );
         float keep = (float)(1.0 - (learningRate * _config.WeightDecay));
-        Parallel.For(
-            0,
+        ParallelRanges.Run(
             _ranges.Length,
             _parallel,
             i =>

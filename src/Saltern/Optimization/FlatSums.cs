@@ -40,7 +40,11 @@ internal static unsafe class FlatSums
         float* values = (float*)TensorAddress.Of(flat);
         (long Start, long Length)[] ranges = [.. runs.SelectMany(run => Ranges(run.Start, run.Length))];
         double[] sums = new double[ranges.Length];
-        Parallel.For(0, ranges.Length, parallel, i => sums[i] = SquareSum(values + ranges[i].Start, ranges[i].Length));
+        ParallelRanges.Run(
+            ranges.Length,
+            parallel,
+            i => sums[i] = SquareSum(values + ranges[i].Start, ranges[i].Length)
+        );
         return sums.Sum();
     }
 
