@@ -16,7 +16,8 @@ internal static class PartWorkers
     public static int Peak(Options options)
     {
         Prepare(options);
-        double peak = MatmulPeak.Measure(repeats: 8);
+        ScalarType type = options.Text("precision", "fp32") == "bf16" ? ScalarType.BFloat16 : ScalarType.Float32;
+        double peak = MatmulPeak.Measure(type, repeats: 8);
         return Print(new { gflops = peak / 1e9, library = MatrixProduct.Library.ToString() });
     }
 

@@ -18,25 +18,25 @@ internal sealed class ProductVariant : IStepVariant
     private readonly PositionLosses _losses;
     private readonly float[] _weights;
 
-    public ProductVariant(
-        Shape shape,
-        bool distils,
-        double weight,
-        double temperature,
-        string variant,
-        int threads,
-        bool recompute
-    )
+    public ProductVariant(Shape shape, bool distils, double weight, double temperature, Options options)
     {
+        string variant = options.Text("variant", "fused");
+        int threads = options.Number("threads", 1);
+        ScalarType products = TypeOf(options.Text("precision", "fp32"));
         int positions = shape.Sequences * shape.Length;
         int vocabulary = shape.Student.VocabSize;
-        _student = new Transformer(shape.Student, trainable: true) { Recomputes = recompute };
+        _student = new Transformer(shape.Student, trainable: true)
+        {
+            Recomputes = options.Has("recompute"),
+            ProductType = products,
+        };
         _student.Initialize(1);
         if (distils)
         {
             var teacher = new Transformer(shape.Teacher, trainable: false);
             teacher.Initialize(2);
             teacher.UsesKernels = variant != "layers-off";
+            teacher.ProductType = TypeOf(options.Text("teacher-precision", options.Text("precision", "fp32")));
             _teacher = new LiveTeacher(teacher, temperature);
         }
 
@@ -44,7 +44,7 @@ internal sealed class ProductVariant : IStepVariant
         _head =
             variant == "loss-off"
                 ? new TensorLossHead(vocabulary, vocabulary)
-                : new FusedLossHead(vocabulary, vocabulary, threads);
+                : new FusedLossHead(vocabulary, vocabulary, threads, products);
         _optimizer = new AdamW(_student.Parameters, new OptimizerConfig { LearningRate = 1e-3 }, threads);
         _losses = new PositionLosses(positions);
         _weights = [.. Enumerable.Repeat((float)weight, positions)];
@@ -77,6 +77,9 @@ internal sealed class ProductVariant : IStepVariant
 
         return _losses.Loss.Average(loss => (double)loss);
     }
+
+    private static ScalarType TypeOf(string precision) =>
+        precision == "bf16" ? ScalarType.BFloat16 : ScalarType.Float32;
 
     private LiveSoftLabels? Teach(Tensor tokens)
     {

@@ -27,6 +27,11 @@ internal static class StepComparison
                 Add(columns, "Saltern" + suffix, Worker.Own($"step {sizes} --variant fused --steps {steps}{kd}"));
                 Add(
                     columns,
+                    "Saltern, bfloat16" + suffix,
+                    Worker.Own($"step {sizes} --variant fused --precision bf16 --steps {steps}{kd}")
+                );
+                Add(
+                    columns,
                     "Saltern, MKL products" + suffix,
                     Worker.Own($"step {sizes} --variant fused --library blas --steps {steps}{kd}")
                 );
@@ -46,6 +51,7 @@ internal static class StepComparison
         }
 
         double peak = Worker.Number(Worker.Own("peak --threads 1"), "gflops");
+        double half = Worker.Number(Worker.Own("peak --threads 1 --precision bf16"), "gflops");
         double flops = shape.Sequences * shape.Length * ModelFlops.TrainingPerToken(shape.Student, shape.Length);
         double teacher =
             ModelFlops.ForwardPerToken(shape.Teacher, shape.Length)
@@ -61,7 +67,7 @@ internal static class StepComparison
                 $"Shape '{shape.Name}': student {ModelFlops.Parameters(shape.Student) / 1e6:0.0}M parameters, "
                     + $"teacher {ModelFlops.Parameters(shape.Teacher) / 1e6:0.0}M, "
                     + $"vocabulary {shape.Student.VocabSize}, {shape.Sequences} x {shape.Length} tokens, {flops / 1e9:0.0} GFLOP a "
-                    + $"plain step; one thread; products reach {peak:0} GFLOP/s. "
+                    + $"plain step; one thread; products reach {peak:0} GFLOP/s, in bfloat16 {half:0}. "
                     + $"Process CPU time of a step, median of {steps} steps, then of {rounds} rounds; in brackets the rounds' range. "
                     + $"Ratios are of medians; 'pairs' is the range of the rounds' own ratios."
             ),
@@ -86,12 +92,13 @@ internal static class StepComparison
                 ? string.Create(CultureInfo.InvariantCulture, $"{Cpu(pytorch) / ResultFile.Median(own):0.00}")
                 : "-";
             double counted = flops * (distils ? 1 + teacher : 1);
+            double itsPeak = name.StartsWith("Saltern, bfloat16", StringComparison.Ordinal) ? half : peak;
             lines.Add(
                 string.Create(
                     CultureInfo.InvariantCulture,
                     $"| {name} | {ResultFile.Median(own):0} [{own.Min():0}–{own.Max():0}] "
                         + $"| {ResultFile.Median(naive) / ResultFile.Median(own):0.00} | {pairs.Min():0.00}–{pairs.Max():0.00} "
-                        + $"| {peerRatio} | {counted / (ResultFile.Median(own) / 1e3) / (peak * 1e9):0.00} "
+                        + $"| {peerRatio} | {counted / (ResultFile.Median(own) / 1e3) / (itsPeak * 1e9):0.00} "
                         + $"| {ResultFile.Median(measured.Select(line => Worker.Number(line, "peak_rss_mb"))):0} "
                         + $"| {Worker.Number(measured[0], "loss"):0.0000} |"
                 )

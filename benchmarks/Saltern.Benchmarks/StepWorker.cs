@@ -39,7 +39,7 @@ internal static class StepWorker
         using IStepVariant trained = variant switch
         {
             "naive" => new NaiveVariant(shape, distils, Weight, Temperature),
-            _ => new ProductVariant(shape, distils, Weight, Temperature, variant, threads, options.Has("recompute")),
+            _ => new ProductVariant(shape, distils, Weight, Temperature, options),
         };
         var (cpu, wall) = (new List<double>(), new List<double>());
         double loss = 0;
@@ -79,6 +79,7 @@ internal static class StepWorker
                     shape = shape.Name,
                     distils,
                     threads,
+                    precision = options.Text("precision", "fp32"),
                     library = MatrixProduct.Library.ToString(),
                     cpu_ms = Median(cpu),
                     wall_ms = Median(wall),

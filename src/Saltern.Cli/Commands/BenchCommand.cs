@@ -177,8 +177,18 @@ public static class BenchCommand
         BenchmarkPhase[] phases = result.Distilling is null ? [result.Plain] : [result.Plain, result.Distilling];
         console.Line(
             Text($"{result.Name}: {machine.Processor}, {machine.Threads} of {machine.Cores} threads; ")
-                + Text($"matrix products reach {machine.MatmulPeakGflops:0} GFLOP/s ({machine.Products})")
+                + Text(
+                    $"matrix products reach {machine.MatmulPeakGflops:0} GFLOP/s in {machine.Precision} ({machine.Products})"
+                )
         );
+        if (result.PeaksGflops.Count > 1)
+        {
+            IEnumerable<string> peaks = result.PeaksGflops.Select(peak => Text($"{peak.Value:0} in {peak.Key}"));
+            console.Line(
+                $"products here: {string.Join(", ", peaks)} GFLOP/s; the share of the peak is of the type in use"
+            );
+        }
+
         Row(console, "", Phases.Take(phases.Length));
         Row(console, "step, median", phases.Select(phase => Text($"{1e3 * phase.StepSeconds:0.0} ms")));
         Row(console, "tokens/s", phases.Select(phase => Text($"{phase.TokensPerSecond:0}")));

@@ -3,6 +3,7 @@ using System.CommandLine.Completions;
 using Saltern.Cli.Terminal;
 using Saltern.Configuration;
 using Saltern.Corpora;
+using Saltern.Numerics;
 using Saltern.Runs;
 
 namespace Saltern.Cli.Commands;
@@ -63,6 +64,14 @@ public static class CommonOptions
 
         return [prefix];
     }
+
+    /// <summary><c>--precision</c> of a model that is not trained.</summary>
+    public static Option<ComputePrecision> Precision() =>
+        new("--precision")
+        {
+            Description = "Type of the products: fp32 (exact), bf16, or auto for the faster one.",
+            DefaultValueFactory = _ => ComputePrecision.Fp32,
+        };
 
     /// <summary><c>--teacher-tokens</c>.</summary>
     public static Option<long?> TeacherTokens() =>

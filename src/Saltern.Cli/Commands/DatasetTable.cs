@@ -8,6 +8,7 @@ using Saltern.Evaluation;
 using Saltern.Files;
 using Saltern.Guidance;
 using Saltern.RunFiles;
+using Saltern.Runs;
 using Saltern.Shards;
 
 namespace Saltern.Cli.Commands;
@@ -21,7 +22,14 @@ internal sealed record EvaluationWindows(string Split, int Tokens, int Length);
 /// <summary>The part of <c>saltern eval</c> that measures a data set: one model, or two on the same windows.</summary>
 /// <param name="ranks">The ranks, which share the work out; rank 0 writes.</param>
 /// <param name="windows">Which of its windows.</param>
-internal sealed class DatasetTable(Output console, ICommunicator ranks, TokenDataset dataset, EvaluationWindows windows)
+/// <param name="compute">Type of the products.</param>
+internal sealed class DatasetTable(
+    Output console,
+    ICommunicator ranks,
+    TokenDataset dataset,
+    EvaluationWindows windows,
+    ComputePlan compute
+)
 {
     private const string Places = "0.0000";
 
@@ -52,6 +60,7 @@ internal sealed class DatasetTable(Output console, ICommunicator ranks, TokenDat
                 Schema = "saltern.eval/1",
                 Data = dataset.Fingerprint,
                 Split = windows.Split,
+                Precision = PrecisionChoice.Word(compute.Precision),
                 Student = scores,
                 Teacher = second?.Scores,
             },
@@ -99,7 +108,13 @@ internal sealed class DatasetTable(Output console, ICommunicator ranks, TokenDat
     private DatasetEvaluation Open(string name)
     {
         using var status = new StatusLine(console);
-        return DatasetEvaluation.Open(name, dataset, windows.Length, WeightsLine.On(status, "loading"));
+        return DatasetEvaluation.Open(
+            name,
+            dataset,
+            windows.Length,
+            WeightsLine.On(status, "loading"),
+            compute.ProductType
+        );
     }
 
     // The bounds are those of one teacher, on one data set.

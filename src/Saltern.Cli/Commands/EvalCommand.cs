@@ -4,6 +4,7 @@ using Saltern.Cli.Terminal;
 using Saltern.Configuration;
 using Saltern.FineTuning;
 using Saltern.ModelFiles;
+using Saltern.Numerics;
 using Saltern.RunFiles;
 using Saltern.Runs;
 using Saltern.Shards;
@@ -47,6 +48,7 @@ public static class EvalCommand
             Description =
                 "Folder of 'saltern teach': also by easy, medium and hard; needs --teacher, the model of that pass.",
         };
+        Option<ComputePrecision> precision = CommonOptions.Precision();
         var output = new Option<string?>("--out") { Description = "Folder for the result as JSON." };
         Option<bool> verify = CommonOptions.Verify();
         Option<bool> json = CommonOptions.Json();
@@ -68,6 +70,7 @@ public static class EvalCommand
             tasks.DataFolder,
             tasks.Shots,
             tasks.Limit,
+            precision,
             output,
             verify,
             json,
@@ -81,6 +84,10 @@ public static class EvalCommand
                     string path = parsed.GetRequiredValue(model);
                     string folder = ModelLocation.Resolve(path);
                     RunConfig? run = RecipeOfRun(path);
+                    ComputePlan compute = ComputePlan
+                        .Of(ComputeDevice.Cpu, parsed.GetValue(precision))
+                        .AgreeOn(rank.Ranks);
+                    SayRemarks(console, compute);
                     if (tasks.Of(parsed) is TaskRequest request)
                     {
                         if (parsed.GetValue(data) is not null || parsed.GetValue(buckets) is not null)
@@ -101,6 +108,7 @@ public static class EvalCommand
                             rank.Ranks,
                             request,
                             (of, at) => Window(parsed.GetValue(length), SequenceLengthOfRun(of), at),
+                            compute,
                             cancellation
                         );
                         return evaluation.Run((path, folder), other, parsed.GetValue(output));
@@ -124,7 +132,7 @@ public static class EvalCommand
                         parsed.GetValue(tokens),
                         window
                     );
-                    var measure = new DatasetTable(console, rank.Ranks, dataset, windows);
+                    var measure = new DatasetTable(console, rank.Ranks, dataset, windows, compute);
                     measure.Run(path, parsed.GetValue(teacher), parsed.GetValue(buckets), parsed.GetValue(output));
                     return ExitCode.Done;
                 },
@@ -132,6 +140,14 @@ public static class EvalCommand
             )
         );
         return command;
+    }
+
+    private static void SayRemarks(Output console, ComputePlan compute)
+    {
+        foreach (string remark in compute.Remarks())
+        {
+            console.Line(remark);
+        }
     }
 
     private static int Window(int? length, int? trained, string folder) =>

@@ -4,6 +4,8 @@ using Saltern.Checkpoints;
 using Saltern.Cli.Terminal;
 using Saltern.ModelFiles;
 using Saltern.Models;
+using Saltern.Numerics;
+using Saltern.Runs;
 using Saltern.Tokenization;
 
 namespace Saltern.Cli.Commands;
@@ -49,6 +51,7 @@ public static class GenerateCommand
             Description = "Decides the draws.",
             DefaultValueFactory = _ => defaults.Seed,
         };
+        Option<ComputePrecision> precision = CommonOptions.Precision();
         var command = new Verb(
             "generate",
             "Sample text from a model.",
@@ -62,6 +65,7 @@ public static class GenerateCommand
             topK,
             topP,
             seed,
+            precision,
         };
         command.SetAction(parsed =>
             CommandRunner.Run(
@@ -81,6 +85,7 @@ public static class GenerateCommand
                     string folder = ModelLocation.Resolve(parsed.GetRequiredValue(model));
                     string text = parsed.GetRequiredValue(prompt);
                     using Transformer transformer = Load(console, folder);
+                    transformer.Freeze(ComputePlan.Of(ComputeDevice.Cpu, parsed.GetValue(precision)).ProductType);
                     BpeTokenizer tokenizer = BpeTokenizer.Load(ModelFolder.TokenizerPath(folder));
                     if (transformer.Config.VocabSize < tokenizer.VocabularySize)
                     {

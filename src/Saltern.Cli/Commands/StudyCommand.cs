@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using Saltern.Cli.Terminal;
 using Saltern.FineTuning;
+using Saltern.Numerics;
 using Saltern.RunFiles;
 using Saltern.Runs;
 using Saltern.Studies;
@@ -113,6 +114,11 @@ public static class StudyCommand
                     if (parsed.GetValue(reportOnly))
                     {
                         var kept = new StudyResults(folder);
+                        if (kept.FoundPrecision(plan, runsFolder: null) is ComputePrecision found)
+                        {
+                            plan = plan.WithPrecision(found);
+                        }
+
                         bool concluded = Conclude(console, StudyVerdict.Write(plan, kept, console.Line), kept);
                         return concluded ? ExitCode.Done : ExitCode.Failed;
                     }
@@ -172,9 +178,10 @@ public static class StudyCommand
 
     private static int Run(Output console, Request request, CancellationToken cancellation)
     {
-        (StudyPlan plan, StudyRun[] chosen, StudyResults results, string runsFolder, string stepTimes) = request;
         EngineSetup engine = EngineSetup.Prepare();
         console.Line("runtime: " + engine.Description);
+        request = Pin(request, console);
+        (StudyPlan plan, StudyRun[] chosen, StudyResults results, string runsFolder, string stepTimes) = request;
         console.Line(
             $"study {plan.Config.Name}: {plan.Config.Arms.Count} arms, {plan.Runs.Count} runs, "
                 + $"{chosen.Length} of them asked for; results in {results.Folder}, weights in {runsFolder}"
@@ -233,6 +240,26 @@ public static class StudyCommand
         }
 
         return ExitCode.Done;
+    }
+
+    // One precision for all arms: that of the runs that are there, else the faster one here.
+    private static Request Pin(Request request, Output console)
+    {
+        if (!request.Plan.HasOpenPrecision)
+        {
+            return request;
+        }
+
+        ComputePrecision precision =
+            request.Results.FoundPrecision(request.Plan, request.RunsFolder)
+            ?? PrecisionChoice.Fastest(TorchSharp.torch.CPU, KernelChoice.Fused);
+        console.Line($"precision: {PrecisionChoice.Word(precision)} for all arms that leave it to the machine (auto)");
+        StudyPlan plan = request.Plan.WithPrecision(precision);
+        return request with
+        {
+            Plan = plan,
+            Chosen = [.. plan.Runs.Where(run => request.Chosen.Any(chosen => chosen.RelativePath == run.RelativePath))],
+        };
     }
 
     private static void Pack(Output console, string folder)

@@ -2,18 +2,21 @@ using System.Globalization;
 using Saltern.Cli.Terminal;
 using Saltern.Distributed;
 using Saltern.Evaluation;
+using Saltern.Runs;
 
 namespace Saltern.Cli.Commands;
 
 /// <summary>The part of <c>saltern eval</c> that runs tasks: one model, or two on the same items.</summary>
 /// <param name="ranks">The ranks, which share the work out; rank 0 writes.</param>
 /// <param name="window">Most tokens a model reads at once, by its name and folder.</param>
+/// <param name="compute">Type of the products.</param>
 /// <param name="cancellation">Ends the work early.</param>
 internal sealed class TaskEvaluation(
     Output console,
     ICommunicator ranks,
     TaskRequest request,
     Func<string, string, int> window,
+    ComputePlan compute,
     CancellationToken cancellation
 )
 {
@@ -79,7 +82,8 @@ internal sealed class TaskEvaluation(
             named.Folder,
             window(named.Name, named.Folder),
             WeightsLine.On(status, "loading"),
-            ranks
+            ranks,
+            compute.ProductType
         );
         var results = new List<TaskResult>();
         foreach (TaskFile task in plan.Tasks)

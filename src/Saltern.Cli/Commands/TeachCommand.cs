@@ -4,6 +4,7 @@ using Saltern.Checkpoints;
 using Saltern.Cli.Terminal;
 using Saltern.Configuration;
 using Saltern.Guidance;
+using Saltern.Numerics;
 using Saltern.Runs;
 
 namespace Saltern.Cli.Commands;
@@ -74,6 +75,10 @@ public static class TeachCommand
             Description = "Where to compute; where the recipe does by default, else cpu.",
         };
         device.AcceptOnlyFromAmong("cpu", "cuda");
+        var precision = new Option<ComputePrecision?>("--precision")
+        {
+            Description = "Type of the teacher's products: fp32, bf16, auto; as in the recipe by default, else fp32.",
+        };
         var command = new Verb(
             Name,
             "Let a teacher go over samples once: soft labels, scores and difficulty for later runs.",
@@ -99,6 +104,7 @@ public static class TeachCommand
             bytes,
             threads,
             device,
+            precision,
         };
         command.SetAction(parsed =>
             RankProcess.Run(
@@ -136,6 +142,7 @@ public static class TeachCommand
                             "cpu" => ComputeDevice.Cpu,
                             _ => config?.Device ?? ComputeDevice.Cpu,
                         },
+                        Precision = parsed.GetValue(precision),
                         Threads =
                             parsed.GetValue(threads)
                             ?? config?.Threads

@@ -1,6 +1,8 @@
 using System.CommandLine;
 using Saltern.Cli.Commands;
 using Saltern.Cli.Terminal;
+using Saltern.Numerics;
+using Saltern.Runs;
 
 namespace Saltern.Cli.Demo;
 
@@ -30,6 +32,12 @@ public static class DemoCommand
         {
             Description = "Folder for everything that is made; runs/demo, or the next free runs/demo-N, by default.",
         };
+        var precision = new Option<ComputePrecision>("--precision")
+        {
+            Description =
+                "Type of the products: auto takes the faster one here; fp32 gives the same numbers on every processor.",
+            DefaultValueFactory = _ => ComputePrecision.Auto,
+        };
         Option<bool> json = CommonOptions.Json();
         var command = new Verb(
             "demo",
@@ -40,6 +48,7 @@ public static class DemoCommand
             minutes,
             text,
             seed,
+            precision,
             output,
             json,
         };
@@ -48,7 +57,7 @@ public static class DemoCommand
                 parsed.GetValue(json),
                 (console, cancellation) =>
                 {
-                    DemoPlan plan = DemoPlan.ForMinutes(parsed.GetValue(minutes));
+                    DemoPlan.Check(parsed.GetValue(minutes));
                     string folder = parsed.GetValue(output) ?? NextFree(Path.Combine("runs", "demo"));
                     if (Directory.Exists(folder) && Directory.EnumerateFileSystemEntries(folder).Any())
                     {
@@ -57,7 +66,12 @@ public static class DemoCommand
                         );
                     }
 
-                    return new DemoRun(console, plan, folder, parsed.GetValue(seed)).Run(
+                    EngineSetup engine = EngineSetup.Prepare();
+                    console.Line("runtime: " + engine.Description);
+                    ComputePlan compute = ComputePlan.Of(ComputeDevice.Cpu, parsed.GetValue(precision));
+                    var plan = DemoPlan.ForMinutes(parsed.GetValue(minutes), compute.Precision);
+                    return new DemoRun(console, plan, engine.Threads, folder, parsed.GetValue(seed)).Run(
+                        compute,
                         parsed.GetRequiredValue(text),
                         cancellation
                     );

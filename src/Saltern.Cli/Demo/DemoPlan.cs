@@ -1,12 +1,13 @@
 using Saltern.Batches;
 using Saltern.Guidance;
 using Saltern.Models;
+using Saltern.Numerics;
 using Saltern.Optimization;
 using Saltern.Runs;
 
 namespace Saltern.Cli.Demo;
 
-/// <summary>Sizes and steps of a demonstration: a pure function of the minutes it may take, so that the same seed gives the same numbers anywhere.</summary>
+/// <summary>Sizes and steps of a demonstration: a pure function of the minutes it may take and the type of its products, so that the same seed gives the same numbers on every machine that takes the same type.</summary>
 public sealed record DemoPlan
 {
     /// <summary>Shortest demonstration, minutes.</summary>
@@ -18,6 +19,9 @@ public sealed record DemoPlan
     // What two quiet cores of the reference machine (Zen 3, AVX2) do end to end at these sizes, with the teacher's and the evaluations' share;
     // only the planned number of steps depends on it, never a result.
     private const double PlannedFlopsPerSecond = 62e9;
+
+    // Processors with bfloat16 products make at least twice as much of the time: they are the newer ones, too.
+    private const double PlannedBFloat16FlopsPerSecond = 2 * PlannedFlopsPerSecond;
 
     // `auto` ends stage 1 by itself, at half of the run at the latest.
     private const double PlannedStage1Share = 0.5;
@@ -31,8 +35,17 @@ public sealed record DemoPlan
     // The best of 4e-3, 8e-3 and 1.4e-2 for BASELINE (experiments/2026-11-23-demo-settings); both students have it.
     private const double LearningRate = 8e-3;
 
-    private DemoPlan(double minutes, string student, string teacher, int vocabulary, int sequenceLength)
+    private DemoPlan(
+        double minutes,
+        ComputePrecision precision,
+        string student,
+        string teacher,
+        int vocabulary,
+        int sequenceLength
+    )
     {
+        Precision = precision;
+        double speed = precision == ComputePrecision.Bf16 ? PlannedBFloat16FlopsPerSecond : PlannedFlopsPerSecond;
         (Minutes, StudentPreset, TeacherPreset, Vocabulary, SequenceLength) = (
             minutes,
             student,
@@ -44,12 +57,15 @@ public sealed record DemoPlan
         double studentStep = tokens * ModelFlops.TrainingPerToken(Shape(student), sequenceLength);
         double teacherForward = tokens * ModelFlops.ForwardPerToken(Shape(teacher), sequenceLength);
         double perStep = (2 * studentStep) + (3 * teacherForward) + (PlannedStage1Share * teacherForward);
-        int steps = (int)(((minutes * 60) - SecondsAroundTraining) * PlannedFlopsPerSecond / perStep);
+        int steps = (int)(((minutes * 60) - SecondsAroundTraining) * speed / perStep);
         Steps = Math.Max(50, steps / 50 * 50);
     }
 
     /// <summary>Minutes it is planned for.</summary>
     public double Minutes { get; }
+
+    /// <summary>Type of all three models' products, fp32 or bf16.</summary>
+    public ComputePrecision Precision { get; }
 
     /// <summary>Time after which the students are stopped, both at the same step.</summary>
     public TimeSpan Limit => TimeSpan.FromMinutes(Minutes * LimitFactor);
@@ -78,13 +94,19 @@ public sealed record DemoPlan
     /// <summary>Steps between evaluations: a dozen along a run, which cost 6 % of its time.</summary>
     public int EvaluateEvery => Math.Max(1, Steps / 10);
 
-    /// <summary>The plan for a number of minutes.</summary>
+    /// <summary>Refuses minutes that nothing is planned for.</summary>
     /// <exception cref="ConfigurationException">The minutes are out of range.</exception>
-    public static DemoPlan ForMinutes(double minutes) =>
+    public static void Check(double minutes) => ForMinutes(minutes);
+
+    /// <summary>The plan for a number of minutes.</summary>
+    /// <param name="minutes">From 1 to 600.</param>
+    /// <param name="precision">fp32 or bf16.</param>
+    /// <exception cref="ConfigurationException">The minutes are out of range.</exception>
+    public static DemoPlan ForMinutes(double minutes, ComputePrecision precision = ComputePrecision.Fp32) =>
         minutes switch
         {
-            >= ShortestMinutes and < 20 => new DemoPlan(minutes, "1m", "0.3m", 2_048, 128),
-            >= 20 and <= LongestMinutes => new DemoPlan(minutes, "3.5m", "1.3m", 4_096, 256),
+            >= ShortestMinutes and < 20 => new DemoPlan(minutes, precision, "1m", "0.3m", 2_048, 128),
+            >= 20 and <= LongestMinutes => new DemoPlan(minutes, precision, "3.5m", "1.3m", 4_096, 256),
             _ => throw new ConfigurationException(
                 $"--minutes = {minutes} is outside [{ShortestMinutes}, {LongestMinutes}]."
             ),
@@ -111,6 +133,7 @@ public sealed record DemoPlan
             Seed = seed,
             Data = new DataConfig { Path = dataFolder, SequenceLength = SequenceLength },
             Model = new TransformerConfig { Preset = preset },
+            Precision = Precision,
             Optimizer = new OptimizerConfig { LearningRate = LearningRate },
             Schedule = new ScheduleConfig { WarmupSteps = Math.Min(60, Steps / 10), FinalShare = 0.1 },
             Training = new TrainingConfig

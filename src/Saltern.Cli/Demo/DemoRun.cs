@@ -4,7 +4,6 @@ using System.Globalization;
 using Saltern.Cli.Commands;
 using Saltern.Cli.Terminal;
 using Saltern.Files;
-using Saltern.Numerics;
 using Saltern.RunFiles;
 using Saltern.Runs;
 using Saltern.Shards;
@@ -14,7 +13,7 @@ using Saltern.Verdicts;
 namespace Saltern.Cli.Demo;
 
 /// <summary>One demonstration.</summary>
-public sealed class DemoRun
+internal sealed class DemoRun
 {
     // The students advance in turns of a few steps, so that whatever else the machine does meets both alike.
     private const int StepsPerTurn = 5;
@@ -30,23 +29,26 @@ public sealed class DemoRun
     private readonly string _folder;
     private readonly int _seed;
     private readonly long _start = Stopwatch.GetTimestamp();
-    private int? _threads;
+    private readonly int _threads;
 
     /// <summary>Prepares a demonstration in a new folder.</summary>
-    public DemoRun(Output console, DemoPlan plan, string folder, int seed) =>
-        (_console, _plan, _folder, _seed) = (console, plan, folder, seed);
+    public DemoRun(Output console, DemoPlan plan, int threads, string folder, int seed) =>
+        (_console, _plan, _threads, _folder, _seed) = (console, plan, threads, folder, seed);
 
     /// <summary>Runs it.</summary>
+    /// <param name="compute">How the plan came to its type of products.</param>
     /// <param name="textPaths">The user's own text; empty for the default.</param>
     /// <param name="cancellation">Ends it with what there is.</param>
     /// <returns>Exit code.</returns>
-    public int Run(IReadOnlyList<string> textPaths, CancellationToken cancellation)
+    public int Run(ComputePlan compute, IReadOnlyList<string> textPaths, CancellationToken cancellation)
     {
-        EngineSetup engine = EngineSetup.Prepare();
-        _threads = engine.Threads;
-        _console.Line("runtime: " + engine.Description);
+        foreach (string remark in compute.Remarks())
+        {
+            _console.Line(remark);
+        }
+
         string data = PrepareData(textPaths, cancellation);
-        double peak = EngineSetup.KnownPeak ?? MatmulPeak.Measure();
+        double peak = EngineSetup.KnownPeak ?? compute.MeasurePeak();
         string teacherFolder = Path.Combine(_folder, "teacher");
         if (!TrainTeacher(data, teacherFolder, peak, cancellation))
         {

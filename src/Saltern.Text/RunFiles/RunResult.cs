@@ -318,7 +318,10 @@ public sealed record RunMachine
     /// <summary>Library of the large matrix products; null where that was not recorded.</summary>
     public string? Products { get; init; }
 
-    /// <summary>Peak of a matrix product measured at the start, GFLOP/s.</summary>
+    /// <summary>Type of the products, <c>fp32</c> or <c>bf16</c>; null where that was not recorded.</summary>
+    public string? Precision { get; init; }
+
+    /// <summary>Peak of a matrix product of that type measured at the start, GFLOP/s.</summary>
     public double? MatmulPeakGflops { get; init; }
 }
 

@@ -351,7 +351,8 @@ internal static class ReportProvenance
     {
         if (result.Machine.MatmulPeakGflops is { } peak)
         {
-            return $"{Figures.Format(peak, "0.0")} GFLOP/s";
+            string type = result.Machine.Precision is string precision ? " " + precision : "";
+            return $"{Figures.Format(peak, "0.0")} GFLOP/s{type}";
         }
 
         return Figures.Absent;

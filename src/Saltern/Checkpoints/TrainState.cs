@@ -114,6 +114,9 @@ internal sealed record TrainState
     /// <summary>Library of the large products; the other one changes the last bits.</summary>
     public ProductLibrary Products { get; init; }
 
+    /// <summary>Type of products that <c>precision: auto</c> found; null in older states, and where the recipe names one.</summary>
+    public ComputePrecision? Precision { get; init; }
+
     /// <summary>libtorch's random state, Base64.</summary>
     public string RandomState { get; init; } = "";
 

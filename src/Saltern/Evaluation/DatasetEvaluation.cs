@@ -23,7 +23,12 @@ public sealed class DatasetEvaluation : IDisposable
     private DatasetEvaluation(Transformer model, BpeTokenizer tokenizer, TokenDataset data, int sequenceLength)
     {
         (_model, _tokenizer, _data, _sequenceLength) = (model, tokenizer, data, sequenceLength);
-        _head = new FusedLossHead(tokenizer.VocabularySize, model.Config.VocabSize, torch.get_num_threads());
+        _head = new FusedLossHead(
+            tokenizer.VocabularySize,
+            model.Config.VocabSize,
+            torch.get_num_threads(),
+            model.ProductType
+        );
     }
 
     /// <summary>Loss, bits per byte and accuracy on the validation text, over all of it and by domain.</summary>
@@ -40,18 +45,22 @@ public sealed class DatasetEvaluation : IDisposable
     }
 
     /// <summary>Loads a model and checks that it can be measured on a data set.</summary>
+    /// <param name="loading">Is told of the loading; null for nobody.</param>
+    /// <param name="products">Type of the model's products.</param>
     /// <exception cref="ConfigurationException">They do not fit.</exception>
     internal static DatasetEvaluation Open(
         string name,
         TokenDataset data,
         int sequenceLength,
-        IProgress<WeightProgress>? loading = null
+        IProgress<WeightProgress>? loading = null,
+        torch.ScalarType products = torch.ScalarType.Float32
     )
     {
         string folder = ModelLocation.Resolve(name);
         Transformer model = ModelFolder.Load(folder, trainable: false, progress: loading);
         try
         {
+            model.Freeze(products);
             BpeTokenizer tokenizer = BpeTokenizer.Load(ModelFolder.TokenizerPath(folder));
             Check(name, model.Config, tokenizer, data, sequenceLength);
             return new DatasetEvaluation(model, tokenizer, data, sequenceLength);

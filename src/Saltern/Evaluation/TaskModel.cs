@@ -51,7 +51,12 @@ internal sealed class TaskModel : IDisposable
         );
         Encoder = new RequestEncoder(tokenizer, window);
         _head = model.UsesKernels
-            ? new FusedLossHead(tokenizer.VocabularySize, model.Config.VocabSize, torch.get_num_threads())
+            ? new FusedLossHead(
+                tokenizer.VocabularySize,
+                model.Config.VocabSize,
+                torch.get_num_threads(),
+                model.ProductType
+            )
             : new TensorLossHead(tokenizer.VocabularySize, model.Config.VocabSize);
     }
 
@@ -79,20 +84,20 @@ internal sealed class TaskModel : IDisposable
     /// <param name="window">Most tokens at once.</param>
     /// <param name="progress">Is told of the loading; null for nobody.</param>
     /// <param name="ranks">Ranks that each load the model and share the work out; null for one process.</param>
+    /// <param name="products">Type of its products; float32 by default.</param>
     public static TaskModel Load(
         string name,
         string folder,
         int window,
         IProgress<WeightProgress>? progress = null,
-        ICommunicator? ranks = null
-    ) =>
-        new(
-            name,
-            ModelFolder.Load(folder, trainable: false, progress: progress),
-            BpeTokenizer.Load(ModelFolder.TokenizerPath(folder)),
-            window,
-            ranks: ranks
-        );
+        ICommunicator? ranks = null,
+        torch.ScalarType products = torch.ScalarType.Float32
+    )
+    {
+        Transformer model = ModelFolder.Load(folder, trainable: false, progress: progress);
+        model.Freeze(products);
+        return new(name, model, BpeTokenizer.Load(ModelFolder.TokenizerPath(folder)), window, ranks: ranks);
+    }
 
     /// <summary>Scores requests; see <see cref="RequestScorer"/>.</summary>
     public RequestScore[] Score(

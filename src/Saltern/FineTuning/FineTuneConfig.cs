@@ -3,6 +3,7 @@ using Saltern.Batches;
 using Saltern.Configuration;
 using Saltern.Growth;
 using Saltern.Models;
+using Saltern.Numerics;
 using Saltern.Optimization;
 using Saltern.Runs;
 

@@ -92,7 +92,12 @@ internal sealed class FineTuneRun : IDisposable
                 config,
                 examples,
                 tasks,
-                TrainingRun.Open(training, run, options, () => Parts(training, examples, tokenizer, model))
+                TrainingRun.Open(
+                    training,
+                    run,
+                    options,
+                    () => Parts(training, examples, tokenizer, model, run.ResumeState)
+                )
             );
         }
         catch
@@ -157,7 +162,13 @@ internal sealed class FineTuneRun : IDisposable
     /// <inheritdoc/>
     public void Dispose() => Training.Dispose();
 
-    private static RunParts Parts(RunConfig config, ExampleSet examples, BpeTokenizer tokenizer, string model)
+    private static RunParts Parts(
+        RunConfig config,
+        ExampleSet examples,
+        BpeTokenizer tokenizer,
+        string model,
+        TrainState? resumed
+    )
     {
         ValidationSet valid = examples.Valid.ToValidationSet();
         return RunParts.Of(
@@ -173,7 +184,8 @@ internal sealed class FineTuneRun : IDisposable
                 Arm = "finetune",
             },
             tokenizer,
-            new BatchLoader(examples.Train, [1.0], config.Seed)
+            new BatchLoader(examples.Train, [1.0], config.Seed),
+            resumed
         );
     }
 

@@ -21,6 +21,9 @@ internal sealed class LiveTeacher : Teacher
     /// <summary>The teacher's shape.</summary>
     public TransformerConfig Config => _model.Config;
 
+    /// <summary>Type of its products.</summary>
+    internal ScalarType ProductType => _model.ProductType;
+
     /// <summary>Bytes of its weights.</summary>
     public long WeightBytes => _model.Parameters.Layout.Length * sizeof(float);
 
@@ -34,7 +37,10 @@ internal sealed class LiveTeacher : Teacher
     public LiveSoftLabels Run(Tensor tokens, AttentionRanges? ranges = null)
     {
         using IDisposable _ = no_grad();
-        return new LiveSoftLabels(_model.HiddenStates(tokens, ranges), _model.Head, _temperature);
+        return new LiveSoftLabels(_model.HiddenStates(tokens, ranges), _model.Head, _temperature)
+        {
+            ProductType = _model.ProductType,
+        };
     }
 
     /// <inheritdoc/>

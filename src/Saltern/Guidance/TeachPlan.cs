@@ -1,8 +1,10 @@
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Saltern.Batches;
 using Saltern.Files;
+using Saltern.Numerics;
 using Saltern.RunFiles;
 using Saltern.Shards;
 
@@ -62,6 +64,10 @@ internal sealed record TeachPlan
 
     /// <summary>k, tokens kept of each position (top_k); 0 otherwise.</summary>
     public int Kept { get; init; }
+
+    /// <summary>Type of the teacher's products where it is not fp32; null there, which leaves the text of older plans as it was.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public ComputePrecision? Precision { get; init; }
 
     /// <summary>Which samples, and how many.</summary>
     public required TeachCoverage Coverage { get; init; }

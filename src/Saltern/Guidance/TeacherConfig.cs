@@ -1,5 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using Saltern.Configuration;
+using Saltern.Numerics;
 
 namespace Saltern.Guidance;
 
@@ -25,9 +26,20 @@ public sealed record TeacherConfig : IValidated
     [DoesNotAlterNumbers]
     public long? TrainedTokens { get; init; }
 
+    /// <summary>Type of a live teacher's products and attention, fp32 or bf16; null for the run's own.</summary>
+    public ComputePrecision? Precision { get; init; }
+
     /// <inheritdoc/>
     IEnumerable<ConfigurationProblem> IValidated.Validate()
     {
+        if (Precision == ComputePrecision.Auto)
+        {
+            yield return new ConfigurationProblem(
+                "precision",
+                "= auto is the run's to decide. Leave the key out, and the teacher follows the run; or give fp32 or bf16."
+            );
+        }
+
         if (Path is null && Cache is null)
         {
             yield return new ConfigurationProblem(

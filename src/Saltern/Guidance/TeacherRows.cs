@@ -19,6 +19,7 @@ internal sealed unsafe class TeacherRows : IDisposable
     private readonly Tensor? _deviceLogits;
     private readonly ParallelOptions _parallel;
     private readonly int _recordBytes;
+    private readonly HeadProducts? _products;
     private byte[] _slots = [];
 
     /// <summary>Reserves the buffer of a chunk.</summary>
@@ -36,6 +37,10 @@ internal sealed unsafe class TeacherRows : IDisposable
                 : null;
         _parallel = new ParallelOptions { MaxDegreeOfParallelism = threads };
         _recordBytes = CacheRecord.LargestBytes(plan);
+        if (teacher.ProductType == ScalarType.BFloat16 && _deviceLogits is null)
+        {
+            _products = HeadProducts.Create(teacher.ProductType, teacher.Config.HiddenSize, _parallel);
+        }
     }
 
     /// <summary>The records of some samples.</summary>
@@ -129,6 +134,7 @@ internal sealed unsafe class TeacherRows : IDisposable
     {
         _logits.Dispose();
         _deviceLogits?.Dispose();
+        _products?.Dispose();
     }
 
     private delegate void RowVisitor(int row, float* logits);
@@ -138,6 +144,7 @@ internal sealed unsafe class TeacherRows : IDisposable
         using IDisposable _ = no_grad();
         int chunk = (int)_logits.shape[0];
         int rows = labels.Rows;
+        _products?.Begin(labels.HiddenStates.detach(), labels.Head.detach(), backward: false);
         for (int first = 0; first < rows; first += chunk)
         {
             using DisposeScope scope = NewDisposeScope();
@@ -170,10 +177,18 @@ internal sealed unsafe class TeacherRows : IDisposable
         }
     }
 
-    private Tensor Multiply(LiveSoftLabels labels, int first, int count) =>
-        (_deviceLogits ?? _logits)
-            .narrow(0, 0, count)
-            .addmm_(labels.HiddenStates.detach().narrow(0, first, count), labels.Head.detach().t(), 0, 1); // [M, V]
+    // [M, V]
+    private Tensor Multiply(LiveSoftLabels labels, int first, int count)
+    {
+        Tensor logits = (_deviceLogits ?? _logits).narrow(0, 0, count);
+        if (_products is null)
+        {
+            return logits.addmm_(labels.HiddenStates.detach().narrow(0, first, count), labels.Head.detach().t(), 0, 1);
+        }
+
+        _products.Logits(first, logits);
+        return logits;
+    }
 
     // Scores need two numbers a position, so the logits stay on the device.
     private void WriteScores(LiveSoftLabels labels, long[] targets, int[] bytes)

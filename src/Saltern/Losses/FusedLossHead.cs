@@ -1,25 +1,30 @@
-// The loss head for float32 on the CPU: libtorch's products around vectorised passes over the logits in place (SoftLabelKernel.cs).
+// The loss head on the CPU: products (HeadProducts.cs) around vectorised passes over float32 logits in place (SoftLabelKernel.cs).
 using System.Diagnostics;
 using Saltern.Numerics;
 using static TorchSharp.torch;
 
 namespace Saltern.Losses;
 
-/// <summary>Loss head with own vectorised passes: CPU, float32. The chunks' buffers are made once and reused.</summary>
+/// <summary>Loss head with own vectorised passes: CPU, float32, products in float32 or bfloat16. The chunks' buffers are made once and reused.</summary>
 /// <remarks>Its twins are <see cref="TensorLossHead"/>, made of libtorch's operations, and <see cref="SoftLabelLoss"/>, the equation itself. The bits do not depend on the number of threads, but for libtorch's products.</remarks>
 internal sealed class FusedLossHead : LossHead
 {
     private readonly ParallelOptions _parallel;
+    private readonly ScalarType _products;
     private readonly Tensor _studentLogits;
+    private HeadProducts? _student;
+    private (HeadProducts Products, ScalarType Type)? _teacher;
     private Tensor? _teacherLogits;
 
     /// <summary>Reserves the student's buffer; a live teacher's follows when there is one.</summary>
     /// <param name="vocabulary">Real token ids; rows of an output head beyond them get neither probability nor gradient.</param>
     /// <param name="headRows">Rows of the student's output head, V or more.</param>
     /// <param name="threads">Threads for the passes over the logits.</param>
-    public FusedLossHead(int vocabulary, int headRows, int threads)
+    /// <param name="products">Type of the products with the student's head; a live teacher's says its own.</param>
+    public FusedLossHead(int vocabulary, int headRows, int threads, ScalarType products = ScalarType.Float32)
         : base(vocabulary, headRows)
     {
+        _products = products;
         _parallel = new ParallelOptions { MaxDegreeOfParallelism = threads };
         _studentLogits = zeros(ChunkRows, headRows).DetachFromDisposeScope();
     }
@@ -29,6 +34,26 @@ internal sealed class FusedLossHead : LossHead
     {
         _studentLogits.Dispose();
         _teacherLogits?.Dispose();
+        _student?.Dispose();
+        _teacher?.Products.Dispose();
+    }
+
+    /// <inheritdoc/>
+    protected override void Begin(LossRequest request, bool backward)
+    {
+        _student ??= HeadProducts.Create(_products, (int)request.Head.shape[1], _parallel);
+        _student.Begin(request.HiddenStates.detach(), request.Head.detach(), backward);
+        if (request.Teacher is LiveSoftLabels live)
+        {
+            if (_teacher is null || _teacher.Value.Type != live.ProductType)
+            {
+                _teacher?.Products.Dispose();
+                var products = HeadProducts.Create(live.ProductType, (int)live.Head.shape[1], _parallel);
+                _teacher = (products, live.ProductType);
+            }
+
+            _teacher.Value.Products.Begin(live.HiddenStates, live.Head.detach(), backward: false);
+        }
     }
 
     /// <inheritdoc/>
@@ -39,13 +64,11 @@ internal sealed class FusedLossHead : LossHead
         LossGradients? gradients
     )
     {
-        Tensor head = request.Head.detach();
-        Tensor hidden = request.HiddenStates.detach().narrow(0, chunk.First, chunk.Rows); // [M, D]
         Tensor logits = _studentLogits.narrow(0, 0, chunk.Rows); // [M, V]
         Tensor? teacherLogits = null;
         using (StepProfile.Of(StepPart.HeadProducts))
         {
-            MatrixProduct.Into(logits, hidden, head.t(), 0);
+            _student!.Logits(chunk.First, logits);
             if (chunk.Taught > 0 && request.Teacher is SoftLabels teacher)
             {
                 teacherLogits = TeacherLogits(teacher, chunk);
@@ -60,8 +83,7 @@ internal sealed class FusedLossHead : LossHead
         if (gradients is LossGradients wanted)
         {
             using StepProfile.Mark mark = StepProfile.Of(StepPart.HeadProducts);
-            MatrixProduct.Into(wanted.Hidden, logits, head, 0); // [M, D]
-            MatrixProduct.Into(wanted.Head, logits.t(), hidden, 1); // [V, D]
+            _student!.Gradients(chunk.First, logits, wanted.Hidden, wanted.Head);
         }
     }
 
@@ -72,12 +94,7 @@ internal sealed class FusedLossHead : LossHead
         {
             case LiveSoftLabels live:
                 Tensor logits = TeacherBuffer(live.Head.shape[0], chunk.Taught);
-                MatrixProduct.Into(
-                    logits,
-                    live.HiddenStates.narrow(0, chunk.First, chunk.Taught),
-                    live.Head.detach().t(),
-                    0
-                );
+                _teacher!.Value.Products.Logits(chunk.First, logits);
                 return logits;
             case DenseSoftLabels dense:
                 return TeacherBuffer(dense.Logits.shape[1], chunk.Taught)
@@ -132,6 +149,10 @@ internal sealed class FusedLossHead : LossHead
                     }
 
                     RunRow(request, losses, chunk.First + row, z, s, sparse, scale);
+                    if (scale != 0)
+                    {
+                        _student!.TakeGradientRow(row, z);
+                    }
                 }
             }
         );

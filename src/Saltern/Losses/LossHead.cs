@@ -92,6 +92,9 @@ internal abstract class LossHead : IDisposable
     /// <summary>Frees the chunk buffers.</summary>
     protected abstract void Dispose(bool disposing);
 
+    /// <summary>Told what the chunks that follow belong to.</summary>
+    protected virtual void Begin(LossRequest request, bool backward) { }
+
     /// <summary>Everything of one chunk: logits, losses and, where asked for, both gradients.</summary>
     /// <param name="chunk">Which rows, and how many of them have soft labels.</param>
     /// <param name="gradients">Takes the chunk's rows of ∂hidden, [M, D], and ∂head; null for evaluation, which asks for the losses alone.</param>
@@ -108,6 +111,7 @@ internal abstract class LossHead : IDisposable
         using IDisposable _ = no_grad();
         int count = request.Labels.Length;
         int taught = request.Teacher?.Rows ?? 0;
+        Begin(request, gradients is not null);
         for (int first = 0; first < count; first += ChunkRows)
         {
             using DisposeScope scope = NewDisposeScope();

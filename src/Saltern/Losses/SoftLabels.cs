@@ -16,6 +16,9 @@ public abstract record SoftLabels(double Temperature)
 /// <param name="Temperature">τ.</param>
 public sealed record LiveSoftLabels(Tensor HiddenStates, Tensor Head, double Temperature) : SoftLabels(Temperature)
 {
+    /// <summary>Type of the products with the teacher's head, on the CPU with own kernels.</summary>
+    internal ScalarType ProductType { get; init; } = ScalarType.Float32;
+
     /// <inheritdoc/>
     public override int Rows => (int)HiddenStates.shape[0];
 }

@@ -1,6 +1,9 @@
-// The decoder's passes on the CPU in float32 with own kernels between libtorch's products: forward for evaluation and teachers, forward and backward for training.
+// The decoder's passes on the CPU with own kernels between the products: forward for evaluation and teachers, forward and backward for training.
 // What it computes is Transformer.cs; how is here. Gradients of weights are added straight into the flat gradient, activations live in reused buffers, and what is cheap
 // (norms, SwiGLU, attention shares) is made again in the backward pass instead of being kept.
+//
+// What products read is kept as float32 or bfloat16 (PassArithmetic.cs). Weights and their gradients, the residual stream and its gradient, norms, softmax
+// and every sum are float32 in both.
 //
 // N = tokens of the pass, D = hidden size, H = query heads, G = key/value heads, A = head size, F = feed-forward size.
 using Saltern.Numerics;
@@ -9,13 +12,14 @@ using static TorchSharp.torch;
 
 namespace Saltern.Models;
 
-/// <summary>Forward and backward passes of a <see cref="Transformer"/> without automatic differentiation; float32 on the CPU.</summary>
+/// <summary>Forward and backward passes of a <see cref="Transformer"/> without automatic differentiation; on the CPU.</summary>
 /// <remarks>The plain twin is the transformer's own path through libtorch's operations. One pass at a time: a backward pass belongs to the last forward pass that kept its activations.</remarks>
 internal sealed unsafe class FusedDecoder : IDisposable
 {
     private readonly Transformer _model;
     private readonly TransformerConfig _config;
     private readonly AttentionShape _shape;
+    private readonly PassArithmetic _arithmetic;
     private readonly Kept[] _kept;
     private readonly ActivationBuffer _residual;
     private readonly ActivationBuffer _normed;
@@ -25,21 +29,26 @@ internal sealed unsafe class FusedDecoder : IDisposable
     private readonly ActivationBuffer _gradient;
     private readonly ActivationBuffer _mixedGradient;
     private readonly ActivationBuffer _qkvGradient;
-    private ParallelOptions _parallel = new();
     private (Tensor Tokens, AttentionRanges? Ranges, bool Recompute)? _pending;
 
     /// <summary>Plans the buffers; none is mapped before the first pass.</summary>
-    /// <param name="model">Float32 on the CPU; owned by the caller, who disposes of this first.</param>
+    /// <param name="model">Float32 weights on the CPU; owned by the caller, who disposes of this first. Its type of products is that of the passes.</param>
     public FusedDecoder(Transformer model)
     {
         (_model, _config) = (model, model.Config);
+        _arithmetic =
+            model.ProductType == ScalarType.BFloat16 ? new BFloat16Arithmetic(model) : new Float32Arithmetic(model);
+        ScalarType type = _arithmetic.Type;
         int width = _config.HiddenSize;
         int heads = _config.NumAttentionHeads * _config.HeadDim;
         _shape = new AttentionShape(0, 0, _config.NumAttentionHeads, _config.NumKeyValueHeads, _config.HeadDim);
-        _kept = [.. Enumerable.Range(0, _config.NumHiddenLayers).Select(_ => new Kept(_config, _shape.RowStride))];
-        (_residual, _normed, _branch, _gradient) = (new(width), new(width), new(width), new(width));
-        (_hidden, _finalScales) = (new(_config.IntermediateSize), new(1));
-        (_mixedGradient, _qkvGradient) = (new(heads), new(_shape.RowStride));
+        _kept =
+        [
+            .. Enumerable.Range(0, _config.NumHiddenLayers).Select(_ => new Kept(_config, _shape.RowStride, type)),
+        ];
+        (_residual, _normed, _branch, _gradient) = (new(width), new(width, type), new(width), new(width));
+        (_hidden, _finalScales) = (new(_config.IntermediateSize, type), new(1));
+        (_mixedGradient, _qkvGradient) = (new(heads, type), new(_shape.RowStride, type));
     }
 
     /// <summary>Final hidden states, normalised.</summary>
@@ -58,9 +67,10 @@ internal sealed unsafe class FusedDecoder : IDisposable
         _pending = null;
         LastPass++;
         int rows = (int)(tokens.shape[0] * tokens.shape[1]);
-        _parallel = new ParallelOptions { MaxDegreeOfParallelism = get_num_threads() };
-        Tensor x = Embed(tokens, keep ? _kept[0].Input : _residual, rows);
-        bool addBranch = false;
+        _arithmetic.Parallel = new ParallelOptions { MaxDegreeOfParallelism = get_num_threads() };
+        ActivationBuffer x = keep ? _kept[0].Input : _residual;
+        Embed(tokens, x, rows);
+        ActivationBuffer? branch = null;
         for (int i = 0; i < (layers ?? _kept.Length); i++)
         {
             // A pass that keeps nothing uses the first layer's buffers for all layers, and adds to the residual stream in place.
@@ -72,32 +82,33 @@ internal sealed unsafe class FusedDecoder : IDisposable
                 (input, middle) = (_kept[i].Input, kept.Middle);
             }
 
-            Norm(x, addBranch, input, _model.Layer(i).AttentionNorm, kept.AttentionScales);
-            x = RunLayer(i, input.Rows(rows), kept, middle, tokens, ranges, keep);
-            addBranch = true;
+            Norm(x, branch, input, _model.Layer(i).AttentionNorm, kept.AttentionScales, rows);
+            RunLayer(_model.Layer(i), input, kept, middle, new PassInputs(tokens, ranges, rows), keep);
+            (x, branch) = (middle, _branch);
         }
 
         if (layers < _kept.Length)
         {
             // The residual stream between two layers, with the branch that the next norm would have added.
-            return x.add(_branch.Rows(rows)).MoveToOuterDisposeScope();
+            return x.Rows(rows).add(_branch.Rows(rows)).MoveToOuterDisposeScope();
         }
 
         Tensor hidden = empty(rows, _config.HiddenSize);
-        Tensor last = keep ? _residual.Rows(rows) : x;
+        _residual.Reserve(rows);
+        _finalScales.Reserve(rows);
         using (StepProfile.Of(StepPart.ElementWise))
         {
             RmsNormKernel.Forward(
-                Start(x),
+                x.Start,
                 _branch.Start,
-                Start(last),
-                Weight(_model.FinalNorm),
-                Start(hidden),
-                Start(_finalScales.Rows(rows)),
+                _residual.Start,
+                _model.Parameters.Address(_model.FinalNorm),
+                (Float32*)TensorAddress.Of(hidden),
+                _finalScales.Start,
                 rows,
                 _config.HiddenSize,
                 _config.RmsNormEps,
-                _parallel
+                _arithmetic.Parallel
             );
         }
 
@@ -142,28 +153,36 @@ internal sealed unsafe class FusedDecoder : IDisposable
         using DisposeScope scope = NewDisposeScope();
         using Tensor disposed = tokens;
         int rows = (int)(tokens.shape[0] * tokens.shape[1]);
-        Tensor dx = _gradient.Rows(rows);
-        Tensor branch = _branch.Rows(rows);
-        NormBackward(_residual.Rows(rows), _model.FinalNorm, _finalScales, hiddenGradient, dx, overwrite: true);
+        var inputs = new PassInputs(tokens, ranges, rows);
+        _gradient.Reserve(rows);
+        NormBackward(
+            _residual,
+            _model.FinalNorm,
+            _finalScales,
+            (float*)TensorAddress.Of(hiddenGradient),
+            rows,
+            overwrite: true
+        );
         for (int i = _kept.Length - 1; i >= 0; i--)
         {
             Kept kept = _kept[recompute ? 0 : i];
-            Tensor input = _kept[i].Input.Rows(rows);
+            DecoderLayer layer = _model.Layer(i);
+            ActivationBuffer input = _kept[i].Input;
             if (recompute)
             {
-                Norm(input, addBranch: false, _kept[i].Input, _model.Layer(i).AttentionNorm, kept.AttentionScales);
-                RunLayer(i, input, kept, kept.Middle, tokens, ranges, keep: true);
+                Norm(input, null, input, layer.AttentionNorm, kept.AttentionScales, rows);
+                RunLayer(layer, input, kept, kept.Middle, inputs, keep: true);
             }
 
-            FeedForwardBackward(_model.Layer(i), kept, dx, branch, rows);
-            AttentionBackward(_model.Layer(i), kept, input, dx, branch, tokens, ranges);
+            FeedForwardBackward(layer, kept, rows);
+            AttentionBackward(layer, kept, input, inputs);
             if (i == innerGradient?.Layers)
             {
-                dx.add_(innerGradient.Value.Values);
+                _gradient.Rows(rows).add_(innerGradient.Value.Values);
             }
         }
 
-        AddToEmbedding(tokens, dx);
+        AddToEmbedding(tokens, rows);
     }
 
     /// <inheritdoc/>
@@ -171,6 +190,7 @@ internal sealed unsafe class FusedDecoder : IDisposable
     {
         _pending?.Tokens.Dispose();
         _pending = null;
+        _arithmetic.Dispose();
         foreach (
             ActivationBuffer buffer in new[]
             {
@@ -197,113 +217,69 @@ internal sealed unsafe class FusedDecoder : IDisposable
     private static InvalidOperationException Gone() =>
         new("The activations of this pass are gone: each is gone back once, before the model's next pass.");
 
-    // From the layer's normalised input on: attention, then the feed-forward layer whose result stays in _branch. Returns the residual stream between the two.
-    private Tensor RunLayer(
-        int index,
-        Tensor input,
+    // From the layer's normalised input on: attention, then the feed-forward layer whose result stays in _branch; the residual stream between the two goes to middle.
+    private void RunLayer(
+        DecoderLayer layer,
+        ActivationBuffer input,
         Kept kept,
         ActivationBuffer middle,
-        Tensor tokens,
-        AttentionRanges? ranges,
+        PassInputs inputs,
         bool keep
     )
     {
-        DecoderLayer layer = _model.Layer(index);
-        int rows = (int)input.shape[0];
-        Tensor qkv = kept.Qkv.Rows(rows);
-        Tensor mixed = kept.Mixed.Rows(rows);
-        Tensor branch = _branch.Rows(rows);
-        Project(_normed.Rows(rows), layer.Qkv, layer.QkvBias, qkv);
-        Attend(
-            tokens,
-            ranges,
-            (shape, cosines, sines, first, end) =>
-                AttentionKernel.Forward(
-                    shape,
-                    Start(qkv),
-                    cosines,
-                    sines,
-                    first,
-                    end,
-                    Start(mixed),
-                    keep ? Start(kept.LogSums.Rows(rows)) : null,
-                    _parallel
-                )
-        );
-        Project(mixed, layer.Output, layer.OutputBias, branch);
-        Norm(input, addBranch: true, middle, layer.FeedForwardNorm, kept.FeedForwardScales);
-        Tensor gateUp = kept.GateUp.Rows(rows);
-        Tensor hidden = _hidden.Rows(rows);
-        Project(_normed.Rows(rows), layer.GateUp, layer.GateUpBias, gateUp);
-        SwiGlu(gateUp, hidden);
-        Project(hidden, layer.Down, layer.DownBias, branch);
-        return middle.Rows(rows);
+        int rows = inputs.Rows;
+        Project(_normed, layer.Qkv, layer.QkvBias, kept.Qkv, rows);
+        Attend(inputs, kept, keep);
+        Project(kept.Mixed, layer.Output, layer.OutputBias, _branch, rows);
+        Norm(input, _branch, middle, layer.FeedForwardNorm, kept.FeedForwardScales, rows);
+        Project(_normed, layer.GateUp, layer.GateUpBias, kept.GateUp, rows);
+        using (StepProfile.Of(StepPart.ElementWise))
+        {
+            _arithmetic.SwiGlu(kept.GateUp, _hidden, rows);
+        }
+
+        Project(_hidden, layer.Down, layer.DownBias, _branch, rows);
     }
 
-    // dx is ∂ℒ/∂(the layer's output) and becomes ∂ℒ/∂(the stream between attention and feed-forward layer).
-    private void FeedForwardBackward(DecoderLayer layer, Kept kept, Tensor dx, Tensor branch, int rows)
+    // _gradient is ∂ℒ/∂(the layer's output) and becomes ∂ℒ/∂(the stream between attention and feed-forward layer).
+    private void FeedForwardBackward(DecoderLayer layer, Kept kept, int rows)
     {
-        Tensor gateUp = kept.GateUp.Rows(rows);
-        Tensor hidden = _hidden.Rows(rows);
-        Tensor middle = kept.Middle.Rows(rows);
-        ProjectBack(dx, layer.Down, hidden); // [N, F]
-        SwiGluBackward(gateUp, hidden);
-        AddWeightGradient(layer.Down, layer.DownBias, dx, hidden);
-        Renorm(middle, layer.FeedForwardNorm, kept.FeedForwardScales);
-        AddWeightGradient(layer.GateUp, layer.GateUpBias, gateUp, _normed.Rows(rows));
-        ProjectBack(gateUp, layer.GateUp, branch); // [N, D]
-        NormBackward(middle, layer.FeedForwardNorm, kept.FeedForwardScales, branch, dx);
+        ActivationBuffer dx = AsOperand(_gradient, rows);
+        ProjectBack(dx, layer.Down, _hidden, rows); // [N, F]
+        using (StepProfile.Of(StepPart.ElementWise))
+        {
+            _arithmetic.SwiGluBackward(kept.GateUp, _hidden, rows);
+        }
+
+        AddWeightGradient(layer.Down, layer.DownBias, dx, _hidden, rows);
+        Renorm(kept.Middle, layer.FeedForwardNorm, kept.FeedForwardScales, rows);
+        AddWeightGradient(layer.GateUp, layer.GateUpBias, kept.GateUp, _normed, rows);
+        ProjectBack(kept.GateUp, layer.GateUp, _branch, rows); // [N, D]
+        NormBackward(kept.Middle, layer.FeedForwardNorm, kept.FeedForwardScales, _branch.Start, rows);
     }
 
-    // dx goes on to become ∂ℒ/∂(the layer's input).
-    private void AttentionBackward(
-        DecoderLayer layer,
-        Kept kept,
-        Tensor input,
-        Tensor dx,
-        Tensor branch,
-        Tensor tokens,
-        AttentionRanges? ranges
-    )
+    // _gradient goes on to become ∂ℒ/∂(the layer's input).
+    private void AttentionBackward(DecoderLayer layer, Kept kept, ActivationBuffer input, PassInputs inputs)
     {
-        int rows = (int)input.shape[0];
-        Tensor mixed = kept.Mixed.Rows(rows);
-        Tensor dMixed = _mixedGradient.Rows(rows);
-        Tensor dQkv = _qkvGradient.Rows(rows);
-        ProjectBack(dx, layer.Output, dMixed); // [N, H·A]
-        AddWeightGradient(layer.Output, layer.OutputBias, dx, mixed);
-        Attend(
-            tokens,
-            ranges,
-            (shape, cosines, sines, first, end) =>
-                AttentionKernel.Backward(
-                    shape,
-                    kept.Qkv.Start,
-                    cosines,
-                    sines,
-                    first,
-                    end,
-                    Start(mixed),
-                    kept.LogSums.Start,
-                    Start(dMixed),
-                    Start(dQkv),
-                    _parallel
-                )
-        );
-        Renorm(input, layer.AttentionNorm, kept.AttentionScales);
-        AddWeightGradient(layer.Qkv, layer.QkvBias, dQkv, _normed.Rows(rows));
-        ProjectBack(dQkv, layer.Qkv, branch); // [N, D]
-        NormBackward(input, layer.AttentionNorm, kept.AttentionScales, branch, dx);
+        int rows = inputs.Rows;
+        ActivationBuffer dx = AsOperand(_gradient, rows);
+        ProjectBack(dx, layer.Output, _mixedGradient, rows); // [N, H·A]
+        AddWeightGradient(layer.Output, layer.OutputBias, dx, kept.Mixed, rows);
+        AttendBackward(inputs, kept);
+        Renorm(input, layer.AttentionNorm, kept.AttentionScales, rows);
+        AddWeightGradient(layer.Qkv, layer.QkvBias, _qkvGradient, _normed, rows);
+        ProjectBack(_qkvGradient, layer.Qkv, _branch, rows); // [N, D]
+        NormBackward(input, layer.AttentionNorm, kept.AttentionScales, _branch.Start, rows);
     }
 
-    private Tensor Embed(Tensor tokens, ActivationBuffer to, int rows)
+    private void Embed(Tensor tokens, ActivationBuffer to, int rows)
     {
         using StepProfile.Mark mark = StepProfile.Of(StepPart.ElementWise);
-        Tensor x = to.Rows(rows);
+        to.Reserve(rows);
         Tensor flat = tokens.contiguous();
         int width = _config.HiddenSize;
         var ids = (long*)TensorAddress.Of(flat);
-        float* weights = Weight(_model.Embedding);
+        float* weights = _model.Parameters.Address(_model.Embedding);
         float* start = to.Start;
         for (int row = 0; row < rows; row++)
         {
@@ -320,24 +296,21 @@ internal sealed unsafe class FusedDecoder : IDisposable
                 new Span<float>(start + ((long)row * width), width)
             );
         }
-
-        return x;
     }
 
     // Rows in order, shared out by columns: each sum is made by one thread in one order.
-    private void AddToEmbedding(Tensor tokens, Tensor dx)
+    private void AddToEmbedding(Tensor tokens, int rows)
     {
         using StepProfile.Mark mark = StepProfile.Of(StepPart.ElementWise);
         Tensor flat = tokens.contiguous();
         int width = _config.HiddenSize;
-        int rows = (int)dx.shape[0];
-        int parts = Math.Min(_parallel.MaxDegreeOfParallelism, width);
+        int parts = Math.Min(_arithmetic.Parallel.MaxDegreeOfParallelism, width);
         nint ids = TensorAddress.Of(flat);
-        nint from = (nint)Start(dx);
-        nint to = (nint)Gradient(_model.Embedding);
+        nint from = (nint)_gradient.Start;
+        nint to = (nint)_model.Parameters.GradientAddress(_model.Embedding);
         ParallelRanges.Run(
             parts,
-            _parallel,
+            _arithmetic.Parallel,
             part =>
             {
                 int first = (int)((long)width * part / parts);
@@ -355,132 +328,114 @@ internal sealed unsafe class FusedDecoder : IDisposable
         );
     }
 
-    private void Norm(Tensor x, bool addBranch, ActivationBuffer sum, int weight, ActivationBuffer scales)
+    private void Norm(
+        ActivationBuffer x,
+        ActivationBuffer? branch,
+        ActivationBuffer sum,
+        int weight,
+        ActivationBuffer scales,
+        int rows
+    )
     {
         using StepProfile.Mark mark = StepProfile.Of(StepPart.ElementWise);
-        int rows = (int)x.shape[0];
-        RmsNormKernel.Forward(
-            Start(x),
-            addBranch ? _branch.Start : null,
-            Start(sum.Rows(rows)),
-            Weight(weight),
-            Start(_normed.Rows(rows)),
-            Start(scales.Rows(rows)),
-            rows,
-            _config.HiddenSize,
-            _config.RmsNormEps,
-            _parallel
-        );
+        _arithmetic.Norm(x, branch, sum, weight, _normed, scales, rows);
     }
 
-    private void Renorm(Tensor x, int weight, ActivationBuffer scales)
+    private void Renorm(ActivationBuffer x, int weight, ActivationBuffer scales, int rows)
     {
         using StepProfile.Mark mark = StepProfile.Of(StepPart.ElementWise);
-        RmsNormKernel.Repeat(
-            Start(x),
-            Weight(weight),
-            _normed.Start,
-            scales.Start,
-            (int)x.shape[0],
-            _config.HiddenSize,
-            _parallel
-        );
+        _arithmetic.Renorm(x, weight, _normed, scales, rows);
     }
 
     private void NormBackward(
-        Tensor x,
+        ActivationBuffer x,
         int weight,
         ActivationBuffer scales,
-        Tensor gradient,
-        Tensor dx,
+        float* gradient,
+        int rows,
         bool overwrite = false
     )
     {
         using StepProfile.Mark mark = StepProfile.Of(StepPart.ElementWise);
         RmsNormKernel.Backward(
-            Start(x),
-            Weight(weight),
+            x.Start,
+            _model.Parameters.Address(weight),
             scales.Start,
-            Start(gradient),
-            Start(dx),
-            Gradient(weight),
+            gradient,
+            _gradient.Start,
+            _model.Parameters.GradientAddress(weight),
             overwrite,
-            (int)x.shape[0],
+            rows,
             _config.HiddenSize,
-            _parallel
+            _arithmetic.Parallel
         );
     }
 
-    private void SwiGlu(Tensor gateUp, Tensor hidden)
+    private ActivationBuffer AsOperand(ActivationBuffer x, int rows)
     {
         using StepProfile.Mark mark = StepProfile.Of(StepPart.ElementWise);
-        SwiGluKernel.Forward(Start(gateUp), Start(hidden), (int)hidden.shape[0], _config.IntermediateSize, _parallel);
-    }
-
-    private void SwiGluBackward(Tensor gateUp, Tensor hidden)
-    {
-        using StepProfile.Mark mark = StepProfile.Of(StepPart.ElementWise);
-        SwiGluKernel.Backward(Start(gateUp), Start(hidden), (int)hidden.shape[0], _config.IntermediateSize, _parallel);
+        return _arithmetic.AsOperand(x, rows);
     }
 
     // ∂x = g·w
-    private void ProjectBack(Tensor g, int weight, Tensor to)
+    private void ProjectBack(ActivationBuffer g, int weight, ActivationBuffer to, int rows)
     {
         using StepProfile.Mark mark = StepProfile.Of(StepPart.LayerProducts);
-        MatrixProduct.Into(to, g, _model.Parameters[weight].detach(), 0);
+        _arithmetic.ProjectBack(g, weight, to, rows);
     }
 
     // y = x·wᵀ + b
-    private void Project(Tensor x, int weight, int? bias, Tensor y)
+    private void Project(ActivationBuffer x, int weight, int? bias, ActivationBuffer y, int rows)
     {
         using StepProfile.Mark mark = StepProfile.Of(StepPart.LayerProducts);
-        using Tensor transposed = _model.Parameters[weight].detach().t();
-        MatrixProduct.Into(y, x, transposed, 0);
-        if (bias is int b)
-        {
-            y.add_(_model.Parameters[b].detach());
-        }
+        _arithmetic.Project(x, weight, bias, y, rows);
     }
 
     // ∂w += gᵀ·x, ∂b += Σ g
-    private void AddWeightGradient(int weight, int? bias, Tensor g, Tensor x)
+    private void AddWeightGradient(int weight, int? bias, ActivationBuffer g, ActivationBuffer x, int rows)
     {
         using StepProfile.Mark mark = StepProfile.Of(StepPart.LayerProducts);
-        using Tensor gradient = _model.Parameters.Gradient(weight);
-        using Tensor transposed = g.t();
-        MatrixProduct.Into(gradient, transposed, x, 1);
-        if (bias is int b)
-        {
-            using Tensor biasGradient = _model.Parameters.Gradient(b);
-            biasGradient.add_(g.sum(dim: 0L));
-        }
+        _arithmetic.AddWeightGradient(weight, bias, g, x, rows);
     }
 
-    private void Attend(Tensor tokens, AttentionRanges? ranges, Attention attention)
+    private void Attend(PassInputs inputs, Kept kept, bool keep)
     {
         using StepProfile.Mark mark = StepProfile.Of(StepPart.Attention);
-        int length = (int)tokens.shape[1];
-        AttentionShape shape = _shape with { Batch = (int)tokens.shape[0], Length = length };
-        (Tensor cosines, Tensor sines) = _model.RotaryRows(0, length);
-        fixed (int* first = ranges?.First)
-        fixed (int* end = ranges?.End)
+        fixed (int* first = inputs.Ranges?.First)
+        fixed (int* end = inputs.Ranges?.End)
         {
-            attention(shape, Start(cosines), Start(sines), first, end);
+            kept.Mixed.Reserve(inputs.Rows);
+            kept.LogSums.Reserve(keep ? inputs.Rows : 1);
+            AttentionInputs attention = AttentionOf(inputs, first, end);
+            _arithmetic.Attend(attention, kept.Qkv, kept.Mixed, keep ? kept.LogSums : null);
         }
     }
 
-    private float* Weight(int block) =>
-        (float*)TensorAddress.Of(_model.Parameters.FlatWeights) + _model.Parameters.Layout.Blocks[block].Offset;
+    private void AttendBackward(PassInputs inputs, Kept kept)
+    {
+        using StepProfile.Mark mark = StepProfile.Of(StepPart.Attention);
+        fixed (int* first = inputs.Ranges?.First)
+        fixed (int* end = inputs.Ranges?.End)
+        {
+            _qkvGradient.Reserve(inputs.Rows);
+            AttentionInputs attention = AttentionOf(inputs, first, end);
+            _arithmetic.AttendBackward(attention, kept.Qkv, kept.Mixed, kept.LogSums, _mixedGradient, _qkvGradient);
+        }
+    }
 
-    private float* Gradient(int block) =>
-        (float*)TensorAddress.Of(_model.Parameters.FlatGradients) + _model.Parameters.Layout.Blocks[block].Offset;
+    private AttentionInputs AttentionOf(PassInputs inputs, int* first, int* end)
+    {
+        int length = (int)inputs.Tokens.shape[1];
+        AttentionShape shape = _shape with { Batch = (int)inputs.Tokens.shape[0], Length = length };
+        (Tensor cosines, Tensor sines) = _model.RotaryRows(0, length);
+        return new AttentionInputs(shape, TensorAddress.Of(cosines), TensorAddress.Of(sines), (nint)first, (nint)end);
+    }
 
-    private static float* Start(Tensor tensor) => (float*)TensorAddress.Of(tensor);
-
-    private delegate void Attention(AttentionShape shape, float* cosines, float* sines, int* first, int* end);
+    // What all layers of one pass share.
+    private sealed record PassInputs(Tensor Tokens, AttentionRanges? Ranges, int Rows);
 
     // What one layer keeps for its backward pass.
-    private sealed class Kept(TransformerConfig config, int qkvWidth) : IDisposable
+    private sealed class Kept(TransformerConfig config, int qkvWidth, ScalarType type) : IDisposable
     {
         // Residual stream before the layer and between attention and feed-forward layer, [N, D].
         public ActivationBuffer Input { get; } = new(config.HiddenSize);
@@ -492,15 +447,15 @@ internal sealed unsafe class FusedDecoder : IDisposable
 
         public ActivationBuffer FeedForwardScales { get; } = new(1);
 
-        // Queries and keys after rotation, and values, [N, (H + 2G)·A].
-        public ActivationBuffer Qkv { get; } = new(qkvWidth);
+        // Queries, keys and values, [N, (H + 2G)·A]: queries and keys after rotation in float32, before it in bfloat16.
+        public ActivationBuffer Qkv { get; } = new(qkvWidth, type);
 
         public ActivationBuffer LogSums { get; } = new(config.NumAttentionHeads);
 
-        public ActivationBuffer Mixed { get; } = new(config.NumAttentionHeads * config.HeadDim);
+        public ActivationBuffer Mixed { get; } = new(config.NumAttentionHeads * config.HeadDim, type);
 
         // Gate and up before SwiGLU, [N, 2F].
-        public ActivationBuffer GateUp { get; } = new(2 * config.IntermediateSize);
+        public ActivationBuffer GateUp { get; } = new(2 * config.IntermediateSize, type);
 
         public void Dispose()
         {

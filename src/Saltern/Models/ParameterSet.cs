@@ -159,6 +159,13 @@ internal sealed class ParameterSet : IDisposable
     /// <summary>View of a block's gradient, of the block's shape; the caller owns the view.</summary>
     public Tensor Gradient(int block) => View(FlatGradients, Layout.Blocks[block]);
 
+    /// <summary>First element of a block, which is float32 on the CPU; valid while the set lives.</summary>
+    public unsafe float* Address(int block) => (float*)TensorAddress.Of(FlatWeights) + Layout.Blocks[block].Offset;
+
+    /// <summary>First element of a block's gradient, which is float32 on the CPU; valid while the set lives.</summary>
+    public unsafe float* GradientAddress(int block) =>
+        (float*)TensorAddress.Of(FlatGradients) + Layout.Blocks[block].Offset;
+
     /// <summary>Sets every gradient to zero.</summary>
     public void ZeroGradients()
     {

@@ -16,6 +16,7 @@ public sealed class Transformer : IDisposable
 {
     private const long FirstPositions = 4096;
     private readonly DecoderLayout _layout;
+    private readonly Dictionary<int, Tensor> _rounded = []; // weights in the products' type, where they are frozen
     private RotaryTable? _rotary;
     private FusedDecoder? _fused;
 
@@ -83,15 +84,63 @@ public sealed class Transformer : IDisposable
         }
     }
 
-    /// <summary>Whether passes go through own kernels; possible for float32 on the CPU, and on there unless switched off. Stays off for shapes without a fused path.</summary>
+    /// <summary>Whether passes go through own kernels; possible for float32 weights on the CPU, and on there unless switched off. Stays off for shapes, and products, without a fused path.</summary>
     internal bool UsesKernels
     {
-        get;
+        get =>
+            field
+            && OwnKernels.CoverProducts(ProductType, Parameters.Device.type)
+            && (ProductType == ScalarType.Float32 || Config.HasEvenWidths);
         set => field = value && Config.HasFusedPath;
     }
 
     /// <summary>Type of matrix products and attention: the weights' own, or a narrower one (bfloat16), with weights, norms, residual stream and gradients of weights as they are.</summary>
-    internal ScalarType ProductType { get; set; }
+    internal ScalarType ProductType
+    {
+        get;
+        set
+        {
+            if (field != value)
+            {
+                _fused?.Dispose();
+                _fused = null;
+            }
+
+            field = value;
+        }
+    }
+
+    /// <summary>Sets the type of products of weights that will not change any more: each is rounded once, not for every token that is generated.</summary>
+    /// <param name="type">float32 leaves all as it is.</param>
+    internal void Freeze(ScalarType type)
+    {
+        ProductType = type;
+        if (type == Head.dtype)
+        {
+            return;
+        }
+
+        using IDisposable _ = no_grad();
+        foreach ((int index, ParameterBlock block) in Parameters.Layout.Blocks.Index())
+        {
+            if (block.Shape.Length == 2 && !_rounded.ContainsKey(index))
+            {
+                _rounded.Add(index, Parameters[index].to(type).DetachFromDisposeScope());
+            }
+        }
+    }
+
+    /// <summary>Next-token scores.</summary>
+    /// <param name="hidden">Final hidden states, [rows, D].</param>
+    /// <returns>[rows, V], of the weights' type; the caller owns them.</returns>
+    internal Tensor Scores(Tensor hidden)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        return nn
+            .functional.linear(hidden.to(ProductType), Operand(_layout.Head))
+            .to(Head.dtype)
+            .MoveToOuterDisposeScope();
+    }
 
     /// <summary>Whether a training pass keeps only each layer's input and makes the rest again on the way back: less memory for about a third more arithmetic.</summary>
     internal bool Recomputes { get; set; }
@@ -276,7 +325,7 @@ public sealed class Transformer : IDisposable
     public Tensor Logits(Tensor tokens)
     {
         using Tensor hidden = HiddenStates(tokens);
-        return nn.functional.linear(hidden, Head);
+        return Scores(hidden);
     }
 
     /// <summary>Frees weights and gradients.</summary>
@@ -284,6 +333,11 @@ public sealed class Transformer : IDisposable
     {
         _fused?.Dispose();
         _rotary?.Dispose();
+        foreach (Tensor rounded in _rounded.Values)
+        {
+            rounded.Dispose();
+        }
+
         Parameters.Dispose();
     }
 
@@ -420,11 +474,10 @@ public sealed class Transformer : IDisposable
 
     // Weights of a wider type than the products' are rounded for this use; their gradients come back in the weights' own type.
     private Tensor Linear(Tensor x, int weight, int? bias) =>
-        nn.functional.linear(
-            x.to(ProductType),
-            Parameters[weight].to(ProductType),
-            bias is int b ? Parameters[b].to(ProductType) : null
-        );
+        nn.functional.linear(x.to(ProductType), Operand(weight), bias is int b ? Parameters[b].to(ProductType) : null);
+
+    private Tensor Operand(int weight) =>
+        _rounded.TryGetValue(weight, out Tensor? rounded) ? rounded : Parameters[weight].to(ProductType);
 
     /// <summary>Cosines and sines of some positions, each [1, length, 1, A_r]; the caller owns the views.</summary>
     internal (Tensor Cosines, Tensor Sines) RotaryRows(long start, long length)

@@ -124,6 +124,9 @@ public sealed record TransformerConfig : IValidated
     /// <summary>Whether own kernels exist for every part of the shape.</summary>
     internal bool HasFusedPath => !QkNorm && LayerNormEps is null;
 
+    /// <summary>Whether every product has an even depth, as bfloat16's pairs need it.</summary>
+    internal bool HasEvenWidths => HiddenSize % 2 == 0 && IntermediateSize % 2 == 0 && HeadDim % 2 == 0;
+
     /// <summary>Whether the feed-forward layer has a gate.</summary>
     internal bool IsGated => HiddenAct == Activation.Silu;
 

@@ -108,7 +108,7 @@ internal readonly unsafe struct BlockProducts
     {
         if (_own)
         {
-            SmallProduct.Transpose(_shape.Length, _shape.Size, rows, _shape.RowStride, to, _scoreStride);
+            Transposition.Run(_shape.Length, _shape.Size, rows, _shape.RowStride, to, _scoreStride);
 
             // The last vector may reach beyond T: what is read there must be numbers, nothing more.
             for (int i = 0; i < _shape.Size; i++)

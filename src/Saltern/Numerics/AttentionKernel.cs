@@ -3,8 +3,6 @@
 //
 // qkv holds, a row for each token, H query heads, then G key heads, then G value heads, of A elements each. Blocks read and write it in place through row strides: nothing
 // is transposed or copied, and the part of the keys that no query of a block sees is not computed.
-using System.Runtime.CompilerServices;
-
 namespace Saltern.Numerics;
 
 /// <summary>Sizes of one attention call.</summary>
@@ -15,6 +13,9 @@ internal readonly record struct AttentionShape(int Batch, int Length, int Heads,
 {
     /// <summary>Elements of a row of qkv.</summary>
     public int RowStride => (Heads + (2 * Groups)) * Size;
+
+    /// <summary>First query head that reads the keys and values of a group.</summary>
+    public int FirstHead(int group) => group * (Heads / Groups);
 }
 
 /// <summary>Rotary positions, attention and their gradients, float32.</summary>
@@ -65,8 +66,10 @@ internal static unsafe class AttentionKernel
                         for (int i = 0; i < block.Rows; i++)
                         {
                             (int from, int to) = block.Keys(row + i, first, end);
-                            float logSum = SoftmaxRow(
-                                scratch.Scores + ((long)i * scratch.Stride),
+                            float* scores = scratch.Scores + ((long)i * scratch.Stride);
+                            float logSum = AttentionRows.Softmax(
+                                scores,
+                                (Float32*)scores,
                                 block.Width,
                                 from - block.First,
                                 to - block.First,
@@ -154,16 +157,18 @@ internal static unsafe class AttentionKernel
                         for (int i = 0; i < block.Rows; i++)
                         {
                             (int from, int to) = block.Keys(row + i, first, end);
-                            float inner = Dot(
-                                outputs + ((long)i * outStride),
-                                outputGradients + ((long)i * outStride),
+                            float inner = AttentionRows.Dot(
+                                (Float32*)outputs + ((long)i * outStride),
+                                (Float32*)outputGradients + ((long)i * outStride),
                                 size
                             ); // Σ share·∂ℒ/∂share
                             float* scores = scratch.Scores + ((long)i * scratch.Stride);
                             float* scoreGradients = scratch.ScoreGradients + ((long)i * scratch.Stride);
-                            GradientRow(
+                            AttentionRows.Gradient(
                                 scores,
                                 scoreGradients,
+                                (Float32*)scores,
+                                (Float32*)scoreGradients,
                                 block.Width,
                                 from - block.First,
                                 to - block.First,
@@ -217,198 +222,19 @@ internal static unsafe class AttentionKernel
                 })
         );
 
-    // Each pair (i, i + A/2) of every row of one head by its position's angle; direction −1 turns back.
-    private static void Turn(AttentionShape shape, float* rows, float* cosines, float* sines, float direction)
-    {
-        for (int t = 0; t < shape.Length; t++)
-        {
-            float* x = rows + ((long)t * shape.RowStride);
-            float* c = cosines + ((long)t * shape.Size);
-            float* s = sines + ((long)t * shape.Size);
-            if (Lanes512.AreFast && shape.Size >= 2 * Lanes512.Count)
-            {
-                TurnRow<Lanes512>(x, c, s, shape.Size / 2, direction);
-            }
-            else
-            {
-                TurnRow<Lanes256>(x, c, s, shape.Size / 2, direction);
-            }
-        }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void TurnRow<TLanes>(float* x, float* cosines, float* sines, int half, float direction)
-        where TLanes : struct, IFloatLanes<TLanes>
-    {
-        TLanes sign = TLanes.Create(direction);
-        int i = 0;
-        for (; i <= half - TLanes.Count; i += TLanes.Count)
-        {
-            TLanes a = TLanes.Load(x + i);
-            TLanes b = TLanes.Load(x + half + i);
-            TLanes c = TLanes.Load(cosines + i);
-            TLanes s = TLanes.Load(sines + i) * sign;
-            ((a * c) - (b * s)).Store(x + i);
-            ((b * c) + (a * s)).Store(x + half + i);
-        }
-
-        for (; i < half; i++)
-        {
-            float a = x[i];
-            float b = x[half + i];
-            float s = sines[i] * direction;
-            x[i] = (a * cosines[i]) - (b * s);
-            x[half + i] = (b * cosines[i]) + (a * s);
-        }
-    }
-
-    private static float SoftmaxRow(float* row, int width, int from, int to, float scale)
-    {
-        if (Lanes512.AreFast)
-        {
-            return SoftmaxRow<Lanes512>(row, width, from, to, scale);
-        }
-
-        return SoftmaxRow<Lanes256>(row, width, from, to, scale);
-    }
-
-    // Shares exp(scale·score) over [from, to), zero elsewhere; returns the log-sum-exp.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static float SoftmaxRow<TLanes>(float* row, int width, int from, int to, float scale)
-        where TLanes : struct, IFloatLanes<TLanes>
-    {
-        float maximum = row[from];
-        int i = from;
-        if (to - from >= TLanes.Count)
-        {
-            TLanes largest = TLanes.Load(row + i);
-            for (i += TLanes.Count; i <= to - TLanes.Count; i += TLanes.Count)
-            {
-                largest = TLanes.Max(largest, TLanes.Load(row + i));
-            }
-
-            maximum = TLanes.Max(largest);
-        }
-
-        for (; i < to; i++)
-        {
-            maximum = MathF.Max(maximum, row[i]);
-        }
-
-        TLanes shift = TLanes.Create(maximum);
-        TLanes sums = TLanes.Create(0);
-        TLanes scales = TLanes.Create(scale);
-        for (i = from; i <= to - TLanes.Count; i += TLanes.Count)
-        {
-            TLanes e = TLanes.Exp((TLanes.Load(row + i) - shift) * scales);
-            e.Store(row + i);
-            sums += e;
-        }
-
-        float sum = TLanes.Sum(sums);
-        for (; i < to; i++)
-        {
-            row[i] = LaneMath.Exp((row[i] - maximum) * scale);
-            sum += row[i];
-        }
-
-        float factor = 1f / sum;
-        TLanes factors = TLanes.Create(factor);
-        for (i = from; i <= to - TLanes.Count; i += TLanes.Count)
-        {
-            (TLanes.Load(row + i) * factors).Store(row + i);
-        }
-
-        for (; i < to; i++)
-        {
-            row[i] *= factor;
-        }
-
-        new Span<float>(row, from).Clear();
-        new Span<float>(row + to, width - to).Clear();
-        return (maximum * scale) + MathF.Log(sum);
-    }
-
-    private static void GradientRow(
-        float* scores,
-        float* gradients,
-        int width,
-        int from,
-        int to,
-        float logSum,
-        float inner,
-        float scale
-    )
-    {
-        if (Lanes512.AreFast)
-        {
-            GradientRow<Lanes512>(scores, gradients, width, from, to, logSum, inner, scale);
-        }
-        else
-        {
-            GradientRow<Lanes256>(scores, gradients, width, from, to, logSum, inner, scale);
-        }
-    }
-
-    // share = exp(scale·score − log-sum-exp) in place of the scores, share·(∂ℒ/∂share − Σ share·∂ℒ/∂share)·scale in place of ∂ℒ/∂share; zero outside [from, to).
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void GradientRow<TLanes>(
-        float* scores,
-        float* gradients,
-        int width,
-        int from,
-        int to,
-        float logSum,
-        float inner,
-        float scale
-    )
-        where TLanes : struct, IFloatLanes<TLanes>
-    {
-        TLanes shift = TLanes.Create(logSum);
-        TLanes mean = TLanes.Create(inner);
-        TLanes factor = TLanes.Create(scale);
-        int i = from;
-        for (; i <= to - TLanes.Count; i += TLanes.Count)
-        {
-            TLanes p = TLanes.Exp((TLanes.Load(scores + i) * factor) - shift);
-            p.Store(scores + i);
-            (p * (TLanes.Load(gradients + i) - mean) * factor).Store(gradients + i);
-        }
-
-        for (; i < to; i++)
-        {
-            scores[i] = LaneMath.Exp((scores[i] * scale) - logSum);
-            gradients[i] = scores[i] * (gradients[i] - inner) * scale;
-        }
-
-        new Span<float>(scores, from).Clear();
-        new Span<float>(gradients, from).Clear();
-        new Span<float>(scores + to, width - to).Clear();
-        new Span<float>(gradients + to, width - to).Clear();
-    }
-
-    private static float Dot(float* a, float* b, int count)
-    {
-        float sum = 0;
-        int i = 0;
-        if (count >= Lanes256.Count)
-        {
-            Lanes256 sums = Lanes256.Create(0);
-            for (; i <= count - Lanes256.Count; i += Lanes256.Count)
-            {
-                sums = Lanes256.MultiplyAdd(Lanes256.Load(a + i), Lanes256.Load(b + i), sums);
-            }
-
-            sum = Lanes256.Sum(sums);
-        }
-
-        for (; i < count; i++)
-        {
-            sum += a[i] * b[i];
-        }
-
-        return sum;
-    }
+    // Every row of one head by its position's angle, in place; direction −1 turns back.
+    private static void Turn(AttentionShape shape, float* rows, float* cosines, float* sines, float direction) =>
+        AttentionRows.Turn(
+            (Float32*)rows,
+            shape.RowStride,
+            (Float32*)rows,
+            shape.RowStride,
+            cosines,
+            sines,
+            shape.Length,
+            shape.Size,
+            direction
+        );
 
     private delegate void HeadGroup(int batch, int group, BlockScratch scratch);
 }

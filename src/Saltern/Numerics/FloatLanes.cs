@@ -2,6 +2,7 @@
 // .NET has no public interface over Vector256 and Vector512; static abstract members of two one-field structs cost nothing after inlining.
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace Saltern.Numerics;
 
@@ -21,6 +22,12 @@ internal unsafe interface IFloatLanes<TSelf>
     /// <summary>Writes consecutive floats.</summary>
     void Store(float* to);
 
+    /// <summary>Reads consecutive bfloat16 numbers.</summary>
+    static abstract TSelf LoadBFloat16(ushort* from);
+
+    /// <summary>Rounds to bfloat16, halves to even, and writes.</summary>
+    void StoreBFloat16(ushort* to);
+
     static abstract TSelf operator +(TSelf a, TSelf b);
 
     static abstract TSelf operator -(TSelf a, TSelf b);
@@ -34,6 +41,9 @@ internal unsafe interface IFloatLanes<TSelf>
 
     /// <summary>Larger of two lanes; NaN if either is.</summary>
     static abstract TSelf Max(TSelf a, TSelf b);
+
+    /// <summary>A where first ≤ position &lt; end, else zero.</summary>
+    static abstract TSelf Within(TSelf a, TSelf position, TSelf first, TSelf end);
 
     /// <summary>Sum over the lanes, always in the same order.</summary>
     static abstract float Sum(TSelf a);
@@ -114,6 +124,29 @@ internal readonly unsafe struct Lanes256 : IFloatLanes<Lanes256>
     public void Store(float* to) => _v.Store(to);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 LoadBFloat16(ushort* from)
+    {
+        var bits = Vector128.Load(from);
+        return new(
+            Vector256.ShiftLeft(Vector256.Create(Vector128.WidenLower(bits), Vector128.WidenUpper(bits)), 16).AsSingle()
+        );
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void StoreBFloat16(ushort* to)
+    {
+        Vector256<uint> bits = _v.AsUInt32();
+        Vector256<uint> upper = Vector256.ShiftRightLogical(bits, 16);
+        Vector256<uint> half = Vector256.Create(BFloat16.Half) + (upper & Vector256<uint>.One);
+        Vector256<uint> rounded = Vector256.ConditionalSelect(
+            Vector256.Equals(_v, _v).AsUInt32(),
+            Vector256.ShiftRightLogical(bits + half, 16),
+            upper | Vector256.Create(BFloat16.QuietBit)
+        );
+        Vector128.Narrow(rounded.GetLower(), rounded.GetUpper()).Store(to);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes256 operator +(Lanes256 a, Lanes256 b) => new(a._v + b._v);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -131,6 +164,10 @@ internal readonly unsafe struct Lanes256 : IFloatLanes<Lanes256>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes256 Max(Lanes256 a, Lanes256 b) => new(Vector256.Max(a._v, b._v));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 Within(Lanes256 a, Lanes256 position, Lanes256 first, Lanes256 end) =>
+        new(a._v & Vector256.GreaterThanOrEqual(position._v, first._v) & Vector256.LessThan(position._v, end._v));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Sum(Lanes256 a) => Vector256.Sum(a._v);
@@ -206,6 +243,24 @@ internal readonly unsafe struct Lanes512 : IFloatLanes<Lanes512>
     public void Store(float* to) => _v.Store(to);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 LoadBFloat16(ushort* from) =>
+        new(Vector512.ShiftLeft(Avx512F.ConvertToVector512UInt32(Vector256.Load(from)), 16).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void StoreBFloat16(ushort* to)
+    {
+        Vector512<uint> bits = _v.AsUInt32();
+        Vector512<uint> upper = Vector512.ShiftRightLogical(bits, 16);
+        Vector512<uint> half = Vector512.Create(BFloat16.Half) + (upper & Vector512<uint>.One);
+        Vector512<uint> rounded = Vector512.ConditionalSelect(
+            Vector512.Equals(_v, _v).AsUInt32(),
+            Vector512.ShiftRightLogical(bits + half, 16),
+            upper | Vector512.Create(BFloat16.QuietBit)
+        );
+        Avx512F.ConvertToVector256UInt16(rounded).Store(to);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes512 operator +(Lanes512 a, Lanes512 b) => new(a._v + b._v);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -223,6 +278,10 @@ internal readonly unsafe struct Lanes512 : IFloatLanes<Lanes512>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes512 Max(Lanes512 a, Lanes512 b) => new(Vector512.Max(a._v, b._v));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 Within(Lanes512 a, Lanes512 position, Lanes512 first, Lanes512 end) =>
+        new(a._v & Vector512.GreaterThanOrEqual(position._v, first._v) & Vector512.LessThan(position._v, end._v));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Sum(Lanes512 a) => Vector512.Sum(a._v);

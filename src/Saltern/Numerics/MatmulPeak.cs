@@ -12,26 +12,66 @@ internal static class MatmulPeak
     // A GPU's processors are not full with less.
     private const int DeviceSize = 8_192;
 
-    /// <summary>Best of a few products of 2,048 × 2,048 matrices into a reused buffer, float32.</summary>
+    /// <summary>Best of a few products of square matrices into a reused buffer, on the CPU.</summary>
+    /// <param name="type">float32, with the library in use (<see cref="MatrixProduct.Library"/>); or bfloat16 with float32 sums, the right operand packed beforehand.</param>
+    /// <param name="size">Rows and columns.</param>
     /// <param name="repeats">Products to time, after one that is not counted.</param>
-    /// <returns>FLOP/s with libtorch's current threads and the library in use (<see cref="MatrixProduct.Library"/>).</returns>
-    public static double Measure(int repeats = 4)
+    /// <returns>FLOP/s with libtorch's current threads.</returns>
+    public static double Measure(ScalarType type = ScalarType.Float32, int size = Size, int repeats = 4)
     {
+        if (type == ScalarType.BFloat16)
+        {
+            return MeasureBFloat16(size, repeats);
+        }
+
         using DisposeScope scope = NewDisposeScope();
         using IDisposable _ = no_grad();
-        Tensor a = ones(Size, Size);
-        Tensor b = ones(Size, Size);
-        Tensor product = zeros(Size, Size);
-        MatrixProduct.Into(product, a, b, 0);
+        Tensor a = ones(size, size);
+        Tensor b = ones(size, size);
+        Tensor product = zeros(size, size);
+        return Best(size, repeats, () => MatrixProduct.Into(product, a, b, 0));
+    }
+
+    private static unsafe double MeasureBFloat16(int size, int repeats)
+    {
+        using var values = new MappedMemory((long)size * size);
+        using var left = new MappedMemory((long)size * size / 2);
+        using var right = new MappedMemory(BFloat16Pairs.Length(size, size) / 2);
+        var parallel = new ParallelOptions { MaxDegreeOfParallelism = get_num_threads() };
+        new Span<float>(values.Start, size * size).Fill(1);
+        BFloat16Pairs.Round(values.Start, (BFloat16*)left.Start, size, size, parallel);
+        BFloat16Pairs.Pack(values.Start, size, size, (BFloat16*)right.Start, parallel);
+        return Best(
+            size,
+            repeats,
+            () =>
+                BFloat16Product.Multiply(
+                    (BFloat16*)left.Start,
+                    size,
+                    size,
+                    size,
+                    (BFloat16*)right.Start,
+                    size,
+                    null,
+                    values.Start,
+                    add: false,
+                    parallel
+                )
+        );
+    }
+
+    private static double Best(int size, int repeats, Action product)
+    {
+        product();
         double best = double.PositiveInfinity;
         for (int i = 0; i < repeats; i++)
         {
             long start = Stopwatch.GetTimestamp();
-            MatrixProduct.Into(product, a, b, 0);
+            product();
             best = Math.Min(best, Stopwatch.GetElapsedTime(start).TotalSeconds);
         }
 
-        return 2.0 * Size * Size * Size / best;
+        return 2.0 * size * size * size / best;
     }
 
     /// <summary>Best of a few products of 8,192 × 8,192 random matrices on a GPU.</summary>

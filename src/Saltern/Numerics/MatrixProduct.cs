@@ -41,7 +41,8 @@ internal static partial class MatrixProduct
     public static ProductLibrary Library { get; private set; } = ProductLibrary.Blas;
 
     /// <summary>Whether oneDNN's float32 products can be used here: it asks for AVX-512 with byte, word and double-word instructions and vector lengths.</summary>
-    public static bool OneDnnIsThere => Avx512BW.IsSupported && Avx512DQ.IsSupported && Avx512BW.VL.IsSupported;
+    public static bool OneDnnIsThere =>
+        OneDnnLimit.AllowsAvx512 && Avx512BW.IsSupported && Avx512DQ.IsSupported && Avx512BW.VL.IsSupported;
 
     /// <summary>A library where this processor has what it asks for, else <see cref="ProductLibrary.Blas"/>, which is everywhere.</summary>
     public static ProductLibrary Available(ProductLibrary wanted)

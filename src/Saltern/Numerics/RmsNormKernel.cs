@@ -12,18 +12,19 @@ internal static unsafe class RmsNormKernel
     /// <summary>y and r of every row of x + branch, and that sum.</summary>
     /// <param name="branch">[rows, D] to add to x; null for none.</param>
     /// <param name="sum">[rows, D], x + branch; may be x itself. Not written without a branch.</param>
-    public static void Forward(
+    public static void Forward<TElement>(
         float* x,
         float* branch,
         float* sum,
         float* weight,
-        float* y,
+        TElement* y,
         float* scales,
         int rows,
         int width,
         double epsilon,
         ParallelOptions parallel
-    ) =>
+    )
+        where TElement : unmanaged, IElement<TElement> =>
         ParallelRanges.Run(
             (rows + PieceRows - 1) / PieceRows,
             parallel,
@@ -35,22 +36,23 @@ internal static unsafe class RmsNormKernel
                     float* added = branch is null ? null : branch + at;
                     float* to = branch is null ? x + at : sum + at;
                     scales[row] = Lanes512.AreFast
-                        ? ForwardRow<Lanes512>(x + at, added, to, weight, y + at, width, (float)epsilon)
-                        : ForwardRow<Lanes256>(x + at, added, to, weight, y + at, width, (float)epsilon);
+                        ? ForwardRow<Lanes512, TElement>(x + at, added, to, weight, y + at, width, (float)epsilon)
+                        : ForwardRow<Lanes256, TElement>(x + at, added, to, weight, y + at, width, (float)epsilon);
                 }
             }
         );
 
     /// <summary>y again, from x and the r that <see cref="Forward"/> found.</summary>
-    public static void Repeat(
+    public static void Repeat<TElement>(
         float* x,
         float* weight,
-        float* y,
+        TElement* y,
         float* scales,
         int rows,
         int width,
         ParallelOptions parallel
-    ) =>
+    )
+        where TElement : unmanaged, IElement<TElement> =>
         ParallelRanges.Run(
             (rows + PieceRows - 1) / PieceRows,
             parallel,
@@ -61,11 +63,11 @@ internal static unsafe class RmsNormKernel
                     long at = (long)row * width;
                     if (Lanes512.AreFast)
                     {
-                        ScaleRow<Lanes512>(x + at, weight, y + at, width, scales[row]);
+                        ScaleRow<Lanes512, TElement>(x + at, weight, y + at, width, scales[row]);
                     }
                     else
                     {
-                        ScaleRow<Lanes256>(x + at, weight, y + at, width, scales[row]);
+                        ScaleRow<Lanes256, TElement>(x + at, weight, y + at, width, scales[row]);
                     }
                 }
             }
@@ -142,16 +144,17 @@ internal static unsafe class RmsNormKernel
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static float ForwardRow<TLanes>(
+    private static float ForwardRow<TLanes, TElement>(
         float* x,
         float* branch,
         float* sum,
         float* weight,
-        float* y,
+        TElement* y,
         int width,
         float epsilon
     )
         where TLanes : struct, IFloatLanes<TLanes>
+        where TElement : unmanaged, IElement<TElement>
     {
         TLanes squares = TLanes.Create(0);
         int i = 0;
@@ -175,24 +178,25 @@ internal static unsafe class RmsNormKernel
         }
 
         float scale = 1f / MathF.Sqrt((total / width) + epsilon);
-        ScaleRow<TLanes>(sum, weight, y, width, scale);
+        ScaleRow<TLanes, TElement>(sum, weight, y, width, scale);
         return scale;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void ScaleRow<TLanes>(float* x, float* weight, float* y, int width, float scale)
+    private static void ScaleRow<TLanes, TElement>(float* x, float* weight, TElement* y, int width, float scale)
         where TLanes : struct, IFloatLanes<TLanes>
+        where TElement : unmanaged, IElement<TElement>
     {
         TLanes r = TLanes.Create(scale);
         int i = 0;
         for (; i <= width - TLanes.Count; i += TLanes.Count)
         {
-            (TLanes.Load(x + i) * r * TLanes.Load(weight + i)).Store(y + i);
+            TElement.Store(TLanes.Load(x + i) * r * TLanes.Load(weight + i), y + i);
         }
 
         for (; i < width; i++)
         {
-            y[i] = x[i] * scale * weight[i];
+            y[i] = TElement.Round(x[i] * scale * weight[i]);
         }
     }
 

@@ -85,23 +85,6 @@ internal static unsafe class SmallProduct
         }
     }
 
-    /// <summary>B[columns, rows] = A[rows, columns] transposed; both counts multiples of 8.</summary>
-    public static void Transpose(int rows, int columns, float* a, int strideA, float* b, int strideB)
-    {
-        for (int row = 0; row < rows; row += 8)
-        {
-            for (int column = 0; column < columns; column += 8)
-            {
-                TransposeEight(
-                    a + ((long)row * strideA) + column,
-                    strideA,
-                    b + ((long)column * strideB) + row,
-                    strideB
-                );
-            }
-        }
-    }
-
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void EightByTwo(
         int k,
@@ -203,41 +186,5 @@ internal static unsafe class SmallProduct
         }
 
         sum.Store(c);
-    }
-
-    private static void TransposeEight(float* a, int strideA, float* b, int strideB)
-    {
-        Vector256<float> r0 = Vector256.Load(a);
-        Vector256<float> r1 = Vector256.Load(a + strideA);
-        Vector256<float> r2 = Vector256.Load(a + (2L * strideA));
-        Vector256<float> r3 = Vector256.Load(a + (3L * strideA));
-        Vector256<float> r4 = Vector256.Load(a + (4L * strideA));
-        Vector256<float> r5 = Vector256.Load(a + (5L * strideA));
-        Vector256<float> r6 = Vector256.Load(a + (6L * strideA));
-        Vector256<float> r7 = Vector256.Load(a + (7L * strideA));
-        Vector256<float> t0 = Avx.UnpackLow(r0, r1);
-        Vector256<float> t1 = Avx.UnpackHigh(r0, r1);
-        Vector256<float> t2 = Avx.UnpackLow(r2, r3);
-        Vector256<float> t3 = Avx.UnpackHigh(r2, r3);
-        Vector256<float> t4 = Avx.UnpackLow(r4, r5);
-        Vector256<float> t5 = Avx.UnpackHigh(r4, r5);
-        Vector256<float> t6 = Avx.UnpackLow(r6, r7);
-        Vector256<float> t7 = Avx.UnpackHigh(r6, r7);
-        Vector256<float> s0 = Avx.Shuffle(t0, t2, 0x44);
-        Vector256<float> s1 = Avx.Shuffle(t0, t2, 0xEE);
-        Vector256<float> s2 = Avx.Shuffle(t1, t3, 0x44);
-        Vector256<float> s3 = Avx.Shuffle(t1, t3, 0xEE);
-        Vector256<float> s4 = Avx.Shuffle(t4, t6, 0x44);
-        Vector256<float> s5 = Avx.Shuffle(t4, t6, 0xEE);
-        Vector256<float> s6 = Avx.Shuffle(t5, t7, 0x44);
-        Vector256<float> s7 = Avx.Shuffle(t5, t7, 0xEE);
-        Avx.Permute2x128(s0, s4, 0x20).Store(b);
-        Avx.Permute2x128(s1, s5, 0x20).Store(b + strideB);
-        Avx.Permute2x128(s2, s6, 0x20).Store(b + (2L * strideB));
-        Avx.Permute2x128(s3, s7, 0x20).Store(b + (3L * strideB));
-        Avx.Permute2x128(s0, s4, 0x31).Store(b + (4L * strideB));
-        Avx.Permute2x128(s1, s5, 0x31).Store(b + (5L * strideB));
-        Avx.Permute2x128(s2, s6, 0x31).Store(b + (6L * strideB));
-        Avx.Permute2x128(s3, s7, 0x31).Store(b + (7L * strideB));
     }
 }

@@ -1,6 +1,7 @@
-// What lives in memory at the fullest moment of a step on the CPU in float32; each part names the class whose buffers it counts.
+// What lives in memory at the fullest moment of a step on the CPU; each part names the class whose buffers it counts.
 using Saltern.Losses;
 using Saltern.Models;
+using Saltern.Numerics;
 using Saltern.Optimization;
 using Saltern.Runs;
 
@@ -10,10 +11,11 @@ namespace Saltern.Planning;
 /// <param name="FirstRankOnly">Whether rank 0 alone takes it: what is written is put together there.</param>
 internal sealed record MemoryPart(string Name, long Bytes, bool FirstRankOnly = false);
 
-/// <summary>Peak memory of a run's fullest process, by part: float32, own kernels; of several ranks, rank 0.</summary>
+/// <summary>Peak memory of a run's fullest process, by part: own kernels; of several ranks, rank 0.</summary>
 internal sealed record MemoryPlan(IReadOnlyList<MemoryPart> Parts)
 {
     private const int Float = 4;
+    private const int Half = 2;
     private const int EvaluationRows = 4_096;
 
     // The runtime, libtorch and what its allocator keeps after the first products, before a model is there: what four runs of 0.3M to 1.3M parameters held beyond the
@@ -50,15 +52,20 @@ internal sealed record MemoryPlan(IReadOnlyList<MemoryPart> Parts)
         long rows = Math.Max(training, evaluated / recipe.Data.SequenceLength * recipe.Data.SequenceLength);
         bool shards = recipe.Optimizer.ShardState && ranks > 1;
         long state = OptimizerBytes(recipe.Optimizer, student);
+        int operand = OperandBytes(recipe.Precision, student);
+        ComputePrecision taught = recipe.Teacher?.Precision ?? recipe.Precision;
         List<MemoryPart> parts =
         [
             new("program and libtorch", ProgramBytes),
             new("student's weights", parameters * Float),
             new("gradients", parameters * Float),
             new("optimizer state", shards ? state / ranks : state),
-            new("activations kept for the backward pass", KeptBytes(student, training, recipe.Training.Recompute)),
-            new("buffers of a pass", PassBytes(student, rows, trains: true)),
-            new("logits of a chunk", ChunkBytes(student, teacher)),
+            new(
+                "activations kept for the backward pass",
+                KeptBytes(student, training, operand, recipe.Training.Recompute)
+            ),
+            new("buffers of a pass", PassBytes(student, rows, operand, trains: true)),
+            new("logits of a chunk", ChunkBytes(student, teacher) + HeadBytes(student, rows, operand, trains: true)),
             new("token shards that were read", shardBytes),
         ];
         if (shards)
@@ -86,12 +93,14 @@ internal sealed record MemoryPlan(IReadOnlyList<MemoryPart> Parts)
 
         if (teacher is not null)
         {
+            int taughtOperand = OperandBytes(taught, teacher);
             parts.Add(new("teacher's weights", ModelFlops.Parameters(teacher) * Float));
             parts.Add(
                 new(
                     "teacher's pass",
-                    KeptBytes(teacher, rows, recompute: false) / teacher.NumHiddenLayers
-                        + PassBytes(teacher, rows, trains: false)
+                    (KeptBytes(teacher, rows, taughtOperand, recompute: false) / teacher.NumHiddenLayers)
+                        + PassBytes(teacher, rows, taughtOperand, trains: false)
+                        + HeadBytes(teacher, rows, taughtOperand, trains: false)
                 )
             );
         }
@@ -99,34 +108,66 @@ internal sealed record MemoryPlan(IReadOnlyList<MemoryPart> Parts)
         return new MemoryPlan([.. parts.OrderByDescending(part => part.Bytes)]);
     }
 
-    // Models/FusedDecoder.cs, Kept: input, middle, factors of the norms, rotated queries, keys and values, log sums, mixed values, gate and up of each layer.
-    private static long KeptBytes(TransformerConfig c, long rows, bool recompute)
+    // Bytes of what products read: `auto` counts as what this processor would take, shapes without a bfloat16 path as float32.
+    private static int OperandBytes(ComputePrecision precision, TransformerConfig c) =>
+        precision != ComputePrecision.Fp32
+        && BFloat16Product.IsThere
+        && c is { HasFusedPath: true, HasEvenWidths: true }
+            ? Half
+            : Float;
+
+    // Models/FusedDecoder.cs, Kept: input, middle, factors of the norms and log sums, float32; queries, keys and values, mixed values, gate and up of each layer, operands.
+    private static long KeptBytes(TransformerConfig c, long rows, int operand, bool recompute)
     {
         long heads = (long)c.NumAttentionHeads * c.HeadDim;
         long qkv = heads + (2L * c.NumKeyValueHeads * c.HeadDim);
-        long rest = c.HiddenSize + 2 + qkv + c.NumAttentionHeads + heads + (2L * c.IntermediateSize);
-        long inputs = (long)c.NumHiddenLayers * c.HiddenSize;
+        long operands = qkv + heads + (2L * c.IntermediateSize);
+        long rest = (Float * (c.HiddenSize + 2L + c.NumAttentionHeads)) + (operand * operands);
+        long inputs = Float * (long)c.NumHiddenLayers * c.HiddenSize;
         if (recompute)
         {
-            return rows * Float * (inputs + rest);
+            return rows * (inputs + rest);
         }
 
-        return rows * Float * (inputs + (c.NumHiddenLayers * rest));
+        return rows * (inputs + (c.NumHiddenLayers * rest));
     }
 
-    // Models/FusedDecoder.cs, the buffers all layers share: residual, normed, branch, hidden; for training the gradients of the stream, the mixed values and queries, keys and values; beside
-    // them the final hidden states, and in training their gradient.
-    private static long PassBytes(TransformerConfig c, long rows, bool trains)
+    // Models/FusedDecoder.cs, the buffers all layers share: residual, branch, factors of the last norm, final hidden states, float32; normed and hidden, operands; for training the
+    // gradients of the stream and of the final hidden states, and those of the mixed values and of queries, keys and values. Models/PassArithmetic.cs: in bfloat16 the largest weight
+    // packed, the gradient rounded, and the narrower operand of a weight's gradient turned.
+    private static long PassBytes(TransformerConfig c, long rows, int operand, bool trains)
     {
         long heads = (long)c.NumAttentionHeads * c.HeadDim;
         long qkv = heads + (2L * c.NumKeyValueHeads * c.HeadDim);
-        long width = (3L * c.HiddenSize) + c.IntermediateSize + 1 + c.HiddenSize;
+        long floats = (3L * c.HiddenSize) + 1;
+        long operands = c.HiddenSize + (long)c.IntermediateSize;
+        long packed = 0;
         if (trains)
         {
-            width += (2L * c.HiddenSize) + heads + qkv;
+            floats += 2L * c.HiddenSize;
+            operands += heads + qkv;
         }
 
-        return rows * Float * width;
+        if (operand == Half)
+        {
+            packed = Half * (long)c.HiddenSize * Math.Max(2L * c.IntermediateSize, qkv);
+            operands += trains ? 2L * c.HiddenSize : 0;
+        }
+
+        return (rows * ((Float * floats) + (operand * operands))) + packed;
+    }
+
+    // Losses/HeadProducts.cs: hidden states rounded, the head packed for the forward pass and for the backward pass, and a chunk's rows of the gradient.
+    private static long HeadBytes(TransformerConfig c, long rows, int operand, bool trains)
+    {
+        if (operand != Half)
+        {
+            return 0;
+        }
+
+        long head = (long)c.VocabSize * c.HiddenSize;
+        long chunk = trains ? (long)LossHead.RowsOfChunk(c.VocabSize) * (c.VocabSize + c.HiddenSize) : 0;
+        return Half * ((rows * c.HiddenSize) + (trains ? 2 * head : head) + chunk);
     }
 
     // Losses/LossHead.cs: one chunk of logits for the student, one for a live teacher.

@@ -18,6 +18,9 @@ internal sealed record BenchmarkResult
     /// <summary>Processor, cores, threads, products and their peak.</summary>
     public required RunMachine Machine { get; init; }
 
+    /// <summary>Peak of the products of each type that has own kernels here, GFLOP/s, by the recipe's word; empty on a GPU.</summary>
+    public IReadOnlyDictionary<string, double> PeaksGflops { get; init; } = new Dictionary<string, double>();
+
     /// <summary>Versions by name.</summary>
     public required IReadOnlyDictionary<string, string> Versions { get; init; }
 

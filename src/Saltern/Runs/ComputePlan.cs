@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using Saltern.Distributed;
 using Saltern.Losses;
@@ -12,7 +11,19 @@ namespace Saltern.Runs;
 /// <summary>Where and how a run computes: device, type of products, own kernels or not, library of large products. One place decides, for student, teacher, loss and evaluation alike.</summary>
 internal sealed record ComputePlan
 {
-    private ComputePlan(ComputeDevice device, ComputePrecision precision, KernelChoice kernels, bool recomputes)
+    private readonly KernelChoice _kernels;
+
+    // Whether the recipe left the type to the machine, or the run's first life has decided.
+    private readonly bool _isChosen;
+    private readonly bool _isKept;
+
+    private ComputePlan(
+        ComputeDevice device,
+        ComputePrecision precision,
+        KernelChoice kernels,
+        bool recomputes,
+        ComputePrecision? resumed = null
+    )
     {
         if (device == ComputeDevice.Cuda && !cuda.is_available())
         {
@@ -24,9 +35,10 @@ internal sealed record ComputePlan
         }
 
         Device = device == ComputeDevice.Cuda ? CUDA : CPU;
-        ProductType = precision == ComputePrecision.Bf16 ? ScalarType.BFloat16 : ScalarType.Float32;
-        UsesKernels = kernels == KernelChoice.Fused && OwnKernels.Cover(ProductType, Device.type);
-        Recomputes = recomputes;
+        (_kernels, Recomputes) = (kernels, recomputes);
+        _isChosen = precision == ComputePrecision.Auto;
+        _isKept = _isChosen && resumed is not null;
+        Precision = _isChosen ? resumed ?? PrecisionChoice.Fastest(Device, kernels) : precision;
     }
 
     /// <summary>Where weights and activations live.</summary>
@@ -35,24 +47,39 @@ internal sealed record ComputePlan
     /// <summary>Whether that is a GPU.</summary>
     internal bool IsOnGpu => Device.type == DeviceType.CUDA;
 
+    /// <summary>fp32 or bf16.</summary>
+    public ComputePrecision Precision { get; private init; }
+
     /// <summary>Type of products and attention.</summary>
-    public ScalarType ProductType { get; }
+    public ScalarType ProductType => PrecisionChoice.TypeOf(Precision);
 
     /// <summary>Whether own kernels compute what lies between the products.</summary>
-    public bool UsesKernels { get; }
+    public bool UsesKernels => _kernels == KernelChoice.Fused && OwnKernels.CoverProducts(ProductType, Device.type);
 
     /// <summary>Whether the student's layers run again in the backward pass.</summary>
     public bool Recomputes { get; }
 
     /// <summary>What a recipe asks for.</summary>
+    /// <param name="resumed">What the run has computed with so far; null where it starts.</param>
     /// <exception cref="ConfigurationException">There is no such device here.</exception>
-    public static ComputePlan Of(RunConfig config) =>
-        new(config.Device, config.Precision, config.Kernels, config.Training.Recompute);
+    public static ComputePlan Of(RunConfig config, ComputePrecision? resumed = null) =>
+        new(config.Device, config.Precision, config.Kernels, config.Training.Recompute, resumed);
 
-    /// <summary>For a teacher pass: float32, on the CPU with own kernels.</summary>
+    /// <summary>For passes of a finished model: on the CPU with own kernels.</summary>
     /// <exception cref="ConfigurationException">There is no such device here.</exception>
-    public static ComputePlan Of(ComputeDevice device) =>
-        new(device, ComputePrecision.Fp32, KernelChoice.Fused, recomputes: false);
+    public static ComputePlan Of(ComputeDevice device, ComputePrecision precision = ComputePrecision.Fp32) =>
+        new(device, precision, KernelChoice.Fused, recomputes: false);
+
+    /// <summary>The same for all ranks: what rank 0 has measured decides.</summary>
+    public ComputePlan AgreeOn(ICommunicator ranks) =>
+        this with
+        {
+            Precision = (ComputePrecision)ranks.FromFirst((double)Precision),
+        };
+
+    /// <summary>The same with a teacher's own type of products.</summary>
+    /// <param name="precision">null for this plan's.</param>
+    public ComputePlan For(ComputePrecision? precision) => this with { Precision = precision ?? Precision };
 
     /// <summary>Library of large products for a run: the recipe's, else that of the run's first life, else the faster one; MKL where the processor lacks what oneDNN needs.</summary>
     /// <param name="resumed">Library that a resumed run computed with; null where it starts.</param>
@@ -81,7 +108,7 @@ internal sealed record ComputePlan
         return MatrixProduct.Available(first);
     }
 
-    /// <summary>Speed of matrix products here and now, FLOP/s, in the type that the run's products have on a GPU and float32 on the CPU.</summary>
+    /// <summary>Speed of matrix products here and now, FLOP/s, in the type that the run's products have; float32's where bfloat16 goes through libtorch's operations on the CPU.</summary>
     public double MeasurePeak()
     {
         if (IsOnGpu)
@@ -89,8 +116,17 @@ internal sealed record ComputePlan
             return MatmulPeak.Measure(Device, ProductType);
         }
 
-        return MatmulPeak.Measure();
+        return MatmulPeak.Measure(UsesKernels ? ProductType : ScalarType.Float32);
     }
+
+    /// <summary>The same for each type that own kernels have, GFLOP/s, by the recipe's word; empty on a GPU.</summary>
+    public IReadOnlyDictionary<string, double> MeasurePeaks() =>
+        new[] { ComputePrecision.Fp32, ComputePrecision.Bf16 }
+            .Where(precision => OwnKernels.CoverProducts(PrecisionChoice.TypeOf(precision), Device.type))
+            .ToDictionary(
+                PrecisionChoice.Word,
+                precision => MatmulPeak.Measure(PrecisionChoice.TypeOf(precision)) / 1e9
+            );
 
     /// <summary>Tells a model how to compute.</summary>
     public Transformer Apply(Transformer model)
@@ -106,13 +142,13 @@ internal sealed record ComputePlan
     {
         if (UsesKernels)
         {
-            return new FusedLossHead(vocabulary, headRows, threads);
+            return new FusedLossHead(vocabulary, headRows, threads, ProductType);
         }
 
         return new TensorLossHead(vocabulary, headRows, ProductType, IsOnGpu);
     }
 
-    /// <summary>What a person should know of the plan; empty for float32 with own kernels on the CPU.</summary>
+    /// <summary>What a person should know of the plan; empty where the recipe says all and own kernels compute on the CPU.</summary>
     public IReadOnlyList<string> Remarks()
     {
         if (IsOnGpu)
@@ -124,51 +160,34 @@ internal sealed record ComputePlan
             ];
         }
 
-        if (ProductType == ScalarType.BFloat16)
+        List<string> remarks = [];
+        if (_isKept)
         {
-            double factor = ProductSeconds(ScalarType.BFloat16) / ProductSeconds(ScalarType.Float32);
-            return
-            [
+            remarks.Add($"precision: {PrecisionChoice.Word(Precision)}, as the run began (auto).");
+        }
+        else if (_isChosen)
+        {
+            remarks.Add(
                 string.Create(
                     CultureInfo.InvariantCulture,
-                    $"precision: bf16. On this processor bfloat16 products take {factor:0.00} times as long as float32's. "
+                    $"precision: {PrecisionChoice.Word(Precision)} (auto). {PrecisionChoice.Reason()}"
                 )
-                    + "Own kernels are for float32, so libtorch's operations do the rest, "
-                    + "and a step is slower than with precision: fp32.",
-            ];
+            );
         }
 
-        if (!UsesKernels)
+        if (ProductType == ScalarType.BFloat16 && !OwnKernels.CoverProducts(ProductType, Device.type))
         {
-            return ["kernels: plain. libtorch's operations instead of own kernels: the same to rounding, slower."];
+            remarks.Add(
+                "precision: bf16. This processor has no bfloat16 products that are faster than float32's, "
+                    + "so libtorch's operations compute, and a step is slower than with precision: fp32."
+            );
         }
 
-        return [];
-    }
-
-    private static double ProductSeconds(ScalarType type)
-    {
-        using DisposeScope scope = NewDisposeScope();
-        using IDisposable _ = no_grad();
-        Tensor a = ones(512, 512, type);
-        Tensor b = ones(512, 512, type);
-        Tensor product = zeros(512, 512, type);
-        double best = double.PositiveInfinity;
-        for (int turn = 0; turn < 5; turn++)
+        if (_kernels == KernelChoice.Plain)
         {
-            long start = Stopwatch.GetTimestamp();
-            if (type == ScalarType.Float32)
-            {
-                MatrixProduct.Into(product, a, b, 0);
-            }
-            else
-            {
-                product.addmm_(a, b, 0, 1);
-            }
-
-            best = Math.Min(best, Stopwatch.GetElapsedTime(start).TotalSeconds);
+            remarks.Add("kernels: plain. libtorch's operations instead of own kernels: the same to rounding, slower.");
         }
 
-        return best;
+        return remarks;
     }
 }

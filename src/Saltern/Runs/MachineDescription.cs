@@ -39,7 +39,7 @@ internal static class MachineDescription
     }
 
     /// <summary>What a result says of the machine that made it.</summary>
-    /// <param name="compute">Where the run computed.</param>
+    /// <param name="compute">Where and with what products the run computed.</param>
     /// <param name="products">Library of its large products on the CPU.</param>
     /// <param name="peak">Speed of matrix products, FLOP/s.</param>
     public static RunMachine Of(ComputePlan compute, int threads, ProductLibrary products, double peak)
@@ -50,6 +50,7 @@ internal static class MachineDescription
             Cores = Environment.ProcessorCount,
             Threads = threads,
             Products = products.ToString(),
+            Precision = PrecisionChoice.Word(compute.Precision),
             MatmulPeakGflops = peak / 1e9,
         };
         if (compute.IsOnGpu)

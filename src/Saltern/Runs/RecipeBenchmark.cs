@@ -89,6 +89,7 @@ internal static class RecipeBenchmark
         {
             Name = config.Name,
             Machine = MachineDescription.Of(parts.Compute, used, MatrixProduct.Library, peak),
+            PeaksGflops = parts.Compute.MeasurePeaks(),
             Versions = MachineDescription.Versions(),
             LoadedShare = watched > 0 ? loaded / watched : null,
             BatchTokens = plainSteps.Tokens,

@@ -22,20 +22,10 @@ public enum ComputeDevice
     Cuda,
 }
 
-/// <summary>Type of matrix products and attention.</summary>
-public enum ComputePrecision
-{
-    /// <summary>float32 throughout.</summary>
-    Fp32,
-
-    /// <summary>bfloat16 products over float32 weights, gradients of weights, norms, residual stream and losses. Meant for GPUs and processors with bfloat16 instructions.</summary>
-    Bf16,
-}
-
 /// <summary>Who computes what lies between the products.</summary>
 public enum KernelChoice
 {
-    /// <summary>Saltern's own kernels where they work (float32 on the CPU), libtorch's operations elsewhere.</summary>
+    /// <summary>Saltern's own kernels where they work (the CPU; bfloat16 where the processor has its instructions), libtorch's operations elsewhere.</summary>
     Fused,
 
     /// <summary>libtorch's operations everywhere: the plain twin, equal to rounding and slower.</summary>

@@ -47,7 +47,7 @@ internal sealed class RunParts : IDisposable
     public required BatchLoader Batches { get; init; }
 
     /// <summary>Where and how the run computes.</summary>
-    public required ComputePlan Compute { get; init; }
+    public required ComputePlan Compute { get; set; }
 
     /// <summary>What stage 1 draws from; null for all samples.</summary>
     public SelectionManifest? Selection { get; private init; }
@@ -139,7 +139,7 @@ internal sealed class RunParts : IDisposable
         }
 
         ComputePlan? compute = null;
-        Collect(problems, () => compute = ComputePlan.Of(config));
+        Collect(problems, () => compute = ComputePlan.Of(config, resumed?.Precision));
 
         TransformerConfig model = config.Model.Resolve(tokenizer?.VocabularySize ?? 1, config.Data.SequenceLength);
         GrowthPlan? stages = null;
@@ -201,12 +201,19 @@ internal sealed class RunParts : IDisposable
     /// <summary>Parts of a run without a teacher on text that is held in memory.</summary>
     /// <param name="text">What it is trained and measured on.</param>
     /// <param name="batches">Training text in the run's order.</param>
+    /// <param name="resumed">State that the run is resumed from; null where it starts.</param>
     /// <exception cref="ConfigurationException">Model, tokenizer and length do not fit together, or there is no such device; every problem is listed.</exception>
-    internal static RunParts Of(RunConfig config, RunText text, BpeTokenizer tokenizer, BatchLoader batches)
+    internal static RunParts Of(
+        RunConfig config,
+        RunText text,
+        BpeTokenizer tokenizer,
+        BatchLoader batches,
+        TrainState? resumed
+    )
     {
         var problems = new List<string>();
         ComputePlan? compute = null;
-        Collect(problems, () => compute = ComputePlan.Of(config));
+        Collect(problems, () => compute = ComputePlan.Of(config, resumed?.Precision));
         TransformerConfig model = config.Model.Resolve(tokenizer.VocabularySize, config.Data.SequenceLength);
         InitialModel? initial = null;
         Collect(problems, () => initial = InitialModel.Find(config.InitFrom));
@@ -318,6 +325,7 @@ internal sealed class RunParts : IDisposable
             Threads = threads,
             Ranks = ranks,
             Products = MatrixProduct.Library,
+            Precision = config.Precision == ComputePrecision.Auto ? Compute.Precision : null,
             Samples = Continued?.Samples ?? 0,
             PlannedSamples = Stages.Samples,
             Origin = Initial?.History(Stages.At(0).Model) ?? [],

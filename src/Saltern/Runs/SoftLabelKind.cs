@@ -112,7 +112,7 @@ internal sealed class SoftLabelKind : GuidanceKind
         if (parts.TeacherFolder is string folder && config.Teacher is TeacherConfig teacher)
         {
             Transformer model = ModelFolder.Load(folder, trainable: false, loading, parts.Compute.Device);
-            return new LiveTeacher(parts.Compute.Apply(model), teacher.Temperature);
+            return new LiveTeacher(parts.Compute.For(teacher.Precision).Apply(model), teacher.Temperature);
         }
 
         throw new System.Diagnostics.UnreachableException("The parts have no teacher.");

@@ -1,4 +1,5 @@
 using Saltern.Guidance;
+using Saltern.Numerics;
 
 namespace Saltern.Runs;
 
@@ -49,6 +50,9 @@ public sealed record TeachRequest
 
     /// <summary>Where the teacher computes. Its files are the same to rounding wherever that is.</summary>
     public ComputeDevice Device { get; init; }
+
+    /// <summary>Type of the teacher's products; null for the recipe's <c>teacher.precision</c>, else its <c>precision</c>, else fp32.</summary>
+    public ComputePrecision? Precision { get; init; }
 
     /// <summary>Threads to compute with.</summary>
     public required int Threads { get; init; }

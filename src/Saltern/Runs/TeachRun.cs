@@ -44,7 +44,7 @@ public static class TeachRun
         bool leads = ranks.Rank == 0;
         ranks.Activity = "opening the pass";
         request.Validate();
-        var compute = ComputePlan.Of(request.Device);
+        ComputePlan compute = ComputePlan.Of(request.Device, Precision(request)).AgreeOn(ranks);
         DataConfig dataConfig =
             request.Recipe?.Data
             ?? new DataConfig { Path = request.DataPath!, SequenceLength = request.SequenceLength!.Value };
@@ -97,6 +97,7 @@ public static class TeachRun
             Mode = request.Mode,
             Sampling = request.Sampling,
             DrawSeed = request.DrawSeed,
+            Precision = compute.Precision == ComputePrecision.Fp32 ? null : compute.Precision,
             Coverage = coverage,
             ShardSamples = Math.Clamp(
                 TeacherPass.DefaultShardSamples * 256 / dataConfig.SequenceLength,
@@ -158,6 +159,23 @@ public static class TeachRun
             : null;
         ranks.Barrier();
         return manifest ?? TeachManifest.Load(request.Out);
+    }
+
+    // An interrupted pass goes on with the type that it found when it began.
+    private static ComputePrecision Precision(TeachRequest request)
+    {
+        ComputePrecision wanted =
+            request.Precision
+            ?? request.Recipe?.Teacher?.Precision
+            ?? request.Recipe?.Precision
+            ?? ComputePrecision.Fp32;
+        string begun = Path.Combine(request.Out, TeachPlan.FileName);
+        if (wanted == ComputePrecision.Auto && File.Exists(begun))
+        {
+            return TeachJson.Read<TeachPlan>(begun).Precision ?? ComputePrecision.Fp32;
+        }
+
+        return wanted;
     }
 
     // The recipe's library where it names one; else what the program chose. Ranks take rank 0's: the two round differently.
@@ -242,11 +260,10 @@ public static class TeachRun
 
         if (before is not null && before.Text() != plan.Text())
         {
-            IEnumerable<string> differences = before
-                .Text()
-                .Split('\n')
-                .Zip(plan.Text().Split('\n'))
-                .Where(pair => pair.First != pair.Second)
+            string[] there = before.Text().Split('\n');
+            string[] asked = plan.Text().Split('\n');
+            IEnumerable<string> differences = Enumerable
+                .Zip(there.Except(asked).DefaultIfEmpty("nothing"), asked.Except(there).DefaultIfEmpty("nothing"))
                 .Select(pair => $"  there: {pair.First.Trim()}  asked for: {pair.Second.Trim()}");
             throw new ConfigurationException([
                 $"--out = {request.Out} holds another pass. Name another folder, or ask for the same:",

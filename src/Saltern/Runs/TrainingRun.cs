@@ -129,6 +129,7 @@ public sealed class TrainingRun : IDisposable
         int threads = EngineChoices.Threads(config, folder.ResumeState, options);
         torch.set_num_threads(threads);
         MatrixProduct.Use(EngineChoices.Products(config, folder.ResumeState, options));
+        parts.Compute = parts.Compute.AgreeOn(options.Ranks);
         double peak = options.MatmulPeak ?? parts.Compute.MeasurePeak();
         Transformer student = parts.CreateStudent(config, folder.ResumeStep, options.Loading);
         StageGuidance? guidance = null;

@@ -1,5 +1,6 @@
 using Saltern.Configuration;
 using Saltern.FineTuning;
+using Saltern.Numerics;
 using Saltern.Runs;
 
 namespace Saltern.Studies;
@@ -115,6 +116,38 @@ internal sealed record StudyPlan(
         return new StudyPlan(config, runs, tunes);
     }
 
+    /// <summary>Whether a recipe leaves its precision to the machine.</summary>
+    public bool HasOpenPrecision =>
+        Runs.Any(run => run.Recipe.Precision == ComputePrecision.Auto)
+        || FineTunes.Any(tune => tune.Recipe.Precision == ComputePrecision.Auto);
+
+    /// <summary>The same with one precision for all that leave it to the machine: arms are compared, so none may choose for itself.</summary>
+    public StudyPlan WithPrecision(ComputePrecision precision)
+    {
+        var runs = Runs.ToDictionary(run => run, run => run with { Recipe = Pinned(run.Recipe, precision) });
+        return this with
+        {
+            Runs = [.. Runs.Select(run => runs[run])],
+            FineTunes =
+            [
+                .. FineTunes.Select(tune =>
+                    tune with
+                    {
+                        Run = runs[tune.Run],
+                        Recipe = tune.Recipe with
+                        {
+                            Precision =
+                                tune.Recipe.Precision == ComputePrecision.Auto ? precision : tune.Recipe.Precision,
+                        },
+                    }
+                ),
+            ],
+        };
+    }
+
+    private static RunConfig Pinned(RunConfig recipe, ComputePrecision precision) =>
+        recipe.Precision == ComputePrecision.Auto ? recipe with { Precision = precision } : recipe;
+
     private static IEnumerable<string> Pairs(IReadOnlyDictionary<string, string>? keys) =>
         (keys ?? new Dictionary<string, string>()).Select(key => $"{key.Key}={key.Value}");
 
@@ -146,6 +179,7 @@ internal sealed record StudyPlan(
     private static string[] Overrides(int seed, RunConfig run) =>
         [
             $"seed={seed}",
+            $"precision={PrecisionChoice.Word(run.Precision)}",
             .. run.Threads is int threads ? [$"threads={threads}"] : Array.Empty<string>(),
             .. run.Device == ComputeDevice.Cuda ? ["device=cuda"] : Array.Empty<string>(),
         ];

@@ -1,6 +1,7 @@
 using Saltern.Configuration;
 using Saltern.Files;
 using Saltern.FineTuning;
+using Saltern.Numerics;
 using Saltern.RunFiles;
 using Saltern.Runs;
 
@@ -20,6 +21,23 @@ internal sealed record StudyResults(string Folder)
 
     /// <summary>Folder in which a run's result is kept.</summary>
     public string PathOf(StudyJob job) => Path.Combine(Folder, "results", job.RelativePath);
+
+    /// <summary>Precision that a study's first run has found, where the recipes leave it to the machine; null before there is a run.</summary>
+    /// <param name="runsFolder">Folder of runs with their weights; null where only results are read.</param>
+    public ComputePrecision? FoundPrecision(StudyPlan plan, string? runsFolder) =>
+        plan
+            .Runs.Where(run => run.Recipe.Precision == ComputePrecision.Auto)
+            .SelectMany(run =>
+                new[]
+                {
+                    SourceOf(run),
+                    runsFolder is null ? null : new RunFolderSource(Path.Combine(runsFolder, run.RelativePath)),
+                }
+            )
+            .OfType<RunSource>()
+            .Where(source => source.Has(RunLayout.Recipe))
+            .Select(source => (ComputePrecision?)Recipe<RunConfig>(source).Precision)
+            .FirstOrDefault();
 
     /// <summary>Whether a run is finished and its result is that of the plan.</summary>
     /// <exception cref="ConfigurationException">There is a result of another recipe, data set or teacher; every difference is named.</exception>

@@ -336,7 +336,7 @@ public class FusedDecoderTests
         }
     }
 
-    private static Transformer Model(int groups, bool biases, int length, int headSize = 10)
+    internal static Transformer Model(int groups, bool biases, int length, int headSize = 10)
     {
         var model = new Transformer(
             new TransformerConfig
@@ -360,7 +360,7 @@ public class FusedDecoderTests
         return model;
     }
 
-    private static AttentionRanges? Ranges(string mask, int batch, int length)
+    internal static AttentionRanges? Ranges(string mask, int batch, int length)
     {
         if (mask == "causal")
         {

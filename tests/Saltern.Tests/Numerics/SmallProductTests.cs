@@ -76,7 +76,7 @@ public unsafe class SmallProductTests
         fixed (float* pa = a)
         fixed (float* pb = b)
         {
-            SmallProduct.Transpose(Rows, Columns, pa, StrideA, pb, StrideB);
+            Transposition.Run(Rows, Columns, pa, StrideA, pb, StrideB);
         }
 
         for (int i = 0; i < Rows; i++)

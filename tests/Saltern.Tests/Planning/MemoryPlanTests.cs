@@ -1,5 +1,7 @@
 using Saltern.Batches;
+using Saltern.Guidance;
 using Saltern.Models;
+using Saltern.Numerics;
 using Saltern.Optimization;
 using Saltern.Planning;
 using Saltern.Runs;
@@ -68,27 +70,50 @@ public class MemoryPlanTests
         Assert.Equal(6 * Part(Of(Sharded, 1), Kept).Bytes, 16 * Part(Of(Sharded, 3), Kept).Bytes);
     }
 
+    [Fact]
+    public void BFloat16Operands_TakeHalfOfWhatProductsRead()
+    {
+        Assert.SkipUnless(BFloat16Product.IsThere, "this processor has no bfloat16 products");
+        const string Kept = "activations kept for the backward pass";
+        RunConfig recipe = Recipe(new OptimizerConfig());
+        MemoryPlan exact = MemoryPlan.Of(recipe, Shape, teacher: Shape, 0);
+        MemoryPlan rounded = MemoryPlan.Of(recipe with { Precision = ComputePrecision.Bf16 }, Shape, Shape, 0);
+
+        // A token and layer: two streams of 64, two factors and four log sums in float32; 192 of queries, keys and values, 64 mixed, 256 gate and up.
+        int floats = (2 * 64) + 2 + 4;
+        int operands = 192 + 64 + 256;
+        Assert.Equal(
+            (double)((4 * floats) + (2 * operands)) / (4 * (floats + operands)),
+            Part(rounded, Kept).Bytes / (double)Part(exact, Kept).Bytes,
+            1e-12
+        );
+        RunConfig taught = recipe with
+        {
+            Teacher = new TeacherConfig { Path = "x", Precision = ComputePrecision.Bf16 },
+        };
+        MemoryPlan mixed = MemoryPlan.Of(taught, Shape, Shape, 0);
+        Assert.Equal(Part(exact, Kept), Part(mixed, Kept));
+        Assert.Equal(Part(rounded, "teacher's pass"), Part(mixed, "teacher's pass"));
+    }
+
     private static MemoryPart Part(MemoryPlan plan, string name) =>
         Assert.Single(plan.Parts, part => part.Name == name);
 
     private static MemoryPlan Of(OptimizerConfig optimizer, int ranks, bool inBackground = true) =>
-        MemoryPlan.Of(
-            new RunConfig
+        MemoryPlan.Of(Recipe(optimizer, inBackground), Shape, null, 0, ranks);
+
+    private static RunConfig Recipe(OptimizerConfig optimizer, bool inBackground = true) =>
+        new()
+        {
+            Name = "plan",
+            Data = new DataConfig { Path = "nowhere", SequenceLength = 64 },
+            Model = new TransformerConfig(),
+            Optimizer = optimizer,
+            Training = new TrainingConfig
             {
-                Name = "plan",
-                Data = new DataConfig { Path = "nowhere", SequenceLength = 64 },
-                Model = new TransformerConfig(),
-                Optimizer = optimizer,
-                Training = new TrainingConfig
-                {
-                    Steps = 10,
-                    BatchSequences = 16,
-                    CheckpointInBackground = inBackground,
-                },
+                Steps = 10,
+                BatchSequences = 16,
+                CheckpointInBackground = inBackground,
             },
-            Shape,
-            null,
-            0,
-            ranks
-        );
+        };
 }

@@ -1,4 +1,5 @@
 using Saltern.Guidance;
+using Saltern.Numerics;
 using Saltern.Studies;
 
 namespace Saltern.Tests.Studies;
@@ -46,6 +47,25 @@ public sealed class StudyPlanTests : IDisposable
         Assert.Equal((50, 0.02), (plan.Runs[2].Recipe.Training.Steps, plan.Runs[2].Recipe.Optimizer.LearningRate));
         Assert.Equal(TransitionKind.Step, plan.Runs[2].Recipe.Distillation!.Transition);
         Assert.Equal(Path.Combine("SALT", "seed-2"), plan.Runs[2].RelativePath);
+    }
+
+    [Fact]
+    public void APrecisionLeftOpen_IsPinnedForAllArms_AndNoOtherIsChanged()
+    {
+        StudyPlan plan = Read(
+            """
+            name: open
+            base: base.yaml
+            seeds: [1]
+            baseline: PLAIN
+            common: { precision: auto }
+            arms: { PLAIN: {}, EXACT: { precision: fp32 } }
+            """
+        );
+        Assert.True(plan.HasOpenPrecision);
+        StudyPlan pinned = plan.WithPrecision(ComputePrecision.Bf16);
+        Assert.False(pinned.HasOpenPrecision);
+        Assert.Equal([ComputePrecision.Bf16, ComputePrecision.Fp32], pinned.Runs.Select(run => run.Recipe.Precision));
     }
 
     [Fact]

@@ -1,0 +1,369 @@
+// What the fused passes compute, in the type that products read: norms, projections and their gradients, attention, SwiGLU. FusedDecoder.cs says when.
+using Saltern.Numerics;
+using static TorchSharp.torch;
+
+namespace Saltern.Models;
+
+/// <summary>Keys that each query of a pass sees, and the angles of its positions.</summary>
+/// <param name="Cosines">[T, A].</param>
+/// <param name="Sines">[T, A].</param>
+/// <param name="First">First key of each query, [B·T]; null for 0.</param>
+/// <param name="End">One past its last key, [B·T]; null for causal attention.</param>
+internal readonly unsafe record struct AttentionInputs(
+    AttentionShape Shape,
+    nint Cosines,
+    nint Sines,
+    nint First,
+    nint End
+);
+
+/// <summary>Arithmetic of a decoder's passes over rows of activations.</summary>
+internal abstract unsafe class PassArithmetic(Transformer model) : IDisposable
+{
+    /// <summary>Threads of the pass.</summary>
+    public ParallelOptions Parallel { get; set; } = new();
+
+    /// <summary>Type of the operands: activations that a product reads are kept in it.</summary>
+    public abstract ScalarType Type { get; }
+
+    private protected Transformer Model { get; } = model;
+
+    /// <summary>Rows as an operand: themselves, or rounded, until the next call.</summary>
+    public abstract ActivationBuffer AsOperand(ActivationBuffer x, int rows);
+
+    /// <summary>y = x·wᵀ + b.</summary>
+    /// <param name="y">Float32 or of the operands' type.</param>
+    public abstract void Project(ActivationBuffer x, int weight, int? bias, ActivationBuffer y, int rows);
+
+    /// <summary>∂x = g·w.</summary>
+    /// <param name="y">Float32 or of the operands' type.</param>
+    public abstract void ProjectBack(ActivationBuffer g, int weight, ActivationBuffer y, int rows);
+
+    /// <summary>∂w += gᵀ·x, ∂b += Σ g, in float32.</summary>
+    public abstract void AddWeightGradient(int weight, int? bias, ActivationBuffer g, ActivationBuffer x, int rows);
+
+    /// <summary>Attention of all heads.</summary>
+    /// <param name="logSums">Takes what the backward pass needs; null where none follows.</param>
+    public abstract void Attend(
+        AttentionInputs inputs,
+        ActivationBuffer qkv,
+        ActivationBuffer mixed,
+        ActivationBuffer? logSums
+    );
+
+    /// <summary>∂ℒ/∂qkv from ∂ℒ/∂mixed.</summary>
+    public abstract void AttendBackward(
+        AttentionInputs inputs,
+        ActivationBuffer qkv,
+        ActivationBuffer mixed,
+        ActivationBuffer logSums,
+        ActivationBuffer mixedGradient,
+        ActivationBuffer qkvGradient
+    );
+
+    /// <summary>Sum of stream and branch, its norm as an operand, and the factors of the norm.</summary>
+    /// <param name="branch">Added to x; null for none.</param>
+    /// <param name="sum">Takes x + branch; may be x. Not written without a branch.</param>
+    public abstract void Norm(
+        ActivationBuffer x,
+        ActivationBuffer? branch,
+        ActivationBuffer sum,
+        int weight,
+        ActivationBuffer y,
+        ActivationBuffer scales,
+        int rows
+    );
+
+    /// <summary>The norm again, from its factors.</summary>
+    public abstract void Renorm(ActivationBuffer x, int weight, ActivationBuffer y, ActivationBuffer scales, int rows);
+
+    /// <summary>h = silu(gate)·up.</summary>
+    public abstract void SwiGlu(ActivationBuffer gateUp, ActivationBuffer h, int rows);
+
+    /// <summary>Gate and up become their gradients, and ∂ℒ/∂h becomes h again.</summary>
+    public abstract void SwiGluBackward(ActivationBuffer gateUp, ActivationBuffer h, int rows);
+
+    /// <inheritdoc/>
+    public virtual void Dispose() { }
+}
+
+/// <summary>The part that does not depend on how products are made: kernels over rows.</summary>
+internal abstract unsafe class PassArithmetic<TElement>(Transformer model) : PassArithmetic(model)
+    where TElement : unmanaged, IElement<TElement>
+{
+    /// <inheritdoc/>
+    public override void Norm(
+        ActivationBuffer x,
+        ActivationBuffer? branch,
+        ActivationBuffer sum,
+        int weight,
+        ActivationBuffer y,
+        ActivationBuffer scales,
+        int rows
+    )
+    {
+        sum.Reserve(rows);
+        y.Reserve(rows);
+        scales.Reserve(rows);
+        RmsNormKernel.Forward(
+            x.Start,
+            branch is null ? null : branch.Start,
+            sum.Start,
+            Model.Parameters.Address(weight),
+            y.As<TElement>(),
+            scales.Start,
+            rows,
+            x.Width,
+            Model.Config.RmsNormEps,
+            Parallel
+        );
+    }
+
+    /// <inheritdoc/>
+    public override void Renorm(
+        ActivationBuffer x,
+        int weight,
+        ActivationBuffer y,
+        ActivationBuffer scales,
+        int rows
+    ) =>
+        RmsNormKernel.Repeat(
+            x.Start,
+            Model.Parameters.Address(weight),
+            y.As<TElement>(),
+            scales.Start,
+            rows,
+            x.Width,
+            Parallel
+        );
+
+    /// <inheritdoc/>
+    public override void SwiGlu(ActivationBuffer gateUp, ActivationBuffer h, int rows)
+    {
+        h.Reserve(rows);
+        SwiGluKernel.Forward(gateUp.As<TElement>(), h.As<TElement>(), rows, h.Width, Parallel);
+    }
+
+    /// <inheritdoc/>
+    public override void SwiGluBackward(ActivationBuffer gateUp, ActivationBuffer h, int rows) =>
+        SwiGluKernel.Backward(gateUp.As<TElement>(), h.As<TElement>(), rows, h.Width, Parallel);
+}
+
+/// <summary>float32 throughout, with libtorch's products.</summary>
+internal sealed unsafe class Float32Arithmetic(Transformer model) : PassArithmetic<Float32>(model)
+{
+    /// <inheritdoc/>
+    public override ScalarType Type => ScalarType.Float32;
+
+    /// <inheritdoc/>
+    public override ActivationBuffer AsOperand(ActivationBuffer x, int rows) => x;
+
+    /// <inheritdoc/>
+    public override void Project(ActivationBuffer x, int weight, int? bias, ActivationBuffer y, int rows)
+    {
+        using Tensor transposed = Model.Parameters[weight].detach().t();
+        Tensor to = y.Rows(rows);
+        MatrixProduct.Into(to, x.Rows(rows), transposed, 0);
+        if (bias is int b)
+        {
+            to.add_(Model.Parameters[b].detach());
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void ProjectBack(ActivationBuffer g, int weight, ActivationBuffer y, int rows) =>
+        MatrixProduct.Into(y.Rows(rows), g.Rows(rows), Model.Parameters[weight].detach(), 0);
+
+    /// <inheritdoc/>
+    public override void AddWeightGradient(int weight, int? bias, ActivationBuffer g, ActivationBuffer x, int rows)
+    {
+        using Tensor gradient = Model.Parameters.Gradient(weight);
+        using Tensor transposed = g.Rows(rows).t();
+        MatrixProduct.Into(gradient, transposed, x.Rows(rows), 1);
+        if (bias is int b)
+        {
+            using Tensor biasGradient = Model.Parameters.Gradient(b);
+            biasGradient.add_(g.Rows(rows).sum(dim: 0L));
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void Attend(
+        AttentionInputs inputs,
+        ActivationBuffer qkv,
+        ActivationBuffer mixed,
+        ActivationBuffer? logSums
+    ) =>
+        AttentionKernel.Forward(
+            inputs.Shape,
+            qkv.Start,
+            (float*)inputs.Cosines,
+            (float*)inputs.Sines,
+            (int*)inputs.First,
+            (int*)inputs.End,
+            mixed.Start,
+            logSums is null ? null : logSums.Start,
+            Parallel
+        );
+
+    /// <inheritdoc/>
+    public override void AttendBackward(
+        AttentionInputs inputs,
+        ActivationBuffer qkv,
+        ActivationBuffer mixed,
+        ActivationBuffer logSums,
+        ActivationBuffer mixedGradient,
+        ActivationBuffer qkvGradient
+    ) =>
+        AttentionKernel.Backward(
+            inputs.Shape,
+            qkv.Start,
+            (float*)inputs.Cosines,
+            (float*)inputs.Sines,
+            (int*)inputs.First,
+            (int*)inputs.End,
+            mixed.Start,
+            logSums.Start,
+            mixedGradient.Start,
+            qkvGradient.Start,
+            Parallel
+        );
+}
+
+/// <summary>bfloat16 operands, float32 sums; weights are float32 and rounded for each use, so that no copy can be out of date.</summary>
+internal sealed unsafe class BFloat16Arithmetic(Transformer model) : PassArithmetic<BFloat16>(model)
+{
+    private readonly ActivationBuffer _weights = new(1, ScalarType.BFloat16);
+    private readonly ActivationBuffer _rows = new(1, ScalarType.BFloat16);
+    private readonly ActivationBuffer _rounded = new(model.Config.HiddenSize, ScalarType.BFloat16);
+
+    /// <inheritdoc/>
+    public override ScalarType Type => ScalarType.BFloat16;
+
+    /// <inheritdoc/>
+    public override ActivationBuffer AsOperand(ActivationBuffer x, int rows)
+    {
+        _rounded.Reserve(rows);
+        BFloat16Pairs.Round(x.Start, _rounded.As<BFloat16>(), rows, x.Width, Parallel);
+        return _rounded;
+    }
+
+    /// <inheritdoc/>
+    public override void Project(ActivationBuffer x, int weight, int? bias, ActivationBuffer y, int rows)
+    {
+        BFloat16* packed = Room(_weights, BFloat16Pairs.Length(x.Width, y.Width));
+        BFloat16Pairs.PackTransposed(Model.Parameters.Address(weight), x.Width, y.Width, packed, Parallel);
+        float* added = null;
+        if (bias is int b)
+        {
+            added = Model.Parameters.Address(b);
+        }
+
+        Multiply(x, rows, packed, added, y);
+    }
+
+    /// <inheritdoc/>
+    public override void ProjectBack(ActivationBuffer g, int weight, ActivationBuffer y, int rows)
+    {
+        BFloat16* packed = Room(_weights, BFloat16Pairs.Length(g.Width, y.Width));
+        BFloat16Pairs.Pack(Model.Parameters.Address(weight), g.Width, y.Width, packed, Parallel);
+        Multiply(g, rows, packed, null, y);
+    }
+
+    /// <inheritdoc/>
+    public override void AddWeightGradient(int weight, int? bias, ActivationBuffer g, ActivationBuffer x, int rows)
+    {
+        BFloat16Product.AddTransposed(
+            g.As<BFloat16>(),
+            g.Width,
+            rows,
+            g.Width,
+            x.As<BFloat16>(),
+            x.Width,
+            Room(_rows, BFloat16Product.RoomOfTransposed(rows, g.Width, x.Width)),
+            Model.Parameters.GradientAddress(weight),
+            Parallel
+        );
+        if (bias is int b)
+        {
+            BFloat16Product.AddColumnSums(
+                g.As<BFloat16>(),
+                rows,
+                g.Width,
+                Model.Parameters.GradientAddress(b),
+                Parallel
+            );
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void Attend(
+        AttentionInputs inputs,
+        ActivationBuffer qkv,
+        ActivationBuffer mixed,
+        ActivationBuffer? logSums
+    ) =>
+        BFloat16Attention.Forward(
+            inputs.Shape,
+            qkv.As<BFloat16>(),
+            (float*)inputs.Cosines,
+            (float*)inputs.Sines,
+            (int*)inputs.First,
+            (int*)inputs.End,
+            mixed.As<BFloat16>(),
+            logSums is null ? null : logSums.Start,
+            Parallel
+        );
+
+    /// <inheritdoc/>
+    public override void AttendBackward(
+        AttentionInputs inputs,
+        ActivationBuffer qkv,
+        ActivationBuffer mixed,
+        ActivationBuffer logSums,
+        ActivationBuffer mixedGradient,
+        ActivationBuffer qkvGradient
+    ) =>
+        BFloat16Attention.Backward(
+            inputs.Shape,
+            qkv.As<BFloat16>(),
+            (float*)inputs.Cosines,
+            (float*)inputs.Sines,
+            (int*)inputs.First,
+            (int*)inputs.End,
+            mixed.As<BFloat16>(),
+            logSums.Start,
+            mixedGradient.As<BFloat16>(),
+            qkvGradient.As<BFloat16>(),
+            Parallel
+        );
+
+    /// <inheritdoc/>
+    public override void Dispose()
+    {
+        _weights.Dispose();
+        _rows.Dispose();
+        _rounded.Dispose();
+        base.Dispose();
+    }
+
+    private void Multiply(ActivationBuffer x, int rows, BFloat16* packed, float* bias, ActivationBuffer y)
+    {
+        y.Reserve(rows);
+        BFloat16* a = x.As<BFloat16>();
+        if (y.Type == ScalarType.BFloat16)
+        {
+            BFloat16Product.Multiply(a, x.Width, rows, x.Width, packed, y.Width, bias, y.As<BFloat16>(), Parallel);
+        }
+        else
+        {
+            BFloat16Product.Multiply(a, x.Width, rows, x.Width, packed, y.Width, bias, y.Start, add: false, Parallel);
+        }
+    }
+
+    private static BFloat16* Room(ActivationBuffer buffer, long elements)
+    {
+        buffer.Reserve(Math.Max(1, elements));
+        return buffer.As<BFloat16>();
+    }
+}

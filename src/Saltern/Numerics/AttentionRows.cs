@@ -1,0 +1,368 @@
+// What attention does with one row at a time: rotary positions, softmax and its gradient. Scores are float32; what they become is of the type that the next product reads.
+using System.Runtime.CompilerServices;
+
+namespace Saltern.Numerics;
+
+/// <summary>Row kernels of attention.</summary>
+internal static unsafe class AttentionRows
+{
+    /// <summary>Turns each pair (i, i + A/2) of one head's rows by their positions' angles.</summary>
+    /// <param name="from">[rows, A].</param>
+    /// <param name="to">[rows, A]; may be where they come from.</param>
+    /// <param name="cosines">[rows, A].</param>
+    /// <param name="direction">1, or −1 to turn back.</param>
+    public static void Turn<TFrom, TTo>(
+        TFrom* from,
+        int fromStride,
+        TTo* to,
+        int toStride,
+        float* cosines,
+        float* sines,
+        int rows,
+        int size,
+        float direction
+    )
+        where TFrom : unmanaged, IElement<TFrom>
+        where TTo : unmanaged, IElement<TTo>
+    {
+        if (Lanes512.AreFast && size >= 2 * Lanes512.Count)
+        {
+            Turn<Lanes512, TFrom, TTo>(from, fromStride, to, toStride, cosines, sines, rows, size, direction);
+        }
+        else
+        {
+            Turn<Lanes256, TFrom, TTo>(from, fromStride, to, toStride, cosines, sines, rows, size, direction);
+        }
+    }
+
+    /// <summary>Shares exp(scale·score)/Σ over [from, to), zero elsewhere.</summary>
+    /// <param name="scores">[width], overwritten.</param>
+    /// <param name="shares">[width]; may be the scores themselves.</param>
+    /// <returns>The log-sum-exp.</returns>
+    public static float Softmax<TElement>(float* scores, TElement* shares, int width, int from, int to, float scale)
+        where TElement : unmanaged, IElement<TElement>
+    {
+        if (Lanes512.AreFast)
+        {
+            return Softmax<Lanes512, TElement>(scores, shares, width, from, to, scale);
+        }
+
+        return Softmax<Lanes256, TElement>(scores, shares, width, from, to, scale);
+    }
+
+    /// <summary>share = exp(scale·score − log-sum-exp), and share·(∂ℒ/∂share − Σ share·∂ℒ/∂share)·scale, the gradient at the score before scaling; zero outside [from, to).</summary>
+    /// <param name="scores">[width].</param>
+    /// <param name="gradients">∂ℒ/∂share, [width].</param>
+    /// <param name="shares">[width]; may be the scores themselves.</param>
+    /// <param name="scoreGradients">[width]; may be the gradients themselves.</param>
+    /// <param name="inner">Σ share·∂ℒ/∂share.</param>
+    public static void Gradient<TElement>(
+        float* scores,
+        float* gradients,
+        TElement* shares,
+        TElement* scoreGradients,
+        int width,
+        int from,
+        int to,
+        float logSum,
+        float inner,
+        float scale
+    )
+        where TElement : unmanaged, IElement<TElement>
+    {
+        if (Lanes512.AreFast)
+        {
+            Gradient<Lanes512, TElement>(
+                scores,
+                gradients,
+                shares,
+                scoreGradients,
+                width,
+                from,
+                to,
+                logSum,
+                inner,
+                scale
+            );
+        }
+        else
+        {
+            Gradient<Lanes256, TElement>(
+                scores,
+                gradients,
+                shares,
+                scoreGradients,
+                width,
+                from,
+                to,
+                logSum,
+                inner,
+                scale
+            );
+        }
+    }
+
+    /// <summary>As <see cref="Gradient{TElement}"/> for one key and many queries: log-sum-exp and Σ share·∂ℒ/∂share differ along the row. Queries that do not see the key get zero.</summary>
+    /// <param name="scores">[width], of the key with each query.</param>
+    /// <param name="gradients">∂ℒ/∂share, [width].</param>
+    /// <param name="key">The key's position.</param>
+    /// <param name="first">First key that each query sees, [width].</param>
+    /// <param name="end">One past its last.</param>
+    /// <param name="logSums">[width].</param>
+    /// <param name="inner">[width].</param>
+    /// <param name="width">A multiple of 16.</param>
+    public static void KeyGradient<TElement>(
+        float* scores,
+        float* gradients,
+        TElement* shares,
+        TElement* scoreGradients,
+        int width,
+        float key,
+        float* first,
+        float* end,
+        float* logSums,
+        float* inner,
+        float scale
+    )
+        where TElement : unmanaged, IElement<TElement>
+    {
+        if (Lanes512.AreFast)
+        {
+            KeyGradient<Lanes512, TElement>(
+                scores,
+                gradients,
+                shares,
+                scoreGradients,
+                width,
+                key,
+                first,
+                end,
+                logSums,
+                inner,
+                scale
+            );
+        }
+        else
+        {
+            KeyGradient<Lanes256, TElement>(
+                scores,
+                gradients,
+                shares,
+                scoreGradients,
+                width,
+                key,
+                first,
+                end,
+                logSums,
+                inner,
+                scale
+            );
+        }
+    }
+
+    /// <summary>Σ aᵢ·bᵢ in float32.</summary>
+    public static float Dot<TElement>(TElement* a, TElement* b, int count)
+        where TElement : unmanaged, IElement<TElement>
+    {
+        float sum = 0;
+        int i = 0;
+        if (count >= Lanes256.Count)
+        {
+            Lanes256 sums = Lanes256.Create(0);
+            for (; i <= count - Lanes256.Count; i += Lanes256.Count)
+            {
+                sums = Lanes256.MultiplyAdd(TElement.Load<Lanes256>(a + i), TElement.Load<Lanes256>(b + i), sums);
+            }
+
+            sum = Lanes256.Sum(sums);
+        }
+
+        for (; i < count; i++)
+        {
+            sum += a[i].Value * b[i].Value;
+        }
+
+        return sum;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Turn<TLanes, TFrom, TTo>(
+        TFrom* from,
+        int fromStride,
+        TTo* to,
+        int toStride,
+        float* cosines,
+        float* sines,
+        int rows,
+        int size,
+        float direction
+    )
+        where TLanes : struct, IFloatLanes<TLanes>
+        where TFrom : unmanaged, IElement<TFrom>
+        where TTo : unmanaged, IElement<TTo>
+    {
+        int half = size / 2;
+        TLanes sign = TLanes.Create(direction);
+        for (int row = 0; row < rows; row++)
+        {
+            int i = 0;
+            for (; i <= half - TLanes.Count; i += TLanes.Count)
+            {
+                TLanes a = TFrom.Load<TLanes>(from + i);
+                TLanes b = TFrom.Load<TLanes>(from + half + i);
+                TLanes c = TLanes.Load(cosines + i);
+                TLanes s = TLanes.Load(sines + i) * sign;
+                TTo.Store((a * c) - (b * s), to + i);
+                TTo.Store((b * c) + (a * s), to + half + i);
+            }
+
+            for (; i < half; i++)
+            {
+                float a = from[i].Value;
+                float b = from[half + i].Value;
+                float s = sines[i] * direction;
+                to[i] = TTo.Round((a * cosines[i]) - (b * s));
+                to[half + i] = TTo.Round((b * cosines[i]) + (a * s));
+            }
+
+            from += fromStride;
+            to += toStride;
+            cosines += size;
+            sines += size;
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static float Softmax<TLanes, TElement>(
+        float* scores,
+        TElement* shares,
+        int width,
+        int from,
+        int to,
+        float scale
+    )
+        where TLanes : struct, IFloatLanes<TLanes>
+        where TElement : unmanaged, IElement<TElement>
+    {
+        float maximum = scores[from];
+        int i = from;
+        if (to - from >= TLanes.Count)
+        {
+            TLanes largest = TLanes.Load(scores + i);
+            for (i += TLanes.Count; i <= to - TLanes.Count; i += TLanes.Count)
+            {
+                largest = TLanes.Max(largest, TLanes.Load(scores + i));
+            }
+
+            maximum = TLanes.Max(largest);
+        }
+
+        for (; i < to; i++)
+        {
+            maximum = MathF.Max(maximum, scores[i]);
+        }
+
+        TLanes shift = TLanes.Create(maximum);
+        TLanes sums = TLanes.Create(0);
+        TLanes scales = TLanes.Create(scale);
+        for (i = from; i <= to - TLanes.Count; i += TLanes.Count)
+        {
+            TLanes e = TLanes.Exp((TLanes.Load(scores + i) - shift) * scales);
+            e.Store(scores + i);
+            sums += e;
+        }
+
+        float sum = TLanes.Sum(sums);
+        for (; i < to; i++)
+        {
+            scores[i] = LaneMath.Exp((scores[i] - maximum) * scale);
+            sum += scores[i];
+        }
+
+        float factor = 1f / sum;
+        TLanes factors = TLanes.Create(factor);
+        for (i = from; i <= to - TLanes.Count; i += TLanes.Count)
+        {
+            TElement.Store(TLanes.Load(scores + i) * factors, shares + i);
+        }
+
+        for (; i < to; i++)
+        {
+            shares[i] = TElement.Round(scores[i] * factor);
+        }
+
+        new Span<TElement>(shares, from).Clear();
+        new Span<TElement>(shares + to, width - to).Clear();
+        return (maximum * scale) + MathF.Log(sum);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Gradient<TLanes, TElement>(
+        float* scores,
+        float* gradients,
+        TElement* shares,
+        TElement* scoreGradients,
+        int width,
+        int from,
+        int to,
+        float logSum,
+        float inner,
+        float scale
+    )
+        where TLanes : struct, IFloatLanes<TLanes>
+        where TElement : unmanaged, IElement<TElement>
+    {
+        TLanes shift = TLanes.Create(logSum);
+        TLanes mean = TLanes.Create(inner);
+        TLanes factor = TLanes.Create(scale);
+        int i = from;
+        for (; i <= to - TLanes.Count; i += TLanes.Count)
+        {
+            TLanes p = TLanes.Exp((TLanes.Load(scores + i) * factor) - shift);
+            TLanes g = p * (TLanes.Load(gradients + i) - mean) * factor;
+            TElement.Store(p, shares + i);
+            TElement.Store(g, scoreGradients + i);
+        }
+
+        for (; i < to; i++)
+        {
+            float p = LaneMath.Exp((scores[i] * scale) - logSum);
+            float g = p * (gradients[i] - inner) * scale;
+            shares[i] = TElement.Round(p);
+            scoreGradients[i] = TElement.Round(g);
+        }
+
+        new Span<TElement>(shares, from).Clear();
+        new Span<TElement>(scoreGradients, from).Clear();
+        new Span<TElement>(shares + to, width - to).Clear();
+        new Span<TElement>(scoreGradients + to, width - to).Clear();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void KeyGradient<TLanes, TElement>(
+        float* scores,
+        float* gradients,
+        TElement* shares,
+        TElement* scoreGradients,
+        int width,
+        float key,
+        float* first,
+        float* end,
+        float* logSums,
+        float* inner,
+        float scale
+    )
+        where TLanes : struct, IFloatLanes<TLanes>
+        where TElement : unmanaged, IElement<TElement>
+    {
+        TLanes factor = TLanes.Create(scale);
+        TLanes position = TLanes.Create(key);
+        for (int i = 0; i < width; i += TLanes.Count)
+        {
+            TLanes e = TLanes.Exp((TLanes.Load(scores + i) * factor) - TLanes.Load(logSums + i));
+            TLanes p = TLanes.Within(e, position, TLanes.Load(first + i), TLanes.Load(end + i));
+            TElement.Store(p, shares + i);
+            TElement.Store(p * (TLanes.Load(gradients + i) - TLanes.Load(inner + i)) * factor, scoreGradients + i);
+        }
+    }
+}

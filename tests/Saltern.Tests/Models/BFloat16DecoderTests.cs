@@ -1,0 +1,91 @@
+using Saltern.Models;
+using Saltern.Numerics;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Saltern.Tests.Models;
+
+// Own bfloat16 passes against the same model in float64. The yardstick is the twin: libtorch's operations with the same roundings (ProductType = bfloat16, kernels off).
+public class BFloat16DecoderTests
+{
+    [Theory]
+    [MemberData(nameof(FusedDecoderTests.Shapes), MemberType = typeof(FusedDecoderTests))]
+    public void HiddenStatesAndEveryGradient_AreAsCloseToFloat64AsTheTwins(
+        string mask,
+        int groups,
+        bool biases,
+        bool recompute,
+        int length,
+        int headSize
+    )
+    {
+        Assert.SkipUnless(BFloat16Product.IsThere, "this processor has no bfloat16 products");
+        using DisposeScope scope = NewDisposeScope();
+        using Transformer model = FusedDecoderTests.Model(groups, biases, length, headSize);
+        using var exact = new Transformer(model.Config, trainable: true, ScalarType.Float64);
+        using var twin = new Transformer(model.Config, trainable: true);
+        using (no_grad())
+        {
+            exact.Parameters.FlatWeights.copy_(model.Parameters.FlatWeights);
+            twin.Parameters.FlatWeights.copy_(model.Parameters.FlatWeights);
+        }
+
+        (model.ProductType, model.Recomputes) = (ScalarType.BFloat16, recompute);
+        (twin.ProductType, twin.UsesKernels) = (ScalarType.BFloat16, false);
+        Assert.True(model.UsesKernels);
+        Tensor tokens = randint(0, 53, [3, length], ScalarType.Int64);
+        AttentionRanges? ranges = FusedDecoderTests.Ranges(mask, 3, length);
+        Tensor gradient = randn(3 * length, model.Config.HiddenSize) / 100;
+        Tensor own = HiddenAndGradients(model, tokens, ranges, gradient);
+        Tensor plain = HiddenAndGradients(twin, tokens, ranges, gradient);
+        Tensor wanted = HiddenAndGradients(exact, tokens, ranges, gradient.to(ScalarType.Float64));
+        long hidden = gradient.numel();
+        AssertAsClose(own, plain, wanted, 0, hidden, "hidden states");
+        foreach (ParameterSlice slice in model.Parameters.Layout.Slices.Where(slice => slice.Name != "lm_head.weight"))
+        {
+            AssertAsClose(own, plain, wanted, hidden + slice.Offset, slice.Count, slice.Name);
+        }
+    }
+
+    [Fact]
+    public void FrozenWeights_GiveTheSameScores()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using IDisposable _ = no_grad();
+        using Transformer model = FusedDecoderTests.Model(2, biases: true, 37);
+        Tensor tokens = randint(0, 53, [3, 37], ScalarType.Int64);
+        Tensor exact = model.Logits(tokens);
+        model.UsesKernels = false;
+        model.ProductType = ScalarType.BFloat16;
+        Tensor rounded = model.Logits(tokens);
+        model.Freeze(ScalarType.BFloat16);
+        Tensor frozen = model.Logits(tokens);
+        Assert.Equal(ScalarType.Float32, frozen.dtype);
+        Assert.True(frozen.equal(rounded).all().item<bool>());
+        Assert.InRange(((frozen - exact).norm() / exact.norm()).item<float>(), 1e-4f, 0.03f);
+    }
+
+    private static Tensor HiddenAndGradients(Transformer model, Tensor tokens, AttentionRanges? ranges, Tensor gradient)
+    {
+        using TrainingPass pass = model.Train(tokens, ranges);
+        Tensor hidden = pass.Hidden.detach().clone();
+        pass.Backward(gradient);
+        return cat([hidden.reshape(-1), model.Parameters.FlatGradients]).to(ScalarType.Float64);
+    }
+
+    private static void AssertAsClose(Tensor own, Tensor twin, Tensor exact, long first, long count, string what)
+    {
+        double wanted = Distance(twin, exact, first, count);
+        double found = Distance(own, exact, first, count);
+        Assert.True(
+            found <= Math.Min(0.03, (1.5 * wanted) + 1e-3),
+            $"{what} differs by {found:e2} of its norm, the twin by {wanted:e2}"
+        );
+    }
+
+    private static double Distance(Tensor actual, Tensor exact, long first, long count)
+    {
+        Tensor wanted = exact.narrow(0, first, count);
+        return ((actual.narrow(0, first, count) - wanted).norm() / wanted.norm()).item<double>();
+    }
+}
