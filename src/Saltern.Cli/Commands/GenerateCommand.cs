@@ -85,7 +85,13 @@ public static class GenerateCommand
                     string folder = ModelLocation.Resolve(parsed.GetRequiredValue(model));
                     string text = parsed.GetRequiredValue(prompt);
                     using Transformer transformer = Load(console, folder);
-                    transformer.Freeze(ComputePlan.Of(ComputeDevice.Cpu, parsed.GetValue(precision)).ProductType);
+                    ComputePlan compute = ComputePlan.Of(ComputeDevice.Cpu, parsed.GetValue(precision));
+                    transformer.ProductType = compute.ProductType;
+                    foreach (string remark in compute.Remarks())
+                    {
+                        console.Line(remark);
+                    }
+
                     BpeTokenizer tokenizer = BpeTokenizer.Load(ModelFolder.TokenizerPath(folder));
                     if (transformer.Config.VocabSize < tokenizer.VocabularySize)
                     {

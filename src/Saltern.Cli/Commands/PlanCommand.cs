@@ -330,7 +330,7 @@ public static class PlanCommand
             where = Text($"rank 0 of {plan.Ranks}; each of the others {Mebibytes(plan.Memory.BytesOfOtherRanks)}");
         }
 
-        console.Line($"memory: {Mebibytes(plan.Memory.Bytes)} at most (float32 on the CPU, {where})");
+        console.Line($"memory: {Mebibytes(plan.Memory.Bytes)} at most ({plan.Memory.Type} on the CPU, {where})");
         foreach (MemoryPart part in plan.Memory.Parts)
         {
             console.Line($"  {Column.Left(part.Name, 42)}{Column.Right(Mebibytes(part.Bytes), 14)}");

@@ -252,7 +252,7 @@ public static class StudyCommand
 
         ComputePrecision precision =
             request.Results.FoundPrecision(request.Plan, request.RunsFolder)
-            ?? PrecisionChoice.Fastest(TorchSharp.torch.CPU, KernelChoice.Fused);
+            ?? request.Results.Pin(request.Plan.FastestPrecision());
         console.Line($"precision: {PrecisionChoice.Word(precision)} for all arms that leave it to the machine (auto)");
         StudyPlan plan = request.Plan.WithPrecision(precision);
         return request with

@@ -60,7 +60,7 @@ public sealed class DatasetEvaluation : IDisposable
         Transformer model = ModelFolder.Load(folder, trainable: false, progress: loading);
         try
         {
-            model.Freeze(products);
+            model.ProductType = products;
             BpeTokenizer tokenizer = BpeTokenizer.Load(ModelFolder.TokenizerPath(folder));
             Check(name, model.Config, tokenizer, data, sequenceLength);
             return new DatasetEvaluation(model, tokenizer, data, sequenceLength);

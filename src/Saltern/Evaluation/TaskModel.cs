@@ -57,7 +57,7 @@ internal sealed class TaskModel : IDisposable
                 torch.get_num_threads(),
                 model.ProductType
             )
-            : new TensorLossHead(tokenizer.VocabularySize, model.Config.VocabSize);
+            : new TensorLossHead(tokenizer.VocabularySize, model.Config.VocabSize, model.ProductType);
     }
 
     /// <summary>What results call it.</summary>
@@ -95,7 +95,7 @@ internal sealed class TaskModel : IDisposable
     )
     {
         Transformer model = ModelFolder.Load(folder, trainable: false, progress: progress);
-        model.Freeze(products);
+        model.ProductType = products;
         return new(name, model, BpeTokenizer.Load(ModelFolder.TokenizerPath(folder)), window, ranks: ranks);
     }
 

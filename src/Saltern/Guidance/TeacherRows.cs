@@ -37,7 +37,7 @@ internal sealed unsafe class TeacherRows : IDisposable
                 : null;
         _parallel = new ParallelOptions { MaxDegreeOfParallelism = threads };
         _recordBytes = CacheRecord.LargestBytes(plan);
-        if (teacher.ProductType == ScalarType.BFloat16 && _deviceLogits is null)
+        if (teacher.ProductType == ScalarType.BFloat16 && _deviceLogits is null && BFloat16Product.IsThere)
         {
             _products = HeadProducts.Create(teacher.ProductType, teacher.Config.HiddenSize, _parallel);
         }
@@ -183,7 +183,12 @@ internal sealed unsafe class TeacherRows : IDisposable
         Tensor logits = (_deviceLogits ?? _logits).narrow(0, 0, count);
         if (_products is null)
         {
-            return logits.addmm_(labels.HiddenStates.detach().narrow(0, first, count), labels.Head.detach().t(), 0, 1);
+            // Where there are no products of ours the teacher's type is libtorch's to compute in.
+            Tensor hidden = labels.HiddenStates.detach().narrow(0, first, count).to(labels.ProductType);
+            Tensor head = labels.Head.detach().to(labels.ProductType).t();
+            return labels.ProductType == ScalarType.Float32
+                ? logits.addmm_(hidden, head, 0, 1)
+                : logits.copy_(hidden.mm(head));
         }
 
         _products.Logits(first, logits);

@@ -56,6 +56,8 @@ internal sealed class FusedLossHead : LossHead
         }
     }
 
+    private bool IsQuick => _products == ScalarType.BFloat16;
+
     /// <inheritdoc/>
     protected override void RunChunk(
         LossRequest request,
@@ -151,7 +153,7 @@ internal sealed class FusedLossHead : LossHead
                     RunRow(request, losses, chunk.First + row, z, s, sparse, scale);
                     if (scale != 0)
                     {
-                        _student!.TakeGradientRow(row, z);
+                        _student!.TakeGradientRow(z);
                     }
                 }
             }
@@ -191,7 +193,7 @@ internal sealed class FusedLossHead : LossHead
         else
         {
             double labelScore = (double)z[label] - p.Maximum;
-            p.ExpSum = SoftLabelKernel.Exponentials(z, Vocabulary, p.Maximum, store: scale != 0);
+            p.ExpSum = SoftLabelKernel.Exponentials(z, Vocabulary, p.Maximum, store: scale != 0, IsQuick);
             losses.StudentNll[row] = losses.Loss[row] = (float)(Math.Log(p.ExpSum) - labelScore);
             losses.Confidence[row] = 1f / p.ExpSum;
             if (scale != 0)
@@ -229,6 +231,7 @@ internal sealed class FusedLossHead : LossHead
             p.Maximum,
             q.Maximum,
             (float)temperature,
+            IsQuick,
             out p.ExpSum
         );
         double lse = Math.Log(p.ExpSum);

@@ -30,10 +30,9 @@ internal abstract class HeadProducts : IDisposable
     /// <param name="to">[M, V], float32, overwritten.</param>
     public abstract void Logits(int first, Tensor to);
 
-    /// <summary>Told that one row of the gradient at the logits is ready.</summary>
-    /// <param name="row">Row of the chunk.</param>
+    /// <summary>Told that one row of the gradient at the logits is ready; may write it in another form where it is.</summary>
     /// <param name="gradient">[V].</param>
-    public virtual unsafe void TakeGradientRow(int row, float* gradient) { }
+    public virtual unsafe void TakeGradientRow(float* gradient) { }
 
     /// <summary>∂hidden, and ∂head added to what is there.</summary>
     /// <param name="first">First row of the chunk.</param>
@@ -80,13 +79,12 @@ internal sealed unsafe class BFloat16HeadProducts(ParallelOptions parallel) : He
     private readonly ActivationBuffer _hidden = new(1, ScalarType.BFloat16);
     private readonly ActivationBuffer _forward = new(1, ScalarType.BFloat16);
     private readonly ActivationBuffer _backward = new(1, ScalarType.BFloat16);
-    private readonly ActivationBuffer _gradients = new(1, ScalarType.BFloat16);
     private readonly ActivationBuffer _rows = new(1, ScalarType.BFloat16);
     private int _width;
     private int _columns;
 
-    // From one row of the gradient to the next: even, as pairs need it.
-    private int Stride => BFloat16Pairs.Even(_columns);
+    // From one row of the gradient to the next: rounded in place, it takes half of each row of logits.
+    private int Stride => 2 * _columns;
 
     /// <inheritdoc/>
     public override void Begin(Tensor hidden, Tensor head, bool backward)
@@ -124,7 +122,6 @@ internal sealed unsafe class BFloat16HeadProducts(ParallelOptions parallel) : He
     public override void Logits(int first, Tensor to)
     {
         int rows = (int)to.shape[0];
-        _gradients.Reserve((long)rows * Stride);
         BFloat16Product.Multiply(
             _hidden.As<BFloat16>() + ((long)first * _width),
             _width,
@@ -140,19 +137,20 @@ internal sealed unsafe class BFloat16HeadProducts(ParallelOptions parallel) : He
     }
 
     /// <inheritdoc/>
-    public override void TakeGradientRow(int row, float* gradient)
+    public override void TakeGradientRow(float* gradient)
     {
-        BFloat16* to = _gradients.As<BFloat16>() + ((long)row * Stride);
+        var to = (BFloat16*)gradient;
         BFloat16Pairs.Round(gradient, to, _columns);
-        new Span<BFloat16>(to + _columns, Stride - _columns).Clear();
+        new Span<BFloat16>(to + _columns, _columns & 1).Clear();
     }
 
     /// <inheritdoc/>
     public override void Gradients(int first, Tensor logits, Tensor hiddenGradient, Tensor headGradient)
     {
         int rows = (int)logits.shape[0];
+        var gradients = (BFloat16*)TensorAddress.Of(logits);
         BFloat16Product.Multiply(
-            _gradients.As<BFloat16>(),
+            gradients,
             Stride,
             rows,
             _columns,
@@ -164,7 +162,7 @@ internal sealed unsafe class BFloat16HeadProducts(ParallelOptions parallel) : He
             parallel
         );
         BFloat16Product.AddTransposed(
-            _gradients.As<BFloat16>(),
+            gradients,
             Stride,
             rows,
             _columns,
@@ -179,7 +177,7 @@ internal sealed unsafe class BFloat16HeadProducts(ParallelOptions parallel) : He
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
-        foreach (ActivationBuffer buffer in new[] { _hidden, _forward, _backward, _gradients, _rows })
+        foreach (ActivationBuffer buffer in new[] { _hidden, _forward, _backward, _rows })
         {
             buffer.Dispose();
         }

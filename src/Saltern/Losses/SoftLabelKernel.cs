@@ -40,24 +40,52 @@ internal struct TeacherSums
 /// <summary>Vectorised passes over one row of logits.</summary>
 internal static unsafe class SoftLabelKernel
 {
+    // Elements whose largest is known before the next are looked at, so that its index is looked for among them alone.
+    private const int BlockLength = 512;
+
     /// <summary>Largest value and its lowest index. A row with a NaN gives NaN.</summary>
     public static RowSums Maximum(float* row, int count)
     {
-        float maximum = Lanes512.AreFast ? Maximum<Lanes512>(row, count) : Maximum<Lanes256>(row, count);
-        int index = new ReadOnlySpan<float>(row, count).IndexOf(maximum);
-        return new RowSums { Maximum = maximum, MaximumIndex = Math.Max(index, 0) };
+        var found = new RowSums { Maximum = float.NegativeInfinity };
+        int at = 0;
+        for (int first = 0; first < count; first += BlockLength)
+        {
+            int length = Math.Min(BlockLength, count - first);
+            float maximum = Lanes512.AreFast
+                ? Maximum<Lanes512>(row + first, length)
+                : Maximum<Lanes256>(row + first, length);
+            if (maximum > found.Maximum || float.IsNaN(maximum))
+            {
+                (found.Maximum, at) = (maximum, first);
+            }
+
+            if (float.IsNaN(maximum))
+            {
+                break;
+            }
+        }
+
+        int index = new ReadOnlySpan<float>(row + at, Math.Min(BlockLength, count - at)).IndexOf(found.Maximum);
+        found.MaximumIndex = index < 0 ? 0 : at + index;
+        return found;
     }
 
     /// <summary>Σ e_i.</summary>
     /// <param name="store">Whether e_i replaces z_i: evaluation, which needs no gradient, saves the write.</param>
-    public static float Exponentials(float* row, int count, float maximum, bool store)
+    /// <param name="quick">Whether the logits are products of bfloat16 numbers, so that exponentials need not be more exact.</param>
+    public static float Exponentials(float* row, int count, float maximum, bool store, bool quick = false)
     {
-        if (Lanes512.AreFast)
+        if (quick && Lanes512.AreFast)
         {
-            return Exponentials<Lanes512>(row, count, maximum, store);
+            return Exponentials<Lanes512, BFloat16>(row, count, maximum, store);
         }
 
-        return Exponentials<Lanes256>(row, count, maximum, store);
+        if (Lanes512.AreFast)
+        {
+            return Exponentials<Lanes512, Float32>(row, count, maximum, store);
+        }
+
+        return Exponentials<Lanes256, Float32>(row, count, maximum, store);
     }
 
     /// <summary>Replaces z_i by e_i and s_i by e′_i, and sums all that the loss, its gradient and the log need.</summary>
@@ -68,12 +96,13 @@ internal static unsafe class SoftLabelKernel
         float studentMaximum,
         float teacherMaximum,
         float temperature,
+        bool quick,
         out float studentExpSum
     )
     {
-        if (Lanes512.AreFast)
+        if (quick && Lanes512.AreFast)
         {
-            return ExponentialsOfBoth<Lanes512>(
+            return ExponentialsOfBoth<Lanes512, BFloat16>(
                 student,
                 teacher,
                 count,
@@ -84,7 +113,20 @@ internal static unsafe class SoftLabelKernel
             );
         }
 
-        return ExponentialsOfBoth<Lanes256>(
+        if (Lanes512.AreFast)
+        {
+            return ExponentialsOfBoth<Lanes512, Float32>(
+                student,
+                teacher,
+                count,
+                studentMaximum,
+                teacherMaximum,
+                temperature,
+                out studentExpSum
+            );
+        }
+
+        return ExponentialsOfBoth<Lanes256, Float32>(
             student,
             teacher,
             count,
@@ -150,15 +192,16 @@ internal static unsafe class SoftLabelKernel
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static float Exponentials<TLanes>(float* row, int count, float maximum, bool store)
+    private static float Exponentials<TLanes, TElement>(float* row, int count, float maximum, bool store)
         where TLanes : struct, IFloatLanes<TLanes>
+        where TElement : unmanaged, IElement<TElement>
     {
         int i = 0;
         TLanes shift = TLanes.Create(maximum);
         TLanes sum = TLanes.Create(0);
         for (; i <= count - TLanes.Count; i += TLanes.Count)
         {
-            TLanes e = TLanes.Exp(TLanes.Load(row + i) - shift);
+            TLanes e = TElement.Exp(TLanes.Load(row + i) - shift);
             if (store)
             {
                 e.Store(row + i);
@@ -183,7 +226,7 @@ internal static unsafe class SoftLabelKernel
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static TeacherSums ExponentialsOfBoth<TLanes>(
+    private static TeacherSums ExponentialsOfBoth<TLanes, TElement>(
         float* student,
         float* teacher,
         int count,
@@ -193,6 +236,7 @@ internal static unsafe class SoftLabelKernel
         out float studentExpSum
     )
         where TLanes : struct, IFloatLanes<TLanes>
+        where TElement : unmanaged, IElement<TElement>
     {
         bool tempered = temperature != 1f;
         float sharpness = 1f / temperature;
@@ -210,9 +254,9 @@ internal static unsafe class SoftLabelKernel
         {
             TLanes z = TLanes.Load(student + i) - zShift;
             TLanes s = TLanes.Load(teacher + i) - sShift;
-            TLanes e = TLanes.Exp(z);
+            TLanes e = TElement.Exp(z);
             TLanes u = s * factor;
-            TLanes t = TLanes.Exp(u);
+            TLanes t = TElement.Exp(u);
             e.Store(student + i);
             t.Store(teacher + i);
             eSum += e;
@@ -221,7 +265,7 @@ internal static unsafe class SoftLabelKernel
             log = TLanes.MultiplyAdd(t, u, log);
             if (tempered)
             {
-                TLanes q = TLanes.Exp(s);
+                TLanes q = TElement.Exp(s);
                 plain += q;
                 plainLog = TLanes.MultiplyAdd(q, s, plainLog);
             }

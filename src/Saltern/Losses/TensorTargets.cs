@@ -21,7 +21,7 @@ internal sealed record TensorTargets(
 {
     /// <summary>Soft labels of the chunk's taught rows.</summary>
     /// <param name="student">What the student says of the taught rows.</param>
-    /// <param name="products">Type of the product with a live teacher's head.</param>
+    /// <param name="products">Type of the student's products.</param>
     public static TensorTargets Of(
         LossRequest request,
         SoftLabels teacher,
@@ -38,8 +38,8 @@ internal sealed record TensorTargets(
                 student,
                 live.HiddenStates.detach()
                     .narrow(0, chunk.First, chunk.Taught)
-                    .to(products)
-                    .mm(live.Head.detach().to(products).t())
+                    .to(TypeOf(live, products))
+                    .mm(live.Head.detach().to(TypeOf(live, products)).t())
             ),
             DenseSoftLabels dense => OfLogits(
                 request,
@@ -51,6 +51,10 @@ internal sealed record TensorTargets(
                 $"{teacher.GetType()} is no kind of soft labels that this loss head knows."
             ),
         };
+
+    // A teacher's products have its own type, unless all is exact.
+    private static ScalarType TypeOf(LiveSoftLabels teacher, ScalarType products) =>
+        products == ScalarType.Float64 ? products : teacher.ProductType;
 
     // From the teacher's logits of the taught rows, [rows, V or more].
     private static TensorTargets OfLogits(LossRequest request, LossChunk chunk, StudentRows student, Tensor logits)

@@ -2,8 +2,8 @@
 // What it computes is Transformer.cs; how is here. Gradients of weights are added straight into the flat gradient, activations live in reused buffers, and what is cheap
 // (norms, SwiGLU, attention shares) is made again in the backward pass instead of being kept.
 //
-// What products read is kept as float32 or bfloat16 (PassArithmetic.cs). Weights and their gradients, the residual stream and its gradient, norms, softmax
-// and every sum are float32 in both.
+// What products read, and what they add to the residual stream, is float32 or bfloat16 (PassArithmetic.cs). Weights and their gradients, the stream and its gradient, norms,
+// softmax and every sum are float32 in both. The stream between attention and feed-forward layer is not kept: it is the layer's input and the branch, added again.
 //
 // N = tokens of the pass, D = hidden size, H = query heads, G = key/value heads, A = head size, F = feed-forward size.
 using Saltern.Numerics;
@@ -46,7 +46,7 @@ internal sealed unsafe class FusedDecoder : IDisposable
         [
             .. Enumerable.Range(0, _config.NumHiddenLayers).Select(_ => new Kept(_config, _shape.RowStride, type)),
         ];
-        (_residual, _normed, _branch, _gradient) = (new(width), new(width, type), new(width), new(width));
+        (_residual, _normed, _branch, _gradient) = (new(width), new(width, type), new(width, type), new(width));
         (_hidden, _finalScales) = (new(_config.IntermediateSize, type), new(1));
         (_mixedGradient, _qkvGradient) = (new(heads, type), new(_shape.RowStride, type));
     }
@@ -75,41 +75,23 @@ internal sealed unsafe class FusedDecoder : IDisposable
         {
             // A pass that keeps nothing uses the first layer's buffers for all layers, and adds to the residual stream in place.
             Kept kept = _kept[keep && !recompute ? i : 0];
-            ActivationBuffer input = _residual;
-            ActivationBuffer middle = _residual;
-            if (keep)
-            {
-                (input, middle) = (_kept[i].Input, kept.Middle);
-            }
-
+            ActivationBuffer input = keep ? _kept[i].Input : _residual;
             Norm(x, branch, input, _model.Layer(i).AttentionNorm, kept.AttentionScales, rows);
-            RunLayer(_model.Layer(i), input, kept, middle, new PassInputs(tokens, ranges, rows), keep);
-            (x, branch) = (middle, _branch);
+            RunLayer(_model.Layer(i), input, kept, new PassInputs(tokens, ranges, rows), keep);
+            (x, branch) = (_residual, _branch);
         }
 
         if (layers < _kept.Length)
         {
             // The residual stream between two layers, with the branch that the next norm would have added.
-            return x.Rows(rows).add(_branch.Rows(rows)).MoveToOuterDisposeScope();
+            return _arithmetic.Sum(x, _branch, rows).MoveToOuterDisposeScope();
         }
 
         Tensor hidden = empty(rows, _config.HiddenSize);
-        _residual.Reserve(rows);
-        _finalScales.Reserve(rows);
         using (StepProfile.Of(StepPart.ElementWise))
         {
-            RmsNormKernel.Forward(
-                x.Start,
-                _branch.Start,
-                _residual.Start,
-                _model.Parameters.Address(_model.FinalNorm),
-                (Float32*)TensorAddress.Of(hidden),
-                _finalScales.Start,
-                rows,
-                _config.HiddenSize,
-                _config.RmsNormEps,
-                _arithmetic.Parallel
-            );
+            var to = (float*)TensorAddress.Of(hidden);
+            _arithmetic.LastNorm(x, _branch, _residual, _model.FinalNorm, to, _finalScales, rows);
         }
 
         if (keep)
@@ -155,14 +137,22 @@ internal sealed unsafe class FusedDecoder : IDisposable
         int rows = (int)(tokens.shape[0] * tokens.shape[1]);
         var inputs = new PassInputs(tokens, ranges, rows);
         _gradient.Reserve(rows);
-        NormBackward(
-            _residual,
-            _model.FinalNorm,
-            _finalScales,
-            (float*)TensorAddress.Of(hiddenGradient),
-            rows,
-            overwrite: true
-        );
+        using (StepProfile.Of(StepPart.ElementWise))
+        {
+            RmsNormKernel.Backward(
+                _residual.Start,
+                _model.Parameters.Address(_model.FinalNorm),
+                _finalScales.Start,
+                (Float32*)TensorAddress.Of(hiddenGradient),
+                _gradient.Start,
+                _model.Parameters.GradientAddress(_model.FinalNorm),
+                overwrite: true,
+                rows,
+                _config.HiddenSize,
+                _arithmetic.Parallel
+            );
+        }
+
         for (int i = _kept.Length - 1; i >= 0; i--)
         {
             Kept kept = _kept[recompute ? 0 : i];
@@ -171,10 +161,10 @@ internal sealed unsafe class FusedDecoder : IDisposable
             if (recompute)
             {
                 Norm(input, null, input, layer.AttentionNorm, kept.AttentionScales, rows);
-                RunLayer(layer, input, kept, kept.Middle, inputs, keep: true);
+                RunLayer(layer, input, kept, inputs, keep: true);
             }
 
-            FeedForwardBackward(layer, kept, rows);
+            FeedForwardBackward(layer, kept, input, rows);
             AttentionBackward(layer, kept, input, inputs);
             if (i == innerGradient?.Layers)
             {
@@ -217,21 +207,14 @@ internal sealed unsafe class FusedDecoder : IDisposable
     private static InvalidOperationException Gone() =>
         new("The activations of this pass are gone: each is gone back once, before the model's next pass.");
 
-    // From the layer's normalised input on: attention, then the feed-forward layer whose result stays in _branch; the residual stream between the two goes to middle.
-    private void RunLayer(
-        DecoderLayer layer,
-        ActivationBuffer input,
-        Kept kept,
-        ActivationBuffer middle,
-        PassInputs inputs,
-        bool keep
-    )
+    // From the layer's normalised input on: attention, then the feed-forward layer whose result stays in _branch; the residual stream between the two goes to _residual.
+    private void RunLayer(DecoderLayer layer, ActivationBuffer input, Kept kept, PassInputs inputs, bool keep)
     {
         int rows = inputs.Rows;
         Project(_normed, layer.Qkv, layer.QkvBias, kept.Qkv, rows);
         Attend(inputs, kept, keep);
-        Project(kept.Mixed, layer.Output, layer.OutputBias, _branch, rows);
-        Norm(input, _branch, middle, layer.FeedForwardNorm, kept.FeedForwardScales, rows);
+        Project(kept.Mixed, layer.Output, layer.OutputBias, kept.Branch, rows);
+        Norm(input, kept.Branch, _residual, layer.FeedForwardNorm, kept.FeedForwardScales, rows);
         Project(_normed, layer.GateUp, layer.GateUpBias, kept.GateUp, rows);
         using (StepProfile.Of(StepPart.ElementWise))
         {
@@ -242,7 +225,7 @@ internal sealed unsafe class FusedDecoder : IDisposable
     }
 
     // _gradient is ∂ℒ/∂(the layer's output) and becomes ∂ℒ/∂(the stream between attention and feed-forward layer).
-    private void FeedForwardBackward(DecoderLayer layer, Kept kept, int rows)
+    private void FeedForwardBackward(DecoderLayer layer, Kept kept, ActivationBuffer input, int rows)
     {
         ActivationBuffer dx = AsOperand(_gradient, rows);
         ProjectBack(dx, layer.Down, _hidden, rows); // [N, F]
@@ -252,10 +235,10 @@ internal sealed unsafe class FusedDecoder : IDisposable
         }
 
         AddWeightGradient(layer.Down, layer.DownBias, dx, _hidden, rows);
-        Renorm(kept.Middle, layer.FeedForwardNorm, kept.FeedForwardScales, rows);
+        Renorm(input, kept.Branch, layer.FeedForwardNorm, kept.FeedForwardScales, rows);
         AddWeightGradient(layer.GateUp, layer.GateUpBias, kept.GateUp, _normed, rows);
         ProjectBack(kept.GateUp, layer.GateUp, _branch, rows); // [N, D]
-        NormBackward(kept.Middle, layer.FeedForwardNorm, kept.FeedForwardScales, _branch.Start, rows);
+        NormBackward(_residual, layer.FeedForwardNorm, kept.FeedForwardScales, rows);
     }
 
     // _gradient goes on to become ∂ℒ/∂(the layer's input).
@@ -266,10 +249,10 @@ internal sealed unsafe class FusedDecoder : IDisposable
         ProjectBack(dx, layer.Output, _mixedGradient, rows); // [N, H·A]
         AddWeightGradient(layer.Output, layer.OutputBias, dx, kept.Mixed, rows);
         AttendBackward(inputs, kept);
-        Renorm(input, layer.AttentionNorm, kept.AttentionScales, rows);
+        Renorm(input, null, layer.AttentionNorm, kept.AttentionScales, rows);
         AddWeightGradient(layer.Qkv, layer.QkvBias, _qkvGradient, _normed, rows);
         ProjectBack(_qkvGradient, layer.Qkv, _branch, rows); // [N, D]
-        NormBackward(input, layer.AttentionNorm, kept.AttentionScales, _branch.Start, rows);
+        NormBackward(input, layer.AttentionNorm, kept.AttentionScales, rows);
     }
 
     private void Embed(Tensor tokens, ActivationBuffer to, int rows)
@@ -341,34 +324,18 @@ internal sealed unsafe class FusedDecoder : IDisposable
         _arithmetic.Norm(x, branch, sum, weight, _normed, scales, rows);
     }
 
-    private void Renorm(ActivationBuffer x, int weight, ActivationBuffer scales, int rows)
+    // The norm to _normed; with a branch, the stream after it to _residual.
+    private void Renorm(ActivationBuffer x, ActivationBuffer? branch, int weight, ActivationBuffer scales, int rows)
     {
         using StepProfile.Mark mark = StepProfile.Of(StepPart.ElementWise);
-        _arithmetic.Renorm(x, weight, _normed, scales, rows);
+        _arithmetic.Renorm(x, branch, _residual, weight, _normed, scales, rows);
     }
 
-    private void NormBackward(
-        ActivationBuffer x,
-        int weight,
-        ActivationBuffer scales,
-        float* gradient,
-        int rows,
-        bool overwrite = false
-    )
+    // _branch is ∂ℒ/∂(the norm).
+    private void NormBackward(ActivationBuffer x, int weight, ActivationBuffer scales, int rows)
     {
         using StepProfile.Mark mark = StepProfile.Of(StepPart.ElementWise);
-        RmsNormKernel.Backward(
-            x.Start,
-            _model.Parameters.Address(weight),
-            scales.Start,
-            gradient,
-            _gradient.Start,
-            _model.Parameters.GradientAddress(weight),
-            overwrite,
-            rows,
-            _config.HiddenSize,
-            _arithmetic.Parallel
-        );
+        _arithmetic.NormBackward(x, weight, scales, _branch, _gradient, rows);
     }
 
     private ActivationBuffer AsOperand(ActivationBuffer x, int rows)
@@ -437,10 +404,11 @@ internal sealed unsafe class FusedDecoder : IDisposable
     // What one layer keeps for its backward pass.
     private sealed class Kept(TransformerConfig config, int qkvWidth, ScalarType type) : IDisposable
     {
-        // Residual stream before the layer and between attention and feed-forward layer, [N, D].
+        // Residual stream before the layer, [N, D].
         public ActivationBuffer Input { get; } = new(config.HiddenSize);
 
-        public ActivationBuffer Middle { get; } = new(config.HiddenSize);
+        // What attention adds to it.
+        public ActivationBuffer Branch { get; } = new(config.HiddenSize, type);
 
         // Factors of the two norms, [N, 1].
         public ActivationBuffer AttentionScales { get; } = new(1);
@@ -463,7 +431,7 @@ internal sealed unsafe class FusedDecoder : IDisposable
                 ActivationBuffer buffer in new[]
                 {
                     Input,
-                    Middle,
+                    Branch,
                     AttentionScales,
                     FeedForwardScales,
                     Qkv,

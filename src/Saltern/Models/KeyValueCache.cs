@@ -6,6 +6,7 @@ namespace Saltern.Models;
 /// <summary>Keys and values of the tokens already seen, so that generation computes each token once.</summary>
 internal sealed class KeyValueCache : IDisposable
 {
+    private readonly Dictionary<int, Tensor> _rounded = []; // by block
     private readonly Tensor[] _keys;
     private readonly Tensor[] _values;
     private Tensor? _visible; // [B, 1, 1, Capacity], true but for padding; null where there is none
@@ -148,10 +149,29 @@ internal sealed class KeyValueCache : IDisposable
         return mask.MoveToOuterDisposeScope();
     }
 
+    /// <summary>A weight in the type of products: rounded when first asked for, since weights do not change while texts go on.</summary>
+    /// <param name="index">Block of the weight.</param>
+    /// <returns>Owned by this cache.</returns>
+    public Tensor Rounded(int index, Tensor weight, ScalarType type)
+    {
+        if (!_rounded.TryGetValue(index, out Tensor? rounded))
+        {
+            rounded = weight.to(type).DetachFromDisposeScope();
+            _rounded.Add(index, rounded);
+        }
+
+        return rounded;
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {
         _visible?.Dispose();
+        foreach (Tensor rounded in _rounded.Values)
+        {
+            rounded.Dispose();
+        }
+
         foreach (Tensor tensor in _keys.Concat(_values))
         {
             tensor.Dispose();

@@ -74,8 +74,43 @@ internal abstract unsafe class PassArithmetic(Transformer model) : IDisposable
         int rows
     );
 
-    /// <summary>The norm again, from its factors.</summary>
-    public abstract void Renorm(ActivationBuffer x, int weight, ActivationBuffer y, ActivationBuffer scales, int rows);
+    /// <summary>The last norm, in float32, and the sum before it.</summary>
+    /// <param name="y">[N, D], float32.</param>
+    public abstract void LastNorm(
+        ActivationBuffer x,
+        ActivationBuffer branch,
+        ActivationBuffer sum,
+        int weight,
+        float* y,
+        ActivationBuffer scales,
+        int rows
+    );
+
+    /// <summary>The norm again from its factors, and the sum before it.</summary>
+    /// <param name="branch">As in <see cref="Norm"/>.</param>
+    public abstract void Renorm(
+        ActivationBuffer x,
+        ActivationBuffer? branch,
+        ActivationBuffer sum,
+        int weight,
+        ActivationBuffer y,
+        ActivationBuffer scales,
+        int rows
+    );
+
+    /// <summary>Adds ∂ℒ/∂x of a norm to the gradient of the stream, and ∂ℒ/∂w to the weight's.</summary>
+    /// <param name="gradient">∂ℒ/∂y.</param>
+    public abstract void NormBackward(
+        ActivationBuffer x,
+        int weight,
+        ActivationBuffer scales,
+        ActivationBuffer gradient,
+        ActivationBuffer xGradient,
+        int rows
+    );
+
+    /// <summary>The stream after a branch, [N, D], float32; the caller owns it.</summary>
+    public abstract Tensor Sum(ActivationBuffer x, ActivationBuffer branch, int rows);
 
     /// <summary>h = silu(gate)·up.</summary>
     public abstract void SwiGlu(ActivationBuffer gateUp, ActivationBuffer h, int rows);
@@ -102,26 +137,26 @@ internal abstract unsafe class PassArithmetic<TElement>(Transformer model) : Pas
         int rows
     )
     {
-        sum.Reserve(rows);
         y.Reserve(rows);
-        scales.Reserve(rows);
-        RmsNormKernel.Forward(
-            x.Start,
-            branch is null ? null : branch.Start,
-            sum.Start,
-            Model.Parameters.Address(weight),
-            y.As<TElement>(),
-            scales.Start,
-            rows,
-            x.Width,
-            Model.Config.RmsNormEps,
-            Parallel
-        );
+        Forward(x, branch, sum, weight, y.As<TElement>(), scales, rows);
     }
+
+    /// <inheritdoc/>
+    public override void LastNorm(
+        ActivationBuffer x,
+        ActivationBuffer branch,
+        ActivationBuffer sum,
+        int weight,
+        float* y,
+        ActivationBuffer scales,
+        int rows
+    ) => Forward(x, branch, sum, weight, (Float32*)y, scales, rows);
 
     /// <inheritdoc/>
     public override void Renorm(
         ActivationBuffer x,
+        ActivationBuffer? branch,
+        ActivationBuffer sum,
         int weight,
         ActivationBuffer y,
         ActivationBuffer scales,
@@ -129,6 +164,8 @@ internal abstract unsafe class PassArithmetic<TElement>(Transformer model) : Pas
     ) =>
         RmsNormKernel.Repeat(
             x.Start,
+            branch is null ? null : branch.As<TElement>(),
+            sum.Start,
             Model.Parameters.Address(weight),
             y.As<TElement>(),
             scales.Start,
@@ -136,6 +173,36 @@ internal abstract unsafe class PassArithmetic<TElement>(Transformer model) : Pas
             x.Width,
             Parallel
         );
+
+    /// <inheritdoc/>
+    public override void NormBackward(
+        ActivationBuffer x,
+        int weight,
+        ActivationBuffer scales,
+        ActivationBuffer gradient,
+        ActivationBuffer xGradient,
+        int rows
+    ) =>
+        RmsNormKernel.Backward(
+            x.Start,
+            Model.Parameters.Address(weight),
+            scales.Start,
+            gradient.As<TElement>(),
+            xGradient.Start,
+            Model.Parameters.GradientAddress(weight),
+            overwrite: false,
+            rows,
+            x.Width,
+            Parallel
+        );
+
+    /// <inheritdoc/>
+    public override Tensor Sum(ActivationBuffer x, ActivationBuffer branch, int rows)
+    {
+        Tensor sum = x.Rows(rows).clone();
+        RmsNormKernel.Add(x.Start, branch.As<TElement>(), (float*)TensorAddress.Of(sum), rows, x.Width, Parallel);
+        return sum;
+    }
 
     /// <inheritdoc/>
     public override void SwiGlu(ActivationBuffer gateUp, ActivationBuffer h, int rows)
@@ -147,6 +214,33 @@ internal abstract unsafe class PassArithmetic<TElement>(Transformer model) : Pas
     /// <inheritdoc/>
     public override void SwiGluBackward(ActivationBuffer gateUp, ActivationBuffer h, int rows) =>
         SwiGluKernel.Backward(gateUp.As<TElement>(), h.As<TElement>(), rows, h.Width, Parallel);
+
+    private void Forward<TNormed>(
+        ActivationBuffer x,
+        ActivationBuffer? branch,
+        ActivationBuffer sum,
+        int weight,
+        TNormed* y,
+        ActivationBuffer scales,
+        int rows
+    )
+        where TNormed : unmanaged, IElement<TNormed>
+    {
+        sum.Reserve(rows);
+        scales.Reserve(rows);
+        RmsNormKernel.Forward(
+            x.Start,
+            branch is null ? null : branch.As<TElement>(),
+            sum.Start,
+            Model.Parameters.Address(weight),
+            y,
+            scales.Start,
+            rows,
+            x.Width,
+            Model.Config.RmsNormEps,
+            Parallel
+        );
+    }
 }
 
 /// <summary>float32 throughout, with libtorch's products.</summary>

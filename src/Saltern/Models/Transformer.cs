@@ -16,7 +16,6 @@ public sealed class Transformer : IDisposable
 {
     private const long FirstPositions = 4096;
     private readonly DecoderLayout _layout;
-    private readonly Dictionary<int, Tensor> _rounded = []; // weights in the products' type, where they are frozen
     private RotaryTable? _rotary;
     private FusedDecoder? _fused;
 
@@ -108,38 +107,6 @@ public sealed class Transformer : IDisposable
 
             field = value;
         }
-    }
-
-    /// <summary>Sets the type of products of weights that will not change any more: each is rounded once, not for every token that is generated.</summary>
-    /// <param name="type">float32 leaves all as it is.</param>
-    internal void Freeze(ScalarType type)
-    {
-        ProductType = type;
-        if (type == Head.dtype)
-        {
-            return;
-        }
-
-        using IDisposable _ = no_grad();
-        foreach ((int index, ParameterBlock block) in Parameters.Layout.Blocks.Index())
-        {
-            if (block.Shape.Length == 2 && !_rounded.ContainsKey(index))
-            {
-                _rounded.Add(index, Parameters[index].to(type).DetachFromDisposeScope());
-            }
-        }
-    }
-
-    /// <summary>Next-token scores.</summary>
-    /// <param name="hidden">Final hidden states, [rows, D].</param>
-    /// <returns>[rows, V], of the weights' type; the caller owns them.</returns>
-    internal Tensor Scores(Tensor hidden)
-    {
-        using DisposeScope scope = NewDisposeScope();
-        return nn
-            .functional.linear(hidden.to(ProductType), Operand(_layout.Head))
-            .to(Head.dtype)
-            .MoveToOuterDisposeScope();
     }
 
     /// <summary>Whether a training pass keeps only each layer's input and makes the rest again on the way back: less memory for about a third more arithmetic.</summary>
@@ -313,7 +280,7 @@ public sealed class Transformer : IDisposable
         Tensor attended = x + Attention(layer, Norm(x, layer.AttentionNorm, layer.AttentionNormBias), pass, index);
         Tensor read = Config.UseParallelResidual ? x : attended;
         return (
-            attended + FeedForward(layer, Norm(read, layer.FeedForwardNorm, layer.FeedForwardNormBias))
+            attended + FeedForward(layer, Norm(read, layer.FeedForwardNorm, layer.FeedForwardNormBias), pass.Cache)
         ).MoveToOuterDisposeScope();
     }
 
@@ -325,7 +292,7 @@ public sealed class Transformer : IDisposable
     public Tensor Logits(Tensor tokens)
     {
         using Tensor hidden = HiddenStates(tokens);
-        return Scores(hidden);
+        return nn.functional.linear(hidden, Head);
     }
 
     /// <summary>Frees weights and gradients.</summary>
@@ -333,11 +300,6 @@ public sealed class Transformer : IDisposable
     {
         _fused?.Dispose();
         _rotary?.Dispose();
-        foreach (Tensor rounded in _rounded.Values)
-        {
-            rounded.Dispose();
-        }
-
         Parameters.Dispose();
     }
 
@@ -372,7 +334,8 @@ public sealed class Transformer : IDisposable
         int heads = Config.NumAttentionHeads;
         int groups = Config.NumKeyValueHeads;
         int size = Config.HeadDim;
-        Tensor qkv = Linear(x, layer.Qkv, layer.QkvBias).view(pass.Batch, pass.Length, heads + (2 * groups), size); // [B, T, H+2G, A]
+        Tensor qkv = Linear(x, layer.Qkv, layer.QkvBias, pass.Cache)
+            .view(pass.Batch, pass.Length, heads + (2 * groups), size); // [B, T, H+2G, A]
         (Tensor q, Tensor k) = Rotated(layer, qkv, pass); // [B, H, T, A], [B, G, T, A]
         Tensor v = qkv.narrow(2, heads + groups, groups).transpose(1, 2); // [B, G, T, A]
         if (pass.Cache is not null)
@@ -404,7 +367,8 @@ public sealed class Transformer : IDisposable
         return Linear(
             mixed.transpose(1, 2).reshape(pass.Batch * pass.Length, heads * size),
             layer.Output,
-            layer.OutputBias
+            layer.OutputBias,
+            pass.Cache
         );
     }
 
@@ -465,19 +429,31 @@ public sealed class Transformer : IDisposable
     }
 
     // SwiGLU, down(silu(gate(x)) · up(x)), or down(gelu(up(x))). [N, D] → [N, D]
-    private Tensor FeedForward(DecoderLayer layer, Tensor x)
+    private Tensor FeedForward(DecoderLayer layer, Tensor x, KeyValueCache? cache)
     {
-        Tensor inner = Linear(x, layer.GateUp, layer.GateUpBias); // [N, 2F], without a gate [N, F]
+        Tensor inner = Linear(x, layer.GateUp, layer.GateUpBias, cache); // [N, 2F], without a gate [N, F]
         Tensor activated = Config.IsGated ? TensorMath.SwiGlu(inner) : TensorMath.Gelu(inner, Config.HiddenAct);
-        return Linear(activated, layer.Down, layer.DownBias);
+        return Linear(activated, layer.Down, layer.DownBias, cache);
     }
 
     // Weights of a wider type than the products' are rounded for this use; their gradients come back in the weights' own type.
-    private Tensor Linear(Tensor x, int weight, int? bias) =>
-        nn.functional.linear(x.to(ProductType), Operand(weight), bias is int b ? Parameters[b].to(ProductType) : null);
+    private Tensor Linear(Tensor x, int weight, int? bias, KeyValueCache? cache) =>
+        nn.functional.linear(
+            x.to(ProductType),
+            Operand(weight, cache),
+            bias is int b ? Parameters[b].to(ProductType) : null
+        );
 
-    private Tensor Operand(int weight) =>
-        _rounded.TryGetValue(weight, out Tensor? rounded) ? rounded : Parameters[weight].to(ProductType);
+    // A weight as products read it; a text that is generated rounds it once, not for every token.
+    private Tensor Operand(int weight, KeyValueCache? cache)
+    {
+        if (ProductType != Head.dtype && cache is not null)
+        {
+            return cache.Rounded(weight, Parameters[weight], ProductType);
+        }
+
+        return Parameters[weight].to(ProductType);
+    }
 
     /// <summary>Cosines and sines of some positions, each [1, length, 1, A_r]; the caller owns the views.</summary>
     internal (Tensor Cosines, Tensor Sines) RotaryRows(long start, long length)

@@ -267,7 +267,7 @@ internal static unsafe class AttentionRows
         TLanes scales = TLanes.Create(scale);
         for (i = from; i <= to - TLanes.Count; i += TLanes.Count)
         {
-            TLanes e = TLanes.Exp((TLanes.Load(scores + i) - shift) * scales);
+            TLanes e = TElement.Exp((TLanes.Load(scores + i) - shift) * scales);
             e.Store(scores + i);
             sums += e;
         }
@@ -318,7 +318,7 @@ internal static unsafe class AttentionRows
         int i = from;
         for (; i <= to - TLanes.Count; i += TLanes.Count)
         {
-            TLanes p = TLanes.Exp((TLanes.Load(scores + i) * factor) - shift);
+            TLanes p = TElement.Exp((TLanes.Load(scores + i) * factor) - shift);
             TLanes g = p * (TLanes.Load(gradients + i) - mean) * factor;
             TElement.Store(p, shares + i);
             TElement.Store(g, scoreGradients + i);
@@ -359,7 +359,7 @@ internal static unsafe class AttentionRows
         TLanes position = TLanes.Create(key);
         for (int i = 0; i < width; i += TLanes.Count)
         {
-            TLanes e = TLanes.Exp((TLanes.Load(scores + i) * factor) - TLanes.Load(logSums + i));
+            TLanes e = TElement.Exp((TLanes.Load(scores + i) * factor) - TLanes.Load(logSums + i));
             TLanes p = TLanes.Within(e, position, TLanes.Load(first + i), TLanes.Load(end + i));
             TElement.Store(p, shares + i);
             TElement.Store(p * (TLanes.Load(gradients + i) - TLanes.Load(inner + i)) * factor, scoreGradients + i);

@@ -3,6 +3,8 @@
 // Forward, blocks of 64 queries go over the keys they see. Backward, blocks of 64 keys go over the queries that see them: shares then lie as the keys' and values' gradients read
 // them, and only the queries' gradients need them turned. Blocks are 64 by 64 throughout: what a query does not see has a share of zero, what lies beyond the last token is zero,
 // and every product has one of few shapes.
+using System.Numerics;
+
 namespace Saltern.Numerics;
 
 /// <summary>Rotary positions, attention and their gradients over bfloat16 activations.</summary>
@@ -118,10 +120,17 @@ internal static unsafe class BFloat16Attention
         ParallelRanges.Run(
             shape.Batch * shape.Groups,
             parallel,
-            piece => work(piece / shape.Groups, piece % shape.Groups)
+            piece =>
+            {
+                work(piece / shape.Groups, piece % shape.Groups);
+                BFloat16Product.EndBlocks();
+            }
         );
 
     private static int Whole(int count) => (count + Side - 1) / Side * Side;
+
+    // From one row of scores to the next. Kernels are made for each stride, and kept: there are few of these, whatever lengths come.
+    private static int StrideOf(int length) => (int)BitOperations.RoundUpToPowerOf2((uint)length);
 
     // Zeros for the rows that stand for no token.
     private static void ClearBelow(BFloat16* rows, int size, int count, int whole) =>
@@ -177,6 +186,7 @@ internal static unsafe class BFloat16Attention
     {
         private readonly AttentionShape _shape;
         private readonly int _length;
+        private readonly int _stride;
         private readonly float _scale;
 
         // Keys, then one head's queries after the other, turned, [L, A].
@@ -186,7 +196,7 @@ internal static unsafe class BFloat16Attention
         private readonly BFloat16* _keys;
         private readonly BFloat16* _values;
 
-        // [64, L].
+        // [64, stride].
         private readonly float* _scores;
         private readonly BFloat16* _shares;
 
@@ -196,6 +206,7 @@ internal static unsafe class BFloat16Attention
         public ForwardRoom(AttentionShape shape)
         {
             (_shape, _length, _scale) = (shape, Whole(shape.Length), 1f / MathF.Sqrt(shape.Size));
+            _stride = StrideOf(_length);
             BFloat16* start = null;
             for (int turn = 0; turn < 2; turn++)
             {
@@ -203,8 +214,8 @@ internal static unsafe class BFloat16Attention
                 _turned = parts.BFloat16s((long)_length * shape.Size);
                 _keys = parts.BFloat16s(BFloat16Pairs.Length(shape.Size, _length));
                 _values = parts.BFloat16s(BFloat16Pairs.Length(_length, shape.Size));
-                _scores = parts.Floats((long)Side * _length);
-                _shares = parts.BFloat16s((long)Side * _length);
+                _scores = parts.Floats((long)Side * _stride);
+                _shares = parts.BFloat16s((long)Side * _stride);
                 _sums = parts.Floats((long)Side * shape.Size);
                 start = WorkerScratch.Take(parts.Count);
             }
@@ -242,14 +253,14 @@ internal static unsafe class BFloat16Attention
             for (int at = 0; at < span.Width; at += Side)
             {
                 BFloat16* panel = _keys + ((span.First + at) / Side * BFloat16Pairs.PanelLength(size));
-                BFloat16Product.Block(Side, Side, size, queries, size, panel, _scores + at, _length, add: false);
+                BFloat16Product.Block(Side, Side, size, queries, size, panel, _scores + at, _stride, add: false);
             }
         }
 
         public float Softmax(int row, int width, int from, int to) =>
             AttentionRows.Softmax(
-                _scores + ((long)row * _length),
-                _shares + ((long)row * _length),
+                _scores + ((long)row * _stride),
+                _shares + ((long)row * _stride),
                 width,
                 from,
                 to,
@@ -270,7 +281,7 @@ internal static unsafe class BFloat16Attention
                     width,
                     span.Width,
                     _shares,
-                    _length,
+                    _stride,
                     panel,
                     _sums + column,
                     size,
@@ -286,6 +297,7 @@ internal static unsafe class BFloat16Attention
     private readonly struct BackwardRoom
     {
         private readonly AttentionShape _shape;
+        private readonly int _stride;
         private readonly float _scale;
 
         // Turned keys and values as they are, [L, A]; keys packed as rows, block by block.
@@ -306,7 +318,7 @@ internal static unsafe class BFloat16Attention
         private readonly float* _first;
         private readonly float* _end;
 
-        // Of 64 keys with the queries, [64, L].
+        // Of 64 keys with the queries, [64, stride].
         private readonly float* _scores;
         private readonly float* _shareGradients;
         private readonly BFloat16* _shares;
@@ -322,8 +334,9 @@ internal static unsafe class BFloat16Attention
         public BackwardRoom(AttentionShape shape)
         {
             (_shape, Length, _scale) = (shape, Whole(shape.Length), 1f / MathF.Sqrt(shape.Size));
+            _stride = StrideOf(Length);
             long square = (long)Length * shape.Size;
-            long scores = (long)Side * Length;
+            long scores = (long)Side * _stride;
             long columns = BFloat16Pairs.Length(shape.Size, Length);
             long rows = BFloat16Pairs.Length(Length, shape.Size);
             BFloat16* start = null;
@@ -451,7 +464,7 @@ internal static unsafe class BFloat16Attention
 
             for (int i = 0; i < Side; i++)
             {
-                long at = (long)i * Length;
+                long at = (long)i * _stride;
                 AttentionRows.KeyGradient(
                     _scores + at,
                     _shareGradients + at,
@@ -467,7 +480,7 @@ internal static unsafe class BFloat16Attention
                 );
             }
 
-            BFloat16Pairs.Transpose(_scoreGradients, Length, Side, Side, width, _pairs, _turnedGradients);
+            BFloat16Pairs.Transpose(_scoreGradients, _stride, Side, Side, width, _pairs, _turnedGradients);
             for (int column = 0; column < size; column += Side)
             {
                 int count = Math.Min(Side, size - column);
@@ -518,10 +531,10 @@ internal static unsafe class BFloat16Attention
         }
 
         private void Square(BFloat16* left, BFloat16* panel, float* to) =>
-            BFloat16Product.Block(Side, Side, _shape.Size, left, _shape.Size, panel, to, Length, add: false);
+            BFloat16Product.Block(Side, Side, _shape.Size, left, _shape.Size, panel, to, _stride, add: false);
 
         private void AddDeep(int depth, int count, BFloat16* left, BFloat16* panel, float* to) =>
-            BFloat16Product.Block(Side, count, depth, left, Length, panel, to, _shape.Size, add: true);
+            BFloat16Product.Block(Side, count, depth, left, _stride, panel, to, _shape.Size, add: true);
 
         private void TurnBack(float* sums, BFloat16* to, float* cosines, float* sines) =>
             AttentionRows.Turn(

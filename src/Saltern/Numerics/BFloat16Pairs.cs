@@ -56,38 +56,6 @@ internal static unsafe class BFloat16Pairs
             }
         );
 
-    /// <summary>Packs B = X, which is bfloat16 already.</summary>
-    /// <param name="rows">X, [count, columns].</param>
-    /// <param name="depth">Rows of B, even; those beyond X's are zero.</param>
-    public static void Pack(
-        BFloat16* rows,
-        int count,
-        int columns,
-        int depth,
-        BFloat16* to,
-        ParallelOptions parallel
-    ) =>
-        ParallelRanges.Run(
-            (depth + PieceRows - 1) / PieceRows,
-            parallel,
-            piece =>
-            {
-                int first = piece * PieceRows;
-                for (int panel = 0; panel < Panels(columns); panel++)
-                {
-                    int column = panel * PanelWidth;
-                    PackRows(
-                        rows + ((long)first * columns) + column,
-                        columns,
-                        Math.Clamp(count - first, 0, PieceRows),
-                        Math.Min(PieceRows, depth - first),
-                        Math.Min(PanelWidth, columns - column),
-                        to + (panel * PanelLength(depth)) + ((long)first * PanelWidth)
-                    );
-                }
-            }
-        );
-
     /// <summary>Packs B = Wᵀ of [depth, columns].</summary>
     /// <param name="rows">W, [columns, depth], rounded on the way.</param>
     public static void PackTransposed(float* rows, int depth, int columns, BFloat16* to, ParallelOptions parallel) =>
@@ -184,22 +152,7 @@ internal static unsafe class BFloat16Pairs
         Transposition.Run(depth / 2, columns, (float*)pairs, columns, (float*)to, depth / 2);
     }
 
-    /// <summary>Reads a row as float32.</summary>
-    public static void Widen(BFloat16* from, float* to, int count)
-    {
-        int i = 0;
-        for (; i <= count - Lanes256.Count; i += Lanes256.Count)
-        {
-            BFloat16.Load<Lanes256>(from + i).Store(to + i);
-        }
-
-        for (; i < count; i++)
-        {
-            to[i] = from[i].Value;
-        }
-    }
-
-    /// <summary>Rounds a row.</summary>
+    /// <summary>Rounds a row; in place too, whose first half it then takes.</summary>
     public static void Round(float* from, BFloat16* to, int count)
     {
         if (Lanes512.AreFast)

@@ -12,17 +12,32 @@ internal static unsafe partial class BFloat16Product
 {
     // A block of A, 64 rows, and a panel of B stay in the second-level cache; measured on a Zen 5 core 64 × 64 reaches the most over depths from 128 to 2,048.
     private const int BlockRows = 64;
+    private const string Torch = "torch_cpu";
+    private const string Kernels = "_ZN2at6native7cpublas6brgemmEllllllbPKN3c108BFloat16ES5_Pfb";
+    private const string Ending = "_ZN2at6native7cpublas14brgemm_releaseEb";
     private const int PanelWidth = BFloat16Pairs.PanelWidth;
 
     // Rows and panels of one piece of work.
     private const int PieceRows = 256;
     private const int PiecePanels = 8;
 
+    // Pieces for each thread where there are few: one that begins late, or is the shorter, then leaves nobody waiting for long.
+    private const int PiecesOfAThread = 2;
+
     // Depth that is gone through at once: a block of 64 × 512 of each operand takes 64 KiB.
     private const int SliceDepth = 512;
 
-    /// <summary>Whether processor and oneDNN have bfloat16 products worth having.</summary>
+    /// <summary>Whether processor and oneDNN have bfloat16 products worth having. Needs no libtorch.</summary>
     public static bool IsThere { get; } = Find();
+
+    /// <summary>Whether the libtorch in use offers the kernels: another one may have been put in its place (docs/cuda.md).</summary>
+    public static bool IsExported => Exported.Value;
+
+    private static readonly Lazy<bool> Exported = new(() =>
+        NativeLibrary.TryLoad(Torch, typeof(BFloat16Product).Assembly, null, out nint library)
+        && NativeLibrary.TryGetExport(library, Kernels, out _)
+        && NativeLibrary.TryGetExport(library, Ending, out _)
+    );
 
     /// <summary>Y = A·B, or added to what is there.</summary>
     /// <param name="a">[rows, depth].</param>
@@ -146,6 +161,11 @@ internal static unsafe partial class BFloat16Product
         ParallelOptions parallel
     )
     {
+        if (rows == 0)
+        {
+            return;
+        }
+
         bool turned = columns < m;
         BFloat16* left = turned ? x : g;
         BFloat16* right = turned ? g : x;
@@ -173,11 +193,16 @@ internal static unsafe partial class BFloat16Product
                 );
             }
         );
+        int panels = BFloat16Pairs.Panels(width);
+        int parts = Math.Clamp(PiecesOfAThread * Threads(parallel) / panels, 1, blocks);
         ParallelRanges.Run(
-            BFloat16Pairs.Panels(width),
+            panels * parts,
             parallel,
-            panel =>
+            piece =>
             {
+                int panel = piece / parts;
+                int firstBlock = blocks * (piece % parts) / parts;
+                int endBlock = blocks * ((piece % parts) + 1) / parts;
                 int column = panel * PanelWidth;
                 int count = Math.Min(PanelWidth, width - column);
                 BFloat16* packed = WorkerScratch.Take((SliceDepth + (2L * blocks * BlockRows)) * PanelWidth);
@@ -193,7 +218,7 @@ internal static unsafe partial class BFloat16Product
                         count,
                         packed
                     );
-                    for (int block = 0; block < blocks; block++)
+                    for (int block = firstBlock; block < endBlock; block++)
                     {
                         Kernel(
                             Math.Min(BlockRows, height - (block * BlockRows)),
@@ -209,7 +234,8 @@ internal static unsafe partial class BFloat16Product
                     }
                 }
 
-                for (int block = 0; block < blocks; block++)
+                EndBlocks();
+                for (int block = firstBlock; block < endBlock; block++)
                 {
                     int row = block * BlockRows;
                     float* from = sums + (row * PanelWidth);
@@ -249,7 +275,10 @@ internal static unsafe partial class BFloat16Product
             }
         );
 
-    /// <summary>One block of a result on the calling thread: C = A·B or C += A·B, the whole depth at once.</summary>
+    /// <summary>Tells oneDNN that the calling thread has no more blocks for now: on processors with tiles their configuration is the thread's own.</summary>
+    public static void EndBlocks() => Release(1);
+
+    /// <summary>One block of a result on the calling thread: C = A·B or C += A·B.</summary>
     /// <param name="m">Rows, 64 at most.</param>
     /// <param name="n">Columns, 64 at most.</param>
     /// <param name="k">Depth, even.</param>
@@ -266,43 +295,60 @@ internal static unsafe partial class BFloat16Product
         bool add
     )
     {
-        if (m == BlockRows)
+        // Kernels are made for each shape: slices of the depth, and a few powers of two for the rows, serve them all.
+        for (int at = 0; at < k; at += SliceDepth)
         {
-            Kernel(m, n, k, a, strideA, b, c, strideC, add);
-            return;
-        }
-
-        // Kernels are made for each shape: a few powers of two serve any number of rows.
-        for (int row = 0, size = BlockRows / 2; size > 0; size /= 2)
-        {
-            if ((m & size) != 0)
+            int depth = Math.Min(SliceDepth, k - at);
+            int row = 0;
+            for (int size = BlockRows; size > 0; size /= 2)
             {
-                Kernel(size, n, k, a + ((long)row * strideA), strideA, b, c + ((long)row * strideC), strideC, add);
-                row += size;
+                if ((m & size) != 0)
+                {
+                    Kernel(
+                        size,
+                        n,
+                        depth,
+                        a + ((long)row * strideA) + at,
+                        strideA,
+                        b + ((long)at * PanelWidth),
+                        c + ((long)row * strideC),
+                        strideC,
+                        add || at > 0
+                    );
+                    row += size;
+                }
             }
         }
     }
+
+    private static int Threads(ParallelOptions parallel) =>
+        parallel.MaxDegreeOfParallelism > 0 ? parallel.MaxDegreeOfParallelism : Environment.ProcessorCount;
 
     private static void Run(int rows, int columns, ParallelOptions parallel, Action<Piece> work)
     {
         int panels = BFloat16Pairs.Panels(columns);
         int rowPieces = (rows + PieceRows - 1) / PieceRows;
-        int panelPieces = (panels + PiecePanels - 1) / PiecePanels;
+        int panelPieces = Math.Clamp(
+            PiecesOfAThread * Threads(parallel) / rowPieces,
+            (panels + PiecePanels - 1) / PiecePanels,
+            panels
+        );
         ParallelRanges.Run(
             rowPieces * panelPieces,
             parallel,
             index =>
             {
                 int firstRow = index / panelPieces * PieceRows;
-                int firstPanel = index % panelPieces * PiecePanels;
+                int part = index % panelPieces;
                 work(
                     new Piece(
                         firstRow,
                         Math.Min(rows, firstRow + PieceRows),
-                        firstPanel,
-                        Math.Min(panels, firstPanel + PiecePanels)
+                        panels * part / panelPieces,
+                        panels * (part + 1) / panelPieces
                     )
                 );
+                EndBlocks();
             }
         );
     }
@@ -365,7 +411,7 @@ internal static unsafe partial class BFloat16Product
 
     // at::native::cpublas::brgemm(M, N, K, ld_a, ld_b, ld_c, add_C, A, B, C, is_vnni): exported with TORCH_API, but not a stable interface: NativeLibraryTests holds the name
     // and the arithmetic. It makes a kernel for each shape and thread at first sight, and keeps it with the thread.
-    [LibraryImport("torch_cpu", EntryPoint = "_ZN2at6native7cpublas6brgemmEllllllbPKN3c108BFloat16ES5_Pfb")]
+    [LibraryImport(Torch, EntryPoint = Kernels)]
     private static partial void BlockProduct(
         long m,
         long n,
@@ -379,4 +425,7 @@ internal static unsafe partial class BFloat16Product
         float* c,
         byte inPairs
     );
+
+    [LibraryImport(Torch, EntryPoint = Ending)]
+    private static partial void Release(byte inPairs);
 }

@@ -16,6 +16,10 @@ internal unsafe interface IElement<TSelf>
     static abstract void Store<TLanes>(TLanes values, TSelf* to)
         where TLanes : struct, IFloatLanes<TLanes>;
 
+    /// <summary>eˣ as exactly as this type can tell.</summary>
+    static abstract TLanes Exp<TLanes>(TLanes x)
+        where TLanes : struct, IFloatLanes<TLanes>;
+
     /// <summary>The number as float32, which holds it exactly.</summary>
     float Value { get; }
 
@@ -40,6 +44,11 @@ internal readonly unsafe struct Float32 : IElement<Float32>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store<TLanes>(TLanes values, Float32* to)
         where TLanes : struct, IFloatLanes<TLanes> => values.Store((float*)to);
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TLanes Exp<TLanes>(TLanes x)
+        where TLanes : struct, IFloatLanes<TLanes> => TLanes.Exp(x);
 
     /// <inheritdoc/>
     public static Float32 Round(float value) => new(value);
@@ -70,6 +79,11 @@ internal readonly unsafe struct BFloat16 : IElement<BFloat16>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store<TLanes>(TLanes values, BFloat16* to)
         where TLanes : struct, IFloatLanes<TLanes> => values.StoreBFloat16((ushort*)to);
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TLanes Exp<TLanes>(TLanes x)
+        where TLanes : struct, IFloatLanes<TLanes> => TLanes.QuickExp(x);
 
     /// <inheritdoc/>
     public static BFloat16 Round(float value)

@@ -53,6 +53,9 @@ internal unsafe interface IFloatLanes<TSelf>
 
     /// <summary>eˣ: see <see cref="LaneMath"/>.</summary>
     static abstract TSelf Exp(TSelf x);
+
+    /// <summary>eˣ to within 8·10⁻⁶ of it, for what is rounded to bfloat16 or added to what was: half of <see cref="Exp"/>'s operations where the processor scales by powers of two.</summary>
+    static abstract TSelf QuickExp(TSelf x);
 }
 
 /// <summary>Constants of the exponential that both widths share, and its scalar form for the last elements of a row.</summary>
@@ -73,6 +76,12 @@ internal static class LaneMath
     internal const float P3 = 4.1665795894e-2f;
     internal const float P4 = 1.6666665459e-1f;
     internal const float P5 = 5.0000001201e-1f; // Cephes expf
+
+    // 2ᶠ = 1 + Q1·f + … + Q4·f⁴ for |f| ≤ 1/2, to within 2.8·10⁻⁶: least squares, reweighted until the largest relative error is the smallest, with 2⁰ = 1.
+    internal const float Q1 = 0.6931242f;
+    internal const float Q2 = 0.24024099f;
+    internal const float Q3 = 0.055906426f;
+    internal const float Q4 = 0.009582853f;
 
     /// <summary>The same steps for one number.</summary>
     public static float Exp(float x)
@@ -218,6 +227,9 @@ internal readonly unsafe struct Lanes256 : IFloatLanes<Lanes256>
             )
         );
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 QuickExp(Lanes256 x) => Exp(x);
 }
 
 /// <summary>16 lanes (AVX-512).</summary>
@@ -331,5 +343,23 @@ internal readonly unsafe struct Lanes512 : IFloatLanes<Lanes512>
                 p * power
             )
         );
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 QuickExp(Lanes512 x)
+    {
+        // The larger of the two, and x where that is NaN.
+        Vector512<float> v = Avx512F.Max(Vector512.Create(LaneMath.Lowest), x._v);
+        Vector512<float> n = Vector512.Round(v * Vector512.Create(LaneMath.Log2E));
+        Vector512<float> f = Avx512F.FusedMultiplySubtract(v, Vector512.Create(LaneMath.Log2E), n);
+        Vector512<float> p = Vector512.FusedMultiplyAdd(
+            Vector512.Create(LaneMath.Q4),
+            f,
+            Vector512.Create(LaneMath.Q3)
+        );
+        p = Vector512.FusedMultiplyAdd(p, f, Vector512.Create(LaneMath.Q2));
+        p = Vector512.FusedMultiplyAdd(p, f, Vector512.Create(LaneMath.Q1));
+        p = Vector512.FusedMultiplyAdd(p, f, Vector512<float>.One);
+        return new(Avx512F.Scale(p, n));
     }
 }

@@ -8,6 +8,7 @@ namespace Saltern.Numerics;
 internal static class MatmulPeak
 {
     private const int Size = 2_048;
+    private const int SlowSize = 512;
 
     // A GPU's processors are not full with less.
     private const int DeviceSize = 8_192;
@@ -34,6 +35,11 @@ internal static class MatmulPeak
 
     private static unsafe double MeasureBFloat16(int size, int repeats)
     {
+        if (!BFloat16Product.IsThere)
+        {
+            return MeasureOperations(repeats);
+        }
+
         using var values = new MappedMemory((long)size * size);
         using var left = new MappedMemory((long)size * size / 2);
         using var right = new MappedMemory(BFloat16Pairs.Length(size, size) / 2);
@@ -58,6 +64,16 @@ internal static class MatmulPeak
                     parallel
                 )
         );
+    }
+
+    // libtorch's bfloat16, for processors without: a smaller product, as it is several times slower than float32's.
+    private static double MeasureOperations(int repeats)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using IDisposable _ = no_grad();
+        Tensor a = ones(SlowSize, SlowSize, ScalarType.BFloat16);
+        Tensor product = zeros(SlowSize, SlowSize, ScalarType.BFloat16);
+        return Best(SlowSize, repeats, () => product.addmm_(a, a, 0, 1));
     }
 
     private static double Best(int size, int repeats, Action product)

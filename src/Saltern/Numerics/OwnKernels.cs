@@ -12,5 +12,11 @@ internal static class OwnKernels
 
     /// <summary>Whether there are passes with products of a type on a device: float32 on every processor, bfloat16 where the processor has its instructions.</summary>
     public static bool CoverProducts(ScalarType type, DeviceType device) =>
-        Cover(type, device) || (type == ScalarType.BFloat16 && device == DeviceType.CPU && BFloat16Product.IsThere);
+        Cover(type, device)
+        || (
+            type == ScalarType.BFloat16
+            && device == DeviceType.CPU
+            && BFloat16Product.IsThere
+            && BFloat16Product.IsExported
+        );
 }

@@ -12,9 +12,9 @@ internal static unsafe class RmsNormKernel
     /// <summary>y and r of every row of x + branch, and that sum.</summary>
     /// <param name="branch">[rows, D] to add to x; null for none.</param>
     /// <param name="sum">[rows, D], x + branch; may be x itself. Not written without a branch.</param>
-    public static void Forward<TElement>(
+    public static void Forward<TBranch, TElement>(
         float* x,
-        float* branch,
+        TBranch* branch,
         float* sum,
         float* weight,
         TElement* y,
@@ -24,6 +24,7 @@ internal static unsafe class RmsNormKernel
         double epsilon,
         ParallelOptions parallel
     )
+        where TBranch : unmanaged, IElement<TBranch>
         where TElement : unmanaged, IElement<TElement> =>
         ParallelRanges.Run(
             (rows + PieceRows - 1) / PieceRows,
@@ -33,18 +34,38 @@ internal static unsafe class RmsNormKernel
                 for (int row = piece * PieceRows; row < Math.Min(rows, (piece + 1) * PieceRows); row++)
                 {
                     long at = (long)row * width;
-                    float* added = branch is null ? null : branch + at;
+                    TBranch* added = branch is null ? null : branch + at;
                     float* to = branch is null ? x + at : sum + at;
                     scales[row] = Lanes512.AreFast
-                        ? ForwardRow<Lanes512, TElement>(x + at, added, to, weight, y + at, width, (float)epsilon)
-                        : ForwardRow<Lanes256, TElement>(x + at, added, to, weight, y + at, width, (float)epsilon);
+                        ? ForwardRow<Lanes512, TBranch, TElement>(
+                            x + at,
+                            added,
+                            to,
+                            weight,
+                            y + at,
+                            width,
+                            (float)epsilon
+                        )
+                        : ForwardRow<Lanes256, TBranch, TElement>(
+                            x + at,
+                            added,
+                            to,
+                            weight,
+                            y + at,
+                            width,
+                            (float)epsilon
+                        );
                 }
             }
         );
 
-    /// <summary>y again, from x and the r that <see cref="Forward"/> found.</summary>
+    /// <summary>y again, and x + branch, from x and the r that <see cref="Forward"/> found.</summary>
+    /// <param name="branch">As in the forward pass; null for none.</param>
+    /// <param name="sum">[rows, D], x + branch; not written without a branch.</param>
     public static void Repeat<TElement>(
         float* x,
+        TElement* branch,
+        float* sum,
         float* weight,
         TElement* y,
         float* scales,
@@ -61,27 +82,50 @@ internal static unsafe class RmsNormKernel
                 for (int row = piece * PieceRows; row < Math.Min(rows, (piece + 1) * PieceRows); row++)
                 {
                     long at = (long)row * width;
+                    float* from = x + at;
+                    if (branch is not null)
+                    {
+                        AddRow(from, branch + at, sum + at, width);
+                        from = sum + at;
+                    }
+
                     if (Lanes512.AreFast)
                     {
-                        ScaleRow<Lanes512, TElement>(x + at, weight, y + at, width, scales[row]);
+                        ScaleRow<Lanes512, TElement>(from, weight, y + at, width, scales[row]);
                     }
                     else
                     {
-                        ScaleRow<Lanes256, TElement>(x + at, weight, y + at, width, scales[row]);
+                        ScaleRow<Lanes256, TElement>(from, weight, y + at, width, scales[row]);
                     }
                 }
             }
         );
 
+    /// <summary>sum = x + branch of every row, as <see cref="Forward"/> adds them.</summary>
+    public static void Add<TElement>(
+        float* x,
+        TElement* branch,
+        float* sum,
+        int rows,
+        int width,
+        ParallelOptions parallel
+    )
+        where TElement : unmanaged, IElement<TElement> =>
+        ParallelRanges.Run(
+            rows,
+            parallel,
+            row => AddRow(x + ((long)row * width), branch + ((long)row * width), sum + ((long)row * width), width)
+        );
+
     /// <summary>Adds ∂ℒ/∂x and ∂ℒ/∂w: dx += r·(w∘g − x·r²·mean(w∘g∘x)), dw += Σ g∘x·r.</summary>
     /// <param name="gradient">g = ∂ℒ/∂y, [rows, D].</param>
-    /// <param name="xGradient">[rows, D], added to (the residual path's gradient is there already); may be the same memory as <paramref name="gradient"/> only where <paramref name="overwrite"/> is set.</param>
+    /// <param name="xGradient">[rows, D], added to (the residual path's gradient is there already); may be the same memory as <paramref name="gradient"/>, if that is float32, only where <paramref name="overwrite"/> is set.</param>
     /// <param name="overwrite">Whether dx replaces what is there.</param>
-    public static void Backward(
+    public static void Backward<TElement>(
         float* x,
         float* weight,
         float* scales,
-        float* gradient,
+        TElement* gradient,
         float* xGradient,
         float* weightGradient,
         bool overwrite,
@@ -89,6 +133,7 @@ internal static unsafe class RmsNormKernel
         int width,
         ParallelOptions parallel
     )
+        where TElement : unmanaged, IElement<TElement>
     {
         int pieces = (rows + PieceRows - 1) / PieceRows;
         float[] partial = new float[(long)pieces * width];
@@ -106,7 +151,7 @@ internal static unsafe class RmsNormKernel
                         long at = (long)row * width;
                         if (Lanes512.AreFast)
                         {
-                            BackwardRow<Lanes512>(
+                            BackwardRow<Lanes512, TElement>(
                                 x + at,
                                 weight,
                                 gradient + at,
@@ -119,7 +164,7 @@ internal static unsafe class RmsNormKernel
                         }
                         else
                         {
-                            BackwardRow<Lanes256>(
+                            BackwardRow<Lanes256, TElement>(
                                 x + at,
                                 weight,
                                 gradient + at,
@@ -144,9 +189,9 @@ internal static unsafe class RmsNormKernel
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static float ForwardRow<TLanes, TElement>(
+    private static float ForwardRow<TLanes, TBranch, TElement>(
         float* x,
-        float* branch,
+        TBranch* branch,
         float* sum,
         float* weight,
         TElement* y,
@@ -154,6 +199,7 @@ internal static unsafe class RmsNormKernel
         float epsilon
     )
         where TLanes : struct, IFloatLanes<TLanes>
+        where TBranch : unmanaged, IElement<TBranch>
         where TElement : unmanaged, IElement<TElement>
     {
         TLanes squares = TLanes.Create(0);
@@ -163,7 +209,7 @@ internal static unsafe class RmsNormKernel
             TLanes v = TLanes.Load(x + i);
             if (branch is not null)
             {
-                v += TLanes.Load(branch + i);
+                v += TBranch.Load<TLanes>(branch + i);
                 v.Store(sum + i);
             }
 
@@ -173,13 +219,29 @@ internal static unsafe class RmsNormKernel
         float total = TLanes.Sum(squares);
         for (; i < width; i++)
         {
-            float v = branch is null ? x[i] : sum[i] = x[i] + branch[i];
+            float v = branch is null ? x[i] : sum[i] = x[i] + branch[i].Value;
             total += v * v;
         }
 
         float scale = 1f / MathF.Sqrt((total / width) + epsilon);
         ScaleRow<TLanes, TElement>(sum, weight, y, width, scale);
         return scale;
+    }
+
+    // The same additions as in ForwardRow, in lanes of any width.
+    private static void AddRow<TElement>(float* x, TElement* branch, float* sum, int width)
+        where TElement : unmanaged, IElement<TElement>
+    {
+        int i = 0;
+        for (; i <= width - Lanes256.Count; i += Lanes256.Count)
+        {
+            (Lanes256.Load(x + i) + TElement.Load<Lanes256>(branch + i)).Store(sum + i);
+        }
+
+        for (; i < width; i++)
+        {
+            sum[i] = x[i] + branch[i].Value;
+        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -201,10 +263,10 @@ internal static unsafe class RmsNormKernel
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void BackwardRow<TLanes>(
+    private static void BackwardRow<TLanes, TElement>(
         float* x,
         float* weight,
-        float* gradient,
+        TElement* gradient,
         float* xGradient,
         float* weightSum,
         int width,
@@ -212,13 +274,14 @@ internal static unsafe class RmsNormKernel
         bool overwrite
     )
         where TLanes : struct, IFloatLanes<TLanes>
+        where TElement : unmanaged, IElement<TElement>
     {
         TLanes r = TLanes.Create(scale);
         TLanes inner = TLanes.Create(0);
         int i = 0;
         for (; i <= width - TLanes.Count; i += TLanes.Count)
         {
-            TLanes gx = TLanes.Load(gradient + i) * TLanes.Load(x + i);
+            TLanes gx = TElement.Load<TLanes>(gradient + i) * TLanes.Load(x + i);
             inner = TLanes.MultiplyAdd(gx, TLanes.Load(weight + i), inner);
             TLanes.MultiplyAdd(gx, r, TLanes.Load(weightSum + i)).Store(weightSum + i);
         }
@@ -226,7 +289,7 @@ internal static unsafe class RmsNormKernel
         float sum = TLanes.Sum(inner);
         for (; i < width; i++)
         {
-            float gx = gradient[i] * x[i];
+            float gx = gradient[i].Value * x[i];
             sum += gx * weight[i];
             weightSum[i] += gx * scale;
         }
@@ -239,14 +302,14 @@ internal static unsafe class RmsNormKernel
             TLanes dx = TLanes.MultiplyAdd(
                 TLanes.Load(x + i),
                 c,
-                TLanes.Load(gradient + i) * TLanes.Load(weight + i) * r
+                TElement.Load<TLanes>(gradient + i) * TLanes.Load(weight + i) * r
             );
             (overwrite ? dx : TLanes.Load(xGradient + i) + dx).Store(xGradient + i);
         }
 
         for (; i < width; i++)
         {
-            float dx = (x[i] * back) + (gradient[i] * weight[i] * scale);
+            float dx = (x[i] * back) + (gradient[i].Value * weight[i] * scale);
             xGradient[i] = overwrite ? dx : xGradient[i] + dx;
         }
     }

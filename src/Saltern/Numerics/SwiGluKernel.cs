@@ -73,7 +73,7 @@ internal static unsafe class SwiGluKernel
         {
             TLanes a = TElement.Load<TLanes>(gateUp + i);
             TLanes b = TElement.Load<TLanes>(gateUp + width + i);
-            TElement.Store(a / (one + TLanes.Exp(zero - a)) * b, h + i);
+            TElement.Store(a / (one + TElement.Exp(zero - a)) * b, h + i);
         }
 
         for (; i < width; i++)
@@ -96,7 +96,7 @@ internal static unsafe class SwiGluKernel
             TLanes a = TElement.Load<TLanes>(gateUp + i);
             TLanes b = TElement.Load<TLanes>(gateUp + width + i);
             TLanes g = TElement.Load<TLanes>(gradient + i);
-            TLanes sigmoid = one / (one + TLanes.Exp(zero - a));
+            TLanes sigmoid = one / (one + TElement.Exp(zero - a));
             TLanes silu = a * sigmoid;
             TElement.Store(g * b * TLanes.MultiplyAdd(silu, one - sigmoid, sigmoid), gateUp + i);
             TElement.Store(g * silu, gateUp + width + i);

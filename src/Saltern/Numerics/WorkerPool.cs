@@ -96,7 +96,7 @@ internal static class WorkerPool
         private Job? _job;
 
         public Helper(int number) =>
-            new Thread(Run) { IsBackground = true, Name = $"saltern worker {number + 1}" }.Start();
+            new Thread(Run) { IsBackground = true, Name = $"saltern worker {number + 1}" }.UnsafeStart();
 
         // One job at a time: the caller waits until the helper has left it.
         public void Give(Job job)

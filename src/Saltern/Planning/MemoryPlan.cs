@@ -12,7 +12,9 @@ namespace Saltern.Planning;
 internal sealed record MemoryPart(string Name, long Bytes, bool FirstRankOnly = false);
 
 /// <summary>Peak memory of a run's fullest process, by part: own kernels; of several ranks, rank 0.</summary>
-internal sealed record MemoryPlan(IReadOnlyList<MemoryPart> Parts)
+/// <param name="Parts">Largest first.</param>
+/// <param name="Type">Type of what the student's products read, in words.</param>
+internal sealed record MemoryPlan(IReadOnlyList<MemoryPart> Parts, string Type)
 {
     private const int Float = 4;
     private const int Half = 2;
@@ -105,7 +107,8 @@ internal sealed record MemoryPlan(IReadOnlyList<MemoryPart> Parts)
             );
         }
 
-        return new MemoryPlan([.. parts.OrderByDescending(part => part.Bytes)]);
+        string type = operand == Half ? "bfloat16 products" : "float32";
+        return new MemoryPlan([.. parts.OrderByDescending(part => part.Bytes)], type);
     }
 
     // Bytes of what products read: `auto` counts as what this processor would take, shapes without a bfloat16 path as float32.
@@ -116,13 +119,13 @@ internal sealed record MemoryPlan(IReadOnlyList<MemoryPart> Parts)
             ? Half
             : Float;
 
-    // Models/FusedDecoder.cs, Kept: input, middle, factors of the norms and log sums, float32; queries, keys and values, mixed values, gate and up of each layer, operands.
+    // Models/FusedDecoder.cs, Kept: input, factors of the norms and log sums, float32; attention's branch, queries, keys and values, mixed values, gate and up of each layer, operands.
     private static long KeptBytes(TransformerConfig c, long rows, int operand, bool recompute)
     {
         long heads = (long)c.NumAttentionHeads * c.HeadDim;
         long qkv = heads + (2L * c.NumKeyValueHeads * c.HeadDim);
-        long operands = qkv + heads + (2L * c.IntermediateSize);
-        long rest = (Float * (c.HiddenSize + 2L + c.NumAttentionHeads)) + (operand * operands);
+        long operands = c.HiddenSize + qkv + heads + (2L * c.IntermediateSize);
+        long rest = (Float * (2L + c.NumAttentionHeads)) + (operand * operands);
         long inputs = Float * (long)c.NumHiddenLayers * c.HiddenSize;
         if (recompute)
         {
@@ -132,15 +135,15 @@ internal sealed record MemoryPlan(IReadOnlyList<MemoryPart> Parts)
         return rows * (inputs + (c.NumHiddenLayers * rest));
     }
 
-    // Models/FusedDecoder.cs, the buffers all layers share: residual, branch, factors of the last norm, final hidden states, float32; normed and hidden, operands; for training the
+    // Models/FusedDecoder.cs, the buffers all layers share: residual, factors of the last norm, final hidden states, float32; branch, normed and hidden, operands; for training the
     // gradients of the stream and of the final hidden states, and those of the mixed values and of queries, keys and values. Models/PassArithmetic.cs: in bfloat16 the largest weight
     // packed, the gradient rounded, and the narrower operand of a weight's gradient turned.
     private static long PassBytes(TransformerConfig c, long rows, int operand, bool trains)
     {
         long heads = (long)c.NumAttentionHeads * c.HeadDim;
         long qkv = heads + (2L * c.NumKeyValueHeads * c.HeadDim);
-        long floats = (3L * c.HiddenSize) + 1;
-        long operands = c.HiddenSize + (long)c.IntermediateSize;
+        long floats = (2L * c.HiddenSize) + 1;
+        long operands = (2L * c.HiddenSize) + c.IntermediateSize;
         long packed = 0;
         if (trains)
         {
@@ -157,7 +160,7 @@ internal sealed record MemoryPlan(IReadOnlyList<MemoryPart> Parts)
         return (rows * ((Float * floats) + (operand * operands))) + packed;
     }
 
-    // Losses/HeadProducts.cs: hidden states rounded, the head packed for the forward pass and for the backward pass, and a chunk's rows of the gradient.
+    // Losses/HeadProducts.cs: hidden states rounded, the head packed for the forward pass and for the backward pass, and a chunk's hidden states turned.
     private static long HeadBytes(TransformerConfig c, long rows, int operand, bool trains)
     {
         if (operand != Half)
@@ -166,7 +169,7 @@ internal sealed record MemoryPlan(IReadOnlyList<MemoryPart> Parts)
         }
 
         long head = (long)c.VocabSize * c.HiddenSize;
-        long chunk = trains ? (long)LossHead.RowsOfChunk(c.VocabSize) * (c.VocabSize + c.HiddenSize) : 0;
+        long chunk = trains ? (long)LossHead.RowsOfChunk(c.VocabSize) * c.HiddenSize : 0;
         return Half * ((rows * c.HiddenSize) + (trains ? 2 * head : head) + chunk);
     }
 

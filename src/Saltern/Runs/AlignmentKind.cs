@@ -117,7 +117,9 @@ internal sealed class AlignmentKind : GuidanceKind
         }
 
         AlignmentConfig alignment = Of(config);
-        Transformer model = parts.Compute.Apply(ModelFolder.Load(folder, trainable: false, parts.Compute.Device));
+        Transformer model = parts
+            .Compute.For(config.Teacher?.Precision)
+            .Apply(ModelFolder.Load(folder, trainable: false, parts.Compute.Device));
         var teacher = new AlignmentTeacher(
             model,
             tokenizer,

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Saltern.Distributed;
 using Saltern.Losses;
 using Saltern.Models;
@@ -13,15 +12,19 @@ internal sealed record ComputePlan
 {
     private readonly KernelChoice _kernels;
 
-    // Whether the recipe left the type to the machine, or the run's first life has decided.
-    private readonly bool _isChosen;
-    private readonly bool _isKept;
+    // Whether the student's shape has own bfloat16 passes.
+    private readonly bool _fits;
+
+    // Whether the recipe left the type to the machine; what it said then.
+    private readonly bool _isOpen;
+    private readonly string _reason = "";
 
     private ComputePlan(
         ComputeDevice device,
         ComputePrecision precision,
         KernelChoice kernels,
         bool recomputes,
+        bool fits = true,
         ComputePrecision? resumed = null
     )
     {
@@ -35,10 +38,21 @@ internal sealed record ComputePlan
         }
 
         Device = device == ComputeDevice.Cuda ? CUDA : CPU;
-        (_kernels, Recomputes) = (kernels, recomputes);
-        _isChosen = precision == ComputePrecision.Auto;
-        _isKept = _isChosen && resumed is not null;
-        Precision = _isChosen ? resumed ?? PrecisionChoice.Fastest(Device, kernels) : precision;
+        (_kernels, Recomputes, _fits, Precision) = (kernels, recomputes, fits, precision);
+        _isOpen = precision == ComputePrecision.Auto;
+        if (!_isOpen)
+        {
+            return;
+        }
+
+        if (resumed is ComputePrecision kept)
+        {
+            (Precision, _reason) = (kept, "It is what the run began with.");
+        }
+        else
+        {
+            (Precision, _reason) = PrecisionChoice.Make(Device, kernels, fits);
+        }
     }
 
     /// <summary>Where weights and activations live.</summary>
@@ -49,6 +63,9 @@ internal sealed record ComputePlan
 
     /// <summary>fp32 or bf16.</summary>
     public ComputePrecision Precision { get; private init; }
+
+    /// <summary>What <c>precision: auto</c> found; null where the recipe names a type.</summary>
+    public ComputePrecision? FoundPrecision => _isOpen ? Precision : null;
 
     /// <summary>Type of products and attention.</summary>
     public ScalarType ProductType => PrecisionChoice.TypeOf(Precision);
@@ -62,8 +79,12 @@ internal sealed record ComputePlan
     /// <summary>What a recipe asks for.</summary>
     /// <param name="resumed">What the run has computed with so far; null where it starts.</param>
     /// <exception cref="ConfigurationException">There is no such device here.</exception>
-    public static ComputePlan Of(RunConfig config, ComputePrecision? resumed = null) =>
-        new(config.Device, config.Precision, config.Kernels, config.Training.Recompute, resumed);
+    public static ComputePlan Of(RunConfig config, ComputePrecision? resumed = null)
+    {
+        TransformerConfig shape = config.Model.Resolve(1, config.Data.SequenceLength);
+        bool fits = shape is { HasFusedPath: true, HasEvenWidths: true };
+        return new(config.Device, config.Precision, config.Kernels, config.Training.Recompute, fits, resumed);
+    }
 
     /// <summary>For passes of a finished model: on the CPU with own kernels.</summary>
     /// <exception cref="ConfigurationException">There is no such device here.</exception>
@@ -108,7 +129,7 @@ internal sealed record ComputePlan
         return MatrixProduct.Available(first);
     }
 
-    /// <summary>Speed of matrix products here and now, FLOP/s, in the type that the run's products have; float32's where bfloat16 goes through libtorch's operations on the CPU.</summary>
+    /// <summary>Speed of matrix products here and now, FLOP/s, in the type that the run's products have.</summary>
     public double MeasurePeak()
     {
         if (IsOnGpu)
@@ -116,7 +137,7 @@ internal sealed record ComputePlan
             return MatmulPeak.Measure(Device, ProductType);
         }
 
-        return MatmulPeak.Measure(UsesKernels ? ProductType : ScalarType.Float32);
+        return MatmulPeak.Measure(ProductType);
     }
 
     /// <summary>The same for each type that own kernels have, GFLOP/s, by the recipe's word; empty on a GPU.</summary>
@@ -135,6 +156,23 @@ internal sealed record ComputePlan
         return model;
     }
 
+    /// <summary>What people call the library of the run's large products.</summary>
+    /// <param name="library">That of float32's products.</param>
+    public string LibraryOf(ProductLibrary library)
+    {
+        if (IsOnGpu)
+        {
+            return MatrixProduct.OfTheGpu;
+        }
+
+        return ProductsOf(library).Words();
+    }
+
+    /// <summary>The library of the run's large products on the CPU: block kernels are oneDNN's, whatever float32's are.</summary>
+    /// <param name="library">That of float32's products.</param>
+    public ProductLibrary ProductsOf(ProductLibrary library) =>
+        UsesKernels && Precision == ComputePrecision.Bf16 ? ProductLibrary.OneDnn : library;
+
     /// <summary>A loss head for this plan; the caller owns it.</summary>
     /// <param name="headRows">Rows of the student's output head.</param>
     /// <param name="threads">Threads of own kernels.</param>
@@ -151,35 +189,33 @@ internal sealed record ComputePlan
     /// <summary>What a person should know of the plan; empty where the recipe says all and own kernels compute on the CPU.</summary>
     public IReadOnlyList<string> Remarks()
     {
+        List<string> remarks = [];
+        if (_isOpen)
+        {
+            remarks.Add($"precision: {PrecisionChoice.Word(Precision)} (auto). {_reason}");
+        }
+
         if (IsOnGpu)
         {
-            return
-            [
-                "device: cuda. The same algorithm with libtorch's operations; Saltern's own tests run without a GPU, "
-                    + "on one they are equal to rounding (docs/cuda.md).",
-            ];
-        }
-
-        List<string> remarks = [];
-        if (_isKept)
-        {
-            remarks.Add($"precision: {PrecisionChoice.Word(Precision)}, as the run began (auto).");
-        }
-        else if (_isChosen)
-        {
             remarks.Add(
-                string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"precision: {PrecisionChoice.Word(Precision)} (auto). {PrecisionChoice.Reason()}"
-                )
+                "device: cuda. The same algorithm with libtorch's operations; Saltern's own tests run without a GPU, "
+                    + "on one they are equal to rounding (docs/cuda.md)."
             );
+            return remarks;
         }
 
-        if (ProductType == ScalarType.BFloat16 && !OwnKernels.CoverProducts(ProductType, Device.type))
+        bool isBFloat16 = ProductType == ScalarType.BFloat16;
+        if (isBFloat16 && !OwnKernels.CoverProducts(ProductType, Device.type))
         {
             remarks.Add(
                 "precision: bf16. This processor has no bfloat16 products that are faster than float32's, "
                     + "so libtorch's operations compute, and a step is slower than with precision: fp32."
+            );
+        }
+        else if (isBFloat16 && !_fits)
+        {
+            remarks.Add(
+                "precision: bf16. This shape has no own bfloat16 passes (docs/speed.md), so libtorch's operations compute its layers."
             );
         }
 

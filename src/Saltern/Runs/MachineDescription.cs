@@ -49,7 +49,7 @@ internal static class MachineDescription
             Processor = Processor(),
             Cores = Environment.ProcessorCount,
             Threads = threads,
-            Products = products.ToString(),
+            Products = compute.ProductsOf(products).ToString(),
             Precision = PrecisionChoice.Word(compute.Precision),
             MatmulPeakGflops = peak / 1e9,
         };

@@ -3,7 +3,6 @@ using Saltern.Batches;
 using Saltern.Checkpoints;
 using Saltern.Growth;
 using Saltern.Models;
-using Saltern.Numerics;
 using Saltern.Selection;
 
 namespace Saltern.Runs;
@@ -33,9 +32,8 @@ internal static class RunDescription
                 + Text($"{batch / config.Training.MicroBatchOf(batch)} micro-batches; {config.Training.Steps} steps = ")
                 + Text($"{parts.Stages.Samples * config.Data.SequenceLength / 1e6:0.0}M tokens = {epochs:0.00} epochs"),
             Text($"compute: {perToken * batchTokens / 1e9:0.0} GFLOP a step; {state.Threads} threads; ")
-                + Text(
-                    $"matrix products ({Products(parts, state)}) reach {peak / 1e9:0} GFLOP/s in {ProductWord(parts)}"
-                ),
+                + Text($"matrix products ({parts.Compute.LibraryOf(state.Products)}) reach {peak / 1e9:0} GFLOP/s ")
+                + $"in {parts.Compute.ProductType.ToString().ToLowerInvariant()}",
             Text($"validation: {parts.Text.CurveSet.TargetCount} tokens every {config.Training.EvaluateEvery} steps"),
         ];
         if (state.Ranks > 1)
@@ -146,23 +144,6 @@ internal static class RunDescription
             );
         }
     }
-
-    private static string Products(RunParts parts, TrainState state)
-    {
-        if (parts.Compute.IsOnGpu)
-        {
-            return MatrixProduct.OfTheGpu;
-        }
-
-        return parts.Compute is { Precision: ComputePrecision.Bf16, UsesKernels: true }
-            ? ProductLibrary.OneDnn.Words()
-            : state.Products.Words();
-    }
-
-    private static string ProductWord(RunParts parts) =>
-        parts.Compute is { Precision: ComputePrecision.Bf16 } and ({ UsesKernels: true } or { IsOnGpu: true })
-            ? "bfloat16"
-            : "float32";
 
     private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

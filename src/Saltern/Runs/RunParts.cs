@@ -291,14 +291,20 @@ internal sealed class RunParts : IDisposable
     /// <summary>The teacher's losses on the curve set: computed once, or as its pass left them; null without a teacher.</summary>
     /// <param name="threads">Threads for our own kernels.</param>
     /// <param name="options">The ranks, and where words go.</param>
-    public TeacherValidation? ValidateTeacher(Teacher? teacher, int threads, TrainingRunOptions options)
+    public TeacherValidation? ValidateTeacher(
+        RunConfig config,
+        Teacher? teacher,
+        int threads,
+        TrainingRunOptions options
+    )
     {
         if (teacher is null)
         {
             return null;
         }
 
-        LossHead CreateHead(int rows) => Compute.CreateHead(Tokenizer.VocabularySize, rows, threads);
+        ComputePlan compute = Compute.For(config.Teacher?.Precision);
+        LossHead CreateHead(int rows) => compute.CreateHead(Tokenizer.VocabularySize, rows, threads);
         if (teacher.LossesOn(Text.CurveSet, CreateHead, options.Ranks) is TeacherLosses losses)
         {
             return new TeacherValidation(losses, Text.CurveSet);
@@ -319,13 +325,13 @@ internal sealed class RunParts : IDisposable
         string initialWeights = WeightsFingerprint(student);
         return new TrainState
         {
-            Run = RunIdentity.Of(config, Text.Fingerprint, initialWeights),
+            Run = RunIdentity.Of(config with { Precision = Compute.Precision }, Text.Fingerprint, initialWeights),
             StageEnds = Stages.Ends,
             FirstSample = Continued?.Samples ?? 0,
             Threads = threads,
             Ranks = ranks,
             Products = MatrixProduct.Library,
-            Precision = config.Precision == ComputePrecision.Auto ? Compute.Precision : null,
+            Precision = Compute.FoundPrecision,
             Samples = Continued?.Samples ?? 0,
             PlannedSamples = Stages.Samples,
             Origin = Initial?.History(Stages.At(0).Model) ?? [],

@@ -45,6 +45,11 @@ public static class TeachRun
         ranks.Activity = "opening the pass";
         request.Validate();
         ComputePlan compute = ComputePlan.Of(request.Device, Precision(request)).AgreeOn(ranks);
+        foreach (string remark in compute.Remarks())
+        {
+            log(remark);
+        }
+
         DataConfig dataConfig =
             request.Recipe?.Data
             ?? new DataConfig { Path = request.DataPath!, SequenceLength = request.SequenceLength!.Value };

@@ -163,7 +163,7 @@ public sealed class TrainingRun : IDisposable
 
             if (folder.ResumeStep is int step)
             {
-                Resume(trainer, folder.Checkpoints.PathOf(step), threads, options);
+                Resume(trainer, parts.Compute, folder.Checkpoints.PathOf(step), threads, options);
             }
             else
             {
@@ -173,7 +173,7 @@ public sealed class TrainingRun : IDisposable
             }
 
             options.Ranks.RequireSameWeights(student);
-            TeacherValidation? losses = parts.ValidateTeacher(guidance.Teacher, threads, options);
+            TeacherValidation? losses = parts.ValidateTeacher(config, guidance.Teacher, threads, options);
             trainer.Note(state => WithTeacher(state, teacherSeconds, losses));
             return new TrainingRun(new RunContext(config, folder, options, parts, trainer), peak, losses);
         }
@@ -186,10 +186,24 @@ public sealed class TrainingRun : IDisposable
     }
 
     // Weights, moments, state and libtorch's random numbers, as the checkpoint has them.
-    private static void Resume(Trainer trainer, string checkpoint, int threads, TrainingRunOptions options)
+    private static void Resume(
+        Trainer trainer,
+        ComputePlan compute,
+        string checkpoint,
+        int threads,
+        TrainingRunOptions options
+    )
     {
         TrainState state = Checkpoint.Load(checkpoint, trainer.Student, trainer.Optimizer, options.Loading);
-        trainer.Restore(state with { Threads = threads, Ranks = options.Ranks.Size, Products = MatrixProduct.Library });
+        trainer.Restore(
+            state with
+            {
+                Threads = threads,
+                Ranks = options.Ranks.Size,
+                Products = MatrixProduct.Library,
+                Precision = compute.FoundPrecision,
+            }
+        );
         Checkpoint.LoadStage(checkpoint, new StageTensors(trainer.Guidance.Section, trainer.Guidance.State));
         trainer.Guidance.Resume(state.Updates);
         using torch.Tensor random = torch.tensor(Convert.FromBase64String(state.RandomState));

@@ -121,6 +121,13 @@ internal sealed record StudyPlan(
         Runs.Any(run => run.Recipe.Precision == ComputePrecision.Auto)
         || FineTunes.Any(tune => tune.Recipe.Precision == ComputePrecision.Auto);
 
+    /// <summary>bf16 where every recipe that leaves it to the machine would take it here, else fp32.</summary>
+    public ComputePrecision FastestPrecision() =>
+        Runs.Where(run => run.Recipe.Precision == ComputePrecision.Auto)
+            .All(run => ComputePlan.Of(run.Recipe).Precision == ComputePrecision.Bf16)
+            ? ComputePrecision.Bf16
+            : ComputePrecision.Fp32;
+
     /// <summary>The same with one precision for all that leave it to the machine: arms are compared, so none may choose for itself.</summary>
     public StudyPlan WithPrecision(ComputePrecision precision)
     {

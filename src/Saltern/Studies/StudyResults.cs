@@ -1,3 +1,4 @@
+using System.Text;
 using Saltern.Configuration;
 using Saltern.Files;
 using Saltern.FineTuning;
@@ -22,11 +23,44 @@ internal sealed record StudyResults(string Folder)
     /// <summary>Folder in which a run's result is kept.</summary>
     public string PathOf(StudyJob job) => Path.Combine(Folder, "results", job.RelativePath);
 
-    /// <summary>Precision that a study's first run has found, where the recipes leave it to the machine; null before there is a run.</summary>
+    private string PrecisionFile => Path.Combine(Folder, "precision.txt");
+
+    /// <summary>Writes down what a study computes with; the first of several processes decides.</summary>
+    /// <returns>What stands there.</returns>
+    public ComputePrecision Pin(ComputePrecision precision)
+    {
+        Directory.CreateDirectory(Folder);
+        try
+        {
+            using var file = new FileStream(PrecisionFile, FileMode.CreateNew);
+            file.Write(Encoding.UTF8.GetBytes(PrecisionChoice.Word(precision) + "\n"));
+            return precision;
+        }
+        catch (IOException) when (File.Exists(PrecisionFile))
+        {
+            return PinnedPrecision() ?? precision;
+        }
+    }
+
+    private ComputePrecision? PinnedPrecision()
+    {
+        if (
+            File.Exists(PrecisionFile)
+            && Enum.TryParse(File.ReadAllText(PrecisionFile).Trim(), ignoreCase: true, out ComputePrecision pinned)
+            && pinned != ComputePrecision.Auto
+        )
+        {
+            return pinned;
+        }
+
+        return null;
+    }
+
+    /// <summary>Precision that a study computes with where its recipes leave it to the machine: what was written down, else that of its runs; null before there is either.</summary>
     /// <param name="runsFolder">Folder of runs with their weights; null where only results are read.</param>
     public ComputePrecision? FoundPrecision(StudyPlan plan, string? runsFolder) =>
-        plan
-            .Runs.Where(run => run.Recipe.Precision == ComputePrecision.Auto)
+        PinnedPrecision()
+        ?? plan.Runs.Where(run => run.Recipe.Precision == ComputePrecision.Auto)
             .SelectMany(run =>
                 new[]
                 {
@@ -37,7 +71,7 @@ internal sealed record StudyResults(string Folder)
             .OfType<RunSource>()
             .Where(source => source.Has(RunLayout.Recipe))
             .Select(source => (ComputePrecision?)Recipe<RunConfig>(source).Precision)
-            .FirstOrDefault();
+            .FirstOrDefault(found => found != ComputePrecision.Auto);
 
     /// <summary>Whether a run is finished and its result is that of the plan.</summary>
     /// <exception cref="ConfigurationException">There is a result of another recipe, data set or teacher; every difference is named.</exception>

@@ -48,21 +48,24 @@ public class BFloat16DecoderTests
     }
 
     [Fact]
-    public void FrozenWeights_GiveTheSameScores()
+    public void ATextThatGoesOn_RoundsItsWeightsOnce_AndReadsAsItDoesWhole()
     {
         using DisposeScope scope = NewDisposeScope();
         using IDisposable _ = no_grad();
         using Transformer model = FusedDecoderTests.Model(2, biases: true, 37);
-        Tensor tokens = randint(0, 53, [3, 37], ScalarType.Int64);
-        Tensor exact = model.Logits(tokens);
-        model.UsesKernels = false;
+        Tensor tokens = randint(0, 53, [3, 12], ScalarType.Int64);
+        Tensor exact = model.HiddenStates(tokens);
         model.ProductType = ScalarType.BFloat16;
-        Tensor rounded = model.Logits(tokens);
-        model.Freeze(ScalarType.BFloat16);
-        Tensor frozen = model.Logits(tokens);
-        Assert.Equal(ScalarType.Float32, frozen.dtype);
-        Assert.True(frozen.equal(rounded).all().item<bool>());
-        Assert.InRange(((frozen - exact).norm() / exact.norm()).item<float>(), 1e-4f, 0.03f);
+        using var cache = new KeyValueCache(model.Config, 3, 12, ScalarType.Float32, CPU);
+        Tensor first = model.HiddenStates(tokens.narrow(1, 0, 11), cache);
+        Tensor last = model.HiddenStates(tokens.narrow(1, 11, 1), cache);
+        Tensor wanted = exact.view(3, 12, -1).select(1, 11);
+        Assert.InRange(((last - wanted).norm() / wanted.norm()).item<float>(), 1e-4f, 0.03f);
+        Assert.Same(
+            cache.Rounded(model.Layer(0).Qkv, model.Parameters[model.Layer(0).Qkv], ScalarType.BFloat16),
+            cache.Rounded(model.Layer(0).Qkv, model.Parameters[model.Layer(0).Qkv], ScalarType.BFloat16)
+        );
+        Assert.Equal(33, first.shape[0]);
     }
 
     private static Tensor HiddenAndGradients(Transformer model, Tensor tokens, AttentionRanges? ranges, Tensor gradient)
@@ -78,7 +81,7 @@ public class BFloat16DecoderTests
         double wanted = Distance(twin, exact, first, count);
         double found = Distance(own, exact, first, count);
         Assert.True(
-            found <= Math.Min(0.03, (1.5 * wanted) + 1e-3),
+            found <= Math.Min(0.05, (2 * wanted) + 1e-3),
             $"{what} differs by {found:e2} of its norm, the twin by {wanted:e2}"
         );
     }

@@ -69,7 +69,7 @@ public class PrecisionTests
     {
         using var folder = new TemporaryFolder();
         RunConfig config = TinyRun.Shared.Plain("auto", 20) with { Precision = ComputePrecision.Auto };
-        ComputePrecision found = PrecisionChoice.Fastest(torch.CPU, KernelChoice.Fused);
+        ComputePrecision found = PrecisionChoice.Make(torch.CPU, KernelChoice.Fused, fits: true).Precision;
         using (TrainingRun run = TrainingRun.Open(config, folder["run"], TinyRun.Quick))
         {
             Assert.Equal(found, run.State.Precision);
@@ -84,7 +84,7 @@ public class PrecisionTests
         ComputePrecision other = found == ComputePrecision.Bf16 ? ComputePrecision.Fp32 : ComputePrecision.Bf16;
         ComputePlan kept = ComputePlan.Of(config, other);
         Assert.Equal(other, kept.Precision);
-        Assert.Contains(kept.Remarks(), line => line.Contains("as the run began", StringComparison.Ordinal));
+        Assert.Contains(kept.Remarks(), line => line.Contains("what the run began with", StringComparison.Ordinal));
         TrainingRunOptions resume = TinyRun.Quick with { Resume = true };
         using TrainingRun again = TrainingRun.Open(config, folder["run"], resume);
         Assert.Equal(found, again.State.Precision);
