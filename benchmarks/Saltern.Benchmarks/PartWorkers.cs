@@ -249,6 +249,7 @@ internal static class PartWorkers
             shape.Length,
             c.NumAttentionHeads,
             c.NumAttentionHeads,
+            c.HeadDim,
             c.HeadDim
         );
         var parallel = new ParallelOptions { MaxDegreeOfParallelism = threads };

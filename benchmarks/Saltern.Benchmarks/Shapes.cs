@@ -28,7 +28,7 @@ internal sealed record Shape(
             "core" => (128, 4, 4, 352, 4_096, 256, 16),
             _ => throw new ArgumentException($"'{name}' is not a shape: reference, v32k, d512, core."),
         };
-        return Of(
+        Shape shape = Of(
             name,
             options.Number("hidden", hidden),
             options.Number("layers", layers),
@@ -38,6 +38,37 @@ internal sealed record Shape(
             options.Number("length", length),
             options.Number("sequences", sequences)
         );
+        string family = options.Text("family", "llama");
+        return shape with
+        {
+            Student = OfFamily(shape.Student, family).Resolve(shape.Student.VocabSize, shape.Length),
+            Teacher = OfFamily(shape.Teacher, family).Resolve(shape.Teacher.VocabSize, shape.Length),
+        };
+    }
+
+    // The same operations in products: two projections of 3F/2 do as many as the three of F with a gate.
+    private static TransformerConfig OfFamily(TransformerConfig llama, string family)
+    {
+        TransformerConfig ungated = llama with
+        {
+            LayerNormEps = 1e-5,
+            AttentionBias = true,
+            MlpBias = true,
+            IntermediateSize = llama.IntermediateSize * 3 / 2,
+        };
+        return family switch
+        {
+            "llama" => llama,
+            "qwen3" => llama with { QkNorm = true },
+            "neox" => ungated with
+            {
+                UseParallelResidual = true,
+                PartialRotaryFactor = 0.25,
+                HiddenAct = Activation.Gelu,
+            },
+            "gpt2" => ungated with { LearnedPositions = true, HiddenAct = Activation.GeluNew },
+            _ => throw new ArgumentException($"'{family}' is not a family: llama, qwen3, neox, gpt2."),
+        };
     }
 
     /// <summary>A tied decoder with the reference teacher of the same vocabulary.</summary>

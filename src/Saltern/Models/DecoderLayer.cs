@@ -9,6 +9,9 @@ internal sealed record DecoderLayer
     /// <summary>Its bias, [D]; null for an RMS norm.</summary>
     public required int? AttentionNormBias { get; init; }
 
+    /// <summary>Both of that norm.</summary>
+    public NormBlocks AttentionNorms => new(AttentionNorm, AttentionNormBias);
+
     /// <summary>Query, key and value projections, [(H + 2G)·A, D].</summary>
     public required int Qkv { get; init; }
 
@@ -32,6 +35,9 @@ internal sealed record DecoderLayer
 
     /// <summary>Its bias, [D]; null for an RMS norm.</summary>
     public required int? FeedForwardNormBias { get; init; }
+
+    /// <summary>Both of that norm.</summary>
+    public NormBlocks FeedForwardNorms => new(FeedForwardNorm, FeedForwardNormBias);
 
     /// <summary>Gate and up projections, [2F, D]; the up projection alone, [F, D], where there is no gate.</summary>
     public required int GateUp { get; init; }

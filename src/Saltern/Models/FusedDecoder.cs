@@ -41,13 +41,20 @@ internal sealed unsafe class FusedDecoder : IDisposable
         ScalarType type = _arithmetic.Type;
         int width = _config.HiddenSize;
         int heads = _config.NumAttentionHeads * _config.HeadDim;
-        _shape = new AttentionShape(0, 0, _config.NumAttentionHeads, _config.NumKeyValueHeads, _config.HeadDim);
+        _shape = new AttentionShape(
+            0,
+            0,
+            _config.NumAttentionHeads,
+            _config.NumKeyValueHeads,
+            _config.HeadDim,
+            _config.RotaryDim
+        );
         _kept =
         [
             .. Enumerable.Range(0, _config.NumHiddenLayers).Select(_ => new Kept(_config, _shape.RowStride, type)),
         ];
         (_residual, _normed, _branch, _gradient) = (new(width), new(width, type), new(width, type), new(width));
-        (_hidden, _finalScales) = (new(_config.IntermediateSize, type), new(1));
+        (_hidden, _finalScales) = (new(_config.IntermediateSize, type), new(ScalesOf(_config)));
         (_mixedGradient, _qkvGradient) = (new(heads, type), new(_shape.RowStride, type));
     }
 
@@ -76,7 +83,8 @@ internal sealed unsafe class FusedDecoder : IDisposable
             // A pass that keeps nothing uses the first layer's buffers for all layers, and adds to the residual stream in place.
             Kept kept = _kept[keep && !recompute ? i : 0];
             ActivationBuffer input = keep ? _kept[i].Input : _residual;
-            Norm(x, branch, input, _model.Layer(i).AttentionNorm, kept.AttentionScales, rows);
+            var stream = new StreamSum(x, branch, input);
+            Norm(stream, _model.Layer(i).AttentionNorms, kept.AttentionScales, rows);
             RunLayer(_model.Layer(i), input, kept, new PassInputs(tokens, ranges, rows), keep);
             (x, branch) = (_residual, _branch);
         }
@@ -91,7 +99,7 @@ internal sealed unsafe class FusedDecoder : IDisposable
         using (StepProfile.Of(StepPart.ElementWise))
         {
             var to = (float*)TensorAddress.Of(hidden);
-            _arithmetic.LastNorm(x, _branch, _residual, _model.FinalNorm, to, _finalScales, rows);
+            _arithmetic.LastNorm(new StreamSum(x, _branch, _residual), _model.FinalNorms, to, _finalScales, rows);
         }
 
         if (keep)
@@ -136,21 +144,10 @@ internal sealed unsafe class FusedDecoder : IDisposable
         using Tensor disposed = tokens;
         int rows = (int)(tokens.shape[0] * tokens.shape[1]);
         var inputs = new PassInputs(tokens, ranges, rows);
-        _gradient.Reserve(rows);
         using (StepProfile.Of(StepPart.ElementWise))
         {
-            RmsNormKernel.Backward(
-                _residual.Start,
-                _model.Parameters.Address(_model.FinalNorm),
-                _finalScales.Start,
-                (Float32*)TensorAddress.Of(hiddenGradient),
-                _gradient.Start,
-                _model.Parameters.GradientAddress(_model.FinalNorm),
-                overwrite: true,
-                rows,
-                _config.HiddenSize,
-                _arithmetic.Parallel
-            );
+            var gradient = (float*)TensorAddress.Of(hiddenGradient);
+            _arithmetic.LastNormBackward(_residual, _model.FinalNorms, _finalScales, gradient, _gradient, rows);
         }
 
         for (int i = _kept.Length - 1; i >= 0; i--)
@@ -160,12 +157,11 @@ internal sealed unsafe class FusedDecoder : IDisposable
             ActivationBuffer input = _kept[i].Input;
             if (recompute)
             {
-                Norm(input, null, input, layer.AttentionNorm, kept.AttentionScales, rows);
+                Norm(new StreamSum(input, null, input), layer.AttentionNorms, kept.AttentionScales, rows);
                 RunLayer(layer, input, kept, inputs, keep: true);
             }
 
-            FeedForwardBackward(layer, kept, input, rows);
-            AttentionBackward(layer, kept, input, inputs);
+            LayerBackward(layer, kept, input, inputs);
             if (i == innerGradient?.Layers)
             {
                 _gradient.Rows(rows).add_(innerGradient.Value.Values);
@@ -207,52 +203,88 @@ internal sealed unsafe class FusedDecoder : IDisposable
     private static InvalidOperationException Gone() =>
         new("The activations of this pass are gone: each is gone back once, before the model's next pass.");
 
-    // From the layer's normalised input on: attention, then the feed-forward layer whose result stays in _branch; the residual stream between the two goes to _residual.
+    // From the layer's normalised input on: attention, then the feed-forward layer whose result stays in _branch; the residual stream after attention goes to _residual.
     private void RunLayer(DecoderLayer layer, ActivationBuffer input, Kept kept, PassInputs inputs, bool keep)
     {
         int rows = inputs.Rows;
         Project(_normed, layer.Qkv, layer.QkvBias, kept.Qkv, rows);
+        HeadNorm(layer, kept, keep, rows);
         Attend(inputs, kept, keep);
         Project(kept.Mixed, layer.Output, layer.OutputBias, kept.Branch, rows);
-        Norm(input, kept.Branch, _residual, layer.FeedForwardNorm, kept.FeedForwardScales, rows);
-        Project(_normed, layer.GateUp, layer.GateUpBias, kept.GateUp, rows);
+        if (_config.UseParallelResidual)
+        {
+            // Both branches read the layer's input; that it may be where the sum goes is why the sum comes last.
+            Norm(new StreamSum(input, null, input), layer.FeedForwardNorms, kept.FeedForwardScales, rows);
+            Add(input, kept.Branch, rows);
+        }
+        else
+        {
+            var stream = new StreamSum(input, kept.Branch, _residual);
+            Norm(stream, layer.FeedForwardNorms, kept.FeedForwardScales, rows);
+        }
+
+        Project(_normed, layer.GateUp, layer.GateUpBias, kept.Inner, rows);
         using (StepProfile.Of(StepPart.ElementWise))
         {
-            _arithmetic.SwiGlu(kept.GateUp, _hidden, rows);
+            _arithmetic.Activate(kept.Inner, _hidden, rows);
         }
 
         Project(_hidden, layer.Down, layer.DownBias, _branch, rows);
     }
 
-    // _gradient is ∂ℒ/∂(the layer's output) and becomes ∂ℒ/∂(the stream between attention and feed-forward layer).
-    private void FeedForwardBackward(DecoderLayer layer, Kept kept, ActivationBuffer input, int rows)
+    // _gradient is ∂ℒ/∂(the layer's output) and becomes ∂ℒ/∂(its input).
+    private void LayerBackward(DecoderLayer layer, Kept kept, ActivationBuffer input, PassInputs inputs)
     {
-        ActivationBuffer dx = AsOperand(_gradient, rows);
+        int rows = inputs.Rows;
+        if (_config.UseParallelResidual)
+        {
+            // Attention's branch has the gradient of the output too, before the other's part comes to it.
+            ActivationBuffer dx = AsOperand(_gradient, rows);
+            OutputBackward(layer, kept, dx, rows);
+            FeedForwardBackward(layer, kept, dx, input, branch: null, rows);
+        }
+        else
+        {
+            FeedForwardBackward(layer, kept, AsOperand(_gradient, rows), input, kept.Branch, rows);
+            OutputBackward(layer, kept, AsOperand(_gradient, rows), rows);
+        }
+
+        AttendBackward(inputs, kept);
+        HeadNormBackward(layer, kept, rows);
+        Renorm(input, null, layer.AttentionNorms, kept.AttentionScales, rows);
+        AddWeightGradient(layer.Qkv, layer.QkvBias, _qkvGradient, _normed, rows);
+        ProjectBack(_qkvGradient, layer.Qkv, _branch, rows); // [N, D]
+        NormBackward(input, layer.AttentionNorms, kept.AttentionScales, rows);
+    }
+
+    // What attention has mixed, [N, H·A], and its projection's weights.
+    private void OutputBackward(DecoderLayer layer, Kept kept, ActivationBuffer dx, int rows)
+    {
+        ProjectBack(dx, layer.Output, _mixedGradient, rows);
+        AddWeightGradient(layer.Output, layer.OutputBias, dx, kept.Mixed, rows);
+    }
+
+    // Adds to _gradient what comes back through the norm, which read the layer's input, or the stream after attention's branch.
+    private void FeedForwardBackward(
+        DecoderLayer layer,
+        Kept kept,
+        ActivationBuffer dx,
+        ActivationBuffer input,
+        ActivationBuffer? branch,
+        int rows
+    )
+    {
         ProjectBack(dx, layer.Down, _hidden, rows); // [N, F]
         using (StepProfile.Of(StepPart.ElementWise))
         {
-            _arithmetic.SwiGluBackward(kept.GateUp, _hidden, rows);
+            _arithmetic.ActivateBackward(kept.Inner, _hidden, rows);
         }
 
         AddWeightGradient(layer.Down, layer.DownBias, dx, _hidden, rows);
-        Renorm(input, kept.Branch, layer.FeedForwardNorm, kept.FeedForwardScales, rows);
-        AddWeightGradient(layer.GateUp, layer.GateUpBias, kept.GateUp, _normed, rows);
-        ProjectBack(kept.GateUp, layer.GateUp, _branch, rows); // [N, D]
-        NormBackward(_residual, layer.FeedForwardNorm, kept.FeedForwardScales, rows);
-    }
-
-    // _gradient goes on to become ∂ℒ/∂(the layer's input).
-    private void AttentionBackward(DecoderLayer layer, Kept kept, ActivationBuffer input, PassInputs inputs)
-    {
-        int rows = inputs.Rows;
-        ActivationBuffer dx = AsOperand(_gradient, rows);
-        ProjectBack(dx, layer.Output, _mixedGradient, rows); // [N, H·A]
-        AddWeightGradient(layer.Output, layer.OutputBias, dx, kept.Mixed, rows);
-        AttendBackward(inputs, kept);
-        Renorm(input, null, layer.AttentionNorm, kept.AttentionScales, rows);
-        AddWeightGradient(layer.Qkv, layer.QkvBias, _qkvGradient, _normed, rows);
-        ProjectBack(_qkvGradient, layer.Qkv, _branch, rows); // [N, D]
-        NormBackward(input, layer.AttentionNorm, kept.AttentionScales, rows);
+        Renorm(input, branch, layer.FeedForwardNorms, kept.FeedForwardScales, rows);
+        AddWeightGradient(layer.GateUp, layer.GateUpBias, kept.Inner, _normed, rows);
+        ProjectBack(kept.Inner, layer.GateUp, _branch, rows); // [N, D]
+        NormBackward(branch is null ? input : _residual, layer.FeedForwardNorms, kept.FeedForwardScales, rows);
     }
 
     private void Embed(Tensor tokens, ActivationBuffer to, int rows)
@@ -279,6 +311,30 @@ internal sealed unsafe class FusedDecoder : IDisposable
                 new Span<float>(start + ((long)row * width), width)
             );
         }
+
+        if (_model.Positions is int positions)
+        {
+            AddPositions((int)tokens.shape[1], _model.Parameters.Address(positions), start, rows);
+        }
+    }
+
+    // x_t += the learned vector of position t.
+    private void AddPositions(int length, float* positions, float* x, int rows)
+    {
+        if (length > _config.MaxPositionEmbeddings)
+        {
+            throw new ArgumentException(
+                $"The model has learned {_config.MaxPositionEmbeddings} positions; {length} do not fit.",
+                nameof(length)
+            );
+        }
+
+        int width = _config.HiddenSize;
+        for (int row = 0; row < rows; row++)
+        {
+            float* from = positions + ((long)(row % length) * width);
+            RmsNormKernel.AddRow(x + ((long)row * width), (Float32*)from, x + ((long)row * width), width);
+        }
     }
 
     // Rows in order, shared out by columns: each sum is made by one thread in one order.
@@ -291,6 +347,13 @@ internal sealed unsafe class FusedDecoder : IDisposable
         nint ids = TensorAddress.Of(flat);
         nint from = (nint)_gradient.Start;
         nint to = (nint)_model.Parameters.GradientAddress(_model.Embedding);
+        int length = (int)tokens.shape[1];
+        nint positions = 0;
+        if (_model.Positions is int block)
+        {
+            positions = (nint)_model.Parameters.GradientAddress(block);
+        }
+
         ParallelRanges.Run(
             parts,
             _arithmetic.Parallel,
@@ -306,36 +369,69 @@ internal sealed unsafe class FusedDecoder : IDisposable
                     {
                         target[i] += source[i];
                     }
+
+                    if (positions != 0)
+                    {
+                        float* position = (float*)positions + ((long)(row % length) * width);
+                        for (int i = first; i < end; i++)
+                        {
+                            position[i] += source[i];
+                        }
+                    }
                 }
             }
         );
     }
 
-    private void Norm(
+    private void Norm(StreamSum stream, NormBlocks norm, ActivationBuffer scales, int rows)
+    {
+        using StepProfile.Mark mark = StepProfile.Of(StepPart.ElementWise);
+        _arithmetic.Norm(stream, norm, _normed, scales, rows);
+    }
+
+    // The norm to _normed; with a branch, the stream after it to _residual.
+    private void Renorm(
         ActivationBuffer x,
         ActivationBuffer? branch,
-        ActivationBuffer sum,
-        int weight,
+        NormBlocks norm,
         ActivationBuffer scales,
         int rows
     )
     {
         using StepProfile.Mark mark = StepProfile.Of(StepPart.ElementWise);
-        _arithmetic.Norm(x, branch, sum, weight, _normed, scales, rows);
-    }
-
-    // The norm to _normed; with a branch, the stream after it to _residual.
-    private void Renorm(ActivationBuffer x, ActivationBuffer? branch, int weight, ActivationBuffer scales, int rows)
-    {
-        using StepProfile.Mark mark = StepProfile.Of(StepPart.ElementWise);
-        _arithmetic.Renorm(x, branch, _residual, weight, _normed, scales, rows);
+        _arithmetic.Renorm(new StreamSum(x, branch, _residual), norm, _normed, scales, rows);
     }
 
     // _branch is ∂ℒ/∂(the norm).
-    private void NormBackward(ActivationBuffer x, int weight, ActivationBuffer scales, int rows)
+    private void NormBackward(ActivationBuffer x, NormBlocks norm, ActivationBuffer scales, int rows)
     {
         using StepProfile.Mark mark = StepProfile.Of(StepPart.ElementWise);
-        _arithmetic.NormBackward(x, weight, scales, _branch, _gradient, rows);
+        _arithmetic.NormBackward(x, norm, scales, _branch, _gradient, rows);
+    }
+
+    // The stream after a branch to _residual.
+    private void Add(ActivationBuffer x, ActivationBuffer branch, int rows)
+    {
+        using StepProfile.Mark mark = StepProfile.Of(StepPart.ElementWise);
+        _arithmetic.Add(x, branch, _residual, rows);
+    }
+
+    private void HeadNorm(DecoderLayer layer, Kept kept, bool keep, int rows)
+    {
+        if (_config.QkNorm)
+        {
+            using StepProfile.Mark mark = StepProfile.Of(StepPart.ElementWise);
+            _arithmetic.HeadNorm(layer, kept.Qkv, keep ? kept.RawHeads : null, keep ? kept.HeadScales : null, rows);
+        }
+    }
+
+    private void HeadNormBackward(DecoderLayer layer, Kept kept, int rows)
+    {
+        if (_config.QkNorm)
+        {
+            using StepProfile.Mark mark = StepProfile.Of(StepPart.ElementWise);
+            _arithmetic.HeadNormBackward(layer, _qkvGradient, kept.RawHeads, kept.HeadScales, rows);
+        }
     }
 
     private ActivationBuffer AsOperand(ActivationBuffer x, int rows)
@@ -394,12 +490,20 @@ internal sealed unsafe class FusedDecoder : IDisposable
     {
         int length = (int)inputs.Tokens.shape[1];
         AttentionShape shape = _shape with { Batch = (int)inputs.Tokens.shape[0], Length = length };
+        if (_config.LearnedPositions)
+        {
+            return new AttentionInputs(shape, 0, 0, (nint)first, (nint)end);
+        }
+
         (Tensor cosines, Tensor sines) = _model.RotaryRows(0, length);
         return new AttentionInputs(shape, TensorAddress.Of(cosines), TensorAddress.Of(sines), (nint)first, (nint)end);
     }
 
     // What all layers of one pass share.
     private sealed record PassInputs(Tensor Tokens, AttentionRanges? Ranges, int Rows);
+
+    // Numbers that a norm keeps of each row.
+    private static int ScalesOf(TransformerConfig config) => config.LayerNormEps is null ? 1 : 2;
 
     // What one layer keeps for its backward pass.
     private sealed class Kept(TransformerConfig config, int qkvWidth, ScalarType type) : IDisposable
@@ -410,10 +514,16 @@ internal sealed unsafe class FusedDecoder : IDisposable
         // What attention adds to it.
         public ActivationBuffer Branch { get; } = new(config.HiddenSize, type);
 
-        // Factors of the two norms, [N, 1].
-        public ActivationBuffer AttentionScales { get; } = new(1);
+        // Factors of the two norms, [N, 1], or mean and factor, [N, 2].
+        public ActivationBuffer AttentionScales { get; } = new(ScalesOf(config));
 
-        public ActivationBuffer FeedForwardScales { get; } = new(1);
+        public ActivationBuffer FeedForwardScales { get; } = new(ScalesOf(config));
+
+        // Queries and keys before their heads' norms, and the norms' factors; empty where there are none.
+        public ActivationBuffer RawHeads { get; } =
+            new((config.NumAttentionHeads + config.NumKeyValueHeads) * config.HeadDim, type);
+
+        public ActivationBuffer HeadScales { get; } = new(config.NumAttentionHeads + config.NumKeyValueHeads);
 
         // Queries, keys and values, [N, (H + 2G)·A]: queries and keys after rotation in float32, before it in bfloat16.
         public ActivationBuffer Qkv { get; } = new(qkvWidth, type);
@@ -422,8 +532,8 @@ internal sealed unsafe class FusedDecoder : IDisposable
 
         public ActivationBuffer Mixed { get; } = new(config.NumAttentionHeads * config.HeadDim, type);
 
-        // Gate and up before SwiGLU, [N, 2F].
-        public ActivationBuffer GateUp { get; } = new(2 * config.IntermediateSize, type);
+        // Gate and up before the activation, [N, 2F]; [N, F] where there is no gate.
+        public ActivationBuffer Inner { get; } = new((config.IsGated ? 2 : 1) * config.IntermediateSize, type);
 
         public void Dispose()
         {
@@ -437,7 +547,9 @@ internal sealed unsafe class FusedDecoder : IDisposable
                     Qkv,
                     LogSums,
                     Mixed,
-                    GateUp,
+                    Inner,
+                    RawHeads,
+                    HeadScales,
                 }
             )
             {

@@ -17,6 +17,17 @@ internal readonly unsafe record struct AttentionInputs(
     nint End
 );
 
+/// <summary>A norm's blocks of weights.</summary>
+/// <param name="Weight">[D].</param>
+/// <param name="Bias">[D]; null for an RMS norm.</param>
+internal readonly record struct NormBlocks(int Weight, int? Bias);
+
+/// <summary>The residual stream before and after a branch.</summary>
+/// <param name="X">Before it, [N, D], float32.</param>
+/// <param name="Branch">Added to it; null for none.</param>
+/// <param name="Sum">Takes the sum; may be X. Not written without a branch.</param>
+internal readonly record struct StreamSum(ActivationBuffer X, ActivationBuffer? Branch, ActivationBuffer Sum);
+
 /// <summary>Arithmetic of a decoder's passes over rows of activations.</summary>
 internal abstract unsafe class PassArithmetic(Transformer model) : IDisposable
 {
@@ -62,37 +73,16 @@ internal abstract unsafe class PassArithmetic(Transformer model) : IDisposable
     );
 
     /// <summary>Sum of stream and branch, its norm as an operand, and the factors of the norm.</summary>
-    /// <param name="branch">Added to x; null for none.</param>
-    /// <param name="sum">Takes x + branch; may be x. Not written without a branch.</param>
-    public abstract void Norm(
-        ActivationBuffer x,
-        ActivationBuffer? branch,
-        ActivationBuffer sum,
-        int weight,
-        ActivationBuffer y,
-        ActivationBuffer scales,
-        int rows
-    );
+    public abstract void Norm(StreamSum stream, NormBlocks norm, ActivationBuffer y, ActivationBuffer scales, int rows);
 
     /// <summary>The last norm, in float32, and the sum before it.</summary>
     /// <param name="y">[N, D], float32.</param>
-    public abstract void LastNorm(
-        ActivationBuffer x,
-        ActivationBuffer branch,
-        ActivationBuffer sum,
-        int weight,
-        float* y,
-        ActivationBuffer scales,
-        int rows
-    );
+    public abstract void LastNorm(StreamSum stream, NormBlocks norm, float* y, ActivationBuffer scales, int rows);
 
     /// <summary>The norm again from its factors, and the sum before it.</summary>
-    /// <param name="branch">As in <see cref="Norm"/>.</param>
     public abstract void Renorm(
-        ActivationBuffer x,
-        ActivationBuffer? branch,
-        ActivationBuffer sum,
-        int weight,
+        StreamSum stream,
+        NormBlocks norm,
         ActivationBuffer y,
         ActivationBuffer scales,
         int rows
@@ -102,7 +92,7 @@ internal abstract unsafe class PassArithmetic(Transformer model) : IDisposable
     /// <param name="gradient">∂ℒ/∂y.</param>
     public abstract void NormBackward(
         ActivationBuffer x,
-        int weight,
+        NormBlocks norm,
         ActivationBuffer scales,
         ActivationBuffer gradient,
         ActivationBuffer xGradient,
@@ -112,11 +102,44 @@ internal abstract unsafe class PassArithmetic(Transformer model) : IDisposable
     /// <summary>The stream after a branch, [N, D], float32; the caller owns it.</summary>
     public abstract Tensor Sum(ActivationBuffer x, ActivationBuffer branch, int rows);
 
-    /// <summary>h = silu(gate)·up.</summary>
-    public abstract void SwiGlu(ActivationBuffer gateUp, ActivationBuffer h, int rows);
+    /// <summary>The stream after a branch.</summary>
+    public abstract void Add(ActivationBuffer x, ActivationBuffer branch, ActivationBuffer sum, int rows);
 
-    /// <summary>Gate and up become their gradients, and ∂ℒ/∂h becomes h again.</summary>
-    public abstract void SwiGluBackward(ActivationBuffer gateUp, ActivationBuffer h, int rows);
+    /// <summary>As <see cref="NormBackward"/> for the last norm, whose gradient is float32 and the first there is.</summary>
+    /// <param name="gradient">∂ℒ/∂(final hidden states), [N, D].</param>
+    public abstract void LastNormBackward(
+        ActivationBuffer x,
+        NormBlocks norm,
+        ActivationBuffer scales,
+        float* gradient,
+        ActivationBuffer xGradient,
+        int rows
+    );
+
+    /// <summary>Norms of query and key heads, in place; keeps what a backward pass reads.</summary>
+    /// <param name="raw">Null where no backward pass follows.</param>
+    public abstract void HeadNorm(
+        DecoderLayer layer,
+        ActivationBuffer qkv,
+        ActivationBuffer? raw,
+        ActivationBuffer? scales,
+        int rows
+    );
+
+    /// <summary>∂ℒ/∂(normalised queries and keys) becomes ∂ℒ/∂(queries and keys).</summary>
+    public abstract void HeadNormBackward(
+        DecoderLayer layer,
+        ActivationBuffer qkvGradient,
+        ActivationBuffer raw,
+        ActivationBuffer scales,
+        int rows
+    );
+
+    /// <summary>h = f(gate)·up, or f(inner) where there is no gate.</summary>
+    public abstract void Activate(ActivationBuffer inner, ActivationBuffer h, int rows);
+
+    /// <summary>What was read becomes its gradient, and ∂ℒ/∂h becomes h again.</summary>
+    public abstract void ActivateBackward(ActivationBuffer inner, ActivationBuffer h, int rows);
 
     /// <inheritdoc/>
     public virtual void Dispose() { }
@@ -127,72 +150,124 @@ internal abstract unsafe class PassArithmetic<TElement>(Transformer model) : Pas
     where TElement : unmanaged, IElement<TElement>
 {
     /// <inheritdoc/>
-    public override void Norm(
-        ActivationBuffer x,
-        ActivationBuffer? branch,
-        ActivationBuffer sum,
-        int weight,
+    public override void Norm(StreamSum stream, NormBlocks norm, ActivationBuffer y, ActivationBuffer scales, int rows)
+    {
+        y.Reserve(rows);
+        Forward(stream, norm, y.As<TElement>(), scales, rows);
+    }
+
+    /// <inheritdoc/>
+    public override void LastNorm(StreamSum stream, NormBlocks norm, float* y, ActivationBuffer scales, int rows) =>
+        Forward(stream, norm, (Float32*)y, scales, rows);
+
+    /// <inheritdoc/>
+    public override void Renorm(
+        StreamSum stream,
+        NormBlocks norm,
         ActivationBuffer y,
         ActivationBuffer scales,
         int rows
     )
     {
-        y.Reserve(rows);
-        Forward(x, branch, sum, weight, y.As<TElement>(), scales, rows);
+        float* weight = Model.Parameters.Address(norm.Weight);
+        TElement* added = Added(stream);
+        TElement* to = y.As<TElement>();
+        if (norm.Bias is int bias)
+        {
+            float* shift = Model.Parameters.Address(bias);
+            LayerNormKernel.Repeat(
+                stream.X.Start,
+                added,
+                stream.Sum.Start,
+                weight,
+                shift,
+                to,
+                scales.Start,
+                rows,
+                stream.X.Width,
+                Parallel
+            );
+        }
+        else
+        {
+            RmsNormKernel.Repeat(
+                stream.X.Start,
+                added,
+                stream.Sum.Start,
+                weight,
+                to,
+                scales.Start,
+                rows,
+                stream.X.Width,
+                Parallel
+            );
+        }
     }
-
-    /// <inheritdoc/>
-    public override void LastNorm(
-        ActivationBuffer x,
-        ActivationBuffer branch,
-        ActivationBuffer sum,
-        int weight,
-        float* y,
-        ActivationBuffer scales,
-        int rows
-    ) => Forward(x, branch, sum, weight, (Float32*)y, scales, rows);
-
-    /// <inheritdoc/>
-    public override void Renorm(
-        ActivationBuffer x,
-        ActivationBuffer? branch,
-        ActivationBuffer sum,
-        int weight,
-        ActivationBuffer y,
-        ActivationBuffer scales,
-        int rows
-    ) =>
-        RmsNormKernel.Repeat(
-            x.Start,
-            branch is null ? null : branch.As<TElement>(),
-            sum.Start,
-            Model.Parameters.Address(weight),
-            y.As<TElement>(),
-            scales.Start,
-            rows,
-            x.Width,
-            Parallel
-        );
 
     /// <inheritdoc/>
     public override void NormBackward(
         ActivationBuffer x,
-        int weight,
+        NormBlocks norm,
         ActivationBuffer scales,
         ActivationBuffer gradient,
         ActivationBuffer xGradient,
         int rows
+    ) => Backward(x, norm, scales, gradient.As<TElement>(), xGradient, overwrite: false, rows);
+
+    /// <inheritdoc/>
+    public override void LastNormBackward(
+        ActivationBuffer x,
+        NormBlocks norm,
+        ActivationBuffer scales,
+        float* gradient,
+        ActivationBuffer xGradient,
+        int rows
+    )
+    {
+        xGradient.Reserve(rows);
+        Backward(x, norm, scales, (Float32*)gradient, xGradient, overwrite: true, rows);
+    }
+
+    /// <inheritdoc/>
+    public override void HeadNorm(
+        DecoderLayer layer,
+        ActivationBuffer qkv,
+        ActivationBuffer? raw,
+        ActivationBuffer? scales,
+        int rows
+    )
+    {
+        raw?.Reserve(rows);
+        scales?.Reserve(rows);
+        HeadNormKernel.Forward(
+            HeadShape(rows),
+            qkv.As<TElement>(),
+            Model.Parameters.Address(layer.QueryNorm!.Value),
+            Model.Parameters.Address(layer.KeyNorm!.Value),
+            raw is null ? null : raw.As<TElement>(),
+            scales is null ? null : scales.Start,
+            Model.Config.RmsNormEps,
+            Parallel
+        );
+    }
+
+    /// <inheritdoc/>
+    public override void HeadNormBackward(
+        DecoderLayer layer,
+        ActivationBuffer qkvGradient,
+        ActivationBuffer raw,
+        ActivationBuffer scales,
+        int rows
     ) =>
-        RmsNormKernel.Backward(
-            x.Start,
-            Model.Parameters.Address(weight),
+        HeadNormKernel.Backward(
+            HeadShape(rows),
+            qkvGradient.As<TElement>(),
+            Model.Parameters.Address(layer.QueryNorm!.Value),
+            Model.Parameters.Address(layer.KeyNorm!.Value),
+            raw.As<TElement>(),
             scales.Start,
-            gradient.As<TElement>(),
-            xGradient.Start,
-            Model.Parameters.GradientAddress(weight),
-            overwrite: false,
-            rows,
-            x.Width,
+            Model.Parameters.GradientAddress(layer.QueryNorm!.Value),
+            Model.Parameters.GradientAddress(layer.KeyNorm!.Value),
             Parallel
         );
 
@@ -205,41 +280,162 @@ internal abstract unsafe class PassArithmetic<TElement>(Transformer model) : Pas
     }
 
     /// <inheritdoc/>
-    public override void SwiGlu(ActivationBuffer gateUp, ActivationBuffer h, int rows)
+    public override void Add(ActivationBuffer x, ActivationBuffer branch, ActivationBuffer sum, int rows)
     {
-        h.Reserve(rows);
-        SwiGluKernel.Forward(gateUp.As<TElement>(), h.As<TElement>(), rows, h.Width, Parallel);
+        sum.Reserve(rows);
+        RmsNormKernel.Add(x.Start, branch.As<TElement>(), sum.Start, rows, x.Width, Parallel);
     }
 
     /// <inheritdoc/>
-    public override void SwiGluBackward(ActivationBuffer gateUp, ActivationBuffer h, int rows) =>
-        SwiGluKernel.Backward(gateUp.As<TElement>(), h.As<TElement>(), rows, h.Width, Parallel);
-
-    private void Forward<TNormed>(
-        ActivationBuffer x,
-        ActivationBuffer? branch,
-        ActivationBuffer sum,
-        int weight,
-        TNormed* y,
-        ActivationBuffer scales,
-        int rows
-    )
-        where TNormed : unmanaged, IElement<TNormed>
+    public override void Activate(ActivationBuffer inner, ActivationBuffer h, int rows)
     {
-        sum.Reserve(rows);
-        scales.Reserve(rows);
-        RmsNormKernel.Forward(
-            x.Start,
-            branch is null ? null : branch.As<TElement>(),
-            sum.Start,
-            Model.Parameters.Address(weight),
-            y,
-            scales.Start,
+        h.Reserve(rows);
+        switch (Model.Config.HiddenAct)
+        {
+            case Activation.Silu:
+                Activate<Silu>(inner, h, rows);
+                break;
+            case Activation.Gelu:
+                Activate<Gelu>(inner, h, rows);
+                break;
+            default:
+                Activate<GeluTanh>(inner, h, rows);
+                break;
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void ActivateBackward(ActivationBuffer inner, ActivationBuffer h, int rows)
+    {
+        switch (Model.Config.HiddenAct)
+        {
+            case Activation.Silu:
+                ActivateBackward<Silu>(inner, h, rows);
+                break;
+            case Activation.Gelu:
+                ActivateBackward<Gelu>(inner, h, rows);
+                break;
+            default:
+                ActivateBackward<GeluTanh>(inner, h, rows);
+                break;
+        }
+    }
+
+    private void Activate<TFunction>(ActivationBuffer inner, ActivationBuffer h, int rows)
+        where TFunction : struct, IActivationFunction =>
+        ActivationKernel<TFunction, TElement>.Forward(
+            inner.As<TElement>(),
+            h.As<TElement>(),
             rows,
-            x.Width,
-            Model.Config.RmsNormEps,
+            h.Width,
+            Model.Config.IsGated,
             Parallel
         );
+
+    private void ActivateBackward<TFunction>(ActivationBuffer inner, ActivationBuffer h, int rows)
+        where TFunction : struct, IActivationFunction =>
+        ActivationKernel<TFunction, TElement>.Backward(
+            inner.As<TElement>(),
+            h.As<TElement>(),
+            rows,
+            h.Width,
+            Model.Config.IsGated,
+            Parallel
+        );
+
+    private HeadNormShape HeadShape(int rows)
+    {
+        TransformerConfig config = Model.Config;
+        int stride = (config.NumAttentionHeads + (2 * config.NumKeyValueHeads)) * config.HeadDim;
+        return new HeadNormShape(rows, stride, config.NumAttentionHeads, config.NumKeyValueHeads, config.HeadDim);
+    }
+
+    private void Forward<TNormed>(StreamSum stream, NormBlocks norm, TNormed* y, ActivationBuffer scales, int rows)
+        where TNormed : unmanaged, IElement<TNormed>
+    {
+        stream.Sum.Reserve(rows);
+        scales.Reserve(rows);
+        float* weight = Model.Parameters.Address(norm.Weight);
+        TElement* added = Added(stream);
+        if (norm.Bias is int bias)
+        {
+            LayerNormKernel.Forward(
+                stream.X.Start,
+                added,
+                stream.Sum.Start,
+                weight,
+                Model.Parameters.Address(bias),
+                y,
+                scales.Start,
+                rows,
+                stream.X.Width,
+                Model.Config.LayerNormEps!.Value,
+                Parallel
+            );
+        }
+        else
+        {
+            RmsNormKernel.Forward(
+                stream.X.Start,
+                added,
+                stream.Sum.Start,
+                weight,
+                y,
+                scales.Start,
+                rows,
+                stream.X.Width,
+                Model.Config.RmsNormEps,
+                Parallel
+            );
+        }
+    }
+
+    private static TElement* Added(StreamSum stream) => stream.Branch is null ? null : stream.Branch.As<TElement>();
+
+    private void Backward<TGradient>(
+        ActivationBuffer x,
+        NormBlocks norm,
+        ActivationBuffer scales,
+        TGradient* gradient,
+        ActivationBuffer xGradient,
+        bool overwrite,
+        int rows
+    )
+        where TGradient : unmanaged, IElement<TGradient>
+    {
+        float* weight = Model.Parameters.Address(norm.Weight);
+        float* weightGradient = Model.Parameters.GradientAddress(norm.Weight);
+        if (norm.Bias is int bias)
+        {
+            LayerNormKernel.Backward(
+                x.Start,
+                weight,
+                scales.Start,
+                gradient,
+                xGradient.Start,
+                weightGradient,
+                Model.Parameters.GradientAddress(bias),
+                overwrite,
+                rows,
+                x.Width,
+                Parallel
+            );
+        }
+        else
+        {
+            RmsNormKernel.Backward(
+                x.Start,
+                weight,
+                scales.Start,
+                gradient,
+                xGradient.Start,
+                weightGradient,
+                overwrite,
+                rows,
+                x.Width,
+                Parallel
+            );
+        }
     }
 }
 

@@ -47,6 +47,12 @@ public sealed class Transformer : IDisposable
     /// <summary>Block of the last norm's weight, [D].</summary>
     internal int FinalNorm => _layout.FinalNorm;
 
+    /// <summary>Blocks of the last norm.</summary>
+    internal NormBlocks FinalNorms => new(_layout.FinalNorm, _layout.FinalNormBias);
+
+    /// <summary>Block of the learned positions; null for rotary ones.</summary>
+    internal int? Positions => _layout.Positions;
+
     /// <summary>Weights and gradients.</summary>
     internal ParameterSet Parameters { get; }
 
@@ -83,14 +89,14 @@ public sealed class Transformer : IDisposable
         }
     }
 
-    /// <summary>Whether passes go through own kernels; possible for float32 weights on the CPU, and on there unless switched off. Stays off for shapes, and products, without a fused path.</summary>
+    /// <summary>Whether passes go through own kernels; possible for float32 weights on the CPU, and on there unless switched off. Stays off for products without a fused path.</summary>
     internal bool UsesKernels
     {
         get =>
             field
             && OwnKernels.CoverProducts(ProductType, Parameters.Device.type)
             && (ProductType == ScalarType.Float32 || Config.HasEvenWidths);
-        set => field = value && Config.HasFusedPath;
+        set;
     }
 
     /// <summary>Type of matrix products and attention: the weights' own, or a narrower one (bfloat16), with weights, norms, residual stream and gradients of weights as they are.</summary>

@@ -121,9 +121,6 @@ public sealed record TransformerConfig : IValidated
     /// <summary>Whether the output head is the embedding; what is open counts as false.</summary>
     internal bool IsTied => TieWordEmbeddings ?? false;
 
-    /// <summary>Whether own kernels exist for every part of the shape.</summary>
-    internal bool HasFusedPath => !QkNorm && LayerNormEps is null;
-
     /// <summary>Whether every product has an even depth, as bfloat16's pairs need it.</summary>
     internal bool HasEvenWidths => HiddenSize % 2 == 0 && IntermediateSize % 2 == 0 && HeadDim % 2 == 0;
 

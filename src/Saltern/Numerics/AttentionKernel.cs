@@ -9,7 +9,8 @@ namespace Saltern.Numerics;
 /// <param name="Length">T, tokens of each.</param>
 /// <param name="Groups">G, key/value heads; a divisor of H.</param>
 /// <param name="Size">A, elements of a head.</param>
-internal readonly record struct AttentionShape(int Batch, int Length, int Heads, int Groups, int Size)
+/// <param name="Turned">A_r, elements of a head, from the first on, that rotary positions turn; 0 for none.</param>
+internal readonly record struct AttentionShape(int Batch, int Length, int Heads, int Groups, int Size, int Turned)
 {
     /// <summary>Elements of a row of qkv.</summary>
     public int RowStride => (Heads + (2 * Groups)) * Size;
@@ -26,7 +27,7 @@ internal static unsafe class AttentionKernel
 
     /// <summary>Turns the query and key heads of qkv by their positions' angles, in place, and attends.</summary>
     /// <param name="qkv">[B·T, (H + 2G)·A]; queries and keys are turned afterwards.</param>
-    /// <param name="cosines">[T, A], from the first position on.</param>
+    /// <param name="cosines">[T, A_r], from the first position on.</param>
     /// <param name="first">First key of each query, [B·T]; null for 0.</param>
     /// <param name="end">One past its last key, [B·T]; null for causal attention.</param>
     /// <param name="logSums">Log-sum-exp of each query's scores, [B·T, H]; null where no backward pass follows.</param>
@@ -225,14 +226,10 @@ internal static unsafe class AttentionKernel
     // Every row of one head by its position's angle, in place; direction −1 turns back.
     private static void Turn(AttentionShape shape, float* rows, float* cosines, float* sines, float direction) =>
         AttentionRows.Turn(
-            (Float32*)rows,
-            shape.RowStride,
-            (Float32*)rows,
-            shape.RowStride,
-            cosines,
-            sines,
+            new Rows<Float32>((Float32*)rows, shape.RowStride),
+            new Rows<Float32>((Float32*)rows, shape.RowStride),
+            new RotaryAngles(cosines, sines, shape.Size, shape.Turned),
             shape.Length,
-            shape.Size,
             direction
         );
 

@@ -3,35 +3,57 @@ using System.Runtime.CompilerServices;
 
 namespace Saltern.Numerics;
 
+/// <summary>Angles of positions, and what of a head they turn.</summary>
+/// <param name="cosines">[positions, A_r].</param>
+/// <param name="sines">[positions, A_r].</param>
+/// <param name="head">A.</param>
+/// <param name="turned">A_r, even; 0 for none.</param>
+internal readonly unsafe struct RotaryAngles(float* cosines, float* sines, int head, int turned)
+{
+    /// <summary>First cosine.</summary>
+    public float* Cosines { get; } = cosines;
+
+    /// <summary>First sine.</summary>
+    public float* Sines { get; } = sines;
+
+    /// <summary>A.</summary>
+    public int Head { get; } = head;
+
+    /// <summary>A_r.</summary>
+    public int Turned { get; } = turned;
+}
+
+/// <summary>Rows in memory.</summary>
+/// <param name="start">First element.</param>
+/// <param name="stride">From one row to the next.</param>
+internal readonly unsafe struct Rows<TElement>(TElement* start, int stride)
+    where TElement : unmanaged
+{
+    /// <summary>First element.</summary>
+    public TElement* Start { get; } = start;
+
+    /// <summary>From one row to the next.</summary>
+    public int Stride { get; } = stride;
+}
+
 /// <summary>Row kernels of attention.</summary>
 internal static unsafe class AttentionRows
 {
-    /// <summary>Turns each pair (i, i + A/2) of one head's rows by their positions' angles.</summary>
-    /// <param name="from">[rows, A].</param>
-    /// <param name="to">[rows, A]; may be where they come from.</param>
-    /// <param name="cosines">[rows, A].</param>
+    /// <summary>Turns each pair (i, i + A_r/2) of one head's rows by their positions' angles, and takes the other elements over.</summary>
+    /// <param name="from">[count, A].</param>
+    /// <param name="to">[count, A]; may be where they come from.</param>
     /// <param name="direction">1, or −1 to turn back.</param>
-    public static void Turn<TFrom, TTo>(
-        TFrom* from,
-        int fromStride,
-        TTo* to,
-        int toStride,
-        float* cosines,
-        float* sines,
-        int rows,
-        int size,
-        float direction
-    )
+    public static void Turn<TFrom, TTo>(Rows<TFrom> from, Rows<TTo> to, RotaryAngles angles, int count, float direction)
         where TFrom : unmanaged, IElement<TFrom>
         where TTo : unmanaged, IElement<TTo>
     {
-        if (Lanes512.AreFast && size >= 2 * Lanes512.Count)
+        if (Lanes512.AreFast && angles.Turned >= 2 * Lanes512.Count)
         {
-            Turn<Lanes512, TFrom, TTo>(from, fromStride, to, toStride, cosines, sines, rows, size, direction);
+            Turn<Lanes512, TFrom, TTo>(from, to, angles, count, direction);
         }
         else
         {
-            Turn<Lanes256, TFrom, TTo>(from, fromStride, to, toStride, cosines, sines, rows, size, direction);
+            Turn<Lanes256, TFrom, TTo>(from, to, angles, count, direction);
         }
     }
 
@@ -187,23 +209,24 @@ internal static unsafe class AttentionRows
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Turn<TLanes, TFrom, TTo>(
-        TFrom* from,
-        int fromStride,
-        TTo* to,
-        int toStride,
-        float* cosines,
-        float* sines,
-        int rows,
-        int size,
+        Rows<TFrom> source,
+        Rows<TTo> target,
+        RotaryAngles angles,
+        int count,
         float direction
     )
         where TLanes : struct, IFloatLanes<TLanes>
         where TFrom : unmanaged, IElement<TFrom>
         where TTo : unmanaged, IElement<TTo>
     {
-        int half = size / 2;
+        TFrom* from = source.Start;
+        TTo* to = target.Start;
+        float* cosines = angles.Cosines;
+        float* sines = angles.Sines;
+        int half = angles.Turned / 2;
+        bool inPlace = to == (void*)from;
         TLanes sign = TLanes.Create(direction);
-        for (int row = 0; row < rows; row++)
+        for (int row = 0; row < count; row++)
         {
             int i = 0;
             for (; i <= half - TLanes.Count; i += TLanes.Count)
@@ -225,10 +248,21 @@ internal static unsafe class AttentionRows
                 to[half + i] = TTo.Round((b * cosines[i]) + (a * s));
             }
 
-            from += fromStride;
-            to += toStride;
-            cosines += size;
-            sines += size;
+            i = inPlace ? angles.Head : angles.Turned;
+            for (; i <= angles.Head - TLanes.Count; i += TLanes.Count)
+            {
+                TTo.Store(TFrom.Load<TLanes>(from + i), to + i);
+            }
+
+            for (; i < angles.Head; i++)
+            {
+                to[i] = TTo.Round(from[i].Value);
+            }
+
+            from += source.Stride;
+            to += target.Stride;
+            cosines += angles.Turned;
+            sines += angles.Turned;
         }
     }
 

@@ -14,7 +14,7 @@ internal static unsafe class BFloat16Attention
 
     /// <summary>Turns queries and keys by their positions' angles and attends.</summary>
     /// <param name="qkv">[B·T, (H + 2G)·A], before rotation; not changed.</param>
-    /// <param name="cosines">[T, A], from the first position on.</param>
+    /// <param name="cosines">[T, A_r], from the first position on.</param>
     /// <param name="first">First key of each query, [B·T]; null for 0.</param>
     /// <param name="end">One past its last key, [B·T]; null for causal attention.</param>
     /// <param name="mixed">[B·T, H·A].</param>
@@ -127,6 +127,16 @@ internal static unsafe class BFloat16Attention
             }
         );
 
+    // Turned and rounded rows of one head, side by side.
+    private static void Turn(AttentionShape shape, BFloat16* rows, BFloat16* to, float* cosines, float* sines) =>
+        AttentionRows.Turn(
+            new Rows<BFloat16>(rows, shape.RowStride),
+            new Rows<BFloat16>(to, shape.Size),
+            new RotaryAngles(cosines, sines, shape.Size, shape.Turned),
+            shape.Length,
+            1f
+        );
+
     private static int Whole(int count) => (count + Side - 1) / Side * Side;
 
     // From one row of scores to the next. Kernels are made for each stride, and kept: there are few of these, whatever lengths come.
@@ -224,7 +234,7 @@ internal static unsafe class BFloat16Attention
         public void Turn(BFloat16* rows, float* cosines, float* sines)
         {
             (int size, int length) = (_shape.Size, _shape.Length);
-            AttentionRows.Turn(rows, _shape.RowStride, _turned, size, cosines, sines, length, size, 1f);
+            BFloat16Attention.Turn(_shape, rows, _turned, cosines, sines);
             ClearBelow(_turned, size, length, _length);
         }
 
@@ -376,7 +386,7 @@ internal static unsafe class BFloat16Attention
         public void TakeKeysAndValues(BFloat16* keys, BFloat16* values, float* cosines, float* sines)
         {
             (int size, int length, int stride) = (_shape.Size, _shape.Length, _shape.RowStride);
-            AttentionRows.Turn(keys, stride, _keys, size, cosines, sines, length, size, 1f);
+            Turn(_shape, keys, _keys, cosines, sines);
             ClearBelow(_keys, size, length, Length);
             for (int row = 0; row < length; row++)
             {
@@ -406,7 +416,7 @@ internal static unsafe class BFloat16Attention
         public void TakeQueries(BFloat16* queries, float* cosines, float* sines)
         {
             (int size, int length) = (_shape.Size, _shape.Length);
-            AttentionRows.Turn(queries, _shape.RowStride, _queries, size, cosines, sines, length, size, 1f);
+            Turn(_shape, queries, _queries, cosines, sines);
             ClearBelow(_queries, size, length, Length);
             for (int row = 0; row < Length; row += Side)
             {
@@ -538,14 +548,10 @@ internal static unsafe class BFloat16Attention
 
         private void TurnBack(float* sums, BFloat16* to, float* cosines, float* sines) =>
             AttentionRows.Turn(
-                (Float32*)sums,
-                _shape.Size,
-                to,
-                _shape.RowStride,
-                cosines,
-                sines,
+                new Rows<Float32>((Float32*)sums, _shape.Size),
+                new Rows<BFloat16>(to, _shape.RowStride),
+                new RotaryAngles(cosines, sines, _shape.Size, _shape.Turned),
                 _shape.Length,
-                _shape.Size,
                 -1f
             );
     }

@@ -265,9 +265,21 @@ internal static unsafe partial class BFloat16Product
             panel =>
             {
                 int end = Math.Min(columns, (panel + 1) * PanelWidth);
-                for (int row = 0; row < rows; row++)
+                int column = panel * PanelWidth;
+                for (; column <= end - Lanes256.Count; column += Lanes256.Count)
                 {
-                    for (int column = panel * PanelWidth; column < end; column++)
+                    Lanes256 sum = Lanes256.Load(sums + column);
+                    for (int row = 0; row < rows; row++)
+                    {
+                        sum += BFloat16.Load<Lanes256>(g + ((long)row * columns) + column);
+                    }
+
+                    sum.Store(sums + column);
+                }
+
+                for (; column < end; column++)
+                {
+                    for (int row = 0; row < rows; row++)
                     {
                         sums[column] += g[((long)row * columns) + column].Value;
                     }

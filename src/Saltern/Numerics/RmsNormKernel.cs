@@ -229,7 +229,7 @@ internal static unsafe class RmsNormKernel
     }
 
     // The same additions as in ForwardRow, in lanes of any width.
-    private static void AddRow<TElement>(float* x, TElement* branch, float* sum, int width)
+    internal static void AddRow<TElement>(float* x, TElement* branch, float* sum, int width)
         where TElement : unmanaged, IElement<TElement>
     {
         int i = 0;

@@ -113,11 +113,7 @@ internal sealed record MemoryPlan(IReadOnlyList<MemoryPart> Parts, string Type)
 
     // Bytes of what products read: `auto` counts as what this processor would take, shapes without a bfloat16 path as float32.
     private static int OperandBytes(ComputePrecision precision, TransformerConfig c) =>
-        precision != ComputePrecision.Fp32
-        && BFloat16Product.IsThere
-        && c is { HasFusedPath: true, HasEvenWidths: true }
-            ? Half
-            : Float;
+        precision != ComputePrecision.Fp32 && BFloat16Product.IsThere && c.HasEvenWidths ? Half : Float;
 
     // Models/FusedDecoder.cs, Kept: input, factors of the norms and log sums, float32; attention's branch, queries, keys and values, mixed values, gate and up of each layer, operands.
     private static long KeptBytes(TransformerConfig c, long rows, int operand, bool recompute)

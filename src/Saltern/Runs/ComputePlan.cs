@@ -82,8 +82,8 @@ internal sealed record ComputePlan
     public static ComputePlan Of(RunConfig config, ComputePrecision? resumed = null)
     {
         TransformerConfig shape = config.Model.Resolve(1, config.Data.SequenceLength);
-        bool fits = shape is { HasFusedPath: true, HasEvenWidths: true };
-        return new(config.Device, config.Precision, config.Kernels, config.Training.Recompute, fits, resumed);
+        bool recomputes = config.Training.Recompute;
+        return new(config.Device, config.Precision, config.Kernels, recomputes, shape.HasEvenWidths, resumed);
     }
 
     /// <summary>For passes of a finished model: on the CPU with own kernels.</summary>

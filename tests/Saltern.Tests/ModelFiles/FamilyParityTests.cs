@@ -64,23 +64,7 @@ public class FamilyParityTests
             family,
             recomputes: true
         );
-        if (ModelFolder.LoadConfig(folder.Path).HasFusedPath)
-        {
-            Compare(folder, tokens, names, expected, ScalarType.Float32, kernels: true, Float32Tolerance, family);
-        }
-    }
-
-    [Theory]
-    [InlineData("qwen3")]
-    [InlineData("pythia")]
-    [InlineData("gpt2")]
-    public void OnlyShapesWithAFusedPath_UseKernels(string family)
-    {
-        using var folder = new TemporaryFolder();
-        FamilyModel.Write(folder, family);
-        using Transformer model = ModelFolder.Load(folder.Path, trainable: true);
-        model.UsesKernels = true; // as a run's plan would
-        Assert.False(model.UsesKernels);
+        Compare(folder, tokens, names, expected, ScalarType.Float32, kernels: true, Float32Tolerance, family);
     }
 
     private static void Compare(
