@@ -11,6 +11,8 @@ namespace Saltern.Cli.Commands;
 /// <summary>Options that several verbs share.</summary>
 public static class CommonOptions
 {
+    private const int FilesNamed = 5;
+
     /// <summary><c>--json</c>.</summary>
     public static Option<bool> Json() =>
         new("--json")
@@ -98,9 +100,39 @@ public static class CommonOptions
             Description = "Read every data file whole and compare checksums, even where an earlier start has done so.",
         };
 
-    /// <summary>Names what a reader skipped.</summary>
-    public static void ReportProblems(Output console, CorpusReadReport report)
+    /// <summary>Tells what a reader left out, passed over and took in its own way.</summary>
+    public static void ReportReading(Output console, CorpusReader reader)
     {
+        CorpusReadReport report = reader.Report;
+        if (reader.LeftOut.Count > 0)
+        {
+            string more = reader.LeftOut.Count > FilesNamed ? ", …" : "";
+            console.Line(
+                $"Not read: {reader.LeftOut.Count} other files: {string.Join(", ", reader.LeftOut.Take(FilesNamed))}{more}"
+            );
+        }
+
+        if (reader.Domains.Remark is { } remark)
+        {
+            console.Line(remark);
+        }
+
+        if (report.SplitMarks > 0)
+        {
+            console.Line(
+                $"{report.SplitMarks} end-of-text marks spelled out in the text ended documents there; "
+                    + "--special-tokens text keeps them as text."
+            );
+        }
+
+        if (report.DocumentsWithSpecialTokens > 0)
+        {
+            console.Line(
+                $"{report.DocumentsWithSpecialTokens} documents spell out special tokens, such as {report.SpecialTokenFound}: "
+                    + "they are text there, not tokens; --special-tokens split or refuse takes them otherwise."
+            );
+        }
+
         if (report.BrokenRecords + report.BrokenFiles > 0)
         {
             console.Line(

@@ -15,8 +15,24 @@ public sealed class CorpusOptions
     private readonly Option<string[]> _domainField = Many(
         "--domain-field",
         "Field or column that names the domain; several are tried in order. "
-            + "By default domain, then meta.pile_set_name, else the file's name."
+            + "By default domain, then meta.pile_set_name, where their values look like domains."
     );
+    private readonly Option<DomainSource?> _domain = new("--domain")
+    {
+        Description =
+            "What names the domain: none, the file, or a field. By default a usual field where it holds domains, else the file.",
+    };
+    private readonly Option<string?> _encoding = new("--encoding")
+    {
+        Description =
+            "Encoding of text and JSON without a byte order mark, such as windows-1252 or utf-16le; UTF-8 by default.",
+    };
+    private readonly Option<SpecialTokenText?> _special = new("--special-tokens")
+    {
+        Description =
+            "Special tokens spelled out in text: kept as text, split at end-of-text marks, or refuse the document. "
+            + "By default text files full of end-of-text marks are split, all else is text.",
+    };
     private readonly Option<int?> _piece = new("--text-piece-bytes")
     {
         Description = "Cut .txt and .md files into documents of about this many bytes.",
@@ -36,7 +52,7 @@ public sealed class CorpusOptions
     public Option<string[]> Input { get; } =
         new("--input")
         {
-            Description = "Text: .jsonl, .jsonl.gz, .jsonl.zst, .parquet, .txt, .md files, folders or globs.",
+            Description = $"Text: files ({CorpusFile.SupportedEndings}), folders or globs.",
             Required = true,
             AllowMultipleArgumentsPerToken = true,
         };
@@ -47,6 +63,9 @@ public sealed class CorpusOptions
         command.Add(Input);
         command.Add(_textField);
         command.Add(_domainField);
+        command.Add(_domain);
+        command.Add(_encoding);
+        command.Add(_special);
         command.Add(_piece);
         command.Add(_broken);
         command.Add(_expansion);
@@ -58,6 +77,9 @@ public sealed class CorpusOptions
         {
             TextFields = parsed.GetValue(_textField) is { Length: > 0 } fields ? fields : Defaults.TextFields,
             DomainFields = parsed.GetValue(_domainField) is { Length: > 0 } domains ? domains : null,
+            Domains = parsed.GetValue(_domain),
+            Encoding = parsed.GetValue(_encoding),
+            SpecialTokens = parsed.GetValue(_special),
             TextPieceBytes = parsed.GetValue(_piece),
             MaxBrokenShare = parsed.GetValue(_broken) / 100,
             MaxExpansion = parsed.GetValue(_expansion),

@@ -106,7 +106,7 @@ public static class PrepareCommand
                     Report(console, summary, folder);
                     foreach (CorpusReader read in new[] { reader, validReader }.OfType<CorpusReader>())
                     {
-                        CommonOptions.ReportProblems(console, read.Report);
+                        CommonOptions.ReportReading(console, read);
                     }
 
                     return ExitCode.Done;

@@ -76,6 +76,11 @@ public static class TokenizerCommand
                             .. Enumerable.Range(0, Math.Max(0, parsed.GetValue(sentinels))).Select(SentinelTokens.Name),
                         ],
                     };
+                    if (options.SpecialTokens is [string first, ..])
+                    {
+                        reader.Marks = new SpecialMarks(first, options.SpecialTokens);
+                    }
+
                     BpeTokenizer tokenizer;
                     using (var status = new StatusLine(console))
                     {
@@ -100,7 +105,7 @@ public static class TokenizerCommand
                         );
                     }
 
-                    CommonOptions.ReportProblems(console, reader.Report);
+                    CommonOptions.ReportReading(console, reader);
                     return ExitCode.Done;
                 }
             )

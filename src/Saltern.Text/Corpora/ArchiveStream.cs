@@ -1,60 +1,74 @@
+using SharpCompress.Compressors;
+using SharpCompress.Compressors.BZip2;
 using ZstdSharp;
+using ZstdSharp.Unsafe;
 
 namespace Saltern.Corpora;
 
-/// <summary>Decompresses the lines of an archive, and stops where it expands as no text does.</summary>
+/// <summary>Decompresses an archive, whichever its first bytes say it is, and stops where it expands as no text does.</summary>
 /// <remarks>
-/// Both decompressors hold a fixed window (zstd: at most 128 MiB, larger ones are refused), so a bomb can cost time but not memory; the bound on
-/// the expansion ends it after 64 MiB of text.
+/// The decompressors hold a window (zstd: at most 2 GiB, which <c>zstd --long=31</c> asks for, and no more of it than the text fills), so a bomb can
+/// cost time but not memory; the bound on the expansion ends it after 64 MiB of text.
 /// </remarks>
 internal static class ArchiveStream
 {
-    /// <summary>Opens a stored file for reading its lines.</summary>
-    /// <param name="stored">The file; closed with the stream returned.</param>
-    /// <param name="format">How it is stored.</param>
-    /// <param name="endLine">The line that ends a whole gzip archive; <see langword="null"/> where the format shows its end by itself.</param>
-    public static Stream Open(FileStream stored, CorpusFormat format, int maxExpansion, out byte[]? endLine)
+    private const int MaxWindowLog = 31;
+
+    /// <summary>Opens a stored file for reading its text.</summary>
+    /// <param name="stored">The file, at its beginning; closed with the stream returned.</param>
+    /// <exception cref="UnreadableFileException">It is a Git LFS pointer, or an archive of nothing.</exception>
+    public static Stream Open(FileStream stored, int maxExpansion)
     {
-        endLine = null;
-        return format switch
+        byte[] head = FileContent.Head(stored);
+        if (FileContent.IsPointer(head))
         {
-            CorpusFormat.JsonLinesGzip => new BoundedExpansion(
-                GzipWithEnd.Open(stored, out endLine),
+            throw new UnreadableFileException(
+                "is a Git LFS pointer, not the file itself; fetch it with 'git lfs pull'"
+            );
+        }
+
+        if (head.Length == 0 && CorpusFile.IsCompressed(stored.Name))
+        {
+            throw new UnreadableFileException("is empty, not even an archive of nothing");
+        }
+
+        return FileContent.CompressionOf(stored.Name, head) switch
+        {
+            FileCompression.Gzip => Bounded(new WholeGzip(stored), stored, maxExpansion),
+            FileCompression.Zstandard => Bounded(Zstandard(stored), stored, maxExpansion),
+            FileCompression.Bzip2 => Bounded(
+                BZip2Stream.Create(
+                    stored,
+                    CompressionMode.Decompress,
+                    decompressConcatenated: true,
+                    leaveOpen: true,
+                    tolerateTruncatedStream: false
+                ),
                 stored,
                 maxExpansion
             ),
-            CorpusFormat.JsonLinesZstandard => new BoundedExpansion(
-                new DecompressionStream(stored, leaveOpen: false),
-                stored,
-                maxExpansion
-            ),
+            FileCompression.Xz => Bounded(new WholeXz(stored), stored, maxExpansion),
             _ => stored,
         };
     }
 
+    private static BoundedExpansion Bounded(Stream text, FileStream stored, int maxExpansion) =>
+        new(text, stored, maxExpansion);
+
+    private static DecompressionStream Zstandard(FileStream stored)
+    {
+        var text = new DecompressionStream(stored, leaveOpen: true);
+        text.SetParameter(ZSTD_dParameter.ZSTD_d_windowLogMax, MaxWindowLog);
+        return text;
+    }
+
     /// <summary>Compares, after each stretch of text, how much of the stored file it came from.</summary>
-    private sealed class BoundedExpansion(Stream text, FileStream stored, int maxExpansion) : Stream
+    private sealed class BoundedExpansion(Stream text, FileStream stored, int maxExpansion) : ForwardStream
     {
         private const long Stretch = 64L << 20;
 
         private long _inStretch;
         private long _storedAtStart;
-
-        public override bool CanRead => true;
-
-        public override bool CanSeek => false;
-
-        public override bool CanWrite => false;
-
-        public override long Length => throw new NotSupportedException();
-
-        public override long Position
-        {
-            get => throw new NotSupportedException();
-            set => throw new NotSupportedException();
-        }
-
-        public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
 
         public override int Read(Span<byte> buffer)
         {
@@ -63,8 +77,16 @@ internal static class ArchiveStream
             {
                 read = text.Read(buffer);
             }
-            catch (ZstdException e)
+            catch (ZstdException e) when (e.Code == ZSTD_ErrorCode.ZSTD_error_frameParameter_windowTooLarge)
             {
+                throw new UnreadableFileException(
+                    "asks for a Zstandard window of more than 2 GiB; compress it again with a shorter one (zstd --long=31 or less)",
+                    e
+                );
+            }
+            catch (Exception e) when (!CorpusPass.IsReadFailure(e) && e is not OutOfMemoryException)
+            {
+                // Each library has exceptions of its own, and some let those of their inner workings out.
                 throw new InvalidDataException(e.Message, e);
             }
 
@@ -74,8 +96,8 @@ internal static class ArchiveStream
                 long from = stored.Position - _storedAtStart;
                 if (from * maxExpansion < _inStretch)
                 {
-                    throw new InvalidDataException(
-                        $"{from} stored bytes expand to {_inStretch}, more than {maxExpansion} times; "
+                    throw new UnreadableFileException(
+                        $"expands as no text does: {from} stored bytes expand to {_inStretch}, more than {maxExpansion} times; "
                             + "if this is no archive bomb, allow a larger expansion"
                     );
                 }
@@ -85,14 +107,6 @@ internal static class ArchiveStream
 
             return read;
         }
-
-        public override void Flush() => throw new NotSupportedException();
-
-        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-        public override void SetLength(long value) => throw new NotSupportedException();
-
-        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
         protected override void Dispose(bool disposing)
         {

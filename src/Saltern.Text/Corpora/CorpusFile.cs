@@ -1,21 +1,18 @@
 namespace Saltern.Corpora;
 
-/// <summary>The file formats that <see cref="CorpusReader"/> reads, told apart by the end of the name.</summary>
+/// <summary>The kinds of file that <see cref="CorpusReader"/> reads, whatever compresses them.</summary>
 internal enum CorpusFormat
 {
-    /// <summary><c>.jsonl</c>: one JSON object a line.</summary>
-    JsonLines,
+    /// <summary>JSON objects: one a line, one after the other, or the entries of one list.</summary>
+    Json,
 
-    /// <summary><c>.jsonl.gz</c>: the same, compressed with gzip.</summary>
-    JsonLinesGzip,
-
-    /// <summary><c>.jsonl.zst</c>: the same, compressed with Zstandard.</summary>
-    JsonLinesZstandard,
-
-    /// <summary><c>.parquet</c>: one row is one document.</summary>
+    /// <summary>Parquet: one row is one document.</summary>
     Parquet,
 
-    /// <summary><c>.txt</c> and <c>.md</c>: one file is one document.</summary>
+    /// <summary>Arrow's IPC format, as a stream or a file: one row is one document.</summary>
+    Arrow,
+
+    /// <summary>Text: one file is one document.</summary>
     Text,
 }
 
@@ -27,39 +24,61 @@ internal enum CorpusFormat
 internal sealed record CorpusFile(string Path, CorpusFormat Format, string Domain, long Bytes)
 {
     /// <summary>The supported endings, as messages name them.</summary>
-    internal const string SupportedEndings = ".jsonl, .jsonl.gz, .jsonl.zst, .parquet, .txt, .md";
+    internal const string SupportedEndings =
+        ".jsonl, .ndjson, .jsonlines, .json, .txt, .md (each also .gz, .zst, .bz2, .xz), .parquet, .arrow";
 
-    /// <summary>Domain of text files that lie directly in the folder they were found from.</summary>
+    /// <summary>Domain of documents that neither a field nor a name gives one.</summary>
     internal const string PlainTextDomain = "text";
 
-    private static readonly (string Ending, CorpusFormat Format)[] Formats =
-    [
-        (".jsonl", CorpusFormat.JsonLines),
-        (".jsonl.gz", CorpusFormat.JsonLinesGzip),
-        (".jsonl.zst", CorpusFormat.JsonLinesZstandard),
-        (".parquet", CorpusFormat.Parquet),
-        (".txt", CorpusFormat.Text),
-        (".md", CorpusFormat.Text),
-    ];
+    private static readonly Dictionary<string, CorpusFormat> Formats = new(StringComparer.OrdinalIgnoreCase)
+    {
+        [".jsonl"] = CorpusFormat.Json,
+        [".ndjson"] = CorpusFormat.Json,
+        [".jsonlines"] = CorpusFormat.Json,
+        [".json"] = CorpusFormat.Json,
+        [".parquet"] = CorpusFormat.Parquet,
+        [".arrow"] = CorpusFormat.Arrow,
+        [".txt"] = CorpusFormat.Text,
+        [".md"] = CorpusFormat.Text,
+    };
 
-    /// <summary>The format that a file's name stands for, or null where it is not a supported one.</summary>
+    private static readonly string[] Compressions = [".gz", ".zst", ".bz2", ".xz"];
+
+    /// <summary>Whether a name says that the file is compressed.</summary>
+    internal static bool IsCompressed(string path) =>
+        Compressions.Contains(System.IO.Path.GetExtension(path), StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>The format that a file's name stands for, or null where it says none of the supported ones.</summary>
     internal static CorpusFormat? FormatOf(string path)
     {
-        foreach ((string ending, CorpusFormat format) in Formats)
+        bool isCompressed = IsCompressed(path);
+        string name = isCompressed ? System.IO.Path.GetFileNameWithoutExtension(path) : path;
+        if (!Formats.TryGetValue(System.IO.Path.GetExtension(name), out CorpusFormat format))
         {
-            if (path.EndsWith(ending, StringComparison.OrdinalIgnoreCase))
-            {
-                return format;
-            }
+            return null;
         }
 
-        return null;
+        // Both are read by place, not from front to back, and compress their columns themselves.
+        bool isColumns = format is CorpusFormat.Parquet or CorpusFormat.Arrow;
+        return isColumns && isCompressed ? null : format;
     }
 
-    /// <summary>Describes a supported file found under <paramref name="root"/>, the folder given or the fixed part of the glob.</summary>
-    internal static CorpusFile Describe(string path, string root)
+    /// <summary>Whether a name says nothing of the content: it has no ending, or only that of a compression or a number.</summary>
+    internal static bool IsNameless(string path)
     {
-        CorpusFormat format = FormatOf(path)!.Value;
+        string name = System.IO.Path.GetFileName(path);
+        if (IsCompressed(name))
+        {
+            name = System.IO.Path.GetFileNameWithoutExtension(name);
+        }
+
+        string ending = System.IO.Path.GetExtension(name);
+        return ending.AsSpan().TrimStart('.').IndexOfAnyExceptInRange('0', '9') < 0;
+    }
+
+    /// <summary>Describes a file found under <paramref name="root"/>, the folder given or the fixed part of the glob.</summary>
+    internal static CorpusFile Describe(string path, string root, CorpusFormat format)
+    {
         string domain = format == CorpusFormat.Text ? FolderUnder(root, path) : Stem(path);
         return new CorpusFile(path, format, domain, new FileInfo(path).Length);
     }

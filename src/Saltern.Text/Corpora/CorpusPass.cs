@@ -12,6 +12,12 @@ internal sealed class CorpusPass(CorpusReaderOptions options, CorpusReadReport r
     /// <summary>Counts and first problems.</summary>
     public CorpusReadReport Report { get; } = report;
 
+    /// <summary>Bytes of text or JSON after which a file is taken to end; null where all of it is read.</summary>
+    public int? BeginningBytes { get; init; }
+
+    /// <summary>Records of the open file that an earlier pass has counted; the last of them may be read again, for what it had not given out.</summary>
+    public long CountedRecords { get; set; }
+
     /// <summary>Stored bytes of the open file that were consumed; may be read from another thread.</summary>
     public long ConsumedBytes
     {
@@ -51,6 +57,43 @@ internal sealed class CorpusPass(CorpusReaderOptions options, CorpusReadReport r
         {
             Report.AddBrokenFile(file.Path, null, $"cannot be opened ({e.Message})");
             return null;
+        }
+    }
+
+    /// <summary>Opens a file of text or JSON as UTF-8, whatever compresses and encodes it, and follows it; null, and a broken file in the report, where that fails.</summary>
+    public Stream? OpenText(CorpusFile file)
+    {
+        FileStream? stored = Open(file);
+        if (stored is null)
+        {
+            return null;
+        }
+
+        try
+        {
+            Stream text = TextDecoding.Open(ArchiveStream.Open(stored, Options.MaxExpansion), Options.Encoding);
+            Follow(stored);
+            return BeginningBytes is { } bytes ? new BeginningStream(text, bytes) : text;
+        }
+        catch (Exception e) when (IsReadFailure(e))
+        {
+            stored.Dispose();
+            Report.AddBrokenFile(file.Path, null, Reason(e));
+            return null;
+        }
+    }
+
+    /// <summary>Why a file could not be read to its end.</summary>
+    public static string Reason(Exception e) =>
+        e is UnreadableFileException ? e.Message : $"the file breaks off or is damaged after this place ({e.Message})";
+
+    /// <summary>Counts a record, unless an earlier pass has.</summary>
+    /// <param name="number">Its line or number in the file, from 1.</param>
+    public void CountRecord(long number, RecordFields fields)
+    {
+        if (number > CountedRecords)
+        {
+            Report.CountRecord(fields);
         }
     }
 

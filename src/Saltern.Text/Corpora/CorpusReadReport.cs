@@ -28,7 +28,11 @@ internal sealed record ReportCounts(
     long RecordsWithDomain,
     int Files,
     int BrokenFiles,
-    IReadOnlyList<CorpusProblem> FirstProblems
+    IReadOnlyList<CorpusProblem> FirstProblems,
+    long SplitMarks = 0,
+    long DocumentsWithSpecialTokens = 0,
+    string? SpecialTokenFound = null,
+    long OddDomains = 0
 );
 
 /// <summary>What one pass of a <see cref="CorpusReader"/> found so far.</summary>
@@ -55,13 +59,15 @@ public sealed class CorpusReadReport
             counts.RecordsWithDomain
         );
         (Files, BrokenFiles) = (counts.Files, counts.BrokenFiles);
+        (SplitMarks, OddDomains) = (counts.SplitMarks, counts.OddDomains);
+        (DocumentsWithSpecialTokens, SpecialTokenFound) = (counts.DocumentsWithSpecialTokens, counts.SpecialTokenFound);
         _problems.AddRange(counts.FirstProblems);
     }
 
     /// <summary>Documents given out.</summary>
     public long Documents { get; private set; }
 
-    /// <summary>JSON lines and Parquet rows read, broken ones included and empty lines not.</summary>
+    /// <summary>JSON records, rows and pieces of text files read, broken ones included and empty lines not.</summary>
     public long Records { get; private set; }
 
     /// <summary>Records that gave no document.</summary>
@@ -81,16 +87,53 @@ public sealed class CorpusReadReport
 
     /// <summary>The counts as they are now.</summary>
     internal ReportCounts Counts =>
-        new(Documents, Records, BrokenRecords, RecordsWithDomain, Files, BrokenFiles, [.. _problems]);
+        new(
+            Documents,
+            Records,
+            BrokenRecords,
+            RecordsWithDomain,
+            Files,
+            BrokenFiles,
+            [.. _problems],
+            SplitMarks,
+            DocumentsWithSpecialTokens,
+            SpecialTokenFound,
+            OddDomains
+        );
+
+    /// <summary>End-of-text marks at which texts were split.</summary>
+    public long SplitMarks { get; private set; }
+
+    /// <summary>Documents that spell out special tokens, which are letters like all others.</summary>
+    public long DocumentsWithSpecialTokens { get; private set; }
+
+    /// <summary>The first special token that was found spelled out; <see langword="null"/> where there is none.</summary>
+    public string? SpecialTokenFound { get; private set; }
+
+    /// <summary>Records whose field for the domain held something else, and that belong to their file's domain.</summary>
+    internal long OddDomains { get; private set; }
 
     internal void CountFile() => Files++;
 
-    internal void CountRecord(bool namesDomain)
+    internal void CountSplitMark() => SplitMarks++;
+
+    internal void CountSpecialToken(string name)
+    {
+        DocumentsWithSpecialTokens++;
+        SpecialTokenFound ??= name;
+    }
+
+    internal void CountRecord(RecordFields fields)
     {
         Records++;
-        if (namesDomain)
+        if (fields.Domain is not null)
         {
             RecordsWithDomain++;
+        }
+
+        if (fields.OddDomain is not null)
+        {
+            OddDomains++;
         }
     }
 

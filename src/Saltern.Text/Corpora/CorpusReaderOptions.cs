@@ -1,5 +1,31 @@
 namespace Saltern.Corpora;
 
+/// <summary>What the domain of a document is taken from.</summary>
+public enum DomainSource
+{
+    /// <summary>Nothing: all documents are of one domain.</summary>
+    None,
+
+    /// <summary>The name of its file, or of a text file's folder.</summary>
+    File,
+
+    /// <summary>A field of its record; the file's name where the record has none.</summary>
+    Field,
+}
+
+/// <summary>What becomes of special tokens that a text spells out, such as <c>&lt;|endoftext|&gt;</c>.</summary>
+public enum SpecialTokenText
+{
+    /// <summary>They are letters like all others; the documents are counted.</summary>
+    Text,
+
+    /// <summary>A text ends at each end-of-text mark; others are letters, and counted.</summary>
+    Split,
+
+    /// <summary>A document that spells one out is broken.</summary>
+    Refuse,
+}
+
 /// <summary>How <see cref="CorpusReader"/> reads text files.</summary>
 public sealed record CorpusReaderOptions
 {
@@ -7,7 +33,7 @@ public sealed record CorpusReaderOptions
     internal static readonly IReadOnlyList<string> UsualDomainFields = ["domain", "meta.pile_set_name"];
 
     /// <summary>
-    /// Fields of a JSON line, or columns of a Parquet file, that may hold the text, the first one present wins; a dotted path
+    /// Fields of a JSON record, or columns of a Parquet or Arrow file, that may hold the text, the first one present wins; a dotted path
     /// (<c>content.body</c>) goes into objects. Default: <c>text</c>.
     /// </summary>
     public IReadOnlyList<string> TextFields { get; init; } = ["text"];
@@ -20,7 +46,41 @@ public sealed record CorpusReaderOptions
     public IReadOnlyList<string>? DomainFields { get; init; }
 
     /// <summary>
-    /// Longest record, in bytes: a line of JSON, a text in a Parquet file, a text file that is not cut. A longer one is broken and is skipped
+    /// What the domain is taken from. Default: <see langword="null"/>, fields that are named or, of the usual ones, those whose values look like domains in the
+    /// first records; else the file's name.
+    /// </summary>
+    public DomainSource? Domains { get; init; }
+
+    /// <summary>
+    /// Encoding of text and JSON without a byte order mark, by its IANA name such as <c>windows-1252</c> or <c>utf-16le</c>. Default: <see langword="null"/>, UTF-8.
+    /// </summary>
+    public string? Encoding { get; init; }
+
+    /// <summary>
+    /// What becomes of special tokens spelled out in text. Default: <see langword="null"/>, text files that are full of end-of-text marks are
+    /// split at them, and elsewhere they are letters.
+    /// </summary>
+    public SpecialTokenText? SpecialTokens { get; init; }
+
+    /// <summary>Whether nothing says which field names the domain: then one that holds something else names none.</summary>
+    internal bool IsDomainAutomatic => Domains is null && DomainFields is null;
+
+    /// <summary>Fields in which the domain is looked for.</summary>
+    internal IReadOnlyList<string> DomainNames
+    {
+        get
+        {
+            if (Domains is DomainSource.None or DomainSource.File)
+            {
+                return [];
+            }
+
+            return DomainFields ?? UsualDomainFields;
+        }
+    }
+
+    /// <summary>
+    /// Longest record, in bytes: a record of JSON, a text in a Parquet file, a text file that is not cut. A longer one is broken and is skipped
     /// without being held. Default: 64 MiB; from 64 bytes to 1 GiB.
     /// </summary>
     public int MaxRecordBytes { get; init; } = 64 << 20;
@@ -58,9 +118,25 @@ public sealed record CorpusReaderOptions
             if (field.Split('.').Any(part => part.Length == 0))
             {
                 problems.Add(
-                    $"Field name '{field}' is not a name or a dotted path of names such as 'text' or 'meta.pile_set_name'."
+                    $"Field name '{field}' is not a name or a dotted path of names such as 'text' or 'meta.pile_set_name'. "
+                        + "To take no field for the domain, take the file's name (--domain file)."
                 );
             }
+        }
+
+        if (Domains is DomainSource.None or DomainSource.File && DomainFields is { Count: > 0 })
+        {
+            problems.Add(
+                $"The domain is to be taken from {(Domains == DomainSource.None ? "nothing" : "the file's name")}, "
+                    + $"and from the field {string.Join(", ", DomainFields)}. Leave one of the two out."
+            );
+        }
+
+        if (Encoding is not null && TextDecoding.Named(Encoding) is null)
+        {
+            problems.Add(
+                $"Encoding '{Encoding}' is not known. Use an IANA name such as utf-8, utf-16le, windows-1252, iso-8859-1 or gb18030."
+            );
         }
 
         if (MaxRecordBytes is < 64 or > 1 << 30)

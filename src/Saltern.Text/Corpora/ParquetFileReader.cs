@@ -1,8 +1,8 @@
 using System.Diagnostics.CodeAnalysis;
-using System.Text;
 using System.Text.Unicode;
 using Parquet;
 using Parquet.Data;
+using Parquet.Meta;
 using Parquet.Schema;
 
 namespace Saltern.Corpora;
@@ -72,6 +72,7 @@ internal sealed class ParquetFileReader(CorpusPass pass)
         {
             ParquetCheck.CheckFooter(stored);
             reader = ParquetReader.CreateAsync(stored, leaveStreamOpen: true).GetAwaiter().GetResult();
+            ReadTextsAsBytes(reader);
             columns = Columns.Find(reader.Schema, pass.Options);
             return true;
         }
@@ -80,10 +81,26 @@ internal sealed class ParquetFileReader(CorpusPass pass)
             pass.Report.AddBrokenFile(
                 file.Path,
                 null,
-                e is InvalidDataException ? e.Message : $"is no Parquet file that can be read ({e.Message})"
+                e is InvalidDataException or UnreadableFileException
+                    ? e.Message
+                    : $"is no Parquet file that can be read ({e.Message})"
             );
             reader?.DisposeAsync().AsTask().GetAwaiter().GetResult();
             return false;
+        }
+    }
+
+    // Decoding texts to characters would hide invalid UTF-8, so the schema, which is made when it is first asked for, is not told that they are texts.
+    private static void ReadTextsAsBytes(ParquetReader reader)
+    {
+        foreach (SchemaElement element in reader.Metadata!.Schema)
+        {
+            bool isText =
+                element.ConvertedType is null or ConvertedType.UTF8 or ConvertedType.JSON or ConvertedType.ENUM;
+            if (element.Type == Parquet.Meta.Type.BYTE_ARRAY && isText)
+            {
+                (element.ConvertedType, element.LogicalType) = (null, null);
+            }
         }
     }
 
@@ -123,8 +140,8 @@ internal sealed class ParquetFileReader(CorpusPass pass)
     {
         ReadOnlyMemory<byte>? text = group.Text[row];
         string? domain = null;
-        string? problem = ProblemOf(text, columns);
-        for (int i = 0; i < group.Domains.Count && domain is null && problem is null; i++)
+        string? odd = columns.OddDomain;
+        for (int i = 0; i < group.Domains.Count && domain is null; i++)
         {
             if (group.Domains[i][row] is not { Length: > 0 } name)
             {
@@ -133,16 +150,16 @@ internal sealed class ParquetFileReader(CorpusPass pass)
 
             if (name.Length <= MaxDomainBytes && Utf8.IsValid(name.Span))
             {
-                domain = Encoding.UTF8.GetString(name.Span);
+                domain = System.Text.Encoding.UTF8.GetString(name.Span);
             }
             else
             {
-                problem =
-                    $"column '{Columns.NameOf(columns.Domains[i])}' is not a text of at most {MaxDomainBytes} bytes";
+                odd = $"column '{Columns.NameOf(columns.Domains[i])}' is not a text of at most {MaxDomainBytes} bytes";
             }
         }
 
-        pass.Report.CountRecord(domain is not null);
+        string? problem = ProblemOf(text, columns) ?? (pass.Options.IsDomainAutomatic ? null : odd);
+        pass.CountRecord(number, new RecordFields(default, domain, odd));
         if (problem is not null)
         {
             pass.Report.AddBrokenRecord(file.Path, number, problem, pass.Options.MaxBrokenShare);
@@ -150,7 +167,10 @@ internal sealed class ParquetFileReader(CorpusPass pass)
         }
 
         // A copy: the row group's memory is used again for the next one.
-        return new TextDocument(text.GetValueOrDefault().ToArray(), domain ?? file.Domain, file.Path, number);
+        return new TextDocument(text.GetValueOrDefault().ToArray(), domain ?? file.Domain, file.Path, number)
+        {
+            NamesDomain = domain is not null,
+        };
     }
 
     private string? ProblemOf(ReadOnlyMemory<byte>? text, Columns columns)
@@ -168,8 +188,9 @@ internal sealed class ParquetFileReader(CorpusPass pass)
         return Utf8.IsValid(bytes.Span) ? null : "holds text that is not valid Unicode";
     }
 
-    /// <summary>The columns for text and domain, as byte strings: decoding them to characters would hide invalid UTF-8.</summary>
-    private sealed record Columns(DataField Text, IReadOnlyList<DataField> Domains)
+    /// <summary>The columns for text and domain.</summary>
+    /// <param name="OddDomain">A usual column for the domain that holds something else, and what; null where there is none.</param>
+    private sealed record Columns(DataField Text, IReadOnlyList<DataField> Domains, string? OddDomain)
     {
         public static Columns Find(ParquetSchema schema, CorpusReaderOptions options)
         {
@@ -177,26 +198,28 @@ internal sealed class ParquetFileReader(CorpusPass pass)
             DataField? text = options
                 .TextFields.Select(name => Named(all, name))
                 .FirstOrDefault(field => field is not null);
-            List<DataField> domains =
-            [
-                .. (options.DomainFields ?? CorpusReaderOptions.UsualDomainFields)
-                    .Select(name => Named(all, name))
-                    .OfType<DataField>(),
-            ];
+            DataField[] domains = [.. options.DomainNames.Select(name => Named(all, name)).OfType<DataField>()];
             string there = $"it has {string.Join(", ", all.Select(field => $"'{NameOf(field)}'"))}";
             if (text is null)
             {
-                throw new InvalidDataException(
+                throw new UnreadableFileException(
                     $"has no column {Any(options.TextFields)}; {there}. Name the text's column"
                 );
             }
 
-            if (domains.Count > 0 || options.DomainFields is not { Count: > 0 } wanted)
+            if (domains.Length == 0 && options.DomainFields is { Count: > 0 } wanted)
             {
-                return new Columns(AsBytes(text), [.. domains.Select(AsBytes)]);
+                throw new UnreadableFileException($"has no column {Any(wanted)} for the domain; {there}");
             }
 
-            throw new InvalidDataException($"has no column {Any(wanted)} for the domain; {there}");
+            string? odd = domains.Select(ProblemOf).FirstOrDefault(problem => problem is not null);
+            string? problem = ProblemOf(text) ?? (options.IsDomainAutomatic ? null : odd);
+            if (problem is null)
+            {
+                return new Columns(text, [.. domains.Where(field => ProblemOf(field) is null)], odd);
+            }
+
+            throw new UnreadableFileException(problem);
         }
 
         public static string NameOf(DataField field) => string.Join('.', field.Path.ToList());
@@ -206,32 +229,16 @@ internal sealed class ParquetFileReader(CorpusPass pass)
 
         private static string Any(IEnumerable<string> names) => string.Join(" or ", names.Select(name => $"'{name}'"));
 
-        // The same column in a schema of its own, declared as bytes; the library reads a column as its declaration says.
-        private static DataField AsBytes(DataField field)
+        private static string? ProblemOf(DataField field)
         {
-            bool isText =
-                field.ClrType == typeof(ReadOnlyMemory<char>)
-                || field.ClrType == typeof(ReadOnlyMemory<byte>)
-                || field.ClrType == typeof(string)
-                || field.ClrType == typeof(byte[]);
-            IReadOnlyList<string> path = field.Path.ToList();
-            var bytes = new DataField(path[^1], typeof(byte[]), field.IsNullable);
-            Field nested = bytes;
-            foreach (string parent in path.SkipLast(1).Reverse())
+            bool isText = field.ClrType == typeof(ReadOnlyMemory<byte>) || field.ClrType == typeof(byte[]);
+            if (isText && field.MaxRepetitionLevel == 0)
             {
-                nested = new StructField(parent, nested);
-            }
-
-            _ = new ParquetSchema(nested);
-            if (isText && field.MaxRepetitionLevel == 0 && bytes.MaxDefinitionLevel == field.MaxDefinitionLevel)
-            {
-                return bytes;
+                return null;
             }
 
             string found = field.MaxRepetitionLevel > 0 ? "a list" : field.ClrType.Name;
-            throw new InvalidDataException(
-                $"has a column '{NameOf(field)}' that is not one optional text a row, but {found}"
-            );
+            return $"has a column '{NameOf(field)}' that is not one optional text a row, but {found}";
         }
     }
 

@@ -3,28 +3,26 @@ namespace Saltern.Corpora;
 /// <summary>Cuts the bytes of a text file into documents, holding no more than one of them.</summary>
 internal static class TextPieces
 {
-    /// <summary>The whole text without a byte order mark, or pieces of about <paramref name="pieceBytes"/> bytes that together are the whole text.</summary>
+    /// <summary>The whole text, or pieces of about <paramref name="pieceBytes"/> bytes that together are the whole text.</summary>
     /// <remarks>A piece ends after a blank line in its second half, else after a line, else between two characters.</remarks>
-    /// <param name="pieceBytes">Bytes of a piece; <see langword="null"/> for the whole file, which the caller has found small enough.</param>
-    public static IEnumerable<ReadOnlyMemory<byte>> Cut(Stream text, int? pieceBytes)
+    /// <param name="pieceBytes">Bytes of a piece; <see langword="null"/> for the whole file.</param>
+    /// <param name="maxBytes">Most bytes of a whole file.</param>
+    /// <exception cref="UnreadableFileException">It has more.</exception>
+    public static IEnumerable<ReadOnlyMemory<byte>> Cut(Stream text, int? pieceBytes, int maxBytes)
     {
+        if (pieceBytes is null)
+        {
+            yield return Whole(text, maxBytes);
+            yield break;
+        }
+
         // One byte more than a piece: it tells whether a cut falls inside a character.
-        byte[] window = new byte[(pieceBytes ?? checked((int)text.Length)) + 1];
+        byte[] window = new byte[pieceBytes.Value + 1];
         int filled = 0;
-        bool isFirst = true;
         while (true)
         {
             int read = text.ReadAtLeast(window.AsSpan(filled), window.Length - filled, throwOnEndOfStream: false);
             filled += read;
-            int mark = isFirst && window.AsSpan(0, filled).StartsWith("\uFEFF"u8) ? 3 : 0;
-            if (mark > 0)
-            {
-                filled -= mark;
-                window.AsSpan(mark, filled).CopyTo(window);
-                filled += text.ReadAtLeast(window.AsSpan(filled), mark, throwOnEndOfStream: false);
-            }
-
-            isFirst = false;
             if (filled < window.Length)
             {
                 yield return window.AsMemory(0, filled).ToArray();
@@ -36,6 +34,24 @@ internal static class TextPieces
             window.AsSpan(length).CopyTo(window);
             filled -= length;
         }
+    }
+
+    private static byte[] Whole(Stream text, int maxBytes)
+    {
+        var whole = new MemoryStream();
+        byte[] buffer = new byte[1 << 16];
+        while (text.Read(buffer) is > 0 and int read)
+        {
+            whole.Write(buffer, 0, read);
+            if (whole.Length > maxBytes)
+            {
+                throw new UnreadableFileException(
+                    $"has more than {maxBytes} bytes, too many for one document; cut text files into pieces"
+                );
+            }
+        }
+
+        return whole.ToArray();
     }
 
     private static int PieceLength(ReadOnlySpan<byte> window, byte next)

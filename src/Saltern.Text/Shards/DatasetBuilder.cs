@@ -38,6 +38,7 @@ public static class DatasetBuilder
         ArgumentNullException.ThrowIfNull(train);
         ArgumentNullException.ThrowIfNull(tokenizer);
         options = Checked(options);
+        Settle(train, valid, tokenizer);
         return Claiming(
             outFolder,
             tokenizer,
@@ -78,6 +79,7 @@ public static class DatasetBuilder
     )
     {
         options.Validate();
+        Settle(train, valid, tokenizer);
         (ReadingState? from, UInt128[] hashes) = SharedPreparation.Listen(options.Ranks);
         var split = new DocumentSplit(options.ValidPercent);
         if (from is not null)
@@ -138,6 +140,26 @@ public static class DatasetBuilder
                 return run.Run(progress, cancellation);
             }
         );
+    }
+
+    // Validation text is read as the training text is, so that both have the same domains.
+    private static void Settle(CorpusReader train, CorpusReader? valid, BpeTokenizer tokenizer)
+    {
+        AddedToken[] special = [.. tokenizer.Definition.AddedTokens.Where(token => token.IsSpecial)];
+        train.Marks = new SpecialMarks(
+            special.FirstOrDefault(token => token.Id == tokenizer.EndOfTextId)?.Content ?? SpecialMarks.UsualEnd,
+            special.Select(token => token.Content)
+        );
+        if (valid is null)
+        {
+            return;
+        }
+
+        valid.Marks = train.Marks;
+        if (valid.Options.IsDomainAutomatic && train.Domains.Options.Domains is { } domains)
+        {
+            valid.Domains = new DomainDecision(valid.Options with { Domains = domains }, null);
+        }
     }
 
     private static IEnumerable<TextDocument> Documents(

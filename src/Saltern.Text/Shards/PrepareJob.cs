@@ -37,7 +37,7 @@ internal sealed record PrepareJob
             Tokenizer = tokenizerFingerprint,
             ValidPercent = valid is null ? options.ValidPercent : 0,
             MaxDomains = options.MaxDomains,
-            Reading = Describe(train.Options),
+            Reading = Describe(train.Domains.Options, train.Marks),
             Train = [.. train.Files.Select(PrepareInput.Of)],
             Valid = [.. (valid?.Files ?? []).Select(PrepareInput.Of)],
         };
@@ -65,8 +65,14 @@ internal sealed record PrepareJob
         ];
     }
 
-    private static string Describe(CorpusReaderOptions options)
+    private static string Describe(CorpusReaderOptions options, SpecialMarks marks)
     {
+        string domain = options.Domains switch
+        {
+            DomainSource.None => "nothing",
+            DomainSource.File => "the files' names",
+            _ => string.Join(", ", options.DomainFields ?? ["the usual fields"]),
+        };
         string textFiles = "whole";
         if (options.TextPieceBytes is { } piece)
         {
@@ -76,9 +82,11 @@ internal sealed record PrepareJob
         return string.Create(
             CultureInfo.InvariantCulture,
             $"text from {string.Join(", ", options.TextFields)}; "
-                + $"domain from {string.Join(", ", options.DomainFields ?? ["the usual fields"])}; "
+                + $"domain from {domain}; "
                 + $"records up to {options.MaxRecordBytes} bytes; expansion up to {options.MaxExpansion}; "
-                + $"text files {textFiles}"
+                + $"text files {textFiles}; encoding {options.Encoding ?? "utf-8"}; "
+                + $"special tokens {options.SpecialTokens?.ToString() ?? "automatic"} "
+                + $"({string.Join(", ", marks.Ends.Select(System.Text.Encoding.UTF8.GetString))})"
         );
     }
 

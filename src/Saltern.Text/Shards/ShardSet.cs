@@ -36,7 +36,8 @@ internal sealed class ShardSet(DatasetFolder folder, TokenType type, int maxDoma
                 );
                 throw new DataFormatException(
                     $"The text has more than {maxDomains} domains (such as {examples}). "
-                        + "Name a field that holds the domain and not, say, a title."
+                        + "Name a field that holds the domain and not, say, a title (--domain-field), or take the files' names "
+                        + "(--domain file) or one domain for all (--domain none)."
                 );
             }
 

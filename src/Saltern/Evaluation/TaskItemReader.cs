@@ -18,7 +18,7 @@ internal static class TaskItemReader
         new[] { dataFolder, taskFolder }
             .OfType<string>()
             .SelectMany(folder => Endings.Select(ending => Path.Combine(folder, data + ending)))
-            .FirstOrDefault(path => File.Exists(path) && JsonRecordFile.IsOne(path));
+            .FirstOrDefault(path => File.Exists(path) && RecordFile.IsOne(path));
 
     /// <summary>Reads items.</summary>
     /// <param name="limit">Most items, from the first on; null for all.</param>
@@ -26,7 +26,7 @@ internal static class TaskItemReader
     public static IReadOnlyList<TaskItem> Read(TaskDefinition definition, string path, int? limit = null)
     {
         var items = new List<TaskItem>();
-        JsonRecordFile.Read(
+        RecordFile.Read(
             path,
             $" ({definition.Task})",
             (record, _) =>

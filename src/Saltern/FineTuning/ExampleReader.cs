@@ -45,7 +45,7 @@ internal sealed class ExampleReader
             );
         }
 
-        if (!JsonRecordFile.IsOne(path))
+        if (!RecordFile.IsOne(path))
         {
             throw new ConfigurationException(
                 $"{key} = {path} has another ending than .jsonl, .jsonl.gz or .jsonl.zst."
@@ -53,7 +53,7 @@ internal sealed class ExampleReader
         }
 
         var examples = new List<(Example, string)>();
-        JsonRecordFile.Read(
+        RecordFile.Read(
             path,
             "",
             (record, line) =>

@@ -65,7 +65,7 @@ public sealed class CorpusPathsTests : IDisposable
             problem => Assert.Contains("*.xml' matches no file", problem, StringComparison.Ordinal),
             problem =>
                 Assert.Contains(
-                    "g.csv' has an ending that is not supported. Allowed: .jsonl, .jsonl.gz, .jsonl.zst, .parquet, .txt, .md",
+                    "g.csv' has an ending that is not supported. Allowed: .jsonl, .ndjson, .jsonlines, .json, .txt, .md (each also .gz",
                     problem,
                     StringComparison.Ordinal
                 ),
@@ -85,9 +85,43 @@ public sealed class CorpusPathsTests : IDisposable
         );
     }
 
+    [Fact]
+    public void Resolve_NamesWhatItLeavesOut()
+    {
+        Directory.CreateSymbolicLink(_folder["x/loop"], _folder.Path);
+        _folder.Write("x/.part.jsonl", "");
+        _folder.Write("README.md", "a card");
+        _folder.Write("dataset_info.json", "{}");
+
+        Assert.Equal(
+            ["README.md", "dataset_info.json", "g.csv", "x/.part.jsonl", "x/loop/"],
+            CorpusPaths
+                .Resolve([_folder.Path])
+                .LeftOut.Select(path => Path.GetRelativePath(_folder.Path, path))
+                .Order(StringComparer.Ordinal)
+        );
+        Assert.Empty(CorpusPaths.Resolve([_folder["x/*.jsonl"], _folder["README.md"]]).LeftOut);
+    }
+
+    [Fact]
+    public void Resolve_TakesFilesWithoutAnEndingByTheirContent()
+    {
+        _folder.Write("n/part-00000", "{\"text\":\"a\"}\n");
+        _folder.Write("n/list", " [{\"text\":\"a\"}]");
+        _folder.Write("n/shard.gz", TemporaryFolder.Gzip("{\"text\":\"a\"}\n"));
+        _folder.Write("n/LICENSE", "Do what you like.");
+
+        CorpusFiles found = CorpusPaths.Resolve([_folder["n"]]);
+
+        Assert.Equal(["list", "part-00000", "shard.gz"], found.Files.Select(file => Path.GetFileName(file.Path)));
+        Assert.Equal([_folder["n/LICENSE"]], found.LeftOut);
+    }
+
     private string Resolve(params string[] paths) =>
         string.Join(
             ' ',
-            CorpusPaths.Resolve(paths).Select(file => Path.GetRelativePath(_folder.Path, file.Path).Replace('\\', '/'))
+            CorpusPaths
+                .Resolve(paths)
+                .Files.Select(file => Path.GetRelativePath(_folder.Path, file.Path).Replace('\\', '/'))
         );
 }

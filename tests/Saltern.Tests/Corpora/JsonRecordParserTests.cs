@@ -25,7 +25,6 @@ public class JsonRecordParserTests
     [InlineData("""{"other":"a"}""", "has no field 'text'")]
     [InlineData("""{"text":null}""", "field 'text' is null")]
     [InlineData("""{"text":["a"]}""", "field 'text' is not a string")]
-    [InlineData("""{"text":"a","domain":7}""", "field 'domain' is not a string")]
     [InlineData("""{"text":"a" """, "is not a JSON object")]
     [InlineData("""{"text":"a"} {}""", "is not a JSON object")]
     [InlineData("""["text"]""", "is not a JSON object")]
@@ -37,11 +36,7 @@ public class JsonRecordParserTests
     public void Parse_RefusesInvalidUtf8()
     {
         byte[] line = [.. "{\"text\":\"a"u8, 0xFF, .. "\"}"u8];
-        Assert.Contains(
-            "not valid Unicode",
-            new JsonRecordParser(new()).Parse(line, out _, out _),
-            StringComparison.Ordinal
-        );
+        Assert.Contains("not valid Unicode", new JsonRecordParser(new()).Parse(line, out _), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -59,26 +54,70 @@ public class JsonRecordParserTests
         const string line =
             """{"body":"no","content":{"x":{"body":"no"},"body":"yes"},"a":{"b":{"c":"deep"},"c":"no"},"b":{"c":"no"}}""";
 
-        Assert.Null(
-            new JsonRecordParser(options).Parse(
-                Encoding.UTF8.GetBytes(line),
-                out ReadOnlyMemory<byte> text,
-                out string? domain
-            )
-        );
+        Assert.Null(new JsonRecordParser(options).Parse(Encoding.UTF8.GetBytes(line), out RecordFields fields));
 
-        Assert.Equal("yes", Encoding.UTF8.GetString(text.Span));
-        Assert.Equal("deep", domain);
+        Assert.Equal("yes", Encoding.UTF8.GetString(fields.Text.Span));
+        Assert.Equal("deep", fields.Domain);
+    }
+
+    [Theory]
+    [InlineData("""{"text":"a","domain":7}""", null, "field 'domain' is not a string")]
+    [InlineData("""{"text":"a","domain":["x"]}""", null, "field 'domain' is not a string")]
+    [InlineData("""{"text":"a","domain":null}""", null, null)]
+    public void Parse_TakesNoDomainThatIsNoneWhereNobodyNamedTheField(string line, string? domain, string? odd)
+    {
+        Assert.Null(new JsonRecordParser(new()).Parse(Encoding.UTF8.GetBytes(line), out RecordFields fields));
+
+        Assert.Equal(domain, fields.Domain);
+        Assert.StartsWith(odd ?? "", fields.OddDomain ?? "", StringComparison.Ordinal);
+        Assert.Equal(odd is null, fields.OddDomain is null);
+    }
+
+    [Fact]
+    public void Parse_WritesOutNumbersOfADomainFieldThatWasNamed()
+    {
+        var parser = new JsonRecordParser(new() { DomainFields = ["domain"] });
+
+        Assert.Null(parser.Parse("""{"text":"a","domain":7}"""u8, out RecordFields fields));
+        Assert.Equal("7", fields.Domain);
+        Assert.Contains(
+            "is not a string",
+            parser.Parse("""{"text":"a","domain":{}}"""u8, out _),
+            StringComparison.Ordinal
+        );
+    }
+
+    [Theory]
+    [InlineData("NaN")]
+    [InlineData("Infinity")]
+    [InlineData("-Infinity")]
+    public void Parse_PassesOverNumbersThatPythonWritesAndJsonDoesNotHave(string number)
+    {
+        string line = $$"""{"a":{{number}},"b":["{{number}}\"",{{number}}],"text":"is {{number}}","c":{{number}}}""";
+
+        Assert.Null(Parse(line, out string text, out _));
+        Assert.Equal($"is {number}", text);
+        Assert.Contains(
+            "is not a JSON object",
+            Parse("{\"text\":\"a\",\"b\":Nan}", out _, out _),
+            StringComparison.Ordinal
+        );
+    }
+
+    [Fact]
+    public void Parse_PassesOverAnyDepth()
+    {
+        string deep = new string('[', 5000) + new string(']', 5000);
+
+        Assert.Null(Parse($$"""{"meta":{{deep}},"text":"a"}""", out string text, out _));
+        Assert.Equal("a", text);
     }
 
     private static string? Parse(string line, out string text, out string? domain)
     {
-        string? problem = new JsonRecordParser(new()).Parse(
-            Encoding.UTF8.GetBytes(line),
-            out ReadOnlyMemory<byte> bytes,
-            out domain
-        );
-        text = Encoding.UTF8.GetString(bytes.Span);
+        string? problem = new JsonRecordParser(new()).Parse(Encoding.UTF8.GetBytes(line), out RecordFields fields);
+        text = Encoding.UTF8.GetString(fields.Text.Span);
+        domain = fields.Domain;
         return problem;
     }
 }
