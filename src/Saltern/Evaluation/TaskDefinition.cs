@@ -41,7 +41,7 @@ internal sealed record TaskDefinition : IValidated
     /// <summary>How an item is put to the model.</summary>
     public required TaskKind Kind { get; init; }
 
-    /// <summary>JSON lines of the items: a path, or a name inside <c>--data-dir</c>, the endings .jsonl, .jsonl.gz and .jsonl.zst being tried; the task's name by default.</summary>
+    /// <summary>Records of the items: a path, or a name inside <c>--data-dir</c>, the endings of JSON, plain and compressed, .parquet and .arrow being tried; the task's name by default.</summary>
     public string? Data { get; init; }
 
     /// <summary>Where examples for n-shot prompts come from, found like <see cref="Data"/>; null for the items themselves, an item never being its own example.</summary>

@@ -111,6 +111,6 @@ internal sealed record TaskPlan(
         new(
             $"The data of the task {task} ({path}) was found neither in "
                 + $"{dataFolder ?? "--data-dir (not given)"} nor beside the task file. "
-                + "It is a file of JSON lines (.jsonl, .jsonl.gz, .jsonl.zst); give its folder by --data-dir."
+                + $"It is a file of records ({Corpora.RecordFile.Endings}); give its folder by --data-dir."
         );
 }

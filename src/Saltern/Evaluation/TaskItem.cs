@@ -17,6 +17,9 @@ internal sealed record TaskItem
     /// <summary>What stands before the choice or answer; the text itself of kind <c>perplexity</c>.</summary>
     public string Prompt { get; init; } = "";
 
+    /// <summary>The text whose bytes and words a perplexity is per; null for the prompt.</summary>
+    public string? Counted { get; init; }
+
     /// <summary>Choices, or the texts of a pair.</summary>
     public IReadOnlyList<string> Choices { get; init; } = [];
 

@@ -4,10 +4,19 @@ using Saltern.Corpora;
 
 namespace Saltern.Evaluation;
 
-/// <summary>Reads the items of a task from JSON lines, plain or compressed. A broken record is an error: a score over the rest would be of another task.</summary>
+/// <summary>Reads the items of a task from a file of records. A broken record is an error: a score over the rest would be of another task.</summary>
 internal static class TaskItemReader
 {
-    private static readonly string[] Endings = ["", ".jsonl", ".jsonl.gz", ".jsonl.zst"];
+    private static readonly string[] Compressions = ["", ".gz", ".zst", ".bz2", ".xz"];
+    private static readonly string[] Endings =
+    [
+        "",
+        .. new[] { ".jsonl", ".json", ".ndjson", ".jsonlines" }.SelectMany(ending =>
+            Compressions.Select(compression => ending + compression)
+        ),
+        ".parquet",
+        ".arrow",
+    ];
 
     /// <summary>Finds a task's file.</summary>
     /// <param name="data">What the task file says: a path or a name.</param>
@@ -26,6 +35,9 @@ internal static class TaskItemReader
     public static IReadOnlyList<TaskItem> Read(TaskDefinition definition, string path, int? limit = null)
     {
         var items = new List<TaskItem>();
+        var joined = new List<JsonElement>();
+        TaskReading? joining = null;
+        int most = limit ?? int.MaxValue;
         RecordFile.Read(
             path,
             $" ({definition.Task})",
@@ -34,10 +46,25 @@ internal static class TaskItemReader
                 TaskReading reading =
                     definition.Readings.FirstOrDefault(reading => reading.Fits(record))
                     ?? throw NoReading(definition, record);
+                if (reading.Join is not null)
+                {
+                    joining = reading;
+                    joined.Add(record);
+                    return true;
+                }
+
                 items.Add(Fill(definition.Kind, reading, record, items.Count));
-                return items.Count < (limit ?? int.MaxValue);
+                return items.Count < most;
             }
         );
+        if (joining?.Join is { } join)
+        {
+            foreach (JsonElement record in join.Join(joined).Take(most - items.Count))
+            {
+                items.Add(Fill(definition.Kind, joining, record, items.Count));
+            }
+        }
+
         if (items.Count > 0)
         {
             return items;
@@ -72,6 +99,7 @@ internal static class TaskItemReader
             return FieldPath.Parse(field).All(record);
         }
 
+        string prompt = reading.FillPrompt(record);
         IReadOnlyList<string> choices = List(reading.Choices, reading.ChoicesFrom);
         IReadOnlyList<string> contexts = List(reading.Contexts, reading.ContextsFrom);
         IReadOnlyList<string> options = kind == TaskKind.ContextChoice ? contexts : choices;
@@ -103,7 +131,7 @@ internal static class TaskItemReader
 
         if (
             (kind is TaskKind.ContextChoice or TaskKind.LastWord && string.IsNullOrWhiteSpace(answer))
-            || (kind == TaskKind.Perplexity && string.IsNullOrWhiteSpace(Text(reading.Prompt)))
+            || (kind == TaskKind.Perplexity && string.IsNullOrWhiteSpace(prompt))
         )
         {
             throw new DataFormatException("has an empty text where something must be predicted");
@@ -114,7 +142,8 @@ internal static class TaskItemReader
             Id = IdOf(record, index),
             Index = index,
             Record = record,
-            Prompt = Text(reading.Prompt),
+            Prompt = prompt,
+            Counted = reading.Counted is null ? null : Text(reading.Counted),
             Choices = choices,
             Contexts = contexts,
             Gold = gold,
@@ -153,7 +182,7 @@ internal static class TaskItemReader
         string allowed = $"0 to {count - 1}";
         if (labels.Count > 0)
         {
-            gold = Array.IndexOf([.. labels], text);
+            gold = labels.ToList().FindIndex(label => label == text || label.Split('|').Contains(text));
             allowed = string.Join(", ", labels);
         }
         else if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number))

@@ -8,6 +8,15 @@ internal sealed record TaskReading
     /// <summary>What stands before the choice or answer; of kind <c>perplexity</c> the text itself.</summary>
     public string Prompt { get; init; } = "";
 
+    /// <summary>Filters that the prompt goes through when its fields are filled in, as <c>without_brackets</c>.</summary>
+    public IReadOnlyList<string> PromptFilters { get; init; } = [];
+
+    /// <summary>Of kind <c>perplexity</c> the text whose bytes and words the metrics are per; null for the prompt.</summary>
+    public string? Counted { get; init; }
+
+    /// <summary>Makes one item of several records; null where each is one.</summary>
+    public TaskJoin? Join { get; init; }
+
     /// <summary>The choices (or whole texts of a pair), each a template.</summary>
     public IReadOnlyList<string> Choices { get; init; } = [];
 
@@ -23,7 +32,7 @@ internal sealed record TaskReading
     /// <summary>The field that says which choice is right: its index from 0, or one of <see cref="GoldLabels"/>; null only for pairs, whose first text is the good one.</summary>
     public string? Gold { get; init; }
 
-    /// <summary>What the gold field may hold, in the order of the choices.</summary>
+    /// <summary>What the gold field may hold, in the order of the choices; <c>0|false</c> is either.</summary>
     public IReadOnlyList<string> GoldLabels { get; init; } = [];
 
     /// <summary>A field that lists the labels of the item's choices.</summary>
@@ -62,10 +71,16 @@ internal sealed record TaskReading
             return missing + ".";
         }
 
+        if (kind != TaskKind.Perplexity && (Counted is not null || Join is not null))
+        {
+            return "has counted or join, which kind perplexity alone uses.";
+        }
+
         try
         {
             _ = RequiredFields();
-            return null;
+            _ = PromptFilters.Select(TextFilter.Parse).ToArray();
+            return Join?.Problem();
         }
         catch (FormatException e)
         {
@@ -77,7 +92,7 @@ internal sealed record TaskReading
     /// <exception cref="FormatException">A template or field is malformed.</exception>
     internal IReadOnlyList<FieldPath> RequiredFields() =>
         [
-            .. new[] { Prompt, Answer, Example }
+            .. new[] { Prompt, Answer, Example, Counted }
                 .OfType<string>()
                 .Concat(Choices)
                 .Concat(Contexts)
@@ -87,6 +102,13 @@ internal sealed record TaskReading
                 .Concat(Answers.Take(1))
                 .Select(FieldPath.Parse),
         ];
+
+    /// <summary>The prompt of a record.</summary>
+    /// <exception cref="DataFormatException">A field is missing or no text.</exception>
+    internal string FillPrompt(JsonElement record) =>
+        PromptFilters
+            .Select(TextFilter.Parse)
+            .Aggregate(PromptTemplate.Parse(Prompt).Fill(record), (text, filter) => filter.Apply(text));
 
     /// <summary>Whether a record has the fields.</summary>
     internal bool Fits(JsonElement record) => RequiredFields().All(field => field.Exists(record));

@@ -75,9 +75,9 @@ internal static partial class TaskRunner
             },
             TaskKind.Perplexity => new()
             {
-                [TaskMetric.BitsPerByte] = new(sum, Encoding.UTF8.GetByteCount(item.Prompt)),
-                [TaskMetric.BytePerplexity] = new(sum, Encoding.UTF8.GetByteCount(item.Prompt)),
-                [TaskMetric.WordPerplexity] = new(sum, WhiteSpace().Split(item.Prompt).Length),
+                [TaskMetric.BitsPerByte] = new(sum, Encoding.UTF8.GetByteCount(item.Counted ?? item.Prompt)),
+                [TaskMetric.BytePerplexity] = new(sum, Encoding.UTF8.GetByteCount(item.Counted ?? item.Prompt)),
+                [TaskMetric.WordPerplexity] = new(sum, WhiteSpace().Split(item.Counted ?? item.Prompt).Length),
             },
             _ => throw new UnreachableException(),
         };
@@ -113,7 +113,7 @@ internal static partial class TaskRunner
         {
             TaskKind.Choice => [.. item.Choices.Select(choice => (before + item.Prompt, delimiter + choice))],
             TaskKind.ContextChoice => [.. item.Contexts.Select(context => (before + context, delimiter + item.Answer))],
-            TaskKind.Pair => [.. item.Choices.Select(text => ("", text))],
+            TaskKind.Pair => [.. item.Choices.Select(text => ("", delimiter + text))],
             _ => [(before + item.Prompt, delimiter + item.Answer)],
         };
         return new Planned(arguments, [.. arguments.Select(pair => model.Encoder.Pair(pair.Item1, pair.Item2))]);

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Saltern.Configuration;
 using Saltern.Evaluation;
 
@@ -114,9 +115,9 @@ public class TaskItemReaderTests
             { "xsum", """{"document":"D.","summary":"S."}""", "Article: D.\nSummary:", "/0:S." },
             {
                 "mbpp",
-                """{"text":"Add.","code":"def f(): pass","test_list":["assert f()","x"]}""",
+                """{"text":"Add.","code":"def f(): pass","test_list":["assert f()","x","y"]}""",
                 "You are an expert Python programmer, and here is your task: Add. "
-                    + "Your code should pass these tests:\n\nassert f()\n[BEGIN]",
+                    + "Your code should pass these tests:\n\nassert f()\nx\ny\n[BEGIN]\n",
                 "/0:def f(): pass"
             },
             {
@@ -126,6 +127,43 @@ public class TaskItemReaderTests
                 "/0:a:b"
             },
             { "wikitext2", """{"text":"= T ="}""", "= T =", "/0" },
+            {
+                "wikitext2",
+                """{"page":" = T = \n \n It 's 1 @,@ 000 ( about ) , or \" so \" . \n"}""",
+                " = T =\n\nIt's 1,000 (about), or \"so\".\n",
+                "/0"
+            },
+            {
+                "hellaswag",
+                """{"activity_label":"Health","ctx_a":"[header] How to wait [title] Stay. [step] Sit.","ctx_b":"","""
+                    + """ "endings":["One.","Two. [substeps] 3."],"label":"1"}""",
+                "Health: How to wait. Stay. Sit.",
+                "One./Two. 3./1"
+            },
+            {
+                "boolq",
+                """{"passage":"It is.","question":"is it","idx":0,"label":false}""",
+                "It is.\nQuestion: is it?\nAnswer:",
+                "no/yes/0"
+            },
+            {
+                "boolq",
+                """{"passage":"It is.","question":"is it","idx":0,"label":1}""",
+                "It is.\nQuestion: is it?\nAnswer:",
+                "no/yes/1"
+            },
+            {
+                "openbookqa",
+                """{"id":"q","question_stem":"Rain is","choices":{"text":["dry","wet"],"label":["A","B"]},"answerKey":" B"}""",
+                "Rain is",
+                "dry/wet/1"
+            },
+            {
+                "squadv2",
+                """{"title":"T","context":"C.","question":"Q?","answers":{"text":["one"],"answer_start":[0]}}""",
+                "Title: T\n\nBackground: C.\n\nQuestion: Q?\n\nAnswer:",
+                "/0:one"
+            },
         };
 
     [Theory]
@@ -139,6 +177,37 @@ public class TaskItemReaderTests
         string blank = item.Contexts.Count > 0 ? " " : "";
         string answers = string.Concat(item.Answers.Select(answer => ":" + answer));
         Assert.Equal(rest, $"{options}/{item.Gold}{blank}{item.Answer}{answers}");
+    }
+
+    [Fact]
+    public void WikiTextLineByLine_IsJoinedToArticles()
+    {
+        // As Hugging Face has it: a line a record, blank ones empty.
+        string[] lines =
+        [
+            "",
+            " = One = \n",
+            "",
+            " The first . \n",
+            " = = Part = = \n",
+            "",
+            " = Two = \n",
+            " The second . \n",
+        ];
+        using var folder = new TemporaryFolder();
+        string path = folder.Write(
+            "wikitext2_valid.jsonl",
+            string.Concat(lines.Select(line => JsonSerializer.Serialize(new { text = line }) + "\n"))
+        );
+
+        IReadOnlyList<TaskItem> items = TaskItemReader.Read(Load("wikitext2"), path);
+
+        Assert.Equal(
+            [" \n = One = \n \n The first . \n = = Part = = \n \n", " = Two = \n The second . \n"],
+            items.Select(item => item.Counted)
+        );
+        Assert.Equal("\n= One =\n\nThe first.\n== Part ==\n\n", items[0].Prompt);
+        Assert.Single(TaskItemReader.Read(Load("wikitext2"), path, limit: 1));
     }
 
     [Fact]
@@ -204,7 +273,7 @@ public class TaskItemReaderTests
     [InlineData("""{"goal":"open","sol1":"push","sol2":"eat","label":2}""", "'2'")]
     [InlineData("""{"goal":"open","sol1":"push","sol2":"","label":0}""", "empty")]
     [InlineData("""{"goal":{"x":1},"sol1":"push","sol2":"eat","label":0}""", "object")]
-    [InlineData("[]", "no object")]
+    [InlineData("7", "no object")]
     [InlineData("{", "not JSON")]
     [InlineData("", "no item")]
     public void BrokenRecords_AreNamed(string record, string message)
