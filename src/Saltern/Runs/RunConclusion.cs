@@ -17,13 +17,24 @@ internal sealed class RunConclusion(RunContext run, int[] tokenBytes)
     // Seconds of two runs compare only where at most this share of them had other load.
     private const double HighestLoadedShare = 0.05;
 
-    /// <summary>Evaluates, writes <c>result.json</c> and <c>eval/documents.jsonl</c>, and returns the result.</summary>
+    /// <summary>Evaluates, writes <c>result.json</c> and <c>eval/documents.jsonl</c>, and returns the result; of a run that was finished before, returns what it wrote then.</summary>
     /// <param name="truncated">Whether the run ends before its planned steps.</param>
     /// <param name="peak">Speed of matrix products, FLOP/s.</param>
     /// <param name="fineTuning">What fine-tuning adds; null for other runs.</param>
     public RunResult Write(bool truncated, double peak, FineTuningOutcome? fineTuning)
     {
         TrainState state = run.Trainer.State;
+        if (run.Folder.Finished is { } finished)
+        {
+            if (run.Options.Ranks.Size > 1)
+            {
+                // The other ranks evaluate, and wait for this one.
+                _ = Measure();
+            }
+
+            return finished;
+        }
+
         if (state.EvaluationSeconds > HighestEvaluationShare * state.Seconds && state.Step >= 100)
         {
             run.Options.Log(

@@ -41,6 +41,9 @@ public sealed class RunFolder : IDisposable
     /// <summary>State at that step; null to start at step 1.</summary>
     internal TrainState? ResumeState { get; }
 
+    /// <summary>The result of a run that had made all its steps when the folder was claimed; null for one that goes on.</summary>
+    internal RunResult? Finished { get; private set; }
+
     /// <summary>Looks whether a run can start or be resumed in a folder; changes nothing.</summary>
     /// <typeparam name="T">Root of the recipe.</typeparam>
     /// <param name="config">The recipe, with overrides.</param>
@@ -139,6 +142,14 @@ public sealed class RunFolder : IDisposable
             Checkpoints.SetAside(step);
         }
 
+        Finished = ResumeState is null || ResumeState.Step < steps ? null : ReadResult();
+        if (Finished is not null)
+        {
+            string ignored = _changes.Count == 0 ? "" : $" Not taken: {string.Join("; ", _changes)}.";
+            log($"The run is finished after step {ResumeStep}; its record stays as it is.{ignored}");
+            return;
+        }
+
         if (ResumeState is null || ResumeState.Step < steps)
         {
             // What an earlier, shorter life of this run concluded holds no longer.
@@ -158,6 +169,26 @@ public sealed class RunFolder : IDisposable
         }
 
         WholeFile.WriteText(PathOf(RunLayout.Recipe), SelfChecksum.AddLine(_recipe));
+    }
+
+    // Null where the run was stopped before it could say its result, or the file is damaged: then it says it again.
+    private RunResult? ReadResult()
+    {
+        string path = PathOf(RunLayout.Result);
+        if (!File.Exists(path))
+        {
+            return null;
+        }
+
+        try
+        {
+            RunResult result = RunResult.Read(path);
+            return result.Truncated || result.Steps != ResumeStep ? null : result;
+        }
+        catch (DataFormatException)
+        {
+            return null;
+        }
     }
 
     /// <summary>Whether a run is writing into a folder, in this process or another.</summary>

@@ -53,6 +53,37 @@ public class RunExtensionTests
     }
 
     [Fact]
+    public void AFinishedRun_KeepsItsRecord_WhateverResumingAsksFor()
+    {
+        using var folder = new TemporaryFolder();
+        RunConfig config = TinyRun.Shared.Plain("run", 10);
+        using (TrainingRun run = TrainingRun.Open(config, folder["run"], TinyRun.Quick))
+        {
+            run.Continue(10, CancellationToken.None);
+            run.Finish();
+        }
+
+        string[] record = ["result.json", "recipe.yaml", "eval/documents.jsonl"];
+        string[] before = [.. record.Select(name => File.ReadAllText(folder["run/" + name]))];
+        List<string> log = [];
+        TrainingRunOptions resume = TinyRun.Quick with
+        {
+            Resume = true,
+            Overrides = [RecipeOverride.Parse("seed=77")],
+            Log = log.Add,
+        };
+        using (TrainingRun resumed = TrainingRun.Open(config with { Seed = 77 }, folder["run"], resume))
+        {
+            resumed.Continue(10, CancellationToken.None);
+            Assert.Equal(config.Seed, resumed.Finish().Seed);
+        }
+
+        Assert.Equal(before, record.Select(name => File.ReadAllText(folder["run/" + name])));
+        Assert.Contains(log, line => line.Contains("is finished after step 10", StringComparison.Ordinal));
+        Assert.Contains(log, line => line.Contains("Not taken: seed", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void WhatEndsAtAShareOfTheSteps_KeepsTheirNumber()
     {
         RunConfig config = TinyRun.Shared.Plain("run", 40) with
