@@ -93,8 +93,9 @@ internal sealed class JsonRecords(Stream stream, int maxRecordBytes)
             depth.Take(part);
         }
 
-        // A string cannot go over a line break, so a line within one is broken and not a part.
-        return depth is { Open: > 0, InString: false };
+        // A string cannot go over a line break, so a line within one is broken and not a part; so it is where another record follows.
+        ReadOnlySpan<byte> next = head[feed..].TrimStart(" \t\r\n"u8);
+        return depth is { Open: > 0, InString: false } && next.Length > 0 && next[0] != (byte)'{';
     }
 }
 

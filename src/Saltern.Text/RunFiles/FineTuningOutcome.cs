@@ -33,6 +33,15 @@ internal sealed record ExampleCounts
 
     /// <summary>Ids of examples longer than the sequence length, training and validation alike: they are left out whole.</summary>
     public required IReadOnlyList<string> TooLong { get; init; }
+
+    /// <summary>Examples whose prompts lost their beginnings because they are longer than the sequence length.</summary>
+    public int CutPrompts { get; init; }
+
+    /// <summary>Records that are no examples, or have what cannot be trained as their author means it: they are passed over.</summary>
+    public int PassedOver { get; init; }
+
+    /// <summary>The first of them, each with its place and the reason.</summary>
+    public IReadOnlyList<string> FirstPassedOver { get; init; } = [];
 }
 
 /// <summary>A task before and after fine-tuning, on the same items.</summary>

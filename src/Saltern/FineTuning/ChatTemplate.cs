@@ -4,12 +4,25 @@ using Saltern.Tokenization;
 namespace Saltern.FineTuning;
 
 /// <summary>A message of a conversation.</summary>
-/// <param name="Role"><c>system</c>, <c>user</c> or <c>assistant</c>.</param>
-internal sealed record ChatMessage(string Role, string Content);
+/// <param name="Role"><c>system</c>, <c>user</c>, <c>assistant</c> or <c>tool</c>.</param>
+/// <param name="IsLearned">Whether a reply is a target, not only read.</param>
+internal sealed record ChatMessage(string Role, string Content, bool IsLearned = true);
 
 /// <summary>Turns a conversation into text of which the replies count.</summary>
 internal sealed partial class ChatTemplate
 {
+    /// <summary>The role of instructions that stand before all else.</summary>
+    public const string System = "system";
+
+    /// <summary>The role of who asks.</summary>
+    public const string User = "user";
+
+    /// <summary>The role of who answers, and is learned from.</summary>
+    public const string Assistant = "assistant";
+
+    /// <summary>The role of what a tool gave back.</summary>
+    public const string Tool = "tool";
+
     /// <summary>Place of a message in a template's text.</summary>
     public const string Content = "{content}";
 
@@ -20,6 +33,7 @@ internal sealed partial class ChatTemplate
         {
             System = "{content}\n\n",
             User = "User:\n{content}\n\n",
+            Tool = "Tool:\n{content}\n\n",
             Assistant = "Assistant:\n",
             Separator = "\n",
         },
@@ -29,6 +43,7 @@ internal sealed partial class ChatTemplate
         {
             System = "<|im_start|>system\n{content}<|im_end|>\n",
             User = "<|im_start|>user\n{content}<|im_end|>\n",
+            Tool = "<|im_start|>tool\n{content}<|im_end|>\n",
             Assistant = "<|im_start|>assistant\n",
             EndOfTurn = "<|im_end|>",
             Separator = "\n",
@@ -43,7 +58,7 @@ internal sealed partial class ChatTemplate
     public static IReadOnlyCollection<string> Names => Known.Keys;
 
     /// <summary>Roles that a message can have.</summary>
-    public static IReadOnlyList<string> Roles { get; } = ["system", "user", "assistant"];
+    public static IReadOnlyList<string> Roles { get; } = [System, User, Assistant, Tool];
 
     /// <summary>Prepares a template.</summary>
     /// <param name="config">A name or texts.</param>
@@ -52,7 +67,14 @@ internal sealed partial class ChatTemplate
     public static ChatTemplate Create(ChatTemplateConfig config, BpeTokenizer tokenizer)
     {
         ChatTemplateConfig texts = config.Name is null ? config : Known[config.Name];
-        string all = string.Concat(texts.System, texts.User, texts.Assistant, texts.EndOfTurn, texts.Separator);
+        string all = string.Concat(
+            texts.System,
+            texts.User,
+            texts.Tool,
+            texts.Assistant,
+            texts.EndOfTurn,
+            texts.Separator
+        );
         string[] missing =
         [
             .. Special()
@@ -83,7 +105,7 @@ internal sealed partial class ChatTemplate
             throw new DataFormatException("has no messages");
         }
 
-        if (messages[^1].Role != "assistant")
+        if (messages[^1].Role != Assistant)
         {
             throw new DataFormatException(
                 $"ends with a message of the {messages[^1].Role}; the last one must be the assistant's, because it is what is learned"
@@ -93,32 +115,30 @@ internal sealed partial class ChatTemplate
         var pieces = new List<TextPiece>();
         for (int i = 0; i < messages.Count; i++)
         {
-            (string role, string content) = messages[i];
-            if (string.IsNullOrWhiteSpace(content))
+            ChatMessage message = messages[i];
+            if (string.IsNullOrWhiteSpace(message.Content))
             {
-                throw new DataFormatException($"message {i + 1} (role {role}) is empty");
+                throw new DataFormatException($"message {i + 1} (role {message.Role}) is empty");
             }
 
-            switch (role)
+            if (message.Role == Assistant)
             {
-                case "assistant":
-                    pieces.AddRange([
-                        TextPiece.Markup(_texts.Assistant!),
-                        new TextPiece(content, Counts: true),
-                        EndOfTurn,
-                    ]);
-                    pieces.Add(i < messages.Count - 1 ? TextPiece.Markup(_texts.Separator ?? "") : TextPiece.End);
-                    break;
-                case "system" when i > 0:
-                    throw new DataFormatException($"message {i + 1} is a system message; only the first can be one");
-                case "system" when _texts.System is null:
-                    throw new DataFormatException(
-                        "has a system message, but the template has no text for one. Add template.system"
-                    );
-                default:
-                    string[] around = (role == "system" ? _texts.System! : _texts.User!).Split(Content);
-                    pieces.AddRange([TextPiece.Markup(around[0]), new TextPiece(content), TextPiece.Markup(around[1])]);
-                    break;
+                bool isLast = i == messages.Count - 1;
+                pieces.AddRange([
+                    TextPiece.Markup(_texts.Assistant!),
+                    TextPiece.Reply(message.Content, message.IsLearned),
+                    EndOfTurn(message.IsLearned),
+                    isLast ? TextPiece.EndOf(message.IsLearned) : TextPiece.Markup(_texts.Separator ?? ""),
+                ]);
+            }
+            else
+            {
+                string[] around = Around(message.Role, i).Split(Content);
+                pieces.AddRange([
+                    TextPiece.Markup(around[0]),
+                    new TextPiece(message.Content),
+                    TextPiece.Markup(around[1]),
+                ]);
             }
         }
 
@@ -131,17 +151,36 @@ internal sealed partial class ChatTemplate
         return pieces;
     }
 
-    private TextPiece EndOfTurn
+    private string Around(string role, int index)
     {
-        get
+        if (role == System && index > 0)
         {
-            if (_texts.EndOfTurn is null)
-            {
-                return TextPiece.End;
-            }
-
-            return TextPiece.Markup(_texts.EndOfTurn, counts: true);
+            throw new DataFormatException($"message {index + 1} is a system message; only the first can be one");
         }
+
+        string? text = role switch
+        {
+            System => _texts.System,
+            Tool => _texts.Tool,
+            _ => _texts.User,
+        };
+        if (text is not null)
+        {
+            return text;
+        }
+
+        string article = role == System ? "a system message" : "what a tool gave back";
+        throw new DataFormatException($"has {article}, but the template has no text for one. Add template.{role}");
+    }
+
+    private TextPiece EndOfTurn(bool isLearned)
+    {
+        if (_texts.EndOfTurn is null)
+        {
+            return TextPiece.EndOf(isLearned);
+        }
+
+        return TextPiece.Markup(_texts.EndOfTurn, counts: isLearned);
     }
 
     [GeneratedRegex(@"<\|[^|<>\s]+\|>")]

@@ -14,6 +14,9 @@ internal sealed record ChatTemplateConfig : IValidated
     /// <summary>A user's message, with <c>{content}</c> in it.</summary>
     public string? User { get; init; }
 
+    /// <summary>What a tool gave back, with <c>{content}</c> in it; null where there is no such message.</summary>
+    public string? Tool { get; init; }
+
     /// <summary>What stands before a reply.</summary>
     public string? Assistant { get; init; }
 
@@ -26,7 +29,7 @@ internal sealed record ChatTemplateConfig : IValidated
     /// <inheritdoc/>
     IEnumerable<ConfigurationProblem> IValidated.Validate()
     {
-        bool hasTexts = (System ?? User ?? Assistant ?? EndOfTurn ?? Separator) is not null;
+        bool hasTexts = (System ?? User ?? Tool ?? Assistant ?? EndOfTurn ?? Separator) is not null;
         if (Name is not null)
         {
             if (hasTexts)
@@ -38,7 +41,7 @@ internal sealed record ChatTemplateConfig : IValidated
                 yield return new ConfigurationProblem(
                     "name",
                     $"= {Name} is none of {string.Join(", ", ChatTemplate.Names)}. Use one of them, "
-                        + "or give texts: user, assistant, and perhaps system, end_of_turn, separator."
+                        + "or give texts: user, assistant, and perhaps system, tool, end_of_turn, separator."
                 );
             }
 
@@ -53,7 +56,7 @@ internal sealed record ChatTemplateConfig : IValidated
             );
         }
 
-        foreach ((string key, string? text) in new[] { ("system", System), ("user", User) })
+        foreach ((string key, string? text) in new[] { ("system", System), ("user", User), ("tool", Tool) })
         {
             if (text is not null && text.Split(ChatTemplate.Content).Length != 2)
             {

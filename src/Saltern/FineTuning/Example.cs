@@ -18,9 +18,32 @@ internal sealed record Example(string Id, int[] Tokens, bool[] Counts)
     /// <summary>The tokens before the first target: what the model is given where it answers by itself.</summary>
     public int[] Prompt => Tokens[..Array.IndexOf(Counts, true)];
 
+    /// <summary>The same without the beginning of its prompt, which the model does not read where it answers a long one either.</summary>
+    /// <param name="positions">Places that it may take.</param>
+    /// <param name="begin">Tokens that begin every text; they stay.</param>
+    /// <returns>The example; null where its last reply does not fit.</returns>
+    public Example? CutTo(int positions, int begin)
+    {
+        int start = begin + Positions - positions;
+        int reply = Array.LastIndexOf(Counts, true);
+        while (reply > 0 && Counts[reply - 1])
+        {
+            reply--;
+        }
+
+        if (start >= reply)
+        {
+            return null;
+        }
+
+        bool[] counts = [.. Counts[..begin], .. Counts[start..]];
+        counts[0] = false;
+        return this with { Tokens = [.. Tokens[..begin], .. Tokens[start..]], Counts = counts };
+    }
+
     /// <summary>Encodes an example.</summary>
     /// <remarks>
-    /// What the file's tokenizer puts before each text comes first. Neighbouring pieces that count alike are encoded as one text, and a response apart from its prompt:
+    /// What the file's tokenizer puts before each text comes first. Neighbouring pieces that count alike are encoded as one text, and a response apart from its prompt, learned or not:
     /// just so the prompt is encoded, alone, where the model answers.
     /// </remarks>
     public static Example Encode(string id, IReadOnlyList<TextPiece> pieces, BpeTokenizer tokenizer)
@@ -53,7 +76,7 @@ internal sealed record Example(string Id, int[] Tokens, bool[] Counts)
                 }
             }
 
-            if (i + 1 == pieces.Count || pieces[i + 1].Counts != piece.Counts)
+            if (i + 1 == pieces.Count || pieces[i + 1].Counts != piece.Counts || pieces[i + 1].IsReply)
             {
                 Flush(piece.Counts);
             }

@@ -17,17 +17,27 @@ internal enum ExampleFormat
     Alpaca,
 }
 
+/// <summary>What becomes of examples that are longer than a row.</summary>
+internal enum TooLongExamples
+{
+    /// <summary>They are left out whole.</summary>
+    LeaveOut,
+
+    /// <summary>The beginning of the prompt is cut off, as it is where the model answers; one whose last reply does not fit is left out.</summary>
+    CutPrompt,
+}
+
 /// <summary>What a fine-tuning run reads: the section <c>data</c> of its recipe.</summary>
 internal sealed record ExampleConfig : IValidated
 {
     private static readonly Dictionary<ExampleFormat, string[]> FieldNames = new()
     {
         [ExampleFormat.PromptResponse] = [],
-        [ExampleFormat.Messages] = ["messages", "role", "content"],
+        [ExampleFormat.Messages] = ["messages", "role", "content", "system"],
         [ExampleFormat.Alpaca] = ["instruction", "input", "output"],
     };
 
-    /// <summary>Examples as JSON lines: .jsonl, .jsonl.gz or .jsonl.zst.</summary>
+    /// <summary>Examples: JSON lines or a list (.jsonl, .ndjson, .json, plain or compressed), .parquet or .arrow.</summary>
     [MinLength(1)]
     [NamesInput]
     public required string Path { get; init; }
@@ -39,7 +49,7 @@ internal sealed record ExampleConfig : IValidated
     [Range(0.01, 50.0)]
     public double? ValidPercent { get; init; }
 
-    /// <summary>A text template over the record's fields: examples for which it gives the same text fall on the same side of the split. Null takes the whole prompt.</summary>
+    /// <summary>A text template over the record's fields: examples for which it gives the same text fall on the same side of the split. Null takes the whole prompt; of a conversation all that is not a reply.</summary>
     public string? SplitBy { get; init; }
 
     /// <summary>How records are laid out.</summary>
@@ -51,18 +61,21 @@ internal sealed record ExampleConfig : IValidated
     /// <summary><c>prompt_response</c>: template of the response; null means <c>{response}</c>.</summary>
     public string? Response { get; init; }
 
-    /// <summary>Other names of the fields of <c>messages</c> (messages, role, content) and <c>alpaca</c> (instruction, input, output); null for none.</summary>
+    /// <summary>Other names of the fields of <c>messages</c> (messages, role, content, system) and <c>alpaca</c> (instruction, input, output); null for none.</summary>
     public IReadOnlyDictionary<string, string>? Fields { get; init; }
 
-    /// <summary><c>messages</c>: other names of the roles system, user and assistant, as <c>{ human: user, gpt: assistant }</c>; null for none.</summary>
+    /// <summary><c>messages</c>: other names of the roles system, user, assistant and tool, as <c>{ visitor: user }</c>; null for those in use (human, gpt, developer, function, …).</summary>
     public IReadOnlyDictionary<string, string>? Roles { get; init; }
 
     /// <summary><c>messages</c>: the text around messages.</summary>
     public ChatTemplateConfig? Template { get; init; }
 
-    /// <summary>T, tokens of a packed row; an example that is longer is left out.</summary>
+    /// <summary>T, tokens of a packed row.</summary>
     [Range(8, 1_048_576)]
     public int SequenceLength { get; init; } = 512;
+
+    /// <summary>What becomes of longer examples; null leaves them out, and cuts their prompts where more than half of all are longer.</summary>
+    public TooLongExamples? TooLong { get; init; }
 
     /// <summary>A field's name in the records.</summary>
     internal string Field(string name) => Fields?.GetValueOrDefault(name) ?? name;

@@ -5,9 +5,27 @@ using Saltern.Tokenization;
 
 namespace Saltern.FineTuning;
 
-/// <summary>Reads examples from JSON lines. A broken record is an error, never skipped: it names file and line.</summary>
+/// <summary>What an <see cref="ExampleReader"/> found in a file.</summary>
+internal sealed record ReadExamples
+{
+    /// <summary>Examples, each with the text that decides its side of the split, in the order of the file.</summary>
+    public required IReadOnlyList<(Example Example, string SplitKey)> Examples { get; init; }
+
+    /// <summary>Records passed over.</summary>
+    public required int PassedOver { get; init; }
+
+    /// <summary>The first of them: place and reason.</summary>
+    public required IReadOnlyList<string> FirstPassedOver { get; init; }
+
+    /// <summary>Conversations that end with messages which nobody answers; these are left out.</summary>
+    public required int Unanswered { get; init; }
+}
+
+/// <summary>Reads examples from records. One that is none is passed over, counted and named, and half of them are an error.</summary>
 internal sealed class ExampleReader
 {
+    private const int NamedRecords = 10;
+
     private const string AlpacaInstruction =
         "Below is an instruction that describes a task. Write a response that appropriately completes the request.\n\n";
     private const string AlpacaWithInput =
@@ -19,71 +37,106 @@ internal sealed class ExampleReader
     private readonly PromptTemplate _response;
     private readonly PromptTemplate? _splitBy;
     private readonly ChatTemplate? _chat;
+    private readonly Conversation _conversation;
     private readonly BpeTokenizer _tokenizer;
+    private int _unanswered;
 
     /// <summary>Prepares reading.</summary>
     /// <param name="config">Layout of the records.</param>
     /// <exception cref="ConfigurationException">The tokenizer lacks tokens that the chat template spells out.</exception>
     public ExampleReader(ExampleConfig config, BpeTokenizer tokenizer)
     {
-        (_config, _tokenizer) = (config, tokenizer);
+        (_config, _tokenizer, _conversation) = (config, tokenizer, new Conversation(config));
         _prompt = PromptTemplate.Parse(config.Prompt ?? "{prompt}");
         _response = PromptTemplate.Parse(config.Response ?? "{response}");
         _splitBy = config.SplitBy is null ? null : PromptTemplate.Parse(config.SplitBy);
         _chat = config.Template is null ? null : ChatTemplate.Create(config.Template, tokenizer);
     }
 
-    /// <summary>Examples of a file, each with the text that decides its side of the split, in the order of the file.</summary>
-    /// <exception cref="ConfigurationException">The file is missing or has another ending.</exception>
-    /// <exception cref="DataFormatException">The file is damaged, a record is broken, or there is none.</exception>
-    public IReadOnlyList<(Example Example, string SplitKey)> Read(string path, string key)
+    /// <summary>Examples of a file.</summary>
+    /// <exception cref="ConfigurationException">The file is missing or of another kind.</exception>
+    /// <exception cref="DataFormatException">The file is damaged, or half of its records or more are no examples.</exception>
+    public ReadExamples Read(string path, string key)
     {
         if (!File.Exists(path))
         {
-            throw new ConfigurationException(
-                $"{key} = {path} does not exist. Name a file of JSON lines: .jsonl, .jsonl.gz or .jsonl.zst."
-            );
+            throw new ConfigurationException($"{key} = {path} does not exist. Name a file: {RecordFile.Endings}.");
         }
 
         if (!RecordFile.IsOne(path))
         {
-            throw new ConfigurationException(
-                $"{key} = {path} has another ending than .jsonl, .jsonl.gz or .jsonl.zst."
-            );
+            throw new ConfigurationException($"{key} = {path} has another ending than {RecordFile.Endings}.");
         }
 
         var examples = new List<(Example, string)>();
+        var named = new List<string>();
+        int passedOver = 0;
+        _unanswered = 0;
         RecordFile.Read(
             path,
             "",
-            (record, line) =>
+            (record, number) =>
             {
-                if (record.ValueKind != JsonValueKind.Object)
-                {
-                    throw new DataFormatException($"is no object but {record.ValueKind}");
-                }
-
-                IReadOnlyList<TextPiece> pieces = Pieces(record);
-                string id = record.TryGetProperty("id", out JsonElement given) ? given.ToString() : $"line {line}";
-                string split =
-                    _splitBy?.Fill(record)
-                    ?? string.Concat(pieces.TakeWhile(piece => !piece.Counts).Select(piece => piece.Text));
-                examples.Add((Example.Encode(id, pieces, _tokenizer), split));
+                examples.Add(Read(record, number));
                 return true;
+            },
+            (place, reason) =>
+            {
+                passedOver++;
+                if (named.Count < NamedRecords)
+                {
+                    named.Add($"{place} {reason}");
+                }
             }
         );
-        if (examples.Count > 0)
+        if (passedOver < examples.Count)
         {
-            return examples;
+            return new ReadExamples
+            {
+                Examples = examples,
+                PassedOver = passedOver,
+                FirstPassedOver = named,
+                Unanswered = _unanswered,
+            };
         }
 
-        throw new DataFormatException($"{path} holds no example.");
+        string found = passedOver == 0 ? "" : $": {passedOver} of {passedOver + examples.Count} records are none";
+        string what = examples.Count == 0 ? "holds no example" : "holds too few examples";
+        throw new DataFormatException(
+            $"{path} {what}{found}.{string.Concat(named.Select(line => $"{Environment.NewLine}  {line}"))}"
+        );
+    }
+
+    private (Example Example, string SplitKey) Read(JsonElement record, long number)
+    {
+        if (record.ValueKind != JsonValueKind.Object)
+        {
+            throw new DataFormatException($"is no object but {record.ValueKind}");
+        }
+
+        IReadOnlyList<TextPiece> pieces = Pieces(record);
+        string id = record.TryGetProperty("id", out JsonElement given) ? given.ToString() : $"line {number}";
+        return (Example.Encode(id, pieces, _tokenizer), _splitBy?.Fill(record) ?? SplitKey(pieces));
+    }
+
+    // Of a conversation all that is not a reply, so that neither a greeting nor a first question that many share decides; where nobody asks, all of it.
+    private static string SplitKey(IReadOnlyList<TextPiece> pieces)
+    {
+        string asked = string.Concat(
+            pieces.Where(piece => piece is { IsReply: false, IsMarkup: false }).Select(piece => piece.Text)
+        );
+        if (asked.Length > 0)
+        {
+            return asked;
+        }
+
+        return string.Concat(pieces.Select(piece => piece.Text));
     }
 
     private IReadOnlyList<TextPiece> Pieces(JsonElement record) =>
         _config.Format switch
         {
-            ExampleFormat.Messages => _chat!.Render(Messages(record)),
+            ExampleFormat.Messages => Conversation(record),
             ExampleFormat.Alpaca => Exchange(AlpacaPrompt(record), Text(record, "output", required: true)),
             _ => Exchange(Fill(_prompt, "prompt", record), Fill(_response, "response", record)),
         };
@@ -114,7 +167,7 @@ internal sealed class ExampleReader
             );
         }
 
-        return [new TextPiece(prompt), new TextPiece(response, Counts: true), TextPiece.End];
+        return [new TextPiece(prompt), TextPiece.Reply(response, isLearned: true), TextPiece.End];
     }
 
     // The wording of Stanford Alpaca (train.py, PROMPT_DICT), with the line break behind "### Response:" that later programs have.
@@ -135,42 +188,11 @@ internal sealed class ExampleReader
         return $"{AlpacaWithInput}### Instruction:\n{instruction}\n\n### Input:\n{input}\n\n### Response:\n";
     }
 
-    private ChatMessage[] Messages(JsonElement record)
+    private IReadOnlyList<TextPiece> Conversation(JsonElement record)
     {
-        string name = _config.Field("messages");
-        if (!record.TryGetProperty(name, out JsonElement list) || list.ValueKind != JsonValueKind.Array)
-        {
-            throw new DataFormatException(
-                $"has no list '{name}', but {Names(record)}. Name the field under data.fields"
-            );
-        }
-
-        return
-        [
-            .. list.EnumerateArray()
-                .Select(
-                    (message, i) =>
-                    {
-                        if (message.ValueKind != JsonValueKind.Object)
-                        {
-                            throw new DataFormatException($"message {i + 1} is no object but {message.ValueKind}");
-                        }
-
-                        string role = Text(message, "role", required: true);
-                        string known = _config.Roles?.GetValueOrDefault(role) ?? role;
-                        if (ChatTemplate.Roles.Contains(known))
-                        {
-                            return new ChatMessage(known, Text(message, "content", required: true));
-                        }
-
-                        throw new DataFormatException(
-                            $"message {i + 1} has the role '{role}'. "
-                                + $"Allowed are {string.Join(", ", ChatTemplate.Roles.Concat(_config.Roles?.Keys ?? []))}; "
-                                + "name others under data.roles"
-                        );
-                    }
-                ),
-        ];
+        IReadOnlyList<TextPiece> pieces = _chat!.Render(_conversation.Read(record, out int unanswered));
+        _unanswered += Math.Min(unanswered, 1);
+        return pieces;
     }
 
     private string Text(JsonElement record, string name, bool required)
@@ -197,7 +219,8 @@ internal sealed class ExampleReader
         return "";
     }
 
-    private static string Names(JsonElement record)
+    /// <summary>The fields of a record, for messages.</summary>
+    internal static string Names(JsonElement record)
     {
         string[] names = [.. record.EnumerateObject().Select(field => $"'{field.Name}'")];
         if (names.Length == 0)

@@ -37,12 +37,14 @@ internal sealed record ExampleSet
     public static ExampleSet Open(ExampleConfig config, BpeTokenizer tokenizer)
     {
         var reader = new ExampleReader(config, tokenizer);
-        IReadOnlyList<(Example Example, string SplitKey)> read = reader.Read(config.Path, "data.path");
+        List<ReadExamples> files = [reader.Read(config.Path, "data.path")];
+        IReadOnlyList<(Example Example, string SplitKey)> read = files[0].Examples;
         List<(Example Example, string SplitKey)> train;
         List<(Example Example, string SplitKey)> valid;
         if (config.ValidPath is string path)
         {
-            (train, valid) = ([.. read], [.. reader.Read(path, "data.valid_path")]);
+            files.Add(reader.Read(path, "data.valid_path"));
+            (train, valid) = ([.. read], [.. files[1].Examples]);
         }
         else
         {
@@ -52,7 +54,28 @@ internal sealed record ExampleSet
             (train, valid) = ([.. sides[false]], [.. sides[true]]);
         }
 
+        int longer = train.Concat(valid).Count(entry => !Fits(entry));
+        bool cuts = config.TooLong is null
+            ? longer * 2 > train.Count + valid.Count
+            : config.TooLong == TooLongExamples.CutPrompt;
+        if (cuts)
+        {
+            train = [.. train.Select(Cut)];
+            valid = [.. valid.Select(Cut)];
+        }
+
         bool Fits((Example Example, string SplitKey) entry) => entry.Example.Positions <= config.SequenceLength;
+        (Example Example, string SplitKey) Cut((Example Example, string SplitKey) entry)
+        {
+            if (Fits(entry))
+            {
+                return entry;
+            }
+
+            Example? cut = entry.Example.CutTo(config.SequenceLength, tokenizer.BeginOfText.Count);
+            return (cut ?? entry.Example, entry.SplitKey);
+        }
+
         string[] tooLong = [.. train.Concat(valid).Where(entry => !Fits(entry)).Select(entry => entry.Example.Id)];
         Example[] trained = [.. train.Where(Fits).Select(entry => entry.Example)];
         Example[] validated = [.. valid.Where(Fits).Select(entry => entry.Example)];
@@ -79,16 +102,48 @@ internal sealed record ExampleSet
                 Rows = rows.Sizes[0],
                 Targets = rows.TargetCount,
                 TooLong = tooLong,
+                CutPrompts = cuts ? longer - tooLong.Length : 0,
+                PassedOver = files.Sum(file => file.PassedOver),
+                FirstPassedOver = [.. files.SelectMany(file => file.FirstPassedOver)],
             },
             Fingerprint = Hash(trained, validated),
             Prompts = [.. validated.Take(2).Select(example => example.Prompt)],
-            Remarks = [.. Overlap(train, valid)],
+            Remarks =
+            [
+                .. files.SelectMany(Omissions),
+                .. CutPrompts(cuts ? longer - tooLong.Length : 0, config),
+                .. Overlap(train, valid),
+            ],
         };
     }
 
     /// <summary>Whether an example is split off, by the SHA-256 of the SHA-256 of its key: the same whatever else the file holds, as documents are split.</summary>
     internal static bool IsValid(string key, double percent) =>
         DocumentSplit.IsBelowPercent(SHA256.HashData(SHA256.HashData(Encoding.UTF8.GetBytes(key))), percent);
+
+    private static IEnumerable<string> Omissions(ReadExamples file)
+    {
+        if (file.PassedOver > 0)
+        {
+            yield return $"passed over: {file.PassedOver} of {file.PassedOver + file.Examples.Count} records, "
+                + $"the first: {file.FirstPassedOver[0]}";
+        }
+
+        if (file.Unanswered > 0)
+        {
+            yield return $"{file.Unanswered} conversations end with messages that nobody answers; these messages are left out.";
+        }
+    }
+
+    private static IEnumerable<string> CutPrompts(int count, ExampleConfig config)
+    {
+        if (count > 0)
+        {
+            string why = config.TooLong is null ? ", as more than half are" : "";
+            yield return $"{count} examples are longer than {config.SequenceLength} tokens{why}: their prompts lose their beginnings. "
+                + "data.too_long: leave_out leaves the examples out.";
+        }
+    }
 
     private static IEnumerable<string> Overlap(
         List<(Example Example, string SplitKey)> train,

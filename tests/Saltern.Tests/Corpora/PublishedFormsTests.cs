@@ -73,6 +73,18 @@ public sealed class PublishedFormsTests : IDisposable
     }
 
     [Fact]
+    public void Read_LosesNoLineToABrokenFirstOne()
+    {
+        CorpusReader reader = new(
+            [_folder.Write("a.jsonl", "{\"text\":\"zero\",\"more\":{\n" + TwoLines)],
+            new() { MaxBrokenShare = 0.5 }
+        );
+
+        Assert.Equal(["one", "two"], Texts(reader));
+        Assert.Equal(1, reader.Report.BrokenRecords);
+    }
+
+    [Fact]
     public void Read_CountsBrokenEntriesOfAListAndNamesOneCutShort()
     {
         CorpusReader reader = new(

@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+using Parquet.Serialization;
 using Saltern.Configuration;
 using Saltern.FineTuning;
 
@@ -116,7 +118,7 @@ public sealed class ExampleReaderTests : IDisposable
     [InlineData("""{"prompt": "a", "response": " "}""", "line 1: has an empty response")]
     [InlineData("""{"prompt": "", "response": "b"}""", "line 1: has an empty prompt")]
     [InlineData("""{"prompt": {"x": 1}, "response": "b"}""", "is an object, where a text is needed")]
-    [InlineData("""["a"]""", "line 1: is no object but Array")]
+    [InlineData("""["a"]""", "record 1: is no object but String")]
     [InlineData("{", "line 1 is not JSON")]
     [InlineData("\n", "holds no example")]
     public void BrokenRecords_AreNamedByLine(string text, string expected) =>
@@ -128,30 +130,160 @@ public sealed class ExampleReaderTests : IDisposable
 
     [Theory]
     [InlineData(
-        """{"messages": [{"role": "tool", "content": "a"}]}""",
-        "message 1 has the role 'tool'. Allowed are system, user, assistant"
+        """{"messages": [{"role": "narrator", "content": "a"}]}""",
+        "message 1 has the role 'narrator'. Allowed are system, user, assistant, tool"
     )]
-    [InlineData("""{"messages": [{"role": "user"}]}""", "has no field 'content', but 'role'")]
+    [InlineData("""{"messages": [{"role": "user"}]}""", "message 1 has no field 'content', but 'role'")]
     [InlineData("""{"messages": "a"}""", "has no list 'messages', but 'messages'")]
-    [InlineData("""{"messages": [{"role": "user", "content": "a"}]}""", "the last one must be the assistant's")]
+    [InlineData("""{"messages": [{"role": "user", "content": "a"}]}""", "has no message of the assistant")]
+    [InlineData("""{"messages": []}""", "has no messages")]
+    [InlineData(
+        """{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": null, "tool_calls": [{"id": "1"}]}]}""",
+        "message 2 has 'tool_calls', for which templates have no text"
+    )]
+    [InlineData(
+        """{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": null}]}""",
+        "message 2 has null for its content"
+    )]
+    [InlineData(
+        """{"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {}}]}, {"role": "assistant", "content": "b"}]}""",
+        "message 1 has a part that is no text"
+    )]
+    [InlineData(
+        """{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b", "weight": 0.5}]}""",
+        "message 2 has the weight 0.5. Allowed are 0 (not learned) and 1"
+    )]
+    [InlineData(
+        """{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b", "weight": 0}]}""",
+        "all have weight 0"
+    )]
+    [InlineData(
+        """{"system": "x", "messages": [{"role": "system", "content": "y"}, {"role": "assistant", "content": "b"}]}""",
+        "has a system message in its list and another one"
+    )]
     public void BrokenConversations_AreNamedByLine(string text, string expected)
     {
         string path = _folder.Write("c.jsonl", text);
-        string message = Assert
-            .Throws<DataFormatException>(() =>
-                Read(
-                    path,
-                    config =>
-                        config with
-                        {
-                            Format = ExampleFormat.Messages,
-                            Template = new ChatTemplateConfig { Name = "turns" },
-                        }
-                )
-            )
-            .Message;
+        string message = Assert.Throws<DataFormatException>(() => Read(path, Chat)).Message;
         Assert.Contains(path + ", line 1", message, StringComparison.Ordinal);
         Assert.Contains(expected, message, StringComparison.Ordinal);
+    }
+
+    // With '|' before what is learned and behind it.
+    [Theory]
+    [InlineData(
+        """{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b", "weight": 0}, """
+            + """{"role": "user", "content": "c"}, {"role": "assistant", "content": "d", "weight": 1}]}""",
+        "User:\na\n\nAssistant:\nb$\nUser:\nc\n\nAssistant:\n|d$|"
+    )]
+    [InlineData(
+        """{"messages": [{"role": "developer", "content": "s"}, {"role": "user", "content": [{"type": "text", """
+            + """ "text": "a"}, {"type": "text", "text": "b"}]}, {"role": "assistant", "content": "c", """
+            + """ "tool_calls": null}]}""",
+        "s\n\nUser:\nab\n\nAssistant:\n|c$|"
+    )]
+    [InlineData(
+        """{"conversations": [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}, """
+            + """{"from": "human", "value": "nobody answers"}]}""",
+        "User:\na\n\nAssistant:\n|b$|"
+    )]
+    [InlineData(
+        """{"system": "s", "conversations": [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}]}""",
+        "s\n\nUser:\na\n\nAssistant:\n|b$|"
+    )]
+    [InlineData(
+        """{"messages": [{"role": "user", "content": "a"}, {"role": "tool", "content": "7"}, {"role": "assistant", "content": "b"}]}""",
+        "User:\na\n\nTool:\n7\n\nAssistant:\n|b$|"
+    )]
+    [InlineData(
+        """{"messages": [{"role": "assistant", "content": "hello"}, {"role": "user", "content": "a"}, """
+            + """{"role": "assistant", "content": "b"}]}""",
+        "Assistant:\n|hello$|\nUser:\na\n\nAssistant:\n|b$|"
+    )]
+    public void Conversations_AreLearnedAsTheirAuthorsMean(string record, string expected)
+    {
+        Example example = Assert.Single(Read(_folder.Write("c.jsonl", record), Chat)).Example;
+
+        string marked = string.Concat(
+            example.Tokens.Select(
+                (token, i) =>
+                    (i > 0 && example.Counts[i] != example.Counts[i - 1] ? "|" : "")
+                    + TinyExamples.Tokenizer.Decode([token])
+            )
+        );
+        string end = example.Counts[^1] ? "|" : "";
+        Assert.Equal(expected, (marked + end).Replace("<|endoftext|>", "$", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void OneBadRecord_IsPassedOverAndNamed()
+    {
+        string good = """{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}""";
+        string path = _folder.Write("c.jsonl", $"{good}\n{{}}\nno JSON\n{good}\n{good}\n");
+        ReadExamples read = Reader(path, Chat).Read(path, "data.path");
+
+        Assert.Equal((3, 2), (read.Examples.Count, read.PassedOver));
+        Assert.Contains("line 2: has no list 'messages'", read.FirstPassedOver[0], StringComparison.Ordinal);
+        Assert.Contains("line 3 is not JSON", read.FirstPassedOver[1], StringComparison.Ordinal);
+        Assert.Contains(
+            "holds too few examples: 3 of 5 records are none",
+            Assert
+                .Throws<DataFormatException>(() =>
+                    Read(_folder.Write("d.jsonl", $"{good}\n{{}}\n{{}}\n{{}}\n{good}"), Chat)
+                )
+                .Message,
+            StringComparison.Ordinal
+        );
+    }
+
+    [Fact]
+    public async Task ListsAndParquet_AreReadAsLinesAre()
+    {
+        string alpaca = _folder.Write(
+            "alpaca_data.json",
+            """
+            [
+              {"instruction": "Add.", "input": "", "output": "3"},
+              {"instruction": "Greet.", "input": "", "output": "Hi"}
+            ]
+            """
+        );
+        Assert.Equal(2, Read(alpaca, config => config with { Format = ExampleFormat.Alpaca }).Count);
+
+        string path = _folder["chat.parquet"];
+        await using (FileStream file = File.Create(path))
+        {
+            await ParquetSerializer.SerializeAsync(
+                [new ParquetChat([new ParquetMessage("user", "a"), new ParquetMessage("assistant", "b")])],
+                file,
+                cancellationToken: TestContext.Current.CancellationToken
+            );
+        }
+
+        Assert.Equal(
+            "User:\na\n\nAssistant:\nb<|endoftext|>",
+            TinyExamples.Tokenizer.Decode(Assert.Single(Read(path, Chat)).Example.Tokens)
+        );
+    }
+
+    [Fact]
+    public void TheSplit_DoesNotDependOnTheFirstTurn()
+    {
+        string path = _folder.Write(
+            "c.jsonl",
+            string.Concat(
+                Enumerable
+                    .Range(0, 100)
+                    .Select(i =>
+                        $$"""{"messages": [{"role": "assistant", "content": "Welcome"}, {"role": "user", "content": "{{i}}"}, """
+                        + $$"""{"role": "assistant", "content": "b"}]}"""
+                        + "\n"
+                    )
+            )
+        );
+        int valid = Read(path, Chat).Count(entry => ExampleSet.IsValid(entry.SplitKey, 20));
+
+        Assert.InRange(valid, 4, 36); // 20 % of 100 by hash: four standard deviations are 16
     }
 
     [Fact]
@@ -199,6 +331,56 @@ public sealed class ExampleReaderTests : IDisposable
                 .Message,
             StringComparison.Ordinal
         );
+    }
+
+    [Theory]
+    [InlineData(null, 30, 10, 0, 10)]
+    [InlineData(null, 10, 30, 30, 0)]
+    [InlineData("CutPrompt", 30, 10, 10, 0)]
+    [InlineData("LeaveOut", 10, 30, 0, 30)]
+    public void LongPrompts_LoseTheirBeginnings_WhereMostAreLongOrItIsAskedFor(
+        string? how,
+        int fitting,
+        int longer,
+        int cut,
+        int leftOut
+    )
+    {
+        string path = _folder.Write(
+            "l.jsonl",
+            string.Concat(
+                Enumerable
+                    .Range(0, fitting + longer)
+                    .Select(i =>
+                        $$"""{"prompt": "{{(i < fitting ? "" : new string('x', 300))}}q {{i}}:", "response": " a"}"""
+                        + "\n"
+                    )
+            )
+        );
+        ExampleConfig config = TinyExamples.Recipe(path).Data with
+        {
+            TooLong = how is null ? null : Enum.Parse<TooLongExamples>(how),
+        };
+        ExampleSet set = ExampleSet.Open(config, TinyExamples.Tokenizer);
+
+        Assert.Equal(fitting + longer - leftOut, set.Counts.Train + set.Counts.Valid);
+        Assert.Equal((cut, leftOut), (set.Counts.CutPrompts, set.Counts.TooLong.Count));
+        Assert.Equal(
+            cut > 0,
+            set.Remarks.Any(line => line.Contains("lose their beginnings", StringComparison.Ordinal))
+        );
+    }
+
+    [Fact]
+    public void CuttingAPrompt_KeepsTheBeginOfTextAndTheLastReply()
+    {
+        var example = new Example("1", [9, 1, 2, 3, 4, 5, 6], [false, false, true, false, false, true, true]);
+
+        Example cut = example.CutTo(4, begin: 1)!;
+        Assert.Equal([9, 3, 4, 5, 6], cut.Tokens);
+        Assert.Equal([false, false, false, true, true], cut.Counts);
+        Assert.Equal([false, false, true, true], example.CutTo(3, begin: 1)!.Counts);
+        Assert.Null(example.CutTo(2, begin: 1));
     }
 
     [Fact]
@@ -296,7 +478,26 @@ public sealed class ExampleReaderTests : IDisposable
         Func<ExampleConfig, ExampleConfig>? change = null
     )
     {
-        var config = new ExampleConfig { Path = path };
-        return new ExampleReader(change?.Invoke(config) ?? config, TinyExamples.Tokenizer).Read(path, "data.path");
+        return Reader(path, change).Read(path, "data.path").Examples;
     }
+
+    private static ExampleReader Reader(string path, Func<ExampleConfig, ExampleConfig>? change)
+    {
+        var config = new ExampleConfig { Path = path };
+        return new ExampleReader(change?.Invoke(config) ?? config, TinyExamples.Tokenizer);
+    }
+
+    private static ExampleConfig Chat(ExampleConfig config) =>
+        config with
+        {
+            Format = ExampleFormat.Messages,
+            Template = new ChatTemplateConfig { Name = "turns" },
+        };
 }
+
+internal sealed record ParquetMessage(
+    [property: JsonPropertyName("role")] string Role,
+    [property: JsonPropertyName("content")] string Content
+);
+
+internal sealed record ParquetChat([property: JsonPropertyName("messages")] List<ParquetMessage> Messages);

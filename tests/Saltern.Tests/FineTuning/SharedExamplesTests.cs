@@ -41,7 +41,7 @@ public partial class SharedExamplesTests
         Assert.All(
             new ExampleReader(new ExampleConfig { Path = "unused" }, tokenizer)
                 .Read(Path.Combine(folder, "sft", data + ".train.jsonl.gz"), "data.path")
-                .Take(500),
+                .Examples.Take(500),
             entry => Assert.Matches(form, tokenizer.Decode(entry.Example.Prompt))
         );
     }
@@ -64,7 +64,7 @@ public partial class SharedExamplesTests
         using FineTuneRun run = FineTuneRun.Open(
             config with
             {
-                Data = config.Data with { SequenceLength = Window },
+                Data = config.Data with { SequenceLength = Window, TooLong = TooLongExamples.LeaveOut },
             },
             here["run"],
             TinyRun.Quick
