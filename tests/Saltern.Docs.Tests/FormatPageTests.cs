@@ -4,6 +4,7 @@ using System.Text.RegularExpressions;
 using Saltern.Configuration;
 using Saltern.Evaluation;
 using Saltern.FineTuning;
+using Saltern.ModelFiles;
 using Saltern.Planning;
 using Saltern.RunFiles;
 using Saltern.Runs;
@@ -71,6 +72,19 @@ public partial class FormatPageTests
     [Fact]
     public void Verdict_HasEveryMember() =>
         GeneratedPart.Check("docs/verdict-format.md", "verdict", MemberTable.Of<Verdict>());
+
+    [Fact]
+    public void ConfigKeysOfModels_AreThoseOfTheCode() =>
+        GeneratedPart.Check(
+            "docs/models.md",
+            "config keys",
+            "| about | keys | values that pass |\n| --- | --- | --- |\n"
+                + string.Concat(
+                    ConfigKeyRules.All.Select(rule =>
+                        $"| {rule.Says} | {string.Join(", ", rule.Keys.Select(key => $"`{key}`"))} | {rule.Neutral} |\n"
+                    )
+                )
+        );
 
     [Theory]
     [InlineData("docs/verdict-format.md", "experiments/2026-11-25-dotnet-docs-study/verdict.json")]

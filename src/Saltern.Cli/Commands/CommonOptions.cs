@@ -93,6 +93,15 @@ public static class CommonOptions
         }
     }
 
+    /// <summary><c>--ignore-key</c>, as often as there are keys.</summary>
+    public static Option<string[]> IgnoreKey() =>
+        new("--ignore-key")
+        {
+            HelpName = "KEY",
+            Description = "Key of a model's config.json that need not be understood; may be repeated, and is recorded.",
+            DefaultValueFactory = _ => [],
+        };
+
     /// <summary><c>--verify</c>.</summary>
     public static Option<bool> Verify() =>
         new("--verify")

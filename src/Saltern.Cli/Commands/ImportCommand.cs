@@ -21,6 +21,7 @@ public static class ImportCommand
         };
         var output = new Option<string>("--out") { Description = "Folder to create.", Required = true };
         Option<long?> tokens = CommonOptions.TeacherTokens();
+        Option<string[]> ignored = CommonOptions.IgnoreKey();
         var command = new Verb(
             "import",
             "Check a Hugging Face model and convert it to float32.",
@@ -30,6 +31,7 @@ public static class ImportCommand
             folder,
             output,
             tokens,
+            ignored,
         };
         command.SetAction(parsed =>
             CommandRunner.Run(
@@ -46,19 +48,29 @@ public static class ImportCommand
                     }
 
                     CommonOptions.CheckTeacherTokens(parsed.GetValue(tokens));
-                    TransformerConfig config;
+                    ConfigReading reading;
                     using (var status = new StatusLine(console))
                     {
-                        config = ModelImport.Run(
+                        reading = ModelImport.Run(
                             source,
                             target,
-                            temporary =>
-                                Lineage.Write(temporary, Lineage.Imported(source, temporary, parsed.GetValue(tokens))),
+                            parsed.GetValue(ignored),
+                            (temporary, read) =>
+                                Lineage.Write(
+                                    temporary,
+                                    Lineage.Imported(source, temporary, parsed.GetValue(tokens), read.Ignored)
+                                ),
                             WeightsLine.On(status, "importing"),
                             cancellation
                         );
                     }
 
+                    if (reading.Remark is string remark)
+                    {
+                        console.Line(remark);
+                    }
+
+                    TransformerConfig config = reading.Shape;
                     console.Line(
                         string.Create(
                             CultureInfo.InvariantCulture,

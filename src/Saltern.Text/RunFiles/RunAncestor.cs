@@ -36,6 +36,9 @@ internal sealed record RunAncestor
     /// <summary>Fingerprint of the weights file that was taken; null of a growth.</summary>
     public string? Weights { get; init; }
 
+    /// <summary>Keys of the model's <c>config.json</c> that were not understood and were ignored, because the user said so; null for none.</summary>
+    public IReadOnlyList<string>? IgnoredKeys { get; init; }
+
     /// <summary>Whether it is no ancestor of the weights, but of a small model that taught one.</summary>
     public bool AsTeacher { get; init; }
 
@@ -61,6 +64,10 @@ internal sealed record RunAncestor
 
         return 6.0 * parameters * tokens;
     }
+
+    /// <summary>The same entry, with keys that were ignored when the model was read.</summary>
+    public RunAncestor WithIgnored(IReadOnlyList<string> keys) =>
+        keys.Count == 0 ? this : this with { IgnoredKeys = [.. (IgnoredKeys ?? []).Union(keys)] };
 
     /// <summary>The same entry, with a cost where it is of a model of unknown history.</summary>
     public RunAncestor WithTokens(long? tokens)

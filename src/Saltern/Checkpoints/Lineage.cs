@@ -46,10 +46,22 @@ internal static class Lineage
     /// <param name="source">Folder that it came from.</param>
     /// <param name="converted">Folder with the new weights.</param>
     /// <param name="trainedTokens">As in <see cref="Of"/>.</param>
-    public static IReadOnlyList<RunAncestor> Imported(string source, string converted, long? trainedTokens)
+    /// <param name="ignoredKeys">Keys of its config that were ignored.</param>
+    public static IReadOnlyList<RunAncestor> Imported(
+        string source,
+        string converted,
+        long? trainedTokens,
+        IReadOnlyList<string> ignoredKeys
+    )
     {
         IReadOnlyList<RunAncestor> history = Recorded(source) ?? [Foreign(source, converted)];
-        return InNewWeights([.. history.Select(each => each.WithTokens(trainedTokens))], converted);
+        return InNewWeights(
+            [
+                .. history.SkipLast(1).Select(each => each.WithTokens(trainedTokens)),
+                history[^1].WithTokens(trainedTokens).WithIgnored(ignoredKeys),
+            ],
+            converted
+        );
     }
 
     /// <summary>The history of a model that was written for other programs, under its weights' new fingerprint.</summary>

@@ -4,10 +4,18 @@ namespace Saltern.ModelFiles;
 
 /// <summary>An object of a <c>config.json</c> that remembers which of its keys were understood; null counts as absent.</summary>
 /// <param name="place">Keys that lead here, with a dot behind; empty for the root.</param>
-internal sealed class ConfigJson(string path, string place, JsonElement element)
+/// <param name="ledger">What happens to the keys of the file.</param>
+internal sealed class ConfigJson(string path, string place, JsonElement element, ConfigLedger ledger)
 {
     private const int LongestQuote = 80;
     private readonly HashSet<string> _understood = [];
+    private readonly HashSet<string> _unasked = [];
+
+    /// <summary>The file, for messages.</summary>
+    public string Path => path;
+
+    /// <summary>What happens to the keys of the file.</summary>
+    public ConfigLedger Ledger => ledger;
 
     /// <summary>Whether the key is there, null or not.</summary>
     public bool Has(string key) => element.TryGetProperty(key, out _);
@@ -109,50 +117,43 @@ internal sealed class ConfigJson(string path, string place, JsonElement element)
 
         if (value.ValueKind == JsonValueKind.Object)
         {
-            return new ConfigJson(path, $"{place}{key}.", value);
+            return new ConfigJson(path, $"{place}{key}.", value, ledger);
         }
 
         throw Wrong(key, value, "an object");
     }
 
-    /// <summary>Holds dropouts to 0: they would be left out of training silently.</summary>
-    /// <exception cref="DataFormatException">One is not.</exception>
-    public void RefuseDropout(params ReadOnlySpan<string> keys)
-    {
-        foreach (string key in keys)
-        {
-            if (Number(key) is double dropout and not 0)
-            {
-                throw Wrong(key, $"{dropout}", "0: training knows no dropout");
-            }
-        }
-    }
-
-    /// <summary>Counts keys as understood: they say nothing about the numbers that the model computes.</summary>
+    /// <summary>Passes over keys without a word: every file has them, and they say nothing about the numbers that the model computes.</summary>
     public void Ignore(params ReadOnlySpan<string> keys)
     {
         foreach (string key in keys)
         {
-            _understood.Add(key);
+            _unasked.Add(key);
         }
     }
 
     /// <summary>Ends the reading: a key that nobody has asked for may change what the model computes.</summary>
-    /// <exception cref="DataFormatException">There is such a key, and it is not null.</exception>
-    public void RefuseTheRest()
+    /// <param name="settles">Whether a key is settled otherwise; null for none.</param>
+    /// <exception cref="DataFormatException">There is such a key, it is not null, and the user does not want it ignored.</exception>
+    /// <exception cref="ConfigurationException">The user wants a key ignored that is understood.</exception>
+    public void RefuseTheRest(Func<JsonProperty, bool>? settles = null)
     {
+        ledger.RefuseToIgnore(path, _understood.Where(Has).Select(key => place + key));
         string[] unknown =
         [
             .. element
                 .EnumerateObject()
                 .Where(key => key.Value.ValueKind != JsonValueKind.Null && !_understood.Contains(key.Name))
-                .Select(key => $"'{place}{key.Name}'"),
+                .Where(key => !ledger.Ignores(place + key.Name) && !_unasked.Contains(key.Name))
+                .Where(key => settles?.Invoke(key) != true)
+                .Select(key => place + key.Name),
         ];
         if (unknown.Length > 0)
         {
             throw new DataFormatException(
-                $"{path} has keys that are not understood: {string.Join(", ", unknown)}. "
-                    + "They may change what the model computes, so it is not loaded; remove them if they do not."
+                $"{path} has keys that are not understood: {string.Join(", ", unknown.Select(key => $"'{key}'"))}. "
+                    + "They may change what the model computes, so it is not loaded. If you know that they do not, "
+                    + $"pass over them: {string.Join(" ", unknown.Select(key => $"--ignore-key {key}"))}."
             );
         }
     }
@@ -167,8 +168,14 @@ internal sealed class ConfigJson(string path, string place, JsonElement element)
 
     private DataFormatException Wrong(string key, JsonElement value, string allowed)
     {
+        return Wrong(key, Shown(value), allowed);
+    }
+
+    /// <summary>A value for a message: as the file has it, or the beginning of it.</summary>
+    public static string Shown(JsonElement value)
+    {
         string found = value.GetRawText();
-        return Wrong(key, found.Length <= LongestQuote ? found : found[..LongestQuote] + "…", allowed);
+        return found.Length <= LongestQuote ? found : found[..LongestQuote] + "…";
     }
 
     private JsonElement? Take(string key)

@@ -8,29 +8,9 @@ internal static class Gpt2Config
 {
     private const int DefaultInnerFactor = 4;
 
-    // Of other heads than the language model's, of how scores are rounded, of examples of use; and the context's length a second time.
-    private static readonly string[] WithoutEffect =
-    [
-        "summary_type",
-        "summary_use_proj",
-        "summary_activation",
-        "summary_proj_to_labels",
-        "summary_first_dropout",
-        "task_specific_params",
-        "reorder_and_upcast_attn",
-        "gradient_checkpointing",
-        "output_past",
-        "n_ctx",
-    ];
-
-    /// <summary>Reads a shape. Its dropout, 0.1 in the released files, is part of how the model was made: nothing here drops anything.</summary>
+    /// <summary>Reads a shape.</summary>
     public static TransformerConfig Read(ConfigJson json)
     {
-        json.Ignore("resid_pdrop", "embd_pdrop", "attn_pdrop");
-        json.Ignore(WithoutEffect);
-        Require(json, "scale_attn_weights", true);
-        Require(json, "scale_attn_by_inverse_layer_idx", false);
-        Require(json, "add_cross_attention", false);
         int width = json.RequiredInteger("n_embd");
         return new TransformerConfig
         {
@@ -72,12 +52,4 @@ internal static class Gpt2Config
             ["tie_word_embeddings"] = c.IsTied,
             ["torch_dtype"] = "float32",
         };
-
-    private static void Require(ConfigJson json, string key, bool allowed)
-    {
-        if ((json.Flag(key) ?? allowed) != allowed)
-        {
-            throw json.Wrong(key, allowed ? "false" : "true", allowed ? "true" : "false");
-        }
-    }
 }

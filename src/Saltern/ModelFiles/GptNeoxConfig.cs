@@ -7,20 +7,11 @@ namespace Saltern.ModelFiles;
 internal static class GptNeoxConfig
 {
     private const double DefaultShare = 0.25; // of each head is turned where the file says nothing
-    private static readonly string[] Dropouts =
-    [
-        "attention_dropout",
-        "hidden_dropout",
-        "attention_probs_dropout_prob",
-        "hidden_dropout_prob",
-    ];
 
     /// <summary>Reads a shape, in both generations of keys.</summary>
     public static TransformerConfig Read(ConfigJson json)
     {
-        json.RefuseDropout(Dropouts);
         RotaryConfig rotary = RotaryConfig.Read(json, baseKey: "rotary_emb_base", shareKey: "rotary_pct");
-        json.Ignore("classifier_dropout", "gradient_checkpointing");
         return new TransformerConfig
         {
             VocabSize = json.RequiredInteger("vocab_size"),

@@ -20,7 +20,7 @@ internal static class HuggingFaceConfig
     private const string SlidingAttention = "sliding_attention";
     private static readonly string[] Families = [Llama, Mistral, Qwen2, Qwen3, GptNeox, Gpt2];
 
-    // How the model was made, stored or is prompted; none of them changes a logit.
+    // In every file: how the model was made, stored or is prompted. They are not even named; others without effect are in ConfigKeyRules.
     private static readonly string[] WithoutEffect =
     [
         "architectures",
@@ -38,15 +38,25 @@ internal static class HuggingFaceConfig
 
     /// <summary>Reads a shape.</summary>
     /// <exception cref="DataFormatException">The file is damaged, or asks for something that is not computed here; the message names it.</exception>
-    public static TransformerConfig Read(string path) => Parse(path, FolderFile.ReadSmall(path, LargestFile));
+    public static TransformerConfig Read(string path) => Read(path, []).Shape;
+
+    /// <summary>Reads a shape, and says what of the file was passed over.</summary>
+    /// <param name="ignoredKeys">Keys that need not be understood, those inside others with dots.</param>
+    /// <exception cref="DataFormatException">The file is damaged, or asks for something that is not computed here; the message names it.</exception>
+    /// <exception cref="ConfigurationException">A key is to be ignored that is understood.</exception>
+    public static ConfigReading Read(string path, IReadOnlyCollection<string> ignoredKeys) =>
+        Parse(path, FolderFile.ReadSmall(path, LargestFile), ignoredKeys);
 
     /// <summary>As <see cref="Read(string)"/>, from what the file holds.</summary>
-    internal static TransformerConfig Parse(string path, byte[] content)
+    internal static TransformerConfig Parse(string path, byte[] content) => Parse(path, content, []).Shape;
+
+    /// <summary>As <see cref="Read(string, IReadOnlyCollection{string})"/>, from what the file holds.</summary>
+    internal static ConfigReading Parse(string path, byte[] content, IReadOnlyCollection<string> ignoredKeys)
     {
         try
         {
             using var document = JsonDocument.Parse(
-                content,
+                JsonText.WithoutMark(content),
                 new JsonDocumentOptions { MaxDepth = 16, AllowDuplicateProperties = false }
             );
             if (document.RootElement.ValueKind != JsonValueKind.Object)
@@ -54,16 +64,21 @@ internal static class HuggingFaceConfig
                 throw new JsonException("it is no JSON object");
             }
 
-            TransformerConfig config = Read(new ConfigJson(path, "", document.RootElement));
+            var ledger = new ConfigLedger(ignoredKeys);
+            var json = new ConfigJson(path, "", document.RootElement, ledger);
+            TransformerConfig config = Read(json);
             string[] contradictions = [.. ConfigChecks.Of(config)];
-            if (contradictions.Length == 0)
+            if (contradictions.Length > 0)
             {
-                return config.Resolve(config.VocabSize, config.MaxPositionEmbeddings);
+                throw new DataFormatException(
+                    $"{path} describes no model that can exist: {string.Join(" ", contradictions)}"
+                );
             }
 
-            throw new DataFormatException(
-                $"{path} describes no model that can exist: {string.Join(" ", contradictions)}"
-            );
+            config = config.Resolve(config.VocabSize, config.MaxPositionEmbeddings);
+            json.Ignore(WithoutEffect);
+            ConfigKeyRules.Apply(json, document.RootElement, config);
+            return new ConfigReading(path, config, ledger.Passed, ledger.Dropouts, ledger.Ignored, ledger.Absent);
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
@@ -175,15 +190,12 @@ internal static class HuggingFaceConfig
             throw json.Wrong("model_type", family, string.Join(", ", Families));
         }
 
-        TransformerConfig config = family switch
+        return family switch
         {
             Gpt2 => Gpt2Config.Read(json),
             GptNeox => GptNeoxConfig.Read(json),
             _ => ReadLlamaKin(json, family),
         };
-        json.Ignore(WithoutEffect);
-        json.RefuseTheRest();
-        return config;
     }
 
     private static TransformerConfig ReadLlamaKin(ConfigJson json, string family)
@@ -193,7 +205,6 @@ internal static class HuggingFaceConfig
             throw json.Wrong("hidden_act", activation, "silu");
         }
 
-        json.RefuseDropout("attention_dropout");
         int layers = json.RequiredInteger("num_hidden_layers");
         RotaryConfig rotary = RotaryConfig.Read(json);
         return new TransformerConfig

@@ -60,11 +60,17 @@ public static class ModelFolder
 
     /// <summary>Reads the shape.</summary>
     /// <exception cref="DataFormatException">The file is missing, damaged or asks for something that is not computed here.</exception>
-    public static TransformerConfig LoadConfig(string folder)
+    public static TransformerConfig LoadConfig(string folder) => ReadConfig(folder, []).Shape;
+
+    /// <summary>Reads the shape, and says what of the file was passed over.</summary>
+    /// <param name="ignoredKeys">Keys that need not be understood.</param>
+    /// <exception cref="DataFormatException">The file is missing, damaged or asks for something that is not computed here.</exception>
+    /// <exception cref="ConfigurationException">A key is to be ignored that is understood.</exception>
+    internal static ConfigReading ReadConfig(string folder, IReadOnlyCollection<string> ignoredKeys)
     {
         if (FolderFile.Exists(folder, ConfigFile))
         {
-            return HuggingFaceConfig.Read(FolderFile.Find(folder, ConfigFile));
+            return HuggingFaceConfig.Read(FolderFile.Find(folder, ConfigFile), ignoredKeys);
         }
 
         throw new DataFormatException($"{folder} has no {ConfigFile}, so it is not a model folder.");

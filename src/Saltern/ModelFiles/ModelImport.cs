@@ -1,6 +1,5 @@
 using System.Runtime.InteropServices;
 using Saltern.Files;
-using Saltern.Models;
 
 namespace Saltern.ModelFiles;
 
@@ -10,16 +9,18 @@ internal static class ModelImport
     /// <summary>Converts piece by piece: memory does not grow with the model.</summary>
     /// <param name="source">Folder with <c>config.json</c>, safetensors weights and <c>tokenizer.json</c>.</param>
     /// <param name="target">Folder to create; it appears whole or not at all.</param>
-    /// <param name="beside">Writes what else belongs into the folder; null for nothing.</param>
+    /// <param name="ignoredKeys">Keys of its config that need not be understood; null for none.</param>
+    /// <param name="beside">Is given the folder and what was read, and writes what else belongs there; null for nothing.</param>
     /// <param name="progress">Is told of every piece; null for nobody.</param>
     /// <param name="cancellation">Ends the import and leaves nothing behind.</param>
-    /// <returns>The model's shape.</returns>
+    /// <returns>The model's shape, and what of its config was passed over.</returns>
     /// <exception cref="DataFormatException">Something in the folder is damaged, unknown or left over; the message names it.</exception>
     /// <exception cref="ConfigurationException">There is something at the target.</exception>
-    public static TransformerConfig Run(
+    public static ConfigReading Run(
         string source,
         string target,
-        Action<string>? beside = null,
+        IReadOnlyCollection<string>? ignoredKeys = null,
+        Action<string, ConfigReading>? beside = null,
         IProgress<WeightProgress>? progress = null,
         CancellationToken cancellation = default
     )
@@ -31,7 +32,7 @@ internal static class ModelImport
             );
         }
 
-        using SourceModel model = SourceModel.Open(source);
+        using SourceModel model = SourceModel.Open(source, ignoredKeys);
         long written = 0;
         long total = model.Tensors.Sum(pair => pair.Tensor.Count);
         DurableFolder.Write(
@@ -47,10 +48,10 @@ internal static class ModelImport
                     Path.Combine(temporary, ModelFolder.TokenizerFile),
                     File.ReadAllText(model.TokenizerPath)
                 );
-                beside?.Invoke(temporary);
+                beside?.Invoke(temporary, model.Reading);
             }
         );
-        return model.Config;
+        return model.Reading;
 
         IEnumerable<ReadOnlyMemory<byte>> Pieces(string name)
         {

@@ -7,15 +7,18 @@ namespace Saltern.ModelFiles;
 internal sealed class SourceModel : IDisposable
 {
     private SourceModel(
-        TransformerConfig config,
+        ConfigReading reading,
         WeightFiles weights,
         IReadOnlyList<(StoredTensor Tensor, string Source)> tensors,
         BpeTokenizer tokenizer,
         string tokenizerPath
-    ) => (Config, Weights, Tensors, Tokenizer, TokenizerPath) = (config, weights, tensors, tokenizer, tokenizerPath);
+    ) => (Reading, Weights, Tensors, Tokenizer, TokenizerPath) = (reading, weights, tensors, tokenizer, tokenizerPath);
 
     /// <summary>Its shape.</summary>
-    public TransformerConfig Config { get; }
+    public TransformerConfig Config => Reading.Shape;
+
+    /// <summary>Its shape, and what of its config was passed over.</summary>
+    public ConfigReading Reading { get; }
 
     /// <summary>Its weights, read from the disk when asked for.</summary>
     public WeightFiles Weights { get; }
@@ -30,10 +33,13 @@ internal sealed class SourceModel : IDisposable
     public string TokenizerPath { get; }
 
     /// <summary>Opens a folder; the caller disposes of the result.</summary>
+    /// <param name="folder">Folder with <c>config.json</c>, weights and tokenizer.</param>
+    /// <param name="ignoredKeys">Keys of its config that need not be understood; null for none.</param>
     /// <exception cref="DataFormatException">Something in the folder is missing, damaged, unknown or left over; the message names it.</exception>
-    public static SourceModel Open(string folder)
+    public static SourceModel Open(string folder, IReadOnlyCollection<string>? ignoredKeys = null)
     {
-        TransformerConfig config = ModelFolder.LoadConfig(folder);
+        ConfigReading reading = ModelFolder.ReadConfig(folder, ignoredKeys ?? []);
+        TransformerConfig config = reading.Shape;
         WeightFiles weights = WeightFiles.Open(folder);
         try
         {
@@ -53,7 +59,7 @@ internal sealed class SourceModel : IDisposable
                 );
             }
 
-            return new SourceModel(config, weights, tensors, tokenizer, tokenizerPath);
+            return new SourceModel(reading, weights, tensors, tokenizer, tokenizerPath);
         }
         catch
         {

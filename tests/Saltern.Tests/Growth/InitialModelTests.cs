@@ -338,13 +338,13 @@ public class InitialModelTests
         ModelImport.Run(
             foreign.Path,
             folder["known"],
-            at => Lineage.Write(at, Lineage.Imported(foreign.Path, at, 1_000)),
+            beside: (at, _) => Lineage.Write(at, Lineage.Imported(foreign.Path, at, 1_000, [])),
             cancellation: TestContext.Current.CancellationToken
         );
         ModelImport.Run(
             foreign.Path,
             folder["unknown"],
-            at => Lineage.Write(at, Lineage.Imported(foreign.Path, at, null)),
+            beside: (at, _) => Lineage.Write(at, Lineage.Imported(foreign.Path, at, null, [])),
             cancellation: TestContext.Current.CancellationToken
         );
         Assert.Null(AncestorCost.Of(Lineage.Of(folder["unknown"], folder["unknown"])).Flops);

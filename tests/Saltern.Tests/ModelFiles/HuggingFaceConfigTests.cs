@@ -55,8 +55,26 @@ public class HuggingFaceConfigTests
     }
 
     [Theory]
-    [InlineData("llama", "quantization_config", """{"bits":4}""", "not understood: 'quantization_config'")]
-    [InlineData("llama", "sliding_window", "4096", "not understood: 'sliding_window'")] // Llama has none: its meaning would be a guess
+    [InlineData(
+        "llama",
+        "quantization_config",
+        """{"bits":4}""",
+        "quantization_config is '{\"bits\":4}'. Allowed: none."
+    )]
+    [InlineData("llama", "sliding_window", "4", "sliding_window is '4'")] // Llama has none: its meaning would be a guess
+    [InlineData("llama", "made_up", "1", "not understood: 'made_up'")]
+    [InlineData("llama", "made_up", "1", "--ignore-key made_up")]
+    [InlineData("llama", "rope_interleaved", "true", "rope_interleaved is 'true'. Allowed: false")]
+    [InlineData("llama", "attn_logit_softcapping", "50.0", "It is about soft caps of scores and logits")]
+    [InlineData("llama", "is_encoder_decoder", "true", "is_encoder_decoder is 'true'. Allowed: false")]
+    [InlineData("llama", "head_dim", "\"four\"", "head_dim is '\"four\"'. Allowed: a whole number")]
+    [InlineData("llama", "activation", "\"geglu\"", "activation is '\"geglu\"'")]
+    [InlineData("llama", "qk_norm", "true", "qk_norm is 'true'. Allowed: as the family computes it")]
+    [InlineData("llama", "residual_multiplier", "0.22", "residual_multiplier is '0.22'. Allowed: 1")]
+    [InlineData("llama", "pruned_heads", """{"1":[0]}""", "pruned_heads is '{\"1\":[0]}'. Allowed: none")]
+    [InlineData("llama", "layer_types", """["full_attention","sliding_attention"]""", "layer_types is")]
+    [InlineData("llama", "no_rope_layers", "[1,0]", "no_rope_layers is '[1,0]'. Allowed: 1 for every layer")]
+    [InlineData("qwen2", "use_mrope", "true", "use_mrope is 'true'. Allowed: false")]
     [InlineData(
         "llama",
         "rope_scaling",
@@ -89,7 +107,6 @@ public class HuggingFaceConfigTests
         "'rope_parameters.partial_rotary_factor'"
     )]
     [InlineData("llama", "hidden_act", "\"gelu\"", "hidden_act is 'gelu'. Allowed: silu")]
-    [InlineData("llama", "attention_dropout", "0.1", "attention_dropout is '0.1'")]
     [InlineData(
         "llama",
         "model_type",
@@ -107,7 +124,7 @@ public class HuggingFaceConfigTests
     [InlineData("llama", "tie_word_embeddings", "\"yes\"", "Allowed: true or false")]
     [InlineData("mistral", "sliding_window", "@absent", "'sliding_window' is missing")]
     [InlineData("mistral", "sliding_window", "0", "sliding_window is '0'")]
-    [InlineData("mistral", "attention_bias", "true", "not understood: 'attention_bias'")]
+    [InlineData("mistral", "attention_bias", "true", "attention_bias is 'true'. Allowed: as the family computes it")]
     [InlineData("qwen2", "use_sliding_window", "true", "sliding_window is '7 in 1 of 2 layers'")]
     [InlineData(
         "qwen2",
@@ -123,7 +140,6 @@ public class HuggingFaceConfigTests
         "\"silu\"",
         "hidden_act is 'silu'. Allowed: gelu, gelu_new, gelu_fast, gelu_pytorch_tanh"
     )]
-    [InlineData("pythia", "hidden_dropout", "0.1", "hidden_dropout is '0.1'")]
     [InlineData(
         "pythia",
         "partial_rotary_factor",
@@ -134,7 +150,7 @@ public class HuggingFaceConfigTests
     [InlineData("pythia", "rotary_pct", "0.5", "partial_rotary_factor = 0.5 turns 3 of a head's 6 elements")]
     [InlineData("pythia", "rotary_pct", "0.0", "turns 0 of a head's 6 elements")]
     [InlineData("pythia", "rotary_pct", "1.5", "partial_rotary_factor = 1.5 is outside")]
-    [InlineData("pythia", "num_key_value_heads", "2", "not understood: 'num_key_value_heads'")]
+    [InlineData("pythia", "num_key_value_heads", "2", "num_key_value_heads is '2'. Allowed: as the family's keys say")]
     [InlineData("pythia", "hidden_size", "26", "does not divide hidden_size")]
     [InlineData(
         "neox-sequential",
@@ -143,7 +159,7 @@ public class HuggingFaceConfigTests
         "rope_parameters.rope_type is 'linear'"
     )]
     [InlineData("gpt2", "activation_function", "\"relu\"", "activation_function is 'relu'")]
-    [InlineData("gpt2", "scale_attn_weights", "false", "scale_attn_weights is 'false'. Allowed: true")]
+    [InlineData("gpt2", "scale_attn_weights", "false", "scale_attn_weights is 'false'. Allowed: true.")]
     [InlineData(
         "gpt2",
         "scale_attn_by_inverse_layer_idx",
@@ -154,7 +170,7 @@ public class HuggingFaceConfigTests
     [InlineData("gpt2", "n_embd", "@absent", "'n_embd' is missing")]
     [InlineData("gpt2", "n_embd", "2000000000", "hidden_size = 2000000000 is outside")]
     [InlineData("gpt2", "n_embd", "-2147483648", "hidden_size = -2147483648 is outside")]
-    [InlineData("gpt2", "hidden_size", "24", "not understood: 'hidden_size'")]
+    [InlineData("gpt2", "hidden_size", "25", "hidden_size is '25'. Allowed: as the family's keys say")]
     public void WhatIsNotComputed_IsNamed(string family, string key, string value, string expected)
     {
         string message = Assert.Throws<DataFormatException>(() => Read(family, key, value)).Message;
@@ -230,6 +246,100 @@ public class HuggingFaceConfigTests
         );
     }
 
+    [Theory]
+    [InlineData("llama", "is_llama_config", "true")]
+    [InlineData("llama", "rope_interleaved", "false")]
+    [InlineData("llama", "unsloth_version", "\"2025.1\"")]
+    [InlineData("llama", "transformers.js_config", """{"kv_cache_dtype":{"q4f16":"float16"}}""")]
+    [InlineData("llama", "id2label", """{"0":"LABEL_0"}""")]
+    [InlineData("llama", "temperature", "0.7")]
+    [InlineData("llama", "quantization_config", "{}")]
+    [InlineData("llama", "auto_map", """{"AutoModel":"modeling.Model"}""")]
+    [InlineData("llama", "activation", "\"swiglu\"")]
+    [InlineData("llama", "layer_types", """["full_attention","full_attention"]""")]
+    [InlineData("llama", "sliding_window", "1000000")]
+    [InlineData("llama", "max_window_layers", "2")]
+    [InlineData("llama", "is_encoder_decoder", "false")]
+    [InlineData("llama", "torchscript", "false")]
+    [InlineData("llama", "residual_multiplier", "1.0")]
+    [InlineData("llama", "attention_dropout", "0.0")]
+    [InlineData("mistral", "attention_bias", "false")]
+    [InlineData("qwen2", "use_mrope", "false")]
+    [InlineData("pythia", "num_key_value_heads", "4")]
+    [InlineData("gpt2", "_num_labels", "1")]
+    [InlineData("gpt2", "hidden_size", "24")]
+    public void WhatChangesNothing_PassesAndIsNamed(string family, string key, string value)
+    {
+        TransformerConfig plain = Read(family);
+        ConfigReading reading = Reading(family, [], key, value);
+        Assert.Equal(plain, reading.Shape);
+        Assert.Contains(key, reading.Passed);
+        Assert.Contains(key, reading.Remark!, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("llama", "attention_dropout")]
+    [InlineData("pythia", "hidden_dropout")]
+    [InlineData("gpt2", "resid_pdrop")]
+    public void Dropout_IsNamedWithItsValue(string family, string key)
+    {
+        ConfigReading reading = Reading(family, [], key, "0.1");
+        Assert.Equal(Read(family), reading.Shape);
+        Assert.Contains($"{key} = 0.1", reading.Remark!, StringComparison.Ordinal);
+        Assert.Contains("nothing is dropped here", reading.Remark!, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void IgnoredKeys_ArePassedOverAndNamed()
+    {
+        ConfigReading reading = Reading("llama", ["made_up", "absent"], "made_up", "1");
+        Assert.Equal(Read("llama"), reading.Shape);
+        Assert.Equal(["made_up"], reading.Ignored);
+        Assert.Equal(["absent"], reading.Absent);
+        Assert.Contains("made_up (ignored as you said", reading.Remark!, StringComparison.Ordinal);
+        Assert.Contains("absent (to be ignored, but not there)", reading.Remark!, StringComparison.Ordinal);
+
+        // One that is known, with a value that is not computed; and one inside another.
+        Assert.Equal(["use_mrope"], Reading("qwen2", ["use_mrope"], "use_mrope", "true").Ignored);
+        Assert.Equal(
+            ["rope_parameters.made_up"],
+            Reading(
+                "llama",
+                ["rope_parameters.made_up"],
+                "rope_parameters",
+                """{"rope_type":"default","rope_theta":10000.0,"made_up":1}"""
+            ).Ignored
+        );
+    }
+
+    [Fact]
+    public void AKeyThatIsRead_CannotBeIgnored() =>
+        Assert.Contains(
+            "hidden_size cannot be ignored",
+            Assert.Throws<ConfigurationException>(() => Reading("llama", ["hidden_size"])).Message,
+            StringComparison.Ordinal
+        );
+
+    [Fact]
+    public void ByteOrderMarks_AreNoPartOfTheText()
+    {
+        string json = Config("llama").ToJsonString();
+        TransformerConfig plain = Read("llama");
+        foreach (Encoding encoding in new[] { Encoding.UTF8, Encoding.Unicode, Encoding.BigEndianUnicode })
+        {
+            byte[] marked = [.. encoding.GetPreamble(), .. encoding.GetBytes(json)];
+            Assert.Equal(plain, HuggingFaceConfig.Parse("config.json", marked));
+        }
+    }
+
+    [Fact]
+    public void EveryKey_HasOneRule()
+    {
+        string[] keys = [.. ConfigKeyRules.All.SelectMany(rule => rule.Keys)];
+        Assert.Equal(keys.Distinct(), keys);
+        Assert.All(keys, key => Assert.Single(ConfigKeyRules.All, rule => rule.Covers(key)));
+    }
+
     [Fact]
     public void Gpt2_TiesItsHeadUnlessToldOtherwise()
     {
@@ -276,7 +386,9 @@ public class HuggingFaceConfigTests
     private const string Llama3Scaling =
         """{"rope_type":"llama3","factor":32.0,"low_freq_factor":1.0,"high_freq_factor":4.0,"original_max_position_embeddings":8192}""";
 
-    private static TransformerConfig Read(string family, params string[] changes)
+    private static TransformerConfig Read(string family, params string[] changes) => Reading(family, [], changes).Shape;
+
+    private static ConfigReading Reading(string family, string[] ignored, params string[] changes)
     {
         JsonObject config = Config(family);
         foreach (string[] change in changes.Chunk(2))
@@ -295,7 +407,7 @@ public class HuggingFaceConfigTests
                 config.ToJsonString(),
                 (json, change) => json.Replace($"\"@{change[0]}@\"", change[1], StringComparison.Ordinal)
             );
-        return HuggingFaceConfig.Parse("config.json", Encoding.UTF8.GetBytes(text));
+        return HuggingFaceConfig.Parse("config.json", Encoding.UTF8.GetBytes(text), ignored);
     }
 
     private static JsonObject Config(string family)

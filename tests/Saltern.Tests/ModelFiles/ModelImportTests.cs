@@ -22,7 +22,7 @@ public class ModelImportTests
         using var folder = new TemporaryFolder();
         using var source = new TemporaryFolder();
         FamilyModel.Write(source, family);
-        TransformerConfig config = ModelImport.Run(source.Path, folder["first"], cancellation: Cancellation);
+        TransformerConfig config = ModelImport.Run(source.Path, folder["first"], cancellation: Cancellation).Shape;
         using Transformer direct = ModelFolder.Load(source.Path, trainable: false);
         using Transformer imported = ModelFolder.Load(folder["first"], trainable: false);
         Assert.Equal(
@@ -34,7 +34,7 @@ public class ModelImportTests
         Directory.CreateDirectory(folder["saved"]);
         ModelFolder.Save(folder["saved"], imported);
         File.Copy(folder["first/tokenizer.json"], folder["saved/tokenizer.json"]);
-        Assert.Equal(config, ModelImport.Run(folder["saved"], folder["second"], cancellation: Cancellation));
+        Assert.Equal(config, ModelImport.Run(folder["saved"], folder["second"], cancellation: Cancellation).Shape);
         foreach (string file in new[] { ModelFolder.ConfigFile, ModelFolder.WeightsFile, ModelFolder.TokenizerFile })
         {
             Assert.Equal(File.ReadAllBytes(folder["first/" + file]), File.ReadAllBytes(folder["second/" + file]));
@@ -48,13 +48,9 @@ public class ModelImportTests
         using var source = new TemporaryFolder();
         FamilyModel.Write(source, "qwen2");
         var seen = new List<WeightProgress>();
-        TransformerConfig config = ModelImport.Run(
-            source.Path,
-            folder["model"],
-            beside: null,
-            new Collector(seen),
-            Cancellation
-        );
+        TransformerConfig config = ModelImport
+            .Run(source.Path, folder["model"], progress: new Collector(seen), cancellation: Cancellation)
+            .Shape;
         Assert.Equal(ModelFlops.Parameters(config), seen[^1].Values);
         Assert.Equal(seen[^1].Values, seen[^1].TotalValues);
     }
