@@ -28,6 +28,9 @@ public sealed class ConfigurationException : SalternException
 
     /// <summary>Every problem found, in the order of the file.</summary>
     public IReadOnlyList<string> Problems { get; }
+
+    /// <summary>Whether the only problem is that another process is at the same work.</summary>
+    internal bool IsHeldByAnother { get; init; }
 }
 
 /// <summary>A data, tokenizer or model file is missing, damaged or of the wrong kind.</summary>

@@ -75,7 +75,7 @@ public class PrepareTests(Workspace workspace) : IClassFixture<Workspace>
             error,
             StringComparison.Ordinal
         );
-        Assert.Empty(Directory.GetFiles(folder, "*", SearchOption.AllDirectories));
+        Assert.False(Directory.Exists(folder));
 
         (code, string output, error) = SalternProcess.Run([
             .. common,

@@ -3,6 +3,7 @@ using System.Globalization;
 using Saltern.Batches;
 using Saltern.Cli.Terminal;
 using Saltern.Corpora;
+using Saltern.Files;
 using Saltern.Tokenization;
 
 namespace Saltern.Cli.Commands;
@@ -64,6 +65,11 @@ public static class TokenizerCommand
                 (console, cancellation) =>
                 {
                     string path = parsed.GetRequiredValue(output);
+                    using FileLock held = FileLock.Take(
+                        path + FileLock.Ending,
+                        $"Another 'saltern tokenizer train' is making {path}",
+                        "Wait for it, or name another file with --out."
+                    );
                     var reader = new CorpusReader(parsed.GetRequiredValue(corpus.Input), corpus.Read(parsed));
                     var options = new BpeTrainerOptions
                     {

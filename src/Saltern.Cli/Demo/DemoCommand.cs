@@ -58,19 +58,14 @@ public static class DemoCommand
                 (console, cancellation) =>
                 {
                     DemoPlan.Check(parsed.GetValue(minutes));
-                    string folder = parsed.GetValue(output) ?? NextFree(Path.Combine("runs", "demo"));
-                    if (Directory.Exists(folder) && Directory.EnumerateFileSystemEntries(folder).Any())
-                    {
-                        throw new ConfigurationException(
-                            $"--out = {folder} already holds something. Choose another folder."
-                        );
-                    }
-
+                    using DemoFolder folder = parsed.GetValue(output) is string named
+                        ? DemoFolder.Claim(named)
+                        : DemoFolder.NextFree(Path.Combine("runs", "demo"));
                     EngineSetup engine = EngineSetup.Prepare();
                     console.Line("runtime: " + engine.Description);
                     ComputePlan compute = ComputePlan.Of(ComputeDevice.Cpu, parsed.GetValue(precision));
                     var plan = DemoPlan.ForMinutes(parsed.GetValue(minutes), compute.Precision);
-                    return new DemoRun(console, plan, engine.Threads, folder, parsed.GetValue(seed)).Run(
+                    return new DemoRun(console, plan, engine.Threads, folder.Path, parsed.GetValue(seed)).Run(
                         compute,
                         parsed.GetRequiredValue(text),
                         cancellation
@@ -79,16 +74,5 @@ public static class DemoCommand
             )
         );
         return command;
-    }
-
-    private static string NextFree(string path)
-    {
-        string candidate = path;
-        for (int i = 2; Directory.Exists(candidate); i++)
-        {
-            candidate = $"{path}-{i}";
-        }
-
-        return candidate;
     }
 }

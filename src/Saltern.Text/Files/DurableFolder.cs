@@ -12,11 +12,39 @@ internal static partial class DurableFolder
     /// <summary>Marks folders that are still being written; a reader skips them.</summary>
     public const string TemporaryPrefix = ".writing-";
 
+    /// <summary>As <see cref="Write"/>, of a path that a user named: the lock first, then the look.</summary>
+    /// <exception cref="ConfigurationException">There is something, or another process is writing it.</exception>
+    public static void WriteNew(string path, Action<string> write)
+    {
+        using FileLock held = TakeNew(path);
+        Write(path, write);
+    }
+
+    /// <summary>Takes the lock beside a file or folder that is to be made, then makes sure that there is nothing yet.</summary>
+    /// <exception cref="ConfigurationException">There is something, or another process holds the lock.</exception>
+    internal static FileLock TakeNew(string path)
+    {
+        string plain = Path.TrimEndingDirectorySeparator(path);
+        FileLock held = FileLock.Take(
+            plain + FileLock.Ending,
+            $"Another process is writing {plain}",
+            "Wait for it, or name another path with --out."
+        );
+        if (!Path.Exists(plain))
+        {
+            return held;
+        }
+
+        held.Dispose();
+        throw new ConfigurationException($"--out {path}: there is something already. Name a path that does not exist.");
+    }
+
     /// <summary>Writes a folder under a temporary name, flushes it and renames it; the caller flushes its files.</summary>
     /// <param name="path">Final path, where nothing may be yet: replacing a folder could not be done in one step.</param>
     /// <param name="write">Fills the temporary folder whose path it is given.</param>
     public static void Write(string path, Action<string> write)
     {
+        path = Path.TrimEndingDirectorySeparator(path);
         string parent = ParentOf(path);
         if (!Directory.Exists(parent))
         {

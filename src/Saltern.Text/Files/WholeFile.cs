@@ -14,6 +14,9 @@ internal static class WholeFile
 
     private const int BufferBytes = 1 << 20;
 
+    // Of two that write the same file at once, both get it done, one after the other; a large one takes longer than anybody should wait.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+
     /// <summary>Writes a file.</summary>
     /// <param name="path">Final path; a file that is there is replaced. The folder must exist.</param>
     /// <exception cref="IOException">It cannot be written; a file that is there is then left as it was.</exception>
@@ -25,14 +28,26 @@ internal static class WholeFile
     public static void WriteText(string path, string text) =>
         Write(path, file => file.Write(Encoding.UTF8.GetBytes(text)));
 
+    /// <summary>Writes a file that is not there yet, and that nobody else is writing: the lock first, then the look.</summary>
+    /// <param name="path">Final path. Missing folders are made.</param>
+    /// <exception cref="ConfigurationException">There is something, or another process is writing it.</exception>
+    public static void WriteNew(string path, Action<Stream> write)
+    {
+        using FileLock held = DurableFolder.TakeNew(path);
+        Write(path, write);
+    }
+
     /// <summary>Writes a file under a temporary name of the caller's choice.</summary>
     /// <param name="temporaryEnding">What is added to the name meanwhile; where several processes may write the same file at once, with something of the process in it.</param>
     internal static void Write(string path, Action<Stream> write, string temporaryEnding)
     {
         string temporary = path + temporaryEnding;
-        WriteFlushed(temporary, write);
+
+        // Held until it has its final name: another writer of the same file would empty it before. Readers may have it as soon as it has that name.
+        using FileStream file = WriteHeld(temporary, write);
         try
         {
+            LockedFile.AdmitReaders(file);
             Publish(temporary, path);
         }
         catch
@@ -43,21 +58,35 @@ internal static class WholeFile
     }
 
     /// <summary>Writes a file and flushes it to the disk, under a name that says it is not finished; removed where that fails.</summary>
-    internal static void WriteFlushed(string temporary, Action<Stream> write)
+    internal static void WriteFlushed(string temporary, Action<Stream> write) => WriteHeld(temporary, write).Dispose();
+
+    private static FileStream WriteHeld(string temporary, Action<Stream> write)
     {
-        var file = new FileStream(temporary, FileMode.Create, FileAccess.Write, FileShare.None, BufferBytes);
+        FileStream file = LockedFile.Open(temporary, BufferBytes, Patience);
         try
         {
-            using (file)
-            {
-                write(file);
-                file.Flush(flushToDisk: true);
-            }
+            write(file);
+            file.Flush(flushToDisk: true);
+            return file;
         }
         catch
         {
             File.Delete(temporary); // a full disk must not keep half of it
+            Abandon(file);
             throw;
+        }
+    }
+
+    // What is still in its buffer fails again; the first error is the one to tell.
+    private static void Abandon(FileStream file)
+    {
+        try
+        {
+            file.Dispose();
+        }
+        catch (IOException)
+        {
+            // told by the one above
         }
     }
 

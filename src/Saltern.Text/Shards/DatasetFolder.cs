@@ -6,9 +6,9 @@ namespace Saltern.Shards;
 
 /// <summary>The folder that a data set is written to, from the claim until it is whole.</summary>
 /// <remarks>
-/// A marker file lies in the folder, locked, as long as the data set is being written; <c>dataset.json</c> comes last. So a run that was killed
-/// leaves the marker and never a manifest, and the next run knows that what it finds in the two shard folders may be resumed (where there is a
-/// journal) or removed.
+/// The folder is locked first, then looked at. A marker file lies in it as long as the data set is being written; <c>dataset.json</c> comes last. So a
+/// run that was killed leaves the marker and never a manifest, and the next run knows that what it finds in the two shard folders may be resumed
+/// (where there is a journal) or removed.
 /// </remarks>
 internal sealed class DatasetFolder : IDisposable
 {
@@ -20,19 +20,23 @@ internal sealed class DatasetFolder : IDisposable
 
     private const string MarkerName = "dataset.unfinished";
 
+    private const string LockName = "dataset.lock";
+
     private readonly string _path;
-    private readonly FileStream _marker;
+    private readonly FileLock _lock;
     private bool _finished;
     private bool _keeps;
 
-    private DatasetFolder(string path, FileStream marker)
+    private DatasetFolder(string path, FileLock held)
     {
         _path = path;
-        _marker = marker;
+        _lock = held;
     }
 
     /// <summary>The journal of the interrupted run that is resumed; null where the work begins anew.</summary>
     public PrepareJournal? Resumed { get; private set; }
+
+    private string MarkerPath => System.IO.Path.Combine(_path, MarkerName);
 
     private string ManifestPath => System.IO.Path.Combine(_path, DatasetManifest.FileName);
 
@@ -47,10 +51,30 @@ internal sealed class DatasetFolder : IDisposable
     /// <param name="overwrite">Whether to replace what is there.</param>
     /// <param name="job">What the data set is to hold; null where the documents come from something that cannot be resumed.</param>
     /// <exception cref="DataFormatException">
-    /// The folder holds something that is not to be replaced, another run is writing to it, or an interrupted run had another job.
+    /// The folder holds something that is not to be replaced, or an interrupted run had another job.
     /// </exception>
+    /// <exception cref="ConfigurationException">Another run is writing to it.</exception>
     public static DatasetFolder Claim(string path, BpeTokenizer tokenizer, bool overwrite, PrepareJob? job)
     {
+        FileLock held = FileLock.Take(
+            System.IO.Path.Combine(path, LockName),
+            $"Another 'saltern prepare' is writing to {path}",
+            "Wait for it, or name another folder."
+        );
+        try
+        {
+            return Begin(new DatasetFolder(path, held), tokenizer, overwrite, job);
+        }
+        catch
+        {
+            held.Dispose();
+            throw;
+        }
+    }
+
+    private static DatasetFolder Begin(DatasetFolder claimed, BpeTokenizer tokenizer, bool overwrite, PrepareJob? job)
+    {
+        string path = claimed._path;
         bool finished = File.Exists(System.IO.Path.Combine(path, DatasetManifest.FileName));
         bool own = finished || IsUnfinished(path);
         if (finished && !overwrite)
@@ -83,9 +107,8 @@ internal sealed class DatasetFolder : IDisposable
             );
         }
 
-        Directory.CreateDirectory(path);
         bool resumes = job is not null && !overwrite && IsUnfinished(path);
-        DatasetFolder claimed = new(path, Lock(System.IO.Path.Combine(path, MarkerName)));
+        File.Create(claimed.MarkerPath).Dispose();
         if (resumes && claimed.TryResume(job!))
         {
             return claimed;
@@ -129,7 +152,7 @@ internal sealed class DatasetFolder : IDisposable
     {
         if (_keeps)
         {
-            _marker.Dispose();
+            _lock.Dispose();
             return;
         }
 
@@ -141,55 +164,36 @@ internal sealed class DatasetFolder : IDisposable
         }
 
         RemoveJournal();
-
-        // Deleted while it is held: after that it may be the next one's.
-        File.Delete(_marker.Name);
-        _marker.Dispose();
+        File.Delete(MarkerPath);
+        _lock.Dispose();
     }
-
-    private static FileStream Lock(string marker) =>
-        FileLock.TryTake(marker)
-        ?? throw new DataFormatException(
-            $"'{marker}' is locked: another `saltern prepare` is writing to this folder. Wait for it or name another folder."
-        );
 
     // True where a journal of the same job is there; shards that it does not know are removed.
     private bool TryResume(PrepareJob job)
     {
-        try
+        if (PrepareJournal.TryLoad(_path) is not { } journal)
         {
-            if (PrepareJournal.TryLoad(_path) is not { } journal)
-            {
-                return false;
-            }
+            return false;
+        }
 
-            string[] differences = [.. job.DifferencesFrom(journal.Job)];
-            if (differences.Length > 0)
-            {
-                string list = string.Concat(differences.Select(text => Environment.NewLine + "  " + text));
-                throw new DataFormatException(
-                    $"'{_path}' holds an unfinished data set of another job:{list}{Environment.NewLine}"
-                        + "Put it back as it was, name another folder, or begin anew with --overwrite."
-                );
-            }
-
-            HashSet<string> known = [.. journal.Shards.Select(shard => FullPath(shard.File))];
-            RemoveShards(file =>
-                !known.Any(shard =>
-                    file.StartsWith(shard, StringComparison.Ordinal) || file == TokenShard.IndexPath(shard)
-                )
+        string[] differences = [.. job.DifferencesFrom(journal.Job)];
+        if (differences.Length > 0)
+        {
+            string list = string.Concat(differences.Select(text => Environment.NewLine + "  " + text));
+            throw new DataFormatException(
+                $"'{_path}' holds an unfinished data set of another job:{list}{Environment.NewLine}"
+                    + "Put it back as it was, name another folder, or begin anew with --overwrite."
             );
-            Directory.CreateDirectory(FullPath(Train));
-            Directory.CreateDirectory(FullPath(Valid));
-            Resumed = journal;
-            return true;
         }
-        catch
-        {
-            Keep();
-            Dispose();
-            throw;
-        }
+
+        HashSet<string> known = [.. journal.Shards.Select(shard => FullPath(shard.File))];
+        RemoveShards(file =>
+            !known.Any(shard => file.StartsWith(shard, StringComparison.Ordinal) || file == TokenShard.IndexPath(shard))
+        );
+        Directory.CreateDirectory(FullPath(Train));
+        Directory.CreateDirectory(FullPath(Valid));
+        Resumed = journal;
+        return true;
     }
 
     private void RemoveJournal()

@@ -54,9 +54,7 @@ internal static class GgufExport
 
         architecture.Describe(metadata);
         IReadOnlyList<string> warnings = GgufTokenizer.Describe(model.Tokenizer, model.Config.VocabSize, metadata);
-        string folder = Path.GetDirectoryName(Path.GetFullPath(target))!;
-        Directory.CreateDirectory(folder);
-        WholeFile.Write(target, file => GgufFile.Write(file, metadata, tensors));
+        WholeFile.WriteNew(target, file => GgufFile.Write(file, metadata, tensors));
         return new ExportResult(
             model.Config,
             [target],

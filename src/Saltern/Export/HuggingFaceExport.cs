@@ -46,7 +46,7 @@ internal static class HuggingFaceExport
             )),
         ];
         List<List<OutgoingTensor>> shards = Split(tensors, options.ShardBytes);
-        DurableFolder.Write(
+        DurableFolder.WriteNew(
             target,
             temporary =>
             {

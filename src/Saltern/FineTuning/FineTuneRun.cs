@@ -55,7 +55,14 @@ internal sealed class FineTuneRun : IDisposable
     /// <exception cref="DataFormatException">Examples or model are damaged.</exception>
     public static FineTuneRun Open(FineTuneConfig config, string folder, TrainingRunOptions options)
     {
-        RunFolder run = RunFolder.Inspect(folder, config, options.Resume, options.Overrides, options.Log);
+        RunFolder run = RunFolder.Inspect(
+            folder,
+            config,
+            options.Ranks.Rank == 0,
+            options.Resume,
+            options.Overrides,
+            options.Log
+        );
         try
         {
             // A checkpoint has all that the training needs, wherever the first model is by now.
@@ -111,6 +118,11 @@ internal sealed class FineTuneRun : IDisposable
     /// <param name="cancellation">Ends the training between two steps, after a checkpoint.</param>
     public RunStatus Continue(CancellationToken cancellation)
     {
+        if (Training.Folder.Finished is not null)
+        {
+            return RunStatus.Reached;
+        }
+
         try
         {
             // On resume too: it takes little beside the training, and the comparison needs every item.
@@ -134,6 +146,11 @@ internal sealed class FineTuneRun : IDisposable
     /// <exception cref="TrainingException">No evaluation along the run gave a finite loss.</exception>
     public RunResult Finish(CancellationToken cancellation)
     {
+        if (Training.Folder.Finished is not null)
+        {
+            return Training.Finish(); // its record stays as it is
+        }
+
         int best =
             Training.State.BestStep
             ?? throw new TrainingException(

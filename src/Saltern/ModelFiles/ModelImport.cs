@@ -35,7 +35,7 @@ internal static class ModelImport
         using SourceModel model = SourceModel.Open(source, ignoredKeys);
         long written = 0;
         long total = model.Tensors.Sum(pair => pair.Tensor.Count);
-        DurableFolder.Write(
+        DurableFolder.WriteNew(
             target,
             temporary =>
             {

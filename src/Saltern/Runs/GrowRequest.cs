@@ -83,7 +83,7 @@ internal sealed record GrowRequest
         ModelGrowth.Fill(small, large, map, grow.Noise, ModelGrowth.NoiseSeed(request.Seed, 1));
         (double difference, double before, double after) = Compare(small, large);
         IReadOnlyList<RunAncestor> history = InitialModel.Find(request.From)!.History(wanted);
-        DurableFolder.Write(
+        DurableFolder.WriteNew(
             request.Target,
             temporary =>
             {

@@ -6,20 +6,20 @@ using Saltern.RunFiles;
 namespace Saltern.Runs;
 
 /// <summary>Everything a run leaves behind: recipe, metrics, events, checkpoints, evaluation, result.</summary>
-/// <remarks><see cref="Inspect"/> only looks; <see cref="Claim"/> takes the folder once everything else is known to be right.</remarks>
+/// <remarks><see cref="Inspect"/> takes the folder for this run, then looks; <see cref="Claim"/> writes into it once everything else is known to be right.</remarks>
 public sealed class RunFolder : IDisposable
 {
     private readonly string _recipe;
-    private readonly IReadOnlyList<string> _changes;
+    private readonly IReadOnlyList<RecipeChange> _changes;
     private readonly IReadOnlyList<int> _damaged;
-    private FileStream? _lock;
+    private FileLock? _lock;
 
     private RunFolder(
         string path,
         string recipe,
         int? resumeStep,
         TrainState? resumeState,
-        IReadOnlyList<string> changes,
+        IReadOnlyList<RecipeChange> changes,
         IReadOnlyList<int> damaged
     )
     {
@@ -41,17 +41,53 @@ public sealed class RunFolder : IDisposable
     /// <summary>State at that step; null to start at step 1.</summary>
     internal TrainState? ResumeState { get; }
 
-    /// <summary>The result of a run that had made all its steps when the folder was claimed; null for one that goes on.</summary>
+    /// <summary>The result of a run that had made all its steps when it was resumed: nothing is written any more. Null for one that goes on.</summary>
     internal RunResult? Finished { get; private set; }
 
-    /// <summary>Looks whether a run can start or be resumed in a folder; changes nothing.</summary>
+    /// <summary>Takes a folder for this run, then looks whether the run can start or be resumed in it; changes nothing.</summary>
     /// <typeparam name="T">Root of the recipe.</typeparam>
     /// <param name="config">The recipe, with overrides.</param>
+    /// <param name="leads">Whether this process is the run's only one or its rank 0: the one that writes, and holds the folder.</param>
     /// <param name="resume">Whether to resume from the newest good checkpoint.</param>
     /// <param name="overrides">What <c>--set</c> gave: these keys may differ from the folder's recipe.</param>
     /// <param name="log">Told what is skipped or changed.</param>
-    /// <exception cref="ConfigurationException">The folder holds something and nothing says to resume, or the recipe changed.</exception>
+    /// <exception cref="ConfigurationException">Another run is writing into the folder, it holds something and nothing says to resume, or the recipe changed.</exception>
     internal static RunFolder Inspect<T>(
+        string path,
+        T config,
+        bool leads,
+        bool resume,
+        IReadOnlyCollection<RecipeOverride> overrides,
+        Action<string> log
+    )
+        where T : class, IRunRecipe
+    {
+        FileLock? held = leads
+            ? FileLock.Take(
+                System.IO.Path.Combine(path, RunLayout.Lock),
+                $"Another run is writing into {path}",
+                "Wait for it, or choose another folder with --out."
+            )
+            : null;
+        try
+        {
+            if (held?.Remark is string remark)
+            {
+                log(remark);
+            }
+
+            RunFolder folder = Look(path, config, resume, overrides, log);
+            folder._lock = held;
+            return folder;
+        }
+        catch
+        {
+            held?.Dispose();
+            throw;
+        }
+    }
+
+    private static RunFolder Look<T>(
         string path,
         T config,
         bool resume,
@@ -92,10 +128,10 @@ public sealed class RunFolder : IDisposable
 
         var store = new CheckpointStore(path);
         (int? step, IReadOnlyList<string> skipped) = store.NewestGood();
-        IReadOnlyList<string> changes = CheckChanges(recipe, config, overrides, step ?? 0);
-        foreach (string change in changes)
+        IReadOnlyList<RecipeChange> changes = CheckChanges(recipe, config, overrides, step ?? 0);
+        foreach (RecipeChange change in changes)
         {
-            log("Changed on resume: " + change);
+            log("Changed on resume: " + Sentence(change));
         }
 
         foreach (string line in skipped)
@@ -119,19 +155,26 @@ public sealed class RunFolder : IDisposable
         );
     }
 
-    /// <summary>Takes the folder for this run: creates and locks it, sets damaged checkpoints aside, writes the resolved recipe.</summary>
+    /// <summary>Begins to write into the folder: removes what was never finished, sets damaged checkpoints aside, writes the resolved recipe. A finished run stays as it is.</summary>
     /// <param name="steps">Steps that the run is planned for.</param>
     /// <param name="log">Told what is removed.</param>
-    /// <exception cref="ConfigurationException">Another run is writing into the folder.</exception>
+    /// <exception cref="ConfigurationException">All steps are made, and keys that decided their numbers are to change.</exception>
     internal void Claim(int steps, Action<string> log)
     {
-        Directory.CreateDirectory(Path);
-        _lock =
-            FileLock.TryTake(PathOf(RunLayout.Lock))
-            ?? throw new ConfigurationException(
-                $"Another run is writing into {Path}: it holds {RunLayout.Lock}. Wait for it, or choose another folder with --out."
-            );
+        if (ResumeStep >= steps)
+        {
+            RefuseChangesAfterTheEnd();
+            Finished = ReadResult();
+        }
 
+        if (Finished is not null)
+        {
+            string ignored = _changes.Count == 0 ? "" : $" Not taken: {string.Join(' ', _changes.Select(Sentence))}";
+            log($"The run is finished after step {ResumeStep}; its record stays as it is.{ignored}");
+            return;
+        }
+
+        Directory.CreateDirectory(Path);
         foreach (string leftover in DurableFolder.RemoveLeftovers(Checkpoints.Folder))
         {
             log($"Removed {leftover}, which was never finished.");
@@ -140,14 +183,6 @@ public sealed class RunFolder : IDisposable
         foreach (int step in _damaged)
         {
             Checkpoints.SetAside(step);
-        }
-
-        Finished = ResumeState is null || ResumeState.Step < steps ? null : ReadResult();
-        if (Finished is not null)
-        {
-            string ignored = _changes.Count == 0 ? "" : $" Not taken: {string.Join("; ", _changes)}.";
-            log($"The run is finished after step {ResumeStep}; its record stays as it is.{ignored}");
-            return;
         }
 
         if (ResumeState is null || ResumeState.Step < steps)
@@ -164,11 +199,25 @@ public sealed class RunFolder : IDisposable
         {
             File.AppendAllLines(
                 PathOf(RunLayout.Changes),
-                _changes.Select(change => $"after step {ResumeStep ?? 0}: {change}")
+                _changes.Select(change => $"after step {ResumeStep ?? 0}: {Sentence(change)}")
             );
         }
 
         WholeFile.WriteText(PathOf(RunLayout.Recipe), SelfChecksum.AddLine(_recipe));
+    }
+
+    // Seed, rates, teacher …: the record would say what the run was not.
+    private void RefuseChangesAfterTheEnd()
+    {
+        RecipeChange[] late = [.. _changes.Where(change => change.AltersNumbers)];
+        if (late.Length > 0)
+        {
+            throw new ConfigurationException([
+                $"The run in {Path} has made all its {ResumeStep} steps, so these keys could change nothing but its record:",
+                .. late.Select(change => "  " + Sentence(change)),
+                "Leave them out of --set, extend the run with --set training.steps=…, or start a new one with --out.",
+            ]);
+        }
     }
 
     // Null where the run was stopped before it could say its result, or the file is damaged: then it says it again.
@@ -189,19 +238,6 @@ public sealed class RunFolder : IDisposable
         {
             return null;
         }
-    }
-
-    /// <summary>Whether a run is writing into a folder, in this process or another.</summary>
-    internal static bool IsTaken(string path)
-    {
-        string file = System.IO.Path.Combine(path, RunLayout.Lock);
-        if (!File.Exists(file))
-        {
-            return false;
-        }
-
-        using FileStream? held = FileLock.TryTake(file, FileMode.Open);
-        return held is null;
     }
 
     /// <summary>Where to resume from, as a sentence.</summary>
@@ -256,16 +292,13 @@ public sealed class RunFolder : IDisposable
     /// <summary>Lets another run have the folder.</summary>
     public void Dispose()
     {
-        if (_lock is not null)
-        {
-            // Removed while still held: afterwards it could be the next run's.
-            File.Delete(PathOf(RunLayout.Lock));
-            _lock.Dispose();
-            _lock = null;
-        }
+        _lock?.Dispose();
+        _lock = null;
     }
 
-    private static List<string> CheckChanges<T>(
+    private static string Sentence(RecipeChange change) => $"{change.Path} from {change.Before} to {change.After}.";
+
+    private static List<RecipeChange> CheckChanges<T>(
         string recipe,
         T config,
         IReadOnlyCollection<RecipeOverride> overrides,
@@ -275,7 +308,7 @@ public sealed class RunFolder : IDisposable
     {
         T before = RecipeReader.Read<T>(recipe, []);
         List<string> problems = [];
-        List<string> allowed = [];
+        List<RecipeChange> allowed = [];
         foreach (RecipeChange change in RecipeDiff.Compare(before, config))
         {
             if (change.AltersNumbers && before.FixedBecause(change.Path, config, doneSteps) is string reason)
@@ -291,7 +324,7 @@ public sealed class RunFolder : IDisposable
             }
             else
             {
-                allowed.Add($"{change.Path} from {change.Before} to {change.After}.");
+                allowed.Add(change);
             }
         }
 

@@ -44,6 +44,12 @@ public static class TeachRun
         bool leads = ranks.Rank == 0;
         ranks.Activity = "opening the pass";
         request.Validate();
+        using FileLock? held = leads ? Claim(request.Out) : null;
+        if (held?.Remark is string unguarded)
+        {
+            log(unguarded);
+        }
+
         ComputePlan compute = ComputePlan.Of(request.Device, Precision(request)).AgreeOn(ranks);
         foreach (string remark in compute.Remarks())
         {
@@ -85,7 +91,6 @@ public static class TeachRun
             reader
         );
         Directory.CreateDirectory(request.Out);
-        using FileStream? held = leads ? Claim(request.Out) : null;
         torch.set_num_threads(request.Threads);
         UseProducts(request, ranks);
         using var teacher = new LiveTeacher(
@@ -302,9 +307,10 @@ public static class TeachRun
             _ => $"{plan.Coverage.Count} of {plan.Coverage.OfAll} samples, scores alone",
         };
 
-    private static FileStream Claim(string folder) =>
-        FileLock.TryTake(Path.Combine(folder, LockFile), options: FileOptions.DeleteOnClose)
-        ?? throw new ConfigurationException(
-            $"Another 'saltern teach' is writing into {folder}: it holds {LockFile}. Wait for it, or name another folder."
+    private static FileLock Claim(string folder) =>
+        FileLock.Take(
+            Path.Combine(folder, LockFile),
+            $"Another 'saltern teach' is writing into {folder}",
+            "Wait for it, or name another folder."
         );
 }

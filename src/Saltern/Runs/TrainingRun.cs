@@ -37,7 +37,8 @@ public sealed class TrainingRun : IDisposable
             run.Folder.Claim(run.Config.Training.Steps, run.Options.Log);
         }
 
-        _metrics = new RunMetrics(Leads ? run.Folder : null, State.Step, run.Options.Sinks);
+        bool writes = Leads && run.Folder.Finished is null;
+        _metrics = new RunMetrics(writes ? run.Folder : null, State.Step, run.Options.Sinks);
         _evaluation = new RunEvaluation(run, _log, _metrics, teacherLosses, _tokenBytes);
         _saver = new RunSaver(run, _metrics);
     }
@@ -78,11 +79,18 @@ public sealed class TrainingRun : IDisposable
     /// <summary>Lines that describe what was derived, for the start of a log.</summary>
     public IReadOnlyList<string> Description() => RunDescription.Of(_run, _peak);
 
-    /// <summary>Opens a run; all mistakes in recipe and data end here, before any training and before anything is written.</summary>
+    /// <summary>Opens a run; all mistakes in recipe and data end here, before any training and before anything is written but the lock of its folder.</summary>
     /// <exception cref="ConfigurationException">Something does not fit; every problem is listed.</exception>
     public static TrainingRun Open(RunConfig config, string folder, TrainingRunOptions options)
     {
-        RunFolder run = RunFolder.Inspect(folder, config, options.Resume, options.Overrides, options.Log);
+        RunFolder run = RunFolder.Inspect(
+            folder,
+            config,
+            options.Ranks.Rank == 0,
+            options.Resume,
+            options.Overrides,
+            options.Log
+        );
         return Open(config, run, options, () => RunParts.Open(config, run.ResumeState, options.VerifyData));
     }
 

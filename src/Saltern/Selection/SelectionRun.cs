@@ -13,6 +13,8 @@ public static class SelectionRun
     /// <summary>Name of the page in the selection's folder.</summary>
     internal const string ReportFile = RunLayout.Report;
 
+    private const string LockFile = "select.lock";
+
     /// <summary>Scores, chooses, writes the list and the report.</summary>
     /// <param name="scores">Folder of a finished pass.</param>
     /// <param name="dataPath">Data set folder that the teacher pass was made for; null for where it was then.</param>
@@ -41,6 +43,11 @@ public static class SelectionRun
         OwnScore? own = null
     )
     {
+        using FileLock held = FileLock.Take(
+            Path.Combine(output, LockFile),
+            $"Another 'saltern select' is writing into {output}",
+            "Wait for it, or name another folder."
+        );
         using TeacherCache pass = TeacherCache.Open(scores, verify: true); // all of it is read anyway
         rule.Validate(pass.Plan.VocabularySize);
         string path = dataPath ?? pass.Manifest.DataPath;

@@ -1,4 +1,3 @@
-using System.Text;
 using Saltern.Configuration;
 using Saltern.Files;
 using Saltern.FineTuning;
@@ -30,14 +29,17 @@ internal sealed record StudyResults(string Folder)
     public ComputePrecision Pin(ComputePrecision precision)
     {
         Directory.CreateDirectory(Folder);
+        string own = $"{PrecisionFile}.{Environment.ProcessId}";
+        WholeFile.WriteText(own, PrecisionChoice.Word(precision) + "\n");
         try
         {
-            using var file = new FileStream(PrecisionFile, FileMode.CreateNew);
-            file.Write(Encoding.UTF8.GetBytes(PrecisionChoice.Word(precision) + "\n"));
+            // Whole from the first moment that another one can see it.
+            File.Move(own, PrecisionFile, overwrite: false);
             return precision;
         }
         catch (IOException) when (File.Exists(PrecisionFile))
         {
+            File.Delete(own);
             return PinnedPrecision() ?? precision;
         }
     }

@@ -1,4 +1,4 @@
-using Saltern.Runs;
+using Saltern.Files;
 
 namespace Saltern.Studies;
 
@@ -75,6 +75,18 @@ internal sealed class StudyRunner(StudyResults results, string runsFolder)
         string folder = FolderOf(job);
         try
         {
+            // Held over training and keeping: in between the run would be anybody's.
+            using FileLock? held = FileLock.TryTake(results.PathOf(job) + FileLock.Ending, out _);
+            if (held is null)
+            {
+                return new StudyOutcome(job, StudyRunState.Elsewhere);
+            }
+
+            if (results.Has(job))
+            {
+                return new StudyOutcome(job, StudyRunState.Kept); // by another process, since this one looked
+            }
+
             bool there = StudyResults.IsResultOf(folder, job);
             if (!there && !train(job, folder))
             {
@@ -84,7 +96,7 @@ internal sealed class StudyRunner(StudyResults results, string runsFolder)
             results.Keep(job, folder);
             return new StudyOutcome(job, there ? StudyRunState.Kept : StudyRunState.Finished);
         }
-        catch (SalternException) when (RunFolder.IsTaken(folder))
+        catch (ConfigurationException e) when (e.IsHeldByAnother)
         {
             return new StudyOutcome(job, StudyRunState.Elsewhere);
         }

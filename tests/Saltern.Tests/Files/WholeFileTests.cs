@@ -53,15 +53,35 @@ public sealed class WholeFileTests : IDisposable
     }
 
     [Fact]
-    public void Write_WhileAnotherWrites_LeavesItsTemporaryFileAlone()
+    public async Task Write_WhileAnotherWrites_WaitsForItsTemporaryFile()
+    {
+        string temporary = Path + WholeFile.TemporaryEnding;
+        Task second;
+        await using (new FileStream(temporary, FileMode.Create, FileAccess.Write, FileShare.None))
+        {
+            second = Task.Run(() => WholeFile.WriteText(Path, "second"), TestContext.Current.CancellationToken);
+            await Task.Delay(100, TestContext.Current.CancellationToken);
+            Assert.False(second.IsCompleted);
+            Assert.False(File.Exists(Path));
+        }
+
+        await second;
+        Assert.Equal("second", File.ReadAllText(Path));
+    }
+
+    [Fact]
+    public void Write_WhileAnotherDoesNotEnd_LeavesItsTemporaryFileAlone()
     {
         string temporary = Path + WholeFile.TemporaryEnding;
         using (new FileStream(temporary, FileMode.Create, FileAccess.Write, FileShare.None))
         {
-            Assert.Throws<IOException>(() => WholeFile.WriteText(Path, "second"));
+            Assert.Contains(
+                "Another process is writing",
+                Assert.Throws<IOException>(() => LockedFile.Open(temporary, 1, TimeSpan.FromMilliseconds(50))).Message,
+                StringComparison.Ordinal
+            );
         }
 
         Assert.True(File.Exists(temporary));
-        Assert.False(File.Exists(Path));
     }
 }

@@ -53,7 +53,7 @@ public class RunExtensionTests
     }
 
     [Fact]
-    public void AFinishedRun_KeepsItsRecord_WhateverResumingAsksFor()
+    public void AFinishedRun_StaysAsItIs_WhateverResumingAsksFor()
     {
         using var folder = new TemporaryFolder();
         RunConfig config = TinyRun.Shared.Plain("run", 10);
@@ -63,25 +63,68 @@ public class RunExtensionTests
             run.Finish();
         }
 
-        string[] record = ["result.json", "recipe.yaml", "eval/documents.jsonl"];
-        string[] before = [.. record.Select(name => File.ReadAllText(folder["run/" + name]))];
+        (string, DateTime, string)[] before = Files(folder["run"]);
         List<string> log = [];
-        TrainingRunOptions resume = TinyRun.Quick with
-        {
-            Resume = true,
-            Overrides = [RecipeOverride.Parse("seed=77")],
-            Log = log.Add,
-        };
-        using (TrainingRun resumed = TrainingRun.Open(config with { Seed = 77 }, folder["run"], resume))
+        TrainingRunOptions resume = TinyRun.Quick with { Resume = true, Log = log.Add };
+        using (
+            TrainingRun resumed = TrainingRun.Open(
+                config with
+                {
+                    Name = "other",
+                    Training = config.Training with { LogEvery = 3 },
+                },
+                folder["run"],
+                resume
+            )
+        )
         {
             resumed.Continue(10, CancellationToken.None);
-            Assert.Equal(config.Seed, resumed.Finish().Seed);
+            Assert.Equal("run", resumed.Finish().Name);
         }
 
-        Assert.Equal(before, record.Select(name => File.ReadAllText(folder["run/" + name])));
+        Assert.Equal(before, Files(folder["run"]));
         Assert.Contains(log, line => line.Contains("is finished after step 10", StringComparison.Ordinal));
-        Assert.Contains(log, line => line.Contains("Not taken: seed", StringComparison.Ordinal));
+        Assert.Contains(
+            log,
+            line =>
+                line.Contains("Not taken:", StringComparison.Ordinal)
+                && line.Contains("name from run to other.", StringComparison.Ordinal)
+        );
     }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void KeysOfStepsThatAreAllMade_AreRefused(bool saidItsResult)
+    {
+        using var folder = new TemporaryFolder();
+        RunConfig config = TinyRun.Shared.Plain("run", 10);
+        using (TrainingRun run = TrainingRun.Open(config, folder["run"], TinyRun.Quick))
+        {
+            run.Continue(10, CancellationToken.None);
+            if (saidItsResult)
+            {
+                run.Finish();
+            }
+        }
+
+        (string, DateTime, string)[] before = Files(folder["run"]);
+        TrainingRunOptions resume = TinyRun.Quick with { Resume = true, Overrides = [RecipeOverride.Parse("seed=77")] };
+        string message = Assert
+            .Throws<ConfigurationException>(() => TrainingRun.Open(config with { Seed = 77 }, folder["run"], resume))
+            .Message;
+        Assert.Contains("has made all its 10 steps", message, StringComparison.Ordinal);
+        Assert.Contains("seed from 5 to 77.", message, StringComparison.Ordinal);
+        Assert.Equal(before, Files(folder["run"]));
+    }
+
+    private static (string, DateTime, string)[] Files(string folder) =>
+        [
+            .. Directory
+                .GetFiles(folder, "*", SearchOption.AllDirectories)
+                .Order(StringComparer.Ordinal)
+                .Select(file => (file, File.GetLastWriteTimeUtc(file), Convert.ToHexString(File.ReadAllBytes(file)))),
+        ];
 
     [Fact]
     public void WhatEndsAtAShareOfTheSteps_KeepsTheirNumber()

@@ -340,16 +340,23 @@ public class TrainingRunTests
         using var folder = new TemporaryFolder();
         RunConfig config = Arm("baseline", 20);
         Train(config, folder["run"], 10);
-        using TrainingRun first = TrainingRun.Open(config, folder["run"], TinyRun.Quick with { Resume = true });
-        Assert.Contains(
-            "Another run is writing",
-            Assert
-                .Throws<ConfigurationException>(() =>
-                    TrainingRun.Open(config, folder["run"], TinyRun.Quick with { Resume = true })
-                )
-                .Message,
-            StringComparison.Ordinal
-        );
+        TrainingRunOptions resume = TinyRun.Quick with { Resume = true };
+        using TrainingRun first = TrainingRun.Open(config, folder["run"], resume);
+        string message = Assert
+            .Throws<ConfigurationException>(() => TrainingRun.Open(config, folder["run"], resume))
+            .Message;
+        Assert.Contains("Another run is writing", message, StringComparison.Ordinal);
+        Assert.Contains($"process {Environment.ProcessId} on ", message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void ARunThatCannotStart_LeavesNoFolder()
+    {
+        using var folder = new TemporaryFolder();
+        RunConfig config = Arm("baseline", 20);
+        config = config with { Data = config.Data with { Path = folder["no-data"] } };
+        Assert.ThrowsAny<SalternException>(() => TrainingRun.Open(config, folder["runs/run"], TinyRun.Quick));
+        Assert.False(Directory.Exists(folder["runs"]));
     }
 
     [Fact]

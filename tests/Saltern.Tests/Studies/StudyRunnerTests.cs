@@ -1,5 +1,6 @@
 using System.IO.Compression;
 using Saltern.Configuration;
+using Saltern.Files;
 using Saltern.Guidance;
 using Saltern.RunFiles;
 using Saltern.Runs;
@@ -123,6 +124,51 @@ public sealed class StudyRunnerTests : IDisposable
             [StudyRunState.Elsewhere, StudyRunState.Finished],
             Run(results, "shared-runs", [run, Runs()[2]]).Select(outcome => outcome.State)
         );
+    }
+
+    [Fact]
+    public void ARunThatAnotherProcessKeeps_IsPassedOver()
+    {
+        StudyResults results = new(_folder["keeping"]);
+        StudyRun[] runs = Runs()[..2];
+        using (FileLock.Take(results.PathOf(runs[0]) + FileLock.Ending, "", ""))
+        {
+            Assert.Equal(
+                [StudyRunState.Elsewhere, StudyRunState.Finished],
+                Run(results, "keeping-runs", runs).Select(outcome => outcome.State)
+            );
+        }
+
+        Assert.Equal(
+            Directory.GetDirectories(_folder["keeping/results"]),
+            Directory.GetFileSystemEntries(_folder["keeping/results"])
+        );
+    }
+
+    // It looks at all runs first; by the time that it comes to the second, another process has kept that one.
+    [Fact]
+    public void ARunThatAnotherProcessKeptMeanwhile_IsNotTrained()
+    {
+        StudyRun[] runs = Runs()[..2];
+        StudyResults results = new(_folder["shared"]);
+        StudyResults others = new(_folder["others"]);
+        Run(others, "other-runs", [runs[1]]);
+        _trained.Clear();
+        IReadOnlyList<StudyOutcome> outcomes = new StudyRunner(results, _folder["own-runs"]).Run(
+            runs,
+            (run, folder) =>
+            {
+                _trained.Add(run.Arm);
+                using TrainingRun training = TrainingRun.Open(run.Recipe, folder, TinyRun.Quick);
+                training.Continue(Steps, CancellationToken.None);
+                training.Finish();
+                results.Keep(runs[1], Path.Combine(_folder["other-runs"], runs[1].RelativePath));
+                return true;
+            },
+            _ => { }
+        );
+        Assert.Equal([StudyRunState.Finished, StudyRunState.Kept], outcomes.Select(outcome => outcome.State));
+        Assert.Equal([runs[0].Arm], _trained);
     }
 
     [Fact]
