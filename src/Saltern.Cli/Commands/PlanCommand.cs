@@ -287,6 +287,14 @@ public static class PlanCommand
                 + Text($"evaluation {cost.Evaluation:0.00e0} ")
                 + Text($"({100 * cost.EvaluationShare:0.0} % of the student's steps along the run)")
         );
+        if (cost.OptimizerStep > 0)
+        {
+            console.Line(
+                Text($"optimizer: {cost.OptimizerStep:0.00e0} FLOP of products a step beside it, whatever the batch: ")
+                    + Text($"{100 * cost.OptimizerStep / cost.StudentStep:0.0} % of a step's; verdicts leave them out")
+            );
+        }
+
         foreach (StagePlan stage in cost.SmallStages)
         {
             console.Line(

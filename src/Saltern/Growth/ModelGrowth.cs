@@ -134,6 +134,11 @@ internal static class ModelGrowth
     // A copy's gradient is its source's, shared among the copies of what it writes.
     private static Tensor GrowState(Tensor source, string kind, WeightAxes axes, int power)
     {
+        if (power == 0)
+        {
+            return Select(source, StateAxes(kind, axes));
+        }
+
         Tensor? ofRows = Share(axes.Rows, power, source);
         Tensor? ofColumns = axes.Reads ? null : Share(axes.Columns, power, source);
         Tensor grown = Select(source, StateAxes(kind, axes));
@@ -158,6 +163,12 @@ internal static class ModelGrowth
         if (kind is OptimizerTensor.SecondMoment or OptimizerTensor.Row or OptimizerTensor.Column)
         {
             return -2;
+        }
+
+        // Those of an orthogonal update, too, are of one size whatever the gradient's.
+        if (kind is OptimizerTensor.UpdateRow or OptimizerTensor.UpdateColumn)
+        {
+            return 0;
         }
 
         // Adafactor's first moment is of its updates, which are of one size whatever the gradient's.
@@ -201,12 +212,16 @@ internal static class ModelGrowth
     private static Tensor Index(int[] units, Device device) =>
         tensor([.. units.Select(unit => (long)unit)], device: device);
 
-    // Adafactor's moments are of the weight's rows alone, or of its columns alone.
+    // Adafactor's moments, and those of Muon's updates, are of the weight's rows alone, or of its columns alone.
     private static WeightAxes StateAxes(string kind, WeightAxes weight) =>
         kind switch
         {
-            OptimizerTensor.Row => weight with { Columns = null },
-            OptimizerTensor.Column => new WeightAxes(weight.Columns, null, Reads: false),
+            OptimizerTensor.Row or OptimizerTensor.UpdateRow => weight with { Columns = null },
+            OptimizerTensor.Column or OptimizerTensor.UpdateColumn => new WeightAxes(
+                weight.Columns,
+                null,
+                Reads: false
+            ),
             _ => weight,
         };
 }

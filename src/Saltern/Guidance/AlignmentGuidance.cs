@@ -129,11 +129,11 @@ internal sealed class AlignmentGuidance : StageGuidance
     public override double GradientNorm() => IsActive ? _projection.GradientNorm() : 0;
 
     /// <inheritdoc/>
-    public override void Update(double learningRate, double gradientNorm)
+    public override void Update(UpdateStep step)
     {
         if (IsActive)
         {
-            _projection.Update(learningRate, gradientNorm);
+            _projection.Update(step);
         }
     }
 

@@ -72,8 +72,8 @@ internal sealed class AlignmentProjection : IDisposable
     public double GradientNorm() => _optimizer.GradientNorm();
 
     /// <summary>One update of W.</summary>
-    /// <param name="gradientNorm">As <see cref="GradientNorm"/> found it.</param>
-    public void Update(double learningRate, double gradientNorm) => _optimizer.Update(learningRate, gradientNorm);
+    /// <param name="step">With the norm that <see cref="GradientNorm"/> found.</param>
+    public void Update(UpdateStep step) => _optimizer.Update(step);
 
     /// <summary>Gives W and its optimizer's state back to the system.</summary>
     public void Dispose()

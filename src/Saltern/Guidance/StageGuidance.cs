@@ -79,8 +79,8 @@ internal abstract class StageGuidance : IDisposable
     public virtual double GradientNorm() => 0;
 
     /// <summary>One update of what is learned besides the student.</summary>
-    /// <param name="gradientNorm">As <see cref="GradientNorm"/> found it.</param>
-    public virtual void Update(double learningRate, double gradientNorm) { }
+    /// <param name="step">With the norm that <see cref="GradientNorm"/> found.</param>
+    public virtual void Update(UpdateStep step) { }
 
     /// <summary>Floating-point operations of a step that a run without guidance would not have made.</summary>
     /// <param name="sums">Of the global batch.</param>

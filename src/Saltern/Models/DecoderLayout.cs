@@ -4,6 +4,12 @@ namespace Saltern.Models;
 /// <remarks>Names and order are Llama's for every family, with Llama-like names for what Llama lacks; how a family's files name and arrange them is StoredWeights.cs.</remarks>
 internal sealed class DecoderLayout
 {
+    /// <summary>Name of the token embedding; of tied embeddings the head's too.</summary>
+    public const string EmbeddingName = "model.embed_tokens.weight";
+
+    /// <summary>Name of an untied output head.</summary>
+    public const string HeadName = "lm_head.weight";
+
     private readonly HashSet<int> _norms = [];
     private readonly HashSet<int> _intoResidual = [];
 
@@ -14,7 +20,7 @@ internal sealed class DecoderLayout
         int inner = config.IntermediateSize;
         int queryRows = config.NumAttentionHeads * config.HeadDim;
         int keyRows = config.NumKeyValueHeads * config.HeadDim;
-        Embedding = Parameters.Add(width, ("model.embed_tokens.weight", config.VocabSize));
+        Embedding = Parameters.Add(width, (EmbeddingName, config.VocabSize));
         if (config.LearnedPositions)
         {
             Positions = Parameters.Add(width, ("model.embed_positions.weight", config.MaxPositionEmbeddings));
@@ -61,7 +67,7 @@ internal sealed class DecoderLayout
 
         FinalNorm = Norm("model.norm.weight", width);
         FinalNormBias = AddIf(hasNormBias, ("model.norm.bias", width));
-        Head = config.IsTied ? Embedding : Parameters.Add(width, ("lm_head.weight", config.VocabSize));
+        Head = config.IsTied ? Embedding : Parameters.Add(width, (HeadName, config.VocabSize));
     }
 
     /// <summary>Where each weight lies.</summary>

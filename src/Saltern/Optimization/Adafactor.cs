@@ -40,18 +40,19 @@ internal sealed unsafe class Adafactor : Optimizer
     /// <inheritdoc/>
     public override void Dispose() => _state.Dispose();
 
-    private protected override void Apply(double learningRate, double clip)
+    private protected override void Apply(UpdateStep update)
     {
         float* weights = (float*)TensorAddress.Of(Parameters.FlatWeights);
         float* gradients = (float*)TensorAddress.Of(Parameters.FlatGradients);
+        double beta1 = Config.Beta1 is null ? 0.0 : update.Momentum ?? Config.Beta1.Value;
         var step = new AdafactorStep(
-            clip,
+            update.Clip,
             1.0 - Math.Pow(UpdateCount, -DecayExponent),
-            learningRate,
+            update.LearningRate,
             Config.ScaleParameter ?? false,
-            Config.Beta1 ?? 0.0
+            beta1
         );
-        double keep = 1.0 - (learningRate * Config.WeightDecay);
+        double keep = 1.0 - (update.LearningRate * Config.WeightDecay * update.DecayShare);
         foreach (Weight weight in _weights)
         {
             string name = weight.Slice.Name;

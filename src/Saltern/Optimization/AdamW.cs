@@ -15,10 +15,7 @@ internal sealed class AdamW : Optimizer
         : base(parameters, config, threads)
     {
         _state = new OptimizerState(parameters.Layout.Slices.SelectMany(AdamWKernel.StateOf));
-        IEnumerable<(ParameterSlice, bool)> all = parameters.Layout.Blocks.SelectMany(block =>
-            block.Slices.Select(slice => (slice, block.Decays))
-        );
-        _kernel = new AdamWKernel(parameters, all, _state, config, Workers);
+        _kernel = new AdamWKernel(parameters, Groups, _state, Workers, takesMomentum: true);
     }
 
     /// <inheritdoc/>
@@ -27,6 +24,5 @@ internal sealed class AdamW : Optimizer
     /// <inheritdoc/>
     public override void Dispose() => _state.Dispose();
 
-    private protected override void Apply(double learningRate, double clip) =>
-        _kernel.Update(learningRate, clip, UpdateCount);
+    private protected override void Apply(UpdateStep step) => _kernel.Update(step);
 }

@@ -10,41 +10,54 @@ namespace Saltern.Optimization;
 internal sealed unsafe class AdamWKernel
 {
     private readonly ParameterSet _parameters;
-    private readonly OptimizerConfig _config;
     private readonly ParallelOptions _parallel;
-    private readonly Range[] _ranges;
+    private readonly bool _takesMomentum;
+    private readonly List<AdamWGroup> _groups = [];
+    private readonly List<Range> _ranges = [];
 
     /// <summary>Plans the work, in ranges that do not depend on the number of threads.</summary>
-    /// <param name="weights">The weights to update, and whether each decays.</param>
+    /// <param name="weights">The weights to update, and the group of each.</param>
     /// <param name="state">Holds the moments that <see cref="StateOf"/> names.</param>
-    /// <param name="config">Betas, ε and weight decay.</param>
+    /// <param name="takesMomentum">Whether a scheduled momentum is β₁ here.</param>
     public AdamWKernel(
         ParameterSet parameters,
-        IEnumerable<(ParameterSlice Slice, bool Decays)> weights,
+        IEnumerable<(ParameterSlice Slice, AdamWGroup Group)> weights,
         OptimizerState state,
-        OptimizerConfig config,
-        ParallelOptions parallel
+        ParallelOptions parallel,
+        bool takesMomentum
     )
     {
-        (_parameters, _config, _parallel) = (parameters, config, parallel);
-        _ranges = [.. weights.SelectMany(weight => Ranges(weight.Slice, weight.Decays, state))];
+        (_parameters, _parallel, _takesMomentum) = (parameters, parallel, takesMomentum);
+        foreach ((ParameterSlice slice, AdamWGroup group) in weights)
+        {
+            Add(
+                new OwnedRun(slice.Offset, slice.Count, 0),
+                group,
+                state.AddressOf(OptimizerTensor.FirstMoment + slice.Name),
+                state.AddressOf(OptimizerTensor.SecondMoment + slice.Name)
+            );
+        }
     }
 
     /// <summary>Plans the work for some runs of the flat weights, wherever they begin.</summary>
-    /// <param name="runs">The runs, and whether each decays.</param>
+    /// <param name="runs">The runs, and the group of each.</param>
     /// <param name="first">First moments of all runs, one after the other.</param>
-    /// <param name="config">Betas, ε and weight decay.</param>
+    /// <param name="second">Second moments, the same way.</param>
+    /// <param name="takesMomentum">Whether a scheduled momentum is β₁ here.</param>
     public AdamWKernel(
         ParameterSet parameters,
-        IEnumerable<(OwnedRun Run, bool Decays)> runs,
+        IEnumerable<(OwnedRun Run, AdamWGroup Group)> runs,
         float* first,
         float* second,
-        OptimizerConfig config,
-        ParallelOptions parallel
+        ParallelOptions parallel,
+        bool takesMomentum
     )
     {
-        (_parameters, _config, _parallel) = (parameters, config, parallel);
-        _ranges = [.. runs.SelectMany(run => Ranges(run.Run, run.Decays, first + run.Run.At, second + run.Run.At))];
+        (_parameters, _parallel, _takesMomentum) = (parameters, parallel, takesMomentum);
+        foreach ((OwnedRun run, AdamWGroup group) in runs)
+        {
+            Add(run, group, first + run.At, second + run.At);
+        }
     }
 
     /// <summary>The two moments of a weight.</summary>
@@ -55,25 +68,13 @@ internal sealed unsafe class AdamWKernel
         ];
 
     /// <summary>One update; elementwise, so the same bits for any number of threads.</summary>
-    /// <param name="clip">Factor of every gradient.</param>
-    /// <param name="updateCount">u ≥ 1, this update included.</param>
-    public void Update(double learningRate, double clip, long updateCount)
+    public void Update(UpdateStep step)
     {
         float* weights = (float*)TensorAddress.Of(_parameters.FlatWeights);
         float* gradients = (float*)TensorAddress.Of(_parameters.FlatGradients);
-        double firstCorrection = 1.0 - Math.Pow(_config.Betas[0], updateCount);
-        double secondCorrection = 1.0 - Math.Pow(_config.Betas[1], updateCount);
-        var step = new Step(
-            (float)clip,
-            (float)_config.Betas[0],
-            (float)_config.Betas[1],
-            (float)(learningRate / firstCorrection),
-            (float)(1.0 / Math.Sqrt(secondCorrection)),
-            (float)_config.Epsilon
-        );
-        float keep = (float)(1.0 - (learningRate * _config.WeightDecay));
+        Step[] steps = [.. _groups.Select(group => new Step(group.At(step, _takesMomentum)))];
         ParallelRanges.Run(
-            _ranges.Length,
+            _ranges.Count,
             _parallel,
             i =>
             {
@@ -84,39 +85,34 @@ internal sealed unsafe class AdamWKernel
                     range.First,
                     range.Second,
                     range.Length,
-                    step,
-                    range.Decays ? keep : 1f
+                    steps[range.Group]
                 );
             }
         );
     }
 
-    private static List<Range> Ranges(ParameterSlice slice, bool decays, OptimizerState state) =>
-        Ranges(
-            new OwnedRun(slice.Offset, slice.Count, 0),
-            decays,
-            state.AddressOf(OptimizerTensor.FirstMoment + slice.Name),
-            state.AddressOf(OptimizerTensor.SecondMoment + slice.Name)
-        );
-
-    private static List<Range> Ranges(OwnedRun run, bool decays, float* first, float* second)
+    private void Add(OwnedRun run, AdamWGroup group, float* first, float* second)
     {
-        var ranges = new List<Range>();
+        int index = _groups.IndexOf(group);
+        if (index < 0)
+        {
+            index = _groups.Count;
+            _groups.Add(group);
+        }
+
         foreach ((long start, long length) in FlatSums.Ranges(0, run.Length))
         {
-            ranges.Add(
+            _ranges.Add(
                 new Range
                 {
                     Start = run.Start + start,
                     Length = length,
                     First = first + start,
                     Second = second + start,
-                    Decays = decays,
+                    Group = index,
                 }
             );
         }
-
-        return ranges;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -126,8 +122,7 @@ internal sealed unsafe class AdamWKernel
         float* first,
         float* second,
         long count,
-        Step step,
-        float keep
+        Step step
     )
     {
         Vector<float> clip = new(step.Clip);
@@ -138,7 +133,8 @@ internal sealed unsafe class AdamWKernel
         Vector<float> rate = new(step.Rate);
         Vector<float> root = new(step.RootCorrection);
         Vector<float> epsilon = new(step.Epsilon);
-        Vector<float> kept = new(keep);
+        Vector<float> kept = new(step.Keep);
+        Vector<float> limit = new(step.Agreement);
         long i = 0;
         for (; i <= count - Vector<float>.Count; i += Vector<float>.Count)
         {
@@ -147,9 +143,14 @@ internal sealed unsafe class AdamWKernel
             Vector<float> v = (beta2 * Vector.Load(second + i)) + (rest2 * g * g);
             m.Store(first + i);
             v.Store(second + i);
-            ((Vector.Load(weights + i) * kept) - (rate * m / ((Vector.SquareRoot(v) * root) + epsilon))).Store(
-                weights + i
+            Vector<float> w = Vector.Load(weights + i);
+            Vector<float> update = rate * m / ((Vector.SquareRoot(v) * root) + epsilon);
+            Vector<float> keep = Vector.ConditionalSelect(
+                Vector.GreaterThan(update * w, limit),
+                kept,
+                Vector<float>.One
             );
+            ((w * keep) - update).Store(weights + i);
         }
 
         for (; i < count; i++)
@@ -157,9 +158,9 @@ internal sealed unsafe class AdamWKernel
             float g = gradients[i] * step.Clip;
             first[i] = (step.Beta1 * first[i]) + ((1f - step.Beta1) * g);
             second[i] = (step.Beta2 * second[i]) + ((1f - step.Beta2) * g * g);
-            weights[i] =
-                (weights[i] * keep)
-                - (step.Rate * first[i] / ((MathF.Sqrt(second[i]) * step.RootCorrection) + step.Epsilon));
+            float update = step.Rate * first[i] / ((MathF.Sqrt(second[i]) * step.RootCorrection) + step.Epsilon);
+            float keep = update * weights[i] > step.Agreement ? step.Keep : 1f;
+            weights[i] = (weights[i] * keep) - update;
         }
     }
 
@@ -170,16 +171,27 @@ internal sealed unsafe class AdamWKernel
         public long Length;
         public float* First;
         public float* Second;
-        public bool Decays;
+        public int Group;
     }
 
-    // Rate is η/(1 − β₁ᵘ), RootCorrection 1/√(1 − β₂ᵘ).
-    private readonly record struct Step(
-        float Clip,
-        float Beta1,
-        float Beta2,
-        float Rate,
-        float RootCorrection,
-        float Epsilon
-    );
+    // AdamWStep in the kernel's own type.
+    private readonly struct Step(AdamWStep step)
+    {
+        public float Clip { get; } = (float)step.Clip;
+
+        public float Beta1 { get; } = (float)step.Beta1;
+
+        public float Beta2 { get; } = (float)step.Beta2;
+
+        public float Rate { get; } = (float)step.Rate;
+
+        public float RootCorrection { get; } = (float)step.RootCorrection;
+
+        public float Epsilon { get; } = (float)step.Epsilon;
+
+        public float Keep { get; } = (float)step.Keep;
+
+        // What update · weight has to be above for the weight to decay: anything at all where decay is not cautious.
+        public float Agreement { get; } = step.Cautious ? 0f : float.NegativeInfinity;
+    }
 }

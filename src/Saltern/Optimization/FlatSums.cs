@@ -78,8 +78,9 @@ internal static unsafe class FlatSums
         return sum.item<double>();
     }
 
+    /// <summary>Σ x² over some elements in a row, on the calling thread.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static double SquareSum(float* values, long count)
+    public static double SquareSum(float* values, long count)
     {
         Vector<double> sum = Vector<double>.Zero;
         long i = 0;

@@ -1,26 +1,28 @@
-using Saltern.Models;
 using Saltern.Numerics;
 
 namespace Saltern.Optimization;
 
-/// <summary>AdamW's whole state, put together from the ranks for a checkpoint: plain memory, which a thread without tensors may read.</summary>
+/// <summary>An optimizer's whole state, put together from the ranks for a checkpoint: plain memory, which a thread without tensors may read.</summary>
 internal sealed unsafe class GatheredState : IDisposable
 {
-    private readonly MappedMemory _first;
-    private readonly MappedMemory _second;
+    private readonly MappedMemory _memory;
 
-    /// <summary>Maps room for both moments, laid out as the flat weights.</summary>
-    internal GatheredState(ParameterLayout layout)
+    /// <summary>Maps room for the state.</summary>
+    /// <param name="length">Floats of all tensors together.</param>
+    /// <param name="tensors">Name, shape and first float of each, in the order of an optimizer that keeps all of them.</param>
+    internal GatheredState(long length, IEnumerable<(string Name, long[] Shape, long Offset)> tensors)
     {
-        (_first, _second) = (new MappedMemory(layout.Length), new MappedMemory(layout.Length));
+        _memory = new MappedMemory(length);
         Tensors =
         [
-            .. layout.Slices.SelectMany(slice =>
-                new (string, long[], Func<ReadOnlyMemory<byte>>)[]
-                {
-                    (OptimizerTensor.FirstMoment + slice.Name, slice.Shape, () => Bytes(_first, slice)),
-                    (OptimizerTensor.SecondMoment + slice.Name, slice.Shape, () => Bytes(_second, slice)),
-                }
+            .. tensors.Select(tensor =>
+                (
+                    tensor.Name,
+                    tensor.Shape,
+                    (Func<ReadOnlyMemory<byte>>)(
+                        () => Bytes(tensor.Offset, tensor.Shape.Aggregate(1L, (product, size) => product * size))
+                    )
+                )
             ),
         ];
     }
@@ -28,19 +30,12 @@ internal sealed unsafe class GatheredState : IDisposable
     /// <summary>Name, shape and bytes of each tensor, in the order of an optimizer that keeps all of them.</summary>
     public IReadOnlyList<(string Name, long[] Shape, Func<ReadOnlyMemory<byte>> Bytes)> Tensors { get; }
 
-    /// <summary>First moments, [length].</summary>
-    internal float* First => _first.Start;
-
-    /// <summary>Second moments, [length].</summary>
-    internal float* Second => _second.Start;
+    /// <summary>First float of the memory.</summary>
+    internal float* Start => _memory.Start;
 
     /// <summary>Gives the memory back to the system.</summary>
-    public void Dispose()
-    {
-        _first.Dispose();
-        _second.Dispose();
-    }
+    public void Dispose() => _memory.Dispose();
 
-    private static ReadOnlyMemory<byte> Bytes(MappedMemory memory, ParameterSlice slice) =>
-        new ReadOnlySpan<byte>(memory.Start + slice.Offset, checked((int)(slice.Count * sizeof(float)))).ToArray();
+    private ReadOnlyMemory<byte> Bytes(long offset, long count) =>
+        new ReadOnlySpan<byte>(_memory.Start + offset, checked((int)(count * sizeof(float)))).ToArray();
 }

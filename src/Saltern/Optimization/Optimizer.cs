@@ -31,6 +31,12 @@ internal abstract class Optimizer : IDisposable
     /// <summary>The recipe's section.</summary>
     private protected OptimizerConfig Config { get; }
 
+    /// <summary>Every named weight, in order, with what AdamW would do to it.</summary>
+    private protected IEnumerable<(ParameterSlice Slice, AdamWGroup Group)> Groups =>
+        Parameters.Layout.Blocks.SelectMany(block =>
+            block.Slices.Select(slice => (slice, AdamWGroup.Of(Config, slice.Name, block.Decays)))
+        );
+
     /// <summary>How many threads our own kernels may use.</summary>
     private protected ParallelOptions Workers { get; }
 
@@ -39,31 +45,33 @@ internal abstract class Optimizer : IDisposable
     /// <param name="config">Validated section of the recipe.</param>
     /// <param name="threads">Threads for our own kernels.</param>
     /// <param name="ranks">Who shares the state where the recipe says so; null for one process.</param>
+    /// <param name="productType">Type of the run's products, which those of Polar Express have too.</param>
     /// <exception cref="ConfigurationException">The kind does not work on weights of this type or device.</exception>
     public static Optimizer Create(
         ParameterSet parameters,
         OptimizerConfig config,
         int threads,
-        ICommunicator? ranks = null
+        ICommunicator? ranks = null,
+        ScalarType productType = ScalarType.Float32
     )
     {
         if (FlatSums.CanRead(parameters.FlatWeights))
         {
-            return CreateFused(parameters, config, threads, ranks);
+            return CreateFused(parameters, config, threads, ranks, productType);
         }
 
         ScalarType type = parameters.FlatWeights.dtype;
         string found = $"float32 weights on the CPU only, and these are {type} on {parameters.Device.type}";
         switch (config.Kind)
         {
-            case OptimizerKind.Adamw when config.ShardState && ranks is { Size: > 1 }:
+            case OptimizerKind.Adamw or OptimizerKind.Muon when config.ShardState && ranks is { Size: > 1 }:
                 throw new ConfigurationException(
                     $"optimizer.shard_state shares out the state of {found}. Remove the key."
                 );
             case OptimizerKind.Adamw:
                 return new PlainAdamW(parameters, config, threads);
             case OptimizerKind.Muon when type == ScalarType.Float32:
-                return new PlainMuon(parameters, config, threads);
+                return new PlainMuon(parameters, config, threads, productType);
             default:
                 throw new ConfigurationException(
                     $"optimizer.kind: {OptimizerConfig.Name(config.Kind)} updates {found}. Use 'kind: adamw'."
@@ -76,7 +84,8 @@ internal abstract class Optimizer : IDisposable
         ParameterSet parameters,
         OptimizerConfig config,
         int threads,
-        ICommunicator? ranks
+        ICommunicator? ranks,
+        ScalarType productType
     )
     {
         switch (config.Kind)
@@ -85,8 +94,10 @@ internal abstract class Optimizer : IDisposable
                 return new ShardedAdamW(parameters, config, threads, ranks);
             case OptimizerKind.Adamw:
                 return new AdamW(parameters, config, threads);
+            case OptimizerKind.Muon when config.ShardState && ranks is { Size: > 1 }:
+                return new ShardedMuon(parameters, config, threads, ranks, productType);
             case OptimizerKind.Muon:
-                return new Muon(parameters, config, threads);
+                return new Muon(parameters, config, threads, productType);
             case OptimizerKind.Adafactor:
                 return new Adafactor(parameters, config, threads);
             default:
@@ -107,18 +118,21 @@ internal abstract class Optimizer : IDisposable
     public bool WeightsAreFinite() =>
         double.IsFinite(FlatSums.SquareSum(Parameters.FlatWeights, Parameters.Layout, Workers));
 
-    /// <summary>One update of every weight.</summary>
+    /// <summary>One update of every weight, with what the recipe says of decay and momentum.</summary>
     /// <param name="gradientNorm">‖g‖₂ as <see cref="GradientNorm"/> found it.</param>
-    public void Update(double learningRate, double gradientNorm)
+    public void Update(double learningRate, double gradientNorm) => Update(new UpdateStep(learningRate, gradientNorm));
+
+    /// <summary>One update of every weight.</summary>
+    public void Update(UpdateStep step)
     {
         UpdateCount++;
         double clip = 1.0;
-        if (Config.MaxGradientNorm > 0 && gradientNorm > Config.MaxGradientNorm)
+        if (Config.MaxGradientNorm > 0 && step.GradientNorm > Config.MaxGradientNorm)
         {
-            clip = Config.MaxGradientNorm / gradientNorm;
+            clip = Config.MaxGradientNorm / step.GradientNorm;
         }
 
-        Apply(learningRate, clip);
+        Apply(step with { Clip = clip, UpdateCount = UpdateCount });
     }
 
     /// <summary>Puts the whole state together where ranks keep parts of it; all ranks must come here together.</summary>
@@ -129,7 +143,7 @@ internal abstract class Optimizer : IDisposable
     /// <summary>Gives the state back to the system.</summary>
     public abstract void Dispose();
 
-    /// <summary>The update rule itself; <see cref="UpdateCount"/> already counts this update.</summary>
-    /// <param name="clip">What every gradient is multiplied with: 1, or less where the norm is too large.</param>
-    private protected abstract void Apply(double learningRate, double clip);
+    /// <summary>The update rule itself.</summary>
+    /// <param name="step">With its clip, and with this update counted.</param>
+    private protected abstract void Apply(UpdateStep step);
 }

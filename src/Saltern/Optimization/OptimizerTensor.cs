@@ -23,8 +23,15 @@ internal sealed record OptimizerTensor(string Name, Tensor Values)
     /// <summary>m_col, Adafactor's second moment of each column, [columns].</summary>
     public const string Column = "column.";
 
+    /// <summary>Muon's second moment of each row of its orthogonal updates, [rows].</summary>
+    public const string UpdateRow = "update_row.";
+
+    /// <summary>The same of each column, [columns].</summary>
+    public const string UpdateColumn = "update_column.";
+
     /// <summary>All beginnings of names, the longer of two that begin alike first.</summary>
-    public static IReadOnlyList<string> Kinds { get; } = [SecondMoment, FirstMoment, Momentum, Row, Column];
+    public static IReadOnlyList<string> Kinds { get; } =
+    [SecondMoment, FirstMoment, Momentum, Row, Column, UpdateRow, UpdateColumn];
 
     /// <summary>Shape of the tensor.</summary>
     public long[] Shape => Values.shape;

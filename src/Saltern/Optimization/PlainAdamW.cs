@@ -50,29 +50,29 @@ internal sealed class PlainAdamW : Optimizer
         _second.Dispose();
     }
 
-    private protected override void Apply(double learningRate, double clip)
+    private protected override void Apply(UpdateStep step)
     {
         using IDisposable _ = no_grad();
-        var step = new AdamWStep(learningRate, clip, UpdateCount);
-        for (long start = 0; start < Parameters.Layout.Length; start += RangeLength)
+        foreach ((long start, long length, AdamWGroup[] groups) in Stretches())
         {
-            // Padding between blocks goes along: its gradient and moments are 0, so it stays as it is.
-            using DisposeScope scope = NewDisposeScope();
-            long from = start;
-            long length = Math.Min(RangeLength, Parameters.Layout.Length - start);
-            var run = new AdamWRun(from, _first.narrow(0, from, length), _second.narrow(0, from, length));
-            Update(Parameters, Config, run, DecayingParts(from, length), step);
+            for (long from = start; from < start + length; from += RangeLength)
+            {
+                // Padding between blocks goes along: its gradient and moments are 0, so it stays as it is.
+                using DisposeScope scope = NewDisposeScope();
+                long count = Math.Min(RangeLength, start + length - from);
+                var run = new AdamWRun(from, _first.narrow(0, from, count), _second.narrow(0, from, count));
+                AdamWGroup decaying = groups.MaxBy(group => group.WeightDecay)!;
+                Update(Parameters, run, DecayingParts(from, count), decaying.At(step, takesMomentum: true));
+            }
         }
     }
 
     /// <summary>One update of a run of weights.</summary>
-    /// <param name="config">Betas, ε and weight decay.</param>
     /// <param name="run">Which weights, and their moments.</param>
     /// <param name="decaying">Parts of the run that decay, counted from its start.</param>
-    /// <param name="step">What all runs of an update share.</param>
+    /// <param name="step">The numbers of the weights' group.</param>
     internal static void Update(
         ParameterSet parameters,
-        OptimizerConfig config,
         AdamWRun run,
         IEnumerable<(long Start, long Length)> decaying,
         AdamWStep step
@@ -81,32 +81,72 @@ internal sealed class PlainAdamW : Optimizer
         using DisposeScope scope = NewDisposeScope();
         (long start, Tensor m, Tensor v) = run;
         long length = m.numel();
-        double keep = 1.0 - (step.LearningRate * config.WeightDecay);
-        double rate = step.LearningRate / (1.0 - Math.Pow(config.Betas[0], step.UpdateCount));
-        double root = 1.0 / Math.Sqrt(1.0 - Math.Pow(config.Betas[1], step.UpdateCount));
         Tensor weight = parameters.FlatWeights.narrow(0, start, length);
         Tensor wide = weight.to(ScalarType.Float32); // the same memory where the weights are float32
         Tensor g = parameters.FlatGradients.narrow(0, start, length).to(ScalarType.Float32).mul(step.Clip);
-        m.mul_(config.Betas[0]).add_(g, alpha: 1.0 - config.Betas[0]);
-        v.mul_(config.Betas[1]).addcmul_(g, g, 1.0 - config.Betas[1]);
+        m.mul_(step.Beta1).add_(g, alpha: 1.0 - step.Beta1);
+        v.mul_(step.Beta2).addcmul_(g, g, 1.0 - step.Beta2);
+        Tensor update = m / v.sqrt().mul_(step.RootCorrection).add_(step.Epsilon);
         foreach ((long from, long count) in decaying)
         {
-            wide.narrow(0, from, count).mul_(keep);
+            Tensor part = wide.narrow(0, from, count);
+            if (step.Cautious)
+            {
+                Tensor agrees = update.narrow(0, from, count).mul(part).gt(0);
+                part.mul_(agrees.to(ScalarType.Float32).mul_(step.Keep - 1.0).add_(1.0));
+            }
+            else
+            {
+                part.mul_(step.Keep);
+            }
         }
 
-        wide.add_(m / v.sqrt().mul_(root).add_(config.Epsilon), alpha: -rate);
+        wide.add_(update, alpha: -step.Rate);
         if (weight.dtype != ScalarType.Float32)
         {
             weight.copy_(wide);
         }
     }
 
+    // Runs of blocks that differ in whether they decay alone, up to where the next one begins; one for all weights where no group has anything of its own.
+    private List<(long Start, long Length, AdamWGroup[] Groups)> Stretches()
+    {
+        static AdamWGroup Apart(AdamWGroup group) => group with { WeightDecay = 0, Cautious = false };
+        var stretches = new List<(long Start, long Length, AdamWGroup[] Groups)>();
+        var groups = new List<AdamWGroup>();
+        long start = 0;
+        foreach (ParameterBlock block in Parameters.Layout.Blocks)
+        {
+            AdamWGroup group = AdamWGroup.Of(Config, block.Slices[0].Name, block.Decays);
+            bool joins = groups.All(other =>
+                Apart(other) == Apart(group)
+                && (other.WeightDecay == group.WeightDecay || other.WeightDecay * group.WeightDecay == 0)
+            );
+            if (!joins)
+            {
+                stretches.Add((start, block.Offset - start, [.. groups]));
+                groups.Clear();
+                start = block.Offset;
+            }
+
+            groups.Add(group);
+        }
+
+        stretches.Add((start, Parameters.Layout.Length - start, [.. groups]));
+        return stretches;
+    }
+
     // Blocks that decay, where they meet a range.
     private List<(long Start, long Length)> DecayingParts(long start, long length)
     {
         var parts = new List<(long Start, long Length)>();
-        foreach (ParameterBlock block in Parameters.Layout.Blocks.Where(block => block.Decays))
+        foreach (ParameterBlock block in Parameters.Layout.Blocks)
         {
+            if (AdamWGroup.Of(Config, block.Slices[0].Name, block.Decays).WeightDecay == 0)
+            {
+                continue;
+            }
+
             long from = Math.Max(block.Offset, start) - start;
             long end = Math.Min(block.Offset + block.Count, start + length) - start;
             if (from < end)
@@ -128,8 +168,3 @@ internal sealed class PlainAdamW : Optimizer
 /// <summary>Weights that lie next to each other, and their moments.</summary>
 /// <param name="Start">First element in the flat buffers.</param>
 internal readonly record struct AdamWRun(long Start, Tensor First, Tensor Second);
-
-/// <summary>What all weights of one update share.</summary>
-/// <param name="Clip">Factor of every gradient: max_gradient_norm/‖g‖ where that is below 1, else 1 (Optimizer.Update).</param>
-/// <param name="UpdateCount">u ≥ 1, this update included.</param>
-internal readonly record struct AdamWStep(double LearningRate, double Clip, long UpdateCount);

@@ -46,8 +46,8 @@ internal sealed unsafe class ShardedAdamW : Optimizer
             parameters.Layout.Blocks.SelectMany(Mine),
             First,
             Second,
-            config,
-            Workers
+            Workers,
+            takesMomentum: true
         );
     }
 
@@ -96,9 +96,19 @@ internal sealed unsafe class ShardedAdamW : Optimizer
             return null;
         }
 
-        var whole = new GatheredState(Parameters.Layout);
-        _shards.Collect(First, whole.First);
-        _shards.Collect(Second, whole.Second);
+        long length = Parameters.Layout.Length;
+        var whole = new GatheredState(
+            2 * length,
+            Parameters.Layout.Slices.SelectMany(slice =>
+                new (string, long[], long)[]
+                {
+                    (OptimizerTensor.FirstMoment + slice.Name, slice.Shape, slice.Offset),
+                    (OptimizerTensor.SecondMoment + slice.Name, slice.Shape, length + slice.Offset),
+                }
+            )
+        );
+        _shards.Collect(First, whole.Start);
+        _shards.Collect(Second, whole.Start + length);
         return whole;
     }
 
@@ -109,22 +119,23 @@ internal sealed unsafe class ShardedAdamW : Optimizer
         _shards.Dispose();
     }
 
-    private protected override void Apply(double learningRate, double clip)
+    private protected override void Apply(UpdateStep step)
     {
-        _kernel.Update(learningRate, clip, UpdateCount);
+        _kernel.Update(step);
         _shards.Share((float*)TensorAddress.Of(Parameters.FlatWeights));
     }
 
     // What of a block is this rank's. Padding between blocks is in no block, and stays zero.
-    private IEnumerable<(OwnedRun Run, bool Decays)> Mine(ParameterBlock block)
+    private IEnumerable<(OwnedRun Run, AdamWGroup Group)> Mine(ParameterBlock block)
     {
+        var group = AdamWGroup.Of(Config, block.Slices[0].Name, block.Decays);
         foreach (OwnedRun run in _shards.Owned)
         {
             long first = Math.Max(run.Start, block.Offset);
             long end = Math.Min(run.Start + run.Length, block.Offset + block.Count);
             if (first < end)
             {
-                yield return (new OwnedRun(first, end - first, run.At + (first - run.Start)), block.Decays);
+                yield return (new OwnedRun(first, end - first, run.At + (first - run.Start)), group);
             }
         }
     }

@@ -18,6 +18,9 @@ internal sealed record CostPlan
     /// <summary>The teacher's forward pass of one step; 0 without a live one.</summary>
     public required double TeacherStep { get; init; }
 
+    /// <summary>The optimizer's own products of one step, which no verdict counts; 0 where it has none.</summary>
+    public double OptimizerStep { get; init; }
+
     /// <summary>Optimizer steps.</summary>
     public required int Steps { get; init; }
 
@@ -94,6 +97,7 @@ internal sealed record CostPlan
                         stage.Model.HiddenSize
                     )),
             ],
+            OptimizerStep = MemoryPlan.OptimizerFlops(recipe.Optimizer, student),
             StudentStep = tokens * ModelFlops.TrainingPerToken(student, length),
             TeacherStep = cached ? 0 : forward,
             Steps = steps,

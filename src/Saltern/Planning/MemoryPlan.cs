@@ -4,6 +4,7 @@ using Saltern.Models;
 using Saltern.Numerics;
 using Saltern.Optimization;
 using Saltern.Runs;
+using static TorchSharp.torch;
 
 namespace Saltern.Planning;
 
@@ -177,13 +178,31 @@ internal sealed record MemoryPlan(IReadOnlyList<MemoryPart> Parts, string Type)
     internal static long OptimizerBytes(OptimizerConfig optimizer, TransformerConfig c)
     {
         long parameters = ModelFlops.Parameters(c);
-        long matrices = ModelFlops.ProductWeights(c) - ((long)c.HiddenSize * c.VocabSize);
-        return optimizer.Kind switch
+        switch (optimizer.Kind)
         {
-            OptimizerKind.Muon => (Float * matrices) + (2 * Float * (parameters - matrices)),
-            OptimizerKind.Adafactor when optimizer.Beta1 is null => parameters / 20,
-            OptimizerKind.Adafactor => (parameters / 20) + (Float * parameters),
-            _ => 2 * Float * parameters,
-        };
+            case OptimizerKind.Muon:
+                var rule = MuonRule.Of(optimizer, ScalarType.Float32);
+                return Float
+                    * new DecoderLayout(c)
+                        .Parameters.Slices.SelectMany(slice => Muon.StateOf(rule, slice))
+                        .Sum(tensor => tensor.Shape.Aggregate(1L, (product, size) => product * size));
+            case OptimizerKind.Adafactor:
+                return (parameters / 20) + (optimizer.Beta1 is null ? 0 : Float * parameters);
+            default:
+                return 2 * Float * parameters;
+        }
+    }
+
+    /// <summary>Products of one update, FLOP, whatever the batch: Muon's; the others have none.</summary>
+    internal static double OptimizerFlops(OptimizerConfig optimizer, TransformerConfig c)
+    {
+        if (optimizer.Kind != OptimizerKind.Muon)
+        {
+            return 0;
+        }
+
+        return new DecoderLayout(c)
+            .Parameters.Slices.Where(MuonRule.IsHiddenMatrix)
+            .Sum(slice => NewtonSchulz.Flops(slice.Shape[0], slice.Shape[1]));
     }
 }

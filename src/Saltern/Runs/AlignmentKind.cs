@@ -130,7 +130,7 @@ internal sealed class AlignmentKind : GuidanceKind
         var projection = new AlignmentProjection(
             parts.Model.HiddenSize,
             model.Config.HiddenSize,
-            config.Optimizer,
+            config.Optimizer.ForWidth(parts.Model.HiddenSize),
             config.Seed,
             parts.Compute.Device,
             threads

@@ -180,6 +180,10 @@ public sealed record RunConfig : IValidated, IRunRecipe
             ]
         );
 
+    /// <summary>What changes from update to update over the steps of a plan.</summary>
+    /// <exception cref="ConfigurationException">Warm-up and decay do not fit into the run.</exception>
+    internal UpdateSchedule UpdateSchedule(GrowthPlan plan) => new(RateSchedule(plan), Optimizer, Training.Steps);
+
     /// <summary>Name of the method: <c>baseline</c>, <c>rkd</c>, <c>salt</c> or <c>aligned</c>; on selected data <c>selected</c> (without a teacher) or <c>salt_ds</c>. Of a model that grows <c>grown</c>, or
     /// <c>grown+salt</c> and so on.</summary>
     internal string Arm
@@ -337,6 +341,16 @@ public sealed record RunConfig : IValidated, IRunRecipe
             yield return new ConfigurationProblem(
                 "init_from.optimizer",
                 "must be fresh with alignment, whose projection begins with the run."
+            );
+        }
+
+        bool hasShape = Model.Preset is null || ModelPresets.Names.Contains(Model.Preset);
+        if (Optimizer.Head is not null && hasShape && Model.Resolve(1, 1).IsTied)
+        {
+            yield return new ConfigurationProblem(
+                "optimizer.head",
+                "is not used with tied embeddings (model.tie_word_embeddings), where the head is the embedding's matrix. "
+                    + "Say it in optimizer.embedding."
             );
         }
 

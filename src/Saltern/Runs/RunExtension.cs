@@ -41,18 +41,24 @@ internal static class RunExtension
         }
 
         // Growth by steps: their number alone counts, whatever the vocabulary.
-        LearningRateSchedule was = before.RateSchedule(before.PlanStages(vocabulary: 1));
-        LearningRateSchedule becomes = now.RateSchedule(now.PlanStages(vocabulary: 1));
+        UpdateSchedule was = before.UpdateSchedule(before.PlanStages(vocabulary: 1));
+        UpdateSchedule becomes = now.UpdateSchedule(now.PlanStages(vocabulary: 1));
         int differs = Enumerable.Range(1, doneSteps).FirstOrDefault(step => was.At(step) != becomes.At(step));
         if (differs == 0)
         {
             return null;
         }
 
+        if (was.Rate.At(differs) == becomes.Rate.At(differs))
+        {
+            return $"weight decay or momentum of step {differs}, which is done, would have been another, "
+                + $"so it may not change on resume. {Remedy}";
+        }
+
         return FormattableString.Invariant(
-                $"the learning rate of step {differs}, which is done, would have been {becomes.At(differs):0.######} "
+                $"the learning rate of step {differs}, which is done, would have been {becomes.Rate.At(differs):0.######} "
             )
-            + FormattableString.Invariant($"and not {was.At(differs):0.######}, ")
+            + FormattableString.Invariant($"and not {was.Rate.At(differs):0.######}, ")
             + $"so it may not change on resume. {Remedy}";
     }
 

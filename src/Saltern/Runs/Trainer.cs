@@ -52,7 +52,7 @@ internal sealed class Trainer : IDisposable
     private readonly RunConfig _config;
     private readonly RunParts _parts;
     private readonly BatchLoader _batches;
-    private readonly LearningRateSchedule _schedule;
+    private readonly UpdateSchedule _schedule;
     private readonly PositionLosses _losses;
     private readonly int _domainCount;
     private readonly ICommunicator _ranks;
@@ -81,14 +81,14 @@ internal sealed class Trainer : IDisposable
         _ranks = ranks ?? new SingleProcess();
         _batches.Share = new RankShare(_ranks.Rank, _ranks.Size);
         _domainCount = parts.Text.Domains.Count;
-        _schedule = config.RateSchedule(parts.Stages);
+        _schedule = config.UpdateSchedule(parts.Stages);
         _losses = new PositionLosses(
             config.Training.MicroBatchOf(parts.Stages.LargestBatch) * config.Data.SequenceLength
         );
         _stage = parts.Stages.At(0);
         Student = student;
         Guidance = guidance;
-        Optimizer = Optimizer.Create(student.Parameters, config.Optimizer, threads, _ranks);
+        Optimizer = CreateOptimizer(student);
         LossHead = parts.Compute.CreateHead(parts.Tokenizer.VocabularySize, student.Config.VocabSize, threads);
         State = new TrainState { Threads = threads };
     }
@@ -152,8 +152,8 @@ internal sealed class Trainer : IDisposable
     public StepReport Step()
     {
         int step = State.Step + 1;
-        double learningRate = _schedule.At(step);
-        StageWeights weights = Guidance.Next(step, _schedule.WithoutRewarming(step));
+        UpdateStep update = _schedule.At(step);
+        StageWeights weights = Guidance.Next(step, _schedule.Rate.WithoutRewarming(step));
         if (!weights.TeacherRuns && Guidance.IsActive)
         {
             EndStage1(step);
@@ -186,7 +186,7 @@ internal sealed class Trainer : IDisposable
 
         LossSums losses = sums.Total();
         GuidanceReport? guidance = Guidance.Report(losses.Positions);
-        (double norm, bool applied) = Update(learningRate, losses.Loss + (guidance?.Term ?? 0));
+        (double norm, bool applied) = Update(update, losses.Loss + (guidance?.Term ?? 0));
         string? skipped = null;
         if (applied)
         {
@@ -202,7 +202,7 @@ internal sealed class Trainer : IDisposable
         double seconds = _ranks.Max(Stopwatch.GetElapsedTime(start).TotalSeconds);
         Advance(step, counted, seconds, sums.Guidance);
         State = applied ? Applied(losses, sums.Guidance) : Skipped();
-        return new StepReport(step, losses, weights, norm, learningRate, seconds)
+        return new StepReport(step, losses, weights, norm, update.LearningRate, seconds)
         {
             Grown = grown,
             SkippedBecause = skipped,
@@ -218,6 +218,15 @@ internal sealed class Trainer : IDisposable
         Optimizer.Dispose();
         LossHead.Dispose();
     }
+
+    private Optimizer CreateOptimizer(Transformer model) =>
+        Optimizer.Create(
+            model.Parameters,
+            _config.Optimizer.ForWidth(model.Config.HiddenSize),
+            _threads,
+            _ranks,
+            _parts.Compute.ProductType
+        );
 
     // The small model leaves before the first step without it, and its memory with it.
     private void EndStage1(int step)
@@ -246,7 +255,7 @@ internal sealed class Trainer : IDisposable
         GrowthMap map = GrowthMap.Of(before.Model, _stage.Model, growth.Operator, "growth");
         Transformer grown = _parts.CreateModel(_stage.Model);
         ModelGrowth.Fill(Student, grown, map, growth.Noise, ModelGrowth.NoiseSeed(_config.Seed, step));
-        Optimizer optimizer = Optimizer.Create(grown.Parameters, _config.Optimizer, _threads, _ranks);
+        Optimizer optimizer = CreateOptimizer(grown);
         if (growth.Optimizer != OptimizerTransfer.Fresh)
         {
             using GatheredState? gathered = Optimizer.Gather(keep: true);
@@ -301,7 +310,7 @@ internal sealed class Trainer : IDisposable
     }
 
     // Gradient norm and, where it and the loss are numbers, the update.
-    private (double Norm, bool Applied) Update(double learningRate, double loss)
+    private (double Norm, bool Applied) Update(UpdateStep update, double loss)
     {
         using StepProfile.Mark mark = StepProfile.Of(StepPart.Optimizer);
 
@@ -311,8 +320,8 @@ internal sealed class Trainer : IDisposable
         bool applied = double.IsFinite(loss) && double.IsFinite(norm) && double.IsFinite(guidanceNorm);
         if (applied)
         {
-            Optimizer.Update(learningRate, norm);
-            Guidance.Update(learningRate, guidanceNorm);
+            Optimizer.Update(update with { GradientNorm = norm });
+            Guidance.Update(update with { GradientNorm = guidanceNorm });
         }
 
         return (norm, applied);

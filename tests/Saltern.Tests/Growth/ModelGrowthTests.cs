@@ -226,6 +226,41 @@ public class ModelGrowthTests
         }
     }
 
+    [Theory]
+    [InlineData(UpdateNormalization.Neurons)]
+    [InlineData(UpdateNormalization.LongSide)]
+    public void SecondMomentsOfMuonsUpdates_AreThoseOfTheirSources(UpdateNormalization normalization)
+    {
+        using Transformer small = Trainable("llama");
+        TransformerConfig wanted = new GrowthModelConfig { HiddenSize = 48, NumHiddenLayers = 4 }.Of(small.Config);
+        using var large = new Transformer(wanted, trainable: true);
+        GrowthMap map = GrowthMap.Of(small.Config, wanted, DepthOperator.Stack, "");
+        ModelGrowth.Fill(small, large, map, noise: 0, seed: 1);
+        var config = new OptimizerConfig { Kind = OptimizerKind.Muon, Normalization = normalization };
+        using var before = Optimizer.Create(small.Parameters, config, 1);
+        using var after = Optimizer.Create(large.Parameters, config, 1);
+        Step(small, before);
+        using var state = StateTensors.Of(before, gathered: null);
+        using StateTensors grown = ModelGrowth.GrowState(state, large.Parameters.Layout, map, OptimizerTransfer.Copied);
+        grown.GiveTo(after);
+        OptimizerTensor[] moments =
+        [
+            .. after.State.Where(tensor => tensor.Name.StartsWith("update_", StringComparison.Ordinal)),
+        ];
+        Assert.Equal(4 * 7, moments.Length);
+
+        // Orthogonal updates are of one size whatever the gradients': each moment is that of the unit it was copied from, as it was.
+        foreach (OptimizerTensor moment in moments)
+        {
+            string source = moment.Name.Replace("layers.2", "layers.0", StringComparison.Ordinal);
+            source = source.Replace("layers.3", "layers.1", StringComparison.Ordinal);
+            Assert.Equal(
+                state[source].data<float>().ToArray().ToHashSet(),
+                moment.Values.data<float>().ToArray().ToHashSet()
+            );
+        }
+    }
+
     [Fact]
     public void KeptState_IsZeroForWhatIsNew()
     {

@@ -24,6 +24,38 @@ public class OptimizerConfigTests
         "kind: adafactor, epsilon: 1e-6",
         "epsilon is used by 'kind: adamw' and 'kind: muon' only, not by 'adafactor'. Remove it."
     )]
+    [InlineData(
+        "kind: adamw, orthogonalization: polar_express",
+        "orthogonalization is used by 'kind: muon' only, not by 'adamw'. Remove it."
+    )]
+    [InlineData(
+        "kind: adamw, normalization: neurons",
+        "normalization is used by 'kind: muon' only, not by 'adamw'. Remove it."
+    )]
+    [InlineData(
+        "kind: muon, normalization_beta: 0.9",
+        "normalization_beta is used with 'normalization: neurons' or 'long_side' only. Name one, or remove it."
+    )]
+    [InlineData(
+        "kind: adafactor, cautious_weight_decay: true",
+        "cautious_weight_decay is used by 'kind: adamw' and 'kind: muon' only, not by 'adafactor'. Remove it."
+    )]
+    [InlineData(
+        "kind: muon, weight_decay: 0, cautious_weight_decay: true",
+        "cautious_weight_decay changes nothing with weight_decay = 0. Remove it."
+    )]
+    [InlineData(
+        "weight_decay: 0, weight_decay_schedule: linear",
+        "weight_decay_schedule changes nothing with weight_decay = 0. Remove it."
+    )]
+    [InlineData(
+        "kind: muon, embedding: { }",
+        "embedding names nothing. Give learning_rate, betas or weight_decay, or remove the section."
+    )]
+    [InlineData(
+        "kind: muon, head: { betas: [0.9, 1] }",
+        "head.betas = [0.9, 1] must be two numbers in [0, 1), e.g. [0.9, 0.95]."
+    )]
     [InlineData("kind: adam", "kind = adam is not one of adamw, muon, adafactor. Did you mean adamw?")]
     [InlineData("kind: muon, momentum: 1", "momentum = 1 is outside [0, 1).")]
     [InlineData("kind: adafactor, beta1: 0", "beta1 = 0 is outside (0, 1).")]
@@ -54,6 +86,18 @@ public class OptimizerConfigTests
                 Betas = muon.Betas,
             }
         );
+    }
+
+    [Fact]
+    public void DecayByWidth_IsTheSquareOfTheRatio()
+    {
+        OptimizerConfig config = Read(
+            "kind: muon, weight_decay: 0.2, weight_decay_base_width: 128, embedding: { weight_decay: 0.1 }, head: { learning_rate: 1e-3 }"
+        );
+        OptimizerConfig wide = config.ForWidth(256);
+        Assert.Equal((0.05, 0.025, null), (wide.WeightDecay, wide.Embedding?.WeightDecay, wide.Head?.WeightDecay));
+        Assert.Equal(0.2, config.ForWidth(128).WeightDecay);
+        Assert.Same(wide, wide.ForWidth(64)); // made once
     }
 
     private static OptimizerConfig Read(string keys) =>

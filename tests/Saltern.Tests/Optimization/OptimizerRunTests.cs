@@ -1,3 +1,4 @@
+using Saltern.Configuration;
 using Saltern.Optimization;
 using Saltern.Runs;
 using Saltern.Tests.Runs;
@@ -8,14 +9,30 @@ namespace Saltern.Tests.Optimization;
 public class OptimizerRunTests
 {
     [Theory]
-    [InlineData(OptimizerKind.Muon)]
-    [InlineData(OptimizerKind.Adafactor)]
-    public void InterruptedRun_EndsWithTheSameWeightsAndALowerLossThanItBeganWith(OptimizerKind kind)
+    [InlineData("muon")]
+    [InlineData("muon of today")]
+    [InlineData("adafactor")]
+    public void InterruptedRun_EndsWithTheSameWeightsAndALowerLossThanItBeganWith(string kind)
     {
         using var folder = new TemporaryFolder();
         RunConfig config = TinyRun.Shared.Plain("run", 20) with
         {
-            Optimizer = new OptimizerConfig { Kind = kind, LearningRate = 5e-3 },
+            Optimizer = kind switch
+            {
+                "muon" => new OptimizerConfig { Kind = OptimizerKind.Muon, LearningRate = 5e-3 },
+                "adafactor" => new OptimizerConfig { Kind = OptimizerKind.Adafactor, LearningRate = 5e-3 },
+                _ => new OptimizerConfig
+                {
+                    Kind = OptimizerKind.Muon,
+                    LearningRate = 5e-3,
+                    Orthogonalization = OrthogonalizationKind.PolarExpress,
+                    Normalization = UpdateNormalization.LongSide,
+                    CautiousWeightDecay = true,
+                    WeightDecaySchedule = WeightDecaySchedule.Linear,
+                    WeightDecayBaseWidth = 48,
+                    Embedding = new WeightGroupConfig { LearningRate = 1e-2, Betas = [0.8, 0.95] },
+                },
+            },
         };
         List<double> losses = [];
         TrainingRunOptions options = TinyRun.Quick with
@@ -26,6 +43,33 @@ public class OptimizerRunTests
         Assert.True(losses[^1] < losses[0] - 0.5, $"{losses[0]} … {losses[^1]}"); // from about ln 300 = 5.7 nats to 5.0 or less
         Train(config, folder["twice"], TinyRun.Quick, 10);
         Assert.Equal(straight, Train(config, folder["twice"], TinyRun.Quick with { Resume = true }, 20));
+    }
+
+    [Fact]
+    public void HeadOfTiedEmbeddings_IsAnError()
+    {
+        RunConfig config = TinyRun.Shared.Plain("run", 20) with
+        {
+            Optimizer = new OptimizerConfig { Head = new WeightGroupConfig { LearningRate = 1e-3 } },
+        };
+        string problem = Assert.Single(((IValidated)config).Validate()).ToString();
+        Assert.Contains("optimizer.head", problem, StringComparison.Ordinal);
+        Assert.Contains("Say it in optimizer.embedding.", problem, StringComparison.Ordinal);
+        RunConfig untied = config with { Model = config.Model with { TieWordEmbeddings = false } };
+        Assert.Empty(((IValidated)untied).Validate());
+    }
+
+    [Fact]
+    public void LinearDecay_IsNotExtended()
+    {
+        RunConfig config = TinyRun.Shared.Plain("run", 20) with
+        {
+            Optimizer = new OptimizerConfig { WeightDecaySchedule = WeightDecaySchedule.Linear },
+            Schedule = new ScheduleConfig { Kind = ScheduleKind.Constant },
+        };
+        RunConfig longer = config with { Training = config.Training with { Steps = 30 } };
+        string? problem = ((IRunRecipe)config).FixedBecause("training.steps", longer, 10);
+        Assert.StartsWith("weight decay or momentum of step 2", problem, StringComparison.Ordinal);
     }
 
     private static float[] Train(RunConfig config, string folder, TrainingRunOptions options, int untilStep)

@@ -20,7 +20,7 @@ public class OptimizerStateTests
         AttentionBias = true,
     }.Resolve(11, 16);
 
-    public static TheoryData<string> Kinds => ["adamw", "muon", "adafactor", "adafactor with beta1"];
+    public static TheoryData<string> Kinds => ["adamw", "muon", "muon of today", "adafactor", "adafactor with beta1"];
 
     [Theory]
     [MemberData(nameof(Kinds))]
@@ -90,6 +90,29 @@ public class OptimizerStateTests
     }
 
     [Fact]
+    public void MuonWithoutItsNormalization_ReadsOldStateAndNamesWhatIsMissing()
+    {
+        // All keys but normalization leave the state as it was.
+        using var folder = new TemporaryFolder();
+        using Transformer model = Model();
+        using Optimizer old = Optimizer.Create(model.Parameters, Config("muon"), 1);
+        Run(old, model, 1, 2);
+        Checkpoint.Save(folder["c"], CheckpointContent.Of(model, old, new TrainState()), "{}");
+        OptimizerConfig without = Config("muon of today") with { Normalization = null };
+        using Optimizer reader = Optimizer.Create(model.Parameters, without, 1);
+        Checkpoint.Load(folder["c"], model, reader);
+        Assert.Equal(
+            old.State.Select(tensor => Convert.ToHexString(tensor.ToBytes())),
+            reader.State.Select(tensor => Convert.ToHexString(tensor.ToBytes()))
+        );
+        Assert.Contains(
+            "'update_row.model.layers.0.self_attn.q_proj.weight' is missing, expected F32 [8]",
+            Refusal("muon", "muon of today"),
+            StringComparison.Ordinal
+        );
+    }
+
+    [Fact]
     public void DamagedState_ChangesNothingInTheOptimizer()
     {
         using var folder = new TemporaryFolder();
@@ -151,6 +174,14 @@ public class OptimizerStateTests
         kind switch
         {
             "muon" => new() { Kind = OptimizerKind.Muon },
+            "muon of today" => new()
+            {
+                Kind = OptimizerKind.Muon,
+                Orthogonalization = OrthogonalizationKind.PolarExpress,
+                Normalization = UpdateNormalization.LongSide,
+                CautiousWeightDecay = true,
+                Embedding = new WeightGroupConfig { Betas = [0.8, 0.99] },
+            },
             "adafactor" => new() { Kind = OptimizerKind.Adafactor },
             "adafactor with beta1" => new() { Kind = OptimizerKind.Adafactor, Beta1 = 0.9 },
             _ => new(),
