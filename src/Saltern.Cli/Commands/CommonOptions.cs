@@ -11,6 +11,9 @@ namespace Saltern.Cli.Commands;
 /// <summary>Options that several verbs share.</summary>
 public static class CommonOptions
 {
+    private const string RawWeights = "raw";
+    private const string AverageWeights = "ema";
+
     private const int FilesNamed = 5;
 
     /// <summary><c>--json</c>.</summary>
@@ -74,6 +77,21 @@ public static class CommonOptions
             Description = "Type of the products: fp32 (exact), bf16, or auto for the faster one.",
             DefaultValueFactory = _ => ComputePrecision.Fp32,
         };
+
+    /// <summary><c>--weights</c> of a run's model.</summary>
+    public static Option<string> Weights()
+    {
+        var weights = new Option<string>("--weights")
+        {
+            Description = "raw: the weights as training left them. ema: their average over the last steps (averaging).",
+            DefaultValueFactory = _ => RawWeights,
+        };
+        weights.AcceptOnlyFromAmong(RawWeights, AverageWeights);
+        return weights;
+    }
+
+    /// <summary>Whether <see cref="Weights"/> asks for the average.</summary>
+    public static bool IsAverage(string? weights) => weights == AverageWeights;
 
     /// <summary><c>--teacher-tokens</c>.</summary>
     public static Option<long?> TeacherTokens() =>

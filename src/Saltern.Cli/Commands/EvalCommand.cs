@@ -49,6 +49,7 @@ public static class EvalCommand
                 "Folder of 'saltern teach': also by easy, medium and hard; needs --teacher, the model of that pass.",
         };
         Option<ComputePrecision> precision = CommonOptions.Precision();
+        Option<string> weights = CommonOptions.Weights();
         var output = new Option<string?>("--out") { Description = "Folder for the result as JSON." };
         Option<bool> verify = CommonOptions.Verify();
         Option<bool> json = CommonOptions.Json();
@@ -71,6 +72,7 @@ public static class EvalCommand
             tasks.Shots,
             tasks.Limit,
             precision,
+            weights,
             output,
             verify,
             json,
@@ -82,7 +84,7 @@ public static class EvalCommand
                     EngineSetup.Prepare(rank);
                     rank.Ranks.Activity = "evaluation";
                     string path = parsed.GetRequiredValue(model);
-                    string folder = ModelLocation.Resolve(path);
+                    string folder = ModelLocation.Resolve(path, CommonOptions.IsAverage(parsed.GetValue(weights)));
                     RunConfig? run = RecipeOfRun(path);
                     ComputePlan compute = ComputePlan
                         .Of(ComputeDevice.Cpu, parsed.GetValue(precision))
@@ -133,7 +135,8 @@ public static class EvalCommand
                         window
                     );
                     var measure = new DatasetTable(console, rank.Ranks, dataset, windows, compute);
-                    measure.Run(path, parsed.GetValue(teacher), parsed.GetValue(buckets), parsed.GetValue(output));
+                    string measured = CommonOptions.IsAverage(parsed.GetValue(weights)) ? folder : path;
+                    measure.Run(measured, parsed.GetValue(teacher), parsed.GetValue(buckets), parsed.GetValue(output));
                     return ExitCode.Done;
                 },
                 parsed.GetValue(json)

@@ -46,6 +46,7 @@ public static class ExportCommand
             Description =
                 "hf: gigabytes (10⁹ bytes) of weights a file; more make several files with an index. 5 by default.",
         };
+        Option<string> weights = CommonOptions.Weights();
         var command = new Verb(
             "export",
             "Write a model for other programs: a Hugging Face folder or a GGUF file.",
@@ -57,6 +58,7 @@ public static class ExportCommand
             output,
             type,
             shard,
+            weights,
         };
         command.SetAction(parsed =>
             CommandRunner.Run(
@@ -69,7 +71,10 @@ public static class ExportCommand
                         parsed.GetRequiredValue(type),
                         parsed.GetValue(shard)
                     );
-                    string source = ModelLocation.Resolve(parsed.GetRequiredValue(model));
+                    string source = ModelLocation.Resolve(
+                        parsed.GetRequiredValue(model),
+                        CommonOptions.IsAverage(parsed.GetValue(weights))
+                    );
                     long start = Stopwatch.GetTimestamp();
                     ExportResult result;
                     using (var status = new StatusLine(console))

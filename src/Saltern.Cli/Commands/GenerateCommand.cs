@@ -52,6 +52,7 @@ public static class GenerateCommand
             DefaultValueFactory = _ => defaults.Seed,
         };
         Option<ComputePrecision> precision = CommonOptions.Precision();
+        Option<string> weights = CommonOptions.Weights();
         var command = new Verb(
             "generate",
             "Sample text from a model.",
@@ -66,6 +67,7 @@ public static class GenerateCommand
             topP,
             seed,
             precision,
+            weights,
         };
         command.SetAction(parsed =>
             CommandRunner.Run(
@@ -82,7 +84,10 @@ public static class GenerateCommand
                     };
                     options.Validate();
                     EngineSetup.Prepare();
-                    string folder = ModelLocation.Resolve(parsed.GetRequiredValue(model));
+                    string folder = ModelLocation.Resolve(
+                        parsed.GetRequiredValue(model),
+                        CommonOptions.IsAverage(parsed.GetValue(weights))
+                    );
                     string text = parsed.GetRequiredValue(prompt);
                     using Transformer transformer = Load(console, folder);
                     ComputePlan compute = ComputePlan.Of(ComputeDevice.Cpu, parsed.GetValue(precision));

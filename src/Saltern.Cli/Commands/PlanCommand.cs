@@ -297,6 +297,15 @@ public static class PlanCommand
 
         foreach (StagePlan stage in cost.SmallStages)
         {
+            if (stage.Parameters == plan.StudentParameters)
+            {
+                console.Line(
+                    Text($"batch: {stage.Steps:#,0} steps of {stage.BatchSequences} sequences, ")
+                        + Text($"{stage.StepFlops / cost.StudentStep:0.000} of a step's FLOPs each")
+                );
+                continue;
+            }
+
             console.Line(
                 Text($"growth: {stage.Steps:#,0} steps with {stage.Layers} layers of {stage.HiddenSize}, ")
                     + Text(

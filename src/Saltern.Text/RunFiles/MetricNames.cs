@@ -44,6 +44,9 @@ internal static class MetricNames
     public const string ValidCalibrationError = "valid/calibration_error";
     public const string ValidGap = "valid/gap";
 
+    /// <summary>Loss of the average over the last steps (<c>averaging</c>).</summary>
+    public const string ValidAverageLoss = "valid/ema_loss";
+
     public const string Stage1End = "event/stage1_end";
 
     /// <summary>Step that the model grew after.</summary>

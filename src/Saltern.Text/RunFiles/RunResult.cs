@@ -105,6 +105,9 @@ public sealed record RunResult
     /// <summary>Scores on the whole validation set after the last step; null if it was not evaluated.</summary>
     public FinalScores? Final { get; init; }
 
+    /// <summary>The same of the average of the weights over the last steps; null where there is none.</summary>
+    public FinalScores? FinalEma { get; init; }
+
     /// <summary>Tasks after the last step; empty where none were asked for.</summary>
     public IReadOnlyList<TaskScore> Tasks { get; init; } = [];
 

@@ -15,6 +15,9 @@ internal static class Checkpoint
     /// <summary>Step, updates, positions in the data, libtorch's random state (RunSaver puts it there), transition, ranks, threads, costs: TrainState.</summary>
     public const string StateFile = "trainer_state.json";
 
+    /// <summary>Folder of the average over the last steps: a model folder of its own inside the checkpoint.</summary>
+    public const string AverageFolder = "ema";
+
     private static readonly JsonSerializerOptions Json = new()
     {
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
@@ -44,6 +47,15 @@ internal static class Checkpoint
                         content.StageTensors,
                         new Dictionary<string, string> { ["updates"] = $"{content.Updates}" }
                     );
+                }
+
+                if (content.AverageWeights.Count > 0)
+                {
+                    string average = Path.Combine(temporary, AverageFolder);
+                    Directory.CreateDirectory(average);
+                    ModelFolder.Save(average, content.Config, content.AverageWeights);
+                    WholeFile.WriteText(Path.Combine(average, ModelFolder.TokenizerFile), tokenizerJson);
+                    DurableFolder.FlushParent(Path.Combine(average, ModelFolder.WeightsFile));
                 }
 
                 WholeFile.WriteText(Path.Combine(temporary, StateFile), JsonSerializer.Serialize(content.State, Json));
@@ -90,6 +102,11 @@ internal static class Checkpoint
             [.. stage.Tensors.Select(tensor => tensor.Slot)]
         );
     }
+
+    /// <summary>Fills an average that a state counts updates of.</summary>
+    /// <exception cref="DataFormatException">It is missing, or does not fit the model.</exception>
+    public static void LoadAverage(string folder, Transformer model, WeightAverage average) =>
+        average.InPlaceOfWeights(() => ModelFolder.LoadWeights(Path.Combine(folder, AverageFolder), model));
 
     /// <summary>What is wrong with a checkpoint; null where it is whole and can be resumed from.</summary>
     public static string? Problem(string folder)

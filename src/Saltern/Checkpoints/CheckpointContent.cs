@@ -18,6 +18,7 @@ internal sealed unsafe class CheckpointContent : IDisposable
         TrainState state,
         StageTensors? stage,
         GatheredState? gathered,
+        torch.Tensor? average,
         bool copies
     )
     {
@@ -28,6 +29,7 @@ internal sealed unsafe class CheckpointContent : IDisposable
             Weights = ModelFolder.Tensors(model);
             OptimizerTensors = gathered?.Tensors ?? [.. optimizer.State.Select(Live)];
             StageTensors = [.. (stage?.Tensors ?? []).Select(Live)];
+            AverageWeights = average is null ? [] : ModelFolder.Tensors(model, average);
             return;
         }
 
@@ -35,7 +37,8 @@ internal sealed unsafe class CheckpointContent : IDisposable
         IReadOnlyList<OptimizerTensor> beside = stage?.Tensors ?? [];
         IReadOnlyList<OptimizerTensor> own = gathered is null ? optimizer.State : [];
         var copy = new MappedMemory(
-            tensors.Sum(tensor => tensor.Count) + own.Concat(beside).Sum(tensor => tensor.ByteCount / sizeof(float))
+            (tensors.Sum(tensor => tensor.Count) * (average is null ? 1 : 2))
+                + own.Concat(beside).Sum(tensor => tensor.ByteCount / sizeof(float))
         );
         _copy = copy;
         long at = 0;
@@ -56,6 +59,19 @@ internal sealed unsafe class CheckpointContent : IDisposable
                     Copy(copy, tensor.Name, tensor.Shape, tensor.Values, tensor.ByteCount / sizeof(float), ref at)
                 ),
             ];
+        AverageWeights = [];
+        if (average is not null)
+        {
+            AverageWeights =
+            [
+                .. tensors.Select(tensor =>
+                {
+                    using torch.Tensor weight = tensor.InFileOrder(average);
+                    return Copy(copy, tensor.Name, tensor.Shape, weight, tensor.Count, ref at);
+                }),
+            ];
+        }
+
         StageTensors =
         [
             .. beside.Select(tensor =>
@@ -69,6 +85,9 @@ internal sealed unsafe class CheckpointContent : IDisposable
 
     /// <summary>Name, shape and bytes of each weight.</summary>
     internal IReadOnlyList<(string Name, long[] Shape, Func<ReadOnlyMemory<byte>> Bytes)> Weights { get; }
+
+    /// <summary>The same of the average over the last steps; empty where there is none.</summary>
+    internal IReadOnlyList<(string Name, long[] Shape, Func<ReadOnlyMemory<byte>> Bytes)> AverageWeights { get; }
 
     /// <summary>The same of the optimizer's state.</summary>
     internal IReadOnlyList<(string Name, long[] Shape, Func<ReadOnlyMemory<byte>> Bytes)> OptimizerTensors { get; }
@@ -89,13 +108,15 @@ internal sealed unsafe class CheckpointContent : IDisposable
     /// <param name="optimizer">Its state, and the number of updates.</param>
     /// <param name="stage">What a stage 1 that is not over learns besides the model; null for nothing.</param>
     /// <param name="gathered">The optimizer's whole state where ranks keep parts of it, taken over; null where it has all of it.</param>
+    /// <param name="average">The average over the last steps, laid out as the flat weights; null for none.</param>
     public static CheckpointContent Of(
         Transformer model,
         Optimizer optimizer,
         TrainState state,
         StageTensors? stage = null,
-        GatheredState? gathered = null
-    ) => new(model, optimizer, state, stage, gathered, copies: false);
+        GatheredState? gathered = null,
+        torch.Tensor? average = null
+    ) => new(model, optimizer, state, stage, gathered, average, copies: false);
 
     /// <summary>Copies weights and optimizer state now; takes as much memory as they do until it is disposed. As the other otherwise.</summary>
     public static CheckpointContent CopyOf(
@@ -103,8 +124,9 @@ internal sealed unsafe class CheckpointContent : IDisposable
         Optimizer optimizer,
         TrainState state,
         StageTensors? stage = null,
-        GatheredState? gathered = null
-    ) => new(model, optimizer, state, stage, gathered, copies: true);
+        GatheredState? gathered = null,
+        torch.Tensor? average = null
+    ) => new(model, optimizer, state, stage, gathered, average, copies: true);
 
     /// <summary>Gives a copy's memory back to the system.</summary>
     public void Dispose()

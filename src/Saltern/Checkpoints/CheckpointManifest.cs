@@ -8,7 +8,7 @@ namespace Saltern.Checkpoints;
 internal sealed record ManifestFile(long Bytes, string Sha256);
 
 /// <summary><c>manifest.json</c>: what a whole checkpoint consists of; written last.</summary>
-/// <param name="Files">Every other file, by name.</param>
+/// <param name="Files">Every other file, by its path inside the checkpoint.</param>
 internal sealed record CheckpointManifest(string Schema, IReadOnlyDictionary<string, ManifestFile> Files)
 {
     /// <summary>The schema that this version writes and reads.</summary>
@@ -27,9 +27,9 @@ internal sealed record CheckpointManifest(string Schema, IReadOnlyDictionary<str
     public static void Write(string folder)
     {
         var files = new SortedDictionary<string, ManifestFile>(StringComparer.Ordinal);
-        foreach (string path in Directory.EnumerateFiles(folder))
+        foreach (string path in Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories))
         {
-            files[Path.GetFileName(path)] = Describe(path);
+            files[Path.GetRelativePath(folder, path).Replace('\\', '/')] = Describe(path);
         }
 
         WholeFile.WriteText(
@@ -94,7 +94,7 @@ internal sealed record CheckpointManifest(string Schema, IReadOnlyDictionary<str
             }
 
             string file = Path.Combine(folder, name);
-            if (name != Path.GetFileName(name) || !File.Exists(file))
+            if (!IsInside(name) || !File.Exists(file))
             {
                 return $"{name} is missing";
             }
@@ -112,6 +112,10 @@ internal sealed record CheckpointManifest(string Schema, IReadOnlyDictionary<str
 
         return null;
     }
+
+    // A file of the checkpoint, or of its average's folder; nothing else can be meant.
+    private static bool IsInside(string name) =>
+        name == Path.GetFileName(name) || name == $"{Checkpoint.AverageFolder}/{Path.GetFileName(name)}";
 
     private static ManifestFile Describe(string path)
     {

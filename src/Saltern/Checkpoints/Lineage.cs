@@ -27,6 +27,19 @@ internal static class Lineage
     /// <exception cref="DataFormatException">The file is damaged.</exception>
     public static IReadOnlyList<RunAncestor> Of(string path, string folder, long? trainedTokens = null)
     {
+        // The average of a run's last weights is the run's own work, under its own fingerprint.
+        string parent = Path.GetDirectoryName(Path.GetFullPath(folder)) ?? folder;
+        if (
+            Path.GetFileName(Path.TrimEndingDirectorySeparator(folder)) == Checkpoint.AverageFolder
+            && File.Exists(Path.Combine(parent, Checkpoint.StateFile))
+        )
+        {
+            return InNewWeights(
+                [.. OfCheckpoint(parent, parent).Select(each => each.WithTokens(trainedTokens))],
+                folder
+            );
+        }
+
         IReadOnlyList<RunAncestor> history = File.Exists(Path.Combine(folder, Checkpoint.StateFile))
             ? OfCheckpoint(path, folder)
             : Recorded(folder) ?? [Foreign(path, folder)];

@@ -5,6 +5,30 @@ namespace Saltern.Checkpoints;
 /// <summary>Finds the model behind a path that a user gives as MODEL.</summary>
 public static class ModelLocation
 {
+    /// <summary>As the other, with a choice between a run's own weights and their average over its last steps.</summary>
+    /// <param name="path">A run folder, a checkpoint folder or a model folder.</param>
+    /// <param name="average">Whether it is the average that is wanted.</param>
+    /// <exception cref="CheckpointException">There is no model at the path, or no average beside it.</exception>
+    public static string Resolve(string path, bool average)
+    {
+        string folder = Resolve(path);
+        if (!average)
+        {
+            return folder;
+        }
+
+        string beside = Path.Combine(folder, Checkpoint.AverageFolder);
+        if (Directory.Exists(beside))
+        {
+            return Resolve(beside);
+        }
+
+        throw new CheckpointException(
+            $"{folder} has no average of its weights ({Checkpoint.AverageFolder}). Recipes with a section averaging make one, "
+                + "from the first of the last steps that it names; take the raw weights, or a checkpoint that is further on."
+        );
+    }
+
     /// <summary>Folder with config.json: of a run the newest good checkpoint, otherwise the folder itself.</summary>
     /// <exception cref="CheckpointException">There is no model at the path; the message says what was looked for.</exception>
     public static string Resolve(string path)

@@ -13,6 +13,9 @@ internal sealed record TrainState
     /// <summary>Updates made: steps without the skipped ones.</summary>
     public long Updates { get; init; }
 
+    /// <summary>Updates in the average of the weights that lies beside them; 0 where there is none.</summary>
+    public long AveragedUpdates { get; init; }
+
     /// <summary>Samples drawn: the position in the stream.</summary>
     public long Samples { get; init; }
 

@@ -8,7 +8,7 @@ namespace Saltern.Growth;
 /// <param name="LastStep">The growth follows this step; the run's last for the last stage.</param>
 /// <param name="Model">The resolved shape.</param>
 /// <param name="BatchSequences">Sequences of one step.</param>
-/// <param name="Growth">How the stage's model becomes the next one's; null for the last stage.</param>
+/// <param name="Growth">How the stage's model becomes the next one's; null for the last stage, and where the batch alone grows.</param>
 internal sealed record GrowthStage(
     int FirstStep,
     int LastStep,
@@ -21,7 +21,7 @@ internal sealed record GrowthStage(
     public int Steps => LastStep - FirstStep + 1;
 }
 
-/// <summary>The models of a run, one stage after the other; a run that does not grow has one stage.</summary>
+/// <summary>The models and batches of a run, one stage after the other; a run in which neither grows has one stage.</summary>
 internal sealed record GrowthPlan(IReadOnlyList<GrowthStage> Stages)
 {
     /// <summary>Samples of the whole run.</summary>
@@ -32,6 +32,46 @@ internal sealed record GrowthPlan(IReadOnlyList<GrowthStage> Stages)
 
     /// <summary>The stage of a step; of step 0, before the first one, the first.</summary>
     public GrowthStage At(int step) => Stages.First(stage => step <= stage.LastStep);
+
+    /// <summary>Stages that end by a growth of the model.</summary>
+    public IEnumerable<GrowthStage> Growing => Stages.Where(stage => stage.Growth is not null);
+
+    /// <summary>The same stages, cut where the batch grows.</summary>
+    /// <param name="ends">Last step and batch of each part with a smaller batch, ascending.</param>
+    public GrowthPlan WithBatches(IReadOnlyList<(int LastStep, int BatchSequences)> ends)
+    {
+        var cut = new List<GrowthStage>();
+        foreach (GrowthStage stage in Stages)
+        {
+            int first = stage.FirstStep;
+            foreach ((int last, int batch) in ends.Where(end => end.LastStep >= stage.FirstStep))
+            {
+                if (first > stage.LastStep)
+                {
+                    break;
+                }
+
+                bool isWhole = last >= stage.LastStep;
+                cut.Add(
+                    stage with
+                    {
+                        FirstStep = first,
+                        LastStep = Math.Min(last, stage.LastStep),
+                        BatchSequences = batch,
+                        Growth = isWhole ? stage.Growth : null,
+                    }
+                );
+                first = Math.Min(last, stage.LastStep) + 1;
+            }
+
+            if (first <= stage.LastStep)
+            {
+                cut.Add(stage with { FirstStep = first });
+            }
+        }
+
+        return new GrowthPlan(cut);
+    }
 
     /// <summary>Last step of each stage.</summary>
     public IReadOnlyList<int> Ends => [.. Stages.Select(stage => stage.LastStep)];

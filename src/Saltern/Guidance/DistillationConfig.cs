@@ -60,6 +60,9 @@ public sealed record DistillationConfig : IValidated
     /// <summary><c>auto</c>: stage 1 ends here at the latest.</summary>
     public StepPoint Maximum { get; init; } = StepPoint.FromShare(0.50);
 
+    /// <summary><c>auto</c> with <c>schedule.kind: wsd</c>: whether stage 1 ends at the latest with the last step before the learning rate's decay, whatever <see cref="Maximum"/> says.</summary>
+    public bool EndBeforeDecay { get; init; }
+
     /// <summary>Time constant of the smoothed gap, share of the run.</summary>
     [Range(0.0, 1.0)]
     public double Smoothing { get; init; } = 0.01;
@@ -95,6 +98,22 @@ public sealed record DistillationConfig : IValidated
 
     /// <summary>ω over the steps, but for <c>auto</c>, which finds its own.</summary>
     internal WeightSchedule Schedule => new("distillation", Transition, Weight, Start, End);
+
+    /// <summary>This section for a run whose learning rate decays from a step on: with the maximum that it then has.</summary>
+    /// <param name="firstDecayStep">First step of the decay phase; null where there is none.</param>
+    /// <param name="totalSteps">J.</param>
+    internal DistillationConfig ForDecay(int? firstDecayStep, int totalSteps)
+    {
+        if (!EndBeforeDecay || firstDecayStep is not int first || Maximum.Resolve(totalSteps) <= first)
+        {
+            return this;
+        }
+
+        return this with
+        {
+            Maximum = StepPoint.FromSteps(first),
+        };
+    }
 
     /// <summary>The gate that this configuration describes.</summary>
     /// <param name="bounds">Bounds of the buckets, nats, where the configuration has none; those of the teacher pass.</param>
@@ -154,6 +173,7 @@ public sealed record DistillationConfig : IValidated
             ("gap_low", GapLow != defaults.GapLow),
             ("minimum", Minimum != defaults.Minimum),
             ("maximum", Maximum != defaults.Maximum),
+            ("end_before_decay", EndBeforeDecay),
             ("end_weight", EndWeight != defaults.EndWeight),
             ("follow_learning_rate", FollowLearningRate != defaults.FollowLearningRate),
             ("per_domain", PerDomain != defaults.PerDomain),

@@ -25,14 +25,20 @@ public static class ModelFolder
     public static void Save(string folder, Transformer model) => Save(folder, model.Config, Tensors(model));
 
     /// <summary>Name, shape and bytes of each weight, read when asked for.</summary>
+    /// <param name="flat">Other values in the layout of the model's flat weights; null for its own.</param>
     internal static IReadOnlyList<(string Name, long[] Shape, Func<ReadOnlyMemory<byte>> Bytes)> Tensors(
-        Transformer model
+        Transformer model,
+        torch.Tensor? flat = null
     ) =>
         [
             .. StoredWeights
                 .Of(model.Config, model.Parameters.Layout)
                 .Select(tensor =>
-                    (tensor.Name, tensor.Shape, (Func<ReadOnlyMemory<byte>>)(() => Bytes(model, tensor)))
+                    (
+                        tensor.Name,
+                        tensor.Shape,
+                        (Func<ReadOnlyMemory<byte>>)(() => Bytes(flat ?? model.Parameters.FlatWeights, tensor))
+                    )
                 ),
         ];
 
@@ -155,9 +161,9 @@ public static class ModelFolder
         }
     }
 
-    private static ReadOnlyMemory<byte> Bytes(Transformer model, StoredTensor tensor)
+    private static ReadOnlyMemory<byte> Bytes(torch.Tensor flat, StoredTensor tensor)
     {
-        using torch.Tensor weight = tensor.InFileOrder(model.Parameters.FlatWeights);
+        using torch.Tensor weight = tensor.InFileOrder(flat);
         using torch.Tensor here = weight.cpu();
         return here.bytes.ToArray();
     }

@@ -6,13 +6,15 @@ namespace Saltern.Optimization;
 /// <param name="RateRatio">Their highest learning rate over the recipe's.</param>
 /// <param name="WeightDecay">δ, 0 for vectors.</param>
 /// <param name="Cautious">Whether only weights decay that the update makes smaller too.</param>
+/// <param name="HasOwnBetas">Whether its betas are its own: a scheduled momentum passes it by.</param>
 internal sealed record AdamWGroup(
     double RateRatio,
     double Beta1,
     double Beta2,
     double Epsilon,
     double WeightDecay,
-    bool Cautious
+    bool Cautious,
+    bool HasOwnBetas
 )
 {
     /// <summary>The group that a weight belongs to; equal ones are one.</summary>
@@ -35,7 +37,8 @@ internal sealed record AdamWGroup(
             betas[1],
             config.Epsilon,
             decay,
-            config.CautiousWeightDecay && decay > 0
+            config.CautiousWeightDecay && decay > 0,
+            own?.Betas is not null
         );
     }
 
@@ -44,7 +47,7 @@ internal sealed record AdamWGroup(
     public AdamWStep At(UpdateStep step, bool takesMomentum)
     {
         double rate = step.LearningRate * RateRatio;
-        double beta1 = takesMomentum ? step.Momentum ?? Beta1 : Beta1;
+        double beta1 = takesMomentum && !HasOwnBetas ? step.Momentum ?? Beta1 : Beta1;
         return new AdamWStep(
             step.Clip,
             beta1,

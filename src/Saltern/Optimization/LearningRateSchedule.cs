@@ -1,5 +1,3 @@
-using Saltern.Configuration;
-
 namespace Saltern.Optimization;
 
 /// <summary>A growth of the model, as the learning rate sees it.</summary>
@@ -34,11 +32,7 @@ internal sealed class LearningRateSchedule
         _start = restart?.After ?? 0;
         _warmupSteps = restart?.WarmupSteps ?? config.WarmupSteps;
         _totalSteps = totalSteps - _start;
-        if (config.Kind == ScheduleKind.Wsd)
-        {
-            _decaySteps = (config.Decay ?? StepPoint.FromShare(0.2)).Resolve(_totalSteps);
-        }
-
+        _decaySteps = config.DecaySteps(_totalSteps);
         if (_warmupSteps + _decaySteps > _totalSteps)
         {
             string key = restart is null ? "schedule.warmup_steps" : "the warmup_steps of the last growth";
@@ -116,11 +110,21 @@ internal sealed class LearningRateSchedule
             case ScheduleKind.Wsd:
                 int left = Math.Max(0, _totalSteps - step);
                 double share = _decaySteps == 0 ? 1.0 : Math.Min(1.0, left / (double)_decaySteps);
-                return _peak * (_config.FinalShare + ((1.0 - _config.FinalShare) * share));
+                return _peak * (_config.FinalShare + ((1.0 - _config.FinalShare) * Left(share)));
             default:
                 return _peak;
         }
     }
+
+    // What is left of the way down where a share of the decay's steps is left.
+    private double Left(double share) =>
+        _config.DecayShape switch
+        {
+            DecayShape.Cosine => 0.5 * (1.0 - Math.Cos(Math.PI * share)),
+            DecayShape.OneMinusSqrt => 1.0 - Math.Sqrt(1.0 - share),
+            DecayShape.Power => Math.Pow(share, _config.DecayExponent ?? 1.0),
+            _ => share,
+        };
 
     private double WarmedUp(int step, int warmupSteps)
     {

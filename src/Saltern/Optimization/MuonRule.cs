@@ -23,12 +23,15 @@ internal sealed record MuonRule(
     /// <summary>ε of NorMuon: added to the root of a second moment.</summary>
     public const double Epsilon = 1e-8;
 
+    /// <summary>μ where the recipe names none.</summary>
+    public const double DefaultMomentum = 0.95;
+
     private const double UpdateRootMeanSquare = 0.2; // arXiv:2502.16982, section 2.2
 
     /// <summary>Reads a recipe's section.</summary>
     public static MuonRule Of(OptimizerConfig config, ScalarType productType) =>
         new(
-            config.Momentum ?? 0.95,
+            config.Momentum ?? DefaultMomentum,
             config.Orthogonalization ?? OrthogonalizationKind.Quintic,
             config.Normalization ?? UpdateNormalization.None,
             config.NormalizationBeta ?? 0.95,

@@ -5,9 +5,19 @@ using Saltern.Runs;
 
 namespace Saltern.Planning;
 
-/// <summary>A part of a planned run with a smaller model.</summary>
+/// <summary>A part of a planned run with a smaller model, or a smaller batch.</summary>
 /// <param name="StepFlops">FLOPs of one of its steps.</param>
-internal sealed record StagePlan(int Steps, double StepFlops, long Parameters, int Layers, int HiddenSize);
+/// <param name="BatchSequences">Sequences of one of its steps.</param>
+/// <param name="Grows">Whether the model grows after it; otherwise the batch alone does.</param>
+internal sealed record StagePlan(
+    int Steps,
+    double StepFlops,
+    long Parameters,
+    int Layers,
+    int HiddenSize,
+    int BatchSequences,
+    bool Grows
+);
 
 /// <summary>Arithmetic of a planned run, FLOPs.</summary>
 internal sealed record CostPlan
@@ -42,7 +52,7 @@ internal sealed record CostPlan
     /// <summary>A teacher pass that fills a cache; 0 where it runs live.</summary>
     public required double CachePass { get; init; }
 
-    /// <summary>Steps of the smaller models that the student grows out of, in order; empty where it does not grow.</summary>
+    /// <summary>Steps of the smaller models that the student grows out of, and of smaller batches, in order; empty where neither grows.</summary>
     public IReadOnlyList<StagePlan> SmallStages { get; init; } = [];
 
     /// <summary>Their steps together.</summary>
@@ -55,8 +65,11 @@ internal sealed record CostPlan
     /// <summary>The student's and the live teacher's part, all steps.</summary>
     public double Run => Student + (TaughtSteps * TeacherStep);
 
-    /// <summary>BASELINE with as many steps.</summary>
-    public double Baseline => Steps * StudentStep;
+    /// <summary>Steps of the whole batch that as many sequences would be as <c>training.batch_warmup</c> leaves out.</summary>
+    public double MissingSteps { get; init; }
+
+    /// <summary>BASELINE with as many steps, of the same batches where they grow.</summary>
+    public double Baseline => (Steps - MissingSteps) * StudentStep;
 
     /// <summary>Reckons a run.</summary>
     /// <param name="teacher">The teacher's shape; null without one.</param>
@@ -94,9 +107,18 @@ internal sealed record CostPlan
                         GrowthPlan.StepFlops(stage, length),
                         ModelFlops.Parameters(stage.Model),
                         stage.Model.NumHiddenLayers,
-                        stage.Model.HiddenSize
+                        stage.Model.HiddenSize,
+                        stage.BatchSequences,
+                        stage.Growth is not null
                     )),
             ],
+            MissingSteps = recipe.Training.BatchWarmup is null
+                ? 0
+                : recipe
+                    .PlanStages(student.VocabSize)
+                    .Stages.Sum(stage =>
+                        stage.Steps * (1.0 - ((double)stage.BatchSequences / recipe.Training.BatchSequences))
+                    ),
             OptimizerStep = MemoryPlan.OptimizerFlops(recipe.Optimizer, student),
             StudentStep = tokens * ModelFlops.TrainingPerToken(student, length),
             TeacherStep = cached ? 0 : forward,

@@ -78,11 +78,18 @@ internal sealed record MemoryPlan(IReadOnlyList<MemoryPart> Parts, string Type)
             parts.Add(new("a bucket of gradients and weights", bucket + (bucket / ranks)));
         }
 
+        long averaged = 0;
+        if (recipe.Averaging is not null)
+        {
+            averaged = parameters * Float;
+            parts.Add(new("average of the weights", averaged));
+        }
+
         // The state of all ranks is put together even where the run waits for the file (Optimization/GatheredState.cs).
         long copied = 0;
         if (recipe.Training.CheckpointInBackground)
         {
-            copied = (parameters * Float) + state;
+            copied = (parameters * Float) + state + averaged;
         }
         else if (shards)
         {

@@ -209,7 +209,7 @@ internal sealed record DiskPlan(long Checkpoints, long TokensRead, long Cache)
             Math.Min(2, ((training.Steps - 1) / training.CheckpointEvery) + 1)
             + (training.KeepSteps?.Count ?? 0)
             // The small models are smaller: an upper bound.
-            + cost.SmallStages.Count
+            + cost.SmallStages.Count(stage => stage.Grows)
             + (training.Steps / training.KeepEvery ?? 0);
         long cache = 0;
         if (recipe.Teacher?.Cache is not null)

@@ -14,6 +14,9 @@ internal static class RankProblems
         (string Key, int Sequences)[] batches =
         [
             ("training.batch_sequences", config.Training.BatchSequences),
+            .. (config.Training.BatchWarmup ?? [])
+                .Index()
+                .Select(part => ($"training.batch_warmup[{part.Index}].batch_sequences", part.Item.BatchSequences)),
             .. (config.Growth ?? [])
                 .Index()
                 .Where(stage => stage.Item.BatchSequences is not null)

@@ -44,7 +44,7 @@ internal sealed class RunConclusion(RunContext run, int[] tokenBytes)
         }
 
         ValidationSet whole = Parts.Text.WholeSet;
-        (EvaluationResult scores, IReadOnlyList<TaskResult> tasks) = Measure();
+        (EvaluationResult scores, EvaluationResult? average, IReadOnlyList<TaskResult> tasks) = Measure();
         WriteDocuments(scores);
         var result = new RunResult
         {
@@ -85,6 +85,9 @@ internal sealed class RunConclusion(RunContext run, int[] tokenBytes)
             FineTuning = fineTuning,
             // Final.Loss: mean over all counted tokens of the whole set, all domains together, nats per token.
             Final = RunScores.Of(scores, Parts.Text.Domains, Parts.Instruments?.Buckets(whole, scores)),
+            FinalEma = average is null
+                ? null
+                : RunScores.Of(average, Parts.Text.Domains, Parts.Instruments?.Buckets(whole, average)),
             Tasks = RunScores.Of(tasks),
             Machine = MachineDescription.Of(Parts.Compute, state.Threads, state.Products, peak),
             Versions = MachineDescription.Versions(),
@@ -95,21 +98,16 @@ internal sealed class RunConclusion(RunContext run, int[] tokenBytes)
         return result;
     }
 
-    /// <summary>The student on the whole validation set and on the recipe's tasks, if any; on all ranks together.</summary>
-    public (EvaluationResult Scores, IReadOnlyList<TaskResult> Tasks) Measure()
+    /// <summary>The student, and the average of its last weights where there is one, on the whole validation set, and the student on the recipe's tasks, if any; on all ranks together.</summary>
+    public (EvaluationResult Scores, EvaluationResult? Average, IReadOnlyList<TaskResult> Tasks) Measure()
     {
         run.Options.Ranks.Activity = "the last evaluation";
-        EvaluationResult scores = ModelEvaluation.Run(
-            run.Trainer.Student,
-            run.Trainer.LossHead,
-            Parts.Text.WholeSet,
-            tokenBytes,
-            Parts.Text.Domains.Count,
-            run.Options.Ranks
-        );
+        EvaluationResult scores = OnWholeSet();
+        EvaluationResult? average = null;
+        run.Trainer.Average?.InPlaceOfWeights(() => average = OnWholeSet());
         if (Parts.Instruments is not { Tasks: not null } instruments)
         {
-            return (scores, []);
+            return (scores, average, []);
         }
 
         IReadOnlyList<TaskResult> tasks = instruments.RunTasks(
@@ -119,8 +117,18 @@ internal sealed class RunConclusion(RunContext run, int[] tokenBytes)
             run.Config.Data.SequenceLength,
             run.Options.Ranks
         );
-        return (scores, tasks);
+        return (scores, average, tasks);
     }
+
+    private EvaluationResult OnWholeSet() =>
+        ModelEvaluation.Run(
+            run.Trainer.Student,
+            run.Trainer.LossHead,
+            Parts.Text.WholeSet,
+            tokenBytes,
+            Parts.Text.Domains.Count,
+            run.Options.Ranks
+        );
 
     private RunParts Parts => run.Parts;
 

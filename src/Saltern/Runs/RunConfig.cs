@@ -84,6 +84,9 @@ public sealed record RunConfig : IValidated, IRunRecipe
     /// <summary>Learning rate over the steps.</summary>
     public ScheduleConfig Schedule { get; init; } = new();
 
+    /// <summary>Average of the weights over the last steps, beside them; null for none.</summary>
+    public AveragingConfig? Averaging { get; init; }
+
     /// <summary>Length of the run, and what happens along it.</summary>
     public required TrainingConfig Training { get; init; }
 
@@ -134,6 +137,9 @@ public sealed record RunConfig : IValidated, IRunRecipe
             Training.BatchSequences,
             Data.SequenceLength
         );
+        plan = plan.WithBatches([
+            .. (Training.BatchWarmup ?? []).Select(part => (part.Until.Resolve(Training.Steps), part.BatchSequences)),
+        ]);
         if (Model.InitializerRange != 0)
         {
             return plan;
@@ -150,7 +156,7 @@ public sealed record RunConfig : IValidated, IRunRecipe
     {
         if (Growth is not { Count: > 0 })
         {
-            return this;
+            return this with { Training = Training with { BatchWarmup = null, BatchSequences = stage.BatchSequences } };
         }
 
         return this with
@@ -158,7 +164,7 @@ public sealed record RunConfig : IValidated, IRunRecipe
             Model = stage.Model,
             Growth = null,
             InitFrom = null,
-            Training = Training with { BatchSequences = stage.BatchSequences },
+            Training = Training with { BatchWarmup = null, BatchSequences = stage.BatchSequences },
         };
     }
 
@@ -170,19 +176,29 @@ public sealed record RunConfig : IValidated, IRunRecipe
             Optimizer.LearningRate,
             Training.Steps,
             [
-                .. plan
-                    .Stages.Where(stage => stage.Growth is not null)
-                    .Select(stage => new RateBreak(
-                        stage.LastStep,
-                        stage.Growth!.WarmupSteps,
-                        stage.Growth.RestartSchedule
-                    )),
+                .. plan.Growing.Select(stage => new RateBreak(
+                    stage.LastStep,
+                    stage.Growth!.WarmupSteps,
+                    stage.Growth.RestartSchedule
+                )),
             ]
         );
 
     /// <summary>What changes from update to update over the steps of a plan.</summary>
-    /// <exception cref="ConfigurationException">Warm-up and decay do not fit into the run.</exception>
-    internal UpdateSchedule UpdateSchedule(GrowthPlan plan) => new(RateSchedule(plan), Optimizer, Training.Steps);
+    /// <exception cref="ConfigurationException">Warm-up and decay do not fit into the run, or weights would be averaged over a growth.</exception>
+    internal UpdateSchedule UpdateSchedule(GrowthPlan plan)
+    {
+        int lastGrowth = plan.Growing.LastOrDefault()?.LastStep ?? 0;
+        if (Averaging?.FirstStep(Training.Steps) is int first && first <= lastGrowth)
+        {
+            throw new ConfigurationException(
+                $"averaging.last = {Averaging.Last} begins with step {first}, before the model's last growth after step {lastGrowth}: "
+                    + "weights of two shapes have no average. Let it begin later."
+            );
+        }
+
+        return new UpdateSchedule(RateSchedule(plan), Optimizer, Schedule, Training.Steps);
+    }
 
     /// <summary>Name of the method: <c>baseline</c>, <c>rkd</c>, <c>salt</c> or <c>aligned</c>; on selected data <c>selected</c> (without a teacher) or <c>salt_ds</c>. Of a model that grows <c>grown</c>, or
     /// <c>grown+salt</c> and so on.</summary>
@@ -305,6 +321,26 @@ public sealed record RunConfig : IValidated, IRunRecipe
             );
         }
 
+        if (Training.BatchWarmup is { Count: > 0 })
+        {
+            if ((Teacher?.Cache ?? Selection?.Path) is not null)
+            {
+                yield return new ConfigurationProblem(
+                    "training.batch_warmup",
+                    "does not go with teacher.cache or selection: both know their samples by the run's one batch size. Remove one of them."
+                );
+            }
+
+            if (Growth?.Any(stage => stage.BatchSequences is not null || stage.UntilFlops is not null) == true)
+            {
+                yield return new ConfigurationProblem(
+                    "training.batch_warmup",
+                    "does not go with a batch_sequences or an until_flops of a stage of growth: one section says how the batch grows. "
+                        + "Let the stages end by 'until', and leave their batches out."
+                );
+            }
+        }
+
         if (Growth is { Count: > 0 } stages)
         {
             if (
@@ -354,6 +390,14 @@ public sealed record RunConfig : IValidated, IRunRecipe
             );
         }
 
+        if (Averaging?.Last.Resolve(Training.Steps) is int averaged && (averaged < 1 || averaged > Training.Steps))
+        {
+            yield return new ConfigurationProblem(
+                "averaging.last",
+                $"= {Averaging.Last} is {averaged} of {Training.Steps} steps. Give from 1 step to all of them, or remove the section."
+            );
+        }
+
         foreach (string problem in ScheduleProblems())
         {
             yield return new ConfigurationProblem("", problem);
@@ -367,7 +411,16 @@ public sealed record RunConfig : IValidated, IRunRecipe
         if (Growth is not { Count: > 0 })
         {
             // Where the model grows only its vocabulary tells: RunParts.Open.
-            Collect(problems, () => _ = new LearningRateSchedule(Schedule, Optimizer.LearningRate, Training.Steps));
+            Collect(
+                problems,
+                () =>
+                    _ = new UpdateSchedule(
+                        new LearningRateSchedule(Schedule, Optimizer.LearningRate, Training.Steps),
+                        Optimizer,
+                        Schedule,
+                        Training.Steps
+                    )
+            );
         }
 
         // A section that contradicts itself has said so already.

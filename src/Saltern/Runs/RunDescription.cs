@@ -86,7 +86,15 @@ internal static class RunDescription
             yield return $"weights from: {history}";
         }
 
-        if (parts.Stages.Stages.Count == 1)
+        if (config.Training.BatchWarmup is { Count: > 0 })
+        {
+            IEnumerable<string> sizes = parts.Stages.Stages.Select(stage =>
+                Text($"{stage.BatchSequences} up to step {stage.LastStep}")
+            );
+            yield return $"batch: grows; sequences of a step: {string.Join(", ", sizes)}";
+        }
+
+        if (!parts.Stages.Growing.Any())
         {
             yield break;
         }

@@ -81,6 +81,19 @@ internal sealed class RunEvaluation(
             Parts.Text.Domains.Count,
             run.Options.Ranks
         );
+        double? average = null;
+        Trainer.Average?.InPlaceOfWeights(() =>
+            average = ModelEvaluation
+                .Run(
+                    Trainer.Student,
+                    Trainer.LossHead,
+                    Parts.Text.CurveSet,
+                    tokenBytes,
+                    Parts.Text.Domains.Count,
+                    run.Options.Ranks
+                )
+                .Total.Loss
+        );
         if (run.Options.Ranks.Rank > 0)
         {
             return scores.Total.Loss;
@@ -105,6 +118,7 @@ internal sealed class RunEvaluation(
                 scores,
                 Parts.Text.Domains,
                 gap,
+                average,
                 Parts.Instruments?.Buckets(Parts.Text.CurveSet, scores) ?? []
             )
         );

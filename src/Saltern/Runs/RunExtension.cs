@@ -1,3 +1,4 @@
+using Saltern.Growth;
 using Saltern.Guidance;
 using Saltern.Optimization;
 
@@ -40,9 +41,30 @@ internal static class RunExtension
             return $"selection.until is a share of it, so it may not change on resume. {Remedy}";
         }
 
+        if (
+            before.Averaging?.FirstStep(before.Training.Steps) is int averagedFrom
+            && doneSteps >= averagedFrom
+            && now.Averaging?.FirstStep(now.Training.Steps) != averagedFrom
+        )
+        {
+            return $"weights are averaged since step {averagedFrom}, which is counted from the end, "
+                + $"so it may not change on resume. {Remedy}";
+        }
+
+        GrowthPlan stagesBefore = before.PlanStages(vocabulary: 1);
+        GrowthPlan stagesNow = now.PlanStages(vocabulary: 1);
+        if (
+            Enumerable
+                .Range(1, doneSteps)
+                .Any(step => stagesBefore.At(step).BatchSequences != stagesNow.At(step).BatchSequences)
+        )
+        {
+            return $"training.batch_warmup ends at a share of it, so it may not change on resume. {Remedy}";
+        }
+
         // Growth by steps: their number alone counts, whatever the vocabulary.
-        UpdateSchedule was = before.UpdateSchedule(before.PlanStages(vocabulary: 1));
-        UpdateSchedule becomes = now.UpdateSchedule(now.PlanStages(vocabulary: 1));
+        UpdateSchedule was = before.UpdateSchedule(stagesBefore);
+        UpdateSchedule becomes = now.UpdateSchedule(stagesNow);
         int differs = Enumerable.Range(1, doneSteps).FirstOrDefault(step => was.At(step) != becomes.At(step));
         if (differs == 0)
         {

@@ -97,11 +97,13 @@ internal sealed class RunLog
     /// <summary>The line of an evaluation on the curve set.</summary>
     /// <param name="domains">Names of the domains.</param>
     /// <param name="gap">The smoothed gap's statistic on validation text; null without a teacher.</param>
+    /// <param name="average">Loss of the weights' average; null where there is none.</param>
     /// <param name="buckets">Losses by difficulty; empty where they are not asked for.</param>
     public MetricsLine ValidationLine(
         EvaluationResult scores,
         IReadOnlyList<string> domains,
         double? gap,
+        double? average,
         IReadOnlyList<BucketScores> buckets
     )
     {
@@ -114,6 +116,11 @@ internal sealed class RunLog
         if (gap is double value)
         {
             Add(values, MetricNames.ValidGap, value);
+        }
+
+        if (average is double loss)
+        {
+            Add(values, MetricNames.ValidAverageLoss, loss);
         }
 
         for (int i = 0; i < domains.Count; i++)

@@ -488,7 +488,7 @@ internal sealed class RunParts : IDisposable
             () =>
             {
                 stages = config.PlanStages(tokenizer.VocabularySize);
-                _ = config.RateSchedule(stages);
+                _ = config.UpdateSchedule(stages);
             }
         );
         if (stages is not null)
@@ -496,8 +496,9 @@ internal sealed class RunParts : IDisposable
             Collect(problems, () => initial?.Check(stages.At(0).Model));
             if (resumed is { StageEnds.Count: > 1 } && !resumed.StageEnds.SequenceEqual(stages.Ends))
             {
+                string key = config.Growth is { Count: > 0 } ? "growth" : "training.batch_warmup";
                 problems.Add(
-                    $"growth: the stages of the run ended with steps {string.Join(", ", resumed.StageEnds)} when it began, "
+                    $"{key}: the stages of the run ended with steps {string.Join(", ", resumed.StageEnds)} when it began, "
                         + $"and would end with {string.Join(", ", stages.Ends)} now, because a share follows from what was changed. "
                         + "Change it back, or give 'until' in steps."
                 );

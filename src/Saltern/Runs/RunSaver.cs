@@ -80,13 +80,23 @@ internal sealed class RunSaver(RunContext run, RunMetrics metrics) : IDisposable
                 run.Trainer.Optimizer,
                 state,
                 stage,
-                gathered
+                gathered,
+                run.Trainer.Average?.Flat
             );
             _background.Start(() => Write(copy));
         }
         else
         {
-            Write(CheckpointContent.Of(run.Trainer.Student, run.Trainer.Optimizer, state, stage, gathered));
+            Write(
+                CheckpointContent.Of(
+                    run.Trainer.Student,
+                    run.Trainer.Optimizer,
+                    state,
+                    stage,
+                    gathered,
+                    run.Trainer.Average?.Flat
+                )
+            );
         }
     }
 
@@ -104,7 +114,7 @@ internal sealed class RunSaver(RunContext run, RunMetrics metrics) : IDisposable
                     [
                         .. run.Config.Training.KeepSteps ?? [],
                         // The small models, to be taught by, to branch from or to use.
-                        .. run.Parts.Stages.Stages.Select(stage => stage.LastStep),
+                        .. run.Parts.Stages.Growing.Select(stage => stage.LastStep),
                         content.State.BestStep ?? 0,
                     ],
                     run.Config.Training.KeepEvery

@@ -46,6 +46,25 @@ internal sealed class SoftLabelKind : GuidanceKind
             );
         }
 
+        if (config.Distillation is { EndBeforeDecay: true, Transition: TransitionKind.Auto })
+        {
+            if (config.Schedule.FirstDecayStep(config.Training.Steps) is null)
+            {
+                yield return new ConfigurationProblem(
+                    "distillation.end_before_decay",
+                    "needs a schedule with a decay phase of its own, which 'kind: wsd' has. Use that, or remove the key."
+                );
+            }
+
+            if (config.Growth?.Any(stage => stage.RestartSchedule) == true)
+            {
+                yield return new ConfigurationProblem(
+                    "distillation.end_before_decay",
+                    "does not go with growth.restart_schedule, which begins the schedule anew. Give distillation.maximum instead."
+                );
+            }
+        }
+
         if (config.Distillation is { Gate: GateKind.Bucket, GateBucketBounds: null } && config.Teacher?.Cache is null)
         {
             yield return new ConfigurationProblem(
@@ -96,11 +115,22 @@ internal sealed class SoftLabelKind : GuidanceKind
             );
         }
 
-        return $"teacher: {teacher}; ω₀ = {distillation.Weight}, transition {distillation.Transition}";
+        int last = LastStep(config);
+        string decay = "";
+        if (config.Schedule.FirstDecayStep(config.Training.Steps) is int first)
+        {
+            decay =
+                last < first
+                    ? $"; stage 1 ends by step {last}, the learning rate decays from step {first} on"
+                    : $"; stage 1 may last to step {last}, into the learning rate's decay from step {first} on";
+        }
+
+        return $"teacher: {teacher}; ω₀ = {distillation.Weight}, transition {distillation.Transition}{decay}";
     }
 
     private static DistillationConfig Of(RunConfig config) =>
-        config.Distillation ?? throw new System.Diagnostics.UnreachableException("The recipe distils nothing.");
+        config.Distillation?.ForDecay(config.Schedule.FirstDecayStep(config.Training.Steps), config.Training.Steps)
+        ?? throw new System.Diagnostics.UnreachableException("The recipe distils nothing.");
 
     private static Teacher OpenTeacher(RunConfig config, RunParts parts, IProgress<WeightProgress>? loading)
     {

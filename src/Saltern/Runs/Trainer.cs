@@ -102,6 +102,9 @@ internal sealed class Trainer : IDisposable
     /// <summary>The optimizer and its state; another one after a growth.</summary>
     public Optimizer Optimizer { get; private set; }
 
+    /// <summary>The average of the weights over the last steps; null before its first one, and where the recipe has none.</summary>
+    public WeightAverage? Average { get; private set; }
+
     /// <summary>Loss head of the student's vocabulary, also for evaluation between steps.</summary>
     public LossHead LossHead { get; }
 
@@ -140,12 +143,20 @@ internal sealed class Trainer : IDisposable
         }
     }
 
+    /// <summary>Begins an average that a checkpoint has; what it holds is the caller's to fill.</summary>
+    public WeightAverage RestoreAverage(long count)
+    {
+        Average = new WeightAverage(Student.Parameters, _config.Averaging?.Decay) { Count = count };
+        return Average;
+    }
+
     /// <summary>The state with all that changes inside a step, for a checkpoint.</summary>
     public TrainState Snapshot() =>
         State with
         {
             Updates = Optimizer.UpdateCount,
             Transition = Guidance.Transition?.Save(),
+            AveragedUpdates = Average?.Count ?? 0,
         };
 
     /// <summary>Makes one step.</summary>
@@ -191,6 +202,7 @@ internal sealed class Trainer : IDisposable
         if (applied)
         {
             Guidance.Observe(sums.ByDomain);
+            AddToAverage(step);
         }
         else
         {
@@ -216,7 +228,20 @@ internal sealed class Trainer : IDisposable
     {
         Guidance.Dispose();
         Optimizer.Dispose();
+        Average?.Dispose();
         LossHead.Dispose();
+    }
+
+    private void AddToAverage(int step)
+    {
+        if (_config.Averaging is not AveragingConfig averaging || step < averaging.FirstStep(_config.Training.Steps))
+        {
+            return;
+        }
+
+        using StepProfile.Mark mark = StepProfile.Of(StepPart.Optimizer);
+        Average ??= new WeightAverage(Student.Parameters, averaging.Decay);
+        Average.Add();
     }
 
     private Optimizer CreateOptimizer(Transformer model) =>
@@ -249,7 +274,12 @@ internal sealed class Trainer : IDisposable
         }
 
         GrowthStage before = _stage;
-        GrowthStageConfig growth = before.Growth!;
+        if (before.Growth is not GrowthStageConfig growth)
+        {
+            // The batch alone grows.
+            _stage = _parts.Stages.At(step);
+            return null;
+        }
         RunStage record = Stage(before);
         _stage = _parts.Stages.At(step);
         GrowthMap map = GrowthMap.Of(before.Model, _stage.Model, growth.Operator, "growth");

@@ -14,6 +14,9 @@ public sealed record TrainingConfig : IValidated
     [Range(1, 1_000_000)]
     public int BatchSequences { get; init; } = 16;
 
+    /// <summary>First parts of the run in which the batch is smaller, in order, each smaller than the next; null for one size throughout. Steps stay steps: the run reads fewer tokens.</summary>
+    public IReadOnlyList<BatchStageConfig>? BatchWarmup { get; init; }
+
     /// <summary>Sequences of one forward and backward pass, a divisor of the batch; null means the whole batch. Changes memory and speed, and the result only by rounding.</summary>
     [Range(1, 1_000_000)]
     public int? MicroBatchSequences { get; init; }
@@ -94,12 +97,52 @@ public sealed record TrainingConfig : IValidated
             );
         }
 
+        foreach (ConfigurationProblem problem in BatchProblems())
+        {
+            yield return problem;
+        }
+
         foreach (int step in KeepSteps?.Where(step => step < 1 || step > Steps) ?? [])
         {
             yield return new ConfigurationProblem(
                 "keep_steps",
                 $"has {step}, which is no step of a run of {Steps}. Name steps from 1 to {Steps}."
             );
+        }
+    }
+
+    private IEnumerable<ConfigurationProblem> BatchProblems()
+    {
+        BatchStageConfig[] stages = [.. BatchWarmup ?? []];
+        for (int i = 0; i < stages.Length; i++)
+        {
+            (int batch, int last) = (stages[i].BatchSequences, stages[i].Until.Resolve(Steps));
+            int before = i == 0 ? 0 : stages[i - 1].Until.Resolve(Steps);
+            int next = i == stages.Length - 1 ? BatchSequences : stages[i + 1].BatchSequences;
+            if (last <= before || last >= Steps)
+            {
+                yield return new ConfigurationProblem(
+                    "batch_warmup",
+                    $"has a part until {stages[i].Until}, step {last} of {Steps}, after one until step {before}. "
+                        + "Each part ends after the one before, and the last before the run does."
+                );
+            }
+
+            if (batch >= next)
+            {
+                yield return new ConfigurationProblem(
+                    "batch_warmup",
+                    $"has a batch of {batch} sequences before one of {next}. Each is smaller than the next, up to batch_sequences."
+                );
+            }
+
+            if (MicroBatchSequences is int micro && batch % micro != 0)
+            {
+                yield return new ConfigurationProblem(
+                    "batch_warmup",
+                    $"has a batch of {batch} sequences, which micro_batch_sequences = {micro} does not divide."
+                );
+            }
         }
     }
 }

@@ -212,6 +212,11 @@ public sealed class TrainingRun : IDisposable
                 Precision = compute.FoundPrecision,
             }
         );
+        if (state.AveragedUpdates > 0)
+        {
+            Checkpoint.LoadAverage(checkpoint, trainer.Student, trainer.RestoreAverage(state.AveragedUpdates));
+        }
+
         Checkpoint.LoadStage(checkpoint, new StageTensors(trainer.Guidance.Section, trainer.Guidance.State));
         trainer.Guidance.Resume(state.Updates);
         using torch.Tensor random = torch.tensor(Convert.FromBase64String(state.RandomState));

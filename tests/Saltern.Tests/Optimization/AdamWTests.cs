@@ -76,6 +76,62 @@ public class AdamWTests
         );
     }
 
+    [Fact]
+    public void PlainTwin_IsEqualUpToRounding_WithGroupsCautionAndAMomentumOfTheStep()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using ParameterSet fused = SampleWeights.Create();
+        using ParameterSet plain = SampleWeights.Create();
+        var config = new OptimizerConfig
+        {
+            CautiousWeightDecay = true,
+            WeightDecay = 0.3,
+            Embedding = new WeightGroupConfig
+            {
+                LearningRate = 4e-3,
+                Betas = [0.7, 0.9],
+                WeightDecay = 0.5,
+            },
+        };
+        using Optimizer ours = new AdamW(fused, config, 1);
+        using Optimizer twin = new PlainAdamW(plain, config, 1);
+        for (int update = 1; update <= 5; update++)
+        {
+            foreach ((Optimizer optimizer, ParameterSet parameters) in new[] { (ours, fused), (twin, plain) })
+            {
+                SampleWeights.SetGradients(parameters, update);
+                optimizer.Update(
+                    new UpdateStep(1e-2, optimizer.GradientNorm())
+                    {
+                        Momentum = 0.8 + (0.02 * update),
+                        DecayShare = 1.0 / update,
+                    }
+                );
+            }
+        }
+
+        Assert.Equal(SampleWeights.All(fused), SampleWeights.All(plain), (a, b) => Math.Abs(a - b) < 1e-6f);
+    }
+
+    [Fact]
+    public void AMomentumOfTheStep_IsBeta1_ButOfGroupsWithBetasOfTheirOwn()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using ParameterSet scheduled = SampleWeights.Create();
+        using ParameterSet constant = SampleWeights.Create();
+        var own = new WeightGroupConfig { Betas = [0.9, 0.95] };
+        using Optimizer first = new AdamW(scheduled, new OptimizerConfig { Embedding = own }, 1);
+        using Optimizer second = new AdamW(constant, new OptimizerConfig { Betas = [0.6, 0.95], Embedding = own }, 1);
+        for (int update = 1; update <= 3; update++)
+        {
+            SampleWeights.SetGradients(scheduled, update);
+            first.Update(new UpdateStep(1e-2, first.GradientNorm()) { Momentum = 0.6 });
+        }
+
+        SampleWeights.Run(second, constant, 1, 3, 1e-2);
+        Assert.Equal(SampleWeights.All(constant), SampleWeights.All(scheduled));
+    }
+
     [Theory]
     [InlineData(ScalarType.Float64, 1e-6)] // moments and arithmetic are float32
     [InlineData(ScalarType.BFloat16, 2e-2)] // weights near 1 have steps of 2⁻⁸, and the small updates are rounded five times

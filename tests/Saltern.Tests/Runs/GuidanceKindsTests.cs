@@ -1,6 +1,7 @@
 using Saltern.Configuration;
 using Saltern.Guidance;
 using Saltern.Models;
+using Saltern.Optimization;
 using Saltern.Planning;
 using Saltern.Runs;
 using Saltern.Studies;
@@ -11,6 +12,43 @@ namespace Saltern.Tests.Runs;
 public class GuidanceKindsTests
 {
     private const int LastStep = 25;
+
+    [Theory]
+    [InlineData(ScheduleKind.Wsd, true, 32)] // of 40 steps the last 8 decay: steps 33 to 40
+    [InlineData(ScheduleKind.Wsd, false, 35)]
+    public void Auto_EndsBeforeTheDecayWhereTheRecipeSaysSo(ScheduleKind kind, bool ends, int expected)
+    {
+        RunConfig recipe = Guided("distillation") with
+        {
+            Schedule = new ScheduleConfig { Kind = kind },
+            Distillation = new DistillationConfig
+            {
+                Transition = TransitionKind.Auto,
+                Maximum = StepPoint.FromSteps(36),
+                EndBeforeDecay = ends,
+            },
+        };
+        Assert.Empty(recipe.Validate());
+        GuidanceKind active = GuidanceKinds.Active(recipe)!;
+        Assert.Equal(expected, active.LastStep(recipe));
+        var transition = (AutoTransition)active.CreateTransition(recipe, domainCount: 1);
+        Assert.Equal(expected + 1, transition.Maximum);
+    }
+
+    [Fact]
+    public void EndBeforeDecay_WithoutADecay_IsAnError()
+    {
+        RunConfig recipe = Guided("distillation") with
+        {
+            Schedule = new ScheduleConfig { Kind = ScheduleKind.Cosine },
+            Distillation = new DistillationConfig { Transition = TransitionKind.Auto, EndBeforeDecay = true },
+        };
+        Assert.Contains(
+            "needs a schedule with a decay phase of its own",
+            Assert.Single(recipe.Validate()).ToString(),
+            StringComparison.Ordinal
+        );
+    }
 
     public static TheoryData<string> Sections => new("distillation", "alignment");
 
