@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
+using Saltern.Batches;
 using Saltern.Cli.Terminal;
 using Saltern.Configuration;
 using Saltern.Planning;
@@ -287,6 +288,18 @@ public static class PlanCommand
                 + Text($"evaluation {cost.Evaluation:0.00e0} ")
                 + Text($"({100 * cost.EvaluationShare:0.0} % of the student's steps along the run)")
         );
+        if (plan.Packing is PackingCounts packing)
+        {
+            double positions = packing.Tokens + packing.Padding;
+            console.Line(
+                Text($"documents: packed best-fit into {packing.Sequences:#,0} sequences, ")
+                    + Text(
+                        $"{packing.Tokens / 1e6:#,0.0}M tokens an epoch and {100 * packing.Padding / positions:0.00} % padding; "
+                    )
+                    + Text($"{packing.Inside:#,0} begin inside a document; the run reads {plan.Epochs:0.00} epochs")
+            );
+        }
+
         if (cost.OptimizerStep > 0)
         {
             console.Line(

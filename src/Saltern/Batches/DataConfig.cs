@@ -3,6 +3,16 @@ using Saltern.Configuration;
 
 namespace Saltern.Batches;
 
+/// <summary>How documents become sequences.</summary>
+public enum PackingKind
+{
+    /// <summary>One stream, cut every T tokens wherever that falls.</summary>
+    Stream,
+
+    /// <summary>Best-fit-decreasing (arXiv:2404.10830): a sequence begins with a document and holds whole ones; only documents longer than a sequence are cut.</summary>
+    BestFit,
+}
+
 /// <summary>What a run reads.</summary>
 public sealed record DataConfig
 {
@@ -21,6 +31,9 @@ public sealed record DataConfig
 
     /// <summary>Shares of the domains, and a cap on repetition; null for natural size without a cap.</summary>
     public MixtureConfig? Mixture { get; init; }
+
+    /// <summary>How documents become sequences; validation text is the same stream either way.</summary>
+    public PackingKind Packing { get; init; }
 
     /// <summary>Whether attention stays inside documents; the first target of a document, predicted from the one before it, then does not count.</summary>
     public bool MaskDocuments { get; init; }

@@ -15,6 +15,7 @@ internal sealed class SampleReader : ISampleReader
     private readonly SpanCorruption? _corruption;
     private readonly bool _maskDocuments;
     private readonly int _endOfText;
+    private readonly IReadOnlyList<DocumentPacker?>? _packers;
 
     private SampleReader(
         IReadOnlyList<TokenShard?> shards,
@@ -30,7 +31,23 @@ internal sealed class SampleReader : ISampleReader
             corruption,
             endOfText
         );
+        if (data.Packing == PackingKind.BestFit)
+        {
+            _packers =
+            [
+                .. shards.Select(shard =>
+                    shard is { TokenCount: > 0 } ? new DocumentPacker(shard, data.SequenceLength) : null
+                ),
+            ];
+        }
     }
+
+    /// <summary>What packing made of all domains; null where the text is one stream.</summary>
+    public PackingCounts? Packing =>
+        _packers?.Aggregate(
+            new PackingCounts(0, 0, 0, 0, 0),
+            (sum, packer) => packer is null ? sum : sum + packer.Counts
+        );
 
     /// <inheritdoc/>
     public int SequenceLength { get; }
@@ -39,8 +56,18 @@ internal sealed class SampleReader : ISampleReader
     public bool HasRanges => _maskDocuments || _objective is not null;
 
     /// <inheritdoc/>
-    public IReadOnlyList<long> Sizes =>
-        [.. _shards.Select(shard => SampleStream.SamplesIn(shard?.TokenCount ?? 0, SequenceLength))];
+    public IReadOnlyList<long> Sizes
+    {
+        get
+        {
+            if (_packers is not null)
+            {
+                return [.. _packers.Select(packer => packer?.Counts.Sequences ?? 0)];
+            }
+
+            return [.. _shards.Select(shard => SampleStream.SamplesIn(shard?.TokenCount ?? 0, SequenceLength))];
+        }
+    }
 
     /// <summary>Plans the reading of a recipe's samples.</summary>
     /// <param name="shards">Training shard of each domain; null where a domain has none.</param>
@@ -58,6 +85,14 @@ internal sealed class SampleReader : ISampleReader
         if (objective is not { Span: > 0 })
         {
             return new SampleReader(shards, data, objective, null, tokenizer.EndOfTextId);
+        }
+
+        if (data.Packing == PackingKind.BestFit)
+        {
+            throw new ConfigurationException(
+                "objective.span and data.packing = best_fit do not go together: "
+                    + "a span stands at the end of its sample, away from its document. Use one of them."
+            );
         }
 
         if (data.MaskDocuments)
@@ -116,9 +151,19 @@ internal sealed class SampleReader : ISampleReader
         TokenShard shard = _shards[domain]!;
         long start = index * SequenceLength;
         long[] text = new long[SequenceLength + 1];
-        shard.Read(start, text);
         int freePrefix = 0;
         int countedEnd = SequenceLength;
+        IReadOnlyList<Piece> pieces = [];
+        if (_packers is null)
+        {
+            shard.Read(start, text);
+        }
+        else
+        {
+            pieces = _packers[domain]![index];
+            countedEnd = ReadPieces(shard, pieces, text);
+        }
+
         if (_objective is not null)
         {
             var random = new SampleRandom(_objective.Seed, domain, index);
@@ -142,6 +187,12 @@ internal sealed class SampleReader : ISampleReader
 
         text.AsSpan(0, SequenceLength).CopyTo(inputs);
         text.AsSpan(1).CopyTo(labels);
+        if (_packers is not null)
+        {
+            labels[countedEnd..].Fill(NotCounted); // padding
+            UncountJoints(pieces, labels);
+        }
+
         if (!HasRanges)
         {
             return;
@@ -155,9 +206,81 @@ internal sealed class SampleReader : ISampleReader
 
         labels[..Math.Max(0, freePrefix - 1)].Fill(NotCounted);
         labels[countedEnd..].Fill(NotCounted); // what spans and sentinels do not fill
-        if (_maskDocuments)
+        if (_maskDocuments && _packers is null)
         {
             MaskDocuments(shard, start, text, labels, first, end);
+        }
+        else if (_maskDocuments)
+        {
+            MaskPieces(pieces, text, labels, first, end);
+        }
+    }
+
+    // Behind the token before the first piece, or an end of text where that begins a document: its first token is then a target too, as in validation text.
+    private int ReadPieces(TokenShard shard, IReadOnlyList<Piece> pieces, long[] text)
+    {
+        text.AsSpan().Fill(_endOfText);
+        if (!pieces[0].BeginsDocument)
+        {
+            shard.Read(pieces[0].Start - 1, text.AsSpan(0, 1));
+        }
+
+        int at = 1;
+        foreach (Piece piece in pieces)
+        {
+            shard.Read(piece.Start, text.AsSpan(at, piece.Length));
+            at += piece.Length;
+        }
+
+        return at - 1;
+    }
+
+    // A piece that goes on with a document, behind another one: its first token follows nothing that tells of it.
+    private static void UncountJoints(IReadOnlyList<Piece> pieces, Span<long> labels)
+    {
+        int at = 0;
+        for (int i = 0; i < pieces.Count; i++)
+        {
+            if (i > 0 && !pieces[i].BeginsDocument)
+            {
+                labels[at] = NotCounted;
+            }
+
+            at += pieces[i].Length;
+        }
+    }
+
+    // As MaskDocuments: a document ends after its end-of-text token and wherever a piece does; padding sees itself alone.
+    private void MaskPieces(IReadOnlyList<Piece> pieces, long[] text, Span<long> labels, Span<int> first, Span<int> end)
+    {
+        var begins = new HashSet<int>();
+        int at = 1;
+        foreach (Piece piece in pieces)
+        {
+            begins.Add(at);
+            at += piece.Length;
+        }
+
+        begins.Add(at);
+        if (!pieces[0].BeginsDocument)
+        {
+            begins.Remove(1);
+        }
+
+        int documentStart = 0;
+        for (int position = 0; position < SequenceLength; position++)
+        {
+            first[position] = documentStart;
+            if (text[position] == _endOfText || begins.Contains(position + 1))
+            {
+                labels[position] = NotCounted;
+                for (int t = documentStart; t <= position; t++)
+                {
+                    end[t] = Math.Min(end[t], position + 1);
+                }
+
+                documentStart = position + 1;
+            }
         }
     }
 

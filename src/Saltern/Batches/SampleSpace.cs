@@ -8,7 +8,14 @@ namespace Saltern.Batches;
 /// <param name="SequenceLength">T.</param>
 /// <param name="MaskDocuments">Whether attention stays inside documents.</param>
 /// <param name="Objective">The objective mix in one line; "causal" without one.</param>
-internal sealed record SampleSpace(string Data, int SequenceLength, bool MaskDocuments, string Objective)
+/// <param name="Packing">How documents become sequences; null for one stream, as before there was another way.</param>
+internal sealed record SampleSpace(
+    string Data,
+    int SequenceLength,
+    bool MaskDocuments,
+    string Objective,
+    PackingKind? Packing = null
+)
 {
     /// <summary>The space of a recipe's samples.</summary>
     /// <param name="dataFingerprint">Of its data set.</param>
@@ -18,12 +25,19 @@ internal sealed record SampleSpace(string Data, int SequenceLength, bool MaskDoc
             dataFingerprint,
             data.SequenceLength,
             data.MaskDocuments,
-            objective?.Description ?? ObjectiveConfig.CausalDescription
+            objective?.Description ?? ObjectiveConfig.CausalDescription,
+            data.Packing == PackingKind.Stream ? null : data.Packing
         );
 
     /// <summary>Stands for the space as a whole.</summary>
-    internal Fingerprint Fingerprint =>
-        Fingerprint.Of($"saltern.samples/1|{Data}|{SequenceLength}|{MaskDocuments}|{Objective}");
+    internal Fingerprint Fingerprint
+    {
+        get
+        {
+            string packing = Packing is null ? "" : $"|{Packing}/{DocumentPacker.BlockDocuments}";
+            return Fingerprint.Of($"saltern.samples/1|{Data}|{SequenceLength}|{MaskDocuments}|{Objective}{packing}");
+        }
+    }
 
     /// <summary>What two spaces differ in, one sentence each; none where they are the same.</summary>
     /// <param name="owner">What this space belongs to, as a sentence begins: <c>teacher.cache = teach</c>.</param>
@@ -47,12 +61,20 @@ internal sealed record SampleSpace(string Data, int SequenceLength, bool MaskDoc
                 + $"but the run has {Word(run.MaskDocuments)}. Make it again, or change the recipe.";
         }
 
+        if (Packing != run.Packing)
+        {
+            yield return $"{owner} was made with data.packing = {Word(Packing)}, "
+                + $"but the run has {Word(run.Packing)}. Make it again, or change the recipe.";
+        }
+
         if (Objective != run.Objective)
         {
             yield return $"{owner} was made for the objective '{Objective}', but the run's is '{run.Objective}'. "
                 + "Make it again, or change the recipe.";
         }
     }
+
+    private static string Word(PackingKind? packing) => packing == PackingKind.BestFit ? "best_fit" : "stream";
 
     private static string Word(bool value) => value ? "true" : "false";
 }

@@ -1,3 +1,4 @@
+using Saltern.Batches;
 using Saltern.Checkpoints;
 using Saltern.Configuration;
 using Saltern.ModelFiles;
@@ -51,6 +52,9 @@ internal sealed record RunPlan
     /// <summary>Times that the run reads its training text; null where there is no data set yet.</summary>
     public double? Epochs { get; init; }
 
+    /// <summary>What packing makes of the training text; null where it is one stream, or where there is no data set yet.</summary>
+    public PackingCounts? Packing { get; init; }
+
     /// <summary>Time, energy and money; null where nothing says how fast the machine is.</summary>
     public TimePlan? Time { get; init; }
 
@@ -71,6 +75,7 @@ internal sealed record RunPlan
             teacherParameters = ModelFlops.Parameters(teacher);
         }
 
+        PackingCounts? packing = PackingOf(recipe);
         CostPlan cost = CostPlan.Of(
             recipe,
             student,
@@ -83,7 +88,8 @@ internal sealed record RunPlan
             Student = student,
             Teacher = teacher,
             TeacherSteps = teacherSteps ?? StepsOfTeacher(recipe),
-            Epochs = EpochsOf(recipe, vocabulary),
+            Epochs = EpochsOf(recipe, vocabulary, packing),
+            Packing = packing,
             StudentParameters = ModelFlops.Parameters(student),
             TeacherParameters = teacherParameters,
             Tokens = TokensOf(recipe, student),
@@ -121,11 +127,30 @@ internal sealed record RunPlan
     internal static long TokensOf(RunConfig recipe, TransformerConfig student) =>
         recipe.PlanStages(student.VocabSize).Samples * recipe.Data.SequenceLength;
 
-    private static double? EpochsOf(RunConfig recipe, int vocabulary)
+    private static PackingCounts? PackingOf(RunConfig recipe)
+    {
+        if (recipe.Data.Packing == PackingKind.Stream || !HasDataset(recipe))
+        {
+            return null;
+        }
+
+        using TokenDataset data = TokenDataset.OpenAny(recipe.Data.Path, recipe.Data.Tokenizer);
+        return data
+            .Domains.Where(domain => domain.Train is { TokenCount: > 0 })
+            .Select(domain => new DocumentPacker(domain.Train!, recipe.Data.SequenceLength).Counts)
+            .Aggregate((a, b) => a + b);
+    }
+
+    private static double? EpochsOf(RunConfig recipe, int vocabulary, PackingCounts? packing)
     {
         if (!HasDataset(recipe))
         {
             return null;
+        }
+
+        if (packing is not null)
+        {
+            return (double)recipe.PlanStages(vocabulary).Samples / packing.Sequences;
         }
 
         long tokens = DatasetManifest.Load(recipe.Data.Path).Domains.Sum(domain => domain.Train?.Tokens ?? 0);

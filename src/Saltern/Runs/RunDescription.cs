@@ -128,6 +128,18 @@ internal static class RunDescription
     private static IEnumerable<string> DomainPlan(RunConfig config, TrainState state, RunParts parts)
     {
         SampleStream stream = parts.Batches.Stream;
+        if ((parts.Batches.Reader as SampleReader)?.Packing is PackingCounts packing)
+        {
+            double positions = (double)packing.Sequences * config.Data.SequenceLength;
+            yield return Text($"documents: packed best-fit into {packing.Sequences} sequences; ")
+                + Text(
+                    $"{100 * packing.Padding / positions:0.00} % padding, which does not count, nor do {packing.Uncounted} "
+                )
+                + Text(
+                    $"first tokens of continued documents; {packing.Inside} sequences begin inside a document longer than one"
+                );
+        }
+
         if (config.Data.MaskDocuments)
         {
             yield return "documents: attention does not cross their borders";

@@ -64,6 +64,7 @@ public static class SelectionRun
             Tokenizer = pass.Manifest.DataTokenizer,
             SequenceLength = pass.Plan.Samples.SequenceLength,
             MaskDocuments = pass.Plan.Samples.MaskDocuments,
+            Packing = pass.Plan.Samples.Packing ?? PackingKind.Stream,
         };
         using TokenDataset data = TokenDataset.OpenAny(samples.Path, samples.Tokenizer);
         BpeTokenizer tokenizer = BpeTokenizer.Load(data.TokenizerPath);
