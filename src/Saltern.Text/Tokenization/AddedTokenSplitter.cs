@@ -33,9 +33,9 @@ internal sealed class AddedTokenSplitter(IReadOnlyList<AddedToken> tokens, bool 
         TState state
     )
     {
-        if (composesText && !CanonicalComposition.IsSurelyComposed(text))
+        if (composesText && !UnicodeNormalization.IsSurely(UnicodeForm.NFC, text))
         {
-            text = CanonicalComposition.Compose(text);
+            text = UnicodeNormalization.Normalize(UnicodeForm.NFC, text);
         }
 
         var from = 0;

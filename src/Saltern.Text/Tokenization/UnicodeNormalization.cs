@@ -4,12 +4,28 @@ using System.Text;
 
 namespace Saltern.Tokenization;
 
-/// <summary>Unicode's normalisation form C (UAX #15) over UTF-8.</summary>
+/// <summary>Unicode's normalisation forms (UAX #15).</summary>
+internal enum UnicodeForm
+{
+    /// <summary>Canonically decomposed, then composed.</summary>
+    NFC,
+
+    /// <summary>Canonically decomposed.</summary>
+    NFD,
+
+    /// <summary>Decomposed, compatibility mappings included, then composed.</summary>
+    NFKC,
+
+    /// <summary>Decomposed, compatibility mappings included.</summary>
+    NFKD,
+}
+
+/// <summary>Brings UTF-8 into a normalisation form, by the data of Unicode 9.0 as Hugging Face's library has them.</summary>
 /// <remarks>
 /// Own code, because string.Normalize returns its input unchanged where .NET runs without ICU (InvariantGlobalization, as this
-/// program does), and ids must not depend on that.
+/// program does), because it knows characters that the library does not, and ids must depend on neither.
 /// </remarks>
-internal static class CanonicalComposition
+internal static class UnicodeNormalization
 {
     // Hangul syllables are composed by arithmetic (Unicode standard, section 3.12).
     private const int SyllableBase = 0xAC00;
@@ -25,15 +41,23 @@ internal static class CanonicalComposition
 
     private static readonly Dictionary<(int First, int Second), int> Compositions = [];
 
+    private static readonly Dictionary<int, int[]> CompatibilityMappings = [];
+
     private static readonly Dictionary<int, int> CombiningClasses = [];
 
-    static CanonicalComposition() => Unpack();
+    private static readonly HashSet<int> Marks = [];
 
-    /// <summary>A quick yes: code points below U+0300 neither change nor combine.</summary>
-    public static bool IsSurelyComposed(ReadOnlySpan<byte> text) => text.IndexOfAnyInRange((byte)0xCC, (byte)0xFF) < 0;
+    static UnicodeNormalization() => Unpack();
 
-    /// <summary>The text in form C; bytes that are not UTF-8 stay, and nothing combines across them.</summary>
-    public static byte[] Compose(ReadOnlySpan<byte> text)
+    /// <summary>Whether the code point is a mark (category M).</summary>
+    public static bool IsMark(int point) => Marks.Contains(point);
+
+    /// <summary>A quick yes: ASCII never changes, and below U+0300 nothing changes in form C.</summary>
+    public static bool IsSurely(UnicodeForm form, ReadOnlySpan<byte> text) =>
+        text.IndexOfAnyInRange(form == UnicodeForm.NFC ? (byte)0xCC : (byte)0x80, (byte)0xFF) < 0;
+
+    /// <summary>The text in a form; bytes that are not UTF-8 stay, and nothing combines across them.</summary>
+    public static byte[] Normalize(UnicodeForm form, ReadOnlySpan<byte> text)
     {
         var output = new ArrayBufferWriter<byte>(text.Length);
         var points = new List<int>();
@@ -41,22 +65,22 @@ internal static class CanonicalComposition
         {
             if (Rune.DecodeFromUtf8(text, out var rune, out var length) == OperationStatus.Done)
             {
-                Decompose(rune.Value, points);
+                Decompose(rune.Value, form is UnicodeForm.NFKC or UnicodeForm.NFKD, points);
                 text = text[length..];
             }
             else
             {
-                Flush(points, output);
+                Flush(form, points, output);
                 output.Write(text[..1]);
                 text = text[1..];
             }
         }
 
-        Flush(points, output);
+        Flush(form, points, output);
         return output.WrittenSpan.ToArray();
     }
 
-    private static void Decompose(int point, List<int> points)
+    private static void Decompose(int point, bool isCompatible, List<int> points)
     {
         var syllable = point - SyllableBase;
         if (syllable is >= 0 and < SyllableCount)
@@ -70,10 +94,17 @@ internal static class CanonicalComposition
         }
         else if (Decompositions.TryGetValue(point, out var parts))
         {
-            Decompose(parts.First, points);
+            Decompose(parts.First, isCompatible, points);
             if (parts.Second != 0)
             {
-                Decompose(parts.Second, points);
+                Decompose(parts.Second, isCompatible, points);
+            }
+        }
+        else if (isCompatible && CompatibilityMappings.TryGetValue(point, out var mapped))
+        {
+            foreach (var part in mapped)
+            {
+                Decompose(part, isCompatible, points);
             }
         }
         else
@@ -82,10 +113,14 @@ internal static class CanonicalComposition
         }
     }
 
-    private static void Flush(List<int> points, ArrayBufferWriter<byte> output)
+    private static void Flush(UnicodeForm form, List<int> points, ArrayBufferWriter<byte> output)
     {
         OrderMarks(points);
-        ComposeInPlace(points);
+        if (form is UnicodeForm.NFC or UnicodeForm.NFKC)
+        {
+            ComposeInPlace(points);
+        }
+
         foreach (var point in points)
         {
             output.Advance(new Rune(point).EncodeToUtf8(output.GetSpan(4)));
@@ -173,7 +208,7 @@ internal static class CanonicalComposition
 
     private static void Unpack()
     {
-        using var packed = new MemoryStream(Convert.FromBase64String(CanonicalCompositionData.Packed));
+        using var packed = new MemoryStream(Convert.FromBase64String(UnicodeNormalizationData.Packed));
         using var reader = new BinaryReader(new DeflateStream(packed, CompressionMode.Decompress));
         var point = 0;
         for (var count = reader.Read7BitEncodedInt(); count > 0; count--)
@@ -192,7 +227,27 @@ internal static class CanonicalComposition
         for (var count = reader.Read7BitEncodedInt(); count > 0; count--)
         {
             point += reader.Read7BitEncodedInt();
+            var parts = new int[reader.Read7BitEncodedInt()];
+            for (var i = 0; i < parts.Length; i++)
+            {
+                parts[i] = reader.Read7BitEncodedInt();
+            }
+
+            CompatibilityMappings.Add(point, parts);
+        }
+
+        point = 0;
+        for (var count = reader.Read7BitEncodedInt(); count > 0; count--)
+        {
+            point += reader.Read7BitEncodedInt();
             CombiningClasses.Add(point, reader.Read7BitEncodedInt());
+        }
+
+        point = 0;
+        for (var count = reader.Read7BitEncodedInt(); count > 0; count--)
+        {
+            point += reader.Read7BitEncodedInt();
+            Marks.Add(point);
         }
     }
 }
