@@ -104,6 +104,7 @@ public static class PrepareCommand
                     }
 
                     Report(console, summary, folder);
+                    ReportUncovered(console, summary.Total, tokenizer);
                     foreach (CorpusReader read in new[] { reader, validReader }.OfType<CorpusReader>())
                     {
                         CommonOptions.ReportReading(console, read);
@@ -189,6 +190,25 @@ public static class PrepareCommand
         {
             console.Line($"The domain '{domain}' has no training text.");
         }
+    }
+
+    // Ids are those of Hugging Face's library, which says nothing of it.
+    private static void ReportUncovered(Output console, PrepareProgress total, BpeTokenizer tokenizer)
+    {
+        if (total.UncoveredBytes == 0)
+        {
+            return;
+        }
+
+        string fate = "were left out of the tokens";
+        if (tokenizer.Definition.Unknown.Id is int unknown)
+        {
+            fate = $"became '{tokenizer.Decode([unknown])}'";
+        }
+
+        console.Line(
+            $"{total.UncoveredBytes} bytes of the text have no token in the tokenizer and {fate}, as its makers' library does it."
+        );
     }
 
     private static string Describe(PrepareProgress progress, CorpusReader reader, CorpusReader? valid)

@@ -13,7 +13,11 @@ internal sealed record EncodedDocuments(
     List<int> Tokens,
     IReadOnlyList<int> Ends,
     ReadingState? After
-);
+)
+{
+    /// <summary>Bytes of their text that the tokenizer has no token for.</summary>
+    public long UncoveredBytes { get; init; }
+}
 
 /// <summary>Encodes documents on several threads and gives them back in their order.</summary>
 /// <remarks>
@@ -132,15 +136,16 @@ internal sealed class DocumentEncoder(BpeTokenizer tokenizer, int threads)
     )
     {
         int[] ends = new int[documents.Count];
+        long uncovered = 0;
         for (int i = 0; i < documents.Count; i++)
         {
             cancellation.ThrowIfCancellationRequested();
             tokens.AddRange(tokenizer.BeginOfText);
-            tokenizer.Encode(documents[i].Utf8.Span, tokens);
+            uncovered += tokenizer.EncodeCounting(documents[i].Utf8.Span, tokens);
             tokens.Add(tokenizer.EndOfTextId);
             ends[i] = tokens.Count;
         }
 
-        return new EncodedDocuments(documents, tokens, ends, After: null);
+        return new EncodedDocuments(documents, tokens, ends, After: null) { UncoveredBytes = uncovered };
     }
 }

@@ -9,6 +9,9 @@ namespace Saltern.Shards;
 /// <param name="Elapsed">Time since the start, an interrupted run's included.</param>
 public sealed record PrepareProgress(long Documents, long Bytes, long Tokens, TimeSpan Elapsed)
 {
+    /// <summary>Bytes of the text that the tokenizer has no token for: left out, or given its unknown token.</summary>
+    public long UncoveredBytes { get; init; }
+
     /// <summary>Text encoded per second, in MB (10⁶ bytes) a second.</summary>
     [JsonIgnore]
     public double MegabytesPerSecond => Elapsed > TimeSpan.Zero ? Bytes / 1e6 / Elapsed.TotalSeconds : 0;

@@ -163,7 +163,10 @@ internal sealed class PrepareRun(
             _done.Bytes + bytes,
             _done.Tokens + start,
             before + _clock.Elapsed
-        );
+        )
+        {
+            UncoveredBytes = _done.UncoveredBytes + chunk.UncoveredBytes,
+        };
     }
 
     private DatasetManifest Describe(List<DomainManifest> domains)

@@ -12,8 +12,9 @@ namespace Saltern.Shards;
 /// </remarks>
 internal sealed class SharedEncoder(BpeTokenizer tokenizer, int threads, ICommunicator ranks)
 {
-    // Of each rank's chunk: tokens, documents, bytes of text, whether the rank was cancelled, and how many chunks the round has.
-    private const int HeaderLength = 5;
+    // Of each rank's chunk: tokens, documents, bytes of text, whether the rank was cancelled, how many chunks the round has, and
+    // bytes without a token.
+    private const int HeaderLength = 6;
 
     private readonly Queue<Entry> _waiting = new();
     private readonly TaskFactory _factory = new(
@@ -83,6 +84,7 @@ internal sealed class SharedEncoder(BpeTokenizer tokenizer, int threads, ICommun
             Bytes(mine?.Documents ?? []),
             Convert.ToInt64(cancellation.IsCancellationRequested),
             entries.Length,
+            mine?.UncoveredBytes ?? 0,
         ];
         long[] headers = new long[HeaderLength * ranks.Size];
         ranks.AllGather<long>(header, headers);
@@ -120,7 +122,10 @@ internal sealed class SharedEncoder(BpeTokenizer tokenizer, int threads, ICommun
                         [.. gathered[start..(start + tokens)]],
                         gathered[(start + tokens)..(start + tokens + (int)all[rank][1])],
                         entry.After
-                    );
+                    )
+                    {
+                        UncoveredBytes = all[rank][5],
+                    };
                 }
             ),
         ];

@@ -42,29 +42,22 @@ internal sealed record BpeDefinition
     /// <summary>The file's "post_processor", kept so that <see cref="BpeTokenizer.Save"/> does not lose it.</summary>
     public JsonNode? PostProcessor { get; init; }
 
-    /// <summary>Ids of the 256 single bytes.</summary>
-    /// <exception cref="DataFormatException">A byte has no entry; the message names it.</exception>
+    /// <summary>What becomes of bytes without an entry.</summary>
+    public UnknownToken Unknown { get; init; }
+
+    /// <summary>Ids of the 256 single bytes; −1 for those without an entry.</summary>
     public int[] SingleByteIds()
     {
         var ids = new int[256];
         Array.Fill(ids, -1);
         for (var id = 0; id < Tokens.Count; id++)
         {
-            if (Tokens[id] is { IsLiteral: false, Bytes: [var value] })
+            if (Tokens[id] is { Spelling: [_] spelling } && ByteAlphabet.Read(spelling) is [var value])
             {
                 ids[value] = id;
             }
         }
 
-        var missing = Array.IndexOf(ids, -1);
-        if (missing < 0)
-        {
-            return ids;
-        }
-
-        throw new DataFormatException(
-            $"the vocabulary has no entry for byte 0x{missing:X2} (\"{ByteAlphabet.Spell([(byte)missing])}\"); "
-                + "a byte-level vocabulary has all 256"
-        );
+        return ids;
     }
 }

@@ -25,7 +25,7 @@ public sealed class BpeTokenizer
 
     private readonly BpeDefinition _definition;
     private readonly MergeTable _merges;
-    private readonly int[] _byteIds;
+    private readonly ByteSymbols _symbols;
     private readonly ByteWordIndex? _wholeWords;
     private readonly int[] _wholeWordIds = [];
     private readonly AddedTokenSplitter _ordinaryTokens;
@@ -34,12 +34,12 @@ public sealed class BpeTokenizer
     private readonly ConcurrentBag<WordEncoder> _encoders = [];
 
     /// <summary>Builds the tables for encoding.</summary>
-    /// <exception cref="DataFormatException">A single byte or the end-of-text token is missing.</exception>
+    /// <exception cref="DataFormatException">The end-of-text token is missing.</exception>
     internal BpeTokenizer(BpeDefinition definition)
     {
         _definition = definition;
         _merges = new MergeTable(definition.Merges);
-        _byteIds = definition.SingleByteIds();
+        _symbols = new ByteSymbols(definition.SingleByteIds(), definition.Unknown);
         _specialIds = [.. definition.AddedTokens.Where(token => token.IsSpecial).Select(token => token.Id)];
         _allTokens = new AddedTokenSplitter(definition.AddedTokens, definition.ComposesText);
         _ordinaryTokens = new AddedTokenSplitter(
@@ -122,8 +122,15 @@ public sealed class BpeTokenizer
     /// <param name="ids">Where the ids go.</param>
     public void Encode(ReadOnlySpan<byte> utf8, List<int> ids)
     {
+        EncodeCounting(utf8, ids);
+    }
+
+    /// <summary>As <see cref="Encode(ReadOnlySpan{byte}, List{int})"/>, and counts what no token stands for.</summary>
+    /// <returns>Bytes that were dropped, or given the unknown token.</returns>
+    internal long EncodeCounting(ReadOnlySpan<byte> utf8, List<int> ids)
+    {
         ArgumentNullException.ThrowIfNull(ids);
-        Encode(utf8, allowSpecial: false, ids);
+        return Encode(utf8, allowSpecial: false, ids);
     }
 
     /// <summary>As <see cref="Encode(ReadOnlySpan{byte}, List{int})"/>, with the place where each token ends in the text.</summary>
@@ -194,11 +201,11 @@ public sealed class BpeTokenizer
         throw new ArgumentOutOfRangeException(nameof(id), id, $"The vocabulary has ids 0 to {VocabularySize - 1}.");
     }
 
-    private void Encode(ReadOnlySpan<byte> utf8, bool allowSpecial, List<int> ids)
+    private long Encode(ReadOnlySpan<byte> utf8, bool allowSpecial, List<int> ids)
     {
         if (!_encoders.TryTake(out var encoder))
         {
-            encoder = new WordEncoder(_merges, _byteIds, _wholeWords, _wholeWordIds);
+            encoder = new WordEncoder(_merges, _symbols, _wholeWords, _wholeWordIds);
         }
 
         var job = new Job(_definition.PreTokenizer, encoder, ids);
@@ -209,6 +216,7 @@ public sealed class BpeTokenizer
             job
         );
         _encoders.Add(encoder);
+        return job.Uncovered;
     }
 
     /// <summary>One call's pieces; a class, so that callbacks need no closure.</summary>
@@ -216,9 +224,11 @@ public sealed class BpeTokenizer
     {
         public List<int> Ids => ids;
 
+        public long Uncovered { get; private set; }
+
         public void EncodeText(ReadOnlySpan<byte> text) =>
             preTokenizer.Split(text, static (word, job) => job.EncodeWord(word), this);
 
-        private void EncodeWord(ReadOnlySpan<byte> word) => encoder.Encode(word, ids);
+        private void EncodeWord(ReadOnlySpan<byte> word) => Uncovered += encoder.Encode(word, ids);
     }
 }

@@ -3,21 +3,21 @@ namespace Saltern.Tokenization;
 /// <summary>Merges one long pre-token (a run of one letter, a page without blanks) in time n log n.</summary>
 internal static class LongWordMerger
 {
-    /// <summary>Appends the ids of the word; takes about 50 bytes of memory for each of its bytes while it works.</summary>
-    public static void Merge(ReadOnlySpan<byte> word, int[] byteIds, MergeTable merges, List<int> ids)
+    /// <summary>Appends the ids of the word; takes about 50 bytes of memory for each of its symbols while it works.</summary>
+    /// <param name="initial">The ids that merging starts from.</param>
+    public static void Merge(ReadOnlySpan<int> initial, MergeTable merges, List<int> ids)
     {
-        var symbols = new int[word.Length];
-        var previous = new int[word.Length];
-        var next = new int[word.Length];
-        for (var i = 0; i < word.Length; i++)
+        int[] symbols = [.. initial];
+        var previous = new int[symbols.Length];
+        var next = new int[symbols.Length];
+        for (var i = 0; i < symbols.Length; i++)
         {
-            symbols[i] = byteIds[word[i]];
             previous[i] = i - 1;
             next[i] = i + 1;
         }
 
         var queue = new PriorityQueue<Candidate, (int Rank, int Position)>();
-        for (var i = 0; i < word.Length - 1; i++)
+        for (var i = 0; i < symbols.Length - 1; i++)
         {
             Enqueue(i);
         }
@@ -26,7 +26,7 @@ internal static class LongWordMerger
         {
             var (position, right) = (priority.Position, next[priority.Position]);
             // An earlier merge may have changed either side: the pair then is not the one that was queued.
-            if (right >= word.Length || symbols[position] != candidate.Left || symbols[right] != candidate.Right)
+            if (right >= symbols.Length || symbols[position] != candidate.Left || symbols[right] != candidate.Right)
             {
                 continue;
             }
@@ -34,7 +34,7 @@ internal static class LongWordMerger
             symbols[position] = candidate.Result;
             symbols[right] = -1;
             next[position] = next[right];
-            if (next[position] < word.Length)
+            if (next[position] < symbols.Length)
             {
                 previous[next[position]] = position;
                 Enqueue(position);
@@ -46,7 +46,7 @@ internal static class LongWordMerger
             }
         }
 
-        for (var i = 0; i < word.Length; i = next[i])
+        for (var i = 0; i < symbols.Length; i = next[i])
         {
             ids.Add(symbols[i]);
         }

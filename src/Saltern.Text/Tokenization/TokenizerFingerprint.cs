@@ -54,6 +54,13 @@ internal static class TokenizerFingerprint
             Append(hash, FlagsOf(token));
         }
 
+        if (definition.Unknown.Id is { } unknown && definition.SingleByteIds().Contains(-1))
+        {
+            Append(hash, "unknown"u8);
+            Append(hash, unknown);
+            Append(hash, definition.Unknown.Fuses);
+        }
+
         foreach (var id in definition.BeforeText)
         {
             Append(hash, "before"u8);

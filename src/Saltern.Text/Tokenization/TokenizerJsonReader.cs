@@ -115,6 +115,7 @@ internal static class TokenizerJsonReader
             PreTokenizer = TokenizerJsonPipeline.ReadPreTokenizer(root.Required("pre_tokenizer")),
             IgnoresMergesOfWholeWords = model.Optional("ignore_merges")?.Boolean() ?? false,
             ComposesText = composesText,
+            Unknown = ReadUnknown(model, ids),
             BeforeText = before,
             BehindText = behind,
             PostProcessor = root.Optional("post_processor") is { } place
@@ -125,8 +126,6 @@ internal static class TokenizerJsonReader
 
     private static void CheckModel(JsonPlace model)
     {
-        // "unk_token", "fuse_unk" and "byte_fallback" stand for characters outside the vocabulary. With all 256 bytes in it,
-        // which BpeDefinition.SingleByteIds makes sure of, there are none, and whatever they say has no effect.
         // Files before 2020 leave the type out; vocabulary and merges then say it.
         if (model.Optional("type") is { } type && type.Text() != "BPE")
         {
@@ -145,6 +144,23 @@ internal static class TokenizerJsonReader
                 affix.Fail("null: a byte-level vocabulary has none");
             }
         }
+    }
+
+    // For bytes without an entry. Published files lack those that UTF-8 never has (GPT-NeoX), or rare ones besides (SmolLM).
+    private static UnknownToken ReadUnknown(JsonPlace model, Dictionary<string, int> ids)
+    {
+        int? unknown = null;
+        if (model.Optional("unk_token") is { } token)
+        {
+            if (!ids.TryGetValue(token.Text(), out var id))
+            {
+                token.Fail("null, or a token of model.vocab");
+            }
+
+            unknown = id;
+        }
+
+        return new UnknownToken(unknown, model.Optional("fuse_unk")?.Boolean() ?? false);
     }
 
     private static List<AddedToken> ReadAddedTokens(JsonPlace? place)

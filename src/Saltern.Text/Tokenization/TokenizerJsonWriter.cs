@@ -133,10 +133,18 @@ internal static class TokenizerJsonWriter
         json.WriteStartObject("model");
         json.WriteString("type", "BPE");
         json.WriteNull("dropout");
-        json.WriteNull("unk_token");
+        if (definition.Unknown.Id is { } unknown)
+        {
+            json.WriteString("unk_token", spellings[unknown]);
+        }
+        else
+        {
+            json.WriteNull("unk_token");
+        }
+
         json.WriteNull("continuing_subword_prefix");
         json.WriteNull("end_of_word_suffix");
-        json.WriteBoolean("fuse_unk", false);
+        json.WriteBoolean("fuse_unk", definition.Unknown.Fuses);
         json.WriteBoolean("byte_fallback", false);
         json.WriteBoolean("ignore_merges", definition.IgnoresMergesOfWholeWords);
 

@@ -18,36 +18,37 @@ internal sealed class WordEncoder
     private const int LongestScannedWord = 128;
 
     private readonly MergeTable _merges;
-    private readonly int[] _byteIds;
+    private readonly InitialSymbols _symbols;
     private readonly ByteWordIndex? _wholeWords;
     private readonly int[] _wholeWordIds;
 
     private readonly ByteWordIndex _words = new();
     private readonly List<int> _wordEnds = [];
     private readonly List<int> _wordIds = [];
+    private readonly List<int> _wordUncovered = [];
     private readonly int[] _ids = new int[LongestScannedWord];
     private readonly int[] _ranks = new int[LongestScannedWord];
     private readonly int[] _results = new int[LongestScannedWord];
 
     /// <summary>Creates an encoder over tables that it only reads.</summary>
-    /// <param name="byteIds">Ids of the 256 bytes.</param>
+    /// <param name="symbols">What merging starts from.</param>
     /// <param name="wholeWords">Entries that a word becomes without merging; null if there are none.</param>
     /// <param name="wholeWordIds">Their ids, by index in <paramref name="wholeWords"/>.</param>
-    public WordEncoder(MergeTable merges, int[] byteIds, ByteWordIndex? wholeWords, int[] wholeWordIds)
+    public WordEncoder(MergeTable merges, InitialSymbols symbols, ByteWordIndex? wholeWords, int[] wholeWordIds)
     {
         _merges = merges;
-        _byteIds = byteIds;
+        _symbols = symbols;
         _wholeWords = wholeWords;
         _wholeWordIds = wholeWordIds;
     }
 
     /// <summary>Appends the ids of one pre-token.</summary>
-    public void Encode(ReadOnlySpan<byte> word, List<int> ids)
+    /// <returns>Bytes of it that no token stands for.</returns>
+    public int Encode(ReadOnlySpan<byte> word, List<int> ids)
     {
         if (word.Length > LongestRememberedWord)
         {
-            Merge(word, ids);
-            return;
+            return Merge(word, ids);
         }
 
         var known = _words.Count;
@@ -56,44 +57,44 @@ internal sealed class WordEncoder
             _words.Clear();
             _wordEnds.Clear();
             _wordIds.Clear();
+            _wordUncovered.Clear();
             known = 0;
         }
 
         var index = _words.Add(word);
         if (index == known)
         {
-            Merge(word, _wordIds);
+            _wordUncovered.Add(Merge(word, _wordIds));
             _wordEnds.Add(_wordIds.Count);
         }
 
         var start = index == 0 ? 0 : _wordEnds[index - 1];
         ids.AddRange(CollectionsMarshal.AsSpan(_wordIds)[start.._wordEnds[index]]);
+        return _wordUncovered[index];
     }
 
-    private void Merge(ReadOnlySpan<byte> word, List<int> ids)
+    private int Merge(ReadOnlySpan<byte> word, List<int> ids)
     {
         if (_wholeWords?.IndexOf(word) is >= 0 and var index)
         {
             ids.Add(_wholeWordIds[index]);
+            return 0;
         }
-        else if (word.Length <= LongestScannedWord)
+
+        if (word.Length <= LongestScannedWord)
         {
-            MergeByScan(word, ids);
+            MergeByScan(_symbols.Read(word, _ids, out var few), ids);
+            return few;
         }
-        else
-        {
-            LongWordMerger.Merge(word, _byteIds, _merges, ids);
-        }
+
+        var symbols = new int[word.Length];
+        var count = _symbols.Read(word, symbols, out var uncovered);
+        LongWordMerger.Merge(symbols.AsSpan(0, count), _merges, ids);
+        return uncovered;
     }
 
-    private void MergeByScan(ReadOnlySpan<byte> word, List<int> ids)
+    private void MergeByScan(int count, List<int> ids)
     {
-        var count = word.Length;
-        for (var i = 0; i < count; i++)
-        {
-            _ids[i] = _byteIds[word[i]];
-        }
-
         for (var i = 0; i < count - 1; i++)
         {
             UpdateRank(i);

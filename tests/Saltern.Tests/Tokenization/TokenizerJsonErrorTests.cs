@@ -83,7 +83,11 @@ public sealed class TokenizerJsonErrorTests : IDisposable
     [InlineData("model.type", "\"Unigram\"", "\"model.type\" is \"Unigram\"; allowed is \"BPE\"")]
     [InlineData("model.dropout", "0.1", "\"model.dropout\" is 0.1")]
     [InlineData("model.end_of_word_suffix", "\"</w>\"", "\"model.end_of_word_suffix\"")]
-    [InlineData("model.vocab", """{"a":0,"<|endoftext|>":256}""", "no entry for byte 0x00")]
+    [InlineData(
+        "model.unk_token",
+        "\"<nowhere>\"",
+        "\"model.unk_token\" is \"<nowhere>\"; allowed is null, or a token"
+    )]
     [InlineData("model.vocab", """{"a":0,"b":0}""", "id 0 belongs to both \"a\" and \"b\"")]
     [InlineData("model.vocab", """{"a":0,"a":1}""", "no valid JSON")]
     [InlineData("model.vocab", """{"\ud800":0}""", "a name in it is no valid Unicode")]

@@ -85,6 +85,44 @@ public sealed class TokenizerJsonTests : IDisposable
     }
 
     [Fact]
+    public void Bytes_WithoutAToken_AreDroppedAndCounted()
+    {
+        // U+42000 is F1 82 80 80; the vocabulary has no F1, as SmolLM's has not.
+        var root = Minimal();
+        root["model"]!["vocab"]!.AsObject().Remove("ñ");
+        var tokenizer = Load(root);
+        var ids = new List<int>();
+
+        Assert.Equal(2, tokenizer.EncodeCounting("a\U00042000b\U00042000"u8, ids));
+
+        Assert.Equal(['a', 0x82, 0x80, 0x80, 'b', 0x82, 0x80, 0x80], ids);
+        Assert.Equal(0, tokenizer.EncodeCounting("ab"u8, ids));
+    }
+
+    [Theory]
+    [InlineData(false, new[] { 'a', 257, 257, 'b', 257 })]
+    [InlineData(true, new[] { 'a', 257, 'b', 257 })]
+    public void Bytes_WithoutAToken_BecomeTheUnknownOne(bool fuses, int[] expected)
+    {
+        var root = Minimal();
+        var vocabulary = root["model"]!["vocab"]!.AsObject();
+        vocabulary.Remove("ñ");
+        vocabulary["<unk>"] = 257;
+        root["model"]!["unk_token"] = "<unk>";
+        root["model"]!["fuse_unk"] = fuses;
+        var tokenizer = Load(root);
+        var ids = new List<int>();
+
+        Assert.Equal(3, tokenizer.EncodeCounting([(byte)'a', 0xF1, 0xF1, (byte)'b', 0xF1], ids));
+
+        Assert.Equal(expected, ids);
+        tokenizer.Save(_folder["saved.json"]);
+        Assert.Equal(tokenizer.Fingerprint, BpeTokenizer.Load(_folder["saved.json"]).Fingerprint);
+        root["model"]!["unk_token"] = null;
+        Assert.NotEqual(tokenizer.Fingerprint, Load(root).Fingerprint);
+    }
+
+    [Fact]
     public void Load_HonoursAWholeWordInTheVocabulary()
     {
         // "abc" is an entry that no merge makes.
