@@ -22,32 +22,44 @@ internal sealed record AddedToken(int Id, string Content, bool IsSpecial, bool I
     public bool IsPlain => !IsSingleWord && !TakesBlanksBefore && !TakesBlanksAfter;
 }
 
+/// <summary>An added token in a text.</summary>
+/// <param name="Start">Where it begins, in bytes, white space that it takes included.</param>
+/// <param name="SpellingEnd">Where its spelling ends.</param>
+/// <param name="End">Where it ends, white space that it takes included.</param>
+internal readonly record struct FoundToken(int Id, int Start, int SpellingEnd, int End);
+
 /// <summary>Finds added tokens in text: the leftmost, and of those the longest.</summary>
 internal sealed class AddedTokenMatcher
 {
     private readonly SearchValues<byte> _firstBytes;
-    private readonly (byte[] Content, AddedToken Token)[] _tokens;
+    private readonly ByteTrie _spellings = new();
+    private readonly List<AddedToken> _tokens = [];
 
     /// <summary>Prepares the search; an empty list finds nothing.</summary>
-    public AddedTokenMatcher(IEnumerable<AddedToken> tokens)
+    /// <param name="tokens">The tokens with the bytes that stand for each in the text; of equal bytes the first token holds.</param>
+    public AddedTokenMatcher(IEnumerable<(AddedToken Token, byte[] Spelling)> tokens)
     {
-        _tokens =
-        [
-            .. tokens
-                .Select(token => (Encoding.UTF8.GetBytes(token.Content), token))
-                .OrderByDescending(token => token.Item1.Length),
-        ];
-        _firstBytes = SearchValues.Create([.. _tokens.Select(token => token.Content[0])]);
+        var first = new List<byte>();
+        foreach (var (token, spelling) in tokens)
+        {
+            // Normalisation can leave nothing of a token; nothing is then found nowhere.
+            if (spelling.Length > 0 && _spellings.Find(spelling) < 0)
+            {
+                _spellings.Set(spelling, _tokens.Count);
+                _tokens.Add(token);
+                first.Add(spelling[0]);
+            }
+        }
+
+        _firstBytes = SearchValues.Create([.. first]);
     }
 
     /// <summary>Finds the next token.</summary>
-    /// <param name="from">Where to begin, in bytes; what lies before counts as neighbour only.</param>
-    /// <param name="end">Where the token ends, white space that it takes included.</param>
-    /// <param name="id">Id of the token.</param>
-    /// <returns>Where the token starts, in bytes; −1 if there is none.</returns>
-    public int Find(ReadOnlySpan<byte> text, int from, out int end, out int id)
+    /// <param name="search">Where to begin, in bytes.</param>
+    /// <param name="from">What lies before is taken: a token cannot take its white space.</param>
+    public FoundToken? Find(ReadOnlySpan<byte> text, int search, int from)
     {
-        var start = from;
+        var start = search;
         while (start < text.Length)
         {
             var skip = text[start..].IndexOfAny(_firstBytes);
@@ -57,33 +69,27 @@ internal sealed class AddedTokenMatcher
             }
 
             start += skip;
-            var (length, token) = LongestAt(text[start..]);
-            if (token is not null && (!token.IsSingleWord || StandsAlone(text, start, start + length)))
+            var (length, index) = _spellings.LongestAt(text[start..]);
+            if (index >= 0)
             {
-                end = token.TakesBlanksAfter ? SkipBlanks(text, start + length) : start + length;
-                id = token.Id;
-                return token.TakesBlanksBefore ? SkipBlanksBack(text, start, from) : start;
+                var token = _tokens[index];
+                var end = start + length;
+                if (!token.IsSingleWord || StandsAlone(text, start, end))
+                {
+                    return new FoundToken(
+                        token.Id,
+                        token.TakesBlanksBefore && start > from ? SkipBlanksBack(text, start, from) : start,
+                        end,
+                        token.TakesBlanksAfter ? SkipBlanks(text, end) : end
+                    );
+                }
             }
 
             // What was found and does not count is skipped as a whole, as in Hugging Face's library.
             start += Math.Max(length, 1);
         }
 
-        (end, id) = (0, -1);
-        return -1;
-    }
-
-    private (int Length, AddedToken? Token) LongestAt(ReadOnlySpan<byte> text)
-    {
-        foreach (var (content, token) in _tokens)
-        {
-            if (text.StartsWith(content))
-            {
-                return (content.Length, token);
-            }
-        }
-
-        return (0, null);
+        return null;
     }
 
     private static bool StandsAlone(ReadOnlySpan<byte> text, int start, int end) =>

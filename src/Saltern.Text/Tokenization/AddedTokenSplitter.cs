@@ -1,51 +1,86 @@
+using System.Text;
+
 namespace Saltern.Tokenization;
 
 /// <summary>Parts a text into added tokens and the stretches between them, normalising on the way.</summary>
-/// <remarks>The order of Hugging Face's library: tokens in the text as it came, then normalisation, then tokens in what is left.</remarks>
-internal sealed class AddedTokenSplitter(IReadOnlyList<AddedToken> tokens, bool composesText)
+/// <remarks>The order of Hugging Face's library: tokens in the text as it came, then normalisation, then normalised tokens in what is left.</remarks>
+internal sealed class AddedTokenSplitter
 {
-    private readonly AddedTokenMatcher _raw = new(tokens.Where(token => !token.IsNormalized));
-    private readonly AddedTokenMatcher _normalized = new(tokens.Where(token => token.IsNormalized));
+    private readonly IReadOnlyList<TextNormalizer> _normalizers;
+    private readonly AddedTokenMatcher _raw;
+    private readonly AddedTokenMatcher _normalized;
+
+    /// <summary>Prepares the search for tokens.</summary>
+    public AddedTokenSplitter(IReadOnlyList<AddedToken> tokens, IReadOnlyList<TextNormalizer> normalizers)
+    {
+        _normalizers = normalizers;
+
+        // The library looks for special tokens first, where two would be spelled alike.
+        AddedToken[] ordered = [.. tokens.OrderBy(token => !token.IsSpecial)];
+        _raw = new AddedTokenMatcher(
+            ordered.Where(token => !token.IsNormalized).Select(token => (token, Encoding.UTF8.GetBytes(token.Content)))
+        );
+        _normalized = new AddedTokenMatcher(
+            ordered.Where(token => token.IsNormalized).Select(token => (token, Normalized(token.Content)))
+        );
+    }
+
+    /// <summary>What becomes of a stretch of text.</summary>
+    public delegate void Receiver<in TState>(ReadOnlySpan<byte> text, PiecePosition position, TState state);
 
     /// <summary>Hands stretches of text and ids of tokens to their receivers, in order.</summary>
     public void Split<TState>(
         ReadOnlySpan<byte> text,
-        PreTokenizer.Receiver<TState> receiveText,
+        PiecePosition position,
+        Receiver<TState> receiveText,
         Action<int, TState> receiveToken,
         TState state
     )
     {
-        var from = 0;
-        while (_raw.Find(text, from, out var end, out var id) is >= 0 and var start)
+        var (search, from) = (0, 0);
+        while (_raw.Find(text, search, from) is { } found)
         {
-            SplitNormalized(text[from..start], receiveText, receiveToken, state);
-            receiveToken(id, state);
-            from = end;
+            if (from < found.Start)
+            {
+                SplitNormalized(text[from..found.Start], At(position, from), receiveText, receiveToken, state);
+            }
+
+            receiveToken(found.Id, state);
+            (search, from) = (found.SpellingEnd, found.End);
         }
 
-        SplitNormalized(text[from..], receiveText, receiveToken, state);
+        SplitNormalized(text[from..], At(position, from), receiveText, receiveToken, state);
+    }
+
+    private static PiecePosition At(PiecePosition position, int from) => from == 0 ? position : PiecePosition.Inside;
+
+    private byte[] Normalized(string content)
+    {
+        var position = PiecePosition.Start;
+        return TextNormalizer.NormalizeAll(_normalizers, Encoding.UTF8.GetBytes(content), ref position).ToArray();
     }
 
     private void SplitNormalized<TState>(
         ReadOnlySpan<byte> text,
-        PreTokenizer.Receiver<TState> receiveText,
+        PiecePosition position,
+        Receiver<TState> receiveText,
         Action<int, TState> receiveToken,
         TState state
     )
     {
-        if (composesText && !UnicodeNormalization.IsSurely(UnicodeForm.NFC, text))
+        text = TextNormalizer.NormalizeAll(_normalizers, text, ref position);
+        var (search, from) = (0, 0);
+        while (_normalized.Find(text, search, from) is { } found)
         {
-            text = UnicodeNormalization.Normalize(UnicodeForm.NFC, text);
+            if (from < found.Start)
+            {
+                receiveText(text[from..found.Start], At(position, from), state);
+            }
+
+            receiveToken(found.Id, state);
+            (search, from) = (found.SpellingEnd, found.End);
         }
 
-        var from = 0;
-        while (_normalized.Find(text, from, out var end, out var id) is >= 0 and var start)
-        {
-            receiveText(text[from..start], state);
-            receiveToken(id, state);
-            from = end;
-        }
-
-        receiveText(text[from..], state);
+        receiveText(text[from..], At(position, from), state);
     }
 }

@@ -4,7 +4,7 @@ using Saltern.Files;
 
 namespace Saltern.Tokenization;
 
-/// <summary>Byte-level BPE: text to token ids and back, exactly, for any bytes. Reads and writes Hugging Face's tokenizer.json.</summary>
+/// <summary>Text to token ids and back: byte-level BPE, exactly, for any bytes; and SentencePiece's models. Reads and writes Hugging Face's tokenizer.json.</summary>
 /// <remarks>
 /// Immutable and safe for any number of threads at once; each thread at work holds a small cache of words it has met.
 /// Encoding gives the ids of the text alone; what a "post_processor" puts before a text stands in <see cref="BeginOfText"/>, for whoever makes documents of texts.
@@ -21,13 +21,11 @@ public sealed class BpeTokenizer
         "<|eos|>",
         "[EOS]",
         "<｜end▁of▁sentence｜>",
+        "<EOT>",
     ];
 
-    private readonly BpeDefinition _definition;
-    private readonly MergeTable _merges;
-    private readonly ByteSymbols _symbols;
-    private readonly ByteWordIndex? _wholeWords;
-    private readonly int[] _wholeWordIds = [];
+    private readonly TokenizerDefinition _definition;
+    private readonly Func<WordEncoder> _newEncoder;
     private readonly AddedTokenSplitter _ordinaryTokens;
     private readonly AddedTokenSplitter _allTokens;
     private readonly HashSet<int> _specialIds;
@@ -35,16 +33,15 @@ public sealed class BpeTokenizer
 
     /// <summary>Builds the tables for encoding.</summary>
     /// <exception cref="DataFormatException">The end-of-text token is missing.</exception>
-    internal BpeTokenizer(BpeDefinition definition)
+    internal BpeTokenizer(TokenizerDefinition definition)
     {
         _definition = definition;
-        _merges = new MergeTable(definition.Merges);
-        _symbols = new ByteSymbols(definition.SingleByteIds(), definition.Unknown);
         _specialIds = [.. definition.AddedTokens.Where(token => token.IsSpecial).Select(token => token.Id)];
-        _allTokens = new AddedTokenSplitter(definition.AddedTokens, definition.ComposesText);
+        _newEncoder = EncoderTables.Build(definition, _specialIds);
+        _allTokens = new AddedTokenSplitter(definition.AddedTokens, definition.Normalizers);
         _ordinaryTokens = new AddedTokenSplitter(
             [.. definition.AddedTokens.Where(token => !token.IsSpecial)],
-            definition.ComposesText
+            definition.Normalizers
         );
         EndOfTextId =
             EndOfTextNames
@@ -61,22 +58,10 @@ public sealed class BpeTokenizer
             );
         }
 
+        PutsBlankInFront =
+            definition.Normalizers.OfType<PrependNormalizer>().Any()
+            || definition.PreTokenizer.Rules.Any(rule => rule.Metaspace is { Scheme: not PrependScheme.Never });
         Fingerprint = TokenizerFingerprint.Of(definition);
-
-        if (definition.IgnoresMergesOfWholeWords)
-        {
-            _wholeWords = new ByteWordIndex();
-            var ids = new List<int>();
-            for (var id = 0; id < definition.Tokens.Count; id++)
-            {
-                if (definition.Tokens[id] is { IsLiteral: false } token && _wholeWords.Add(token.Bytes) == ids.Count)
-                {
-                    ids.Add(id);
-                }
-            }
-
-            _wholeWordIds = [.. ids];
-        }
     }
 
     /// <summary>Number of ids, 0 to this less one, added and special tokens included.</summary>
@@ -92,9 +77,9 @@ public sealed class BpeTokenizer
     internal Fingerprint Fingerprint { get; }
 
     /// <summary>What the tokenizer consists of.</summary>
-    internal BpeDefinition Definition => _definition;
+    internal TokenizerDefinition Definition => _definition;
 
-    /// <summary>Reads a Hugging Face tokenizer.json that holds a byte-level BPE.</summary>
+    /// <summary>Reads a Hugging Face tokenizer.json that holds a BPE, over bytes or characters, or a Unigram.</summary>
     /// <exception cref="DataFormatException">The file is missing, damaged, or asks for something that cannot be honoured exactly; the message names it.</exception>
     public static BpeTokenizer Load(string path)
     {
@@ -106,7 +91,7 @@ public sealed class BpeTokenizer
     internal static BpeTokenizer Parse(string path, byte[] content) =>
         TokenizerJsonReader.Read(path, content, definition => new BpeTokenizer(definition));
 
-    /// <summary>Writes a tokenizer.json that Hugging Face's library and this one read; equal tokenizers give equal files, byte for byte.</summary>
+    /// <summary>Writes a tokenizer.json that Hugging Face's library and this one read: what was read is written again, byte for byte.</summary>
     /// <exception cref="IOException">The file cannot be written; an existing one is then left as it was.</exception>
     public void Save(string path)
     {
@@ -115,10 +100,20 @@ public sealed class BpeTokenizer
     }
 
     /// <summary>As <see cref="Save"/>, to a stream.</summary>
-    internal void SaveTo(Stream stream) => TokenizerJsonWriter.Write(_definition, stream);
+    internal void SaveTo(Stream stream)
+    {
+        if (_definition.Source is { } source)
+        {
+            stream.Write(source);
+        }
+        else
+        {
+            TokenizerJsonWriter.Write(_definition, stream);
+        }
+    }
 
     /// <summary>Appends the ids of a text. Special tokens spelled out in it are text.</summary>
-    /// <param name="utf8">Any bytes: what is not valid UTF-8 keeps its bytes (unless the tokenizer normalises, which leaves them too).</param>
+    /// <param name="utf8">Any bytes: what is not valid UTF-8 keeps its bytes (unless the tokenizer normalises, which leaves them too), where the vocabulary has them.</param>
     /// <param name="ids">Where the ids go.</param>
     public void Encode(ReadOnlySpan<byte> utf8, List<int> ids)
     {
@@ -130,18 +125,31 @@ public sealed class BpeTokenizer
     internal long EncodeCounting(ReadOnlySpan<byte> utf8, List<int> ids)
     {
         ArgumentNullException.ThrowIfNull(ids);
-        return Encode(utf8, allowSpecial: false, ids);
+        return Encode(utf8, PiecePosition.Start, allowSpecial: false, ids);
     }
+
+    /// <summary>Appends the ids of a text that stands behind something: SentencePiece's models put a blank in front of what begins a text alone.</summary>
+    /// <param name="text">The text; special tokens spelled out in it are text.</param>
+    /// <param name="position">What stands before it.</param>
+    /// <param name="ids">Where the ids go.</param>
+    internal void Encode(string text, PiecePosition position, List<int> ids) =>
+        Encode(Encoding.UTF8.GetBytes(text), position, allowSpecial: false, ids);
 
     /// <summary>As <see cref="Encode(ReadOnlySpan{byte}, List{int})"/>, with the place where each token ends in the text.</summary>
     /// <param name="ids">Where the ids go.</param>
     /// <param name="ends">Where the ends go: offsets into <paramref name="utf8"/>, one past the token's last byte. Where the tokenizer changes bytes (NFC), a token may be said to end later than it does, never earlier.</param>
-    internal void EncodeWithEnds(ReadOnlySpan<byte> utf8, List<int> ids, List<int> ends)
+    /// <param name="position">What stands before the text.</param>
+    internal void EncodeWithEnds(
+        ReadOnlySpan<byte> utf8,
+        List<int> ids,
+        List<int> ends,
+        PiecePosition position = PiecePosition.Start
+    )
     {
         ArgumentNullException.ThrowIfNull(ids);
         ArgumentNullException.ThrowIfNull(ends);
         int first = ids.Count;
-        Encode(utf8, allowSpecial: false, ids);
+        Encode(utf8, position, allowSpecial: false, ids);
         int[] added = [.. ids.Skip(first)];
         int[] lengths = [.. added.Select(id => Token(id)?.Bytes.Length ?? 0)];
         TokenEnds.Append(utf8, DecodeToBytes(added), lengths, ends);
@@ -154,11 +162,11 @@ public sealed class BpeTokenizer
     {
         ArgumentNullException.ThrowIfNull(text);
         var ids = new List<int>((text.Length / 3) + 1);
-        Encode(Encoding.UTF8.GetBytes(text), allowSpecial, ids);
+        Encode(Encoding.UTF8.GetBytes(text), PiecePosition.Start, allowSpecial, ids);
         return [.. ids];
     }
 
-    /// <summary>The bytes of the ids, joined; special tokens are written out.</summary>
+    /// <summary>The bytes of the ids, joined; special tokens are written out. A blank that the tokenizer puts in front of a text stays, so that ids from the middle of a text lose nothing.</summary>
     /// <exception cref="ArgumentOutOfRangeException">An id is outside the vocabulary.</exception>
     public byte[] DecodeToBytes(ReadOnlySpan<int> ids)
     {
@@ -171,9 +179,30 @@ public sealed class BpeTokenizer
         return [.. bytes];
     }
 
-    /// <summary>The text of the ids; bytes that are not valid UTF-8 become U+FFFD, special tokens are written out.</summary>
+    /// <summary>The text of the ids, as the beginning of a text: without the blank that the tokenizer may have put in front. Bytes that are not valid UTF-8 become U+FFFD, special tokens are written out.</summary>
     /// <exception cref="ArgumentOutOfRangeException">An id is outside the vocabulary.</exception>
-    public string Decode(ReadOnlySpan<int> ids) => Encoding.UTF8.GetString(DecodeToBytes(ids));
+    public string Decode(ReadOnlySpan<int> ids)
+    {
+        ReadOnlySpan<byte> bytes = DecodeToBytes(ids);
+        if (ids.Length > 0)
+        {
+            (string, int)? first = null;
+            if (Token(ids[0]) is { Written: { } spelling } token)
+            {
+                first = (spelling, token.Bytes.Length);
+            }
+
+            bytes = _definition.Decoder.WithoutFront(bytes, first);
+        }
+
+        return Encoding.UTF8.GetString(bytes);
+    }
+
+    /// <summary>The text of ids that go on with a text: as <see cref="Decode"/>, with the blank that the first token may begin with.</summary>
+    internal string DecodeContinuation(ReadOnlySpan<int> ids) => Encoding.UTF8.GetString(DecodeToBytes(ids));
+
+    /// <summary>Whether a text's tokens begin with a blank that the text does not have, as SentencePiece's models put it there.</summary>
+    internal bool PutsBlankInFront { get; }
 
     /// <summary>Id of a special token by its name; null where the tokenizer has none of that name.</summary>
     internal int? SpecialTokenId(string name) =>
@@ -191,7 +220,7 @@ public sealed class BpeTokenizer
         return 0;
     }
 
-    private BpeToken? Token(int id)
+    private VocabularyEntry? Token(int id)
     {
         if ((uint)id < (uint)VocabularySize)
         {
@@ -201,17 +230,18 @@ public sealed class BpeTokenizer
         throw new ArgumentOutOfRangeException(nameof(id), id, $"The vocabulary has ids 0 to {VocabularySize - 1}.");
     }
 
-    private long Encode(ReadOnlySpan<byte> utf8, bool allowSpecial, List<int> ids)
+    private long Encode(ReadOnlySpan<byte> utf8, PiecePosition position, bool allowSpecial, List<int> ids)
     {
         if (!_encoders.TryTake(out var encoder))
         {
-            encoder = new WordEncoder(_merges, _symbols, _wholeWords, _wholeWordIds);
+            encoder = _newEncoder();
         }
 
         var job = new Job(_definition.PreTokenizer, encoder, ids);
         (allowSpecial ? _allTokens : _ordinaryTokens).Split(
             utf8,
-            static (text, job) => job.EncodeText(text),
+            position,
+            static (text, position, job) => job.EncodeText(text, position),
             static (id, job) => job.Ids.Add(id),
             job
         );
@@ -226,8 +256,8 @@ public sealed class BpeTokenizer
 
         public long Uncovered { get; private set; }
 
-        public void EncodeText(ReadOnlySpan<byte> text) =>
-            preTokenizer.Split(text, static (word, job) => job.EncodeWord(word), this);
+        public void EncodeText(ReadOnlySpan<byte> text, PiecePosition position) =>
+            preTokenizer.Split(text, position, static (word, job) => job.EncodeWord(word), this);
 
         private void EncodeWord(ReadOnlySpan<byte> word) => Uncovered += encoder.Encode(word, ids);
     }

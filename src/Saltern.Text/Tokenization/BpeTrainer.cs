@@ -41,23 +41,23 @@ public static class BpeTrainer
         var read = CountWords(documents, counter, options, progress, cancellationToken);
         var (vocabulary, merges) = LearnMerges(counter, options, read, progress, cancellationToken);
 
-        var tokens = new List<BpeToken?>();
+        var tokens = new List<VocabularyEntry?>();
         for (var id = 0; id < vocabulary.Count; id++)
         {
-            tokens.Add(new BpeToken(vocabulary[id].ToArray(), IsLiteral: false));
+            tokens.Add(new VocabularyEntry(vocabulary[id].ToArray(), IsLiteral: false));
         }
 
         var special = options.SpecialTokens.Select(
             (content, i) => new AddedToken(vocabulary.Count + i, content, IsSpecial: true, IsNormalized: false)
         );
         return new BpeTokenizer(
-            new BpeDefinition
+            new TokenizerDefinition
             {
                 Tokens =
                 [
                     .. tokens,
                     .. options.SpecialTokens.Select(content =>
-                        (BpeToken?)new BpeToken(Encoding.UTF8.GetBytes(content), IsLiteral: true)
+                        (VocabularyEntry?)new VocabularyEntry(Encoding.UTF8.GetBytes(content), IsLiteral: true)
                     ),
                 ],
                 Merges = merges,

@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace Saltern.Tokenization;
 
 /// <summary>The printable spelling of bytes in tokenizer.json: one character a byte, GPT-2's "bytes to unicode" table.</summary>
@@ -42,6 +44,12 @@ internal static class ByteAlphabet
 
         return bytes;
     }
+
+    /// <summary>Spells bytes, as UTF-8.</summary>
+    public static byte[] SpellUtf8(ReadOnlySpan<byte> bytes) => Encoding.UTF8.GetBytes(Spell(bytes));
+
+    /// <summary>Reads back what <see cref="SpellUtf8"/> spelled.</summary>
+    public static byte[] ReadUtf8(ReadOnlySpan<byte> spelling) => Read(Encoding.UTF8.GetString(spelling))!;
 
     private static char[] BuildCharacters()
     {

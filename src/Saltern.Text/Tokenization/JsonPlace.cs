@@ -29,10 +29,13 @@ internal readonly record struct JsonPlace(JsonElement Element, string Path)
     /// <summary>The elements of an array.</summary>
     public IEnumerable<JsonPlace> Items()
     {
-        RequireKind(JsonValueKind.Array, "a list");
+        RequireList();
         var path = Path;
         return Element.EnumerateArray().Select((item, index) => new JsonPlace(item, $"{path}[{index}]"));
     }
+
+    /// <summary>Complains where the value is no array.</summary>
+    public void RequireList() => RequireKind(JsonValueKind.Array, "a list");
 
     /// <summary>The properties of an object.</summary>
     public IEnumerable<(string Name, JsonPlace Value)> Properties()

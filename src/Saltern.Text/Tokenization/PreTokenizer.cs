@@ -1,12 +1,15 @@
 namespace Saltern.Tokenization;
 
-/// <summary>One rule of a <see cref="PreTokenizer"/>: a known pattern, a regular expression of a foreign file, or a blank put in front.</summary>
+/// <summary>One rule of a <see cref="PreTokenizer"/>: a known pattern, a regular expression of a foreign file, or what changes the text on the way.</summary>
 internal sealed record SplitRule
 {
     private SplitRule() { }
 
     /// <summary>Puts a blank in front of a piece that does not begin with one ("add_prefix_space").</summary>
-    public static SplitRule PrefixBlank { get; } = new();
+    public static SplitRule PrefixBlank { get; } = new() { Name = "add_prefix_space" };
+
+    /// <summary>Spells bytes in the byte alphabet, for rules that stand behind a file's ByteLevel (Falcon) and see its spelling.</summary>
+    public static SplitRule SpellBytes { get; } = new() { Name = "ByteLevel" };
 
     /// <summary>The pattern with a hand-written scanner, or null.</summary>
     public SplitPattern? Known { get; private init; }
@@ -14,8 +17,16 @@ internal sealed record SplitRule
     /// <summary>The regular expression of a foreign file, or null.</summary>
     public RegexSplitter? Foreign { get; private init; }
 
+    /// <summary>SentencePiece's signs for blanks, or null.</summary>
+    public MetaspaceRule? Metaspace { get; private init; }
+
     /// <summary>Whether this is <see cref="PrefixBlank"/>.</summary>
-    public bool IsPrefixBlank => Known is null && Foreign is null;
+    public bool IsPrefixBlank => ReferenceEquals(this, PrefixBlank);
+
+    /// <summary>Whether this is <see cref="SpellBytes"/>.</summary>
+    public bool IsSpellBytes => ReferenceEquals(this, SpellBytes);
+
+    private string Name { get; init; } = "";
 
     /// <summary>A text that two rules share exactly if they cut alike.</summary>
     public string Identity
@@ -27,15 +38,18 @@ internal sealed record SplitRule
                 return SplitPatterns.Regex(pattern);
             }
 
-            return Foreign?.Identity ?? "add_prefix_space";
+            return Foreign?.Identity ?? Metaspace?.Identity ?? Name;
         }
     }
 
     /// <summary>The rule of a known pattern.</summary>
     public static SplitRule Of(SplitPattern pattern) => new() { Known = pattern };
 
+    /// <summary>SentencePiece's rule.</summary>
+    public static SplitRule Of(MetaspaceRule metaspace) => new() { Metaspace = metaspace };
+
     /// <summary>The rule of a regular expression.</summary>
-    /// <exception cref="ArgumentException">.NET does not understand the expression.</exception>
+    /// <exception cref="ArgumentException">The expression is not understood.</exception>
     public static SplitRule Of(
         string regex,
         SplitBehavior behavior = SplitBehavior.Isolated,
@@ -58,6 +72,8 @@ internal sealed record SplitRule
 /// <summary>Cuts text into pre-tokens: each rule cuts the pieces that the one before it left.</summary>
 internal sealed class PreTokenizer(IReadOnlyList<SplitRule> rules)
 {
+    private readonly bool _spellsBytes = rules.Contains(SplitRule.SpellBytes);
+
     /// <summary>What becomes of one pre-token.</summary>
     public delegate void Receiver<in TState>(ReadOnlySpan<byte> word, TState state);
 
@@ -65,13 +81,24 @@ internal sealed class PreTokenizer(IReadOnlyList<SplitRule> rules)
     public IReadOnlyList<SplitRule> Rules { get; } = rules;
 
     /// <summary>Hands each pre-token of the text to the receiver, in order.</summary>
-    /// <param name="text">UTF-8, valid or not; the pieces joined are the text, unless a rule removes matches or puts a blank in front.</param>
+    /// <param name="text">UTF-8, valid or not; the pieces joined are the text, unless a rule removes matches or changes blanks.</param>
+    /// <param name="position">Where the text stands.</param>
     /// <param name="receive">Called once for each pre-token.</param>
     /// <param name="state">Passed on, so that the receiver need not capture anything.</param>
-    public void Split<TState>(ReadOnlySpan<byte> text, Receiver<TState> receive, TState state) =>
-        Split(text, 0, receive, state);
+    public void Split<TState>(
+        ReadOnlySpan<byte> text,
+        PiecePosition position,
+        Receiver<TState> receive,
+        TState state
+    ) => Split(text, position, 0, receive, state);
 
-    private void Split<TState>(ReadOnlySpan<byte> text, int rule, Receiver<TState> receive, TState state)
+    private void Split<TState>(
+        ReadOnlySpan<byte> text,
+        PiecePosition position,
+        int rule,
+        Receiver<TState> receive,
+        TState state
+    )
     {
         if (text.IsEmpty)
         {
@@ -80,11 +107,11 @@ internal sealed class PreTokenizer(IReadOnlyList<SplitRule> rules)
 
         if (rule == Rules.Count)
         {
-            receive(text, state);
+            receive(_spellsBytes ? ByteAlphabet.ReadUtf8(text) : text, state);
         }
         else if (Rules[rule].Known is { } pattern)
         {
-            SplitKnown(text, pattern, rule, receive, state);
+            SplitKnown(text, position, pattern, rule, receive, state);
         }
         else if (Rules[rule].Foreign is { } foreign)
         {
@@ -92,24 +119,37 @@ internal sealed class PreTokenizer(IReadOnlyList<SplitRule> rules)
             foreign.Split(text, pieces);
             foreach (var (start, end) in pieces)
             {
-                Split(text[start..end], rule + 1, receive, state);
+                Split(text[start..end], Behind(position, start), rule + 1, receive, state);
             }
+        }
+        else if (Rules[rule].Metaspace is { } metaspace)
+        {
+            SplitMetaspace(metaspace.Apply(text, position), position, metaspace, rule, receive, state);
+        }
+        else if (Rules[rule].IsSpellBytes)
+        {
+            Split(ByteAlphabet.SpellUtf8(text), position, rule + 1, receive, state);
         }
         else
         {
-            Split(text[0] == ' ' ? text : [(byte)' ', .. text], rule + 1, receive, state);
+            var stays = text[0] == ' ' || position == PiecePosition.Continuation;
+            Split(stays ? text : [(byte)' ', .. text], position, rule + 1, receive, state);
         }
     }
 
+    private static PiecePosition Behind(PiecePosition position, int start) =>
+        start == 0 ? position : PiecePosition.Inside;
+
     private void SplitKnown<TState>(
         ReadOnlySpan<byte> text,
+        PiecePosition position,
         SplitPattern pattern,
         int rule,
         Receiver<TState> receive,
         TState state
     )
     {
-        var isLast = rule + 1 == Rules.Count;
+        var isLast = rule + 1 == Rules.Count && !_spellsBytes;
         var start = 0;
         while (start < text.Length)
         {
@@ -121,9 +161,27 @@ internal sealed class PreTokenizer(IReadOnlyList<SplitRule> rules)
             }
             else
             {
-                Split(piece, rule + 1, receive, state);
+                Split(piece, Behind(position, start), rule + 1, receive, state);
             }
 
+            start += length;
+        }
+    }
+
+    private void SplitMetaspace<TState>(
+        ReadOnlySpan<byte> text,
+        PiecePosition position,
+        MetaspaceRule metaspace,
+        int rule,
+        Receiver<TState> receive,
+        TState state
+    )
+    {
+        var start = 0;
+        while (start < text.Length)
+        {
+            var length = metaspace.Next(text[start..]);
+            Split(text.Slice(start, length), Behind(position, start), rule + 1, receive, state);
             start += length;
         }
     }

@@ -26,7 +26,8 @@ internal enum SplitBehavior
 
 /// <summary>Cuts text by a regular expression that <see cref="SplitPattern"/> does not know: the slow, general way.</summary>
 /// <remarks>
-/// Matches and the stretches between them are the pieces, joined as the behaviour says. Regex reads UTF-16; it is given one char for each code
+/// Matches and the stretches between them are the pieces, joined as the behaviour says. Expressions are read as Oniguruma, the engine of
+/// Hugging Face's library, reads them (<see cref="OnigurumaPattern"/>). Regex reads UTF-16; it is given one char for each code
 /// point instead (beyond U+FFFF a stand-in of the same general category, for a stray byte U+FFFD), so that \p{L} means what
 /// it means in the file's own library.
 /// </remarks>
@@ -42,7 +43,7 @@ internal sealed class RegexSplitter
     private readonly Regex _regex;
 
     /// <summary>Compiles the expression.</summary>
-    /// <exception cref="ArgumentException">The expression is too long, or .NET does not understand it.</exception>
+    /// <exception cref="ArgumentException">The expression is too long, or it is not understood.</exception>
     public RegexSplitter(
         string pattern,
         SplitBehavior behavior = SplitBehavior.Isolated,
@@ -60,8 +61,8 @@ internal sealed class RegexSplitter
 
         (Pattern, Behavior, IsInverted, IsLiteral) = (pattern, behavior, isInverted, isLiteral);
         _regex = new Regex(
-            isLiteral ? Regex.Escape(pattern) : pattern,
-            RegexOptions.Compiled | RegexOptions.CultureInvariant,
+            isLiteral ? Regex.Escape(pattern) : OnigurumaPattern.Translate(pattern),
+            RegexOptions.Compiled | RegexOptions.CultureInvariant | RegexOptions.Multiline,
             LongestSearch
         );
     }
@@ -98,21 +99,33 @@ internal sealed class RegexSplitter
     /// <exception cref="DataFormatException">The expression takes too long to find its next match.</exception>
     public void Split(ReadOnlySpan<byte> text, List<(int Start, int End)> pieces)
     {
+        var matches = new List<(int Start, int End)>();
+        Matches(text, matches);
+        var end = 0;
+        var joiner = new Joiner(Behavior, pieces);
+        foreach (var match in matches)
+        {
+            joiner.Add(end, match.Start, IsInverted);
+            joiner.Add(match.Start, match.End, !IsInverted);
+            end = match.End;
+        }
+
+        joiner.Add(end, text.Length, IsInverted);
+    }
+
+    /// <summary>Appends begin and end, in bytes, of each match in the text.</summary>
+    /// <exception cref="DataFormatException">The expression takes too long to find its next match.</exception>
+    public void Matches(ReadOnlySpan<byte> text, List<(int Start, int End)> matches)
+    {
         var units = ArrayPool<char>.Shared.Rent(text.Length);
         var offsets = ArrayPool<int>.Shared.Rent(text.Length + 1);
         try
         {
             var count = Decode(text, units, offsets);
-            var end = 0;
-            var joiner = new Joiner(Behavior, pieces);
             foreach (var match in _regex.EnumerateMatches(units.AsSpan(0, count)))
             {
-                joiner.Add(offsets[end], offsets[match.Index], IsInverted);
-                joiner.Add(offsets[match.Index], offsets[match.Index + match.Length], !IsInverted);
-                end = match.Index + match.Length;
+                matches.Add((offsets[match.Index], offsets[match.Index + match.Length]));
             }
-
-            joiner.Add(offsets[end], text.Length, IsInverted);
         }
         catch (RegexMatchTimeoutException error)
         {

@@ -22,7 +22,7 @@ internal static class TokenEnds
         List<int> ends
     )
     {
-        bool blankInFront = joined is [Blank, ..] && text is not [Blank, ..];
+        bool blankInFront = Blanks(joined) == Blanks(text) + 1;
         int before = blankInFront ? 1 : 0;
         int end = -before;
         if (joined[before..].SequenceEqual(text))
@@ -49,6 +49,12 @@ internal static class TokenEnds
 
             ends.Add(EndIn(line, end));
         }
+    }
+
+    private static int Blanks(ReadOnlySpan<byte> bytes)
+    {
+        int count = bytes.IndexOfAnyExcept(Blank);
+        return count < 0 ? bytes.Length : count;
     }
 
     private static int EndIn(Line line, int joinedEnd)

@@ -8,13 +8,16 @@ namespace Saltern.Tokenization;
 internal static class TokenizerFingerprint
 {
     private const string Version = "saltern-bpe-1";
+    private const string CharacterVersion = "saltern-characters-1";
+    private const string UnigramVersion = "saltern-unigram-1";
 
     /// <summary>Hashes all that decides ids, in one canonical order: not the file's layout, nor anything that ids do not depend on.</summary>
-    public static Fingerprint Of(BpeDefinition definition)
+    public static Fingerprint Of(TokenizerDefinition definition)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        Append(hash, Encoding.UTF8.GetBytes(Version));
-        Append(hash, definition.ComposesText);
+        Append(hash, Encoding.UTF8.GetBytes(VersionOf(definition.Model)));
+        var composesAlone = definition.Normalizers is [UnicodeFormNormalizer { Form: UnicodeForm.NFC }];
+        Append(hash, composesAlone);
         Append(hash, definition.IgnoresMergesOfWholeWords);
 
         Append(hash, definition.PreTokenizer.Rules.Count);
@@ -28,6 +31,10 @@ internal static class TokenizerFingerprint
         {
             Append(hash, KindOf(token));
             Append(hash, token?.Bytes ?? []);
+            if (token?.Written is { } spelling)
+            {
+                Append(hash, Encoding.UTF8.GetBytes(spelling));
+            }
         }
 
         Append(hash, definition.Merges.Count);
@@ -54,7 +61,27 @@ internal static class TokenizerFingerprint
             Append(hash, FlagsOf(token));
         }
 
-        if (definition.Unknown.Id is { } unknown && definition.SingleByteIds().Contains(-1))
+        if (!composesAlone)
+        {
+            foreach (var step in definition.Normalizers)
+            {
+                Append(hash, "normalizer"u8);
+                Append(hash, Encoding.UTF8.GetBytes(step.Identity));
+            }
+        }
+
+        foreach (var score in definition.Scores)
+        {
+            Append(hash, BitConverter.GetBytes(score));
+        }
+
+        bool hasUncovered = definition.Model != TokenModel.ByteLevelBpe || definition.SingleByteIds().Contains(-1);
+        if (hasUncovered && definition.FallsBackToBytes)
+        {
+            Append(hash, "bytes"u8);
+        }
+
+        if (hasUncovered && definition.Unknown.Id is { } unknown)
         {
             Append(hash, "unknown"u8);
             Append(hash, unknown);
@@ -70,7 +97,15 @@ internal static class TokenizerFingerprint
         return Fingerprint.Of(hash);
     }
 
-    private static int KindOf(BpeToken? token)
+    private static string VersionOf(TokenModel model) =>
+        model switch
+        {
+            TokenModel.CharacterBpe => CharacterVersion,
+            TokenModel.Unigram => UnigramVersion,
+            _ => Version,
+        };
+
+    private static int KindOf(VocabularyEntry? token)
     {
         if (token is null)
         {

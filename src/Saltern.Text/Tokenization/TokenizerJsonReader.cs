@@ -1,6 +1,6 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Text;
 using System.Text.Json;
-using System.Text.Json.Nodes;
 using System.Text.Unicode;
 
 namespace Saltern.Tokenization;
@@ -17,22 +17,30 @@ internal static class TokenizerJsonReader
     /// <summary>Ids that a vocabulary may leave out besides as many as it has: holes cost memory that no byte of the file stands for.</summary>
     private const int MaximumHoles = 1 << 16;
 
+    /// <summary>Gemma's has 580,604.</summary>
+    private const int MaximumMerges = 1 << 22;
+
+    /// <summary>Bytes of a Unigram's piece: each place of a text is looked up as far as the longest one goes.</summary>
+    private const int LongestPiece = 1024;
+
     private static readonly JsonDocumentOptions Options = new() { AllowDuplicateProperties = false };
 
     /// <summary>Reads the file and builds from it; every failure carries the file's name.</summary>
     /// <exception cref="DataFormatException">The file is missing, too large, damaged or of another kind.</exception>
-    public static T Read<T>(string path, Func<BpeDefinition, T> build) => Read(path, () => ReadWhole(path), build);
+    public static T Read<T>(string path, Func<TokenizerDefinition, T> build) =>
+        Read(path, () => ReadWhole(path), build);
 
-    /// <summary>As <see cref="Read{T}(string, Func{BpeDefinition, T})"/>, from what the file holds.</summary>
-    internal static T Read<T>(string path, byte[] content, Func<BpeDefinition, T> build) =>
+    /// <summary>As <see cref="Read{T}(string, Func{TokenizerDefinition, T})"/>, from what the file holds.</summary>
+    internal static T Read<T>(string path, byte[] content, Func<TokenizerDefinition, T> build) =>
         Read(path, () => content, build);
 
-    private static T Read<T>(string path, Func<byte[]> content, Func<BpeDefinition, T> build)
+    private static T Read<T>(string path, Func<byte[]> content, Func<TokenizerDefinition, T> build)
     {
         try
         {
-            using var document = Parse(content());
-            return build(Read(new JsonPlace(document.RootElement, "")));
+            var bytes = content();
+            using var document = Parse(bytes);
+            return build(Read(new JsonPlace(document.RootElement, "")) with { Source = bytes });
         }
         catch (DataFormatException error)
         {
@@ -91,7 +99,7 @@ internal static class TokenizerJsonReader
         }
     }
 
-    private static BpeDefinition Read(JsonPlace root)
+    private static TokenizerDefinition Read(JsonPlace root)
     {
         foreach (var name in (string[])["truncation", "padding"])
         {
@@ -99,37 +107,59 @@ internal static class TokenizerJsonReader
         }
 
         var model = root.Required("model");
-        CheckModel(model);
-        var composesText = TokenizerJsonPipeline.ReadNormalizer(root.Optional("normalizer"));
+        var kind = KindOf(model, root.Optional("pre_tokenizer"));
         var added = ReadAddedTokens(root.Optional("added_tokens"));
-        var ids = ReadVocabulary(model.Required("vocab"));
-        var tokens = PlaceTokens(ids, added, root.Optional("added_tokens"));
-        TokenizerJsonPipeline.CheckDecoder(root.Optional("decoder"), root);
+        var (ids, scores) = ReadVocabulary(model.Required("vocab"), kind);
+        var preTokenizer = TokenizerJsonPipeline.ReadPreTokenizer(root.Optional("pre_tokenizer"));
+        var normalizers = NormalizerReader.Read(root.Optional("normalizer"));
+        var decoder = ReadDecoder(root, kind);
+        var tokens = PlaceTokens(ids, added, root.Optional("added_tokens"), spelling => Entry(spelling, kind, decoder));
         var (before, behind) = TokenizerJsonPipeline.ReadPostProcessor(root.Optional("post_processor"), tokens.Length);
 
-        return new BpeDefinition
+        var definition = new TokenizerDefinition
         {
+            Model = kind,
             Tokens = tokens,
-            Merges = ReadMerges(model.Required("merges"), ids),
+            Merges = kind == TokenModel.Unigram ? [] : ReadMerges(model.Required("merges"), ids),
+            Scores = scores,
             AddedTokens = [.. added.OrderBy(token => token.Id)],
-            PreTokenizer = TokenizerJsonPipeline.ReadPreTokenizer(root.Required("pre_tokenizer")),
+            Normalizers = normalizers,
+            PreTokenizer = preTokenizer,
             IgnoresMergesOfWholeWords = model.Optional("ignore_merges")?.Boolean() ?? false,
-            ComposesText = composesText,
-            Unknown = ReadUnknown(model, ids),
+            Unknown = kind == TokenModel.Unigram ? ReadUnknownPiece(model, scores.Length) : ReadUnknown(model, ids),
+            FallsBackToBytes = model.Optional("byte_fallback")?.Boolean() ?? false,
+            Decoder = decoder,
             BeforeText = before,
             BehindText = behind,
-            PostProcessor = root.Optional("post_processor") is { } place
-                ? JsonNode.Parse(place.Element.GetRawText())
-                : null,
         };
+        if (kind == TokenModel.ByteLevelBpe && definition.FallsBackToBytes && definition.SingleByteIds().Contains(-1))
+        {
+            model.Required("byte_fallback").Fail("false in a byte-level vocabulary that lacks bytes");
+        }
+
+        return definition;
     }
 
-    private static void CheckModel(JsonPlace model)
+    private static TokenModel KindOf(JsonPlace model, JsonPlace? preTokenizer)
     {
         // Files before 2020 leave the type out; vocabulary and merges then say it.
-        if (model.Optional("type") is { } type && type.Text() != "BPE")
+        var type = model.Optional("type");
+        if (
+            type?.Text() == "Unigram"
+            || (type is null && model.Required("vocab").Element.ValueKind == JsonValueKind.Array)
+        )
         {
-            type.Fail("\"BPE\"");
+            if (TokenizerJsonPipeline.IsByteLevel(preTokenizer))
+            {
+                (type ?? model).Fail("\"BPE\" with a pre_tokenizer ByteLevel");
+            }
+
+            return TokenModel.Unigram;
+        }
+
+        if (type is { } other && other.Text() != "BPE")
+        {
+            other.Fail("\"BPE\" or \"Unigram\"");
         }
 
         if (model.Optional("dropout") is { } dropout && dropout.Number() != 0)
@@ -141,12 +171,28 @@ internal static class TokenizerJsonReader
         {
             if (model.Optional(name) is { } affix && affix.Text().Length > 0)
             {
-                affix.Fail("null: a byte-level vocabulary has none");
+                affix.Fail(
+                    "null: no language model in use marks the parts of words so, and nothing here would join them again"
+                );
             }
         }
+
+        return TokenizerJsonPipeline.IsByteLevel(preTokenizer) ? TokenModel.ByteLevelBpe : TokenModel.CharacterBpe;
     }
 
-    // For bytes without an entry. Published files lack those that UTF-8 never has (GPT-NeoX), or rare ones besides (SmolLM).
+    private static TokenDecoder ReadDecoder(JsonPlace root, TokenModel kind)
+    {
+        var place = root.Required("decoder");
+        if (kind != TokenModel.ByteLevelBpe)
+        {
+            return TokenizerJsonPipeline.ReadDecoder(place);
+        }
+
+        TokenizerJsonPipeline.CheckByteLevelDecoder(place);
+        return TokenDecoder.Plain;
+    }
+
+    // For text without an entry. Published files lack the bytes that UTF-8 never has (GPT-NeoX), or rare ones besides (SmolLM).
     private static UnknownToken ReadUnknown(JsonPlace model, Dictionary<string, int> ids)
     {
         int? unknown = null;
@@ -161,6 +207,21 @@ internal static class TokenizerJsonReader
         }
 
         return new UnknownToken(unknown, model.Optional("fuse_unk")?.Boolean() ?? false);
+    }
+
+    private static UnknownToken ReadUnknownPiece(JsonPlace model, int pieces) =>
+        new(model.Required("unk_id").Index(pieces), Fuses: true);
+
+    private static VocabularyEntry Entry(string spelling, TokenModel kind, TokenDecoder decoder)
+    {
+        if (kind == TokenModel.ByteLevelBpe)
+        {
+            var bytes = ByteAlphabet.Read(spelling);
+            return new VocabularyEntry(bytes ?? Encoding.UTF8.GetBytes(spelling), IsLiteral: bytes is null);
+        }
+
+        var text = TokenDecoder.ByteOf(spelling) is { } value ? [value] : decoder.Bytes(spelling);
+        return new VocabularyEntry(text, IsLiteral: false) { Written = spelling };
     }
 
     private static List<AddedToken> ReadAddedTokens(JsonPlace? place)
@@ -194,18 +255,51 @@ internal static class TokenizerJsonReader
         return tokens;
     }
 
-    private static Dictionary<string, int> ReadVocabulary(JsonPlace place)
+    private static (Dictionary<string, int> Ids, double[] Scores) ReadVocabulary(JsonPlace place, TokenModel kind)
     {
         var ids = new Dictionary<string, int>();
-        foreach (var (spelling, id) in place.Properties())
+        if (kind != TokenModel.Unigram)
         {
-            ids.Add(spelling, id.Index(MaximumVocabularySize));
+            foreach (var (spelling, id) in place.Properties())
+            {
+                ids.Add(spelling, id.Index(MaximumVocabularySize));
+            }
+
+            return (ids, []);
         }
 
-        return ids;
+        var scores = new List<double>();
+        foreach (var item in place.Items())
+        {
+            JsonPlace[] pair = [.. item.Items()];
+            if (pair.Length != 2 || !double.IsFinite(pair[1].Number()))
+            {
+                item.Fail("a piece and its score");
+            }
+
+            var spelling = pair[0].Text();
+            if (Encoding.UTF8.GetByteCount(spelling) > LongestPiece)
+            {
+                pair[0].Fail($"a piece of at most {LongestPiece} bytes");
+            }
+
+            if (scores.Count == MaximumVocabularySize || !ids.TryAdd(spelling, scores.Count))
+            {
+                pair[0].Fail($"one of at most {MaximumVocabularySize} pieces, each once");
+            }
+
+            scores.Add(pair[1].Number());
+        }
+
+        return (ids, [.. scores]);
     }
 
-    private static BpeToken?[] PlaceTokens(Dictionary<string, int> ids, List<AddedToken> added, JsonPlace? addedPlace)
+    private static VocabularyEntry?[] PlaceTokens(
+        Dictionary<string, int> ids,
+        List<AddedToken> added,
+        JsonPlace? addedPlace,
+        Func<string, VocabularyEntry> entry
+    )
     {
         var contents = added.ToDictionary(token => token.Content, token => token.Id);
         var size = Math.Max(ids.Values.DefaultIfEmpty(-1).Max(), contents.Values.DefaultIfEmpty(-1).Max()) + 1;
@@ -216,7 +310,7 @@ internal static class TokenizerJsonReader
             );
         }
 
-        var tokens = new BpeToken?[size];
+        var tokens = new VocabularyEntry?[size];
         foreach (var (spelling, id) in ids.Concat(contents.Where(content => !ids.ContainsKey(content.Key))))
         {
             if (tokens[id] is { } other)
@@ -231,8 +325,16 @@ internal static class TokenizerJsonReader
                 addedPlace!.Value.Fail($"\"{spelling}\" with the id {id} that it has in model.vocab", $"id {addedId}");
             }
 
-            var bytes = contents.ContainsKey(spelling) ? null : ByteAlphabet.Read(spelling);
-            tokens[id] = new BpeToken(bytes ?? Encoding.UTF8.GetBytes(spelling), IsLiteral: bytes is null);
+            tokens[id] = entry(spelling);
+            if (contents.ContainsKey(spelling))
+            {
+                tokens[id] = tokens[id]!.Value.Written is null
+                    ? new VocabularyEntry(Encoding.UTF8.GetBytes(spelling), IsLiteral: true)
+                    : tokens[id]!.Value with
+                    {
+                        IsLiteral = true,
+                    };
+            }
         }
 
         return tokens;
@@ -240,30 +342,66 @@ internal static class TokenizerJsonReader
 
     private static List<Merge> ReadMerges(JsonPlace place, Dictionary<string, int> ids)
     {
-        var merges = new List<Merge>();
-        foreach (var item in place.Items())
+        place.RequireList();
+        var count = place.Element.GetArrayLength();
+        if (count > MaximumMerges)
         {
-            // "a b" up to 2024, ["a", "b"] since.
-            bool isList = item.Element.ValueKind == JsonValueKind.Array;
-            string[] pair = isList ? [.. item.Items().Select(part => part.Text())] : item.Text().Split(' ');
-            if (pair.Length != 2)
-            {
-                item.Fail("two tokens, as \"a b\" or [\"a\", \"b\"]");
-            }
+            place.Fail($"a list of at most {MaximumMerges} merges", $"one of {count}");
+        }
 
-            merges.Add(new Merge(Id(pair[0], item), Id(pair[1], item), Id(pair[0] + pair[1], item)));
+        // Half a million of them are usual: places are named only where one is wrong.
+        var merges = new List<Merge>(count);
+        foreach (var element in place.Element.EnumerateArray())
+        {
+            var (left, right) = ReadPair(element);
+            if (
+                left is { Length: > 0 }
+                && right is { Length: > 0 }
+                && ids.TryGetValue(left, out var leftId)
+                && ids.TryGetValue(right, out var rightId)
+                && ids.TryGetValue(left + right, out var result)
+            )
+            {
+                merges.Add(new Merge(leftId, rightId, result));
+            }
+            else
+            {
+                FailMerge(new JsonPlace(element, $"{place.Path}[{merges.Count}]"), ids);
+            }
         }
 
         return merges;
+    }
 
-        int Id(string spelling, JsonPlace item)
+    // "a b" up to 2024, ["a", "b"] since.
+    private static (string? Left, string? Right) ReadPair(JsonElement element)
+    {
+        switch (element.ValueKind)
         {
-            if (ids.TryGetValue(spelling, out var id))
-            {
-                return id;
-            }
-
-            return item.Fail<int>($"tokens of model.vocab; \"{spelling}\" is not there");
+            case JsonValueKind.Array when element.GetArrayLength() == 2:
+                var (left, right) = (element[0], element[1]);
+                bool isText = left.ValueKind == JsonValueKind.String && right.ValueKind == JsonValueKind.String;
+                return isText ? (new JsonPlace(left, "").Text(), new JsonPlace(right, "").Text()) : (null, null);
+            case JsonValueKind.String:
+                var both = new JsonPlace(element, "").Text();
+                var blank = both.IndexOf(' ', StringComparison.Ordinal);
+                var isPair = blank >= 0 && both.LastIndexOf(' ') == blank;
+                return isPair ? (both[..blank], both[(blank + 1)..]) : (null, null);
+            default:
+                return (null, null);
         }
+    }
+
+    [DoesNotReturn]
+    private static void FailMerge(JsonPlace item, Dictionary<string, int> ids)
+    {
+        var (left, right) = ReadPair(item.Element);
+        if (left is { Length: > 0 } && right is { Length: > 0 })
+        {
+            var missing = ((string[])[left, right, left + right]).First(spelling => !ids.ContainsKey(spelling));
+            item.Fail($"tokens of model.vocab; \"{missing}\" is not there");
+        }
+
+        item.Fail("two tokens, as \"a b\" or [\"a\", \"b\"]");
     }
 }

@@ -3,7 +3,7 @@ using System.Text.Json;
 
 namespace Saltern.Tokenization;
 
-/// <summary>Writes tokenizer.json as Hugging Face's library reads it.</summary>
+/// <summary>Writes the tokenizer.json of a trained tokenizer, as Hugging Face's library reads it; one that was read is written as it was.</summary>
 internal static class TokenizerJsonWriter
 {
     private static readonly JsonWriterOptions Options = new()
@@ -13,7 +13,7 @@ internal static class TokenizerJsonWriter
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, // the file is no web page; "Ġ" should read as itself
     };
 
-    public static void Write(BpeDefinition definition, Stream stream)
+    public static void Write(TokenizerDefinition definition, Stream stream)
     {
         using (var json = new Utf8JsonWriter(stream, Options))
         {
@@ -23,44 +23,24 @@ internal static class TokenizerJsonWriter
         stream.WriteByte((byte)'\n');
     }
 
-    private static void Write(BpeDefinition definition, Utf8JsonWriter json)
+    private static void Write(TokenizerDefinition definition, Utf8JsonWriter json)
     {
         json.WriteStartObject();
         json.WriteString("version", "1.0");
         json.WriteNull("truncation");
         json.WriteNull("padding");
         WriteAddedTokens(definition, json);
-        json.WritePropertyName("normalizer");
-        if (definition.ComposesText)
-        {
-            json.WriteStartObject();
-            json.WriteString("type", "NFC");
-            json.WriteEndObject();
-        }
-        else
-        {
-            json.WriteNullValue();
-        }
-
+        json.WriteNull("normalizer");
         json.WritePropertyName("pre_tokenizer");
         WritePreTokenizer(definition.PreTokenizer, json);
-        json.WritePropertyName("post_processor");
-        if (definition.PostProcessor is { } postProcessor)
-        {
-            postProcessor.WriteTo(json);
-        }
-        else
-        {
-            json.WriteNullValue();
-        }
-
+        json.WriteNull("post_processor");
         json.WritePropertyName("decoder");
-        WriteByteLevel(json, prefixesBlank: false, usesPattern: true);
+        WriteByteLevel(json, usesPattern: true);
         WriteModel(definition, json);
         json.WriteEndObject();
     }
 
-    private static void WriteAddedTokens(BpeDefinition definition, Utf8JsonWriter json)
+    private static void WriteAddedTokens(TokenizerDefinition definition, Utf8JsonWriter json)
     {
         json.WriteStartArray("added_tokens");
         foreach (var token in definition.AddedTokens)
@@ -79,74 +59,54 @@ internal static class TokenizerJsonWriter
         json.WriteEndArray();
     }
 
+    // A trained tokenizer cuts by one known pattern; GPT-2's is the one of a ByteLevel itself.
     private static void WritePreTokenizer(PreTokenizer preTokenizer, Utf8JsonWriter json)
     {
-        // The file's ByteLevel stands for the last rules: a blank put in front, GPT-2's pattern, both or neither.
-        List<SplitRule> splits = [.. preTokenizer.Rules];
-        var isPatternAlone = splits is [{ Known: SplitPattern.Gpt2 }];
-        var prefixesBlank = splits.Exists(rule => rule.IsPrefixBlank);
-        var usesPattern = isPatternAlone || (prefixesBlank && splits[^1].Known == SplitPattern.Gpt2);
-        var ofByteLevel = Convert.ToInt32(prefixesBlank) + Convert.ToInt32(usesPattern);
-        splits.RemoveRange(splits.Count - ofByteLevel, ofByteLevel);
-        if (splits.Count == 0)
+        var pattern = preTokenizer.Rules.Single().Known!.Value;
+        if (pattern == SplitPattern.Gpt2)
         {
-            WriteByteLevel(json, prefixesBlank, usesPattern);
+            WriteByteLevel(json, usesPattern: true);
             return;
         }
 
         json.WriteStartObject();
         json.WriteString("type", "Sequence");
         json.WriteStartArray("pretokenizers");
-        foreach (var rule in splits)
-        {
-            json.WriteStartObject();
-            json.WriteString("type", "Split");
-            json.WriteStartObject("pattern");
-            json.WriteString(
-                rule.Foreign is { IsLiteral: true } ? "String" : "Regex",
-                rule.Foreign?.Pattern ?? SplitPatterns.Regex(rule.Known!.Value)
-            );
-            json.WriteEndObject();
-            json.WriteString("behavior", (rule.Foreign?.Behavior ?? SplitBehavior.Isolated).ToString());
-            json.WriteBoolean("invert", rule.Foreign?.IsInverted ?? false);
-            json.WriteEndObject();
-        }
-
-        WriteByteLevel(json, prefixesBlank, usesPattern);
+        json.WriteStartObject();
+        json.WriteString("type", "Split");
+        json.WriteStartObject("pattern");
+        json.WriteString("Regex", SplitPatterns.Regex(pattern));
+        json.WriteEndObject();
+        json.WriteString("behavior", nameof(SplitBehavior.Isolated));
+        json.WriteBoolean("invert", false);
+        json.WriteEndObject();
+        WriteByteLevel(json, usesPattern: false);
         json.WriteEndArray();
         json.WriteEndObject();
     }
 
-    private static void WriteByteLevel(Utf8JsonWriter json, bool prefixesBlank, bool usesPattern)
+    private static void WriteByteLevel(Utf8JsonWriter json, bool usesPattern)
     {
         json.WriteStartObject();
         json.WriteString("type", "ByteLevel");
-        json.WriteBoolean("add_prefix_space", prefixesBlank);
+        json.WriteBoolean("add_prefix_space", false);
         json.WriteBoolean("trim_offsets", true);
         json.WriteBoolean("use_regex", usesPattern);
         json.WriteEndObject();
     }
 
-    private static void WriteModel(BpeDefinition definition, Utf8JsonWriter json)
+    private static void WriteModel(TokenizerDefinition definition, Utf8JsonWriter json)
     {
         var spellings = definition.Tokens.Select(token => token?.Spelling).ToArray();
         json.WriteStartObject("model");
         json.WriteString("type", "BPE");
         json.WriteNull("dropout");
-        if (definition.Unknown.Id is { } unknown)
-        {
-            json.WriteString("unk_token", spellings[unknown]);
-        }
-        else
-        {
-            json.WriteNull("unk_token");
-        }
-
+        json.WriteNull("unk_token");
         json.WriteNull("continuing_subword_prefix");
         json.WriteNull("end_of_word_suffix");
-        json.WriteBoolean("fuse_unk", definition.Unknown.Fuses);
+        json.WriteBoolean("fuse_unk", false);
         json.WriteBoolean("byte_fallback", false);
-        json.WriteBoolean("ignore_merges", definition.IgnoresMergesOfWholeWords);
+        json.WriteBoolean("ignore_merges", false);
 
         // Added tokens stand here too: their ids then do not depend on the order in which a reader appends them.
         json.WriteStartObject("vocab");

@@ -24,7 +24,7 @@ internal sealed class WordCounter(PreTokenizer preTokenizer, int maximumDistinct
 
     /// <summary>Counts the words of a document.</summary>
     public void Add(ReadOnlySpan<byte> text) =>
-        preTokenizer.Split(text, static (word, counter) => counter.AddWord(word), this);
+        preTokenizer.Split(text, PiecePosition.Start, static (word, counter) => counter.AddWord(word), this);
 
     /// <summary>A word and how often it was seen.</summary>
     public ReadOnlySpan<byte> Word(int index, out long count)

@@ -2,11 +2,19 @@ using System.Runtime.InteropServices;
 
 namespace Saltern.Tokenization;
 
-/// <summary>Turns pre-tokens into ids and remembers the frequent ones. Used by one thread at a time.</summary>
+/// <summary>Turns pre-tokens into ids. Used by one thread at a time.</summary>
+internal abstract class WordEncoder
+{
+    /// <summary>Appends the ids of one pre-token.</summary>
+    /// <returns>Bytes of it that no token stands for.</returns>
+    public abstract int Encode(ReadOnlySpan<byte> word, List<int> ids);
+}
+
+/// <summary>An encoder that remembers the frequent words.</summary>
 /// <remarks>
 /// The memory is bounded: when it holds <see cref="MaximumWords"/> words or <see cref="MaximumBytes"/> bytes it starts afresh.
 /// </remarks>
-internal sealed class WordEncoder
+internal abstract class RememberingEncoder : WordEncoder
 {
     private const int MaximumWords = 1 << 17;
     private const int MaximumBytes = 1 << 22;
@@ -14,41 +22,17 @@ internal sealed class WordEncoder
     /// <summary>Longer words are rare and would fill the memory with strings that never return.</summary>
     private const int LongestRememberedWord = 64;
 
-    /// <summary>Below this many bytes a scan for the lowest rank beats a queue.</summary>
-    private const int LongestScannedWord = 128;
-
-    private readonly MergeTable _merges;
-    private readonly InitialSymbols _symbols;
-    private readonly ByteWordIndex? _wholeWords;
-    private readonly int[] _wholeWordIds;
-
     private readonly ByteWordIndex _words = new();
     private readonly List<int> _wordEnds = [];
     private readonly List<int> _wordIds = [];
     private readonly List<int> _wordUncovered = [];
-    private readonly int[] _ids = new int[LongestScannedWord];
-    private readonly int[] _ranks = new int[LongestScannedWord];
-    private readonly int[] _results = new int[LongestScannedWord];
 
-    /// <summary>Creates an encoder over tables that it only reads.</summary>
-    /// <param name="symbols">What merging starts from.</param>
-    /// <param name="wholeWords">Entries that a word becomes without merging; null if there are none.</param>
-    /// <param name="wholeWordIds">Their ids, by index in <paramref name="wholeWords"/>.</param>
-    public WordEncoder(MergeTable merges, InitialSymbols symbols, ByteWordIndex? wholeWords, int[] wholeWordIds)
-    {
-        _merges = merges;
-        _symbols = symbols;
-        _wholeWords = wholeWords;
-        _wholeWordIds = wholeWordIds;
-    }
-
-    /// <summary>Appends the ids of one pre-token.</summary>
-    /// <returns>Bytes of it that no token stands for.</returns>
-    public int Encode(ReadOnlySpan<byte> word, List<int> ids)
+    /// <inheritdoc/>
+    public override int Encode(ReadOnlySpan<byte> word, List<int> ids)
     {
         if (word.Length > LongestRememberedWord)
         {
-            return Merge(word, ids);
+            return EncodeNew(word, ids);
         }
 
         var known = _words.Count;
@@ -64,7 +48,7 @@ internal sealed class WordEncoder
         var index = _words.Add(word);
         if (index == known)
         {
-            _wordUncovered.Add(Merge(word, _wordIds));
+            _wordUncovered.Add(EncodeNew(word, _wordIds));
             _wordEnds.Add(_wordIds.Count);
         }
 
@@ -73,70 +57,6 @@ internal sealed class WordEncoder
         return _wordUncovered[index];
     }
 
-    private int Merge(ReadOnlySpan<byte> word, List<int> ids)
-    {
-        if (_wholeWords?.IndexOf(word) is >= 0 and var index)
-        {
-            ids.Add(_wholeWordIds[index]);
-            return 0;
-        }
-
-        if (word.Length <= LongestScannedWord)
-        {
-            MergeByScan(_symbols.Read(word, _ids, out var few), ids);
-            return few;
-        }
-
-        var symbols = new int[word.Length];
-        var count = _symbols.Read(word, symbols, out var uncovered);
-        LongWordMerger.Merge(symbols.AsSpan(0, count), _merges, ids);
-        return uncovered;
-    }
-
-    private void MergeByScan(int count, List<int> ids)
-    {
-        for (var i = 0; i < count - 1; i++)
-        {
-            UpdateRank(i);
-        }
-
-        while (count > 1)
-        {
-            // The lowest rank, and of equal ones the leftmost.
-            var best = 0;
-            for (var i = 1; i < count - 1; i++)
-            {
-                if (_ranks[i] < _ranks[best])
-                {
-                    best = i;
-                }
-            }
-
-            if (_ranks[best] == MergeTable.NoMerge)
-            {
-                break;
-            }
-
-            _ids[best] = _results[best];
-            var tail = count - best - 2;
-            Array.Copy(_ids, best + 2, _ids, best + 1, tail);
-            Array.Copy(_ranks, best + 2, _ranks, best + 1, tail);
-            Array.Copy(_results, best + 2, _results, best + 1, tail);
-            count--;
-            if (best > 0)
-            {
-                UpdateRank(best - 1);
-            }
-
-            if (best < count - 1)
-            {
-                UpdateRank(best);
-            }
-        }
-
-        ids.AddRange(_ids.AsSpan(0, count));
-    }
-
-    private void UpdateRank(int index) =>
-        _ranks[index] = _merges.Rank(_ids[index], _ids[index + 1], out _results[index]);
+    /// <summary>Appends the ids of a word that is not remembered.</summary>
+    protected abstract int EncodeNew(ReadOnlySpan<byte> word, List<int> ids);
 }

@@ -23,7 +23,12 @@ internal static class GgufTokenizer
     /// <exception cref="DataFormatException">No name of llama.cpp's cuts text as the tokenizer does, or it puts more before a text than one token.</exception>
     public static IReadOnlyList<string> Describe(BpeTokenizer tokenizer, int rows, GgufMetadata metadata)
     {
-        BpeDefinition definition = tokenizer.Definition;
+        TokenizerDefinition definition = tokenizer.Definition;
+        if (definition.Model != TokenModel.ByteLevelBpe)
+        {
+            throw new DataFormatException("Only byte-level tokenizers are written to GGUF files. Export as hf.");
+        }
+
         if (definition.BeforeText.Count > 1)
         {
             throw new DataFormatException(
@@ -48,7 +53,7 @@ internal static class GgufTokenizer
         return [.. Warnings(definition)];
     }
 
-    private static string NameOfCut(BpeDefinition definition)
+    private static string NameOfCut(TokenizerDefinition definition)
     {
         IReadOnlyList<SplitRule> rules = definition.PreTokenizer.Rules;
         bool takesWholeWords = definition.IgnoresMergesOfWholeWords;
@@ -79,15 +84,15 @@ internal static class GgufTokenizer
         );
     }
 
-    private static (string[] Names, int[] Types) Tokens(BpeDefinition definition, int rows)
+    private static (string[] Names, int[] Types) Tokens(TokenizerDefinition definition, int rows)
     {
         string[] names = new string[rows];
         int[] types = new int[rows];
         var added = definition.AddedTokens.ToDictionary(token => token.Id);
-        HashSet<string> used = [.. definition.Tokens.OfType<BpeToken>().Select(token => token.Spelling)];
+        HashSet<string> used = [.. definition.Tokens.OfType<VocabularyEntry>().Select(token => token.Spelling)];
         for (int id = 0; id < rows; id++)
         {
-            BpeToken? token = id < definition.Tokens.Count ? definition.Tokens[id] : null;
+            VocabularyEntry? token = id < definition.Tokens.Count ? definition.Tokens[id] : null;
             (names[id], TokenType type) = (token, added.GetValueOrDefault(id)) switch
             {
                 (null, _) => (Unused(id, used), TokenType.Unused),
@@ -97,7 +102,7 @@ internal static class GgufTokenizer
                 ),
 
                 // An entry that is neither bytes nor an added token: no text ever gets it.
-                (BpeToken ordinary, null) => (
+                (VocabularyEntry ordinary, null) => (
                     ordinary.Spelling,
                     ordinary.IsLiteral ? TokenType.Unused : TokenType.Normal
                 ),
@@ -121,7 +126,7 @@ internal static class GgufTokenizer
     }
 
     // Of a pair that occurs twice the later rule holds here, and the earlier one in llama.cpp.
-    private static List<string> Merges(BpeDefinition definition, string[] names)
+    private static List<string> Merges(TokenizerDefinition definition, string[] names)
     {
         var seen = new HashSet<(int, int)>();
         List<string> merges =
@@ -135,12 +140,18 @@ internal static class GgufTokenizer
         return merges;
     }
 
-    private static IEnumerable<string> Warnings(BpeDefinition definition)
+    private static IEnumerable<string> Warnings(TokenizerDefinition definition)
     {
-        if (definition.ComposesText)
+        if (definition.Normalizers is [UnicodeFormNormalizer { Form: UnicodeForm.NFC }])
         {
             yield return "The tokenizer composes text (NFC) first and GGUF cannot say so: "
                 + "decomposed characters will get other token ids; compose text before you give it to a GGUF program.";
+        }
+        else if (definition.Normalizers.Count > 0)
+        {
+            IEnumerable<string> steps = definition.Normalizers.Select(step => step.Identity.Split('\n')[0]);
+            yield return "The tokenizer rewrites text first and GGUF cannot say so: "
+                + $"text that {string.Join(", then ", steps)} changes will get other token ids.";
         }
 
         string[] particular =

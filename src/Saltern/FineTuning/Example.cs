@@ -44,13 +44,14 @@ internal sealed record Example(string Id, int[] Tokens, bool[] Counts)
     /// <summary>Encodes an example.</summary>
     /// <remarks>
     /// What the file's tokenizer puts before each text comes first. Neighbouring pieces that count alike are encoded as one text, and a response apart from its prompt, learned or not:
-    /// just so the prompt is encoded, alone, where the model answers.
+    /// just so the prompt is encoded, alone, where the model answers. SentencePiece's models put no blank in front of what goes on with a text.
     /// </remarks>
     public static Example Encode(string id, IReadOnlyList<TextPiece> pieces, BpeTokenizer tokenizer)
     {
         List<int> tokens = [.. tokenizer.BeginOfText];
         List<bool> counts = [.. tokens.Select(_ => false)];
         var text = new StringBuilder();
+        var position = PiecePosition.Start;
         void Add(IReadOnlyList<int> ids, bool counting)
         {
             tokens.AddRange(ids);
@@ -59,8 +60,16 @@ internal sealed record Example(string Id, int[] Tokens, bool[] Counts)
 
         void Flush(bool counting)
         {
-            Add(tokenizer.Encode(text.ToString()), counting);
+            if (text.Length == 0)
+            {
+                return;
+            }
+
+            List<int> ids = [];
+            tokenizer.Encode(text.ToString(), position, ids);
+            Add(ids, counting);
             text.Clear();
+            position = PiecePosition.Continuation;
         }
 
         for (int i = 0; i < pieces.Count; i++)
@@ -73,6 +82,7 @@ internal sealed record Example(string Id, int[] Tokens, bool[] Counts)
                 {
                     Flush(piece.Counts);
                     Add([token], piece.Counts);
+                    position = PiecePosition.Inside;
                 }
             }
 

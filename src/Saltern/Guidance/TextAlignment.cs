@@ -44,6 +44,18 @@ internal sealed class TextAlignment
             else if (_student.ByteLength(id) > 0)
             {
                 byte[] bytes = _student.Definition.Tokens[id]!.Value.Bytes;
+
+                // No part of the text, where it is known to begin here.
+                if (
+                    document.Count == 0
+                    && documents > 0
+                    && _student.PutsBlankInFront
+                    && bytes is [(byte)' ', .. var rest]
+                )
+                {
+                    bytes = rest;
+                }
+
                 document.AddRange(bytes);
                 at += bytes.Length;
             }
@@ -104,7 +116,10 @@ internal sealed class TextAlignment
                 Ids.AddRange(tokenizer.BeginOfText);
                 Ends.AddRange(tokenizer.BeginOfText.Select(_ => NotText));
                 int firstEnd = Ends.Count;
-                tokenizer.EncodeWithEnds(text.ToArray(), Ids, Ends);
+
+                // The first document of a sample may have begun before it.
+                PiecePosition position = document == 0 ? PiecePosition.Continuation : PiecePosition.Start;
+                tokenizer.EncodeWithEnds(text.ToArray(), Ids, Ends, position);
                 for (int i = firstEnd; i < Ends.Count; i++)
                 {
                     Ends[i] += start;

@@ -58,7 +58,7 @@ internal sealed record RunSamples
                         options
                     ),
                 ];
-                return new TextSample(parts.Tokenizer.Decode(prompt), parts.Tokenizer.Decode(added));
+                return new TextSample(parts.Tokenizer.Decode(prompt), parts.Tokenizer.DecodeContinuation(added));
             }),
         ];
 

@@ -204,12 +204,12 @@ public class BpeTokenizerTests
             .Range(0, 256)
             .Select(b => new byte[] { (byte)b })
             .Concat(tokens.Select(Encoding.ASCII.GetBytes))
-            .Select(bytes => (BpeToken?)new BpeToken(bytes, IsLiteral: false));
+            .Select(bytes => (VocabularyEntry?)new VocabularyEntry(bytes, IsLiteral: false));
         var end = new AddedToken(256 + tokens.Length, "<|endoftext|>", IsSpecial: true, IsNormalized: false);
         return new BpeTokenizer(
-            new BpeDefinition
+            new TokenizerDefinition
             {
-                Tokens = [.. entries, new BpeToken(Encoding.ASCII.GetBytes(end.Content), IsLiteral: true)],
+                Tokens = [.. entries, new VocabularyEntry(Encoding.ASCII.GetBytes(end.Content), IsLiteral: true)],
                 Merges = [.. merges.Select((pair, i) => new Merge(pair.Left, pair.Right, 256 + i))],
                 AddedTokens = [end],
                 PreTokenizer = new PreTokenizer([SplitRule.Of(SplitPattern.Llama3)]),
@@ -225,7 +225,7 @@ public class BpeTokenizerTests
     }
 
     /// <summary>The definition of BPE: again and again the lowest rank, leftmost first.</summary>
-    private static List<int> MergeByDefinition(BpeDefinition definition, byte[] word)
+    private static List<int> MergeByDefinition(TokenizerDefinition definition, byte[] word)
     {
         var rules = definition
             .Merges.Select((merge, rank) => (merge, rank))

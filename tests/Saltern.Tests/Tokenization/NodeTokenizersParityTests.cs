@@ -36,7 +36,7 @@ public sealed class NodeTokenizersParityTests : IDisposable
             new BpeTrainerOptions { VocabularySize = 8192, Pattern = pattern }
         );
 
-        var tokens = AssertEqual(ours, [.. SampleTexts.All, .. Blanks(), .. valid, .. train]);
+        var tokens = AssertEqual(ours, [.. SampleTexts.All, .. SampleTexts.Blanks(), .. valid, .. train]);
 
         Assert.InRange(tokens, Million, int.MaxValue);
     }
@@ -63,7 +63,7 @@ public sealed class NodeTokenizersParityTests : IDisposable
             ours,
             [
                 .. SampleTexts.All,
-                .. Blanks(),
+                .. SampleTexts.Blanks(),
                 .. SampleTexts.All.SelectMany(first => SampleTexts.All.Select(second => first + second)),
             ]
         );
@@ -154,15 +154,6 @@ public sealed class NodeTokenizersParityTests : IDisposable
 
         return tokens;
     }
-
-    // Runs of every blank, alone, before a word, after one and around line breaks.
-    private static IEnumerable<string> Blanks() =>
-        from blank in (string[])
-            [" ", "\t", "\n", "\r", "\r\n", "\u00A0", "\u2003", "\u3000", " \n", "\n ", "\t\t \n\n "]
-        from length in (int[])[1, 2, 3, 7, 40]
-        let run = string.Concat(Enumerable.Repeat(blank, length))
-        from text in (string[])[run, run + "word", "word" + run, "a" + run + "b1" + run + ".", run + "!" + run]
-        select text;
 
     private static IEnumerable<string> Texts(string path)
     {

@@ -58,6 +58,79 @@ internal static class SampleTexts
     /// <summary>Letters, numbers and signs beyond U+FFFF.</summary>
     public const string Astral = "𝐀𝐁𝐂 𝟏𝟐𝟑𝟒 𐍈𐌰 𠀀𠀁 x𝒙y 😀𝐀 '𝐬 𝟘a";
 
+    /// <summary>Some words each in further scripts: Gujarati, Gurmukhi, Kannada, Malayalam, Oriya, Sinhala, Lao, Mongolian, Syriac, Thaana, N'Ko, Tifinagh, Cherokee's small letters, Canadian syllabics, Ogham, runes, Gothic, Glagolitic, Coptic, Javanese, Balinese, Vai, Yi, Cuneiform, Braille.</summary>
+    public static readonly string[] FurtherScripts =
+    [
+        "પ્રતિષ્ઠા અને અધિકારોની દૃષ્ટિએ સર્વ માનવો જન્મથી સ્વતંત્ર અને સમાન હોય છે. ૧૨૩",
+        "ਸਾਰਾ ਮਨੁੱਖੀ ਪਰਿਵਾਰ ਆਪਣੀ ਮਹਿਮਾ ਅਤੇ ਅਧਿਕਾਰ ਦੇ ਪੱਖੋਂ ਜਨਮ ਤੋਂ ਹੀ ਆਜ਼ਾਦ ਹੈ",
+        "ಎಲ್ಲಾ ಮಾನವರೂ ಸ್ವತಂತ್ರರಾಗಿಯೇ ಜನಿಸಿದ್ದಾರೆ",
+        "മനുഷ്യരെല്ലാവരും തുല്യാവകാശങ്ങളോടും അന്തസ്സോടും സ്വാതന്ത്ര്യത്തോടുംകൂടി ജനിച്ചവരാണ്",
+        "ସମସ୍ତ ମନୁଷ୍ୟ ଜନ୍ମକାଳରୁ ସ୍ୱାଧୀନ",
+        "සියලු මනුෂ්‍යයෝ නිදහස්ව උපත ලබා ඇත",
+        "ມະນຸດທຸກຄົນເກີດມາມີສິດເສລີພາບ ໑໒໓",
+        "ᠬᠦᠮᠦᠨ ᠪᠦᠷ ᠲᠥᠷᠥᠵᠦ ᠮᠡᠨᠳᠡᠯᠡᠬᠦ",
+        "ܟܠ ܒܪܢܫܐ ܒܪܝܠܗ ܚܐܪܐ",
+        "ހުރިހާ އިންސާނުންވެސް ދުނިޔެއަށް އުފަންވަނީ",
+        "ߡߐ߱ ߓߍ߯ ߘߐ߬ߞߣߐ ߟߎ߬",
+        "ⵉⵎⴷⴰⵏⵏ ⴰⴽⴽⵯ ⵜⵜⵍⴰⵍⵏ ⴷ ⵉⵍⴻⵍⵍⵉⵢⵏ",
+        "ꭰꮿꮩꮈꭿ",
+        "ᐃᓅᔪᓕᒫᑦ ᐊᓂᖅᑎᕆᔪᓕᒫᑦ",
+        "᚛ᚉᚑᚅᚔᚉᚉᚔᚋ᚜",
+        "ᚠᛇᚻ᛫ᛒᛦᚦ᛫ᚠᚱᚩᚠᚢᚱ",
+        "𐌼𐌰𐌲 𐌲𐌻𐌴𐍃 𐌹̈𐍄𐌰𐌽",
+        "ⰲⱄⰹ ⰾⱓⰴⰹ",
+        "ⲣⲱⲙⲉ ⲛⲓⲙ",
+        "ꦱꦧꦼꦤ꧀ꦲꦸꦮꦺꦴꦁ ꧑꧒",
+        "ᬲᬫᬶᬦᬶᬂ ᬫᬦᬸᬲᬦᬾ",
+        "ꗼꔞꕯꕊ ꕉꕜꕮ",
+        "ꊿꂷꃅꄿꐨꐥ",
+        "𒀀𒁀 𒐕𒐖 𒌋",
+        "⠁⠇⠇ ⠓⠥⠍⠁⠝",
+    ];
+
+    /// <summary>Every assigned character, each between letters and alone, and in runs of its neighbours.</summary>
+    public static IEnumerable<string> Characters()
+    {
+        var run = new System.Text.StringBuilder();
+        for (var point = 0; point <= 0x10FFFF; point++)
+        {
+            if (
+                !System.Text.Rune.IsValid(point)
+                || System.Globalization.CharUnicodeInfo.GetUnicodeCategory(point)
+                    == System.Globalization.UnicodeCategory.OtherNotAssigned
+            )
+            {
+                continue;
+            }
+
+            var character = char.ConvertFromUtf32(point);
+            run.Append(character);
+
+            // Private characters and the ideographs beyond U+FFFF are 200,000, all alike.
+            if (point < 0x20000)
+            {
+                yield return $"a{character}b {character} 1{character}{character}";
+            }
+
+            if (run.Length >= 64)
+            {
+                yield return run.ToString();
+                run.Clear();
+            }
+        }
+
+        yield return run.ToString();
+    }
+
+    /// <summary>Runs of every blank, alone, before a word, after one and around line breaks.</summary>
+    public static IEnumerable<string> Blanks() =>
+        from blank in (string[])
+            [" ", "\t", "\n", "\r", "\r\n", "\u00A0", "\u2003", "\u3000", " \n", "\n ", "\t\t \n\n "]
+        from length in (int[])[1, 2, 3, 7, 40]
+        let run = string.Concat(Enumerable.Repeat(blank, length))
+        from text in (string[])[run, run + "word", "word" + run, "a" + run + "b1" + run + ".", run + "!" + run]
+        select text;
+
     /// <summary>All of it.</summary>
     public static IEnumerable<string> All => [.. Scripts, .. Oddities, Astral];
 

@@ -10,14 +10,37 @@ public sealed class TokenizerJsonErrorTests : IDisposable
 
     [Theory]
     [InlineData("truncation", """{"max_length":512}""", "\"truncation\"")]
-    [InlineData("normalizer", """{"type":"Lowercase"}""", "\"normalizer.type\" is \"Lowercase\"")]
+    [InlineData("normalizer", """{"type":"BertNormalizer"}""", "\"normalizer.type\" is \"BertNormalizer\"")]
+    [InlineData("normalizer", """{"type":"Precompiled","precompiled_charsmap":"AAAA"}""", "a table of SentencePiece's")]
     [InlineData(
         "normalizer",
-        """{"type":"Sequence","normalizers":[{"type":"NFC"},{"type":"NFKC"}]}""",
-        "\"normalizer.normalizers[1].type\" is \"NFKC\""
+        """{"type":"Precompiled","precompiled_charsmap":"/////w=="}""",
+        "does not fit into 4 bytes"
     )]
-    [InlineData("pre_tokenizer", "null", "\"pre_tokenizer\" is missing")]
-    [InlineData("pre_tokenizer", """{"type":"Metaspace"}""", "\"pre_tokenizer.type\" is \"Metaspace\"")]
+    [InlineData(
+        "normalizer",
+        """{"type":"Replace","pattern":{"String":""},"content":""}""",
+        "a pattern that is not empty"
+    )]
+    [InlineData(
+        "normalizer",
+        """{"type":"Replace","pattern":{"Regex":"(?<n>a)"},"content":""}""",
+        "(?<n is not supported"
+    )]
+    [InlineData(
+        "normalizer",
+        """{"type":"Sequence","normalizers":[{"type":"NFC"},{"type":"Bert"}]}""",
+        "\"normalizer.normalizers[1].type\" is \"Bert\""
+    )]
+    [InlineData("pre_tokenizer", "null", "\"decoder.type\" is \"ByteLevel\"; allowed is \"Replace\"")]
+    [InlineData("pre_tokenizer", """{"type":"Metaspace"}""", "\"pre_tokenizer.replacement\" is missing")]
+    [InlineData("pre_tokenizer", """{"type":"Metaspace","replacement":"ab"}""", "allowed is one character")]
+    [InlineData(
+        "pre_tokenizer",
+        """{"type":"Metaspace","replacement":"_","prepend_scheme":"first","add_prefix_space":false}""",
+        "\"pre_tokenizer.add_prefix_space\" is false"
+    )]
+    [InlineData("pre_tokenizer", """{"type":"BertPreTokenizer"}""", "\"pre_tokenizer.type\" is \"BertPreTokenizer\"")]
     [InlineData("pre_tokenizer", """{"type":"ByteLevel"}""", "\"pre_tokenizer.add_prefix_space\" is missing")]
     [InlineData(
         "pre_tokenizer",
@@ -52,7 +75,7 @@ public sealed class TokenizerJsonErrorTests : IDisposable
         """{"type":"RobertaProcessing","sep":["</s>",256],"cls":["<s>",999]}""",
         "\"post_processor.cls[1]\" is 999"
     )]
-    [InlineData("pre_tokenizer", """{"type":"Digits","individual_digits":true}""", "ends in \"ByteLevel\"")]
+    [InlineData("pre_tokenizer", """{"type":"Digits","individual_digits":true}""", "\"decoder.type\" is \"ByteLevel\"")]
     [InlineData(
         "pre_tokenizer",
         """{"type":"Split","pattern":{"Regex":"("},"behavior":"Isolated","invert":false}""",
@@ -80,7 +103,12 @@ public sealed class TokenizerJsonErrorTests : IDisposable
     [InlineData("added_tokens", """[{"id":300,"content":"","special":true}]""", "\"added_tokens[0].content\"")]
     [InlineData("added_tokens", """[{"id":300,"content":"\ud800","special":true}]""", "valid Unicode")]
     [InlineData("model", "[]", "\"model\" is []; allowed is an object")]
-    [InlineData("model.type", "\"Unigram\"", "\"model.type\" is \"Unigram\"; allowed is \"BPE\"")]
+    [InlineData("model.type", "\"WordPiece\"", "\"model.type\" is \"WordPiece\"; allowed is \"BPE\" or \"Unigram\"")]
+    [InlineData(
+        "model.type",
+        "\"Unigram\"",
+        "\"model.type\" is \"Unigram\"; allowed is \"BPE\" with a pre_tokenizer ByteLevel"
+    )]
     [InlineData("model.dropout", "0.1", "\"model.dropout\" is 0.1")]
     [InlineData("model.end_of_word_suffix", "\"</w>\"", "\"model.end_of_word_suffix\"")]
     [InlineData(
@@ -95,6 +123,7 @@ public sealed class TokenizerJsonErrorTests : IDisposable
     [InlineData("model.merges", """["a b c"]""", "\"model.merges[0]\" is \"a b c\"; allowed is two tokens")]
     [InlineData("model.merges", """[["a"]]""", "\"model.merges[0]\"")]
     [InlineData("model.merges", """["a b"]""", "\"ab\" is not there")]
+    [InlineData("model.merges", """[" a"]""", "\"model.merges[0]\" is \" a\"; allowed is two tokens")]
     [InlineData("model.merges", """{}""", "\"model.merges\" is {}; allowed is a list")]
     public void Load_NamesWhatIsWrong(string place, string value, string expected)
     {
