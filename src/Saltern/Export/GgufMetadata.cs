@@ -73,6 +73,16 @@ internal sealed class GgufMetadata : IDisposable
         }
     }
 
+    /// <summary>Adds a list of fractions, as float32.</summary>
+    public void Add(string key, IReadOnlyCollection<float> values)
+    {
+        BeginList(key, ValueType.Float32, values.Count);
+        foreach (float value in values)
+        {
+            _writer.Write(value);
+        }
+    }
+
     /// <summary>Writes all pairs, one after the other.</summary>
     public void WriteTo(Stream stream) => _bytes.WriteTo(stream);
 

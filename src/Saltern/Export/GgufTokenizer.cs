@@ -1,9 +1,8 @@
-// llama.cpp knows regular expressions for cutting text by name only. A tokenizer leaves in a file only under a name that cuts as it does.
 using Saltern.Tokenization;
 
 namespace Saltern.Export;
 
-/// <summary>A byte-level BPE in GGUF's words.</summary>
+/// <summary>A tokenizer in GGUF's words: <c>gpt2</c>, byte-level BPE, or <c>llama</c>, SentencePiece's BPE.</summary>
 internal static class GgufTokenizer
 {
     private const string Prefix = "tokenizer.ggml.";
@@ -12,9 +11,11 @@ internal static class GgufTokenizer
     private enum TokenType
     {
         Normal = 1,
+        Unknown = 2,
         Control = 3,
         UserDefined = 4,
         Unused = 5,
+        Byte = 6,
     }
 
     /// <summary>Adds the keys that describe the tokenizer.</summary>
@@ -24,11 +25,6 @@ internal static class GgufTokenizer
     public static IReadOnlyList<string> Describe(BpeTokenizer tokenizer, int rows, GgufMetadata metadata)
     {
         TokenizerDefinition definition = tokenizer.Definition;
-        if (definition.Model != TokenModel.ByteLevelBpe)
-        {
-            throw new DataFormatException("Only byte-level tokenizers are written to GGUF files. Export as hf.");
-        }
-
         if (definition.BeforeText.Count > 1)
         {
             throw new DataFormatException(
@@ -36,52 +32,192 @@ internal static class GgufTokenizer
             );
         }
 
-        int begin = definition.BeforeText.FirstOrDefault(tokenizer.EndOfTextId);
-        (string[] names, int[] types) = Tokens(definition, rows);
-        metadata.Add(Prefix + "model", "gpt2");
-        metadata.Add(Prefix + "pre", NameOfCut(definition));
-        metadata.Add(Prefix + "tokens", names);
-        metadata.Add(Prefix + "token_type", types);
-        metadata.Add(Prefix + "merges", Merges(definition, names));
+        IEnumerable<string> notes = definition.Model switch
+        {
+            TokenModel.ByteLevelBpe => DescribeByteLevel(definition, rows, metadata),
+            TokenModel.CharacterBpe => DescribePieces(definition, rows, metadata),
+            _ => throw new DataFormatException(
+                "The tokenizer is a Unigram. llama.cpp has the form only with SentencePiece's own normalisation, "
+                    + "which is not the one of tokenizer.json: its token ids would differ. Export as hf."
+            ),
+        };
 
         // Named even where nothing is put before a text: its readers would otherwise assume GPT-2's number.
+        int begin = definition.BeforeText.FirstOrDefault(tokenizer.EndOfTextId);
         metadata.Add(Prefix + "bos_token_id", (uint)begin);
         metadata.Add(Prefix + "eos_token_id", (uint)tokenizer.EndOfTextId);
         metadata.Add(Prefix + "add_bos_token", definition.BeforeText.Count == 1);
         metadata.Add(Prefix + "add_eos_token", definition.BehindText.Count > 0);
-        metadata.Add(Prefix + "add_space_prefix", false);
-        return [.. Warnings(definition)];
+        metadata.Add(Prefix + "add_space_prefix", tokenizer.PutsBlankInFront);
+        return [.. notes, .. Warnings(definition)];
     }
 
-    private static string NameOfCut(TokenizerDefinition definition)
+    private static List<string> DescribeByteLevel(TokenizerDefinition definition, int rows, GgufMetadata metadata)
     {
-        IReadOnlyList<SplitRule> rules = definition.PreTokenizer.Rules;
-        bool takesWholeWords = definition.IgnoresMergesOfWholeWords;
-        string? name = rules switch
+        GgufCut cut = CutOf(definition);
+        (string[] names, int[] types) = Tokens(definition, rows);
+        metadata.Add(Prefix + "model", "gpt2");
+        metadata.Add(Prefix + "pre", cut.Name);
+        metadata.Add(Prefix + "tokens", names);
+        metadata.Add(Prefix + "token_type", types);
+        metadata.Add(Prefix + "merges", Merges(definition, names));
+
+        List<string> notes = [];
+        if (cut.Note is not null)
         {
-            [{ Known: SplitPattern.Llama3 }] => takesWholeWords ? "llama-bpe" : "smaug-bpe",
-            [{ Known: SplitPattern.Qwen2 }] when !takesWholeWords => "qwen2",
-            [{ Known: SplitPattern.Gpt2 }] when !takesWholeWords => "gpt-2",
-            [{ Foreign.Identity: @"\p{N}" }, { Known: SplitPattern.Gpt2 }] when !takesWholeWords => "smollm",
-            _ => null,
-        };
-        if (name is not null)
-        {
-            return name;
+            notes.Add(cut.Note);
         }
 
-        string cut = "nothing";
+        int missing = definition.SingleByteIds().Count(id => id < 0);
+        if (missing > 0)
+        {
+            notes.Add($"The vocabulary lacks {missing} bytes; what llama.cpp does with text that has them is its own.");
+        }
+
+        if (definition.Normalizers is [UnicodeFormNormalizer { Form: UnicodeForm.NFC }])
+        {
+            notes.Add(
+                "The tokenizer composes text (NFC) first and GGUF cannot say so: "
+                    + "decomposed characters will get other token ids; compose text before you give it to a GGUF program."
+            );
+        }
+        else if (definition.Normalizers.Count > 0)
+        {
+            IEnumerable<string> steps = definition.Normalizers.Select(step => step.Identity.Split('\n')[0]);
+            notes.Add(
+                "The tokenizer rewrites text first and GGUF cannot say so: "
+                    + $"text that {string.Join(", then ", steps)} changes will get other token ids."
+            );
+        }
+
+        return notes;
+    }
+
+    private static GgufCut CutOf(TokenizerDefinition definition)
+    {
+        IReadOnlyList<SplitRule> rules = definition.PreTokenizer.Rules;
+        bool? takesWholeWords = definition.IgnoresMergesOfWholeWords;
+        GgufCut? cut = GgufCut.Find(rules, takesWholeWords);
+        if (cut is null && WholeWords.AreMerged(definition))
+        {
+            cut = GgufCut.Find(rules, null);
+        }
+
+        if (cut is not null)
+        {
+            return cut;
+        }
+
+        string found = "nothing";
         if (rules.Count > 0)
         {
-            cut = string.Join(", then ", rules.Select(rule => $"'{rule.Identity}'"));
+            found = string.Join(", then ", rules.Select(rule => $"'{rule.Identity}'"));
         }
 
         throw new DataFormatException(
-            $"The tokenizer cuts text by {cut}{(takesWholeWords ? " with ignore_merges" : "")}, "
+            $"The tokenizer cuts text by {found}{(takesWholeWords == true ? " with ignore_merges" : "")}, "
                 + "for which llama.cpp has no name: its token ids would differ. Export as hf. "
-                + "GGUF can have the patterns of Llama 3, Qwen 2 (without ignore_merges), "
-                + "GPT-2 and SmolLM (digits, then GPT-2)."
+                + "GGUF can have the patterns of Llama 3, Qwen 2 and 3.5, GPT-2, SmolLM (digits, then GPT-2), GPT-4o, Mistral Nemo, "
+                + "DeepSeek V3 and Coder, Bloom, Seed-Coder and Ling."
         );
+    }
+
+    private static List<string> DescribePieces(TokenizerDefinition definition, int rows, GgufMetadata metadata)
+    {
+        const string Sign = "▁";
+        if (definition.FallbackIds() is not int[] bytes || bytes.Contains(-1))
+        {
+            throw new DataFormatException(
+                "llama.cpp spells characters that a vocabulary lacks in tokens of bytes, "
+                    + "and the tokenizer lacks some of the 256. Export as hf."
+            );
+        }
+
+        if (definition.IgnoresMergesOfWholeWords && !WholeWords.AreMerged(definition))
+        {
+            throw new DataFormatException(
+                "The tokenizer takes whole texts without merging (ignore_merges), which llama.cpp does not. Export as hf."
+            );
+        }
+
+        MetaspaceRule? metaspace = definition.PreTokenizer.Rules.FirstOrDefault()?.Metaspace;
+        bool signs =
+            metaspace?.Replacement == Sign
+            || definition.Normalizers.Any(step => step is ReplaceNormalizer { Pattern: " ", Content: Sign });
+        bool onlySigns = definition.Normalizers.All(step =>
+            step is ReplaceNormalizer { Pattern: " ", Content: Sign } or PrependNormalizer { Content: Sign }
+        );
+
+        // Gemma 3 cuts at blanks that its normalizer has taken away: nowhere.
+        bool cutsNowhere = definition.PreTokenizer.Rules.All(rule =>
+            rule.Metaspace is not null || (metaspace is null && rule.Foreign is { IsLiteral: true, Pattern: " " })
+        );
+        bool cutsBetweenPieces =
+            metaspace is not { Splits: true }
+            || definition.Tokens.All(token => token?.Spelling.LastIndexOf(Sign, StringComparison.Ordinal) is not > 0);
+        if (!signs || !onlySigns || !cutsNowhere || !cutsBetweenPieces)
+        {
+            throw new DataFormatException(
+                "llama.cpp rewrites and cuts text for such a vocabulary in one way: a ▁ for each blank, one in front, no cut. "
+                    + "The tokenizer does more, so that its token ids would differ. Export as hf."
+            );
+        }
+
+        float[] scores = GgufPieces.Scores(definition);
+        (string[] names, int[] types) = Pieces(definition, rows, bytes);
+        metadata.Add(Prefix + "model", "llama");
+        metadata.Add(Prefix + "pre", "default");
+        metadata.Add(Prefix + "tokens", names);
+        metadata.Add(Prefix + "scores", [.. scores, .. new float[rows - Math.Min(rows, scores.Length)]]);
+        metadata.Add(Prefix + "token_type", types);
+        if (definition.Unknown.Id is int unknown)
+        {
+            metadata.Add(Prefix + "unknown_token_id", (uint)unknown);
+        }
+
+        return metaspace switch
+        {
+            { Scheme: PrependScheme.First } =>
+            [
+                "llama.cpp puts a blank in front of text behind special tokens too, and of text that begins with one; "
+                    + "the tokenizer does not: there token ids will differ.",
+            ],
+            { Scheme: PrependScheme.Always } =>
+            [
+                "llama.cpp puts a blank also in front of text that begins with one; "
+                    + "the tokenizer does not: there token ids will differ.",
+            ],
+            _ => [],
+        };
+    }
+
+    private static (string[] Names, int[] Types) Pieces(TokenizerDefinition definition, int rows, int[] bytes)
+    {
+        (string[] names, int[] types) = Tokens(definition, rows);
+        HashSet<int> made = [.. definition.Merges.Select(merge => merge.Result)];
+        for (int id = 0; id < Math.Min(rows, definition.Tokens.Count); id++)
+        {
+            // Runs of ▁ that Gemma adds as tokens come of merging blanks; as added ones they would not be written as blanks.
+            if (
+                types[id] == (int)TokenType.UserDefined
+                && made.Contains(id)
+                && names[id].Contains('▁', StringComparison.Ordinal)
+            )
+            {
+                types[id] = (int)TokenType.Normal;
+            }
+            else if (id == definition.Unknown.Id)
+            {
+                types[id] = (int)TokenType.Unknown;
+            }
+        }
+
+        foreach (int id in bytes)
+        {
+            types[id] = (int)TokenType.Byte;
+        }
+
+        return (names, types);
     }
 
     private static (string[] Names, int[] Types) Tokens(TokenizerDefinition definition, int rows)
@@ -142,18 +278,6 @@ internal static class GgufTokenizer
 
     private static IEnumerable<string> Warnings(TokenizerDefinition definition)
     {
-        if (definition.Normalizers is [UnicodeFormNormalizer { Form: UnicodeForm.NFC }])
-        {
-            yield return "The tokenizer composes text (NFC) first and GGUF cannot say so: "
-                + "decomposed characters will get other token ids; compose text before you give it to a GGUF program.";
-        }
-        else if (definition.Normalizers.Count > 0)
-        {
-            IEnumerable<string> steps = definition.Normalizers.Select(step => step.Identity.Split('\n')[0]);
-            yield return "The tokenizer rewrites text first and GGUF cannot say so: "
-                + $"text that {string.Join(", then ", steps)} changes will get other token ids.";
-        }
-
         string[] particular =
         [
             .. definition.AddedTokens.Where(token => !token.IsPlain).Select(token => $"'{token.Content}'"),

@@ -55,9 +55,11 @@ internal static class ExportedModel
         string name,
         SplitPattern pattern = SplitPattern.Llama3,
         string at = "model"
-    )
+    ) => Write(folder, name, Tokenizer(pattern), at);
+
+    /// <summary>Writes a model folder with a tokenizer of one's own.</summary>
+    public static TransformerConfig Write(TemporaryFolder folder, string name, BpeTokenizer tokenizer, string at)
     {
-        BpeTokenizer tokenizer = Tokenizer(pattern);
         TransformerConfig config = Shape(name).Resolve(tokenizer.VocabularySize, Plain.MaxPositionEmbeddings);
         using DisposeScope scope = torch.NewDisposeScope();
         using IDisposable _ = torch.no_grad();

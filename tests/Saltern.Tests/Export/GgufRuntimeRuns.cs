@@ -25,6 +25,8 @@ public sealed class GgufRuntimeRuns : IDisposable
 
     internal static string OfModel(string name, WeightType type) => $"{name}-{WeightTypes.NameOf(type)}";
 
+    internal static string OfForm(string form) => $"form-{form}";
+
     internal static string OfPattern(SplitPattern pattern) => $"pattern-{pattern}";
 
     /// <summary>The exported model's folder, what was asked and what came of it; skips the test where Node or the packages cannot be had.</summary>
@@ -80,10 +82,34 @@ public sealed class GgufRuntimeRuns : IDisposable
             );
         }
 
+        foreach (string form in GgufRuntimeTests.Forms.Select(row => row.Data))
+        {
+            AddForm(form);
+        }
+
         ExportedModel.Write(_folder, "llama-tied-padded", SplitPattern.Qwen2, OfBegin + "/model");
         Begin = ExportedModel.AddBegin(_folder, OfBegin + "/model");
         Add(OfBegin, WeightType.F32, ["a<s>b"], [], 0);
         return _jobs.Keys.Zip(GgufRuntime.Run(_jobs.Values)).ToDictionary(pair => pair.First, pair => pair.Second);
+    }
+
+    private void AddForm(string form)
+    {
+        string path = _folder[$"{form}.json"];
+        File.WriteAllText(path, GgufForms.Tokenizer(form).ToJsonString());
+        BpeTokenizer tokenizer = BpeTokenizer.Load(path);
+        ExportedModel.Write(_folder, "llama", tokenizer, OfForm(form) + "/model");
+        string[] all = [.. SampleTexts.All, .. SampleTexts.FurtherScripts, .. SampleTexts.Blanks()];
+        Add(
+            OfForm(form),
+            WeightType.F32,
+            [
+                .. all.Concat(all.Select((first, i) => first + all[(i + 1) % all.Length]))
+                    .Where(text => GgufForms.IsTheSame(form, text)),
+            ],
+            [tokenizer.Encode("All human beings"), [.. tokenizer.Encode(SampleTexts.Oddities[0]).Take(16)]],
+            Added
+        );
     }
 
     private void Add(string at, WeightType type, IReadOnlyList<string> texts, IReadOnlyList<int[]> prompts, int added)

@@ -25,6 +25,8 @@ public class GgufRuntimeTests(GgufRuntimeRuns runs) : IClassFixture<GgufRuntimeR
             select ("llama", type, Tolerance(type)),
         ];
 
+    public static TheoryData<string> Forms => [.. GgufForms.Names];
+
     public static TheoryData<SplitPattern> Patterns => [.. Enum.GetValues<SplitPattern>()];
 
     [Theory]
@@ -32,7 +34,34 @@ public class GgufRuntimeTests(GgufRuntimeRuns runs) : IClassFixture<GgufRuntimeR
     public void ProbabilitiesAndGreedyText_AreOurs(string name, Enum stored, double tolerance)
     {
         var type = (WeightType)stored;
-        (string folder, GgufJob job, GgufRuntime runtime) = runs.Of(GgufRuntimeRuns.OfModel(name, type));
+        CompareModels(GgufRuntimeRuns.OfModel(name, type), name, type, tolerance);
+    }
+
+    [Theory]
+    [MemberData(nameof(Forms))]
+    public void TokenizersOfOtherForms_GiveOurIdsProbabilitiesAndText(string form)
+    {
+        string run = GgufRuntimeRuns.OfForm(form);
+        CompareModels(run, form, WeightType.F32, Tolerance(WeightType.F32));
+        (string folder, GgufJob job, GgufRuntime runtime) = runs.Of(run);
+        BpeTokenizer tokenizer = BpeTokenizer.Load(Path.Combine(folder, "tokenizer.json"));
+        foreach ((int i, string text) in job.Texts.Index())
+        {
+            Compare(text, tokenizer.Encode(text), runtime.Ids[i]);
+            Compare(text, tokenizer.Encode(text, allowSpecial: true), runtime.SpecialIds[i]);
+        }
+
+        foreach ((int i, int[] tokens) in runtime.Continuations.Index())
+        {
+            Assert.Equal(tokenizer.DecodeContinuation(tokens).Trim(), runtime.Texts[i].Trim());
+        }
+
+        Assert.True(runtime.Ids.Sum(ids => ids.Length) > 3_000);
+    }
+
+    private void CompareModels(string run, string name, WeightType type, double tolerance)
+    {
+        (string folder, GgufJob job, GgufRuntime runtime) = runs.Of(run);
         BpeTokenizer tokenizer = BpeTokenizer.Load(Path.Combine(folder, "tokenizer.json"));
         using Transformer model = ModelFolder.Load(folder, trainable: false);
         TransformerConfig config = model.Config;

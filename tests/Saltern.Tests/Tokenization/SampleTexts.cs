@@ -110,6 +110,7 @@ internal static class SampleTexts
             if (point < 0x20000)
             {
                 yield return $"a{character}b {character} 1{character}{character}";
+                yield return $"The {character} of 12 {character}s, and {character}.";
             }
 
             if (run.Length >= 64)

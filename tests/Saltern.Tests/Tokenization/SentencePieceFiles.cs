@@ -278,7 +278,7 @@ internal static class SentencePieceFiles
 
         // Some characters stay unknown.
         return counts
-            .Where(entry => !entry.Key.AsSpan().ContainsAny("0中😀é") && (entry.Value > 1 || entry.Key.Length == 1))
+            .Where(entry => !entry.Key.AsSpan().ContainsAny("\00中😀é") && (entry.Value > 1 || entry.Key.Length == 1))
             .OrderByDescending(entry => entry.Value * entry.Key.Length)
             .ThenBy(entry => entry.Key, StringComparer.Ordinal)
             .Select(entry => entry.Key);
