@@ -134,7 +134,7 @@ internal static class PartWorkers
                 using DisposeScope inner = NewDisposeScope();
                 Tensor qkv = randn(rows, 3 * heads * size);
                 Tensor gradient = randn(rows, heads * size);
-                using var rotary = new RotaryTable(length, c, ScalarType.Float32, CPU);
+                using var rotary = new RotaryTable(length, c, isLocal: false, ScalarType.Float32, CPU);
                 (Tensor cosines, Tensor sines) = rotary.Rows(0, length);
                 double start = CpuMilliseconds();
                 for (int layer = 0; layer < layers; layer++)

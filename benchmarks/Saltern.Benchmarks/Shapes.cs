@@ -67,9 +67,53 @@ internal sealed record Shape(
                 HiddenAct = Activation.Gelu,
             },
             "gpt2" => ungated with { LearnedPositions = true, HiddenAct = Activation.GeluNew },
-            _ => throw new ArgumentException($"'{family}' is not a family: llama, qwen3, neox, gpt2."),
+            "opt" => ungated with { LearnedPositions = true, PositionOffset = 2, HiddenAct = Activation.Relu },
+            "phi" => ungated with
+            {
+                UseParallelResidual = true,
+                SharedAttentionNorm = true,
+                PartialRotaryFactor = 0.5,
+                HiddenAct = Activation.GeluNew,
+                LmHeadBias = true,
+                TieWordEmbeddings = false,
+            },
+            "granite" => llama with
+            {
+                AttentionMultiplier = 1.0 / llama.HeadDim,
+                EmbeddingMultiplier = 12,
+                ResidualMultiplier = 0.22,
+                LogitsScaling = 8,
+            },
+            "olmo2" => llama with { NormPlacement = NormPlacement.After, QkNorm = true, QkNormWhole = true },
+            "gemma" => Gemma(llama),
+            "gemma2" => Gemma(llama) with
+            {
+                NormPlacement = NormPlacement.Around,
+                AttentionMultiplier = llama.ScoreScale,
+                AttnLogitSoftcapping = 50,
+                FinalLogitSoftcapping = 30,
+            },
+            "gemma3" => Gemma(llama) with
+            {
+                NormPlacement = NormPlacement.Around,
+                AttentionMultiplier = llama.ScoreScale,
+                QkNorm = true,
+            },
+            _ => throw new ArgumentException(
+                $"'{family}' is not a family: llama, qwen3, neox, gpt2, opt, phi, granite, olmo2, gemma, gemma2, gemma3."
+            ),
         };
     }
+
+    // Without windows, which would leave out operations.
+    private static TransformerConfig Gemma(TransformerConfig llama) =>
+        llama with
+        {
+            HiddenAct = Activation.GeluPytorchTanh,
+            GatedMlp = true,
+            NormUnitOffset = true,
+            ScaleEmbeddings = true,
+        };
 
     /// <summary>A tied decoder with the reference teacher of the same vocabulary.</summary>
     public static Shape Of(

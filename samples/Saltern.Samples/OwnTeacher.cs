@@ -20,7 +20,7 @@ internal sealed class OwnTeacher(Teacher recipes) : Teacher
         using IDisposable noGradients = torch.no_grad();
         var labels = (LiveSoftLabels)recipes.Label(batch, rows, inputs, ranges);
         using torch.Tensor hidden = labels.HiddenStates; // [rows · T, D of the teacher], ours to give back
-        using torch.Tensor logits = torch.matmul(hidden, labels.Head.t()); // [rows · T, V]
+        using torch.Tensor logits = labels.Logits(); // [rows · T, V]
         using torch.Tensor leastKept = logits.topk(Kept).values.narrow(1, Kept - 1, 1); // [rows · T, 1]
         using torch.Tensor others = logits < leastKept;
         return new DenseSoftLabels(logits.masked_fill(others, Never), labels.Temperature);

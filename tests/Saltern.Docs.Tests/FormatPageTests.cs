@@ -26,6 +26,9 @@ public partial class FormatPageTests
         );
 
     [Fact]
+    public void Models_HasEveryFamily() => GeneratedPart.Check("docs/models.md", "families", FamilyTable.Make());
+
+    [Fact]
     public void RecipeOfFineTuning_HasEveryKey() =>
         GeneratedPart.Check(
             "docs/recipe-format.md",

@@ -90,6 +90,7 @@ internal static class ModelEvaluation
                 {
                     HiddenStates = model.HiddenStates(tokens, Ranges(set, first, count)),
                     Head = model.Head,
+                    Form = model.HeadForm,
                     Labels = labels,
                 },
                 losses

@@ -211,6 +211,7 @@ internal static class RequestScorer
             {
                 HiddenStates = targets,
                 Head = scoring.Model.Head,
+                Form = scoring.Model.HeadForm,
                 Labels = [.. labels],
             },
             losses

@@ -93,10 +93,14 @@ internal static class GgufExport
         {
             reorder = pieces => RowOrder.Interleave(pieces, config.HeadDim, tensor.RowLength);
         }
+        else if (architecture.AddsOneToNorms && tensor.Name.EndsWith("norm.weight", StringComparison.Ordinal))
+        {
+            reorder = RowOrder.AddOne;
+        }
 
         WeightType own = isMatrix ? type : WeightType.F32;
         return new OutgoingTensor(
-            GgufArchitecture.NameOf(tensor.Name),
+            architecture.NameOf(tensor.Name),
             tensor.Shape,
             own,
             weights.Encode(source, own, reorder)

@@ -30,6 +30,15 @@ internal sealed record GrowthMap
     /// <summary>Whether the output head is the embedding, so that the last norm is divided in its place.</summary>
     public required bool IsTied { get; init; }
 
+    /// <summary>Whether one norm goes over all query heads, and one over all key heads.</summary>
+    public bool NormsWholeHeads { get; init; }
+
+    /// <summary>Whether there are norms behind the branches.</summary>
+    public bool HasNormsAfter { get; init; }
+
+    /// <summary>What stands for a factor of 0: −1 where norms keep w − 1.</summary>
+    public double NormOffset { get; init; }
+
     /// <summary>Whether the grown model computes what the small one does.</summary>
     public bool PreservesFunction => Layers.All(layer => !layer.IsNew || layer.IsSilent);
 
@@ -51,6 +60,7 @@ internal sealed record GrowthMap
 
         problems.AddRange(WidthProblems(from, to));
         problems.AddRange(OtherProblems(from, to));
+        problems.AddRange(PatternProblems(from, to, layers));
         if (problems.Count > 0)
         {
             throw new ConfigurationException([.. problems.Select(problem => $"{what}: {problem}")]);
@@ -66,6 +76,9 @@ internal sealed record GrowthMap
         {
             Layers = layers,
             IsTied = to.IsTied,
+            NormsWholeHeads = to.QkNormWhole,
+            HasNormsAfter = to.HasNormsAfter,
+            NormOffset = to.NormUnitOffset ? -1 : 0,
             Hidden = UnitMap.Tile(from.HiddenSize, to.HiddenSize),
             Query = queryHeads.Expand(to.HeadDim),
             Key = keyHeads.Expand(to.HeadDim),
@@ -80,6 +93,12 @@ internal sealed record GrowthMap
             int below = Math.Max(1, to.HiddenSize / from.HiddenSize) * from.HiddenSize;
             yield return $"hidden_size {from.HiddenSize} cannot become {to.HiddenSize}: every channel is copied equally often, "
                 + $"or the norms would change. Take a multiple, such as {below} or {below + from.HiddenSize}.";
+        }
+
+        if (to.ScaleEmbeddings && to.HiddenSize != from.HiddenSize)
+        {
+            yield return $"hidden_size {from.HiddenSize} cannot become {to.HiddenSize}: scale_embeddings multiplies the embedding by its root, "
+                + "which would be another. Grow in depth, or in heads and feed-forward units.";
         }
 
         if (to.HeadDim != from.HeadDim)
@@ -109,6 +128,27 @@ internal sealed record GrowthMap
         }
     }
 
+    // A copy of a layer has its window and its positions.
+    private static IEnumerable<string> PatternProblems(
+        TransformerConfig from,
+        TransformerConfig to,
+        IReadOnlyList<LayerSource> layers
+    )
+    {
+        for (int i = 0; i < layers.Count; i++)
+        {
+            int source = layers[i].Layer;
+            if (to.WindowOf(i) > 0 == from.WindowOf(source) > 0 && to.IsRotated(i) == from.IsRotated(source))
+            {
+                continue;
+            }
+
+            yield return $"layer {i} would be a copy of layer {source}, whose kind is another by window_pattern or rope_pattern. "
+                + "Take 'stack' with whole repetitions of the pattern.";
+            yield break;
+        }
+    }
+
     // What growth does not touch must be the same on both sides.
     private static IEnumerable<string> OtherProblems(TransformerConfig from, TransformerConfig to)
     {
@@ -122,8 +162,12 @@ internal sealed record GrowthMap
             HeadDim = from.HeadDim,
             IntermediateSize = from.IntermediateSize,
             InitializerRange = from.InitializerRange,
+
+            // Compared layer by layer.
+            WindowPattern = from.WindowPattern,
+            RopePattern = from.RopePattern,
             // Rotary positions have no weights: their number may be another.
-            MaxPositionEmbeddings = to.LearnedPositions ? to.MaxPositionEmbeddings : from.MaxPositionEmbeddings,
+            MaxPositionEmbeddings = to.NeedsPositions ? to.MaxPositionEmbeddings : from.MaxPositionEmbeddings,
         };
         foreach (RecipeChange change in RecipeDiff.Compare(from, same))
         {

@@ -25,7 +25,7 @@ internal static class ModelGrowth
             Tensor target = large.Parameters.Weight(slice);
             if (IsSilent(slice.Name, map))
             {
-                target.zero_();
+                target.fill_(map.HasNormsAfter ? map.NormOffset : 0);
                 continue;
             }
 
@@ -34,7 +34,7 @@ internal static class ModelGrowth
             if (IsDividedNorm(slice.Name, map))
             {
                 // A tied head is the embedding, which is not divided: the last norm is, in its place.
-                grown = grown.div(map.Hidden.Copies[0]);
+                grown = grown.sub(map.NormOffset).div(map.Hidden.Copies[0]).add(map.NormOffset);
             }
 
             target.copy_(grown);
@@ -84,7 +84,7 @@ internal static class ModelGrowth
         map.IsTied && weight.StartsWith("model.norm.", StringComparison.Ordinal);
 
     private static bool IsSilent(string weight, GrowthMap map) =>
-        WeightAxes.LayerOf(weight) is int layer && map.Layers[layer].IsSilent && WeightAxes.IsIntoResidual(weight);
+        WeightAxes.LayerOf(weight) is int layer && map.Layers[layer].IsSilent && WeightAxes.IsIntoResidual(weight, map);
 
     private static Tensor Grow(Tensor source, WeightAxes axes, double noise, Generator generator)
     {

@@ -16,22 +16,37 @@ internal sealed record WeightAxes(UnitMap? Rows, UnitMap? Columns, bool Reads)
         return parts[^2] switch
         {
             "embed_tokens" or "embed_positions" => new WeightAxes(null, map.Hidden, Reads: false),
-            "lm_head" => new WeightAxes(null, map.Hidden, Reads: true),
+            "lm_head" => new WeightAxes(null, hiddenOfMatrix, Reads: isMatrix),
             "q_proj" => new WeightAxes(map.Query, hiddenOfMatrix, Reads: true),
             "k_proj" or "v_proj" => new WeightAxes(map.Key, hiddenOfMatrix, Reads: true),
-            "q_norm" or "k_norm" => new WeightAxes(null, null, Reads: false),
+            "q_norm" => new WeightAxes(map.NormsWholeHeads ? map.Query : null, null, Reads: false),
+            "k_norm" => new WeightAxes(map.NormsWholeHeads ? map.Key : null, null, Reads: false),
             "o_proj" => new WeightAxes(map.Hidden, isMatrix ? map.Query : null, Reads: true),
             "gate_proj" or "up_proj" => new WeightAxes(map.Inner, hiddenOfMatrix, Reads: true),
             "down_proj" => new WeightAxes(map.Hidden, isMatrix ? map.Inner : null, Reads: true),
 
             // The norms.
-            "input_layernorm" or "post_attention_layernorm" or "norm" => new WeightAxes(map.Hidden, null, Reads: false),
+            "input_layernorm"
+            or "post_attention_layernorm"
+            or "pre_feedforward_layernorm"
+            or "post_feedforward_layernorm"
+            or "norm" => new WeightAxes(map.Hidden, null, Reads: false),
             _ => throw new ArgumentException($"{name} is no weight that growth knows.", nameof(name)),
         };
     }
 
-    /// <summary>Whether a weight projects into the residual stream: 0 in a layer that adds nothing yet.</summary>
-    public static bool IsIntoResidual(string name) => name.Split('.')[^2] is "o_proj" or "down_proj";
+    /// <summary>Whether a weight is the last before the residual stream, the projection or the norm behind it: a factor of 0 in a layer that adds nothing yet.</summary>
+    public static bool IsIntoResidual(string name, GrowthMap map)
+    {
+        string kind = name.Split('.')[^2];
+        if (map.HasNormsAfter)
+        {
+            // Behind a projection of 0 the norm would make whole steps of the first small ones.
+            return kind is "post_attention_layernorm" or "post_feedforward_layernorm";
+        }
+
+        return kind is "o_proj" or "down_proj";
+    }
 
     /// <summary>The layer of a weight, from 0; null for one outside the layers.</summary>
     public static int? LayerOf(string name)

@@ -40,6 +40,7 @@ internal sealed class LiveTeacher : Teacher
         return new LiveSoftLabels(_model.HiddenStates(tokens, ranges), _model.Head, _temperature)
         {
             ProductType = _model.ProductType,
+            Form = _model.HeadForm,
         };
     }
 

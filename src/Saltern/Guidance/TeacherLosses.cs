@@ -46,6 +46,7 @@ internal sealed record TeacherLosses(float[] Nll, float[] NllTempered)
                 {
                     HiddenStates = labels.HiddenStates,
                     Head = labels.Head,
+                    Form = labels.Form,
                     Labels = set.Labels[at..(at + count)],
                     Teacher = labels,
                     Omega = new float[count],

@@ -186,12 +186,17 @@ internal sealed unsafe class TeacherRows : IDisposable
             // Where there are no products of ours the teacher's type is libtorch's to compute in.
             Tensor hidden = labels.HiddenStates.detach().narrow(0, first, count).to(labels.ProductType);
             Tensor head = labels.Head.detach().to(labels.ProductType).t();
-            return labels.ProductType == ScalarType.Float32
-                ? logits.addmm_(hidden, head, 0, 1)
-                : logits.copy_(hidden.mm(head));
+            logits =
+                labels.ProductType == ScalarType.Float32
+                    ? logits.addmm_(hidden, head, 0, 1)
+                    : logits.copy_(hidden.mm(head));
+        }
+        else
+        {
+            _products.Logits(first, logits);
         }
 
-        _products.Logits(first, logits);
+        labels.Form?.ApplyTo(logits);
         return logits;
     }
 

@@ -71,15 +71,21 @@ internal sealed class FusedLossHead : LossHead
         using (StepProfile.Of(StepPart.HeadProducts))
         {
             _student!.Logits(chunk.First, logits);
+            request.Form?.ApplyTo(logits);
             if (chunk.Taught > 0 && request.Teacher is SoftLabels teacher)
             {
                 teacherLogits = TeacherLogits(teacher, chunk);
             }
         }
 
+        Tensor? slopes = gradients is null ? null : request.Form?.Slopes(logits);
         using (StepProfile.Of(StepPart.Loss))
         {
             RunRows(request, losses, chunk, logits, teacherLogits, gradients?.Scale ?? 0f);
+            if (gradients is LossGradients toGive && request.Form is not null)
+            {
+                GiveRows(logits, slopes, toGive.Bias);
+            }
         }
 
         if (gradients is LossGradients wanted)
@@ -97,6 +103,7 @@ internal sealed class FusedLossHead : LossHead
             case LiveSoftLabels live:
                 Tensor logits = TeacherBuffer(live.Head.shape[0], chunk.Taught);
                 _teacher!.Value.Products.Logits(chunk.First, logits);
+                live.Form?.ApplyTo(logits);
                 return logits;
             case DenseSoftLabels dense:
                 return TeacherBuffer(dense.Logits.shape[1], chunk.Taught)
@@ -112,6 +119,23 @@ internal sealed class FusedLossHead : LossHead
 
     private Tensor TeacherBuffer(long columns, int rows) =>
         (_teacherLogits ??= zeros(ChunkRows, columns).DetachFromDisposeScope()).narrow(0, 0, rows);
+
+    // ∂ℒ/∂logits becomes ∂ℒ/∂products; that of the biases is its sum.
+    private unsafe void GiveRows(Tensor logits, Tensor? slopes, Tensor? biasGradient)
+    {
+        if (slopes is not null)
+        {
+            logits.mul_(slopes);
+        }
+
+        biasGradient?.add_(logits.sum(0L));
+        nint start = TensorAddress.Of(logits);
+        ParallelRanges.Run(
+            (int)logits.shape[0],
+            _parallel,
+            row => _student!.TakeGradientRow((float*)start + ((long)row * Columns))
+        );
+    }
 
     private unsafe void RunRows(
         LossRequest request,
@@ -151,7 +175,7 @@ internal sealed class FusedLossHead : LossHead
                     }
 
                     RunRow(request, losses, chunk.First + row, z, s, sparse, scale);
-                    if (scale != 0)
+                    if (scale != 0 && request.Form is null)
                     {
                         _student!.TakeGradientRow(z);
                     }

@@ -70,16 +70,23 @@ internal abstract class LossHead : IDisposable
     /// <param name="losses">Receives the losses, before any division.</param>
     /// <param name="hiddenGradient">[N, D], of the hidden states' type, overwritten.</param>
     /// <param name="headGradient">[V or more, D], added to.</param>
+    /// <param name="biasGradient">Of the head's biases, [V or more], added to; null where it has none.</param>
     public void Train(
         LossRequest request,
         long divisor,
         PositionLosses losses,
         Tensor hiddenGradient,
-        Tensor headGradient
+        Tensor headGradient,
+        Tensor? biasGradient = null
     )
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(divisor);
-        Run(request, losses, new LossGradients((float)(1.0 / divisor), hiddenGradient, headGradient));
+        if (biasGradient is null != request.Form?.Bias is null)
+        {
+            throw new ArgumentException("A head with biases needs a place for their gradient.", nameof(biasGradient));
+        }
+
+        Run(request, losses, new LossGradients((float)(1.0 / divisor), hiddenGradient, headGradient, biasGradient));
     }
 
     /// <summary>Frees the chunk buffers.</summary>
@@ -130,7 +137,8 @@ internal readonly record struct LossChunk(int First, int Rows, int Taught);
 /// <param name="Scale">1/n, factor of every gradient; n = counted positions of the global batch.</param>
 /// <param name="Hidden">∂ℒ/∂hidden, [rows, D], overwritten.</param>
 /// <param name="Head">∂ℒ/∂head, [V or more, D], added to.</param>
-internal readonly record struct LossGradients(float Scale, Tensor Hidden, Tensor Head)
+/// <param name="Bias">∂ℒ/∂(the head's biases), [V or more], added to; null where it has none.</param>
+internal readonly record struct LossGradients(float Scale, Tensor Hidden, Tensor Head, Tensor? Bias = null)
 {
     /// <summary>The same for a chunk's rows; the caller's scope owns the view.</summary>
     internal LossGradients OfRows(LossChunk chunk) => this with { Hidden = Hidden.narrow(0, chunk.First, chunk.Rows) };

@@ -1,3 +1,4 @@
+using Saltern.Numerics;
 using static TorchSharp.torch;
 
 namespace Saltern.Losses;
@@ -13,6 +14,9 @@ internal sealed record LossRequest
 
     /// <summary>Student's output head, [V or more, D].</summary>
     public required Tensor Head { get; init; }
+
+    /// <summary>What makes logits of the products with it; null where they are the logits.</summary>
+    public HeadForm? Form { get; init; }
 
     /// <summary>y: next-token id of each position, [N]; negative where the position is not counted.</summary>
     public required long[] Labels { get; init; }

@@ -1,3 +1,4 @@
+using Saltern.Numerics;
 using static TorchSharp.torch;
 
 namespace Saltern.Losses;
@@ -18,6 +19,18 @@ public sealed record LiveSoftLabels(Tensor HiddenStates, Tensor Head, double Tem
 {
     /// <summary>Type of the products with the teacher's head, on the CPU with own kernels.</summary>
     internal ScalarType ProductType { get; init; } = ScalarType.Float32;
+
+    /// <summary>What makes logits of the products with the teacher's head; null where they are the logits.</summary>
+    internal HeadForm? Form { get; init; }
+
+    /// <summary>The teacher's logits, all rows at once, with the head's biases and cap where its family has them.</summary>
+    /// <returns>s, [rows, V or more]; the caller owns it.</returns>
+    public Tensor Logits()
+    {
+        Tensor logits = matmul(HiddenStates, Head.t());
+        Form?.ApplyTo(logits);
+        return logits;
+    }
 
     /// <inheritdoc/>
     public override int Rows => (int)HiddenStates.shape[0];

@@ -40,7 +40,10 @@ internal sealed class TensorLossHead : LossHead
         Tensor labels = tensor(request.Labels.AsSpan(chunk.First, chunk.Rows).ToArray()).to(hidden.device); // [M]
         Tensor counted = labels.ge(0);
         Tensor targets = labels.clamp_min(0).unsqueeze(1); // [M], [M, 1]
-        Tensor logProbs = nn.functional.log_softmax(hidden.mm(head.t()).to(type).narrow(1, 0, Vocabulary), 1); // [M, V]
+        Tensor logits = hidden.mm(head.t()).to(type); // [M, V]
+        request.Form?.ApplyTo(logits);
+        logits = logits.narrow(1, 0, Vocabulary);
+        Tensor logProbs = nn.functional.log_softmax(logits, 1); // [M, V]
         Tensor nll = logProbs.gather(1, targets).squeeze(1).neg();
         (Tensor highest, Tensor best) = logProbs.max(1);
         float[][] known = HostRows.Read(counted, nll, best.eq(labels), highest.exp());
@@ -86,7 +89,14 @@ internal sealed class TensorLossHead : LossHead
             gradient.narrow(0, 0, chunk.Taught).sub_(omega.narrow(0, 0, chunk.Taught) * taught.Target);
         }
 
-        gradient = (gradient * (counted.to(type).unsqueeze(1) * wanted.Scale)).to(products);
+        gradient = gradient * (counted.to(type).unsqueeze(1) * wanted.Scale);
+        if (request.Form?.Slopes(logits) is Tensor slopes)
+        {
+            gradient = gradient * slopes;
+        }
+
+        wanted.Bias?.narrow(0, 0, Vocabulary).add_(gradient.sum(0L));
+        gradient = gradient.to(products);
         Tensor rows = head.narrow(0, 0, Vocabulary);
         wanted.Hidden.copy_(gradient.mm(rows)); // [M, D]
         wanted.Head.narrow(0, 0, Vocabulary).add_(gradient.t().mm(hidden)); // [V, D]

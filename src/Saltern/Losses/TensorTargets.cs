@@ -32,15 +32,7 @@ internal sealed record TensorTargets(
         teacher switch
         {
             SparseSoftLabels sparse => OfSparse(request, sparse, chunk, student),
-            LiveSoftLabels live => OfLogits(
-                request,
-                chunk,
-                student,
-                live.HiddenStates.detach()
-                    .narrow(0, chunk.First, chunk.Taught)
-                    .to(TypeOf(live, products))
-                    .mm(live.Head.detach().to(TypeOf(live, products)).t())
-            ),
+            LiveSoftLabels live => OfLogits(request, chunk, student, LogitsOf(live, chunk, TypeOf(live, products))),
             DenseSoftLabels dense => OfLogits(
                 request,
                 chunk,
@@ -55,6 +47,14 @@ internal sealed record TensorTargets(
     // A teacher's products have its own type, unless all is exact.
     private static ScalarType TypeOf(LiveSoftLabels teacher, ScalarType products) =>
         products == ScalarType.Float64 ? products : teacher.ProductType;
+
+    private static Tensor LogitsOf(LiveSoftLabels live, LossChunk chunk, ScalarType type)
+    {
+        Tensor hidden = live.HiddenStates.detach().narrow(0, chunk.First, chunk.Taught).to(type);
+        Tensor logits = hidden.mm(live.Head.detach().to(type).t());
+        live.Form?.ApplyTo(logits);
+        return logits;
+    }
 
     // From the teacher's logits of the taught rows, [rows, V or more].
     private static TensorTargets OfLogits(LossRequest request, LossChunk chunk, StudentRows student, Tensor logits)

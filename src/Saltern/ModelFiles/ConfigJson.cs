@@ -107,6 +107,41 @@ internal sealed class ConfigJson(string path, string place, JsonElement element,
         throw Wrong(key, value, "a list of texts");
     }
 
+    /// <summary>A list of whole numbers; null where absent.</summary>
+    public IReadOnlyList<int>? Integers(string key)
+    {
+        if (Take(key) is not JsonElement value)
+        {
+            return null;
+        }
+
+        if (
+            value.ValueKind == JsonValueKind.Array
+            && value.EnumerateArray().All(item => item.ValueKind == JsonValueKind.Number && item.TryGetInt32(out _))
+        )
+        {
+            return [.. value.EnumerateArray().Select(item => item.GetInt32())];
+        }
+
+        throw Wrong(key, value, "a list of whole numbers");
+    }
+
+    /// <summary>A list of anything; null where absent.</summary>
+    public IReadOnlyList<JsonElement>? List(string key)
+    {
+        if (Take(key) is not JsonElement value)
+        {
+            return null;
+        }
+
+        if (value.ValueKind == JsonValueKind.Array)
+        {
+            return [.. value.EnumerateArray()];
+        }
+
+        throw Wrong(key, value, "a list");
+    }
+
     /// <summary>An object inside this one; null where absent.</summary>
     public ConfigJson? Object(string key)
     {

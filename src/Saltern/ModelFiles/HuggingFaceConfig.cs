@@ -6,19 +6,32 @@ using Saltern.Models;
 
 namespace Saltern.ModelFiles;
 
-/// <summary>Reads and writes the <c>config.json</c> of all families; what is peculiar to GPT-NeoX and GPT-2 is in files of their own.</summary>
+/// <summary>Reads and writes the <c>config.json</c> of all families, each of which has a file of its own.</summary>
 internal static class HuggingFaceConfig
 {
     private const int LargestFile = 4 << 20; // bytes; those in use have a few kilobytes
-    private const string Llama = "llama";
-    private const string Mistral = "mistral";
-    private const string Qwen2 = "qwen2";
-    private const string Qwen3 = "qwen3";
-    private const string GptNeox = "gpt_neox";
-    private const string Gpt2 = "gpt2";
-    private const string FullAttention = "full_attention";
-    private const string SlidingAttention = "sliding_attention";
-    private static readonly string[] Families = [Llama, Mistral, Qwen2, Qwen3, GptNeox, Gpt2];
+    private const string MobileLlm = "mobilellm";
+
+    // Words of model_type, and the family that each is read as.
+    private static readonly Dictionary<string, ModelFamily> Families = new()
+    {
+        ["llama"] = ModelFamily.Llama,
+        ["mistral"] = ModelFamily.Mistral,
+        ["qwen2"] = ModelFamily.Qwen2,
+        ["qwen3"] = ModelFamily.Qwen3,
+        ["gpt_neox"] = ModelFamily.GptNeox,
+        ["gpt2"] = ModelFamily.Gpt2,
+        ["olmo2"] = ModelFamily.Olmo2,
+        ["smollm3"] = ModelFamily.SmolLm3,
+        ["granite"] = ModelFamily.Granite,
+        [MobileLlm] = ModelFamily.Llama,
+        ["gemma"] = ModelFamily.Gemma,
+        ["gemma2"] = ModelFamily.Gemma2,
+        ["gemma3_text"] = ModelFamily.Gemma3,
+        ["phi"] = ModelFamily.Phi,
+        ["opt"] = ModelFamily.Opt,
+        ["gpt_neo"] = ModelFamily.GptNeo,
+    };
 
     // In every file: how the model was made, stored or is prompted. They are not even named; others without effect are in ConfigKeyRules.
     private static readonly string[] WithoutEffect =
@@ -89,228 +102,53 @@ internal static class HuggingFaceConfig
 
     /// <summary>A shape as the file of the family that it belongs to.</summary>
     public static JsonObject Write(TransformerConfig c) =>
-        FamilyOf(c) switch
+        ModelFamilies.Of(c) switch
         {
-            Gpt2 => Gpt2Config.Write(c),
-            GptNeox => GptNeoxConfig.Write(c),
-            string family => WriteLlamaKin(c, family),
+            ModelFamily.Gpt2 => Gpt2Config.Write(c),
+            ModelFamily.GptNeox => GptNeoxConfig.Write(c),
+            ModelFamily.Olmo2 => Olmo2Config.Write(c),
+            ModelFamily.SmolLm3 => SmolLm3Config.Write(c),
+            ModelFamily.Granite => GraniteConfig.Write(c),
+            ModelFamily.Phi => PhiConfig.Write(c),
+            ModelFamily.Opt => OptConfig.Write(c),
+            ModelFamily.GptNeo => GptNeoConfig.Write(c),
+            ModelFamily.Gemma or ModelFamily.Gemma2 or ModelFamily.Gemma3 => GemmaConfig.Write(c, ModelFamilies.Of(c)),
+            ModelFamily family => LlamaKinConfig.Write(c, family),
         };
 
-    /// <summary>The family whose mathematics a shape is; a Mistral without a window is a Llama.</summary>
+    /// <summary>The word of <c>model_type</c> for the family whose mathematics a shape is.</summary>
     public static string FamilyOf(TransformerConfig c)
     {
-        if (c.LearnedPositions)
-        {
-            return Gpt2;
-        }
-
-        if (c.LayerNormEps is not null)
-        {
-            return GptNeox;
-        }
-
-        if (c.QkNorm)
-        {
-            return Qwen3;
-        }
-
-        if (c.QkvBias)
-        {
-            return Qwen2;
-        }
-
-        if (c.SlidingWindow > 0)
-        {
-            return Mistral;
-        }
-
-        return Llama;
+        ModelFamily family = ModelFamilies.Of(c);
+        return Families.First(pair => pair.Value == family).Key;
     }
 
-    private static JsonObject WriteLlamaKin(TransformerConfig c, string family)
-    {
-        var json = new JsonObject
-        {
-            ["architectures"] = new JsonArray(
-                family switch
-                {
-                    Llama => "LlamaForCausalLM",
-                    Mistral => "MistralForCausalLM",
-                    Qwen2 => "Qwen2ForCausalLM",
-                    _ => "Qwen3ForCausalLM",
-                }
-            ),
-            ["model_type"] = family,
-            ["hidden_act"] = "silu",
-            ["vocab_size"] = c.VocabSize,
-            ["hidden_size"] = c.HiddenSize,
-            ["num_hidden_layers"] = c.NumHiddenLayers,
-            ["num_attention_heads"] = c.NumAttentionHeads,
-            ["num_key_value_heads"] = c.NumKeyValueHeads,
-            ["head_dim"] = c.HeadDim,
-            ["intermediate_size"] = c.IntermediateSize,
-            ["max_position_embeddings"] = c.MaxPositionEmbeddings,
-            ["rms_norm_eps"] = c.RmsNormEps,
-            ["rope_theta"] = c.RopeTheta,
-            ["initializer_range"] = c.InitializerRange,
-            ["tie_word_embeddings"] = c.IsTied,
-            ["torch_dtype"] = "float32",
-        };
-        if (family is Llama or Qwen3)
-        {
-            json["attention_bias"] = c.AttentionBias;
-        }
-
-        if (family is Llama)
-        {
-            json["mlp_bias"] = c.MlpBias;
-        }
-        else if (family is Mistral)
-        {
-            json["sliding_window"] = c.SlidingWindow;
-        }
-        else if (c.SlidingWindow > 0)
-        {
-            (json["use_sliding_window"], json["sliding_window"], json["max_window_layers"]) = (
-                true,
-                c.SlidingWindow,
-                0
-            );
-        }
-
-        RotaryConfig.WriteScaling(json, c);
-        return json;
-    }
+    /// <summary>The words of <c>model_type</c> that are read as a family.</summary>
+    public static IReadOnlyList<string> WordsOf(ModelFamily family) =>
+        [.. Families.Where(pair => pair.Value == family).Select(pair => pair.Key)];
 
     private static TransformerConfig Read(ConfigJson json)
     {
-        string family = json.Text("model_type") ?? "";
-        if (!Families.Contains(family))
+        string word = json.Text("model_type") ?? "";
+        if (!Families.TryGetValue(word, out ModelFamily family))
         {
-            throw json.Wrong("model_type", family, string.Join(", ", Families));
+            throw json.Wrong("model_type", word, string.Join(", ", Families.Keys));
         }
 
-        return family switch
+        TransformerConfig config = family switch
         {
-            Gpt2 => Gpt2Config.Read(json),
-            GptNeox => GptNeoxConfig.Read(json),
-            _ => ReadLlamaKin(json, family),
+            ModelFamily.Gpt2 => Gpt2Config.Read(json),
+            ModelFamily.GptNeox => GptNeoxConfig.Read(json),
+            ModelFamily.Olmo2 => Olmo2Config.Read(json),
+            ModelFamily.SmolLm3 => SmolLm3Config.Read(json),
+            ModelFamily.Granite => GraniteConfig.Read(json),
+            ModelFamily.Phi => PhiConfig.Read(json),
+            ModelFamily.Opt => OptConfig.Read(json),
+            ModelFamily.GptNeo => GptNeoConfig.Read(json),
+            ModelFamily.Gemma or ModelFamily.Gemma2 or ModelFamily.Gemma3 => GemmaConfig.Read(json, family),
+            _ when word == MobileLlm => MobileLlmConfig.Read(json),
+            _ => LlamaKinConfig.Read(json, family),
         };
-    }
-
-    private static TransformerConfig ReadLlamaKin(ConfigJson json, string family)
-    {
-        if (json.Text("hidden_act") is not (null or "silu" or "swish") and var activation)
-        {
-            throw json.Wrong("hidden_act", activation, "silu");
-        }
-
-        int layers = json.RequiredInteger("num_hidden_layers");
-        RotaryConfig rotary = RotaryConfig.Read(json);
-        return new TransformerConfig
-        {
-            VocabSize = json.RequiredInteger("vocab_size"),
-            HiddenSize = json.RequiredInteger("hidden_size"),
-            NumHiddenLayers = layers,
-            NumAttentionHeads = json.RequiredInteger("num_attention_heads"),
-
-            // The families differ in what absence means; files written by their own library have the keys.
-            NumKeyValueHeads = OptionalSize(json, "num_key_value_heads", isRequired: family is not Llama),
-            HeadDim = OptionalSize(json, "head_dim", isRequired: family is Qwen3),
-            IntermediateSize = json.RequiredInteger("intermediate_size"),
-            MaxPositionEmbeddings = json.RequiredInteger("max_position_embeddings"),
-            RmsNormEps = json.Number("rms_norm_eps") ?? 1e-6,
-            RopeTheta = rotary.Theta,
-            RopeScaling = rotary.Scaling,
-            InitializerRange = json.Number("initializer_range") ?? 0.02,
-            TieWordEmbeddings = json.Flag("tie_word_embeddings") ?? false,
-            AttentionBias = family is Llama or Qwen3 && (json.Flag("attention_bias") ?? false),
-            MlpBias = family is Llama && (json.Flag("mlp_bias") ?? false),
-            QkvBias = family is Qwen2,
-            QkNorm = family is Qwen3,
-            SlidingWindow = family is Llama ? 0 : Window(json, family, layers),
-        };
-    }
-
-    // A size that follows from others where a file of the family may leave it out: 0 then.
-    private static int OptionalSize(ConfigJson json, string key, bool isRequired)
-    {
-        if (isRequired)
-        {
-            return json.RequiredInteger(key);
-        }
-
-        return json.Integer(key) ?? 0;
-    }
-
-    // The window of all layers; 0 for none.
-    private static int Window(ConfigJson json, string family, int layers)
-    {
-        int? window = json.Integer("sliding_window");
-        if (window is <= 0)
-        {
-            throw json.Wrong("sliding_window", $"{window}", "a positive number of tokens, or null for none");
-        }
-
-        int windowed = 0;
-        if (FirstWindowedLayer(json, family) is int first && window is not null)
-        {
-            windowed = Math.Max(0, layers - Math.Max(0, first));
-        }
-
-        if (json.Texts("layer_types") is IReadOnlyList<string> kinds)
-        {
-            string other = kinds.FirstOrDefault(kind => kind is not (FullAttention or SlidingAttention)) ?? "";
-            int listed = kinds.Count(kind => kind == SlidingAttention);
-            if (!(other.Length == 0 && kinds.Count == layers && (listed == 0 || window is not null)))
-            {
-                throw json.Wrong(
-                    "layer_types",
-                    other.Length > 0 ? other : $"{kinds.Count} entries",
-                    $"{FullAttention} or {SlidingAttention} for each of the {layers} layers, with a sliding_window for the latter"
-                );
-            }
-
-            windowed = listed;
-        }
-
-        if (windowed == 0)
-        {
-            return 0;
-        }
-
-        if (windowed == layers && window is int tokens)
-        {
-            return tokens;
-        }
-
-        throw json.Wrong(
-            "sliding_window",
-            $"{window} in {windowed} of {layers} layers",
-            "a window in all layers or in none; layers of two kinds are not computed"
-        );
-    }
-
-    // Mistral: sliding_window for all layers, null for none. Qwen: only with use_sliding_window, and then from layer max_window_layers on.
-    private static int? FirstWindowedLayer(ConfigJson json, string family)
-    {
-        if (family is Mistral)
-        {
-            if (!json.Has("sliding_window"))
-            {
-                throw json.Missing("sliding_window"); // its absence means 4096 in some versions; null says that there is none
-            }
-
-            return 0;
-        }
-
-        bool isUsed = json.Flag("use_sliding_window") ?? false;
-        int? first = json.Integer("max_window_layers");
-        if (!isUsed)
-        {
-            return null;
-        }
-
-        return first ?? throw json.Missing("max_window_layers");
+        return config;
     }
 }

@@ -33,7 +33,10 @@ internal static class KnownBuffers
                 return true;
             case "attention.bias"
             or "attention.masked_bias" when config.LayerNormEps is not null && !config.LearnedPositions:
-            case "attn.bias" or "attn.masked_bias" when config.LearnedPositions:
+            case "attn.bias"
+            or "attn.masked_bias"
+            or "attn.attention.bias"
+            or "attn.attention.masked_bias" when config.LearnedPositions:
                 CheckMask(files, name, config);
                 return true;
             default:

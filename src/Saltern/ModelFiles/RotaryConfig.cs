@@ -9,11 +9,19 @@ namespace Saltern.ModelFiles;
 /// <param name="Share">Share of a head that is turned; null where nothing is said.</param>
 internal sealed record RotaryConfig(double Theta, RopeScalingConfig? Scaling, double? Share)
 {
+    private const string OriginalLength = "original_max_position_embeddings";
+
     /// <summary>Reads both spellings: the base beside <c>rope_scaling</c>, and <c>rope_parameters</c>, which holds all.</summary>
     /// <param name="baseKey">Its older word for the base, beside <c>rope_theta</c>; null for none.</param>
     /// <param name="shareKey">Its older word for the share, beside <c>partial_rotary_factor</c>; null where the family turns whole heads.</param>
+    /// <param name="otherwise">The base where nothing is said.</param>
     /// <exception cref="DataFormatException">The spellings disagree, or the kind of scaling is not computed here.</exception>
-    public static RotaryConfig Read(ConfigJson json, string? baseKey = null, string? shareKey = null)
+    public static RotaryConfig Read(
+        ConfigJson json,
+        string? baseKey = null,
+        string? shareKey = null,
+        double otherwise = TransformerConfig.DefaultRopeTheta
+    )
     {
         double? theta = json.Number("rope_theta");
         theta = baseKey is null ? theta : One(json, baseKey, json.Number(baseKey), theta, "rope_theta");
@@ -29,14 +37,21 @@ internal sealed record RotaryConfig(double Theta, RopeScalingConfig? Scaling, do
 
         if ((parameters ?? old) is not ConfigJson rope)
         {
-            return new RotaryConfig(theta ?? TransformerConfig.DefaultRopeTheta, null, share);
+            return new RotaryConfig(theta ?? otherwise, null, share);
         }
 
-        theta = One(rope, "rope_theta", rope.Number("rope_theta"), theta, "rope_theta outside");
         share = shareKey is null
             ? null
             : One(rope, "partial_rotary_factor", rope.Number("partial_rotary_factor"), share, $"{shareKey} outside");
+        return ReadParameters(rope, theta, otherwise) with { Share = share };
+    }
 
+    /// <summary>Reads base and scaling of an object such as <c>rope_parameters</c>.</summary>
+    /// <param name="theta">The base that stands outside; null for none.</param>
+    /// <param name="otherwise">The base where nothing is said.</param>
+    public static RotaryConfig ReadParameters(ConfigJson rope, double? theta, double otherwise)
+    {
+        theta = One(rope, "rope_theta", rope.Number("rope_theta"), theta, "rope_theta outside");
         string? kind = rope.Text("rope_type");
         string? older = rope.Text("type");
         if (kind is not null && older is not null && kind != older)
@@ -47,37 +62,71 @@ internal sealed record RotaryConfig(double Theta, RopeScalingConfig? Scaling, do
         RopeScalingConfig? scaling = (kind ?? older ?? "default") switch
         {
             "default" => null,
-            "llama3" => new RopeScalingConfig
+            "llama3" => ReadScaling(rope, RopeType.Llama3) with
             {
-                RopeType = RopeType.Llama3,
-                Factor = rope.Number("factor") ?? throw rope.Missing("factor"),
                 LowFreqFactor = rope.Number("low_freq_factor") ?? throw rope.Missing("low_freq_factor"),
                 HighFreqFactor = rope.Number("high_freq_factor") ?? throw rope.Missing("high_freq_factor"),
-                OriginalMaxPositionEmbeddings =
-                    rope.Integer("original_max_position_embeddings")
-                    ?? throw rope.Missing("original_max_position_embeddings"),
+                OriginalMaxPositionEmbeddings = rope.Integer(OriginalLength) ?? throw rope.Missing(OriginalLength),
             },
-            string other => throw rope.Wrong(kind is null ? "type" : "rope_type", other, "default, llama3"),
+            "linear" => ReadScaling(rope, RopeType.Linear),
+            "dynamic" => ReadScaling(rope, RopeType.Dynamic),
+            "yarn" => ReadScaling(rope, RopeType.Yarn) with
+            {
+                OriginalMaxPositionEmbeddings = rope.Integer(OriginalLength),
+                AttentionFactor = rope.Number("attention_factor"),
+                BetaFast = rope.Number("beta_fast"),
+                BetaSlow = rope.Number("beta_slow"),
+                Mscale = rope.Number("mscale"),
+                MscaleAllDim = rope.Number("mscale_all_dim"),
+                Truncate = rope.Flag("truncate"),
+            },
+            string other => throw rope.Wrong(
+                kind is null ? "type" : "rope_type",
+                other,
+                "default, llama3, linear, dynamic, yarn"
+                    + (
+                        other is "longrope" or "su"
+                            ? "; it chooses its frequencies by the length of the whole text, so that a token's logits change with what follows it"
+                            : ""
+                    )
+            ),
         };
         rope.RefuseTheRest();
-        return new RotaryConfig(theta ?? TransformerConfig.DefaultRopeTheta, scaling, share);
+        return new RotaryConfig(theta ?? otherwise, scaling, null);
     }
 
     /// <summary>Writes <c>rope_scaling</c> where a shape has one.</summary>
     public static void WriteScaling(JsonObject json, TransformerConfig c)
     {
-        if (c.RopeScaling is RopeScalingConfig scaling)
+        if (c.RopeScaling is not RopeScalingConfig scaling)
         {
-            json["rope_scaling"] = new JsonObject
-            {
-                ["rope_type"] = "llama3",
-                ["factor"] = scaling.Factor,
-                ["low_freq_factor"] = scaling.LowFreqFactor,
-                ["high_freq_factor"] = scaling.HighFreqFactor,
-                ["original_max_position_embeddings"] = scaling.OriginalMaxPositionEmbeddings,
-            };
+            return;
         }
+
+        var keys = new JsonObject
+        {
+            ["rope_type"] = scaling.RopeType.ToString().ToLowerInvariant(),
+            ["factor"] = scaling.Factor,
+            ["low_freq_factor"] = scaling.LowFreqFactor,
+            ["high_freq_factor"] = scaling.HighFreqFactor,
+            [OriginalLength] = scaling.OriginalMaxPositionEmbeddings,
+            ["attention_factor"] = scaling.AttentionFactor,
+            ["beta_fast"] = scaling.BetaFast,
+            ["beta_slow"] = scaling.BetaSlow,
+            ["mscale"] = scaling.Mscale,
+            ["mscale_all_dim"] = scaling.MscaleAllDim,
+            ["truncate"] = scaling.Truncate,
+        };
+        foreach (string key in keys.Where(pair => pair.Value is null).Select(pair => pair.Key).ToArray())
+        {
+            keys.Remove(key);
+        }
+
+        json["rope_scaling"] = keys;
     }
+
+    private static RopeScalingConfig ReadScaling(ConfigJson rope, RopeType type) =>
+        new() { RopeType = type, Factor = rope.Number("factor") ?? throw rope.Missing("factor") };
 
     // The value that two keys give, where not both are silent.
     private static double? One(ConfigJson json, string key, double? value, double? other, string otherKey)

@@ -1,6 +1,6 @@
 namespace Saltern.ModelFiles;
 
-/// <summary>Changes the order of a matrix's rows while it streams by.</summary>
+/// <summary>Changes the order of a matrix's rows, or a norm's offset, while it streams by.</summary>
 internal static class RowOrder
 {
     /// <summary>Queries, keys and values head by head, [H, 3, A, D], become all queries, all keys, all values, [3, H, A, D].</summary>
@@ -28,6 +28,20 @@ internal static class RowOrder
                     rest = rest[inside..];
                 }
             }
+        }
+    }
+
+    /// <summary>One more than each value: the factors of norms that keep w − 1.</summary>
+    public static IEnumerable<Memory<float>> AddOne(IEnumerable<Memory<float>> pieces)
+    {
+        foreach (Memory<float> piece in pieces)
+        {
+            foreach (ref float value in piece.Span)
+            {
+                value += 1;
+            }
+
+            yield return piece;
         }
     }
 

@@ -35,7 +35,41 @@ internal static class StoredWeights
         ("model.norm.", Gpt2Prefix + "ln_f."),
     ];
 
-    /// <summary>Begins the names of GPT-2's weights, but for the head; the files of the first release leave it out.</summary>
+    private static readonly (string Ours, string Theirs)[] PhiNames =
+    [
+        ("self_attn.o_proj.", "self_attn.dense."),
+        ("mlp.up_proj.", "mlp.fc1."),
+        ("mlp.down_proj.", "mlp.fc2."),
+        ("model.norm.", "model.final_layernorm."),
+    ];
+
+    private static readonly (string Ours, string Theirs)[] OptNames =
+    [
+        ("model.embed_", "model.decoder.embed_"),
+        ("model.layers.", "model.decoder.layers."),
+        ("input_layernorm.", "self_attn_layer_norm."),
+        ("self_attn.o_proj.", "self_attn.out_proj."),
+        ("post_attention_layernorm.", "final_layer_norm."),
+        ("mlp.up_proj.", "fc1."),
+        ("mlp.down_proj.", "fc2."),
+        ("model.norm.", "model.decoder.final_layer_norm."),
+    ];
+
+    private static readonly (string Ours, string Theirs)[] GptNeoNames =
+    [
+        ("model.embed_tokens.", Gpt2Prefix + "wte."),
+        ("model.embed_positions.", Gpt2Prefix + "wpe."),
+        ("model.layers.", Gpt2Prefix + "h."),
+        ("input_layernorm.", "ln_1."),
+        ("self_attn.o_proj.", "attn.attention.out_proj."),
+        ("self_attn.", "attn.attention."),
+        ("post_attention_layernorm.", "ln_2."),
+        ("mlp.up_proj.", "mlp.c_fc."),
+        ("mlp.down_proj.", "mlp.c_proj."),
+        ("model.norm.", Gpt2Prefix + "ln_f."),
+    ];
+
+    /// <summary>Begins the names of GPT-2's and GPT-Neo's weights, but for the head; the files of the first release leave it out.</summary>
     internal const string Gpt2Prefix = "transformer.";
 
     /// <summary>Every tensor, in the order of the decoder's weights.</summary>
@@ -45,21 +79,21 @@ internal static class StoredWeights
     /// <summary>As <see cref="Of(TransformerConfig)"/>, for a plan that is there already.</summary>
     internal static IReadOnlyList<StoredTensor> Of(TransformerConfig config, ParameterLayout layout)
     {
-        if (config.LayerNormEps is null)
+        if (ModelFamilies.Of(config) is ModelFamily.GptNeox or ModelFamily.Gpt2)
         {
-            return
-            [
-                .. layout.Slices.Select(slice => new StoredTensor(
-                    slice.Name,
-                    slice.Shape,
-                    slice.Offset,
-                    StoredForm.AsIs,
-                    config.HeadDim
-                )),
-            ];
+            return [.. layout.Blocks.Select(block => Fused(config, block))];
         }
 
-        return [.. layout.Blocks.Select(block => Fused(config, block))];
+        return
+        [
+            .. layout.Slices.Select(slice => new StoredTensor(
+                Theirs(config, slice.Name),
+                slice.Shape,
+                slice.Offset,
+                StoredForm.AsIs,
+                config.HeadDim
+            )),
+        ];
     }
 
     /// <summary>Name of the output head, whether the files hold one or not.</summary>
@@ -67,15 +101,16 @@ internal static class StoredWeights
 
     private static string Theirs(TransformerConfig config, string ours)
     {
-        if (config.LayerNormEps is null)
+        (string Ours, string Theirs)[] names = ModelFamilies.Of(config) switch
         {
-            return ours;
-        }
-
-        return (config.LearnedPositions ? Gpt2Names : GptNeoxNames).Aggregate(
-            ours,
-            (name, pair) => name.Replace(pair.Ours, pair.Theirs, StringComparison.Ordinal)
-        );
+            ModelFamily.GptNeox => GptNeoxNames,
+            ModelFamily.Gpt2 => Gpt2Names,
+            ModelFamily.Phi => PhiNames,
+            ModelFamily.Opt => OptNames,
+            ModelFamily.GptNeo => GptNeoNames,
+            _ => [],
+        };
+        return names.Aggregate(ours, (name, pair) => name.Replace(pair.Ours, pair.Theirs, StringComparison.Ordinal));
     }
 
     // GPT-NeoX and GPT-2 keep query, key and value as one tensor; every other block of theirs is one weight.

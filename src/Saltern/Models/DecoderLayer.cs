@@ -1,16 +1,18 @@
 namespace Saltern.Models;
 
+/// <summary>A norm's blocks of weights.</summary>
+/// <param name="Weight">[D].</param>
+/// <param name="Bias">[D]; null for an RMS norm.</param>
+internal readonly record struct NormBlocks(int Weight, int? Bias);
+
 /// <summary>Where the weights of one layer are: indices of their blocks in the <see cref="ParameterSet"/>.</summary>
 internal sealed record DecoderLayer
 {
-    /// <summary>Norm before attention, [D].</summary>
-    public required int AttentionNorm { get; init; }
+    /// <summary>Number of the layer, from 0.</summary>
+    public required int Index { get; init; }
 
-    /// <summary>Its bias, [D]; null for an RMS norm.</summary>
-    public required int? AttentionNormBias { get; init; }
-
-    /// <summary>Both of that norm.</summary>
-    public NormBlocks AttentionNorms => new(AttentionNorm, AttentionNormBias);
+    /// <summary>Norm before attention; null for none.</summary>
+    public required NormBlocks? AttentionNorm { get; init; }
 
     /// <summary>Query, key and value projections, [(H + 2G)·A, D].</summary>
     public required int Qkv { get; init; }
@@ -18,10 +20,10 @@ internal sealed record DecoderLayer
     /// <summary>Their biases; null for none.</summary>
     public required int? QkvBias { get; init; }
 
-    /// <summary>Norm of each query head, [A]; null for none.</summary>
+    /// <summary>Norm of each query head, [A], or of all together, [H·A]; null for none.</summary>
     public required int? QueryNorm { get; init; }
 
-    /// <summary>Norm of each key head, [A]; null for none.</summary>
+    /// <summary>Norm of each key head, [A], or of all together, [G·A]; null for none.</summary>
     public required int? KeyNorm { get; init; }
 
     /// <summary>Attention's output projection, [D, H·A].</summary>
@@ -30,14 +32,11 @@ internal sealed record DecoderLayer
     /// <summary>Its bias; null for none.</summary>
     public required int? OutputBias { get; init; }
 
-    /// <summary>Norm before the feed-forward layer, [D].</summary>
-    public required int FeedForwardNorm { get; init; }
+    /// <summary>Norm of what attention adds to the residual stream; null for none.</summary>
+    public required NormBlocks? AfterAttention { get; init; }
 
-    /// <summary>Its bias, [D]; null for an RMS norm.</summary>
-    public required int? FeedForwardNormBias { get; init; }
-
-    /// <summary>Both of that norm.</summary>
-    public NormBlocks FeedForwardNorms => new(FeedForwardNorm, FeedForwardNormBias);
+    /// <summary>Norm before the feed-forward layer: attention's own where both branches share one; null for none.</summary>
+    public required NormBlocks? FeedForwardNorm { get; init; }
 
     /// <summary>Gate and up projections, [2F, D]; the up projection alone, [F, D], where there is no gate.</summary>
     public required int GateUp { get; init; }
@@ -50,4 +49,7 @@ internal sealed record DecoderLayer
 
     /// <summary>Its bias; null for none.</summary>
     public required int? DownBias { get; init; }
+
+    /// <summary>Norm of what the feed-forward layer adds to the residual stream; null for none.</summary>
+    public required NormBlocks? AfterFeedForward { get; init; }
 }

@@ -23,11 +23,11 @@ internal sealed class DecoderLayout
         Embedding = Parameters.Add(width, (EmbeddingName, config.VocabSize));
         if (config.LearnedPositions)
         {
-            Positions = Parameters.Add(width, ("model.embed_positions.weight", config.MaxPositionEmbeddings));
+            Positions = Parameters.Add(width, ("model.embed_positions.weight", config.PositionRows));
         }
 
-        bool hasNormBias = config.LayerNormEps is not null;
         bool hasQkvBias = config.AttentionBias || config.QkvBias;
+        bool hasOutputBias = config.AttentionBias || config.AttentionOutputBias;
         Layers = new DecoderLayer[config.NumHiddenLayers];
         for (int i = 0; i < Layers.Length; i++)
         {
@@ -36,10 +36,11 @@ internal sealed class DecoderLayout
             string mlp = at + "mlp.";
 
             // In the order of the flat buffer.
+            NormBlocks? before = NormIf(config.HasNormsBefore, config, at + "input_layernorm");
             Layers[i] = new DecoderLayer
             {
-                AttentionNorm = Norm(at + "input_layernorm.weight", width),
-                AttentionNormBias = AddIf(hasNormBias, (at + "input_layernorm.bias", width)),
+                Index = i,
+                AttentionNorm = before,
                 Qkv = Parameters.Add(
                     width,
                     (attention + "q_proj.weight", queryRows),
@@ -52,22 +53,25 @@ internal sealed class DecoderLayout
                     (attention + "k_proj.bias", keyRows),
                     (attention + "v_proj.bias", keyRows)
                 ),
-                QueryNorm = HeadNorm(config, attention + "q_norm.weight"),
-                KeyNorm = HeadNorm(config, attention + "k_norm.weight"),
+                QueryNorm = HeadNorm(config, attention + "q_norm.weight", queryRows),
+                KeyNorm = HeadNorm(config, attention + "k_norm.weight", keyRows),
                 Output = IntoResidual(queryRows, attention + "o_proj.weight", width),
-                OutputBias = AddIf(config.AttentionBias, (attention + "o_proj.bias", width)),
-                FeedForwardNorm = Norm(at + "post_attention_layernorm.weight", width),
-                FeedForwardNormBias = AddIf(hasNormBias, (at + "post_attention_layernorm.bias", width)),
+                OutputBias = AddIf(hasOutputBias, (attention + "o_proj.bias", width)),
+                AfterAttention = NormIf(config.HasNormsAfter, config, at + "post_attention_layernorm"),
+                FeedForwardNorm = config.SharedAttentionNorm
+                    ? before
+                    : NormIf(config.HasNormsBefore, config, at + FeedForwardNormOf(config)),
                 GateUp = AddGateUp(width, mlp, "weight", inner, config.IsGated),
                 GateUpBias = config.MlpBias ? AddGateUp(null, mlp, "bias", inner, config.IsGated) : null,
                 Down = IntoResidual(inner, mlp + "down_proj.weight", width),
                 DownBias = AddIf(config.MlpBias, (mlp + "down_proj.bias", width)),
+                AfterFeedForward = NormIf(config.HasNormsAfter, config, at + "post_feedforward_layernorm"),
             };
         }
 
-        FinalNorm = Norm("model.norm.weight", width);
-        FinalNormBias = AddIf(hasNormBias, ("model.norm.bias", width));
+        FinalNorm = Norm(config, "model.norm");
         Head = config.IsTied ? Embedding : Parameters.Add(width, (HeadName, config.VocabSize));
+        HeadBias = AddIf(config.LmHeadBias, ("lm_head.bias", config.VocabSize));
     }
 
     /// <summary>Where each weight lies.</summary>
@@ -82,14 +86,14 @@ internal sealed class DecoderLayout
     /// <summary>Blocks of each layer.</summary>
     public DecoderLayer[] Layers { get; }
 
-    /// <summary>Block of the last norm's weight, [D].</summary>
-    public int FinalNorm { get; }
-
-    /// <summary>Block of its bias, [D]; null for an RMS norm.</summary>
-    public int? FinalNormBias { get; }
+    /// <summary>Blocks of the last norm.</summary>
+    public NormBlocks FinalNorm { get; }
 
     /// <summary>Block of the output head, [V, D]: the embedding's where tied.</summary>
     public int Head { get; }
+
+    /// <summary>Block of its biases, [V]; null for none.</summary>
+    public int? HeadBias { get; }
 
     /// <summary>Whether a block is a norm's weight, which starts at one.</summary>
     public bool IsNorm(int block) => _norms.Contains(block);
@@ -108,18 +112,38 @@ internal sealed class DecoderLayout
         return null;
     }
 
-    // The norm of each query or key head, where the shape has it.
-    private int? HeadNorm(TransformerConfig config, string name)
+    // The norm of query or key heads, where the shape has it.
+    private int? HeadNorm(TransformerConfig config, string name, int rows)
     {
         if (config.QkNorm)
         {
-            return Norm(name, config.HeadDim);
+            return NormWeight(name, config.QkNormWhole ? rows : config.HeadDim);
         }
 
         return null;
     }
 
-    private int Norm(string name, int length)
+    // Llama's name for it says what it comes after; where there is a norm after attention too, Gemma's says what it comes before.
+    private static string FeedForwardNormOf(TransformerConfig config) =>
+        config.HasNormsAfter ? "pre_feedforward_layernorm" : "post_attention_layernorm";
+
+    private NormBlocks? NormIf(bool exists, TransformerConfig config, string name)
+    {
+        if (exists)
+        {
+            return Norm(config, name);
+        }
+
+        return null;
+    }
+
+    private NormBlocks Norm(TransformerConfig config, string name) =>
+        new(
+            NormWeight(name + ".weight", config.HiddenSize),
+            AddIf(config.LayerNormEps is not null, (name + ".bias", config.HiddenSize))
+        );
+
+    private int NormWeight(string name, int length)
     {
         int block = Parameters.Add(null, (name, length));
         _norms.Add(block);

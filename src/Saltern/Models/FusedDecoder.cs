@@ -27,9 +27,10 @@ internal sealed unsafe class FusedDecoder : IDisposable
     private readonly ActivationBuffer _hidden;
     private readonly ActivationBuffer _finalScales;
     private readonly ActivationBuffer _gradient;
+    private readonly ActivationBuffer _branchGradient;
     private readonly ActivationBuffer _mixedGradient;
     private readonly ActivationBuffer _qkvGradient;
-    private (Tensor Tokens, AttentionRanges? Ranges, bool Recompute)? _pending;
+    private (Tensor Tokens, LayerRanges Ranges, bool Recompute)? _pending;
 
     /// <summary>Plans the buffers; none is mapped before the first pass.</summary>
     /// <param name="model">Float32 weights on the CPU; owned by the caller, who disposes of this first. Its type of products is that of the passes.</param>
@@ -48,12 +49,16 @@ internal sealed unsafe class FusedDecoder : IDisposable
             _config.NumKeyValueHeads,
             _config.HeadDim,
             _config.RotaryDim
-        );
+        )
+        {
+            Form = FormOf(_config),
+        };
         _kept =
         [
             .. Enumerable.Range(0, _config.NumHiddenLayers).Select(_ => new Kept(_config, _shape.RowStride, type)),
         ];
         (_residual, _normed, _branch, _gradient) = (new(width), new(width, type), new(width, type), new(width));
+        _branchGradient = new(width);
         (_hidden, _finalScales) = (new(_config.IntermediateSize, type), new(ScalesOf(_config)));
         (_mixedGradient, _qkvGradient) = (new(heads, type), new(_shape.RowStride, type));
     }
@@ -64,7 +69,7 @@ internal sealed unsafe class FusedDecoder : IDisposable
     /// <param name="recompute">Whether only each layer's input is kept, and the rest made again in the backward pass.</param>
     /// <param name="layers">Layers to run, without the last norm where there are more; null for all.</param>
     /// <returns>[N, D]; the caller owns it.</returns>
-    public Tensor Forward(Tensor tokens, AttentionRanges? ranges, bool keep, bool recompute, int? layers = null)
+    public Tensor Forward(Tensor tokens, LayerRanges ranges, bool keep, bool recompute, int? layers = null)
     {
         using IDisposable _ = no_grad();
         using DisposeScope scope = NewDisposeScope();
@@ -83,9 +88,14 @@ internal sealed unsafe class FusedDecoder : IDisposable
             // A pass that keeps nothing uses the first layer's buffers for all layers, and adds to the residual stream in place.
             Kept kept = _kept[keep && !recompute ? i : 0];
             ActivationBuffer input = keep ? _kept[i].Input : _residual;
-            var stream = new StreamSum(x, branch, input);
-            Norm(stream, _model.Layer(i).AttentionNorms, kept.AttentionScales, rows);
-            RunLayer(_model.Layer(i), input, kept, new PassInputs(tokens, ranges, rows), keep);
+            DecoderLayer layer = _model.Layer(i);
+            ActivationBuffer read = Read(
+                new StreamSum(x, branch, input),
+                layer.AttentionNorm,
+                kept.AttentionScales,
+                rows
+            );
+            RunLayer(layer, input, read, kept, new PassInputs(tokens, ranges, rows, keep));
             (x, branch) = (_residual, _branch);
         }
 
@@ -99,7 +109,11 @@ internal sealed unsafe class FusedDecoder : IDisposable
         using (StepProfile.Of(StepPart.ElementWise))
         {
             var to = (float*)TensorAddress.Of(hidden);
-            _arithmetic.LastNorm(new StreamSum(x, _branch, _residual), _model.FinalNorms, to, _finalScales, rows);
+            _arithmetic.LastNorm(new StreamSum(x, _branch, _residual), _model.FinalNorm, to, _finalScales, rows);
+            if (_config.LogitsScaling != 1)
+            {
+                _arithmetic.Multiply((Float32*)to, (float)(1 / _config.LogitsScaling), rows);
+            }
         }
 
         if (keep)
@@ -143,11 +157,16 @@ internal sealed unsafe class FusedDecoder : IDisposable
         using DisposeScope scope = NewDisposeScope();
         using Tensor disposed = tokens;
         int rows = (int)(tokens.shape[0] * tokens.shape[1]);
-        var inputs = new PassInputs(tokens, ranges, rows);
+        var inputs = new PassInputs(tokens, ranges, rows, Keep: true);
         using (StepProfile.Of(StepPart.ElementWise))
         {
+            if (_config.LogitsScaling != 1)
+            {
+                hiddenGradient = hiddenGradient * (1 / _config.LogitsScaling);
+            }
+
             var gradient = (float*)TensorAddress.Of(hiddenGradient);
-            _arithmetic.LastNormBackward(_residual, _model.FinalNorms, _finalScales, gradient, _gradient, rows);
+            _arithmetic.LastNormBackward(_residual, _model.FinalNorm, _finalScales, gradient, _gradient, rows);
         }
 
         for (int i = _kept.Length - 1; i >= 0; i--)
@@ -157,8 +176,9 @@ internal sealed unsafe class FusedDecoder : IDisposable
             ActivationBuffer input = _kept[i].Input;
             if (recompute)
             {
-                Norm(new StreamSum(input, null, input), layer.AttentionNorms, kept.AttentionScales, rows);
-                RunLayer(layer, input, kept, inputs, keep: true);
+                var stream = new StreamSum(input, null, input);
+                ActivationBuffer read = Read(stream, layer.AttentionNorm, kept.AttentionScales, rows);
+                RunLayer(layer, input, read, kept, inputs);
             }
 
             LayerBackward(layer, kept, input, inputs);
@@ -186,6 +206,7 @@ internal sealed unsafe class FusedDecoder : IDisposable
                 _hidden,
                 _finalScales,
                 _gradient,
+                _branchGradient,
                 _mixedGradient,
                 _qkvGradient,
             }
@@ -203,33 +224,48 @@ internal sealed unsafe class FusedDecoder : IDisposable
     private static InvalidOperationException Gone() =>
         new("The activations of this pass are gone: each is gone back once, before the model's next pass.");
 
-    // From the layer's normalised input on: attention, then the feed-forward layer whose result stays in _branch; the residual stream after attention goes to _residual.
-    private void RunLayer(DecoderLayer layer, ActivationBuffer input, Kept kept, PassInputs inputs, bool keep)
+    // From what the layer reads on: attention, then the feed-forward layer whose result stays in _branch; the residual stream after attention goes to _residual.
+    private void RunLayer(
+        DecoderLayer layer,
+        ActivationBuffer input,
+        ActivationBuffer read,
+        Kept kept,
+        PassInputs inputs
+    )
     {
         int rows = inputs.Rows;
-        Project(_normed, layer.Qkv, layer.QkvBias, kept.Qkv, rows);
-        HeadNorm(layer, kept, keep, rows);
-        Attend(inputs, kept, keep);
-        Project(kept.Mixed, layer.Output, layer.OutputBias, kept.Branch, rows);
+        Project(read, layer.Qkv, layer.QkvBias, kept.Qkv, rows);
+        HeadNorm(layer, kept, inputs.Keep, rows);
+        Attend(layer, inputs, kept);
+        ActivationBuffer raw = layer.AfterAttention is null ? kept.Branch : kept.RawAttention;
+        Project(kept.Mixed, layer.Output, layer.OutputBias, raw, rows);
+        EndBranch(raw, layer.AfterAttention, kept.Branch, kept.AfterAttentionScales, rows);
         if (_config.UseParallelResidual)
         {
             // Both branches read the layer's input; that it may be where the sum goes is why the sum comes last.
-            Norm(new StreamSum(input, null, input), layer.FeedForwardNorms, kept.FeedForwardScales, rows);
-            Add(input, kept.Branch, rows);
+            if (!HasSharedNorm(layer))
+            {
+                var stream = new StreamSum(input, null, input);
+                read = Read(stream, layer.FeedForwardNorm, kept.FeedForwardScales, rows);
+            }
+
+            Add(input, kept.Branch, _residual, rows);
         }
         else
         {
             var stream = new StreamSum(input, kept.Branch, _residual);
-            Norm(stream, layer.FeedForwardNorms, kept.FeedForwardScales, rows);
+            read = Read(stream, layer.FeedForwardNorm, kept.FeedForwardScales, rows);
         }
 
-        Project(_normed, layer.GateUp, layer.GateUpBias, kept.Inner, rows);
+        Project(read, layer.GateUp, layer.GateUpBias, kept.Inner, rows);
         using (StepProfile.Of(StepPart.ElementWise))
         {
             _arithmetic.Activate(kept.Inner, _hidden, rows);
         }
 
-        Project(_hidden, layer.Down, layer.DownBias, _branch, rows);
+        raw = layer.AfterFeedForward is null ? _branch : kept.RawFeedForward;
+        Project(_hidden, layer.Down, layer.DownBias, raw, rows);
+        EndBranch(raw, layer.AfterFeedForward, _branch, kept.AfterFeedForwardScales, rows);
     }
 
     // _gradient is ∂ℒ/∂(the layer's output) and becomes ∂ℒ/∂(its input).
@@ -239,22 +275,29 @@ internal sealed unsafe class FusedDecoder : IDisposable
         if (_config.UseParallelResidual)
         {
             // Attention's branch has the gradient of the output too, before the other's part comes to it.
-            ActivationBuffer dx = AsOperand(_gradient, rows);
+            ActivationBuffer dx = BranchGradient(null, kept.RawAttention, kept.AfterAttentionScales, rows);
             OutputBackward(layer, kept, dx, rows);
             FeedForwardBackward(layer, kept, dx, input, branch: null, rows);
         }
         else
         {
-            FeedForwardBackward(layer, kept, AsOperand(_gradient, rows), input, kept.Branch, rows);
-            OutputBackward(layer, kept, AsOperand(_gradient, rows), rows);
+            ActivationBuffer dx = BranchGradient(
+                layer.AfterFeedForward,
+                kept.RawFeedForward,
+                kept.AfterFeedForwardScales,
+                rows
+            );
+            FeedForwardBackward(layer, kept, dx, input, kept.Branch, rows);
+            dx = BranchGradient(layer.AfterAttention, kept.RawAttention, kept.AfterAttentionScales, rows);
+            OutputBackward(layer, kept, dx, rows);
         }
 
-        AttendBackward(inputs, kept);
+        AttendBackward(layer, inputs, kept);
         HeadNormBackward(layer, kept, rows);
-        Renorm(input, null, layer.AttentionNorms, kept.AttentionScales, rows);
-        AddWeightGradient(layer.Qkv, layer.QkvBias, _qkvGradient, _normed, rows);
+        ActivationBuffer read = ReadAgain(input, null, layer.AttentionNorm, kept.AttentionScales, rows);
+        AddWeightGradient(layer.Qkv, layer.QkvBias, _qkvGradient, read, rows);
         ProjectBack(_qkvGradient, layer.Qkv, _branch, rows); // [N, D]
-        NormBackward(input, layer.AttentionNorms, kept.AttentionScales, rows);
+        ReadBackward(input, layer.AttentionNorm, kept.AttentionScales, rows);
     }
 
     // What attention has mixed, [N, H·A], and its projection's weights.
@@ -264,7 +307,7 @@ internal sealed unsafe class FusedDecoder : IDisposable
         AddWeightGradient(layer.Output, layer.OutputBias, dx, kept.Mixed, rows);
     }
 
-    // Adds to _gradient what comes back through the norm, which read the layer's input, or the stream after attention's branch.
+    // Adds to _gradient what comes back from the layer's input, or the stream after attention's branch.
     private void FeedForwardBackward(
         DecoderLayer layer,
         Kept kept,
@@ -281,10 +324,116 @@ internal sealed unsafe class FusedDecoder : IDisposable
         }
 
         AddWeightGradient(layer.Down, layer.DownBias, dx, _hidden, rows);
-        Renorm(input, branch, layer.FeedForwardNorms, kept.FeedForwardScales, rows);
-        AddWeightGradient(layer.GateUp, layer.GateUpBias, kept.Inner, _normed, rows);
+        ActivationBuffer scales = HasSharedNorm(layer) ? kept.AttentionScales : kept.FeedForwardScales;
+        ActivationBuffer read = ReadAgain(input, branch, layer.FeedForwardNorm, scales, rows);
+        AddWeightGradient(layer.GateUp, layer.GateUpBias, kept.Inner, read, rows);
         ProjectBack(kept.Inner, layer.GateUp, _branch, rows); // [N, D]
-        NormBackward(branch is null ? input : _residual, layer.FeedForwardNorms, kept.FeedForwardScales, rows);
+        ReadBackward(branch is null ? input : _residual, layer.FeedForwardNorm, scales, rows);
+    }
+
+    // Whether the feed-forward layer reads what attention does.
+    private static bool HasSharedNorm(DecoderLayer layer) =>
+        layer.FeedForwardNorm is not null && layer.FeedForwardNorm == layer.AttentionNorm;
+
+    // What a branch reads, as an operand: the norm of the stream, or the stream itself. The sum is there afterwards in either case.
+    private ActivationBuffer Read(StreamSum stream, NormBlocks? norm, ActivationBuffer scales, int rows)
+    {
+        using StepProfile.Mark mark = StepProfile.Of(StepPart.ElementWise);
+        if (norm is NormBlocks blocks)
+        {
+            _arithmetic.Norm(stream, blocks, _normed, scales, rows);
+            return _normed;
+        }
+
+        return Sum(stream, rows);
+    }
+
+    // The same from the factors that the norm found.
+    private ActivationBuffer ReadAgain(
+        ActivationBuffer x,
+        ActivationBuffer? branch,
+        NormBlocks? norm,
+        ActivationBuffer scales,
+        int rows
+    )
+    {
+        using StepProfile.Mark mark = StepProfile.Of(StepPart.ElementWise);
+        var stream = new StreamSum(x, branch, _residual);
+        if (norm is NormBlocks blocks)
+        {
+            _arithmetic.Renorm(stream, blocks, _normed, scales, rows);
+            return _normed;
+        }
+
+        return Sum(stream, rows);
+    }
+
+    private ActivationBuffer Sum(StreamSum stream, int rows)
+    {
+        if (stream.Branch is null)
+        {
+            return _arithmetic.AsOperand(stream.X, rows);
+        }
+
+        _arithmetic.Add(stream.X, stream.Branch, stream.Sum, rows);
+        return _arithmetic.AsOperand(stream.Sum, rows);
+    }
+
+    // _branch is ∂ℒ/∂(what was read); the stream's share of it is added to _gradient.
+    private void ReadBackward(ActivationBuffer x, NormBlocks? norm, ActivationBuffer scales, int rows)
+    {
+        using StepProfile.Mark mark = StepProfile.Of(StepPart.ElementWise);
+        if (norm is NormBlocks blocks)
+        {
+            _arithmetic.NormBackward(x, blocks, scales, _branch, _gradient, rows);
+        }
+        else
+        {
+            _arithmetic.Add(_gradient, _branch, _gradient, rows);
+        }
+    }
+
+    // From what a branch's projection gives to what is added to the stream: its norm and its factor, where there are any.
+    private void EndBranch(
+        ActivationBuffer raw,
+        NormBlocks? norm,
+        ActivationBuffer to,
+        ActivationBuffer scales,
+        int rows
+    )
+    {
+        using StepProfile.Mark mark = StepProfile.Of(StepPart.ElementWise);
+        if (norm is NormBlocks blocks)
+        {
+            _arithmetic.Norm(new StreamSum(raw, null, raw), blocks, to, scales, rows);
+        }
+
+        if (_config.ResidualMultiplier != 1)
+        {
+            _arithmetic.Multiply(to, (float)_config.ResidualMultiplier, rows);
+        }
+    }
+
+    // ∂ℒ/∂(what the branch's projection gave) from _gradient, as an operand.
+    private ActivationBuffer BranchGradient(NormBlocks? norm, ActivationBuffer raw, ActivationBuffer scales, int rows)
+    {
+        using StepProfile.Mark mark = StepProfile.Of(StepPart.ElementWise);
+        ActivationBuffer gradient = _gradient;
+        if (_config.ResidualMultiplier != 1)
+        {
+            _branchGradient.Reserve(rows);
+            _arithmetic.Multiply(_gradient, _branchGradient, (float)_config.ResidualMultiplier, rows);
+            gradient = _branchGradient;
+        }
+
+        if (norm is NormBlocks blocks)
+        {
+            // The first and only gradient of what the projection gave.
+            _arithmetic.LastNormBackward(raw, blocks, scales, gradient.Start, _branchGradient, rows);
+            gradient = _branchGradient;
+        }
+
+        return _arithmetic.AsOperand(gradient, rows);
     }
 
     private void Embed(Tensor tokens, ActivationBuffer to, int rows)
@@ -312,9 +461,15 @@ internal sealed unsafe class FusedDecoder : IDisposable
             );
         }
 
+        if (_config.EmbeddingScale != 1)
+        {
+            _arithmetic.Multiply(to, to, (float)_config.EmbeddingScale, rows);
+        }
+
         if (_model.Positions is int positions)
         {
-            AddPositions((int)tokens.shape[1], _model.Parameters.Address(positions), start, rows);
+            float* first = _model.Parameters.Address(positions) + ((long)_config.PositionOffset * width);
+            AddPositions((int)tokens.shape[1], first, start, rows);
         }
     }
 
@@ -341,6 +496,11 @@ internal sealed unsafe class FusedDecoder : IDisposable
     private void AddToEmbedding(Tensor tokens, int rows)
     {
         using StepProfile.Mark mark = StepProfile.Of(StepPart.ElementWise);
+        if (_config.EmbeddingScale != 1)
+        {
+            _arithmetic.Multiply(_gradient, _gradient, (float)_config.EmbeddingScale, rows);
+        }
+
         Tensor flat = tokens.contiguous();
         int width = _config.HiddenSize;
         int parts = Math.Min(_arithmetic.Parallel.MaxDegreeOfParallelism, width);
@@ -351,7 +511,7 @@ internal sealed unsafe class FusedDecoder : IDisposable
         nint positions = 0;
         if (_model.Positions is int block)
         {
-            positions = (nint)_model.Parameters.GradientAddress(block);
+            positions = (nint)(_model.Parameters.GradientAddress(block) + ((long)_config.PositionOffset * width));
         }
 
         ParallelRanges.Run(
@@ -383,37 +543,10 @@ internal sealed unsafe class FusedDecoder : IDisposable
         );
     }
 
-    private void Norm(StreamSum stream, NormBlocks norm, ActivationBuffer scales, int rows)
+    private void Add(ActivationBuffer x, ActivationBuffer branch, ActivationBuffer sum, int rows)
     {
         using StepProfile.Mark mark = StepProfile.Of(StepPart.ElementWise);
-        _arithmetic.Norm(stream, norm, _normed, scales, rows);
-    }
-
-    // The norm to _normed; with a branch, the stream after it to _residual.
-    private void Renorm(
-        ActivationBuffer x,
-        ActivationBuffer? branch,
-        NormBlocks norm,
-        ActivationBuffer scales,
-        int rows
-    )
-    {
-        using StepProfile.Mark mark = StepProfile.Of(StepPart.ElementWise);
-        _arithmetic.Renorm(new StreamSum(x, branch, _residual), norm, _normed, scales, rows);
-    }
-
-    // _branch is ∂ℒ/∂(the norm).
-    private void NormBackward(ActivationBuffer x, NormBlocks norm, ActivationBuffer scales, int rows)
-    {
-        using StepProfile.Mark mark = StepProfile.Of(StepPart.ElementWise);
-        _arithmetic.NormBackward(x, norm, scales, _branch, _gradient, rows);
-    }
-
-    // The stream after a branch to _residual.
-    private void Add(ActivationBuffer x, ActivationBuffer branch, int rows)
-    {
-        using StepProfile.Mark mark = StepProfile.Of(StepPart.ElementWise);
-        _arithmetic.Add(x, branch, _residual, rows);
+        _arithmetic.Add(x, branch, sum, rows);
     }
 
     private void HeadNorm(DecoderLayer layer, Kept kept, bool keep, int rows)
@@ -432,12 +565,6 @@ internal sealed unsafe class FusedDecoder : IDisposable
             using StepProfile.Mark mark = StepProfile.Of(StepPart.ElementWise);
             _arithmetic.HeadNormBackward(layer, _qkvGradient, kept.RawHeads, kept.HeadScales, rows);
         }
-    }
-
-    private ActivationBuffer AsOperand(ActivationBuffer x, int rows)
-    {
-        using StepProfile.Mark mark = StepProfile.Of(StepPart.ElementWise);
-        return _arithmetic.AsOperand(x, rows);
     }
 
     // ∂x = g·w
@@ -461,46 +588,58 @@ internal sealed unsafe class FusedDecoder : IDisposable
         _arithmetic.AddWeightGradient(weight, bias, g, x, rows);
     }
 
-    private void Attend(PassInputs inputs, Kept kept, bool keep)
+    private void Attend(DecoderLayer layer, PassInputs inputs, Kept kept)
     {
         using StepProfile.Mark mark = StepProfile.Of(StepPart.Attention);
-        fixed (int* first = inputs.Ranges?.First)
-        fixed (int* end = inputs.Ranges?.End)
+        AttentionRanges? ranges = inputs.Ranges.Of(_config.WindowOf(layer.Index));
+        fixed (int* first = ranges?.First)
+        fixed (int* end = ranges?.End)
         {
             kept.Mixed.Reserve(inputs.Rows);
-            kept.LogSums.Reserve(keep ? inputs.Rows : 1);
-            AttentionInputs attention = AttentionOf(inputs, first, end);
-            _arithmetic.Attend(attention, kept.Qkv, kept.Mixed, keep ? kept.LogSums : null);
+            kept.LogSums.Reserve(inputs.Keep ? inputs.Rows : 1);
+            AttentionInputs attention = AttentionOf(layer, inputs, first, end);
+            _arithmetic.Attend(attention, kept.Qkv, kept.Mixed, inputs.Keep ? kept.LogSums : null);
         }
     }
 
-    private void AttendBackward(PassInputs inputs, Kept kept)
+    private void AttendBackward(DecoderLayer layer, PassInputs inputs, Kept kept)
     {
         using StepProfile.Mark mark = StepProfile.Of(StepPart.Attention);
-        fixed (int* first = inputs.Ranges?.First)
-        fixed (int* end = inputs.Ranges?.End)
+        AttentionRanges? ranges = inputs.Ranges.Of(_config.WindowOf(layer.Index));
+        fixed (int* first = ranges?.First)
+        fixed (int* end = ranges?.End)
         {
             _qkvGradient.Reserve(inputs.Rows);
-            AttentionInputs attention = AttentionOf(inputs, first, end);
+            AttentionInputs attention = AttentionOf(layer, inputs, first, end);
             _arithmetic.AttendBackward(attention, kept.Qkv, kept.Mixed, kept.LogSums, _mixedGradient, _qkvGradient);
         }
     }
 
-    private AttentionInputs AttentionOf(PassInputs inputs, int* first, int* end)
+    private AttentionInputs AttentionOf(DecoderLayer layer, PassInputs inputs, int* first, int* end)
     {
         int length = (int)inputs.Tokens.shape[1];
         AttentionShape shape = _shape with { Batch = (int)inputs.Tokens.shape[0], Length = length };
-        if (_config.LearnedPositions)
+        if (_model.RotaryRows(layer.Index, 0, length) is not (Tensor cosines, Tensor sines))
         {
-            return new AttentionInputs(shape, 0, 0, (nint)first, (nint)end);
+            return new AttentionInputs(shape with { Turned = 0 }, 0, 0, (nint)first, (nint)end);
         }
 
-        (Tensor cosines, Tensor sines) = _model.RotaryRows(0, length);
         return new AttentionInputs(shape, TensorAddress.Of(cosines), TensorAddress.Of(sines), (nint)first, (nint)end);
     }
 
+    // Factor and cap of the scores, where they are not 1/√A alone.
+    private static ScoreForm? FormOf(TransformerConfig config)
+    {
+        if (config.AttentionMultiplier is null && config.AttnLogitSoftcapping is null)
+        {
+            return null;
+        }
+
+        return new ScoreForm((float)config.ScoreScale, (float)(config.AttnLogitSoftcapping ?? 0));
+    }
+
     // What all layers of one pass share.
-    private sealed record PassInputs(Tensor Tokens, AttentionRanges? Ranges, int Rows);
+    private sealed record PassInputs(Tensor Tokens, LayerRanges Ranges, int Rows, bool Keep);
 
     // Numbers that a norm keeps of each row.
     private static int ScalesOf(TransformerConfig config) => config.LayerNormEps is null ? 1 : 2;
@@ -518,6 +657,15 @@ internal sealed unsafe class FusedDecoder : IDisposable
         public ActivationBuffer AttentionScales { get; } = new(ScalesOf(config));
 
         public ActivationBuffer FeedForwardScales { get; } = new(ScalesOf(config));
+
+        // What the branches give before the norms after them, [N, D], and the norms' factors; empty where there are none.
+        public ActivationBuffer RawAttention { get; } = new(config.HiddenSize);
+
+        public ActivationBuffer RawFeedForward { get; } = new(config.HiddenSize);
+
+        public ActivationBuffer AfterAttentionScales { get; } = new(ScalesOf(config));
+
+        public ActivationBuffer AfterFeedForwardScales { get; } = new(ScalesOf(config));
 
         // Queries and keys before their heads' norms, and the norms' factors; empty where there are none.
         public ActivationBuffer RawHeads { get; } =
@@ -544,6 +692,10 @@ internal sealed unsafe class FusedDecoder : IDisposable
                     Branch,
                     AttentionScales,
                     FeedForwardScales,
+                    RawAttention,
+                    RawFeedForward,
+                    AfterAttentionScales,
+                    AfterFeedForwardScales,
                     Qkv,
                     LogSums,
                     Mixed,

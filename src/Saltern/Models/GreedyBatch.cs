@@ -164,12 +164,7 @@ internal static class GreedyBatch
         int length = tokens.Length / rows;
         Tensor hidden = model.HiddenStates(tensor(tokens, rows, length).to(model.Parameters.Device), cache); // [N, D]
         Tensor last = hidden.view(rows, length, -1).select(1, length - 1); // [B, D]
-        Tensor logits = nn
-            .functional.linear(last, model.Head)
-            .narrow(1, 0, vocabulary)
-            .to(ScalarType.Float32)
-            .cpu()
-            .contiguous(); // [B, V]
+        Tensor logits = model.LogitsOf(last).narrow(1, 0, vocabulary).to(ScalarType.Float32).cpu().contiguous(); // [B, V]
         float[] scores = logits.data<float>().ToArray();
         return
         [

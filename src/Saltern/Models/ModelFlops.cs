@@ -18,14 +18,15 @@ internal static class ModelFlops
     {
         long queries = (long)c.NumAttentionHeads * c.HeadDim;
         long keys = (long)c.NumKeyValueHeads * c.HeadDim;
-        long norms = ((2L * c.NumHiddenLayers) + 1) * c.HiddenSize * (c.LayerNormEps is null ? 1 : 2);
+        long normWidth = c.HiddenSize * (c.LayerNormEps is null ? 1L : 2L);
+        long norms = ((NormsOfLayer(c) * c.NumHiddenLayers) + 1) * normWidth;
         long attentionBiases = 0;
         if (c.AttentionBias || c.QkvBias)
         {
             attentionBiases += queries + (2 * keys);
         }
 
-        if (c.AttentionBias)
+        if (c.AttentionBias || c.AttentionOutputBias)
         {
             attentionBiases += c.HiddenSize;
         }
@@ -36,7 +37,12 @@ internal static class ModelFlops
             mlpBiases = (ProjectionsIn(c) * c.IntermediateSize) + c.HiddenSize;
         }
 
-        long headNorms = c.QkNorm ? 2L * c.HeadDim : 0;
+        long headNorms = 0;
+        if (c.QkNorm)
+        {
+            headNorms = c.QkNormWhole ? queries + keys : 2L * c.HeadDim;
+        }
+
         long total = ProductWeights(c) + norms + (c.NumHiddenLayers * (attentionBiases + mlpBiases + headNorms));
         if (!c.IsTied)
         {
@@ -45,7 +51,12 @@ internal static class ModelFlops
 
         if (c.LearnedPositions)
         {
-            total += (long)c.MaxPositionEmbeddings * c.HiddenSize;
+            total += (long)c.PositionRows * c.HiddenSize;
+        }
+
+        if (c.LmHeadBias)
+        {
+            total += c.VocabSize;
         }
 
         return total;
@@ -54,19 +65,37 @@ internal static class ModelFlops
     /// <summary>f = 2·P + 2·L·H·A·(T + 1): forward operations per token of a sequence of T tokens. A sliding window below T leaves window·(2T + 1 − window)/T in place of T + 1.</summary>
     public static double ForwardPerToken(TransformerConfig c, int sequenceLength)
     {
-        double window = sequenceLength;
-        if (c.SlidingWindow > 0 && c.SlidingWindow < sequenceLength)
-        {
-            window = c.SlidingWindow;
-        }
-
-        double twicePairs = window * ((2.0 * sequenceLength) + 1 - window) / sequenceLength; // twice the mean number of keys a query sees
-        return (2.0 * ProductWeights(c)) + (2.0 * c.NumHiddenLayers * c.NumAttentionHeads * c.HeadDim * twicePairs);
+        double pairs = Enumerable
+            .Range(0, c.NumHiddenLayers)
+            .Sum(layer => TwicePairs(c.WindowOf(layer), sequenceLength));
+        return (2.0 * ProductWeights(c)) + (2.0 * c.NumAttentionHeads * c.HeadDim * pairs);
     }
 
     /// <summary>3f: forward and backward operations per token; recomputation is not counted.</summary>
     public static double TrainingPerToken(TransformerConfig c, int sequenceLength) =>
         3.0 * ForwardPerToken(c, sequenceLength);
+
+    // Twice the mean number of keys that a query of a layer sees.
+    private static double TwicePairs(int layerWindow, int sequenceLength)
+    {
+        double window = sequenceLength;
+        if (layerWindow > 0 && layerWindow < sequenceLength)
+        {
+            window = layerWindow;
+        }
+
+        return window * ((2.0 * sequenceLength) + 1 - window) / sequenceLength;
+    }
+
+    private static long NormsOfLayer(TransformerConfig c)
+    {
+        if (c.SharedAttentionNorm)
+        {
+            return 1;
+        }
+
+        return c.NormPlacement == NormPlacement.Around ? 4 : 2;
+    }
 
     // From the hidden size to the feed-forward size: up, and gate where there is one.
     private static long ProjectionsIn(TransformerConfig c) => c.IsGated ? 2 : 1;

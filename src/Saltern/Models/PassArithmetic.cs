@@ -17,11 +17,6 @@ internal readonly unsafe record struct AttentionInputs(
     nint End
 );
 
-/// <summary>A norm's blocks of weights.</summary>
-/// <param name="Weight">[D].</param>
-/// <param name="Bias">[D]; null for an RMS norm.</param>
-internal readonly record struct NormBlocks(int Weight, int? Bias);
-
 /// <summary>The residual stream before and after a branch.</summary>
 /// <param name="X">Before it, [N, D], float32.</param>
 /// <param name="Branch">Added to it; null for none.</param>
@@ -105,8 +100,20 @@ internal abstract unsafe class PassArithmetic(Transformer model) : IDisposable
     /// <summary>The stream after a branch.</summary>
     public abstract void Add(ActivationBuffer x, ActivationBuffer branch, ActivationBuffer sum, int rows);
 
-    /// <summary>As <see cref="NormBackward"/> for the last norm, whose gradient is float32 and the first there is.</summary>
-    /// <param name="gradient">∂ℒ/∂(final hidden states), [N, D].</param>
+    /// <summary>x = x·factor, in the type that x has.</summary>
+    public abstract void Multiply(ActivationBuffer x, float factor, int rows);
+
+    /// <summary>y = x·factor, both float32 and as wide.</summary>
+    public void Multiply(ActivationBuffer x, ActivationBuffer y, float factor, int rows) =>
+        ElementRows.Multiply((Float32*)x.Start, (Float32*)y.Start, factor, rows, x.Width, Parallel);
+
+    /// <summary>x = x·factor.</summary>
+    /// <param name="x">[N, D], float32.</param>
+    public void Multiply(Float32* x, float factor, int rows) =>
+        ElementRows.Multiply(x, x, factor, rows, Model.Config.HiddenSize, Parallel);
+
+    /// <summary>As <see cref="NormBackward"/> for the last norm, or one after a branch, whose gradient is float32 and the first there is.</summary>
+    /// <param name="gradient">∂ℒ/∂y, [N, D].</param>
     public abstract void LastNormBackward(
         ActivationBuffer x,
         NormBlocks norm,
@@ -149,6 +156,17 @@ internal abstract unsafe class PassArithmetic(Transformer model) : IDisposable
 internal abstract unsafe class PassArithmetic<TElement>(Transformer model) : PassArithmetic(model)
     where TElement : unmanaged, IElement<TElement>
 {
+    private readonly ActivationBuffer _factors = new(1);
+    private readonly ActivationBuffer _keyFactors = new(1);
+
+    /// <inheritdoc/>
+    public override void Dispose()
+    {
+        _factors.Dispose();
+        _keyFactors.Dispose();
+        base.Dispose();
+    }
+
     /// <inheritdoc/>
     public override void Norm(StreamSum stream, NormBlocks norm, ActivationBuffer y, ActivationBuffer scales, int rows)
     {
@@ -169,7 +187,7 @@ internal abstract unsafe class PassArithmetic<TElement>(Transformer model) : Pas
         int rows
     )
     {
-        float* weight = Model.Parameters.Address(norm.Weight);
+        float* weight = FactorsOf(norm.Weight, _factors);
         TElement* added = Added(stream);
         TElement* to = y.As<TElement>();
         if (norm.Bias is int bias)
@@ -239,16 +257,22 @@ internal abstract unsafe class PassArithmetic<TElement>(Transformer model) : Pas
     {
         raw?.Reserve(rows);
         scales?.Reserve(rows);
-        HeadNormKernel.Forward(
-            HeadShape(rows),
-            qkv.As<TElement>(),
-            Model.Parameters.Address(layer.QueryNorm!.Value),
-            Model.Parameters.Address(layer.KeyNorm!.Value),
+        var kept = new HeadNormKept<TElement>(
             raw is null ? null : raw.As<TElement>(),
-            scales is null ? null : scales.Start,
-            Model.Config.RmsNormEps,
-            Parallel
+            scales is null ? null : scales.Start
         );
+        float* queries = FactorsOf(layer.QueryNorm!.Value, _factors);
+        float* keys = FactorsOf(layer.KeyNorm!.Value, _keyFactors);
+        if (!Model.Config.QkNormWhole)
+        {
+            HeadForward(HeadShape(rows), qkv.As<TElement>(), queries, keys, kept);
+            return;
+        }
+
+        // All query heads are one, and all key heads.
+        (HeadNormShape query, HeadNormShape key) = WholeShapes(rows);
+        HeadForward(query, qkv.As<TElement>(), queries, queries, kept);
+        HeadForward(key, qkv.As<TElement>() + query.Size, keys, keys, kept.After(query));
     }
 
     /// <inheritdoc/>
@@ -258,16 +282,52 @@ internal abstract unsafe class PassArithmetic<TElement>(Transformer model) : Pas
         ActivationBuffer raw,
         ActivationBuffer scales,
         int rows
+    )
+    {
+        var kept = new HeadNormKept<TElement>(raw.As<TElement>(), scales.Start);
+        var queries = new HeadNormWeight(
+            FactorsOf(layer.QueryNorm!.Value, _factors),
+            Model.Parameters.GradientAddress(layer.QueryNorm!.Value)
+        );
+        var keys = new HeadNormWeight(
+            FactorsOf(layer.KeyNorm!.Value, _keyFactors),
+            Model.Parameters.GradientAddress(layer.KeyNorm!.Value)
+        );
+        if (!Model.Config.QkNormWhole)
+        {
+            HeadBackward(HeadShape(rows), qkvGradient.As<TElement>(), queries, keys, kept);
+            return;
+        }
+
+        (HeadNormShape query, HeadNormShape key) = WholeShapes(rows);
+        HeadBackward(query, qkvGradient.As<TElement>(), queries, queries, kept);
+        HeadBackward(key, qkvGradient.As<TElement>() + query.Size, keys, keys, kept.After(query));
+    }
+
+    private void HeadForward(
+        HeadNormShape shape,
+        TElement* x,
+        float* queries,
+        float* keys,
+        HeadNormKept<TElement> kept
+    ) => HeadNormKernel.Forward(shape, x, queries, keys, kept.Raw, kept.Scales, Model.Config.RmsNormEps, Parallel);
+
+    private void HeadBackward(
+        HeadNormShape shape,
+        TElement* gradient,
+        HeadNormWeight queries,
+        HeadNormWeight keys,
+        HeadNormKept<TElement> kept
     ) =>
         HeadNormKernel.Backward(
-            HeadShape(rows),
-            qkvGradient.As<TElement>(),
-            Model.Parameters.Address(layer.QueryNorm!.Value),
-            Model.Parameters.Address(layer.KeyNorm!.Value),
-            raw.As<TElement>(),
-            scales.Start,
-            Model.Parameters.GradientAddress(layer.QueryNorm!.Value),
-            Model.Parameters.GradientAddress(layer.KeyNorm!.Value),
+            shape,
+            gradient,
+            queries.Factors,
+            keys.Factors,
+            kept.Raw,
+            kept.Scales,
+            queries.Gradient,
+            keys.Gradient,
             Parallel
         );
 
@@ -287,6 +347,10 @@ internal abstract unsafe class PassArithmetic<TElement>(Transformer model) : Pas
     }
 
     /// <inheritdoc/>
+    public override void Multiply(ActivationBuffer x, float factor, int rows) =>
+        ElementRows.Multiply(x.As<TElement>(), x.As<TElement>(), factor, rows, x.Width, Parallel);
+
+    /// <inheritdoc/>
     public override void Activate(ActivationBuffer inner, ActivationBuffer h, int rows)
     {
         h.Reserve(rows);
@@ -297,6 +361,9 @@ internal abstract unsafe class PassArithmetic<TElement>(Transformer model) : Pas
                 break;
             case Activation.Gelu:
                 Activate<Gelu>(inner, h, rows);
+                break;
+            case Activation.Relu:
+                Activate<Relu>(inner, h, rows);
                 break;
             default:
                 Activate<GeluTanh>(inner, h, rows);
@@ -314,6 +381,9 @@ internal abstract unsafe class PassArithmetic<TElement>(Transformer model) : Pas
                 break;
             case Activation.Gelu:
                 ActivateBackward<Gelu>(inner, h, rows);
+                break;
+            case Activation.Relu:
+                ActivateBackward<Relu>(inner, h, rows);
                 break;
             default:
                 ActivateBackward<GeluTanh>(inner, h, rows);
@@ -343,6 +413,21 @@ internal abstract unsafe class PassArithmetic<TElement>(Transformer model) : Pas
             Parallel
         );
 
+    // A norm's factors: its weight, or, where that is kept as w − 1, one more, until the next call.
+    private float* FactorsOf(int weight, ActivationBuffer room)
+    {
+        float* kept = Model.Parameters.Address(weight);
+        if (!Model.Config.NormUnitOffset)
+        {
+            return kept;
+        }
+
+        int width = (int)Model.Parameters[weight].shape[0];
+        room.Reserve(width);
+        ElementRows.AddOne(kept, room.Start, width);
+        return room.Start;
+    }
+
     private HeadNormShape HeadShape(int rows)
     {
         TransformerConfig config = Model.Config;
@@ -350,12 +435,32 @@ internal abstract unsafe class PassArithmetic<TElement>(Transformer model) : Pas
         return new HeadNormShape(rows, stride, config.NumAttentionHeads, config.NumKeyValueHeads, config.HeadDim);
     }
 
+    // One head of queries, and one of keys, in the same rows.
+    private (HeadNormShape Queries, HeadNormShape Keys) WholeShapes(int rows)
+    {
+        HeadNormShape shape = HeadShape(rows);
+        return (
+            shape with
+            {
+                Queries = 1,
+                Keys = 0,
+                Size = shape.Queries * shape.Size,
+            },
+            shape with
+            {
+                Queries = 1,
+                Keys = 0,
+                Size = shape.Keys * shape.Size,
+            }
+        );
+    }
+
     private void Forward<TNormed>(StreamSum stream, NormBlocks norm, TNormed* y, ActivationBuffer scales, int rows)
         where TNormed : unmanaged, IElement<TNormed>
     {
         stream.Sum.Reserve(rows);
         scales.Reserve(rows);
-        float* weight = Model.Parameters.Address(norm.Weight);
+        float* weight = FactorsOf(norm.Weight, _factors);
         TElement* added = Added(stream);
         if (norm.Bias is int bias)
         {
@@ -403,7 +508,7 @@ internal abstract unsafe class PassArithmetic<TElement>(Transformer model) : Pas
     )
         where TGradient : unmanaged, IElement<TGradient>
     {
-        float* weight = Model.Parameters.Address(norm.Weight);
+        float* weight = FactorsOf(norm.Weight, _factors);
         float* weightGradient = Model.Parameters.GradientAddress(norm.Weight);
         if (norm.Bias is int bias)
         {

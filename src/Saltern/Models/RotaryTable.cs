@@ -11,33 +11,39 @@ internal sealed class RotaryTable : IDisposable
     private readonly Tensor _sines;
 
     /// <summary>Computes the table in float64 for positions 0 … length − 1 and keeps it in the model's type.</summary>
-    public RotaryTable(long length, TransformerConfig config, ScalarType type, Device device)
+    /// <param name="isLocal">Whether it is that of layers with a window and a base of their own.</param>
+    public RotaryTable(long length, TransformerConfig config, bool isLocal, ScalarType type, Device device)
     {
         Length = length;
         using DisposeScope scope = NewDisposeScope();
         using IDisposable _ = no_grad();
-        Tensor angles = outer(arange(length, ScalarType.Float64), tensor(Frequencies(config))); // [length, A_r/2]
+        Tensor angles = outer(arange(length, ScalarType.Float64), tensor(Frequencies(config, isLocal, length))); // [length, A_r/2]
         angles = cat([angles, angles], dim: 1); // [length, A_r]
-        _cosines = angles.cos().to(type).to(device).DetachFromDisposeScope();
-        _sines = angles.sin().to(type).to(device).DetachFromDisposeScope();
+        double magnitude = isLocal ? 1 : config.RopeScaling?.Magnitude ?? 1;
+        _cosines = angles.cos().mul(magnitude).to(type).to(device).DetachFromDisposeScope();
+        _sines = angles.sin().mul(magnitude).to(type).to(device).DetachFromDisposeScope();
     }
 
     /// <summary>Radians a token of each pair, [A_r/2], float64.</summary>
-    public static double[] Frequencies(TransformerConfig config)
+    /// <param name="isLocal">As in the constructor.</param>
+    /// <param name="length">Tokens of the sequence; what is no longer than the model is meant for changes nothing.</param>
+    public static double[] Frequencies(TransformerConfig config, bool isLocal = false, long length = 0)
     {
-        using DisposeScope scope = NewDisposeScope();
-        double[] plain = pow(
-                config.RopeTheta,
-                arange(0, config.RotaryDim, 2, ScalarType.Float64).div(-config.RotaryDim)
-            )
-            .data<double>()
-            .ToArray();
-        if (config.RopeScaling is RopeScalingConfig scaling)
+        if (isLocal && config.RopeLocalBaseFreq is double local)
         {
-            return [.. plain.Select(scaling.Scale)];
+            return Plain(local, config.RotaryDim);
         }
 
-        return plain;
+        return config.RopeScaling?.Frequencies(config.RopeTheta, config.RotaryDim, config.MaxPositionEmbeddings, length)
+            ?? Plain(config.RopeTheta, config.RotaryDim);
+    }
+
+    /// <summary>Frequencies without scaling, base^(−2i/A_r), [A_r/2].</summary>
+    /// <param name="turned">A_r.</param>
+    public static double[] Plain(double theta, int turned)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        return pow(theta, arange(0, turned, 2, ScalarType.Float64).div(-turned)).data<double>().ToArray();
     }
 
     /// <summary>Number of positions.</summary>

@@ -33,24 +33,31 @@ internal static class TensorMath
         return ((x * cosines) + (turned * sines)).MoveToOuterDisposeScope();
     }
 
-    /// <summary>silu(gate) · up, with gate and up side by side (arXiv:2002.05202).</summary>
+    /// <summary>f(gate) · up, with gate and up side by side (arXiv:2002.05202), or f(x).</summary>
     /// <returns>[N, F]; the caller owns it.</returns>
-    public static Tensor SwiGlu(Tensor gateUp)
+    public static Tensor Activate(Tensor x, Activation activation, bool isGated)
     {
+        if (!isGated)
+        {
+            return Activate(x, activation);
+        }
+
         using DisposeScope scope = NewDisposeScope();
-        long size = gateUp.shape[1] / 2;
-        Tensor gate = nn.functional.silu(gateUp.narrow(1, 0, size));
-        return (gate * gateUp.narrow(1, size, size)).MoveToOuterDisposeScope();
+        long size = x.shape[1] / 2;
+        return (Activate(x.narrow(1, 0, size), activation) * x.narrow(1, size, size)).MoveToOuterDisposeScope();
     }
 
-    /// <summary>x·Φ(x), exactly or with tanh in Φ's place (arXiv:1606.08415).</summary>
-    /// <param name="activation">A GELU; <see cref="Activation.Silu"/> belongs to <see cref="SwiGlu"/>.</param>
-    /// <returns>As x; the caller owns it.</returns>
-    public static Tensor Gelu(Tensor x, Activation activation)
+    // GELU: x·Φ(x), exactly or with tanh in Φ's place (arXiv:1606.08415). As x; the caller owns it.
+    private static Tensor Activate(Tensor x, Activation activation)
     {
-        if (activation == Activation.Gelu)
+        switch (activation)
         {
-            return nn.functional.gelu(x);
+            case Activation.Silu:
+                return nn.functional.silu(x);
+            case Activation.Relu:
+                return nn.functional.relu(x);
+            case Activation.Gelu:
+                return nn.functional.gelu(x);
         }
 
         using DisposeScope scope = NewDisposeScope();

@@ -200,7 +200,7 @@ public static class TextGenerator
         using IDisposable _ = no_grad();
         Tensor ids = tensor(tokens, ScalarType.Int64, model.Parameters.Device).unsqueeze(0); // [1, T]
         Tensor last = model.HiddenStates(ids, cache).narrow(0, tokens.Length - 1, 1); // [1, D]
-        Tensor logits = nn.functional.linear(last, model.Head).narrow(1, 0, vocabulary).to(ScalarType.Float32).cpu(); // [1, V]
+        Tensor logits = model.LogitsOf(last).narrow(1, 0, vocabulary).to(ScalarType.Float32).cpu(); // [1, V]
         return logits.data<float>().ToArray();
     }
 }

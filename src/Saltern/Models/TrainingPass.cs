@@ -35,7 +35,7 @@ internal abstract class TrainingPass : IDisposable
 /// <summary>A pass through libtorch's operations and automatic differentiation.</summary>
 internal sealed class AutogradPass : TrainingPass
 {
-    public AutogradPass(Transformer model, Tensor tokens, AttentionRanges? ranges, int? innerLayer)
+    public AutogradPass(Transformer model, Tensor tokens, LayerRanges ranges, int? innerLayer)
     {
         using DisposeScope scope = NewDisposeScope();
         PlainPass pass = model.Pass(tokens, ranges, cache: null);
@@ -94,13 +94,13 @@ internal sealed class FusedPass(FusedDecoder decoder, Tensor hidden, int? innerL
 internal sealed class RecomputingPass : TrainingPass
 {
     private readonly Transformer _model;
-    private readonly AttentionRanges? _ranges;
+    private readonly LayerRanges _ranges;
     private readonly Tensor _tokens;
     private readonly Tensor[] _inputs;
 
     private readonly int? _innerLayer;
 
-    public RecomputingPass(Transformer model, Tensor tokens, AttentionRanges? ranges, int? innerLayer)
+    public RecomputingPass(Transformer model, Tensor tokens, LayerRanges ranges, int? innerLayer)
     {
         using DisposeScope scope = NewDisposeScope();
         using IDisposable _ = no_grad();

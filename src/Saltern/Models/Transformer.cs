@@ -1,6 +1,7 @@
 // The whole decoder, top to bottom: embedding → L × (attention, feed-forward) → norm; the output head is the loss's business.
-// Llama-style unless told otherwise: RMS norms before each layer, rotary positions, grouped-query attention, SwiGLU. Options: biases, norms of queries and keys, attention window,
-// tied head, and what GPT-NeoX and GPT-2 do otherwise: LayerNorm, GELU without a gate, rotary positions for part of a head, learned positions, both branches in parallel.
+// Llama-style unless told otherwise: RMS norms before each branch, rotary positions, grouped-query attention, SwiGLU. Options: biases, norms of queries and keys, norms after the
+// branches, attention windows in all layers or some, tied head; what GPT-NeoX and GPT-2 do otherwise: LayerNorm, activations without a gate, rotary positions for part of a head
+// or for some layers, learned positions, both branches in parallel; and factors and caps of embeddings, scores, branches and logits (Granite, Gemma).
 //
 // B = sequences, T = tokens of a sequence, N = B·T, D = hidden size, H = query heads, G = key/value heads, A = head size, A_r = elements of a head that are turned,
 // F = feed-forward size, V = vocabulary.
@@ -14,9 +15,8 @@ namespace Saltern.Models;
 /// <remarks>Weights are named as in Hugging Face's Llama (DecoderLayout.cs); query, key, value and gate, up are adjacent, so that each triple or pair is one product.</remarks>
 public sealed class Transformer : IDisposable
 {
-    private const long FirstPositions = 4096;
     private readonly DecoderLayout _layout;
-    private RotaryTable? _rotary;
+    private readonly RotaryTables _rotary;
     private FusedDecoder? _fused;
 
     /// <summary>Allocates the model with all weights zero; see <see cref="Initialize"/>.</summary>
@@ -34,6 +34,7 @@ public sealed class Transformer : IDisposable
         Config = config;
         _layout = new DecoderLayout(config);
         Parameters = new ParameterSet(_layout.Parameters, trainable, type, device);
+        _rotary = new RotaryTables(config, type, Parameters.Device);
         ProductType = type;
         UsesKernels = OwnKernels.Cover(type, Parameters.Device.type);
     }
@@ -44,11 +45,8 @@ public sealed class Transformer : IDisposable
     /// <summary>Block of the embedding, [V, D].</summary>
     internal int Embedding => _layout.Embedding;
 
-    /// <summary>Block of the last norm's weight, [D].</summary>
-    internal int FinalNorm => _layout.FinalNorm;
-
     /// <summary>Blocks of the last norm.</summary>
-    internal NormBlocks FinalNorms => new(_layout.FinalNorm, _layout.FinalNormBias);
+    internal NormBlocks FinalNorm => _layout.FinalNorm;
 
     /// <summary>Block of the learned positions; null for rotary ones.</summary>
     internal int? Positions => _layout.Positions;
@@ -59,8 +57,51 @@ public sealed class Transformer : IDisposable
     /// <summary>Output head, [V, D]: the embedding itself where tied. Owned by the model.</summary>
     public Tensor Head => Parameters[_layout.Head];
 
+    /// <summary>What makes logits of the head's products, beside the head itself; null where they are the logits. Owned by the model.</summary>
+    internal HeadForm? HeadForm
+    {
+        get
+        {
+            Tensor? bias = _layout.HeadBias is int block ? Parameters[block] : null;
+            if (bias is null && Config.FinalLogitSoftcapping is null)
+            {
+                return null;
+            }
+
+            return new HeadForm(bias, Config.FinalLogitSoftcapping);
+        }
+    }
+
     /// <summary>View of the head's gradient, [V, D]; the caller owns the view.</summary>
     internal Tensor HeadGradient() => Parameters.Gradient(_layout.Head);
+
+    /// <summary>View of the gradient of the head's biases, [V]; null where it has none. The caller owns the view.</summary>
+    internal Tensor? HeadBiasGradient()
+    {
+        if (_layout.HeadBias is int bias)
+        {
+            return Parameters.Gradient(bias);
+        }
+
+        return null;
+    }
+
+    /// <summary>Next-token scores from final hidden states.</summary>
+    /// <param name="hidden">[N, D].</param>
+    /// <returns>[N, V]; the caller owns it.</returns>
+    internal Tensor LogitsOf(Tensor hidden)
+    {
+        Tensor products = nn.functional.linear(hidden, Head);
+        if (HeadForm is not HeadForm form)
+        {
+            return products;
+        }
+
+        using (products)
+        {
+            return form.Apply(products);
+        }
+    }
 
     /// <summary>Fills the weights: normal with <see cref="TransformerConfig.InitializerRange"/>, divided by √(2L) for the projections into the residual stream; norms one, biases zero.</summary>
     /// <param name="seed">The same seed and shape give the same weights, bit for bit, whatever was drawn before.</param>
@@ -75,7 +116,7 @@ public sealed class Transformer : IDisposable
         {
             if (_layout.IsNorm(index))
             {
-                Parameters[index].fill_(1.0);
+                Parameters[index].fill_(Config.NormUnitOffset ? 0.0 : 1.0);
             }
             else if (block.Shape.Length == 2)
             {
@@ -148,7 +189,7 @@ public sealed class Transformer : IDisposable
 
     private FusedDecoder Fused => _fused ??= new FusedDecoder(this);
 
-    private Tensor LayersFromTokens(int layers, Tensor tokens, AttentionRanges? ranges)
+    private Tensor LayersFromTokens(int layers, Tensor tokens, LayerRanges ranges)
     {
         if (UsesKernels)
         {
@@ -201,7 +242,7 @@ public sealed class Transformer : IDisposable
     /// <param name="cache">Keys and values of the tokens before.</param>
     internal Tensor HiddenStates(Tensor tokens, KeyValueCache cache)
     {
-        AttentionRanges? ranges = null;
+        LayerRanges ranges = default;
         if (cache.Length == 0)
         {
             ranges = Ranges(cache.FirstRanges((int)tokens.shape[1]), tokens);
@@ -210,7 +251,7 @@ public sealed class Transformer : IDisposable
         return HiddenStates(tokens, ranges, cache);
     }
 
-    private Tensor HiddenStates(Tensor tokens, AttentionRanges? ranges, KeyValueCache? cache)
+    private Tensor HiddenStates(Tensor tokens, LayerRanges ranges, KeyValueCache? cache)
     {
         using DisposeScope scope = NewDisposeScope();
         PlainPass pass = Pass(tokens, ranges, cache);
@@ -220,33 +261,57 @@ public sealed class Transformer : IDisposable
     }
 
     /// <summary>What the layers of one plain pass share: angles and mask. The caller's scope owns the tensors.</summary>
-    internal PlainPass Pass(Tensor tokens, AttentionRanges? ranges, KeyValueCache? cache)
+    internal PlainPass Pass(Tensor tokens, LayerRanges ranges, KeyValueCache? cache)
     {
         long length = tokens.shape[1];
-        Tensor? mask = null;
-        if (cache is { Length: > 0 })
-        {
-            mask = cache.NextMask(length, Config.SlidingWindow);
-        }
-        else if (ranges is not null)
-        {
-            mask = ranges.Mask().to(Parameters.Device);
-        }
-
+        long start = cache?.Length ?? 0;
+        Layers used = LayersUsed();
         return new PlainPass(
             tokens.shape[0],
             length,
-            Config.LearnedPositions ? null : RotaryRows(cache?.Length ?? 0, length),
-            mask,
+            used.Rotated ? _rotary.Rows(isLocal: false, start, length) : null,
+            used.Local ? _rotary.Rows(isLocal: true, start, length) : null,
+            used.Full ? MaskOf(ranges.All, cache, length, window: 0) : null,
+            used.Windowed ? MaskOf(ranges.InWindow, cache, length, Config.SlidingWindow) : null,
             cache
         );
     }
+
+    private Tensor? MaskOf(AttentionRanges? ranges, KeyValueCache? cache, long length, int window)
+    {
+        if (cache is { Length: > 0 })
+        {
+            return cache.NextMask(length, window);
+        }
+
+        return ranges?.Mask().to(Parameters.Device);
+    }
+
+    // Which kinds of layers there are.
+    private Layers LayersUsed()
+    {
+        int[] layers = [.. Enumerable.Range(0, Config.NumHiddenLayers)];
+        return new Layers(
+            layers.Any(layer => Config.IsRotated(layer) && !Config.HasLocalBase(layer)),
+            layers.Any(layer => Config.IsRotated(layer) && Config.HasLocalBase(layer)),
+            layers.Any(layer => Config.WindowOf(layer) == 0),
+            layers.Any(layer => Config.WindowOf(layer) > 0)
+        );
+    }
+
+    private readonly record struct Layers(bool Rotated, bool Local, bool Full, bool Windowed);
 
     /// <summary>Embedding of every token, with its position's where positions are learned, [N, D].</summary>
     /// <param name="start">Position of the first token of each sequence.</param>
     internal Tensor Embed(Tensor tokens, long start = 0)
     {
         Tensor embedded = Parameters[Embedding].index_select(0, tokens.reshape(-1));
+        if (Config.EmbeddingScale != 1)
+        {
+            using Tensor plain = embedded;
+            embedded = plain * Config.EmbeddingScale;
+        }
+
         if (_layout.Positions is not int positions)
         {
             return embedded;
@@ -261,7 +326,7 @@ public sealed class Transformer : IDisposable
         }
 
         using DisposeScope scope = NewDisposeScope();
-        Tensor rows = Parameters[positions].narrow(0, start, tokens.shape[1]); // [T, D]
+        Tensor rows = Parameters[positions].narrow(0, start + Config.PositionOffset, tokens.shape[1]); // [T, D]
         return (embedded.view(tokens.shape[0], tokens.shape[1], Config.HiddenSize) + rows)
             .view(embedded.shape)
             .MoveToOuterDisposeScope();
@@ -283,34 +348,57 @@ public sealed class Transformer : IDisposable
     {
         using DisposeScope scope = NewDisposeScope();
         DecoderLayer layer = _layout.Layers[index];
-        Tensor attended = x + Attention(layer, Norm(x, layer.AttentionNorm, layer.AttentionNormBias), pass, index);
+        Tensor mixed = Attention(layer, NormIf(x, layer.AttentionNorm), pass);
+        Tensor attended = x + Branch(mixed, layer.AfterAttention);
         Tensor read = Config.UseParallelResidual ? x : attended;
-        return (
-            attended + FeedForward(layer, Norm(read, layer.FeedForwardNorm, layer.FeedForwardNormBias), pass.Cache)
-        ).MoveToOuterDisposeScope();
+        Tensor inner = FeedForward(layer, NormIf(read, layer.FeedForwardNorm), pass.Cache);
+        return (attended + Branch(inner, layer.AfterFeedForward)).MoveToOuterDisposeScope();
     }
 
-    /// <summary>The last norm, [N, D] → [N, D].</summary>
-    internal Tensor Finish(Tensor x) => Norm(x, FinalNorm, _layout.FinalNormBias);
+    // What a branch adds to the residual stream. [N, D] → [N, D]
+    private Tensor Branch(Tensor x, NormBlocks? after)
+    {
+        if (after is NormBlocks norm)
+        {
+            x = Norm(x.to(Head.dtype), norm);
+        }
+
+        return Config.ResidualMultiplier == 1 ? x : x * Config.ResidualMultiplier;
+    }
+
+    /// <summary>The last norm, and what divides the logits, [N, D] → [N, D].</summary>
+    internal Tensor Finish(Tensor x)
+    {
+        Tensor normed = Norm(x, FinalNorm);
+        if (Config.LogitsScaling == 1)
+        {
+            return normed;
+        }
+
+        using (normed)
+        {
+            return normed / Config.LogitsScaling;
+        }
+    }
 
     /// <summary>Next-token scores of whole sequences; training never calls it, because [N, V] is the largest tensor there is.</summary>
     /// <returns>[N, V]; the caller owns it.</returns>
     public Tensor Logits(Tensor tokens)
     {
         using Tensor hidden = HiddenStates(tokens);
-        return nn.functional.linear(hidden, Head);
+        return LogitsOf(hidden);
     }
 
     /// <summary>Frees weights and gradients.</summary>
     public void Dispose()
     {
         _fused?.Dispose();
-        _rotary?.Dispose();
+        _rotary.Dispose();
         Parameters.Dispose();
     }
 
-    // What was asked for, cut to the model's window where sequences are longer than it.
-    private AttentionRanges? Ranges(AttentionRanges? ranges, Tensor tokens)
+    // What was asked for, and, for layers with a window, cut to it where sequences are longer.
+    private LayerRanges Ranges(AttentionRanges? ranges, Tensor tokens)
     {
         (long batch, long length) = (tokens.shape[0], tokens.shape[1]);
         if (ranges is not null && !(ranges.SequenceLength == length && ranges.First.Length == batch * length))
@@ -324,34 +412,39 @@ public sealed class Transformer : IDisposable
 
         if (Config.SlidingWindow == 0 || length <= Config.SlidingWindow)
         {
-            return ranges;
+            return new LayerRanges(ranges, ranges);
         }
 
-        return ranges?.Within(Config.SlidingWindow)
-            ?? AttentionRanges.Window((int)batch, (int)length, Config.SlidingWindow);
+        return new LayerRanges(
+            ranges,
+            ranges?.Within(Config.SlidingWindow)
+                ?? AttentionRanges.Window((int)batch, (int)length, Config.SlidingWindow)
+        );
     }
 
     /// <summary>Blocks of a layer.</summary>
     internal DecoderLayer Layer(int index) => _layout.Layers[index];
 
     // Grouped-query attention. [N, D] → [N, D]
-    private Tensor Attention(DecoderLayer layer, Tensor x, PlainPass pass, int index)
+    private Tensor Attention(DecoderLayer layer, Tensor x, PlainPass pass)
     {
         int heads = Config.NumAttentionHeads;
         int groups = Config.NumKeyValueHeads;
         int size = Config.HeadDim;
+        int window = Config.WindowOf(layer.Index);
+        Tensor? mask = window > 0 ? pass.WindowMask : pass.Mask;
         Tensor qkv = Linear(x, layer.Qkv, layer.QkvBias, pass.Cache)
             .view(pass.Batch, pass.Length, heads + (2 * groups), size); // [B, T, H+2G, A]
         (Tensor q, Tensor k) = Rotated(layer, qkv, pass); // [B, H, T, A], [B, G, T, A]
         Tensor v = qkv.narrow(2, heads + groups, groups).transpose(1, 2); // [B, G, T, A]
         if (pass.Cache is not null)
         {
-            (k, v) = pass.Cache.Append(index, k, v); // [B, G, T so far, A]
-            if (pass.Length == 1 && Config.SlidingWindow > 0 && k.shape[2] > Config.SlidingWindow)
+            (k, v) = pass.Cache.Append(layer.Index, k, v); // [B, G, T so far, A]
+            if (pass.Length == 1 && window > 0 && k.shape[2] > window)
             {
-                long left = k.shape[2] - Config.SlidingWindow;
-                (k, v) = (k.narrow(2, left, Config.SlidingWindow), v.narrow(2, left, Config.SlidingWindow));
-                pass = pass with { Mask = pass.Mask?.narrow(3, left, Config.SlidingWindow) };
+                long left = k.shape[2] - window;
+                (k, v) = (k.narrow(2, left, window), v.narrow(2, left, window));
+                mask = mask?.narrow(3, left, window);
             }
         }
 
@@ -361,15 +454,7 @@ public sealed class Transformer : IDisposable
             v = v.repeat_interleave(heads / groups, dim: 1);
         }
 
-        // A single new token sees everything that is left; whole sequences are masked, causally unless told otherwise.
-        Tensor mixed = nn.functional.scaled_dot_product_attention(
-            q.to(ProductType),
-            k.to(ProductType),
-            v.to(ProductType),
-            attn_mask: pass.Mask,
-            is_casual: // TorchSharp's spelling
-            pass.Mask is null && pass.Length > 1
-        ); // [B, H, T, A]
+        Tensor mixed = Mix(q, k.to(ProductType), v.to(ProductType), mask, isCausal: mask is null && pass.Length > 1); // [B, H, T, A]
         return Linear(
             mixed.transpose(1, 2).reshape(pass.Batch * pass.Length, heads * size),
             layer.Output,
@@ -378,26 +463,85 @@ public sealed class Transformer : IDisposable
         );
     }
 
-    // LayerNorm where there is a bias, otherwise an RMS norm. [N, D] → [N, D]
-    private Tensor Norm(Tensor x, int weight, int? bias)
+    // A single new token sees everything that is left; whole sequences are masked, causally unless told otherwise.
+    private Tensor Mix(Tensor q, Tensor k, Tensor v, Tensor? mask, bool isCausal)
     {
-        if (bias is int b && Config.LayerNormEps is double epsilon)
+        if (Config.AttnLogitSoftcapping is double cap)
         {
-            return TensorMath.LayerNorm(x, Parameters[weight], Parameters[b], epsilon);
+            // Scores of rounded operands, in the weights' own type, as own kernels have them.
+            Tensor scores = q.to(ProductType)
+                .to(Head.dtype)
+                .matmul(k.to(Head.dtype).transpose(2, 3))
+                .mul(Config.ScoreScale / cap)
+                .tanh()
+                .mul(cap); // [B, H, T, T so far]
+            if (isCausal)
+            {
+                mask = ones(scores.shape[2], scores.shape[3], ScalarType.Bool, scores.device).tril();
+            }
+
+            if (mask is not null)
+            {
+                scores = scores.masked_fill(mask.logical_not(), double.NegativeInfinity);
+            }
+
+            return nn.functional.softmax(scores, -1).to(ProductType).matmul(v);
         }
 
-        return TensorMath.RmsNorm(x, Parameters[weight], Config.RmsNormEps);
+        if (Config.AttentionMultiplier is double scale)
+        {
+            // libtorch's own factor is 1/√A.
+            q = q * (scale * Math.Sqrt(Config.HeadDim));
+        }
+
+        return nn.functional.scaled_dot_product_attention(
+            q.to(ProductType),
+            k,
+            v,
+            attn_mask: mask,
+            is_casual: // TorchSharp's spelling
+            isCausal
+        );
     }
 
-    // RMS norm over each head, where the family has one. [B, T, heads, A]
-    private Tensor HeadNorm(Tensor x, int? weight)
+    private Tensor NormIf(Tensor x, NormBlocks? norm) => norm is NormBlocks blocks ? Norm(x, blocks) : x;
+
+    // LayerNorm where there is a bias, otherwise an RMS norm. [N, D] → [N, D]
+    private Tensor Norm(Tensor x, NormBlocks norm)
     {
-        if (weight is int w)
+        if (norm.Bias is int b && Config.LayerNormEps is double epsilon)
         {
-            return TensorMath.RmsNorm(x, Parameters[w], Config.RmsNormEps);
+            return TensorMath.LayerNorm(x, Parameters[norm.Weight], Parameters[b], epsilon);
         }
 
-        return x;
+        return RmsNorm(x, norm.Weight);
+    }
+
+    private Tensor RmsNorm(Tensor x, int weight)
+    {
+        if (!Config.NormUnitOffset)
+        {
+            return TensorMath.RmsNorm(x, Parameters[weight], Config.RmsNormEps);
+        }
+
+        using Tensor factors = Parameters[weight] + 1;
+        return TensorMath.RmsNorm(x, factors, Config.RmsNormEps);
+    }
+
+    // RMS norm over each head, or over all together, where the family has one. [B, T, heads, A]
+    private Tensor HeadNorm(Tensor x, int? weight)
+    {
+        if (weight is not int w)
+        {
+            return x;
+        }
+
+        if (Config.QkNormWhole)
+        {
+            return RmsNorm(x.flatten(2), w).view(x.shape);
+        }
+
+        return RmsNorm(x, w);
     }
 
     // Queries and keys with norm and position, heads before tokens. Turned as one tensor where no norm comes between: half the operations, each of which a GPU waits for.
@@ -407,19 +551,20 @@ public sealed class Transformer : IDisposable
         int groups = Config.NumKeyValueHeads;
         if (layer.QueryNorm is null && layer.KeyNorm is null)
         {
-            Tensor both = Rotate(qkv.narrow(2, 0, heads + groups), pass).transpose(1, 2); // [B, H+G, T, A]
+            Tensor both = Rotate(qkv.narrow(2, 0, heads + groups), layer, pass).transpose(1, 2); // [B, H+G, T, A]
             return (both.narrow(1, 0, heads), both.narrow(1, heads, groups));
         }
 
         Tensor queries = HeadNorm(qkv.narrow(2, 0, heads), layer.QueryNorm);
         Tensor keys = HeadNorm(qkv.narrow(2, heads, groups), layer.KeyNorm);
-        return (Rotate(queries, pass).transpose(1, 2), Rotate(keys, pass).transpose(1, 2));
+        return (Rotate(queries, layer, pass).transpose(1, 2), Rotate(keys, layer, pass).transpose(1, 2));
     }
 
     // The first A_r elements of each head turned, the others as they are. [B, T, heads, A]
-    private Tensor Rotate(Tensor x, PlainPass pass)
+    private Tensor Rotate(Tensor x, DecoderLayer layer, PlainPass pass)
     {
-        if (pass.Angles is not (Tensor cosines, Tensor sines))
+        (Tensor, Tensor)? angles = Config.HasLocalBase(layer.Index) ? pass.LocalAngles : pass.Angles;
+        if (!Config.IsRotated(layer.Index) || angles is not (Tensor cosines, Tensor sines))
         {
             return x;
         }
@@ -434,11 +579,11 @@ public sealed class Transformer : IDisposable
         return cat([TensorMath.Rotate(x.narrow(-1, 0, turned), cosines, sines), x.narrow(-1, turned, kept)], dim: -1);
     }
 
-    // SwiGLU, down(silu(gate(x)) · up(x)), or down(gelu(up(x))). [N, D] → [N, D]
+    // down(f(gate(x)) · up(x)), or down(f(up(x))). [N, D] → [N, D]
     private Tensor FeedForward(DecoderLayer layer, Tensor x, KeyValueCache? cache)
     {
         Tensor inner = Linear(x, layer.GateUp, layer.GateUpBias, cache); // [N, 2F], without a gate [N, F]
-        Tensor activated = Config.IsGated ? TensorMath.SwiGlu(inner) : TensorMath.Gelu(inner, Config.HiddenAct);
+        Tensor activated = TensorMath.Activate(inner, Config.HiddenAct, Config.IsGated);
         return Linear(activated, layer.Down, layer.DownBias, cache);
     }
 
@@ -461,17 +606,14 @@ public sealed class Transformer : IDisposable
         return Parameters[weight].to(ProductType);
     }
 
-    /// <summary>Cosines and sines of some positions, each [1, length, 1, A_r]; the caller owns the views.</summary>
-    internal (Tensor Cosines, Tensor Sines) RotaryRows(long start, long length)
+    /// <summary>Cosines and sines of some positions, each [1, length, 1, A_r], as a layer turns by them; the caller owns the views. Null where it does not turn.</summary>
+    internal (Tensor Cosines, Tensor Sines)? RotaryRows(int layer, long start, long length)
     {
-        if (_rotary is null || _rotary.Length < start + length)
+        if (!Config.IsRotated(layer))
         {
-            // Not the whole of what the model is meant for at once: a hundred thousand positions would take more memory than a small model's weights.
-            long room = Math.Min(Config.MaxPositionEmbeddings, Math.Max(FirstPositions, 2 * (_rotary?.Length ?? 0)));
-            _rotary?.Dispose();
-            _rotary = new RotaryTable(Math.Max(start + length, room), Config, Head.dtype, Parameters.Device);
+            return null;
         }
 
-        return _rotary.Rows(start, length);
+        return _rotary.Rows(Config.HasLocalBase(layer), start, length);
     }
 }

@@ -93,11 +93,7 @@ internal readonly unsafe struct BlockProducts
     {
         (_shape, _scoreStride) = (shape, scratch.Stride);
         _own = CanOwn(shape);
-        Scale = 1f / MathF.Sqrt(shape.Size);
     }
-
-    /// <summary>1/√A; scores are kept without it.</summary>
-    public float Scale { get; }
 
     /// <summary>Whether a shape's products are our own.</summary>
     public static bool CanOwn(AttentionShape shape) =>

@@ -12,6 +12,12 @@ namespace Saltern.Numerics;
 /// <param name="Turned">A_r, elements of a head, from the first on, that rotary positions turn; 0 for none.</param>
 internal readonly record struct AttentionShape(int Batch, int Length, int Heads, int Groups, int Size, int Turned)
 {
+    /// <summary>Factor and cap of the scores; none of both stands for 1/√A.</summary>
+    public ScoreForm? Form { get; init; }
+
+    /// <summary>Factor and cap of the scores.</summary>
+    public ScoreForm Scores => Form ?? new ScoreForm(1f / MathF.Sqrt(Size));
+
     /// <summary>Elements of a row of qkv.</summary>
     public int RowStride => (Heads + (2 * Groups)) * Size;
 
@@ -74,7 +80,7 @@ internal static unsafe class AttentionKernel
                                 block.Width,
                                 from - block.First,
                                 to - block.First,
-                                products.Scale
+                                shape.Scores
                             );
                             if (logSums is not null)
                             {
@@ -175,7 +181,7 @@ internal static unsafe class AttentionKernel
                                 to - block.First,
                                 logSums[((origin + row + i) * shape.Heads) + head],
                                 inner,
-                                products.Scale
+                                shape.Scores
                             );
                         }
 

@@ -36,6 +36,10 @@ internal readonly unsafe struct Rows<TElement>(TElement* start, int stride)
     public int Stride { get; } = stride;
 }
 
+/// <summary>What becomes of a product of query and key before the softmax: scale·s, or cap·tanh(scale·s/cap).</summary>
+/// <param name="Cap">0 for none.</param>
+internal readonly record struct ScoreForm(float Scale, float Cap = 0);
+
 /// <summary>Row kernels of attention.</summary>
 internal static unsafe class AttentionRows
 {
@@ -57,22 +61,22 @@ internal static unsafe class AttentionRows
         }
     }
 
-    /// <summary>Shares exp(scale·score)/Σ over [from, to), zero elsewhere.</summary>
+    /// <summary>Shares exp(z)/Σ over [from, to), z = scale·score or its cap, zero elsewhere.</summary>
     /// <param name="scores">[width], overwritten.</param>
     /// <param name="shares">[width]; may be the scores themselves.</param>
     /// <returns>The log-sum-exp.</returns>
-    public static float Softmax<TElement>(float* scores, TElement* shares, int width, int from, int to, float scale)
+    public static float Softmax<TElement>(float* scores, TElement* shares, int width, int from, int to, ScoreForm form)
         where TElement : unmanaged, IElement<TElement>
     {
         if (Lanes512.AreFast)
         {
-            return Softmax<Lanes512, TElement>(scores, shares, width, from, to, scale);
+            return Softmax<Lanes512, TElement>(scores, shares, width, from, to, form);
         }
 
-        return Softmax<Lanes256, TElement>(scores, shares, width, from, to, scale);
+        return Softmax<Lanes256, TElement>(scores, shares, width, from, to, form);
     }
 
-    /// <summary>share = exp(scale·score − log-sum-exp), and share·(∂ℒ/∂share − Σ share·∂ℒ/∂share)·scale, the gradient at the score before scaling; zero outside [from, to).</summary>
+    /// <summary>share = exp(z − log-sum-exp), and share·(∂ℒ/∂share − Σ share·∂ℒ/∂share)·∂z/∂score, the gradient at the score before scaling; zero outside [from, to).</summary>
     /// <param name="scores">[width].</param>
     /// <param name="gradients">∂ℒ/∂share, [width].</param>
     /// <param name="shares">[width]; may be the scores themselves.</param>
@@ -88,7 +92,7 @@ internal static unsafe class AttentionRows
         int to,
         float logSum,
         float inner,
-        float scale
+        ScoreForm form
     )
         where TElement : unmanaged, IElement<TElement>
     {
@@ -104,7 +108,7 @@ internal static unsafe class AttentionRows
                 to,
                 logSum,
                 inner,
-                scale
+                form
             );
         }
         else
@@ -119,7 +123,7 @@ internal static unsafe class AttentionRows
                 to,
                 logSum,
                 inner,
-                scale
+                form
             );
         }
     }
@@ -144,7 +148,7 @@ internal static unsafe class AttentionRows
         float* end,
         float* logSums,
         float* inner,
-        float scale
+        ScoreForm form
     )
         where TElement : unmanaged, IElement<TElement>
     {
@@ -161,7 +165,7 @@ internal static unsafe class AttentionRows
                 end,
                 logSums,
                 inner,
-                scale
+                form
             );
         }
         else
@@ -177,7 +181,7 @@ internal static unsafe class AttentionRows
                 end,
                 logSums,
                 inner,
-                scale
+                form
             );
         }
     }
@@ -273,11 +277,18 @@ internal static unsafe class AttentionRows
         int width,
         int from,
         int to,
-        float scale
+        ScoreForm form
     )
         where TLanes : struct, IFloatLanes<TLanes>
         where TElement : unmanaged, IElement<TElement>
     {
+        if (form.Cap > 0)
+        {
+            CapRow<TLanes>(scores, from, to, form);
+        }
+
+        // Capped scores are scaled already.
+        float scale = form.Cap > 0 ? 1f : form.Scale;
         float maximum = scores[from];
         int i = from;
         if (to - from >= TLanes.Count)
@@ -341,27 +352,42 @@ internal static unsafe class AttentionRows
         int to,
         float logSum,
         float inner,
-        float scale
+        ScoreForm form
     )
         where TLanes : struct, IFloatLanes<TLanes>
         where TElement : unmanaged, IElement<TElement>
     {
         TLanes shift = TLanes.Create(logSum);
         TLanes mean = TLanes.Create(inner);
-        TLanes factor = TLanes.Create(scale);
+        TLanes factor = TLanes.Create(form.Scale);
         int i = from;
         for (; i <= to - TLanes.Count; i += TLanes.Count)
         {
-            TLanes p = TElement.Exp((TLanes.Load(scores + i) * factor) - shift);
-            TLanes g = p * (TLanes.Load(gradients + i) - mean) * factor;
+            TLanes slope = factor;
+            TLanes z = TLanes.Load(scores + i) * factor;
+            if (form.Cap > 0)
+            {
+                z = Capped(z, form, out slope);
+            }
+
+            TLanes p = TElement.Exp(z - shift);
+            TLanes g = p * (TLanes.Load(gradients + i) - mean) * slope;
             TElement.Store(p, shares + i);
             TElement.Store(g, scoreGradients + i);
         }
 
         for (; i < to; i++)
         {
-            float p = LaneMath.Exp((scores[i] * scale) - logSum);
-            float g = p * (gradients[i] - inner) * scale;
+            float slope = form.Scale;
+            float z = scores[i] * form.Scale;
+            if (form.Cap > 0)
+            {
+                float t = MathF.Tanh(z / form.Cap);
+                (z, slope) = (t * form.Cap, form.Scale * (1 - (t * t)));
+            }
+
+            float p = LaneMath.Exp(z - logSum);
+            float g = p * (gradients[i] - inner) * slope;
             shares[i] = TElement.Round(p);
             scoreGradients[i] = TElement.Round(g);
         }
@@ -384,19 +410,54 @@ internal static unsafe class AttentionRows
         float* end,
         float* logSums,
         float* inner,
-        float scale
+        ScoreForm form
     )
         where TLanes : struct, IFloatLanes<TLanes>
         where TElement : unmanaged, IElement<TElement>
     {
-        TLanes factor = TLanes.Create(scale);
+        TLanes factor = TLanes.Create(form.Scale);
         TLanes position = TLanes.Create(key);
         for (int i = 0; i < width; i += TLanes.Count)
         {
-            TLanes e = TElement.Exp((TLanes.Load(scores + i) * factor) - TLanes.Load(logSums + i));
+            TLanes slope = factor;
+            TLanes z = TLanes.Load(scores + i) * factor;
+            if (form.Cap > 0)
+            {
+                z = Capped(z, form, out slope);
+            }
+
+            TLanes e = TElement.Exp(z - TLanes.Load(logSums + i));
             TLanes p = TLanes.Within(e, position, TLanes.Load(first + i), TLanes.Load(end + i));
             TElement.Store(p, shares + i);
-            TElement.Store(p * (TLanes.Load(gradients + i) - TLanes.Load(inner + i)) * factor, scoreGradients + i);
+            TElement.Store(p * (TLanes.Load(gradients + i) - TLanes.Load(inner + i)) * slope, scoreGradients + i);
         }
+    }
+
+    // cap·tanh(scale·s/cap) in place of s.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void CapRow<TLanes>(float* scores, int from, int to, ScoreForm form)
+        where TLanes : struct, IFloatLanes<TLanes>
+    {
+        TLanes factor = TLanes.Create(form.Scale);
+        int i = from;
+        for (; i <= to - TLanes.Count; i += TLanes.Count)
+        {
+            Capped(TLanes.Load(scores + i) * factor, form, out _).Store(scores + i);
+        }
+
+        for (; i < to; i++)
+        {
+            scores[i] = form.Cap * MathF.Tanh(scores[i] * form.Scale / form.Cap);
+        }
+    }
+
+    // cap·tanh(z/cap), and scale times its slope.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static TLanes Capped<TLanes>(TLanes z, ScoreForm form, out TLanes slope)
+        where TLanes : struct, IFloatLanes<TLanes>
+    {
+        TLanes t = LaneMath.Tanh(z * TLanes.Create(1f / form.Cap));
+        slope = TLanes.Create(form.Scale) * (TLanes.Create(1) - (t * t));
+        return t * TLanes.Create(form.Cap);
     }
 }

@@ -197,7 +197,7 @@ internal static unsafe class BFloat16Attention
         private readonly AttentionShape _shape;
         private readonly int _length;
         private readonly int _stride;
-        private readonly float _scale;
+        private readonly ScoreForm _form;
 
         // Keys, then one head's queries after the other, turned, [L, A].
         private readonly BFloat16* _turned;
@@ -215,7 +215,7 @@ internal static unsafe class BFloat16Attention
 
         public ForwardRoom(AttentionShape shape)
         {
-            (_shape, _length, _scale) = (shape, Whole(shape.Length), 1f / MathF.Sqrt(shape.Size));
+            (_shape, _length, _form) = (shape, Whole(shape.Length), shape.Scores);
             _stride = StrideOf(_length);
             BFloat16* start = null;
             for (int turn = 0; turn < 2; turn++)
@@ -274,7 +274,7 @@ internal static unsafe class BFloat16Attention
                 width,
                 from,
                 to,
-                _scale
+                _form
             );
 
         // Σ_j shares[i, j]·value_(First + j), rounded.
@@ -308,7 +308,7 @@ internal static unsafe class BFloat16Attention
     {
         private readonly AttentionShape _shape;
         private readonly int _stride;
-        private readonly float _scale;
+        private readonly ScoreForm _form;
 
         // Turned keys and values as they are, [L, A]; keys packed as rows, block by block.
         private readonly BFloat16* _keys;
@@ -343,7 +343,7 @@ internal static unsafe class BFloat16Attention
 
         public BackwardRoom(AttentionShape shape)
         {
-            (_shape, Length, _scale) = (shape, Whole(shape.Length), 1f / MathF.Sqrt(shape.Size));
+            (_shape, Length, _form) = (shape, Whole(shape.Length), shape.Scores);
             _stride = StrideOf(Length);
             long square = (long)Length * shape.Size;
             long scores = (long)Side * _stride;
@@ -486,7 +486,7 @@ internal static unsafe class BFloat16Attention
                     _end + from,
                     _logSums + from,
                     _inner + from,
-                    _scale
+                    _form
                 );
             }
 

@@ -65,6 +65,8 @@ internal unsafe interface IFloatLanes<TSelf>
 /// </remarks>
 internal static class LaneMath
 {
+    private const float TanhBound = 7.90531110763549805f;
+
     internal const float Lowest = -87.33654f;
     internal const float Highest = 88.37626f;
     internal const float Log2E = 1.44269504f;
@@ -82,6 +84,27 @@ internal static class LaneMath
     internal const float Q2 = 0.24024099f;
     internal const float Q3 = 0.055906426f;
     internal const float Q4 = 0.009582853f;
+
+    /// <summary>tanh to within a few units of its last place: an odd polynomial over an even one in [−7.9, 7.9], beyond which it is ±1 (the rational form of Eigen's ptanh).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TLanes Tanh<TLanes>(TLanes x)
+        where TLanes : struct, IFloatLanes<TLanes>
+    {
+        TLanes zero = TLanes.Create(0);
+        TLanes least = TLanes.Create(-TanhBound);
+        TLanes v = zero - TLanes.Max(zero - TLanes.Max(x, least), least);
+        TLanes v2 = v * v;
+        TLanes p = TLanes.MultiplyAdd(TLanes.Create(-2.76076847742355e-16f), v2, TLanes.Create(2.00018790482477e-13f));
+        p = TLanes.MultiplyAdd(p, v2, TLanes.Create(-8.60467152213735e-11f));
+        p = TLanes.MultiplyAdd(p, v2, TLanes.Create(5.12229709037114e-08f));
+        p = TLanes.MultiplyAdd(p, v2, TLanes.Create(1.48572235717979e-05f));
+        p = TLanes.MultiplyAdd(p, v2, TLanes.Create(6.37261928875436e-04f));
+        p = TLanes.MultiplyAdd(p, v2, TLanes.Create(4.89352455891786e-03f));
+        TLanes q = TLanes.MultiplyAdd(TLanes.Create(1.19825839466702e-06f), v2, TLanes.Create(1.18534705686654e-04f));
+        q = TLanes.MultiplyAdd(q, v2, TLanes.Create(2.26843463243900e-03f));
+        q = TLanes.MultiplyAdd(q, v2, TLanes.Create(4.89352518554385e-03f));
+        return v * p / q;
+    }
 
     /// <summary>The same steps for one number.</summary>
     public static float Exp(float x)

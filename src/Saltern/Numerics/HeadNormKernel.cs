@@ -14,6 +14,41 @@ internal readonly record struct HeadNormShape(int Rows, int Stride, int Queries,
     public int Heads => Queries + Keys;
 }
 
+/// <summary>What norms of heads keep for their backward pass.</summary>
+/// <param name="raw">What was there before, [rows, heads·A]; null where no backward pass follows.</param>
+/// <param name="scales">r, [rows, heads].</param>
+internal readonly unsafe struct HeadNormKept<TElement>(TElement* raw, float* scales)
+    where TElement : unmanaged
+{
+    /// <summary>What was there before.</summary>
+    public TElement* Raw { get; } = raw;
+
+    /// <summary>r.</summary>
+    public float* Scales { get; } = scales;
+
+    /// <summary>The place behind what some heads keep.</summary>
+    public HeadNormKept<TElement> After(HeadNormShape shape)
+    {
+        if (Raw is null)
+        {
+            return this;
+        }
+
+        long heads = (long)shape.Rows * shape.Heads;
+        return new HeadNormKept<TElement>(Raw + (heads * shape.Size), Scales + heads);
+    }
+}
+
+/// <summary>Factors of a norm and where their gradient goes, [A] each.</summary>
+internal readonly unsafe struct HeadNormWeight(float* factors, float* gradient)
+{
+    /// <summary>w.</summary>
+    public float* Factors { get; } = factors;
+
+    /// <summary>∂ℒ/∂w, added to.</summary>
+    public float* Gradient { get; } = gradient;
+}
+
 /// <summary>RMS norms of query and key heads, in place, with their gradient.</summary>
 internal static unsafe class HeadNormKernel
 {

@@ -128,8 +128,21 @@ internal sealed record MemoryPlan(IReadOnlyList<MemoryPart> Parts, string Type)
     {
         long heads = (long)c.NumAttentionHeads * c.HeadDim;
         long qkv = heads + (2L * c.NumKeyValueHeads * c.HeadDim);
-        long operands = c.HiddenSize + qkv + heads + (2L * c.IntermediateSize);
-        long rest = (Float * (2L + c.NumAttentionHeads)) + (operand * operands);
+        long operands = c.HiddenSize + qkv + heads + (ProjectionsIn(c) * c.IntermediateSize);
+        long floats = 2L + c.NumAttentionHeads;
+        if (c.HasNormsAfter)
+        {
+            // What both branches give before their norms, and the norms' factors.
+            floats += 2L * (c.HiddenSize + 1L);
+        }
+
+        if (c.QkNorm)
+        {
+            operands += heads + (heads / c.NumAttentionHeads * c.NumKeyValueHeads);
+            floats += c.NumAttentionHeads + c.NumKeyValueHeads;
+        }
+
+        long rest = (Float * floats) + (operand * operands);
         long inputs = Float * (long)c.NumHiddenLayers * c.HiddenSize;
         if (recompute)
         {
@@ -153,6 +166,10 @@ internal sealed record MemoryPlan(IReadOnlyList<MemoryPart> Parts, string Type)
         {
             floats += 2L * c.HiddenSize;
             operands += heads + qkv;
+            if (c.HasNormsAfter || c.ResidualMultiplier != 1)
+            {
+                floats += c.HiddenSize;
+            }
         }
 
         if (operand == Half)
@@ -163,6 +180,9 @@ internal sealed record MemoryPlan(IReadOnlyList<MemoryPart> Parts, string Type)
 
         return (rows * ((Float * floats) + (operand * operands))) + packed;
     }
+
+    // Widths of the feed-forward layer's inner activations: gate and up, or up alone.
+    private static long ProjectionsIn(TransformerConfig c) => c.IsGated ? 2 : 1;
 
     // Losses/HeadProducts.cs: hidden states rounded, the head packed for the forward pass and for the backward pass, and a chunk's hidden states turned.
     private static long HeadBytes(TransformerConfig c, long rows, int operand, bool trains)
@@ -177,9 +197,12 @@ internal sealed record MemoryPlan(IReadOnlyList<MemoryPart> Parts, string Type)
         return Half * ((rows * c.HiddenSize) + (trains ? 2 * head : head) + chunk);
     }
 
-    // Losses/LossHead.cs: one chunk of logits for the student, one for a live teacher.
-    private static long ChunkBytes(TransformerConfig student, TransformerConfig? teacher) =>
-        Float * LossHead.RowsOfChunk(student.VocabSize) * ((long)student.VocabSize + (teacher?.VocabSize ?? 0));
+    // Losses/LossHead.cs: one chunk of logits for the student, and one of the slopes of its cap, one for a live teacher.
+    private static long ChunkBytes(TransformerConfig student, TransformerConfig? teacher)
+    {
+        long columns = student.VocabSize * (student.FinalLogitSoftcapping is null ? 1L : 2L);
+        return Float * LossHead.RowsOfChunk(student.VocabSize) * (columns + (teacher?.VocabSize ?? 0));
+    }
 
     /// <summary>State of the optimizer, bytes.</summary>
     internal static long OptimizerBytes(OptimizerConfig optimizer, TransformerConfig c)

@@ -106,8 +106,8 @@ internal sealed record GrowRequest
         using var generator = new Generator(1, CPU);
         int length = Math.Min(ProbeTokens, small.Config.MaxPositionEmbeddings);
         Tensor tokens = randint(0, small.Config.VocabSize, [1, length], ScalarType.Int64, CPU, generator: generator);
-        Tensor logits = small.HiddenStates(tokens).matmul(small.Head.t());
-        Tensor difference = large.HiddenStates(tokens).matmul(large.Head.t()).sub(logits).abs().max();
+        Tensor logits = small.LogitsOf(small.HiddenStates(tokens));
+        Tensor difference = large.LogitsOf(large.HiddenStates(tokens)).sub(logits).abs().max();
         return (
             difference.div(RootMeanSquare(logits)).ToDouble(),
             RootMeanSquare(Residual(small, tokens)).ToDouble(),

@@ -117,7 +117,7 @@ internal sealed class InitialModel
         }
 
         // Rotary positions have no weights: their number may be another.
-        int positions = model.LearnedPositions ? model.MaxPositionEmbeddings : given.MaxPositionEmbeddings;
+        int positions = model.NeedsPositions ? model.MaxPositionEmbeddings : given.MaxPositionEmbeddings;
         TransformerConfig wanted = model with
         {
             MaxPositionEmbeddings = positions,

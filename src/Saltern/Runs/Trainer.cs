@@ -395,13 +395,15 @@ internal sealed class Trainer : IDisposable
         {
             HiddenStates = pass.Hidden,
             Head = Student.Head,
+            Form = Student.HeadForm,
             Labels = batch.Labels(rows),
         };
         LossRequest request = Guidance.AddLabels(plain, given);
         Tensor hiddenGradient = empty_like(pass.Hidden); // [N, D]
         using (Tensor headGradient = Student.HeadGradient())
         {
-            LossHead.Train(request, counted, _losses, hiddenGradient, headGradient);
+            using Tensor? biasGradient = Student.HeadBiasGradient();
+            LossHead.Train(request, counted, _losses, hiddenGradient, headGradient, biasGradient);
         }
 
         pass.Backward(hiddenGradient, Guidance.InnerGradient(given, pass.Inner));

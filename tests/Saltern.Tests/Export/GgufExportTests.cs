@@ -158,6 +158,12 @@ public class GgufExportTests
     [Theory]
     [InlineData("gpt2", "GPT-2 models are not exported")]
     [InlineData("neox-sequential", "without attention_bias")]
+    [InlineData("opt", "OPT models are not exported")]
+    [InlineData("gpt-neo", "GPT-Neo models are not exported")]
+    [InlineData("gemma2", "query_pre_attn_scalar other than head_dim")]
+    [InlineData("gemma3", "query_pre_attn_scalar other than head_dim")]
+    [InlineData("smollm3", "Layers of these kinds")]
+    [InlineData("llama-yarn", "rope_scaling yarn with a factor")]
     public void FamiliesThatNoArchitectureFits_AreRefused(string family, string reason)
     {
         using var folder = new TemporaryFolder();

@@ -113,8 +113,8 @@ public class GrownRunTests
         run.Continue(26, CancellationToken.None);
         Assert.Equal(4, run.Student.Config.NumHiddenLayers);
         using var tokens = torch.arange(0, 16).view(1, 16).to(torch.int64);
-        using torch.Tensor small = before.HiddenStates(tokens).matmul(before.Head.t());
-        using torch.Tensor large = run.Student.HiddenStates(tokens).matmul(run.Student.Head.t());
+        using torch.Tensor small = before.LogitsOf(before.HiddenStates(tokens));
+        using torch.Tensor large = run.Student.LogitsOf(run.Student.HiddenStates(tokens));
         Assert.True(large.sub(small).abs().max().ToDouble() < 1e-4);
     }
 

@@ -29,6 +29,20 @@ internal static class FamilyModel
         "neox-sequential",
         "gpt2",
         "gpt2-untied",
+        "llama-linear",
+        "llama-dynamic",
+        "llama-yarn",
+        "qwen3-mixed",
+        "olmo2",
+        "smollm3",
+        "granite",
+        "mobilellm",
+        "gemma",
+        "gemma2",
+        "gemma3",
+        "phi",
+        "opt",
+        "gpt-neo",
     ];
 
     /// <summary>Writes a model; returns the names of its weights in ordinal order.</summary>
@@ -43,6 +57,9 @@ internal static class FamilyModel
             {
                 "gpt_neox" => GptNeoxTensors(config),
                 "gpt2" => Gpt2Tensors(config),
+                "phi" => PhiTensors(),
+                "opt" => OptTensors(),
+                "gpt_neo" => GptNeoTensors(),
                 _ => Tensors(config),
             },
         ];
@@ -160,8 +177,180 @@ internal static class FamilyModel
                 "BF16",
                 2
             ),
+            _ => Later(name),
+        };
+
+    private static (JsonObject Config, string Type, int Files) Later(string name) =>
+        name switch
+        {
+            "llama-linear" => (
+                Config(
+                    "llama",
+                    """{"rope_theta":100.0,"rope_scaling":{"type":"linear","factor":2.5},"tie_word_embeddings":true}"""
+                ),
+                "F32",
+                1
+            ),
+            "llama-dynamic" => (
+                With(
+                    Config(
+                        "llama",
+                        """{"rope_theta":100.0,"rope_scaling":{"rope_type":"dynamic","factor":4.0},"tie_word_embeddings":true}"""
+                    ),
+                    ("max_position_embeddings", 8) // fewer than the sequences have, so that it shows
+                ),
+                "F32",
+                1
+            ),
+            "llama-yarn" => (
+                Config(
+                    "llama",
+                    """{"rope_parameters":{"rope_type":"yarn","rope_theta":100.0,"factor":4.0,"beta_fast":2.0,"beta_slow":0.25,"""
+                        + """ "original_max_position_embeddings":16,"mscale":1.0,"mscale_all_dim":0.5,"truncate":false},"""
+                        + """ "tie_word_embeddings":true,"head_dim":12}"""
+                ),
+                "F32",
+                1
+            ),
+            "qwen3-mixed" => (
+                Config(
+                    "qwen3",
+                    """{"rope_theta":1000000.0,"use_sliding_window":true,"sliding_window":4,"max_window_layers":1,"""
+                        + """ "layer_types":["full_attention","sliding_attention"],"head_dim":6,"tie_word_embeddings":true}"""
+                ),
+                "F32",
+                1
+            ),
+            "olmo2" => (
+                Config(
+                    "olmo2",
+                    """{"rope_theta":500000,"attention_bias":false,"tie_word_embeddings":false,"torch_dtype":"float32"}"""
+                ),
+                "F32",
+                2
+            ),
+            "smollm3" => (
+                Config(
+                    "smollm3",
+                    """{"rope_theta":100.0,"no_rope_layers":[1,0],"no_rope_layer_interval":2,"use_sliding_window":false,"""
+                        + """ "sliding_window":null,"layer_types":["full_attention","full_attention"],"max_window_layers":28,"""
+                        + """ "attention_bias":false,"mlp_bias":false,"pretraining_tp":2,"tie_word_embeddings":true}"""
+                ),
+                "BF16",
+                1
+            ),
+            "granite" => (
+                Config(
+                    "granite",
+                    """{"rope_theta":10000.0,"attention_multiplier":0.3,"embedding_multiplier":3.0,"residual_multiplier":0.22,"""
+                        + """ "logits_scaling":4.0,"attention_bias":false,"mlp_bias":false,"tie_word_embeddings":true}"""
+                ),
+                "BF16",
+                1
+            ),
+            "mobilellm" => (
+                Config(
+                    "mobilellm",
+                    """{"rope_theta":10000.0,"share_embedding":true,"layer_sharing":false,"attention_bias":false,"mlp_bias":false,"""
+                        + """ "head_dim":6,"attention_dropout":0.0,"rope_scaling":null}"""
+                ),
+                "F16",
+                1
+            ),
+            "gemma" => (
+                Config(
+                    "gemma",
+                    """{"rope_theta":10000.0,"hidden_act":"gelu","hidden_activation":null,"attention_bias":false,"head_dim":8}"""
+                ),
+                "BF16",
+                1
+            ),
+            "gemma2" => (
+                Config(
+                    "gemma2",
+                    """{"rope_theta":10000.0,"hidden_act":"gelu_pytorch_tanh","hidden_activation":"gelu_pytorch_tanh","""
+                        + """ "attn_logit_softcapping":5.0,"final_logit_softcapping":9.0,"query_pre_attn_scalar":12,"""
+                        + """ "sliding_window":5,"cache_implementation":"hybrid","attention_bias":false,"head_dim":8}"""
+                ),
+                "F32",
+                3
+            ),
+            "gemma3" => (
+                Config(
+                    "gemma3_text",
+                    """{"rope_theta":1000000.0,"rope_local_base_freq":100.0,"rope_scaling":{"rope_type":"linear","factor":8.0},"""
+                        + """ "hidden_activation":"gelu_pytorch_tanh","query_pre_attn_scalar":5,"sliding_window":5,"""
+                        + """ "layer_types":["sliding_attention","full_attention"],"_sliding_window_pattern":6,"""
+                        + """ "attn_logit_softcapping":null,"final_logit_softcapping":null,"use_bidirectional_attention":false,"""
+                        + """ "attention_bias":false,"head_dim":10}"""
+                ),
+                "BF16",
+                1
+            ),
+            "phi" => (
+                With(
+                    Without(
+                        Config(
+                            "phi",
+                            """{"rope_theta":10000.0,"partial_rotary_factor":0.34,"qk_layernorm":false,"resid_pdrop":0.1,"""
+                                + """ "embd_pdrop":0.0,"attention_dropout":0.0,"tie_word_embeddings":false,"torch_dtype":"float16"}"""
+                        ),
+                        "rms_norm_eps"
+                    ),
+                    ("hidden_act", "gelu_new"),
+                    ("layer_norm_eps", 1e-5)
+                ),
+                "F16",
+                2
+            ),
+            "opt" => (
+                Without(
+                    Config(
+                        "opt",
+                        """{"activation_function":"relu","word_embed_proj_dim":24,"ffn_dim":40,"do_layer_norm_before":true,"""
+                            + """ "_remove_final_layer_norm":false,"dropout":0.1,"attention_dropout":0.0,"layerdrop":0.0,"""
+                            + """ "init_std":0.02,"prefix":"</s>","torch_dtype":"float16"}"""
+                    ),
+                    "rms_norm_eps",
+                    "hidden_act",
+                    "num_key_value_heads",
+                    "intermediate_size"
+                ),
+                "F16",
+                1
+            ),
+            "gpt-neo" => (
+                Without(
+                    Config(
+                        "gpt_neo",
+                        """{"activation_function":"gelu_new","num_layers":2,"num_heads":4,"attention_types":[[["global","local"],1]],"""
+                            + """ "attention_layers":["global","local"],"window_size":5,"layer_norm_epsilon":1e-05,"resid_dropout":0.0,"""
+                            + """ "embed_dropout":0.0,"attention_dropout":0.0,"summary_type":"cls_index","gradient_checkpointing":false}"""
+                    ),
+                    "rms_norm_eps",
+                    "hidden_act",
+                    "num_hidden_layers",
+                    "num_attention_heads",
+                    "num_key_value_heads",
+                    "intermediate_size"
+                ),
+                "F32",
+                1
+            ),
             _ => throw new ArgumentOutOfRangeException(nameof(name)),
         };
+
+    private static JsonObject With(JsonObject config, params (string Key, JsonNode Value)[] keys)
+    {
+        Array.ForEach(keys, pair => config[pair.Key] = pair.Value);
+        return config;
+    }
+
+    private static JsonObject Without(JsonObject config, params string[] keys)
+    {
+        Array.ForEach(keys, key => config.Remove(key));
+        return config;
+    }
 
     private static JsonObject Config(string family, string own)
     {
@@ -186,23 +375,24 @@ internal static class FamilyModel
 
         (
             config["model_type"],
-            config["hidden_act"],
             config["rms_norm_eps"],
             config["initializer_range"],
             config["use_cache"],
             config["transformers_version"]
-        ) = (family, "silu", 1e-6, 0.02, true, "5.0.0");
+        ) = (family, 1e-6, 0.02, true, "5.0.0");
+        if (family != "gemma3_text")
+        {
+            config["hidden_act"] ??= "silu";
+        }
+
         return config;
     }
 
     private static JsonObject GptNeox(string own)
     {
         JsonObject config = Config("gpt_neox", own);
-        (string activation, JsonNode range) = (JsonNode.Parse(own)!["hidden_act"]!.GetValue<string>(), 0.02);
-        config.Remove("num_key_value_heads");
-        config.Remove("rms_norm_eps");
-        (config["hidden_act"], config["layer_norm_eps"], config["initializer_range"]) = (activation, 1e-5, range);
-        return config;
+        config["layer_norm_eps"] = 1e-5;
+        return Without(config, "num_key_value_heads", "rms_norm_eps");
     }
 
     private static JsonObject Gpt2(string own)
@@ -230,6 +420,7 @@ internal static class FamilyModel
     private static bool IsBuffer(string name) =>
         name.EndsWith(".attention.bias", StringComparison.Ordinal)
         || name.EndsWith(".attn.bias", StringComparison.Ordinal)
+        || name.EndsWith(".attn.attention.bias", StringComparison.Ordinal)
         || name.EndsWith("masked_bias", StringComparison.Ordinal)
         || name.EndsWith("inv_freq", StringComparison.Ordinal);
 
@@ -325,6 +516,94 @@ internal static class FamilyModel
         }
     }
 
+    private static IEnumerable<(string Name, int[] Shape)> PhiTensors()
+    {
+        yield return ("model.embed_tokens.weight", [Vocabulary, Width]);
+        for (int i = 0; i < Layers; i++)
+        {
+            string at = $"model.layers.{i}.";
+            int keys = Groups * (Width / Heads);
+            foreach ((string Name, int[] Shape) tensor in BothOf($"{at}input_layernorm", Width, null))
+            {
+                yield return tensor;
+            }
+
+            foreach (
+                (string name, int rows, int columns) in new[]
+                {
+                    ("self_attn.q_proj", Width, Width),
+                    ("self_attn.k_proj", keys, Width),
+                    ("self_attn.v_proj", keys, Width),
+                    ("self_attn.dense", Width, Width),
+                    ("mlp.fc1", Inner, Width),
+                    ("mlp.fc2", Width, Inner),
+                }
+            )
+            {
+                yield return ($"{at}{name}.weight", [rows, columns]);
+                yield return ($"{at}{name}.bias", [rows]);
+            }
+        }
+
+        foreach (
+            (string Name, int[] Shape) tensor in BothOf("model.final_layernorm", Width, null)
+                .Concat(BothOf("lm_head", Vocabulary, Width))
+        )
+        {
+            yield return tensor;
+        }
+    }
+
+    private static IEnumerable<(string Name, int[] Shape)> OptTensors()
+    {
+        const string at = "model.decoder.";
+        yield return (at + "embed_tokens.weight", [Vocabulary, Width]);
+        yield return (at + "embed_positions.weight", [64 + 2, Width]);
+        IEnumerable<(string, int[])> others = Enumerable
+            .Range(0, Layers)
+            .SelectMany(i =>
+                new[] { "k_proj", "v_proj", "q_proj", "out_proj" }
+                    .SelectMany(name => BothOf($"{at}layers.{i}.self_attn.{name}", Width, Width))
+                    .Concat(BothOf($"{at}layers.{i}.self_attn_layer_norm", Width, null))
+                    .Concat(BothOf($"{at}layers.{i}.fc1", Inner, Width))
+                    .Concat(BothOf($"{at}layers.{i}.fc2", Width, Inner))
+                    .Concat(BothOf($"{at}layers.{i}.final_layer_norm", Width, null))
+            )
+            .Concat(BothOf(at + "final_layer_norm", Width, null));
+        foreach ((string, int[]) tensor in others)
+        {
+            yield return tensor;
+        }
+    }
+
+    private static IEnumerable<(string Name, int[] Shape)> GptNeoTensors()
+    {
+        yield return ("transformer.wte.weight", [Vocabulary, Width]);
+        yield return ("transformer.wpe.weight", [64, Width]);
+        IEnumerable<(string, int[])> others = Enumerable
+            .Range(0, Layers)
+            .SelectMany(i =>
+                new[] { "k_proj", "v_proj", "q_proj" }
+                    .Select(name => ($"transformer.h.{i}.attn.attention.{name}.weight", new[] { Width, Width }))
+                    .Append(($"transformer.h.{i}.attn.attention.bias", [1, 1, 64, 64]))
+                    .Append(($"transformer.h.{i}.attn.attention.masked_bias", []))
+                    .Concat(BothOf($"transformer.h.{i}.attn.attention.out_proj", Width, Width))
+                    .Concat(BothOf($"transformer.h.{i}.ln_1", Width, null))
+                    .Concat(BothOf($"transformer.h.{i}.ln_2", Width, null))
+                    .Concat(BothOf($"transformer.h.{i}.mlp.c_fc", 4 * Width, Width))
+                    .Concat(BothOf($"transformer.h.{i}.mlp.c_proj", Width, 4 * Width))
+            )
+            .Concat(BothOf("transformer.ln_f", Width, null));
+        foreach ((string, int[]) tensor in others)
+        {
+            yield return tensor;
+        }
+    }
+
+    // Weight and bias.
+    private static IEnumerable<(string Name, int[] Shape)> BothOf(string name, int rows, int? columns) =>
+        [(name + ".weight", columns is int width ? [rows, width] : [rows]), (name + ".bias", [rows])];
+
     private static IEnumerable<(string Name, int[] Shape)> Tensors(JsonObject config)
     {
         int size = config["head_dim"]?.GetValue<int>() ?? Width / Heads;
@@ -333,7 +612,11 @@ internal static class FamilyModel
         for (int i = 0; i < Layers; i++)
         {
             string at = $"model.layers.{i}.";
-            yield return (at + "input_layernorm.weight", [Width]);
+            if (family != "olmo2")
+            {
+                yield return (at + "input_layernorm.weight", [Width]);
+            }
+
             foreach (
                 (string projection, int rows) in new[]
                 {
@@ -350,10 +633,21 @@ internal static class FamilyModel
                 }
             }
 
-            if (family == "qwen3")
+            if (family is "qwen3" or "gemma3_text" or "olmo2")
             {
-                yield return (at + "self_attn.q_norm.weight", [size]);
-                yield return (at + "self_attn.k_norm.weight", [size]);
+                bool isWhole = family == "olmo2";
+                yield return (at + "self_attn.q_norm.weight", [isWhole ? Heads * size : size]);
+                yield return (at + "self_attn.k_norm.weight", [isWhole ? Groups * size : size]);
+            }
+
+            if (family is "gemma2" or "gemma3_text")
+            {
+                yield return (at + "pre_feedforward_layernorm.weight", [Width]);
+            }
+
+            if (family is "gemma2" or "gemma3_text" or "olmo2")
+            {
+                yield return (at + "post_feedforward_layernorm.weight", [Width]);
             }
 
             yield return (at + "self_attn.o_proj.weight", [Width, Heads * size]);
@@ -364,7 +658,7 @@ internal static class FamilyModel
         }
 
         yield return ("model.norm.weight", [Width]);
-        if (!config["tie_word_embeddings"]!.GetValue<bool>())
+        if (config["tie_word_embeddings"]?.GetValue<bool>() == false)
         {
             yield return ("lm_head.weight", [Vocabulary, Width]);
         }

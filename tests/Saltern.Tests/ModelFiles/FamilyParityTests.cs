@@ -86,7 +86,7 @@ public class FamilyParityTests
         Tensor ids = tensor(tokens.SelectMany(row => row).Select(id => (long)id).ToArray()).view(tokens.Length, -1);
         using TrainingPass pass = model.Train(ids);
         Tensor hidden = pass.Hidden.detach().requires_grad_(true);
-        Tensor logits = nn.functional.linear(hidden, model.Head); // [N, V]
+        Tensor logits = model.LogitsOf(hidden); // [N, V]
         Tensor n = arange(logits.shape[0], ScalarType.Float64).unsqueeze(1);
         Tensor v = arange(logits.shape[1], ScalarType.Float64).unsqueeze(0);
         (logits * (1 + (0.7 * n) + (0.3 * v)).cos().to(type)).sum().backward();
@@ -102,7 +102,8 @@ public class FamilyParityTests
                 .Single(stored => stored.Name == name || stored.Name == StoredWeights.Gpt2Prefix + name);
             double difference = Difference(
                 stored.InFileOrder(model.Parameters.FlatGradients),
-                expected.AsSpan(at, (int)stored.Count)
+                expected.AsSpan(at, (int)stored.Count),
+                smallest: IsZero(family, name) ? 1 : 0
             );
             worst = difference > worst.Difference || double.IsNaN(difference) ? (name, difference) : worst;
             at += (int)stored.Count;
@@ -123,10 +124,14 @@ public class FamilyParityTests
         Assert.InRange(worst.Difference, 0, tolerance);
     }
 
-    private static double Difference(Tensor found, ReadOnlySpan<double> expected)
+    // A key's bias moves all scores of a query alike where nothing is turned, so that its gradient is zero but for rounding.
+    private static bool IsZero(string family, string name) =>
+        family == "opt" && name.EndsWith("k_proj.bias", StringComparison.Ordinal);
+
+    private static double Difference(Tensor found, ReadOnlySpan<double> expected, double smallest = 0)
     {
         double[] values = found.to(ScalarType.Float64).contiguous().data<double>().ToArray();
-        double largest = 0;
+        double largest = smallest;
         double difference = 0;
         for (int i = 0; i < values.Length; i++)
         {

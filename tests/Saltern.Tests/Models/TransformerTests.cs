@@ -186,6 +186,7 @@ public class TransformerTests
         using var table = new RotaryTable(
             8,
             new TransformerConfig { HeadDim = 4, RopeTheta = 100 },
+            isLocal: false,
             ScalarType.Float64,
             CPU
         );
@@ -215,7 +216,7 @@ public class TransformerTests
     public void SwiGlu_HandWorked()
     {
         using Tensor x = tensor(new double[] { 1, 3 }, 1, 2);
-        using Tensor y = TensorMath.SwiGlu(x);
+        using Tensor y = TensorMath.Activate(x, Activation.Silu, isGated: true);
         Assert.Equal(3 / (1 + Math.Exp(-1)), y.item<double>(), 12);
     }
 
@@ -235,11 +236,11 @@ public class TransformerTests
     {
         // Φ(1) = 0.8413447460685429; with tanh 0.8411919906082768 (arXiv:1606.08415's approximation at 1).
         using Tensor one = tensor(new double[] { 1 });
-        using Tensor exact = TensorMath.Gelu(one, Activation.Gelu);
+        using Tensor exact = TensorMath.Activate(one, Activation.Gelu, isGated: false);
         Assert.Equal(0.8413447460685429, exact.item<double>(), 12);
         foreach (Activation word in new[] { Activation.GeluNew, Activation.GeluFast, Activation.GeluPytorchTanh })
         {
-            using Tensor approximate = TensorMath.Gelu(one, word);
+            using Tensor approximate = TensorMath.Activate(one, word, isGated: false);
             Assert.Equal(0.8411919906082768, approximate.item<double>(), 12);
         }
     }

@@ -113,7 +113,7 @@ public sealed class OwnTeacherTests : IDisposable
             using IDisposable noGradients = torch.no_grad();
             var labels = (LiveSoftLabels)recipes.Label(batch, rows, inputs, ranges);
             using torch.Tensor hidden = labels.HiddenStates;
-            torch.Tensor logits = torch.matmul(hidden, labels.Head.t());
+            torch.Tensor logits = labels.Logits();
             using torch.Tensor first = logits.narrow(1, 0, 1);
             first.add_(nats);
             return new DenseSoftLabels(logits, labels.Temperature);
