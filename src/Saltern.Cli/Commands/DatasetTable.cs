@@ -68,7 +68,7 @@ internal sealed class DatasetTable(
         );
         if (output is not null && ranks.Rank == 0)
         {
-            Directory.CreateDirectory(output);
+            DurableFolder.Create(output);
             WholeFile.WriteText(Path.Combine(output, "eval.json"), result);
         }
 

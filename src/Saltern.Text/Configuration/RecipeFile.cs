@@ -21,7 +21,7 @@ internal static class RecipeFile
         byte[] bytes;
         try
         {
-            using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read);
+            using var stream = Disk.Current.OpenRead(path);
             bytes = ReadAtMost(stream, MaxLength + 1);
         }
         catch (Exception error) when (error is FileNotFoundException or DirectoryNotFoundException)

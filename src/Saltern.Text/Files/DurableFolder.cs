@@ -46,21 +46,16 @@ internal static partial class DurableFolder
     {
         path = Path.TrimEndingDirectorySeparator(path);
         string parent = ParentOf(path);
-        if (!Directory.Exists(parent))
-        {
-            Directory.CreateDirectory(parent);
-            FlushParent(parent);
-        }
-
+        Create(parent);
         string temporary = Path.Combine(parent, TemporaryPrefix + Path.GetFileName(path));
         RemoveIfPresent(temporary);
-        Directory.CreateDirectory(temporary);
+        Disk.Current.CreateFolder(temporary);
         try
         {
             write(temporary);
-            Flush(temporary);
-            Directory.Move(temporary, path);
-            Flush(parent);
+            Disk.Current.FlushFolder(temporary);
+            Disk.Current.RenameFolder(temporary, path);
+            Disk.Current.FlushFolder(parent);
         }
         catch
         {
@@ -82,8 +77,42 @@ internal static partial class DurableFolder
         return leftovers;
     }
 
+    /// <summary>Makes sure that a folder is there and stays there: each level is flushed with the folder that it is in.</summary>
+    /// <remarks>The level that was there already too: who made it may have been killed before its name was on the disk.</remarks>
+    public static void Create(string path)
+    {
+        string full = Path.GetFullPath(path);
+        string parent = ParentOf(full);
+        if (!Directory.Exists(full))
+        {
+            Create(parent);
+            Disk.Current.CreateFolder(full);
+            Disk.Current.FlushFolder(parent);
+            return;
+        }
+
+        try
+        {
+            Disk.Current.FlushFolder(parent);
+        }
+        catch (IOException) when (!IsOpenable(parent))
+        {
+            // A folder that may be passed through but not read, such as another user's home: what is in it is not this program's.
+        }
+    }
+
+    /// <summary>Removes a folder that looks whole, in one step: killed on the way, the program leaves none of which a part is missing.</summary>
+    public static void Remove(string path)
+    {
+        string aside = Path.Combine(ParentOf(path), TemporaryPrefix + Path.GetFileName(path));
+        RemoveIfPresent(aside);
+        Disk.Current.RenameFolder(path, aside);
+        FlushParent(path);
+        Disk.Current.DeleteFolder(aside);
+    }
+
     /// <summary>Brings the names in a path's folder to the disk: .NET does not open folders, and without this a rename may be lost.</summary>
-    internal static void FlushParent(string path) => Flush(ParentOf(path));
+    internal static void FlushParent(string path) => Disk.Current.FlushFolder(ParentOf(path));
 
     // The root, which has no parent, is its own.
     private static string ParentOf(string path)
@@ -96,11 +125,18 @@ internal static partial class DurableFolder
     {
         if (Directory.Exists(path))
         {
-            Directory.Delete(path, recursive: true);
+            Disk.Current.DeleteFolder(path);
         }
     }
 
-    private static void Flush(string folder)
+    private static bool IsOpenable(string folder)
+    {
+        using SafeFileHandle handle = Open(folder, ReadOnly | OnlyFolders);
+        return !handle.IsInvalid;
+    }
+
+    /// <summary>What <see cref="Disk.FlushFolder"/> is on this system.</summary>
+    internal static void Synchronize(string folder)
     {
         using SafeFileHandle handle = Open(folder, ReadOnly | OnlyFolders);
         if (handle.IsInvalid || Synchronize(handle) != 0)

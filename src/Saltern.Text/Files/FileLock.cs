@@ -82,7 +82,7 @@ internal sealed class FileLock : IDisposable
         try
         {
             // Removed while still held: afterwards it could be the next one's.
-            File.Delete(_file.Name);
+            Disk.Current.Delete(_file.Name);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -94,7 +94,7 @@ internal sealed class FileLock : IDisposable
         {
             try
             {
-                Directory.Delete(folder);
+                Disk.Current.DeleteEmptyFolder(folder);
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
@@ -114,7 +114,7 @@ internal sealed class FileLock : IDisposable
 
         if (missing.Count > 0)
         {
-            Directory.CreateDirectory(folder);
+            DurableFolder.Create(folder);
         }
 
         return missing;

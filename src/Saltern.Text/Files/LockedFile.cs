@@ -26,7 +26,13 @@ internal static partial class LockedFile
             FileStream file;
             try
             {
-                file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, bufferBytes);
+                file = Disk.Current.Open(
+                    path,
+                    FileMode.OpenOrCreate,
+                    FileAccess.ReadWrite,
+                    FileShare.None,
+                    bufferBytes
+                );
             }
             catch (IOException e) when (e.HResult == HeldByAnother)
             {

@@ -52,7 +52,7 @@ internal static class WholeFile
         }
         catch
         {
-            File.Delete(temporary);
+            Disk.Current.Delete(temporary);
             throw;
         }
     }
@@ -71,7 +71,7 @@ internal static class WholeFile
         }
         catch
         {
-            File.Delete(temporary); // a full disk must not keep half of it
+            Disk.Current.Delete(temporary); // a full disk must not keep half of it
             Abandon(file);
             throw;
         }
@@ -93,7 +93,7 @@ internal static class WholeFile
     /// <summary>Gives a flushed file its final name and flushes the folder.</summary>
     internal static void Publish(string temporary, string path)
     {
-        File.Move(temporary, path, overwrite: true);
+        Disk.Current.Rename(temporary, path);
         DurableFolder.FlushParent(path);
     }
 }

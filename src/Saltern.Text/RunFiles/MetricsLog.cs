@@ -14,10 +14,10 @@ internal sealed class MetricsLog : IMetricsSink
     {
         string[] kept =
             lastStep > 0 && File.Exists(path)
-                ? [.. File.ReadLines(path).Where(line => StepOf(line) is int step && step <= lastStep)]
+                ? [.. Lines(path).Where(line => StepOf(line) is int step && step <= lastStep)]
                 : [];
         WholeFile.WriteText(path, string.Concat(kept.Select(line => line + '\n')));
-        _file = new FileStream(path, FileMode.Append, FileAccess.Write, FileShare.Read, bufferSize: 0);
+        _file = Disk.Current.Open(path, FileMode.Append, FileAccess.Write, FileShare.Read, bufferBytes: 0);
     }
 
     /// <inheritdoc/>
@@ -49,6 +49,15 @@ internal sealed class MetricsLog : IMetricsSink
 
     /// <inheritdoc/>
     public void Dispose() => _file.Dispose();
+
+    private static IEnumerable<string> Lines(string path)
+    {
+        using var reader = new StreamReader(Disk.Current.OpenRead(path));
+        while (reader.ReadLine() is string line)
+        {
+            yield return line;
+        }
+    }
 
     private static int? StepOf(string line)
     {

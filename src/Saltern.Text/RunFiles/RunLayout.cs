@@ -1,3 +1,5 @@
+using Saltern.Files;
+
 namespace Saltern.RunFiles;
 
 /// <summary>Names of the files in a run folder (docs/run-format.md), and how much of them is read: they may be damaged, or of another program.</summary>
@@ -74,6 +76,6 @@ internal static class RunLayout
         }
 
         RequireSize(path, LargestDocument);
-        return File.ReadAllText(path);
+        return Disk.Current.ReadAllText(path);
     }
 }

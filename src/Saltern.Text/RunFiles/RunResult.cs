@@ -126,7 +126,7 @@ public sealed record RunResult
     /// <summary>Reads a <c>result.json</c>.</summary>
     /// <param name="path">The file.</param>
     /// <exception cref="DataFormatException">As <see cref="Parse"/>, or the file does not agree with its own checksum.</exception>
-    public static RunResult Read(string path) => Read(File.ReadAllBytes(path), path);
+    public static RunResult Read(string path) => Read(Disk.Current.ReadAllBytes(path), path);
 
     // Of the bytes: as text, a damaged one would have become another character.
     internal static RunResult Read(byte[] file, string sourceName)

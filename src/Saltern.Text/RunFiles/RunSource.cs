@@ -1,3 +1,5 @@
+using Saltern.Files;
+
 namespace Saltern.RunFiles;
 
 /// <summary>Where the files of one run are read from: its folder, or a part of an archive of results.</summary>
@@ -71,5 +73,5 @@ internal sealed record RunFolderSource(string Name) : RunSource(Name)
 
     /// <inheritdoc/>
     public override Stream Open(string file) =>
-        new FileStream(At(file), FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        Disk.Current.Open(At(file), FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
 }

@@ -36,6 +36,9 @@ public sealed record DatasetBuilderOptions
     /// </summary>
     internal ICommunicator Ranks { get; init; } = new SingleProcess();
 
+    /// <summary>Text that is encoded at once, bytes, in one process; a test with little text makes it small.</summary>
+    internal int ChunkBytes { get; init; } = DocumentEncoder.ChunkBytes;
+
     /// <summary>Checks every option.</summary>
     /// <exception cref="ConfigurationException">An option is out of range; the message lists every one.</exception>
     internal void Validate()

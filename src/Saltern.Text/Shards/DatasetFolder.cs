@@ -108,18 +108,18 @@ internal sealed class DatasetFolder : IDisposable
         }
 
         bool resumes = job is not null && !overwrite && IsUnfinished(path);
-        File.Create(claimed.MarkerPath).Dispose();
+        Disk.Current.Open(claimed.MarkerPath, FileMode.Create, FileAccess.Write, FileShare.None).Dispose();
         if (resumes && claimed.TryResume(job!))
         {
             return claimed;
         }
 
         // The manifest goes first: from here on the old data set does not look whole.
-        File.Delete(claimed.ManifestPath);
+        Disk.Current.Delete(claimed.ManifestPath);
         claimed.RemoveShards(_ => true);
         claimed.RemoveJournal();
-        Directory.CreateDirectory(System.IO.Path.Combine(path, Train));
-        Directory.CreateDirectory(System.IO.Path.Combine(path, Valid));
+        DurableFolder.Create(System.IO.Path.Combine(path, Train));
+        DurableFolder.Create(System.IO.Path.Combine(path, Valid));
         return claimed;
     }
 
@@ -159,12 +159,18 @@ internal sealed class DatasetFolder : IDisposable
         if (!_finished)
         {
             RemoveShards(_ => true);
-            File.Delete(TokenizerPath + TokenShardWriter.PartialEnding);
-            File.Delete(ManifestPath + TokenShardWriter.PartialEnding);
+            Disk.Current.Delete(TokenizerPath + TokenShardWriter.PartialEnding);
+            Disk.Current.Delete(ManifestPath + TokenShardWriter.PartialEnding);
         }
 
         RemoveJournal();
-        File.Delete(MarkerPath);
+        Disk.Current.Delete(MarkerPath);
+        if (_finished)
+        {
+            // Without it a loss of power could bring the journal back beside the finished data set.
+            DurableFolder.FlushParent(MarkerPath);
+        }
+
         _lock.Dispose();
     }
 
@@ -190,8 +196,8 @@ internal sealed class DatasetFolder : IDisposable
         RemoveShards(file =>
             !known.Any(shard => file.StartsWith(shard, StringComparison.Ordinal) || file == TokenShard.IndexPath(shard))
         );
-        Directory.CreateDirectory(FullPath(Train));
-        Directory.CreateDirectory(FullPath(Valid));
+        DurableFolder.Create(FullPath(Train));
+        DurableFolder.Create(FullPath(Valid));
         Resumed = journal;
         return true;
     }
@@ -208,7 +214,7 @@ internal sealed class DatasetFolder : IDisposable
                 ]
         )
         {
-            File.Delete(FullPath(name));
+            Disk.Current.Delete(FullPath(name));
         }
     }
 
@@ -230,13 +236,13 @@ internal sealed class DatasetFolder : IDisposable
                     && isUnwanted(file)
                 )
                 {
-                    File.Delete(file);
+                    Disk.Current.Delete(file);
                 }
             }
 
             if (!Directory.EnumerateFileSystemEntries(folder).Any())
             {
-                Directory.Delete(folder);
+                Disk.Current.DeleteEmptyFolder(folder);
             }
         }
     }

@@ -25,7 +25,8 @@ internal sealed record EncodedDocuments(
 /// a chunk is about <see cref="ChunkBytes"/> of text, or one larger document. The lists of tokens are used again, once the caller asks for the next chunk:
 /// fresh ones would be large objects, which pile up until a full collection.
 /// </remarks>
-internal sealed class DocumentEncoder(BpeTokenizer tokenizer, int threads)
+/// <param name="chunkBytes">Text of one chunk, bytes.</param>
+internal sealed class DocumentEncoder(BpeTokenizer tokenizer, int threads, int chunkBytes = DocumentEncoder.ChunkBytes)
 {
     /// <summary>Text of one chunk: large enough that handing it over costs nothing, small enough to keep all threads busy at the end.</summary>
     public const int ChunkBytes = 1 << 18;
@@ -49,7 +50,7 @@ internal sealed class DocumentEncoder(BpeTokenizer tokenizer, int threads)
         Queue<Task<EncodedDocuments>> running = new();
         try
         {
-            foreach (List<SplitDocument> chunk in Chunks(documents))
+            foreach (List<SplitDocument> chunk in Chunks(documents, chunkBytes))
             {
                 cancellation.ThrowIfCancellationRequested();
                 ReadingState? after = reading?.Invoke();
@@ -77,8 +78,11 @@ internal sealed class DocumentEncoder(BpeTokenizer tokenizer, int threads)
         }
     }
 
-    /// <summary>Cuts documents into chunks of about <see cref="ChunkBytes"/>.</summary>
-    internal static IEnumerable<List<SplitDocument>> Chunks(IEnumerable<SplitDocument> documents)
+    /// <summary>Cuts documents into chunks of about as many bytes.</summary>
+    internal static IEnumerable<List<SplitDocument>> Chunks(
+        IEnumerable<SplitDocument> documents,
+        int chunkBytes = ChunkBytes
+    )
     {
         List<SplitDocument> chunk = [];
         long bytes = 0;
@@ -86,7 +90,7 @@ internal sealed class DocumentEncoder(BpeTokenizer tokenizer, int threads)
         {
             chunk.Add(document);
             bytes += document.Utf8.Length;
-            if (bytes >= ChunkBytes)
+            if (bytes >= chunkBytes)
             {
                 yield return chunk;
                 chunk = [];

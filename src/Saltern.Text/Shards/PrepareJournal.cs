@@ -62,7 +62,7 @@ internal sealed record PrepareJournal
 
         try
         {
-            byte[] file = File.ReadAllBytes(path);
+            byte[] file = Disk.Current.ReadAllBytes(path);
             SelfChecksum.Require(file, path, "Begin anew with --overwrite.");
             PrepareJournal? journal = JsonSerializer.Deserialize(file, PrepareJournalJson.Default.PrepareJournal);
             if (

@@ -135,7 +135,11 @@ internal sealed class PrepareRun(
             return shared.Encode(documents, _reading, cancellation);
         }
 
-        return new DocumentEncoder(tokenizer, options.Threads).Encode(documents, _reading, cancellation);
+        return new DocumentEncoder(tokenizer, options.Threads, options.ChunkBytes).Encode(
+            documents,
+            _reading,
+            cancellation
+        );
     }
 
     private void Tell(ReadingState? reading, UInt128[] hashes)

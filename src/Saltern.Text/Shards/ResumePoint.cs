@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
+using Saltern.Files;
 
 namespace Saltern.Shards;
 
@@ -31,7 +32,13 @@ internal sealed class ResumePoint : IDisposable
     public IEnumerable<UInt128> LoadHashes()
     {
         string path = _folder.FullPath(PrepareJournal.SeenFileName);
-        using FileStream file = new(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, 1 << 16);
+        using FileStream file = Disk.Current.Open(
+            path,
+            FileMode.OpenOrCreate,
+            FileAccess.ReadWrite,
+            FileShare.None,
+            1 << 16
+        );
         long bytes = _savedHashes * 16;
         if (file.Length < bytes)
         {
@@ -71,7 +78,7 @@ internal sealed class ResumePoint : IDisposable
         // Reading is ahead of writing: hashes of documents that are not written yet wait for the next time.
         int ready = (int)(Count(reading.Split) - _savedHashes);
         using (
-            FileStream seen = new(
+            FileStream seen = Disk.Current.Open(
                 _folder.FullPath(PrepareJournal.SeenFileName),
                 FileMode.Append,
                 FileAccess.Write,
@@ -84,6 +91,12 @@ internal sealed class ResumePoint : IDisposable
             seen.Write(hashes);
             _seenHash.AppendData(hashes);
             seen.Flush(flushToDisk: true);
+        }
+
+        if (!Exists)
+        {
+            // Before the journal, which names it: the two names may come to the disk in any order.
+            DurableFolder.FlushParent(_folder.FullPath(PrepareJournal.SeenFileName));
         }
 
         _newHashes.RemoveRange(0, ready);

@@ -1,4 +1,5 @@
 using System.Text;
+using Saltern.Files;
 
 namespace Saltern.Shards;
 
@@ -71,6 +72,12 @@ internal sealed class ShardSet(DatasetFolder folder, TokenType type, int maxDoma
                     shard.Writer.LengthsSha256()
                 )
             );
+        }
+
+        // A flush of a file does not keep its name, and a shard may be new.
+        foreach (string split in states.Select(state => state.Split).Distinct())
+        {
+            Disk.Current.FlushFolder(folder.FullPath(split));
         }
 
         return states;

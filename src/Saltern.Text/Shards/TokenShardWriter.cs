@@ -41,7 +41,7 @@ internal sealed class TokenShardWriter : IDisposable
     public TokenShardWriter(string binPath, TokenType type)
         : this(binPath, type, FileMode.Create)
     {
-        File.Delete(LengthsPath);
+        Disk.Current.Delete(LengthsPath);
     }
 
     private TokenShardWriter(string binPath, TokenType type, FileMode mode)
@@ -50,7 +50,7 @@ internal sealed class TokenShardWriter : IDisposable
         _binPath = binPath;
         _idxPath = TokenShard.IndexPath(binPath);
         _type = type;
-        _bin = new FileStream(binPath + PartialEnding, mode, FileAccess.ReadWrite, FileShare.None, 1 << 16);
+        _bin = Disk.Current.Open(binPath + PartialEnding, mode, FileAccess.ReadWrite, FileShare.None, 1 << 16);
     }
 
     /// <summary>Tokens written so far.</summary>
@@ -73,7 +73,7 @@ internal sealed class TokenShardWriter : IDisposable
         // A run that was killed while it finished has renamed the file already.
         if (!File.Exists(binPath + PartialEnding) && File.Exists(binPath))
         {
-            File.Move(binPath, binPath + PartialEnding);
+            Disk.Current.Rename(binPath, binPath + PartialEnding);
         }
 
         TokenShardWriter writer = new(binPath, type, FileMode.OpenOrCreate)
@@ -81,7 +81,12 @@ internal sealed class TokenShardWriter : IDisposable
             TokenCount = tokens,
             DocumentCount = documents,
         };
-        using FileStream lengths = new(writer.LengthsPath, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        using FileStream lengths = Disk.Current.Open(
+            writer.LengthsPath,
+            FileMode.OpenOrCreate,
+            FileAccess.ReadWrite,
+            FileShare.None
+        );
         long found = writer._bin.Length;
         long expected = tokens * type.Size();
         if (found < expected || lengths.Length < documents * sizeof(int))
@@ -184,7 +189,7 @@ internal sealed class TokenShardWriter : IDisposable
         string idxPartial = _idxPath + PartialEnding;
         WholeFile.WriteFlushed(idxPartial, idx => MegatronIndex.Write(idx, _type, DocumentCount, ReadLengths));
         string idxHash;
-        using (FileStream idx = File.OpenRead(idxPartial))
+        using (FileStream idx = Disk.Current.OpenRead(idxPartial))
         {
             idxHash = Convert.ToHexStringLower(SHA256.HashData(idx));
         }
@@ -196,7 +201,7 @@ internal sealed class TokenShardWriter : IDisposable
     }
 
     /// <summary>Removes the file of lengths, once no interrupted run can want it any more.</summary>
-    internal void RemoveLengths() => File.Delete(LengthsPath);
+    internal void RemoveLengths() => Disk.Current.Delete(LengthsPath);
 
     /// <summary>Closes the shard and leaves its files for <see cref="Reopen"/>.</summary>
     internal void Suspend()
@@ -213,8 +218,8 @@ internal sealed class TokenShardWriter : IDisposable
         _lengthsHash.Dispose();
         if (!_keeps)
         {
-            File.Delete(_binPath + PartialEnding);
-            File.Delete(_idxPath + PartialEnding);
+            Disk.Current.Delete(_binPath + PartialEnding);
+            Disk.Current.Delete(_idxPath + PartialEnding);
             RemoveLengths();
         }
     }
@@ -239,7 +244,7 @@ internal sealed class TokenShardWriter : IDisposable
     // Opened for each part: a data set of many domains would otherwise hold twice as many files open.
     private void WriteLengths(bool toDisk)
     {
-        using FileStream file = new(LengthsPath, FileMode.Append, FileAccess.Write, FileShare.None, 1);
+        using FileStream file = Disk.Current.Open(LengthsPath, FileMode.Append, FileAccess.Write, FileShare.None, 1);
         ReadOnlySpan<byte> bytes = MemoryMarshal.AsBytes(CollectionsMarshal.AsSpan(_lengths));
         file.Write(bytes);
         _lengthsHash.AppendData(bytes);
@@ -249,7 +254,7 @@ internal sealed class TokenShardWriter : IDisposable
 
     private IEnumerable<int> ReadLengths()
     {
-        using FileStream file = new(
+        using FileStream file = Disk.Current.Open(
             LengthsPath,
             FileMode.Open,
             FileAccess.Read,

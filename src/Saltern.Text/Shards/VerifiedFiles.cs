@@ -115,7 +115,7 @@ internal sealed class VerifiedFiles
         {
             try
             {
-                Directory.CreateDirectory(Path.GetDirectoryName(memory)!);
+                DurableFolder.Create(Path.GetDirectoryName(memory)!);
                 WholeFile.Write(memory, file => JsonSerializer.Serialize(file, _entries), ownEnding);
                 return;
             }

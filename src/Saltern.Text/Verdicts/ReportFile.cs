@@ -28,7 +28,7 @@ internal static class ReportFile
     public static void Replace(string path, string text)
     {
         string full = Path.GetFullPath(path);
-        Directory.CreateDirectory(Path.GetDirectoryName(full)!);
+        DurableFolder.Create(Path.GetDirectoryName(full)!);
         WholeFile.WriteText(full, text);
     }
 }

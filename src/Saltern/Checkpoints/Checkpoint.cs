@@ -147,7 +147,7 @@ internal static class Checkpoint
         string path = Path.Combine(folder, StateFile);
         try
         {
-            string json = File.ReadAllText(path);
+            string json = Disk.Current.ReadAllText(path);
             TrainState state =
                 JsonSerializer.Deserialize<TrainState>(json, Json) ?? throw new JsonException("the file says null");
             if (JsonSerializer.Deserialize<OldStage>(json, Json)?.Stage1EndStep is int firstWithout)

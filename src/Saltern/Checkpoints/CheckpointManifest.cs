@@ -51,7 +51,7 @@ internal sealed record CheckpointManifest(string Schema, IReadOnlyDictionary<str
         try
         {
             // Only what it says is trusted, and only once it is known to be whole.
-            byte[] file = File.ReadAllBytes(path);
+            byte[] file = Disk.Current.ReadAllBytes(path);
             if (SelfChecksum.Problem(file) is string problem)
             {
                 return $"its {FileName} {problem}";
@@ -119,7 +119,7 @@ internal sealed record CheckpointManifest(string Schema, IReadOnlyDictionary<str
 
     private static ManifestFile Describe(string path)
     {
-        using FileStream file = File.OpenRead(path);
+        using FileStream file = Disk.Current.OpenRead(path);
         return new ManifestFile(file.Length, Convert.ToHexStringLower(SHA256.HashData(file)));
     }
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Saltern.Files;
 using Saltern.RunFiles;
 
 namespace Saltern.Checkpoints;
@@ -68,10 +69,10 @@ internal sealed class CheckpointStore
         string aside = Path.Combine(Folder, $"damaged-{Path.GetFileName(PathOf(step))}");
         if (Directory.Exists(aside))
         {
-            Directory.Delete(aside, recursive: true);
+            Disk.Current.DeleteFolder(aside);
         }
 
-        Directory.Move(PathOf(step), aside);
+        Disk.Current.RenameFolder(PathOf(step), aside);
     }
 
     /// <summary>Removes what need not be kept: all but the newest two, the steps asked for and the multiples asked for.</summary>
@@ -84,7 +85,7 @@ internal sealed class CheckpointStore
                 .Where(step => !keepSteps.Contains(step) && !(keepEvery is int every && step % every == 0))
         )
         {
-            Directory.Delete(PathOf(step), recursive: true);
+            DurableFolder.Remove(PathOf(step));
         }
     }
 }

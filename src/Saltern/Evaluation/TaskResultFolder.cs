@@ -1,3 +1,4 @@
+using System.Text;
 using Saltern.Files;
 
 namespace Saltern.Evaluation;
@@ -12,16 +13,38 @@ internal static class TaskResultFolder
     /// <param name="json">The text of results.json (<see cref="TaskResultJson.Results"/>).</param>
     public static void Write(string folder, IReadOnlyList<TaskResult> results, string json)
     {
-        Directory.CreateDirectory(folder);
-        File.Delete(Path.Combine(folder, ResultsFile));
-        foreach (TaskResult result in results)
+        DurableFolder.Create(folder);
+        List<(string Name, string Text)> files =
+        [
+            .. results.Select(result =>
+                (
+                    $"samples_{result.Definition.Task}.jsonl",
+                    string.Concat(TaskResultJson.Samples(result).Select(line => line + "\n"))
+                )
+            ),
+            (ResultsFile, json),
+        ];
+
+        // All are on the disk before the old ones are touched: what is left are changes of names.
+        foreach ((string name, string text) in files)
         {
-            WholeFile.WriteText(
-                Path.Combine(folder, $"samples_{result.Definition.Task}.jsonl"),
-                string.Concat(TaskResultJson.Samples(result).Select(line => line + "\n"))
+            WholeFile.WriteFlushed(
+                Path.Combine(folder, name) + WholeFile.TemporaryEnding,
+                file => file.Write(Encoding.UTF8.GetBytes(text))
             );
         }
 
-        WholeFile.WriteText(Path.Combine(folder, ResultsFile), json);
+        string summary = Path.Combine(folder, ResultsFile);
+        if (File.Exists(summary))
+        {
+            Disk.Current.Delete(summary);
+            DurableFolder.FlushParent(summary);
+        }
+
+        foreach ((string name, _) in files)
+        {
+            string path = Path.Combine(folder, name);
+            WholeFile.Publish(path + WholeFile.TemporaryEnding, path);
+        }
     }
 }

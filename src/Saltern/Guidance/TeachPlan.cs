@@ -245,7 +245,7 @@ internal static class TeachJson
                 throw new DataFormatException($"'{path}' has {length} bytes, expected at most {MaxFileBytes}.");
             }
 
-            byte[] file = File.ReadAllBytes(path);
+            byte[] file = Disk.Current.ReadAllBytes(path);
             SelfChecksum.Require(file, path, "Restore it, or make it again.");
             return JsonSerializer.Deserialize<T>(file, Options)
                 ?? throw new DataFormatException($"'{path}' holds null, expected an object.");
@@ -263,6 +263,9 @@ internal static class TeachJson
         }
     }
 
-    public static void Write<T>(string path, T value) =>
-        WholeFile.WriteText(path, SelfChecksum.Add(JsonSerializer.Serialize(value, Options)));
+    public static void Write<T>(string path, T value) => WholeFile.Write(path, file => file.Write(ToBytes(value)));
+
+    /// <summary>The bytes that <see cref="Write"/> writes.</summary>
+    public static byte[] ToBytes<T>(T value) =>
+        Encoding.UTF8.GetBytes(SelfChecksum.Add(JsonSerializer.Serialize(value, Options)));
 }

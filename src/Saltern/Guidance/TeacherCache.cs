@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using Saltern.Files;
 using Saltern.Losses;
 
 namespace Saltern.Guidance;
@@ -119,7 +120,7 @@ internal sealed class TeacherCache : IDisposable
     /// <summary>SHA-256 of a file, lower-case hexadecimal.</summary>
     internal static string Sha256(string path)
     {
-        using FileStream file = File.OpenRead(path);
+        using FileStream file = Disk.Current.OpenRead(path);
         return Convert.ToHexStringLower(SHA256.HashData(file));
     }
 

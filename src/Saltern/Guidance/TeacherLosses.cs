@@ -90,7 +90,7 @@ internal sealed record TeacherLosses(float[] Nll, float[] NllTempered)
             return null;
         }
 
-        byte[] bytes = File.ReadAllBytes(path);
+        byte[] bytes = Disk.Current.ReadAllBytes(path);
         if (
             bytes.Length != values + (8L * count)
             || !bytes.AsSpan().StartsWith(Magic)

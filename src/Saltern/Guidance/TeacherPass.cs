@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Saltern.Batches;
 using Saltern.Distributed;
+using Saltern.Files;
 using Saltern.Losses;
 using Saltern.Models;
 using Saltern.RunFiles;
@@ -114,7 +115,7 @@ internal sealed class TeacherPass
     )
     {
         ranks ??= new SingleProcess();
-        Directory.CreateDirectory(Path.Combine(_folder, TeacherCache.ShardFolder));
+        DurableFolder.Create(Path.Combine(_folder, TeacherCache.ShardFolder));
         using var rows = new TeacherRows(_plan, teacher, threads);
         long start = Stopwatch.GetTimestamp();
         long made = 0;
@@ -129,11 +130,12 @@ internal sealed class TeacherPass
             (int Domain, long Index)[] keys = Keys(shard);
             if (IsWhole(shard, keys, log))
             {
+                Disk.Current.Delete(PathOf(shard) + WholeFile.TemporaryEnding); // of a rename that was half done when the power went
                 kept += keys.Length;
                 continue;
             }
 
-            long shardStart = Stopwatch.GetTimestamp();
+            long shardStart = Disk.Current.Clock.GetTimestamp();
             var records = new List<byte[]>(keys.Length);
             int perForward = Math.Max(1, PositionsPerForward / _reader.SequenceLength);
             for (int first = 0; first < keys.Length; first += perForward)
@@ -155,7 +157,8 @@ internal sealed class TeacherPass
                 );
             }
 
-            CacheShard.Write(PathOf(shard), _plan, keys, records, Stopwatch.GetElapsedTime(shardStart).TotalSeconds);
+            double seconds = Disk.Current.Clock.GetElapsedTime(shardStart).TotalSeconds;
+            CacheShard.Write(PathOf(shard), _plan, keys, records, seconds);
         }
 
         ranks.Activity = "the pass, waiting for the others";
@@ -225,6 +228,8 @@ internal sealed class TeacherPass
             Bytes = bytes,
             Shards = shards,
         };
+        // A file that was kept may have been renamed by a pass that was killed before its name was on the disk.
+        DurableFolder.FlushParent(PathOf(0));
         TeachJson.Write(Path.Combine(_folder, TeachManifest.FileName), manifest);
         return manifest;
     }

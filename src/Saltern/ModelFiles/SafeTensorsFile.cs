@@ -181,7 +181,7 @@ internal static class SafeTensorsFile
                 throw new DataFormatException($"{path}: 0 bytes are too few for a safetensors file.");
             }
 
-            return new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read);
+            return Disk.Current.OpenRead(path);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -100,7 +100,7 @@ public sealed class RunFolder : IDisposable
             Directory.Exists(path)
             && Directory
                 .EnumerateFileSystemEntries(path)
-                .Any(entry => System.IO.Path.GetFileName(entry) != RunLayout.Lock);
+                .Any(entry => !IsLeftByStart(System.IO.Path.GetFileName(entry)));
         string recipe = System.IO.Path.Combine(path, RunLayout.Recipe);
         if (filled && !resume)
         {
@@ -169,17 +169,21 @@ public sealed class RunFolder : IDisposable
 
         if (Finished is not null)
         {
+            // Its end may be of a life that was killed before the names were on the disk.
+            DurableFolder.FlushParent(PathOf(RunLayout.Result));
+            FlushCheckpoints();
             string ignored = _changes.Count == 0 ? "" : $" Not taken: {string.Join(' ', _changes.Select(Sentence))}";
             log($"The run is finished after step {ResumeStep}; its record stays as it is.{ignored}");
             return;
         }
 
-        Directory.CreateDirectory(Path);
+        DurableFolder.Create(Path);
         foreach (string leftover in DurableFolder.RemoveLeftovers(Checkpoints.Folder))
         {
             log($"Removed {leftover}, which was never finished.");
         }
 
+        FlushCheckpoints();
         foreach (int step in _damaged)
         {
             Checkpoints.SetAside(step);
@@ -188,22 +192,44 @@ public sealed class RunFolder : IDisposable
         if (ResumeState is null || ResumeState.Step < steps)
         {
             // What an earlier, shorter life of this run concluded holds no longer.
-            File.Delete(PathOf(RunLayout.Result));
+            Disk.Current.Delete(PathOf(RunLayout.Result));
             if (Directory.Exists(PathOf(RunLayout.EvaluationFolder)))
             {
-                File.Delete(PathOf(RunLayout.Documents));
+                Disk.Current.Delete(PathOf(RunLayout.Documents));
             }
         }
 
         if (_changes.Count > 0)
         {
-            File.AppendAllLines(
-                PathOf(RunLayout.Changes),
-                _changes.Select(change => $"after step {ResumeStep ?? 0}: {Sentence(change)}")
-            );
+            NoteChanges();
         }
 
         WholeFile.WriteText(PathOf(RunLayout.Recipe), SelfChecksum.AddLine(_recipe));
+    }
+
+    // What a run leaves that is killed before it has written its recipe.
+    private static bool IsLeftByStart(string name) =>
+        name is RunLayout.Lock or RunLayout.Recipe + WholeFile.TemporaryEnding;
+
+    // The checkpoint that this run goes on from may be of one that was killed before its name was on the disk.
+    private void FlushCheckpoints()
+    {
+        if (Directory.Exists(Checkpoints.Folder))
+        {
+            Disk.Current.FlushFolder(Checkpoints.Folder);
+        }
+    }
+
+    // Once: a run that was killed before it had written its new recipe finds the same changes again.
+    private void NoteChanges()
+    {
+        string path = PathOf(RunLayout.Changes);
+        string[] noted = File.Exists(path) ? [.. Disk.Current.ReadAllText(path).Split('\n')[..^1]] : [];
+        string[] now = [.. _changes.Select(change => $"after step {ResumeStep ?? 0}: {Sentence(change)}")];
+        if (!noted.TakeLast(now.Length).SequenceEqual(now))
+        {
+            WholeFile.WriteText(path, string.Concat(noted.Concat(now).Select(line => line + "\n")));
+        }
     }
 
     // Seed, rates, teacher …: the record would say what the run was not.
@@ -280,7 +306,7 @@ public sealed class RunFolder : IDisposable
             path,
             () =>
             {
-                Directory.CreateDirectory(System.IO.Path.GetDirectoryName(path)!);
+                DurableFolder.Create(System.IO.Path.GetDirectoryName(path)!);
                 WholeFile.WriteText(path, text);
             }
         );

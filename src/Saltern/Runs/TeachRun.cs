@@ -90,7 +90,7 @@ public static class TeachRun
             tokenizer,
             reader
         );
-        Directory.CreateDirectory(request.Out);
+        DurableFolder.Create(request.Out);
         torch.set_num_threads(request.Threads);
         UseProducts(request, ranks);
         using var teacher = new LiveTeacher(

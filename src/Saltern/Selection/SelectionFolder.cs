@@ -77,7 +77,7 @@ internal static class SelectionFolder
         string? ownScore = null
     )
     {
-        Directory.CreateDirectory(folder);
+        DurableFolder.Create(folder);
         (int Domain, long Index)[] keys = [.. selection.Chosen.Order()];
         byte[] bytes = new byte[HeadBytes + (keys.Length * (long)KeyBytes)];
         Magic.CopyTo(bytes);
@@ -89,9 +89,6 @@ internal static class SelectionFolder
             BinaryPrimitives.WriteInt64LittleEndian(at[4..], keys[i].Index);
         }
 
-        string path = Path.Combine(folder, SamplesFile);
-        File.Delete(Path.Combine(folder, ManifestFile));
-        WholeFile.Write(path, file => file.Write(bytes));
         var manifest = new SelectionManifest
         {
             Samples = scores.Plan.Samples,
@@ -106,8 +103,41 @@ internal static class SelectionFolder
             ChosenZeros = selection.ChosenZeros,
             Sha256 = Convert.ToHexStringLower(SHA256.HashData(bytes)),
         };
-        TeachJson.Write(Path.Combine(folder, ManifestFile), manifest);
+        byte[] json = TeachJson.ToBytes(manifest);
+        if (!IsThere(folder, json, bytes))
+        {
+            Replace(folder, json, bytes);
+        }
+
         return manifest;
+    }
+
+    // The same command again leaves what stands there alone: it cannot be lost on the way.
+    private static bool IsThere(string folder, byte[] manifest, byte[] samples)
+    {
+        string path = Path.Combine(folder, ManifestFile);
+        string list = Path.Combine(folder, SamplesFile);
+        return File.Exists(path)
+            && File.Exists(list)
+            && Disk.Current.ReadAllBytes(path).AsSpan().SequenceEqual(manifest)
+            && Disk.Current.ReadAllBytes(list).AsSpan().SequenceEqual(samples);
+    }
+
+    // Both are on the disk before the old ones are touched; from then on there is nothing to write, only names to change.
+    private static void Replace(string folder, byte[] manifest, byte[] samples)
+    {
+        string path = Path.Combine(folder, ManifestFile);
+        string list = Path.Combine(folder, SamplesFile);
+        WholeFile.WriteFlushed(list + WholeFile.TemporaryEnding, file => file.Write(samples));
+        WholeFile.WriteFlushed(path + WholeFile.TemporaryEnding, file => file.Write(manifest));
+        if (File.Exists(path))
+        {
+            Disk.Current.Delete(path);
+            DurableFolder.FlushParent(path); // an old manifest must not come back beside a new list
+        }
+
+        WholeFile.Publish(list + WholeFile.TemporaryEnding, list);
+        WholeFile.Publish(path + WholeFile.TemporaryEnding, path);
     }
 
     /// <summary>Reads a selection back; checksum, order and every number are checked.</summary>
@@ -139,7 +169,7 @@ internal static class SelectionFolder
             );
         }
 
-        byte[] bytes = File.ReadAllBytes(path);
+        byte[] bytes = Disk.Current.ReadAllBytes(path);
         string found = Convert.ToHexStringLower(SHA256.HashData(bytes));
         if (!bytes.AsSpan().StartsWith(Magic) || found != manifest.Sha256)
         {

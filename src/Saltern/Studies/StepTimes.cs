@@ -111,7 +111,7 @@ internal sealed record StepTimes
                 return null;
             }
 
-            byte[] file = File.ReadAllBytes(path);
+            byte[] file = Disk.Current.ReadAllBytes(path);
             SelfChecksum.Require(file, path, "Remove it; the study measures its steps again.");
             return JsonSerializer.Deserialize<StepTimes>(file, ReportJson.Options);
         }

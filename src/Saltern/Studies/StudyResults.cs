@@ -28,18 +28,29 @@ internal sealed record StudyResults(string Folder)
     /// <returns>What stands there.</returns>
     public ComputePrecision Pin(ComputePrecision precision)
     {
-        Directory.CreateDirectory(Folder);
+        DurableFolder.Create(Folder);
+        if (PinnedPrecision() is ComputePrecision pinned)
+        {
+            return pinned;
+        }
+
+        if (File.Exists(PrecisionFile))
+        {
+            Disk.Current.Delete(PrecisionFile); // what an older version left that was killed while it wrote
+        }
+
         string own = $"{PrecisionFile}.{Environment.ProcessId}";
         WholeFile.WriteText(own, PrecisionChoice.Word(precision) + "\n");
         try
         {
             // Whole from the first moment that another one can see it.
-            File.Move(own, PrecisionFile, overwrite: false);
+            Disk.Current.Rename(own, PrecisionFile, replaces: false);
+            DurableFolder.FlushParent(PrecisionFile);
             return precision;
         }
-        catch (IOException) when (File.Exists(PrecisionFile))
+        catch (IOException) when (PinnedPrecision() is not null)
         {
-            File.Delete(own);
+            Disk.Current.Delete(own);
             return PinnedPrecision() ?? precision;
         }
     }
@@ -48,7 +59,11 @@ internal sealed record StudyResults(string Folder)
     {
         if (
             File.Exists(PrecisionFile)
-            && Enum.TryParse(File.ReadAllText(PrecisionFile).Trim(), ignoreCase: true, out ComputePrecision pinned)
+            && Enum.TryParse(
+                Disk.Current.ReadAllText(PrecisionFile).Trim(),
+                ignoreCase: true,
+                out ComputePrecision pinned
+            )
             && pinned != ComputePrecision.Auto
         )
         {
@@ -115,7 +130,7 @@ internal sealed record StudyResults(string Folder)
     {
         string target = PathOf(job);
         string documents = Path.Combine(target, RunLayout.Documents);
-        Directory.CreateDirectory(Path.GetDirectoryName(documents)!);
+        DurableFolder.Create(Path.GetDirectoryName(documents)!);
         WholeFile.WriteText(
             Path.Combine(target, RunLayout.Recipe),
             SelfChecksum.AddLine(

@@ -1,4 +1,5 @@
 using Saltern.Files;
+using Saltern.RunFiles;
 
 namespace Saltern.Studies;
 
@@ -91,6 +92,12 @@ internal sealed class StudyRunner(StudyResults results, string runsFolder)
             if (!there && !train(job, folder))
             {
                 return null;
+            }
+
+            if (there)
+            {
+                // Its result may be of a process that was killed before the name was on the disk.
+                DurableFolder.FlushParent(Path.Combine(folder, RunLayout.Result));
             }
 
             results.Keep(job, folder);

@@ -2,6 +2,7 @@ using System.IO.Compression;
 using Saltern.Configuration;
 using Saltern.Files;
 using Saltern.Guidance;
+using Saltern.Numerics;
 using Saltern.RunFiles;
 using Saltern.Runs;
 using Saltern.Studies;
@@ -169,6 +170,40 @@ public sealed class StudyRunnerTests : IDisposable
         );
         Assert.Equal([StudyRunState.Finished, StudyRunState.Kept], outcomes.Select(outcome => outcome.State));
         Assert.Equal([runs[0].Arm], _trained);
+    }
+
+    [Fact]
+    public void ARunThatFailsWhileItHoldsItsFolder_HasFailed_AndIsNotElsewhere()
+    {
+        StudyOutcome outcome = Assert.Single(
+            new StudyRunner(new StudyResults(_folder["full"]), _folder["full-runs"]).Run(
+                Runs()[..1],
+                (job, folder) =>
+                {
+                    using RunFolder run = RunFolder.Inspect(
+                        folder,
+                        job.Recipe,
+                        leads: true,
+                        resume: true,
+                        [],
+                        _ => { }
+                    );
+                    run.Claim(Steps, _ => { });
+                    throw new CheckpointException("the disk is full");
+                },
+                _ => { }
+            )
+        );
+        Assert.Equal((StudyRunState.Failed, "the disk is full"), (outcome.State, outcome.Problem));
+    }
+
+    [Fact]
+    public void APrecisionThatAKillCutOff_IsWrittenDownAgain()
+    {
+        _folder.Write("pinned/precision.txt", "");
+        Assert.Equal(ComputePrecision.Bf16, new StudyResults(_folder["pinned"]).Pin(ComputePrecision.Bf16));
+        Assert.Equal(ComputePrecision.Bf16, new StudyResults(_folder["pinned"]).Pin(ComputePrecision.Fp32));
+        Assert.Equal("precision.txt", Assert.Single(Directory.GetFiles(_folder["pinned"]).Select(Path.GetFileName)));
     }
 
     [Fact]
