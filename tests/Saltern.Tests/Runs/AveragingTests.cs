@@ -6,7 +6,6 @@ using Saltern.Models;
 using Saltern.Optimization;
 using Saltern.RunFiles;
 using Saltern.Runs;
-using TorchSharp;
 
 namespace Saltern.Tests.Runs;
 
