@@ -52,7 +52,7 @@ internal static class Checkpoint
                 if (content.AverageWeights.Count > 0)
                 {
                     string average = Path.Combine(temporary, AverageFolder);
-                    Directory.CreateDirectory(average);
+                    Disk.Current.CreateFolder(average);
                     ModelFolder.Save(average, content.Config, content.AverageWeights);
                     WholeFile.WriteText(Path.Combine(average, ModelFolder.TokenizerFile), tokenizerJson);
                     DurableFolder.FlushParent(Path.Combine(average, ModelFolder.WeightsFile));
