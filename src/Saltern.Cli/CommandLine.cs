@@ -21,6 +21,21 @@ public static class CommandLine
         NcclCheckCommand.Name,
     ];
 
+    // The verbs whose result is on the disk; what they print only reports it. "tokenizer train" is among them.
+    private static readonly string[] WithResultOnDisk =
+    [
+        "demo",
+        "prepare",
+        "teach",
+        "select",
+        "train",
+        "finetune",
+        "import",
+        "grow",
+        "export",
+        "study",
+    ];
+
     /// <summary>The verbs with their options, for running and for parsing.</summary>
     public static RootCommand Create()
     {
@@ -80,6 +95,11 @@ public static class CommandLine
                     + $"Across ranks work: {string.Join(", ", AcrossRanks.Except([NcclCheckCommand.Name]))}."
             );
             return ExitCode.WrongUsage;
+        }
+
+        if (WithResultOnDisk.Contains(parsed.CommandResult.Command.Name))
+        {
+            StandardStreams.ReportOnly();
         }
 
         // Signals are ours (Interruption): a checkpoint may take longer than the library's grace period.

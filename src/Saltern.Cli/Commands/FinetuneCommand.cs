@@ -85,6 +85,7 @@ public static class FinetuneCommand
             OnStep = progress.Step,
         };
         using FineTuneRun run = FineTuneRun.Open(config, folder, options);
+        StandardStreams.KeepIn(run.Training.Folder);
         console.Line("runtime: " + engine.Description);
         foreach (string line in run.Description())
         {

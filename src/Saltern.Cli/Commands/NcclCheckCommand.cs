@@ -13,6 +13,8 @@ public static class NcclCheckCommand
 
     private const int DefaultElements = 1 << 22;
 
+    private const int MostElements = 1 << 28;
+
     /// <summary>The verb.</summary>
     public static Command Create()
     {
@@ -27,8 +29,13 @@ public static class NcclCheckCommand
             RankProcess.Run(
                 (rank, console, _) =>
                 {
+                    int wanted = parsed.GetValue(elements);
+                    if (wanted is < 1 or > MostElements)
+                    {
+                        throw new ConfigurationException($"--elements = {wanted} is outside [1, {MostElements}].");
+                    }
+
                     using NcclCommunicator ranks = rank.StartNccl();
-                    int wanted = Math.Clamp(parsed.GetValue(elements), 1, 1 << 28);
                     foreach (string line in NcclCheck.Run(ranks, (wanted + ranks.Size - 1) / ranks.Size * ranks.Size))
                     {
                         console.Line(line);

@@ -351,6 +351,7 @@ public static class StudyCommand
             OnStep = progress.Step,
         };
         using TrainingRun training = TrainingRun.Open(run.Recipe, folder, options);
+        StandardStreams.KeepIn(training.Folder);
         progress.Start(training.State.Step, run.Recipe.Training.Steps);
         if (training.Continue(run.Recipe.Training.Steps, cancellation) == RunStatus.Interrupted)
         {
@@ -398,6 +399,7 @@ public static class StudyCommand
             folder,
             options
         );
+        StandardStreams.KeepIn(run.Training.Folder);
         progress.Start(run.Training.State.Step, run.Training.Config.Training.Steps);
         if (run.Continue(cancellation) == RunStatus.Interrupted)
         {

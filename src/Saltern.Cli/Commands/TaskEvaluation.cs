@@ -112,6 +112,14 @@ internal sealed class TaskEvaluation(
                 );
             }
 
+            if (task.Definition is { Kind: TaskKind.Generate } generated && generated.MaxTokens > model.Window / 2)
+            {
+                status.Keep(
+                    $"  Answers have at most {model.Window / 2} tokens, half of what {named.Name} reads, "
+                        + $"not max_tokens = {task.Definition.MaxTokens}."
+                );
+            }
+
             int lost = result.Items.Count(item => item.LosesTargets);
             if (lost > 0)
             {

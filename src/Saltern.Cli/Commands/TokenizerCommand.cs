@@ -64,6 +64,13 @@ public static class TokenizerCommand
                 json: false,
                 (console, cancellation) =>
                 {
+                    if (parsed.GetValue(sentinels) < 0)
+                    {
+                        throw new ConfigurationException(
+                            $"--sentinels = {parsed.GetValue(sentinels)} is below 0. Give the number of sentinel tokens, or 0."
+                        );
+                    }
+
                     string path = parsed.GetRequiredValue(output);
                     using FileLock held = FileLock.Take(
                         path + FileLock.Ending,
@@ -79,7 +86,7 @@ public static class TokenizerCommand
                         SpecialTokens =
                         [
                             .. parsed.GetRequiredValue(special),
-                            .. Enumerable.Range(0, Math.Max(0, parsed.GetValue(sentinels))).Select(SentinelTokens.Name),
+                            .. Enumerable.Range(0, parsed.GetValue(sentinels)).Select(SentinelTokens.Name),
                         ],
                     };
                     if (options.SpecialTokens is [string first, ..])

@@ -115,6 +115,7 @@ public static class TrainCommand
             Ranks = devices ?? rank.Ranks,
         };
         using TrainingRun run = TrainingRun.Open(config, folder, options);
+        StandardStreams.KeepIn(run.Folder);
         console.Line("runtime: " + engine.Description);
         if (rank.Description is string ranks)
         {

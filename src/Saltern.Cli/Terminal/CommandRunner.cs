@@ -1,3 +1,5 @@
+using Saltern.Files;
+
 namespace Saltern.Cli.Terminal;
 
 /// <summary>Runs a command's work and turns its end into messages and an exit code.</summary>
@@ -44,9 +46,9 @@ public static class CommandRunner
             Console.Error.WriteLine("Interrupted.");
             return ExitCode.Interrupted;
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or InsufficientMemoryException)
+        catch (Exception e) when (SystemLimits.Refuses(e))
         {
-            Console.Error.WriteLine(e.Message);
+            Console.Error.WriteLine(SystemLimits.Reason(e));
             return ExitCode.Failed;
         }
         catch (Exception e)

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Saltern.Distributed;
+using Saltern.Files;
 using Saltern.Numerics;
 using Saltern.Runs;
 
@@ -12,6 +13,9 @@ public sealed record EngineSetup(int Threads, string Description)
 {
     // What libgomp and MKL read; a user who sets one wants it.
     private static readonly string[] ThreadVariables = ["OMP_NUM_THREADS", "MKL_NUM_THREADS"];
+
+    // Of 3,900 MiB a small training had enough, of 2,900 libtorch could not be mapped.
+    private const long FewestAddresses = 3_000L << 20;
 
     private const string PeakVariable = "SALTERN_MATMUL_GFLOPS";
 
@@ -35,6 +39,14 @@ public sealed record EngineSetup(int Threads, string Description)
     /// <param name="rank">One of several ranks, which has its own threads and rank 0's library of products; null for a process that runs alone, which takes the cores that are free.</param>
     public static EngineSetup Prepare(RankProcess? rank = null)
     {
+        if (SystemLimits.Memory() is (long bytes, "ulimit -v") && bytes < FewestAddresses)
+        {
+            throw new ConfigurationException(
+                $"libtorch cannot be loaded: this process may have {bytes >> 20:N0} MiB of address space (ulimit -v), "
+                    + "and libtorch with the runtime takes some 4,000. Raise the limit."
+            );
+        }
+
         RankCores? cores = rank?.Cores;
         bool userTuned = NativeRuntime.AllocatorVariables.Any(name =>
             Environment.GetEnvironmentVariable(name) is not null

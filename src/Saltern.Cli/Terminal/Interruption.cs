@@ -1,8 +1,9 @@
+using System.Globalization;
 using System.Runtime.InteropServices;
 
 namespace Saltern.Cli.Terminal;
 
-/// <summary>Ctrl-C and SIGTERM ask for a clean end; a second one ends the program at once.</summary>
+/// <summary>Ctrl-C, SIGTERM and the end of the terminal (SIGHUP) ask for a clean end; a second one ends the program at once.</summary>
 public sealed class Interruption : IDisposable
 {
     private readonly CancellationTokenSource _source = new();
@@ -15,10 +16,12 @@ public sealed class Interruption : IDisposable
     public Interruption(Func<string>? doing = null)
     {
         _doing = doing;
+        PosixSignal[] signals = [PosixSignal.SIGINT, PosixSignal.SIGTERM, PosixSignal.SIGHUP];
         _registrations =
         [
-            PosixSignalRegistration.Create(PosixSignal.SIGINT, Handle),
-            PosixSignalRegistration.Create(PosixSignal.SIGTERM, Handle),
+            .. signals
+                .Where(signal => signal != PosixSignal.SIGHUP || !HangUpIsIgnored())
+                .Select(signal => PosixSignalRegistration.Create(signal, Handle)),
         ];
     }
 
@@ -30,6 +33,28 @@ public sealed class Interruption : IDisposable
     {
         Array.ForEach(_registrations, registration => registration.Dispose());
         _source.Dispose();
+    }
+
+    // As nohup does it: the work is to outlive its terminal.
+    private static bool HangUpIsIgnored()
+    {
+        const string Ignored = "SigIgn:";
+        try
+        {
+            string? mask = File.ReadLines("/proc/self/status")
+                .FirstOrDefault(line => line.StartsWith(Ignored, StringComparison.Ordinal));
+            return ulong.TryParse(
+                    mask?[Ignored.Length..].Trim(),
+                    NumberStyles.HexNumber,
+                    CultureInfo.InvariantCulture,
+                    out ulong signals
+                )
+                && (signals & 1) != 0; // bit 0 is signal 1
+        }
+        catch (IOException)
+        {
+            return false;
+        }
     }
 
     private void Handle(PosixSignalContext context)

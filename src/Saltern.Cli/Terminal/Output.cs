@@ -8,6 +8,7 @@ public sealed class Output
     public Output(bool json)
     {
         IsJson = json;
+        HoldsJson |= json;
         (TextWriter lines, bool redirected) = json
             ? (Console.Error, Console.IsErrorRedirected)
             : (Console.Out, Console.IsOutputRedirected);
@@ -22,6 +23,9 @@ public sealed class Output
 
     /// <summary>Whether standard output is for JSON alone.</summary>
     public bool IsJson { get; }
+
+    /// <summary>Whether this process keeps standard output for JSON alone.</summary>
+    internal static bool HoldsJson { get; private set; }
 
     /// <summary>Whether a person watches: progress may be redrawn in place.</summary>
     public bool IsInteractive { get; }

@@ -58,9 +58,9 @@ internal static class FolderFile
 
             throw new DataFormatException($"{path} has {length} bytes; from 1 to {limit} are read.");
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (SystemLimits.Refuses(e))
         {
-            throw new DataFormatException($"{path} cannot be read: {e.Message}", e);
+            throw new DataFormatException($"{path} cannot be read: {SystemLimits.Reason(e)}", e);
         }
     }
 

@@ -84,7 +84,7 @@ internal static class WholeFile
         {
             file.Dispose();
         }
-        catch (IOException)
+        catch (Exception e) when (SystemLimits.Refuses(e))
         {
             // told by the one above
         }

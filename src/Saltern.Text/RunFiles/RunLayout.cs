@@ -29,6 +29,9 @@ internal static class RunLayout
     /// <summary>Held open while a run writes into the folder, so that a second one finds out.</summary>
     public const string Lock = "run.lock";
 
+    /// <summary>What a run would have said on a stream that it lost, and which one that was; only where that happened.</summary>
+    public const string Messages = "messages.log";
+
     /// <summary>Folder of the checkpoints.</summary>
     public const string CheckpointsFolder = "checkpoints";
 

@@ -1,4 +1,5 @@
 using Saltern.Corpora;
+using Saltern.Files;
 using Saltern.Tokenization;
 
 namespace Saltern.Shards;
@@ -194,7 +195,7 @@ public static class DatasetBuilder
             using DatasetFolder folder = DatasetFolder.Claim(outFolder, tokenizer, options.Overwrite, job);
             return work(folder, job);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (SystemLimits.Refuses(e))
         {
             string kept = "Nothing of it was kept.";
             if (DatasetFolder.IsUnfinished(outFolder))
@@ -202,7 +203,10 @@ public static class DatasetBuilder
                 kept = "What was written is kept: run the same command again to go on.";
             }
 
-            throw new SalternException($"The data set in '{outFolder}' cannot be written: {e.Message} {kept}", e);
+            throw new SalternException(
+                $"The data set in '{outFolder}' cannot be written: {SystemLimits.Reason(e)} {kept}",
+                e
+            );
         }
     }
 }

@@ -1,4 +1,5 @@
 using System.IO.MemoryMappedFiles;
+using Saltern.Files;
 
 namespace Saltern.Shards;
 
@@ -320,9 +321,9 @@ internal sealed unsafe class TokenShard : IDisposable
         {
             return open();
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (SystemLimits.Refuses(e))
         {
-            throw new DataFormatException($"Shard '{path}' cannot be read: {e.Message}", e);
+            throw new DataFormatException($"Shard '{path}' cannot be read: {SystemLimits.Reason(e)}", e);
         }
     }
 

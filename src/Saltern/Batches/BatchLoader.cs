@@ -7,6 +7,9 @@ internal sealed class BatchLoader : IDisposable
     private readonly ISampleReader _reader;
     private readonly SampleStream _stream;
     private readonly SampleSubset? _subset;
+
+    // Of a run that was resumed after its last step with selected samples: the list is needed no more, the count stays.
+    private long _drawnBefore;
     private readonly SampleStream? _subsetStream;
     private Task<Batch>? _ahead;
 
@@ -30,8 +33,12 @@ internal sealed class BatchLoader : IDisposable
     /// <summary>Samples drawn from the subset so far; setting it goes there.</summary>
     public long SubsetPosition
     {
-        get => _subsetStream?.Position ?? 0;
-        set => _subsetStream?.Seek(value);
+        get => _subsetStream?.Position ?? _drawnBefore;
+        set
+        {
+            _drawnBefore = value;
+            _subsetStream?.Seek(value);
+        }
     }
 
     /// <summary>Part of each batch that this process reads; the positions count whole batches all the same.</summary>

@@ -66,9 +66,9 @@ internal sealed unsafe class CacheShard : IDisposable
             shard.Check();
             return shard;
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (SystemLimits.Refuses(e))
         {
-            throw new DataFormatException($"'{path}' cannot be read: {e.Message}", e);
+            throw new DataFormatException($"'{path}' cannot be read: {SystemLimits.Reason(e)}", e);
         }
         catch (DataFormatException)
         {

@@ -183,9 +183,9 @@ internal static class SafeTensorsFile
 
             return Disk.Current.OpenRead(path);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (SystemLimits.Refuses(e))
         {
-            throw new DataFormatException($"{path} cannot be read: {e.Message}", e);
+            throw new DataFormatException($"{path} cannot be read: {SystemLimits.Reason(e)}", e);
         }
     }
 }

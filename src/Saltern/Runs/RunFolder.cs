@@ -286,10 +286,10 @@ public sealed class RunFolder : IDisposable
         {
             write();
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (SystemLimits.Refuses(e))
         {
             throw new CheckpointException(
-                $"{what} cannot be written: {e.Message} {LastGood()} "
+                $"{what} cannot be written: {SystemLimits.Reason(e)} {LastGood()} "
                     + "Make room or change the permissions, then go on with --resume.",
                 e
             );

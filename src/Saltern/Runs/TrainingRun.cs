@@ -5,6 +5,7 @@ using Saltern.Checkpoints;
 using Saltern.Configuration;
 using Saltern.Distributed;
 using Saltern.Evaluation;
+using Saltern.Files;
 using Saltern.Guidance;
 using Saltern.Models;
 using Saltern.Numerics;
@@ -139,6 +140,12 @@ public sealed class TrainingRun : IDisposable
         MatrixProduct.Use(EngineChoices.Products(config, folder.ResumeState, options));
         parts.Compute = parts.Compute.AgreeOn(options.Ranks);
         double peak = options.MatmulPeak ?? parts.Compute.MeasurePeak();
+        RunLimits.Require(
+            parts.Stages.Stages[^1].Model,
+            config.Device == ComputeDevice.Cpu,
+            SystemLimits.FileBytes,
+            SystemLimits.Memory()
+        );
         Transformer student = parts.CreateStudent(config, folder.ResumeStep, options.Loading);
         StageGuidance? guidance = null;
         try

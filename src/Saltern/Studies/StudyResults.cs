@@ -57,20 +57,30 @@ internal sealed record StudyResults(string Folder)
 
     private ComputePrecision? PinnedPrecision()
     {
+        if (!File.Exists(PrecisionFile))
+        {
+            return null;
+        }
+
+        string word = Disk.Current.ReadAllText(PrecisionFile).Trim();
+        if (word.Length == 0)
+        {
+            return null; // what an older version left that was killed while it wrote
+        }
+
         if (
-            File.Exists(PrecisionFile)
-            && Enum.TryParse(
-                Disk.Current.ReadAllText(PrecisionFile).Trim(),
-                ignoreCase: true,
-                out ComputePrecision pinned
-            )
+            !word.All(char.IsAsciiDigit)
+            && Enum.TryParse(word, ignoreCase: true, out ComputePrecision pinned)
             && pinned != ComputePrecision.Auto
         )
         {
             return pinned;
         }
 
-        return null;
+        throw new ConfigurationException(
+            $"{PrecisionFile} says '{(word.Length > 40 ? word[..40] + "…" : word)}', which is no precision of a study. "
+                + "Write there what its runs were computed with, fp32 or bf16; result.json has it under machine."
+        );
     }
 
     /// <summary>Precision that a study computes with where its recipes leave it to the machine: what was written down, else that of its runs; null before there is either.</summary>

@@ -1,3 +1,4 @@
+using Saltern.Checkpoints;
 using Saltern.Configuration;
 using Saltern.Guidance;
 using Saltern.RunFiles;
@@ -73,6 +74,10 @@ public sealed class SelectedTrainingTests : IDisposable
         Train(config, "cut", 20, resume: true);
         Directory.Move(_folder["selection"], _folder["moved"]); // needed no more: stage 1 is over
         Assert.Equal(whole, Train(config, "cut", 30, resume: true));
+        Assert.Equal(96, Drawn("whole"));
+        Assert.Equal(96, Drawn("cut"));
+
+        long Drawn(string run) => Checkpoint.LoadState(new CheckpointStore(_folder[run]).PathOf(30)).SubsetSamples;
     }
 
     [Fact]

@@ -127,6 +127,24 @@ public sealed class StudyRunnerTests : IDisposable
         );
     }
 
+    [Theory]
+    [InlineData("1")]
+    [InlineData("auto")]
+    [InlineData("fp23")]
+    public void APrecisionThatIsNone_IsRefused_NotGuessed(string word)
+    {
+        StudyResults results = new(_folder["pinned"]);
+        Assert.Equal(ComputePrecision.Fp32, results.Pin(ComputePrecision.Fp32));
+        Assert.Equal(ComputePrecision.Fp32, results.Pin(ComputePrecision.Bf16)); // the first decides
+        File.WriteAllText(_folder["pinned/precision.txt"], word);
+        Assert.Contains(
+            "is no precision of a study",
+            Assert.Throws<ConfigurationException>(() => results.Pin(ComputePrecision.Fp32)).Message,
+            StringComparison.Ordinal
+        );
+        Assert.Single(Directory.GetFiles(_folder["pinned"]));
+    }
+
     [Fact]
     public void ARunThatAnotherProcessKeeps_IsPassedOver()
     {

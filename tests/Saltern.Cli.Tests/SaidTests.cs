@@ -1,0 +1,113 @@
+namespace Saltern.Cli.Tests;
+
+// What the program leaves out, cuts or takes otherwise than asked, it says; docs/silent.md lists all of it, these tests read what no other one does.
+public class SaidTests(Workspace workspace) : IClassFixture<Workspace>
+{
+    [Fact]
+    public void Prepare_SaysWhatItDidNotRead_WhatWasBroken_AndWhatItLeftOut()
+    {
+        string folder = workspace["mixed"];
+        Directory.CreateDirectory(folder);
+        File.WriteAllLines(
+            Path.Combine(folder, "a.jsonl"),
+            [
+                .. Enumerable.Range(0, 300).Select(i => $$"""{"text": "The cat sees the harbour {{i}}."}"""),
+                """{"text": "The cat sees the harbour 7."}""",
+                """{"text": ""}""",
+                """{"text": "torn""",
+            ]
+        );
+        File.WriteAllText(Path.Combine(folder, "notes.pdf"), "%PDF-1.4");
+        (int code, string output, string error) = SalternProcess.Run(
+            "prepare",
+            "--input",
+            folder,
+            "--tokenizer",
+            workspace["tokenizer.json"],
+            "--out",
+            workspace["mixed-data"],
+            "--max-broken-percent",
+            "5",
+            "--valid-percent",
+            "0"
+        );
+        Assert.True(code == 0, output + error);
+        Assert.Contains("Not read: 1 other files: ", output, StringComparison.Ordinal);
+        Assert.Contains("notes.pdf", output, StringComparison.Ordinal);
+        Assert.Contains("Passed over: 1 broken records, 0 broken files.", output, StringComparison.Ordinal);
+        Assert.Contains("a.jsonl:303", output, StringComparison.Ordinal);
+        Assert.Contains(
+            "Left out: 1 duplicates, 0 that are also validation text, 1 empty.",
+            output,
+            StringComparison.Ordinal
+        );
+        Assert.Contains("has no validation text", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void ATokenizerWithFewerTokensThanAskedFor_SaysSo()
+    {
+        (int code, string output, _) = SalternProcess.Run(
+            "tokenizer",
+            "train",
+            "--input",
+            workspace["text"],
+            "--vocab",
+            "60000",
+            "--out",
+            workspace["small.json"]
+        );
+        Assert.Equal(0, code);
+        Assert.Contains("tokens only, 60000 were asked for.", output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(
+        "--sentinels = -3 is below 0",
+        "tokenizer",
+        "train",
+        "--input",
+        "x",
+        "--vocab",
+        "300",
+        "--out",
+        "y",
+        "--sentinels",
+        "-3"
+    )]
+    [InlineData("--elements = 0 is outside", "nccl-check", "--elements", "0")]
+    public void NumbersOutOfRange_AreRefused_NotClamped(string words, params string[] arguments)
+    {
+        (int code, _, string error) = SalternProcess.Run(arguments);
+        Assert.Equal(2, code);
+        Assert.Contains(words, error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void AnswersAndPromptsThatAWindowCuts_AreCounted()
+    {
+        File.WriteAllText(
+            workspace["long.yaml"],
+            "task: long\nkind: generate\nmax_tokens: 1000\nreadings: [{ prompt: \"{q}\", answers: [a] }]\n"
+        );
+        File.WriteAllLines(
+            workspace["long.jsonl"],
+            [
+                """{"id": "short", "q": "The", "a": "x"}""",
+                $$"""{"id": "far", "q": "{{string.Concat(Enumerable.Repeat("The cat sees. ", 60))}}", "a": "x"}""",
+            ]
+        );
+        (int code, string output, string error) = SalternProcess.Run(
+            "eval",
+            workspace["teacher"],
+            "--tasks",
+            workspace["long.yaml"],
+            "--data-dir",
+            workspace.Folder
+        );
+        Assert.True(code == 0, output + error);
+        Assert.Contains("not max_tokens = 1000.", output, StringComparison.Ordinal);
+        Assert.Contains("1 of them longer than the ", output, StringComparison.Ordinal);
+        Assert.Contains("cut from the left: far", output, StringComparison.Ordinal);
+    }
+}
