@@ -43,6 +43,9 @@ public class ShippedRecipeTests
         );
         using var folder = new TemporaryFolder();
         string[] teacher = asShipped.Distils ? ["teacher.path=" + TinyRun.Shared.TeacherFolder] : [];
+        string[] growingBatch = asShipped.Training.BatchWarmup is null
+            ? []
+            : ["training.batch_warmup=[{ until: 0.5, batch_sequences: 2 }]"];
         string[] settings =
         [
             "data.path=" + TinyRun.Shared.DataFolder,
@@ -57,6 +60,7 @@ public class ShippedRecipeTests
             "training.keep_steps=[]",
             "training.evaluation_tokens=500",
             "training.final_evaluation_tokens=1000",
+            .. growingBatch,
             .. teacher,
         ];
         RunConfig recipe = RecipeReader.Read<RunConfig>(path, settings);
