@@ -130,7 +130,8 @@ internal sealed class GgufArchitecture
             ),
             (
                 !HasKindsOf(config),
-                $"Layers of these kinds (window_pattern, rope_pattern) cannot be exported to GGUF for a {Name} model: the architecture has its own pattern"
+                $"Layers of these kinds (window_pattern, rope_pattern) cannot be exported to GGUF for a {Name} model: "
+                    + "the architecture has its own pattern"
             ),
         ];
         if (limits.FirstOrDefault(limit => limit.IsWrong).Message is string message)

@@ -97,8 +97,9 @@ internal sealed record GrowthMap
 
         if (to.ScaleEmbeddings && to.HiddenSize != from.HiddenSize)
         {
-            yield return $"hidden_size {from.HiddenSize} cannot become {to.HiddenSize}: scale_embeddings multiplies the embedding by its root, "
-                + "which would be another. Grow in depth, or in heads and feed-forward units.";
+            yield return $"hidden_size {from.HiddenSize} cannot become {to.HiddenSize}: "
+                + "scale_embeddings multiplies the embedding by its root, which would be another. "
+                + "Grow in depth, or in heads and feed-forward units.";
         }
 
         if (to.HeadDim != from.HeadDim)

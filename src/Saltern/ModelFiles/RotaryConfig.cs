@@ -9,6 +9,9 @@ namespace Saltern.ModelFiles;
 /// <param name="Share">Share of a head that is turned; null where nothing is said.</param>
 internal sealed record RotaryConfig(double Theta, RopeScalingConfig? Scaling, double? Share)
 {
+    private const string LongRope =
+        "; it chooses its frequencies by the length of the whole text, "
+        + "so that a token's logits change with what follows it";
     private const string OriginalLength = "original_max_position_embeddings";
 
     /// <summary>Reads both spellings: the base beside <c>rope_scaling</c>, and <c>rope_parameters</c>, which holds all.</summary>
@@ -83,12 +86,7 @@ internal sealed record RotaryConfig(double Theta, RopeScalingConfig? Scaling, do
             string other => throw rope.Wrong(
                 kind is null ? "type" : "rope_type",
                 other,
-                "default, llama3, linear, dynamic, yarn"
-                    + (
-                        other is "longrope" or "su"
-                            ? "; it chooses its frequencies by the length of the whole text, so that a token's logits change with what follows it"
-                            : ""
-                    )
+                "default, llama3, linear, dynamic, yarn" + (other is "longrope" or "su" ? LongRope : "")
             ),
         };
         rope.RefuseTheRest();
