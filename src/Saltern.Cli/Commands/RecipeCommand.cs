@@ -14,7 +14,14 @@ public static class RecipeCommand
 {
     /// <summary>The verb.</summary>
     public static Command Create() =>
-        new("recipe", "List, show and check recipes.") { List(), Show(), Check(), Schema() };
+        new("recipe", "Make, list, show and check recipes.")
+        {
+            RecipeMakeCommand.Create(),
+            List(),
+            Show(),
+            Check(),
+            Schema(),
+        };
 
     private static Verb List()
     {

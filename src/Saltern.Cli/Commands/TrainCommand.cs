@@ -3,6 +3,7 @@ using System.Globalization;
 using Saltern.Cli.Terminal;
 using Saltern.Configuration;
 using Saltern.Distributed;
+using Saltern.Files;
 using Saltern.RunFiles;
 using Saltern.Runs;
 
@@ -19,8 +20,10 @@ public static class TrainCommand
     {
         var recipe = CommonOptions.Recipe(
             "RECIPE",
-            "YAML recipe, or the name of one that ships (saltern recipe list)."
+            "YAML recipe, or the name of one that ships (saltern recipe list); none with --size."
         );
+        recipe.Arity = ArgumentArity.ZeroOrOne;
+        var dial = new DialOptions();
         var output = new Option<string?>("--out") { Description = "Run folder; runs/<name> by default." };
         Option<string[]> set = CommonOptions.Set<RunConfig>();
         var resume = new Option<bool>("--resume")
@@ -41,6 +44,7 @@ public static class TrainCommand
             [
                 "saltern train recipes/core-salt.yaml --set data.path=data/core training.steps=500",
                 "saltern train recipes/core-salt.yaml --resume",
+                "saltern train --size 7m --data data/core --minutes 60",
             ]
         )
         {
@@ -52,6 +56,11 @@ public static class TrainCommand
             device,
             verify,
         };
+        foreach (Option option in dial.All)
+        {
+            command.Add(option);
+        }
+
         command.SetAction(parsed =>
             RankProcess.Run(
                 (rank, console, cancellation) =>
@@ -62,11 +71,32 @@ public static class TrainCommand
                         overrides.Add("device=" + chosen);
                     }
 
-                    RunConfig config = RecipeReader.Read<RunConfig>(
-                        ShippedRecipe.Find(parsed.GetRequiredValue(recipe)),
-                        overrides
-                    );
-                    string folder = parsed.GetValue(output) ?? Path.Combine("runs", config.Name);
+                    string? folder = parsed.GetValue(output);
+                    string path;
+                    if (dial.Any(parsed))
+                    {
+                        if (parsed.GetValue(recipe) is string both)
+                        {
+                            throw new ConfigurationException(
+                                $"{both} and --size: a recipe says its size itself. Give one of them."
+                            );
+                        }
+
+                        folder ??= Path.Combine("runs", dial.Name(parsed));
+                        path = MadeRecipe(dial, parsed, folder, parsed.GetValue(resume), rank, console, cancellation);
+                    }
+                    else
+                    {
+                        path = ShippedRecipe.Find(
+                            parsed.GetValue(recipe)
+                                ?? throw new ConfigurationException(
+                                    "Name a recipe (saltern recipe list), or say what to train by --size and --data."
+                                )
+                        );
+                    }
+
+                    RunConfig config = RecipeReader.Read<RunConfig>(path, overrides);
+                    folder ??= Path.Combine("runs", config.Name);
                     var options = new TrainingRunOptions
                     {
                         Resume = parsed.GetValue(resume),
@@ -87,6 +117,52 @@ public static class TrainCommand
             )
         );
         return command;
+    }
+
+    // The recipe that --size and the rest mean, as a file beside the run folder: to read, to change, and to resume with.
+    private static string MadeRecipe(
+        DialOptions dial,
+        ParseResult parsed,
+        string folder,
+        bool resume,
+        RankProcess rank,
+        Output console,
+        CancellationToken cancellation
+    )
+    {
+        string path = Path.TrimEndingDirectorySeparator(folder) + ".yaml";
+        if (resume)
+        {
+            if (!File.Exists(path))
+            {
+                throw new ConfigurationException(
+                    $"--resume: {path}, the recipe that --size made, is not there. Give the recipe of {folder} by its file."
+                );
+            }
+
+            console.Line($"recipe: {path}, as it was made");
+            return path;
+        }
+
+        if (rank.Ranks.Size > 1)
+        {
+            throw new ConfigurationException(
+                "Several ranks read one recipe: make it first by 'saltern recipe make … --out FILE', and train that."
+            );
+        }
+
+        if (File.Exists(path))
+        {
+            throw new ConfigurationException(
+                $"{path} is there already, from an earlier --size. Go on with it by --resume, train it by its name, or choose another --out."
+            );
+        }
+
+        string recipe = dial.Recipe(parsed, console, cancellation);
+        Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
+        WholeFile.WriteText(path, recipe);
+        console.Line($"recipe: {path}");
+        return path;
     }
 
     private static int Run(
