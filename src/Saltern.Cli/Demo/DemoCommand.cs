@@ -14,8 +14,12 @@ public static class DemoCommand
     {
         var minutes = new Option<double>("--minutes")
         {
-            Description = "Minutes it is planned for on two quiet cores; decides sizes and steps.",
+            Description = "Minutes it is planned for, by a short measurement of this machine; decides sizes and steps.",
             DefaultValueFactory = _ => 5,
+        };
+        var steps = new Option<int?>("--steps")
+        {
+            Description = "Steps of each student instead, to repeat a demonstration exactly; nothing is measured then.",
         };
         var text = new Option<string[]>("--text")
         {
@@ -38,18 +42,24 @@ public static class DemoCommand
                 "Type of the products: auto takes the faster one here; fp32 gives the same numbers on every processor.",
             DefaultValueFactory = _ => ComputePrecision.Auto,
         };
+        var verbose = new Option<bool>("--verbose")
+        {
+            Description = "Also say what was set and measured: runtime, threads, memory, peaks.",
+        };
         Option<bool> json = CommonOptions.Json();
         var command = new Verb(
             "demo",
-            "Train a teacher, then a student with and without it side by side, and say what it saved.",
+            "Train a small model, then a large one alone, with its help, and grown out of a smaller one, side by side, and say what that saved.",
             ["saltern demo", "saltern demo --minutes 10 --text notes/ --out runs/notes"]
         )
         {
             minutes,
+            steps,
             text,
             seed,
             precision,
             output,
+            verbose,
             json,
         };
         command.SetAction(parsed =>
@@ -57,17 +67,32 @@ public static class DemoCommand
                 parsed.GetValue(json),
                 (console, cancellation) =>
                 {
-                    DemoPlan.Check(parsed.GetValue(minutes));
+                    DemoPlan plan = DemoPlan.ForMinutes(parsed.GetValue(minutes));
+                    if (parsed.GetValue(steps) is int wanted)
+                    {
+                        if (wanted is < 20 or > 1_000_000)
+                        {
+                            throw new ConfigurationException($"--steps = {wanted} is outside [20, 1000000].");
+                        }
+
+                        plan = plan with { Steps = wanted };
+                    }
+
                     using DemoFolder folder = parsed.GetValue(output) is string named
                         ? DemoFolder.Claim(named)
                         : DemoFolder.NextFree(Path.Combine("runs", "demo"));
                     EngineSetup engine = EngineSetup.Prepare();
-                    console.Line("runtime: " + engine.Description);
                     ComputePlan compute = ComputePlan.Of(ComputeDevice.Cpu, parsed.GetValue(precision));
-                    var plan = DemoPlan.ForMinutes(parsed.GetValue(minutes), compute.Precision);
-                    return new DemoRun(console, plan, engine.Threads, folder.Path, parsed.GetValue(seed)).Run(
+                    var options = new DemoOptions
+                    {
+                        Folder = folder.Path,
+                        TextPaths = parsed.GetRequiredValue(text),
+                        Seed = parsed.GetValue(seed),
+                        Minutes = parsed.GetValue(steps) is null ? parsed.GetValue(minutes) : null,
+                        Verbose = parsed.GetValue(verbose),
+                    };
+                    return new DemoRun(console, plan with { Precision = compute.Precision }, options, engine).Run(
                         compute,
-                        parsed.GetRequiredValue(text),
                         cancellation
                     );
                 }

@@ -6,27 +6,27 @@ using Saltern.Runs;
 
 namespace Saltern.Cli.Demo;
 
-/// <summary>Both students' validation losses as they come: a line for each evaluation, and a small chart on a terminal.</summary>
+/// <summary>The students' validation losses as they come: a line for each evaluation, and a small chart on a terminal.</summary>
 public sealed class DemoProgress
 {
     private readonly StatusLine _status;
     private readonly int _steps;
     private readonly long _start = Stopwatch.GetTimestamp();
-    private readonly SortedDictionary<int, double> _baseline = [];
-    private readonly SortedDictionary<int, double> _salt = [];
+    private readonly Student[] _students;
     private readonly bool _chart;
 
-    /// <summary>Shows two runs of some steps.</summary>
-    public DemoProgress(Output output, StatusLine status, int steps) =>
+    /// <summary>Shows runs of some steps.</summary>
+    /// <param name="names">Of the students, the one that the others are held against first; their first letters are their marks.</param>
+    public DemoProgress(Output output, StatusLine status, int steps, IReadOnlyList<string> names)
+    {
         (_status, _steps, _chart) = (status, steps, output.IsInteractive);
+        _students = [.. names.Select(name => new Student(name))];
+    }
 
-    /// <summary>Takes BASELINE's metrics.</summary>
-    public IMetricsSink Baseline => new Sink(this, _baseline);
+    /// <summary>Takes the metrics of one of them.</summary>
+    public IMetricsSink Of(string name) => new Sink(this, _students.Single(student => student.Name == name));
 
-    /// <summary>Takes SALT's metrics.</summary>
-    public IMetricsSink Salt => new Sink(this, _salt);
-
-    /// <summary>Takes a step of either.</summary>
+    /// <summary>Takes a step of any of them.</summary>
     public void Step(StepReport report) =>
         _status.Show(() =>
             $"{Duration.Bar(report.Step / (double)_steps)} students: step {report.Step}/{_steps}, {TimeLeft(report.Step)} left"
@@ -35,45 +35,48 @@ public sealed class DemoProgress
     private string TimeLeft(int step) =>
         Duration.Text(Stopwatch.GetElapsedTime(_start).TotalSeconds / step * (_steps - step));
 
-    private void Take(SortedDictionary<int, double> curve, MetricsLine line)
+    private void Take(Student taken, MetricsLine line)
     {
         if (line[MetricNames.ValidLoss] is not double loss)
         {
             return;
         }
 
-        curve[line.Step] = loss;
-        if (!_baseline.TryGetValue(line.Step, out double baseline) || !_salt.TryGetValue(line.Step, out double salt))
+        taken.Curve[line.Step] = loss;
+        if (!_students.All(student => student.Curve.ContainsKey(line.Step)))
         {
             return;
         }
 
-        _status.Keep(
-            string.Create(
-                CultureInfo.InvariantCulture,
-                $"step {Column.Right(line.Step, 5)}  validation loss  BASELINE {baseline:0.0000}  SALT {salt:0.0000}"
-                    + $"  difference {salt - baseline:+0.0000;-0.0000}  {TimeLeft(line.Step)} left"
-            )
+        IEnumerable<string> losses = _students.Select(student =>
+            string.Create(CultureInfo.InvariantCulture, $"{student.Name} {student.Curve[line.Step]:0.000}")
         );
-        if (_chart && _baseline.Count % 5 == 0)
+        _status.Keep(
+            $"step {Column.Right(line.Step, 5)}  validation loss  {string.Join("  ", losses)}  {TimeLeft(line.Step)} left"
+        );
+        if (_chart && _students[0].Curve.Count % 5 == 0)
         {
             _status.Keep(
-                TextChart.Draw(
-                    [
-                        ('o', [.. _baseline.Select(p => (p.Key, p.Value))]),
-                        ('*', [.. _salt.Select(p => (p.Key, p.Value))]),
-                    ],
-                    _steps,
-                    64,
-                    10
-                ) + "   o BASELINE  * SALT"
+                TextChart.Draw([.. _students.Select(student => (student.Mark, Points(student)))], _steps, 64, 10)
+                    + "   "
+                    + string.Join("  ", _students.Select(student => $"{student.Mark} {student.Name}"))
             );
         }
     }
 
-    private sealed class Sink(DemoProgress owner, SortedDictionary<int, double> curve) : IMetricsSink
+    private static IReadOnlyList<(int, double)> Points(Student student) =>
+        [.. student.Curve.Select(point => (point.Key, point.Value))];
+
+    private sealed record Student(string Name)
     {
-        public void Write(MetricsLine line) => owner.Take(curve, line);
+        public char Mark => Name[0];
+
+        public SortedDictionary<int, double> Curve { get; } = [];
+    }
+
+    private sealed class Sink(DemoProgress owner, Student student) : IMetricsSink
+    {
+        public void Write(MetricsLine line) => owner.Take(student, line);
 
         public void Dispose() { }
     }

@@ -1,9 +1,10 @@
-// The whole road in one place: text → tokenizer → shards → teacher → BASELINE and SALT in turns → verdict → report.
+// The whole road in one place: text → tokenizer → shards → measurement → teacher → BASELINE, SALT and GROWN in turns → verdict → report.
 using System.Diagnostics;
 using System.Globalization;
 using Saltern.Cli.Commands;
 using Saltern.Cli.Terminal;
 using Saltern.Files;
+using Saltern.Numerics;
 using Saltern.RunFiles;
 using Saltern.Runs;
 using Saltern.Shards;
@@ -15,41 +16,44 @@ namespace Saltern.Cli.Demo;
 /// <summary>One demonstration.</summary>
 internal sealed class DemoRun
 {
-    // The students advance in turns of a few steps, so that whatever else the machine does meets both alike.
+    // The students advance in turns of a few steps, so that whatever else the machine does meets all alike.
     private const int StepsPerTurn = 5;
 
     // Below this, too little is left to train on once some text is kept for validation.
     private const long FewestBytes = 200_000;
 
-    // A teacher of fewer steps knows nothing worth passing on.
-    private const int FewestTeacherSteps = 50;
+    // BASELINE first: the others are held against it.
+    private static readonly string[] Students = ["baseline", "salt", "grown"];
 
     private readonly Output _console;
-    private readonly DemoPlan _plan;
-    private readonly string _folder;
-    private readonly int _seed;
+    private readonly DemoOptions _options;
+    private readonly EngineSetup _engine;
     private readonly long _start = Stopwatch.GetTimestamp();
-    private readonly int _threads;
+    private DemoPlan _plan;
 
     /// <summary>Prepares a demonstration in a new folder.</summary>
-    public DemoRun(Output console, DemoPlan plan, int threads, string folder, int seed) =>
-        (_console, _plan, _threads, _folder, _seed) = (console, plan, threads, folder, seed);
+    public DemoRun(Output console, DemoPlan plan, DemoOptions options, EngineSetup engine) =>
+        (_console, _plan, _options, _engine) = (console, plan, options, engine);
 
     /// <summary>Runs it.</summary>
     /// <param name="compute">How the plan came to its type of products.</param>
-    /// <param name="textPaths">The user's own text; empty for the default.</param>
     /// <param name="cancellation">Ends it with what there is.</param>
     /// <returns>Exit code.</returns>
-    public int Run(ComputePlan compute, IReadOnlyList<string> textPaths, CancellationToken cancellation)
+    public int Run(ComputePlan compute, CancellationToken cancellation)
     {
-        foreach (string remark in compute.Remarks())
+        if (_options.Verbose)
         {
-            _console.Line(remark);
+            _console.Line("runtime: " + _engine.Description);
+            foreach (string remark in compute.Remarks())
+            {
+                _console.Line(remark);
+            }
         }
 
-        string data = PrepareData(textPaths, cancellation);
+        string data = PrepareData(cancellation);
         double peak = EngineSetup.KnownPeak ?? compute.MeasurePeak();
-        string teacherFolder = Path.Combine(_folder, "teacher");
+        Plan(data, cancellation);
+        string teacherFolder = Path.Combine(_options.Folder, "teacher");
         if (!TrainTeacher(data, teacherFolder, peak, cancellation))
         {
             _console.Line("Interrupted before the students began, so there is nothing to compare.");
@@ -58,13 +62,8 @@ internal sealed class DemoRun
 
         if (!TrainStudents(data, teacherFolder, peak, cancellation))
         {
-            _console.Line("Ended before the students' first step, so there is nothing to compare.");
-            if (cancellation.IsCancellationRequested)
-            {
-                return ExitCode.Interrupted;
-            }
-
-            return ExitCode.Failed;
+            _console.Line("Interrupted before the students' first step, so there is nothing to compare.");
+            return ExitCode.Interrupted;
         }
 
         Conclude();
@@ -78,9 +77,11 @@ internal sealed class DemoRun
 
     private TimeSpan Elapsed => Stopwatch.GetElapsedTime(_start);
 
-    private string PrepareData(IReadOnlyList<string> textPaths, CancellationToken cancellation)
+    private string Folder(string name) => Path.Combine(_options.Folder, name);
+
+    private string PrepareData(CancellationToken cancellation)
     {
-        DemoCorpus corpus = DemoCorpus.Read(textPaths, cancellation);
+        DemoCorpus corpus = DemoCorpus.Read(_options.TextPaths, cancellation);
         corpus.Check(FewestBytes);
         Say($"text: {corpus.Description}: {corpus.Documents.Count:N0} documents, {corpus.Bytes / 1e6:0.0} MB");
         BpeTokenizer tokenizer = BpeTrainer.Train(
@@ -89,7 +90,7 @@ internal sealed class DemoRun
             progress: null,
             cancellation
         );
-        string data = Path.Combine(_folder, "data");
+        string data = Folder("data");
         PrepareSummary summary = DatasetBuilder.Build(
             corpus.Documents,
             valid: null,
@@ -99,13 +100,39 @@ internal sealed class DemoRun
             progress: null,
             cancellation
         );
-        PrepareCommand.Report(_console, summary, data);
+        if (_options.Verbose)
+        {
+            PrepareCommand.Report(_console, summary, data);
+        }
+
         return data;
+    }
+
+    // The steps are fixed before the first of them: a machine that gets busier makes the demonstration longer, not shorter.
+    private void Plan(string data, CancellationToken cancellation)
+    {
+        if (_options.Minutes is not double minutes)
+        {
+            Say($"{_plan.Steps} steps of each student, as --steps says");
+            return;
+        }
+
+        var speed = DemoSpeed.Measure(_plan, data, _engine.Threads, cancellation);
+        _plan = _plan.Fitting(minutes, Elapsed.TotalSeconds, speed);
+        string load = "";
+        if (speed.QuietShare < 0.8)
+        {
+            load = "; other programs take part of this machine, so it plans for less and takes longer";
+        }
+
+        Say(
+            $"plan: {_plan.Steps} steps of each student, {_plan.TeacherSteps} of the teacher, about {Duration.Text(_plan.Seconds(speed))} from here{load}"
+        );
     }
 
     private bool TrainTeacher(string data, string folder, double peak, CancellationToken cancellation)
     {
-        RunConfig config = _plan.Teacher(data, _seed);
+        RunConfig config = _plan.Teacher(data, _options.Seed);
         using var status = new StatusLine(_console);
         var progress = new TrainingProgress(status);
         using TrainingRun run = TrainingRun.Open(
@@ -113,141 +140,171 @@ internal sealed class DemoRun
             folder,
             new TrainingRunOptions
             {
-                DefaultThreads = _threads,
+                DefaultThreads = _engine.Threads,
                 Log = status.Keep,
                 OnStep = progress.Step,
                 MatmulPeak = peak,
             }
         );
-        Say("teacher:");
+        Say($"teacher: the small model, {Parameters(run) / 1e6:0.00}M parameters");
         Describe(run);
         progress.Start(0, config.Training.Steps);
-        while (
-            run.State.Step < config.Training.Steps
-            && (Elapsed < _plan.TeacherLimit || run.State.Step < FewestTeacherSteps)
-        )
+        if (run.Continue(config.Training.Steps, cancellation) == RunStatus.Interrupted)
         {
-            if (run.Continue(run.State.Step + StepsPerTurn, cancellation) == RunStatus.Interrupted)
-            {
-                return false;
-            }
+            return false;
         }
 
-        bool truncated = run.State.Step < config.Training.Steps;
-        if (truncated)
-        {
-            status.Keep(
-                $"  This machine is slow or busy: the teacher ends after step {run.State.Step} of {config.Training.Steps}."
-            );
-        }
-
-        RunResult result = run.Finish(truncated);
+        RunResult result = run.Finish();
         status.Keep(
             string.Create(
                 CultureInfo.InvariantCulture,
-                $"  final loss {result.Final!.Loss:0.0000} after {result.Seconds:0} s"
+                $"  final loss {result.Final!.Loss:0.000} after {result.Seconds:0} s"
             )
         );
         return true;
     }
 
-    // BASELINE and SALT from the same weights over the same batches. False where there was no time for a single step.
+    // All from the same data in the same order, BASELINE and SALT from the same weights. False where there was no time for a single step.
     private bool TrainStudents(string data, string teacherFolder, double peak, CancellationToken cancellation)
     {
         using var status = new StatusLine(_console);
-        var progress = new DemoProgress(_console, status, _plan.Steps);
-        var options = new TrainingRunOptions
+        var progress = new DemoProgress(_console, status, _plan.Steps, ["BASELINE", "SALT", "GROWN"]);
+        RunConfig[] recipes =
+        [
+            _plan.Baseline(data, _options.Seed),
+            _plan.Salt(data, teacherFolder, _options.Seed),
+            _plan.Grown(data, _options.Seed),
+        ];
+        var runs = new List<TrainingRun>();
+        try
         {
-            DefaultThreads = _threads,
-            Log = status.Keep,
-            OnStep = progress.Step,
-            MatmulPeak = peak,
-        };
-        using TrainingRun baseline = TrainingRun.Open(
-            _plan.Baseline(data, _seed),
-            Path.Combine(_folder, "baseline"),
-            options with
+            foreach (RunConfig recipe in recipes)
             {
-                Sinks = [progress.Baseline],
-                InterleavedWith = ["salt"],
+                runs.Add(
+                    TrainingRun.Open(
+                        recipe,
+                        Folder(recipe.Name),
+                        new TrainingRunOptions
+                        {
+                            DefaultThreads = _engine.Threads,
+                            Log = status.Keep,
+                            OnStep = progress.Step,
+                            MatmulPeak = peak,
+                            Sinks = [progress.Of(recipe.Name.ToUpperInvariant())],
+                            InterleavedWith = [.. Students.Where(name => name != recipe.Name)],
+                        }
+                    )
+                );
             }
-        );
-        using TrainingRun salt = TrainingRun.Open(
-            _plan.Salt(data, teacherFolder, _seed),
-            Path.Combine(_folder, "salt"),
-            options with
-            {
-                Sinks = [progress.Salt],
-                InterleavedWith = ["baseline"],
-            }
-        );
-        Say("students, in turns of a few steps, from the same weights over the same batches:");
-        Describe(salt);
-        bool baselineFirst = true;
-        while (baseline.State.Step < _plan.Steps && !cancellation.IsCancellationRequested && Elapsed < _plan.Limit)
-        {
-            int until = baseline.State.Step + StepsPerTurn;
-            (TrainingRun first, TrainingRun second) = baselineFirst ? (baseline, salt) : (salt, baseline);
-            first.Continue(until, CancellationToken.None);
-            second.Continue(until, CancellationToken.None);
-            baselineFirst = !baselineFirst;
-        }
 
-        bool truncated = baseline.State.Step < _plan.Steps;
-        if (truncated)
-        {
-            status.Keep(
-                $"Ended early after step {baseline.State.Step} of {_plan.Steps}, both students at the same step."
+            Say(
+                $"students, {Parameters(runs[0]) / 1e6:0.00}M parameters each, in turns of a few steps over the same batches:"
             );
+            Describe(runs[1]);
+            return InTurns(runs, status, cancellation);
+        }
+        finally
+        {
+            runs.ForEach(run => run.Dispose());
+        }
+    }
+
+    private bool InTurns(List<TrainingRun> runs, StatusLine status, CancellationToken cancellation)
+    {
+        int turn = 0;
+        while (runs[0].State.Step < _plan.Steps && !cancellation.IsCancellationRequested)
+        {
+            int until = Math.Min(runs[0].State.Step + StepsPerTurn, _plan.Steps);
+            for (int i = 0; i < runs.Count; i++)
+            {
+                // Whole turns: all are always at the same step.
+                runs[(turn + i) % runs.Count].Continue(until, CancellationToken.None);
+            }
+
+            turn++;
         }
 
-        if (baseline.State.Step == 0)
+        int done = runs[0].State.Step;
+        if (done == 0)
         {
             return false;
         }
 
-        baseline.Finish(truncated);
-        salt.Finish(truncated);
+        bool truncated = done < _plan.Steps;
+        if (truncated)
+        {
+            status.Keep($"Ended early after step {done} of {_plan.Steps}, all students at the same step.");
+        }
+
+        runs.ForEach(run => run.Finish(truncated));
         return true;
     }
 
     private void Conclude()
     {
-        RunRecord baseline = RunRecord.Load(Path.Combine(_folder, "baseline"));
-        RunRecord salt = RunRecord.Load(Path.Combine(_folder, "salt"));
-        Verdict verdict = Verdict.Compute([baseline], [salt]);
-        string report = Path.Combine(_folder, VerdictFiles.Report);
-        ReportPage.Write(report, verdict, [baseline], [salt]);
-        WholeFile.WriteText(Path.Combine(_folder, VerdictFiles.Verdict), verdict.ToJson());
+        RunRecord[] runs = [.. Students.Select(name => RunRecord.Load(Folder(name)))];
+        Verdict verdict = Verdict.Compute([runs[0]], [.. runs.Skip(1)]);
+        string report = Folder(VerdictFiles.Report);
+        ReportPage.Write(report, verdict, [runs[0]], [.. runs.Skip(1)]);
+        WholeFile.WriteText(Folder(VerdictFiles.Verdict), verdict.ToJson());
         _console.Line();
-        foreach (RunRecord run in new[] { RunRecord.Load(Path.Combine(_folder, "teacher")), baseline, salt })
+        if (_options.Verbose)
         {
-            if (run.Result.TextSamples is [TextSample sample, ..])
+            foreach (RunRecord run in runs.Prepend(RunRecord.Load(Folder("teacher"))))
             {
-                _console.Line($"{run.Result.Name} goes on after «{OneLine(sample.Prompt)}»:\n  {OneLine(sample.Text)}");
+                if (run.Result.TextSamples is [TextSample sample, ..])
+                {
+                    _console.Line(
+                        $"{run.Result.Name} goes on after «{OneLine(sample.Prompt)}»:\n  {OneLine(sample.Text)}"
+                    );
+                }
             }
+
+            _console.Line();
+            _console.Lines.Write(VerdictText.Write(verdict));
+            _console.Line();
         }
 
-        _console.Line();
-        _console.Lines.Write(VerdictText.Write(verdict));
+        _console.Lines.Write(DemoEnding.Finding(verdict));
         if (_console.IsJson)
         {
             Output.Json(verdict.ToJson());
         }
 
+        string text = string.Concat(_options.TextPaths.Select(path => $" --text {Quoted(path)}"));
         _console.Line();
-        Say($"report: {Path.GetFullPath(report)}");
+        if (verdict.Truncated)
+        {
+            _console.Line("It was ended early: this is not what the whole run would have shown.");
+        }
+
+        _console.Line("One seed of a small model is an example, not a finding; README has the studies.");
+        _console.Line($"report  {Path.GetFullPath(report)}");
+        _console.Line($"curves  saltern watch {Quoted(_options.Folder)}");
+        _console.Line($"again   saltern demo --steps {_plan.Steps} --seed {_options.Seed}{text}");
+        _console.Line("yours   saltern demo --text PATH…, then docs/own-corpus.md");
+        Say($"done");
     }
 
     private void Describe(TrainingRun run)
     {
+        if (!_options.Verbose)
+        {
+            return;
+        }
+
         foreach (string line in run.Description())
         {
             _console.Line("  " + line);
         }
     }
 
-    private void Say(string text) => _console.Line($"[{Duration.Text(Elapsed.TotalSeconds)}] {text}");
+    private static long Parameters(TrainingRun run) => run.Student.Parameters.Layout.ParameterCount;
+
+    private void Say(FormattableString text) =>
+        _console.Line($"[{Duration.Text(Elapsed.TotalSeconds)}] {text.ToString(CultureInfo.InvariantCulture)}");
+
+    private static string Quoted(string path) => path.Any(char.IsWhiteSpace) ? $"\"{path}\"" : path;
 
     private static string OneLine(string text) =>
         string.Join(' ', text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
