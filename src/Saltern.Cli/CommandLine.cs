@@ -60,6 +60,7 @@ public static class CommandLine
             StudyCommand.Create(),
             WatchCommand.Create(),
             RecipeCommand.Create(),
+            TaskCommand.Create(),
             PlanCommand.Create(),
             CompletionCommand.Create(),
             NcclCheckCommand.Create(),

@@ -76,4 +76,44 @@ public class TaskTests(Workspace workspace) : IClassFixture<Workspace>
         Assert.Equal(2, SalternProcess.Run("eval", workspace["teacher"], "--shots", "3").ExitCode);
         Assert.Equal(2, SalternProcess.Run("eval", workspace["teacher"], "--tasks", workspace["absent.yaml"]).ExitCode);
     }
+
+    [Fact]
+    public void ShippedTasks_GoByTheirNames_OutsideAClone()
+    {
+        (int code, string list, string error) = SalternProcess.Run("task", "list");
+        Assert.True(code == 0, error);
+        Assert.Contains("arc_easy", list, StringComparison.Ordinal);
+        Assert.Contains("salt_suite", list, StringComparison.Ordinal);
+        Assert.StartsWith(
+            "# Last words",
+            SalternProcess.Run("task", "show", "lastword").Output,
+            StringComparison.Ordinal
+        );
+
+        File.WriteAllText(
+            workspace["lastword.jsonl"],
+            """{"id":"a","query":"The cat sees the harbour. The cat sees the","answer":"harbour"}""" + "\n"
+        );
+        foreach (string name in new[] { "lastword", "lastword.yaml", "tasks/lastword.yaml" })
+        {
+            (code, string output, error) = SalternProcess.Run([
+                "eval",
+                workspace["teacher"],
+                "--tasks",
+                name,
+                "--data-dir",
+                workspace.Folder,
+            ]);
+            Assert.True(code == 0, error);
+            Assert.Contains("lastword", output, StringComparison.Ordinal);
+        }
+
+        (code, _, error) = SalternProcess.Run("eval", workspace["teacher"], "--tasks", "nothing", "arc_easy");
+        Assert.Equal(2, code);
+        Assert.Contains(
+            "nothing is neither a task file nor one of the tasks that ship: anli,",
+            error,
+            StringComparison.Ordinal
+        );
+    }
 }

@@ -57,7 +57,7 @@ public static class EvalCommand
         var command = new Verb(
             Name,
             "Measure a model on a data set, or on tasks.",
-            ["saltern eval runs/core-salt", "saltern eval runs/core-salt --tasks tasks/lastword.yaml --data-dir items/"]
+            ["saltern eval runs/core-salt", "saltern eval runs/core-salt --tasks lastword --data-dir items/"]
         )
         {
             model,

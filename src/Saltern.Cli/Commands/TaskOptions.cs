@@ -9,7 +9,8 @@ internal sealed record TaskOptions
     public Option<string[]> Tasks { get; } =
         new("--tasks")
         {
-            Description = "Task and group files (tasks/*.yaml): measure these instead of a data set.",
+            Description =
+                "Measure these tasks instead of a data set: names (saltern task list), or files of one's own.",
             AllowMultipleArgumentsPerToken = true,
         };
 
@@ -39,7 +40,7 @@ internal sealed record TaskOptions
             }
 
             throw new ConfigurationException(
-                "--data-dir, --shots and --limit belong to --tasks. Name task files, as --tasks tasks/arc_easy.yaml."
+                "--data-dir, --shots and --limit belong to --tasks. Name tasks, as --tasks arc_easy (saltern task list)."
             );
         }
 

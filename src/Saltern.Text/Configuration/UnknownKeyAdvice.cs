@@ -8,6 +8,12 @@ internal static class UnknownKeyAdvice
 
     public static string For(string name, RecordShape here, RecordShape root)
     {
+        // First: the nearest spelling of another program's word is often a key of another meaning.
+        if (KeySynonyms.AdviceFor(name[(name.LastIndexOf('.') + 1)..], Paths(root, "", 1)) is { } foreign)
+        {
+            return " " + foreign;
+        }
+
         if (WordSuggestion.For(name, here.Keys.Keys) is { } meant)
         {
             return $" Did you mean {meant}?";

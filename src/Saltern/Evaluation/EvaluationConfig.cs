@@ -10,7 +10,7 @@ public sealed record EvaluationConfig : IValidated
     [MinLength(1)]
     public string? Buckets { get; init; }
 
-    /// <summary>Task files, as for <c>saltern eval --tasks</c>; null for none.</summary>
+    /// <summary>Tasks that ship, by name, or task files, as for <c>saltern eval --tasks</c>; null for none.</summary>
     public IReadOnlyList<string>? Tasks { get; init; }
 
     /// <summary>Folder with the tasks' data; null looks beside the task files.</summary>

@@ -16,14 +16,15 @@ internal sealed record TaskPlan(
 )
 {
     /// <summary>Reads task and group files.</summary>
+    /// <param name="names">Files, or names of tasks that ship.</param>
     /// <param name="shots">Examples for every task that takes them, in place of what its file says; or null.</param>
     /// <exception cref="ConfigurationException">A file is wrong, the data of a task named itself is missing, or two tasks have one name.</exception>
-    public static TaskPlan Read(IReadOnlyList<string> paths, string? dataFolder, int? shots)
+    public static TaskPlan Read(IReadOnlyList<string> names, string? dataFolder, int? shots)
     {
         var tasks = new Dictionary<string, TaskFile>(StringComparer.Ordinal);
         var groups = new List<TaskGroup>();
         var missing = new List<string>();
-        foreach (string path in paths)
+        foreach (string path in names.Select(ShippedTask.Find))
         {
             if (!IsGroup(path))
             {
@@ -69,7 +70,8 @@ internal sealed record TaskPlan(
         );
     }
 
-    private static bool IsGroup(string path) =>
+    /// <summary>Whether a file is a group's.</summary>
+    internal static bool IsGroup(string path) =>
         RecipeFile.Read(path).Split('\n').Any(line => line.StartsWith("group:", StringComparison.Ordinal));
 
     private static TaskFile? ReadTask(string path, string? dataFolder, int? shots, out string name)

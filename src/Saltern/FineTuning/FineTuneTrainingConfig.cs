@@ -82,7 +82,7 @@ internal sealed record FineTuneTrainingConfig : IValidated
 /// <summary>Tasks that a fine-tuning run measures before its first step and on its best checkpoint.</summary>
 internal sealed record FineTuneEvaluationConfig
 {
-    /// <summary>Task files (tasks/*.yaml), whose prompts should be those of the examples.</summary>
+    /// <summary>Tasks that ship, by name, or task files, whose prompts should be those of the examples.</summary>
     [MinLength(1)]
     public required IReadOnlyList<string> Tasks { get; init; }
 

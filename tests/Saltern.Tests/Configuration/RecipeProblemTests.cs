@@ -36,7 +36,7 @@ public class RecipeProblemTests
                 "r.yaml:11:53: optimizer.betas[2] = x is not a number.",
                 "r.yaml:12:18: mixture.wiki = 2 is outside [0, 1]. Domains and their shares, such as { wiki: 0.7, math: 0.3 }.",
                 "--set model.hidden_size: there is no '='. Write --set key.path=value, such as --set training.steps=100.",
-                "--set optimizer.lr=1: optimizer.lr is not a known key. Known here: learning_rate, betas.",
+                "--set optimizer.lr=1: optimizer.lr is not a known key. Here it is called optimizer.learning_rate.",
             ],
             RecipeText.ProblemsOf(Yaml, "model.hidden_size", "optimizer.lr=1")
         );
