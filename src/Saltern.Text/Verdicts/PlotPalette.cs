@@ -43,11 +43,26 @@ internal static partial class PlotPalette
 
     public static OxyColor Card => Colours[3].Light;
 
+    // Of the arms beside the baseline.
+    private const int ArmColours = 6;
+
+    /// <summary>Arms that differ in colour or dashes, the baseline among them.</summary>
+    internal static int Arms => 1 + (ArmColours * Dashes.Length);
+
     /// <summary>Colour of the arm with this index; 0 is the baseline. More arms than colours begin again, with the next dashes.</summary>
-    public static OxyColor Line(int index) => Colours[4 + (index == 0 ? 0 : 1 + (index - 1) % 6)].Light;
+    public static OxyColor Line(int index) => Colours[4 + (index == 0 ? 0 : 1 + ((index - 1) % ArmColours))].Light;
 
     /// <summary>Dashes of the arm with this index, in line widths; none for a full line.</summary>
-    public static double[] Dash(int index) => Dashes[(index + (index - 1) / 6) % Dashes.Length];
+    public static double[] Dash(int index)
+    {
+        if (index == 0)
+        {
+            return Dashes[0];
+        }
+
+        (int round, int colour) = Math.DivRem(index - 1, ArmColours);
+        return Dashes[(1 + colour + round) % Dashes.Length];
+    }
 
     /// <summary>The variables as CSS, with dark values where the reader prefers them and light ones on paper.</summary>
     public static string Css()
