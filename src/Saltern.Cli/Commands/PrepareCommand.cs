@@ -37,10 +37,20 @@ public static class PrepareCommand
         {
             Description = "Replace a finished data set in the folder, or begin an unfinished one anew.",
         };
+        var decontaminate = new Option<string[]>("--decontaminate")
+        {
+            Description =
+                "Files of evaluation records, or a folder of them: training documents that share 13 words in a row with one are left out and counted.",
+            DefaultValueFactory = _ => [],
+            AllowMultipleArgumentsPerToken = true,
+        };
         var command = new Verb(
             Name,
             "Turn text into token shards with domain labels and a train/validation split by document.",
-            ["saltern prepare --input text/ --tokenizer tokenizer.json --out data/core"]
+            [
+                "saltern prepare --input text/ --tokenizer tokenizer.json --out data/core",
+                "saltern prepare --input text/ --tokenizer tokenizer.json --out data/clean --decontaminate items/",
+            ]
         )
         {
             valid,
@@ -48,6 +58,7 @@ public static class PrepareCommand
             output,
             percent,
             overwrite,
+            decontaminate,
         };
         corpus.AddTo(command);
         command.SetAction(parsed =>
@@ -70,6 +81,7 @@ public static class PrepareCommand
                         Overwrite = parsed.GetValue(overwrite),
                         Threads = rank.Cores?.Threads ?? Environment.ProcessorCount,
                         Ranks = rank.Ranks,
+                        Overlap = Overlap(console, parsed.GetRequiredValue(decontaminate)),
                     };
                     if (rank.Ranks.Rank > 0)
                     {
@@ -115,6 +127,27 @@ public static class PrepareCommand
             )
         );
         return command;
+    }
+
+    private static EvaluationOverlap? Overlap(Output console, string[] paths)
+    {
+        if (paths.Length == 0)
+        {
+            return null;
+        }
+
+        var overlap = EvaluationOverlap.Read(paths);
+        console.Line(
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"kept out: documents that share {EvaluationOverlap.LongestRun} words in a row with {string.Join(", ", overlap.Names)} ({overlap.Runs:N0} runs of words); "
+            )
+                + string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{overlap.TooShort.Sum():N0} texts of fewer than {EvaluationOverlap.ShortestRun} words are not looked for"
+                )
+        );
+        return overlap;
     }
 
     private static int Assist(
@@ -171,6 +204,11 @@ public static class PrepareCommand
                     + $"{summary.TrainDocumentsInValid} that are also validation text, "
                     + $"{summary.EmptyDocuments} empty."
             );
+        }
+
+        foreach ((string evaluation, long documents) in summary.OverlappingDocuments)
+        {
+            console.Line($"Left out: {documents} documents that share text with {evaluation}.");
         }
 
         foreach (string domain in summary.DomainsWithoutValid)

@@ -82,7 +82,7 @@ public static class DatasetBuilder
         options.Validate();
         Settle(train, valid, tokenizer);
         (ReadingState? from, UInt128[] hashes) = SharedPreparation.Listen(options.Ranks);
-        var split = new DocumentSplit(options.ValidPercent);
+        var split = new DocumentSplit(options.ValidPercent, remember: null, options.Overlap);
         if (from is not null)
         {
             split.Restore(from.Split, hashes);

@@ -39,6 +39,9 @@ public sealed record DatasetBuilderOptions
     /// <summary>Text that is encoded at once, bytes, in one process; a test with little text makes it small.</summary>
     internal int ChunkBytes { get; init; } = DocumentEncoder.ChunkBytes;
 
+    /// <summary>Evaluations whose text no training document may share; such documents are dropped and counted. Default: none.</summary>
+    internal EvaluationOverlap? Overlap { get; init; }
+
     /// <summary>Checks every option.</summary>
     /// <exception cref="ConfigurationException">An option is out of range; the message lists every one.</exception>
     internal void Validate()

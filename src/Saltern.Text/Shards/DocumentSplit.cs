@@ -11,7 +11,15 @@ internal readonly record struct SplitDocument(ReadOnlyMemory<byte> Utf8, string 
 /// <param name="Duplicates">Documents dropped because the same bytes had come before.</param>
 /// <param name="TrainInValid">Training documents dropped because they are validation text.</param>
 /// <param name="Empty">Documents dropped because they had no bytes.</param>
-internal sealed record SplitCounts(long Duplicates, long TrainInValid, long Empty, long ValidSeen, long TrainSeen);
+/// <param name="Overlapping">Training documents dropped because they share text with an evaluation, by evaluation; null in journals of earlier versions.</param>
+internal sealed record SplitCounts(
+    long Duplicates,
+    long TrainInValid,
+    long Empty,
+    long ValidSeen,
+    long TrainSeen,
+    IReadOnlyList<long>? Overlapping = null
+);
 
 /// <summary>Decides for each document whether it is kept and on which side, by the SHA-256 of its bytes.</summary>
 /// <remarks>
@@ -22,7 +30,12 @@ internal sealed record SplitCounts(long Duplicates, long TrainInValid, long Empt
 /// </remarks>
 /// <param name="validPercent">Percent of the documents that become validation text where none is given apart.</param>
 /// <param name="remember">Receives the hash of each new document, so that an interrupted run can be resumed.</param>
-internal sealed class DocumentSplit(double validPercent, Action<UInt128>? remember = null)
+/// <param name="overlap">Text that no training document may share; null for none.</param>
+internal sealed class DocumentSplit(
+    double validPercent,
+    Action<UInt128>? remember = null,
+    EvaluationOverlap? overlap = null
+)
 {
     private const double TwoToMinus53 = 1.0 / (1L << 53);
 
@@ -31,15 +44,18 @@ internal sealed class DocumentSplit(double validPercent, Action<UInt128>? rememb
     private long _duplicates;
     private long _trainInValid;
     private long _empty;
+    private readonly long[] _overlapping = new long[overlap?.Names.Count ?? 0];
 
     /// <summary>What was counted up to the document given out last.</summary>
-    public SplitCounts Counts => new(_duplicates, _trainInValid, _empty, _valid.Added, _train.Added);
+    public SplitCounts Counts =>
+        new(_duplicates, _trainInValid, _empty, _valid.Added, _train.Added, [.. _overlapping]);
 
     /// <summary>Goes on from what an earlier run had seen.</summary>
     /// <param name="hashes">The hashes it gave to <c>remember</c>, in their order.</param>
     public void Restore(SplitCounts counts, IEnumerable<UInt128> hashes)
     {
         (_duplicates, _trainInValid, _empty) = (counts.Duplicates, counts.TrainInValid, counts.Empty);
+        counts.Overlapping?.ToArray().CopyTo(_overlapping, 0);
         foreach (UInt128 hash in hashes)
         {
             SeenDocuments seen = _valid.Added < counts.ValidSeen ? _valid : _train;
@@ -75,6 +91,12 @@ internal sealed class DocumentSplit(double validPercent, Action<UInt128>? rememb
                     return IsNew(_train, hash);
                 }
             );
+            if (kept && !isValid && overlap?.Find(document.Utf8.Span) is int evaluation)
+            {
+                _overlapping[evaluation]++;
+                kept = false;
+            }
+
             if (kept)
             {
                 yield return new SplitDocument(document.Utf8, document.Domain, isValid);

@@ -22,6 +22,9 @@ internal sealed record PrepareJob
 
     public required string Reading { get; init; }
 
+    /// <summary>Fingerprint of the evaluations whose text is kept out; null for none.</summary>
+    public string? Overlap { get; init; }
+
     public required IReadOnlyList<PrepareInput> Train { get; init; }
 
     public required IReadOnlyList<PrepareInput> Valid { get; init; }
@@ -38,6 +41,7 @@ internal sealed record PrepareJob
             ValidPercent = valid is null ? options.ValidPercent : 0,
             MaxDomains = options.MaxDomains,
             Reading = Describe(train.Domains.Options, train.Marks),
+            Overlap = options.Overlap?.Fingerprint,
             Train = [.. train.Files.Select(PrepareInput.Of)],
             Valid = [.. (valid?.Files ?? []).Select(PrepareInput.Of)],
         };
@@ -51,6 +55,7 @@ internal sealed record PrepareJob
             ("the percentage of validation text", ValidPercent, earlier.ValidPercent),
             ("the number of domains allowed", MaxDomains, earlier.MaxDomains),
             ("the way of reading", Reading, earlier.Reading),
+            ("the evaluations kept out", Overlap ?? "none", earlier.Overlap ?? "none"),
         ];
         IEnumerable<string> changed = settings
             .Where(setting => !setting.Now.Equals(setting.Before))

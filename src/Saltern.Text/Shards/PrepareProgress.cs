@@ -37,6 +37,9 @@ public sealed record PrepareSummary
     /// <summary>Documents dropped because they had no bytes.</summary>
     public long EmptyDocuments { get; init; }
 
+    /// <summary>Training documents dropped because they share text with an evaluation, by the evaluation's file.</summary>
+    public IReadOnlyList<KeyValuePair<string, long>> OverlappingDocuments { get; init; } = [];
+
     /// <summary>Documents that an interrupted run had written already; 0 where the work began anew.</summary>
     public long ResumedDocuments { get; init; }
 

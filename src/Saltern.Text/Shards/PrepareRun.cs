@@ -17,7 +17,7 @@ internal sealed class PrepareRun(
 
     private readonly Stopwatch _clock = Stopwatch.StartNew();
     private readonly TokenType _type = TokenTypes.ForVocabulary(tokenizer.VocabularySize);
-    private readonly DocumentSplit _split = new(options.ValidPercent, RememberedBy(point));
+    private readonly DocumentSplit _split = new(options.ValidPercent, RememberedBy(point), options.Overlap);
     private PrepareProgress _done = folder.Resumed?.Done ?? new(0, 0, 0, TimeSpan.Zero);
     private IEnumerable<TextDocument> _train = [];
     private IEnumerable<TextDocument>? _valid;
@@ -77,6 +77,10 @@ internal sealed class PrepareRun(
                 DuplicateDocuments = counts.Duplicates,
                 TrainDocumentsInValid = counts.TrainInValid,
                 EmptyDocuments = counts.Empty,
+                OverlappingDocuments =
+                [
+                    .. (options.Overlap?.Names ?? []).Zip(counts.Overlapping ?? [], KeyValuePair.Create),
+                ],
                 ResumedDocuments = resumed,
             };
         }
@@ -182,6 +186,7 @@ internal sealed class PrepareRun(
                 "No training document is left: "
                     + $"{counts.Empty} were empty, {counts.Duplicates} repeated another one, "
                     + $"{counts.TrainInValid} are also validation text, "
+                    + $"{counts.Overlapping?.Sum() ?? 0} share text with an evaluation, "
                     + $"{domains.Sum(domain => domain.Valid?.Documents ?? 0)} are validation text. "
                     + "Give more text, or a lower valid percent."
             );
