@@ -15,7 +15,7 @@ failed=0
 for tests in tests/*.Tests; do
     dotnet test --project "$tests" -c Release --no-build -p:Coverage=true --results-directory "$out/raw/${tests#tests/}" \
         --coverlet --coverlet-output-format cobertura --coverlet-single-hit --coverlet-exclude '[xunit.*]*' \
-        --coverlet-include '[Saltern.Text]*' --coverlet-include '[Saltern.Core]*' --coverlet-include '[saltern]*' --coverlet-include '[Saltern.Watch]*' \
+        --coverlet-include '[Saltern.Text]*' --coverlet-include '[Saltern.Core]*' --coverlet-include '[saltern]*' --coverlet-include '[Saltern.Watch]*' --coverlet-include '[Saltern.Serve]*' \
         || failed=1
 done
 

@@ -53,6 +53,7 @@ public static class CommandLine
             BenchCommand.Create(),
             EvalCommand.Create(),
             GenerateCommand.Create(),
+            ServeCommand.Create(),
             ImportCommand.Create(),
             GrowCommand.Create(),
             ExportCommand.Create(),

@@ -133,12 +133,7 @@ internal sealed partial class ChatTemplate
             }
             else
             {
-                string[] around = Around(message.Role, i).Split(Content);
-                pieces.AddRange([
-                    TextPiece.Markup(around[0]),
-                    new TextPiece(message.Content),
-                    TextPiece.Markup(around[1]),
-                ]);
+                pieces.AddRange(Read(message, i));
             }
         }
 
@@ -149,6 +144,47 @@ internal sealed partial class ChatTemplate
         }
 
         return pieces;
+    }
+
+    /// <summary>The conversation as the model reads it before it answers; nothing counts.</summary>
+    /// <exception cref="DataFormatException">A role is unknown or out of place, a message is empty, or the last one is a reply already.</exception>
+    public IReadOnlyList<TextPiece> RenderPrompt(IReadOnlyList<ChatMessage> messages)
+    {
+        if (messages.Count == 0 || messages[^1].Role == Assistant)
+        {
+            throw new DataFormatException("has no message that waits for an answer");
+        }
+
+        var pieces = new List<TextPiece>();
+        for (int i = 0; i < messages.Count; i++)
+        {
+            ChatMessage message = messages[i];
+            if (message.Role == Assistant)
+            {
+                pieces.AddRange([
+                    TextPiece.Markup(_texts.Assistant!),
+                    TextPiece.Reply(message.Content, isLearned: false),
+                    EndOfTurn(isLearned: false),
+                    TextPiece.Markup(_texts.Separator ?? ""),
+                ]);
+            }
+            else
+            {
+                pieces.AddRange(Read(message, i));
+            }
+        }
+
+        pieces.Add(TextPiece.Markup(_texts.Assistant!));
+        return pieces;
+    }
+
+    /// <summary>What ends a reply; null for the end-of-text token.</summary>
+    public string? EndOfReply => _texts.EndOfTurn;
+
+    private IEnumerable<TextPiece> Read(ChatMessage message, int index)
+    {
+        string[] around = Around(message.Role, index).Split(Content);
+        return [TextPiece.Markup(around[0]), new TextPiece(message.Content), TextPiece.Markup(around[1])];
     }
 
     private string Around(string role, int index)
