@@ -34,6 +34,80 @@ public class ImportTests(Workspace workspace) : IClassFixture<Workspace>
     }
 
     [Fact]
+    public void AKeyThatNobodyKnows_IsPassedOverByNameAlone()
+    {
+        string checkpoint = Directory.GetDirectories(Path.Combine(workspace["teacher"], "checkpoints")).Order().Last();
+        string odd = workspace["odd"];
+        Directory.CreateDirectory(odd);
+        foreach (string file in new[] { "model.safetensors", "tokenizer.json" })
+        {
+            File.Copy(Path.Combine(checkpoint, file), Path.Combine(odd, file));
+        }
+
+        string config = File.ReadAllText(Path.Combine(checkpoint, "config.json"));
+        File.WriteAllText(
+            Path.Combine(odd, "config.json"),
+            "\uFEFF{\"made_up\": 1, \"other\": 2, \"unsloth_fixed\": true," + config.TrimStart()[1..]
+        );
+        string[][] commands =
+        [
+            ["import", odd, "--out", workspace["odd-imported"]],
+            ["eval", odd, "--data", workspace["data"], "--tokens", "1000", "--out", workspace["odd-eval"]],
+            ["generate", odd, "--prompt", "The", "--max-tokens", "3"],
+            ["grow", odd, "--layers", "4", "--out", workspace["odd-grown"]],
+            ["export", odd, "--format", "hf", "--out", workspace["odd-exported"]],
+            [
+                "teach",
+                "--teacher",
+                odd,
+                "--data",
+                workspace["data"],
+                "--sequence-length",
+                "32",
+                "--mode",
+                "scores",
+                "--out",
+                workspace["odd-pass"],
+            ],
+        ];
+        string[] keys = ["--ignore-key", "made_up", "--ignore-key", "other"];
+        foreach (string[] command in commands)
+        {
+            (int code, _, string error) = SalternProcess.Run(command);
+            Assert.Equal(1, code);
+            Assert.Contains("--ignore-key made_up --ignore-key other", error, StringComparison.Ordinal);
+            (code, string output, error) = SalternProcess.Run([.. command, .. keys]);
+            Assert.True(code == 0, error);
+            string line = Assert.Single(
+                (output + "\n" + error).Split('\n'),
+                line => line.Contains("unsloth_fixed (without effect", StringComparison.Ordinal)
+            );
+            Assert.Contains("made_up, other (ignored as you said", line, StringComparison.Ordinal);
+        }
+
+        foreach (
+            string file in new[]
+            {
+                "odd-imported/lineage.json",
+                "odd-exported/lineage.json",
+                "odd-grown/lineage.json",
+                "odd-eval/eval.json",
+            }
+        )
+        {
+            using var json = JsonDocument.Parse(File.ReadAllText(workspace[file]));
+            Assert.Contains("\"made_up\"", json.RootElement.GetRawText(), StringComparison.Ordinal);
+        }
+
+        // What was imported is read without a word.
+        Assert.DoesNotContain(
+            "passed over",
+            SalternProcess.Run("generate", workspace["odd-imported"], "--prompt", "The", "--max-tokens", "3").Error,
+            StringComparison.Ordinal
+        );
+    }
+
+    [Fact]
     public void AHuggingFaceFolderOfAnotherFamily_TeachesALlama()
     {
         // A GPT-NeoX model with the data's tokenizer, as a bare folder: nothing in it says that it was trained here.

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Saltern.Batches;
 using Saltern.Checkpoints;
 using Saltern.Cli.Terminal;
@@ -38,6 +39,9 @@ internal sealed class DatasetTable(
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
         WriteIndented = true,
     };
+
+    /// <summary>Keys of the models' configs that need not be understood.</summary>
+    public IReadOnlyCollection<string> IgnoredKeys { get; init; } = [];
 
     /// <summary>Measures, prints the table, writes the file.</summary>
     /// <param name="teacher">A second model, or null.</param>
@@ -89,6 +93,11 @@ internal sealed class DatasetTable(
     private Evaluated Evaluate(string name)
     {
         using DatasetEvaluation evaluation = Open(name);
+        if (evaluation.Reading.Remark is string remark)
+        {
+            console.Line(remark);
+        }
+
         var parts = new List<(string Name, ValidationSet Set, EvaluationResult Result)>();
         string[] splits = windows.Split == "all" ? ["valid", "train"] : [windows.Split];
         foreach (string split in splits)
@@ -100,7 +109,8 @@ internal sealed class DatasetTable(
         var scores = new ModelScores(
             name,
             parts.ToDictionary(part => part.Name, part => evaluation.ScoresOf(part.Result)),
-            null
+            null,
+            evaluation.Reading.Ignored.Count > 0 ? evaluation.Reading.Ignored : null
         );
         return new Evaluated(scores, parts);
     }
@@ -113,7 +123,8 @@ internal sealed class DatasetTable(
             dataset,
             windows.Length,
             WeightsLine.On(status, "loading"),
-            compute.ProductType
+            compute.ProductType,
+            IgnoredKeys
         );
     }
 
@@ -186,7 +197,8 @@ internal sealed class DatasetTable(
     private sealed record ModelScores(
         string Model,
         IReadOnlyDictionary<string, FinalScores> Splits,
-        Dictionary<string, IReadOnlyList<BucketScores>>? Buckets
+        Dictionary<string, IReadOnlyList<BucketScores>>? Buckets,
+        [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<string>? IgnoredKeys
     );
 
     private sealed record Evaluated(

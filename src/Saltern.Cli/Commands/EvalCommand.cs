@@ -51,6 +51,7 @@ public static class EvalCommand
         Option<ComputePrecision> precision = CommonOptions.Precision();
         Option<string> weights = CommonOptions.Weights();
         var output = new Option<string?>("--out") { Description = "Folder for the result as JSON." };
+        Option<string[]> ignored = CommonOptions.IgnoreKey();
         Option<bool> verify = CommonOptions.Verify();
         Option<bool> json = CommonOptions.Json();
         var tasks = new TaskOptions();
@@ -73,6 +74,7 @@ public static class EvalCommand
             tasks.Limit,
             precision,
             weights,
+            ignored,
             output,
             verify,
             json,
@@ -86,6 +88,7 @@ public static class EvalCommand
                     string path = parsed.GetRequiredValue(model);
                     string folder = ModelLocation.Resolve(path, CommonOptions.IsAverage(parsed.GetValue(weights)));
                     RunConfig? run = RecipeOfRun(path);
+                    string[] keys = parsed.GetRequiredValue(ignored);
                     ComputePlan compute = ComputePlan
                         .Of(ComputeDevice.Cpu, parsed.GetValue(precision))
                         .AgreeOn(rank.Ranks);
@@ -109,10 +112,13 @@ public static class EvalCommand
                             console,
                             rank.Ranks,
                             request,
-                            (of, at) => Window(parsed.GetValue(length), SequenceLengthOfRun(of), at),
+                            (of, at) => Window(parsed.GetValue(length), SequenceLengthOfRun(of), at, keys),
                             compute,
                             cancellation
-                        );
+                        )
+                        {
+                            IgnoredKeys = keys,
+                        };
                         return evaluation.Run((path, folder), other, parsed.GetValue(output));
                     }
 
@@ -128,13 +134,16 @@ public static class EvalCommand
                         parsed.GetValue(verify),
                         cancellation
                     );
-                    int window = Window(parsed.GetValue(length), SequenceLengthOfRun(path), folder);
+                    int window = Window(parsed.GetValue(length), SequenceLengthOfRun(path), folder, keys);
                     var windows = new EvaluationWindows(
                         parsed.GetRequiredValue(split),
                         parsed.GetValue(tokens),
                         window
                     );
-                    var measure = new DatasetTable(console, rank.Ranks, dataset, windows, compute);
+                    var measure = new DatasetTable(console, rank.Ranks, dataset, windows, compute)
+                    {
+                        IgnoredKeys = keys,
+                    };
                     string measured = CommonOptions.IsAverage(parsed.GetValue(weights)) ? folder : path;
                     measure.Run(measured, parsed.GetValue(teacher), parsed.GetValue(buckets), parsed.GetValue(output));
                     return ExitCode.Done;
@@ -153,8 +162,10 @@ public static class EvalCommand
         }
     }
 
-    private static int Window(int? length, int? trained, string folder) =>
-        length ?? trained ?? Math.Min(ModelFolder.LoadConfig(folder).MaxPositionEmbeddings, LongestDefaultWindow);
+    private static int Window(int? length, int? trained, string folder, string[] ignoredKeys) =>
+        length
+        ?? trained
+        ?? Math.Min(ModelFolder.LoadConfig(folder, ignoredKeys).MaxPositionEmbeddings, LongestDefaultWindow);
 
     // Token data of other programs names no tokenizer: it is taken to be the model's, as its ids must be.
     private static string? TokenizerFor(string data, string model)

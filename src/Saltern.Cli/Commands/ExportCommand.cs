@@ -47,6 +47,7 @@ public static class ExportCommand
                 "hf: gigabytes (10⁹ bytes) of weights a file; more make several files with an index. 5 by default.",
         };
         Option<string> weights = CommonOptions.Weights();
+        Option<string[]> ignored = CommonOptions.IgnoreKey();
         var command = new Verb(
             "export",
             "Write a model for other programs: a Hugging Face folder or a GGUF file.",
@@ -59,6 +60,7 @@ public static class ExportCommand
             type,
             shard,
             weights,
+            ignored,
         };
         command.SetAction(parsed =>
             CommandRunner.Run(
@@ -82,10 +84,18 @@ public static class ExportCommand
                         result = ModelExport.Run(
                             source,
                             target,
-                            options,
+                            options with
+                            {
+                                IgnoredKeys = parsed.GetValue(ignored),
+                            },
                             WeightsLine.On(status, "exporting"),
                             cancellation
                         );
+                    }
+
+                    if (result.Remark is string remark)
+                    {
+                        console.Line(remark);
                     }
 
                     foreach (string warning in result.Warnings)

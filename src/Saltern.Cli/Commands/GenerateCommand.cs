@@ -53,6 +53,7 @@ public static class GenerateCommand
         };
         Option<ComputePrecision> precision = CommonOptions.Precision();
         Option<string> weights = CommonOptions.Weights();
+        Option<string[]> ignored = CommonOptions.IgnoreKey();
         var command = new Verb(
             "generate",
             "Sample text from a model.",
@@ -68,6 +69,7 @@ public static class GenerateCommand
             seed,
             precision,
             weights,
+            ignored,
         };
         command.SetAction(parsed =>
             CommandRunner.Run(
@@ -89,7 +91,7 @@ public static class GenerateCommand
                         CommonOptions.IsAverage(parsed.GetValue(weights))
                     );
                     string text = parsed.GetRequiredValue(prompt);
-                    using Transformer transformer = Load(console, folder);
+                    using Transformer transformer = Load(console, folder, parsed.GetValue(ignored));
                     ComputePlan compute = ComputePlan.Of(ComputeDevice.Cpu, parsed.GetValue(precision));
                     transformer.ProductType = compute.ProductType;
                     foreach (string remark in compute.Remarks())
@@ -124,7 +126,7 @@ public static class GenerateCommand
                         int token in TextGenerator.Generate(
                             transformer,
                             ids,
-                            tokenizer.EndOfTextId,
+                            EndTokens.Of(folder, tokenizer),
                             tokenizer.VocabularySize,
                             options,
                             cancellation
@@ -155,9 +157,15 @@ public static class GenerateCommand
         return command;
     }
 
-    private static Transformer Load(Output console, string folder)
+    private static Transformer Load(Output console, string folder, IReadOnlyCollection<string>? ignoredKeys)
     {
+        ConfigReading reading = ModelFolder.ReadConfig(folder, ignoredKeys);
+        if (reading.Remark is string remark)
+        {
+            Console.Error.WriteLine(remark);
+        }
+
         using var status = new StatusLine(console);
-        return ModelFolder.Load(folder, trainable: false, progress: WeightsLine.On(status, "loading"));
+        return ModelFolder.Load(folder, reading.Shape, trainable: false, progress: WeightsLine.On(status, "loading"));
     }
 }

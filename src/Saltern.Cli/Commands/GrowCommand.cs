@@ -44,6 +44,7 @@ public static class GrowCommand
         var seed = new Option<int>("--seed") { Description = "Of the noise.", DefaultValueFactory = _ => 1 };
         var step = new Option<int?>("--step") { Description = "Step of a run's checkpoint; the newest by default." };
         Option<long?> tokens = CommonOptions.TeacherTokens();
+        Option<string[]> ignored = CommonOptions.IgnoreKey();
         var command = new Verb(
             "grow",
             "Make a larger model out of a smaller one.",
@@ -65,6 +66,7 @@ public static class GrowCommand
             seed,
             step,
             tokens,
+            ignored,
         };
         command.SetAction(parsed =>
             CommandRunner.Run(
@@ -84,6 +86,7 @@ public static class GrowCommand
                             Path = parsed.GetRequiredValue(model),
                             Step = parsed.GetValue(step),
                             TrainedTokens = parsed.GetValue(tokens),
+                            IgnoreKeys = parsed.GetValue(ignored),
                             Grow = new GrowthConfig
                             {
                                 Operator = Enum.Parse<DepthOperator>(parsed.GetRequiredValue(growth), ignoreCase: true),
@@ -112,6 +115,11 @@ public static class GrowCommand
     private static void Print(Output console, string target, GrowResult grown)
     {
         (TransformerConfig small, TransformerConfig large) = (grown.Small, grown.Large);
+        if (grown.Remark is string remark)
+        {
+            console.Line(remark);
+        }
+
         console.Line(
             string.Create(
                 CultureInfo.InvariantCulture,

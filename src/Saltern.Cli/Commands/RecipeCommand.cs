@@ -161,7 +161,7 @@ public static class RecipeCommand
         if (FineTuneConfig.IsRecipe(path))
         {
             FineTuneConfig tuning = RecipeReader.Read<FineTuneConfig>(path, overrides);
-            return $"fine-tuning of {tuning.InitFrom} on {tuning.Data.Path}";
+            return $"fine-tuning of {tuning.InitFrom.Path} on {tuning.Data.Path}";
         }
 
         RunConfig config = RecipeReader.Read<RunConfig>(path, overrides);

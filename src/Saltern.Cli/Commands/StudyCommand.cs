@@ -394,7 +394,7 @@ public static class StudyCommand
         using FineTuneRun run = FineTuneRun.Open(
             tune.Recipe with
             {
-                InitFrom = runner.FolderOf(tune.Run),
+                InitFrom = new FineTuneStartConfig { Path = runner.FolderOf(tune.Run) },
             },
             folder,
             options

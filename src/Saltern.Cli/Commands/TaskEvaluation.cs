@@ -20,6 +20,9 @@ internal sealed class TaskEvaluation(
     CancellationToken cancellation
 )
 {
+    /// <summary>Keys of the models' configs that need not be understood.</summary>
+    public IReadOnlyCollection<string> IgnoredKeys { get; init; } = [];
+
     /// <summary>Runs the tasks, prints the table, writes the files.</summary>
     /// <param name="model">Name and folder of the model.</param>
     /// <param name="second">Name and folder of a second model, or null.</param>
@@ -83,8 +86,14 @@ internal sealed class TaskEvaluation(
             window(named.Name, named.Folder),
             WeightsLine.On(status, "loading"),
             ranks,
-            compute.ProductType
+            compute.ProductType,
+            IgnoredKeys
         );
+        if (model.Reading?.Remark is string remark)
+        {
+            status.Keep(remark);
+        }
+
         var results = new List<TaskResult>();
         foreach (TaskFile task in plan.Tasks)
         {
@@ -130,7 +139,10 @@ internal sealed class TaskEvaluation(
         }
 
         var main = results.ToDictionary(result => result.Definition.Task, result => result.Scores[0].Value);
-        return new Measured(named.Name, model.Window, results, [.. plan.Groups.Select(group => group.Score(main))]);
+        return new Measured(named.Name, model.Window, results, [.. plan.Groups.Select(group => group.Score(main))])
+        {
+            IgnoredKeys = model.Reading?.Ignored ?? [],
+        };
     }
 
     private sealed record Measured(
@@ -140,6 +152,8 @@ internal sealed class TaskEvaluation(
         IReadOnlyList<GroupScores> Groups
     )
     {
+        public IReadOnlyList<string> IgnoredKeys { get; init; } = [];
+
         public string Json(
             int? limit,
             IReadOnlyList<string> missing,
@@ -149,6 +163,7 @@ internal sealed class TaskEvaluation(
                 new TaskRunResults(Name, Window, Results)
                 {
                     Limit = limit,
+                    IgnoredKeys = IgnoredKeys,
                     Groups = Groups,
                     Missing = missing,
                 },

@@ -79,6 +79,7 @@ public static class TeachCommand
         {
             Description = "Type of the teacher's products: fp32, bf16, auto; as in the recipe by default, else fp32.",
         };
+        Option<string[]> ignored = CommonOptions.IgnoreKey();
         var command = new Verb(
             Name,
             "Let a teacher go over samples once: soft labels, scores and difficulty for later runs.",
@@ -105,6 +106,7 @@ public static class TeachCommand
             threads,
             device,
             precision,
+            ignored,
         };
         command.SetAction(parsed =>
             RankProcess.Run(
@@ -119,6 +121,7 @@ public static class TeachCommand
                     var request = new TeachRequest
                     {
                         Teacher = AtStep(parsed.GetRequiredValue(teacher), parsed.GetValue(step)),
+                        IgnoreKeys = parsed.GetValue(ignored) is { Length: > 0 } keys ? keys : null,
                         Recipe = config,
                         DataPath = parsed.GetValue(data),
                         SequenceLength = parsed.GetValue(length),

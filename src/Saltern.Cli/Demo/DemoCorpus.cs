@@ -13,6 +13,9 @@ public sealed record DemoCorpus(string Description, IReadOnlyList<TextDocument> 
     // One .txt file is one document elsewhere; in pieces of this size, some of it can be kept for validation.
     private const int PieceBytes = 4_096;
 
+    /// <summary>What read the user's own text, and counted what it left out or took in its own way; null for other text.</summary>
+    public CorpusReader? Reader { get; private init; }
+
     /// <summary>Bytes of all documents.</summary>
     public long Bytes => Documents.Sum(document => (long)document.Utf8.Length);
 
@@ -32,7 +35,10 @@ public sealed record DemoCorpus(string Description, IReadOnlyList<TextDocument> 
         if (paths.Count > 0)
         {
             var reader = new CorpusReader(paths, new CorpusReaderOptions { TextPieceBytes = PieceBytes });
-            return new DemoCorpus($"your text, {reader.Files.Count} files", [.. reader.ReadDocuments(cancellation)]);
+            return new DemoCorpus($"your text, {reader.Files.Count} files", [.. reader.ReadDocuments(cancellation)])
+            {
+                Reader = reader,
+            };
         }
 
         string? root = DotNetReferenceText.FindSdkRoot(Environment.GetEnvironmentVariable("DOTNET_ROOT"));

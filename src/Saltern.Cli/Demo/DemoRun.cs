@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Globalization;
 using Saltern.Cli.Commands;
 using Saltern.Cli.Terminal;
+using Saltern.Corpora;
 using Saltern.Files;
 using Saltern.Numerics;
 using Saltern.RunFiles;
@@ -82,6 +83,11 @@ internal sealed class DemoRun
     private string PrepareData(CancellationToken cancellation)
     {
         DemoCorpus corpus = DemoCorpus.Read(_options.TextPaths, cancellation);
+        if (corpus.Reader is CorpusReader reader)
+        {
+            CommonOptions.ReportReading(_console, reader);
+        }
+
         corpus.Check(FewestBytes);
         Say($"text: {corpus.Description}: {corpus.Documents.Count:N0} documents, {corpus.Bytes / 1e6:0.0} MB");
         BpeTokenizer tokenizer = BpeTrainer.Train(

@@ -135,6 +135,11 @@ internal sealed class DatasetFolder : IDisposable
     public DatasetManifest Finish(DatasetManifest manifest, BpeTokenizer tokenizer)
     {
         WriteWhole(DatasetManifest.TokenizerFileName, tokenizer.SaveTo);
+        if (!tokenizer.NamesItsEnd)
+        {
+            new EndTokenFiles(_path).WriteGeneration([tokenizer.EndOfTextId]);
+        }
+
         manifest = manifest with
         {
             TokenizerSha256 = Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(TokenizerPath))),

@@ -22,6 +22,10 @@ public sealed class BpeTokenizer
         "[EOS]",
         "<｜end▁of▁sentence｜>",
         "<EOT>",
+        "<|im_end|>",
+        "<|eot_id|>",
+        "<|end|>",
+        "<end_of_turn>",
     ];
 
     private readonly TokenizerDefinition _definition;
@@ -32,8 +36,10 @@ public sealed class BpeTokenizer
     private readonly ConcurrentBag<WordEncoder> _encoders = [];
 
     /// <summary>Builds the tables for encoding.</summary>
+    /// <param name="definition">What it consists of.</param>
+    /// <param name="endOfText">Gives the id that ends a document where no added token has a usual name for it; null for none.</param>
     /// <exception cref="DataFormatException">The end-of-text token is missing.</exception>
-    internal BpeTokenizer(TokenizerDefinition definition)
+    internal BpeTokenizer(TokenizerDefinition definition, Func<int?>? endOfText = null)
     {
         _definition = definition;
         _specialIds = [.. definition.AddedTokens.Where(token => token.IsSpecial).Select(token => token.Id)];
@@ -43,12 +49,16 @@ public sealed class BpeTokenizer
             [.. definition.AddedTokens.Where(token => !token.IsSpecial)],
             definition.Normalizers
         );
+        int? usual = EndOfTextNames
+            .Select(name => definition.AddedTokens.FirstOrDefault(token => token.Content == name)?.Id)
+            .FirstOrDefault(id => id is not null);
+        NamesItsEnd = usual is not null;
         EndOfTextId =
-            EndOfTextNames
-                .Select(name => definition.AddedTokens.FirstOrDefault(token => token.Content == name)?.Id)
-                .FirstOrDefault(id => id is not null)
+            usual
+            ?? endOfText?.Invoke()
             ?? throw new DataFormatException(
-                $"no added token marks the end of a text; one of {string.Join(", ", EndOfTextNames)} is needed"
+                $"no added token marks the end of a text; one of {string.Join(", ", EndOfTextNames)} is needed, "
+                    + $"or a {EndTokenFiles.TokenizerConfigFile} beside it whose \"eos_token\" is one of the added tokens"
             );
         if (definition.BehindText.Any(id => id != EndOfTextId))
         {
@@ -70,6 +80,9 @@ public sealed class BpeTokenizer
     /// <summary>Id of the token that ends a document: "&lt;|endoftext|&gt;" or the file's equivalent.</summary>
     public int EndOfTextId { get; }
 
+    /// <summary>Whether that token has a usual name; the files beside tokenizer.json say it otherwise.</summary>
+    internal bool NamesItsEnd { get; }
+
     /// <summary>Ids that begin a document, because the file puts them before each text (a BOS token); empty for most files.</summary>
     internal IReadOnlyList<int> BeginOfText => _definition.BeforeText;
 
@@ -84,7 +97,16 @@ public sealed class BpeTokenizer
     public static BpeTokenizer Load(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        return TokenizerJsonReader.Read(path, definition => new BpeTokenizer(definition));
+        return TokenizerJsonReader.Read(
+            path,
+            definition => new BpeTokenizer(
+                definition,
+                () =>
+                    new EndTokenFiles(Path.GetDirectoryName(Path.GetFullPath(path)) ?? ".").EndOfText(
+                        definition.AddedTokens
+                    )
+            )
+        );
     }
 
     /// <summary>As <see cref="Load"/>, from what the file holds.</summary>

@@ -23,9 +23,15 @@ internal static class Lineage
     /// <param name="path">As the user named it, a run folder perhaps.</param>
     /// <param name="folder">Where the model itself is.</param>
     /// <param name="trainedTokens">Tokens that a model of unknown history was trained on; null where nobody knows. Without effect where the history is recorded.</param>
+    /// <param name="ignoredKeys">Keys of its config that were ignored; null for none.</param>
     /// <exception cref="CheckpointException">The checkpoint's state is damaged.</exception>
     /// <exception cref="DataFormatException">The file is damaged.</exception>
-    public static IReadOnlyList<RunAncestor> Of(string path, string folder, long? trainedTokens = null)
+    public static IReadOnlyList<RunAncestor> Of(
+        string path,
+        string folder,
+        long? trainedTokens = null,
+        IReadOnlyList<string>? ignoredKeys = null
+    )
     {
         // The average of a run's last weights is the run's own work, under its own fingerprint.
         string parent = Path.GetDirectoryName(Path.GetFullPath(folder)) ?? folder;
@@ -42,16 +48,20 @@ internal static class Lineage
 
         IReadOnlyList<RunAncestor> history = File.Exists(Path.Combine(folder, Checkpoint.StateFile))
             ? OfCheckpoint(path, folder)
-            : Recorded(folder) ?? [Foreign(path, folder)];
-        return [.. history.Select(each => each.WithTokens(trainedTokens))];
+            : Recorded(folder) ?? [Foreign(path, folder, ignoredKeys)];
+        return
+        [
+            .. history.SkipLast(1).Select(each => each.WithTokens(trainedTokens)),
+            history[^1].WithTokens(trainedTokens).WithIgnored(ignoredKeys ?? []),
+        ];
     }
 
-    private static RunAncestor Foreign(string path, string folder) =>
+    private static RunAncestor Foreign(string path, string folder, IReadOnlyList<string>? ignoredKeys = null) =>
         new()
         {
             Name = NameOf(path),
             Operation = RunAncestor.Foreign,
-            Parameters = ModelFlops.Parameters(ModelFolder.LoadConfig(folder)),
+            Parameters = ModelFlops.Parameters(ModelFolder.LoadConfig(folder, ignoredKeys)),
             Weights = TeacherWeights.Fingerprint(folder),
         };
 
@@ -78,10 +88,11 @@ internal static class Lineage
     }
 
     /// <summary>The history of a model that was written for other programs, under its weights' new fingerprint.</summary>
-    public static IReadOnlyList<RunAncestor> Exported(string source, string written)
-    {
-        return InNewWeights(Of(source, source), written);
-    }
+    public static IReadOnlyList<RunAncestor> Exported(
+        string source,
+        string written,
+        IReadOnlyList<string> ignoredKeys
+    ) => InNewWeights(Of(source, source, ignoredKeys: ignoredKeys), written);
 
     /// <summary>The same history under the fingerprint of weights that were written anew.</summary>
     public static IReadOnlyList<RunAncestor> InNewWeights(IReadOnlyList<RunAncestor> history, string folder) =>

@@ -25,6 +25,9 @@ internal sealed record TrainState
     /// <summary>SHA-256 of the list of selected samples; a run is not resumed with another one while they are drawn.</summary>
     public string Selection { get; init; } = "";
 
+    /// <summary>Ids at which the model stops writing, those of the model that it started from; null for the tokenizer's end of text alone.</summary>
+    public IReadOnlyList<int>? EndTokens { get; init; }
+
     /// <summary>Samples that the run was planned to draw when it started; the shares of capped domains follow from it.</summary>
     public long PlannedSamples { get; init; }
 

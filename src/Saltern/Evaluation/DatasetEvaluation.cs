@@ -20,8 +20,15 @@ public sealed class DatasetEvaluation : IDisposable
     private readonly TokenDataset _data;
     private readonly int _sequenceLength;
 
-    private DatasetEvaluation(Transformer model, BpeTokenizer tokenizer, TokenDataset data, int sequenceLength)
+    private DatasetEvaluation(
+        Transformer model,
+        ConfigReading reading,
+        BpeTokenizer tokenizer,
+        TokenDataset data,
+        int sequenceLength
+    )
     {
+        Reading = reading;
         (_model, _tokenizer, _data, _sequenceLength) = (model, tokenizer, data, sequenceLength);
         _head = new FusedLossHead(
             tokenizer.VocabularySize,
@@ -47,23 +54,26 @@ public sealed class DatasetEvaluation : IDisposable
     /// <summary>Loads a model and checks that it can be measured on a data set.</summary>
     /// <param name="loading">Is told of the loading; null for nobody.</param>
     /// <param name="products">Type of the model's products.</param>
+    /// <param name="ignoredKeys">Keys of its config that need not be understood; null for none.</param>
     /// <exception cref="ConfigurationException">They do not fit.</exception>
     internal static DatasetEvaluation Open(
         string name,
         TokenDataset data,
         int sequenceLength,
         IProgress<WeightProgress>? loading = null,
-        torch.ScalarType products = torch.ScalarType.Float32
+        torch.ScalarType products = torch.ScalarType.Float32,
+        IReadOnlyCollection<string>? ignoredKeys = null
     )
     {
         string folder = ModelLocation.Resolve(name);
-        Transformer model = ModelFolder.Load(folder, trainable: false, progress: loading);
+        ConfigReading reading = ModelFolder.ReadConfig(folder, ignoredKeys);
+        Transformer model = ModelFolder.Load(folder, reading.Shape, trainable: false, loading);
         try
         {
             model.ProductType = products;
             BpeTokenizer tokenizer = BpeTokenizer.Load(ModelFolder.TokenizerPath(folder));
             Check(name, model.Config, tokenizer, data, sequenceLength);
-            return new DatasetEvaluation(model, tokenizer, data, sequenceLength);
+            return new DatasetEvaluation(model, reading, tokenizer, data, sequenceLength);
         }
         catch
         {
@@ -71,6 +81,9 @@ public sealed class DatasetEvaluation : IDisposable
             throw;
         }
     }
+
+    /// <summary>What of the model's config was passed over.</summary>
+    internal ConfigReading Reading { get; }
 
     /// <summary>Whole documents of one split, the same windows for every model.</summary>
     /// <param name="train">Training text instead of validation text.</param>

@@ -75,6 +75,12 @@ internal sealed class TaskModel : IDisposable
     /// <summary>Ranks that share the work on this model out; all of them get every result.</summary>
     public ICommunicator Ranks { get; }
 
+    /// <summary>Ids at which it stops writing; the tokenizer's end of text where nothing names more.</summary>
+    public IReadOnlyList<int> EndTokens { get; private init; } = [];
+
+    /// <summary>What of its config was passed over; null where it was not read here.</summary>
+    public ConfigReading? Reading { get; private init; }
+
     /// <summary>Texts to requests.</summary>
     public RequestEncoder Encoder { get; }
 
@@ -85,18 +91,26 @@ internal sealed class TaskModel : IDisposable
     /// <param name="progress">Is told of the loading; null for nobody.</param>
     /// <param name="ranks">Ranks that each load the model and share the work out; null for one process.</param>
     /// <param name="products">Type of its products; float32 by default.</param>
+    /// <param name="ignoredKeys">Keys of its config that need not be understood; null for none.</param>
     public static TaskModel Load(
         string name,
         string folder,
         int window,
         IProgress<WeightProgress>? progress = null,
         ICommunicator? ranks = null,
-        torch.ScalarType products = torch.ScalarType.Float32
+        torch.ScalarType products = torch.ScalarType.Float32,
+        IReadOnlyCollection<string>? ignoredKeys = null
     )
     {
-        Transformer model = ModelFolder.Load(folder, trainable: false, progress: progress);
+        ConfigReading reading = ModelFolder.ReadConfig(folder, ignoredKeys);
+        Transformer model = ModelFolder.Load(folder, reading.Shape, trainable: false, progress);
         model.ProductType = products;
-        return new(name, model, BpeTokenizer.Load(ModelFolder.TokenizerPath(folder)), window, ranks: ranks);
+        BpeTokenizer tokenizer = BpeTokenizer.Load(ModelFolder.TokenizerPath(folder));
+        return new(name, model, tokenizer, window, ranks: ranks)
+        {
+            EndTokens = ModelFiles.EndTokens.Of(folder, tokenizer),
+            Reading = reading,
+        };
     }
 
     /// <summary>Scores requests; see <see cref="RequestScorer"/>.</summary>

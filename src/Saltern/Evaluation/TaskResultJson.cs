@@ -15,6 +15,9 @@ internal sealed record TaskRunResults(string Model, int Window, IReadOnlyList<Ta
     /// <summary>Most items of a task; null for all.</summary>
     public int? Limit { get; init; }
 
+    /// <summary>Keys of the model's config that were ignored.</summary>
+    public IReadOnlyList<string> IgnoredKeys { get; init; } = [];
+
     /// <summary>Groups of the tasks.</summary>
     public IReadOnlyList<GroupScores> Groups { get; init; } = [];
 
@@ -72,6 +75,7 @@ internal static class TaskResultJson
                 ["model_args"] = run.Model,
                 ["max_length"] = run.Window,
                 ["limit"] = run.Limit,
+                ["ignored_keys"] = new JsonArray([.. run.IgnoredKeys.Select(key => (JsonNode?)key)]),
                 ["bootstrap_iters"] = ItemBootstrap.Resamples,
             },
             ["missing"] = new JsonArray([.. run.Missing.Select(task => (JsonNode?)task)]),

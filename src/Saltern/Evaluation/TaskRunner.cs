@@ -139,6 +139,7 @@ internal static partial class TaskRunner
             [.. encoded.Select(prompt => prompt.Tokens)],
             new AnswerLimits(most, model.Tokenizer.EndOfTextId, model.Tokenizer.VocabularySize)
             {
+                MoreEnds = model.EndTokens,
                 IsOver = definition.Until.Count == 0 ? null : IsOver,
             },
             progress,

@@ -53,7 +53,12 @@ internal static class GgufExport
         }
 
         architecture.Describe(metadata);
-        IReadOnlyList<string> warnings = GgufTokenizer.Describe(model.Tokenizer, model.Config.VocabSize, metadata);
+        IReadOnlyList<string> warnings = GgufTokenizer.Describe(
+            model.Tokenizer,
+            model.EndTokens,
+            model.Config.VocabSize,
+            metadata
+        );
         WholeFile.WriteNew(target, file => GgufFile.Write(file, metadata, tensors));
         return new ExportResult(
             model.Config,

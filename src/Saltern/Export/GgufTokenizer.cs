@@ -19,10 +19,16 @@ internal static class GgufTokenizer
     }
 
     /// <summary>Adds the keys that describe the tokenizer.</summary>
+    /// <param name="endTokens">Ids at which the model stops writing; the first ends a document.</param>
     /// <param name="rows">Rows of the embedding; ids from the tokenizer's last one up to here are marked as unused.</param>
     /// <returns>What the file cannot say, one sentence each.</returns>
     /// <exception cref="DataFormatException">No name of llama.cpp's cuts text as the tokenizer does, or it puts more before a text than one token.</exception>
-    public static IReadOnlyList<string> Describe(BpeTokenizer tokenizer, int rows, GgufMetadata metadata)
+    public static IReadOnlyList<string> Describe(
+        BpeTokenizer tokenizer,
+        IReadOnlyList<int> endTokens,
+        int rows,
+        GgufMetadata metadata
+    )
     {
         TokenizerDefinition definition = tokenizer.Definition;
         if (definition.BeforeText.Count > 1)
@@ -46,10 +52,25 @@ internal static class GgufTokenizer
         int begin = definition.BeforeText.FirstOrDefault(tokenizer.EndOfTextId);
         metadata.Add(Prefix + "bos_token_id", (uint)begin);
         metadata.Add(Prefix + "eos_token_id", (uint)tokenizer.EndOfTextId);
+        if (endTokens.Count > 1)
+        {
+            // One more is all that the form has a place for; llama.cpp finds the usual names by itself.
+            metadata.Add(Prefix + "eot_token_id", (uint)endTokens[1]);
+        }
+
         metadata.Add(Prefix + "add_bos_token", definition.BeforeText.Count == 1);
         metadata.Add(Prefix + "add_eos_token", definition.BehindText.Count > 0);
         metadata.Add(Prefix + "add_space_prefix", tokenizer.PutsBlankInFront);
-        return [.. notes, .. Warnings(definition)];
+        return
+        [
+            .. notes,
+            .. Warnings(definition),
+            .. endTokens
+                .Skip(2)
+                .Select(id =>
+                    $"the end token {id} has no place in the file: llama.cpp goes on behind it unless it knows its name"
+                ),
+        ];
     }
 
     private static List<string> DescribeByteLevel(TokenizerDefinition definition, int rows, GgufMetadata metadata)

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Saltern.Files;
 using Saltern.ModelFiles;
+using Saltern.Tokenization;
 
 namespace Saltern.Export;
 
@@ -52,11 +53,15 @@ internal static class HuggingFaceExport
             {
                 JsonObject config = HuggingFaceConfig.Write(model.Config);
                 config["torch_dtype"] = WeightTypes.TorchNameOf(options.Type);
-                TokenizerCompanions companions = new(model.Tokenizer, model.Config.MaxPositionEmbeddings);
+                TokenizerCompanions companions = new(
+                    model.Tokenizer,
+                    model.EndTokens,
+                    model.Config.MaxPositionEmbeddings
+                );
                 companions.AddIdsTo(config);
                 WriteJson(temporary, ModelFolder.ConfigFile, config);
-                WriteJson(temporary, TokenizerCompanions.TokenizerConfigFile, companions.TokenizerConfig());
-                WriteJson(temporary, TokenizerCompanions.GenerationConfigFile, companions.GenerationConfig());
+                WriteJson(temporary, EndTokenFiles.TokenizerConfigFile, companions.TokenizerConfig());
+                WriteJson(temporary, EndTokenFiles.GenerationConfigFile, companions.GenerationConfig());
                 WholeFile.WriteText(
                     Path.Combine(temporary, ModelFolder.TokenizerFile),
                     File.ReadAllText(model.TokenizerPath)

@@ -25,6 +25,9 @@ internal sealed record ExportOptions
 
     /// <summary>Bytes of weights above which a Hugging Face folder gets a further file; a single tensor may be larger.</summary>
     public long ShardBytes { get; init; } = 5_000_000_000;
+
+    /// <summary>Keys of the model's config that need not be understood; null for none.</summary>
+    public IReadOnlyCollection<string>? IgnoredKeys { get; init; }
 }
 
 /// <summary>What an export has made.</summary>
@@ -36,7 +39,11 @@ internal sealed record ExportResult(
     IReadOnlyList<string> Files,
     long Bytes,
     IReadOnlyList<string> Warnings
-);
+)
+{
+    /// <summary>What of the model's config was passed over; null for nothing worth a word.</summary>
+    public string? Remark { get; init; }
+}
 
 /// <summary>Writes a model for other programs, piece by piece: memory does not grow with the model.</summary>
 internal static class ModelExport
@@ -63,8 +70,19 @@ internal static class ModelExport
             );
         }
 
-        using SourceModel model = SourceModel.Open(source);
+        using SourceModel model = SourceModel.Open(source, options.IgnoredKeys);
         var weights = new WeightStream(model, progress, cancellation);
+        return Write(source, model, weights, target, options) with { Remark = model.Reading.Remark };
+    }
+
+    private static ExportResult Write(
+        string source,
+        SourceModel model,
+        WeightStream weights,
+        string target,
+        ExportOptions options
+    )
+    {
         if (options.Format == ExportFormat.HuggingFace)
         {
             return HuggingFaceExport.Write(
@@ -72,7 +90,7 @@ internal static class ModelExport
                 weights,
                 target,
                 options,
-                folder => Lineage.Write(folder, Lineage.Exported(source, folder))
+                folder => Lineage.Write(folder, Lineage.Exported(source, folder, model.Reading.Ignored))
             );
         }
 

@@ -4,15 +4,10 @@ using Saltern.Tokenization;
 namespace Saltern.Export;
 
 /// <summary>What Hugging Face's libraries want to know of a tokenizer beside tokenizer.json: which tokens begin and end a text.</summary>
+/// <param name="endTokens">Ids at which the model stops writing; the first ends a document.</param>
 /// <param name="maxLength">Longest sequence that the model is meant for, tokens.</param>
-internal sealed class TokenizerCompanions(BpeTokenizer tokenizer, int maxLength)
+internal sealed class TokenizerCompanions(BpeTokenizer tokenizer, IReadOnlyList<int> endTokens, int maxLength)
 {
-    /// <summary>Names the special tokens and how tokenizer.json is to be used.</summary>
-    public const string TokenizerConfigFile = "tokenizer_config.json";
-
-    /// <summary>Says with which ids generation begins and ends.</summary>
-    public const string GenerationConfigFile = "generation_config.json";
-
     /// <summary>Id from which a text begins: the one that the tokenizer puts there, else the end of the text before, as in GPT-2.</summary>
     public int BeginId { get; } = tokenizer.BeginOfText.Count > 0 ? tokenizer.BeginOfText[0] : tokenizer.EndOfTextId;
 
@@ -37,5 +32,5 @@ internal sealed class TokenizerCompanions(BpeTokenizer tokenizer, int maxLength)
 
     /// <summary>Adds the ids to a configuration, without which its readers assume those of the first Llama.</summary>
     public void AddIdsTo(JsonObject json) =>
-        (json["bos_token_id"], json["eos_token_id"]) = (BeginId, tokenizer.EndOfTextId);
+        (json["bos_token_id"], json["eos_token_id"]) = (BeginId, EndTokenFiles.Node(endTokens));
 }

@@ -20,10 +20,8 @@ internal sealed record FineTuneConfig : IValidated, IRunRecipe
     /// <summary>Decides the order of the rows.</summary>
     public int Seed { get; init; } = 1;
 
-    /// <summary>The model to start from: a run folder (its newest good checkpoint), a checkpoint folder or a Hugging Face folder.</summary>
-    [MinLength(1)]
-    [NamesInput]
-    public required string InitFrom { get; init; }
+    /// <summary>The model to start from.</summary>
+    public required FineTuneStartConfig InitFrom { get; init; }
 
     /// <summary>The examples.</summary>
     public required ExampleConfig Data { get; init; }
@@ -95,7 +93,9 @@ internal sealed record FineTuneConfig : IValidated, IRunRecipe
                 MaskDocuments = true,
             },
             Model = model,
-            InitFrom = initFrom is null ? null : new InitFromConfig { Path = initFrom },
+            InitFrom = initFrom is null
+                ? null
+                : new InitFromConfig { Path = initFrom, IgnoreKeys = InitFrom.IgnoreKeys },
             Optimizer = Optimizer,
             Schedule = Schedule,
             Training = Training.ToTraining(rows),
@@ -116,4 +116,18 @@ internal sealed record FineTuneConfig : IValidated, IRunRecipe
 
         throw new ConfigurationException(problems);
     }
+}
+
+/// <summary>The model that a fine-tuning run starts from.</summary>
+[ShortForm("path")]
+internal sealed record FineTuneStartConfig
+{
+    /// <summary>A run folder (its newest good checkpoint), a checkpoint folder or a Hugging Face folder.</summary>
+    [MinLength(1)]
+    [NamesInput]
+    public required string Path { get; init; }
+
+    /// <summary>Keys of the model's config.json that need not be understood, those inside others with dots; null for none. They are recorded with the run.</summary>
+    [DoesNotAlterNumbers]
+    public IReadOnlyList<string>? IgnoreKeys { get; init; }
 }

@@ -68,12 +68,15 @@ internal sealed class FineTuneRun : IDisposable
             // A checkpoint has all that the training needs, wherever the first model is by now.
             string model = run.ResumeStep is int step
                 ? run.Checkpoints.PathOf(step)
-                : ModelLocation.Resolve(config.InitFrom);
-            TransformerConfig shape = ModelFolder.LoadConfig(model);
+                : ModelLocation.Resolve(config.InitFrom.Path);
+            TransformerConfig shape = ModelFolder.LoadConfig(
+                model,
+                run.ResumeStep is null ? config.InitFrom.IgnoreKeys : null
+            );
             if (shape.MaxPositionEmbeddings < config.Data.SequenceLength)
             {
                 throw new ConfigurationException(
-                    $"data.sequence_length = {config.Data.SequenceLength}, but init_from = {config.InitFrom} "
+                    $"data.sequence_length = {config.Data.SequenceLength}, but init_from = {config.InitFrom.Path} "
                         + $"reads at most {shape.MaxPositionEmbeddings} tokens at once. "
                         + $"Use --set data.sequence_length={shape.MaxPositionEmbeddings}, or a model that was trained "
                         + "on longer sequences."
@@ -89,9 +92,10 @@ internal sealed class FineTuneRun : IDisposable
             {
                 tasks = TaskComparison.Plan(
                     config.Evaluation,
-                    ModelLocation.Resolve(config.InitFrom),
+                    ModelLocation.Resolve(config.InitFrom.Path),
                     config.Data.SequenceLength,
-                    options.Log
+                    options.Log,
+                    config.InitFrom.IgnoreKeys
                 );
             }
 
@@ -128,7 +132,7 @@ internal sealed class FineTuneRun : IDisposable
             // On resume too: it takes little beside the training, and the comparison needs every item.
             _tasks?.Before(
                 Training.Folder.PathOf(TaskComparison.BeforeFolder),
-                _config.InitFrom,
+                _config.InitFrom.Path,
                 Training.State.InitialWeights,
                 cancellation
             );
@@ -168,7 +172,7 @@ internal sealed class FineTuneRun : IDisposable
             truncated: false,
             new FineTuningOutcome
             {
-                InitFrom = _config.InitFrom,
+                InitFrom = _config.InitFrom.Path,
                 Checkpoint = Path.GetRelativePath(Training.Folder.Path, checkpoint).Replace('\\', '/'),
                 Examples = _examples.Counts,
                 Tasks = changes ?? new Dictionary<string, TaskChange>(),

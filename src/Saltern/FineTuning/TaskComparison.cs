@@ -19,27 +19,36 @@ internal sealed class TaskComparison
     private readonly string _base;
     private readonly int _window;
     private readonly Action<string> _log;
+    private readonly IReadOnlyCollection<string>? _ignoredKeys;
     private IReadOnlyList<TaskResult> _before = [];
 
-    private TaskComparison(TaskPlan plan, int? limit, string baseFolder, int window, Action<string> log) =>
-        (_plan, _limit, _base, _window, _log) = (plan, limit, baseFolder, window, log);
+    private TaskComparison(
+        TaskPlan plan,
+        int? limit,
+        string baseFolder,
+        int window,
+        Action<string> log,
+        IReadOnlyCollection<string>? ignoredKeys
+    ) => (_plan, _limit, _base, _window, _log, _ignoredKeys) = (plan, limit, baseFolder, window, log, ignoredKeys);
 
     /// <summary>Reads the task files and finds their data.</summary>
     /// <param name="baseFolder">Folder of the model that fine-tuning starts from.</param>
     /// <param name="window">Most tokens that a model reads at once.</param>
     /// <param name="log">Told how the work goes.</param>
+    /// <param name="ignoredKeys">Keys of that model's config that need not be understood; null for none.</param>
     /// <exception cref="ConfigurationException">A file is wrong, or its data is missing.</exception>
     public static TaskComparison Plan(
         FineTuneEvaluationConfig config,
         string baseFolder,
         int window,
-        Action<string> log
+        Action<string> log,
+        IReadOnlyCollection<string>? ignoredKeys = null
     )
     {
         TaskPlan plan = TaskPlan.Read(config.Tasks, config.DataDir, null);
         if (plan.Missing.Count == 0)
         {
-            return new TaskComparison(plan, config.Limit, baseFolder, window, log);
+            return new TaskComparison(plan, config.Limit, baseFolder, window, log, ignoredKeys);
         }
 
         throw new ConfigurationException(
@@ -55,7 +64,7 @@ internal sealed class TaskComparison
     /// <exception cref="ConfigurationException">The model is another one by now.</exception>
     public void Before(string folder, string name, string weights, CancellationToken cancellation)
     {
-        using TaskModel model = TaskModel.Load(name, _base, _window);
+        using TaskModel model = TaskModel.Load(name, _base, _window, ignoredKeys: _ignoredKeys);
         string found = RunParts.WeightsFingerprint(model.Model);
         if (found != weights)
         {

@@ -172,6 +172,10 @@ public sealed record InitFromConfig : IValidated
     [DoesNotAlterNumbers]
     public long? TrainedTokens { get; init; }
 
+    /// <summary>Keys of the model's config.json that need not be understood, those inside others with dots; null for none. They are recorded with the run.</summary>
+    [DoesNotAlterNumbers]
+    public IReadOnlyList<string>? IgnoreKeys { get; init; }
+
     /// <inheritdoc/>
     IEnumerable<ConfigurationProblem> IValidated.Validate()
     {

@@ -29,6 +29,10 @@ public sealed record TeacherConfig : IValidated
     /// <summary>Type of a live teacher's products and attention, fp32 or bf16; null for the run's own.</summary>
     public ComputePrecision? Precision { get; init; }
 
+    /// <summary>Keys of the model's config.json that need not be understood, those inside others with dots; null for none. They are recorded with the run.</summary>
+    [DoesNotAlterNumbers]
+    public IReadOnlyList<string>? IgnoreKeys { get; init; }
+
     /// <inheritdoc/>
     IEnumerable<ConfigurationProblem> IValidated.Validate()
     {
@@ -37,6 +41,14 @@ public sealed record TeacherConfig : IValidated
             yield return new ConfigurationProblem(
                 "precision",
                 "= auto is the run's to decide. Leave the key out, and the teacher follows the run; or give fp32 or bf16."
+            );
+        }
+
+        if (IgnoreKeys is { Count: > 0 } && Path is null)
+        {
+            yield return new ConfigurationProblem(
+                "ignore_keys",
+                "is about the config.json of the model that 'path' names, and there is none. Remove it."
             );
         }
 

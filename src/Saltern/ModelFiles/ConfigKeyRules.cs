@@ -75,7 +75,7 @@ internal static class ConfigKeyRules
             "predict_special_tokens"
         ),
         new(
-            "how text is drawn from the model: end tokens are read (see below), the rest is for the options of `generate`",
+            "how text is drawn from the model: end tokens are read, the rest is for the options of `generate`",
             "max_length",
             "min_length",
             "max_new_tokens",

@@ -65,18 +65,22 @@ public static class ModelFolder
     }
 
     /// <summary>Reads the shape.</summary>
-    /// <exception cref="DataFormatException">The file is missing, damaged or asks for something that is not computed here.</exception>
-    public static TransformerConfig LoadConfig(string folder) => ReadConfig(folder, []).Shape;
-
-    /// <summary>Reads the shape, and says what of the file was passed over.</summary>
-    /// <param name="ignoredKeys">Keys that need not be understood.</param>
+    /// <param name="folder">Folder with config.json.</param>
+    /// <param name="ignoredKeys">Keys of the file that need not be understood, those inside others with dots; null for none.</param>
     /// <exception cref="DataFormatException">The file is missing, damaged or asks for something that is not computed here.</exception>
     /// <exception cref="ConfigurationException">A key is to be ignored that is understood.</exception>
-    internal static ConfigReading ReadConfig(string folder, IReadOnlyCollection<string> ignoredKeys)
+    public static TransformerConfig LoadConfig(string folder, IReadOnlyCollection<string>? ignoredKeys = null) =>
+        ReadConfig(folder, ignoredKeys).Shape;
+
+    /// <summary>Reads the shape, and says what of the file was passed over.</summary>
+    /// <param name="ignoredKeys">Keys that need not be understood; null for none.</param>
+    /// <exception cref="DataFormatException">The file is missing, damaged or asks for something that is not computed here.</exception>
+    /// <exception cref="ConfigurationException">A key is to be ignored that is understood.</exception>
+    internal static ConfigReading ReadConfig(string folder, IReadOnlyCollection<string>? ignoredKeys = null)
     {
         if (FolderFile.Exists(folder, ConfigFile))
         {
-            return HuggingFaceConfig.Read(FolderFile.Find(folder, ConfigFile), ignoredKeys);
+            return HuggingFaceConfig.Read(FolderFile.Find(folder, ConfigFile), ignoredKeys ?? []);
         }
 
         throw new DataFormatException($"{folder} has no {ConfigFile}, so it is not a model folder.");
@@ -96,18 +100,18 @@ public static class ModelFolder
         bool trainable,
         torch.Device? device = null,
         torch.ScalarType type = torch.ScalarType.Float32
-    ) => Load(folder, trainable, progress: null, device, type);
+    ) => Load(folder, LoadConfig(folder), trainable, progress: null, device, type);
 
-    /// <summary>Loads a model and tells of it.</summary>
+    /// <summary>Loads a model whose shape was read before, and tells of it.</summary>
     internal static Transformer Load(
         string folder,
+        TransformerConfig config,
         bool trainable,
         IProgress<WeightProgress>? progress,
         torch.Device? device = null,
         torch.ScalarType type = torch.ScalarType.Float32
     )
     {
-        TransformerConfig config = LoadConfig(folder);
         using WeightFiles files = WeightFiles.Open(folder);
 
         // Before memory is taken for what the config claims.

@@ -48,6 +48,10 @@ internal static class ModelImport
                     Path.Combine(temporary, ModelFolder.TokenizerFile),
                     File.ReadAllText(model.TokenizerPath)
                 );
+                EndTokens.Write(
+                    temporary,
+                    EndTokens.NeedFile(model.EndTokens, model.Tokenizer) ? model.EndTokens : null
+                );
                 beside?.Invoke(temporary, model.Reading);
             }
         );

@@ -29,6 +29,9 @@ internal sealed class SourceModel : IDisposable
     /// <summary>Its tokenizer.</summary>
     public BpeTokenizer Tokenizer { get; }
 
+    /// <summary>The tokens at which it stops writing; the first ends a document.</summary>
+    public required IReadOnlyList<int> EndTokens { get; init; }
+
     /// <summary>File that the tokenizer was read from.</summary>
     public string TokenizerPath { get; }
 
@@ -59,7 +62,10 @@ internal sealed class SourceModel : IDisposable
                 );
             }
 
-            return new SourceModel(reading, weights, tensors, tokenizer, tokenizerPath);
+            return new SourceModel(reading, weights, tensors, tokenizer, tokenizerPath)
+            {
+                EndTokens = ModelFiles.EndTokens.Of(folder, tokenizer),
+            };
         }
         catch
         {

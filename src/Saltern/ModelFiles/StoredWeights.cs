@@ -96,6 +96,9 @@ internal static class StoredWeights
         ];
     }
 
+    /// <summary>Name of the embedding.</summary>
+    internal static string EmbeddingName(TransformerConfig config) => Theirs(config, "model.embed_tokens.weight");
+
     /// <summary>Name of the output head, whether the files hold one or not.</summary>
     internal static string HeadName(TransformerConfig config) => Theirs(config, "lm_head.weight");
 

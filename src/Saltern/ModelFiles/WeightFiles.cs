@@ -55,7 +55,7 @@ internal sealed class WeightFiles : IDisposable
     /// <param name="name">A float32, float16 or bfloat16 tensor.</param>
     /// <param name="take">Is given the index of the piece's first element and the values; they are overwritten afterwards.</param>
     /// <param name="rowLength">Every piece is a multiple of it, elements.</param>
-    /// <exception cref="DataFormatException">The tensor is of another type, or the file has become shorter.</exception>
+    /// <exception cref="DataFormatException">The tensor is of another type or holds what is no finite number, or the file has become shorter.</exception>
     public void Read(string name, Action<long, Memory<float>> take, int rowLength = 1)
     {
         long at = 0;
@@ -68,6 +68,20 @@ internal sealed class WeightFiles : IDisposable
 
     /// <summary>As <see cref="Read"/>, as a sequence whose pieces share one buffer.</summary>
     internal IEnumerable<Memory<float>> Pieces(string name, int rowLength = 1)
+    {
+        foreach (Memory<float> piece in StoredPieces(name, rowLength))
+        {
+            if (!FiniteValues.Are(piece.Span))
+            {
+                throw FiniteValues.Complaint(PathOf(name), name, StoredPieces(name, rowLength));
+            }
+
+            yield return piece;
+        }
+    }
+
+    // Whatever they are.
+    private IEnumerable<Memory<float>> StoredPieces(string name, int rowLength)
     {
         (FileStream file, SafeTensorsEntry entry) = (_places[name], _entries[name]);
         Action<ReadOnlySpan<byte>, Span<float>> widen = entry.Type switch

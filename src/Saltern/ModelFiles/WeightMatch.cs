@@ -16,7 +16,7 @@ internal static class WeightMatch
         var entries = new Dictionary<string, SafeTensorsEntry>(files.Entries);
         IReadOnlyList<StoredTensor> tensors =
         [
-            .. StoredWeights.Of(config).Select(tensor => tensor with { Name = NameIn(files, tensor.Name) }),
+            .. StoredWeights.Of(config).Select(tensor => tensor with { Name = NameIn(files, tensor.Name, config) }),
         ];
         foreach (StoredTensor tensor in tensors)
         {
@@ -59,9 +59,10 @@ internal static class WeightMatch
         return tensors;
     }
 
-    // GPT-2's first files leave the prefix out.
-    private static string NameIn(WeightFiles files, string name)
+    // GPT-2's first files leave the prefix out; of a tied pair some files have kept the head alone.
+    private static string NameIn(WeightFiles files, string name, TransformerConfig config)
     {
+        string head = StoredWeights.HeadName(config);
         if (
             !files.Entries.ContainsKey(name)
             && name.StartsWith(StoredWeights.Gpt2Prefix, StringComparison.Ordinal)
@@ -69,6 +70,12 @@ internal static class WeightMatch
         )
         {
             return name[StoredWeights.Gpt2Prefix.Length..];
+        }
+
+        bool isEmbedding = name == StoredWeights.EmbeddingName(config);
+        if (config.IsTied && isEmbedding && !files.Entries.ContainsKey(name) && files.Entries.ContainsKey(head))
+        {
+            return head;
         }
 
         return name;

@@ -183,7 +183,7 @@ internal static class GreedyBatch
         // Adds a token, unless it is the one that ends a text, and says whether the text is over.
         public bool EndsWith(int token, AnswerLimits limits)
         {
-            if (token == limits.EndOfText)
+            if (token == limits.EndOfText || limits.MoreEnds?.Contains(token) == true)
             {
                 return true;
             }
@@ -200,6 +200,9 @@ internal static class GreedyBatch
 /// <param name="Vocabulary">Real token ids; rows of the output head beyond them are never taken.</param>
 internal readonly record struct AnswerLimits(int MaxTokens, int EndOfText, int Vocabulary)
 {
+    /// <summary>Further ids that end a text, such as a chat model's end of a reply; null for none.</summary>
+    public IReadOnlyList<int>? MoreEnds { get; init; }
+
     /// <summary>Told a prompt's index and its tokens so far, after each: whether the text ends there, before the limit; null for the end-of-text token alone.</summary>
     public Func<int, IReadOnlyList<int>, bool>? IsOver { get; init; }
 }

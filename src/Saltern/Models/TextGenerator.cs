@@ -64,16 +64,32 @@ public static class TextGenerator
         int vocabulary,
         SamplingOptions options,
         CancellationToken cancellation = default
+    ) => Generate(model, prompt, [endOfText], vocabulary, options, cancellation);
+
+    /// <summary>As the other, with several tokens that end a text.</summary>
+    /// <param name="model">Any decoder.</param>
+    /// <param name="prompt">Ids to continue, of a longer one the last that fit into the model's positions; an empty prompt starts from the first end token.</param>
+    /// <param name="endTokens">Ids that end a text, at least one.</param>
+    /// <param name="vocabulary">Real token ids; rows of the output head beyond them are never drawn.</param>
+    /// <param name="options">How to draw.</param>
+    /// <param name="cancellation">Ends the text early.</param>
+    public static IEnumerable<int> Generate(
+        Transformer model,
+        IReadOnlyList<int> prompt,
+        IReadOnlyList<int> endTokens,
+        int vocabulary,
+        SamplingOptions options,
+        CancellationToken cancellation = default
     )
     {
         options.Validate();
-        return Tokens(model, prompt, endOfText, vocabulary, options, cancellation);
+        return Tokens(model, prompt, endTokens, vocabulary, options, cancellation);
     }
 
     private static IEnumerable<int> Tokens(
         Transformer model,
         IReadOnlyList<int> prompt,
-        int endOfText,
+        IReadOnlyList<int> endTokens,
         int vocabulary,
         SamplingOptions options,
         CancellationToken cancellation
@@ -81,7 +97,7 @@ public static class TextGenerator
     {
         int window = model.Config.MaxPositionEmbeddings;
         var random = new Random(options.Seed);
-        List<int> text = prompt.Count > 0 ? [.. prompt] : [endOfText];
+        List<int> text = prompt.Count > 0 ? [.. prompt] : [endTokens[0]];
         KeyValueCache cache = NewCache(model, window);
         try
         {
@@ -89,7 +105,7 @@ public static class TextGenerator
             for (int i = 0; i < options.MaxTokens && !cancellation.IsCancellationRequested; i++)
             {
                 int token = Draw(logits, options, random);
-                if (token == endOfText)
+                if (endTokens.Contains(token))
                 {
                     yield break;
                 }

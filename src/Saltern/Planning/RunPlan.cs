@@ -193,7 +193,7 @@ internal sealed record RunPlan
 
         if (recipe.Teacher?.Path is string path && Directory.Exists(path))
         {
-            return ModelFolder.LoadConfig(ModelLocation.Resolve(path));
+            return ModelFolder.LoadConfig(ModelLocation.Resolve(path), recipe.Teacher.IgnoreKeys);
         }
 
         throw new ConfigurationException(

@@ -4,7 +4,6 @@ using Saltern.Batches;
 using Saltern.Checkpoints;
 using Saltern.Configuration;
 using Saltern.Guidance;
-using Saltern.ModelFiles;
 using Saltern.Models;
 using Saltern.Shards;
 using Saltern.Tokenization;
@@ -111,15 +110,13 @@ internal sealed class AlignmentKind : GuidanceKind
         GuidanceOptions options
     )
     {
-        if (parts.TeacherFolder is not string folder || parts.TeacherTokenizer is not BpeTokenizer tokenizer)
+        if (parts.TeacherFolder is null || parts.TeacherTokenizer is not BpeTokenizer tokenizer)
         {
             throw new UnreachableException("The parts have no teacher with a tokenizer.");
         }
 
         AlignmentConfig alignment = Of(config);
-        Transformer model = parts
-            .Compute.For(config.Teacher?.Precision)
-            .Apply(ModelFolder.Load(folder, trainable: false, parts.Compute.Device));
+        Transformer model = parts.Compute.For(config.Teacher?.Precision).Apply(parts.LoadTeacher());
         var teacher = new AlignmentTeacher(
             model,
             tokenizer,

@@ -4,6 +4,7 @@ using Saltern.Growth;
 using Saltern.ModelFiles;
 using Saltern.Models;
 using Saltern.RunFiles;
+using Saltern.Tokenization;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -25,7 +26,11 @@ internal sealed record GrowResult(
     double HiddenBefore,
     double HiddenAfter,
     IReadOnlyList<RunAncestor> History
-);
+)
+{
+    /// <summary>What of the small model's config was passed over; null for nothing worth a word.</summary>
+    public string? Remark { get; init; }
+}
 
 /// <summary>A growth on disk: a model folder out of another.</summary>
 internal sealed record GrowRequest
@@ -58,7 +63,8 @@ internal sealed record GrowRequest
 
         GrowthConfig grow = request.From.Grow ?? new GrowthConfig();
         string folder = InitialModel.Folder(request.From);
-        TransformerConfig shape = ModelFolder.LoadConfig(folder);
+        ConfigReading reading = ModelFolder.ReadConfig(folder, request.From.IgnoreKeys);
+        TransformerConfig shape = reading.Shape;
         TransformerConfig wanted = request.Sizes.Of(shape);
         string[] problems =
         [
@@ -78,7 +84,7 @@ internal sealed record GrowRequest
             );
         }
 
-        using Transformer small = ModelFolder.Load(folder, trainable: false);
+        using Transformer small = ModelFolder.Load(folder, shape, trainable: false, progress: null);
         using var large = new Transformer(wanted, trainable: false);
         ModelGrowth.Fill(small, large, map, grow.Noise, ModelGrowth.NoiseSeed(request.Seed, 1));
         (double difference, double before, double after) = Compare(small, large);
@@ -92,11 +98,17 @@ internal sealed record GrowRequest
                     Path.Combine(temporary, ModelFolder.TokenizerFile),
                     File.ReadAllText(ModelFolder.TokenizerPath(folder))
                 );
+                BpeTokenizer tokenizer = BpeTokenizer.Load(ModelFolder.TokenizerPath(folder));
+                IReadOnlyList<int> ends = EndTokens.Of(folder, tokenizer);
+                EndTokens.Write(temporary, EndTokens.NeedFile(ends, tokenizer) ? ends : null);
                 history = Lineage.InNewWeights(history, temporary);
                 Lineage.Write(temporary, history);
             }
         );
-        return new GrowResult(small.Config, wanted, map.PreservesFunction, difference, before, after, history);
+        return new GrowResult(small.Config, wanted, map.PreservesFunction, difference, before, after, history)
+        {
+            Remark = reading.Remark,
+        };
     }
 
     private static (double Difference, double Before, double After) Compare(Transformer small, Transformer large)

@@ -5,6 +5,7 @@ using Saltern.ModelFiles;
 using Saltern.Models;
 using Saltern.Optimization;
 using Saltern.RunFiles;
+using Saltern.Tokenization;
 using TorchSharp;
 
 namespace Saltern.Runs;
@@ -14,18 +15,46 @@ internal sealed class InitialModel
 {
     private readonly InitFromConfig _from;
     private readonly string _folder;
+    private readonly ConfigReading _reading;
     private readonly Lazy<IReadOnlyList<RunAncestor>> _before;
 
     private InitialModel(InitFromConfig from)
     {
         _from = from;
         _folder = Folder(from);
-        _before = new(() => Lineage.Of(from.Path, _folder, from.TrainedTokens));
+        _reading = ModelFolder.ReadConfig(_folder, from.IgnoreKeys);
+        _before = new(() => Lineage.Of(from.Path, _folder, from.TrainedTokens, _reading.Ignored));
     }
 
     /// <summary>Finds the model; null where a run starts from fresh weights.</summary>
     /// <exception cref="CheckpointException">There is none.</exception>
+    /// <exception cref="DataFormatException">Its config is damaged, or asks for something that is not computed here.</exception>
     public static InitialModel? Find(InitFromConfig? from) => from is null ? null : new InitialModel(from);
+
+    /// <summary>Its shape.</summary>
+    public TransformerConfig Shape => _reading.Shape;
+
+    /// <summary>Says what of its config was passed over.</summary>
+    public void Warn(Action<string> log)
+    {
+        if (_reading.Remark is string remark)
+        {
+            log(remark);
+        }
+    }
+
+    /// <summary>The tokens at which it stops writing.</summary>
+    /// <param name="tokenizer">The run's tokenizer; of a model with other token ids only the tokenizer's own end counts.</param>
+    public IReadOnlyList<int> EndTokens(BpeTokenizer tokenizer)
+    {
+        string path = Path.Combine(_folder, ModelFolder.TokenizerFile);
+        if (File.Exists(path) && BpeTokenizer.Load(path).Fingerprint == tokenizer.Fingerprint)
+        {
+            return ModelFiles.EndTokens.Of(_folder, tokenizer);
+        }
+
+        return [tokenizer.EndOfTextId];
+    }
 
     /// <summary>Folder of the model.</summary>
     /// <exception cref="CheckpointException">There is none.</exception>
@@ -58,7 +87,7 @@ internal sealed class InitialModel
             return _before.Value;
         }
 
-        return [.. _before.Value, GrowthEntry(ModelFolder.LoadConfig(_folder), model, grow)];
+        return [.. _before.Value, GrowthEntry(Shape, model, grow)];
     }
 
     /// <summary>What a growth adds to a history: no cost, but how.</summary>
@@ -102,7 +131,7 @@ internal sealed class InitialModel
     /// <exception cref="ConfigurationException">It does not.</exception>
     public void Check(TransformerConfig model)
     {
-        TransformerConfig given = ModelFolder.LoadConfig(_folder);
+        TransformerConfig given = Shape;
         if (_from.Grow is GrowthConfig grow)
         {
             var map = GrowthMap.Of(given, model, grow.Operator, $"init_from.grow ({_from.Path})");
@@ -150,7 +179,7 @@ internal sealed class InitialModel
             return;
         }
 
-        GrowthMap map = GrowthMap.Of(ModelFolder.LoadConfig(_folder), model.Config, grow.Operator, "init_from.grow");
+        GrowthMap map = GrowthMap.Of(Shape, model.Config, grow.Operator, "init_from.grow");
         using StateTensors grown = ModelGrowth.GrowState(state, model.Parameters.Layout, map, _from.Optimizer);
         grown.GiveTo(optimizer);
     }
@@ -211,7 +240,20 @@ internal sealed class InitialModel
 
     /// <summary>Fills a run's first model.</summary>
     /// <param name="seed">Of the noise of a growth.</param>
+    /// <exception cref="DataFormatException">Its weights are damaged or not finite; the message says that they are those of init_from.</exception>
     public void Fill(Transformer student, int seed, IProgress<WeightProgress>? loading)
+    {
+        try
+        {
+            FillFrom(student, seed, loading);
+        }
+        catch (DataFormatException problem)
+        {
+            throw new DataFormatException($"init_from = {_from.Path} cannot be used. {problem.Message}", problem);
+        }
+    }
+
+    private void FillFrom(Transformer student, int seed, IProgress<WeightProgress>? loading)
     {
         if (_from.Grow is not GrowthConfig grow)
         {
@@ -221,6 +263,7 @@ internal sealed class InitialModel
 
         using Transformer small = ModelFolder.Load(
             _folder,
+            Shape,
             trainable: false,
             loading,
             student.Parameters.Device,

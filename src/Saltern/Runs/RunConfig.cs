@@ -251,7 +251,7 @@ public sealed record RunConfig : IValidated, IRunRecipe
     internal static bool IsOfFineTuning(string path)
     {
         IReadOnlyDictionary<string, string> keys = RecipeKeys.Flatten(RecipeFile.Read(path));
-        return keys.ContainsKey("init_from")
+        return (keys.ContainsKey("init_from") || keys.ContainsKey("init_from.path"))
             && !keys.Keys.Any(key => key.StartsWith("model.", StringComparison.Ordinal));
     }
 

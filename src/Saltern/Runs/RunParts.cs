@@ -61,6 +61,12 @@ internal sealed class RunParts : IDisposable
     /// <summary>Model folder of the teacher; null where none is needed or a cache stands for it.</summary>
     public string? TeacherFolder => _teacher?.Folder;
 
+    /// <summary>Loads the teacher's model; the caller owns it.</summary>
+    /// <param name="loading">Is told of the loading; null for nobody.</param>
+    public Transformer LoadTeacher(IProgress<WeightProgress>? loading = null) =>
+        _teacher?.Load(Compute.Device, loading)
+        ?? throw new System.Diagnostics.UnreachableException("The parts have no teacher.");
+
     /// <summary>The teacher's own tokenizer where it may be another than the data set's; else null.</summary>
     internal BpeTokenizer? TeacherTokenizer => _teacher?.Tokenizer;
 
@@ -174,6 +180,7 @@ internal sealed class RunParts : IDisposable
             Model = model,
             Stages = stages,
             Initial = initial,
+            EndTokens = resumed?.EndTokens ?? EndTokensOf(initial, tokenizer),
             Continued = continued,
             Batches = batches,
             Compute = compute,
@@ -230,6 +237,7 @@ internal sealed class RunParts : IDisposable
             Model = model,
             Stages = stages,
             Initial = initial,
+            EndTokens = resumed?.EndTokens ?? EndTokensOf(initial, tokenizer),
             Batches = batches,
             Compute = compute,
         };
@@ -285,8 +293,15 @@ internal sealed class RunParts : IDisposable
         return kind.Create(config, this, weights, threads, options);
     }
 
-    /// <summary>Says what is allowed but likely not meant.</summary>
-    public void Warn(Action<string> log) => _teacher?.Warn(log);
+    /// <summary>The tokens at which the student stops writing; the first ends a document.</summary>
+    public IReadOnlyList<int> EndTokens { get; private init; } = [];
+
+    /// <summary>Says what is allowed but likely not meant, and what of the models' configs was passed over.</summary>
+    public void Warn(Action<string> log)
+    {
+        Initial?.Warn(log);
+        _teacher?.Warn(log);
+    }
 
     /// <summary>The teacher's losses on the curve set: computed once, or as its pass left them; null without a teacher.</summary>
     /// <param name="threads">Threads for our own kernels.</param>
@@ -336,6 +351,7 @@ internal sealed class RunParts : IDisposable
             PlannedSamples = Stages.Samples,
             Origin = Initial?.History(Stages.At(0).Model) ?? [],
             IsFineTuning = Text.Arm is not null,
+            EndTokens = ModelFiles.EndTokens.NeedFile(EndTokens, Tokenizer) ? EndTokens : null,
             Selection = Selection?.Sha256 ?? "",
             InitialWeights = initialWeights,
             DataFingerprint = Text.Fingerprint,
@@ -381,6 +397,9 @@ internal sealed class RunParts : IDisposable
         Batches.Dispose();
         _data?.Dispose();
     }
+
+    private static IReadOnlyList<int> EndTokensOf(InitialModel? initial, BpeTokenizer tokenizer) =>
+        initial?.EndTokens(tokenizer) ?? [tokenizer.EndOfTextId];
 
     private static void CheckData(RunConfig config, TrainState? resumed, TokenDataset data)
     {

@@ -53,7 +53,7 @@ internal sealed record RunSamples
                     .. TextGenerator.Generate(
                         student,
                         prompt,
-                        parts.Tokenizer.EndOfTextId,
+                        parts.EndTokens,
                         parts.Tokenizer.VocabularySize,
                         options
                     ),

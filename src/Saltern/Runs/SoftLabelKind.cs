@@ -139,9 +139,9 @@ internal sealed class SoftLabelKind : GuidanceKind
             return new CachedTeacher(cache);
         }
 
-        if (parts.TeacherFolder is string folder && config.Teacher is TeacherConfig teacher)
+        if (parts.TeacherFolder is not null && config.Teacher is TeacherConfig teacher)
         {
-            Transformer model = ModelFolder.Load(folder, trainable: false, loading, parts.Compute.Device);
+            Transformer model = parts.LoadTeacher(loading);
             return new LiveTeacher(parts.Compute.For(teacher.Precision).Apply(model), teacher.Temperature);
         }
 

@@ -12,6 +12,9 @@ public sealed record TeachRequest
     /// <summary>The teacher: run folder, checkpoint folder or Hugging Face folder.</summary>
     public required string Teacher { get; init; }
 
+    /// <summary>Keys of its config.json that need not be understood, those inside others with dots; null for the recipe's.</summary>
+    public IReadOnlyList<string>? IgnoreKeys { get; init; }
+
     /// <summary>The recipe whose samples are gone over; null where <see cref="DataPath"/> names a data set.</summary>
     public RunConfig? Recipe { get; init; }
 

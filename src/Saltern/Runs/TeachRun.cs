@@ -4,7 +4,6 @@ using Saltern.Distributed;
 using Saltern.Files;
 using Saltern.Guidance;
 using Saltern.Losses;
-using Saltern.ModelFiles;
 using Saltern.Numerics;
 using Saltern.Shards;
 using Saltern.Tokenization;
@@ -72,6 +71,7 @@ public static class TeachRun
                 Path = request.Teacher,
                 Temperature = temperature,
                 TrainedTokens = request.Recipe?.Teacher?.TrainedTokens,
+                IgnoreKeys = request.IgnoreKeys ?? request.Recipe?.Teacher?.IgnoreKeys,
             },
             request.Recipe?.Objective,
             dataConfig.SequenceLength,
@@ -93,10 +93,7 @@ public static class TeachRun
         DurableFolder.Create(request.Out);
         torch.set_num_threads(request.Threads);
         UseProducts(request, ranks);
-        using var teacher = new LiveTeacher(
-            compute.Apply(ModelFolder.Load(parts.Folder!, trainable: false, compute.Device)),
-            temperature
-        );
+        using var teacher = new LiveTeacher(compute.Apply(parts.Load(compute.Device)), temperature);
         var plan = new TeachPlan
         {
             Samples = SampleSpace.Of(data.Fingerprint, dataConfig, request.Recipe?.Objective),

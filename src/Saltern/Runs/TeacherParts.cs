@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Saltern.Batches;
 using Saltern.Checkpoints;
 using Saltern.Configuration;
@@ -8,6 +9,7 @@ using Saltern.RunFiles;
 using Saltern.Selection;
 using Saltern.Shards;
 using Saltern.Tokenization;
+using TorchSharp;
 
 namespace Saltern.Runs;
 
@@ -18,6 +20,9 @@ namespace Saltern.Runs;
 /// <param name="Record">What is known of it, its own training and its passes.</param>
 internal sealed record TeacherParts(string? Folder, TeacherCache? Cache, string Weights, RunTeacher Record)
 {
+    /// <summary>The model's shape, and what of its config was passed over; null where a cache stands for it.</summary>
+    private ConfigReading? Reading { get; init; }
+
     /// <summary>What is allowed but likely not meant; null where nothing is.</summary>
     public string? Warning { get; private init; }
 
@@ -40,7 +45,8 @@ internal sealed record TeacherParts(string? Folder, TeacherCache? Cache, string 
     {
         string path = teacher.Path!;
         string folder = ModelLocation.Resolve(path);
-        TransformerConfig shape = ModelFolder.LoadConfig(folder);
+        ConfigReading reading = ModelFolder.ReadConfig(folder, teacher.IgnoreKeys);
+        TransformerConfig shape = reading.Shape;
         if (tokenizer is not null)
         {
             CheckTokenizer(path, folder, shape, tokenizer);
@@ -55,8 +61,9 @@ internal sealed record TeacherParts(string? Folder, TeacherCache? Cache, string 
             );
         }
 
-        return new TeacherParts(folder, null, CheckedWeights(path, folder, resumed), Describe(teacher, folder, shape))
+        return new TeacherParts(folder, null, CheckedWeights(path, folder, resumed), Describe(teacher, folder, reading))
         {
+            Reading = reading,
             Warning = ObjectiveWarning(path, RunOf(path, folder), objective),
         };
     }
@@ -76,12 +83,14 @@ internal sealed record TeacherParts(string? Folder, TeacherCache? Cache, string 
     {
         string path = teacher.Path!;
         string folder = ModelLocation.Resolve(path);
-        TransformerConfig shape = ModelFolder.LoadConfig(folder);
+        ConfigReading reading = ModelFolder.ReadConfig(folder, teacher.IgnoreKeys);
+        TransformerConfig shape = reading.Shape;
         BpeTokenizer tokenizer = LoadTokenizer(path, folder, "the sample's text cannot be put into its tokens");
         CheckRows(path, shape, tokenizer);
         alignment.ResolveTeacherLayer(shape.NumHiddenLayers);
-        return new TeacherParts(folder, null, CheckedWeights(path, folder, resumed), Describe(teacher, folder, shape))
+        return new TeacherParts(folder, null, CheckedWeights(path, folder, resumed), Describe(teacher, folder, reading))
         {
+            Reading = reading,
             Tokenizer = tokenizer,
             Warning =
                 shape.MaxPositionEmbeddings < sequenceLength
@@ -92,9 +101,35 @@ internal sealed record TeacherParts(string? Folder, TeacherCache? Cache, string 
         };
     }
 
-    /// <summary>Says the warning, if there is one.</summary>
+    /// <summary>Loads the model; the caller owns it.</summary>
+    /// <param name="device">Where its weights are to live.</param>
+    /// <param name="loading">Is told of the loading; null for nobody.</param>
+    /// <exception cref="DataFormatException">Its weights are damaged or not finite; the message says that it is the teacher.</exception>
+    public Transformer Load(torch.Device device, IProgress<WeightProgress>? loading = null)
+    {
+        if (Folder is not string folder || Reading is not ConfigReading reading)
+        {
+            throw new UnreachableException("A cache stands for the teacher.");
+        }
+
+        try
+        {
+            return ModelFolder.Load(folder, reading.Shape, trainable: false, loading, device);
+        }
+        catch (DataFormatException problem)
+        {
+            throw new DataFormatException($"The teacher cannot be used. {problem.Message}", problem);
+        }
+    }
+
+    /// <summary>Says what of its config was passed over, and the warning, if there is one.</summary>
     public void Warn(Action<string> log)
     {
+        if (Reading?.Remark is string remark)
+        {
+            log(remark);
+        }
+
         if (Warning is not null)
         {
             log(Warning);
@@ -264,14 +299,14 @@ internal sealed record TeacherParts(string? Folder, TeacherCache? Cache, string 
     }
 
     // What the teacher's own run says: its cost up to this very checkpoint, and its final loss where this is the final one.
-    private static RunTeacher Describe(TeacherConfig teacher, string folder, TransformerConfig shape)
+    private static RunTeacher Describe(TeacherConfig teacher, string folder, ConfigReading reading)
     {
         string teacherPath = teacher.Path!;
         string? run = RunOf(teacherPath, folder);
         TrainState? state = File.Exists(Path.Combine(folder, Checkpoint.StateFile))
             ? Checkpoint.LoadState(folder)
             : null;
-        IReadOnlyList<RunAncestor> history = Lineage.Of(teacherPath, folder, teacher.TrainedTokens);
+        IReadOnlyList<RunAncestor> history = Lineage.Of(teacherPath, folder, teacher.TrainedTokens, reading.Ignored);
         string? file = run is null ? null : Path.Combine(run, RunLayout.Result);
         RunResult? result = file is not null && File.Exists(file) ? RunResult.Read(file) : null;
         return new RunTeacher
@@ -280,7 +315,7 @@ internal sealed record TeacherParts(string? Folder, TeacherCache? Cache, string 
                 result?.Name
                 ?? Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(run ?? teacherPath))),
             Temperature = teacher.Temperature,
-            Parameters = ModelFlops.Parameters(shape),
+            Parameters = ModelFlops.Parameters(reading.Shape),
             History = history,
             TrainingFlops = AncestorCost.Of(history).Flops,
             TrainingSeconds = AncestorCost.Of(history).Seconds,

@@ -251,7 +251,7 @@ public class GgufExportTests
         tokenizer["model"]!["merges"] = JsonNode.Parse("""["a b","b c","a b"]""");
         folder.Write("tokenizer.json", tokenizer.ToJsonString());
         using var metadata = new GgufMetadata();
-        GgufTokenizer.Describe(BpeTokenizer.Load(folder["tokenizer.json"]), 300, metadata);
+        GgufTokenizer.Describe(BpeTokenizer.Load(folder["tokenizer.json"]), [256, 7, 8], 300, metadata);
         using var bytes = new MemoryStream();
         metadata.WriteTo(bytes);
         string text = System.Text.Encoding.Latin1.GetString(bytes.ToArray());

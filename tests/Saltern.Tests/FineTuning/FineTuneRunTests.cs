@@ -186,7 +186,7 @@ public sealed class FineTuneRunTests : IDisposable
     {
         Train(_recipe, "run", 12);
         Train(_recipe with { Seed = 9, Evaluation = null }, "other", 24);
-        FineTuneConfig moved = _recipe with { InitFrom = _folder["other"] };
+        FineTuneConfig moved = _recipe with { InitFrom = new FineTuneStartConfig { Path = _folder["other"] } };
         using FineTuneRun run = FineTuneRun.Open(
             moved,
             _folder["run"],
@@ -218,7 +218,14 @@ public sealed class FineTuneRunTests : IDisposable
             StringComparison.Ordinal
         );
         Assert.Throws<CheckpointException>(() =>
-            FineTuneRun.Open(_recipe with { InitFrom = _folder["absent"] }, _folder["x"], TinyRun.Quick)
+            FineTuneRun.Open(
+                _recipe with
+                {
+                    InitFrom = new FineTuneStartConfig { Path = _folder["absent"] },
+                },
+                _folder["x"],
+                TinyRun.Quick
+            )
         );
         Assert.False(Directory.Exists(_folder["x"]));
     }

@@ -53,7 +53,7 @@ public partial class SharedExamplesTests
         using var here = new TemporaryFolder();
         FineTuneConfig config = TinyExamples.Recipe(Short(folder, here)) with
         {
-            InitFrom = FreshModel(here["model"]),
+            InitFrom = new FineTuneStartConfig { Path = FreshModel(here["model"]) },
             Training = new FineTuneTrainingConfig
             {
                 Steps = 30,

@@ -34,7 +34,7 @@ internal static class TinyExamples
             Name = "tiny",
             Seed = 3,
             Threads = 2,
-            InitFrom = TinyRun.Shared.TeacherFolder,
+            InitFrom = new FineTuneStartConfig { Path = TinyRun.Shared.TeacherFolder },
             Data = new ExampleConfig
             {
                 Path = path,

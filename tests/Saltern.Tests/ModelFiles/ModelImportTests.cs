@@ -84,6 +84,34 @@ public class ModelImportTests
     }
 
     [Fact]
+    public void ATiedModelThatKeptItsHeadAlone_IsRead()
+    {
+        using var folder = new TemporaryFolder();
+        using var source = new TemporaryFolder();
+        FamilyModel.Write(source, "gpt2");
+        using Transformer whole = ModelFolder.Load(source.Path, trainable: false);
+        PublishedFile.Rename(source[ModelFolder.WeightsFile], "wte.weight", "lm_head.weight");
+        using Transformer headAlone = ModelFolder.Load(source.Path, trainable: false);
+        ModelImport.Run(source.Path, folder["imported"], cancellation: Cancellation);
+        using Transformer imported = ModelFolder.Load(folder["imported"], trainable: false);
+        float[] wanted = whole.Parameters.FlatWeights.data<float>().ToArray();
+        Assert.Equal(wanted, headAlone.Parameters.FlatWeights.data<float>().ToArray());
+        Assert.Equal(wanted, imported.Parameters.FlatWeights.data<float>().ToArray());
+        Assert.Contains(
+            SafeTensorsFile.ReadHeader(folder["imported/" + ModelFolder.WeightsFile]),
+            tensor => tensor.Name == "transformer.wte.weight"
+        );
+
+        // Where the two are not tied, the head is no embedding.
+        PublishedFile.AddKeys(source["config.json"], "\"tie_word_embeddings\": false");
+        Assert.Contains(
+            "has no tensor 'transformer.wte.weight'",
+            Assert.Throws<DataFormatException>(() => ModelFolder.Load(source.Path, trainable: false).Dispose()).Message,
+            StringComparison.Ordinal
+        );
+    }
+
+    [Fact]
     public void TensorsTooManyOrTooFew_AreNamed()
     {
         using var folder = new TemporaryFolder();

@@ -24,9 +24,9 @@ public class WeightFilesTests
     [Theory]
     [InlineData(
         "F16",
-        new byte[] { 0x00, 0x3C, 0x00, 0xC0, 0x01, 0x00, 0xFF, 0x7B, 0x00, 0x7C },
-        new[] { 1f, -2f, 5.9604645e-8f, 65504f, float.PositiveInfinity }
-    )] // 2⁻²⁴ and the largest finite
+        new byte[] { 0x00, 0x3C, 0x00, 0xC0, 0x01, 0x00, 0xFF, 0x7B, 0xFF, 0xFB },
+        new[] { 1f, -2f, 5.9604645e-8f, 65504f, -65504f }
+    )] // 2⁻²⁴ and the largest, with both signs
     [InlineData(
         "BF16",
         new byte[] { 0x80, 0x3F, 0x00, 0xC0, 0x49, 0x40, 0x80, 0x00, 0x01, 0x00 },

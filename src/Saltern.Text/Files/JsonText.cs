@@ -1,6 +1,6 @@
 using System.Text;
 
-namespace Saltern.ModelFiles;
+namespace Saltern.Files;
 
 /// <summary>The bytes of a JSON file as its reader wants them.</summary>
 internal static class JsonText
