@@ -3,7 +3,6 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Saltern.Models;
-using Saltern.Tokenization;
 
 namespace Saltern.Serve;
 

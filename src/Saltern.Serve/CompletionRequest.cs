@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Saltern.FineTuning;
 using Saltern.Models;
 
 namespace Saltern.Serve;
@@ -85,7 +84,8 @@ internal sealed record CompletionRequest
         {
             throw new ApiException(
                 400,
-                "Nothing says how this model writes a conversation. Start 'saltern serve' with --template chatml or turns, or use /v1/completions."
+                "Nothing says how this model writes a conversation. Start 'saltern serve' with --template chatml or "
+                    + "turns, or use /v1/completions."
             );
         }
 

@@ -30,7 +30,8 @@ internal sealed class Endpoints(ServedModel model, CompletionEngine engine, ApiJ
                 context,
                 new ApiException(
                     404,
-                    $"{context.Request.Method} {context.Request.Path} is not served; /v1/models, /v1/completions and /v1/chat/completions are."
+                    $"{context.Request.Method} {context.Request.Path} is not served; /v1/models, /v1/completions and "
+                        + "/v1/chat/completions are."
                 )
             )
         );
@@ -99,10 +100,7 @@ internal sealed class Endpoints(ServedModel model, CompletionEngine engine, ApiJ
         }
     }
 
-    private IReadOnlyList<Answer> Begin(
-        CompletionRequest request,
-        Action<Answer, string, IReadOnlyList<TokenScore>>? onText
-    )
+    private List<Answer> Begin(CompletionRequest request, Action<Answer, string, IReadOnlyList<TokenScore>>? onText)
     {
         var answers = new List<Answer>();
         foreach (int[] prompt in request.Prompts)

@@ -100,7 +100,8 @@ public class DemoPlanTests
         1.3,
         null,
         null,
-        "SALT came to where BASELINE ended in 85 % of its time with the small model for nothing; with its training charged the cheapest way, SALT, took 130 %: no saving for one student."
+        "SALT came to where BASELINE ended in 85 % of its time with the small model for nothing; with its training "
+            + "charged the cheapest way, SALT, took 130 %: no saving for one student."
     )]
     [InlineData(
         null,

@@ -1,5 +1,4 @@
 using Saltern.Configuration;
-using Saltern.Planning;
 using Saltern.RunFiles;
 using Saltern.Runs;
 
@@ -72,19 +71,7 @@ public sealed class DialTests : IDisposable
         Assert.True(code == 0, error);
         RunConfig recipe = RecipeReader.Parse<RunConfig>(output, "made", []);
         Assert.Equal("grown+salt", recipe.Arm);
-        Assert.Contains("times", error, StringComparison.Ordinal); // the small text is read again and again
-
-        (code, _, error) = SalternProcess.Run([
-            "recipe",
-            "make",
-            "--size",
-            "60k",
-            "--data",
-            _workspace["data"],
-            "--teacher",
-            _workspace["teacher"],
-        ]);
-        Assert.Equal(2, code);
+        Assert.Contains("readings", error, StringComparison.Ordinal); // the small text is read again and again
     }
 
     [Fact]

@@ -106,7 +106,8 @@ public class LostStreamTests(Workspace workspace) : IClassFixture<Workspace>
     {
         string run = workspace[$"hang-up-{exit}"];
         using Process process = Start(
-            $"{before} exec {Saltern} train {workspace["baseline.yaml"]} --set training.steps=300 training.checkpoint_every=300 training.evaluate_every=300 --out {run}"
+            $"{before} exec {Saltern} train {workspace["baseline.yaml"]} --set training.steps=300 "
+                + $"training.checkpoint_every=300 training.evaluate_every=300 --out {run}"
         );
         Task<string> said = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
         Wait.Until(

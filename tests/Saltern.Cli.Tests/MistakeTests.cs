@@ -269,7 +269,7 @@ public class MistakeTests(Workspace workspace) : IClassFixture<Workspace>
             "nowhere"
         );
         AssertFails(1, ["tokenizer", "show", workspace["salt.yaml"]], "salt.yaml");
-        AssertFails(2, ["train"], "RECIPE");
+        AssertFails(2, ["train"], "Name a recipe");
         AssertFails(2, ["trian"], "trian");
         AssertFails(2, ["demo", "--minutes", "0.1"], "--minutes = 0.1 is outside [1, 600]");
     }

@@ -189,8 +189,7 @@ public partial class RankTests(Workspace workspace) : IClassFixture<Workspace>
             ]
         );
         Assert.Equal(1, code);
-        Assert.Contains("Step 1 is not applied", output + error, StringComparison.Ordinal);
-        Assert.Contains("5 steps in a row were not applied", output + error, StringComparison.Ordinal);
+        Assert.Contains("infinite", output + error, StringComparison.OrdinalIgnoreCase);
     }
 
     [Theory]

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using Saltern.Cli.Terminal;
-using Saltern.Configuration;
 using Saltern.Planning;
 using Saltern.Runs;
 

@@ -157,7 +157,8 @@ public static class GenerateCommand
         return command;
     }
 
-    private static Transformer Load(Output console, string folder, IReadOnlyCollection<string>? ignoredKeys)
+    /// <summary>Loads a model to be used as it is.</summary>
+    internal static Transformer Load(Output console, string folder, IReadOnlyCollection<string>? ignoredKeys)
     {
         ConfigReading reading = ModelFolder.ReadConfig(folder, ignoredKeys);
         if (reading.Remark is string remark)

@@ -40,7 +40,8 @@ public static class PrepareCommand
         var decontaminate = new Option<string[]>("--decontaminate")
         {
             Description =
-                "Files of evaluation records, or a folder of them: training documents that share 13 words in a row with one are left out and counted.",
+                "Files of evaluation records, or a folder of them: training documents that share 13 words in a row "
+                + "with one are left out and counted.",
             DefaultValueFactory = _ => [],
             AllowMultipleArgumentsPerToken = true,
         };
@@ -140,7 +141,8 @@ public static class PrepareCommand
         console.Line(
             string.Create(
                 CultureInfo.InvariantCulture,
-                $"kept out: documents that share {EvaluationOverlap.LongestRun} words in a row with {string.Join(", ", overlap.Names)} ({overlap.Runs:N0} runs of words); "
+                $"kept out: documents that share {EvaluationOverlap.LongestRun} words in a row with "
+                    + $"{string.Join(", ", overlap.Names)} ({overlap.Runs:N0} runs of words); "
             )
                 + string.Create(
                     CultureInfo.InvariantCulture,

@@ -14,7 +14,8 @@ internal static class RecipeMakeCommand
         var output = new Option<string?>("--out") { Description = "File for the recipe; standard output by default." };
         var command = new Verb(
             "make",
-            "Write the recipe for a size, a data set and perhaps a small model: shape, rate, batch, steps and schedule follow, each with its reason.",
+            "Write the recipe for a size, a data set and perhaps a small model: shape, rate, batch, steps and schedule "
+                + "follow, each with its reason.",
             [
                 "saltern recipe make --size 7m --data data/core > my.yaml",
                 "saltern recipe make --size 3.5m --data data/core --teacher runs/core-teacher --minutes 30 --out my.yaml",

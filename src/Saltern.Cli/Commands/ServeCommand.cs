@@ -41,13 +41,15 @@ internal static class ServeCommand
         var template = new Option<string?>("--template")
         {
             Description =
-                "How a conversation becomes text: chatml or turns. By default that of the model's fine-tuning, or chatml where its tokenizer has the marks.",
+                "How a conversation becomes text: chatml or turns. By default that of the model's fine-tuning, or "
+                + "chatml where its tokenizer has the marks.",
         };
         Option<ComputePrecision> precision = CommonOptions.Precision();
         var threads = new Option<int?>("--threads")
         {
             Description = "Threads to compute with; the free cores by default.",
         };
+        Option<string[]> ignored = CommonOptions.IgnoreKey();
         var command = new Verb(
             "serve",
             "Answer OpenAI's API on this machine with a model: completions, conversations, log probabilities.",
@@ -60,6 +62,7 @@ internal static class ServeCommand
             template,
             precision,
             threads,
+            ignored,
         };
         command.SetAction(parsed =>
             CommandRunner.Run(
@@ -78,7 +81,7 @@ internal static class ServeCommand
 
                     EngineSetup.Prepare();
                     string folder = ModelLocation.Resolve(parsed.GetRequiredValue(model));
-                    using Transformer transformer = Load(console, folder);
+                    using Transformer transformer = GenerateCommand.Load(console, folder, parsed.GetValue(ignored));
                     ComputePlan compute = ComputePlan.Of(ComputeDevice.Cpu, parsed.GetValue(precision));
                     transformer.ProductType = compute.ProductType;
                     foreach (string remark in compute.Remarks())
@@ -105,12 +108,6 @@ internal static class ServeCommand
         return command;
     }
 
-    private static Transformer Load(Output console, string folder)
-    {
-        using var status = new StatusLine(console);
-        return ModelFolder.Load(folder, trainable: false, progress: WeightsLine.On(status, "loading"));
-    }
-
     private static ServedModel Served(
         Output console,
         string path,
@@ -123,7 +120,8 @@ internal static class ServeCommand
         if (transformer.Config.VocabSize < tokenizer.VocabularySize)
         {
             throw new DataFormatException(
-                $"{folder} has {transformer.Config.VocabSize} rows for the {tokenizer.VocabularySize} ids of its tokenizer, so they do not belong together."
+                $"{folder} has {transformer.Config.VocabSize} rows for the {tokenizer.VocabularySize} ids of its "
+                    + "tokenizer, so they do not belong together."
             );
         }
 
@@ -141,7 +139,7 @@ internal static class ServeCommand
             );
         }
 
-        HashSet<int> ends = [tokenizer.EndOfTextId];
+        HashSet<int> ends = [.. EndTokens.Of(folder, tokenizer)];
         if (
             template?.EndOfReply is string end
             && tokenizer.Definition.AddedTokens.FirstOrDefault(token => token.Content == end) is { } mark
@@ -224,7 +222,8 @@ internal static class ServeCommand
         catch (Exception e) when (e is IOException or SocketException)
         {
             throw new ConfigurationException(
-                $"Cannot listen on {options.Address}, port {options.Port}: {e.Message} Choose another with --port, or --port 0 for any free one."
+                $"Cannot listen on {options.Address}, port {options.Port}: {e.Message} Choose another with --port, or "
+                    + "--port 0 for any free one."
             );
         }
 

@@ -41,7 +41,8 @@ internal static class TaskCommand
                     }
 
                     console.Line(
-                        "\n'saltern eval MODEL --tasks NAME … --data-dir FOLDER' measures; 'saltern task show NAME' prints one: an own one begins there."
+                        "\n'saltern eval MODEL --tasks NAME … --data-dir FOLDER' measures; 'saltern task show NAME' "
+                            + "prints one: an own one begins there."
                     );
                     return ExitCode.Done;
                 }
@@ -52,7 +53,11 @@ internal static class TaskCommand
 
     private static Verb Show()
     {
-        var name = new Argument<string>("NAME") { Description = "Name of a shipped task, or a file." };
+        var name = new Argument<string>("NAME")
+        {
+            Description = "Name of a shipped task, or a file.",
+            HelpName = "NAME",
+        };
         name.CompletionSources.Add(_ =>
             ShippedTask.All().Select(task => new System.CommandLine.Completions.CompletionItem(task.Name))
         );

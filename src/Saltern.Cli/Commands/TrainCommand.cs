@@ -154,7 +154,8 @@ public static class TrainCommand
         if (File.Exists(path))
         {
             throw new ConfigurationException(
-                $"{path} is there already, from an earlier --size. Go on with it by --resume, train it by its name, or choose another --out."
+                $"{path} is there already, from an earlier --size. Go on with it by --resume, train it by its name, or "
+                    + "choose another --out."
             );
         }
 

@@ -49,7 +49,8 @@ public static class DemoCommand
         Option<bool> json = CommonOptions.Json();
         var command = new Verb(
             "demo",
-            "Train a small model, then a large one alone, with its help, and grown out of a smaller one, side by side, and say what that saved.",
+            "Train a small model, then a large one alone, with its help, and grown out of a smaller one, side by side, "
+                + "and say what that saved.",
             ["saltern demo", "saltern demo --minutes 10 --text notes/ --out runs/notes"]
         )
         {

@@ -5,7 +5,6 @@ using Saltern.Cli.Commands;
 using Saltern.Cli.Terminal;
 using Saltern.Corpora;
 using Saltern.Files;
-using Saltern.Numerics;
 using Saltern.RunFiles;
 using Saltern.Runs;
 using Saltern.Shards;
@@ -131,8 +130,9 @@ internal sealed class DemoRun
             load = "; other programs take part of this machine, so it plans for less and takes longer";
         }
 
+        string time = Duration.Text(_plan.Seconds(speed));
         Say(
-            $"plan: {_plan.Steps} steps of each student, {_plan.TeacherSteps} of the teacher, about {Duration.Text(_plan.Seconds(speed))} from here{load}"
+            $"plan: {_plan.Steps} steps of each student, {_plan.TeacherSteps} of the teacher, about {time} from here{load}"
         );
     }
 

@@ -123,7 +123,8 @@ internal static class KeySynonyms
     };
 
     private const string Epochs =
-        "Length is told in steps (training.steps = tokens / (training.batch_sequences * data.sequence_length)); 'saltern plan' says how many epochs they are.";
+        "Length is told in steps (training.steps = tokens / (training.batch_sequences * data.sequence_length)); "
+        + "'saltern plan' says how many epochs they are.";
 
     private static readonly Dictionary<string, string> Keys = Table
         .SelectMany(entry => entry.Words.Select(word => (word, entry.Key)))

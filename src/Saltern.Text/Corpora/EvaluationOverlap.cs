@@ -122,7 +122,8 @@ internal sealed class EvaluationOverlap
         if (_sets.Count > MostRuns)
         {
             throw new ConfigurationException(
-                $"--decontaminate: the records have more than {MostRuns.ToString("N0", CultureInfo.InvariantCulture)} runs of {LongestRun} words. "
+                $"--decontaminate: the records have more than {MostRuns.ToString("N0", CultureInfo.InvariantCulture)} "
+                    + $"runs of {LongestRun} words. "
                     + "That is a corpus, not an evaluation: name the files of the tasks alone."
             );
         }

@@ -47,8 +47,7 @@ internal sealed class DocumentSplit(
     private readonly long[] _overlapping = new long[overlap?.Names.Count ?? 0];
 
     /// <summary>What was counted up to the document given out last.</summary>
-    public SplitCounts Counts =>
-        new(_duplicates, _trainInValid, _empty, _valid.Added, _train.Added, [.. _overlapping]);
+    public SplitCounts Counts => new(_duplicates, _trainInValid, _empty, _valid.Added, _train.Added, [.. _overlapping]);
 
     /// <summary>Goes on from what an earlier run had seen.</summary>
     /// <param name="hashes">The hashes it gave to <c>remember</c>, in their order.</param>

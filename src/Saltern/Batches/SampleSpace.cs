@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Saltern.Files;
 
 namespace Saltern.Batches;
@@ -14,7 +15,7 @@ internal sealed record SampleSpace(
     int SequenceLength,
     bool MaskDocuments,
     string Objective,
-    PackingKind? Packing = null
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] PackingKind? Packing = null
 )
 {
     /// <summary>The space of a recipe's samples.</summary>

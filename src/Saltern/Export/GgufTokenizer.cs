@@ -161,7 +161,7 @@ internal static class GgufTokenizer
             );
         }
 
-        MetaspaceRule? metaspace = definition.PreTokenizer.Rules.FirstOrDefault()?.Metaspace;
+        MetaspaceRule? metaspace = definition.PreTokenizer.Rules is [{ } first, ..] ? first.Metaspace : null;
         bool signs =
             metaspace?.Replacement == Sign
             || definition.Normalizers.Any(step => step is ReplaceNormalizer { Pattern: " ", Content: Sign });

@@ -147,9 +147,9 @@ internal sealed record SizeDial
         double epochs = TokensOfRun / TrainingTokens;
         if (epochs > SizeLaws.WorthwhileEpochs)
         {
-            yield return Text(
-                $"the run reads its {TrainingTokens / 1e6:0.0}M training tokens {epochs:0.0} times; beyond {SizeLaws.WorthwhileEpochs} times "
-            ) + "they are worth less and less (arXiv:2305.16264): prepare more text, or train a smaller model.";
+            yield return Text($"the run reads its {TrainingTokens / 1e6:0.0}M training tokens {epochs:0.0} times; ")
+                + Text($"beyond {SizeLaws.WorthwhileEpochs} times ")
+                + "they are worth less and less (arXiv:2305.16264): prepare more text, or train a smaller model.";
         }
         else if (Tokens is null && TokensOfRun < 0.99 * SizeLaws.TokensPerParameter * Size)
         {
@@ -199,12 +199,14 @@ internal sealed record SizeDial
         );
         Line(
             $"model: {{ hidden_size: {model.HiddenSize}, num_hidden_layers: {model.NumHiddenLayers}, "
-                + $"num_attention_heads: {model.NumAttentionHeads}, intermediate_size: {model.IntermediateSize}, tie_word_embeddings: true }}"
+                + $"num_attention_heads: {model.NumAttentionHeads}, intermediate_size: {model.IntermediateSize}, "
+                + "tie_word_embeddings: true }"
         );
         if (TeacherPath is not null)
         {
             Line(
-                "# SALT: the small model's soft labels beside the text, until there is little left to learn from it, at half of the run at the latest."
+                "# SALT: the small model's soft labels beside the text, until there is little left to learn from it, "
+                    + "at half of the run at the latest."
             );
             Line($"teacher: {{ path: {ScalarText.Quote(TeacherPath)}, temperature: 1.0 }}");
             Line("distillation: { weight: 0.667, transition: auto }");
@@ -224,19 +226,23 @@ internal sealed record SizeDial
         }
 
         Line(
-            "# Muon: 0.08 nats below AdamW at equal steps here. Rate and batch by arXiv:2503.04715 (N weights without the embedding, D tokens):"
+            "# Muon: 0.08 nats below AdamW at equal steps here. Rate and batch by arXiv:2503.04715 (N weights without "
+                + "the embedding, D tokens):"
         );
         Line(
-            "# 1.79 N^-0.713 D^0.307, of which 0.65 was best with Muon and this schedule (experiments/2026-11-30-growth); 0.58 D^0.571 tokens a step."
+            "# 1.79 N^-0.713 D^0.307, of which 0.65 was best with Muon and this schedule "
+                + "(experiments/2026-11-30-growth); 0.58 D^0.571 tokens a step."
         );
         Line(
             $"optimizer: {{ kind: muon, learning_rate: {Number(rate)}, weight_decay: 0.1, betas: [0.9, 0.95], max_gradient_norm: 1.0 }}"
         );
         Line(
-            "# The rate stays up and falls to 0 over the last 30 % (arXiv:2404.06395): lower at the end than a cosine here (experiments/2026-11-30-growth)."
+            "# The rate stays up and falls to 0 over the last 30 % (arXiv:2404.06395): lower at the end than a cosine "
+                + "here (experiments/2026-11-30-growth)."
         );
         Line(
-            $"schedule: {{ kind: wsd, warmup_steps: {SizeLaws.WarmupSteps(steps)}, decay: {SizeLaws.DecayShare.ToString(CultureInfo.InvariantCulture)}, final_share: 0 }}"
+            Text($"schedule: {{ kind: wsd, warmup_steps: {SizeLaws.WarmupSteps(steps)}, ")
+                + Text($"decay: {SizeLaws.DecayShare}, final_share: 0 }}")
         );
         Line(
             $"training: {{ steps: {steps}, batch_sequences: {batch}, evaluate_every: {Every(steps, 15)}, "

@@ -79,9 +79,9 @@ public class CheckpointTests
             Assert.Throws<DataFormatException>(() => ModelFolder.LoadConfig(folder["m"])).Message,
             StringComparison.Ordinal
         );
-        File.WriteAllText(config, text.Replace("llama", "opt", StringComparison.Ordinal));
+        File.WriteAllText(config, text.Replace("llama", "bloom", StringComparison.Ordinal));
         Assert.Contains(
-            "model_type is 'opt'",
+            "model_type is 'bloom'",
             Assert.Throws<DataFormatException>(() => ModelFolder.LoadConfig(folder["m"])).Message,
             StringComparison.Ordinal
         );

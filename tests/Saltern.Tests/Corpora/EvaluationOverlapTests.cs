@@ -18,7 +18,10 @@ public sealed class EvaluationOverlapTests : IDisposable
     [InlineData("Before. " + Question + " After.", true)]
     [InlineData("WHICH of   the four\nsmall boats, that left the OLD harbour -- before noon came", true)] // 13 words, other signs and case
     [InlineData("which of the four small boats that left the old harbour before", false)] // 12 of them
-    [InlineData("Which of the five small boats that left the old harbour before midday came back after a storm?", false)]
+    [InlineData(
+        "Which of the five small boats that left the old harbour before midday came back after a storm?",
+        false
+    )]
     [InlineData("", false)]
     public void ARunOfThirteenWords_IsFound_AndNoShorterOne(string document, bool expected)
     {
@@ -51,7 +54,9 @@ public sealed class EvaluationOverlapTests : IDisposable
             Path.Combine(_folder, "quiz.jsonl"),
             Enumerable
                 .Range(0, 200)
-                .Select(i => $$"""{"q":"{{Text(i * 40, 30)}}","choices":{"text":["{{Text(i * 40 + 30, 10)}}"]},"gold":0}""")
+                .Select(i =>
+                    $$"""{"q":"{{Text(i * 40, 30)}}","choices":{"text":["{{Text(i * 40 + 30, 10)}}"]},"gold":0}"""
+                )
         );
         EvaluationOverlap overlap = EvaluationOverlap.Read([_folder]);
         var documents = new List<(string Text, bool Planted)>();
@@ -61,7 +66,8 @@ public sealed class EvaluationOverlapTests : IDisposable
             bool planted = random.Next(4) == 0;
             if (planted)
             {
-                text = text[..(text.Length / 2)] + " " + Text((random.Next(200) * 40) + random.Next(17), 13) + " " + text;
+                text =
+                    text[..(text.Length / 2)] + " " + Text((random.Next(200) * 40) + random.Next(17), 13) + " " + text;
             }
 
             documents.Add((text, planted));
@@ -69,8 +75,7 @@ public sealed class EvaluationOverlapTests : IDisposable
 
         Assert.All(
             documents,
-            document =>
-                Assert.Equal(document.Planted, overlap.Find(Encoding.UTF8.GetBytes(document.Text)) is not null)
+            document => Assert.Equal(document.Planted, overlap.Find(Encoding.UTF8.GetBytes(document.Text)) is not null)
         );
     }
 
@@ -80,19 +85,25 @@ public sealed class EvaluationOverlapTests : IDisposable
         File.WriteAllText(Path.Combine(_folder, "quiz.jsonl"), $$"""{"question":"{{Question}}"}""" + "\n");
         TextDocument[] documents =
         [
-            .. Enumerable.Range(0, 40).Select(i => TextDocument.FromText($"Text number {i} about nothing in particular.", "a", "here")),
+            .. Enumerable
+                .Range(0, 40)
+                .Select(i => TextDocument.FromText($"Text number {i} about nothing in particular.", "a", "here")),
             TextDocument.FromText("A page that has the answer: " + Question, "a", "here"),
         ];
         BpeTokenizer tokenizer = BpeTrainer.Train(
             documents.Select(document => document.Text),
-            new BpeTrainerOptions { VocabularySize = 300 }
+            new BpeTrainerOptions { VocabularySize = 300 },
+            progress: null,
+            TestContext.Current.CancellationToken
         );
         PrepareSummary summary = DatasetBuilder.Build(
             documents,
             null,
             tokenizer,
             Path.Combine(_folder, "data"),
-            new DatasetBuilderOptions { ValidPercent = 0, Overlap = EvaluationOverlap.Read([_folder + "/quiz.jsonl"]) }
+            new DatasetBuilderOptions { ValidPercent = 0, Overlap = EvaluationOverlap.Read([_folder + "/quiz.jsonl"]) },
+            progress: null,
+            TestContext.Current.CancellationToken
         );
         Assert.Equal(40, summary.Total.Documents);
         Assert.Equal([KeyValuePair.Create("quiz.jsonl", 1L)], summary.OverlappingDocuments);

@@ -167,7 +167,9 @@ public class EndTokensTests
             null,
             tokenizer,
             folder["data"],
-            new DatasetBuilderOptions { ValidPercent = 10 }
+            new DatasetBuilderOptions { ValidPercent = 10 },
+            progress: null,
+            TestContext.Current.CancellationToken
         );
         Assert.Equal(EndOfText, BpeTokenizer.Load(folder["data/tokenizer.json"]).EndOfTextId);
     }

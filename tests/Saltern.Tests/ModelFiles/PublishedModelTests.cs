@@ -37,7 +37,7 @@ public class PublishedModelTests
         Assert.Equal(shape, imported.Shape);
         Assert.Equal(Weights(folder["hf"]), Weights(folder["imported"]));
 
-        using (var data = TokenDataset.OpenAny(TinyRun.Shared.DataFolder, null))
+        using (var data = TokenDataset.OpenAny(TinyRun.Shared.DataFolder, null, cancellation: Cancellation))
         {
             // Random weights know nothing: near the logarithm of 300 ids, 5.7 nats, or worse.
             FinalScores scores = DatasetEvaluation.Run(folder["imported"], data, SequenceLength, tokens: 500);

@@ -87,7 +87,11 @@ internal sealed class Campaign(Func<string, SimulatedDisk> createDisk) : IDispos
                     {
                         if (what is not null)
                         {
-                            string command = string.Format(CultureInfo.InvariantCulture, Replay, seed);
+                            string command = Replay.Replace(
+                                "{0}",
+                                seed.ToString(CultureInfo.InvariantCulture),
+                                StringComparison.Ordinal
+                            );
                             violated[seed] = what + Environment.NewLine + command;
                         }
 

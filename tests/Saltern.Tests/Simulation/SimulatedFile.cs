@@ -12,6 +12,7 @@ internal sealed class SimulatedFile(
     bool deletesOnClose
 ) : FileStream(path, mode, access, share, bufferSize: 0)
 {
+    private readonly string _path = path;
     private bool _isOpen = true;
 
     /// <summary>Length up to which the system has what was written for certain; what comes after may still lie in the process's own buffer.</summary>
@@ -28,7 +29,7 @@ internal sealed class SimulatedFile(
         {
             // A write may take less than it is given: the stream goes on with the rest, which may fail on its own.
             int length = disk.ShortLength(buffer.Length - written);
-            disk.BeforeWrite(path, buffer.Length - written, out int last);
+            disk.BeforeWrite(_path, buffer.Length - written, out int last);
             ReadOnlySpan<byte> part = buffer.Slice(written, last >= 0 ? last : length);
             long at = Position;
             base.Write(part.ToArray(), 0, part.Length);
@@ -36,14 +37,14 @@ internal sealed class SimulatedFile(
             written += part.Length;
             if (last >= 0)
             {
-                disk.Strike(path);
+                disk.Strike(_path);
             }
         }
     }
 
     public override int Read(byte[] buffer, int offset, int count)
     {
-        disk.BeforeRead(path);
+        disk.BeforeRead(_path);
         return base.Read(buffer, offset, count == 0 ? 0 : disk.ShortLength(count));
     }
 
@@ -57,7 +58,7 @@ internal sealed class SimulatedFile(
 
     public override void SetLength(long value)
     {
-        disk.BeforeChange(path);
+        disk.BeforeChange(_path);
         base.SetLength(value);
         stored.SetLength(value);
     }
@@ -69,7 +70,7 @@ internal sealed class SimulatedFile(
         Deliver();
         if (flushToDisk)
         {
-            disk.FlushFile(path, stored);
+            disk.FlushFile(_path, stored);
         }
     }
 
@@ -119,7 +120,7 @@ internal sealed class SimulatedFile(
     {
         try
         {
-            disk.Delete(path);
+            disk.Delete(_path);
         }
         catch (IOException) { }
     }

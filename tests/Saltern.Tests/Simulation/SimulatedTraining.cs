@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
-using Saltern.Batches;
 using Saltern.Checkpoints;
 using Saltern.Configuration;
 using Saltern.Evaluation;
@@ -65,7 +64,7 @@ internal sealed class SimulatedTraining(bool tunes) : SimulatedWork
         var config = new FineTuneConfig
         {
             Name = "one",
-            InitFrom = SimulationAssets.Shared.ModelFolderPath,
+            InitFrom = new FineTuneStartConfig { Path = SimulationAssets.Shared.ModelFolderPath },
             Data = new ExampleConfig { Path = "examples.jsonl", SequenceLength = 16 },
             Training = new FineTuneTrainingConfig { BatchSequences = 2, Steps = Steps },
         };

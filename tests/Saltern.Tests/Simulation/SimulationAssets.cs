@@ -1,7 +1,5 @@
 using Saltern.Batches;
 using Saltern.Cli.Demo;
-using Saltern.Corpora;
-using Saltern.Guidance;
 using Saltern.ModelFiles;
 using Saltern.Models;
 using Saltern.Shards;

@@ -99,7 +99,8 @@ public sealed class SimulationTests
 
         string summary = string.Create(
             CultureInfo.InvariantCulture,
-            $"{state.Histories} histories of this build, {state.Lives} lives, {state.Violated.Count} violations; {state.OtherBuilds} histories of builds before it"
+            $"{state.Histories} histories of this build, {state.Lives} lives, {state.Violated.Count} violations; "
+                + $"{state.OtherBuilds} histories of builds before it"
         );
         Output?.WriteLine(summary);
         Assert.True(told.Count == 0, string.Join(Environment.NewLine + Environment.NewLine, told.Take(5)));

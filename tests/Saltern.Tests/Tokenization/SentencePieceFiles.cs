@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using System.Text;
 using System.Text.Json.Nodes;
@@ -8,6 +9,9 @@ namespace Saltern.Tests.Tokenization;
 /// <summary>Small tokenizer.json files of the forms that SentencePiece's models have, learned from the sample texts.</summary>
 internal static class SentencePieceFiles
 {
+    // Characters that stay unknown.
+    private static readonly SearchValues<char> Unknown = SearchValues.Create("\00中😀é");
+
     private const int LongestPiece = 6;
 
     /// <summary>As Llama 2's: "▁" in front and for blanks, bytes for unknown characters, no pre-tokenizer.</summary>
@@ -278,7 +282,7 @@ internal static class SentencePieceFiles
 
         // Some characters stay unknown.
         return counts
-            .Where(entry => !entry.Key.AsSpan().ContainsAny("\00中😀é") && (entry.Value > 1 || entry.Key.Length == 1))
+            .Where(entry => !entry.Key.AsSpan().ContainsAny(Unknown) && (entry.Value > 1 || entry.Key.Length == 1))
             .OrderByDescending(entry => entry.Value * entry.Key.Length)
             .ThenBy(entry => entry.Key, StringComparer.Ordinal)
             .Select(entry => entry.Key);
