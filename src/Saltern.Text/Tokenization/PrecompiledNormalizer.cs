@@ -86,7 +86,8 @@ internal sealed class PrecompiledNormalizer : TextNormalizer
             }
             else
             {
-                for (var i = 0; i < length; )
+                var i = 0;
+                while (i < length)
                 {
                     _ = Rune.DecodeFromUtf8(grapheme[i..], out _, out var characterLength);
                     if (TryFind(grapheme.Slice(i, characterLength), out var part))

@@ -170,7 +170,8 @@ internal sealed class UnigramEncoder(UnigramTable table) : RememberingEncoder
 
             var coversCharacter = false;
             var node = ByteTrie.Root;
-            for (var end = start; end < word.Length; )
+            var end = start;
+            while (end < word.Length)
             {
                 node = table.Pieces.Next(node, word[end++]);
                 if (node < 0)

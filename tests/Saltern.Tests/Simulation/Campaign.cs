@@ -117,7 +117,7 @@ internal sealed class Campaign(Func<string, SimulatedDisk> createDisk) : IDispos
                 .GroupBy(pair => pair.Key, pair => pair.Value)
         )
         {
-            yield return string.Create(CultureInfo.InvariantCulture, $"{work.Sum(), 8:0.0} s {work.Key}");
+            yield return string.Create(CultureInfo.InvariantCulture, $"{work.Sum():0.0} s {work.Key}");
         }
 
         foreach (
@@ -126,7 +126,7 @@ internal sealed class Campaign(Func<string, SimulatedDisk> createDisk) : IDispos
                 .GroupBy(pair => pair.Key, pair => pair.Value)
         )
         {
-            yield return string.Create(CultureInfo.InvariantCulture, $"{fault.Sum(), 8} {fault.Key}");
+            yield return string.Create(CultureInfo.InvariantCulture, $"{fault.Sum()} {fault.Key}");
         }
     }
 

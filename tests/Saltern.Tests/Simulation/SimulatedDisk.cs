@@ -443,7 +443,7 @@ internal class SimulatedDisk : Disk
 
     private void Note(string what, string path)
     {
-        Trace.Enqueue($"{Calls, 4} {what} {Path.GetRelativePath(_root, path)}");
+        Trace.Enqueue($"{Calls} {what} {Path.GetRelativePath(_root, path)}");
         if (Trace.Count > 40)
         {
             Trace.Dequeue();
