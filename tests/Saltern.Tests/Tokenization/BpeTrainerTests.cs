@@ -163,7 +163,7 @@ public class BpeTrainerTests
     [Theory]
     [InlineData(256, 2, "<|endoftext|>", "VocabularySize = 256")]
     [InlineData(300, 0, "<|endoftext|>", "MinimumFrequency = 0")]
-    [InlineData(300, 2, "<|end|>", "none that ends a text")]
+    [InlineData(300, 2, "<|mark|>", "none that ends a text")]
     [InlineData(300, 2, "<|endoftext|>,<|endoftext|>", "must be distinct")]
     [InlineData(300, 2, "<|endoftext|>,a", "name of a byte")]
     public void Train_NamesTheSettingThatIsWrong(int size, long minimum, string special, string expected)
