@@ -79,7 +79,7 @@ internal sealed class CompletionEngine : IAsyncDisposable
             {
                 case null:
                     return;
-                case Scoring scoring:
+                case Scoring scoring when !scoring.IsGivenUp():
                     Do(
                         [scoring],
                         () =>
@@ -124,9 +124,8 @@ internal sealed class CompletionEngine : IAsyncDisposable
         )
         {
             left = null;
-            if (writing.Cancellation.IsCancellationRequested)
+            if (writing.IsGivenUp())
             {
-                writing.Done.TrySetCanceled(writing.Cancellation);
                 continue;
             }
 
@@ -161,46 +160,40 @@ internal sealed class CompletionEngine : IAsyncDisposable
         }
     }
 
-    private abstract class Work
+    private abstract class Work(CancellationToken cancellation)
     {
         // Continuations belong to the threads of requests, never to the model's.
         public TaskCompletionSource Done { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        // Whether nobody waits for it any more; it is ended then.
+        public bool IsGivenUp()
+        {
+            if (cancellation.IsCancellationRequested)
+            {
+                Done.TrySetCanceled(cancellation);
+            }
+
+            return cancellation.IsCancellationRequested;
+        }
     }
 
-    private sealed class Scoring(int[] tokens, int alternatives, CancellationToken cancellation) : Work
+    private sealed class Scoring(int[] tokens, int alternatives, CancellationToken cancellation) : Work(cancellation)
     {
         public int[] Tokens => tokens;
 
         public int Alternatives => alternatives;
 
-        public CancellationToken Cancellation => cancellation;
-
         public IReadOnlyList<TokenScore> Scores { get; set; } = [];
     }
 
-    private sealed class Writing : Work
+    private sealed class Writing(Answer answer, CancellationToken cancellation) : Work(cancellation)
     {
-        public Writing(Answer answer, CancellationToken cancellation)
-        {
-            Cancellation = cancellation;
-            Row = new GenerationRow(
+        // Whoever has gone away gets no more tokens, and the batch goes on without it.
+        public GenerationRow Row { get; } =
+            new(
                 answer.Prompt,
                 answer.MaxTokens,
-                logits =>
-                {
-                    // Whoever has gone away gets no more tokens, and the batch goes on without it.
-                    if (cancellation.IsCancellationRequested)
-                    {
-                        return null;
-                    }
-
-                    return answer.Next(logits);
-                }
+                logits => cancellation.IsCancellationRequested ? null : answer.Next(logits)
             );
-        }
-
-        public CancellationToken Cancellation { get; }
-
-        public GenerationRow Row { get; }
     }
 }

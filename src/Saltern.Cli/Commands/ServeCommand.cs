@@ -1,7 +1,5 @@
 using System.CommandLine;
 using System.Net;
-using System.Net.Sockets;
-using System.Security.Cryptography;
 using Saltern.Checkpoints;
 using Saltern.Cli.Terminal;
 using Saltern.Configuration;
@@ -18,8 +16,6 @@ namespace Saltern.Cli.Commands;
 /// <summary><c>saltern serve MODEL</c>: a model behind OpenAI's API, for the tools that people have.</summary>
 internal static class ServeCommand
 {
-    private const int TokenBytes = 16;
-
     /// <summary>The verb.</summary>
     public static Command Create()
     {
@@ -27,17 +23,7 @@ internal static class ServeCommand
         {
             Description = "Run folder, checkpoint folder or Hugging Face folder.",
         };
-        // The number again, not the constant: reading that would load the web parts for every verb's parser.
-        var port = new Option<int>("--port")
-        {
-            Description = "Port to listen on; 0 takes any free one.",
-            DefaultValueFactory = _ => 8077,
-        };
-        var host = new Option<string>("--host")
-        {
-            Description = "IP address to listen on. Any other than loopback gets a key, which clients have to send.",
-            DefaultValueFactory = _ => "127.0.0.1",
-        };
+        var listen = new ListenOptions(port: 8077, "a key, which clients have to send");
         var template = new Option<string?>("--template")
         {
             Description =
@@ -57,13 +43,12 @@ internal static class ServeCommand
         )
         {
             model,
-            port,
-            host,
             template,
             precision,
             threads,
             ignored,
         };
+        listen.AddTo(command);
         command.SetAction(parsed =>
             CommandRunner.Run(
                 json: false,
@@ -96,11 +81,7 @@ internal static class ServeCommand
                         transformer,
                         parsed.GetValue(template)
                     );
-                    ServeOptions options = Options(
-                        parsed.GetRequiredValue(model),
-                        parsed.GetRequiredValue(host),
-                        parsed.GetValue(port)
-                    );
+                    ServeOptions options = Options(parsed.GetRequiredValue(model), listen.Read(parsed));
                     return Run(console, served, options, interrupted).GetAwaiter().GetResult();
                 }
             )
@@ -182,30 +163,14 @@ internal static class ServeCommand
             : (null, "");
     }
 
-    private static ServeOptions Options(string path, string host, int port)
-    {
-        if (!IPAddress.TryParse(host == "localhost" ? "127.0.0.1" : host, out IPAddress? address))
-        {
-            throw new ConfigurationException(
-                $"--host = {host} is no IP address. Use 127.0.0.1 for this machine alone, or 0.0.0.0 for every address it has."
-            );
-        }
-
-        if (port is < 0 or > IPEndPoint.MaxPort)
-        {
-            throw new ConfigurationException($"--port = {port} is outside [0, {IPEndPoint.MaxPort}].");
-        }
-
-        return new ServeOptions
+    private static ServeOptions Options(string path, (IPAddress Address, int Port, string? Key) listen) =>
+        new()
         {
             ModelName = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(path))),
-            Address = address,
-            Port = port,
-            Token = IPAddress.IsLoopback(address)
-                ? null
-                : RandomNumberGenerator.GetHexString(2 * TokenBytes, lowercase: true),
+            Address = listen.Address,
+            Port = listen.Port,
+            Token = listen.Key,
         };
-    }
 
     private static async Task<int> Run(
         Output console,
@@ -214,19 +179,11 @@ internal static class ServeCommand
         CancellationToken interrupted
     )
     {
-        ModelServer server;
-        try
-        {
-            server = await ModelServer.StartAsync(model, options);
-        }
-        catch (Exception e) when (e is IOException or SocketException)
-        {
-            throw new ConfigurationException(
-                $"Cannot listen on {options.Address}, port {options.Port}: {e.Message} Choose another with --port, or "
-                    + "--port 0 for any free one."
-            );
-        }
-
+        ModelServer server = await ListenOptions.StartAsync(
+            () => ModelServer.StartAsync(model, options),
+            options.Address,
+            options.Port
+        );
         await using (server)
         {
             console.Line($"serving {options.ModelName}: {server.Address}");

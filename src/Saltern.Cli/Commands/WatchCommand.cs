@@ -1,7 +1,5 @@
 using System.CommandLine;
 using System.Net;
-using System.Net.Sockets;
-using System.Security.Cryptography;
 using Saltern.Cli.Terminal;
 using Saltern.Watch;
 
@@ -10,8 +8,6 @@ namespace Saltern.Cli.Commands;
 /// <summary><c>saltern watch RUN…</c>: runs in the browser, live or finished.</summary>
 public static class WatchCommand
 {
-    private const int TokenBytes = 16;
-
     /// <summary>The verb.</summary>
     public static Command Create()
     {
@@ -20,18 +16,7 @@ public static class WatchCommand
             Description = "Run folders, or folders that hold run folders, such as a study's.",
             Arity = ArgumentArity.OneOrMore,
         };
-        // The number again, not the constant: reading that would load the web parts for every verb's parser.
-        var port = new Option<int>("--port")
-        {
-            Description = "Port to listen on; 0 takes any free one.",
-            DefaultValueFactory = _ => 5077,
-        };
-        var host = new Option<string>("--host")
-        {
-            Description =
-                "IP address to listen on. Any other than loopback gets a token, which the printed address contains.",
-            DefaultValueFactory = _ => "127.0.0.1",
-        };
+        var listen = new ListenOptions(port: 5077, "a token, which the printed address contains");
         var command = new Verb(
             "watch",
             "Show runs in the browser, live or finished; reads only their folders.",
@@ -39,20 +24,13 @@ public static class WatchCommand
         )
         {
             runs,
-            port,
-            host,
         };
+        listen.AddTo(command);
         command.SetAction(parsed =>
             CommandRunner.Run(
                 json: false,
                 (console, interrupted) =>
-                    Serve(
-                            parsed.GetRequiredValue(runs),
-                            parsed.GetRequiredValue(host),
-                            parsed.GetValue(port),
-                            console,
-                            interrupted
-                        )
+                    Serve(parsed.GetRequiredValue(runs), listen.Read(parsed), console, interrupted)
                         .GetAwaiter()
                         .GetResult()
             )
@@ -62,53 +40,28 @@ public static class WatchCommand
 
     private static async Task<int> Serve(
         string[] paths,
-        string host,
-        int port,
+        (IPAddress Address, int Port, string? Token) listen,
         Output console,
         CancellationToken interrupted
     )
     {
-        if (!IPAddress.TryParse(host == "localhost" ? "127.0.0.1" : host, out IPAddress? address))
-        {
-            throw new ConfigurationException(
-                $"--host = {host} is no IP address. Use 127.0.0.1 for this machine alone, or 0.0.0.0 for every address it has."
-            );
-        }
-
-        if (port is < 0 or > IPEndPoint.MaxPort)
-        {
-            throw new ConfigurationException($"--port = {port} is outside [0, {IPEndPoint.MaxPort}].");
-        }
-
-        bool isOpen = !IPAddress.IsLoopback(address);
         var options = new WatchOptions
         {
             Runs = RunFolders.Find(paths),
-            Address = address,
-            Port = port,
+            Address = listen.Address,
+            Port = listen.Port,
+            Token = listen.Token,
         };
-        if (isOpen)
-        {
-            options = options with { Token = RandomNumberGenerator.GetHexString(2 * TokenBytes, lowercase: true) };
-        }
-
-        WatchServer server;
-        try
-        {
-            server = await WatchServer.StartAsync(options);
-        }
-        catch (Exception e) when (e is IOException or SocketException)
-        {
-            throw new ConfigurationException(
-                $"Cannot listen on {address}, port {port}: {e.Message} Choose another with --port, or --port 0 for any free one."
-            );
-        }
-
+        WatchServer server = await ListenOptions.StartAsync(
+            () => WatchServer.StartAsync(options),
+            listen.Address,
+            listen.Port
+        );
         await using (server)
         {
             string runs = options.Runs.Count == 1 ? "run" : "runs";
             console.Line($"watching {options.Runs.Count} {runs}: {server.Address}");
-            if (isOpen)
+            if (listen.Token is not null)
             {
                 console.Line(
                     "Whoever has this address may look. "

@@ -63,9 +63,6 @@ internal sealed record DemoPlan
     /// <summary>Steps of the teacher.</summary>
     public int TeacherSteps => TeacherStepsFactor * Steps;
 
-    /// <summary>Steps between evaluations.</summary>
-    public int EvaluateEvery => Math.Max(1, Steps / Evaluations);
-
     /// <summary>The sizes for a number of minutes.</summary>
     /// <param name="minutes">From 1 to 600.</param>
     /// <exception cref="ConfigurationException">The minutes are out of range.</exception>

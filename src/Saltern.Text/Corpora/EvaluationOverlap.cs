@@ -1,5 +1,6 @@
 // Which documents hold text that a model will be measured on (contamination), by runs of words that both have.
 using System.Globalization;
+using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
@@ -104,7 +105,8 @@ internal sealed class EvaluationOverlap
     public void Add(int set, string text)
     {
         byte[] utf8 = Encoding.UTF8.GetBytes(text);
-        ulong[] words = [.. Words(utf8)];
+        List<ulong> found = Words(utf8);
+        ReadOnlySpan<ulong> words = CollectionsMarshal.AsSpan(found);
         if (words.Length < ShortestRun)
         {
             _tooShort[set]++;
@@ -116,7 +118,7 @@ internal sealed class EvaluationOverlap
         _lengths.Add(length);
         for (int start = 0; start + length <= words.Length; start++)
         {
-            _sets.TryAdd(Hash(words.AsSpan(start, length)), set);
+            _sets.TryAdd(Hash(words.Slice(start, length)), set);
         }
 
         if (_sets.Count > MostRuns)
@@ -138,7 +140,8 @@ internal sealed class EvaluationOverlap
             return null;
         }
 
-        ulong[] words = [.. Words(utf8.ToArray())];
+        List<ulong> found = Words(utf8);
+        ReadOnlySpan<ulong> words = CollectionsMarshal.AsSpan(found);
         foreach (int length in _lengths)
         {
             if (Find(words, length) is int set)
@@ -150,7 +153,7 @@ internal sealed class EvaluationOverlap
         return null;
     }
 
-    private int? Find(ulong[] words, int length)
+    private int? Find(ReadOnlySpan<ulong> words, int length)
     {
         if (words.Length < length)
         {
@@ -163,7 +166,7 @@ internal sealed class EvaluationOverlap
             highest *= Base;
         }
 
-        ulong sum = Sum(words.AsSpan(0, length));
+        ulong sum = Sum(words[..length]);
         for (int end = length; ; end++)
         {
             if (_sets.TryGetValue(Mix(sum ^ (ulong)length), out int set))
@@ -205,7 +208,7 @@ internal sealed class EvaluationOverlap
     }
 
     // A hash of each word.
-    private static List<ulong> Words(byte[] utf8)
+    private static List<ulong> Words(ReadOnlySpan<byte> utf8)
     {
         List<ulong> words = [];
         ulong word = 0;

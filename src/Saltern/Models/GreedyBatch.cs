@@ -1,6 +1,4 @@
 using Saltern.Distributed;
-using TorchSharp;
-using static TorchSharp.torch;
 
 namespace Saltern.Models;
 
@@ -11,8 +9,7 @@ namespace Saltern.Models;
 /// </remarks>
 internal static class GreedyBatch
 {
-    // Positions of a batch, padding and answers included, and sequences of one: a cache of some ten megabytes for a model of a million parameters.
-    private const int PositionsPerBatch = 16_384;
+    // Sequences of a batch.
     private const int MostRows = 128;
 
     /// <summary>The tokens that the model adds to each prompt, end-of-text left out.</summary>
@@ -50,7 +47,10 @@ internal static class GreedyBatch
         for (int first = 0; first < order.Length; batch++)
         {
             int positions = prompts[order[first]].Length + limits.MaxTokens;
-            int count = Math.Min(Math.Clamp(PositionsPerBatch / positions, 1, MostRows), order.Length - first);
+            int count = Math.Min(
+                Math.Clamp(GenerationBatch.MostPositions / positions, 1, MostRows),
+                order.Length - first
+            );
             if (model.Config.LearnedPositions)
             {
                 // Padding shifts a text, which only relative positions do not notice.
@@ -70,7 +70,7 @@ internal static class GreedyBatch
                     model,
                     [.. order[first..(first + count)].Select(index => answers[index])],
                     limits,
-                    ended => progress?.Invoke(done += ended),
+                    () => progress?.Invoke(++done),
                     cancellation
                 );
             }
@@ -106,72 +106,31 @@ internal static class GreedyBatch
         Transformer model,
         Answer[] batch,
         AnswerLimits limits,
-        Action<int> ended,
+        Action ended,
         CancellationToken cancellation
     )
     {
-        int[][] starts = [.. batch.Select(answer => answer.Prompt.Length > 0 ? answer.Prompt : [limits.EndOfText])];
-        int length = starts.Max(start => start.Length);
-        int[] padding = [.. starts.Select(start => length - start.Length)];
-        using var cache = new KeyValueCache(
-            model.Config,
-            batch.Length,
-            length + limits.MaxTokens,
-            model.Head.dtype,
-            model.Parameters.Device,
-            padding
-        );
-        long[] next =
+        GenerationRow[] rows =
         [
-            .. starts
-                .Zip(padding)
-                .SelectMany(row => Enumerable.Repeat(0L, row.Second).Concat(row.First.Select(id => (long)id))),
-        ]; // [B, T]
-        Answer[] live = batch; // of each row of the cache
-        var over = new HashSet<Answer>();
-        while (over.Count < batch.Length)
-        {
-            cancellation.ThrowIfCancellationRequested();
-            int[] drawn = Step(model, cache, next, live.Length, limits.Vocabulary);
-            int before = over.Count;
-            for (int row = 0; row < live.Length; row++)
-            {
-                Answer answer = live[row];
-                if (!over.Contains(answer) && answer.EndsWith(drawn[row], limits))
-                {
-                    over.Add(answer);
-                }
-            }
-
-            ended(over.Count - before);
-            int[] rows = [.. Enumerable.Range(0, live.Length)];
-            if (over.Count < batch.Length && 2 * live.Count(over.Contains) >= live.Length)
-            {
-                rows = [.. rows.Where(row => !over.Contains(live[row]))];
-                cache.Keep(rows);
-                live = [.. rows.Select(row => live[row])];
-            }
-
-            next = [.. rows.Select(row => (long)drawn[row])];
-        }
-    }
-
-    // The most likely token after each row.
-    private static int[] Step(Transformer model, KeyValueCache cache, long[] tokens, int rows, int vocabulary)
-    {
-        using DisposeScope scope = NewDisposeScope();
-        using IDisposable _ = no_grad();
-        int length = tokens.Length / rows;
-        Tensor hidden = model.HiddenStates(tensor(tokens, rows, length).to(model.Parameters.Device), cache); // [N, D]
-        Tensor last = hidden.view(rows, length, -1).select(1, length - 1); // [B, D]
-        Tensor logits = model.LogitsOf(last).narrow(1, 0, vocabulary).to(ScalarType.Float32).cpu().contiguous(); // [B, V]
-        float[] scores = logits.data<float>().ToArray();
-        return
-        [
-            .. Enumerable
-                .Range(0, rows)
-                .Select(row => TextGenerator.MostLikely(scores.AsSpan(row * vocabulary, vocabulary))),
+            .. batch.Select(answer => new GenerationRow(
+                answer.Prompt.Length > 0 ? answer.Prompt : [limits.EndOfText],
+                limits.MaxTokens,
+                logits => Next(answer, logits)
+            )),
         ];
+        GenerationBatch.Run(model, rows, limits.Vocabulary, cancellation);
+
+        int? Next(Answer answer, ReadOnlySpan<float> logits)
+        {
+            int token = TextGenerator.MostLikely(logits);
+            bool isOver = answer.EndsWith(token, limits);
+            if (isOver)
+            {
+                ended();
+            }
+
+            return isOver ? null : token;
+        }
     }
 
     private sealed class Answer(int index, int[] prompt)

@@ -31,13 +31,34 @@ internal sealed record TokenScore(
         }
 
         double normaliser = highest + Math.Log(sum);
-        float[] scores = logits.ToArray();
-        int[] order = [.. Enumerable.Range(0, scores.Length).OrderByDescending(id => scores[id]).Take(count)];
-        return new TokenScore(
-            token,
-            scores[token] - normaliser,
-            [.. order.Select(id => (id, scores[id] - normaliser))]
-        );
+        return new TokenScore(token, logits[token] - normaliser, Likeliest(logits, count, normaliser));
+    }
+
+    // Likeliest first; the lower id first among equals.
+    private static List<(int Token, double LogProbability)> Likeliest(
+        ReadOnlySpan<float> logits,
+        int count,
+        double normaliser
+    )
+    {
+        List<(int Token, double LogProbability)> top = [];
+        for (int id = 0; count > 0 && id < logits.Length; id++)
+        {
+            double score = logits[id] - normaliser;
+            if (top.Count == count && score <= top[^1].LogProbability)
+            {
+                continue;
+            }
+
+            int place = top.FindLastIndex(other => other.LogProbability >= score) + 1;
+            top.Insert(place, (id, score));
+            if (top.Count > count)
+            {
+                top.RemoveAt(count);
+            }
+        }
+
+        return top;
     }
 }
 
