@@ -13,23 +13,23 @@ internal static class StandardStreams
 
     private static readonly Lock Gate = new();
     private static readonly StringBuilder Waiting = new();
-    private static GuardedWriter? _output;
-    private static GuardedWriter? _error;
-    private static string? _log;
-    private static bool _worksOn;
+    private static GuardedWriter? GuardedOutput;
+    private static GuardedWriter? GuardedError;
+    private static string? LogFile;
+    private static bool GoesOn;
 
     /// <summary>Puts guards before both streams; the first thing that the program does.</summary>
     /// <param name="closed">Numbers of those that were closed when it began.</param>
     public static void Guard(IReadOnlyCollection<int> closed)
     {
-        _output = Guarded("standard output", 1, Console.OutputEncoding, closed);
-        _error = Guarded("standard error", 2, Console.OutputEncoding, closed);
-        Console.SetOut(_output);
-        Console.SetError(_error);
+        GuardedOutput = Guarded("standard output", 1, Console.OutputEncoding, closed);
+        GuardedError = Guarded("standard error", 2, Console.OutputEncoding, closed);
+        Console.SetOut(GuardedOutput);
+        Console.SetError(GuardedError);
     }
 
     /// <summary>Says that the command's result is on the disk: without its streams it goes on, and does not fail for them.</summary>
-    public static void ReportOnly() => _worksOn = true;
+    public static void ReportOnly() => GoesOn = true;
 
     /// <summary>Words that are lost, before and from now on, go to a log in a run's folder.</summary>
     public static void KeepIn(RunFolder run)
@@ -41,7 +41,7 @@ internal static class StandardStreams
 
         lock (Gate)
         {
-            _log = run.PathOf(RunLayout.Messages);
+            LogFile = run.PathOf(RunLayout.Messages);
             if (Waiting.Length > 0)
             {
                 Append(Waiting.ToString());
@@ -53,7 +53,7 @@ internal static class StandardStreams
     /// <summary>The exit code of a command whose words were its result and are lost: it failed, unless nobody wanted them.</summary>
     public static int Judge(int code)
     {
-        bool lost = _output is { IsLost: true, HasNoReader: false } && (!_worksOn || Output.HoldsJson);
+        bool lost = GuardedOutput is { IsLost: true, HasNoReader: false } && (!GoesOn || Output.HoldsJson);
         return lost && code == ExitCode.Done ? ExitCode.Failed : code;
     }
 
@@ -75,12 +75,12 @@ internal static class StandardStreams
 
     private static void Tell(GuardedWriter lost, string why)
     {
-        if (lost.HasNoReader && !_worksOn)
+        if (lost.HasNoReader && !GoesOn)
         {
             return; // as every program at the head of a pipe: its reader has seen enough
         }
 
-        string consequence = _worksOn ? "The work goes on without it." : "What the command had to say there is lost.";
+        string consequence = GoesOn ? "The work goes on without it." : "What the command had to say there is lost.";
         string line = $"{lost.Name} cannot be written: {why}. {consequence}";
         Keep(
             string.Create(
@@ -88,8 +88,8 @@ internal static class StandardStreams
                 $"{DateTime.UtcNow:yyyy-MM-dd HH:mm:ss} UTC: {line} It would have said:"
             ) + Environment.NewLine
         );
-        GuardedWriter? other = lost == _output ? _error : _output;
-        if (other is { IsBroken: false } && !(other == _output && Output.HoldsJson))
+        GuardedWriter? other = lost == GuardedOutput ? GuardedError : GuardedOutput;
+        if (other is { IsBroken: false } && !(other == GuardedOutput && Output.HoldsJson))
         {
             other.WriteLine(line);
         }
@@ -99,7 +99,7 @@ internal static class StandardStreams
     {
         lock (Gate)
         {
-            if (_log is not null)
+            if (LogFile is not null)
             {
                 Append(text);
             }
@@ -114,7 +114,7 @@ internal static class StandardStreams
     {
         try
         {
-            File.AppendAllText(_log!, text);
+            File.AppendAllText(LogFile!, text);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -28,7 +28,8 @@ internal sealed class CharacterEncoder(
 
         var uncovered = 0;
         var (start, before) = (0, Lacking);
-        for (var at = 0; at < word.Length; )
+        var at = 0;
+        while (at < word.Length)
         {
             var id = symbols.Read(word[at..], out var rune, out var length);
             if (id < 0)

@@ -13,7 +13,7 @@ internal sealed class SimulatedTeaching : SimulatedWork
     private const int Samples = 12;
 
     [ThreadStatic]
-    private static LiveTeacher? _teacher;
+    private static LiveTeacher? ThreadTeacher;
 
     private static readonly Lazy<TeachPlan> Plan = new(() => PlanOf(SimulationAssets.Shared.Reader));
     private static readonly ValidationSet Valid = ValidationSet.Create(
@@ -25,7 +25,7 @@ internal sealed class SimulatedTeaching : SimulatedWork
     );
 
     private static LiveTeacher Teacher =>
-        _teacher ??= new LiveTeacher(
+        ThreadTeacher ??= new LiveTeacher(
             ModelFolder.Load(SimulationAssets.Shared.ModelFolderPath, trainable: false),
             temperature: 1.0
         );

@@ -22,9 +22,9 @@ internal sealed class SimulatedTraining(bool tunes) : SimulatedWork
     private const int Best = 2;
 
     [ThreadStatic]
-    private static (Transformer Model, Optimizer Update)? _trained;
+    private static (Transformer Model, Optimizer Update)? ThreadTrained;
 
-    private static (Transformer Model, Optimizer Update) Trained => _trained ??= Create();
+    private static (Transformer Model, Optimizer Update) Trained => ThreadTrained ??= Create();
 
     public override string Name => tunes ? "finetune" : "train";
 
