@@ -1,4 +1,4 @@
-// MSBuild task, compiled at build time by Directory.Build.targets: marks one GNU symbol-version need of an ELF64 library as weak.
+// MSBuild task, compiled at build time by Saltern.targets: marks one GNU symbol-version need of an ELF64 library as weak.
 // Layout: System V gABI ("Section Header") and the Linux Standard Base ("Symbol Versioning", Elf64_Verneed / Elf64_Vernaux).
 using System;
 using System.IO;

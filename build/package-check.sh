@@ -76,6 +76,21 @@ IN
     grep -q "final loss" "$work/image.txt" || { echo "the image did not end in a trained model" >&2; exit 1; }
 fi
 
+# 2c. The library, in a project of a stranger and as a file without one; their caches hold nothing of an earlier commit.
+library=$(timed pack-library bash -c "dotnet pack '$PWD/src/Saltern.Text' -c Release -o '$work/library' -v quiet && dotnet pack '$PWD/src/Saltern' -c Release -o '$work/library' -v quiet")
+row "\`dotnet pack\` of the library" "$(du -sk "$work/library" | cut -f1) kB in $(ls "$work/library"/*.nupkg | wc -l) packages" "$library"
+mkdir -p "$work/stranger"
+printf '<configuration><packageSources><add key="library" value="%s" /></packageSources></configuration>\n' "$work/library" >"$work/stranger/nuget.config"
+cat >"$work/stranger.sh" <<'STRANGER'
+set -e
+cd "$2"
+dotnet new console -o my-lab --force >/dev/null
+(cd my-lab && dotnet add package Saltern --version "$3" >/dev/null && grep -v '^#' "$1/samples/first-run.cs" >Program.cs && dotnet run)
+cp "$1/samples/first-run.cs" . && dotnet run first-run.cs
+STRANGER
+row "a console project with the package, and a file without a project" "" "$(NUGET_PACKAGES="$work/stranger-cache" timed stranger bash "$work/stranger.sh" "$PWD" "$work/stranger" "$version")"
+[ "$(grep -c "final loss" "$work/stranger.txt")" = 2 ] || { echo "the library's package did not end in a trained model" >&2; exit 1; }
+
 # 3. The steps of deploy/Containerfile: publish for the runtime, a link on the path, another user (where this is root).
 contained=$(timed container-publish dotnet publish "$PWD/src/Saltern.Cli" -c Release -o "$work/app" -v quiet)
 row "\`dotnet publish\` as in deploy/Containerfile" "$(size "$work/app") MB" "$contained"

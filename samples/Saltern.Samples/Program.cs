@@ -21,9 +21,12 @@ switch (args)
     case ["evaluate", string folder]:
         EvaluateFromCSharp.Run(folder);
         break;
+    case ["host", string folder]:
+        TrainInAHost.Run(folder);
+        break;
     default:
         Console.Error.WriteLine(
-            "train, transition, score, teacher, generate or evaluate, and a folder; train comes first."
+            "train, transition, score, teacher, generate, evaluate or host, and a folder; train comes first."
         );
         return 2;
 }

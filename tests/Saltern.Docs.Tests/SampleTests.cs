@@ -47,6 +47,8 @@ public sealed class SampleTests : IDisposable
         output = ProgramProcess.Run("Saltern.Samples.dll", _folder, "evaluate", "runs");
         Assert.Matches("baseline: [0-9.]+ nats per token", output);
         Assert.Matches("salt: [0-9.]+ nats per token", output);
+        output = ProgramProcess.Run("Saltern.Samples.dll", _folder, "host", "runs");
+        Assert.Matches("hosted: [0-9.]+ nats per token", output);
         Assert.Contains(
             "\"arm\": \"salt_ds\"",
             File.ReadAllText(Path.Combine(_folder, "runs/own-score/result.json")),

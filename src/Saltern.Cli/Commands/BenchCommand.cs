@@ -6,6 +6,7 @@ using System.Text.Json.Serialization;
 using Saltern.Cli.Terminal;
 using Saltern.Configuration;
 using Saltern.Distributed;
+using Saltern.Hosting;
 using Saltern.Numerics;
 using Saltern.Planning;
 using Saltern.RunFiles;

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Saltern.Cli.Terminal;
+using Saltern.Hosting;
 using Saltern.Planning;
 using Saltern.Runs;
 

@@ -3,6 +3,7 @@ using Saltern.Checkpoints;
 using Saltern.Cli.Terminal;
 using Saltern.Configuration;
 using Saltern.FineTuning;
+using Saltern.Hosting;
 using Saltern.ModelFiles;
 using Saltern.Numerics;
 using Saltern.RunFiles;
@@ -83,7 +84,7 @@ public static class EvalCommand
             RankProcess.Run(
                 (rank, console, cancellation) =>
                 {
-                    EngineSetup.Prepare(rank);
+                    EngineSetup.Prepare(rank.Cores, rank.Ranks);
                     rank.Ranks.Activity = "evaluation";
                     string path = parsed.GetRequiredValue(model);
                     string folder = ModelLocation.Resolve(path, CommonOptions.IsAverage(parsed.GetValue(weights)));

@@ -3,6 +3,7 @@ using System.Globalization;
 using Saltern.Cli.Terminal;
 using Saltern.Configuration;
 using Saltern.FineTuning;
+using Saltern.Hosting;
 using Saltern.RunFiles;
 using Saltern.Runs;
 

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text;
 using Saltern.Checkpoints;
 using Saltern.Cli.Terminal;
+using Saltern.Hosting;
 using Saltern.ModelFiles;
 using Saltern.Models;
 using Saltern.Numerics;

@@ -5,6 +5,7 @@ using System.Text.Json;
 using Saltern.Batches;
 using Saltern.Cli.Terminal;
 using Saltern.Configuration;
+using Saltern.Hosting;
 using Saltern.Planning;
 using Saltern.Runs;
 

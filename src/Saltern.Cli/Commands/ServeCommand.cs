@@ -4,6 +4,7 @@ using Saltern.Checkpoints;
 using Saltern.Cli.Terminal;
 using Saltern.Configuration;
 using Saltern.FineTuning;
+using Saltern.Hosting;
 using Saltern.ModelFiles;
 using Saltern.Models;
 using Saltern.Numerics;

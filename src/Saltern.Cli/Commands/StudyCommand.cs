@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using Saltern.Cli.Terminal;
 using Saltern.FineTuning;
+using Saltern.Hosting;
 using Saltern.Numerics;
 using Saltern.RunFiles;
 using Saltern.Runs;

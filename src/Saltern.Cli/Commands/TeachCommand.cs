@@ -4,6 +4,7 @@ using Saltern.Checkpoints;
 using Saltern.Cli.Terminal;
 using Saltern.Configuration;
 using Saltern.Guidance;
+using Saltern.Hosting;
 using Saltern.Numerics;
 using Saltern.Runs;
 
@@ -152,7 +153,7 @@ public static class TeachCommand
                             ?? rank.Cores?.Threads
                             ?? Environment.ProcessorCount,
                     };
-                    EngineSetup.Prepare(rank);
+                    EngineSetup.Prepare(rank.Cores, rank.Ranks);
                     TeachManifest manifest;
                     using (var status = new StatusLine(console))
                     {

@@ -4,6 +4,7 @@ using Saltern.Cli.Terminal;
 using Saltern.Configuration;
 using Saltern.Distributed;
 using Saltern.Files;
+using Saltern.Hosting;
 using Saltern.RunFiles;
 using Saltern.Runs;
 
@@ -178,7 +179,7 @@ public static class TrainCommand
     {
         bool overGpus = rank.Ranks.Size > 1 && config.Device == ComputeDevice.Cuda;
         using NcclCommunicator? devices = overGpus ? rank.StartNccl() : null;
-        EngineSetup engine = EngineSetup.Prepare(rank);
+        EngineSetup engine = EngineSetup.Prepare(rank.Cores, rank.Ranks);
         using var status = new StatusLine(console);
         var progress = new TrainingProgress(status);
         TrainingRunOptions options = asked with

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Saltern.Cli.Commands;
 using Saltern.Cli.Terminal;
+using Saltern.Hosting;
 using Saltern.Numerics;
 using Saltern.Runs;
 

@@ -5,6 +5,7 @@ using Saltern.Cli.Commands;
 using Saltern.Cli.Terminal;
 using Saltern.Corpora;
 using Saltern.Files;
+using Saltern.Hosting;
 using Saltern.RunFiles;
 using Saltern.Runs;
 using Saltern.Shards;

@@ -4,9 +4,10 @@ using Saltern.Files;
 using Saltern.Numerics;
 using Saltern.Runs;
 
-namespace Saltern.Cli.Terminal;
+namespace Saltern.Hosting;
 
-/// <summary>Makes libtorch ready for use; to be called before anything touches a tensor.</summary>
+/// <summary>Makes libtorch ready for use: the C runtime's memory, waiting threads, the number of threads, the faster library of products.</summary>
+/// <remarks>To be made before anything touches a tensor; <see cref="Salt"/> makes it at its first call. Without it the results are the same, and a step takes up to half as long again.</remarks>
 /// <param name="Threads">Threads to compute with unless a recipe says otherwise.</param>
 /// <param name="Description">What was set, in one line for the start of a log.</param>
 public sealed record EngineSetup(int Threads, string Description)
@@ -21,7 +22,7 @@ public sealed record EngineSetup(int Threads, string Description)
 
     /// <summary>Speed of matrix products that the user says is this machine's, FLOP/s; null where each start is to measure it, which takes two seconds of a slow core.</summary>
     /// <exception cref="ConfigurationException">It is no positive number.</exception>
-    public static double? KnownPeak =>
+    internal static double? KnownPeak =>
         Environment.GetEnvironmentVariable(PeakVariable) switch
         {
             null or "" => null,
@@ -34,10 +35,15 @@ public sealed record EngineSetup(int Threads, string Description)
             ),
         };
 
-    /// <summary>Sets up the C runtime, threads and products unless the user has.</summary>
-    /// <exception cref="ConfigurationException">There is no libtorch.</exception>
-    /// <param name="rank">One of several ranks, which has its own threads and rank 0's library of products; null for a process that runs alone, which takes the cores that are free.</param>
-    public static EngineSetup Prepare(RankProcess? rank = null)
+    /// <summary>Sets up the C runtime, threads and products unless the user has, by the variables that these libraries read.</summary>
+    /// <returns>What was set. A later call sets it again, with the cores that are free by then.</returns>
+    /// <exception cref="ConfigurationException">There is no libtorch, or no room to load it.</exception>
+    public static EngineSetup Prepare() => Prepare(null, null);
+
+    /// <summary>As the other, for one of several ranks.</summary>
+    /// <param name="cores">The rank's threads; null for a process that runs alone, which takes the cores that are free.</param>
+    /// <param name="ranks">All take rank 0's library of products; null for a process that runs alone.</param>
+    internal static EngineSetup Prepare(RankCores? cores, ICommunicator? ranks)
     {
         if (SystemLimits.Memory() is (long bytes, "ulimit -v") && bytes < FewestAddresses)
         {
@@ -47,7 +53,6 @@ public sealed record EngineSetup(int Threads, string Description)
             );
         }
 
-        RankCores? cores = rank?.Cores;
         bool userTuned = NativeRuntime.AllocatorVariables.Any(name =>
             Environment.GetEnvironmentVariable(name) is not null
         );
@@ -72,13 +77,13 @@ public sealed record EngineSetup(int Threads, string Description)
         {
             // TorchSharp's own message speaks to programmers who forgot a package.
             throw new ConfigurationException(
-                "libtorch is not found. This build brings none (SalternLibtorch=none): "
-                    + "set LD_LIBRARY_PATH to the folder 'lib' of a PyTorch installation, as docs/cuda.md says. "
-                    + "A build with libtorch for the CPU needs nothing: dotnet build -c Release."
+                "libtorch is not found. A program brings it by the package libtorch-cpu-linux-x64 or one for CUDA; "
+                    + "a build without (SalternLibtorch=none) takes that of LD_LIBRARY_PATH, "
+                    + "the folder 'lib' of a PyTorch installation, as docs/cuda.md says."
             );
         }
 
-        MatrixProduct.Use(ComputePlan.AgreeOnProducts(MatrixProduct.Fastest(), rank?.Ranks));
+        MatrixProduct.Use(ComputePlan.AgreeOnProducts(MatrixProduct.Fastest(), ranks));
         string products = MatrixProduct.Library.Words();
         return new EngineSetup(threads, $"{runtime}; {threads} threads ({why}); products: {products}");
     }
