@@ -1,4 +1,5 @@
 // How llama.cpp spells a decoder: the architecture's name, its keys, and the names of its weights. The table is docs/gguf.md.
+using Saltern.ModelFiles;
 using Saltern.Models;
 
 namespace Saltern.Export;
@@ -6,7 +7,8 @@ namespace Saltern.Export;
 /// <summary>A model's shape in GGUF's words.</summary>
 internal sealed class GgufArchitecture
 {
-    private const string Layers = ".layers.";
+    // What stands before the number of a layer.
+    private static readonly string[] Layers = [".layers.", StoredWeights.Gpt2Prefix + "h."];
     private const int SmolLmStep = 4; // layers; the architecture turns nothing in every fourth one
     private const int Gemma3Step = 6; // layers; every sixth one sees all
     private const double Gemma3LocalTheta = 10_000;
@@ -26,9 +28,10 @@ internal sealed class GgufArchitecture
         [ModelFamily.Gemma2] = "gemma2",
         [ModelFamily.Gemma3] = "gemma3",
         [ModelFamily.Phi] = "phi2",
+        [ModelFamily.Gpt2] = "gpt2",
     };
 
-    // Hugging Face's names, of the Llama kin and of GPT-NeoX, behind the number of a layer and elsewhere.
+    // Hugging Face's names, of the Llama kin, GPT-NeoX, Phi and GPT-2, behind the number of a layer and elsewhere.
     private static readonly Dictionary<string, string> LayerNames = new()
     {
         ["input_layernorm"] = "attn_norm",
@@ -51,6 +54,12 @@ internal sealed class GgufArchitecture
         ["mlp.fc2"] = "ffn_down",
         ["pre_feedforward_layernorm"] = "ffn_norm",
         ["post_feedforward_layernorm"] = "post_ffw_norm",
+        ["ln_1"] = "attn_norm",
+        ["attn.c_attn"] = "attn_qkv",
+        ["attn.c_proj"] = "attn_output",
+        ["ln_2"] = "ffn_norm",
+        ["mlp.c_fc"] = "ffn_up",
+        ["mlp.c_proj"] = "ffn_down",
     };
 
     private static readonly Dictionary<string, string> OtherNames = new()
@@ -62,6 +71,9 @@ internal sealed class GgufArchitecture
         ["gpt_neox.final_layer_norm"] = "output_norm",
         ["lm_head"] = "output",
         ["embed_out"] = "output",
+        [StoredWeights.Gpt2Prefix + "wte"] = "token_embd",
+        [StoredWeights.Gpt2Prefix + "wpe"] = "position_embd",
+        [StoredWeights.Gpt2Prefix + "ln_f"] = "output_norm",
     };
 
     private readonly TransformerConfig _config;
@@ -76,7 +88,7 @@ internal sealed class GgufArchitecture
         if (!Names.TryGetValue(_family, out string? name))
         {
             throw new DataFormatException(
-                $"{ModelFamilies.NameOf(_family)} models are not exported to GGUF. Export as hf."
+                $"{ModelFamilies.NameOf(_family)} models cannot be exported to GGUF: llama.cpp has no architecture for them. Export as hf."
             );
         }
 
@@ -90,7 +102,7 @@ internal sealed class GgufArchitecture
             (
                 config.RopeScaling is not null && !ScalesRotation,
                 $"rope_scaling {config.RopeScaling?.RopeType.ToString().ToLowerInvariant()} cannot be exported to GGUF for a {Name} model: "
-                    + "only the architecture llama has the factors of its frequencies, and gemma3 a linear one"
+                    + "only the architecture llama has the factors of its frequencies, the others linear ones"
             ),
             (
                 config.RopeScaling is { Magnitude: not 1 },
@@ -185,10 +197,8 @@ internal sealed class GgufArchitecture
     /// <summary>Whether weights of norms, kept as w − 1 here, are w in the file.</summary>
     public bool AddsOneToNorms => _config.NormUnitOffset;
 
-    // Whether the file says how rotary frequencies are scaled.
-    private bool ScalesRotation =>
-        Name == Names[ModelFamily.Llama]
-        || (_family is ModelFamily.Gemma3 && _config.RopeScaling?.RopeType == RopeType.Linear);
+    // Whether the file can say how rotary frequencies are scaled.
+    private bool ScalesRotation => Name == Names[ModelFamily.Llama] || _config.RopeScaling?.RopeType == RopeType.Linear;
 
     // Whether the architecture has windows.
     private bool HasWindows => _family is ModelFamily.Gemma2 or ModelFamily.Gemma3;
@@ -219,16 +229,24 @@ internal sealed class GgufArchitecture
         metadata.Add($"{Name}.attention.head_count_kv", (uint)c.NumKeyValueHeads);
         metadata.Add($"{Name}.attention.key_length", (uint)c.HeadDim);
         metadata.Add($"{Name}.attention.value_length", (uint)c.HeadDim);
-        metadata.Add($"{Name}.rope.dimension_count", (uint)c.RotaryDim);
-        metadata.Add($"{Name}.rope.freq_base", (float)c.RopeTheta);
+        if (!c.LearnedPositions)
+        {
+            metadata.Add($"{Name}.rope.dimension_count", (uint)c.RotaryDim);
+            metadata.Add($"{Name}.rope.freq_base", (float)c.RopeTheta);
+        }
+
         if (c.LayerNormEps is double epsilon)
         {
             metadata.Add($"{Name}.attention.layer_norm_epsilon", (float)epsilon);
-            metadata.Add($"{Name}.use_parallel_residual", c.UseParallelResidual);
         }
         else
         {
             metadata.Add($"{Name}.attention.layer_norm_rms_epsilon", (float)c.RmsNormEps);
+        }
+
+        if (_family is ModelFamily.GptNeox)
+        {
+            metadata.Add($"{Name}.use_parallel_residual", c.UseParallelResidual);
         }
 
         if (HasWindows)
@@ -242,7 +260,7 @@ internal sealed class GgufArchitecture
             metadata.Add($"{Name}.final_logit_softcapping", (float)c.FinalLogitSoftcapping!.Value);
         }
 
-        if (_family is ModelFamily.Gemma3 && c.RopeScaling is RopeScalingConfig scaling)
+        if (Name != Names[ModelFamily.Llama] && c.RopeScaling is RopeScalingConfig scaling)
         {
             metadata.Add($"{Name}.rope.scaling.type", "linear");
             metadata.Add($"{Name}.rope.scaling.factor", (float)scaling.Factor);
@@ -261,13 +279,13 @@ internal sealed class GgufArchitecture
     public string NameOf(string name)
     {
         int kind = name.LastIndexOf('.'); // .weight or .bias
-        int layers = name.IndexOf(Layers, StringComparison.Ordinal);
-        if (layers < 0)
+        string? layers = Array.Find(Layers, mark => name.Contains(mark, StringComparison.Ordinal));
+        if (layers is null)
         {
             return OtherNames[name[..kind]] + name[kind..];
         }
 
-        int number = layers + Layers.Length;
+        int number = name.IndexOf(layers, StringComparison.Ordinal) + layers.Length;
         int end = name.IndexOf('.', number);
         string ours = name[(end + 1)..kind];
         string theirs = LayerNames[ours];

@@ -78,11 +78,17 @@ internal static class GgufExport
     )
     {
         bool isMatrix = tensor.Shape.Length == 2;
-        if (type == WeightType.Q8 && isMatrix && tensor.RowLength % WeightEncoding.BlockLength != 0)
+        long[] shape = tensor.Shape;
+        if (tensor.Form == StoredForm.Transposed)
+        {
+            shape = [shape[1], shape[0]];
+        }
+
+        if (type == WeightType.Q8 && isMatrix && shape[1] % WeightEncoding.BlockLength != 0)
         {
             throw new DataFormatException(
                 $"--dtype q8_0 takes rows in blocks of {WeightEncoding.BlockLength}, "
-                    + $"but {tensor.Name} has {tensor.RowLength} columns. Use f16, bf16 or f32."
+                    + $"but {tensor.Name} has {shape[1]} columns. Use f16, bf16 or f32."
             );
         }
 
@@ -94,6 +100,10 @@ internal static class GgufExport
         {
             reorder = pieces => RowOrder.ByProjection(pieces, config.HeadDim, tensor.RowLength);
         }
+        else if (tensor.Form == StoredForm.Transposed)
+        {
+            reorder = pieces => RowOrder.Transpose(pieces, tensor.Count, tensor.RowLength);
+        }
         else if (isRotated && architecture.RotatesNeighbours)
         {
             reorder = pieces => RowOrder.Interleave(pieces, config.HeadDim, tensor.RowLength);
@@ -104,11 +114,6 @@ internal static class GgufExport
         }
 
         WeightType own = isMatrix ? type : WeightType.F32;
-        return new OutgoingTensor(
-            architecture.NameOf(tensor.Name),
-            tensor.Shape,
-            own,
-            weights.Encode(source, own, reorder)
-        );
+        return new OutgoingTensor(architecture.NameOf(tensor.Name), shape, own, weights.Encode(source, own, reorder));
     }
 }

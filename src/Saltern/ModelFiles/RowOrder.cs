@@ -1,6 +1,6 @@
 namespace Saltern.ModelFiles;
 
-/// <summary>Changes the order of a matrix's rows, or a norm's offset, while it streams by.</summary>
+/// <summary>Changes the order of a matrix's values, or a norm's offset, while it streams by.</summary>
 internal static class RowOrder
 {
     /// <summary>Queries, keys and values head by head, [H, 3, A, D], become all queries, all keys, all values, [3, H, A, D].</summary>
@@ -29,6 +29,28 @@ internal static class RowOrder
                 }
             }
         }
+    }
+
+    /// <summary>Inputs by outputs become outputs by inputs: [rows, columns] is given as [columns, rows], whole in one buffer.</summary>
+    /// <param name="pieces">Values of the matrix, row by row.</param>
+    /// <param name="count">Number of values.</param>
+    /// <param name="columns">Values of a row as stored.</param>
+    public static IEnumerable<Memory<float>> Transpose(IEnumerable<Memory<float>> pieces, long count, int columns)
+    {
+        float[] result = new float[count];
+        long rows = count / columns;
+        long at = 0;
+        foreach (Memory<float> piece in pieces)
+        {
+            foreach (float value in piece.Span)
+            {
+                (long row, long column) = Math.DivRem(at, columns);
+                result[(column * rows) + row] = value;
+                at++;
+            }
+        }
+
+        yield return result;
     }
 
     /// <summary>One more than each value: the factors of norms that keep w − 1.</summary>

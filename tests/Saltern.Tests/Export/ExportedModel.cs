@@ -25,6 +25,17 @@ internal static class ExportedModel
         "qwen3",
         "gptneox",
         "gptneox-sequential-tied",
+        "gpt2",
+        "gpt2-untied",
+        "qwen2-linear",
+        "olmo2",
+        "smollm3",
+        "granite",
+        "gemma",
+        "gemma2",
+        "gemma3",
+        "gemma3-linear",
+        "phi2",
     ];
 
     private static readonly TransformerConfig Plain = new()
@@ -47,6 +58,39 @@ internal static class ExportedModel
         MlpBias = true,
     };
 
+    private static readonly TransformerConfig Gpt2 = Plain with
+    {
+        NumKeyValueHeads = 4,
+        LayerNormEps = 1e-5,
+        LearnedPositions = true,
+        HiddenAct = Activation.GeluNew,
+        AttentionBias = true,
+        MlpBias = true,
+    };
+
+    private static readonly TransformerConfig Gemma = Plain with
+    {
+        HeadDim = 32,
+        HiddenAct = Activation.GeluNew,
+        GatedMlp = true,
+        NormUnitOffset = true,
+        ScaleEmbeddings = true,
+        TieWordEmbeddings = true,
+    };
+
+    private static readonly TransformerConfig Gemma3 = Gemma with
+    {
+        NumHiddenLayers = 6,
+        NormPlacement = NormPlacement.Around,
+        QkNorm = true,
+        RopeTheta = 1e6,
+        RopeLocalBaseFreq = 1e4,
+        SlidingWindow = 8,
+        WindowPattern = "SSSSSL",
+    };
+
+    private static readonly RopeScalingConfig Linear = new() { RopeType = RopeType.Linear, Factor = 4 };
+
     private static readonly ConcurrentDictionary<SplitPattern, BpeTokenizer> Trained = [];
 
     /// <summary>Writes a model folder with a trained tokenizer.</summary>
@@ -67,12 +111,13 @@ internal static class ExportedModel
         var random = new Random(name.Length);
         foreach (ParameterSlice slice in model.Parameters.Layout.Slices)
         {
-            bool isNorm = slice.Name.EndsWith("norm.weight", StringComparison.Ordinal);
+            double centre =
+                slice.Name.EndsWith("norm.weight", StringComparison.Ordinal) && !config.NormUnitOffset ? 1 : 0;
             float[] values =
             [
                 .. Enumerable
                     .Range(0, (int)slice.Count)
-                    .Select(_ => (float)((((random.NextDouble() * 2) - 1) * 0.4) + (isNorm ? 1 : 0))),
+                    .Select(_ => (float)((((random.NextDouble() * 2) - 1) * 0.4) + centre)),
             ];
             model.Parameters.FlatWeights.narrow(0, slice.Offset, slice.Count).copy_(torch.tensor(values));
         }
@@ -146,6 +191,38 @@ internal static class ExportedModel
             "qwen3" => Plain with { QkNorm = true, HeadDim = 32, RopeTheta = 1e6 },
             "gptneox" => Neox with { UseParallelResidual = true, PartialRotaryFactor = 0.25 },
             "gptneox-sequential-tied" => Neox with { TieWordEmbeddings = true, RopeTheta = 500 },
+            "gpt2" => Gpt2 with { TieWordEmbeddings = true },
+            "gpt2-untied" => Gpt2,
+            "qwen2-linear" => Plain with { QkvBias = true, RopeScaling = Linear },
+            "olmo2" => Plain with { NormPlacement = NormPlacement.After, QkNorm = true, QkNormWhole = true },
+            "smollm3" => Plain with { NumHiddenLayers = 4, RopePattern = "RRRN", TieWordEmbeddings = true },
+            "granite" => Plain with
+            {
+                TieWordEmbeddings = true,
+                EmbeddingMultiplier = 3,
+                AttentionMultiplier = 0.5,
+                ResidualMultiplier = 0.4,
+                LogitsScaling = 2,
+            },
+            "gemma" => Gemma,
+            "gemma2" => Gemma with
+            {
+                NormPlacement = NormPlacement.Around,
+                SlidingWindow = 8,
+                WindowPattern = "SL",
+                AttnLogitSoftcapping = 5,
+                FinalLogitSoftcapping = 10,
+            },
+            "gemma3" => Gemma3,
+            "gemma3-linear" => Gemma3 with { RopeScaling = Linear },
+            "phi2" => Neox with
+            {
+                NumKeyValueHeads = 2,
+                SharedAttentionNorm = true,
+                UseParallelResidual = true,
+                LmHeadBias = true,
+                PartialRotaryFactor = 0.5,
+            },
             _ => throw new ArgumentOutOfRangeException(nameof(name)),
         };
 }

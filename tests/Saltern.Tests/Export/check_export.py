@@ -132,6 +132,18 @@ LLAMA_LIKE = {
     "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down",
 }
 
+# Norms after the branches.
+AFTER = {**LLAMA_LIKE, "post_attention_layernorm": "post_attention_norm", "pre_feedforward_layernorm": "ffn_norm", "post_feedforward_layernorm": "post_ffw_norm"}
+
+PHI = {
+    **LLAMA_LIKE, "lm_head.bias": "output.bias", "model.final_layernorm.weight": "output_norm.weight", "model.final_layernorm.bias": "output_norm.bias",
+    "self_attn.dense": "attn_output", "mlp.fc1": "ffn_up", "mlp.fc2": "ffn_down",
+}
+
+GPT2 = {
+    "wte.weight": "token_embd.weight", "wpe.weight": "position_embd.weight", "ln_f.weight": "output_norm.weight", "ln_f.bias": "output_norm.bias", "lm_head.weight": "output.weight",
+    "ln_1": "attn_norm", "attn.c_attn": "attn_qkv", "attn.c_proj": "attn_output", "ln_2": "ffn_norm", "mlp.c_fc": "ffn_up", "mlp.c_proj": "ffn_down",
+}
 
 NEOX = {
     "gpt_neox.embed_in.weight": "token_embd.weight", "gpt_neox.final_layer_norm.weight": "output_norm.weight", "gpt_neox.final_layer_norm.bias": "output_norm.bias", "embed_out.weight": "output.weight",
@@ -146,7 +158,7 @@ BUFFERS = (".attention.bias", ".attn.bias", ".masked_bias", ".inv_freq")
 def gguf_name(name, names):
     if name in names:
         return names[name]
-    _, _, layer, rest = name.split(".", 3)
+    _, layer, rest = name.removeprefix("model.").removeprefix("gpt_neox.").split(".", 2)
     part, kind = rest.rsplit(".", 1)
     return f"blk.{layer}.{names[part]}.{kind}"
 
@@ -161,32 +173,57 @@ def interleave(values, heads):
     return values.reshape(heads, 2, -1, *values.shape[1:]).swapaxes(1, 2).reshape(values.shape)
 
 
+ARCHITECTURES = {"mistral": "llama", "gpt_neox": "gptneox", "phi": "phi2", "gemma3_text": "gemma3"}
+NAMES = {"gptneox": NEOX, "phi2": PHI, "gpt2": GPT2, "olmo2": AFTER, "gemma2": AFTER, "gemma3": AFTER}
+GPT2_KEYS = {"num_hidden_layers": "n_layer", "hidden_size": "n_embd", "num_attention_heads": "n_head", "max_position_embeddings": "n_positions", "layer_norm_eps": "layer_norm_epsilon"}
+
+
+def single(value):
+    return float(np.float32(value))
+
+
 def check_gguf(source, config, path):
-    file, arch = Gguf(path), {"mistral": "llama", "gpt_neox": "gptneox"}.get(config["model_type"], config["model_type"])
-    names = NEOX if arch == "gptneox" else LLAMA_LIKE
+    file, arch = Gguf(path), ARCHITECTURES.get(config["model_type"], config["model_type"])
+    names = NAMES.get(arch, LLAMA_LIKE)
+    if arch == "gpt2":
+        config = {**{ours: config[theirs] for ours, theirs in GPT2_KEYS.items()}, "intermediate_size": config.get("n_inner") or 4 * config["n_embd"], "tie_word_embeddings": True, **config}
+        source = {name.removeprefix("transformer."): stored for name, stored in source.items()}
     heads = config["num_attention_heads"]
-    groups = config.get("num_key_value_heads", heads)
+    groups = config.get("num_key_value_heads") or heads
     size = config.get("head_dim") or config["hidden_size"] // heads
     rope = config.get("rope_scaling") or config.get("rope_parameters") or {}
+    scaling = rope.get("rope_type", rope.get("type"))
     theta = rope.get("rope_theta", config.get("rope_theta", config.get("rotary_emb_base", 10000.0)))
     expected = {
         "general.architecture": arch, f"{arch}.block_count": config["num_hidden_layers"], f"{arch}.embedding_length": config["hidden_size"],
         f"{arch}.feed_forward_length": config["intermediate_size"], f"{arch}.attention.head_count": heads, f"{arch}.attention.head_count_kv": groups,
-        f"{arch}.attention.key_length": size, f"{arch}.attention.value_length": size, f"{arch}.rope.dimension_count": int(size * config.get("rotary_pct", 1)),
-        f"{arch}.vocab_size": config["vocab_size"],
-        f"{arch}.rope.freq_base": float(np.float32(theta)), "tokenizer.ggml.model": "gpt2",
+        f"{arch}.attention.key_length": size, f"{arch}.attention.value_length": size, f"{arch}.vocab_size": config["vocab_size"], "tokenizer.ggml.model": "gpt2",
         f"{arch}.context_length": min(config["max_position_embeddings"], config.get("sliding_window") or 1 << 40) if config["model_type"] == "mistral" else config["max_position_embeddings"],
     }
-    if arch == "gptneox":
-        expected.update({"gptneox.attention.layer_norm_epsilon": float(np.float32(config["layer_norm_eps"])), "gptneox.use_parallel_residual": config["use_parallel_residual"]})
+    if arch != "gpt2":
+        expected[f"{arch}.rope.dimension_count"] = int(size * config.get("rotary_pct", config.get("partial_rotary_factor", 1)))
+        expected[f"{arch}.rope.freq_base"] = single(theta)
+    if arch in ("gptneox", "phi2", "gpt2"):
+        expected[f"{arch}.attention.layer_norm_epsilon"] = single(config["layer_norm_eps"])
     else:
-        expected[f"{arch}.attention.layer_norm_rms_epsilon"] = float(np.float32(config["rms_norm_eps"]))
+        expected[f"{arch}.attention.layer_norm_rms_epsilon"] = single(config["rms_norm_eps"])
+    if arch == "gptneox":
+        expected["gptneox.use_parallel_residual"] = config["use_parallel_residual"]
+    if arch == "granite":
+        of = {"attention.scale": "attention_multiplier", "embedding_scale": "embedding_multiplier", "residual_scale": "residual_multiplier", "logit_scale": "logits_scaling"}
+        expected.update({f"granite.{key}": single(config[theirs]) for key, theirs in of.items()})
+    if arch in ("gemma2", "gemma3"):
+        expected[f"{arch}.attention.sliding_window"] = config["sliding_window"]
+    if arch == "gemma2":
+        expected.update({f"gemma2.{key}": single(config[key]) for key in ("attn_logit_softcapping", "final_logit_softcapping")})
+    if scaling == "linear" and arch != "llama":
+        expected.update({f"{arch}.rope.scaling.type": "linear", f"{arch}.rope.scaling.factor": single(rope["factor"])})
     for key, value in expected.items():
         require(file.pairs.get(key) == value, f"{key} is {file.pairs.get(key)}, expected {value}")
     require(len(file.pairs["tokenizer.ggml.tokens"]) == config["vocab_size"] == len(set(file.pairs["tokenizer.ggml.tokens"])), "tokens are too few, too many or not distinct")
 
     remaining, kinds = dict(file.tensors), {}
-    if rope.get("rope_type") == "llama3":
+    if scaling == "llama3":
         kind, shape, data = remaining.pop("rope_freqs.weight")
         factors = []
         for i in range(size // 2):  # apply_scaling of Llama 3.1's model code
@@ -195,15 +232,22 @@ def check_gguf(source, config, path):
             smooth = (old / wavelength - low) / (high - low)
             factors.append(1.0 if wavelength < old / high else rope["factor"] if wavelength > old / low else 1 / ((1 - smooth) / rope["factor"] + smooth))
         require(kind == "F32" and np.allclose(np.frombuffer(data, "<f4"), factors, rtol=1e-6), "rope_freqs.weight is wrong")
+    if scaling == "linear" and arch == "llama":
+        kind, shape, data = remaining.pop("rope_freqs.weight")
+        require(kind == "F32" and np.all(np.frombuffer(data, "<f4") == rope["factor"]), "rope_freqs.weight is wrong")
     weights = {name: widen(*stored) for name, stored in source.items() if not name.endswith(BUFFERS)}
-    if config["tie_word_embeddings"]:
+    if config.get("tie_word_embeddings", arch.startswith("gemma")):
         weights.pop("lm_head.weight", None)
         if arch == "gptneox":  # which has no head that is the embedding
             weights["embed_out.weight"] = weights["gpt_neox.embed_in.weight"]
     for name, values in weights.items():
         if "query_key_value" in name:
             values = by_projection(values, heads)
-        if arch == "llama" and (".q_proj." in name or ".k_proj." in name):
+        if arch == "gpt2" and values.ndim == 2 and name.startswith("h."):
+            values = values.T
+        if arch.startswith("gemma") and name.endswith("norm.weight"):
+            values = values + np.float32(1)
+        if arch in ("llama", "granite", "smollm3") and (".q_proj." in name or ".k_proj." in name):
             values = interleave(values, heads if ".q_proj." in name else groups)
         require(gguf_name(name, names) in remaining, f"{gguf_name(name, names)} is missing")
         kind, shape, data = remaining.pop(gguf_name(name, names))
