@@ -71,6 +71,7 @@ public static class EvalCommand
             buckets,
             tasks.Tasks,
             tasks.DataFolder,
+            tasks.Encoding,
             tasks.Shots,
             tasks.Limit,
             precision,

@@ -29,7 +29,7 @@ internal sealed class TaskEvaluation(
     /// <param name="output">Folder for results.json and samples, or null.</param>
     public int Run((string Name, string Folder) model, (string Name, string Folder)? second, string? output)
     {
-        TaskPlan plan = TaskPlan.Read(request.Files, request.DataFolder, request.Shots);
+        TaskPlan plan = TaskPlan.Read(request.Files, request.DataFolder, request.Shots, request.Encoding);
         Measured first = Measure(plan, model);
         Measured? other = second is { } named ? Measure(plan, named) : null;
         Dictionary<string, IReadOnlyList<PairedTest>>? paired = other is null ? null : Paired(first, other);

@@ -16,11 +16,22 @@ internal sealed record TaskOptions
 
     /// <summary><c>--data-dir</c>.</summary>
     public Option<string?> DataFolder { get; } =
-        new("--data-dir") { Description = "Folder with the tasks' JSON lines." };
+        new("--data-dir")
+        {
+            Description = "Folder with the tasks' records: JSON lines or lists, plain or compressed, Parquet, Arrow.",
+        };
 
     /// <summary><c>--shots</c>.</summary>
     public Option<int?> Shots { get; } =
         new("--shots") { Description = "Examples before each item; the task's own number by default." };
+
+    /// <summary><c>--encoding</c>.</summary>
+    public Option<string?> Encoding { get; } =
+        new("--encoding")
+        {
+            Description =
+                "Encoding of the tasks' JSON without a byte order mark, such as windows-1252; UTF-8 by default.",
+        };
 
     /// <summary><c>--limit</c>.</summary>
     public Option<int?> Limit { get; } = new("--limit") { Description = "Only the first items of each task." };
@@ -32,15 +43,16 @@ internal sealed record TaskOptions
         string? folder = parsed.GetValue(DataFolder);
         int? shots = parsed.GetValue(Shots);
         int? limit = parsed.GetValue(Limit);
+        string? encoding = parsed.GetValue(Encoding);
         if (tasks.Length == 0)
         {
-            if (folder is null && shots is null && limit is null)
+            if (folder is null && shots is null && limit is null && encoding is null)
             {
                 return null;
             }
 
             throw new ConfigurationException(
-                "--data-dir, --shots and --limit belong to --tasks. Name tasks, as --tasks arc_easy (saltern task list)."
+                "--data-dir, --encoding, --shots and --limit belong to --tasks. Name tasks, as --tasks arc_easy (saltern task list)."
             );
         }
 
@@ -51,7 +63,12 @@ internal sealed record TaskOptions
             );
         }
 
-        return new TaskRequest(tasks, folder, shots, limit);
+        if (encoding is not null && Corpora.TextDecoding.ProblemOf(encoding) is string problem)
+        {
+            throw new ConfigurationException($"--encoding {problem}");
+        }
+
+        return new TaskRequest(tasks, folder, shots, limit, encoding);
     }
 }
 
@@ -60,4 +77,11 @@ internal sealed record TaskOptions
 /// <param name="DataFolder">Where their data is.</param>
 /// <param name="Shots">Examples before each item; null for the tasks' own.</param>
 /// <param name="Limit">Most items of each; null for all.</param>
-internal sealed record TaskRequest(IReadOnlyList<string> Files, string? DataFolder, int? Shots, int? Limit);
+/// <param name="Encoding">Encoding of their JSON; null for what they say, or UTF-8.</param>
+internal sealed record TaskRequest(
+    IReadOnlyList<string> Files,
+    string? DataFolder,
+    int? Shots,
+    int? Limit,
+    string? Encoding
+);

@@ -132,11 +132,9 @@ public sealed record CorpusReaderOptions
             );
         }
 
-        if (Encoding is not null && TextDecoding.Named(Encoding) is null)
+        if (Encoding is not null && TextDecoding.ProblemOf(Encoding) is string unknown)
         {
-            problems.Add(
-                $"Encoding '{Encoding}' is not known. Use an IANA name such as utf-8, utf-16le, windows-1252, iso-8859-1 or gb18030."
-            );
+            problems.Add("Encoding " + unknown);
         }
 
         if (MaxRecordBytes is < 64 or > 1 << 30)

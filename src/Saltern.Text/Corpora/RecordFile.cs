@@ -25,17 +25,20 @@ internal static class RecordFile
     /// <param name="about">What messages add to the place, such as " (arc_easy)"; may be empty.</param>
     /// <param name="take">Gets a record and its line or number, from 1; returns whether to go on. What it throws as <see cref="DataFormatException"/> is completed with the place.</param>
     /// <param name="broken">Gets the place of a record that is broken, and why; null where that is an error.</param>
+    /// <param name="encoding">Encoding of JSON without a byte order mark; null for UTF-8.</param>
     /// <exception cref="DataFormatException">The file is damaged or cut short, or a record is broken; the message names file and line.</exception>
+    /// <exception cref="ConfigurationException">An encoding is named, and the file is Parquet or Arrow, which have theirs.</exception>
     public static void Read(
         string path,
         string about,
         Func<JsonElement, long, bool> take,
-        Action<string, string>? broken = null
+        Action<string, string>? broken = null,
+        string? encoding = null
     )
     {
         try
         {
-            foreach (Entry entry in Entries(path))
+            foreach (Entry entry in Entries(path, encoding))
             {
                 if (entry.Problem is { } problem)
                 {
@@ -61,20 +64,30 @@ internal static class RecordFile
         }
     }
 
-    private static IEnumerable<Entry> Entries(string path) =>
-        (CorpusFile.FormatOf(path) ?? FileContent.FormatOf(path)) switch
+    private static IEnumerable<Entry> Entries(string path, string? encoding)
+    {
+        CorpusFormat? format = CorpusFile.FormatOf(path) ?? FileContent.FormatOf(path);
+        if (encoding is not null && format is CorpusFormat.Parquet or CorpusFormat.Arrow)
+        {
+            throw new ConfigurationException(
+                $"{path} is UTF-8, as all of {format} is. Leave out encoding = {encoding}, which is for JSON."
+            );
+        }
+
+        return format switch
         {
             CorpusFormat.Parquet => ParquetRows
                 .Read(path)
                 .Select((row, i) => new Entry(Place(path, "row", i + 1), i + 1, row)),
             CorpusFormat.Arrow => ArrowRows(path).Select((row, i) => new Entry(Place(path, "row", i + 1), i + 1, row)),
-            _ => JsonEntries(path),
+            _ => JsonEntries(path, encoding),
         };
+    }
 
-    private static IEnumerable<Entry> JsonEntries(string path)
+    private static IEnumerable<Entry> JsonEntries(string path, string? encoding)
     {
         using var stored = new FileStream(path, FileMode.Open, FileAccess.Read);
-        using Stream text = TextDecoding.Open(ArchiveStream.Open(stored, MaxExpansion), encoding: null);
+        using Stream text = TextDecoding.Open(ArchiveStream.Open(stored, MaxExpansion), encoding);
         var records = new JsonRecords(text, MaxRecordBytes);
         while (true)
         {

@@ -32,6 +32,17 @@ internal static class TextDecoding
         }
     }
 
+    /// <summary>What is wrong with the name of an encoding; null where nothing is.</summary>
+    public static string? ProblemOf(string name)
+    {
+        if (Named(name) is not null)
+        {
+            return null;
+        }
+
+        return $"= {name} is not known. Use an IANA name such as utf-8, utf-16le, windows-1252, iso-8859-1 or gb18030.";
+    }
+
     /// <summary>Opens text as UTF-8 without a byte order mark.</summary>
     /// <param name="stored">The text as it is stored, decompressed; closed with the stream returned.</param>
     /// <param name="encoding">Name of its encoding where no mark says it; null for UTF-8.</param>

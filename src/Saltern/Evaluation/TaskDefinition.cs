@@ -44,6 +44,9 @@ internal sealed record TaskDefinition : IValidated
     /// <summary>Records of the items: a path, or a name inside <c>--data-dir</c>, the endings of JSON, plain and compressed, .parquet and .arrow being tried; the task's name by default.</summary>
     public string? Data { get; init; }
 
+    /// <summary>Encoding of records in JSON without a byte order mark, by its IANA name such as <c>windows-1252</c>; null for UTF-8.</summary>
+    public string? Encoding { get; init; }
+
     /// <summary>Where examples for n-shot prompts come from, found like <see cref="Data"/>; null for the items themselves, an item never being its own example.</summary>
     public string? ExampleData { get; init; }
 
@@ -93,6 +96,11 @@ internal sealed record TaskDefinition : IValidated
     /// <inheritdoc/>
     IEnumerable<ConfigurationProblem> IValidated.Validate()
     {
+        if (Encoding is not null && Corpora.TextDecoding.ProblemOf(Encoding) is string unknown)
+        {
+            yield return new ConfigurationProblem("encoding", unknown);
+        }
+
         IReadOnlyList<TaskMetric> allowed = TaskMetrics.Of(Kind);
         foreach (TaskMetric metric in Measured.Except(allowed))
         {

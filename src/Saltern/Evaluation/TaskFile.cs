@@ -18,8 +18,9 @@ internal sealed record TaskPlan(
     /// <summary>Reads task and group files.</summary>
     /// <param name="names">Files, or names of tasks that ship.</param>
     /// <param name="shots">Examples for every task that takes them, in place of what its file says; or null.</param>
+    /// <param name="encoding">Encoding of every task's records, in place of what its file says; or null.</param>
     /// <exception cref="ConfigurationException">A file is wrong, the data of a task named itself is missing, or two tasks have one name.</exception>
-    public static TaskPlan Read(IReadOnlyList<string> names, string? dataFolder, int? shots)
+    public static TaskPlan Read(IReadOnlyList<string> names, string? dataFolder, int? shots, string? encoding = null)
     {
         var tasks = new Dictionary<string, TaskFile>(StringComparer.Ordinal);
         var groups = new List<TaskGroup>();
@@ -29,7 +30,8 @@ internal sealed record TaskPlan(
             if (!IsGroup(path))
             {
                 TaskFile file =
-                    ReadTask(path, dataFolder, shots, out string name) ?? throw NoData(name, path, dataFolder);
+                    ReadTask(path, dataFolder, shots, encoding, out string name)
+                    ?? throw NoData(name, path, dataFolder);
                 Add(tasks, file);
                 continue;
             }
@@ -39,7 +41,7 @@ internal sealed record TaskPlan(
             foreach (string task in group.Domains.SelectMany(domain => domain.Tasks))
             {
                 string inside = Path.Combine(Path.GetDirectoryName(path) ?? "", task + ".yaml");
-                if (ReadTask(inside, dataFolder, shots, out string name) is TaskFile file)
+                if (ReadTask(inside, dataFolder, shots, encoding, out string name) is TaskFile file)
                 {
                     if (name != task || !TaskMetrics.IsHigherBetter(file.Definition.Measured[0]))
                     {
@@ -74,7 +76,7 @@ internal sealed record TaskPlan(
     internal static bool IsGroup(string path) =>
         RecipeFile.Read(path).Split('\n').Any(line => line.StartsWith("group:", StringComparison.Ordinal));
 
-    private static TaskFile? ReadTask(string path, string? dataFolder, int? shots, out string name)
+    private static TaskFile? ReadTask(string path, string? dataFolder, int? shots, string? encoding, out string name)
     {
         TaskDefinition definition = RecipeReader.Read<TaskDefinition>(path, []);
         name = definition.Task;
@@ -82,6 +84,8 @@ internal sealed record TaskPlan(
         {
             definition = definition with { Shots = count };
         }
+
+        definition = definition with { Encoding = encoding ?? definition.Encoding };
 
         string folder = Path.GetDirectoryName(path) ?? "";
         string? data = TaskItemReader.Find(definition.Data ?? definition.Task, dataFolder, folder);

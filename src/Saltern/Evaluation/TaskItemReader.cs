@@ -55,7 +55,8 @@ internal static class TaskItemReader
 
                 items.Add(Fill(definition.Kind, reading, record, items.Count));
                 return items.Count < most;
-            }
+            },
+            encoding: definition.Encoding
         );
         if (joining?.Join is { } join)
         {
@@ -86,8 +87,9 @@ internal static class TaskItemReader
         );
     }
 
-    private static TaskItem Fill(TaskKind kind, TaskReading reading, JsonElement record, int index)
+    private static TaskItem Fill(TaskKind kind, TaskReading reading, JsonElement published, int index)
     {
+        JsonElement record = reading.Fields(published)!.Value;
         string Text(string template) => PromptTemplate.Parse(template).Fill(record);
         IReadOnlyList<string> List(IReadOnlyList<string> templates, string? field)
         {
@@ -139,9 +141,9 @@ internal static class TaskItemReader
 
         return new TaskItem
         {
-            Id = IdOf(record, index),
+            Id = IdOf(published, index),
             Index = index,
-            Record = record,
+            Record = published,
             Prompt = prompt,
             Counted = reading.Counted is null ? null : Text(reading.Counted),
             Choices = choices,

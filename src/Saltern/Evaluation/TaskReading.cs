@@ -2,6 +2,13 @@ using System.Text.Json;
 
 namespace Saltern.Evaluation;
 
+/// <summary>What a record's fields are made into before it is read.</summary>
+internal enum TaskDerivation
+{
+    /// <summary><c>article</c> and <c>problems</c> of EleutherAI/race: <c>earlier</c> questions with their answers, and <c>question</c>, <c>options</c> and <c>answer</c> of the last.</summary>
+    RaceArticle,
+}
+
 /// <summary>How one release's records are read. Texts are templates with <c>{field}</c>; see <see cref="PromptTemplate"/>.</summary>
 internal sealed record TaskReading
 {
@@ -13,6 +20,9 @@ internal sealed record TaskReading
 
     /// <summary>Of kind <c>perplexity</c> the text whose bytes and words the metrics are per; null for the prompt.</summary>
     public string? Counted { get; init; }
+
+    /// <summary>Other fields made of the record's before it is read; null for its own.</summary>
+    public TaskDerivation? Derive { get; init; }
 
     /// <summary>Makes one item of several records; null where each is one.</summary>
     public TaskJoin? Join { get; init; }
@@ -111,5 +121,11 @@ internal sealed record TaskReading
             .Aggregate(PromptTemplate.Parse(Prompt).Fill(record), (text, filter) => filter.Apply(text));
 
     /// <summary>Whether a record has the fields.</summary>
-    internal bool Fits(JsonElement record) => RequiredFields().All(field => field.Exists(record));
+    internal bool Fits(JsonElement record) =>
+        Fields(record) is { } fields && RequiredFields().All(field => field.Exists(fields));
+
+    /// <summary>What of a record is read; null where the fields that it is made of are not there.</summary>
+    /// <exception cref="DataFormatException">They are there and cannot be read.</exception>
+    internal JsonElement? Fields(JsonElement record) =>
+        Derive == TaskDerivation.RaceArticle ? RaceArticle.Of(record) : record;
 }

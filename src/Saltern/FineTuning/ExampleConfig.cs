@@ -1,5 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using Saltern.Configuration;
+using Saltern.Corpora;
 using Saltern.Evaluation;
 
 namespace Saltern.FineTuning;
@@ -37,10 +38,13 @@ internal sealed record ExampleConfig : IValidated
         [ExampleFormat.Alpaca] = ["instruction", "input", "output"],
     };
 
-    /// <summary>Examples: JSON lines or a list (.jsonl, .ndjson, .json, plain or compressed), .parquet or .arrow.</summary>
+    /// <summary>Examples: JSON lines or a list (.jsonl, .ndjson, .json, plain or compressed), .parquet or .arrow; a file, or a folder or glob of shards.</summary>
     [MinLength(1)]
     [NamesInput]
     public required string Path { get; init; }
+
+    /// <summary>Encoding of JSON without a byte order mark, by its IANA name such as <c>windows-1252</c>; null for UTF-8.</summary>
+    public string? Encoding { get; init; }
 
     /// <summary>Validation examples of the same layout; null splits a share off.</summary>
     public string? ValidPath { get; init; }
@@ -99,6 +103,11 @@ internal sealed record ExampleConfig : IValidated
             );
         }
 
+        if (Encoding is not null && TextDecoding.ProblemOf(Encoding) is string unknown)
+        {
+            yield return new ConfigurationProblem("encoding", unknown);
+        }
+
         bool isChat = Format == ExampleFormat.Messages;
         bool isPlain = Format == ExampleFormat.PromptResponse;
         foreach (
@@ -127,7 +136,7 @@ internal sealed record ExampleConfig : IValidated
             );
         }
 
-        foreach (string unknown in (Fields?.Keys ?? []).Except(FieldNames[Format]))
+        foreach (string unused in (Fields?.Keys ?? []).Except(FieldNames[Format]))
         {
             string allowed = "Name fields in the templates: prompt: \"{question}\".";
             if (FieldNames[Format].Length > 0)
@@ -137,7 +146,7 @@ internal sealed record ExampleConfig : IValidated
 
             yield return new ConfigurationProblem(
                 "fields",
-                $"has '{unknown}', which 'format: {Word(Format)}' does not use. {allowed}"
+                $"has '{unused}', which 'format: {Word(Format)}' does not use. {allowed}"
             );
         }
 

@@ -17,6 +17,9 @@ internal sealed record ReadExamples
     /// <summary>The first of them: place and reason.</summary>
     public required IReadOnlyList<string> FirstPassedOver { get; init; }
 
+    /// <summary>Files of a folder or glob that are not read.</summary>
+    public required IReadOnlyList<string> LeftOut { get; init; }
+
     /// <summary>Conversations that end with messages which nobody answers; these are left out.</summary>
     public required int Unanswered { get; init; }
 }
@@ -53,43 +56,40 @@ internal sealed class ExampleReader
         _chat = config.Template is null ? null : ChatTemplate.Create(config.Template, tokenizer);
     }
 
-    /// <summary>Examples of a file.</summary>
+    /// <summary>Examples of a file, or of the shards that a folder or glob leads to, one after the other.</summary>
     /// <exception cref="ConfigurationException">The file is missing or of another kind.</exception>
-    /// <exception cref="DataFormatException">The file is damaged, or half of its records or more are no examples.</exception>
+    /// <exception cref="DataFormatException">A file is damaged, or more of the records are no examples than are.</exception>
     public ReadExamples Read(string path, string key)
     {
-        if (!File.Exists(path))
-        {
-            throw new ConfigurationException($"{key} = {path} does not exist. Name a file: {RecordFile.Endings}.");
-        }
-
-        if (!RecordFile.IsOne(path))
-        {
-            throw new ConfigurationException($"{key} = {path} has another ending than {RecordFile.Endings}.");
-        }
-
+        (IReadOnlyList<string> files, IReadOnlyList<string> leftOut) = Files(path, key);
         var examples = new List<(Example, string)>();
         var named = new List<string>();
         int passedOver = 0;
         _unanswered = 0;
-        RecordFile.Read(
-            path,
-            "",
-            (record, number) =>
-            {
-                examples.Add(Read(record, number));
-                return true;
-            },
-            (place, reason) =>
-            {
-                passedOver++;
-                if (named.Count < NamedRecords)
+        foreach (string file in files)
+        {
+            string shard = files.Count == 1 ? "" : Path.GetFileName(file) + ", ";
+            RecordFile.Read(
+                file,
+                "",
+                (record, number) =>
                 {
-                    named.Add($"{place} {reason}");
-                }
-            }
-        );
-        if (passedOver < examples.Count)
+                    examples.Add(Read(record, $"{shard}line {number}"));
+                    return true;
+                },
+                (place, reason) =>
+                {
+                    passedOver++;
+                    if (named.Count < NamedRecords)
+                    {
+                        named.Add($"{place} {reason}");
+                    }
+                },
+                _config.Encoding
+            );
+        }
+
+        if (examples.Count > 0 && passedOver <= examples.Count)
         {
             return new ReadExamples
             {
@@ -97,6 +97,7 @@ internal sealed class ExampleReader
                 PassedOver = passedOver,
                 FirstPassedOver = named,
                 Unanswered = _unanswered,
+                LeftOut = leftOut,
             };
         }
 
@@ -107,7 +108,37 @@ internal sealed class ExampleReader
         );
     }
 
-    private (Example Example, string SplitKey) Read(JsonElement record, long number)
+    // A file by itself; a folder or glob gives its files of records in ordinal order.
+    private static (IReadOnlyList<string> Files, IReadOnlyList<string> LeftOut) Files(string path, string key)
+    {
+        if (File.Exists(path))
+        {
+            if (RecordFile.IsOne(path))
+            {
+                return ([path], []);
+            }
+
+            throw new ConfigurationException($"{key} = {path} has another ending than {RecordFile.Endings}.");
+        }
+
+        if (!Directory.Exists(path) && !path.AsSpan().ContainsAny('*', '?'))
+        {
+            throw new ConfigurationException(
+                $"{key} = {path} does not exist. Name a file ({RecordFile.Endings}), or a folder or glob of such files."
+            );
+        }
+
+        CorpusFiles found = CorpusPaths.Resolve([path]);
+        ILookup<bool, string> kinds = found.Files.ToLookup(file => file.Format != CorpusFormat.Text, file => file.Path);
+        if (kinds[true].Any())
+        {
+            return ([.. kinds[true]], [.. found.LeftOut, .. kinds[false]]);
+        }
+
+        throw new ConfigurationException($"{key} = {path} leads to no file of records ({RecordFile.Endings}).");
+    }
+
+    private (Example Example, string SplitKey) Read(JsonElement record, string place)
     {
         if (record.ValueKind != JsonValueKind.Object)
         {
@@ -115,7 +146,7 @@ internal sealed class ExampleReader
         }
 
         IReadOnlyList<TextPiece> pieces = Pieces(record);
-        string id = record.TryGetProperty("id", out JsonElement given) ? given.ToString() : $"line {number}";
+        string id = record.TryGetProperty("id", out JsonElement given) ? given.ToString() : place;
         return (Example.Encode(id, pieces, _tokenizer), _splitBy?.Fill(record) ?? SplitKey(pieces));
     }
 

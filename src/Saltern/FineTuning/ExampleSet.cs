@@ -123,6 +123,13 @@ internal sealed record ExampleSet
 
     private static IEnumerable<string> Omissions(ReadExamples file)
     {
+        if (file.LeftOut.Count > 0)
+        {
+            yield return $"not read: {file.LeftOut.Count} other files: "
+                + string.Join(", ", file.LeftOut.Take(5).Select(Path.GetFileName))
+                + (file.LeftOut.Count > 5 ? ", …" : "");
+        }
+
         if (file.PassedOver > 0)
         {
             yield return $"passed over: {file.PassedOver} of {file.PassedOver + file.Examples.Count} records, "

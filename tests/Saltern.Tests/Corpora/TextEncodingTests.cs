@@ -45,7 +45,7 @@ public sealed class TextEncodingTests : IDisposable
                 .Select(document => document.Text)
         );
         Assert.Contains(
-            "Encoding 'klingon' is not known",
+            "klingon is not known",
             Assert
                 .Throws<ConfigurationException>(() => new CorpusReader([_folder.Path], new() { Encoding = "klingon" }))
                 .Message,

@@ -65,7 +65,7 @@ public class TaskItemReaderTests
                 "copa",
                 """{"premise":"The lamp fell.","choice1":"It broke.","choice2":"It flew.","question":"effect","label":0}""",
                 "The lamp fell therefore",
-                "it broke./it flew./0"
+                " it broke./ it flew./0"
             },
             { "lambada", """{"text":"He saw the red fox"}""", "He saw the red", "/0fox" },
             { "blimp", """{"sentence_good":"He runs.","sentence_bad":"He run."}""", "", "He runs./He run./0" },
@@ -98,6 +98,14 @@ public class TaskItemReaderTests
                 "race",
                 """{"article":"T.","question":"Q?","options":["w","x","y","z"],"answer":"C"}""",
                 "Article: T.\n\nQuestion: Q?\nAnswer:",
+                "w/x/y/z/2"
+            },
+            {
+                "race",
+                """{"article":"T.","problems":"[{'question': 'One?', 'answer': 'B', 'options': ['a', \"b's\", 'c', 'd']}, """
+                    + """{'question': 'Two  _  .', 'answer': 'A', 'options': ['e', 'f', 'g', 'h']}, """
+                    + """{'question': 'It\\'s \\u00e9?', 'answer': 'C', 'options': ['w', 'x', 'y', 'z']}]"}""",
+                "Article: T.\n\nQuestion: One?\nAnswer: b's\n _  .e\nIt's \u00e9?",
                 "w/x/y/z/2"
             },
             {
@@ -286,6 +294,36 @@ public class TaskItemReaderTests
     }
 
     [Fact]
+    public void AnEncoding_IsThatOfTheTaskOrOfWhoAsks()
+    {
+        using var folder = new TemporaryFolder();
+        folder.Write("lambada.jsonl", System.Text.Encoding.Latin1.GetBytes("""{"text":"a small café"}""" + "\n"));
+        string task = Path.Combine(TaskFolder, "lambada.yaml");
+        TaskFile file = Assert.Single(TaskPlan.Read([task], folder.Path, null, "iso-8859-1").Tasks);
+        Assert.Equal("café", Assert.Single(TaskItemReader.Read(file.Definition, file.DataPath)).Answer);
+        Assert.Throws<DataFormatException>(() => TaskItemReader.Read(Load("lambada"), file.DataPath));
+    }
+
+    [Theory]
+    [InlineData("[{'question': 'Q', 'answer': 'E', 'options': ['a', 'b', 'c', 'd']}]", "an answer of A, B, C or D")]
+    [InlineData("[{'question': 'Q", "a text has no end")]
+    [InlineData("[]", "needs a list of question")]
+    public void ProblemsOfRaceThatCannotBeRead_AreNamed(string problems, string message)
+    {
+        using var folder = new TemporaryFolder();
+        string record = System.Text.Json.JsonSerializer.Serialize(new { article = "T.", problems });
+        Assert.Contains(
+            message,
+            Assert
+                .Throws<DataFormatException>(() =>
+                    TaskItemReader.Read(Load("race"), folder.Write("race.jsonl", record + "\n"))
+                )
+                .Message,
+            StringComparison.Ordinal
+        );
+    }
+
+    [Fact]
     public void ACutArchive_IsAnError()
     {
         using var folder = new TemporaryFolder();
@@ -303,6 +341,7 @@ public class TaskItemReaderTests
     [InlineData("kind: pair\nshots: 1\nreadings: [{ choices: [\"{a}\", \"{b}\"] }]", "shots")]
     [InlineData("kind: generate\nmetrics: [acc]\nreadings: [{ prompt: q, answers: [a] }]", "exact_match")]
     [InlineData("kind: guess\nreadings: []", "guess")]
+    [InlineData("kind: lastword\nencoding: klingon\nreadings: [{ prompt: q, answer: a }]", "klingon is not known")]
     public void WrongTaskFiles_SayWhatIsWrong(string yaml, string message) =>
         Assert.Contains(
             message,

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json.Serialization;
 using Parquet.Serialization;
 using Saltern.Configuration;
@@ -237,6 +238,58 @@ public sealed class ExampleReaderTests : IDisposable
     }
 
     [Fact]
+    public void OneBadRecordOfTwo_DoesNotRefuseTheFile()
+    {
+        string good = """{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}""";
+        ReadExamples read = Reader(_folder.Write("c.jsonl", $"{good}\n{{}}\n"), Chat)
+            .Read(_folder["c.jsonl"], "data.path");
+        Assert.Equal((1, 1), (read.Examples.Count, read.PassedOver));
+        Assert.Throws<DataFormatException>(() => Read(_folder.Write("e.jsonl", "\n"), Chat));
+    }
+
+    [Fact]
+    public void AFolderOfShards_IsReadInOrder_AndWhatIsNotReadIsNamed()
+    {
+        _folder.Write("sft/train-00001-of-00002.jsonl", """{"prompt": "r:", "response": " b"}""");
+        _folder.Write(
+            "sft/train-00000-of-00002.jsonl.gz",
+            TemporaryFolder.Gzip("""{"prompt": "q:", "response": " a"}""")
+        );
+        _folder.Write("sft/README.md", "about it");
+        _folder.Write("sft/notes.txt", "more");
+        ReadExamples read = Reader(_folder["sft"], null).Read(_folder["sft"], "data.path");
+        Assert.Equal(
+            ["train-00000-of-00002.jsonl.gz, line 1", "train-00001-of-00002.jsonl, line 1"],
+            read.Examples.Select(entry => entry.Example.Id)
+        );
+        Assert.Equal(["README.md", "notes.txt"], read.LeftOut.Select(Path.GetFileName));
+        Assert.Single(Read(_folder["sft/*-00001-*.jsonl"]));
+        Assert.Contains(
+            "leads to no file of records",
+            Assert.Throws<ConfigurationException>(() => Read(_folder["sft/*.txt"])).Message,
+            StringComparison.Ordinal
+        );
+    }
+
+    [Fact]
+    public void AnEncoding_IsThatOfJsonWithoutAMark()
+    {
+        string line = """{"prompt": "é:", "response": " ü"}""";
+        string latin = _folder.Write("latin.jsonl", Encoding.Latin1.GetBytes(line));
+        string marked = _folder.Write(
+            "marked.jsonl",
+            [.. Encoding.Unicode.GetPreamble(), .. Encoding.Unicode.GetBytes(line)]
+        );
+        foreach (string path in new[] { latin, marked })
+        {
+            Example read = Assert.Single(Read(path, config => config with { Encoding = "iso-8859-1" })).Example;
+            Assert.Equal("é: ü<|endoftext|>", TinyExamples.Tokenizer.Decode(read.Tokens));
+        }
+
+        Assert.Throws<DataFormatException>(() => Read(latin));
+    }
+
+    [Fact]
     public async Task ListsAndParquet_AreReadAsLinesAre()
     {
         string alpaca = _folder.Write(
@@ -441,6 +494,7 @@ public sealed class ExampleReaderTests : IDisposable
     [Theory]
     [InlineData("format: messages", "data.template")]
     [InlineData("format: alpaca\n  prompt: \"{x}\"", "used by 'format: prompt_response' only")]
+    [InlineData("encoding: klingon", "klingon is not known")]
     [InlineData("prompt: \"no field\"", "names no field")]
     [InlineData("prompt: \"{x\"", "single '{'")]
     [InlineData("format: alpaca\n  fields: { prompt: x }", "Allowed are instruction, input, output")]
