@@ -131,7 +131,7 @@ internal sealed class ParquetFileReader(CorpusPass pass)
         catch (Exception e) when (IsDamage(e))
         {
             group?.Dispose();
-            pass.Report.AddBrokenFile(file.Path, before, $"is damaged after this row ({e.Message})");
+            pass.Report.AddBrokenFile(file.Path, before, $"cannot be read after this row: {e.Message}");
             return null;
         }
     }

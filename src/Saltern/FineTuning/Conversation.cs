@@ -15,8 +15,29 @@ internal sealed class Conversation(ExampleConfig config)
         ["system"] = ["system", "system_prompt"],
     };
 
-    private static readonly Dictionary<string, string> UsualRoles = new(StringComparer.Ordinal)
+    // What else messages may have: names and numbers that say nothing to be learned, and what refuses a record where it holds something.
+    private static readonly string[] OtherFields =
+    [
+        "weight",
+        "name",
+        "id",
+        "tool_call_id",
+        "annotations",
+        "tool_calls",
+        "function_call",
+        "refusal",
+        "audio",
+    ];
+
+    // What a record offers the model beside the conversation.
+    private static readonly string[] Tools = ["tools", "functions"];
+
+    private static readonly Dictionary<string, string> UsualRoles = new(StringComparer.OrdinalIgnoreCase)
     {
+        [ChatTemplate.System] = ChatTemplate.System,
+        [ChatTemplate.User] = ChatTemplate.User,
+        [ChatTemplate.Assistant] = ChatTemplate.Assistant,
+        [ChatTemplate.Tool] = ChatTemplate.Tool,
         ["developer"] = ChatTemplate.System,
         ["human"] = ChatTemplate.User,
         ["gpt"] = ChatTemplate.Assistant,
@@ -28,6 +49,9 @@ internal sealed class Conversation(ExampleConfig config)
         ["ipython"] = ChatTemplate.Tool,
         ["observation"] = ChatTemplate.Tool,
     };
+
+    /// <summary>Fields that hold something and are not read, with how many records have each.</summary>
+    public Dictionary<string, int> Unread { get; } = new(StringComparer.Ordinal);
 
     /// <summary>The messages up to the last reply.</summary>
     /// <param name="unanswered">Messages behind it, which nobody answers; they are left out.</param>
@@ -57,8 +81,32 @@ internal sealed class Conversation(ExampleConfig config)
             throw new DataFormatException("has no reply to learn: all have weight 0");
         }
 
+        foreach (string field in UnreadFields(record, list).Distinct())
+        {
+            Unread[field] = Unread.GetValueOrDefault(field) + 1;
+        }
+
         unanswered = messages.Count - replies;
         return messages[..replies];
+    }
+
+    private IEnumerable<string> UnreadFields(JsonElement record, JsonElement list)
+    {
+        string[] read =
+        [
+            .. UsualFields["role"],
+            .. UsualFields["content"],
+            .. config.Fields?.Values ?? [],
+            .. OtherFields,
+        ];
+        IEnumerable<string> beside = Tools.Where(name =>
+            record.TryGetProperty(name, out JsonElement value) && HoldsSomething(value)
+        );
+        return list.EnumerateArray()
+            .SelectMany(message => message.EnumerateObject())
+            .Where(field => !read.Contains(field.Name) && HoldsSomething(field.Value))
+            .Select(field => field.Name)
+            .Concat(beside);
     }
 
     private JsonElement List(JsonElement record)
@@ -117,6 +165,11 @@ internal sealed class Conversation(ExampleConfig config)
         if (!message.TryGetProperty("weight", out JsonElement weight) || weight.ValueKind == JsonValueKind.Null)
         {
             return true;
+        }
+
+        if (weight.ValueKind is JsonValueKind.True or JsonValueKind.False)
+        {
+            return weight.GetBoolean();
         }
 
         if (weight.ValueKind == JsonValueKind.Number && weight.GetDouble() is 0 or 1)

@@ -20,6 +20,9 @@ internal sealed record ReadExamples
     /// <summary>Files of a folder or glob that are not read.</summary>
     public required IReadOnlyList<string> LeftOut { get; init; }
 
+    /// <summary>Fields of conversations that hold something and are not read, with how many records have each.</summary>
+    public required IReadOnlyDictionary<string, int> UnreadFields { get; init; }
+
     /// <summary>Conversations that end with messages which nobody answers; these are left out.</summary>
     public required int Unanswered { get; init; }
 }
@@ -66,6 +69,7 @@ internal sealed class ExampleReader
         var named = new List<string>();
         int passedOver = 0;
         _unanswered = 0;
+        _conversation.Unread.Clear();
         foreach (string file in files)
         {
             string shard = files.Count == 1 ? "" : Path.GetFileName(file) + ", ";
@@ -98,6 +102,7 @@ internal sealed class ExampleReader
                 FirstPassedOver = named,
                 Unanswered = _unanswered,
                 LeftOut = leftOut,
+                UnreadFields = new Dictionary<string, int>(_conversation.Unread),
             };
         }
 

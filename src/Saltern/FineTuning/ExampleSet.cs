@@ -12,6 +12,7 @@ namespace Saltern.FineTuning;
 internal sealed record ExampleSet
 {
     private const double DefaultValidPercent = 2;
+    private const int NamedFields = 5;
 
     /// <summary>Rows that are trained on.</summary>
     public required ExampleRows Train { get; init; }
@@ -126,14 +127,24 @@ internal sealed record ExampleSet
         if (file.LeftOut.Count > 0)
         {
             yield return $"not read: {file.LeftOut.Count} other files: "
-                + string.Join(", ", file.LeftOut.Take(5).Select(Path.GetFileName))
-                + (file.LeftOut.Count > 5 ? ", …" : "");
+                + string.Join(", ", file.LeftOut.Take(NamedFields).Select(Path.GetFileName))
+                + (file.LeftOut.Count > NamedFields ? ", …" : "");
         }
 
         if (file.PassedOver > 0)
         {
             yield return $"passed over: {file.PassedOver} of {file.PassedOver + file.Examples.Count} records, "
                 + $"the first: {file.FirstPassedOver[0]}";
+        }
+
+        if (file.UnreadFields.Count > 0)
+        {
+            yield return "fields of conversations that are not read: "
+                + string.Join(
+                    ", ",
+                    file.UnreadFields.Take(NamedFields).Select(field => $"{field.Key} ({field.Value} records)")
+                )
+                + (file.UnreadFields.Count > NamedFields ? ", …" : "");
         }
 
         if (file.Unanswered > 0)

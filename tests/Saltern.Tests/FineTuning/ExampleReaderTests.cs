@@ -238,6 +238,23 @@ public sealed class ExampleReaderTests : IDisposable
     }
 
     [Fact]
+    public void FieldsOfConversationsThatAreNotRead_AreNamedWithTheirCount()
+    {
+        string path = _folder.Write(
+            "c.jsonl",
+            """{"tools": [{"type": "function"}], "messages": [{"role": "User", "content": "a", "name": "x"}, """
+                + """{"role": "Assistant", "content": "b", "train": true, "reasoning_content": "so", "weight": true}]}"""
+                + "\n"
+                + """{"tools": [], "messages": [{"role": "user", "content": "c"}, {"role": "assistant", "content": "d", "train": true}]}"""
+        );
+        IReadOnlyDictionary<string, int> unread = Reader(path, Chat).Read(path, "data.path").UnreadFields;
+        Assert.Equal(
+            [("reasoning_content", 1), ("tools", 1), ("train", 2)],
+            unread.Select(field => (field.Key, field.Value)).Order()
+        );
+    }
+
+    [Fact]
     public void OneBadRecordOfTwo_DoesNotRefuseTheFile()
     {
         string good = """{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}""";
