@@ -16,8 +16,8 @@ public static class ImportCommand
         var folder = new Argument<string>("FOLDER")
         {
             Description =
-                "Hugging Face folder: config.json, safetensors weights and tokenizer.json of a Llama, "
-                + "Mistral, Qwen2, Qwen3, GPT-NeoX or GPT-2 model.",
+                "Hugging Face folder: config.json, safetensors weights and tokenizer.json of a family that can be read: "
+                + $"{string.Join(", ", Enum.GetValues<ModelFamily>().Select(ModelFamilies.NameOf))}.",
         };
         var output = new Option<string>("--out") { Description = "Folder to create.", Required = true };
         Option<long?> tokens = CommonOptions.TeacherTokens();

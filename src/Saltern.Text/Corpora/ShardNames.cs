@@ -5,7 +5,7 @@ namespace Saltern.Corpora;
 
 /// <summary>Makes the shards of one data set one domain: <c>train-00000-of-00041</c>, <c>train-00001-of-00041</c>, … are <c>train</c>.</summary>
 /// <remarks>
-/// A number at the end of a name is a shard's where it says "of" how many, where it is written with leading zeros, where Spark wrote it, or where the
+/// A number at the end of a name is a shard's where it says "of" how many, where it is written with leading zeros, where Spark wrote it, where it is an id (UUID), or where the
 /// files beside it have the numbers that make it a row from 0 or 1 on. Any other number is part of the name: <c>wikitext-103</c>, <c>news-2017</c>.
 /// </remarks>
 internal static partial class ShardNames
@@ -38,6 +38,10 @@ internal static partial class ShardNames
         {
             name = part.Groups["name"].Value;
         }
+        else if (Identified().Match(name) is { Success: true } identified)
+        {
+            name = name[..identified.Index];
+        }
         else if (Padded().Match(name) is { Success: true } padded)
         {
             name = name[..padded.Index];
@@ -69,12 +73,17 @@ internal static partial class ShardNames
         return sorted[0] <= 1 && sorted[^1] - sorted[0] == sorted.Length - 1;
     }
 
-    [GeneratedRegex(@"[-_.]?\d+[-_]of[-_]\d+$", RegexOptions.IgnoreCase)]
+    // train-00000-of-00041, and with the hash that older versions of datasets put behind it: train-00000-of-00041-a09b74b3ef9c3b56.
+    [GeneratedRegex(@"[-_.]?\d+[-_]of[-_]\d+([-_.][0-9a-f]{6,})?$", RegexOptions.IgnoreCase)]
     private static partial Regex OfHowMany();
 
-    // part-00000-6f1c….c000: the part, an id of the job, and the number within the task.
-    [GeneratedRegex(@"^(?<name>part)-\d+-[0-9a-f]{8}-[0-9a-f-]{27}([-.]c\d+)?$", RegexOptions.IgnoreCase)]
+    // part-00000-6f1c….c000: the part, an id of the job (Databricks has the task's too), and the number within the task.
+    [GeneratedRegex(@"^(?<name>part)-\d+-(.+[-.]c\d+|[0-9a-f]{8}-[0-9a-f-]{27})$", RegexOptions.IgnoreCase)]
     private static partial Regex Spark();
+
+    // arxiv_024de5df-1b7f-447c-8c3a-51407d8d6732: an id in place of a number.
+    [GeneratedRegex(@"[-_.]?[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$", RegexOptions.IgnoreCase)]
+    private static partial Regex Identified();
 
     [GeneratedRegex(@"[-_]0\d+([-_]\d+)*$|(?<=[^\d])0\d+$|^\d+([-_]\d+)*$")]
     private static partial Regex Padded();

@@ -182,12 +182,14 @@ internal sealed class PrepareRun(
         if (domains.All(domain => domain.Train is null))
         {
             SplitCounts counts = _split.Counts;
+            long broken = _reading?.Invoke().Train.Counts.BrokenRecords ?? 0;
+            string refused = broken > 0 ? $", {broken} were broken or refused" : "";
             throw new DataFormatException(
                 "No training document is left: "
                     + $"{counts.Empty} were empty, {counts.Duplicates} repeated another one, "
                     + $"{counts.TrainInValid} are also validation text, "
                     + $"{counts.Overlapping?.Sum() ?? 0} share text with an evaluation, "
-                    + $"{domains.Sum(domain => domain.Valid?.Documents ?? 0)} are validation text. "
+                    + $"{domains.Sum(domain => domain.Valid?.Documents ?? 0)} are validation text{refused}. "
                     + "Give more text, or a lower valid percent."
             );
         }

@@ -16,6 +16,16 @@ public sealed class DomainTests : IDisposable
     [InlineData("c4-train.00000-of-01024.json c4-train.00001-of-01024.json", "c4-train")]
     [InlineData("cc_en_head-0000.json cc_en_head-0001.json", "cc_en_head")]
     [InlineData("part-00000-0a1b2c3d-0123-4567-89ab-0123456789ab-c000.jsonl", "part")]
+    [InlineData("train-00000-of-00002-a09b74b3ef9c3b56.jsonl train-00001-of-00002-d0be2bd5a3a1b2c3.jsonl", "train")]
+    [InlineData(
+        "part-00000-tid-837146-0a1b2c3d-0123-4567-89ab-0123456789ab-123-1-c000.jsonl "
+            + "part-00001-tid-837146-0a1b2c3d-0123-4567-89ab-0123456789ab-124-1-c000.jsonl",
+        "part"
+    )]
+    [InlineData(
+        "arxiv_024de5df-1b7f-447c-8c3a-51407d8d6732.jsonl arxiv_03232e26-be3f-4a28-a5d2-ee1d8c0e9881.jsonl",
+        "arxiv"
+    )]
     [InlineData("data_1.jsonl data_2.jsonl data_3.jsonl", "data")]
     [InlineData("shard0.jsonl shard1.jsonl", "shard")]
     [InlineData("0000.jsonl 0001.jsonl", "folder")]

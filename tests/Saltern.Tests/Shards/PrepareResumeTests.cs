@@ -71,6 +71,25 @@ public sealed class PrepareResumeTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Fact]
+    public void Build_SaysHowManyRecordsWereRefused_WhereNoneIsLeft()
+    {
+        string path = _folder.Write(
+            "marked/a.jsonl",
+            "{\"text\":\"a <|endoftext|> b\"}\n{\"text\":\"<|endoftext|>\"}\n"
+        );
+        CorpusReader reader = new([path], new() { SpecialTokens = SpecialTokenText.Refuse, MaxBrokenShare = 1 });
+        Assert.Contains(
+            "0 are validation text, 2 were broken or refused.",
+            Assert
+                .Throws<DataFormatException>(() =>
+                    DatasetBuilder.Build(reader, null, Tokenizer, _folder["none"], Options, null, Cancel)
+                )
+                .Message,
+            StringComparison.Ordinal
+        );
+    }
+
+    [Fact]
     public void Build_InterruptedAnywhere_EndsInTheSameBytes()
     {
         long all = Manifest("whole")
