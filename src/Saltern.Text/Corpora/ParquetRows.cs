@@ -2,6 +2,7 @@ using System.Collections;
 using System.Globalization;
 using System.Text.Json;
 using Parquet;
+using Parquet.Schema;
 using Parquet.Serialization;
 
 namespace Saltern.Corpora;
@@ -23,7 +24,7 @@ internal static class ParquetRows
             );
             foreach (IDictionary<string, object> row in rows.Data)
             {
-                yield return Json(row);
+                yield return Json(row, rows.Schema.Fields);
             }
         }
     }
@@ -60,18 +61,76 @@ internal static class ParquetRows
         }
     }
 
-    private static byte[] Json(IDictionary<string, object> row)
+    private static byte[] Json(IDictionary<string, object> row, IReadOnlyList<Field> fields)
     {
         using var bytes = new MemoryStream();
         using (var json = new Utf8JsonWriter(bytes))
         {
-            Write(json, row);
+            WriteStructure(json, row, fields);
         }
 
         return bytes.ToArray();
     }
 
-    private static void Write(Utf8JsonWriter json, object? value)
+    // The library leaves out what is null, and lists that are empty: it cannot be told which of the two a list was, and it is written as empty.
+    private static void WriteStructure(Utf8JsonWriter json, object structure, IReadOnlyList<Field> fields)
+    {
+        json.WriteStartObject();
+        foreach (Field field in fields)
+        {
+            json.WritePropertyName(field.Name);
+            if (Get(structure, field.Name) is { } value)
+            {
+                Write(json, value, field);
+            }
+            else if (field is ListField or DataField { IsArray: true })
+            {
+                json.WriteStartArray();
+                json.WriteEndArray();
+            }
+            else
+            {
+                json.WriteNullValue();
+            }
+        }
+
+        json.WriteEndObject();
+    }
+
+    private static object? Get(object structure, string name) =>
+        structure switch
+        {
+            IDictionary<string, object> named => named.TryGetValue(name, out object? value) ? value : null,
+            IDictionary any => any[name],
+            _ => null,
+        };
+
+    private static void Write(Utf8JsonWriter json, object? value, Field? field)
+    {
+        switch (value, field)
+        {
+            case (not null, StructField structure):
+                WriteStructure(json, value, structure.Fields);
+                break;
+            case (string or ReadOnlyMemory<char>, _):
+                WriteValue(json, value, null);
+                break;
+            case (IEnumerable list, ListField entries):
+                json.WriteStartArray();
+                foreach (object? entry in list)
+                {
+                    Write(json, entry, entries.Item);
+                }
+
+                json.WriteEndArray();
+                break;
+            default:
+                WriteValue(json, value, field);
+                break;
+        }
+    }
+
+    private static void WriteValue(Utf8JsonWriter json, object? value, Field? field)
     {
         switch (value)
         {
@@ -89,10 +148,10 @@ internal static class ParquetRows
                 break;
             case IDictionary structure:
                 json.WriteStartObject();
-                foreach (DictionaryEntry field in structure)
+                foreach (DictionaryEntry entry in structure)
                 {
-                    json.WritePropertyName(Convert.ToString(field.Key, CultureInfo.InvariantCulture) ?? "");
-                    Write(json, field.Value);
+                    json.WritePropertyName(Convert.ToString(entry.Key, CultureInfo.InvariantCulture) ?? "");
+                    Write(json, entry.Value, (field as MapField)?.Value);
                 }
 
                 json.WriteEndObject();
@@ -101,7 +160,7 @@ internal static class ParquetRows
                 json.WriteStartArray();
                 foreach (object? entry in list)
                 {
-                    Write(json, entry);
+                    Write(json, entry, null);
                 }
 
                 json.WriteEndArray();
