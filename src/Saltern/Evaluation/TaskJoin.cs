@@ -31,16 +31,20 @@ internal sealed record TaskJoin
         }
     }
 
-    /// <summary>Joins records to items; white space alone is none, and goes to the next.</summary>
+    /// <summary>Joins records to items. White space before the first is none; the line break that ends an item parts it from the next, and is none's, as where a text is cut at its lines.</summary>
     internal IEnumerable<JsonElement> Join(IEnumerable<JsonElement> records)
     {
         Regex begins = Pattern();
         List<JsonElement> item = [];
         foreach (JsonElement record in records)
         {
-            if (item.Any(HasText) && begins.IsMatch(Text(record)))
+            if (begins.IsMatch(Text(record)))
             {
-                yield return Item(item);
+                if (item.Any(HasText))
+                {
+                    yield return Item(item, isLast: false);
+                }
+
                 item.Clear();
             }
 
@@ -49,7 +53,7 @@ internal sealed record TaskJoin
 
         if (item.Any(HasText))
         {
-            yield return Item(item);
+            yield return Item(item, isLast: true);
         }
     }
 
@@ -60,7 +64,7 @@ internal sealed record TaskJoin
     private Regex Pattern() => new(Begins, RegexOptions.CultureInvariant, PatternTimeout);
 
     // A record that is an item by itself keeps what else it has.
-    private JsonElement Item(List<JsonElement> records)
+    private JsonElement Item(List<JsonElement> records, bool isLast)
     {
         if (records is [var only])
         {
@@ -68,6 +72,11 @@ internal sealed record TaskJoin
         }
 
         string text = string.Concat(records.Select(Text).Select(text => text.Length == 0 ? Empty : text));
+        if (!isLast && text.EndsWith('\n'))
+        {
+            text = text[..^1];
+        }
+
         return JsonSerializer.SerializeToElement(new Dictionary<string, string> { [Field] = text });
     }
 }
