@@ -12,6 +12,9 @@ internal sealed record FineTuningOutcome
     /// <summary>What became of the examples.</summary>
     public required ExampleCounts Examples { get; init; }
 
+    /// <summary>Parameters that were trained: all of the model's, or those of its adapters; null in older results.</summary>
+    public long? TrainedParameters { get; init; }
+
     /// <summary>Scores before and after, by task; empty where the recipe names none.</summary>
     public IReadOnlyDictionary<string, TaskChange> Tasks { get; init; } = new Dictionary<string, TaskChange>();
 }

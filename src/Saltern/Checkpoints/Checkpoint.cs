@@ -18,6 +18,9 @@ internal static class Checkpoint
     /// <summary>Folder of the average over the last steps: a model folder of its own inside the checkpoint.</summary>
     public const string AverageFolder = "ema";
 
+    /// <summary>Low-rank adapters that the run goes on with, by their names; absent where the weights themselves are trained. The checkpoint's weights have them merged in.</summary>
+    public const string AdapterFile = "adapter.safetensors";
+
     private static readonly JsonSerializerOptions Json = new()
     {
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
@@ -41,6 +44,15 @@ internal static class Checkpoint
                     content.OptimizerTensors,
                     new Dictionary<string, string> { ["updates"] = $"{content.Updates}" }
                 );
+                if (content.Adapters.Count > 0)
+                {
+                    SafeTensorsFile.WriteFloat32(
+                        Path.Combine(temporary, AdapterFile),
+                        content.Adapters,
+                        new Dictionary<string, string> { ["updates"] = $"{content.Updates}" }
+                    );
+                }
+
                 if (content.StageTensors.Count > 0)
                 {
                     SafeTensorsFile.WriteFloat32(
@@ -64,8 +76,8 @@ internal static class Checkpoint
             }
         );
 
-    /// <summary>Fills model and optimizer and returns the rest.</summary>
-    /// <exception cref="CheckpointException">Optimizer or state do not fit the model.</exception>
+    /// <summary>Fills model, or its adapters alone, and optimizer, and returns the rest.</summary>
+    /// <exception cref="CheckpointException">Adapters, optimizer or state do not fit the model.</exception>
     public static TrainState Load(
         string folder,
         Transformer model,
@@ -73,11 +85,36 @@ internal static class Checkpoint
         IProgress<WeightProgress>? progress = null
     )
     {
-        ModelFolder.LoadWeights(folder, model, progress);
+        if (model.Adapters is LowRankAdapters adapters)
+        {
+            LoadAdapters(folder, adapters);
+        }
+        else
+        {
+            ModelFolder.LoadWeights(folder, model, progress);
+        }
+
         OptimizerStateReader.Read(Path.Combine(folder, OptimizerFile), optimizer);
         TrainState state = LoadState(folder);
         optimizer.UpdateCount = state.Updates;
         return state;
+    }
+
+    private static void LoadAdapters(string folder, LowRankAdapters adapters)
+    {
+        string path = Path.Combine(folder, AdapterFile);
+        if (!File.Exists(path))
+        {
+            throw new CheckpointException(
+                $"{folder} has no {AdapterFile}, but the recipe has the section lora. Go on with the recipe that wrote it."
+            );
+        }
+
+        OptimizerStateReader.Fill(
+            path,
+            SafeTensorsFile.ReadHeader(path),
+            [.. adapters.Named.Select(each => new OptimizerTensor(each.Name, each.Values).Slot)]
+        );
     }
 
     /// <summary>Fills what is learned besides the model in a stage 1 that is not over; nothing where nothing is.</summary>

@@ -27,6 +27,7 @@ internal sealed unsafe class CheckpointContent : IDisposable
         if (!copies)
         {
             Weights = ModelFolder.Tensors(model);
+            Adapters = [.. AdaptersOf(model).Select(Live)];
             OptimizerTensors = gathered?.Tensors ?? [.. optimizer.State.Select(Live)];
             StageTensors = [.. (stage?.Tensors ?? []).Select(Live)];
             AverageWeights = average is null ? [] : ModelFolder.Tensors(model, average);
@@ -36,9 +37,10 @@ internal sealed unsafe class CheckpointContent : IDisposable
         IReadOnlyList<StoredTensor> tensors = StoredWeights.Of(model.Config, model.Parameters.Layout);
         IReadOnlyList<OptimizerTensor> beside = stage?.Tensors ?? [];
         IReadOnlyList<OptimizerTensor> own = gathered is null ? optimizer.State : [];
+        IReadOnlyList<OptimizerTensor> adapters = AdaptersOf(model);
         var copy = new MappedMemory(
             (tensors.Sum(tensor => tensor.Count) * (average is null ? 1 : 2))
-                + own.Concat(beside).Sum(tensor => tensor.ByteCount / sizeof(float))
+                + own.Concat(beside).Concat(adapters).Sum(tensor => tensor.ByteCount / sizeof(float))
         );
         _copy = copy;
         long at = 0;
@@ -47,7 +49,7 @@ internal sealed unsafe class CheckpointContent : IDisposable
             .. tensors.Select(tensor =>
             {
                 // Arranged here, on the thread that owns the tensors: the writer has memory alone.
-                using torch.Tensor weight = tensor.InFileOrder(model.Parameters.FlatWeights);
+                using torch.Tensor weight = ModelFolder.InFileOrder(model, tensor);
                 return Copy(copy, tensor.Name, tensor.Shape, weight, tensor.Count, ref at);
             }),
         ];
@@ -59,6 +61,12 @@ internal sealed unsafe class CheckpointContent : IDisposable
                     Copy(copy, tensor.Name, tensor.Shape, tensor.Values, tensor.ByteCount / sizeof(float), ref at)
                 ),
             ];
+        Adapters =
+        [
+            .. adapters.Select(tensor =>
+                Copy(copy, tensor.Name, tensor.Shape, tensor.Values, tensor.ByteCount / sizeof(float), ref at)
+            ),
+        ];
         AverageWeights = [];
         if (average is not null)
         {
@@ -85,6 +93,9 @@ internal sealed unsafe class CheckpointContent : IDisposable
 
     /// <summary>Name, shape and bytes of each weight.</summary>
     internal IReadOnlyList<(string Name, long[] Shape, Func<ReadOnlyMemory<byte>> Bytes)> Weights { get; }
+
+    /// <summary>The same of the adapters that training goes on with; empty where the weights themselves are trained. <see cref="Weights"/> have them merged in.</summary>
+    internal IReadOnlyList<(string Name, long[] Shape, Func<ReadOnlyMemory<byte>> Bytes)> Adapters { get; }
 
     /// <summary>The same of the average over the last steps; empty where there is none.</summary>
     internal IReadOnlyList<(string Name, long[] Shape, Func<ReadOnlyMemory<byte>> Bytes)> AverageWeights { get; }
@@ -133,6 +144,17 @@ internal sealed unsafe class CheckpointContent : IDisposable
     {
         _copy?.Dispose();
         _gathered?.Dispose();
+    }
+
+    // Each A and B, by its name.
+    private static IReadOnlyList<OptimizerTensor> AdaptersOf(Transformer model)
+    {
+        if (model.Adapters is LowRankAdapters adapters)
+        {
+            return [.. adapters.Named.Select(each => new OptimizerTensor(each.Name, each.Values))];
+        }
+
+        return [];
     }
 
     private static (string Name, long[] Shape, Func<ReadOnlyMemory<byte>> Bytes) Live(OptimizerTensor tensor) =>

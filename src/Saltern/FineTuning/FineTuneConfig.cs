@@ -30,6 +30,9 @@ internal sealed record FineTuneConfig : IValidated, IRunRecipe
     [DoesNotAlterNumbers]
     public FineTuneEvaluationConfig? Evaluation { get; init; }
 
+    /// <summary>Low-rank adapters that are trained in place of the model's weights (LoRA); null trains the weights.</summary>
+    public LowRankConfig? Lora { get; init; }
+
     /// <summary>Update rule.</summary>
     public OptimizerConfig Optimizer { get; init; } = new();
 
@@ -69,6 +72,11 @@ internal sealed record FineTuneConfig : IValidated, IRunRecipe
             return "the schedule depends on it, so it may not change on resume. Start a new run.";
         }
 
+        if (key == "lora" || key.StartsWith("lora.", StringComparison.Ordinal))
+        {
+            return "the adapters in the checkpoint were trained with it. Start a new run.";
+        }
+
         return null;
     }
 
@@ -98,7 +106,11 @@ internal sealed record FineTuneConfig : IValidated, IRunRecipe
                 : new InitFromConfig { Path = initFrom, IgnoreKeys = InitFrom.IgnoreKeys },
             Optimizer = Optimizer,
             Schedule = Schedule,
-            Training = Training.ToTraining(rows),
+            Training = Training.ToTraining(rows) with
+            {
+                // A copy of the weights for a background thread would be most of what adapters save.
+                CheckpointInBackground = Lora is null,
+            },
             Precision = Precision,
             Kernels = Kernels,
             Products = Products,

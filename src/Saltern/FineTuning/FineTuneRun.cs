@@ -69,6 +69,7 @@ internal sealed class FineTuneRun : IDisposable
             string model = run.ResumeStep is int step
                 ? run.Checkpoints.PathOf(step)
                 : ModelLocation.Resolve(config.InitFrom.Path);
+            string? frozen = config.Lora is null ? null : FrozenModel(config, run.ResumeStep is not null);
             TransformerConfig shape = ModelFolder.LoadConfig(
                 model,
                 run.ResumeStep is null ? config.InitFrom.IgnoreKeys : null
@@ -86,7 +87,8 @@ internal sealed class FineTuneRun : IDisposable
             BpeTokenizer tokenizer = BpeTokenizer.Load(Path.Combine(model, ModelFolder.TokenizerFile));
             ExampleSet examples = ExampleSet.Open(config.Data, tokenizer);
             RefuseOtherExamples(config, run.ResumeState, examples);
-            RunConfig training = config.ToRun(shape, run.ResumeStep is null ? model : null, examples.Counts.Rows);
+            string? first = run.ResumeStep is null ? model : frozen;
+            RunConfig training = config.ToRun(shape, first, examples.Counts.Rows);
             TaskComparison? tasks = null;
             if (config.Evaluation is not null)
             {
@@ -107,7 +109,7 @@ internal sealed class FineTuneRun : IDisposable
                     training,
                     run,
                     options,
-                    () => Parts(training, examples, tokenizer, model, run.ResumeState)
+                    () => Parts(training, examples, tokenizer, model, run.ResumeState, config.Lora)
                 )
             );
         }
@@ -162,6 +164,8 @@ internal sealed class FineTuneRun : IDisposable
                     + "A lower optimizer.learning_rate or a longer schedule.warmup_steps usually helps."
             );
         string checkpoint = ModelLocation.Resolve(Training.Folder.Checkpoints.PathOf(best));
+        long trained = Training.Student.Trained.Layout.ParameterCount;
+        Training.Student.RemoveAdapters(); // the checkpoint's weights have them
         ModelFolder.LoadWeights(checkpoint, Training.Student);
         IReadOnlyDictionary<string, TaskChange>? changes = _tasks?.After(
             Training.Folder.PathOf(TaskComparison.AfterFolder),
@@ -175,6 +179,7 @@ internal sealed class FineTuneRun : IDisposable
                 InitFrom = _config.InitFrom.Path,
                 Checkpoint = Path.GetRelativePath(Training.Folder.Path, checkpoint).Replace('\\', '/'),
                 Examples = _examples.Counts,
+                TrainedParameters = trained,
                 Tasks = changes ?? new Dictionary<string, TaskChange>(),
             }
         );
@@ -188,7 +193,8 @@ internal sealed class FineTuneRun : IDisposable
         ExampleSet examples,
         BpeTokenizer tokenizer,
         string model,
-        TrainState? resumed
+        TrainState? resumed,
+        LowRankConfig? adapters
     )
     {
         ValidationSet valid = examples.Valid.ToValidationSet();
@@ -206,8 +212,25 @@ internal sealed class FineTuneRun : IDisposable
             },
             tokenizer,
             new BatchLoader(examples.Train, [1.0], config.Seed),
-            resumed
+            resumed,
+            adapters
         );
+    }
+
+    // The weights that adapters stand beside are in no checkpoint, so the first model must still be there.
+    private static string FrozenModel(FineTuneConfig config, bool resumes)
+    {
+        try
+        {
+            return ModelLocation.Resolve(config.InitFrom.Path);
+        }
+        catch (CheckpointException problem) when (resumes)
+        {
+            throw new ConfigurationException(
+                $"init_from = {config.InitFrom.Path}: a run with the section lora is resumed from its adapters and the model "
+                    + $"that it started from. {problem.Message} Put that model back."
+            );
+        }
     }
 
     private static void RefuseOtherExamples(FineTuneConfig config, TrainState? resumed, ExampleSet examples)

@@ -38,8 +38,8 @@ internal abstract class HeadProducts : IDisposable
     /// <param name="first">First row of the chunk.</param>
     /// <param name="logits">Gradient at the logits, [M, V], all of whose rows were taken.</param>
     /// <param name="hiddenGradient">[M, D], overwritten.</param>
-    /// <param name="headGradient">[V, D].</param>
-    public abstract void Gradients(int first, Tensor logits, Tensor hiddenGradient, Tensor headGradient);
+    /// <param name="headGradient">[V, D]; null where the head is not trained.</param>
+    public abstract void Gradients(int first, Tensor logits, Tensor hiddenGradient, Tensor? headGradient);
 
     /// <inheritdoc/>
     public void Dispose()
@@ -66,9 +66,14 @@ internal sealed class Float32HeadProducts : HeadProducts
         MatrixProduct.Into(to, _hidden!.narrow(0, first, to.shape[0]), _head!.t(), 0);
 
     /// <inheritdoc/>
-    public override void Gradients(int first, Tensor logits, Tensor hiddenGradient, Tensor headGradient)
+    public override void Gradients(int first, Tensor logits, Tensor hiddenGradient, Tensor? headGradient)
     {
         MatrixProduct.Into(hiddenGradient, logits, _head!, 0);
+        if (headGradient is null)
+        {
+            return;
+        }
+
         MatrixProduct.Into(headGradient, logits.t(), _hidden!.narrow(0, first, logits.shape[0]), 1);
     }
 }
@@ -145,7 +150,7 @@ internal sealed unsafe class BFloat16HeadProducts(ParallelOptions parallel) : He
     }
 
     /// <inheritdoc/>
-    public override void Gradients(int first, Tensor logits, Tensor hiddenGradient, Tensor headGradient)
+    public override void Gradients(int first, Tensor logits, Tensor hiddenGradient, Tensor? headGradient)
     {
         int rows = (int)logits.shape[0];
         var gradients = (BFloat16*)TensorAddress.Of(logits);
@@ -161,6 +166,11 @@ internal sealed unsafe class BFloat16HeadProducts(ParallelOptions parallel) : He
             add: false,
             parallel
         );
+        if (headGradient is null)
+        {
+            return;
+        }
+
         BFloat16Product.AddTransposed(
             gradients,
             Stride,

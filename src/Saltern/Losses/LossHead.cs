@@ -69,19 +69,20 @@ internal abstract class LossHead : IDisposable
     /// <param name="divisor">n, counted positions of the global batch.</param>
     /// <param name="losses">Receives the losses, before any division.</param>
     /// <param name="hiddenGradient">[N, D], of the hidden states' type, overwritten.</param>
-    /// <param name="headGradient">[V or more, D], added to.</param>
-    /// <param name="biasGradient">Of the head's biases, [V or more], added to; null where it has none.</param>
+    /// <param name="headGradient">[V or more, D], added to; null where the head is not trained.</param>
+    /// <param name="biasGradient">Of the head's biases, [V or more], added to; null where it has none, or the head is not trained.</param>
     public void Train(
         LossRequest request,
         long divisor,
         PositionLosses losses,
         Tensor hiddenGradient,
-        Tensor headGradient,
+        Tensor? headGradient,
         Tensor? biasGradient = null
     )
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(divisor);
-        if (biasGradient is null != request.Form?.Bias is null)
+        bool needsBias = headGradient is not null && request.Form?.Bias is not null;
+        if (biasGradient is not null != needsBias)
         {
             throw new ArgumentException("A head with biases needs a place for their gradient.", nameof(biasGradient));
         }
@@ -136,9 +137,9 @@ internal readonly record struct LossChunk(int First, int Rows, int Taught);
 /// <summary>Where the gradients of a micro-batch, or of some of its rows, go.</summary>
 /// <param name="Scale">1/n, factor of every gradient; n = counted positions of the global batch.</param>
 /// <param name="Hidden">∂ℒ/∂hidden, [rows, D], overwritten.</param>
-/// <param name="Head">∂ℒ/∂head, [V or more, D], added to.</param>
-/// <param name="Bias">∂ℒ/∂(the head's biases), [V or more], added to; null where it has none.</param>
-internal readonly record struct LossGradients(float Scale, Tensor Hidden, Tensor Head, Tensor? Bias = null)
+/// <param name="Head">∂ℒ/∂head, [V or more, D], added to; null where the head is not trained.</param>
+/// <param name="Bias">∂ℒ/∂(the head's biases), [V or more], added to; null where it has none, or the head is not trained.</param>
+internal readonly record struct LossGradients(float Scale, Tensor Hidden, Tensor? Head, Tensor? Bias = null)
 {
     /// <summary>The same for a chunk's rows; the caller's scope owns the view.</summary>
     internal LossGradients OfRows(LossChunk chunk) => this with { Hidden = Hidden.narrow(0, chunk.First, chunk.Rows) };

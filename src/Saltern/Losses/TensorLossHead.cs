@@ -99,7 +99,7 @@ internal sealed class TensorLossHead : LossHead
         gradient = gradient.to(products);
         Tensor rows = head.narrow(0, 0, Vocabulary);
         wanted.Hidden.copy_(gradient.mm(rows)); // [M, D]
-        wanted.Head.narrow(0, 0, Vocabulary).add_(gradient.t().mm(hidden)); // [V, D]
+        wanted.Head?.narrow(0, 0, Vocabulary).add_(gradient.t().mm(hidden)); // [V, D]
     }
 
     private static bool[] Truths(float[] values) => Array.ConvertAll(values, value => value != 0);

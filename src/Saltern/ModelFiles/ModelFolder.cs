@@ -34,13 +34,21 @@ public static class ModelFolder
             .. StoredWeights
                 .Of(model.Config, model.Parameters.Layout)
                 .Select(tensor =>
-                    (
-                        tensor.Name,
-                        tensor.Shape,
-                        (Func<ReadOnlyMemory<byte>>)(() => Bytes(flat ?? model.Parameters.FlatWeights, tensor))
-                    )
+                    (tensor.Name, tensor.Shape, (Func<ReadOnlyMemory<byte>>)(() => Bytes(model, flat, tensor)))
                 ),
         ];
+
+    /// <summary>A weight as the files have it, [Shape], contiguous, with its adapters in it; the caller owns it.</summary>
+    internal static torch.Tensor InFileOrder(Transformer model, StoredTensor tensor)
+    {
+        if (model.Adapters is not LowRankAdapters adapters)
+        {
+            return tensor.InFileOrder(model.Parameters.FlatWeights);
+        }
+
+        using torch.Tensor merged = adapters.Merged(model.Parameters, tensor.Offset, tensor.Count);
+        return (tensor with { Offset = 0 }).InFileOrder(merged);
+    }
 
     /// <summary>Writes a shape and weights that are given tensor by tensor.</summary>
     internal static void Save(
@@ -165,9 +173,9 @@ public static class ModelFolder
         }
     }
 
-    private static ReadOnlyMemory<byte> Bytes(torch.Tensor flat, StoredTensor tensor)
+    private static ReadOnlyMemory<byte> Bytes(Transformer model, torch.Tensor? flat, StoredTensor tensor)
     {
-        using torch.Tensor weight = tensor.InFileOrder(flat);
+        using torch.Tensor weight = flat is null ? InFileOrder(model, tensor) : tensor.InFileOrder(flat);
         using torch.Tensor here = weight.cpu();
         return here.bytes.ToArray();
     }

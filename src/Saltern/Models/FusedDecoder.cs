@@ -188,7 +188,10 @@ internal sealed unsafe class FusedDecoder : IDisposable
             }
         }
 
-        AddToEmbedding(tokens, rows);
+        if (_model.Adapters is null)
+        {
+            AddToEmbedding(tokens, rows);
+        }
     }
 
     /// <inheritdoc/>
@@ -572,6 +575,7 @@ internal sealed unsafe class FusedDecoder : IDisposable
     {
         using StepProfile.Mark mark = StepProfile.Of(StepPart.LayerProducts);
         _arithmetic.ProjectBack(g, weight, to, rows);
+        _model.Adapters?.AddBack(to, g, weight, rows);
     }
 
     // y = x·wᵀ + b
@@ -579,12 +583,19 @@ internal sealed unsafe class FusedDecoder : IDisposable
     {
         using StepProfile.Mark mark = StepProfile.Of(StepPart.LayerProducts);
         _arithmetic.Project(x, weight, bias, y, rows);
+        _model.Adapters?.AddTo(y, x, weight, rows);
     }
 
-    // ∂w += gᵀ·x, ∂b += Σ g
+    // ∂w += gᵀ·x, ∂b += Σ g; of a frozen weight, those of its adapter.
     private void AddWeightGradient(int weight, int? bias, ActivationBuffer g, ActivationBuffer x, int rows)
     {
         using StepProfile.Mark mark = StepProfile.Of(StepPart.LayerProducts);
+        if (_model.Adapters is LowRankAdapters adapters)
+        {
+            adapters.AddGradients(weight, g, x, rows);
+            return;
+        }
+
         _arithmetic.AddWeightGradient(weight, bias, g, x, rows);
     }
 

@@ -75,6 +75,11 @@ internal static class ModelFlops
     public static double TrainingPerToken(TransformerConfig c, int sequenceLength) =>
         3.0 * ForwardPerToken(c, sequenceLength);
 
+    /// <summary>What training adapters adds to <see cref="TrainingPerToken"/>, below zero: 6 operations for each of their parameters, and no gradient of the P weights that products read, 2·P.</summary>
+    /// <param name="adapterParameters">Elements of all A and B.</param>
+    public static double AdaptersPerToken(TransformerConfig c, long adapterParameters) =>
+        (6.0 * adapterParameters) - (2.0 * ProductWeights(c));
+
     // Twice the mean number of keys that a query of a layer sees.
     private static double TwicePairs(int layerWindow, int sequenceLength)
     {

@@ -88,6 +88,7 @@ internal sealed class ParameterSet : IDisposable
     private MappedMemory? _gradients;
     private readonly Tensor _flatWeights;
     private Tensor? _flatGradients;
+    private MappedMemory? _unread;
 
     /// <summary>Allocates zeroed weights, float32 on the CPU unless told otherwise, and gradients where the model is to be trained.</summary>
     public ParameterSet(
@@ -166,6 +167,19 @@ internal sealed class ParameterSet : IDisposable
     public unsafe float* GradientAddress(int block) =>
         (float*)TensorAddress.Of(FlatGradients) + Layout.Blocks[block].Offset;
 
+    /// <summary>Where own kernels add the gradient of a vector, which they make beside that of their input: its place or, of weights without gradients, room that nobody reads.</summary>
+    /// <param name="block">A vector: of a matrix that is not trained no gradient is made.</param>
+    public unsafe float* VectorGradientAddress(int block)
+    {
+        if (_flatGradients is not null)
+        {
+            return GradientAddress(block);
+        }
+
+        _unread ??= new MappedMemory(Layout.Blocks.Where(each => each.Shape.Length == 1).Max(each => each.Count));
+        return _unread.Start;
+    }
+
     /// <summary>Sets every gradient to zero.</summary>
     public void ZeroGradients()
     {
@@ -185,8 +199,9 @@ internal sealed class ParameterSet : IDisposable
         _flatWeights.Dispose();
         _gradients?.Dispose();
         _weights?.Dispose();
+        _unread?.Dispose();
         _flatGradients = null;
-        _gradients = _weights = null;
+        _gradients = _weights = _unread = null;
     }
 
     private static Tensor View(Tensor flat, ParameterBlock block) =>

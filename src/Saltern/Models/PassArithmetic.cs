@@ -287,11 +287,11 @@ internal abstract unsafe class PassArithmetic<TElement>(Transformer model) : Pas
         var kept = new HeadNormKept<TElement>(raw.As<TElement>(), scales.Start);
         var queries = new HeadNormWeight(
             FactorsOf(layer.QueryNorm!.Value, _factors),
-            Model.Parameters.GradientAddress(layer.QueryNorm!.Value)
+            Model.Parameters.VectorGradientAddress(layer.QueryNorm!.Value)
         );
         var keys = new HeadNormWeight(
             FactorsOf(layer.KeyNorm!.Value, _keyFactors),
-            Model.Parameters.GradientAddress(layer.KeyNorm!.Value)
+            Model.Parameters.VectorGradientAddress(layer.KeyNorm!.Value)
         );
         if (!Model.Config.QkNormWhole)
         {
@@ -509,7 +509,7 @@ internal abstract unsafe class PassArithmetic<TElement>(Transformer model) : Pas
         where TGradient : unmanaged, IElement<TGradient>
     {
         float* weight = FactorsOf(norm.Weight, _factors);
-        float* weightGradient = Model.Parameters.GradientAddress(norm.Weight);
+        float* weightGradient = Model.Parameters.VectorGradientAddress(norm.Weight);
         if (norm.Bias is int bias)
         {
             LayerNormKernel.Backward(
@@ -519,7 +519,7 @@ internal abstract unsafe class PassArithmetic<TElement>(Transformer model) : Pas
                 gradient,
                 xGradient.Start,
                 weightGradient,
-                Model.Parameters.GradientAddress(bias),
+                Model.Parameters.VectorGradientAddress(bias),
                 overwrite,
                 rows,
                 x.Width,

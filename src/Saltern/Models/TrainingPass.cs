@@ -136,7 +136,10 @@ internal sealed class RecomputingPass : TrainingPass
             }
         }
 
-        _model.Embed(_tokens).backward([gradient]);
+        if (_model.Adapters is null)
+        {
+            _model.Embed(_tokens).backward([gradient]);
+        }
     }
 
     protected override void Release()

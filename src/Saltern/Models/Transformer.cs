@@ -54,6 +54,28 @@ public sealed class Transformer : IDisposable
     /// <summary>Weights and gradients.</summary>
     internal ParameterSet Parameters { get; }
 
+    /// <summary>Adapters beside weights that are not trained; null where the weights themselves are. Owned by the model.</summary>
+    internal LowRankAdapters? Adapters { get; private set; }
+
+    /// <summary>What a training step changes: the weights, or their adapters.</summary>
+    internal ParameterSet Trained => Adapters?.Parameters ?? Parameters;
+
+    /// <summary>Gives a model without gradients adapters, which are trained in place of its weights.</summary>
+    /// <param name="seed">Of the adapters' first values.</param>
+    /// <exception cref="ConfigurationException">The model has none of a projection that is named.</exception>
+    internal void Adapt(LowRankConfig config, long seed)
+    {
+        Adapters?.Dispose();
+        Adapters = new LowRankAdapters(config, Parameters, seed);
+    }
+
+    /// <summary>Takes the adapters away, for weights that have them merged in.</summary>
+    internal void RemoveAdapters()
+    {
+        Adapters?.Dispose();
+        Adapters = null;
+    }
+
     /// <summary>Output head, [V, D]: the embedding itself where tied. Owned by the model.</summary>
     public Tensor Head => Parameters[_layout.Head];
 
@@ -394,6 +416,7 @@ public sealed class Transformer : IDisposable
     {
         _fused?.Dispose();
         _rotary.Dispose();
+        Adapters?.Dispose();
         Parameters.Dispose();
     }
 
@@ -588,12 +611,17 @@ public sealed class Transformer : IDisposable
     }
 
     // Weights of a wider type than the products' are rounded for this use; their gradients come back in the weights' own type.
-    private Tensor Linear(Tensor x, int weight, int? bias, KeyValueCache? cache) =>
-        nn.functional.linear(
-            x.to(ProductType),
+    private Tensor Linear(Tensor x, int weight, int? bias, KeyValueCache? cache)
+    {
+        Tensor read = x.to(ProductType);
+        Tensor y = nn.functional.linear(
+            read,
             Operand(weight, cache),
             bias is int b ? Parameters[b].to(ProductType) : null
         );
+        Adapters?.AddTo(y, read, weight);
+        return y;
+    }
 
     // A weight as products read it; a text that is generated rounds it once, not for every token.
     private Tensor Operand(int weight, KeyValueCache? cache)

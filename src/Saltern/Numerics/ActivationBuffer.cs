@@ -49,14 +49,14 @@ internal sealed unsafe class ActivationBuffer : IDisposable
         }
     }
 
-    /// <summary>Makes room and returns the first rows, [rows, width], of float32 elements; owned by the buffer, values as the last pass left them.</summary>
+    /// <summary>Makes room and returns the first rows, [rows, width]; owned by the buffer, values as the last pass left them.</summary>
     public Tensor Rows(int rows)
     {
         Reserve(rows);
         if (_view is null || _view.shape[0] != rows)
         {
             _view?.Dispose();
-            _all ??= _memory!.AsTensor().DetachFromDisposeScope();
+            _all ??= _memory!.AsTensor(isBFloat16: Type == ScalarType.BFloat16).DetachFromDisposeScope();
             _view = _all.narrow(0, 0, (long)rows * Width).view(rows, Width).DetachFromDisposeScope();
         }
 

@@ -10,6 +10,7 @@ internal sealed unsafe partial class MappedMemory : IDisposable
     private const int ReadWrite = 3;
     private const int PrivateAnonymous = 0x22;
     private const int Float32 = 6;
+    private const int BFloat16 = 15;
     private const int DeviceCpu = 0; // aoti_torch's type and device codes, those of c10::ScalarType and c10::DeviceType
     private nint _address;
 
@@ -44,13 +45,15 @@ internal sealed unsafe partial class MappedMemory : IDisposable
     }
 
     /// <summary>A tensor [<see cref="Count"/>], float32, on this memory; the caller owns the tensor, not the memory, and drops it and its views before this is disposed.</summary>
-    public torch.Tensor AsTensor()
+    /// <param name="isBFloat16">Whether the memory holds bfloat16 numbers, twice as many as <see cref="Count"/>.</param>
+    public torch.Tensor AsTensor(bool isBFloat16 = false)
     {
         // Makes TorchSharp load its libraries before the first direct call into one of them.
         torch.InitializeDeviceType(DeviceType.CPU);
-        long size = Count;
+        long size = isBFloat16 ? 2 * Count : Count;
+        int type = isBFloat16 ? BFloat16 : Float32;
         long stride = 1;
-        int status = CreateFromBlob((nint)Start, 1, &size, &stride, 0, Float32, DeviceCpu, 0, out nint handle);
+        int status = CreateFromBlob((nint)Start, 1, &size, &stride, 0, type, DeviceCpu, 0, out nint handle);
         if (status != 0)
         {
             throw new InvalidOperationException($"libtorch refused a tensor over mapped memory (status {status}).");

@@ -20,6 +20,11 @@ internal static class RunDescription
         int batch = parts.Stages.At(state.Step).BatchSequences;
         long batchTokens = (long)batch * config.Data.SequenceLength;
         double perToken = ModelFlops.TrainingPerToken(m, config.Data.SequenceLength);
+        if (student.Adapters is LowRankAdapters adapters)
+        {
+            perToken += ModelFlops.AdaptersPerToken(m, adapters.Parameters.Layout.ParameterCount);
+        }
+
         double epochs = (double)parts.Stages.Samples / parts.Batches.EpochLength;
         List<string> lines =
         [
@@ -36,6 +41,18 @@ internal static class RunDescription
                 + $"in {parts.Compute.ProductType.ToString().ToLowerInvariant()}",
             Text($"validation: {parts.Text.CurveSet.TargetCount} tokens every {config.Training.EvaluateEvery} steps"),
         ];
+        if (student.Adapters is not null)
+        {
+            long trained = student.Trained.Layout.ParameterCount;
+            double share = 100.0 * trained / student.Parameters.Layout.ParameterCount;
+            lines.Insert(
+                1,
+                Text(
+                    $"trained: low-rank adapters, {trained / 1e6:0.00}M parameters ({share:0.00} % of the student's); "
+                ) + "its own weights stay as they are"
+            );
+        }
+
         if (state.Ranks > 1)
         {
             int sequences = batch;

@@ -22,6 +22,7 @@ internal sealed class RunParts : IDisposable
     private TokenDataset? _data;
     private TeacherParts? _teacher;
     private bool _stageOneIsOver;
+    private string? _resumedWeights;
 
     private RunParts() { }
 
@@ -39,6 +40,9 @@ internal sealed class RunParts : IDisposable
 
     /// <summary>The model that the run starts from; null for fresh weights, and where a checkpoint has them.</summary>
     private InitialModel? Initial { get; init; }
+
+    /// <summary>Adapters that are trained in place of the student's weights; null where those are.</summary>
+    private LowRankConfig? Adapters { get; init; }
 
     /// <summary>State of the checkpoint whose samples the run goes on with; null where they begin.</summary>
     public TrainState? Continued { get; private init; }
@@ -209,13 +213,15 @@ internal sealed class RunParts : IDisposable
     /// <param name="text">What it is trained and measured on.</param>
     /// <param name="batches">Training text in the run's order.</param>
     /// <param name="resumed">State that the run is resumed from; null where it starts.</param>
+    /// <param name="adapters">Adapters that are trained in place of the student's weights; null where those are.</param>
     /// <exception cref="ConfigurationException">Model, tokenizer and length do not fit together, or there is no such device; every problem is listed.</exception>
     internal static RunParts Of(
         RunConfig config,
         RunText text,
         BpeTokenizer tokenizer,
         BatchLoader batches,
-        TrainState? resumed
+        TrainState? resumed,
+        LowRankConfig? adapters = null
     )
     {
         var problems = new List<string>();
@@ -237,6 +243,8 @@ internal sealed class RunParts : IDisposable
             Model = model,
             Stages = stages,
             Initial = initial,
+            Adapters = adapters,
+            _resumedWeights = resumed?.InitialWeights,
             EndTokens = resumed?.EndTokens ?? EndTokensOf(initial, tokenizer),
             Batches = batches,
             Compute = compute,
@@ -248,6 +256,11 @@ internal sealed class RunParts : IDisposable
     /// <param name="loading">Is told of the loading; null for nobody.</param>
     public Transformer CreateStudent(RunConfig config, int? resumedStep, IProgress<WeightProgress>? loading = null)
     {
+        if (Adapters is not null)
+        {
+            return CreateAdapted(Adapters, config.Seed, loading);
+        }
+
         Transformer student = CreateModel(Stages.At(resumedStep ?? 0).Model);
         if (resumedStep is not null)
         {
@@ -264,6 +277,34 @@ internal sealed class RunParts : IDisposable
         }
 
         return student;
+    }
+
+    // Frozen weights are always those that the run started from: a checkpoint has the adapters, and weights that have them merged in.
+    private Transformer CreateAdapted(LowRankConfig adapters, int seed, IProgress<WeightProgress>? loading)
+    {
+        Transformer student = Compute.Apply(
+            new Transformer(Stages.At(0).Model, trainable: false, device: Compute.Device)
+        );
+        try
+        {
+            Initial!.Fill(student, seed, loading);
+            string weights = WeightsFingerprint(student);
+            if (_resumedWeights is not null && _resumedWeights != weights)
+            {
+                throw new ConfigurationException(
+                    $"init_from: the adapters were trained beside the weights {_resumedWeights}, but the model has {weights} now. "
+                        + "Put the old model back, or start a new run."
+                );
+            }
+
+            student.Adapt(adapters, seed);
+            return student;
+        }
+        catch
+        {
+            student.Dispose();
+            throw;
+        }
     }
 
     /// <summary>A trainable model where and how the run computes, its weights zero. The caller owns it.</summary>

@@ -184,7 +184,7 @@ internal sealed class Trainer : IDisposable
             throw new TrainingException($"Step {step}: no position of the batch at {samples} counts.");
         }
 
-        Student.Parameters.ZeroGradients();
+        Student.Trained.ZeroGradients();
         Guidance.Begin(batch, weights, State.GateScale());
         StepSums sums = RunMicroBatches(step, batch, counted, weights);
         if (_ranks.Size > 1)
@@ -246,7 +246,7 @@ internal sealed class Trainer : IDisposable
 
     private Optimizer CreateOptimizer(Transformer model) =>
         Optimizer.Create(
-            model.Parameters,
+            model.Trained,
             _config.Optimizer.ForWidth(model.Config.HiddenSize),
             _threads,
             _ranks,
@@ -400,10 +400,15 @@ internal sealed class Trainer : IDisposable
         };
         LossRequest request = Guidance.AddLabels(plain, given);
         Tensor hiddenGradient = empty_like(pass.Hidden); // [N, D]
-        using (Tensor headGradient = Student.HeadGradient())
+        if (Student.Adapters is null)
         {
+            using Tensor headGradient = Student.HeadGradient();
             using Tensor? biasGradient = Student.HeadBiasGradient();
             LossHead.Train(request, counted, _losses, hiddenGradient, headGradient, biasGradient);
+        }
+        else
+        {
+            LossHead.Train(request, counted, _losses, hiddenGradient, headGradient: null);
         }
 
         pass.Backward(hiddenGradient, Guidance.InnerGradient(given, pass.Inner));
@@ -426,6 +431,12 @@ internal sealed class Trainer : IDisposable
     {
         double guided = Guidance.Flops(guidance);
         double alone = GrowthPlan.StepFlops(_stage, _config.Data.SequenceLength);
+        if (Student.Adapters is LowRankAdapters adapters)
+        {
+            long tokens = (long)_stage.BatchSequences * _config.Data.SequenceLength;
+            alone += tokens * ModelFlops.AdaptersPerToken(_stage.Model, adapters.Parameters.Layout.ParameterCount);
+        }
+
         State = State with
         {
             Step = step,

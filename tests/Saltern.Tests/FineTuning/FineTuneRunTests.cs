@@ -2,9 +2,12 @@ using System.Text.Json;
 using Saltern.Checkpoints;
 using Saltern.Configuration;
 using Saltern.FineTuning;
+using Saltern.ModelFiles;
+using Saltern.Models;
 using Saltern.RunFiles;
 using Saltern.Runs;
 using Saltern.Tests.Runs;
+using TorchSharp;
 
 namespace Saltern.Tests.FineTuning;
 
@@ -230,7 +233,109 @@ public sealed class FineTuneRunTests : IDisposable
         Assert.False(Directory.Exists(_folder["x"]));
     }
 
+    [Fact]
+    public void AdaptedRun_ResumesBitForBit()
+    {
+        FineTuneConfig recipe = _recipe with { Lora = Lora };
+        float[] whole = Train(recipe, "whole", 24);
+        Train(recipe, "cut", 15);
+        Assert.InRange(new CheckpointStore(_folder["cut"]).NewestGood().Step!.Value, 10, 14);
+        Assert.Equal(whole, Train(recipe, "cut", 24, resume: true));
+        Assert.Equal(Figures("whole"), Figures("cut"));
+        Assert.NotEqual(whole, Train(recipe with { Seed = 4 }, "seed", 24)); // otherwise this shows nothing
+    }
+
+    [Fact]
+    public void AdaptedRun_LearnsWithFewParameters_AndItsCheckpointIsAModelLikeAnyOther()
+    {
+        FineTuneConfig recipe = _recipe with
+        {
+            Lora = Lora,
+            Optimizer = _recipe.Optimizer with { LearningRate = 2e-2 },
+            Training = _recipe.Training with { Steps = 100 },
+        };
+        RunResult result = Finish(recipe, "lora");
+        Assert.True(result.FineTuning!.TrainedParameters < result.StudentParameters / 2);
+
+        // The last evaluation reads the best checkpoint's merged weights, the one along the run had the adapters beside them: float32 rounding apart.
+        double first = RunRecord.Load(_folder["lora"]).Curve(VerdictMetric.Loss)[0].Value;
+        Assert.True(result.BestLoss < 0.85 * first, $"{first} → {result.BestLoss}");
+        Assert.Equal(result.BestLoss!.Value, result.Final!.Loss, 1e-5);
+
+        // On the disk: merged weights under the family's names, only those of the targets changed, the adapters beside them.
+        string checkpoint = _folder["lora/" + result.FineTuning.Checkpoint];
+        using Transformer merged = ModelFolder.Load(checkpoint, trainable: false);
+        using Transformer start = TinyExamples.Load();
+        foreach (ParameterSlice slice in merged.Parameters.Layout.Slices)
+        {
+            using torch.Tensor now = merged.Parameters.Weight(slice);
+            using torch.Tensor before = start.Parameters.Weight(slice);
+            bool isTarget =
+                slice.Name.Contains("q_proj", StringComparison.Ordinal)
+                || slice.Name.Contains("up_proj", StringComparison.Ordinal);
+            Assert.Equal(!isTarget, now.data<float>().SequenceEqual(before.data<float>()));
+        }
+
+        Assert.True(File.Exists(Path.Combine(checkpoint, Checkpoint.AdapterFile)));
+        Assert.Null(Checkpoint.Problem(checkpoint));
+    }
+
+    [Fact]
+    public void AdaptedRun_CostsWhatItComputes()
+    {
+        TrainState full = StateAfter(_recipe, "full", 4);
+        TrainState adapted = StateAfter(_recipe with { Lora = Lora }, "adapted", 4);
+        Assert.Equal(full.Tokens, adapted.Tokens);
+        Assert.InRange(adapted.Flops / full.Flops, 2.0 / 3, 0.9);
+    }
+
+    [Fact]
+    public void AdaptersOnResume_NeedTheSameFirstModel_AndTheSameSection()
+    {
+        FineTuneConfig recipe = _recipe with { Lora = Lora, Evaluation = null };
+        Train(recipe, "run", 12);
+        Train(_recipe with { Seed = 9, Evaluation = null }, "other", 24);
+        FineTuneConfig moved = recipe with { InitFrom = new FineTuneStartConfig { Path = _folder["other"] } };
+        TrainingRunOptions resume = TinyRun.Quick with
+        {
+            Resume = true,
+            Overrides = [RecipeOverride.Parse($"init_from={_folder["other"]}")],
+        };
+        Assert.Contains(
+            "the adapters were trained beside the weights sha256:",
+            Assert.Throws<ConfigurationException>(() => FineTuneRun.Open(moved, _folder["run"], resume)).Message,
+            StringComparison.Ordinal
+        );
+        FineTuneConfig wider = recipe with { Lora = Lora with { Alpha = 1 } };
+        Assert.Contains(
+            "the adapters in the checkpoint were trained with it",
+            Assert
+                .Throws<ConfigurationException>(() =>
+                    FineTuneRun.Open(
+                        wider,
+                        _folder["run"],
+                        TinyRun.Quick with
+                        {
+                            Resume = true,
+                            Overrides = [RecipeOverride.Parse("lora.alpha=1")],
+                        }
+                    )
+                )
+                .Message,
+            StringComparison.Ordinal
+        );
+    }
+
     public void Dispose() => _folder.Dispose();
+
+    private static LowRankConfig Lora => new() { Rank = 4, Targets = ["q_proj", "up_proj"] };
+
+    private TrainState StateAfter(FineTuneConfig recipe, string name, int until)
+    {
+        using FineTuneRun run = FineTuneRun.Open(recipe, _folder[name], TinyRun.Quick);
+        run.Training.Continue(until, TestContext.Current.CancellationToken);
+        return run.Training.State;
+    }
 
     private RunResult Finish(FineTuneConfig recipe, string name)
     {
@@ -244,7 +349,7 @@ public sealed class FineTuneRunTests : IDisposable
     {
         using FineTuneRun run = FineTuneRun.Open(recipe, _folder[name], TinyRun.Quick with { Resume = resume });
         run.Training.Continue(until, TestContext.Current.CancellationToken);
-        return run.Training.Student.Parameters.FlatWeights.data<float>().ToArray();
+        return run.Training.Student.Trained.FlatWeights.data<float>().ToArray();
     }
 
     private string[] Figures(string name) =>
