@@ -39,6 +39,7 @@ internal static class Checkpoint
                 ModelFolder.Save(temporary, content.Config, content.Weights);
                 WholeFile.WriteText(Path.Combine(temporary, ModelFolder.TokenizerFile), tokenizerJson);
                 EndTokens.Write(temporary, content.State.EndTokens);
+                ChatTemplateFile.Write(temporary, content.State.ChatTemplate);
                 SafeTensorsFile.WriteFloat32(
                     Path.Combine(temporary, OptimizerFile),
                     content.OptimizerTensors,

@@ -28,6 +28,9 @@ internal sealed record TrainState
     /// <summary>Ids at which the model stops writing, those of the model that it started from; null for the tokenizer's end of text alone.</summary>
     public IReadOnlyList<int>? EndTokens { get; init; }
 
+    /// <summary>How a conversation becomes text, as Jinja, where the run trains on conversations; else null.</summary>
+    public string? ChatTemplate { get; init; }
+
     /// <summary>Samples that the run was planned to draw when it started; the shares of capped domains follow from it.</summary>
     public long PlannedSamples { get; init; }
 

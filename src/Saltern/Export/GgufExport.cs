@@ -59,6 +59,11 @@ internal static class GgufExport
             model.Config.VocabSize,
             metadata
         );
+        if (model.ChatTemplate is string template)
+        {
+            metadata.Add("tokenizer.chat_template", template);
+        }
+
         WholeFile.WriteNew(target, file => GgufFile.Write(file, metadata, tensors));
         return new ExportResult(
             model.Config,

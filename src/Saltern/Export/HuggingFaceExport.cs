@@ -60,7 +60,14 @@ internal static class HuggingFaceExport
                 );
                 companions.AddIdsTo(config);
                 WriteJson(temporary, ModelFolder.ConfigFile, config);
-                WriteJson(temporary, EndTokenFiles.TokenizerConfigFile, companions.TokenizerConfig());
+                JsonObject tokenizerConfig = companions.TokenizerConfig();
+                if (model.ChatTemplate is string template)
+                {
+                    tokenizerConfig[ChatTemplateFile.Key] = template; // where transformers below 4.44 look
+                    ChatTemplateFile.Write(temporary, template);
+                }
+
+                WriteJson(temporary, EndTokenFiles.TokenizerConfigFile, tokenizerConfig);
                 WriteJson(temporary, EndTokenFiles.GenerationConfigFile, companions.GenerationConfig());
                 WholeFile.WriteText(
                     Path.Combine(temporary, ModelFolder.TokenizerFile),

@@ -48,6 +48,14 @@ internal sealed partial class ChatTemplate
             EndOfTurn = "<|im_end|>",
             Separator = "\n",
         },
+
+        // Stanford Alpaca's wording without an input, as ExampleReader writes it.
+        ["alpaca"] = new()
+        {
+            User = ExampleReader.AlpacaInstruction + "### Instruction:\n{content}\n\n### Response:\n",
+            Assistant = "",
+            Separator = "\n\n",
+        },
     };
 
     private readonly ChatTemplateConfig _texts;
@@ -66,7 +74,7 @@ internal sealed partial class ChatTemplate
     /// <exception cref="ConfigurationException">It has not.</exception>
     public static ChatTemplate Create(ChatTemplateConfig config, BpeTokenizer tokenizer)
     {
-        ChatTemplateConfig texts = config.Name is null ? config : Known[config.Name];
+        ChatTemplateConfig texts = TextsOf(config);
         string all = string.Concat(
             texts.System,
             texts.User,
@@ -178,8 +186,16 @@ internal sealed partial class ChatTemplate
         return pieces;
     }
 
-    /// <summary>What ends a reply; null for the end-of-text token.</summary>
-    public string? EndOfReply => _texts.EndOfTurn;
+    /// <summary>The texts of a template; those of a named one.</summary>
+    public static ChatTemplateConfig TextsOf(ChatTemplateConfig config) =>
+        config.Name is null ? config : Known[config.Name];
+
+    /// <summary>The same for programs that read Jinja.</summary>
+    public string ToJinja(BpeTokenizer tokenizer) => JinjaTemplate.Write(_texts, tokenizer);
+
+    /// <summary>The token that ends a reply; null where the end-of-text token does, or several tokens together do.</summary>
+    public int? EndOfReplyId(BpeTokenizer tokenizer) =>
+        tokenizer.Definition.AddedTokens.FirstOrDefault(token => token.Content == _texts.EndOfTurn)?.Id;
 
     private IEnumerable<TextPiece> Read(ChatMessage message, int index)
     {

@@ -74,6 +74,20 @@ internal sealed record ExampleConfig : IValidated
     /// <summary><c>messages</c>: the text around messages.</summary>
     public ChatTemplateConfig? Template { get; init; }
 
+    /// <summary>The texts around the messages of a conversation, as the examples have them; null of prompts and responses, which are none.</summary>
+    internal ChatTemplateConfig? ChatTexts
+    {
+        get
+        {
+            if (Format == ExampleFormat.Alpaca)
+            {
+                return ChatTemplate.TextsOf(new ChatTemplateConfig { Name = "alpaca" });
+            }
+
+            return Template is null ? null : ChatTemplate.TextsOf(Template);
+        }
+    }
+
     /// <summary>T, tokens of a packed row.</summary>
     [Range(8, 1_048_576)]
     public int SequenceLength { get; init; } = 512;

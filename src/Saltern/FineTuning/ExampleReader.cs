@@ -32,7 +32,7 @@ internal sealed class ExampleReader
 {
     private const int NamedRecords = 10;
 
-    private const string AlpacaInstruction =
+    internal const string AlpacaInstruction =
         "Below is an instruction that describes a task. Write a response that appropriately completes the request.\n\n";
     private const string AlpacaWithInput =
         "Below is an instruction that describes a task, paired with an input that provides further context. "

@@ -109,7 +109,7 @@ internal sealed class FineTuneRun : IDisposable
                     training,
                     run,
                     options,
-                    () => Parts(training, examples, tokenizer, model, run.ResumeState, config.Lora)
+                    () => Parts(config, training, examples, tokenizer, model, run.ResumeState)
                 )
             );
         }
@@ -189,15 +189,21 @@ internal sealed class FineTuneRun : IDisposable
     public void Dispose() => Training.Dispose();
 
     private static RunParts Parts(
+        FineTuneConfig recipe,
         RunConfig config,
         ExampleSet examples,
         BpeTokenizer tokenizer,
         string model,
-        TrainState? resumed,
-        LowRankConfig? adapters
+        TrainState? resumed
     )
     {
         ValidationSet valid = examples.Valid.ToValidationSet();
+        ChatTemplate? chat = null;
+        if (recipe.Data.ChatTexts is ChatTemplateConfig texts)
+        {
+            chat = ChatTemplate.Create(texts, tokenizer);
+        }
+
         return RunParts.Of(
             config,
             new RunText
@@ -209,11 +215,13 @@ internal sealed class FineTuneRun : IDisposable
                 WholeSet = valid,
                 Prompts = examples.Prompts,
                 Arm = "finetune",
+                ChatTemplate = chat?.ToJinja(tokenizer),
+                EndOfReply = chat?.EndOfReplyId(tokenizer),
             },
             tokenizer,
             new BatchLoader(examples.Train, [1.0], config.Seed),
             resumed,
-            adapters
+            recipe.Lora
         );
     }
 

@@ -52,6 +52,7 @@ internal static class ModelImport
                     temporary,
                     EndTokens.NeedFile(model.EndTokens, model.Tokenizer) ? model.EndTokens : null
                 );
+                ChatTemplateFile.Write(temporary, model.ChatTemplate);
                 beside?.Invoke(temporary, model.Reading);
             }
         );

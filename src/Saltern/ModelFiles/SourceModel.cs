@@ -32,6 +32,9 @@ internal sealed class SourceModel : IDisposable
     /// <summary>The tokens at which it stops writing; the first ends a document.</summary>
     public required IReadOnlyList<int> EndTokens { get; init; }
 
+    /// <summary>How a conversation becomes text, as Jinja; null where nothing says it.</summary>
+    public string? ChatTemplate { get; init; }
+
     /// <summary>File that the tokenizer was read from.</summary>
     public string TokenizerPath { get; }
 
@@ -65,6 +68,7 @@ internal sealed class SourceModel : IDisposable
             return new SourceModel(reading, weights, tensors, tokenizer, tokenizerPath)
             {
                 EndTokens = ModelFiles.EndTokens.Of(folder, tokenizer),
+                ChatTemplate = ChatTemplateFile.Read(folder),
             };
         }
         catch

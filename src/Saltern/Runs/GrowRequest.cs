@@ -101,6 +101,7 @@ internal sealed record GrowRequest
                 BpeTokenizer tokenizer = BpeTokenizer.Load(ModelFolder.TokenizerPath(folder));
                 IReadOnlyList<int> ends = EndTokens.Of(folder, tokenizer);
                 EndTokens.Write(temporary, EndTokens.NeedFile(ends, tokenizer) ? ends : null);
+                ChatTemplateFile.Write(temporary, ChatTemplateFile.Read(folder));
                 history = Lineage.InNewWeights(history, temporary);
                 Lineage.Write(temporary, history);
             }

@@ -245,7 +245,7 @@ internal sealed class RunParts : IDisposable
             Initial = initial,
             Adapters = adapters,
             _resumedWeights = resumed?.InitialWeights,
-            EndTokens = resumed?.EndTokens ?? EndTokensOf(initial, tokenizer),
+            EndTokens = resumed?.EndTokens ?? [.. EndTokensOf(initial, tokenizer).Union(EndOfReply(text))],
             Batches = batches,
             Compute = compute,
         };
@@ -392,6 +392,7 @@ internal sealed class RunParts : IDisposable
             PlannedSamples = Stages.Samples,
             Origin = Initial?.History(Stages.At(0).Model) ?? [],
             IsFineTuning = Text.Arm is not null,
+            ChatTemplate = Text.ChatTemplate,
             EndTokens = ModelFiles.EndTokens.NeedFile(EndTokens, Tokenizer) ? EndTokens : null,
             Selection = Selection?.Sha256 ?? "",
             InitialWeights = initialWeights,
@@ -441,6 +442,14 @@ internal sealed class RunParts : IDisposable
 
     private static IReadOnlyList<int> EndTokensOf(InitialModel? initial, BpeTokenizer tokenizer) =>
         initial?.EndTokens(tokenizer) ?? [tokenizer.EndOfTextId];
+
+    private static IEnumerable<int> EndOfReply(RunText text)
+    {
+        if (text.EndOfReply is int end)
+        {
+            yield return end;
+        }
+    }
 
     private static void CheckData(RunConfig config, TrainState? resumed, TokenDataset data)
     {

@@ -34,6 +34,12 @@ internal sealed record RunText
     /// <summary>What the result says that the run tries; null for what its recipe says.</summary>
     public string? Arm { get; init; }
 
+    /// <summary>How a conversation becomes text, as Jinja, where the run trains on conversations; else null.</summary>
+    public string? ChatTemplate { get; init; }
+
+    /// <summary>The token that ends a reply in it, where that is not the end of text; else null.</summary>
+    public int? EndOfReply { get; init; }
+
     /// <summary>Text of a data set.</summary>
     /// <param name="config">Sizes of the evaluations.</param>
     /// <exception cref="DataFormatException">There is no validation text.</exception>
