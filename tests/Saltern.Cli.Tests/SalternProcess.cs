@@ -43,6 +43,26 @@ internal static class SalternProcess
         return (process.ExitCode, output, error.Result);
     }
 
+    /// <summary>Runs to the end, with a text on standard input.</summary>
+    public static (int ExitCode, string Output, string Error) RunWithInput(string input, params string[] arguments)
+    {
+        var start = new ProcessStartInfo("dotnet")
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        start.ArgumentList.Add(Program);
+        Array.ForEach(arguments, start.ArgumentList.Add);
+        using Process process = Process.Start(start)!;
+        process.StandardInput.Write(input);
+        process.StandardInput.Close();
+        Task<string> error = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        string output = process.StandardOutput.ReadToEnd();
+        Assert.True(process.WaitForExit(Wait.LongestRun), "the program did not end");
+        return (process.ExitCode, output, error.Result);
+    }
+
     /// <summary>Starts and returns the process.</summary>
     public static Process Start(params string[] arguments) => Start(measures: false, arguments);
 

@@ -93,6 +93,42 @@ public static class CommonOptions
     /// <summary>Whether <see cref="Weights"/> asks for the average.</summary>
     public static bool IsAverage(string? weights) => weights == AverageWeights;
 
+    /// <summary><c>--device</c> of a model that is not trained.</summary>
+    public static Option<string> Device()
+    {
+        var device = new Option<string>("--device")
+        {
+            Description = "Where to compute: cpu, or cuda for a GPU (docs/cuda.md).",
+            DefaultValueFactory = _ => "cpu",
+        };
+        device.AcceptOnlyFromAmong("cpu", "cuda");
+        return device;
+    }
+
+    /// <summary>What <see cref="Device"/> asks for.</summary>
+    internal static ComputeDevice DeviceOf(string? device) => device == "cuda" ? ComputeDevice.Cuda : ComputeDevice.Cpu;
+
+    /// <summary><c>--threads</c>.</summary>
+    public static Option<int?> Threads() =>
+        new("--threads") { Description = "Threads to compute with; the free cores by default." };
+
+    /// <summary>Takes what <see cref="Threads"/> says, before anything computes.</summary>
+    /// <exception cref="ConfigurationException">It is no number of threads.</exception>
+    internal static void SetThreads(int? threads)
+    {
+        if (threads is not int count)
+        {
+            return;
+        }
+
+        if (count is < 1 or > 4_096)
+        {
+            throw new ConfigurationException($"--threads = {count} is outside [1, 4096].");
+        }
+
+        Environment.SetEnvironmentVariable("OMP_NUM_THREADS", $"{count}");
+    }
+
     /// <summary><c>--teacher-tokens</c>.</summary>
     public static Option<long?> TeacherTokens() =>
         new("--teacher-tokens")

@@ -124,7 +124,8 @@ internal sealed class DatasetTable(
             windows.Length,
             WeightsLine.On(status, "loading"),
             compute.ProductType,
-            IgnoredKeys
+            IgnoredKeys,
+            compute.Device
         );
     }
 

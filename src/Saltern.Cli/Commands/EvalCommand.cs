@@ -51,6 +51,8 @@ public static class EvalCommand
         };
         Option<ComputePrecision> precision = CommonOptions.Precision();
         Option<string> weights = CommonOptions.Weights();
+        Option<string> device = CommonOptions.Device();
+        Option<int?> threads = CommonOptions.Threads();
         var output = new Option<string?>("--out") { Description = "Folder for the result as JSON." };
         Option<string[]> ignored = CommonOptions.IgnoreKey();
         Option<bool> verify = CommonOptions.Verify();
@@ -76,6 +78,8 @@ public static class EvalCommand
             tasks.Limit,
             precision,
             weights,
+            device,
+            threads,
             ignored,
             output,
             verify,
@@ -85,6 +89,7 @@ public static class EvalCommand
             RankProcess.Run(
                 (rank, console, cancellation) =>
                 {
+                    CommonOptions.SetThreads(parsed.GetValue(threads));
                     EngineSetup.Prepare(rank.Cores, rank.Ranks);
                     rank.Ranks.Activity = "evaluation";
                     string path = parsed.GetRequiredValue(model);
@@ -92,7 +97,7 @@ public static class EvalCommand
                     RunConfig? run = RecipeOfRun(path);
                     string[] keys = parsed.GetRequiredValue(ignored);
                     ComputePlan compute = ComputePlan
-                        .Of(ComputeDevice.Cpu, parsed.GetValue(precision))
+                        .Of(CommonOptions.DeviceOf(parsed.GetValue(device)), parsed.GetValue(precision))
                         .AgreeOn(rank.Ranks);
                     SayRemarks(console, compute);
                     if (tasks.Of(parsed) is TaskRequest request)

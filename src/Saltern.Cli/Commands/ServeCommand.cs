@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Net;
 using Saltern.Checkpoints;
 using Saltern.Cli.Terminal;
-using Saltern.Configuration;
 using Saltern.FineTuning;
 using Saltern.Hosting;
 using Saltern.ModelFiles;
@@ -28,14 +27,11 @@ internal static class ServeCommand
         var template = new Option<string?>("--template")
         {
             Description =
-                "How a conversation becomes text: chatml or turns. By default that of the model's fine-tuning, or "
+                "How a conversation becomes text: chatml, turns or alpaca. By default that of the model's fine-tuning, or "
                 + "chatml where its tokenizer has the marks.",
         };
         Option<ComputePrecision> precision = CommonOptions.Precision();
-        var threads = new Option<int?>("--threads")
-        {
-            Description = "Threads to compute with; the free cores by default.",
-        };
+        Option<int?> threads = CommonOptions.Threads();
         Option<string[]> ignored = CommonOptions.IgnoreKey();
         var command = new Verb(
             "serve",
@@ -55,16 +51,7 @@ internal static class ServeCommand
                 json: false,
                 (console, interrupted) =>
                 {
-                    if (parsed.GetValue(threads) is int count)
-                    {
-                        if (count is < 1 or > 4_096)
-                        {
-                            throw new ConfigurationException($"--threads = {count} is outside [1, 4096].");
-                        }
-
-                        Environment.SetEnvironmentVariable("OMP_NUM_THREADS", $"{count}");
-                    }
-
+                    CommonOptions.SetThreads(parsed.GetValue(threads));
                     EngineSetup.Prepare();
                     string folder = ModelLocation.Resolve(parsed.GetRequiredValue(model));
                     using Transformer transformer = GenerateCommand.Load(console, folder, parsed.GetValue(ignored));
@@ -107,61 +94,19 @@ internal static class ServeCommand
             );
         }
 
-        ChatTemplate? template = null;
-        (ChatTemplateConfig? config, string whose) = Template(path, tokenizer, named);
-        if (config is not null)
-        {
-            template = ChatTemplate.Create(config, tokenizer);
-            console.Line($"conversations: template {whose}");
-        }
-        else
-        {
-            console.Line(
-                "conversations: none, since nothing says how this model writes them; --template chatml or turns does"
-            );
-        }
-
+        var conversation = ConversationTemplate.Find(path, folder, tokenizer, named);
+        console.Line(
+            conversation.Template is null
+                ? $"conversations: none, since {conversation.Whose}; --template {string.Join(" or ", ChatTemplate.Names)} says it"
+                : $"conversations: template {conversation.Whose}"
+        );
         HashSet<int> ends = [.. EndTokens.Of(folder, tokenizer)];
-        if (
-            template?.EndOfReply is string end
-            && tokenizer.Definition.AddedTokens.FirstOrDefault(token => token.Content == end) is { } mark
-        )
+        if (conversation.EndOfReply(tokenizer) is int end)
         {
-            ends.Add(mark.Id);
+            ends.Add(end);
         }
 
-        return new ServedModel(transformer, tokenizer, ends, template);
-    }
-
-    // What was asked for; else what the model was fine-tuned with; else the marks that its tokenizer has.
-    private static (ChatTemplateConfig? Config, string Whose) Template(
-        string path,
-        BpeTokenizer tokenizer,
-        string? named
-    )
-    {
-        if (named is not null)
-        {
-            if (!ChatTemplate.Names.Contains(named))
-            {
-                throw new ConfigurationException(
-                    $"--template = {named} is none of {string.Join(", ", ChatTemplate.Names)}."
-                );
-            }
-
-            return (new ChatTemplateConfig { Name = named }, named);
-        }
-
-        string recipe = Path.Combine(path, RunFiles.RunLayout.Recipe);
-        if (File.Exists(recipe) && RunConfig.IsOfFineTuning(recipe))
-        {
-            return (RecipeReader.Read<FineTuneConfig>(recipe, []).Data.Template, "of its fine-tuning");
-        }
-
-        bool hasMarks = tokenizer.Definition.AddedTokens.Any(token => token.Content == "<|im_start|>");
-        return hasMarks
-            ? (new ChatTemplateConfig { Name = "chatml" }, "chatml, whose marks the tokenizer has")
-            : (null, "");
+        return new ServedModel(transformer, tokenizer, ends, conversation.Template);
     }
 
     private static ServeOptions Options(string path, (IPAddress Address, int Port, string? Key) listen) =>

@@ -87,7 +87,8 @@ internal sealed class TaskEvaluation(
             WeightsLine.On(status, "loading"),
             ranks,
             compute.ProductType,
-            IgnoredKeys
+            IgnoredKeys,
+            compute.Device
         );
         if (model.Reading?.Remark is string remark)
         {

@@ -16,7 +16,7 @@ public sealed class DatasetEvaluation : IDisposable
 {
     private readonly Transformer _model;
     private readonly BpeTokenizer _tokenizer;
-    private readonly FusedLossHead _head;
+    private readonly LossHead _head;
     private readonly TokenDataset _data;
     private readonly int _sequenceLength;
 
@@ -30,12 +30,11 @@ public sealed class DatasetEvaluation : IDisposable
     {
         Reading = reading;
         (_model, _tokenizer, _data, _sequenceLength) = (model, tokenizer, data, sequenceLength);
-        _head = new FusedLossHead(
-            tokenizer.VocabularySize,
-            model.Config.VocabSize,
-            torch.get_num_threads(),
-            model.ProductType
-        );
+        (int vocabulary, int rows) = (tokenizer.VocabularySize, model.Config.VocabSize);
+        _head =
+            model.Parameters.Device.type == DeviceType.CPU
+                ? new FusedLossHead(vocabulary, rows, torch.get_num_threads(), model.ProductType)
+                : new TensorLossHead(vocabulary, rows, model.ProductType, onDevice: true);
     }
 
     /// <summary>Loss, bits per byte and accuracy on the validation text, over all of it and by domain.</summary>
@@ -55,6 +54,7 @@ public sealed class DatasetEvaluation : IDisposable
     /// <param name="loading">Is told of the loading; null for nobody.</param>
     /// <param name="products">Type of the model's products.</param>
     /// <param name="ignoredKeys">Keys of its config that need not be understood; null for none.</param>
+    /// <param name="device">Where to compute; the CPU by default.</param>
     /// <exception cref="ConfigurationException">They do not fit.</exception>
     internal static DatasetEvaluation Open(
         string name,
@@ -62,12 +62,13 @@ public sealed class DatasetEvaluation : IDisposable
         int sequenceLength,
         IProgress<WeightProgress>? loading = null,
         torch.ScalarType products = torch.ScalarType.Float32,
-        IReadOnlyCollection<string>? ignoredKeys = null
+        IReadOnlyCollection<string>? ignoredKeys = null,
+        torch.Device? device = null
     )
     {
         string folder = ModelLocation.Resolve(name);
         ConfigReading reading = ModelFolder.ReadConfig(folder, ignoredKeys);
-        Transformer model = ModelFolder.Load(folder, reading.Shape, trainable: false, loading);
+        Transformer model = ModelFolder.Load(folder, reading.Shape, trainable: false, loading, device);
         try
         {
             model.ProductType = products;

@@ -92,6 +92,7 @@ internal sealed class TaskModel : IDisposable
     /// <param name="ranks">Ranks that each load the model and share the work out; null for one process.</param>
     /// <param name="products">Type of its products; float32 by default.</param>
     /// <param name="ignoredKeys">Keys of its config that need not be understood; null for none.</param>
+    /// <param name="device">Where to compute; the CPU by default.</param>
     public static TaskModel Load(
         string name,
         string folder,
@@ -99,11 +100,12 @@ internal sealed class TaskModel : IDisposable
         IProgress<WeightProgress>? progress = null,
         ICommunicator? ranks = null,
         torch.ScalarType products = torch.ScalarType.Float32,
-        IReadOnlyCollection<string>? ignoredKeys = null
+        IReadOnlyCollection<string>? ignoredKeys = null,
+        torch.Device? device = null
     )
     {
         ConfigReading reading = ModelFolder.ReadConfig(folder, ignoredKeys);
-        Transformer model = ModelFolder.Load(folder, reading.Shape, trainable: false, progress);
+        Transformer model = ModelFolder.Load(folder, reading.Shape, trainable: false, progress, device);
         model.ProductType = products;
         BpeTokenizer tokenizer = BpeTokenizer.Load(ModelFolder.TokenizerPath(folder));
         return new(name, model, tokenizer, window, ranks: ranks)

@@ -17,6 +17,9 @@ public sealed record SamplingOptions
     /// <summary>Only the most likely tokens that together have this probability take part; 1 means all.</summary>
     public double TopP { get; init; } = 1.0;
 
+    /// <summary>Divides positive and multiplies negative logits of tokens that the prompt or the text have already (arXiv:1909.05858, as transformers has it); 1 means no penalty.</summary>
+    public double RepetitionPenalty { get; init; } = 1.0;
+
     /// <summary>Decides the draws.</summary>
     public int Seed { get; init; } = 1;
 
@@ -39,6 +42,10 @@ public sealed record SamplingOptions
             $"--temperature = {Temperature} is outside [0, 100]. Use 0 for the most likely token each time."
         );
         Require(TopK >= 0, $"--top-k = {TopK} must be at least 0. Use 0 for all tokens.");
+        Require(
+            RepetitionPenalty is > 0 and <= 100,
+            $"--repetition-penalty = {RepetitionPenalty} is outside (0, 100]. Use 1 for none."
+        );
         Require(TopP is > 0 and <= 1, $"--top-p = {TopP} is outside (0, 1]. Use 1 for all tokens.");
         if (problems.Count > 0)
         {
@@ -98,12 +105,14 @@ public static class TextGenerator
         int window = model.Config.MaxPositionEmbeddings;
         var random = new Random(options.Seed);
         List<int> text = prompt.Count > 0 ? [.. prompt] : [endTokens[0]];
+        HashSet<int> seen = [.. text];
         KeyValueCache cache = NewCache(model, window);
         try
         {
             float[] logits = Feed(model, cache, Tail(text, window - 1), vocabulary);
             for (int i = 0; i < options.MaxTokens && !cancellation.IsCancellationRequested; i++)
             {
+                Penalise(logits, seen, options.RepetitionPenalty);
                 int token = Draw(logits, options, random);
                 if (endTokens.Contains(token))
                 {
@@ -111,6 +120,7 @@ public static class TextGenerator
                 }
 
                 text.Add(token);
+                seen.Add(token);
                 yield return token;
                 if (cache.Length >= window)
                 {
@@ -128,6 +138,28 @@ public static class TextGenerator
         finally
         {
             cache.Dispose();
+        }
+    }
+
+    /// <summary>Makes tokens that are there already less likely.</summary>
+    /// <param name="logits">[V], changed in place.</param>
+    /// <param name="seen">Ids of prompt and text.</param>
+    /// <param name="penalty">1 changes nothing.</param>
+    internal static void Penalise(Span<float> logits, IReadOnlySet<int> seen, double penalty)
+    {
+        if (penalty == 1)
+        {
+            return;
+        }
+
+        foreach (int id in seen)
+        {
+            if (id >= logits.Length)
+            {
+                continue; // of the prompt, which may have ids beyond the real vocabulary
+            }
+
+            logits[id] = (float)(logits[id] > 0 ? logits[id] / penalty : logits[id] * penalty);
         }
     }
 

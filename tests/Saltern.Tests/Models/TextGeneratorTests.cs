@@ -80,6 +80,51 @@ public class TextGeneratorTests
     }
 
     [Fact]
+    public void RepetitionPenalty_DividesAboveZero_AndMultipliesBelow()
+    {
+        // By hand; id 7 is of the prompt and beyond the real vocabulary.
+        float[] logits = [2f, -1f, 3f, -4f];
+        TextGenerator.Penalise(logits, new HashSet<int> { 0, 1, 7 }, 2);
+        Assert.Equal([1f, -2f, 3f, -4f], logits);
+        TextGenerator.Penalise(logits, new HashSet<int> { 2, 3 }, 1);
+        Assert.Equal([1f, -2f, 3f, -4f], logits);
+    }
+
+    [Fact]
+    public void AHighPenalty_KeepsAGreedyTextFromRepeatingItself()
+    {
+        var config = new TransformerConfig
+        {
+            HiddenSize = 8,
+            NumHiddenLayers = 1,
+            NumAttentionHeads = 2,
+            IntermediateSize = 8,
+        }.Resolve(40, 64);
+        using var model = new Transformer(config, trainable: false);
+        model.Initialize(1);
+        int[] Text(double penalty) =>
+            [
+                .. TextGenerator.Generate(
+                    model,
+                    [1, 2, 3],
+                    endOfText: 39,
+                    vocabulary: 38,
+                    new SamplingOptions
+                    {
+                        MaxTokens = 12,
+                        Temperature = 0,
+                        RepetitionPenalty = penalty,
+                    },
+                    TestContext.Current.CancellationToken
+                ),
+            ];
+
+        Assert.True(Text(1).Distinct().Count() < 12, "the plain text repeats nothing, so this shows nothing");
+        int[] apart = Text(100);
+        Assert.Equal(apart.Length, apart.Concat([1, 2, 3]).Distinct().Count() - 3);
+    }
+
+    [Fact]
     public void OptionsOutOfRange_AreAllListed()
     {
         var options = new SamplingOptions
@@ -88,7 +133,8 @@ public class TextGeneratorTests
             Temperature = -1,
             TopK = -1,
             TopP = 0,
+            RepetitionPenalty = 0,
         };
-        Assert.Equal(4, Assert.Throws<ConfigurationException>(options.Validate).Problems.Count);
+        Assert.Equal(5, Assert.Throws<ConfigurationException>(options.Validate).Problems.Count);
     }
 }
