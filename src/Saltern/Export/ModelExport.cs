@@ -1,4 +1,5 @@
 using Saltern.Checkpoints;
+using Saltern.Files;
 using Saltern.ModelFiles;
 using Saltern.Models;
 
@@ -63,6 +64,14 @@ internal static class ModelExport
         CancellationToken cancellation = default
     )
     {
+        string card = ModelCard.PathOf(target, options.Format);
+        if (Path.Exists(card) && !Path.Exists(target))
+        {
+            throw new ConfigurationException(
+                $"--out {target}: its model card would be {card}, and there is something already. Name another path, or remove that."
+            );
+        }
+
         if (Path.Exists(target))
         {
             throw new ConfigurationException(
@@ -90,10 +99,18 @@ internal static class ModelExport
                 weights,
                 target,
                 options,
-                folder => Lineage.Write(folder, Lineage.Exported(source, folder, model.Reading.Ignored))
+                folder =>
+                {
+                    Lineage.Write(folder, Lineage.Exported(source, folder, model.Reading.Ignored));
+                    WholeFile.WriteText(Path.Combine(folder, ModelCard.FileName), Card());
+                }
             );
         }
 
-        return GgufExport.Write(model, weights, target, options.Type);
+        ExportResult result = GgufExport.Write(model, weights, target, options.Type);
+        WholeFile.WriteText(ModelCard.PathOf(target, options.Format), Card());
+        return result;
+
+        string Card() => ModelCard.Write(source, model, Path.GetFileNameWithoutExtension(target), options.Type);
     }
 }

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Saltern.Checkpoints;
 using Saltern.Configuration;
+using Saltern.Export;
 using Saltern.FineTuning;
 using Saltern.ModelFiles;
 using Saltern.Models;
@@ -323,6 +324,124 @@ public sealed class FineTuneRunTests : IDisposable
                 )
                 .Message,
             StringComparison.Ordinal
+        );
+    }
+
+    [Fact]
+    public void ConversationsForm_GoesWithTheModel_IntoEveryExport()
+    {
+        string lines = string.Concat(
+            Enumerable
+                .Range(0, 60)
+                .Select(i =>
+                    $$"""{"messages": [{"role": "user", "content": "q {{i}}"}, """
+                    + $$"""{"role": "assistant", "content": "{{(i % 2 == 0 ? "even" : "odd")}}"}]}"""
+                    + "\n"
+                )
+        );
+        FineTuneConfig recipe = _recipe with
+        {
+            Data = _recipe.Data with
+            {
+                Path = _folder.Write("chat.jsonl", lines),
+                Format = ExampleFormat.Messages,
+                Template = new ChatTemplateConfig { Name = "turns" },
+            },
+            Evaluation = null,
+            Training = _recipe.Training with { Steps = 4 },
+        };
+        RunResult result = Finish(recipe, "chat");
+        string checkpoint = _folder["chat/" + result.FineTuning!.Checkpoint];
+        string jinja = File.ReadAllText(Path.Combine(checkpoint, "chat_template.jinja"));
+        Assert.Equal(ChatTemplate.TextsOf(recipe.Data.Template!), JinjaTemplate.Texts(jinja));
+
+        ModelExport.Run(
+            checkpoint,
+            _folder["hf"],
+            new ExportOptions { Format = ExportFormat.HuggingFace },
+            cancellation: TestContext.Current.CancellationToken
+        );
+        Assert.Equal(jinja, File.ReadAllText(_folder["hf/chat_template.jinja"]));
+        using JsonDocument config = JsonDocument.Parse(File.ReadAllText(_folder["hf/tokenizer_config.json"]));
+        Assert.Equal(jinja, config.RootElement.GetProperty("chat_template").GetString());
+
+        // Of a folder that has it in tokenizer_config.json alone, as older ones do, it is carried on.
+        File.Delete(_folder["hf/chat_template.jinja"]);
+        ModelImport.Run(_folder["hf"], _folder["imported"], cancellation: TestContext.Current.CancellationToken);
+        Assert.Equal(jinja, File.ReadAllText(_folder["imported/chat_template.jinja"]));
+        ModelExport.Run(
+            checkpoint,
+            _folder["m.gguf"],
+            new ExportOptions { Format = ExportFormat.Gguf },
+            cancellation: TestContext.Current.CancellationToken
+        );
+        byte[] key = [.. "tokenizer.chat_template"u8, 8, 0, 0, 0]; // 8: a text
+        byte[] file = File.ReadAllBytes(_folder["m.gguf"]);
+        int at = file.AsSpan().IndexOf(key) + key.Length;
+        Assert.True(at > key.Length);
+        int length = (int)BitConverter.ToUInt64(file, at);
+        Assert.Equal(jinja, System.Text.Encoding.UTF8.GetString(file, at + sizeof(ulong), length));
+    }
+
+    [Fact]
+    public void ModelCard_HasTheRunsOwnFigures_AndNoneOfAnotherCheckpoint()
+    {
+        RunResult result = Finish(_recipe with { Lora = Lora }, "carded");
+        string best = _folder["carded/" + result.FineTuning!.Checkpoint];
+        ModelExport.Run(
+            best,
+            _folder["model"],
+            new ExportOptions { Format = ExportFormat.HuggingFace },
+            cancellation: TestContext.Current.CancellationToken
+        );
+        string card = File.ReadAllText(_folder["model/README.md"]);
+        string Text(FormattableString text) => text.ToString(System.Globalization.CultureInfo.InvariantCulture);
+        Assert.Contains(Text($"| parameters | {result.StudentParameters:N0} |"), card, StringComparison.Ordinal);
+        Assert.Contains(Text($"| all | {result.Final!.Loss:0.0000} |"), card, StringComparison.Ordinal);
+        MetricChange parity = result.FineTuning.Tasks["parity"].Metrics["exact_match"];
+        Assert.Contains(
+            Text(
+                $"- parity, exact_match: {parity.After:0.0000} over 20 items ({parity.Before:0.0000} before fine-tuning)"
+            ),
+            card,
+            StringComparison.Ordinal
+        );
+        Assert.Contains("| rank of the adapters, merged in | 4 |", card, StringComparison.Ordinal);
+        Assert.Contains("| data, by its name | examples.jsonl |", card, StringComparison.Ordinal);
+        Assert.DoesNotContain(_folder.Path, card, StringComparison.Ordinal);
+        Assert.Contains("| carded | fine-tuned |", card, StringComparison.Ordinal);
+        Assert.Contains("# license: yours to choose", card, StringComparison.Ordinal);
+
+        // The result speaks of the best checkpoint alone.
+        int other = new CheckpointStore(_folder["carded"]).Steps().First(step => step != result.BestStep);
+        ModelExport.Run(
+            new CheckpointStore(_folder["carded"]).PathOf(other),
+            _folder["other.gguf"],
+            new ExportOptions { Format = ExportFormat.Gguf },
+            cancellation: TestContext.Current.CancellationToken
+        );
+        string unmeasured = File.ReadAllText(_folder["other.gguf.md"]);
+        Assert.Contains("Nothing is recorded for these weights.", unmeasured, StringComparison.Ordinal);
+        Assert.DoesNotContain("| all |", unmeasured, StringComparison.Ordinal);
+
+        // A model of another program: unknown, and said so.
+        File.Delete(_folder["model/lineage.json"]);
+        ModelExport.Run(
+            _folder["model"],
+            _folder["again"],
+            new ExportOptions { Format = ExportFormat.HuggingFace },
+            cancellation: TestContext.Current.CancellationToken
+        );
+        string foreign = File.ReadAllText(_folder["again/README.md"]);
+        Assert.Contains("made elsewhere; nothing is recorded", foreign, StringComparison.Ordinal);
+        Assert.Contains("the cost of one part is not recorded", foreign, StringComparison.Ordinal);
+        Assert.Throws<ConfigurationException>(() =>
+            ModelExport.Run(
+                best,
+                _folder["other.gguf"],
+                new ExportOptions { Format = ExportFormat.Gguf },
+                cancellation: TestContext.Current.CancellationToken
+            )
         );
     }
 
