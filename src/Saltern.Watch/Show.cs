@@ -37,6 +37,9 @@ internal static class Show
         return Absent;
     }
 
+    /// <summary>A share of the peak as older runs logged it: of a machine that was busy when it was measured, it can be above 1.</summary>
+    public static double? ShareOfPeak(double? share) => share > 1 ? 1 : share;
+
     /// <summary>Bytes in MiB or GiB.</summary>
     public static string Bytes(double bytes)
     {

@@ -10,7 +10,7 @@ namespace Saltern.Runs;
 internal sealed class RunLog
 {
     private readonly Trainer _trainer;
-    private readonly double _peak;
+    private double _peak;
     private LossSums _sums = new();
     private StepReport? _last;
     private GuidanceTotals _guidance = new();
@@ -82,7 +82,11 @@ internal sealed class RunLog
         Add(values, MetricNames.GradientNorm, _last!.GradientNorm);
         Add(values, MetricNames.LearningRate, _last.LearningRate);
         Add(values, MetricNames.TokensPerSecond, (state.Tokens - _tokensAtLastLine) / _seconds);
-        Add(values, MetricNames.Mfu, (state.Flops - _flopsAtLastLine) / _seconds / _peak);
+        double speed = (state.Flops - _flopsAtLastLine) / _seconds;
+
+        // A machine that was busy when it was measured is faster later: then that is the peak.
+        _peak = double.IsFinite(speed) ? Math.Max(_peak, speed) : _peak;
+        Add(values, MetricNames.Mfu, speed / _peak);
         Add(values, MetricNames.ResidentMib, Environment.WorkingSet / 1048576.0);
         (_sums, _guidance, _seconds, _flopsAtLastLine, _tokensAtLastLine) = (
             new LossSums(),
