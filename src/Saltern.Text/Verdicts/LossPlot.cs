@@ -31,7 +31,7 @@ internal static class LossPlot
         PlotModel model = PlotCanvas.Create(size);
         double largest = LargestCost(arms, verdict.Metric, cost);
         (double divisor, string costTitle) = PlotCosts.Axis(cost, largest);
-        (double low, double high) = Range(verdict, arms);
+        (double low, double high) = Range(verdict.Metric, arms, [verdict.Baseline.Target]);
         model.Axes.Add(PlotCanvas.Axis(AxisPosition.Bottom, costTitle, 0, largest / divisor));
         model.Axes.Add(PlotCanvas.Axis(AxisPosition.Left, verdict.Metric.Axis, low, high));
         if (legend)
@@ -45,7 +45,7 @@ internal static class LossPlot
             AddArm(model, arm, verdict.Metric, cost, divisor, size);
         }
 
-        AddTeacher(model, verdict, arms, largest / divisor, size);
+        AddTeacher(model, verdict.Metric, arms, largest / divisor, size);
         foreach ((int place, ReportArm arm) in arms.Index())
         {
             if (PlotCosts.Of(arm.Verdict?.ToBaseline, cost) is { } crossing)
@@ -62,6 +62,27 @@ internal static class LossPlot
             }
         }
 
+        return model;
+    }
+
+    /// <summary>The curves by themselves, where nothing is to be reached.</summary>
+    /// <param name="arms">Arms to draw.</param>
+    /// <param name="size">Size to draw it in.</param>
+    public static PlotModel Build(VerdictMetric metric, IReadOnlyList<ReportArm> arms, PlotCost cost, PlotSize size)
+    {
+        PlotModel model = PlotCanvas.Create(size);
+        double largest = LargestCost(arms, metric, cost);
+        (double divisor, string costTitle) = PlotCosts.Axis(cost, largest);
+        (double low, double high) = Range(metric, arms, []);
+        model.Axes.Add(PlotCanvas.Axis(AxisPosition.Bottom, costTitle, 0, largest / divisor));
+        model.Axes.Add(PlotCanvas.Axis(AxisPosition.Left, metric.Axis, low, high));
+        model.Legends.Add(PlotCanvas.Legend(size, FreeCorner(metric)));
+        foreach (ReportArm arm in arms)
+        {
+            AddArm(model, arm, metric, cost, divisor, size);
+        }
+
+        AddTeacher(model, metric, arms, largest / divisor, size);
         return model;
     }
 
@@ -96,7 +117,7 @@ internal static class LossPlot
                 title = arm.Label;
             }
 
-            LineSeries line = PlotCanvas.Line(arm.Index, title, hasMean);
+            LineSeries line = PlotCanvas.Line(arm.Look, title, hasMean);
             line.Points.AddRange(
                 run.Curve(metric)
                     .Select(point => (Cost: PlotCosts.At(point, cost), point.Value))
@@ -115,7 +136,7 @@ internal static class LossPlot
                 title = arm.Label;
             }
 
-            LineSeries mean = PlotCanvas.Line(arm.Index, title);
+            LineSeries mean = PlotCanvas.Line(arm.Look, title);
             mean.Points.AddRange(arm.Mean(metric).Select(point => new DataPoint(point.Step, point.Value)));
             model.Series.Add(mean);
         }
@@ -161,13 +182,13 @@ internal static class LossPlot
 
     private static void AddTeacher(
         PlotModel model,
-        Verdict verdict,
+        VerdictMetric metric,
         IReadOnlyList<ReportArm> arms,
         double right,
         PlotSize size
     )
     {
-        if (verdict.Metric != VerdictMetric.Loss)
+        if (metric != VerdictMetric.Loss)
         {
             return;
         }
@@ -207,7 +228,7 @@ internal static class LossPlot
                 Type = LineAnnotationType.Vertical,
                 X = at.X,
                 MaximumY = at.Y,
-                Color = PlotPalette.Line(arm.Index),
+                Color = PlotPalette.Line(arm.Look),
                 StrokeThickness = 1,
                 LineStyle = LineStyle.Dot,
             }
@@ -219,7 +240,7 @@ internal static class LossPlot
                 Y = at.Y,
                 Size = 5,
                 Shape = MarkerType.Circle,
-                Fill = PlotPalette.Line(arm.Index),
+                Fill = PlotPalette.Line(arm.Look),
                 Stroke = PlotPalette.Card,
                 StrokeThickness = 1.5,
             }
@@ -253,26 +274,30 @@ internal static class LossPlot
                 Offset = offset,
                 TextHorizontalAlignment = alignment,
                 TextVerticalAlignment = VerticalAlignment.Middle,
-                TextColor = PlotPalette.Line(arm.Index),
+                TextColor = PlotPalette.Line(arm.Look),
                 StrokeThickness = 0,
             }
         );
     }
 
-    private static (double Low, double High) Range(Verdict verdict, IReadOnlyList<ReportArm> arms)
+    private static (double Low, double High) Range(
+        VerdictMetric metric,
+        IReadOnlyList<ReportArm> arms,
+        double[] targets
+    )
     {
-        double lastStep = arms.SelectMany(arm => arm.Runs).Max(run => run.Curve(verdict.Metric)[^1].Step);
+        double lastStep = arms.SelectMany(arm => arm.Runs).Max(run => run.Curve(metric)[^1].Step);
         double[] values =
         [
             .. arms.SelectMany(arm => arm.Runs)
                 .SelectMany(run =>
-                    run.Curve(verdict.Metric)
+                    run.Curve(metric)
                         .Where(point => point.Step >= ShareBeforeAxis * lastStep)
                         .Select(point => point.Value)
                 ),
         ];
-        double low = values.Append(verdict.Baseline.Target).Min();
-        double high = values.Append(verdict.Baseline.Target).Max();
+        double low = values.Concat(targets).Min();
+        double high = values.Concat(targets).Max();
         double span = Math.Max(high - low, 1e-3);
         // Room below the curves for the crossings' labels, one line an arm.
         return (low - span * (0.07 + 0.06 * (arms.Count - 1)), high + span * 0.05);

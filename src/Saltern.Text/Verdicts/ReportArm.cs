@@ -3,11 +3,14 @@ using Saltern.RunFiles;
 namespace Saltern.Verdicts;
 
 /// <summary>One arm as the report shows it; index 0 is the baseline.</summary>
-/// <param name="Index">Decides colour and dashes, the same in all plots.</param>
+/// <param name="Index">Place in the verdict; identifiers in the page.</param>
 /// <param name="Runs">Its runs, by seed.</param>
 /// <param name="Verdict">What was found; null for the baseline.</param>
 internal sealed record ReportArm(int Index, string Label, IReadOnlyList<RunRecord> Runs, VerdictRun? Verdict)
 {
+    /// <summary>Which colour and dashes, the same in all plots and in every report that the arm is in.</summary>
+    public int Look { get; init; } = Index;
+
     /// <summary>The arms in the order of the verdict.</summary>
     /// <exception cref="DataFormatException">The runs are not those of the verdict.</exception>
     public static IReadOnlyList<ReportArm> Of(
@@ -29,13 +32,27 @@ internal sealed record ReportArm(int Index, string Label, IReadOnlyList<RunRecor
         }
 
         List<ReportArm> arms = [new ReportArm(0, baseline[0].Label, baseline[0].Runs, null)];
-        arms.AddRange(groups.Select((group, i) => Of(i + 1, group, verdict.Runs[i])));
+        IReadOnlyDictionary<string, int> looks = ArmLooks.Of([.. groups.Select(group => group.Label)]);
+        arms.AddRange(groups.Select((group, i) => Of(i + 1, looks[group.Label], group, verdict.Runs[i])));
         return arms;
     }
 
+    /// <summary>Arms of which none is the baseline.</summary>
+    public static IReadOnlyList<ReportArm> Of(IReadOnlyList<RunRecord> runs)
+    {
+        IReadOnlyList<RunGroup> groups = RunGroup.Split(runs);
+        IReadOnlyDictionary<string, int> looks = ArmLooks.Of([.. groups.Select(group => group.Label)]);
+        return
+        [
+            .. groups.Select(
+                (group, i) => new ReportArm(i + 1, group.Label, group.Runs, null) { Look = looks[group.Label] }
+            ),
+        ];
+    }
+
     // Seeds without a baseline are not in the verdict, so not in what stands beside it either.
-    private static ReportArm Of(int index, RunGroup group, VerdictRun run) =>
-        new(index, group.Label, [.. group.Runs.Where(one => run.Seeds.Contains(one.Result.Seed))], run);
+    private static ReportArm Of(int index, int look, RunGroup group, VerdictRun run) =>
+        new(index, group.Label, [.. group.Runs.Where(one => run.Seeds.Contains(one.Result.Seed))], run) { Look = look };
 
     /// <summary>A run's name in a table: the arm's, with the seed where there are several.</summary>
     public string TitleOf(RunRecord run)

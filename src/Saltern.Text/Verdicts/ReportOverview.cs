@@ -44,25 +44,26 @@ internal static class ReportOverview
     /// <summary>The count of outcomes, the cheapest arm that helped, and what choosing it afterwards means.</summary>
     public static XElement Verdict(Verdict verdict)
     {
-        List<XElement> parts = [Html.Element("p", "free", Counts(verdict))];
+        List<XElement> parts = [];
         if (Best(verdict) is { } best)
         {
-            string which = "That one: ";
-            if (verdict.Runs.Count(run => run.OutcomeFree == VerdictOutcome.Helped) > 1)
-            {
-                which = "The cheapest of those: ";
-            }
-
-            parts.Add(Html.Element("p", "free best", which + best.SentenceFree));
+            parts.Add(Html.Element("p", "free", best.SentenceFree));
             parts.Add(Html.Element("p", "charged", best.SentenceCharged));
+            parts.Add(Html.Element("p", "counts", Counts(verdict)));
+            int helped = verdict.Runs.Count(run => run.OutcomeFree == VerdictOutcome.Helped);
+            string among = helped > 1 ? $"It is the cheapest of the {helped} that helped, chosen" : "It was chosen";
             parts.Add(
                 Html.Element(
                     "p",
                     "note",
-                    "It was chosen after the fact among several arms, which flatters its figure a little; "
+                    $"{among} after the fact among {verdict.Runs.Count} arms, which flatters its figure a little; "
                         + "the picture shows all of them."
                 )
             );
+        }
+        else
+        {
+            parts.Add(Html.Element("p", "free", Counts(verdict)));
         }
 
         return Html.Element("div", "verdict overview", [.. parts]);

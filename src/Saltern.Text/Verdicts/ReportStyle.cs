@@ -12,13 +12,15 @@ internal static class ReportStyle
         *{box-sizing:border-box}
         body{margin:0;background:var(--page);color:var(--ink);font:16px/1.55 system-ui,sans-serif}
         main{max-width:940px;margin:0 auto;padding:24px 20px 48px}
+        main .scroll{width:max-content;min-width:100%;max-width:min(96vw,1500px);position:relative;left:50%;transform:translateX(-50%)}
+        details .scroll,.columns .scroll{width:auto;max-width:100%;left:0;transform:none}
         h1{font-size:1rem;font-weight:600;color:var(--muted);margin:0 0 12px}
         h2{font-size:1.25rem;margin:40px 0 12px}
         h3{font-size:.85rem;margin:0 0 4px;color:var(--muted)}
         .verdict p{margin:0 0 10px}
         .verdict .free{font-size:1.35rem;line-height:1.4;font-weight:600;text-wrap:pretty}
         .verdict.several .free{font-size:1.08rem}
-        .verdict.overview .best{font-size:1.15rem}
+        .verdict .counts{margin:0 0 6px}
         .arms .free{font-weight:600;margin:14px 0 2px}.arms .charged{color:var(--muted);margin:0}
         .verdict .charged{color:var(--muted);font-size:1.02rem}
         .warning{border-left:4px solid var(--line5);padding:6px 12px;margin:8px 0;background:var(--card)}
@@ -46,7 +48,8 @@ internal static class ReportStyle
         .prompt{margin:0 0 10px;overflow-wrap:anywhere}
         footer{margin-top:40px;color:var(--muted);font-size:.85rem}
         @media screen and (max-width:600px){main{padding:16px 12px 32px}.wide{display:none}.narrow{display:block}
-        figure,.sample{padding:10px 6px}.verdict .free{font-size:1.15rem}th,td{padding:6px 8px}}
+        figure,.sample{padding:10px 6px}.verdict .free{font-size:1.08rem}th,td{padding:6px 8px}
+        main .scroll{width:auto;max-width:100%;left:0;transform:none}}
         """;
 
     private const string Paper =
@@ -56,6 +59,7 @@ internal static class ReportStyle
         + "figure,.sample{padding:8px;margin:12px 0}.note{font-size:8pt}.text{font-size:7.5pt}\n"
         + ".columns{grid-template-columns:repeat(auto-fit,minmax(150px,1fr))}"
         + ".multiples{grid-template-columns:repeat(4,1fr)}\n"
-        + ".scroll{overflow:visible;border:0}table{font-size:7.5pt}th,td{padding:2px 4px}thead th{min-width:0}"
+        + "main .scroll{overflow:visible;border:0;width:auto;max-width:none;left:0;transform:none}"
+        + "table{font-size:7.5pt}th,td{padding:2px 4px}thead th{min-width:0}"
         + "details:not([open]){display:none}}";
 }

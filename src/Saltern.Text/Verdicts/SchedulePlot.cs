@@ -46,7 +46,7 @@ internal static class SchedulePlot
         model.Series.Add(rateLine);
         foreach (ReportArm arm in arms.Where(arm => arm.Runs[0].HadTeacher))
         {
-            LineSeries line = PlotCanvas.Line(arm.Index, null);
+            LineSeries line = PlotCanvas.Line(arm.Look, null);
             line.YAxisKey = "weight";
             line.Points.AddRange(Thin(arm.Runs[0].Metrics.Series(MetricNames.TeacherWeight)));
             model.Series.Add(line);
@@ -69,7 +69,7 @@ internal static class SchedulePlot
                 Type = LineAnnotationType.Vertical,
                 X = step,
                 YAxisKey = "weight",
-                Color = PlotPalette.Line(arm.Index),
+                Color = PlotPalette.Line(arm.Look),
                 StrokeThickness = 1,
                 LineStyle = LineStyle.Dot,
             }

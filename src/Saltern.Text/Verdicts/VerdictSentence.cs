@@ -100,7 +100,7 @@ internal sealed class VerdictSentence
             uncounted = $", the {smallModel}'s training not counted";
         }
 
-        return $"{Head(outcome)} {Reach(cost)}{uncounted}; {Ending()}.{Early()}";
+        return $"{Head(outcome)} {Reach(cost)}{uncounted}; {Ending()}.{Weight(outcome)}{Early()}";
     }
 
     private string WithCharge(VerdictOutcome outcome, ToldCost cost, string charge)
@@ -149,10 +149,18 @@ internal sealed class VerdictSentence
         {
             VerdictOutcome.Helped => $"{who} helped ({Seeds}): it",
             VerdictOutcome.Harmed => $"{who} {harmed} ({Seeds}): it",
-            VerdictOutcome.NoDifference => $"No difference shown between {_arm.Label} and {_baseline} ({Seeds}): {who}",
-            _ => $"A reading from {Seeds}, not a finding: {who}",
+            _ => who,
         };
     }
+
+    // What the finding weighs, behind it: where it is none, the figures in front are all there is to say.
+    private string Weight(VerdictOutcome outcome) =>
+        outcome switch
+        {
+            VerdictOutcome.NoDifference => $" No difference from {_baseline} is shown ({Seeds}).",
+            VerdictOutcome.Reading => $" A reading from {Seeds}, not a finding.",
+            _ => "",
+        };
 
     private string Reach(ToldCost cost)
     {

@@ -45,7 +45,9 @@ public class ReportPageTests
         XElement page = Parse(Page(Baseline, Salt));
         XElement main = page.Descendants("main").Single();
 
-        Assert.StartsWith("A reading from 1 seed", main.Descendants("p").First().Value, StringComparison.Ordinal);
+        string first = main.Descendants("p").First().Value;
+        Assert.StartsWith("SALT reached BASELINE's final validation loss", first, StringComparison.Ordinal);
+        Assert.EndsWith("A reading from 1 seed, not a finding.", first, StringComparison.Ordinal);
         Assert.Equal(
             ["The figures", "By domain", "Against what it cost", "What the models write", "How it was made"],
             main.Descendants("h2").Select(heading => heading.Value)
@@ -164,14 +166,14 @@ public class ReportPageTests
         XElement main = Parse(ReportPage.ToHtml(verdict, baselines, others)).Descendants("main").Single();
 
         Assert.Equal("5 arms against BASELINE", main.Element("h1")!.Value);
-        Assert.Equal(
-            "Of 5 arms against BASELINE, 3 helped, 1 harmed, 1 had fewer than 3 seeds.",
-            main.Descendants("p").First().Value
-        );
-        // Of those that helped, the one with the lowest loss crosses first.
+        // The finding first: of those that helped, the one with the lowest loss crosses first. Then how many there were.
+        string[] opening = [.. main.Descendants("p").Take(4).Select(paragraph => paragraph.Value)];
+        Assert.Equal(verdict.Runs[2].SentenceFree, opening[0]);
+        Assert.StartsWith($"{verdict.Runs[2].Label} helped (3 seeds)", opening[0], StringComparison.Ordinal);
+        Assert.Equal("Of 5 arms against BASELINE, 3 helped, 1 harmed, 1 had fewer than 3 seeds.", opening[2]);
         Assert.StartsWith(
-            $"The cheapest of those: {verdict.Runs[2].Label} helped (3 seeds)",
-            main.Descendants("p").ElementAt(1).Value,
+            "It is the cheapest of the 3 that helped, chosen after the fact",
+            opening[3],
             StringComparison.Ordinal
         );
 

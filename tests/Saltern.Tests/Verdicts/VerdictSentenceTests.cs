@@ -13,9 +13,10 @@ public class VerdictSentenceTests
         (RunRecord baseline, RunRecord salt) = FakeStudy.Worked();
         VerdictRun run = Verdict.Compute([baseline], [salt]).Runs[0];
         Assert.Equal(
-            "A reading from 1 seed, not a finding: SALT reached BASELINE's final validation loss (3.715 nats per token) "
+            "SALT reached BASELINE's final validation loss (3.715 nats per token) "
                 + "with 82.5 % of the time, "
-                + "after 79.5 % of its steps, the teacher's training not counted; it ended 0.090 nats lower.",
+                + "after 79.5 % of its steps, the teacher's training not counted; it ended 0.090 nats lower. "
+                + "A reading from 1 seed, not a finding.",
             Plain(run.SentenceFree)
         );
         Assert.Equal(
@@ -34,7 +35,7 @@ public class VerdictSentenceTests
             )
             .Runs[0];
         Assert.Equal(VerdictOutcome.Reading, run.OutcomeFree);
-        Assert.StartsWith("A reading from 2 seeds, not a finding", run.SentenceFree, StringComparison.Ordinal);
+        Assert.EndsWith(". A reading from 2 seeds, not a finding.", run.SentenceFree, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -51,6 +52,11 @@ public class VerdictSentenceTests
             )
             .Runs[0];
         Assert.Equal(expected, run.OutcomeFree);
+        Assert.StartsWith("SALT ", run.SentenceFree, StringComparison.Ordinal);
+        Assert.Equal(
+            expected == VerdictOutcome.NoDifference,
+            run.SentenceFree.EndsWith(". No difference from BASELINE is shown (3 seeds).", StringComparison.Ordinal)
+        );
         Assert.Equal(Math.Exp(ratios.Average(Math.Log)), run.StepsRatio!.Value, 9);
     }
 
@@ -157,7 +163,12 @@ public class VerdictSentenceTests
         salt = salt with { Finished = false };
         string text = VerdictText.Write(Verdict.Compute([FakeStudy.Run("baseline", 1, 3.7)], [salt]));
 
-        Assert.StartsWith("A reading from 1 seed", text, StringComparison.Ordinal);
+        Assert.StartsWith("SALT reached BASELINE's final validation loss", text, StringComparison.Ordinal);
+        Assert.Contains(
+            "A reading from 1 seed, not a finding.",
+            text.ReplaceLineEndings(" "),
+            StringComparison.Ordinal
+        );
         Assert.Matches(@"(?m)^SALT +3\.600 +−0\.100 +0\.\d{3}", text);
         Assert.Contains("Note: Run 'salt-1' is not finished", text, StringComparison.Ordinal);
         Assert.All(text.Split('\n'), line => Assert.True(line.Length <= 110, line));
