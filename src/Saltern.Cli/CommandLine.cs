@@ -58,6 +58,7 @@ public static class CommandLine
             GrowCommand.Create(),
             ExportCommand.Create(),
             CompareCommand.Create(),
+            ReportCommand.Create(),
             StudyCommand.Create(),
             WatchCommand.Create(),
             RecipeCommand.Create(),

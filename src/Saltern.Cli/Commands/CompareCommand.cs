@@ -91,12 +91,17 @@ public static class CompareCommand
                         others = [.. others.Except(baselines)];
                     }
 
+                    string path =
+                        parsed.GetValue(report) ?? Path.Combine(NamedRuns.ReportFolder(paths[^1]), RunLayout.Report);
                     if (baselines.Count == 0 || others.Count == 0)
                     {
-                        throw new ConfigurationException(
-                            $"There are {baselines.Count} runs without a small model and {others.Count} "
-                                + "others; at least one of each is needed. Name the baseline with --baseline."
+                        RefuseVerdict(console, named.Count > 0, baselines.Count, others.Count);
+                        console.Line(
+                            $"There are {baselines.Count} runs without a small model and {others.Count} others. "
+                                + "A verdict needs one of each (--baseline names the baseline): here are the curves."
                         );
+                        ReportCommand.Write(console, [.. baselines, .. others], path, markdown: null);
+                        return ExitCode.Done;
                     }
 
                     if (parsed.GetValue(tokens) is long trained)
@@ -106,8 +111,6 @@ public static class CompareCommand
                     }
 
                     Verdict verdict = Verdict.Compute(baselines, others, measure, parsed.GetValue(served));
-                    string path =
-                        parsed.GetValue(report) ?? Path.Combine(NamedRuns.ReportFolder(paths[^1]), RunLayout.Report);
                     ReportPage.Write(path, verdict, baselines, others);
                     if (parsed.GetValue(picture) is string svg)
                     {
@@ -129,5 +132,17 @@ public static class CompareCommand
             )
         );
         return command;
+    }
+
+    // Who asks for the verdict itself gets no curves in its place.
+    private static void RefuseVerdict(Output console, bool isNamed, int baselines, int others)
+    {
+        if (isNamed || console.IsJson)
+        {
+            throw new ConfigurationException(
+                $"There are {baselines} runs without a small model and {others} "
+                    + "others; at least one of each is needed. Name the baseline with --baseline."
+            );
+        }
     }
 }

@@ -140,6 +140,12 @@ internal static class Figures
         return Math.Min((int)(Math.Log10(value) / 3), FlopUnits.Length - 1);
     }
 
+    /// <summary>A score in three decimals, or, above 100, in as many digits as say something: a perplexity can be in the thousands.</summary>
+    public static string Score(double? value) => Format(value, Math.Abs(value ?? 0) >= 100 ? "#,##0" : "0.000");
+
+    /// <summary>A p-value, with no more zeros than say something.</summary>
+    public static string PValue(double value) => value < 0.001 ? "<0.001" : Format(value, "0.000");
+
     /// <summary>A value of the metric: a loss in nats, or a share in per cent.</summary>
     public static string Of(VerdictMetric metric, double? value)
     {

@@ -95,7 +95,8 @@ internal static class ReportFigures
         return text;
     }
 
-    private static XElement CurveTable(VerdictMetric metric, IReadOnlyList<ReportArm> arms, PlotCost cost)
+    /// <summary>The data behind curves, thinned.</summary>
+    internal static XElement CurveTable(VerdictMetric metric, IReadOnlyList<ReportArm> arms, PlotCost cost)
     {
         var columns = arms.SelectMany(arm =>
                 arm.Runs.Select(run =>

@@ -25,6 +25,30 @@ internal static class ReportFile
         return text.Append('\n').ToString();
     }
 
+    /// <summary>A whole page: no script, no network.</summary>
+    /// <param name="content">What stands in the page's one column.</param>
+    public static string Page(string title, IReadOnlyList<XElement?> content)
+    {
+        XElement page = new(
+            "html",
+            new XAttribute("lang", "en"),
+            new XElement(
+                "head",
+                new XElement("meta", new XAttribute("charset", "utf-8")),
+                new XElement(
+                    "meta",
+                    new XAttribute("name", "viewport"),
+                    new XAttribute("content", "width=device-width, initial-scale=1")
+                ),
+                new XElement("meta", new XAttribute("name", "color-scheme"), new XAttribute("content", "light dark")),
+                Html.Element("title", "", title),
+                new XElement("style", ReportStyle.Css)
+            ),
+            new XElement("body", Html.Element("main", "", [.. content]))
+        );
+        return "<!DOCTYPE html>\n" + Serialise(page);
+    }
+
     public static void Replace(string path, string text)
     {
         string full = Path.GetFullPath(path);

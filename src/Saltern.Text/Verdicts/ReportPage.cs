@@ -46,59 +46,41 @@ public static class ReportPage
         ArgumentNullException.ThrowIfNull(others);
         IReadOnlyList<ReportArm> arms = ReportArm.Of(verdict, baselines, others);
         string title = ReportOverview.Title(verdict);
-        XElement page = new(
-            "html",
-            new XAttribute("lang", "en"),
-            new XElement(
-                "head",
-                new XElement("meta", new XAttribute("charset", "utf-8")),
-                new XElement(
-                    "meta",
-                    new XAttribute("name", "viewport"),
-                    new XAttribute("content", "width=device-width, initial-scale=1")
-                ),
-                new XElement("meta", new XAttribute("name", "color-scheme"), new XAttribute("content", "light dark")),
-                Html.Element("title", "", title),
-                new XElement("style", ReportStyle.Css)
-            ),
-            new XElement(
-                "body",
-                Body(verdict, arms, title, ReportFineTuning.Section(baselines[0].Result.Arm, fineTuning ?? []))
-            )
-        );
-        return "<!DOCTYPE html>\n" + ReportFile.Serialise(page);
+        XElement? tuned = ReportFineTuning.Section(baselines[0].Result.Arm, fineTuning ?? []);
+        return ReportFile.Page(title, Body(verdict, arms, title, tuned));
     }
 
     // With few arms the sentences come first and the curves carry them; with many a summary, and a picture of all verdicts.
-    private static XElement Body(Verdict verdict, IReadOnlyList<ReportArm> arms, string title, XElement? fineTuning) =>
-        Html.Element(
-            "main",
-            "",
-            [
-                Html.Element("h1", "", title),
-                .. Opening(verdict, arms),
-                Html.Section(
-                    "The figures",
-                    ReportTables.Finals(verdict, arms),
-                    ReportTables.Ratios(verdict),
-                    Explanation(verdict),
-                    ReportTables.Seeds(verdict)
-                ),
-                Domains(arms),
-                ReportDifficulty.Section(arms),
-                ReportSwitch.Section(arms),
-                fineTuning,
-                Html.Section("Against what it cost", [.. CostCurves(verdict, arms)]),
-                ReportProvenance.Samples(arms, ShownOfMany(verdict)),
-                ReportProvenance.Section(arms),
-                Html.Element(
-                    "footer",
-                    "",
-                    "Written by Saltern. Losses in nats per token; "
-                        + "95 % intervals by Student's t over paired seeds, standard errors by document."
-                ),
-            ]
-        );
+    private static IReadOnlyList<XElement?> Body(
+        Verdict verdict,
+        IReadOnlyList<ReportArm> arms,
+        string title,
+        XElement? fineTuning
+    ) =>
+        [
+            Html.Element("h1", "", title),
+            .. Opening(verdict, arms),
+            Html.Section(
+                "The figures",
+                ReportTables.Finals(verdict, arms),
+                ReportTables.Ratios(verdict),
+                Explanation(verdict),
+                ReportTables.Seeds(verdict)
+            ),
+            Domains(arms),
+            ReportDifficulty.Section(arms),
+            ReportSwitch.Section(arms),
+            fineTuning,
+            Html.Section("Against what it cost", [.. CostCurves(verdict, arms)]),
+            ReportProvenance.Samples(arms, ShownOfMany(verdict)),
+            ReportProvenance.Section(arms),
+            Html.Element(
+                "footer",
+                "",
+                "Written by Saltern. Losses in nats per token; "
+                    + "95 % intervals by Student's t over paired seeds, standard errors by document."
+            ),
+        ];
 
     private static IEnumerable<XElement> Opening(Verdict verdict, IReadOnlyList<ReportArm> arms)
     {

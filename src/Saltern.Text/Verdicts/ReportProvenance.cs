@@ -14,7 +14,7 @@ internal static class ReportProvenance
     public static XElement Section(IReadOnlyList<ReportArm> arms) =>
         Html.Section(
             "How it was made",
-            RecipeDifferences(arms),
+            arms.Count > 1 ? RecipeDifferences(arms) : null,
             Teachers(arms),
             Histories(arms),
             Machine(arms),
