@@ -40,25 +40,25 @@ internal static class Checkpoint
                 WholeFile.WriteText(Path.Combine(temporary, ModelFolder.TokenizerFile), tokenizerJson);
                 EndTokens.Write(temporary, content.State.EndTokens);
                 ChatTemplateFile.Write(temporary, content.State.ChatTemplate);
-                SafeTensorsFile.WriteFloat32(
+                SafeTensorsFile.Write(
                     Path.Combine(temporary, OptimizerFile),
-                    content.OptimizerTensors,
+                    StateTypes.Outgoing(content.OptimizerTensors),
                     new Dictionary<string, string> { ["updates"] = $"{content.Updates}" }
                 );
                 if (content.Adapters.Count > 0)
                 {
-                    SafeTensorsFile.WriteFloat32(
+                    SafeTensorsFile.Write(
                         Path.Combine(temporary, AdapterFile),
-                        content.Adapters,
+                        StateTypes.Outgoing(content.Adapters),
                         new Dictionary<string, string> { ["updates"] = $"{content.Updates}" }
                     );
                 }
 
                 if (content.StageTensors.Count > 0)
                 {
-                    SafeTensorsFile.WriteFloat32(
+                    SafeTensorsFile.Write(
                         Path.Combine(temporary, content.StageFile),
-                        content.StageTensors,
+                        StateTypes.Outgoing(content.StageTensors),
                         new Dictionary<string, string> { ["updates"] = $"{content.Updates}" }
                     );
                 }

@@ -27,9 +27,9 @@ internal sealed unsafe class CheckpointContent : IDisposable
         if (!copies)
         {
             Weights = ModelFolder.Tensors(model);
-            Adapters = [.. AdaptersOf(model).Select(Live)];
-            OptimizerTensors = gathered?.Tensors ?? [.. optimizer.State.Select(Live)];
-            StageTensors = [.. (stage?.Tensors ?? []).Select(Live)];
+            Adapters = [.. AdaptersOf(model).Select(tensor => tensor.Bytes)];
+            OptimizerTensors = gathered?.Tensors ?? [.. optimizer.State.Select(tensor => tensor.Bytes)];
+            StageTensors = [.. (stage?.Tensors ?? []).Select(tensor => tensor.Bytes)];
             AverageWeights = average is null ? [] : ModelFolder.Tensors(model, average);
             return;
         }
@@ -40,7 +40,7 @@ internal sealed unsafe class CheckpointContent : IDisposable
         IReadOnlyList<OptimizerTensor> adapters = AdaptersOf(model);
         var copy = new MappedMemory(
             (tensors.Sum(tensor => tensor.Count) * (average is null ? 1 : 2))
-                + own.Concat(beside).Concat(adapters).Sum(tensor => tensor.ByteCount / sizeof(float))
+                + own.Concat(beside).Concat(adapters).Sum(Floats)
         );
         _copy = copy;
         long at = 0;
@@ -53,20 +53,8 @@ internal sealed unsafe class CheckpointContent : IDisposable
                 return Copy(copy, tensor.Name, tensor.Shape, weight, tensor.Count, ref at);
             }),
         ];
-        OptimizerTensors =
-            gathered?.Tensors
-            ??
-            [
-                .. own.Select(tensor =>
-                    Copy(copy, tensor.Name, tensor.Shape, tensor.Values, tensor.ByteCount / sizeof(float), ref at)
-                ),
-            ];
-        Adapters =
-        [
-            .. adapters.Select(tensor =>
-                Copy(copy, tensor.Name, tensor.Shape, tensor.Values, tensor.ByteCount / sizeof(float), ref at)
-            ),
-        ];
+        OptimizerTensors = gathered?.Tensors ?? [.. own.Select(tensor => Copy(copy, tensor, ref at))];
+        Adapters = [.. adapters.Select(tensor => Copy(copy, tensor, ref at))];
         AverageWeights = [];
         if (average is not null)
         {
@@ -80,12 +68,7 @@ internal sealed unsafe class CheckpointContent : IDisposable
             ];
         }
 
-        StageTensors =
-        [
-            .. beside.Select(tensor =>
-                Copy(copy, tensor.Name, tensor.Shape, tensor.Values, tensor.ByteCount / sizeof(float), ref at)
-            ),
-        ];
+        StageTensors = [.. beside.Select(tensor => Copy(copy, tensor, ref at))];
     }
 
     /// <summary>The model's shape.</summary>
@@ -95,19 +78,19 @@ internal sealed unsafe class CheckpointContent : IDisposable
     internal IReadOnlyList<(string Name, long[] Shape, Func<ReadOnlyMemory<byte>> Bytes)> Weights { get; }
 
     /// <summary>The same of the adapters that training goes on with; empty where the weights themselves are trained. <see cref="Weights"/> have them merged in.</summary>
-    internal IReadOnlyList<(string Name, long[] Shape, Func<ReadOnlyMemory<byte>> Bytes)> Adapters { get; }
+    internal IReadOnlyList<StateBytes> Adapters { get; }
 
     /// <summary>The same of the average over the last steps; empty where there is none.</summary>
     internal IReadOnlyList<(string Name, long[] Shape, Func<ReadOnlyMemory<byte>> Bytes)> AverageWeights { get; }
 
     /// <summary>The same of the optimizer's state.</summary>
-    internal IReadOnlyList<(string Name, long[] Shape, Func<ReadOnlyMemory<byte>> Bytes)> OptimizerTensors { get; }
+    internal IReadOnlyList<StateBytes> OptimizerTensors { get; }
 
     /// <summary>File of <see cref="StageTensors"/>.</summary>
     internal string StageFile { get; }
 
     /// <summary>The same of what stage 1 learns besides the model; empty where it learns nothing.</summary>
-    internal IReadOnlyList<(string Name, long[] Shape, Func<ReadOnlyMemory<byte>> Bytes)> StageTensors { get; }
+    internal IReadOnlyList<StateBytes> StageTensors { get; }
 
     /// <summary>Updates made.</summary>
     internal long Updates { get; }
@@ -157,8 +140,19 @@ internal sealed unsafe class CheckpointContent : IDisposable
         return [];
     }
 
-    private static (string Name, long[] Shape, Func<ReadOnlyMemory<byte>> Bytes) Live(OptimizerTensor tensor) =>
-        (tensor.Name, tensor.Shape, () => tensor.ToBytes());
+    // What a tensor takes of the copy, in float32's size.
+    private static long Floats(OptimizerTensor tensor) => (tensor.ByteCount + sizeof(float) - 1) / sizeof(float);
+
+    private static StateBytes Copy(MappedMemory copy, OptimizerTensor tensor, ref long at)
+    {
+        using DisposeScope scope = torch.NewDisposeScope();
+        using torch.Tensor here = tensor.Values.detach().cpu().contiguous();
+        float* to = copy.Start + at;
+        Buffer.MemoryCopy((void*)TensorAddress.Of(here), to, tensor.ByteCount, tensor.ByteCount);
+        at += Floats(tensor);
+        var bytes = new NativeBytes((nint)to, checked((int)tensor.ByteCount));
+        return new StateBytes(tensor.Name, tensor.Shape, tensor.Values.dtype, () => bytes.Memory);
+    }
 
     private static (string Name, long[] Shape, Func<ReadOnlyMemory<byte>> Bytes) Copy(
         MappedMemory copy,

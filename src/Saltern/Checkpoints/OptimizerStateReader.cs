@@ -41,14 +41,17 @@ internal static class OptimizerStateReader
         {
             if (
                 !byName.TryGetValue(slot.Name, out SafeTensorsEntry? entry)
-                || entry.Type != "F32"
+                || entry.Type != StateTypes.NameOf(slot.Type)
                 || !entry.Shape.AsSpan().SequenceEqual(slot.Shape)
             )
             {
                 string there = entry is null ? "is missing" : $"is {entry.Type} [{string.Join(", ", entry.Shape)}]";
-                throw new CheckpointException(
-                    $"{path}: '{slot.Name}' {there}, expected F32 [{string.Join(", ", slot.Shape)}]."
-                );
+                string expected = $"{StateTypes.NameOf(slot.Type)} [{string.Join(", ", slot.Shape)}]";
+                string advice =
+                    entry is not null && entry.Type != StateTypes.NameOf(slot.Type)
+                        ? " Another optimizer.state wrote it; go on with that one, or start a new run."
+                        : "";
+                throw new CheckpointException($"{path}: '{slot.Name}' {there}, expected {expected}.{advice}");
             }
         }
 

@@ -61,6 +61,14 @@ internal sealed class StateTensors : IDisposable
         var tensors = new Dictionary<string, Tensor>();
         foreach (SafeTensorsEntry entry in SafeTensorsFile.ReadHeader(path))
         {
+            if (entry.Type != StateTypes.NameOf(ScalarType.Float32))
+            {
+                throw new CheckpointException(
+                    $"{path}: '{entry.Name}' is {entry.Type}: growth takes over float32 state alone, and this was written with "
+                        + "another optimizer.state. Take 'optimizer: fresh'."
+                );
+            }
+
             byte[] bytes = new byte[entry.Shape.Aggregate(1L, (product, size) => product * size) * sizeof(float)];
             SafeTensorsFile.ReadBytes(path, entry, bytes);
             tensors[entry.Name] = Copy(entry.Shape, bytes);
@@ -83,9 +91,9 @@ internal sealed class StateTensors : IDisposable
         }
         else
         {
-            foreach ((string name, long[] shape, Func<ReadOnlyMemory<byte>> bytes) in gathered.Tensors)
+            foreach (StateBytes tensor in gathered.Tensors)
             {
-                tensors[name] = Copy(shape, bytes().Span);
+                tensors[tensor.Name] = Copy(tensor.Shape, tensor.Bytes().Span);
             }
         }
 

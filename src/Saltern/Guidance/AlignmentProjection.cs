@@ -35,7 +35,7 @@ internal sealed class AlignmentProjection : IDisposable
         var layout = new ParameterLayout();
         layout.Add(studentWidth, (WeightName, teacherWidth));
         _parameters = new ParameterSet(layout, trainable: true, device: device);
-        _optimizer = Optimizer.Create(_parameters, optimizer, threads);
+        _optimizer = Optimizer.Create(_parameters, optimizer, threads, seed: seed);
         using DisposeScope scope = NewDisposeScope();
         using IDisposable _ = no_grad();
         using var generator = new Generator(KeyedPermutation.Mix((ulong)seed), CPU);

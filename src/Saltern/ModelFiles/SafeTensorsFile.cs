@@ -111,6 +111,8 @@ internal static class SafeTensorsFile
             WeightType.F32 => "F32",
             WeightType.BF16 => "BF16",
             WeightType.F16 => "F16",
+            WeightType.I8 => "I8",
+            WeightType.U8 => "U8",
             _ => throw new ArgumentOutOfRangeException(nameof(type), type, "safetensors has no such type."),
         };
 

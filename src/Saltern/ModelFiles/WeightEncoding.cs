@@ -21,6 +21,7 @@ internal static class WeightEncoding
         {
             WeightType.F32 => values * sizeof(float),
             WeightType.BF16 or WeightType.F16 => values * sizeof(ushort),
+            WeightType.I8 or WeightType.U8 => values,
             WeightType.Q8 when values % BlockLength == 0 => values / BlockLength * BlockBytes,
             _ => throw new ArgumentOutOfRangeException(
                 nameof(values),
@@ -45,8 +46,10 @@ internal static class WeightEncoding
                 return ToBFloat16(values, MemoryMarshal.Cast<byte, ushort>(bytes));
             case WeightType.F16:
                 return ToFloat16(values, MemoryMarshal.Cast<byte, Half>(bytes));
-            default:
+            case WeightType.Q8:
                 return ToQ8(values, bytes);
+            default:
+                throw new ArgumentOutOfRangeException(nameof(type), type, "No weights are written in this type.");
         }
     }
 

@@ -14,6 +14,12 @@ internal enum WeightType
 
     /// <summary>GGUF's Q8_0: blocks of 32 values share a float16 scale, each value takes a byte.</summary>
     Q8,
+
+    /// <summary>Signed bytes: codes of an optimizer's first moments, no weights.</summary>
+    I8,
+
+    /// <summary>Unsigned bytes: codes of its second moments, no weights.</summary>
+    U8,
 }
 
 /// <summary>A weight on its way into a file.</summary>

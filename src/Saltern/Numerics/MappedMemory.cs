@@ -9,9 +9,7 @@ internal sealed unsafe partial class MappedMemory : IDisposable
 {
     private const int ReadWrite = 3;
     private const int PrivateAnonymous = 0x22;
-    private const int Float32 = 6;
-    private const int BFloat16 = 15;
-    private const int DeviceCpu = 0; // aoti_torch's type and device codes, those of c10::ScalarType and c10::DeviceType
+    private const int DeviceCpu = 0; // aoti_torch's device codes are those of c10::DeviceType, its types those of c10::ScalarType and so TorchSharp's
     private nint _address;
 
     /// <summary>Maps room for <paramref name="count"/> floats, all zero; pages become resident when first written.</summary>
@@ -45,15 +43,21 @@ internal sealed unsafe partial class MappedMemory : IDisposable
     }
 
     /// <summary>A tensor [<see cref="Count"/>], float32, on this memory; the caller owns the tensor, not the memory, and drops it and its views before this is disposed.</summary>
-    /// <param name="isBFloat16">Whether the memory holds bfloat16 numbers, twice as many as <see cref="Count"/>.</param>
-    public torch.Tensor AsTensor(bool isBFloat16 = false)
+    public torch.Tensor AsTensor() => AsTensor(torch.ScalarType.Float32, 0, Count);
+
+    /// <summary>A tensor [count] on a part of this memory, of any type; owned as the other.</summary>
+    /// <param name="firstByte">Where it begins, bytes.</param>
+    /// <param name="count">Elements.</param>
+    public torch.Tensor AsTensor(torch.ScalarType type, long firstByte, long count)
     {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(firstByte + (count * type.ElementSize()), Count * sizeof(float));
+
         // Makes TorchSharp load its libraries before the first direct call into one of them.
         torch.InitializeDeviceType(DeviceType.CPU);
-        long size = isBFloat16 ? 2 * Count : Count;
-        int type = isBFloat16 ? BFloat16 : Float32;
+        long size = count;
         long stride = 1;
-        int status = CreateFromBlob((nint)Start, 1, &size, &stride, 0, type, DeviceCpu, 0, out nint handle);
+        nint start = (nint)Start + (nint)firstByte;
+        int status = CreateFromBlob(start, 1, &size, &stride, 0, (int)type, DeviceCpu, 0, out nint handle);
         if (status != 0)
         {
             throw new InvalidOperationException($"libtorch refused a tensor over mapped memory (status {status}).");

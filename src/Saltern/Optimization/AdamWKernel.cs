@@ -115,8 +115,9 @@ internal sealed unsafe class AdamWKernel
         }
     }
 
+    /// <summary>One update of some weights in a row.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void UpdateRange(
+    internal static void UpdateRange(
         float* weights,
         float* gradients,
         float* first,
@@ -174,8 +175,8 @@ internal sealed unsafe class AdamWKernel
         public int Group;
     }
 
-    // AdamWStep in the kernel's own type.
-    private readonly struct Step(AdamWStep step)
+    /// <summary><see cref="AdamWStep"/> in the kernel's own type.</summary>
+    internal readonly struct Step(AdamWStep step)
     {
         public float Clip { get; } = (float)step.Clip;
 

@@ -11,10 +11,11 @@ namespace Saltern.Optimization;
 /// <summary>The update of some hidden matrices, float32 on the CPU; <see cref="PlainMuon"/> is its plain twin.</summary>
 internal sealed unsafe class MuonKernel
 {
+    private const int PieceLength = 1 << 14;
     private readonly ParameterSet _parameters;
     private readonly MuonRule _rule;
     private readonly ParameterSlice[] _matrices;
-    private readonly OptimizerState _state;
+    private readonly IMatrixState _state;
     private readonly ParallelOptions _parallel;
 
     /// <summary>Plans the work.</summary>
@@ -24,7 +25,7 @@ internal sealed unsafe class MuonKernel
         ParameterSet parameters,
         MuonRule rule,
         IEnumerable<ParameterSlice> matrices,
-        OptimizerState state,
+        IMatrixState state,
         ParallelOptions parallel
     ) => (_parameters, _rule, _matrices, _state, _parallel) = (parameters, rule, [.. matrices], state, parallel);
 
@@ -48,23 +49,25 @@ internal sealed unsafe class MuonKernel
         Tensor result = empty(slice.Shape, ScalarType.Float32);
         float* to = (float*)TensorAddress.Of(result);
         float* gradients = (float*)TensorAddress.Of(_parameters.FlatGradients) + slice.Offset;
-        float* momentum = _state.AddressOf(OptimizerTensor.Momentum + slice.Name);
         double share = step.Momentum ?? _rule.Momentum;
-        (long Start, long Length)[] ranges = [.. FlatSums.Ranges(0, slice.Count)];
+        (long First, long Length)[] pieces = [.. NumberWindows.Pieces(slice.Offset, slice.Count, PieceLength)];
         ParallelRanges.Run(
-            ranges.Length,
+            pieces.Length,
             _parallel,
             i =>
             {
-                (long start, long length) = ranges[i];
+                (long first, long length) = pieces[i];
+                var room = (float*)WorkerScratch.Take(2 * PieceLength);
+                float* momentum = _state.Momentum(slice, first, length, room);
                 Momentum(
-                    gradients + start,
-                    momentum + start,
-                    to + start,
+                    gradients + first,
+                    momentum,
+                    to + first,
                     length,
                     (float)share,
                     (float)((1.0 - share) * step.Clip)
                 );
+                _state.Keep(slice, first, length, momentum, step.UpdateCount);
             }
         );
         return result;

@@ -46,22 +46,31 @@ internal abstract class Optimizer : IDisposable
     /// <param name="threads">Threads for our own kernels.</param>
     /// <param name="ranks">Who shares the state where the recipe says so; null for one process.</param>
     /// <param name="productType">Type of the run's products, which those of Polar Express have too.</param>
+    /// <param name="seed">The run's, for state that is rounded.</param>
     /// <exception cref="ConfigurationException">The kind does not work on weights of this type or device.</exception>
     public static Optimizer Create(
         ParameterSet parameters,
         OptimizerConfig config,
         int threads,
         ICommunicator? ranks = null,
-        ScalarType productType = ScalarType.Float32
+        ScalarType productType = ScalarType.Float32,
+        long seed = 1
     )
     {
         if (FlatSums.CanRead(parameters.FlatWeights))
         {
-            return CreateFused(parameters, config, threads, ranks, productType);
+            return CreateFused(parameters, config, threads, ranks, productType, seed);
         }
 
         ScalarType type = parameters.FlatWeights.dtype;
         string found = $"float32 weights on the CPU only, and these are {type} on {parameters.Device.type}";
+        if (config.State != OptimizerStateType.Full)
+        {
+            throw new ConfigurationException(
+                $"optimizer.state packs the state of {found}. Remove the key, or train on the CPU."
+            );
+        }
+
         switch (config.Kind)
         {
             case OptimizerKind.Adamw or OptimizerKind.Muon when config.ShardState && ranks is { Size: > 1 }:
@@ -85,9 +94,16 @@ internal abstract class Optimizer : IDisposable
         OptimizerConfig config,
         int threads,
         ICommunicator? ranks,
-        ScalarType productType
+        ScalarType productType,
+        long seed
     )
     {
+        if (config.State != OptimizerStateType.Full)
+        {
+            ICommunicator? sharing = config.ShardState && ranks is { Size: > 1 } ? ranks : null;
+            return new CompactOptimizer(parameters, config, threads, sharing, productType, seed);
+        }
+
         switch (config.Kind)
         {
             case OptimizerKind.Adamw when config.ShardState && ranks is { Size: > 1 }:

@@ -49,6 +49,21 @@ public enum RateAdjustment
     Original,
 }
 
+/// <summary>How an optimizer keeps what it remembers between updates.</summary>
+public enum OptimizerStateType
+{
+    /// <summary>float32: 4 bytes a number.</summary>
+    [RecipeKey("float32")]
+    Full,
+
+    /// <summary>bfloat16, rounded stochastically: 2 bytes.</summary>
+    Bf16,
+
+    /// <summary>A byte each, and a float32 scale for each window of 256 neighbours: 1.016 bytes (arXiv:2110.02861), rounded stochastically.</summary>
+    [RecipeKey("8bit")]
+    EightBit,
+}
+
 /// <summary>How weight decay runs over the steps, beside its factor of the learning rate.</summary>
 public enum WeightDecaySchedule
 {
@@ -167,6 +182,9 @@ public sealed record OptimizerConfig : IValidated
     [DoesNotAlterNumbers]
     public bool ShardState { get; init; }
 
+    /// <summary><c>adamw</c>, <c>muon</c>: how moments of matrices are kept between updates; those of vectors are float32 in any case. For float32 weights on the CPU.</summary>
+    public OptimizerStateType State { get; init; }
+
     /// <summary>A kind's word in a recipe.</summary>
     internal static string Name(OptimizerKind kind) => kind.ToString().ToLowerInvariant();
 
@@ -235,6 +253,7 @@ public sealed record OptimizerConfig : IValidated
             ("cautious_weight_decay", CautiousWeightDecay && adafactor, OfBoth),
             ("embedding", Embedding is not null && adafactor, OfBoth),
             ("head", Head is not null && adafactor, OfBoth),
+            ("state", State != OptimizerStateType.Full && adafactor, OfBoth + ", which have state worth packing,"),
             ("shard_state", ShardState && adafactor, OfBoth + ", which have state worth sharing out,"),
         ];
         foreach ((string key, _, string users) in keys.Where(key => key.Ignored))

@@ -1,3 +1,4 @@
+using Saltern.Models;
 using Saltern.Numerics;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -5,7 +6,7 @@ using static TorchSharp.torch;
 namespace Saltern.Optimization;
 
 /// <summary>Zeroed float32 tensors in one mapping, as state of an optimizer on the CPU: kernels see addresses, libtorch and checkpoints see tensors.</summary>
-internal sealed unsafe class OptimizerState : IDisposable
+internal sealed unsafe class OptimizerState : IMatrixState, IDisposable
 {
     // 64 bytes, the alignment that libtorch gives its own tensors.
     private const long AlignmentElements = 16;
@@ -45,6 +46,16 @@ internal sealed unsafe class OptimizerState : IDisposable
 
     /// <summary>First element of one of them; valid until disposed.</summary>
     public float* AddressOf(string name) => _memory.Start + _byName[name].Offset;
+
+    /// <inheritdoc/>
+    public float* Momentum(ParameterSlice matrix, long first, long count, float* room) =>
+        AddressOf(OptimizerTensor.Momentum + matrix.Name) + first;
+
+    /// <inheritdoc/>
+    public void Keep(ParameterSlice matrix, long first, long count, float* momentum, long update)
+    {
+        // It was overwritten where it lies.
+    }
 
     /// <summary>Gives the memory back to the system.</summary>
     public void Dispose()

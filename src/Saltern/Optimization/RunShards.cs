@@ -4,7 +4,7 @@ using Saltern.Numerics;
 
 namespace Saltern.Optimization;
 
-/// <summary>Which elements of a flat float32 buffer each rank owns, as runs of any length, and what ranks do with them together.</summary>
+/// <summary>Which elements of a flat buffer each rank owns, as runs of any length, and what ranks do with them together.</summary>
 /// <remarks>Every rank plans the same runs of all and calls the same methods in the same order. Beside the buffer it takes the memory of one piece of every rank.</remarks>
 internal sealed unsafe class RunShards : IDisposable
 {
@@ -12,24 +12,27 @@ internal sealed unsafe class RunShards : IDisposable
     private readonly ICommunicator _ranks;
     private readonly long _most;
     private readonly int _piece;
+    private readonly int _size;
     private readonly MappedMemory _mine;
     private readonly MappedMemory _all;
 
     /// <summary>Plans the exchange.</summary>
     /// <param name="runs">The runs of each rank; in the rank's own storage they lie one after the other.</param>
     /// <param name="bucketLength">Most elements that all ranks exchange at a time.</param>
+    /// <param name="size">Bytes of an element; only those of float32 can be summed.</param>
     public RunShards(
         IReadOnlyList<IReadOnlyList<(long Start, long Length)>> runs,
         ICommunicator ranks,
-        int bucketLength = GradientReduction.BucketLength
+        int bucketLength = GradientReduction.BucketLength,
+        int size = sizeof(float)
     )
     {
-        _ranks = ranks;
+        (_ranks, _size) = (ranks, size);
         _runs = [.. runs.Select(Place)];
         _most = _runs.Max(Count);
         _piece = (int)Math.Clamp(_most, 1, Math.Max(1, bucketLength / ranks.Size));
-        _mine = new MappedMemory(_piece);
-        _all = new MappedMemory((long)_piece * ranks.Size);
+        _mine = new MappedMemory(Floats(_piece));
+        _all = new MappedMemory(Floats((long)_piece * ranks.Size));
     }
 
     /// <summary>This rank's runs.</summary>
@@ -51,7 +54,10 @@ internal sealed unsafe class RunShards : IDisposable
                 Copy(_runs[rank], at, (run, first, to, count) => Move(flat + run + first, packed + to, count));
             }
 
-            _ranks.ReduceScatterSum(All, Mine);
+            _ranks.ReduceScatterSum(
+                new ReadOnlySpan<float>(_all.Start, _piece * _ranks.Size),
+                new Span<float>(_mine.Start, _piece)
+            );
             float* sums = _mine.Start;
             Copy(Owned, at, (run, first, from, count) => Move(sums + from, flat + run + first, count));
         }
@@ -59,32 +65,34 @@ internal sealed unsafe class RunShards : IDisposable
 
     /// <summary>Gives every rank what the others own.</summary>
     /// <param name="flat">The buffer; this rank's elements are read, the others' written.</param>
-    public void Share(float* flat)
+    public void Share(void* flat)
     {
+        var buffer = (byte*)flat;
         for (long at = 0; at < _most; at += _piece)
         {
-            float* mine = _mine.Start;
+            byte* mine = First(_mine);
             Mine.Clear();
-            Copy(Owned, at, (run, first, to, count) => Move(flat + run + first, mine + to, count));
-            Spread(at, flat);
+            Copy(Owned, at, (run, first, to, count) => MoveElements(buffer, run + first, mine, to, count));
+            Spread(at, buffer);
         }
     }
 
     /// <summary>Puts together what every rank keeps of its elements in storage of its own.</summary>
     /// <param name="owned">This rank's, <see cref="OwnedCount"/> values.</param>
     /// <param name="flat">Where the whole buffer goes; null on ranks that only give.</param>
-    public void Collect(float* owned, float* flat)
+    public void Collect(void* owned, void* flat)
     {
+        var buffer = (byte*)owned;
         for (long at = 0; at < _most; at += _piece)
         {
             Mine.Clear();
             long count = Math.Min(_piece, OwnedCount - at);
             if (count > 0)
             {
-                Move(owned + at, _mine.Start, count);
+                MoveElements(buffer, at, First(_mine), 0, count);
             }
 
-            Spread(at, flat);
+            Spread(at, (byte*)flat);
         }
     }
 
@@ -95,19 +103,25 @@ internal sealed unsafe class RunShards : IDisposable
         _all.Dispose();
     }
 
-    private Span<float> Mine => new(_mine.Start, _piece);
+    private Span<byte> Mine => new(_mine.Start, _piece * _size);
 
-    private Span<float> All => new(_all.Start, _piece * _ranks.Size);
+    private long Floats(long elements) => ((elements * _size) + sizeof(float) - 1) / sizeof(float);
 
-    private void Spread(long at, float* flat)
+    private void Spread(long at, byte* flat)
     {
-        _ranks.AllGather<float>(Mine, All);
+        var all = new Span<byte>(_all.Start, checked(_piece * _ranks.Size * _size));
+        _ranks.AllGather<byte>(Mine, all);
         for (int rank = 0; flat is not null && rank < _ranks.Size; rank++)
         {
-            float* packed = _all.Start + ((long)rank * _piece);
-            Copy(_runs[rank], at, (run, first, from, count) => Move(packed + from, flat + run + first, count));
+            byte* packed = First(_all) + ((long)rank * _piece * _size);
+            Copy(_runs[rank], at, (run, first, from, count) => MoveElements(packed, from, flat, run + first, count));
         }
     }
+
+    private void MoveElements(byte* from, long first, byte* to, long at, long count) =>
+        Buffer.MemoryCopy(from + (first * _size), to + (at * _size), count * _size, count * _size);
+
+    private static byte* First(MappedMemory memory) => (byte*)memory.Start;
 
     // The parts of a rank's runs that are in the piece from `at` on of its storage: run's start, first element in it, first in the piece, and number.
     private void Copy(IReadOnlyList<OwnedRun> runs, long at, Action<long, long, long, long> move)

@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using Saltern.Distributed;
 using Saltern.Models;
 using Saltern.Numerics;
+using static TorchSharp.torch;
 
 namespace Saltern.Optimization;
 
@@ -60,8 +61,8 @@ internal sealed unsafe class ShardedAdamW : Optimizer
             .. Parameters.Layout.Slices.SelectMany(slice =>
                 new StateSlot[]
                 {
-                    new(OptimizerTensor.FirstMoment + slice.Name, slice.Shape, read => Keep(slice, read, First)),
-                    new(OptimizerTensor.SecondMoment + slice.Name, slice.Shape, read => Keep(slice, read, Second)),
+                    Slot(OptimizerTensor.FirstMoment, slice, read => Keep(slice, read, First)),
+                    Slot(OptimizerTensor.SecondMoment, slice, read => Keep(slice, read, Second)),
                 }
             ),
         ];
@@ -98,12 +99,12 @@ internal sealed unsafe class ShardedAdamW : Optimizer
 
         long length = Parameters.Layout.Length;
         var whole = new GatheredState(
-            2 * length,
+            2 * length * sizeof(float),
             Parameters.Layout.Slices.SelectMany(slice =>
-                new (string, long[], long)[]
+                new StatePlace[]
                 {
-                    (OptimizerTensor.FirstMoment + slice.Name, slice.Shape, slice.Offset),
-                    (OptimizerTensor.SecondMoment + slice.Name, slice.Shape, length + slice.Offset),
+                    Place(OptimizerTensor.FirstMoment, slice, slice.Offset),
+                    Place(OptimizerTensor.SecondMoment, slice, length + slice.Offset),
                 }
             )
         );
@@ -139,6 +140,12 @@ internal sealed unsafe class ShardedAdamW : Optimizer
             }
         }
     }
+
+    private static StateSlot Slot(string kind, ParameterSlice slice, Action<Action<Span<byte>>> fill) =>
+        new(kind + slice.Name, slice.Shape, ScalarType.Float32, fill);
+
+    private static StatePlace Place(string kind, ParameterSlice slice, long first) =>
+        new(kind + slice.Name, slice.Shape, ScalarType.Float32, first * sizeof(float));
 
     private void Keep(ParameterSlice slice, Action<Span<byte>> read, float* moment)
     {

@@ -19,8 +19,8 @@ internal sealed unsafe class ShardedMuon : Optimizer
     private readonly ICommunicator _ranks;
     private readonly RunShards _weights;
     private readonly RunShards _moments;
-    private readonly (string Name, long[] Shape, long Offset)[] _places;
-    private readonly long _placesLength;
+    private readonly StatePlace[] _places;
+    private readonly long _placesBytes;
     private readonly OptimizerState _state;
     private readonly MuonKernel _matrices;
     private readonly AdamWKernel _rest;
@@ -41,14 +41,34 @@ internal sealed unsafe class ShardedMuon : Optimizer
     {
         _ranks = ranks;
         var rule = MuonRule.Of(config, productType);
-        (_places, _placesLength) = Place(parameters.Layout.Slices.SelectMany(slice => Muon.StateOf(rule, slice)));
-        Share[][] shares = Deal(parameters.Layout, rule, ranks.Size);
+        (_places, _placesBytes) = StatePlace.Lay(
+            parameters
+                .Layout.Slices.SelectMany(slice => Muon.StateOf(rule, slice))
+                .Select(tensor => (tensor.Name, tensor.Shape, ScalarType.Float32))
+        );
+        Share[][] shares =
+        [
+            .. WeightShares
+                .Deal(
+                    parameters.Layout,
+                    MuonRule.IsHiddenMatrix,
+                    matrix =>
+                        rule.StateOf(matrix)
+                            .Sum(tensor => tensor.Shape.Aggregate(1L, (product, size) => product * size)),
+                    ranks.Size,
+                    AlignmentElements
+                )
+                .Select(own => own.Select(share => new Share(share.Slice, share.Start, share.Length)).ToArray()),
+        ];
         _weights = new RunShards(
             [.. shares.Select(own => own.Select(share => (share.Start, share.Length)).ToArray())],
             ranks,
             bucketLength
         );
-        Dictionary<string, long> offsets = _places.ToDictionary(place => place.Name, place => place.Offset);
+        Dictionary<string, long> offsets = _places.ToDictionary(
+            place => place.Name,
+            place => place.Offset / sizeof(float)
+        );
         _moments = new RunShards(
             [
                 .. shares.Select(own =>
@@ -98,7 +118,8 @@ internal sealed unsafe class ShardedMuon : Optimizer
             .. _places.Select(place => new StateSlot(
                 place.Name,
                 place.Shape,
-                read => Keep(place.Shape, place.Offset, read)
+                place.Type,
+                read => Keep(place.Shape, place.Offset / sizeof(float), read)
             )),
         ];
 
@@ -133,7 +154,7 @@ internal sealed unsafe class ShardedMuon : Optimizer
             return null;
         }
 
-        var whole = new GatheredState(_placesLength, _places);
+        var whole = new GatheredState(_placesBytes, _places);
         _moments.Collect(packed.Start, whole.Start);
         return whole;
     }
@@ -177,94 +198,6 @@ internal sealed unsafe class ShardedMuon : Optimizer
                     );
             }
         }
-    }
-
-    // Where each tensor of the whole state lies when the ranks put it together.
-    private static ((string Name, long[] Shape, long Offset)[] Places, long Length) Place(
-        IEnumerable<(string Name, long[] Shape)> tensors
-    )
-    {
-        var places = new List<(string Name, long[] Shape, long Offset)>();
-        long length = 0;
-        foreach ((string name, long[] shape) in tensors)
-        {
-            places.Add((name, shape, length));
-            length += shape.Aggregate(1L, (product, size) => product * size);
-        }
-
-        return ([.. places], length);
-    }
-
-    // Which weights each rank updates; the same on every rank.
-    private static Share[][] Deal(ParameterLayout layout, MuonRule rule, int ranks)
-    {
-        List<Share>[] shares = [.. Enumerable.Range(0, ranks).Select(_ => new List<Share>())];
-        double[] arithmetic = new double[ranks];
-        long[] floats = new long[ranks];
-        foreach (
-            ParameterSlice matrix in layout
-                .Slices.Where(MuonRule.IsHiddenMatrix)
-                .OrderByDescending(slice => NewtonSchulz.Flops(slice.Shape[0], slice.Shape[1]))
-        )
-        {
-            int rank = Array.IndexOf(arithmetic, arithmetic.Min());
-            var share = new Share(matrix, matrix.Offset, matrix.Count);
-            shares[rank].Add(share);
-            arithmetic[rank] += NewtonSchulz.Flops(matrix.Shape[0], matrix.Shape[1]);
-            floats[rank] += share.State(rule).Sum(part => part.Length);
-        }
-
-        ParameterSlice[] rest = [.. layout.Slices.Where(slice => !MuonRule.IsHiddenMatrix(slice))];
-        long[] room = RoomFor(rest.Sum(slice => slice.Count), floats);
-        int to = 0;
-        foreach (ParameterSlice slice in rest)
-        {
-            long start = 0;
-            while (start < slice.Count)
-            {
-                while (room[to] == 0)
-                {
-                    to++;
-                }
-
-                long length = Math.Min(room[to], slice.Count - start);
-                shares[to].Add(new Share(slice, slice.Offset + start, length));
-                room[to] -= length;
-                start += length;
-            }
-        }
-
-        return [.. shares.Select(share => share.ToArray())];
-    }
-
-    // Elements of what AdamW updates for each rank, two floats of state each: those with less state first, so that all end level where that is possible.
-    private static long[] RoomFor(long elements, long[] floats)
-    {
-        long[] room = new long[floats.Length];
-        long left = elements;
-        foreach (int rank in Enumerable.Range(0, floats.Length).OrderBy(rank => floats[rank]))
-        {
-            int[] open = [.. Enumerable.Range(0, floats.Length).Where(other => floats[other] <= floats[rank])];
-
-            // Level with this rank, as far as what is left goes.
-            foreach (int lower in open)
-            {
-                long wanted = ((floats[rank] - floats[lower]) / 2) - room[lower];
-                long given = Math.Clamp(wanted / AlignmentElements * AlignmentElements, 0, left);
-                room[lower] += given;
-                left -= given;
-            }
-        }
-
-        long part = left / floats.Length / AlignmentElements * AlignmentElements;
-        for (int rank = 0; rank < floats.Length; rank++)
-        {
-            room[rank] += part;
-            left -= part;
-        }
-
-        room[^1] += left;
-        return room;
     }
 
     // Some of a weight: all of a matrix of Muon's, a run of elements of another.

@@ -208,6 +208,17 @@ internal sealed record MemoryPlan(IReadOnlyList<MemoryPart> Parts, string Type)
     internal static long OptimizerBytes(OptimizerConfig optimizer, TransformerConfig c)
     {
         long parameters = ModelFlops.Parameters(c);
+        if (optimizer.State != OptimizerStateType.Full)
+        {
+            MuonRule? muon = null;
+            if (optimizer.Kind == OptimizerKind.Muon)
+            {
+                muon = MuonRule.Of(optimizer, ScalarType.Float32);
+            }
+
+            return new StateSpecs(optimizer.State, muon).Bytes(new DecoderLayout(c).Parameters.Slices);
+        }
+
         switch (optimizer.Kind)
         {
             case OptimizerKind.Muon:

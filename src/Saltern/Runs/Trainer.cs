@@ -250,7 +250,8 @@ internal sealed class Trainer : IDisposable
             _config.Optimizer.ForWidth(model.Config.HiddenSize),
             _threads,
             _ranks,
-            _parts.Compute.ProductType
+            _parts.Compute.ProductType,
+            _config.Seed
         );
 
     // The small model leaves before the first step without it, and its memory with it.

@@ -45,6 +45,35 @@ public class OptimizerRunTests
         Assert.Equal(straight, Train(config, folder["twice"], TinyRun.Quick with { Resume = true }, 20));
     }
 
+    [Theory]
+    [InlineData("adamw 8bit")]
+    [InlineData("adamw bf16")]
+    [InlineData("muon 8bit")]
+    [InlineData("muon bf16")]
+    public void WithCompactState_ARunResumedAtAnyCheckpoint_EndsWithTheSameWeights(string kind)
+    {
+        using var folder = new TemporaryFolder();
+        RunConfig plain = TinyRun.Shared.Plain("run", 20);
+        RunConfig config = plain with
+        {
+            Optimizer = CompactOptimizerTests.Config(kind) with { LearningRate = 5e-3, MaxGradientNorm = 1 },
+            Training = plain.Training with { CheckpointEvery = 4 },
+        };
+        List<double> losses = [];
+        TrainingRunOptions options = TinyRun.Quick with
+        {
+            OnStep = report => losses.Add(report.Sums.Loss / report.Sums.Positions),
+        };
+        float[] straight = Train(config, folder["straight"], options, 20);
+        Assert.True(losses[^1] < losses[0] - 0.5, $"{losses[0]} … {losses[^1]}");
+        foreach (int last in new[] { 4, 8, 12, 16 })
+        {
+            string run = folder[$"until-{last}"];
+            Train(config, run, TinyRun.Quick, last);
+            Assert.Equal(straight, Train(config, run, TinyRun.Quick with { Resume = true }, 20));
+        }
+    }
+
     [Fact]
     public void HeadOfTiedEmbeddings_IsAnError()
     {

@@ -57,6 +57,19 @@ public class MemoryPlanTests
         Assert.InRange(whole.BytesOfOtherRanks - sharded.BytesOfOtherRanks, 1, Part(whole, State).Bytes * 3 / 4);
     }
 
+    [Theory]
+    [InlineData(OptimizerKind.Adamw, OptimizerStateType.Bf16)]
+    [InlineData(OptimizerKind.Adamw, OptimizerStateType.EightBit)]
+    [InlineData(OptimizerKind.Muon, OptimizerStateType.Bf16)]
+    [InlineData(OptimizerKind.Muon, OptimizerStateType.EightBit)]
+    public void CompactState_IsWhatTheOptimizerKeeps(OptimizerKind kind, OptimizerStateType type)
+    {
+        var config = new OptimizerConfig { Kind = kind, State = type };
+        using Transformer model = new(Shape, trainable: true);
+        using Optimizer optimizer = Optimizer.Create(model.Parameters, config, 1);
+        Assert.Equal(optimizer.State.Sum(tensor => tensor.ByteCount), Part(Of(config, 1), State).Bytes);
+    }
+
     [Fact]
     public void OneProcess_TakesTheSameWithTheKey() =>
         Assert.Equal(Of(new OptimizerConfig(), 1).Parts, Of(Sharded, 1).Parts);

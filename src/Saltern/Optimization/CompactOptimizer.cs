@@ -1,0 +1,269 @@
+// AdamW and Muon with state in fewer bytes, alone or shared out: a few thousand elements at a time become float32, go through the float32 kernels, and are rounded again.
+using Saltern.Distributed;
+using Saltern.Models;
+using Saltern.Numerics;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Saltern.Optimization;
+
+/// <summary><see cref="AdamW"/> or <see cref="Muon"/> whose state between updates is bfloat16 or a byte a number (<c>optimizer.state</c>), float32 weights on the CPU.</summary>
+/// <remarks>
+/// Arithmetic is that of the float32 kernels on the numbers that the state stands for; what is new is rounded once, afterwards, with random numbers by element and update (<see cref="RoundingKey"/>).
+/// With <c>shard_state</c> each rank keeps and updates a part, cut at windows of the flat buffer: from the same sums of gradients the bits are those of one process, and checkpoints have nothing of the number of ranks.
+/// </remarks>
+internal sealed unsafe class CompactOptimizer : Optimizer
+{
+    private const int PieceLength = 1 << 12;
+    private readonly long _seed;
+    private readonly CompactState _state;
+    private readonly MuonKernel? _matrices;
+    private readonly Piece[] _pieces;
+    private readonly AdamWGroup[] _groups;
+    private readonly StatePlace[] _places;
+    private readonly long _placesBytes;
+    private readonly ICommunicator? _ranks;
+    private readonly RunShards? _weights;
+    private readonly RunShards? _moments;
+
+    /// <summary>Makes zeroed state. With ranks, all must come here together, with the same model.</summary>
+    /// <param name="parameters">Weights of a trainable model.</param>
+    /// <param name="config">Validated section of the recipe: <c>adamw</c> or <c>muon</c>.</param>
+    /// <param name="threads">Threads for our own kernels.</param>
+    /// <param name="ranks">Who shares the state; owned by the caller, null where it is not shared.</param>
+    /// <param name="productType">Type of Polar Express's products.</param>
+    /// <param name="seed">The run's, for rounding.</param>
+    /// <param name="bucketLength">Most elements that ranks exchange at a time.</param>
+    public CompactOptimizer(
+        ParameterSet parameters,
+        OptimizerConfig config,
+        int threads,
+        ICommunicator? ranks = null,
+        ScalarType productType = ScalarType.Float32,
+        long seed = 1,
+        int bucketLength = GradientReduction.BucketLength
+    )
+        : base(parameters, config, threads)
+    {
+        (_ranks, _seed) = (ranks, seed);
+        bool isMuon = config.Kind == OptimizerKind.Muon;
+        MuonRule? rule = isMuon ? MuonRule.Of(config, productType) : null;
+        var specs = new StateSpecs(config.State, rule);
+        WeightShare[][] shares = WeightShares.Deal(
+            parameters.Layout,
+            specs.IsMuons,
+            matrix => matrix.Count,
+            ranks?.Size ?? 1,
+            NumberWindows.Length
+        );
+        if (ranks is null)
+        {
+            // In the order of the flat buffer.
+            shares =
+            [
+                [.. parameters.Layout.Slices.Select(slice => new WeightShare(slice, slice.Offset, slice.Count))],
+            ];
+        }
+
+        WeightShare[] mine = shares[ranks?.Rank ?? 0];
+        _state = new CompactState(specs, mine, isWhole: ranks is null, seed);
+        (_places, _placesBytes) = StatePlace.Lay(
+            parameters.Layout.Slices.SelectMany(slice => specs.Of(slice).SelectMany(spec => spec.Tensors(slice)))
+        );
+        if (ranks is not null)
+        {
+            (_weights, _moments) = PlanExchange(specs, shares, ranks, bucketLength);
+        }
+
+        ParameterSlice[] matrices = [.. mine.Select(share => share.Slice).Where(specs.IsMuons)];
+        if (rule is not null)
+        {
+            _matrices = new MuonKernel(parameters, rule, matrices, _state, Workers);
+        }
+
+        Dictionary<string, AdamWGroup> groupOf = Groups.ToDictionary(
+            weight => weight.Slice.Name,
+            weight => weight.Group
+        );
+        _groups = [.. groupOf.Values.Distinct()];
+        _pieces =
+        [
+            .. mine.Where(share => !specs.IsMuons(share.Slice))
+                .SelectMany(share => PiecesOf(share, Array.IndexOf(_groups, groupOf[share.Slice.Name]))),
+        ];
+    }
+
+    /// <summary>What this process keeps; with ranks each tensor flat, and perhaps only a part of it.</summary>
+    public override IReadOnlyList<OptimizerTensor> State => _state.Tensors;
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<StateSlot> Slots =>
+        [.. _places.Select(place => new StateSlot(place.Name, place.Shape, place.Type, read => Keep(place, read)))];
+
+    /// <inheritdoc/>
+    public override void SumGradients(ICommunicator ranks)
+    {
+        if (_weights is null)
+        {
+            base.SumGradients(ranks);
+            return;
+        }
+
+        _weights.SumOwned((float*)TensorAddress.Of(Parameters.FlatGradients));
+    }
+
+    /// <inheritdoc/>
+    public override double GradientNorm()
+    {
+        if (_weights is null)
+        {
+            return base.GradientNorm();
+        }
+
+        double own = FlatSums.SquareSum(
+            Parameters.FlatGradients,
+            _weights.Owned.Select(run => (run.Start, run.Length)),
+            Workers
+        );
+        return Math.Sqrt(_ranks!.Sum(own)[0]);
+    }
+
+    /// <inheritdoc/>
+    public override GatheredState? Gather(bool keep)
+    {
+        if (_moments is null)
+        {
+            return null;
+        }
+
+        using var packed = new MappedMemory(Math.Max(1, (_moments.OwnedCount + sizeof(float) - 1) / sizeof(float)));
+        foreach ((OwnedRun run, StatePart part) in _moments.Owned.Zip(_state.Parts))
+        {
+            byte* to = (byte*)packed.Start + run.At;
+            Buffer.MemoryCopy(_state.AddressOf(part), to, part.ByteCount, part.ByteCount);
+        }
+
+        if (!keep)
+        {
+            _moments.Collect(packed.Start, null);
+            return null;
+        }
+
+        var whole = new GatheredState(_placesBytes, _places);
+        _moments.Collect(packed.Start, whole.Start);
+        return whole;
+    }
+
+    /// <inheritdoc/>
+    public override void Dispose()
+    {
+        _state.Dispose();
+        _weights?.Dispose();
+        _moments?.Dispose();
+    }
+
+    private protected override void Apply(UpdateStep step)
+    {
+        _matrices?.Update(step);
+        UpdateElementwise(step);
+        _weights?.Share((float*)TensorAddress.Of(Parameters.FlatWeights));
+    }
+
+    private void UpdateElementwise(UpdateStep step)
+    {
+        var weights = (float*)TensorAddress.Of(Parameters.FlatWeights);
+        var gradients = (float*)TensorAddress.Of(Parameters.FlatGradients);
+        bool takesMomentum = _matrices is null;
+        AdamWKernel.Step[] steps = [.. _groups.Select(group => new AdamWKernel.Step(group.At(step, takesMomentum)))];
+        ParallelRanges.Run(
+            _pieces.Length,
+            Workers,
+            i =>
+            {
+                Piece piece = _pieces[i];
+                var first = (float*)WorkerScratch.Take(4 * PieceLength); // as bfloat16, two to a float
+                float* second = first + PieceLength;
+                piece.FirstMoments.Load(piece.First, piece.Length, first);
+                piece.SecondMoments.Load(piece.First, piece.Length, second);
+                AdamWKernel.UpdateRange(
+                    weights + piece.Start,
+                    gradients + piece.Start,
+                    first,
+                    second,
+                    piece.Length,
+                    steps[piece.Group]
+                );
+                piece.FirstMoments.Store(piece.First, piece.Length, first, _seed, step.UpdateCount);
+                piece.SecondMoments.Store(piece.First, piece.Length, second, _seed, step.UpdateCount);
+            }
+        );
+    }
+
+    private IEnumerable<Piece> PiecesOf(WeightShare share, int group)
+    {
+        CompactNumbers first = _state.Of(OptimizerTensor.FirstMoment, share);
+        CompactNumbers second = _state.Of(OptimizerTensor.SecondMoment, share);
+        return NumberWindows
+            .Pieces(share.Start, share.Length, PieceLength)
+            .Select(piece => new Piece(share.Start + piece.First, piece.First, piece.Length, first, second, group));
+    }
+
+    private (RunShards Weights, RunShards Moments) PlanExchange(
+        StateSpecs specs,
+        WeightShare[][] shares,
+        ICommunicator ranks,
+        int bucketLength
+    )
+    {
+        Dictionary<string, long> offsets = _places.ToDictionary(place => place.Name, place => place.Offset);
+        var weights = new RunShards(
+            [.. shares.Select(own => own.Select(share => (share.Start, share.Length)).ToArray())],
+            ranks,
+            bucketLength
+        );
+
+        // A byte at a time: numbers of one, two and four bytes lie next to each other.
+        var moments = new RunShards(
+            [
+                .. shares.Select(own =>
+                    own.SelectMany(share => specs.Of(share.Slice).SelectMany(spec => spec.Parts(share)))
+                        .Select(part =>
+                            (
+                                offsets[part.Name] + (part.First * part.Type.ElementSize()),
+                                part.Count * part.Type.ElementSize()
+                            )
+                        )
+                        .ToArray()
+                ),
+            ],
+            ranks,
+            bucketLength,
+            size: 1
+        );
+        return (weights, moments);
+    }
+
+    // This process's part of a whole tensor that a checkpoint has.
+    private void Keep(StatePlace place, Action<Span<byte>> read)
+    {
+        byte[] whole = new byte[place.ByteCount];
+        read(whole);
+        int size = place.Type.ElementSize();
+        foreach (StatePart part in _state.Parts.Where(part => part.Name == place.Name))
+        {
+            whole
+                .AsSpan(checked((int)(part.First * size)), checked((int)part.ByteCount))
+                .CopyTo(new Span<byte>(_state.AddressOf(part), (int)part.ByteCount));
+        }
+    }
+
+    // Some elements of a share. Start is their place in the flat buffers, First their place in the share.
+    private sealed record Piece(
+        long Start,
+        long First,
+        long Length,
+        CompactNumbers FirstMoments,
+        CompactNumbers SecondMoments,
+        int Group
+    );
+}
