@@ -144,7 +144,7 @@ internal static class RequestScorer
             model.Config,
             groups.Length,
             shared + rest,
-            model.Head.dtype,
+            model.Parameters.Type,
             model.Parameters.Device,
             [.. groups.Select(group => shared - group.Shared)]
         );

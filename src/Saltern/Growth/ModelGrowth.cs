@@ -22,10 +22,10 @@ internal static class ModelGrowth
         foreach (ParameterSlice slice in large.Parameters.Layout.Slices)
         {
             using DisposeScope scope = NewDisposeScope();
-            Tensor target = large.Parameters.Weight(slice);
             if (IsSilent(slice.Name, map))
             {
-                target.fill_(map.HasNormsAfter ? map.NormOffset : 0);
+                double value = map.HasNormsAfter ? map.NormOffset : 0;
+                large.Parameters.SetWeight(slice, full(slice.Shape, value, ScalarType.Float32));
                 continue;
             }
 
@@ -37,7 +37,7 @@ internal static class ModelGrowth
                 grown = grown.sub(map.NormOffset).div(map.Hidden.Copies[0]).add(map.NormOffset);
             }
 
-            target.copy_(grown);
+            large.Parameters.SetWeight(slice, grown);
         }
     }
 

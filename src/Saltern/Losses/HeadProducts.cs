@@ -22,7 +22,7 @@ internal abstract class HeadProducts : IDisposable
 
     /// <summary>Takes the hidden states and the head of a micro-batch, whose weights do not change until the next.</summary>
     /// <param name="hidden">[N, D].</param>
-    /// <param name="head">[V, D].</param>
+    /// <param name="head">[V, D], float32, or, for bfloat16 products, bfloat16.</param>
     /// <param name="backward">Whether gradients are asked for.</param>
     public abstract void Begin(Tensor hidden, Tensor head, bool backward);
 
@@ -96,7 +96,6 @@ internal sealed unsafe class BFloat16HeadProducts(ParallelOptions parallel) : He
     {
         int count = (int)hidden.shape[0];
         (_columns, _width) = ((int)head.shape[0], (int)head.shape[1]);
-        var weights = (float*)TensorAddress.Of(head);
         BFloat16Pairs.Round(
             (float*)TensorAddress.Of(hidden),
             Room(_hidden, (long)count * _width),
@@ -104,22 +103,25 @@ internal sealed unsafe class BFloat16HeadProducts(ParallelOptions parallel) : He
             _width,
             parallel
         );
-        BFloat16Pairs.PackTransposed(
-            weights,
-            _width,
-            _columns,
-            Room(_forward, BFloat16Pairs.Length(_width, _columns)),
-            parallel
-        );
+        if (head.dtype == ScalarType.BFloat16)
+        {
+            Pack((BFloat16*)TensorAddress.Of(head), backward);
+        }
+        else
+        {
+            Pack((float*)TensorAddress.Of(head), backward);
+        }
+    }
+
+    private void Pack<TElement>(TElement* weights, bool backward)
+        where TElement : unmanaged
+    {
+        BFloat16* forward = Room(_forward, BFloat16Pairs.Length(_width, _columns));
+        BFloat16Pairs.PackTransposed(weights, _width, _columns, forward, parallel);
         if (backward)
         {
-            BFloat16Pairs.Pack(
-                weights,
-                _columns,
-                _width,
-                Room(_backward, BFloat16Pairs.Length(_columns, _width)),
-                parallel
-            );
+            BFloat16* back = Room(_backward, BFloat16Pairs.Length(_columns, _width));
+            BFloat16Pairs.Pack(weights, _columns, _width, back, parallel);
         }
     }
 

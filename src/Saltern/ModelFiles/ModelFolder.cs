@@ -43,7 +43,7 @@ public static class ModelFolder
     {
         if (model.Adapters is not LowRankAdapters adapters)
         {
-            return tensor.InFileOrder(model.Parameters.FlatWeights);
+            return tensor.InFileOrder(model.Parameters);
         }
 
         using torch.Tensor merged = adapters.Merged(model.Parameters, tensor.Offset, tensor.Count);
@@ -164,7 +164,7 @@ public static class ModelFolder
                     using DisposeScope scope = torch.NewDisposeScope();
                     torch.Tensor piece = torch.empty(values.Length, torch.ScalarType.Float32, torch.CPU);
                     MemoryMarshal.AsBytes(values.Span).CopyTo(piece.bytes);
-                    tensor.Fill(model.Parameters.FlatWeights, at, piece);
+                    tensor.Fill(model.Parameters, at, piece);
                     progress?.Report(new WeightProgress(tensor.Name, done + values.Length, total, IsFirst: done == 0));
                     done += values.Length;
                 },

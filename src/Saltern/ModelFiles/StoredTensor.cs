@@ -1,3 +1,5 @@
+using Saltern.Models;
+using Saltern.Numerics;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -36,8 +38,21 @@ internal sealed record StoredTensor(string Name, long[] Shape, long Offset, Stor
     /// <param name="flat">The decoder's flat buffer of weights, or another in its layout, such as the gradients'.</param>
     public Tensor InFileOrder(Tensor flat)
     {
+        using Tensor weights = flat.detach().narrow(0, Offset, Count);
+        return Arranged(weights);
+    }
+
+    /// <summary>A model's own weights as the files have them, float32 where they are packed; the caller owns it.</summary>
+    public Tensor InFileOrder(ParameterSet parameters)
+    {
+        using Tensor weights = parameters.Wide(Offset, Count);
+        using Tensor detached = weights.detach();
+        return Arranged(detached);
+    }
+
+    private Tensor Arranged(Tensor weights)
+    {
         using DisposeScope scope = NewDisposeScope();
-        Tensor weights = flat.detach().narrow(0, Offset, Count);
         Tensor stored = Form switch
         {
             StoredForm.HeadByHead => weights.view(Projections, -1, HeadRows, RowLength).transpose(0, 1).reshape(Shape),
@@ -54,7 +69,35 @@ internal sealed record StoredTensor(string Name, long[] Shape, long Offset, Stor
     public void Fill(Tensor flat, long at, Tensor values)
     {
         using DisposeScope scope = NewDisposeScope();
-        Tensor weights = flat.narrow(0, Offset, Count);
+        Put(flat.narrow(0, Offset, Count), at, values);
+    }
+
+    /// <summary>Puts values from a file where they belong.</summary>
+    /// <param name="parameters">The decoder's weights; packed ones are rounded to the nearest.</param>
+    /// <param name="at">Index of the first value in the file's tensor; the start of a row.</param>
+    /// <param name="values">Whole rows, one after the other; any type.</param>
+    public unsafe void Fill(ParameterSet parameters, long at, Tensor values)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        bool isPacked = parameters.IsPackedAt(Shape);
+        if (isPacked && Form == StoredForm.AsIs)
+        {
+            Tensor piece = values.to(ScalarType.Float32).contiguous();
+            parameters.Store(Offset + at, piece.numel(), (float*)TensorAddress.Of(piece));
+            return;
+        }
+
+        // Of a packed matrix whose rows lie elsewhere a copy is filled, and kept again.
+        Tensor weights = parameters.Wide(Offset, Count);
+        Put(weights, at, values);
+        if (isPacked)
+        {
+            parameters.Store(Offset, Count, (float*)TensorAddress.Of(weights));
+        }
+    }
+
+    private void Put(Tensor weights, long at, Tensor values)
+    {
         long first = at / RowLength;
         long rows = values.numel() / RowLength;
         switch (Form)

@@ -446,7 +446,6 @@ internal sealed unsafe class FusedDecoder : IDisposable
         Tensor flat = tokens.contiguous();
         int width = _config.HiddenSize;
         var ids = (long*)TensorAddress.Of(flat);
-        float* weights = _model.Parameters.Address(_model.Embedding);
         float* start = to.Start;
         for (int row = 0; row < rows; row++)
         {
@@ -459,9 +458,7 @@ internal sealed unsafe class FusedDecoder : IDisposable
                 );
             }
 
-            new ReadOnlySpan<float>(weights + (ids[row] * width), width).CopyTo(
-                new Span<float>(start + ((long)row * width), width)
-            );
+            ReadRow(_model.Embedding, ids[row], start + ((long)row * width));
         }
 
         if (_config.EmbeddingScale != 1)
@@ -471,13 +468,27 @@ internal sealed unsafe class FusedDecoder : IDisposable
 
         if (_model.Positions is int positions)
         {
-            float* first = _model.Parameters.Address(positions) + ((long)_config.PositionOffset * width);
-            AddPositions((int)tokens.shape[1], first, start, rows);
+            AddPositions((int)tokens.shape[1], positions, start, rows);
         }
     }
 
+    // A row of a block of width D, as float32.
+    private void ReadRow(int block, long row, float* to)
+    {
+        ParameterSet parameters = _model.Parameters;
+        int width = _config.HiddenSize;
+        if (parameters.IsPacked)
+        {
+            parameters.Load(parameters.Layout.Blocks[block].Offset + (row * width), width, to);
+            return;
+        }
+
+        float* from = parameters.Address(block) + (row * width);
+        new ReadOnlySpan<float>(from, width).CopyTo(new Span<float>(to, width));
+    }
+
     // x_t += the learned vector of position t.
-    private void AddPositions(int length, float* positions, float* x, int rows)
+    private void AddPositions(int length, int positions, float* x, int rows)
     {
         if (length > _config.MaxPositionEmbeddings)
         {
@@ -488,10 +499,14 @@ internal sealed unsafe class FusedDecoder : IDisposable
         }
 
         int width = _config.HiddenSize;
-        for (int row = 0; row < rows; row++)
+        float[] position = new float[width];
+        fixed (float* from = position)
         {
-            float* from = positions + ((long)(row % length) * width);
-            RmsNormKernel.AddRow(x + ((long)row * width), (Float32*)from, x + ((long)row * width), width);
+            for (int row = 0; row < rows; row++)
+            {
+                ReadRow(positions, _config.PositionOffset + (row % length), from);
+                RmsNormKernel.AddRow(x + ((long)row * width), (Float32*)from, x + ((long)row * width), width);
+            }
         }
     }
 

@@ -55,7 +55,7 @@ internal static class GenerationBatch
             model.Config,
             rows.Count,
             length + rows.Max(row => row.MaxTokens),
-            model.Head.dtype,
+            model.Parameters.Type,
             model.Parameters.Device,
             [.. rows.Select(row => length - row.Prompt.Count)]
         );

@@ -625,7 +625,7 @@ internal sealed unsafe class Float32Arithmetic(Transformer model) : PassArithmet
         );
 }
 
-/// <summary>bfloat16 operands, float32 sums; weights are float32 and rounded for each use, so that no copy can be out of date.</summary>
+/// <summary>bfloat16 operands, float32 sums; weights are float32 and rounded for each use, so that no copy can be out of date; packed ones have the rounded numbers already.</summary>
 internal sealed unsafe class BFloat16Arithmetic(Transformer model) : PassArithmetic<BFloat16>(model)
 {
     private readonly ActivationBuffer _weights = new(1, ScalarType.BFloat16);
@@ -647,7 +647,16 @@ internal sealed unsafe class BFloat16Arithmetic(Transformer model) : PassArithme
     public override void Project(ActivationBuffer x, int weight, int? bias, ActivationBuffer y, int rows)
     {
         BFloat16* packed = Room(_weights, BFloat16Pairs.Length(x.Width, y.Width));
-        BFloat16Pairs.PackTransposed(Model.Parameters.Address(weight), x.Width, y.Width, packed, Parallel);
+        BFloat16* kept = Model.Parameters.OperandAddress(weight);
+        if (kept is not null)
+        {
+            BFloat16Pairs.PackTransposed(kept, x.Width, y.Width, packed, Parallel);
+        }
+        else
+        {
+            BFloat16Pairs.PackTransposed(Model.Parameters.Address(weight), x.Width, y.Width, packed, Parallel);
+        }
+
         float* added = null;
         if (bias is int b)
         {
@@ -661,7 +670,16 @@ internal sealed unsafe class BFloat16Arithmetic(Transformer model) : PassArithme
     public override void ProjectBack(ActivationBuffer g, int weight, ActivationBuffer y, int rows)
     {
         BFloat16* packed = Room(_weights, BFloat16Pairs.Length(g.Width, y.Width));
-        BFloat16Pairs.Pack(Model.Parameters.Address(weight), g.Width, y.Width, packed, Parallel);
+        BFloat16* kept = Model.Parameters.OperandAddress(weight);
+        if (kept is not null)
+        {
+            BFloat16Pairs.Pack(kept, g.Width, y.Width, packed, Parallel);
+        }
+        else
+        {
+            BFloat16Pairs.Pack(Model.Parameters.Address(weight), g.Width, y.Width, packed, Parallel);
+        }
+
         Multiply(g, rows, packed, null, y);
     }
 

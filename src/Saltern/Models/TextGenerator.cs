@@ -236,7 +236,7 @@ public static class TextGenerator
     }
 
     private static KeyValueCache NewCache(Transformer model, int window) =>
-        new(model.Config, 1, window, model.Head.dtype, model.Parameters.Device);
+        new(model.Config, 1, window, model.Parameters.Type, model.Parameters.Device);
 
     private static int[] Tail(List<int> text, int count) =>
         [.. text.Skip(Math.Max(0, text.Count - Math.Max(1, count)))];

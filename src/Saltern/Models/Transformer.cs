@@ -30,10 +30,20 @@ public sealed class Transformer : IDisposable
         ScalarType type = ScalarType.Float32,
         Device? device = null
     )
+        : this(config, trainable, WeightForm.Float32, type, device) { }
+
+    /// <summary>As the other, with packed weights; those are trained by own kernels in bfloat16 products alone.</summary>
+    internal Transformer(
+        TransformerConfig config,
+        bool trainable,
+        WeightForm form,
+        ScalarType type = ScalarType.Float32,
+        Device? device = null
+    )
     {
         Config = config;
         _layout = new DecoderLayout(config);
-        Parameters = new ParameterSet(_layout.Parameters, trainable, type, device);
+        Parameters = new ParameterSet(_layout.Parameters, trainable, type, device, form);
         _rotary = new RotaryTables(config, type, Parameters.Device);
         ProductType = type;
         UsesKernels = OwnKernels.Cover(type, Parameters.Device.type);
@@ -76,8 +86,8 @@ public sealed class Transformer : IDisposable
         Adapters = null;
     }
 
-    /// <summary>Output head, [V, D]: the embedding itself where tied. Owned by the model.</summary>
-    public Tensor Head => Parameters[_layout.Head];
+    /// <summary>Output head, [V, D]: the embedding itself where tied; of packed weights the bfloat16 numbers that products read. Owned by the model.</summary>
+    public Tensor Head => Parameters.Operand(_layout.Head);
 
     /// <summary>What makes logits of the head's products, beside the head itself; null where they are the logits. Owned by the model.</summary>
     internal HeadForm? HeadForm
@@ -113,7 +123,7 @@ public sealed class Transformer : IDisposable
     /// <returns>[N, V]; the caller owns it.</returns>
     internal Tensor LogitsOf(Tensor hidden)
     {
-        Tensor products = nn.functional.linear(hidden, Head);
+        Tensor products = nn.functional.linear(hidden, Parameters[_layout.Head]);
         if (HeadForm is not HeadForm form)
         {
             return products;
@@ -138,7 +148,7 @@ public sealed class Transformer : IDisposable
         {
             if (_layout.IsNorm(index))
             {
-                Parameters[index].fill_(Config.NormUnitOffset ? 0.0 : 1.0);
+                Parameters[index].fill_(Config.NormUnitOffset ? 0.0 : 1.0); // a vector: never packed
             }
             else if (block.Shape.Length == 2)
             {
@@ -146,7 +156,7 @@ public sealed class Transformer : IDisposable
                 {
                     Tensor values = randn(slice.Shape, ScalarType.Float32, CPU, generator: generator)
                         .mul_(_layout.IsIntoResidual(index) ? residual : deviation);
-                    Parameters.Weight(slice).copy_(values);
+                    Parameters.SetWeight(slice, values);
                 }
             }
         }
@@ -239,6 +249,13 @@ public sealed class Transformer : IDisposable
                 nameof(innerLayer),
                 innerLayer,
                 $"Inner layers go from 1 to {Config.NumHiddenLayers - 1}."
+            );
+        }
+
+        if (Parameters.IsPacked && !(UsesKernels && ProductType == ScalarType.BFloat16))
+        {
+            throw new InvalidOperationException(
+                "Packed weights are trained by own kernels in bfloat16 products alone."
             );
         }
 
@@ -382,7 +399,7 @@ public sealed class Transformer : IDisposable
     {
         if (after is NormBlocks norm)
         {
-            x = Norm(x.to(Head.dtype), norm);
+            x = Norm(x.to(Parameters.Type), norm);
         }
 
         return Config.ResidualMultiplier == 1 ? x : x * Config.ResidualMultiplier;
@@ -493,8 +510,8 @@ public sealed class Transformer : IDisposable
         {
             // Scores of rounded operands, in the weights' own type, as own kernels have them.
             Tensor scores = q.to(ProductType)
-                .to(Head.dtype)
-                .matmul(k.to(Head.dtype).transpose(2, 3))
+                .to(Parameters.Type)
+                .matmul(k.to(Parameters.Type).transpose(2, 3))
                 .mul(Config.ScoreScale / cap)
                 .tanh()
                 .mul(cap); // [B, H, T, T so far]
@@ -626,7 +643,7 @@ public sealed class Transformer : IDisposable
     // A weight as products read it; a text that is generated rounds it once, not for every token.
     private Tensor Operand(int weight, KeyValueCache? cache)
     {
-        if (ProductType != Head.dtype && cache is not null)
+        if (ProductType != Parameters.Type && cache is not null)
         {
             return cache.Rounded(weight, Parameters[weight], ProductType);
         }

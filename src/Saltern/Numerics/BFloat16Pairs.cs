@@ -33,8 +33,9 @@ internal static unsafe class BFloat16Pairs
     public static int Even(int depth) => depth + (depth & 1);
 
     /// <summary>Packs B = W of [depth, columns].</summary>
-    /// <param name="rows">W, rounded on the way.</param>
-    public static void Pack(float* rows, int depth, int columns, BFloat16* to, ParallelOptions parallel) =>
+    /// <param name="rows">W, float32, rounded on the way, or bfloat16.</param>
+    public static void Pack<TElement>(TElement* rows, int depth, int columns, BFloat16* to, ParallelOptions parallel)
+        where TElement : unmanaged =>
         ParallelRanges.Run(
             (depth + PieceRows - 1) / PieceRows,
             parallel,
@@ -43,8 +44,8 @@ internal static unsafe class BFloat16Pairs
                 int end = Math.Min(depth, (piece + 1) * PieceRows);
                 for (int row = piece * PieceRows; row < end; row += 2)
                 {
-                    float* even = rows + ((long)row * columns);
-                    float* odd = row + 1 < depth ? even + columns : null;
+                    TElement* even = rows + ((long)row * columns);
+                    TElement* odd = row + 1 < depth ? even + columns : null;
                     for (int panel = 0; panel < Panels(columns); panel++)
                     {
                         BFloat16* pair = to + (panel * PanelLength(depth)) + ((long)row * PanelWidth);
@@ -57,8 +58,15 @@ internal static unsafe class BFloat16Pairs
         );
 
     /// <summary>Packs B = Wᵀ of [depth, columns].</summary>
-    /// <param name="rows">W, [columns, depth], rounded on the way.</param>
-    public static void PackTransposed(float* rows, int depth, int columns, BFloat16* to, ParallelOptions parallel) =>
+    /// <param name="rows">W, [columns, depth], float32, rounded on the way, or bfloat16.</param>
+    public static void PackTransposed<TElement>(
+        TElement* rows,
+        int depth,
+        int columns,
+        BFloat16* to,
+        ParallelOptions parallel
+    )
+        where TElement : unmanaged =>
         ParallelRanges.Run(
             Panels(columns),
             parallel,
@@ -70,7 +78,7 @@ internal static unsafe class BFloat16Pairs
                 for (int row = 0; row < count; row++)
                 {
                     BFloat16* rounded = scratch + ((long)row * Even(depth));
-                    Round(rows + ((long)(first + row) * depth), rounded, depth);
+                    RoundRow(rows + ((long)(first + row) * depth), rounded, depth);
                     new Span<BFloat16>(rounded + depth, depth & 1).Clear();
                 }
 
@@ -207,13 +215,28 @@ internal static unsafe class BFloat16Pairs
     }
 
     // Rows 2k and 2k + 1 of one panel, side by side, and zeros up to its end.
-    private static void RoundAndZip(float* even, float* odd, int count, BFloat16* to)
+    // A row of bfloat16 numbers is copied.
+    private static void RoundRow<TElement>(TElement* from, BFloat16* to, int count)
+        where TElement : unmanaged
+    {
+        if (typeof(TElement) == typeof(BFloat16))
+        {
+            new ReadOnlySpan<BFloat16>(from, count).CopyTo(new Span<BFloat16>(to, count));
+        }
+        else
+        {
+            Round((float*)from, to, count);
+        }
+    }
+
+    private static void RoundAndZip<TElement>(TElement* even, TElement* odd, int count, BFloat16* to)
+        where TElement : unmanaged
     {
         BFloat16* rounded = stackalloc BFloat16[2 * PanelWidth];
-        Round(even, rounded, count);
+        RoundRow(even, rounded, count);
         if (odd is not null)
         {
-            Round(odd, rounded + PanelWidth, count);
+            RoundRow(odd, rounded + PanelWidth, count);
         }
 
         Zip(rounded, odd is null ? null : rounded + PanelWidth, count, to);

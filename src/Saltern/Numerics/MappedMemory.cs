@@ -9,16 +9,19 @@ internal sealed unsafe partial class MappedMemory : IDisposable
 {
     private const int ReadWrite = 3;
     private const int PrivateAnonymous = 0x22;
+    private const int WithoutReserve = 0x4000;
     private const int DeviceCpu = 0; // aoti_torch's device codes are those of c10::DeviceType, its types those of c10::ScalarType and so TorchSharp's
     private nint _address;
 
     /// <summary>Maps room for <paramref name="count"/> floats, all zero; pages become resident when first written.</summary>
+    /// <param name="isSparse">Whether little of it will ever be written: the system then does not count it against its memory.</param>
     /// <exception cref="InsufficientMemoryException">The system refuses the mapping.</exception>
-    public MappedMemory(long count)
+    public MappedMemory(long count, bool isSparse = false)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(count);
         Count = count;
-        _address = Map(0, (nuint)(count * sizeof(float)), ReadWrite, PrivateAnonymous, -1, 0);
+        int flags = isSparse ? PrivateAnonymous | WithoutReserve : PrivateAnonymous;
+        _address = Map(0, (nuint)(count * sizeof(float)), ReadWrite, flags, -1, 0);
         if (_address == -1)
         {
             _address = 0;

@@ -1,3 +1,5 @@
+using Saltern.Numerics;
+
 namespace Saltern.Optimization;
 
 /// <summary>Neighbours of the flat buffer in one <see cref="NumberForm"/>: a moment of a weight, or of a part of one. Owns no memory.</summary>

@@ -7,7 +7,7 @@ using static TorchSharp.torch;
 
 namespace Saltern.Optimization;
 
-/// <summary><see cref="AdamW"/> or <see cref="Muon"/> whose state between updates is bfloat16 or a byte a number (<c>optimizer.state</c>), float32 weights on the CPU.</summary>
+/// <summary><see cref="AdamW"/> or <see cref="Muon"/> whose state between updates is bfloat16 or a byte a number (<c>optimizer.state</c>), or whose weights are packed (<c>optimizer.weights</c>), on the CPU.</summary>
 /// <remarks>
 /// Arithmetic is that of the float32 kernels on the numbers that the state stands for; what is new is rounded once, afterwards, with random numbers by element and update (<see cref="RoundingKey"/>).
 /// With <c>shard_state</c> each rank keeps and updates a part, cut at windows of the flat buffer: from the same sums of gradients the bits are those of one process, and checkpoints have nothing of the number of ranks.
@@ -16,6 +16,8 @@ internal sealed unsafe class CompactOptimizer : Optimizer
 {
     private const int PieceLength = 1 << 12;
     private readonly long _seed;
+    private readonly int _bucketLength;
+    private readonly (long Start, long Length, bool IsPacked)[] _all;
     private readonly CompactState _state;
     private readonly MuonKernel? _matrices;
     private readonly Piece[] _pieces;
@@ -24,6 +26,9 @@ internal sealed unsafe class CompactOptimizer : Optimizer
     private readonly long _placesBytes;
     private readonly ICommunicator? _ranks;
     private readonly RunShards? _weights;
+    private readonly RunShards? _vectors;
+    private readonly RunShards? _upper;
+    private readonly RunShards? _lower;
     private readonly RunShards? _moments;
 
     /// <summary>Makes zeroed state. With ranks, all must come here together, with the same model.</summary>
@@ -45,7 +50,7 @@ internal sealed unsafe class CompactOptimizer : Optimizer
     )
         : base(parameters, config, threads)
     {
-        (_ranks, _seed) = (ranks, seed);
+        (_ranks, _seed, _bucketLength) = (ranks, seed, bucketLength);
         bool isMuon = config.Kind == OptimizerKind.Muon;
         MuonRule? rule = isMuon ? MuonRule.Of(config, productType) : null;
         var specs = new StateSpecs(config.State, rule);
@@ -72,7 +77,18 @@ internal sealed unsafe class CompactOptimizer : Optimizer
         );
         if (ranks is not null)
         {
-            (_weights, _moments) = PlanExchange(specs, shares, ranks, bucketLength);
+            _weights = Exchange(shares, _ => true, sizeof(float));
+            _moments = ExchangeOfState(specs, shares);
+            if (parameters.IsPacked)
+            {
+                _vectors = Exchange(shares, share => !parameters.IsPackedAt(share.Slice.Shape), sizeof(float));
+                _upper = Exchange(shares, share => parameters.IsPackedAt(share.Slice.Shape), sizeof(ushort));
+            }
+
+            if (parameters.Form == WeightForm.Split24)
+            {
+                _lower = Exchange(shares, share => parameters.IsPackedAt(share.Slice.Shape), size: 1);
+            }
         }
 
         ParameterSlice[] matrices = [.. mine.Select(share => share.Slice).Where(specs.IsMuons)];
@@ -81,6 +97,14 @@ internal sealed unsafe class CompactOptimizer : Optimizer
             _matrices = new MuonKernel(parameters, rule, matrices, _state, Workers);
         }
 
+        _all =
+        [
+            .. parameters.Layout.Slices.SelectMany(slice =>
+                NumberWindows
+                    .Pieces(slice.Offset, slice.Count, PieceLength)
+                    .Select(piece => (slice.Offset + piece.First, piece.Length, parameters.IsPackedAt(slice.Shape)))
+            ),
+        ];
         Dictionary<string, AdamWGroup> groupOf = Groups.ToDictionary(
             weight => weight.Slice.Name,
             weight => weight.Group
@@ -159,19 +183,59 @@ internal sealed unsafe class CompactOptimizer : Optimizer
     {
         _state.Dispose();
         _weights?.Dispose();
+        _vectors?.Dispose();
+        _upper?.Dispose();
+        _lower?.Dispose();
         _moments?.Dispose();
+    }
+
+    /// <inheritdoc/>
+    public override bool WeightsAreFinite()
+    {
+        if (!Parameters.IsPacked)
+        {
+            return base.WeightsAreFinite();
+        }
+
+        double[] sums = new double[_all.Length];
+        ParallelRanges.Run(
+            _all.Length,
+            Workers,
+            i =>
+            {
+                (long start, long length, bool isPacked) = _all[i];
+                float* values = Parameters.Start + start;
+                if (isPacked)
+                {
+                    values = (float*)WorkerScratch.Take(2 * PieceLength);
+                    Parameters.Load(start, length, values);
+                }
+
+                sums[i] = FlatSums.SquareSum(values, length);
+            }
+        );
+        return double.IsFinite(sums.Sum());
     }
 
     private protected override void Apply(UpdateStep step)
     {
         _matrices?.Update(step);
         UpdateElementwise(step);
-        _weights?.Share((float*)TensorAddress.Of(Parameters.FlatWeights));
+        if (!Parameters.IsPacked)
+        {
+            _weights?.Share(Parameters.Start);
+            return;
+        }
+
+        _vectors?.Share(Parameters.Start);
+        _upper?.Share(Parameters.UpperAt(0));
+        _lower?.Share(Parameters.LowerAt(0));
     }
 
     private void UpdateElementwise(UpdateStep step)
     {
-        var weights = (float*)TensorAddress.Of(Parameters.FlatWeights);
+        float* weights = Parameters.Start;
+        var key = RoundingKey.Of(_seed, step.UpdateCount, RoundedValue.Weight);
         var gradients = (float*)TensorAddress.Of(Parameters.FlatGradients);
         bool takesMomentum = _matrices is null;
         AdamWKernel.Step[] steps = [.. _groups.Select(group => new AdamWKernel.Step(group.At(step, takesMomentum)))];
@@ -181,12 +245,19 @@ internal sealed unsafe class CompactOptimizer : Optimizer
             i =>
             {
                 Piece piece = _pieces[i];
-                var first = (float*)WorkerScratch.Take(4 * PieceLength); // as bfloat16, two to a float
+                var first = (float*)WorkerScratch.Take(6 * PieceLength); // as bfloat16, two to a float
                 float* second = first + PieceLength;
                 piece.FirstMoments.Load(piece.First, piece.Length, first);
                 piece.SecondMoments.Load(piece.First, piece.Length, second);
+                float* updated = weights + piece.Start;
+                if (piece.IsPacked)
+                {
+                    updated = second + PieceLength;
+                    Parameters.Load(piece.Start, piece.Length, updated);
+                }
+
                 AdamWKernel.UpdateRange(
-                    weights + piece.Start,
+                    updated,
                     gradients + piece.Start,
                     first,
                     second,
@@ -195,6 +266,10 @@ internal sealed unsafe class CompactOptimizer : Optimizer
                 );
                 piece.FirstMoments.Store(piece.First, piece.Length, first, _seed, step.UpdateCount);
                 piece.SecondMoments.Store(piece.First, piece.Length, second, _seed, step.UpdateCount);
+                if (piece.IsPacked)
+                {
+                    Parameters.Store(piece.Start, piece.Length, updated, key);
+                }
             }
         );
     }
@@ -205,25 +280,31 @@ internal sealed unsafe class CompactOptimizer : Optimizer
         CompactNumbers second = _state.Of(OptimizerTensor.SecondMoment, share);
         return NumberWindows
             .Pieces(share.Start, share.Length, PieceLength)
-            .Select(piece => new Piece(share.Start + piece.First, piece.First, piece.Length, first, second, group));
+            .Select(piece => new Piece(
+                share.Start + piece.First,
+                piece.First,
+                piece.Length,
+                first,
+                second,
+                group,
+                Parameters.IsPackedAt(share.Slice.Shape)
+            ));
     }
 
-    private (RunShards Weights, RunShards Moments) PlanExchange(
-        StateSpecs specs,
-        WeightShare[][] shares,
-        ICommunicator ranks,
-        int bucketLength
-    )
-    {
-        Dictionary<string, long> offsets = _places.ToDictionary(place => place.Name, place => place.Offset);
-        var weights = new RunShards(
-            [.. shares.Select(own => own.Select(share => (share.Start, share.Length)).ToArray())],
-            ranks,
-            bucketLength
+    // Weights of some shares, by their places in the flat layout.
+    private RunShards Exchange(WeightShare[][] shares, Func<WeightShare, bool> takes, int size) =>
+        new(
+            [.. shares.Select(own => own.Where(takes).Select(share => (share.Start, share.Length)).ToArray())],
+            _ranks!,
+            _bucketLength,
+            size
         );
 
-        // A byte at a time: numbers of one, two and four bytes lie next to each other.
-        var moments = new RunShards(
+    // A byte at a time: numbers of one, two and four bytes lie next to each other.
+    private RunShards ExchangeOfState(StateSpecs specs, WeightShare[][] shares)
+    {
+        Dictionary<string, long> offsets = _places.ToDictionary(place => place.Name, place => place.Offset);
+        return new RunShards(
             [
                 .. shares.Select(own =>
                     own.SelectMany(share => specs.Of(share.Slice).SelectMany(spec => spec.Parts(share)))
@@ -236,11 +317,10 @@ internal sealed unsafe class CompactOptimizer : Optimizer
                         .ToArray()
                 ),
             ],
-            ranks,
-            bucketLength,
+            _ranks!,
+            _bucketLength,
             size: 1
         );
-        return (weights, moments);
     }
 
     // This process's part of a whole tensor that a checkpoint has.
@@ -264,6 +344,7 @@ internal sealed unsafe class CompactOptimizer : Optimizer
         long Length,
         CompactNumbers FirstMoments,
         CompactNumbers SecondMoments,
-        int Group
+        int Group,
+        bool IsPacked
     );
 }

@@ -119,14 +119,13 @@ internal sealed unsafe class CompactState : IMatrixState, IDisposable
     private readonly Dictionary<(string Name, long Start), CompactNumbers> _numbers = [];
     private readonly Dictionary<string, long> _firstOfWhole = [];
     private readonly List<StatePart> _parts = [];
-    private readonly long _seed;
 
     /// <summary>Maps room for some shares.</summary>
     /// <param name="isWhole">Whether they are all of the weights, whose tensors then have the weights' shapes.</param>
     /// <param name="seed">The run's, for rounding.</param>
     public CompactState(StateSpecs specs, IReadOnlyList<WeightShare> shares, bool isWhole, long seed)
     {
-        _seed = seed;
+        Seed = seed;
         long bytes = 0;
         var planned = new List<(WeightShare Share, StateSpec Spec, int FirstPart)>();
         foreach (WeightShare share in shares)
@@ -163,6 +162,9 @@ internal sealed unsafe class CompactState : IMatrixState, IDisposable
         Tensors = tensors;
     }
 
+    /// <inheritdoc/>
+    public long Seed { get; }
+
     /// <summary>Everything that is kept here, in order.</summary>
     public IReadOnlyList<OptimizerTensor> Tensors { get; }
 
@@ -197,7 +199,7 @@ internal sealed unsafe class CompactState : IMatrixState, IDisposable
         CompactNumbers numbers = _numbers[(OptimizerTensor.Momentum + matrix.Name, matrix.Offset)];
         if (numbers.Direct is null)
         {
-            numbers.Store(first, count, momentum, _seed, update);
+            numbers.Store(first, count, momentum, Seed, update);
         }
     }
 

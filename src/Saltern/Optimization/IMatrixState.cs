@@ -5,6 +5,9 @@ namespace Saltern.Optimization;
 /// <summary>Where Muon's kernel finds what is remembered of a matrix, whatever form that is kept in.</summary>
 internal unsafe interface IMatrixState
 {
+    /// <summary>The run's seed, for what is rounded.</summary>
+    long Seed { get; }
+
     /// <summary>Momentum of some elements of a matrix, to be read and overwritten.</summary>
     /// <param name="first">First element in the matrix.</param>
     /// <param name="room">Room for as many, which is used where the momentum is not kept as float32.</param>

@@ -79,7 +79,9 @@ internal sealed unsafe class MuonKernel
         float rate = (float)(step.LearningRate * _rule.Scale(slice.Shape));
         float keep = (float)_rule.Keep(step);
         float limit = _rule.Cautious ? 0f : float.NegativeInfinity;
-        float* weights = (float*)TensorAddress.Of(_parameters.FlatWeights) + slice.Offset;
+        bool isPacked = _parameters.IsPacked;
+        float* weights = isPacked ? null : _parameters.Start + slice.Offset;
+        var key = RoundingKey.Of(_state.Seed, step.UpdateCount, RoundedValue.Weight);
         bool byRow = _rule.IsByRow(slice.Shape);
         float[]? factors = Factors(slice, direction, rows, columns);
         float[]? ofColumns = byRow ? null : factors;
@@ -92,7 +94,16 @@ internal sealed unsafe class MuonKernel
                 float ofRow = factors is null || !byRow ? rate : rate * factors[row];
                 fixed (float* each = ofColumns)
                 {
-                    UpdateRow(weights + at, direction + at, each, columns, ofRow, keep, limit);
+                    if (!isPacked)
+                    {
+                        UpdateRow(weights + at, direction + at, each, columns, ofRow, keep, limit);
+                        return;
+                    }
+
+                    var wide = (float*)WorkerScratch.Take(2L * columns); // as bfloat16, two to a float
+                    _parameters.Load(slice.Offset + at, columns, wide);
+                    UpdateRow(wide, direction + at, each, columns, ofRow, keep, limit);
+                    _parameters.Store(slice.Offset + at, columns, wide, key);
                 }
             }
         );

@@ -1,6 +1,7 @@
 // Numbers in fewer bytes, 256 at a time. A window is 256 neighbours of the flat buffer, counted from its start, so that where numbers are cut among ranks changes nothing.
 using System.Numerics;
 using System.Runtime.CompilerServices;
+using Saltern.Numerics;
 
 namespace Saltern.Optimization;
 

@@ -2,6 +2,7 @@
 using System.Diagnostics;
 using Saltern.Distributed;
 using Saltern.Models;
+using Saltern.Numerics;
 using static TorchSharp.torch;
 
 namespace Saltern.Optimization;
@@ -57,12 +58,12 @@ internal abstract class Optimizer : IDisposable
         long seed = 1
     )
     {
-        if (FlatSums.CanRead(parameters.FlatWeights))
+        if (OwnKernels.Cover(parameters.Type, parameters.Device.type))
         {
             return CreateFused(parameters, config, threads, ranks, productType, seed);
         }
 
-        ScalarType type = parameters.FlatWeights.dtype;
+        ScalarType type = parameters.Type;
         string found = $"float32 weights on the CPU only, and these are {type} on {parameters.Device.type}";
         if (config.State != OptimizerStateType.Full)
         {
@@ -98,7 +99,7 @@ internal abstract class Optimizer : IDisposable
         long seed
     )
     {
-        if (config.State != OptimizerStateType.Full)
+        if (config.State != OptimizerStateType.Full || parameters.IsPacked)
         {
             ICommunicator? sharing = config.ShardState && ranks is { Size: > 1 } ? ranks : null;
             return new CompactOptimizer(parameters, config, threads, sharing, productType, seed);
@@ -131,7 +132,7 @@ internal abstract class Optimizer : IDisposable
         Math.Sqrt(FlatSums.SquareSum(Parameters.FlatGradients, Parameters.Layout, Workers));
 
     /// <summary>Whether every weight is a number.</summary>
-    public bool WeightsAreFinite() =>
+    public virtual bool WeightsAreFinite() =>
         double.IsFinite(FlatSums.SquareSum(Parameters.FlatWeights, Parameters.Layout, Workers));
 
     /// <summary>One update of every weight, with what the recipe says of decay and momentum.</summary>

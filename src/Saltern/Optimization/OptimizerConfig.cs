@@ -64,6 +64,20 @@ public enum OptimizerStateType
     EightBit,
 }
 
+/// <summary>How a student's weights are kept while it is trained.</summary>
+public enum OptimizerWeightType
+{
+    /// <summary>float32: 4 bytes a weight.</summary>
+    [RecipeKey("float32")]
+    Full,
+
+    /// <summary>bfloat16 and 8 more bits of mantissa, rounded stochastically: 3 bytes.</summary>
+    Split24,
+
+    /// <summary>bfloat16, rounded stochastically: 2 bytes.</summary>
+    Bf16,
+}
+
 /// <summary>How weight decay runs over the steps, beside its factor of the learning rate.</summary>
 public enum WeightDecaySchedule
 {
@@ -185,6 +199,9 @@ public sealed record OptimizerConfig : IValidated
     /// <summary><c>adamw</c>, <c>muon</c>: how moments of matrices are kept between updates; those of vectors are float32 in any case. For float32 weights on the CPU.</summary>
     public OptimizerStateType State { get; init; }
 
+    /// <summary><c>adamw</c>, <c>muon</c> with <c>precision: bf16</c>: how matrices are kept while they are trained; vectors are float32 in any case. Checkpoints hold the same numbers as float32. For own kernels on the CPU.</summary>
+    public OptimizerWeightType Weights { get; init; }
+
     /// <summary>A kind's word in a recipe.</summary>
     internal static string Name(OptimizerKind kind) => kind.ToString().ToLowerInvariant();
 
@@ -254,6 +271,7 @@ public sealed record OptimizerConfig : IValidated
             ("embedding", Embedding is not null && adafactor, OfBoth),
             ("head", Head is not null && adafactor, OfBoth),
             ("state", State != OptimizerStateType.Full && adafactor, OfBoth + ", which have state worth packing,"),
+            ("weights", Weights != OptimizerWeightType.Full && adafactor, OfBoth),
             ("shard_state", ShardState && adafactor, OfBoth + ", which have state worth sharing out,"),
         ];
         foreach ((string key, _, string users) in keys.Where(key => key.Ignored))

@@ -47,6 +47,9 @@ internal sealed unsafe class OptimizerState : IMatrixState, IDisposable
     /// <summary>First element of one of them; valid until disposed.</summary>
     public float* AddressOf(string name) => _memory.Start + _byName[name].Offset;
 
+    /// <summary>Nothing is rounded.</summary>
+    public long Seed => 0;
+
     /// <inheritdoc/>
     public float* Momentum(ParameterSlice matrix, long first, long count, float* room) =>
         AddressOf(OptimizerTensor.Momentum + matrix.Name) + first;

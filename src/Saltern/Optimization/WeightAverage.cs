@@ -18,6 +18,13 @@ internal sealed class WeightAverage : IDisposable
     /// <param name="decay">d; null for the plain mean.</param>
     public WeightAverage(ParameterSet weights, double? decay)
     {
+        if (weights.IsPacked)
+        {
+            throw new ConfigurationException(
+                "averaging goes with optimizer.weights: float32 only. Remove one of them."
+            );
+        }
+
         (_weights, _decay) = (weights, decay);
         Flat = zeros_like(weights.FlatWeights).DetachFromDisposeScope();
     }

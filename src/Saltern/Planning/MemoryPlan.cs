@@ -60,7 +60,7 @@ internal sealed record MemoryPlan(IReadOnlyList<MemoryPart> Parts, string Type)
         List<MemoryPart> parts =
         [
             new("program and libtorch", ProgramBytes),
-            new("student's weights", parameters * Float),
+            new("student's weights", WeightBytes(recipe.Optimizer.Weights, student)),
             new("gradients", parameters * Float),
             new("optimizer state", shards ? state / ranks : state),
             new(
@@ -202,6 +202,20 @@ internal sealed record MemoryPlan(IReadOnlyList<MemoryPart> Parts, string Type)
     {
         long columns = student.VocabSize * (student.FinalLogitSoftcapping is null ? 1L : 2L);
         return Float * LossHead.RowsOfChunk(student.VocabSize) * (columns + (teacher?.VocabSize ?? 0));
+    }
+
+    /// <summary>Weights of a student, bytes.</summary>
+    internal static long WeightBytes(OptimizerWeightType type, TransformerConfig c)
+    {
+        int ofMatrices = type switch
+        {
+            OptimizerWeightType.Split24 => 3,
+            OptimizerWeightType.Bf16 => 2,
+            _ => Float,
+        };
+        return new DecoderLayout(c).Parameters.Slices.Sum(slice =>
+            slice.Count * (slice.Shape.Length == 2 ? ofMatrices : Float)
+        );
     }
 
     /// <summary>State of the optimizer, bytes.</summary>

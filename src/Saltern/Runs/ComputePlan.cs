@@ -2,6 +2,7 @@ using Saltern.Distributed;
 using Saltern.Losses;
 using Saltern.Models;
 using Saltern.Numerics;
+using Saltern.Optimization;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -76,6 +77,9 @@ internal sealed record ComputePlan
     /// <summary>Whether the student's layers run again in the backward pass.</summary>
     public bool Recomputes { get; }
 
+    /// <summary>How a student's weights are kept.</summary>
+    public WeightForm WeightForm { get; private init; }
+
     /// <summary>What a recipe asks for.</summary>
     /// <param name="resumed">What the run has computed with so far; null where it starts.</param>
     /// <exception cref="ConfigurationException">There is no such device here.</exception>
@@ -83,7 +87,28 @@ internal sealed record ComputePlan
     {
         TransformerConfig shape = config.Model.Resolve(1, config.Data.SequenceLength);
         bool recomputes = config.Training.Recompute;
-        return new(config.Device, config.Precision, config.Kernels, recomputes, shape.HasEvenWidths, resumed);
+        var plan = new ComputePlan(
+            config.Device,
+            config.Precision,
+            config.Kernels,
+            recomputes,
+            shape.HasEvenWidths,
+            resumed
+        )
+        {
+            WeightForm = FormOf(config.Optimizer.Weights),
+        };
+        if (plan.WeightForm != WeightForm.Float32 && !(plan.UsesKernels && plan._fits))
+        {
+            string reason = plan._fits
+                ? "this processor has no bfloat16 products (AVX512_BF16)"
+                : "a model of odd widths has no bfloat16 passes";
+            throw new ConfigurationException(
+                $"optimizer.weights packs weights for own kernels in bfloat16, but {reason}. Remove the key."
+            );
+        }
+
+        return plan;
     }
 
     /// <summary>For passes of a finished model: on the CPU with own kernels.</summary>
@@ -148,6 +173,14 @@ internal sealed record ComputePlan
                 PrecisionChoice.Word,
                 precision => MatmulPeak.Measure(PrecisionChoice.TypeOf(precision)) / 1e9
             );
+
+    private static WeightForm FormOf(OptimizerWeightType type) =>
+        type switch
+        {
+            OptimizerWeightType.Split24 => WeightForm.Split24,
+            OptimizerWeightType.Bf16 => WeightForm.BFloat16,
+            _ => WeightForm.Float32,
+        };
 
     /// <summary>Tells a model how to compute.</summary>
     public Transformer Apply(Transformer model)

@@ -398,9 +398,47 @@ public sealed record RunConfig : IValidated, IRunRecipe
             );
         }
 
+        if (Optimizer.Weights != OptimizerWeightType.Full)
+        {
+            foreach (ConfigurationProblem problem in PackedWeightProblems())
+            {
+                yield return problem;
+            }
+        }
+
         foreach (string problem in ScheduleProblems())
         {
             yield return new ConfigurationProblem("", problem);
+        }
+    }
+
+    // Packed weights are read by the bfloat16 passes of own kernels, and by nothing else that changes them.
+    private IEnumerable<ConfigurationProblem> PackedWeightProblems()
+    {
+        const string Key = "optimizer.weights";
+        if (Precision != ComputePrecision.Bf16 || Kernels != KernelChoice.Fused || Device != ComputeDevice.Cpu)
+        {
+            yield return new ConfigurationProblem(
+                Key,
+                "packs weights that bfloat16 products of own kernels read: it needs 'precision: bf16', 'kernels: fused' and 'device: cpu'. "
+                    + "Name them, or remove it."
+            );
+        }
+
+        if (Averaging is not null)
+        {
+            yield return new ConfigurationProblem(
+                Key,
+                "does not go with averaging, which keeps a float32 copy. Remove one of them."
+            );
+        }
+
+        if (Growth is { Count: > 0 })
+        {
+            yield return new ConfigurationProblem(
+                Key,
+                "does not go with growth in the run. Grow first (saltern grow), or remove it."
+            );
         }
     }
 

@@ -12,6 +12,7 @@ using Saltern.RunFiles;
 using Saltern.Selection;
 using Saltern.Shards;
 using Saltern.Tokenization;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Saltern.Runs;
@@ -310,7 +311,7 @@ internal sealed class RunParts : IDisposable
     /// <summary>A trainable model where and how the run computes, its weights zero. The caller owns it.</summary>
     /// <param name="model">Resolved shape.</param>
     public Transformer CreateModel(TransformerConfig model) =>
-        Compute.Apply(new Transformer(model, trainable: true, device: Compute.Device));
+        Compute.Apply(new Transformer(model, trainable: true, Compute.WeightForm, device: Compute.Device));
 
     /// <summary>What the small model adds to the steps; its memory is taken, or its files opened, here. The caller owns it.</summary>
     /// <param name="threads">Threads for our own kernels.</param>
@@ -421,13 +422,12 @@ internal sealed class RunParts : IDisposable
     public static unsafe Fingerprint WeightsFingerprint(Transformer model)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        using Tensor here = model.Parameters.FlatWeights.cpu();
-        var weights = (float*)TensorAddress.Of(here);
         foreach (ParameterSlice slice in model.Parameters.Layout.Slices)
         {
-            hash.AppendData(
-                new ReadOnlySpan<byte>(weights + slice.Offset, checked((int)(slice.Count * sizeof(float))))
-            );
+            using DisposeScope scope = NewDisposeScope();
+            Tensor weight = model.Parameters.Wide(slice.Offset, slice.Count).detach().cpu();
+            long bytes = slice.Count * weight.ElementSize;
+            hash.AppendData(new ReadOnlySpan<byte>((void*)TensorAddress.Of(weight), checked((int)bytes)));
         }
 
         return Fingerprint.Of(hash);

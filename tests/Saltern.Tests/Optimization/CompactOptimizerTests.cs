@@ -23,25 +23,29 @@ public class CompactOptimizerTests
         AttentionBias = true,
     }.Resolve(301, 16);
 
-    public static TheoryData<string> Kinds => ["adamw 8bit", "adamw bf16", "muon 8bit", "muon bf16"];
+    public static TheoryData<string> Kinds =>
+        [
+            "adamw 8bit",
+            "adamw bf16",
+            "muon 8bit",
+            "muon bf16",
+            "adamw split24",
+            "muon split24",
+            "adamw 8bit split24",
+            "adamw 8bit short",
+            "muon 8bit short",
+        ];
 
     [Theory]
     [MemberData(nameof(Kinds))]
     public void PlainTwin_DequantisesStepsInFloat32AndRequantises(string kind)
     {
         OptimizerConfig config = Config(kind);
-        using Transformer model = Model();
+        using Transformer model = Model(kind);
         using Optimizer ours = Optimizer.Create(model.Parameters, config, 1, seed: 11);
         Assert.IsType<CompactOptimizer>(ours);
         using Transformer other = Model();
-        using Optimizer twin = Optimizer.Create(
-            other.Parameters,
-            config with
-            {
-                State = OptimizerStateType.Full,
-            },
-            1
-        );
+        using Optimizer twin = Optimizer.Create(other.Parameters, config with { State = OptimizerStateType.Full }, 1);
         using var alone = new SingleProcess();
         for (int update = 1; update <= 5; update++)
         {
@@ -52,13 +56,24 @@ public class CompactOptimizerTests
                 slot.Fill(bytes => MemoryMarshal.AsBytes(state[slot.Name].AsSpan()).CopyTo(bytes));
             }
 
-            other.Parameters.FlatWeights.copy_(model.Parameters.FlatWeights);
+            foreach (ParameterSlice slice in model.Parameters.Layout.Slices)
+            {
+                using DisposeScope scope = NewDisposeScope();
+                other.Parameters.SetWeight(slice, model.Parameters.Weight(slice));
+            }
+
             twin.UpdateCount = ours.UpdateCount;
             Run(ours, model, update, update, alone);
             Run(twin, other, update, update, alone);
 
-            // The decoding in float64 here rounds once more: an update is 1e-2, its last bits 1e-9.
-            Assert.Equal(Weights(model), Weights(other), (a, b) => Math.Abs(a - b) < 2e-7f);
+            // The decoding in float64 here rounds once more: an update is 1e-2, its last bits 1e-9. A packed weight is one of its two neighbours.
+            double spacing = model.Parameters.Form switch
+            {
+                WeightForm.Split24 => Math.Pow(2, -15),
+                WeightForm.BFloat16 => Math.Pow(2, -7),
+                _ => 0,
+            };
+            Assert.Equal(Weights(other), Weights(model), (a, b) => Math.Abs(a - b) < 2e-7 + (spacing * Math.Abs(a)));
             Dictionary<string, float[]> after = Decoded(ours, model.Parameters.Layout);
             foreach (OptimizerTensor tensor in twin.State)
             {
@@ -88,7 +103,7 @@ public class CompactOptimizerTests
                 size,
                 ranks =>
                 {
-                    using Transformer model = Model();
+                    using Transformer model = Model(kind);
                     using var optimizer = new CompactOptimizer(
                         model.Parameters,
                         Config(kind),
@@ -130,7 +145,7 @@ public class CompactOptimizerTests
                 sizes[part],
                 ranks =>
                 {
-                    using Transformer model = Model();
+                    using Transformer model = Model(kind);
                     OptimizerConfig config = Config(kind) with { ShardState = true };
                     using Optimizer optimizer = Optimizer.Create(model.Parameters, config, 1, ranks, seed: 11);
                     if (update > 1)
@@ -155,7 +170,7 @@ public class CompactOptimizerTests
             );
         }
 
-        using Transformer last = Model();
+        using Transformer last = Model(kind);
         using Optimizer whole = Optimizer.Create(last.Parameters, Config(kind), 1, seed: 11);
         Checkpoint.Load(folder["c4"], last, whole);
         Assert.Equal(4, whole.UpdateCount);
@@ -256,6 +271,16 @@ public class CompactOptimizerTests
         Assert.Contains("optimizer.state", message, StringComparison.Ordinal);
     }
 
+    internal static WeightForm FormOf(string kind)
+    {
+        if (kind.EndsWith("split24", StringComparison.Ordinal))
+        {
+            return WeightForm.Split24;
+        }
+
+        return kind.EndsWith("short", StringComparison.Ordinal) ? WeightForm.BFloat16 : WeightForm.Float32;
+    }
+
     internal static OptimizerConfig Config(string kind)
     {
         OptimizerConfig config = kind.StartsWith("muon", StringComparison.Ordinal)
@@ -267,12 +292,12 @@ public class CompactOptimizerTests
                 Embedding = new WeightGroupConfig { LearningRate = 5e-3, Betas = [0.8, 0.9] },
             }
             : new() { MaxGradientNorm = 2 };
-        if (kind.EndsWith("8bit", StringComparison.Ordinal))
+        if (kind.Contains(" 8bit", StringComparison.Ordinal))
         {
             return config with { State = OptimizerStateType.EightBit };
         }
 
-        return kind.EndsWith("bf16", StringComparison.Ordinal)
+        return kind.Contains(" bf16", StringComparison.Ordinal)
             ? config with
             {
                 State = OptimizerStateType.Bf16,
@@ -334,7 +359,14 @@ public class CompactOptimizerTests
             return rounding + 1e-12;
         }
 
-        if (kind.EndsWith("bf16", StringComparison.Ordinal))
+        bool isEightBit = kind.Contains(" 8bit", StringComparison.Ordinal);
+        bool isBFloat16 = kind.Contains(" bf16", StringComparison.Ordinal);
+        if (!isEightBit && !isBFloat16)
+        {
+            return rounding + 1e-12;
+        }
+
+        if (isBFloat16)
         {
             return rounding + (Math.Abs(exact[index]) / 128);
         }
@@ -365,7 +397,7 @@ public class CompactOptimizerTests
 
     private static (float[] Weights, string[] State, double Norm) Whole(string kind)
     {
-        using Transformer model = Model();
+        using Transformer model = Model(kind);
         using Optimizer optimizer = Optimizer.Create(model.Parameters, Config(kind), 1, seed: 11);
         using var alone = new SingleProcess();
         double norm = Run(optimizer, model, 1, 4, alone);
@@ -374,7 +406,7 @@ public class CompactOptimizerTests
 
     private static long StateBytes(string kind)
     {
-        using Transformer model = Model();
+        using Transformer model = Model(kind);
         using Optimizer optimizer = Optimizer.Create(model.Parameters, Config(kind), 1);
         return optimizer.State.Sum(tensor => tensor.ByteCount);
     }
@@ -383,11 +415,20 @@ public class CompactOptimizerTests
 
     private static string Text(StateBytes tensor) => $"{tensor.Name} {Convert.ToHexString(tensor.Bytes().Span)}";
 
-    private static float[] Weights(Transformer model) => model.Parameters.FlatWeights.data<float>().ToArray();
-
-    private static Transformer Model()
+    private static float[] Weights(Transformer model)
     {
-        var model = new Transformer(Shape, trainable: true);
+        using DisposeScope scope = NewDisposeScope();
+        return
+        [
+            .. model.Parameters.Layout.Slices.SelectMany(slice =>
+                model.Parameters.Weight(slice).detach().data<float>().ToArray()
+            ),
+        ];
+    }
+
+    private static Transformer Model(string kind = "")
+    {
+        var model = new Transformer(Shape, trainable: true, FormOf(kind));
         model.Initialize(3);
         return model;
     }

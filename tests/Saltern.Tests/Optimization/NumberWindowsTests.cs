@@ -1,3 +1,4 @@
+using Saltern.Numerics;
 using Saltern.Optimization;
 
 namespace Saltern.Tests.Optimization;

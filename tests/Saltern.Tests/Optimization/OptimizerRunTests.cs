@@ -1,7 +1,10 @@
 using Saltern.Configuration;
+using Saltern.Models;
+using Saltern.Numerics;
 using Saltern.Optimization;
 using Saltern.Runs;
 using Saltern.Tests.Runs;
+using TorchSharp;
 
 namespace Saltern.Tests.Optimization;
 
@@ -50,13 +53,30 @@ public class OptimizerRunTests
     [InlineData("adamw bf16")]
     [InlineData("muon 8bit")]
     [InlineData("muon bf16")]
+    [InlineData("adamw split24")]
+    [InlineData("adamw 8bit split24")]
+    [InlineData("muon 8bit short")]
     public void WithCompactState_ARunResumedAtAnyCheckpoint_EndsWithTheSameWeights(string kind)
     {
         using var folder = new TemporaryFolder();
+        OptimizerWeightType weights = CompactOptimizerTests.FormOf(kind) switch
+        {
+            WeightForm.Split24 => OptimizerWeightType.Split24,
+            WeightForm.BFloat16 => OptimizerWeightType.Bf16,
+            _ => OptimizerWeightType.Full,
+        };
+        bool isPacked = weights != OptimizerWeightType.Full;
+        Assert.SkipUnless(!isPacked || BFloat16Product.IsThere, "this processor has no bfloat16 products");
         RunConfig plain = TinyRun.Shared.Plain("run", 20);
         RunConfig config = plain with
         {
-            Optimizer = CompactOptimizerTests.Config(kind) with { LearningRate = 5e-3, MaxGradientNorm = 1 },
+            Precision = isPacked ? ComputePrecision.Bf16 : ComputePrecision.Fp32,
+            Optimizer = CompactOptimizerTests.Config(kind) with
+            {
+                LearningRate = 5e-3,
+                MaxGradientNorm = 1,
+                Weights = weights,
+            },
             Training = plain.Training with { CheckpointEvery = 4 },
         };
         List<double> losses = [];
@@ -72,6 +92,50 @@ public class OptimizerRunTests
             Train(config, run, TinyRun.Quick, last);
             Assert.Equal(straight, Train(config, run, TinyRun.Quick with { Resume = true }, 20));
         }
+    }
+
+    [Fact]
+    public void PackedWeights_NeedOwnKernelsInBFloat16()
+    {
+        RunConfig config = TinyRun.Shared.Plain("run", 20) with
+        {
+            Optimizer = new OptimizerConfig { Weights = OptimizerWeightType.Split24 },
+        };
+        RunConfig[] wrong =
+        [
+            config,
+            config with
+            {
+                Precision = ComputePrecision.Auto,
+            },
+            config with
+            {
+                Precision = ComputePrecision.Bf16,
+                Kernels = KernelChoice.Plain,
+            },
+        ];
+        Assert.All(
+            wrong,
+            recipe =>
+                Assert.Contains(
+                    "packs weights that bfloat16 products of own kernels read",
+                    Assert.Single(((IValidated)recipe).Validate()).ToString(),
+                    StringComparison.Ordinal
+                )
+        );
+        RunConfig right = config with { Precision = ComputePrecision.Bf16 };
+        Assert.Empty(((IValidated)right).Validate());
+        RunConfig averaged = right with { Averaging = new AveragingConfig { Last = StepPoint.FromShare(0.5) } };
+        Assert.Contains(
+            "does not go with averaging",
+            Assert.Single(((IValidated)averaged).Validate()).ToString(),
+            StringComparison.Ordinal
+        );
+        RunConfig packed = config with { Optimizer = config.Optimizer with { Kind = OptimizerKind.Adafactor } };
+        Assert.Contains(
+            ((IValidated)packed.Optimizer).Validate(),
+            problem => problem.ToString().Contains("'kind: adamw' and 'kind: muon'", StringComparison.Ordinal)
+        );
     }
 
     [Fact]
@@ -105,6 +169,11 @@ public class OptimizerRunTests
     {
         using TrainingRun run = TrainingRun.Open(config, folder, options);
         run.Continue(untilStep, CancellationToken.None);
-        return run.Student.Parameters.FlatWeights.data<float>().ToArray();
+        using DisposeScope scope = torch.NewDisposeScope();
+        ParameterSet parameters = run.Student.Parameters;
+        return
+        [
+            .. parameters.Layout.Slices.SelectMany(slice => parameters.Weight(slice).detach().data<float>().ToArray()),
+        ];
     }
 }

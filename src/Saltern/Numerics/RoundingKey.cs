@@ -1,7 +1,7 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
 
-namespace Saltern.Optimization;
+namespace Saltern.Numerics;
 
 /// <summary>What is rounded; each has random numbers of its own.</summary>
 internal enum RoundedValue
