@@ -94,6 +94,7 @@ internal static class RecipeTable
         {
             null when value["anyOf"] is not null => "map, below, or its first key's value alone",
             null => "any",
+            JsonArray types when types.Any(type => type?.ToString() == "integer") => "`true`, `false`, whole number",
             JsonArray => "text",
             { } type => type.ToString() switch
             {

@@ -77,12 +77,17 @@ public static class PlanCommand
         {
             Description = "With --cluster: also the step on 1, 2, 4, … 1,024 of its ranks at 10, 100 and 400 Gbit/s.",
         };
+        var memory = new Option<string?>("--memory")
+        {
+            Description = "Memory of a process, e.g. 24GiB: says the cheapest settings with which the run fits.",
+        };
         Option<bool> json = CommonOptions.Json();
         var command = new Verb(
             "plan",
             "Say what a run will need and cost: memory, time, FLOPs, energy, money.",
             [
                 "saltern plan core-salt --set data.path=data/core",
+                "saltern plan paper-1.5b-2.8b --teacher paper-1.5b --seconds 0 --memory 24GiB",
                 "saltern plan paper-1.5b-2.8b --teacher paper-1.5b --cluster machine.yaml --scaling",
             ]
         )
@@ -100,6 +105,7 @@ public static class PlanCommand
             smallShare,
             budget,
             scaling,
+            memory,
             json,
         };
         command.SetAction(parsed =>
@@ -140,7 +146,8 @@ public static class PlanCommand
                         config,
                         parsed.GetValue(teacher),
                         TeacherSteps(config, parsed.GetValue(teacherSteps), parsed.GetValue(teacherTokens)),
-                        machine?.Ranks ?? 1
+                        machine?.Ranks ?? 1,
+                        parsed.GetValue(memory) is string limit ? MemoryFit.ReadBytes(limit) : null
                     );
                     WaysPlan ways = WaysPlan.Of(
                         config,
@@ -364,13 +371,50 @@ public static class PlanCommand
         console.Line($"memory: {Mebibytes(plan.Memory.Bytes)} at most ({plan.Memory.Type} on the CPU, {where})");
         foreach (MemoryPart part in plan.Memory.Parts)
         {
-            console.Line($"  {Column.Left(part.Name, 42)}{Column.Right(Mebibytes(part.Bytes), 14)}");
+            PrintPart(console, part);
+        }
+
+        if (plan.Fit is MemoryFit fit)
+        {
+            PrintFit(console, plan.Memory, fit);
         }
 
         string labels = plan.Disk.Cache > 0 ? $", soft labels {Mebibytes(plan.Disk.Cache)}" : "";
         console.Line(
             $"disk: checkpoints {Mebibytes(plan.Disk.Checkpoints)}, tokens {Mebibytes(plan.Disk.TokensRead)}{labels}"
         );
+    }
+
+    private static void PrintPart(Output console, MemoryPart part)
+    {
+        string detail = part.Detail.Length > 0 ? "   " + part.Detail : "";
+        console.Line($"  {Column.Left(part.Name, 42)}{Column.Right(Mebibytes(part.Bytes), 14)}{detail}");
+    }
+
+    private static void PrintFit(Output console, MemoryPlan now, MemoryFit fit)
+    {
+        string limit = Mebibytes(fit.LimitBytes);
+        if (now.Bytes <= fit.LimitBytes)
+        {
+            console.Line($"It fits into {limit} as it is.");
+            return;
+        }
+
+        string set = string.Join(' ', (fit.Cheapest ?? fit.Smallest).Keys);
+        if (fit.Cheapest is not MemorySetting cheapest)
+        {
+            console.Line(
+                $"It does NOT fit into {limit}. The least is {Mebibytes(fit.Smallest.Memory.Bytes)}, with --set {set}. "
+                    + "A smaller batch in one pass, a cached teacher, another optimizer or a smaller model take less."
+            );
+            return;
+        }
+
+        console.Line($"It fits into {limit} with --set {set}: {Mebibytes(cheapest.Memory.Bytes)}");
+        foreach (MemoryPart part in cheapest.Memory.Parts)
+        {
+            PrintPart(console, part);
+        }
     }
 
     private static void PrintTime(Output console, TimePlan time)

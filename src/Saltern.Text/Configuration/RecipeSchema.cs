@@ -110,6 +110,7 @@ internal static partial class RecipeSchema
             {
                 TypeCode.Boolean => "boolean",
                 TypeCode.Int32 or TypeCode.Int64 => "integer",
+                _ when type == typeof(LayerCount) => new JsonArray("boolean", "integer"),
 
                 // A recipe may say a number where text is meant, as in the keys of a study's arms.
                 TypeCode.String => new JsonArray("string", "number", "boolean"),

@@ -22,7 +22,7 @@ internal static partial class ScalarText
         || NumberText().IsMatch(text);
 
     /// <summary>Reads a value of one of the scalar types.</summary>
-    /// <param name="type">string, bool, int, long, double or <see cref="StepPoint"/>.</param>
+    /// <param name="type">string, bool, int, long, double, <see cref="StepPoint"/> or <see cref="LayerCount"/>.</param>
     /// <param name="text">Text that stood without quotes; text of any kind for a string.</param>
     /// <param name="refusal">How the sentence "key = text …" goes on when there is no value.</param>
     /// <returns>The value, or null when it is refused.</returns>
@@ -47,6 +47,11 @@ internal static partial class ScalarText
         if (type == typeof(StepPoint))
         {
             return ReadStepPoint(text, ref refusal);
+        }
+
+        if (type == typeof(LayerCount))
+        {
+            return ReadLayerCount(text, ref refusal);
         }
 
         if (type == typeof(long))
@@ -76,6 +81,7 @@ internal static partial class ScalarText
             TypeCode.Boolean => "true or false",
             TypeCode.Int32 or TypeCode.Int64 => "an integer",
             TypeCode.Double => "a number",
+            _ when type == typeof(LayerCount) => "true, false or an integer (layers)",
             _ => "an integer (steps) or a number with a decimal point (share of the run)",
         };
 
@@ -150,6 +156,21 @@ internal static partial class ScalarText
         }
 
         refusal = string.Create(CultureInfo.InvariantCulture, $"is outside [{least}, {most}]");
+        return null;
+    }
+
+    private static LayerCount? ReadLayerCount(string text, ref string refusal)
+    {
+        if (ReadBool(text) is bool all)
+        {
+            return all ? LayerCount.All : LayerCount.None;
+        }
+
+        if (IntegerText().IsMatch(text) && ReadInteger(text, 0, int.MaxValue, ref refusal) is { } layers)
+        {
+            return LayerCount.Of((int)layers);
+        }
+
         return null;
     }
 

@@ -39,6 +39,7 @@ internal abstract record ValueShape(Type Type)
             || type == typeof(long)
             || type == typeof(double)
             || type == typeof(StepPoint)
+            || type == typeof(LayerCount)
         )
         {
             return new ScalarShape(type);
@@ -66,14 +67,14 @@ internal abstract record ValueShape(Type Type)
         }
 
         throw new InvalidOperationException(
-            $"A recipe cannot hold {type}: it is none of string, bool, int, long, double, StepPoint, an enum, "
+            $"A recipe cannot hold {type}: it is none of string, bool, int, long, double, StepPoint, LayerCount, an enum, "
                 + "IReadOnlyList<X>, IReadOnlyDictionary<string, X> or a concrete record class with a parameterless "
                 + "constructor."
         );
     }
 }
 
-/// <summary>string, bool, int, long, double or <see cref="StepPoint"/>.</summary>
+/// <summary>string, bool, int, long, double, <see cref="StepPoint"/> or <see cref="LayerCount"/>.</summary>
 internal sealed record ScalarShape(Type Type) : ValueShape(Type)
 {
     public override string Expected => ScalarText.Expected(Type);

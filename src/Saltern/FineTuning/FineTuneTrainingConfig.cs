@@ -37,9 +37,9 @@ internal sealed record FineTuneTrainingConfig : IValidated
     [DoesNotAlterNumbers]
     public int LogEvery { get; init; } = 10;
 
-    /// <summary>Whether only each layer's input is kept in the forward pass: less memory for about a third more arithmetic, the same numbers.</summary>
+    /// <summary>Layers of which only the input is kept in the forward pass: <c>true</c> for all, a number for the first so many. Less memory for up to a third more arithmetic, the same numbers.</summary>
     [DoesNotAlterNumbers]
-    public bool Recompute { get; init; }
+    public LayerCount Recompute { get; init; }
 
     /// <inheritdoc/>
     IEnumerable<ConfigurationProblem> IValidated.Validate()

@@ -30,7 +30,7 @@ internal sealed unsafe class FusedDecoder : IDisposable
     private readonly ActivationBuffer _branchGradient;
     private readonly ActivationBuffer _mixedGradient;
     private readonly ActivationBuffer _qkvGradient;
-    private (Tensor Tokens, LayerRanges Ranges, bool Recompute)? _pending;
+    private (Tensor Tokens, LayerRanges Ranges, int Recomputed)? _pending;
 
     /// <summary>Plans the buffers; none is mapped before the first pass.</summary>
     /// <param name="model">Float32 weights on the CPU; owned by the caller, who disposes of this first. Its type of products is that of the passes.</param>
@@ -66,10 +66,10 @@ internal sealed unsafe class FusedDecoder : IDisposable
     /// <summary>Final hidden states, normalised.</summary>
     /// <param name="tokens">Ids, [B, T], int64.</param>
     /// <param name="ranges">Keys each query sees; null for causal attention.</param>
-    /// <param name="recompute">Whether only each layer's input is kept, and the rest made again in the backward pass.</param>
+    /// <param name="recomputed">First layers of which only the input is kept, and the rest made again in the backward pass.</param>
     /// <param name="layers">Layers to run, without the last norm where there are more; null for all.</param>
     /// <returns>[N, D]; the caller owns it.</returns>
-    public Tensor Forward(Tensor tokens, LayerRanges ranges, bool keep, bool recompute, int? layers = null)
+    public Tensor Forward(Tensor tokens, LayerRanges ranges, bool keep, int recomputed, int? layers = null)
     {
         using IDisposable _ = no_grad();
         using DisposeScope scope = NewDisposeScope();
@@ -86,7 +86,7 @@ internal sealed unsafe class FusedDecoder : IDisposable
         for (int i = 0; i < (layers ?? _kept.Length); i++)
         {
             // A pass that keeps nothing uses the first layer's buffers for all layers, and adds to the residual stream in place.
-            Kept kept = _kept[keep && !recompute ? i : 0];
+            Kept kept = _kept[keep && i >= recomputed ? i : 0];
             ActivationBuffer input = keep ? _kept[i].Input : _residual;
             DecoderLayer layer = _model.Layer(i);
             ActivationBuffer read = Read(
@@ -118,7 +118,7 @@ internal sealed unsafe class FusedDecoder : IDisposable
 
         if (keep)
         {
-            _pending = (tokens.alias().DetachFromDisposeScope(), ranges, recompute);
+            _pending = (tokens.alias().DetachFromDisposeScope(), ranges, recomputed);
         }
 
         return hidden.MoveToOuterDisposeScope();
@@ -145,9 +145,15 @@ internal sealed unsafe class FusedDecoder : IDisposable
     /// <param name="hiddenGradient">∂ℒ/∂(final hidden states), [N, D], contiguous.</param>
     /// <param name="innerGradient">What a loss on the residual stream after some layers adds to the gradient there; null for none.</param>
     /// <exception cref="InvalidOperationException">It kept nothing, another pass has followed it, or its backward pass was made already.</exception>
-    public void Backward(long pass, Tensor hiddenGradient, (int Layers, Tensor Values)? innerGradient = null)
+    /// <param name="layerDone">Told of each layer whose gradients are whole, and at the end of −1 for all weights that are in none; null for nobody. It may change weights of that layer: they are not read again.</param>
+    public void Backward(
+        long pass,
+        Tensor hiddenGradient,
+        (int Layers, Tensor Values)? innerGradient = null,
+        Action<int>? layerDone = null
+    )
     {
-        if (pass != LastPass || _pending is not (Tensor tokens, var ranges, var recompute))
+        if (pass != LastPass || _pending is not (Tensor tokens, var ranges, var recomputed))
         {
             throw Gone();
         }
@@ -171,10 +177,10 @@ internal sealed unsafe class FusedDecoder : IDisposable
 
         for (int i = _kept.Length - 1; i >= 0; i--)
         {
-            Kept kept = _kept[recompute ? 0 : i];
+            Kept kept = _kept[i < recomputed ? 0 : i];
             DecoderLayer layer = _model.Layer(i);
             ActivationBuffer input = _kept[i].Input;
-            if (recompute)
+            if (i < recomputed)
             {
                 var stream = new StreamSum(input, null, input);
                 ActivationBuffer read = Read(stream, layer.AttentionNorm, kept.AttentionScales, rows);
@@ -186,12 +192,16 @@ internal sealed unsafe class FusedDecoder : IDisposable
             {
                 _gradient.Rows(rows).add_(innerGradient.Value.Values);
             }
+
+            layerDone?.Invoke(i);
         }
 
         if (_model.Adapters is null)
         {
             AddToEmbedding(tokens, rows);
         }
+
+        layerDone?.Invoke(-1);
     }
 
     /// <inheritdoc/>

@@ -95,7 +95,7 @@ internal enum WeightForm
 /// The flat buffers are what the optimizer, the checkpoint and the other ranks see; the blocks are views of them, so
 /// automatic differentiation accumulates straight into the flat gradient.
 /// Packed weights (<see cref="WeightForm"/>) have the same places in the flat layout, but no flat tensor: their matrices lie in buffers of their own, and are read and written by
-/// <see cref="Load"/> and <see cref="Store"/>. Gradients are float32 whatever the weights are.
+/// <c>Load</c> and <c>Store</c>. Gradients are float32 whatever the weights are.
 /// </remarks>
 internal sealed unsafe class ParameterSet : IDisposable
 {
@@ -144,7 +144,7 @@ internal sealed unsafe class ParameterSet : IDisposable
             {
                 if (mapped)
                 {
-                    _gradients = new MappedMemory(layout.Length);
+                    _gradients = new MappedMemory(layout.Length, isSparse: true);
                 }
 
                 _flatGradients = (
@@ -304,6 +304,17 @@ internal sealed unsafe class ParameterSet : IDisposable
     {
         using IDisposable _ = no_grad();
         using Tensor same = FlatGradients.zero_();
+    }
+
+    /// <summary>Sets the gradients of some neighbouring blocks to zero and gives their memory back to the system until they are written again.</summary>
+    public void ReleaseGradients(long start, long length)
+    {
+        if (_gradients is null)
+        {
+            throw new InvalidOperationException("Only float32 gradients on the CPU can be released.");
+        }
+
+        _gradients.Release(start, length);
     }
 
     /// <summary>Gives weights and gradients back to the system at once.</summary>

@@ -15,7 +15,12 @@ internal abstract class TrainingPass : IDisposable
     /// <summary>Adds the gradients of all weights but the output head's own share to the model's gradients; once.</summary>
     /// <param name="hiddenGradient">∂ℒ/∂<see cref="Hidden"/>, [N, D], contiguous.</param>
     /// <param name="innerGradient">What a loss on <see cref="Inner"/> adds, ∂ℒ/∂<see cref="Inner"/> without what comes through the layers above, [N, D]; null for none.</param>
-    public abstract void Backward(Tensor hiddenGradient, Tensor? innerGradient = null);
+    public void Backward(Tensor hiddenGradient, Tensor? innerGradient = null) =>
+        Backward(hiddenGradient, innerGradient, layerDone: null);
+
+    /// <summary>As the other.</summary>
+    /// <param name="layerDone">Told of each layer whose gradients are whole, from the last to the first, and of −1 for all weights that are in none; null for nobody. Own kernels alone can tell.</param>
+    public abstract void Backward(Tensor hiddenGradient, Tensor? innerGradient, Action<int>? layerDone);
 
     /// <summary>Frees the hidden states and what else the pass kept.</summary>
     public void Dispose()
@@ -27,6 +32,15 @@ internal abstract class TrainingPass : IDisposable
 
     /// <summary>What a gradient at a layer that nobody asked for means.</summary>
     private protected static InvalidOperationException NoInner() => new("This pass was not asked for an inner layer.");
+
+    /// <summary>For passes whose gradients are whole only at the end.</summary>
+    private protected static void RefuseLayers(Action<int>? layerDone)
+    {
+        if (layerDone is not null)
+        {
+            throw new NotSupportedException("Only own kernels tell when a layer's gradients are whole.");
+        }
+    }
 
     /// <summary>Frees what a backward pass that was never made has left.</summary>
     protected virtual void Release() { }
@@ -54,8 +68,9 @@ internal sealed class AutogradPass : TrainingPass
 
     public override Tensor? Inner { get; }
 
-    public override void Backward(Tensor hiddenGradient, Tensor? innerGradient = null)
+    public override void Backward(Tensor hiddenGradient, Tensor? innerGradient, Action<int>? layerDone)
     {
+        RefuseLayers(layerDone);
         if (innerGradient is null)
         {
             Hidden.backward([hiddenGradient]);
@@ -78,7 +93,7 @@ internal sealed class FusedPass(FusedDecoder decoder, Tensor hidden, int? innerL
 
     public override Tensor? Inner => innerLayer is int layer ? decoder.KeptAfter(_pass, layer) : null;
 
-    public override void Backward(Tensor hiddenGradient, Tensor? innerGradient = null)
+    public override void Backward(Tensor hiddenGradient, Tensor? innerGradient, Action<int>? layerDone)
     {
         (int, Tensor)? inner = null;
         if (innerGradient is not null)
@@ -86,7 +101,7 @@ internal sealed class FusedPass(FusedDecoder decoder, Tensor hidden, int? innerL
             inner = (innerLayer ?? throw NoInner(), innerGradient);
         }
 
-        decoder.Backward(_pass, hiddenGradient, inner);
+        decoder.Backward(_pass, hiddenGradient, inner, layerDone);
     }
 }
 
@@ -99,33 +114,51 @@ internal sealed class RecomputingPass : TrainingPass
     private readonly Tensor[] _inputs;
 
     private readonly int? _innerLayer;
+    private readonly Tensor? _upperInner;
 
-    public RecomputingPass(Transformer model, Tensor tokens, LayerRanges ranges, int? innerLayer)
+    public RecomputingPass(Transformer model, Tensor tokens, LayerRanges ranges, int? innerLayer, int recomputed)
     {
         using DisposeScope scope = NewDisposeScope();
         using IDisposable _ = no_grad();
         (_model, _ranges, _innerLayer, _tokens) = (model, ranges, innerLayer, tokens.alias().DetachFromDisposeScope());
         PlainPass pass = model.Pass(tokens, ranges, cache: null);
-        _inputs = new Tensor[model.Config.NumHiddenLayers + 1];
+        _inputs = new Tensor[recomputed + 1];
         _inputs[0] = model.Embed(tokens).DetachFromDisposeScope();
         for (int i = 1; i < _inputs.Length; i++)
         {
             _inputs[i] = model.RunLayer(i - 1, _inputs[i - 1], pass).DetachFromDisposeScope();
         }
 
-        Hidden = model.Finish(_inputs[^1]).MoveToOuterDisposeScope();
+        if (recomputed == model.Config.NumHiddenLayers)
+        {
+            Hidden = model.Finish(_inputs[^1]).MoveToOuterDisposeScope();
+            return;
+        }
+
+        // The layers above keep their graph, which begins with a leaf.
+        using IDisposable graph = enable_grad();
+        _inputs[^1].requires_grad_(true);
+        Tensor x = model.RunLayers(_inputs[^1], pass, recomputed, Math.Max(recomputed, innerLayer ?? 0));
+        if (innerLayer > recomputed)
+        {
+            _upperInner = x.DetachFromDisposeScope();
+        }
+
+        x = model.RunLayers(x, pass, Math.Max(recomputed, innerLayer ?? 0), model.Config.NumHiddenLayers);
+        Hidden = model.Finish(x).MoveToOuterDisposeScope();
     }
 
     public override Tensor Hidden { get; }
 
-    public override Tensor? Inner => _innerLayer is int layer ? _inputs[layer] : null;
+    public override Tensor? Inner => _upperInner ?? (_innerLayer is int layer ? _inputs[layer] : null);
 
-    public override void Backward(Tensor hiddenGradient, Tensor? innerGradient = null)
+    public override void Backward(Tensor hiddenGradient, Tensor? innerGradient, Action<int>? layerDone)
     {
+        RefuseLayers(layerDone);
         using DisposeScope scope = NewDisposeScope();
         using IDisposable _ = enable_grad();
         PlainPass pass = _model.Pass(_tokens, _ranges, cache: null);
-        Tensor gradient = Again(_inputs.Length - 1, _model.Finish, hiddenGradient);
+        Tensor gradient = FromAbove(hiddenGradient, innerGradient);
         for (int i = _inputs.Length - 2; i >= 0; i--)
         {
             int layer = i;
@@ -145,7 +178,34 @@ internal sealed class RecomputingPass : TrainingPass
     protected override void Release()
     {
         _tokens.Dispose();
+        _upperInner?.Dispose();
         Array.ForEach(_inputs, input => input.Dispose());
+    }
+
+    // ∂ℒ/∂(the last kept input).
+    private Tensor FromAbove(Tensor hiddenGradient, Tensor? innerGradient)
+    {
+        if (_inputs.Length == _model.Config.NumHiddenLayers + 1)
+        {
+            return Again(_inputs.Length - 1, _model.Finish, hiddenGradient);
+        }
+
+        if (innerGradient is not null && _upperInner is not null)
+        {
+            autograd.backward([Hidden, _upperInner], [hiddenGradient, innerGradient]);
+        }
+        else
+        {
+            Hidden.backward([hiddenGradient]);
+        }
+
+        Tensor gradient = _inputs[^1].grad!;
+        if (innerGradient is not null && _innerLayer == _inputs.Length - 1)
+        {
+            gradient = gradient + innerGradient;
+        }
+
+        return gradient;
     }
 
     // Runs one part again from its kept input; its graph is gone when this returns ∂ℒ/∂input.

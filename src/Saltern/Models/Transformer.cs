@@ -188,8 +188,15 @@ public sealed class Transformer : IDisposable
         }
     }
 
-    /// <summary>Whether a training pass keeps only each layer's input and makes the rest again on the way back: less memory for about a third more arithmetic.</summary>
-    internal bool Recomputes { get; set; }
+    /// <summary>First layers of which a training pass keeps only the input and makes the rest again on the way back: less memory for up to a third more arithmetic.</summary>
+    internal int RecomputedLayers { get; set; }
+
+    /// <summary>Whether all layers are recomputed.</summary>
+    internal bool Recomputes
+    {
+        get => RecomputedLayers == Config.NumHiddenLayers;
+        set => RecomputedLayers = value ? Config.NumHiddenLayers : 0;
+    }
 
     /// <summary>Final hidden states of whole sequences, normalised, ready for the output head.</summary>
     /// <param name="tokens">Token ids, [B, T], int64, on the model's device.</param>
@@ -199,7 +206,7 @@ public sealed class Transformer : IDisposable
     {
         if (UsesKernels && !is_grad_enabled())
         {
-            return Fused.Forward(tokens, Ranges(ranges, tokens), keep: false, recompute: false);
+            return Fused.Forward(tokens, Ranges(ranges, tokens), keep: false, recomputed: 0);
         }
 
         return HiddenStates(tokens, Ranges(ranges, tokens), cache: null);
@@ -225,7 +232,7 @@ public sealed class Transformer : IDisposable
     {
         if (UsesKernels)
         {
-            return Fused.Forward(tokens, ranges, keep: false, recompute: false, layers);
+            return Fused.Forward(tokens, ranges, keep: false, recomputed: 0, layers);
         }
 
         if (layers == Config.NumHiddenLayers)
@@ -263,14 +270,14 @@ public sealed class Transformer : IDisposable
         {
             return new FusedPass(
                 Fused,
-                Fused.Forward(tokens, Ranges(ranges, tokens), keep: true, Recomputes),
+                Fused.Forward(tokens, Ranges(ranges, tokens), keep: true, RecomputedLayers),
                 innerLayer
             );
         }
 
-        if (Recomputes)
+        if (RecomputedLayers > 0)
         {
-            return new RecomputingPass(this, tokens, Ranges(ranges, tokens), innerLayer);
+            return new RecomputingPass(this, tokens, Ranges(ranges, tokens), innerLayer, RecomputedLayers);
         }
 
         return new AutogradPass(this, tokens, Ranges(ranges, tokens), innerLayer);

@@ -10,7 +10,8 @@ internal sealed unsafe partial class MappedMemory : IDisposable
     private const int ReadWrite = 3;
     private const int PrivateAnonymous = 0x22;
     private const int WithoutReserve = 0x4000;
-    private const int DeviceCpu = 0; // aoti_torch's device codes are those of c10::DeviceType, its types those of c10::ScalarType and so TorchSharp's
+    private const int DoNotNeed = 4; // of private memory: pages are zero when they are touched again
+    private const int DeviceCpu = 0; // c10::DeviceType's; types are c10::ScalarType's, as TorchSharp's are
     private nint _address;
 
     /// <summary>Maps room for <paramref name="count"/> floats, all zero; pages become resident when first written.</summary>
@@ -69,6 +70,28 @@ internal sealed unsafe partial class MappedMemory : IDisposable
         return torch.Tensor.UnsafeCreateTensor(handle);
     }
 
+    /// <summary>Sets some floats to zero and gives the pages that hold nothing else back to the system; they are there again when they are written.</summary>
+    public void Release(long first, long count)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(first);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(first + count, Count);
+        nint start = (nint)(Start + first);
+        nint end = (nint)(Start + first + count);
+        nint page = Environment.SystemPageSize;
+        nint firstPage = (start + page - 1) / page * page;
+        nint endPage = end / page * page;
+        if (firstPage >= endPage || Advise(firstPage, (nuint)(endPage - firstPage), DoNotNeed) != 0)
+        {
+            Clear(start, end);
+            return;
+        }
+
+        Clear(start, firstPage);
+        Clear(endPage, end);
+    }
+
+    private static void Clear(nint start, nint end) => NativeMemory.Clear((void*)start, (nuint)(end - start));
+
     /// <summary>Gives the memory back to the system; every tensor on it must be gone.</summary>
     public void Dispose()
     {
@@ -84,6 +107,9 @@ internal sealed unsafe partial class MappedMemory : IDisposable
 
     [LibraryImport("libc", EntryPoint = "munmap", SetLastError = true)]
     private static partial int Unmap(nint address, nuint length);
+
+    [LibraryImport("libc", EntryPoint = "madvise", SetLastError = true)]
+    private static partial int Advise(nint address, nuint length, int advice);
 
     // The stable C interface of libtorch (torch/csrc/inductor/aoti_torch/c/shim.h); TorchSharp's handles are the same pointers.
     [LibraryImport("torch_cpu", EntryPoint = "aoti_torch_create_tensor_from_blob")]

@@ -220,7 +220,7 @@ internal sealed unsafe class CompactOptimizer : Optimizer
     private protected override void Apply(UpdateStep step)
     {
         _matrices?.Update(step);
-        UpdateElementwise(step);
+        UpdateElementwise(step, _pieces);
         if (!Parameters.IsPacked)
         {
             _weights?.Share(Parameters.Start);
@@ -232,7 +232,48 @@ internal sealed unsafe class CompactOptimizer : Optimizer
         _lower?.Share(Parameters.LowerAt(0));
     }
 
-    private void UpdateElementwise(UpdateStep step)
+    /// <inheritdoc/>
+    public override double UpdateLayer(UpdateStep step, int layer)
+    {
+        double sum = FlatSums.SquareSum(
+            Parameters.FlatGradients,
+            SlicesOf(layer).Select(slice => (slice.Offset, slice.Count)),
+            Workers
+        );
+        if (!double.IsFinite(sum))
+        {
+            return sum;
+        }
+
+        step = step with { Clip = 1.0, UpdateCount = UpdateCount };
+        _matrices?.Update(step, slice => LayerOf(slice.Name) == layer);
+        UpdateElementwise(step, [.. _pieces.Where(piece => piece.Layer == layer)]);
+        foreach (ParameterSlice slice in SlicesOf(layer))
+        {
+            Parameters.ReleaseGradients(slice.Offset, slice.Count);
+        }
+
+        return sum;
+    }
+
+    private IEnumerable<ParameterSlice> SlicesOf(int layer) =>
+        Parameters.Layout.Slices.Where(slice => LayerOf(slice.Name) == layer);
+
+    // The number in model.layers.12.…
+    private static int LayerOf(string weight)
+    {
+        const string Before = ".layers.";
+        int at = weight.IndexOf(Before, StringComparison.Ordinal);
+        if (at < 0)
+        {
+            return NoLayer;
+        }
+
+        ReadOnlySpan<char> rest = weight.AsSpan(at + Before.Length);
+        return int.Parse(rest[..rest.IndexOf('.')], System.Globalization.CultureInfo.InvariantCulture);
+    }
+
+    private void UpdateElementwise(UpdateStep step, Piece[] pieces)
     {
         float* weights = Parameters.Start;
         var key = RoundingKey.Of(_seed, step.UpdateCount, RoundedValue.Weight);
@@ -240,11 +281,11 @@ internal sealed unsafe class CompactOptimizer : Optimizer
         bool takesMomentum = _matrices is null;
         AdamWKernel.Step[] steps = [.. _groups.Select(group => new AdamWKernel.Step(group.At(step, takesMomentum)))];
         ParallelRanges.Run(
-            _pieces.Length,
+            pieces.Length,
             Workers,
             i =>
             {
-                Piece piece = _pieces[i];
+                Piece piece = pieces[i];
                 var first = (float*)WorkerScratch.Take(6 * PieceLength); // as bfloat16, two to a float
                 float* second = first + PieceLength;
                 piece.FirstMoments.Load(piece.First, piece.Length, first);
@@ -287,7 +328,8 @@ internal sealed unsafe class CompactOptimizer : Optimizer
                 first,
                 second,
                 group,
-                Parameters.IsPackedAt(share.Slice.Shape)
+                Parameters.IsPackedAt(share.Slice.Shape),
+                LayerOf(share.Slice.Name)
             ));
     }
 
@@ -345,6 +387,7 @@ internal sealed unsafe class CompactOptimizer : Optimizer
         CompactNumbers FirstMoments,
         CompactNumbers SecondMoments,
         int Group,
-        bool IsPacked
+        bool IsPacked,
+        int Layer
     );
 }

@@ -30,10 +30,11 @@ internal sealed unsafe class MuonKernel
     ) => (_parameters, _rule, _matrices, _state, _parallel) = (parameters, rule, [.. matrices], state, parallel);
 
     /// <summary>One update of each matrix. Beside libtorch's products the bits do not depend on the number of threads.</summary>
-    public void Update(UpdateStep step)
+    /// <param name="takes">Which of the matrices; null for all.</param>
+    public void Update(UpdateStep step, Func<ParameterSlice, bool>? takes = null)
     {
         using IDisposable _ = no_grad();
-        foreach (ParameterSlice slice in _matrices)
+        foreach (ParameterSlice slice in _matrices.Where(slice => takes?.Invoke(slice) ?? true))
         {
             using DisposeScope scope = NewDisposeScope();
             Tensor direction = NewtonSchulz

@@ -65,6 +65,13 @@ internal abstract class Optimizer : IDisposable
 
         ScalarType type = parameters.Type;
         string found = $"float32 weights on the CPU only, and these are {type} on {parameters.Device.type}";
+        if (config.Gradients == OptimizerGradients.Released)
+        {
+            throw new ConfigurationException(
+                $"optimizer.gradients = released is for {found}. Remove the key, or train on the CPU."
+            );
+        }
+
         if (config.State != OptimizerStateType.Full)
         {
             throw new ConfigurationException(
@@ -99,7 +106,8 @@ internal abstract class Optimizer : IDisposable
         long seed
     )
     {
-        if (config.State != OptimizerStateType.Full || parameters.IsPacked)
+        bool isReleased = config.Gradients == OptimizerGradients.Released;
+        if (config.State != OptimizerStateType.Full || parameters.IsPacked || isReleased)
         {
             ICommunicator? sharing = config.ShardState && ranks is { Size: > 1 } ? ranks : null;
             return new CompactOptimizer(parameters, config, threads, sharing, productType, seed);
@@ -151,6 +159,19 @@ internal abstract class Optimizer : IDisposable
 
         Apply(step with { Clip = clip, UpdateCount = UpdateCount });
     }
+
+    /// <summary>Begins an update that is made layer by layer, by <see cref="UpdateLayer"/>.</summary>
+    public void BeginLayers() => UpdateCount++;
+
+    /// <summary>One update of the weights of a layer, or of all that are in none, from gradients that are then zero and given back.</summary>
+    /// <param name="step">Nothing is clipped.</param>
+    /// <param name="layer">Its number, from 0; <see cref="NoLayer"/> for embedding, head, last norm and positions.</param>
+    /// <returns>Σ g² of these weights. Where it is no number nothing was updated.</returns>
+    public virtual double UpdateLayer(UpdateStep step, int layer) =>
+        throw new NotSupportedException("This optimizer needs all gradients at once.");
+
+    /// <summary>What stands for the weights of no layer.</summary>
+    public const int NoLayer = -1;
 
     /// <summary>Puts the whole state together where ranks keep parts of it; all ranks must come here together.</summary>
     /// <param name="keep">Whether this rank is to have it; the others only give.</param>

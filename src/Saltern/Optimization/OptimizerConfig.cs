@@ -78,6 +78,16 @@ public enum OptimizerWeightType
     Bf16,
 }
 
+/// <summary>How long gradients live.</summary>
+public enum OptimizerGradients
+{
+    /// <summary>All of them, until the update.</summary>
+    Kept,
+
+    /// <summary>A layer's are used for its update, and given back, as soon as the backward pass has made them.</summary>
+    Released,
+}
+
 /// <summary>How weight decay runs over the steps, beside its factor of the learning rate.</summary>
 public enum WeightDecaySchedule
 {
@@ -202,6 +212,9 @@ public sealed record OptimizerConfig : IValidated
     /// <summary><c>adamw</c>, <c>muon</c> with <c>precision: bf16</c>: how matrices are kept while they are trained; vectors are float32 in any case. Checkpoints hold the same numbers as float32. For own kernels on the CPU.</summary>
     public OptimizerWeightType Weights { get; init; }
 
+    /// <summary><c>adamw</c>, <c>muon</c>: whether each layer is updated inside the backward pass and its gradients given back. Needs a whole batch in one pass, one process, own kernels, and <c>max_gradient_norm: 0</c>, as the whole gradient's norm is known too late.</summary>
+    public OptimizerGradients Gradients { get; init; }
+
     /// <summary>A kind's word in a recipe.</summary>
     internal static string Name(OptimizerKind kind) => kind.ToString().ToLowerInvariant();
 
@@ -272,11 +285,28 @@ public sealed record OptimizerConfig : IValidated
             ("head", Head is not null && adafactor, OfBoth),
             ("state", State != OptimizerStateType.Full && adafactor, OfBoth + ", which have state worth packing,"),
             ("weights", Weights != OptimizerWeightType.Full && adafactor, OfBoth),
+            ("gradients", Gradients != OptimizerGradients.Kept && adafactor, OfBoth),
             ("shard_state", ShardState && adafactor, OfBoth + ", which have state worth sharing out,"),
         ];
         foreach ((string key, _, string users) in keys.Where(key => key.Ignored))
         {
             yield return new ConfigurationProblem(key, $"is used by {users} only, not by '{Name(Kind)}'. Remove it.");
+        }
+
+        if (Gradients == OptimizerGradients.Released && MaxGradientNorm > 0)
+        {
+            yield return new ConfigurationProblem(
+                "gradients",
+                $"= released updates each layer before the whole gradient's norm is known, so nothing can be clipped: it needs 'max_gradient_norm: 0', not {MaxGradientNorm}."
+            );
+        }
+
+        if (Gradients == OptimizerGradients.Released && ShardState)
+        {
+            yield return new ConfigurationProblem(
+                "gradients",
+                "= released is for one process, without shard_state. Remove one of them."
+            );
         }
 
         if (muon && NormalizationBeta is not null && (Normalization is null or UpdateNormalization.None))

@@ -1,4 +1,5 @@
 // What lives in memory at the fullest moment of a step on the CPU; each part names the class whose buffers it counts.
+using System.Globalization;
 using Saltern.Losses;
 using Saltern.Models;
 using Saltern.Numerics;
@@ -10,7 +11,8 @@ namespace Saltern.Planning;
 
 /// <summary>A part of a run's memory.</summary>
 /// <param name="FirstRankOnly">Whether rank 0 alone takes it: what is written is put together there.</param>
-internal sealed record MemoryPart(string Name, long Bytes, bool FirstRankOnly = false);
+/// <param name="Detail">How it is reckoned; empty where the name says all.</param>
+internal sealed record MemoryPart(string Name, long Bytes, bool FirstRankOnly = false, string Detail = "");
 
 /// <summary>Peak memory of a run's fullest process, by part: own kernels; of several ranks, rank 0.</summary>
 /// <param name="Parts">Largest first.</param>
@@ -55,17 +57,21 @@ internal sealed record MemoryPlan(IReadOnlyList<MemoryPart> Parts, string Type)
         long rows = Math.Max(training, evaluated / recipe.Data.SequenceLength * recipe.Data.SequenceLength);
         bool shards = recipe.Optimizer.ShardState && ranks > 1;
         long state = OptimizerBytes(recipe.Optimizer, student);
+        long stateHere = shards ? state / ranks : state;
+        long weights = WeightBytes(recipe.Optimizer.Weights, student);
+        long gradients = GradientBytes(recipe.Optimizer.Gradients, student);
         int operand = OperandBytes(recipe.Precision, student);
         ComputePrecision taught = recipe.Teacher?.Precision ?? recipe.Precision;
         List<MemoryPart> parts =
         [
             new("program and libtorch", ProgramBytes),
-            new("student's weights", WeightBytes(recipe.Optimizer.Weights, student)),
-            new("gradients", parameters * Float),
-            new("optimizer state", shards ? state / ranks : state),
+            new("student's weights", weights, Detail: PerParameter(weights, parameters)),
+            new("gradients", gradients, Detail: PerParameter(gradients, parameters)),
+            new("optimizer state", stateHere, Detail: PerParameter(stateHere, parameters)),
             new(
                 "activations kept for the backward pass",
-                KeptBytes(student, training, operand, recipe.Training.Recompute)
+                KeptBytes(student, training, operand, recipe.Training.Recompute.Resolve(student.NumHiddenLayers)),
+                Detail: string.Create(CultureInfo.InvariantCulture, $"{training:#,0} tokens")
             ),
             new("buffers of a pass", PassBytes(student, rows, operand, trains: true)),
             new("logits of a chunk", ChunkBytes(student, teacher) + HeadBytes(student, rows, operand, trains: true)),
@@ -91,9 +97,16 @@ internal sealed record MemoryPlan(IReadOnlyList<MemoryPart> Parts, string Type)
         {
             copied = (parameters * Float) + state + averaged;
         }
-        else if (shards)
+        else
         {
-            copied = state;
+            copied = shards ? state : 0;
+
+            // ModelFiles/ModelFolder.cs: its bytes, and before them a float32 copy of a packed one.
+            long largest = new DecoderLayout(student).Parameters.Slices.Max(slice => slice.Count) * Float;
+            bool isPacked = recipe.Optimizer.Weights != OptimizerWeightType.Full;
+            parts.Add(
+                new("a weight on its way into a checkpoint", isPacked ? 2 * largest : largest, FirstRankOnly: true)
+            );
         }
 
         if (copied > 0)
@@ -108,7 +121,7 @@ internal sealed record MemoryPlan(IReadOnlyList<MemoryPart> Parts, string Type)
             parts.Add(
                 new(
                     "teacher's pass",
-                    (KeptBytes(teacher, rows, taughtOperand, recompute: false) / teacher.NumHiddenLayers)
+                    (KeptBytes(teacher, rows, taughtOperand, recomputed: 0) / teacher.NumHiddenLayers)
                         + PassBytes(teacher, rows, taughtOperand, trains: false)
                         + HeadBytes(teacher, rows, taughtOperand, trains: false)
                 )
@@ -124,7 +137,7 @@ internal sealed record MemoryPlan(IReadOnlyList<MemoryPart> Parts, string Type)
         precision != ComputePrecision.Fp32 && BFloat16Product.IsThere && c.HasEvenWidths ? Half : Float;
 
     // Models/FusedDecoder.cs, Kept: input, factors of the norms and log sums, float32; attention's branch, queries, keys and values, mixed values, gate and up of each layer, operands.
-    private static long KeptBytes(TransformerConfig c, long rows, int operand, bool recompute)
+    private static long KeptBytes(TransformerConfig c, long rows, int operand, int recomputed)
     {
         long heads = (long)c.NumAttentionHeads * c.HeadDim;
         long qkv = heads + (2L * c.NumKeyValueHeads * c.HeadDim);
@@ -144,12 +157,10 @@ internal sealed record MemoryPlan(IReadOnlyList<MemoryPart> Parts, string Type)
 
         long rest = (Float * floats) + (operand * operands);
         long inputs = Float * (long)c.NumHiddenLayers * c.HiddenSize;
-        if (recompute)
-        {
-            return rows * (inputs + rest);
-        }
 
-        return rows * (inputs + (c.NumHiddenLayers * rest));
+        // Recomputed layers share one layer's buffers.
+        long layers = c.NumHiddenLayers - Math.Max(0, recomputed - 1);
+        return rows * (inputs + (layers * rest));
     }
 
     // Models/FusedDecoder.cs, the buffers all layers share: residual, factors of the last norm, final hidden states, float32; branch, normed and hidden, operands; for training the
@@ -202,6 +213,24 @@ internal sealed record MemoryPlan(IReadOnlyList<MemoryPart> Parts, string Type)
     {
         long columns = student.VocabSize * (student.FinalLogitSoftcapping is null ? 1L : 2L);
         return Float * LossHead.RowsOfChunk(student.VocabSize) * (columns + (teacher?.VocabSize ?? 0));
+    }
+
+    private static string PerParameter(long bytes, long parameters) =>
+        string.Create(CultureInfo.InvariantCulture, $"{(double)bytes / parameters:0.00} bytes x {parameters:#,0}");
+
+    /// <summary>Gradients that there are at once, bytes: all, or those of the largest layer and of what is in none.</summary>
+    internal static long GradientBytes(OptimizerGradients gradients, TransformerConfig c)
+    {
+        long all = ModelFlops.Parameters(c);
+        if (gradients == OptimizerGradients.Kept)
+        {
+            return all * Float;
+        }
+
+        long inLayers = new DecoderLayout(c)
+            .Parameters.Slices.Where(slice => slice.Name.Contains(".layers.", StringComparison.Ordinal))
+            .Sum(slice => slice.Count);
+        return Float * (all - inLayers + (inLayers / c.NumHiddenLayers));
     }
 
     /// <summary>Weights of a student, bytes.</summary>

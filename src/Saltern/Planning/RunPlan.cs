@@ -37,6 +37,9 @@ internal sealed record RunPlan
     /// <summary>Memory of one process, float32 on the CPU.</summary>
     public required MemoryPlan Memory { get; init; }
 
+    /// <summary>Settings with which it fits into a stated memory; null where none was stated.</summary>
+    public MemoryFit? Fit { get; init; }
+
     /// <summary>Files that the run leaves or needs.</summary>
     public required DiskPlan Disk { get; init; }
 
@@ -62,8 +65,15 @@ internal sealed record RunPlan
     /// <param name="teacherPreset">Shape of a teacher that does not exist yet; null to read the one the recipe names.</param>
     /// <param name="teacherSteps">Steps of the teacher's own training; null for as many as the run's, or what its own run says.</param>
     /// <param name="ranks">Processes that train together.</param>
+    /// <param name="memoryLimit">Bytes that the fullest of them may take, for <see cref="Fit"/>; null for none.</param>
     /// <exception cref="ConfigurationException">Neither data nor recipe say the vocabulary, or nothing says the teacher's shape.</exception>
-    public static RunPlan Of(RunConfig recipe, string? teacherPreset, double? teacherSteps, int ranks = 1)
+    public static RunPlan Of(
+        RunConfig recipe,
+        string? teacherPreset,
+        double? teacherSteps,
+        int ranks = 1,
+        long? memoryLimit = null
+    )
     {
         int vocabulary = VocabularyOf(recipe);
         TransformerConfig student = recipe.Model.Resolve(vocabulary, recipe.Data.SequenceLength);
@@ -82,9 +92,19 @@ internal sealed record RunPlan
             teacher,
             teacherSteps ?? StepsOfTeacher(recipe) ?? recipe.Training.Steps
         );
+        TransformerConfig? inMemory =
+            GuidanceKinds.Active(recipe) is not null && recipe.Teacher?.Cache is null ? teacher : null;
+        long shards = ShardBytes(recipe, student);
+        MemoryFit? fit = null;
+        if (memoryLimit is long limit)
+        {
+            fit = MemoryFit.Of(recipe, student, inMemory, shards, ranks, limit);
+        }
+
         return new RunPlan
         {
             Name = recipe.Name,
+            Fit = fit,
             Student = student,
             Teacher = teacher,
             TeacherSteps = teacherSteps ?? StepsOfTeacher(recipe),
@@ -95,13 +115,7 @@ internal sealed record RunPlan
             Tokens = TokensOf(recipe, student),
             Cost = cost,
             Ranks = ranks,
-            Memory = MemoryPlan.Of(
-                recipe,
-                student,
-                GuidanceKinds.Active(recipe) is not null && recipe.Teacher?.Cache is null ? teacher : null,
-                ShardBytes(recipe, student),
-                ranks
-            ),
+            Memory = MemoryPlan.Of(recipe, student, inMemory, shards, ranks),
             Disk = DiskPlan.Of(recipe, student, cost),
         };
     }

@@ -1,3 +1,4 @@
+using Saltern.Configuration;
 using Saltern.Distributed;
 using Saltern.Losses;
 using Saltern.Models;
@@ -24,7 +25,7 @@ internal sealed record ComputePlan
         ComputeDevice device,
         ComputePrecision precision,
         KernelChoice kernels,
-        bool recomputes,
+        LayerCount recompute,
         bool fits = true,
         ComputePrecision? resumed = null
     )
@@ -39,7 +40,7 @@ internal sealed record ComputePlan
         }
 
         Device = device == ComputeDevice.Cuda ? CUDA : CPU;
-        (_kernels, Recomputes, _fits, Precision) = (kernels, recomputes, fits, precision);
+        (_kernels, Recompute, _fits, Precision) = (kernels, recompute, fits, precision);
         _isOpen = precision == ComputePrecision.Auto;
         if (!_isOpen)
         {
@@ -74,8 +75,8 @@ internal sealed record ComputePlan
     /// <summary>Whether own kernels compute what lies between the products.</summary>
     public bool UsesKernels => _kernels == KernelChoice.Fused && OwnKernels.CoverProducts(ProductType, Device.type);
 
-    /// <summary>Whether the student's layers run again in the backward pass.</summary>
-    public bool Recomputes { get; }
+    /// <summary>Layers of the student that run again in the backward pass.</summary>
+    public LayerCount Recompute { get; }
 
     /// <summary>How a student's weights are kept.</summary>
     public WeightForm WeightForm { get; private init; }
@@ -86,12 +87,11 @@ internal sealed record ComputePlan
     public static ComputePlan Of(RunConfig config, ComputePrecision? resumed = null)
     {
         TransformerConfig shape = config.Model.Resolve(1, config.Data.SequenceLength);
-        bool recomputes = config.Training.Recompute;
         var plan = new ComputePlan(
             config.Device,
             config.Precision,
             config.Kernels,
-            recomputes,
+            config.Training.Recompute,
             shape.HasEvenWidths,
             resumed
         )
@@ -114,7 +114,7 @@ internal sealed record ComputePlan
     /// <summary>For passes of a finished model: on the CPU with own kernels.</summary>
     /// <exception cref="ConfigurationException">There is no such device here.</exception>
     public static ComputePlan Of(ComputeDevice device, ComputePrecision precision = ComputePrecision.Fp32) =>
-        new(device, precision, KernelChoice.Fused, recomputes: false);
+        new(device, precision, KernelChoice.Fused, LayerCount.None);
 
     /// <summary>The same for all ranks: what rank 0 has measured decides.</summary>
     public ComputePlan AgreeOn(ICommunicator ranks) =>
@@ -185,7 +185,8 @@ internal sealed record ComputePlan
     /// <summary>Tells a model how to compute.</summary>
     public Transformer Apply(Transformer model)
     {
-        (model.UsesKernels, model.ProductType, model.Recomputes) = (UsesKernels, ProductType, Recomputes);
+        (model.UsesKernels, model.ProductType) = (UsesKernels, ProductType);
+        model.RecomputedLayers = Recompute.Resolve(model.Config.NumHiddenLayers);
         return model;
     }
 

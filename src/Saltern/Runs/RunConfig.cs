@@ -398,6 +398,30 @@ public sealed record RunConfig : IValidated, IRunRecipe
             );
         }
 
+        if (Optimizer.Gradients == OptimizerGradients.Released)
+        {
+            if (
+                Training.MicroBatch != Training.BatchSequences
+                || Training.BatchWarmup is not null
+                || Growth is { Count: > 0 }
+            )
+            {
+                yield return new ConfigurationProblem(
+                    "optimizer.gradients",
+                    "= released updates each layer in the one backward pass of a step, so gradients cannot be added up over micro-batches: "
+                        + "it does not go with training.micro_batch_sequences below the batch, batch_warmup or growth. Remove one of them."
+                );
+            }
+
+            if (Kernels != KernelChoice.Fused || Device != ComputeDevice.Cpu)
+            {
+                yield return new ConfigurationProblem(
+                    "optimizer.gradients",
+                    "= released needs 'kernels: fused' and 'device: cpu'. Name them, or remove it."
+                );
+            }
+        }
+
         if (Optimizer.Weights != OptimizerWeightType.Full)
         {
             foreach (ConfigurationProblem problem in PackedWeightProblems())

@@ -57,7 +57,9 @@ internal sealed class Trainer : IDisposable
     private readonly int _domainCount;
     private readonly ICommunicator _ranks;
     private readonly int _threads;
+    private readonly bool _releases;
     private GrowthStage _stage;
+    private Released _released = new(default);
 
     /// <summary>Puts the parts of a run together.</summary>
     /// <param name="parts">Training text, vocabulary, and where to compute; owned by the caller.</param>
@@ -85,6 +87,14 @@ internal sealed class Trainer : IDisposable
         _losses = new PositionLosses(
             config.Training.MicroBatchOf(parts.Stages.LargestBatch) * config.Data.SequenceLength
         );
+        _releases = config.Optimizer.Gradients == OptimizerGradients.Released;
+        if (_releases && (_ranks.Size > 1 || !parts.Compute.UsesKernels))
+        {
+            throw new ConfigurationException(
+                $"optimizer.gradients = released is for one process with own kernels, not for {_ranks.Size} ranks or other passes. Remove it."
+            );
+        }
+
         _stage = parts.Stages.At(0);
         Student = student;
         Guidance = guidance;
@@ -184,7 +194,13 @@ internal sealed class Trainer : IDisposable
             throw new TrainingException($"Step {step}: no position of the batch at {samples} counts.");
         }
 
-        Student.Trained.ZeroGradients();
+        if (!_releases)
+        {
+            // Released ones are zero, and writing zeros would make memory of them again.
+            Student.Trained.ZeroGradients();
+        }
+
+        _released = new Released(update);
         Guidance.Begin(batch, weights, State.GateScale());
         StepSums sums = RunMicroBatches(step, batch, counted, weights);
         if (_ranks.Size > 1)
@@ -346,12 +362,16 @@ internal sealed class Trainer : IDisposable
         using StepProfile.Mark mark = StepProfile.Of(StepPart.Optimizer);
 
         // Rank 0's, for clipping and for what is left out: MPI does not promise the same last bits of a sum on every rank.
-        double norm = _ranks.FromFirst(Optimizer.GradientNorm());
+        double norm = _ranks.FromFirst(_releases ? Math.Sqrt(_released.SquareSum) : Optimizer.GradientNorm());
         double guidanceNorm = Guidance.GradientNorm();
         bool applied = double.IsFinite(loss) && double.IsFinite(norm) && double.IsFinite(guidanceNorm);
         if (applied)
         {
-            Optimizer.Update(update with { GradientNorm = norm });
+            if (!_releases)
+            {
+                Optimizer.Update(update with { GradientNorm = norm });
+            }
+
             Guidance.Update(update with { GradientNorm = guidanceNorm });
         }
 
@@ -412,7 +432,40 @@ internal sealed class Trainer : IDisposable
             LossHead.Train(request, counted, _losses, hiddenGradient, headGradient: null);
         }
 
-        pass.Backward(hiddenGradient, Guidance.InnerGradient(given, pass.Inner));
+        Tensor? inner = Guidance.InnerGradient(given, pass.Inner);
+        if (!_releases)
+        {
+            pass.Backward(hiddenGradient, inner);
+            return;
+        }
+
+        var loss = new LossSums();
+        loss.Add(_losses, 0, rows.Length * batch.SequenceLength);
+        if (!double.IsFinite(loss.Loss))
+        {
+            // Nothing is updated yet; the head's gradient goes.
+            Student.Parameters.ReleaseGradients(0, Student.Parameters.Layout.Length);
+            return;
+        }
+
+        Optimizer.BeginLayers();
+        pass.Backward(hiddenGradient, inner, ReleaseLayer);
+    }
+
+    private void ReleaseLayer(int layer)
+    {
+        using StepProfile.Mark mark = StepProfile.Of(StepPart.Optimizer);
+        double sum = Optimizer.UpdateLayer(_released.Update, layer);
+        if (!double.IsFinite(sum))
+        {
+            string where = layer == Optimizer.NoLayer ? "embedding or head" : $"layer {layer}";
+            throw new TrainingException(
+                $"Step {State.Step + 1}: the gradient of {where} is {sum}, and layers above it are updated already (optimizer.gradients: released). "
+                    + "Go on from the last checkpoint with --resume; 'gradients: kept' leaves such steps out."
+            );
+        }
+
+        _released.SquareSum += sum;
     }
 
     // Every sum of all ranks, in one exchange: what ω, the log and the decision about the update see is the same everywhere.
@@ -459,6 +512,14 @@ internal sealed class Trainer : IDisposable
             GateSum = State.GateSum + Guidance.GateSum(guidance, losses),
             GateCount = State.GateCount + losses.TeacherPositions,
         };
+
+    // An update that is made layer by layer: its numbers, and Σ g² so far.
+    private sealed class Released(UpdateStep update)
+    {
+        public UpdateStep Update => update;
+
+        public double SquareSum { get; set; }
+    }
 
     private sealed record StepSums(LossSums[] ByDomain, GuidanceSums Guidance)
     {

@@ -34,9 +34,9 @@ public sealed record TrainingConfig : IValidated
     [DoesNotAlterNumbers]
     public bool CheckpointInBackground { get; init; } = true;
 
-    /// <summary>Whether only each layer's input is kept in the forward pass, and the rest made again in the backward pass: less memory for about a third more arithmetic, the same numbers.</summary>
+    /// <summary>Layers of which only the input is kept in the forward pass, and the rest made again in the backward pass: <c>true</c> for all, a number for the first so many. Less memory for up to a third more arithmetic, the same numbers.</summary>
     [DoesNotAlterNumbers]
-    public bool Recompute { get; init; }
+    public LayerCount Recompute { get; init; }
 
     /// <summary>Steps between lines of the log.</summary>
     [Range(1, int.MaxValue)]

@@ -236,6 +236,36 @@ public class CompactOptimizerTests
     }
 
     [Fact]
+    public void ALayerWhoseGradientIsNoNumber_IsNotUpdated()
+    {
+        using Transformer model = Model();
+        OptimizerConfig config = Config("adamw") with { MaxGradientNorm = 0, Gradients = OptimizerGradients.Released };
+        using Optimizer optimizer = Optimizer.Create(model.Parameters, config, 1);
+        model.Parameters.FlatGradients.fill_(1);
+        ParameterSlice down = model.Parameters.Layout.Slices.Single(slice =>
+            slice.Name == "model.layers.1.mlp.down_proj.weight"
+        );
+        model.Parameters.FlatGradients[down.Offset] = float.NaN;
+        float[] before = Weights(model);
+        optimizer.BeginLayers();
+        var step = new UpdateStep(1e-2, 0);
+        Assert.True(double.IsNaN(optimizer.UpdateLayer(step, 1)));
+        Assert.Equal(before, Weights(model));
+
+        // Another layer is, and its gradients alone are gone.
+        Assert.True(optimizer.UpdateLayer(step, 0) > 0);
+        foreach (ParameterSlice slice in model.Parameters.Layout.Slices)
+        {
+            bool isUpdated = slice.Name.Contains(".layers.0.", StringComparison.Ordinal);
+            float[] gradients = model
+                .Parameters.FlatGradients.narrow(0, slice.Offset, slice.Count)
+                .data<float>()
+                .ToArray();
+            Assert.Equal(isUpdated, gradients.All(value => value == 0));
+        }
+    }
+
+    [Fact]
     public void Adafactor_HasNothingToPack()
     {
         var config = new OptimizerConfig { Kind = OptimizerKind.Adafactor, State = OptimizerStateType.EightBit };

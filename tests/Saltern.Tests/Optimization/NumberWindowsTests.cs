@@ -227,7 +227,10 @@ public unsafe class NumberWindowsTests
         for (int i = 0; i < Length; i++)
         {
             double magnitude = size * Math.Pow(10, -4 * random.NextDouble());
-            values[i] = i % 17 == 0 ? 0f : (float)(signed && random.Next(2) == 0 ? -magnitude : magnitude);
+            if (i % 17 > 0)
+            {
+                values[i] = (float)(signed && random.Next(2) == 0 ? -magnitude : magnitude);
+            }
         }
 
         return values;

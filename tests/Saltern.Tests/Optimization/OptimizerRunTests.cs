@@ -94,6 +94,74 @@ public class OptimizerRunTests
         }
     }
 
+    [Theory]
+    [InlineData("adamw")]
+    [InlineData("muon")]
+    [InlineData("adamw 8bit")]
+    [InlineData("muon 8bit split24")]
+    public void ReleasedGradients_AreTheSameRun(string kind)
+    {
+        bool isPacked = CompactOptimizerTests.FormOf(kind) != WeightForm.Float32;
+        Assert.SkipUnless(!isPacked || BFloat16Product.IsThere, "this processor has no bfloat16 products");
+        using var folder = new TemporaryFolder();
+        RunConfig kept = TinyRun.Shared.Plain("run", 8) with
+        {
+            Precision = isPacked ? ComputePrecision.Bf16 : ComputePrecision.Fp32,
+            Optimizer = CompactOptimizerTests.Config(kind) with
+            {
+                LearningRate = 5e-3,
+                MaxGradientNorm = 0,
+                Weights = isPacked ? OptimizerWeightType.Split24 : OptimizerWeightType.Full,
+            },
+        };
+        RunConfig released = kept with { Optimizer = kept.Optimizer with { Gradients = OptimizerGradients.Released } };
+        Assert.Empty(((IValidated)released).Validate());
+        List<double> norms = [];
+        TrainingRunOptions options = TinyRun.Quick with { OnStep = report => norms.Add(report.GradientNorm) };
+        float[] expected = Train(kept, folder["kept"], options, 8);
+        double[] expectedNorms = [.. norms];
+        norms.Clear();
+        Assert.Equal(expected, Train(released, folder["released"], options, 8));
+
+        // Sums of squares in another order.
+        Assert.Equal(expectedNorms, norms, (a, b) => Math.Abs(a - b) < 1e-9 * a);
+        Train(released, folder["twice"], TinyRun.Quick, 4);
+        Assert.Equal(expected, Train(released, folder["twice"], TinyRun.Quick with { Resume = true }, 8));
+    }
+
+    [Fact]
+    public void ReleasedGradients_GoWithNoAccumulationAndNoClipping()
+    {
+        RunConfig config = TinyRun.Shared.Plain("run", 20);
+        OptimizerConfig optimizer = config.Optimizer with
+        {
+            Gradients = OptimizerGradients.Released,
+            MaxGradientNorm = 0,
+        };
+        RunConfig accumulating = config with
+        {
+            Optimizer = optimizer,
+            Training = config.Training with { MicroBatchSequences = 4 },
+        };
+        Assert.Contains(
+            "cannot be added up over micro-batches",
+            Assert.Single(((IValidated)accumulating).Validate()).ToString(),
+            StringComparison.Ordinal
+        );
+        OptimizerConfig clipping = optimizer with { MaxGradientNorm = 1 };
+        Assert.Contains(
+            "nothing can be clipped",
+            Assert.Single(((IValidated)clipping).Validate()).ToString(),
+            StringComparison.Ordinal
+        );
+        OptimizerConfig sharded = optimizer with { ShardState = true };
+        Assert.Contains(
+            "for one process",
+            Assert.Single(((IValidated)sharded).Validate()).ToString(),
+            StringComparison.Ordinal
+        );
+    }
+
     [Fact]
     public void PackedWeights_NeedOwnKernelsInBFloat16()
     {

@@ -15,7 +15,9 @@ public class ComputeTests
     [InlineData("kernels plain", 1e-4)] // 12 updates of AdamW, whose first steps turn rounding of tiny gradients into full steps
     [InlineData("other products", 1e-4)]
     [InlineData("recompute", 0)]
+    [InlineData("recompute one layer of two", 0)]
     [InlineData("checkpoints in the foreground", 0)]
+    [InlineData("kernels plain, recompute one layer of two", 1e-4)]
     [InlineData("kernels plain, recompute", 1e-4)]
     public void SwitchedOff_IsTheSameRun(string what, double tolerance)
     {
@@ -39,12 +41,25 @@ public class ComputeTests
         {
             "kernels plain" => config with { Kernels = KernelChoice.Plain },
             "other products" => config with { Products = ProductChoice.Onednn },
-            "recompute" => config with { Training = config.Training with { Recompute = true } },
+            "recompute" => config with { Training = config.Training with { Recompute = LayerCount.All } },
+            "recompute one layer of two" => config with
+            {
+                Training = config.Training with { Recompute = LayerCount.Of(1) },
+            },
+            "kernels plain, recompute one layer of two" => config with
+            {
+                Kernels = KernelChoice.Plain,
+                Training = config.Training with { Recompute = LayerCount.Of(1) },
+            },
             "checkpoints in the foreground" => config with
             {
                 Training = config.Training with { CheckpointInBackground = false },
             },
-            _ => config with { Kernels = KernelChoice.Plain, Training = config.Training with { Recompute = true } },
+            _ => config with
+            {
+                Kernels = KernelChoice.Plain,
+                Training = config.Training with { Recompute = LayerCount.All },
+            },
         };
         float[] expected = Train(config, folder["fast"]);
         float[] actual = Train(slow, folder["slow"]);

@@ -175,7 +175,7 @@ public sealed class CudaTests : IDisposable
                 },
             },
             "masked documents" => live with { Data = live.Data with { MaskDocuments = true } },
-            "recompute" => live with { Training = live.Training with { Recompute = true } },
+            "recompute" => live with { Training = live.Training with { Recompute = LayerCount.All } },
             "muon" => plain with
             {
                 Optimizer = new OptimizerConfig { Kind = OptimizerKind.Muon, LearningRate = 3e-3 },

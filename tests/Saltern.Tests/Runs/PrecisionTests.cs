@@ -31,7 +31,7 @@ public class PrecisionTests
         RunConfig other = what switch
         {
             "threads" => config with { Threads = 1 },
-            "recompute" => config with { Training = config.Training with { Recompute = true } },
+            "recompute" => config with { Training = config.Training with { Recompute = LayerCount.All } },
             _ => config,
         };
         if (what == "resumed")
