@@ -25,6 +25,8 @@ internal sealed unsafe class CompactOptimizer : Optimizer
     private readonly StatePlace[] _places;
     private readonly long _placesBytes;
     private readonly ICommunicator? _ranks;
+    private readonly WeightShare[][] _shares;
+    private readonly bool _reducesLayers;
     private readonly RunShards? _weights;
     private readonly RunShards? _vectors;
     private readonly RunShards? _upper;
@@ -70,6 +72,8 @@ internal sealed unsafe class CompactOptimizer : Optimizer
             ];
         }
 
+        _shares = shares;
+        _reducesLayers = config.ShardGradients && ranks is not null;
         WeightShare[] mine = shares[ranks?.Rank ?? 0];
         _state = new CompactState(specs, mine, isWhole: ranks is null, seed);
         (_places, _placesBytes) = StatePlace.Lay(
@@ -130,6 +134,12 @@ internal sealed unsafe class CompactOptimizer : Optimizer
         if (_weights is null)
         {
             base.SumGradients(ranks);
+            return;
+        }
+
+        if (_reducesLayers)
+        {
+            // Layer by layer, they are summed already.
             return;
         }
 
@@ -254,6 +264,29 @@ internal sealed unsafe class CompactOptimizer : Optimizer
         }
 
         return sum;
+    }
+
+    /// <inheritdoc/>
+    public override void ReduceLayer(int layer)
+    {
+        using RunShards exchange = Exchange(_shares, share => LayerOf(share.Slice.Name) == layer, sizeof(float));
+        exchange.SumOwned((float*)TensorAddress.Of(Parameters.FlatGradients));
+        foreach (ParameterSlice slice in SlicesOf(layer))
+        {
+            // What lies between this rank's runs is others'.
+            long at = slice.Offset;
+            foreach (
+                OwnedRun run in exchange
+                    .Owned.Where(run => run.Start >= slice.Offset && run.Start < slice.Offset + slice.Count)
+                    .OrderBy(run => run.Start)
+            )
+            {
+                Parameters.ReleaseGradients(at, run.Start - at);
+                at = run.Start + run.Length;
+            }
+
+            Parameters.ReleaseGradients(at, slice.Offset + slice.Count - at);
+        }
     }
 
     private IEnumerable<ParameterSlice> SlicesOf(int layer) =>

@@ -106,8 +106,9 @@ internal abstract class Optimizer : IDisposable
         long seed
     )
     {
-        bool isReleased = config.Gradients == OptimizerGradients.Released;
-        if (config.State != OptimizerStateType.Full || parameters.IsPacked || isReleased)
+        bool isByLayer =
+            config.Gradients == OptimizerGradients.Released || (config.ShardGradients && ranks is { Size: > 1 });
+        if (config.State != OptimizerStateType.Full || parameters.IsPacked || isByLayer)
         {
             ICommunicator? sharing = config.ShardState && ranks is { Size: > 1 } ? ranks : null;
             return new CompactOptimizer(parameters, config, threads, sharing, productType, seed);
@@ -169,6 +170,11 @@ internal abstract class Optimizer : IDisposable
     /// <returns>Σ g² of these weights. Where it is no number nothing was updated.</returns>
     public virtual double UpdateLayer(UpdateStep step, int layer) =>
         throw new NotSupportedException("This optimizer needs all gradients at once.");
+
+    /// <summary>Sums the gradients of a layer, or of all weights that are in none, over the ranks and keeps this rank's share alone; all ranks must come here together, layer by layer.</summary>
+    /// <param name="layer">As for <see cref="UpdateLayer"/>.</param>
+    public virtual void ReduceLayer(int layer) =>
+        throw new NotSupportedException("This optimizer keeps all gradients.");
 
     /// <summary>What stands for the weights of no layer.</summary>
     public const int NoLayer = -1;

@@ -206,6 +206,10 @@ public sealed record OptimizerConfig : IValidated
     [DoesNotAlterNumbers]
     public bool ShardState { get; init; }
 
+    /// <summary>With <c>shard_state</c>: whether each rank also keeps only its share of the gradients (ZeRO stage 2): a layer's are summed inside the backward pass, and what others own is given back. For own kernels on the CPU. The exchange is made once for each micro-batch.</summary>
+    [DoesNotAlterNumbers]
+    public bool ShardGradients { get; init; }
+
     /// <summary><c>adamw</c>, <c>muon</c>: how moments of matrices are kept between updates; those of vectors are float32 in any case. For float32 weights on the CPU.</summary>
     public OptimizerStateType State { get; init; }
 
@@ -298,6 +302,14 @@ public sealed record OptimizerConfig : IValidated
             yield return new ConfigurationProblem(
                 "gradients",
                 $"= released updates each layer before the whole gradient's norm is known, so nothing can be clipped: it needs 'max_gradient_norm: 0', not {MaxGradientNorm}."
+            );
+        }
+
+        if (ShardGradients && !ShardState)
+        {
+            yield return new ConfigurationProblem(
+                "shard_gradients",
+                "shares gradients out as shard_state shares out the state, and needs it. Set 'shard_state: true', or remove it."
             );
         }
 

@@ -59,7 +59,7 @@ internal sealed record MemoryPlan(IReadOnlyList<MemoryPart> Parts, string Type)
         long state = OptimizerBytes(recipe.Optimizer, student);
         long stateHere = shards ? state / ranks : state;
         long weights = WeightBytes(recipe.Optimizer.Weights, student);
-        long gradients = GradientBytes(recipe.Optimizer.Gradients, student);
+        long gradients = GradientBytes(recipe.Optimizer, student, ranks);
         int operand = OperandBytes(recipe.Precision, student);
         ComputePrecision taught = recipe.Teacher?.Precision ?? recipe.Precision;
         List<MemoryPart> parts =
@@ -218,11 +218,12 @@ internal sealed record MemoryPlan(IReadOnlyList<MemoryPart> Parts, string Type)
     private static string PerParameter(long bytes, long parameters) =>
         string.Create(CultureInfo.InvariantCulture, $"{(double)bytes / parameters:0.00} bytes x {parameters:#,0}");
 
-    /// <summary>Gradients that there are at once, bytes: all, or those of the largest layer and of what is in none.</summary>
-    internal static long GradientBytes(OptimizerGradients gradients, TransformerConfig c)
+    /// <summary>Gradients that there are at once, bytes: all, or those of one layer and of what is in none, and of the other layers a rank's share.</summary>
+    internal static long GradientBytes(OptimizerConfig optimizer, TransformerConfig c, int ranks)
     {
         long all = ModelFlops.Parameters(c);
-        if (gradients == OptimizerGradients.Kept)
+        bool isShared = optimizer.ShardGradients && ranks > 1;
+        if (optimizer.Gradients == OptimizerGradients.Kept && !isShared)
         {
             return all * Float;
         }
@@ -230,7 +231,8 @@ internal sealed record MemoryPlan(IReadOnlyList<MemoryPart> Parts, string Type)
         long inLayers = new DecoderLayout(c)
             .Parameters.Slices.Where(slice => slice.Name.Contains(".layers.", StringComparison.Ordinal))
             .Sum(slice => slice.Count);
-        return Float * (all - inLayers + (inLayers / c.NumHiddenLayers));
+        long kept = isShared ? inLayers / ranks : 0;
+        return Float * (all - inLayers + (inLayers / c.NumHiddenLayers) + kept);
     }
 
     /// <summary>Weights of a student, bytes.</summary>

@@ -58,6 +58,7 @@ internal sealed class Trainer : IDisposable
     private readonly ICommunicator _ranks;
     private readonly int _threads;
     private readonly bool _releases;
+    private readonly bool _reduces;
     private GrowthStage _stage;
     private Released _released = new(default);
 
@@ -88,6 +89,13 @@ internal sealed class Trainer : IDisposable
             config.Training.MicroBatchOf(parts.Stages.LargestBatch) * config.Data.SequenceLength
         );
         _releases = config.Optimizer.Gradients == OptimizerGradients.Released;
+        if (config.Optimizer.ShardGradients && _ranks.Size > 1 && !parts.Compute.UsesKernels)
+        {
+            throw new ConfigurationException(
+                "optimizer.shard_gradients needs own kernels on the CPU ('kernels: fused'), which tell when a layer's gradients are whole. Remove it."
+            );
+        }
+
         if (_releases && (_ranks.Size > 1 || !parts.Compute.UsesKernels))
         {
             throw new ConfigurationException(
@@ -95,6 +103,7 @@ internal sealed class Trainer : IDisposable
             );
         }
 
+        _reduces = config.Optimizer.ShardGradients && _ranks.Size > 1;
         _stage = parts.Stages.At(0);
         Student = student;
         Guidance = guidance;
@@ -194,9 +203,13 @@ internal sealed class Trainer : IDisposable
             throw new TrainingException($"Step {step}: no position of the batch at {samples} counts.");
         }
 
-        if (!_releases)
+        if (_reduces)
         {
-            // Released ones are zero, and writing zeros would make memory of them again.
+            // Zero too, but writing zeros would make memory of those that are others'.
+            Student.Parameters.ReleaseGradients(0, Student.Parameters.Layout.Length);
+        }
+        else if (!_releases)
+        {
             Student.Trained.ZeroGradients();
         }
 
@@ -362,7 +375,7 @@ internal sealed class Trainer : IDisposable
         using StepProfile.Mark mark = StepProfile.Of(StepPart.Optimizer);
 
         // Rank 0's, for clipping and for what is left out: MPI does not promise the same last bits of a sum on every rank.
-        double norm = _ranks.FromFirst(_releases ? Math.Sqrt(_released.SquareSum) : Optimizer.GradientNorm());
+        double norm = _ranks.FromFirst(GradientNorm());
         double guidanceNorm = Guidance.GradientNorm();
         bool applied = double.IsFinite(loss) && double.IsFinite(norm) && double.IsFinite(guidanceNorm);
         if (applied)
@@ -378,11 +391,22 @@ internal sealed class Trainer : IDisposable
         return (norm, applied);
     }
 
+    private double GradientNorm()
+    {
+        if (_releases)
+        {
+            return Math.Sqrt(_released.SquareSum);
+        }
+
+        return Optimizer.GradientNorm();
+    }
+
     // Forward, loss and backward of the batch, a micro-batch at a time; gradients are added up.
     private StepSums RunMicroBatches(int step, Batch batch, long counted, StageWeights weights)
     {
         LossSums[] byDomain = [.. Enumerable.Range(0, _domainCount).Select(_ => new LossSums())];
         int microBatch = _config.Training.MicroBatchOf(_stage.BatchSequences);
+        int passes = 0;
         for (int first = 0; first < batch.Samples.Count; first += microBatch)
         {
             _ranks.ReportProgress($"step {step}: gradients of sample {first + 1} of {batch.Samples.Count}");
@@ -396,11 +420,18 @@ internal sealed class Trainer : IDisposable
                     .OrderBy(row => weights.ByDomain[batch.Samples[row].Domain] > 0 ? 0 : 1),
             ];
             RunMicroBatch(batch, rows, counted);
+            passes++;
             for (int i = 0; i < rows.Length; i++)
             {
                 int length = batch.SequenceLength;
                 byDomain[batch.Samples[rows[i]].Domain].Add(_losses, i * length, length);
             }
+        }
+
+        if (_reduces)
+        {
+            int most = (_stage.BatchSequences + _ranks.Size - 1) / _ranks.Size;
+            ReduceWithout(((most + microBatch - 1) / microBatch) - passes);
         }
 
         return new StepSums(byDomain, Guidance.Sums);
@@ -435,7 +466,7 @@ internal sealed class Trainer : IDisposable
         Tensor? inner = Guidance.InnerGradient(given, pass.Inner);
         if (!_releases)
         {
-            pass.Backward(hiddenGradient, inner);
+            pass.Backward(hiddenGradient, inner, _reduces ? ReduceLayer : null);
             return;
         }
 
@@ -450,6 +481,26 @@ internal sealed class Trainer : IDisposable
 
         Optimizer.BeginLayers();
         pass.Backward(hiddenGradient, inner, ReleaseLayer);
+    }
+
+    private void ReduceLayer(int layer)
+    {
+        _ranks.ReportProgress($"sum of the gradients of layer {layer}");
+        Optimizer.ReduceLayer(layer);
+    }
+
+    // Every rank exchanges as often as the one with the most micro-batches.
+    private void ReduceWithout(int microBatches)
+    {
+        for (int i = 0; i < microBatches; i++)
+        {
+            for (int layer = Student.Config.NumHiddenLayers - 1; layer >= 0; layer--)
+            {
+                ReduceLayer(layer);
+            }
+
+            ReduceLayer(Optimizer.NoLayer);
+        }
     }
 
     private void ReleaseLayer(int layer)

@@ -71,6 +71,22 @@ public class MemoryPlanTests
     }
 
     [Fact]
+    public void SharedGradients_AreOneLayerTheRestAndAShare()
+    {
+        OptimizerConfig both = Sharded with { ShardGradients = true };
+        long all = Part(Of(Sharded, 4), "gradients").Bytes;
+        var layout = new DecoderLayout(Shape);
+        long layers =
+            4
+            * layout
+                .Parameters.Slices.Where(slice => slice.Name.Contains(".layers.", StringComparison.Ordinal))
+                .Sum(slice => slice.Count);
+        long planned = Part(Of(both, 4), "gradients").Bytes;
+        Assert.Equal(all - layers + (layers / Shape.NumHiddenLayers) + (layers / 4), planned);
+        Assert.Equal(all, Part(Of(both, 1), "gradients").Bytes);
+    }
+
+    [Fact]
     public void OneProcess_TakesTheSameWithTheKey() =>
         Assert.Equal(Of(new OptimizerConfig(), 1).Parts, Of(Sharded, 1).Parts);
 
