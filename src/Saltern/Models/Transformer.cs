@@ -154,6 +154,8 @@ public sealed class Transformer : IDisposable
             {
                 foreach (ParameterSlice slice in block.Slices)
                 {
+                    // One weight's at a time: together they would be as much as the model again.
+                    using DisposeScope one = NewDisposeScope();
                     Tensor values = randn(slice.Shape, ScalarType.Float32, CPU, generator: generator)
                         .mul_(_layout.IsIntoResidual(index) ? residual : deviation);
                     Parameters.SetWeight(slice, values);

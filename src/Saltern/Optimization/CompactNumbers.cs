@@ -26,8 +26,10 @@ internal sealed unsafe class CompactNumbers(NumberForm form, RoundedValue role, 
         float* whole = stackalloc float[NumberWindows.Length];
         byte* codes = stackalloc byte[NumberWindows.Length * sizeof(ushort)];
         int size = NumberWindows.Bytes(form);
-        foreach (Part part in Parts(first, count))
+        Part part;
+        for (long at = first; at < first + count; at += part.Count)
         {
+            part = PartAt(at, first + count);
             byte* from = values + (part.At * size);
             if (part.IsWhole)
             {
@@ -61,8 +63,10 @@ internal sealed unsafe class CompactNumbers(NumberForm form, RoundedValue role, 
         float* whole = stackalloc float[NumberWindows.Length];
         byte* codes = stackalloc byte[NumberWindows.Length * sizeof(ushort)];
         int size = NumberWindows.Bytes(form);
-        foreach (Part part in Parts(first, count))
+        Part part;
+        for (long at = first; at < first + count; at += part.Count)
         {
+            part = PartAt(at, first + count);
             byte* to = values + (part.At * size);
             if (part.IsWhole)
             {
@@ -115,18 +119,13 @@ internal sealed unsafe class CompactNumbers(NumberForm form, RoundedValue role, 
 
     private long FirstWindow => place / NumberWindows.Length;
 
-    private IEnumerable<Part> Parts(long first, long count)
+    // The part from a number on, as far as its window goes; not an iterator, which would leave garbage for every few thousand numbers.
+    private Part PartAt(long at, long end)
     {
-        foreach ((long at, long length) in NumberWindows.Pieces(place + first, count, NumberWindows.Length))
-        {
-            long start = place + first + at;
-            yield return new Part(
-                first + at,
-                (int)length,
-                start / NumberWindows.Length,
-                (int)(start % NumberWindows.Length)
-            );
-        }
+        long start = place + at;
+        int inside = (int)(start % NumberWindows.Length);
+        int count = (int)Math.Min(end - at, NumberWindows.Length - inside);
+        return new Part(at, count, start / NumberWindows.Length, inside);
     }
 
     // What lies in one window: first number counted from the first of all, how many, the window, and their place inside it.

@@ -301,7 +301,8 @@ public sealed record OptimizerConfig : IValidated
         {
             yield return new ConfigurationProblem(
                 "gradients",
-                $"= released updates each layer before the whole gradient's norm is known, so nothing can be clipped: it needs 'max_gradient_norm: 0', not {MaxGradientNorm}."
+                $"= released updates each layer before the whole gradient's norm is known, so nothing can be clipped: "
+                    + $"it needs 'max_gradient_norm: 0', not {MaxGradientNorm}."
             );
         }
 

@@ -92,7 +92,8 @@ internal sealed class Trainer : IDisposable
         if (config.Optimizer.ShardGradients && _ranks.Size > 1 && !parts.Compute.UsesKernels)
         {
             throw new ConfigurationException(
-                "optimizer.shard_gradients needs own kernels on the CPU ('kernels: fused'), which tell when a layer's gradients are whole. Remove it."
+                "optimizer.shard_gradients needs own kernels on the CPU ('kernels: fused'), which tell when a layer's gradients are whole. "
+                    + "Remove it."
             );
         }
 
@@ -511,7 +512,8 @@ internal sealed class Trainer : IDisposable
         {
             string where = layer == Optimizer.NoLayer ? "embedding or head" : $"layer {layer}";
             throw new TrainingException(
-                $"Step {State.Step + 1}: the gradient of {where} is {sum}, and layers above it are updated already (optimizer.gradients: released). "
+                $"Step {State.Step + 1}: the gradient of {where} is {sum}, and layers above it are updated already "
+                    + "(optimizer.gradients: released). "
                     + "Go on from the last checkpoint with --resume; 'gradients: kept' leaves such steps out."
             );
         }
