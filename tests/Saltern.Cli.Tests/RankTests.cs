@@ -30,7 +30,16 @@ public partial class RankTests(Workspace workspace) : IClassFixture<Workspace>
     [InlineData("mpirun.openmpi", 4, "baseline", true)]
     [InlineData("mpirun.mpich", 2, "auto", true)]
     [InlineData("mpirun.openmpi", 2, "cached", true)]
-    public void SeveralRanks_TrainWhatOneDoes(string launcher, int ranks, string recipe, bool shardsState)
+    public void SeveralRanks_TrainWhatOneDoes(string launcher, int ranks, string recipe, bool shardsState) =>
+        Compare(launcher, ranks, recipe, shardsState, shardsGradients: false);
+
+    [Theory]
+    [InlineData("mpirun.openmpi", 2, "auto")]
+    [InlineData("mpirun.mpich", 3, "baseline")]
+    public void RanksThatShareGradients_TrainWhatOneDoes(string launcher, int ranks, string recipe) =>
+        Compare(launcher, ranks, recipe, shardsState: true, shardsGradients: true);
+
+    private void Compare(string launcher, int ranks, string recipe, bool shardsState, bool shardsGradients)
     {
         Launcher.SkipWithout(launcher);
         if (recipe == "cached")
@@ -64,7 +73,7 @@ public partial class RankTests(Workspace workspace) : IClassFixture<Workspace>
         }
 
         string one = workspace["one-" + recipe];
-        string several = workspace[$"several-{launcher}-{ranks}-{recipe}-{shardsState}"];
+        string several = workspace[$"several-{launcher}-{ranks}-{recipe}-{shardsState}-{shardsGradients}"];
         string[] train = ["train", workspace[recipe + ".yaml"], "--set", "training.log_every=1", "--out"];
         if (!Directory.Exists(one))
         {
@@ -79,7 +88,14 @@ public partial class RankTests(Workspace workspace) : IClassFixture<Workspace>
         (int code, string output, string error) = Launcher.Run(
             launcher,
             ranks,
-            [.. train, several, "--set", $"optimizer.shard_state={shardsState}".ToLowerInvariant()]
+            [
+                .. train,
+                several,
+                "--set",
+                $"optimizer.shard_state={shardsState}".ToLowerInvariant(),
+                "--set",
+                $"optimizer.shard_gradients={shardsGradients}".ToLowerInvariant(),
+            ]
         ); // ends with an error at a checkpoint where the ranks' weights differ in one bit
         Assert.True(code == 0, output + error);
         Assert.Equal(shardsState, output.Contains("MiB a rank, sharded", StringComparison.Ordinal));

@@ -100,7 +100,8 @@ internal sealed class Trainer : IDisposable
         if (_releases && (_ranks.Size > 1 || !parts.Compute.UsesKernels))
         {
             throw new ConfigurationException(
-                $"optimizer.gradients = released is for one process with own kernels, not for {_ranks.Size} ranks or other passes. Remove it."
+                $"optimizer.gradients = released is for one process with own kernels, not for {_ranks.Size} ranks or other passes."
+                    + " Remove it."
             );
         }
 

@@ -1,7 +1,6 @@
 using Saltern.Batches;
 using Saltern.Configuration;
 using Saltern.Models;
-using Saltern.Numerics;
 using Saltern.Optimization;
 using Saltern.Planning;
 using Saltern.Runs;

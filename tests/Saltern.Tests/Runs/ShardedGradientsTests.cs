@@ -1,5 +1,4 @@
 using Saltern.Configuration;
-using Saltern.Distributed;
 using Saltern.Guidance;
 using Saltern.Models;
 using Saltern.Optimization;
