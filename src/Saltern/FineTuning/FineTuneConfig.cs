@@ -81,7 +81,23 @@ internal sealed record FineTuneConfig : IValidated, IRunRecipe
     }
 
     /// <inheritdoc/>
-    IEnumerable<ConfigurationProblem> IValidated.Validate() => RunConfig.ProductProblems(Products);
+    IEnumerable<ConfigurationProblem> IValidated.Validate()
+    {
+        foreach (ConfigurationProblem problem in RunConfig.ProductProblems(Products))
+        {
+            yield return problem;
+        }
+
+        bool isWhole = Optimizer is { Weights: OptimizerWeightType.Full, Gradients: OptimizerGradients.Kept };
+        if (Lora is not null && !isWhole)
+        {
+            yield return new ConfigurationProblem(
+                "lora",
+                "trains adapters beside weights that stay as they are, so there is nothing for optimizer.weights and "
+                    + "optimizer.gradients to save: leave them at float32 and kept, or remove the section."
+            );
+        }
+    }
 
     /// <summary>The same as the training loop takes it.</summary>
     /// <param name="model">Shape of the model to start from.</param>

@@ -56,7 +56,9 @@ internal sealed unsafe class ActivationBuffer : IDisposable
         if (_view is null || _view.shape[0] != rows)
         {
             _view?.Dispose();
-            _all ??= _memory!.AsTensor(Type, 0, _memory.Count * sizeof(float) / Type.ElementSize()).DetachFromDisposeScope();
+            _all ??= _memory!
+                .AsTensor(Type, 0, _memory.Count * sizeof(float) / Type.ElementSize())
+                .DetachFromDisposeScope();
             _view = _all.narrow(0, 0, (long)rows * Width).view(rows, Width).DetachFromDisposeScope();
         }
 

@@ -5,6 +5,7 @@ using Saltern.Export;
 using Saltern.FineTuning;
 using Saltern.ModelFiles;
 using Saltern.Models;
+using Saltern.Optimization;
 using Saltern.RunFiles;
 using Saltern.Runs;
 using Saltern.Tests.Runs;
@@ -446,6 +447,30 @@ public sealed class FineTuneRunTests : IDisposable
     }
 
     public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void Adapters_LeaveNothingToPackOrToRelease()
+    {
+        foreach (
+            OptimizerConfig optimizer in (OptimizerConfig[])
+                [
+                    _recipe.Optimizer with
+                    {
+                        Weights = OptimizerWeightType.Split24,
+                    },
+                    _recipe.Optimizer with
+                    {
+                        Gradients = OptimizerGradients.Released,
+                    },
+                ]
+        )
+        {
+            IValidated recipe = _recipe with { Lora = Lora, Optimizer = optimizer };
+            Assert.Equal("lora", Assert.Single(recipe.Validate()).Key);
+        }
+
+        Assert.Empty(((IValidated)(_recipe with { Lora = Lora })).Validate());
+    }
 
     private static LowRankConfig Lora => new() { Rank = 4, Targets = ["q_proj", "up_proj"] };
 
