@@ -30,11 +30,12 @@ internal static class WholeFile
 
     /// <summary>Writes a file that is not there yet, and that nobody else is writing: the lock first, then the look.</summary>
     /// <param name="path">Final path. Missing folders are made.</param>
+    /// <param name="beside">Writes what belongs beside it, before it has its name: whoever finds the file finds that too. Null for nothing.</param>
     /// <exception cref="ConfigurationException">There is something, or another process is writing it.</exception>
-    public static void WriteNew(string path, Action<Stream> write)
+    public static void WriteNew(string path, Action<Stream> write, Action? beside = null)
     {
         using FileLock held = DurableFolder.TakeNew(path);
-        Write(path, write);
+        Write(path, write + (_ => beside?.Invoke()));
     }
 
     /// <summary>Writes a file under a temporary name of the caller's choice.</summary>

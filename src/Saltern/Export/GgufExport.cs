@@ -14,7 +14,14 @@ internal static class GgufExport
 
     /// <summary>Writes the file.</summary>
     /// <param name="type">Type of matrices; vectors are float32.</param>
-    public static ExportResult Write(SourceModel model, WeightStream weights, string target, WeightType type)
+    /// <param name="beside">Writes what belongs beside the file, before that has its name; null for nothing.</param>
+    public static ExportResult Write(
+        SourceModel model,
+        WeightStream weights,
+        string target,
+        WeightType type,
+        Action? beside = null
+    )
     {
         var architecture = new GgufArchitecture(model.Config);
         List<OutgoingTensor> tensors =
@@ -64,7 +71,7 @@ internal static class GgufExport
             metadata.Add("tokenizer.chat_template", template);
         }
 
-        WholeFile.WriteNew(target, file => GgufFile.Write(file, metadata, tensors));
+        WholeFile.WriteNew(target, file => GgufFile.Write(file, metadata, tensors), beside);
         return new ExportResult(
             model.Config,
             [target],

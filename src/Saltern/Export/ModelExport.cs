@@ -64,14 +64,6 @@ internal static class ModelExport
         CancellationToken cancellation = default
     )
     {
-        string card = ModelCard.PathOf(target, options.Format);
-        if (Path.Exists(card) && !Path.Exists(target))
-        {
-            throw new ConfigurationException(
-                $"--out {target}: its model card would be {card}, and there is something already. Name another path, or remove that."
-            );
-        }
-
         if (Path.Exists(target))
         {
             throw new ConfigurationException(
@@ -107,9 +99,22 @@ internal static class ModelExport
             );
         }
 
-        ExportResult result = GgufExport.Write(model, weights, target, options.Type);
-        WholeFile.WriteText(ModelCard.PathOf(target, options.Format), Card());
-        return result;
+        string path = ModelCard.PathOf(target, options.Format);
+        string card = Card();
+        if (Path.Exists(path) && !(File.Exists(path) && File.ReadAllText(path) == card))
+        {
+            throw new ConfigurationException(
+                $"--out {target}: its model card would be {path}, and there is something already. Name another path, or remove that."
+            );
+        }
+
+        return GgufExport.Write(
+            model,
+            weights,
+            target,
+            options.Type,
+            beside: () => WholeFile.WriteText(path, card) // the same text is what an interrupted export left
+        );
 
         string Card() => ModelCard.Write(source, model, Path.GetFileNameWithoutExtension(target), options.Type);
     }

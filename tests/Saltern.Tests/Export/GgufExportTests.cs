@@ -11,7 +11,11 @@ namespace Saltern.Tests.Export;
 public class GgufExportTests
 {
     public static TheoryData<string, Enum> Models =>
-        [.. from name in ExportedModel.Names from type in Enum.GetValues<WeightType>() select (name, (Enum)type)];
+        [
+            .. from name in ExportedModel.Names
+            from type in WeightTypes.Names.Select(WeightTypes.Parse)
+            select (name, (Enum)type),
+        ];
 
     // The rest are refused, below.
     public static TheoryData<string> Families =>
