@@ -7,7 +7,7 @@ using Saltern.Runs;
 namespace Saltern.Hosting;
 
 /// <summary>Makes libtorch ready for use: the C runtime's memory, waiting threads, the number of threads, the faster library of products.</summary>
-/// <remarks>To be made before anything touches a tensor; <see cref="Salt"/> makes it at its first call. Without it the results are the same, and a step takes up to half as long again.</remarks>
+/// <remarks>To be made before anything touches a tensor; <see cref="Salt"/> makes it at its first call. Without it results are the same to rounding, and steps are slower (docs/speed.md).</remarks>
 /// <param name="Threads">Threads to compute with unless a recipe says otherwise.</param>
 /// <param name="Description">What was set, in one line for the start of a log.</param>
 public sealed record EngineSetup(int Threads, string Description)
