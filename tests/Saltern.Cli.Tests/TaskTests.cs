@@ -5,6 +5,43 @@ namespace Saltern.Cli.Tests;
 public class TaskTests(Workspace workspace) : IClassFixture<Workspace>
 {
     [Fact]
+    public void Induction_ByName_NeedsNoData_AndTwoModelsGetTheSameStretches()
+    {
+        string output = workspace["induction"];
+        (int code, string json, string error) = SalternProcess.Run(
+            "eval",
+            workspace["teacher"],
+            "--tasks",
+            "induction",
+            "--limit",
+            "3",
+            "--teacher",
+            workspace["teacher"],
+            "--out",
+            output,
+            "--json"
+        );
+        Assert.True(code == 0, error);
+        using JsonDocument result = JsonDocument.Parse(json);
+        JsonElement scores = result.RootElement.GetProperty("results").GetProperty("induction");
+        Assert.InRange(scores.GetProperty("token_acc,none").GetDouble(), 0, 1);
+        Assert.True(scores.GetProperty("perplexity,none").GetDouble() > 1);
+        JsonElement paired = result.RootElement.GetProperty("paired").GetProperty("induction").GetProperty("token_acc");
+        Assert.Equal("paired_bootstrap", paired.GetProperty("test").GetString());
+        Assert.Equal(0, paired.GetProperty("difference").GetDouble());
+        string[] samples = File.ReadAllLines(Path.Combine(output, "samples_induction.jsonl"));
+        Assert.Equal(3, samples.Length);
+        Assert.All(
+            samples,
+            line =>
+                Assert.Equal(
+                    64,
+                    JsonDocument.Parse(line).RootElement.GetProperty("doc").GetProperty("tokens").GetArrayLength()
+                )
+        );
+    }
+
+    [Fact]
     public void Eval_RunsTasks_AndWritesResultsAndSamples()
     {
         File.WriteAllText(

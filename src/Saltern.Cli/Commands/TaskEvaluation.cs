@@ -68,6 +68,18 @@ internal sealed class TaskEvaluation(
         var paired = new Dictionary<string, IReadOnlyList<PairedTest>>();
         foreach ((TaskResult one, TaskResult other) in first.Results.Zip(second.Results))
         {
+            if (
+                !one
+                    .Items.SelectMany(item => item.Item.Stretch)
+                    .SequenceEqual(other.Items.SelectMany(item => item.Item.Stretch))
+            )
+            {
+                throw new ConfigurationException(
+                    $"{one.Definition.Task} draws its items from a model's own tokens, and {first.Name} and {second.Name} "
+                        + "have different tokenizers. Evaluate them one by one, or leave the task out."
+                );
+            }
+
             paired.Add(
                 one.Definition.Task,
                 [.. one.Scores.Select(score => PairedTest.Of(score.Metric, one.Items, other.Items))]

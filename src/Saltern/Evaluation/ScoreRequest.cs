@@ -92,6 +92,21 @@ internal sealed class RequestEncoder(BpeTokenizer tokenizer, int window)
         return requests;
     }
 
+    /// <summary>log p of each token of a stretch when it comes a second time, but the first, which nothing announces: all of them are read off one input.</summary>
+    /// <param name="stretch">Ids, at least two. Only as many from the first on as fit twice.</param>
+    public IReadOnlyList<ScoreRequest> Repeated(ReadOnlySpan<int> stretch)
+    {
+        bool isCut = 2 * stretch.Length > window;
+        int length = isCut ? Math.Max(1, window / 2) : stretch.Length;
+        int[] tokens = [Start, .. stretch[..length], .. stretch[..length]];
+        return
+        [
+            .. Enumerable
+                .Range(length + 2, length - 1)
+                .Select(predicted => new ScoreRequest(tokens[..(predicted + 1)], TargetCount: 1, isCut)),
+        ];
+    }
+
     /// <summary>A prompt to go on from, cut from the left so that <paramref name="room"/> tokens fit behind it.</summary>
     public (int[] Tokens, bool IsCut) Prompt(string text, int room)
     {

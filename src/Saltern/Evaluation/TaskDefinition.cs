@@ -24,6 +24,9 @@ internal enum TaskKind
 
     /// <summary>log p of a whole text in disjoint windows.</summary>
     Perplexity,
+
+    /// <summary>log p of each token of a stretch of random tokens the second time it comes (arXiv:2209.11895, "repeated random tokens"): what a model can only copy.</summary>
+    Induction,
 }
 
 /// <summary>A task: which file, how its fields become prompts, what is measured. One YAML file each; the field names are lm-evaluation-harness's where it has them.</summary>
@@ -50,9 +53,16 @@ internal sealed record TaskDefinition : IValidated
     /// <summary>Where examples for n-shot prompts come from, found like <see cref="Data"/>; null for the items themselves, an item never being its own example.</summary>
     public string? ExampleData { get; init; }
 
-    /// <summary>How records are read: the first one whose fields a record has is used, so that several releases of a benchmark can share a file.</summary>
-    [MinLength(1)]
-    public required IReadOnlyList<TaskReading> Readings { get; init; }
+    /// <summary>How records are read: the first one whose fields a record has is used, so that several releases of a benchmark can share a file. Needed by every kind but <c>induction</c>, whose items are drawn.</summary>
+    public IReadOnlyList<TaskReading> Readings { get; init; } = [];
+
+    /// <summary>Of kind <c>induction</c> the items drawn; null for 64.</summary>
+    [Range(1, 100_000)]
+    public int? Items { get; init; }
+
+    /// <summary>Of kind <c>induction</c> the tokens of the stretch that comes twice; null for 64.</summary>
+    [Range(2, 100_000)]
+    public int? StretchTokens { get; init; }
 
     /// <summary>Stands between prompt and choice or answer.</summary>
     public string TargetDelimiter { get; init; } = " ";
@@ -65,7 +75,7 @@ internal sealed record TaskDefinition : IValidated
     [Range(0, 100)]
     public int Shots { get; init; }
 
-    /// <summary>Decides which examples an item gets.</summary>
+    /// <summary>Decides which examples an item gets, and which tokens are drawn.</summary>
     public long Seed { get; init; } = 1234;
 
     /// <summary>Stands between examples.</summary>
@@ -90,6 +100,7 @@ internal sealed record TaskDefinition : IValidated
             TaskKind.ContextChoice or TaskKind.Pair => [TaskMetric.Acc],
             TaskKind.LastWord => [TaskMetric.Acc, TaskMetric.Perplexity],
             TaskKind.Generate => [TaskMetric.ExactMatch],
+            TaskKind.Induction => [TaskMetric.TokenAcc, TaskMetric.Perplexity],
             _ => [TaskMetric.BitsPerByte, TaskMetric.BytePerplexity, TaskMetric.WordPerplexity],
         };
 
@@ -119,6 +130,11 @@ internal sealed record TaskDefinition : IValidated
             );
         }
 
+        if (ProblemOfItems() is ConfigurationProblem items)
+        {
+            yield return items;
+        }
+
         for (int i = 0; i < Readings.Count; i++)
         {
             if (Readings[i].ProblemFor(Kind) is string problem)
@@ -131,6 +147,33 @@ internal sealed record TaskDefinition : IValidated
     /// <summary>Whether items have a prompt that examples can stand before.</summary>
     internal bool TakesExamples =>
         Kind is TaskKind.Choice or TaskKind.ContextChoice or TaskKind.LastWord or TaskKind.Generate;
+
+    private ConfigurationProblem? ProblemOfItems()
+    {
+        bool isDrawn = Kind == TaskKind.Induction;
+        if (!isDrawn && Readings.Count == 0)
+        {
+            return new ConfigurationProblem("readings", "is missing: say how a record becomes an item.");
+        }
+
+        if (!isDrawn && (Items is not null || StretchTokens is not null))
+        {
+            return new ConfigurationProblem(
+                Items is null ? "stretch_tokens" : "items",
+                $"belongs to kind induction, and this is {KindName}. Remove the key."
+            );
+        }
+
+        if (isDrawn && (Readings.Count > 0 || Data is not null || Encoding is not null))
+        {
+            return new ConfigurationProblem(
+                "readings",
+                "and data and encoding are for records, but the items of kind induction are drawn. Remove those keys."
+            );
+        }
+
+        return null;
+    }
 
     private string KindName =>
         "kind "

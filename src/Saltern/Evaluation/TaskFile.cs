@@ -3,8 +3,9 @@ using Saltern.Configuration;
 namespace Saltern.Evaluation;
 
 /// <summary>A task, ready to be read: its definition and where its items are.</summary>
+/// <param name="DataPath">Records of the items; null where they are drawn.</param>
 /// <param name="ExamplePath">Items for examples; null for those measured.</param>
-internal sealed record TaskFile(TaskDefinition Definition, string Source, string DataPath, string? ExamplePath);
+internal sealed record TaskFile(TaskDefinition Definition, string Source, string? DataPath, string? ExamplePath);
 
 /// <summary>What <c>--tasks</c> names: tasks, and groups of tasks.</summary>
 /// <param name="Tasks">Every task once, those of groups included.</param>
@@ -86,6 +87,11 @@ internal sealed record TaskPlan(
         }
 
         definition = definition with { Encoding = encoding ?? definition.Encoding };
+
+        if (definition.Kind == TaskKind.Induction)
+        {
+            return new TaskFile(definition, path, DataPath: null, ExamplePath: null);
+        }
 
         string folder = Path.GetDirectoryName(path) ?? "";
         string? data = TaskItemReader.Find(definition.Data ?? definition.Task, dataFolder, folder);

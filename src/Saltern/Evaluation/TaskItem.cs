@@ -20,6 +20,9 @@ internal sealed record TaskItem
     /// <summary>The text whose bytes and words a perplexity is per; null for the prompt.</summary>
     public string? Counted { get; init; }
 
+    /// <summary>Ids of the tokens that come twice, of kind <c>induction</c>.</summary>
+    public IReadOnlyList<int> Stretch { get; init; } = [];
+
     /// <summary>Choices, or the texts of a pair.</summary>
     public IReadOnlyList<string> Choices { get; init; } = [];
 

@@ -14,7 +14,10 @@ internal enum TaskMetric
     /// <summary>The same after division by the choice's length in UTF-8 bytes.</summary>
     AccBytes,
 
-    /// <summary>exp(−mean log p of the answers).</summary>
+    /// <summary>Share of tokens that greedy decoding gives.</summary>
+    TokenAcc,
+
+    /// <summary>exp(−mean log p of the answers; of a stretch of tokens, of each).</summary>
     Perplexity,
 
     /// <summary>exp(−Σ log p / Σ words), words being what white space separates.</summary>
@@ -78,6 +81,7 @@ internal static class TaskMetrics
             TaskKind.ContextChoice => [TaskMetric.Acc],
             TaskKind.LastWord => [TaskMetric.Acc, TaskMetric.Perplexity],
             TaskKind.Generate => [TaskMetric.ExactMatch, TaskMetric.F1, TaskMetric.Rouge2],
+            TaskKind.Induction => [TaskMetric.TokenAcc, TaskMetric.Perplexity],
             _ => [TaskMetric.BitsPerByte, TaskMetric.BytePerplexity, TaskMetric.WordPerplexity],
         };
 }

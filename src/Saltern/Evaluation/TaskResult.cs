@@ -8,8 +8,8 @@ internal sealed record TaskResult
     /// <summary>The task.</summary>
     public required TaskDefinition Definition { get; init; }
 
-    /// <summary>Where the items came from.</summary>
-    public required string DataPath { get; init; }
+    /// <summary>Where the items came from; null where they were drawn.</summary>
+    public required string? DataPath { get; init; }
 
     /// <summary>Item by item, in the order of the file.</summary>
     public required IReadOnlyList<ItemResult> Items { get; init; }
@@ -45,13 +45,15 @@ internal sealed record TaskResult
         IReadOnlyList<TaskItem> pool = [];
         if (definition.Shots > 0)
         {
-            pool = TaskItemReader.Read(definition, task.ExamplePath ?? task.DataPath);
+            pool = TaskItemReader.Read(definition, task.ExamplePath ?? task.DataPath!);
         }
 
-        IReadOnlyList<TaskItem> items =
-            definition.Shots > 0 && ownPool
-                ? [.. pool.Take(limit ?? pool.Count)]
-                : TaskItemReader.Read(definition, task.DataPath, limit);
+        IReadOnlyList<TaskItem> items = task.DataPath switch
+        {
+            null => InductionItems.Draw(definition, model.Tokenizer, limit),
+            _ when definition.Shots > 0 && ownPool => [.. pool.Take(limit ?? pool.Count)],
+            string path => TaskItemReader.Read(definition, path, limit),
+        };
         long start = Stopwatch.GetTimestamp();
         IReadOnlyList<ItemResult> results = TaskRunner.Run(
             model,

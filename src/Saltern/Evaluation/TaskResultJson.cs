@@ -158,7 +158,7 @@ internal static class TaskResultJson
             ["output_type"] = definition.Kind switch
             {
                 TaskKind.Choice or TaskKind.ContextChoice or TaskKind.Pair => "multiple_choice",
-                TaskKind.LastWord => "loglikelihood",
+                TaskKind.LastWord or TaskKind.Induction => "loglikelihood",
                 TaskKind.Generate => "generate_until",
                 _ => "loglikelihood_rolling",
             },
@@ -192,6 +192,7 @@ internal static class TaskResultJson
             TaskKind.Generate => string.Join('\n', result.Item.Answers),
             TaskKind.LastWord => definition.TargetDelimiter + result.Item.Answer,
             TaskKind.Perplexity => result.Item.Prompt,
+            TaskKind.Induction => result.Arguments[0].Continuation,
             _ => result.Item.Gold.ToString(CultureInfo.InvariantCulture),
         };
         var node = new JsonObject

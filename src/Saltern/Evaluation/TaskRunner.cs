@@ -73,6 +73,11 @@ internal static partial class TaskRunner
                 [TaskMetric.Acc] = Count(scores[0].IsGreedy),
                 [TaskMetric.Perplexity] = new(sum),
             },
+            TaskKind.Induction => new()
+            {
+                [TaskMetric.TokenAcc] = new(scores.Average(score => score.IsGreedy ? 1.0 : 0.0)),
+                [TaskMetric.Perplexity] = new(sum / scores.Count),
+            },
             TaskKind.Perplexity => new()
             {
                 [TaskMetric.BitsPerByte] = new(sum, Encoding.UTF8.GetByteCount(item.Counted ?? item.Prompt)),
@@ -105,6 +110,12 @@ internal static partial class TaskRunner
         if (definition.Kind == TaskKind.Perplexity)
         {
             return new Planned([("", item.Prompt)], model.Encoder.Rolling(item.Prompt));
+        }
+
+        if (definition.Kind == TaskKind.Induction)
+        {
+            string stretch = model.Tokenizer.Decode([.. item.Stretch]);
+            return new Planned([(stretch, stretch)], model.Encoder.Repeated([.. item.Stretch]));
         }
 
         string before = definition.TakesExamples ? examples.Before(item) : "";

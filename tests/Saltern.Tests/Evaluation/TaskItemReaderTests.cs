@@ -300,8 +300,8 @@ public class TaskItemReaderTests
         folder.Write("lambada.jsonl", System.Text.Encoding.Latin1.GetBytes("""{"text":"a small café"}""" + "\n"));
         string task = Path.Combine(TaskFolder, "lambada.yaml");
         TaskFile file = Assert.Single(TaskPlan.Read([task], folder.Path, null, "iso-8859-1").Tasks);
-        Assert.Equal("café", Assert.Single(TaskItemReader.Read(file.Definition, file.DataPath)).Answer);
-        Assert.Throws<DataFormatException>(() => TaskItemReader.Read(Load("lambada"), file.DataPath));
+        Assert.Equal("café", Assert.Single(TaskItemReader.Read(file.Definition, file.DataPath!)).Answer);
+        Assert.Throws<DataFormatException>(() => TaskItemReader.Read(Load("lambada"), file.DataPath!));
     }
 
     [Theory]
@@ -341,6 +341,10 @@ public class TaskItemReaderTests
     [InlineData("kind: pair\nshots: 1\nreadings: [{ choices: [\"{a}\", \"{b}\"] }]", "shots")]
     [InlineData("kind: generate\nmetrics: [acc]\nreadings: [{ prompt: q, answers: [a] }]", "exact_match")]
     [InlineData("kind: guess\nreadings: []", "guess")]
+    [InlineData("kind: choice", "readings")]
+    [InlineData("kind: choice\nitems: 3\nreadings: [{ prompt: \"{q}\", choices: [a, b], gold: g }]", "kind induction")]
+    [InlineData("kind: induction\nreadings: [{ prompt: \"{q}\" }]", "are drawn")]
+    [InlineData("kind: induction\nmetrics: [acc]", "token_acc")]
     [InlineData("kind: lastword\nencoding: klingon\nreadings: [{ prompt: q, answer: a }]", "klingon is not known")]
     public void WrongTaskFiles_SayWhatIsWrong(string yaml, string message) =>
         Assert.Contains(

@@ -33,6 +33,69 @@ public class TaskRunnerTests
     }
 
     [Fact]
+    public void Induction_EachTokenOfTheSecondTimeButTheFirst_HandWorked()
+    {
+        // 'q c d' twice: p(c | q) = 0.2 is q's most likely token, p(d | c) = 0.3 is not c's; q after d is not asked.
+        using TaskModel model = BigramModel.Create(16, ("q", "c", 0.2), ("c", "d", 0.3), ("c", "c", 0.5));
+        ItemResult result = Run(
+            model,
+            Task(TaskKind.Induction) with
+            {
+                Readings = [],
+            },
+            new TaskItem
+            {
+                Id = "0",
+                Index = 0,
+                Record = default,
+                Stretch = [BigramModel.Id("q"), BigramModel.Id("c"), BigramModel.Id("d")],
+            }
+        );
+        Assert.Equal(2, result.Scores.Count);
+        Assert.Equal(Math.Log(0.2), result.Scores[0].LogProb, Rounding);
+        Assert.Equal(Math.Log(0.3), result.Scores[1].LogProb, Rounding);
+        Assert.Equal(0.5, result.Metrics[TaskMetric.TokenAcc].Value);
+        Assert.Equal((Math.Log(0.2) + Math.Log(0.3)) / 2, result.Metrics[TaskMetric.Perplexity].Value, Rounding);
+        Assert.False(result.IsCut);
+        Assert.Equal(("qcd", "qcd"), result.Arguments[0]);
+    }
+
+    [Fact]
+    public void Induction_AWindowThatDoesNotHoldItTwice_CutsAndSaysSo()
+    {
+        using TaskModel model = BigramModel.Create(5);
+        IReadOnlyList<ScoreRequest> requests = model.Encoder.Repeated([97, 98, 99]);
+        Assert.Equal([BigramModel.Tokenizer.EndOfTextId, 97, 98, 97, 98], Assert.Single(requests).Tokens);
+        Assert.True(requests[0].IsCut);
+        Assert.Equal(2, model.Encoder.Repeated([97, 98]).Single().Targets.Length + 1);
+    }
+
+    [Fact]
+    public void InductionItems_DifferentTokensOfText_TheSameForASeed()
+    {
+        TaskDefinition definition = Task(TaskKind.Induction) with { Readings = [], Items = 5, StretchTokens = 40 };
+        IReadOnlyList<TaskItem> items = InductionItems.Draw(definition, BigramModel.Tokenizer, limit: null);
+        Assert.Equal(5, items.Count);
+        Assert.All(items, item => Assert.Equal(40, item.Stretch.Distinct().Count()));
+        Assert.All(items, item => Assert.DoesNotContain(BigramModel.Tokenizer.EndOfTextId, item.Stretch));
+        Assert.Equal(5, items.Select(item => string.Join(' ', item.Stretch)).Distinct().Count());
+        Assert.Equal(items[1].Stretch, InductionItems.Draw(definition, BigramModel.Tokenizer, limit: 2)[1].Stretch);
+        Assert.NotEqual(
+            items[0].Stretch,
+            InductionItems.Draw(definition with { Seed = 7 }, BigramModel.Tokenizer, limit: 1)[0].Stretch
+        );
+        Assert.Contains(
+            "stretch_tokens",
+            Assert
+                .Throws<ConfigurationException>(() =>
+                    InductionItems.Draw(definition with { StretchTokens = 400 }, BigramModel.Tokenizer, limit: null)
+                )
+                .Message,
+            StringComparison.Ordinal
+        );
+    }
+
+    [Fact]
     public void Normalisation_DividesByCharactersOrBytes()
     {
         // −2 over "ab" is −1 either way; −3 over "éé" is −1.5 a character and −0.75 a byte; "😀" is one character of four bytes and two UTF-16 units.
