@@ -1,6 +1,6 @@
 using Saltern.Benchmarks;
 
-// Drivers (steps, parts, threads, precision, salt, scaling, import) start workers (the rest) in processes of their own and pair them; stalls is one run; see ../README.md.
+// Drivers (steps, parts, threads, precision, salt, families, scaling, import) start workers (the rest) in processes of their own and pair them; stalls is one run; see ../README.md.
 return args switch
 {
     ["steps", .. string[] rest] => StepComparison.Run(new Options(rest)),
@@ -8,6 +8,7 @@ return args switch
     ["threads", .. string[] rest] => PartComparison.Threads(new Options(rest)),
     ["precision", .. string[] rest] => PrecisionComparison.Run(new Options(rest)),
     ["salt", .. string[] rest] => PartComparison.Salt(new Options(rest)),
+    ["families", .. string[] rest] => FamilyComparison.Run(new Options(rest)),
     ["scaling", .. string[] rest] => Scaling.Run(new Options(rest)),
     ["stalls", .. string[] rest] => Stalls.Run(new Options(rest)),
     ["import", .. string[] rest] => ImportComparison.Run(new Options(rest)),
@@ -27,7 +28,7 @@ return args switch
 static int Usage()
 {
     Console.Error.WriteLine(
-        "usage: steps | parts | threads | precision | salt | scaling | stalls | import [--name value …]; "
+        "usage: steps | parts | threads | precision | salt | families | scaling | stalls | import [--name value …]; "
             + "benchmarks/README.md says what each does."
     );
     return 2;
