@@ -60,6 +60,7 @@ public static class CommandLine
             CompareCommand.Create(),
             ReportCommand.Create(),
             StudyCommand.Create(),
+            JudgeCommand.Create(),
             WatchCommand.Create(),
             RecipeCommand.Create(),
             TaskCommand.Create(),

@@ -117,6 +117,25 @@ public sealed class RecordTests : IDisposable
         Assert.NotEmpty(Directory.GetFiles(copy, "*.html"));
     }
 
+    [Fact]
+    public void TheLeaderboard_IsWhatTheVerdictsCarry()
+    {
+        string copy = Path.Combine(_folder, "experiments");
+        foreach (string verdict in Experiments.Select(row => At(row.Data, "verdict.json")).Where(File.Exists))
+        {
+            string folder = Path.Combine(copy, Path.GetFileName(Path.GetDirectoryName(verdict)!));
+            Directory.CreateDirectory(folder);
+            foreach (string name in new[] { "verdict.json", "results.zip" })
+            {
+                File.Copy(Path.Combine(Path.GetDirectoryName(verdict)!, name), Path.Combine(folder, name));
+            }
+        }
+
+        string told = Run(["judge", copy, "--leaderboard", Path.Combine(copy, "LEADERBOARD.md")]);
+        Assert.Equal(File.ReadAllText(At("LEADERBOARD.md")), File.ReadAllText(Path.Combine(copy, "LEADERBOARD.md")));
+        Assert.Contains("A finding wants 5 paired seeds", told, StringComparison.Ordinal);
+    }
+
     // All but the sentences: those say the same figures in the words of the day.
     private static string Figures(string file)
     {

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Text.Json;
 using Saltern.Cli.Terminal;
 using Saltern.FineTuning;
 using Saltern.Hosting;
@@ -73,6 +74,11 @@ public static class StudyCommand
             Description =
                 "Put the finished runs' kept results into results.zip, one file for version control; trains nothing.",
         };
+        var judge = new Option<bool>("--judge")
+        {
+            Description =
+                "Also say which claims are findings by the strict rules (docs/judging.md), as 'saltern judge' does.",
+        };
         Option<bool> json = CommonOptions.Json();
         var command = new Verb(
             "study",
@@ -93,6 +99,7 @@ public static class StudyCommand
             resume,
             reportOnly,
             pack,
+            judge,
             json,
         };
         command.SetAction(parsed =>
@@ -120,7 +127,12 @@ public static class StudyCommand
                             plan = plan.WithPrecision(found);
                         }
 
-                        bool concluded = Conclude(console, StudyVerdict.Write(plan, kept, console.Line), kept);
+                        bool concluded = Conclude(
+                            console,
+                            StudyVerdict.Write(plan, kept, console.Line),
+                            kept,
+                            parsed.GetValue(judge)
+                        );
                         return concluded ? ExitCode.Done : ExitCode.Failed;
                     }
 
@@ -141,7 +153,8 @@ public static class StudyCommand
                         Chosen(plan, parsed.GetRequiredValue(arms), parsed.GetRequiredValue(seeds)),
                         new StudyResults(folder),
                         parsed.GetValue(runs) ?? Path.Combine("runs", plan.Config.Name),
-                        parsed.GetRequiredValue(times)
+                        parsed.GetRequiredValue(times),
+                        parsed.GetValue(judge)
                     );
                     return Run(console, request, cancellation);
                 }
@@ -182,7 +195,8 @@ public static class StudyCommand
         EngineSetup engine = EngineSetup.Prepare();
         console.Line("runtime: " + engine.Description);
         request = Pin(request, console);
-        (StudyPlan plan, StudyRun[] chosen, StudyResults results, string runsFolder, string stepTimes) = request;
+        (StudyPlan plan, StudyRun[] chosen, StudyResults results, string runsFolder, string stepTimes, bool judges) =
+            request;
         console.Line(
             $"study {plan.Config.Name}: {plan.Config.Arms.Count} arms, {plan.Runs.Count} runs, "
                 + $"{chosen.Length} of them asked for; results in {results.Folder}, weights in {runsFolder}"
@@ -223,7 +237,7 @@ public static class StudyCommand
         }
 
         Verdict? verdict = StudyVerdict.Write(plan, results, status.Keep);
-        _ = Conclude(console, verdict, results);
+        _ = Conclude(console, verdict, results, judges);
         StudyOutcome[] failed = [.. outcomes.Where(outcome => outcome.State == StudyRunState.Failed)];
         foreach (StudyOutcome outcome in failed)
         {
@@ -314,7 +328,7 @@ public static class StudyCommand
     }
 
     // False where there is nothing to conclude from.
-    private static bool Conclude(Output console, Verdict? verdict, StudyResults results)
+    private static bool Conclude(Output console, Verdict? verdict, StudyResults results, bool judges)
     {
         if (verdict is null)
         {
@@ -323,6 +337,13 @@ public static class StudyCommand
 
         console.Line();
         console.Lines.Write(VerdictText.Write(verdict));
+        if (judges)
+        {
+            using JsonDocument file = JsonDocument.Parse(verdict.ToJson());
+            console.Line();
+            console.Lines.Write(JudgementText.Write(Judgement.Of(file.RootElement, VerdictFiles.Verdict)));
+        }
+
         if (console.IsJson)
         {
             Output.Json(verdict.ToJson());
@@ -426,6 +447,7 @@ public static class StudyCommand
         StudyRun[] Chosen,
         StudyResults Results,
         string RunsFolder,
-        string StepTimes
+        string StepTimes,
+        bool Judges
     );
 }

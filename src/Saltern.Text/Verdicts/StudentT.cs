@@ -5,11 +5,27 @@ internal static class StudentT
 {
     /// <summary>The t with 97.5 % of the distribution below it: 12.706 for one degree of freedom, 1.960 in the limit.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Fewer than one degree of freedom.</exception>
-    public static double Quantile975(int degreesOfFreedom)
+    public static double Quantile975(int degreesOfFreedom) => Bisect(0.95, degreesOfFreedom, 1.9, 13.0);
+
+    /// <summary>The t with a probability between −t and t.</summary>
+    /// <param name="probability">In (0, 1).</param>
+    /// <exception cref="ArgumentOutOfRangeException">Fewer than one degree of freedom, or no probability.</exception>
+    public static double Within(double probability, int degreesOfFreedom)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(probability, 0);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(probability, 1);
+        double high = 1;
+        while (ProbabilityWithin(high, degreesOfFreedom) < probability)
+        {
+            high *= 2;
+        }
+
+        return Bisect(probability, degreesOfFreedom, 0, high);
+    }
+
+    private static double Bisect(double probability, int degreesOfFreedom, double low, double high)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(degreesOfFreedom, 1);
-        double low = 1.9;
-        double high = 13.0;
         while (high - low > 1e-12 * high)
         {
             double middle = 0.5 * (low + high);
@@ -18,7 +34,7 @@ internal static class StudentT
                 break;
             }
 
-            if (ProbabilityWithin(middle, degreesOfFreedom) < 0.95)
+            if (ProbabilityWithin(middle, degreesOfFreedom) < probability)
             {
                 low = middle;
             }

@@ -99,6 +99,9 @@ public sealed record VerdictPair
     /// <summary>Final value of the measure that had to be reached, minus the baseline's.</summary>
     public double FinalMetricDifference { get; init; }
 
+    /// <summary>The measure minus the baseline's where both have cost the same FLOPs, everything charged: what the cheaper of the two costs as a whole. Null where a cost is not known, or the small model alone costs more.</summary>
+    public double? EqualChargedFlopsDifference { get; init; }
+
     /// <summary>Compares two runs of one seed.</summary>
     /// <exception cref="DataFormatException">Different data, different validation documents, or no evaluations.</exception>
     internal static VerdictPair Of(RunRecord baseline, RunRecord run, VerdictMetric metric, int studentsServed)
@@ -130,6 +133,7 @@ public sealed record VerdictPair
             ),
             FinalLossDifference = run.FinalLoss - baseline.FinalLoss,
             FinalMetricDifference = run.FinalOf(metric) - baseline.FinalOf(metric),
+            EqualChargedFlopsDifference = EqualCost.Difference(baseline, run, metric, studentsServed),
             FinalLossDifferenceSe = error?.StandardError,
             TokensNeeded = error?.TokensNeeded,
             FinalAccuracyDifference = run.FinalAccuracy - baseline.FinalAccuracy,

@@ -77,6 +77,12 @@ public sealed record VerdictRun
     /// <summary>Its interval over seeds.</summary>
     public IReadOnlyList<double>? FinalMetricDifferenceInterval { get; init; }
 
+    /// <summary>The measure minus the baseline's at the same FLOPs, everything charged; null unless every pair has one.</summary>
+    public double? EqualChargedFlopsDifference { get; init; }
+
+    /// <summary>Its interval over seeds.</summary>
+    public IReadOnlyList<double>? EqualChargedFlopsDifferenceInterval { get; init; }
+
     /// <summary>Whether every pair reached the target.</summary>
     public required bool Reached { get; init; }
 
@@ -215,7 +221,8 @@ public sealed record VerdictRun
         bool reached = pairs.All(pair => pair.Reached);
         PairedInterval difference = PairedInterval.OfDifferences([.. pairs.Select(pair => pair.FinalLossDifference)]);
         PairedInterval measure = PairedInterval.OfDifferences([.. pairs.Select(pair => pair.FinalMetricDifference)]);
-        PairedInterval? accuracy = AccuracyDifference(pairs);
+        PairedInterval? accuracy = DifferenceOf(pairs, pair => pair.FinalAccuracyDifference);
+        PairedInterval? equalCost = DifferenceOf(pairs, pair => pair.EqualChargedFlopsDifference);
         return new VerdictRun
         {
             Name = arm.NameOf(runs),
@@ -236,6 +243,8 @@ public sealed record VerdictRun
             FinalAccuracyDifferenceInterval = accuracy?.Ends,
             FinalMetricDifference = measure.Mean,
             FinalMetricDifferenceInterval = measure.Ends,
+            EqualChargedFlopsDifference = equalCost?.Mean,
+            EqualChargedFlopsDifferenceInterval = equalCost?.Ends,
             Reached = reached,
             Held = HeldByAll(pairs),
             ToBaseline = Cost.Mean([.. pairs.Select(pair => pair.ToBaseline)]),
@@ -244,9 +253,9 @@ public sealed record VerdictRun
         };
     }
 
-    private static PairedInterval? AccuracyDifference(List<VerdictPair> pairs)
+    private static PairedInterval? DifferenceOf(List<VerdictPair> pairs, Func<VerdictPair, double?> of)
     {
-        double[] differences = [.. pairs.Select(pair => pair.FinalAccuracyDifference).OfType<double>()];
+        double[] differences = [.. pairs.Select(of).OfType<double>()];
         if (differences.Length < pairs.Count)
         {
             return null;

@@ -25,6 +25,8 @@ public class VerdictJsonTests
         "final_accuracy_difference_interval",
         "final_metric_difference",
         "final_metric_difference_interval",
+        "equal_charged_flops_difference",
+        "equal_charged_flops_difference_interval",
         "reached",
         "held",
         "steps_to_baseline",
@@ -76,6 +78,7 @@ public class VerdictJsonTests
         "tokens_needed",
         "final_accuracy_difference",
         "final_metric_difference",
+        "equal_charged_flops_difference",
     ];
 
     [Fact]
