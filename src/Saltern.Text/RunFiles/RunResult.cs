@@ -321,7 +321,7 @@ public sealed record RunMachine
     /// <summary>Library of the large matrix products; null where that was not recorded.</summary>
     public string? Products { get; init; }
 
-    /// <summary>Type of the products, <c>fp32</c> or <c>bf16</c>; null where that was not recorded.</summary>
+    /// <summary>Type of the products, <c>fp32</c>, <c>tf32</c> (fp32 with allow_tf32) or <c>bf16</c>; null where that was not recorded.</summary>
     public string? Precision { get; init; }
 
     /// <summary>Peak of a matrix product of that type measured at the start, GFLOP/s.</summary>

@@ -45,6 +45,9 @@ internal sealed record FineTuneConfig : IValidated, IRunRecipe
     /// <summary>Type of products and attention.</summary>
     public ComputePrecision Precision { get; init; }
 
+    /// <summary>device: cuda: whether float32 products read their operands as TF32 (8 bits of exponent, 10 of mantissa) on tensor cores; sums stay float32.</summary>
+    public bool AllowTf32 { get; init; }
+
     /// <summary>Own kernels, or libtorch's operations; equal to rounding.</summary>
     public KernelChoice Kernels { get; init; }
 
@@ -84,6 +87,11 @@ internal sealed record FineTuneConfig : IValidated, IRunRecipe
     IEnumerable<ConfigurationProblem> IValidated.Validate()
     {
         foreach (ConfigurationProblem problem in RunConfig.ProductProblems(Products))
+        {
+            yield return problem;
+        }
+
+        foreach (ConfigurationProblem problem in RunConfig.Tf32Problems(AllowTf32, Device))
         {
             yield return problem;
         }
@@ -128,6 +136,7 @@ internal sealed record FineTuneConfig : IValidated, IRunRecipe
                 CheckpointInBackground = Lora is null,
             },
             Precision = Precision,
+            AllowTf32 = AllowTf32,
             Kernels = Kernels,
             Products = Products,
             Threads = Threads,

@@ -27,7 +27,8 @@ internal sealed record ComputePlan
         KernelChoice kernels,
         LayerCount recompute,
         bool fits = true,
-        ComputePrecision? resumed = null
+        ComputePrecision? resumed = null,
+        bool allowTf32 = false
     )
     {
         if (device == ComputeDevice.Cuda && !cuda.is_available())
@@ -41,6 +42,13 @@ internal sealed record ComputePlan
 
         Device = device == ComputeDevice.Cuda ? CUDA : CPU;
         (_kernels, Recompute, _fits, Precision) = (kernels, recompute, fits, precision);
+        AllowsTf32 = allowTf32 && IsOnGpu;
+        if (IsOnGpu)
+        {
+            // libtorch's own setting, of the whole process; before anything is measured, because 'auto' weighs the products that the run would have.
+            backends.cuda.matmul.allow_tf32 = AllowsTf32;
+        }
+
         _isOpen = precision == ComputePrecision.Auto;
         if (!_isOpen)
         {
@@ -72,6 +80,23 @@ internal sealed record ComputePlan
     /// <summary>Type of products and attention.</summary>
     public ScalarType ProductType => PrecisionChoice.TypeOf(Precision);
 
+    /// <summary>Whether float32 products read their operands as TF32.</summary>
+    public bool AllowsTf32 { get; }
+
+    /// <summary>What a result says of the products: <c>tf32</c> where float32's operands are read so, else the recipe's word of the type.</summary>
+    public string ProductWord => RecordedWord(Precision, AllowsTf32);
+
+    /// <summary>The same for a type and a choice.</summary>
+    internal static string RecordedWord(ComputePrecision precision, bool allowsTf32)
+    {
+        if (allowsTf32 && precision == ComputePrecision.Fp32)
+        {
+            return "tf32";
+        }
+
+        return PrecisionChoice.Word(precision);
+    }
+
     /// <summary>Whether own kernels compute what lies between the products.</summary>
     public bool UsesKernels => _kernels == KernelChoice.Fused && OwnKernels.CoverProducts(ProductType, Device.type);
 
@@ -93,7 +118,8 @@ internal sealed record ComputePlan
             config.Kernels,
             config.Training.Recompute,
             shape.HasEvenWidths,
-            resumed
+            resumed,
+            config.AllowTf32
         )
         {
             WeightForm = FormOf(config.Optimizer.Weights),
@@ -235,6 +261,15 @@ internal sealed record ComputePlan
                 "device: cuda. The same algorithm with libtorch's operations; Saltern's own tests run without a GPU, "
                     + "on one they are equal to rounding (docs/cuda.md)."
             );
+            if (AllowsTf32)
+            {
+                string effect =
+                    Precision == ComputePrecision.Bf16
+                        ? "The run's products are bfloat16, which it does not change"
+                        : "float32 products read 10 bits of mantissa instead of 23";
+                remarks.Add($"allow_tf32: true. {effect}.");
+            }
+
             return remarks;
         }
 

@@ -50,7 +50,7 @@ internal static class MachineDescription
             Cores = Environment.ProcessorCount,
             Threads = threads,
             Products = compute.ProductsOf(products).ToString(),
-            Precision = PrecisionChoice.Word(compute.Precision),
+            Precision = compute.ProductWord,
             MatmulPeakGflops = peak / 1e9,
         };
         if (compute.IsOnGpu)

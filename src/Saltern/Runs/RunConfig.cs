@@ -103,6 +103,9 @@ public sealed record RunConfig : IValidated, IRunRecipe
     /// <summary>Type of products and attention.</summary>
     public ComputePrecision Precision { get; init; }
 
+    /// <summary>device: cuda: whether float32 products read their operands as TF32 (8 bits of exponent, 10 of mantissa) on tensor cores; sums stay float32.</summary>
+    public bool AllowTf32 { get; init; }
+
     /// <summary>Own kernels, or libtorch's operations; equal to rounding.</summary>
     public KernelChoice Kernels { get; init; }
 
@@ -267,6 +270,18 @@ public sealed record RunConfig : IValidated, IRunRecipe
         }
     }
 
+    /// <summary>TF32 where it would be ignored: a processor has no such products.</summary>
+    internal static IEnumerable<ConfigurationProblem> Tf32Problems(bool allowed, ComputeDevice device)
+    {
+        if (allowed && device != ComputeDevice.Cuda)
+        {
+            yield return new ConfigurationProblem(
+                "allow_tf32",
+                "= true is for 'device: cuda': a processor has no TF32 products. Remove it, or train on a GPU."
+            );
+        }
+    }
+
     /// <inheritdoc/>
     IEnumerable<ConfigurationProblem> IValidated.Validate()
     {
@@ -286,6 +301,11 @@ public sealed record RunConfig : IValidated, IRunRecipe
         }
 
         foreach (ConfigurationProblem problem in ProductProblems(Products))
+        {
+            yield return problem;
+        }
+
+        foreach (ConfigurationProblem problem in Tf32Problems(AllowTf32, Device))
         {
             yield return problem;
         }

@@ -3,6 +3,7 @@ using Saltern.Guidance;
 using Saltern.Losses;
 using Saltern.Numerics;
 using Saltern.Optimization;
+using Saltern.RunFiles;
 using Saltern.Runs;
 using TorchSharp;
 
@@ -87,6 +88,29 @@ public sealed class CudaTests : IDisposable
         Assert.True(
             losses[0] < 5.0 && Math.Abs(losses[0] - losses[1]) < 0.05,
             $"float32 {losses[0]}, bfloat16 {losses[1]}"
+        );
+    }
+
+    [Fact]
+    public void Tf32_LearnsAsFloat32ButForItsRounding_AndIsRecorded()
+    {
+        RunResult[] results =
+        [
+            .. new[] { false, true }.Select(allowed =>
+            {
+                RunConfig config = Config("live teacher") with { Device = ComputeDevice.Cuda, AllowTf32 = allowed };
+                config = config with { Training = config.Training with { Steps = 40 } };
+                using TrainingRun run = TrainingRun.Open(config, _folder[$"tf32 {allowed}"], TinyRun.Quick);
+                Assert.Equal(allowed, torch.backends.cuda.matmul.allow_tf32);
+                run.Continue(40, CancellationToken.None);
+                return run.Finish();
+            }),
+        ];
+        Assert.Equal(["fp32", "tf32"], results.Select(result => result.Machine.Precision));
+        double[] losses = [.. results.Select(result => result.Final!.Loss)];
+        Assert.True(
+            losses[0] != losses[1] && Math.Abs(losses[0] - losses[1]) < 0.05,
+            $"float32 {losses[0]}, TF32 {losses[1]}"
         );
     }
 

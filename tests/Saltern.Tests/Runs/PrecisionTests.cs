@@ -93,6 +93,33 @@ public class PrecisionTests
     }
 
     [Fact]
+    public void Tf32_IsForAGpu_AndAnErrorOnAProcessor()
+    {
+        RunConfig config = TinyRun.Shared.Plain("tf32", 20) with { AllowTf32 = true };
+        ConfigurationProblem problem = Assert.Single(((IValidated)config).Validate());
+        Assert.Equal("allow_tf32", problem.Key);
+        Assert.Contains("a processor has no TF32 products", problem.Message, StringComparison.Ordinal);
+        Assert.Empty(((IValidated)(config with { Device = ComputeDevice.Cuda })).Validate());
+    }
+
+    [Theory]
+    [InlineData(ComputePrecision.Fp32, false, "fp32")]
+    [InlineData(ComputePrecision.Fp32, true, "tf32")]
+    [InlineData(ComputePrecision.Bf16, true, "bf16")]
+    public void ARecordedType_SaysWhatProductsRead(ComputePrecision precision, bool allowed, string expected) =>
+        Assert.Equal(expected, ComputePlan.RecordedWord(precision, allowed));
+
+    // The processor's libtorch has the setting too, unused: that it is the one that a plan on a GPU makes.
+    [Fact]
+    public void LibtorchKnowsTheSettingOfTf32()
+    {
+        Assert.False(torch.backends.cuda.matmul.allow_tf32);
+        torch.backends.cuda.matmul.allow_tf32 = true;
+        Assert.True(torch.backends.cuda.matmul.allow_tf32);
+        torch.backends.cuda.matmul.allow_tf32 = false;
+    }
+
+    [Fact]
     public void AnExplicitPrecision_SaysNothingOfItself()
     {
         Assert.Empty(ComputePlan.Of(TinyRun.Shared.Plain("plain", 20)).Remarks());
