@@ -10,6 +10,8 @@ internal static unsafe class CudaDriver
     private const int MemoryTypeAttribute = 2;
     private const int DeviceMemory = 2; // cuda.h: CU_POINTER_ATTRIBUTE_MEMORY_TYPE, CU_MEMORYTYPE_DEVICE
     private const int LongestName = 256;
+    private const int CapabilityMajor = 75; // CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, _MINOR
+    private const int CapabilityMinor = 76;
 
     /// <summary>Variable by which the driver is told which GPUs a process sees; read when it starts.</summary>
     public const string DevicesVariable = "CUDA_VISIBLE_DEVICES";
@@ -47,6 +49,33 @@ internal static unsafe class CudaDriver
         byte* name = stackalloc byte[LongestName];
         Check(CudaFunctions.DeviceName(name, LongestName, device), "cuDeviceGetName");
         return Marshal.PtrToStringUTF8((nint)name) ?? "";
+    }
+
+    /// <summary>Version of CUDA that the driver knows; <see cref="UseFirstDevice"/> comes first.</summary>
+    public static Version Version()
+    {
+        int version = 0;
+        Check(CudaFunctions.DriverVersion(&version), "cuDriverGetVersion");
+        return new Version(version / 1_000, version % 1_000 / 10);
+    }
+
+    /// <summary>Compute capability of the first GPU; <see cref="UseFirstDevice"/> comes first.</summary>
+    public static Version ComputeCapability()
+    {
+        int major = 0;
+        int minor = 0;
+        Check(CudaFunctions.DeviceAttribute(&major, CapabilityMajor, 0), "cuDeviceGetAttribute");
+        Check(CudaFunctions.DeviceAttribute(&minor, CapabilityMinor, 0), "cuDeviceGetAttribute");
+        return new Version(major, minor);
+    }
+
+    /// <summary>Memory of the first GPU, bytes; <see cref="UseFirstDevice"/> comes first.</summary>
+    public static (long Free, long Total) Memory()
+    {
+        nuint free = 0;
+        nuint total = 0;
+        Check(CudaFunctions.MemoryInfo(&free, &total), "cuMemGetInfo");
+        return ((long)free, (long)total);
     }
 
     /// <summary>Whether an address is of a GPU's memory. The driver knows no others, but for those that it was told of.</summary>

@@ -44,6 +44,39 @@ internal static unsafe partial class CudaFunctions
     [LibraryImport(Library, EntryPoint = "cuPointerGetAttribute")]
     public static partial int PointerAttribute(void* value, int attribute, nint address);
 
+    [LibraryImport(Library, EntryPoint = "cuDriverGetVersion")]
+    public static partial int DriverVersion(int* version);
+
+    [LibraryImport(Library, EntryPoint = "cuDeviceGetAttribute")]
+    public static partial int DeviceAttribute(int* value, int attribute, int device);
+
+    [LibraryImport(Library, EntryPoint = "cuMemGetInfo_v2")]
+    public static partial int MemoryInfo(nuint* free, nuint* total);
+
+    [LibraryImport(Library, EntryPoint = "cuModuleLoadData")]
+    public static partial int LoadModule(nint* module, void* image);
+
+    [LibraryImport(Library, EntryPoint = "cuModuleUnload")]
+    public static partial int UnloadModule(nint module);
+
+    [LibraryImport(Library, EntryPoint = "cuModuleGetFunction")]
+    public static partial int GetFunction(nint* function, nint module, byte* name);
+
+    [LibraryImport(Library, EntryPoint = "cuLaunchKernel")]
+    public static partial int Launch(
+        nint function,
+        uint groupsX,
+        uint groupsY,
+        uint groupsZ,
+        uint itemsX,
+        uint itemsY,
+        uint itemsZ,
+        uint sharedBytes,
+        nint stream,
+        void** arguments,
+        void** extra
+    );
+
     [LibraryImport(Library, EntryPoint = "cuGetErrorString")]
     public static partial int ErrorText(int code, byte** text);
 }
