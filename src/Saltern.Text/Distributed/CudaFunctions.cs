@@ -77,6 +77,18 @@ internal static unsafe partial class CudaFunctions
         void** extra
     );
 
+    [LibraryImport(Library, EntryPoint = "cuEventCreate")]
+    public static partial int CreateEvent(nint* created, uint flags);
+
+    [LibraryImport(Library, EntryPoint = "cuEventRecord")]
+    public static partial int RecordEvent(nint recorded, nint stream);
+
+    [LibraryImport(Library, EntryPoint = "cuEventSynchronize")]
+    public static partial int WaitForEvent(nint recorded);
+
+    [LibraryImport(Library, EntryPoint = "cuEventDestroy_v2")]
+    public static partial int DestroyEvent(nint destroyed);
+
     [LibraryImport(Library, EntryPoint = "cuGetErrorString")]
     public static partial int ErrorText(int code, byte** text);
 }

@@ -1,3 +1,4 @@
+using Saltern.Numerics;
 using static TorchSharp.torch;
 
 namespace Saltern.Losses;
@@ -16,7 +17,7 @@ internal static class HostRows
             rows[i] = vectors[i].to(ScalarType.Float32);
         }
 
-        Tensor host = stack(rows).cpu(); // [vectors, rows]
+        Tensor host = HostReads.ToHost(stack(rows)); // [vectors, rows]
         ReadOnlySpan<float> values = host.data<float>().ToArray();
         int length = (int)host.shape[1];
         float[][] read = new float[rows.Length][];

@@ -94,6 +94,11 @@ internal static class FusedOperators
     public static void Copy(Tensor[] tensors, Tensor[] sources) =>
         TorchOperator.Call("aten::_foreach_copy_", "", 0, tensors, sources, true);
 
+    /// <summary>One tensor from another, to or from a GPU behind the work that was launched before, without waiting for it.</summary>
+    /// <param name="to">On the processor only pinned memory lets the processor go on.</param>
+    public static void CopyWithoutWaiting(Tensor to, Tensor from) =>
+        TorchOperator.Call("aten::copy_", "", 1, to, from, true)[0].Dispose();
+
     /// <summary>softmax(q·kᵀ·scale)·v by libtorch's fused attention: flash attention where shapes and type allow it.</summary>
     /// <param name="query">[B, heads, T, width].</param>
     /// <param name="key">[B, heads or fewer, T, width].</param>

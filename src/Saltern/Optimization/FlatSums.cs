@@ -75,7 +75,7 @@ internal static unsafe class FlatSums
             );
         }
 
-        return sum.item<double>();
+        return HostReads.Number(sum);
     }
 
     /// <summary>Σ x² over some elements in a row, on the calling thread.</summary>
