@@ -9,7 +9,7 @@ public readonly record struct ChartPoint(int Step, double X, double Value);
 /// <summary>One line of a chart.</summary>
 /// <param name="Name">For the hover text and the table.</param>
 /// <param name="Colour">As #rrggbb.</param>
-/// <param name="Dash">Plotly's name: <c>solid</c>, <c>dash</c>, <c>dot</c>.</param>
+/// <param name="Dash">Plotly's name: <c>solid</c>, <c>dash</c>, <c>dot</c>, <c>longdash</c> …</param>
 /// <param name="Points">By step.</param>
 /// <param name="Panel">Index of the panel, from the top.</param>
 /// <param name="OnRight">Whether the panel's right axis measures it.</param>
@@ -78,7 +78,9 @@ public sealed record Chart
             hash.Add(Axis);
             foreach (ChartLine line in Lines)
             {
-                hash.Add((line.Name, line.Colour, line.Points.Count, line.Points[^1]));
+                hash.Add((line.Name, line.Colour, line.Dash, line.Points.Count));
+                // Smoothing moves points that are there already.
+                hash.Add((line.Points[line.Points.Count / 2], line.Points[^1]));
             }
 
             foreach (ChartMark mark in Marks)

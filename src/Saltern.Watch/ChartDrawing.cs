@@ -13,19 +13,22 @@ namespace Saltern.Watch;
 /// <summary>A chart in Plotly's terms. Colours of text, grid and background are the style sheet's, so that a change of theme redraws nothing.</summary>
 internal static class ChartDrawing
 {
-    // A line on a screen has no more places than this.
+    // A line on a screen has no more places than this; of many lines each has fewer, since all of them travel to the browser.
     private const int MostPoints = 500;
+    private const int FewestPoints = 120;
+    private const int MostPointsOfAll = 12_000;
     private const double PanelGap = 0.07;
 
     /// <summary>The lines.</summary>
     public static List<ITrace> Traces(Chart chart)
     {
         int[] rightAxes = RightAxes(chart);
+        int most = Math.Clamp(MostPointsOfAll / Math.Max(1, chart.Lines.Count), FewestPoints, MostPoints);
         return
         [
             .. chart.Lines.Select(line =>
             {
-                ChartPoint[] points = [.. Thinning.Keep(line.Points, MostPoints)];
+                ChartPoint[] points = [.. Thinning.Keep(line.Points, most)];
                 bool alone = points.Length == 1;
                 return new Scatter
                 {

@@ -5,59 +5,30 @@ namespace Saltern.Watch;
 /// <summary>Which metrics of the runs are drawn, and how.</summary>
 internal static class RunCharts
 {
-    // Mid-tones with at least 3:1 on the light and on the dark page (WCAG 1.4.11), apart with every common colour vision; the first is the baseline's.
-    private static readonly string[] Palette =
-    [
-        "#7d8590",
-        "#1f83d6",
-        "#d9660a",
-        "#12946d",
-        "#bf62a0",
-        "#a87b00",
-        "#7a6ff0",
-        "#d1495b",
-    ];
-
-    /// <summary>A colour for each arm of the runs, by <see cref="RunView.Arm"/>; the first colour is kept for runs without a small model.</summary>
-    public static IReadOnlyDictionary<string, string> Colours(IReadOnlyList<RunView> runs)
-    {
-        Dictionary<string, string> colours = [];
-        int next = runs.Count > 0 && runs[0].HadSmallModel ? 1 : 0;
-        foreach (string arm in runs.Select(run => run.Arm).Distinct())
-        {
-            colours[arm] = Palette[next];
-            next++;
-            if (next == Palette.Length)
-            {
-                next = 1;
-            }
-        }
-
-        return colours;
-    }
-
     /// <summary>The charts that have something to show.</summary>
-    /// <param name="colours">As from <see cref="Colours"/>, of all runs.</param>
-    /// <param name="axis">What to draw them against.</param>
     public static IEnumerable<Chart> Main(
         IReadOnlyList<RunView> runs,
         IReadOnlyList<Comparison> comparisons,
-        IReadOnlyDictionary<string, string> colours,
-        RunAxis axis
+        ChartChoice choice
     )
     {
+        RunAxis axis = choice.Axis;
         ChartMark[] switches =
         [
             .. from run in runs
             where run.SwitchStep < run.PlannedSteps
             let x = RunScale.Of(run, axis).At(run.SwitchStep!.Value)
             where x is not null
-            select new ChartMark(x.Value, colours[run.Arm], $"{run.Name}: the teacher left"),
+            select new ChartMark(x.Value, choice.Looks[run.Arm].Colour, $"{run.Name}: the teacher left"),
             .. from run in runs
             from step in run.GrowthSteps
             let x = RunScale.Of(run, axis).At(step)
             where x is not null
-            select new ChartMark(x.Value, colours[run.Arm], $"{run.Name}: the model grew after step {step}"),
+            select new ChartMark(
+                x.Value,
+                choice.Looks[run.Arm].Colour,
+                $"{run.Name}: the model grew after step {step}"
+            ),
         ];
         return WithContent(
             axis,
@@ -67,8 +38,8 @@ internal static class RunCharts
                     Id = "training",
                     Title = "Training loss, teacher's weight and learning rate",
                     Note =
-                        "Loss on the same tokens: full line student, dotted teacher. "
-                        + "Below: full line the teacher's weight; dashed the learning rate. "
+                        "Loss on the same tokens: the student's, and dotted the teacher's. "
+                        + "Below: the teacher's weight, and in short dashes the learning rate. "
                         + "Vertical lines: the teacher leaves, or the model grows.",
                     IsWide = true,
                     Panels =
@@ -78,13 +49,16 @@ internal static class RunCharts
                     ],
                     Lines =
                     [
-                        .. Lines(runs, colours, axis, new(MetricNames.StudentNll)),
-                        .. Lines(runs, colours, axis, new(MetricNames.TeacherNll, Suffix: " teacher", Dash: "dot")),
-                        .. Lines(runs, colours, axis, new(MetricNames.TeacherWeight, Suffix: " weight", Panel: 1)),
+                        .. Lines(runs, choice, new(MetricNames.StudentNll, IsNoisy: true)),
                         .. Lines(
                             runs,
-                            colours,
-                            axis,
+                            choice,
+                            new(MetricNames.TeacherNll, Suffix: " teacher", Dash: "dot", IsNoisy: true)
+                        ),
+                        .. Lines(runs, choice, new(MetricNames.TeacherWeight, Suffix: " weight", Panel: 1)),
+                        .. Lines(
+                            runs,
+                            choice,
                             new(
                                 MetricNames.LearningRate,
                                 Suffix: " learning rate",
@@ -96,7 +70,7 @@ internal static class RunCharts
                     ],
                     Marks = switches,
                 },
-                Validation(runs, comparisons, colours, axis) with
+                Validation(runs, comparisons, choice) with
                 {
                     Marks = switches,
                 },
@@ -110,8 +84,12 @@ internal static class RunCharts
                     Panels = [new("KL, nats", SkipsFirstFall: true), new("agreement")],
                     Lines =
                     [
-                        .. Lines(runs, colours, axis, new(MetricNames.KlToTeacher, Suffix: " KL")),
-                        .. Lines(runs, colours, axis, new(MetricNames.Agreement, Suffix: " agreement", Panel: 1)),
+                        .. Lines(runs, choice, new(MetricNames.KlToTeacher, Suffix: " KL", IsNoisy: true)),
+                        .. Lines(
+                            runs,
+                            choice,
+                            new(MetricNames.Agreement, Suffix: " agreement", Panel: 1, IsNoisy: true)
+                        ),
                     ],
                     Marks = switches,
                 },
@@ -119,13 +97,14 @@ internal static class RunCharts
                 {
                     Id = "speed",
                     Title = "Speed and memory",
-                    Note = "Share of peak: of this machine's measured speed of matrix products.",
+                    Note =
+                        "Share of peak: of this machine's measured speed of matrix products, 1 where it was measured too low.",
                     Panels = [new("tokens/s"), new("share of peak"), new("memory, MiB")],
                     Lines =
                     [
-                        .. Lines(runs, colours, axis, new(MetricNames.TokensPerSecond, Suffix: " tokens/s")),
-                        .. Lines(runs, colours, axis, new(MetricNames.Mfu, Suffix: " share of peak", Panel: 1)),
-                        .. Lines(runs, colours, axis, new(MetricNames.ResidentMib, Suffix: " MiB", Panel: 2)),
+                        .. Lines(runs, choice, new(MetricNames.TokensPerSecond, Suffix: " tokens/s", IsNoisy: true)),
+                        .. Lines(runs, choice, new(MetricNames.Mfu, Suffix: " share of peak", Panel: 1, IsNoisy: true)),
+                        .. Lines(runs, choice, new(MetricNames.ResidentMib, Suffix: " MiB", Panel: 2)),
                     ],
                 },
             ]
@@ -135,8 +114,7 @@ internal static class RunCharts
     private static Chart Validation(
         IReadOnlyList<RunView> runs,
         IReadOnlyList<Comparison> comparisons,
-        IReadOnlyDictionary<string, string> colours,
-        RunAxis axis
+        ChartChoice choice
     )
     {
         var losses = new Chart
@@ -146,7 +124,7 @@ internal static class RunCharts
             Note = "On the curve set.",
             IsWide = true,
             Panels = [new("loss, nats per token", SkipsFirstFall: true)],
-            Lines = [.. Lines(runs, colours, axis, new(MetricNames.ValidLoss))],
+            Lines = [.. Lines(runs, choice, new(MetricNames.ValidLoss))],
         };
         if (comparisons.Count == 0)
         {
@@ -157,7 +135,7 @@ internal static class RunCharts
         {
             Note =
                 "On the curve set; horizontal: the baseline's last loss. "
-                + $"Below: minus the baseline's loss at the same {RunAxes.Unit(axis)}, below 0 is better.",
+                + $"Below: minus the baseline's loss at the same {RunAxes.Unit(choice.Axis)}, below 0 is better.",
             Panels =
             [
                 new("loss, nats per token", Height: 2.2, SkipsFirstFall: true, Level: comparisons[0].Target),
@@ -168,9 +146,9 @@ internal static class RunCharts
                 .. losses.Lines,
                 .. comparisons.Select(pair => new ChartLine(
                     pair.Run.Name + " gap",
-                    colours[pair.Run.Arm],
-                    "solid",
-                    Gap(pair, axis),
+                    choice.Looks[pair.Run.Arm].Colour,
+                    choice.Looks[pair.Run.Arm].Dash,
+                    Gap(pair, choice.Axis),
                     1
                 )),
             ],
@@ -178,37 +156,23 @@ internal static class RunCharts
     }
 
     /// <summary>Validation loss by domain, one chart each.</summary>
-    /// <param name="colours">As from <see cref="Colours"/>, of all runs.</param>
-    /// <param name="axis">What to draw them against.</param>
-    public static IEnumerable<Chart> Domains(
-        IReadOnlyList<RunView> runs,
-        IReadOnlyDictionary<string, string> colours,
-        RunAxis axis
-    ) =>
+    public static IEnumerable<Chart> Domains(IReadOnlyList<RunView> runs, ChartChoice choice) =>
         WithContent(
-            axis,
+            choice.Axis,
             runs.SelectMany(run => run.Series.Keys)
                 .Distinct()
                 .Order(StringComparer.Ordinal)
                 .Select(MetricNames.DomainOf)
                 .OfType<string>()
-                .Select(domain =>
-                    Small("domain-" + domain, domain, MetricNames.DomainLoss(domain), runs, colours, axis)
-                )
+                .Select(domain => Small("domain-" + domain, domain, MetricNames.DomainLoss(domain), runs, choice))
         );
 
     /// <summary>Validation loss by difficulty for the teacher of <c>evaluation.buckets</c>, one chart each.</summary>
-    /// <param name="colours">As from <see cref="Colours"/>, of all runs.</param>
-    /// <param name="axis">What to draw them against.</param>
-    public static IEnumerable<Chart> Difficulty(
-        IReadOnlyList<RunView> runs,
-        IReadOnlyDictionary<string, string> colours,
-        RunAxis axis
-    ) =>
+    public static IEnumerable<Chart> Difficulty(IReadOnlyList<RunView> runs, ChartChoice choice) =>
         WithContent(
-            axis,
+            choice.Axis,
             MetricNames.Buckets.Select(bucket =>
-                Small("bucket-" + bucket, bucket + " tokens", MetricNames.BucketLoss(bucket), runs, colours, axis)
+                Small("bucket-" + bucket, bucket + " tokens", MetricNames.BucketLoss(bucket), runs, choice)
             )
         );
 
@@ -217,28 +181,33 @@ internal static class RunCharts
         string title,
         string series,
         IReadOnlyList<RunView> runs,
-        IReadOnlyDictionary<string, string> colours,
-        RunAxis axis
+        ChartChoice choice
     ) =>
         new()
         {
             Id = id,
             Title = title,
             Panels = [new("nats per token", SkipsFirstFall: true)],
-            Lines = [.. Lines(runs, colours, axis, new(series))],
+            Lines = [.. Lines(runs, choice, new(series))],
         };
 
-    private static IEnumerable<ChartLine> Lines(
-        IReadOnlyList<RunView> runs,
-        IReadOnlyDictionary<string, string> colours,
-        RunAxis axis,
-        MetricCurve curve
-    ) =>
+    private static IReadOnlyList<(int Step, double Value)> Values(RunView run, ChartChoice choice, MetricCurve curve)
+    {
+        IReadOnlyList<(int Step, double Value)> points = run.Points(curve.Series);
+        if (curve.Series == MetricNames.Mfu)
+        {
+            points = [.. points.Select(point => (point.Step, Show.ShareOfPeak(point.Value) ?? point.Value))];
+        }
+
+        return curve.IsNoisy ? Smoothing.Of(points, choice.Smoothing) : points;
+    }
+
+    private static IEnumerable<ChartLine> Lines(IReadOnlyList<RunView> runs, ChartChoice choice, MetricCurve curve) =>
         runs.Select(run => new ChartLine(
             run.Name + curve.Suffix,
-            colours[run.Arm],
-            curve.Dash,
-            RunScale.Of(run, axis).Place(run.Points(curve.Series)),
+            choice.Looks[run.Arm].Colour,
+            curve.Dash ?? choice.Looks[run.Arm].Dash,
+            RunScale.Of(run, choice.Axis).Place(Values(run, choice, curve)),
             curve.Panel,
             curve.OnRight
         ));
@@ -273,12 +242,13 @@ internal static class RunCharts
             .Select(chart => chart with { Axis = axis, Lines = [.. chart.Lines.Where(line => line.Points.Count > 0)] })
             .Where(chart => chart.Lines.Count > 0);
 
-    /// <summary>A metric that is drawn of every run.</summary>
+    /// <summary>A metric that is drawn of every run; without dashes of its own it has the arm's. Noisy ones follow the reader's smoothing.</summary>
     private sealed record MetricCurve(
         string Series,
         string Suffix = "",
-        string Dash = "solid",
+        string? Dash = null,
         int Panel = 0,
-        bool OnRight = false
+        bool OnRight = false,
+        bool IsNoisy = false
     );
 }

@@ -30,7 +30,7 @@ public sealed class LiveRunTests : IDisposable
         Assert.Equal([60], run.GrowthSteps);
         Assert.False(run.StartsFromAModel);
         Chart training = RunCharts
-            .Main([run], [], RunCharts.Colours([run]), RunAxis.Steps)
+            .Main([run], [], new ChartChoice(ArmLook.Of([run]), RunAxis.Steps))
             .Single(chart => chart.Id == "training");
         Assert.Contains(
             training.Marks,

@@ -20,10 +20,10 @@ public class RunAxisTests
         RunView baseline = Run("BASELINE", false, step => step * 1e9, step => 6 - (0.1 * step));
         RunView run = Run("SALT", true, step => step * 1.5e9, step => 5.5 - (0.1 * step));
         Comparison pair = Comparison.Of(baseline, run);
-        var colours = RunCharts.Colours([baseline, run]);
+        IReadOnlyDictionary<string, ArmLook> looks = ArmLook.Of([baseline, run]);
         ChartLine Gap(RunAxis axis) =>
             RunCharts
-                .Main([baseline, run], [pair], colours, axis)
+                .Main([baseline, run], [pair], new ChartChoice(looks, axis))
                 .Single(chart => chart.Id == "validation")
                 .Lines.Single(line => line.Name == "SALT gap");
 
@@ -43,7 +43,7 @@ public class RunAxisTests
     {
         RunView run = Run("BASELINE", false, step => step, step => 6 - (0.1 * step));
         Assert.DoesNotContain(
-            RunCharts.Main([run], [], RunCharts.Colours([run]), RunAxis.Tokens),
+            RunCharts.Main([run], [], new ChartChoice(ArmLook.Of([run]), RunAxis.Tokens)),
             chart => chart.Id == "validation"
         );
     }

@@ -151,6 +151,65 @@ public sealed class WatchPageTests : IAsyncLifetime, IDisposable
         Assert.Empty(_consoleErrors);
     }
 
+    [Fact]
+    public async Task TheLegend_HidesAnArmOrAll_TheSliderSmoothsWhatIsNoisyAlone()
+    {
+        // Every other training loss lies 0.4 above the validation loss of its step.
+        string metrics = Path.Combine(_disk["SALT"], "metrics.jsonl");
+        await File.WriteAllTextAsync(
+            metrics,
+            string.Concat(
+                Enumerable
+                    .Range(1, 10)
+                    .Select(i =>
+                        RunOnDisk
+                            .Line(10 * i, 5, true)
+                            .Replace(
+                                "\"train/student_nll\":5",
+                                $"\"train/student_nll\":{5 + (i % 2 * 0.4m)}",
+                                StringComparison.Ordinal
+                            )
+                    )
+            ),
+            TestContext.Current.CancellationToken
+        );
+        IPage page = await Open();
+        await page.GetByLabel("Smoothing").FillAsync("50");
+        // Weights 1, 1/2 … 1/512 from the last of the ten backwards; the last is 5.0, its neighbours by turns 5.4 and 5.0: 5 + 0.4·(1/2 + 1/8 + … + 1/512)/(2 − 1/512) = 5.1333.
+        await page.WaitForFunctionAsync(
+            "() => Math.abs(document.querySelector('#training .js-plotly-plot').data[1].y.at(-1) - 5.1333) < 1e-4"
+        );
+        Assert.Equal(
+            5,
+            await page.EvaluateAsync<double>("document.querySelector('#validation .js-plotly-plot').data[1].y.at(-1)")
+        );
+
+        await page.Locator(".chip", new PageLocatorOptions { HasText = "SALT" }).ClickAsync();
+        await page.WaitForFunctionAsync(
+            "() => document.querySelector('#validation .js-plotly-plot').data.length === 1"
+        );
+        await page.GetByRole(AriaRole.Button, new PageGetByRoleOptions { Name = "Hide all" }).ClickAsync();
+        await page.Locator("#validation")
+            .WaitForAsync(new LocatorWaitForOptions { State = WaitForSelectorState.Detached });
+        await page.GetByRole(AriaRole.Button, new PageGetByRoleOptions { Name = "Show all" }).ClickAsync();
+        await page.Locator("#validation .scatterlayer path.js-line").First.WaitForAsync();
+        Assert.Empty(_consoleErrors);
+    }
+
+    [Fact]
+    public async Task OnPaper_ItIsLight_WithoutWhatNobodyCanPress()
+    {
+        IPage page = await Open(1280, ColorScheme.Dark);
+        await page.EmulateMediaAsync(new PageEmulateMediaOptions { Media = Media.Print });
+        Assert.Equal(
+            "rgb(31, 35, 40)",
+            await page.EvaluateAsync<string>("getComputedStyle(document.querySelector('.page')).color")
+        );
+        Assert.False(await page.Locator(".chooser").First.IsVisibleAsync());
+        Assert.False(await page.Locator("button").First.IsVisibleAsync());
+        Assert.True(await page.Locator(".chip").First.IsVisibleAsync());
+    }
+
     [Theory]
     [InlineData("tokens", 100 * 2_000)]
     [InlineData("seconds in steps", 100)]

@@ -27,6 +27,10 @@ internal static class ArmLooks
         return looks;
     }
 
+    /// <summary>Whether an arm has a look of its own: the baseline, or a method of the shipped recipes.</summary>
+    public static bool IsKnown(string name) =>
+        Place(name) >= 0 || name.Equals(Baseline, StringComparison.OrdinalIgnoreCase);
+
     private static bool IsOther(string name) => Place(name) < 0;
 
     private static int Place(string name) => Array.IndexOf(Known, name.ToUpperInvariant());

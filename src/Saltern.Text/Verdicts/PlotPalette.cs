@@ -43,8 +43,8 @@ internal static partial class PlotPalette
 
     public static OxyColor Card => Colours[3].Light;
 
-    // Of the arms beside the baseline.
-    private const int ArmColours = 6;
+    /// <summary>Colours of the arms beside the baseline.</summary>
+    internal const int ArmColours = 6;
 
     /// <summary>Arms that differ in colour or dashes, the baseline among them.</summary>
     internal static int Arms => 1 + (ArmColours * Dashes.Length);
