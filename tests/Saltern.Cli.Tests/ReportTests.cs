@@ -35,6 +35,23 @@ public class ReportTests(Workspace workspace) : IClassFixture<Workspace>
     }
 
     [Fact]
+    public void ThePicture_IsDrawnAgainstWhatIsAsked_AndNotAgainstSecondsThatDoNotCompare()
+    {
+        string svg = workspace["picture.svg"];
+        string[] command = ["compare", "--baseline", Archive("BASELINE"), Archive("SALT-auto"), "--picture", svg];
+        command = [.. command, "--report", workspace["picture.html"], "--picture-against"];
+        (int code, _, string error) = SalternProcess.Run([.. command, "flops"]);
+        Assert.True(code == 0, error);
+        Assert.Contains("Validation loss against arithmetic", File.ReadAllText(svg), StringComparison.Ordinal);
+        (code, _, error) = SalternProcess.Run([.. command, "seconds"]);
+        Assert.NotEqual(0, code);
+        Assert.Contains("Take steps or flops", error, StringComparison.Ordinal);
+    }
+
+    private static string Archive(string arm) =>
+        Path.Combine(RecipeTests.Root(), "experiments", "2026-11-26-salt-screening", "results.zip", arm);
+
+    [Fact]
     public void NoRun_IsSaid()
     {
         (int code, _, string error) = SalternProcess.Run("report", workspace.Folder);

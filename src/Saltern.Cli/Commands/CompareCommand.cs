@@ -35,6 +35,12 @@ public static class CompareCommand
                 "HTML report to write; report.html in the last run folder, or beside the archive, by default.",
         };
         var picture = new Option<string?>("--picture") { Description = "SVG of the loss curves to write." };
+        var against = new Option<string>("--picture-against")
+        {
+            Description = "What the picture is drawn against: steps, seconds or flops.",
+            DefaultValueFactory = _ => "steps",
+        };
+        against.AcceptOnlyFromAmong("steps", "seconds", "flops");
         var served = new Option<int>("--students-served")
         {
             Description = "K: what small models cost counts by its K-th part.",
@@ -56,6 +62,7 @@ public static class CompareCommand
             metric,
             report,
             picture,
+            against,
             served,
             tokens,
             json,
@@ -114,7 +121,16 @@ public static class CompareCommand
                     ReportPage.Write(path, verdict, baselines, others);
                     if (parsed.GetValue(picture) is string svg)
                     {
-                        CurvePicture.Write(svg, verdict, baselines, others);
+                        var cost = Enum.Parse<PlotCost>(parsed.GetRequiredValue(against), ignoreCase: true);
+                        if (cost == PlotCost.Seconds && !verdict.SecondsComparable)
+                        {
+                            throw new ConfigurationException(
+                                "--picture-against seconds: the seconds of these runs do not compare "
+                                    + "(other load, another machine, or neither alone nor in turns). Take steps or flops."
+                            );
+                        }
+
+                        CurvePicture.Write(svg, verdict, baselines, others, cost);
                     }
 
                     if (console.IsJson)

@@ -37,6 +37,16 @@ internal static class Figures
         return Absent;
     }
 
+    /// <summary>Three digits and a unit of thousand: 1.33M.</summary>
+    public static string Amount(double value) =>
+        value switch
+        {
+            >= 1e9 => Format(value / 1e9, "0.##") + "B",
+            >= 1e6 => Format(value / 1e6, "0.##") + "M",
+            >= 1e3 => Format(value / 1e3, "0.#") + "k",
+            _ => Format(value, "0"),
+        };
+
     public static string Count(double? value) => Format(value, "#,##0");
 
     /// <summary>A ratio with its interval where there is one: <c>0.809 [0.725, 0.903]</c>.</summary>

@@ -46,20 +46,28 @@ internal static class LossPlot
         }
 
         AddTeacher(model, verdict.Metric, arms, largest / divisor, size);
-        foreach ((int place, ReportArm arm) in arms.Index())
+        (int Place, ReportArm Arm, double X)[] crossings =
+        [
+            .. from arm in arms.Index()
+            let crossing = PlotCosts.Of(arm.Item.Verdict?.ToBaseline, cost)
+            where crossing is not null
+            select (arm.Index, arm.Item, crossing.Value / divisor),
+        ];
+        foreach ((_, ReportArm arm, double x) in crossings)
         {
-            if (PlotCosts.Of(arm.Verdict?.ToBaseline, cost) is { } crossing)
-            {
-                var at = new DataPoint(crossing / divisor, verdict.Baseline.Target);
-                AddCrossing(model, arm, at);
-                AddLabel(
-                    model,
-                    arm,
-                    PlotCosts.Text(cost, at.X * divisor),
-                    new DataPoint(at.X, low),
-                    new ScreenVector(SideOf(at.X, largest / divisor), -size.Font * 1.3 * (arms.Count - place))
-                );
-            }
+            AddCrossing(model, arm, new DataPoint(x, verdict.Baseline.Target));
+        }
+
+        // Over all lines: a label may lie across that of another arm.
+        foreach ((int place, ReportArm arm, double x) in crossings)
+        {
+            AddLabel(
+                model,
+                arm,
+                PlotCosts.Text(cost, x * divisor),
+                new DataPoint(x, low),
+                new ScreenVector(SideOf(x, largest / divisor), -size.Font * 1.3 * (arms.Count - place))
+            );
         }
 
         return model;
@@ -275,6 +283,7 @@ internal static class LossPlot
                 TextHorizontalAlignment = alignment,
                 TextVerticalAlignment = VerticalAlignment.Middle,
                 TextColor = PlotPalette.Line(arm.Look),
+                Background = PlotPalette.Card,
                 StrokeThickness = 0,
             }
         );

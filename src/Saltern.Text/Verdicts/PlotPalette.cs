@@ -32,7 +32,8 @@ internal static partial class PlotPalette
         [9, 3, 2, 3],
         [12, 4],
         [4, 2, 1, 2],
-        [1, 3],
+        // Not dots alone: those are the teacher's loss and the learning rate, and a pale colour drowns in them.
+        [10, 2, 2, 2, 2, 2],
     ];
 
     public static OxyColor Ink => Colours[0].Light;

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using System.Xml;
 using System.Xml.Linq;
@@ -48,6 +49,10 @@ internal static class ReportFile
         );
         return "<!DOCTYPE html>\n" + Serialise(page);
     }
+
+    /// <summary>Who wrote the page, and on which day of this machine's calendar.</summary>
+    public static string Written() =>
+        string.Create(CultureInfo.InvariantCulture, $"Written by Saltern on {DateTime.Now:d MMMM yyyy}.");
 
     public static void Replace(string path, string text)
     {

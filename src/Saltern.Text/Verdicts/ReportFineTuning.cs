@@ -16,6 +16,40 @@ internal static class ReportFineTuning
             select Of(baseline, [.. arm], [.. task.Where(score => score.Arm == baseline)]),
         ];
 
+    /// <summary>A sentence an arm, for the head of a page: every task's difference from the baseline. None of many arms, which only the table can hold.</summary>
+    public static IReadOnlyList<string> Sentences(string baseline, IReadOnlyList<FineTuneScore> scores)
+    {
+        IGrouping<string, FineTuneComparison>[] arms =
+        [
+            .. Compare(baseline, [.. scores.Where(score => score.IsMain)])
+                .Where(line => line.Difference is not null)
+                .GroupBy(line => line.Arm),
+        ];
+        if (arms.Length > ReportOverview.MostArmsInFull)
+        {
+            return [];
+        }
+
+        return
+        [
+            .. arms.Select(arm =>
+                $"After fine-tuning, {arm.Key} less {baseline}: {string.Join("; ", arm.Select(Change))}, "
+                + $"over {arm.Min(line => line.Pairs)} {(arm.Min(line => line.Pairs) == 1 ? "pair" : "pairs")}."
+            ),
+        ];
+    }
+
+    private static string Change(FineTuneComparison line)
+    {
+        string change = $"{line.Task} {line.Metric} {Points(line)} points";
+        if (line.Low is double low && line.High is double high)
+        {
+            return low <= 0 && high >= 0 ? change + ", no difference shown" : change;
+        }
+
+        return change + ", a reading";
+    }
+
     /// <summary>The section; null where nothing was fine-tuned.</summary>
     internal static XElement? Section(string baseline, IReadOnlyList<FineTuneScore> scores)
     {

@@ -1,4 +1,5 @@
 using System.Xml.Linq;
+using Saltern.RunFiles;
 
 namespace Saltern.Verdicts;
 
@@ -12,7 +13,32 @@ internal static class ReportOverview
     public static bool Fits(Verdict verdict) => verdict.Runs.Count > MostArmsInFull;
 
     /// <summary>What the page is called.</summary>
-    public static string Title(Verdict verdict) => $"{Arms(verdict)} against {verdict.Baseline.Label}";
+    public static string Title(Verdict verdict, ReportContext context)
+    {
+        string title = $"{Arms(verdict)} against {verdict.Baseline.Label}";
+        if (context.FineTuning.Count > 0)
+        {
+            title += ", and after fine-tuning";
+        }
+
+        return context.Study is { } study ? $"{study}: {title}" : title;
+    }
+
+    /// <summary>What was trained, in a line: sizes, tokens, seeds.</summary>
+    public static string Subject(IReadOnlyList<ReportArm> arms)
+    {
+        RunRecord[] runs = [.. arms.SelectMany(arm => arm.Runs)];
+        string parameters = Span(runs.Select(run => run.Result.StudentParameters));
+        string tokens = Span(runs.Select(run => run.Result.Tokens));
+        int seeds = runs.Select(run => run.Result.Seed).Distinct().Count();
+        return $"Students of {parameters} parameters, {tokens} tokens a run, {seeds} {(seeds == 1 ? "seed" : "seeds")}.";
+    }
+
+    private static string Span(IEnumerable<long> numbers)
+    {
+        string[] ends = [.. new[] { numbers.Min(), numbers.Max() }.Select(number => Figures.Amount(number)).Distinct()];
+        return string.Join(" to ", ends);
+    }
 
     private static string Arms(Verdict verdict)
     {
@@ -101,5 +127,9 @@ internal static class ReportOverview
 
     /// <summary>What a reader has to know first.</summary>
     public static XElement Warnings(Verdict verdict) =>
-        Html.Element("div", "", [.. verdict.Warnings.Select(warning => Html.Element("p", "warning", warning))]);
+        Html.Element(
+            "div",
+            "",
+            [.. VerdictWarnings.InWords(verdict).Select(warning => Html.Element("p", "warning", warning))]
+        );
 }

@@ -18,19 +18,19 @@ public static class ReportPage
         Verdict verdict,
         IReadOnlyList<RunRecord> baselines,
         IReadOnlyList<RunRecord> others
-    ) => Write(path, verdict, baselines, others, fineTuning: null);
+    ) => Write(path, verdict, baselines, others, new ReportContext());
 
-    /// <summary>As the other, with scores after fine-tuning the runs, arms named as the runs' are; null for none.</summary>
+    /// <summary>As the other, with what is known beside the runs.</summary>
     internal static void Write(
         string path,
         Verdict verdict,
         IReadOnlyList<RunRecord> baselines,
         IReadOnlyList<RunRecord> others,
-        IReadOnlyList<FineTuneScore>? fineTuning
+        ReportContext context
     )
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        ReportFile.Replace(path, ToHtml(verdict, baselines, others, fineTuning));
+        ReportFile.Replace(path, ToHtml(verdict, baselines, others, context));
     }
 
     /// <summary>The page as text.</summary>
@@ -38,16 +38,16 @@ public static class ReportPage
         Verdict verdict,
         IReadOnlyList<RunRecord> baselines,
         IReadOnlyList<RunRecord> others,
-        IReadOnlyList<FineTuneScore>? fineTuning = null
+        ReportContext? context = null
     )
     {
         ArgumentNullException.ThrowIfNull(verdict);
         ArgumentNullException.ThrowIfNull(baselines);
         ArgumentNullException.ThrowIfNull(others);
         IReadOnlyList<ReportArm> arms = ReportArm.Of(verdict, baselines, others);
-        string title = ReportOverview.Title(verdict);
-        XElement? tuned = ReportFineTuning.Section(baselines[0].Result.Arm, fineTuning ?? []);
-        return ReportFile.Page(title, Body(verdict, arms, title, tuned));
+        context ??= new ReportContext();
+        string title = ReportOverview.Title(verdict, context);
+        return ReportFile.Page(title, Body(verdict, arms, title, context));
     }
 
     // With few arms the sentences come first and the curves carry them; with many a summary, and a picture of all verdicts.
@@ -55,11 +55,13 @@ public static class ReportPage
         Verdict verdict,
         IReadOnlyList<ReportArm> arms,
         string title,
-        XElement? fineTuning
+        ReportContext context
     ) =>
         [
             Html.Element("h1", "", title),
-            .. Opening(verdict, arms),
+            Html.Element("div", "note subject", ReportOverview.Subject(arms)),
+            .. Opening(verdict, arms, ReportFineTuning.Sentences(arms[0].Runs[0].Result.Arm, context.FineTuning)),
+            ReportFineTuning.Section(arms[0].Runs[0].Result.Arm, context.FineTuning),
             Html.Section(
                 "The figures",
                 ReportTables.Finals(verdict, arms),
@@ -70,19 +72,22 @@ public static class ReportPage
             Domains(arms),
             ReportDifficulty.Section(arms),
             ReportSwitch.Section(arms),
-            fineTuning,
             Html.Section("Against what it cost", [.. CostCurves(verdict, arms)]),
             ReportProvenance.Samples(arms, ShownOfMany(verdict)),
             ReportProvenance.Section(arms),
             Html.Element(
                 "footer",
                 "",
-                "Written by Saltern. Losses in nats per token; "
-                    + "95 % intervals by Student's t over paired seeds, standard errors by document."
+                ReportFile.Written()
+                    + " Losses in nats per token; 95 % intervals by Student's t over paired seeds, standard errors by document."
             ),
         ];
 
-    private static IEnumerable<XElement> Opening(Verdict verdict, IReadOnlyList<ReportArm> arms)
+    private static IEnumerable<XElement> Opening(
+        Verdict verdict,
+        IReadOnlyList<ReportArm> arms,
+        IReadOnlyList<string> tuned
+    )
     {
         if (ReportOverview.Fits(verdict))
         {
@@ -105,7 +110,14 @@ public static class ReportPage
 
         return
         [
-            Html.Element("div", look, [.. verdict.Runs.SelectMany(ReportOverview.Sentences)]),
+            Html.Element(
+                "div",
+                look,
+                [
+                    .. verdict.Runs.SelectMany(ReportOverview.Sentences),
+                    .. tuned.Select(sentence => Html.Element("p", "free", sentence)),
+                ]
+            ),
             ReportOverview.Warnings(verdict),
             ReportFigures.Curves(verdict, arms, PlotCost.Steps),
             ReportFigures.Schedules(verdict.Metric, arms),
@@ -157,12 +169,25 @@ public static class ReportPage
             sharing = $", shared by {verdict.StudentsServed} students";
         }
 
+        string passes = "";
+        if (ReportTables.HasPasses(verdict))
+        {
+            passes = "With passes: plus passes of the teacher for a cache or scores. ";
+        }
+
+        string clocks = "";
+        if (!ReportTables.HasSeconds(verdict))
+        {
+            clocks = "Seconds are not comparable here, so there is no column of them. ";
+        }
+
         return Html.Element(
             "p",
             "note",
             "Free: what the run itself executed, a live teacher included. "
-                + "With passes: plus passes of the teacher for a cache or scores. "
+                + passes
                 + $"Charged: plus the teacher's own training{sharing}. "
+                + clocks
                 + "A crossing while the learning rate is still falling understates a saving: that model is not yet annealed."
         );
     }

@@ -15,6 +15,7 @@ internal static class ReportStyle
         main .scroll{width:max-content;min-width:100%;max-width:min(96vw,1500px);position:relative;left:50%;transform:translateX(-50%)}
         details .scroll,.columns .scroll{width:auto;max-width:100%;left:0;transform:none}
         h1{font-size:1rem;font-weight:600;color:var(--muted);margin:0 0 12px}
+        .subject{margin:-8px 0 14px}
         h2{font-size:1.25rem;margin:40px 0 12px}
         h3{font-size:.85rem;margin:0 0 4px;color:var(--muted)}
         .verdict p{margin:0 0 10px}
@@ -54,8 +55,9 @@ internal static class ReportStyle
 
     private const string Paper =
         "@media print{@page{margin:12mm}:root{--page:#fff}body{font-size:9.5pt}main{max-width:none;padding:0}"
-        + "h2{margin-top:24px}h2,figcaption{break-after:avoid}\n"
-        + "figure,tr,.multiples div{break-inside:avoid}figure.spread{break-inside:auto}"
+        + "h2{margin-top:24px}h2,figcaption{break-after:avoid}h3{font-size:8.5pt}\n"
+        + ".verdict .free{font-size:14pt}.verdict .charged{font-size:10pt}\n"
+        + "figure,tr,.multiples div,.scroll,.sample{break-inside:avoid}figure.spread{break-inside:auto}"
         + "figure,.sample{padding:8px;margin:12px 0}.note{font-size:8pt}.text{font-size:7.5pt}\n"
         + ".columns{grid-template-columns:repeat(auto-fit,minmax(150px,1fr))}"
         + ".multiples{grid-template-columns:repeat(4,1fr)}\n"

@@ -25,22 +25,38 @@ internal static class ReportTables
 
     public static XElement Ratios(Verdict verdict)
     {
-        (string Name, Func<VerdictRun, string> Of)[] rows =
+        List<(string Name, Func<VerdictRun, string> Of)> rows =
         [
             ("reached", Reached),
             ("steps", run => Figures.Ratio(run.Ratios.Steps)),
-            ("seconds, free", run => Clock(run, run.Ratios.Free)),
-            ("seconds, charged", run => Clock(run, run.Ratios.Charged)),
-            ("FLOPs, free", run => Figures.Ratio(run.Ratios.Free.Flops)),
-            ("FLOPs, with passes", run => Figures.Ratio(run.Ratios.WithPasses.Flops)),
-            ("FLOPs, charged", run => Figures.Ratio(run.Ratios.Charged.Flops)),
         ];
+        // Columns that say the same in every line cost the width of those that do not.
+        if (HasSeconds(verdict))
+        {
+            rows.Add(("seconds, free", run => Clock(run, run.Ratios.Free)));
+            rows.Add(("seconds, charged", run => Clock(run, run.Ratios.Charged)));
+        }
+
+        rows.Add(("FLOPs, free", run => Figures.Ratio(run.Ratios.Free.Flops)));
+        if (HasPasses(verdict))
+        {
+            rows.Add(("FLOPs, with passes", run => Figures.Ratio(run.Ratios.WithPasses.Flops)));
+        }
+
+        rows.Add(("FLOPs, charged", run => Figures.Ratio(run.Ratios.Charged.Flops)));
         return Html.Table(
             "Cost to reach the baseline's final value, over the baseline's own: below 1 is a saving",
             ["", .. rows.Select(row => row.Name)],
             verdict.Runs.Select(run => new[] { run.Label }.Concat(rows.Select(row => row.Of(run))))
         );
     }
+
+    /// <summary>Whether the clocks of any arm compare with the baseline's.</summary>
+    public static bool HasSeconds(Verdict verdict) => verdict.Runs.Any(run => run.SecondsComparable);
+
+    /// <summary>Whether a teacher read text beside the run, for a cache or for scores.</summary>
+    public static bool HasPasses(Verdict verdict) =>
+        verdict.Runs.Any(run => run.Ratios.WithPasses.Flops?.Mean != run.Ratios.Free.Flops?.Mean);
 
     public static XElement? Seeds(Verdict verdict)
     {

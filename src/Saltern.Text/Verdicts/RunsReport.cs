@@ -42,7 +42,7 @@ internal sealed class RunsReport
                 .. _tables.Select(each => Html.Section(each.Heading, each.Table.ToHtml())),
                 ReportProvenance.Samples(_arms),
                 ReportProvenance.Section(_arms),
-                Html.Element("footer", "", "Written by Saltern. Losses in nats per token."),
+                Html.Element("footer", "", ReportFile.Written() + " Losses in nats per token."),
             ]
         );
     }

@@ -38,7 +38,7 @@ public static class VerdictText
             text.Append('\n');
         }
 
-        foreach (string warning in verdict.Warnings)
+        foreach (string warning in VerdictWarnings.InWords(verdict))
         {
             Wrap(text, "Note: " + warning, "");
         }

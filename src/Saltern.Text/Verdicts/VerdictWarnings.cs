@@ -70,6 +70,20 @@ internal static class VerdictWarnings
         }
     }
 
+    // So many names in front of a warning bury it.
+    private const int MostNames = 4;
+
+    /// <summary>The warnings as people read them: what holds of all of many arms does not name each.</summary>
+    public static IEnumerable<string> InWords(Verdict verdict)
+    {
+        string all = string.Join(", ", verdict.Runs.Select(run => run.Label));
+        foreach (string warning in verdict.Warnings)
+        {
+            bool ofAll = verdict.Runs.Count > MostNames && warning.StartsWith(all + ": ", StringComparison.Ordinal);
+            yield return ofAll ? $"All {verdict.Runs.Count} arms{warning[all.Length..]}" : warning;
+        }
+    }
+
     /// <summary>Warnings that say the same of several arms become one, under all their names.</summary>
     public static IEnumerable<string> Grouped(IEnumerable<string> warnings, IEnumerable<string> labels) =>
         warnings

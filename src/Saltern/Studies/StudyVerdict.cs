@@ -59,7 +59,13 @@ internal static class StudyVerdict
 
         WholeFile.WriteText(Path.Combine(results.Folder, VerdictFiles.Verdict), verdict.ToJson());
         IReadOnlyList<FineTuneScore> tuned = results.FineTuneScores(plan);
-        ReportPage.Write(Path.Combine(results.Folder, VerdictFiles.Report), verdict, baseline, others, tuned);
+        ReportPage.Write(
+            Path.Combine(results.Folder, VerdictFiles.Report),
+            verdict,
+            baseline,
+            others,
+            new ReportContext { Study = TitleOf(plan.Config.Name, results.Folder), FineTuning = tuned }
+        );
         if (tuned.Count > 0)
         {
             WholeFile.WriteText(
@@ -71,5 +77,12 @@ internal static class StudyVerdict
 
         CurvePicture.Write(Path.Combine(results.Folder, VerdictFiles.Picture), verdict, baseline, others);
         return verdict;
+    }
+
+    // A folder of another name often has the date in it.
+    private static string TitleOf(string study, string folder)
+    {
+        string name = Path.GetFileName(Path.GetFullPath(folder).TrimEnd(Path.DirectorySeparatorChar));
+        return name == study ? $"Study {study}" : $"Study {study} ({name})";
     }
 }

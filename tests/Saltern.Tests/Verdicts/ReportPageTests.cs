@@ -131,7 +131,82 @@ public class ReportPageTests
 
         Assert.Contains("RKD, mean of 3 seeds", html, StringComparison.Ordinal);
         Assert.Contains("not comparable", html, StringComparison.Ordinal);
+        Assert.Contains(">seconds, free<", html, StringComparison.Ordinal);
         Assert.DoesNotContain("Validation loss against training time", html, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void ColumnsThatWouldSayTheSameOfEveryArm_AreLeftOut_AndTheNoteSaysSo()
+    {
+        (RunRecord baseline, RunRecord salt) = FakeStudy.Worked();
+        string all = Page(baseline, salt);
+        Assert.Contains(">seconds, free<", all, StringComparison.Ordinal);
+        Assert.DoesNotContain("FLOPs, with passes", all, StringComparison.Ordinal);
+
+        string none = Page(baseline, salt with { Result = salt.Result with { SecondsComparable = false } });
+        Assert.DoesNotContain(">seconds, free<", none, StringComparison.Ordinal);
+        Assert.DoesNotContain("not comparable<", none, StringComparison.Ordinal);
+        Assert.Contains("Seconds are not comparable here, so there is no column", none, StringComparison.Ordinal);
+
+        RunTeacher reading = salt.Result.Teacher! with { PassFlops = 1e9 };
+        string passes = Page(baseline, salt with { Result = salt.Result with { Teacher = reading } });
+        Assert.Contains("FLOPs, with passes", passes, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void AWarningOfAllOfManyArms_DoesNotNameEach_ButTheVerdictsFileDoes()
+    {
+        (RunRecord baseline, RunRecord salt) = FakeStudy.Worked();
+        RunRecord[] others =
+        [
+            .. Enumerable
+                .Range(1, 5)
+                .Select(i => salt with { Result = salt.Result with { Arm = $"arm {i}", SecondsComparable = false } }),
+        ];
+        Verdict verdict = Verdict.Compute([baseline], others);
+        string warning = "All 5 arms: seconds do not compare";
+        Assert.Contains(warning, ReportPage.ToHtml(verdict, [baseline], others), StringComparison.Ordinal);
+        Assert.Contains(warning, VerdictText.Write(verdict), StringComparison.Ordinal);
+        Assert.Contains(
+            "ARM 1, ARM 2, ARM 3, ARM 4, ARM 5: seconds",
+            verdict.ToJson(),
+            StringComparison.OrdinalIgnoreCase
+        );
+    }
+
+    [Fact]
+    public void AStudyOfFineTuning_SaysSoInItsTitle_AndWhatItFoundBeforeAnyFigure()
+    {
+        (RunRecord baseline, RunRecord salt) = FakeStudy.Worked();
+        FineTuneScore Score(string arm, int tuning, double after) =>
+            new(arm, 1, tuning, "sums", "acc", true, 100, 0, 0.1, after);
+        var context = new ReportContext
+        {
+            Study = "Study small (2026-11-26-small)",
+            FineTuning =
+            [
+                Score(baseline.Result.Arm, 1, 0.30),
+                Score(baseline.Result.Arm, 2, 0.40),
+                Score(salt.Result.Arm, 1, 0.34),
+                Score(salt.Result.Arm, 2, 0.42),
+            ],
+        };
+        XElement main = Parse(ReportPage.ToHtml(Verdict.Compute([baseline], [salt]), [baseline], [salt], context))
+            .Descendants("main")
+            .Single();
+        Assert.Equal(
+            "Study small (2026-11-26-small): SALT against BASELINE, and after fine-tuning",
+            main.Element("h1")!.Value
+        );
+        // Differences of 4 and 2 points: 3 ± 12.706 · √2 / √2.
+        string sentence = main.Elements("div").ElementAt(1).Elements("p").Last().Value;
+        Assert.EndsWith(
+            "sums acc +3.0 [−9.7, +15.7] points, no difference shown, over 2 pairs.",
+            sentence,
+            StringComparison.Ordinal
+        );
+        Assert.Equal("After fine-tuning", main.Descendants("h2").First().Value);
+        Assert.Matches(@"^Students of .+ parameters, .+ tokens a run, 1 seed\.$", main.Elements("div").First().Value);
     }
 
     [Fact]
@@ -284,6 +359,10 @@ public class ReportPageTests
             File.WriteAllText(picture, "old");
 
             ReportPage.Write(page, verdict, [Baseline], [Salt]);
+            CurvePicture.Write(picture, verdict, [Baseline], [Salt]);
+            Assert.Contains("Validation loss against steps", File.ReadAllText(picture), StringComparison.Ordinal);
+            CurvePicture.Write(picture, verdict, [Baseline], [Salt], PlotCost.Flops);
+            Assert.Contains("Validation loss against arithmetic", File.ReadAllText(picture), StringComparison.Ordinal);
             CurvePicture.Write(picture, verdict, [Baseline], [Salt]);
 
             Assert.StartsWith("<!DOCTYPE html>", File.ReadAllText(page), StringComparison.Ordinal);
