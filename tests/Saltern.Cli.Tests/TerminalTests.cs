@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text.RegularExpressions;
 
 namespace Saltern.Cli.Tests;
 
@@ -32,10 +33,14 @@ public class TerminalTests(Workspace workspace) : IClassFixture<Workspace>
     }
 
     [Theory]
-    [InlineData("", false)]
-    [InlineData("NO_COLOR=1", false)]
-    [InlineData("TERM=dumb", true)]
-    public void ATerminal_GetsNoColours_AndADumbOneNoRedrawing(string setting, bool dumb)
+    [InlineData("", true, false)]
+    [InlineData("NO_COLOR=1", false, false)]
+    [InlineData("TERM=dumb", false, true)]
+    public void ATerminal_GetsColours_UnlessItsOwnerWantsNone_AndADumbOneNoRedrawing(
+        string setting,
+        bool coloured,
+        bool dumb
+    )
     {
         Assert.SkipUnless(File.Exists("/usr/bin/script"), "script (util-linux) is not installed.");
         string folder = workspace["terminal-" + setting.Replace('=', '-')];
@@ -47,13 +52,24 @@ public class TerminalTests(Workspace workspace) : IClassFixture<Workspace>
             RedirectStandardInput = true,
         };
         start.Environment["TERM"] = "xterm-256color";
+        // The tests' own runner may have been asked for no colours.
+        start.Environment.Remove("NO_COLOR");
         using Process process = Process.Start(start)!;
         process.StandardInput.Close();
         string output = process.StandardOutput.ReadToEnd();
         process.WaitForExit();
         Assert.Contains("final loss", output, StringComparison.Ordinal);
         // SGR, the escape that colours.
-        Assert.DoesNotMatch(@"\e\[[0-9;]*m", output);
+        Assert.Equal(coloured, Regex.IsMatch(output, @"\e\[[0-9;]*m"));
+        Assert.Contains(
+            "saltern compare",
+            output[output.IndexOf("next: ", StringComparison.Ordinal)..],
+            StringComparison.Ordinal
+        );
+        // What was set in the C runtime is for who asks (bench, demo --verbose).
+        Assert.DoesNotContain("GOMP", output, StringComparison.Ordinal);
+        // The first step takes many times as long as the others, so nothing is said from it.
+        Assert.DoesNotMatch(@"step 1/\d+ [^\r\n]* left", output);
         if (dumb)
         {
             Assert.DoesNotContain('\e', output);

@@ -105,6 +105,9 @@ public static class BenchCommand
                     else
                     {
                         Print(console, result, config);
+                        console.Next(
+                            $"saltern plan {parsed.GetValue(recipe)} for memory and cost, saltern train {parsed.GetValue(recipe)}"
+                        );
                     }
 
                     return ExitCode.Done;

@@ -139,10 +139,11 @@ public static class CompareCommand
                     }
                     else
                     {
-                        console.Lines.Write(VerdictText.Write(verdict));
+                        console.Write(verdict);
                     }
 
                     console.Line($"report: {path}");
+                    console.Next($"open {path} in a browser, or saltern watch RUN… for the curves as they come");
                     return ExitCode.Done;
                 }
             )

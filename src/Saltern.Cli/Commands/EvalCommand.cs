@@ -153,6 +153,9 @@ public static class EvalCommand
                     };
                     string measured = CommonOptions.IsAverage(parsed.GetValue(weights)) ? folder : path;
                     measure.Run(measured, parsed.GetValue(teacher), parsed.GetValue(buckets), parsed.GetValue(output));
+                    console.Next(
+                        $"saltern eval {path} --tasks NAME… for tasks (saltern task list), saltern generate {path}"
+                    );
                     return ExitCode.Done;
                 },
                 parsed.GetValue(json)

@@ -112,6 +112,7 @@ public static class ExportCommand
                                 + $", {Stopwatch.GetElapsedTime(start).TotalSeconds:0.0} s"
                         )
                     );
+                    console.Next("docs/gguf.md and docs/models.md have the commands of the programs that read it");
                     return ExitCode.Done;
                 }
             )

@@ -87,13 +87,13 @@ public static class FinetuneCommand
         };
         using FineTuneRun run = FineTuneRun.Open(config, folder, options);
         StandardStreams.KeepIn(run.Training.Folder);
-        console.Line("runtime: " + engine.Description);
+        console.Line("runtime: " + engine.Computing);
         foreach (string line in run.Description())
         {
             console.Line(line);
         }
 
-        progress.Start(run.Training.State.Step, run.Training.Config.Training.Steps);
+        progress.Start(run.Training.Config.Training.Steps);
         if (run.Continue(cancellation) == RunStatus.Interrupted)
         {
             status.Keep(
@@ -112,6 +112,7 @@ public static class FinetuneCommand
             )
         );
         TaskTable.PrintChanges(console, result.FineTuning.Tasks);
+        console.Next($"saltern report {folder}, saltern generate {Path.Combine(folder, result.FineTuning.Checkpoint)}");
         return ExitCode.Done;
     }
 }

@@ -139,5 +139,6 @@ public static class GrowCommand
             )
         );
         console.Line("history: " + Lineage.Describe(grown.History));
+        console.Next($"saltern train RECIPE --set init_from={target}");
     }
 }

@@ -80,6 +80,9 @@ public static class ImportCommand
                         )
                     );
                     console.Line("history: " + Lineage.Describe(Lineage.Of(target, target)));
+                    console.Next(
+                        $"saltern train RECIPE --set teacher.path={target} (or init_from), saltern generate {target}"
+                    );
                     return ExitCode.Done;
                 }
             )

@@ -194,6 +194,7 @@ public static class PlanCommand
                         Print(console, plan, steps, served);
                         WaysTable.Print(console, plan, ways, parsed.GetValue(budget));
                         PrintScaling(console, points);
+                        console.Next($"saltern train {parsed.GetValue(recipe)}");
                     }
 
                     return ExitCode.Done;

@@ -117,6 +117,9 @@ public static class PrepareCommand
                     }
 
                     Report(console, summary, folder);
+                    console.Next(
+                        $"saltern train --size 1m --data {folder} --minutes 10, or a recipe with data.path: {folder}"
+                    );
                     ReportUncovered(console, summary.Total, tokenizer);
                     foreach (CorpusReader read in new[] { reader, validReader }.OfType<CorpusReader>())
                     {

@@ -72,5 +72,6 @@ public static class ReportCommand
         }
 
         console.Line($"report: {page}, {text}");
+        console.Next($"open {page} in a browser, or saltern compare BASELINE RUN… for a verdict");
     }
 }

@@ -94,6 +94,7 @@ public static class SelectCommand
                     );
                     console.Lines.Write(SelectionReportWriter.Text(report));
                     console.Line($"report: {Path.Combine(target, SelectionRun.ReportFile)}");
+                    console.Next($"a student's recipe with selection.path: {target}");
                     return ExitCode.Done;
                 }
             )

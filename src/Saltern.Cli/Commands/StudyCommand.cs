@@ -193,7 +193,7 @@ public static class StudyCommand
     private static int Run(Output console, Request request, CancellationToken cancellation)
     {
         EngineSetup engine = EngineSetup.Prepare();
-        console.Line("runtime: " + engine.Description);
+        console.Line("runtime: " + engine.Computing);
         request = Pin(request, console);
         (StudyPlan plan, StudyRun[] chosen, StudyResults results, string runsFolder, string stepTimes, bool judges) =
             request;
@@ -336,7 +336,7 @@ public static class StudyCommand
         }
 
         console.Line();
-        console.Lines.Write(VerdictText.Write(verdict));
+        console.Write(verdict);
         if (judges)
         {
             using JsonDocument file = JsonDocument.Parse(verdict.ToJson());
@@ -350,6 +350,7 @@ public static class StudyCommand
         }
 
         console.Line($"report: {Path.GetFullPath(Path.Combine(results.Folder, VerdictFiles.Report))}");
+        console.Next("open the report in a browser; docs/studies.md has what makes a finding of it");
         return true;
     }
 
@@ -374,7 +375,7 @@ public static class StudyCommand
         };
         using TrainingRun training = TrainingRun.Open(run.Recipe, folder, options);
         StandardStreams.KeepIn(training.Folder);
-        progress.Start(training.State.Step, run.Recipe.Training.Steps);
+        progress.Start(run.Recipe.Training.Steps);
         if (training.Continue(run.Recipe.Training.Steps, cancellation) == RunStatus.Interrupted)
         {
             status.Keep(
@@ -422,7 +423,7 @@ public static class StudyCommand
             options
         );
         StandardStreams.KeepIn(run.Training.Folder);
-        progress.Start(run.Training.State.Step, run.Training.Config.Training.Steps);
+        progress.Start(run.Training.Config.Training.Steps);
         if (run.Continue(cancellation) == RunStatus.Interrupted)
         {
             return false;

@@ -221,5 +221,8 @@ public static class TeachCommand
                     + $"samples: {buckets.SequenceBounds[0]:0.000} and {buckets.SequenceBounds[1]:0.000}"
             )
         );
+        console.Next(
+            $"a student's recipe with teacher.cache: {folder}, or saltern select --scores {folder} --out selection"
+        );
     }
 }

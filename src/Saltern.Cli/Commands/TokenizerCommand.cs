@@ -119,6 +119,7 @@ public static class TokenizerCommand
                     }
 
                     CommonOptions.ReportReading(console, reader);
+                    console.Next($"saltern prepare --input TEXT --tokenizer {path} --out data");
                     return ExitCode.Done;
                 }
             )

@@ -194,7 +194,7 @@ public static class TrainCommand
         };
         using TrainingRun run = TrainingRun.Open(config, folder, options);
         StandardStreams.KeepIn(run.Folder);
-        console.Line("runtime: " + engine.Description);
+        console.Line("runtime: " + engine.Computing);
         if (rank.Description is string ranks)
         {
             console.Line("ranks: " + ranks + (devices is null ? "" : "; " + devices.Description));
@@ -210,7 +210,7 @@ public static class TrainCommand
             console.Line(line);
         }
 
-        progress.Start(run.State.Step, config.Training.Steps);
+        progress.Start(config.Training.Steps);
         if (run.Continue(until, cancellation) == RunStatus.Interrupted)
         {
             status.Keep($"Interrupted after step {run.State.Step}; the checkpoint is written. Go on with --resume.");
@@ -241,6 +241,10 @@ public static class TrainCommand
                     + $"{result.Final.BitsPerByte:0.0000} bits per byte, accuracy {result.Final.Accuracy:0.0000}"
             )
         );
+        string next =
+            config.Teacher is null && config.Growth is null or []
+                ? $"saltern report {folder}, saltern generate {folder}; a student beside it is held against it by saltern compare {folder} RUN"
+                : $"saltern compare BASELINE {folder} for what it saved, saltern report {folder}, saltern generate {folder}";
         status.Keep(
             string.Create(
                 CultureInfo.InvariantCulture,
@@ -248,6 +252,7 @@ public static class TrainCommand
                     + $"checkpoints {run.State.CheckpointSeconds:0.0} s, logging {run.State.LoggingSeconds:0.00} s"
             )
         );
+        console.Next(next);
         return ExitCode.Done;
     }
 }

@@ -155,7 +155,7 @@ internal sealed class DemoRun
         );
         Say($"teacher: the small model, {Parameters(run) / 1e6:0.00}M parameters");
         Describe(run);
-        progress.Start(0, config.Training.Steps);
+        progress.Start(config.Training.Steps);
         if (run.Continue(config.Training.Steps, cancellation) == RunStatus.Interrupted)
         {
             return false;
@@ -268,7 +268,7 @@ internal sealed class DemoRun
             }
 
             _console.Line();
-            _console.Lines.Write(VerdictText.Write(verdict));
+            _console.Write(verdict);
             _console.Line();
         }
 

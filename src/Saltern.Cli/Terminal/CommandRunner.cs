@@ -31,14 +31,14 @@ public static class CommandRunner
         {
             foreach (string problem in e.Problems)
             {
-                Console.Error.WriteLine(problem);
+                Console.Error.WriteLine(Output.Error(problem));
             }
 
             return ExitCode.WrongUsage;
         }
         catch (SalternException e)
         {
-            Console.Error.WriteLine(e.Message);
+            Console.Error.WriteLine(Output.Error(e.Message));
             return ExitCode.Failed;
         }
         catch (OperationCanceledException)

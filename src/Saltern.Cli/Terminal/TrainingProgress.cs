@@ -10,30 +10,48 @@ public sealed class TrainingProgress : IMetricsSink
 {
     private readonly StatusLine _status;
     private MetricsLine? _train;
-    private long _start = Stopwatch.GetTimestamp();
-    private int _firstStep;
+    private long _start;
+    private int? _firstStep;
     private int _steps;
 
     /// <summary>Shows a run.</summary>
     public TrainingProgress(StatusLine status) => _status = status;
 
     /// <summary>Starts the clock for the time that is left.</summary>
-    /// <param name="step">Steps done.</param>
     /// <param name="steps">Steps of the whole run.</param>
-    public void Start(int step, int steps) => (_start, _firstStep, _steps) = (Stopwatch.GetTimestamp(), step, steps);
+    public void Start(int steps) => (_firstStep, _steps) = (null, steps);
 
     /// <summary>Takes a step.</summary>
-    public void Step(StepReport report) =>
+    public void Step(StepReport report)
+    {
+        // The first step compiles, looks for the faster library and touches all memory: many times one of the others.
+        if (_firstStep is null)
+        {
+            (_start, _firstStep) = (Stopwatch.GetTimestamp(), report.Step);
+        }
+
         _status.Show(() =>
         {
-            double each = Stopwatch.GetElapsedTime(_start).TotalSeconds / Math.Max(1, report.Step - _firstStep);
             double loss = report.Sums.StudentNll / report.Sums.Positions;
             return string.Create(
                 CultureInfo.InvariantCulture,
                 $"{Duration.Bar(report.Step / (double)_steps)} step {report.Step}/{_steps} loss {loss:0.000}"
-                    + $"{Weight(report)}{Speed()}, {Duration.Text(each * (_steps - report.Step))} left"
+                    + $"{Weight(report)}{Speed()}{Left(report.Step)}"
             );
         });
+    }
+
+    private string Left(int step)
+    {
+        int timed = step - (_firstStep ?? step);
+        if (timed == 0)
+        {
+            return "";
+        }
+
+        double seconds = Stopwatch.GetElapsedTime(_start).TotalSeconds / timed * (_steps - step);
+        return $", {Duration.Text(seconds)} left";
+    }
 
     /// <inheritdoc/>
     public void Write(MetricsLine line)

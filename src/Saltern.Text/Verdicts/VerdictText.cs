@@ -5,7 +5,9 @@ namespace Saltern.Verdicts;
 /// <summary>A verdict as plain lines for a terminal or a log: no colours, at most about 110 characters a line.</summary>
 public static class VerdictText
 {
-    private const int LineLength = 108;
+    /// <summary>Characters a line of a log has at most.</summary>
+    internal const int LogWidth = 108;
+
     private static readonly string[] Headings =
     [
         "",
@@ -21,18 +23,21 @@ public static class VerdictText
     /// <summary>Sentences first, then one line a run, then the warnings.</summary>
     /// <param name="verdict">What to tell.</param>
     /// <returns>Lines that end in a line feed each.</returns>
-    public static string Write(Verdict verdict)
+    public static string Write(Verdict verdict) => Write(verdict, LogWidth);
+
+    /// <summary>As the other, for a terminal of so many columns: a table that is wider becomes lines.</summary>
+    internal static string Write(Verdict verdict, int width)
     {
         ArgumentNullException.ThrowIfNull(verdict);
         StringBuilder text = new();
         foreach (VerdictRun run in verdict.Runs)
         {
-            Wrap(text, run.SentenceFree, "");
-            Wrap(text, run.SentenceCharged, "  ");
+            Wrap(text, run.SentenceFree, "", width);
+            Wrap(text, run.SentenceCharged, "  ", width);
         }
 
         text.Append('\n');
-        AppendTable(text, verdict);
+        AppendTable(text, verdict, width);
         if (verdict.Warnings.Count > 0)
         {
             text.Append('\n');
@@ -40,13 +45,13 @@ public static class VerdictText
 
         foreach (string warning in VerdictWarnings.InWords(verdict))
         {
-            Wrap(text, "Note: " + warning, "");
+            Wrap(text, "Note: " + warning, "", width);
         }
 
         return text.ToString();
     }
 
-    private static void AppendTable(StringBuilder text, Verdict verdict)
+    private static void AppendTable(StringBuilder text, Verdict verdict, int width)
     {
         List<string[]> rows =
         [
@@ -69,15 +74,32 @@ public static class VerdictText
             )
         );
         int[] widths = [.. Enumerable.Range(0, Headings.Length).Select(column => rows.Max(row => row[column].Length))];
-        foreach (string[] row in rows)
+        bool fits = widths.Sum() + (2 * (widths.Length - 1)) <= width;
+        if (!fits)
         {
-            IEnumerable<string> numbers = row.Skip(1).Zip(widths.Skip(1), (cell, width) => cell.PadLeft(width));
+            foreach (string[] row in rows.Skip(1))
+            {
+                IEnumerable<string> named = Headings
+                    .Zip(row)
+                    .Skip(1)
+                    .Where(cell => cell.Second.Length > 0)
+                    .Select(cell => $"{cell.First} {cell.Second}");
+                Wrap(text, $"{row[0]}: {string.Join(", ", named)}", "", width);
+            }
+        }
+
+        foreach (string[] row in fits ? rows : [])
+        {
+            IEnumerable<string> numbers = row.Skip(1).Zip(widths.Skip(1), (cell, own) => cell.PadLeft(own));
             text.Append(string.Join("  ", numbers.Prepend(row[0].PadRight(widths[0]))).TrimEnd()).Append('\n');
         }
 
-        text.Append("Cost to reach the baseline's final ")
-            .Append(verdict.Metric.ShortNoun)
-            .Append(", over its own; below 1 is a saving.\n");
+        Wrap(
+            text,
+            $"Cost to reach the baseline's final {verdict.Metric.ShortNoun}, over its own; below 1 is a saving.",
+            "",
+            width
+        );
     }
 
     private static string Clock(VerdictRun run, CostRatio ratio)
@@ -90,13 +112,13 @@ public static class VerdictText
         return Figures.Absent;
     }
 
-    private static void Wrap(StringBuilder text, string sentence, string indent)
+    private static void Wrap(StringBuilder text, string sentence, string indent, int width)
     {
         int length = 0;
         foreach (string word in sentence.Split(' '))
         {
             string before = " ";
-            if (length > 0 && length + 1 + word.Length > LineLength)
+            if (length > 0 && length + 1 + word.Length > width)
             {
                 text.Append('\n');
                 length = 0;

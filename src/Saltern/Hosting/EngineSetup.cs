@@ -12,6 +12,9 @@ namespace Saltern.Hosting;
 /// <param name="Description">What was set, in one line for the start of a log.</param>
 public sealed record EngineSetup(int Threads, string Description)
 {
+    /// <summary>Threads and library of products, without what was set in the C runtime.</summary>
+    internal string Computing { get; init; } = Description;
+
     // What libgomp and MKL read; a user who sets one wants it.
     private static readonly string[] ThreadVariables = ["OMP_NUM_THREADS", "MKL_NUM_THREADS"];
 
@@ -84,7 +87,8 @@ public sealed record EngineSetup(int Threads, string Description)
         }
 
         MatrixProduct.Use(ComputePlan.AgreeOnProducts(MatrixProduct.Fastest(), ranks));
-        string products = MatrixProduct.Library.Words();
-        return new EngineSetup(threads, $"{runtime}; {threads} threads ({why}); products: {products}");
+        string computing =
+            $"{threads} {(threads == 1 ? "thread" : "threads")} ({why}); products: {MatrixProduct.Library.Words()}";
+        return new EngineSetup(threads, $"{runtime}; {computing}") { Computing = computing };
     }
 }

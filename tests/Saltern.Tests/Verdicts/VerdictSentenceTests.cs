@@ -161,7 +161,11 @@ public class VerdictSentenceTests
     {
         RunRecord salt = FakeStudy.Run("salt", 1, 3.6, 250);
         salt = salt with { Finished = false };
-        string text = VerdictText.Write(Verdict.Compute([FakeStudy.Run("baseline", 1, 3.7)], [salt]));
+        Verdict verdict = Verdict.Compute([FakeStudy.Run("baseline", 1, 3.7)], [salt]);
+        string text = VerdictText.Write(verdict);
+        string narrow = VerdictText.Write(verdict, 60);
+        Assert.All(narrow.Split('\n'), line => Assert.InRange(line.Length, 0, 60));
+        Assert.Contains("BASELINE: final loss 3.700, steps 1, time 1", narrow, StringComparison.Ordinal);
 
         Assert.StartsWith("SALT reached BASELINE's final validation loss", text, StringComparison.Ordinal);
         Assert.Contains(
