@@ -241,10 +241,9 @@ public static class TrainCommand
                     + $"{result.Final.BitsPerByte:0.0000} bits per byte, accuracy {result.Final.Accuracy:0.0000}"
             )
         );
-        string next =
-            config.Teacher is null && config.Growth is null or []
-                ? $"saltern report {folder}, saltern generate {folder}; a student beside it is held against it by saltern compare {folder} RUN"
-                : $"saltern compare BASELINE {folder} for what it saved, saltern report {folder}, saltern generate {folder}";
+        // A run without a small model is what others are held against.
+        bool isPlain = config.Teacher is null && config.Growth is null or [];
+        string compared = isPlain ? $"{folder} RUN" : $"BASELINE {folder}";
         status.Keep(
             string.Create(
                 CultureInfo.InvariantCulture,
@@ -252,7 +251,9 @@ public static class TrainCommand
                     + $"checkpoints {run.State.CheckpointSeconds:0.0} s, logging {run.State.LoggingSeconds:0.00} s"
             )
         );
-        console.Next(next);
+        console.Next(
+            $"saltern report {folder}, saltern generate {folder}, saltern compare {compared} for what was saved"
+        );
         return ExitCode.Done;
     }
 }
