@@ -44,6 +44,77 @@ public class SaidTests(Workspace workspace) : IClassFixture<Workspace>
         Assert.Contains("has no validation text", output, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("prepare")]
+    [InlineData("tokenizer")]
+    public void FilesNamedLikeTextToMeasureOn_AreWarnedOf(string verb)
+    {
+        string folder = workspace["naive-" + verb];
+        Directory.CreateDirectory(folder);
+        foreach (string name in (string[])["a.train.jsonl", "a.valid.jsonl", "b-test.jsonl"])
+        {
+            File.WriteAllLines(
+                Path.Combine(folder, name),
+                Enumerable.Range(0, 60).Select(i => $$"""{"text": "The cat sees the harbour {{i}} of {{name}}."}""")
+            );
+        }
+
+        string[] files = [folder];
+        (int code, string output, string error) = verb == "prepare" ? Prepare(files) : Train(files);
+        Assert.True(code == 0, output + error);
+        Assert.Contains(
+            "Warning: 2 of 3 input files are named like text to measure on, and are read as training text all the same: "
+                + $"{folder}/a.valid.jsonl, {folder}/b-test.jsonl.",
+            output,
+            StringComparison.Ordinal
+        );
+
+        // As the warning says: named, or given as what they are.
+        files = [Path.Combine(folder, "*.train.*")];
+        (code, output, error) = verb == "prepare" ? Prepare(files) : Train(files);
+        Assert.True(code == 0, output + error);
+        Assert.DoesNotContain("Warning", output, StringComparison.Ordinal);
+        if (verb == "prepare")
+        {
+            (code, output, error) = Prepare(
+                [folder],
+                "--valid",
+                Path.Combine(folder, "a.valid.jsonl"),
+                Path.Combine(folder, "b-test.jsonl")
+            );
+            Assert.True(code == 0, output + error);
+            Assert.DoesNotContain("Warning", output, StringComparison.Ordinal);
+            Assert.Contains("120 that are also validation text", output, StringComparison.Ordinal);
+        }
+
+        (int, string, string) Prepare(string[] input, params string[] more) =>
+            SalternProcess.Run([
+                "prepare",
+                "--input",
+                .. input,
+                "--tokenizer",
+                workspace["tokenizer.json"],
+                "--out",
+                workspace["naive-data"],
+                "--overwrite",
+                "--valid-percent",
+                "5",
+                .. more,
+            ]);
+
+        (int, string, string) Train(string[] input) =>
+            SalternProcess.Run([
+                "tokenizer",
+                "train",
+                "--input",
+                .. input,
+                "--vocab",
+                "270",
+                "--out",
+                workspace["naive.json"],
+            ]);
+    }
+
     [Fact]
     public void ATokenizerWithFewerTokensThanAskedFor_SaysSo()
     {

@@ -163,6 +163,25 @@ public static class CommonOptions
             Description = "Read every data file whole and compare checksums, even where an earlier start has done so.",
         };
 
+    /// <summary>Warns of files that are read as training text though their names say that they are kept for measuring.</summary>
+    /// <param name="valid">What is read as validation text; null for none.</param>
+    /// <param name="remedy">What to do, besides naming the files to train on.</param>
+    internal static void WarnOfHeldOut(Output console, CorpusReader reader, CorpusReader? valid, string remedy)
+    {
+        IReadOnlyList<CorpusFile> files = reader.HeldOut(valid);
+        if (files.Count == 0)
+        {
+            return;
+        }
+
+        string more = files.Count > FilesNamed ? ", …" : "";
+        string names = string.Join(", ", files.Take(FilesNamed).Select(file => file.Path)) + more;
+        console.Line(
+            $"Warning: {files.Count} of {reader.Files.Count} input files are named like text to measure on, "
+                + $"and are read as training text all the same: {names}. {remedy}"
+        );
+    }
+
     /// <summary>Tells what a reader left out, passed over and took in its own way.</summary>
     public static void ReportReading(Output console, CorpusReader reader)
     {

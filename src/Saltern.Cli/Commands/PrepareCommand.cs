@@ -97,6 +97,13 @@ public static class PrepareCommand
                         );
                         try
                         {
+                    CommonOptions.WarnOfHeldOut(
+                        console,
+                        reader,
+                        validReader,
+                        "Losses on them would say nothing. Give them by --valid, or name the files to train on, "
+                            + "such as --input 'corpus/*.train.*'."
+                    );
                             summary = DatasetBuilder.Build(
                                 reader,
                                 validReader,

@@ -78,6 +78,13 @@ public static class TokenizerCommand
                         "Wait for it, or name another file with --out."
                     );
                     var reader = new CorpusReader(parsed.GetRequiredValue(corpus.Input), corpus.Read(parsed));
+                    CommonOptions.WarnOfHeldOut(
+                        console,
+                        reader,
+                        valid: null,
+                        "The tokenizer would learn its words from them. Name the files to train on, "
+                            + "such as --input 'corpus/*.train.*'."
+                    );
                     var options = new BpeTrainerOptions
                     {
                         VocabularySize = parsed.GetRequiredValue(vocabulary),

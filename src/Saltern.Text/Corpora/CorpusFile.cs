@@ -23,6 +23,9 @@ internal enum CorpusFormat
 /// <param name="Bytes">Size of the file as stored, in bytes.</param>
 internal sealed record CorpusFile(string Path, CorpusFormat Format, string Domain, long Bytes)
 {
+    /// <summary>Whether its name says that it is kept for measuring (<see cref="HeldOutNames"/>).</summary>
+    public bool IsHeldOut { get; init; }
+
     /// <summary>The supported endings, as messages name them.</summary>
     internal const string SupportedEndings =
         ".jsonl, .ndjson, .jsonlines, .json, .txt, .md (each also .gz, .zst, .bz2, .xz), .parquet, .arrow";
@@ -80,7 +83,10 @@ internal sealed record CorpusFile(string Path, CorpusFormat Format, string Domai
     internal static CorpusFile Describe(string path, string root, CorpusFormat format)
     {
         string domain = format == CorpusFormat.Text ? FolderUnder(root, path) : Stem(path);
-        return new CorpusFile(path, format, domain, new FileInfo(path).Length);
+        return new CorpusFile(path, format, domain, new FileInfo(path).Length)
+        {
+            IsHeldOut = HeldOutNames.Says(System.IO.Path.GetRelativePath(root, path)),
+        };
     }
 
     // The first folder below the root: corpora that come as folders name their parts there,

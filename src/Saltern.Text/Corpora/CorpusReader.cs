@@ -44,6 +44,20 @@ public sealed class CorpusReader
     /// <summary>Files of the folders and globs given that are not read: of other kinds, hidden, or behind links to folders.</summary>
     public IReadOnlyList<string> LeftOut { get; }
 
+    /// <summary>Files whose names say that they are kept for measuring, among others whose names do not; empty where all of them are: then they were meant.</summary>
+    /// <param name="valid">What is read as validation text; its files are left out of the training text anyway.</param>
+    internal IReadOnlyList<CorpusFile> HeldOut(CorpusReader? valid = null)
+    {
+        CorpusFile[] named = [.. Files.Where(file => file.IsHeldOut)];
+        if (named.Length == Files.Count)
+        {
+            return [];
+        }
+
+        HashSet<string> known = [.. (valid?.Files ?? []).Select(file => Path.GetFullPath(file.Path))];
+        return [.. named.Where(file => !known.Contains(Path.GetFullPath(file.Path)))];
+    }
+
     /// <summary>Special tokens that are looked for in the text.</summary>
     internal SpecialMarks Marks { get; set; } = SpecialMarks.Usual;
 
