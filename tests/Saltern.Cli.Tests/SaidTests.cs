@@ -116,6 +116,49 @@ public class SaidTests(Workspace workspace) : IClassFixture<Workspace>
     }
 
     [Fact]
+    public void NearDuplicates_AreLeftOutWhereAsked_CountedAndNamed()
+    {
+        string path = workspace["near.jsonl"];
+        var random = new Random(6);
+        string[] texts =
+        [
+            .. Enumerable
+                .Range(0, 200)
+                .Select(_ => string.Join(' ', Enumerable.Range(0, 50).Select(_ => $"word{random.Next(100_000)}"))),
+        ];
+        File.WriteAllLines(
+            path,
+            texts
+                .Concat(texts.Take(7).Select(text => text.ToUpperInvariant() + "!"))
+                .Select(text => $$"""{"text": "{{text}}"}""")
+        );
+        string output = Prepare("--near-duplicates");
+        Assert.Contains("Left out: 7 near-duplicates of documents before them", output, StringComparison.Ordinal);
+        Assert.Contains($"  {path}:201 is like {path}:1 (1.00)", output, StringComparison.Ordinal);
+        Assert.Contains(": 200 documents, ", output, StringComparison.Ordinal);
+        output = Prepare();
+        Assert.DoesNotContain("near-duplicates", output, StringComparison.Ordinal);
+        Assert.Contains(": 207 documents, ", output, StringComparison.Ordinal);
+
+        string Prepare(params string[] more)
+        {
+            (int code, string said, string error) = SalternProcess.Run([
+                "prepare",
+                "--input",
+                path,
+                "--tokenizer",
+                workspace["tokenizer.json"],
+                "--out",
+                workspace["near-data"],
+                "--overwrite",
+                .. more,
+            ]);
+            Assert.True(code == 0, said + error);
+            return said;
+        }
+    }
+
+    [Fact]
     public void ATokenizerWithFewerTokensThanAskedFor_SaysSo()
     {
         (int code, string output, _) = SalternProcess.Run(

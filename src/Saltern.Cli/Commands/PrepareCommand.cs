@@ -45,6 +45,12 @@ public static class PrepareCommand
             DefaultValueFactory = _ => [],
             AllowMultipleArgumentsPerToken = true,
         };
+        var near = new Option<bool>("--near-duplicates")
+        {
+            Description =
+                "Leave out, and count, documents that say nearly the same as one before them (MinHash: 0.8 of the runs of "
+                + "5 words in common).",
+        };
         var command = new Verb(
             Name,
             "Turn text into token shards with domain labels and a train/validation split by document.",
@@ -60,6 +66,7 @@ public static class PrepareCommand
             percent,
             overwrite,
             decontaminate,
+            near,
         };
         corpus.AddTo(command);
         command.SetAction(parsed =>
@@ -82,6 +89,7 @@ public static class PrepareCommand
                         Overwrite = parsed.GetValue(overwrite),
                         Threads = rank.Cores?.Threads ?? Environment.ProcessorCount,
                         Ranks = rank.Ranks,
+                        NearDuplicates = parsed.GetValue(near),
                         Overlap = Overlap(console, parsed.GetRequiredValue(decontaminate)),
                     };
                     if (rank.Ranks.Rank > 0)
@@ -89,6 +97,13 @@ public static class PrepareCommand
                         return Assist(reader, validReader, tokenizer, how, cancellation);
                     }
 
+                    CommonOptions.WarnOfHeldOut(
+                        console,
+                        reader,
+                        validReader,
+                        "Losses on them would say nothing. Give them by --valid, or name the files to train on, "
+                            + "such as --input 'corpus/*.train.*'."
+                    );
                     PrepareSummary summary;
                     using (var status = new StatusLine(console))
                     {
@@ -97,13 +112,6 @@ public static class PrepareCommand
                         );
                         try
                         {
-                    CommonOptions.WarnOfHeldOut(
-                        console,
-                        reader,
-                        validReader,
-                        "Losses on them would say nothing. Give them by --valid, or name the files to train on, "
-                            + "such as --input 'corpus/*.train.*'."
-                    );
                             summary = DatasetBuilder.Build(
                                 reader,
                                 validReader,
@@ -221,6 +229,33 @@ public static class PrepareCommand
         foreach ((string evaluation, long documents) in summary.OverlappingDocuments)
         {
             console.Line($"Left out: {documents} documents that share text with {evaluation}.");
+        }
+
+        if (summary.NearDuplicateDocuments > 0)
+        {
+            string across = "";
+            if (summary.NearDuplicatesAcrossSplit > 0)
+            {
+                across = $" ({summary.NearDuplicatesAcrossSplit} of them between training and validation text)";
+            }
+
+            console.Line(
+                $"Left out: {summary.NearDuplicateDocuments} near-duplicates of documents before them{across}. The first:"
+            );
+            foreach (string example in summary.NearDuplicateExamples)
+            {
+                console.Line("  " + example);
+            }
+        }
+
+        if (summary.NearDuplicatesForgotten)
+        {
+            console.Line(
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"Near-duplicates with more than {NearDuplicates.MostDocuments:N0} documents between them were not looked for."
+                )
+            );
         }
 
         foreach (string domain in summary.DomainsWithoutValid)

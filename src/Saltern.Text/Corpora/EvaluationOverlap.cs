@@ -105,7 +105,7 @@ internal sealed class EvaluationOverlap
     public void Add(int set, string text)
     {
         byte[] utf8 = Encoding.UTF8.GetBytes(text);
-        List<ulong> found = Words(utf8);
+        List<ulong> found = WordHashes.Of(utf8);
         ReadOnlySpan<ulong> words = CollectionsMarshal.AsSpan(found);
         if (words.Length < ShortestRun)
         {
@@ -140,7 +140,7 @@ internal sealed class EvaluationOverlap
             return null;
         }
 
-        List<ulong> found = Words(utf8);
+        List<ulong> found = WordHashes.Of(utf8);
         ReadOnlySpan<ulong> words = CollectionsMarshal.AsSpan(found);
         foreach (int length in _lengths)
         {
@@ -169,7 +169,7 @@ internal sealed class EvaluationOverlap
         ulong sum = Sum(words[..length]);
         for (int end = length; ; end++)
         {
-            if (_sets.TryGetValue(Mix(sum ^ (ulong)length), out int set))
+            if (_sets.TryGetValue(WordHashes.Mix(sum ^ (ulong)length), out int set))
             {
                 return set;
             }
@@ -207,39 +207,7 @@ internal sealed class EvaluationOverlap
         }
     }
 
-    // A hash of each word.
-    private static List<ulong> Words(ReadOnlySpan<byte> utf8)
-    {
-        List<ulong> words = [];
-        ulong word = 0;
-        bool inside = false;
-        ReadOnlySpan<byte> left = utf8;
-        while (!left.IsEmpty)
-        {
-            Rune.DecodeFromUtf8(left, out Rune rune, out int length);
-            left = left[length..];
-            if (Rune.IsLetterOrDigit(rune))
-            {
-                word = (inside ? word : 14_695_981_039_346_656_037) ^ (uint)Rune.ToLowerInvariant(rune).Value;
-                word *= 1_099_511_628_211; // FNV-1a, by character
-                inside = true;
-            }
-            else if (inside)
-            {
-                words.Add(Mix(word));
-                inside = false;
-            }
-        }
-
-        if (inside)
-        {
-            words.Add(Mix(word));
-        }
-
-        return words;
-    }
-
-    private static ulong Hash(ReadOnlySpan<ulong> words) => Mix(Sum(words) ^ (ulong)words.Length);
+    private static ulong Hash(ReadOnlySpan<ulong> words) => WordHashes.Mix(Sum(words) ^ (ulong)words.Length);
 
     private static ulong Sum(ReadOnlySpan<ulong> words)
     {
@@ -250,13 +218,5 @@ internal sealed class EvaluationOverlap
         }
 
         return sum;
-    }
-
-    // The last steps of SplitMix64: every bit depends on every bit.
-    private static ulong Mix(ulong x)
-    {
-        x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9;
-        x = (x ^ (x >> 27)) * 0x94D049BB133111EB;
-        return x ^ (x >> 31);
     }
 }

@@ -53,7 +53,7 @@ public static class DatasetBuilder
                 // Several ranks end together: reading itself is not interrupted.
                 bool isShared = options.Ranks.Size > 1;
                 CancellationToken reading = isShared ? CancellationToken.None : cancellation;
-                var run = new PrepareRun(folder, tokenizer, options, point);
+                var run = new PrepareRun(folder, tokenizer, options, point, Names(train, valid));
                 run.Read(
                     Documents(train, from?.Train, reading),
                     valid is null ? null : Documents(valid, from?.Valid, reading),
@@ -81,11 +81,16 @@ public static class DatasetBuilder
     {
         options.Validate();
         Settle(train, valid, tokenizer);
-        (ReadingState? from, UInt128[] hashes) = SharedPreparation.Listen(options.Ranks);
-        var split = new DocumentSplit(options.ValidPercent, remember: null, options.Overlap);
+        (ReadingState? from, UInt128[] hashes, ulong[] near) = SharedPreparation.Listen(options.Ranks);
+        var split = new DocumentSplit(
+            options.ValidPercent,
+            remember: null,
+            options.Overlap,
+            NearFilter.Of(options, Names(train, valid))
+        );
         if (from is not null)
         {
-            split.Restore(from.Split, hashes);
+            split.Restore(from.Split, hashes, near.Chunk(NearDuplicates.RecordLength));
         }
 
         IEnumerable<SplitDocument> documents = split.Apply(
@@ -136,7 +141,7 @@ public static class DatasetBuilder
             null,
             (folder, _) =>
             {
-                var run = new PrepareRun(folder, tokenizer, options, null);
+                var run = new PrepareRun(folder, tokenizer, options, null, []);
                 run.Read(train, valid, null);
                 return run.Run(progress, cancellation);
             }
@@ -162,6 +167,9 @@ public static class DatasetBuilder
             valid.Domains = new DomainDecision(valid.Options with { Domains = domains }, null);
         }
     }
+
+    private static IEnumerable<string> Names(CorpusReader train, CorpusReader? valid) =>
+        train.Files.Concat(valid?.Files ?? []).Select(file => file.Path);
 
     private static IEnumerable<TextDocument> Documents(
         CorpusReader reader,

@@ -215,6 +215,7 @@ internal sealed class DatasetFolder : IDisposable
                     PrepareJournal.FileName,
                     PrepareJournal.FileName + TokenShardWriter.PartialEnding,
                     PrepareJournal.SeenFileName,
+                    PrepareJournal.NearFileName,
                     VerifiedFiles.FileName,
                 ]
         )

@@ -12,13 +12,21 @@ internal readonly record struct SplitDocument(ReadOnlyMemory<byte> Utf8, string 
 /// <param name="TrainInValid">Training documents dropped because they are validation text.</param>
 /// <param name="Empty">Documents dropped because they had no bytes.</param>
 /// <param name="Overlapping">Training documents dropped because they share text with an evaluation, by evaluation; null in journals of earlier versions.</param>
+/// <param name="NearDuplicates">Documents dropped because they say nearly the same as one before them.</param>
+/// <param name="NearAcrossSplit">Of them, those of which one was to be training and one validation text.</param>
+/// <param name="NearSeen">Documents that later ones are compared with.</param>
+/// <param name="NearExamples">The first near-duplicates, with what they resemble.</param>
 internal sealed record SplitCounts(
     long Duplicates,
     long TrainInValid,
     long Empty,
     long ValidSeen,
     long TrainSeen,
-    IReadOnlyList<long>? Overlapping = null
+    IReadOnlyList<long>? Overlapping = null,
+    long NearDuplicates = 0,
+    long NearAcrossSplit = 0,
+    long NearSeen = 0,
+    IReadOnlyList<string>? NearExamples = null
 );
 
 /// <summary>Decides for each document whether it is kept and on which side, by the SHA-256 of its bytes.</summary>
@@ -31,10 +39,12 @@ internal sealed record SplitCounts(
 /// <param name="validPercent">Percent of the documents that become validation text where none is given apart.</param>
 /// <param name="remember">Receives the hash of each new document, so that an interrupted run can be resumed.</param>
 /// <param name="overlap">Text that no training document may share; null for none.</param>
+/// <param name="near">Finds documents that say nearly the same; null to keep them.</param>
 internal sealed class DocumentSplit(
     double validPercent,
     Action<UInt128>? remember = null,
-    EvaluationOverlap? overlap = null
+    EvaluationOverlap? overlap = null,
+    NearFilter? near = null
 )
 {
     private const double TwoToMinus53 = 1.0 / (1L << 53);
@@ -47,12 +57,31 @@ internal sealed class DocumentSplit(
     private readonly long[] _overlapping = new long[overlap?.Names.Count ?? 0];
 
     /// <summary>What was counted up to the document given out last.</summary>
-    public SplitCounts Counts => new(_duplicates, _trainInValid, _empty, _valid.Added, _train.Added, [.. _overlapping]);
+    public SplitCounts Counts
+    {
+        get
+        {
+            var counts = new SplitCounts(
+                _duplicates,
+                _trainInValid,
+                _empty,
+                _valid.Added,
+                _train.Added,
+                [.. _overlapping]
+            );
+            return near?.AddTo(counts) ?? counts;
+        }
+    }
+
+    /// <summary>Whether documents were too many to compare all with all.</summary>
+    public bool HasForgottenNear => near?.HasForgotten ?? false;
 
     /// <summary>Goes on from what an earlier run had seen.</summary>
     /// <param name="hashes">The hashes it gave to <c>remember</c>, in their order.</param>
-    public void Restore(SplitCounts counts, IEnumerable<UInt128> hashes)
+    /// <param name="records">What its <see cref="NearFilter"/> gave to be remembered, in its order.</param>
+    public void Restore(SplitCounts counts, IEnumerable<UInt128> hashes, IEnumerable<ulong[]> records)
     {
+        near?.Restore(counts, records);
         (_duplicates, _trainInValid, _empty) = (counts.Duplicates, counts.TrainInValid, counts.Empty);
         counts.Overlapping?.ToArray().CopyTo(_overlapping, 0);
         foreach (UInt128 hash in hashes)
@@ -69,6 +98,7 @@ internal sealed class DocumentSplit(
         {
             if (Keep(document, (_, hash) => IsNew(_valid, hash)))
             {
+                near?.Keep(document);
                 yield return new SplitDocument(document.Utf8, document.Domain, IsValid: true);
             }
         }
@@ -96,7 +126,7 @@ internal sealed class DocumentSplit(
                 kept = false;
             }
 
-            if (kept)
+            if (kept && near?.Admits(document, isValid) != false)
             {
                 yield return new SplitDocument(document.Utf8, document.Domain, isValid);
             }

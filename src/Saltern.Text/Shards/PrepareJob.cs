@@ -25,6 +25,9 @@ internal sealed record PrepareJob
     /// <summary>Fingerprint of the evaluations whose text is kept out; null for none.</summary>
     public string? Overlap { get; init; }
 
+    /// <summary>By what rule near-duplicates are left out; null where they are kept.</summary>
+    public string? NearDuplicates { get; init; }
+
     public required IReadOnlyList<PrepareInput> Train { get; init; }
 
     public required IReadOnlyList<PrepareInput> Valid { get; init; }
@@ -42,6 +45,7 @@ internal sealed record PrepareJob
             MaxDomains = options.MaxDomains,
             Reading = Describe(train.Domains.Options, train.Marks),
             Overlap = options.Overlap?.Fingerprint,
+            NearDuplicates = options.NearDuplicates ? Corpora.NearDuplicates.Description : null,
             Train = [.. train.Files.Select(PrepareInput.Of)],
             Valid = [.. (valid?.Files ?? []).Select(PrepareInput.Of)],
         };
@@ -56,6 +60,7 @@ internal sealed record PrepareJob
             ("the number of domains allowed", MaxDomains, earlier.MaxDomains),
             ("the way of reading", Reading, earlier.Reading),
             ("the evaluations kept out", Overlap ?? "none", earlier.Overlap ?? "none"),
+            ("the rule for near-duplicates", NearDuplicates ?? "none", earlier.NearDuplicates ?? "none"),
         ];
         IEnumerable<string> changed = settings
             .Where(setting => !setting.Now.Equals(setting.Before))

@@ -35,6 +35,9 @@ internal sealed record PrepareJournal
     /// <summary>Name of the file with the hashes of the documents seen, 16 bytes each.</summary>
     public const string SeenFileName = "dataset.seen";
 
+    /// <summary>Name of the file with what documents are compared with, 136 bytes each; where near-duplicates are left out.</summary>
+    public const string NearFileName = "dataset.near";
+
     private const string CurrentSchema = "saltern.prepare/1";
 
     public string Schema { get; init; } = CurrentSchema;
@@ -49,6 +52,9 @@ internal sealed record PrepareJournal
 
     /// <summary>SHA-256 of the hashes of the documents seen, lower-case hexadecimal; null in journals of earlier versions.</summary>
     public string? SeenSha256 { get; init; }
+
+    /// <summary>SHA-256 of what documents are compared with, likewise; null where near-duplicates are kept.</summary>
+    public string? NearSha256 { get; init; }
 
     /// <summary>Reads a journal; null where there is none.</summary>
     /// <exception cref="DataFormatException">There is one, and it cannot be used.</exception>

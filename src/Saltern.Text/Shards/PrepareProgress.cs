@@ -40,6 +40,18 @@ public sealed record PrepareSummary
     /// <summary>Training documents dropped because they share text with an evaluation, by the evaluation's file.</summary>
     public IReadOnlyList<KeyValuePair<string, long>> OverlappingDocuments { get; init; } = [];
 
+    /// <summary>Documents dropped because they say nearly the same as one before them; 0 unless that is asked for.</summary>
+    public long NearDuplicateDocuments { get; init; }
+
+    /// <summary>Of <see cref="NearDuplicateDocuments"/>: those of which one would have been training and one validation text.</summary>
+    public long NearDuplicatesAcrossSplit { get; init; }
+
+    /// <summary>The first of <see cref="NearDuplicateDocuments"/>, each with the document that it resembles.</summary>
+    public IReadOnlyList<string> NearDuplicateExamples { get; init; } = [];
+
+    /// <summary>Whether documents were too many to compare all with all: then the oldest were forgotten.</summary>
+    public bool NearDuplicatesForgotten { get; init; }
+
     /// <summary>Documents that an interrupted run had written already; 0 where the work began anew.</summary>
     public long ResumedDocuments { get; init; }
 

@@ -10,14 +10,20 @@ internal sealed class PrepareRun(
     DatasetFolder folder,
     BpeTokenizer tokenizer,
     DatasetBuilderOptions options,
-    ResumePoint? point
+    ResumePoint? point,
+    IEnumerable<string> files
 )
 {
     private static readonly TimeSpan ProgressInterval = TimeSpan.FromMilliseconds(100);
 
     private readonly Stopwatch _clock = Stopwatch.StartNew();
     private readonly TokenType _type = TokenTypes.ForVocabulary(tokenizer.VocabularySize);
-    private readonly DocumentSplit _split = new(options.ValidPercent, RememberedBy(point), options.Overlap);
+    private readonly DocumentSplit _split = new(
+        options.ValidPercent,
+        RememberedBy(point),
+        options.Overlap,
+        NearFilter.Of(options, files, point)
+    );
     private PrepareProgress _done = folder.Resumed?.Done ?? new(0, 0, 0, TimeSpan.Zero);
     private IEnumerable<TextDocument> _train = [];
     private IEnumerable<TextDocument>? _valid;
@@ -51,19 +57,23 @@ internal sealed class PrepareRun(
             {
                 shards.Restore(journal.Shards);
                 IEnumerable<UInt128> hashes = point!.LoadHashes();
-                UInt128[] told = [];
+                IEnumerable<ulong[]> near = point.LoadNear();
+                UInt128[] toldHashes = [];
+                ulong[] toldNear = [];
                 if (options.Ranks.Size > 1)
                 {
-                    told = [.. hashes];
-                    hashes = told;
+                    toldHashes = [.. hashes];
+                    hashes = toldHashes;
+                    toldNear = [.. near.SelectMany(record => record)];
+                    near = toldNear.Chunk(NearDuplicates.RecordLength);
                 }
 
-                _split.Restore(journal.Reading.Split, hashes);
-                Tell(journal.Reading, told);
+                _split.Restore(journal.Reading.Split, hashes, near);
+                Tell(journal.Reading, toldHashes, toldNear);
             }
             else
             {
-                Tell(null, []);
+                Tell(null, [], []);
             }
 
             WriteShards(shards, progress, cancellation);
@@ -81,6 +91,10 @@ internal sealed class PrepareRun(
                 [
                     .. (options.Overlap?.Names ?? []).Zip(counts.Overlapping ?? [], KeyValuePair.Create),
                 ],
+                NearDuplicateDocuments = counts.NearDuplicates,
+                NearDuplicatesAcrossSplit = counts.NearAcrossSplit,
+                NearDuplicateExamples = counts.NearExamples ?? [],
+                NearDuplicatesForgotten = _split.HasForgottenNear,
                 ResumedDocuments = resumed,
             };
         }
@@ -146,11 +160,11 @@ internal sealed class PrepareRun(
         );
     }
 
-    private void Tell(ReadingState? reading, UInt128[] hashes)
+    private void Tell(ReadingState? reading, UInt128[] hashes, ulong[] near)
     {
         if (options.Ranks.Size > 1)
         {
-            SharedPreparation.Tell(options.Ranks, reading, hashes);
+            SharedPreparation.Tell(options.Ranks, reading, hashes, near);
         }
     }
 
@@ -183,13 +197,14 @@ internal sealed class PrepareRun(
         {
             SplitCounts counts = _split.Counts;
             long broken = _reading?.Invoke().Train.Counts.BrokenRecords ?? 0;
+            string near = counts.NearDuplicates > 0 ? $", {counts.NearDuplicates} resembled another one" : "";
             string refused = broken > 0 ? $", {broken} were broken or refused" : "";
             throw new DataFormatException(
                 "No training document is left: "
                     + $"{counts.Empty} were empty, {counts.Duplicates} repeated another one, "
                     + $"{counts.TrainInValid} are also validation text, "
                     + $"{counts.Overlapping?.Sum() ?? 0} share text with an evaluation, "
-                    + $"{domains.Sum(domain => domain.Valid?.Documents ?? 0)} are validation text{refused}. "
+                    + $"{domains.Sum(domain => domain.Valid?.Documents ?? 0)} are validation text{near}{refused}. "
                     + "Give more text, or a lower valid percent."
             );
         }

@@ -85,6 +85,38 @@ public sealed class DatasetBuilderTests : IDisposable
     }
 
     [Fact]
+    public void Build_LeavesOutTrainingTextNearValidationText_AndKeepsThatWhole()
+    {
+        string text = string.Join(' ', Enumerable.Range(0, 80).Select(i => $"word{i * 31 % 97}"));
+        TextDocument[] valid = [Document(text, "a"), Document(text + " twice", "a")];
+        TextDocument[] train =
+        [
+            Document("Nothing else is like this: " + text.Replace('1', '2'), "a"),
+            Document(text + " again", "a"),
+            Document("short", "a"),
+        ];
+        PrepareSummary kept = Build(train, valid);
+        Assert.Equal((5L, 0L), (kept.Total.Documents, kept.NearDuplicateDocuments));
+        Directory.Delete(Out, recursive: true);
+
+        PrepareSummary summary = DatasetBuilder.Build(
+            train,
+            valid,
+            Tokenizer,
+            Out,
+            new DatasetBuilderOptions { NearDuplicates = true },
+            null,
+            Cancel
+        );
+
+        using TokenDataset dataset = TokenDataset.Open(Out, verify: true, Cancel);
+        Assert.Equal([text, text + " twice"], Texts(dataset.Domains[0].Valid!));
+        Assert.Equal([train[0].Text, "short"], Texts(dataset.Domains[0].Train!));
+        Assert.Equal((1L, 1L), (summary.NearDuplicateDocuments, summary.NearDuplicatesAcrossSplit));
+        Assert.False(summary.NearDuplicatesForgotten);
+    }
+
+    [Fact]
     public void Build_IsTheSameForAnyNumberOfThreads()
     {
         List<TextDocument> documents = [.. GeneratedText.Generate(1, 3_000_000)];

@@ -200,6 +200,132 @@ public sealed class PrepareResumeTests : IDisposable
     }
 
     [Fact]
+    public void Build_WithoutNearDuplicates_EndsInTheSameBytes_InterruptedAndOnSeveralRanks()
+    {
+        // Of 600 texts each fifth comes again later, with another last word; so the copies of what an interrupted run had read are met by the next.
+        var random = new Random(11);
+        string[] texts =
+        [
+            .. Enumerable
+                .Range(0, 600)
+                .Select(_ => string.Join(' ', Enumerable.Range(0, 60).Select(_ => $"w{random.Next(1_000_000)}"))),
+        ];
+        string[] copies = [.. texts.Where((_, i) => i % 5 == 0).Select(text => text[..text.LastIndexOf(' ')] + " end")];
+        _folder.Write("near/a.jsonl", string.Concat(texts.Select(text => $"{{\"text\":\"{text}\"}}\n")));
+        _folder.Write("near/b.jsonl", string.Concat(copies.Select(text => $"{{\"text\":\"{text}\"}}\n")));
+        DatasetBuilderOptions options = new()
+        {
+            ValidPercent = 20,
+            CheckpointBytes = 20_000,
+            ChunkBytes = 5_000,
+            NearDuplicates = true,
+        };
+        PrepareSummary Run(string name, CancellationToken token, IProgress<PrepareProgress>? progress = null) =>
+            DatasetBuilder.Build(
+                new CorpusReader([_folder["near"]]),
+                null,
+                Tokenizer,
+                _folder[name],
+                options,
+                progress,
+                token
+            );
+        PrepareSummary whole = Run("near-whole", Cancel);
+        Assert.Equal((600L, 120L), (whole.Total.Documents, whole.NearDuplicateDocuments));
+        Assert.InRange(whole.NearDuplicatesAcrossSplit, 10, 70); // 2 · 0.2 · 0.8 of 120 are 38
+        Assert.Equal(5, whole.NearDuplicateExamples.Count);
+        Assert.Matches(
+            @"/near/b\.jsonl:1 is like .*/near/a\.jsonl:1 \((0\.9\d|1\.00)\)$",
+            whole.NearDuplicateExamples[0]
+        );
+        Dictionary<string, byte[]> expected = Files("near-whole");
+        Assert.DoesNotContain(
+            expected.Keys,
+            file => file.Contains(PrepareJournal.NearFileName, StringComparison.Ordinal)
+        );
+        foreach (long bytes in (long[])[30_000, 120_000, 200_000])
+        {
+            using CancellationTokenSource source = new();
+            Assert.ThrowsAny<OperationCanceledException>(() =>
+                Run("near-again", source.Token, new Listener(p => CancelBehind(source, p, bytes)))
+            );
+            AssertSummary(Run("near-again", Cancel));
+            AssertEqual(expected, Files("near-again"));
+            Directory.Delete(_folder["near-again"], recursive: true);
+        }
+
+        using CancellationTokenSource shared = new();
+        Assert.Throws<AggregateException>(() =>
+            Share(2, shared.Token, new Listener(p => CancelBehind(shared, p, 100_000)))
+        );
+        AssertSummary(Share(3, Cancel, null)!);
+        AssertEqual(expected, Files("near-again"));
+
+        // What is resumed has the same rule, and what is damaged is named.
+        Directory.Delete(_folder["near-again"], recursive: true);
+        using CancellationTokenSource last = new();
+        Assert.ThrowsAny<OperationCanceledException>(() =>
+            Run("near-again", last.Token, new Listener(p => CancelBehind(last, p, 100_000)))
+        );
+        options = options with { NearDuplicates = false };
+        Assert.Contains(
+            "the rule for near-duplicates was 5 words, 128 permutations, 16 bands, from 0.8 on, is none",
+            Assert.Throws<DataFormatException>(() => Run("near-again", Cancel)).Message,
+            StringComparison.Ordinal
+        );
+        options = options with { NearDuplicates = true };
+        byte[] near = File.ReadAllBytes(_folder[$"near-again/{PrepareJournal.NearFileName}"]);
+        near[200] ^= 1;
+        File.WriteAllBytes(_folder[$"near-again/{PrepareJournal.NearFileName}"], near);
+        Assert.Contains(
+            "dataset.near' does not have the checksum",
+            Assert.Throws<DataFormatException>(() => Run("near-again", Cancel)).Message,
+            StringComparison.Ordinal
+        );
+
+        void AssertSummary(PrepareSummary found)
+        {
+            Assert.InRange(found.ResumedDocuments, 1, 600);
+            Assert.Equal(
+                (whole.NearDuplicateDocuments, whole.NearDuplicatesAcrossSplit),
+                (found.NearDuplicateDocuments, found.NearDuplicatesAcrossSplit)
+            );
+            Assert.Equal(whole.NearDuplicateExamples, found.NearDuplicateExamples);
+        }
+
+        PrepareSummary? Share(int size, CancellationToken token, IProgress<PrepareProgress>? progress) =>
+            ThreadRanks.Run(
+                size,
+                ranks =>
+                {
+                    DatasetBuilderOptions own = options with { Ranks = ranks, Threads = 1 };
+                    var reader = new CorpusReader([_folder["near"]]);
+                    if (ranks.Rank == 0)
+                    {
+                        return DatasetBuilder.Build(
+                            reader,
+                            null,
+                            Tokenizer,
+                            _folder["near-again"],
+                            own,
+                            progress,
+                            token
+                        );
+                    }
+
+                    DatasetBuilder.Assist(reader, null, Tokenizer, own, token);
+                    return null;
+                }
+            )[0];
+
+        static void AssertEqual(Dictionary<string, byte[]> expected, Dictionary<string, byte[]> found)
+        {
+            Assert.Equal(expected.Keys.Order(), found.Keys.Order());
+            Assert.All(expected, file => Assert.Equal(file.Value, found[file.Key]));
+        }
+    }
+
+    [Fact]
     public void Build_AfterAKill_GoesOnFromTheLastPointOnDisk()
     {
         // What a kill leaves at any moment is what lies in the folder then: copied while the work goes on, with bytes behind the last point.

@@ -32,6 +32,7 @@ internal sealed class SimulatedPreparation : SimulatedWork
                 Threads = 1,
                 CheckpointBytes = 4_000,
                 ChunkBytes = 1_000,
+                NearDuplicates = true,
             }
         );
         done("data set");
@@ -66,5 +67,11 @@ internal sealed class SimulatedPreparation : SimulatedWork
     public override bool Counts(string file) =>
         !file.EndsWith(".partial", StringComparison.Ordinal)
         && Path.GetFileName(file)
-            is not (PrepareJournal.FileName or PrepareJournal.SeenFileName or "dataset.unfinished" or "dataset.lock");
+            is not (
+                PrepareJournal.FileName
+                or PrepareJournal.SeenFileName
+                or PrepareJournal.NearFileName
+                or "dataset.unfinished"
+                or "dataset.lock"
+            );
 }
