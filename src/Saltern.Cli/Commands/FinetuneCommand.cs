@@ -73,6 +73,7 @@ public static class FinetuneCommand
     )
     {
         EngineSetup engine = EngineSetup.Prepare();
+        using MetricsExport? export = MetricsExport.Start(console);
         using var status = new StatusLine(console);
         var progress = new TrainingProgress(status);
         var options = new TrainingRunOptions

@@ -202,6 +202,7 @@ public static class StudyCommand
                 + $"{chosen.Length} of them asked for; results in {results.Folder}, weights in {runsFolder}"
         );
         int done = 0;
+        using MetricsExport? export = MetricsExport.Start(console);
         using var status = new StatusLine(console);
         var runner = new StudyRunner(results, runsFolder);
         IReadOnlyList<StudyOutcome> outcomes = runner.Run(

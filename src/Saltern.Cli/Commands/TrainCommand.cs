@@ -180,6 +180,7 @@ public static class TrainCommand
         bool overGpus = rank.Ranks.Size > 1 && config.Device == ComputeDevice.Cuda;
         using NcclCommunicator? devices = overGpus ? rank.StartNccl() : null;
         EngineSetup engine = EngineSetup.Prepare(rank.Cores, rank.Ranks);
+        using MetricsExport? export = rank.Ranks.Rank == 0 ? MetricsExport.Start(console) : null;
         using var status = new StatusLine(console);
         var progress = new TrainingProgress(status);
         TrainingRunOptions options = asked with

@@ -41,6 +41,12 @@ internal static class RecipeDiff
         return changes;
     }
 
+    /// <summary>Every key of a configuration that has a value, defaults included, in the order of declaration.</summary>
+    /// <param name="config">A record that a recipe can hold.</param>
+    /// <returns>Key paths and values, as a recipe writes them.</returns>
+    public static IEnumerable<KeyValuePair<string, string>> ValuesOf(object config) =>
+        LeavesOf(config).Select(leaf => KeyValuePair.Create(leaf.Key, leaf.Value.Text));
+
     private static OrderedDictionary<string, Leaf> LeavesOf(object config)
     {
         var leaves = new OrderedDictionary<string, Leaf>();

@@ -124,9 +124,13 @@ internal sealed class RunEvaluation(
         );
         if (run.Config.Training.SampleText)
         {
-            new RunSamples { Step = step, Samples = RunSamples.Of(Parts, Trainer.Student, run.Config.Seed) }.Write(
-                run.Folder
-            );
+            var samples = new RunSamples
+            {
+                Step = step,
+                Samples = RunSamples.Of(Parts, Trainer.Student, run.Config.Seed),
+            };
+            samples.Write(run.Folder);
+            metrics.Write(samples);
         }
 
         return scores.Total.Loss;

@@ -1,17 +1,26 @@
+using Saltern.Checkpoints;
 using Saltern.RunFiles;
 
 namespace Saltern.Runs;
 
-/// <summary>Where a run's metrics go: <c>metrics.jsonl</c> and TensorBoard events of its folder, and what the caller gave.</summary>
+/// <summary>Where a run's metrics go: <c>metrics.jsonl</c> and TensorBoard events of its folder, the meter of this process, and what the caller gave.</summary>
 /// <param name="folder">The run's folder; null on a rank that does not write.</param>
-/// <param name="step">Step that the run is resumed from; later lines of an earlier life are dropped.</param>
+/// <param name="from">Where the run begins or goes on; later lines of an earlier life are dropped.</param>
 /// <param name="sinks">Others, owned by who gave them.</param>
-internal sealed class RunMetrics(RunFolder? folder, int step, IReadOnlyList<IMetricsSink> sinks) : IDisposable
+internal sealed class RunMetrics(
+    RunFolder? folder,
+    TrainState from,
+    RunConfig config,
+    IReadOnlyList<IMetricsSink> sinks
+) : IDisposable
 {
     private readonly MetricsLog? _metrics = folder is null
         ? null
-        : new MetricsLog(folder.PathOf(RunLayout.Metrics), step);
-    private readonly TensorBoardLog? _events = folder is null ? null : new TensorBoardLog(folder.Path);
+        : new MetricsLog(folder.PathOf(RunLayout.Metrics), from.Step);
+    private readonly TensorBoardLog? _events = folder is null
+        ? null
+        : new TensorBoardLog(folder.Path, from.Step, config);
+    private readonly RunMeter? _meter = folder is null ? null : new RunMeter(config.Name, from);
 
     /// <summary>Writes a line to all of them.</summary>
     /// <exception cref="CheckpointException">The folder cannot be written.</exception>
@@ -22,11 +31,25 @@ internal sealed class RunMetrics(RunFolder? folder, int step, IReadOnlyList<IMet
             _metrics?.Write(line);
             _events?.Write(line);
         });
+        _meter?.Write(line);
         foreach (IMetricsSink sink in sinks)
         {
             sink.Write(line);
         }
     }
+
+    /// <summary>Writes what the model makes of the prompts, for TensorBoard; the caller writes the file.</summary>
+    /// <exception cref="CheckpointException">The folder cannot be written.</exception>
+    public void Write(RunSamples samples) => ToFolder(() => _events?.Write(samples));
+
+    /// <summary>Says that the run has ended, with what its model makes of the prompts.</summary>
+    /// <exception cref="CheckpointException">The folder cannot be written.</exception>
+    public void Finish(RunSamples samples) =>
+        ToFolder(() =>
+        {
+            _events?.Write(samples);
+            _events?.Finish();
+        });
 
     /// <summary>Puts on the disk what was written: a checkpoint must not be ahead of its metrics.</summary>
     /// <exception cref="CheckpointException">The folder cannot be written.</exception>

@@ -39,7 +39,7 @@ public sealed class TrainingRun : IDisposable
         }
 
         bool writes = Leads && run.Folder.Finished is null;
-        _metrics = new RunMetrics(writes ? run.Folder : null, State.Step, run.Options.Sinks);
+        _metrics = new RunMetrics(writes ? run.Folder : null, State, run.Config, run.Options.Sinks);
         _evaluation = new RunEvaluation(run, _log, _metrics, teacherLosses, _tokenBytes);
         _saver = new RunSaver(run, _metrics);
     }
@@ -347,7 +347,9 @@ public sealed class TrainingRun : IDisposable
             _saver.Wait();
         }
 
-        return Conclusion.Write(truncated, _peak, fineTuning);
+        RunResult result = Conclusion.Write(truncated, _peak, fineTuning);
+        _metrics.Finish(new RunSamples { Step = State.Step, Samples = result.TextSamples });
+        return result;
     }
 
     /// <summary>What ranks other than the first do while that one finishes: their share of the last evaluation.</summary>
