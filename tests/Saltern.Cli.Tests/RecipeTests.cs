@@ -1,4 +1,6 @@
+using System.Globalization;
 using System.Text.Json;
+using Saltern.Cli.Commands;
 using Saltern.Configuration;
 using Saltern.FineTuning;
 using Saltern.Models;
@@ -108,6 +110,123 @@ public class RecipeTests
             SalternProcess.Run("recipe", "show", "nothing").Error,
             StringComparison.Ordinal
         );
+    }
+
+    [Fact]
+    public void TheList_HasALineForEach_UnderHeadings()
+    {
+        (int code, string output, string error) = SalternProcess.Run("recipe", "list");
+        Assert.True(code == 0, error);
+        string[] lines = [.. output.Split('\n', StringSplitOptions.RemoveEmptyEntries)];
+        string[] recipes = [.. lines.Where(line => line.StartsWith("  ", StringComparison.Ordinal))];
+        Assert.Equal(
+            ShippedRecipe.All().Select(recipe => recipe.Name).Order(),
+            recipes.Select(line => line.Trim().Split(' ')[0]).Order()
+        );
+        Assert.All(recipes, line => Assert.InRange(line.Length, 40, 130));
+        Assert.Equal("studies: saltern study NAME", HeadingOf(lines, "studies/core-salt-study"));
+        Assert.Equal("fine-tuning: saltern finetune NAME", HeadingOf(lines, "finetune-gsm8k"));
+        Assert.Equal("what studies are made of", HeadingOf(lines, "study-teacher"));
+        Assert.Equal(HeadingOf(lines, "study-teacher"), HeadingOf(lines, "studies/core-base"));
+
+        static string HeadingOf(string[] lines, string name) =>
+            lines
+                .TakeWhile(line => !line.StartsWith($"  {name} ", StringComparison.Ordinal))
+                .Last(line => line[0] != ' ');
+    }
+
+    [Fact]
+    public void ThePresets_AreATable()
+    {
+        foreach (
+            string[] words in (string[][])
+                [
+                    ["recipe", "presets"],
+                    ["recipe", "make", "--size", "list"],
+                ]
+        )
+        {
+            (int code, string output, string error) = SalternProcess.Run(words);
+            Assert.True(code == 0, error);
+            foreach (string name in ModelPresets.Names)
+            {
+                TransformerConfig shape = ModelPresets.Get(name).Resolve(4_096, 512);
+                string row = output.Split('\n').Single(line => line.StartsWith(name + " ", StringComparison.Ordinal));
+                string[] cells = row.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+                Assert.Equal([$"{shape.NumHiddenLayers}", $"{shape.HiddenSize}"], cells[1..3]);
+                double millions = double.Parse(cells[7].TrimEnd('M'), CultureInfo.InvariantCulture);
+                Assert.Equal(ModelFlops.Parameters(shape) / 1e6, millions, 0.01);
+            }
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Recipes))]
+    public void EveryShippedFile_LeadsEditorsToItsSchema(string file)
+    {
+        string path = Path.Combine(Root(), "recipes", file);
+        string line = File.ReadLines(path)
+            .TakeWhile(line => line.StartsWith('#'))
+            .Single(line => line.StartsWith(ShippedSchema.Mark, StringComparison.Ordinal));
+        string schema = Path.GetFullPath(line[ShippedSchema.Mark.Length..], Path.GetDirectoryName(path)!);
+        string kind = (StudyPlan.IsStudy(path), FineTuneConfig.IsRecipe(path)) switch
+        {
+            (true, _) => ShippedSchema.Study,
+            (_, true) => ShippedSchema.FineTuning,
+            _ => ShippedSchema.Recipe,
+        };
+        Assert.Equal(Path.Combine(Root(), "recipes", "schema", ShippedSchema.FileName(kind)), schema);
+        Assert.True(File.Exists(schema), schema);
+    }
+
+    [Fact]
+    public void EveryShippedTask_LeadsEditorsToItsSchema()
+    {
+        string[] tasks = Directory.GetFiles(Path.Combine(Root(), "tasks"), "*.yaml");
+        Assert.NotEmpty(tasks);
+        Assert.All(
+            tasks,
+            task =>
+            {
+                string kind = File.ReadLines(task).Any(line => line.StartsWith("group:", StringComparison.Ordinal))
+                    ? "task-group"
+                    : "task";
+                Assert.Contains(
+                    $"{ShippedSchema.Mark}../recipes/schema/{ShippedSchema.FileName(kind)}",
+                    File.ReadLines(task)
+                );
+            }
+        );
+    }
+
+    [Fact]
+    public void ACopy_LeadsToTheSchemaThatIsThere()
+    {
+        (int code, string output, string error) = SalternProcess.Run("recipe", "show", "core-salt");
+        Assert.True(code == 0, error);
+        string line = output.Split('\n').Single(line => line.StartsWith(ShippedSchema.Mark, StringComparison.Ordinal));
+        string path = line[ShippedSchema.Mark.Length..];
+        Assert.True(Path.IsPathRooted(path) && File.Exists(path), path);
+        Assert.Equal(ShippedSchema.Of(ShippedSchema.Recipe), File.ReadAllText(path).TrimEnd('\n'));
+    }
+
+    [Fact]
+    public void EveryKindOfFile_HasASchema()
+    {
+        foreach (
+            (string kind, string key) in ((string, string)[])
+                [("task", "readings"), ("task-group", "domains"), ("cluster", "peak_flops")]
+        )
+        {
+            (int code, string output, string error) = SalternProcess.Run("recipe", "schema", "--of", kind);
+            Assert.True(code == 0, error);
+            using var schema = JsonDocument.Parse(output);
+            Assert.True(schema.RootElement.GetProperty("properties").TryGetProperty(key, out JsonElement _), kind);
+        }
+
+        (int wrong, _, string said) = SalternProcess.Run("recipe", "schema", "--of", "task", "--study");
+        Assert.Equal(2, wrong);
+        Assert.Contains("task and study are 2 schemas", said, StringComparison.Ordinal);
     }
 
     [Fact]

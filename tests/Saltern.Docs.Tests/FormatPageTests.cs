@@ -1,6 +1,7 @@
 using System.IO.Compression;
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using Saltern.Cli.Commands;
 using Saltern.Configuration;
 using Saltern.Evaluation;
 using Saltern.FineTuning;
@@ -46,6 +47,16 @@ public partial class FormatPageTests
             "docs/cluster-file-format.md",
             "cluster",
             RecipeTable.Of(RecipeSchema.Of<ClusterConfig>("cluster"))
+        );
+
+    public static TheoryData<string> Kinds => [.. ShippedSchema.Kinds];
+
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public void TheSchemaThatShips_HasEveryKey(string kind) =>
+        GeneratedPart.CheckFile(
+            $"recipes/schema/{ShippedSchema.FileName(kind)}",
+            ShippedSchema.Of(kind).TrimEnd('\n') + "\n"
         );
 
     [Fact]

@@ -9,6 +9,9 @@ namespace Saltern.Cli.Commands;
 /// <summary>The options of one dial, which stand for a recipe: of <c>saltern recipe make</c> and <c>saltern train --size</c>.</summary>
 internal sealed record DialOptions
 {
+    /// <summary>In place of a size: show the named shapes.</summary>
+    public const string ListSizes = "list";
+
     // Time for measuring steps before a run of some minutes, at most; short runs give a twentieth of themselves.
     private const double LongestMeasurement = 20;
 
@@ -16,7 +19,9 @@ internal sealed record DialOptions
     public Option<string?> Size { get; } =
         new("--size")
         {
-            Description = "Parameters of the model: 350k, 7m, 1.5b. Everything else of the recipe follows from it.",
+            Description =
+                "Parameters of the model: 350k, 7m, 1.5b; everything else of the recipe follows from it. "
+                + "'recipe presets' shows the named shapes.",
         };
 
     /// <summary><c>--data</c>.</summary>
@@ -87,7 +92,11 @@ internal sealed record DialOptions
             console.Line(remark);
         }
 
-        return dial.Recipe();
+        // Its first line says how it was made; the second leads editors to the schema.
+        string recipe = dial.Recipe();
+        int second = recipe.IndexOf('\n', StringComparison.Ordinal) + 1;
+        string line = ShippedSchema.LineFor(ShippedSchema.Recipe) is string schema ? schema + "\n" : "";
+        return recipe.Insert(second, line);
     }
 
     /// <summary>Name of the run that they mean.</summary>

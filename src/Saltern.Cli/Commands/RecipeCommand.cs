@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Text.Json;
-using System.Text.Json.Nodes;
 using Saltern.Cli.Terminal;
 using Saltern.Configuration;
 using Saltern.FineTuning;
@@ -18,6 +17,7 @@ public static class RecipeCommand
         {
             RecipeMakeCommand.Create(),
             List(),
+            Presets(),
             Show(),
             Check(),
             Schema(),
@@ -42,14 +42,47 @@ public static class RecipeCommand
                         return ExitCode.Done;
                     }
 
-                    foreach (ShippedRecipe recipe in recipes)
+                    int width = recipes.Select(recipe => recipe.Name.Length).DefaultIfEmpty(0).Max() + 2;
+                    foreach (IGrouping<string, ShippedRecipe> group in recipes.GroupBy(recipe => recipe.Group))
                     {
-                        console.Line($"{recipe.Name}\n  {recipe.Purpose}\n  Cost: {recipe.Cost}");
+                        console.Line($"{group.Key}");
+                        foreach (ShippedRecipe recipe in group)
+                        {
+                            console.Line($"  {Column.Left(recipe.Name, width)}{OneLine(recipe.Purpose)}");
+                        }
                     }
 
                     console.Line(
-                        "\n'saltern recipe show NAME' prints one; 'saltern recipe show NAME > my.yaml' is where an own one begins."
+                        "\n'saltern recipe show NAME' prints one, with its cost and what to expect; 'saltern recipe show NAME > my.yaml' "
+                            + "is where an own one begins."
                     );
+                    return ExitCode.Done;
+                }
+            )
+        );
+        return command;
+    }
+
+    private static string OneLine(string purpose)
+    {
+        const int Longest = 84;
+        if (purpose.Length <= Longest)
+        {
+            return purpose;
+        }
+
+        return purpose[..purpose.LastIndexOf(' ', Longest - 2)].TrimEnd(',', ':', ';') + " …";
+    }
+
+    private static Verb Presets()
+    {
+        var command = new Verb("presets", "The named model shapes, as a table.", ["saltern recipe presets"]);
+        command.SetAction(_ =>
+            CommandRunner.Run(
+                json: false,
+                (console, _) =>
+                {
+                    PresetTable.Print(console);
                     return ExitCode.Done;
                 }
             )
@@ -92,7 +125,10 @@ public static class RecipeCommand
                         );
                     }
 
-                    console.Lines.Write(parsed.GetValue(resolved) ? Resolved(path, overrides) : File.ReadAllText(path));
+                    string text = parsed.GetValue(resolved)
+                        ? Resolved(path, overrides)
+                        : ShippedSchema.WithAbsolutePath(File.ReadAllText(path), path);
+                    console.Lines.Write(text);
                     return ExitCode.Done;
                 }
             )
@@ -171,14 +207,23 @@ public static class RecipeCommand
 
     private static Verb Schema()
     {
-        var study = new Option<bool>("--study") { Description = "Of a study instead of a recipe." };
-        var tuning = new Option<bool>("--finetune") { Description = "Of a recipe of fine-tuning." };
+        var of = new Option<string>("--of")
+        {
+            Description = "Kind of file.",
+            DefaultValueFactory = _ => ShippedSchema.Recipe,
+        };
+        of.AcceptOnlyFromAmong([.. ShippedSchema.Kinds]);
+
+        // As it was asked for before there were more than two.
+        var study = new Option<bool>("--study") { Description = "The same as --of study." };
+        var tuning = new Option<bool>("--finetune") { Description = "The same as --of finetune." };
         var command = new Verb(
             "schema",
-            "Print the JSON schema of a recipe, for completion in editors.",
-            ["saltern recipe schema > saltern.schema.json"]
+            "Print the JSON schema of a kind of YAML file, for completion in editors.",
+            ["saltern recipe schema > saltern.schema.json", "saltern recipe schema --of task > task.schema.json"]
         )
         {
+            of,
             study,
             tuning,
         };
@@ -187,24 +232,30 @@ public static class RecipeCommand
                 json: true,
                 (_, _) =>
                 {
-                    JsonObject schema = (parsed.GetValue(study), parsed.GetValue(tuning)) switch
+                    List<string> asked = [];
+                    if (parsed.GetResult(of) is { Implicit: false })
                     {
-                        (true, true) => throw new ConfigurationException(
-                            "--study and --finetune are two schemas. Ask for one at a time."
-                        ),
-                        (true, _) => RecipeSchema.Of<StudyConfig>("Saltern study"),
-                        (_, true) => RecipeSchema.Of<FineTuneConfig>("Saltern recipe of fine-tuning"),
-                        _ => RecipeSchema.Of<RunConfig>("Saltern recipe"),
-                    };
-                    Output.Json(
-                        schema.ToJsonString(
-                            new JsonSerializerOptions
-                            {
-                                WriteIndented = true,
-                                Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-                            }
-                        )
-                    );
+                        asked.Add(parsed.GetRequiredValue(of));
+                    }
+
+                    if (parsed.GetValue(study))
+                    {
+                        asked.Add(ShippedSchema.Study);
+                    }
+
+                    if (parsed.GetValue(tuning))
+                    {
+                        asked.Add(ShippedSchema.FineTuning);
+                    }
+
+                    if (asked.Distinct().Count() > 1)
+                    {
+                        throw new ConfigurationException(
+                            $"{string.Join(" and ", asked)} are {asked.Count} schemas. Ask for one at a time."
+                        );
+                    }
+
+                    Output.Json(ShippedSchema.Of(asked.FirstOrDefault() ?? ShippedSchema.Recipe));
                     return ExitCode.Done;
                 }
             )

@@ -34,6 +34,12 @@ internal static class RecipeMakeCommand
                 json: parsed.GetValue(output) is null, // words go to standard error where the recipe goes to standard output
                 (console, cancellation) =>
                 {
+                    if (parsed.GetValue(dial.Size) == DialOptions.ListSizes)
+                    {
+                        PresetTable.Print(new Output(json: false));
+                        return ExitCode.Done;
+                    }
+
                     string recipe = dial.Recipe(parsed, console, cancellation);
                     if (parsed.GetValue(output) is not string path)
                     {

@@ -12,10 +12,23 @@ public sealed record ShippedRecipe(string Name, string Purpose, string Cost, str
     /// <summary>Whether it is a study: a grid of runs.</summary>
     public bool IsStudy => StudyPlan.IsStudy(Path);
 
+    /// <summary>What it belongs to, as the list's headings say it.</summary>
+    public string Group =>
+        (IsStudy, Name.Split('-')[0]) switch
+        {
+            (true, _) => "studies: saltern study NAME",
+            (_, "core") => "a student of 1.3M parameters, minutes each on two cores",
+            (_, "next") => "a student of 3.5M parameters, half an hour each",
+            (_, "finetune") => "fine-tuning: saltern finetune NAME",
+            (_, "paper") => "the paper's sizes, to be priced: saltern plan NAME",
+            _ => "what studies are made of",
+        };
+
     private const string PurposeMark = "# Purpose: ";
     private const string CostMark = "# Cost: ";
 
-    private static string Folder => System.IO.Path.Combine(AppContext.BaseDirectory, "recipes");
+    /// <summary>Where they lie.</summary>
+    internal static string Folder => System.IO.Path.Combine(AppContext.BaseDirectory, "recipes");
 
     /// <summary>All of them, recipes before studies.</summary>
     public static IReadOnlyList<ShippedRecipe> All()

@@ -5,14 +5,29 @@ internal static class KeySynonyms
 {
     private static readonly (string Key, string[] Words)[] Table =
     [
-        ("optimizer.learning_rate", ["lr", "max_lr", "peak_lr", "base_lr", "matrix_lr"]),
-        ("schedule.final_share", ["min_lr", "lr_min", "min_lr_ratio", "final_lr_frac", "lr_min_ratio"]),
-        ("optimizer.weight_decay", ["wd", "decay_weight"]),
-        ("optimizer.betas", ["adam_beta1", "adam_beta2", "beta_1", "beta2", "beta_2"]),
+        (
+            "optimizer.learning_rate",
+            ["lr", "max_lr", "peak_lr", "base_lr", "init_lr", "matrix_lr", "learning_rate_max"]
+        ),
+        (
+            "schedule.final_share",
+            ["min_lr", "lr_min", "min_lr_ratio", "min_lr_rate", "final_lr_frac", "lr_min_ratio", "eta_min"]
+        ),
+        ("optimizer.weight_decay", ["wd", "decay_weight", "l2", "weight_decay_rate"]),
+        ("optimizer.betas", ["adam_beta1", "adam_beta2", "adam_betas", "beta_1", "beta2", "beta_2"]),
         ("optimizer.epsilon", ["eps", "adam_eps", "adam_epsilon"]),
         (
             "optimizer.max_gradient_norm",
-            ["grad_clip", "clip_grad", "max_grad_norm", "gradient_clipping", "max_norm", "gradient_clip_val"]
+            [
+                "grad_clip",
+                "clip_grad",
+                "max_grad_norm",
+                "gradient_clipping",
+                "max_norm",
+                "gradient_clip_val",
+                "gradient_clip",
+                "clip_norm",
+            ]
         ),
         ("optimizer.kind", ["optim", "optimizer_name", "optimizer_type"]),
         (
@@ -21,7 +36,18 @@ internal static class KeySynonyms
         ),
         (
             "schedule.warmup_steps",
-            ["warmup", "warmup_ratio", "num_warmup_steps", "warmup_iters", "lr_warmup_steps", "lr_warmup_iters"]
+            [
+                "warmup",
+                "warmup_ratio",
+                "warmup_fraction",
+                "warmup_proportion",
+                "warm_up_steps",
+                "num_warmup_steps",
+                "warmup_iters",
+                "lr_warmup_steps",
+                "lr_warmup_iters",
+                "lr_warmup_fraction",
+            ]
         ),
         (
             "training.steps",
@@ -34,6 +60,10 @@ internal static class KeySynonyms
                 "train_iters",
                 "num_iterations",
                 "num_train_steps",
+                "num_training_steps",
+                "max_train_steps",
+                "n_steps",
+                "iterations",
             ]
         ),
         (
@@ -45,6 +75,8 @@ internal static class KeySynonyms
                 "total_batch_size",
                 "per_device_train_batch_size",
                 "device_batch_size",
+                "per_device_batch_size",
+                "bs",
             ]
         ),
         (
@@ -55,9 +87,16 @@ internal static class KeySynonyms
                 "grad_accum",
                 "accumulate_grad_batches",
                 "grad_accum_steps",
+                "accumulation_steps",
+                "gradient_accumulation",
+                "train_micro_batch_size_per_gpu",
             ]
         ),
-        ("training.evaluate_every", ["eval_steps", "eval_interval", "eval_every", "eval_freq"]),
+        (
+            "training.evaluate_every",
+            ["eval_steps", "eval_interval", "eval_every", "eval_freq", "val_interval", "validate_every"]
+        ),
+        ("training.evaluation_tokens", ["eval_iters", "eval_tokens", "eval_batches", "val_batches"]),
         (
             "training.checkpoint_every",
             ["save_steps", "save_interval", "ckpt_interval", "save_every", "checkpoint_interval"]
@@ -76,30 +115,48 @@ internal static class KeySynonyms
                 "context_length",
                 "max_length",
                 "cutoff_len",
+                "seqlen",
+                "context_len",
+                "context_size",
+                "model_max_length",
             ]
         ),
         (
             "data.path",
             ["dataset", "datasets", "dataset_path", "data_path", "train_data", "train_data_path", "data_dir"]
         ),
-        ("precision", ["dtype", "torch_dtype", "bf16", "fp16", "mixed_precision", "amp"]),
-        ("model.num_hidden_layers", ["n_layer", "n_layers", "num_layers", "depth"]),
+        ("precision", ["dtype", "torch_dtype", "bf16", "fp16", "bfloat16", "mixed_precision", "amp", "compute_dtype"]),
+        ("model.num_hidden_layers", ["n_layer", "n_layers", "num_layers", "n_blocks", "depth"]),
         ("model.num_attention_heads", ["n_head", "n_heads", "num_heads"]),
         (
             "model.num_key_value_heads",
             ["n_kv_head", "n_kv_heads", "num_kv_heads", "n_query_groups", "num_query_groups"]
         ),
-        ("model.hidden_size", ["n_embd", "d_model", "dim", "hidden_dim", "embed_dim"]),
+        (
+            "model.hidden_size",
+            ["n_embd", "n_embed", "d_model", "dim", "hidden_dim", "embed_dim", "embedding_dim", "emb_dim"]
+        ),
         ("model.intermediate_size", ["d_ff", "ffn_dim", "ffn_hidden_size", "mlp_dim", "n_inner"]),
         ("model.max_position_embeddings", ["n_positions", "max_positions", "n_ctx"]),
-        ("teacher.path", ["teacher_model", "teacher_model_name_or_path", "teacher_name"]),
+        ("model.rope_theta", ["rope_base", "rotary_base", "rotary_emb_base"]),
+        ("model.tie_word_embeddings", ["tie_weights", "tie_embeddings", "weight_tying", "tied_embeddings"]),
+        (
+            "teacher.path",
+            ["teacher_model", "teacher_model_name_or_path", "teacher_name", "teacher_path", "teacher_checkpoint"]
+        ),
         ("distillation.weight", ["alpha", "kd_weight", "kd_ratio", "omega", "lmbda", "distill_weight", "kd_alpha"]),
         ("teacher.temperature", ["temp", "kd_temperature", "kd_temp"]),
         (
             "init_from",
             ["model_name_or_path", "base_model", "pretrained_model_name_or_path", "load_checkpoint", "model_name"]
         ),
-        ("seed", ["random_seed", "manual_seed"]),
+        ("averaging.decay", ["ema_decay", "ema"]),
+        ("lora.rank", ["r", "lora_r", "lora_rank", "lora_dim"]),
+        ("lora.alpha", ["lora_alpha"]),
+        ("lora.targets", ["target_modules", "lora_target_modules", "lora_target"]),
+        ("device", ["accelerator", "use_cuda"]),
+        ("threads", ["num_threads", "n_threads"]),
+        ("seed", ["random_seed", "manual_seed", "rng_seed"]),
         ("name", ["run_name", "exp_name", "experiment_name"]),
     ];
 
@@ -115,12 +172,40 @@ internal static class KeySynonyms
         ["save_dir"] = "The run's folder is an option: --out FOLDER.",
         ["resume_from_checkpoint"] = "Going on with a run is an option: --resume.",
         ["resume"] = "Going on with a run is an option: --resume.",
-        ["dropout"] = "Nothing is dropped in training here. Remove it.",
-        ["wandb_project"] =
-            "Metrics go to metrics.jsonl and TensorBoard files in the run's folder; 'saltern watch' shows them.",
-        ["report_to"] =
-            "Metrics go to metrics.jsonl and TensorBoard files in the run's folder; 'saltern watch' shows them.",
+        ["dropout"] = Dropout,
+        ["attention_dropout"] = Dropout,
+        ["hidden_dropout"] = Dropout,
+        ["lora_dropout"] = Dropout,
+        ["wandb_project"] = Logging,
+        ["wandb"] = Logging,
+        ["use_wandb"] = Logging,
+        ["logging_dir"] = Logging,
+        ["log_dir"] = Logging,
+        ["report_to"] = Logging,
+        ["world_size"] = Ranks,
+        ["nproc_per_node"] = Ranks,
+        ["num_gpus"] = Ranks,
+        ["fsdp"] = Ranks,
+        ["deepspeed"] = Ranks,
+        ["compile"] = Kernels,
+        ["torch_compile"] = Kernels,
+        ["flash_attention"] = Kernels,
+        ["attn_implementation"] = Kernels,
+        ["num_workers"] = "Batches are read ahead by themselves. Remove it.",
+        ["dataloader_num_workers"] = "Batches are read ahead by themselves. Remove it.",
     };
+
+    private const string Dropout = "Nothing is dropped in training here. Remove it.";
+
+    private const string Logging =
+        "Metrics go to metrics.jsonl and a TensorBoard file in the run's folder, and to OpenTelemetry where the "
+        + "environment says so; 'saltern watch' shows them.";
+
+    private const string Ranks =
+        "Several processes are started by MPI: mpirun -np N saltern train RECIPE (docs/cluster.md).";
+
+    private const string Kernels =
+        "There is nothing to choose: kernels are our own, and attention is computed in blocks. Remove it.";
 
     private const string Epochs =
         "Length is told in steps (training.steps = tokens / (training.batch_sequences * data.sequence_length)); "
