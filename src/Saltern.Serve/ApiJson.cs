@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
@@ -78,19 +79,22 @@ internal sealed class ApiJson(ServedModel model, string name)
     /// <summary>Log probabilities as <c>/v1/completions</c> has them.</summary>
     /// <param name="scores">Of the tokens of the text.</param>
     /// <param name="offset">Characters before the first of them.</param>
-    public JsonObject TextScores(IReadOnlyList<TokenScore> scores, int offset)
+    /// <param name="namesIds">Whether tokens are named by their ids.</param>
+    public JsonObject TextScores(IReadOnlyList<TokenScore> scores, int offset, bool namesIds)
     {
+        string Named(int id) => namesIds ? string.Create(CultureInfo.InvariantCulture, $"token_id:{id}") : Shown(id);
+
         JsonArray tokens = [];
         JsonArray logProbabilities = [];
         JsonArray top = [];
         JsonArray offsets = [];
         foreach (TokenScore score in scores)
         {
-            string token = Shown(score.Token);
+            string token = Named(score.Token);
             tokens.Add(token);
             logProbabilities.Add(score.LogProbability is double value ? JsonValue.Create(value) : null);
             offsets.Add(offset);
-            offset += token.Length;
+            offset += namesIds ? Shown(score.Token).Length : token.Length;
             if (score.LogProbability is null)
             {
                 top.Add(null);
@@ -101,7 +105,7 @@ internal sealed class ApiJson(ServedModel model, string name)
             JsonObject alternatives = [];
             foreach ((int id, double logProbability) in score.Top)
             {
-                alternatives.TryAdd(Shown(id), logProbability);
+                alternatives.TryAdd(Named(id), logProbability);
             }
 
             alternatives.TryAdd(token, score.LogProbability);

@@ -29,6 +29,9 @@ internal sealed record CompletionRequest
     /// <summary>Likeliest tokens to name in each place; null for no log probabilities.</summary>
     public int? Alternatives { get; init; }
 
+    /// <summary>Whether scored tokens are named by their ids, <c>token_id:17</c>, as vLLM does it where it is asked: texts do not tell all ids apart.</summary>
+    public bool NamesIds { get; init; }
+
     /// <summary>Whether the answer comes piece by piece.</summary>
     public bool Stream { get; init; }
 
@@ -61,6 +64,7 @@ internal sealed record CompletionRequest
         ) with
         {
             Alternatives = json.Integer("logprobs", 0, MostAlternatives),
+            NamesIds = json.Flag("return_tokens_as_token_ids"),
         };
         if (json.Number("best_of", 1, MostChoices) is > 1)
         {
@@ -133,7 +137,10 @@ internal sealed record CompletionRequest
     )
     {
         int longest = prompts.Max(prompt => prompt.Length);
-        if (longest + maxTokens > model.Window)
+
+        // The last token of a text that is scored alone needs no position: nothing comes behind it.
+        int scoredAlone = Convert.ToInt32(maxTokens == 0 && echo);
+        if (longest + maxTokens > model.Window + scoredAlone)
         {
             throw new ApiException(
                 400,

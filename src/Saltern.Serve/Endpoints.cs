@@ -190,7 +190,7 @@ internal sealed class Endpoints(ServedModel model, CompletionEngine engine, ApiJ
         {
             ["index"] = answer.Index,
             ["text"] = prompt + answer.Text,
-            ["logprobs"] = request.Alternatives is null ? null : json.TextScores(scores, 0),
+            ["logprobs"] = request.Alternatives is null ? null : json.TextScores(scores, 0, request.NamesIds),
             ["finish_reason"] = answer.FinishReason,
         };
     }
@@ -278,7 +278,7 @@ internal sealed class Endpoints(ServedModel model, CompletionEngine engine, ApiJ
         JsonObject? told = null;
         if (request.Alternatives is int count && scores.Count > 0)
         {
-            told = isChat ? json.ChatScores(scores, count) : json.TextScores(scores, 0);
+            told = isChat ? json.ChatScores(scores, count) : json.TextScores(scores, 0, request.NamesIds);
         }
 
         var piece = new JsonObject { ["index"] = answer.Index };

@@ -281,7 +281,11 @@ public sealed class ServeTests(ServeTests.Server server) : IClassFixture<ServeTe
 
         public string Address { get; private set; } = "";
 
-        public string Model => _workspace["teacher"];
+        public string Model
+        {
+            get => field ?? _workspace["teacher"];
+            init;
+        }
 
         public string TokenizerPath => _workspace["tokenizer.json"];
 

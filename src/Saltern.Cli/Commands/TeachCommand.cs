@@ -16,14 +16,22 @@ public static class TeachCommand
     /// <summary>The verb's name.</summary>
     public const string Name = "teach";
 
+    private const string KeyVariable = "SALTERN_ENDPOINT_KEY";
+
     /// <summary>The verb.</summary>
     public static Command Create()
     {
-        var teacher = new Option<string>("--teacher")
+        var teacher = new Option<string?>("--teacher")
         {
             Description = "Run folder, checkpoint folder or Hugging Face folder.",
-            Required = true,
         };
+        var endpoint = new Option<string?>("--endpoint")
+        {
+            Description =
+                "Address of a server with OpenAI's API whose model is the teacher instead, such as http://127.0.0.1:8077/v1 "
+                + $"(top_k alone). A key it wants goes into {KeyVariable}.",
+        };
+        var model = new Option<string?>("--model") { Description = "Name of the model there, where it has several." };
         var step = new Option<int?>("--step")
         {
             Description = "Step of a checkpoint that the run folder kept (training.keep_steps); the newest by default.",
@@ -41,11 +49,11 @@ public static class TeachCommand
             Description = "Folder to write; an interrupted pass in it goes on.",
             Required = true,
         };
-        var mode = new Option<string>("--mode")
+        var mode = new Option<string?>("--mode")
         {
             Description =
-                "What is stored: draws (sampled), the most likely tokens and a tail (top_k), or scores alone.",
-            DefaultValueFactory = _ => "sampled",
+                "What is stored: draws (sampled, the default), the most likely tokens and a tail (top_k, of a server), or "
+                + "scores alone.",
         };
         mode.AcceptOnlyFromAmong("sampled", "top_k", "scores");
         var draws = new Option<int?>("--draws")
@@ -86,10 +94,13 @@ public static class TeachCommand
             "Let a teacher go over samples once: soft labels, scores and difficulty for later runs.",
             [
                 "saltern teach --teacher runs/core-teacher --recipe recipes/core-salt-cached.yaml --stage1-only --out teach/core",
+                "saltern teach --endpoint http://127.0.0.1:8077/v1 --data data/core --sequence-length 256 --out teach/served",
             ]
         )
         {
             teacher,
+            endpoint,
+            model,
             step,
             recipe,
             set,
@@ -121,7 +132,10 @@ public static class TeachCommand
 
                     var request = new TeachRequest
                     {
-                        Teacher = AtStep(parsed.GetRequiredValue(teacher), parsed.GetValue(step)),
+                        Teacher = AtStep(parsed.GetValue(teacher) ?? "", parsed.GetValue(step)),
+                        Endpoint = parsed.GetValue(endpoint),
+                        EndpointModel = parsed.GetValue(model),
+                        EndpointKey = Environment.GetEnvironmentVariable(KeyVariable),
                         IgnoreKeys = parsed.GetValue(ignored) is { Length: > 0 } keys ? keys : null,
                         Recipe = config,
                         DataPath = parsed.GetValue(data),
@@ -130,7 +144,8 @@ public static class TeachCommand
                         Out = parsed.GetRequiredValue(output),
                         Mode = parsed.GetValue(mode) switch
                         {
-                            "sampled" => CacheMode.Sampled,
+                            null when parsed.GetValue(endpoint) is not null => CacheMode.TopK,
+                            null or "sampled" => CacheMode.Sampled,
                             "top_k" => CacheMode.TopK,
                             _ => CacheMode.Scores,
                         },
@@ -176,6 +191,13 @@ public static class TeachCommand
         if (step is not int wanted)
         {
             return teacher;
+        }
+
+        if (teacher.Length == 0)
+        {
+            throw new ConfigurationException(
+                $"--step = {wanted} is a checkpoint of a run folder, and goes with --teacher."
+            );
         }
 
         var store = new CheckpointStore(teacher);

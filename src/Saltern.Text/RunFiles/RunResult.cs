@@ -236,7 +236,8 @@ public sealed record RunTeacher
     /// <param name="tokens">Tokens that it was trained on; null where nobody knows.</param>
     internal RunTeacher WithTokens(long? tokens)
     {
-        if (TrainingFlops is not null || tokens is null)
+        // Of a served model nobody knows the size either: a cost of 0 would be wrong.
+        if (TrainingFlops is not null || tokens is null || (Parameters == 0 && History.Count == 0))
         {
             return this;
         }

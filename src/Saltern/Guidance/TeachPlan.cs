@@ -84,6 +84,12 @@ internal sealed record TeachPlan
     /// <summary>Bytes of a token id in the records.</summary>
     public int IdBytes => TokenTypes.NarrowestFor(VocabularySize).Size();
 
+    /// <summary>What <see cref="TeacherWeights"/> begins with where the teacher was served: its weights are not known.</summary>
+    public const string ServedMark = "endpoint:";
+
+    /// <summary>Whether the teacher was served, which names its likeliest tokens alone: entropies are lower bounds, ranks end at <see cref="Kept"/> + 1.</summary>
+    public bool IsServed => TeacherWeights.StartsWith(ServedMark, StringComparison.Ordinal);
+
     /// <summary>Bytes of an entry of a record: id and count, or id and probability.</summary>
     public int EntryBytes => IdBytes + (Mode == CacheMode.TopK ? 2 : 1);
 }

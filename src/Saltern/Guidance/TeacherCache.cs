@@ -101,6 +101,9 @@ internal sealed class TeacherCache : IDisposable
                 "distillation.gate = top_probability needs the teacher's largest probability, "
                     + "which only a cache of mode top_k at temperature 1 holds. "
                     + "Run the teacher live, or make such a cache.",
+            GateKind.Entropy when Plan.IsServed => "distillation.gate = entropy needs the teacher's entropy, "
+                + $"but the cache was made from a served model, which names {Plan.Kept} tokens of a position. "
+                + "Run the teacher live, or make the cache from its folder.",
             GateKind.Entropy when Plan.Temperature != 1 =>
                 "distillation.gate = entropy needs the teacher's entropy at temperature 1, "
                     + $"but the cache was made at {Plan.Temperature}. "

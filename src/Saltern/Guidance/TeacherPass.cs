@@ -19,7 +19,7 @@ internal sealed record TeachProgress(long Samples, long TotalSamples, double Tok
 internal sealed class TeacherPass
 {
     // Positions of one forward pass, and samples of a file: about 10 MB of soft labels at 256 tokens.
-    private const int PositionsPerForward = 4_096;
+    internal const int PositionsPerForward = 4_096;
 
     /// <summary>Samples of a file.</summary>
     public const int DefaultShardSamples = 1_024;
@@ -114,9 +114,32 @@ internal sealed class TeacherPass
         CancellationToken cancellation
     )
     {
+        using var rows = new TeacherRows(_plan, teacher, threads);
+        Run(
+            batch =>
+            {
+                using DisposeScope scope = torch.NewDisposeScope();
+                return rows.Records(Run(teacher, batch), batch);
+            },
+            log,
+            progress,
+            ranks,
+            cancellation
+        );
+    }
+
+    /// <summary>As the other, whatever makes the records.</summary>
+    /// <param name="records">One byte array for each sample of a batch.</param>
+    public void Run(
+        Func<Batch, IReadOnlyList<byte[]>> records,
+        Action<string> log,
+        IProgress<TeachProgress>? progress,
+        ICommunicator? ranks,
+        CancellationToken cancellation
+    )
+    {
         ranks ??= new SingleProcess();
         DurableFolder.Create(Path.Combine(_folder, TeacherCache.ShardFolder));
-        using var rows = new TeacherRows(_plan, teacher, threads);
         long start = Stopwatch.GetTimestamp();
         long made = 0;
         long kept = 0;
@@ -136,17 +159,16 @@ internal sealed class TeacherPass
             }
 
             long shardStart = Disk.Current.Clock.GetTimestamp();
-            var records = new List<byte[]>(keys.Length);
+            var all = new List<byte[]>(keys.Length);
             int perForward = Math.Max(1, PositionsPerForward / _reader.SequenceLength);
             for (int first = 0; first < keys.Length; first += perForward)
             {
                 cancellation.ThrowIfCancellationRequested();
-                using DisposeScope scope = torch.NewDisposeScope();
                 Batch batch = OneBatch(
                     keys.AsSpan(first, Math.Min(perForward, keys.Length - first)).ToArray(),
                     _reader
                 );
-                records.AddRange(rows.Records(Run(teacher, batch), batch));
+                all.AddRange(records(batch));
                 made += batch.Samples.Count;
                 progress?.Report(
                     new TeachProgress(
@@ -158,7 +180,7 @@ internal sealed class TeacherPass
             }
 
             double seconds = Disk.Current.Clock.GetElapsedTime(shardStart).TotalSeconds;
-            CacheShard.Write(PathOf(shard), _plan, keys, records, seconds);
+            CacheShard.Write(PathOf(shard), _plan, keys, all, seconds);
         }
 
         ranks.Activity = "the pass, waiting for the others";
@@ -170,16 +192,25 @@ internal sealed class TeacherPass
         }
     }
 
+    /// <summary>The first sample that an interrupted pass has kept, and its losses; null where none was.</summary>
+    public (Batch Sample, float[] Nll)? FirstKept()
+    {
+        (int Domain, long Index)[] keys = Keys(0);
+        if (!IsWhole(0, keys, _ => { }))
+        {
+            return null;
+        }
+
+        using CacheShard shard = CacheShard.Open(PathOf(0), _plan);
+        return (OneBatch([keys[0]], _reader), shard.Read(0).Nll);
+    }
+
     /// <summary>Reads all files once, finds the bounds of easy, medium and hard, and writes the manifest.</summary>
     /// <param name="teacher">What is known of the teacher; the teacher pass's cost is added.</param>
+    /// <param name="flopsPerToken">Of a forward pass; null where nobody knows.</param>
     /// <param name="data">Where the data set is, and its tokenizer where another program wrote it.</param>
     /// <param name="objective">The objective mix; null for causal samples.</param>
-    public TeachManifest Finish(
-        RunTeacher teacher,
-        TransformerConfig shape,
-        DataConfig data,
-        ObjectiveConfig? objective
-    )
+    public TeachManifest Finish(RunTeacher teacher, double? flopsPerToken, DataConfig data, ObjectiveConfig? objective)
     {
         var shards = new List<TeachShard>();
         long[] counts = new long[1 << 15];
@@ -208,8 +239,7 @@ internal sealed class TeacherPass
             (bytes, seconds) = (bytes + size, seconds + shard.Seconds);
         }
 
-        double flops =
-            (double)_samples.Count * _reader.SequenceLength * ModelFlops.ForwardPerToken(shape, _reader.SequenceLength);
+        double? flops = (double)_samples.Count * _reader.SequenceLength * flopsPerToken;
         var manifest = new TeachManifest
         {
             Plan = _plan,

@@ -69,17 +69,22 @@ internal static class TokenScores
     private const int RowsAtOnce = 256;
 
     /// <summary>Scores a text.</summary>
-    /// <param name="tokens">Ids, at most as many as the model has positions.</param>
+    /// <param name="tokens">Ids, at most one more than the model has positions.</param>
     /// <param name="vocabulary">Real token ids.</param>
     /// <param name="count">Of the likeliest ids in each place.</param>
     /// <returns>One for each token, the first without a log probability.</returns>
     public static IReadOnlyList<TokenScore> Of(Transformer model, int[] tokens, int vocabulary, int count)
     {
         var scores = new List<TokenScore> { new(tokens[0], null, []) };
+        if (tokens.Length == 1)
+        {
+            return scores;
+        }
+
         using DisposeScope scope = NewDisposeScope();
         using IDisposable _ = no_grad();
-        Tensor ids = tensor(tokens, ScalarType.Int64, model.Parameters.Device).unsqueeze(0); // [1, T]
-        Tensor hidden = model.HiddenStates(ids); // [T, D]
+        Tensor ids = tensor(tokens[..^1], ScalarType.Int64, model.Parameters.Device).unsqueeze(0); // [1, T − 1]
+        Tensor hidden = model.HiddenStates(ids); // [T − 1, D]
         for (int first = 0; first < tokens.Length - 1; first += RowsAtOnce)
         {
             using DisposeScope chunk = NewDisposeScope();

@@ -1,3 +1,4 @@
+using Saltern.Batches;
 using Saltern.Guidance;
 using Saltern.Numerics;
 
@@ -9,8 +10,17 @@ public sealed record TeachRequest
     /// <summary>Most tokens that a position keeps: beyond that whole distributions would be smaller.</summary>
     internal const int MostKept = 4_096;
 
-    /// <summary>The teacher: run folder, checkpoint folder or Hugging Face folder.</summary>
-    public required string Teacher { get; init; }
+    /// <summary>The teacher: run folder, checkpoint folder or Hugging Face folder; empty where <see cref="Endpoint"/> names one.</summary>
+    public string Teacher { get; init; } = "";
+
+    /// <summary>Address of a server with OpenAI's API whose model is the teacher; null for <see cref="Teacher"/>. The likeliest tokens alone can be had from it (<see cref="CacheMode.TopK"/>), at τ = 1.</summary>
+    public string? Endpoint { get; init; }
+
+    /// <summary>Name of the model there; null where it is the only one.</summary>
+    public string? EndpointModel { get; init; }
+
+    /// <summary>Key that the server wants to be shown; null for none.</summary>
+    public string? EndpointKey { get; init; }
 
     /// <summary>Keys of its config.json that need not be understood, those inside others with dots; null for the recipe's.</summary>
     public IReadOnlyList<string>? IgnoreKeys { get; init; }
@@ -65,6 +75,21 @@ public sealed record TeachRequest
     internal void Validate()
     {
         List<string> problems = [];
+        if (Teacher.Length > 0 == Endpoint is not null)
+        {
+            problems.Add("Give either --teacher FOLDER or --endpoint URL.");
+        }
+
+        if (EndpointModel is not null && Endpoint is null)
+        {
+            problems.Add($"--model = {EndpointModel} names a model of a server, and goes with --endpoint.");
+        }
+
+        if (Endpoint is not null)
+        {
+            problems.AddRange(EndpointProblems());
+        }
+
         if (Recipe is null == DataPath is null)
         {
             problems.Add("Give either --recipe RECIPE, or --data DATA with --sequence-length N.");
@@ -113,6 +138,33 @@ public sealed record TeachRequest
         if (problems.Count > 0)
         {
             throw new ConfigurationException(problems);
+        }
+    }
+
+    // A server gives the likeliest tokens after a text, at its own temperature, and knows nothing of our samples.
+    private IEnumerable<string> EndpointProblems()
+    {
+        if (Mode != CacheMode.TopK)
+        {
+            yield return "--endpoint goes with --mode top_k: draws and scores need every probability, and a server names the likeliest.";
+        }
+
+        double temperature = Temperature ?? Recipe?.Teacher?.Temperature ?? 1;
+        if (temperature != 1)
+        {
+            yield return $"--endpoint gives probabilities at a temperature of 1, and {temperature} is asked for "
+                + "(--temperature, or the recipe's teacher.temperature). Use 1, or --teacher.";
+        }
+
+        if (Recipe is { Data.MaskDocuments: true } or { Data.Packing: not PackingKind.Stream })
+        {
+            yield return "--endpoint: in the recipe's samples documents do not see each other (data.mask_documents, data.packing), "
+                + "and a server lets every token see all before it. Leave these keys out, or use --teacher.";
+        }
+
+        if (Recipe?.Objective is not null)
+        {
+            yield return "--endpoint: the recipe mixes objectives, and a server predicts the next token alone. Use --teacher.";
         }
     }
 }

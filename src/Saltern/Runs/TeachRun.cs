@@ -1,10 +1,13 @@
 using System.Diagnostics;
+using System.Globalization;
 using Saltern.Batches;
 using Saltern.Distributed;
 using Saltern.Files;
 using Saltern.Guidance;
 using Saltern.Losses;
+using Saltern.Models;
 using Saltern.Numerics;
+using Saltern.RunFiles;
 using Saltern.Shards;
 using Saltern.Tokenization;
 using TorchSharp;
@@ -64,6 +67,11 @@ public static class TeachRun
             cancellation: cancellation
         );
         BpeTokenizer tokenizer = BpeTokenizer.Load(data.TokenizerPath);
+        if (request.Endpoint is not null)
+        {
+            return PassOverWire(request, data, dataConfig, tokenizer, log, progress, ranks, cancellation);
+        }
+
         double temperature = request.Temperature ?? request.Recipe?.Teacher?.Temperature ?? 1.0;
         TeacherParts parts = TeacherParts.Open(
             new TeacherConfig
@@ -106,11 +114,7 @@ public static class TeachRun
             DrawSeed = request.DrawSeed,
             Precision = compute.Precision == ComputePrecision.Fp32 ? null : compute.Precision,
             Coverage = coverage,
-            ShardSamples = Math.Clamp(
-                TeacherPass.DefaultShardSamples * 256 / dataConfig.SequenceLength,
-                16,
-                TeacherPass.DefaultShardSamples
-            ),
+            ShardSamples = ShardSamples(dataConfig),
         };
         ranks.RequireSame(
             "The samples of the pass",
@@ -130,28 +134,13 @@ public static class TeachRun
         pass.Run(teacher, request.Threads, log, progress, ranks, cancellation);
         if (data.Domains.Any(domain => domain.Valid is { TokenCount: > 0 }))
         {
-            // For the curve along a run and for its end.
-            TrainingConfig training = request.Recipe?.Training ?? new TrainingConfig { Steps = 1 };
             using LossHead head = compute.CreateHead(
                 tokenizer.VocabularySize,
                 teacher.Config.VocabSize,
                 request.Threads
             );
-            foreach (
-                (int tokens, bool whole) in new[]
-                {
-                    (training.EvaluationTokens, false),
-                    (training.FinalEvaluationTokens, true),
-                }
-            )
+            foreach (ValidationSet set in ValidationSets(request, data, dataConfig, tokenizer))
             {
-                ValidationSet set = ValidationSet.Create(
-                    [.. data.Domains.Select(domain => domain.Valid)],
-                    dataConfig.SequenceLength,
-                    tokens,
-                    whole,
-                    tokenizer.EndOfTextId
-                );
                 TeacherLosses losses = TeacherLosses.Run(teacher, head, set, ranks);
                 if (leads)
                 {
@@ -162,11 +151,190 @@ public static class TeachRun
 
         ranks.Activity = "the pass's manifest";
         TeachManifest? manifest = leads
-            ? pass.Finish(parts.Record, teacher.Config, dataConfig, request.Recipe?.Objective)
+            ? pass.Finish(
+                parts.Record,
+                ModelFlops.ForwardPerToken(teacher.Config, dataConfig.SequenceLength),
+                dataConfig,
+                request.Recipe?.Objective
+            )
             : null;
         ranks.Barrier();
         return manifest ?? TeachManifest.Load(request.Out);
     }
+
+    // For the curve along a run and for its end.
+    private static IEnumerable<ValidationSet> ValidationSets(
+        TeachRequest request,
+        TokenDataset data,
+        DataConfig dataConfig,
+        BpeTokenizer tokenizer
+    )
+    {
+        TrainingConfig training = request.Recipe?.Training ?? new TrainingConfig { Steps = 1 };
+        return new[] { (training.EvaluationTokens, false), (training.FinalEvaluationTokens, true) }.Select(
+            ((int Tokens, bool Whole) set) =>
+                ValidationSet.Create(
+                    [.. data.Domains.Select(domain => domain.Valid)],
+                    dataConfig.SequenceLength,
+                    set.Tokens,
+                    set.Whole,
+                    tokenizer.EndOfTextId
+                )
+        );
+    }
+
+    // The same pass where another program has the model in memory and names the likeliest tokens of each place.
+    private static TeachManifest PassOverWire(
+        TeachRequest request,
+        TokenDataset data,
+        DataConfig dataConfig,
+        BpeTokenizer tokenizer,
+        Action<string> log,
+        IProgress<TeachProgress>? progress,
+        ICommunicator ranks,
+        CancellationToken cancellation
+    )
+    {
+        using var teacher = EndpointTeacher.Open(
+            request.Endpoint!,
+            request.EndpointModel,
+            request.EndpointKey,
+            cancellation: cancellation
+        );
+        log($"teacher: {teacher.Model}, served at {request.Endpoint}");
+        SampleReader reader = SampleReader.Create(
+            [.. data.Domains.Select(domain => domain.Train)],
+            dataConfig,
+            request.Recipe?.Objective,
+            tokenizer
+        );
+        (IReadOnlyList<(int Domain, long Index)> samples, TeachCoverage coverage) = Samples(
+            request,
+            data,
+            tokenizer,
+            reader
+        );
+        foreach (
+            string probe in Probes(ProbeText(reader, samples, tokenizer), tokenizer, dataConfig.SequenceLength / 2)
+        )
+        {
+            teacher.CheckTokens(tokenizer, probe, cancellation);
+        }
+
+        DurableFolder.Create(request.Out);
+        var plan = new TeachPlan
+        {
+            Samples = SampleSpace.Of(data.Fingerprint, dataConfig, request.Recipe?.Objective),
+            Tokenizer = tokenizer.Fingerprint,
+            VocabularySize = tokenizer.VocabularySize,
+            TeacherWeights = TeachPlan.ServedMark + teacher.Model,
+            Temperature = 1,
+            Mode = request.Mode,
+            Coverage = coverage,
+            ShardSamples = ShardSamples(dataConfig),
+        };
+        ranks.RequireSame(
+            "The samples of the pass",
+            plan.Text(),
+            "All ranks need the same recipe, data set and server."
+        );
+        bool leads = ranks.Rank == 0;
+        plan = leads ? Settle(request, plan, () => 0) : plan;
+        plan = plan with { Kept = (int)ranks.FromFirst(plan.Kept) };
+        log(Describe(plan));
+        var pass = new TeacherPass(request.Out, plan, reader, samples);
+        var rows = new EndpointRows(teacher, plan);
+        RequireSameModel(request, pass, rows, plan, cancellation);
+        pass.Run(batch => rows.Records(batch, cancellation), log, progress, ranks, cancellation);
+        if (leads && data.Domains.Any(domain => domain.Valid is { TokenCount: > 0 }))
+        {
+            foreach (ValidationSet set in ValidationSets(request, data, dataConfig, tokenizer))
+            {
+                rows.Losses(set, cancellation).Save(request.Out, set);
+            }
+        }
+
+        ranks.Activity = "the pass's manifest";
+        TeachManifest? manifest = leads
+            ? pass.Finish(
+                new RunTeacher { Name = teacher.Model, Weights = plan.TeacherWeights },
+                flopsPerToken: null,
+                dataConfig,
+                request.Recipe?.Objective
+            )
+            : null;
+        ranks.Barrier();
+        return manifest ?? TeachManifest.Load(request.Out);
+    }
+
+    // A server does not say by what weights it answers: an interrupted pass asks again for a sample that it has.
+    private static void RequireSameModel(
+        TeachRequest request,
+        TeacherPass pass,
+        EndpointRows rows,
+        TeachPlan plan,
+        CancellationToken cancellation
+    )
+    {
+        // Far above what rounding, batching and half precision make of the same weights.
+        const double LargestDifference = 0.05;
+        if (pass.FirstKept() is not { Nll.Length: > 0 } kept)
+        {
+            return;
+        }
+
+        byte[] record = rows.Records(kept.Sample, cancellation)[0];
+        float[] now = SampleLabels.Read(record, plan, "the served model's answer").Nll;
+        double difference = now.Zip(kept.Nll).Average(pair => Math.Abs(pair.First - pair.Second));
+        if (difference > LargestDifference)
+        {
+            throw new ConfigurationException(
+                $"--out = {request.Out} holds a pass of another model: on its first sample the losses of the one served now differ by "
+                    + string.Create(CultureInfo.InvariantCulture, $"{difference:0.000} nats a token. ")
+                    + "Serve the same weights again, or name another folder."
+            );
+        }
+    }
+
+    // The tokens of the first samples as text, cut where a character may be half.
+    private static string ProbeText(
+        SampleReader reader,
+        IReadOnlyList<(int Domain, long Index)> samples,
+        BpeTokenizer tokenizer
+    )
+    {
+        const int Longest = 200;
+        var batch = new Batch([new SampleKey(samples[0].Domain, samples[0].Index, 0)], reader, 0);
+        using torch.Tensor inputs = batch.Inputs([0]);
+        int[] ids = [.. inputs.data<long>().ToArray().Select(id => (int)id)];
+        int end = Array.IndexOf(ids, tokenizer.EndOfTextId);
+        string text = tokenizer.Decode(ids.AsSpan(0, Math.Min(Longest, end > 8 ? end : ids.Length))).Trim('\uFFFD');
+
+        // Letters, digits, signs and scripts that many tokenizers cut in ways of their own.
+        return $"{text} It's 1234567 naïve Größen, 日本: don't(x+=1)\n\n  end";
+    }
+
+    // Pieces of so many tokens at most: a model need have no more positions than a sample, and another tokenizer may make more of a text.
+    private static IEnumerable<string> Probes(string text, BpeTokenizer tokenizer, int most)
+    {
+        string piece = "";
+        foreach (string word in text.Split(' '))
+        {
+            string longer = piece.Length == 0 ? word : $"{piece} {word}";
+            if (piece.Length > 0 && tokenizer.Encode(longer).Length > most)
+            {
+                yield return piece;
+                longer = " " + word;
+            }
+
+            piece = longer;
+        }
+
+        yield return piece;
+    }
+
+    private static int ShardSamples(DataConfig data) =>
+        Math.Clamp(TeacherPass.DefaultShardSamples * 256 / data.SequenceLength, 16, TeacherPass.DefaultShardSamples);
 
     // An interrupted pass goes on with the type that it found when it began.
     private static ComputePrecision Precision(TeachRequest request)

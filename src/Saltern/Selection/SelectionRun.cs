@@ -50,6 +50,14 @@ public static class SelectionRun
         );
         using TeacherCache pass = TeacherCache.Open(scores, verify: true); // all of it is read anyway
         rule.Validate(pass.Plan.VocabularySize);
+        if (own is null && pass.Plan.IsServed && rule.Score.K > pass.Plan.Kept)
+        {
+            throw new ConfigurationException(
+                $"--k = {rule.Score.K}, but the pass in {scores} was made from a served model, whose ranks end at the "
+                    + $"{pass.Plan.Kept} tokens that it names. Give a --k of no more, or make the pass from the model's folder."
+            );
+        }
+
         string path = dataPath ?? pass.Manifest.DataPath;
         if (!Path.Exists(path) && !Directory.Exists(Path.GetDirectoryName(Path.GetFullPath(path))))
         {

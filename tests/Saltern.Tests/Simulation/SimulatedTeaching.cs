@@ -2,6 +2,7 @@ using Saltern.Batches;
 using Saltern.Files;
 using Saltern.Guidance;
 using Saltern.ModelFiles;
+using Saltern.Models;
 using Saltern.RunFiles;
 
 namespace Saltern.Tests.Simulation;
@@ -56,7 +57,7 @@ internal sealed class SimulatedTeaching : SimulatedWork
         new TeacherLosses(losses, losses).Save(folder, Valid);
         pass.Finish(
             new RunTeacher { Name = "teacher" },
-            SimulationAssets.Shared.Shape,
+            ModelFlops.ForwardPerToken(SimulationAssets.Shared.Shape, 16),
             SimulationAssets.Shared.DataConfig,
             null
         );
