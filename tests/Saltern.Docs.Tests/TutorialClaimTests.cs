@@ -28,14 +28,16 @@ public sealed class TutorialClaimTests : IDisposable
         var corpus = new DemoCorpus("reference", DotNetReferenceText.Read(root, TestContext.Current.CancellationToken));
         BpeTokenizer tokenizer = BpeTrainer.Train(
             corpus.Documents.Select(document => document.Text),
-            new BpeTrainerOptions { VocabularySize = 2048 }
+            new BpeTrainerOptions { VocabularySize = 2048 },
+            cancellationToken: TestContext.Current.CancellationToken
         );
         DatasetBuilder.Build(
             corpus.Documents,
             null,
             tokenizer,
             Path.Combine(_folder, "demo/data"),
-            new DatasetBuilderOptions { ValidPercent = corpus.ValidPercent(65_536) }
+            new DatasetBuilderOptions { ValidPercent = corpus.ValidPercent(65_536) },
+            cancellation: TestContext.Current.CancellationToken
         );
         foreach (MarkdownBlock block in MarkdownBlock.Of("docs/tutorial.md").Where(block => block.File.Length > 0))
         {
