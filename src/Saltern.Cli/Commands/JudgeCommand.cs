@@ -58,6 +58,9 @@ internal static class JudgeCommand
                         console.Line($"leaderboard  {page}, {tracks.Length} tracks");
                     }
 
+                    console.Next(
+                        "docs/judging.md has the rules; more seeds come by 'seeds' in the study's file and --resume"
+                    );
                     return ExitCode.Done;
                 }
             )
