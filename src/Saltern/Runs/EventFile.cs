@@ -29,6 +29,9 @@ internal sealed class EventFile : IDisposable
     private const int TypeString = 7;
     private const int ClassTensor = 2;
 
+    // A record goes to the system whole: what a full disk refuses must not be tried again when the file is closed.
+    private const int Unbuffered = 0;
+
     private readonly FileStream _file;
 
     /// <summary>Opens the folder's event file, or begins one.</summary>
@@ -39,9 +42,13 @@ internal sealed class EventFile : IDisposable
         string[] known = [.. Directory.GetFiles(folder, Prefix + "*").Order(StringComparer.Ordinal)];
         if (known.Length > 0)
         {
-            _file = new FileStream(known[^1], FileMode.Open, FileAccess.ReadWrite, FileShare.Read);
+            _file = new FileStream(known[^1], FileMode.Open, FileAccess.ReadWrite, FileShare.Read, Unbuffered);
             _file.SetLength(WholeBytes(_file));
             _file.Seek(0, SeekOrigin.End);
+            if (_file.Length == 0)
+            {
+                WriteVersion();
+            }
 
             // A session's start tells readers to drop what an earlier life had written from this step on.
             Write(lastStep + 1, message => Field(message, 7, session => Number(session, 1, 1)));
@@ -52,8 +59,14 @@ internal sealed class EventFile : IDisposable
             CultureInfo.InvariantCulture,
             $"{Prefix}{DateTimeOffset.UtcNow.ToUnixTimeSeconds()}.{Environment.MachineName}"
         );
-        _file = new FileStream(Path.Combine(folder, name), FileMode.CreateNew, FileAccess.Write, FileShare.Read);
-        Write(0, message => Text(message, 3, "brain.Event:2"));
+        _file = new FileStream(
+            Path.Combine(folder, name),
+            FileMode.CreateNew,
+            FileAccess.Write,
+            FileShare.Read,
+            Unbuffered
+        );
+        WriteVersion();
     }
 
     /// <summary>Writes numbers of one step.</summary>
@@ -250,16 +263,18 @@ internal sealed class EventFile : IDisposable
         Double(message, 1, Now());
         Number(message, 2, step);
         content(message);
-        ReadOnlySpan<byte> bytes = message.GetBuffer().AsSpan(0, (int)message.Length);
-        Span<byte> head = stackalloc byte[HeadBytes];
-        BinaryPrimitives.WriteInt64LittleEndian(head, bytes.Length);
+        int length = (int)message.Length;
+        byte[] record = new byte[HeadBytes + length + TailBytes];
+        Span<byte> head = record.AsSpan(0, HeadBytes);
+        Span<byte> bytes = record.AsSpan(HeadBytes, length);
+        message.GetBuffer().AsSpan(0, length).CopyTo(bytes);
+        BinaryPrimitives.WriteInt64LittleEndian(head, length);
         BinaryPrimitives.WriteUInt32LittleEndian(head[8..], MaskedCrc(head[..8]));
-        Span<byte> tail = stackalloc byte[TailBytes];
-        BinaryPrimitives.WriteUInt32LittleEndian(tail, MaskedCrc(bytes));
-        _file.Write(head);
-        _file.Write(bytes);
-        _file.Write(tail);
+        BinaryPrimitives.WriteUInt32LittleEndian(record.AsSpan(HeadBytes + length), MaskedCrc(bytes));
+        _file.Write(record);
     }
+
+    private void WriteVersion() => Write(0, message => Text(message, 3, "brain.Event:2"));
 
     private static uint MaskedCrc(ReadOnlySpan<byte> bytes)
     {

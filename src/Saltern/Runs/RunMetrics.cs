@@ -14,12 +14,11 @@ internal sealed class RunMetrics(
     IReadOnlyList<IMetricsSink> sinks
 ) : IDisposable
 {
-    private readonly MetricsLog? _metrics = folder is null
-        ? null
-        : new MetricsLog(folder.PathOf(RunLayout.Metrics), from.Step);
-    private readonly TensorBoardLog? _events = folder is null
-        ? null
-        : new TensorBoardLog(folder.Path, from.Step, config);
+    private readonly MetricsLog? _metrics = Open(
+        folder,
+        run => new MetricsLog(run.PathOf(RunLayout.Metrics), from.Step)
+    );
+    private readonly TensorBoardLog? _events = Open(folder, run => new TensorBoardLog(run.Path, from.Step, config));
     private readonly RunMeter? _meter = folder is null ? null : new RunMeter(config.Name, from);
 
     /// <summary>Writes a line to all of them.</summary>
@@ -62,5 +61,16 @@ internal sealed class RunMetrics(
         _events?.Dispose();
     }
 
-    private void ToFolder(Action write) => folder?.Write($"The log of the run in {folder.Path}", write);
+    private void ToFolder(Action write) => folder?.Write(NameOf(folder), write);
+
+    // What is written at the beginning may not fit either.
+    private static T? Open<T>(RunFolder? folder, Func<RunFolder, T> open)
+        where T : class
+    {
+        T? log = null;
+        folder?.Write(NameOf(folder), () => log = open(folder));
+        return log;
+    }
+
+    private static string NameOf(RunFolder folder) => $"The log of the run in {folder.Path}";
 }

@@ -101,6 +101,23 @@ public sealed class TensorBoardTests : IDisposable
         Assert.Single(events, one => Tags(one).Contains("_hparams_/session_start_info"));
     }
 
+    [Fact]
+    public void AFileTornInItsFirstRecord_BeginsAnewWithItsVersion()
+    {
+        RunConfig config = TinyRun.Shared.Plain("torn", 30);
+        Train(config, 23, finish: false);
+        string path = Assert.Single(Files());
+        using (FileStream file = File.Open(path, FileMode.Open))
+        {
+            file.SetLength(7);
+        }
+
+        Train(config, 30, resume: true);
+        Message[] events = Read(path);
+        Assert.Equal("brain.Event:2", events[0].Text(3));
+        Assert.Equal([25, 30], Scalars(events, MetricNames.TrainLoss).Select(point => point.Step));
+    }
+
     private RunResult? Train(RunConfig config, int until, bool resume = false, bool finish = true)
     {
         using TrainingRun run = TrainingRun.Open(config, _folder["run"], TinyRun.Quick with { Resume = resume });
