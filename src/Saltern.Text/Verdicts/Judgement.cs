@@ -46,7 +46,7 @@ internal sealed record Judgement(
             JsonElement baseline = verdict.GetProperty("baseline");
             JsonElement[] arms = [.. verdict.GetProperty("runs").EnumerateArray()];
             return new Judgement(
-                baseline.GetProperty("label").GetString()!,
+                Label(baseline),
                 baseline.GetProperty("final_loss").GetDouble(),
                 baseline.GetProperty("steps").GetDouble(),
                 baseline.GetProperty("flops").GetDouble(),
@@ -82,7 +82,7 @@ internal sealed record Judgement(
         ];
         var claim = new Claim
         {
-            Arm = arm.GetProperty("label").GetString()!,
+            Arm = Label(arm),
             Measure = measure,
             Seeds = pairs.Length,
             Paired = arm.GetProperty("paired").GetBoolean(),
@@ -90,6 +90,14 @@ internal sealed record Judgement(
         if (values.Length == 0 || values.Length < pairs.Length)
         {
             return claim;
+        }
+
+        int wrong = Array.FindIndex(values, value => !double.IsFinite(value) || (claim.IsRatio && value <= 0));
+        if (wrong >= 0)
+        {
+            throw new InvalidOperationException(
+                $"{member} of pair {wrong + 1} of {claim.Arm} is {pairs[wrong].GetProperty(member)}."
+            );
         }
 
         PairedInterval effect = PairedInterval.OfDifferences(values);
@@ -107,6 +115,9 @@ internal sealed record Judgement(
             P = POf(tested),
         };
     }
+
+    private static string Label(JsonElement of) =>
+        of.GetProperty("label").GetString() ?? throw new InvalidOperationException("A label is null.");
 
     // Student's paired t test, two-sided.
     private static double? POf(double[] values)

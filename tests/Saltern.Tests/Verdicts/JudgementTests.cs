@@ -133,6 +133,20 @@ public class JudgementTests
         Assert.Contains(word, error.Message, StringComparison.Ordinal);
     }
 
+    // What no program of ours writes: taken as it stands, infinite differences would have p = 0.
+    [Theory]
+    [InlineData("1e999", "0.8", "final_loss_difference of pair 1 of SALT is 1e999")]
+    [InlineData("-0.1", "0", "flops_ratio of pair 1 of SALT is 0")]
+    [InlineData("-0.1", "-0.8", "flops_ratio of pair 1")]
+    public void NumbersThatCannotBe_AreRefused(string difference, string ratio, string problem)
+    {
+        string pair = $$"""{ "final_loss_difference": {{difference}}, "flops_ratio": {{ratio}} }""";
+        string arm =
+            $$"""{ "label": "SALT", "paired": true, "seconds_comparable": false, "pairs": [{{pair}}, {{pair}}] }""";
+        DataFormatException error = Assert.Throws<DataFormatException>(() => Judge(arm));
+        Assert.Contains(problem, error.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void TheLeaderboard_HasTheLowestLossFirst_AndNamesTheFindings()
     {
