@@ -312,8 +312,9 @@ public static class PlanCommand
         if (cost.OptimizerStep > 0)
         {
             console.Line(
-                Text($"optimizer: {cost.OptimizerStep:0.00e0} FLOP of products a step beside it, whatever the batch: ")
-                    + Text($"{100 * cost.OptimizerStep / cost.StudentStep:0.0} % of a step's; verdicts leave them out")
+                Text(
+                    $"optimizer: {cost.OptimizerStep:0.00e0} FLOP of products a step, counted with it, whatever the batch: "
+                ) + Text($"{100 * cost.OptimizerStep / cost.StudentStep:0.0} % of a step's")
             );
         }
 

@@ -44,11 +44,15 @@ public sealed record RunResult
     /// <summary>What is not in <see cref="Seconds"/>.</summary>
     public SecondsApart? SecondsApart { get; init; }
 
-    /// <summary>Arithmetic of all steps, FLOPs, a live teacher's included.</summary>
+    /// <summary>Arithmetic of all steps, FLOPs, a live teacher's and the optimizer's own included.</summary>
     public double Flops { get; init; }
 
     /// <summary>The live teacher's part of <see cref="Flops"/>.</summary>
     public double TeacherFlops { get; init; }
+
+    /// <summary>The optimizer's own products, part of <see cref="Flops"/>: Muon's; null of a run made before they were counted.</summary>
+    [JsonInclude]
+    internal double? OptimizerFlops { get; init; }
 
     /// <summary>Identity of the run: of its recipe, data and first weights; null where that was not recorded.</summary>
     [JsonInclude]

@@ -212,7 +212,7 @@ public sealed record VerdictRun
             .. runs.Select(run => VerdictPair.Of(bySeed[run.Result.Seed], run, metric, studentsServed)),
         ];
         VerdictRun result = Summarise(baseline, arm, runs, pairs);
-        warnings.AddRange(VerdictWarnings.Of(result, runs));
+        warnings.AddRange(VerdictWarnings.Of(result, runs, baseline.Runs));
         return VerdictSentence.Complete(result, baseline, SmallModel.Of(runs), metric, studentsServed);
     }
 

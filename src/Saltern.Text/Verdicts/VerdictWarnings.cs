@@ -6,7 +6,11 @@ namespace Saltern.Verdicts;
 internal static class VerdictWarnings
 {
     /// <summary>About one arm.</summary>
-    public static IEnumerable<string> Of(VerdictRun arm, IReadOnlyList<RunRecord> runs)
+    public static IEnumerable<string> Of(
+        VerdictRun arm,
+        IReadOnlyList<RunRecord> runs,
+        IReadOnlyList<RunRecord> baselines
+    )
     {
         if (!arm.Paired)
         {
@@ -18,6 +22,13 @@ internal static class VerdictWarnings
         {
             yield return $"{arm.Label}: seconds do not compare "
                 + "(other load, another machine, or neither alone nor in turns), so costs are told in FLOPs.";
+        }
+
+        if (runs.Any(LeavesUpdatesOut) != baselines.Any(LeavesUpdatesOut))
+        {
+            string whose = runs.Any(LeavesUpdatesOut) ? "its" : "the baseline's";
+            yield return $"{arm.Label}: the products of Muon's own updates are not in {whose} FLOPs, "
+                + "which were logged before they were counted.";
         }
 
         if (runs.FirstOrDefault(run => SmallModelCost.Of(run).Before.Flops is null) is RunRecord uncosted)
@@ -38,6 +49,10 @@ internal static class VerdictWarnings
             yield return $"{arm.Label} reached the baseline's final value in {reached} of {arm.Pairs.Count} seeds only.";
         }
     }
+
+    private static bool LeavesUpdatesOut(RunRecord run) =>
+        run.Result.OptimizerFlops is null
+        && RecipeKeys.Flatten(run.RecipeText ?? "").GetValueOrDefault("optimizer.kind") == "muon";
 
     private static string UnknownOf(RunResult run)
     {

@@ -52,11 +52,14 @@ internal sealed record TrainState
     /// <summary>Seconds in logging.</summary>
     public double LoggingSeconds { get; init; }
 
-    /// <summary>Floating-point operations of the steps, the live teacher's included.</summary>
+    /// <summary>Floating-point operations of the steps, the live teacher's and the optimizer's included.</summary>
     public double Flops { get; init; }
 
     /// <summary>The live teacher's part of them.</summary>
     public double TeacherFlops { get; init; }
+
+    /// <summary>The optimizer's own products of them; null in older states, which do not count them and go on without.</summary>
+    public double? OptimizerFlops { get; init; }
 
     /// <summary>The stages that are over, in order: what the run had cost when the model grew.</summary>
     public IReadOnlyList<RunStage> Stages { get; init; } = [];

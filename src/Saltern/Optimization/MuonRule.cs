@@ -45,6 +45,18 @@ internal sealed record MuonRule(
     public static bool IsHiddenMatrix(ParameterSlice slice) =>
         slice.Shape.Length == 2 && slice.Name.Contains(".layers.", StringComparison.Ordinal);
 
+    /// <summary>Products of one update of all weights, FLOP, whatever the batch: Muon's; other rules have none.</summary>
+    /// <param name="weights">What is trained.</param>
+    public static double UpdateFlops(OptimizerConfig optimizer, ParameterLayout weights)
+    {
+        if (optimizer.Kind != OptimizerKind.Muon)
+        {
+            return 0;
+        }
+
+        return weights.Slices.Where(IsHiddenMatrix).Sum(slice => NewtonSchulz.Flops(slice.Shape[0], slice.Shape[1]));
+    }
+
     /// <summary>What is remembered of a matrix: its momentum and, where the update is evened out, one second moment for each row or column.</summary>
     public IEnumerable<(string Name, long[] Shape)> StateOf(ParameterSlice slice)
     {

@@ -1,17 +1,20 @@
 // FLOPs of a run, its baseline and its teacher by the rule of docs/method.md, "Cost", and what follows from them before anything is trained.
 using Saltern.Growth;
 using Saltern.Models;
+using Saltern.Optimization;
 using Saltern.Runs;
 
 namespace Saltern.Planning;
 
 /// <summary>A part of a planned run with a smaller model, or a smaller batch.</summary>
-/// <param name="StepFlops">FLOPs of one of its steps.</param>
+/// <param name="StepFlops">FLOPs of one of its steps, the update apart.</param>
+/// <param name="UpdateFlops">The optimizer's own products of one of them.</param>
 /// <param name="BatchSequences">Sequences of one of its steps.</param>
 /// <param name="Grows">Whether the model grows after it; otherwise the batch alone does.</param>
 internal sealed record StagePlan(
     int Steps,
     double StepFlops,
+    double UpdateFlops,
     long Parameters,
     int Layers,
     int HiddenSize,
@@ -22,13 +25,13 @@ internal sealed record StagePlan(
 /// <summary>Arithmetic of a planned run, FLOPs.</summary>
 internal sealed record CostPlan
 {
-    /// <summary>One step of the student alone.</summary>
+    /// <summary>One step of the student alone, the update apart.</summary>
     public required double StudentStep { get; init; }
 
     /// <summary>The teacher's forward pass of one step; 0 without a live one.</summary>
     public required double TeacherStep { get; init; }
 
-    /// <summary>The optimizer's own products of one step, which no verdict counts; 0 where it has none.</summary>
+    /// <summary>The optimizer's own products of one step, whatever the batch; 0 where it has none.</summary>
     public double OptimizerStep { get; init; }
 
     /// <summary>Optimizer steps.</summary>
@@ -60,7 +63,8 @@ internal sealed record CostPlan
 
     /// <summary>The student's part, all steps.</summary>
     public double Student =>
-        SmallStages.Sum(stage => stage.Steps * stage.StepFlops) + ((Steps - SmallSteps) * StudentStep);
+        SmallStages.Sum(stage => stage.Steps * (stage.StepFlops + stage.UpdateFlops))
+        + ((Steps - SmallSteps) * (StudentStep + OptimizerStep));
 
     /// <summary>The student's and the live teacher's part, all steps.</summary>
     public double Run => Student + (TaughtSteps * TeacherStep);
@@ -69,7 +73,7 @@ internal sealed record CostPlan
     public double MissingSteps { get; init; }
 
     /// <summary>BASELINE with as many steps, of the same batches where they grow.</summary>
-    public double Baseline => (Steps - MissingSteps) * StudentStep;
+    public double Baseline => ((Steps - MissingSteps) * StudentStep) + (Steps * OptimizerStep);
 
     /// <summary>Reckons a run.</summary>
     /// <param name="teacher">The teacher's shape; null without one.</param>
@@ -105,6 +109,7 @@ internal sealed record CostPlan
                     .Select(stage => new StagePlan(
                         stage.Steps,
                         GrowthPlan.StepFlops(stage, length),
+                        MuonRule.UpdateFlops(recipe.Optimizer, new DecoderLayout(stage.Model).Parameters),
                         ModelFlops.Parameters(stage.Model),
                         stage.Model.NumHiddenLayers,
                         stage.Model.HiddenSize,
@@ -119,7 +124,7 @@ internal sealed record CostPlan
                     .Stages.Sum(stage =>
                         stage.Steps * (1.0 - ((double)stage.BatchSequences / recipe.Training.BatchSequences))
                     ),
-            OptimizerStep = MemoryPlan.OptimizerFlops(recipe.Optimizer, student),
+            OptimizerStep = MuonRule.UpdateFlops(recipe.Optimizer, new DecoderLayout(student).Parameters),
             StudentStep = tokens * ModelFlops.TrainingPerToken(student, length),
             TeacherStep = cached ? 0 : forward,
             Steps = steps,

@@ -278,17 +278,4 @@ internal sealed record MemoryPlan(IReadOnlyList<MemoryPart> Parts, string Type)
                 return 2 * Float * parameters;
         }
     }
-
-    /// <summary>Products of one update, FLOP, whatever the batch: Muon's; the others have none.</summary>
-    internal static double OptimizerFlops(OptimizerConfig optimizer, TransformerConfig c)
-    {
-        if (optimizer.Kind != OptimizerKind.Muon)
-        {
-            return 0;
-        }
-
-        return new DecoderLayout(c)
-            .Parameters.Slices.Where(MuonRule.IsHiddenMatrix)
-            .Sum(slice => NewtonSchulz.Flops(slice.Shape[0], slice.Shape[1]));
-    }
 }

@@ -126,15 +126,17 @@ internal sealed record TimePlan
         }.Priced(cluster);
     }
 
-    /// <summary>A step of the student alone on a described machine, seconds.</summary>
+    /// <summary>A step of the student alone on a described machine, seconds; every rank makes the whole update, as without a sharded state.</summary>
     internal static double PlainStepSeconds(
         CostPlan cost,
         long parameters,
         int batchSequences,
         ClusterConfig cluster
     ) =>
-        (LargestShare(batchSequences, cluster) * cost.StudentStep / (cluster.PeakFlops * cluster.Utilisation))
-        + ExchangeSeconds(parameters, cluster);
+        (
+            ((LargestShare(batchSequences, cluster) * cost.StudentStep) + cost.OptimizerStep)
+            / (cluster.PeakFlops * cluster.Utilisation)
+        ) + ExchangeSeconds(parameters, cluster);
 
     /// <summary>Seconds that a step waits for the network; 0 where there is one rank or no network is given.</summary>
     /// <param name="parameters">Gradients, four bytes each.</param>

@@ -65,6 +65,7 @@ internal sealed class RunConclusion(RunContext run, int[] tokenBytes)
             ),
             Flops = state.Flops,
             TeacherFlops = state.TeacherFlops,
+            OptimizerFlops = state.OptimizerFlops,
             Run = state.Run.Length > 0 ? state.Run : null,
             Origin = state.Origin ?? [],
             Stages = state.Stages,

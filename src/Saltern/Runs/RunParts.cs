@@ -385,6 +385,7 @@ internal sealed class RunParts : IDisposable
             Run = RunIdentity.Of(config with { Precision = Compute.Precision }, Text.Fingerprint, initialWeights),
             StageEnds = Stages.Ends,
             FirstSample = Continued?.Samples ?? 0,
+            OptimizerFlops = 0,
             Threads = threads,
             Ranks = ranks,
             Products = MatrixProduct.Library,

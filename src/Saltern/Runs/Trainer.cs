@@ -111,7 +111,7 @@ internal sealed class Trainer : IDisposable
         Guidance = guidance;
         Optimizer = CreateOptimizer(student);
         LossHead = parts.Compute.CreateHead(parts.Tokenizer.VocabularySize, student.Config.VocabSize, threads);
-        State = new TrainState { Threads = threads };
+        State = new TrainState { Threads = threads, OptimizerFlops = 0 };
     }
 
     /// <summary>The model that is trained; another one after a growth.</summary>
@@ -545,6 +545,13 @@ internal sealed class Trainer : IDisposable
             alone += tokens * ModelFlops.AdaptersPerToken(_stage.Model, adapters.Parameters.Layout.ParameterCount);
         }
 
+        double? update = null;
+        if (State.OptimizerFlops is not null)
+        {
+            ParameterLayout weights = (Student.Adapters?.Parameters ?? Student.Parameters).Layout;
+            update = MuonRule.UpdateFlops(_config.Optimizer, weights);
+        }
+
         State = State with
         {
             Step = step,
@@ -552,8 +559,9 @@ internal sealed class Trainer : IDisposable
             SubsetSamples = _batches.SubsetPosition,
             Tokens = State.Tokens + counted,
             Seconds = State.Seconds + seconds,
-            Flops = State.Flops + alone + guided,
+            Flops = State.Flops + alone + guided + (update ?? 0),
             TeacherFlops = State.TeacherFlops + guided,
+            OptimizerFlops = State.OptimizerFlops + update,
         };
     }
 
