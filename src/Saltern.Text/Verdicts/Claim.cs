@@ -59,14 +59,23 @@ internal sealed record Claim
     /// <summary>Paired seeds that the arm has.</summary>
     public required int Seeds { get; init; }
 
+    /// <summary>Small models that helped them; null where an older program wrote the verdict.</summary>
+    public int? SmallModels { get; init; }
+
+    /// <summary>Validation documents whose choice is part of <see cref="StandardError"/>; null where it is not.</summary>
+    public int? Documents { get; init; }
+
     /// <summary>Mean over seeds with its 95 % interval, geometric for costs; null where there is nothing to test.</summary>
     public PairedInterval? Effect { get; init; }
 
     /// <summary>Two-sided p of Student's paired t test, on logarithms for costs; null with fewer than two seeds.</summary>
     public double? P { get; init; }
 
-    /// <summary>One value a seed, logarithms of ratios: what the test is made on.</summary>
-    public IReadOnlyList<double> Tested { get; init; } = [];
+    /// <summary>Standard error of the mean that is tested, of logarithms for costs; null with fewer than two seeds.</summary>
+    public double? StandardError { get; init; }
+
+    /// <summary>Its degrees of freedom.</summary>
+    public int DegreesOfFreedom { get; init; }
 
     /// <summary><see cref="P"/> after Holm's correction over the arms of the verdict.</summary>
     public double? AdjustedP { get; init; }

@@ -85,6 +85,7 @@ internal sealed record Judgement(
             Arm = Label(arm),
             Measure = measure,
             Seeds = pairs.Length,
+            SmallModels = (int?)NumberOf(arm, "small_models"),
             Paired = arm.GetProperty("paired").GetBoolean(),
         };
         if (values.Length == 0 || values.Length < pairs.Length)
@@ -100,6 +101,30 @@ internal sealed record Judgement(
             );
         }
 
+        claim = Tested(claim, values);
+        if (measure == ClaimMeasure.FinalLoss && NumberOf(arm, "documents") is double documents)
+        {
+            // Another text, or another small model, would have given another difference, too.
+            double error = arm.GetProperty("final_loss_difference_crossed_se").GetDouble();
+            int degrees = arm.GetProperty("final_loss_difference_crossed_degrees").GetInt32();
+            double half = StudentT.Quantile975(degrees) * error;
+            double mean = claim.Effect!.Mean;
+            claim = claim with
+            {
+                Documents = (int)documents,
+                Effect = new PairedInterval(mean, mean - half, mean + half, values.Length),
+                StandardError = error,
+                DegreesOfFreedom = degrees,
+                P = POf(mean, error, degrees),
+            };
+        }
+
+        return claim;
+    }
+
+    // Over seeds alone.
+    private static Claim Tested(Claim claim, double[] values)
+    {
         PairedInterval effect = PairedInterval.OfDifferences(values);
         double[] tested = values;
         if (claim.IsRatio)
@@ -108,39 +133,49 @@ internal sealed record Judgement(
             tested = [.. values.Select(value => Math.Log(value))];
         }
 
+        if (tested.Length < 2)
+        {
+            return claim with { Effect = effect };
+        }
+
+        double error = StandardError(tested);
         return claim with
         {
             Effect = effect,
-            Tested = tested,
-            P = POf(tested),
+            StandardError = error,
+            DegreesOfFreedom = tested.Length - 1,
+            P = POf(tested.Average(), error, tested.Length - 1),
         };
+    }
+
+    private static double? NumberOf(JsonElement arm, string member)
+    {
+        if (arm.TryGetProperty(member, out JsonElement value) && value.ValueKind == JsonValueKind.Number)
+        {
+            return value.GetDouble();
+        }
+
+        return null;
     }
 
     private static string Label(JsonElement of) =>
         of.GetProperty("label").GetString() ?? throw new InvalidOperationException("A label is null.");
 
     // Student's paired t test, two-sided.
-    private static double? POf(double[] values)
+    private static double POf(double mean, double error, int degrees)
     {
-        if (values.Length < 2)
-        {
-            return null;
-        }
-
-        double mean = values.Average();
-        double error = StandardError(values);
         if (error > 0)
         {
-            return 1 - StudentT.ProbabilityWithin(Math.Abs(mean) / error, values.Length - 1);
+            return 1 - StudentT.ProbabilityWithin(Math.Abs(mean) / error, degrees);
         }
 
         return mean == 0 ? 1 : 0;
     }
 
-    private static double StandardError(IReadOnlyList<double> values)
+    private static double StandardError(double[] values)
     {
         double mean = values.Average();
-        return Math.Sqrt(values.Sum(x => (x - mean) * (x - mean)) / (values.Count - 1) / values.Count);
+        return Math.Sqrt(values.Sum(x => (x - mean) * (x - mean)) / (values.Length - 1) / values.Length);
     }
 
     // Holm (1979): the smallest of m counts m times, the next m − 1 times …, none less than one before it. An arm without a p was tried, too.
@@ -165,10 +200,10 @@ internal sealed record Judgement(
     // (t of p = bound/m, two-sided, + t of the power) standard errors: what a test of this spread finds so often.
     private static double Detectable(Claim claim, int arms)
     {
-        int degrees = claim.Tested.Count - 1;
+        int degrees = claim.DegreesOfFreedom;
         double least =
             (StudentT.Within(1 - (Claim.LargestP / arms), degrees) + StudentT.Within((2 * Claim.Power) - 1, degrees))
-            * StandardError(claim.Tested);
+            * claim.StandardError!.Value;
         return claim.IsRatio ? Math.Exp(-least) : least;
     }
 }

@@ -57,6 +57,9 @@ internal static class JudgementText
                 $"{Rule} Losses in nats a token, costs over the baseline's own to its end; below 0, and below 1, is better. "
             )
             .Append(
+                "Intervals and p of the final loss are over seeds, small models and validation documents; of costs over seeds. "
+            )
+            .Append(
                 "At equal charged FLOPs the dearer of the two is read in the middle of its schedule, which flatters the other. "
             )
             .Append(
@@ -74,7 +77,7 @@ internal static class JudgementText
                     $"Program: {(track.Commits.Count == 0 ? "not recorded" : string.Join(", ", track.Commits))}.\n\n"
                 )
                 .Append(
-                    "| arm | seeds | final loss | p (Holm) | at equal charged FLOPs | FLOPs free | charged "
+                    "| arm | seeds / small models / documents | final loss | p (Holm) | at equal charged FLOPs | FLOPs free | charged "
                         + "| time free | charged | standing |\n"
                 )
                 .Append("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n");
@@ -84,7 +87,7 @@ internal static class JudgementText
                 string[] cells =
                 [
                     arm.Key,
-                    Figures.Count(arm.First().Seeds),
+                    DrawnFrom(claims[ClaimMeasure.FinalLoss]),
                     Effect(claims[ClaimMeasure.FinalLoss]),
                     P(claims[ClaimMeasure.FinalLoss].AdjustedP),
                     Effect(claims[ClaimMeasure.EqualChargedFlops]),
@@ -102,6 +105,10 @@ internal static class JudgementText
 
         return text.ToString();
     }
+
+    // What the interval of the final loss is over: seeds, small models, validation documents.
+    private static string DrawnFrom(Claim claim) =>
+        $"{Figures.Count(claim.Seeds)} / {Figures.Count(claim.SmallModels)} / {Figures.Count(claim.Documents)}";
 
     private static IEnumerable<IGrouping<string, Claim>> ByLoss(Judgement judged) =>
         judged

@@ -65,6 +65,30 @@ public sealed record VerdictRun
     /// <summary>Its standard error by document, the largest of the pairs.</summary>
     public double? FinalLossDifferenceSe { get; init; }
 
+    /// <summary>Small models that helped these runs; 0 for none.</summary>
+    [JsonInclude]
+    internal int SmallModels { get; init; }
+
+    /// <summary>Validation documents that both were scored on; null without scores by document, and with one seed.</summary>
+    [JsonInclude]
+    internal int? Documents => Crossed?.Documents;
+
+    /// <summary>Its interval over seeds, small models and documents.</summary>
+    [JsonInclude]
+    internal IReadOnlyList<double>? FinalLossDifferenceCrossedInterval => Crossed?.Ends;
+
+    /// <summary>The standard error behind it, nats.</summary>
+    [JsonInclude]
+    internal double? FinalLossDifferenceCrossedSe => Crossed?.StandardError;
+
+    /// <summary>Its degrees of freedom.</summary>
+    [JsonInclude]
+    internal int? FinalLossDifferenceCrossedDegrees => Crossed?.DegreesOfFreedom;
+
+    /// <summary>The final loss's difference over seeds, small models and documents.</summary>
+    [JsonIgnore]
+    internal CrossedInterval? Crossed { get; init; }
+
     /// <summary>Final accuracy minus the baseline's; above 0 is better.</summary>
     public double? FinalAccuracyDifference { get; init; }
 
@@ -211,12 +235,18 @@ public sealed record VerdictRun
         [
             .. runs.Select(run => VerdictPair.Of(bySeed[run.Result.Seed], run, metric, studentsServed)),
         ];
-        VerdictRun result = Summarise(baseline, arm, runs, pairs);
+        VerdictRun result = Summarise(baseline, bySeed, arm, runs, pairs);
         warnings.AddRange(VerdictWarnings.Of(result, runs, baseline.Runs));
         return VerdictSentence.Complete(result, baseline, SmallModel.Of(runs), metric, studentsServed);
     }
 
-    private static VerdictRun Summarise(RunGroup baseline, RunGroup arm, List<RunRecord> runs, List<VerdictPair> pairs)
+    private static VerdictRun Summarise(
+        RunGroup baseline,
+        Dictionary<int, RunRecord> bySeed,
+        RunGroup arm,
+        List<RunRecord> runs,
+        List<VerdictPair> pairs
+    )
     {
         bool reached = pairs.All(pair => pair.Reached);
         PairedInterval difference = PairedInterval.OfDifferences([.. pairs.Select(pair => pair.FinalLossDifference)]);
@@ -239,6 +269,8 @@ public sealed record VerdictRun
             FinalLossDifference = difference.Mean,
             FinalLossDifferenceInterval = difference.Ends,
             FinalLossDifferenceSe = pairs.Max(pair => pair.FinalLossDifferenceSe),
+            SmallModels = CrossedInterval.SmallModels(runs),
+            Crossed = CrossedInterval.Of([.. runs.Select(run => (run, bySeed[run.Result.Seed]))]),
             FinalAccuracyDifference = accuracy?.Mean,
             FinalAccuracyDifferenceInterval = accuracy?.Ends,
             FinalMetricDifference = measure.Mean,

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Saltern.Verdicts;
 
 namespace Saltern.Tests.Verdicts;
@@ -109,6 +110,25 @@ public class JudgementTests
         Assert.Equal(ClaimStanding.Finding, (claim with { Measure = ClaimMeasure.FinalLoss }).Standing);
     }
 
+    // The same seeds; the choice of documents doubles the variance.
+    [Fact]
+    public void FinalLoss_IsJudgedOverDocumentsToo_WhereTheVerdictSaysThem()
+    {
+        JsonObject arm = JsonNode.Parse(Arm("SALT", Five))!.AsObject();
+        arm["small_models"] = 1;
+        arm["documents"] = 40;
+        arm["final_loss_difference_crossed_se"] = 0.03;
+        arm["final_loss_difference_crossed_degrees"] = 8;
+        Claim claim = Of(Judge(arm.ToJsonString()), "SALT", ClaimMeasure.FinalLoss);
+
+        // t = −3.333 at 8 degrees of freedom: p = 0.0103, so no finding any more; 2.306 · 0.03 is the half width.
+        Assert.Equal(0.0103, claim.P!.Value, 1e-4);
+        Assert.Equal(ClaimStanding.Reading, claim.Standing);
+        Assert.Equal(-0.1 - (2.306 * 0.03), claim.Effect!.Lower!.Value, 1e-5);
+        Assert.Equal((1, 40), (claim.SmallModels, claim.Documents));
+        Assert.Null(Of(Judge(Arm("SALT", Five)), "SALT", ClaimMeasure.FinalLoss).Documents);
+    }
+
     [Fact]
     public void OneSeed_HasNoP_AndEqualValuesNoSpread()
     {
@@ -159,7 +179,7 @@ public class JudgementTests
         ]);
         string[] rows = [.. page.Split('\n').Where(line => line.StartsWith("| ", StringComparison.Ordinal))];
         Assert.StartsWith(
-            "| SALT\\|x | 5 | -0.100".Replace('-', '\u2212'),
+            "| SALT\\|x | 5 / – / – | -0.100".Replace('-', '\u2212'),
             rows[2].Replace('-', '\u2212'),
             StringComparison.Ordinal
         );
