@@ -134,6 +134,18 @@ public sealed class RecordTests : IDisposable
         string told = Run(["judge", copy, "--leaderboard", Path.Combine(copy, "LEADERBOARD.md")]);
         Assert.Equal(File.ReadAllText(At("LEADERBOARD.md")), File.ReadAllText(Path.Combine(copy, "LEADERBOARD.md")));
         Assert.Contains("A finding wants 5 paired seeds", told, StringComparison.Ordinal);
+
+        using JsonDocument tracks = JsonDocument.Parse(Run(["judge", copy, "--json"]));
+        JsonElement demo = tracks
+            .RootElement.EnumerateArray()
+            .Single(track => track.GetProperty("name").GetString() == "2026-11-23-demo-seeds");
+        JsonElement loss = demo.GetProperty("judgement")
+            .GetProperty("claims")
+            .EnumerateArray()
+            .Single(claim => claim.GetProperty("measure").GetString() == "final_loss");
+        Assert.Equal("finding", loss.GetProperty("standing").GetString());
+        Assert.Equal((5, 1), (loss.GetProperty("seeds").GetInt32(), loss.GetProperty("small_models").GetInt32()));
+        Assert.True(loss.GetProperty("adjusted_p").GetDouble() < 0.01);
     }
 
     // All but the sentences: those say the same figures in the words of the day.

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Saltern.Cli.Terminal;
 using Saltern.Files;
 using Saltern.RunFiles;
@@ -11,6 +12,13 @@ namespace Saltern.Cli.Commands;
 internal static class JudgeCommand
 {
     private const int CommitDigits = 10;
+
+    private static readonly JsonSerializerOptions JsonFormat = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        WriteIndented = true,
+        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower) },
+    };
 
     /// <summary>The verb.</summary>
     public static Command Create()
@@ -24,6 +32,7 @@ internal static class JudgeCommand
         {
             Description = "Markdown page to write, with every verdict as a track.",
         };
+        Option<bool> json = CommonOptions.Json();
         var command = new Verb(
             "judge",
             "Say which claims of a verdict are findings: seeds, p after correction, smallest effect that could be seen.",
@@ -35,10 +44,11 @@ internal static class JudgeCommand
         {
             paths,
             leaderboard,
+            json,
         };
         command.SetAction(parsed =>
             CommandRunner.Run(
-                json: false,
+                parsed.GetValue(json),
                 (console, _) =>
                 {
                     string[] files = [.. parsed.GetRequiredValue(paths).SelectMany(Find).Distinct()];
@@ -56,6 +66,12 @@ internal static class JudgeCommand
                     {
                         WholeFile.WriteText(page, JudgementText.Leaderboard(tracks));
                         console.Line($"leaderboard  {page}, {tracks.Length} tracks");
+                    }
+
+                    if (console.IsJson)
+                    {
+                        Output.Json(JsonSerializer.Serialize(tracks, JsonFormat));
+                        return ExitCode.Done;
                     }
 
                     console.Next(
