@@ -65,6 +65,9 @@ internal sealed record Claim
     /// <summary>Validation documents whose choice is part of <see cref="StandardError"/>; null where it is not.</summary>
     public int? Documents { get; init; }
 
+    /// <summary>What the whole runs cost over the whole baseline, everything charged.</summary>
+    public WholeCost Whole { get; init; } = new(null, null);
+
     /// <summary>Mean over seeds with its 95 % interval, geometric for costs; null where there is nothing to test.</summary>
     public PairedInterval? Effect { get; init; }
 
@@ -135,3 +138,8 @@ internal sealed record Claim
         }
     }
 }
+
+/// <summary>Cost of whole runs over the whole baseline, small models charged.</summary>
+/// <param name="Flops">Null where a cost is not known.</param>
+/// <param name="Seconds">Null also where clocks do not compare.</param>
+internal sealed record WholeCost(double? Flops, double? Seconds);

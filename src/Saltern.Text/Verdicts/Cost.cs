@@ -6,6 +6,9 @@ namespace Saltern.Verdicts;
 /// <param name="Flops">Arithmetic, FLOPs, a live teacher's included; null where it was not logged.</param>
 public sealed record Cost(double Steps, double? Seconds, double? Flops)
 {
+    /// <summary>What a run had spent at an evaluation.</summary>
+    internal static Cost Of(RunFiles.CurvePoint point) => new(point.Step, point.Seconds, point.Flops);
+
     /// <summary>Mean over runs; null where a run did not reach the target, and in the parts that a run did not log.</summary>
     internal static Cost? Mean(IReadOnlyList<Cost?> runs)
     {

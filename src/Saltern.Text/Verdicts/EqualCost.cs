@@ -28,10 +28,7 @@ internal static class EqualCost
         SmallModelCost small = SmallModelCost.Of(run);
         (double? Flops, double Value)[] curve =
         [
-            .. run.Curve(metric)
-                .Select(point =>
-                    (small.Charged(new Cost(point.Step, point.Seconds, point.Flops), studentsServed).Flops, point.Value)
-                ),
+            .. run.Curve(metric).Select(point => (small.Charged(Cost.Of(point), studentsServed).Flops, point.Value)),
         ];
         return curve.All(point => point.Flops is not null) ? [.. curve.Select(p => (p.Flops!.Value, p.Value))] : null;
     }

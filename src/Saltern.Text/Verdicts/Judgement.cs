@@ -86,6 +86,12 @@ internal sealed record Judgement(
             Measure = measure,
             Seeds = pairs.Length,
             SmallModels = (int?)NumberOf(arm, "small_models"),
+            Whole = new WholeCost(
+                NumberOf(arm, "whole_flops_ratio_teacher_charged"),
+                arm.GetProperty("seconds_comparable").GetBoolean()
+                    ? NumberOf(arm, "whole_seconds_ratio_teacher_charged")
+                    : null
+            ),
             Paired = arm.GetProperty("paired").GetBoolean(),
         };
         if (values.Length == 0 || values.Length < pairs.Length)

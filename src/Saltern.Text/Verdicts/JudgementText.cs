@@ -77,10 +77,10 @@ internal static class JudgementText
                     $"Program: {(track.Commits.Count == 0 ? "not recorded" : string.Join(", ", track.Commits))}.\n\n"
                 )
                 .Append(
-                    "| arm | seeds / small models / documents | final loss | p (Holm) | at equal charged FLOPs | FLOPs free | charged "
+                    "| arm | seeds / small models / documents | whole run, charged: FLOPs / time | final loss | p (Holm) | at equal charged FLOPs | FLOPs free | charged "
                         + "| time free | charged | standing |\n"
                 )
-                .Append("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n");
+                .Append("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n");
             foreach (IGrouping<string, Claim> arm in ByLoss(judged))
             {
                 Dictionary<ClaimMeasure, Claim> claims = arm.ToDictionary(claim => claim.Measure);
@@ -88,6 +88,7 @@ internal static class JudgementText
                 [
                     arm.Key,
                     DrawnFrom(claims[ClaimMeasure.FinalLoss]),
+                    Whole(claims[ClaimMeasure.FinalLoss]),
                     Effect(claims[ClaimMeasure.FinalLoss]),
                     P(claims[ClaimMeasure.FinalLoss].AdjustedP),
                     Effect(claims[ClaimMeasure.EqualChargedFlops]),
@@ -109,6 +110,10 @@ internal static class JudgementText
     // What the interval of the final loss is over: seeds, small models, validation documents.
     private static string DrawnFrom(Claim claim) =>
         $"{Figures.Count(claim.Seeds)} / {Figures.Count(claim.SmallModels)} / {Figures.Count(claim.Documents)}";
+
+    // What the difference of the final loss was bought for: two ends of two schedules.
+    private static string Whole(Claim claim) =>
+        $"{Figures.Format(claim.Whole.Flops, "0.000")} / {Figures.Format(claim.Whole.Seconds, "0.000")}";
 
     private static IEnumerable<IGrouping<string, Claim>> ByLoss(Judgement judged) =>
         judged

@@ -22,8 +22,7 @@ internal static class PlotCosts
             _ => "steps",
         };
 
-    public static double? At(CurvePoint point, PlotCost cost) =>
-        Of(new Cost(point.Step, point.Seconds, point.Flops), cost);
+    public static double? At(CurvePoint point, PlotCost cost) => Of(Cost.Of(point), cost);
 
     public static double? Of(Cost? whole, PlotCost cost) =>
         cost switch

@@ -44,6 +44,12 @@ internal static class ReportTables
         }
 
         rows.Add(("FLOPs, charged", run => Figures.Ratio(run.Ratios.Charged.Flops)));
+        rows.Add(("whole run, FLOPs charged", run => Figures.MeanRatio(run.Whole.Charged.Flops)));
+        if (HasSeconds(verdict))
+        {
+            rows.Add(("whole run, seconds charged", run => Clock(run, run.Whole.Charged)));
+        }
+
         return Html.Table(
             "Cost to reach the baseline's final value, over the baseline's own: below 1 is a saving",
             ["", .. rows.Select(row => row.Name)],

@@ -42,6 +42,10 @@ public sealed record VerdictPair
     [JsonIgnore]
     public CostRatios Ratios { get; init; } = new();
 
+    /// <summary>What the whole run cost, over the whole baseline.</summary>
+    [JsonIgnore]
+    internal CostRatios Whole { get; init; } = new();
+
     // The file is flat: these are its members, where the code reads the two records above.
 
     /// <summary>Steps to the target.</summary>
@@ -129,6 +133,13 @@ public sealed record VerdictPair
                 reached?.Cost,
                 SmallModelCost.Of(baseline),
                 own.Cost,
+                studentsServed
+            ),
+            Whole = RatiosOf(
+                SmallModelCost.Of(run),
+                Cost.Of(run.Curve(metric)[^1]),
+                SmallModelCost.Of(baseline),
+                Cost.Of(baselineCurve[^1]),
                 studentsServed
             ),
             FinalLossDifference = run.FinalLoss - baseline.FinalLoss,

@@ -121,6 +121,26 @@ public sealed record VerdictRun
     [JsonIgnore]
     public CostRatios Ratios { get; init; } = new();
 
+    /// <summary>What the whole run cost, over the whole baseline: where both schedules run to their end.</summary>
+    [JsonIgnore]
+    internal CostRatios Whole { get; init; } = new();
+
+    /// <summary>FLOPs of the whole run over the whole baseline's, free.</summary>
+    [JsonInclude]
+    internal double? WholeFlopsRatio => Whole.Free.Flops?.Mean;
+
+    /// <summary>The same with teacher passes and the teacher's training.</summary>
+    [JsonInclude]
+    internal double? WholeFlopsRatioTeacherCharged => Whole.Charged.Flops?.Mean;
+
+    /// <summary>Seconds of the whole run over the whole baseline's, free.</summary>
+    [JsonInclude]
+    internal double? WholeSecondsRatio => Whole.Free.Seconds?.Mean;
+
+    /// <summary>The same with teacher passes and the teacher's training.</summary>
+    [JsonInclude]
+    internal double? WholeSecondsRatioTeacherCharged => Whole.Charged.Seconds?.Mean;
+
     // The file is flat: these are its members, where the code reads the two records above.
 
     /// <summary>Steps to the target, mean.</summary>
@@ -281,6 +301,7 @@ public sealed record VerdictRun
             Held = HeldByAll(pairs),
             ToBaseline = Cost.Mean([.. pairs.Select(pair => pair.ToBaseline)]),
             Ratios = CostRatios.Mean([.. pairs.Select(pair => pair.Ratios)]),
+            Whole = CostRatios.Mean([.. pairs.Select(pair => pair.Whole)]),
             Pairs = pairs,
         };
     }

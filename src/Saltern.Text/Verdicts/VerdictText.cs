@@ -8,6 +8,9 @@ public static class VerdictText
     /// <summary>Characters a line of a log has at most.</summary>
     internal const int LogWidth = 108;
 
+    // A run whose schedule was planned for less costs clearly less; its difference is then one between two ends.
+    private const double LeastSaving = 0.99;
+
     private static readonly string[] Headings =
     [
         "",
@@ -92,6 +95,16 @@ public static class VerdictText
         {
             IEnumerable<string> numbers = row.Skip(1).Zip(widths.Skip(1), (cell, own) => cell.PadLeft(own));
             text.Append(string.Join("  ", numbers.Prepend(row[0].PadRight(widths[0]))).TrimEnd()).Append('\n');
+        }
+
+        VerdictRun[] cheaper = [.. verdict.Runs.Where(run => run.Whole.Charged.Flops?.Mean < LeastSaving)];
+        if (cheaper.Length > 0)
+        {
+            IEnumerable<string> costs = cheaper.Select(run =>
+                $"{run.Label} {Figures.MeanRatio(run.Whole.Charged.Flops)} of the FLOPs"
+                + (run.SecondsComparable ? $" and {Figures.MeanRatio(run.Whole.Charged.Seconds)} of the time" : "")
+            );
+            Wrap(text, $"To their own ends, everything charged, cost: {string.Join("; ", costs)}.", "", width);
         }
 
         Wrap(

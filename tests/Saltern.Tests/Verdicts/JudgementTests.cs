@@ -179,7 +179,7 @@ public class JudgementTests
         ]);
         string[] rows = [.. page.Split('\n').Where(line => line.StartsWith("| ", StringComparison.Ordinal))];
         Assert.StartsWith(
-            "| SALT\\|x | 5 / – / – | -0.100".Replace('-', '\u2212'),
+            "| SALT\\|x | 5 / – / – | – / – | -0.100".Replace('-', '\u2212'),
             rows[2].Replace('-', '\u2212'),
             StringComparison.Ordinal
         );

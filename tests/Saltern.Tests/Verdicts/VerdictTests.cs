@@ -26,6 +26,29 @@ public class VerdictTests
         Assert.Equal(1.1864, run.SecondsRatioTeacherCharged!.Value, 4);
     }
 
+    // Both ran 1,000 steps; the teacher was live for 250 at 0.12042 and cost 361.26 to train.
+    [Fact]
+    public void WholeRuns_AreComparedAtTheirOwnEnds()
+    {
+        (RunRecord baseline, RunRecord salt) = FakeStudy.Worked();
+
+        Verdict verdict = Verdict.Compute([baseline], [salt]);
+
+        double free = 1 + (0.25 * 0.12042);
+        Assert.Equal(free, verdict.Runs[0].WholeFlopsRatio!.Value, 1e-4);
+        Assert.Equal(free + 0.36126, verdict.Runs[0].WholeFlopsRatioTeacherCharged!.Value, 1e-4);
+        Assert.DoesNotContain("To their own ends", VerdictText.Write(verdict), StringComparison.Ordinal);
+
+        // The other way round BASELINE is the cheaper one.
+        VerdictRun turned = Verdict.Compute([salt], [baseline]).Runs[0];
+        Assert.Equal(1 / (free + 0.36126), turned.WholeFlopsRatioTeacherCharged!.Value, 1e-4);
+        Assert.Contains(
+            $"everything charged, cost: {turned.Label} 0.719 of the FLOPs",
+            VerdictText.Write(Verdict.Compute([salt], [baseline])),
+            StringComparison.Ordinal
+        );
+    }
+
     [Fact]
     public void Charged_IsSharedByTheStudents_AndPassesAreCountedApart()
     {
