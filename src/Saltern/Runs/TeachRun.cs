@@ -102,19 +102,12 @@ public static class TeachRun
         torch.set_num_threads(request.Threads);
         UseProducts(request, ranks);
         using var teacher = new LiveTeacher(compute.Apply(parts.Load(compute.Device)), temperature);
-        var plan = new TeachPlan
+        TeachPlan plan = PlanOf(request, data, dataConfig, tokenizer, coverage, parts.Weights) with
         {
-            Samples = SampleSpace.Of(data.Fingerprint, dataConfig, request.Recipe?.Objective),
-            Tokenizer = tokenizer.Fingerprint,
-            VocabularySize = tokenizer.VocabularySize,
-            TeacherWeights = parts.Weights,
             Temperature = temperature,
-            Mode = request.Mode,
             Sampling = request.Sampling,
             DrawSeed = request.DrawSeed,
             Precision = compute.Precision == ComputePrecision.Fp32 ? null : compute.Precision,
-            Coverage = coverage,
-            ShardSamples = ShardSamples(dataConfig),
         };
         ranks.RequireSame(
             "The samples of the pass",
@@ -149,15 +142,44 @@ public static class TeachRun
             }
         }
 
+        double flops = ModelFlops.ForwardPerToken(teacher.Config, dataConfig.SequenceLength);
+        return Finish(pass, parts.Record, flops, request, dataConfig, ranks);
+    }
+
+    // What a live and a served teacher's passes have in common: no temperature and no draws.
+    private static TeachPlan PlanOf(
+        TeachRequest request,
+        TokenDataset data,
+        DataConfig dataConfig,
+        BpeTokenizer tokenizer,
+        TeachCoverage coverage,
+        string weights
+    ) =>
+        new()
+        {
+            Samples = SampleSpace.Of(data.Fingerprint, dataConfig, request.Recipe?.Objective),
+            Tokenizer = tokenizer.Fingerprint,
+            VocabularySize = tokenizer.VocabularySize,
+            TeacherWeights = weights,
+            Temperature = 1,
+            Mode = request.Mode,
+            Coverage = coverage,
+            ShardSamples = ShardSamples(dataConfig),
+        };
+
+    // The first rank writes the manifest, which the others read.
+    private static TeachManifest Finish(
+        TeacherPass pass,
+        RunTeacher teacher,
+        double? flopsPerToken,
+        TeachRequest request,
+        DataConfig dataConfig,
+        ICommunicator ranks
+    )
+    {
         ranks.Activity = "the pass's manifest";
-        TeachManifest? manifest = leads
-            ? pass.Finish(
-                parts.Record,
-                ModelFlops.ForwardPerToken(teacher.Config, dataConfig.SequenceLength),
-                dataConfig,
-                request.Recipe?.Objective
-            )
-            : null;
+        TeachManifest? manifest =
+            ranks.Rank == 0 ? pass.Finish(teacher, flopsPerToken, dataConfig, request.Recipe?.Objective) : null;
         ranks.Barrier();
         return manifest ?? TeachManifest.Load(request.Out);
     }
@@ -222,17 +244,8 @@ public static class TeachRun
         }
 
         DurableFolder.Create(request.Out);
-        var plan = new TeachPlan
-        {
-            Samples = SampleSpace.Of(data.Fingerprint, dataConfig, request.Recipe?.Objective),
-            Tokenizer = tokenizer.Fingerprint,
-            VocabularySize = tokenizer.VocabularySize,
-            TeacherWeights = TeachPlan.ServedMark + teacher.Model,
-            Temperature = 1,
-            Mode = request.Mode,
-            Coverage = coverage,
-            ShardSamples = ShardSamples(dataConfig),
-        };
+        string weights = TeachPlan.ServedMark + teacher.Model;
+        TeachPlan plan = PlanOf(request, data, dataConfig, tokenizer, coverage, weights);
         ranks.RequireSame(
             "The samples of the pass",
             plan.Text(),
@@ -254,17 +267,8 @@ public static class TeachRun
             }
         }
 
-        ranks.Activity = "the pass's manifest";
-        TeachManifest? manifest = leads
-            ? pass.Finish(
-                new RunTeacher { Name = teacher.Model, Weights = plan.TeacherWeights },
-                flopsPerToken: null,
-                dataConfig,
-                request.Recipe?.Objective
-            )
-            : null;
-        ranks.Barrier();
-        return manifest ?? TeachManifest.Load(request.Out);
+        var served = new RunTeacher { Name = teacher.Model, Weights = plan.TeacherWeights };
+        return Finish(pass, served, flopsPerToken: null, request, dataConfig, ranks);
     }
 
     // A server does not say by what weights it answers: an interrupted pass asks again for a sample that it has.
