@@ -158,6 +158,7 @@ internal sealed unsafe class TeacherRows : IDisposable
             }
 
             nint address = TensorAddress.Of(logits);
+            var form = new HeadRowForm(_products is null ? null : labels.Form);
             int ranges = Math.Min(count, _parallel.MaxDegreeOfParallelism * 4);
             ParallelRanges.Run(
                 ranges,
@@ -170,14 +171,16 @@ internal sealed unsafe class TeacherRows : IDisposable
                         row++
                     )
                     {
-                        visit(start + row, (float*)address + ((long)row * _columns));
+                        float* values = (float*)address + ((long)row * _columns);
+                        form.Apply(values, _columns);
+                        visit(start + row, values);
                     }
                 }
             );
         }
     }
 
-    // [M, V]
+    // [M, V]; of own products without the form, which Visit gives each row.
     private Tensor Multiply(LiveSoftLabels labels, int first, int count)
     {
         Tensor logits = (_deviceLogits ?? _logits).narrow(0, 0, count);
@@ -190,13 +193,13 @@ internal sealed unsafe class TeacherRows : IDisposable
                 labels.ProductType == ScalarType.Float32
                     ? logits.addmm_(hidden, head, 0, 1)
                     : logits.copy_(hidden.mm(head));
+            labels.Form?.ApplyTo(logits);
         }
         else
         {
             _products.Logits(first, logits);
         }
 
-        labels.Form?.ApplyTo(logits);
         return logits;
     }
 

@@ -71,20 +71,18 @@ internal sealed class FusedLossHead : LossHead
         using (StepProfile.Of(StepPart.HeadProducts))
         {
             _student!.Logits(chunk.First, logits);
-            request.Form?.ApplyTo(logits);
             if (chunk.Taught > 0 && request.Teacher is SoftLabels teacher)
             {
                 teacherLogits = TeacherLogits(teacher, chunk);
             }
         }
 
-        Tensor? slopes = gradients is null ? null : request.Form?.Slopes(logits);
         using (StepProfile.Of(StepPart.Loss))
         {
-            RunRows(request, losses, chunk, logits, teacherLogits, gradients?.Scale ?? 0f);
-            if (gradients is LossGradients toGive && request.Form is not null)
+            RunRows(request, losses, chunk, logits, teacherLogits, gradients);
+            if (gradients?.Bias is Tensor biasGradient)
             {
-                GiveRows(logits, slopes, toGive.Bias);
+                GiveRows(logits, biasGradient);
             }
         }
 
@@ -95,7 +93,7 @@ internal sealed class FusedLossHead : LossHead
         }
     }
 
-    // s of the chunk's taught rows, in a buffer that the passes may overwrite; null where the soft labels are sparse.
+    // s of the chunk's taught rows, before biases and cap, in a buffer that the passes may overwrite; null where the soft labels are sparse.
     private Tensor? TeacherLogits(SoftLabels teacher, LossChunk chunk)
     {
         switch (teacher)
@@ -103,7 +101,6 @@ internal sealed class FusedLossHead : LossHead
             case LiveSoftLabels live:
                 Tensor logits = TeacherBuffer(live.Head.shape[0], chunk.Taught);
                 _teacher!.Value.Products.Logits(chunk.First, logits);
-                live.Form?.ApplyTo(logits);
                 return logits;
             case DenseSoftLabels dense:
                 return TeacherBuffer(dense.Logits.shape[1], chunk.Taught)
@@ -120,15 +117,10 @@ internal sealed class FusedLossHead : LossHead
     private Tensor TeacherBuffer(long columns, int rows) =>
         (_teacherLogits ??= zeros(ChunkRows, columns).DetachFromDisposeScope()).narrow(0, 0, rows);
 
-    // ∂ℒ/∂logits becomes ∂ℒ/∂products; that of the biases is its sum.
-    private unsafe void GiveRows(Tensor logits, Tensor? slopes, Tensor? biasGradient)
+    // The gradient of the biases is the sum of the rows, so these are taken when all of them are there.
+    private unsafe void GiveRows(Tensor logits, Tensor biasGradient)
     {
-        if (slopes is not null)
-        {
-            logits.mul_(slopes);
-        }
-
-        biasGradient?.add_(logits.sum(0L));
+        biasGradient.add_(logits.sum(0L));
         nint start = TensorAddress.Of(logits);
         ParallelRanges.Run(
             (int)logits.shape[0],
@@ -143,9 +135,13 @@ internal sealed class FusedLossHead : LossHead
         LossChunk chunk,
         Tensor logits,
         Tensor? teacherLogits,
-        float scale
+        LossGradients? gradients
     )
     {
+        float scale = gradients?.Scale ?? 0f;
+        bool isTaken = gradients is not null && gradients.Value.Bias is null;
+        var form = new HeadRowForm(request.Form);
+        var teacherForm = new HeadRowForm((request.Teacher as LiveSoftLabels)?.Form);
         nint student = TensorAddress.Of(logits);
         nint teacher = 0;
         int teacherColumns = 0;
@@ -174,8 +170,31 @@ internal sealed class FusedLossHead : LossHead
                         sparse = request.Teacher as SparseSoftLabels;
                     }
 
+                    // Slopes are used before the thread's next piece of work, which may want the room.
+                    bool isCounted = request.Labels[chunk.First + row] >= 0;
+                    float* slopes = null;
+                    if (isCounted && scale != 0 && form.HasSlopes)
+                    {
+                        slopes = (float*)WorkerScratch.Take(2L * Vocabulary); // as bfloat16, two to a float
+                    }
+
+                    if (isCounted)
+                    {
+                        form.Apply(z, Vocabulary, slopes);
+                    }
+
+                    if (isCounted && s is not null)
+                    {
+                        teacherForm.Apply(s, Vocabulary);
+                    }
+
                     RunRow(request, losses, chunk.First + row, z, s, sparse, scale);
-                    if (scale != 0 && request.Form is null)
+                    if (slopes is not null)
+                    {
+                        HeadRowForm.MultiplySlopes(z, Vocabulary, slopes);
+                    }
+
+                    if (isTaken)
                     {
                         _student!.TakeGradientRow(z);
                     }

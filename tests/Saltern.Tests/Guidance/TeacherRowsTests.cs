@@ -2,6 +2,9 @@ using Saltern.Batches;
 using Saltern.Guidance;
 using Saltern.Losses;
 using Saltern.Models;
+using Saltern.Numerics;
+using TorchSharp;
+using static TorchSharp.torch;
 
 namespace Saltern.Tests.Guidance;
 
@@ -71,6 +74,69 @@ public sealed class TeacherRowsTests
         }
 
         LiveSoftLabels Run() => teacher.Run(batch.Inputs([.. Enumerable.Range(0, 20)]));
+    }
+
+    [Fact]
+    public void CappedLogitsOfBFloat16Products_GiveTheLossesOfFloat32()
+    {
+        Assert.SkipUnless(OwnKernels.CoverProducts(ScalarType.BFloat16, DeviceType.CPU), "no bfloat16 products here");
+        var plan = new TeachPlan
+        {
+            Samples = new SampleSpace("none", Length, false, "causal"),
+            Tokenizer = "none",
+            VocabularySize = Vocabulary,
+            TeacherWeights = "none",
+            Temperature = 1,
+            Mode = CacheMode.Scores,
+            Draws = 0,
+            Kept = 0,
+            Coverage = new TeachCoverage(20, 20, "none", null, 20),
+            ShardSamples = 20,
+        };
+        double[] exact = Losses(cap: 1, ScalarType.Float32);
+        double[] capped = Losses(cap: 1, ScalarType.BFloat16);
+        double[] free = Losses(cap: null, ScalarType.BFloat16);
+        double Off(double[] losses) => losses.Zip(exact).Average(pair => Math.Abs(pair.First - pair.Second));
+
+        // On average: bfloat16 operands in every layer, half precision of what is kept. Without the cap losses are others.
+        Assert.InRange(Off(capped), 0, 0.05);
+        Assert.True(Off(free) > 1);
+
+        double[] Losses(double? cap, ScalarType products)
+        {
+            var model = new Transformer(
+                new TransformerConfig
+                {
+                    HiddenSize = 16,
+                    NumHiddenLayers = 1,
+                    NumAttentionHeads = 2,
+                    IntermediateSize = 16,
+                    InitializerRange = 0.7,
+                    TieWordEmbeddings = true,
+                    FinalLogitSoftcapping = cap,
+                }.Resolve(Vocabulary + 3, Length),
+                trainable: false
+            );
+            model.Initialize(2);
+            model.ProductType = products;
+            using var teacher = new LiveTeacher(model, 1);
+            var batch = new Batch(
+                [.. Enumerable.Range(0, 20).Select(i => new SampleKey(0, i, 0))],
+                new RandomText(),
+                0
+            );
+            using var rows = new TeacherRows(plan, teacher, 2);
+            byte[] records =
+            [
+                .. rows.Records(teacher.Run(batch.Inputs([.. Enumerable.Range(0, 20)])), batch).SelectMany(r => r),
+            ];
+            return
+            [
+                .. Enumerable
+                    .Range(0, records.Length / CacheRecord.FixedBytes(CacheMode.Scores))
+                    .Select(i => (double)BitConverter.ToHalf(records, i * CacheRecord.FixedBytes(CacheMode.Scores))),
+            ];
+        }
     }
 
     // Every third target does not count.
