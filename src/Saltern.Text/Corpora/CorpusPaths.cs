@@ -138,16 +138,19 @@ internal static class CorpusPaths
             found.Skipped.Where(name => !isGlob || name.EndsWith('/')).Select(name => Path.Combine(root, name))
         );
 
-        // Beside records a README is the card of the data set, not a document of it; a glob that leads to it means it.
+        // Beside records a README is the card of the data set, not a document of it; beside texts it may be one, and only what is JSON
+        // describes them. A glob that leads to such a file means it.
         bool IsDescription(CorpusFile file) =>
             Descriptions.Contains(Path.GetFileName(file.Path), StringComparer.OrdinalIgnoreCase);
-        if (isGlob || files.All(file => file.Format == CorpusFormat.Text || IsDescription(file)))
+        bool hasRecords = files.Any(file => file.Format != CorpusFormat.Text && !IsDescription(file));
+        bool IsLeftOut(CorpusFile file) => IsDescription(file) && (hasRecords || file.Format != CorpusFormat.Text);
+        if (isGlob || files.All(IsLeftOut))
         {
             return files;
         }
 
-        leftOut.AddRange(files.Where(IsDescription).Select(file => file.Path));
-        return [.. files.Where(file => !IsDescription(file))];
+        leftOut.AddRange(files.Where(IsLeftOut).Select(file => file.Path));
+        return [.. files.Where(file => !IsLeftOut(file))];
     }
 
     private static string NothingSupported(string path, bool isGlob, IReadOnlyList<string> found)

@@ -104,6 +104,22 @@ public sealed class CorpusPathsTests : IDisposable
     }
 
     [Fact]
+    public void Resolve_TakesNoDescriptionBesideTextsForRecords()
+    {
+        _folder.Write("t/TinyStories-train.txt", "a");
+        _folder.Write("t/README.md", "may be a text of the corpus");
+        _folder.Write("t/dataset_infos.json", "{}");
+        _folder.Write("t/state.json", "{}");
+        _folder.Write("d/dataset_info.json", "{}");
+
+        CorpusFiles found = CorpusPaths.Resolve([_folder["t"]]);
+
+        Assert.Equal(["README.md", "TinyStories-train.txt"], found.Files.Select(file => Path.GetFileName(file.Path)));
+        Assert.Equal(["dataset_infos.json", "state.json"], found.LeftOut.Select(Path.GetFileName));
+        Assert.Single(CorpusPaths.Resolve([_folder["d"]]).Files); // there is nothing else that they could describe
+    }
+
+    [Fact]
     public void Resolve_TakesFilesWithoutAnEndingByTheirContent()
     {
         _folder.Write("n/part-00000", "{\"text\":\"a\"}\n");
