@@ -78,7 +78,18 @@ internal sealed class WholeGzip : ForwardStream
     {
         _buffer.AsSpan(_start, _end - _start).CopyTo(_buffer);
         (_start, _end) = (0, _end - _start);
-        int read = _text.Read(_buffer.AsSpan(_end));
+        int read = 0;
+        try
+        {
+            read = _text.Read(_buffer.AsSpan(_end));
+        }
+        catch (InvalidDataException e)
+        {
+            // The platform's words are about the appended member, which a cut archive takes for its own bytes.
+            (_withheld, _failure) = (0, Damage(e));
+            return;
+        }
+
         _end += read;
         if (read > 0)
         {
@@ -94,6 +105,27 @@ internal sealed class WholeGzip : ForwardStream
         {
             _failure = WhatFollows();
         }
+    }
+
+    // The other library tells an end that is missing from bytes that are wrong.
+    private IOException Damage(InvalidDataException found)
+    {
+        using FileStream again = File.OpenRead(_stored.Name);
+        using var members = new Members(again);
+        try
+        {
+            members.CopyTo(Null);
+        }
+        catch (Exception e) when (e is EndOfStreamException || (e is SharpZipBaseException && members.IsExhausted))
+        {
+            return new EndOfStreamException("the archive is cut short", e);
+        }
+        catch (SharpZipBaseException e)
+        {
+            return new IOException("the archive is damaged", e);
+        }
+
+        return new IOException("the archive is damaged", found);
     }
 
     // Null where padding follows the last member.
@@ -128,6 +160,9 @@ internal sealed class WholeGzip : ForwardStream
     {
         /// <summary>Bytes up to the end of the last whole member; the one byte that was tried as a header has been taken already.</summary>
         public long LastEnd => stored.Position - inputBuffer.Available - 1;
+
+        /// <summary>Whether all stored bytes were taken.</summary>
+        public bool IsExhausted => stored.Position == stored.Length && inputBuffer.Available == 0;
     }
 
     private sealed class Concatenation(Stream first, Stream second) : ForwardStream

@@ -157,8 +157,26 @@ public sealed class CorpusReaderTests : IDisposable
                 CorpusReader reader = new([_folder.Write("t.jsonl.gz", whole[..^cut])], new() { MaxBrokenShare = 1 });
                 _ = reader.ReadDocuments(Cancel).Count();
                 Assert.True(reader.Report.BrokenFiles == 1, $"{length} bytes without the last {cut}");
+                Assert.Contains(
+                    "the archive is cut short",
+                    Assert.Single(reader.Report.FirstProblems).Reason,
+                    StringComparison.Ordinal
+                );
             }
         }
+    }
+
+    [Fact]
+    public void ReadDocuments_NamesADamagedArchive()
+    {
+        string lines = string.Concat(
+            Enumerable.Range(0, 20_000).Select(i => $"{{\"text\":\"{i * 7919 % 10007} {i}\"}}\n")
+        );
+        byte[] whole = TemporaryFolder.Gzip(lines);
+        whole.AsSpan(whole.Length / 2, 64).Fill(0xFF);
+        CorpusReader reader = new([_folder.Write("a.jsonl.gz", whole)], new() { MaxBrokenShare = 1 });
+        _ = reader.ReadDocuments(Cancel).Count();
+        Assert.Contains("the archive is damaged", reader.Report.FirstProblems[^1].Reason, StringComparison.Ordinal);
     }
 
     [Theory]
