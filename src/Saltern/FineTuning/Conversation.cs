@@ -64,7 +64,10 @@ internal sealed class Conversation(ExampleConfig config)
         foreach (JsonElement message in list.EnumerateArray())
         {
             number++;
-            messages.Add(Message(message, number));
+            if (!IsEmptySystem(message))
+            {
+                messages.Add(Message(message, number));
+            }
         }
 
         AddSystem(record, messages);
@@ -121,6 +124,20 @@ internal sealed class Conversation(ExampleConfig config)
         );
     }
 
+    // Says that there is no system message, as an empty field beside the list does.
+    private bool IsEmptySystem(JsonElement message) =>
+        message.ValueKind == JsonValueKind.Object
+        && Find(message, "role") is { ValueKind: JsonValueKind.String } role
+        && Known(role.GetString()!) == ChatTemplate.System
+        && Find(message, "content") is { } content
+        && (
+            content.ValueKind == JsonValueKind.Null
+            || (content.ValueKind == JsonValueKind.String && string.IsNullOrWhiteSpace(content.GetString()))
+        );
+
+    private string Known(string role) =>
+        config.Roles?.GetValueOrDefault(role) ?? UsualRoles.GetValueOrDefault(role) ?? role;
+
     private ChatMessage Message(JsonElement message, int number)
     {
         if (message.ValueKind != JsonValueKind.Object)
@@ -129,7 +146,7 @@ internal sealed class Conversation(ExampleConfig config)
         }
 
         string role = Text(message, "role", number);
-        string known = config.Roles?.GetValueOrDefault(role) ?? UsualRoles.GetValueOrDefault(role) ?? role;
+        string known = Known(role);
         if (!ChatTemplate.Roles.Contains(known))
         {
             throw new DataFormatException(

@@ -193,6 +193,14 @@ public sealed class ExampleReaderTests : IDisposable
         "s\n\nUser:\na\n\nAssistant:\n|b$|"
     )]
     [InlineData(
+        """{"messages": [{"role": "system", "content": ""}, {"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}""",
+        "User:\na\n\nAssistant:\n|b$|"
+    )]
+    [InlineData(
+        """{"conversations": [{"from": "system", "value": null}, {"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}]}""",
+        "User:\na\n\nAssistant:\n|b$|"
+    )]
+    [InlineData(
         """{"messages": [{"role": "user", "content": "a"}, {"role": "tool", "content": "7"}, {"role": "assistant", "content": "b"}]}""",
         "User:\na\n\nTool:\n7\n\nAssistant:\n|b$|"
     )]
