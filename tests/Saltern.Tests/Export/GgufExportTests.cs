@@ -43,7 +43,9 @@ public class GgufExportTests
         using var folder = new TemporaryFolder();
         ExportedModel.Write(folder, name);
         Export(folder["model"], folder["model.gguf"], type);
-        JsonNode found = JsonNode.Parse(PythonRuns.Run("check_export.py", folder["model"], folder["model.gguf"]))!;
+        JsonNode found = JsonNode.Parse(
+            PythonRuns.WithNumPy("Export/check_export.py", folder["model"], folder["model.gguf"])
+        )!;
         Assert.Equal(name == "mistral" ? "llama" : name.Split('-')[0], found["architecture"]!.GetValue<string>());
         Assert.True(found["types"]![WeightTypes.NameOf(type).ToUpperInvariant()]!.GetValue<int>() >= 10);
     }
@@ -57,7 +59,7 @@ public class GgufExportTests
         Export(folder.Path, folder["model.gguf"], WeightType.F32);
         Assert.Equal(
             "gpt-2",
-            JsonNode.Parse(PythonRuns.Run("check_export.py", folder.Path, folder["model.gguf"]))![
+            JsonNode.Parse(PythonRuns.WithNumPy("Export/check_export.py", folder.Path, folder["model.gguf"]))![
                 "pre"
             ]!.GetValue<string>()
         );
@@ -133,7 +135,7 @@ public class GgufExportTests
         Export(folder["model"], folder["x.gguf"], WeightType.F32);
         Assert.Equal(
             expected,
-            JsonNode.Parse(PythonRuns.Run("check_export.py", folder["model"], folder["x.gguf"]))![
+            JsonNode.Parse(PythonRuns.WithNumPy("Export/check_export.py", folder["model"], folder["x.gguf"]))![
                 "pre"
             ]!.GetValue<string>()
         );

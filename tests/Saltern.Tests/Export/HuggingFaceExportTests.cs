@@ -71,7 +71,7 @@ public class HuggingFaceExportTests
         using var folder = new TemporaryFolder();
         FamilyModel.Write(folder, family);
         Export(folder.Path, folder["exported"], type, shardBytes: 30_000);
-        string found = PythonRuns.Run("check_export.py", folder.Path, folder["exported"]);
+        string found = PythonRuns.WithNumPy("Export/check_export.py", folder.Path, folder["exported"]);
         Assert.Equal(
             [WeightTypes.NameOf(type).ToUpperInvariant()],
             JsonNode.Parse(found)!["types"]!.AsObject().Select(entry => entry.Key)

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text.Json;
@@ -12,9 +11,6 @@ namespace Saltern.Tests.ModelFiles;
 /// <summary>Each family's logits and gradients against reference_decoder.py: PyTorch in float64, written from the architecture's definition.</summary>
 public class FamilyParityTests
 {
-    private const string Python = "/usr/bin/python3"; // the distribution's own, which sees its package python3-torch
-    private static readonly Lazy<string?> Missing = new(WhatIsMissing);
-
     // Differences are relative to the largest value of their tensor. Float64: sums of some hundred terms over two layers lose a few of 16 digits; a wrong
     // option shows in the first two. Float32 has 7 digits and loses as many, more in the gradients of rotated and normed heads.
     private const double Float64Tolerance = 1e-11;
@@ -26,7 +22,6 @@ public class FamilyParityTests
     [MemberData(nameof(Families))]
     public void LogitsAndGradients_AreThoseOfTheDefinition(string family)
     {
-        Assert.SkipWhen(Missing.Value is not null, Missing.Value ?? "");
         using var folder = new TemporaryFolder();
         IReadOnlyList<string> names = FamilyModel.Write(folder, family);
         int[][] tokens =
@@ -41,14 +36,7 @@ public class FamilyParityTests
                 ),
         ];
         folder.Write("tokens.json", JsonSerializer.Serialize(tokens));
-        string error = Run(
-            TimeSpan.FromMinutes(20),
-            Path.Combine(AppContext.BaseDirectory, "ModelFiles", "reference_decoder.py"),
-            folder.Path,
-            folder["tokens.json"],
-            folder["out.bin"]
-        );
-        Assert.True(error.Length == 0, error);
+        PythonRuns.WithTorch("ModelFiles/reference_decoder.py", folder.Path, folder["tokens.json"], folder["out.bin"]);
         double[] expected = MemoryMarshal.Cast<byte, double>(File.ReadAllBytes(folder["out.bin"])).ToArray();
 
         Compare(folder, tokens, names, expected, ScalarType.Float64, kernels: false, Float64Tolerance, family);
@@ -140,42 +128,5 @@ public class FamilyParityTests
         }
 
         return difference / largest;
-    }
-
-    // What the program wrote to its error stream; empty where it ended well.
-    private static string? WhatIsMissing()
-    {
-        if (!File.Exists(Python))
-        {
-            return $"{Python} is not on this machine";
-        }
-
-        string error = Run(TimeSpan.FromMinutes(20), "-c", "import torch");
-        return error.Length > 0 ? $"{Python} has no PyTorch (Debian's python3-torch): {error.Split('\n')[^1]}" : null;
-    }
-
-    private static string Run(TimeSpan longest, params string[] arguments)
-    {
-        var start = new ProcessStartInfo(Python, arguments)
-        {
-            RedirectStandardError = true,
-            RedirectStandardOutput = true,
-        };
-        using Process process = Process.Start(start)!;
-        Task<string> error = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
-        Task<string> output = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
-        if (!process.WaitForExit(longest))
-        {
-            process.Kill();
-            return $"no end within {longest}";
-        }
-
-        Task.WaitAll([error, output], TestContext.Current.CancellationToken);
-        if (process.ExitCode == 0)
-        {
-            return "";
-        }
-
-        return $"exit code {process.ExitCode}: {error.Result.TrimEnd()}";
     }
 }
