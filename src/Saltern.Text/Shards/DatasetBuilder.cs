@@ -98,11 +98,12 @@ public static class DatasetBuilder
             valid is null ? null : Documents(valid, from?.Valid, CancellationToken.None)
         );
         foreach (
-            EncodedDocuments _ in new SharedEncoder(tokenizer, options.Threads, options.Ranks).Encode(
-                documents,
-                reading: null,
-                cancellation
-            )
+            EncodedDocuments _ in new SharedEncoder(
+                tokenizer,
+                options.Threads,
+                options.Ranks,
+                options.ChunkBytes
+            ).Encode(documents, reading: null, cancellation)
         )
         {
             // Only rank 0 is given any.

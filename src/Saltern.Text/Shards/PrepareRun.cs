@@ -149,7 +149,7 @@ internal sealed class PrepareRun(
     {
         if (options.Ranks.Size > 1)
         {
-            var shared = new SharedEncoder(tokenizer, options.Threads, options.Ranks);
+            var shared = new SharedEncoder(tokenizer, options.Threads, options.Ranks, options.ChunkBytes);
             return shared.Encode(documents, _reading, cancellation);
         }
 

@@ -10,7 +10,12 @@ namespace Saltern.Shards;
 /// A round is one chunk of each rank. At most <c>threads + 1</c> rounds of text exist at a time on each rank. What rank 0 gets does not depend on the number of ranks.
 /// The ranks end a round together, also where one of them is cancelled.
 /// </remarks>
-internal sealed class SharedEncoder(BpeTokenizer tokenizer, int threads, ICommunicator ranks)
+internal sealed class SharedEncoder(
+    BpeTokenizer tokenizer,
+    int threads,
+    ICommunicator ranks,
+    int chunkBytes = DocumentEncoder.ChunkBytes
+)
 {
     // Of each rank's chunk: tokens, documents, bytes of text, whether the rank was cancelled, how many chunks the round has, and
     // bytes without a token.
@@ -35,7 +40,7 @@ internal sealed class SharedEncoder(BpeTokenizer tokenizer, int threads, ICommun
         try
         {
             int number = 0;
-            foreach (List<SplitDocument> chunk in DocumentEncoder.Chunks(documents))
+            foreach (List<SplitDocument> chunk in DocumentEncoder.Chunks(documents, chunkBytes))
             {
                 bool mine = number++ % ranks.Size == ranks.Rank;
                 ranks.Activity = $"chunk {number} of the text";

@@ -8,7 +8,9 @@ using Saltern.Tokenization;
 
 namespace Saltern.Tests.Shards;
 
-public sealed class PrepareResumeTests : IDisposable
+public sealed class PrepareResumeTests(PrepareResumeTests.WholeWork made)
+    : IClassFixture<PrepareResumeTests.WholeWork>,
+        IDisposable
 {
     private static readonly BpeTokenizer Tokenizer = BpeTrainer.Train(
         ["the salt works near the sea", "the sea near the salt"],
@@ -16,8 +18,7 @@ public sealed class PrepareResumeTests : IDisposable
     );
 
     private readonly TemporaryFolder _folder = new();
-    private readonly string[] _input;
-    private readonly Dictionary<string, byte[]> _whole;
+    private string[] _input = made.Input;
 
     // Every format, broken records among them, duplicates, two domains a file, and a dozen points to go on from.
     private static readonly Lazy<(string Name, byte[] Bytes)[]> Corpus = new(() =>
@@ -25,7 +26,7 @@ public sealed class PrepareResumeTests : IDisposable
         List<string> lines =
         [
             .. GeneratedText
-                .Generate(3, 2_800_000)
+                .Generate(3, 350_000)
                 .Select(document =>
                     document
                         .Text.Replace("\n", "\\n", StringComparison.Ordinal)
@@ -45,7 +46,7 @@ public sealed class PrepareResumeTests : IDisposable
                 new HandMadeParquet
                 {
                     Values = HandMadeParquet.Plain([
-                        .. Enumerable.Range(0, 200).Select(i => $"parquet {i} {new string('p', 1000)}"),
+                        .. Enumerable.Range(0, 200).Select(i => $"parquet {i} {new string('p', 125)}"),
                     ]),
                     Rows = 200,
                 }.Bytes()
@@ -53,18 +54,6 @@ public sealed class PrepareResumeTests : IDisposable
             ("in/text/5.txt", "a text file"u8.ToArray()),
         ];
     });
-
-    public PrepareResumeTests()
-    {
-        foreach ((string name, byte[] bytes) in Corpus.Value)
-        {
-            _folder.Write(name, bytes);
-        }
-
-        _input = [_folder["in"]];
-        Build("whole", CancellationToken.None);
-        _whole = Files("whole");
-    }
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
@@ -92,14 +81,13 @@ public sealed class PrepareResumeTests : IDisposable
     [Fact]
     public void Build_InterruptedAnywhere_EndsInTheSameBytes()
     {
-        long all = Manifest("whole")
-            .Domains.Sum(domain => (domain.Train?.Documents ?? 0) + (domain.Valid?.Documents ?? 0));
+        long all = made.Manifest.Domains.Sum(domain => (domain.Train?.Documents ?? 0) + (domain.Valid?.Documents ?? 0));
         long gained = 0;
         for (int stop = 1; stop <= 12; stop++)
         {
             // Each time interrupted twice, at other places.
-            Interrupt("again", stop * 240_000L);
-            PrepareSummary? summary = Interrupt("again", (stop + 1) * 240_000L) ?? Build("again", Cancel);
+            Interrupt("again", stop * 30_000L);
+            PrepareSummary? summary = Interrupt("again", (stop + 1) * 30_000L) ?? Build("again", Cancel);
 
             gained += summary.ResumedDocuments;
             Assert.Equal(all, summary.Total.Documents);
@@ -120,7 +108,7 @@ public sealed class PrepareResumeTests : IDisposable
         AssertSame(Files("shared"));
         using CancellationTokenSource source = new();
         AggregateException stopped = Assert.Throws<AggregateException>(() =>
-            Share("moved", size, source.Token, new Listener(p => CancelBehind(source, p, 900_000)))
+            Share("moved", size, source.Token, new Listener(p => CancelBehind(source, p, 112_000)))
         );
         Assert.IsAssignableFrom<OperationCanceledException>(stopped.InnerException);
         Assert.InRange(Share("moved", size + 1, Cancel)!.ResumedDocuments, 1, long.MaxValue);
@@ -128,7 +116,7 @@ public sealed class PrepareResumeTests : IDisposable
         Directory.Delete(_folder["moved"], recursive: true);
 
         // By one rank what several began, and the other way round.
-        Interrupt("moved", 500_000);
+        Interrupt("moved", 62_000);
         Assert.InRange(Share("moved", size, Cancel)!.ResumedDocuments, 1, long.MaxValue);
         AssertSame(Files("moved"));
     }
@@ -157,7 +145,7 @@ public sealed class PrepareResumeTests : IDisposable
                     else
                     {
                         DatasetBuilder.Assist(
-                            new CorpusReader([_folder["in/1.jsonl.gz"]], Reading),
+                            new CorpusReader([made["in/1.jsonl.gz"]], Reading),
                             null,
                             Tokenizer,
                             options,
@@ -181,7 +169,7 @@ public sealed class PrepareResumeTests : IDisposable
     {
         CorpusReader reader = new(_input, new() { MaxBrokenShare = 0.5 });
         PrepareSummary whole = DatasetBuilder.Build(reader, null, Tokenizer, _folder["counted"], Options, null, Cancel);
-        Interrupt("again", 500_000);
+        Interrupt("again", 62_000);
 
         CorpusReader second = new(_input, new() { MaxBrokenShare = 0.5 });
         PrepareSummary summary = DatasetBuilder.Build(second, null, Tokenizer, _folder["again"], Options, null, Cancel);
@@ -365,7 +353,7 @@ public sealed class PrepareResumeTests : IDisposable
     [Fact]
     public void Build_KilledWhileItFinished_IsMadeWhole()
     {
-        Interrupt("again", 500_000);
+        Interrupt("again", 62_000);
         Copy("again", "late");
         Build("again", Cancel);
 
@@ -394,8 +382,8 @@ public sealed class PrepareResumeTests : IDisposable
     [Fact]
     public void Build_WithValidationTextOfItsOwn_GoesOnInEitherPart()
     {
-        string[] valid = [_folder["in/1.jsonl.gz"]];
-        string[] train = [_folder["in/2.jsonl.zst"], _folder["in/3.jsonl"]];
+        string[] valid = [made["in/1.jsonl.gz"]];
+        string[] train = [made["in/2.jsonl.zst"], made["in/3.jsonl"]];
         PrepareSummary Run(string name, CancellationToken token, IProgress<PrepareProgress>? progress = null) =>
             DatasetBuilder.Build(
                 new CorpusReader(train, Reading),
@@ -408,7 +396,7 @@ public sealed class PrepareResumeTests : IDisposable
             );
         Run("apart", Cancel);
         Dictionary<string, byte[]> expected = Files("apart");
-        foreach (long bytes in (long[])[100_000, 250_000, 400_000, 700_000])
+        foreach (long bytes in (long[])[12_000, 31_000, 50_000, 87_000])
         {
             using CancellationTokenSource source = new();
             Assert.ThrowsAny<OperationCanceledException>(() =>
@@ -425,7 +413,13 @@ public sealed class PrepareResumeTests : IDisposable
     [Fact]
     public void Build_RefusesToGoOnWhenAnythingHasChanged()
     {
-        Interrupt("again", 500_000);
+        foreach ((string name, byte[] bytes) in Corpus.Value)
+        {
+            _folder.Write(name, bytes);
+        }
+
+        _input = [_folder["in"]];
+        Interrupt("again", 62_000);
         byte[] parquet = File.ReadAllBytes(_folder["in/4.parquet"]);
 
         _folder.Write("in/4.parquet", [.. parquet, 0]);
@@ -481,7 +475,7 @@ public sealed class PrepareResumeTests : IDisposable
     [Fact]
     public void Build_NamesAJournalOrShardThatIsDamaged()
     {
-        Interrupt("again", 500_000);
+        Interrupt("again", 62_000);
         Copy("again", "short");
         File.WriteAllText(_folder[$"again/{PrepareJournal.FileName}"], "{\"schema\": 7}");
         Assert.Contains(
@@ -521,7 +515,13 @@ public sealed class PrepareResumeTests : IDisposable
         Assert.False(Directory.Exists(_folder["failed"])); // it was made for this, so nothing of it stays
     }
 
-    private static DatasetBuilderOptions Options => new() { ValidPercent = 5, CheckpointBytes = 100_000 };
+    private static DatasetBuilderOptions Options =>
+        new()
+        {
+            ValidPercent = 5,
+            CheckpointBytes = 12_500,
+            ChunkBytes = 1 << 15, // an eighth of the usual, for an eighth of the text
+        };
 
     private static CorpusReaderOptions Reading => new() { MaxBrokenShare = 0.5 };
 
@@ -534,15 +534,14 @@ public sealed class PrepareResumeTests : IDisposable
     }
 
     private PrepareSummary Build(string name, CancellationToken token, IProgress<PrepareProgress>? progress = null) =>
-        DatasetBuilder.Build(
-            new CorpusReader(_input, Reading),
-            null,
-            Tokenizer,
-            _folder[name],
-            Options,
-            progress,
-            token
-        );
+        Build(_input, _folder[name], progress, token);
+
+    private static PrepareSummary Build(
+        string[] input,
+        string folder,
+        IProgress<PrepareProgress>? progress,
+        CancellationToken token
+    ) => DatasetBuilder.Build(new CorpusReader(input, Reading), null, Tokenizer, folder, Options, progress, token);
 
     // Null where the run was interrupted, its summary where it had ended before.
     private PrepareSummary? Interrupt(string name, long bytes)
@@ -606,17 +605,17 @@ public sealed class PrepareResumeTests : IDisposable
             }
         )[0];
 
-    private DatasetManifest Manifest(string name) => DatasetManifest.Load(_folder[name]);
+    private Dictionary<string, byte[]> Files(string name) => FilesOf(_folder[name]);
 
-    private Dictionary<string, byte[]> Files(string name) =>
+    private static Dictionary<string, byte[]> FilesOf(string folder) =>
         Directory
-            .GetFiles(_folder[name], "*", SearchOption.AllDirectories)
-            .ToDictionary(file => Path.GetRelativePath(_folder[name], file), File.ReadAllBytes);
+            .GetFiles(folder, "*", SearchOption.AllDirectories)
+            .ToDictionary(file => Path.GetRelativePath(folder, file), File.ReadAllBytes);
 
     private void AssertSame(Dictionary<string, byte[]> found)
     {
-        Assert.Equal(_whole.Keys.Order(), found.Keys.Order());
-        Assert.All(_whole, file => Assert.Equal(file.Value, found[file.Key]));
+        Assert.Equal(made.Files.Keys.Order(), found.Keys.Order());
+        Assert.All(made.Files, file => Assert.Equal(file.Value, found[file.Key]));
     }
 
     // By another process, which the locks of this one do not stop.
@@ -630,5 +629,33 @@ public sealed class PrepareResumeTests : IDisposable
     private sealed class Listener(Action<PrepareProgress> report) : IProgress<PrepareProgress>
     {
         public void Report(PrepareProgress value) => report(value);
+    }
+
+    /// <summary>The input, which no test changes, and what undisturbed work makes of it.</summary>
+    public sealed class WholeWork : IDisposable
+    {
+        private readonly TemporaryFolder _folder = new();
+
+        public WholeWork()
+        {
+            foreach ((string name, byte[] bytes) in Corpus.Value)
+            {
+                _folder.Write(name, bytes);
+            }
+
+            Build(Input, _folder["whole"], null, CancellationToken.None);
+            Files = FilesOf(_folder["whole"]);
+            Manifest = DatasetManifest.Load(_folder["whole"]);
+        }
+
+        internal string[] Input => [_folder["in"]];
+
+        internal Dictionary<string, byte[]> Files { get; }
+
+        internal DatasetManifest Manifest { get; }
+
+        internal string this[string name] => _folder[name];
+
+        public void Dispose() => _folder.Dispose();
     }
 }
