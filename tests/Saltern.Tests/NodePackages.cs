@@ -52,7 +52,7 @@ internal static class NodePackages
             string stamp = Convert.ToHexString(
                 System.Security.Cryptography.SHA256.HashData(File.ReadAllBytes(Path.Combine(list, "package-lock.json")))
             )[..12];
-            string place = Path.Combine(Path.GetTempPath(), $"saltern-node-{stamp}");
+            string place = Path.Combine(TestDisk.Lasting, $"saltern-node-{stamp}");
             string error = "";
             if (!File.Exists(Path.Combine(place, Installed)))
             {

@@ -76,7 +76,7 @@ public sealed class SimulationTests
         );
         string file = Environment.GetEnvironmentVariable("SALTERN_HISTORY_STATE") is { Length: > 0 } path
             ? path
-            : Path.Combine(Path.GetTempPath(), "saltern-histories.json");
+            : Path.Combine(TestDisk.Lasting, "saltern-histories.json");
         CampaignState state = CampaignState.Load(file);
         long start = Stopwatch.GetTimestamp();
         using var campaign = new Campaign(root => new SimulatedDisk(root));

@@ -77,7 +77,7 @@ internal sealed class NodePackage(string name, string version, string entry)
         try
         {
             var (_, missing) = Run("node", LongestInstall, ["--version"]);
-            var place = Path.Combine(Path.GetTempPath(), $"saltern-node-{name.Replace('/', '-')}-{version}");
+            var place = Path.Combine(TestDisk.Lasting, $"saltern-node-{name.Replace('/', '-')}-{version}");
             if (Library(place, name, entry) is null)
             {
                 Directory.CreateDirectory(place);
