@@ -70,6 +70,7 @@ internal sealed class JsonValueReader(Stream stream, int maxRecordBytes)
         bool fits = true;
         Peek(out byte first);
         bool isBare = first is not ((byte)'{' or (byte)'[' or (byte)'"');
+        bool isBegun = false; // a bracket that closes nothing is a value of its own, or reading would stay at it for ever
         do
         {
             if (!Peek(out byte next))
@@ -82,12 +83,13 @@ internal sealed class JsonValueReader(Stream stream, int maxRecordBytes)
                 throw new EndOfStreamException("the file ends within a record");
             }
 
-            if (isBare && " \t\r\n,]"u8.Contains(next))
+            if (isBare && isBegun && " \t\r\n,]"u8.Contains(next))
             {
                 return fits;
             }
 
             _start++;
+            isBegun = true;
             depth.Take(next);
             fits = fits && Keep(next);
         } while (isBare || depth.Open > 0 || depth.InString);

@@ -13,6 +13,18 @@ public sealed class CorpusReaderTests : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
+    [Theory]
+    [InlineData("[{\"text\":\"one\"}]]", 1, 1)]
+    [InlineData("[]]]", 0, 2)]
+    [InlineData("[]pedomai.]e\":t", 0, 2)]
+    public void Read_GoesOnBehindABracketThatClosesNothing(string text, int documents, int broken)
+    {
+        CorpusReader reader = new([_folder.Write("a.json", text)], new() { MaxBrokenShare = 1 });
+        // More than there can be: it went on for ever.
+        Assert.Equal(documents, reader.ReadDocuments(Cancel).Take(10).Count());
+        Assert.Equal(broken, reader.Report.BrokenRecords);
+    }
+
     [Fact]
     public void ReadDocuments_ReadsEveryFormatWithItsDomain()
     {
