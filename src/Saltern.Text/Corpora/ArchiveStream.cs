@@ -36,17 +36,7 @@ internal static class ArchiveStream
         {
             FileCompression.Gzip => Bounded(new WholeGzip(stored), stored, maxExpansion),
             FileCompression.Zstandard => Bounded(Zstandard(stored), stored, maxExpansion),
-            FileCompression.Bzip2 => Bounded(
-                BZip2Stream.Create(
-                    stored,
-                    CompressionMode.Decompress,
-                    decompressConcatenated: true,
-                    leaveOpen: true,
-                    tolerateTruncatedStream: false
-                ),
-                stored,
-                maxExpansion
-            ),
+            FileCompression.Bzip2 => Bounded(Bzip2(stored), stored, maxExpansion),
             FileCompression.Xz => Bounded(new WholeXz(stored), stored, maxExpansion),
             _ => stored,
         };
@@ -54,6 +44,28 @@ internal static class ArchiveStream
 
     private static BoundedExpansion Bounded(Stream text, FileStream stored, int maxExpansion) =>
         new(text, stored, maxExpansion);
+
+    // It reads the first block at once, and throws of itself where that is damaged.
+    private static BZip2Stream Bzip2(FileStream stored)
+    {
+        try
+        {
+            return BZip2Stream.Create(
+                stored,
+                CompressionMode.Decompress,
+                decompressConcatenated: true,
+                leaveOpen: true,
+                tolerateTruncatedStream: false
+            );
+        }
+        catch (Exception e) when (IsDamage(e))
+        {
+            throw new InvalidDataException(e.Message, e);
+        }
+    }
+
+    // Each library has exceptions of its own, and some let those of their inner workings out.
+    private static bool IsDamage(Exception e) => !CorpusPass.IsReadFailure(e) && e is not OutOfMemoryException;
 
     private static DecompressionStream Zstandard(FileStream stored)
     {
@@ -84,9 +96,8 @@ internal static class ArchiveStream
                     e
                 );
             }
-            catch (Exception e) when (!CorpusPass.IsReadFailure(e) && e is not OutOfMemoryException)
+            catch (Exception e) when (IsDamage(e))
             {
-                // Each library has exceptions of its own, and some let those of their inner workings out.
                 throw new InvalidDataException(e.Message, e);
             }
 

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Diagnostics.CodeAnalysis;
 using System.Text;
 using System.Text.Unicode;
@@ -11,6 +12,7 @@ namespace Saltern.Corpora;
 internal sealed class ArrowReader(CorpusPass pass)
 {
     private const int MaxDomainBytes = 256;
+    private const int SmallFileBytes = 64 << 20;
 
     /// <summary>Reads the documents.</summary>
     /// <param name="skip">Rows that are skipped and not counted: an earlier pass has dealt with them.</param>
@@ -52,6 +54,10 @@ internal sealed class ArrowReader(CorpusPass pass)
     // The library throws whatever its code meets in a damaged file, so all but a lack of memory counts as damage.
     private static bool IsDamage(Exception e) => e is not (OutOfMemoryException or OperationCanceledException);
 
+    // A small file that asks for more memory than there is lies.
+    private static bool IsDamage(Exception e, FileStream stored) =>
+        IsDamage(e) || (e is OutOfMemoryException && stored.Length < SmallFileBytes);
+
     private bool TryOpen(
         CorpusFile file,
         FileStream stored,
@@ -76,7 +82,7 @@ internal sealed class ArrowReader(CorpusPass pass)
             columns = Columns.Find(reader.Schema, pass.Options);
             return true;
         }
-        catch (Exception e) when (IsDamage(e))
+        catch (Exception e) when (IsDamage(e, stored))
         {
             string reason =
                 e is UnreadableFileException ? e.Message : $"is no Arrow file that can be read ({e.Message})";
@@ -89,10 +95,31 @@ internal sealed class ArrowReader(CorpusPass pass)
     /// <summary>Opens a file or stream of Arrow.</summary>
     internal static ArrowStreamReader Open(FileStream stored, ReadOnlySpan<byte> head)
     {
+        RequireHonestLength(stored, head);
         var codecs = new CompressionCodecFactory();
         return head.StartsWith("ARROW1"u8)
             ? new ArrowFileReader(stored, codecs)
             : new ArrowStreamReader(stored, codecs, leaveOpen: true);
+    }
+
+    // The library asks for as much memory as a file says that its schema, or its footer, takes.
+    private static void RequireHonestLength(FileStream stored, ReadOnlySpan<byte> head)
+    {
+        const int Mark = 4; // bytes of 0xFF before a stream's length
+        const int Tail = 10; // a file ends in the footer's length and "ARROW1"
+        long position = stored.Position;
+        bool isFile = head.StartsWith("ARROW1"u8);
+        byte[] length = new byte[sizeof(int)];
+        stored.Position = isFile ? Math.Max(0, stored.Length - Tail) : Mark;
+        bool isThere = stored.ReadAtLeast(length, length.Length, throwOnEndOfStream: false) == length.Length;
+        stored.Position = position;
+        int said = BinaryPrimitives.ReadInt32LittleEndian(length);
+        if (isThere && (said < 0 || said > stored.Length))
+        {
+            throw new InvalidDataException(
+                $"its {(isFile ? "footer" : "schema")} is said to have {said} bytes, the file has {stored.Length}"
+            );
+        }
     }
 
     private bool TryRead(
@@ -114,7 +141,7 @@ internal sealed class ArrowReader(CorpusPass pass)
 
             return batch is not null;
         }
-        catch (Exception e) when (IsDamage(e))
+        catch (Exception e) when (IsDamage(e, stored))
         {
             pass.Report.AddBrokenFile(file.Path, before, $"is damaged or cut short after this row ({e.Message})");
             return false;

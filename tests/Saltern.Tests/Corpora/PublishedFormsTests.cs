@@ -11,23 +11,45 @@ public sealed class PublishedFormsTests : IDisposable
 {
     private const string TwoLines = "{\"text\":\"one\"}\n{\"text\":\"two\"}\n";
 
-    // Two streams with four bytes of padding between, by xz 5.4; the first has a CRC32, the second a CRC64 (72 bytes).
-    private static readonly byte[] Xz = Convert.FromBase64String(
-        "/Td6WFoAAAFpIt42AgAhARYAAAB0L+WjAQAOeyJ0ZXh0Ijoib25lIn0KAAACmnMgAAEjD9vfkA6QQpkNAQAAAAABWVoAAAAA/Td6WFoAAATm1rRGAgAhARYAAAB0L+Wj"
-            + "AQAOeyJ0ZXh0IjoidHdvIn0KAAB0k34sL71awAABJw/fGvxqH7bzfQEAAAAABFla"
-    );
-
-    // Two streams, by bzip2 1.0.8.
-    private static readonly byte[] Bzip2 = Convert.FromBase64String(
-        "QlpoOTFBWSZTWWZiHdoAAAbZgAAQEAAAEAIBhEogACIBiaEAMGtZKHY6DvxdyRThQkGZiHdoQlpoOTFBWSZTWerddfEAAAbZgAAQEAAAEAIAhMogACIGgeoQAwML3K4T"
-            + "IF4u5IpwoSHVuuvi"
-    );
-
     private readonly TemporaryFolder _folder = new();
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void ABzip2FileDamagedInItsFirstBlock_IsABrokenFile()
+    {
+        // The library reads that block when it is opened, and has exceptions of its own for it.
+        for (int at = 4; at < 40; at++)
+        {
+            byte[] damaged = [.. PublishedBytes.Bzip2];
+            damaged[at] ^= 0x55;
+            CorpusReader reader = new([_folder.Write("a.jsonl.bz2", damaged)], new() { MaxBrokenShare = 1 });
+            Assert.Empty(reader.ReadDocuments(Cancel));
+            Assert.Equal(1, reader.Report.BrokenFiles);
+        }
+    }
+
+    [Theory]
+    [InlineData(true, 4)]
+    [InlineData(false, -10)]
+    public void AnArrowFileThatLiesAboutItsSchema_IsABrokenFile(bool isStream, int at)
+    {
+        string path = WriteArrow("a.arrow", isStream);
+        byte[] lying = File.ReadAllBytes(path);
+        BitConverter.TryWriteBytes(lying.AsSpan(at < 0 ? lying.Length + at : at), 1 << 30);
+        File.WriteAllBytes(path, lying);
+        CorpusReader reader = new([path], new() { MaxBrokenShare = 1 });
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        Assert.Empty(reader.ReadDocuments(Cancel));
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 64 << 20);
+        Assert.Contains(
+            "is said to have 1073741824 bytes",
+            Assert.Single(reader.Report.FirstProblems).Reason,
+            StringComparison.Ordinal
+        );
+    }
 
     [Theory]
     [InlineData("a.jsonl")]
@@ -49,8 +71,8 @@ public sealed class PublishedFormsTests : IDisposable
                 _ when name.StartsWith("misnamed", StringComparison.Ordinal) => TemporaryFolder.Gzip(TwoLines),
                 ".gz" when !name.StartsWith("unpacked", StringComparison.Ordinal) => TemporaryFolder.Gzip(TwoLines),
                 ".zst" => TemporaryFolder.Zstandard(TwoLines),
-                ".bz2" => Bzip2,
-                ".xz" => Xz,
+                ".bz2" => PublishedBytes.Bzip2,
+                ".xz" => PublishedBytes.Xz,
                 _ => Encoding.UTF8.GetBytes(TwoLines),
             }
         );
@@ -106,7 +128,7 @@ public sealed class PublishedFormsTests : IDisposable
     [InlineData("a.jsonl.xz")]
     public void Read_NamesADamagedArchive(string name)
     {
-        byte[] whole = name.EndsWith("xz", StringComparison.Ordinal) ? Xz : Bzip2;
+        byte[] whole = name.EndsWith("xz", StringComparison.Ordinal) ? PublishedBytes.Xz : PublishedBytes.Bzip2;
         foreach (int cut in (int[])[1, 5, 9, 20])
         {
             CorpusReader reader = new([_folder.Write(name, whole[..^cut])], new() { MaxBrokenShare = 1 });
