@@ -16,6 +16,10 @@ mutate *areas:
 coverage *folder:
     build/coverage.sh {{folder}}
 
+# Readers of files from outside under changed inputs, e.g. `just fuzz records --minutes 10`; `all` for each in turn.
+fuzz reader *args:
+    build/fuzz.sh {{reader}} {{args}}
+
 # Format the code.
 format:
     dotnet tool restore

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Text;
 
 namespace Saltern.Tests;
 
@@ -13,51 +12,6 @@ internal sealed class MutationFuzz
     // Processor time: a case that the machine sets aside takes none.
     private static readonly TimeSpan LongestCase = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan LongestRun = TimeSpan.FromMinutes(30);
-
-    // What JSON and its numbers go wrong with.
-    private static readonly byte[][] Words =
-    [
-        .. new[]
-        {
-            "{",
-            "}",
-            "[",
-            "]",
-            "\"",
-            ":",
-            ",",
-            "null",
-            "true",
-            "0",
-            "-1",
-            "1e999",
-            "1.5",
-            "9223372036854775807",
-            "18446744073709551616",
-            "4294967296",
-            "2147483648",
-            "[[[[[[[[[[",
-            "{\"a\":{\"a\":{\"a\":",
-            "\"\\ud800\"",
-            "\"\\u0000\"",
-            "\\",
-            "../",
-            "/etc/passwd",
-            "__metadata__",
-            "\"F32\"",
-            "\"dtype\":\"F16\"",
-            "{}",
-            "[]",
-            "\"\"",
-            "NaN",
-        }.Select(Encoding.UTF8.GetBytes),
-        [0],
-        [0xFF],
-        [0xC0, 0x80],
-        [0xED, 0xA0, 0x80],
-        [0, 0, 0, 0, 0, 0, 0, 0],
-        [0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F],
-    ];
 
     /// <summary>Whether more cases were asked for than the suite has.</summary>
     public static bool IsLong { get; } = Setting("SALTERN_FUZZ_CASES", CasesInTheSuite) > CasesInTheSuite;
@@ -90,7 +44,7 @@ internal sealed class MutationFuzz
         long start = Stopwatch.GetTimestamp();
         for (; done < cases && Stopwatch.GetElapsedTime(start) < LongestRun; done++)
         {
-            byte[] file = Change(_samples[_random.Next(_samples.Length)]);
+            byte[] file = ByteMutation.Change(_samples[_random.Next(_samples.Length)], _random);
             if (mend is not null && _random.Next(2) == 0)
             {
                 mend(file);
@@ -147,48 +101,5 @@ internal sealed class MutationFuzz
         }
 
         return otherwise;
-    }
-
-    private byte[] Change(byte[] sample)
-    {
-        List<byte> file = [.. sample];
-        for (int changes = 1 + _random.Next(4); changes > 0; changes--)
-        {
-            int at = _random.Next(file.Count + 1);
-            int length = Math.Min(file.Count - at, 1 + _random.Next(1 << _random.Next(9)));
-            switch (_random.Next(8))
-            {
-                case 0 when at < file.Count:
-                    file[at] ^= (byte)(1 << _random.Next(8));
-                    break;
-                case 1 when at < file.Count:
-                    file[at] = (byte)_random.Next(256);
-                    break;
-                case 2:
-                    file.RemoveRange(at, length);
-                    break;
-                case 3:
-                    file.InsertRange(_random.Next(file.Count + 1), file.GetRange(at, length));
-                    break;
-                case 4:
-                    file.InsertRange(at, Words[_random.Next(Words.Length)]);
-                    break;
-                case 5:
-                    byte[] word = Words[_random.Next(Words.Length)];
-                    file.RemoveRange(at, Math.Min(word.Length, file.Count - at));
-                    file.InsertRange(at, word);
-                    break;
-                case 6 when _random.Next(4) == 0:
-                    file.RemoveRange(at, file.Count - at);
-                    break;
-                case 7 when file.FindIndex(at, b => b is >= (byte)'0' and <= (byte)'9') is var digit and >= 0:
-                    file[digit] = (byte)('0' + _random.Next(10));
-                    break;
-                default:
-                    break;
-            }
-        }
-
-        return [.. file];
     }
 }

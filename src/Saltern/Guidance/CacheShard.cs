@@ -14,7 +14,7 @@ internal sealed unsafe class CacheShard : IDisposable
 {
     public const int HeaderBytes = 72;
     public const int RowBytes = 24;
-    private const int ChecksumAt = 64;
+    internal const int ChecksumAt = 64;
     private const uint Version = 1;
     private readonly MemoryMappedFile _file;
     private readonly MemoryMappedViewAccessor _view;
@@ -244,10 +244,10 @@ internal sealed unsafe class CacheShard : IDisposable
 
     private long Offset(int row) => BinaryPrimitives.ReadInt64LittleEndian(Row(row)[16..]);
 
-    private static uint HeadChecksum(ReadOnlySpan<byte> head) =>
+    internal static uint HeadChecksum(ReadOnlySpan<byte> head) =>
         Checksum(head[..ChecksumAt]) ^ BitOperations.RotateLeft(Checksum(head[HeaderBytes..]), 1);
 
-    private static uint Checksum(ReadOnlySpan<byte> bytes)
+    internal static uint Checksum(ReadOnlySpan<byte> bytes)
     {
         uint crc = 0xFFFFFFFF;
         for (; bytes.Length >= 8; bytes = bytes[8..])
