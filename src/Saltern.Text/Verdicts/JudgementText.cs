@@ -77,8 +77,8 @@ internal static class JudgementText
                     $"Program: {(track.Commits.Count == 0 ? "not recorded" : string.Join(", ", track.Commits))}.\n\n"
                 )
                 .Append(
-                    "| arm | seeds / small models / documents | whole run, charged: FLOPs / time | final loss | p (Holm) | at equal charged FLOPs | FLOPs free | charged "
-                        + "| time free | charged | standing |\n"
+                    "| arm | seeds / small models / documents | whole run, charged: FLOPs / time | final loss | p (Holm) "
+                        + "| at equal charged FLOPs | FLOPs free | charged | time free | charged | standing |\n"
                 )
                 .Append("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n");
             foreach (IGrouping<string, Claim> arm in ByLoss(judged))
