@@ -184,7 +184,8 @@ internal static class ModelGrowth
             return null;
         }
 
-        return tensor(units.Copies, dtype: like.dtype, device: like.device).pow(power);
+        double[] shares = [.. units.Copies.Select(copies => Math.Pow(copies, power))];
+        return tensor(shares, dtype: like.dtype, device: like.device);
     }
 
     private static Tensor MaskOfOld(string weight, WeightAxes axes, long[] shape, GrowthMap map)
