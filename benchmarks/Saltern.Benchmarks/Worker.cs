@@ -10,12 +10,14 @@ internal static class Worker
     private const string Python = "/usr/bin/python3"; // the distribution's own, which has its torch
 
     /// <summary>Runs this program with other arguments.</summary>
-    public static JsonElement Own(string arguments) =>
-        Run(
-            Environment.ProcessPath!,
-            [typeof(Worker).Assembly.Location, .. arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries)],
-            threads: null
-        );
+    public static JsonElement Own(string arguments)
+    {
+        // 'dotnet run' starts the program's own host, which takes no assembly; 'dotnet FILE.dll' does.
+        string host = Environment.ProcessPath!;
+        string[] own = arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        bool isShared = Path.GetFileNameWithoutExtension(host) == "dotnet";
+        return Run(host, isShared ? [typeof(Worker).Assembly.Location, .. own] : own, threads: null);
+    }
 
     /// <summary>Runs the PyTorch peer on a shape; null where the distribution's PyTorch is not installed.</summary>
     public static JsonElement? PyTorch(Shape shape, bool distils, int threads, int steps)
