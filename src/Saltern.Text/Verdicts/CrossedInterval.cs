@@ -88,32 +88,26 @@ internal sealed record CrossedInterval(double Mean, double StandardError, int De
         Dictionary<(string, long), (double Sum, long Tokens, int Pairs)> sums = [];
         foreach ((RunRecord run, RunRecord baseline) in pairs)
         {
-            IReadOnlyList<DocumentScore> others = baseline.Documents;
-            if (PairedStandardError.Compute(run.Documents, others) is null)
+            if (PairedStandardError.Differences(run.Documents, baseline.Documents) is not { } documents)
             {
                 return null;
             }
 
-            foreach (
-                (DocumentScore score, int sign) in run
-                    .Documents.Select(score => (score, 1))
-                    .Concat(others.Select(score => (score, -1)))
-            )
+            foreach ((DocumentScore score, double difference) in documents)
             {
-                (double sum, long tokens, int seen) = sums.GetValueOrDefault(
-                    (score.Domain, score.Document),
-                    (0, score.Tokens, 0)
-                );
+                var key = (score.Domain, score.Document);
+                (double sum, long tokens, int seen) = sums.GetValueOrDefault(key, (0, score.Tokens, 0));
                 if (tokens != score.Tokens)
                 {
                     return null;
                 }
 
-                sums[(score.Domain, score.Document)] = (sum + (sign * score.Nll / pairs.Count), tokens, seen + 1);
+                sums[key] = (sum + (difference / pairs.Count), tokens, seen + 1);
             }
         }
 
-        if (sums.Values.Any(document => document.Pairs != 2 * pairs.Count))
+        // Every pair was scored on the same documents.
+        if (sums.Values.Any(document => document.Pairs != pairs.Count))
         {
             return null;
         }

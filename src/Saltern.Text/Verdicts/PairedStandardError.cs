@@ -32,6 +32,22 @@ internal sealed record PairedStandardError(double MeanDifference, double? Standa
     /// <exception cref="DataFormatException">The documents, or their numbers of tokens, are not the same, or a document appears twice.</exception>
     public static PairedStandardError? Compute(IReadOnlyList<DocumentScore> first, IReadOnlyList<DocumentScore> second)
     {
+        if (Differences(first, second) is { } documents)
+        {
+            return Of([.. documents.Select(document => (document.Difference, document.Score.Tokens))]);
+        }
+
+        return null;
+    }
+
+    /// <summary>By document what the sum over its tokens differs by, first minus second, nats, beside the first's score.</summary>
+    /// <returns>Null where either has no scores by document.</returns>
+    /// <exception cref="DataFormatException">As of <see cref="Compute"/>.</exception>
+    internal static List<(DocumentScore Score, double Difference)>? Differences(
+        IReadOnlyList<DocumentScore> first,
+        IReadOnlyList<DocumentScore> second
+    )
+    {
         ArgumentNullException.ThrowIfNull(first);
         ArgumentNullException.ThrowIfNull(second);
         if (first.Count == 0 || second.Count == 0)
@@ -53,7 +69,7 @@ internal sealed record PairedStandardError(double MeanDifference, double? Standa
             throw Mismatch($"{first.Count} documents in one run, {second.Count} in the other");
         }
 
-        List<(double Sum, long Tokens)> differences = [];
+        List<(DocumentScore Score, double Difference)> differences = [];
         foreach (DocumentScore score in first)
         {
             if (
@@ -73,10 +89,10 @@ internal sealed record PairedStandardError(double MeanDifference, double? Standa
                 );
             }
 
-            differences.Add((score.Nll - other.Nll, score.Tokens));
+            differences.Add((score, score.Nll - other.Nll));
         }
 
-        return Of(differences);
+        return differences;
     }
 
     /// <summary>Mean and standard error of sums over documents.</summary>

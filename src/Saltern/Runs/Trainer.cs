@@ -59,6 +59,7 @@ internal sealed class Trainer : IDisposable
     private readonly int _threads;
     private readonly bool _releases;
     private readonly bool _reduces;
+    private double _updateFlops;
     private GrowthStage _stage;
     private Released _released = new(default);
 
@@ -110,6 +111,7 @@ internal sealed class Trainer : IDisposable
         Student = student;
         Guidance = guidance;
         Optimizer = CreateOptimizer(student);
+        _updateFlops = MuonRule.UpdateFlops(config.Optimizer, student.Trained.Layout);
         LossHead = parts.Compute.CreateHead(parts.Tokenizer.VocabularySize, student.Config.VocabSize, threads);
         State = new TrainState { Threads = threads, OptimizerFlops = 0 };
     }
@@ -329,6 +331,7 @@ internal sealed class Trainer : IDisposable
         Optimizer.Dispose();
         Student.Dispose();
         (Optimizer, Student) = (optimizer, grown);
+        _updateFlops = MuonRule.UpdateFlops(_config.Optimizer, grown.Trained.Layout);
         State = State with { Stages = [.. State.Stages, record] };
         return record;
     }
@@ -545,13 +548,7 @@ internal sealed class Trainer : IDisposable
             alone += tokens * ModelFlops.AdaptersPerToken(_stage.Model, adapters.Parameters.Layout.ParameterCount);
         }
 
-        double? update = null;
-        if (State.OptimizerFlops is not null)
-        {
-            ParameterLayout weights = (Student.Adapters?.Parameters ?? Student.Parameters).Layout;
-            update = MuonRule.UpdateFlops(_config.Optimizer, weights);
-        }
-
+        double? update = State.OptimizerFlops is null ? null : _updateFlops;
         State = State with
         {
             Step = step,
